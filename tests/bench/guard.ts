@@ -1,0 +1,38 @@
+import { type Bench, guardPlan, type Scenario } from "./bench.ts"
+import { passes, plainTable, type Row } from "./table.ts"
+
+const limitMs = 55_000
+
+// Noise stops nobody, a collapse does: bars are twice as wide, and what misses them is measured once more.
+const slack = 2
+
+async function measured(bench: Bench, scenario: Scenario): Promise<Row[]> {
+  const rows = await scenario.measure(bench)
+  return rows.filter(({ bar }) => bar !== undefined)
+}
+
+/** The short form: gives the exit code, 1 only where a figure is worse than half its bar or an answer was wrong. */
+export async function guard(ready: Pick<Bench, "ours" | "peers">, scenarios: Scenario[]): Promise<number> {
+  if (!ready.ours || ready.peers.missing.length > 0) {
+    const why = ready.ours ? `missing: ${ready.peers.missing.join(", ")}` : "ours can't be built"
+    console.log(`benchmark guard skipped: ${why}`)
+    return ready.ours ? 0 : 1
+  }
+  const bench = { ...ready, plan: guardPlan }
+  const startMs = performance.now()
+  const rows: Row[] = []
+  for (const scenario of scenarios) {
+    const beforeMs = performance.now()
+    const [first = []] = [await measured(bench, scenario)]
+    const takesMs = performance.now() - beforeMs
+    const again = first.some((row) => passes(row, slack) === false)
+    const inTime = performance.now() - startMs + takesMs < limitMs
+    rows.push(...(again && inTime ? await measured(bench, scenario) : first))
+  }
+  console.log(`${plainTable(rows)}\n`)
+  const failed = rows.filter((row) => passes(row, slack) === false)
+  for (const { measure, faults } of failed)
+    console.log(`worse than half its bar: ${[measure, ...faults].join("; ")}`)
+  if (failed.length === 0) console.log("benchmark guard: every ratio is within half its bar")
+  return failed.length > 0 ? 1 : 0
+}

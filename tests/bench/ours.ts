@@ -1,0 +1,130 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
+import { join } from "node:path"
+
+import { write } from "./load.ts"
+import { folder, freePort, listening, projectRoot, run } from "./machine.ts"
+import { type Contender, Process, Target } from "./processes.ts"
+
+const binary = join(projectRoot, "dist/track-studio")
+const api = "/api/v1"
+
+/** The name of our own column. */
+export const ours = "ours"
+
+/** The name of the column of ours with little in it, where ours is compared with itself. */
+export const oursSmall = "ours, small"
+
+/** The name of the column of ours with nothing beside it. */
+export const oursAlone = "ours, alone"
+
+/** Paths of the product that the scenarios ask for. */
+export const paths = {
+  queue: `${api}/queue`,
+  list: `${api}/queue?limit=100`,
+  stats: `${api}/progress/stats`,
+  item: `${api}/queue/%I`,
+  stream: `${api}/progress/stream`,
+  itemStream: `${api}/progress/stream/%I`,
+  health: "/health",
+} as const
+
+/** A fresh folder for a database on the project's disk. */
+export function databaseFolder(): string {
+  return mkdtempSync(join(folder("run"), "ours-"))
+}
+
+/** The command that serves a database. */
+export function serveCommand(port: number, databasePath: string): string[] {
+  return [binary, "serve", "--port", `${port}`, "--database", databasePath]
+}
+
+function newestSourceMs(path: string): number {
+  const entry = statSync(path)
+  if (!entry.isDirectory()) return entry.mtimeMs
+  return Math.max(0, ...readdirSync(path).map((name) => newestSourceMs(join(path, name))))
+}
+
+/** Builds the binary unless it is newer than its source; gives the complaint when that fails. */
+export function build(): string | undefined {
+  const sources = ["src", "package.json"]
+    .map((name) => join(projectRoot, name))
+    .filter((path) => existsSync(path))
+  const newestMs = Math.max(...sources.map(newestSourceMs))
+  if (existsSync(binary) && statSync(binary).mtimeMs > newestMs) return undefined
+  console.error("building dist/track-studio")
+  const { ok, text } = run([process.execPath, "run", "build"], { timeoutMs: 120_000 })
+  return ok && existsSync(binary) ? undefined : text.split("\n").slice(-3).join(" ") || "the build failed"
+}
+
+/** The JSON body of a write whose update has at least `message.length` bytes of data. */
+export function updateBody(message: string): string {
+  return JSON.stringify({ status: "processing", progress: 50, message })
+}
+
+const mark = "ts=%T"
+
+// Our data is JSON with more in it than the message; peers send 250 bytes, so the message fills up to that.
+async function paddedBody(port: number): Promise<string> {
+  const item = `http://127.0.0.1:${port}${api}/queue/1`
+  const sample = "ts=0000000000000000"
+  const answer = await fetch(item, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: updateBody(sample),
+  })
+  if (!answer.ok) throw new Error(`PUT ${item}: ${answer.status} ${await answer.text()}`)
+  const data = await firstData(`http://127.0.0.1:${port}${paths.stream}/1`)
+  return updateBody(mark + "x".repeat(Math.max(0, 250 - new TextEncoder().encode(data).length)))
+}
+
+async function firstData(url: string): Promise<string> {
+  const answer = await fetch(url, { headers: { accept: "text/event-stream" } })
+  const decoder = new TextDecoder()
+  let text = ""
+  for await (const bytes of answer.body ?? []) {
+    text += decoder.decode(bytes, { stream: true })
+    const data = /^data: (.*)\n/m.exec(text)?.[1]
+    if (data !== undefined) return data
+  }
+  throw new Error(`${url} ended without data`)
+}
+
+/** Reads JSON. */
+export async function get(target: Target, path: string): Promise<unknown> {
+  const answer = await fetch(`http://127.0.0.1:${target.port}${path}`)
+  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`)
+  return answer.json()
+}
+
+/** Adds queue items; their numbers follow each other. */
+export async function addItems(target: Target, count: number): Promise<void> {
+  const body = JSON.stringify({ song_id: 1 })
+  const load = {
+    connections: Math.min(count, 64),
+    requests: count,
+    method: "POST",
+    path: paths.queue,
+    body,
+  } as const
+  const { ok, bad, neterr } = await write(target, load)
+  if (ok !== count) throw new Error(`only ${ok} of ${count} items were added (${bad} refused, ${neterr} cut)`)
+}
+
+/** Serves a fresh database with `items` queue items, or the one at `databasePath` as it is. */
+export async function startOurs(options: { items: number } | { databasePath: string }): Promise<Target> {
+  const fresh = "databasePath" in options ? undefined : databaseFolder()
+  const databasePath = "databasePath" in options ? options.databasePath : join(fresh ?? "", "track-studio.db")
+  const port = freePort()
+  const server = Process.start(ours, serveCommand(port, databasePath), { on: "server" })
+  if (fresh) void server.exited.then(() => rmSync(fresh, { recursive: true, force: true }))
+  await listening(port)
+  const stream = { path: paths.stream, live: true }
+  const put = { method: "PUT", path: `${paths.queue}/1` } as const
+  const at = (body: string): Target => new Target(ours, port, { stream, write: { ...put, body } }, [server])
+  if (!("items" in options)) return at("{}")
+  await addItems(at("{}"), options.items)
+  return at(await paddedBody(port))
+}
+
+/** Ours, with a fresh database of one item. */
+export const oursContender: Contender = { name: ours, start: () => startOurs({ items: 1 }) }

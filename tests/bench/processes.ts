@@ -1,0 +1,132 @@
+import { join } from "node:path"
+
+import { cpu, cpuMs, folder, memoryBytes, sleep, tree } from "./machine.ts"
+
+const running = new Set<Process>()
+
+process.on("exit", () => {
+  for (const child of running) child.kill()
+})
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130))
+
+/** A process of the bench: pinned to a CPU, with as many open files as the machine allows. */
+export class Process {
+  readonly #child: Bun.Subprocess<"ignore", "pipe" | Bun.BunFile, Bun.BunFile>
+
+  private constructor(child: Bun.Subprocess<"ignore", "pipe" | Bun.BunFile, Bun.BunFile>) {
+    this.#child = child
+    running.add(this)
+    void child.exited.then(() => running.delete(this))
+  }
+
+  /** Starts `argv`; without `pipe` its output goes to a file named after it. */
+  static start(
+    name: string,
+    argv: string[],
+    options: { on: keyof typeof cpu; pipe?: boolean; cwd?: string; env?: Record<string, string> },
+  ): Process {
+    const log = Bun.file(join(folder("log"), `${name}.log`))
+    const limits = 'ulimit -n "$(ulimit -Hn)"; exec "$@"'
+    const child = Bun.spawn(["sh", "-c", limits, "sh", "taskset", "-c", String(cpu[options.on]), ...argv], {
+      cwd: options.cwd ?? folder("run"),
+      env: { ...process.env, ...options.env },
+      stdin: "ignore",
+      stdout: options.pipe ? "pipe" : log,
+      stderr: Bun.file(join(folder("log"), `${name}.err`)),
+    })
+    return new Process(child)
+  }
+
+  get pid(): number {
+    return this.#child.pid
+  }
+
+  get exited(): Promise<number> {
+    return this.#child.exited
+  }
+
+  /** The lines it prints; only for a process started with `pipe`. */
+  async *lines(): AsyncGenerator<string> {
+    const output = this.#child.stdout
+    if (!(output instanceof ReadableStream)) return
+    const decoder = new TextDecoder()
+    let rest = ""
+    for await (const bytes of output) {
+      const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n")
+      rest = parts.pop() ?? ""
+      yield* parts
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** Ends it and all it started at once. */
+  kill(): void {
+    for (const pid of tree([this.pid])) {
+      try {
+        process.kill(pid, "SIGKILL")
+      } catch {
+        // gone already
+      }
+    }
+  }
+
+  /** Ends it by SIGTERM, and by SIGKILL when it has not ended in time. */
+  async stop(timeoutMs = 3_000): Promise<void> {
+    this.signal("SIGTERM")
+    await Promise.race([this.exited, sleep(timeoutMs)])
+    if (running.has(this)) this.kill()
+    await this.exited
+  }
+}
+
+/** How a server is spoken to. */
+export interface Protocol {
+  stream: {
+    path: string
+    /** Streams say `event: live`, and updates have consecutive IDs. */
+    live: boolean
+  }
+  write: { method: "POST" | "PUT"; path: string; body: string }
+}
+
+/** A server under test, ours or a peer's. */
+export class Target {
+  readonly name: string
+  readonly port: number
+  readonly stream: Protocol["stream"]
+  readonly write: Protocol["write"]
+  readonly #processes: Process[]
+
+  constructor(name: string, port: number, protocol: Protocol, processes: Process[]) {
+    this.name = name
+    this.port = port
+    this.stream = protocol.stream
+    this.write = protocol.write
+    this.#processes = processes
+  }
+
+  #pids(): number[] {
+    return tree(this.#processes.map(({ pid }) => pid))
+  }
+
+  cpuMs(): number {
+    return cpuMs(this.#pids())
+  }
+
+  memoryBytes(): number {
+    return memoryBytes(this.#pids())
+  }
+
+  async stop(): Promise<void> {
+    for (const process of this.#processes.toReversed()) await process.stop()
+  }
+}
+
+/** Something that can be measured: its name and how to start it afresh. */
+export interface Contender {
+  readonly name: string
+  start(): Promise<Target>
+}

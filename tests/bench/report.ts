@@ -1,0 +1,58 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+
+import type { Scenario } from "./bench.ts"
+import { cpu, machine, projectRoot, run } from "./machine.ts"
+import { type Peers, peerVersions } from "./peers.ts"
+import { markdownTable, type Row } from "./table.ts"
+
+const document = join(projectRoot, "docs/performance.md")
+const bounds = join(import.meta.dir, "bounds.md")
+
+function ourVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+    version: string
+  }
+  const commit = run(["git", "rev-parse", "--short", "HEAD"])
+  return commit.ok ? `${version} (${commit.text})` : version
+}
+
+function list(lines: string[]): string {
+  return lines.map((line) => `- ${line}`).join("\n")
+}
+
+const method = `
+Each server is pinned to one CPU and all load to another. Every run starts the server afresh; runs of ours and of the peers
+take turns; figures are medians (B, D and G of five runs, E of one, the others of three). Ours is the compiled binary with
+the whole product path: HTTP PUT, validation, a transaction with \`synchronous=FULL\` that is on the disk before the
+answer, history, and the fan-out. Peers are sent bare messages and store none of them, but for BullMQ, whose Redis
+appends with fsync always. Each update has at least 250 bytes of data. Every update that a reader gets is counted and
+checked for loss, order and, for ours, consecutive IDs; a wrong answer fails the row whatever its speed. Latency is from
+the moment the publisher sends an update to the moment a reader has it. Ratios matter more than the numbers beside them.
+`
+
+/** Writes docs/performance.md from a full run. */
+export function writeDocument(rows: Row[], scenarios: Scenario[], peers: Peers, tookMinutes: number): string {
+  const parts = [
+    "# Performance",
+    "Written by `bun run bench`; not edited by hand.",
+    markdownTable(rows),
+    `## How it was measured\n${method}`,
+    list([
+      `${new Date().toISOString().slice(0, 10)}, ${tookMinutes.toFixed(0)} minutes`,
+      machine() + (cpu.server === cpu.client ? ", only one of them allowed: servers and load shared it" : ""),
+      `Track Studio Orchestrator ${ourVersion()}, Bun ${Bun.version}`,
+      ...peerVersions(peers),
+    ]),
+    "## Run it again",
+    ["```sh", "bun run bench", ...scenarios.map(commandOf), "```"].join("\n"),
+    ...(existsSync(bounds) ? [readFileSync(bounds, "utf8").trim()] : []),
+  ]
+  mkdirSync(dirname(document), { recursive: true })
+  writeFileSync(document, `${parts.map((part) => part.trim()).join("\n\n")}\n`)
+  return document
+}
+
+function commandOf({ letter, name, title }: Scenario): string {
+  return `bun run bench ${`${name}`.padEnd(8)} # ${letter}: ${title}`
+}

@@ -1,0 +1,65 @@
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+
+import { row, type Scenario } from "./bench.ts"
+import { freePort, memoryBytes, sleep, tree } from "./machine.ts"
+import { databaseFolder, ours, paths, serveCommand } from "./ours.ts"
+import { Process } from "./processes.ts"
+
+interface Start {
+  firstAnswerMs: number
+  restBytes: number
+  privateBytes: number
+}
+
+async function startOnce(databasePath: string, restMs: number): Promise<Start> {
+  const port = freePort()
+  const startedMs = performance.now()
+  const server = Process.start(ours, serveCommand(port, databasePath), { on: "server", pipe: true })
+  for await (const line of server.lines()) if (line.includes('"url"')) break
+  const answer = await fetch(`http://127.0.0.1:${port}${paths.health}`)
+  const firstAnswerMs = performance.now() - startedMs
+  if (!answer.ok) throw new Error(`${paths.health} answered ${answer.status}`)
+  await sleep(restMs)
+  const pids = tree([server.pid])
+  const [restBytes, privateBytes] = [memoryBytes(pids, "Rss"), memoryBytes(pids, "Private_Dirty")]
+  await server.stop()
+  return { firstAnswerMs, restBytes, privateBytes }
+}
+
+/** From the start of the process to its first answer, and the memory it rests at. */
+export const start: Scenario = {
+  letter: "G",
+  name: "start",
+  title: "start to first answer; memory at rest",
+  async measure({ plan, ours: contender }) {
+    if (!contender) return []
+    const fresh: Start[] = []
+    const again: Start[] = []
+    for (let number = 1; number <= plan.manyRuns; number++) {
+      const home = databaseFolder()
+      const databasePath = join(home, "track-studio.db")
+      fresh.push(await startOnce(databasePath, 0))
+      again.push(await startOnce(databasePath, 2_000))
+      rmSync(home, { recursive: true, force: true })
+      console.error(`  G ${number}/${plan.manyRuns}: ${again.at(-1)?.firstAnswerMs.toFixed(1)} ms`)
+    }
+    const bar = (limit: number) => ({ kind: "at most", limit }) as const
+    const figures = (starts: Start[]): Map<string, Start[]> => new Map([[ours, starts]])
+    const about = (measure: string, unit: string) => ({ scenario: "G", measure, unit })
+    const ms = ({ firstAnswerMs }: Start): number => firstAnswerMs
+    return [
+      row(figures(again), ms, { ...about("start to first answer", "ms"), bar: bar(40) }),
+      row(figures(fresh), ms, about("start to first answer, creating the database", "ms")),
+      row(figures(again), ({ restBytes }) => restBytes / 1e6, {
+        ...about("memory at rest (RSS)", "MB"),
+        bar: bar(60),
+      }),
+      row(
+        figures(again),
+        ({ privateBytes }) => privateBytes / 1e6,
+        about("memory at rest, private and written", "MB"),
+      ),
+    ]
+  },
+}

@@ -1,0 +1,99 @@
+import { ours } from "./ours.ts"
+
+/** What is asked of our figure: at least or at most so many times another's, or so much in itself. */
+export interface Bar {
+  kind: "at least" | "at most"
+  limit: number
+  /** The peer, or the other figure of ours, that the ratio is taken to; without it the limit is in the row's unit. */
+  times?: string
+}
+
+/** One row of the table. */
+export interface Row {
+  scenario: string
+  measure: string
+  unit: string
+  figures: Record<string, number>
+  bar?: Bar
+  faults: string[]
+}
+
+/** The middle one. */
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
+}
+
+/** The figure that the bar is about: a ratio, or ours as it is; undefined when something was not measured. */
+export function value({ figures, bar }: Row): number | undefined {
+  const own = figures[ours]
+  if (own === undefined || bar?.times === undefined) return own
+  const other = figures[bar.times]
+  return other === undefined ? undefined : own / other
+}
+
+/** Whether the row passes, with bars made `slack` times wider; undefined when it has no bar or was not measured. */
+export function passes(row: Row, slack = 1): boolean | undefined {
+  if (row.faults.length > 0) return false
+  const reached = value(row)
+  if (row.bar === undefined || reached === undefined) return undefined
+  return row.bar.kind === "at least" ? reached >= row.bar.limit / slack : reached <= row.bar.limit * slack
+}
+
+/** A number for people: three digits that count, thousands in k. */
+export function short(number: number): string {
+  const size = Math.abs(number)
+  if (size >= 1_000_000) return `${(number / 1_000_000).toFixed(2)}M`
+  if (size >= 10_000) return `${(number / 1000).toFixed(size >= 100_000 ? 0 : 1)}k`
+  if (size >= 100) return number.toFixed(0)
+  return number.toFixed(size >= 10 ? 1 : 2)
+}
+
+function barText({ bar, unit }: Row): string {
+  if (bar === undefined) return ""
+  return `${bar.kind} ${bar.limit} ${bar.times === undefined ? unit : `x ${bar.times}`}`
+}
+
+function verdict(row: Row): string {
+  const pass = passes(row)
+  if (row.faults.length > 0) return `FAIL: ${row.faults.join("; ")}`
+  if (pass === undefined) return row.bar === undefined ? "" : "not measured"
+  return pass ? "pass" : "FAIL"
+}
+
+function cells(row: Row, columns: string[]): string[] {
+  const reached = value(row)
+  const ratio = row.bar?.times === undefined || reached === undefined ? "" : reached.toFixed(2)
+  const figures = columns.map((name) => (row.figures[name] === undefined ? "" : short(row.figures[name])))
+  return [row.scenario, row.measure, row.unit, ...figures, ratio, barText(row), verdict(row)]
+}
+
+function table(rows: Row[]): string[][] {
+  const names = new Set(rows.flatMap(({ figures }) => Object.keys(figures)))
+  const columns = [ours, ...[...names].filter((name) => name !== ours)]
+  const head = ["", "measure", "unit", ...columns, "ratio", "bar", "result"]
+  return [head, ...rows.map((row) => cells(row, columns))]
+}
+
+/** The table for a terminal. */
+export function plainTable(rows: Row[]): string {
+  const lines = table(rows)
+  const widths =
+    lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n")
+}
+
+/** The table for a document. */
+export function markdownTable(rows: Row[]): string {
+  const [head = [], ...lines] = table(rows)
+  return [head, head.map(() => "---"), ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n")
+}
