@@ -1,0 +1,326 @@
+import type { Bus } from "./bus.ts"
+import { type Format, joined, updateBytes } from "./formats.ts"
+import type { StoredUpdate } from "./progress.ts"
+import type { Store } from "./store/store.ts"
+
+/** Updates are read from the history in pieces of at most this many. */
+const BATCH_UPDATES = 1024
+/** How much of the newest history is kept at hand for streams that are a little behind, in characters of JSON. */
+const TAIL_SIZE = 2 * 1024 * 1024
+/** Batches of one chunk: larger chunks save writes until the socket's own buffer is the limit. */
+const CHUNK_BYTES = 256 * 1024
+/** Streams that are sent a keepalive in one turn of the event loop. */
+const KEEPALIVE_SLICE = 256
+const REPORT_PAUSE_MS = 1000
+
+/** Why a waiting stream was woken. */
+export type Wake = "batch" | "keepalive" | "over"
+
+/** What kind of watching a seat is for; a held answer is not a stream, and not counted as one. */
+export type SeatKind = "global" | "item" | "held"
+
+/** What was new in one turn: the updates in `(previous, head]`. */
+class Batch {
+  readonly previous: number
+  readonly head: number
+  readonly updates: readonly StoredUpdate[]
+  readonly #bytes = new Map<Format, Uint8Array>()
+  #byItem: Map<number, StoredUpdate[]> | undefined
+
+  constructor(previous: number, head: number, updates: readonly StoredUpdate[]) {
+    this.previous = previous
+    this.head = head
+    this.updates = updates
+  }
+
+  /** The updates by queue item, sorted out at the first asking. */
+  get byItem(): ReadonlyMap<number, readonly StoredUpdate[]> {
+    this.#byItem ??= Map.groupBy(this.updates, (update) => update.queue_id)
+    return this.#byItem
+  }
+
+  /** Characters of JSON held. */
+  get size(): number {
+    return this.updates.reduce((sum, update) => sum + update.data.length, 0)
+  }
+
+  /** All updates in one piece, joined at the first asking and shared by all streams. */
+  bytes(format: Format): Uint8Array {
+    let bytes = this.#bytes.get(format)
+    if (!bytes) {
+      bytes = joined(format, this.updates)
+      this.#bytes.set(format, bytes)
+    }
+    return bytes
+  }
+}
+
+class BatchEvent extends Event {
+  readonly batch: Batch
+
+  constructor(batch: Batch) {
+    super("batch")
+    this.batch = batch
+  }
+}
+
+/**
+ * A stream's place with the broadcaster: its cursor, and how it waits.
+ *
+ * `cursor` is the last event ID that the stream has examined. It may be behind only while the stream does not wait.
+ */
+export class Seat {
+  readonly kind: SeatKind
+  readonly queueId: number | undefined
+  cursor = 0
+  /** When the stream began to wait, in milliseconds of `performance.now()`. */
+  waitingSinceMs = 0
+  #wake: ((why: Wake) => void) | undefined
+
+  constructor(kind: SeatKind, queueId: number | undefined) {
+    this.kind = kind
+    this.queueId = queueId
+  }
+
+  get waiting(): boolean {
+    return this.#wake !== undefined
+  }
+
+  /** Resolves when there is something to do. Only a stream that has examined everything may wait. */
+  wait(): Promise<Wake> {
+    this.waitingSinceMs = performance.now()
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  /** Wakes the stream if it waits; `examined` is the event ID up to which nothing concerned it. */
+  wake(why: Wake, examined = 0): void {
+    const wake = this.#wake
+    if (!wake) return
+    this.#wake = undefined
+    // A stream that has just read the history can be ahead of the batch that wakes it.
+    if (examined > this.cursor) this.cursor = examined
+    wake(why)
+  }
+}
+
+/** What `take` found for a stream. */
+export interface Taken {
+  readonly chunk: Uint8Array | null
+  /** The last update of the chunk. */
+  readonly last: StoredUpdate | undefined
+}
+
+/**
+ * Tells all open streams what is new.
+ *
+ * On the doorbell it reads the history once for all of them, as one batch, keeps a bounded tail of batches, and
+ * dispatches one `batch` event. Its one listener wakes the streams concerned: those that watch everything, and those
+ * that watch an item of the batch. With no stream open nothing is read.
+ */
+export class Broadcaster extends EventTarget {
+  readonly #store: Store
+  readonly #report: (error: unknown) => void
+  readonly #keepaliveMs: number
+  readonly #unlisten: () => void
+  readonly #seats = new Set<Seat>()
+  readonly #everything = new Set<Seat>()
+  readonly #ofItem = new Map<number, Set<Seat>>()
+  #tail: Batch[] = []
+  #tailSize = 0
+  #head = 0
+  #ready: Promise<void> = Promise.resolve()
+  #rung = false
+  #pumping = false
+  #draining = false
+  #keepalives: Timer | undefined
+
+  /**
+   * `keepaliveMs`: how long a stream may be silent. `report` is told when the history cannot be read; the
+   * broadcaster tries again a second later.
+   */
+  constructor(store: Store, bus: Bus, keepaliveMs: number, report: (error: unknown) => void) {
+    super()
+    this.#store = store
+    this.#report = report
+    this.#keepaliveMs = keepaliveMs
+    this.#unlisten = bus.listen(() => this.#ring())
+    this.addEventListener("batch", (event) => {
+      if (event instanceof BatchEvent) this.#wakeConcerned(event.batch)
+    })
+  }
+
+  /** The newest event ID that streams have been told of. */
+  get head(): number {
+    return this.#head
+  }
+
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** How many streams are open. */
+  get streams(): { global: number; item: number } {
+    let global = 0
+    let item = 0
+    for (const { kind } of this.#seats) {
+      if (kind === "global") global += 1
+      if (kind === "item") item += 1
+    }
+    return { global, item }
+  }
+
+  /**
+   * A seat for a stream, taken away by `leave` or when `signal` aborts, at once.
+   * Resolves when the broadcaster follows the history: an update stored later will wake the seat.
+   */
+  async join(kind: SeatKind, queueId: number | undefined, signal: AbortSignal): Promise<Seat> {
+    const seat = new Seat(kind, queueId)
+    if (signal.aborted) return seat
+    if (this.#seats.size === 0) this.#follow()
+    this.#seats.add(seat)
+    if (queueId === undefined) this.#everything.add(seat)
+    else {
+      const seats = this.#ofItem.get(queueId)
+      if (seats) seats.add(seat)
+      else this.#ofItem.set(queueId, new Set([seat]))
+    }
+    signal.addEventListener("abort", () => this.leave(seat), { once: true })
+    await this.#ready
+    return seat
+  }
+
+  /** Gives a seat up; may be called again. */
+  leave(seat: Seat): void {
+    if (!this.#seats.delete(seat)) return
+    this.#everything.delete(seat)
+    if (seat.queueId !== undefined) {
+      const seats = this.#ofItem.get(seat.queueId)
+      seats?.delete(seat)
+      if (seats?.size === 0) this.#ofItem.delete(seat.queueId)
+    }
+    seat.wake("over")
+    if (this.#seats.size === 0) this.#rest()
+  }
+
+  /**
+   * Everything at hand that lies behind the seat's cursor, as one chunk of up to about 256 KiB, and moves the cursor.
+   * Null when that is older than the tail: then it must be read from the history.
+   */
+  take(seat: Seat, format: Format, wanted?: (update: StoredUpdate) => boolean): Taken | null {
+    let at = this.#tail.length
+    while (at > 0 && (this.#tail[at - 1]?.head ?? 0) > seat.cursor) at -= 1
+    const first = this.#tail[at]
+    if (!first || first.previous > seat.cursor) return null
+    const pieces: Uint8Array[] = []
+    let size = 0
+    let last: StoredUpdate | undefined
+    for (; at < this.#tail.length && size < CHUNK_BYTES; at += 1) {
+      const batch = this.#tail[at]
+      if (!batch) break
+      const whole = seat.queueId === undefined && !wanted && seat.cursor <= batch.previous
+      const updates = whole ? batch.updates : this.#select(batch, seat, wanted)
+      for (const piece of whole
+        ? [batch.bytes(format)]
+        : updates.map((update) => updateBytes(format, update))) {
+        pieces.push(piece)
+        size += piece.length
+      }
+      last = updates.at(-1) ?? last
+      seat.cursor = batch.head
+    }
+    const [only, ...others] = pieces
+    return { chunk: others.length > 0 ? Buffer.concat(pieces) : (only ?? null), last }
+  }
+
+  /** Ends all streams: each says goodbye and closes. */
+  drain(): void {
+    this.#draining = true
+    this.#unlisten()
+    for (const seat of this.#seats) seat.wake("over")
+  }
+
+  #select(batch: Batch, seat: Seat, wanted?: (update: StoredUpdate) => boolean): readonly StoredUpdate[] {
+    const updates = seat.queueId === undefined ? batch.updates : (batch.byItem.get(seat.queueId) ?? [])
+    if (seat.cursor <= batch.previous && !wanted) return updates
+    return updates.filter((update) => update.id > seat.cursor && (wanted?.(update) ?? true))
+  }
+
+  #wakeConcerned(batch: Batch): void {
+    for (const seat of this.#everything) seat.wake("batch", batch.previous)
+    if (this.#ofItem.size === 0) return
+    for (const queueId of batch.byItem.keys()) {
+      for (const seat of this.#ofItem.get(queueId) ?? []) seat.wake("batch", batch.previous)
+    }
+  }
+
+  /** The first stream has come: follow the history from where it is now. */
+  #follow(): void {
+    this.#ready = this.#store
+      .head()
+      .then((head) => {
+        this.#head = head
+      })
+      .catch(this.#report)
+    const every = Math.min(1000, Math.max(10, this.#keepaliveMs / 15))
+    this.#keepalives = setInterval(() => this.#keepalive(), every)
+  }
+
+  /** The last stream has gone: forget, and read nothing any more. */
+  #rest(): void {
+    clearInterval(this.#keepalives)
+    this.#tail = []
+    this.#tailSize = 0
+  }
+
+  #ring(): void {
+    this.#rung = true
+    if (this.#pumping || this.#seats.size === 0) return
+    this.#pumping = true
+    // In a turn of its own, so that the answers to the writers go out first and their next writes gather.
+    setImmediate(() => void this.#pump())
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      while (this.#rung && this.#seats.size > 0) {
+        this.#rung = false
+        await this.#ready
+        for (let more = true; more;) more = await this.#announce()
+      }
+    } catch (error) {
+      this.#report(error)
+      setTimeout(() => this.#ring(), REPORT_PAUSE_MS)
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  async #announce(): Promise<boolean> {
+    const previous = this.#head
+    const { updates, more } = await this.#store.page({ after: previous, limit: BATCH_UPDATES })
+    // All streams have gone meanwhile, and others have come: what was read starts at the wrong place.
+    if (this.#head !== previous) return true
+    const last = updates.at(-1)
+    if (!last) return false
+    const batch = new Batch(previous, last.id, updates)
+    this.#head = last.id
+    this.#tail.push(batch)
+    this.#tailSize += batch.size
+    while (this.#tailSize > TAIL_SIZE && this.#tail.length > 1)
+      this.#tailSize -= this.#tail.shift()?.size ?? 0
+    this.dispatchEvent(new BatchEvent(batch))
+    return more
+  }
+
+  #keepalive(): void {
+    const before = performance.now() - this.#keepaliveMs
+    const idle = [...this.#seats].filter((seat) => seat.waiting && seat.waitingSinceMs <= before)
+    const slice = (from: number): void => {
+      for (const seat of idle.slice(from, from + KEEPALIVE_SLICE)) seat.wake("keepalive", this.#head)
+      if (from + KEEPALIVE_SLICE < idle.length) setImmediate(slice, from + KEEPALIVE_SLICE)
+    }
+    slice(0)
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * A doorbell between those who write the history and those who show it.
+ *
+ * A notification has no payload: it says "there is something new", and what is new is read from the history.
+ * One that is lost or doubled therefore only delays. An implementation may merge notifications.
+ */
+export interface Bus {
+  /** Rings, after the commit. Never throws and never waits. */
+  notify(): void
+  /** Calls `ring` at each notification from now on; the answer stops that. */
+  listen(ring: () => void): () => void
+}
+
+/** The doorbell within one process. */
+export class LocalBus implements Bus {
+  readonly #listeners = new Set<() => void>()
+
+  notify(): void {
+    for (const ring of this.#listeners) ring()
+  }
+
+  listen(ring: () => void): () => void {
+    this.#listeners.add(ring)
+    return () => void this.#listeners.delete(ring)
+  }
+}

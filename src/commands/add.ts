@@ -1,0 +1,34 @@
+import { textFlag } from "../config.ts"
+import { printable } from "../formats.ts"
+import { clientOf, type Command, integerFlag, say, takes, typedInteger } from "./command.ts"
+
+/** Adds a queue item. */
+export const addCommand: Command = {
+  usage: {
+    line: "add SONG_ID",
+    about: "Adds a song to the queue.",
+    settings: ["server"],
+    flags: {
+      priority: { type: "string", placeholder: "N", help: "higher goes first; default 0" },
+      title: { type: "string", placeholder: "TEXT", help: "what viewers see beside the number" },
+      "idempotency-key": { type: "string", placeholder: "KEY", help: "makes a repeated call add nothing" },
+      json: { type: "boolean", help: "print the item as JSON" },
+    },
+  },
+  async run(given) {
+    takes(given, 1)
+    const priority = integerFlag(given, "priority")
+    const title = textFlag(given.flags, "title")
+    const item = await clientOf(given).add(
+      {
+        song_id: typedInteger(given.words[0], "SONG_ID"),
+        ...(priority !== undefined && { priority }),
+        ...(title !== undefined && { title }),
+      },
+      textFlag(given.flags, "idempotency-key"),
+    )
+    const name = item.title === "" ? `song ${item.song_id}` : printable(item.title)
+    say(given.flags["json"] ? JSON.stringify(item) : `queue item ${item.id}: ${name}, ${item.status}`)
+    return 0
+  },
+}

@@ -1,0 +1,46 @@
+import { Client } from "../client.ts"
+import { type Arguments, setting, textFlag, type Usage } from "../config.ts"
+import { AppError } from "../errors.ts"
+
+/** One command of the program. */
+export interface Command {
+  readonly usage: Usage
+  /**
+   * Does it; resolves with the exit code.
+   * @throws AppError `invalid` for wrong usage; any other error is a failure
+   */
+  readonly run: (given: Arguments) => Promise<number>
+}
+
+/** The client of the server that the arguments or the environment name. */
+export const clientOf = ({ flags }: Arguments): Client => new Client(setting("server", flags))
+
+/**
+ * The whole number that was typed.
+ * @throws AppError `invalid`
+ */
+export function typedInteger(text: string | undefined, name: string): number {
+  if (text !== undefined && /^-?\d{1,15}$/.test(text)) return Number(text)
+  throw new AppError(
+    "invalid",
+    text === undefined ? `${name} is missing` : `${name} must be a whole number, not "${text}"`,
+  )
+}
+
+/** As `typedInteger`, of a flag that may be absent. */
+export function integerFlag({ flags }: Arguments, name: string): number | undefined {
+  const text = textFlag(flags, name)
+  return text === undefined ? undefined : typedInteger(text, `--${name}`)
+}
+
+/**
+ * Refuses more words than the command takes.
+ * @throws AppError `invalid`
+ */
+export function takes(given: Arguments, most: number): void {
+  const extra = given.words[most]
+  if (extra !== undefined) throw new AppError("invalid", `"${extra}" is one argument too many`)
+}
+
+/** Writes one line to standard output. */
+export const say = (line: string): void => void process.stdout.write(`${line}\n`)

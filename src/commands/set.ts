@@ -1,0 +1,67 @@
+import { Value } from "@sinclair/typebox/value"
+
+import { textFlag } from "../config.ts"
+import { AppError } from "../errors.ts"
+import { printable } from "../formats.ts"
+import { ItemChange } from "../progress.ts"
+import { clientOf, type Command, integerFlag, say, takes, typedInteger } from "./command.ts"
+
+/** Flags that carry text as it is, and the key each sets. */
+const TEXTS = {
+  status: "status",
+  step: "current_step",
+  message: "message",
+  error: "error_message",
+  title: "title",
+  "video-file": "video_file_path",
+  thumbnail: "thumbnail_path",
+} as const
+
+/** Changes a queue item. */
+export const setCommand: Command = {
+  usage: {
+    line: "set ID",
+    about: "Changes a queue item; what is not named stays as it is.",
+    settings: ["server"],
+    flags: {
+      status: {
+        type: "string",
+        placeholder: "STATUS",
+        help: "queued, processing, completed, failed or retrying",
+      },
+      step: { type: "string", placeholder: "TEXT", help: "the step it is at" },
+      progress: { type: "string", placeholder: "N", help: "0 to 100" },
+      message: { type: "string", placeholder: "TEXT", help: "what viewers are told" },
+      error: { type: "string", placeholder: "TEXT", help: "the error message" },
+      title: { type: "string", placeholder: "TEXT", help: "what viewers see beside the number" },
+      priority: { type: "string", placeholder: "N", help: "higher goes first" },
+      flag: { type: "string", placeholder: "FLAG", help: "image_issue, lyrics_issue, timing_issue or none" },
+      "video-file": { type: "string", placeholder: "FILE", help: "path of the finished video" },
+      thumbnail: { type: "string", placeholder: "FILE", help: "path of its thumbnail" },
+      json: { type: "boolean", help: "print the item as JSON" },
+    },
+  },
+  async run(given) {
+    takes(given, 1)
+    const id = typedInteger(given.words[0], "ID")
+    const change: Record<string, unknown> = {}
+    for (const [flag, key] of Object.entries(TEXTS)) change[key] = textFlag(given.flags, flag)
+    change["progress"] = integerFlag(given, "progress")
+    change["priority"] = integerFlag(given, "priority")
+    const mark = textFlag(given.flags, "flag")
+    change["flag"] = mark === "none" ? null : mark
+    const set: unknown = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+    if (!Value.Check(ItemChange, set)) {
+      const [first] = [...Value.Errors(ItemChange, set)]
+      throw new AppError("invalid", `${first?.path.slice(1)} cannot be ${JSON.stringify(first?.value)}`)
+    }
+    const item = await clientOf(given).update(id, set)
+    const step = item.current_step === "" ? "" : `, ${printable(item.current_step)}`
+    say(
+      given.flags["json"]
+        ? JSON.stringify(item)
+        : `queue item ${item.id}: ${item.status}, ${item.progress}%${step}`,
+    )
+    return 0
+  },
+}

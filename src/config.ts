@@ -1,0 +1,191 @@
+import { parseArgs } from "node:util"
+
+import { AppError } from "./errors.ts"
+
+/** One setting: a flag, and the environment variable TRACK_STUDIO_ and its name. */
+interface Setting {
+  readonly help: string
+  readonly placeholder: string
+  readonly fallback: string
+  /** Bounds of a whole number; absent for text. */
+  readonly bounds?: readonly [least: number, most: number]
+  readonly repeatable?: boolean
+}
+
+const SETTINGS = {
+  host: { help: "address to listen on", placeholder: "ADDRESS", fallback: "127.0.0.1" },
+  port: {
+    help: "port to listen on; 0 takes a free one",
+    placeholder: "N",
+    fallback: "8080",
+    bounds: [0, 65535],
+  },
+  database: {
+    help: "the SQLite file; made where there is none",
+    placeholder: "FILE",
+    fallback: "./data/track-studio.db",
+  },
+  "cors-origin": {
+    help: "origin that browsers may call from; repeatable, in the environment separated by commas",
+    placeholder: "ORIGIN",
+    fallback: "*",
+    repeatable: true,
+  },
+  "keepalive-ms": {
+    help: "silence on a stream before a keepalive",
+    placeholder: "MS",
+    fallback: "15000",
+    bounds: [10, 52_000],
+  },
+  "max-lag": {
+    help: "updates a stream may be behind before it gets a gap and the latest state; 0 never",
+    placeholder: "N",
+    fallback: "100000",
+    bounds: [0, 1_000_000_000],
+  },
+  server: {
+    help: "the server to talk to",
+    placeholder: "URL",
+    fallback: "http://127.0.0.1:8080",
+  },
+} as const satisfies Record<string, Setting>
+
+/** The name of a setting, as its flag without the dashes. */
+export type SettingName = keyof typeof SETTINGS
+
+/** The settings of `serve`. */
+export const SERVE_SETTINGS = ["host", "port", "database", "cors-origin", "keepalive-ms", "max-lag"] as const
+
+/** What `serve` runs with. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly corsOrigins: readonly string[]
+  readonly keepaliveMs: number
+  readonly maxLag: number
+}
+
+/** The environment variable of a setting. */
+export const variableOf = (name: string): string => `TRACK_STUDIO_${name.toUpperCase().replaceAll("-", "_")}`
+
+type Given = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
+
+/** A flag that is text, as parseArgs gave it; the last one where it was repeated. */
+export const textFlag = (given: Given, name: string): string | undefined => {
+  const value = given[name]
+  return typeof value === "string" ? value : undefined
+}
+
+function valuesOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): readonly string[] {
+  const flag = given[name]
+  if (Array.isArray(flag)) return flag.map(String)
+  if (typeof flag === "string") return [flag]
+  const setting: Setting = SETTINGS[name]
+  const value = env[variableOf(name)]
+  if (value === undefined || value === "") return [setting.fallback]
+  return setting.repeatable ? value.split(",").map((part) => part.trim()) : [value]
+}
+
+/**
+ * The value of one setting: the flag, else the environment, else the default.
+ * @throws AppError `invalid`
+ */
+export function setting(name: SettingName, given: Given, env: NodeJS.ProcessEnv = process.env): string {
+  const value = valuesOf(name, given, env).at(-1) ?? ""
+  if (value === "") throw new AppError("invalid", `--${name} is empty`)
+  return value
+}
+
+function wholeNumber(name: SettingName, given: Given, env: NodeJS.ProcessEnv): number {
+  const text = setting(name, given, env)
+  const { bounds: [least, most] = [0, 0] }: Setting = SETTINGS[name]
+  const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= least && value <= most) return value
+  throw new AppError(
+    "invalid",
+    `--${name} (or ${variableOf(name)}) must be a whole number from ${least} to ${most}, not "${text}"`,
+  )
+}
+
+/**
+ * What `serve` runs with, from flags as parseArgs gave them, the environment and the defaults.
+ * @throws AppError `invalid`
+ */
+export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Config {
+  return {
+    host: setting("host", given, env),
+    port: wholeNumber("port", given, env),
+    database: setting("database", given, env),
+    corsOrigins: valuesOf("cors-origin", given, env),
+    keepaliveMs: wholeNumber("keepalive-ms", given, env),
+    maxLag: wholeNumber("max-lag", given, env),
+  }
+}
+
+/** A flag of one command alone. */
+export interface Flag {
+  readonly type: "string" | "boolean"
+  readonly help: string
+  readonly placeholder?: string
+}
+
+/** How a command is called. */
+export interface Usage {
+  /** As it is typed, without the program's name: `add SONG_ID`. */
+  readonly line: string
+  readonly about: string
+  readonly settings: readonly SettingName[]
+  readonly flags: Readonly<Record<string, Flag>>
+}
+
+/** What was typed after the command's name. */
+export interface Arguments {
+  readonly flags: Given
+  readonly words: readonly string[]
+}
+
+/**
+ * Reads what was typed after a command's name.
+ * @throws AppError `invalid` for an unknown flag or one without its value
+ */
+export function readArguments(usage: Usage, argv: readonly string[]): Arguments {
+  const shared = usage.settings.map((name) => {
+    const { repeatable = false }: Setting = SETTINGS[name]
+    return [name, { type: "string" as const, multiple: repeatable }] as const
+  })
+  const own = Object.entries(usage.flags).map(([name, { type }]) => [name, { type }] as const)
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options: {
+        ...Object.fromEntries(shared),
+        ...Object.fromEntries(own),
+        help: { type: "boolean", short: "h" },
+      },
+      allowPositionals: true,
+    })
+    return { flags: values, words: positionals }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new AppError("invalid", reason.split(". ")[0] ?? reason)
+  }
+}
+
+/** The help text of a command. */
+export function helpOf(usage: Usage): string {
+  const rows = [
+    ...Object.entries(usage.flags).map(([name, { help, placeholder }]) => [
+      `--${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
+      help,
+    ]),
+    ...usage.settings.map((name) => {
+      const { placeholder, help, fallback } = SETTINGS[name]
+      return [`--${name} ${placeholder}`, `${help} (${variableOf(name)}; default ${fallback})`]
+    }),
+    ["--help", "this text"],
+  ]
+  const width = Math.max(...rows.map(([flag = ""]) => flag.length))
+  const list = rows.map(([flag = "", help]) => `  ${flag.padEnd(width)}  ${help}`)
+  return `track-studio ${usage.line}\n\n${usage.about}\n\n${list.join("\n")}\n`
+}

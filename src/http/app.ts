@@ -1,0 +1,56 @@
+import { cors } from "@elysiajs/cors"
+import { Elysia } from "elysia"
+
+import type { Queue } from "../queue.ts"
+import type { Streams } from "../stream.ts"
+import { errors, type ReportError } from "./errors.ts"
+import { progressRoutes } from "./progress.ts"
+import { queueRoutes } from "./queue.ts"
+
+/** What the routes stand on. */
+export interface AppParts {
+  readonly queue: Queue
+  readonly streams: Streams
+  /** Origins that browsers may call from; `*` for any. */
+  readonly corsOrigins: readonly string[]
+  readonly version: string
+  readonly commit: string
+  readonly report: ReportError
+}
+
+/**
+ * A reader whose socket stays full this long is cut. Bun's timer is coarse and fires up to 4 s early, so the
+ * keepalive must stay 8 s below.
+ */
+export const IDLE_TIMEOUT_S = 60
+
+/** The HTTP server, not yet listening. */
+export function createApp(parts: AppParts) {
+  const startedMs = Date.now()
+  const app = new Elysia({
+    normalize: false,
+    serve: { idleTimeout: IDLE_TIMEOUT_S, reusePort: false, development: false },
+  })
+  return app
+    .use(
+      cors({
+        origin: [...parts.corsOrigins],
+        credentials: false,
+        methods: ["GET", "POST", "PUT", "DELETE"],
+        allowedHeaders: ["content-type", "authorization", "last-event-id", "idempotency-key", "lease"],
+        exposeHeaders: ["retry-after"],
+        maxAge: 600,
+      }),
+    )
+    .use(errors(parts.report, () => app.routes))
+    .get("/health", () => ({
+      status: "ok",
+      service: "track-studio-orchestrator",
+      version: parts.version,
+      commit: parts.commit,
+      uptime_seconds: Math.floor((Date.now() - startedMs) / 1000),
+    }))
+    .group("/api/v1", (api) =>
+      api.use(queueRoutes(parts.queue, parts.streams)).use(progressRoutes(parts.streams, startedMs)),
+    )
+}

@@ -1,0 +1,123 @@
+import type { TSchema } from "@sinclair/typebox"
+import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors"
+import { Elysia, ValidationError } from "elysia"
+
+import { AppError, type ErrorCode } from "../errors.ts"
+import { MAX_TEXT_BYTES } from "../progress.ts"
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  malformed_json: 400,
+  not_found: 404,
+  method_not_allowed: 405,
+  illegal_move: 409,
+  too_large: 413,
+  unsupported_media_type: 415,
+  invalid: 422,
+  idempotency_mismatch: 422,
+  internal: 500,
+  unavailable: 503,
+}
+
+const quoted = (value: unknown): string => {
+  const shown = JSON.stringify(value) ?? "nothing"
+  return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown
+}
+
+const FORMATS: Readonly<Record<string, string>> = {
+  text: `text of at most ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates`,
+  tag: "a tag: text of 1 to 64 characters",
+}
+
+/** What a schema allows, in words. */
+function allowed(schema: TSchema): string {
+  if (schema["description"] !== undefined) return String(schema["description"])
+  const union: TSchema[] | undefined = schema["anyOf"]
+  if (union) return union.map(allowed).join(", ")
+  if (schema["const"] !== undefined) return String(schema["const"])
+  const { minimum, maximum } = schema
+  switch (schema["type"]) {
+    case "integer":
+      return `an integer from ${minimum} to ${maximum}`
+    case "string":
+      return FORMATS[String(schema["format"])] ?? `text that matches ${schema["pattern"]}`
+    case "null":
+      return "null"
+    case "array":
+      return `a list of at most ${schema["maxItems"]} different values`
+    case "object":
+      return "a JSON object (no NUL, no lone surrogates, at most 32 levels deep)"
+    default:
+      return `a ${schema["type"]}`
+  }
+}
+
+/** A sentence that names what is wrong and what would be right. */
+function explain(on: string, schema: TSchema, { path, type, value, schema: failed }: ValueError): string {
+  const name = path.slice(1).replaceAll("/", ".")
+  const keys = Object.keys(schema["properties"] ?? {}).join(", ")
+  if (name === "") return `${on} must be a JSON object with the keys ${keys}`
+  if (type === ValueErrorType.ObjectAdditionalProperties) {
+    return `${on} has the unknown key "${name.slice(0, 60)}"; it can have ${keys || "none"}`
+  }
+  if (type === ValueErrorType.ObjectRequiredProperty) return `${on} lacks "${name}": ${allowed(failed)}`
+  return `${name} must be ${allowed(failed)}, not ${quoted(value)}`
+}
+
+function invalid({ validator, value, type }: ValidationError): AppError {
+  const on = type === "body" ? "the body" : type === "query" ? "the query" : "the path"
+  const first = "Errors" in validator ? [...validator.Errors(value)][0] : undefined
+  const schema: TSchema = "Schema" in validator ? validator.Schema() : {}
+  return new AppError("invalid", first ? explain(on, schema, first) : `${on} is not valid`)
+}
+
+/** A route as Elysia lists it. */
+interface Route {
+  readonly method: string
+  readonly path: string
+}
+
+/** The methods that a path answers to. */
+function methodsOf(routes: readonly Route[], path: string): string[] {
+  const matches = ({ path: pattern }: Route): boolean =>
+    new RegExp(`^${pattern.replace(/:[a-z_]+/g, "[^/]+")}/?$`).test(path)
+  const methods = routes
+    .filter((route) => !route.path.includes("*") && matches(route))
+    .map(({ method }) => method)
+  return [...new Set(methods)].filter((method) => method !== "OPTIONS").sort()
+}
+
+/** Told of errors that are no AppError, with the id that the client was given. */
+export type ReportError = (requestId: string, error: unknown) => void
+
+/**
+ * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. What is no AppError is
+ * reported and answered without its text. `routes` lists the routes of the whole app.
+ */
+export function errors(report: ReportError, routes: () => readonly Route[]) {
+  const asAppError = (code: unknown, error: unknown, request: Request): AppError => {
+    if (error instanceof AppError) return error
+    // Elysia wraps what a body parser throws.
+    if (error instanceof Error && error.cause instanceof AppError) return error.cause
+    if (error instanceof ValidationError) return invalid(error)
+    if (code === "PARSE") return new AppError("malformed_json", "the body is not valid JSON")
+    if (code === "NOT_FOUND") {
+      const { pathname } = new URL(request.url)
+      const methods = methodsOf(routes(), pathname)
+      return methods.length > 0
+        ? new AppError("method_not_allowed", `${pathname} takes ${methods.join(", ")}, not ${request.method}`)
+        : new AppError("not_found", `there is nothing at ${pathname}`)
+    }
+    return new AppError("internal", "the server failed; its log has the reason under this request_id")
+  }
+  return new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code, error, request, set }) => {
+    const known = asAppError(code, error, request)
+    const requestId = crypto.randomUUID()
+    if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
+    set.status = STATUS[known.code]
+    if (known.code === "unavailable") set.headers["retry-after"] = "1"
+    if (known.code === "method_not_allowed") {
+      set.headers["allow"] = methodsOf(routes(), new URL(request.url).pathname).join(", ")
+    }
+    return { error: known.message, code: known.code, request_id: requestId }
+  })
+}

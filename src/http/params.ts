@@ -1,0 +1,18 @@
+import { Type } from "@sinclair/typebox"
+
+const ID = "^[1-9][0-9]{0,15}$"
+
+/** The id of a queue item in a path. */
+export const ItemParams = Type.Object({
+  id: Type.String({ pattern: ID, description: "a whole number from 1, of at most 16 digits" }),
+})
+
+/** A whole number in a query, from 0 or 1, as text; `Number` of it is safe. */
+export const queryInteger = (from: 0 | 1, description: string) =>
+  Type.Optional(
+    Type.String({ pattern: from === 0 ? "^(0|[1-9][0-9]{0,14})$" : "^[1-9][0-9]{0,14}$", description }),
+  )
+
+/** A number of the query within bounds; `fallback` where it is absent. */
+export const within = (text: string | undefined, fallback: number, most: number): number =>
+  Math.min(text === undefined ? fallback : Number(text), most)

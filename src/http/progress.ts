@@ -1,0 +1,109 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import { type Format, formats, negotiate } from "../formats.ts"
+import type { StoredUpdate } from "../progress.ts"
+import type { Streams, Watch } from "../stream.ts"
+import { ItemParams, queryInteger } from "./params.ts"
+
+const common = {
+  format: Type.Optional(Type.Union([Type.Literal("sse"), Type.Literal("ndjson"), Type.Literal("text")])),
+  last_event_id: Type.Optional(Type.String()),
+  snapshot: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
+}
+
+const GlobalParams = Type.Object(
+  {
+    ...common,
+    song_id: queryInteger(1, "a whole number from 1"),
+    ids: Type.Optional(
+      Type.String({
+        pattern: "^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15}){0,255}$",
+        description: "at most 256 ids of queue items, separated by commas",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const OneItemParams = Type.Object(
+  { ...common, until: Type.Optional(Type.Literal("finished")) },
+  { additionalProperties: false },
+)
+
+interface Asked {
+  readonly format?: Format["name"]
+  readonly last_event_id?: string
+  readonly snapshot?: "true" | "false"
+}
+
+/** What the parameters and headers of both streams say alike. An empty last event ID counts as none. */
+function watchOf(request: Request, asked: Asked): Omit<Watch, "untilFinished"> {
+  return {
+    format: formats.find(({ name }) => name === asked.format) ?? negotiate(request.headers.get("accept")),
+    lastEventId: request.headers.get("last-event-id") || asked.last_event_id || undefined,
+    snapshot: asked.snapshot !== "false",
+    signal: request.signal,
+  }
+}
+
+function wantedOf(songId: string | undefined, ids: string | undefined): Watch["wanted"] {
+  if (songId === undefined && ids === undefined) return undefined
+  const song = songId === undefined ? undefined : Number(songId)
+  const items = ids === undefined ? undefined : new Set(ids.split(",").map(Number))
+  return (update: StoredUpdate) =>
+    (song === undefined || update.song_id === song) && (items === undefined || items.has(update.queue_id))
+}
+
+/**
+ * The generator goes to Bun as it is: an async generator as a body costs a fifth less a chunk, and 2 kB less a
+ * stream, than the framework's own wrapping, and what `open` throws is still an answer of its own.
+ */
+async function respond(streams: Streams, watch: Watch): Promise<Response> {
+  const stream = await streams.open(watch)
+  if (stream === null) return new Response(null, { status: 204 })
+  // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
+  const body = stream as AsyncIterable<Uint8Array> as unknown as ReadableStream<Uint8Array<ArrayBuffer>>
+  return new Response(body, {
+    headers: {
+      "content-type": watch.format.contentType,
+      "cache-control": "no-store, no-transform",
+      "x-accel-buffering": "no",
+    },
+  })
+}
+
+/** The routes of the live streams and their figures. `startedMs` is epoch milliseconds. */
+export const progressRoutes = (streams: Streams, startedMs: number) =>
+  new Elysia({ prefix: "/progress", normalize: false })
+    .get(
+      "/stream",
+      async ({ request, query }) =>
+        respond(streams, {
+          ...watchOf(request, query),
+          wanted: wantedOf(query.song_id, query.ids),
+          untilFinished: false,
+        }),
+      { query: GlobalParams },
+    )
+    .get(
+      "/stream/:id",
+      async ({ request, query, params: { id } }) =>
+        respond(streams, {
+          ...watchOf(request, query),
+          queueId: Number(id),
+          untilFinished: query.until === "finished",
+        }),
+      { query: OneItemParams, params: ItemParams },
+    )
+    .get("/stats", async () => {
+      const { open, bounds } = await streams.stats()
+      const { oldest, newest, stored } = bounds
+      return {
+        connected_clients: open.global + open.item,
+        timestamp: new Date().toISOString(),
+        streams: open,
+        updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
+        uptime_seconds: Math.floor((Date.now() - startedMs) / 1000),
+      }
+    })

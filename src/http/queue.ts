@@ -1,0 +1,126 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import { AppError } from "../errors.ts"
+import { Flag, ItemChange, NewItem, Status } from "../progress.ts"
+import type { Queue } from "../queue.ts"
+import type { Streams } from "../stream.ts"
+import { jsonBody } from "./body.ts"
+import { ItemParams, queryInteger, within } from "./params.ts"
+
+const MAX_ROWS = 1000
+const DEFAULT_WAIT_S = 60
+const MAX_WAIT_S = 3600
+
+const ListParams = Type.Object(
+  {
+    status: Type.Optional(Status),
+    song_id: queryInteger(1, "a whole number from 1"),
+    limit: queryInteger(1, "a whole number from 1; more than 1000 counts as 1000"),
+    after: Type.Optional(Type.String({ description: "the next of the page before" })),
+  },
+  { additionalProperties: false },
+)
+
+const HistoryParams = Type.Object(
+  {
+    after: queryInteger(0, "an event ID, or 0"),
+    limit: queryInteger(1, "a whole number from 1; more than 1000 counts as 1000"),
+  },
+  { additionalProperties: false },
+)
+
+const WaitParams = Type.Object(
+  {
+    wait: Type.Optional(Type.Literal("finished")),
+    timeout: queryInteger(0, "seconds, from 0; more than 3600 counts as 3600"),
+  },
+  { additionalProperties: false },
+)
+
+const FlagChange = Type.Object({ flag: Type.Union([Flag, Type.Null()]) }, { additionalProperties: false })
+
+const KEY = /^[\x21-\x7e]{1,255}$/
+
+function idempotencyKey(headers: Headers): string | undefined {
+  const key = headers.get("idempotency-key")
+  if (key === null) return undefined
+  if (!KEY.test(key)) {
+    throw new AppError(
+      "invalid",
+      "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces",
+    )
+  }
+  return key
+}
+
+/** The routes of the queue. */
+export const queueRoutes = (queue: Queue, streams: Streams) =>
+  new Elysia({ prefix: "/queue", normalize: false })
+    .use(jsonBody)
+    .post(
+      "",
+      async ({ body, request, set }) => {
+        const item = await queue.add(body, idempotencyKey(request.headers))
+        set.status = 201
+        return item
+      },
+      { body: NewItem },
+    )
+    .get(
+      "",
+      async ({ query: { status, song_id, limit, after } }) => {
+        const { items, next } = await queue.list({
+          status,
+          songId: song_id === undefined ? undefined : Number(song_id),
+          limit: within(limit, MAX_ROWS, MAX_ROWS),
+          after,
+        })
+        return { queue: items, next }
+      },
+      { query: ListParams },
+    )
+    .get("/next", async () => (await queue.next()) ?? { item: null, message: "No pending items" })
+    .get(
+      "/:id",
+      async ({ params: { id }, query: { wait, timeout }, request, server }) => {
+        if (wait === undefined) return queue.get(Number(id))
+        server?.timeout(request, 0)
+        const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
+        await streams.finished(Number(id), AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]))
+        return queue.get(Number(id))
+      },
+      { params: ItemParams, query: WaitParams },
+    )
+    .get(
+      "/:id/updates",
+      async ({ params: { id }, query: { after, limit } }) => {
+        const rows = await queue.history(Number(id), Number(after ?? 0), within(limit, MAX_ROWS, MAX_ROWS))
+        // The rows are JSON already: they are joined, not parsed and written again.
+        const updates = rows.map((row) => `{"id":${row.id},${row.data.slice(1)}`)
+        return new Response(`{"updates":[${updates.join(",")}]}`, {
+          headers: { "content-type": "application/json" },
+        })
+      },
+      { params: ItemParams, query: HistoryParams },
+    )
+    .put("/:id", async ({ params: { id }, body }) => queue.update(Number(id), body), {
+      params: ItemParams,
+      body: ItemChange,
+    })
+    .put(
+      "/:id/flag",
+      async ({ params: { id }, body }) => {
+        await queue.update(Number(id), body)
+        return { message: "Flag updated" }
+      },
+      { params: ItemParams, body: FlagChange },
+    )
+    .delete(
+      "/:id",
+      async ({ params: { id } }) => {
+        await queue.remove(Number(id))
+        return { message: "Queue item deleted" }
+      },
+      { params: ItemParams },
+    )

@@ -1,0 +1,276 @@
+import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
+
+import { AppError } from "./errors.ts"
+
+/** Longest text of one field, in bytes of UTF-8. */
+export const MAX_TEXT_BYTES = 16 * 1024
+const MAX_METADATA_DEPTH = 32
+
+const utf8 = new TextEncoder()
+const isText = (value: string): boolean =>
+  !value.includes("\0") &&
+  value.isWellFormed() &&
+  (value.length * 3 <= MAX_TEXT_BYTES || utf8.encode(value).length <= MAX_TEXT_BYTES)
+
+function isPlain(value: unknown, depth: number): boolean {
+  if (typeof value === "string") return isText(value)
+  if (typeof value !== "object" || value === null) return true
+  if (depth === 0) return false
+  return Object.entries(value).every(([key, inner]) => isText(key) && isPlain(inner, depth - 1))
+}
+
+FormatRegistry.Set("text", isText)
+FormatRegistry.Set("tag", (value) => value.length > 0 && value.length <= 64 && isText(value))
+TypeRegistry.Set(
+  "Metadata",
+  (_schema: TSchema, value) =>
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    isPlain(value, MAX_METADATA_DEPTH),
+)
+
+const Text = Type.String({ format: "text" })
+const Time = Type.String({ format: "date-time" })
+const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+/** Whatever belongs to the queue item in the caller's eyes; stored and given back, never read. */
+export const Metadata = Type.Unsafe<Record<string, unknown>>({ [Kind]: "Metadata", type: "object" })
+
+/** The five states of a queue item. The list is closed for ever: front ends compare with it. */
+export const Status = Type.Union([
+  Type.Literal("queued"),
+  Type.Literal("processing"),
+  Type.Literal("completed"),
+  Type.Literal("failed"),
+  Type.Literal("retrying"),
+])
+export type Status = Static<typeof Status>
+
+/** All states, in the order of the schema. */
+export const STATUSES: readonly Status[] = Status.anyOf.map((literal) => literal.const)
+
+/** How an attempt ended; `cancelled` and `lost` have the status `failed`. */
+export const Outcome = Type.Union([
+  Type.Literal("completed"),
+  Type.Literal("failed"),
+  Type.Literal("cancelled"),
+  Type.Literal("lost"),
+])
+
+/** A reviewer's mark on a finished video. */
+export const Flag = Type.Union([
+  Type.Literal("image_issue"),
+  Type.Literal("lyrics_issue"),
+  Type.Literal("timing_issue"),
+])
+
+const SongId = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+const Priority = Type.Integer({ minimum: -1_000_000_000, maximum: 1_000_000_000 })
+const Progress = Type.Integer({ minimum: 0, maximum: 100 })
+const Tags = Type.Array(Type.String({ format: "tag" }), { maxItems: 32, uniqueItems: true })
+
+/** The unit of work as it is stored and answered; every key is always present. */
+export const QueueItem = Type.Object(
+  {
+    id: Type.Integer({ minimum: 1 }),
+    song_id: SongId,
+    title: Text,
+    status: Status,
+    priority: Priority,
+    current_step: Text,
+    progress: Progress,
+    message: Text,
+    error_message: Text,
+    retry_count: Count,
+    video_file_path: Text,
+    video_file_size: Count,
+    thumbnail_path: Text,
+    flag: Nullable(Flag),
+    queued_at: Time,
+    started_at: Nullable(Time),
+    completed_at: Nullable(Time),
+    updated_at: Time,
+    attempt: Count,
+    max_attempts: Type.Integer({ minimum: 1, maximum: 100 }),
+    outcome: Nullable(Outcome),
+    worker: Text,
+    available_at: Nullable(Time),
+    cancel_requested_at: Nullable(Time),
+    eta_seconds: Nullable(Type.Number({ minimum: 0 })),
+    stalled: Type.Boolean(),
+    tags: Tags,
+    metadata: Metadata,
+  },
+  { additionalProperties: false },
+)
+export type QueueItem = Static<typeof QueueItem>
+
+/** What `POST /queue` takes. */
+export const NewItem = Type.Object(
+  {
+    song_id: SongId,
+    priority: Type.Optional(Priority),
+    title: Type.Optional(Text),
+    max_attempts: Type.Optional(QueueItem.properties.max_attempts),
+    tags: Type.Optional(Tags),
+    metadata: Type.Optional(Metadata),
+  },
+  { additionalProperties: false },
+)
+export type NewItem = Static<typeof NewItem>
+
+/** What `PUT /queue/:id` takes: a merge, in which an absent key stays as it is. */
+export const ItemChange = Type.Partial(
+  Type.Pick(
+    QueueItem,
+    [
+      "status",
+      "current_step",
+      "progress",
+      "message",
+      "error_message",
+      "song_id",
+      "priority",
+      "title",
+      "video_file_path",
+      "video_file_size",
+      "thumbnail_path",
+      "flag",
+      "metadata",
+    ],
+    { additionalProperties: false },
+  ),
+  { additionalProperties: false },
+)
+export type ItemChange = Static<typeof ItemChange>
+
+/** What viewers receive: one stored change of a queue item. Optional keys are there only when set. */
+export const ProgressUpdate = Type.Object({
+  queue_id: Type.Integer(),
+  song_id: Type.Integer(),
+  status: Status,
+  current_step: Type.String(),
+  progress: Progress,
+  message: Type.String(),
+  error_message: Type.Optional(Type.String()),
+  timestamp: Time,
+  title: Type.Optional(Type.String()),
+  attempt: Type.Optional(Count),
+  outcome: Type.Optional(Outcome),
+  eta_seconds: Type.Optional(Type.Number()),
+  stalled: Type.Optional(Type.Literal(true)),
+  deleted: Type.Optional(Type.Literal(true)),
+})
+export type ProgressUpdate = Static<typeof ProgressUpdate>
+
+/** A row of the history: `id` is the event ID, `data` the ProgressUpdate as JSON text, encoded once for ever. */
+export interface StoredUpdate {
+  readonly id: number
+  readonly queue_id: number
+  readonly song_id: number
+  readonly status: Status
+  readonly data: string
+}
+
+/** What a decision on a queue item comes to. */
+export interface Change {
+  readonly item: QueueItem
+  /** The item disappears from all reads with this change. */
+  readonly deleted?: boolean
+}
+
+/**
+ * The legal moves. The database trigger is generated from this table (`store/schema.ts`).
+ * The moves out of a terminal state belong to a retry alone; `transition` refuses them.
+ */
+export const MOVES: Readonly<Record<Status, readonly Status[]>> = {
+  queued: ["processing", "failed"],
+  processing: ["completed", "failed", "retrying", "queued"],
+  retrying: ["processing", "queued", "failed"],
+  completed: ["queued"],
+  failed: ["queued"],
+}
+
+/** Whether an item in this state is finished. */
+export const isTerminal = (status: Status): boolean => status === "completed" || status === "failed"
+
+function refuse(item: QueueItem, to: Status): never {
+  const allowed = isTerminal(item.status) ? "nothing, except by a retry" : MOVES[item.status].join(", ")
+  throw new AppError(
+    "illegal_move",
+    `queue item ${item.id} is ${item.status} and cannot become ${to}; it can become ${allowed}`,
+  )
+}
+
+/** What a move sets besides the status, before the caller's own keys are laid over it. */
+function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
+  switch (to) {
+    case "processing":
+      return {
+        attempt: item.attempt + 1,
+        progress: 0,
+        started_at: now,
+        completed_at: null,
+        available_at: null,
+        outcome: null,
+        error_message: "",
+      }
+    case "completed":
+      return { completed_at: now, outcome: "completed" }
+    case "failed":
+      // What was not being worked on cannot have failed: it was called off.
+      return { completed_at: now, outcome: item.status === "processing" ? "failed" : "cancelled" }
+    case "retrying":
+      return { retry_count: item.retry_count + 1 }
+    case "queued":
+      return {}
+  }
+}
+
+/**
+ * The item after a change, or an AppError.
+ *
+ * Keys absent from the change stay as they are, save `message`, which always tells of the latest change; a status equal to the current one is no move. On a terminal item
+ * `status`, `progress` and `current_step` may only repeat what is stored. `now` is RFC 3339 UTC.
+ * @throws AppError `illegal_move`
+ */
+export function transition(item: QueueItem, change: ItemChange, now: string): QueueItem {
+  const to = change.status ?? item.status
+  const moves = to !== item.status
+  if (moves && (isTerminal(item.status) || !MOVES[item.status].includes(to))) refuse(item, to)
+  if (isTerminal(item.status)) {
+    for (const key of ["progress", "current_step"] as const) {
+      if (change[key] !== undefined && change[key] !== item[key]) {
+        throw new AppError(
+          "illegal_move",
+          `queue item ${item.id} is ${item.status}: its ${key} cannot change any more`,
+        )
+      }
+    }
+  }
+  const message = "Queue item updated"
+  const next = { ...item, ...(moves ? moved(item, to, now) : {}), message, ...change, updated_at: now }
+  return to === "completed" ? { ...next, progress: 100 } : next
+}
+
+/** What a viewer is told of an item after a change. */
+export function updateOf({ item, deleted }: Change): ProgressUpdate {
+  return {
+    queue_id: item.id,
+    song_id: item.song_id,
+    status: item.status,
+    current_step: item.current_step,
+    progress: item.progress,
+    message: item.message,
+    ...(item.error_message !== "" && { error_message: item.error_message }),
+    timestamp: item.updated_at,
+    ...(item.title !== "" && { title: item.title }),
+    ...(item.attempt > 0 && { attempt: item.attempt }),
+    ...(item.outcome !== null && { outcome: item.outcome }),
+    ...(item.eta_seconds !== null && { eta_seconds: item.eta_seconds }),
+    ...(item.stalled && { stalled: true as const }),
+    ...(deleted && { deleted: true as const }),
+  }
+}

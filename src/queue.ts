@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto"
+
+import type { Bus } from "./bus.ts"
+import {
+  isTerminal,
+  type ItemChange,
+  type NewItem,
+  type QueueItem,
+  type StoredUpdate,
+  transition,
+} from "./progress.ts"
+import type { Draft, Idempotency, ListQuery, Store } from "./store/store.ts"
+
+/** The body with its keys in order, so that the same body has the same digest however it was written. */
+function digest(body: NewItem): string {
+  const sorted = JSON.stringify(body, (_key, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
+  return createHash("sha256").update(sorted).digest("hex")
+}
+
+/**
+ * The render queue: what can be done with queue items.
+ *
+ * Each change is decided by a pure function, stored durably with its update in one transaction, and then announced.
+ * A method that resolves has been acknowledged by the disk.
+ */
+export class Queue {
+  readonly #store: Store
+  readonly #bus: Bus
+  readonly #now: () => number
+
+  /** `now` is the clock, in epoch milliseconds. */
+  constructor(store: Store, bus: Bus, now: () => number = Date.now) {
+    this.#store = store
+    this.#bus = bus
+    this.#now = now
+  }
+
+  /**
+   * Adds an item. The same `idempotencyKey` with the same body, within 24 hours, answers the first item again and
+   * adds nothing.
+   * @throws AppError `idempotency_mismatch`, `unavailable`
+   */
+  async add(body: NewItem, idempotencyKey?: string): Promise<QueueItem> {
+    const time = new Date(this.#now()).toISOString()
+    const idempotency: Idempotency | undefined =
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: digest(body) }
+    const draft: Draft = {
+      song_id: body.song_id,
+      title: body.title ?? "",
+      status: "queued",
+      priority: body.priority ?? 0,
+      current_step: "",
+      progress: 0,
+      message: "Queue item created",
+      error_message: "",
+      retry_count: 0,
+      video_file_path: "",
+      video_file_size: 0,
+      thumbnail_path: "",
+      flag: null,
+      queued_at: time,
+      started_at: null,
+      completed_at: null,
+      updated_at: time,
+      attempt: 0,
+      max_attempts: body.max_attempts ?? 3,
+      outcome: null,
+      worker: "",
+      available_at: null,
+      cancel_requested_at: null,
+      eta_seconds: null,
+      stalled: false,
+      tags: body.tags ?? [],
+      metadata: body.metadata ?? {},
+    }
+    const { item, added } = await this.#store.add(draft, idempotency)
+    if (added) this.#bus.notify()
+    return item
+  }
+
+  /**
+   * Merges `change` into an item: keys that are absent stay as they are.
+   * @throws AppError `not_found`, `illegal_move`, `unavailable`
+   */
+  async update(id: number, change: ItemChange): Promise<QueueItem> {
+    const item = await this.#store.change(id, (stored, now) => ({ item: transition(stored, change, now) }))
+    this.#bus.notify()
+    return item
+  }
+
+  /**
+   * Removes an item from all reads; its history stays. Viewers of an item that was not terminal see it cancelled.
+   * @throws AppError `not_found`, `unavailable`
+   */
+  async remove(id: number): Promise<void> {
+    await this.#store.change(id, (stored, now) => {
+      if (isTerminal(stored.status)) {
+        return { item: { ...stored, message: "Queue item deleted", updated_at: now }, deleted: true }
+      }
+      const cancelled = transition(stored, { status: "failed", message: "Queue item cancelled" }, now)
+      return { item: { ...cancelled, outcome: "cancelled" }, deleted: true }
+    })
+    this.#bus.notify()
+  }
+
+  /** @throws AppError `not_found` */
+  get(id: number): Promise<QueueItem> {
+    return this.#store.item(id)
+  }
+
+  /**
+   * One page of the queue in its order; `next` is the cursor of the page after, or null.
+   * @throws AppError `invalid` for an unknown cursor
+   */
+  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+    return this.#store.list(query)
+  }
+
+  /** The item a claim would take, or null. */
+  next(): Promise<QueueItem | null> {
+    return this.#store.nextWaiting()
+  }
+
+  /**
+   * The updates of one item with an event ID above `after`, ascending, at most `limit`.
+   * @throws AppError `not_found`
+   */
+  async history(id: number, after: number, limit: number): Promise<readonly StoredUpdate[]> {
+    await this.#store.item(id)
+    const found: StoredUpdate[] = []
+    for (let from = after; found.length < limit;) {
+      const { updates, more } = await this.#store.page({
+        after: from,
+        queueId: id,
+        limit: limit - found.length,
+      })
+      found.push(...updates)
+      from = updates.at(-1)?.id ?? from
+      if (!more) break
+    }
+    return found
+  }
+}

@@ -1,0 +1,81 @@
+import { Broadcaster } from "./broadcaster.ts"
+import { LocalBus } from "./bus.ts"
+import type { Config } from "./config.ts"
+import { AppError } from "./errors.ts"
+import { createApp } from "./http/app.ts"
+import { log } from "./log.ts"
+import { Queue } from "./queue.ts"
+import { SqliteStore } from "./store/sqlite.ts"
+import { Streams } from "./stream.ts"
+import { commit, version } from "./version.ts"
+
+/** How long readers may take to receive the goodbye before they are cut. */
+const DRAIN_MS = 900
+
+const text = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
+
+function listening(app: ReturnType<typeof createApp>, { host, port }: Config): string {
+  try {
+    app.listen({ hostname: host, port })
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "EADDRINUSE") {
+      throw new AppError("unavailable", `port ${port} on ${host} is in use; take another with --port`, {
+        cause: error,
+      })
+    }
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new AppError("unavailable", `cannot listen on ${host}:${port}: ${reason}`, { cause: error })
+  }
+  return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
+}
+
+/**
+ * Runs the server until SIGTERM or SIGINT, then drains: streams say goodbye, requests are answered, the database is
+ * closed. Resolves when that is done.
+ * @throws AppError `unavailable` when the database or the port cannot be had
+ */
+export async function serve(config: Config): Promise<void> {
+  const store = new SqliteStore(config.database)
+  const bus = new LocalBus()
+  const report = (error: unknown): void =>
+    log("error", "the history could not be read", { error: text(error) })
+  const broadcaster = new Broadcaster(store, bus, config.keepaliveMs, report)
+  const app = createApp({
+    queue: new Queue(store, bus),
+    streams: new Streams(store, broadcaster, { maxLag: config.maxLag, report, random: Math.random }),
+    corsOrigins: config.corsOrigins,
+    version,
+    commit,
+    report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
+  })
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    process.once("SIGTERM", resolve)
+    process.once("SIGINT", resolve)
+  })
+  try {
+    const url = listening(app, config)
+    const { items, bounds } = { items: await store.items(), bounds: await store.bounds() }
+    log("info", "listening", {
+      url,
+      version,
+      commit,
+      database: store.found.path,
+      found: store.found.isNew
+        ? "nothing, a new database was made"
+        : `${items} queue items, ${bounds.stored} updates`,
+      ...(store.found.migrated > 0 && { migrations_applied: store.found.migrated }),
+    })
+    const signal = await stopped
+    log("info", "draining", { signal, streams: broadcaster.streams.global + broadcaster.streams.item })
+    const { server } = app
+    const ended = server?.stop()
+    broadcaster.drain()
+    await Promise.race([ended, Bun.sleep(DRAIN_MS)])
+    await server?.stop(true)
+  } finally {
+    await store.close()
+  }
+  log("info", "stopped")
+}

@@ -1,0 +1,277 @@
+import type { Broadcaster, Seat, SeatKind } from "./broadcaster.ts"
+import { AppError } from "./errors.ts"
+import { type Control, type Format, type Frame, frames, joined, sse } from "./formats.ts"
+import { isTerminal, type Status, type StoredUpdate } from "./progress.ts"
+import type { Bounds, Store } from "./store/store.ts"
+
+const PAGE_UPDATES = 1024
+const SNAPSHOT_UPDATES = 256
+const RETRY_MS = 2000
+const DRAIN_RETRY_MS = 1000
+const DRAIN_RETRY_SPREAD_MS = 4000
+
+/** What one viewer asks for. */
+export interface Watch {
+  /** One item's updates alone; absent for all. */
+  readonly queueId?: number | undefined
+  /** Which updates of the global stream are wanted; absent for all. */
+  readonly wanted?: ((update: StoredUpdate) => boolean) | undefined
+  /** As the client gave it; absent when this is no reconnect. */
+  readonly lastEventId?: string | undefined
+  /** Whether a new stream begins with the state of things. */
+  readonly snapshot: boolean
+  /** Whether the stream ends once the item is terminal and its last update was sent. */
+  readonly untilFinished: boolean
+  readonly format: Format
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal
+}
+
+/** How streams behave. */
+export interface StreamOptions {
+  /** A stream that falls more updates behind than this gets a gap and the latest state; 0 never. */
+  readonly maxLag: number
+  /** Told of a history that cannot be read; the stream then ends, and its client resumes. */
+  readonly report: (error: unknown) => void
+  /** From 0 up to 1; spreads reconnects. */
+  readonly random: () => number
+}
+
+/** A stream under way: who watches, from which seat, and the status in the last update that was examined. */
+interface Viewer {
+  readonly watch: Watch
+  readonly seat: Seat
+  status: Status | undefined
+}
+
+/** What is known of the watched item when the stream opens. */
+type ItemNow = { readonly update: StoredUpdate; readonly head: number } | undefined
+
+/**
+ * The open streams of this server. A stream is a cursor over the history: it sends a snapshot or a replay, then
+ * `live`, then whatever is new, and keeps no queue of its own, so a slow reader costs what a fast one does.
+ */
+export class Streams {
+  readonly #store: Store
+  readonly #broadcaster: Broadcaster
+  readonly #options: StreamOptions
+
+  constructor(store: Store, broadcaster: Broadcaster, options: StreamOptions) {
+    this.#store = store
+    this.#broadcaster = broadcaster
+    this.#options = options
+  }
+
+  /**
+   * Opens a stream of encoded frames, or null where nothing can ever follow: `untilFinished`, and the client has
+   * seen the last update of the finished item.
+   * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains
+   */
+  async open(watch: Watch): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
+    return this.#open(watch, watch.queueId === undefined ? "global" : "item")
+  }
+
+  /**
+   * Resolves when the item is terminal, the signal aborts, or the server drains.
+   * @throws AppError `not_found`, `unavailable`
+   */
+  async finished(queueId: number, signal: AbortSignal): Promise<void> {
+    const watch = { queueId, snapshot: false, untilFinished: true, format: sse, signal }
+    for await (const _ of (await this.#open(watch, "held")) ?? []);
+  }
+
+  /** How many streams are open, and which part of the history is kept. */
+  async stats(): Promise<{ open: { global: number; item: number }; bounds: Bounds }> {
+    return { open: this.#broadcaster.streams, bounds: await this.#store.bounds() }
+  }
+
+  async #open(watch: Watch, kind: SeatKind): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
+    if (this.#broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
+    const item = watch.queueId === undefined ? undefined : await this.#store.latestOfItem(watch.queueId)
+    const status = item?.update.status
+    if (watch.untilFinished && item && isTerminal(item.update.status)) {
+      const seen = eventId(watch.lastEventId)
+      if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
+    }
+    const seat = await this.#broadcaster.join(kind, watch.queueId, watch.signal)
+    return this.#run({ watch, seat, status }, item)
+  }
+
+  async *#run(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
+    const { watch, seat } = viewer
+    try {
+      if (watch.signal.aborted) return
+      const retryMs = Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random()))
+      const hello = frames(watch.format, { type: "hello", retryMs })
+      // Bun sends half a head for an empty chunk.
+      if (hello.length > 0) yield hello
+      yield* this.#opening(viewer, item)
+      yield* this.#follow(viewer)
+    } catch (error) {
+      this.#options.report(error)
+    } finally {
+      this.#broadcaster.leave(seat)
+    }
+  }
+
+  /** Snapshot or replay, and `live`. */
+  async *#opening(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
+    const { watch, seat } = viewer
+    const { lastEventId } = watch
+    const bounds = await this.#store.bounds()
+    const from = eventId(lastEventId)
+    if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest) {
+      seat.cursor = from
+      yield* this.#replay(viewer, bounds.newest)
+      return
+    }
+    if (lastEventId === undefined && !watch.snapshot) {
+      seat.cursor = bounds.newest
+      yield frames(watch.format, this.#live(seat.cursor))
+      return
+    }
+    const gap: Frame[] =
+      lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, watch))]
+    const { ids, head } = item
+      ? { ids: [item.update.id], head: item.head }
+      : await this.#store.latest({ of: "open" })
+    yield* this.#latest(viewer, ids, gap, [this.#live(head)])
+    seat.cursor = head
+  }
+
+  /** Every update after the cursor up to `newest`, and perhaps some more. */
+  async *#replay(viewer: Viewer, newest: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const { watch, seat } = viewer
+    for (let behind = true; behind;) {
+      const updates = await this.#older(viewer, newest)
+      behind = seat.cursor < newest
+      const chunk = joined(watch.format, updates)
+      const live = behind ? new Uint8Array() : frames(watch.format, this.#live(seat.cursor))
+      if (chunk.length + live.length > 0) yield Buffer.concat([chunk, live])
+    }
+  }
+
+  /** The latest updates of items, by their event IDs, with frames before and after. */
+  async *#latest(
+    viewer: Viewer,
+    ids: readonly number[],
+    before: readonly Frame[],
+    after: readonly Frame[],
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { format } = viewer.watch
+    let told = before
+    let rest = ids
+    do {
+      const asked = rest.slice(0, SNAPSHOT_UPDATES)
+      const page = await this.#store.updates(asked)
+      const last = page.updates.at(-1)?.id ?? 0
+      rest = page.more ? rest.filter((id) => id > last) : rest.slice(asked.length)
+      const updates = this.#examined(viewer, page.updates)
+      const closing = rest.length > 0 ? [] : after
+      const chunk = Buffer.concat([
+        frames(format, ...told),
+        joined(format, updates),
+        frames(format, ...closing),
+      ])
+      told = []
+      if (chunk.length > 0) yield chunk
+    } while (rest.length > 0)
+  }
+
+  /** Whatever is new, until the client goes, the item is finished, or the server drains. */
+  async *#follow(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    const { watch, seat } = viewer
+    const { format, signal, untilFinished, wanted } = watch
+    const broadcaster = this.#broadcaster
+    while (!signal.aborted) {
+      if (broadcaster.draining) {
+        const retry_ms = Math.round(DRAIN_RETRY_MS + DRAIN_RETRY_SPREAD_MS * this.#options.random())
+        yield frames(format, tell({ name: "shutdown", retry_ms }))
+        return
+      }
+      if (seat.cursor >= broadcaster.head) {
+        if (untilFinished && viewer.status !== undefined && isTerminal(viewer.status)) {
+          yield frames(format, tell({ name: "end", last_event_id: seat.cursor, status: viewer.status }))
+          return
+        }
+        if ((await seat.wait()) === "keepalive") {
+          const keepalive = frames(format, { type: "keepalive" })
+          if (keepalive.length > 0) yield keepalive
+        }
+        continue
+      }
+      if (await this.#tooFar(viewer)) {
+        yield* this.#skip(viewer)
+        continue
+      }
+      const taken = broadcaster.take(seat, format, wanted)
+      if (taken?.last) viewer.status = taken.last.status
+      const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
+      if (chunk && chunk.length > 0) yield chunk
+    }
+  }
+
+  /** The next page of the history behind the cursor; moves the cursor, to `head` at least when nothing is left. */
+  async #older(viewer: Viewer, head: number): Promise<readonly StoredUpdate[]> {
+    const { seat } = viewer
+    const page = await this.#store.page({ after: seat.cursor, queueId: seat.queueId, limit: PAGE_UPDATES })
+    const last = page.updates.at(-1)?.id ?? 0
+    seat.cursor = page.more ? last : Math.max(last, head, seat.cursor)
+    return this.#examined(viewer, page.updates)
+  }
+
+  #examined(viewer: Viewer, updates: readonly StoredUpdate[]): readonly StoredUpdate[] {
+    const last = updates.at(-1)
+    if (last) viewer.status = last.status
+    return viewer.watch.wanted ? updates.filter(viewer.watch.wanted) : updates
+  }
+
+  async #tooFar({ seat }: Viewer): Promise<boolean> {
+    const { maxLag } = this.#options
+    const { head } = this.#broadcaster
+    if (maxLag === 0 || head - seat.cursor <= maxLag) return false
+    return (await this.#store.count(seat.cursor, head, seat.queueId)) > maxLag
+  }
+
+  /** Tells a stream that is too far behind what it loses, and brings it to the state of now. */
+  async *#skip(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    const { seat, watch } = viewer
+    const { ids, head } = await this.#store.latest({
+      of: "changed",
+      after: seat.cursor,
+      queueId: seat.queueId,
+    })
+    const between = await this.#store.count(seat.cursor, head, seat.queueId)
+    const missed = watch.wanted ? null : between - ids.length
+    const gap = tell({ name: "gap", reason: "slow", last_event_id: seat.cursor, missed })
+    yield* this.#latest(viewer, ids, [gap], [])
+    seat.cursor = head
+  }
+
+  #live(head: number): Frame {
+    return tell({ name: "live", last_event_id: head, history: this.#store.historyId })
+  }
+}
+
+const tell = (control: Control): Frame => ({ type: "control", control })
+
+/** The event ID that a client gave, or undefined where it is none of ours. */
+function eventId(given: string | undefined): number | undefined {
+  return given !== undefined && /^(0|[1-9][0-9]{0,15})$/.test(given) ? Number(given) : undefined
+}
+
+function missedStart(
+  given: string,
+  from: number | undefined,
+  { oldest, newest }: { oldest: number; newest: number },
+  watch: Watch,
+): Control {
+  const expired = from !== undefined && from <= newest
+  const all = watch.queueId === undefined && watch.wanted === undefined
+  return {
+    name: "gap",
+    reason: expired ? "expired" : "unknown",
+    last_event_id: from ?? given.slice(0, 64),
+    missed: expired && all ? oldest - 1 - from : null,
+  }
+}

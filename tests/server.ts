@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** What is tested: the binary named by TRACK_STUDIO_BINARY, else the source. */
+export const PROGRAM: readonly string[] = process.env["TRACK_STUDIO_BINARY"]
+  ? [process.env["TRACK_STUDIO_BINARY"]]
+  : ["bun", "src/main.ts"]
+
+const START_MS = 10_000
+
+/** A folder of its own, removed by `dispose`. */
+export function temporaryFolder(): { path: string; [Symbol.dispose]: () => void } {
+  const path = mkdtempSync(join(tmpdir(), "track-studio-"))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** A server under test, in a process of its own. */
+export class TestServer {
+  readonly url: string
+  readonly database: string
+  readonly child: Bun.Subprocess<"ignore", "pipe", "inherit">
+  readonly #dispose: () => void
+
+  constructor(url: string, database: string, child: TestServer["child"], dispose: () => void) {
+    this.url = url
+    this.database = database
+    this.child = child
+    this.#dispose = dispose
+  }
+
+  /** Calls the API; a body makes it JSON. */
+  api(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+  }
+
+  /** Adds an item and answers its id. */
+  async add(body: object = { song_id: 1 }): Promise<number> {
+    const item: { id: number } = await (await this.api("POST", "/queue", body)).json()
+    return item.id
+  }
+
+  /** Changes an item; throws when that is refused. */
+  async put(id: number, body: object): Promise<void> {
+    const answer = await this.api("PUT", `/queue/${id}`, body)
+    if (!answer.ok) throw new Error(`PUT ${id}: ${answer.status} ${await answer.text()}`)
+    await answer.arrayBuffer()
+  }
+
+  /** Resolves once the figure of `/progress/stats` fits. */
+  async connectedClients(wanted: number): Promise<void> {
+    for (;;) {
+      const stats: { connected_clients: number } = await (await this.api("GET", "/progress/stats")).json()
+      if (stats.connected_clients === wanted) return
+    }
+  }
+
+  /** Ends the process with a signal and answers its exit code. */
+  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL" = "SIGTERM"): Promise<number> {
+    this.child.kill(signal)
+    return await this.child.exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL")
+    this.#dispose()
+  }
+}
+
+/** How to start a server; the database is a new one unless it is named. */
+export interface StartOptions {
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly database?: string
+}
+
+/** Starts a server on a free port; resolves when it listens. */
+export async function start({ args = [], env = {}, database }: StartOptions = {}): Promise<TestServer> {
+  const folder = database === undefined ? temporaryFolder() : undefined
+  const file = database ?? join(folder?.path ?? "", "test.db")
+  const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", file, ...args], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+    env: { ...process.env, ...env },
+  })
+  const timer = setTimeout(() => child.kill("SIGKILL"), START_MS)
+  let log = ""
+  const decoder = new TextDecoder()
+  const reader = child.stdout.getReader()
+  while (!log.includes("\n")) {
+    const { value, done } = await reader.read()
+    if (done) throw new Error(`the server did not start: ${log}`)
+    log += decoder.decode(value, { stream: true })
+  }
+  clearTimeout(timer)
+  // Read on, or the server would stop at a full pipe.
+  void (async () => {
+    while (!(await reader.read()).done);
+  })()
+  const { url }: { url: string } = JSON.parse(log.split("\n")[0] ?? "")
+  return new TestServer(url, file, child, () => folder?.[Symbol.dispose]())
+}
