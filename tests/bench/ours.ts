@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 import { write } from "./load.ts"
-import { folder, freePort, listening, projectRoot, run } from "./machine.ts"
-import { type Contender, Process, Target } from "./processes.ts"
+import { folder, freePort, projectRoot, run } from "./machine.ts"
+import { type Contender, Process, ready, Target } from "./processes.ts"
 
 const binary = join(projectRoot, "dist/track-studio")
 const api = "/api/v1"
@@ -117,7 +117,7 @@ export async function startOurs(options: { items: number } | { databasePath: str
   const port = freePort()
   const server = Process.start(ours, serveCommand(port, databasePath), { on: "server" })
   if (fresh) void server.exited.then(() => rmSync(fresh, { recursive: true, force: true }))
-  await listening(port)
+  await ready(port, [server])
   const stream = { path: paths.stream, live: true }
   const put = { method: "PUT", path: `${paths.queue}/1` } as const
   const at = (body: string): Target => new Target(ours, port, { stream, write: { ...put, body } }, [server])

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path"
 
 import { compile, program } from "./load.ts"
-import { folder, freePort, listening, run } from "./machine.ts"
-import { type Contender, Process, type Protocol, Target } from "./processes.ts"
+import { folder, freePort, run } from "./machine.ts"
+import { type Contender, Process, type Protocol, ready, Target } from "./processes.ts"
 
 const home = join(import.meta.dir, "peers")
 
@@ -84,7 +84,7 @@ const bare: Protocol = {
 async function startFloor(): Promise<Target> {
   const port = freePort()
   const server = Process.start("floor", [program("floor"), `${port}`], { on: "server" })
-  await listening(port)
+  await ready(port, [server])
   return new Target("floor", port, bare, [server])
 }
 
@@ -99,7 +99,7 @@ async function startNchan(): Promise<Target> {
   )
   const argv = ["nginx", "-p", prefix, "-c", config, "-e", "stderr"]
   const server = Process.start("nchan", argv, { on: "server", cwd: prefix })
-  await listening(port)
+  await ready(port, [server])
   return new Target("nchan", port, bare, [server])
 }
 
@@ -111,7 +111,7 @@ function startNode(script: string, ...ports: number[]): Process {
 async function startBetterSse(): Promise<Target> {
   const port = freePort()
   const server = startNode("better-sse.mjs", port)
-  await listening(port)
+  await ready(port, [server])
   return new Target("better-sse", port, bare, [server])
 }
 
@@ -123,9 +123,9 @@ async function startBullmq(): Promise<Target> {
   const argv = ["redis-server", "--bind", "127.0.0.1", "--port", `${redisPort}`, "--dir", cwd, ...durable]
   const redis = Process.start("redis", argv, { on: "server", cwd })
   void redis.exited.then(() => rmSync(cwd, { recursive: true, force: true }))
-  await listening(redisPort)
+  await ready(redisPort, [redis])
   const server = startNode("bullmq.mjs", port, redisPort)
-  await listening(port)
+  await ready(port, [server, redis])
   const body = JSON.stringify({ status: "processing", progress: 50, message })
   const protocol: Protocol = { stream: bare.stream, write: { method: "PUT", path: "/queue/1", body } }
   return new Target("BullMQ", port, protocol, [redis, server])

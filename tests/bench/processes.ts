@@ -1,6 +1,6 @@
 import { join } from "node:path"
 
-import { cpu, cpuMs, folder, memoryBytes, sleep, tree } from "./machine.ts"
+import { cpu, cpuMs, folder, listening, memoryBytes, sleep, tree } from "./machine.ts"
 
 const running = new Set<Process>()
 
@@ -79,6 +79,16 @@ export class Process {
     await Promise.race([this.exited, sleep(timeoutMs)])
     if (running.has(this)) this.kill()
     await this.exited
+  }
+}
+
+/** Waits until a server takes connections; ends its processes when it doesn't. */
+export async function ready(port: number, processes: Process[]): Promise<void> {
+  try {
+    await listening(port)
+  } catch (error) {
+    for (const process of processes) await process.stop()
+    throw error
   }
 }
 

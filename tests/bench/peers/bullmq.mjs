@@ -1,9 +1,11 @@
 // BullMQ behind Fastify: PUT /queue/:id stores the progress of a job in Redis and answers when Redis has.
 import { Queue } from "bullmq"
 import Fastify from "fastify"
+import { Redis } from "ioredis"
 
 const [port, redisPort] = process.argv.slice(2).map(Number)
-const queue = new Queue("bench", { connection: { host: "127.0.0.1", port: redisPort } })
+const connection = new Redis({ host: "127.0.0.1", port: redisPort, maxRetriesPerRequest: null })
+const queue = new Queue("bench", { connection })
 for (let id = 1; id <= 16; id++) await queue.add("render", { song_id: id }, { jobId: `job-${id}` })
 
 const app = Fastify({ keepAliveTimeout: 600_000 })
