@@ -1,13 +1,16 @@
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "./progress.ts"
 
-/** An answer that is no success; `code` and `requestId` are the server's, empty where something else answered. */
+/**
+ * An answer that is no success; `code` and `requestId` are the server's, empty where something else answered.
+ * `status` is 0 where nobody did.
+ */
 export class ServerError extends Error {
   readonly status: number
   readonly code: string
   readonly requestId: string
 
-  constructor(status: number, message: string, code = "", requestId = "") {
-    super(message)
+  constructor(status: number, message: string, code = "", requestId = "", options?: ErrorOptions) {
+    super(message, options)
     this.name = "ServerError"
     this.status = status
     this.code = code
@@ -40,18 +43,18 @@ export class Client {
     this.#base = `${base.replace(/\/+$/, "")}/api/v1`
   }
 
-  /** @throws ServerError; TypeError where no server answers */
+  /** @throws ServerError */
   async add(item: NewItem, idempotencyKey?: string): Promise<QueueItem> {
     const headers = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }
     return (await this.#ask("POST", "/queue", item, headers)).json()
   }
 
-  /** @throws ServerError; TypeError where no server answers */
+  /** @throws ServerError */
   async update(id: number, change: ItemChange): Promise<QueueItem> {
     return (await this.#ask("PUT", `/queue/${id}`, change)).json()
   }
 
-  /** One page of the queue. @throws ServerError; TypeError where no server answers */
+  /** One page of the queue. @throws ServerError */
   async list(query: Readonly<Record<string, string>>): Promise<{ queue: QueueItem[]; next: string | null }> {
     return (await this.#ask("GET", `/queue?${new URLSearchParams(query)}`)).json()
   }
@@ -75,7 +78,7 @@ export class Client {
         }
       } catch (error) {
         if (signal?.aborted) return
-        if (error instanceof ServerError && error.status < 500 && error.status !== 429) throw error
+        if (error instanceof ServerError && isFinal(error.status)) throw error
         reason = error instanceof Error ? error.message : String(error)
       }
       if (signal?.aborted) return
@@ -127,12 +130,25 @@ export class Client {
       headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(signal !== undefined && { signal }),
+    }).catch((cause: unknown) => {
+      if (signal?.aborted) throw cause
+      const { origin } = new URL(this.#base)
+      throw new ServerError(
+        0,
+        `no server answers at ${origin}; start one with "track-studio serve"`,
+        "",
+        "",
+        { cause },
+      )
     })
     if (answer.ok) return answer
     const said = await answer.text()
     throw refusal(answer.status, said)
   }
 }
+
+/** Whether asking again would be answered alike. */
+const isFinal = (status: number): boolean => status >= 400 && status < 500 && status !== 429
 
 function refusal(status: number, said: string): ServerError {
   try {

@@ -32,7 +32,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 function allowed(schema: TSchema): string {
   if (schema["description"] !== undefined) return String(schema["description"])
   const union: TSchema[] | undefined = schema["anyOf"]
-  if (union) return union.map(allowed).join(", ")
+  if (union) return `one of ${union.map(allowed).join(", ")}`
   if (schema["const"] !== undefined) return String(schema["const"])
   const { minimum, maximum } = schema
   switch (schema["type"]) {

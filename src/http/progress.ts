@@ -43,7 +43,8 @@ function watchOf(request: Request, asked: Asked): Omit<Watch, "untilFinished"> {
     format: formats.find(({ name }) => name === asked.format) ?? negotiate(request.headers.get("accept")),
     lastEventId: request.headers.get("last-event-id") || asked.last_event_id || undefined,
     snapshot: asked.snapshot !== "false",
-    signal: request.signal,
+    // A HEAD request never aborts and is never read: its stream is over before it begins.
+    signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
   }
 }
 
