@@ -178,7 +178,17 @@ export async function fanOut(
   const serverCpuMs = target.cpuMs() - beforeMs
   const delivered = await streams.finish()
   const result = { connected: streams.connected, delivered, published, serverCpuMs, foreignCpuPct: foreign() }
+  foreignCpuPct.push(result.foreignCpuPct)
   return { ...result, faults: faults(result, readers, load) }
+}
+
+const foreignCpuPct: number[] = []
+
+/** What other processes used of a CPU while updates were sent: the middle of all runs, and the most. */
+export function foreignCpu(): string {
+  const sorted = foreignCpuPct.toSorted((a, b) => a - b)
+  const percent = (value = 0): string => `${value.toFixed(0)} %`
+  return `${percent(sorted[sorted.length >> 1])} of a CPU in the median run, ${percent(sorted.at(-1))} at most`
 }
 
 const leastDataBytes = 250

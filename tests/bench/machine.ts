@@ -31,6 +31,11 @@ export const cpu = { server: firstCpu, client: secondCpu } as const
 /** Whether servers and clients have a CPU each. */
 export const hasTwoCpus = firstCpu !== secondCpu
 
+/** Moves the bench itself to a CPU; what it starts from then on begins there. */
+export function moveTo(where: keyof typeof cpu): void {
+  run(["taskset", "-apc", `${cpu[where]}`, `${process.pid}`])
+}
+
 /** Sleeps. */
 export function sleep(durationMs: number): Promise<void> {
   return new Promise((wake) => setTimeout(wake, durationMs))

@@ -6,7 +6,8 @@ import { fanOutFew, fanOutMany, latency } from "./fanout.ts"
 import { guard } from "./guard.ts"
 import { history } from "./history.ts"
 import { items } from "./items.ts"
-import { cpu, hasTwoCpus, run } from "./machine.ts"
+import { foreignCpu } from "./load.ts"
+import { hasTwoCpus, moveTo } from "./machine.ts"
 import { build, oursContender } from "./ours.ts"
 import { installPeers } from "./peers.ts"
 import { writeDocument } from "./report.ts"
@@ -60,7 +61,7 @@ async function measureAll(bench: Bench, wanted: Scenario[]): Promise<Row[]> {
 }
 
 function prepared(peersOnly: boolean): Pick<Bench, "ours" | "peers"> {
-  run(["taskset", "-apc", `${cpu.client}`, `${process.pid}`])
+  moveTo("client")
   if (!hasTwoCpus) console.error("only one CPU: servers and load share it")
   const peers = installPeers()
   if (peers.missing.length > 0) console.error(`missing: ${peers.missing.join(", ")}`)
@@ -91,7 +92,7 @@ if (values.guard) process.exit(await guard(ready, [fanOutFew, fanOutMany, latenc
 
 const rows = await measureAll({ ...ready, plan: planOf(values) }, wanted)
 const tookMinutes = (performance.now() - startMs) / 60_000
-console.log(`\n${plainTable(rows)}\n\n${tookMinutes.toFixed(1)} minutes`)
+console.log(`\n${plainTable(rows)}\n\n${tookMinutes.toFixed(1)} minutes; other processes: ${foreignCpu()}`)
 const isFull = wanted.length === scenarios.length && !values.quick && values.runs === undefined && ready.ours
 if (isFull) console.log(`written: ${writeDocument(rows, scenarios, ready.peers, tookMinutes)}`)
 process.exit(rows.some((row) => passes(row) === false) ? 1 : 0)

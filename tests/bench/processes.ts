@@ -9,6 +9,16 @@ process.on("exit", () => {
 })
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130))
 
+/** How a process is started. */
+export interface Launch {
+  /** Its CPU; without it the bench's own, and nothing stands between the bench and the process. */
+  on?: keyof typeof cpu
+  /** Its output is read by the bench. */
+  pipe?: boolean
+  cwd?: string
+  env?: Record<string, string>
+}
+
 /** A process of the bench: pinned to a CPU, with as many open files as the machine allows. */
 export class Process {
   readonly #child: Bun.Subprocess<"ignore", "pipe" | Bun.BunFile, Bun.BunFile>
@@ -20,14 +30,11 @@ export class Process {
   }
 
   /** Starts `argv`; without `pipe` its output goes to a file named after it. */
-  static start(
-    name: string,
-    argv: string[],
-    options: { on: keyof typeof cpu; pipe?: boolean; cwd?: string; env?: Record<string, string> },
-  ): Process {
+  static start(name: string, argv: string[], options: Launch): Process {
     const log = Bun.file(join(folder("log"), `${name}.log`))
     const limits = 'ulimit -n "$(ulimit -Hn)"; exec "$@"'
-    const child = Bun.spawn(["sh", "-c", limits, "sh", "taskset", "-c", String(cpu[options.on]), ...argv], {
+    const wrapper = options.on ? ["sh", "-c", limits, "sh", "taskset", "-c", String(cpu[options.on])] : []
+    const child = Bun.spawn([...wrapper, ...argv], {
       cwd: options.cwd ?? folder("run"),
       env: { ...process.env, ...options.env },
       stdin: "ignore",

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 
 import type { Scenario } from "./bench.ts"
+import { foreignCpu } from "./load.ts"
 import { cpu, machine, projectRoot, run } from "./machine.ts"
 import { type Peers, peerVersions } from "./peers.ts"
 import { markdownTable, type Row } from "./table.ts"
@@ -41,6 +42,7 @@ export function writeDocument(rows: Row[], scenarios: Scenario[], peers: Peers, 
     list([
       `${new Date().toISOString().slice(0, 10)}, ${tookMinutes.toFixed(0)} minutes`,
       machine() + (cpu.server === cpu.client ? ", only one of them allowed: servers and load shared it" : ""),
+      `other processes of the machine used ${foreignCpu()}`,
       `Track Studio Orchestrator ${ourVersion()}, Bun ${Bun.version}`,
       ...peerVersions(peers),
     ]),

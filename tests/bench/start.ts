@@ -2,7 +2,7 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 
 import { row, type Scenario } from "./bench.ts"
-import { freePort, memoryBytes, sleep, tree } from "./machine.ts"
+import { freePort, memoryBytes, moveTo, sleep, tree } from "./machine.ts"
 import { databaseFolder, ours, paths, serveCommand } from "./ours.ts"
 import { Process } from "./processes.ts"
 
@@ -14,11 +14,16 @@ interface Start {
 
 async function startOnce(databasePath: string, restMs: number): Promise<Start> {
   const port = freePort()
+  // The bench waits on the server's CPU: a wrapper that pins the server would be measured with it.
+  moveTo("server")
   const startedMs = performance.now()
-  const server = Process.start(ours, serveCommand(port, databasePath), { on: "server", pipe: true })
-  for await (const line of server.lines()) if (line.includes('"url"')) break
+  const server = Process.start(ours, serveCommand(port, databasePath), { pipe: true })
+  // No for-await: leaving it would close the server's output.
+  const lines = server.lines()
+  for (let line = await lines.next(); !line.done && !line.value.includes('"url"');) line = await lines.next()
   const answer = await fetch(`http://127.0.0.1:${port}${paths.health}`)
   const firstAnswerMs = performance.now() - startedMs
+  moveTo("client")
   if (!answer.ok) throw new Error(`${paths.health} answered ${answer.status}`)
   await sleep(restMs)
   const pids = tree([server.pid])

@@ -70,30 +70,42 @@ function cells(row: Row, columns: string[]): string[] {
   return [row.scenario, row.measure, row.unit, ...figures, ratio, barText(row), verdict(row)]
 }
 
-function table(rows: Row[]): string[][] {
-  const names = new Set(rows.flatMap(({ figures }) => Object.keys(figures)))
-  const columns = [ours, ...[...names].filter((name) => name !== ours)]
-  const head = ["", "measure", "unit", ...columns, "ratio", "bar", "result"]
-  return [head, ...rows.map((row) => cells(row, columns))]
+function columnsOf({ figures }: Row): string[] {
+  return [ours, ...Object.keys(figures).filter((name) => name !== ours)]
 }
 
-/** The table for a terminal. */
-export function plainTable(rows: Row[]): string {
-  const lines = table(rows)
+/** One table for neighbouring rows that are compared with the same others. */
+function tables(rows: Row[]): string[][][] {
+  const groups: { columns: string[]; rows: Row[] }[] = []
+  for (const row of rows) {
+    const columns = columnsOf(row)
+    const last = groups.at(-1)
+    if (last && last.columns.join() === columns.join()) last.rows.push(row)
+    else groups.push({ columns, rows: [row] })
+  }
+  return groups.map(({ columns, rows }) => [
+    ["", "measure", "unit", ...columns, "ratio", "bar", "result"],
+    ...rows.map((row) => cells(row, columns)),
+  ])
+}
+
+function aligned(lines: string[][]): string {
   const widths =
     lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n")
+  const padded = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)))
+  return padded.map((line) => line.join("  ").trimEnd()).join("\n")
 }
 
-/** The table for a document. */
-export function markdownTable(rows: Row[]): string {
-  const [head = [], ...lines] = table(rows)
+/** The tables for a terminal. */
+export function plainTable(rows: Row[]): string {
+  return tables(rows).map(aligned).join("\n\n")
+}
+
+function markdown([head = [], ...lines]: string[][]): string {
   return [head, head.map(() => "---"), ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n")
+}
+
+/** The tables for a document. */
+export function markdownTable(rows: Row[]): string {
+  return tables(rows).map(markdown).join("\n\n")
 }

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -117,6 +118,7 @@ int main(int argc, char **argv) {
   }
   if (!port) { fprintf(stderr, "usage: ssepub -p PORT -P PATH -b BODY ... (see the head of ssepub.c)\n"); return 2; }
   signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_TIMERSLACK, 1000);
   ep = epoll_create1(0); C = calloc(NC, sizeof *C);
   for (int i = 0; i < NC; i++) { C[i].fd = -1; C[i].buf = malloc(ROOM); if (dial(&C[i])) { perror("connect"); return 1; } }
   uint64_t t0 = now_us(), end = t0 + (uint64_t)(dur * 1e6), late_max = 0, tlast = t0;
@@ -126,24 +128,21 @@ int main(int argc, char **argv) {
     int more = now < end && (!maxn || seq < maxn);
     if (!more && inflight == 0) break;
     if (now > end + 20000000) break;
-    int wait = 100;
+    long wait_us = 100000;
     if (more) for (int i = 0; i < NC; i++) {
       if (C[i].busy) continue;
       if (maxn && seq >= maxn) break;
       if (rate > 0) {
         uint64_t due = t0 + (uint64_t)(seq * 1e6 / rate);
         now = now_us();
-        if (now < due) { wait = (int)((due - now) / 1000); break; }
+        if (now < due) { if ((long)(due - now) < wait_us) wait_us = (long)(due - now); break; }
         if (now - due > late_max) late_max = now - due;
       }
       fire(&C[i]); if (C[i].busy) inflight++;
     }
-    if (rate > 0 && wait == 0) {                  /* less than a ms to the next: sleep that exactly */
-      uint64_t due = t0 + (uint64_t)(seq * 1e6 / rate), n2 = now_us();
-      if (inflight == 0 && due > n2) { struct timespec ts = { 0, (long)(due - n2) * 1000 }; nanosleep(&ts, 0); }
-    }
     struct epoll_event ev[64];
-    int n = epoll_wait(ep, ev, 64, wait);
+    struct timespec nap = { wait_us / 1000000, wait_us % 1000000 * 1000 };
+    int n = epoll_pwait2(ep, ev, 64, &nap, NULL);
     for (int i = 0; i < n; i++) {
       struct conn *c = &C[ev[i].data.u32];
       ssize_t k = recv(c->fd, c->buf + c->len, ROOM - 1 - c->len, 0);
