@@ -72,7 +72,10 @@ export async function serve(config: Config): Promise<void> {
     const { server } = app
     const ended = server?.stop()
     broadcaster.drain()
-    await Promise.race([ended, Bun.sleep(DRAIN_MS)])
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, DRAIN_MS)
+    await Promise.race([ended, late.promise])
+    clearTimeout(timer)
     await server?.stop(true)
   } finally {
     await store.close()
