@@ -142,7 +142,8 @@ export class Streams {
   /** Every update after the cursor up to `newest`, and perhaps some more. */
   async *#replay(viewer: Viewer, newest: number): AsyncGenerator<Uint8Array, void, undefined> {
     const { watch, seat } = viewer
-    for (let behind = true; behind;) {
+    // A replay can be longer than a drain may take; the client resumes it where it was.
+    for (let behind = true; behind && !this.#broadcaster.draining;) {
       const updates = await this.#older(viewer, newest)
       behind = seat.cursor < newest
       const chunk = joined(watch.format, updates)
@@ -175,7 +176,7 @@ export class Streams {
       ])
       told = []
       if (chunk.length > 0) yield chunk
-    } while (rest.length > 0)
+    } while (rest.length > 0 && !this.#broadcaster.draining)
   }
 
   /** Whatever is new, until the client goes, the item is finished, or the server drains. */
