@@ -176,6 +176,7 @@ export class Streams {
       ])
       told = []
       if (chunk.length > 0) yield chunk
+      if (rest.length > 0) await turn()
     } while (rest.length > 0 && !this.#broadcaster.draining)
   }
 
@@ -218,6 +219,7 @@ export class Streams {
     const page = await this.#store.page({ after: seat.cursor, queueId: seat.queueId, limit: PAGE_UPDATES })
     const last = page.updates.at(-1)?.id ?? 0
     seat.cursor = page.more ? last : Math.max(last, head, seat.cursor)
+    if (page.more) await turn()
     return this.#examined(viewer, page.updates)
   }
 
@@ -255,6 +257,9 @@ export class Streams {
 }
 
 const tell = (control: Control): Frame => ({ type: "control", control })
+
+/** A turn of the event loop for the others: neither the history nor a fast reader ever makes a stream wait. */
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 /** The event ID that a client gave, or undefined where it is none of ours. */
 function eventId(given: string | undefined): number | undefined {
