@@ -97,20 +97,43 @@ export class Streams {
     return this.#run({ watch, seat, status }, item)
   }
 
+  /** One generator for the whole life of a stream: delegating each live chunk would cost another one. */
   async *#run(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch, seat } = viewer
+    const { seat } = viewer
+    const { format, signal, wanted } = viewer.watch
+    const broadcaster = this.#broadcaster
     try {
-      if (watch.signal.aborted) return
+      if (signal.aborted) return
       const retryMs = Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random()))
-      const hello = frames(watch.format, { type: "hello", retryMs })
+      const hello = frames(format, { type: "hello", retryMs })
       // Bun sends half a head for an empty chunk.
       if (hello.length > 0) yield hello
       yield* this.#opening(viewer, item)
-      yield* this.#follow(viewer)
+      while (!signal.aborted) {
+        if (broadcaster.draining) {
+          yield this.#goodbye(format)
+          return
+        }
+        if (seat.cursor >= broadcaster.head) {
+          const end = ending(viewer)
+          if (end) {
+            yield end
+            return
+          }
+          if ((await seat.wait()) === "keepalive") yield frames(format, { type: "keepalive" })
+        } else if (this.#mayBeTooFar(seat) && (await this.#isTooFar(seat))) {
+          yield* this.#skip(viewer)
+        } else {
+          const taken = broadcaster.take(seat, format, wanted)
+          if (taken?.last) viewer.status = taken.last.status
+          const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
+          if (chunk && chunk.length > 0) yield chunk
+        }
+      }
     } catch (error) {
       this.#options.report(error)
     } finally {
-      this.#broadcaster.leave(seat)
+      broadcaster.leave(seat)
     }
   }
 
@@ -180,39 +203,6 @@ export class Streams {
     } while (rest.length > 0 && !this.#broadcaster.draining)
   }
 
-  /** Whatever is new, until the client goes, the item is finished, or the server drains. */
-  async *#follow(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch, seat } = viewer
-    const { format, signal, untilFinished, wanted } = watch
-    const broadcaster = this.#broadcaster
-    while (!signal.aborted) {
-      if (broadcaster.draining) {
-        const retry_ms = Math.round(DRAIN_RETRY_MS + DRAIN_RETRY_SPREAD_MS * this.#options.random())
-        yield frames(format, tell({ name: "shutdown", retry_ms }))
-        return
-      }
-      if (seat.cursor >= broadcaster.head) {
-        if (untilFinished && viewer.status !== undefined && isTerminal(viewer.status)) {
-          yield frames(format, tell({ name: "end", last_event_id: seat.cursor, status: viewer.status }))
-          return
-        }
-        if ((await seat.wait()) === "keepalive") {
-          const keepalive = frames(format, { type: "keepalive" })
-          if (keepalive.length > 0) yield keepalive
-        }
-        continue
-      }
-      if (await this.#tooFar(viewer)) {
-        yield* this.#skip(viewer)
-        continue
-      }
-      const taken = broadcaster.take(seat, format, wanted)
-      if (taken?.last) viewer.status = taken.last.status
-      const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
-      if (chunk && chunk.length > 0) yield chunk
-    }
-  }
-
   /** The next page of the history behind the cursor; moves the cursor, to `head` at least when nothing is left. */
   async #older(viewer: Viewer, head: number): Promise<readonly StoredUpdate[]> {
     const { seat } = viewer
@@ -229,11 +219,14 @@ export class Streams {
     return viewer.watch.wanted ? updates.filter(viewer.watch.wanted) : updates
   }
 
-  async #tooFar({ seat }: Viewer): Promise<boolean> {
+  #mayBeTooFar({ cursor }: Seat): boolean {
     const { maxLag } = this.#options
-    const { head } = this.#broadcaster
-    if (maxLag === 0 || head - seat.cursor <= maxLag) return false
-    return (await this.#store.count(seat.cursor, head, seat.queueId)) > maxLag
+    return maxLag > 0 && this.#broadcaster.head - cursor > maxLag
+  }
+
+  /** Whether that much concerns this stream: an item's stream counts its own updates alone. */
+  async #isTooFar({ cursor, queueId }: Seat): Promise<boolean> {
+    return (await this.#store.count(cursor, this.#broadcaster.head, queueId)) > this.#options.maxLag
   }
 
   /** Tells a stream that is too far behind what it loses, and brings it to the state of now. */
@@ -251,12 +244,23 @@ export class Streams {
     seat.cursor = head
   }
 
+  #goodbye(format: Format): Uint8Array {
+    const retry_ms = Math.round(DRAIN_RETRY_MS + DRAIN_RETRY_SPREAD_MS * this.#options.random())
+    return frames(format, tell({ name: "shutdown", retry_ms }))
+  }
+
   #live(head: number): Frame {
     return tell({ name: "live", last_event_id: head, history: this.#store.historyId })
   }
 }
 
 const tell = (control: Control): Frame => ({ type: "control", control })
+
+/** The farewell of a stream that has nothing more to tell, for one that asked to end so. */
+function ending({ watch, seat, status }: Viewer): Uint8Array | undefined {
+  if (!watch.untilFinished || status === undefined || !isTerminal(status)) return undefined
+  return frames(watch.format, tell({ name: "end", last_event_id: seat.cursor, status }))
+}
 
 /** A turn of the event loop for the others: neither the history nor a fast reader ever makes a stream wait. */
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
