@@ -72,8 +72,8 @@ export const ndjson: Format = {
   },
 }
 
-/** C0, DEL, C1, line and paragraph separators, and what turns the direction of text. */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+/** Control characters (C0, DEL, C1), and what turns the direction of text. */
+const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 
 /** The text with every character that could steer a terminal replaced by U+FFFD, and line breaks by a space. */
 export const printable = (text: string): string =>

@@ -12,8 +12,17 @@ export interface Command {
   readonly run: (given: Arguments) => Promise<number>
 }
 
-/** The client of the server that the arguments or the environment name. */
-export const clientOf = ({ flags }: Arguments): Client => new Client(setting("server", flags))
+/**
+ * The client of the server that the arguments or the environment name.
+ * @throws AppError `invalid`
+ */
+export function clientOf({ flags }: Arguments): Client {
+  const server = setting("server", flags)
+  if (!/^https?:\/\/./.test(server) || !URL.canParse(server)) {
+    throw new AppError("invalid", `--server must be a URL such as http://127.0.0.1:8080, not "${server}"`)
+  }
+  return new Client(server)
+}
 
 /**
  * The whole number that was typed.
