@@ -1,5 +1,6 @@
 import type { FanOut } from "./load.ts"
 import { sleep } from "./machine.ts"
+import { inQuiet } from "./noise.ts"
 import { ours } from "./ours.ts"
 import type { Peers } from "./peers.ts"
 import type { Contender, Target } from "./processes.ts"
@@ -92,13 +93,15 @@ export async function inTurn<Result>(
   const results = new Map<string, Result[]>(candidates.map(({ name }) => [name, []]))
   for (let number = 1; number <= runs; number++) {
     for (const { name, start } of candidates) {
-      const result = await once(start, (target) => measure(target, name)).catch((error: unknown) => {
+      const work = (): Promise<Result> => once(start, (target) => measure(target, name))
+      const run = await inQuiet(work).catch((error: unknown) => {
         if (name.startsWith(ours)) throw error
         console.error(`  ${title} ${name}: ${String(error)}`)
       })
-      if (result === undefined) continue
-      results.get(name)?.push(result)
-      console.error(`  ${title} ${number}/${runs} ${name}: ${tell(result)}`)
+      if (run === undefined) continue
+      results.get(name)?.push(run.result)
+      const others = `others ${run.foreignPct.toFixed(0)} %`
+      console.error(`  ${title} ${number}/${runs} ${name}: ${tell(run.result)}, ${others}`)
       await sleep(200)
     }
   }
@@ -140,7 +143,7 @@ export function faultsOf(results: Map<string, Pick<FanOut, "faults">[]>): string
 }
 
 /** One line on a run of streams. */
-export function tellFanOut({ delivered, published, serverCpuMs, foreignCpuPct, faults }: FanOut): string {
+export function tellFanOut({ delivered, published, serverCpuMs, faults }: FanOut): string {
   const { lat_us: late } = delivered
   const clientPct = ((delivered.cpu_ms + published.cpu_ms) / (published.elapsed_s * 1000)) * 100
   return [
@@ -148,7 +151,7 @@ export function tellFanOut({ delivered, published, serverCpuMs, foreignCpuPct, f
     `${Math.round(published.per_s)} writes/s`,
     `p50 ${(late.p50 / 1000).toFixed(2)} ms, p99 ${(late.p99 / 1000).toFixed(2)} ms, max ${(late.max / 1000).toFixed(0)} ms`,
     `${((serverCpuMs * 1000) / delivered.events).toFixed(2)} us CPU each`,
-    `client ${clientPct.toFixed(0)} %, others ${foreignCpuPct.toFixed(0)} %`,
+    `client ${clientPct.toFixed(0)} %`,
     ...faults,
   ].join(", ")
 }

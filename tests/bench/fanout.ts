@@ -63,7 +63,7 @@ export const latency: Scenario = {
     const seconds = warmupSeconds + bench.plan.latencySeconds
     const results = await inTurn(
       "B",
-      contenders(bench, "nchan", "betterSse", "floor"),
+      contenders(bench, "nchan", "betterSse"),
       bench.plan.manyRuns,
       (target) => fanOut(target, { count: 1000, warmupSeconds }, { connections: 2, perSecond: 10, seconds }),
       tellFanOut,

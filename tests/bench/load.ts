@@ -1,6 +1,6 @@
 import { join } from "node:path"
 
-import { folder, run, sleep, watchForeignCpu } from "./machine.ts"
+import { folder, run, sleep } from "./machine.ts"
 import { Process, type Target } from "./processes.ts"
 
 const sources = join(import.meta.dir, "native")
@@ -86,6 +86,8 @@ export interface ReaderOptions {
   filtered?: boolean
   warmupSeconds?: number
   limitSeconds?: number
+  /** The end is when nothing came for so long. */
+  quietMs?: number
 }
 
 /** Streams held open by the load client. */
@@ -104,7 +106,14 @@ export class Readers {
   static async open(target: Target, options: ReaderOptions): Promise<Readers> {
     const argv = [program("sseload"), "-p", `${target.port}`, "-P", options.path ?? target.stream.path]
     argv.push("-n", `${options.count}`, "-w", `${options.inFlight ?? 256}`, "-s", `${options.stalled ?? 0}`)
-    argv.push("-W", `${options.warmupSeconds ?? 0}`, "-d", `${options.limitSeconds ?? 120}`, "-i", "700")
+    argv.push(
+      "-W",
+      `${options.warmupSeconds ?? 0}`,
+      "-d",
+      `${options.limitSeconds ?? 120}`,
+      "-i",
+      `${options.quietMs ?? 700}`,
+    )
     if (target.stream.live) argv.push("-c", options.filtered ? "2" : "1")
     if (target.stream.live && options.untilLive !== false) argv.push("-L")
     if (options.lastEventId !== undefined) argv.push("-h", `Last-Event-ID: ${options.lastEventId}`)
@@ -158,7 +167,6 @@ export interface FanOut {
   published: Published
   /** CPU time of the server while updates were sent. */
   serverCpuMs: number
-  foreignCpuPct: number
   faults: string[]
 }
 
@@ -171,24 +179,13 @@ export async function fanOut(
 ): Promise<FanOut> {
   const streams = await Readers.open(target, readers)
   await sleep(200)
-  const foreign = watchForeignCpu()
   const beforeMs = target.cpuMs()
   const [published] = await Promise.all([write(target, load), beside()])
   await sleep(200)
   const serverCpuMs = target.cpuMs() - beforeMs
   const delivered = await streams.finish()
-  const result = { connected: streams.connected, delivered, published, serverCpuMs, foreignCpuPct: foreign() }
-  foreignCpuPct.push(result.foreignCpuPct)
+  const result = { connected: streams.connected, delivered, published, serverCpuMs }
   return { ...result, faults: faults(result, readers, load) }
-}
-
-const foreignCpuPct: number[] = []
-
-/** What other processes used of a CPU while updates were sent: the middle of all runs, and the most. */
-export function foreignCpu(): string {
-  const sorted = foreignCpuPct.toSorted((a, b) => a - b)
-  const percent = (value = 0): string => `${value.toFixed(0)} %`
-  return `${percent(sorted[sorted.length >> 1])} of a CPU in the median run, ${percent(sorted.at(-1))} at most`
 }
 
 const leastDataBytes = 250

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { cpus, release, totalmem } from "node:os"
 import { join, resolve } from "node:path"
 
@@ -142,33 +142,9 @@ export function memoryBytes(pids: number[], key: MemoryKey = "Pss"): number {
   return pids.reduce((sum, pid) => sum + smaps(pid, key), 0)
 }
 
-/** CPU time used by processes that are no part of the bench, as percent of one CPU, from now until it is read. */
-export function watchForeignCpu(): () => number {
-  const others = (): Map<number, number> => {
-    const own = new Set(tree([process.pid]))
-    return new Map([...processes()].filter(([pid]) => !own.has(pid)).map(([pid, { ticks }]) => [pid, ticks]))
-  }
-  const before = others()
-  const startMs = performance.now()
-  return () => {
-    let ticks = 0
-    for (const [pid, now] of others()) ticks += now - (before.get(pid) ?? 0)
-    return (ticks * msPerTick * 100) / (performance.now() - startMs)
-  }
-}
-
 function fileSystem(): string {
-  const found = run(["findmnt", "-no", "FSTYPE,SOURCE", "-T", projectRoot])
-  const [type = "?", source = "?"] = found.ok ? found.text.split(/\s+/) : []
-  const device = source.split("/").at(-1) ?? ""
-  const readable = (() => {
-    try {
-      return readlinkSync(`/sys/class/block/${device}`).includes("virtio") ? "virtual disk" : "disk"
-    } catch {
-      return "disk"
-    }
-  })()
-  return `${type} on a ${readable}`
+  const { ok, text } = run(["findmnt", "-no", "FSTYPE", "-T", projectRoot])
+  return ok ? text : "unknown file system"
 }
 
 /** One line on the machine. */

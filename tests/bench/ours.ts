@@ -71,6 +71,7 @@ async function paddedBody(port: number): Promise<string> {
     method: "PUT",
     headers: { "content-type": "application/json" },
     body: updateBody(sample),
+    signal: AbortSignal.timeout(10_000),
   })
   if (!answer.ok) throw new Error(`PUT ${item}: ${answer.status} ${await answer.text()}`)
   const data = await firstData(`http://127.0.0.1:${port}${paths.stream}/1`)
@@ -78,7 +79,10 @@ async function paddedBody(port: number): Promise<string> {
 }
 
 async function firstData(url: string): Promise<string> {
-  const answer = await fetch(url, { headers: { accept: "text/event-stream" } })
+  const answer = await fetch(url, {
+    headers: { accept: "text/event-stream" },
+    signal: AbortSignal.timeout(10_000),
+  })
   const decoder = new TextDecoder()
   let text = ""
   for await (const bytes of answer.body ?? []) {
@@ -91,7 +95,9 @@ async function firstData(url: string): Promise<string> {
 
 /** Reads JSON. */
 export async function get(target: Target, path: string): Promise<unknown> {
-  const answer = await fetch(`http://127.0.0.1:${target.port}${path}`)
+  const answer = await fetch(`http://127.0.0.1:${target.port}${path}`, {
+    signal: AbortSignal.timeout(10_000),
+  })
   if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`)
   return answer.json()
 }

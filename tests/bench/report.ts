@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 
 import type { Scenario } from "./bench.ts"
-import { foreignCpu } from "./load.ts"
 import { cpu, machine, projectRoot, run } from "./machine.ts"
+import { foreignCpu } from "./noise.ts"
 import { type Peers, peerVersions } from "./peers.ts"
 import { markdownTable, type Row } from "./table.ts"
 
