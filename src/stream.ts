@@ -6,6 +6,7 @@ import type { Bounds, Store } from "./store/store.ts"
 
 const PAGE_UPDATES = 1024
 const SNAPSHOT_UPDATES = 256
+const SHARED_UPDATES = 64
 const RETRY_MS = 2000
 const DRAIN_RETRY_MS = 1000
 const DRAIN_RETRY_SPREAD_MS = 4000
@@ -44,6 +45,12 @@ interface Viewer {
   status: Status | undefined
 }
 
+/** A snapshot with its `live` frame, encoded. */
+interface Snapshot {
+  readonly head: number
+  readonly bytes: Uint8Array
+}
+
 /** What is known of the watched item when the stream opens. */
 type ItemNow = { readonly update: StoredUpdate; readonly head: number } | undefined
 
@@ -55,6 +62,7 @@ export class Streams {
   readonly #store: Store
   readonly #broadcaster: Broadcaster
   readonly #options: StreamOptions
+  readonly #snapshots = new Map<Format, Snapshot>()
 
   constructor(store: Store, broadcaster: Broadcaster, options: StreamOptions) {
     this.#store = store
@@ -104,10 +112,6 @@ export class Streams {
     const broadcaster = this.#broadcaster
     try {
       if (signal.aborted) return
-      const retryMs = Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random()))
-      const hello = frames(format, { type: "hello", retryMs })
-      // Bun sends half a head for an empty chunk.
-      if (hello.length > 0) yield hello
       yield* this.#opening(viewer, item)
       while (!signal.aborted) {
         if (broadcaster.draining) {
@@ -137,29 +141,57 @@ export class Streams {
     }
   }
 
-  /** Snapshot or replay, and `live`. */
+  /** The greeting, snapshot or replay, and `live`. Never yields an empty chunk: Bun would send half a head for it. */
   async *#opening(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
     const { watch, seat } = viewer
-    const { lastEventId } = watch
+    const { lastEventId, format } = watch
+    const retryMs = Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random()))
+    const hello: Frame = { type: "hello", retryMs }
+    const shared = await this.#sharedSnapshot(watch)
+    if (shared) {
+      seat.cursor = shared.head
+      yield Buffer.concat([frames(format, hello), shared.bytes])
+      return
+    }
     const bounds = await this.#store.bounds()
     const from = eventId(lastEventId)
     if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest) {
       seat.cursor = from
+      const greeting = frames(format, hello)
+      if (greeting.length > 0) yield greeting
       yield* this.#replay(viewer, bounds.newest)
       return
     }
     if (lastEventId === undefined && !watch.snapshot) {
       seat.cursor = bounds.newest
-      yield frames(watch.format, this.#live(seat.cursor))
+      yield frames(format, hello, this.#live(seat.cursor))
       return
     }
-    const gap: Frame[] =
-      lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, watch))]
+    const gap = lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, watch))]
     const { ids, head } = item
       ? { ids: [item.update.id], head: item.head }
       : await this.#store.latest({ of: "open" })
-    yield* this.#latest(viewer, ids, gap, [this.#live(head)])
+    yield* this.#latest(viewer, ids, [hello, ...gap], [this.#live(head)])
     seat.cursor = head
+  }
+
+  /**
+   * The snapshot of everything and its `live`, made once for all streams that open before the next update, so that
+   * a storm of reconnects reads the history once. Null for a stream that needs another one, or a large one.
+   */
+  async #sharedSnapshot(watch: Watch): Promise<Snapshot | null> {
+    const { format, lastEventId, queueId, wanted } = watch
+    if (lastEventId !== undefined || !watch.snapshot || queueId !== undefined || wanted) return null
+    const known = this.#snapshots.get(format)
+    if (known && known.head === (await this.#store.head())) return known
+    const { ids, head } = await this.#store.latest({ of: "open" })
+    if (ids.length > SHARED_UPDATES) return null
+    const { updates } = await this.#store.updates(ids)
+    if (updates.length < ids.length) return null
+    const bytes = Buffer.concat([joined(format, updates), frames(format, this.#live(head))])
+    const snapshot = { head, bytes }
+    this.#snapshots.set(format, snapshot)
+    return snapshot
   }
 
   /** Every update after the cursor up to `newest`, and perhaps some more. */
