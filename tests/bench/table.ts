@@ -34,12 +34,12 @@ export function value({ figures, bar }: Row): number | undefined {
   return other === undefined ? undefined : own / other
 }
 
-/** Whether the row passes, with bars made `slack` times wider; undefined when it has no bar or was not measured. */
-export function passes(row: Row, slack = 1): boolean | undefined {
+/** Whether the row passes; undefined when it has no bar or was not measured. */
+export function passes(row: Row): boolean | undefined {
   if (row.faults.length > 0) return false
   const reached = value(row)
   if (row.bar === undefined || reached === undefined) return undefined
-  return row.bar.kind === "at least" ? reached >= row.bar.limit / slack : reached <= row.bar.limit * slack
+  return row.bar.kind === "at least" ? reached >= row.bar.limit : reached <= row.bar.limit
 }
 
 /** A number for people: three digits that count, thousands in k. */
