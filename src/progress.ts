@@ -71,6 +71,43 @@ const Priority = Type.Integer({ minimum: -1_000_000_000, maximum: 1_000_000_000 
 const Progress = Type.Integer({ minimum: 0, maximum: 100 })
 const Tags = Type.Array(Type.String({ format: "tag" }), { maxItems: 32, uniqueItems: true })
 
+const Size = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const Amount = Type.Number({ minimum: 0, maximum: 1e12 })
+
+/** Where a render of several passes is: the `index`-th of `total` (from 1), and its name. */
+export const Step = Type.Object({ index: Size, total: Size, name: Text }, { additionalProperties: false })
+export type Step = Static<typeof Step>
+
+/** What is being counted: `done` of `total` images, frames, samples (`name`, in the plural). */
+export const Unit = Type.Object({ done: Size, total: Size, name: Text }, { additionalProperties: false })
+export type Unit = Static<typeof Unit>
+
+/** How far into a medium a render is: seconds written, seconds in all, frames a second, and times real time. */
+export const Media = Type.Object(
+  {
+    out_time: Amount,
+    total: Nullable(Amount),
+    fps: Nullable(Amount),
+    speed: Nullable(Amount),
+  },
+  { additionalProperties: false },
+)
+export type Media = Static<typeof Media>
+
+/** What a worker reports of its item. `progress` is the share done in percent, not rounded. */
+export const Report = Type.Object(
+  {
+    progress: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+    current_step: Type.Optional(Text),
+    message: Type.Optional(Text),
+    step: Type.Optional(Step),
+    unit: Type.Optional(Unit),
+    media: Type.Optional(Media),
+  },
+  { additionalProperties: false },
+)
+export type Report = Static<typeof Report>
+
 /** The unit of work as it is stored and answered; every key is always present. */
 export const QueueItem = Type.Object(
   {
