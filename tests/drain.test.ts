@@ -1,0 +1,189 @@
+import { expect, test } from "bun:test"
+
+import { EventSource } from "eventsource"
+
+import { Reader } from "./reader.ts"
+import { start, type TestServer } from "./server.ts"
+import { SocketReader } from "./sockets.ts"
+
+const STREAM = "/progress/stream"
+const DRAIN_LIMIT_MS = 2000
+
+/** Ends the server as a service manager does; answers its exit code and how long it took. */
+async function drained(server: TestServer, signal?: "SIGTERM" | "SIGINT"): Promise<[number, number]> {
+  const startedMs = performance.now()
+  return [await server.end(signal), performance.now() - startedMs]
+}
+
+/** Writes a history of about this many MB. */
+async function fill(server: TestServer, megabytes: number): Promise<number> {
+  const id = await server.add()
+  const message = "x".repeat(15_700)
+  for (let i = 0; i < megabytes; i += 1) {
+    await Promise.all(Array.from({ length: 64 }, () => server.put(id, { message })))
+  }
+  return id
+}
+
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s ends a stream with shutdown and a reconnection time",
+  async (signal) => {
+    await using server = await start()
+    await server.add()
+    const reader = await Reader.open(`${server.url}/api/v1${STREAM}`)
+    await reader.first("live")
+    const [code, ms] = await drained(server, signal)
+    expect(code).toBe(0)
+    expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
+    expect(await reader.ended).toBe(true)
+    const shutdown = reader.seen.at(-1)
+    expect(shutdown).toMatchObject({ event: "shutdown", data: { retry_ms: expect.any(Number) } })
+    expect(reader.raw).toMatch(/event: shutdown\nretry: [1-9][0-9]{3}\ndata: [^\n]*\n\n$/)
+  },
+)
+
+test("curl sees a clean end of a stream, not a cut", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const urls = [STREAM, `${STREAM}/${id}`, `${STREAM}?format=ndjson`, `${STREAM}?format=text`]
+  const curls = urls.map((path) =>
+    Bun.spawn(["curl", "-sN", `${server.url}/api/v1${path}`], { stdin: "ignore", stdout: "pipe" }),
+  )
+  await server.connectedClients(urls.length)
+  await server.end()
+  expect(await Promise.all(curls.map(({ exited }) => exited))).toEqual([0, 0, 0, 0])
+  const [sse, , ndjson, text] = await Promise.all(curls.map(({ stdout }) => new Response(stdout).text()))
+  expect(sse).toContain("event: shutdown")
+  expect(ndjson).toMatch(/\n\{"event":"shutdown","retry_ms":\d+\}\n$/)
+  expect(text).toEndWith("# the server is going away\n")
+})
+
+test("a server without streams stops at once: a drain waits for readers, not for its deadline", async () => {
+  await using server = await start()
+  await server.add()
+  const [code, ms] = await drained(server)
+  expect(code).toBe(0)
+  expect(ms).toBeLessThan(800)
+})
+
+test("a stream that is still replaying ends cleanly too, and its reader resumes where it was", async () => {
+  await using server = await start()
+  await fill(server, 30)
+  const reader = await SocketReader.open(server.url, STREAM, { headers: { "last-event-id": "0" } })
+  await reader.until(({ updates }) => updates.length > 0)
+  // A reader of its own pace: what it has not taken stays with the server.
+  reader.pause()
+  const stopping = drained(server)
+  await Bun.sleep(100)
+  reader.resume()
+  const [code, ms] = await stopping
+  expect(code).toBe(0)
+  expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
+  expect(await reader.ended).toBe(true)
+  expect(reader.seen.at(-1)?.event).toBe("shutdown")
+  expect(reader.updates.length).toBeLessThan(30 * 64 + 1)
+  await using again = await start({ database: server.database })
+  const last = String(reader.updates.at(-1)?.id)
+  const rest = await SocketReader.open(again.url, STREAM, { headers: { "last-event-id": last } })
+  await rest.first("live")
+  expect([...reader.updates, ...rest.updates].map(({ id }) => id)).toEqual(
+    Array.from({ length: 30 * 64 + 1 }, (_, i) => i + 1),
+  )
+  rest.leave()
+}, 30_000)
+
+test("a long replay keeps nobody else waiting", async () => {
+  await using server = await start()
+  await fill(server, 60)
+  let slowest = 0
+  let replaying = true
+  const probing = (async () => {
+    while (replaying) {
+      const startedMs = performance.now()
+      await (await fetch(`${server.url}/health`)).arrayBuffer()
+      slowest = Math.max(slowest, performance.now() - startedMs)
+    }
+  })()
+  const readers = await Promise.all(
+    Array.from({ length: 3 }, () => Reader.open(`${server.url}/api/v1${STREAM}`, { "last-event-id": "0" })),
+  )
+  await Promise.all(readers.map((reader) => reader.first("live")))
+  replaying = false
+  await probing
+  for (const reader of readers) reader.leave()
+  // All three together take a second or more; without turns of the event loop nobody else is served meanwhile.
+  expect(slowest).toBeLessThan(400)
+}, 30_000)
+
+test("a reader that never reads cannot keep the server from stopping", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const stopped = await SocketReader.open(server.url, STREAM)
+  await stopped.first("live")
+  stopped.pause()
+  const message = "x".repeat(16_000)
+  for (let i = 0; i < 12; i += 1) {
+    await Promise.all(Array.from({ length: 50 }, () => server.put(id, { message })))
+  }
+  const [code, ms] = await drained(server)
+  expect(code).toBe(0)
+  expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
+  stopped.resume()
+  await stopped.ended
+}, 30_000)
+
+test("an EventSource sees every update once across a restart of the server", async () => {
+  await using server = await start()
+  const { port } = new URL(server.url)
+  const id = await server.add()
+  const source = new EventSource(`${server.url}/api/v1${STREAM}`)
+  const seen: string[] = []
+  const shutdown = Promise.withResolvers<void>()
+  const arrived = Promise.withResolvers<void>()
+  source.onmessage = ({ lastEventId, data }) => {
+    const { message }: { message: string } = JSON.parse(data)
+    seen.push(`${lastEventId} ${message}`)
+    if (message === "after") arrived.resolve()
+  }
+  source.addEventListener("shutdown", () => shutdown.resolve())
+  await new Promise((resolve) => source.addEventListener("live", resolve))
+  await server.put(id, { message: "before" })
+  await server.end()
+  await shutdown.promise
+  await using again = await start({ database: server.database, args: ["--port", port] })
+  await again.put(id, { message: "while it was away" })
+  const other = await again.add()
+  await again.put(other, { status: "failed", message: "short-lived" })
+  await again.put(id, { message: "after" })
+  await arrived.promise
+  source.close()
+  expect(seen).toEqual([
+    "1 Queue item created",
+    "2 before",
+    "3 while it was away",
+    "4 Queue item created",
+    "5 short-lived",
+    "6 after",
+  ])
+}, 30_000)
+
+test("an EventSource that waits for the end of an item stops by itself", async () => {
+  await using server = await start()
+  const id = await server.add()
+  await server.put(id, { status: "processing" })
+  const source = new EventSource(`${server.url}/api/v1${STREAM}/${id}?until=finished`)
+  const seen: string[] = []
+  const stopped = Promise.withResolvers<void>()
+  source.onmessage = ({ data }) => {
+    const { status }: { status: string } = JSON.parse(data)
+    seen.push(status)
+  }
+  source.addEventListener("end", () => seen.push("end"))
+  // The reconnect gets 204, which closes it for good.
+  source.onerror = ({ code }) => code === 204 && stopped.resolve()
+  await new Promise((resolve) => source.addEventListener("live", resolve))
+  await server.put(id, { status: "completed" })
+  await stopped.promise
+  expect(seen).toEqual(["processing", "completed", "end"])
+  expect(source.readyState).toBe(EventSource.CLOSED)
+}, 30_000)
