@@ -88,6 +88,27 @@ export class Streams {
     for await (const _ of (await this.#open(watch, "held")) ?? []);
   }
 
+  /**
+   * Yields at once, and again after each change of the item, until the signal aborts or the server drains. A change
+   * that happens while the caller is busy is not missed.
+   */
+  async *changes(queueId: number, signal: AbortSignal): AsyncGenerator<void, void, undefined> {
+    const broadcaster = this.#broadcaster
+    const seat = await broadcaster.join("held", queueId, signal)
+    try {
+      while (!signal.aborted && !broadcaster.draining) {
+        seat.cursor = broadcaster.head
+        yield
+        // Several batches may have gone by since: examining them would tell no more than that.
+        while (seat.cursor >= broadcaster.head && !signal.aborted && !broadcaster.draining) {
+          if ((await seat.wait()) === "batch") break
+        }
+      }
+    } finally {
+      broadcaster.leave(seat)
+    }
+  }
+
   /** How many streams are open, and which part of the history is kept. */
   async stats(): Promise<{ open: { global: number; item: number }; bounds: Bounds }> {
     return { open: this.#broadcaster.streams, bounds: await this.#store.bounds() }
