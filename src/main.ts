@@ -1,6 +1,7 @@
 import type { Command } from "./commands/command.ts"
 import { helpOf, readArguments } from "./config.ts"
 import { AppError } from "./errors.ts"
+import { printable } from "./formats.ts"
 import { commit, version } from "./version.ts"
 
 /** Loaded one by one, so that a command does not pay for the others' start. */
@@ -28,7 +29,7 @@ ${Object.entries(COMMANDS)
 `
 
 function fail(message: string, code: number): number {
-  process.stderr.write(`track-studio: ${message}\n`)
+  process.stderr.write(`track-studio: ${printable(message)}\n`)
   return code
 }
 
@@ -36,6 +37,11 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   const named = first !== undefined && !first.startsWith("-")
   const name = named ? first : "serve"
   const argv = named ? rest : first === undefined ? [] : [first, ...rest]
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever read our output may have left: a server runs on, a command has nobody to tell any more.
+    if (name === "serve") return
+    process.exit(error.code === "EPIPE" ? 0 : fail(`the output cannot be written: ${error.message}`, 1))
+  })
   if (argv.includes("--version")) {
     process.stdout.write(`track-studio ${version} (${commit})\n`)
     return 0

@@ -230,7 +230,7 @@ export class Workers {
     this.#looking = true
     setImmediate(async () => {
       try {
-        if (await this.#store.nextWaiting()) for (const wake of [...this.#waiting]) wake()
+        if (await this.#store.nextWaiting()) for (const wake of this.#waiting) wake()
       } catch (error) {
         this.#options.report(error)
       } finally {

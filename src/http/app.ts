@@ -32,7 +32,13 @@ export function createApp(parts: AppParts) {
   const startedMs = Date.now()
   const app = new Elysia({
     normalize: false,
-    serve: { idleTimeout: IDLE_TIMEOUT_S, reusePort: false, development: false },
+    serve: {
+      idleTimeout: IDLE_TIMEOUT_S,
+      reusePort: false,
+      development: false,
+      // Bun's own limit answers without a body and without CORS; the routes have theirs.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    },
   })
   return app
     .use(

@@ -4,12 +4,14 @@ import { AppError } from "../errors.ts"
 
 /** Largest JSON body, in bytes. */
 export const MAX_BODY_BYTES = 64 * 1024
+/** Levels of lists and objects inside each other; metadata has its own, lower limit. */
+const MAX_LEVELS = 64
 
 const tooLarge = (): AppError =>
   new AppError("too_large", `the body is larger than ${MAX_BODY_BYTES} bytes, the most that is allowed`)
 
 /** Reads a body of unknown length, and no further than is allowed. */
-async function readBounded(request: Request): Promise<string> {
+async function readBounded(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
@@ -17,46 +19,58 @@ async function readBounded(request: Request): Promise<string> {
     if (size > MAX_BODY_BYTES) throw tooLarge()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString("utf8")
+  return Buffer.concat(chunks)
 }
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+function parsed(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) throw new AppError("malformed_json", "the body is empty")
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch (error) {
+    // The decoder throws a TypeError, the parser a SyntaxError.
+    const reason = error instanceof SyntaxError ? `JSON: ${error.message}` : "UTF-8"
+    throw new AppError("malformed_json", `the body is not valid ${reason}`)
+  }
+}
+
+/** Looks no deeper than `levels`, so that the depth of the value does not matter. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
+}
+
+async function jsonOf(request: Request): Promise<unknown> {
+  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase()
+  if (type !== "application/json") {
+    const found = type ? `it is ${type.slice(0, 60)}` : "there is no content-type"
+    throw new AppError("unsupported_media_type", `the body must be application/json; ${found}`)
+  }
+  const length = request.headers.get("content-length")
+  if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
+  const body = parsed(length === null ? await readBounded(request) : await request.bytes())
+  // The framework writes an invalid body down with an indent a level: a deep one would take it seconds and gigabytes.
+  if (isDeeper(body, MAX_LEVELS)) {
+    throw new AppError("invalid", `the body has more than ${MAX_LEVELS} levels, the most that is allowed`)
+  }
+  return body
+}
+
+/**
+ * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it.
+ * @throws AppError `unsupported_media_type`, `too_large`, `malformed_json`, `invalid`
+ */
+export const jsonBody = new Elysia({ name: "json-body" }).onParse({ as: "scoped" }, async ({ request }) =>
+  // A DELETE has no body, and some clients say so with a length of 0. Undefined would leave it to the framework.
+  request.method === "DELETE" ? null : jsonOf(request),
+)
 
 const isAbsent = (request: Request): boolean =>
   request.body === null || request.headers.get("content-length") === "0"
 
-async function parse(request: Request, contentType: string): Promise<unknown> {
-  if (contentType !== "application/json") {
-    throw new AppError(
-      "unsupported_media_type",
-      `the body must be application/json, not ${contentType || "without a content-type"}`,
-    )
-  }
-  const length = request.headers.get("content-length")
-  if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
-  const text = length === null ? await readBounded(request) : await request.text()
-  try {
-    const body: unknown = JSON.parse(text)
-    return body
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : "cannot be parsed"
-    throw new AppError(
-      "malformed_json",
-      text === "" ? "the body is empty" : `the body is not valid JSON: ${reason}`,
-    )
-  }
-}
-
-/**
- * Parses JSON bodies of at most 64 KiB, for the instance that uses it.
- * @throws AppError `unsupported_media_type`, `too_large`, `malformed_json`
- */
-export const jsonBody = new Elysia({ name: "json-body" }).onParse(
-  { as: "scoped" },
-  // A DELETE has no body, and some clients say so with a length of 0.
-  async ({ request, contentType }) => (request.method === "DELETE" ? undefined : parse(request, contentType)),
-)
-
 /** As `jsonBody`, where a body may be left out: that counts as `{}`. */
 export const optionalJsonBody = new Elysia({ name: "optional-json-body" }).onParse(
   { as: "scoped" },
-  async ({ request, contentType }) => (isAbsent(request) ? {} : parse(request, contentType)),
+  async ({ request }) => (isAbsent(request) ? {} : jsonOf(request)),
 )

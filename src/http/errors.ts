@@ -22,6 +22,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 }
 
 const quoted = (value: unknown): string => {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object"
   const shown = JSON.stringify(value) ?? "nothing"
   return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown
 }
@@ -35,7 +36,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 function allowed(schema: TSchema): string {
   if (schema["description"] !== undefined) return String(schema["description"])
   const union: TSchema[] | undefined = schema["anyOf"]
-  if (union) return `one of ${union.map(allowed).join(", ")}`
+  if (union) return `one of ${union.map(allowed).join(", ").replaceAll("one of ", "")}`
   if (schema["const"] !== undefined) return String(schema["const"])
   const { minimum, maximum } = schema
   switch (schema["type"]) {
@@ -56,9 +57,11 @@ function allowed(schema: TSchema): string {
 
 /** A sentence that names what is wrong and what would be right. */
 function explain(on: string, schema: TSchema, { path, type, value, schema: failed }: ValueError): string {
-  const name = path.slice(1).replaceAll("/", ".")
+  // The path is a JSON pointer: a slash and a tilde inside a key are escaped.
+  const steps = path.slice(1).split("/")
+  const name = steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")).join(".")
   const keys = Object.keys(schema["properties"] ?? {}).join(", ")
-  if (name === "") return `${on} must be a JSON object with the keys ${keys}`
+  if (path === "") return `${on} must be a JSON object with the keys ${keys}`
   if (type === ValueErrorType.ObjectAdditionalProperties) {
     return `${on} has the unknown key "${name.slice(0, 60)}"; it can have ${keys || "none"}`
   }
@@ -68,7 +71,7 @@ function explain(on: string, schema: TSchema, { path, type, value, schema: faile
 
 function invalid({ validator, value, type }: ValidationError): AppError {
   const on = type === "body" ? "the body" : type === "query" ? "the query" : "the path"
-  const first = "Errors" in validator ? [...validator.Errors(value)][0] : undefined
+  const first = "Errors" in validator ? validator.Errors(value).First() : undefined
   const schema: TSchema = "Schema" in validator ? validator.Schema() : {}
   return new AppError("invalid", first ? explain(on, schema, first) : `${on} is not valid`)
 }
@@ -78,6 +81,9 @@ interface Route {
   readonly method: string
   readonly path: string
 }
+
+/** The path of a request; without a usable Host header, Bun gives no more of the URL than that. */
+const pathOf = (request: Request): string => URL.parse(request.url, "http://localhost")?.pathname ?? "/"
 
 /** The methods that a path answers to. */
 function methodsOf(routes: readonly Route[], path: string): string[] {
@@ -104,7 +110,7 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     if (error instanceof ValidationError) return invalid(error)
     if (code === "PARSE") return new AppError("malformed_json", "the body is not valid JSON")
     if (code === "NOT_FOUND") {
-      const { pathname } = new URL(request.url)
+      const pathname = pathOf(request)
       const methods = methodsOf(routes(), pathname)
       return methods.length > 0
         ? new AppError("method_not_allowed", `${pathname} takes ${methods.join(", ")}, not ${request.method}`)
@@ -119,7 +125,7 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     set.status = STATUS[known.code]
     if (known.code === "unavailable") set.headers["retry-after"] = "1"
     if (known.code === "method_not_allowed") {
-      set.headers["allow"] = methodsOf(routes(), new URL(request.url).pathname).join(", ")
+      set.headers["allow"] = methodsOf(routes(), pathOf(request)).join(", ")
     }
     // A worker that has lost its item must stop, whatever it was about to say.
     const stop = known.code === "lease_lost" || known.code === "gone"

@@ -87,7 +87,14 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         if (wait === undefined) return queue.get(Number(id))
         server?.timeout(request, 0)
         const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
-        await streams.finished(Number(id), AbortSignal.any([request.signal, AbortSignal.timeout(waitMs)]))
+        // AbortSignal.timeout would hold all this until its time, though the answer has long gone out.
+        const over = new AbortController()
+        const timer = setTimeout(() => over.abort(), waitMs)
+        try {
+          await streams.finished(Number(id), AbortSignal.any([request.signal, over.signal]))
+        } finally {
+          clearTimeout(timer)
+        }
         return queue.get(Number(id))
       },
       { params: ItemParams, query: WaitParams },

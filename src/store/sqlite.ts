@@ -195,7 +195,8 @@ export class SqliteStore implements Store {
   }
 
   async updates(ids: readonly number[]): Promise<Page> {
-    return cut(ids.length, (from, rows) => {
+    // One more than there can be, so that a page that holds them all is not taken for a full one.
+    return cut(ids.length + 1, (from, rows) => {
       const rest = from === undefined ? ids : ids.filter((id) => id > from)
       return this.#statements.updates.all({ ids: JSON.stringify(rest), limit: rows })
     })

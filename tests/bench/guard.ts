@@ -17,10 +17,13 @@ async function measured(bench: Bench, scenario: Scenario): Promise<Row[]> {
 
 /** The short form: gives the exit code, 1 only where a figure is worse than half its bar or an answer was wrong. */
 export async function guard(ready: Pick<Bench, "ours" | "peers">, scenarios: Scenario[]): Promise<number> {
-  if (!ready.ours || ready.peers.missing.length > 0) {
-    const why = ready.ours ? `missing: ${ready.peers.missing.join(", ")}` : "ours can't be built"
-    console.log(`benchmark guard skipped: ${why}`)
-    return ready.ours ? 0 : 1
+  if (ready.peers.missing.length > 0) {
+    console.log(`benchmark guard skipped: missing ${ready.peers.missing.join(", ")}`)
+    return 0
+  }
+  if (!ready.ours) {
+    console.log("benchmark guard failed: ours can't be built")
+    return 1
   }
   const bench = { ...ready, plan: guardPlan }
   const startMs = performance.now()

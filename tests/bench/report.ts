@@ -26,14 +26,22 @@ const method = `
 Each server is pinned to one CPU and all load to another. Every run starts the server afresh; runs of ours and of the peers
 take turns; figures are medians (B, D and G of five runs, E of one, the others of three). Ours is the compiled binary with
 the whole product path: HTTP PUT, validation, a transaction with \`synchronous=FULL\` that is on the disk before the
-answer, history, and the fan-out. Peers are sent bare messages and store none of them, but for BullMQ, whose Redis
-appends with fsync always. Each update has at least 250 bytes of data. Every update that a reader gets is counted and
+answer, history, and the fan-out. Peers are sent bare messages and keep none on the disk, but for BullMQ, whose
+Redis appends with fsync always. Each update has at least 250 bytes of data. Every update that a reader gets is counted and
 checked for loss, order and, for ours, consecutive IDs; a wrong answer fails the row whatever its speed. Latency is from
 the moment the publisher sends an update to the moment a reader has it. Ratios matter more than the numbers beside them.
 `
 
-/** Writes docs/performance.md from a full run. */
-export function writeDocument(rows: Row[], scenarios: Scenario[], peers: Peers, tookMinutes: number): string {
+/** Writes docs/performance.md from a full run and gives its path. */
+export function writeDocument(...run: Parameters<typeof documentText>): string {
+  mkdirSync(dirname(document), { recursive: true })
+  writeFileSync(document, documentText(...run))
+  return document
+}
+
+/** The document of a full run. */
+export function documentText(rows: Row[], scenarios: Scenario[], peers: Peers, tookMinutes: number): string {
+  const cpus = cpu.server === cpu.client ? ", only one of them allowed: servers and load shared it" : ""
   const parts = [
     "# Performance",
     "Written by `bun run bench`; not edited by hand.",
@@ -41,7 +49,7 @@ export function writeDocument(rows: Row[], scenarios: Scenario[], peers: Peers, 
     `## How it was measured\n${method}`,
     list([
       `${new Date().toISOString().slice(0, 10)}, ${tookMinutes.toFixed(0)} minutes`,
-      machine() + (cpu.server === cpu.client ? ", only one of them allowed: servers and load shared it" : ""),
+      machine() + cpus,
       `other processes of the machine used ${foreignCpu()}`,
       `Track Studio Orchestrator ${ourVersion()}, Bun ${Bun.version}`,
       ...peerVersions(peers),
@@ -50,9 +58,7 @@ export function writeDocument(rows: Row[], scenarios: Scenario[], peers: Peers, 
     ["```sh", "bun run bench", ...scenarios.map(commandOf), "```"].join("\n"),
     ...(existsSync(bounds) ? [readFileSync(bounds, "utf8").trim()] : []),
   ]
-  mkdirSync(dirname(document), { recursive: true })
-  writeFileSync(document, `${parts.map((part) => part.trim()).join("\n\n")}\n`)
-  return document
+  return `${parts.map((part) => part.trim()).join("\n\n")}\n`
 }
 
 function commandOf({ letter, name, title }: Scenario): string {
