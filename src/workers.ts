@@ -124,7 +124,11 @@ export class Workers {
       if (item) {
         bell.cancel()
         this.#bus.notify()
-        const lease = { token, expires_at: this.#in(claim.leaseMs), renew_every: claim.leaseMs / 3000 }
+        const lease = {
+          token,
+          expires_at: this.#in(claim.leaseMs),
+          renew_every: Math.round(claim.leaseMs / 300) / 10,
+        }
         return { item, lease }
       }
       if (signal.aborted || this.#draining) {

@@ -7,6 +7,7 @@ import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import type { Answer, Workers } from "../workers.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
+import { hold } from "./hold.ts"
 import { ItemParams, LeaseParams, queryInteger, tokenOf, within } from "./params.ts"
 
 const DEFAULT_LEASE_S = 60
@@ -76,25 +77,20 @@ async function claim(workers: Workers, body: Static<typeof ClaimBody>, request: 
  * or half the lease, so that it never runs out while its worker is being held.
  */
 async function held(
-  workers: Workers,
-  streams: Streams,
+  { workers, streams }: { readonly workers: Workers; readonly streams: Streams },
   id: number,
   token: string,
-  hold: Hold,
+  waitMs: number,
+  client: AbortSignal,
 ): Promise<Answer> {
   const { expiresAt } = await workers.heartbeat(id, token)
   const leaseMs = expiresAt === null ? 0 : Date.parse(expiresAt) - Date.now()
-  const signal = AbortSignal.any([hold.signal, AbortSignal.timeout(Math.min(hold.waitMs, leaseMs / 2))])
-  for await (const _ of streams.changes(id, signal)) {
+  using limit = hold(client, Math.min(waitMs, leaseMs / 2))
+  for await (const _ of streams.changes(id, limit.signal)) {
     const answer = await workers.heartbeat(id, token)
     if (answer.directive === "cancel") return answer
   }
   return workers.heartbeat(id, token)
-}
-
-interface Hold {
-  readonly waitMs: number
-  readonly signal: AbortSignal
 }
 
 /** What workers do, and what is done to them. */
@@ -127,8 +123,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         const waitS = within(query.wait, 0, MAX_HOLD_S)
         if (waitS === 0) return shown(await workers.heartbeat(Number(id), token))
         server?.timeout(request, 0)
-        const hold = { waitMs: waitS * 1000, signal: request.signal }
-        return shown(await held(workers, streams, Number(id), token, hold))
+        return shown(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
       },
       { params: ItemParams, query: HeartbeatParams },
     )
