@@ -73,6 +73,8 @@ export class Seat {
   readonly kind: SeatKind
   readonly queueId: number | undefined
   cursor = 0
+  /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
+  keeper: Broadcaster | undefined
   /** When the stream began to wait, in milliseconds of `performance.now()`. */
   waitingSinceMs = 0
   #wake: ((why: Wake) => void) | undefined
@@ -92,6 +94,11 @@ export class Seat {
     return new Promise((resolve) => {
       this.#wake = resolve
     })
+  }
+
+  /** The client has gone. */
+  handleEvent(): void {
+    this.keeper?.leave(this)
   }
 
   /** Wakes the stream if it waits; `examined` is the event ID up to which nothing concerned it. */
@@ -172,23 +179,23 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * A seat for a stream, taken away by `leave` or when `signal` aborts, at once.
+   * Gives a seat its place, taken away by `leave` or when `signal` aborts, at once.
    * Resolves when the broadcaster follows the history: an update stored later will wake the seat.
    */
-  async join(kind: SeatKind, queueId: number | undefined, signal: AbortSignal): Promise<Seat> {
-    const seat = new Seat(kind, queueId)
-    if (signal.aborted) return seat
+  async join(seat: Seat, signal: AbortSignal): Promise<void> {
+    const { queueId } = seat
+    if (signal.aborted) return
     if (this.#seats.size === 0) this.#follow()
     this.#seats.add(seat)
+    seat.keeper = this
     if (queueId === undefined) this.#everything.add(seat)
     else {
       const seats = this.#ofItem.get(queueId)
       if (seats) seats.add(seat)
       else this.#ofItem.set(queueId, new Set([seat]))
     }
-    signal.addEventListener("abort", () => this.leave(seat), { once: true })
+    signal.addEventListener("abort", seat, { once: true })
     await this.#ready
-    return seat
   }
 
   /** Gives a seat up; may be called again. */
