@@ -65,7 +65,7 @@ export class SqliteStore implements Store {
     this.#group = new GroupCommit(client, () => this.#forgetForeign())
     this.#statements = statements(client)
     this.#now = now
-    this.historyId = this.#db.select().from(history).get()?.id ?? ""
+    this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
   add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
