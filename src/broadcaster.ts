@@ -137,6 +137,8 @@ export class Broadcaster extends EventTarget {
   #tail: Batch[] = []
   #tailSize = 0
   #head = 0
+  /** How often the last stream has gone. */
+  #rests = 0
   #ready: Promise<void> = Promise.resolve()
   #rung = false
   #pumping = false
@@ -277,6 +279,7 @@ export class Broadcaster extends EventTarget {
   /** The last stream has gone: forget, and read nothing any more. */
   #rest(): void {
     clearInterval(this.#keepalives)
+    this.#rests += 1
     this.#tail = []
     this.#tailSize = 0
   }
@@ -293,8 +296,7 @@ export class Broadcaster extends EventTarget {
     try {
       while (this.#rung && this.#seats.size > 0) {
         this.#rung = false
-        await this.#ready
-        for (let more = true; more;) more = await this.#announce()
+        for (let more = true; more && this.#seats.size > 0;) more = await this.#announce()
       }
     } catch (error) {
       this.#report(error)
@@ -305,10 +307,12 @@ export class Broadcaster extends EventTarget {
   }
 
   async #announce(): Promise<boolean> {
+    const rests = this.#rests
+    await this.#ready
     const previous = this.#head
     const { updates, more } = await this.#store.page({ after: previous, limit: BATCH_UPDATES })
-    // All streams have gone meanwhile, and others have come: what was read starts at the wrong place.
-    if (this.#head !== previous) return true
+    // All streams have gone meanwhile, and others may have come, who follow from another place.
+    if (this.#rests !== rests) return true
     const last = updates.at(-1)
     if (!last) return false
     const batch = new Batch(previous, last.id, updates)

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
+import type { QueueItem } from "../src/progress.ts"
+
 /** What is tested: the binary named by TRACK_STUDIO_BINARY, else the source. */
 export const PROGRAM: readonly string[] = process.env["TRACK_STUDIO_BINARY"]
   ? [process.env["TRACK_STUDIO_BINARY"]]
@@ -49,6 +51,21 @@ export class TestServer {
     const answer = await this.api("PUT", `/queue/${id}`, body)
     if (!answer.ok) throw new Error(`PUT ${id}: ${answer.status} ${await answer.text()}`)
     await answer.arrayBuffer()
+  }
+
+  /** An item as the server has it now. */
+  async item(id: number): Promise<QueueItem> {
+    const answer = await this.api("GET", `/queue/${id}`)
+    if (!answer.ok) throw new Error(`GET ${id}: ${answer.status} ${await answer.text()}`)
+    return await answer.json()
+  }
+
+  /** The newest event ID; 0 in an empty history. */
+  async head(): Promise<number> {
+    const stats: { updates: { newest_id: number | null } } = await (
+      await this.api("GET", "/progress/stats")
+    ).json()
+    return stats.updates.newest_id ?? 0
   }
 
   /** Resolves once the figure of `/progress/stats` fits. */
