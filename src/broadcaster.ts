@@ -12,6 +12,8 @@ const CHUNK_BYTES = 256 * 1024
 /** Streams that are sent a keepalive in one turn of the event loop. */
 const KEEPALIVE_SLICE = 256
 const REPORT_PAUSE_MS = 1000
+/** The longest that updates wait to gather, and only while the fan-out is busy. */
+const MAX_PAUSE_MS = 10
 
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "over"
@@ -142,6 +144,7 @@ export class Broadcaster extends EventTarget {
   #ready: Promise<void> = Promise.resolve()
   #rung = false
   #pumping = false
+  #restUntilMs = 0
   #draining = false
   #keepalives: Timer | undefined
 
@@ -288,11 +291,15 @@ export class Broadcaster extends EventTarget {
     this.#rung = true
     if (this.#pumping || this.#seats.size === 0) return
     this.#pumping = true
-    // In a turn of its own, so that the answers to the writers go out first and their next writes gather.
-    setImmediate(() => void this.#pump())
+    const pauseMs = this.#restUntilMs - performance.now()
+    const pump = (): void => void this.#pump()
+    // In a turn of its own at least, so that the answers to the writers go out first and their next writes gather.
+    if (pauseMs > 0) setTimeout(pump, pauseMs)
+    else setImmediate(pump)
   }
 
   async #pump(): Promise<void> {
+    const startedMs = performance.now()
     try {
       while (this.#rung && this.#seats.size > 0) {
         this.#rung = false
@@ -301,9 +308,15 @@ export class Broadcaster extends EventTarget {
     } catch (error) {
       this.#report(error)
       setTimeout(() => this.#ring(), REPORT_PAUSE_MS)
-    } finally {
-      this.#pumping = false
     }
+    // By the next turn the streams have written. Flat out, the fan-out rests for as long as it took, while writers
+    // go on and updates gather: half the time goes to the readers, and each write to them carries more.
+    setImmediate(() => {
+      const nowMs = performance.now()
+      this.#restUntilMs = nowMs + Math.min(nowMs - startedMs, MAX_PAUSE_MS)
+      this.#pumping = false
+      if (this.#rung) this.#ring()
+    })
   }
 
   async #announce(): Promise<boolean> {
