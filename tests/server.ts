@@ -22,6 +22,8 @@ export class TestServer {
   readonly url: string
   readonly database: string
   readonly child: Bun.Subprocess<"ignore", "pipe", "inherit">
+  /** What it has logged so far. */
+  log = ""
   readonly #dispose: () => void
 
   constructor(url: string, database: string, child: TestServer["child"], dispose: () => void) {
@@ -115,10 +117,13 @@ export async function start({ args = [], env = {}, database }: StartOptions = {}
     log += decoder.decode(value, { stream: true })
   }
   clearTimeout(timer)
+  const { url }: { url: string } = JSON.parse(log.split("\n")[0] ?? "")
+  const server = new TestServer(url, file, child, () => folder?.[Symbol.dispose]())
+  server.log = log
   // Read on, or the server would stop at a full pipe.
   void (async () => {
-    while (!(await reader.read()).done);
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read())
+      server.log += decoder.decode(piece.value, { stream: true })
   })()
-  const { url }: { url: string } = JSON.parse(log.split("\n")[0] ?? "")
-  return new TestServer(url, file, child, () => folder?.[Symbol.dispose]())
+  return server
 }
