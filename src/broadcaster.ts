@@ -12,6 +12,8 @@ const CHUNK_BYTES = 256 * 1024
 /** Streams that are sent a keepalive in one turn of the event loop. */
 const KEEPALIVE_SLICE = 256
 const REPORT_PAUSE_MS = 1000
+/** The longest that updates wait to gather, and only while the fan-out is busy. */
+const MAX_PAUSE_MS = 10
 
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "over"
@@ -73,6 +75,8 @@ export class Seat {
   readonly kind: SeatKind
   readonly queueId: number | undefined
   cursor = 0
+  /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
+  keeper: Broadcaster | undefined
   /** When the stream began to wait, in milliseconds of `performance.now()`. */
   waitingSinceMs = 0
   #wake: ((why: Wake) => void) | undefined
@@ -92,6 +96,11 @@ export class Seat {
     return new Promise((resolve) => {
       this.#wake = resolve
     })
+  }
+
+  /** The client has gone. */
+  handleEvent(): void {
+    this.keeper?.leave(this)
   }
 
   /** Wakes the stream if it waits; `examined` is the event ID up to which nothing concerned it. */
@@ -135,6 +144,8 @@ export class Broadcaster extends EventTarget {
   #ready: Promise<void> = Promise.resolve()
   #rung = false
   #pumping = false
+  #dispatchedMs = 0
+  #restUntilMs = 0
   #draining = false
   #keepalives: Timer | undefined
 
@@ -174,23 +185,23 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * A seat for a stream, taken away by `leave` or when `signal` aborts, at once.
+   * Gives a seat its place, taken away by `leave` or when `signal` aborts, at once.
    * Resolves when the broadcaster follows the history: an update stored later will wake the seat.
    */
-  async join(kind: SeatKind, queueId: number | undefined, signal: AbortSignal): Promise<Seat> {
-    const seat = new Seat(kind, queueId)
-    if (signal.aborted) return seat
+  async join(seat: Seat, signal: AbortSignal): Promise<void> {
+    const { queueId } = seat
+    if (signal.aborted) return
     if (this.#seats.size === 0) this.#follow()
     this.#seats.add(seat)
+    seat.keeper = this
     if (queueId === undefined) this.#everything.add(seat)
     else {
       const seats = this.#ofItem.get(queueId)
       if (seats) seats.add(seat)
       else this.#ofItem.set(queueId, new Set([seat]))
     }
-    signal.addEventListener("abort", () => this.leave(seat), { once: true })
+    signal.addEventListener("abort", seat, { once: true })
     await this.#ready
-    return seat
   }
 
   /** Gives a seat up; may be called again. */
@@ -281,8 +292,11 @@ export class Broadcaster extends EventTarget {
     this.#rung = true
     if (this.#pumping || this.#seats.size === 0) return
     this.#pumping = true
-    // In a turn of its own, so that the answers to the writers go out first and their next writes gather.
-    setImmediate(() => void this.#pump())
+    const pauseMs = this.#restUntilMs - performance.now()
+    const pump = (): void => void this.#pump()
+    // In a turn of its own at least, so that the answers to the writers go out first and their next writes gather.
+    if (pauseMs > 0) setTimeout(pump, pauseMs)
+    else setImmediate(pump)
   }
 
   async #pump(): Promise<void> {
@@ -294,9 +308,15 @@ export class Broadcaster extends EventTarget {
     } catch (error) {
       this.#report(error)
       setTimeout(() => this.#ring(), REPORT_PAUSE_MS)
-    } finally {
-      this.#pumping = false
     }
+    // By the next turn the streams have written. Flat out, the fan-out rests for as long as it took, while writers
+    // go on and updates gather: half the time goes to the readers, and each write to them carries more.
+    setImmediate(() => {
+      const nowMs = performance.now()
+      this.#restUntilMs = nowMs + Math.min(nowMs - this.#dispatchedMs, MAX_PAUSE_MS)
+      this.#pumping = false
+      if (this.#rung) this.#ring()
+    })
   }
 
   async #announce(): Promise<boolean> {
@@ -314,6 +334,7 @@ export class Broadcaster extends EventTarget {
     this.#tailSize += batch.size
     while (this.#tailSize > TAIL_SIZE && this.#tail.length > 1)
       this.#tailSize -= this.#tail.shift()?.size ?? 0
+    this.#dispatchedMs = performance.now()
     this.dispatchEvent(new BatchEvent(batch))
     return more
   }

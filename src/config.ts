@@ -43,6 +43,18 @@ const SETTINGS = {
     fallback: "100000",
     bounds: [0, 1_000_000_000],
   },
+  "stall-after-ms": {
+    help: "how long a processing item may stand still before it is called stalled",
+    placeholder: "MS",
+    fallback: "120000",
+    bounds: [100, 86_400_000],
+  },
+  "max-rescues": {
+    help: "how often an item is taken back from workers that are gone before it is given up as lost; 0 for ever",
+    placeholder: "N",
+    fallback: "5",
+    bounds: [0, 1_000_000],
+  },
   server: {
     help: "the server to talk to",
     placeholder: "URL",
@@ -54,7 +66,16 @@ const SETTINGS = {
 export type SettingName = keyof typeof SETTINGS
 
 /** The settings of `serve`. */
-export const SERVE_SETTINGS = ["host", "port", "database", "cors-origin", "keepalive-ms", "max-lag"] as const
+export const SERVE_SETTINGS = [
+  "host",
+  "port",
+  "database",
+  "cors-origin",
+  "keepalive-ms",
+  "max-lag",
+  "stall-after-ms",
+  "max-rescues",
+] as const
 
 /** What `serve` runs with. */
 export interface Config {
@@ -64,6 +85,8 @@ export interface Config {
   readonly corsOrigins: readonly string[]
   readonly keepaliveMs: number
   readonly maxLag: number
+  readonly stallAfterMs: number
+  readonly maxRescues: number
 }
 
 /** The environment variable of a setting. */
@@ -120,6 +143,8 @@ export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Conf
     corsOrigins: valuesOf("cors-origin", given, env),
     keepaliveMs: wholeNumber("keepalive-ms", given, env),
     maxLag: wholeNumber("max-lag", given, env),
+    stallAfterMs: wholeNumber("stall-after-ms", given, env),
+    maxRescues: wholeNumber("max-rescues", given, env),
   }
 }
 

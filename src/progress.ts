@@ -137,6 +137,9 @@ export const QueueItem = Type.Object(
     cancel_requested_at: Nullable(Time),
     eta_seconds: Nullable(Type.Number({ minimum: 0 })),
     stalled: Type.Boolean(),
+    step: Nullable(Step),
+    unit: Nullable(Unit),
+    media: Nullable(Media),
     tags: Tags,
     metadata: Metadata,
   },
@@ -196,7 +199,12 @@ export const ProgressUpdate = Type.Object({
   title: Type.Optional(Type.String()),
   attempt: Type.Optional(Count),
   outcome: Type.Optional(Outcome),
+  worker: Type.Optional(Type.String()),
+  cancel_requested_at: Type.Optional(Time),
   eta_seconds: Type.Optional(Type.Number()),
+  step: Type.Optional(Step),
+  unit: Type.Optional(Unit),
+  media: Type.Optional(Media),
   stalled: Type.Optional(Type.Literal(true)),
   deleted: Type.Optional(Type.Literal(true)),
 })
@@ -211,9 +219,59 @@ export interface StoredUpdate {
   readonly data: string
 }
 
+/**
+ * How an item is being worked on: the lease, and the pace of its attempt. Stored beside the item, and never shown.
+ *
+ * Times are milliseconds of the steady clock (`lease.ts`), shares are percent.
+ */
+export interface Work {
+  /** Of the lease that is held, or of the one that a worker ended by a verdict. */
+  readonly lease_token: string | null
+  /** How the worker ended its lease; null while it holds one, and when it never had. */
+  readonly verdict: "complete" | "fail" | "release" | null
+  readonly lease_ms: number
+  /** When the lease runs out; null when none is held. */
+  readonly lease_expires_at: number | null
+  /** Whether the lease was lengthened because it ran out while no server was alive. */
+  readonly lease_extended: boolean
+  /** How often the item was taken back from a worker whose lease ran out. */
+  readonly rescues: number
+  /** What is done, not rounded. */
+  readonly share: number
+  /** Smoothed, per second; 0 while unknown. */
+  readonly rate: number
+  /** When the attempt started, for its pace. */
+  readonly attempt_at: number
+  /** When the share last moved. */
+  readonly moved_at: number
+}
+
+/** Nobody works on it. */
+export const IDLE: Work = {
+  lease_token: null,
+  verdict: null,
+  lease_ms: 0,
+  lease_expires_at: null,
+  lease_extended: false,
+  rescues: 0,
+  share: 0,
+  rate: 0,
+  attempt_at: 0,
+  moved_at: 0,
+}
+
+/** A queue item with what is stored beside it. */
+export interface Stored {
+  readonly item: QueueItem
+  readonly work: Work
+}
+
 /** What a decision on a queue item comes to. */
 export interface Change {
   readonly item: QueueItem
+  readonly work: Work
+  /** Nothing that a viewer sees has changed: no update is appended. */
+  readonly quiet?: boolean
   /** The item disappears from all reads with this change. */
   readonly deleted?: boolean
 }
@@ -241,6 +299,8 @@ function refuse(item: QueueItem, to: Status): never {
   )
 }
 
+const UNKNOWN_PACE = { eta_seconds: null, stalled: false, step: null, unit: null, media: null }
+
 /** What a move sets besides the status, before the caller's own keys are laid over it. */
 function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
   switch (to) {
@@ -253,16 +313,23 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
         available_at: null,
         outcome: null,
         error_message: "",
+        worker: "",
+        cancel_requested_at: null,
+        ...UNKNOWN_PACE,
       }
     case "completed":
-      return { completed_at: now, outcome: "completed" }
+      return { completed_at: now, outcome: "completed", ...UNKNOWN_PACE }
     case "failed":
       // What was not being worked on cannot have failed: it was called off.
-      return { completed_at: now, outcome: item.status === "processing" ? "failed" : "cancelled" }
+      return {
+        completed_at: now,
+        ...UNKNOWN_PACE,
+        outcome: item.status === "processing" ? "failed" : "cancelled",
+      }
     case "retrying":
-      return { retry_count: item.retry_count + 1 }
+      return { retry_count: item.retry_count + 1, ...UNKNOWN_PACE }
     case "queued":
-      return {}
+      return { available_at: null, ...UNKNOWN_PACE }
   }
 }
 
@@ -293,7 +360,7 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
 }
 
 /** What a viewer is told of an item after a change. */
-export function updateOf({ item, deleted }: Change): ProgressUpdate {
+export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): ProgressUpdate {
   return {
     queue_id: item.id,
     song_id: item.song_id,
@@ -306,7 +373,12 @@ export function updateOf({ item, deleted }: Change): ProgressUpdate {
     ...(item.title !== "" && { title: item.title }),
     ...(item.attempt > 0 && { attempt: item.attempt }),
     ...(item.outcome !== null && { outcome: item.outcome }),
+    ...(item.worker !== "" && { worker: item.worker }),
+    ...(item.cancel_requested_at !== null && { cancel_requested_at: item.cancel_requested_at }),
     ...(item.eta_seconds !== null && { eta_seconds: item.eta_seconds }),
+    ...(item.step !== null && { step: item.step }),
+    ...(item.unit !== null && { unit: item.unit }),
+    ...(item.media !== null && { media: item.media }),
     ...(item.stalled && { stalled: true as const }),
     ...(deleted && { deleted: true as const }),
   }

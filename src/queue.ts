@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto"
 
 import type { Bus } from "./bus.ts"
+import { cancelled, changed, retried } from "./lease.ts"
 import {
+  IDLE,
   isTerminal,
   type ItemChange,
   type NewItem,
@@ -31,12 +33,14 @@ export class Queue {
   readonly #store: Store
   readonly #bus: Bus
   readonly #now: () => number
+  readonly #steadyMs: () => number
 
-  /** `now` is the clock, in epoch milliseconds. */
-  constructor(store: Store, bus: Bus, now: () => number = Date.now) {
+  /** `now` is the clock, in epoch milliseconds, and `steadyMs` the one of leases (see `Moment`). */
+  constructor(store: Store, bus: Bus, now: () => number, steadyMs: () => number) {
     this.#store = store
     this.#bus = bus
     this.#now = now
+    this.#steadyMs = steadyMs
   }
 
   /**
@@ -74,6 +78,9 @@ export class Queue {
       cancel_requested_at: null,
       eta_seconds: null,
       stalled: false,
+      step: null,
+      unit: null,
+      media: null,
       tags: body.tags ?? [],
       metadata: body.metadata ?? {},
     }
@@ -84,12 +91,34 @@ export class Queue {
 
   /**
    * Merges `change` into an item: keys that are absent stay as they are.
-   * @throws AppError `not_found`, `illegal_move`, `unavailable`
+   * @throws AppError `not_found`, `illegal_move`, `leased`, `unavailable`
    */
   async update(id: number, change: ItemChange): Promise<QueueItem> {
-    const item = await this.#store.change(id, (stored, now) => ({ item: transition(stored, change, now) }))
-    this.#bus.notify()
-    return item
+    return this.#announced(
+      await this.#store.change(id, (stored, time) =>
+        changed(stored, change, { time, steadyMs: this.#steadyMs() }),
+      ),
+    )
+  }
+
+  /**
+   * Calls an item off: at once when no worker holds it, else its worker is told to stop. Again, it changes nothing.
+   * @throws AppError `not_found`, `illegal_move`, `unavailable`
+   */
+  async cancel(id: number): Promise<QueueItem> {
+    return this.#announced(
+      await this.#store.change(id, (stored, time) => cancelled(stored, { time, steadyMs: this.#steadyMs() })),
+    )
+  }
+
+  /**
+   * Puts a terminal or retrying item back into the queue with a clean slate; its history stays.
+   * @throws AppError `not_found`, `illegal_move`, `unavailable`
+   */
+  async retry(id: number): Promise<QueueItem> {
+    return this.#announced(
+      await this.#store.change(id, (stored, time) => retried(stored, { time, steadyMs: this.#steadyMs() })),
+    )
   }
 
   /**
@@ -97,14 +126,23 @@ export class Queue {
    * @throws AppError `not_found`, `unavailable`
    */
   async remove(id: number): Promise<void> {
-    await this.#store.change(id, (stored, now) => {
-      if (isTerminal(stored.status)) {
-        return { item: { ...stored, message: "Queue item deleted", updated_at: now }, deleted: true }
+    await this.#store.change(id, ({ item }, now) => {
+      if (isTerminal(item.status)) {
+        return {
+          item: { ...item, message: "Queue item deleted", updated_at: now },
+          work: IDLE,
+          deleted: true,
+        }
       }
-      const cancelled = transition(stored, { status: "failed", message: "Queue item cancelled" }, now)
-      return { item: { ...cancelled, outcome: "cancelled" }, deleted: true }
+      const off = transition(item, { status: "failed", message: "Queue item cancelled" }, now)
+      return { item: { ...off, outcome: "cancelled" }, work: IDLE, deleted: true }
     })
     this.#bus.notify()
+  }
+
+  #announced(item: QueueItem): QueueItem {
+    this.#bus.notify()
+    return item
   }
 
   /** @throws AppError `not_found` */

@@ -8,6 +8,7 @@ import { Queue } from "./queue.ts"
 import { SqliteStore } from "./store/sqlite.ts"
 import { Streams } from "./stream.ts"
 import { commit, version } from "./version.ts"
+import { Workers } from "./workers.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900
@@ -31,6 +32,12 @@ function listening(app: ReturnType<typeof createApp>, { host, port }: Config): s
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
+/** Counts milliseconds from the machine's time of now, whatever becomes of that time (see `Moment`). */
+function steadyClock(): () => number {
+  const startedMs = Date.now() - performance.now()
+  return () => Math.round(startedMs + performance.now())
+}
+
 /**
  * Runs the server until SIGTERM or SIGINT, then drains: streams say goodbye, requests are answered, the database is
  * closed. Resolves when that is done.
@@ -42,8 +49,19 @@ export async function serve(config: Config): Promise<void> {
   const report = (error: unknown): void =>
     log("error", "the history could not be read", { error: text(error) })
   const broadcaster = new Broadcaster(store, bus, config.keepaliveMs, report)
+  const steadyMs = steadyClock()
+  const workers = new Workers(store, bus, {
+    stallAfterMs: config.stallAfterMs,
+    maxRescues: config.maxRescues,
+    now: Date.now,
+    steadyMs,
+    random: Math.random,
+    token: () => crypto.randomUUID(),
+    report: (error) => log("error", "the workers' timer could not write", { error: text(error) }),
+  })
   const app = createApp({
-    queue: new Queue(store, bus),
+    queue: new Queue(store, bus, Date.now, steadyMs),
+    workers,
     streams: new Streams(store, broadcaster, { maxLag: config.maxLag, report, random: Math.random }),
     corsOrigins: config.corsOrigins,
     version,
@@ -55,6 +73,7 @@ export async function serve(config: Config): Promise<void> {
     process.once("SIGINT", resolve)
   })
   try {
+    await workers.start()
     const url = listening(app, config)
     const { items, bounds } = { items: await store.items(), bounds: await store.bounds() }
     log("info", "listening", {
@@ -72,6 +91,7 @@ export async function serve(config: Config): Promise<void> {
     const { server } = app
     const ended = server?.stop()
     broadcaster.drain()
+    await workers.stop()
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, DRAIN_MS)
     await Promise.race([ended, late.promise])

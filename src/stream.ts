@@ -1,4 +1,4 @@
-import type { Broadcaster, Seat, SeatKind } from "./broadcaster.ts"
+import { type Broadcaster, Seat, type SeatKind } from "./broadcaster.ts"
 import { AppError } from "./errors.ts"
 import { type Control, type Format, type Frame, frames, joined, sse } from "./formats.ts"
 import { isTerminal, type Status, type StoredUpdate } from "./progress.ts"
@@ -38,11 +38,16 @@ export interface StreamOptions {
   readonly random: () => number
 }
 
-/** A stream under way: who watches, from which seat, and the status in the last update that was examined. */
-interface Viewer {
+/** A stream under way: what was asked for, its seat, and the status in the last update that was examined. */
+class Viewer extends Seat {
   readonly watch: Watch
-  readonly seat: Seat
   status: Status | undefined
+
+  constructor(kind: SeatKind, watch: Watch, status: Status | undefined) {
+    super(kind, watch.queueId)
+    this.watch = watch
+    this.status = status
+  }
 }
 
 /** A snapshot with its `live` frame, encoded. */
@@ -88,6 +93,28 @@ export class Streams {
     for await (const _ of (await this.#open(watch, "held")) ?? []);
   }
 
+  /**
+   * Yields at once, and again after each change of the item, until the signal aborts or the server drains. A change
+   * that happens while the caller is busy is not missed.
+   */
+  async *changes(queueId: number, signal: AbortSignal): AsyncGenerator<void, void, undefined> {
+    const broadcaster = this.#broadcaster
+    const seat = new Seat("held", queueId)
+    await broadcaster.join(seat, signal)
+    try {
+      while (!signal.aborted && !broadcaster.draining) {
+        seat.cursor = broadcaster.head
+        yield
+        // Several batches may have gone by since: examining them would tell no more than that.
+        while (seat.cursor >= broadcaster.head && !signal.aborted && !broadcaster.draining) {
+          if ((await seat.wait()) === "batch") break
+        }
+      }
+    } finally {
+      broadcaster.leave(seat)
+    }
+  }
+
   /** How many streams are open, and which part of the history is kept. */
   async stats(): Promise<{ open: { global: number; item: number }; bounds: Bounds }> {
     return { open: this.#broadcaster.streams, bounds: await this.#store.bounds() }
@@ -101,34 +128,37 @@ export class Streams {
       const seen = eventId(watch.lastEventId)
       if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
     }
-    const seat = await this.#broadcaster.join(kind, watch.queueId, watch.signal)
-    return this.#run({ watch, seat, status }, item)
+    const viewer = new Viewer(kind, watch, status)
+    await this.#broadcaster.join(viewer, watch.signal)
+    return this.#run(viewer, item)
   }
 
   /** One generator for the whole life of a stream: delegating each live chunk would cost another one. */
   async *#run(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { seat } = viewer
     const { format, signal, wanted } = viewer.watch
     const broadcaster = this.#broadcaster
     try {
       if (signal.aborted) return
-      yield* this.#opening(viewer, item)
+      const shared = await this.#sharedOpening(viewer)
+      // Delegating keeps the other generator for as long as this one lives.
+      if (shared) yield shared
+      else yield* this.#opening(viewer, item)
       while (!signal.aborted) {
         if (broadcaster.draining) {
           yield this.#goodbye(format)
           return
         }
-        if (seat.cursor >= broadcaster.head) {
+        if (viewer.cursor >= broadcaster.head) {
           const end = ending(viewer)
           if (end) {
             yield end
             return
           }
-          if ((await seat.wait()) === "keepalive") yield frames(format, { type: "keepalive" })
-        } else if (this.#mayBeTooFar(seat) && (await this.#isTooFar(seat))) {
+          if ((await viewer.wait()) === "keepalive") yield frames(format, { type: "keepalive" })
+        } else if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
           yield* this.#skip(viewer)
         } else {
-          const taken = broadcaster.take(seat, format, wanted)
+          const taken = broadcaster.take(viewer, format, wanted)
           if (taken?.last) viewer.status = taken.last.status
           const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
           if (chunk && chunk.length > 0) yield chunk
@@ -137,34 +167,27 @@ export class Streams {
     } catch (error) {
       this.#options.report(error)
     } finally {
-      broadcaster.leave(seat)
+      broadcaster.leave(viewer)
     }
   }
 
   /** The greeting, snapshot or replay, and `live`. Never yields an empty chunk: Bun would send half a head for it. */
   async *#opening(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch, seat } = viewer
+    const { watch } = viewer
     const { lastEventId, format } = watch
-    const retryMs = Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random()))
-    const hello: Frame = { type: "hello", retryMs }
-    const shared = await this.#sharedSnapshot(watch)
-    if (shared) {
-      seat.cursor = shared.head
-      yield Buffer.concat([frames(format, hello), shared.bytes])
-      return
-    }
+    const hello = this.#hello()
     const bounds = await this.#store.bounds()
     const from = eventId(lastEventId)
     if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest) {
-      seat.cursor = from
+      viewer.cursor = from
       const greeting = frames(format, hello)
       if (greeting.length > 0) yield greeting
       yield* this.#replay(viewer, bounds.newest)
       return
     }
     if (lastEventId === undefined && !watch.snapshot) {
-      seat.cursor = bounds.newest
-      yield frames(format, hello, this.#live(seat.cursor))
+      viewer.cursor = bounds.newest
+      yield frames(format, hello, this.#live(viewer.cursor))
       return
     }
     const gap = lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, watch))]
@@ -172,7 +195,19 @@ export class Streams {
       ? { ids: [item.update.id], head: item.head }
       : await this.#store.latest({ of: "open" })
     yield* this.#latest(viewer, ids, [hello, ...gap], [this.#live(head)])
-    seat.cursor = head
+    viewer.cursor = head
+  }
+
+  #hello(): Frame {
+    return { type: "hello", retryMs: Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random())) }
+  }
+
+  async #sharedOpening(viewer: Viewer): Promise<Uint8Array | null> {
+    const { watch } = viewer
+    const snapshot = await this.#sharedSnapshot(watch)
+    if (!snapshot) return null
+    viewer.cursor = snapshot.head
+    return Buffer.concat([frames(watch.format, this.#hello()), snapshot.bytes])
   }
 
   /**
@@ -196,13 +231,13 @@ export class Streams {
 
   /** Every update after the cursor up to `newest`, and perhaps some more. */
   async *#replay(viewer: Viewer, newest: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch, seat } = viewer
+    const { watch } = viewer
     // A replay can be longer than a drain may take; the client resumes it where it was.
     for (let behind = true; behind && !this.#broadcaster.draining;) {
       const updates = await this.#older(viewer, newest)
-      behind = seat.cursor < newest
+      behind = viewer.cursor < newest
       const chunk = joined(watch.format, updates)
-      const live = behind ? new Uint8Array() : frames(watch.format, this.#live(seat.cursor))
+      const live = behind ? new Uint8Array() : frames(watch.format, this.#live(viewer.cursor))
       if (chunk.length + live.length > 0) yield Buffer.concat([chunk, live])
     }
   }
@@ -237,10 +272,13 @@ export class Streams {
 
   /** The next page of the history behind the cursor; moves the cursor, to `head` at least when nothing is left. */
   async #older(viewer: Viewer, head: number): Promise<readonly StoredUpdate[]> {
-    const { seat } = viewer
-    const page = await this.#store.page({ after: seat.cursor, queueId: seat.queueId, limit: PAGE_UPDATES })
+    const page = await this.#store.page({
+      after: viewer.cursor,
+      queueId: viewer.queueId,
+      limit: PAGE_UPDATES,
+    })
     const last = page.updates.at(-1)?.id ?? 0
-    seat.cursor = page.more ? last : Math.max(last, head, seat.cursor)
+    viewer.cursor = page.more ? last : Math.max(last, head, viewer.cursor)
     if (page.more) await turn()
     return this.#examined(viewer, page.updates)
   }
@@ -263,17 +301,17 @@ export class Streams {
 
   /** Tells a stream that is too far behind what it loses, and brings it to the state of now. */
   async *#skip(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
-    const { seat, watch } = viewer
+    const { watch } = viewer
     const { ids, head } = await this.#store.latest({
       of: "changed",
-      after: seat.cursor,
-      queueId: seat.queueId,
+      after: viewer.cursor,
+      queueId: viewer.queueId,
     })
-    const between = await this.#store.count(seat.cursor, head, seat.queueId)
+    const between = await this.#store.count(viewer.cursor, head, viewer.queueId)
     const missed = watch.wanted ? null : between - ids.length
-    const gap = tell({ name: "gap", reason: "slow", last_event_id: seat.cursor, missed })
+    const gap = tell({ name: "gap", reason: "slow", last_event_id: viewer.cursor, missed })
     yield* this.#latest(viewer, ids, [gap], [])
-    seat.cursor = head
+    viewer.cursor = head
   }
 
   #goodbye(format: Format): Uint8Array {
@@ -289,9 +327,9 @@ export class Streams {
 const tell = (control: Control): Frame => ({ type: "control", control })
 
 /** The farewell of a stream that has nothing more to tell, for one that asked to end so. */
-function ending({ watch, seat, status }: Viewer): Uint8Array | undefined {
+function ending({ watch, cursor, status }: Viewer): Uint8Array | undefined {
   if (!watch.untilFinished || status === undefined || !isTerminal(status)) return undefined
-  return frames(watch.format, tell({ name: "end", last_event_id: seat.cursor, status }))
+  return frames(watch.format, tell({ name: "end", last_event_id: cursor, status }))
 }
 
 /** A turn of the event loop for the others: neither the history nor a fast reader ever makes a stream wait. */

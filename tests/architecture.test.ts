@@ -5,7 +5,7 @@ import { dirname, join, relative } from "node:path"
 const ROOT = join(import.meta.dir, "..")
 
 /** Every place that knows no framework. */
-const CORE = ["errors", "progress", "queue", "bus", "broadcaster", "stream", "formats"]
+const CORE = ["errors", "progress", "lease", "queue", "workers", "bus", "broadcaster", "stream", "formats"]
 
 interface Rule {
   /** Places of our own that may be imported. */
@@ -22,7 +22,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   version: { own: ["package.json"] },
   progress: { own: ["errors"], packages: ["@sinclair/typebox"] },
   formats: { own: ["progress"] },
-  queue: { own: ["errors", "progress", "store/store", "bus"], packages: ["node:crypto"] },
+  lease: { own: ["errors", "progress"] },
+  queue: { own: ["errors", "progress", "lease", "store/store", "bus"], packages: ["node:crypto"] },
+  workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
+  renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
   stream: { own: ["broadcaster", "errors", "formats", "progress", "store/store"] },
   "store/store": { own: ["errors", "progress"] },
@@ -30,11 +33,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["errors", "progress", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
-  http: { own: [...CORE, "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
+  http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
   client: { own: ["progress"] },
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
-    own: ["client", "config", "errors", "formats", "progress", "commands"],
+    own: ["client", "config", "errors", "formats", "progress", "renderers", "commands"],
     packages: ["@sinclair/typebox"],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },

@@ -3,13 +3,16 @@ import { Elysia } from "elysia"
 
 import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
+import type { Workers } from "../workers.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
+import { workerRoutes } from "./workers.ts"
 
 /** What the routes stand on. */
 export interface AppParts {
   readonly queue: Queue
+  readonly workers: Workers
   readonly streams: Streams
   /** Origins that browsers may call from; `*` for any. */
   readonly corsOrigins: readonly string[]
@@ -57,6 +60,9 @@ export function createApp(parts: AppParts) {
       uptime_seconds: Math.floor((Date.now() - startedMs) / 1000),
     }))
     .group("/api/v1", (api) =>
-      api.use(queueRoutes(parts.queue, parts.streams)).use(progressRoutes(parts.streams, startedMs)),
+      api
+        .use(queueRoutes(parts.queue, parts.streams))
+        .use(workerRoutes(parts.workers, parts.queue, parts.streams))
+        .use(progressRoutes(parts.streams, startedMs)),
     )
 }

@@ -41,13 +41,7 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
 }
 
-/**
- * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it.
- * @throws AppError `unsupported_media_type`, `too_large`, `malformed_json`, `invalid`
- */
-export const jsonBody = new Elysia({ name: "json-body" }).onParse({ as: "scoped" }, async ({ request }) => {
-  // A DELETE has no body, and some clients say so with a length of 0. Undefined would leave it to the framework.
-  if (request.method === "DELETE") return null
+async function jsonOf(request: Request): Promise<unknown> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase()
   if (type !== "application/json") {
     const found = type ? `it is ${type.slice(0, 60)}` : "there is no content-type"
@@ -61,4 +55,22 @@ export const jsonBody = new Elysia({ name: "json-body" }).onParse({ as: "scoped"
     throw new AppError("invalid", `the body has more than ${MAX_LEVELS} levels, the most that is allowed`)
   }
   return body
-})
+}
+
+/**
+ * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it.
+ * @throws AppError `unsupported_media_type`, `too_large`, `malformed_json`, `invalid`
+ */
+export const jsonBody = new Elysia({ name: "json-body" }).onParse({ as: "scoped" }, async ({ request }) =>
+  // A DELETE has no body, and some clients say so with a length of 0. Undefined would leave it to the framework.
+  request.method === "DELETE" ? null : jsonOf(request),
+)
+
+const isAbsent = (request: Request): boolean =>
+  request.body === null || request.headers.get("content-length") === "0"
+
+/** As `jsonBody`, where a body may be left out: that counts as `{}`. */
+export const optionalJsonBody = new Elysia({ name: "optional-json-body" }).onParse(
+  { as: "scoped" },
+  async ({ request }) => (isAbsent(request) ? {} : jsonOf(request)),
+)

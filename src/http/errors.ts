@@ -10,6 +10,9 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   not_found: 404,
   method_not_allowed: 405,
   illegal_move: 409,
+  leased: 409,
+  lease_lost: 409,
+  gone: 410,
   too_large: 413,
   unsupported_media_type: 415,
   invalid: 422,
@@ -124,6 +127,13 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     if (known.code === "method_not_allowed") {
       set.headers["allow"] = methodsOf(routes(), pathOf(request)).join(", ")
     }
-    return { error: known.message, code: known.code, request_id: requestId }
+    // A worker that has lost its item must stop, whatever it was about to say.
+    const stop = known.code === "lease_lost" || known.code === "gone"
+    return {
+      error: known.message,
+      code: known.code,
+      request_id: requestId,
+      ...(stop && { directive: "cancel" as const }),
+    }
   })
 }

@@ -1,4 +1,4 @@
-import { Type } from "@sinclair/typebox"
+import { type Static, Type } from "@sinclair/typebox"
 
 const ID = "^[1-9][0-9]{0,15}$"
 
@@ -16,3 +16,13 @@ export const queryInteger = (from: 0 | 1, description: string) =>
 /** A number of the query within bounds; `fallback` where it is absent. */
 export const within = (text: string | undefined, fallback: number, most: number): number =>
   Math.min(text === undefined ? fallback : Number(text), most)
+
+/** The right to write an item, in the query of a worker's routes; the header `Lease` says the same. */
+export const LeaseParams = Type.Object(
+  { lease: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: "a lease token" })) },
+  { additionalProperties: false },
+)
+
+/** The token that a worker sent: the header's, else the query's. */
+export const tokenOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>
+  request.headers.get("lease") || query.lease

@@ -6,6 +6,7 @@ import { Flag, ItemChange, NewItem, Status } from "../progress.ts"
 import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import { jsonBody } from "./body.ts"
+import { hold } from "./hold.ts"
 import { ItemParams, queryInteger, within } from "./params.ts"
 
 const MAX_ROWS = 1000
@@ -87,14 +88,8 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         if (wait === undefined) return queue.get(Number(id))
         server?.timeout(request, 0)
         const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
-        // AbortSignal.timeout would hold all this until its time, though the answer has long gone out.
-        const over = new AbortController()
-        const timer = setTimeout(() => over.abort(), waitMs)
-        try {
-          await streams.finished(Number(id), AbortSignal.any([request.signal, over.signal]))
-        } finally {
-          clearTimeout(timer)
-        }
+        using limit = hold(request.signal, waitMs)
+        await streams.finished(Number(id), limit.signal)
         return queue.get(Number(id))
       },
       { params: ItemParams, query: WaitParams },

@@ -28,6 +28,7 @@ const isFault = (error: unknown): boolean =>
  */
 export class GroupCommit {
   readonly #client: Database
+  readonly #begun: () => void
   readonly #begin: Statement
   readonly #savepoint: Statement
   readonly #release: Statement
@@ -36,8 +37,10 @@ export class GroupCommit {
   #jobs: Job[] = []
   #flushing: Promise<void> = Promise.resolve()
 
-  constructor(client: Database) {
+  /** `begun` is called first thing in each transaction. */
+  constructor(client: Database, begun: () => void) {
     this.#client = client
+    this.#begun = begun
     this.#begin = client.prepare("BEGIN IMMEDIATE")
     this.#savepoint = client.prepare("SAVEPOINT write")
     this.#release = client.prepare("RELEASE write")
@@ -87,6 +90,7 @@ export class GroupCommit {
 
   #write(jobs: readonly Job[]): Outcome[] {
     try {
+      this.#begun()
       const outcomes = jobs.map((job) => this.#attempt(job))
       this.#commit.run()
       return outcomes

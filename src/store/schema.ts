@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm"
 import { check, customType, index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core"
 
-import { Flag, MOVES, Outcome, type Status, STATUSES } from "../progress.ts"
+import { Flag, type Media, MOVES, Outcome, type Status, STATUSES, type Step, type Unit } from "../progress.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
 const time = customType<{ data: string; driverData: number | null }>({
@@ -10,6 +10,14 @@ const time = customType<{ data: string; driverData: number | null }>({
   toDriver: (value: string | null) => (value === null ? null : Date.parse(value)),
   fromDriver: (value) => new Date(value ?? 0).toISOString(),
 })
+
+/** JSON text; a placeholder hands null on as it is, which drizzle's own JSON mode would make the text "null". */
+const json = <T>() =>
+  customType<{ data: T; driverData: string | null }>({
+    dataType: () => "text",
+    toDriver: (value: T | null) => (value === null ? null : JSON.stringify(value)),
+    fromDriver: (value) => JSON.parse(value ?? "null"),
+  })()
 
 const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${value}'`).join(", "))
 
@@ -48,8 +56,21 @@ export const queueItems = sqliteTable(
     cancel_requested_at: time(),
     eta_seconds: real(),
     stalled: integer({ mode: "boolean" }).notNull(),
+    step: json<Step>(),
+    unit: json<Unit>(),
+    media: json<Media>(),
     tags: text({ mode: "json" }).$type<string[]>().notNull(),
     metadata: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    lease_token: text(),
+    verdict: text({ enum: ["complete", "fail", "release"] }),
+    lease_ms: integer().notNull().default(0),
+    lease_expires_at: integer(),
+    lease_extended: integer({ mode: "boolean" }).notNull().default(false),
+    rescues: integer().notNull().default(0),
+    share: real().notNull().default(0),
+    rate: real().notNull().default(0),
+    attempt_at: integer().notNull().default(0),
+    moved_at: integer().notNull().default(0),
     last_update_id: integer().notNull(),
     deleted_at: time(),
     section: integer().generatedAlwaysAs(
@@ -102,8 +123,8 @@ export const idempotencyKeys = sqliteTable(
   (table) => [index("idempotency_keys_age").on(table.created_at)],
 )
 
-/** One row: the name of this history. */
-export const history = sqliteTable("history", { id: text().primaryKey() })
+/** One row: the name of this history, and when a server was last known to be alive (milliseconds, steady clock). */
+export const history = sqliteTable("history", { id: text().primaryKey(), alive_at: integer() })
 
 /** The trigger that refuses an illegal move whoever writes, generated from the table of moves. */
 export function movesTrigger(): string {

@@ -1,17 +1,29 @@
 import { type Database } from "bun:sqlite"
 
-import { and, asc, eq, getTableColumns, isNull, lte, type SQL, sql } from "drizzle-orm"
+import { and, asc, eq, isNotNull, isNull, lte, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
-import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
 import { AppError } from "../errors.ts"
-import { type Change, type QueueItem, type StoredUpdate, updateOf } from "../progress.ts"
+import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate, updateOf } from "../progress.ts"
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"
-import { history, idempotencyKeys, queueItems, updates } from "./schema.ts"
+import { history, idempotencyKeys, queueItems } from "./schema.ts"
+import {
+  deleted_at,
+  HEAD,
+  itemColumns,
+  otherItemKeys,
+  otherWorkKeys,
+  rank,
+  section,
+  statements,
+  storedOf,
+} from "./statements.ts"
 import type {
   Bounds,
+  Decide,
   Draft,
+  Due,
   Idempotency,
   Latest,
   LatestOf,
@@ -25,84 +37,8 @@ const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 const PAGE_BYTES = 256 * 1024
 /** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
 const SLICE_ROWS = 64
-
-const { last_update_id, deleted_at, section, rank, ...itemColumns } = getTableColumns(queueItems)
-const { current_step, progress, message, error_message, eta_seconds, updated_at } = itemColumns
-const progressColumns = {
-  current_step,
-  progress,
-  message,
-  error_message,
-  eta_seconds,
-  updated_at,
-  last_update_id,
-}
-const otherKeys = Object.keys(itemColumns).filter((key) => !(key in progressColumns)) as (keyof QueueItem)[]
-const updateColumns = getTableColumns(updates)
-const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'updates'), 0)"
-
-/** A placeholder named as the column, whose value is encoded as the column wants it. */
-const slot = (column: SQLiteColumn): SQL => sql`${sql.param(sql.placeholder(column.name), column)}`
-const slots = <T extends Record<string, SQLiteColumn>>(columns: T): { [K in keyof T]: SQL } =>
-  // Object.fromEntries forgets the keys it was given.
-  Object.fromEntries(Object.entries(columns).map(([key, column]) => [key, slot(column)])) as {
-    [K in keyof T]: SQL
-  }
-
-/** Everything that is asked often, prepared once (unprepared, drizzle builds the text anew: 17 times slower). */
-function statements(client: Database) {
-  const db = drizzle(client)
-  const { id: _id, ...draftColumns } = itemColumns
-  const alive = and(eq(queueItems.id, sql.placeholder("id")), isNull(queueItems.deleted_at))
-  const newer = sql`${updates.id} > ${sql.placeholder("after")}`
-  const pageOf = (where: SQL | undefined) =>
-    db
-      .select(updateColumns)
-      .from(updates)
-      .where(where)
-      .orderBy(asc(updates.id))
-      .limit(sql.placeholder("limit"))
-      .prepare()
-  const write = <T extends Record<string, SQLiteColumn>>(columns: T) =>
-    db
-      .update(queueItems)
-      .set(slots(columns))
-      .where(eq(queueItems.id, sql.placeholder("id")))
-      .prepare()
-  return {
-    item: db.select(itemColumns).from(queueItems).where(alive).prepare(),
-    insertItem: db
-      .insert(queueItems)
-      .values({ ...slots(draftColumns), last_update_id: 0 })
-      .returning({ id: queueItems.id })
-      .prepare(),
-    // Not drizzle's: its "returning" takes twice as long as the row id that SQLite hands back anyway.
-    insertUpdate: client.prepare<unknown, [number, number, string, string]>(
-      "INSERT INTO updates (queue_id, song_id, status, data) VALUES (?, ?, ?, ?)",
-    ),
-    writeItem: write({ ...draftColumns, last_update_id, deleted_at }),
-    // What most changes come to; it leaves the indexes of the queue's order alone, and takes a fifth of the time.
-    writeProgress: write(progressColumns),
-    next: db
-      .select(itemColumns)
-      .from(queueItems)
-      .where(
-        sql`${section} = 1 AND (${queueItems.available_at} IS NULL OR ${queueItems.available_at} <= ${sql.placeholder("now")})`,
-      )
-      .orderBy(asc(rank), asc(queueItems.id))
-      .limit(1)
-      .prepare(),
-    page: pageOf(newer),
-    itemPage: pageOf(and(eq(updates.queue_id, sql.placeholder("queueId")), newer)),
-    updates: pageOf(sql`${updates.id} IN (SELECT value FROM json_each(${sql.placeholder("ids")}))`),
-    latestOfItem: db
-      .select({ ...updateColumns, head: sql<number>`${sql.raw(HEAD)}` })
-      .from(queueItems)
-      .innerJoin(updates, eq(updates.id, last_update_id))
-      .where(alive)
-      .prepare(),
-  }
-}
+/** Rows kept in memory as they are stored. */
+const RECENT_ITEMS = 1000
 
 /** The Store on SQLite: one process, one file, WAL, `synchronous = FULL`, group commit. */
 export class SqliteStore implements Store {
@@ -113,6 +49,9 @@ export class SqliteStore implements Store {
   readonly #group: GroupCommit
   readonly #statements: ReturnType<typeof statements>
   readonly #now: () => number
+  /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
+  readonly #recent = new Map<number, Stored>()
+  #version = 0
 
   /**
    * Opens the database at `path` (see `openDatabase`); `now` is the clock, in epoch milliseconds.
@@ -123,10 +62,10 @@ export class SqliteStore implements Store {
     this.found = found
     this.#client = client
     this.#db = drizzle(client)
-    this.#group = new GroupCommit(client)
+    this.#group = new GroupCommit(client, () => this.#forgetForeign())
     this.#statements = statements(client)
     this.#now = now
-    this.historyId = this.#db.select().from(history).get()?.id ?? ""
+    this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
   add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
@@ -134,29 +73,62 @@ export class SqliteStore implements Store {
       const answer = idempotency && this.#answered(idempotency)
       if (answer) return { item: answer, added: false }
       const { id } = this.#statements.insertItem.get(draft)
-      const item = { id, ...draft }
-      this.#write({ item }, item)
+      const stored = { item: { id, ...draft }, work: IDLE }
+      this.#write(stored, stored)
       if (idempotency) {
         this.#db
           .insert(idempotencyKeys)
-          .values({ ...idempotency, answer: JSON.stringify(item), created_at: this.#time() })
+          .values({ ...idempotency, answer: JSON.stringify(stored.item), created_at: this.#time() })
           .run()
       }
-      return { item, added: true }
+      return { item: stored.item, added: true }
     })
   }
 
-  change(id: number, decide: (item: QueueItem, now: string) => Change): Promise<QueueItem> {
-    return this.#group.run(() => {
-      const before = this.#item(id)
-      const change = decide(before, this.#time())
-      this.#write(change, before)
-      return change.item
+  change(id: number, decide: Decide): Promise<QueueItem> {
+    return this.#guarded([id], () => this.#decide(this.#recentRow(id), decide))
+  }
+
+  claim(tags: readonly string[], decide: Decide): Promise<QueueItem | null> {
+    const taken: number[] = []
+    return this.#guarded(taken, () => {
+      const row = this.#statements.claimable.get({ now: this.#now(), tags: JSON.stringify(tags) })
+      if (!row) return null
+      taken.push(row.id)
+      return this.#decide(storedOf(row), decide)
     })
+  }
+
+  sweep(due: Due, decide: Decide): Promise<number> {
+    const { leaseDue, stallDue } = this.#statements
+    const taken: number[] = []
+    return this.#guarded(taken, () => {
+      const rows =
+        due.due === "lease"
+          ? leaseDue.all({ by: due.by, after: due.after ?? -1 })
+          : stallDue.all({ by: due.by })
+      for (const row of rows) {
+        taken.push(row.id)
+        this.#decide(storedOf(row), decide)
+      }
+      return rows.length
+    })
+  }
+
+  async aliveAt(): Promise<number | null> {
+    return this.#db.select({ alive_at: history.alive_at }).from(history).get()?.alive_at ?? null
+  }
+
+  setAlive(steadyMs: number): Promise<void> {
+    return this.#group.run(() => void this.#db.update(history).set({ alive_at: steadyMs }).run())
+  }
+
+  async wasDeleted(id: number): Promise<boolean> {
+    return (await this.#db.$count(queueItems, and(eq(queueItems.id, id), isNotNull(deleted_at)))) > 0
   }
 
   async item(id: number): Promise<QueueItem> {
-    return this.#item(id)
+    return this.#row(id).item
   }
 
   async list({
@@ -185,7 +157,8 @@ export class SqliteStore implements Store {
   }
 
   async nextWaiting(): Promise<QueueItem | null> {
-    return this.#statements.next.get({ now: this.#now() }) ?? null
+    const row = this.#statements.claimable.get({ now: this.#now(), tags: null })
+    return row ? storedOf(row).item : null
   }
 
   async page({ after, queueId, limit }: PageQuery): Promise<Page> {
@@ -203,10 +176,11 @@ export class SqliteStore implements Store {
         : which.queueId === undefined
           ? ["last_update_id > ?", [which.after]]
           : ["last_update_id > ? AND id = ?", [which.after, which.queueId]]
+    // The plus keeps SQLite from walking the index of all items ever changed, for the sake of its order.
     const row = this.#client
       .query<{ head: number; ids: string }, number[]>(
         `SELECT ${HEAD} AS head, (SELECT json_group_array(last_update_id) FROM
-          (SELECT last_update_id FROM queue_items WHERE ${where} ORDER BY last_update_id)) AS ids`,
+          (SELECT last_update_id FROM queue_items WHERE ${where} ORDER BY +last_update_id)) AS ids`,
       )
       .get(...parameters)
     const ids: number[] = JSON.parse(row?.ids ?? "[]")
@@ -268,20 +242,61 @@ export class SqliteStore implements Store {
     return new Date(this.#now()).toISOString()
   }
 
-  #item(id: number): QueueItem {
-    const item = this.#statements.item.get({ id })
-    if (!item) throw unknownItem(id)
-    return item
+  #row(id: number): Stored {
+    const row = this.#statements.row.get({ id })
+    if (!row) throw unknownItem(id)
+    return storedOf(row)
   }
 
-  /** Appends the update and writes the item; `before` is the item as it is stored. */
-  #write(change: Change, before: QueueItem): void {
-    const { item, deleted } = change
+  #recentRow(id: number): Stored {
+    return this.#recent.get(id) ?? this.#row(id)
+  }
+
+  /** What is remembered holds only while nobody else writes the file. */
+  #forgetForeign(): void {
+    const version = this.#statements.version.get()?.data_version ?? 0
+    if (version !== this.#version) this.#recent.clear()
+    this.#version = version
+  }
+
+  /** Runs `work` in the next transaction; what it has written is forgotten where that failed. */
+  async #guarded<T>(ids: readonly number[], work: () => T): Promise<T> {
+    try {
+      return await this.#group.run(work)
+    } catch (error) {
+      for (const id of ids) this.#recent.delete(id)
+      throw error
+    }
+  }
+
+  #decide(before: Stored, decide: Decide): QueueItem {
+    const change = decide(before, this.#time())
+    if (!change.quiet) this.#write(change, before)
+    else if (change.work !== before.work)
+      this.#statements.writeLease.run({ id: change.item.id, ...change.work })
+    this.#remember(change)
+    return change.item
+  }
+
+  #remember({ item, work, deleted }: Change): void {
+    this.#recent.delete(item.id)
+    if (deleted) return
+    this.#recent.set(item.id, { item, work })
+    const [oldest] = this.#recent.keys()
+    if (this.#recent.size > RECENT_ITEMS && oldest !== undefined) this.#recent.delete(oldest)
+  }
+
+  /** Appends the update and writes the row; `before` is what is stored. */
+  #write(change: Change, before: Stored): void {
+    const { item, work, deleted } = change
     const data = JSON.stringify(updateOf(change))
     const { lastInsertRowid } = this.#statements.insertUpdate.run(item.id, item.song_id, item.status, data)
-    const row = { ...item, last_update_id: Number(lastInsertRowid) }
-    const isProgress = !deleted && otherKeys.every((key) => item[key] === before[key])
-    if (isProgress) this.#statements.writeProgress.run(row)
+    const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
+    const isReport =
+      !deleted &&
+      otherItemKeys.every((key) => item[key] === before.item[key]) &&
+      otherWorkKeys.every((key) => work[key] === before.work[key])
+    if (isReport) this.#statements.writeProgress.run(row)
     else this.#statements.writeItem.run({ ...row, deleted_at: deleted ? item.updated_at : null })
   }
 

@@ -1,4 +1,4 @@
-import type { Change, QueueItem, Status, StoredUpdate } from "../progress.ts"
+import type { Change, QueueItem, Status, Stored, StoredUpdate } from "../progress.ts"
 
 /** A queue item before the database has given it an id. */
 export type Draft = Omit<QueueItem, "id">
@@ -16,6 +16,17 @@ export interface ListQuery {
   readonly limit: number
   readonly after?: string | undefined
 }
+
+/**
+ * Which processing items are due: those whose lease ran out by `by` (and, with `after`, not before), or those not yet
+ * stalled whose share has not moved since `by`. Milliseconds of the steady clock.
+ */
+export type Due =
+  | { readonly due: "lease"; readonly by: number; readonly after?: number }
+  | { readonly due: "stall"; readonly by: number }
+
+/** Decides on one row. May be called more than once; throws an AppError to refuse. `now` is RFC 3339 UTC. */
+export type Decide = (stored: Stored, now: string) => Change
 
 /** Which updates to read: those with an event ID above `after`, of one item or of all, ascending. */
 export interface PageQuery {
@@ -72,10 +83,28 @@ export interface Store {
   add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }>
 
   /**
-   * Changes one item and appends exactly one update. `now` is RFC 3339 UTC.
+   * Changes one item and appends exactly one update, or none for a quiet change.
    * @throws AppError `not_found`, and whatever `decide` throws
    */
-  change(id: number, decide: (item: QueueItem, now: string) => Change): Promise<QueueItem>
+  change(id: number, decide: Decide): Promise<QueueItem>
+
+  /**
+   * Changes the item that is first in the queue's order and claimable now: waiting, its `available_at` past, and
+   * all its tags among `tags`. Null when there is none.
+   */
+  claim(tags: readonly string[], decide: Decide): Promise<QueueItem | null>
+
+  /** Changes every item that is due, at most 100 a call; answers how many there were. */
+  sweep(due: Due, decide: Decide): Promise<number>
+
+  /** When a server was last known to be alive, in milliseconds of the steady clock; null when none ever was. */
+  aliveAt(): Promise<number | null>
+
+  /** Remembers that a server is alive. */
+  setAlive(steadyMs: number): Promise<void>
+
+  /** Whether an item was deleted, as opposed to never having been. */
+  wasDeleted(id: number): Promise<boolean>
 
   /** @throws AppError `not_found` */
   item(id: number): Promise<QueueItem>

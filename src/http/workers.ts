@@ -1,0 +1,160 @@
+import { type Static, Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import { AppError } from "../errors.ts"
+import { ItemChange, NewItem, QueueItem, Report } from "../progress.ts"
+import type { Queue } from "../queue.ts"
+import type { Streams } from "../stream.ts"
+import type { Answer, Workers } from "../workers.ts"
+import { jsonBody, optionalJsonBody } from "./body.ts"
+import { hold } from "./hold.ts"
+import { ItemParams, LeaseParams, queryInteger, tokenOf, within } from "./params.ts"
+
+const DEFAULT_LEASE_S = 60
+const MAX_HOLD_S = 60
+
+const ClaimBody = Type.Object(
+  {
+    worker: QueueItem.properties.worker,
+    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60 })),
+    lease: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+    tags: NewItem.properties.tags,
+  },
+  { additionalProperties: false },
+)
+
+const { message, current_step, video_file_path, video_file_size, thumbnail_path, metadata } =
+  ItemChange.properties
+const CompleteBody = Type.Object(
+  { message, current_step, video_file_path, video_file_size, thumbnail_path, metadata },
+  { additionalProperties: false },
+)
+
+const FailBody = Type.Object(
+  {
+    error_message: ItemChange.properties.error_message,
+    retryable: Type.Optional(Type.Boolean()),
+    retry_in: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
+  },
+  { additionalProperties: false },
+)
+
+const HeartbeatParams = Type.Object(
+  { ...LeaseParams.properties, wait: queryInteger(0, "seconds, from 0; more than 60 counts as 60") },
+  { additionalProperties: false },
+)
+
+const shown = ({ directive, item, expiresAt }: Answer) => ({
+  directive,
+  ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
+  item,
+})
+
+/**
+ * The token of a route that needs one.
+ * @throws AppError `invalid`
+ */
+function required(request: Request, query: Static<typeof LeaseParams>): string {
+  const token = tokenOf(request, query)
+  if (token === undefined)
+    throw new AppError("invalid", "the lease is missing: send the header Lease or ?lease=")
+  return token
+}
+
+/** Claims an item for a client that may go away while it waits. */
+async function claim(workers: Workers, body: Static<typeof ClaimBody>, request: Request) {
+  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [] } = body
+  const signal =
+    wait === 0 ? AbortSignal.abort() : AbortSignal.any([request.signal, AbortSignal.timeout(wait * 1000)])
+  const claimed = await workers.claim({ worker, tags, leaseMs: lease * 1000 }, signal)
+  // Nobody will hear of this lease.
+  if (claimed && request.signal.aborted) await workers.release(claimed.item.id, claimed.lease.token)
+  return claimed
+}
+
+/**
+ * Renews a lease, and again at each change of the item, until there is something to say or the time is over: `waitMs`,
+ * or half the lease, so that it never runs out while its worker is being held.
+ */
+async function held(
+  { workers, streams }: { readonly workers: Workers; readonly streams: Streams },
+  id: number,
+  token: string,
+  waitMs: number,
+  client: AbortSignal,
+): Promise<Answer> {
+  const { expiresAt } = await workers.heartbeat(id, token)
+  const leaseMs = expiresAt === null ? 0 : Date.parse(expiresAt) - Date.now()
+  using limit = hold(client, Math.min(waitMs, leaseMs / 2))
+  for await (const _ of streams.changes(id, limit.signal)) {
+    const answer = await workers.heartbeat(id, token)
+    if (answer.directive === "cancel") return answer
+  }
+  return workers.heartbeat(id, token)
+}
+
+/** What workers do, and what is done to them. */
+export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =>
+  new Elysia({ prefix: "/queue", normalize: false })
+    .use(
+      new Elysia({ normalize: false }).use(jsonBody).post(
+        "/claim",
+        async ({ body, request, server, set }) => {
+          if (body.wait !== undefined) server?.timeout(request, 0)
+          const claimed = await claim(workers, body, request)
+          if (claimed) return claimed
+          set.status = 204
+          return undefined
+        },
+        { body: ClaimBody },
+      ),
+    )
+    .use(optionalJsonBody)
+    .post(
+      "/:id/progress",
+      async ({ params: { id }, body, query, request }) =>
+        shown(await workers.report(Number(id), tokenOf(request, query), body)),
+      { params: ItemParams, query: LeaseParams, body: Report },
+    )
+    .post(
+      "/:id/heartbeat",
+      async ({ params: { id }, query, request, server }) => {
+        const token = required(request, query)
+        const waitS = within(query.wait, 0, MAX_HOLD_S)
+        if (waitS === 0) return shown(await workers.heartbeat(Number(id), token))
+        server?.timeout(request, 0)
+        return shown(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
+      },
+      { params: ItemParams, query: HeartbeatParams },
+    )
+    .post(
+      "/:id/complete",
+      async ({ params: { id }, body, query, request }) =>
+        shown(await workers.complete(Number(id), required(request, query), body)),
+      { params: ItemParams, query: LeaseParams, body: CompleteBody },
+    )
+    .post(
+      "/:id/fail",
+      async ({
+        params: { id },
+        body: { error_message: said = "", retryable = true, retry_in },
+        query,
+        request,
+      }) => {
+        const failure = {
+          error_message: said,
+          retryable,
+          retryInMs: retry_in === undefined ? undefined : retry_in * 1000,
+        }
+        return shown(await workers.fail(Number(id), required(request, query), failure))
+      },
+      { params: ItemParams, query: LeaseParams, body: FailBody },
+    )
+    .post(
+      "/:id/release",
+      async ({ params: { id }, query, request }) =>
+        shown(await workers.release(Number(id), required(request, query))),
+      { params: ItemParams, query: LeaseParams },
+    )
+    .post("/:id/cancel", async ({ params: { id } }) => queue.cancel(Number(id)), { params: ItemParams })
+    .post("/:id/retry", async ({ params: { id } }) => queue.retry(Number(id)), { params: ItemParams })

@@ -1,0 +1,270 @@
+import type { Bus } from "./bus.ts"
+import { AppError } from "./errors.ts"
+import {
+  claimed,
+  completed,
+  type Directive,
+  directiveOf,
+  extended,
+  failed,
+  type Failure,
+  heartbeat,
+  type Moment,
+  released,
+  reported,
+  rescued,
+  type Result,
+  stalled,
+} from "./lease.ts"
+import type { QueueItem, Report, Stored } from "./progress.ts"
+import type { Decide, Store } from "./store/store.ts"
+
+const TICK_MS = 500
+const ALIVE_EVERY_MS = 5000
+const FIRST_RETRY_MS = 10_000
+const MAX_RETRY_MS = 10 * 60_000
+const RETRY_SPREAD = 0.2
+
+/** The right to write an item, as its worker sees it. */
+export interface Lease {
+  readonly token: string
+  /** RFC 3339 UTC. */
+  readonly expires_at: string
+  /** Seconds after which to renew it. */
+  readonly renew_every: number
+}
+
+/** What a worker asks for. */
+export interface Claim {
+  readonly worker: string
+  readonly tags: readonly string[]
+  readonly leaseMs: number
+}
+
+/** What a worker is answered. */
+export interface Answer {
+  readonly directive: Directive
+  readonly item: QueueItem
+  /** RFC 3339 UTC; null when the lease has ended. */
+  readonly expiresAt: string | null
+}
+
+/** How failures of workers are treated, and what the clocks say. */
+export interface WorkersOptions {
+  /** A processing item whose share has not moved for this long is told to be stalled. */
+  readonly stallAfterMs: number
+  /** After how many rescues an item is given up as lost; 0 never. */
+  readonly maxRescues: number
+  readonly now: () => number
+  /** See `Moment`. */
+  readonly steadyMs: () => number
+  readonly random: () => number
+  readonly token: () => string
+  /** Told when the database cannot be written by the timer; it tries again. */
+  readonly report: (error: unknown) => void
+}
+
+/**
+ * The workers' side of the queue: claim, report, heartbeat, complete, fail, release; and the one timer that takes
+ * items back from workers that are gone. A lease token is checked in the transaction that writes.
+ */
+export class Workers {
+  readonly #store: Store
+  readonly #bus: Bus
+  readonly #options: WorkersOptions
+  readonly #waiting = new Set<() => void>()
+  readonly #unlisten: () => void
+  #timer: Timer | undefined
+  #looking = false
+  #ticking = false
+  #aliveMs = 0
+  #draining = false
+
+  constructor(store: Store, bus: Bus, options: WorkersOptions) {
+    this.#store = store
+    this.#bus = bus
+    this.#options = options
+    this.#unlisten = bus.listen(() => this.#look())
+  }
+
+  /** Gives leases that ran out while no server was alive one length more, once each, and starts the timer. */
+  async start(): Promise<void> {
+    const aliveAt = await this.#store.aliveAt()
+    const by = this.#options.steadyMs()
+    if (aliveAt !== null) {
+      const more: Decide = (stored, time) =>
+        stored.work.lease_extended ? this.#rescue(stored, time) : extended(stored, this.#moment(time))
+      while ((await this.#store.sweep({ due: "lease", by, after: aliveAt }, more)) > 0);
+    }
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS)
+  }
+
+  /** Stops the timer, and answers claims that wait. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#unlisten()
+    this.#draining = true
+    for (const wake of this.#waiting) wake()
+    await this.#store.setAlive(this.#options.steadyMs())
+  }
+
+  /**
+   * Takes the first claimable item, waiting for one until `signal` aborts. Null when there is none.
+   * @throws AppError `unavailable`
+   */
+  async claim(claim: Claim, signal: AbortSignal): Promise<{ item: QueueItem; lease: Lease } | null> {
+    for (;;) {
+      // Listening comes before looking, or an item added in between would be slept through.
+      const bell = this.#bell(signal)
+      const token = this.#options.token()
+      const by = { worker: claim.worker, token, leaseMs: claim.leaseMs }
+      const item = await this.#store.claim(claim.tags, (stored, time) =>
+        claimed(stored, by, this.#moment(time)),
+      )
+      if (item) {
+        bell.cancel()
+        this.#bus.notify()
+        const lease = {
+          token,
+          expires_at: this.#in(claim.leaseMs),
+          renew_every: Math.round(claim.leaseMs / 300) / 10,
+        }
+        return { item, lease }
+      }
+      if (signal.aborted || this.#draining) {
+        bell.cancel()
+        return null
+      }
+      await bell.rung
+    }
+  }
+
+  /**
+   * Stores what a worker reports, and renews its lease. Without a token the item must be nobody's.
+   * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
+   */
+  report(id: number, token: string | undefined, report: Report): Promise<Answer> {
+    return this.#change(id, (stored, moment) => reported(stored, token, report, moment))
+  }
+
+  /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
+  heartbeat(id: number, token: string): Promise<Answer> {
+    return this.#change(id, (stored, moment) => heartbeat(stored, token, moment))
+  }
+
+  /** Ends a lease with success. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
+  complete(id: number, token: string, result: Result): Promise<Answer> {
+    return this.#change(id, (stored, moment) => completed(stored, token, result, moment))
+  }
+
+  /**
+   * Ends a lease with a failure. Without `retryInMs` the next attempt waits 10 s times 2 to the number of those
+   * before, within 20 %, and 10 minutes at most.
+   * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
+   */
+  fail(
+    id: number,
+    token: string,
+    failure: Omit<Failure, "retryInMs"> & { readonly retryInMs?: number | undefined },
+  ): Promise<Answer> {
+    return this.#change(id, (stored, moment) => {
+      const retryInMs = failure.retryInMs ?? this.#backoffMs(stored.item.retry_count)
+      return failed(stored, token, { ...failure, retryInMs }, moment)
+    })
+  }
+
+  /** Gives an item back. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
+  release(id: number, token: string): Promise<Answer> {
+    return this.#change(id, (stored, moment) => released(stored, token, moment))
+  }
+
+  async #change(id: number, decide: (stored: Stored, moment: Moment) => ReturnType<Decide>): Promise<Answer> {
+    let quiet = false
+    let expiresAt: string | null = null
+    try {
+      const item = await this.#store.change(id, (stored, time) => {
+        const change = decide(stored, this.#moment(time))
+        quiet = change.quiet === true
+        expiresAt = change.work.lease_expires_at === null ? null : this.#in(change.work.lease_ms)
+        return change
+      })
+      if (!quiet) this.#bus.notify()
+      return { directive: directiveOf(item), item, expiresAt }
+    } catch (error) {
+      if (error instanceof AppError && error.code === "not_found" && (await this.#store.wasDeleted(id))) {
+        throw new AppError("gone", `queue item ${id} was deleted; stop the work`)
+      }
+      throw error
+    }
+  }
+
+  #moment(time: string): Moment {
+    return { time, steadyMs: this.#options.steadyMs() }
+  }
+
+  #in(ms: number): string {
+    return new Date(this.#options.now() + ms).toISOString()
+  }
+
+  #backoffMs(failures: number): number {
+    const spread = 1 + RETRY_SPREAD * (2 * this.#options.random() - 1)
+    return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures * spread)
+  }
+
+  #rescue(stored: Stored, time: string): ReturnType<Decide> {
+    return rescued(stored, this.#options.maxRescues, this.#moment(time))
+  }
+
+  /** `rung` resolves when there may be something to claim, the signal aborts, or it is cancelled. */
+  #bell(signal: AbortSignal): { readonly rung: Promise<void>; readonly cancel: () => void } {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = (): void => {
+      this.#waiting.delete(cancel)
+      signal.removeEventListener("abort", cancel)
+      resolve()
+    }
+    this.#waiting.add(cancel)
+    signal.addEventListener("abort", cancel)
+    return { rung: promise, cancel }
+  }
+
+  /** Wakes the claims that wait, where there is something to claim: one look a turn, however often the bell rings. */
+  #look(): void {
+    if (this.#looking || this.#waiting.size === 0) return
+    this.#looking = true
+    setImmediate(async () => {
+      try {
+        if (await this.#store.nextWaiting()) for (const wake of this.#waiting) wake()
+      } catch (error) {
+        this.#options.report(error)
+      } finally {
+        this.#looking = false
+      }
+    })
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#ticking) return
+    this.#ticking = true
+    const { steadyMs, stallAfterMs, report } = this.#options
+    try {
+      const now = steadyMs()
+      const lost = await this.#store.sweep({ due: "lease", by: now }, (stored, time) =>
+        this.#rescue(stored, time),
+      )
+      const still = await this.#store.sweep({ due: "stall", by: now - stallAfterMs }, (stored, time) =>
+        stalled(stored, this.#moment(time)),
+      )
+      if (lost + still > 0) this.#bus.notify()
+      this.#look()
+      if (now - this.#aliveMs >= ALIVE_EVERY_MS) {
+        this.#aliveMs = now
+        await this.#store.setAlive(now)
+      }
+    } catch (error) {
+      report(error)
+    } finally {
+      this.#ticking = false
+    }
+  }
+}
