@@ -140,7 +140,7 @@ test("every exported thing of the source says what it is for", () => {
     return lines.flatMap((line, i) => {
       const [, name] =
         /^export (?:async )?(?:function\*?|class|const|interface|abstract class) (\w+)/.exec(line) ?? []
-      return name !== undefined && !/\*\/$/.test(lines[i - 1] ?? "") ? [`${file} ${name}`] : []
+      return name !== undefined && !(lines[i - 1] ?? "").endsWith("*/") ? [`${file} ${name}`] : []
     })
   })
   expect(silent).toEqual([])
