@@ -8,6 +8,7 @@ const PAGE_UPDATES = 1024
 const SNAPSHOT_UPDATES = 256
 const SHARED_UPDATES = 64
 const RETRY_MS = 2000
+const KEEPALIVE: Frame = { type: "keepalive" }
 const DRAIN_RETRY_MS = 1000
 const DRAIN_RETRY_SPREAD_MS = 4000
 
@@ -42,11 +43,16 @@ export interface StreamOptions {
 class Viewer extends Seat {
   readonly watch: Watch
   status: Status | undefined
+  /** What was known of its item at first; of no use, and not kept, once the stream has opened. */
+  first: ItemNow
+  /** The farewell has been said. */
+  isOver = false
 
-  constructor(kind: SeatKind, watch: Watch, status: Status | undefined) {
+  constructor(kind: SeatKind, watch: Watch, first: ItemNow) {
     super(kind, watch.queueId)
     this.watch = watch
-    this.status = status
+    this.status = first?.update.status
+    this.first = first
   }
 }
 
@@ -123,57 +129,69 @@ export class Streams {
   async #open(watch: Watch, kind: SeatKind): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
     if (this.#broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
     const item = watch.queueId === undefined ? undefined : await this.#store.latestOfItem(watch.queueId)
-    const status = item?.update.status
     if (watch.untilFinished && item && isTerminal(item.update.status)) {
       const seen = eventId(watch.lastEventId)
       if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
     }
-    const viewer = new Viewer(kind, watch, status)
+    const viewer = new Viewer(kind, watch, item)
     await this.#broadcaster.join(viewer, watch.signal)
-    return this.#run(viewer, item)
+    return this.#run(viewer)
   }
 
-  /** One generator for the whole life of a stream: delegating each live chunk would cost another one. */
-  async *#run(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { format, signal, wanted } = viewer.watch
-    const broadcaster = this.#broadcaster
+  /** The whole life of a stream. What it decides lies elsewhere: each name in here would be kept for each stream. */
+  async *#run(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      if (signal.aborted) return
       const shared = await this.#sharedOpening(viewer)
       // Delegating keeps the other generator for as long as this one lives.
       if (shared) yield shared
-      else yield* this.#opening(viewer, item)
-      while (!signal.aborted) {
-        if (broadcaster.draining) {
-          yield this.#goodbye(format)
-          return
-        }
-        if (viewer.cursor >= broadcaster.head) {
-          const end = ending(viewer)
-          if (end) {
-            yield end
-            return
-          }
-          if ((await viewer.wait()) === "keepalive") yield frames(format, { type: "keepalive" })
-        } else if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
-          yield* this.#skip(viewer)
-        } else {
-          const taken = broadcaster.take(viewer, format, wanted)
-          if (taken?.last) viewer.status = taken.last.status
-          const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
-          if (chunk && chunk.length > 0) yield chunk
-        }
+      else yield* this.#opening(viewer)
+      for (let next = this.#next(viewer); next !== "over"; next = this.#next(viewer)) {
+        if (next === "behind") yield* this.#catchUp(viewer)
+        else if (next !== "wait") yield next
+        else if ((await viewer.wait()) === "keepalive") yield frames(viewer.watch.format, KEEPALIVE)
       }
     } catch (error) {
       this.#options.report(error)
     } finally {
-      broadcaster.leave(viewer)
+      this.#broadcaster.leave(viewer)
     }
   }
 
+  /** What to do now: send this, wait for news, read what is no longer at hand, or end. */
+  #next(viewer: Viewer): Uint8Array | "wait" | "behind" | "over" {
+    const { watch, isOver } = viewer
+    const { head, draining } = this.#broadcaster
+    if (isOver || watch.signal.aborted) return "over"
+    if (draining) {
+      viewer.isOver = true
+      return this.#goodbye(watch.format)
+    }
+    if (viewer.cursor >= head) {
+      const end = ending(viewer)
+      viewer.isOver = end !== undefined
+      return end ?? "wait"
+    }
+    if (this.#mayBeTooFar(viewer)) return "behind"
+    const taken = this.#broadcaster.take(viewer, watch.format, watch.wanted)
+    if (!taken) return "behind"
+    if (taken.last) viewer.status = taken.last.status
+    return taken.chunk ?? this.#next(viewer)
+  }
+
+  /** A page of the history, or, for a stream that is too far behind, a gap and the latest state. */
+  async *#catchUp(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
+      yield* this.#skip(viewer)
+      return
+    }
+    const chunk = joined(viewer.watch.format, await this.#older(viewer, this.#broadcaster.head))
+    if (chunk.length > 0) yield chunk
+  }
+
   /** The greeting, snapshot or replay, and `live`. Never yields an empty chunk: Bun would send half a head for it. */
-  async *#opening(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch } = viewer
+  async *#opening(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    const { watch, first: item } = viewer
+    viewer.first = undefined
     const { lastEventId, format } = watch
     const hello = this.#hello()
     const bounds = await this.#store.bounds()
