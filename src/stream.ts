@@ -7,6 +7,7 @@ import type { Bounds, Store } from "./store/store.ts"
 const PAGE_UPDATES = 1024
 const SNAPSHOT_UPDATES = 256
 const SHARED_UPDATES = 64
+const SHARED_OPENINGS = 16
 const RETRY_MS = 2000
 const KEEPALIVE: Frame = { type: "keepalive" }
 const DRAIN_RETRY_MS = 1000
@@ -56,10 +57,10 @@ class Viewer extends Seat {
   }
 }
 
-/** A snapshot with its `live` frame, encoded. */
+/** How streams open at one event ID: equal but for their reconnection times. */
 interface Snapshot {
   readonly head: number
-  readonly bytes: Uint8Array
+  readonly openings: readonly Uint8Array[]
 }
 
 /** What is known of the watched item when the stream opens. */
@@ -86,7 +87,7 @@ export class Streams {
    * seen the last update of the finished item.
    * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains
    */
-  async open(watch: Watch): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
+  open(watch: Watch): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
     return this.#open(watch, watch.queueId === undefined ? "global" : "item")
   }
 
@@ -220,31 +221,37 @@ export class Streams {
     return { type: "hello", retryMs: Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random())) }
   }
 
+  /** The first bytes of a stream that begins as most do; null for one that needs its own. */
   async #sharedOpening(viewer: Viewer): Promise<Uint8Array | null> {
-    const { watch } = viewer
-    const snapshot = await this.#sharedSnapshot(watch)
-    if (!snapshot) return null
+    const { format, lastEventId, queueId, wanted, snapshot: wantsSnapshot } = viewer.watch
+    if (lastEventId !== undefined || !wantsSnapshot || queueId !== undefined || wanted) return null
+    let snapshot = this.#snapshots.get(format)
+    // What is stored but not yet announced will follow as an update.
+    if (snapshot?.head !== this.#broadcaster.head) {
+      const made = await this.#snapshot(format)
+      if (!made) return null
+      this.#snapshots.set(format, made)
+      snapshot = made
+    }
     viewer.cursor = snapshot.head
-    return Buffer.concat([frames(watch.format, this.#hello()), snapshot.bytes])
+    return snapshot.openings[Math.floor(this.#options.random() * snapshot.openings.length)] ?? null
   }
 
   /**
-   * The snapshot of everything and its `live`, made once for all streams that open before the next update, so that
-   * a storm of reconnects reads the history once. Null for a stream that needs another one, or a large one.
+   * The greeting, the state of everything, and `live`: made once for all streams that open before the next update, so
+   * that a storm of reconnects reads the history once, and some times over, with different reconnection times, so
+   * that the next storm is none. Null where that would be large.
    */
-  async #sharedSnapshot(watch: Watch): Promise<Snapshot | null> {
-    const { format, lastEventId, queueId, wanted } = watch
-    if (lastEventId !== undefined || !watch.snapshot || queueId !== undefined || wanted) return null
-    const known = this.#snapshots.get(format)
-    if (known && known.head === (await this.#store.head())) return known
+  async #snapshot(format: Format): Promise<Snapshot | null> {
     const { ids, head } = await this.#store.latest({ of: "open" })
     if (ids.length > SHARED_UPDATES) return null
     const { updates } = await this.#store.updates(ids)
     if (updates.length < ids.length) return null
-    const bytes = Buffer.concat([joined(format, updates), frames(format, this.#live(head))])
-    const snapshot = { head, bytes }
-    this.#snapshots.set(format, snapshot)
-    return snapshot
+    const state = Buffer.concat([joined(format, updates), frames(format, this.#live(head))])
+    const openings = Array.from({ length: SHARED_OPENINGS }, () =>
+      Buffer.concat([frames(format, this.#hello()), state]),
+    )
+    return { head, openings }
   }
 
   /** Every update after the cursor up to `newest`, and perhaps some more. */

@@ -70,15 +70,15 @@ async function respond(streams: Streams, watch: Watch, set: Answer): Promise<Res
   if (stream === null) return new Response(null, { status: 204 })
   // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
   const body = stream as AsyncIterable<Uint8Array> as unknown as ReadableStream<Uint8Array<ArrayBuffer>>
-  const own = {
+  const headers: Record<string, string> = {
     "content-type": watch.format.contentType,
     "cache-control": "no-store, no-transform",
     "x-accel-buffering": "no",
   }
-  const others = Object.entries(set.headers).map(([name, value]) => [name, String(value)])
+  for (const name in set.headers) headers[name] = String(set.headers[name])
   // Left to merge them, the framework would copy the answer, and keep 700 bytes more for each stream.
   set.headers = {}
-  return new Response(body, { headers: { ...Object.fromEntries(others), ...own } })
+  return new Response(body, { headers })
 }
 
 /** The routes of the live streams and their figures. `startedMs` is epoch milliseconds. */
