@@ -293,7 +293,7 @@ export function storeWrites(name: string, open: Open): void {
     const { store } = opened
     const id = await added(store)
     const before = await put(store, id, { status: "failed" })
-    await store.change(id, (item) => ({ item, deleted: true }))
+    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
     expect(await codeOf(store.item(id))).toBe("not_found")
     expect(await store.items()).toBe(0)
     const [last] = (await all(store, id)).slice(-1)
