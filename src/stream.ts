@@ -10,8 +10,8 @@ const SHARED_UPDATES = 64
 const SHARED_OPENINGS = 16
 const RETRY_MS = 2000
 const KEEPALIVE: Frame = { type: "keepalive" }
-const DRAIN_RETRY_MS = 1000
-const DRAIN_RETRY_SPREAD_MS = 4000
+const DRAIN_RETRY_MS = 500
+const DRAIN_RETRY_SPREAD_MS = 1500
 
 /** What one viewer asks for. */
 export interface Watch {
