@@ -23,7 +23,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   progress: { own: ["errors"], packages: ["@sinclair/typebox"] },
   formats: { own: ["progress"] },
   lease: { own: ["errors", "progress"] },
-  queue: { own: ["errors", "progress", "lease", "store/store", "bus"], packages: ["node:crypto"] },
+  queue: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
