@@ -26,6 +26,7 @@ const MAX_RETRY_MS = 10 * 60_000
 const RETRY_SPREAD = 0.2
 /** Of its time, what the server may spend on looking for work for claims that wait. */
 const LOOKING_SHARE = 0.1
+const MAX_LOOK_PAUSE_MS = 250
 
 /** The right to write an item, as its worker sees it. */
 export interface Lease {
@@ -279,7 +280,8 @@ export class Workers {
       this.#options.report(error)
     }
     const nowMs = performance.now()
-    this.#lookAgainMs = nowMs + (nowMs - startedMs) * (1 / LOOKING_SHARE - 1)
+    const pauseMs = (nowMs - startedMs) * (1 / LOOKING_SHARE - 1)
+    this.#lookAgainMs = nowMs + Math.min(pauseMs, MAX_LOOK_PAUSE_MS)
     this.#looking = false
     if (this.#rung) this.#look()
   }
