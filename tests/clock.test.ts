@@ -124,25 +124,28 @@ async function started(wrap?: (store: Store) => Store): Promise<Bench> {
 
 const statusOf = async (bench: Bench, id: number): Promise<string> => (await bench.store.item(id)).status
 
-test("a jump of the machine's clock ends no lease, whichever way, and moves only the times that are told", async () => {
-  await using bench = await started()
-  const { id, token } = await bench.claim()
-  for (const jumpMs of [24 * HOUR_MS, -48 * HOUR_MS]) {
-    bench.wallMs += jumpMs
+test.concurrent(
+  "a jump of the machine's clock ends no lease, whichever way, and moves only the times that are told",
+  async () => {
+    await using bench = await started()
+    const { id, token } = await bench.claim()
+    for (const jumpMs of [24 * HOUR_MS, -48 * HOUR_MS]) {
+      bench.wallMs += jumpMs
+      await bench.ticked()
+      expect(await statusOf(bench, id)).toBe("processing")
+      const { directive, expiresAt } = await bench.workers.heartbeat(id, token)
+      expect([directive, expiresAt]).toEqual(["continue", new Date(bench.wallMs + LEASE_MS).toISOString()])
+    }
+    // Time that passes does end it.
+    bench.pass(LEASE_MS - 1)
     await bench.ticked()
     expect(await statusOf(bench, id)).toBe("processing")
-    const { directive, expiresAt } = await bench.workers.heartbeat(id, token)
-    expect([directive, expiresAt]).toEqual(["continue", new Date(bench.wallMs + LEASE_MS).toISOString()])
-  }
-  // Time that passes does end it.
-  bench.pass(LEASE_MS - 1)
-  await bench.ticked()
-  expect(await statusOf(bench, id)).toBe("processing")
-  bench.pass(1)
-  await bench.once(id, ({ status }) => status === "retrying")
-})
+    bench.pass(1)
+    await bench.once(id, ({ status }) => status === "retrying")
+  },
+)
 
-test("a jump of the machine's clock calls nothing stalled", async () => {
+test.concurrent("a jump of the machine's clock calls nothing stalled", async () => {
   await using bench = await started()
   const { id } = await bench.claim(HOUR_MS)
   bench.pass(119_999)
@@ -153,39 +156,46 @@ test("a jump of the machine's clock calls nothing stalled", async () => {
   await bench.once(id, ({ stalled }) => stalled)
 })
 
-test("however many leases run out at once, all are taken back within 2 s", async () => {
-  await using bench = await started()
-  const ids = await bench.claimMany(700)
-  bench.pass(LEASE_MS)
-  const startedMs = performance.now()
-  for (const id of ids) await bench.once(id, ({ status }) => status === "retrying")
-  expect(performance.now() - startedMs).toBeLessThan(2000)
-}, 30_000)
+test.concurrent(
+  "however many leases run out at once, all are taken back within 2 s",
+  async () => {
+    await using bench = await started()
+    const ids = await bench.claimMany(700)
+    bench.pass(LEASE_MS)
+    const startedMs = performance.now()
+    for (const id of ids) await bench.once(id, ({ status }) => status === "retrying")
+    expect(performance.now() - startedMs).toBeLessThan(2000)
+  },
+  30_000,
+)
 
-test("a lease that ran out after the last sign of the server gets one length more; one before it does not", async () => {
-  await using bench = new Bench()
-  const [before, after, running] = [
-    await bench.claim(1000),
-    await bench.claim(3000),
-    await bench.claim(60_000),
-  ]
-  await bench.store.setAlive(START_MS + 2000)
-  bench.pass(10_000)
-  await bench.start()
-  await bench.ticked()
-  expect(await statusOf(bench, before.id)).toBe("retrying")
-  expect(await statusOf(bench, after.id)).toBe("processing")
-  const head = await bench.store.head()
-  bench.pass(2999)
-  await bench.ticked()
-  expect(await statusOf(bench, after.id)).toBe("processing")
-  bench.pass(1)
-  await bench.once(after.id, ({ status }) => status === "retrying")
-  expect(await bench.store.head()).toBeGreaterThan(head)
-  expect(await statusOf(bench, running.id)).toBe("processing")
-})
+test.concurrent(
+  "a lease that ran out after the last sign of the server gets one length more; one before it does not",
+  async () => {
+    await using bench = new Bench()
+    const [before, after, running] = [
+      await bench.claim(1000),
+      await bench.claim(3000),
+      await bench.claim(60_000),
+    ]
+    await bench.store.setAlive(START_MS + 2000)
+    bench.pass(10_000)
+    await bench.start()
+    await bench.ticked()
+    expect(await statusOf(bench, before.id)).toBe("retrying")
+    expect(await statusOf(bench, after.id)).toBe("processing")
+    const head = await bench.store.head()
+    bench.pass(2999)
+    await bench.ticked()
+    expect(await statusOf(bench, after.id)).toBe("processing")
+    bench.pass(1)
+    await bench.once(after.id, ({ status }) => status === "retrying")
+    expect(await bench.store.head()).toBeGreaterThan(head)
+    expect(await statusOf(bench, running.id)).toBe("processing")
+  },
+)
 
-test("the length more is given once: a heartbeat earns the next", async () => {
+test.concurrent("the length more is given once: a heartbeat earns the next", async () => {
   await using bench = new Bench()
   const [silent, heard] = [await bench.claim(5000), await bench.claim(5000)]
   bench.pass(6000)
@@ -198,7 +208,7 @@ test("the length more is given once: a heartbeat earns the next", async () => {
   expect(await codeOf(bench.workers.heartbeat(silent.id, silent.token))).toBe("lease_lost")
 })
 
-test("the server says every 5 s that it is alive, and when it stops", async () => {
+test.concurrent("the server says every 5 s that it is alive, and when it stops", async () => {
   await using bench = await started()
   // It is said at the end of a round, and when the next one is under way that has ended.
   const rounds = async (): Promise<number | null> => {
@@ -216,47 +226,55 @@ test("the server says every 5 s that it is alive, and when it stops", async () =
   expect(await bench.store.aliveAt()).toBe(START_MS + 5010)
 })
 
-test("the wait for another attempt is 10 s times 2 to the failures before, within 20 %, and at most 10 minutes", async () => {
-  await using bench = await started()
-  const id = await added(bench.store, { max_attempts: 100 })
-  for (const [random, share] of [
-    [0, 0.8],
-    [0.5, 1],
-    [0.999999, 1.2],
-  ] as const) {
-    bench.random = random
-    await bench.store.change(id, ({ item, work }) => ({ item: { ...item, retry_count: 0 }, work }))
-    for (let failures = 0; failures < 30; failures += 1) {
-      const taken = await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, AT_ONCE)
-      const failure = { error_message: "", retryable: true }
-      const { item } = await bench.workers.fail(id, taken?.lease.token ?? "", failure)
-      const waitMs = Date.parse(item.available_at ?? "") - bench.wallMs
-      const wantedMs = Math.min(600_000, 10_000 * 2 ** failures * share)
-      expect(Math.abs(waitMs - wantedMs)).toBeLessThanOrEqual(1)
-      bench.pass(600_000)
+test.concurrent(
+  "the wait for another attempt is 10 s times 2 to the failures before, within 20 %, and at most 10 minutes",
+  async () => {
+    await using bench = await started()
+    const id = await added(bench.store, { max_attempts: 100 })
+    for (const [random, share] of [
+      [0, 0.8],
+      [0.5, 1],
+      [0.999999, 1.2],
+    ] as const) {
+      bench.random = random
+      await bench.store.change(id, ({ item, work }) => ({ item: { ...item, retry_count: 0 }, work }))
+      for (let failures = 0; failures < 30; failures += 1) {
+        const taken = await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, AT_ONCE)
+        const failure = { error_message: "", retryable: true }
+        const { item } = await bench.workers.fail(id, taken?.lease.token ?? "", failure)
+        const waitMs = Date.parse(item.available_at ?? "") - bench.wallMs
+        const wantedMs = Math.min(600_000, 10_000 * 2 ** failures * share)
+        expect(Math.abs(waitMs - wantedMs)).toBeLessThanOrEqual(1)
+        bench.pass(600_000)
+      }
     }
-  }
-})
+  },
+)
 
-test("a claim that waits is not woken for what it may not take, however often the bell rings", async () => {
-  const calls: Record<string, number> = { claim: 0, nextWaiting: 0 }
-  await using bench = await started((store) => watched(store, (key) => (calls[key] = (calls[key] ?? 0) + 1)))
-  await added(bench.store, { tags: ["gpu"] })
-  const wish = { worker: "box1", tags: ["cpu"], leaseMs: LEASE_MS }
-  const waiting = Array.from({ length: 5 }, () => bench.workers.claim(wish, NEVER))
-  while ((calls["nextWaiting"] ?? 0) < 5) {
+test.concurrent(
+  "a claim that waits is not woken for what it may not take, however often the bell rings",
+  async () => {
+    const calls: Record<string, number> = { claim: 0, nextWaiting: 0 }
+    await using bench = await started((store) =>
+      watched(store, (key) => (calls[key] = (calls[key] ?? 0) + 1)),
+    )
+    await added(bench.store, { tags: ["gpu"] })
+    const wish = { worker: "box1", tags: ["cpu"], leaseMs: LEASE_MS }
+    const waiting = Array.from({ length: 5 }, () => bench.workers.claim(wish, NEVER))
+    while ((calls["nextWaiting"] ?? 0) < 5) {
+      bench.bus.notify()
+      await Bun.sleep(1)
+    }
+    expect(calls["claim"]).toBe(5)
+    const id = await added(bench.store, { tags: ["cpu"] })
     bench.bus.notify()
-    await Bun.sleep(1)
-  }
-  expect(calls["claim"]).toBe(5)
-  const id = await added(bench.store, { tags: ["cpu"] })
-  bench.bus.notify()
-  expect((await Promise.race(waiting))?.item.id).toBe(id)
-  await bench.workers.stop()
-  expect((await Promise.all(waiting)).filter((taken) => taken)).toHaveLength(1)
-})
+    expect((await Promise.race(waiting))?.item.id).toBe(id)
+    await bench.workers.stop()
+    expect((await Promise.all(waiting)).filter((taken) => taken)).toHaveLength(1)
+  },
+)
 
-test("a database that fails once is reported, and the timer goes on", async () => {
+test.concurrent("a database that fails once is reported, and the timer goes on", async () => {
   let failing = 0
   const flaky = (store: Store): Store =>
     watched(store, (key) => {
@@ -272,7 +290,7 @@ test("a database that fails once is reported, and the timer goes on", async () =
   expect(bench.reports.map(String)).toEqual(["Error: the disk is full"])
 })
 
-test("workers that have stopped write nothing any more, however much is due", async () => {
+test.concurrent("workers that have stopped write nothing any more, however much is due", async () => {
   await using bench = await started()
   const ids = await bench.claimMany(500)
   bench.pass(LEASE_MS)
@@ -286,10 +304,13 @@ test("workers that have stopped write nothing any more, however much is due", as
   expect(bench.reports).toEqual([])
 })
 
-test("a claim that waits when the workers stop is answered, and so is one that comes after", async () => {
-  await using bench = await started()
-  const waiting = bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)
-  await bench.workers.stop()
-  expect(await waiting).toBeNull()
-  expect(await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)).toBeNull()
-})
+test.concurrent(
+  "a claim that waits when the workers stop is answered, and so is one that comes after",
+  async () => {
+    await using bench = await started()
+    const waiting = bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)
+    await bench.workers.stop()
+    expect(await waiting).toBeNull()
+    expect(await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)).toBeNull()
+  },
+)
