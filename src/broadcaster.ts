@@ -14,7 +14,7 @@ const KEEPALIVE_SLICE = 256
 const REPORT_PAUSE_MS = 1000
 
 /** Why a waiting stream was woken. */
-export type Wake = "batch" | "keepalive" | "over"
+export type Wake = "batch" | "keepalive" | "asked" | "over"
 
 /** What kind of watching a seat is for; a held answer is not a stream, and not counted as one. */
 export type SeatKind = "global" | "item" | "held"
@@ -71,7 +71,8 @@ class BatchEvent extends Event {
  */
 export class Seat {
   readonly kind: SeatKind
-  readonly queueId: number | undefined
+  /** The one item that is watched; undefined for all, or for a choice among all. */
+  queueId: number | undefined
   cursor = 0
   /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
   keeper: Broadcaster | undefined
@@ -204,13 +205,17 @@ export class Broadcaster extends EventTarget {
   leave(seat: Seat): void {
     if (!this.#seats.delete(seat)) return
     this.#everything.delete(seat)
-    if (seat.queueId !== undefined) {
-      const seats = this.#ofItem.get(seat.queueId)
-      seats?.delete(seat)
-      if (seats?.size === 0) this.#ofItem.delete(seat.queueId)
-    }
+    this.#leaveItem(seat)
     seat.wake("over")
     if (this.#seats.size === 0) this.#rest()
+  }
+
+  /** Lets a seat that watches one item, and does not wait, watch all from its cursor on. */
+  widen(seat: Seat): void {
+    if (seat.queueId === undefined || !this.#seats.has(seat)) return
+    this.#leaveItem(seat)
+    seat.queueId = undefined
+    this.#everything.add(seat)
   }
 
   /**
@@ -248,6 +253,13 @@ export class Broadcaster extends EventTarget {
     this.#draining = true
     this.#unlisten()
     for (const seat of this.#seats) seat.wake("over")
+  }
+
+  #leaveItem(seat: Seat): void {
+    if (seat.queueId === undefined) return
+    const seats = this.#ofItem.get(seat.queueId)
+    seats?.delete(seat)
+    if (seats?.size === 0) this.#ofItem.delete(seat.queueId)
   }
 
   #select(batch: Batch, seat: Seat, wanted?: (update: StoredUpdate) => boolean): readonly StoredUpdate[] {

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "./errors.ts"
 import type { ProgressUpdate, StoredUpdate } from "./progress.ts"
 
 /** What the server tells about the stream itself; always JSON data, never named open, error or message. */
@@ -12,6 +13,15 @@ export type Control =
     }
   | { readonly name: "end"; readonly last_event_id: number; readonly status: string }
   | { readonly name: "shutdown"; readonly retry_ms: number }
+  /** Which items the viewer has chosen, after a change of the choice. */
+  | { readonly name: "watching"; readonly ids: readonly number[] }
+  /** What the viewer asked was refused, and changed nothing. */
+  | {
+      readonly name: "refused"
+      readonly error: string
+      readonly code: ErrorCode
+      readonly request_id: string
+    }
 
 /** What a stream says, before it is bytes. */
 export type Frame =
@@ -100,6 +110,10 @@ function readableControl(control: Control): string {
       return `# ${control.status}, the end`
     case "shutdown":
       return "# the server is going away"
+    case "watching":
+      return `# watching ${control.ids.length === 0 ? "nothing" : control.ids.join(", ")}`
+    case "refused":
+      return `# ${printable(control.error)}`
   }
 }
 

@@ -2,6 +2,7 @@ import { type Broadcaster, Seat, type SeatKind } from "./broadcaster.ts"
 import { AppError } from "./errors.ts"
 import { type Control, type Format, type Frame, frames, joined, sse } from "./formats.ts"
 import { isTerminal, type Status, type StoredUpdate } from "./progress.ts"
+import type { Selection } from "./selection.ts"
 import type { Bounds, Store } from "./store/store.ts"
 
 const PAGE_UPDATES = 1024
@@ -17,6 +18,8 @@ export interface Watch {
   readonly queueId?: number | undefined
   /** Which updates of the global stream are wanted; absent for all. */
   readonly wanted?: ((update: StoredUpdate) => boolean) | undefined
+  /** What is wanted instead, where the viewer may choose anew while the stream is open. */
+  readonly selection?: Selection | undefined
   /** As the client gave it; absent when this is no reconnect. */
   readonly lastEventId?: string | undefined
   /** Whether a new stream begins with the state of things. */
@@ -47,6 +50,12 @@ class Viewer extends Seat {
     super(kind, watch.queueId)
     this.watch = watch
     this.status = status
+  }
+
+  /** Which updates are wanted now; undefined for all. */
+  get wanted(): Watch["wanted"] {
+    const { selection, wanted } = this.watch
+    return selection ? selection.wanted : wanted
   }
 }
 
@@ -129,13 +138,14 @@ export class Streams {
       if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
     }
     const viewer = new Viewer(kind, watch, status)
+    watch.selection?.attach(() => viewer.wake("asked", this.#broadcaster.head))
     await this.#broadcaster.join(viewer, watch.signal)
     return this.#run(viewer, item)
   }
 
   /** One generator for the whole life of a stream: delegating each live chunk would cost another one. */
   async *#run(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { format, signal, wanted } = viewer.watch
+    const { format, signal, selection } = viewer.watch
     const broadcaster = this.#broadcaster
     try {
       if (signal.aborted) return
@@ -148,7 +158,9 @@ export class Streams {
           yield this.#goodbye(format)
           return
         }
-        if (viewer.cursor >= broadcaster.head) {
+        if (selection?.isAsked) {
+          yield await this.#answer(viewer, selection)
+        } else if (viewer.cursor >= broadcaster.head) {
           const end = ending(viewer)
           if (end) {
             yield end
@@ -158,7 +170,7 @@ export class Streams {
         } else if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
           yield* this.#skip(viewer)
         } else {
-          const taken = broadcaster.take(viewer, format, wanted)
+          const taken = broadcaster.take(viewer, format, viewer.wanted)
           if (taken?.last) viewer.status = taken.last.status
           const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
           if (chunk && chunk.length > 0) yield chunk
@@ -190,7 +202,7 @@ export class Streams {
       yield frames(format, hello, this.#live(viewer.cursor))
       return
     }
-    const gap = lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, watch))]
+    const gap = lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, viewer))]
     const { ids, head } = item
       ? { ids: [item.update.id], head: item.head }
       : await this.#store.latest({ of: "open" })
@@ -203,19 +215,18 @@ export class Streams {
   }
 
   async #sharedOpening(viewer: Viewer): Promise<Uint8Array | null> {
-    const { watch } = viewer
-    const snapshot = await this.#sharedSnapshot(watch)
+    const snapshot = await this.#sharedSnapshot(viewer)
     if (!snapshot) return null
     viewer.cursor = snapshot.head
-    return Buffer.concat([frames(watch.format, this.#hello()), snapshot.bytes])
+    return Buffer.concat([frames(viewer.watch.format, this.#hello()), snapshot.bytes])
   }
 
   /**
    * The snapshot of everything and its `live`, made once for all streams that open before the next update, so that
    * a storm of reconnects reads the history once. Null for a stream that needs another one, or a large one.
    */
-  async #sharedSnapshot(watch: Watch): Promise<Snapshot | null> {
-    const { format, lastEventId, queueId, wanted } = watch
+  async #sharedSnapshot({ watch, queueId, wanted }: Viewer): Promise<Snapshot | null> {
+    const { format, lastEventId } = watch
     if (lastEventId !== undefined || !watch.snapshot || queueId !== undefined || wanted) return null
     const known = this.#snapshots.get(format)
     if (known && known.head === (await this.#store.head())) return known
@@ -286,7 +297,14 @@ export class Streams {
   #examined(viewer: Viewer, updates: readonly StoredUpdate[]): readonly StoredUpdate[] {
     const last = updates.at(-1)
     if (last) viewer.status = last.status
-    return viewer.watch.wanted ? updates.filter(viewer.watch.wanted) : updates
+    return viewer.wanted ? updates.filter(viewer.wanted) : updates
+  }
+
+  /** Answers what the viewer asked, at a point where everything up to its cursor was examined. */
+  async #answer(viewer: Viewer, selection: Selection): Promise<Uint8Array> {
+    const answer = await selection.answer(this.#store, viewer.cursor)
+    if (selection.isWider(viewer.queueId)) this.#broadcaster.widen(viewer)
+    return frames(viewer.watch.format, ...answer)
   }
 
   #mayBeTooFar({ cursor }: Seat): boolean {
@@ -301,14 +319,13 @@ export class Streams {
 
   /** Tells a stream that is too far behind what it loses, and brings it to the state of now. */
   async *#skip(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch } = viewer
     const { ids, head } = await this.#store.latest({
       of: "changed",
       after: viewer.cursor,
       queueId: viewer.queueId,
     })
     const between = await this.#store.count(viewer.cursor, head, viewer.queueId)
-    const missed = watch.wanted ? null : between - ids.length
+    const missed = viewer.wanted ? null : between - ids.length
     const gap = tell({ name: "gap", reason: "slow", last_event_id: viewer.cursor, missed })
     yield* this.#latest(viewer, ids, [gap], [])
     viewer.cursor = head
@@ -344,10 +361,10 @@ function missedStart(
   given: string,
   from: number | undefined,
   { oldest, newest }: { oldest: number; newest: number },
-  watch: Watch,
+  viewer: Viewer,
 ): Control {
   const expired = from !== undefined && from <= newest
-  const all = watch.queueId === undefined && watch.wanted === undefined
+  const all = viewer.queueId === undefined && viewer.wanted === undefined
   return {
     name: "gap",
     reason: expired ? "expired" : "unknown",

@@ -8,6 +8,7 @@ import { errors, type ReportError } from "./errors.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
 import { workerRoutes } from "./workers.ts"
+import { progressSockets, WEBSOCKET } from "./ws.ts"
 
 /** What the routes stand on. */
 export interface AppParts {
@@ -32,6 +33,7 @@ export function createApp(parts: AppParts) {
   const startedMs = Date.now()
   const app = new Elysia({
     normalize: false,
+    websocket: WEBSOCKET,
     serve: {
       idleTimeout: IDLE_TIMEOUT_S,
       reusePort: false,
@@ -63,6 +65,7 @@ export function createApp(parts: AppParts) {
       api
         .use(queueRoutes(parts.queue, parts.streams))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams))
-        .use(progressRoutes(parts.streams, startedMs)),
+        .use(progressRoutes(parts.streams, startedMs))
+        .use(progressSockets(parts.streams, parts.corsOrigins)),
     )
 }
