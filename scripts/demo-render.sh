@@ -99,7 +99,7 @@ clean_up() {
   rm -rf "$folder"
 }
 trap clean_up EXIT
-trap 'exit 130' INT
+trap 'echo; exit 130' INT
 trap 'exit 143' TERM
 
 # The text as a JSON string. Control characters go; of long text the beginning stays.

@@ -95,7 +95,7 @@ clean_up() {
     --data-raw '{"status":"failed","message":"Processing failed","error_message":"The demo was interrupted"}' "$api/queue/$item" || true
 }
 trap clean_up EXIT
-trap 'exit 130' INT
+trap 'echo; exit 130' INT
 trap 'exit 143' TERM
 
 worker() { printf 'worker  %4s  %s\n' "$1" "$2"; }

@@ -12,6 +12,8 @@ const CHUNK_BYTES = 256 * 1024
 /** Streams that are sent a keepalive in one turn of the event loop. */
 const KEEPALIVE_SLICE = 256
 const REPORT_PAUSE_MS = 1000
+/** The longest that updates wait to gather, and only while the fan-out is busy. */
+const MAX_PAUSE_MS = 10
 
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "asked" | "over"
@@ -143,6 +145,8 @@ export class Broadcaster extends EventTarget {
   #ready: Promise<void> = Promise.resolve()
   #rung = false
   #pumping = false
+  #dispatchedMs = 0
+  #restUntilMs = 0
   #draining = false
   #keepalives: Timer | undefined
 
@@ -300,8 +304,11 @@ export class Broadcaster extends EventTarget {
     this.#rung = true
     if (this.#pumping || this.#seats.size === 0) return
     this.#pumping = true
-    // In a turn of its own, so that the answers to the writers go out first and their next writes gather.
-    setImmediate(() => void this.#pump())
+    const pauseMs = this.#restUntilMs - performance.now()
+    const pump = (): void => void this.#pump()
+    // In a turn of its own at least, so that the answers to the writers go out first and their next writes gather.
+    if (pauseMs > 0) setTimeout(pump, pauseMs)
+    else setImmediate(pump)
   }
 
   async #pump(): Promise<void> {
@@ -313,9 +320,15 @@ export class Broadcaster extends EventTarget {
     } catch (error) {
       this.#report(error)
       setTimeout(() => this.#ring(), REPORT_PAUSE_MS)
-    } finally {
-      this.#pumping = false
     }
+    // By the next turn the streams have written. Flat out, the fan-out rests for as long as it took, while writers
+    // go on and updates gather: half the time goes to the readers, and each write to them carries more.
+    setImmediate(() => {
+      const nowMs = performance.now()
+      this.#restUntilMs = nowMs + Math.min(nowMs - this.#dispatchedMs, MAX_PAUSE_MS)
+      this.#pumping = false
+      if (this.#rung) this.#ring()
+    })
   }
 
   async #announce(): Promise<boolean> {
@@ -333,6 +346,7 @@ export class Broadcaster extends EventTarget {
     this.#tailSize += batch.size
     while (this.#tailSize > TAIL_SIZE && this.#tail.length > 1)
       this.#tailSize -= this.#tail.shift()?.size ?? 0
+    this.#dispatchedMs = performance.now()
     this.dispatchEvent(new BatchEvent(batch))
     return more
   }
