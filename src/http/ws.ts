@@ -1,6 +1,5 @@
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
-import type { Server, ServerWebSocket } from "bun"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
@@ -79,11 +78,11 @@ class ProgressSocket {
     this.#over = over
   }
 
-  open(ws: ServerWebSocket<ProgressSocket>): void {
+  open(ws: Bun.ServerWebSocket<ProgressSocket>): void {
     void this.#pump(ws)
   }
 
-  message(ws: ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
+  message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
     if (this.#selection.ask(asked(message))) return
     ws.close(CLOSE.unacceptable, "too many messages before their answers were read")
   }
@@ -97,7 +96,7 @@ class ProgressSocket {
     this.#drained()
   }
 
-  async #pump(ws: ServerWebSocket<ProgressSocket>): Promise<void> {
+  async #pump(ws: Bun.ServerWebSocket<ProgressSocket>): Promise<void> {
     let last = ""
     for await (const chunk of this.#stream ?? []) {
       const lines = messagesOf(chunk)
@@ -140,7 +139,7 @@ interface Shown {
 /** The streams over WebSockets; `origins` are those that browsers may call from. */
 export const progressSockets = (streams: Streams, origins: readonly string[]) => {
   const upgrade = async (
-    { request, server }: { readonly request: Request; readonly server: Server<unknown> | null },
+    { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
     query: Asked,
     shown: Shown,
   ): Promise<Response | undefined> => {
