@@ -18,11 +18,17 @@ export interface Drawn {
   readonly width: number
 }
 
-/** Whether what is shown is the state of now. `untilMs` is when the next try begins. */
+/** Whether what is shown is the state of now; `untilMs` is when the next try begins. */
 export type Link =
   | { readonly state: "connecting" }
   | { readonly state: "live" }
-  | { readonly state: "offline"; readonly reason: string; readonly untilMs: number; readonly sinceMs: number }
+  /** `untilMs` is absent where no other try follows. */
+  | {
+      readonly state: "offline"
+      readonly reason: string
+      readonly untilMs?: number
+      readonly sinceMs: number
+    }
 
 /** What a stream says, as far as a board shows it. */
 export type Told =
@@ -124,8 +130,12 @@ export class Board {
 
   /** The stream has broken off; the next try begins in `retryMs`. */
   offline(reason: string, retryMs: number, nowMs: number): void {
-    const sinceMs = this.#link.state === "offline" ? this.#link.sinceMs : this.#liveMs === 0 ? 0 : nowMs
-    this.#link = { state: "offline", reason, untilMs: nowMs + retryMs, sinceMs }
+    this.#link = { state: "offline", reason, untilMs: nowMs + retryMs, sinceMs: this.#staleSinceMs(nowMs) }
+  }
+
+  /** The stream has ended, and no other follows. */
+  ended(reason: string, nowMs: number): void {
+    this.#link = { state: "offline", reason, sinceMs: this.#staleSinceMs(nowMs) }
   }
 
   /** What has happened since the last call, to be printed above the board for good. */
@@ -141,6 +151,11 @@ export class Board {
       line(pieces, Math.max(MIN_COLUMNS, view.columns) - 1, view.style, view.widthOf)
     const body = this.#queueId === undefined ? this.#rows(view) : this.#one(view)
     return [...body.slice(0, Math.max(0, view.rows - 2)), this.#sum(view)].map(drawn)
+  }
+
+  #staleSinceMs(nowMs: number): number {
+    if (this.#link.state === "offline") return this.#link.sinceMs
+    return this.#liveMs === 0 ? 0 : nowMs
   }
 
   #finish(update: ProgressUpdate, nowMs: number): void {
@@ -250,9 +265,10 @@ export class Board {
     const link = this.#link
     if (link.state === "live") return [[style === colourless ? "live" : "● live", "good"]]
     if (link.state === "connecting") return [["connecting", "dim"]]
-    const seconds = Math.max(0, Math.ceil((link.untilMs - nowMs) / 1000))
-    const again = seconds === 0 ? "trying again" : `trying again in ${seconds} s`
+    const seconds = Math.ceil(((link.untilMs ?? nowMs) - nowMs) / 1000)
+    const again = seconds <= 0 ? "; trying again" : `; trying again in ${seconds} s`
     const stale = link.sinceMs === 0 ? "not connected" : `not live since ${clock(link.sinceMs)}`
-    return [[`${style === colourless ? "" : "○ "}${stale}: ${printable(link.reason)}; ${again}`, "warn"]]
+    const text = `${stale}: ${printable(link.reason)}${link.untilMs === undefined ? "" : again}`
+    return [[`${style === colourless ? "" : "○ "}${text}`, "warn"]]
   }
 }

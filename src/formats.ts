@@ -1,4 +1,5 @@
 import type { ErrorCode } from "./errors.ts"
+import { safeJson } from "./json.ts"
 import type { ProgressUpdate, StoredUpdate } from "./progress.ts"
 
 /** What the server tells about the stream itself; always JSON data, never named open, error or message. */
@@ -38,7 +39,7 @@ export interface Format {
   readonly encode: (frame: Frame) => string
 }
 
-const controlData = ({ name: _name, ...data }: Control): string => JSON.stringify(data)
+const controlData = ({ name: _name, ...data }: Control): string => safeJson(data)
 
 /** Server-sent events. JSON holds no raw line break, so one `data:` line always suffices. */
 export const sse: Format = {
@@ -74,7 +75,7 @@ export const ndjson: Format = {
         return `{"id":${frame.update.id},${frame.update.data.slice(1)}\n`
       case "control": {
         const { name, ...data } = frame.control
-        return `${JSON.stringify({ event: name, ...data })}\n`
+        return `${safeJson({ event: name, ...data })}\n`
       }
       case "keepalive":
         return `{"event":"keepalive"}\n`

@@ -1,5 +1,6 @@
 import { textFlag, wantsColour } from "../config.ts"
 import { printable } from "../formats.ts"
+import { safeJson } from "../json.ts"
 import { coloured, colourless } from "../terminal.ts"
 import { clientOf, type Command, integerFlag, say, takes, typedInteger } from "./command.ts"
 
@@ -32,7 +33,7 @@ export const addCommand: Command = {
     const style = wantsColour(process.stdout) ? coloured : colourless
     say(
       given.flags["json"]
-        ? JSON.stringify(item)
+        ? safeJson(item)
         : `queue item ${style(String(item.id), "bold")}: ${style(name, "bold")}, ${item.status}`,
     )
     return 0

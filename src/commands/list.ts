@@ -1,5 +1,6 @@
 import { isLively, textFlag, wantsColour } from "../config.ts"
 import { printable } from "../formats.ts"
+import { safeJson } from "../json.ts"
 import type { QueueItem, Status } from "../progress.ts"
 import {
   bar,
@@ -121,7 +122,7 @@ export const listCommand: Command = {
       ...(song !== undefined && { song_id: String(song) }),
     })
     if (given.flags["json"]) {
-      for (const item of queue) say(JSON.stringify(item))
+      for (const item of queue) say(safeJson(item))
     } else if (queue.length === 0) say("The queue is empty.")
     else {
       say(table(queue, lookOf(process.stdout)))

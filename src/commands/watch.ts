@@ -2,6 +2,7 @@ import { type Client, type Watched } from "../client.ts"
 import { isLively, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { printable, readable } from "../formats.ts"
+import { safeJson } from "../json.ts"
 import type { Status } from "../progress.ts"
 import { clientOf, type Command, say, takes, typedInteger } from "./command.ts"
 import { LiveBoard } from "./live.ts"
@@ -27,7 +28,7 @@ const asLine = (said: Watched): void => {
   if (shown !== undefined) say(shown)
 }
 
-const asJson = (said: Watched): void => say(JSON.stringify(said))
+const asJson = (said: Watched): void => say(safeJson(said))
 
 /** What is to be watched, and how it is shown. */
 interface Wanted {

@@ -4,6 +4,7 @@ import { Elysia } from "elysia"
 import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import type { Workers } from "../workers.ts"
+import { boardFor } from "./board.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
@@ -31,6 +32,7 @@ export const IDLE_TIMEOUT_S = 60
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
   const startedMs = Date.now()
+  const board = boardFor(parts.streams)
   const app = new Elysia({
     normalize: false,
     websocket: WEBSOCKET,
@@ -54,6 +56,7 @@ export function createApp(parts: AppParts) {
       }),
     )
     .use(errors(parts.report, () => app.routes))
+    .get("/", async ({ request }) => board(request))
     .get("/health", () => ({
       status: "ok",
       service: "track-studio-orchestrator",

@@ -4,6 +4,7 @@ import { and, asc, eq, isNotNull, isNull, lte, type SQL, sql } from "drizzle-orm
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../errors.ts"
+import { safeJson } from "../json.ts"
 import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate, updateOf } from "../progress.ts"
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"
@@ -289,7 +290,7 @@ export class SqliteStore implements Store {
   /** Appends the update and writes the row; `before` is what is stored. */
   #write(change: Change, before: Stored): void {
     const { item, work, deleted } = change
-    const data = JSON.stringify(updateOf(change))
+    const data = safeJson(updateOf(change))
     const { lastInsertRowid } = this.#statements.insertUpdate.run(item.id, item.song_id, item.status, data)
     const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
     const isReport =
