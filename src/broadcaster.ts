@@ -134,9 +134,9 @@ export class Broadcaster extends EventTarget {
   readonly #report: (error: unknown) => void
   readonly #keepaliveMs: number
   readonly #unlisten: () => void
-  readonly #seats = new Set<Seat>()
-  readonly #everything = new Set<Seat>()
-  readonly #ofItem = new Map<number, Set<Seat>>()
+  /** By queue item; under undefined, those of streams that watch everything. */
+  readonly #seats = new Map<number | undefined, Set<Seat>>()
+  #taken = 0
   #tail: Batch[] = []
   #tailSize = 0
   #head = 0
@@ -170,6 +170,11 @@ export class Broadcaster extends EventTarget {
     return this.#head
   }
 
+  /** Whether the bell has rung for something that streams have not been told of yet. */
+  get isBehind(): boolean {
+    return this.#rung
+  }
+
   get draining(): boolean {
     return this.#draining
   }
@@ -178,7 +183,7 @@ export class Broadcaster extends EventTarget {
   get streams(): { global: number; item: number } {
     let global = 0
     let item = 0
-    for (const { kind } of this.#seats) {
+    for (const { kind } of this.#all()) {
       if (kind === "global") global += 1
       if (kind === "item") item += 1
     }
@@ -190,36 +195,28 @@ export class Broadcaster extends EventTarget {
    * Resolves when the broadcaster follows the history: an update stored later will wake the seat.
    */
   async join(seat: Seat, signal: AbortSignal): Promise<void> {
-    const { queueId } = seat
     if (signal.aborted) return
-    if (this.#seats.size === 0) this.#follow()
-    this.#seats.add(seat)
+    if (this.#taken === 0) this.#follow()
+    this.#taken += 1
     seat.keeper = this
-    if (queueId === undefined) this.#everything.add(seat)
-    else {
-      const seats = this.#ofItem.get(queueId)
-      if (seats) seats.add(seat)
-      else this.#ofItem.set(queueId, new Set([seat]))
-    }
+    this.#put(seat)
     signal.addEventListener("abort", seat, { once: true })
     await this.#ready
   }
 
   /** Gives a seat up; may be called again. */
   leave(seat: Seat): void {
-    if (!this.#seats.delete(seat)) return
-    this.#everything.delete(seat)
-    this.#leaveItem(seat)
+    if (!this.#remove(seat)) return
+    this.#taken -= 1
     seat.wake("over")
-    if (this.#seats.size === 0) this.#rest()
+    if (this.#taken === 0) this.#rest()
   }
 
   /** Lets a seat that watches one item, and does not wait, watch all from its cursor on. */
   widen(seat: Seat): void {
-    if (seat.queueId === undefined || !this.#seats.has(seat)) return
-    this.#leaveItem(seat)
+    if (!this.#remove(seat)) return
     seat.queueId = undefined
-    this.#everything.add(seat)
+    this.#put(seat)
   }
 
   /**
@@ -256,14 +253,24 @@ export class Broadcaster extends EventTarget {
   drain(): void {
     this.#draining = true
     this.#unlisten()
-    for (const seat of this.#seats) seat.wake("over")
+    for (const seat of this.#all()) seat.wake("over")
   }
 
-  #leaveItem(seat: Seat): void {
-    if (seat.queueId === undefined) return
-    const seats = this.#ofItem.get(seat.queueId)
-    seats?.delete(seat)
-    if (seats?.size === 0) this.#ofItem.delete(seat.queueId)
+  #put(seat: Seat): void {
+    const seats = this.#seats.get(seat.queueId)
+    if (seats) seats.add(seat)
+    else this.#seats.set(seat.queueId, new Set([seat]))
+  }
+
+  #remove(seat: Seat): boolean {
+    const seats = this.#seats.get(seat.queueId)
+    if (!seats?.delete(seat)) return false
+    if (seats.size === 0) this.#seats.delete(seat.queueId)
+    return true
+  }
+
+  *#all(): Generator<Seat> {
+    for (const seats of this.#seats.values()) yield* seats
   }
 
   #select(batch: Batch, seat: Seat, wanted?: (update: StoredUpdate) => boolean): readonly StoredUpdate[] {
@@ -273,15 +280,16 @@ export class Broadcaster extends EventTarget {
   }
 
   #wakeConcerned(batch: Batch): void {
-    for (const seat of this.#everything) seat.wake("batch", batch.previous)
-    if (this.#ofItem.size === 0) return
+    for (const seat of this.#seats.get(undefined) ?? []) seat.wake("batch", batch.previous)
+    if (this.#seats.size === (this.#seats.has(undefined) ? 1 : 0)) return
     for (const queueId of batch.byItem.keys()) {
-      for (const seat of this.#ofItem.get(queueId) ?? []) seat.wake("batch", batch.previous)
+      for (const seat of this.#seats.get(queueId) ?? []) seat.wake("batch", batch.previous)
     }
   }
 
   /** The first stream has come: follow the history from where it is now. */
   #follow(): void {
+    this.#rung = false
     this.#ready = this.#store
       .head()
       .then((head) => {
@@ -302,7 +310,7 @@ export class Broadcaster extends EventTarget {
 
   #ring(): void {
     this.#rung = true
-    if (this.#pumping || this.#seats.size === 0) return
+    if (this.#pumping || this.#taken === 0) return
     this.#pumping = true
     const pauseMs = this.#restUntilMs - performance.now()
     const pump = (): void => void this.#pump()
@@ -313,9 +321,9 @@ export class Broadcaster extends EventTarget {
 
   async #pump(): Promise<void> {
     try {
-      while (this.#rung && this.#seats.size > 0) {
+      while (this.#rung && this.#taken > 0) {
         this.#rung = false
-        for (let more = true; more && this.#seats.size > 0;) more = await this.#announce()
+        for (let more = true; more && this.#taken > 0;) more = await this.#announce()
       }
     } catch (error) {
       this.#report(error)
@@ -353,7 +361,7 @@ export class Broadcaster extends EventTarget {
 
   #keepalive(): void {
     const before = performance.now() - this.#keepaliveMs
-    const idle = [...this.#seats].filter((seat) => seat.waiting && seat.waitingSinceMs <= before)
+    const idle = [...this.#all()].filter((seat) => seat.waiting && seat.waitingSinceMs <= before)
     const slice = (from: number): void => {
       for (const seat of idle.slice(from, from + KEEPALIVE_SLICE)) seat.wake("keepalive", this.#head)
       if (from + KEEPALIVE_SLICE < idle.length) setImmediate(slice, from + KEEPALIVE_SLICE)

@@ -27,6 +27,8 @@ const MIN_WINDOW_MS = 10_000
 /** The pace is smoothed over this share of the attempt so far: it follows a change of scene, and not every frame. */
 const WINDOW_SHARE = 0.3
 const MIN_ELAPSED_MS = 3000
+/** What is done so soon after the start was done before it: a worker resumes, or counts its preparations. */
+const HEAD_START_MS = 1000
 const MIN_SHARE = 1
 
 /** A worker is told to stop when the item was called off. */
@@ -58,21 +60,38 @@ const ended = (work: Work, verdict: Work["verdict"]): Work => ({
   rescues: work.rescues,
 })
 
-/** The pace after `share` percent are done: unknown after a step back, else smoothed. */
+/**
+ * How many windows of the smoothing have gone by since the attempt started. What was seen k of them ago counts for
+ * e to the minus k.
+ */
+function windows(elapsedMs: number): number {
+  const growsFromMs = MIN_WINDOW_MS / WINDOW_SHARE
+  if (elapsedMs <= growsFromMs) return elapsedMs / MIN_WINDOW_MS
+  return (1 + Math.log(elapsedMs / growsFromMs)) / WINDOW_SHARE
+}
+
+/** The pace after `share` percent are done: smoothed; begun anew by a step back. */
 function paced(work: Work, share: number, { steadyMs }: Moment): Work {
   if (share === work.share) return work
-  const movedMs = Math.max(1, steadyMs - work.moved_at)
-  const latest = ((share - work.share) * 1000) / movedMs
-  const windowMs = Math.max(MIN_WINDOW_MS, WINDOW_SHARE * (steadyMs - work.attempt_at))
-  const weight = work.rate === 0 ? 1 : 1 - Math.exp(-movedMs / windowMs)
-  const rate = share < work.share ? 0 : work.rate + weight * (latest - work.rate)
-  return { ...work, share, rate, moved_at: steadyMs }
+  const isHeadStart = work.share === 0 && steadyMs - work.attempt_at < HEAD_START_MS
+  if (share < work.share || isHeadStart || steadyMs < work.moved_at) {
+    return { ...work, share, rate: 0, attempt_at: steadyMs, moved_at: steadyMs }
+  }
+  const fromMs = (work.rate === 0 ? work.attempt_at : work.moved_at) - work.attempt_at
+  const toMs = Math.max(fromMs + 1, steadyMs - work.attempt_at)
+  const latest = ((share - work.share) * 1000) / (toMs - fromMs)
+  const kept = Math.exp(windows(fromMs) - windows(toMs))
+  return { ...work, share, rate: kept * work.rate + (1 - kept) * latest, moved_at: steadyMs }
 }
 
 /** Seconds to the end at the pace so far, to a tenth; null rather than wrong while too little is known. */
 function etaOf({ share, rate, attempt_at }: Work, { steadyMs }: Moment): number | null {
-  const known = rate > 0 && share >= MIN_SHARE && share < 100 && steadyMs - attempt_at >= MIN_ELAPSED_MS
-  return known ? Math.round(((100 - share) / rate) * 10) / 10 : null
+  const elapsedMs = steadyMs - attempt_at
+  const known = rate > 0 && share >= MIN_SHARE && share < 100 && elapsedMs >= MIN_ELAPSED_MS
+  if (!known) return null
+  // The smoothing began from nothing, and that still counts for so much.
+  const nothing = Math.exp(-windows(elapsedMs))
+  return Math.round(((100 - share) / rate) * (1 - nothing) * 10) / 10
 }
 
 const started = (work: Work, { steadyMs }: Moment): Work => ({
@@ -116,8 +135,9 @@ function pacedChange({ item: before, work: known }: Stored, item: QueueItem, mom
     return { item, work: item.status === before.status ? known : ended(known, null) }
   }
   const isStart = before.status !== "processing"
+  // What was reported is known more exactly than it is shown.
+  if (!isStart && item.progress === before.progress) return { item, work: known }
   const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
-  if (work === known) return { item, work }
   return { item: { ...item, eta_seconds: etaOf(work, moment), stalled: false }, work }
 }
 
@@ -131,24 +151,28 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   else if (isLeased(stored)) {
     throw new AppError("leased", `queue item ${stored.item.id} is leased: a report needs its lease`)
   }
-  const isStart =
-    token === undefined && !isTerminal(stored.item.status) && stored.item.status !== "processing"
+  const { id, status } = stored.item
+  if (isTerminal(status))
+    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
+  const isStart = status !== "processing"
   const before = isStart ? transition(stored.item, { status: "processing" }, moment.time) : stored.item
   const known = isStart ? started(stored.work, moment) : stored.work
   const share = Math.max(known.share, report.progress ?? 0)
   const progress = Math.max(before.progress, Math.min(99, Math.floor(share)))
   const { progress: _share, ...told } = report
   const { step, unit, media, ...change } = told
-  const item = transition(before, { ...change, progress }, moment.time)
-  const work = paced(known, share, moment)
+  const words = isStart ? { message: "Processing started" } : {}
+  const item = transition(before, { ...words, ...change, progress }, moment.time)
+  const hasMoved = share !== known.share || (share === 0 && goesOn(before, report))
+  const work = share !== known.share ? paced(known, share, moment) : moved(known, hasMoved, moment)
   return {
     item: {
       ...item,
       step: step ?? item.step,
       unit: unit ?? item.unit,
       media: media ?? item.media,
-      eta_seconds: work === known ? item.eta_seconds : etaOf(work, moment),
-      stalled: work === known && item.stalled,
+      eta_seconds: share !== known.share ? etaOf(work, moment) : item.eta_seconds,
+      stalled: item.stalled && !hasMoved,
     },
     work: token === undefined ? work : renewed(work, moment),
   }

@@ -1,6 +1,7 @@
 import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
 
 import { AppError } from "./errors.ts"
+import { safeJson } from "./json.ts"
 
 /** Longest text of one field, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 16 * 1024
@@ -345,7 +346,10 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
   const moves = to !== item.status
   if (moves && (isTerminal(item.status) || !MOVES[item.status].includes(to))) refuse(item, to)
   if (isTerminal(item.status)) {
-    for (const key of ["progress", "current_step"] as const) {
+    // "completed" said again with the share it came with: that is a repetition.
+    const repeated =
+      change.status === "completed" ? (["current_step"] as const) : (["progress", "current_step"] as const)
+    for (const key of repeated) {
       if (change[key] !== undefined && change[key] !== item[key]) {
         throw new AppError(
           "illegal_move",
@@ -358,6 +362,9 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
   const next = { ...item, ...(moves ? moved(item, to, now) : {}), message, ...change, updated_at: now }
   return to === "completed" ? { ...next, progress: 100 } : next
 }
+
+/** An update as it is stored and sent: JSON on one line, in which nothing can steer a terminal that shows it raw. */
+export const encodeUpdate = (change: Change): string => safeJson(updateOf(change))
 
 /** What a viewer is told of an item after a change. */
 export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): ProgressUpdate {

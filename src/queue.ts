@@ -11,7 +11,11 @@ import {
   type StoredUpdate,
   transition,
 } from "./progress.ts"
-import type { Draft, Idempotency, ListQuery, Store } from "./store/store.ts"
+import type { Draft, Idempotency, ListQuery, Page, Store } from "./store/store.ts"
+
+const PAGE_UPDATES = 1000
+/** Characters of JSON that one answer holds. */
+const HISTORY_SIZE = 4 * 1024 * 1024
 
 /** The body with its keys in order, so that the same body has the same digest however it was written. */
 function digest(body: NewItem): string {
@@ -164,22 +168,24 @@ export class Queue {
   }
 
   /**
-   * The updates of one item with an event ID above `after`, ascending, at most `limit`.
+   * The updates of one item with an event ID above `after`, ascending: at most `limit`, and about 4 MB. `more` tells
+   * that others follow.
    * @throws AppError `not_found`
    */
-  async history(id: number, after: number, limit: number): Promise<readonly StoredUpdate[]> {
+  async history(id: number, after: number, limit: number): Promise<Page> {
     await this.#store.item(id)
     const found: StoredUpdate[] = []
-    for (let from = after; found.length < limit;) {
+    let size = 0
+    for (let from = after; ; from = found.at(-1)?.id ?? from) {
+      const rest = limit - found.length
       const { updates, more } = await this.#store.page({
         after: from,
         queueId: id,
-        limit: limit - found.length,
+        limit: Math.min(rest, PAGE_UPDATES),
       })
       found.push(...updates)
-      from = updates.at(-1)?.id ?? from
-      if (!more) break
+      size += updates.reduce((sum, { data }) => sum + data.length, 0)
+      if (!more || found.length >= limit || size > HISTORY_SIZE) return { updates: found, more }
     }
-    return found
   }
 }

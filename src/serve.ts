@@ -16,19 +16,32 @@ const DRAIN_MS = 900
 const text = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
-function listening(app: ReturnType<typeof createApp>, { host, port }: Config): string {
+/** @throws AppError `unavailable` with the reason in words */
+function onPort<T>({ host, port }: Config, listen: () => T): T {
   try {
-    app.listen({ hostname: host, port })
+    return listen()
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined
-    if (code === "EADDRINUSE") {
-      throw new AppError("unavailable", `port ${port} on ${host} is in use; take another with --port`, {
-        cause: error,
-      })
-    }
     const reason = error instanceof Error ? error.message : String(error)
-    throw new AppError("unavailable", `cannot listen on ${host}:${port}: ${reason}`, { cause: error })
+    throw new AppError(
+      "unavailable",
+      code === "EADDRINUSE"
+        ? `port ${port} on ${host} is in use; take another with --port`
+        : `cannot listen on ${host}:${port}: ${reason}`,
+      { cause: error },
+    )
   }
+}
+
+/** Refuses a port that is taken, before the database is touched. */
+const checkPort = (config: Config): void =>
+  onPort(config, () =>
+    Bun.listen({ hostname: config.host, port: config.port, socket: { data: () => undefined } }).stop(true),
+  )
+
+function listening(app: ReturnType<typeof createApp>, config: Config): string {
+  const { host, port } = config
+  onPort(config, () => app.listen({ hostname: host, port }))
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
@@ -44,6 +57,7 @@ function steadyClock(): () => number {
  * @throws AppError `unavailable` when the database or the port cannot be had
  */
 export async function serve(config: Config): Promise<void> {
+  checkPort(config)
   const store = new SqliteStore(config.database)
   const bus = new LocalBus()
   const report = (error: unknown): void =>
@@ -98,6 +112,8 @@ export async function serve(config: Config): Promise<void> {
     clearTimeout(timer)
     await server?.stop(true)
   } finally {
+    // Also when the port could not be had: the timer would keep the process for ever.
+    await workers.stop()
     await store.close()
   }
   log("info", "stopped")

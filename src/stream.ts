@@ -8,9 +8,11 @@ import type { Bounds, Store } from "./store/store.ts"
 const PAGE_UPDATES = 1024
 const SNAPSHOT_UPDATES = 256
 const SHARED_UPDATES = 64
+const SHARED_OPENINGS = 16
 const RETRY_MS = 2000
-const DRAIN_RETRY_MS = 1000
-const DRAIN_RETRY_SPREAD_MS = 4000
+const KEEPALIVE: Frame = { type: "keepalive" }
+const DRAIN_RETRY_MS = 500
+const DRAIN_RETRY_SPREAD_MS = 1500
 
 /** What one viewer asks for. */
 export interface Watch {
@@ -45,11 +47,16 @@ export interface StreamOptions {
 class Viewer extends Seat {
   readonly watch: Watch
   status: Status | undefined
+  /** What was known of its item at first; of no use, and not kept, once the stream has opened. */
+  first: ItemNow
+  /** The farewell has been said. */
+  isOver = false
 
-  constructor(kind: SeatKind, watch: Watch, status: Status | undefined) {
+  constructor(kind: SeatKind, watch: Watch, first: ItemNow) {
     super(kind, watch.queueId)
     this.watch = watch
-    this.status = status
+    this.status = first?.update.status
+    this.first = first
   }
 
   /** Which updates are wanted now; undefined for all. */
@@ -59,10 +66,10 @@ class Viewer extends Seat {
   }
 }
 
-/** A snapshot with its `live` frame, encoded. */
+/** How streams open at one event ID: equal but for their reconnection times. */
 interface Snapshot {
   readonly head: number
-  readonly bytes: Uint8Array
+  readonly openings: readonly Uint8Array[]
 }
 
 /** What is known of the watched item when the stream opens. */
@@ -89,7 +96,7 @@ export class Streams {
    * seen the last update of the finished item.
    * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains
    */
-  async open(watch: Watch): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
+  open(watch: Watch): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
     return this.#open(watch, watch.queueId === undefined ? "global" : "item")
   }
 
@@ -132,60 +139,78 @@ export class Streams {
   async #open(watch: Watch, kind: SeatKind): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
     if (this.#broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
     const item = watch.queueId === undefined ? undefined : await this.#store.latestOfItem(watch.queueId)
-    const status = item?.update.status
     if (watch.untilFinished && item && isTerminal(item.update.status)) {
       const seen = eventId(watch.lastEventId)
       if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
     }
-    const viewer = new Viewer(kind, watch, status)
+    const viewer = new Viewer(kind, watch, item)
     watch.selection?.attach(() => viewer.wake("asked", this.#broadcaster.head))
     await this.#broadcaster.join(viewer, watch.signal)
-    return this.#run(viewer, item)
+    return this.#run(viewer)
   }
 
-  /** One generator for the whole life of a stream: delegating each live chunk would cost another one. */
-  async *#run(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { format, signal, selection } = viewer.watch
-    const broadcaster = this.#broadcaster
+  /** The whole life of a stream. What it decides lies elsewhere: each name in here would be kept for each stream. */
+  async *#run(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      if (signal.aborted) return
       const shared = await this.#sharedOpening(viewer)
       // Delegating keeps the other generator for as long as this one lives.
       if (shared) yield shared
-      else yield* this.#opening(viewer, item)
-      while (!signal.aborted) {
-        if (broadcaster.draining) {
-          yield this.#goodbye(format)
-          return
-        }
-        if (selection?.isAsked) {
-          yield await this.#answer(viewer, selection)
-        } else if (viewer.cursor >= broadcaster.head) {
-          const end = ending(viewer)
-          if (end) {
-            yield end
-            return
-          }
-          if ((await viewer.wait()) === "keepalive") yield frames(format, { type: "keepalive" })
-        } else if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
-          yield* this.#skip(viewer)
-        } else {
-          const taken = broadcaster.take(viewer, format, viewer.wanted)
-          if (taken?.last) viewer.status = taken.last.status
-          const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
-          if (chunk && chunk.length > 0) yield chunk
-        }
+      else yield* this.#opening(viewer)
+      for (let next = this.#next(viewer); next !== "over"; next = this.#next(viewer)) {
+        if (next === "behind") yield* this.#catchUp(viewer)
+        else if (next !== "wait") yield next
+        else if ((await viewer.wait()) === "keepalive") yield frames(viewer.watch.format, KEEPALIVE)
       }
     } catch (error) {
       this.#options.report(error)
     } finally {
-      broadcaster.leave(viewer)
+      this.#broadcaster.leave(viewer)
     }
   }
 
+  /** What to do now: send this, wait for news, ask the store first, or end. */
+  #next(viewer: Viewer): Uint8Array | "wait" | "behind" | "over" {
+    const { watch, isOver } = viewer
+    const { head, draining } = this.#broadcaster
+    if (isOver || watch.signal.aborted) return "over"
+    if (draining) {
+      viewer.isOver = true
+      return this.#goodbye(watch.format)
+    }
+    if (watch.selection?.isAsked) return "behind"
+    if (viewer.cursor >= head) {
+      const end = ending(viewer)
+      viewer.isOver = end !== undefined
+      return end ?? "wait"
+    }
+    if (this.#mayBeTooFar(viewer)) return "behind"
+    const taken = this.#broadcaster.take(viewer, watch.format, viewer.wanted)
+    if (!taken) return "behind"
+    if (taken.last) viewer.status = taken.last.status
+    return taken.chunk ?? this.#next(viewer)
+  }
+
+  /** An answer, a page of the history, or, for a stream that is too far behind, a gap and the latest state. */
+  async *#catchUp(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    const { selection } = viewer.watch
+    if (selection?.isAsked) {
+      const answer = await selection.answer(this.#store, viewer.cursor)
+      if (selection.isWider(viewer.queueId)) this.#broadcaster.widen(viewer)
+      yield frames(viewer.watch.format, ...answer)
+      return
+    }
+    if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
+      yield* this.#skip(viewer)
+      return
+    }
+    const chunk = joined(viewer.watch.format, await this.#older(viewer, this.#broadcaster.head))
+    if (chunk.length > 0) yield chunk
+  }
+
   /** The greeting, snapshot or replay, and `live`. Never yields an empty chunk: Bun would send half a head for it. */
-  async *#opening(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch } = viewer
+  async *#opening(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    const { watch, first: item } = viewer
+    viewer.first = undefined
     const { lastEventId, format } = watch
     const hello = this.#hello()
     const bounds = await this.#store.bounds()
@@ -214,30 +239,37 @@ export class Streams {
     return { type: "hello", retryMs: Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random())) }
   }
 
+  /** The first bytes of a stream that begins as most do; null for one that needs its own. */
   async #sharedOpening(viewer: Viewer): Promise<Uint8Array | null> {
-    const snapshot = await this.#sharedSnapshot(viewer)
-    if (!snapshot) return null
+    const { format, lastEventId, queueId, snapshot: wantsSnapshot } = viewer.watch
+    if (lastEventId !== undefined || !wantsSnapshot || queueId !== undefined || viewer.wanted) return null
+    const head = this.#broadcaster.isBehind ? await this.#store.head() : this.#broadcaster.head
+    let snapshot = this.#snapshots.get(format)
+    if (snapshot?.head !== head) {
+      const made = await this.#snapshot(format)
+      if (!made) return null
+      this.#snapshots.set(format, made)
+      snapshot = made
+    }
     viewer.cursor = snapshot.head
-    return Buffer.concat([frames(viewer.watch.format, this.#hello()), snapshot.bytes])
+    return snapshot.openings[Math.floor(this.#options.random() * snapshot.openings.length)] ?? null
   }
 
   /**
-   * The snapshot of everything and its `live`, made once for all streams that open before the next update, so that
-   * a storm of reconnects reads the history once. Null for a stream that needs another one, or a large one.
+   * The greeting, the state of everything, and `live`: made once for all streams that open before the next update, so
+   * that a storm of reconnects reads the history once, and some times over, with different reconnection times, so
+   * that the next storm is none. Null where that would be large.
    */
-  async #sharedSnapshot({ watch, queueId, wanted }: Viewer): Promise<Snapshot | null> {
-    const { format, lastEventId } = watch
-    if (lastEventId !== undefined || !watch.snapshot || queueId !== undefined || wanted) return null
-    const known = this.#snapshots.get(format)
-    if (known && known.head === (await this.#store.head())) return known
+  async #snapshot(format: Format): Promise<Snapshot | null> {
     const { ids, head } = await this.#store.latest({ of: "open" })
     if (ids.length > SHARED_UPDATES) return null
     const { updates } = await this.#store.updates(ids)
     if (updates.length < ids.length) return null
-    const bytes = Buffer.concat([joined(format, updates), frames(format, this.#live(head))])
-    const snapshot = { head, bytes }
-    this.#snapshots.set(format, snapshot)
-    return snapshot
+    const state = Buffer.concat([joined(format, updates), frames(format, this.#live(head))])
+    const openings = Array.from({ length: SHARED_OPENINGS }, () =>
+      Buffer.concat([frames(format, this.#hello()), state]),
+    )
+    return { head, openings }
   }
 
   /** Every update after the cursor up to `newest`, and perhaps some more. */
@@ -298,13 +330,6 @@ export class Streams {
     const last = updates.at(-1)
     if (last) viewer.status = last.status
     return viewer.wanted ? updates.filter(viewer.wanted) : updates
-  }
-
-  /** Answers what the viewer asked, at a point where everything up to its cursor was examined. */
-  async #answer(viewer: Viewer, selection: Selection): Promise<Uint8Array> {
-    const answer = await selection.answer(this.#store, viewer.cursor)
-    if (selection.isWider(viewer.queueId)) this.#broadcaster.widen(viewer)
-    return frames(viewer.watch.format, ...answer)
   }
 
   #mayBeTooFar({ cursor }: Seat): boolean {

@@ -139,8 +139,9 @@ test("watch goes on where it was when the server comes back, and misses and doub
   await watching.until(tells("trying again in"))
 
   const between = await start({ database, args: ["--port", port] })
-  await between.put(id, { status: "processing", message: "while it may be away" })
-  await watching.until(tells("while it may be away"))
+  await between.put(id, { status: "processing", message: "while it is away" })
+  for (const progress of [10, 20, 30]) await between.put(id, { progress, message: `at ${progress}` })
+  await watching.until(tells("at 30"))
   expect(await between.end("SIGKILL")).not.toBe(0)
 
   await using after = await start({ database, args: ["--port", port] })
@@ -151,7 +152,10 @@ test("watch goes on where it was when the server comes back, and misses and doub
   expect(watching.updates.map((line) => line.split("%  ")[1])).toEqual([
     "Queue item created",
     "before the restart",
-    "while it may be away",
+    "while it is away",
+    "at 10",
+    "at 20",
+    "at 30",
     "after the crash",
     "the end",
   ])

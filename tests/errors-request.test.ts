@@ -112,13 +112,23 @@ describe("size", () => {
     error: "the body is larger than 65536 bytes, the most that is allowed",
   }
   const valid = (bytes: number): string => '{"song_id":1}'.padEnd(bytes)
-  const chunked = (text: string): ReadableStream => new Blob([text]).stream()
+  const chunked = (text: string): ReadableStream => {
+    const pieces = text.match(/[^]{1,10000}/g) ?? []
+    return new ReadableStream({
+      async pull(to) {
+        await new Promise(setImmediate)
+        const piece = pieces.shift()
+        if (piece === undefined) to.close()
+        else to.enqueue(Buffer.from(piece))
+      },
+    })
+  }
   for (const [what, wrap] of [
     ["a stated length", (text: string): string => text],
     ["chunks", chunked],
   ] as const) {
     test(`a body of more than 64 KiB with ${what} is refused`, async () => {
-      for (const bytes of [KIB_64 + 1, 1_000_000, 20_000_000]) {
+      for (const bytes of [KIB_64 + 1, 1_000_000, 10_000_000]) {
         await refusals.expect(
           "/queue",
           { method: "POST", body: wrap(valid(bytes)), headers: JSON_TYPE },

@@ -288,6 +288,22 @@ export function storeWrites(name: string, open: Open): void {
     expect(JSON.parse((await all(store, gone)).at(-1)?.data ?? "")).toMatchObject({ deleted: true })
   })
 
+  test(`${name}: a finished item is deleted although nothing else of it changes`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    const before = await put(store, id, { status: "failed" })
+    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+    expect(await codeOf(store.item(id))).toBe("not_found")
+    expect(await store.items()).toBe(0)
+    const [last] = (await all(store, id)).slice(-1)
+    expect(JSON.parse(last?.data ?? "")).toMatchObject({
+      status: "failed",
+      message: before.message,
+      deleted: true,
+    })
+  })
+
   test(`${name}: an idempotency key answers the first answer again for 24 hours, and adds nothing`, async () => {
     let now = START_MS
     await using opened = await open(() => now)

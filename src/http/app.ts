@@ -6,6 +6,7 @@ import type { Streams } from "../stream.ts"
 import type { Workers } from "../workers.ts"
 import { boardFor } from "./board.ts"
 import { errors, type ReportError } from "./errors.ts"
+import { ingestRoutes } from "./ingest.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
 import { workerRoutes } from "./workers.ts"
@@ -36,6 +37,8 @@ export function createApp(parts: AppParts) {
   const app = new Elysia({
     normalize: false,
     websocket: WEBSOCKET,
+    // A viewer whose id came out empty must not be shown everything.
+    strictPath: true,
     serve: {
       idleTimeout: IDLE_TIMEOUT_S,
       reusePort: false,
@@ -68,6 +71,7 @@ export function createApp(parts: AppParts) {
       api
         .use(queueRoutes(parts.queue, parts.streams))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams))
+        .use(ingestRoutes(parts.workers, parts.queue))
         .use(progressRoutes(parts.streams, startedMs))
         .use(progressSockets(parts.streams, parts.corsOrigins)),
     )
