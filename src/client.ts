@@ -1,32 +1,32 @@
+import { Asker, ServerError } from "./ask.ts"
 import type { ItemChange, NewItem, QueueItem } from "./progress.ts"
-import { ServerError, serverErrorOf } from "./server-error.ts"
-import { type Ask, type Watched, watching, type WatchOptions } from "./watching.ts"
+import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
 
-export { type Control, type Watched, type WatchOptions } from "./watching.ts"
+export type { Control, Watched, WatchOptions } from "./watching.ts"
 export { ServerError }
 
 /** A client of one server. `base` is its URL without the path. */
 export class Client {
-  readonly #base: string
+  readonly #server: Asker
 
   constructor(base: string) {
-    this.#base = `${base.replace(/\/+$/, "")}/api/v1`
+    this.#server = new Asker(base)
   }
 
   /** @throws ServerError */
-  async add(item: NewItem, idempotencyKey?: string): Promise<QueueItem> {
+  add(item: NewItem, idempotencyKey?: string): Promise<QueueItem> {
     const headers = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }
-    return (await this.#ask("POST", "/queue", item, headers)).json()
+    return this.#server.json("POST", "/queue", { body: item, headers })
   }
 
   /** @throws ServerError */
-  async update(id: number, change: ItemChange): Promise<QueueItem> {
-    return (await this.#ask("PUT", `/queue/${id}`, change)).json()
+  update(id: number, change: ItemChange): Promise<QueueItem> {
+    return this.#server.json("PUT", `/queue/${id}`, { body: change })
   }
 
   /** One page of the queue. @throws ServerError */
-  async list(query: Readonly<Record<string, string>>): Promise<{ queue: QueueItem[]; next: string | null }> {
-    return (await this.#ask("GET", `/queue?${new URLSearchParams(query)}`)).json()
+  list(query: Readonly<Record<string, string>>): Promise<{ queue: QueueItem[]; next: string | null }> {
+    return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`)
   }
 
   /**
@@ -36,34 +36,7 @@ export class Client {
    * @throws ServerError when the server refuses for good (an unknown item, say)
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
-    const ask: Ask = (path, headers, signal) => this.#ask("GET", path, undefined, headers, signal)
-    return watching(ask, options)
-  }
-
-  async #ask(
-    method: string,
-    path: string,
-    body?: NewItem | ItemChange,
-    headers: Readonly<Record<string, string>> = {},
-    signal?: AbortSignal,
-  ): Promise<Response> {
-    const answer = await fetch(this.#base + path, {
-      method,
-      headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal !== undefined && { signal }),
-    }).catch((cause: unknown) => {
-      if (signal?.aborted) throw cause
-      const { origin } = new URL(this.#base)
-      throw new ServerError(
-        0,
-        `no server answers at ${origin}; start one with "track-studio serve"`,
-        "",
-        "",
-        { cause },
-      )
-    })
-    if (answer.ok) return answer
-    throw await serverErrorOf(answer)
+    const open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
+    return watching(open, options)
   }
 }

@@ -1,6 +1,6 @@
+import { ServerError } from "./ask.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
 import type { ProgressUpdate, Status } from "./progress.ts"
-import { ServerError } from "./server-error.ts"
 
 /** A word about the stream: what follows `live` is new, and what a `gap` tells of was left out. */
 export type Control = { readonly type: "control" } & (
@@ -46,7 +46,7 @@ export interface WatchOptions {
 }
 
 /** Asks for a path of the API; throws a ServerError for anything but a success. */
-export type Ask = (
+export type OpenStream = (
   path: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
@@ -86,7 +86,10 @@ function pathOf({ queueId, ids, songId, untilFinished, snapshot }: WatchOptions)
  * A stream over all of its connections; see `Client.watch`.
  * @throws ServerError when the server refuses for good
  */
-export async function* watching(ask: Ask, options: WatchOptions): AsyncGenerator<Watched, void, undefined> {
+export async function* watching(
+  open: OpenStream,
+  options: WatchOptions,
+): AsyncGenerator<Watched, void, undefined> {
   const { lastEventId, signal } = options
   const place: Place = {
     lastEventId: lastEventId === undefined ? undefined : String(lastEventId),
@@ -98,11 +101,11 @@ export async function* watching(ask: Ask, options: WatchOptions): AsyncGenerator
     let reason = "the stream ended"
     let leastMs = 0
     try {
-      const how = yield* connection(ask, options, place)
+      const how = yield* connection(open, options, place)
       if (how === "over") return
       if (how === "again") continue
     } catch (error) {
-      if (error instanceof ServerError && error.isFinal) throw error
+      if (error instanceof ServerError && !error.isPassing) throw error
       reason = error instanceof Error ? error.message : String(error)
       leastMs = error instanceof ServerError ? Math.min(error.retryAfterMs, MAX_RETRY_AFTER_MS) : 0
     }
@@ -116,7 +119,7 @@ export async function* watching(ask: Ask, options: WatchOptions): AsyncGenerator
 
 /** One connection, from the place on; answers whether the stream is over, broke off, or is to be asked for again. */
 async function* connection(
-  ask: Ask,
+  open: OpenStream,
   options: WatchOptions,
   place: Place,
 ): AsyncGenerator<Watched, "over" | "off" | "again", undefined> {
@@ -126,7 +129,7 @@ async function* connection(
       accept: "text/event-stream",
       ...(place.lastEventId !== undefined && { "last-event-id": place.lastEventId }),
     }
-    const answer = await ask(pathOf(options), headers, silence.signal)
+    const answer = await open(pathOf(options), headers, silence.signal)
     if (answer.status === 204) return "over"
     if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) {
       throw new Error("what answered is no stream of a Track Studio server")

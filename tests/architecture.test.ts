@@ -51,10 +51,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
-  "server-error": { own: [] },
+  ask: { own: [] },
   events: { own: [] },
-  watching: { own: ["events", "progress", "server-error"] },
-  client: { own: ["progress", "server-error", "watching"] },
+  watching: { own: ["ask", "events", "progress"] },
+  client: { own: ["ask", "progress", "watching"] },
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
     own: [

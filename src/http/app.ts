@@ -5,6 +5,7 @@ import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import type { Workers } from "../workers.ts"
 import { boardFor } from "./board.ts"
+import { docsRoutes } from "./docs.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { ingestRoutes } from "./ingest.ts"
 import { progressRoutes } from "./progress.ts"
@@ -59,6 +60,7 @@ export function createApp(parts: AppParts) {
       }),
     )
     .use(errors(parts.report, () => app.routes))
+    .use(docsRoutes(() => app.routes, parts.version))
     .get("/", async ({ request }) => board(request))
     .get("/health", () => ({
       status: "ok",

@@ -5,7 +5,8 @@ import { Elysia, ValidationError } from "elysia"
 import { AppError, type ErrorCode } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../progress.ts"
 
-const STATUS: Readonly<Record<ErrorCode, number>> = {
+/** The HTTP status of each reason for a refusal. */
+export const STATUS: Readonly<Record<ErrorCode, number>> = {
   malformed_json: 400,
   forbidden: 403,
   not_found: 404,
