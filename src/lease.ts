@@ -84,6 +84,15 @@ function paced(work: Work, share: number, { steadyMs }: Moment): Work {
   return { ...work, share, rate: kept * work.rate + (1 - kept) * latest, moved_at: steadyMs }
 }
 
+/** Where the share is unknown, an attempt moves when what it counts does. */
+function followed(work: Work, item: QueueItem, { step, unit, media }: Report, { steadyMs }: Moment): Work {
+  const goesOn =
+    (step !== undefined && step.index !== item.step?.index) ||
+    (unit !== undefined && unit.done !== item.unit?.done) ||
+    (media !== undefined && media.out_time !== item.media?.out_time)
+  return work.share === 0 && goesOn ? { ...work, moved_at: steadyMs } : work
+}
+
 /** Seconds to the end at the pace so far, to a tenth; null rather than wrong while too little is known. */
 function etaOf({ share, rate, attempt_at }: Work, { steadyMs }: Moment): number | null {
   const elapsedMs = steadyMs - attempt_at
@@ -163,16 +172,16 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   const { step, unit, media, ...change } = told
   const words = isStart ? { message: "Processing started" } : {}
   const item = transition(before, { ...words, ...change, progress }, moment.time)
-  const hasMoved = share !== known.share || (share === 0 && goesOn(before, report))
-  const work = share !== known.share ? paced(known, share, moment) : moved(known, hasMoved, moment)
+  const isFurther = share !== known.share
+  const work = isFurther ? paced(known, share, moment) : followed(known, before, report, moment)
   return {
     item: {
       ...item,
       step: step ?? item.step,
       unit: unit ?? item.unit,
       media: media ?? item.media,
-      eta_seconds: share !== known.share ? etaOf(work, moment) : item.eta_seconds,
-      stalled: item.stalled && !hasMoved,
+      eta_seconds: isFurther ? etaOf(work, moment) : item.eta_seconds,
+      stalled: work === known && item.stalled,
     },
     work: token === undefined ? work : renewed(work, moment),
   }
@@ -293,9 +302,9 @@ export const extended = ({ item, work }: Stored, { steadyMs }: Moment): Change =
   quiet: true,
 })
 
-/** The item has not moved for long. It is told, and never killed for it. */
+/** The item has not moved for long. It is told, and never killed for it. How long it will take is anyone's guess. */
 export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
-  item: { ...item, stalled: true, message: "No progress for a while", updated_at: time },
+  item: { ...item, stalled: true, eta_seconds: null, message: "No progress for a while", updated_at: time },
   work,
 })
 
@@ -306,6 +315,12 @@ export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
 export function cancelled(stored: Stored, moment: Moment): Change {
   const { item, work } = stored
   if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return { item, work, quiet: true }
+  if (isTerminal(item.status)) {
+    throw new AppError(
+      "illegal_move",
+      `queue item ${item.id} is ${item.status}: it cannot be cancelled any more`,
+    )
+  }
   if (!isLeased(stored)) return { item: calledOff(item, moment), work: ended(work, null) }
   const { time } = moment
   return { item: { ...item, cancel_requested_at: time, message: "Cancel requested", updated_at: time }, work }
