@@ -29,6 +29,25 @@ export class Client {
     return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`)
   }
 
+  /** @throws ServerError */
+  get(id: number): Promise<QueueItem> {
+    return this.#server.json("GET", `/queue/${id}`)
+  }
+
+  /**
+   * The item once it is finished, or as it is after `timeoutS` seconds (at most 3,600).
+   * @throws ServerError
+   */
+  finished(id: number, timeoutS: number, signal?: AbortSignal): Promise<QueueItem> {
+    const path = `/queue/${id}?wait=finished&timeout=${timeoutS}`
+    return this.#server.json("GET", path, { signal, heldS: timeoutS })
+  }
+
+  /** @throws ServerError */
+  async remove(id: number): Promise<void> {
+    await this.#server.json("DELETE", `/queue/${id}`)
+  }
+
   /**
    * The stream of one item, of some or of all. It reconnects by itself from where it was, whatever the server or a
    * proxy answers meanwhile (5xx and 429 too), and tells when it has to. It waits as long as the server asks for,
