@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto"
-
 import type { Bus } from "./bus.ts"
 import { cancelled, changed, retried } from "./lease.ts"
 import {
@@ -18,13 +16,14 @@ const PAGE_UPDATES = 1000
 const HISTORY_SIZE = 4 * 1024 * 1024
 
 /** The body with its keys in order, so that the same body has the same digest however it was written. */
-function digest(body: NewItem): string {
+async function digest(body: NewItem): Promise<string> {
   const sorted = JSON.stringify(body, (_key, value: unknown) =>
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value,
   )
-  return createHash("sha256").update(sorted).digest("hex")
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sorted))
+  return new Uint8Array(bytes).toHex()
 }
 
 /**
@@ -55,7 +54,7 @@ export class Queue {
   async add(body: NewItem, idempotencyKey?: string): Promise<QueueItem> {
     const time = new Date(this.#now()).toISOString()
     const idempotency: Idempotency | undefined =
-      idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: digest(body) }
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: await digest(body) }
     const draft: Draft = {
       song_id: body.song_id,
       title: body.title ?? "",

@@ -33,11 +33,16 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
   }
 }
 
-/** Refuses a port that is taken, before the database is touched. */
-const checkPort = (config: Config): void =>
-  onPort(config, () =>
-    Bun.listen({ hostname: config.host, port: config.port, socket: { data: () => undefined } }).stop(true),
-  )
+function opened(config: Config): SqliteStore {
+  try {
+    return new SqliteStore(config.database)
+  } catch (error) {
+    // Whoever starts a second server by mistake finds the port taken, too, and that says more.
+    const { host: hostname, port } = config
+    onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
+    throw error
+  }
+}
 
 function listening(app: ReturnType<typeof createApp>, config: Config): string {
   const { host, port } = config
@@ -57,8 +62,7 @@ function steadyClock(): () => number {
  * @throws AppError `unavailable` when the database or the port cannot be had
  */
 export async function serve(config: Config): Promise<void> {
-  checkPort(config)
-  const store = new SqliteStore(config.database)
+  const store = opened(config)
   const bus = new LocalBus()
   const report = (error: unknown): void =>
     log("error", "the history could not be read", { error: text(error) })

@@ -109,6 +109,11 @@ export class Workers {
     await this.#store.setAlive(this.#options.steadyMs())
   }
 
+  /** Whether the server is about to stop. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
   /**
    * Takes the first claimable item, waiting for one until `signal` aborts. Null when there is none.
    * @throws AppError `unavailable`

@@ -40,7 +40,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   terminal: { own: [] },
   board: { own: ["formats", "progress", "terminal"] },
   lease: { own: ["errors", "progress"] },
-  queue: { own: ["errors", "progress", "lease", "store/store", "bus"], packages: ["node:crypto"] },
+  queue: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },

@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
+import { directiveOf } from "../lease.ts"
 import { isTerminal, type Report } from "../progress.ts"
 import type { Queue } from "../queue.ts"
 import { type Heard, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
@@ -30,6 +31,9 @@ const IngestQuery = Type.Object(
   { additionalProperties: false },
 )
 
+/** How long a renderer may say nothing and still keep its lease, while its connection is open. */
+const SILENCE_MS = 5 * 60_000
+
 /** What several pieces of output come to: the latest of each key. */
 const merged = (said: readonly Heard[]): Report => Object.assign({}, ...said.map(({ report }) => report))
 
@@ -48,6 +52,7 @@ class Ingest {
   readonly #name: RendererName
   #report: Report | undefined
   #isAlive = false
+  #heardMs = performance.now()
   #isEnded = false
   #hasReported = false
   #writing: Promise<void> | undefined
@@ -91,14 +96,30 @@ class Ingest {
     if (this.#refusal !== undefined) throw this.#refusal
     const said = this.#renderer.push(text)
     this.#isAlive = true
+    this.#heardMs = performance.now()
     if (said.length > 0) this.#report = { ...this.#report, ...merged(said) }
     this.#isEnded = this.#isEnded || said.some(({ ended }) => ended)
-    this.#writing ??= this.#write()
+    this.#store()
+  }
+
+  /** A renderer that says nothing for a while works on: Blender has whole minutes of that. */
+  keepAlive(): void {
+    if (performance.now() - this.#heardMs > SILENCE_MS) return
+    this.#isAlive = true
+    this.#store()
+  }
+
+  get #hasNews(): boolean {
+    return this.#report !== undefined || (this.#isAlive && this.#token !== undefined)
+  }
+
+  #store(): void {
+    if (this.#hasNews) this.#writing ??= this.#write()
   }
 
   async #write(): Promise<void> {
     try {
-      while (this.#report || (this.#isAlive && this.#token !== undefined)) {
+      while (this.#hasNews) {
         const report = this.#report
         this.#report = undefined
         this.#isAlive = false
@@ -160,6 +181,14 @@ function checkFinish(name: RendererName, total: number | undefined): void {
   }
 }
 
+const leaseMs = ({ expiresAt }: Answer): number => Date.parse(expiresAt ?? "") - Date.now()
+
+/** Calls again and again, until it is disposed of. */
+function every(ms: number, call: () => void): Disposable {
+  const timer = setInterval(call, ms)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
 /**
  * The output of renderers, taken as it comes, for hours: `ffmpeg -progress URL` needs no wrapper. It starts a waiting
  * item. With `finish=true` the end of the output ends the item.
@@ -174,17 +203,22 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       if (query.finish === "true") checkFinish(name, total)
       // Minutes without a word are usual.
       server?.timeout(request, 0)
-      const { status } = token === undefined ? await queue.get(id) : (await workers.heartbeat(id, token)).item
+      const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
+      const { status } = lease?.item ?? (await queue.get(id))
       if (isTerminal(status))
         throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
       const ingest = new Ingest({ workers, queue }, id, token, name, total)
+      using _renewing = lease && every(leaseMs(lease) / 3, () => ingest.keepAlive())
       await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
         // The renderer is gone with its connection: what it had come to is still to be told.
         if (!request.signal.aborted || error instanceof AppError) throw error
         return ingest.settle()
       })
-      const answer = query.finish === "true" ? await ingest.finish() : undefined
-      return { directive: answer?.directive ?? "continue", item: await queue.get(id) }
+      // Where the server went away, the renderer has not: it renders on unwatched.
+      const isOver = query.finish === "true" && !workers.draining
+      const answer = isOver ? await ingest.finish() : undefined
+      const item = await queue.get(id)
+      return { directive: answer?.directive ?? directiveOf(item), item }
     },
     { params: IngestParams, query: IngestQuery, parse: "none" },
   )

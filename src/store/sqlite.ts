@@ -275,12 +275,19 @@ export class SqliteStore implements Store {
 
   /** Runs `work` in the next transaction; what it has written is forgotten where that failed. */
   async #guarded<T>(ids: readonly number[], work: () => T): Promise<T> {
-    try {
-      return await this.#group.run(work)
-    } catch (error) {
+    const forget = (error: unknown): never => {
       for (const id of ids) this.#recent.delete(id)
       throw error
     }
+    // Forgotten at once: the next write of the same transaction must not build upon what was undone.
+    const once = (): T => {
+      try {
+        return work()
+      } catch (error) {
+        return forget(error)
+      }
+    }
+    return this.#group.run(once).catch(forget)
   }
 
   #decide(before: Stored, decide: Decide): QueueItem {
