@@ -5,7 +5,20 @@ import { dirname, join, relative } from "node:path"
 const ROOT = join(import.meta.dir, "..")
 
 /** Every place that knows no framework. */
-const CORE = ["errors", "progress", "lease", "queue", "workers", "bus", "broadcaster", "stream", "formats"]
+const CORE = [
+  "errors",
+  "progress",
+  "lease",
+  "queue",
+  "workers",
+  "bus",
+  "broadcaster",
+  "stream",
+  "formats",
+  "selection",
+  "board",
+  "terminal",
+]
 
 interface Rule {
   /** Places of our own that may be imported. */
@@ -19,25 +32,43 @@ const RULES: Readonly<Record<string, Rule>> = {
   errors: { own: [] },
   log: { own: [] },
   bus: { own: [] },
+  json: { own: [] },
   version: { own: ["package.json"] },
-  progress: { own: ["errors"], packages: ["@sinclair/typebox"] },
-  formats: { own: ["progress"] },
+  progress: { own: ["errors", "json"], packages: ["@sinclair/typebox"] },
+  formats: { own: ["errors", "json", "progress"] },
+  selection: { own: ["errors", "formats", "progress", "store/store"] },
+  terminal: { own: [] },
+  board: { own: ["formats", "progress", "terminal"] },
   lease: { own: ["errors", "progress"] },
   queue: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
-  stream: { own: ["broadcaster", "errors", "formats", "progress", "store/store"] },
+  stream: { own: ["broadcaster", "errors", "formats", "progress", "selection", "store/store"] },
   "store/store": { own: ["errors", "progress"] },
   store: {
     own: ["errors", "progress", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
-  client: { own: ["progress"] },
+  ask: { own: [] },
+  events: { own: [] },
+  watching: { own: ["ask", "events", "progress"] },
+  client: { own: ["ask", "progress", "watching"] },
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
-    own: ["client", "config", "errors", "formats", "progress", "renderers", "commands"],
+    own: [
+      "board",
+      "client",
+      "config",
+      "errors",
+      "formats",
+      "json",
+      "progress",
+      "renderers",
+      "terminal",
+      "commands",
+    ],
     packages: ["@sinclair/typebox"],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
