@@ -99,7 +99,7 @@ clean_up() {
   rm -rf "$folder"
 }
 trap clean_up EXIT
-trap 'exit 130' INT
+trap 'echo; exit 130' INT
 trap 'exit 143' TERM
 
 # The text as a JSON string. Control characters go; of long text the beginning stays.
@@ -122,24 +122,34 @@ put() { # BODY
   return 1
 }
 
-# The last word must arrive, so it is repeated for half a minute.
-put_last() { # BODY
+# As put, but tries for half a minute while the server does not take it.
+insist() { # BODY
   local code deadline=$((SECONDS + 30))
   while true; do
     code=0
     put "$1" || code=$?
-    ((code == 1 && SECONDS < deadline)) || break
+    ((code == 1 && SECONDS < deadline)) || return "$code"
     sleep 1
+  done
+}
+
+# Tells how the render ended; the arguments are the bodies to put, one after the other.
+conclude() { # BODY...
+  local body code=0
+  for body in "$@"; do
+    insist "$body" || code=$?
+    ((code == 0)) || break
   done
   finished=yes
   ((code != 1)) || warn "the server could not be told how the render ended"
+  ((code == 1)) || end_viewer
   return "$code"
 }
 
 # Prints what a viewer receives until the item is finished; a stream that breaks is opened again.
 view() {
   local line curl_pid="" failures=0
-  trap '[[ -z $curl_pid ]] || { kill "$curl_pid"; wait "$curl_pid"; } 2>/dev/null || true' EXIT
+  trap '[[ -z $curl_pid ]] || { kill "$curl_pid"; wait "$curl_pid"; } 2>/dev/null || true; echo ended >&5' EXIT
   trap 'exit 143' TERM
   while ((failures < 30)); do
     curl --silent --no-buffer --fail --connect-timeout 5 \
@@ -151,7 +161,7 @@ view() {
       printf 'viewer  %s\n' "$line"
       case $line in
         # Update lines begin with a time, whatever their texts say.
-        "# live"*) echo >&5 ;;
+        "# live"*) echo live >&5 ;;
         "# "*", the end") return 0 ;;
       esac
     done <"$folder/stream"
@@ -162,10 +172,12 @@ view() {
   done
 }
 
-# Lets the viewer see the end.
+# Lets the viewer see the end; it is not worth more than 10 s.
 end_viewer() {
-  wait "$viewer_pid" || true
-  viewer_pid=""
+  local said=""
+  while [[ $said != ended ]]; do
+    read -r -t 10 -u 5 said || break
+  done
 }
 
 # ffmpeg's last complaint, without the name and address of its part that complains.
@@ -177,8 +189,7 @@ last_error() { # EXIT_CODE
 
 give_up() { # ERROR_MESSAGE
   warn "the render failed: $1"
-  put_last "{\"status\":\"failed\",\"message\":\"Processing failed\",\"error_message\":$(json_string "$1")}" || true
-  end_viewer
+  conclude "{\"status\":\"failed\",\"message\":\"Processing failed\",\"error_message\":$(json_string "$1")}" || true
   exit 1
 }
 
@@ -197,12 +208,6 @@ answer=$(curl --silent --max-time 10 --request POST --header "Content-Type: appl
 item=${BASH_REMATCH[1]}
 worker "Queue item $item at $server"
 
-if [[ -z $output ]]; then
-  mkdir -p data || give_up "The folder ./data cannot be made"
-  output=data/demo-render-$item.mp4
-fi
-[[ $output == /* ]] || output=$PWD/$output
-
 mkfifo "$folder/stream" "$folder/live" "$folder/progress"
 # Opened for both, so that neither side waits for the other.
 exec 5<>"$folder/live"
@@ -211,13 +216,20 @@ viewer_pid=$!
 # The viewer is to see 0 % too, so work begins when it watches.
 read -r -t 10 -u 5 || warn "the viewer is late"
 
-report() { # BODY
+if [[ -z $output ]]; then
+  mkdir -p data || give_up "The folder ./data cannot be made"
+  output=data/demo-render-$item.mp4
+fi
+[[ $output == /* ]] || output=$PWD/$output
+
+# Each report says "processing" again, because the one before may have been lost.
+report() { # MORE
   local code=0
-  put "$1" || code=$?
+  put "{\"status\":\"processing\",$1}" || code=$?
   ((code != 2)) || cancelled
 }
 
-report '{"status":"processing","current_step":"Preparing","message":"Making a tone and a picture"}'
+report '"current_step":"Preparing","progress":0,"message":"Making a tone and a picture"'
 code=0
 ffmpeg -nostdin -v error -y -f lavfi -i "sine=frequency=220:beep_factor=4" -t "$duration" "$folder/tone.wav" \
   2>"$folder/errors" || code=$?
@@ -226,7 +238,7 @@ ffmpeg -nostdin -v error -y -f lavfi -i "mandelbrot=size=1280x720:start_scale=0.
   "$folder/picture.png" 2>"$folder/errors" || code=$?
 ((code == 0)) || give_up "$(last_error "$code")"
 
-report '{"current_step":"Rendering video","message":"Starting ffmpeg"}'
+report '"current_step":"Rendering video","message":"Starting ffmpeg"'
 # Under a name of its own until it is whole, so that half a video never looks like one.
 part=$output.part
 ffmpeg -nostdin -v error -nostats -progress pipe:1 -y \
@@ -272,7 +284,7 @@ while IFS="=" read -r -u 4 key value; do
         printf -v message '%d.%d s of %d.0 s%s%s' \
           $((done_us / 1000000)) $((done_us / 100000 % 10)) "$duration" "$fps" "$speed"
         worker "$percent%  $message"
-        report "{\"current_step\":\"Rendering video\",\"progress\":$percent,\"message\":\"$message\"}"
+        report "\"current_step\":\"Rendering video\",\"progress\":$percent,\"message\":\"$message\""
       fi
       ;;
   esac
@@ -288,9 +300,12 @@ mv -f -- "$part" "$output" || give_up "The video cannot be moved to $output"
 
 size=$(wc -c <"$output")
 code=0
-put_last "{\"status\":\"completed\",\"current_step\":\"Done\",\"message\":\"Processing completed successfully\",\"video_file_path\":$(json_string "$output"),\"video_file_size\":$((size))}" ||
+# "processing" again, because only what was started can be completed, and all reports may have been lost.
+conclude '{"status":"processing","progress":99,"message":"Render done"}' \
+  "{\"status\":\"completed\",\"current_step\":\"Done\",\"message\":\"Processing completed successfully\",\"video_file_path\":$(json_string "$output"),\"video_file_size\":$((size))}" ||
   code=$?
-((code != 2)) || cancelled
-end_viewer
-((code == 0)) || exit 1
-worker "$output, $((size / 1024)) KiB"
+case $code in
+  0) worker "$output, $((size / 1024)) KiB" ;;
+  1) exit 1 ;;
+  2) fail 1 "queue item $item was cancelled; the video stays at $output" ;;
+esac

@@ -95,7 +95,7 @@ clean_up() {
     --data-raw '{"status":"failed","message":"Processing failed","error_message":"The demo was interrupted"}' "$api/queue/$item" || true
 }
 trap clean_up EXIT
-trap 'exit 130' INT
+trap 'echo; exit 130' INT
 trap 'exit 143' TERM
 
 worker() { printf 'worker  %4s  %s\n' "$1" "$2"; }
@@ -105,7 +105,9 @@ send POST /queue "{\"song_id\":$song_id,\"title\":\"Demo song\"}"
 item=${BASH_REMATCH[1]}
 printf 'Queue item %s at %s\n' "$item" "$server"
 
-mkfifo "$folder/stream"
+mkfifo "$folder/stream" "$folder/never"
+# Nobody writes to it: to read from it with a time limit is to sleep, and a signal ends that at once.
+exec 4<>"$folder/never"
 curl --silent --no-buffer --connect-timeout 5 \
   "$api/progress/stream/$item?format=text&until=finished" >"$folder/stream" &
 viewer=$!
@@ -131,7 +133,7 @@ for report in "${reports[@]}"; do
   send PUT "/queue/$item" \
     "{\"progress\":$progress,\"current_step\":\"$step\",\"message\":\"$message\"$status}"
   status=""
-  sleep "$pause"
+  read -r -t "$pause" -u 4 || true
 done
 worker "100%" "Processing completed successfully"
 send PUT "/queue/$item" \

@@ -12,6 +12,8 @@ const CHUNK_BYTES = 256 * 1024
 /** Streams that are sent a keepalive in one turn of the event loop. */
 const KEEPALIVE_SLICE = 256
 const REPORT_PAUSE_MS = 1000
+/** The longest that updates wait to gather, and only while the fan-out is busy. */
+const MAX_PAUSE_MS = 10
 
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "over"
@@ -73,6 +75,8 @@ export class Seat {
   readonly kind: SeatKind
   readonly queueId: number | undefined
   cursor = 0
+  /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
+  keeper: Broadcaster | undefined
   /** When the stream began to wait, in milliseconds of `performance.now()`. */
   waitingSinceMs = 0
   #wake: ((why: Wake) => void) | undefined
@@ -92,6 +96,11 @@ export class Seat {
     return new Promise((resolve) => {
       this.#wake = resolve
     })
+  }
+
+  /** The client has gone. */
+  handleEvent(): void {
+    this.keeper?.leave(this)
   }
 
   /** Wakes the stream if it waits; `examined` is the event ID up to which nothing concerned it. */
@@ -124,15 +133,19 @@ export class Broadcaster extends EventTarget {
   readonly #report: (error: unknown) => void
   readonly #keepaliveMs: number
   readonly #unlisten: () => void
-  readonly #seats = new Set<Seat>()
-  readonly #everything = new Set<Seat>()
-  readonly #ofItem = new Map<number, Set<Seat>>()
+  /** By queue item; under undefined, those of streams that watch everything. */
+  readonly #seats = new Map<number | undefined, Set<Seat>>()
+  #taken = 0
   #tail: Batch[] = []
   #tailSize = 0
   #head = 0
+  /** How often the last stream has gone. */
+  #rests = 0
   #ready: Promise<void> = Promise.resolve()
   #rung = false
   #pumping = false
+  #dispatchedMs = 0
+  #restUntilMs = 0
   #draining = false
   #keepalives: Timer | undefined
 
@@ -164,7 +177,7 @@ export class Broadcaster extends EventTarget {
   get streams(): { global: number; item: number } {
     let global = 0
     let item = 0
-    for (const { kind } of this.#seats) {
+    for (const { kind } of this.#all()) {
       if (kind === "global") global += 1
       if (kind === "item") item += 1
     }
@@ -172,36 +185,30 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * A seat for a stream, taken away by `leave` or when `signal` aborts, at once.
+   * Gives a seat its place, taken away by `leave` or when `signal` aborts, at once.
    * Resolves when the broadcaster follows the history: an update stored later will wake the seat.
    */
-  async join(kind: SeatKind, queueId: number | undefined, signal: AbortSignal): Promise<Seat> {
-    const seat = new Seat(kind, queueId)
-    if (signal.aborted) return seat
-    if (this.#seats.size === 0) this.#follow()
-    this.#seats.add(seat)
-    if (queueId === undefined) this.#everything.add(seat)
-    else {
-      const seats = this.#ofItem.get(queueId)
-      if (seats) seats.add(seat)
-      else this.#ofItem.set(queueId, new Set([seat]))
-    }
-    signal.addEventListener("abort", () => this.leave(seat), { once: true })
+  async join(seat: Seat, signal: AbortSignal): Promise<void> {
+    const { queueId } = seat
+    if (signal.aborted) return
+    if (this.#taken === 0) this.#follow()
+    this.#taken += 1
+    seat.keeper = this
+    const seats = this.#seats.get(queueId)
+    if (seats) seats.add(seat)
+    else this.#seats.set(queueId, new Set([seat]))
+    signal.addEventListener("abort", seat, { once: true })
     await this.#ready
-    return seat
   }
 
   /** Gives a seat up; may be called again. */
   leave(seat: Seat): void {
-    if (!this.#seats.delete(seat)) return
-    this.#everything.delete(seat)
-    if (seat.queueId !== undefined) {
-      const seats = this.#ofItem.get(seat.queueId)
-      seats?.delete(seat)
-      if (seats?.size === 0) this.#ofItem.delete(seat.queueId)
-    }
+    const seats = this.#seats.get(seat.queueId)
+    if (!seats?.delete(seat)) return
+    if (seats.size === 0) this.#seats.delete(seat.queueId)
+    this.#taken -= 1
     seat.wake("over")
-    if (this.#seats.size === 0) this.#rest()
+    if (this.#taken === 0) this.#rest()
   }
 
   /**
@@ -238,7 +245,11 @@ export class Broadcaster extends EventTarget {
   drain(): void {
     this.#draining = true
     this.#unlisten()
-    for (const seat of this.#seats) seat.wake("over")
+    for (const seat of this.#all()) seat.wake("over")
+  }
+
+  *#all(): Generator<Seat> {
+    for (const seats of this.#seats.values()) yield* seats
   }
 
   #select(batch: Batch, seat: Seat, wanted?: (update: StoredUpdate) => boolean): readonly StoredUpdate[] {
@@ -248,10 +259,10 @@ export class Broadcaster extends EventTarget {
   }
 
   #wakeConcerned(batch: Batch): void {
-    for (const seat of this.#everything) seat.wake("batch", batch.previous)
-    if (this.#ofItem.size === 0) return
+    for (const seat of this.#seats.get(undefined) ?? []) seat.wake("batch", batch.previous)
+    if (this.#seats.size === (this.#seats.has(undefined) ? 1 : 0)) return
     for (const queueId of batch.byItem.keys()) {
-      for (const seat of this.#ofItem.get(queueId) ?? []) seat.wake("batch", batch.previous)
+      for (const seat of this.#seats.get(queueId) ?? []) seat.wake("batch", batch.previous)
     }
   }
 
@@ -270,38 +281,49 @@ export class Broadcaster extends EventTarget {
   /** The last stream has gone: forget, and read nothing any more. */
   #rest(): void {
     clearInterval(this.#keepalives)
+    this.#rests += 1
     this.#tail = []
     this.#tailSize = 0
   }
 
   #ring(): void {
     this.#rung = true
-    if (this.#pumping || this.#seats.size === 0) return
+    if (this.#pumping || this.#taken === 0) return
     this.#pumping = true
-    // In a turn of its own, so that the answers to the writers go out first and their next writes gather.
-    setImmediate(() => void this.#pump())
+    const pauseMs = this.#restUntilMs - performance.now()
+    const pump = (): void => void this.#pump()
+    // In a turn of its own at least, so that the answers to the writers go out first and their next writes gather.
+    if (pauseMs > 0) setTimeout(pump, pauseMs)
+    else setImmediate(pump)
   }
 
   async #pump(): Promise<void> {
     try {
-      while (this.#rung && this.#seats.size > 0) {
+      while (this.#rung && this.#taken > 0) {
         this.#rung = false
-        await this.#ready
-        for (let more = true; more;) more = await this.#announce()
+        for (let more = true; more && this.#taken > 0;) more = await this.#announce()
       }
     } catch (error) {
       this.#report(error)
       setTimeout(() => this.#ring(), REPORT_PAUSE_MS)
-    } finally {
-      this.#pumping = false
     }
+    // By the next turn the streams have written. Flat out, the fan-out rests for as long as it took, while writers
+    // go on and updates gather: half the time goes to the readers, and each write to them carries more.
+    setImmediate(() => {
+      const nowMs = performance.now()
+      this.#restUntilMs = nowMs + Math.min(nowMs - this.#dispatchedMs, MAX_PAUSE_MS)
+      this.#pumping = false
+      if (this.#rung) this.#ring()
+    })
   }
 
   async #announce(): Promise<boolean> {
+    const rests = this.#rests
+    await this.#ready
     const previous = this.#head
     const { updates, more } = await this.#store.page({ after: previous, limit: BATCH_UPDATES })
-    // All streams have gone meanwhile, and others have come: what was read starts at the wrong place.
-    if (this.#head !== previous) return true
+    // All streams have gone meanwhile, and others may have come, who follow from another place.
+    if (this.#rests !== rests) return true
     const last = updates.at(-1)
     if (!last) return false
     const batch = new Batch(previous, last.id, updates)
@@ -310,13 +332,14 @@ export class Broadcaster extends EventTarget {
     this.#tailSize += batch.size
     while (this.#tailSize > TAIL_SIZE && this.#tail.length > 1)
       this.#tailSize -= this.#tail.shift()?.size ?? 0
+    this.#dispatchedMs = performance.now()
     this.dispatchEvent(new BatchEvent(batch))
     return more
   }
 
   #keepalive(): void {
     const before = performance.now() - this.#keepaliveMs
-    const idle = [...this.#seats].filter((seat) => seat.waiting && seat.waitingSinceMs <= before)
+    const idle = [...this.#all()].filter((seat) => seat.waiting && seat.waitingSinceMs <= before)
     const slice = (from: number): void => {
       for (const seat of idle.slice(from, from + KEEPALIVE_SLICE)) seat.wake("keepalive", this.#head)
       if (from + KEEPALIVE_SLICE < idle.length) setImmediate(slice, from + KEEPALIVE_SLICE)

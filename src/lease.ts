@@ -147,7 +147,8 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   const progress = Math.max(before.progress, Math.min(99, Math.floor(share)))
   const { progress: _share, ...told } = report
   const { step, unit, media, ...change } = told
-  const item = transition(before, { ...change, progress }, moment.time)
+  const words = isStart ? { message: "Processing started" } : {}
+  const item = transition(before, { ...words, ...change, progress }, moment.time)
   const work = paced(known, share, moment)
   return {
     item: {

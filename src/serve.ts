@@ -98,6 +98,8 @@ export async function serve(config: Config): Promise<void> {
     clearTimeout(timer)
     await server?.stop(true)
   } finally {
+    // Also when the port could not be had: the timer would keep the process for ever.
+    await workers.stop()
     await store.close()
   }
   log("info", "stopped")

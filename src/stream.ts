@@ -1,4 +1,4 @@
-import type { Broadcaster, Seat, SeatKind } from "./broadcaster.ts"
+import { type Broadcaster, Seat, type SeatKind } from "./broadcaster.ts"
 import { AppError } from "./errors.ts"
 import { type Control, type Format, type Frame, frames, joined, sse } from "./formats.ts"
 import { isTerminal, type Status, type StoredUpdate } from "./progress.ts"
@@ -7,9 +7,11 @@ import type { Bounds, Store } from "./store/store.ts"
 const PAGE_UPDATES = 1024
 const SNAPSHOT_UPDATES = 256
 const SHARED_UPDATES = 64
+const SHARED_OPENINGS = 16
 const RETRY_MS = 2000
-const DRAIN_RETRY_MS = 1000
-const DRAIN_RETRY_SPREAD_MS = 4000
+const KEEPALIVE: Frame = { type: "keepalive" }
+const DRAIN_RETRY_MS = 500
+const DRAIN_RETRY_SPREAD_MS = 1500
 
 /** What one viewer asks for. */
 export interface Watch {
@@ -38,17 +40,27 @@ export interface StreamOptions {
   readonly random: () => number
 }
 
-/** A stream under way: who watches, from which seat, and the status in the last update that was examined. */
-interface Viewer {
+/** A stream under way: what was asked for, its seat, and the status in the last update that was examined. */
+class Viewer extends Seat {
   readonly watch: Watch
-  readonly seat: Seat
   status: Status | undefined
+  /** What was known of its item at first; of no use, and not kept, once the stream has opened. */
+  first: ItemNow
+  /** The farewell has been said. */
+  isOver = false
+
+  constructor(kind: SeatKind, watch: Watch, first: ItemNow) {
+    super(kind, watch.queueId)
+    this.watch = watch
+    this.status = first?.update.status
+    this.first = first
+  }
 }
 
-/** A snapshot with its `live` frame, encoded. */
+/** How streams open at one event ID: equal but for their reconnection times. */
 interface Snapshot {
   readonly head: number
-  readonly bytes: Uint8Array
+  readonly openings: readonly Uint8Array[]
 }
 
 /** What is known of the watched item when the stream opens. */
@@ -75,7 +87,7 @@ export class Streams {
    * seen the last update of the finished item.
    * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains
    */
-  async open(watch: Watch): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
+  open(watch: Watch): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
     return this.#open(watch, watch.queueId === undefined ? "global" : "item")
   }
 
@@ -94,7 +106,8 @@ export class Streams {
    */
   async *changes(queueId: number, signal: AbortSignal): AsyncGenerator<void, void, undefined> {
     const broadcaster = this.#broadcaster
-    const seat = await broadcaster.join("held", queueId, signal)
+    const seat = new Seat("held", queueId)
+    await broadcaster.join(seat, signal)
     try {
       while (!signal.aborted && !broadcaster.draining) {
         seat.cursor = broadcaster.head
@@ -117,75 +130,83 @@ export class Streams {
   async #open(watch: Watch, kind: SeatKind): Promise<AsyncGenerator<Uint8Array, void, undefined> | null> {
     if (this.#broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
     const item = watch.queueId === undefined ? undefined : await this.#store.latestOfItem(watch.queueId)
-    const status = item?.update.status
     if (watch.untilFinished && item && isTerminal(item.update.status)) {
       const seen = eventId(watch.lastEventId)
       if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
     }
-    const seat = await this.#broadcaster.join(kind, watch.queueId, watch.signal)
-    return this.#run({ watch, seat, status }, item)
+    const viewer = new Viewer(kind, watch, item)
+    await this.#broadcaster.join(viewer, watch.signal)
+    return this.#run(viewer)
   }
 
-  /** One generator for the whole life of a stream: delegating each live chunk would cost another one. */
-  async *#run(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { seat } = viewer
-    const { format, signal, wanted } = viewer.watch
-    const broadcaster = this.#broadcaster
+  /** The whole life of a stream. What it decides lies elsewhere: each name in here would be kept for each stream. */
+  async *#run(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      if (signal.aborted) return
-      yield* this.#opening(viewer, item)
-      while (!signal.aborted) {
-        if (broadcaster.draining) {
-          yield this.#goodbye(format)
-          return
-        }
-        if (seat.cursor >= broadcaster.head) {
-          const end = ending(viewer)
-          if (end) {
-            yield end
-            return
-          }
-          if ((await seat.wait()) === "keepalive") yield frames(format, { type: "keepalive" })
-        } else if (this.#mayBeTooFar(seat) && (await this.#isTooFar(seat))) {
-          yield* this.#skip(viewer)
-        } else {
-          const taken = broadcaster.take(seat, format, wanted)
-          if (taken?.last) viewer.status = taken.last.status
-          const chunk = taken ? taken.chunk : joined(format, await this.#older(viewer, broadcaster.head))
-          if (chunk && chunk.length > 0) yield chunk
-        }
+      const shared = await this.#sharedOpening(viewer)
+      // Delegating keeps the other generator for as long as this one lives.
+      if (shared) yield shared
+      else yield* this.#opening(viewer)
+      for (let next = this.#next(viewer); next !== "over"; next = this.#next(viewer)) {
+        if (next === "behind") yield* this.#catchUp(viewer)
+        else if (next !== "wait") yield next
+        else if ((await viewer.wait()) === "keepalive") yield frames(viewer.watch.format, KEEPALIVE)
       }
     } catch (error) {
       this.#options.report(error)
     } finally {
-      broadcaster.leave(seat)
+      this.#broadcaster.leave(viewer)
     }
   }
 
-  /** The greeting, snapshot or replay, and `live`. Never yields an empty chunk: Bun would send half a head for it. */
-  async *#opening(viewer: Viewer, item: ItemNow): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch, seat } = viewer
-    const { lastEventId, format } = watch
-    const retryMs = Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random()))
-    const hello: Frame = { type: "hello", retryMs }
-    const shared = await this.#sharedSnapshot(watch)
-    if (shared) {
-      seat.cursor = shared.head
-      yield Buffer.concat([frames(format, hello), shared.bytes])
+  /** What to do now: send this, wait for news, read what is no longer at hand, or end. */
+  #next(viewer: Viewer): Uint8Array | "wait" | "behind" | "over" {
+    const { watch, isOver } = viewer
+    const { head, draining } = this.#broadcaster
+    if (isOver || watch.signal.aborted) return "over"
+    if (draining) {
+      viewer.isOver = true
+      return this.#goodbye(watch.format)
+    }
+    if (viewer.cursor >= head) {
+      const end = ending(viewer)
+      viewer.isOver = end !== undefined
+      return end ?? "wait"
+    }
+    if (this.#mayBeTooFar(viewer)) return "behind"
+    const taken = this.#broadcaster.take(viewer, watch.format, watch.wanted)
+    if (!taken) return "behind"
+    if (taken.last) viewer.status = taken.last.status
+    return taken.chunk ?? this.#next(viewer)
+  }
+
+  /** A page of the history, or, for a stream that is too far behind, a gap and the latest state. */
+  async *#catchUp(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
+      yield* this.#skip(viewer)
       return
     }
+    const chunk = joined(viewer.watch.format, await this.#older(viewer, this.#broadcaster.head))
+    if (chunk.length > 0) yield chunk
+  }
+
+  /** The greeting, snapshot or replay, and `live`. Never yields an empty chunk: Bun would send half a head for it. */
+  async *#opening(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    const { watch, first: item } = viewer
+    viewer.first = undefined
+    const { lastEventId, format } = watch
+    const hello = this.#hello()
     const bounds = await this.#store.bounds()
     const from = eventId(lastEventId)
     if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest) {
-      seat.cursor = from
+      viewer.cursor = from
       const greeting = frames(format, hello)
       if (greeting.length > 0) yield greeting
       yield* this.#replay(viewer, bounds.newest)
       return
     }
     if (lastEventId === undefined && !watch.snapshot) {
-      seat.cursor = bounds.newest
-      yield frames(format, hello, this.#live(seat.cursor))
+      viewer.cursor = bounds.newest
+      yield frames(format, hello, this.#live(viewer.cursor))
       return
     }
     const gap = lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, watch))]
@@ -193,37 +214,55 @@ export class Streams {
       ? { ids: [item.update.id], head: item.head }
       : await this.#store.latest({ of: "open" })
     yield* this.#latest(viewer, ids, [hello, ...gap], [this.#live(head)])
-    seat.cursor = head
+    viewer.cursor = head
+  }
+
+  #hello(): Frame {
+    return { type: "hello", retryMs: Math.round(RETRY_MS * (0.75 + 0.5 * this.#options.random())) }
+  }
+
+  /** The first bytes of a stream that begins as most do; null for one that needs its own. */
+  async #sharedOpening(viewer: Viewer): Promise<Uint8Array | null> {
+    const { format, lastEventId, queueId, wanted, snapshot: wantsSnapshot } = viewer.watch
+    if (lastEventId !== undefined || !wantsSnapshot || queueId !== undefined || wanted) return null
+    let snapshot = this.#snapshots.get(format)
+    // What is stored but not yet announced will follow as an update.
+    if (snapshot?.head !== this.#broadcaster.head) {
+      const made = await this.#snapshot(format)
+      if (!made) return null
+      this.#snapshots.set(format, made)
+      snapshot = made
+    }
+    viewer.cursor = snapshot.head
+    return snapshot.openings[Math.floor(this.#options.random() * snapshot.openings.length)] ?? null
   }
 
   /**
-   * The snapshot of everything and its `live`, made once for all streams that open before the next update, so that
-   * a storm of reconnects reads the history once. Null for a stream that needs another one, or a large one.
+   * The greeting, the state of everything, and `live`: made once for all streams that open before the next update, so
+   * that a storm of reconnects reads the history once, and some times over, with different reconnection times, so
+   * that the next storm is none. Null where that would be large.
    */
-  async #sharedSnapshot(watch: Watch): Promise<Snapshot | null> {
-    const { format, lastEventId, queueId, wanted } = watch
-    if (lastEventId !== undefined || !watch.snapshot || queueId !== undefined || wanted) return null
-    const known = this.#snapshots.get(format)
-    if (known && known.head === (await this.#store.head())) return known
+  async #snapshot(format: Format): Promise<Snapshot | null> {
     const { ids, head } = await this.#store.latest({ of: "open" })
     if (ids.length > SHARED_UPDATES) return null
     const { updates } = await this.#store.updates(ids)
     if (updates.length < ids.length) return null
-    const bytes = Buffer.concat([joined(format, updates), frames(format, this.#live(head))])
-    const snapshot = { head, bytes }
-    this.#snapshots.set(format, snapshot)
-    return snapshot
+    const state = Buffer.concat([joined(format, updates), frames(format, this.#live(head))])
+    const openings = Array.from({ length: SHARED_OPENINGS }, () =>
+      Buffer.concat([frames(format, this.#hello()), state]),
+    )
+    return { head, openings }
   }
 
   /** Every update after the cursor up to `newest`, and perhaps some more. */
   async *#replay(viewer: Viewer, newest: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch, seat } = viewer
+    const { watch } = viewer
     // A replay can be longer than a drain may take; the client resumes it where it was.
     for (let behind = true; behind && !this.#broadcaster.draining;) {
       const updates = await this.#older(viewer, newest)
-      behind = seat.cursor < newest
+      behind = viewer.cursor < newest
       const chunk = joined(watch.format, updates)
-      const live = behind ? new Uint8Array() : frames(watch.format, this.#live(seat.cursor))
+      const live = behind ? new Uint8Array() : frames(watch.format, this.#live(viewer.cursor))
       if (chunk.length + live.length > 0) yield Buffer.concat([chunk, live])
     }
   }
@@ -258,10 +297,13 @@ export class Streams {
 
   /** The next page of the history behind the cursor; moves the cursor, to `head` at least when nothing is left. */
   async #older(viewer: Viewer, head: number): Promise<readonly StoredUpdate[]> {
-    const { seat } = viewer
-    const page = await this.#store.page({ after: seat.cursor, queueId: seat.queueId, limit: PAGE_UPDATES })
+    const page = await this.#store.page({
+      after: viewer.cursor,
+      queueId: viewer.queueId,
+      limit: PAGE_UPDATES,
+    })
     const last = page.updates.at(-1)?.id ?? 0
-    seat.cursor = page.more ? last : Math.max(last, head, seat.cursor)
+    viewer.cursor = page.more ? last : Math.max(last, head, viewer.cursor)
     if (page.more) await turn()
     return this.#examined(viewer, page.updates)
   }
@@ -284,17 +326,17 @@ export class Streams {
 
   /** Tells a stream that is too far behind what it loses, and brings it to the state of now. */
   async *#skip(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
-    const { seat, watch } = viewer
+    const { watch } = viewer
     const { ids, head } = await this.#store.latest({
       of: "changed",
-      after: seat.cursor,
-      queueId: seat.queueId,
+      after: viewer.cursor,
+      queueId: viewer.queueId,
     })
-    const between = await this.#store.count(seat.cursor, head, seat.queueId)
+    const between = await this.#store.count(viewer.cursor, head, viewer.queueId)
     const missed = watch.wanted ? null : between - ids.length
-    const gap = tell({ name: "gap", reason: "slow", last_event_id: seat.cursor, missed })
+    const gap = tell({ name: "gap", reason: "slow", last_event_id: viewer.cursor, missed })
     yield* this.#latest(viewer, ids, [gap], [])
-    seat.cursor = head
+    viewer.cursor = head
   }
 
   #goodbye(format: Format): Uint8Array {
@@ -310,9 +352,9 @@ export class Streams {
 const tell = (control: Control): Frame => ({ type: "control", control })
 
 /** The farewell of a stream that has nothing more to tell, for one that asked to end so. */
-function ending({ watch, seat, status }: Viewer): Uint8Array | undefined {
+function ending({ watch, cursor, status }: Viewer): Uint8Array | undefined {
   if (!watch.untilFinished || status === undefined || !isTerminal(status)) return undefined
-  return frames(watch.format, tell({ name: "end", last_event_id: seat.cursor, status }))
+  return frames(watch.format, tell({ name: "end", last_event_id: cursor, status }))
 }
 
 /** A turn of the event loop for the others: neither the history nor a fast reader ever makes a stream wait. */

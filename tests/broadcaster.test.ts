@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
-import { Broadcaster, type Seat, type Wake } from "../src/broadcaster.ts"
+import { Broadcaster, Seat, type SeatKind, type Wake } from "../src/broadcaster.ts"
 import { LocalBus } from "../src/bus.ts"
 import { ndjson, sse } from "../src/formats.ts"
 import { SqliteStore } from "../src/store/sqlite.ts"
@@ -63,9 +63,21 @@ async function open({ keepaliveMs = LONG_MS } = {}) {
   }
 }
 
+/** A seat of its own, taken. */
+async function seated(
+  broadcaster: Broadcaster,
+  kind: SeatKind,
+  queueId: number | undefined,
+  signal: AbortSignal,
+): Promise<Seat> {
+  const seat = new Seat(kind, queueId)
+  await broadcaster.join(seat, signal)
+  return seat
+}
+
 /** A seat that has examined everything and waits. */
 async function waiting(broadcaster: Broadcaster, queueId?: number): Promise<[Seat, Promise<Wake>]> {
-  const seat = await broadcaster.join(queueId === undefined ? "global" : "item", queueId, never)
+  const seat = await seated(broadcaster, queueId === undefined ? "global" : "item", queueId, never)
   seat.cursor = broadcaster.head
   return [seat, seat.wait()]
 }
@@ -244,13 +256,13 @@ test("a stream whose client goes away gives up its seat at once, and is woken to
   await using opened = await open()
   const { broadcaster } = opened
   const client = new AbortController()
-  const seat = await broadcaster.join("item", 7, client.signal)
+  const seat = await seated(broadcaster, "item", 7, client.signal)
   const woken = seat.wait()
   expect(broadcaster.streams).toEqual({ global: 0, item: 1 })
   client.abort()
   expect(broadcaster.streams).toEqual({ global: 0, item: 0 })
   expect(await woken).toBe("over")
-  await broadcaster.join("global", undefined, client.signal)
+  await seated(broadcaster, "global", undefined, client.signal)
   expect(broadcaster.streams).toEqual({ global: 0, item: 0 })
 })
 
@@ -258,7 +270,7 @@ test("a held answer is woken like a stream, and not counted as one", async () =>
   await using opened = await open()
   const { broadcaster, sqlite, write } = opened
   const id = await added(sqlite)
-  const seat = await broadcaster.join("held", id, never)
+  const seat = await seated(broadcaster, "held", id, never)
   seat.cursor = broadcaster.head
   expect(broadcaster.streams).toEqual({ global: 0, item: 0 })
   const woken = seat.wait()
@@ -270,7 +282,7 @@ test("a keepalive goes to idle streams alone, however many there are", async () 
   await using opened = await open({ keepaliveMs: 150 })
   const { broadcaster } = opened
   const seats = await Promise.all(Array.from({ length: 600 }, () => waiting(broadcaster)))
-  const busy = await broadcaster.join("global", undefined, never)
+  const busy = await seated(broadcaster, "global", undefined, never)
   expect(await Promise.all(seats.map(([, woken]) => woken))).toEqual(seats.map(() => "keepalive"))
   const [late, woken] = await waiting(broadcaster)
   expect(late.waiting).toBe(true)

@@ -128,14 +128,15 @@ describe("the page of all items", () => {
   test("keeps a bounded number of items, finished ones go first, and says that some are missing", async () => {
     await using server = await start()
     using page = Page.all(server)
-    const done = await server.add()
+    await page.until(isLive)
+    const [waiting, done] = [await server.add(), await server.add()]
     await server.put(done, { status: "processing" })
-    await page.until(({ items }) => items.has(done))
     await server.put(done, { status: "completed" })
-    const ids = await Promise.all(Array.from({ length: MAX_ITEMS + 1 }, () => server.add()))
+    const ids = await Promise.all(Array.from({ length: MAX_ITEMS - 1 }, () => server.add()))
     const last = Math.max(...ids)
     const shown = await page.until(({ items }) => items.has(last))
     expect(shown.items.size).toBe(MAX_ITEMS)
+    expect(shown.items.has(waiting)).toBe(true)
     expect(shown.items.has(done)).toBe(false)
     expect(shown.truncated).toBe(true)
   })

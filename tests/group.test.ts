@@ -18,7 +18,7 @@ function open() {
   const insert = client.query<unknown, [number, number | null, string]>("INSERT INTO rows VALUES (?, ?, ?)")
   return {
     client,
-    group: new GroupCommit(client),
+    group: new GroupCommit(client, () => undefined),
     add:
       (id: number, parent: number | null = null, text = "") =>
       () => {

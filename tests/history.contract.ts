@@ -133,7 +133,11 @@ export function storeReads(name: string, open: Open): void {
     const { store } = opened
     const [quiet, done, gone] = [await added(store), await added(store), await added(store)]
     await put(store, done, { status: "failed" })
-    await store.change(gone, (item) => ({ item: { ...item, status: "failed" }, deleted: true }))
+    await store.change(gone, ({ item, work }) => ({
+      item: { ...item, status: "failed" },
+      work,
+      deleted: true,
+    }))
     expect(await store.latest({ of: "changed", after: 3 })).toEqual({ ids: [4, 5], head: 5 })
     expect(await store.latest({ of: "changed", after: 0 })).toEqual({ ids: [1, 4, 5], head: 5 })
     expect(await store.latest({ of: "changed", after: 3, queueId: gone })).toEqual({ ids: [5], head: 5 })

@@ -61,6 +61,9 @@ const NEW: QueueItem = {
   cancel_requested_at: null,
   eta_seconds: null,
   stalled: false,
+  step: null,
+  unit: null,
+  media: null,
   tags: [],
   metadata: {},
 }

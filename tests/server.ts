@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
+import type { QueueItem } from "../src/progress.ts"
+
 /** What is tested: the binary named by TRACK_STUDIO_BINARY, else the source. */
 export const PROGRAM: readonly string[] = process.env["TRACK_STUDIO_BINARY"]
   ? [process.env["TRACK_STUDIO_BINARY"]]
@@ -20,6 +22,8 @@ export class TestServer {
   readonly url: string
   readonly database: string
   readonly child: Bun.Subprocess<"ignore", "pipe", "inherit">
+  /** What it has logged so far. */
+  log = ""
   readonly #dispose: () => void
 
   constructor(url: string, database: string, child: TestServer["child"], dispose: () => void) {
@@ -51,6 +55,21 @@ export class TestServer {
     await answer.arrayBuffer()
   }
 
+  /** An item as the server has it now. */
+  async item(id: number): Promise<QueueItem> {
+    const answer = await this.api("GET", `/queue/${id}`)
+    if (!answer.ok) throw new Error(`GET ${id}: ${answer.status} ${await answer.text()}`)
+    return await answer.json()
+  }
+
+  /** The newest event ID; 0 in an empty history. */
+  async head(): Promise<number> {
+    const stats: { updates: { newest_id: number | null } } = await (
+      await this.api("GET", "/progress/stats")
+    ).json()
+    return stats.updates.newest_id ?? 0
+  }
+
   /** Resolves once the figure of `/progress/stats` fits. */
   async connectedClients(wanted: number): Promise<void> {
     for (;;) {
@@ -71,18 +90,51 @@ export class TestServer {
   }
 }
 
+/** How a run of the program ended, and what it said. */
+export interface Ran {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Everything that a pipe carries until it is closed. */
+export const textOf = (pipe: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> =>
+  new Response(pipe).text()
+
+/** Runs the program to its end. */
+export async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const child = Bun.spawn([...PROGRAM, ...args], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...env },
+  })
+  const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr)])
+  return { code: await child.exited, stdout, stderr }
+}
+
 /** How to start a server; the database is a new one unless it is named. */
 export interface StartOptions {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly database?: string
+  /** What runs the server; default `serve`. */
+  readonly command?: readonly string[]
+  /** Stops reading the log after its first line, as a reader does that dies; default false. */
+  readonly leaveLog?: boolean
 }
 
 /** Starts a server on a free port; resolves when it listens. */
-export async function start({ args = [], env = {}, database }: StartOptions = {}): Promise<TestServer> {
+export async function start({
+  args = [],
+  env = {},
+  database,
+  command = ["serve"],
+  leaveLog = false,
+}: StartOptions = {}): Promise<TestServer> {
   const folder = database === undefined ? temporaryFolder() : undefined
   const file = database ?? join(folder?.path ?? "", "test.db")
-  const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", file, ...args], {
+  const child = Bun.spawn([...PROGRAM, ...command, "--port", "0", "--database", file, ...args], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
@@ -98,10 +150,17 @@ export async function start({ args = [], env = {}, database }: StartOptions = {}
     log += decoder.decode(value, { stream: true })
   }
   clearTimeout(timer)
+  const { url }: { url: string } = JSON.parse(log.split("\n")[0] ?? "")
+  const server = new TestServer(url, file, child, () => folder?.[Symbol.dispose]())
+  server.log = log
+  if (leaveLog) {
+    await reader.cancel()
+    return server
+  }
   // Read on, or the server would stop at a full pipe.
   void (async () => {
-    while (!(await reader.read()).done);
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read())
+      server.log += decoder.decode(piece.value, { stream: true })
   })()
-  const { url }: { url: string } = JSON.parse(log.split("\n")[0] ?? "")
-  return new TestServer(url, file, child, () => folder?.[Symbol.dispose]())
+  return server
 }

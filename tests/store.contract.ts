@@ -45,6 +45,9 @@ export function draft(given: Partial<Draft> = {}): Draft {
     cancel_requested_at: null,
     eta_seconds: null,
     stalled: false,
+    step: null,
+    unit: null,
+    media: null,
     tags: [],
     metadata: {},
     ...given,
@@ -57,7 +60,7 @@ export const added = async (store: Store, given: Partial<Draft> = {}): Promise<n
 
 /** Changes an item as a PUT does. */
 export const put = (store: Store, id: number, change: ItemChange): Promise<QueueItem> =>
-  store.change(id, (item, now) => ({ item: transition(item, change, now) }))
+  store.change(id, ({ item, work }, now) => ({ item: transition(item, change, now), work }))
 
 const refused = (store: Store, id: number): Promise<QueueItem> =>
   store.change(id, () => {
@@ -65,7 +68,11 @@ const refused = (store: Store, id: number): Promise<QueueItem> =>
   })
 
 const remove = (store: Store, id: number): Promise<QueueItem> =>
-  store.change(id, (item) => ({ item: { ...item, status: "failed", outcome: "cancelled" }, deleted: true }))
+  store.change(id, ({ item, work }) => ({
+    item: { ...item, status: "failed", outcome: "cancelled" },
+    work,
+    deleted: true,
+  }))
 
 /** The whole history, read page by page. */
 async function all(store: Store, queueId?: number, limit = 1000): Promise<Page["updates"]> {
@@ -178,7 +185,7 @@ export function storeWrites(name: string, open: Open): void {
     for (const key of Object.keys(draft()) as (keyof Draft)[]) {
       const before = await store.item(id)
       const one = { ...before, [key]: next[key] }
-      expect(await store.change(id, () => ({ item: one }))).toEqual(one)
+      expect(await store.change(id, ({ work }) => ({ item: one, work }))).toEqual(one)
       expect(await store.item(id)).toEqual(one)
     }
     expect(await store.item(id)).toEqual(next)
@@ -227,7 +234,7 @@ export function storeWrites(name: string, open: Open): void {
     const { store } = opened
     const id = await added(store)
     const increment = () =>
-      store.change(id, (item) => ({ item: { ...item, retry_count: item.retry_count + 1 } }))
+      store.change(id, ({ item, work }) => ({ item: { ...item, retry_count: item.retry_count + 1 }, work }))
     const results = await Promise.all(Array.from({ length: 100 }, increment))
     expect(results.map(({ retry_count }) => retry_count).sort((a, b) => a - b)).toEqual(from1(100))
     expect((await store.item(id)).retry_count).toBe(100)
@@ -251,7 +258,7 @@ export function storeWrites(name: string, open: Open): void {
     await using opened = await open()
     const { store } = opened
     const id = await added(store)
-    const illegal = store.change(id, (item) => ({ item: { ...item, status: "completed" } }))
+    const illegal = store.change(id, ({ item, work }) => ({ item: { ...item, status: "completed" }, work }))
     await expect(illegal).rejects.toThrow()
     expect((await store.item(id)).status).toBe("queued")
     expect(await store.head()).toBe(1)
@@ -279,6 +286,22 @@ export function storeWrites(name: string, open: Open): void {
     expect((await store.list({ limit: 10 })).items.map(({ id }) => id)).toEqual([stays])
     expect(ids(await all(store, gone))).toEqual([1, 3])
     expect(JSON.parse((await all(store, gone)).at(-1)?.data ?? "")).toMatchObject({ deleted: true })
+  })
+
+  test(`${name}: a finished item is deleted although nothing else of it changes`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    const before = await put(store, id, { status: "failed" })
+    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+    expect(await codeOf(store.item(id))).toBe("not_found")
+    expect(await store.items()).toBe(0)
+    const [last] = (await all(store, id)).slice(-1)
+    expect(JSON.parse(last?.data ?? "")).toMatchObject({
+      status: "failed",
+      message: before.message,
+      deleted: true,
+    })
   })
 
   test(`${name}: an idempotency key answers the first answer again for 24 hours, and adds nothing`, async () => {

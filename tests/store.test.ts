@@ -206,16 +206,19 @@ test("the migrations make the columns of the schema", () => {
   ] as const) {
     const made = client.query<{ name: string; notnull: number }, []>(`PRAGMA table_xinfo(${table})`).all()
     const wanted = Object.values(columns).map(({ name, notNull }) => ({ name, notnull: Number(notNull) }))
-    expect(made.map(({ name, notnull }) => ({ name, notnull }))).toEqual(wanted)
+    const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+    expect(made.map(({ name, notnull }) => ({ name, notnull })).sort(byName)).toEqual(wanted.sort(byName))
   }
   client.close()
 })
 
+const journal: { entries: unknown[] } = JSON.parse(
+  readFileSync(join(MIGRATIONS, "meta/_journal.json"), "utf8"),
+)
+const known = journal.entries.length
+
 /** Makes a database as an earlier version did, by the first migration alone. */
 function makeOlder(folder: string, path: string): void {
-  const journal: { entries: unknown[] } = JSON.parse(
-    readFileSync(join(MIGRATIONS, "meta/_journal.json"), "utf8"),
-  )
   const older = { ...journal, entries: journal.entries.slice(0, 1) }
   const migrations = join(folder, "older")
   mkdirSync(join(migrations, "meta"), { recursive: true })
@@ -223,8 +226,9 @@ function makeOlder(folder: string, path: string): void {
   writeFileSync(join(migrations, "0000_queue.sql"), readFileSync(join(MIGRATIONS, "0000_queue.sql")))
   using client = new Database(path)
   migrate(drizzle(client), { migrationsFolder: migrations })
+  const { step: _step, unit: _unit, media: _media, ...firstColumns } = draft()
   const row = {
-    ...draft(),
+    ...firstColumns,
     queued_at: 1,
     updated_at: 1,
     stalled: 0,
@@ -243,7 +247,7 @@ test("an older database is brought up to date with its items", async () => {
   const path = join(folder.path, "test.db")
   makeOlder(folder.path, path)
   const store = new SqliteStore(path)
-  expect(store.found).toEqual({ path, isNew: false, migrated: 1 })
+  expect(store.found).toEqual({ path, isNew: false, migrated: known - 1 })
   expect(store.historyId).toMatch(/^[0-9a-f]{16}$/)
   expect((await put(store, 1, { status: "processing" })).attempt).toBe(1)
   await store.close()
@@ -270,7 +274,7 @@ test("a database of a newer version is refused with a clear message, and left as
   }
   const before = readFileSync(path)
   expect(refusal(path)).toBe(
-    `${path} was made by a newer version (schema 3, this binary knows 2); start that version`,
+    `${path} was made by a newer version (schema ${known + 1}, this binary knows ${known}); start that version`,
   )
   expect(readFileSync(path)).toEqual(before)
 })

@@ -82,8 +82,8 @@ interface Route {
   readonly path: string
 }
 
-/** The path of a request; without a usable Host header, Bun gives no more of the URL than that. */
-const pathOf = (request: Request): string => URL.parse(request.url, "http://localhost")?.pathname ?? "/"
+/** The path of a request. With no usable Host header there is no URL that could be parsed. */
+const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, "").replace(/[?#].*$/s, "")
 
 /** The methods that a path answers to. */
 function methodsOf(routes: readonly Route[], path: string): string[] {

@@ -41,10 +41,11 @@ function prepare(client: Database, path: string): Omit<Found, "path"> {
       `${path} is a database of another program; name another file with --database`,
     )
   }
-  if (before > known()) {
+  const newest = known()
+  if (before > newest) {
     throw new AppError(
       "unavailable",
-      `${path} was made by a newer version (schema ${before}, this binary knows ${known()}); start that version`,
+      `${path} was made by a newer version (schema ${before}, this binary knows ${newest}); start that version`,
     )
   }
   client.run("PRAGMA journal_mode = WAL")
@@ -55,8 +56,8 @@ function prepare(client: Database, path: string): Omit<Found, "path"> {
   client.run("PRAGMA busy_timeout = 0")
   client.run("PRAGMA wal_autocheckpoint = 4000")
   client.run("PRAGMA cache_size = -16000")
-  migrate(drizzle(client), { migrationsFolder })
-  return { isNew: tables === 0, migrated: tables === 0 ? 0 : known() - before }
+  if (before < newest) migrate(drizzle(client), { migrationsFolder })
+  return { isNew: tables === 0, migrated: tables === 0 ? 0 : newest - before }
 }
 
 /**

@@ -4,7 +4,14 @@ import { and, asc, eq, isNotNull, isNull, lte, type SQL, sql } from "drizzle-orm
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../errors.ts"
-import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate, updateOf } from "../progress.ts"
+import {
+  type Change,
+  encodeUpdate,
+  IDLE,
+  type QueueItem,
+  type Stored,
+  type StoredUpdate,
+} from "../progress.ts"
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
@@ -65,7 +72,7 @@ export class SqliteStore implements Store {
     this.#group = new GroupCommit(client, () => this.#forgetForeign())
     this.#statements = statements(client)
     this.#now = now
-    this.historyId = this.#db.select().from(history).get()?.id ?? ""
+    this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
   add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
@@ -289,7 +296,7 @@ export class SqliteStore implements Store {
   /** Appends the update and writes the row; `before` is what is stored. */
   #write(change: Change, before: Stored): void {
     const { item, work, deleted } = change
-    const data = JSON.stringify(updateOf(change))
+    const data = encodeUpdate(change)
     const { lastInsertRowid } = this.#statements.insertUpdate.run(item.id, item.song_id, item.status, data)
     const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
     const isReport =

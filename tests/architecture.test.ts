@@ -1,0 +1,163 @@
+import { expect, test } from "bun:test"
+import { readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+
+const ROOT = join(import.meta.dir, "..")
+
+/** Every place that knows no framework. */
+const CORE = ["errors", "progress", "lease", "queue", "workers", "bus", "broadcaster", "stream", "formats"]
+
+interface Rule {
+  /** Places of our own that may be imported. */
+  readonly own: readonly string[]
+  /** Packages and built-in modules that may be imported, those of their folders included. */
+  readonly packages?: readonly string[]
+}
+
+/** Who may import what. A place is a file, or a folder for all of its files. */
+const RULES: Readonly<Record<string, Rule>> = {
+  errors: { own: [] },
+  log: { own: [] },
+  bus: { own: [] },
+  version: { own: ["package.json"] },
+  progress: { own: ["errors"], packages: ["@sinclair/typebox"] },
+  formats: { own: ["progress"] },
+  lease: { own: ["errors", "progress"] },
+  queue: { own: ["errors", "progress", "lease", "store/store", "bus"], packages: ["node:crypto"] },
+  workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
+  renderers: { own: ["errors", "progress", "renderers"] },
+  broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
+  stream: { own: ["broadcaster", "errors", "formats", "progress", "store/store"] },
+  "store/store": { own: ["errors", "progress"] },
+  store: {
+    own: ["errors", "progress", "store"],
+    packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
+  },
+  http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
+  client: { own: ["progress"] },
+  config: { own: ["errors"], packages: ["node:util"] },
+  commands: {
+    own: ["client", "config", "errors", "formats", "progress", "renderers", "commands"],
+    packages: ["@sinclair/typebox"],
+  },
+  "commands/serve": { own: ["config", "serve", "commands"] },
+  serve: {
+    own: [...CORE, "config", "log", "version", "http", "store"],
+  },
+  main: { own: ["commands", "config", "errors", "formats", "version"] },
+}
+
+const files = [...new Bun.Glob("src/**/*.ts").scanSync(ROOT)].sort()
+const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")
+
+/** What a file names in its imports, those of types included. */
+const imported = (file: string): string[] =>
+  [...read(file).matchAll(/(?:\bfrom|\bimport\(|^import)\s*"([^"]+)"/gm)].map(([, name = ""]) => name)
+
+/** A file as the table names it: `src/http/app.ts` is `http/app`. */
+const placeOf = (file: string): string => file.replace(/^src\//, "").replace(/\.ts$/, "")
+
+/** The rule for a place: its own, or else that of its folder. */
+const ruleOf = (place: string): Rule | undefined => RULES[place] ?? RULES[dirname(place)]
+
+/** What a file imports of ours, as places. */
+const ownImports = (file: string): string[] =>
+  imported(file)
+    .filter((name) => name.startsWith("."))
+    .map((name) => placeOf(relative(ROOT, join(ROOT, dirname(file), name))))
+
+const within = (name: string, allowed: readonly string[]): boolean =>
+  allowed.some((one) => name === one || name.startsWith(`${one}/`))
+
+/** The code without its comments and texts. */
+const code = (file: string): string =>
+  read(file).replace(/\/\*[^]*?\*\/|\/\/.*$|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*"/gm, '""')
+
+test("every file has a rule", () => {
+  expect(files.length).toBeGreaterThan(25)
+  expect(files.filter((file) => ruleOf(placeOf(file)) === undefined)).toEqual([])
+})
+
+test.each(files)("%s imports what its place may import", (file) => {
+  const { own, packages = [] } = ruleOf(placeOf(file)) ?? { own: [] }
+  const foreign = imported(file).filter((name) => !name.startsWith("."))
+  expect(ownImports(file).filter((place) => !within(place, own))).toEqual([])
+  expect(foreign.filter((name) => !within(name, packages))).toEqual([])
+})
+
+test("no import leads back to where it started", () => {
+  const cycles = new Set<string>()
+  const visit = (place: string, way: readonly string[]): void => {
+    const at = way.indexOf(place)
+    if (at >= 0) {
+      cycles.add(way.slice(at).sort().join(", "))
+      return
+    }
+    if (place === "package.json") return
+    for (const next of ownImports(`src/${place}.ts`)) visit(next, [...way, place])
+  }
+  for (const file of files) visit(placeOf(file), [])
+  expect([...cycles]).toEqual([])
+})
+
+test("the core knows neither framework nor database nor what is peculiar to Bun", () => {
+  for (const place of CORE) {
+    expect(imported(`src/${place}.ts`).filter((name) => /^bun|elysia|drizzle/.test(name))).toEqual([])
+    expect(code(`src/${place}.ts`)).not.toMatch(/\bBun\.|\bprocess\.|\bconsole\./)
+  }
+})
+
+test("only the composition root chooses a store and a bus", () => {
+  const choosing = files.filter((file) => /new (SqliteStore|LocalBus)\b/.test(read(file)))
+  expect(choosing).toEqual(["src/serve.ts"])
+})
+
+test("only the configuration reads the environment", () => {
+  expect(files.filter((file) => read(file).includes("process.env"))).toEqual(["src/config.ts"])
+})
+
+const ours = [
+  ...files,
+  ...new Bun.Glob("tests/**/*.ts").scanSync(ROOT),
+  ...new Bun.Glob("examples/**/*.{ts,tsx}").scanSync(ROOT),
+].filter((file) => !file.includes("node_modules"))
+
+test("no file is longer than 400 lines", () => {
+  const length = (file: string): number => read(file).split("\n").length - 1
+  expect(ours.filter((file) => !file.startsWith("examples/") && length(file) > 400)).toEqual([])
+})
+
+test("nothing is of type any, and no error is silenced", () => {
+  expect(ours.filter((file) => /(?:[:<|&=]|\b(?:as|extends))\s*any\b|\bany\[\]/.test(code(file)))).toEqual([])
+  expect(ours.filter((file) => /@ts-(ignore|expect-error|nocheck)/.test(read(file)))).toEqual([])
+})
+
+test("the source asserts no value into being: no postfix exclamation mark", () => {
+  expect(files.filter((file) => /[\w\])]!(?!=)/.test(code(file)))).toEqual([])
+})
+
+test("every exported thing of the source says what it is for", () => {
+  const silent = files.flatMap((file) => {
+    const lines = read(file).split("\n")
+    return lines.flatMap((line, i) => {
+      const [, name] =
+        /^export (?:async )?(?:function\*?|class|const|interface|abstract class) (\w+)/.exec(line) ?? []
+      return name !== undefined && !(lines[i - 1] ?? "").endsWith("*/") ? [`${file} ${name}`] : []
+    })
+  })
+  expect(silent).toEqual([])
+})
+
+test("the lock file names packages by version alone, so that they come from the configured registry", () => {
+  for (const lock of ["bun.lock", "tests/bench/peers/bun.lock"]) expect(read(lock)).not.toContain("://")
+})
+
+test("dependencies are pinned to exact versions", () => {
+  const {
+    dependencies,
+    devDependencies,
+  }: Record<string, Record<string, string>> = JSON.parse(read("package.json"))
+  for (const version of Object.values({ ...dependencies, ...devDependencies })) {
+    expect(version).toMatch(/^\d+\.\d+\.\d+$/)
+  }
+})

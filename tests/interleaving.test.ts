@@ -1,0 +1,182 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import fc from "fast-check"
+
+import { Broadcaster } from "../src/broadcaster.ts"
+import { LocalBus } from "../src/bus.ts"
+import { ndjson } from "../src/formats.ts"
+import { SqliteStore } from "../src/store/sqlite.ts"
+import type { Store } from "../src/store/store.ts"
+import { Streams } from "../src/stream.ts"
+import { temporaryFolder } from "./server.ts"
+import { added, put } from "./store.contract.ts"
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+/** Small numbers that look random and are the same for the same seed. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (state * 1664525 + 1013904223) % 4294967296
+    return Math.floor((state / 4294967296) * below)
+  }
+}
+
+/** The store as one behind a network would be: each answer takes some turns, and overtakes others. */
+function remote(inner: Store, random: (below: number) => number): Store {
+  const wait = async (): Promise<void> => {
+    for (let left = random(4); left > 0; left -= 1) await turn()
+  }
+  return new Proxy(inner, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target)
+      if (typeof member !== "function") return member
+      return async (...given: unknown[]): Promise<unknown> => {
+        await wait()
+        const answer: unknown = await Reflect.apply(member, target, given)
+        await wait()
+        return answer
+      }
+    },
+  })
+}
+
+interface Line {
+  readonly id?: number
+  readonly event?: string
+  readonly queue_id?: number
+  readonly last_event_id?: number
+}
+
+/** One viewer: reads at its own pace, notes what it sees. */
+class Viewer {
+  readonly lines: Line[] = []
+  readonly client = new AbortController()
+  readonly queueId: number | undefined
+  done: Promise<void> = Promise.resolve()
+
+  constructor(queueId: number | undefined) {
+    this.queueId = queueId
+  }
+
+  watch(streams: Streams, lastEventId: string | undefined, pace: () => number): void {
+    this.done = (async () => {
+      const stream = await streams.open({
+        queueId: this.queueId,
+        lastEventId,
+        snapshot: true,
+        untilFinished: false,
+        format: ndjson,
+        signal: this.client.signal,
+      })
+      for await (const chunk of stream ?? []) {
+        const text = new TextDecoder().decode(chunk)
+        for (const line of text.split("\n").slice(0, -1)) this.lines.push(JSON.parse(line))
+        for (let left = pace(); left > 0; left -= 1) await turn()
+      }
+    })()
+  }
+
+  /** The updates after `live`, or after the last event ID that was given. */
+  after(event: "live" | "start"): (number | undefined)[] {
+    const from = event === "start" ? 0 : this.lines.findIndex((line) => line.event === "live") + 1
+    return this.lines.slice(from).flatMap(({ id, event: name }) => (name === undefined ? [id] : []))
+  }
+
+  get live(): number | undefined {
+    return this.lines.find(({ event }) => event === "live")?.last_event_id
+  }
+}
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant("write" as const), items: fc.array(fc.nat(2), { maxLength: 6 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("open" as const),
+      item: fc.option(fc.nat(2)),
+      resume: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), turns: fc.nat(12) }) },
+)
+
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** Found once: what was being read for streams that had gone made a hole in the tail of those that had come. */
+const FOUND: Step[] = [
+  { do: "open", item: 0, resume: true },
+  { do: "write", items: [0, 0] },
+  { do: "open", item: 0, resume: false },
+  { do: "write", items: [0] },
+  { do: "leave", which: 0 },
+  { do: "write", items: [] },
+  { do: "open", item: 1, resume: false },
+]
+
+test("streams that come and go while the history is read slowly lose nothing and see nothing twice", async () => {
+  using folder = temporaryFolder()
+  let databases = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.nat(), async (steps, seed) => {
+      const random = numbers(seed)
+      const sqlite = new SqliteStore(join(folder.path, `${(databases += 1)}.db`))
+      const bus = new LocalBus()
+      const reports: unknown[] = []
+      const report = (error: unknown) => reports.push(error)
+      const store = remote(sqlite, random)
+      const broadcaster = new Broadcaster(store, bus, 50_000, report)
+      const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: () => 0.5 })
+      const items = [await added(sqlite), await added(sqlite), await added(sqlite)]
+      const viewers: { viewer: Viewer; resumed: number | undefined; left: boolean }[] = []
+      for (const action of steps) {
+        if (action.do === "write") {
+          for (const item of action.items) {
+            await put(sqlite, items[item] ?? 0, {})
+            bus.notify()
+          }
+        } else if (action.do === "open") {
+          const viewer = new Viewer(action.item === null ? undefined : items[action.item])
+          const resumed = action.resume ? random(await sqlite.head()) : undefined
+          viewer.watch(streams, resumed?.toString(), () => random(3))
+          viewers.push({ viewer, resumed, left: false })
+        } else if (action.do === "leave") {
+          const gone = viewers[action.which]
+          if (gone) gone.left = true
+          gone?.viewer.client.abort()
+        } else for (let left = action.turns; left > 0; left -= 1) await turn()
+      }
+      // Those who stay must see everything up to a last update of each item.
+      for (const item of items) await put(sqlite, item, { message: "the last" })
+      bus.notify()
+      const head = await sqlite.head()
+      const history = (await sqlite.page({ after: 0, limit: 10_000 })).updates
+      for (const { viewer, resumed, left } of viewers) {
+        const mine = history.filter(
+          ({ queue_id }) => viewer.queueId === undefined || queue_id === viewer.queueId,
+        )
+        const last = mine.at(-1)?.id ?? 0
+        const isUpToDate = (): boolean =>
+          viewer.lines.some(({ id = 0, last_event_id = 0 }) => Math.max(id, last_event_id) >= last)
+        const patientUntilMs = performance.now() + 2000
+        while (!left && !isUpToDate() && performance.now() < patientUntilMs) await turn()
+        viewer.client.abort()
+        await viewer.done
+        const wanted = (from: number): number[] => mine.map(({ id }) => id).filter((id) => id > from)
+        const from = resumed ?? viewer.live ?? head
+        const seen = viewer.after(resumed === undefined ? "live" : "start")
+        // One who left has seen a beginning of it.
+        expect(seen).toEqual(left ? wanted(from).slice(0, seen.length) : wanted(from))
+      }
+      expect(reports).toEqual([])
+      broadcaster.drain()
+      await sqlite.close()
+    }),
+    { numRuns: 100, examples: [[FOUND, 20]] },
+  )
+}, 120_000)

@@ -1,0 +1,212 @@
+import { describe, expect, test } from "bun:test"
+
+import { framesAsked } from "../../src/renderers/blender.ts"
+import { ascends, capture, listen } from "./captures.ts"
+
+describe("what Blender 3.4 really says", () => {
+  test("an animation goes frame by frame, and sample by sample within a frame", async () => {
+    const { messages, progress, reports, last, ended, reached } = listen(
+      "blender",
+      3,
+      await capture("blender-animation"),
+    )
+    expect(messages.slice(0, 6)).toEqual([
+      "frame 1 of 3",
+      "frame 1 of 3, sample 0 of 16",
+      "frame 1 of 3, sample 1 of 16",
+      "frame 1 of 3, sample 16 of 16",
+      "1 of 3 frames",
+      "frame 2 of 3",
+    ])
+    expect(ascends(progress)).toBe(true)
+    expect(progress[2]).toBeCloseTo(100 / 16 / 3, 9)
+    expect(new Set(reports.map(({ unit }) => `${unit?.done}/${unit?.total} ${unit?.name}`))).toEqual(
+      new Set(["0/3 frames", "1/3 frames", "2/3 frames", "3/3 frames"]),
+    )
+    expect(last.progress).toBe(100)
+    expect([ended, reached]).toEqual([true, 1])
+  })
+
+  test("without a total there is no progress, but the frame's number and its samples", async () => {
+    const { reports, progress, messages, reached } = listen(
+      "blender",
+      undefined,
+      await capture("blender-still"),
+    )
+    expect(progress.every((value) => value === undefined)).toBe(true)
+    expect(reports[2]).toEqual({
+      unit: { done: 1, total: 4096, name: "samples" },
+      message: "frame 7, sample 1 of 4096",
+    })
+    expect(messages.at(-1)).toBe("frames saved: 1")
+    expect(reached).toBeNull()
+  })
+
+  test("with adaptive sampling a frame is done long before its last sample", async () => {
+    const text = await capture("blender-still")
+    expect(text).toMatch(/Sample 48\/4096\n.*Sample 0\/4096\n.*Finished/)
+    const { progress, messages, reached } = listen("blender", 1, text)
+    expect(ascends(progress)).toBe(true)
+    expect(progress.at(-3)).toBe(100)
+    expect(messages.filter((message) => message?.includes("sample 0"))).toHaveLength(1)
+    expect(reached).toBe(1)
+  })
+
+  test("tiles follow one another within a frame", async () => {
+    const { progress, messages } = listen("blender", 1, await capture("blender-tiles"))
+    expect(ascends(progress)).toBe(true)
+    for (const tile of [1, 2, 3, 4]) {
+      expect(messages).toContain(`frame 1 of 1, tile ${tile} of 4, sample 1 of 64`)
+      expect(progress).toContain(((tile - 1 + 1 / 64) / 4) * 100)
+    }
+  })
+
+  test("layers share their frame as soon as they are known", async () => {
+    const { progress, reports } = listen("blender", 2, await capture("blender-layers"))
+    const second = progress.filter((_, index) => reports[index]?.unit?.done === 1)
+    expect(ascends(second)).toBe(true)
+    expect(second).toEqual(expect.arrayContaining([50, 50 + 100 / 64, 75, 75 + 100 / 64, 100]))
+  })
+
+  test("frames that are appended to a movie count, whatever their numbers", async () => {
+    const text = await capture("blender-movie")
+    expect(text).toContain("Append frame 5")
+    const { messages, reached } = listen("blender", 3, text)
+    expect(messages).toContain("frame 3 of 3, sample 16 of 16")
+    expect(reached).toBe(1)
+  })
+
+  test("a frame that is there already is done", async () => {
+    const { messages, reached } = listen("blender", 3, await capture("blender-skipped"))
+    expect(messages.slice(0, 3)).toEqual(["1 of 3 frames", "2 of 3 frames", "frame 3 of 3"])
+    expect(reached).toBe(1)
+  })
+
+  test("a frame that could not be saved is not done, though its time is told", async () => {
+    const text = await capture("blender-unsaved")
+    expect(text).toMatch(/^ Time: .*Saving/m)
+    const { last, ended, reached } = listen("blender", 3, text)
+    expect(last).toMatchObject({ progress: 0, unit: { done: 0, total: 3 } })
+    expect([ended, reached]).toEqual([true, 0])
+  })
+
+  test("the sequencer tells of saved frames alone", async () => {
+    const { messages, reached } = listen("blender", 3, await capture("blender-sequencer"))
+    expect(messages).toEqual(["1 of 3 frames", "2 of 3 frames", "3 of 3 frames", "3 of 3 frames"])
+    expect(reached).toBe(1)
+  })
+})
+
+describe("what other versions say", () => {
+  const five = (...lines: string[]): string =>
+    lines.map((line) => `00:01.547  render           | ${line}\n`).join("")
+
+  const rendered = (frame: number): string =>
+    five(
+      `Rendering frame ${frame}`,
+      `Fra: ${frame} | Mem: 360M | Sample 0/16`,
+      `Fra: ${frame} | Remaining: 00:00.09 | Mem: 360M | Sample 4/16`,
+      `Fra: ${frame} | Mem: 360M | Finished`,
+      `Saved: 'f_000${frame}.png'`,
+      "Time: 00:00.75 (Saving: 00:00.06)",
+    )
+
+  test("Blender 5 puts a time and a category first, and tells the range", () => {
+    const text = `00:00.001  blend            | Read blend: "x.blend"\n${five("Rendering animation (frames 101..104)")}`
+    const { messages, progress, reached } = listen("blender", undefined, text + rendered(101) + rendered(102))
+    expect(messages.slice(0, 5)).toEqual([
+      "0 of 4 frames",
+      "frame 1 of 4",
+      "frame 1 of 4, sample 0 of 16",
+      "frame 1 of 4, sample 4 of 16",
+      "frame 1 of 4, sample 4 of 16",
+    ])
+    expect(progress.slice(3, 6)).toEqual([6.25, 25, 25])
+    expect(reached).toBe(0.5)
+  })
+
+  test("the step between frames is learned from the second frame", () => {
+    const range = five("Rendering animation (frames 1..6)")
+    const { messages, reached } = listen("blender", undefined, range, rendered(1), rendered(3), rendered(5))
+    expect(messages).toContain("1 of 6 frames")
+    expect(messages).toContain("frame 2 of 3")
+    expect(reached).toBe(1)
+  })
+
+  test("a skipped frame does not pass for a step", () => {
+    const range = five("Rendering animation (frames 1..4)")
+    const skip = five('Skipping existing frame "f_0002.png"')
+    const { messages, reached } = listen("blender", undefined, range, rendered(1), skip, rendered(3))
+    expect(messages.at(-1)).toBe("3 of 4 frames")
+    expect(reached).toBe(0.75)
+  })
+
+  test("two ranges add up", () => {
+    const first = five("Rendering animation (frames 1..2)") + rendered(1) + rendered(2)
+    const second = five("Rendering animation (frames 8..9)") + rendered(8)
+    expect(listen("blender", undefined, first + second)).toMatchObject({ reached: 0.75 })
+  })
+
+  test("a single frame may be one of a list, so it tells no total", () => {
+    const { reached } = listen("blender", undefined, five("Rendering single frame (frame 1)"), rendered(1))
+    expect(reached).toBeNull()
+  })
+
+  test("a total that was given wins over the range", () => {
+    expect(listen("blender", 2, five("Rendering animation (frames 1..9)"), rendered(1)).reached).toBe(0.5)
+  })
+
+  test("more frames than the total are never more than all", () => {
+    const { last, reached } = listen("blender", 2, rendered(1), rendered(2), rendered(3), rendered(4))
+    expect(last).toEqual({
+      progress: 100,
+      unit: { done: 2, total: 2, name: "frames" },
+      message: "2 of 2 frames",
+    })
+    expect(reached).toBe(1)
+  })
+
+  test("several images of one frame are one frame", () => {
+    const text = "Fra:1 Mem:1M | Time:00:00.1 | Sample 1/2\nSaved: 'l.png'\nSaved: 'r.png'\n Time: 00:01.00\n"
+    expect(listen("blender", 4, text + text).reached).toBe(0.5)
+  })
+
+  test("Eevee counts its samples in words", () => {
+    const { last } = listen(
+      "blender",
+      1,
+      "Fra:1 Mem:42M (Peak 43M) | Time:00:08.82 | Rendering 26 / 64 samples\n",
+    )
+    expect(last).toMatchObject({ progress: (26 / 64) * 100, message: "frame 1 of 1, sample 26 of 64" })
+  })
+
+  test("the name of an object is no sample, and samples beyond their total are none", () => {
+    const text = [
+      "Fra:1 Mem:1M | Time:00:00.1 | Mem:0M, Peak:0M | Scene, ViewLayer | Synchronizing object | 3/4",
+      "Fra:1 Mem:1M | Time:00:00.1 | Mem:0M, Peak:0M | Scene, ViewLayer | Sample 9/4",
+      "Fra:1 Mem:1M | Time:00:00.1 | Mem:0M, Peak:0M | Scene, ViewLayer | Sample 0/0",
+    ].join("\n")
+    expect(listen("blender", 1, `${text}\n`).messages).toEqual(["frame 1 of 1"])
+  })
+})
+
+describe("what the command line asks for", () => {
+  test.each([
+    ["blender -b x.blend -s 1 -e 250 -a", 250],
+    ["blender -b x.blend --frame-start 10 --frame-end 20 --frame-jump 5 --render-anim", 3],
+    ["blender -b x.blend -s -5 -e 5 -a", 11],
+    ["blender -b x.blend -f 7", 1],
+    ["blender -b x.blend -f 1,3..5,+1", 5],
+    ["blender -b x.blend -f 1 -f 2", 2],
+    ["blender -b x.blend -a", undefined],
+    ["blender -b x.blend -e 5 -a", undefined],
+    ["blender -b x.blend -s 9 -e 5 -a", undefined],
+    ["blender -b x.blend -a -s 1 -e 5", undefined],
+    ["blender -b x.blend -s 1 -e 5 -j 0 -a", undefined],
+    ["blender -b x.blend -f all", undefined],
+    ["blender -b x.blend -P render.py -- -f 7", undefined],
+    ["blender -b x.blend -f", undefined],
+  ])("%s", (command, frames) => {
+    expect(framesAsked(command.split(" "))).toBe(frames)
+  })
+})

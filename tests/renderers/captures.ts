@@ -1,0 +1,56 @@
+import { expect } from "bun:test"
+
+import { Value } from "@sinclair/typebox/value"
+
+import { Report } from "../../src/progress.ts"
+import { type Heard, renderer, type RendererName } from "../../src/renderers/renderer.ts"
+
+/** What a real renderer said, as `scripts/make-captures.sh` recorded it. */
+export const capture = (name: string): Promise<string> =>
+  Bun.file(new URL(`../captures/${name}.txt`, import.meta.url)).text()
+
+/** All captures: the renderer, and the rest of the file's name. */
+export const CAPTURES: readonly (readonly [RendererName, string])[] = [
+  ...["song", "copy", "audio", "hls", "waiting", "missing", "sigterm", "quit"].map(
+    (name) => ["ffmpeg", name] as const,
+  ),
+  ...["animation", "still", "tiles", "layers", "movie", "skipped", "unsaved", "sequencer"].map(
+    (name) => ["blender", name] as const,
+  ),
+  ["lines", "tqdm"],
+]
+
+/** What is heard in a text, its reports, and the share that was reached. */
+export interface Listened {
+  readonly heard: readonly Heard[]
+  readonly reports: readonly Report[]
+  readonly last: Report
+  readonly messages: readonly (string | undefined)[]
+  readonly progress: readonly (number | undefined)[]
+  readonly ended: boolean
+  readonly reached: number | null
+}
+
+/** Reads a text in pieces, and holds every report against the schema. */
+export function listen(name: RendererName, total: number | undefined, ...pieces: string[]): Listened {
+  const listener = renderer(name, total)
+  const heard = pieces.flatMap((piece) => listener.push(piece))
+  const reports = heard.map(({ report }) => report)
+  for (const report of reports) {
+    expect([...Value.Errors(Report, report)]).toEqual([])
+    expect(report.unit?.done ?? 0).toBeLessThanOrEqual(report.unit?.total ?? 0)
+  }
+  return {
+    heard,
+    reports,
+    last: reports.at(-1) ?? {},
+    messages: reports.map(({ message }) => message),
+    progress: reports.map(({ progress }) => progress),
+    ended: heard.at(-1)?.ended ?? false,
+    reached: listener.reached,
+  }
+}
+
+/** Whether no number is below the one before it. */
+export const ascends = (values: readonly (number | undefined)[]): boolean =>
+  values.every((value, index) => index === 0 || Number(value) >= Number(values[index - 1]))

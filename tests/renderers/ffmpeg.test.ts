@@ -1,0 +1,171 @@
+import { describe, expect, test } from "bun:test"
+
+import { ascends, capture, listen } from "./captures.ts"
+
+const block = (...lines: string[]): string => `${lines.join("\n")}\nprogress=continue\n`
+
+describe("what ffmpeg really says", () => {
+  test("a song video ends past its total and is told as 100", async () => {
+    const { heard, progress, last, reached } = listen("ffmpeg", 6, await capture("ffmpeg-song"))
+    expect(heard.length).toBeGreaterThan(2)
+    expect(heard.map(({ ended }) => ended).indexOf(true)).toBe(heard.length - 1)
+    expect(progress[0]).toBe(0)
+    expect(ascends(progress)).toBe(true)
+    expect(progress.at(-1)).toBe(100)
+    expect(last.media?.out_time).toBeGreaterThan(6)
+    expect(reached).toBe(1)
+  })
+
+  test("progress is the share of output time, not rounded", async () => {
+    const text = await capture("ffmpeg-song")
+    const { reports } = listen("ffmpeg", 60, text)
+    const microseconds = [...text.matchAll(/^out_time_us=(\d+)$/gm)].map((match) => Number(match[1]))
+    expect(reports.map(({ progress }) => progress)).toEqual(microseconds.map((us) => (us / 1e6 / 60) * 100))
+    expect(reports.map(({ media }) => media?.out_time)).toEqual(microseconds.map((us) => us / 1e6))
+  })
+
+  test("a copy starts below 0, ends in an instant, and its speed has an exponent", async () => {
+    const text = await capture("ffmpeg-copy")
+    expect(text).toContain("out_time_us=-")
+    expect(text).toMatch(/speed=[\d.]+e\+\d+x/)
+    const { reports, reached } = listen("ffmpeg", 6, text)
+    expect(reports[0]).toMatchObject({ progress: 0, media: { out_time: 0, speed: null } })
+    expect(reports[1]?.media?.speed).toBeGreaterThan(999)
+    expect(reached).toBe(1)
+  })
+
+  test("audio alone has no frames, and needs none", async () => {
+    const text = await capture("ffmpeg-audio")
+    expect(text).not.toContain("frame=")
+    const { last, ended } = listen("ffmpeg", 8, text)
+    expect(ended).toBe(true)
+    expect(last.progress).toBeCloseTo(75, 0)
+    expect(last.media?.fps).toBeNull()
+    expect(last.message).toMatch(/^6\.0 s of 8\.0 s, \d+x$/)
+  })
+
+  test("HLS has no size, and needs none", async () => {
+    const text = await capture("ffmpeg-hls")
+    expect(text).toContain("total_size=N/A")
+    const { progress, ended } = listen("ffmpeg", 8, text)
+    expect(ended).toBe(true)
+    expect(ascends(progress)).toBe(true)
+    expect(progress.at(-1)).toBeGreaterThan(95)
+  })
+
+  test("while frames go in and nothing comes out, progress stays 0", async () => {
+    const text = await capture("ffmpeg-waiting")
+    const { progress } = listen("ffmpeg", 8, text)
+    expect(progress.slice(0, 4)).toEqual([0, 0, 0, 0])
+    expect(progress.at(-1)).toBeGreaterThan(95)
+  })
+
+  test("a start that failed says nothing", async () => {
+    expect(listen("ffmpeg", 6, await capture("ffmpeg-missing"))).toMatchObject({ heard: [], reached: 0 })
+  })
+
+  test.each(["sigterm", "quit"])("after %s ffmpeg says that it ended, far from its total", async (name) => {
+    const { ended, reached, last } = listen("ffmpeg", 6, await capture(`ffmpeg-${name}`))
+    expect(ended).toBe(true)
+    expect(reached).toBeGreaterThan(0.2)
+    expect(reached).toBeLessThan(0.6)
+    expect(last.progress).toBeCloseTo((reached ?? 0) * 100, 9)
+  })
+
+  test("without a total there is no progress, but media and message", async () => {
+    const { reports, reached } = listen("ffmpeg", undefined, await capture("ffmpeg-sigterm"))
+    expect(reached).toBeNull()
+    for (const report of reports) {
+      expect(Object.keys(report)).toEqual(["media", "message"])
+      expect(report.media?.total).toBeNull()
+      expect(report.message).toMatch(/^\d\.\d s(, \d+ fps)?, [\d.]+x$/)
+    }
+  })
+})
+
+describe("what other versions say", () => {
+  test("out_time_ms is in microseconds, and used when out_time_us is missing", () => {
+    const { last } = listen("ffmpeg", 50, block("frame=48", "out_time_ms=12400000"))
+    expect(last).toMatchObject({ progress: 24.8, media: { out_time: 12.4 } })
+  })
+
+  test("out_time_us wins over out_time_ms", () => {
+    expect(listen("ffmpeg", 50, block("out_time_ms=1", "out_time_us=25000000")).last.progress).toBe(50)
+  })
+
+  test.each(["N/A", "-9223372036854775807", "nonsense", "0x10", "1e999", ""])(
+    "an output time of %p is unknown, and so is the progress",
+    (time) => {
+      const text = block("frame=120", "fps=48.00", `out_time_us=${time}`, `out_time_ms=${time}`, "speed=N/A")
+      const { last, reached } = listen("ffmpeg", 50, text)
+      expect(last).toEqual({ message: "120 frames, 48 fps" })
+      expect(reached).toBe(0)
+    },
+  )
+
+  test("a block without any figure is heard all the same", () => {
+    const { heard } = listen("ffmpeg", 50, "progress=continue\nprogress=end\n")
+    const report = { message: "nothing written yet" }
+    expect(heard).toEqual([
+      { report, ended: false },
+      { report, ended: true },
+    ])
+  })
+
+  test("a block keeps nothing of the block before it", () => {
+    const text = block("frame=9", "fps=30", "out_time_us=1000000", "speed=2x") + block("out_time_us=2000000")
+    expect(listen("ffmpeg", 4, text).last).toEqual({
+      progress: 50,
+      media: { out_time: 2, total: 4, fps: null, speed: null },
+      message: "2.0 s of 4.0 s",
+    })
+  })
+
+  test("the furthest output time counts, not the last", () => {
+    const text = block("out_time_us=3900000") + block("out_time_us=N/A") + block("out_time_us=100000")
+    expect(listen("ffmpeg", 4, text).reached).toBe(0.975)
+  })
+
+  test("lines may end with CR, LF or both", () => {
+    const text = block("frame=48", "fps=48.00", "out_time_us=12400000", "speed=1.61x")
+    const plain = listen("ffmpeg", 212.5, text)
+    expect(plain.last.message).toBe("12.4 s of 212.5 s, 48 fps, 1.6x")
+    expect(listen("ffmpeg", 212.5, text.replaceAll("\n", "\r")).heard).toEqual(plain.heard)
+    expect(listen("ffmpeg", 212.5, text.replaceAll("\n", "\r\n")).heard).toEqual(plain.heard)
+  })
+
+  test.each([
+    ["   0x", null, "1.0 s"],
+    ["N/A", null, "1.0 s"],
+    ["0.00412x", 0.00412, "1.0 s, 0.004x"],
+    ["0.996x", 0.996, "1.0 s, 1.0x"],
+    [" 198x", 198, "1.0 s, 198x"],
+    ["7.51e+03x", 7510, "1.0 s, 7510x"],
+    ["-1x", null, "1.0 s"],
+  ])("a speed of %p", (speed, expected, message) => {
+    const { last } = listen("ffmpeg", undefined, block("out_time_us=1000000", `speed=${speed}`))
+    expect(last.media?.speed).toBe(expected)
+    expect(last.message).toBe(message)
+  })
+
+  test("log lines between the blocks do not disturb them", () => {
+    const text = [
+      "frame=   46 fps=0.0 q=-1.0 size=       0kB time=00:00:01.43 bitrate=   0.3kbits/s speed=2.81x    ",
+      "out_time_us=2000000",
+      "[libx264 @ 0x55d0] frame=9 progress=end",
+      "progress=nearly",
+      "speed=1x and more",
+      "progress=continue",
+    ].join("\n")
+    expect(listen("ffmpeg", 4, `${text}\n`).heard).toEqual([
+      {
+        report: {
+          progress: 50,
+          media: { out_time: 2, total: 4, fps: null, speed: null },
+          message: "2.0 s of 4.0 s",
+        },
+        ended: false,
+      },
+    ])
+  })
+})

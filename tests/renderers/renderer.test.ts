@@ -1,0 +1,159 @@
+import { describe, expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { AppError } from "../../src/errors.ts"
+import { MAX_LINE_LENGTH, renderer, RENDERER_NAMES, type RendererName } from "../../src/renderers/renderer.ts"
+import { capture, CAPTURES, listen } from "./captures.ts"
+
+/** A text in pieces; borders come anywhere, also within CR LF. */
+function pieces(text: string, borders: readonly number[]): string[] {
+  const places = [...new Set(borders.map((border) => border % (text.length + 1)))].toSorted((a, b) => a - b)
+  return [0, ...places].map((from, index) => text.slice(from, places[index] ?? text.length))
+}
+
+describe.each(CAPTURES)("%s %s", (name, file) => {
+  test("is heard alike however it is cut", async () => {
+    const text = await capture(`${name}-${file}`)
+    for (const cut of [text, text.replaceAll("\n", "\r\n")]) {
+      const whole = listen(name, 5, cut)
+      fc.assert(
+        fc.property(fc.array(fc.nat(), { maxLength: 60 }), (borders) => {
+          expect(listen(name, 5, ...pieces(cut, borders)).heard).toEqual(whole.heard)
+        }),
+        { numRuns: 20 },
+      )
+      expect(listen(name, 5, ...cut)).toEqual(whole)
+    }
+  })
+})
+
+const TOTAL = fc.option(fc.oneof(fc.double(), fc.integer(), fc.constant(5)), { nil: undefined })
+const TEXT = fc.string({ unit: "binary", maxLength: 100 })
+const NUMBER = fc.oneof(
+  fc.integer(),
+  fc.double(),
+  fc.constantFrom("N/A", "1e999", "-9223372036854775807", "0x1"),
+)
+const SMALL = fc.integer({ min: -2, max: 12 })
+const WORD = fc.oneof(
+  TEXT,
+  NUMBER.map(String),
+  SMALL.map(String),
+  fc.constantFrom(
+    " ",
+    "\t",
+    "\b",
+    "\0",
+    "\u001b[1m",
+    "\u001b[2K",
+    "\u001b]0;",
+    "\ud800",
+    "😀",
+    "%",
+    "/",
+    " of ",
+  ),
+)
+
+/** Lines with the shape of a renderer's own, and with anything in their places. */
+const LINES: Readonly<Record<RendererName, fc.Arbitrary<string>>> = {
+  ffmpeg: fc.oneof(
+    fc.constantFrom("progress=continue", "progress=end", "progress=", "="),
+    fc
+      .tuple(fc.constantFrom("out_time_us", "out_time_ms", "frame", "fps", "speed"), fc.oneof(NUMBER, TEXT))
+      .map(([key, value]) => `${key}=${value}${key === "speed" ? "x" : ""}`),
+  ),
+  blender: fc.oneof(
+    fc.constantFrom("Saved: 'f.png'", "Append frame 1", " Time: 00:01.00", "Blender quit", "| Finished"),
+    fc.constantFrom('skipping existing frame "f.png"', "render | Rendering frame 7"),
+    fc.tuple(SMALL, SMALL).map(([from, to]) => `Rendering animation (frames ${from}..${to})`),
+    fc.tuple(SMALL, SMALL, SMALL).map(([frame, done, all]) => `Fra:${frame} | Sample ${done}/${all}`),
+    fc
+      .tuple(SMALL, SMALL, SMALL, SMALL)
+      .map(([k, n, done, all]) => `Fra:1 | Rendered ${k}/${n} Tiles, Sample ${done}/${all}`),
+  ),
+  lines: fc.oneof(
+    fc.tuple(WORD, NUMBER, WORD).map(([before, value, after]) => `${before} ${value}%${after}`),
+    fc.tuple(WORD, SMALL, SMALL, WORD).map(([before, n, m, after]) => `${before} ${n}/${m} ${after}`),
+    fc.tuple(WORD, SMALL, SMALL, NUMBER).map(([before, n, m, value]) => `${before} ${n} of ${m}: ${value}%`),
+  ),
+}
+
+const MANY = { maxLength: 12 }
+const GARBAGE = (name: RendererName): fc.Arbitrary<string[]> =>
+  fc
+    .tuple(
+      fc.array(fc.oneof({ weight: 4, arbitrary: LINES[name] }, WORD), MANY),
+      fc.constantFrom("\n", "\r\n", ""),
+    )
+    .map(([lines, end]) => [...lines.map((line) => line + end), end])
+
+describe.each(RENDERER_NAMES)("garbage for %s", (name) => {
+  test("is never an error, nor a report that could not be stored", () => {
+    let reports = 0
+    fc.assert(
+      fc.property(TOTAL, GARBAGE(name), (total, garbage) => {
+        const { progress, reached, heard } = listen(name, total, ...garbage)
+        for (const value of progress) expect(value === undefined || (value >= 0 && value <= 100)).toBe(true)
+        expect(reached === null || (reached >= 0 && reached <= 1)).toBe(true)
+        expect(listen(name, total, garbage.join("")).heard).toEqual(heard)
+        reports += heard.length
+      }),
+      { numRuns: 1000 },
+    )
+    expect(reports).toBeGreaterThan(300)
+  })
+})
+
+describe.each(RENDERER_NAMES)("a line too long for %s", (name) => {
+  test("is refused, in one piece or in many, with its end or without", () => {
+    const long = "x".repeat(MAX_LINE_LENGTH)
+    expect(renderer(name, 5).push(`${long}\n${long}\n`)).toEqual([])
+    for (const texts of [[`${long}x`], [long, "x"], ["\n", long, "x\n"], [`${long}x\n`]]) {
+      const listener = renderer(name, 5)
+      const push = () => texts.flatMap((text) => listener.push(text))
+      expect(push).toThrow(AppError)
+      expect(push).toThrow(expect.objectContaining({ code: "too_large" }))
+    }
+  })
+
+  // Reading that is not linear would run into the time limit of a test.
+  test("takes no time even when it is made to", () => {
+    const hard = [
+      "1",
+      "1 ",
+      "1/",
+      "| ",
+      "Sample 1/",
+      "\u001b[",
+      "\u001b]",
+      " ",
+      "9%",
+      "Fra:1 | ",
+      "a of ",
+      "1e",
+    ]
+    for (const word of hard) {
+      renderer(name, 5).push(`${word.repeat(MAX_LINE_LENGTH / word.length)}\n`)
+      renderer(name, 5).push(`Fra:1 ${word.repeat(4000 / word.length)}\n`)
+    }
+  })
+})
+
+test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e13])("a total of %p is unknown", (total) => {
+  expect(renderer("ffmpeg", total).reached).toBeNull()
+  expect(renderer("blender", total).reached).toBeNull()
+})
+
+test("a last line without an end is heard when its end is pushed", () => {
+  const listener = renderer("lines", undefined)
+  expect(listener.push("45%")).toEqual([])
+  expect(listener.push("\n")).toEqual([{ report: { progress: 45, message: "45%" }, ended: false }])
+})
+
+test("two runs know nothing of each other", () => {
+  const [one, other] = [renderer("blender", 2), renderer("blender", 2)]
+  one.push("Saved: 'f_0001.png'\n")
+  expect([one.reached, other.reached]).toEqual([0.5, 0])
+})
