@@ -1,21 +1,49 @@
-import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "./progress.ts"
+import { Asker, type Directive, ServerError } from "./ask.ts"
+import type { ItemChange, NewItem, ProgressUpdate, QueueItem, Report } from "./progress.ts"
 
-/**
- * An answer that is no success; `code` and `requestId` are the server's, empty where something else answered.
- * `status` is 0 where nobody did.
- */
-export class ServerError extends Error {
-  readonly status: number
-  readonly code: string
-  readonly requestId: string
+export { type Directive, ServerError }
 
-  constructor(status: number, message: string, code = "", requestId = "", options?: ErrorOptions) {
-    super(message, options)
-    this.name = "ServerError"
-    this.status = status
-    this.code = code
-    this.requestId = requestId
-  }
+/** The right to write one item: its ID, and the token of the lease. */
+export interface Held {
+  readonly id: number
+  readonly token: string
+}
+
+/** What to claim: the first item whose tags are all among `tags`, or the item `id` and no other. */
+export interface ClaimRequest {
+  readonly worker: string
+  readonly id?: number
+  readonly tags?: readonly string[]
+  /** Seconds to wait for an item, at most 60; default 0. */
+  readonly wait?: number
+  /** Seconds, 1 to 3,600; default 60. */
+  readonly lease?: number
+}
+
+/** A claimed item and its lease; `renew_every` is in seconds. */
+export interface Claimed {
+  readonly item: QueueItem
+  readonly lease: { readonly token: string; readonly expires_at: string; readonly renew_every: number }
+}
+
+/** What a worker is answered; `lease` is there while it is held. */
+export interface Answer {
+  readonly directive: Directive
+  readonly lease?: { readonly expires_at: string }
+  readonly item: QueueItem
+}
+
+/** What a worker hands over with its success. */
+export type Result = Pick<
+  ItemChange,
+  "message" | "current_step" | "video_file_path" | "video_file_size" | "thumbnail_path" | "metadata"
+>
+
+/** How a worker failed; `retry_in` is in seconds. By default another attempt follows, when the server sees fit. */
+export interface Failure {
+  readonly error_message?: string
+  readonly retryable?: boolean
+  readonly retry_in?: number
 }
 
 /** What a watched stream says: an update with its event ID, or a word about the stream itself. */
@@ -37,26 +65,74 @@ const SILENCE_MS = 45_000
 
 /** A client of one server. `base` is its URL without the path. */
 export class Client {
-  readonly #base: string
+  readonly #server: Asker
 
   constructor(base: string) {
-    this.#base = `${base.replace(/\/+$/, "")}/api/v1`
+    this.#server = new Asker(base)
   }
 
   /** @throws ServerError */
-  async add(item: NewItem, idempotencyKey?: string): Promise<QueueItem> {
+  add(item: NewItem, idempotencyKey?: string): Promise<QueueItem> {
     const headers = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }
-    return (await this.#ask("POST", "/queue", item, headers)).json()
+    return this.#server.json("POST", "/queue", { body: item, headers })
   }
 
   /** @throws ServerError */
-  async update(id: number, change: ItemChange): Promise<QueueItem> {
-    return (await this.#ask("PUT", `/queue/${id}`, change)).json()
+  update(id: number, change: ItemChange): Promise<QueueItem> {
+    return this.#server.json("PUT", `/queue/${id}`, { body: change })
   }
 
   /** One page of the queue. @throws ServerError */
-  async list(query: Readonly<Record<string, string>>): Promise<{ queue: QueueItem[]; next: string | null }> {
-    return (await this.#ask("GET", `/queue?${new URLSearchParams(query)}`)).json()
+  list(query: Readonly<Record<string, string>>): Promise<{ queue: QueueItem[]; next: string | null }> {
+    return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`)
+  }
+
+  /**
+   * Claims an item, waiting for one as long as asked; null when there was none.
+   * @throws ServerError
+   */
+  claim(request: ClaimRequest, signal?: AbortSignal): Promise<Claimed | null> {
+    return this.#server.json("POST", "/queue/claim", { body: request, signal, heldS: request.wait ?? 0 })
+  }
+
+  /** Reports progress, and renews the lease. @throws ServerError */
+  report(held: Held, report: Report): Promise<Answer> {
+    return this.#work(held, "progress", report)
+  }
+
+  /**
+   * Renews the lease. With `waitS` the answer is held that many seconds, at most 60 and at most half the lease, or
+   * until there is a directive to stop.
+   * @throws ServerError
+   */
+  heartbeat({ id, token }: Held, waitS = 0, signal?: AbortSignal): Promise<Answer> {
+    const path = `/queue/${id}/heartbeat?wait=${waitS}`
+    return this.#server.json("POST", path, { headers: { lease: token }, signal, heldS: waitS })
+  }
+
+  /** Ends the lease with success. @throws ServerError */
+  complete(held: Held, result: Result = {}): Promise<Answer> {
+    return this.#work(held, "complete", result)
+  }
+
+  /** Ends the lease with a failure. @throws ServerError */
+  fail(held: Held, failure: Failure): Promise<Answer> {
+    return this.#work(held, "fail", failure)
+  }
+
+  /** Gives the item back. @throws ServerError */
+  release(held: Held): Promise<Answer> {
+    return this.#work(held, "release", {})
+  }
+
+  /** Calls an item off; its worker is told to stop. @throws ServerError */
+  cancel(id: number): Promise<QueueItem> {
+    return this.#server.json("POST", `/queue/${id}/cancel`)
+  }
+
+  /** Puts a terminal or retrying item back into the queue. @throws ServerError */
+  retry(id: number): Promise<QueueItem> {
+    return this.#server.json("POST", `/queue/${id}/retry`)
   }
 
   /**
@@ -78,7 +154,7 @@ export class Client {
         }
       } catch (error) {
         if (signal?.aborted) return
-        if (error instanceof ServerError && isFinal(error.status)) throw error
+        if (error instanceof ServerError && !error.isPassing) throw error
         reason = error instanceof Error ? error.message : String(error)
       }
       if (signal?.aborted) return
@@ -94,16 +170,14 @@ export class Client {
       setTimeout(() => silence.abort(new Error("the stream fell silent")), SILENCE_MS)
     let timer = alive()
     try {
-      const answer = await this.#ask(
-        "GET",
-        path,
-        undefined,
-        {
-          accept: "application/x-ndjson",
-          ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
-        },
-        signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
-      )
+      const headers = {
+        accept: "application/x-ndjson",
+        ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+      }
+      const answer = await this.#server.ask("GET", path, {
+        headers,
+        signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
+      })
       let rest = ""
       const decoder = new TextDecoder()
       for await (const chunk of answer.body ?? []) {
@@ -118,46 +192,9 @@ export class Client {
     }
   }
 
-  async #ask(
-    method: string,
-    path: string,
-    body?: NewItem | ItemChange,
-    headers: Readonly<Record<string, string>> = {},
-    signal?: AbortSignal,
-  ): Promise<Response> {
-    const answer = await fetch(this.#base + path, {
-      method,
-      headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal !== undefined && { signal }),
-    }).catch((cause: unknown) => {
-      if (signal?.aborted) throw cause
-      const { origin } = new URL(this.#base)
-      throw new ServerError(
-        0,
-        `no server answers at ${origin}; start one with "track-studio serve"`,
-        "",
-        "",
-        { cause },
-      )
-    })
-    if (answer.ok) return answer
-    const said = await answer.text()
-    throw refusal(answer.status, said)
+  #work({ id, token }: Held, verb: string, body: object): Promise<Answer> {
+    return this.#server.json("POST", `/queue/${id}/${verb}`, { body, headers: { lease: token } })
   }
-}
-
-/** Whether asking again would be answered alike. */
-const isFinal = (status: number): boolean => status >= 400 && status < 500 && status !== 429
-
-function refusal(status: number, said: string): ServerError {
-  try {
-    const { error, code, request_id }: Record<string, unknown> = JSON.parse(said)
-    if (typeof error === "string") return new ServerError(status, error, String(code), String(request_id))
-  } catch {
-    // Not our envelope: a proxy spoke.
-  }
-  return new ServerError(status, `the server answered ${status}`)
 }
 
 function parse(line: string): { watched?: Watched; id?: string } {

@@ -34,7 +34,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
-  client: { own: ["progress"] },
+  ask: { own: [] },
+  client: { own: ["ask", "progress"] },
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
     own: ["client", "config", "errors", "formats", "progress", "renderers", "commands"],
