@@ -57,9 +57,9 @@ function howItEnded({ code, signal, reached, lastWords }: Ended, stop: Stop | un
   return lastWords === "" ? first : `${first}\n${lastWords}`
 }
 
-/** What to tell the server of an attempt that ended. */
-export function verdictOf(ended: Ended, stop: Stop | undefined): Verdict {
-  if (stop?.by === "release") return { end: "release" }
+/** What to tell the server of an attempt that ended; `notRun` lists the codes that are not the item's fault. */
+function verdictOf(ended: Ended, stop: Stop | undefined, notRun: readonly number[]): Verdict {
+  if (stop?.by === "release" || notRun.includes(ended.code)) return { end: "release" }
   if (stop?.by === "cancel") {
     return { end: "fail", failure: { error_message: `stopped: ${stop.reason}`, retryable: false } }
   }
@@ -74,6 +74,8 @@ export interface AttemptOptions {
   readonly reporter: Reporter
   readonly input?: string
   readonly variables: Readonly<Record<string, string | undefined>>
+  /** Codes by which the command says that it cannot be run here: the item is given back. */
+  readonly notRun?: readonly number[]
   /** How long to try to report the end while the server is away. */
   readonly reportWithinMs: number
   /** How long the command has to end when it is told to stop; default 10 s. */
@@ -128,8 +130,8 @@ export class Attempt {
     const ended = await this.#render.ended
     await this.#stopped
     this.#hasEnded = true
-    const { reporter, reportWithinMs } = this.#options
-    const verdict = verdictOf(ended, this.#stop)
+    const { reporter, reportWithinMs, notRun = [] } = this.#options
+    const verdict = verdictOf(ended, this.#stop, notRun)
     const isKnown = await reporter.finish(verdict, reportWithinMs, this.#patience.signal)
     return { ...ended, verdict, isKnown, stop: this.#stop }
   }

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises"
-
 import { type Answer, type Client, type Failure, type Held, ServerError } from "../client.ts"
 import type { Report } from "../progress.ts"
+import { Patience, pause } from "./patience.ts"
 import { Spool } from "./spool.ts"
 
 /** Between two reports. */
@@ -9,8 +8,6 @@ const REPORT_EVERY_MS = 250
 /** Between two held heartbeats: a server that cannot hold them is not to be stormed. */
 const HEARTBEAT_PAUSE_MS = 50
 const MAX_HELD_S = 20
-const FIRST_RETRY_MS = 100
-const MAX_RETRY_MS = 2000
 /** How long the last report of a lent item may take: whoever lent it waits. */
 const LENT_WITHIN_MS = 5000
 
@@ -32,25 +29,6 @@ export interface ReporterOptions {
   /** Called once, when the work is to stop, with the reason. */
   readonly onCancel: (reason: string) => void
 }
-
-/** Waits longer each time, and lets go at once when the signal aborts. */
-class Patience {
-  #ms = FIRST_RETRY_MS
-
-  async wait(signal: AbortSignal): Promise<void> {
-    // Spread, or all workers would be back in the same moment.
-    const ms = this.#ms * (0.75 + Math.random() / 2)
-    this.#ms = Math.min(this.#ms * 2, MAX_RETRY_MS)
-    await pause(ms, signal)
-  }
-
-  reset(): void {
-    this.#ms = FIRST_RETRY_MS
-  }
-}
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined)
 
 /**
  * Reports the work on one item, whatever becomes of the server.
