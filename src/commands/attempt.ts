@@ -109,9 +109,8 @@ export class Attempt {
 
   /** Passes a signal on to the command; once that has ended, the signal ends the attempts to report it. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#hasEnded) return this.#patience.abort()
+    if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#patience.abort()
     this.#stop ??= { by: "signal", signal }
-    this.#render.session.forward(signal)
   }
 
   /** Stops the command and all that it started. */

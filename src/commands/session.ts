@@ -57,9 +57,9 @@ export class Session {
     this.#pid = pid
   }
 
-  /** Passes a signal on to the command's own group, as a terminal would. */
-  forward(signal: NodeJS.Signals): void {
-    if (!this.#ended) send(this.#pid, signal)
+  /** Passes a signal on to the command's own group, as a terminal would; answers whether there is one. */
+  forward(signal: NodeJS.Signals): boolean {
+    return !this.#ended && send(this.#pid, signal)
   }
 
   /** Sends a signal to every group of the session; answers whether anything runs. */

@@ -174,10 +174,10 @@ export function faultsOf(history: readonly Told[]): string[] {
   return faults
 }
 
-/** The command lines of the processes that have this text in theirs. */
-export function processesWith(text: string): string[] {
+/** The command lines of the processes that have this text in theirs, one process excepted. */
+export function processesWith(text: string, except?: Program): string[] {
   return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== except?.child.pid)
     .flatMap((pid) => {
       try {
         const line = readFileSync(join("/proc", pid, "cmdline"), "latin1").replaceAll("\0", " ")
