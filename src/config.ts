@@ -176,6 +176,20 @@ export function wantsColour(output: Output, env: NodeJS.ProcessEnv = process.env
 export const isLively = (output: Output, env: NodeJS.ProcessEnv = process.env): boolean =>
   output.isTTY === true && env["TERM"] !== "dumb"
 
+/** The environment of this process for a command that it runs; `undefined` takes a variable away. */
+export const environment = (
+  changes: Readonly<Record<string, string | undefined>>,
+  env: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv => ({ ...env, ...changes })
+
+/** The item that the command we were started by has in hand, and the token of its lease; undefined without one. */
+export function itemInHand(
+  env: NodeJS.ProcessEnv = process.env,
+): { readonly id: number; readonly token: string } | undefined {
+  const { TRACK_STUDIO_ITEM_ID: id = "", TRACK_STUDIO_LEASE: token = "" } = env
+  return /^[1-9]\d{0,15}$/.test(id) && token !== "" ? { id: Number(id), token } : undefined
+}
+
 /** A flag of one command alone. */
 export interface Flag {
   readonly type: "string" | "boolean"

@@ -155,6 +155,8 @@ export const NewItem = Type.Object(
     priority: Type.Optional(Priority),
     title: Type.Optional(Text),
     max_attempts: Type.Optional(QueueItem.properties.max_attempts),
+    /** Seconds before workers may claim it by its place in the queue. */
+    available_in: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
     tags: Type.Optional(Tags),
     metadata: Type.Optional(Metadata),
   },
