@@ -5,6 +5,7 @@ import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import type { Workers } from "../workers.ts"
 import { errors, type ReportError } from "./errors.ts"
+import { type AnswerOthers, pageRoutes } from "./page.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
 import { workerRoutes } from "./workers.ts"
@@ -19,6 +20,8 @@ export interface AppParts {
   readonly version: string
   readonly commit: string
   readonly report: ReportError
+  /** Answers `GET /` to clients that are no browsers; absent, they get 404. */
+  readonly board?: AnswerOthers
 }
 
 /**
@@ -52,6 +55,7 @@ export function createApp(parts: AppParts) {
       }),
     )
     .use(errors(parts.report, () => app.routes))
+    .use(pageRoutes(parts.board))
     .get("/health", () => ({
       status: "ok",
       service: "track-studio-orchestrator",
