@@ -31,10 +31,10 @@ async function attempt(
   }
 }
 
-async function cancel(item: QueueItem, { nowMs }: Bench): Promise<void> {
+async function cancel(item: QueueItem, bench: Bench): Promise<void> {
   const name = nameOf(item)
   if (item.status === "processing") {
-    const forSeconds = (nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
+    const forSeconds = (bench.nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
     const text = `It has been running for ${counter(forSeconds)} and is ${item.progress}% done. What it has rendered so far is lost.`
     if (!(await confirm(`Cancel ${name}?`, text, "Cancel the render"))) return
   }
@@ -95,8 +95,7 @@ export function choicesOf(item: QueueItem, bench: Bench): Choice[] {
     choices.push(choice("Run next", "up", runNext), choice("Set priority…", "order", prioritise))
     if (item.status === "retrying") choices.push({ ...again, label: "Retry now" })
   }
-  if (!isFinished(item) && item.cancel_requested_at === null)
-    choices.push(choice("Cancel", "cancel", cancel, true))
+  if (!isFinished(item) && item.cancel_requested_at === null) choices.push(choice("Cancel", "cancel", cancel))
   choices.push(choice("Delete…", "delete", remove, true))
   return choices
 }

@@ -24,7 +24,7 @@ import {
   toneOf,
   unitOf,
 } from "./text.ts"
-import { songMark, Wave } from "./wave.ts"
+import { songMark, tint, Wave } from "./wave.ts"
 import type { StreamUpdate } from "./wire.ts"
 
 const DRAW_EVERY_MS = 250
@@ -194,6 +194,7 @@ export class ItemScreen implements Screen {
     if (known !== this.#known) {
       this.#known = known
       this.#mark.replaceChildren(songMark(item.song_id))
+      tint(this.#plot.element, item.song_id)
     }
     mark(this.element, "data-status", item.status)
     say(this.#name, nameOf(item))

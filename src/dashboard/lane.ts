@@ -21,14 +21,14 @@ const MAX_GLIDE_S = 90
  * Where the bar of an item is heading. Between two updates it goes on at the item's own pace, and never reaches the
  * next percent before it is true.
  */
-export function glideOf(item: QueueItem, { isLive, isCrowded, nowMs }: Bridge): Glide {
+export function glideOf(item: QueueItem, bridge: Bridge): Glide {
   const share = shareOf(item)
-  const left = leftOf(item, nowMs())
-  if (left === null || item.stalled || !isLive() || isCrowded() || share >= 99)
-    return { to: share, seconds: STEP_S }
+  const left = leftOf(item, bridge.nowMs())
+  if (left === null || item.stalled || !bridge.isLive() || bridge.isCrowded() || share >= 99)
+    return { share, to: share, seconds: STEP_S }
   const to = Math.min(99.5, Math.max(share, Math.floor(share) + 0.95))
   const seconds = ((to - share) * left) / (100 - share)
-  return { to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)) }
+  return { share, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)) }
 }
 
 /** A running item: its wave, and everything that is known of where it is. */

@@ -111,8 +111,7 @@ export class WaitingRow implements Row {
     if (place > 0) say(this.#place, String(place))
     const attempts = item.attempt > 0 ? ` · ${item.attempt} of ${item.max_attempts} attempts made` : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
-    say(this.#priority, `priority ${item.priority}`)
-    mark(this.#priority, "data-set", item.priority === 0 ? null : "")
+    say(this.#priority, item.priority === 0 ? "" : `priority ${item.priority}`)
     show(this.#error, item.error_message !== "")
     say(this.#error, line(item.error_message))
     this.tick()

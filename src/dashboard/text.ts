@@ -78,9 +78,12 @@ export function leftOf(item: QueueItem, nowMs: number): number | null {
   return Math.max(0, item.eta_seconds - (nowMs - Date.parse(item.updated_at)) / 1000)
 }
 
-/** What is being counted, as a worker reports it: `3 of 5 images`. */
-export const unitOf = ({ unit }: Pick<QueueItem, "unit">): string =>
-  unit ? `${count(unit.done)} of ${count(unit.total)} ${line(unit.name)}`.trim() : ""
+/** What is being counted, as a worker reports it: `3 of 5 images`; empty where that was said, or is done. */
+export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
+  if (!unit || unit.done >= unit.total) return ""
+  const share = `${count(unit.done)} of ${count(unit.total)}`
+  return message.includes(share) ? "" : `${share} ${line(unit.name)}`.trim()
+}
 
 /** Where a render of several passes is: `2 of 5`. */
 export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>

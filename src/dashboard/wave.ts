@@ -4,6 +4,9 @@ import { el, mark, svg } from "./dom.ts"
 const STROKES = 84
 const MARK_STROKES = 5
 const HALF = 50
+/** A bar this far from where it should be, in percent, hurries. */
+const FAR = 1.5
+const CATCH_UP_S = 0.7
 
 /** Of songs, apart enough to be told from each other, and from the colours of success, warning and failure. */
 const HUES = [256, 205, 312, 178, 284, 342, 230]
@@ -48,8 +51,11 @@ function wavePath(songId: number): string {
   return path
 }
 
-/** The hue that a song has everywhere on the page, in degrees. */
-export const hueOf = (songId: number): number => HUES[songId % HUES.length] ?? 256
+/** The hue that a song has everywhere on the page, in degrees; neighbours differ. */
+export function hueOf(songId: number): number {
+  const spread = (Math.imul(songId, 2_654_435_769) >>> 0) / 4_294_967_296
+  return HUES[Math.floor(spread * HUES.length)] ?? 256
+}
 
 /** Gives an element the colour of a song. */
 export const tint = (element: HTMLElement, songId: number): void =>
@@ -67,8 +73,9 @@ export function songMark(songId: number): HTMLElement {
   return square
 }
 
-/** Where a bar is, and where it is heading: it gets to `to` after `seconds`, and starts from where it is. */
+/** Where a bar is, in percent, and where it is heading: it gets to `to` after `seconds`. */
 export interface Glide {
+  readonly share: number
   readonly to: number
   readonly seconds: number
 }
@@ -84,7 +91,7 @@ export class Wave {
   readonly #paths: readonly SVGPathElement[]
   readonly #head: HTMLElement
   #songId = 0
-  #glide: Glide = { to: -1, seconds: 0 }
+  #glide: Glide | undefined
 
   constructor() {
     const picture = (path: SVGPathElement): SVGSVGElement =>
@@ -115,8 +122,12 @@ export class Wave {
     this.#move(glide)
   }
 
-  #move(glide: Glide): void {
-    if (glide.to === this.#glide.to && glide.seconds === this.#glide.seconds) return
+  #move(wanted: Glide): void {
+    const before = this.#glide
+    // It is where it is at once when it is new, and soon after it was far off; then it glides.
+    const isFar = !before || Math.abs(wanted.share - before.to) > FAR
+    const glide = isFar ? { share: wanted.share, to: wanted.share, seconds: before ? CATCH_UP_S : 0 } : wanted
+    if (glide.to === before?.to && glide.seconds === before.seconds) return
     this.#glide = glide
     const to = Math.min(100, Math.max(0, glide.to))
     const { style } = this.element
