@@ -35,6 +35,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
   client: { own: ["progress"] },
+  dashboard: { own: ["progress", "dashboard"] },
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
     own: ["client", "config", "errors", "formats", "progress", "renderers", "commands"],
@@ -83,6 +84,14 @@ test.each(files)("%s imports what its place may import", (file) => {
   const foreign = imported(file).filter((name) => !name.startsWith("."))
   expect(ownImports(file).filter((place) => !within(place, own))).toEqual([])
   expect(foreign.filter((name) => !within(name, packages))).toEqual([])
+})
+
+test("the page takes nothing of the server but types", () => {
+  const lines = files
+    .filter((file) => file.startsWith("src/dashboard/"))
+    .flatMap((file) => read(file).match(/^import [^]*?from "\.\.\/[^"]+"/gm) ?? [])
+  expect(lines.length).toBeGreaterThan(0)
+  expect(lines.filter((line) => !line.startsWith("import type "))).toEqual([])
 })
 
 test("no import leads back to where it started", () => {

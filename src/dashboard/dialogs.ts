@@ -38,16 +38,13 @@ function open({ title, content, yes, no, danger = false, submit }: Parts): Promi
     "form",
     {},
     heading,
-    close,
     ...content,
     problem,
     el("div", { class: "buttons" }, dismiss, submitter),
+    close,
   )
   const dialog = el("dialog", { "aria-labelledby": heading.id }, form)
   for (const button of [dismiss, close]) button.addEventListener("click", () => dialog.close())
-  dialog.addEventListener("click", ({ target }) => {
-    if (target === dialog) dialog.close()
-  })
   form.addEventListener("submit", async (event) => {
     event.preventDefault()
     submitter.disabled = true

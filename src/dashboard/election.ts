@@ -17,8 +17,8 @@ export type Said =
   | ({ readonly type: "leads" } & Claim)
   | ({ readonly type: "resigns" } & Claim)
   | { readonly type: "asks" }
-  | { readonly type: "to"; readonly tab: string; readonly message: ToHub }
-  | ({ readonly type: "from"; readonly to: string | null; readonly message: FromHub } & Claim)
+  | { readonly type: "tab"; readonly tab: string; readonly message: ToHub }
+  | ({ readonly type: "hub"; readonly to: string | null; readonly message: FromHub } & Claim)
 
 /** What the tab does when it leads, and when it does no more. */
 export interface Role {
@@ -79,7 +79,7 @@ export class Election {
       case "asks":
         if (this.leads) this.#tell()
         return false
-      case "to":
+      case "tab":
         return false
       case "resigns":
         if (said.term < this.#best.term || this.leads) return false
@@ -88,7 +88,7 @@ export class Election {
         this.#heardMs = Date.now() - (visible ? SILENCE_MS - SPREAD_MS : HIDDEN_SILENCE_MS - 5 * SPREAD_MS)
         return false
       case "leads":
-      case "from":
+      case "hub":
         return this.#heard(said)
     }
   }

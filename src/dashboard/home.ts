@@ -1,10 +1,11 @@
 import type { QueueItem } from "../progress.ts"
-import { el, mark, say, show, svg } from "./dom.ts"
+import { el, mark, say, show } from "./dom.ts"
 import { Figures } from "./figures.ts"
 import { Lane } from "./lane.ts"
 import { ItemList } from "./list.ts"
 import type { Changes, Model } from "./model.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
+import { empty, example, idle, Section } from "./section.ts"
 import { fits } from "./tallies.ts"
 import { count } from "./text.ts"
 
@@ -19,55 +20,6 @@ export interface Screen {
   readonly frame: (changes: Changes) => void
   /** A second has passed. */
   readonly tick: () => void
-}
-
-/** A flat line: a wave of which nothing has been heard yet. */
-const flatLine = (): SVGSVGElement =>
-  svg(
-    "svg",
-    { class: "flat-line", viewBox: "0 0 240 24", "aria-hidden": "true" },
-    svg("path", {
-      d: Array.from(
-        { length: 40 },
-        (_, i) => `M${i * 6 + 3} ${i % 9 === 4 ? 9 : 11}V${i % 9 === 4 ? 15 : 13}`,
-      ).join(""),
-    }),
-  )
-
-/** A part of the page: a heading with a count, a list, and what to say when it is empty. */
-class Section {
-  readonly element: HTMLElement
-  readonly list: ItemList
-  readonly #count = el("span", { class: "count" })
-  readonly #empty: HTMLElement
-  readonly #none = el("p", { class: "none", hidden: true })
-
-  constructor(name: string, list: ItemList, empty: HTMLElement, ...tools: readonly Node[]) {
-    this.list = list
-    this.#empty = empty
-    empty.hidden = true
-    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, name, this.#count)
-    const head = el("div", { class: "head" }, heading, ...tools)
-    this.element = el(
-      "section",
-      { class: `section ${name.toLowerCase()}`, "aria-labelledby": heading.id },
-      head,
-      empty,
-      this.#none,
-      list.element,
-      list.more,
-    )
-  }
-
-  /** Shows those of `items` that fit; `filter` is what they had to fit. */
-  show(items: readonly QueueItem[], all: number, filter: string, loaded: boolean): void {
-    say(this.#count, all === 0 ? "" : count(all))
-    show(this.#empty, loaded && all === 0)
-    show(this.#none, items.length === 0 && all > 0)
-    say(this.#none, filter === "" ? "None of these." : `Nothing here matches “${filter}”.`)
-    mark(this.list.element, "hidden", items.length === 0 ? "" : null)
-    this.list.show(items)
-  }
 }
 
 type Ending = "all" | "completed" | "failed"
@@ -90,6 +42,7 @@ export class Home implements Screen {
     spellcheck: "false",
   })
   readonly #truncated = el("p", { class: "none", hidden: true })
+  readonly #example = example()
   #ending: Ending = "all"
   #stale = true
 
@@ -97,31 +50,16 @@ export class Home implements Screen {
   constructor(model: Model, changed: () => void) {
     this.#model = model
     this.#changed = changed
-    const idle = el(
-      "div",
-      { class: "empty" },
-      flatLine(),
-      el("p", {}, "Nothing is running. A worker that claims an item shows up here at once."),
-    )
-    const example = `curl -X POST ${new URL("../api/v1/queue", import.meta.url).href} -H "Content-Type: application/json" -d '{"song_id": 1}'`
-    const empty = el(
-      "div",
-      { class: "empty" },
-      el("p", {}, "The queue is empty. Add a song above, or from a terminal:"),
-      el("code", {}, example),
-    )
-    const none = el(
-      "div",
-      { class: "empty" },
-      el("p", {}, "What is finished is listed here, with what went wrong where something did."),
-    )
-    this.#running = new Section("Running", new ItemList(LANES, () => new Lane(model)), idle)
-    this.#waiting = new Section("Waiting", new ItemList(ROWS, () => new WaitingRow(model)), empty)
+    const waiting = empty("Nothing waits. Songs that are added line up here.", this.#example)
+    const finished = empty("What is finished is listed here, with what went wrong where something did.")
+    this.#running = new Section("Running", new ItemList(LANES, () => new Lane(model)), idle())
+    this.#waiting = new Section("Waiting", new ItemList(ROWS, () => new WaitingRow(model)), waiting)
+    const endings = this.#endings()
     this.#finished = new Section(
       "Finished",
       new ItemList(ROWS, () => new FinishedRow(model)),
-      none,
-      this.#endings(),
+      finished,
+      endings,
     )
     this.#filter.addEventListener("input", () => this.#refilter())
     const filter = el(
@@ -183,6 +121,7 @@ export class Home implements Screen {
     this.#running.show(fitting(running), running.length, filter, loaded)
     this.#waiting.show(fitting(waiting), waiting.length, filter, loaded)
     this.#finished.show(fitting(ended), finished.length, filter, loaded)
+    show(this.#example, state.items.size === 0)
     show(this.#truncated, state.truncated)
     say(
       this.#truncated,

@@ -100,7 +100,7 @@ export class Share {
         this.#way = "leader"
         hub = new Hub((message, tab) => {
           const to = tab ?? null
-          if (to !== name) say({ type: "from", to, message, ...election.claim })
+          if (to !== name) say({ type: "hub", to, message, ...election.claim })
           if (to === null || to === name) this.#hear(message)
         })
         hub.receive(name, { type: "hello", visible: isVisible() })
@@ -114,14 +114,14 @@ export class Share {
     })
     this.#send = (message) => {
       if (hub) hub.receive(name, message)
-      else say({ type: "to", tab: name, message })
+      else say({ type: "tab", tab: name, message })
     }
     channel.addEventListener("message", ({ data }: MessageEvent<Said>) => {
-      if (data.type === "to") hub?.receive(data.tab, data.message)
+      if (data.type === "tab") hub?.receive(data.tab, data.message)
       const { leader } = election.claim
       const counts = election.hear(data, isVisible())
       if (counts && leader !== election.claim.leader) this.#send({ type: "hello", visible: isVisible() })
-      if (counts && data.type === "from" && (data.to === null || data.to === name)) this.#hear(data.message)
+      if (counts && data.type === "hub" && (data.to === null || data.to === name)) this.#hear(data.message)
     })
     const timer = setInterval(() => election.tick(isVisible()), TICK_MS)
     const leave = (): void => {
