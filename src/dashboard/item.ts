@@ -69,12 +69,13 @@ export class ItemScreen implements Screen {
   #offered = ""
   #historyId = ""
   #drawnMs = 0
+  #drawing: ReturnType<typeof setTimeout> | undefined
 
   /** `changed` asks for a frame. */
   constructor(id: number, model: Model, changed: () => void) {
     this.#id = id
     this.#model = model
-    this.#past = new Past(id, changed)
+    this.#past = new Past(id, changed, () => this.element.isConnected)
     const back = el(
       "nav",
       { "aria-label": "Way back" },
@@ -158,14 +159,17 @@ export class ItemScreen implements Screen {
     if (item && (all || lists || ids.has(this.#id) || this.#known === "" || this.#own)) this.#show(item)
     this.#history.show(this.#past.timeline)
     show(this.#truncated, this.#past.truncated)
-    if (item && performance.now() - this.#drawnMs > DRAW_EVERY_MS) this.#draw(item)
+    this.#drawing ??= setTimeout(
+      () => this.#draw(),
+      Math.max(0, this.#drawnMs + DRAW_EVERY_MS - performance.now()),
+    )
   }
 
   tick(): void {
     const item = this.#item()
     if (!item) return
     this.#time(item)
-    if (!isFinished(item)) this.#draw(item)
+    if (!isFinished(item)) this.#draw()
   }
 
   #item(): QueueItem | undefined {
@@ -272,8 +276,12 @@ export class ItemScreen implements Screen {
     say(this.#elapsed, took === null ? "" : `after ${counter(took)}`)
   }
 
-  #draw(item: QueueItem): void {
+  #draw(): void {
+    clearTimeout(this.#drawing)
+    this.#drawing = undefined
     this.#drawnMs = performance.now()
+    const item = this.#item()
+    if (!item) return
     const nowMs = this.#model.isLive() ? this.#model.nowMs() : Date.parse(item.updated_at)
     const left = leftOf(item, nowMs)
     const expected =

@@ -64,7 +64,8 @@ export function toggleMenu(opener: HTMLElement, label: string, choices: readonly
       if (open?.menu === menu) open = undefined
     })
   })
-  document.body.append(menu)
+  const landmark = opener.closest("main, header") ?? document.body
+  landmark.append(menu)
   open = { menu, opener }
   opener.setAttribute("aria-expanded", "true")
   menu.showPopover()

@@ -18,12 +18,14 @@ export class Past {
   missing = false
   readonly #id: number
   readonly #changed: () => void
+  readonly #isWanted: () => boolean
   #meanwhile: StreamUpdate[] | null = null
   #pages = 0
 
-  /** `changed` is told that there is more to show. */
-  constructor(id: number, changed: () => void) {
+  /** `changed` is told that there is more to show. What failed is tried again while it `isWanted`. */
+  constructor(id: number, changed: () => void, isWanted: () => boolean) {
     this.#id = id
+    this.#isWanted = isWanted
     this.#changed = changed
   }
 
@@ -50,7 +52,7 @@ export class Past {
       await this.#rest()
     } catch (error) {
       if (error instanceof Refusal && error.status === 404) this.missing = this.timeline.lastId === 0
-      else setTimeout(() => void this.read(), AGAIN_MS)
+      else setTimeout(() => this.#isWanted() && void this.read(), AGAIN_MS)
     } finally {
       this.#meanwhile = null
       for (const update of meanwhile) this.timeline.add(update)

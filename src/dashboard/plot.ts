@@ -54,7 +54,7 @@ export class Plot {
     const area = el("div", { class: "area" }, this.#picture, this.#cursor, this.#readout)
     this.element = el(
       "figure",
-      { class: "plot", role: "img" },
+      { class: "plot", role: "img", hidden: true },
       el("div", { class: "levels", "aria-hidden": "true" }, ...levels),
       area,
       this.#marks,

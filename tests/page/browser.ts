@@ -2,8 +2,21 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** Chromium, where there is one. */
-export const chromium = Bun.which("chromium")
+const canInstall = process.getuid?.() === 0 && Bun.which("apt-get") !== null
+
+/** Whether there is a Chromium, or can be one. */
+export const hasChromium = Bun.which("chromium") !== null || canInstall
+
+/** Where Chromium is; it is installed where it is missing and may be. */
+async function chromium(): Promise<string> {
+  const found = Bun.which("chromium")
+  if (found !== null) return found
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  for (const command of [["update"], ["install", "--yes", "--no-install-recommends", "chromium"]]) {
+    await Bun.spawn(["apt-get", "--quiet", "--quiet", ...command], { env, stdout: "ignore" }).exited
+  }
+  return Bun.which("chromium") ?? "chromium"
+}
 
 /** A host name that is not localhost, so that the page is no secure context; Chromium is told where it is. */
 export const HOST = "box.test"
@@ -38,6 +51,8 @@ export interface TabOptions {
   readonly height?: number
   readonly dark?: boolean
   readonly phone?: boolean
+  /** Opens it before the latest tab, which is hidden then, and not in a window of its own. */
+  readonly hides?: boolean
   /** Script that runs before those of the page. */
   readonly before?: string
   /** Lets scripts in that the page's policy would not, such as axe. */
@@ -68,7 +83,7 @@ export class Browser {
   static async start(): Promise<Browser> {
     const folder = mkdtempSync(join(tmpdir(), "track-studio-chromium-"))
     const child = Bun.spawn(
-      ["nice", chromium ?? "chromium", ...FLAGS, `--user-data-dir=${folder}`, "about:blank"],
+      ["nice", await chromium(), ...FLAGS, `--user-data-dir=${folder}`, "about:blank"],
       {
         stdin: "ignore",
         stdout: "ignore",
@@ -96,7 +111,10 @@ export class Browser {
 
   /** Opens a tab; resolves when its page has loaded. */
   async open(url: string, options: TabOptions = {}): Promise<Tab> {
-    const { targetId } = await this.send("Target.createTarget", { url: "about:blank" })
+    const { targetId } = await this.send("Target.createTarget", {
+      url: "about:blank",
+      newWindow: !options.hides,
+    })
     const { sessionId } = await this.send("Target.attachToTarget", { targetId, flatten: true })
     const tab = new Tab(this, String(targetId), String(sessionId))
     this.#listeners.set(String(sessionId), (message) => tab.hear(message.method ?? "", message.params ?? {}))
@@ -139,6 +157,7 @@ export class Tab {
   readonly #browser: Browser
   readonly #session: string
   #loaded = Promise.withResolvers<void>()
+  #url = ""
 
   constructor(browser: Browser, targetId: string, session: string) {
     this.#browser = browser
@@ -186,8 +205,19 @@ export class Tab {
 
   async go(url: string): Promise<void> {
     this.#loaded = Promise.withResolvers<void>()
+    this.#url = url
     await this.send("Page.navigate", { url })
     await this.#loaded.promise
+  }
+
+  /** Brings it before the others, which are hidden then. */
+  async show(): Promise<void> {
+    await this.send("Page.bringToFront")
+  }
+
+  /** The address of another path of the same server. */
+  at(path: string): string {
+    return new URL(path, this.#url).href
   }
 
   /** The value of an expression in the page; promises are awaited. */
