@@ -55,6 +55,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   events: { own: [] },
   watching: { own: ["ask", "events", "progress"] },
   client: { own: ["ask", "progress", "watching"] },
+  dashboard: { own: ["progress", "dashboard"] },
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
     own: [
@@ -69,7 +70,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       "terminal",
       "commands",
     ],
-    packages: ["@sinclair/typebox"],
+    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers"],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
   serve: {
@@ -120,6 +121,14 @@ test.each(files)("%s imports what its place may import", (file) => {
   const foreign = imported(file).filter((name) => !name.startsWith("."))
   expect(placesOf(file, imported(file)).filter((place) => !within(place, own))).toEqual([])
   expect(foreign.filter((name) => !within(name, packages))).toEqual([])
+})
+
+test("the page takes nothing of the server but types", () => {
+  const lines = files
+    .filter((file) => file.startsWith("src/dashboard/"))
+    .flatMap((file) => read(file).match(/^import [^]*?from "\.\.\/[^"]+"/gm) ?? [])
+  expect(lines.length).toBeGreaterThan(0)
+  expect(lines.filter((line) => !line.startsWith("import type "))).toEqual([])
 })
 
 test("no file needs itself, by whatever way", () => {

@@ -8,6 +8,7 @@ import { boardFor } from "./board.ts"
 import { docsRoutes } from "./docs.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { ingestRoutes } from "./ingest.ts"
+import { pageRoutes } from "./page.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
 import { workerRoutes } from "./workers.ts"
@@ -61,7 +62,7 @@ export function createApp(parts: AppParts) {
     )
     .use(errors(parts.report, () => app.routes))
     .use(docsRoutes(() => app.routes, parts.version))
-    .get("/", async ({ request }) => board(request))
+    .use(pageRoutes(board))
     .get("/health", () => ({
       status: "ok",
       service: "track-studio-orchestrator",
