@@ -169,6 +169,11 @@ export class Broadcaster extends EventTarget {
     return this.#head
   }
 
+  /** Whether the bell has rung for something that streams have not been told of yet. */
+  get isBehind(): boolean {
+    return this.#rung
+  }
+
   get draining(): boolean {
     return this.#draining
   }
@@ -268,6 +273,7 @@ export class Broadcaster extends EventTarget {
 
   /** The first stream has come: follow the history from where it is now. */
   #follow(): void {
+    this.#rung = false
     this.#ready = this.#store
       .head()
       .then((head) => {

@@ -7,7 +7,7 @@
 export interface Bus {
   /** Rings, after the commit. Never throws and never waits. */
   notify(): void
-  /** Calls `ring` at each notification from now on; the answer stops that. */
+  /** Calls `ring`, which must not throw, at each notification from now on; the answer stops that. */
   listen(ring: () => void): () => void
 }
 

@@ -27,6 +27,8 @@ const MIN_WINDOW_MS = 10_000
 /** The pace is smoothed over this share of the attempt so far: it follows a change of scene, and not every frame. */
 const WINDOW_SHARE = 0.3
 const MIN_ELAPSED_MS = 3000
+/** What is done so soon after the start was done before it: a worker resumes, or counts its preparations. */
+const HEAD_START_MS = 1000
 const MIN_SHARE = 1
 
 /** A worker is told to stop when the item was called off. */
@@ -58,21 +60,47 @@ const ended = (work: Work, verdict: Work["verdict"]): Work => ({
   rescues: work.rescues,
 })
 
-/** The pace after `share` percent are done: unknown after a step back, else smoothed. */
+/**
+ * How many windows of the smoothing have gone by since the attempt started. What was seen k of them ago counts for
+ * e to the minus k.
+ */
+function windows(elapsedMs: number): number {
+  const growsFromMs = MIN_WINDOW_MS / WINDOW_SHARE
+  if (elapsedMs <= growsFromMs) return elapsedMs / MIN_WINDOW_MS
+  return (1 + Math.log(elapsedMs / growsFromMs)) / WINDOW_SHARE
+}
+
+/** The pace after `share` percent are done: smoothed; begun anew by a step back. */
 function paced(work: Work, share: number, { steadyMs }: Moment): Work {
   if (share === work.share) return work
-  const movedMs = Math.max(1, steadyMs - work.moved_at)
-  const latest = ((share - work.share) * 1000) / movedMs
-  const windowMs = Math.max(MIN_WINDOW_MS, WINDOW_SHARE * (steadyMs - work.attempt_at))
-  const weight = work.rate === 0 ? 1 : 1 - Math.exp(-movedMs / windowMs)
-  const rate = share < work.share ? 0 : work.rate + weight * (latest - work.rate)
-  return { ...work, share, rate, moved_at: steadyMs }
+  const isHeadStart = work.share === 0 && steadyMs - work.attempt_at < HEAD_START_MS
+  if (share < work.share || isHeadStart || steadyMs < work.moved_at) {
+    return { ...work, share, rate: 0, attempt_at: steadyMs, moved_at: steadyMs }
+  }
+  const fromMs = (work.rate === 0 ? work.attempt_at : work.moved_at) - work.attempt_at
+  const toMs = Math.max(fromMs + 1, steadyMs - work.attempt_at)
+  const latest = ((share - work.share) * 1000) / (toMs - fromMs)
+  const kept = Math.exp(windows(fromMs) - windows(toMs))
+  return { ...work, share, rate: kept * work.rate + (1 - kept) * latest, moved_at: steadyMs }
+}
+
+/** Where the share is unknown, an attempt moves when what it counts does. */
+function followed(work: Work, item: QueueItem, { step, unit, media }: Report, { steadyMs }: Moment): Work {
+  const goesOn =
+    (step !== undefined && step.index !== item.step?.index) ||
+    (unit !== undefined && unit.done !== item.unit?.done) ||
+    (media !== undefined && media.out_time !== item.media?.out_time)
+  return work.share === 0 && goesOn ? { ...work, moved_at: steadyMs } : work
 }
 
 /** Seconds to the end at the pace so far, to a tenth; null rather than wrong while too little is known. */
 function etaOf({ share, rate, attempt_at }: Work, { steadyMs }: Moment): number | null {
-  const known = rate > 0 && share >= MIN_SHARE && share < 100 && steadyMs - attempt_at >= MIN_ELAPSED_MS
-  return known ? Math.round(((100 - share) / rate) * 10) / 10 : null
+  const elapsedMs = steadyMs - attempt_at
+  const known = rate > 0 && share >= MIN_SHARE && share < 100 && elapsedMs >= MIN_ELAPSED_MS
+  if (!known) return null
+  // The smoothing began from nothing, and that still counts for so much.
+  const nothing = Math.exp(-windows(elapsedMs))
+  return Math.round(((100 - share) / rate) * (1 - nothing) * 10) / 10
 }
 
 const started = (work: Work, { steadyMs }: Moment): Work => ({
@@ -124,8 +152,9 @@ function pacedChange({ item: before, work: known }: Stored, item: QueueItem, mom
     return { item, work: item.status === before.status ? known : ended(known, null) }
   }
   const isStart = before.status !== "processing"
+  // What was reported is known more exactly than it is shown.
+  if (!isStart && item.progress === before.progress) return { item, work: known }
   const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
-  if (work === known) return { item, work }
   return { item: { ...item, eta_seconds: etaOf(work, moment), stalled: false }, work }
 }
 
@@ -139,8 +168,10 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   else if (isLeased(stored)) {
     throw new AppError("leased", `queue item ${stored.item.id} is leased: a report needs its lease`)
   }
-  const isStart =
-    token === undefined && !isTerminal(stored.item.status) && stored.item.status !== "processing"
+  const { id, status } = stored.item
+  if (isTerminal(status))
+    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
+  const isStart = status !== "processing"
   const before = isStart ? transition(stored.item, { status: "processing" }, moment.time) : stored.item
   const known = isStart ? started(stored.work, moment) : stored.work
   const share = Math.max(known.share, report.progress ?? 0)
@@ -149,14 +180,15 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   const { step, unit, media, ...change } = told
   const words = isStart ? { message: "Processing started" } : {}
   const item = transition(before, { ...words, ...change, progress }, moment.time)
-  const work = paced(known, share, moment)
+  const isFurther = share !== known.share
+  const work = isFurther ? paced(known, share, moment) : followed(known, before, report, moment)
   return {
     item: {
       ...item,
       step: step ?? item.step,
       unit: unit ?? item.unit,
       media: media ?? item.media,
-      eta_seconds: work === known ? item.eta_seconds : etaOf(work, moment),
+      eta_seconds: isFurther ? etaOf(work, moment) : item.eta_seconds,
       stalled: work === known && item.stalled,
     },
     work: token === undefined ? work : renewed(work, moment),
@@ -278,9 +310,9 @@ export const extended = ({ item, work }: Stored, { steadyMs }: Moment): Change =
   quiet: true,
 })
 
-/** The item has not moved for long. It is told, and never killed for it. */
+/** The item has not moved for long. It is told, and never killed for it. How long it will take is anyone's guess. */
 export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
-  item: { ...item, stalled: true, message: "No progress for a while", updated_at: time },
+  item: { ...item, stalled: true, eta_seconds: null, message: "No progress for a while", updated_at: time },
   work,
 })
 
@@ -291,6 +323,12 @@ export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
 export function cancelled(stored: Stored, moment: Moment): Change {
   const { item, work } = stored
   if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return { item, work, quiet: true }
+  if (isTerminal(item.status)) {
+    throw new AppError(
+      "illegal_move",
+      `queue item ${item.id} is ${item.status}: it cannot be cancelled any more`,
+    )
+  }
   if (!isLeased(stored)) return { item: calledOff(item, moment), work: ended(work, null) }
   const { time } = moment
   return { item: { ...item, cancel_requested_at: time, message: "Cancel requested", updated_at: time }, work }

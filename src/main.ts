@@ -1,5 +1,5 @@
 import type { Command } from "./commands/command.ts"
-import { helpOf, readArguments } from "./config.ts"
+import { forServing, helpOf, readArguments } from "./config.ts"
 import { AppError } from "./errors.ts"
 import { printable } from "./formats.ts"
 import { commit, version } from "./version.ts"
@@ -8,7 +8,10 @@ import { commit, version } from "./version.ts"
 const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<Command> }>> = {
   serve: {
     about: "run the server (the default)",
-    load: async () => (await import("./commands/serve.ts")).serveCommand,
+    load: async () => {
+      forServing()
+      return (await import("./commands/serve.ts")).serveCommand
+    },
   },
   add: { about: "add a song to the queue", load: async () => (await import("./commands/add.ts")).addCommand },
   list: { about: "list the queue", load: async () => (await import("./commands/list.ts")).listCommand },

@@ -347,7 +347,10 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
   const moves = to !== item.status
   if (moves && (isTerminal(item.status) || !MOVES[item.status].includes(to))) refuse(item, to)
   if (isTerminal(item.status)) {
-    for (const key of ["progress", "current_step"] as const) {
+    // "completed" said again with the share it came with: that is a repetition.
+    const repeated =
+      change.status === "completed" ? (["current_step"] as const) : (["progress", "current_step"] as const)
+    for (const key of repeated) {
       if (change[key] !== undefined && change[key] !== item[key]) {
         throw new AppError(
           "illegal_move",

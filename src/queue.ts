@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto"
-
 import type { Bus } from "./bus.ts"
 import { cancelled, changed, retried } from "./lease.ts"
 import {
@@ -11,16 +9,21 @@ import {
   type StoredUpdate,
   transition,
 } from "./progress.ts"
-import type { Draft, Idempotency, ListQuery, Store } from "./store/store.ts"
+import type { Draft, Idempotency, ListQuery, Page, Store } from "./store/store.ts"
+
+const PAGE_UPDATES = 1000
+/** Characters of JSON that one answer holds. */
+const HISTORY_SIZE = 4 * 1024 * 1024
 
 /** The body with its keys in order, so that the same body has the same digest however it was written. */
-function digest(body: NewItem): string {
+async function digest(body: NewItem): Promise<string> {
   const sorted = JSON.stringify(body, (_key, value: unknown) =>
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
       : value,
   )
-  return createHash("sha256").update(sorted).digest("hex")
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sorted))
+  return new Uint8Array(bytes).toHex()
 }
 
 /**
@@ -53,7 +56,7 @@ export class Queue {
     const time = new Date(nowMs).toISOString()
     const { available_in } = body
     const idempotency: Idempotency | undefined =
-      idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: digest(body) }
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: await digest(body) }
     const draft: Draft = {
       song_id: body.song_id,
       title: body.title ?? "",
@@ -166,22 +169,24 @@ export class Queue {
   }
 
   /**
-   * The updates of one item with an event ID above `after`, ascending, at most `limit`.
+   * The updates of one item with an event ID above `after`, ascending: at most `limit`, and about 4 MB. `more` tells
+   * that others follow.
    * @throws AppError `not_found`
    */
-  async history(id: number, after: number, limit: number): Promise<readonly StoredUpdate[]> {
+  async history(id: number, after: number, limit: number): Promise<Page> {
     await this.#store.item(id)
     const found: StoredUpdate[] = []
-    for (let from = after; found.length < limit;) {
+    let size = 0
+    for (let from = after; ; from = found.at(-1)?.id ?? from) {
+      const rest = limit - found.length
       const { updates, more } = await this.#store.page({
         after: from,
         queueId: id,
-        limit: limit - found.length,
+        limit: Math.min(rest, PAGE_UPDATES),
       })
       found.push(...updates)
-      from = updates.at(-1)?.id ?? from
-      if (!more) break
+      size += updates.reduce((sum, { data }) => sum + data.length, 0)
+      if (!more || found.length >= limit || size > HISTORY_SIZE) return { updates: found, more }
     }
-    return found
   }
 }

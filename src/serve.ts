@@ -16,19 +16,37 @@ const DRAIN_MS = 900
 const text = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
-function listening(app: ReturnType<typeof createApp>, { host, port }: Config): string {
+/** @throws AppError `unavailable` with the reason in words */
+function onPort<T>({ host, port }: Config, listen: () => T): T {
   try {
-    app.listen({ hostname: host, port })
+    return listen()
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined
-    if (code === "EADDRINUSE") {
-      throw new AppError("unavailable", `port ${port} on ${host} is in use; take another with --port`, {
-        cause: error,
-      })
-    }
     const reason = error instanceof Error ? error.message : String(error)
-    throw new AppError("unavailable", `cannot listen on ${host}:${port}: ${reason}`, { cause: error })
+    throw new AppError(
+      "unavailable",
+      code === "EADDRINUSE"
+        ? `port ${port} on ${host} is in use; take another with --port`
+        : `cannot listen on ${host}:${port}: ${reason}`,
+      { cause: error },
+    )
   }
+}
+
+function opened(config: Config): SqliteStore {
+  try {
+    return new SqliteStore(config.database)
+  } catch (error) {
+    // Whoever starts a second server by mistake finds the port taken, too, and that says more.
+    const { host: hostname, port } = config
+    onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
+    throw error
+  }
+}
+
+function listening(app: ReturnType<typeof createApp>, config: Config): string {
+  const { host, port } = config
+  onPort(config, () => app.listen({ hostname: host, port }))
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
@@ -44,7 +62,7 @@ function steadyClock(): () => number {
  * @throws AppError `unavailable` when the database or the port cannot be had
  */
 export async function serve(config: Config): Promise<void> {
-  const store = new SqliteStore(config.database)
+  const store = opened(config)
   const bus = new LocalBus()
   const report = (error: unknown): void =>
     log("error", "the history could not be read", { error: text(error) })

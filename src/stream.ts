@@ -225,9 +225,9 @@ export class Streams {
   async #sharedOpening(viewer: Viewer): Promise<Uint8Array | null> {
     const { format, lastEventId, queueId, wanted, snapshot: wantsSnapshot } = viewer.watch
     if (lastEventId !== undefined || !wantsSnapshot || queueId !== undefined || wanted) return null
+    const head = this.#broadcaster.isBehind ? await this.#store.head() : this.#broadcaster.head
     let snapshot = this.#snapshots.get(format)
-    // What is stored but not yet announced will follow as an update.
-    if (snapshot?.head !== this.#broadcaster.head) {
+    if (snapshot?.head !== head) {
       const made = await this.#snapshot(format)
       if (!made) return null
       this.#snapshots.set(format, made)

@@ -17,7 +17,7 @@ import {
   stalled,
 } from "./lease.ts"
 import type { QueueItem, Report, Stored } from "./progress.ts"
-import type { Decide, Store } from "./store/store.ts"
+import type { Decide, Due, Store } from "./store/store.ts"
 
 const TICK_MS = 500
 const ALIVE_EVERY_MS = 5000
@@ -78,6 +78,7 @@ export class Workers {
   #looking = false
   #ticking = false
   #aliveMs = 0
+  #startedMs = 0
   #draining = false
 
   constructor(store: Store, bus: Bus, options: WorkersOptions) {
@@ -89,13 +90,13 @@ export class Workers {
 
   /** Gives leases that ran out while no server was alive one length more, once each, and starts the timer. */
   async start(): Promise<void> {
-    const aliveAt = await this.#store.aliveAt()
+    // A server that died before it said that it was alive can have given out leases.
+    const after = (await this.#store.aliveAt()) ?? 0
     const by = this.#options.steadyMs()
-    if (aliveAt !== null) {
-      const more: Decide = (stored, time) =>
-        stored.work.lease_extended ? this.#rescue(stored, time) : extended(stored, this.#moment(time))
-      while ((await this.#store.sweep({ due: "lease", by, after: aliveAt }, more)) > 0);
-    }
+    await this.#sweep({ due: "lease", by, after }, (stored, time) =>
+      stored.work.lease_extended ? this.#rescue(stored, time) : extended(stored, this.#moment(time)),
+    )
+    this.#startedMs = by
     this.#timer = setInterval(() => void this.#tick(), TICK_MS)
   }
 
@@ -108,6 +109,11 @@ export class Workers {
     await this.#store.setAlive(this.#options.steadyMs())
   }
 
+  /** Whether the server is about to stop. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
   /**
    * Takes the first claimable item, waiting for one until `signal` aborts. Null when there is none.
    * @throws AppError `unavailable`
@@ -115,22 +121,19 @@ export class Workers {
   async claim(claim: Claim, signal: AbortSignal): Promise<{ item: QueueItem; lease: Lease } | null> {
     for (;;) {
       // Listening comes before looking, or an item added in between would be slept through.
-      const bell = this.#bell(signal)
+      using bell = this.#bell(signal)
       const token = this.#options.token()
       const by = { worker: claim.worker, token, leaseMs: claim.leaseMs }
       const item = await this.#store.claim(claim.tags, (stored, time) =>
         claimed(stored, by, this.#moment(time)),
       )
       if (item) {
-        bell.cancel()
         this.#bus.notify()
         return { item, lease: this.#lease(by) }
       }
-      if (signal.aborted || this.#draining) {
-        bell.cancel()
-        return null
-      }
-      await bell.rung
+      if (!signal.aborted && !this.#draining) await bell.rung
+      // Who has gone away meanwhile takes nothing.
+      if (signal.aborted || this.#draining) return null
     }
   }
 
@@ -223,21 +226,26 @@ export class Workers {
     return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures * spread)
   }
 
+  /** Changes everything that is due, however much that is. */
+  async #sweep(due: Due, decide: Decide): Promise<void> {
+    while ((await this.#store.sweep(due, decide)) > 0) this.#bus.notify()
+  }
+
   #rescue(stored: Stored, time: string): ReturnType<Decide> {
     return rescued(stored, this.#options.maxRescues, this.#moment(time))
   }
 
-  /** `rung` resolves when there may be something to claim, the signal aborts, or it is cancelled. */
-  #bell(signal: AbortSignal): { readonly rung: Promise<void>; readonly cancel: () => void } {
+  /** `rung` resolves when there may be something to claim, the signal aborts, or the bell is disposed of. */
+  #bell(signal: AbortSignal): Disposable & { readonly rung: Promise<void> } {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = (): void => {
-      this.#waiting.delete(cancel)
-      signal.removeEventListener("abort", cancel)
+    const ring = (): void => {
+      this.#waiting.delete(ring)
+      signal.removeEventListener("abort", ring)
       resolve()
     }
-    this.#waiting.add(cancel)
-    signal.addEventListener("abort", cancel)
-    return { rung: promise, cancel }
+    this.#waiting.add(ring)
+    signal.addEventListener("abort", ring)
+    return { rung: promise, [Symbol.dispose]: ring }
   }
 
   /** Wakes the claims that wait, where there is something to claim: one look a turn, however often the bell rings. */
@@ -261,13 +269,13 @@ export class Workers {
     const { steadyMs, stallAfterMs, report } = this.#options
     try {
       const now = steadyMs()
-      const lost = await this.#store.sweep({ due: "lease", by: now }, (stored, time) =>
-        this.#rescue(stored, time),
-      )
-      const still = await this.#store.sweep({ due: "stall", by: now - stallAfterMs }, (stored, time) =>
-        stalled(stored, this.#moment(time)),
-      )
-      if (lost + still > 0) this.#bus.notify()
+      await this.#sweep({ due: "lease", by: now }, (stored, time) => this.#rescue(stored, time))
+      // While no server was alive nothing could be reported.
+      if (now - this.#startedMs >= stallAfterMs) {
+        await this.#sweep({ due: "stall", by: now - stallAfterMs }, (stored, time) =>
+          stalled(stored, this.#moment(time)),
+        )
+      }
       this.#look()
       if (now - this.#aliveMs >= ALIVE_EVERY_MS) {
         this.#aliveMs = now

@@ -38,7 +38,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
     expect(await reader.ended).toBe(true)
     const shutdown = reader.seen.at(-1)
     expect(shutdown).toMatchObject({ event: "shutdown", data: { retry_ms: expect.any(Number) } })
-    expect(reader.raw).toMatch(/event: shutdown\nretry: [1-9][0-9]{3}\ndata: [^\n]*\n\n$/)
+    expect(reader.raw).toMatch(/event: shutdown\nretry: [1-9][0-9]{2,3}\ndata: [^\n]*\n\n$/)
   },
 )
 

@@ -11,23 +11,26 @@ const RUNS = { numRuns: 150 }
 
 /** What could end a line, forge a field or a frame, or steer a terminal. */
 const PIECES = [
-  ..."\r \n \r\n \n\n \r\r \u2028 \u2029 \u0085 \u000b \u000c \t \b \u007f".split(" "),
-  ...[
-    "data:",
-    "data: {}",
-    "id: 1",
-    "id:",
-    "event: live",
-    "event: end\n",
-    "retry: 1",
-    ":",
-    ": keepalive",
-    "\n\ndata: x\n\n",
+  [
+    "\r",
+    "\n",
+    "\r\n",
+    "\n\n",
+    "\r\r",
+    "\u2028",
+    "\u2029",
+    "\u0085",
+    "\u000b",
+    "\u000c",
+    "\t",
+    "\b",
+    "\u007f",
   ],
-  ...["\u001b[31m", "\u001b[2J", "\u001b]0;title\u0007", "\u009b31m", "\u0090", "\u001b"],
-  ...["\u202e", "\u2066", "\u2069", "\u200f", "\u061c", "\u200b", "\ufeff"],
-  ...["😀", "👨‍👩‍👧", "é", "ﷺ", "𐍈", "ｆｕｌｌ", "\u0301", "\ud7ff", "\ue000", "\uffff"],
-  ...[
+  ["data:", "data: {}", "id: 1", "id:", "event: live", "event: end\n", "retry: 1", ":", "\n\ndata: x\n\n"],
+  ["\u001b[31m", "\u001b[2J", "\u001b]0;title\u0007", "\u009b31m", "\u0090", "\u001b"],
+  ["\u202e", "\u2066", "\u2069", "\u200f", "\u061c", "\u200b", "\ufeff"],
+  ["😀", "👨‍👩‍👧", "é", "ﷺ", "𐍈", "ｆｕｌｌ", "\u0301", "\ud7ff", "\ue000", "\uffff"],
+  [
     '"',
     "\\",
     "\\n",
@@ -41,7 +44,7 @@ const PIECES = [
     "null",
     "'; DROP TABLE updates; --",
   ],
-]
+].flat()
 
 const anyText = fc.string({ unit: "binary", maxLength: 40 }).map((text) => text.replaceAll("\0", ""))
 const hostile = fc

@@ -84,6 +84,16 @@ class Viewer {
     return this.lines.slice(from).flatMap(({ id, event: name }) => (name === undefined ? [id] : []))
   }
 
+  /** The updates before `live`. */
+  get snapshot(): (number | undefined)[] {
+    return this.lines
+      .slice(
+        0,
+        this.lines.findIndex(({ event }) => event === "live"),
+      )
+      .map(({ id }) => id)
+  }
+
   get live(): number | undefined {
     return this.lines.find(({ event }) => event === "live")?.last_event_id
   }
@@ -170,6 +180,16 @@ test("streams that come and go while the history is read slowly lose nothing and
         const wanted = (from: number): number[] => mine.map(({ id }) => id).filter((id) => id > from)
         const from = resumed ?? viewer.live ?? head
         const seen = viewer.after(resumed === undefined ? "live" : "start")
+        if (resumed === undefined && viewer.live !== undefined) {
+          // Before `live` came the state there: the latest update of each item up to it.
+          const { live } = viewer
+          const state = Map.groupBy(
+            mine.filter(({ id }) => id <= live),
+            ({ queue_id }) => queue_id,
+          )
+          const latest = [...state.values()].map((updates) => updates.at(-1)?.id ?? 0)
+          expect(viewer.snapshot).toEqual(latest.sort((a, b) => a - b))
+        }
         // One who left has seen a beginning of it.
         expect(seen).toEqual(left ? wanted(from).slice(0, seen.length) : wanted(from))
       }

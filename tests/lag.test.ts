@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { historyOf } from "./proof.ts"
 import type { Seen } from "./reader.ts"
 import { start, type TestServer } from "./server.ts"
 import { SocketReader } from "./sockets.ts"
@@ -33,12 +34,9 @@ async function behind(server: TestServer, path: string, items: readonly number[]
 
 /** The latest update of each item by event ID, among those after `after`. */
 async function latest(server: TestServer, items: readonly number[], after: number): Promise<number[]> {
-  const found = items.map(async (item) => {
-    const answer = await server.api("GET", `/queue/${item}/updates?after=${after}`)
-    const { updates }: { updates: { id: number }[] } = await answer.json()
-    return updates.at(-1)?.id
-  })
-  return (await Promise.all(found)).filter((id) => id !== undefined).sort((a, b) => a - b)
+  const histories = await Promise.all(items.map((item) => historyOf(server, item)))
+  const ids = histories.map((kept) => kept.at(-1)?.id ?? 0)
+  return ids.filter((id) => id > after).sort((a, b) => a - b)
 }
 
 const isGap = ({ event }: Seen): boolean => event === "gap"

@@ -135,7 +135,8 @@ test("a change is accepted exactly when its move is allowed and a terminal item 
     const legal = to === before.status || ALLOWED[before.status].includes(to)
     const kept =
       !isTerminal(before.status) ||
-      ((wanted.progress ?? before.progress) === before.progress &&
+      ((wanted.progress ?? before.progress) ===
+        (wanted.status === "completed" ? (wanted.progress ?? 100) : before.progress) &&
         (wanted.current_step ?? before.current_step) === before.current_step)
     expect(after instanceof AppError).toBe(!(legal && kept))
   })

@@ -16,6 +16,7 @@ import { SqliteStore } from "../src/store/sqlite.ts"
 import { storeReads } from "./history.contract.ts"
 import { temporaryFolder } from "./server.ts"
 import { added, codeOf, draft, type OpenStore, put, storeWrites } from "./store.contract.ts"
+import { storeWork } from "./work.contract.ts"
 
 const MIGRATIONS = join(import.meta.dir, "../src/store/migrations")
 
@@ -36,6 +37,7 @@ async function open(now?: () => number): Promise<OpenStore & { store: SqliteStor
 
 storeWrites("SqliteStore", open)
 storeReads("SqliteStore", open)
+storeWork("SqliteStore", open)
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {

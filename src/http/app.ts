@@ -5,6 +5,7 @@ import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import type { Workers } from "../workers.ts"
 import { errors, type ReportError } from "./errors.ts"
+import { ingestRoutes } from "./ingest.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
 import { workerRoutes } from "./workers.ts"
@@ -32,6 +33,8 @@ export function createApp(parts: AppParts) {
   const startedMs = Date.now()
   const app = new Elysia({
     normalize: false,
+    // A viewer whose id came out empty must not be shown everything.
+    strictPath: true,
     serve: {
       idleTimeout: IDLE_TIMEOUT_S,
       reusePort: false,
@@ -63,6 +66,7 @@ export function createApp(parts: AppParts) {
       api
         .use(queueRoutes(parts.queue, parts.streams))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams))
+        .use(ingestRoutes(parts.workers, parts.queue))
         .use(progressRoutes(parts.streams, startedMs)),
     )
 }

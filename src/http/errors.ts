@@ -42,6 +42,8 @@ function allowed(schema: TSchema): string {
   switch (schema["type"]) {
     case "integer":
       return `an integer from ${minimum} to ${maximum}`
+    case "number":
+      return `a number from ${minimum} to ${maximum}`
     case "string":
       return FORMATS[String(schema["format"])] ?? `text that matches ${schema["pattern"]}`
     case "null":

@@ -97,10 +97,12 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
     .get(
       "/:id/updates",
       async ({ params: { id }, query: { after, limit } }) => {
-        const rows = await queue.history(Number(id), Number(after ?? 0), within(limit, MAX_ROWS, MAX_ROWS))
+        const most = within(limit, MAX_ROWS, MAX_ROWS)
+        const { updates, more } = await queue.history(Number(id), Number(after ?? 0), most)
         // The rows are JSON already: they are joined, not parsed and written again.
-        const updates = rows.map((row) => `{"id":${row.id},${row.data.slice(1)}`)
-        return new Response(`{"updates":[${updates.join(",")}]}`, {
+        const rows = updates.map((row) => `{"id":${row.id},${row.data.slice(1)}`)
+        const next = more ? updates.at(-1)?.id : null
+        return new Response(`{"updates":[${rows.join(",")}],"next":${next}}`, {
           headers: { "content-type": "application/json" },
         })
       },

@@ -66,8 +66,8 @@ function required(request: Request, query: Static<typeof LeaseParams>): string {
 async function claim(workers: Workers, body: Static<typeof ClaimBody>, request: Request) {
   const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id } = body
   const leaseMs = lease * 1000
-  const signal =
-    wait === 0 ? AbortSignal.abort() : AbortSignal.any([request.signal, AbortSignal.timeout(wait * 1000)])
+  using limit = hold(request.signal, wait * 1000)
+  const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed =
     id === undefined
       ? await workers.claim({ worker, tags, leaseMs }, signal)
@@ -88,14 +88,15 @@ async function held(
   waitMs: number,
   client: AbortSignal,
 ): Promise<Answer> {
-  const { expiresAt } = await workers.heartbeat(id, token)
-  const leaseMs = expiresAt === null ? 0 : Date.parse(expiresAt) - Date.now()
+  let answer = await workers.heartbeat(id, token)
+  const leaseMs = answer.expiresAt === null ? 0 : Date.parse(answer.expiresAt) - Date.now()
   using limit = hold(client, Math.min(waitMs, leaseMs / 2))
   for await (const _ of streams.changes(id, limit.signal)) {
-    const answer = await workers.heartbeat(id, token)
+    answer = await workers.heartbeat(id, token)
     if (answer.directive === "cancel") return answer
   }
-  return workers.heartbeat(id, token)
+  // A worker that has gone is not to keep its lease.
+  return client.aborted ? answer : workers.heartbeat(id, token)
 }
 
 /** What workers do, and what is done to them. */

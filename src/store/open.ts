@@ -3,7 +3,6 @@ import { mkdirSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
 import { drizzle } from "drizzle-orm/bun-sqlite"
-import { migrate } from "drizzle-orm/bun-sqlite/migrator"
 
 import { AppError } from "../errors.ts"
 
@@ -31,8 +30,14 @@ function applied(client: Database): number {
   return client.query<{ n: number }, []>("SELECT count(*) AS n FROM __drizzle_migrations").get()?.n ?? 0
 }
 
-function prepare(client: Database, path: string): Omit<Found, "path"> {
-  // A database that is not ours must not be touched, so look before the first write.
+interface Before {
+  readonly isNew: boolean
+  /** How many migrations it has, and how many this binary knows. */
+  readonly applied: number
+  readonly newest: number
+}
+
+function inspect(client: Database, path: string): Before {
   const before = applied(client)
   const tables = client.query<{ n: number }, []>("SELECT count(*) AS n FROM sqlite_master").get()?.n ?? 0
   if (before === 0 && tables > 0) {
@@ -48,6 +53,10 @@ function prepare(client: Database, path: string): Omit<Found, "path"> {
       `${path} was made by a newer version (schema ${before}, this binary knows ${newest}); start that version`,
     )
   }
+  return { isNew: tables === 0, applied: before, newest }
+}
+
+function prepare(client: Database, before: Before): void {
   client.run("PRAGMA journal_mode = WAL")
   // FULL: each commit reaches the disk before it is answered, so an acknowledged write survives a power cut.
   client.run("PRAGMA synchronous = FULL")
@@ -56,24 +65,55 @@ function prepare(client: Database, path: string): Omit<Found, "path"> {
   client.run("PRAGMA busy_timeout = 0")
   client.run("PRAGMA wal_autocheckpoint = 4000")
   client.run("PRAGMA cache_size = -16000")
-  if (before < newest) migrate(drizzle(client), { migrationsFolder })
-  return { isNew: tables === 0, migrated: tables === 0 ? 0 : newest - before }
+  if (before.applied === before.newest) return
+  // Loaded when there is something to migrate: it brings node:crypto along, a tenth of a start.
+  const {
+    migrate,
+  }: typeof import("drizzle-orm/bun-sqlite/migrator") = require("drizzle-orm/bun-sqlite/migrator")
+  migrate(drizzle(client), { migrationsFolder })
+}
+
+/**
+ * Claims the database for this process. A lock file is held by a transaction, so it is let go of by whatever ends the
+ * process; a second server would show none of the first one's updates, and take its workers for lost.
+ */
+function claim(path: string): Database {
+  const lock = new Database(`${path}.lock`, { create: true, readwrite: true })
+  try {
+    lock.run("PRAGMA busy_timeout = 0")
+    lock.run("BEGIN EXCLUSIVE")
+    return lock
+  } catch (error) {
+    lock.close()
+    throw new AppError(
+      "unavailable",
+      `the database ${path} is in use by another server; stop that one, or name another file with --database`,
+      { cause: error },
+    )
+  }
 }
 
 /**
  * Opens the SQLite database at `path`, makes it where there is none, and brings an older one up to date.
- * @throws AppError `unavailable` when it cannot be opened or written, is another program's, or was made by a newer
- * version
+ * @throws AppError `unavailable` when it cannot be opened or written, is in use by another server, is another
+ * program's, or was made by a newer version
  */
-export function openDatabase(path: string): { client: Database; found: Found } {
+export function openDatabase(path: string): { client: Database; lock: Database; found: Found } {
   const absolute = resolve(path)
+  let lock: Database | undefined
   let client: Database | undefined
   try {
     mkdirSync(dirname(absolute), { recursive: true })
     client = new Database(absolute, { create: true, readwrite: true })
-    return { client, found: { path: absolute, ...prepare(client, absolute) } }
+    // A database that is not ours must not be touched: look before the first write.
+    const before = inspect(client, absolute)
+    lock = claim(absolute)
+    prepare(client, before)
+    const migrated = before.isNew ? 0 : before.newest - before.applied
+    return { client, lock, found: { path: absolute, isNew: before.isNew, migrated } }
   } catch (error) {
     client?.close()
+    lock?.close()
     if (error instanceof AppError) throw error
     const cause = error instanceof Error ? error.message : String(error)
     const busy = error instanceof SQLiteError && error.code === "SQLITE_BUSY"

@@ -42,6 +42,7 @@ import type {
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 const PAGE_BYTES = 256 * 1024
+const LIST_BYTES = 4 * 1024 * 1024
 /** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
 const SLICE_ROWS = 64
 /** Rows kept in memory as they are stored. */
@@ -52,6 +53,7 @@ export class SqliteStore implements Store {
   readonly historyId: string
   readonly found: Found
   readonly #client: Database
+  readonly #lock: Database
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #statements: ReturnType<typeof statements>
@@ -65,9 +67,10 @@ export class SqliteStore implements Store {
    * @throws AppError `unavailable`
    */
   constructor(path: string, now: () => number = Date.now) {
-    const { client, found } = openDatabase(path)
+    const { client, lock, found } = openDatabase(path)
     this.found = found
     this.#client = client
+    this.#lock = lock
     this.#db = drizzle(client)
     this.#group = new GroupCommit(client, () => this.#forgetForeign())
     this.#statements = statements(client)
@@ -158,8 +161,11 @@ export class SqliteStore implements Store {
       .orderBy(asc(section), asc(rank), asc(queueItems.id))
       .limit(limit + 1)
       .all()
-    const last = rows.length > limit ? rows[limit - 1] : undefined
-    const items = rows.slice(0, limit).map(({ section: _section, rank: _rank, ...item }) => item)
+    let size = 0
+    const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
+    const shown = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
+    const last = shown.length < rows.length ? shown.at(-1) : undefined
+    const items = shown.map(({ section: _section, rank: _rank, ...item }) => item)
     return { items, next: last ? `${last.section}.${last.rank}.${last.id}` : null }
   }
 
@@ -243,6 +249,7 @@ export class SqliteStore implements Store {
     await this.#group.idle()
     this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
     this.#client.close()
+    this.#lock.close()
   }
 
   #time(): string {
@@ -268,12 +275,19 @@ export class SqliteStore implements Store {
 
   /** Runs `work` in the next transaction; what it has written is forgotten where that failed. */
   async #guarded<T>(ids: readonly number[], work: () => T): Promise<T> {
-    try {
-      return await this.#group.run(work)
-    } catch (error) {
+    const forget = (error: unknown): never => {
       for (const id of ids) this.#recent.delete(id)
       throw error
     }
+    // Forgotten at once: the next write of the same transaction must not build upon what was undone.
+    const once = (): T => {
+      try {
+        return work()
+      } catch (error) {
+        return forget(error)
+      }
+    }
+    return this.#group.run(once).catch(forget)
   }
 
   #decide(before: Stored, decide: Decide): QueueItem {

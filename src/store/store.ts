@@ -110,7 +110,8 @@ export interface Store {
   item(id: number): Promise<QueueItem>
 
   /**
-   * Processing items, then waiting ones by priority and age, then terminal ones, newest first.
+   * Processing items, then waiting ones by priority and age, then terminal ones, newest first: at most `limit`, and
+   * about 4 MB; at least one where there is one.
    * @throws AppError `invalid` for an `after` that no page gave
    */
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>
