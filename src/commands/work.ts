@@ -164,8 +164,10 @@ SIGTERM finishes what is in hand and ends with 0; a second one stops it and give
     },
   },
   async run(given) {
-    const worker = new Worker(wanted(given))
+    const asked = wanted(given)
+    const worker = new Worker(asked)
     using _signals = takeSignals({ onEnd: () => worker.signal() })
+    tell(`taking items from ${asked.server} as ${asked.worker}`)
     await worker.run()
     return 0
   },

@@ -19,12 +19,10 @@ export function ffmpegProgram(): string | null {
 }
 
 /** What ffmpeg needs for a small video of so many seconds; `realTime` takes as long as the video is. */
-export const video = (seconds: number, file: string, realTime = false): string[] => [
-  "-hide_banner",
-  ...(realTime ? ["-re"] : []),
-  ...["-f", "lavfi", "-i", "testsrc=s=160x90:r=10", "-t", String(seconds)],
-  ...["-threads", "1", "-c:v", "mpeg4", "-y", file],
-]
+export const video = (seconds: number, file: string, realTime = false): string[] =>
+  `-hide_banner ${realTime ? "-re" : ""} -f lavfi -i testsrc=s=160x90:r=10 -t ${seconds} -threads 1 -c:v mpeg4 -y`
+    .split(/ +/)
+    .concat(file)
 
 /** How to start a program of ours. */
 export interface StudioOptions {
