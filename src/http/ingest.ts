@@ -173,7 +173,8 @@ function checkFinish(name: RendererName, total: number | undefined): void {
       "finish=true works with ffmpeg and blender: lines do not tell success from failure",
     )
   }
-  if (total === undefined) {
+  // A total of 0 is not known either.
+  if (!total) {
     throw new AppError(
       "invalid",
       "finish=true needs total: without it a render that broke off looks finished",
