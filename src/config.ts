@@ -55,6 +55,17 @@ const SETTINGS = {
     fallback: "5",
     bounds: [0, 1_000_000],
   },
+  webhook: {
+    help: "URL that is told when an item completes, fails or stalls; repeatable, in the environment separated by commas",
+    placeholder: "URL",
+    fallback: "",
+    repeatable: true,
+  },
+  "webhook-secret": {
+    help: "signs what webhooks are told (HMAC-SHA256)",
+    placeholder: "TEXT",
+    fallback: "",
+  },
   server: {
     help: "the server to talk to",
     placeholder: "URL",
@@ -75,6 +86,8 @@ export const SERVE_SETTINGS = [
   "max-lag",
   "stall-after-ms",
   "max-rescues",
+  "webhook",
+  "webhook-secret",
 ] as const
 
 /** What `serve` runs with. */
@@ -87,6 +100,10 @@ export interface Config {
   readonly maxLag: number
   readonly stallAfterMs: number
   readonly maxRescues: number
+  /** Empty where nobody is to be told. */
+  readonly webhooks: readonly string[]
+  /** Undefined where nothing is signed. */
+  readonly webhookSecret: string | undefined
 }
 
 /** The environment variable of a setting. */
@@ -139,6 +156,20 @@ function wholeNumber(name: SettingName, given: Given, env: NodeJS.ProcessEnv): n
   )
 }
 
+/** @throws AppError `invalid` for what is no URL of a webhook */
+function webhookUrls(given: Given, env: NodeJS.ProcessEnv): string[] {
+  const urls = valuesOf("webhook", given, env).filter((url) => url !== "")
+  for (const text of urls) {
+    const url = URL.parse(text)
+    if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") continue
+    throw new AppError(
+      "invalid",
+      `--webhook must be a URL such as https://example.com/hook, without a password, not "${text}"`,
+    )
+  }
+  return [...new Set(urls)]
+}
+
 /**
  * What `serve` runs with, from flags as parseArgs gave them, the environment and the defaults.
  * @throws AppError `invalid`
@@ -153,6 +184,8 @@ export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Conf
     maxLag: wholeNumber("max-lag", given, env),
     stallAfterMs: wholeNumber("stall-after-ms", given, env),
     maxRescues: wholeNumber("max-rescues", given, env),
+    webhooks: webhookUrls(given, env),
+    webhookSecret: valuesOf("webhook-secret", given, env).at(-1) || undefined,
   }
 }
 
@@ -248,7 +281,7 @@ export function helpOf(usage: Usage): string {
     ]),
     ...usage.settings.map((name) => {
       const { placeholder, help, fallback } = SETTINGS[name]
-      return [`--${name} ${placeholder}`, `${help} (${variableOf(name)}; default ${fallback})`]
+      return [`--${name} ${placeholder}`, `${help} (${variableOf(name)}; default ${fallback || "none"})`]
     }),
     ["--help", "this text"],
   ]

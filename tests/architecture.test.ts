@@ -18,6 +18,7 @@ const CORE = [
   "selection",
   "board",
   "terminal",
+  "webhooks",
 ]
 
 interface Rule {
@@ -38,14 +39,19 @@ const RULES: Readonly<Record<string, Rule>> = {
   formats: { own: ["errors", "json", "progress"] },
   selection: { own: ["errors", "formats", "progress", "store/store"] },
   terminal: { own: [] },
-  board: { own: ["formats", "progress", "terminal"] },
+  board: { own: ["formats", "progress", "terminal", "webhooks"] },
   lease: { own: ["errors", "progress"] },
   queue: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
   stream: { own: ["broadcaster", "errors", "formats", "progress", "selection", "store/store"] },
-  "store/store": { own: ["errors", "progress"] },
+  webhooks: {
+    own: ["bus", "progress", "store/deliveries", "store/store"],
+    packages: ["node:crypto"],
+  },
+  "store/deliveries": { own: ["progress"] },
+  "store/store": { own: ["errors", "progress", "store/deliveries"] },
   store: {
     own: ["errors", "progress", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],

@@ -6,6 +6,7 @@ import { Value } from "@sinclair/typebox/value"
 
 import {
   Claimed,
+  DeliveriesPage,
   ErrorAnswer,
   FlagUpdated,
   Health,
@@ -75,6 +76,7 @@ test("the answers are what is described, down to the last key", async () => {
     [QueueItem, "GET", `/queue/${id}`],
     [HistoryPage, "GET", `/queue/${id}/updates?limit=1`],
     [Stats, "GET", "/progress/stats"],
+    [DeliveriesPage, "GET", "/webhooks/deliveries"],
     [WorkerAnswer, "POST", `/queue/${id}/progress`, { progress: 3 }, lease],
     [WorkerAnswer, "POST", `/queue/${id}/heartbeat`, undefined, lease],
     [WorkerAnswer, "POST", `/queue/${id}/complete`, {}, lease],

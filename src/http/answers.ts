@@ -102,6 +102,39 @@ export const Stats = Type.Object({
   uptime_seconds: Type.Integer({ minimum: 0 }),
 })
 
+const Notice = Type.Union([Type.Literal("completed"), Type.Literal("failed"), Type.Literal("stalled")])
+
+/** What a webhook is told. */
+export const WebhookBody = Type.Object({
+  type: Notice,
+  history: Type.String({ description: "the name of the history that the event ID belongs to" }),
+  data: Update,
+})
+
+/** A page of the deliveries to webhooks. */
+export const DeliveriesPage = Type.Object({
+  deliveries: Type.Array(
+    Type.Object({
+      id: Type.Integer(),
+      notice: Notice,
+      update_id: EventId,
+      queue_id: Type.Integer(),
+      status: Type.Union([Type.Literal("pending"), Type.Literal("delivered"), Type.Literal("failed")]),
+      attempts: Type.Integer({ minimum: 0 }),
+      next_attempt_at: OrNull(Time),
+      answer: OrNull(
+        Type.Integer({ description: "the HTTP status of the last attempt; null for no answer" }),
+      ),
+      error: Type.String({ description: "why the last attempt failed; empty where it did not" }),
+      created_at: Time,
+      finished_at: OrNull(Time),
+      webhook: Type.String({ description: "stands for the URL" }),
+      url: Type.String({ description: "the URL, without the part that may be a secret" }),
+    }),
+  ),
+  next: OrNull(Type.Integer({ description: "what to give as `before` for the page that follows" })),
+})
+
 /** Whether the server works, and which it is. */
 export const Health = Type.Object({
   status: Type.Literal("ok"),

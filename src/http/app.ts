@@ -3,6 +3,7 @@ import { Elysia } from "elysia"
 
 import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
+import type { Webhooks } from "../webhooks.ts"
 import type { Workers } from "../workers.ts"
 import { boardFor } from "./board.ts"
 import { docsRoutes } from "./docs.ts"
@@ -11,6 +12,7 @@ import { ingestRoutes } from "./ingest.ts"
 import { pageRoutes } from "./page.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
+import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
 import { progressSockets, WEBSOCKET } from "./ws.ts"
 
@@ -19,6 +21,7 @@ export interface AppParts {
   readonly queue: Queue
   readonly workers: Workers
   readonly streams: Streams
+  readonly webhooks: Webhooks
   /** Origins that browsers may call from; `*` for any. */
   readonly corsOrigins: readonly string[]
   readonly version: string
@@ -76,6 +79,7 @@ export function createApp(parts: AppParts) {
         .use(workerRoutes(parts.workers, parts.queue, parts.streams))
         .use(ingestRoutes(parts.workers, parts.queue))
         .use(progressRoutes(parts.streams, startedMs))
-        .use(progressSockets(parts.streams, parts.corsOrigins)),
+        .use(progressSockets(parts.streams, parts.corsOrigins))
+        .use(webhookRoutes(parts.webhooks)),
     )
 }

@@ -2,7 +2,16 @@ import type { TSchema } from "@sinclair/typebox"
 
 import type { ErrorCode } from "../errors.ts"
 import { Flag, ItemChange, MAX_TEXT_BYTES, NewItem, ProgressUpdate, QueueItem, Report } from "../progress.ts"
-import { Claimed, ErrorAnswer, EventData, REASONS, StreamLine, Update, WorkerAnswer } from "./answers.ts"
+import {
+  Claimed,
+  ErrorAnswer,
+  EventData,
+  REASONS,
+  StreamLine,
+  Update,
+  WebhookBody,
+  WorkerAnswer,
+} from "./answers.ts"
 import { DESCRIBED, type Described, type Success, TAGS } from "./described.ts"
 import { STATUS } from "./errors.ts"
 
@@ -34,6 +43,7 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   Error: ErrorAnswer,
   EventData,
   StreamLine,
+  WebhookBody,
 }
 // By shape: an optional property is a copy of its schema.
 const names = new Map(Object.entries(NAMED).map(([name, schema]) => [JSON.stringify(schema), name]))
@@ -164,6 +174,27 @@ function operationOf(route: RouteOfApp, described: Described): Json {
   }
 }
 
+/** What the server itself asks of others. */
+const webhook = (): Json => ({
+  operationId: "tellWebhook",
+  tags: ["Webhooks"],
+  summary: "What a webhook is told",
+  description:
+    "Signed with `--webhook-secret` after the Standard Webhooks specification: `v1,` and the base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`.",
+  parameters: ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => ({
+    name,
+    in: "header",
+    required: name !== "webhook-signature",
+    schema: { type: "string" },
+  })),
+  requestBody: { required: true, content: { "application/json": { schema: ref("WebhookBody") } } },
+  responses: {
+    "2XX": { description: "heard" },
+    "410": { description: "not wanted: this delivery is given up" },
+    default: { description: "tried again later, after `Retry-After` where that is said" },
+  },
+})
+
 /** A route as its description is found under. */
 export const keyOf = ({ method, path }: Pick<RouteOfApp, "method" | "path">): string => `${method} ${path}`
 
@@ -190,6 +221,7 @@ export function describe(routes: readonly RouteOfApp[], version: string): Json {
     security: [],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
+    webhooks: { item: { post: webhook() } },
     components: {
       schemas: Object.fromEntries(
         Object.entries(NAMED).map(([name, schema]) => [name, schemaOf(schema, true)]),

@@ -4,6 +4,7 @@ import type { ErrorCode } from "../errors.ts"
 import { QueueItem } from "../progress.ts"
 import {
   Claimed,
+  DeliveriesPage,
   EventData,
   FlagUpdated,
   Health,
@@ -36,7 +37,7 @@ export interface Success {
 export interface Described {
   /** A name in camelCase, for generated clients. */
   readonly id: string
-  readonly tag: "Queue" | "Workers" | "Streams" | "Server"
+  readonly tag: "Queue" | "Workers" | "Streams" | "Webhooks" | "Server"
   readonly summary: string
   /** Paragraphs; code in backticks. */
   readonly about?: string
@@ -53,6 +54,8 @@ export const TAGS: Readonly<Record<Described["tag"], string>> = {
   Queue: "Add, look at and change queue items.",
   Workers: "Claim an item, report on it, and end it; a lease is the right to write it until a time.",
   Streams: "Watch progress as it happens.",
+  Webhooks:
+    "The server posts to each `--webhook URL` when an item completes, fails or stalls. A delivery that fails is tried again for a day, also over restarts; one that comes twice has the same `webhook-id`.",
   Server: "What the server is, and how it is.",
 }
 
@@ -326,6 +329,13 @@ export const DESCRIBED: Readonly<Record<string, Described>> = {
       },
     ],
     refusals: ["upgrade_required", "forbidden"],
+  },
+  "GET /api/v1/webhooks/deliveries": {
+    id: "listDeliveries",
+    tag: "Webhooks",
+    summary: "What webhooks were told, and what they are still to be told",
+    about: "The newest first. Deliveries that are over are kept for a week.",
+    successes: [json("a page of the deliveries", DeliveriesPage)],
   },
   "GET /api/v1/progress/stats": {
     id: "stats",

@@ -89,11 +89,15 @@ ${isObject(requestBody) ? `<h4>Body</h4>${requestBody["description"] === undefin
 </article>`
 }
 
+/** The requests that the server makes, as routes of whoever is told. */
+const told = (webhooks: unknown): Json =>
+  Object.fromEntries(Object.entries(object(webhooks)).map(([, methods]) => ["your --webhook URL", methods]))
+
 /** The reference page of an OpenAPI document: plain HTML, without a script and without anything from elsewhere. */
 export function reference(document: Json): string {
-  const { info, tags, paths, components } = document
+  const { info, tags, paths, webhooks, components } = document
   const { title, version, description } = object(info)
-  const all = Object.entries(object(paths)).flatMap(([path, methods]) =>
+  const all = Object.entries({ ...object(paths), ...told(webhooks) }).flatMap(([path, methods]) =>
     Object.entries(object(methods)).map(([method, one]) => ({ method, path, given: object(one) })),
   )
   const groups = list(tags).map(({ name, description: about }) => ({
