@@ -81,8 +81,8 @@ export class Figures {
       stalled > 0 ? "warn" : "run",
     )
     this.#waiting.show(known(waiting), "waiting")
-    this.#completed.show(known(completed), "completed in the last hour")
-    this.#failed.show(known(failed), "failed in the last hour", "bad")
+    this.#completed.show(known(completed), "completed, last hour")
+    this.#failed.show(known(failed), "failed, last hour", "bad")
     const viewers = stats?.connected_clients ?? null
     this.#viewers.show(viewers, viewers === 1 ? "viewer, you" : "viewers")
     this.#hour.show(hour)
