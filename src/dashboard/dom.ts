@@ -60,6 +60,3 @@ export function byId<T extends Element>(id: string, type: abstract new () => T):
   if (found instanceof type) return found
   throw new Error(`the page has no #${id}`)
 }
-
-/** Whether the reader wants things to stand still. */
-export const wantsStillness = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches

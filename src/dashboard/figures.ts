@@ -47,10 +47,11 @@ class Figure {
     this.element = el("div", { class: "figure" }, this.#name, el("dd", {}, this.#number, ...beside))
   }
 
-  show(value: number, name: string, tone: string | null = null): void {
-    say(this.#number, count(value))
+  /** A null is not known yet. */
+  show(value: number | null, name: string, tone: string | null = null): void {
+    say(this.#number, value === null ? "–" : count(value))
     say(this.#name, name)
-    mark(this.element, "data-tone", value > 0 ? tone : null)
+    mark(this.element, "data-tone", (value ?? 0) > 0 ? tone : null)
   }
 }
 
@@ -71,17 +72,18 @@ export class Figures {
   )
 
   /** Shows them as they are now. */
-  update(tallies: Tallies, stats: Stats | null): void {
+  update(tallies: Tallies, stats: Stats | null, loaded: boolean): void {
     const { running, waiting, stalled, completed, failed, hour } = tallies
+    const known = (value: number): number | null => (loaded ? value : null)
     this.#running.show(
-      running,
+      known(running),
       stalled > 0 ? `running, ${count(stalled)} stalled` : "running",
       stalled > 0 ? "warn" : "run",
     )
-    this.#waiting.show(waiting, "waiting")
-    this.#completed.show(completed, "completed in the last hour")
-    this.#failed.show(failed, "failed in the last hour", "bad")
-    const viewers = stats?.connected_clients ?? 0
+    this.#waiting.show(known(waiting), "waiting")
+    this.#completed.show(known(completed), "completed, last hour")
+    this.#failed.show(known(failed), "failed, last hour", "bad")
+    const viewers = stats?.connected_clients ?? null
     this.#viewers.show(viewers, viewers === 1 ? "viewer, you" : "viewers")
     this.#hour.show(hour)
   }

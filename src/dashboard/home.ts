@@ -100,12 +100,12 @@ export class Home implements Screen {
         if (item) for (const { list } of [this.#running, this.#waiting, this.#finished]) list.update(item)
       }
     }
-    if (lists || all) this.#figures.update(model.tallies, model.stats)
+    if (lists || all) this.#figures.update(model.tallies, model.stats, model.loaded)
   }
 
   tick(): void {
     for (const { list } of [this.#running, this.#waiting, this.#finished]) list.tick()
-    this.#figures.update(this.#model.tallies, this.#model.stats)
+    this.#figures.update(this.#model.tallies, this.#model.stats, this.#model.loaded)
   }
 
   #arrange(): void {

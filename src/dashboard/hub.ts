@@ -40,6 +40,7 @@ export class Hub {
   #readMs = 0
   readonly #unsure = new Set<number>()
   #looking = false
+  #wasLive = false
   #tickMs = Date.now()
   #beatMs = 0
   #probeMs = 0
@@ -50,10 +51,7 @@ export class Hub {
       updates: (updates) => this.#updates(updates),
       reload: () => void this.#reload(),
       gap: (gap) => this.#gap(gap),
-      changed: () => {
-        this.#beat()
-        this.#doubt([])
-      },
+      changed: () => this.#turned(),
     })
     void this.#link.run()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
@@ -96,6 +94,16 @@ export class Hub {
       stats: this.#stats,
       loaded: this.#loaded,
     }
+  }
+
+  #turned(): void {
+    const isLive = this.#link.connection.state === "live"
+    const isNew = isLive && !this.#wasLive
+    this.#wasLive = isLive
+    this.#beat()
+    if (isNew) void this.#probe()
+    // What could not be read while there was no stream.
+    this.#doubt([])
   }
 
   #beat(): void {

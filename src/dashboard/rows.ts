@@ -7,7 +7,7 @@ import { counter, inFull, line, nameOf, roughly, standing, toneOf } from "./text
 import { songMark } from "./wave.ts"
 
 /** Where an item's page is. */
-export const hrefOf = (id: number): string => new URL(`items/${id}`, new URL("../", import.meta.url)).pathname
+const hrefOf = (id: number): string => new URL(`items/${id}`, new URL("../", import.meta.url)).pathname
 
 /** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
 export class Frame {

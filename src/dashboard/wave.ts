@@ -52,7 +52,7 @@ function wavePath(songId: number): string {
 }
 
 /** The hue that a song has everywhere on the page, in degrees; neighbours differ. */
-export function hueOf(songId: number): number {
+function hueOf(songId: number): number {
   const spread = (Math.imul(songId, 2_654_435_769) >>> 0) / 4_294_967_296
   return HUES[Math.floor(spread * HUES.length)] ?? 256
 }

@@ -196,9 +196,7 @@ export class Tab {
       : { width, height, deviceScaleFactor: 1, mobile: false }
     await this.send("Emulation.setDeviceMetricsOverride", metrics)
     if (phone) await this.send("Emulation.setTouchEmulationEnabled", { enabled: true })
-    await this.send("Emulation.setEmulatedMedia", {
-      features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }],
-    })
+    await this.colours(dark)
     if (before !== undefined) await this.send("Page.addScriptToEvaluateOnNewDocument", { source: before })
     if (bypassPolicy) await this.send("Page.setBypassCSP", { enabled: true })
   }
@@ -213,6 +211,22 @@ export class Tab {
   /** Brings it before the others, which are hidden then. */
   async show(): Promise<void> {
     await this.send("Page.bringToFront")
+  }
+
+  /** Dark colours or light ones. */
+  async colours(dark: boolean): Promise<void> {
+    const features = [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]
+    await this.send("Emulation.setEmulatedMedia", { features })
+  }
+
+  /** Makes it as wide as this. */
+  async resize(width: number): Promise<void> {
+    await this.send("Emulation.setDeviceMetricsOverride", {
+      width,
+      height: 800,
+      deviceScaleFactor: 1,
+      mobile: false,
+    })
   }
 
   /** The address of another path of the same server. */
@@ -238,17 +252,20 @@ export class Tab {
 
   /** Resolves with the value of an expression once it is truthy. */
   async until<T>(expression: string, timeoutMs = 8000): Promise<T> {
-    const source = `new Promise((resolve, reject) => {
-      const end = performance.now() + ${timeoutMs}
-      const look = () => {
-        const value = (() => { try { return ${expression} } catch { return undefined } })()
-        if (value) resolve(value)
-        else if (performance.now() > end) reject(new Error(${JSON.stringify(`never: ${expression}`)} + " in: " + document.body.innerText.slice(0, 1500)))
-        else setTimeout(look, 15)
+    const endMs = performance.now() + timeoutMs
+    // Asked from outside, because timers of hidden tabs are slow.
+    for (;;) {
+      const value = await this.evaluate<T>(
+        `(() => { try { return ${expression} } catch { return undefined } })()`,
+      )
+      if (value) return value
+      if (performance.now() > endMs) {
+        throw new Error(
+          `never: ${expression}\n${await this.evaluate<string>("document.body.innerText.slice(0, 1500)")}`,
+        )
       }
-      look()
-    })`
-    return await this.evaluate<T>(source)
+      await Bun.sleep(15)
+    }
   }
 
   /** Clicks an element, as a mouse does. */

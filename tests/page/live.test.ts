@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { copyFileSync } from "node:fs"
 
 import { start, type StartOptions, temporaryFolder, type TestServer } from "../server.ts"
 import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
@@ -9,12 +10,17 @@ setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 40_0
 const page = describe.skipIf(!hasChromium)
 
 let browser: Browser
+let slow: Promise<void>
 const tabs: Tab[] = []
 const servers: TestServer[] = []
 const folder = temporaryFolder()
 
 beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
+  if (!hasChromium) return
+  browser = await Browser.start()
+  slow = silentAndGone()
+  // It is looked at by the last test.
+  slow.catch(() => undefined)
 })
 afterAll(async () => {
   if (hasChromium) await browser.stop()
@@ -39,10 +45,16 @@ const BADGE = `document.querySelector("#badge").dataset.state`
 const LANES = `[...document.querySelectorAll(".lane")].map((lane) => lane.querySelector(".wave").getAttribute("aria-valuenow")).join()`
 
 /** Opens the page, by a name that is not localhost; resolves when it is live. */
-async function open(server: TestServer, options: TabOptions = {}, path = "/"): Promise<Tab> {
+async function opened(server: TestServer, options: TabOptions = {}, path = "/"): Promise<Tab> {
   const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
-  tabs.push(tab)
   await tab.until(`${BADGE} === "live"`)
+  return tab
+}
+
+/** As `opened`; it is closed after the test. */
+async function open(...how: Parameters<typeof opened>): Promise<Tab> {
+  const tab = await opened(...how)
+  tabs.push(tab)
   return tab
 }
 
@@ -60,6 +72,28 @@ const NOTE = `(() => {
     if (window.states.at(-1) !== badge.dataset.state) window.states.push(badge.dataset.state)
   }).observe(badge, { attributes: true })
 })()`
+
+/** Takes its time, so that it goes on while the others do. */
+async function silentAndGone(): Promise<void> {
+  await using silent = await start()
+  await using gone = await start({ database: `${folder.path}/gone.db` })
+  const ids = [await running(silent, 10), await running(gone, 20)]
+  const [frozen, orphan] = [await opened(silent), await opened(gone)]
+  silent.child.kill("SIGSTOP")
+  await gone.end("SIGKILL")
+  await orphan.until(`${BADGE} === "stale"`, 20_000)
+  const banner = await orphan.evaluate<string>(`document.querySelector("#banner").innerText`)
+  expect(banner).toMatch(/cannot be reached.*as of \d\d:\d\d:\d\d/s)
+  // The cable is cut, as it were: no byte, no end, no error. The next probe finds out.
+  await frozen.until(`${BADGE} !== "live"`, 20_000)
+  silent.child.kill("SIGCONT")
+  await using again = await start({ database: gone.database, args: ["--port", new URL(gone.url).port] })
+  await silent.put(ids[0] ?? 0, { progress: 50 })
+  await again.put(ids[1] ?? 0, { progress: 60 })
+  await orphan.click("#banner button")
+  await orphan.until(`${BADGE} === "live" && ${LANES} === "60"`)
+  await frozen.until(`${BADGE} === "live" && ${LANES} === "50"`)
+}
 
 page("one stream for all tabs of a browser", () => {
   test("is held by a worker that they share", async () => {
@@ -159,40 +193,24 @@ page("the badge never lies", () => {
     expect(await tab.evaluate<string>(BADGE)).toBe("live")
   })
 
-  test("a history that was cut short is a gap, which closes by itself", async () => {
-    const database = `${folder.path}/gap.db`
-    const server = await serve({ database })
-    const id = await running(server, 10)
+  test("a server that was set back to a backup: the gap is told, and closes by itself", async () => {
+    const database = `${folder.path}/backup.db`
+    const before = await serve({ database })
+    const id = await running(before, 10)
+    await before.end("SIGTERM")
+    copyFileSync(database, `${folder.path}/older.db`)
+    const server = await serveAgain(before, database)
+    for (const progress of [20, 30, 40]) await server.put(id, { progress })
     const tab = await open(server)
+    await tab.until(`${LANES} === "40"`)
     await server.end("SIGKILL")
-    const away = await start({ database })
-    for (let i = 0; i < 40; i += 1) await away.put(id, { progress: 11 + i })
-    await away.end("SIGTERM")
-    const again = await serve({ database, args: ["--port", new URL(server.url).port, "--max-lag", "5"] })
-    await again.put(id, { progress: 90 })
-    await tab.until(`${LANES} === "90"`)
+    await serveAgain(server, `${folder.path}/older.db`)
+    await tab.until(`${LANES} === "10"`)
+    await tab.until(`document.querySelector(".notice").innerText.includes("left out")`)
     expect(await tab.evaluate<string>(BADGE)).toBe("live")
   })
 
   test("a server that falls silent, and one that is gone: not live for long, stale in the end, right when it is back", async () => {
-    const silent = await serve()
-    const gone = await serve({ database: `${folder.path}/gone.db` })
-    const ids = [await running(silent, 10), await running(gone, 20)]
-    const [frozen, orphan] = [await open(silent), await open(gone)]
-    silent.child.kill("SIGSTOP")
-    await gone.end("SIGKILL")
-    await orphan.until(`${BADGE} === "stale"`, 14_000)
-    expect(await orphan.evaluate<string>(`document.querySelector("#banner").innerText`)).toMatch(
-      /cannot be reached.*as of \d\d:\d\d:\d\d/s,
-    )
-    // The cable is cut, as it were: no byte, no end, no error. The next probe finds out.
-    await frozen.until(`${BADGE} !== "live"`, 14_000)
-    silent.child.kill("SIGCONT")
-    const again = await serveAgain(gone, gone.database)
-    await silent.put(ids[0] ?? 0, { progress: 50 })
-    await again.put(ids[1] ?? 0, { progress: 60 })
-    await orphan.click("#banner button")
-    await orphan.until(`${BADGE} === "live" && ${LANES} === "60"`)
-    await frozen.until(`${BADGE} === "live" && ${LANES} === "50"`)
+    await slow
   })
 })
