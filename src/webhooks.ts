@@ -1,9 +1,10 @@
-import { createHash, createHmac } from "node:crypto"
-
 import type { Bus } from "./bus.ts"
 import { isTerminal, type ProgressUpdate, type StoredUpdate } from "./progress.ts"
 import type { Attempt, DeliveriesQuery, Delivery, Notice } from "./store/deliveries.ts"
 import type { Store } from "./store/store.ts"
+
+// Loaded at its first use: it would be a tenth of the server's start.
+const nodeCrypto = (): typeof import("node:crypto") => require("node:crypto")
 
 const TICK_MS = 250
 const PAGE_UPDATES = 1024
@@ -42,7 +43,7 @@ export interface ShownDelivery extends Omit<Delivery, "data" | "url"> {
   readonly url: string
 }
 
-const idOf = (url: string): string => createHash("sha256").update(url).digest("hex").slice(0, 8)
+const idOf = (url: string): string => nodeCrypto().createHash("sha256").update(url).digest("hex").slice(0, 8)
 
 function shown({ data: _data, url, ...delivery }: Delivery): ShownDelivery {
   const { origin, pathname, search } = new URL(url)
@@ -70,7 +71,7 @@ function isStalled({ data }: StoredUpdate): boolean {
 export function signature(secret: string, id: string, timestampS: number, body: string): string {
   const prefix = "whsec_"
   const key = secret.startsWith(prefix) ? Buffer.from(secret.slice(prefix.length), "base64") : secret
-  return `v1,${createHmac("sha256", key).update(`${id}.${timestampS}.${body}`).digest("base64")}`
+  return `v1,${nodeCrypto().createHmac("sha256", key).update(`${id}.${timestampS}.${body}`).digest("base64")}`
 }
 
 /**

@@ -76,7 +76,7 @@ export class Workers {
   readonly #unlisten: () => void
   #timer: Timer | undefined
   #looking = false
-  #ticking = false
+  #tickUnderWay: Promise<void> | undefined
   #aliveMs = 0
   #startedMs = 0
   #draining = false
@@ -97,7 +97,9 @@ export class Workers {
       stored.work.lease_extended ? this.#rescue(stored, time) : extended(stored, this.#moment(time)),
     )
     this.#startedMs = by
-    this.#timer = setInterval(() => void this.#tick(), TICK_MS)
+    this.#timer = setInterval(() => {
+      this.#tickUnderWay ??= this.#tick()
+    }, TICK_MS)
   }
 
   /** Stops the timer, and answers claims that wait. */
@@ -106,6 +108,8 @@ export class Workers {
     this.#unlisten()
     this.#draining = true
     for (const wake of this.#waiting) wake()
+    // A tick under way must not find the store closed.
+    await this.#tickUnderWay
     await this.#store.setAlive(this.#options.steadyMs())
   }
 
@@ -264,8 +268,6 @@ export class Workers {
   }
 
   async #tick(): Promise<void> {
-    if (this.#ticking) return
-    this.#ticking = true
     const { steadyMs, stallAfterMs, report } = this.#options
     try {
       const now = steadyMs()
@@ -284,7 +286,7 @@ export class Workers {
     } catch (error) {
       report(error)
     } finally {
-      this.#ticking = false
+      this.#tickUnderWay = undefined
     }
   }
 }

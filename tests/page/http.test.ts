@@ -88,8 +88,6 @@ describe("the page", () => {
 
 describe("beside the page", () => {
   test.each([
-    ["/", { accept: "*/*" }],
-    ["/", { accept: "application/json, text/html;q=0" }],
     ["/items/7", { accept: "application/json" }],
     ["/assets/nothing.js", HTML],
     ["/assets/..%2findex.html", HTML],
