@@ -21,6 +21,7 @@ class Bench {
   random = 0.5
   readonly reports: unknown[] = []
   readonly store: SqliteStore
+  readonly bus = new LocalBus()
   workers: Workers
   readonly #folder = temporaryFolder()
   #tokens = 0
@@ -31,7 +32,7 @@ class Bench {
   }
 
   #make(store: Store): Workers {
-    return new Workers(store, new LocalBus(), {
+    return new Workers(store, this.bus, {
       stallAfterMs: 120_000,
       maxRescues: 5,
       now: () => this.wallMs,
@@ -60,6 +61,12 @@ class Bench {
     const taken = await this.workers.claim({ worker: "box1", tags: [], leaseMs }, AT_ONCE)
     if (!taken) throw new Error("nothing was claimed")
     return { id: taken.item.id, token: taken.lease.token }
+  }
+
+  /** Claims so many items, side by side; answers their ids. */
+  async claimMany(count: number): Promise<number[]> {
+    const claims = await Promise.all(Array.from({ length: count }, () => this.claim()))
+    return claims.map(({ id }) => id).toSorted((a, b) => a - b)
   }
 
   /** Moves both clocks. */
@@ -95,6 +102,19 @@ class Bench {
     this.#folder[Symbol.dispose]()
   }
 }
+
+/** The same store; `before` is called with the name of each method before it, and what it throws, that rejects with. */
+const watched = (store: Store, before: (key: string) => void): Store =>
+  new Proxy(store, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target)
+      if (typeof member !== "function") return member
+      return async (...given: unknown[]): Promise<unknown> => {
+        before(String(key))
+        return await Reflect.apply(member, target, given)
+      }
+    },
+  })
 
 async function started(wrap?: (store: Store) => Store): Promise<Bench> {
   const bench = new Bench(wrap)
@@ -135,8 +155,7 @@ test("a jump of the machine's clock calls nothing stalled", async () => {
 
 test("however many leases run out at once, all are taken back within 2 s", async () => {
   await using bench = await started()
-  const ids: number[] = []
-  for (let i = 0; i < 700; i += 1) ids.push((await bench.claim()).id)
+  const ids = await bench.claimMany(700)
   bench.pass(LEASE_MS)
   const startedMs = performance.now()
   for (const id of ids) await bench.once(id, ({ status }) => status === "retrying")
@@ -181,16 +200,17 @@ test("the length more is given once: a heartbeat earns the next", async () => {
 
 test("the server says every 5 s that it is alive, and when it stops", async () => {
   await using bench = await started()
-  await bench.ticked()
-  expect(await bench.store.aliveAt()).toBe(START_MS)
+  // It is said at the end of a round, and when the next one is under way that has ended.
+  const rounds = async (): Promise<number | null> => {
+    await bench.ticked()
+    await bench.ticked()
+    return bench.store.aliveAt()
+  }
+  expect(await rounds()).toBe(START_MS)
   bench.pass(4999)
-  await bench.ticked()
-  expect(await bench.store.aliveAt()).toBe(START_MS)
+  expect(await rounds()).toBe(START_MS)
   bench.pass(1)
-  await bench.ticked()
-  // It is said after the round, so by the end of the next one at the latest.
-  await bench.ticked()
-  expect(await bench.store.aliveAt()).toBe(START_MS + 5000)
+  expect(await rounds()).toBe(START_MS + 5000)
   bench.pass(10)
   await bench.workers.stop()
   expect(await bench.store.aliveAt()).toBe(START_MS + 5010)
@@ -218,21 +238,31 @@ test("the wait for another attempt is 10 s times 2 to the failures before, withi
   }
 })
 
+test("a claim that waits is not woken for what it may not take, however often the bell rings", async () => {
+  const calls: Record<string, number> = { claim: 0, nextWaiting: 0 }
+  await using bench = await started((store) => watched(store, (key) => (calls[key] = (calls[key] ?? 0) + 1)))
+  await added(bench.store, { tags: ["gpu"] })
+  const wish = { worker: "box1", tags: ["cpu"], leaseMs: LEASE_MS }
+  const waiting = Array.from({ length: 5 }, () => bench.workers.claim(wish, NEVER))
+  while ((calls["nextWaiting"] ?? 0) < 5) {
+    bench.bus.notify()
+    await Bun.sleep(1)
+  }
+  expect(calls["claim"]).toBe(5)
+  const id = await added(bench.store, { tags: ["cpu"] })
+  bench.bus.notify()
+  expect((await Promise.race(waiting))?.item.id).toBe(id)
+  await bench.workers.stop()
+  expect((await Promise.all(waiting)).filter((taken) => taken)).toHaveLength(1)
+})
+
 test("a database that fails once is reported, and the timer goes on", async () => {
   let failing = 0
   const flaky = (store: Store): Store =>
-    new Proxy(store, {
-      get(target, key) {
-        const member: unknown = Reflect.get(target, key, target)
-        if (typeof member !== "function") return member
-        return (...given: unknown[]): unknown => {
-          if (key === "sweep" && failing > 0) {
-            failing -= 1
-            return Promise.reject(new Error("the disk is full"))
-          }
-          return Reflect.apply(member, target, given)
-        }
-      },
+    watched(store, (key) => {
+      if (key !== "sweep" || failing === 0) return
+      failing -= 1
+      throw new Error("the disk is full")
     })
   await using bench = await started(flaky)
   const { id } = await bench.claim()
@@ -240,6 +270,20 @@ test("a database that fails once is reported, and the timer goes on", async () =
   bench.pass(LEASE_MS)
   await bench.once(id, ({ status }) => status === "retrying")
   expect(bench.reports.map(String)).toEqual(["Error: the disk is full"])
+})
+
+test("workers that have stopped write nothing any more, however much is due", async () => {
+  await using bench = await started()
+  const ids = await bench.claimMany(500)
+  bench.pass(LEASE_MS)
+  // Some of them have been taken back, others are still to be.
+  await bench.once(ids[0] ?? 0, ({ status }) => status === "retrying")
+  await bench.workers.stop()
+  const head = await bench.store.head()
+  await bench.store.setAlive(START_MS)
+  await bench.store.setAlive(START_MS)
+  expect(await bench.store.head()).toBe(head)
+  expect(bench.reports).toEqual([])
 })
 
 test("a claim that waits when the workers stop is answered, and so is one that comes after", async () => {

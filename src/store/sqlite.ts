@@ -172,8 +172,8 @@ export class SqliteStore implements Store {
     return { items, next: last ? `${last.section}.${last.rank}.${last.id}` : null }
   }
 
-  async nextWaiting(): Promise<QueueItem | null> {
-    const row = this.#statements.claimable.get({ now: this.#now(), tags: null })
+  async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {
+    const row = this.#statements.claimable.get({ now: this.#now(), tags: tags ? JSON.stringify(tags) : null })
     return row ? storedOf(row).item : null
   }
 

@@ -120,8 +120,8 @@ export interface Store {
    */
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>
 
-  /** The item that a claim would take now, if any. */
-  nextWaiting(): Promise<QueueItem | null>
+  /** The item that a claim with these tags would take now, if any; without tags, one with all of them. */
+  nextWaiting(tags?: readonly string[]): Promise<QueueItem | null>
 
   /** At most `limit` updates and about 256 KiB; at least one where there is one. */
   page(query: PageQuery): Promise<Page>
