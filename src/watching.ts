@@ -22,8 +22,13 @@ export type Control = { readonly type: "control" } & (
 export type Watched =
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
   | Control
-  /** The stream has broken off; the next try begins in `retryMs`. */
-  | { readonly type: "offline"; readonly reason: string; readonly retryMs: number }
+  /** The stream has broken off; the next try begins in `retryMs`. `status` is that of a refusal, else 0. */
+  | {
+      readonly type: "offline"
+      readonly reason: string
+      readonly status: number
+      readonly retryMs: number
+    }
 
 /** Which stream to watch, from where, and until when. */
 export interface WatchOptions {
@@ -98,21 +103,23 @@ export async function* watching(
     failures: 0,
   }
   while (!signal?.aborted) {
-    let reason = "the stream ended"
-    let leastMs = 0
+    let [reason, status, leastMs] = ["the stream ended", 0, 0]
     try {
       const how = yield* connection(open, options, place)
       if (how === "over") return
       if (how === "again") continue
     } catch (error) {
-      if (error instanceof ServerError && !error.isPassing) throw error
       reason = error instanceof Error ? error.message : String(error)
-      leastMs = error instanceof ServerError ? Math.min(error.retryAfterMs, MAX_RETRY_AFTER_MS) : 0
+      if (error instanceof ServerError) {
+        if (!error.isPassing) throw error
+        status = error.status
+        leastMs = Math.min(error.retryAfterMs, MAX_RETRY_AFTER_MS)
+      }
     }
     if (signal?.aborted) return
     const retryMs = Math.max(leastMs, Math.min(place.retryMs * 2 ** place.failures, MAX_RETRY_MS))
     place.failures += 1
-    yield { type: "offline", reason, retryMs }
+    yield { type: "offline", reason, status, retryMs }
     await pause(retryMs, signal)
   }
 }
@@ -146,6 +153,9 @@ async function* connection(
       if (said?.type === "control" && said.name === "end") return "over"
     }
     return "off"
+  } catch (error) {
+    if (silence.isNetworkBack) return "again"
+    throw error
   } finally {
     silence.end()
   }
@@ -185,12 +195,28 @@ function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined {
   return undefined
 }
 
-/** A signal that aborts with the caller's, or when nothing was heard for long. */
+/**
+ * Listens for the browser being online again: a connection from before may be dead without knowing it, and to open
+ * another loses nothing. Elsewhere there is no such event.
+ */
+function onOnline(listener: () => void): () => void {
+  if (typeof globalThis.addEventListener !== "function") return () => undefined
+  globalThis.addEventListener("online", listener)
+  return () => globalThis.removeEventListener("online", listener)
+}
+
+/** A signal that aborts with the caller's, when nothing was heard for long, and when the network has come back. */
 class Silence {
   readonly signal: AbortSignal
   readonly #dead = new AbortController()
   readonly #caller: AbortSignal | undefined
   readonly #pass = (): void => this.#dead.abort(this.#caller?.reason)
+  /** Whether it was the network coming back that made it abort. */
+  isNetworkBack = false
+  readonly #unlisten = onOnline(() => {
+    this.isNetworkBack = true
+    this.#dead.abort()
+  })
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(caller: AbortSignal | undefined) {
@@ -209,16 +235,20 @@ class Silence {
   /** Lets go of the timer, and of the connection. */
   end(): void {
     clearTimeout(this.#timer)
+    this.#unlisten()
     this.#caller?.removeEventListener("abort", this.#pass)
     this.#dead.abort()
   }
 }
 
+/** Waits, but no longer than until the network has come back or the signal aborts. */
 const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(done, ms)
+    const unlisten = onOnline(done)
     function done(): void {
       clearTimeout(timer)
+      unlisten()
       signal?.removeEventListener("abort", done)
       resolve()
     }

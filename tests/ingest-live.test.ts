@@ -159,13 +159,11 @@ function impatient(seconds: number) {
   const queue = new Queue(store, bus, Date.now, Date.now)
   const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
   const webhooks = new Webhooks(store, bus, {
+    ...options,
     urls: [],
     secret: undefined,
     userAgent: "test",
-    now: Date.now,
-    random: Math.random,
-    report,
-    givenUp: () => undefined,
+    givenUp: report,
   })
   const parts = { queue, workers, streams, webhooks, corsOrigins: ["*"], version: "0", commit: "0", report }
   const app = createApp(parts)
