@@ -89,6 +89,7 @@ import bpy
 scene = bpy.context.scene
 scene.render.engine = "CYCLES"
 scene.cycles.samples = 4
+scene.cycles.use_denoising = False
 scene.render.resolution_x = scene.render.resolution_y = 64
 scene.frame_start, scene.frame_end = 1, 5
 `
