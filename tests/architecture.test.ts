@@ -39,7 +39,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
     own: ["client", "config", "errors", "formats", "progress", "renderers", "commands"],
-    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers"],
+    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
   serve: {
