@@ -48,6 +48,8 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   const named = first !== undefined && !first.startsWith("-")
   const name = named ? first : "serve"
   const argv = named ? rest : first === undefined ? [] : [first, ...rest]
+  // Without this a closed standard error would end us, and with us the watch over a render.
+  process.stderr.on("error", () => undefined)
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     // Whoever read our output may have left: a server and a render run on, others have nobody to tell any more.
     if (name === "serve" || name === "run" || name === "work") return

@@ -76,7 +76,15 @@ const RULES: Readonly<Record<string, Rule>> = {
       "terminal",
       "commands",
     ],
-    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers"],
+    packages: [
+      "@sinclair/typebox",
+      "node:fs",
+      "node:os",
+      "node:path",
+      "node:timers",
+      "node:string_decoder",
+      "node:tty",
+    ],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
   serve: {

@@ -51,9 +51,9 @@ const percent = (share: number): string => `${Math.floor(share * 1000) / 10} %`
 
 function howItEnded({ code, signal, reached, lastWords }: Ended, stop: Stop | undefined): string {
   const after = stop?.by === "signal" ? ` after ${stop.signal}` : ""
-  if (code === 0 && reached !== null) return `the command ended${after} with ${percent(reached)} done`
-  const first =
-    signal === null ? `the command ended with code ${code}${after}` : `the command was ended by ${signal}`
+  const how =
+    code === 0 && reached !== null ? `with ${percent(reached)} done${after}` : `with code ${code}${after}`
+  const first = signal === null ? `the command ended ${how}` : `the command was ended by ${signal}`
   return lastWords === "" ? first : `${first}\n${lastWords}`
 }
 

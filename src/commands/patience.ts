@@ -5,13 +5,19 @@ const MAX_RETRY_MS = 1000
 
 /** Waits longer each time, and lets go at once when the signal aborts. */
 export class Patience {
+  readonly #maxMs: number
   #ms = FIRST_RETRY_MS
+
+  /** Never longer than `maxMs`, nor than about 2 s. */
+  constructor(maxMs = MAX_RETRY_MS) {
+    this.#maxMs = Math.min(maxMs, MAX_RETRY_MS)
+  }
 
   /** Waits before the next try. */
   async wait(signal: AbortSignal): Promise<void> {
     // Spread, or all workers would be back in the same moment.
     const ms = this.#ms * (0.75 + Math.random() / 2)
-    this.#ms = Math.min(this.#ms * 2, MAX_RETRY_MS)
+    this.#ms = Math.min(this.#ms * 2, this.#maxMs)
     await pause(ms, signal)
   }
 

@@ -1,8 +1,10 @@
+import { isatty } from "node:tty"
+
 import { environment } from "../config.ts"
 import type { Report } from "../progress.ts"
 import { Outputs } from "./listening.ts"
 import type { Plan } from "./plan.ts"
-import { Session } from "./session.ts"
+import { isInBackground, Session } from "./session.ts"
 
 /** How long a command has to end after SIGTERM. */
 export const GRACE_MS = 10_000
@@ -32,6 +34,9 @@ export interface RenderOptions {
 const coloursOf = ({ renderer }: Plan): Record<string, string> =>
   renderer === "ffmpeg" && process.stderr.isTTY ? { AV_LOG_FORCE_COLOR: "1" } : {}
 
+/** Our standard input; the terminal only in the foreground, as the command's own session would not be kept off it. */
+const ownInput = (): "inherit" | "ignore" => (isatty(0) && isInBackground() ? "ignore" : "inherit")
+
 /** A command under way, with its output passed through. */
 export class Render {
   /** Resolves when it has ended and its output is through; never rejects. */
@@ -53,7 +58,7 @@ export class Render {
     let child: Bun.Subprocess
     try {
       child = Bun.spawn([...plan.command], {
-        stdio: [input === undefined ? "inherit" : Buffer.from(input), ...outputs.to],
+        stdio: [input === undefined ? ownInput() : Buffer.from(input), ...outputs.to],
         env: environment({ ...coloursOf(plan), ...variables }),
         detached: true,
       })

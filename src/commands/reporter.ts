@@ -101,7 +101,7 @@ export class Reporter {
     await Promise.all(this.#loops)
     const { isLent = false, say } = this.#options
     const deadlineMs = performance.now() + (isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs)
-    const patience = new Patience()
+    const patience = this.#patience()
     while (!this.#hasGivenUp) {
       let held: Held | undefined
       try {
@@ -120,6 +120,11 @@ export class Reporter {
       await patience.wait(signal)
     }
     return false
+  }
+
+  /** A server that is back gives a lease one length more, in which it must hear of us. */
+  #patience(): Patience {
+    return new Patience((this.#options.leaseS * 1000) / 4)
   }
 
   async #take(): Promise<Held> {
@@ -141,7 +146,7 @@ export class Reporter {
     const { client, leaseS } = this.#options
     const { signal } = this.#over
     const waitS = Math.min(MAX_HELD_S, Math.ceil(leaseS / 2))
-    const patience = new Patience()
+    const patience = this.#patience()
     while (!signal.aborted) {
       let held: Held | undefined
       try {
@@ -159,7 +164,7 @@ export class Reporter {
 
   async #sending(): Promise<void> {
     const { signal } = this.#over
-    const patience = new Patience()
+    const patience = this.#patience()
     for (;;) {
       await this.#spool.filled(signal)
       if (signal.aborted) return

@@ -181,7 +181,10 @@ class Run {
 async function leave({ code, signal, verdict, stop }: Outcome): Promise<number> {
   if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
   if (code !== 0 || verdict.end === "complete") return code
-  if (verdict.end === "fail" && stop?.by !== "cancel") tell(`${verdict.failure.error_message}: not completed`)
+  if (verdict.end === "fail" && stop?.by !== "cancel") {
+    const [how] = (verdict.failure.error_message ?? "").split("\n")
+    tell(`${how}: not completed`)
+  }
   return 1
 }
 

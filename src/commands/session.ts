@@ -19,6 +19,23 @@ function send(group: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
+/** What /proc tells of a process after its name: state, parent, group, session, terminal, the terminal's group. */
+function statOf(pid: number | string): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
+  // The name, in brackets, may hold anything.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+}
+
+/** Whether a shell runs us in the background, so that what is typed is not for us. */
+export function isInBackground(): boolean {
+  try {
+    const [, , group, , , foreground] = statOf("self")
+    return Number(foreground) > 0 && group !== foreground
+  } catch {
+    return false
+  }
+}
+
 /** The processes of a session that still run, as /proc tells; undefined where it does not. */
 function membersOf(session: number): Member[] | undefined {
   let pids: string[]
@@ -30,9 +47,7 @@ function membersOf(session: number): Member[] | undefined {
   const members: Member[] = []
   for (const pid of pids) {
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
-      // The name, in brackets, may hold anything; after it come state, parent, group and session.
-      const [state = "", , group, of] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+      const [state = "", , group, of] = statOf(pid)
       if (Number(of) === session && !"ZX".includes(state))
         members.push({ pid: Number(pid), group: Number(group) })
     } catch {

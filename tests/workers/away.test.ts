@@ -114,7 +114,9 @@ describe("while the server is away", () => {
     await render.prints("done")
     // Until it is noticed that the command has ended, the signal is for that.
     while (processesWith("echo done >&2; exit 5").length > 1) await Bun.sleep(1)
-    render.kill("SIGINT")
+    const ended = render.ends().then(() => true)
+    do render.kill("SIGINT")
+    while (!(await Promise.race([ended, Bun.sleep(100)])))
     expect(await render.ends()).toBe(5)
   })
 })

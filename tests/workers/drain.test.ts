@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test"
 
 import { isTerminal, type QueueItem } from "../../src/progress.ts"
+import { figure, size } from "../proof.ts"
 import { Reader } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { faultsOf, type Program, studio, type Told } from "./programs.ts"
 
-const isProof = process.env["TRACK_STUDIO_PROVE"] === "1"
-const ITEMS = isProof ? 2000 : 60
+const ITEMS = size(60, 2000)
 const WORKERS = 4
 /** Between two kills, at most. */
-const PAUSE_MS = isProof ? 1000 : 200
-const LIMIT_MS = isProof ? 900_000 : 60_000
+const PAUSE_MS = size(200, 1000)
+const LIMIT_MS = size(60_000, 900_000)
 
 /** Items, workers and their server, of which any may be killed. */
 class Drain {
@@ -97,11 +97,10 @@ test(
     expect(all.map((history) => history.at(-1)?.status)).toEqual(all.map(() => "completed"))
     const rescues = all.flat().filter(({ message }) => message.startsWith("Worker lost")).length
     const { workers, servers } = drain.kills
-    if (isProof) {
-      console.log(
-        `${ITEMS} items in ${Math.round(tookMs / 1000)} s: ${workers} workers and ${servers} servers killed, ${rescues} rescues`,
-      )
-    }
+    const seconds = Math.round(tookMs / 1000)
+    figure(
+      `${ITEMS} items in ${seconds} s, ${workers} workers and ${servers} servers killed, ${rescues} rescues`,
+    )
   },
   LIMIT_MS,
 )

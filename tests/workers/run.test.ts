@@ -130,7 +130,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     expect(await render.ends()).toBe(1)
     expect(await itemOf(server, id)).toMatchObject({
       status: "failed",
-      error_message: expect.stringMatching(/^the command ended with \d+(\.\d)? % done$/),
+      error_message: expect.stringMatching(/^the command ended with \d+(\.\d)? % done\n/),
     })
   })
 

@@ -150,6 +150,19 @@ describe("the output", () => {
     expect((await render.stdout).toString()).toMatch(/^50%\n(141|1)\n$/)
   })
 
+  test("that nobody reads any more ends a command that writes to standard error, too", async () => {
+    const line = [...PROGRAM, "run", "--song", "11", "--", "sh", "-c", "yes >&2"]
+      .map((word) => `'${word}'`)
+      .join(" ")
+    await using render = new Program(
+      ["bash", "-c", `{ ${line} 2>&1 >/dev/null; echo "$?" >&3; } 3>&1 | head -1`],
+      server.url,
+    )
+    expect(await render.ends()).toBe(0)
+    const item = await finished(server, await latestOf(server, 11))
+    expect(item).toMatchObject({ status: "failed", outcome: "failed" })
+  })
+
   test("of a command without end or line end stops nothing", async () => {
     await using render = shell(
       12,
