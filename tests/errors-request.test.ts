@@ -261,6 +261,7 @@ describe("routes and methods", () => {
     [`/progress/stream/${id}`, "GET"],
     ["/progress/stats", "GET"],
     ["/../../health", "GET"],
+    ["/../../", "GET"],
   ]
   for (const [path, allow] of routes) {
     test(`${path} names the methods it takes`, async () => {

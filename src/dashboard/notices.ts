@@ -21,16 +21,24 @@ export function notify(text: string, failed = false): void {
   if (!failed) setTimeout(() => notice.remove(), NOTICE_MS)
 }
 
+/** What happens together is read out together. */
+const GATHER_MS = 250
+
 let pending: string[] = []
+let spokenMs = 0
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** Has something read out by a screen reader, together with whatever else happens within a few seconds. */
+/** Has something read out by a screen reader; soon, or else together with whatever happens within a few seconds. */
 export function announce(text: string): void {
   pending.push(text)
-  timer ??= setTimeout(() => {
-    const shown = pending.length > 4 ? [...pending.slice(0, 3), `and ${pending.length - 3} more`] : pending
-    byId("announcer", HTMLElement).textContent = shown.join(". ")
-    pending = []
-    timer = undefined
-  }, SPEECH_MS)
+  timer ??= setTimeout(
+    () => {
+      const shown = pending.length > 4 ? [...pending.slice(0, 3), `and ${pending.length - 3} more`] : pending
+      byId("announcer", HTMLElement).textContent = shown.join(". ")
+      pending = []
+      timer = undefined
+      spokenMs = Date.now()
+    },
+    Math.max(GATHER_MS, spokenMs + SPEECH_MS - Date.now()),
+  )
 }

@@ -157,7 +157,9 @@ function gapNotice({ reason, missed }: Gap): void {
 }
 
 async function footer(): Promise<void> {
-  const health: { version: string; commit: string } = await (await ask("health")).json()
+  const answer = await ask("health").catch(() => undefined)
+  if (!answer) return
+  const health: { version: string; commit: string } = await answer.json()
   say(byId("version", HTMLElement), `${health.version} (${health.commit})`)
 }
 

@@ -73,7 +73,11 @@ page("the queue on the page", () => {
 
     await tab.evaluate(`(() => {
       window.seen = new Set()
-      const look = () => { window.seen.add(${UNCOVERED}.toFixed(3)); requestAnimationFrame(look) }
+      const look = () => {
+        if (!document.querySelector(".wave")) return
+        window.seen.add(${UNCOVERED}.toFixed(3))
+        requestAnimationFrame(look)
+      }
       look()
     })()`)
     await server.put(id, { progress: 80 })
@@ -84,6 +88,8 @@ page("the queue on the page", () => {
     await server.put(id, { status: "completed" })
     await tab.until(`${text(".finished .row")}.includes("Completed")`)
     expect(await tab.evaluate<number>(`document.querySelectorAll(".lane").length`)).toBe(0)
+    // A screen reader hears of the end, and did not of each percent.
+    await tab.until(`document.querySelector("#announcer").textContent === "Northern Lights is completed"`)
     expect(tab.complaints).toEqual([])
   })
 
@@ -124,6 +130,7 @@ page("the queue on the page", () => {
     await tab.type("Paper Boats")
     await tab.press("Enter")
     await tab.until(`${text(".waiting .row")}.includes("Paper Boats")`)
+    expect(await tab.evaluate<string>("document.activeElement.id")).toBe("add")
     expect(await server.item(1)).toMatchObject({
       song_id: 12,
       title: "Paper Boats",
@@ -163,6 +170,8 @@ page("the queue on the page", () => {
     await tab.press("Enter")
     await tab.click("dialog button[type=submit]")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
+    // The focus does not vanish with the row that had it.
+    await tab.until(`document.activeElement.closest(".row")?.dataset.item === "2"`)
     expect((await server.api("GET", "/queue/1")).status).toBe(404)
     expect(tab.complaints).toEqual([])
   })
@@ -306,6 +315,7 @@ page("what the page must bear", () => {
       await tab.until(`document.querySelector(".plot .line") && document.querySelector(".timeline li")`)
       expect(await look(tab)).toEqual([])
       await tab.colours(!options.dark)
+      await tab.until(`document.querySelector("#badge").getAnimations().length === 0`)
       expect(await look(tab)).toEqual([])
       await tab.click("#badge")
       await tab.until(`${text("#facts")}.includes("Confirmed")`)
