@@ -110,12 +110,20 @@ const started = (work: Work, { steadyMs }: Moment): Work => ({
   moved_at: steadyMs,
 })
 
-/** A worker takes the item. `token` is the new lease's. */
+/**
+ * A worker takes the item. `token` is the new lease's.
+ * @throws AppError `illegal_move` unless the item waits
+ */
 export function claimed(
   { item, work }: Stored,
   by: { readonly worker: string; readonly token: string; readonly leaseMs: number },
   moment: Moment,
 ): Change {
+  // No move, for the table; but not theirs to take.
+  if (item.status === "processing") {
+    const by = item.worker === "" ? "" : ` by worker "${item.worker}"`
+    throw new AppError("illegal_move", `queue item ${item.id} is processing${by} and cannot be claimed`)
+  }
   const taken = transition(item, { status: "processing", message: "Processing started" }, moment.time)
   const lease = { lease_token: by.token, lease_ms: by.leaseMs }
   return {

@@ -20,6 +20,14 @@ const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<Com
     about: "show progress live",
     load: async () => (await import("./commands/watch.ts")).watchCommand,
   },
+  run: {
+    about: "run a render, and report its progress",
+    load: async () => (await import("./commands/run.ts")).runCommand,
+  },
+  work: {
+    about: "render what is queued, item by item",
+    load: async () => (await import("./commands/work.ts")).workCommand,
+  },
 }
 
 const HELP = `track-studio ${version}: a render queue that shows its progress live
@@ -40,16 +48,20 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   const named = first !== undefined && !first.startsWith("-")
   const name = named ? first : "serve"
   const argv = named ? rest : first === undefined ? [] : [first, ...rest]
+  // Without this a closed standard error would end us, and with us the watch over a render.
+  process.stderr.on("error", () => undefined)
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read our output may have left: a server runs on, a command has nobody to tell any more.
-    if (name === "serve") return
+    // Whoever read our output may have left: a server and a render run on, others have nobody to tell any more.
+    if (name === "serve" || name === "run" || name === "work") return
     process.exit(error.code === "EPIPE" ? 0 : fail(`the output cannot be written: ${error.message}`, 1))
   })
-  if (argv.includes("--version")) {
+  // What follows "--" is for the command that is run.
+  const flags = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length)
+  if (flags.includes("--version")) {
     process.stdout.write(`track-studio ${version} (${commit})\n`)
     return 0
   }
-  if (first === "help" || (!named && (argv.includes("--help") || argv.includes("-h")))) {
+  if (first === "help" || (!named && (flags.includes("--help") || flags.includes("-h")))) {
     process.stdout.write(HELP)
     return 0
   }

@@ -52,7 +52,9 @@ export class Queue {
    * @throws AppError `idempotency_mismatch`, `unavailable`
    */
   async add(body: NewItem, idempotencyKey?: string): Promise<QueueItem> {
-    const time = new Date(this.#now()).toISOString()
+    const nowMs = this.#now()
+    const time = new Date(nowMs).toISOString()
+    const { available_in } = body
     const idempotency: Idempotency | undefined =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: await digest(body) }
     const draft: Draft = {
@@ -77,7 +79,7 @@ export class Queue {
       max_attempts: body.max_attempts ?? 3,
       outcome: null,
       worker: "",
-      available_at: null,
+      available_at: available_in === undefined ? null : new Date(nowMs + available_in * 1000).toISOString(),
       cancel_requested_at: null,
       eta_seconds: null,
       stalled: false,

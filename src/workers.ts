@@ -144,17 +144,25 @@ export class Workers {
       )
       if (item) {
         this.#bus.notify()
-        const lease = {
-          token,
-          expires_at: this.#in(claim.leaseMs),
-          renew_every: Math.round(claim.leaseMs / 300) / 10,
-        }
-        return { item, lease }
+        return { item, lease: this.#lease(by) }
       }
       if (!signal.aborted && !this.#draining) await bell.rung
       // Who has gone away meanwhile takes nothing.
       if (signal.aborted || this.#draining) return null
     }
+  }
+
+  /**
+   * Takes this very item, whatever its place in the order, its tags, and the time it was to wait.
+   * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
+   */
+  async take(
+    id: number,
+    { worker, leaseMs }: Omit<Claim, "tags">,
+  ): Promise<{ item: QueueItem; lease: Lease }> {
+    const by = { worker, token: this.#options.token(), leaseMs }
+    const { item } = await this.#change(id, (stored, moment) => claimed(stored, by, moment))
+    return { item, lease: this.#lease(by) }
   }
 
   /**
@@ -222,6 +230,10 @@ export class Workers {
 
   #in(ms: number): string {
     return new Date(this.#options.now() + ms).toISOString()
+  }
+
+  #lease({ token, leaseMs }: { readonly token: string; readonly leaseMs: number }): Lease {
+    return { token, expires_at: this.#in(leaseMs), renew_every: Math.round(leaseMs / 300) / 10 }
   }
 
   #backoffMs(failures: number): number {

@@ -68,7 +68,7 @@ test("--help of a command names its arguments, flags, variables and defaults", a
 })
 
 const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = [
-  [["frobnicate"], 'there is no command "frobnicate"; there are serve, add, list, set, watch'],
+  [["frobnicate"], 'there is no command "frobnicate"; there are serve, add, list, set, watch, run, work'],
   [[""], /^there is no command ""/],
   [["toString"], /^there is no command "toString"/],
   [["a\nb\u001b[31m"], /^there is no command "a b\ufffd\[31m"/],

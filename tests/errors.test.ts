@@ -9,7 +9,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 /** An item that nothing here may change. */
 const id = await server.add({ song_id: 5, priority: 3, title: "Untouched", metadata: { a: 1 } })
 const refusals = new Refusals(server, id)
-const NEW_KEYS = "song_id, priority, title, max_attempts, tags, metadata"
+const NEW_KEYS = "song_id, priority, title, max_attempts, available_in, tags, metadata"
 const CHANGE_KEYS =
   "status, current_step, progress, message, error_message, song_id, priority, title, video_file_path, " +
   "video_file_size, thumbnail_path, flag, metadata"

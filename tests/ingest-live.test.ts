@@ -7,6 +7,7 @@ import { createApp } from "../src/http/app.ts"
 import { Queue } from "../src/queue.ts"
 import { SqliteStore } from "../src/store/sqlite.ts"
 import { Streams } from "../src/stream.ts"
+import { Webhooks } from "../src/webhooks.ts"
 import { Workers } from "../src/workers.ts"
 import { Output } from "./output.ts"
 import { Reader } from "./reader.ts"
@@ -163,7 +164,14 @@ function impatient(seconds: number) {
   const workers = new Workers(store, bus, { ...options, stallAfterMs: 60_000, maxRescues: 5 })
   const queue = new Queue(store, bus, Date.now, Date.now)
   const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
-  const parts = { queue, workers, streams, corsOrigins: ["*"], version: "0", commit: "0", report }
+  const webhooks = new Webhooks(store, bus, {
+    ...options,
+    urls: [],
+    secret: undefined,
+    userAgent: "test",
+    givenUp: report,
+  })
+  const parts = { queue, workers, streams, webhooks, corsOrigins: ["*"], version: "0", commit: "0", report }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })
   return {

@@ -66,7 +66,11 @@ async function tests(title: string, files: readonly string[], env: Record<string
 if (prove) {
   await check("build", "bun", "run", "build")
   const env = { TRACK_STUDIO_PROVE: "1", TRACK_STUDIO_BINARY: binary }
-  await tests("the long forms, against the binary", ["tests/proof.test.ts"], env)
+  await tests(
+    "the long forms, against the binary",
+    ["tests/proof.test.ts", "tests/workers/proof.test.ts", "tests/workers/drain.test.ts"],
+    env,
+  )
 } else {
   await check("format", "bun", "fmt", "--check")
   await check("types", "bun", "check")

@@ -10,6 +10,7 @@ export interface Wish {
   readonly wait?: number
   readonly lease?: number
   readonly tags?: readonly string[]
+  readonly id?: number
 }
 
 /** What a worker is answered, with the status code. */

@@ -18,7 +18,7 @@ const TAGS = "a list of at most 32 different values"
 refusals.each("POST", "/queue/claim", [
   ["", malformed("the body is empty")],
   ["{", malformed(/^the body is not valid JSON: /)],
-  ["[]", invalid("the body must be a JSON object with the keys worker, wait, lease, tags")],
+  ["[]", invalid("the body must be a JSON object with the keys worker, wait, lease, tags, id")],
   ["{}", invalid(`the body lacks "worker": ${TEXT}`)],
   ['{"worker":5}', invalid(`worker must be ${TEXT}, not 5`)],
   ['{"worker":null}', invalid(`worker must be ${TEXT}, not null`)],
@@ -35,7 +35,7 @@ refusals.each("POST", "/queue/claim", [
   ['{"worker":"a","tags":[7]}', invalid("tags.0 must be a tag: text of 1 to 64 characters, not 7")],
   [
     '{"worker":"a","song_id":1}',
-    invalid('the body has the unknown key "song_id"; it can have worker, wait, lease, tags'),
+    invalid('the body has the unknown key "song_id"; it can have worker, wait, lease, tags, id'),
   ],
 ])
 

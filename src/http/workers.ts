@@ -19,6 +19,7 @@ const ClaimBody = Type.Object(
     wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60 })),
     lease: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
     tags: NewItem.properties.tags,
+    id: Type.Optional(QueueItem.properties.id),
   },
   { additionalProperties: false },
 )
@@ -61,12 +62,16 @@ function required(request: Request, query: Static<typeof LeaseParams>): string {
   return token
 }
 
-/** Claims an item for a client that may go away while it waits. */
+/** Claims the first item that waits, or the one that is named, for a client that may go away meanwhile. */
 async function claim(workers: Workers, body: Static<typeof ClaimBody>, request: Request) {
-  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [] } = body
+  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id } = body
+  const leaseMs = lease * 1000
   using limit = hold(request.signal, wait * 1000)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
-  const claimed = await workers.claim({ worker, tags, leaseMs: lease * 1000 }, signal)
+  const claimed =
+    id === undefined
+      ? await workers.claim({ worker, tags, leaseMs }, signal)
+      : await workers.take(id, { worker, leaseMs })
   // Nobody will hear of this lease.
   if (claimed && request.signal.aborted) await workers.release(claimed.item.id, claimed.lease.token)
   return claimed

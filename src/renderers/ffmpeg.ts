@@ -55,11 +55,13 @@ function messageOf(media: Media | undefined, block: Block): string {
 export function ffmpeg(total: number | undefined): LineReader {
   let block: Block = {}
   let furthest = 0
+  let frames = 0
 
   function report(): Report {
     const seconds = outTime(block)
     if (seconds === undefined) return { message: messageOf(undefined, block) }
     furthest = Math.max(furthest, seconds)
+    frames = Math.max(frames, block.frame ?? 0)
     const media: Media = {
       out_time: seconds,
       total: total ?? null,
@@ -85,7 +87,9 @@ export function ffmpeg(total: number | undefined): LineReader {
       return heard
     },
     get reached() {
-      return total === undefined ? null : Math.min(1, furthest / total)
+      // The time is that at which the last frame begins: at one frame a second 5 s end at 4.
+      const lastFrame = frames > 1 ? furthest / (frames - 1) : 0
+      return total === undefined ? null : Math.min(1, (furthest + lastFrame) / total)
     },
   }
 }

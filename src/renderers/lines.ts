@@ -16,7 +16,7 @@ const BYTES = /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?\/ ?(\d{1,9}(?:\.\d+)?) ?[km
 
 /** What is a percentage of something else. */
 const NO_PROGRESS =
-  "cpu|gpu|v?ram|mem|memory|swap|disk|battery|load|usage|used|free|idle|volume|gain|opacity|alpha|quality|scaled?|zoom|width|height|loss|accuracy|confidence|threshold|ratio|cache|hits?|fast(?:er)?|slower|smaller|larger|saved|off|sure"
+  "cpu|gpu|v?ram|mem|memory|swap|disk|battery|load|usage|used|free|idle|volume|gain|opacity|alpha|quality|scaled?|zoom|width|height|loss|accuracy|confidence|threshold|ratio|cache|hits?|fast(?:er)?|slower|smaller|larger|saved|off|sure|overhead"
 const OTHER_BEFORE = new RegExp(`(?:\\b|_)(?:${NO_PROGRESS})\\W{0,3}(?:(?:is|at|of|by|to) )?$`, "iu")
 const OTHER_AFTER = new RegExp(`^\\)? ?(?:of )?(?:the )?(?:${NO_PROGRESS})\\b`, "iu")
 

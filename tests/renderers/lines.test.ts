@@ -39,6 +39,7 @@ describe("a percentage", () => {
     "CPU: 97%",
     "gpu_load=97%",
     "volume at 50%",
+    "video:33kB audio:0kB subtitle:0kB other streams:0kB global headers:0kB muxing overhead: 5.270447%",
     "volume: 50 %",
     "97% CPU",
     "50% faster than before",

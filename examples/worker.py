@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""A render worker in Python's standard library alone (3.8 or newer).
+
+    examples/worker.py COMMAND [ARGUMENT...]
+
+Takes items from the queue, one after the other, and runs COMMAND for each, which gets the item as
+JSON on its standard input. Percentages that it prints are its progress. Exit code 0 completes the
+item, any other fails it. A cancelled item's command is stopped.
+
+TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what
+viewers are told of who renders. SIGTERM finishes the item in hand.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+QUEUE = os.environ.get("TRACK_STUDIO_SERVER", "http://localhost:8080").rstrip("/") + "/api/v1/queue"
+NAME = os.environ.get("WORKER_NAME", socket.gethostname())
+PERCENT = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d+)?|100) ?%")
+STOP_WITHIN_S = 10
+
+
+class Refused(Exception):
+    """The server said no; `cancel` when the work is to stop."""
+
+    def __init__(self, status, body):
+        super().__init__(body.get("error", f"the server answered {status}"))
+        self.cancel = body.get("directive") == "cancel"
+
+
+def post(path, body=None, token="", timeout=15):
+    """The answer as JSON, None when it is empty. Raises Refused, or OSError when nobody answers."""
+    request = urllib.request.Request(
+        f"{QUEUE}/{path}",
+        data=json.dumps(body or {}).encode(),
+        headers={"Content-Type": "application/json", "Lease": token},
+        method="POST",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        text = error.read()
+        if error.code >= 500:
+            raise OSError(f"the server answered {error.code}") from error
+        try:
+            body = json.loads(text)
+        except ValueError:
+            body = {}
+        raise Refused(error.code, body) from error
+
+
+class Attempt:
+    """One attempt at an item: its command, and what the server is told of it."""
+
+    def __init__(self, item, token, command):
+        self.item = item
+        self.token = token
+        self.ended = threading.Event()
+        # A session of its own can be stopped with all that the command started.
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def post(self, verb, body=None, timeout=15):
+        return post(f"{self.item['id']}/{verb}", body, self.token, timeout)
+
+    def run(self):
+        threading.Thread(target=self.heartbeat, daemon=True).start()
+        try:
+            self.process.stdin.write(json.dumps(self.item).encode() + b"\n")
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # The command has no need of it.
+        self.read_progress()
+        code = self.process.wait()
+        self.ended.set()
+        if code == 0:
+            self.post_surely("complete")
+        else:
+            # Of an item that was called off the server makes a cancelled one.
+            self.post_surely("fail", {"error_message": f"the command ended with code {code}"})
+        print(f"worker.py: item {self.item['id']} ended with code {code}", file=sys.stderr, flush=True)
+
+    def read_progress(self):
+        """Passes the command's output on, and reports the latest percentage, four times a second at most."""
+        reported, due = None, 0.0
+        for line in self.process.stdout:
+            sys.stdout.buffer.write(line)
+            sys.stdout.flush()
+            found = PERCENT.search(line.decode(errors="replace"))
+            if found is None or found[1] == reported or time.monotonic() < due:
+                continue
+            reported, due = found[1], time.monotonic() + 0.25
+            try:
+                self.post("progress", {"progress": float(found[1]), "message": found.string.strip()[:200]})
+            except (OSError, Refused):
+                pass  # The heartbeat hears of it too; the render goes on.
+
+    def heartbeat(self):
+        """Says that we live, and hears of a cancel the moment it is requested."""
+        while not self.ended.is_set():
+            try:
+                cancel = self.post("heartbeat?wait=20", timeout=35)["directive"] == "cancel"
+            except Refused as refused:
+                cancel = refused.cancel
+            except OSError:
+                cancel = False
+                time.sleep(1)
+            if cancel:
+                self.stop()
+                return
+
+    def stop(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+            if self.ended.wait(STOP_WITHIN_S):
+                return
+
+    def post_surely(self, verb, body=None):
+        """Tries for a minute: the server may just be restarting."""
+        for _ in range(60):
+            try:
+                self.post(verb, body)
+                return
+            except Refused as refused:
+                print(f"worker.py: {refused}", file=sys.stderr, flush=True)
+                return
+            except OSError:
+                time.sleep(1)
+
+
+def main(command):
+    if not command or command == ["--help"]:
+        print(__doc__)
+        return 0 if command else 2
+    stopping = threading.Event()
+
+    def on_signal(_number, _frame):
+        stopping.set()
+        if claiming:
+            raise SystemExit(0)
+
+    claiming = False
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    print(f"worker.py: taking items from {QUEUE} as {NAME}", file=sys.stderr, flush=True)
+    while not stopping.is_set():
+        try:
+            claiming = True
+            claimed = post("claim", {"worker": NAME, "wait": 25}, timeout=40)
+            claiming = False
+            if claimed:
+                Attempt(claimed["item"], claimed["lease"]["token"], command).run()
+        except OSError as error:
+            claiming = False
+            print(f"worker.py: {error}; trying again", file=sys.stderr, flush=True)
+            time.sleep(1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+#
+# A render worker in bash and curl alone.
+
+set -uo pipefail
+# Each background job is a process group of its own, and can be stopped with all that it started.
+set -m
+
+usage() {
+  cat <<'HELP'
+examples/worker.sh COMMAND [ARGUMENT...]
+
+Takes items from the queue, one after the other, and runs COMMAND for each, which finds the item in
+TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID. Percentages that it prints are its progress. Exit
+code 0 completes the item, any other fails it. A cancelled item's command is stopped.
+
+TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what
+viewers are told of who renders. SIGTERM finishes the item in hand.
+HELP
+}
+
+if (($# == 0)) || [[ $1 == --help ]]; then
+  usage
+  exit $(($# == 0 ? 2 : 0))
+fi
+queue=${TRACK_STUDIO_SERVER:-http://localhost:8080}
+queue=${queue%/}/api/v1/queue
+name=${WORKER_NAME:-${HOSTNAME:-worker}}
+name=${name//[^A-Za-z0-9._-]/_}
+
+say() { printf 'worker.sh: %s\n' "$*" >&2; }
+
+# post PATH [JSON]: prints the answer, and its HTTP status on a line of its own; the lease is "$token".
+post() {
+  curl -sS --max-time 40 -X POST "$queue/$1" -H 'Content-Type: application/json' -H "Lease: ${token:-}" \
+    -d "${2:-{\}}" -w '\n%{http_code}\n'
+}
+
+# Posts until the server has answered, for a minute at most: it may just be restarting.
+post_surely() {
+  local answer tries
+  for ((tries = 0; tries < 60; tries++)); do
+    answer=$(post "$@" 2>/dev/null) && [[ ${answer##*$'\n'} != 5* ]] && return
+    sleep 1
+  done
+  say "the server does not answer: $1 is lost"
+}
+
+# Says that we live, and hears of a cancel the moment it is requested. Ends with 1 when the work is to stop.
+heartbeat() {
+  local answer
+  while true; do
+    if answer=$(post "$id/heartbeat?wait=20" 2>/dev/null); then
+      [[ $answer == '{"directive":"cancel"'* || $answer == *'"directive":"cancel"}'$'\n4'?? ]] && return 1
+    else
+      sleep 1
+    fi
+  done
+}
+
+# stop PID: the whole group, in 10 s by force.
+stop() {
+  local tries
+  kill -TERM -- "-$1" 2>/dev/null
+  for ((tries = 0; tries < 100; tries++)); do
+    kill -0 -- "-$1" 2>/dev/null || return
+    sleep 0.1
+  done
+  kill -KILL -- "-$1" 2>/dev/null
+}
+
+# Passes the command's output on, and reports each percentage in it.
+read_progress() {
+  local line last=""
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ $line =~ (^|[^0-9.])([0-9]|[1-9][0-9]|100)(\.[0-9]+)?[[:space:]]?% ]] || continue
+    [[ ${BASH_REMATCH[2]} != "$last" ]] || continue
+    last=${BASH_REMATCH[2]}
+    post "$id/progress" "{\"progress\": $last}" >/dev/null 2>&1
+  done
+}
+
+# render COMMAND...: one item, from its start to its end.
+render() {
+  local output reader job beat code
+  export TRACK_STUDIO_ITEM_ID=$id TRACK_STUDIO_SONG_ID=$song
+  exec {output}> >(read_progress)
+  reader=$!
+  "$@" >&"$output" 2>&1 {output}>&- &
+  job=$!
+  exec {output}>&-
+  { heartbeat || stop "$job"; } &
+  beat=$!
+  # A signal to us ends the wait, not the job.
+  while true; do
+    wait "$job"
+    code=$?
+    kill -0 "$job" 2>/dev/null || break
+  done
+  wait "$reader" 2>/dev/null
+  kill -TERM -- "-$beat" 2>/dev/null
+  wait "$beat" 2>/dev/null
+  if ((code == 0)); then
+    post_surely "$id/complete"
+  else
+    # Of an item that was called off the server makes a cancelled one.
+    post_surely "$id/fail" "{\"error_message\": \"the command ended with code $code\"}"
+  fi
+  say "item $id ended with code $code"
+}
+
+# Claims an item, waiting for one; sets id, song and token. A signal ends the wait.
+claim() {
+  local answers
+  token=""
+  exec {answers}< <(exec curl -sS --max-time 40 -X POST "$queue/claim" -H 'Content-Type: application/json' \
+    -d "{\"worker\": \"$name\", \"wait\": 25}" 2>/dev/null)
+  claiming=$!
+  IFS= read -r -d '' answer <&"$answers"
+  wait "$claiming"
+  local code=$?
+  exec {answers}<&-
+  claiming=""
+  ((code == 0)) || return 2
+  # The item comes first in the answer, and the lease last.
+  [[ $answer =~ ^\{\"item\":\{\"id\":([0-9]+),\"song_id\":([0-9]+), ]] || return 1
+  id=${BASH_REMATCH[1]} song=${BASH_REMATCH[2]}
+  [[ $answer =~ \"lease\":\{\"token\":\"([0-9a-f-]+)\"[^{}]*\}\}$ ]] || return 1
+  token=${BASH_REMATCH[1]}
+}
+
+stopping=""
+claiming=""
+trap 'stopping=yes; [[ -z $claiming ]] || kill "$claiming" 2>/dev/null' TERM INT HUP
+
+say "taking items from $queue as $name"
+while [[ -z $stopping ]]; do
+  claim
+  case $? in
+    0) render "$@" ;;
+    # Nobody answers: away, or refusing.
+    2) [[ -n $stopping ]] || sleep 1 ;;
+  esac
+done

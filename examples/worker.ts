@@ -1,0 +1,131 @@
+/*
+ * A render worker in TypeScript with our client:
+ *
+ *   bun examples/worker.ts COMMAND [ARGUMENT...]
+ *
+ * Takes items from the queue, one after the other, and runs COMMAND for each, which gets the item as JSON on its
+ * standard input. Percentages that it prints are its progress. Exit code 0 completes the item, any other fails it. A
+ * cancelled item's command is stopped.
+ *
+ * TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what viewers are told of
+ * who renders. SIGTERM finishes the item in hand.
+ *
+ * "track-studio work" does the same, and more.
+ */
+
+import { hostname } from "node:os"
+
+import { type Claimed, Client, type Held, ServerError } from "../src/client.ts"
+
+const REPORT_EVERY_MS = 250
+const STOP_WITHIN_MS = 10_000
+const TRIES = 60
+
+const name = process.env["WORKER_NAME"] ?? hostname()
+const server = process.env["TRACK_STUDIO_SERVER"] ?? "http://localhost:8080"
+const client = new Client(server)
+const say = (text: string): void => console.error(`worker.ts: ${text}`)
+
+/** Whether the work is to stop: it was called off, or is somebody else's. */
+const isStop = (error: unknown): boolean => error instanceof ServerError && error.directive === "cancel"
+/** Whether the server is away; the render goes on, and we try again. */
+const isAway = (error: unknown): boolean => error instanceof ServerError && error.isPassing
+
+type Render = Bun.Subprocess<Buffer, "pipe", "inherit">
+
+/** SIGTERM to the command and all that it started, and force after 10 s. */
+async function stop(render: Render): Promise<void> {
+  const kill = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(-render.pid, signal)
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  kill("SIGTERM")
+  const timer = setTimeout(() => kill("SIGKILL"), STOP_WITHIN_MS)
+  await render.exited
+  clearTimeout(timer)
+}
+
+/** Says that we live, and hears of a cancel the moment it is requested. */
+async function heartbeat(held: Held, render: Render, ended: AbortSignal): Promise<void> {
+  while (!ended.aborted) {
+    try {
+      const { directive } = await client.heartbeat(held, 20, ended)
+      if (directive === "cancel") return await stop(render)
+    } catch (error) {
+      if (ended.aborted) return
+      if (isStop(error)) return await stop(render)
+      await Bun.sleep(1000)
+    }
+  }
+}
+
+/** Passes the command's output on, and reports the latest percentage, a few times a second at most. */
+async function readProgress(held: Held, render: Render): Promise<void> {
+  const decoder = new TextDecoder()
+  let dueMs = 0
+  for await (const chunk of render.stdout) {
+    process.stdout.write(chunk)
+    const found = [
+      ...decoder.decode(chunk, { stream: true }).matchAll(/(?<![\d.])(\d{1,2}(?:\.\d+)?|100) ?%/g),
+    ].at(-1)
+    if (!found || performance.now() < dueMs) continue
+    dueMs = performance.now() + REPORT_EVERY_MS
+    // What cannot be reported stops no render; the heartbeat hears of a lost lease, too.
+    await client.report(held, { progress: Number(found[1]) }).catch(() => undefined)
+  }
+}
+
+/** Tries for a minute: the server may just be restarting. */
+async function surely(what: () => Promise<unknown>): Promise<void> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    try {
+      return void (await what())
+    } catch (error) {
+      if (!isAway(error)) return say(String(error))
+      await Bun.sleep(1000)
+    }
+  }
+}
+
+/** One item, from its start to its end. */
+async function render({ item, lease }: Claimed, command: readonly string[]): Promise<void> {
+  const held: Held = { id: item.id, token: lease.token }
+  const child = Bun.spawn([...command], {
+    stdin: Buffer.from(`${JSON.stringify(item)}\n`),
+    stdout: "pipe",
+    stderr: "inherit",
+    detached: true,
+  })
+  const ended = new AbortController()
+  const beating = heartbeat(held, child, ended.signal)
+  await readProgress(held, child)
+  const code = await child.exited
+  ended.abort()
+  await beating
+  // Of an item that was called off the server makes a cancelled one.
+  const error_message = `the command ended with code ${code}`
+  await surely(() => (code === 0 ? client.complete(held) : client.fail(held, { error_message })))
+  say(`item ${item.id} ended with code ${code}`)
+}
+
+const command = process.argv.slice(2)
+if (command.length === 0) {
+  say("the command is missing")
+  process.exit(2)
+}
+const stopping = new AbortController()
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stopping.abort())
+say(`taking items from ${server} as ${name}`)
+while (!stopping.signal.aborted) {
+  try {
+    const claimed = await client.claim({ worker: name, wait: 25 }, stopping.signal)
+    if (claimed) await render(claimed, command)
+  } catch (error) {
+    if (stopping.signal.aborted) break
+    if (!isAway(error)) throw error
+    await Bun.sleep(1000)
+  }
+}

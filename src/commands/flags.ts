@@ -1,0 +1,75 @@
+import { hostname } from "node:os"
+
+import { type Arguments, type Flag, textFlag } from "../config.ts"
+import { AppError } from "../errors.ts"
+import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
+import { integerFlag } from "./command.ts"
+
+const DEFAULT_LEASE_S = 60
+const MAX_LEASE_S = 3600
+const DEFAULT_REPORT_WITHIN_S = 60
+const MAX_REPORT_WITHIN_S = 86_400
+
+/** The flags of every command that renders. */
+export const RENDER_FLAGS = {
+  renderer: {
+    type: "string",
+    placeholder: "NAME",
+    help: `how to read the output: ${RENDERER_NAMES.join(", ")}; default by the command`,
+  },
+  worker: {
+    type: "string",
+    placeholder: "NAME",
+    help: "what viewers are told of who renders; default the host's name",
+  },
+  lease: {
+    type: "string",
+    placeholder: "S",
+    help: `seconds after which the item is taken back from a worker that is gone; default ${DEFAULT_LEASE_S}`,
+  },
+  "report-within": {
+    type: "string",
+    placeholder: "S",
+    help: `seconds to wait for a server that is away when all is done; default ${DEFAULT_REPORT_WITHIN_S}`,
+  },
+} as const satisfies Record<string, Flag>
+
+/** A whole number within bounds that was typed, or a default. @throws AppError `invalid` */
+export function wholeFlag(
+  given: Arguments,
+  name: string,
+  { least, most, fallback }: { readonly least: number; readonly most: number; readonly fallback: number },
+): number {
+  const value = integerFlag(given, name) ?? fallback
+  if (value >= least && value <= most) return value
+  throw new AppError("invalid", `--${name} must be a whole number from ${least} to ${most}, not ${value}`)
+}
+
+function rendererFlag({ flags }: Arguments): RendererName | undefined {
+  const name = textFlag(flags, "renderer")
+  if (name === undefined) return undefined
+  const known = RENDERER_NAMES.find((each) => each === name)
+  if (known) return known
+  throw new AppError("invalid", `--renderer must be one of ${RENDERER_NAMES.join(", ")}, not "${name}"`)
+}
+
+/** What the flags of every command that renders say. */
+export interface RenderFlags {
+  readonly renderer: RendererName | undefined
+  readonly worker: string
+  readonly leaseS: number
+  readonly reportWithinMs: number
+}
+
+/** Reads the flags of every command that renders. @throws AppError `invalid` */
+export const renderFlags = (given: Arguments): RenderFlags => ({
+  renderer: rendererFlag(given),
+  worker: textFlag(given.flags, "worker") ?? hostname(),
+  leaseS: wholeFlag(given, "lease", { least: 1, most: MAX_LEASE_S, fallback: DEFAULT_LEASE_S }),
+  reportWithinMs:
+    wholeFlag(given, "report-within", {
+      least: 0,
+      most: MAX_REPORT_WITHIN_S,
+      fallback: DEFAULT_REPORT_WITHIN_S,
+    }) * 1000,
+})

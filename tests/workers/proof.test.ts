@@ -1,0 +1,116 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { figure, PROVE, quantile, size } from "../proof.ts"
+import { start, temporaryFolder } from "../server.ts"
+import {
+  faultsOf,
+  ffmpegProgram,
+  historyOf,
+  itemOf,
+  latestOf,
+  processesWith,
+  studio,
+  until,
+  video,
+} from "./programs.ts"
+
+setDefaultTimeout(180_000)
+
+const ffmpeg = ffmpegProgram()
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
+
+describe.skipIf(ffmpeg === null)("a render by ffmpeg under run", () => {
+  const cancels = size(3, 20)
+
+  test("is stopped by a cancel in less than a second, again and again, and nothing is left", async () => {
+    await using server = await start()
+    using folder = temporaryFolder()
+    const took: number[] = []
+    for (let song = 1; song <= cancels; song += 1) {
+      const file = join(folder.path, `${song}.mp4`)
+      const args = ["run", "--song", String(song), "--total", "60", "--", "ffmpeg", ...video(60, file, true)]
+      await using render = studio(server, args)
+      await render.prints("Output #0")
+      const id = await latestOf(server, song)
+      await until(server, id, ({ media }) => media !== undefined)
+      const startedMs = performance.now()
+      await server.api("POST", `/queue/${id}/cancel`)
+      while (processesWith(file, render).length > 0) await Bun.sleep(1)
+      took.push(performance.now() - startedMs)
+      await render.ends()
+      expect(await itemOf(server, id)).toMatchObject({ outcome: "cancelled" })
+    }
+    const [median, slowest] = [quantile(took, 0.5), Math.max(...took)].map(Math.round)
+    figure(
+      `${cancels} cancels: from the request to no ffmpeg at all, median ${median} ms, slowest ${slowest} ms`,
+    )
+    expect(median).toBeLessThan(1000)
+  })
+
+  const [length, away] = [size(4, 60), size(1, 20)]
+
+  test(`of ${length} s is none the longer for a server that is stopped for ${away} s in its middle`, async () => {
+    await using server = await start()
+    using folder = temporaryFolder()
+    const id = await server.add()
+    const command = ["ffmpeg", ...video(length, join(folder.path, "song.mp4"), true)]
+    const startedMs = performance.now()
+    await using render = studio(server, [
+      "run",
+      "--item",
+      String(id),
+      "--total",
+      String(length),
+      "--",
+      ...command,
+    ])
+    await until(server, id, ({ progress }) => progress >= 30)
+    const port = new URL(server.url).port
+    await server.end()
+    await Bun.sleep(away * 1000)
+    await using back = await start({ args: ["--port", port], database: server.database })
+    expect(await render.ends()).toBe(0)
+    const tookMs = performance.now() - startedMs
+    expect(tookMs).toBeLessThan((length + 2) * 1000)
+    const history = await historyOf(back, id)
+    expect(faultsOf(history)).toEqual([])
+    expect(history.at(-1)).toMatchObject({ status: "completed", attempt: 1 })
+    expect(history.filter(({ status }) => status === "completed")).toHaveLength(1)
+    figure(
+      `a render of ${length} s took ${seconds(tookMs)} with the server away for ${away} s: ${history.length} updates`,
+    )
+  })
+})
+
+/** Five small frames by Cycles. */
+const SCENE = `
+import bpy
+scene = bpy.context.scene
+scene.render.engine = "CYCLES"
+scene.cycles.samples = 4
+scene.cycles.use_denoising = False
+scene.render.resolution_x = scene.render.resolution_y = 64
+scene.frame_start, scene.frame_end = 1, 5
+`
+
+test.skipIf(Bun.which("blender") === null || !PROVE)(
+  "a render by Blender under run shows frames n of m",
+  async () => {
+    await using server = await start()
+    using folder = temporaryFolder()
+    await Bun.write(join(folder.path, "scene.py"), SCENE)
+    const scene = ["--python", join(folder.path, "scene.py"), "--render-output", join(folder.path, "frame-")]
+    const command = ["blender", "--background", "--factory-startup", ...scene, "-s", "1", "-e", "5", "-a"]
+    const id = await server.add()
+    await using render = studio(server, ["run", "--item", String(id), "--", ...command])
+    expect(await render.ends()).toBe(0)
+    const history = await historyOf(server, id)
+    expect(faultsOf(history)).toEqual([])
+    expect(history.at(-1)).toMatchObject({ status: "completed" })
+    const frames = history.flatMap(({ unit }) => (unit?.name === "frames" ? [unit] : []))
+    expect(frames.at(-1)).toEqual({ done: 5, total: 5, name: "frames" })
+    expect(new Set(frames.map(({ done }) => done)).size).toBeGreaterThan(1)
+    figure(`5 frames by Blender: ${[...new Set(history.map(({ message }) => message))].join(" | ")}`)
+  },
+)

@@ -1,0 +1,67 @@
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
+
+import { start } from "../server.ts"
+import { itemOf, latestOf, type Program, studio } from "./programs.ts"
+
+setDefaultTimeout(60_000)
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+
+const run = (...args: string[]): Program => studio(server, ["run", ...args])
+
+test.each([
+  [["--", "true"], "name the item: --item ID, or --song SONG_ID to add one"],
+  [["--song", "1"], "the command is missing; it comes after --, as in -- ffmpeg -i song.wav song.mp4"],
+  [
+    ["--song", "1", "--item", "2", "--", "true"],
+    "--item and --song are two ways to name one item; give one of them",
+  ],
+  [["--item", "2", "--title", "x", "--", "true"], "--title is for an item that --song adds"],
+  [["--song", "1", "--total", "0", "--", "true"], '--total must be a number above 0, such as 212.5, not "0"'],
+  [["--song", "1", "--lease", "0", "--", "true"], "--lease must be a whole number from 1 to 3600, not 0"],
+  [
+    ["--song", "1", "--renderer", "x", "--", "true"],
+    '--renderer must be one of ffmpeg, blender, lines, not "x"',
+  ],
+  [["--song", "1", "ffmpeg", "-i", "x"], "Unknown option '-i'"],
+])("%j is wrong usage", async (args, message) => {
+  await using render = run(...args)
+  expect(await render.ends()).toBe(2)
+  expect((await render.stderr).toString()).toBe(`track-studio: ${message}\n`)
+})
+
+test("an item that is unknown or taken is refused before the command starts", async () => {
+  const id = await server.add({ song_id: 24 })
+  await server.api("POST", "/queue/claim", { worker: "other", id })
+  for (const [item, message] of [
+    [id, `queue item ${id} is processing by worker "other" and cannot be claimed`],
+    [999_999, "queue item 999999 does not exist"],
+  ] as const) {
+    await using render = run("--item", String(item), "--", "echo", "started")
+    expect(await render.ends()).toBe(1)
+    expect(await render.stdout).toEqual(Buffer.from(""))
+    expect((await render.stderr).toString()).toBe(`track-studio: ${message}\n`)
+  }
+})
+
+test("a command that is not there adds nothing", async () => {
+  await using render = run("--song", "25", "--", "no-such-renderer")
+  expect(await render.ends()).toBe(127)
+  const { queue }: { queue: object[] } = await (await server.api("GET", "/queue?song_id=25")).json()
+  expect(queue).toEqual([])
+})
+
+test("no worker takes an item from under the command that it was added for", async () => {
+  const claims = Array.from({ length: 4 }, () =>
+    server.api("POST", "/queue/claim", { worker: "hungry", wait: 2 }),
+  )
+  await using render = run("--song", "26", "--worker", "box", "--", "sh", "-c", "echo 50%; sleep 0.2")
+  expect(await render.ends()).toBe(0)
+  expect((await Promise.all(claims)).map(({ status }) => status)).toEqual([204, 204, 204, 204])
+  expect(await itemOf(server, await latestOf(server, 26))).toMatchObject({
+    status: "completed",
+    worker: "box",
+    attempt: 1,
+  })
+})

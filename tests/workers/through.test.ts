@@ -1,0 +1,205 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { PROGRAM, start, temporaryFolder } from "../server.ts"
+import { finished, itemOf, latestOf, Program, studio, until } from "./programs.ts"
+
+setDefaultTimeout(60_000)
+
+const server = await start()
+const folder = temporaryFolder()
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+const run = (...args: string[]): Program => studio(server, ["run", ...args])
+const shell = (song: number, script: string): Program =>
+  run("--song", String(song), "--", "bash", "-c", script)
+
+describe("the exit code", () => {
+  test.each([
+    [0, "completed"],
+    [1, "retrying"],
+    [3, "retrying"],
+    [64, "failed"],
+    [255, "retrying"],
+  ])("%d is ours too, and leaves the item %s", async (code, status) => {
+    const id = await server.add({ song_id: 1 })
+    await using render = run("--item", String(id), "--", "sh", "-c", `echo going >&2; exit ${code}`)
+    expect(await render.ends()).toBe(code)
+    const error_message = code === 0 ? "" : `the command ended with code ${code}\ngoing`
+    expect(await itemOf(server, id)).toMatchObject({ status, error_message })
+  })
+
+  test("of a command inside a command is the same", async () => {
+    await using render = run("--song", "2", "--", ...PROGRAM, "run", "--", "sh", "-c", "echo 50%; exit 9")
+    expect(await render.ends()).toBe(9)
+    expect(await finished(server, await latestOf(server, 2))).toMatchObject({
+      status: "failed",
+      progress: 50,
+    })
+  })
+})
+
+describe("a signal", () => {
+  test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const)("%s reaches the command", async (signal) => {
+    await using render = shell(
+      3,
+      `trap 'echo got it; exit 7' ${signal}; echo ready; while :; do sleep 0.02; done`,
+    )
+    await render.prints("ready")
+    render.kill(signal)
+    expect(await render.ends()).toBe(7)
+    expect((await render.stdout).toString()).toBe("ready\ngot it\n")
+  })
+
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s that ends the command ends us", async (signal) => {
+    await using render = shell(4, "echo ready; exec sleep 60")
+    await render.prints("ready")
+    render.kill(signal)
+    await render.ends()
+    expect(render.child.signalCode).toBe(signal)
+    const { error_message } = await finished(server, await latestOf(server, 4))
+    expect(error_message).toBe(`the command was ended by ${signal}`)
+  })
+
+  test("that ends the command from elsewhere is told by the code of a shell", async () => {
+    await using render = shell(5, "kill -KILL $$")
+    expect(await render.ends()).toBe(137)
+    const { error_message } = await finished(server, await latestOf(server, 5))
+    expect(error_message).toBe("the command was ended by SIGKILL")
+  })
+
+  test("SIGHUP is ignored where nohup says so", async () => {
+    const script = "echo ready; sleep 0.5; echo done"
+    await using render = new Program(
+      ["nohup", ...PROGRAM, "run", "--song", "6", "--", "bash", "-c", script],
+      server.url,
+    )
+    await render.prints("ready")
+    render.kill("SIGHUP")
+    expect(await render.ends()).toBe(0)
+    expect((await render.stdout).toString()).toBe("ready\ndone\n")
+  })
+
+  test("SIGTSTP halts the command with us, and SIGCONT lets both go on", async () => {
+    await using render = shell(
+      7,
+      "echo $$; while [ ! -e $0 ]; do sleep 0.02; done; echo done".replace("$0", join(folder.path, "go")),
+    )
+    await render.prints("\n")
+    const id = await latestOf(server, 7)
+    const { worker } = await itemOf(server, id)
+    expect(worker).not.toBe("")
+    render.kill("SIGTSTP")
+    const state = (pid: number): string =>
+      /^State:\s(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? ""
+    while (state(render.child.pid) !== "T") await Bun.sleep(1)
+    const [pid] = readFileSync(`/proc/${render.child.pid}/task/${render.child.pid}/children`, "latin1").split(
+      " ",
+    )
+    expect(state(Number(pid))).toBe("T")
+    await Bun.write(join(folder.path, "go"), "")
+    render.kill("SIGCONT")
+    expect(await render.ends()).toBe(0)
+    expect((await render.stdout).toString()).toEndWith("done\n")
+  })
+})
+
+describe("the output", () => {
+  test("keeps every byte, whatever it is", async () => {
+    const random = join(folder.path, "random")
+    const script = `
+      head -c 3000000 /dev/urandom | tee ${random}
+      printf '\\377\\000 50%%\\r51%%\\r\\n\\033[31mred' >&2
+      echo named >/dev/stderr; echo and named >/dev/stdout`
+    await using render = shell(8, script)
+    expect(await render.ends()).toBe(0)
+    const bytes = Buffer.from(await Bun.file(random).bytes())
+    expect((await render.stdout).equals(Buffer.concat([bytes, Buffer.from("and named\n")]))).toBe(true)
+    expect(await render.stderr).toEqual(Buffer.from("\xff\0 50%\r51%\r\n\x1b[31mrednamed\n", "latin1"))
+    expect(
+      (await until(server, await latestOf(server, 8), ({ status }) => status === "completed")).progress,
+    ).toBe(100)
+  })
+
+  test("keeps its order where both outputs are one", async () => {
+    const script = "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done"
+    const line = [...PROGRAM, "run", "--song", "9", "--", "bash", "-c", `'${script}'`].join(" ")
+    await using render = new Program(["sh", "-c", `exec ${line} 2>&1`], server.url)
+    expect(await render.ends()).toBe(0)
+    const lines = Array.from({ length: 9 }, (_, i) => `out ${i + 1}\nerr ${i + 1}\n`)
+    expect((await render.stdout).toString()).toBe(lines.join(""))
+  })
+
+  test("that is held open by what the command left behind is waited for only while it comes", async () => {
+    await using render = shell(10, "(sleep 0.3; echo late; exec sleep 8) & echo early")
+    expect(await render.ends()).toBe(0)
+    expect((await render.stdout).toString()).toBe("early\nlate\n")
+  })
+
+  test("that nobody reads any more ends the command, as it would without us", async () => {
+    const line = [...PROGRAM, "run", "--song", "11", "--", "yes", "50%"].map((word) => `'${word}'`).join(" ")
+    await using render = new Program(
+      ["bash", "-c", `${line} | head -1; echo "\${PIPESTATUS[0]}"`],
+      server.url,
+    )
+    expect(await render.ends()).toBe(0)
+    expect((await render.stdout).toString()).toMatch(/^50%\n(141|1)\n$/)
+  })
+
+  test("that nobody reads any more ends a command that writes to standard error, too", async () => {
+    const line = [...PROGRAM, "run", "--song", "11", "--", "sh", "-c", "yes >&2"]
+      .map((word) => `'${word}'`)
+      .join(" ")
+    await using render = new Program(
+      ["bash", "-c", `{ ${line} 2>&1 >/dev/null; echo "$?" >&3; } 3>&1 | head -1`],
+      server.url,
+    )
+    expect(await render.ends()).toBe(0)
+    const item = await finished(server, await latestOf(server, 11))
+    expect(item).toMatchObject({ status: "failed", outcome: "failed" })
+  })
+
+  test("of a command without end or line end stops nothing", async () => {
+    await using render = shell(
+      12,
+      "head -c 500000 /dev/zero; echo; echo 5 of 10 files; echo no line end 70% >&2; printf 90%%",
+    )
+    expect(await render.ends()).toBe(0)
+    const id = await latestOf(server, 12)
+    expect((await until(server, id, ({ status }) => status === "completed")).progress).toBe(100)
+  })
+
+  test("may hold what looks like our own flags", async () => {
+    await using render = run("--song", "13", "--", "echo", "--help", "--version", "--", "-h")
+    expect(await render.ends()).toBe(0)
+    expect((await render.stdout).toString()).toBe("--help --version -- -h\n")
+  })
+})
+
+test("a command knows its item", async () => {
+  await using render = run(
+    "--song",
+    "14",
+    "--title",
+    "Fünf",
+    "--",
+    "sh",
+    "-c",
+    "env | grep ^TRACK_STUDIO_ | sort",
+  )
+  expect(await render.ends()).toBe(0)
+  const id = await latestOf(server, 14)
+  const lines = (await render.stdout).toString().trimEnd().split("\n")
+  const told = new Map(
+    lines.map((line) => [line.slice(13, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  )
+  expect(told.get("ITEM_ID")).toBe(String(id))
+  expect(told.get("SONG_ID")).toBe("14")
+  expect(told.get("SERVER")).toBe(server.url)
+  expect(told.get("LEASE")).toMatch(/^[0-9a-f-]{36}$/)
+  expect(JSON.parse(told.get("ITEM") ?? "")).toMatchObject({ id, title: "Fünf", status: "processing" })
+})
