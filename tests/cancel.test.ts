@@ -1,8 +1,11 @@
-import { afterAll, expect, test } from "bun:test"
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import { Reader } from "./reader.ts"
 import { start, type TestServer } from "./server.ts"
 import { Attempt, attempt, claim, type Said, timed, told } from "./worker.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

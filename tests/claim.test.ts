@@ -1,8 +1,11 @@
-import { afterAll, expect, test } from "bun:test"
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import { descriptors, eventually } from "./proof.ts"
 import { start, type TestServer } from "./server.ts"
 import { asked, Attempt, attempt, claim, timed, told } from "./worker.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../src/bus.ts"
@@ -8,6 +8,9 @@ import type { Store } from "../src/store/store.ts"
 import { Workers } from "../src/workers.ts"
 import { temporaryFolder } from "./server.ts"
 import { added, codeOf, START_MS } from "./store.contract.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const LEASE_MS = 60_000
 const HOUR_MS = 3_600_000

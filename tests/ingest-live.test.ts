@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test"
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { Broadcaster } from "../src/broadcaster.ts"
@@ -14,11 +14,13 @@ import { Reader } from "./reader.ts"
 import { start, temporaryFolder, type TestServer } from "./server.ts"
 import { attempt, itemOnce, told } from "./worker.ts"
 
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
+
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
 const SECONDS = 2
-const SOUND = `sine=duration=${SECONDS}`
 
 /** An ffmpeg that takes as long as its sound, and reports by itself. */
 class Render {
@@ -32,10 +34,15 @@ class Render {
 
   static async start(
     to: TestServer,
-    { input = SOUND, query = "&finish=true", id }: { input?: string; query?: string; id?: number } = {},
+    {
+      seconds = SECONDS,
+      input = `sine=duration=${seconds}`,
+      query = "&finish=true",
+      id,
+    }: { seconds?: number; input?: string; query?: string; id?: number } = {},
   ): Promise<Render> {
     const item = id ?? (await to.add({ song_id: 1, tags: ["by itself"] }))
-    const url = `${to.url}/api/v1/queue/${item}/ingest/ffmpeg?total=${SECONDS}${query}`
+    const url = `${to.url}/api/v1/queue/${item}/ingest/ffmpeg?total=${seconds}${query}`
     const progress = ["-v", "quiet", "-nostats", "-stats_period", "0.1", "-progress", url]
     const ffmpeg = Bun.spawn(["ffmpeg", ...progress, "-re", "-f", "lavfi", "-i", input, "-f", "null", "-"], {
       stdin: "pipe",
@@ -126,9 +133,10 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
   )
 
   test.concurrent("works under a lease that is shorter than the render", async () => {
-    const taken = await attempt(server, {}, { lease: 1 })
+    const taken = await attempt(server, {}, { lease: 3 })
     using render = await Render.start(server, {
       id: taken.id,
+      seconds: 4,
       query: `&finish=true&lease=${taken.lease.token}`,
     })
     expect(await render.ffmpeg.exited).toBe(0)

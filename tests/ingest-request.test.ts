@@ -1,9 +1,12 @@
-import { afterAll, expect, test } from "bun:test"
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import { Output } from "./output.ts"
 import { invalid, Refusals } from "./refusals.ts"
 import { start } from "./server.ts"
 import { attempt, itemOnce, timed, told } from "./worker.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

@@ -1,10 +1,13 @@
-import { afterAll, expect, test } from "bun:test"
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import { Output } from "./output.ts"
 import { Reader } from "./reader.ts"
 import { capture, listen } from "./renderers/captures.ts"
 import { start, type TestServer } from "./server.ts"
 import { attempt, claim, itemOnce, type Said, told } from "./worker.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())

@@ -1,11 +1,11 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { Reader } from "./reader.ts"
 import { start, temporaryFolder, type TestServer } from "./server.ts"
 import { asked, Attempt, attempt, claim, itemOnce, timed, told } from "./worker.ts"
 
 // These wait for time to pass, most of it in vain: they wait side by side.
-const LIMIT_MS = 30_000
+setDefaultTimeout(30_000)
 
 /** Resolves when a time given to a worker has passed by so much. */
 const past = (time: string | undefined, byMs: number): Promise<void> =>
@@ -45,23 +45,18 @@ test.concurrent(
     expect(await first.say("progress", { progress: 99 })).toMatchObject({ status: 409, directive: "cancel" })
     expect((await next?.now())?.progress).toBe(0)
   },
-  LIMIT_MS,
 )
 
-test.concurrent(
-  "a worker that is heard of keeps its lease for many times its length",
-  async () => {
-    await using server = await start()
-    const taken = await attempt(server, {}, { lease: 1 })
-    // Each is held for half the lease.
-    for (let i = 0; i < 6; i += 1) {
-      expect(await taken.say("heartbeat", undefined, "?wait=60")).toMatchObject({ directive: "continue" })
-    }
-    expect((await taken.say("complete")).item).toMatchObject({ status: "completed", attempt: 1 })
-    expect(await rescues(server, taken.id)).toEqual([])
-  },
-  LIMIT_MS,
-)
+test.concurrent("a worker that is heard of keeps its lease for many times its length", async () => {
+  await using server = await start()
+  const taken = await attempt(server, {}, { lease: 1 })
+  // Each is held for half the lease.
+  for (let i = 0; i < 6; i += 1) {
+    expect(await taken.say("heartbeat", undefined, "?wait=60")).toMatchObject({ directive: "continue" })
+  }
+  expect((await taken.say("complete")).item).toMatchObject({ status: "completed", attempt: 1 })
+  expect(await rescues(server, taken.id)).toEqual([])
+})
 
 test.concurrent(
   "--max-rescues says how often an item is taken back before it is given up as lost",
@@ -74,7 +69,6 @@ test.concurrent(
     expect(item).toMatchObject({ outcome: "lost", attempt: 2, retry_count: 0, message: "Worker lost" })
     expect((await told(server, first.id)).at(-1)).toMatchObject({ status: "failed", outcome: "lost" })
   },
-  LIMIT_MS,
 )
 
 test.concurrent(
@@ -86,7 +80,6 @@ test.concurrent(
     const item = await itemOnce(server, taken.id, ({ status }) => status === "failed")
     expect(item).toMatchObject({ outcome: "cancelled", message: "Queue item cancelled" })
   },
-  LIMIT_MS,
 )
 
 test.concurrent(
@@ -103,7 +96,6 @@ test.concurrent(
     const [, ms] = await timed(itemOnce(server, taken.id, ({ status }) => status === "retrying", 8000))
     expect(ms).toBeLessThan(3400)
   },
-  LIMIT_MS,
 )
 
 test.concurrent(
@@ -134,7 +126,6 @@ test.concurrent(
     expect(await new Attempt(third, heard).say("heartbeat")).toMatchObject({ status: 200 })
     expect(await rescues(third, silent.id)).toHaveLength(1)
   },
-  LIMIT_MS,
 )
 
 test.concurrent(
@@ -155,7 +146,6 @@ test.concurrent(
     expect(back).toMatchObject({ status: "retrying", retry_count: 0 })
     expect(ms).toBeLessThan(900)
   },
-  LIMIT_MS,
 )
 
 test.concurrent(
@@ -185,7 +175,6 @@ test.concurrent(
     viewer.leave()
     expect((await taken.say("complete")).item).toMatchObject({ status: "completed", stalled: false })
   },
-  LIMIT_MS,
 )
 
 test.concurrent(
@@ -200,7 +189,6 @@ test.concurrent(
     await server.put(id, { progress: 6 })
     expect((await server.item(id)).stalled).toBeFalse()
   },
-  LIMIT_MS,
 )
 
 test.concurrent(
@@ -216,22 +204,17 @@ test.concurrent(
     const [, ms] = await timed(itemOnce(second, taken.id, ({ stalled }) => stalled))
     expect(ms).toBeGreaterThan(1300)
   },
-  LIMIT_MS,
 )
 
-test.concurrent(
-  "a claim whose answer nobody waits for any more gives its lease back",
-  async () => {
-    await using server = await start()
-    const client = new AbortController()
-    const left = asked(server, { wait: 30 }, { signal: client.signal }).catch(() => "left")
-    await server.head()
-    client.abort()
-    const id = await server.add()
-    expect(await left).toBe("left")
-    // Whoever of the two came first: the item is there for others, long before a lease would have run out.
-    const next = await claim(server, { wait: 5 })
-    expect(next?.id).toBe(id)
-  },
-  LIMIT_MS,
-)
+test.concurrent("a claim whose answer nobody waits for any more gives its lease back", async () => {
+  await using server = await start()
+  const client = new AbortController()
+  const left = asked(server, { wait: 30 }, { signal: client.signal }).catch(() => "left")
+  await server.head()
+  client.abort()
+  const id = await server.add()
+  expect(await left).toBe("left")
+  // Whoever of the two came first: the item is there for others, long before a lease would have run out.
+  const next = await claim(server, { wait: 5 })
+  expect(next?.id).toBe(id)
+})
