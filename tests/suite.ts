@@ -13,33 +13,34 @@ interface Totals {
   skipped: number
 }
 
-/** Runs a step with its output passed on; answers whether it went well, and what it printed. */
+/** Runs a step; answers whether it went well, and what it printed. `live` passes its output on as it comes. */
 async function step(
   title: string,
   command: readonly string[],
   env: Record<string, string> = {},
+  live = true,
 ): Promise<[boolean, string]> {
-  process.stdout.write(`\n== ${title}\n`)
   const startedMs = performance.now()
+  if (live) process.stdout.write(`\n== ${title}\n`)
   const child = Bun.spawn([...command], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
     env: { ...process.env, FORCE_COLOR: "0", ...env },
   })
-  const output = await Promise.all([pass(child.stdout), pass(child.stderr)])
+  const output = (await Promise.all([text(child.stdout, live), text(child.stderr, live)])).join("")
   const code = await child.exited
-  process.stdout.write(
-    `== ${title}: ${code === 0 ? "ok" : `exit ${code}`}, ${Math.round(performance.now() - startedMs)} ms\n`,
-  )
-  return [code === 0, output.join("")]
+  if (!live) process.stdout.write(`\n== ${title}\n${output}`)
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  process.stdout.write(`== ${title}: ${code === 0 ? "ok" : `exit ${code}`}, ${seconds} s\n`)
+  return [code === 0, output]
 }
 
-async function pass(stream: ReadableStream<Uint8Array>): Promise<string> {
+async function text(stream: ReadableStream<Uint8Array>, live: boolean): Promise<string> {
   const decoder = new TextDecoder()
   let all = ""
   for await (const chunk of stream) {
-    process.stdout.write(chunk)
+    if (live) process.stdout.write(chunk)
     all += decoder.decode(chunk, { stream: true })
   }
   return all
@@ -54,8 +55,13 @@ async function check(title: string, ...command: string[]): Promise<void> {
 }
 
 /** A run of `bun test`: its own counts. */
-async function tests(title: string, files: readonly string[], env: Record<string, string>): Promise<void> {
-  const [ok, output] = await step(title, ["bun", "test", ...files], env)
+async function tests(
+  title: string,
+  files: readonly string[],
+  env: Record<string, string>,
+  live = true,
+): Promise<void> {
+  const [ok, output] = await step(title, ["bun", "test", ...files], env, live)
   const count = (word: string): number => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)
   total.passed += count("pass")
   total.skipped += count("skip")
@@ -87,8 +93,11 @@ if (prove) {
     "examples",
   )
   await check("build", "bun", "run", "build")
-  await tests("tests against the source", [], {})
-  await tests("tests against the binary", [], { TRACK_STUDIO_BINARY: binary })
+  // Side by side: they wait more than they work.
+  await Promise.all([
+    tests("tests against the source", [], {}),
+    tests("tests against the binary", [], { TRACK_STUDIO_BINARY: binary }, false),
+  ])
   await check("no collapse beside the peers", "bun", "tests/bench/main.ts", "--guard")
 }
 process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
