@@ -1,7 +1,9 @@
 "use client"
 
 /*
- * Live render progress in a Next.js app. Copy this file; it needs React and nothing else.
+ * Live render progress in a Next.js app. Copy this file, and put the client beside it:
+ *
+ *   bun build src/client.ts --outfile track-studio-client.js
  *
  *   import { ProgressMonitor, QueueItemCard } from "./nextjs-progress-monitor"
  *
@@ -15,6 +17,8 @@
  */
 
 import { type ReactElement, useEffect, useId, useState } from "react"
+
+import { Client } from "./track-studio-client"
 
 const DEFAULT_BASE_URL = process.env.NEXT_PUBLIC_TRACK_STUDIO_URL ?? "http://localhost:8080"
 
@@ -54,8 +58,8 @@ export interface ProgressUpdate {
  * - `stale`: there has been no connection for 10 s or more; the state may be old.
  * - `ended`: the watched item is finished or deleted, and nothing more will come.
  *
- * A connection that dies without a word (a cable pulled, a laptop asleep) stays `live` until the browser notices or
- * is online again: the server's keepalives are comments, and scripts never see those.
+ * A connection that dies without a word (a cable pulled, a laptop asleep) stays `live` for a minute, or until the
+ * browser is online again.
  */
 export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "ended"
 
@@ -86,12 +90,9 @@ export interface Timing {
   publishMs: number
   /** What is shown counts as stale after this long without a connection. */
   staleMs: number
-  /** Pause before a refused stream is asked for again; doubles each time, up to `maxReopenMs`. */
-  reopenMs: number
-  maxReopenMs: number
 }
 
-const TIMING: Timing = { publishMs: 50, staleMs: 10_000, reopenMs: 1000, maxReopenMs: 30_000 }
+const TIMING: Timing = { publishMs: 50, staleMs: 10_000 }
 
 const NOTHING: Progress = {
   items: new Map(),
@@ -103,29 +104,24 @@ const NOTHING: Progress = {
 
 const isFinished = ({ status }: ProgressUpdate): boolean => status === "completed" || status === "failed"
 
+/** What is watched: one queue item until it is finished, or all of them. */
+export interface Target {
+  /** The server's URL without a path. */
+  baseUrl: string
+  queueId?: number
+}
+
 /**
- * Watches a progress stream until the returned function is called, and tells `onChange` everything that is known
- * whenever that changes. The hooks below stand on it; it needs no React.
- *
- * EventSource reconnects by itself after a broken connection, but gives up for good when it is answered with an
- * error, as by a proxy while the server restarts. Then a new one is opened, after a pause that grows. A new one
- * cannot send the `Last-Event-ID` header, so the URL says where to go on.
+ * Watches until the returned function is called, and tells `onChange` everything that is known whenever that changes.
+ * The hooks below stand on it; it needs no React.
  */
 export function openProgress(
-  url: string,
+  { baseUrl, queueId }: Target,
   onChange: (progress: Progress) => void,
   timing: Timing = TIMING,
 ): () => void {
   const items = new Map<number, ProgressUpdate>()
   let { connection, gap, problem, truncated } = NOTHING
-
-  let source: EventSource | undefined
-  let lastEventId = ""
-  let history: string | undefined
-  // Whether all items come from the stream that is open, rather than some from the one before.
-  let refreshed = true
-  let { reopenMs } = timing
-  let reopenTimer: ReturnType<typeof setTimeout> | undefined
   let staleTimer: ReturnType<typeof setTimeout> | undefined
   let publishTimer: ReturnType<typeof setTimeout> | undefined
   const stopped = new AbortController()
@@ -135,32 +131,6 @@ export function openProgress(
       publishTimer = undefined
       onChange({ items: new Map(items), connection, gap, problem, truncated })
     }, timing.publishMs)
-  }
-
-  const address = (): string =>
-    lastEventId === "" ? url : `${url}${url.includes("?") ? "&" : "?"}last_event_id=${lastEventId}`
-
-  function open(): void {
-    clearTimeout(reopenTimer)
-    source?.close()
-    const opened = new EventSource(address())
-    source = opened
-    opened.onopen = () => {
-      refreshed = lastEventId === ""
-    }
-    opened.onmessage = (event: MessageEvent<string>) => {
-      lastEventId = event.lastEventId
-      keep(JSON.parse(event.data))
-    }
-    opened.addEventListener("gap", onGap)
-    opened.addEventListener("live", onLive)
-    opened.addEventListener("end", finish)
-    opened.addEventListener("shutdown", lose)
-    opened.onerror = () => {
-      lose()
-      // While it is CONNECTING the browser tries again by itself, with the right last event ID.
-      if (opened.readyState === EventSource.CLOSED) void reopen()
-    }
   }
 
   function keep(update: ProgressUpdate): void {
@@ -173,43 +143,6 @@ export function openProgress(
       if (goes) items.delete(goes.queue_id)
       truncated = true
     }
-    publish()
-  }
-
-  function forget(): void {
-    items.clear()
-    truncated = false
-  }
-
-  function onGap(event: MessageEvent<string>): void {
-    const told: Gap = JSON.parse(event.data)
-    gap = { reason: told.reason, missed: told.missed }
-    // After `slow` come the items that changed; otherwise comes everything that is not finished.
-    if (told.reason !== "slow") {
-      forget()
-      refreshed = true
-    }
-    publish()
-  }
-
-  function onLive(event: MessageEvent<string>): void {
-    const told: { history: string } = JSON.parse(event.data)
-    const isOther = history !== undefined && history !== told.history
-    history = told.history
-    if (isOther && !refreshed) {
-      // The server has another database: neither our items nor our last event ID mean anything there.
-      forget()
-      lastEventId = ""
-      open()
-    } else {
-      lastEventId = event.lastEventId
-      ;({ reopenMs } = timing)
-      clearTimeout(staleTimer)
-      staleTimer = undefined
-      connection = "live"
-      problem = null
-    }
-    publish()
   }
 
   function lose(): void {
@@ -221,79 +154,67 @@ export function openProgress(
       connection = "stale"
       publish()
     }, timing.staleMs)
-    publish()
   }
 
-  /** Opens again after a pause. EventSource hides why it was refused, so this asks for the reason. */
-  async function reopen(): Promise<void> {
-    let pauseMs = reopenMs * (0.5 + Math.random() / 2)
-    reopenMs = Math.min(reopenMs * 2, timing.maxReopenMs)
-    const asked = new AbortController()
-    const signal = AbortSignal.any([stopped.signal, asked.signal])
-    try {
-      const answer = await fetch(address(), { signal })
-      // "No content": the item is finished, and its last update was the last we saw.
-      if (answer.status === 204) return finish()
-      problem = answer.ok ? null : await reasonOf(answer)
-      pauseMs = Math.max(pauseMs, Number(answer.headers.get("retry-after")) * 1000 || 0)
-    } catch {
-      // No answer at all; the state of the connection says that much.
-      problem = null
-    }
-    asked.abort()
-    // Meanwhile it may be over, or open again.
-    if (stopped.signal.aborted || source?.readyState !== EventSource.CLOSED) return
-    publish()
-    reopenTimer = setTimeout(open, pauseMs)
-  }
-
-  function finish(): void {
-    if (stopped.signal.aborted) return
-    stop()
-    connection = "ended"
-    problem = null
-    publish()
-  }
-
-  function stop(): void {
-    stopped.abort()
-    source?.close()
-    clearTimeout(reopenTimer)
+  function found(): void {
     clearTimeout(staleTimer)
+    staleTimer = undefined
+    connection = "live"
+    problem = null
   }
 
-  open()
-  // The old connection may be dead without knowing it; to open another loses nothing.
-  addEventListener("online", open, { signal: stopped.signal })
+  async function watch(): Promise<void> {
+    const untilFinished = queueId !== undefined
+    const stream = new Client(baseUrl).watch({ queueId, untilFinished, signal: stopped.signal })
+    for await (const said of stream) {
+      if (said.type === "update") keep(said.update)
+      else if (said.type === "offline") {
+        lose()
+        // Where nobody answers, the state of the connection says that much.
+        problem = said.status === 0 ? null : said.reason
+      } else if (said.name === "live") found()
+      else if (said.name === "shutdown") lose()
+      else if (said.name === "gap") {
+        gap = { reason: said.data.reason, missed: said.data.missed }
+        // After `slow` come the items that changed; otherwise comes everything that is not finished.
+        if (said.data.reason !== "slow") {
+          items.clear()
+          truncated = false
+        }
+      }
+      publish()
+    }
+  }
+
+  void watch()
+    // Refused for good: no such item, say.
+    .catch((error: unknown) => (problem = error instanceof Error ? error.message : String(error)))
+    .finally(() => {
+      clearTimeout(staleTimer)
+      if (stopped.signal.aborted) return
+      connection = "ended"
+      publish()
+    })
   return () => {
-    stop()
+    stopped.abort()
     clearTimeout(publishTimer)
   }
 }
 
-/** The server's own sentence, or its status where something else answered. */
-async function reasonOf(answer: Response): Promise<string> {
-  try {
-    const { error }: { error?: unknown } = await answer.json()
-    if (typeof error === "string") return error
-  } catch {
-    // Not JSON: a proxy spoke.
-  }
-  return `the server answered ${answer.status}`
+function useProgress(baseUrl: string, queueId?: number): Progress {
+  const key = `${baseUrl} ${queueId}`
+  const [seen, setSeen] = useState({ key, progress: NOTHING })
+  useEffect(() => {
+    const target = queueId === undefined ? { baseUrl } : { baseUrl, queueId }
+    return openProgress(target, (progress) => setSeen({ key, progress }))
+  }, [key, baseUrl, queueId])
+  // What was seen of another target says nothing about this one.
+  return seen.key === key ? seen.progress : NOTHING
 }
-
-function useProgress(url: string): Progress {
-  const [seen, setSeen] = useState({ url, progress: NOTHING })
-  useEffect(() => openProgress(url, (progress) => setSeen({ url, progress })), [url])
-  // What was seen at another URL says nothing about this one.
-  return seen.url === url ? seen.progress : NOTHING
-}
-
-const apiOf = (baseUrl: string): string => `${baseUrl.replace(/\/+$/, "")}/api/v1`
 
 /** The live state of all queue items that are not finished, and of those that finish meanwhile. */
 export function useProgressMonitor(baseUrl: string = DEFAULT_BASE_URL): Progress {
-  return useProgress(`${apiOf(baseUrl)}/progress/stream`)
+  return useProgress(baseUrl)
 }
 
 /** What is known of one queue item. */
@@ -307,9 +228,7 @@ export interface ItemProgress extends Pick<Progress, "connection" | "gap" | "pro
  * item that is started again after that is not followed.
  */
 export function useQueueItemMonitor(queueId: number, baseUrl: string = DEFAULT_BASE_URL): ItemProgress {
-  const { items, connection, gap, problem } = useProgress(
-    `${apiOf(baseUrl)}/progress/stream/${queueId}?until=finished`,
-  )
+  const { items, connection, gap, problem } = useProgress(baseUrl, queueId)
   return { update: items.get(queueId) ?? null, connection, gap, problem }
 }
 
@@ -342,7 +261,7 @@ export function ProgressMonitor({ baseUrl }: { baseUrl?: string }): ReactElement
 /** One queue item, until it is finished. */
 export function QueueItemCard({ queueId, baseUrl }: { queueId: number; baseUrl?: string }): ReactElement {
   const { update, ...stream } = useQueueItemMonitor(queueId, baseUrl)
-  const isDeleted = update === null && stream.connection === "ended"
+  const isDeleted = update === null && stream.connection === "ended" && stream.problem === null
   return (
     <article aria-label={`Queue item ${queueId}`}>
       {update && <Bar update={update} />}

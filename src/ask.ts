@@ -6,17 +6,20 @@ interface Envelope {
   readonly code?: string
   readonly requestId?: string
   readonly directive?: Directive
+  readonly retryAfterMs?: number
 }
 
 /**
  * An answer that is no success; `code` and `requestId` are the server's, empty where something else answered.
- * `status` is 0 where nobody did. With `directive` cancel the item is the worker's no more.
+ * `status` is 0 where nobody did. With `directive` cancel the item is the worker's no more. `retryAfterMs` is how long
+ * to wait before asking again; 0 where the answer does not say.
  */
 export class ServerError extends Error {
   readonly status: number
   readonly code: string
   readonly requestId: string
   readonly directive: Directive
+  readonly retryAfterMs: number
 
   constructor(status: number, message: string, envelope: Envelope = {}, options?: ErrorOptions) {
     super(message, options)
@@ -25,6 +28,7 @@ export class ServerError extends Error {
     this.code = envelope.code ?? ""
     this.requestId = envelope.requestId ?? ""
     this.directive = envelope.directive ?? "continue"
+    this.retryAfterMs = envelope.retryAfterMs ?? 0
   }
 
   /** Whether asking again later may be answered otherwise: nobody answered, or only for now. */
@@ -94,7 +98,7 @@ export class Asker {
       )
     })
     if (answer.ok) return answer
-    throw refusal(answer.status, await answer.text())
+    throw refusal(answer, await answer.text())
   }
 
   get #origin(): string {
@@ -102,7 +106,9 @@ export class Asker {
   }
 }
 
-function refusal(status: number, said: string): ServerError {
+function refusal({ status, headers }: Response, said: string): ServerError {
+  const retryAfterS = Number(headers.get("retry-after") ?? 0)
+  const retryAfterMs = retryAfterS > 0 ? retryAfterS * 1000 : 0
   try {
     const { error, code, request_id, directive }: Record<string, unknown> = JSON.parse(said)
     if (typeof error === "string") {
@@ -111,10 +117,11 @@ function refusal(status: number, said: string): ServerError {
         code: String(code),
         requestId: String(request_id),
         directive: told,
+        retryAfterMs,
       })
     }
   } catch {
     // Not our envelope: a proxy spoke.
   }
-  return new ServerError(status, `the server answered ${status}`)
+  return new ServerError(status, `the server answered ${status}`, { retryAfterMs })
 }

@@ -16,7 +16,7 @@ const REPORT_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 10
 
 /** Why a waiting stream was woken. */
-export type Wake = "batch" | "keepalive" | "over"
+export type Wake = "batch" | "keepalive" | "asked" | "over"
 
 /** What kind of watching a seat is for; a held answer is not a stream, and not counted as one. */
 export type SeatKind = "global" | "item" | "held"
@@ -73,7 +73,8 @@ class BatchEvent extends Event {
  */
 export class Seat {
   readonly kind: SeatKind
-  readonly queueId: number | undefined
+  /** The one item that is watched; undefined for all, or for a choice among all. */
+  queueId: number | undefined
   cursor = 0
   /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
   keeper: Broadcaster | undefined
@@ -194,26 +195,28 @@ export class Broadcaster extends EventTarget {
    * Resolves when the broadcaster follows the history: an update stored later will wake the seat.
    */
   async join(seat: Seat, signal: AbortSignal): Promise<void> {
-    const { queueId } = seat
     if (signal.aborted) return
     if (this.#taken === 0) this.#follow()
     this.#taken += 1
     seat.keeper = this
-    const seats = this.#seats.get(queueId)
-    if (seats) seats.add(seat)
-    else this.#seats.set(queueId, new Set([seat]))
+    this.#put(seat)
     signal.addEventListener("abort", seat, { once: true })
     await this.#ready
   }
 
   /** Gives a seat up; may be called again. */
   leave(seat: Seat): void {
-    const seats = this.#seats.get(seat.queueId)
-    if (!seats?.delete(seat)) return
-    if (seats.size === 0) this.#seats.delete(seat.queueId)
+    if (!this.#remove(seat)) return
     this.#taken -= 1
     seat.wake("over")
     if (this.#taken === 0) this.#rest()
+  }
+
+  /** Lets a seat that watches one item, and does not wait, watch all from its cursor on. */
+  widen(seat: Seat): void {
+    if (!this.#remove(seat)) return
+    seat.queueId = undefined
+    this.#put(seat)
   }
 
   /**
@@ -251,6 +254,19 @@ export class Broadcaster extends EventTarget {
     this.#draining = true
     this.#unlisten()
     for (const seat of this.#all()) seat.wake("over")
+  }
+
+  #put(seat: Seat): void {
+    const seats = this.#seats.get(seat.queueId)
+    if (seats) seats.add(seat)
+    else this.#seats.set(seat.queueId, new Set([seat]))
+  }
+
+  #remove(seat: Seat): boolean {
+    const seats = this.#seats.get(seat.queueId)
+    if (!seats?.delete(seat)) return false
+    if (seats.size === 0) this.#seats.delete(seat.queueId)
+    return true
   }
 
   *#all(): Generator<Seat> {

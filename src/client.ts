@@ -1,6 +1,8 @@
 import { Asker, type Directive, ServerError } from "./ask.ts"
-import type { ItemChange, NewItem, ProgressUpdate, QueueItem, Report } from "./progress.ts"
+import type { ItemChange, NewItem, QueueItem, Report } from "./progress.ts"
+import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
 
+export type { Control, Watched, WatchOptions } from "./watching.ts"
 export { type Directive, ServerError }
 
 /** The right to write one item: its ID, and the token of the lease. */
@@ -46,23 +48,6 @@ export interface Failure {
   readonly retry_in?: number
 }
 
-/** What a watched stream says: an update with its event ID, or a word about the stream itself. */
-export type Watched =
-  | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
-  | { readonly type: "control"; readonly name: string; readonly data: Readonly<Record<string, unknown>> }
-  | { readonly type: "offline"; readonly reason: string; readonly retryMs: number }
-
-/** Which stream to watch, and until when. */
-export interface WatchOptions {
-  readonly queueId?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-const FIRST_RETRY_MS = 250
-const MAX_RETRY_MS = 5000
-/** Three of the server's keepalives: a stream silent for longer is dead, whatever the socket says. */
-const SILENCE_MS = 45_000
-
 /** A client of one server. `base` is its URL without the path. */
 export class Client {
   readonly #server: Asker
@@ -85,6 +70,11 @@ export class Client {
   /** One page of the queue. @throws ServerError */
   list(query: Readonly<Record<string, string>>): Promise<{ queue: QueueItem[]; next: string | null }> {
     return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`)
+  }
+
+  /** @throws ServerError */
+  get(id: number): Promise<QueueItem> {
+    return this.#server.json("GET", `/queue/${id}`)
   }
 
   /**
@@ -136,88 +126,31 @@ export class Client {
   }
 
   /**
-   * The stream of one item or of all, for ever: it reconnects by itself from where it was, and tells when it has to.
-   * @throws ServerError when the server refuses for good (an unknown item, say)
+   * The item once it is finished, or as it is after `timeoutS` seconds (at most 3,600).
+   * @throws ServerError
    */
-  async *watch({ queueId, signal }: WatchOptions): AsyncGenerator<Watched, void, undefined> {
-    const path = queueId === undefined ? "/progress/stream" : `/progress/stream/${queueId}`
-    let lastEventId: string | undefined
-    let retryMs = FIRST_RETRY_MS
-    while (!signal?.aborted) {
-      let reason = "the stream ended"
-      try {
-        for await (const line of this.#lines(path, lastEventId, signal)) {
-          const said = parse(line)
-          if (said.id !== undefined) lastEventId = said.id
-          if (said.watched) yield said.watched
-          retryMs = FIRST_RETRY_MS
-        }
-      } catch (error) {
-        if (signal?.aborted) return
-        if (error instanceof ServerError && !error.isPassing) throw error
-        reason = error instanceof Error ? error.message : String(error)
-      }
-      if (signal?.aborted) return
-      yield { type: "offline", reason, retryMs }
-      await pause(retryMs, signal)
-      retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
-    }
+  finished(id: number, timeoutS: number, signal?: AbortSignal): Promise<QueueItem> {
+    const path = `/queue/${id}?wait=finished&timeout=${timeoutS}`
+    return this.#server.json("GET", path, { signal, heldS: timeoutS })
   }
 
-  async *#lines(path: string, lastEventId: string | undefined, signal?: AbortSignal): AsyncGenerator<string> {
-    const silence = new AbortController()
-    const alive = (): Timer =>
-      setTimeout(() => silence.abort(new Error("the stream fell silent")), SILENCE_MS)
-    let timer = alive()
-    try {
-      const headers = {
-        accept: "application/x-ndjson",
-        ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
-      }
-      const answer = await this.#server.ask("GET", path, {
-        headers,
-        signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
-      })
-      let rest = ""
-      const decoder = new TextDecoder()
-      for await (const chunk of answer.body ?? []) {
-        clearTimeout(timer)
-        timer = alive()
-        const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n")
-        rest = lines.pop() ?? ""
-        yield* lines
-      }
-    } finally {
-      clearTimeout(timer)
-    }
+  /** @throws ServerError */
+  async remove(id: number): Promise<void> {
+    await this.#server.json("DELETE", `/queue/${id}`)
+  }
+
+  /**
+   * The stream of one item, of some or of all. It reconnects by itself from where it was, whatever the server or a
+   * proxy answers meanwhile (5xx and 429 too), and tells when it has to. It waits as long as the server asks for,
+   * twice as long after each failure, and 10 s at most unless `Retry-After` says more.
+   * @throws ServerError when the server refuses for good (an unknown item, say)
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
+    const open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
+    return watching(open, options)
   }
 
   #work({ id, token }: Held, verb: string, body: object): Promise<Answer> {
     return this.#server.json("POST", `/queue/${id}/${verb}`, { body, headers: { lease: token } })
   }
 }
-
-function parse(line: string): { watched?: Watched; id?: string } {
-  const value:
-    ({ event: string } & Record<string, unknown>) | ({ id: number; event?: never } & ProgressUpdate) =
-    JSON.parse(line)
-  if (value.event === undefined) {
-    const { id, event: _event, ...update } = value
-    return { watched: { type: "update", id, update }, id: String(id) }
-  }
-  const { event: name, ...data } = value
-  if (name === "keepalive") return {}
-  const id = name === "live" ? { id: String(data["last_event_id"]) } : {}
-  return { watched: { type: "control", name, data }, ...id }
-}
-
-const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener("abort", done)
-      resolve()
-    }
-    signal?.addEventListener("abort", done)
-  })

@@ -55,6 +55,17 @@ const SETTINGS = {
     fallback: "5",
     bounds: [0, 1_000_000],
   },
+  webhook: {
+    help: "URL that is told when an item completes, fails or stalls; repeatable, in the environment separated by commas",
+    placeholder: "URL",
+    fallback: "",
+    repeatable: true,
+  },
+  "webhook-secret": {
+    help: "signs what webhooks are told (HMAC-SHA256)",
+    placeholder: "TEXT",
+    fallback: "",
+  },
   server: {
     help: "the server to talk to",
     placeholder: "URL",
@@ -75,6 +86,8 @@ export const SERVE_SETTINGS = [
   "max-lag",
   "stall-after-ms",
   "max-rescues",
+  "webhook",
+  "webhook-secret",
 ] as const
 
 /** What `serve` runs with. */
@@ -87,6 +100,10 @@ export interface Config {
   readonly maxLag: number
   readonly stallAfterMs: number
   readonly maxRescues: number
+  /** Empty where nobody is to be told. */
+  readonly webhooks: readonly string[]
+  /** Undefined where nothing is signed. */
+  readonly webhookSecret: string | undefined
 }
 
 /** The environment variable of a setting. */
@@ -139,6 +156,20 @@ function wholeNumber(name: SettingName, given: Given, env: NodeJS.ProcessEnv): n
   )
 }
 
+/** @throws AppError `invalid` for what is no URL of a webhook */
+function webhookUrls(given: Given, env: NodeJS.ProcessEnv): string[] {
+  const urls = valuesOf("webhook", given, env).filter((url) => url !== "")
+  for (const text of urls) {
+    const url = URL.parse(text)
+    if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") continue
+    throw new AppError(
+      "invalid",
+      `--webhook must be a URL such as https://example.com/hook, without a password, not "${text}"`,
+    )
+  }
+  return [...new Set(urls)]
+}
+
 /**
  * What `serve` runs with, from flags as parseArgs gave them, the environment and the defaults.
  * @throws AppError `invalid`
@@ -153,8 +184,30 @@ export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Conf
     maxLag: wholeNumber("max-lag", given, env),
     stallAfterMs: wholeNumber("stall-after-ms", given, env),
     maxRescues: wholeNumber("max-rescues", given, env),
+    webhooks: webhookUrls(given, env),
+    webhookSecret: valuesOf("webhook-secret", given, env).at(-1) || undefined,
   }
 }
+
+/** What is known of the place where a command writes. */
+interface Output {
+  readonly isTTY?: boolean
+}
+
+/**
+ * Whether to write colours: FORCE_COLOR decides (`0` and `false` forbid), then NO_COLOR (anything but empty forbids),
+ * then whether it is a terminal that can.
+ */
+export function wantsColour(output: Output, env: NodeJS.ProcessEnv = process.env): boolean {
+  const forced = env["FORCE_COLOR"]
+  if (forced !== undefined) return forced !== "0" && forced !== "false"
+  if (env["NO_COLOR"]) return false
+  return isLively(output, env)
+}
+
+/** Whether what was written there can be drawn over. */
+export const isLively = (output: Output, env: NodeJS.ProcessEnv = process.env): boolean =>
+  output.isTTY === true && env["TERM"] !== "dumb"
 
 /** The environment of this process for a command that it runs; `undefined` takes a variable away. */
 export const environment = (
@@ -228,7 +281,7 @@ export function helpOf(usage: Usage): string {
     ]),
     ...usage.settings.map((name) => {
       const { placeholder, help, fallback } = SETTINGS[name]
-      return [`--${name} ${placeholder}`, `${help} (${variableOf(name)}; default ${fallback})`]
+      return [`--${name} ${placeholder}`, `${help} (${variableOf(name)}; default ${fallback || "none"})`]
     }),
     ["--help", "this text"],
   ]

@@ -1,6 +1,7 @@
 /** Every reason for which a request can be refused; `http/errors.ts` gives each its HTTP status. */
 export type ErrorCode =
   | "malformed_json"
+  | "forbidden"
   | "not_found"
   | "method_not_allowed"
   | "illegal_move"
@@ -10,6 +11,7 @@ export type ErrorCode =
   | "too_large"
   | "unsupported_media_type"
   | "invalid"
+  | "upgrade_required"
   | "idempotency_mismatch"
   | "internal"
   | "unavailable"

@@ -1,3 +1,5 @@
+import type { ErrorCode } from "./errors.ts"
+import { safeJson } from "./json.ts"
 import type { ProgressUpdate, StoredUpdate } from "./progress.ts"
 
 /** What the server tells about the stream itself; always JSON data, never named open, error or message. */
@@ -12,6 +14,15 @@ export type Control =
     }
   | { readonly name: "end"; readonly last_event_id: number; readonly status: string }
   | { readonly name: "shutdown"; readonly retry_ms: number }
+  /** Which items the viewer has chosen, after a change of the choice. */
+  | { readonly name: "watching"; readonly ids: readonly number[] }
+  /** What the viewer asked was refused, and changed nothing. */
+  | {
+      readonly name: "refused"
+      readonly error: string
+      readonly code: ErrorCode
+      readonly request_id: string
+    }
 
 /** What a stream says, before it is bytes. */
 export type Frame =
@@ -28,7 +39,7 @@ export interface Format {
   readonly encode: (frame: Frame) => string
 }
 
-const controlData = ({ name: _name, ...data }: Control): string => JSON.stringify(data)
+const controlData = ({ name: _name, ...data }: Control): string => safeJson(data)
 
 /** Server-sent events. JSON holds no raw line break, so one `data:` line always suffices. */
 export const sse: Format = {
@@ -64,7 +75,7 @@ export const ndjson: Format = {
         return `{"id":${frame.update.id},${frame.update.data.slice(1)}\n`
       case "control": {
         const { name, ...data } = frame.control
-        return `${JSON.stringify({ event: name, ...data })}\n`
+        return `${safeJson({ event: name, ...data })}\n`
       }
       case "keepalive":
         return `{"event":"keepalive"}\n`
@@ -100,6 +111,10 @@ function readableControl(control: Control): string {
       return `# ${control.status}, the end`
     case "shutdown":
       return "# the server is going away"
+    case "watching":
+      return `# watching ${control.ids.length === 0 ? "nothing" : control.ids.join(", ")}`
+    case "refused":
+      return `# ${printable(control.error)}`
   }
 }
 

@@ -1,6 +1,7 @@
 import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
 
 import { AppError } from "./errors.ts"
+import { safeJson } from "./json.ts"
 
 /** Longest text of one field, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 16 * 1024
@@ -364,15 +365,8 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
   return to === "completed" ? { ...next, progress: 100 } : next
 }
 
-/** What JSON leaves as it is, and a terminal takes for an order: DEL, C1 and what turns the direction of text. */
-const STEERING = /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
-
 /** An update as it is stored and sent: JSON on one line, in which nothing can steer a terminal that shows it raw. */
-export const encodeUpdate = (change: Change): string =>
-  JSON.stringify(updateOf(change)).replace(
-    STEERING,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  )
+export const encodeUpdate = (change: Change): string => safeJson(updateOf(change))
 
 /** What a viewer is told of an item after a change. */
 export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): ProgressUpdate {

@@ -8,6 +8,7 @@ import { Queue } from "./queue.ts"
 import { SqliteStore } from "./store/sqlite.ts"
 import { Streams } from "./stream.ts"
 import { commit, version } from "./version.ts"
+import { Webhooks } from "./webhooks.ts"
 import { Workers } from "./workers.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
@@ -77,7 +78,18 @@ export async function serve(config: Config): Promise<void> {
     token: () => crypto.randomUUID(),
     report: (error) => log("error", "the workers' timer could not write", { error: text(error) }),
   })
+  const webhooks = new Webhooks(store, bus, {
+    urls: config.webhooks,
+    secret: config.webhookSecret,
+    userAgent: `track-studio/${version}`,
+    now: Date.now,
+    random: Math.random,
+    report: (error) => log("error", "the webhooks could not be told", { error: text(error) }),
+    givenUp: ({ id, update_id, notice }, error) =>
+      log("warn", "a delivery to a webhook was given up", { delivery: id, update_id, notice, error }),
+  })
   const app = createApp({
+    webhooks,
     queue: new Queue(store, bus, Date.now, steadyMs),
     workers,
     streams: new Streams(store, broadcaster, { maxLag: config.maxLag, report, random: Math.random }),
@@ -92,6 +104,7 @@ export async function serve(config: Config): Promise<void> {
   })
   try {
     await workers.start()
+    await webhooks.start()
     const url = listening(app, config)
     const { items, bounds } = { items: await store.items(), bounds: await store.bounds() }
     log("info", "listening", {
@@ -109,7 +122,7 @@ export async function serve(config: Config): Promise<void> {
     const { server } = app
     const ended = server?.stop()
     broadcaster.drain()
-    await workers.stop()
+    await Promise.all([workers.stop(), webhooks.stop()])
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, DRAIN_MS)
     await Promise.race([ended, late.promise])
@@ -117,7 +130,7 @@ export async function serve(config: Config): Promise<void> {
     await server?.stop(true)
   } finally {
     // Also when the port could not be had: the timer would keep the process for ever.
-    await workers.stop()
+    await Promise.all([workers.stop(), webhooks.stop()])
     await store.close()
   }
   log("info", "stopped")

@@ -2,6 +2,7 @@ import { type Broadcaster, Seat, type SeatKind } from "./broadcaster.ts"
 import { AppError } from "./errors.ts"
 import { type Control, type Format, type Frame, frames, joined, sse } from "./formats.ts"
 import { isTerminal, type Status, type StoredUpdate } from "./progress.ts"
+import type { Selection } from "./selection.ts"
 import type { Bounds, Store } from "./store/store.ts"
 
 const PAGE_UPDATES = 1024
@@ -19,6 +20,8 @@ export interface Watch {
   readonly queueId?: number | undefined
   /** Which updates of the global stream are wanted; absent for all. */
   readonly wanted?: ((update: StoredUpdate) => boolean) | undefined
+  /** What is wanted instead, where the viewer may choose anew while the stream is open. */
+  readonly selection?: Selection | undefined
   /** As the client gave it; absent when this is no reconnect. */
   readonly lastEventId?: string | undefined
   /** Whether a new stream begins with the state of things. */
@@ -54,6 +57,12 @@ class Viewer extends Seat {
     this.watch = watch
     this.status = first?.update.status
     this.first = first
+  }
+
+  /** Which updates are wanted now; undefined for all. */
+  get wanted(): Watch["wanted"] {
+    const { selection, wanted } = this.watch
+    return selection ? selection.wanted : wanted
   }
 }
 
@@ -135,6 +144,7 @@ export class Streams {
       if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
     }
     const viewer = new Viewer(kind, watch, item)
+    watch.selection?.attach(() => viewer.wake("asked", this.#broadcaster.head))
     await this.#broadcaster.join(viewer, watch.signal)
     return this.#run(viewer)
   }
@@ -158,7 +168,7 @@ export class Streams {
     }
   }
 
-  /** What to do now: send this, wait for news, read what is no longer at hand, or end. */
+  /** What to do now: send this, wait for news, ask the store first, or end. */
   #next(viewer: Viewer): Uint8Array | "wait" | "behind" | "over" {
     const { watch, isOver } = viewer
     const { head, draining } = this.#broadcaster
@@ -167,20 +177,28 @@ export class Streams {
       viewer.isOver = true
       return this.#goodbye(watch.format)
     }
+    if (watch.selection?.isAsked) return "behind"
     if (viewer.cursor >= head) {
       const end = ending(viewer)
       viewer.isOver = end !== undefined
       return end ?? "wait"
     }
     if (this.#mayBeTooFar(viewer)) return "behind"
-    const taken = this.#broadcaster.take(viewer, watch.format, watch.wanted)
+    const taken = this.#broadcaster.take(viewer, watch.format, viewer.wanted)
     if (!taken) return "behind"
     if (taken.last) viewer.status = taken.last.status
     return taken.chunk ?? this.#next(viewer)
   }
 
-  /** A page of the history, or, for a stream that is too far behind, a gap and the latest state. */
+  /** An answer, a page of the history, or, for a stream that is too far behind, a gap and the latest state. */
   async *#catchUp(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
+    const { selection } = viewer.watch
+    if (selection?.isAsked) {
+      const answer = await selection.answer(this.#store, viewer.cursor)
+      if (selection.isWider(viewer.queueId)) this.#broadcaster.widen(viewer)
+      yield frames(viewer.watch.format, ...answer)
+      return
+    }
     if (this.#mayBeTooFar(viewer) && (await this.#isTooFar(viewer))) {
       yield* this.#skip(viewer)
       return
@@ -209,7 +227,7 @@ export class Streams {
       yield frames(format, hello, this.#live(viewer.cursor))
       return
     }
-    const gap = lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, watch))]
+    const gap = lastEventId === undefined ? [] : [tell(missedStart(lastEventId, from, bounds, viewer))]
     const { ids, head } = item
       ? { ids: [item.update.id], head: item.head }
       : await this.#store.latest({ of: "open" })
@@ -223,8 +241,8 @@ export class Streams {
 
   /** The first bytes of a stream that begins as most do; null for one that needs its own. */
   async #sharedOpening(viewer: Viewer): Promise<Uint8Array | null> {
-    const { format, lastEventId, queueId, wanted, snapshot: wantsSnapshot } = viewer.watch
-    if (lastEventId !== undefined || !wantsSnapshot || queueId !== undefined || wanted) return null
+    const { format, lastEventId, queueId, snapshot: wantsSnapshot } = viewer.watch
+    if (lastEventId !== undefined || !wantsSnapshot || queueId !== undefined || viewer.wanted) return null
     const head = this.#broadcaster.isBehind ? await this.#store.head() : this.#broadcaster.head
     let snapshot = this.#snapshots.get(format)
     if (snapshot?.head !== head) {
@@ -311,7 +329,7 @@ export class Streams {
   #examined(viewer: Viewer, updates: readonly StoredUpdate[]): readonly StoredUpdate[] {
     const last = updates.at(-1)
     if (last) viewer.status = last.status
-    return viewer.watch.wanted ? updates.filter(viewer.watch.wanted) : updates
+    return viewer.wanted ? updates.filter(viewer.wanted) : updates
   }
 
   #mayBeTooFar({ cursor }: Seat): boolean {
@@ -326,14 +344,13 @@ export class Streams {
 
   /** Tells a stream that is too far behind what it loses, and brings it to the state of now. */
   async *#skip(viewer: Viewer): AsyncGenerator<Uint8Array, void, undefined> {
-    const { watch } = viewer
     const { ids, head } = await this.#store.latest({
       of: "changed",
       after: viewer.cursor,
       queueId: viewer.queueId,
     })
     const between = await this.#store.count(viewer.cursor, head, viewer.queueId)
-    const missed = watch.wanted ? null : between - ids.length
+    const missed = viewer.wanted ? null : between - ids.length
     const gap = tell({ name: "gap", reason: "slow", last_event_id: viewer.cursor, missed })
     yield* this.#latest(viewer, ids, [gap], [])
     viewer.cursor = head
@@ -369,10 +386,10 @@ function missedStart(
   given: string,
   from: number | undefined,
   { oldest, newest }: { oldest: number; newest: number },
-  watch: Watch,
+  viewer: Viewer,
 ): Control {
   const expired = from !== undefined && from <= newest
-  const all = watch.queueId === undefined && watch.wanted === undefined
+  const all = viewer.queueId === undefined && viewer.wanted === undefined
   return {
     name: "gap",
     reason: expired ? "expired" : "unknown",

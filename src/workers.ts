@@ -24,6 +24,9 @@ const ALIVE_EVERY_MS = 5000
 const FIRST_RETRY_MS = 10_000
 const MAX_RETRY_MS = 10 * 60_000
 const RETRY_SPREAD = 0.2
+/** Of its time, what the server may spend on looking for work for claims that wait. */
+const LOOKING_SHARE = 0.1
+const MAX_LOOK_PAUSE_MS = 250
 
 /** The right to write an item, as its worker sees it. */
 export interface Lease {
@@ -39,6 +42,12 @@ export interface Claim {
   readonly worker: string
   readonly tags: readonly string[]
   readonly leaseMs: number
+}
+
+/** Claims that wait for the same: the tags that their workers have, and what wakes each. */
+interface Waiting {
+  readonly tags: readonly string[]
+  readonly rings: Set<() => void>
 }
 
 /** What a worker is answered. */
@@ -72,11 +81,14 @@ export class Workers {
   readonly #store: Store
   readonly #bus: Bus
   readonly #options: WorkersOptions
-  readonly #waiting = new Set<() => void>()
+  readonly #waiting = new Map<string, Waiting>()
   readonly #unlisten: () => void
   #timer: Timer | undefined
+  #rung = false
   #looking = false
-  #ticking = false
+  #lookAgainMs = 0
+  /** What the timer has set going, and has not ended. */
+  #round: Promise<void> | undefined
   #aliveMs = 0
   #startedMs = 0
   #draining = false
@@ -97,15 +109,18 @@ export class Workers {
       stored.work.lease_extended ? this.#rescue(stored, time) : extended(stored, this.#moment(time)),
     )
     this.#startedMs = by
-    this.#timer = setInterval(() => void this.#tick(), TICK_MS)
+    this.#timer = setInterval(() => {
+      this.#round ??= this.#tick().finally(() => (this.#round = undefined))
+    }, TICK_MS)
   }
 
-  /** Stops the timer, and answers claims that wait. */
+  /** Answers claims that wait, and stops the timer. After it the store may be closed. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#unlisten()
     this.#draining = true
-    for (const wake of this.#waiting) wake()
+    for (const { rings } of this.#waiting.values()) for (const ring of rings) ring()
+    await this.#round
     await this.#store.setAlive(this.#options.steadyMs())
   }
 
@@ -121,7 +136,7 @@ export class Workers {
   async claim(claim: Claim, signal: AbortSignal): Promise<{ item: QueueItem; lease: Lease } | null> {
     for (;;) {
       // Listening comes before looking, or an item added in between would be slept through.
-      using bell = this.#bell(signal)
+      using bell = this.#bell(claim.tags, signal)
       const token = this.#options.token()
       const by = { worker: claim.worker, token, leaseMs: claim.leaseMs }
       const item = await this.#store.claim(claim.tags, (stored, time) =>
@@ -228,7 +243,7 @@ export class Workers {
 
   /** Changes everything that is due, however much that is. */
   async #sweep(due: Due, decide: Decide): Promise<void> {
-    while ((await this.#store.sweep(due, decide)) > 0) this.#bus.notify()
+    while (!this.#draining && (await this.#store.sweep(due, decide)) > 0) this.#bus.notify()
   }
 
   #rescue(stored: Stored, time: string): ReturnType<Decide> {
@@ -236,36 +251,54 @@ export class Workers {
   }
 
   /** `rung` resolves when there may be something to claim, the signal aborts, or the bell is disposed of. */
-  #bell(signal: AbortSignal): Disposable & { readonly rung: Promise<void> } {
+  #bell(tags: readonly string[], signal: AbortSignal): Disposable & { readonly rung: Promise<void> } {
     const { promise, resolve } = Promise.withResolvers<void>()
+    const key = JSON.stringify(tags.toSorted())
+    const waiting = this.#waiting.get(key) ?? { tags, rings: new Set() }
     const ring = (): void => {
-      this.#waiting.delete(ring)
+      waiting.rings.delete(ring)
+      if (waiting.rings.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key)
       signal.removeEventListener("abort", ring)
       resolve()
     }
-    this.#waiting.add(ring)
+    this.#waiting.set(key, waiting)
+    waiting.rings.add(ring)
     signal.addEventListener("abort", ring)
     return { rung: promise, [Symbol.dispose]: ring }
   }
 
-  /** Wakes the claims that wait, where there is something to claim: one look a turn, however often the bell rings. */
+  /**
+   * Wakes the claims that wait, where there is something for them: one look a turn, however often the bell rings. A
+   * look passes by everything that waits for other workers; the longer that takes, the longer it rests.
+   */
   #look(): void {
+    this.#rung = true
     if (this.#looking || this.#waiting.size === 0) return
     this.#looking = true
-    setImmediate(async () => {
-      try {
-        if (await this.#store.nextWaiting()) for (const wake of this.#waiting) wake()
-      } catch (error) {
-        this.#options.report(error)
-      } finally {
-        this.#looking = false
+    const look = (): void => void this.#lookNow()
+    const pauseMs = this.#lookAgainMs - performance.now()
+    if (pauseMs > 0) setTimeout(look, pauseMs)
+    else setImmediate(look)
+  }
+
+  async #lookNow(): Promise<void> {
+    this.#rung = false
+    const startedMs = performance.now()
+    try {
+      for (const { tags, rings } of this.#waiting.values()) {
+        if (await this.#store.nextWaiting(tags)) for (const ring of rings) ring()
       }
-    })
+    } catch (error) {
+      this.#options.report(error)
+    }
+    const nowMs = performance.now()
+    const pauseMs = (nowMs - startedMs) * (1 / LOOKING_SHARE - 1)
+    this.#lookAgainMs = nowMs + Math.min(pauseMs, MAX_LOOK_PAUSE_MS)
+    this.#looking = false
+    if (this.#rung) this.#look()
   }
 
   async #tick(): Promise<void> {
-    if (this.#ticking) return
-    this.#ticking = true
     const { steadyMs, stallAfterMs, report } = this.#options
     try {
       const now = steadyMs()
@@ -283,8 +316,6 @@ export class Workers {
       }
     } catch (error) {
       report(error)
-    } finally {
-      this.#ticking = false
     }
   }
 }

@@ -5,7 +5,21 @@ import { dirname, join, relative } from "node:path"
 const ROOT = join(import.meta.dir, "..")
 
 /** Every place that knows no framework. */
-const CORE = ["errors", "progress", "lease", "queue", "workers", "bus", "broadcaster", "stream", "formats"]
+const CORE = [
+  "errors",
+  "progress",
+  "lease",
+  "queue",
+  "workers",
+  "bus",
+  "broadcaster",
+  "stream",
+  "formats",
+  "selection",
+  "board",
+  "terminal",
+  "webhooks",
+]
 
 interface Rule {
   /** Places of our own that may be imported. */
@@ -19,27 +33,58 @@ const RULES: Readonly<Record<string, Rule>> = {
   errors: { own: [] },
   log: { own: [] },
   bus: { own: [] },
+  json: { own: [] },
   version: { own: ["package.json"] },
-  progress: { own: ["errors"], packages: ["@sinclair/typebox"] },
-  formats: { own: ["progress"] },
+  progress: { own: ["errors", "json"], packages: ["@sinclair/typebox"] },
+  formats: { own: ["errors", "json", "progress"] },
+  selection: { own: ["errors", "formats", "progress", "store/store"] },
+  terminal: { own: [] },
+  board: { own: ["formats", "progress", "terminal", "webhooks"] },
   lease: { own: ["errors", "progress"] },
   queue: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
-  stream: { own: ["broadcaster", "errors", "formats", "progress", "store/store"] },
-  "store/store": { own: ["errors", "progress"] },
+  stream: { own: ["broadcaster", "errors", "formats", "progress", "selection", "store/store"] },
+  webhooks: {
+    own: ["bus", "progress", "store/deliveries", "store/store"],
+    packages: ["node:crypto"],
+  },
+  "store/deliveries": { own: ["progress"] },
+  "store/store": { own: ["errors", "progress", "store/deliveries"] },
   store: {
     own: ["errors", "progress", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
   ask: { own: [] },
-  client: { own: ["ask", "progress"] },
+  events: { own: [] },
+  watching: { own: ["ask", "events", "progress"] },
+  client: { own: ["ask", "progress", "watching"] },
+  dashboard: { own: ["progress", "dashboard"] },
   config: { own: ["errors"], packages: ["node:util"] },
   commands: {
-    own: ["client", "config", "errors", "formats", "progress", "renderers", "commands"],
-    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
+    own: [
+      "board",
+      "client",
+      "config",
+      "errors",
+      "formats",
+      "json",
+      "progress",
+      "renderers",
+      "terminal",
+      "commands",
+    ],
+    packages: [
+      "@sinclair/typebox",
+      "node:fs",
+      "node:os",
+      "node:path",
+      "node:timers",
+      "node:string_decoder",
+      "node:tty",
+    ],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
   serve: {
@@ -90,6 +135,14 @@ test.each(files)("%s imports what its place may import", (file) => {
   const foreign = imported(file).filter((name) => !name.startsWith("."))
   expect(placesOf(file, imported(file)).filter((place) => !within(place, own))).toEqual([])
   expect(foreign.filter((name) => !within(name, packages))).toEqual([])
+})
+
+test("the page takes nothing of the server but types", () => {
+  const lines = files
+    .filter((file) => file.startsWith("src/dashboard/"))
+    .flatMap((file) => read(file).match(/^import [^]*?from "\.\.\/[^"]+"/gm) ?? [])
+  expect(lines.length).toBeGreaterThan(0)
+  expect(lines.filter((line) => !line.startsWith("import type "))).toEqual([])
 })
 
 test("no file needs itself, by whatever way", () => {

@@ -21,6 +21,7 @@ class Bench {
   random = 0.5
   readonly reports: unknown[] = []
   readonly store: SqliteStore
+  readonly bus = new LocalBus()
   workers: Workers
   readonly #folder = temporaryFolder()
   #tokens = 0
@@ -31,7 +32,7 @@ class Bench {
   }
 
   #make(store: Store): Workers {
-    return new Workers(store, new LocalBus(), {
+    return new Workers(store, this.bus, {
       stallAfterMs: 120_000,
       maxRescues: 5,
       now: () => this.wallMs,
@@ -60,6 +61,12 @@ class Bench {
     const taken = await this.workers.claim({ worker: "box1", tags: [], leaseMs }, AT_ONCE)
     if (!taken) throw new Error("nothing was claimed")
     return { id: taken.item.id, token: taken.lease.token }
+  }
+
+  /** Claims so many items, side by side; answers their ids. */
+  async claimMany(count: number): Promise<number[]> {
+    const claims = await Promise.all(Array.from({ length: count }, () => this.claim()))
+    return claims.map(({ id }) => id).toSorted((a, b) => a - b)
   }
 
   /** Moves both clocks. */
@@ -96,6 +103,19 @@ class Bench {
   }
 }
 
+/** The same store; `before` is called with the name of each method before it, and what it throws, that rejects with. */
+const watched = (store: Store, before: (key: string) => void): Store =>
+  new Proxy(store, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target)
+      if (typeof member !== "function") return member
+      return async (...given: unknown[]): Promise<unknown> => {
+        before(String(key))
+        return await Reflect.apply(member, target, given)
+      }
+    },
+  })
+
 async function started(wrap?: (store: Store) => Store): Promise<Bench> {
   const bench = new Bench(wrap)
   await bench.workers.start()
@@ -104,25 +124,28 @@ async function started(wrap?: (store: Store) => Store): Promise<Bench> {
 
 const statusOf = async (bench: Bench, id: number): Promise<string> => (await bench.store.item(id)).status
 
-test("a jump of the machine's clock ends no lease, whichever way, and moves only the times that are told", async () => {
-  await using bench = await started()
-  const { id, token } = await bench.claim()
-  for (const jumpMs of [24 * HOUR_MS, -48 * HOUR_MS]) {
-    bench.wallMs += jumpMs
+test.concurrent(
+  "a jump of the machine's clock ends no lease, whichever way, and moves only the times that are told",
+  async () => {
+    await using bench = await started()
+    const { id, token } = await bench.claim()
+    for (const jumpMs of [24 * HOUR_MS, -48 * HOUR_MS]) {
+      bench.wallMs += jumpMs
+      await bench.ticked()
+      expect(await statusOf(bench, id)).toBe("processing")
+      const { directive, expiresAt } = await bench.workers.heartbeat(id, token)
+      expect([directive, expiresAt]).toEqual(["continue", new Date(bench.wallMs + LEASE_MS).toISOString()])
+    }
+    // Time that passes does end it.
+    bench.pass(LEASE_MS - 1)
     await bench.ticked()
     expect(await statusOf(bench, id)).toBe("processing")
-    const { directive, expiresAt } = await bench.workers.heartbeat(id, token)
-    expect([directive, expiresAt]).toEqual(["continue", new Date(bench.wallMs + LEASE_MS).toISOString()])
-  }
-  // Time that passes does end it.
-  bench.pass(LEASE_MS - 1)
-  await bench.ticked()
-  expect(await statusOf(bench, id)).toBe("processing")
-  bench.pass(1)
-  await bench.once(id, ({ status }) => status === "retrying")
-})
+    bench.pass(1)
+    await bench.once(id, ({ status }) => status === "retrying")
+  },
+)
 
-test("a jump of the machine's clock calls nothing stalled", async () => {
+test.concurrent("a jump of the machine's clock calls nothing stalled", async () => {
   await using bench = await started()
   const { id } = await bench.claim(HOUR_MS)
   bench.pass(119_999)
@@ -133,40 +156,46 @@ test("a jump of the machine's clock calls nothing stalled", async () => {
   await bench.once(id, ({ stalled }) => stalled)
 })
 
-test("however many leases run out at once, all are taken back within 2 s", async () => {
-  await using bench = await started()
-  const ids: number[] = []
-  for (let i = 0; i < 700; i += 1) ids.push((await bench.claim()).id)
-  bench.pass(LEASE_MS)
-  const startedMs = performance.now()
-  for (const id of ids) await bench.once(id, ({ status }) => status === "retrying")
-  expect(performance.now() - startedMs).toBeLessThan(2000)
-}, 30_000)
+test.concurrent(
+  "however many leases run out at once, all are taken back within 2 s",
+  async () => {
+    await using bench = await started()
+    const ids = await bench.claimMany(700)
+    bench.pass(LEASE_MS)
+    const startedMs = performance.now()
+    for (const id of ids) await bench.once(id, ({ status }) => status === "retrying")
+    expect(performance.now() - startedMs).toBeLessThan(2000)
+  },
+  30_000,
+)
 
-test("a lease that ran out after the last sign of the server gets one length more; one before it does not", async () => {
-  await using bench = new Bench()
-  const [before, after, running] = [
-    await bench.claim(1000),
-    await bench.claim(3000),
-    await bench.claim(60_000),
-  ]
-  await bench.store.setAlive(START_MS + 2000)
-  bench.pass(10_000)
-  await bench.start()
-  await bench.ticked()
-  expect(await statusOf(bench, before.id)).toBe("retrying")
-  expect(await statusOf(bench, after.id)).toBe("processing")
-  const head = await bench.store.head()
-  bench.pass(2999)
-  await bench.ticked()
-  expect(await statusOf(bench, after.id)).toBe("processing")
-  bench.pass(1)
-  await bench.once(after.id, ({ status }) => status === "retrying")
-  expect(await bench.store.head()).toBeGreaterThan(head)
-  expect(await statusOf(bench, running.id)).toBe("processing")
-})
+test.concurrent(
+  "a lease that ran out after the last sign of the server gets one length more; one before it does not",
+  async () => {
+    await using bench = new Bench()
+    const [before, after, running] = [
+      await bench.claim(1000),
+      await bench.claim(3000),
+      await bench.claim(60_000),
+    ]
+    await bench.store.setAlive(START_MS + 2000)
+    bench.pass(10_000)
+    await bench.start()
+    await bench.ticked()
+    expect(await statusOf(bench, before.id)).toBe("retrying")
+    expect(await statusOf(bench, after.id)).toBe("processing")
+    const head = await bench.store.head()
+    bench.pass(2999)
+    await bench.ticked()
+    expect(await statusOf(bench, after.id)).toBe("processing")
+    bench.pass(1)
+    await bench.once(after.id, ({ status }) => status === "retrying")
+    expect(await bench.store.head()).toBeGreaterThan(head)
+    expect(await statusOf(bench, running.id)).toBe("processing")
+  },
+)
 
-test("the length more is given once: a heartbeat earns the next", async () => {
+test.concurrent("the length more is given once: a heartbeat earns the next", async () => {
   await using bench = new Bench()
   const [silent, heard] = [await bench.claim(5000), await bench.claim(5000)]
   bench.pass(6000)
@@ -179,60 +208,79 @@ test("the length more is given once: a heartbeat earns the next", async () => {
   expect(await codeOf(bench.workers.heartbeat(silent.id, silent.token))).toBe("lease_lost")
 })
 
-test("the server says every 5 s that it is alive, and when it stops", async () => {
+test.concurrent("the server says every 5 s that it is alive, and when it stops", async () => {
   await using bench = await started()
-  await bench.ticked()
-  expect(await bench.store.aliveAt()).toBe(START_MS)
+  // It is said at the end of a round, and when the next one is under way that has ended.
+  const rounds = async (): Promise<number | null> => {
+    await bench.ticked()
+    await bench.ticked()
+    return bench.store.aliveAt()
+  }
+  expect(await rounds()).toBe(START_MS)
   bench.pass(4999)
-  await bench.ticked()
-  expect(await bench.store.aliveAt()).toBe(START_MS)
+  expect(await rounds()).toBe(START_MS)
   bench.pass(1)
-  await bench.ticked()
-  // It is said after the round, so by the end of the next one at the latest.
-  await bench.ticked()
-  expect(await bench.store.aliveAt()).toBe(START_MS + 5000)
+  expect(await rounds()).toBe(START_MS + 5000)
   bench.pass(10)
   await bench.workers.stop()
   expect(await bench.store.aliveAt()).toBe(START_MS + 5010)
 })
 
-test("the wait for another attempt is 10 s times 2 to the failures before, within 20 %, and at most 10 minutes", async () => {
-  await using bench = await started()
-  const id = await added(bench.store, { max_attempts: 100 })
-  for (const [random, share] of [
-    [0, 0.8],
-    [0.5, 1],
-    [0.999999, 1.2],
-  ] as const) {
-    bench.random = random
-    await bench.store.change(id, ({ item, work }) => ({ item: { ...item, retry_count: 0 }, work }))
-    for (let failures = 0; failures < 30; failures += 1) {
-      const taken = await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, AT_ONCE)
-      const failure = { error_message: "", retryable: true }
-      const { item } = await bench.workers.fail(id, taken?.lease.token ?? "", failure)
-      const waitMs = Date.parse(item.available_at ?? "") - bench.wallMs
-      const wantedMs = Math.min(600_000, 10_000 * 2 ** failures * share)
-      expect(Math.abs(waitMs - wantedMs)).toBeLessThanOrEqual(1)
-      bench.pass(600_000)
+test.concurrent(
+  "the wait for another attempt is 10 s times 2 to the failures before, within 20 %, and at most 10 minutes",
+  async () => {
+    await using bench = await started()
+    const id = await added(bench.store, { max_attempts: 100 })
+    for (const [random, share] of [
+      [0, 0.8],
+      [0.5, 1],
+      [0.999999, 1.2],
+    ] as const) {
+      bench.random = random
+      await bench.store.change(id, ({ item, work }) => ({ item: { ...item, retry_count: 0 }, work }))
+      for (let failures = 0; failures < 30; failures += 1) {
+        const taken = await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, AT_ONCE)
+        const failure = { error_message: "", retryable: true }
+        const { item } = await bench.workers.fail(id, taken?.lease.token ?? "", failure)
+        const waitMs = Date.parse(item.available_at ?? "") - bench.wallMs
+        const wantedMs = Math.min(600_000, 10_000 * 2 ** failures * share)
+        expect(Math.abs(waitMs - wantedMs)).toBeLessThanOrEqual(1)
+        bench.pass(600_000)
+      }
     }
-  }
-})
+  },
+)
 
-test("a database that fails once is reported, and the timer goes on", async () => {
+test.concurrent(
+  "a claim that waits is not woken for what it may not take, however often the bell rings",
+  async () => {
+    const calls: Record<string, number> = { claim: 0, nextWaiting: 0 }
+    await using bench = await started((store) =>
+      watched(store, (key) => (calls[key] = (calls[key] ?? 0) + 1)),
+    )
+    await added(bench.store, { tags: ["gpu"] })
+    const wish = { worker: "box1", tags: ["cpu"], leaseMs: LEASE_MS }
+    const waiting = Array.from({ length: 5 }, () => bench.workers.claim(wish, NEVER))
+    while ((calls["nextWaiting"] ?? 0) < 5) {
+      bench.bus.notify()
+      await Bun.sleep(1)
+    }
+    expect(calls["claim"]).toBe(5)
+    const id = await added(bench.store, { tags: ["cpu"] })
+    bench.bus.notify()
+    expect((await Promise.race(waiting))?.item.id).toBe(id)
+    await bench.workers.stop()
+    expect((await Promise.all(waiting)).filter((taken) => taken)).toHaveLength(1)
+  },
+)
+
+test.concurrent("a database that fails once is reported, and the timer goes on", async () => {
   let failing = 0
   const flaky = (store: Store): Store =>
-    new Proxy(store, {
-      get(target, key) {
-        const member: unknown = Reflect.get(target, key, target)
-        if (typeof member !== "function") return member
-        return (...given: unknown[]): unknown => {
-          if (key === "sweep" && failing > 0) {
-            failing -= 1
-            return Promise.reject(new Error("the disk is full"))
-          }
-          return Reflect.apply(member, target, given)
-        }
-      },
+    watched(store, (key) => {
+      if (key !== "sweep" || failing === 0) return
+      failing -= 1
+      throw new Error("the disk is full")
     })
   await using bench = await started(flaky)
   const { id } = await bench.claim()
@@ -242,10 +290,27 @@ test("a database that fails once is reported, and the timer goes on", async () =
   expect(bench.reports.map(String)).toEqual(["Error: the disk is full"])
 })
 
-test("a claim that waits when the workers stop is answered, and so is one that comes after", async () => {
+test.concurrent("workers that have stopped write nothing any more, however much is due", async () => {
   await using bench = await started()
-  const waiting = bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)
+  const ids = await bench.claimMany(500)
+  bench.pass(LEASE_MS)
+  // Some of them have been taken back, others are still to be.
+  await bench.once(ids[0] ?? 0, ({ status }) => status === "retrying")
   await bench.workers.stop()
-  expect(await waiting).toBeNull()
-  expect(await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)).toBeNull()
+  const head = await bench.store.head()
+  await bench.store.setAlive(START_MS)
+  await bench.store.setAlive(START_MS)
+  expect(await bench.store.head()).toBe(head)
+  expect(bench.reports).toEqual([])
 })
+
+test.concurrent(
+  "a claim that waits when the workers stop is answered, and so is one that comes after",
+  async () => {
+    await using bench = await started()
+    const waiting = bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)
+    await bench.workers.stop()
+    expect(await waiting).toBeNull()
+    expect(await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)).toBeNull()
+  },
+)

@@ -7,6 +7,7 @@ import { createApp } from "../src/http/app.ts"
 import { Queue } from "../src/queue.ts"
 import { SqliteStore } from "../src/store/sqlite.ts"
 import { Streams } from "../src/stream.ts"
+import { Webhooks } from "../src/webhooks.ts"
 import { Workers } from "../src/workers.ts"
 import { Output } from "./output.ts"
 import { Reader } from "./reader.ts"
@@ -55,7 +56,7 @@ class Render {
 }
 
 describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progress URL,", () => {
-  test("shows its progress as it goes, and completes its item", async () => {
+  test.concurrent("shows its progress as it goes, and completes its item", async () => {
     using render = await Render.start(server)
     const viewer = await Reader.open(`${server.url}/api/v1/progress/stream/${render.id}?until=finished`)
     const seen = await viewer.until((all) => all.some(({ event }) => event === "end"))
@@ -68,17 +69,20 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
     expect(updates.at(-1)).toMatchObject({ status: "completed", outcome: "completed", progress: 100 })
   })
 
-  test("fails its item when it is stopped by SIGTERM halfway, though it says that it has ended", async () => {
-    using render = await Render.start(server)
-    await render.underWay(server)
-    render.ffmpeg.kill("SIGTERM")
-    expect(await render.ffmpeg.exited).toBe(255)
-    const item = await itemOnce(server, render.id, ({ status }) => status !== "processing")
-    expect(item).toMatchObject({ status: "failed", outcome: "failed" })
-    expect(item.error_message).toMatch(/^the renderer stopped at \d\d % of its total$/)
-  })
+  test.concurrent(
+    "fails its item when it is stopped by SIGTERM halfway, though it says that it has ended",
+    async () => {
+      using render = await Render.start(server)
+      await render.underWay(server)
+      render.ffmpeg.kill("SIGTERM")
+      expect(await render.ffmpeg.exited).toBe(255)
+      const item = await itemOnce(server, render.id, ({ status }) => status !== "processing")
+      expect(item).toMatchObject({ status: "failed", outcome: "failed" })
+      expect(item.error_message).toMatch(/^the renderer stopped at \d\d % of its total$/)
+    },
+  )
 
-  test("fails its item when somebody types q halfway, though it exits with 0", async () => {
+  test.concurrent("fails its item when somebody types q halfway, though it exits with 0", async () => {
     using render = await Render.start(server)
     await render.underWay(server)
     render.ffmpeg.stdin.write("q")
@@ -88,7 +92,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
     expect(item.error_message).toMatch(/^the renderer stopped at \d\d % of its total$/)
   })
 
-  test("fails its item when it is killed", async () => {
+  test.concurrent("fails its item when it is killed", async () => {
     using render = await Render.start(server)
     await render.underWay(server)
     render.ffmpeg.kill("SIGKILL")
@@ -96,7 +100,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
     expect(item.error_message).toMatch(/^the renderer's output broke off at \d\d % of its total$/)
   })
 
-  test("fails its item when it cannot start", async () => {
+  test.concurrent("fails its item when it cannot start", async () => {
     using render = await Render.start(server, { input: "no-such-source" })
     expect(await render.ffmpeg.exited).toBe(1)
     const item = await itemOnce(server, render.id, ({ status }) => status === "failed")
@@ -108,17 +112,20 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
     ])
   })
 
-  test("renders on when its item is cancelled meanwhile, and cannot change that any more", async () => {
-    using render = await Render.start(server)
-    await render.underWay(server)
-    await server.api("POST", `/queue/${render.id}/cancel`)
-    const head = await server.head()
-    expect(await render.ffmpeg.exited).toBe(0)
-    expect(await server.item(render.id)).toMatchObject({ status: "failed", outcome: "cancelled" })
-    expect(await server.head()).toBe(head)
-  })
+  test.concurrent(
+    "renders on when its item is cancelled meanwhile, and cannot change that any more",
+    async () => {
+      using render = await Render.start(server)
+      await render.underWay(server)
+      await server.api("POST", `/queue/${render.id}/cancel`)
+      const before = await told(server, render.id)
+      expect(await render.ffmpeg.exited).toBe(0)
+      expect(await server.item(render.id)).toMatchObject({ status: "failed", outcome: "cancelled" })
+      expect(await told(server, render.id)).toEqual(before)
+    },
+  )
 
-  test("works under a lease that is shorter than the render", async () => {
+  test.concurrent("works under a lease that is shorter than the render", async () => {
     const taken = await attempt(server, {}, { lease: 1 })
     using render = await Render.start(server, {
       id: taken.id,
@@ -129,7 +136,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg, with nothing but -progres
     expect(item).toMatchObject({ status: "completed", attempt: 1, worker: "box1" })
   })
 
-  test("renders on when the server stops, and its item has not failed", async () => {
+  test.concurrent("renders on when the server stops, and its item has not failed", async () => {
     await using own = await start()
     using render = await Render.start(own)
     await render.underWay(own)
@@ -157,7 +164,14 @@ function impatient(seconds: number) {
   const workers = new Workers(store, bus, { ...options, stallAfterMs: 60_000, maxRescues: 5 })
   const queue = new Queue(store, bus, Date.now, Date.now)
   const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
-  const parts = { queue, workers, streams, corsOrigins: ["*"], version: "0", commit: "0", report }
+  const webhooks = new Webhooks(store, bus, {
+    ...options,
+    urls: [],
+    secret: undefined,
+    userAgent: "test",
+    givenUp: report,
+  })
+  const parts = { queue, workers, streams, webhooks, corsOrigins: ["*"], version: "0", commit: "0", report }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })
   return {
@@ -172,23 +186,31 @@ function impatient(seconds: number) {
   }
 }
 
-test("silence that ends any other connection ends no renderer's", async () => {
-  await using to = impatient(2)
-  const { id } = await to.queue.add({ song_id: 1 })
-  const output = new Output(to.url, id, "ffmpeg?total=6")
-  await output.write("out_time_us=3000000\nprogress=continue\n")
-  // One of any other kind, which the server gives up after its time.
-  const { hostname, port } = new URL(to.url)
-  const cut = Promise.withResolvers<void>()
-  const head =
-    "POST /api/v1/queue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
-  await Bun.connect({
-    hostname,
-    port: Number(port),
-    socket: { open: (socket) => void socket.write(head), data: () => undefined, close: () => cut.resolve() },
-  })
-  await cut.promise
-  await Bun.sleep(4000)
-  await output.write("out_time_us=4500000\nprogress=continue\n")
-  expect(await output.end()).toMatchObject({ status: 200, item: { progress: 75 } })
-}, 30_000)
+test.concurrent(
+  "silence that ends any other connection ends no renderer's",
+  async () => {
+    await using to = impatient(2)
+    const { id } = await to.queue.add({ song_id: 1 })
+    const output = new Output(to.url, id, "ffmpeg?total=6")
+    await output.write("out_time_us=3000000\nprogress=continue\n")
+    // One of any other kind, which the server gives up after its time.
+    const { hostname, port } = new URL(to.url)
+    const cut = Promise.withResolvers<void>()
+    const head =
+      "POST /api/v1/queue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    await Bun.connect({
+      hostname,
+      port: Number(port),
+      socket: {
+        open: (socket) => void socket.write(head),
+        data: () => undefined,
+        close: () => cut.resolve(),
+      },
+    })
+    await cut.promise
+    await Bun.sleep(4000)
+    await output.write("out_time_us=4500000\nprogress=continue\n")
+    expect(await output.end()).toMatchObject({ status: 200, item: { progress: 75 } })
+  },
+  30_000,
+)

@@ -171,7 +171,7 @@ function attempted(decide: (stored: Stored) => Change, stored: Stored): Change |
 const during = (look: (step: Step) => void): void =>
   fc.assert(
     fc.property(fc.array(act, { minLength: 15, maxLength: 40 }), (acts) => void play(acts, look)),
-    { numRuns: 400 },
+    { numRuns: 200 },
   )
 
 test("whatever is done, in whatever order, each move is one of the table, and only a retry leads out of the end", () => {

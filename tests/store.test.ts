@@ -13,6 +13,7 @@ import { MOVES, QueueItem, STATUSES } from "../src/progress.ts"
 import { openDatabase } from "../src/store/open.ts"
 import { movesTrigger, queueItems, updates } from "../src/store/schema.ts"
 import { SqliteStore } from "../src/store/sqlite.ts"
+import { storeDeliveries } from "./deliveries.contract.ts"
 import { storeReads } from "./history.contract.ts"
 import { temporaryFolder } from "./server.ts"
 import { added, codeOf, draft, type OpenStore, put, storeWrites } from "./store.contract.ts"
@@ -38,6 +39,7 @@ async function open(now?: () => number): Promise<OpenStore & { store: SqliteStor
 storeWrites("SqliteStore", open)
 storeReads("SqliteStore", open)
 storeWork("SqliteStore", open)
+storeDeliveries("SqliteStore", open)
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {

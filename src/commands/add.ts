@@ -1,5 +1,7 @@
-import { textFlag } from "../config.ts"
+import { textFlag, wantsColour } from "../config.ts"
 import { printable } from "../formats.ts"
+import { safeJson } from "../json.ts"
+import { coloured, colourless } from "../terminal.ts"
 import { clientOf, type Command, integerFlag, say, takes, typedInteger } from "./command.ts"
 
 /** Adds a queue item. */
@@ -28,7 +30,12 @@ export const addCommand: Command = {
       textFlag(given.flags, "idempotency-key"),
     )
     const name = item.title === "" ? `song ${item.song_id}` : printable(item.title)
-    say(given.flags["json"] ? JSON.stringify(item) : `queue item ${item.id}: ${name}, ${item.status}`)
+    const style = wantsColour(process.stdout) ? coloured : colourless
+    say(
+      given.flags["json"]
+        ? safeJson(item)
+        : `queue item ${style(String(item.id), "bold")}: ${style(name, "bold")}, ${item.status}`,
+    )
     return 0
   },
 }

@@ -1,40 +1,99 @@
-import { textFlag } from "../config.ts"
+import { isLively, textFlag, wantsColour } from "../config.ts"
 import { printable } from "../formats.ts"
-import type { QueueItem } from "../progress.ts"
+import { safeJson } from "../json.ts"
+import type { QueueItem, Status } from "../progress.ts"
+import {
+  bar,
+  coloured,
+  colourless,
+  duration,
+  field,
+  line,
+  type Piece,
+  type Style,
+  type Tone,
+} from "../terminal.ts"
 import { clientOf, type Command, integerFlag, say, takes } from "./command.ts"
 
 const COLUMNS = ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "STEP"] as const
+const NUMERIC = new Set([0, 1, 3, 4])
+const STATUS = 2
+const DONE = 3
+const BAR = 12
+const BARS_FROM_COLUMNS = 100
+
+const TONES: Partial<Record<Status, Tone>> = {
+  processing: "bar",
+  completed: "good",
+  failed: "bad",
+  retrying: "warn",
+}
+
+/** What is said of an item: why it failed, when it goes on, or where it is and for how long. */
+function saidOf({ status, error_message, current_step, step, eta_seconds, available_at }: QueueItem): string {
+  if (status === "failed" && error_message !== "") return error_message
+  if (status === "retrying" && available_at !== null)
+    return `again at ${new Date(available_at).toTimeString().slice(0, 8)}`
+  const where = step ? `${step.index}/${step.total} ${step.name || current_step}` : current_step
+  return [where, ...(eta_seconds === null ? [] : [`${duration(eta_seconds)} left`])]
+    .filter(Boolean)
+    .join(", ")
+}
 
 function row(item: QueueItem): string[] {
-  const said = item.status === "failed" && item.error_message !== "" ? item.error_message : item.current_step
+  const called = item.status === "processing" && item.cancel_requested_at !== null
   return [
     String(item.id),
     String(item.song_id),
-    item.outcome === "cancelled" ? "cancelled" : item.status,
+    called
+      ? "cancelling"
+      : item.outcome === "cancelled" || item.outcome === "lost"
+        ? item.outcome
+        : item.status,
     `${item.progress}%`,
     String(item.priority),
     printable(item.title).slice(0, 40),
-    printable(said).slice(0, 60),
+    printable(saidOf(item)).slice(0, 60),
   ]
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+/** How a table is shown: in which colours, how wide, and whether the share done is a bar. */
+interface Look {
+  readonly style: Style
+  readonly columns: number
+  readonly bars: boolean
+}
+
+const lookOf = (output: { readonly isTTY?: boolean; readonly columns?: number }): Look => ({
+  style: wantsColour(output) ? coloured : colourless,
+  columns: isLively(output) ? output.columns || 80 : Number.POSITIVE_INFINITY,
+  bars: isLively(output) && (output.columns || 0) >= BARS_FROM_COLUMNS,
+})
+
+function table(queue: readonly QueueItem[], { style, columns, bars }: Look): string {
+  const rows: (readonly string[])[] = [COLUMNS, ...queue.map(row)]
   const widths = COLUMNS.map((_, column) =>
     Math.max(...rows.map((cells) => Bun.stringWidth(cells[column] ?? ""))),
   )
-  const numeric = new Set([0, 1, 3, 4])
   return rows
-    .map((cells) =>
-      cells
-        .map((cell, column) => {
-          const gap = " ".repeat((widths[column] ?? 0) - Bun.stringWidth(cell))
-          return numeric.has(column) ? gap + cell : cell + gap
-        })
-        .join("  ")
-        .trimEnd(),
-    )
+    .map((cells, at) => {
+      const item = queue[at - 1]
+      const pieces = cells.flatMap((cell, column): Piece[] => {
+        const isLast = column === COLUMNS.length - 1
+        const side = NUMERIC.has(column) ? "right" : "left"
+        const shown = isLast ? cell : field(cell, widths[column] ?? 0, Bun.stringWidth, side)
+        const tone = !item ? "dim" : column === STATUS ? TONES[item.status] : undefined
+        const drawn = bars && column === DONE ? [...barOf(item, style), " "] : []
+        return [...(column > 0 ? ["  "] : []), ...drawn, tone ? [shown, tone] : shown]
+      })
+      return line(pieces, columns, style, Bun.stringWidth).text.trimEnd()
+    })
     .join("\n")
 }
+
+/** A bar for what is being rendered, and as much space for everything else. */
+const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
+  item?.status === "processing" ? bar(item.progress, BAR, style) : [" ".repeat(BAR)]
 
 /** Lists queue items. */
 export const listCommand: Command = {
@@ -63,10 +122,10 @@ export const listCommand: Command = {
       ...(song !== undefined && { song_id: String(song) }),
     })
     if (given.flags["json"]) {
-      for (const item of queue) say(JSON.stringify(item))
+      for (const item of queue) say(safeJson(item))
     } else if (queue.length === 0) say("The queue is empty.")
     else {
-      say(table([[...COLUMNS], ...queue.map(row)]))
+      say(table(queue, lookOf(process.stdout)))
       if (next !== null) say(`... and more: see --limit`)
     }
     return 0

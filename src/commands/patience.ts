@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 
 const FIRST_RETRY_MS = 100
-const MAX_RETRY_MS = 2000
+const MAX_RETRY_MS = 1000
 
 /** Waits longer each time, and lets go at once when the signal aborts. */
 export class Patience {

@@ -3,6 +3,7 @@ import { Value } from "@sinclair/typebox/value"
 import { textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { printable } from "../formats.ts"
+import { safeJson } from "../json.ts"
 import { ItemChange } from "../progress.ts"
 import { clientOf, type Command, integerFlag, say, takes, typedInteger } from "./command.ts"
 
@@ -59,7 +60,7 @@ export const setCommand: Command = {
     const step = item.current_step === "" ? "" : `, ${printable(item.current_step)}`
     say(
       given.flags["json"]
-        ? JSON.stringify(item)
+        ? safeJson(item)
         : `queue item ${item.id}: ${item.status}, ${item.progress}%${step}`,
     )
     return 0

@@ -3,18 +3,25 @@ import { Elysia } from "elysia"
 
 import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
+import type { Webhooks } from "../webhooks.ts"
 import type { Workers } from "../workers.ts"
+import { boardFor } from "./board.ts"
+import { docsRoutes } from "./docs.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { ingestRoutes } from "./ingest.ts"
+import { pageRoutes } from "./page.ts"
 import { progressRoutes } from "./progress.ts"
 import { queueRoutes } from "./queue.ts"
+import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
+import { progressSockets, WEBSOCKET } from "./ws.ts"
 
 /** What the routes stand on. */
 export interface AppParts {
   readonly queue: Queue
   readonly workers: Workers
   readonly streams: Streams
+  readonly webhooks: Webhooks
   /** Origins that browsers may call from; `*` for any. */
   readonly corsOrigins: readonly string[]
   readonly version: string
@@ -31,8 +38,10 @@ export const IDLE_TIMEOUT_S = 60
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
   const startedMs = Date.now()
+  const board = boardFor(parts.streams)
   const app = new Elysia({
     normalize: false,
+    websocket: WEBSOCKET,
     // A viewer whose id came out empty must not be shown everything.
     strictPath: true,
     serve: {
@@ -55,6 +64,8 @@ export function createApp(parts: AppParts) {
       }),
     )
     .use(errors(parts.report, () => app.routes))
+    .use(docsRoutes(() => app.routes, parts.version))
+    .use(pageRoutes(board))
     .get("/health", () => ({
       status: "ok",
       service: "track-studio-orchestrator",
@@ -67,6 +78,8 @@ export function createApp(parts: AppParts) {
         .use(queueRoutes(parts.queue, parts.streams))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams))
         .use(ingestRoutes(parts.workers, parts.queue))
-        .use(progressRoutes(parts.streams, startedMs)),
+        .use(progressRoutes(parts.streams, startedMs))
+        .use(progressSockets(parts.streams, parts.corsOrigins))
+        .use(webhookRoutes(parts.webhooks)),
     )
 }

@@ -5,8 +5,10 @@ import { Elysia, ValidationError } from "elysia"
 import { AppError, type ErrorCode } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../progress.ts"
 
-const STATUS: Readonly<Record<ErrorCode, number>> = {
+/** The HTTP status of each reason for a refusal. */
+export const STATUS: Readonly<Record<ErrorCode, number>> = {
   malformed_json: 400,
+  forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
   illegal_move: 409,
@@ -16,6 +18,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   too_large: 413,
   unsupported_media_type: 415,
   invalid: 422,
+  upgrade_required: 426,
   idempotency_mismatch: 422,
   internal: 500,
   unavailable: 503,
@@ -126,6 +129,7 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
     set.status = STATUS[known.code]
     if (known.code === "unavailable") set.headers["retry-after"] = "1"
+    if (known.code === "upgrade_required") set.headers["upgrade"] = "websocket"
     if (known.code === "method_not_allowed") {
       set.headers["allow"] = methodsOf(routes(), pathOf(request)).join(", ")
     }

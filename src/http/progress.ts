@@ -1,59 +1,18 @@
-import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import { type Format, formats, negotiate } from "../formats.ts"
-import type { StoredUpdate } from "../progress.ts"
+import { formats, negotiate } from "../formats.ts"
 import type { Streams, Watch } from "../stream.ts"
-import { ItemParams, queryInteger } from "./params.ts"
+import { ItemParams } from "./params.ts"
+import { type Asked, beginningOf, GlobalParams, OneItemParams, wantedOf } from "./watch.ts"
 
-const common = {
-  format: Type.Optional(Type.Union([Type.Literal("sse"), Type.Literal("ndjson"), Type.Literal("text")])),
-  last_event_id: Type.Optional(Type.String()),
-  snapshot: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
-}
-
-const GlobalParams = Type.Object(
-  {
-    ...common,
-    song_id: queryInteger(1, "a whole number from 1"),
-    ids: Type.Optional(
-      Type.String({
-        pattern: "^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15}){0,255}$",
-        description: "at most 256 ids of queue items, separated by commas",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
-
-const OneItemParams = Type.Object(
-  { ...common, until: Type.Optional(Type.Literal("finished")) },
-  { additionalProperties: false },
-)
-
-interface Asked {
-  readonly format?: Format["name"]
-  readonly last_event_id?: string
-  readonly snapshot?: "true" | "false"
-}
-
-/** What the parameters and headers of both streams say alike. An empty last event ID counts as none. */
+/** What the parameters and headers of both streams say alike. */
 function watchOf(request: Request, asked: Asked): Omit<Watch, "untilFinished"> {
   return {
     format: formats.find(({ name }) => name === asked.format) ?? negotiate(request.headers.get("accept")),
-    lastEventId: request.headers.get("last-event-id") || asked.last_event_id || undefined,
-    snapshot: asked.snapshot !== "false",
+    ...beginningOf(request, asked),
     // A HEAD request never aborts and is never read: its stream is over before it begins.
     signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
   }
-}
-
-function wantedOf(songId: string | undefined, ids: string | undefined): Watch["wanted"] {
-  if (songId === undefined && ids === undefined) return undefined
-  const song = songId === undefined ? undefined : Number(songId)
-  const items = ids === undefined ? undefined : new Set(ids.split(",").map(Number))
-  return (update: StoredUpdate) =>
-    (song === undefined || update.song_id === song) && (items === undefined || items.has(update.queue_id))
 }
 
 /** The headers that others have set on the answer, CORS above all. */

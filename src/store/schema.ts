@@ -126,6 +126,38 @@ export const idempotencyKeys = sqliteTable(
 /** One row: the name of this history, and when a server was last known to be alive (milliseconds, steady clock). */
 export const history = sqliteTable("history", { id: text().primaryKey(), alive_at: integer() })
 
+/** The webhooks that follow the history, and the last event ID that was examined for each. */
+export const webhooks = sqliteTable("webhooks", {
+  url: text().primaryKey(),
+  cursor: integer().notNull(),
+})
+
+/** What is sent to webhooks. `next_attempt_at` is null once a delivery is over. */
+export const deliveries = sqliteTable(
+  "deliveries",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    url: text().notNull(),
+    notice: text({ enum: ["completed", "failed", "stalled"] }).notNull(),
+    update_id: integer().notNull(),
+    queue_id: integer().notNull(),
+    data: text().notNull(),
+    status: text({ enum: ["pending", "delivered", "failed"] })
+      .notNull()
+      .default("pending"),
+    attempts: integer().notNull().default(0),
+    next_attempt_at: time(),
+    answer: integer(),
+    error: text().notNull().default(""),
+    created_at: time().notNull(),
+    finished_at: time(),
+  },
+  (table) => [
+    index("deliveries_due").on(table.url, table.next_attempt_at),
+    index("deliveries_finished").on(table.finished_at),
+  ],
+)
+
 /** The trigger that refuses an illegal move whoever writes, generated from the table of moves. */
 export function movesTrigger(): string {
   const legal = Object.entries(MOVES).flatMap(([from, tos]) =>

@@ -15,6 +15,7 @@ import {
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
+import { SqliteDeliveries } from "./sqlite-deliveries.ts"
 import {
   deleted_at,
   HEAD,
@@ -52,6 +53,7 @@ const RECENT_ITEMS = 1000
 export class SqliteStore implements Store {
   readonly historyId: string
   readonly found: Found
+  readonly deliveries: SqliteDeliveries
   readonly #client: Database
   readonly #lock: Database
   readonly #db: ReturnType<typeof drizzle>
@@ -75,6 +77,7 @@ export class SqliteStore implements Store {
     this.#group = new GroupCommit(client, () => this.#forgetForeign())
     this.#statements = statements(client)
     this.#now = now
+    this.deliveries = new SqliteDeliveries(client, this.#group, now)
     this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
@@ -169,8 +172,8 @@ export class SqliteStore implements Store {
     return { items, next: last ? `${last.section}.${last.rank}.${last.id}` : null }
   }
 
-  async nextWaiting(): Promise<QueueItem | null> {
-    const row = this.#statements.claimable.get({ now: this.#now(), tags: null })
+  async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {
+    const row = this.#statements.claimable.get({ now: this.#now(), tags: tags ? JSON.stringify(tags) : null })
     return row ? storedOf(row).item : null
   }
 
@@ -213,6 +216,10 @@ export class SqliteStore implements Store {
       const rest = from === undefined ? ids : ids.filter((id) => id > from)
       return this.#statements.updates.all({ ids: JSON.stringify(rest), limit: rows })
     })
+  }
+
+  async previous({ id, queue_id }: StoredUpdate): Promise<StoredUpdate | null> {
+    return this.#statements.previous.get({ id, queueId: queue_id }) ?? null
   }
 
   async count(after: number, upTo: number, queueId?: number): Promise<number> {

@@ -1,6 +1,17 @@
 import { type Database } from "bun:sqlite"
 
-import { and, asc, eq, getTableColumns, type InferSelectModel, isNull, type SQL, sql } from "drizzle-orm"
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  type InferSelectModel,
+  isNull,
+  lt,
+  type SQL,
+  sql,
+} from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
@@ -158,6 +169,14 @@ export function statements(client: Database) {
     page: () => pageOf(newer),
     itemPage: () => pageOf(and(eq(updates.queue_id, sql.placeholder("queueId")), newer)),
     updates: () => pageOf(sql`${updates.id} IN (SELECT value FROM json_each(${sql.placeholder("ids")}))`),
+    previous: () =>
+      db
+        .select(updateColumns)
+        .from(updates)
+        .where(and(eq(updates.queue_id, sql.placeholder("queueId")), lt(updates.id, sql.placeholder("id"))))
+        .orderBy(desc(updates.id))
+        .limit(1)
+        .prepare(),
     latestOfItem: () =>
       db
         .select({ ...updateColumns, head: sql<number>`${sql.raw(HEAD)}` })

@@ -1,4 +1,5 @@
 import type { Change, QueueItem, Status, Stored, StoredUpdate } from "../progress.ts"
+import type { Deliveries } from "./deliveries.ts"
 
 /** A queue item before the database has given it an id. */
 export type Draft = Omit<QueueItem, "id">
@@ -75,6 +76,9 @@ export interface Store {
   /** Name of this history, given when the database was made: event IDs of another history mean nothing here. */
   readonly historyId: string
 
+  /** What is sent to webhooks. */
+  readonly deliveries: Deliveries
+
   /**
    * Adds an item and its first update.
    * The same idempotency key and digest within 24 hours answer what the first call answered and add nothing.
@@ -116,8 +120,8 @@ export interface Store {
    */
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>
 
-  /** The item that a claim would take now, if any. */
-  nextWaiting(): Promise<QueueItem | null>
+  /** The item that a claim with these tags would take now, if any; without tags, one with all of them. */
+  nextWaiting(tags?: readonly string[]): Promise<QueueItem | null>
 
   /** At most `limit` updates and about 256 KiB; at least one where there is one. */
   page(query: PageQuery): Promise<Page>
@@ -133,6 +137,9 @@ export interface Store {
 
   /** The updates with these event IDs (at most 256), ascending, those that are still kept; cut as `page` is. */
   updates(ids: readonly number[]): Promise<Page>
+
+  /** The update of the same item before this one, if that is kept. */
+  previous(update: StoredUpdate): Promise<StoredUpdate | null>
 
   /** How many updates lie in `(after, upTo]`, of one item or of all. */
   count(after: number, upTo: number, queueId?: number): Promise<number>

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util"
 
 import { type Bench, fullPlan, type Plan, quickPlan, type Scenario } from "./bench.ts"
+import { claim } from "./claim.ts"
 import { disk } from "./disk.ts"
 import { fanOutFew, fanOutMany, latency } from "./fanout.ts"
 import { guard } from "./guard.ts"
@@ -27,6 +28,7 @@ const scenarios: Scenario[] = [
   start,
   history,
   items,
+  claim,
   disk,
 ]
 

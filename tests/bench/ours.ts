@@ -21,6 +21,7 @@ export const oursAlone = "ours, alone"
 export const paths = {
   queue: `${api}/queue`,
   list: `${api}/queue?limit=100`,
+  claim: `${api}/queue/claim`,
   stats: `${api}/progress/stats`,
   item: `${api}/queue/%I`,
   stream: `${api}/progress/stream`,

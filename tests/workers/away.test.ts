@@ -39,17 +39,17 @@ describe("while the server is away", () => {
       await using server = await start()
       using folder = temporaryFolder()
       const id = await server.add({ song_id: 1 })
-      const args = ["--item", String(id), "--total", "5", "--lease", "1"]
+      const args = ["--item", String(id), "--total", "7", "--lease", "2"]
       const startedMs = performance.now()
-      const command = ["ffmpeg", ...video(5, join(folder.path, "song.mp4"), true)]
+      const command = ["ffmpeg", ...video(7, join(folder.path, "song.mp4"), true)]
       await using render = studio(server, ["run", ...args, "--", ...command])
       await until(server, id, ({ progress }) => progress > 10)
       await server.end(signal)
       // Longer than the lease, shorter than the render.
-      await Bun.sleep(2000)
+      await Bun.sleep(3000)
       await using back = await again(server)
       expect(await render.ends()).toBe(0)
-      expect(performance.now() - startedMs).toBeLessThan(6500)
+      expect(performance.now() - startedMs).toBeLessThan(9500)
       const history = await historyOf(back, id)
       expect(faultsOf(history)).toEqual([])
       expect(history.filter(({ status }) => status === "completed")).toHaveLength(1)

@@ -82,6 +82,8 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     const shape = (text: Buffer): string =>
       text
         .toString()
+        // What has been measured of the first moments may be unknown yet.
+        .replace(/=\s*(-?[\d.]+\S*|N\/A)/g, "=0")
         .replace(/[\d.]+/g, "0")
         .replace(/ +/g, " ")
     expect(shape(await render.stderr)).toBe(shape(await plain.stderr))

@@ -1,0 +1,2 @@
+/* In an app of your own this is the file that `bun build src/client.ts --outfile track-studio-client.js` makes. */
+export { Client } from "../src/client.ts"

@@ -1,0 +1,44 @@
+import { byId, el, icon } from "./dom.ts"
+
+const NOTICE_MS = 6000
+const MAX_NOTICES = 3
+/** At most this often is anything read out, so that a busy queue does not talk over its reader. */
+const SPEECH_MS = 4000
+
+/** A notice in the corner. Failures stay until they are dismissed. */
+export function notify(text: string, failed = false): void {
+  const area = byId("notices", HTMLElement)
+  const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"))
+  const notice = el(
+    "div",
+    { class: "notice", "data-tone": failed ? "bad" : "quiet", role: failed ? "alert" : "status" },
+    el("p", {}, text),
+    dismiss,
+  )
+  dismiss.addEventListener("click", () => notice.remove())
+  while (area.childElementCount >= MAX_NOTICES) area.firstElementChild?.remove()
+  area.append(notice)
+  if (!failed) setTimeout(() => notice.remove(), NOTICE_MS)
+}
+
+/** What happens together is read out together. */
+const GATHER_MS = 250
+
+let pending: string[] = []
+let spokenMs = 0
+let timer: ReturnType<typeof setTimeout> | undefined
+
+/** Has something read out by a screen reader; soon, or else together with whatever happens within a few seconds. */
+export function announce(text: string): void {
+  pending.push(text)
+  timer ??= setTimeout(
+    () => {
+      const shown = pending.length > 4 ? [...pending.slice(0, 3), `and ${pending.length - 3} more`] : pending
+      byId("announcer", HTMLElement).textContent = shown.join(". ")
+      pending = []
+      timer = undefined
+      spokenMs = Date.now()
+    },
+    Math.max(GATHER_MS, spokenMs + SPEECH_MS - Date.now()),
+  )
+}

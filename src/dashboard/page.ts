@@ -1,0 +1,169 @@
+import { ask, BASE } from "./api.ts"
+import { Badge } from "./badge.ts"
+import { addSong } from "./dialogs.ts"
+import { byId, say } from "./dom.ts"
+import { Home, type Screen } from "./home.ts"
+import { type Glance, TabFace } from "./icon.ts"
+import { ItemScreen } from "./item.ts"
+import { closeMenu } from "./menu.ts"
+import { Model } from "./model.ts"
+import { announce, notify } from "./notices.ts"
+import { Share } from "./share.ts"
+import { count, nameOf } from "./text.ts"
+import type { Gap, StreamUpdate } from "./wire.ts"
+
+const NAME = "Track Studio"
+
+/** The page: one model, one of two screens, drawn at most once a frame. */
+class Page {
+  readonly #model: Model
+  readonly #share: Share
+  readonly #badge: Badge
+  readonly #home: Home
+  readonly #face = new TabFace()
+  readonly #main = byId("main", HTMLElement)
+  #screen: Screen
+  #homeScroll = 0
+  #framed = false
+  #failedUnseen = false
+  #wasLive = false
+
+  constructor() {
+    this.#model = new Model(
+      {
+        changed: () => this.#changed(),
+        updates: (updates) => this.#updates(updates),
+        gap: gapNotice,
+        ended: announce,
+      },
+      () => this.#share.heardMs,
+    )
+    this.#home = new Home(this.#model, () => this.#changed())
+    this.#screen = this.#home
+    this.#share = new Share((message) => this.#model.hear(message))
+    this.#badge = new Badge(() => this.#share.retry())
+    this.#route(false)
+    setInterval(() => this.#tick(), 1000)
+    addEventListener("popstate", () => this.#route(true))
+    document.addEventListener("click", (event) => this.#click(event))
+    document.addEventListener("visibilitychange", () => {
+      this.#failedUnseen &&= document.hidden
+      this.#tick()
+    })
+    byId("brand", HTMLAnchorElement).href = BASE.pathname
+    byId("add", HTMLButtonElement).addEventListener("click", () => void this.#add())
+    void footer()
+  }
+
+  async #add(): Promise<void> {
+    const added = await addSong()
+    if (added) notify(`${nameOf(added)} waits as #${added.id}`)
+  }
+
+  /** Hidden tabs get no frames, so that their title and icon are kept apart from what is drawn. */
+  #changed(): void {
+    this.#glance()
+    if (this.#framed) return
+    this.#framed = true
+    requestAnimationFrame(() => {
+      this.#framed = false
+      const changes = this.#model.take()
+      const isLive = this.#model.isLive()
+      // Whatever counts on by itself stops, or goes on again.
+      this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
+      this.#wasLive = isLive
+      this.#badge.update(this.#model.connection, this.#model.stats, this.#share.way)
+    })
+  }
+
+  #updates(updates: readonly StreamUpdate[]): void {
+    if (this.#screen instanceof ItemScreen) this.#screen.hear(updates)
+    if (document.hidden)
+      this.#failedUnseen ||= updates.some(({ outcome }) => outcome === "failed" || outcome === "lost")
+  }
+
+  #tick(): void {
+    this.#glance()
+    if (document.hidden) return
+    if (this.#model.isLive()) this.#screen.tick()
+    this.#badge.update(this.#model.connection, this.#model.stats, this.#share.way)
+  }
+
+  #glance(): void {
+    this.#face.show(() => this.#seen())
+  }
+
+  #seen(): Glance {
+    const { running, share } = this.#model.tallies
+    const isLive = this.#model.isLive()
+    const [first] = this.#model.lists.running
+    const own = this.#screen.title()
+    const what =
+      running === 1 && first
+        ? `${first.progress}% ${nameOf(first)}`
+        : running > 1
+          ? `${Math.round(share)}% of ${count(running)}`
+          : ""
+    const said = own !== "" ? own : what
+    const words = [
+      this.#failedUnseen ? "Failed!" : "",
+      isLive || !this.#model.loaded ? "" : "Not live",
+      said,
+      NAME,
+    ]
+    const title = words.filter((word) => word !== "").join(" · ")
+    return { running, share, isLive, hasFailed: this.#failedUnseen, title }
+  }
+
+  #click(event: MouseEvent): void {
+    const { target, button, metaKey, ctrlKey, shiftKey, altKey } = event
+    const link = target instanceof Element ? target.closest("a") : null
+    if (!link || button !== 0 || metaKey || ctrlKey || shiftKey || altKey || link.target !== "") return
+    if (screenPath(link.pathname) === undefined || link.origin !== location.origin || link.hash !== "") return
+    event.preventDefault()
+    if (link.pathname === location.pathname) return
+    if (this.#screen === this.#home) this.#homeScroll = scrollY
+    history.pushState(null, "", link.pathname)
+    this.#route(true)
+  }
+
+  #route(moved: boolean): void {
+    closeMenu()
+    const id = screenPath(location.pathname)
+    this.#screen =
+      typeof id === "number" ? new ItemScreen(id, this.#model, () => this.#changed()) : this.#home
+    this.#main.replaceChildren(this.#screen.element)
+    this.#screen.frame({ ids: new Set(), lists: true, all: true })
+    this.#changed()
+    if (!moved) return
+    scrollTo(0, this.#screen === this.#home ? this.#homeScroll : 0)
+    this.#main.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true })
+  }
+}
+
+/** The item whose page a path is; null for the queue's, undefined for neither. */
+function screenPath(path: string): number | null | undefined {
+  if (path === BASE.pathname) return null
+  const [, id] = /^items\/([1-9][0-9]{0,15})$/.exec(path.slice(BASE.pathname.length)) ?? []
+  return path.startsWith(BASE.pathname) && id !== undefined ? Number(id) : undefined
+}
+
+function gapNotice({ reason, missed }: Gap): void {
+  const what =
+    reason === "history"
+      ? "The server has another history now."
+      : `${missed === null ? "Some" : count(missed)} updates were left out.`
+  notify(`${what} Everything was loaded anew, and is right.`)
+}
+
+async function footer(): Promise<void> {
+  const answer = await ask("health").catch(() => undefined)
+  if (!answer) return
+  const health: { version: string; commit: string } = await answer.json()
+  say(byId("version", HTMLElement), `${health.version} (${health.commit})`)
+}
+
+/** Starts the page in its document. */
+export function startPage(): void {
+  new Page()
+}

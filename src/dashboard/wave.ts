@@ -1,0 +1,139 @@
+import { el, mark, svg } from "./dom.ts"
+
+/** Strokes of a wave. */
+const STROKES = 84
+const MARK_STROKES = 5
+const HALF = 50
+/** A bar this far from where it should be, in percent, hurries. */
+const FAR = 1.5
+const CATCH_UP_S = 0.7
+
+/** Of songs, apart enough to be told from each other, and from the colours of success, warning and failure. */
+const HUES = [256, 205, 312, 178, 284, 342, 230]
+
+/** Numbers from 0 up to 1 that look random, and are the same for the same seed. */
+function numbers(seed: number): () => number {
+  let state = (seed * 2_654_435_761) >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+/** How high the strokes of a song stand: parts of a few strokes, some loud, some quiet, an intro and an end. */
+function heightsOf(songId: number, strokes: number): number[] {
+  const next = numbers(songId)
+  const part = Math.max(2, Math.round(strokes / (7 + Math.floor(next() * 5))))
+  let loud = 0.5
+  return Array.from({ length: strokes }, (_, i) => {
+    if (i % part === 0) loud = 0.34 + 0.62 * next()
+    const edge = Math.min(1, 0.35 + (Math.min(i, strokes - 1 - i) / strokes) * 7)
+    return HALF * edge * loud * (0.55 + 0.45 * next())
+  })
+}
+
+function pathOf(songId: number, strokes: number): string {
+  return heightsOf(songId, strokes)
+    .map((height, i) => `M${i + 0.5} ${(HALF - height).toFixed(1)}V${(HALF + height).toFixed(1)}`)
+    .join("")
+}
+
+const paths = new Map<number, string>()
+
+function wavePath(songId: number): string {
+  const known = paths.get(songId)
+  if (known !== undefined) return known
+  if (paths.size > 500) paths.clear()
+  const path = pathOf(songId, STROKES)
+  paths.set(songId, path)
+  return path
+}
+
+/** The hue that a song has everywhere on the page, in degrees; neighbours differ. */
+function hueOf(songId: number): number {
+  const spread = (Math.imul(songId, 2_654_435_769) >>> 0) / 4_294_967_296
+  return HUES[Math.floor(spread * HUES.length)] ?? 256
+}
+
+/** Gives an element the colour of a song. */
+export const tint = (element: HTMLElement, songId: number): void =>
+  element.style.setProperty("--hue", String(hueOf(songId)))
+
+/** The small square that stands for a song. */
+export function songMark(songId: number): HTMLElement {
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${MARK_STROKES} 100`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("path", { d: pathOf(songId * 31 + 7, MARK_STROKES) }),
+  )
+  const square = el("span", { class: "song-mark" }, picture)
+  tint(square, songId)
+  return square
+}
+
+/** Where a bar is, in percent, and where it is heading: it gets to `to` after `seconds`. */
+export interface Glide {
+  readonly share: number
+  readonly to: number
+  readonly seconds: number
+}
+
+/**
+ * A progress bar in the shape of a wave, the same for a song whenever it is seen. It is drawn once; what is done is
+ * uncovered by two transforms that cancel each other out, so that it moves without a line of script.
+ */
+export class Wave {
+  readonly element: HTMLElement
+  readonly #cover: HTMLElement
+  readonly #done: SVGSVGElement
+  readonly #paths: readonly SVGPathElement[]
+  readonly #head: HTMLElement
+  #songId = 0
+  #glide: Glide | undefined
+
+  constructor() {
+    const picture = (path: SVGPathElement): SVGSVGElement =>
+      svg("svg", { viewBox: `0 0 ${STROKES} 100`, preserveAspectRatio: "none", "aria-hidden": "true" }, path)
+    this.#paths = [svg("path"), svg("path")]
+    const [below = svg("path"), above = svg("path")] = this.#paths
+    this.#done = picture(above)
+    this.#cover = el("div", { class: "wave-done" }, this.#done)
+    this.#head = el("div", { class: "wave-head" })
+    this.element = el(
+      "div",
+      { class: "wave", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 },
+      picture(below),
+      this.#cover,
+      this.#head,
+    )
+  }
+
+  /** Shows what is done, in percent, of a song's item. */
+  show(songId: number, label: string, progress: number, glide: Glide): void {
+    if (songId !== this.#songId) {
+      this.#songId = songId
+      tint(this.element, songId)
+      for (const path of this.#paths) path.setAttribute("d", wavePath(songId))
+    }
+    mark(this.element, "aria-valuenow", String(progress))
+    mark(this.element, "aria-label", label)
+    this.#move(glide)
+  }
+
+  #move(wanted: Glide): void {
+    const before = this.#glide
+    // It is where it is at once when it is new, and soon after it was far off; then it glides.
+    const isFar = !before || Math.abs(wanted.share - before.to) > FAR
+    const glide = isFar ? { share: wanted.share, to: wanted.share, seconds: before ? CATCH_UP_S : 0 } : wanted
+    if (glide.to === before?.to && glide.seconds === before.seconds) return
+    this.#glide = glide
+    const to = Math.min(100, Math.max(0, glide.to))
+    const { style } = this.element
+    style.setProperty("--glide", `${glide.seconds.toFixed(2)}s`)
+    this.#cover.style.transform = `translateX(${to - 100}%)`
+    this.#done.style.transform = `translateX(${100 - to}%)`
+    this.#head.style.transform = `translateX(${to}%)`
+  }
+}

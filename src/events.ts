@@ -1,0 +1,49 @@
+/** An event of a stream, as the HTML standard has it; keys are there only when the server sent them. */
+export interface ServerSentEvent {
+  readonly id?: string
+  /** The event type; `message` where the server named none. */
+  readonly event: string
+  readonly data: string
+}
+
+/** What comes out of a stream: events, and the reconnection time in milliseconds where the server names it. */
+export type Incoming = ServerSentEvent | { readonly retryMs: number }
+
+/** Takes server-sent events apart, however their bytes were cut. */
+export class EventParser {
+  readonly #decoder = new TextDecoder()
+  #rest = ""
+  #data: string[] = []
+  #event = ""
+  #id: string | undefined;
+
+  /** What is complete with these bytes. */
+  *feed(bytes: Uint8Array): Generator<Incoming, void, undefined> {
+    // A carriage return at the very end may be half of a line break.
+    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/)
+    this.#rest = lines.pop() ?? ""
+    for (const line of lines) {
+      const said = line === "" ? this.#complete() : this.#field(line)
+      if (said) yield said
+    }
+  }
+
+  #field(line: string): Incoming | undefined {
+    const colon = line.indexOf(":")
+    const name = colon < 0 ? line : line.slice(0, colon)
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "")
+    if (name === "data") this.#data.push(value)
+    if (name === "event") this.#event = value
+    if (name === "id" && !value.includes("\0")) this.#id = value
+    return name === "retry" && /^\d+$/.test(value) ? { retryMs: Number(value) } : undefined
+  }
+
+  #complete(): ServerSentEvent | undefined {
+    const [data, event, id] = [this.#data, this.#event, this.#id]
+    this.#data = []
+    this.#event = ""
+    this.#id = undefined
+    if (data.length === 0) return undefined
+    return { event: event || "message", data: data.join("\n"), ...(id !== undefined && { id }) }
+  }
+}

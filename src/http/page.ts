@@ -1,0 +1,89 @@
+import { Elysia } from "elysia"
+
+import { AppError } from "../errors.ts"
+import { type PageFile, pageFile } from "./page-files.ts"
+import { ItemParams } from "./params.ts"
+
+/** Answers `GET /` to whoever is no browser. */
+export type AnswerOthers = (request: Request) => Response | Promise<Response>
+
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  // The icon that shows progress is drawn by the page itself.
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  // No text ever becomes code or markup, whatever a title says.
+  "require-trusted-types-for 'script'",
+  "trusted-types track-studio",
+].join("; ")
+
+const SAFE = {
+  "content-security-policy": POLICY,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+}
+
+/** Whether the client names HTML among what it takes: browsers do, and curl, which takes anything, does not. */
+export const acceptsHtml = (request: Request): boolean =>
+  (request.headers.get("accept") ?? "")
+    .toLowerCase()
+    .split(",")
+    .some((part) => /^\s*(text\/html|application\/xhtml\+xml)\s*(;(?!\s*q=0(\.0*)?\s*$)|$)/.test(part))
+
+const acceptsGzip = (request: Request): boolean =>
+  /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get("accept-encoding") ?? "")
+
+const hasTag = (request: Request, etag: string): boolean =>
+  (request.headers.get("if-none-match") ?? "").split(",").some((tag) => tag.trim() === etag)
+
+function sent(request: Request, file: PageFile, headers: Readonly<Record<string, string>>): Response {
+  const all = { ...SAFE, ...headers, etag: file.etag }
+  if (hasTag(request, file.etag)) return new Response(null, { status: 304, headers: all })
+  const body = acceptsGzip(request)
+    ? { bytes: file.gzipped, encoding: { "content-encoding": "gzip" } }
+    : { bytes: file.bytes, encoding: {} }
+  return new Response(body.bytes, { headers: { ...all, ...body.encoding, "content-type": file.contentType } })
+}
+
+/** The page, which names its assets from where it stands, so that it works below any path of a proxy. */
+async function html(request: Request, name: "index.html" | "item.html"): Promise<Response> {
+  return sent(request, await pageFile(name), {
+    "cache-control": "no-cache",
+    vary: "accept, accept-encoding",
+  })
+}
+
+const noPage = (path: string): never => {
+  throw new AppError(
+    "not_found",
+    `there is a page at ${path}, for clients that accept text/html, and nothing else`,
+  )
+}
+
+/** The page that shows the queue, and one for each item; `others` answers at `/` those who want no HTML. */
+export const pageRoutes = (others: AnswerOthers) =>
+  new Elysia({ normalize: false })
+    .get("/", async ({ request, set }) => {
+      set.headers["vary"] = "accept"
+      return acceptsHtml(request) ? html(request, "index.html") : others(request)
+    })
+    .get(
+      "/items/:id",
+      async ({ request, params: { id }, set }) => {
+        set.headers["vary"] = "accept"
+        return acceptsHtml(request) ? html(request, "item.html") : noPage(`/items/${id}`)
+      },
+      { params: ItemParams },
+    )
+    .get("/assets/:name", async ({ request, params: { name } }) =>
+      sent(request, await pageFile(`assets/${name}`), {
+        "cache-control": "public, max-age=31536000, immutable",
+        vary: "accept-encoding",
+      }),
+    )

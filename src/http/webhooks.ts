@@ -1,0 +1,32 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import type { Webhooks } from "../webhooks.ts"
+import { queryInteger, within } from "./params.ts"
+
+const DEFAULT_ROWS = 100
+const MAX_ROWS = 1000
+
+const DeliveriesParams = Type.Object(
+  {
+    status: Type.Optional(
+      Type.Union([Type.Literal("pending"), Type.Literal("delivered"), Type.Literal("failed")]),
+    ),
+    limit: queryInteger(1, "a whole number from 1; more than 1000 counts as 1000"),
+    before: queryInteger(1, "the next of the page before"),
+  },
+  { additionalProperties: false },
+)
+
+/** What has been sent to webhooks, and what is still to be. */
+export const webhookRoutes = (webhooks: Webhooks) =>
+  new Elysia({ prefix: "/webhooks", normalize: false }).get(
+    "/deliveries",
+    async ({ query: { status, limit, before } }) =>
+      webhooks.list({
+        status,
+        limit: within(limit, DEFAULT_ROWS, MAX_ROWS),
+        before: before === undefined ? undefined : Number(before),
+      }),
+    { query: DeliveriesParams },
+  )

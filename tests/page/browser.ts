@@ -1,0 +1,315 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const canInstall = process.getuid?.() === 0 && Bun.which("apt-get") !== null
+
+/** Whether there is a Chromium, or can be one. */
+export const hasChromium = Bun.which("chromium") !== null || canInstall
+
+/** Where Chromium is; it is installed where it is missing and may be. */
+async function chromium(): Promise<string> {
+  const found = Bun.which("chromium")
+  if (found !== null) return found
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  for (const command of [["update"], ["install", "--yes", "--no-install-recommends", "chromium"]]) {
+    await Bun.spawn(["apt-get", "--quiet", "--quiet", ...command], { env, stdout: "ignore" }).exited
+  }
+  return Bun.which("chromium") ?? "chromium"
+}
+
+/** A host name that is not localhost, so that the page is no secure context; Chromium is told where it is. */
+export const HOST = "box.test"
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--remote-debugging-port=0",
+  `--host-resolver-rules=MAP ${HOST} 127.0.0.1`,
+]
+
+interface Message {
+  readonly id?: number
+  readonly method?: string
+  readonly sessionId?: string
+  readonly params?: Record<string, unknown>
+  readonly result?: Record<string, unknown>
+  readonly error?: { readonly message: string }
+}
+
+type Params = Readonly<Record<string, unknown>>
+
+/** How a tab is opened. */
+export interface TabOptions {
+  readonly width?: number
+  readonly height?: number
+  readonly dark?: boolean
+  readonly phone?: boolean
+  /** Opens it before the latest tab, which is hidden then, and not in a window of its own. */
+  readonly hides?: boolean
+  /** Script that runs before those of the page. */
+  readonly before?: string
+  /** Lets scripts in that the page's policy would not, such as axe. */
+  readonly bypassPolicy?: boolean
+}
+
+/** A browser of one's own, driven over its debugging socket. */
+export class Browser {
+  readonly #child: Bun.Subprocess
+  readonly #socket: WebSocket
+  readonly #folder: string
+  readonly #waiting = new Map<number, (message: Message) => void>()
+  readonly #listeners = new Map<string, (message: Message) => void>()
+  #id = 0
+
+  private constructor(child: Bun.Subprocess, socket: WebSocket, folder: string) {
+    this.#child = child
+    this.#socket = socket
+    this.#folder = folder
+    socket.addEventListener("message", ({ data }: MessageEvent<string>) => {
+      const message: Message = JSON.parse(data)
+      if (message.id !== undefined) this.#waiting.get(message.id)?.(message)
+      else this.#listeners.get(message.sessionId ?? "")?.(message)
+    })
+  }
+
+  /** Starts Chromium with a fresh profile. */
+  static async start(): Promise<Browser> {
+    const folder = mkdtempSync(join(tmpdir(), "track-studio-chromium-"))
+    const child = Bun.spawn(
+      ["nice", await chromium(), ...FLAGS, `--user-data-dir=${folder}`, "about:blank"],
+      {
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "pipe",
+      },
+    )
+    const url = await listening(child.stderr)
+    const socket = new WebSocket(url)
+    await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }))
+    return new Browser(child, socket, folder)
+  }
+
+  /** Sends a command and answers its result. */
+  async send(method: string, params: Params = {}, sessionId?: string): Promise<Record<string, unknown>> {
+    this.#id += 1
+    const id = this.#id
+    const { promise, resolve } = Promise.withResolvers<Message>()
+    this.#waiting.set(id, resolve)
+    this.#socket.send(JSON.stringify({ id, method, params, ...(sessionId !== undefined && { sessionId }) }))
+    const { result = {}, error } = await promise
+    this.#waiting.delete(id)
+    if (error) throw new Error(`${method}: ${error.message}`)
+    return result
+  }
+
+  /** Opens a tab; resolves when its page has loaded. */
+  async open(url: string, options: TabOptions = {}): Promise<Tab> {
+    const { targetId } = await this.send("Target.createTarget", {
+      url: "about:blank",
+      newWindow: !options.hides,
+    })
+    const { sessionId } = await this.send("Target.attachToTarget", { targetId, flatten: true })
+    const tab = new Tab(this, String(targetId), String(sessionId))
+    this.#listeners.set(String(sessionId), (message) => tab.hear(message.method ?? "", message.params ?? {}))
+    await tab.prepare(options)
+    await tab.go(url)
+    return tab
+  }
+
+  /** Ends it, and removes its profile. */
+  async stop(): Promise<void> {
+    await this.send("Browser.close").catch(() => undefined)
+    await this.#child.exited
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** The address of the debugging socket, from what Chromium says at its start. */
+async function listening(stderr: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder()
+  const reader = stderr.getReader()
+  let said = ""
+  for (;;) {
+    const { value, done } = await reader.read()
+    if (done) throw new Error(`chromium did not start: ${said}`)
+    said += decoder.decode(value, { stream: true })
+    const [, url] = /DevTools listening on (ws:\S+)/.exec(said) ?? []
+    if (url === undefined) continue
+    void (async () => {
+      while (!(await reader.read()).done);
+    })()
+    return url
+  }
+}
+
+/** One tab. */
+export class Tab {
+  /** What the page complained of: errors, and violations of its policy. */
+  readonly complaints: string[] = []
+  readonly targetId: string
+  readonly #browser: Browser
+  readonly #session: string
+  #loaded = Promise.withResolvers<void>()
+  #url = ""
+
+  constructor(browser: Browser, targetId: string, session: string) {
+    this.#browser = browser
+    this.targetId = targetId
+    this.#session = session
+  }
+
+  send(method: string, params: Params = {}): Promise<Record<string, unknown>> {
+    return this.#browser.send(method, params, this.#session)
+  }
+
+  hear(method: string, params: Record<string, unknown>): void {
+    if (method === "Page.loadEventFired") this.#loaded.resolve()
+    if (method === "Runtime.exceptionThrown") {
+      const { exceptionDetails }: { exceptionDetails?: { exception?: { description?: string } } } = params
+      this.complaints.push(exceptionDetails?.exception?.description ?? "an exception")
+    }
+    if (method === "Log.entryAdded") {
+      const { entry }: { entry?: { level?: string; text?: string; source?: string } } = params
+      // That a server is away, or refuses, is what some tests are about.
+      if (entry?.level === "error" && entry.source !== "network") this.complaints.push(entry.text ?? "")
+    }
+  }
+
+  async prepare({
+    width = 1280,
+    height = 900,
+    dark = false,
+    phone = false,
+    before,
+    bypassPolicy,
+  }: TabOptions): Promise<void> {
+    for (const domain of ["Page", "Runtime", "Log"]) await this.send(`${domain}.enable`)
+    const metrics = phone
+      ? { width: 390, height: 844, deviceScaleFactor: 2, mobile: true }
+      : { width, height, deviceScaleFactor: 1, mobile: false }
+    await this.send("Emulation.setDeviceMetricsOverride", metrics)
+    if (phone) await this.send("Emulation.setTouchEmulationEnabled", { enabled: true })
+    await this.colours(dark)
+    if (before !== undefined) await this.send("Page.addScriptToEvaluateOnNewDocument", { source: before })
+    if (bypassPolicy) await this.send("Page.setBypassCSP", { enabled: true })
+  }
+
+  async go(url: string): Promise<void> {
+    this.#loaded = Promise.withResolvers<void>()
+    this.#url = url
+    await this.send("Page.navigate", { url })
+    await this.#loaded.promise
+  }
+
+  /** Brings it before the others, which are hidden then. */
+  async show(): Promise<void> {
+    await this.send("Page.bringToFront")
+  }
+
+  /** Dark colours or light ones. */
+  async colours(dark: boolean): Promise<void> {
+    const features = [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }]
+    await this.send("Emulation.setEmulatedMedia", { features })
+  }
+
+  /** Makes it as wide as this. */
+  async resize(width: number): Promise<void> {
+    await this.send("Emulation.setDeviceMetricsOverride", {
+      width,
+      height: 800,
+      deviceScaleFactor: 1,
+      mobile: false,
+    })
+  }
+
+  /** The address of another path of the same server. */
+  at(path: string): string {
+    return new URL(path, this.#url).href
+  }
+
+  /** The value of an expression in the page; promises are awaited. */
+  async evaluate<T>(expression: string): Promise<T> {
+    const {
+      result,
+      exceptionDetails,
+    }: { result?: { value: T }; exceptionDetails?: { exception?: { description?: string } } } =
+      await this.send("Runtime.evaluate", {
+        expression,
+        returnByValue: true,
+        awaitPromise: true,
+        userGesture: true,
+      })
+    if (exceptionDetails || !result) throw new Error(exceptionDetails?.exception?.description ?? "no result")
+    return result.value
+  }
+
+  /** Resolves with the value of an expression once it is truthy. */
+  async until<T>(expression: string, timeoutMs = 8000): Promise<T> {
+    const endMs = performance.now() + timeoutMs
+    // Asked from outside, because timers of hidden tabs are slow.
+    for (;;) {
+      const value = await this.evaluate<T>(
+        `(() => { try { return ${expression} } catch { return undefined } })()`,
+      )
+      if (value) return value
+      if (performance.now() > endMs) {
+        throw new Error(
+          `never: ${expression}\n${await this.evaluate<string>("document.body.innerText.slice(0, 1500)")}`,
+        )
+      }
+      await Bun.sleep(15)
+    }
+  }
+
+  /** Clicks an element, as a mouse does. */
+  async click(selector: string): Promise<void> {
+    const { x, y } = await this.until<{ x: number; y: number }>(`(() => {
+      const found = document.querySelector(${JSON.stringify(selector)})
+      found.scrollIntoView({ block: "center" })
+      const { left, top, width, height } = found.getBoundingClientRect()
+      return width > 0 && { x: left + width / 2, y: top + height / 2 }
+    })()`)
+    for (const type of ["mousePressed", "mouseReleased"]) {
+      await this.send("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 })
+    }
+  }
+
+  /** Types text where the focus is. */
+  async type(text: string): Promise<void> {
+    await this.send("Input.insertText", { text })
+  }
+
+  /** Presses a key. */
+  async press(key: string): Promise<void> {
+    const text = key === "Enter" ? "\r" : undefined
+    const code = { Enter: 13, Tab: 9, Escape: 27, ArrowDown: 40, ArrowUp: 38 }[key] ?? 0
+    await this.send("Input.dispatchKeyEvent", {
+      type: "keyDown",
+      key,
+      code: key,
+      windowsVirtualKeyCode: code,
+      ...(text && { text }),
+    })
+    await this.send("Input.dispatchKeyEvent", { type: "keyUp", key, code: key, windowsVirtualKeyCode: code })
+  }
+
+  /** A picture of the view, or of the whole page. */
+  async screenshot(file: string, whole = false): Promise<void> {
+    const { data } = await this.send("Page.captureScreenshot", {
+      format: "png",
+      captureBeyondViewport: whole,
+    })
+    await Bun.write(file, Buffer.from(String(data), "base64"))
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.send("Target.closeTarget", { targetId: this.targetId })
+  }
+}

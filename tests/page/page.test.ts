@@ -1,0 +1,334 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test"
+import { readFileSync } from "node:fs"
+
+import { start, type TestServer } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
+
+// The first run may have to install Chromium.
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 20_000)
+
+const page = describe.skipIf(!hasChromium)
+
+let browser: Browser
+let server: TestServer
+let tabs: Tab[] = []
+
+beforeAll(async () => {
+  if (hasChromium) browser = await Browser.start()
+})
+afterAll(async () => {
+  if (hasChromium) await browser.stop()
+})
+beforeEach(async () => {
+  server = await start()
+})
+afterEach(async () => {
+  for (const tab of tabs) await tab.close()
+  tabs = []
+  await server[Symbol.asyncDispose]()
+})
+
+/** Opens a page of the server, by a name that is not localhost; resolves when it is live. */
+async function open(path = "/", options: TabOptions = {}): Promise<Tab> {
+  const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
+  tabs.push(tab)
+  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+  return tab
+}
+
+const text = (selector: string): string => `document.querySelector(${JSON.stringify(selector)})?.innerText`
+
+/** How much of a wave is uncovered, from 0 to 1. */
+const UNCOVERED = `(() => {
+  const { width, left } = document.querySelector(".wave").getBoundingClientRect()
+  const { right } = document.querySelector(".wave-done").getBoundingClientRect()
+  return (right - left) / width
+})()`
+
+page("the queue on the page", () => {
+  test("a bar moves on each PUT, smoothly, with all that is known of the item", async () => {
+    const id = await server.add({ song_id: 5, title: "Northern Lights" })
+    const tab = await open()
+    await tab.until(`${text(".waiting .row")}.includes("Northern Lights")`)
+    await server.put(id, {
+      status: "processing",
+      progress: 20,
+      current_step: "Rendering video",
+      message: "Creating image 3 of 5",
+    })
+    await tab.until(`document.querySelector(".lane .wave")?.getAttribute("aria-valuenow") === "20"`)
+    await tab.until(`Math.abs(${UNCOVERED} - 0.2) < 0.01`)
+    const seen = await tab.evaluate<string>(text(".lane"))
+    for (const part of ["Northern Lights", "20", "Rendering video", "Creating image 3 of 5", "elapsed"])
+      expect(seen).toContain(part)
+
+    await tab.evaluate(`(() => {
+      window.seen = new Set()
+      const look = () => {
+        if (!document.querySelector(".wave")) return
+        window.seen.add(${UNCOVERED}.toFixed(3))
+        requestAnimationFrame(look)
+      }
+      look()
+    })()`)
+    await server.put(id, { progress: 80 })
+    await tab.until(`Math.abs(${UNCOVERED} - 0.8) < 0.01`)
+    expect(await tab.evaluate<number>("window.seen.size")).toBeGreaterThan(4)
+    await tab.until(`document.title === "80% Northern Lights · Track Studio"`)
+
+    await server.put(id, { status: "completed" })
+    await tab.until(`${text(".finished .row")}.includes("Completed")`)
+    expect(await tab.evaluate<number>(`document.querySelectorAll(".lane").length`)).toBe(0)
+    // A screen reader hears of the end, and did not of each percent.
+    await tab.until(`document.querySelector("#announcer").textContent === "Northern Lights is completed"`)
+    expect(tab.complaints).toEqual([])
+  })
+
+  test("a report with pace shows its step, what is counted, and the time left, which counts down", async () => {
+    await server.add({ song_id: 5 })
+    const claimed: { item: { id: number }; lease: { token: string } } = await (
+      await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    ).json()
+    const report = (progress: number): Promise<Response> =>
+      server.api(
+        "POST",
+        `/queue/${claimed.item.id}/progress`,
+        {
+          progress,
+          step: { index: 2, total: 5, name: "Images" },
+          unit: { done: 3, total: 9, name: "images" },
+        },
+        { lease: claimed.lease.token },
+      )
+    await report(0)
+    const tab = await open()
+    await tab.until(`${text(".lane")}.includes("gpu-1")`)
+    // A pace needs some seconds to be known.
+    await tab.until(`performance.now() > 3100`)
+    await report(20)
+    const left = await tab.until<string>(text(".lane .left"))
+    expect(left).toMatch(/^\d+:\d\d left$/)
+    expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("Step 2 of 5: Images")
+    expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("3 of 9 images")
+    await tab.until(`${text(".lane .left")} !== ${JSON.stringify(left)}`)
+  })
+
+  test("songs are added, moved, called off, retried and deleted from the page", async () => {
+    const tab = await open()
+    await tab.click("#add")
+    await tab.type("12")
+    await tab.press("Tab")
+    await tab.type("Paper Boats")
+    await tab.press("Enter")
+    await tab.until(`${text(".waiting .row")}.includes("Paper Boats")`)
+    expect(await tab.evaluate<string>("document.activeElement.id")).toBe("add")
+    expect(await server.item(1)).toMatchObject({
+      song_id: 12,
+      title: "Paper Boats",
+      priority: 0,
+      max_attempts: 3,
+    })
+
+    await server.add({ song_id: 13, title: "Glasshouse" })
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
+    await tab.click(`.row[data-item="2"] .quick`)
+    await tab.until(`${text(".waiting .row")}.includes("Glasshouse")`)
+    expect((await server.item(2)).priority).toBe(1)
+
+    await tab.click(`.row[data-item="1"] [aria-haspopup]`)
+    await tab.press("ArrowDown")
+    await tab.press("Enter")
+    await tab.until(`document.querySelector("dialog")`)
+    await tab.evaluate(`document.activeElement.value = ""`)
+    await tab.type("9")
+    expect(await tab.evaluate<string>(text("dialog .hint"))).toContain("1st of 2")
+    await tab.press("Enter")
+    await tab.until(`${text(".waiting .row")}.includes("priority 9")`)
+
+    await server.put(1, { status: "processing", progress: 30 })
+    await tab.click(`.lane[data-item="1"] .quick`)
+    expect(await tab.evaluate<string>(text("dialog"))).toContain("30% done")
+    await tab.click("dialog button[type=submit]")
+    await tab.until(`${text(".finished .row")}.includes("Cancelled")`)
+    expect(await server.item(1)).toMatchObject({ status: "failed", outcome: "cancelled" })
+
+    await tab.click(`.row[data-item="1"] .quick`)
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
+    expect((await server.item(1)).status).toBe("queued")
+
+    await tab.click(`.row[data-item="1"] [aria-haspopup]`)
+    await tab.press("ArrowUp")
+    await tab.press("Enter")
+    await tab.click("dialog button[type=submit]")
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
+    // The focus does not vanish with the row that had it.
+    await tab.until(`document.activeElement.closest(".row")?.dataset.item === "2"`)
+    expect((await server.api("GET", "/queue/1")).status).toBe(404)
+    expect(tab.complaints).toEqual([])
+  })
+
+  test("a refusal is told in the server's words, and a filter finds", async () => {
+    const id = await server.add({ song_id: 5, title: "Northern Lights" })
+    await server.add({ song_id: 6, title: "Copper Sky" })
+    const tab = await open()
+    await tab.evaluate(`document.querySelector("#filter").focus()`)
+    await tab.type("north")
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
+    await tab.type("x")
+    await tab.until(`${text(".waiting")}.includes("Nothing here matches")`)
+    await tab.evaluate(
+      `(() => { const input = document.querySelector("#filter"); input.value = ""; input.dispatchEvent(new Event("input")) })()`,
+    )
+    await tab.click(`.row[data-item="${id}"] [aria-haspopup]`)
+    await server.api("DELETE", `/queue/${id}`)
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
+    await tab.press("Enter")
+    expect(await tab.until<string>(text(".notice[role=alert]"))).toBe("Queue item 1 does not exist")
+  })
+})
+
+page("an item's page", () => {
+  test("tells its history as it goes on, draws it, and is there after a reload", async () => {
+    const id = await server.add({ song_id: 5, title: "Tidelines", metadata: { album: "Signal" } })
+    await server.put(id, { status: "processing", progress: 5, current_step: "Images" })
+    for (const progress of [10, 20, 30]) await server.put(id, { progress, current_step: "Images" })
+    const tab = await open()
+    await tab.click(".lane .name")
+    await tab.until(`location.pathname === "/items/${id}"`)
+    await tab.until(`${text(".timeline")}?.includes("Attempt 1 started")`)
+    expect(await tab.evaluate<string>("document.activeElement.tagName")).toBe("H1")
+    await server.put(id, { progress: 60, current_step: "Video" })
+    await tab.until(`${text(".timeline > li")}.includes("Video")`)
+    await tab.until(`document.querySelector(".plot .line")?.getAttribute("d").split("L").length >= 5`)
+    expect(await tab.evaluate<string>(text(".facts"))).toContain("Signal")
+    await server.put(id, { status: "failed", error_message: "out of memory\nat frame 12" })
+    await tab.until(`${text(".failure pre")} === "out of memory\\nat frame 12"`)
+    await tab.until(`${text(".timeline > li")}.startsWith("Failed")`)
+
+    const again = await open(`/items/${id}`)
+    await again.until(`${text("h1")} === "Tidelines" && ${text(".timeline")}.includes("10 to 30%")`)
+    await again.click(".buttons button")
+    await again.until(`${text(".item-head .chip")} === "Waiting"`)
+    await tab.show()
+    await tab.until(`${text(".item-head .chip")} === "Waiting"`)
+    await tab.evaluate("history.back()")
+    await tab.until(`document.querySelector(".waiting .row")`)
+    expect([...tab.complaints, ...again.complaints]).toEqual([])
+  })
+
+  test("says that there is no such item, or that it was deleted", async () => {
+    const tab = await open("/items/99")
+    await tab.until(`${text(".gone")}.includes("no queue item 99")`)
+    const id = await server.add()
+    const other = await open(`/items/${id}`)
+    await other.until(`${text("h1")} === "Song 1"`)
+    await server.api("DELETE", `/queue/${id}`)
+    await other.until(`${text(".gone")}.includes("was deleted")`)
+  })
+})
+
+const HOSTILE = [
+  `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`,
+  `"><svg onload=alert(1)> javascript:alert(1) \u202egnirts \u2028 \ud83d\ude80 ${"W".repeat(300)}`,
+]
+
+/** Fills the queue with what a page may have to bear. */
+async function fill(): Promise<number> {
+  for (const title of HOSTILE) {
+    const id = await server.add({
+      song_id: 7,
+      title,
+      tags: HOSTILE.map((tag) => tag.slice(0, 60)),
+      metadata: { [title]: title },
+    })
+    await server.put(id, { status: "processing", progress: 40, current_step: title, message: title })
+    await server.put(id, { status: "failed", error_message: title.repeat(20) })
+    const running = await server.add({ song_id: 8, title })
+    await server.put(running, { status: "processing", progress: 40, current_step: title, message: title })
+    await server.add({ song_id: 9, title, priority: -1_000_000_000, tags: [title.slice(0, 64)] })
+  }
+  return 1
+}
+
+page("what the page must bear", () => {
+  test("hostile text is only ever text", async () => {
+    const id = await fill()
+    for (const path of ["/", `/items/${id}`]) {
+      const tab = await open(path)
+      await tab.until(`document.body.innerText.includes("<script>document.title='owned'")`)
+      expect(
+        await tab.evaluate<number>(
+          `document.querySelectorAll("main img, main script, [onload], [onerror]").length`,
+        ),
+      ).toBe(0)
+      expect(await tab.evaluate<string>("document.title")).not.toBe("owned")
+      expect(tab.complaints).toEqual([])
+    }
+  })
+
+  test("nothing is wider than the screen, however narrow that is", async () => {
+    const id = await fill()
+    const tab = await open()
+    await tab.until(`document.querySelector(".lane")`)
+    for (const shown of [".lane", ".timeline li"]) {
+      for (const width of [320, 390, 768, 1100]) {
+        await tab.resize(width)
+        const widths = await tab.evaluate<[number, number]>(
+          "[document.documentElement.scrollWidth, innerWidth]",
+        )
+        expect(widths[0]).toBeLessThanOrEqual(width)
+        expect(widths[1]).toBe(width)
+      }
+      if (shown === ".lane") await tab.go(tab.at(`/items/${id}`))
+      await tab.until(`document.querySelector(".timeline li")`)
+    }
+  })
+
+  test("axe finds nothing to object to, in light and dark, on desktop and phone", async () => {
+    const id = await fill()
+    for (const ending of ["retrying", "completed"]) {
+      const other = await server.add({ song_id: 3 })
+      await server.put(other, { status: "processing" })
+      await server.put(other, { status: ending })
+    }
+    const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8")
+    const look = async (tab: Tab): Promise<string[]> => {
+      if (await tab.evaluate<boolean>("!globalThis.axe")) await tab.evaluate(`${axe}; 0`)
+      return await tab.evaluate<string[]>(
+        `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200) + nodes[0].failureSummary))`,
+      )
+    }
+    for (const options of [{ dark: true }, { dark: false, phone: true }]) {
+      const tab = await open("/", { ...options, bypassPolicy: true })
+      await tab.until(`document.querySelector(".finished .row")`)
+      expect(await look(tab)).toEqual([])
+      await tab.go(tab.at(`/items/${id}`))
+      await tab.until(`document.querySelector(".plot .line") && document.querySelector(".timeline li")`)
+      expect(await look(tab)).toEqual([])
+      await tab.colours(!options.dark)
+      await tab.until(`document.querySelector("#badge").getAnimations().length === 0`)
+      expect(await look(tab)).toEqual([])
+      await tab.click("#badge")
+      await tab.until(`${text("#facts")}.includes("Confirmed")`)
+      expect(await look(tab)).toEqual([])
+      await tab.press("Escape")
+    }
+    const [tab] = tabs
+    await tab?.go(tab.at("/"))
+    await tab?.click(".row [aria-haspopup]")
+    if (tab) expect(await look(tab)).toEqual([])
+    await tab?.press("Escape")
+    await tab?.click("#add")
+    await tab?.until(`document.querySelector("dialog").getAnimations().length === 0`)
+    if (tab) expect(await look(tab)).toEqual([])
+  })
+})
