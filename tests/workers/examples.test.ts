@@ -75,7 +75,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
       const startedMs = performance.now()
       await server.api("POST", `/queue/${long}/cancel`)
       expect(await finished(server, long)).toMatchObject({ outcome: "cancelled" })
-      expect(performance.now() - startedMs).toBeLessThan(2000)
+      expect(performance.now() - startedMs).toBeLessThan(5000)
       expect(processesWith(`sleep ${mark}`).filter((line) => line.startsWith("sleep"))).toEqual([])
       expect(await finished(server, next)).toMatchObject({ status: "completed" })
       expect(await stopped(worker)).toBe(0)
@@ -106,7 +106,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     await worker.prints("ended with code 0")
     const startedMs = performance.now()
     expect(await stopped(worker)).toBe(0)
-    expect(performance.now() - startedMs).toBeLessThan(2500)
+    expect(performance.now() - startedMs).toBeLessThan(5000)
   })
 
   test.skipIf(skipped)("outlives a restart of the server", async () => {
