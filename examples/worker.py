@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -66,26 +67,27 @@ class Attempt:
     def __init__(self, item, token, command):
         self.item = item
         self.token = token
+        self.latest = None
+        self.told = threading.Event()
+        self.at_end = threading.Event()
         self.ended = threading.Event()
-        # A session of its own can be stopped with all that the command started.
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with tempfile.TemporaryFile() as told:
+            told.write(json.dumps(item).encode() + b"\n")
+            told.seek(0)
+            # A session of its own can be stopped with all that the command started.
+            self.process = subprocess.Popen(
+                command,
+                stdin=told,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def post(self, verb, body=None, timeout=15):
         return post(f"{self.item['id']}/{verb}", body, self.token, timeout)
 
     def run(self):
         threading.Thread(target=self.heartbeat, daemon=True).start()
-        try:
-            self.process.stdin.write(json.dumps(self.item).encode() + b"\n")
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass  # The command has no need of it.
         self.read_progress()
         code = self.process.wait()
         self.ended.set()
@@ -97,19 +99,36 @@ class Attempt:
         print(f"worker.py: item {self.item['id']} ended with code {code}", file=sys.stderr, flush=True)
 
     def read_progress(self):
-        """Passes the command's output on, and reports the latest percentage, four times a second at most."""
-        reported, due = None, 0.0
+        """Passes the command's output on; what is reported of it must not hold it up."""
+        reporter = threading.Thread(target=self.report)
+        reporter.start()
         for line in self.process.stdout:
             sys.stdout.buffer.write(line)
             sys.stdout.flush()
             found = PERCENT.search(line.decode(errors="replace"))
-            if found is None or found[1] == reported or time.monotonic() < due:
-                continue
-            reported, due = found[1], time.monotonic() + 0.25
-            try:
-                self.post("progress", {"progress": float(found[1]), "message": found.string.strip()[:200]})
-            except (OSError, Refused):
-                pass  # The heartbeat hears of it too; the render goes on.
+            if found:
+                self.latest = {"progress": float(found[1]), "message": found.string.strip()[:200]}
+                self.told.set()
+        self.at_end.set()
+        self.told.set()
+        reporter.join()
+
+    def report(self):
+        """Reports the latest percentage, four times a second at most, the last one always."""
+        reported = None
+        while True:
+            self.told.wait()
+            self.told.clear()
+            at_end, latest = self.at_end.is_set(), self.latest
+            if latest and latest != reported:
+                reported = latest
+                try:
+                    self.post("progress", latest)
+                except (OSError, Refused):
+                    pass  # The heartbeat hears of it too; the render goes on.
+            if at_end:
+                return
+            self.at_end.wait(0.25)
 
     def heartbeat(self):
         """Says that we live, and hears of a cancel the moment it is requested."""

@@ -32,7 +32,7 @@ say() { printf 'worker.sh: %s\n' "$*" >&2; }
 
 # post PATH [JSON]: prints the answer, and its HTTP status on a line of its own; the lease is "$token".
 post() {
-  curl -sS --max-time 40 -X POST "$queue/$1" -H 'Content-Type: application/json' -H "Lease: ${token:-}" \
+  curl -sS --max-time "${patience:-40}" -X POST "$queue/$1" -H 'Content-Type: application/json' -H "Lease: ${token:-}" \
     -d "${2:-{\}}" -w '\n%{http_code}\n'
 }
 
@@ -71,7 +71,8 @@ stop() {
 
 # Passes the command's output on, and reports each percentage in it.
 read_progress() {
-  local line last=""
+  # The command waits for us when we do not read: a server that does not answer must not hold it up for long.
+  local line last="" patience=3
   while IFS= read -r line; do
     printf '%s\n' "$line"
     [[ $line =~ (^|[^0-9.])([0-9]|[1-9][0-9]|100)(\.[0-9]+)?[[:space:]]?% ]] || continue

@@ -62,20 +62,49 @@ async function heartbeat(held: Held, render: Render, ended: AbortSignal): Promis
   }
 }
 
-/** Passes the command's output on, and reports the latest percentage, a few times a second at most. */
+/** Reports the latest percentage, a few times a second at most. What cannot be reported stops no render. */
+class Reporter {
+  readonly #held: Held
+  #latest: number | undefined
+  #sending: Promise<void> | undefined
+
+  constructor(held: Held) {
+    this.#held = held
+  }
+
+  push(progress: number): void {
+    this.#latest = progress
+    this.#sending ??= this.#send()
+  }
+
+  /** Resolves when the last one is sent. */
+  async end(): Promise<void> {
+    await this.#sending
+  }
+
+  async #send(): Promise<void> {
+    while (this.#latest !== undefined) {
+      const progress = this.#latest
+      this.#latest = undefined
+      await client.report(this.#held, { progress }).catch(() => undefined)
+      if (this.#latest === undefined) break
+      await Bun.sleep(REPORT_EVERY_MS)
+    }
+    this.#sending = undefined
+  }
+}
+
+/** Passes the command's output on, and reports the percentages in it. */
 async function readProgress(held: Held, render: Render): Promise<void> {
+  const reporter = new Reporter(held)
   const decoder = new TextDecoder()
-  let dueMs = 0
   for await (const chunk of render.stdout) {
     process.stdout.write(chunk)
-    const found = [
-      ...decoder.decode(chunk, { stream: true }).matchAll(/(?<![\d.])(\d{1,2}(?:\.\d+)?|100) ?%/g),
-    ].at(-1)
-    if (!found || performance.now() < dueMs) continue
-    dueMs = performance.now() + REPORT_EVERY_MS
-    // What cannot be reported stops no render; the heartbeat hears of a lost lease, too.
-    await client.report(held, { progress: Number(found[1]) }).catch(() => undefined)
+    const text = decoder.decode(chunk, { stream: true })
+    const found = [...text.matchAll(/(?<![\d.])(\d{1,2}(?:\.\d+)?|100) ?%/g)].at(-1)
+    if (found) reporter.push(Number(found[1]))
   }
+  await reporter.end()
 }
 
 /** Tries for a minute: the server may just be restarting. */

@@ -83,6 +83,8 @@ export class Program {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.child.kill("SIGTERM")
+    // One that is halted would not hear of it.
+    this.child.kill("SIGCONT")
     const timer = setTimeout(() => this.child.kill("SIGKILL"), 15_000)
     await this.child.exited
     clearTimeout(timer)

@@ -72,7 +72,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg under run", () => {
     await using back = await start({ args: ["--port", port], database: server.database })
     expect(await render.ends()).toBe(0)
     const tookMs = performance.now() - startedMs
-    expect(tookMs).toBeLessThan((length + 2) * 1000)
+    expect(tookMs).toBeLessThan((length + size(5, 2)) * 1000)
     const history = await historyOf(back, id)
     expect(faultsOf(history)).toEqual([])
     expect(history.at(-1)).toMatchObject({ status: "completed", attempt: 1 })

@@ -90,7 +90,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     expect(await render.ends()).toBe(0)
   })
 
-  test("is stopped by a cancel in less than a second, and nothing is left of it", async () => {
+  test("is stopped by a cancel at once, not by force, and nothing is left of it", async () => {
     const file = videoFile()
     await using render = run("--song", "3", "--total", "60", "--", "ffmpeg", ...video(60, file, true))
     await render.prints("Output #0")
@@ -99,7 +99,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     const startedMs = performance.now()
     await server.api("POST", `/queue/${id}/cancel`)
     await render.ends()
-    expect(performance.now() - startedMs).toBeLessThan(1000)
+    expect(performance.now() - startedMs).toBeLessThan(5000)
     expect(processesWith(file)).toEqual([])
     expect(await itemOf(server, id)).toMatchObject({ status: "failed", outcome: "cancelled" })
     expect((await render.stderr).toString()).toContain(`queue item ${id} was called off`)

@@ -100,7 +100,7 @@ describe("a signal", () => {
     const [pid] = readFileSync(`/proc/${render.child.pid}/task/${render.child.pid}/children`, "latin1").split(
       " ",
     )
-    expect(state(Number(pid))).toBe("T")
+    while (state(Number(pid)) !== "T") await Bun.sleep(1)
     await Bun.write(join(folder.path, "go"), "")
     render.kill("SIGCONT")
     expect(await render.ends()).toBe(0)

@@ -143,7 +143,7 @@ describe("a worker", () => {
     const startedMs = performance.now()
     await server.api("POST", `/queue/${long}/cancel`)
     expect(await finished(server, long)).toMatchObject({ outcome: "cancelled" })
-    expect(performance.now() - startedMs).toBeLessThan(1000)
+    expect(performance.now() - startedMs).toBeLessThan(5000)
     expect(processesWith(`sleep ${mark}`, worker)).toEqual([])
     expect(await finished(server, next)).toMatchObject({ status: "completed" })
     expect(await stopped(worker)).toBe(0)
@@ -222,7 +222,7 @@ describe("SIGTERM", () => {
     await worker.prints("completed")
     const startedMs = performance.now()
     expect(await stopped(worker)).toBe(0)
-    expect(performance.now() - startedMs).toBeLessThan(1000)
+    expect(performance.now() - startedMs).toBeLessThan(5000)
     const later = await server.add()
     const claimed: { item: QueueItem } = await (
       await server.api("POST", "/queue/claim", { worker: "next" })
