@@ -52,8 +52,9 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
 }
 
 /** Counts milliseconds from the machine's time of now, whatever becomes of that time (see `Moment`). */
-function steadyClock(): () => number {
-  const startedMs = Date.now() - performance.now()
+function steadyClock(aliveMs: number): () => number {
+  // Not before the last sign of a server: a clock that was set back meanwhile would make leases last longer.
+  const startedMs = Math.max(Date.now(), aliveMs) - performance.now()
   return () => Math.round(startedMs + performance.now())
 }
 
@@ -68,7 +69,7 @@ export async function serve(config: Config): Promise<void> {
   const report = (error: unknown): void =>
     log("error", "the history could not be read", { error: text(error) })
   const broadcaster = new Broadcaster(store, bus, config.keepaliveMs, report)
-  const steadyMs = steadyClock()
+  const steadyMs = steadyClock((await store.aliveAt()) ?? 0)
   const workers = new Workers(store, bus, {
     stallAfterMs: config.stallAfterMs,
     maxRescues: config.maxRescues,

@@ -84,6 +84,7 @@ export class Streams {
   readonly #broadcaster: Broadcaster
   readonly #options: StreamOptions
   readonly #snapshots = new Map<Format, Snapshot>()
+  #line: Promise<void> = Promise.resolve()
 
   constructor(store: Store, broadcaster: Broadcaster, options: StreamOptions) {
     this.#store = store
@@ -309,20 +310,17 @@ export class Streams {
       ])
       told = []
       if (chunk.length > 0) yield chunk
-      if (rest.length > 0) await turn()
+      if (rest.length > 0) await this.#turn()
     } while (rest.length > 0 && !this.#broadcaster.draining)
   }
 
   /** The next page of the history behind the cursor; moves the cursor, to `head` at least when nothing is left. */
   async #older(viewer: Viewer, head: number): Promise<readonly StoredUpdate[]> {
-    const page = await this.#store.page({
-      after: viewer.cursor,
-      queueId: viewer.queueId,
-      limit: PAGE_UPDATES,
-    })
+    await this.#turn()
+    const { cursor: after, queueId } = viewer
+    const page = await this.#store.page({ after, queueId, limit: PAGE_UPDATES })
     const last = page.updates.at(-1)?.id ?? 0
     viewer.cursor = page.more ? last : Math.max(last, head, viewer.cursor)
-    if (page.more) await turn()
     return this.#examined(viewer, page.updates)
   }
 
@@ -356,6 +354,12 @@ export class Streams {
     viewer.cursor = head
   }
 
+  /** However many streams read the history, one page is read a turn of the event loop, and all others go on. */
+  #turn(): Promise<void> {
+    this.#line = this.#line.then(() => new Promise((resolve) => void setImmediate(resolve)))
+    return this.#line
+  }
+
   #goodbye(format: Format): Uint8Array {
     const retry_ms = Math.round(DRAIN_RETRY_MS + DRAIN_RETRY_SPREAD_MS * this.#options.random())
     return frames(format, tell({ name: "shutdown", retry_ms }))
@@ -373,9 +377,6 @@ function ending({ watch, cursor, status }: Viewer): Uint8Array | undefined {
   if (!watch.untilFinished || status === undefined || !isTerminal(status)) return undefined
   return frames(watch.format, tell({ name: "end", last_event_id: cursor, status }))
 }
-
-/** A turn of the event loop for the others: neither the history nor a fast reader ever makes a stream wait. */
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 /** The event ID that a client gave, or undefined where it is none of ours. */
 function eventId(given: string | undefined): number | undefined {

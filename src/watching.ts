@@ -62,7 +62,7 @@ const FIRST_RETRY_MS = 250
 const MAX_RETRY_MS = 10_000
 const MAX_RETRY_AFTER_MS = 300_000
 /** A server's keepalives are at most 52 s apart: a stream silent for longer is dead, whatever the socket says. */
-const SILENCE_MS = 60_000
+const SILENCE_MS = 120_000
 
 /** No server's event ID: it makes the server tell of a gap, and of the state of now. */
 const ANOTHER_HISTORY = "another-history"

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { Value } from "@sinclair/typebox/value"
@@ -304,4 +304,29 @@ test("what is no database, or cannot be made, is refused in one line that names 
     expect(message).toStartWith(`cannot open the database ${path}: `)
     expect(message).not.toContain("\n")
   }
+})
+
+test("a first start that was interrupted is begun again", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  {
+    using client = new Database(path)
+    client.run(
+      "CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)",
+    )
+  }
+  const store = new SqliteStore(path)
+  expect(store.found.isNew).toBe(true)
+  await added(store)
+  await store.close()
+})
+
+test("a database named by a link is the one it leads to, with one lock", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const link = join(folder.path, "link.db")
+  const store = new SqliteStore(path)
+  symlinkSync(path, link)
+  expect(refusal(link)).toContain("is in use by another server")
+  await store.close()
 })

@@ -93,7 +93,7 @@ const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, ""
 /** The methods that a path answers to. */
 function methodsOf(routes: readonly Route[], path: string): string[] {
   const matches = ({ path: pattern }: Route): boolean =>
-    new RegExp(`^${pattern.replace(/:[a-z_]+/g, "[^/]+")}/?$`).test(path)
+    new RegExp(`^${pattern.replace(/:[a-z_]+/g, "[^/]+")}$`).test(path)
   const methods = routes
     .filter((route) => !route.path.includes("*") && matches(route))
     .map(({ method }) => method)

@@ -1,5 +1,5 @@
 import { Database, SQLiteError } from "bun:sqlite"
-import { mkdirSync, readFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
 import { drizzle } from "drizzle-orm/bun-sqlite"
@@ -39,7 +39,13 @@ interface Before {
 
 function inspect(client: Database, path: string): Before {
   const before = applied(client)
-  const tables = client.query<{ n: number }, []>("SELECT count(*) AS n FROM sqlite_master").get()?.n ?? 0
+  // A first start that was interrupted leaves the migrator's own table behind, empty: nothing to be kept.
+  const tables =
+    client
+      .query<{ n: number }, []>(
+        "SELECT count(*) AS n FROM sqlite_master WHERE tbl_name <> '__drizzle_migrations'",
+      )
+      .get()?.n ?? 0
   if (before === 0 && tables > 0) {
     throw new AppError(
       "unavailable",
@@ -57,6 +63,9 @@ function inspect(client: Database, path: string): Before {
 }
 
 function prepare(client: Database, before: Before): void {
+  // A file that may only be read is opened all the same, and found out by the first write.
+  client.run("BEGIN IMMEDIATE")
+  client.run("ROLLBACK")
   client.run("PRAGMA journal_mode = WAL")
   // FULL: each commit reaches the disk before it is answered, so an acknowledged write survives a power cut.
   client.run("PRAGMA synchronous = FULL")
@@ -99,7 +108,9 @@ function claim(path: string): Database {
  * program's, or was made by a newer version
  */
 export function openDatabase(path: string): { client: Database; lock: Database; found: Found } {
-  const absolute = resolve(path)
+  const named = resolve(path)
+  // By whatever link it is named, it is one database, with one lock.
+  const absolute = existsSync(named) ? realpathSync(named) : named
   let lock: Database | undefined
   let client: Database | undefined
   try {
