@@ -144,6 +144,7 @@ export class Broadcaster extends EventTarget {
   #ready: Promise<void> = Promise.resolve()
   #rung = false
   #pumping = false
+  #dispatchedMs = 0
   #restUntilMs = 0
   #draining = false
   #keepalives: Timer | undefined
@@ -299,7 +300,6 @@ export class Broadcaster extends EventTarget {
   }
 
   async #pump(): Promise<void> {
-    const startedMs = performance.now()
     try {
       while (this.#rung && this.#seats.size > 0) {
         this.#rung = false
@@ -313,7 +313,7 @@ export class Broadcaster extends EventTarget {
     // go on and updates gather: half the time goes to the readers, and each write to them carries more.
     setImmediate(() => {
       const nowMs = performance.now()
-      this.#restUntilMs = nowMs + Math.min(nowMs - startedMs, MAX_PAUSE_MS)
+      this.#restUntilMs = nowMs + Math.min(nowMs - this.#dispatchedMs, MAX_PAUSE_MS)
       this.#pumping = false
       if (this.#rung) this.#ring()
     })
@@ -334,6 +334,7 @@ export class Broadcaster extends EventTarget {
     this.#tailSize += batch.size
     while (this.#tailSize > TAIL_SIZE && this.#tail.length > 1)
       this.#tailSize -= this.#tail.shift()?.size ?? 0
+    this.#dispatchedMs = performance.now()
     this.dispatchEvent(new BatchEvent(batch))
     return more
   }

@@ -160,9 +160,11 @@ test("streams that come and go while the history is read slowly lose nothing and
         const mine = history.filter(
           ({ queue_id }) => viewer.queueId === undefined || queue_id === viewer.queueId,
         )
-        const last = mine.at(-1)?.id
-        for (let patience = 2000; !left && viewer.lines.at(-1)?.id !== last && patience > 0; patience -= 1)
-          await turn()
+        const last = mine.at(-1)?.id ?? 0
+        const isUpToDate = (): boolean =>
+          viewer.lines.some(({ id = 0, last_event_id = 0 }) => Math.max(id, last_event_id) >= last)
+        const patientUntilMs = performance.now() + 2000
+        while (!left && !isUpToDate() && performance.now() < patientUntilMs) await turn()
         viewer.client.abort()
         await viewer.done
         const wanted = (from: number): number[] => mine.map(({ id }) => id).filter((id) => id > from)

@@ -90,18 +90,51 @@ export class TestServer {
   }
 }
 
+/** How a run of the program ended, and what it said. */
+export interface Ran {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Everything that a pipe carries until it is closed. */
+export const textOf = (pipe: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> =>
+  new Response(pipe).text()
+
+/** Runs the program to its end. */
+export async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+  const child = Bun.spawn([...PROGRAM, ...args], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...env },
+  })
+  const [stdout, stderr] = await Promise.all([textOf(child.stdout), textOf(child.stderr)])
+  return { code: await child.exited, stdout, stderr }
+}
+
 /** How to start a server; the database is a new one unless it is named. */
 export interface StartOptions {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly database?: string
+  /** What runs the server; default `serve`. */
+  readonly command?: readonly string[]
+  /** Stops reading the log after its first line, as a reader does that dies; default false. */
+  readonly leaveLog?: boolean
 }
 
 /** Starts a server on a free port; resolves when it listens. */
-export async function start({ args = [], env = {}, database }: StartOptions = {}): Promise<TestServer> {
+export async function start({
+  args = [],
+  env = {},
+  database,
+  command = ["serve"],
+  leaveLog = false,
+}: StartOptions = {}): Promise<TestServer> {
   const folder = database === undefined ? temporaryFolder() : undefined
   const file = database ?? join(folder?.path ?? "", "test.db")
-  const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", file, ...args], {
+  const child = Bun.spawn([...PROGRAM, ...command, "--port", "0", "--database", file, ...args], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
@@ -120,6 +153,10 @@ export async function start({ args = [], env = {}, database }: StartOptions = {}
   const { url }: { url: string } = JSON.parse(log.split("\n")[0] ?? "")
   const server = new TestServer(url, file, child, () => folder?.[Symbol.dispose]())
   server.log = log
+  if (leaveLog) {
+    await reader.cancel()
+    return server
+  }
   // Read on, or the server would stop at a full pipe.
   void (async () => {
     for (let piece = await reader.read(); !piece.done; piece = await reader.read())

@@ -78,3 +78,6 @@ if (prove) {
 }
 process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
 process.exit(total.failed === 0 ? 0 : 1)
+
+// Top-level await wants a module.
+export {}
