@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { copyFileSync } from "node:fs"
 
+import type { QueueItem } from "../../src/progress.ts"
 import { start, type StartOptions, temporaryFolder, type TestServer } from "../server.ts"
 import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
 
@@ -23,7 +24,11 @@ beforeAll(async () => {
   slow.catch(() => undefined)
 })
 afterAll(async () => {
-  if (hasChromium) await browser.stop()
+  if (hasChromium) {
+    // Its servers end with it.
+    await slow.catch(() => undefined)
+    await browser.stop()
+  }
   folder[Symbol.dispose]()
 })
 afterEach(async () => {
@@ -90,7 +95,8 @@ async function silentAndGone(): Promise<void> {
   await using again = await start({ database: gone.database, args: ["--port", new URL(gone.url).port] })
   await silent.put(ids[0] ?? 0, { progress: 50 })
   await again.put(ids[1] ?? 0, { progress: 60 })
-  await orphan.click("#banner button")
+  // It may have come back by itself by now.
+  await orphan.evaluate(`document.querySelector("#banner button")?.click()`)
   await orphan.until(`${BADGE} === "live" && ${LANES} === "60"`)
   await frozen.until(`${BADGE} === "live" && ${LANES} === "50"`)
 }
@@ -152,6 +158,69 @@ page("one stream for all tabs of a browser", () => {
     await tab.until(`document.title.startsWith("Failed! ")`)
     await tab.show()
     await tab.until(`document.title === "Track Studio"`)
+  })
+})
+
+/** The three lists as the page shows them: ids in their order, with progress or priority. */
+const SHOWN = `JSON.stringify([".lane", ".row.waiting", ".row.finished"].map((rows) =>
+  [...document.querySelectorAll(rows)].map((row) => row.dataset.item + " " + (row.querySelector(".wave")?.getAttribute("aria-valuenow") ?? row.querySelector(".priority, .end").innerText)).sort()))`
+
+/** The same as the server has them. */
+async function lists(server: TestServer): Promise<string> {
+  const { queue }: { queue: QueueItem[] } = await (await server.api("GET", "/queue")).json()
+  const rows = (wanted: (item: QueueItem) => boolean, more: (item: QueueItem) => string): string[] =>
+    queue
+      .filter(wanted)
+      .map((item) => `${item.id} ${more(item)}`)
+      .sort()
+  return JSON.stringify([
+    rows(
+      ({ status }) => status === "processing",
+      ({ progress }) => String(progress),
+    ),
+    rows(
+      ({ status }) => status === "queued" || status === "retrying",
+      ({ priority }) => (priority === 0 ? "" : `priority ${priority}`),
+    ),
+    rows(
+      ({ status }) => status === "completed" || status === "failed",
+      ({ outcome }) => `${outcome?.charAt(0).toUpperCase()}${outcome?.slice(1)}`,
+    ),
+  ])
+}
+
+page("the page is right", () => {
+  test("after a storm of all that can happen, with the server restarted in the middle of it", async () => {
+    const database = `${folder.path}/storm.db`
+    let server = await serve({ database })
+    const tab = await open(server)
+    const ids = Array.from({ length: 36 }, (_, i) => i + 1)
+    for (const id of ids) await server.add({ song_id: id, title: `Song of ${id}` })
+    const storm = async (seed: number): Promise<void> => {
+      const deeds = ids.flatMap((id) => {
+        const n = (id * 7 + seed * 13) % 9
+        const deed = (method: string, path: string, body?: object): Promise<unknown> =>
+          server.api(method, `/queue/${id}${path}`, body)
+        const start = (progress: number) => deed("PUT", "", { status: "processing", progress })
+        if (n < 3) return [start(n * 10), deed("PUT", "", { progress: n * 20 + seed })]
+        if (n === 3) return [start(5), deed("PUT", "", { status: "completed" })]
+        if (n === 4) return [deed("POST", "/cancel"), deed("POST", "/retry")]
+        if (n === 5) return [deed("PUT", "", { priority: seed })]
+        if (n === 6) return [start(5), deed("PUT", "", { status: "failed" })]
+        if (n === 7) return [start(5), deed("PUT", "", { status: "retrying" })]
+        return seed === 5 ? [deed("DELETE", "")] : []
+      })
+      await Promise.all(deeds)
+    }
+    for (const seed of [1, 2, 3]) await storm(seed)
+    await server.end("SIGTERM")
+    server = await serveAgain(server, database)
+    for (const seed of [4, 5, 6]) await storm(seed)
+    const wanted = await lists(server)
+    await tab.until(`${SHOWN} === ${JSON.stringify(wanted)}`, 12_000).catch(async () => {
+      expect(await tab.evaluate<string>(SHOWN)).toBe(wanted)
+    })
+    expect(tab.complaints).toEqual([])
   })
 })
 

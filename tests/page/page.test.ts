@@ -21,12 +21,35 @@ const page = describe.skipIf(!hasChromium)
 let browser: Browser
 let server: TestServer
 let tabs: Tab[] = []
+let paced: Awaited<ReturnType<typeof begun>>
+
+/** How long an item must have been running before its pace is known. */
+const PACE_MS = 3100
+
+/** A server with an item that a worker has begun, for the test that needs it to have run for a while. */
+async function begun() {
+  const server = await start()
+  await server.add({ song_id: 5 })
+  const claimed: { item: { id: number }; lease: { token: string } } = await (
+    await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+  ).json()
+  const told = { step: { index: 2, total: 5, name: "Images" }, unit: { done: 3, total: 9, name: "images" } }
+  const report = async (progress: number): Promise<void> => {
+    const path = `/queue/${claimed.item.id}/progress`
+    await server.api("POST", path, { ...told, progress }, { lease: claimed.lease.token })
+  }
+  return { server, report, startedMs: performance.now() }
+}
 
 beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
+  if (!hasChromium) return
+  paced = await begun()
+  browser = await Browser.start()
 })
 afterAll(async () => {
-  if (hasChromium) await browser.stop()
+  if (!hasChromium) return
+  await browser.stop()
+  await paced.server[Symbol.asyncDispose]()
 })
 beforeEach(async () => {
   server = await start()
@@ -38,8 +61,8 @@ afterEach(async () => {
 })
 
 /** Opens a page of the server, by a name that is not localhost; resolves when it is live. */
-async function open(path = "/", options: TabOptions = {}): Promise<Tab> {
-  const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
+async function open(path = "/", options: TabOptions = {}, at = server): Promise<Tab> {
+  const tab = await browser.open(at.url.replace("127.0.0.1", HOST) + path, options)
   tabs.push(tab)
   await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
   return tab
@@ -91,35 +114,6 @@ page("the queue on the page", () => {
     // A screen reader hears of the end, and did not of each percent.
     await tab.until(`document.querySelector("#announcer").textContent === "Northern Lights is completed"`)
     expect(tab.complaints).toEqual([])
-  })
-
-  test("a report with pace shows its step, what is counted, and the time left, which counts down", async () => {
-    await server.add({ song_id: 5 })
-    const claimed: { item: { id: number }; lease: { token: string } } = await (
-      await server.api("POST", "/queue/claim", { worker: "gpu-1" })
-    ).json()
-    const report = (progress: number): Promise<Response> =>
-      server.api(
-        "POST",
-        `/queue/${claimed.item.id}/progress`,
-        {
-          progress,
-          step: { index: 2, total: 5, name: "Images" },
-          unit: { done: 3, total: 9, name: "images" },
-        },
-        { lease: claimed.lease.token },
-      )
-    await report(0)
-    const tab = await open()
-    await tab.until(`${text(".lane")}.includes("gpu-1")`)
-    // A pace needs some seconds to be known.
-    await tab.until(`performance.now() > 3100`)
-    await report(20)
-    const left = await tab.until<string>(text(".lane .left"))
-    expect(left).toMatch(/^\d+:\d\d left$/)
-    expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("Step 2 of 5: Images")
-    expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("3 of 9 images")
-    await tab.until(`${text(".lane .left")} !== ${JSON.stringify(left)}`)
   })
 
   test("songs are added, moved, called off, retried and deleted from the page", async () => {
@@ -193,6 +187,21 @@ page("the queue on the page", () => {
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
     await tab.press("Enter")
     expect(await tab.until<string>(text(".notice[role=alert]"))).toBe("Queue item 1 does not exist")
+  })
+})
+
+page("a worker's report", () => {
+  test("shows its step, what is counted, and the time left, which counts down", async () => {
+    await paced.report(0)
+    const tab = await open("/", {}, paced.server)
+    await tab.until(`${text(".lane")}.includes("gpu-1")`)
+    await Bun.sleep(paced.startedMs + PACE_MS - performance.now())
+    await paced.report(20)
+    const left = await tab.until<string>(text(".lane .left"))
+    expect(left).toMatch(/^\d+:\d\d left$/)
+    expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("Step 2 of 5: Images")
+    expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("3 of 9 images")
+    await tab.until(`${text(".lane .left")} !== ${JSON.stringify(left)}`)
   })
 })
 
