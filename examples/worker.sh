@@ -118,6 +118,8 @@ claim() {
   exec {answers}< <(exec curl -sS --max-time 40 -X POST "$queue/claim" -H 'Content-Type: application/json' \
     -d "{\"worker\": \"$name\", \"wait\": 25}" 2>/dev/null)
   claiming=$!
+  # A signal that came before this moment found nothing to end.
+  [[ -z $stopping ]] || kill "$claiming" 2>/dev/null
   IFS= read -r -d '' answer <&"$answers"
   wait "$claiming"
   local code=$?

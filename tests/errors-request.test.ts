@@ -252,9 +252,7 @@ describe("content type", () => {
 describe("routes and methods", () => {
   const routes: readonly (readonly [string, string])[] = [
     ["/queue", "GET, POST"],
-    ["/queue/", "GET, POST"],
     [ITEM, "DELETE, GET, PUT"],
-    [`${ITEM}/`, "DELETE, GET, PUT"],
     [`${ITEM}/flag`, "PUT"],
     [`${ITEM}/updates`, "GET"],
     ["/progress/stream", "GET"],
