@@ -104,9 +104,11 @@ export async function serve(config: Config): Promise<void> {
     process.once("SIGINT", resolve)
   })
   try {
+    const url = listening(app, config)
+    // Nothing is taken back, and nobody told, before these have begun: those who ask need not wait for it.
+    await new Promise((turn) => void setTimeout(turn, 1))
     await workers.start()
     await webhooks.start()
-    const url = listening(app, config)
     const { items, bounds } = { items: await store.items(), bounds: await store.bounds() }
     log("info", "listening", {
       url,

@@ -112,7 +112,11 @@ export class SqliteStore implements Store {
     })
   }
 
-  sweep(due: Due, decide: Decide): Promise<number> {
+  async sweep(due: Due, decide: Decide): Promise<number> {
+    // Nearly always nothing is due: that is found out without a transaction.
+    const column = due.due === "lease" ? "lease_expires_at" : "stalled = 0 AND moved_at"
+    const look = `SELECT 1 FROM queue_items WHERE section = 0 AND ${column} <= ? LIMIT 1`
+    if (!this.#client.query<unknown, [number]>(look).get(due.by)) return 0
     const { leaseDue, stallDue } = this.#statements
     const taken: number[] = []
     return this.#guarded(taken, () => {
@@ -129,7 +133,8 @@ export class SqliteStore implements Store {
   }
 
   async aliveAt(): Promise<number | null> {
-    return this.#db.select({ alive_at: history.alive_at }).from(history).get()?.alive_at ?? null
+    const row = this.#client.query<{ alive_at: number | null }, []>("SELECT alive_at FROM history").get()
+    return row?.alive_at ?? null
   }
 
   setAlive(steadyMs: number): Promise<void> {
