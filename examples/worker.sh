@@ -100,7 +100,8 @@ render() {
     kill -0 "$job" 2>/dev/null || break
   done
   wait "$reader" 2>/dev/null
-  kill -TERM -- "-$beat" 2>/dev/null
+  # Not TERM: a job that has only just begun would still take that as we do, and live on.
+  kill -KILL -- "-$beat" 2>/dev/null
   wait "$beat" 2>/dev/null
   if ((code == 0)); then
     post_surely "$id/complete"
