@@ -126,12 +126,13 @@ claim() {
   local code=$?
   exec {answers}<&-
   claiming=""
-  ((code == 0)) || return 2
-  # The item comes first in the answer, and the lease last.
-  [[ $answer =~ ^\{\"item\":\{\"id\":([0-9]+),\"song_id\":([0-9]+), ]] || return 1
-  id=${BASH_REMATCH[1]} song=${BASH_REMATCH[2]}
-  [[ $answer =~ \"lease\":\{\"token\":\"([0-9a-f-]+)\"[^{}]*\}\}$ ]] || return 1
-  token=${BASH_REMATCH[1]}
+  # What was answered counts, also when a signal ended the wait in the same moment: the item is ours.
+  if [[ $answer =~ ^\{\"item\":\{\"id\":([0-9]+),\"song_id\":([0-9]+), ]]; then
+    id=${BASH_REMATCH[1]} song=${BASH_REMATCH[2]}
+    [[ $answer =~ \"lease\":\{\"token\":\"([0-9a-f-]+)\"[^{}]*\}\}$ ]] && token=${BASH_REMATCH[1]} && return
+  fi
+  ((code == 0)) && return 1
+  return 2
 }
 
 stopping=""

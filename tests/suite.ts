@@ -61,8 +61,7 @@ async function tests(
   env: Record<string, string>,
   live = true,
 ): Promise<void> {
-  // A machine that is busy with something else fails a test of time now and then; what fails three times is broken.
-  const [ok, output] = await step(title, ["bun", "test", "--retry=2", ...files], env, live)
+  const [ok, output] = await step(title, ["bun", "test", ...files], env, live)
   const count = (word: string): number => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)
   total.passed += count("pass")
   total.skipped += count("skip")
