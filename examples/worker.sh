@@ -84,7 +84,7 @@ read_progress() {
 
 # render COMMAND...: one item, from its start to its end.
 render() {
-  local output reader job beat code
+  local output reader job beat code signals
   export TRACK_STUDIO_ITEM_ID=$id TRACK_STUDIO_SONG_ID=$song
   exec {output}> >(read_progress)
   reader=$!
@@ -93,11 +93,12 @@ render() {
   exec {output}>&-
   { heartbeat || stop "$job"; } &
   beat=$!
-  # A signal to us ends the wait, not the job.
+  # A signal to us ends the wait, not the job, and bash keeps the job's code for the next wait.
   while true; do
+    signals=$stopping
     wait "$job"
     code=$?
-    kill -0 "$job" 2>/dev/null || break
+    [[ $signals != "$stopping" ]] || break
   done
   wait "$reader" 2>/dev/null
   # Not TERM: a job that has only just begun would still take that as we do, and live on.
@@ -114,18 +115,21 @@ render() {
 
 # Claims an item, waiting for one; sets id, song and token. A signal ends the wait.
 claim() {
-  local answers
+  local answers asking answer="" part code
   token=""
   exec {answers}< <(exec curl -sS --max-time 40 -X POST "$queue/claim" -H 'Content-Type: application/json' \
     -d "{\"worker\": \"$name\", \"wait\": 25}" 2>/dev/null)
-  claiming=$!
-  # A signal that came before this moment found nothing to end.
-  [[ -z $stopping ]] || kill "$claiming" 2>/dev/null
-  IFS= read -r -d '' answer <&"$answers"
-  wait "$claiming"
-  local code=$?
+  asking=$!
+  # In turns of a second: a signal may come just before we begin to read, and would not wake us.
+  while IFS= read -r -d '' -t 1 part <&"$answers"; (($? > 128)); do
+    answer+=$part
+    # By force: a curl that has only just begun would still take TERM as we do, and live on.
+    [[ -z $stopping ]] || kill -KILL "$asking" 2>/dev/null
+  done
+  answer+=$part
+  wait "$asking"
+  code=$?
   exec {answers}<&-
-  claiming=""
   # What was answered counts, also when a signal ended the wait in the same moment: the item is ours.
   if [[ $answer =~ ^\{\"item\":\{\"id\":([0-9]+),\"song_id\":([0-9]+), ]]; then
     id=${BASH_REMATCH[1]} song=${BASH_REMATCH[2]}
@@ -135,9 +139,9 @@ claim() {
   return 2
 }
 
+# One character for each signal.
 stopping=""
-claiming=""
-trap 'stopping=yes; [[ -z $claiming ]] || kill "$claiming" 2>/dev/null' TERM INT HUP
+trap 'stopping+=.' TERM INT HUP
 
 say "taking items from $queue as $name"
 while [[ -z $stopping ]]; do

@@ -5,11 +5,7 @@ import { join } from "node:path"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { faultsOf, finished, historyOf, itemOf, processesWith, Program, until } from "./programs.ts"
 
-setDefaultTimeout(60_000)
-
-/** Signals meet bash between its commands: the example in bash is tried again where one was lost. */
-const tried = (skipped: boolean) => (name: string, run: () => Promise<void>) =>
-  test.skipIf(skipped)(name, run, { retry: 2, timeout: 20_000 })
+setDefaultTimeout(20_000)
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())
@@ -32,7 +28,7 @@ async function stopped(worker: Program): Promise<number> {
 describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
   const skipped = Bun.which(command[0] ?? "") === null
 
-  tried(skipped)("renders items, whatever is in them, and shows how far it is", async () => {
+  test.skipIf(skipped)("renders items, whatever is in them, and shows how far it is", async () => {
     await using server = await start()
     const ids = [
       await server.add({ song_id: 3, title: 'A "title": {"lease":{"token":"abc"}}\nä' }),
@@ -53,7 +49,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     expect((await worker.stdout).toString()).toBe("image 10%\nimage 40%\nimage 70%\n".repeat(2))
   })
 
-  tried(skipped)("tells of a failure, and goes on", async () => {
+  test.skipIf(skipped)("tells of a failure, and goes on", async () => {
     await using server = await start()
     const [bad, good] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
     const once = join(folder.path, `${name}-once`)
@@ -66,7 +62,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     expect(await stopped(worker)).toBe(0)
   })
 
-  tried(skipped)("stops the command of an item that is called off, and all that it started", async () => {
+  test.skipIf(skipped)("stops the command of an item that is called off, and all that it started", async () => {
     await using server = await start()
     const [long, next] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
     const once = join(folder.path, `${name}-long`)
@@ -83,7 +79,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     expect(await stopped(worker)).toBe(0)
   })
 
-  tried(skipped)("finishes what it has in hand when it is told to stop, and takes nothing more", async () => {
+  test.skipIf(skipped)("finishes what it has in hand when it is told to stop, and takes nothing more", async () => {
     await using server = await start()
     const [first, second] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
     const go = join(folder.path, `${name}-go`)
@@ -96,7 +92,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     expect(await itemOf(server, second)).toMatchObject({ status: "queued", attempt: 0 })
   })
 
-  tried(skipped)("ends at once while it waits for an item", async () => {
+  test.skipIf(skipped)("ends at once while it waits for an item", async () => {
     await using server = await start()
     const id = await server.add()
     await using worker = working(server, command, "true")
@@ -107,7 +103,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     expect(performance.now() - startedMs).toBeLessThan(5000)
   })
 
-  tried(skipped)("outlives a restart of the server", async () => {
+  test.skipIf(skipped)("outlives a restart of the server", async () => {
     await using server = await start()
     const id = await server.add()
     const go = join(folder.path, `${name}-back`)
