@@ -39,6 +39,9 @@ export interface Format {
   readonly encode: (frame: Frame) => string
 }
 
+/** A control frame. */
+export const tell = (control: Control): Frame => ({ type: "control", control })
+
 const controlData = ({ name: _name, ...data }: Control): string => safeJson(data)
 
 /** Server-sent events. JSON holds no raw line break, so one `data:` line always suffices. */

@@ -14,6 +14,7 @@ const CORE = [
   "bus",
   "broadcaster",
   "stream",
+  "opening",
   "formats",
   "selection",
   "board",
@@ -45,7 +46,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   workers: { own: ["errors", "progress", "lease", "store/store", "bus"] },
   renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
-  stream: { own: ["broadcaster", "errors", "formats", "progress", "selection", "store/store"] },
+  opening: { own: ["broadcaster", "formats", "store/store"] },
+  stream: { own: ["broadcaster", "errors", "formats", "opening", "progress", "selection", "store/store"] },
   webhooks: {
     own: ["bus", "progress", "store/deliveries", "store/store"],
     packages: ["node:crypto"],

@@ -74,7 +74,12 @@ if (prove) {
   const env = { TRACK_STUDIO_PROVE: "1", TRACK_STUDIO_BINARY: binary }
   await tests(
     "the long forms, against the binary",
-    ["tests/proof.test.ts", "tests/workers/proof.test.ts", "tests/workers/drain.test.ts"],
+    [
+      "tests/proof.test.ts",
+      "tests/workers/proof.test.ts",
+      "tests/workers/truth.test.ts",
+      "tests/workers/drain.test.ts",
+    ],
     env,
   )
 } else {

@@ -62,35 +62,41 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     expect(await stopped(worker)).toBe(0)
   })
 
-  test.skipIf(skipped)("stops the command of an item that is called off, and all that it started", async () => {
-    await using server = await start()
-    const [long, next] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
-    const once = join(folder.path, `${name}-long`)
-    const mark = `66${process.pid}`
-    const script = `[ -e ${once} ] || { touch ${once}; echo 20%; sleep ${mark}; echo late; }`
-    await using worker = working(server, command, script)
-    await until(server, long, ({ progress }) => progress === 20)
-    const startedMs = performance.now()
-    await server.api("POST", `/queue/${long}/cancel`)
-    expect(await finished(server, long)).toMatchObject({ outcome: "cancelled" })
-    expect(performance.now() - startedMs).toBeLessThan(5000)
-    expect(processesWith(`sleep ${mark}`).filter((line) => line.startsWith("sleep"))).toEqual([])
-    expect(await finished(server, next)).toMatchObject({ status: "completed" })
-    expect(await stopped(worker)).toBe(0)
-  })
+  test.skipIf(skipped)(
+    "stops the command of an item that is called off, and all that it started",
+    async () => {
+      await using server = await start()
+      const [long, next] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
+      const once = join(folder.path, `${name}-long`)
+      const mark = `66${process.pid}`
+      const script = `[ -e ${once} ] || { touch ${once}; echo 20%; sleep ${mark}; echo late; }`
+      await using worker = working(server, command, script)
+      await until(server, long, ({ progress }) => progress === 20)
+      const startedMs = performance.now()
+      await server.api("POST", `/queue/${long}/cancel`)
+      expect(await finished(server, long)).toMatchObject({ outcome: "cancelled" })
+      expect(performance.now() - startedMs).toBeLessThan(5000)
+      expect(processesWith(`sleep ${mark}`).filter((line) => line.startsWith("sleep"))).toEqual([])
+      expect(await finished(server, next)).toMatchObject({ status: "completed" })
+      expect(await stopped(worker)).toBe(0)
+    },
+  )
 
-  test.skipIf(skipped)("finishes what it has in hand when it is told to stop, and takes nothing more", async () => {
-    await using server = await start()
-    const [first, second] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
-    const go = join(folder.path, `${name}-go`)
-    await using worker = working(server, command, `echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`)
-    await until(server, first, ({ progress }) => progress === 20)
-    worker.kill("SIGTERM")
-    await Bun.write(go, "")
-    expect(await worker.ends()).toBe(0)
-    expect(await itemOf(server, first)).toMatchObject({ status: "completed" })
-    expect(await itemOf(server, second)).toMatchObject({ status: "queued", attempt: 0 })
-  })
+  test.skipIf(skipped)(
+    "finishes what it has in hand when it is told to stop, and takes nothing more",
+    async () => {
+      await using server = await start()
+      const [first, second] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
+      const go = join(folder.path, `${name}-go`)
+      await using worker = working(server, command, `echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`)
+      await until(server, first, ({ progress }) => progress === 20)
+      worker.kill("SIGTERM")
+      await Bun.write(go, "")
+      expect(await worker.ends()).toBe(0)
+      expect(await itemOf(server, first)).toMatchObject({ status: "completed" })
+      expect(await itemOf(server, second)).toMatchObject({ status: "queued", attempt: 0 })
+    },
+  )
 
   test.skipIf(skipped)("ends at once while it waits for an item", async () => {
     await using server = await start()

@@ -1,0 +1,68 @@
+import type { Broadcaster } from "./broadcaster.ts"
+import { type Format, type Frame, frames, joined, tell } from "./formats.ts"
+import type { Store } from "./store/store.ts"
+
+const SHARED_UPDATES = 64
+const SHARED_VARIANTS = 16
+const RETRY_MS = 2000
+
+/** How streams open at one event ID: equal but for their reconnection times. */
+interface Snapshot {
+  readonly head: number
+  readonly openings: readonly Uint8Array[]
+}
+
+/** How streams begin. */
+export class Openings {
+  readonly #store: Store
+  readonly #broadcaster: Broadcaster
+  readonly #random: () => number
+  readonly #snapshots = new Map<Format, Snapshot>()
+
+  /** `random` gives numbers from 0 up to 1; they spread reconnects. */
+  constructor(store: Store, broadcaster: Broadcaster, random: () => number) {
+    this.#store = store
+    this.#broadcaster = broadcaster
+    this.#random = random
+  }
+
+  /** The greeting of one stream. */
+  hello(): Frame {
+    return { type: "hello", retryMs: Math.round(RETRY_MS * (0.75 + 0.5 * this.#random())) }
+  }
+
+  /** What ends the opening: from `head` on everything is new. */
+  live(head: number): Frame {
+    return tell({ name: "live", last_event_id: head, history: this.#store.historyId })
+  }
+
+  /**
+   * The greeting, the state of everything, and `live`: made once for all streams that open before the next update, so
+   * that a storm of reconnects reads the history once, and some times over, with different reconnection times, so
+   * that the next storm is none. Null where that would be large.
+   */
+  async shared(format: Format): Promise<{ head: number; bytes: Uint8Array } | null> {
+    const head = this.#broadcaster.isBehind ? await this.#store.head() : this.#broadcaster.head
+    let snapshot = this.#snapshots.get(format)
+    if (snapshot?.head !== head) {
+      const made = await this.#snapshot(format)
+      if (!made) return null
+      this.#snapshots.set(format, made)
+      snapshot = made
+    }
+    const bytes = snapshot.openings[Math.floor(this.#random() * snapshot.openings.length)]
+    return bytes ? { head: snapshot.head, bytes } : null
+  }
+
+  async #snapshot(format: Format): Promise<Snapshot | null> {
+    const { ids, head } = await this.#store.latest({ of: "open" })
+    if (ids.length > SHARED_UPDATES) return null
+    const { updates } = await this.#store.updates(ids)
+    if (updates.length < ids.length) return null
+    const state = Buffer.concat([joined(format, updates), frames(format, this.live(head))])
+    const openings = Array.from({ length: SHARED_VARIANTS }, () =>
+      Buffer.concat([frames(format, this.hello()), state]),
+    )
+    return { head, openings }
+  }
+}
