@@ -144,7 +144,8 @@ export class Broadcaster extends EventTarget {
   #head = 0
   /** How often the last stream has gone. */
   #rests = 0
-  #ready: Promise<void> = Promise.resolve()
+  /** Until the broadcaster follows the history. */
+  #ready: Promise<void> | undefined
   #rung = false
   #pumping = false
   /** Resolves when all streams that the latest batch concerns are awake. */
@@ -196,16 +197,17 @@ export class Broadcaster extends EventTarget {
 
   /**
    * Gives a seat its place, taken away by `leave` or when `signal` aborts, at once.
-   * Resolves when the broadcaster follows the history: an update stored later will wake the seat.
+   * What it answers, where it answers anything, resolves when the broadcaster follows the history: an update stored
+   * later will wake the seat.
    */
-  async join(seat: Seat, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
+  join(seat: Seat, signal: AbortSignal): Promise<void> | undefined {
+    if (signal.aborted) return undefined
     if (this.#taken === 0) this.#follow()
     this.#taken += 1
     seat.keeper = this
     this.#put(seat)
     signal.addEventListener("abort", seat, { once: true })
-    await this.#ready
+    return this.#ready
   }
 
   /** Gives a seat up; may be called again. */
@@ -301,12 +303,14 @@ export class Broadcaster extends EventTarget {
   /** The first stream has come: follow the history from where it is now. */
   #follow(): void {
     this.#rung = false
-    this.#ready = this.#store
+    const ready = this.#store
       .head()
       .then((head) => {
         this.#head = head
+        if (this.#ready === ready) this.#ready = undefined
       })
       .catch(this.#report)
+    this.#ready = ready
     const every = Math.min(1000, Math.max(10, this.#keepaliveMs / 15))
     this.#keepalives = setInterval(() => this.#keepalive(), every)
   }

@@ -156,6 +156,19 @@ function wholeNumber(name: SettingName, given: Given, env: NodeJS.ProcessEnv): n
   )
 }
 
+/** @throws AppError `invalid` for what no browser would send as its origin, and so would never match */
+function corsOrigins(given: Given, env: NodeJS.ProcessEnv): readonly string[] {
+  const origins = valuesOf("cors-origin", given, env)
+  for (const text of origins) {
+    if (text === "*" || URL.parse(text)?.origin === text) continue
+    throw new AppError(
+      "invalid",
+      `--cors-origin must be * or an origin such as https://studio.example:3000, without a path, not "${text}"`,
+    )
+  }
+  return origins
+}
+
 /** @throws AppError `invalid` for what is no URL of a webhook */
 function webhookUrls(given: Given, env: NodeJS.ProcessEnv): string[] {
   const urls = valuesOf("webhook", given, env).filter((url) => url !== "")
@@ -179,7 +192,7 @@ export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Conf
     host: setting("host", given, env),
     port: wholeNumber("port", given, env),
     database: setting("database", given, env),
-    corsOrigins: valuesOf("cors-origin", given, env),
+    corsOrigins: corsOrigins(given, env),
     keepaliveMs: wholeNumber("keepalive-ms", given, env),
     maxLag: wholeNumber("max-lag", given, env),
     stallAfterMs: wholeNumber("stall-after-ms", given, env),

@@ -149,8 +149,10 @@ export const formats: readonly Format[] = [sse, ndjson, text]
  * EventSource and curl expect.
  */
 export function negotiate(accept: string | null): Format {
+  // What all but everybody sends; a storm of reconnects is no time for reading.
+  if (accept === null || accept === "*/*" || accept === sse.contentType) return sse
   let best = { format: sse, quality: 0 }
-  for (const part of (accept ?? "").split(",")) {
+  for (const part of accept.split(",")) {
     const [type = "", ...parameters] = part.split(";").map((piece) => piece.trim().toLowerCase())
     const q = parameters.find((parameter) => parameter.startsWith("q="))
     const quality = q === undefined ? 1 : Number(q.slice(2))

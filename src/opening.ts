@@ -12,6 +12,12 @@ interface Snapshot {
   readonly openings: readonly Uint8Array[]
 }
 
+/** The first bytes of a stream, and the event ID that they reach to. */
+export interface Shared {
+  readonly head: number
+  readonly bytes: Uint8Array
+}
+
 /** How streams begin. */
 export class Openings {
   readonly #store: Store
@@ -41,17 +47,25 @@ export class Openings {
    * that a storm of reconnects reads the history once, and some times over, with different reconnection times, so
    * that the next storm is none. Null where that would be large.
    */
-  async shared(format: Format): Promise<{ head: number; bytes: Uint8Array } | null> {
+  async shared(format: Format): Promise<Shared | null> {
     const head = this.#broadcaster.isBehind ? await this.#store.head() : this.#broadcaster.head
-    let snapshot = this.#snapshots.get(format)
-    if (snapshot?.head !== head) {
-      const made = await this.#snapshot(format)
-      if (!made) return null
-      this.#snapshots.set(format, made)
-      snapshot = made
-    }
-    const bytes = snapshot.openings[Math.floor(this.#random() * snapshot.openings.length)]
-    return bytes ? { head: snapshot.head, bytes } : null
+    const known = this.#snapshots.get(format)
+    if (known?.head === head) return this.#one(known)
+    const made = await this.#snapshot(format)
+    if (made) this.#snapshots.set(format, made)
+    return made && this.#one(made)
+  }
+
+  /** The same, where it is at hand: most streams of a storm need not even wait for a turn. */
+  ready(format: Format): Shared | null {
+    const known = this.#snapshots.get(format)
+    const isNew = known?.head === this.#broadcaster.head && !this.#broadcaster.isBehind
+    return known && isNew ? this.#one(known) : null
+  }
+
+  #one({ head, openings }: Snapshot): Shared | null {
+    const bytes = openings[Math.floor(this.#random() * openings.length)]
+    return bytes ? { head, bytes } : null
   }
 
   async #snapshot(format: Format): Promise<Snapshot | null> {

@@ -14,6 +14,9 @@ import { Workers } from "./workers.ts"
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900
 
+/** How long the first requests have the new server to themselves: the start of its timers takes 8 ms. */
+const FIRST_ANSWERS_MS = 20
+
 const text = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
@@ -105,10 +108,6 @@ export async function serve(config: Config): Promise<void> {
   })
   try {
     const url = listening(app, config)
-    // Nothing is taken back, and nobody told, before these have begun: those who ask need not wait for it.
-    await new Promise((turn) => void setTimeout(turn, 1))
-    await workers.start()
-    await webhooks.start()
     const { items, bounds } = { items: await store.items(), bounds: await store.bounds() }
     log("info", "listening", {
       url,
@@ -120,6 +119,10 @@ export async function serve(config: Config): Promise<void> {
         : `${items} queue items, ${bounds.stored} updates`,
       ...(store.found.migrated > 0 && { migrations_applied: store.found.migrated }),
     })
+    // Nothing is taken back, and nobody told, before these have begun: those who ask at once need not wait for it.
+    await new Promise((turn) => void setTimeout(turn, FIRST_ANSWERS_MS))
+    await workers.start()
+    await webhooks.start()
     const signal = await stopped
     log("info", "draining", { signal, streams: broadcaster.streams.global + broadcaster.streams.item })
     const { server } = app

@@ -1,7 +1,7 @@
 import { type Broadcaster, Seat, type SeatKind } from "./broadcaster.ts"
 import { AppError } from "./errors.ts"
 import { type Control, type Format, type Frame, frames, joined, sse, tell } from "./formats.ts"
-import { Openings } from "./opening.ts"
+import { Openings, type Shared } from "./opening.ts"
 import { isTerminal, type Status, type StoredUpdate } from "./progress.ts"
 import type { Selection } from "./selection.ts"
 import type { Bounds, Store } from "./store/store.ts"
@@ -101,7 +101,7 @@ export class Streams {
    * seen the last update of the finished item.
    * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains
    */
-  open(watch: Watch): Promise<Chunks | null> {
+  open(watch: Watch): Chunks | null | Promise<Chunks | null> {
     return this.#open(watch, watch.queueId === undefined ? "global" : "item")
   }
 
@@ -141,24 +141,33 @@ export class Streams {
     return { open: this.#broadcaster.streams, bounds: await this.#store.bounds() }
   }
 
-  async #open(watch: Watch, kind: SeatKind): Promise<Chunks | null> {
+  #open(watch: Watch, kind: SeatKind): Chunks | null | Promise<Chunks | null> {
     if (this.#broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
-    const item = watch.queueId === undefined ? undefined : await this.#store.latestOfItem(watch.queueId)
+    return watch.queueId === undefined
+      ? this.#joined(new Viewer(kind, watch, undefined))
+      : this.#openItem(watch, watch.queueId, kind)
+  }
+
+  async #openItem(watch: Watch, queueId: number, kind: SeatKind): Promise<Chunks | null> {
+    const item = await this.#store.latestOfItem(queueId)
     if (watch.untilFinished && item && isTerminal(item.update.status)) {
       const seen = eventId(watch.lastEventId)
       if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
     }
-    const viewer = new Viewer(kind, watch, item)
-    watch.selection?.attach(() => viewer.wake("asked", this.#broadcaster.head))
-    await this.#broadcaster.join(viewer, watch.signal)
-    return this.#run(viewer)
+    return this.#joined(new Viewer(kind, watch, item))
+  }
+
+  #joined(viewer: Viewer): Chunks | Promise<Chunks> {
+    const { selection, signal } = viewer.watch
+    selection?.attach(() => viewer.wake("asked", this.#broadcaster.head))
+    return this.#broadcaster.join(viewer, signal)?.then(() => this.#run(viewer)) ?? this.#run(viewer)
   }
 
   /** The whole life of a stream. What it decides lies elsewhere: each name in here would be kept for each stream. */
   async *#run(viewer: Viewer): Chunks {
     let sink: Sink | undefined
     try {
-      const shared = await this.#shared(viewer)
+      const shared = this.#ready(viewer) ?? (await this.#shared(viewer))
       // Delegating keeps the other generator for as long as this one lives.
       if (shared) yield shared
       else yield* this.#opening(viewer)
@@ -246,11 +255,11 @@ export class Streams {
 
   /** The first bytes of a stream that begins as most do; null for one that needs its own. */
   async #shared(viewer: Viewer): Promise<Uint8Array | null> {
-    const { format, lastEventId, queueId, snapshot } = viewer.watch
-    if (lastEventId !== undefined || !snapshot || queueId !== undefined || viewer.wanted) return null
-    const opening = await this.#openings.shared(format)
-    if (opening) viewer.cursor = opening.head
-    return opening && opening.bytes
+    return isUsual(viewer) ? begun(viewer, await this.#openings.shared(viewer.watch.format)) : null
+  }
+
+  #ready(viewer: Viewer): Uint8Array | null {
+    return isUsual(viewer) ? begun(viewer, this.#openings.ready(viewer.watch.format)) : null
   }
 
   /** Every update after the cursor up to `newest`, and perhaps some more. */
@@ -344,6 +353,15 @@ export class Streams {
     const retry_ms = Math.round(DRAIN_RETRY_MS + DRAIN_RETRY_SPREAD_MS * this.#options.random())
     return frames(format, tell({ name: "shutdown", retry_ms }))
   }
+}
+
+/** Whether a stream begins as most do: with the state of everything. */
+const isUsual = ({ watch: { lastEventId, snapshot, queueId }, wanted }: Viewer): boolean =>
+  lastEventId === undefined && snapshot && queueId === undefined && !wanted
+
+function begun(viewer: Viewer, opening: Shared | null): Uint8Array | null {
+  if (opening) viewer.cursor = opening.head
+  return opening && opening.bytes
 }
 
 /** The farewell of a stream that has nothing more to tell, for one that asked to end so. */

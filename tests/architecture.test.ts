@@ -58,7 +58,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["errors", "progress", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
-  http: { own: [...CORE, "renderers", "http"], packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"] },
+  http: {
+    own: [...CORE, "json", "renderers", "http"],
+    packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"],
+  },
   ask: { own: [] },
   events: { own: [] },
   watching: { own: ["ask", "events", "progress"] },

@@ -1,5 +1,13 @@
 import { Terminal } from "@xterm/headless"
 
+/** A piece of the screen in one look; `colour` is one of the eight of every terminal, or none. */
+export interface Span {
+  text: string
+  readonly colour: number | undefined
+  readonly bold: boolean
+  readonly dim: boolean
+}
+
 const COLUMNS = 80
 const ROWS = 24
 
@@ -45,6 +53,26 @@ export class TestTerminal {
       (_, i) => active.getLine(i)?.translateToString(true) ?? "",
     )
     return all.slice(0, all.findLastIndex((line) => line !== "") + 1)
+  }
+
+  /** The same lines as a person sees them, in colours. */
+  get painted(): Span[][] {
+    const { active } = this.#screen.buffer
+    return this.lines.map((text, y) => {
+      const spans: Span[] = []
+      for (let x = 0; x < text.length; x += 1) {
+        const cell = active.getLine(y)?.getCell(x)
+        if (!cell || cell.getWidth() === 0) continue
+        const colour = cell.isFgPalette() ? cell.getFgColor() : undefined
+        const look = { colour, bold: cell.isBold() !== 0, dim: cell.isDim() !== 0 }
+        const last = spans.at(-1)
+        const shown = cell.getChars() || " "
+        if (last && last.colour === colour && last.bold === look.bold && last.dim === look.dim)
+          last.text += shown
+        else spans.push({ text: shown, ...look })
+      }
+      return spans
+    })
   }
 
   /** Resolves once `fits` holds of the lines. */

@@ -21,6 +21,9 @@ const STATUS = 2
 const DONE = 3
 const BAR = 12
 const BARS_FROM_COLUMNS = 100
+const DEFAULT_LIMIT = 100
+/** As many as the server gives at once. */
+const PAGE = 1000
 
 const TONES: Partial<Record<Status, Tone>> = {
   processing: "bar",
@@ -116,11 +119,20 @@ export const listCommand: Command = {
     takes(given, 0)
     const status = textFlag(given.flags, "status")
     const song = integerFlag(given, "song")
-    const { queue, next } = await clientOf(given).list({
-      limit: String(integerFlag(given, "limit") ?? 100),
-      ...(status !== undefined && { status }),
-      ...(song !== undefined && { song_id: String(song) }),
-    })
+    const most = integerFlag(given, "limit") ?? DEFAULT_LIMIT
+    const client = clientOf(given)
+    const queue: QueueItem[] = []
+    let next: string | null = null
+    do {
+      const page = await client.list({
+        limit: String(Math.min(most - queue.length, PAGE)),
+        ...(next !== null && { after: next }),
+        ...(status !== undefined && { status }),
+        ...(song !== undefined && { song_id: String(song) }),
+      })
+      queue.push(...page.queue)
+      next = page.next
+    } while (next !== null && queue.length < most)
     if (given.flags["json"]) {
       for (const item of queue) say(safeJson(item))
     } else if (queue.length === 0) say("The queue is empty.")

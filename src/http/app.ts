@@ -1,6 +1,7 @@
 import { cors } from "@elysiajs/cors"
 import { Elysia } from "elysia"
 
+import { safeJson } from "../json.ts"
 import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import type { Webhooks } from "../webhooks.ts"
@@ -37,7 +38,7 @@ export const IDLE_TIMEOUT_S = 60
 
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
-  const startedMs = Date.now()
+  const startedMs = performance.now()
   const board = boardFor(parts.streams)
   const app = new Elysia({
     normalize: false,
@@ -52,34 +53,43 @@ export function createApp(parts: AppParts) {
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     },
   })
-  return app
-    .use(
-      cors({
-        origin: [...parts.corsOrigins],
-        credentials: false,
-        methods: ["GET", "POST", "PUT", "DELETE"],
-        allowedHeaders: ["content-type", "authorization", "last-event-id", "idempotency-key", "lease"],
-        exposeHeaders: ["retry-after"],
-        maxAge: 600,
-      }),
-    )
-    .use(errors(parts.report, () => app.routes))
-    .use(docsRoutes(() => app.routes, parts.version))
-    .use(pageRoutes(board))
-    .get("/health", () => ({
-      status: "ok",
-      service: "track-studio-orchestrator",
-      version: parts.version,
-      commit: parts.commit,
-      uptime_seconds: Math.floor((Date.now() - startedMs) / 1000),
-    }))
-    .group("/api/v1", (api) =>
-      api
-        .use(queueRoutes(parts.queue, parts.streams))
-        .use(workerRoutes(parts.workers, parts.queue, parts.streams))
-        .use(ingestRoutes(parts.workers, parts.queue))
-        .use(progressRoutes(parts.streams, startedMs))
-        .use(progressSockets(parts.streams, parts.corsOrigins))
-        .use(webhookRoutes(parts.webhooks)),
-    )
+  return (
+    app
+      .use(
+        cors({
+          origin: [...parts.corsOrigins],
+          credentials: false,
+          methods: ["GET", "POST", "PUT", "DELETE"],
+          allowedHeaders: ["content-type", "authorization", "last-event-id", "idempotency-key", "lease"],
+          exposeHeaders: ["retry-after"],
+          maxAge: 600,
+        }),
+      )
+      .use(errors(parts.report, () => app.routes))
+      // Nothing that somebody wrote may steer the terminal of who reads it with curl.
+      .onAfterHandle({ as: "global" }, ({ responseValue, set }) => {
+        if (typeof responseValue !== "object" || responseValue === null || responseValue instanceof Response)
+          return
+        set.headers["content-type"] = "application/json"
+        return safeJson(responseValue)
+      })
+      .use(docsRoutes(() => app.routes, parts.version))
+      .use(pageRoutes(board))
+      .get("/health", () => ({
+        status: "ok",
+        service: "track-studio-orchestrator",
+        version: parts.version,
+        commit: parts.commit,
+        uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
+      }))
+      .group("/api/v1", (api) =>
+        api
+          .use(queueRoutes(parts.queue, parts.streams))
+          .use(workerRoutes(parts.workers, parts.queue, parts.streams))
+          .use(ingestRoutes(parts.workers, parts.queue))
+          .use(progressRoutes(parts.streams, startedMs))
+          .use(progressSockets(parts.streams, parts.corsOrigins))
+          .use(webhookRoutes(parts.webhooks)),
+      )
+  )
 }

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
-import { formats, negotiate } from "../formats.ts"
-import type { Streams, Watch } from "../stream.ts"
+import { type Format, formats, negotiate } from "../formats.ts"
+import type { Chunks, Streams, Watch } from "../stream.ts"
 import { ItemParams } from "./params.ts"
 import { type Asked, beginningOf, GlobalParams, OneItemParams, wantedOf } from "./watch.ts"
 
@@ -22,15 +22,14 @@ interface Answer {
 
 /**
  * The generator goes to Bun as it is: an async generator as a body costs a fifth less a chunk, and 2 kB less a
- * stream, than the framework's own wrapping, and what `open` throws is still an answer of its own.
+ * stream, than the framework's own wrapping.
  */
-async function respond(streams: Streams, watch: Watch, set: Answer): Promise<Response> {
-  const stream = await streams.open(watch)
+function answer(stream: Chunks | null, { contentType }: Format, set: Answer): Response {
   if (stream === null) return new Response(null, { status: 204 })
   // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
   const body = stream as AsyncIterable<Uint8Array> as unknown as ReadableStream<Uint8Array<ArrayBuffer>>
   const headers: Record<string, string> = {
-    "content-type": watch.format.contentType,
+    "content-type": contentType,
     "cache-control": "no-store, no-transform",
     "x-accel-buffering": "no",
   }
@@ -40,12 +39,20 @@ async function respond(streams: Streams, watch: Watch, set: Answer): Promise<Res
   return new Response(body, { headers })
 }
 
-/** The routes of the live streams and their figures. `startedMs` is epoch milliseconds. */
+/** Most streams open without a wait, which counts when thousands reconnect at once; what throws is answered as ever. */
+function respond(streams: Streams, watch: Watch, set: Answer): Response | Promise<Response> {
+  const stream = streams.open(watch)
+  return stream instanceof Promise
+    ? stream.then((opened) => answer(opened, watch.format, set))
+    : answer(stream, watch.format, set)
+}
+
+/** The routes of the live streams and their figures. `startedMs`: when the server started, by `performance.now()`. */
 export const progressRoutes = (streams: Streams, startedMs: number) =>
   new Elysia({ prefix: "/progress", normalize: false })
     .get(
       "/stream",
-      async ({ request, query, set }) => {
+      ({ request, query, set }) => {
         const wanted = wantedOf(query.song_id, query.ids)
         return respond(streams, { ...watchOf(request, query), wanted, untilFinished: false }, set)
       },
@@ -53,7 +60,7 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
     )
     .get(
       "/stream/:id",
-      async ({ request, query, params: { id }, set }) => {
+      ({ request, query, params: { id }, set }) => {
         const untilFinished = query.until === "finished"
         return respond(streams, { ...watchOf(request, query), queueId: Number(id), untilFinished }, set)
       },
@@ -67,6 +74,6 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
         timestamp: new Date().toISOString(),
         streams: open,
         updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
-        uptime_seconds: Math.floor((Date.now() - startedMs) / 1000),
+        uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
       }
     })

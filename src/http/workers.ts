@@ -15,7 +15,7 @@ const MAX_HOLD_S = 60
 
 const ClaimBody = Type.Object(
   {
-    worker: QueueItem.properties.worker,
+    worker: Type.String({ format: "text", minLength: 1, description: "the worker's name, not empty" }),
     wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60 })),
     lease: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
     tags: NewItem.properties.tags,

@@ -1,10 +1,12 @@
 /**
- * Pictures of the page for the README, made while real songs are rendered with ffmpeg: `bun tests/page/screenshots.ts`
- * writes them to docs/images.
+ * Pictures of the page and the terminal for the README, made while real songs are rendered with ffmpeg:
+ * `bun tests/page/screenshots.ts` writes them to docs/images.
  */
 import { mkdirSync } from "node:fs"
+import { join, resolve } from "node:path"
 
-import { start, temporaryFolder, type TestServer } from "../server.ts"
+import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
+import { type Span, TestTerminal } from "../terminal.ts"
 import { Browser, HOST, type TabOptions } from "./browser.ts"
 
 const FOLDER = "docs/images"
@@ -43,6 +45,41 @@ const pictures: readonly (readonly [name: string, path: string, options: TabOpti
   ["page-phone", "/", { phone: true, dark: true }],
 ]
 
+const COLOURS: Readonly<Record<number, string>> = { 1: "#ff7b72", 2: "#7ee787", 3: "#e3b341", 6: "#56d4dd" }
+
+function spanHtml({ text, colour, bold, dim }: Span): string {
+  const style = [
+    colour === undefined ? "" : `color:${COLOURS[colour]}`,
+    bold ? "font-weight:bold" : "",
+    dim ? "opacity:.6" : "",
+  ]
+  return `<span style="${style.filter(Boolean).join(";")}">${Bun.escapeHTML(text)}</span>`
+}
+
+/** What is in a terminal, as a page that looks like one. */
+const terminalHtml = (lines: readonly (readonly Span[])[]): string =>
+  `<meta charset="utf-8"><style>body{margin:0;background:#14161a;color:#d6d9de}` +
+  `pre{margin:0;padding:20px 24px;font:15px/1.4 "DejaVu Sans Mono",monospace}</style>` +
+  `<pre>${lines.map((line) => line.map(spanHtml).join("")).join("\n")}</pre>`
+
+/** What a person sees who types these commands, one after the other, the last of which draws live bars. */
+async function typed(server: TestServer, folder: string, commands: readonly string[]): Promise<string> {
+  const program = PROGRAM.map((word) => (word.includes("/") ? resolve(word) : word)).join(" ")
+  await Bun.write(join(folder, "track-studio"), `#!/bin/sh\nexec ${program} "$@"\n`)
+  Bun.spawnSync(["chmod", "+x", join(folder, "track-studio")])
+  const env = { PS1: "$ ", PATH: `${folder}:${process.env["PATH"]}`, TRACK_STUDIO_SERVER: server.url }
+  await using terminal = new TestTerminal(["bash", "--norc", "--noprofile"], env, { columns: 100, rows: 30 })
+  for (const command of commands) {
+    await terminal.until((lines) => lines.at(-1) === "$")
+    terminal.type(`${command}\r`)
+  }
+  await terminal.until((lines) => lines.at(-1)?.includes("● live") === true)
+  // The bars move.
+  await Bun.sleep(3000)
+  await terminal.drawn()
+  return terminalHtml(terminal.painted)
+}
+
 const folder = temporaryFolder()
 const server = await start()
 const browser = await Browser.start()
@@ -68,6 +105,13 @@ try {
     await tab.screenshot(`${FOLDER}/${name}.png`)
     await tab.close()
   }
+  const shown = await typed(server, folder.path, ["track-studio list --limit 9", "track-studio watch"])
+  const tab = await browser.open(`data:text/html;base64,${Buffer.from(shown).toString("base64")}`, {
+    width: 960,
+    height: 420,
+  })
+  await tab.screenshot(`${FOLDER}/terminal.png`)
+  await tab.close()
 } finally {
   for (const child of renders) child.kill()
   await Promise.all(renders.map(({ exited }) => exited))
