@@ -108,6 +108,10 @@ export async function serve(config: Config): Promise<void> {
   })
   try {
     const url = listening(app, config)
+    // Nothing is taken back, and nobody told, before these have begun: those who ask at once need not wait for it.
+    await new Promise((turn) => void setTimeout(turn, FIRST_ANSWERS_MS))
+    await workers.start()
+    await webhooks.start()
     const { items, bounds } = { items: await store.items(), bounds: await store.bounds() }
     log("info", "listening", {
       url,
@@ -119,10 +123,6 @@ export async function serve(config: Config): Promise<void> {
         : `${items} queue items, ${bounds.stored} updates`,
       ...(store.found.migrated > 0 && { migrations_applied: store.found.migrated }),
     })
-    // Nothing is taken back, and nobody told, before these have begun: those who ask at once need not wait for it.
-    await new Promise((turn) => void setTimeout(turn, FIRST_ANSWERS_MS))
-    await workers.start()
-    await webhooks.start()
     const signal = await stopped
     log("info", "draining", { signal, streams: broadcaster.streams.global + broadcaster.streams.item })
     const { server } = app

@@ -161,3 +161,15 @@ test("a server runs on when whoever read its log has gone", async () => {
   expect(await server.item(id)).toMatchObject({ status: "queued" })
   expect(await server.end()).toBe(0)
 })
+
+test.each(["studio.example", "https://studio.example/", "https://Studio.example", "*.example", ""])(
+  "an origin that no browser sends is refused, rather than never matched: %j",
+  async (origin) => {
+    const ran = await run(["serve", "--port", "0", "--cors-origin", origin])
+    expect(ran).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `track-studio: --cors-origin must be * or an origin such as https://studio.example:3000, without a path, not "${origin}"\n`,
+    })
+  },
+)

@@ -169,6 +169,18 @@ test("list --json prints an item a line; status and limit narrow it", async () =
   expect(await printed("list", "--song=51", "--limit=2")).toEndWith("\n... and more: see --limit\n")
 })
 
+test("list goes on where one answer of the server ends", async () => {
+  await using large = await start()
+  await Promise.all(Array.from({ length: 1100 }, (_, i) => large.add({ song_id: i + 1 })))
+  const listed = async (...args: string[]): Promise<string[]> => {
+    const { stdout } = await run(["list", "--json", "--server", large.url, ...args])
+    return stdout.trim().split("\n")
+  }
+  expect(await listed("--limit", "1050")).toHaveLength(1050)
+  expect(new Set(await listed("--limit", "5000")).size).toBe(1100)
+  expect(await listed()).toHaveLength(100)
+})
+
 test("list says that the queue is empty; as JSON that is nothing", async () => {
   expect(await printed("list", "--song", "999999")).toBe("The queue is empty.\n")
   expect(await printed("list", "--song", "999999", "--json")).toBe("")

@@ -241,3 +241,26 @@ test("metadata of any shape comes back equal", async () => {
     { numRuns: 100 },
   )
 }, 60_000)
+
+test("no answer of the API holds a character that steers a terminal, and each is the same text when it is read", async () => {
+  await using server = await start()
+  const id = await server.add({ song_id: 1, metadata: { "\u009b2J": "\u202e" } })
+  const message = "\u009b31m\u0090\u007f\u202eabc\u2066\u200f\u061c"
+  await server.put(id, { message, title: message })
+  const paths = [`/queue/${id}`, "/queue", "/queue/next", `/queue/${id}/updates`, `/queue/${message}`]
+  for (const path of paths) {
+    const text = await (await server.api("GET", path)).text()
+    expect(text).not.toMatch(
+      /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/,
+    )
+    if (path !== paths.at(-1))
+      expect(JSON.stringify(JSON.parse(text))).toContain(JSON.stringify(message).slice(1, -1))
+  }
+  expect(JSON.parse(await (await server.api("GET", `/queue/${id}`)).text())).toMatchObject({
+    message,
+    title: message,
+    metadata: { "\u009b2J": "\u202e" },
+  })
+  const refused = await server.api("PUT", `/queue/${id}`, { "\u009b2J": 1 })
+  expect([refused.status, await refused.text()]).toEqual([422, expect.not.stringContaining("\u009b")])
+})

@@ -12,17 +12,18 @@ const waiting = await server.add({ song_id: 5 })
 const refusals = new Refusals(server, waiting)
 const leased = await attempt(server)
 const ITEM = `/queue/${leased.id}`
-const TEXT = "text of at most 16384 bytes, without NUL and lone surrogates"
+const WORKER = "text of 1 to 16384 bytes, without NUL and lone surrogates"
 const TAGS = "a list of at most 32 different values"
 
 refusals.each("POST", "/queue/claim", [
   ["", malformed("the body is empty")],
   ["{", malformed(/^the body is not valid JSON: /)],
   ["[]", invalid("the body must be a JSON object with the keys worker, wait, lease, tags, id")],
-  ["{}", invalid(`the body lacks "worker": ${TEXT}`)],
-  ['{"worker":5}', invalid(`worker must be ${TEXT}, not 5`)],
-  ['{"worker":null}', invalid(`worker must be ${TEXT}, not null`)],
-  ['{"worker":"a\\u0000"}', invalid(`worker must be ${TEXT}, not "a\\u0000"`)],
+  ["{}", invalid(`the body lacks "worker": ${WORKER}`)],
+  ['{"worker":5}', invalid(`worker must be ${WORKER}, not 5`)],
+  ['{"worker":null}', invalid(`worker must be ${WORKER}, not null`)],
+  ['{"worker":"a\\u0000"}', invalid(`worker must be ${WORKER}, not "a\\u0000"`)],
+  ['{"worker":""}', invalid(`worker must be ${WORKER}, not ""`)],
   ['{"worker":"a","wait":-1}', invalid("wait must be an integer from 0 to 60, not -1")],
   ['{"worker":"a","wait":61}', invalid("wait must be an integer from 0 to 60, not 61")],
   ['{"worker":"a","wait":1.5}', invalid("wait must be an integer from 0 to 60, not 1.5")],

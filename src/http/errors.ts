@@ -3,6 +3,7 @@ import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors"
 import { Elysia, ValidationError } from "elysia"
 
 import { AppError, type ErrorCode } from "../errors.ts"
+import { safeJson } from "../json.ts"
 import { MAX_TEXT_BYTES } from "../progress.ts"
 
 /** The HTTP status of each reason for a refusal. */
@@ -135,11 +136,12 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     }
     // A worker that has lost its item must stop, whatever it was about to say.
     const stop = known.code === "lease_lost" || known.code === "gone"
-    return {
+    set.headers["content-type"] = "application/json"
+    return safeJson({
       error: known.message,
       code: known.code,
       request_id: requestId,
       ...(stop && { directive: "cancel" as const }),
-    }
+    })
   })
 }

@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { ItemChange, NewItem, QueueItem, Report } from "../progress.ts"
+import { ItemChange, MAX_TEXT_BYTES, NewItem, QueueItem, Report } from "../progress.ts"
 import type { Queue } from "../queue.ts"
 import type { Streams } from "../stream.ts"
 import type { Answer, Workers } from "../workers.ts"
@@ -13,9 +13,15 @@ import { ItemParams, LeaseParams, queryInteger, tokenOf, within } from "./params
 const DEFAULT_LEASE_S = 60
 const MAX_HOLD_S = 60
 
+const WorkerName = Type.String({
+  format: "text",
+  minLength: 1,
+  description: `text of 1 to ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates`,
+})
+
 const ClaimBody = Type.Object(
   {
-    worker: Type.String({ format: "text", minLength: 1, description: "the worker's name, not empty" }),
+    worker: WorkerName,
     wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60 })),
     lease: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
     tags: NewItem.properties.tags,
