@@ -38,7 +38,8 @@ function saidOf({ status, error_message, current_step, step, eta_seconds, availa
   if (status === "retrying" && available_at !== null)
     return `again at ${new Date(available_at).toTimeString().slice(0, 8)}`
   const where = step ? `${step.index}/${step.total} ${step.name || current_step}` : current_step
-  return [where, ...(eta_seconds === null ? [] : [`${duration(eta_seconds)} left`])]
+  // What is cut off on a narrow terminal is the end.
+  return [...(eta_seconds === null ? [] : [`${duration(eta_seconds)} left`]), where]
     .filter(Boolean)
     .join(", ")
 }

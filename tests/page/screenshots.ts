@@ -69,8 +69,10 @@ async function typed(server: TestServer, folder: string, commands: readonly stri
   Bun.spawnSync(["chmod", "+x", join(folder, "track-studio")])
   const env = { PS1: "$ ", PATH: `${folder}:${process.env["PATH"]}`, TRACK_STUDIO_SERVER: server.url }
   await using terminal = new TestTerminal(["bash", "--norc", "--noprofile"], env, { columns: 100, rows: 30 })
-  for (const command of commands) {
-    await terminal.until((lines) => lines.at(-1) === "$")
+  for (const [at, command] of commands.entries()) {
+    const isAsked = (lines: readonly string[]): boolean =>
+      lines.at(-1)?.trim() === "$" && lines.filter((line) => line.startsWith("$")).length === at + 1
+    await terminal.until(isAsked)
     terminal.type(`${command}\r`)
   }
   await terminal.until((lines) => lines.at(-1)?.includes("● live") === true)
