@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { figure, PROVE, quantile, size } from "../proof.ts"
-import { start, temporaryFolder } from "../server.ts"
+import { start, temporaryFolder, type TestServer } from "../server.ts"
 import {
   faultsOf,
   ffmpegProgram,
@@ -94,23 +94,46 @@ scene.render.resolution_x = scene.render.resolution_y = 64
 scene.frame_start, scene.frame_end = 1, 5
 `
 
-test.skipIf(Bun.which("blender") === null || !PROVE)(
-  "a render by Blender under run shows frames n of m",
-  async () => {
-    await using server = await start()
-    using folder = temporaryFolder()
-    await Bun.write(join(folder.path, "scene.py"), SCENE)
-    const scene = ["--python", join(folder.path, "scene.py"), "--render-output", join(folder.path, "frame-")]
-    const command = ["blender", "--background", "--factory-startup", ...scene, "-s", "1", "-e", "5", "-a"]
-    const id = await server.add()
-    await using render = studio(server, ["run", "--item", String(id), "--", ...command])
-    expect(await render.ends()).toBe(0)
+describe.skipIf(Bun.which("blender") === null || !PROVE)("a render by Blender shows frames n of m", () => {
+  const commandIn = async (folder: string): Promise<string[]> => {
+    await Bun.write(join(folder, "scene.py"), SCENE)
+    const scene = ["--python", join(folder, "scene.py"), "--render-output", join(folder, "frame-")]
+    return ["blender", "--background", "--factory-startup", ...scene, "-s", "1", "-e", "5", "-a"]
+  }
+
+  async function showsItsFrames(server: TestServer, id: number, how: string): Promise<void> {
     const history = await historyOf(server, id)
     expect(faultsOf(history)).toEqual([])
     expect(history.at(-1)).toMatchObject({ status: "completed" })
     const frames = history.flatMap(({ unit }) => (unit?.name === "frames" ? [unit] : []))
     expect(frames.at(-1)).toEqual({ done: 5, total: 5, name: "frames" })
     expect(new Set(frames.map(({ done }) => done)).size).toBeGreaterThan(1)
-    figure(`5 frames by Blender: ${[...new Set(history.map(({ message }) => message))].join(" | ")}`)
-  },
-)
+    figure(`5 frames by Blender ${how}: ${[...new Set(history.map(({ message }) => message))].join(" | ")}`)
+  }
+
+  test("under run", async () => {
+    await using server = await start()
+    using folder = temporaryFolder()
+    const id = await server.add()
+    await using render = studio(server, [
+      "run",
+      "--item",
+      String(id),
+      "--",
+      ...(await commandIn(folder.path)),
+    ])
+    expect(await render.ends()).toBe(0)
+    await showsItsFrames(server, id, "under run")
+  })
+
+  test("through ingest/blender, with nothing but curl", async () => {
+    await using server = await start()
+    using folder = temporaryFolder()
+    const id = await server.add()
+    const url = `${server.url}/api/v1/queue/${id}/ingest/blender?total=5&finish=true`
+    const command = (await commandIn(folder.path)).map((word) => `'${word}'`).join(" ")
+    const piped = `${command} | curl --silent --show-error --fail --request POST --upload-file - '${url}'`
+    expect(await Bun.spawn(["bash", "-c", piped], { stdout: "ignore" }).exited).toBe(0)
+    await showsItsFrames(server, id, "through ingest/blender")
+  })
+})
