@@ -3,8 +3,8 @@
 
     examples/worker.py COMMAND [ARGUMENT...]
 
-Takes items from the queue, one after the other, and runs COMMAND for each, which gets the item as
-JSON on its standard input. Percentages that it prints are its progress. Exit code 0 completes the
+Takes items from the queue, one after the other, and runs COMMAND for each, which finds the item in
+TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its progress. Exit code 0 completes the
 item, any other fails it. A cancelled item's command is stopped.
 
 TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what
@@ -18,7 +18,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -71,17 +70,21 @@ class Attempt:
         self.told = threading.Event()
         self.at_end = threading.Event()
         self.ended = threading.Event()
-        with tempfile.TemporaryFile() as told:
-            told.write(json.dumps(item).encode() + b"\n")
-            told.seek(0)
+        known = {
+            "TRACK_STUDIO_ITEM": json.dumps(item),
+            "TRACK_STUDIO_ITEM_ID": str(item["id"]),
+            "TRACK_STUDIO_SONG_ID": str(item["song_id"]),
+        }
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, **known},
+            # ffmpeg takes what it reads there for keys, and a "q" ends it.
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             # A session of its own can be stopped with all that the command started.
-            self.process = subprocess.Popen(
-                command,
-                stdin=told,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            start_new_session=True,
+        )
 
     def post(self, verb, body=None, timeout=15):
         return post(f"{self.item['id']}/{verb}", body, self.token, timeout)

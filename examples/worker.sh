@@ -88,7 +88,8 @@ render() {
   export TRACK_STUDIO_ITEM_ID=$id TRACK_STUDIO_SONG_ID=$song
   exec {output}> >(read_progress)
   reader=$!
-  "$@" >&"$output" 2>&1 {output}>&- &
+  # ffmpeg takes what it reads there for keys, and a "q" ends it.
+  "$@" </dev/null >&"$output" 2>&1 {output}>&- &
   job=$!
   exec {output}>&-
   { heartbeat || stop "$job"; } &

@@ -3,9 +3,9 @@
  *
  *   bun examples/worker.ts COMMAND [ARGUMENT...]
  *
- * Takes items from the queue, one after the other, and runs COMMAND for each, which gets the item as JSON on its
- * standard input. Percentages that it prints are its progress. Exit code 0 completes the item, any other fails it. A
- * cancelled item's command is stopped.
+ * Takes items from the queue, one after the other, and runs COMMAND for each, which finds the item in
+ * TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its
+ * progress. Exit code 0 completes the item, any other fails it. A cancelled item's command is stopped.
  *
  * TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what viewers are told of
  * who renders. SIGTERM finishes the item in hand.
@@ -31,7 +31,7 @@ const isStop = (error: unknown): boolean => error instanceof ServerError && erro
 /** Whether the server is away; the render goes on, and we try again. */
 const isAway = (error: unknown): boolean => error instanceof ServerError && error.isPassing
 
-type Render = Bun.Subprocess<Buffer, "pipe", "inherit">
+type Render = Bun.Subprocess<"ignore", "pipe", "inherit">
 
 /** SIGTERM to the command and all that it started, and force after 10 s. */
 async function stop(render: Render): Promise<void> {
@@ -123,7 +123,14 @@ async function surely(what: () => Promise<unknown>): Promise<void> {
 async function render({ item, lease }: Claimed, command: readonly string[]): Promise<void> {
   const held: Held = { id: item.id, token: lease.token }
   const child = Bun.spawn([...command], {
-    stdin: Buffer.from(`${JSON.stringify(item)}\n`),
+    env: {
+      ...process.env,
+      TRACK_STUDIO_ITEM: JSON.stringify(item),
+      TRACK_STUDIO_ITEM_ID: String(item.id),
+      TRACK_STUDIO_SONG_ID: String(item.song_id),
+    },
+    // ffmpeg takes what it reads there for keys, and a "q" ends it.
+    stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
     detached: true,

@@ -59,7 +59,8 @@ function stepOf({ step, current_step }: ProgressUpdate): string {
   return printable(`${step.index}/${step.total} ${step.name || current_step}`.trim())
 }
 
-const clock = (ms: number): string => new Date(ms).toTimeString().slice(0, 8)
+/** The time in UTC: one board is read in many places, and curl's is drawn by the server. */
+const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 19)
 
 const count = (n: number, word: string): string => `${n} ${word}`
 
@@ -106,7 +107,7 @@ export class Board {
     this.#only = seen
     if (status === "processing") this.#running.set(queue_id, seen)
     else if (!isTerminal(status)) this.#waiting.set(queue_id, seen)
-    else if (wasOpen) this.#finish(update, nowMs)
+    else if (wasOpen) this.#finish(update)
   }
 
   /** The stream is live from here on. */
@@ -158,11 +159,12 @@ export class Board {
     return this.#liveMs === 0 ? 0 : nowMs
   }
 
-  #finish(update: ProgressUpdate, nowMs: number): void {
-    const { status, outcome, error_message } = update
+  #finish(update: ProgressUpdate): void {
+    const { status, outcome, error_message, timestamp } = update
     if (status === "completed") this.#completed += 1
     else this.#failed += 1
-    const time: Piece = [clock(nowMs), "dim"]
+    // Not when we heard of it: that may be long after.
+    const time: Piece = [clock(Date.parse(timestamp)), "dim"]
     const name: Piece = [nameOf(update), "bold"]
     if (status === "completed") this.#above.push([time, " ", ["✔", "good"], " ", name, " completed"])
     else {

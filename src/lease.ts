@@ -159,6 +159,18 @@ function pacedChange({ item: before, work: known }: Stored, item: QueueItem, mom
 }
 
 /**
+ * That an attempt is still the item's, and under way.
+ * @throws AppError `illegal_move`
+ */
+export function goesOn({ id, attempt, status }: QueueItem, expected: number): void {
+  if (status === "processing" && attempt === expected) return
+  throw new AppError(
+    "illegal_move",
+    `attempt ${expected} of queue item ${id} has ended: the item is ${status}`,
+  )
+}
+
+/**
  * A worker reports. With a token it must hold the lease, and renews it; without one the item must be nobody's, and a
  * waiting item is started. The progress shown never goes down within an attempt, and is at most 99 until completed.
  * @throws AppError `lease_lost`, `leased`, `illegal_move`

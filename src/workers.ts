@@ -8,6 +8,7 @@ import {
   extended,
   failed,
   type Failure,
+  goesOn,
   heartbeat,
   type Moment,
   released,
@@ -166,11 +167,15 @@ export class Workers {
   }
 
   /**
-   * Stores what a worker reports, and renews its lease. Without a token the item must be nobody's.
+   * Stores what a worker reports, and renews its lease. Without a token the item must be nobody's; `attempt` is the
+   * one that the report belongs to, where it must not start another.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
-  report(id: number, token: string | undefined, report: Report): Promise<Answer> {
-    return this.#change(id, (stored, moment) => reported(stored, token, report, moment))
+  report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Answer> {
+    return this.#change(id, (stored, moment) => {
+      if (attempt !== undefined) goesOn(stored.item, attempt)
+      return reported(stored, token, report, moment)
+    })
   }
 
   /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */

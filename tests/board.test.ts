@@ -97,7 +97,7 @@ test("an item that ends is told once, and a finished one that changes is not tol
 test("while it is not live the board says since when, why, and when the next try is", () => {
   const board = boardOf(update(1))
   board.offline("no server answers", 4000, NOW + 60_000)
-  const since = new Date(NOW + 60_000).toTimeString().slice(0, 8)
+  const since = new Date(NOW + 60_000).toISOString().slice(11, 19)
   const lines = drawn(board, { nowMs: NOW + 61_500, columns: 120 })
   expect(lines.at(-1)).toStartWith(`not live since ${since}: no server answers; trying again in 3 s`)
   board.offline("no server answers", 8000, NOW + 90_000)
@@ -173,4 +173,11 @@ test("a frame goes up by the rows that the last one takes now, also when they ha
   expect(region.frame(["above"], [line], 40)).toContain("\r\u001b[4A\u001b[2Kabove\n\u001b[2Kx")
   region.leave()
   expect(region.frame([], [line], 80)).not.toMatch(/\[\dA/)
+})
+
+test("what finished is told with the time when it did, in UTC, however late we hear of it", () => {
+  const board = boardOf(update(1))
+  const finished = new Date(NOW + 5000).toISOString()
+  board.update(update(1, { status: "completed", progress: 100, timestamp: finished }), NOW + 3_600_000)
+  expect(board.news(VIEW)).toEqual(["03:04:10 ✔ #1 song 1 completed"])
 })

@@ -105,6 +105,19 @@ test("an item that is cancelled meanwhile stays cancelled, whatever its renderer
   }
 })
 
+test("an item that was called off and put back is not started again by the output of before", async () => {
+  for (const query of ["", "&finish=true"]) {
+    const [item, output] = await halfway(query)
+    await server.api("POST", `/queue/${item}/cancel`)
+    expect((await server.api("POST", `/queue/${item}/retry`)).status).toBe(200)
+    await output.write(block(4))
+    await output.write(block(6, "end"))
+    expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+    expect(await server.item(item)).toMatchObject({ status: "queued", progress: 0 })
+    await (await server.api("DELETE", `/queue/${item}`)).arrayBuffer()
+  }
+})
+
 test("an item that is deleted meanwhile is gone, and nothing comes after", async () => {
   for (const query of ["", "&finish=true"]) {
     const [item, output] = await halfway(query)

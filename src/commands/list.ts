@@ -6,6 +6,7 @@ import {
   bar,
   coloured,
   colourless,
+  cut,
   duration,
   field,
   line,
@@ -21,6 +22,9 @@ const STATUS = 2
 const DONE = 3
 const BAR = 12
 const BARS_FROM_COLUMNS = 100
+const [MIN_TITLE, MAX_TITLE] = [12, 40]
+/** What the columns before the title take, about. */
+const OTHER_COLUMNS = 40
 const DEFAULT_LIMIT = 100
 /** As many as the server gives at once. */
 const PAGE = 1000
@@ -36,7 +40,7 @@ const TONES: Partial<Record<Status, Tone>> = {
 function saidOf({ status, error_message, current_step, step, eta_seconds, available_at }: QueueItem): string {
   if (status === "failed" && error_message !== "") return error_message
   if (status === "retrying" && available_at !== null)
-    return `again at ${new Date(available_at).toTimeString().slice(0, 8)}`
+    return `again in ${duration(Math.max(0, Date.parse(available_at) - Date.now()) / 1000)}`
   const where = step ? `${step.index}/${step.total} ${step.name || current_step}` : current_step
   // What is cut off on a narrow terminal is the end.
   return [...(eta_seconds === null ? [] : [`${duration(eta_seconds)} left`]), where]
@@ -44,7 +48,7 @@ function saidOf({ status, error_message, current_step, step, eta_seconds, availa
     .join(", ")
 }
 
-function row(item: QueueItem): string[] {
+function row(item: QueueItem, titleWidth: number): string[] {
   const called = item.status === "processing" && item.cancel_requested_at !== null
   return [
     String(item.id),
@@ -56,8 +60,8 @@ function row(item: QueueItem): string[] {
         : item.status,
     `${item.progress}%`,
     String(item.priority),
-    printable(item.title).slice(0, 40),
-    printable(saidOf(item)).slice(0, 60),
+    cut(printable(item.title), titleWidth, Bun.stringWidth),
+    printable(saidOf(item)),
   ]
 }
 
@@ -75,7 +79,9 @@ const lookOf = (output: { readonly isTTY?: boolean; readonly columns?: number })
 })
 
 function table(queue: readonly QueueItem[], { style, columns, bars }: Look): string {
-  const rows: (readonly string[])[] = [COLUMNS, ...queue.map(row)]
+  // A long title must not push the reason for a failure off the screen.
+  const titleWidth = Math.min(MAX_TITLE, Math.max(MIN_TITLE, Math.floor((columns - OTHER_COLUMNS) / 2)))
+  const rows: (readonly string[])[] = [COLUMNS, ...queue.map((item) => row(item, titleWidth))]
   const widths = COLUMNS.map((_, column) =>
     Math.max(...rows.map((cells) => Bun.stringWidth(cells[column] ?? ""))),
   )

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { directiveOf } from "../lease.ts"
+import { directiveOf, goesOn } from "../lease.ts"
 import { isTerminal, type Report } from "../progress.ts"
 import type { Queue } from "../queue.ts"
 import { type Heard, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
@@ -32,7 +32,7 @@ const IngestQuery = Type.Object(
 )
 
 /** How long a renderer may say nothing and still keep its lease, while its connection is open. */
-const SILENCE_MS = 5 * 60_000
+const SILENCE_MS = 30 * 60_000
 
 /** What several pieces of output come to: the latest of each key. */
 const merged = (said: readonly Heard[]): Report => Object.assign({}, ...said.map(({ report }) => report))
@@ -54,7 +54,8 @@ class Ingest {
   #isAlive = false
   #heardMs = performance.now()
   #isEnded = false
-  #hasReported = false
+  /** The attempt that this output belongs to, once that has begun. */
+  #attempt: number | undefined
   #writing: Promise<void> | undefined
   #refusal: unknown
 
@@ -134,8 +135,10 @@ class Ingest {
   }
 
   async report(report: Report): Promise<void> {
-    await this.#workers.report(this.#id, this.#token, report)
-    this.#hasReported = true
+    // Without a lease nothing else says whose output this is: the item may have been called off and put back.
+    const attempt = this.#token === undefined ? this.#attempt : undefined
+    const { item } = await this.#workers.report(this.#id, this.#token, report, attempt)
+    this.#attempt = item.attempt
   }
 
   /** Completes or fails the item, by what its renderer has come to. */
@@ -143,7 +146,8 @@ class Ingest {
     const reached = this.#renderer.reached ?? 0
     // ffmpeg says so when it ends; of Blender's end nothing but the frames is to be believed.
     const hasEnded = this.#isEnded || this.#name === "blender"
-    if (!this.#hasReported) await this.report({})
+    if (this.#attempt === undefined) await this.report({})
+    else if (this.#token === undefined) goesOn(await this.#queue.get(this.#id), this.#attempt)
     if (hasEnded && reached >= FINISHED_SHARE) return this.#complete()
     const share = `${Math.floor(reached * 100)} % of its total`
     return this.#fail(

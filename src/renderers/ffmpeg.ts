@@ -4,6 +4,8 @@ import type { LineReader } from "./renderer.ts"
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
 const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "speed"] as const
+/** The longest last frame that is taken for shown to its end, in seconds. */
+const MAX_FRAME_S = 1
 type Key = (typeof KEYS)[number]
 type Block = Partial<Record<Key, number>>
 
@@ -87,8 +89,9 @@ export function ffmpeg(total: number | undefined): LineReader {
       return heard
     },
     get reached() {
-      // The time is that at which the last frame begins: at one frame a second 5 s end at 4.
-      const lastFrame = frames > 1 ? furthest / (frames - 1) : 0
+      // The time is that at which the last frame begins: at one frame a second 5 s end at 4. No more than that
+      // second is believed: pictures of 5 s each have sound, and with it a time that goes on to the end.
+      const lastFrame = frames > 1 ? Math.min(MAX_FRAME_S, furthest / (frames - 1)) : 0
       return total === undefined ? null : Math.min(1, (furthest + lastFrame) / total)
     },
   }

@@ -79,6 +79,11 @@ describe("what ffmpeg really says", () => {
     expect(reached).toBe(1)
   })
 
+  test("pictures of 5 s each with a song that broke off are not taken for shown to their end", () => {
+    const { reached } = listen("ffmpeg", 20, "frame=4\nout_time_us=15650000\nprogress=end\n")
+    expect(reached).toBeCloseTo(16.65 / 20, 5)
+  })
+
   test("without a total there is no progress, but media and message", async () => {
     const { reports, reached } = listen("ffmpeg", undefined, await capture("ffmpeg-sigterm"))
     expect(reached).toBeNull()

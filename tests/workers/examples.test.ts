@@ -49,6 +49,22 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     expect((await worker.stdout).toString()).toBe("image 10%\nimage 40%\nimage 70%\n".repeat(2))
   })
 
+  test.skipIf(skipped)(
+    "tells its command which item it renders, and nothing that ffmpeg would take for keys",
+    async () => {
+      await using server = await start()
+      const id = await server.add({ song_id: 3, title: "Midnight Boutique" })
+      await using worker = working(
+        server,
+        command,
+        'echo "$TRACK_STUDIO_ITEM_ID, song $TRACK_STUDIO_SONG_ID"; cat',
+      )
+      expect(await finished(server, id)).toMatchObject({ status: "completed" })
+      expect(await stopped(worker)).toBe(0)
+      expect((await worker.stdout).toString()).toBe(`${id}, song 3\n`)
+    },
+  )
+
   test.skipIf(skipped)("tells of a failure, and goes on", async () => {
     await using server = await start()
     const [bad, good] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
