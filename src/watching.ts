@@ -131,6 +131,7 @@ async function* connection(
   place: Place,
 ): AsyncGenerator<Watched, "over" | "off" | "again", undefined> {
   const silence = new Silence(options.signal)
+  let hasGap = false
   try {
     const headers = {
       accept: "text/event-stream",
@@ -146,7 +147,9 @@ async function* connection(
       if (!("data" in incoming)) continue
       place.failures = 0
       const said = saidBy(incoming)
-      if (said?.type === "control" && said.name === "live" && isOther(place, said.data.history))
+      if (said?.type === "control" && said.name === "gap") hasGap = true
+      // A gap brings the state of now along: then nothing is to be asked for again.
+      if (said?.type === "control" && said.name === "live" && isOther(place, said.data.history) && !hasGap)
         return "again"
       if (incoming.id !== undefined) place.lastEventId = incoming.id
       if (said) yield said

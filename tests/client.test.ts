@@ -243,6 +243,28 @@ test("a gap is told, and another database behind the same address is a gap too",
   unknown.stop()
 }, 20_000)
 
+test("another database with fewer updates than the last event ID is one gap, and not two", async () => {
+  await using one = await start()
+  await using other = await start()
+  for (let at = 0; at < 9; at += 1) await one.add({ song_id: 1 })
+  for (let at = 0; at < 2; at += 1) await other.add({ song_id: 2 })
+  let server = one
+  const cut = new AbortController()
+  await using before = proxy(async (request) =>
+    server === other ? onTo(other, request) : cutOff(await onTo(one, request), cut.signal),
+  )
+  const watching = new Watching(before.url)
+  await watching.control("live")
+  server = other
+  cut.abort()
+  await watching.control("live", 2)
+  await other.add({ song_id: 2 })
+  await watching.until(({ said }) => said.at(-1)?.type === "update")
+  const gaps = watching.said.filter((said) => said.type === "control" && said.name === "gap")
+  expect(gaps).toHaveLength(1)
+  watching.stop()
+}, 20_000)
+
 test("what is refused for good is thrown, with the server's words", async () => {
   await using server = await start()
   const { over } = new Watching(server.url, { queueId: 9 })
