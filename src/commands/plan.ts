@@ -77,3 +77,9 @@ export function planned(
   }
   return { command, renderer: name, total, sources: [1, 2] }
 }
+
+/** The plan with an ffmpeg that takes no keys: what is on its standard input is not typed. `-i -` reads it all the same. */
+export function withoutKeys(plan: Plan): Plan {
+  const place = placeOf(plan.command, FFMPEG)
+  return place === -1 ? plan : { ...plan, command: plan.command.toSpliced(place + 1, 0, "-nostdin") }
+}

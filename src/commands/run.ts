@@ -5,7 +5,7 @@ import type { QueueItem } from "../progress.ts"
 import { Attempt, type Outcome, tell, variablesOf } from "./attempt.ts"
 import { clientOf, type Command, integerFlag } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
-import { type Plan, planned } from "./plan.ts"
+import { type Plan, planned, withoutKeys } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { dieOf, takeSignals } from "./signals.ts"
 
@@ -92,12 +92,15 @@ function wanted(given: Arguments): Wanted {
   }
   const flags = renderFlags(given)
   const client = clientOf(given)
+  const plan = planned(given.words, flags.renderer, totalFlag(given))
+  const source = sourceOf(given, client, flags)
   return {
     ...flags,
     client,
     server: setting("server", given.flags),
-    plan: planned(given.words, flags.renderer, totalFlag(given)),
-    source: sourceOf(given, client, flags),
+    // The item is on the standard input, and its letters are keys to ffmpeg: "q" would quit.
+    plan: source.isLent ? withoutKeys(plan) : plan,
+    source,
   }
 }
 
