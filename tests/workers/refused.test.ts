@@ -24,11 +24,19 @@ test.each([
     ["--song", "1", "--renderer", "x", "--", "true"],
     '--renderer must be one of ffmpeg, blender, lines, not "x"',
   ],
+  [["--song", "1", "--worker", "", "--", "true"], "--worker must be a name of 1 to 16384 bytes"],
   [["--song", "1", "ffmpeg", "-i", "x"], "Unknown option '-i'"],
 ])("%j is wrong usage", async (args, message) => {
   await using render = run(...args)
   expect(await render.ends()).toBe(2)
   expect((await render.stderr).toString()).toBe(`track-studio: ${message}\n`)
+})
+
+test("a worker without a name adds nothing", async () => {
+  await using render = run("--song", "27", "--worker", "", "--", "true")
+  expect(await render.ends()).toBe(2)
+  const { queue }: { queue: object[] } = await (await server.api("GET", "/queue?song_id=27")).json()
+  expect(queue).toEqual([])
 })
 
 test("an item that is unknown or taken is refused before the command starts", async () => {

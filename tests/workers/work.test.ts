@@ -168,6 +168,7 @@ describe("a worker", () => {
   test.each([
     [[], "the command is missing: --exec ./render.sh"],
     [["--exec", "true", "--concurrency", "0"], "--concurrency must be a whole number from 1 to 256, not 0"],
+    [["--exec", "true", "--worker", ""], "--worker must be a name of 1 to 16384 bytes"],
     [["--exec", "true", "now"], '"now" is one argument too many'],
   ])("that is started with %j is used wrongly", async (args, message) => {
     await using worker = studio("http://127.0.0.1:1", ["work", ...args])
