@@ -3,7 +3,7 @@ import { type Arguments, itemInHand, setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "../progress.ts"
 import { Attempt, type Outcome, tell, variablesOf } from "./attempt.ts"
-import { clientOf, type Command, integerFlag } from "./command.ts"
+import { clientOf, type Command, idFlag } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
 import { type Plan, planned, withoutKeys } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
@@ -58,8 +58,8 @@ function claiming(client: Client, { worker, leaseS }: RenderFlags, find: () => P
 
 /** The item to work on. @throws AppError `invalid` when it is not named, or twice */
 function sourceOf(given: Arguments, client: Client, flags: RenderFlags): Source {
-  const id = integerFlag(given, "item")
-  const song = integerFlag(given, "song")
+  const id = idFlag(given, "item")
+  const song = idFlag(given, "song")
   const title = textFlag(given.flags, "title")
   const inHand = itemInHand()
   if (id !== undefined && song !== undefined) {
