@@ -7,7 +7,7 @@ import { clientOf, type Command, idFlag } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
 import { type Plan, planned, withoutKeys } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
-import { dieOf, takeSignals } from "./signals.ts"
+import { dieOf, exit, takeSignals } from "./signals.ts"
 
 /** How long the server may take to answer before the command is started without it. */
 const START_WITHIN_MS = 3000
@@ -234,6 +234,8 @@ the total done where that is known; when the command ends with 0 short of that, 
       outcome = await run.render()
     }
     if (run.early) await dieOf(run.early)
-    return typeof outcome === "number" ? outcome : leave(outcome)
+    const code = typeof outcome === "number" ? outcome : await leave(outcome)
+    // A server that accepts and never answers is not waited for beyond --report-within.
+    return exit(code)
   },
 }

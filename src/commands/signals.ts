@@ -46,11 +46,21 @@ export function takeSignals({ onEnd, onHalt }: SignalHandlers): Disposable {
 /** Ends this process by a signal, as the command that it ran was ended, where that is how a program is ended. */
 export async function dieOf(signal: NodeJS.Signals): Promise<void> {
   if (!ENDING.some((each) => each === signal)) return
-  // What we said last is not to be lost.
+  await flushed()
+  process.kill(process.pid, signal)
+}
+
+/** Ends this process at once, though a request may still wait for its answer. */
+export async function exit(code: number): Promise<never> {
+  await flushed()
+  process.exit(code)
+}
+
+/** What we said last is not to be lost. */
+async function flushed(): Promise<void> {
   await Promise.all(
     [process.stdout, process.stderr].map(
       (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
     ),
   )
-  process.kill(process.pid, signal)
 }
