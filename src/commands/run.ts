@@ -5,7 +5,7 @@ import type { QueueItem } from "../progress.ts"
 import { Attempt, type Outcome, tell, variablesOf } from "./attempt.ts"
 import { clientOf, type Command, idFlag } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
-import { type Plan, planned, withoutKeys } from "./plan.ts"
+import { type Plan, planned, uselessTotal, withoutKeys } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { dieOf, exit, takeSignals } from "./signals.ts"
 
@@ -224,6 +224,8 @@ the total done where that is known; when the command ends with 0 short of that, 
       tell(`${program} is not found, or cannot be run`)
       return NOT_FOUND
     }
+    const useless = uselessTotal(asked.plan)
+    if (useless !== undefined) tell(`--total is of no use here: ${useless}`)
     const run = new Run(asked)
     let outcome: Outcome | number
     {
