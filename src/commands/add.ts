@@ -2,7 +2,7 @@ import { textFlag, wantsColour } from "../config.ts"
 import { printable } from "../formats.ts"
 import { safeJson } from "../json.ts"
 import { coloured, colourless } from "../terminal.ts"
-import { clientOf, type Command, integerFlag, say, takes, typedInteger } from "./command.ts"
+import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
 
 /** Adds a queue item. */
 export const addCommand: Command = {
@@ -23,7 +23,7 @@ export const addCommand: Command = {
     const title = textFlag(given.flags, "title")
     const item = await clientOf(given).add(
       {
-        song_id: typedInteger(given.words[0], "SONG_ID"),
+        song_id: typedId(given.words[0], "SONG_ID"),
         ...(priority !== undefined && { priority }),
         ...(title !== undefined && { title }),
       },

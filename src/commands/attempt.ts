@@ -110,7 +110,8 @@ export class Attempt {
   /** Passes a signal on to the command; once that has ended, the signal ends the attempts to report it. */
   signal(signal: NodeJS.Signals): void {
     if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#patience.abort()
-    this.#stop ??= { by: "signal", signal }
+    // Those may ask for anything: what ends later has not ended by them.
+    if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this.#stop ??= { by: "signal", signal }
   }
 
   /** Stops the command and all that it started. */

@@ -36,6 +36,22 @@ export function typedInteger(text: string | undefined, name: string): number {
   )
 }
 
+/**
+ * The number of an item or of a song that was typed.
+ * @throws AppError `invalid`
+ */
+export function typedId(text: string | undefined, name: string): number {
+  const id = typedInteger(text, name)
+  if (id >= 1) return id
+  throw new AppError("invalid", `${name} must be a whole number from 1, not ${id}`)
+}
+
+/** As `typedId`, of a flag that may be absent. */
+export function idFlag({ flags }: Arguments, name: string): number | undefined {
+  const text = textFlag(flags, name)
+  return text === undefined ? undefined : typedId(text, `--${name}`)
+}
+
 /** As `typedInteger`, of a flag that may be absent. */
 export function integerFlag({ flags }: Arguments, name: string): number | undefined {
   const text = textFlag(flags, name)

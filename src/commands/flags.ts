@@ -2,6 +2,7 @@ import { hostname } from "node:os"
 
 import { type Arguments, type Flag, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
+import { MAX_TEXT_BYTES } from "../progress.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
 import { integerFlag } from "./command.ts"
 
@@ -53,6 +54,12 @@ function rendererFlag({ flags }: Arguments): RendererName | undefined {
   throw new AppError("invalid", `--renderer must be one of ${RENDERER_NAMES.join(", ")}, not "${name}"`)
 }
 
+function workerFlag({ flags }: Arguments): string {
+  const name = textFlag(flags, "worker") ?? hostname()
+  if (name !== "" && Buffer.byteLength(name) <= MAX_TEXT_BYTES) return name
+  throw new AppError("invalid", `--worker must be a name of 1 to ${MAX_TEXT_BYTES} bytes`)
+}
+
 /** What the flags of every command that renders say. */
 export interface RenderFlags {
   readonly renderer: RendererName | undefined
@@ -64,7 +71,7 @@ export interface RenderFlags {
 /** Reads the flags of every command that renders. @throws AppError `invalid` */
 export const renderFlags = (given: Arguments): RenderFlags => ({
   renderer: rendererFlag(given),
-  worker: textFlag(given.flags, "worker") ?? hostname(),
+  worker: workerFlag(given),
   leaseS: wholeFlag(given, "lease", { least: 1, most: MAX_LEASE_S, fallback: DEFAULT_LEASE_S }),
   reportWithinMs:
     wholeFlag(given, "report-within", {

@@ -14,7 +14,7 @@ import {
   type Style,
   type Tone,
 } from "../terminal.ts"
-import { clientOf, type Command, integerFlag, say, takes } from "./command.ts"
+import { clientOf, type Command, idFlag, integerFlag, say, takes } from "./command.ts"
 
 const COLUMNS = ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "STEP"] as const
 const NUMERIC = new Set([0, 1, 3, 4])
@@ -125,7 +125,7 @@ export const listCommand: Command = {
   async run(given) {
     takes(given, 0)
     const status = textFlag(given.flags, "status")
-    const song = integerFlag(given, "song")
+    const song = idFlag(given, "song")
     const most = integerFlag(given, "limit") ?? DEFAULT_LIMIT
     const client = clientOf(given)
     const queue: QueueItem[] = []

@@ -11,6 +11,7 @@ class Listener {
   readonly #plan: Plan
   readonly #onReport: (report: Report) => void
   #renderer: Renderer
+  #told: number | null = null
 
   constructor(plan: Plan, onReport: (report: Report) => void) {
     this.#plan = plan
@@ -19,12 +20,16 @@ class Listener {
   }
 
   get reached(): number | null {
-    return this.#renderer.reached
+    // Lines know no total of their own; who gave one wants the end to be held against something.
+    return this.#renderer.reached ?? (this.#plan.total === undefined ? null : this.#told)
   }
 
   hear(text: string): void {
     try {
-      for (const { report } of this.#renderer.push(text)) this.#onReport(report)
+      for (const { report } of this.#renderer.push(text)) {
+        if (report.progress !== undefined) this.#told = report.progress / 100
+        this.#onReport(report)
+      }
     } catch {
       this.#renderer = renderer(this.#plan.renderer, this.#plan.total)
     }

@@ -77,3 +77,17 @@ export function planned(
   }
   return { command, renderer: name, total, sources: [1, 2] }
 }
+
+/** Why the total that was given measures nothing, undefined when it does. */
+export function uselessTotal({ renderer, sources, total }: Plan): string | undefined {
+  if (total === undefined) return undefined
+  if (sources.length === 0) return "ffmpeg's own -progress goes where it is not read"
+  if (renderer !== "lines") return undefined
+  return "the command is not known as ffmpeg or Blender; the last share that it prints counts (--renderer says what it is)"
+}
+
+/** The plan with an ffmpeg that takes no keys: what is on its standard input is not typed. `-i -` reads it all the same. */
+export function withoutKeys(plan: Plan): Plan {
+  const place = placeOf(plan.command, FFMPEG)
+  return place === -1 ? plan : { ...plan, command: plan.command.toSpliced(place + 1, 0, "-nostdin") }
+}

@@ -10,6 +10,8 @@ const HEARTBEAT_PAUSE_MS = 50
 const MAX_HELD_S = 20
 /** How long the last report of a lent item may take: whoever lent it waits. */
 const LENT_WITHIN_MS = 5000
+/** The least that a try to report the end is given to be answered. */
+const LAST_TRY_MS = 1500
 
 /** How a worker ends its lease. */
 export type Verdict =
@@ -98,16 +100,19 @@ export class Reporter {
    */
   async finish(verdict: Verdict, withinMs: number, signal: AbortSignal): Promise<boolean> {
     this.#over.abort()
-    await Promise.all(this.#loops)
     const { isLent = false, say } = this.#options
     const deadlineMs = performance.now() + (isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs)
     const patience = this.#patience()
     while (!this.#hasGivenUp) {
       let held: Held | undefined
-      try {
+      const end = async (): Promise<void> => {
+        await Promise.all(this.#loops)
         held = await this.hold()
         await this.#flush(held)
         if (!isLent) await this.#deliver(held, verdict)
+      }
+      try {
+        await answered(end(), Math.max(LAST_TRY_MS, deadlineMs - performance.now()))
         return true
       } catch (error) {
         this.#trouble(error, held)
@@ -254,6 +259,17 @@ export class Reporter {
     const isTaken = code === "illegal_move" || code === "gone"
     if (isTaken && this.#id !== undefined) this.#cancel(reasonOf(error))
     else say(`${reasonOf(error)}; the work goes on without reports`)
+  }
+}
+
+/** What is done within that time. @throws ServerError when it is not; it may be done yet */
+async function answered(done: Promise<void>, withinMs: number): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new ServerError(0, "the server did not answer in time")), withinMs)
+  try {
+    await Promise.race([done, promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

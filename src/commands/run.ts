@@ -3,11 +3,11 @@ import { type Arguments, itemInHand, setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "../progress.ts"
 import { Attempt, type Outcome, tell, variablesOf } from "./attempt.ts"
-import { clientOf, type Command, integerFlag } from "./command.ts"
+import { clientOf, type Command, idFlag } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
-import { type Plan, planned } from "./plan.ts"
+import { type Plan, planned, uselessTotal, withoutKeys } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
-import { dieOf, takeSignals } from "./signals.ts"
+import { dieOf, exit, takeSignals } from "./signals.ts"
 
 /** How long the server may take to answer before the command is started without it. */
 const START_WITHIN_MS = 3000
@@ -58,8 +58,8 @@ function claiming(client: Client, { worker, leaseS }: RenderFlags, find: () => P
 
 /** The item to work on. @throws AppError `invalid` when it is not named, or twice */
 function sourceOf(given: Arguments, client: Client, flags: RenderFlags): Source {
-  const id = integerFlag(given, "item")
-  const song = integerFlag(given, "song")
+  const id = idFlag(given, "item")
+  const song = idFlag(given, "song")
   const title = textFlag(given.flags, "title")
   const inHand = itemInHand()
   if (id !== undefined && song !== undefined) {
@@ -92,12 +92,15 @@ function wanted(given: Arguments): Wanted {
   }
   const flags = renderFlags(given)
   const client = clientOf(given)
+  const plan = planned(given.words, flags.renderer, totalFlag(given))
+  const source = sourceOf(given, client, flags)
   return {
     ...flags,
     client,
     server: setting("server", given.flags),
-    plan: planned(given.words, flags.renderer, totalFlag(given)),
-    source: sourceOf(given, client, flags),
+    // The item is on the standard input, and its letters are keys to ffmpeg: "q" would quit.
+    plan: source.isLent ? withoutKeys(plan) : plan,
+    source,
   }
 }
 
@@ -221,6 +224,8 @@ the total done where that is known; when the command ends with 0 short of that, 
       tell(`${program} is not found, or cannot be run`)
       return NOT_FOUND
     }
+    const useless = uselessTotal(asked.plan)
+    if (useless !== undefined) tell(`--total is of no use here: ${useless}`)
     const run = new Run(asked)
     let outcome: Outcome | number
     {
@@ -231,6 +236,8 @@ the total done where that is known; when the command ends with 0 short of that, 
       outcome = await run.render()
     }
     if (run.early) await dieOf(run.early)
-    return typeof outcome === "number" ? outcome : leave(outcome)
+    const code = typeof outcome === "number" ? outcome : await leave(outcome)
+    // A server that accepts and never answers is not waited for beyond --report-within.
+    return exit(code)
   },
 }

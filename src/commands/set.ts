@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts"
 import { printable } from "../formats.ts"
 import { safeJson } from "../json.ts"
 import { ItemChange } from "../progress.ts"
-import { clientOf, type Command, integerFlag, say, takes, typedInteger } from "./command.ts"
+import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
 
 /** Flags that carry text as it is, and the key each sets. */
 const TEXTS = {
@@ -44,7 +44,7 @@ export const setCommand: Command = {
   },
   async run(given) {
     takes(given, 1)
-    const id = typedInteger(given.words[0], "ID")
+    const id = typedId(given.words[0], "ID")
     const change: Record<string, unknown> = {}
     for (const [flag, key] of Object.entries(TEXTS)) change[key] = textFlag(given.flags, flag)
     change["progress"] = integerFlag(given, "progress")

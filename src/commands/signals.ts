@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 
 /** What ends a program from outside. */
-const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const
 
 /** Whether we were started with this signal ignored, as by nohup: then so it stays. */
 function isIgnored(signal: keyof typeof constants.signals): boolean {
@@ -16,7 +16,7 @@ function isIgnored(signal: keyof typeof constants.signals): boolean {
 
 /** What to do on signals from outside. */
 export interface SignalHandlers {
-  /** SIGINT, SIGTERM, SIGHUP, SIGQUIT. */
+  /** SIGINT, SIGTERM, SIGHUP, SIGQUIT; SIGUSR1 and SIGUSR2, which end what does not know them. */
   readonly onEnd: (signal: NodeJS.Signals) => void
   /** Ctrl-Z, and the return from it: what is to be halted with us. */
   readonly onHalt?: (isHalted: boolean) => void
@@ -46,11 +46,21 @@ export function takeSignals({ onEnd, onHalt }: SignalHandlers): Disposable {
 /** Ends this process by a signal, as the command that it ran was ended, where that is how a program is ended. */
 export async function dieOf(signal: NodeJS.Signals): Promise<void> {
   if (!ENDING.some((each) => each === signal)) return
-  // What we said last is not to be lost.
+  await flushed()
+  process.kill(process.pid, signal)
+}
+
+/** Ends this process at once, though a request may still wait for its answer. */
+export async function exit(code: number): Promise<never> {
+  await flushed()
+  process.exit(code)
+}
+
+/** What we said last is not to be lost. */
+async function flushed(): Promise<void> {
   await Promise.all(
     [process.stdout, process.stderr].map(
       (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
     ),
   )
-  process.kill(process.pid, signal)
 }

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import { printable, readable } from "../formats.ts"
 import { safeJson } from "../json.ts"
 import type { Status } from "../progress.ts"
-import { clientOf, type Command, say, takes, typedInteger } from "./command.ts"
+import { clientOf, type Command, say, takes, typedId } from "./command.ts"
 import { LiveBoard } from "./live.ts"
 
 /** A line for people, or nothing worth a line. */
@@ -71,7 +71,7 @@ export const watchCommand: Command = {
   },
   async run(given) {
     takes(given, 1)
-    const queueId = given.words[0] === undefined ? undefined : typedInteger(given.words[0], "ID")
+    const queueId = given.words[0] === undefined ? undefined : typedId(given.words[0], "ID")
     const until = textFlag(given.flags, "until")
     if (until !== undefined && until !== "finished") {
       throw new AppError("invalid", `--until can be finished, not "${until}"`)

@@ -149,7 +149,8 @@ export const workCommand: Command = {
     about: `Takes items from the queue and runs a shell command for each. The command finds the item as JSON on
 its standard input, and in TRACK_STUDIO_ITEM, TRACK_STUDIO_ITEM_ID, TRACK_STUDIO_SONG_ID and
 TRACK_STUDIO_LEASE. Its output is read for progress; "track-studio run --total 212.5 -- ffmpeg ..."
-inside it reports as well. It completes the item by code 0; by 64 or 65 no other attempt is made.
+inside it reports as well; an ffmpeg without it needs -nostdin or </dev/null, or it takes the JSON for
+keys. It completes the item by code 0; by 64 or 65 no other attempt is made.
 SIGTERM finishes what is in hand and ends with 0; a second one stops it and gives it back.`,
     settings: ["server"],
     flags: {

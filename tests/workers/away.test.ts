@@ -107,6 +107,20 @@ describe("while the server is away", () => {
     )
   })
 
+  test("a server that accepts and never answers is not waited for longer than asked either", async () => {
+    using mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
+    const startedMs = performance.now()
+    const args = ["run", "--song", "9", "--report-within", "0", "--", "sh", "-c", "echo done; exit 5"]
+    await using render = studio(`http://127.0.0.1:${mute.port}`, args)
+    expect(await render.ends()).toBe(5)
+    // Three seconds before the start, and one last try.
+    expect(performance.now() - startedMs).toBeLessThan(7000)
+    expect((await render.stdout).toString()).toBe("done\n")
+    expect((await render.stderr).toString()).toEndWith(
+      "the end of the work could not be reported: the server did not answer in time\n",
+    )
+  })
+
   test("a signal after the end of the command ends the attempts to report it", async () => {
     await using server = await start()
     await gone(server)

@@ -24,11 +24,33 @@ test.each([
     ["--song", "1", "--renderer", "x", "--", "true"],
     '--renderer must be one of ffmpeg, blender, lines, not "x"',
   ],
+  [["--item", "0", "--", "true"], "--item must be a whole number from 1, not 0"],
+  [["--song", "0", "--", "true"], "--song must be a whole number from 1, not 0"],
+  [["--song=-5", "--", "true"], "--song must be a whole number from 1, not -5"],
+  [["--song", "1", "--worker", "", "--", "true"], "--worker must be a name of 1 to 16384 bytes"],
   [["--song", "1", "ffmpeg", "-i", "x"], "Unknown option '-i'"],
 ])("%j is wrong usage", async (args, message) => {
   await using render = run(...args)
   expect(await render.ends()).toBe(2)
   expect((await render.stderr).toString()).toBe(`track-studio: ${message}\n`)
+})
+
+test.each([
+  [["add", "0"], "SONG_ID must be a whole number from 1, not 0"],
+  [["set", "0", "--progress", "5"], "ID must be a whole number from 1, not 0"],
+  [["watch", "0"], "ID must be a whole number from 1, not 0"],
+  [["list", "--song", "0"], "--song must be a whole number from 1, not 0"],
+])("%j is wrong usage, too", async (args, message) => {
+  await using command = studio(server, args)
+  expect(await command.ends()).toBe(2)
+  expect((await command.stderr).toString()).toBe(`track-studio: ${message}\n`)
+})
+
+test("a worker without a name adds nothing", async () => {
+  await using render = run("--song", "27", "--worker", "", "--", "true")
+  expect(await render.ends()).toBe(2)
+  const { queue }: { queue: object[] } = await (await server.api("GET", "/queue?song_id=27")).json()
+  expect(queue).toEqual([])
 })
 
 test("an item that is unknown or taken is refused before the command starts", async () => {

@@ -220,6 +220,36 @@ echo "Blender quit"
   })
 })
 
+describe("a --total that measures nothing", () => {
+  test.each([
+    ["echo 5 of 10 files", 1, "failed"],
+    ["echo 5 of 10 files; echo 10 of 10 files", 0, "completed"],
+    ["echo nothing to see", 0, "completed"],
+  ])("is told, and %j ends with %d by its last share", async (script, code, status) => {
+    await using render = run("--song", "30", "--total", "10", "--", "sh", "-c", script)
+    expect(await render.ends()).toBe(code)
+    expect((await render.stderr).toString()).toStartWith(
+      "track-studio: --total is of no use here: the command is not known as ffmpeg or Blender;",
+    )
+    expect(await itemOf(server, await added(30))).toMatchObject({ status })
+  })
+
+  test.skipIf(ffmpeg === null)("is told where ffmpeg writes its progress to a file", async () => {
+    const own = ["-v", "error", "-progress", join(folder.path, "progress"), ...video(1, videoFile())]
+    await using render = run("--song", "31", "--total", "10", "--", "ffmpeg", ...own)
+    expect(await render.ends()).toBe(0)
+    expect((await render.stderr).toString()).toBe(
+      "track-studio: --total is of no use here: ffmpeg's own -progress goes where it is not read\n",
+    )
+  })
+
+  test("is not asked of a command that prints its share without one", async () => {
+    await using render = run("--song", "32", "--", "sh", "-c", "echo 5 of 10 files")
+    expect(await render.ends()).toBe(0)
+    expect(await render.stderr).toEqual(Buffer.from(""))
+  })
+})
+
 describe("an item that is called off", () => {
   test("takes along all that its command started", async () => {
     const mark = `77${process.pid}`

@@ -44,7 +44,9 @@ describe("the exit code", () => {
 })
 
 describe("a signal", () => {
-  test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const)("%s reaches the command", async (signal) => {
+  const ENDING = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const
+
+  test.each([...ENDING, "SIGQUIT"] as const)("%s reaches the command", async (signal) => {
     await using render = shell(
       3,
       `trap 'echo got it; exit 7' ${signal}; echo ready; while :; do sleep 0.02; done`,
@@ -55,7 +57,7 @@ describe("a signal", () => {
     expect((await render.stdout).toString()).toBe("ready\ngot it\n")
   })
 
-  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s that ends the command ends us", async (signal) => {
+  test.each(ENDING)("%s that ends the command ends us", async (signal) => {
     await using render = shell(4, "echo ready; exec sleep 60")
     await render.prints("ready")
     render.kill(signal)
@@ -63,6 +65,19 @@ describe("a signal", () => {
     expect(render.child.signalCode).toBe(signal)
     const { error_message } = await finished(server, await latestOf(server, 4))
     expect(error_message).toBe(`the command was ended by ${signal}`)
+  })
+
+  test.each(["SIGUSR1", "SIGUSR2"] as const)("%s that the command takes ends nothing", async (signal) => {
+    await using render = shell(
+      15,
+      `trap 'echo got it; go=1' ${signal}; echo ready; until [ "$go" ]; do sleep 0.02; done; exit 3`,
+    )
+    await render.prints("ready")
+    render.kill(signal)
+    expect(await render.ends()).toBe(3)
+    expect((await render.stdout).toString()).toBe("ready\ngot it\n")
+    const { error_message } = await finished(server, await latestOf(server, 15))
+    expect(error_message).toMatch(/^the command ended with code 3(\n|$)/)
   })
 
   test("that ends the command from elsewhere is told by the code of a shell", async () => {

@@ -168,6 +168,7 @@ describe("a worker", () => {
   test.each([
     [[], "the command is missing: --exec ./render.sh"],
     [["--exec", "true", "--concurrency", "0"], "--concurrency must be a whole number from 1 to 256, not 0"],
+    [["--exec", "true", "--worker", ""], "--worker must be a name of 1 to 16384 bytes"],
     [["--exec", "true", "now"], '"now" is one argument too many'],
   ])("that is started with %j is used wrongly", async (args, message) => {
     await using worker = studio("http://127.0.0.1:1", ["work", ...args])
@@ -254,6 +255,34 @@ describe.skipIf(ffmpegProgram() === null)("ffmpeg inside a script", () => {
     expect(item).toMatchObject({ status: "failed", outcome: "failed" })
     expect(item.error_message).toStartWith("the command ended with code 1\n")
     expect(item.error_message).toContain("the command ended with 10 % done: not completed")
+    expect(await stopped(worker)).toBe(0)
+  })
+
+  test.each([[[]], [["-progress", "-"]]])(
+    "does not take the letters of its item for keys, with %j of its own",
+    async (own) => {
+      await using server = await start()
+      const id = await server.add({ song_id: 1, title: "Midnight Boutique", max_attempts: 1 })
+      const render = ["ffmpeg", ...own, ...video(2, join(folder.path, "keys.mp4"), true)]
+      const inner = [...PROGRAM, "run", "--total", "2", "--", ...render].join(" ")
+      const left = join(folder.path, "left")
+      await using worker = work(server, `${inner} && cat > ${left}`)
+      expect(await finished(server, id)).toMatchObject({ status: "completed" })
+      expect(JSON.parse(readFileSync(left, "utf8"))).toMatchObject({ id })
+      expect(await stopped(worker)).toBe(0)
+    },
+  )
+
+  test("still reads a video from its standard input", async () => {
+    await using server = await start()
+    const id = await server.add({ song_id: 1, max_attempts: 1 })
+    const made = ["ffmpeg", "-v", "error", ...video(2, "pipe:1").toSpliced(-1, 0, "-f", "nut")].join(" ")
+    const file = join(folder.path, "piped.mp4")
+    const inner = [...PROGRAM, "run", "--", "ffmpeg", "-i", "-", "-c", "copy", "-y", file].join(" ")
+    await using worker = work(server, `${made} </dev/null | ${inner}`)
+    expect(await finished(server, id)).toMatchObject({ status: "completed" })
+    const media = (await historyOf(server, id)).findLast((update) => update.media !== undefined)?.media
+    expect(media?.out_time).toBeGreaterThanOrEqual(1.8)
     expect(await stopped(worker)).toBe(0)
   })
 
