@@ -45,7 +45,7 @@ function allowed(schema: TSchema): string {
   const { minimum, maximum } = schema
   switch (schema["type"]) {
     case "integer":
-      return `an integer from ${minimum} to ${maximum}`
+      return `an integer from ${minimum}${maximum === undefined ? "" : ` to ${maximum}`}`
     case "number":
       return `a number from ${minimum} to ${maximum}`
     case "string":
