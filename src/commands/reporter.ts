@@ -13,6 +13,9 @@ const LENT_WITHIN_MS = 5000
 /** The least that a try to report the end is given to be answered. */
 const LAST_TRY_MS = 1500
 
+/** Whether the server says nothing of the item, be it for now, be it that something in its place answers. */
+const isAway = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
+
 /** How a worker ends its lease. */
 export type Verdict =
   | { readonly end: "complete" }
@@ -73,7 +76,7 @@ export class Reporter {
     try {
       await this.hold()
     } catch (error) {
-      if (!(error instanceof ServerError && error.isPassing)) throw error
+      if (!(error instanceof ServerError && isAway(error))) throw error
       this.#away(error)
     }
   }
@@ -227,7 +230,7 @@ export class Reporter {
   /** What an error means for the work: mostly nothing. */
   #trouble(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
-    if (error.isPassing) return this.#away(error)
+    if (isAway(error)) return this.#away(error)
     const isOurs = !this.#options.isLent && !this.#isCancelled
     if (error.code === "lease_lost" && isOurs) {
       if (this.#held === held) this.#held = undefined
