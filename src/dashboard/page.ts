@@ -1,6 +1,6 @@
 import { ask, BASE } from "./api.ts"
 import { Badge } from "./badge.ts"
-import { addSong } from "./dialogs.ts"
+import { addSong, closeDialog } from "./dialogs.ts"
 import { byId, say } from "./dom.ts"
 import { Home, type Screen } from "./home.ts"
 import { type Glance, TabFace } from "./icon.ts"
@@ -34,6 +34,10 @@ class Page {
         changed: () => this.#changed(),
         updates: (updates) => this.#updates(updates),
         gap: gapNotice,
+        turned: () => {
+          closeMenu()
+          closeDialog()
+        },
         ended: announce,
       },
       () => this.#share.heardMs,
