@@ -109,6 +109,9 @@ export class Home implements Screen {
   }
 
   #arrange(): void {
+    const focused = document.activeElement
+    const before = focused?.closest<HTMLElement>("[data-item]")
+    const seen = focused?.matches(":focus-visible") ?? false
     this.#stale = false
     const { lists, loaded, state } = this.#model
     const filter = this.#filter.value.trim()
@@ -127,6 +130,15 @@ export class Home implements Screen {
       this.#truncated,
       `The queue is longer than this page shows: these are its first ${count(state.items.size)} items.`,
     )
+    if (!before || before.isConnected) return
+    // The item has moved to another list: the focus goes with it, and the view only where the focus is seen.
+    const id = before.dataset["item"]
+    const row = [...this.element.querySelectorAll<HTMLElement>("[data-item]")].find(
+      ({ dataset }) => dataset["item"] === id,
+    )
+    const lost = document.activeElement === null || document.activeElement === document.body
+    const to = row?.querySelector<HTMLElement>("a") ?? (lost ? this.element.querySelector("h1") : null)
+    to?.focus({ preventScroll: !seen })
   }
 
   #words(): string[] {

@@ -170,6 +170,33 @@ page("the queue on the page", () => {
     expect(tab.complaints).toEqual([])
   })
 
+  test("the focus stays with an item whose button goes, or that moves to another list", async () => {
+    const id = await server.add({ song_id: 5 })
+    const claim = await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const { lease }: { lease: { token: string } } = await claim.json()
+    const other = await server.add({ song_id: 6 })
+    await server.put(other, { status: "processing" })
+    const tab = await open()
+    const focused = `document.activeElement.closest("[data-item]")`
+    const cancel = async (item: number): Promise<void> => {
+      await tab.until(`document.querySelector('.lane[data-item="${item}"] .quick')`)
+      await tab.evaluate(`document.querySelector('.lane[data-item="${item}"] .quick').focus()`)
+      await tab.press("Enter")
+      await tab.until(`document.activeElement.closest("dialog")`)
+      await tab.press("Tab")
+      await tab.press("Enter")
+    }
+    await cancel(id)
+    await tab.until(`document.querySelector('.lane[data-item="${id}"] .quick').hidden`)
+    await tab.until(`${focused}?.dataset.item === "${id}" && document.activeElement.ariaHasPopup === "menu"`)
+    await cancel(other)
+    await tab.until(`${focused}?.matches('.finished [data-item="${other}"]')`)
+    await server.api("POST", `/queue/${id}/fail`, { error_message: "stopped" }, { lease: lease.token })
+    await tab.evaluate(`document.querySelector('.finished [data-item="${other}"] .quick').focus()`)
+    await tab.press("Enter")
+    await tab.until(`${focused}?.matches('.waiting [data-item="${other}"]')`)
+  })
+
   test("a refusal is told in the server's words, and a filter finds", async () => {
     const id = await server.add({ song_id: 5, title: "Northern Lights" })
     await server.add({ song_id: 6, title: "Copper Sky" })
