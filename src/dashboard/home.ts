@@ -121,9 +121,9 @@ export class Home implements Screen {
     const { running, waiting, finished } = lists
     const ended = this.#ending === "all" ? finished : finished.filter(({ status }) => status === this.#ending)
     mark(this.element, "data-crowd", running.length > 6 ? "many" : running.length === 1 ? "one" : null)
-    this.#running.show(fitting(running), running.length, filter, loaded)
-    this.#waiting.show(fitting(waiting), waiting.length, filter, loaded)
-    this.#finished.show(fitting(ended), finished.length, filter, loaded)
+    this.#running.show(fitting(running), running, filter, loaded)
+    this.#waiting.show(fitting(waiting), waiting, filter, loaded)
+    this.#finished.show(fitting(ended), finished, filter, loaded)
     show(this.#example, state.items.size === 0)
     show(this.#truncated, state.truncated)
     say(

@@ -202,7 +202,7 @@ page("the queue on the page", () => {
     await server.add({ song_id: 6, title: "Copper Sky" })
     const tab = await open()
     await tab.evaluate(`document.querySelector("#filter").focus()`)
-    await tab.type("north")
+    await tab.type("copper")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
     await tab.type("x")
     await tab.until(`${text(".waiting")}.includes("Nothing here matches")`)
