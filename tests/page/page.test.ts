@@ -204,6 +204,11 @@ page("the queue on the page", () => {
     await tab.evaluate(`document.querySelector("#filter").focus()`)
     await tab.type("copper")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
+    // Found or not, it is still the second in the queue.
+    expect(await tab.evaluate<string>(text(".waiting .row .place"))).toBe("2")
+    await tab.evaluate(`document.querySelector("#filter").value = ""`)
+    await tab.type("north")
+    await tab.until(`${text(".waiting")}.includes("Northern") && !${text(".waiting")}.includes("Copper")`)
     await tab.type("x")
     await tab.until(`${text(".waiting")}.includes("Nothing here matches")`)
     await tab.evaluate(
@@ -294,6 +299,14 @@ async function fill(): Promise<number> {
   }
   return 1
 }
+
+page("the badge", () => {
+  test("tells its facts as soon as it is opened", async () => {
+    const tab = await open()
+    const told = `(() => { document.querySelector("#badge").click(); return ${text("#facts")} })()`
+    expect(await tab.evaluate<string>(told)).toContain("Confirmed")
+  })
+})
 
 page("what the page must bear", () => {
   test("hostile text is only ever text", async () => {
