@@ -269,6 +269,10 @@ page("an item's page", () => {
   test("says that there is no such item, or that it was deleted", async () => {
     const tab = await open("/items/99")
     await tab.until(`${text(".gone")}.includes("no queue item 99")`)
+    await tab.go(tab.at("/items/abc"))
+    await tab.until(`${text(".gone")}.includes("no such queue item")`)
+    await tab.click(".gone a")
+    await tab.until(`document.querySelector("#filter")`)
     const id = await server.add()
     const other = await open(`/items/${id}`)
     await other.until(`${text("h1")} === "Song 1"`)
