@@ -9,7 +9,7 @@ import { closeMenu } from "./menu.ts"
 import { Model } from "./model.ts"
 import { announce, notify } from "./notices.ts"
 import { Share } from "./share.ts"
-import { count, nameOf } from "./text.ts"
+import { count, counted, nameOf } from "./text.ts"
 import type { Gap, StreamUpdate } from "./wire.ts"
 
 const NAME = "Track Studio"
@@ -170,10 +170,9 @@ function nowhere(): Screen {
 }
 
 function gapNotice({ reason, missed }: Gap): void {
-  const what =
-    reason === "history"
-      ? "The server has another history now."
-      : `${missed === null ? "Some" : count(missed)} updates were left out.`
+  const left =
+    missed === null ? "Some updates were" : `${counted(missed, "update")} ${missed === 1 ? "was" : "were"}`
+  const what = reason === "history" ? "The server has another history now." : `${left} left out.`
   notify(`${what} Everything was loaded anew, and is right.`)
 }
 
