@@ -219,6 +219,9 @@ export class ItemScreen implements Screen {
     if (item) this.#foreign = false
     show(this.#body, this.#deleted || (!missing && !this.#foreign))
     if (missing) {
+      if (this.#buttons.contains(document.activeElement)) this.#name.focus()
+      this.#buttons.replaceChildren()
+      this.#offered = ""
       const text = this.#deleted
         ? "This item was deleted. Its history is still kept for a while."
         : `There is no queue item ${this.#id}.`

@@ -278,6 +278,7 @@ page("an item's page", () => {
     await other.until(`${text("h1")} === "Song 1"`)
     await server.api("DELETE", `/queue/${id}`)
     await other.until(`${text(".gone")}.includes("was deleted")`)
+    expect(await other.evaluate<number>(`document.querySelectorAll(".item-head button").length`)).toBe(0)
   })
 })
 
