@@ -61,6 +61,7 @@ export class Badge {
   readonly #banner = byId("banner", HTMLElement)
   readonly #reason = el("p")
   #state: Connection["state"] = "connecting"
+  #latest: Parameters<Badge["update"]> | undefined
 
   constructor(retry: () => void) {
     this.#retry = retry
@@ -72,6 +73,9 @@ export class Badge {
     const button = el("button", { type: "button" }, "Try now")
     button.addEventListener("click", () => this.#retry())
     this.#banner.replaceChildren(this.#reason, button)
+    this.#facts.addEventListener("beforetoggle", ({ newState }) => {
+      if (newState === "open" && this.#latest) this.#tell(...this.#latest)
+    })
     this.#facts.addEventListener("toggle", () => {
       const { bottom, right } = this.#button.getBoundingClientRect()
       this.#facts.style.top = `${bottom + 8}px`
@@ -81,6 +85,7 @@ export class Badge {
 
   /** Shows how things stand. */
   update(connection: Connection, stats: Stats | null, way: Way): void {
+    this.#latest = [connection, stats, way]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
     const { word, detail } = wordsOf(connection, nowMs)

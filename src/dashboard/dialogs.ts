@@ -4,6 +4,7 @@ import { el, icon, say } from "./dom.ts"
 import { count, nameOf } from "./text.ts"
 
 let ids = 0
+let shown: HTMLDialogElement | undefined
 
 /** A label, its input, and a hint below. */
 function field(label: string, input: HTMLInputElement, hint?: HTMLElement | string): HTMLElement {
@@ -59,6 +60,7 @@ function open({ title, content, yes, no, danger = false, submit }: Parts): Promi
   })
   document.body.append(dialog)
   dialog.showModal()
+  shown = dialog
   // What cannot be undone is not one key press away.
   if (danger) dismiss.focus()
   return new Promise((resolve) => {
@@ -68,6 +70,9 @@ function open({ title, content, yes, no, danger = false, submit }: Parts): Promi
     })
   })
 }
+
+/** Calls off whatever dialog is open. */
+export const closeDialog = (): void => shown?.close()
 
 /** Asks whether to go on with something that cannot be undone. */
 export async function confirm(title: string, text: string, yes: string): Promise<boolean> {

@@ -109,6 +109,9 @@ export class Home implements Screen {
   }
 
   #arrange(): void {
+    const focused = document.activeElement
+    const before = focused?.closest<HTMLElement>("[data-item]")
+    const seen = focused?.matches(":focus-visible") ?? false
     this.#stale = false
     const { lists, loaded, state } = this.#model
     const filter = this.#filter.value.trim()
@@ -118,15 +121,24 @@ export class Home implements Screen {
     const { running, waiting, finished } = lists
     const ended = this.#ending === "all" ? finished : finished.filter(({ status }) => status === this.#ending)
     mark(this.element, "data-crowd", running.length > 6 ? "many" : running.length === 1 ? "one" : null)
-    this.#running.show(fitting(running), running.length, filter, loaded)
-    this.#waiting.show(fitting(waiting), waiting.length, filter, loaded)
-    this.#finished.show(fitting(ended), finished.length, filter, loaded)
+    this.#running.show(fitting(running), running, filter, loaded)
+    this.#waiting.show(fitting(waiting), waiting, filter, loaded)
+    this.#finished.show(fitting(ended), finished, filter, loaded)
     show(this.#example, state.items.size === 0)
     show(this.#truncated, state.truncated)
     say(
       this.#truncated,
       `The queue is longer than this page shows: these are its first ${count(state.items.size)} items.`,
     )
+    if (!before || before.isConnected) return
+    // The item has moved to another list: the focus goes with it, and the view only where the focus is seen.
+    const id = before.dataset["item"]
+    const row = [...this.element.querySelectorAll<HTMLElement>("[data-item]")].find(
+      ({ dataset }) => dataset["item"] === id,
+    )
+    const lost = document.activeElement === null || document.activeElement === document.body
+    const to = row?.querySelector<HTMLElement>("a") ?? (lost ? this.element.querySelector("h1") : null)
+    to?.focus({ preventScroll: !seen })
   }
 
   #words(): string[] {

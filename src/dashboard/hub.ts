@@ -35,6 +35,10 @@ export class Hub {
   #loaded = false
   /** Updates that arrive while the queue is being read; null while it is not. */
   #meanwhile: StreamUpdate[] | null = []
+  /** Updates that arrive while single items are being read. */
+  #overtaking: StreamUpdate[] = []
+  /** The history that the state belongs to. */
+  #history = ""
   /** Grows with each reading of the queue, so that one that was overtaken is dropped. */
   #reading = 0
   #readMs = 0
@@ -134,10 +138,9 @@ export class Hub {
   }
 
   #updates(updates: readonly StreamUpdate[]): void {
-    if (this.#meanwhile) {
-      this.#meanwhile.push(...updates)
-      return
-    }
+    this.#meanwhile?.push(...updates)
+    if (!this.#loaded) return
+    this.#overtaking.push(...updates)
     const { unsure } = this.#state.apply(updates)
     this.#send({ type: "updates", updates })
     this.#doubt(unsure)
@@ -154,6 +157,14 @@ export class Hub {
     this.#readMs = Date.now()
     const meanwhile: StreamUpdate[] = []
     this.#meanwhile = meanwhile
+    const { history } = this.#link.connection
+    if (history !== this.#history) {
+      // An item of another history is another item, whatever its id.
+      this.#history = history
+      this.#loaded = false
+      this.#state.replace([], false)
+      this.#send(this.#whole())
+    }
     for (;;) {
       try {
         const { items, truncated } = await readQueue()
@@ -195,6 +206,9 @@ export class Hub {
   }
 
   async #take(ids: readonly number[]): Promise<void> {
+    const reading = this.#reading
+    const overtaking: StreamUpdate[] = []
+    this.#overtaking = overtaking
     const removed: number[] = []
     const found = await Promise.all(
       ids.map((id) =>
@@ -205,9 +219,15 @@ export class Hub {
         }),
       ),
     )
-    if (this.#meanwhile) return
-    const items = found.filter((item) => item !== undefined)
-    this.#state.put(items, removed)
+    if (reading !== this.#reading) return
+    const read = found.filter((item) => item !== undefined)
+    this.#state.put(read, removed)
+    // An answer may be slower than the stream, which has the last word.
+    const asked = new Set(ids)
+    const { unsure } = this.#state.apply(overtaking.filter(({ queue_id }) => asked.has(queue_id)))
+    for (const id of unsure) this.#unsure.add(id)
+    const items = read.flatMap(({ id }) => this.#state.items.get(id) ?? [])
+    removed.push(...read.filter(({ id }) => !this.#state.items.has(id)).map(({ id }) => id))
     this.#send({ type: "items", items, removed })
   }
 }

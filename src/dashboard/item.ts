@@ -1,6 +1,6 @@
 import type { QueueItem } from "../progress.ts"
 import { choicesOf } from "./actions.ts"
-import { BASE, getItem } from "./api.ts"
+import { BASE, getItem, Refusal } from "./api.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { factsOf } from "./facts.ts"
 import { HistoryList } from "./history.ts"
@@ -28,12 +28,14 @@ import { songMark, tint, Wave } from "./wave.ts"
 import type { StreamUpdate } from "./wire.ts"
 
 const DRAW_EVERY_MS = 250
+const AGAIN_MS = 1000
 
 /** The page of one item. */
 export class ItemScreen implements Screen {
   readonly element: HTMLElement
   readonly #id: number
   readonly #model: Model
+  readonly #changed: () => void
   readonly #past: Past
   readonly #mark = el("span", { class: "mark-box" })
   readonly #name = el("h1", { tabindex: -1 })
@@ -64,7 +66,11 @@ export class ItemScreen implements Screen {
   readonly #gone = el("div", { class: "empty gone", hidden: true })
   /** The item, where it is none of those that the model keeps. */
   #own: QueueItem | undefined
+  /** What the stream says while the item is being read; null while it is not. */
+  #meanwhile: StreamUpdate[] | null = null
   #deleted = false
+  /** What is drawn is an item of a history that is no more. */
+  #foreign = false
   #known = ""
   #offered = ""
   #historyId = ""
@@ -75,6 +81,7 @@ export class ItemScreen implements Screen {
   constructor(id: number, model: Model, changed: () => void) {
     this.#id = id
     this.#model = model
+    this.#changed = changed
     this.#past = new Past(id, changed, () => this.element.isConnected)
     const back = el(
       "nav",
@@ -125,7 +132,6 @@ export class ItemScreen implements Screen {
     this.#body = el("div", {}, head, now, this.#error, over, el("div", { class: "columns" }, history, facts))
     this.element = el("div", { class: "item" }, back, this.#gone, this.#body)
     void this.#past.read()
-    if (!model.item(id)) void this.#fetch(changed)
   }
 
   title(): string {
@@ -141,6 +147,7 @@ export class ItemScreen implements Screen {
     this.#past.hear(updates)
     for (const update of updates) {
       if (update.queue_id !== this.#id) continue
+      this.#meanwhile?.push(update)
       if (update.deleted) this.#deleted = true
       if (this.#own) this.#own = after(this.#own, update)
     }
@@ -148,12 +155,13 @@ export class ItemScreen implements Screen {
 
   frame({ ids, all, lists }: Changes): void {
     const { history } = this.#model.connection
-    if (history !== "" && this.#historyId !== "" && history !== this.#historyId) {
-      this.#past.reset()
-      this.#deleted = false
-    }
+    const turned = history !== "" && this.#historyId !== "" && history !== this.#historyId
+    if (turned) this.#forget()
     this.#historyId = history || this.#historyId
-    if (all) void this.#past.read()
+    if (all || turned) {
+      void this.#past.read()
+      if (!this.#deleted && !this.#model.item(this.#id)) void this.#fetch()
+    }
     const item = this.#item()
     this.#miss(item)
     if (item && (all || lists || ids.has(this.#id) || this.#known === "" || this.#own)) this.#show(item)
@@ -176,16 +184,44 @@ export class ItemScreen implements Screen {
     return this.#model.item(this.#id) ?? this.#own
   }
 
-  async #fetch(changed: () => void): Promise<void> {
-    this.#own = await getItem(this.#id).catch(() => undefined)
-    changed()
+  /** The server has another history: its item of this id is another one. */
+  #forget(): void {
+    this.#past.reset()
+    this.#own = undefined
+    this.#meanwhile = null
+    this.#deleted = false
+    this.#foreign = true
+    this.#known = ""
+    this.#offered = ""
+  }
+
+  /** Reads the item; what failed is tried again. */
+  async #fetch(): Promise<void> {
+    if (this.#meanwhile) return
+    const meanwhile: StreamUpdate[] = []
+    this.#meanwhile = meanwhile
+    try {
+      const item = await getItem(this.#id)
+      // The answer may be slower than the stream, which has the last word.
+      if (meanwhile === this.#meanwhile) this.#own = meanwhile.reduce(after, item)
+    } catch (error) {
+      if (!(error instanceof Refusal && error.status === 404))
+        setTimeout(() => this.element.isConnected && !this.#own && void this.#fetch(), AGAIN_MS)
+      else if (meanwhile === this.#meanwhile) this.#own = undefined
+    }
+    if (meanwhile === this.#meanwhile) this.#meanwhile = null
+    this.#changed()
   }
 
   #miss(item: QueueItem | undefined): void {
     const missing = this.#deleted || (!item && this.#past.missing)
     show(this.#gone, missing)
-    show(this.#body, !missing || this.#deleted)
+    if (item) this.#foreign = false
+    show(this.#body, this.#deleted || (!missing && !this.#foreign))
     if (missing) {
+      if (this.#buttons.contains(document.activeElement)) this.#name.focus()
+      this.#buttons.replaceChildren()
+      this.#offered = ""
       const text = this.#deleted
         ? "This item was deleted. Its history is still kept for a while."
         : `There is no queue item ${this.#id}.`

@@ -29,6 +29,7 @@ export class ItemList {
   #cap: number
   #rows = new Map<number, Row>()
   #items: readonly QueueItem[] = []
+  #all: readonly QueueItem[] = []
 
   constructor(step: number, make: () => Row) {
     this.#make = make
@@ -37,7 +38,7 @@ export class ItemList {
     this.more.addEventListener("click", () => {
       const first = this.#cap
       this.#cap += this.#step * 4
-      this.show(this.#items)
+      this.show(this.#items, this.#all)
       const row = this.element.children[first]
       row?.querySelector<HTMLElement>("a")?.focus()
     })
@@ -48,15 +49,18 @@ export class ItemList {
     return this.#rows.size
   }
 
-  /** Shows these items, in this order. */
-  show(items: readonly QueueItem[]): void {
+  /** Shows these items, in this order. Their places are those among `all`. */
+  show(items: readonly QueueItem[], all: readonly QueueItem[]): void {
     this.#items = items
+    this.#all = all
     const seen = items.slice(0, this.#cap)
     const focused = this.#focused()
     const rows = new Map<number, Row>()
-    for (const [i, item] of seen.entries()) {
+    let place = 0
+    for (const item of seen) {
       const row = this.#rows.get(item.id) ?? this.#made(item.id)
-      row.update(item, i + 1)
+      place = all.indexOf(item, place) + 1
+      row.update(item, place)
       rows.set(item.id, row)
     }
     for (const [id, row] of this.#rows) if (!rows.has(id)) row.element.remove()

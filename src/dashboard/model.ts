@@ -25,6 +25,8 @@ export interface Ears {
   readonly changed: () => void
   readonly updates: (updates: readonly StreamUpdate[]) => void
   readonly gap: (gap: Gap) => void
+  /** The server has another history: whatever was begun with an item would now meet another one. */
+  readonly turned: () => void
   /** An item came to an end, before the eyes of the reader. */
   readonly ended: (text: string) => void
 }
@@ -37,6 +39,7 @@ export class Model implements Bridge {
   readonly #ears: Ears
   readonly #hubHeardMs: () => number
   #connection = CONNECTING
+  #history = ""
   #lists: Lists | undefined
   #runningChanged = false
   #ids = new Set<number>()
@@ -111,7 +114,7 @@ export class Model implements Bridge {
     switch (message.type) {
       case "state":
         this.state.replace(message.items, message.truncated)
-        this.#connection = message.connection
+        this.#connect(message.connection)
         this.stats = message.stats ?? this.stats
         this.loaded = message.loaded || this.loaded
         this.#all = true
@@ -124,7 +127,7 @@ export class Model implements Bridge {
         this.#touched(this.state.put(message.items, message.removed).ids, true)
         break
       case "connection":
-        this.#connection = message.connection
+        this.#connect(message.connection)
         break
       case "stats":
         this.stats = message.stats
@@ -133,6 +136,17 @@ export class Model implements Bridge {
         this.#ears.gap(message.gap)
     }
     this.#ears.changed()
+  }
+
+  #connect(connection: Connection): void {
+    this.#connection = connection
+    const { history } = connection
+    if (history === "" || history === this.#history) return
+    const isFirst = this.#history === ""
+    this.#history = history
+    if (isFirst) return
+    this.loaded = false
+    this.#ears.turned()
   }
 
   #apply(updates: readonly StreamUpdate[]): void {

@@ -1,7 +1,7 @@
 import { ask, BASE } from "./api.ts"
 import { Badge } from "./badge.ts"
-import { addSong } from "./dialogs.ts"
-import { byId, say } from "./dom.ts"
+import { addSong, closeDialog } from "./dialogs.ts"
+import { byId, el, say } from "./dom.ts"
 import { Home, type Screen } from "./home.ts"
 import { type Glance, TabFace } from "./icon.ts"
 import { ItemScreen } from "./item.ts"
@@ -9,7 +9,7 @@ import { closeMenu } from "./menu.ts"
 import { Model } from "./model.ts"
 import { announce, notify } from "./notices.ts"
 import { Share } from "./share.ts"
-import { count, nameOf } from "./text.ts"
+import { count, counted, nameOf } from "./text.ts"
 import type { Gap, StreamUpdate } from "./wire.ts"
 
 const NAME = "Track Studio"
@@ -34,6 +34,10 @@ class Page {
         changed: () => this.#changed(),
         updates: (updates) => this.#updates(updates),
         gap: gapNotice,
+        turned: () => {
+          closeMenu()
+          closeDialog()
+        },
         ended: announce,
       },
       () => this.#share.heardMs,
@@ -130,8 +134,8 @@ class Page {
   #route(moved: boolean): void {
     closeMenu()
     const id = screenPath(location.pathname)
-    this.#screen =
-      typeof id === "number" ? new ItemScreen(id, this.#model, () => this.#changed()) : this.#home
+    if (typeof id === "number") this.#screen = new ItemScreen(id, this.#model, () => this.#changed())
+    else this.#screen = location.pathname.startsWith(`${BASE.pathname}items/`) ? nowhere() : this.#home
     this.#main.replaceChildren(this.#screen.element)
     this.#screen.frame({ ids: new Set(), lists: true, all: true })
     this.#changed()
@@ -148,11 +152,27 @@ function screenPath(path: string): number | null | undefined {
   return path.startsWith(BASE.pathname) && id !== undefined ? Number(id) : undefined
 }
 
+/** What is shown where no item can be. */
+function nowhere(): Screen {
+  const gone = el(
+    "div",
+    { class: "empty gone" },
+    el("h1", { class: "for-ears", tabindex: -1 }, "No such item"),
+    el("p", {}, "There is no such queue item: an item's number is a whole one, from 1."),
+    el("a", { href: BASE.pathname }, "Back to the queue"),
+  )
+  return {
+    element: el("div", { class: "item" }, gone),
+    title: () => "No such item",
+    frame: () => undefined,
+    tick: () => undefined,
+  }
+}
+
 function gapNotice({ reason, missed }: Gap): void {
-  const what =
-    reason === "history"
-      ? "The server has another history now."
-      : `${missed === null ? "Some" : count(missed)} updates were left out.`
+  const left =
+    missed === null ? "Some updates were" : `${counted(missed, "update")} ${missed === 1 ? "was" : "were"}`
+  const what = reason === "history" ? "The server has another history now." : `${left} left out.`
   notify(`${what} Everything was loaded anew, and is right.`)
 }
 

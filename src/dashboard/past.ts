@@ -34,6 +34,7 @@ export class Past {
     this.timeline = new Timeline()
     this.#pages = 0
     this.missing = false
+    if (this.#meanwhile) this.#meanwhile.length = 0
   }
 
   /** Takes what the stream says of this item. */

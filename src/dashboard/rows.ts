@@ -53,7 +53,9 @@ export class Frame {
       return
     this.#label = name
     const [first] = this.#choices()
+    const focused = document.activeElement === this.#quick
     show(this.#quick, first !== undefined && !first.label.endsWith("…"))
+    if (focused && this.#quick.hidden) this.#menu.focus()
     if (!first) return
     this.#quick.replaceChildren(icon(first.icon))
     mark(this.#quick, "aria-label", `${first.label} ${name}`)

@@ -53,12 +53,12 @@ export class Section {
   }
 
   /** Shows those of `all` items that fit; `filter` is what they had to fit. Nothing is known before it is `loaded`. */
-  show(items: readonly QueueItem[], all: number, filter: string, loaded: boolean): void {
-    say(this.#count, all === 0 ? "" : count(all))
-    show(this.#empty, loaded && all === 0)
-    show(this.#none, items.length === 0 && all > 0)
+  show(items: readonly QueueItem[], all: readonly QueueItem[], filter: string, loaded: boolean): void {
+    say(this.#count, all.length === 0 ? "" : count(all.length))
+    show(this.#empty, loaded && all.length === 0)
+    show(this.#none, items.length === 0 && all.length > 0)
     say(this.#none, filter === "" ? "None of these." : `Nothing here matches “${filter}”.`)
     mark(this.list.element, "hidden", items.length === 0 ? "" : null)
-    this.list.show(items)
+    this.list.show(items, all)
   }
 }

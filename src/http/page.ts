@@ -2,7 +2,6 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { type PageFile, pageFile } from "./page-files.ts"
-import { ItemParams } from "./params.ts"
 
 /** Answers `GET /` to whoever is no browser. */
 export type AnswerOthers = (request: Request) => Response | Promise<Response>
@@ -73,14 +72,11 @@ export const pageRoutes = (others: AnswerOthers) =>
       set.headers["vary"] = "accept"
       return acceptsHtml(request) ? html(request, "index.html") : others(request)
     })
-    .get(
-      "/items/:id",
-      async ({ request, params: { id }, set }) => {
-        set.headers["vary"] = "accept"
-        return acceptsHtml(request) ? html(request, "item.html") : noPage(`/items/${id}`)
-      },
-      { params: ItemParams },
-    )
+    // Whatever the id: a browser is told by the page that there is no such item.
+    .get("/items/:id", async ({ request, params: { id }, set }) => {
+      set.headers["vary"] = "accept"
+      return acceptsHtml(request) ? html(request, "item.html") : noPage(`/items/${id}`)
+    })
     .get("/assets/:name", async ({ request, params: { name } }) =>
       sent(request, await pageFile(`assets/${name}`), {
         "cache-control": "public, max-age=31536000, immutable",

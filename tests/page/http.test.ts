@@ -25,7 +25,7 @@ async function assetsOf(path: string): Promise<string[]> {
 }
 
 describe("the page", () => {
-  test.each(["/", "/items/7"])(
+  test.each(["/", "/items/7", "/items/seven"])(
     "is served at %s to those who accept HTML, and asked for anew each time",
     async (path) => {
       const answer = await get(path)
@@ -89,6 +89,7 @@ describe("the page", () => {
 describe("beside the page", () => {
   test.each([
     ["/items/7", { accept: "application/json" }],
+    ["/items/seven", { accept: "application/json" }],
     ["/assets/nothing.js", HTML],
     ["/assets/..%2findex.html", HTML],
     ["/nothing", HTML],
@@ -96,12 +97,6 @@ describe("beside the page", () => {
     const answer = await get(path, headers)
     expect(answer.status).toBe(404)
     expect(await answer.json()).toMatchObject({ code: "not_found", error: expect.any(String) })
-  })
-
-  test("an item's page needs an id", async () => {
-    const answer = await get("/items/seven")
-    expect(answer.status).toBe(422)
-    expect(await answer.json()).toMatchObject({ code: "invalid" })
   })
 
   test.each(["/", "/items/7", "/assets/x.js"])("POST %s is 405, and says what is allowed", async (path) => {

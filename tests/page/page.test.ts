@@ -170,13 +170,45 @@ page("the queue on the page", () => {
     expect(tab.complaints).toEqual([])
   })
 
+  test("the focus stays with an item whose button goes, or that moves to another list", async () => {
+    const id = await server.add({ song_id: 5 })
+    const claim = await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const { lease }: { lease: { token: string } } = await claim.json()
+    const other = await server.add({ song_id: 6 })
+    await server.put(other, { status: "processing" })
+    const tab = await open()
+    const focused = `document.activeElement.closest("[data-item]")`
+    const cancel = async (item: number): Promise<void> => {
+      await tab.until(`document.querySelector('.lane[data-item="${item}"] .quick')`)
+      await tab.evaluate(`document.querySelector('.lane[data-item="${item}"] .quick').focus()`)
+      await tab.press("Enter")
+      await tab.until(`document.activeElement.closest("dialog")`)
+      await tab.press("Tab")
+      await tab.press("Enter")
+    }
+    await cancel(id)
+    await tab.until(`document.querySelector('.lane[data-item="${id}"] .quick').hidden`)
+    await tab.until(`${focused}?.dataset.item === "${id}" && document.activeElement.ariaHasPopup === "menu"`)
+    await cancel(other)
+    await tab.until(`${focused}?.matches('.finished [data-item="${other}"]')`)
+    await server.api("POST", `/queue/${id}/fail`, { error_message: "stopped" }, { lease: lease.token })
+    await tab.evaluate(`document.querySelector('.finished [data-item="${other}"] .quick').focus()`)
+    await tab.press("Enter")
+    await tab.until(`${focused}?.matches('.waiting [data-item="${other}"]')`)
+  })
+
   test("a refusal is told in the server's words, and a filter finds", async () => {
     const id = await server.add({ song_id: 5, title: "Northern Lights" })
     await server.add({ song_id: 6, title: "Copper Sky" })
     const tab = await open()
     await tab.evaluate(`document.querySelector("#filter").focus()`)
-    await tab.type("north")
+    await tab.type("copper")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
+    // Found or not, it is still the second in the queue.
+    expect(await tab.evaluate<string>(text(".waiting .row .place"))).toBe("2")
+    await tab.evaluate(`document.querySelector("#filter").value = ""`)
+    await tab.type("north")
+    await tab.until(`${text(".waiting")}.includes("Northern") && !${text(".waiting")}.includes("Copper")`)
     await tab.type("x")
     await tab.until(`${text(".waiting")}.includes("Nothing here matches")`)
     await tab.evaluate(
@@ -237,11 +269,16 @@ page("an item's page", () => {
   test("says that there is no such item, or that it was deleted", async () => {
     const tab = await open("/items/99")
     await tab.until(`${text(".gone")}.includes("no queue item 99")`)
+    await tab.go(tab.at("/items/abc"))
+    await tab.until(`${text(".gone")}.includes("no such queue item")`)
+    await tab.click(".gone a")
+    await tab.until(`document.querySelector("#filter")`)
     const id = await server.add()
     const other = await open(`/items/${id}`)
     await other.until(`${text("h1")} === "Song 1"`)
     await server.api("DELETE", `/queue/${id}`)
     await other.until(`${text(".gone")}.includes("was deleted")`)
+    expect(await other.evaluate<number>(`document.querySelectorAll(".item-head button").length`)).toBe(0)
   })
 })
 
@@ -267,6 +304,14 @@ async function fill(): Promise<number> {
   }
   return 1
 }
+
+page("the badge", () => {
+  test("tells its facts as soon as it is opened", async () => {
+    const tab = await open()
+    const told = `(() => { document.querySelector("#badge").click(); return ${text("#facts")} })()`
+    expect(await tab.evaluate<string>(told)).toContain("Confirmed")
+  })
+})
 
 page("what the page must bear", () => {
   test("hostile text is only ever text", async () => {
