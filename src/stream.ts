@@ -149,10 +149,12 @@ export class Streams {
   }
 
   async #openItem(watch: Watch, queueId: number, kind: SeatKind): Promise<Chunks | null> {
-    const item = await this.#store.latestOfItem(queueId)
+    const seen = eventId(watch.lastEventId) ?? 0
+    let item = await this.#store.latestOfItem(queueId)
+    // The client can be ahead of what was read, and must not wait for the end that it has seen.
+    if (item && seen > item.head) item = await this.#store.latestOfItem(queueId)
     if (watch.untilFinished && item && isTerminal(item.update.status)) {
-      const seen = eventId(watch.lastEventId)
-      if (seen !== undefined && seen >= item.update.id && seen <= item.head) return null
+      if (seen >= item.update.id && seen <= item.head) return null
     }
     return this.#joined(new Viewer(kind, watch, item))
   }
@@ -241,7 +243,8 @@ export class Streams {
       return
     }
     if (lastEventId === undefined && !watch.snapshot) {
-      viewer.cursor = bounds.newest
+      // What came after the item was read is still to be examined: its end may be among it.
+      viewer.cursor = item ? item.head : bounds.newest
       yield frames(format, hello, this.#openings.live(viewer.cursor))
       return
     }

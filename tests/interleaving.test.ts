@@ -200,3 +200,30 @@ test("streams that come and go while the history is read slowly lose nothing and
     { numRuns: 100, examples: [[FOUND, 20]] },
   )
 }, 120_000)
+
+test("who waits for the end of an item hears of it, in whatever moment it comes", async () => {
+  using folder = temporaryFolder()
+  const inner = new SqliteStore(join(folder.path, "queue.db"))
+  const bus = new LocalBus()
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const random = numbers(seed)
+    const store = remote(inner, random)
+    const broadcaster = new Broadcaster(store, bus, 60_000, (error) => expect(error).toBeUndefined())
+    const streams = new Streams(store, broadcaster, {
+      maxLag: 0,
+      report: () => undefined,
+      random: Math.random,
+    })
+    const id = await added(inner)
+    await put(inner, id, { status: "processing" })
+    const client = new AbortController()
+    const waiting = streams.finished(id, client.signal).then(() => "heard")
+    for (let left = random(12); left > 0; left -= 1) await turn()
+    await put(inner, id, { status: "completed" })
+    bus.notify()
+    const tooLong = Bun.sleep(500).then(() => "missed")
+    expect([seed, await Promise.race([waiting, tooLong])]).toEqual([seed, "heard"])
+    client.abort()
+  }
+  await inner.close()
+}, 60_000)
