@@ -87,9 +87,15 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["list", "--limit", "ten"], '--limit must be a whole number, not "ten"'],
   [["set"], "ID is missing"],
   [["set", "9".repeat(20)], /^ID must be a whole number, not "9+"$/],
-  [["set", "1", "--progress", "500"], "progress cannot be 500"],
-  [["set", "1", "--status", "done"], 'status cannot be "done"'],
-  [["set", "1", "--flag", "ugly"], 'flag cannot be "ugly"'],
+  [["set", "1", "--progress", "500"], "progress cannot be 500; it can be 0 to 100"],
+  [
+    ["set", "1", "--status", "done"],
+    'status cannot be "done"; it can be queued, processing, completed, failed or retrying',
+  ],
+  [
+    ["set", "1", "--flag", "ugly"],
+    'flag cannot be "ugly"; it can be image_issue, lyrics_issue, timing_issue or none',
+  ],
   [["watch", "all"], 'ID must be a whole number, not "all"'],
   [["list", "--server", "localhost:8080"], /^--server must be a URL such as http:\/\/127\.0\.0\.1:8080/],
   [["list", "--server", ""], "--server is empty"],

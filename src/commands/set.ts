@@ -18,6 +18,18 @@ const TEXTS = {
   thumbnail: "thumbnail_path",
 } as const
 
+const [STATUS, PROGRESS, FLAG] = [
+  "queued, processing, completed, failed or retrying",
+  "0 to 100",
+  "image_issue, lyrics_issue, timing_issue or none",
+]
+/** What may be given for a key, where that is not just any text or number. */
+const ALLOWED = new Map([
+  ["status", STATUS],
+  ["progress", PROGRESS],
+  ["flag", FLAG],
+])
+
 /** Changes a queue item. */
 export const setCommand: Command = {
   usage: {
@@ -25,18 +37,14 @@ export const setCommand: Command = {
     about: "Changes a queue item; what is not named stays as it is.",
     settings: ["server"],
     flags: {
-      status: {
-        type: "string",
-        placeholder: "STATUS",
-        help: "queued, processing, completed, failed or retrying",
-      },
+      status: { type: "string", placeholder: "STATUS", help: STATUS },
       step: { type: "string", placeholder: "TEXT", help: "the step it is at" },
-      progress: { type: "string", placeholder: "N", help: "0 to 100" },
+      progress: { type: "string", placeholder: "N", help: PROGRESS },
       message: { type: "string", placeholder: "TEXT", help: "what viewers are told" },
       error: { type: "string", placeholder: "TEXT", help: "the error message" },
       title: { type: "string", placeholder: "TEXT", help: "what viewers see beside the number" },
       priority: { type: "string", placeholder: "N", help: "higher goes first" },
-      flag: { type: "string", placeholder: "FLAG", help: "image_issue, lyrics_issue, timing_issue or none" },
+      flag: { type: "string", placeholder: "FLAG", help: FLAG },
       "video-file": { type: "string", placeholder: "FILE", help: "path of the finished video" },
       thumbnail: { type: "string", placeholder: "FILE", help: "path of its thumbnail" },
       json: { type: "boolean", help: "print the item as JSON" },
@@ -54,7 +62,10 @@ export const setCommand: Command = {
     const set: unknown = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
     if (!Value.Check(ItemChange, set)) {
       const [first] = [...Value.Errors(ItemChange, set)]
-      throw new AppError("invalid", `${first?.path.slice(1)} cannot be ${JSON.stringify(first?.value)}`)
+      const name = first?.path.slice(1) ?? ""
+      const allowed = ALLOWED.get(name)
+      const hint = allowed === undefined ? "" : `; it can be ${allowed}`
+      throw new AppError("invalid", `${name} cannot be ${JSON.stringify(first?.value)}${hint}`)
     }
     const item = await clientOf(given).update(id, set)
     const step = item.current_step === "" ? "" : `, ${printable(item.current_step)}`
