@@ -23,12 +23,14 @@ export type Wake = "batch" | "keepalive" | "asked" | "over"
 /** What kind of watching a seat is for; a held answer is not a stream, and not counted as one. */
 export type SeatKind = "global" | "item" | "held"
 
+type Whole = Taken & { readonly chunk: Uint8Array }
+
 /** What was new in one turn: the updates in `(previous, head]`. */
 class Batch {
   readonly previous: number
   readonly head: number
   readonly updates: readonly StoredUpdate[]
-  readonly #bytes = new Map<Format, Uint8Array>()
+  readonly #whole = new Map<Format, Whole>()
   #byItem: Map<number, StoredUpdate[]> | undefined
 
   constructor(previous: number, head: number, updates: readonly StoredUpdate[]) {
@@ -49,13 +51,13 @@ class Batch {
   }
 
   /** All updates in one piece, joined at the first asking and shared by all streams. */
-  bytes(format: Format): Uint8Array {
-    let bytes = this.#bytes.get(format)
-    if (!bytes) {
-      bytes = joined(format, this.updates)
-      this.#bytes.set(format, bytes)
+  whole(format: Format): Whole {
+    let whole = this.#whole.get(format)
+    if (!whole) {
+      whole = { chunk: joined(format, this.updates), last: this.updates.at(-1) }
+      this.#whole.set(format, whole)
     }
-    return bytes
+    return whole
   }
 }
 
@@ -123,6 +125,9 @@ export interface Taken {
   /** The last update of the chunk. */
   readonly last: StoredUpdate | undefined
 }
+
+const isWhole = (seat: Seat, batch: Batch, wanted?: (update: StoredUpdate) => boolean): boolean =>
+  seat.queueId === undefined && !wanted && seat.cursor <= batch.previous
 
 /**
  * Tells all open streams what is new.
@@ -234,16 +239,20 @@ export class Broadcaster extends EventTarget {
     while (at > 0 && (this.#tail[at - 1]?.head ?? 0) > seat.cursor) at -= 1
     const first = this.#tail[at]
     if (!first || first.previous > seat.cursor) return null
+    if (at === this.#tail.length - 1 && isWhole(seat, first, wanted)) {
+      seat.cursor = first.head
+      return first.whole(format)
+    }
     const pieces: Uint8Array[] = []
     let size = 0
     let last: StoredUpdate | undefined
     for (; at < this.#tail.length && size < CHUNK_BYTES; at += 1) {
       const batch = this.#tail[at]
       if (!batch) break
-      const whole = seat.queueId === undefined && !wanted && seat.cursor <= batch.previous
+      const whole = isWhole(seat, batch, wanted)
       const updates = whole ? batch.updates : this.#select(batch, seat, wanted)
       for (const piece of whole
-        ? [batch.bytes(format)]
+        ? [batch.whole(format).chunk]
         : updates.map((update) => updateBytes(format, update))) {
         pieces.push(piece)
         size += piece.length

@@ -2,34 +2,15 @@ import { type Broadcaster, Seat, type SeatKind } from "./broadcaster.ts"
 import { AppError } from "./errors.ts"
 import { type Control, type Format, type Frame, frames, joined, sse, tell } from "./formats.ts"
 import { Openings, type Shared } from "./opening.ts"
-import { isTerminal, type Status, type StoredUpdate } from "./progress.ts"
-import type { Selection } from "./selection.ts"
+import { isTerminal, type StoredUpdate } from "./progress.ts"
 import type { Bounds, Store } from "./store/store.ts"
+import { type Advance, type Chunks, type Next, Viewer, type Watch } from "./viewer.ts"
 
 const PAGE_UPDATES = 1024
 const SNAPSHOT_UPDATES = 256
 const KEEPALIVE: Frame = { type: "keepalive" }
 const DRAIN_RETRY_MS = 500
 const DRAIN_RETRY_SPREAD_MS = 1500
-
-/** What one viewer asks for. */
-export interface Watch {
-  /** One item's updates alone; absent for all. */
-  readonly queueId?: number | undefined
-  /** Which updates of the global stream are wanted; absent for all. */
-  readonly wanted?: ((update: StoredUpdate) => boolean) | undefined
-  /** What is wanted instead, where the viewer may choose anew while the stream is open. */
-  readonly selection?: Selection | undefined
-  /** As the client gave it; absent when this is no reconnect. */
-  readonly lastEventId?: string | undefined
-  /** Whether a new stream begins with the state of things. */
-  readonly snapshot: boolean
-  /** Whether the stream ends once the item is terminal and its last update was sent. */
-  readonly untilFinished: boolean
-  readonly format: Format
-  /** Aborts when the client goes away. */
-  readonly signal: AbortSignal
-}
 
 /** How streams behave. */
 export interface StreamOptions {
@@ -41,43 +22,6 @@ export interface StreamOptions {
   readonly random: () => number
 }
 
-/** A stream under way: what was asked for, its seat, and the status in the last update that was examined. */
-class Viewer extends Seat {
-  readonly watch: Watch
-  status: Status | undefined
-  /** What was known of its item at first; of no use, and not kept, once the stream has opened. */
-  first: ItemNow
-  /** The farewell has been said. */
-  isOver = false
-
-  constructor(kind: SeatKind, watch: Watch, first: ItemNow) {
-    super(kind, watch.queueId)
-    this.watch = watch
-    this.status = first?.update.status
-    this.first = first
-  }
-
-  /** Which updates are wanted now; undefined for all. */
-  get wanted(): Watch["wanted"] {
-    const { selection, wanted } = this.watch
-    return selection ? selection.wanted : wanted
-  }
-}
-
-/** Where a stream may write by itself. What it gets is no number but a promise while the client does not read. */
-interface Sink {
-  write(bytes: Uint8Array): number | Promise<unknown>
-}
-
-/**
- * A stream's bytes. Where they are the body of an answer, Bun's `yield` gives the answer's own sink (its manual,
- * "Async generator streams"); elsewhere it gives nothing.
- */
-export type Chunks = AsyncGenerator<Uint8Array, void, Sink | undefined>
-
-/** What is known of the watched item when the stream opens. */
-type ItemNow = { readonly update: StoredUpdate; readonly head: number } | undefined
-
 /**
  * The open streams of this server. A stream is a cursor over the history: it sends a snapshot or a replay, then
  * `live`, then whatever is new, and keeps no queue of its own, so a slow reader costs what a fast one does.
@@ -88,6 +32,18 @@ export class Streams {
   readonly #options: StreamOptions
   readonly #openings: Openings
   #line: Promise<void> = Promise.resolve()
+
+  /** Writes what is at hand, where there is a sink, until something else is to be done. */
+  readonly #advance: Advance = (viewer) => {
+    let next = this.#next(viewer)
+    while (viewer.sink && typeof next !== "string") {
+      // A tenth less a chunk than through another `yield`.
+      const written = viewer.sink.write(next)
+      if (written instanceof Promise) return written
+      next = this.#next(viewer)
+    }
+    return next
+  }
 
   constructor(store: Store, broadcaster: Broadcaster, options: StreamOptions) {
     this.#store = store
@@ -144,7 +100,7 @@ export class Streams {
   #open(watch: Watch, kind: SeatKind): Chunks | null | Promise<Chunks | null> {
     if (this.#broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
     return watch.queueId === undefined
-      ? this.#joined(new Viewer(kind, watch, undefined))
+      ? this.#joined(new Viewer(this.#advance, kind, watch, undefined))
       : this.#openItem(watch, watch.queueId, kind)
   }
 
@@ -156,7 +112,7 @@ export class Streams {
     if (watch.untilFinished && item && isTerminal(item.update.status)) {
       if (seen >= item.update.id && seen <= item.head) return null
     }
-    return this.#joined(new Viewer(kind, watch, item))
+    return this.#joined(new Viewer(this.#advance, kind, watch, item))
   }
 
   #joined(viewer: Viewer): Chunks | Promise<Chunks> {
@@ -167,19 +123,17 @@ export class Streams {
 
   /** The whole life of a stream. What it decides lies elsewhere: each name in here would be kept for each stream. */
   async *#run(viewer: Viewer): Chunks {
-    let sink: Sink | undefined
     try {
       const shared = this.#ready(viewer) ?? (await this.#shared(viewer))
       // Delegating keeps the other generator for as long as this one lives.
-      if (shared) yield shared
+      if (shared) viewer.sink = yield shared
       else yield* this.#opening(viewer)
-      for (let next = this.#next(viewer); next !== "over"; next = this.#next(viewer)) {
+      for (let next = this.#advance(viewer); next !== "over"; next = this.#advance(viewer)) {
         if (next === "behind") yield* this.#catchUp(viewer)
-        else if (next !== "wait") {
-          // A tenth less a chunk than through another `yield`.
-          const written = sink ? sink.write(next) : (sink = yield next)
-          if (written instanceof Promise) await written
-        } else if ((await viewer.wait()) === "keepalive") yield frames(viewer.watch.format, KEEPALIVE)
+        else if (next instanceof Promise) await next
+        else if (next !== "wait") viewer.sink = yield next
+        else if ((await viewer.wait()) === "keepalive") yield frames(viewer.watch.format, KEEPALIVE)
+        else await viewer.blocked
       }
     } catch (error) {
       this.#options.report(error)
@@ -188,8 +142,7 @@ export class Streams {
     }
   }
 
-  /** What to do now: send this, wait for news, ask the store first, or end. */
-  #next(viewer: Viewer): Uint8Array | "wait" | "behind" | "over" {
+  #next(viewer: Viewer): Exclude<Next, Promise<unknown>> {
     const { watch, isOver } = viewer
     const { head, draining } = this.#broadcaster
     if (isOver || watch.signal.aborted) return "over"
@@ -199,7 +152,7 @@ export class Streams {
     }
     if (watch.selection?.isAsked) return "behind"
     if (viewer.cursor >= head) {
-      const end = ending(viewer)
+      const end = viewer.ending
       viewer.isOver = end !== undefined
       return end ?? "wait"
     }
@@ -365,12 +318,6 @@ const isUsual = ({ watch: { lastEventId, snapshot, queueId }, wanted }: Viewer):
 function begun(viewer: Viewer, opening: Shared | null): Uint8Array | null {
   if (opening) viewer.cursor = opening.head
   return opening && opening.bytes
-}
-
-/** The farewell of a stream that has nothing more to tell, for one that asked to end so. */
-function ending({ watch, cursor, status }: Viewer): Uint8Array | undefined {
-  if (!watch.untilFinished || status === undefined || !isTerminal(status)) return undefined
-  return frames(watch.format, tell({ name: "end", last_event_id: cursor, status }))
 }
 
 /** The event ID that a client gave, or undefined where it is none of ours. */

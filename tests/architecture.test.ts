@@ -15,6 +15,7 @@ const CORE = [
   "broadcaster",
   "stream",
   "opening",
+  "viewer",
   "formats",
   "selection",
   "board",
@@ -47,7 +48,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   renderers: { own: ["errors", "progress", "renderers"] },
   broadcaster: { own: ["progress", "formats", "store/store", "bus"] },
   opening: { own: ["broadcaster", "formats", "store/store"] },
-  stream: { own: ["broadcaster", "errors", "formats", "opening", "progress", "selection", "store/store"] },
+  viewer: { own: ["broadcaster", "formats", "progress", "selection"] },
+  stream: { own: ["broadcaster", "errors", "formats", "opening", "progress", "store/store", "viewer"] },
   webhooks: {
     own: ["bus", "progress", "store/deliveries", "store/store"],
     packages: ["node:crypto"],

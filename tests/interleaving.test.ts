@@ -54,13 +54,25 @@ class Viewer {
   readonly lines: Line[] = []
   readonly client = new AbortController()
   readonly queueId: number | undefined
+  /** Whether it gives the stream a sink to write to, as Bun does. */
+  readonly givesSink: boolean
   done: Promise<void> = Promise.resolve()
 
-  constructor(queueId: number | undefined) {
+  constructor(queueId: number | undefined, givesSink: boolean) {
     this.queueId = queueId
+    this.givesSink = givesSink
   }
 
   watch(streams: Streams, lastEventId: string | undefined, pace: () => number): void {
+    const read = async (left: number): Promise<void> => {
+      for (let turns = left; turns > 0; turns -= 1) await turn()
+    }
+    const write = (chunk: Uint8Array): number | Promise<void> => {
+      this.#note(chunk)
+      const left = pace()
+      return left > 0 ? read(left) : chunk.length
+    }
+    const sink = this.givesSink ? { write } : undefined
     this.done = (async () => {
       const stream = await streams.open({
         queueId: this.queueId,
@@ -70,12 +82,16 @@ class Viewer {
         format: ndjson,
         signal: this.client.signal,
       })
-      for await (const chunk of stream ?? []) {
-        const text = new TextDecoder().decode(chunk)
-        for (const line of text.split("\n").slice(0, -1)) this.lines.push(JSON.parse(line))
-        for (let left = pace(); left > 0; left -= 1) await turn()
+      for (let next = await stream?.next(); next?.value; next = await stream?.next(sink)) {
+        this.#note(next.value)
+        await read(pace())
       }
     })()
+  }
+
+  #note(chunk: Uint8Array): void {
+    const text = new TextDecoder().decode(chunk)
+    for (const line of text.split("\n").slice(0, -1)) this.lines.push(JSON.parse(line))
   }
 
   /** The updates after `live`, or after the last event ID that was given. */
@@ -110,6 +126,7 @@ const step = fc.oneof(
       do: fc.constant("open" as const),
       item: fc.option(fc.nat(2)),
       resume: fc.boolean(),
+      sink: fc.boolean(),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat(9) }) },
@@ -120,13 +137,13 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
 /** Found once: what was being read for streams that had gone made a hole in the tail of those that had come. */
 const FOUND: Step[] = [
-  { do: "open", item: 0, resume: true },
+  { do: "open", item: 0, resume: true, sink: false },
   { do: "write", items: [0, 0] },
-  { do: "open", item: 0, resume: false },
+  { do: "open", item: 0, resume: false, sink: false },
   { do: "write", items: [0] },
   { do: "leave", which: 0 },
   { do: "write", items: [] },
-  { do: "open", item: 1, resume: false },
+  { do: "open", item: 1, resume: false, sink: false },
 ]
 
 test("streams that come and go while the history is read slowly lose nothing and see nothing twice", async () => {
@@ -151,7 +168,7 @@ test("streams that come and go while the history is read slowly lose nothing and
             bus.notify()
           }
         } else if (action.do === "open") {
-          const viewer = new Viewer(action.item === null ? undefined : items[action.item])
+          const viewer = new Viewer(action.item === null ? undefined : items[action.item], action.sink)
           const resumed = action.resume ? random(await sqlite.head()) : undefined
           viewer.watch(streams, resumed?.toString(), () => random(3))
           viewers.push({ viewer, resumed, left: false })
@@ -227,3 +244,37 @@ test("who waits for the end of an item hears of it, in whatever moment it comes"
   }
   await inner.close()
 }, 60_000)
+
+test("a sink that fails ends its own stream, is reported, and keeps nothing from the others", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "queue.db"))
+  const bus = new LocalBus()
+  const reports: unknown[] = []
+  const broadcaster = new Broadcaster(store, bus, 60_000, (error) => reports.push(error))
+  const report = (error: unknown) => reports.push(error)
+  const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
+  const client = new AbortController()
+  const watch = { snapshot: true, untilFinished: false, format: ndjson, signal: client.signal }
+  const broken = await streams.open(watch)
+  await broken?.next()
+  const ended = broken?.next({
+    write() {
+      throw new Error("no such socket")
+    },
+  })
+  const viewer = new Viewer(undefined, true)
+  viewer.watch(streams, undefined, () => 0)
+  const id = await added(store)
+  for (let updates = 0; updates < 3; updates += 1) {
+    await put(store, id, {})
+    bus.notify()
+    while (viewer.lines.at(-1)?.id !== (await store.head())) await turn()
+  }
+  expect(await ended).toEqual({ done: true, value: undefined })
+  expect(reports).toEqual([new Error("no such socket")])
+  expect(broadcaster.streams.global).toBe(1)
+  client.abort()
+  viewer.client.abort()
+  await viewer.done
+  await store.close()
+})

@@ -1,7 +1,8 @@
 import { Elysia } from "elysia"
 
 import { type Format, formats, negotiate } from "../formats.ts"
-import type { Chunks, Streams, Watch } from "../stream.ts"
+import type { Streams } from "../stream.ts"
+import type { Chunks, Watch } from "../viewer.ts"
 import { ItemParams } from "./params.ts"
 import { type Asked, beginningOf, GlobalParams, OneItemParams, wantedOf } from "./watch.ts"
 

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox"
 
 import type { Format } from "../formats.ts"
 import type { StoredUpdate } from "../progress.ts"
-import type { Watch } from "../stream.ts"
+import type { Watch } from "../viewer.ts"
 import { queryInteger } from "./params.ts"
 
 const common = {
