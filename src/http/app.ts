@@ -59,7 +59,8 @@ export function createApp(parts: AppParts) {
         cors({
           origin: [...parts.corsOrigins],
           credentials: false,
-          methods: ["GET", "POST", "PUT", "DELETE"],
+          // In one piece: a list would be joined for every answer.
+          methods: "GET, POST, PUT, DELETE",
           allowedHeaders: ["content-type", "authorization", "last-event-id", "idempotency-key", "lease"],
           exposeHeaders: ["retry-after"],
           maxAge: 600,

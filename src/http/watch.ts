@@ -47,14 +47,9 @@ export interface Asked {
   readonly snapshot?: "true" | "false"
 }
 
-/** Where a stream begins. An empty last event ID counts as none. */
-export const beginningOf = (
-  request: Request,
-  { last_event_id, snapshot }: Asked,
-): Pick<Watch, "lastEventId" | "snapshot"> => ({
-  lastEventId: request.headers.get("last-event-id") || last_event_id || undefined,
-  snapshot: snapshot !== "false",
-})
+/** The last event ID seen, by the header before the query; an empty one counts as none. */
+export const lastEventIdOf = (request: Request, { last_event_id }: Asked): string | undefined =>
+  request.headers.get("last-event-id") || last_event_id || undefined
 
 /** The ids of the query; undefined where it names none. */
 export const idsOf = (ids: string | undefined): readonly number[] | undefined => ids?.split(",").map(Number)

@@ -7,7 +7,7 @@ import { ndjson } from "../formats.ts"
 import { type Ask, MAX_CHOSEN, Selection } from "../selection.ts"
 import type { Streams } from "../stream.ts"
 import { ItemParams } from "./params.ts"
-import { type Asked, beginningOf, GlobalSocketParams, idsOf, OneItemSocketParams, wantedOf } from "./watch.ts"
+import { type Asked, GlobalSocketParams, idsOf, lastEventIdOf, OneItemSocketParams, wantedOf } from "./watch.ts"
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {
@@ -150,7 +150,8 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
     const over = new AbortController()
     const stream = await streams.open({
       ...shown,
-      ...beginningOf(request, query),
+      lastEventId: lastEventIdOf(request, query),
+      snapshot: query.snapshot !== "false",
       format: ndjson,
       signal: over.signal,
     })
