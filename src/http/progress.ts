@@ -55,7 +55,9 @@ function respond(
   { queueId, wanted, untilFinished = false }: Pick<Watch, "queueId" | "wanted"> & { untilFinished?: boolean },
   set: Answer,
 ): Response | Promise<Response> {
-  const format = (asked.format && formats.find(({ name }) => name === asked.format)) ?? negotiate(request.headers.get("accept"))
+  const format =
+    (asked.format && formats.find(({ name }) => name === asked.format)) ??
+    negotiate(request.headers.get("accept"))
   const stream = streams.open({
     queueId,
     wanted,
@@ -83,7 +85,13 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
     .get(
       "/stream/:id",
       ({ request, query, params: { id }, set }) =>
-        respond(streams, request, query, { queueId: Number(id), untilFinished: query.until === "finished" }, set),
+        respond(
+          streams,
+          request,
+          query,
+          { queueId: Number(id), untilFinished: query.until === "finished" },
+          set,
+        ),
       { query: OneItemParams, params: ItemParams },
     )
     .get("/stats", async () => {

@@ -7,7 +7,14 @@ import { ndjson } from "../formats.ts"
 import { type Ask, MAX_CHOSEN, Selection } from "../selection.ts"
 import type { Streams } from "../stream.ts"
 import { ItemParams } from "./params.ts"
-import { type Asked, GlobalSocketParams, idsOf, lastEventIdOf, OneItemSocketParams, wantedOf } from "./watch.ts"
+import {
+  type Asked,
+  GlobalSocketParams,
+  idsOf,
+  lastEventIdOf,
+  OneItemSocketParams,
+  wantedOf,
+} from "./watch.ts"
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {
