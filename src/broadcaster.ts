@@ -211,7 +211,7 @@ export class Broadcaster extends EventTarget {
     this.#taken += 1
     seat.keeper = this
     this.#put(seat)
-    signal.addEventListener("abort", seat, { once: true })
+    signal.addEventListener("abort", seat)
     return this.#ready
   }
 
