@@ -74,7 +74,10 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
     process.stdout.write(helpOf(command.usage))
     return 0
   } catch (error) {
-    if (error instanceof AppError) return fail(error.message, error.code === "invalid" ? 2 : 1)
+    const isUsage = error instanceof AppError && error.code === "invalid"
+    const later = named ? undefined : flags.find((word) => Object.hasOwn(COMMANDS, word))
+    if (isUsage && later) return fail(`the command comes first: track-studio ${later} ${flags[0]} ...`, 2)
+    if (error instanceof AppError) return fail(error.message, isUsage ? 2 : 1)
     return fail(error instanceof Error ? error.message : String(error), 1)
   }
 }

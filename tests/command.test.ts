@@ -104,6 +104,8 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
     ["serve", "--port", "80a"],
     /^--port \(or TRACK_STUDIO_PORT\) must be a whole number from 0 to 65535, not "80a"$/,
   ],
+  [["--port", "9", "serve"], "the command comes first: track-studio serve --port ..."],
+  [["--json", "list"], "the command comes first: track-studio list --json ..."],
   [["--port", "70000"], /^--port \(or TRACK_STUDIO_PORT\) must be a whole number from 0 to 65535/],
   [
     ["serve", "--keepalive-ms", "52001"],
