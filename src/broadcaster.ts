@@ -82,8 +82,8 @@ export class Seat {
   cursor = 0
   /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
   keeper: Broadcaster | undefined
-  /** When the stream began to wait, in milliseconds of `performance.now()`. */
-  waitingSinceMs = 0
+  /** When the stream last said something, in milliseconds of `performance.now()`. */
+  saidMs = performance.now()
   #wake: ((why: Wake) => void) | undefined
 
   constructor(kind: SeatKind, queueId: number | undefined) {
@@ -97,7 +97,6 @@ export class Seat {
 
   /** Resolves when there is something to do. Only a stream that has examined everything may wait. */
   wait(): Promise<Wake> {
-    this.waitingSinceMs = performance.now()
     return new Promise((resolve) => {
       this.#wake = resolve
     })
@@ -383,11 +382,16 @@ export class Broadcaster extends EventTarget {
   }
 
   #keepalive(): void {
-    const before = performance.now() - this.#keepaliveMs
-    const idle = [...this.#all()].filter((seat) => seat.waiting && seat.waitingSinceMs <= before)
+    const nowMs = performance.now()
+    const isSilent = ({ kind, waiting, saidMs }: Seat): boolean =>
+      kind !== "held" && waiting && saidMs <= nowMs - this.#keepaliveMs
+    const silent = [...this.#all()].filter(isSilent)
     const slice = (from: number): void => {
-      for (const seat of idle.slice(from, from + KEEPALIVE_SLICE)) seat.wake("keepalive", this.#head)
-      if (from + KEEPALIVE_SLICE < idle.length) setImmediate(slice, from + KEEPALIVE_SLICE)
+      for (const seat of silent.slice(from, from + KEEPALIVE_SLICE)) {
+        seat.saidMs = nowMs
+        seat.wake("keepalive", this.#head)
+      }
+      if (from + KEEPALIVE_SLICE < silent.length) setImmediate(slice, from + KEEPALIVE_SLICE)
     }
     slice(0)
   }

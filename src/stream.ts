@@ -35,14 +35,15 @@ export class Streams {
 
   /** Writes what is at hand, where there is a sink, until something else is to be done. */
   readonly #advance: Advance = (viewer) => {
-    let next = this.#next(viewer)
-    while (viewer.sink && typeof next !== "string") {
+    for (;;) {
+      const next = this.#next(viewer)
+      if (typeof next === "string") return next
+      viewer.saidMs = performance.now()
+      if (!viewer.sink) return next
       // A tenth less a chunk than through another `yield`.
       const written = viewer.sink.write(next)
       if (written instanceof Promise) return written
-      next = this.#next(viewer)
     }
-    return next
   }
 
   constructor(store: Store, broadcaster: Broadcaster, options: StreamOptions) {

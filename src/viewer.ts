@@ -70,7 +70,6 @@ export class Viewer extends Seat {
       this.cursor = Math.max(this.cursor, examined)
       try {
         const next = this.#advance(this)
-        this.waitingSinceMs = performance.now()
         if (next === "wait") return
         if (next instanceof Promise) this.blocked = next
       } catch (error) {

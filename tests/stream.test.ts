@@ -302,6 +302,19 @@ test("an idle stream is kept alive by comments, and an EventSource does not see 
   await reader.until(({ length }) => length === 2)
 })
 
+test("a filtered stream is kept alive while updates go by that it does not want", async () => {
+  await using server = await start({ args: ["--keepalive-ms", "300"] })
+  await server.add({ song_id: 2 })
+  const other = await server.add({ song_id: 1 })
+  const readers = [await open(server, `${STREAM}?song_id=2`), await open(server, `${STREAM}?ids=1`)]
+  const isKept = ({ raw }: (typeof readers)[number]): boolean =>
+    (raw.match(/^: keepalive$/gm) ?? []).length >= 3
+  for (const until = performance.now() + 5000; performance.now() < until && !readers.every(isKept);)
+    await server.put(other, {})
+  expect(readers.map(isKept)).toEqual([true, true])
+  expect(readers.map(({ seen }) => names(seen))).toEqual(readers.map(() => ["message", "live"]))
+})
+
 test("a busy stream is sent no keepalives", async () => {
   await using server = await start({ args: ["--keepalive-ms", "1000"] })
   const id = await server.add()
