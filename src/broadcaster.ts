@@ -1,5 +1,6 @@
+import { Batch, type Taken } from "./batch.ts"
 import type { Bus } from "./bus.ts"
-import { type Format, joined, updateBytes } from "./formats.ts"
+import { type Format, updateBytes } from "./formats.ts"
 import type { StoredUpdate } from "./progress.ts"
 import type { Store } from "./store/store.ts"
 
@@ -22,44 +23,6 @@ export type Wake = "batch" | "keepalive" | "asked" | "over"
 
 /** What kind of watching a seat is for; a held answer is not a stream, and not counted as one. */
 export type SeatKind = "global" | "item" | "held"
-
-type Whole = Taken & { readonly chunk: Uint8Array }
-
-/** What was new in one turn: the updates in `(previous, head]`. */
-class Batch {
-  readonly previous: number
-  readonly head: number
-  readonly updates: readonly StoredUpdate[]
-  readonly #whole = new Map<Format, Whole>()
-  #byItem: Map<number, StoredUpdate[]> | undefined
-
-  constructor(previous: number, head: number, updates: readonly StoredUpdate[]) {
-    this.previous = previous
-    this.head = head
-    this.updates = updates
-  }
-
-  /** The updates by queue item, sorted out at the first asking. */
-  get byItem(): ReadonlyMap<number, readonly StoredUpdate[]> {
-    this.#byItem ??= Map.groupBy(this.updates, (update) => update.queue_id)
-    return this.#byItem
-  }
-
-  /** Characters of JSON held. */
-  get size(): number {
-    return this.updates.reduce((sum, update) => sum + update.data.length, 0)
-  }
-
-  /** All updates in one piece, joined at the first asking and shared by all streams. */
-  whole(format: Format): Whole {
-    let whole = this.#whole.get(format)
-    if (!whole) {
-      whole = { chunk: joined(format, this.updates), last: this.updates.at(-1) }
-      this.#whole.set(format, whole)
-    }
-    return whole
-  }
-}
 
 class BatchEvent extends Event {
   readonly batch: Batch
@@ -118,13 +81,6 @@ export class Seat {
   }
 }
 
-/** What `take` found for a stream. */
-export interface Taken {
-  readonly chunk: Uint8Array | null
-  /** The last update of the chunk. */
-  readonly last: StoredUpdate | undefined
-}
-
 const isWhole = (seat: Seat, batch: Batch, wanted?: (update: StoredUpdate) => boolean): boolean =>
   seat.queueId === undefined && !wanted && seat.cursor <= batch.previous
 
@@ -146,6 +102,7 @@ export class Broadcaster extends EventTarget {
   #tail: Batch[] = []
   #tailSize = 0
   #head = 0
+  #examined = 0
   /** How often the last stream has gone. */
   #rests = 0
   /** Until the broadcaster follows the history. */
@@ -177,6 +134,14 @@ export class Broadcaster extends EventTarget {
   /** The newest event ID that streams have been told of. */
   get head(): number {
     return this.#head
+  }
+
+  /**
+   * What all waiting streams have examined: everything that streams have been told of, but for the batch that they are
+   * just being woken for.
+   */
+  get examined(): number {
+    return this.#examined
   }
 
   /** Whether the bell has rung for something that streams have not been told of yet. */
@@ -315,6 +280,7 @@ export class Broadcaster extends EventTarget {
       .head()
       .then((head) => {
         this.#head = head
+        this.#examined = head
         if (this.#ready === ready) this.#ready = undefined
       })
       .catch(this.#report)
@@ -378,6 +344,7 @@ export class Broadcaster extends EventTarget {
     this.#dispatchedMs = performance.now()
     this.dispatchEvent(new BatchEvent(batch))
     await this.#waking
+    this.#examined = last.id
     return more
   }
 
@@ -389,7 +356,7 @@ export class Broadcaster extends EventTarget {
     const slice = (from: number): void => {
       for (const seat of silent.slice(from, from + KEEPALIVE_SLICE)) {
         seat.saidMs = nowMs
-        seat.wake("keepalive", this.#head)
+        seat.wake("keepalive", this.#examined)
       }
       if (from + KEEPALIVE_SLICE < silent.length) setImmediate(slice, from + KEEPALIVE_SLICE)
     }

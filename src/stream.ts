@@ -118,7 +118,7 @@ export class Streams {
 
   #joined(viewer: Viewer): Chunks | Promise<Chunks> {
     const { selection, signal } = viewer.watch
-    selection?.attach(() => viewer.wake("asked", this.#broadcaster.head))
+    selection?.attach(() => viewer.wake("asked", this.#broadcaster.examined))
     return this.#broadcaster.join(viewer, signal)?.then(() => this.#run(viewer)) ?? this.#run(viewer)
   }
 

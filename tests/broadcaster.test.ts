@@ -292,6 +292,32 @@ test("a keepalive goes to idle streams alone, however many there are", async () 
   expect(performance.now() - startedMs).toBeGreaterThan(140)
 })
 
+test("a keepalive between two slices of those who are woken takes no update from anyone", async () => {
+  class Slow extends Seat {
+    override wake(why: Wake, examined?: number): void {
+      for (const until = performance.now() + (why === "batch" ? 40 : 0); performance.now() < until;);
+      super.wake(why, examined)
+    }
+  }
+  await using opened = await open({ keepaliveMs: 10 })
+  const { broadcaster, sqlite, write } = opened
+  const id = await added(sqlite)
+  const seats = [new Slow("global", undefined)]
+  while (seats.length < 200) seats.push(new Seat("global", undefined))
+  const told = seats.map(async (seat) => {
+    await broadcaster.join(seat, never)
+    seat.cursor = broadcaster.head
+    for (;;) {
+      await seat.wait()
+      const taken = broadcaster.take(seat, sse)
+      if (taken?.last) return taken.last.id
+    }
+  })
+  await turns()
+  await write([id])
+  expect(await Promise.race([Promise.all(told), Bun.sleep(3000)])).toEqual(seats.map(() => 2))
+})
+
 test("a history that cannot be read is reported and read again: streams lose nothing", async () => {
   await using opened = await open()
   const { broadcaster, sqlite, fail, reports, write } = opened

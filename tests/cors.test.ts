@@ -102,6 +102,9 @@ test("an origin that only resembles one of those named is another", async () => 
     "null",
     "*",
     "",
+    "x://https://studio.example",
+    "constructor",
+    "__proto__",
   ]
   for (const origin of resembling) {
     const answer = await ask(listed, "/queue", origin)

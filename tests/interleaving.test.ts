@@ -6,6 +6,7 @@ import fc from "fast-check"
 import { Broadcaster } from "../src/broadcaster.ts"
 import { LocalBus } from "../src/bus.ts"
 import { ndjson } from "../src/formats.ts"
+import { Selection } from "../src/selection.ts"
 import { SqliteStore } from "../src/store/sqlite.ts"
 import type { Store } from "../src/store/store.ts"
 import { Streams } from "../src/stream.ts"
@@ -276,5 +277,49 @@ test("a sink that fails ends its own stream, is reported, and keeps nothing from
   client.abort()
   viewer.client.abort()
   await viewer.done
+  await store.close()
+})
+
+test("a viewer that asks something while others are told of an update is told of it too", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "queue.db"))
+  const bus = new LocalBus()
+  const report = (error: unknown) => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(store, bus, 60_000, report)
+  const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
+  const client = new AbortController()
+  const id = await added(store)
+  // More than are woken in one turn: the first one's update is the moment at which the last one asks.
+  const selections = Array.from({ length: 200 }, () => new Selection(undefined, undefined))
+  const seen = selections.map(() => "")
+  const ask = (): void => void selections.at(-1)?.ask({ do: "refuse", code: "invalid", error: "what?" })
+  for (const [place, selection] of selections.entries()) {
+    const stream = await streams.open({
+      selection,
+      snapshot: false,
+      untilFinished: false,
+      format: ndjson,
+      signal: client.signal,
+    })
+    const write = (chunk: Uint8Array): number => {
+      seen[place] += new TextDecoder().decode(chunk)
+      if (place === 0 && seen[place]?.includes('"id":3')) ask()
+      return chunk.length
+    }
+    void (async () => {
+      for (let next = await stream?.next(); next?.value; next = await stream?.next({ write }))
+        write(next.value)
+    })()
+  }
+  const isTold = (update: number): boolean => seen.every((text) => text.includes(`"id":${update},`))
+  for (const update of [2, 3, 4]) {
+    await put(store, id, {})
+    bus.notify()
+    for (const untilMs = performance.now() + 1000; !isTold(update) && performance.now() < untilMs;)
+      await turn()
+  }
+  expect([2, 3, 4].map(isTold)).toEqual([true, true, true])
+  expect(seen.at(-1)).toContain("what?")
+  client.abort()
   await store.close()
 })

@@ -57,7 +57,10 @@ export function createApp(parts: AppParts) {
     app
       .use(
         cors({
-          origin: [...parts.corsOrigins],
+          // Left to compare them, the plugin takes "x://https://studio.example" for "https://studio.example".
+          origin: parts.corsOrigins.includes("*")
+            ? "*"
+            : ({ headers }) => parts.corsOrigins.includes(headers.get("origin") ?? ""),
           credentials: false,
           // In one piece: a list would be joined for every answer.
           methods: "GET, POST, PUT, DELETE",
