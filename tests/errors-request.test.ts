@@ -183,6 +183,9 @@ test("a request without a Host header, or with nonsense in it, is answered as an
     const said = await raw(`GET /api/v1/nope ${line}\r\nConnection: close\r\n\r\n`)
     expect(said).toStartWith("HTTP/1.1 404 ")
     expect(said).toContain('{"error":"there is nothing at /api/v1/nope","code":"not_found","request_id":"')
+    const listed = await raw(`GET /api/v1/queue?limit=1 ${line}\r\nConnection: close\r\n\r\n`)
+    expect(listed).toStartWith("HTTP/1.1 200 ")
+    expect(listed).toContain('{"queue":[')
   }
   const said = await raw("PATCH /api/v1/queue HTTP/1.0\r\n\r\n")
   expect(said).toContain("allow: GET, POST\r\n")

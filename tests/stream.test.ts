@@ -309,7 +309,7 @@ test("a filtered stream is kept alive while updates go by that it does not want"
   const readers = [await open(server, `${STREAM}?song_id=2`), await open(server, `${STREAM}?ids=1`)]
   const isKept = ({ raw }: (typeof readers)[number]): boolean =>
     (raw.match(/^: keepalive$/gm) ?? []).length >= 3
-  for (const until = performance.now() + 5000; performance.now() < until && !readers.every(isKept);)
+  for (const until = performance.now() + 4000; performance.now() < until && !readers.every(isKept);)
     await server.put(other, {})
   expect(readers.map(isKept)).toEqual([true, true])
   expect(readers.map(({ seen }) => names(seen))).toEqual(readers.map(() => ["message", "live"]))
