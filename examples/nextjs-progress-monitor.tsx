@@ -3,7 +3,7 @@
 /*
  * Live render progress in a Next.js app. Copy this file, and put the client beside it:
  *
- *   bun build src/client.ts --outfile track-studio-client.js
+ *   bun build src/client/client.ts --outfile track-studio-client.js
  *
  *   import { ProgressMonitor, QueueItemCard } from "./nextjs-progress-monitor"
  *

@@ -1,2 +1,2 @@
-/* In an app of your own this is the file that `bun build src/client.ts --outfile track-studio-client.js` makes. */
-export { Client } from "../src/client.ts"
+/* In an app of your own this is the file that `bun build src/client/client.ts --outfile track-studio-client.js` makes. */
+export { Client } from "../src/client/client.ts"

@@ -15,7 +15,7 @@
 
 import { hostname } from "node:os"
 
-import { type Claimed, Client, type Held, ServerError } from "../src/client.ts"
+import { type Claimed, Client, type Held, ServerError } from "../src/client/client.ts"
 
 const REPORT_EVERY_MS = 250
 const STOP_WITHIN_MS = 10_000

@@ -1,15 +1,15 @@
-import { Broadcaster } from "./broadcaster.ts"
 import { LocalBus } from "./bus.ts"
 import type { Config } from "./config.ts"
 import { AppError } from "./errors.ts"
 import { createApp } from "./http/app.ts"
 import { log } from "./log.ts"
-import { Queue } from "./queue.ts"
-import { SqliteStore } from "./store/sqlite.ts"
-import { Streams } from "./stream.ts"
+import { Queue } from "./queue/queue.ts"
+import { Workers } from "./queue/workers.ts"
+import { SqliteStore } from "./store/sqlite/sqlite.ts"
+import { Broadcaster } from "./stream/broadcaster.ts"
+import { Streams } from "./stream/streams.ts"
 import { commit, version } from "./version.ts"
-import { Webhooks } from "./webhooks.ts"
-import { Workers } from "./workers.ts"
+import { Webhooks } from "./webhooks/webhooks.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-import type { QueueItem } from "../src/progress.ts"
+import type { QueueItem } from "../src/item/item.ts"
 
 /** What is tested: the binary named by TRACK_STUDIO_BINARY, else the source. */
 export const PROGRAM: readonly string[] = process.env["TRACK_STUDIO_BINARY"]

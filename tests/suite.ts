@@ -76,9 +76,9 @@ if (prove) {
     "the long forms, against the binary",
     [
       "tests/proof.test.ts",
-      "tests/workers/proof.test.ts",
-      "tests/workers/truth.test.ts",
-      "tests/workers/drain.test.ts",
+      "tests/runner/proof.test.ts",
+      "tests/runner/truth.test.ts",
+      "tests/runner/drain.test.ts",
     ],
     env,
   )

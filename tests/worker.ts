@@ -1,7 +1,7 @@
 import { expect } from "bun:test"
 
-import type { QueueItem, StoredUpdate } from "../src/progress.ts"
-import type { Lease } from "../src/workers.ts"
+import type { QueueItem, StoredUpdate } from "../src/item/item.ts"
+import type { Lease } from "../src/queue/workers.ts"
 import type { TestServer } from "./server.ts"
 
 /** What a worker asks for; the worker's name is "box1" unless given. */

@@ -1,7 +1,7 @@
 import { textFlag, wantsColour } from "../config.ts"
-import { printable } from "../formats.ts"
-import { safeJson } from "../json.ts"
-import { coloured, colourless } from "../terminal.ts"
+import { printable } from "../stream/formats.ts"
+import { coloured, colourless } from "../terminal/terminal.ts"
+import { safeJson } from "../text.ts"
 import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
 
 /** Adds a queue item. */

@@ -1,4 +1,4 @@
-import { Client } from "../client.ts"
+import { Client } from "../client/client.ts"
 import { type Arguments, setting, textFlag, type Usage } from "../config.ts"
 import { AppError } from "../errors.ts"
 

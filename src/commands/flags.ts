@@ -2,7 +2,7 @@ import { hostname } from "node:os"
 
 import { type Arguments, type Flag, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
-import { MAX_TEXT_BYTES } from "../progress.ts"
+import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
 import { integerFlag } from "./command.ts"
 

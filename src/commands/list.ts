@@ -1,7 +1,6 @@
 import { isLively, textFlag, wantsColour } from "../config.ts"
-import { printable } from "../formats.ts"
-import { safeJson } from "../json.ts"
-import type { QueueItem, Status } from "../progress.ts"
+import type { QueueItem, Status } from "../item/item.ts"
+import { printable } from "../stream/formats.ts"
 import {
   bar,
   coloured,
@@ -13,7 +12,8 @@ import {
   type Piece,
   type Style,
   type Tone,
-} from "../terminal.ts"
+} from "../terminal/terminal.ts"
+import { safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, takes } from "./command.ts"
 
 const COLUMNS = ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "STEP"] as const

@@ -1,7 +1,7 @@
-import { Board, type View } from "../board.ts"
-import type { Watched } from "../client.ts"
+import type { Watched } from "../client/client.ts"
 import { wantsColour } from "../config.ts"
-import { coloured, colourless, Region } from "../terminal.ts"
+import { Board, type View } from "../terminal/board.ts"
+import { coloured, colourless, Region } from "../terminal/terminal.ts"
 
 /** As fast as the eye follows. */
 const FRAME_MS = 100

@@ -1,9 +1,9 @@
-import { type Client, type Watched } from "../client.ts"
+import { type Client, type Watched } from "../client/client.ts"
 import { isLively, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
-import { printable, readable } from "../formats.ts"
-import { safeJson } from "../json.ts"
-import type { Status } from "../progress.ts"
+import type { Status } from "../item/item.ts"
+import { printable, readable } from "../stream/formats.ts"
+import { safeJson } from "../text.ts"
 import { clientOf, type Command, say, takes, typedId } from "./command.ts"
 import { LiveBoard } from "./live.ts"
 

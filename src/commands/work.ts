@@ -1,13 +1,13 @@
-import { type Claimed, type Client, ServerError } from "../client.ts"
+import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import { type Arguments, setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
-import { Attempt, type Outcome, tell, variablesOf } from "./attempt.ts"
+import { Attempt, type Outcome, tell, variablesOf } from "../runner/attempt.ts"
+import { Patience } from "../runner/patience.ts"
+import { type Plan, planned } from "../runner/plan.ts"
+import { Reporter } from "../runner/reporter.ts"
+import { takeSignals } from "../runner/signals.ts"
 import { clientOf, type Command, takes } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags, wholeFlag } from "./flags.ts"
-import { Patience } from "./patience.ts"
-import { type Plan, planned } from "./plan.ts"
-import { Reporter } from "./reporter.ts"
-import { takeSignals } from "./signals.ts"
 
 const CLAIM_WAIT_S = 30
 /** A server that has nothing says so after the wait; sooner, it is about to stop. */

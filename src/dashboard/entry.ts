@@ -1,5 +1,5 @@
+import { serveTabs } from "./live/worker.ts"
 import { startPage } from "./page.ts"
-import { serveTabs } from "./worker.ts"
 
 // One script for both, so that the page and its worker are always of the same version.
 if (typeof document === "undefined") serveTabs()

@@ -1,11 +1,11 @@
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
-import { Board, type View } from "../board.ts"
 import { AppError } from "../errors.ts"
-import { ndjson } from "../formats.ts"
-import type { Streams } from "../stream.ts"
-import { coloured, colourless, Region } from "../terminal.ts"
+import { ndjson } from "../stream/formats.ts"
+import type { Streams } from "../stream/streams.ts"
+import { Board, type View } from "../terminal/board.ts"
+import { coloured, colourless, Region } from "../terminal/terminal.ts"
 import { queryInteger } from "./params.ts"
 
 const FRAME_MS = 200

@@ -3,8 +3,8 @@ import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors"
 import { Elysia, ValidationError } from "elysia"
 
 import { AppError, type ErrorCode } from "../errors.ts"
-import { safeJson } from "../json.ts"
-import { MAX_TEXT_BYTES } from "../progress.ts"
+import { MAX_TEXT_BYTES } from "../item/item.ts"
+import { safeJson } from "../text.ts"
 
 /** The HTTP status of each reason for a refusal. */
 export const STATUS: Readonly<Record<ErrorCode, number>> = {

@@ -2,11 +2,11 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { directiveOf, goesOn } from "../lease.ts"
-import { isTerminal, type Report } from "../progress.ts"
-import type { Queue } from "../queue.ts"
+import { isTerminal, type Report } from "../item/item.ts"
+import { directiveOf, goesOn } from "../item/lease.ts"
+import type { Queue } from "../queue/queue.ts"
+import type { Answer, Workers } from "../queue/workers.ts"
 import { type Heard, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
-import type { Answer, Workers } from "../workers.ts"
 import { ItemParams, LeaseParams, tokenOf } from "./params.ts"
 
 /** A render that reached this share of its total has finished: containers round, and the last block comes early. */

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
-import type { Webhooks } from "../webhooks.ts"
+import type { Webhooks } from "../webhooks/webhooks.ts"
 import { queryInteger, within } from "./params.ts"
 
 const DEFAULT_ROWS = 100

@@ -1,4 +1,4 @@
-import type { Report } from "../progress.ts"
+import type { Report } from "../item/item.ts"
 import type { Heard, LineReader } from "./renderer.ts"
 
 // Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...".

@@ -1,4 +1,4 @@
-import type { Media, Report } from "../progress.ts"
+import type { Media, Report } from "../item/item.ts"
 import type { LineReader } from "./renderer.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/

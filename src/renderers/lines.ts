@@ -1,4 +1,4 @@
-import type { Report } from "../progress.ts"
+import type { Report } from "../item/item.ts"
 import type { Heard, LineReader } from "./renderer.ts"
 
 const MAX_LINE_READ = 4096

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { Report } from "../progress.ts"
+import type { Report } from "../item/item.ts"
 import { blender } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { lines } from "./lines.ts"

@@ -1,4 +1,4 @@
-import type { StoredUpdate } from "../progress.ts"
+import type { StoredUpdate } from "../item/item.ts"
 
 /** What a webhook is told of: how an item has ended, or that it stands still. */
 export type Notice = "completed" | "failed" | "stalled"

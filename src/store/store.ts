@@ -1,4 +1,4 @@
-import type { Change, QueueItem, Status, Stored, StoredUpdate } from "../progress.ts"
+import type { Change, QueueItem, Status, Stored, StoredUpdate } from "../item/item.ts"
 import type { Deliveries } from "./deliveries.ts"
 
 /** A queue item before the database has given it an id. */

@@ -2,7 +2,7 @@
  * What the page costs a browser: main-thread time a frame, and frames that came late, with 1,000 items and 200
  * updates a second. `bun tests/bench/page.ts`
  */
-import { Browser, hasChromium, HOST, type Tab } from "../page/browser.ts"
+import { Browser, hasChromium, HOST, type Tab } from "../dashboard/browser.ts"
 import { start, type TestServer } from "../server.ts"
 
 const ITEMS = 1000

@@ -2,7 +2,7 @@ import { expect } from "bun:test"
 
 import { Value } from "@sinclair/typebox/value"
 
-import { Report } from "../../src/progress.ts"
+import { Report } from "../../src/item/item.ts"
 import { type Heard, renderer, type RendererName } from "../../src/renderers/renderer.ts"
 
 /** What a real renderer said, as `scripts/make-captures.sh` recorded it. */

@@ -1,0 +1,92 @@
+import type { ProgressUpdate, QueueItem } from "../../item/item.ts"
+
+/** An update with its event ID, as a stream gives it. */
+export type StreamUpdate = { readonly id: number } & ProgressUpdate
+
+/**
+ * How far to trust what is shown:
+ * - `connecting`: nothing is known yet.
+ * - `live`: the state of now.
+ * - `reconnecting`: the stream was lost a moment ago; the state is that of `confirmedMs`.
+ * - `stale`: the same, for so long that the state may be old.
+ * - `refused`: the server answers, and does not let us watch.
+ */
+export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "refused"
+
+/** What is known of the one stream. Times are milliseconds of this machine's clock. */
+export interface Connection {
+  readonly state: ConnectionState
+  /** When what is shown was last known to be true; null before it ever was. */
+  readonly confirmedMs: number | null
+  /** How many updates the server has stored that have not arrived. */
+  readonly behind: number
+  /** How long the latest update took to arrive; null while that is unknown. */
+  readonly lagMs: number | null
+  /** Why there is no stream, as a sentence; empty while there is one. */
+  readonly reason: string
+  /** When the next attempt will be made; null while there is none to make. */
+  readonly retryAtMs: number | null
+  readonly lastEventId: number | null
+  /** The id of the server's history. */
+  readonly history: string
+  /** The server's clock minus this machine's. */
+  readonly skewMs: number
+}
+
+/** What `GET /progress/stats` answers. */
+export interface Stats {
+  readonly connected_clients: number
+  readonly timestamp: string
+  readonly updates: {
+    readonly stored: number
+    readonly oldest_id: number | null
+    readonly newest_id: number | null
+  }
+  readonly uptime_seconds: number
+}
+
+/** Updates that were left out. Everything was loaded anew after it, so what is shown is right all the same. */
+export interface Gap {
+  readonly reason: "expired" | "unknown" | "slow" | "history"
+  /** How many; null when that cannot be known. */
+  readonly missed: number | null
+}
+
+/** What the hub, which holds the browser's one stream, tells the tabs. */
+export type FromHub =
+  | {
+      readonly type: "state"
+      readonly items: readonly QueueItem[]
+      /** There are more items than are kept here. */
+      readonly truncated: boolean
+      readonly connection: Connection
+      readonly stats: Stats | null
+      /** False until the queue was read for the first time. */
+      readonly loaded: boolean
+    }
+  | { readonly type: "updates"; readonly updates: readonly StreamUpdate[] }
+  | { readonly type: "items"; readonly items: readonly QueueItem[]; readonly removed: readonly number[] }
+  | { readonly type: "connection"; readonly connection: Connection }
+  | { readonly type: "stats"; readonly stats: Stats }
+  | { readonly type: "gap"; readonly gap: Gap }
+
+/** What a tab tells the hub. */
+export type ToHub =
+  | { readonly type: "hello"; readonly visible: boolean }
+  | { readonly type: "visible"; readonly visible: boolean }
+  | { readonly type: "bye" }
+  /** Somebody does not want to wait for the next attempt. */
+  | { readonly type: "retry" }
+
+/** Before anything is known. */
+export const CONNECTING: Connection = {
+  state: "connecting",
+  confirmedMs: null,
+  behind: 0,
+  lagMs: null,
+  reason: "",
+  retryAtMs: null,
+  lastEventId: null,
+  history: "",
+  skewMs: 0,
+}

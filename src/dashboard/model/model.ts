@@ -1,0 +1,184 @@
+import type { QueueItem } from "../../item/item.ts"
+import type { Bridge } from "../view/lane.ts"
+import {
+  CONNECTING,
+  type Connection,
+  type FromHub,
+  type Gap,
+  type Stats,
+  type StreamUpdate,
+} from "./messages.ts"
+import { isFinished, type Lists, listsOf, State } from "./state.ts"
+import { type Tallies, talliesOf } from "./tallies.ts"
+import { nameOf } from "./text.ts"
+
+/** What has changed since the last frame. */
+export interface Changes {
+  readonly ids: ReadonlySet<number>
+  /** Items came, went, or moved. */
+  readonly lists: boolean
+  /** Everything was loaded anew. */
+  readonly all: boolean
+}
+
+/** Lanes up to this many have bars that move on by themselves. */
+const MAX_GLIDING = 40
+/** The hub says something every 2 s. One that is silent for longer tells nothing about the server any more. */
+const HUB_SILENCE_MS = 7000
+
+/** Who hears of more than the changes of a frame. */
+export interface Ears {
+  /** There is something new to show. */
+  readonly changed: () => void
+  readonly updates: (updates: readonly StreamUpdate[]) => void
+  readonly gap: (gap: Gap) => void
+  /** The server has another history: whatever was begun with an item would now meet another one. */
+  readonly turned: () => void
+  /** An item came to an end, before the eyes of the reader. */
+  readonly ended: (text: string) => void
+}
+
+/** What this tab knows, and what of it has not been shown yet. */
+export class Model implements Bridge {
+  readonly state = new State()
+  stats: Stats | null = null
+  loaded = false
+  readonly #ears: Ears
+  readonly #hubHeardMs: () => number
+  #connection = CONNECTING
+  #history = ""
+  #lists: Lists | undefined
+  #runningChanged = false
+  #ids = new Set<number>()
+  #listsChanged = true
+  #all = true
+
+  /** `hubHeardMs` tells when the hub was last heard of. */
+  constructor(ears: Ears, hubHeardMs: () => number) {
+    this.#ears = ears
+    this.#hubHeardMs = hubHeardMs
+  }
+
+  get lists(): Lists {
+    const { items } = this.state
+    if (!this.#lists) this.#lists = listsOf(items.values())
+    else if (this.#runningChanged) {
+      // The order stands; sorting thousands of items again with each frame would not be free.
+      const running = this.#lists.running.map((item) => items.get(item.id) ?? item)
+      this.#lists = { ...this.#lists, running }
+    }
+    this.#runningChanged = false
+    return this.#lists
+  }
+
+  get tallies(): Tallies {
+    return talliesOf(this.lists, this.nowMs())
+  }
+
+  /** What is known of the stream; no more than the hub vouches for. */
+  get connection(): Connection {
+    const known = this.#connection
+    if (known.state !== "live" || Date.now() - this.#hubHeardMs() < HUB_SILENCE_MS) return known
+    return {
+      ...known,
+      state: "stale",
+      reason: "The stream that the tabs of this browser share is silent",
+      retryAtMs: null,
+    }
+  }
+
+  nowMs(): number {
+    return Date.now() + this.#connection.skewMs
+  }
+
+  isLive(): boolean {
+    return this.connection.state === "live"
+  }
+
+  isCrowded(): boolean {
+    return this.lists.running.length > MAX_GLIDING
+  }
+
+  waiting(): readonly QueueItem[] {
+    return this.lists.waiting
+  }
+
+  item(id: number): QueueItem | undefined {
+    return this.state.items.get(id)
+  }
+
+  /** What has changed since this was asked the last time. */
+  take(): Changes {
+    const changes = { ids: this.#ids, lists: this.#listsChanged, all: this.#all }
+    this.#ids = new Set()
+    this.#listsChanged = false
+    this.#all = false
+    return changes
+  }
+
+  /** Takes a word of the hub. */
+  hear(message: FromHub): void {
+    switch (message.type) {
+      case "state":
+        this.state.replace(message.items, message.truncated)
+        this.#connect(message.connection)
+        this.stats = message.stats ?? this.stats
+        this.loaded = message.loaded || this.loaded
+        this.#all = true
+        this.#touched([], true)
+        break
+      case "updates":
+        this.#apply(message.updates)
+        break
+      case "items":
+        this.#touched(this.state.put(message.items, message.removed).ids, true)
+        break
+      case "connection":
+        this.#connect(message.connection)
+        break
+      case "stats":
+        this.stats = message.stats
+        break
+      case "gap":
+        this.#ears.gap(message.gap)
+    }
+    this.#ears.changed()
+  }
+
+  #connect(connection: Connection): void {
+    this.#connection = connection
+    const { history } = connection
+    if (history === "" || history === this.#history) return
+    const isFirst = this.#history === ""
+    this.#history = history
+    if (isFirst) return
+    this.loaded = false
+    this.#ears.turned()
+  }
+
+  #apply(updates: readonly StreamUpdate[]): void {
+    for (const update of updates) {
+      const before = this.state.items.get(update.queue_id)
+      if (before && !isFinished(before) && isFinished(update) && !update.deleted) {
+        const how =
+          update.status === "completed"
+            ? "is completed"
+            : update.outcome === "cancelled"
+              ? "is cancelled"
+              : "has failed"
+        this.#ears.ended(`${nameOf(before)} ${how}`)
+      }
+    }
+    const { ids, lists } = this.state.apply(updates)
+    this.#touched(ids, lists)
+    this.#ears.updates(updates)
+  }
+
+  #touched(ids: Iterable<number>, lists: boolean): void {
+    for (const id of ids) this.#ids.add(id)
+    this.#runningChanged = true
+    if (!lists) return
+    this.#lists = undefined
+    this.#listsChanged = true
+  }
+}

@@ -1,0 +1,131 @@
+import type { QueueItem } from "../../item/item.ts"
+import type { StreamUpdate } from "./messages.ts"
+
+/** Finished items beyond this many, the oldest first, are forgotten. */
+const MAX_FINISHED = 1500
+
+/** Whether an item in this state is finished. */
+export const isFinished = ({ status }: Pick<QueueItem, "status">): boolean =>
+  status === "completed" || status === "failed"
+
+/** Whether an item in this state waits for a worker. */
+export const isWaiting = ({ status }: Pick<QueueItem, "status">): boolean =>
+  status === "queued" || status === "retrying"
+
+/** The item after an update, as far as the update tells. */
+export function after(item: QueueItem, update: StreamUpdate): QueueItem {
+  const { status, timestamp } = update
+  const isStart = status === "processing" && (item.status !== status || item.attempt !== update.attempt)
+  const isEnd = isFinished({ status }) && !isFinished(item)
+  return {
+    ...item,
+    status,
+    song_id: update.song_id,
+    title: update.title ?? "",
+    current_step: update.current_step,
+    progress: update.progress,
+    message: update.message,
+    error_message: update.error_message ?? "",
+    attempt: update.attempt ?? 0,
+    outcome: update.outcome ?? null,
+    worker: update.worker ?? "",
+    cancel_requested_at: update.cancel_requested_at ?? null,
+    eta_seconds: update.eta_seconds ?? null,
+    step: update.step ?? null,
+    unit: update.unit ?? null,
+    media: update.media ?? null,
+    stalled: update.stalled ?? false,
+    started_at: isStart ? timestamp : item.started_at,
+    completed_at: isEnd ? timestamp : isFinished({ status }) ? item.completed_at : null,
+    updated_at: timestamp,
+  }
+}
+
+/** What changed in a step of the state: the items, and whether any came, went, or moved to another list. */
+export interface Changed {
+  readonly ids: ReadonlySet<number>
+  readonly lists: boolean
+}
+
+/**
+ * The queue as this browser knows it: read once, then kept by the updates. The order in which updates are applied is
+ * the stream's, so whatever was read in between, the last update of an item decides.
+ */
+export class State {
+  readonly items = new Map<number, QueueItem>()
+  truncated = false
+
+  /** Begins anew. */
+  replace(items: readonly QueueItem[], truncated: boolean): void {
+    this.items.clear()
+    for (const item of items) this.items.set(item.id, item)
+    this.truncated = truncated
+  }
+
+  /**
+   * Applies updates in their order. `unsure` are the items of which they do not tell everything: new ones, and those
+   * that are not simply being worked on, for an update carries neither priority nor the times of an item.
+   */
+  apply(updates: readonly StreamUpdate[]): Changed & { readonly unsure: ReadonlySet<number> } {
+    const ids = new Set<number>()
+    const unsure = new Set<number>()
+    let lists = false
+    for (const update of updates) {
+      const id = update.queue_id
+      const known = this.items.get(id)
+      if (update.deleted) {
+        unsure.delete(id)
+        lists = this.items.delete(id) || lists
+      } else if (known) {
+        const next = after(known, update)
+        this.items.set(id, next)
+        ids.add(id)
+        if (known.status !== next.status) lists = true
+        if (known.status !== "processing" || next.status !== "processing") unsure.add(id)
+      } else {
+        unsure.add(id)
+      }
+    }
+    return { ids, lists, unsure }
+  }
+
+  /** Takes items as the server has them now, and lets go of those it has no more. */
+  put(items: readonly QueueItem[], removed: readonly number[]): Changed {
+    for (const id of removed) this.items.delete(id)
+    for (const item of items) this.items.set(item.id, item)
+    this.#forget()
+    return { ids: new Set(items.map(({ id }) => id)), lists: true }
+  }
+
+  #forget(): void {
+    if (this.items.size <= MAX_FINISHED * 2) return
+    const finished = [...this.items.values()].filter(isFinished).sort(byEnd)
+    for (const { id } of finished.slice(MAX_FINISHED)) this.items.delete(id)
+  }
+}
+
+const text = (a: string | null, b: string | null): number => (a === b ? 0 : (a ?? "") < (b ?? "") ? -1 : 1)
+
+const byStart = (a: QueueItem, b: QueueItem): number => text(a.started_at, b.started_at) || a.id - b.id
+const byTurn = (a: QueueItem, b: QueueItem): number => b.priority - a.priority || a.id - b.id
+const byEnd = (a: QueueItem, b: QueueItem): number => text(b.completed_at, a.completed_at) || b.id - a.id
+
+/** The three lists, each in its order. */
+export interface Lists {
+  readonly running: readonly QueueItem[]
+  readonly waiting: readonly QueueItem[]
+  readonly finished: readonly QueueItem[]
+}
+
+/** Running items by start, waiting ones by turn, finished ones newest first. */
+export function listsOf(items: Iterable<QueueItem>): Lists {
+  const running: QueueItem[] = []
+  const waiting: QueueItem[] = []
+  const finished: QueueItem[] = []
+  for (const item of items) {
+    if (isFinished(item)) finished.push(item)
+    else if (isWaiting(item)) waiting.push(item)
+    else running.push(item)
+  }
+  return { running: running.sort(byStart), waiting: waiting.sort(byTurn), finished: finished.sort(byEnd) }
+}

@@ -1,0 +1,123 @@
+import type { QueueItem } from "../../item/item.ts"
+
+const number = new Intl.NumberFormat("en")
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
+const longest = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" })
+
+/** A number for people: 12,345. */
+export const count = (value: number): string => number.format(value)
+
+/** `1 item`, `2 items`. */
+export const counted = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`
+
+const two = (value: number): string => String(value).padStart(2, "0")
+
+/** Seconds as a clock counts them: 0:42, 12:05, 1:02:03, 2 d 04:00. */
+export function counter(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  const s = two(whole % 60)
+  const m = Math.floor(whole / 60) % 60
+  const h = Math.floor(whole / 3600)
+  if (h >= 48) return `${Math.floor(h / 24)} d ${two(h % 24)}:${two(m)}`
+  return h > 0 ? `${h}:${two(m)}:${s}` : `${m}:${s}`
+}
+
+/** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
+export function roughly(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`
+  const hours = Math.floor(whole / 3600)
+  if (hours < 48)
+    return `${hours} h${hours < 10 && whole % 3600 >= 60 ? ` ${Math.floor((whole % 3600) / 60)} min` : ""}`
+  return `${Math.floor(hours / 24)} d`
+}
+
+/** The time of day, with the day where that is not today. */
+export function at(time: string | number, nowMs: number): string {
+  const date = new Date(time)
+  const isToday = date.toDateString() === new Date(nowMs).toDateString()
+  return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
+}
+
+/** A time in full. */
+export const inFull = (time: string | number): string => longest.format(new Date(time))
+
+/** A size: 12.4 MB. */
+export function size(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"]
+  const power = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3))
+  const value = bytes / 1000 ** power
+  return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
+}
+
+const LONGEST_LINE = 400
+
+/** Text of whatever length and layout as one line that a list can bear. */
+export const line = (text: string): string =>
+  text.length > LONGEST_LINE
+    ? `${text.slice(0, LONGEST_LINE).replace(/\s+/g, " ")}…`
+    : text.replace(/\s+/g, " ")
+
+/** What an item is called. */
+export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>
+  title.trim() === "" ? `Song ${song_id}` : line(title)
+
+/** What is done, in percent, as finely as is known: `media` may tell more than the whole number does. */
+export function shareOf({ progress, media }: Pick<QueueItem, "progress" | "media">): number {
+  const total = media?.total ?? 0
+  if (!media || total <= 0) return progress
+  return Math.min(progress + 0.99, Math.max(progress, (media.out_time / total) * 100))
+}
+
+/** Seconds that are left at `nowMs` of the server's clock; null while that is unknown. */
+export function leftOf(item: QueueItem, nowMs: number): number | null {
+  if (item.eta_seconds === null || item.status !== "processing") return null
+  return Math.max(0, item.eta_seconds - (nowMs - Date.parse(item.updated_at)) / 1000)
+}
+
+/** What is being counted, as a worker reports it: `3 of 5 images`; empty where that was said, or is done. */
+export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
+  if (!unit || unit.done >= unit.total) return ""
+  const share = `${count(unit.done)} of ${count(unit.total)}`
+  return message.includes(share) ? "" : `${share} ${line(unit.name)}`.trim()
+}
+
+/** Where a render of several passes is: `2 of 5`. */
+export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
+  step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
+
+/** How fast a medium is being written: `48 fps, 1.9 times real time`. */
+export function paceOf({ media }: Pick<QueueItem, "media">): string {
+  if (!media) return ""
+  const of = media.total === null ? "" : ` of ${counter(media.total)}`
+  const parts = [`${counter(media.out_time)}${of}`]
+  if (media.fps !== null) parts.push(`${Math.round(media.fps)} fps`)
+  if (media.speed !== null) parts.push(`${media.speed.toFixed(1)}×`)
+  return parts.join(" · ")
+}
+
+/** How an item stands, in a word or two. */
+export function standing(item: QueueItem): string {
+  if (item.status === "processing") {
+    if (item.cancel_requested_at !== null) return "Cancelling"
+    return item.stalled ? "Stalled" : "Running"
+  }
+  if (item.status === "failed") {
+    if (item.outcome === "cancelled") return "Cancelled"
+    return item.outcome === "lost" ? "Worker lost" : "Failed"
+  }
+  return item.status === "completed" ? "Completed" : item.status === "retrying" ? "Retrying" : "Waiting"
+}
+
+/** How an item stands, for its colour. */
+export type Tone = "run" | "warn" | "good" | "bad" | "quiet"
+
+/** The tone of an item's standing. */
+export function toneOf(item: QueueItem): Tone {
+  if (item.status === "processing") return item.stalled || item.cancel_requested_at !== null ? "warn" : "run"
+  if (item.status === "failed") return item.outcome === "cancelled" ? "quiet" : "bad"
+  return item.status === "completed" ? "good" : item.status === "retrying" ? "warn" : "quiet"
+}

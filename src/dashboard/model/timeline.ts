@@ -1,0 +1,117 @@
+import type { StreamUpdate } from "./messages.ts"
+import type { Tone } from "./text.ts"
+
+/** Something that happened to an item. */
+export interface Happening {
+  readonly kind: "happening"
+  readonly id: number
+  readonly time: string
+  readonly what: string
+  readonly detail: string
+  readonly tone: Tone
+}
+
+/** Reports of one step, one after the other. */
+export interface Stretch {
+  readonly kind: "stretch"
+  /** The event ID of the first of them. */
+  readonly id: number
+  readonly step: string
+  readonly updates: StreamUpdate[]
+}
+
+/** An entry of the timeline. */
+export type Entry = Happening | Stretch
+
+/** A point of the plot. `attempt` begins a new line where it changes. */
+export interface Point {
+  readonly ms: number
+  readonly progress: number
+  readonly attempt: number
+  readonly stalled: boolean
+  readonly running: boolean
+}
+
+type What = Pick<Happening, "what" | "detail" | "tone">
+
+function ended(update: StreamUpdate): What {
+  const detail = update.error_message ?? ""
+  if (update.status === "completed") return { what: "Completed", detail: update.message, tone: "good" }
+  if (update.outcome === "cancelled") return { what: "Cancelled", detail, tone: "quiet" }
+  return update.outcome === "lost"
+    ? { what: "Given up, its worker was lost", detail, tone: "bad" }
+    : { what: "Failed", detail, tone: "bad" }
+}
+
+function moved(before: StreamUpdate, update: StreamUpdate): What {
+  switch (update.status) {
+    case "processing": {
+      const by = update.worker === undefined ? "" : `by ${update.worker}`
+      return { what: `Attempt ${update.attempt ?? 1} started`, detail: by, tone: "run" }
+    }
+    case "retrying":
+      return { what: "Attempt failed, another will follow", detail: update.error_message ?? "", tone: "warn" }
+    case "queued": {
+      const isRetry = before.status === "completed" || before.status === "failed"
+      return {
+        what: isRetry ? "Queued for a retry" : "Back in the queue",
+        detail: update.message,
+        tone: "quiet",
+      }
+    }
+    case "completed":
+    case "failed":
+      return ended(update)
+  }
+}
+
+/** What an update tells besides a step forward; null where it is no more than that. */
+function happened(before: StreamUpdate | undefined, update: StreamUpdate): What | null {
+  if (update.deleted) return { what: "Deleted", detail: "", tone: "quiet" }
+  if (!before) return { what: "Added to the queue", detail: "", tone: "quiet" }
+  if (before.status !== update.status || (before.attempt ?? 0) < (update.attempt ?? 0))
+    return moved(before, update)
+  if (update.cancel_requested_at !== before.cancel_requested_at && update.cancel_requested_at !== undefined) {
+    return { what: "Cancel requested", detail: "its worker is told to stop", tone: "warn" }
+  }
+  if (update.stalled && !before.stalled) return { what: "Stalled", detail: update.message, tone: "warn" }
+  if (update.status !== "processing") return { what: "Changed", detail: update.message, tone: "quiet" }
+  return null
+}
+
+/** The history of one item, gathered as it comes: entries to read, and points to draw. */
+export class Timeline {
+  readonly entries: Entry[] = []
+  readonly points: Point[] = []
+  #last: StreamUpdate | undefined
+
+  /** The event ID up to which the history is known. */
+  get lastId(): number {
+    return this.#last?.id ?? 0
+  }
+
+  /** The latest update. */
+  get last(): StreamUpdate | undefined {
+    return this.#last
+  }
+
+  /** Takes the next update; one that is known already changes nothing. Answers whether it was new. */
+  add(update: StreamUpdate): boolean {
+    const before = this.#last
+    if (before && update.id <= before.id) return false
+    this.#last = update
+    const running = update.status === "processing" || update.status === "completed"
+    const { progress, attempt = 0, stalled = false, timestamp } = update
+    this.points.push({ ms: Date.parse(timestamp), progress, attempt, stalled, running })
+    const what = happened(before, update)
+    if (what) this.entries.push({ kind: "happening", id: update.id, time: timestamp, ...what })
+    else this.#report(update)
+    return true
+  }
+
+  #report(update: StreamUpdate): void {
+    const open = this.entries.at(-1)
+    if (open?.kind === "stretch" && open.step === update.current_step) open.updates.push(update)
+    else this.entries.push({ kind: "stretch", id: update.id, step: update.current_step, updates: [update] })
+  }
+}

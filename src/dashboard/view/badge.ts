@@ -1,0 +1,140 @@
+import type { Way } from "../live/tabs.ts"
+import type { Connection, Stats } from "../model/messages.ts"
+import { at, count, counted, counter, inFull, roughly } from "../model/text.ts"
+import { byId, el, mark, say, show } from "./dom.ts"
+import { announce } from "./notices.ts"
+
+/** A live stream that was confirmed longer ago than this says so. */
+const CONFIRMED_MS = 8000
+/** A shorter delay than this is none that anybody could see. */
+const DELAY_MS = 100
+
+/** What the badge says: a word, and what goes with it. */
+export interface Words {
+  readonly word: string
+  readonly detail: string
+}
+
+function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): Words {
+  const quietMs = nowMs - (confirmedMs ?? nowMs)
+  if (behind > 0) return { word: "Live", detail: `${counted(behind, "update")} behind` }
+  if (quietMs > CONFIRMED_MS) return { word: "Live", detail: `confirmed ${roughly(quietMs / 1000)} ago` }
+  if (lagMs === null || lagMs < DELAY_MS) return { word: "Live", detail: "up to date" }
+  return { word: "Live", detail: `${(lagMs / 1000).toFixed(1)} s behind` }
+}
+
+/** What is to be said of the stream, and no more. `nowMs` is this machine's clock. */
+export function wordsOf(connection: Connection, nowMs: number): Words {
+  const { state, confirmedMs, retryAtMs } = connection
+  const again =
+    retryAtMs !== null && retryAtMs - nowMs > 1500
+      ? `, next attempt in ${counter((retryAtMs - nowMs) / 1000)}`
+      : ""
+  const asOf = confirmedMs === null ? "" : `as of ${at(confirmedMs, nowMs)}`
+  switch (state) {
+    case "connecting":
+      return { word: "Connecting", detail: "" }
+    case "live":
+      return liveWords(connection, nowMs)
+    case "reconnecting":
+      return { word: "Reconnecting", detail: asOf + again }
+    case "stale":
+      return confirmedMs === null ? { word: "No contact", detail: "" } : { word: "Stale", detail: asOf }
+    case "refused":
+      return { word: "Refused", detail: asOf }
+  }
+}
+
+const WAYS: Readonly<Record<Way, string>> = {
+  worker: "a worker that all tabs of this browser share",
+  leader: "this tab, which shares it with the others",
+  follower: "another tab, which shares it with this one",
+}
+
+/** The badge that tells how far to trust the page, the facts behind it, and the banner for when that is little. */
+export class Badge {
+  readonly #retry: () => void
+  readonly #button = byId("badge", HTMLButtonElement)
+  readonly #word = el("span", { class: "word" })
+  readonly #detail = el("span", { class: "detail" })
+  readonly #facts = byId("facts", HTMLElement)
+  readonly #banner = byId("banner", HTMLElement)
+  readonly #reason = el("p")
+  #state: Connection["state"] = "connecting"
+  #latest: Parameters<Badge["update"]> | undefined
+
+  constructor(retry: () => void) {
+    this.#retry = retry
+    this.#button.replaceChildren(
+      el("span", { class: "dot", "aria-hidden": "true" }),
+      this.#word,
+      this.#detail,
+    )
+    const button = el("button", { type: "button" }, "Try now")
+    button.addEventListener("click", () => this.#retry())
+    this.#banner.replaceChildren(this.#reason, button)
+    this.#facts.addEventListener("beforetoggle", ({ newState }) => {
+      if (newState === "open" && this.#latest) this.#tell(...this.#latest)
+    })
+    this.#facts.addEventListener("toggle", () => {
+      const { bottom, right } = this.#button.getBoundingClientRect()
+      this.#facts.style.top = `${bottom + 8}px`
+      this.#facts.style.left = `${Math.max(8, right - this.#facts.offsetWidth)}px`
+    })
+  }
+
+  /** Shows how things stand. */
+  update(connection: Connection, stats: Stats | null, way: Way): void {
+    this.#latest = [connection, stats, way]
+    const nowMs = Date.now()
+    const { state, reason, confirmedMs } = connection
+    const { word, detail } = wordsOf(connection, nowMs)
+    mark(this.#button, "data-state", state)
+    mark(
+      this.#button,
+      "data-behind",
+      state === "live" && (connection.behind > 0 || (connection.lagMs ?? 0) > 2000) ? "" : null,
+    )
+    say(this.#word, word)
+    say(this.#detail, detail)
+    mark(
+      document.documentElement,
+      "data-trust",
+      state === "live" ? "now" : confirmedMs === null ? "nothing" : "old",
+    )
+    const isLost = state === "stale" || state === "refused"
+    show(this.#banner, isLost)
+    mark(this.#banner, "data-tone", state === "refused" ? "bad" : "warn")
+    const old =
+      confirmedMs === null
+        ? "Nothing is known yet."
+        : `What you see is as of ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
+    if (isLost) say(this.#reason, `${reason}. ${old}`)
+    if (state !== this.#state) this.#turned(state, reason)
+    if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, way)
+  }
+
+  #turned(state: Connection["state"], reason: string): void {
+    const before = this.#state
+    this.#state = state
+    if (state === "live" && before !== "connecting") announce("Live again")
+    if (state === "stale" || state === "refused") announce(reason)
+  }
+
+  #tell(connection: Connection, stats: Stats | null, way: Way): void {
+    const { lastEventId, history, confirmedMs, lagMs, skewMs, reason } = connection
+    const facts: [string, string][] = [
+      ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
+      ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
+      ["It took", lagMs === null ? "nothing new lately" : `${Math.round(lagMs)} ms to arrive`],
+      ["Server has", stats === null ? "not said" : counted(stats.updates.stored, "update")],
+      ["Server up for", stats === null ? "not said" : roughly(stats.uptime_seconds)],
+      ["Clocks differ by", `${Math.round(Math.abs(skewMs))} ms`],
+      ["History", history === "" ? "not known" : history],
+      ["Stream held by", WAYS[way]],
+    ]
+    if (reason !== "") facts.unshift(["Problem", reason])
+    const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))
+    this.#facts.replaceChildren(el("h2", {}, "The stream behind this page"), el("dl", {}, ...rows))
+  }
+}

@@ -1,0 +1,169 @@
+import type { NewItem, QueueItem } from "../../item/item.ts"
+import { addItem, newKey, Refusal } from "../live/api.ts"
+import { count, nameOf } from "../model/text.ts"
+import { el, icon, say } from "./dom.ts"
+
+let ids = 0
+let shown: HTMLDialogElement | undefined
+
+/** A label, its input, and a hint below. */
+function field(label: string, input: HTMLInputElement, hint?: HTMLElement | string): HTMLElement {
+  input.id = `field-${++ids}`
+  const told = typeof hint === "string" ? el("p", {}, hint) : hint
+  if (told) {
+    told.id = `${input.id}-hint`
+    told.classList.add("hint")
+    input.setAttribute("aria-describedby", told.id)
+  }
+  return el("div", { class: "field" }, el("label", { for: input.id }, label), input, ...(told ? [told] : []))
+}
+
+interface Parts {
+  readonly title: string
+  readonly content: readonly Node[]
+  readonly yes: string
+  readonly no: string
+  readonly danger?: boolean
+  /** Does it; throws to keep the dialog open with the reason. */
+  readonly submit: () => Promise<void> | void
+}
+
+/** Opens a modal dialog; resolves when it is closed. The browser gives the focus back to where it was. */
+function open({ title, content, yes, no, danger = false, submit }: Parts): Promise<void> {
+  const heading = el("h2", { id: `dialog-${++ids}` }, title)
+  const problem = el("p", { class: "problem", role: "alert" })
+  const submitter = el("button", { type: "submit", class: danger ? "danger" : "primary" }, yes)
+  const dismiss = el("button", { type: "button" }, no)
+  const close = el("button", { type: "button", class: "plain close", "aria-label": "Close" }, icon("close"))
+  const form = el(
+    "form",
+    {},
+    heading,
+    ...content,
+    problem,
+    el("div", { class: "buttons" }, dismiss, submitter),
+    close,
+  )
+  const dialog = el("dialog", { "aria-labelledby": heading.id }, form)
+  for (const button of [dismiss, close]) button.addEventListener("click", () => dialog.close())
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault()
+    submitter.disabled = true
+    try {
+      await submit()
+      dialog.close()
+    } catch (error) {
+      say(problem, error instanceof Refusal ? error.message : String(error))
+    } finally {
+      submitter.disabled = false
+    }
+  })
+  document.body.append(dialog)
+  dialog.showModal()
+  shown = dialog
+  // What cannot be undone is not one key press away.
+  if (danger) dismiss.focus()
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove()
+      resolve()
+    })
+  })
+}
+
+/** Calls off whatever dialog is open. */
+export const closeDialog = (): void => shown?.close()
+
+/** Asks whether to go on with something that cannot be undone. */
+export async function confirm(title: string, text: string, yes: string): Promise<boolean> {
+  let agreed = false
+  const submit = (): void => {
+    agreed = true
+  }
+  await open({ title, content: [el("p", {}, text)], yes, no: "Keep it", danger: true, submit })
+  return agreed
+}
+
+const ordinal = (n: number): string => {
+  const suffix = n % 100 > 10 && n % 100 < 14 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th")
+  return `${count(n)}${suffix}`
+}
+
+/** Asks for another priority, and tells what it would mean among the items that wait; null when called off. */
+export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]): Promise<number | null> {
+  let chosen: number | null = null
+  const input = el("input", {
+    type: "number",
+    step: 1,
+    min: -1e9,
+    max: 1e9,
+    required: true,
+    value: item.priority,
+  })
+  const hint = el("p", { "aria-live": "polite" })
+  const others = waiting.filter(({ id }) => id !== item.id)
+  const tell = (): void => {
+    const priority = input.valueAsNumber
+    const before = others.filter(
+      (other) => other.priority > priority || (other.priority === priority && other.id < item.id),
+    )
+    const place = `${ordinal(before.length + 1)} of ${count(others.length + 1)}`
+    say(
+      hint,
+      Number.isNaN(priority)
+        ? "A whole number; higher goes first."
+        : `Higher goes first. This makes it ${place}.`,
+    )
+  }
+  input.addEventListener("input", tell)
+  tell()
+  await open({
+    title: `Priority of ${nameOf(item)}`,
+    content: [field("Priority", input, hint)],
+    yes: "Set priority",
+    no: "Leave it",
+    submit: () => {
+      chosen = input.valueAsNumber
+    },
+  })
+  return chosen
+}
+
+/** Asks for a song and adds it to the queue; null when called off. */
+export async function addSong(): Promise<QueueItem | null> {
+  const song = el("input", { type: "number", min: 1, step: 1, required: true, inputmode: "numeric" })
+  const title = el("input", { type: "text", maxlength: 200, autocomplete: "off" })
+  const priority = el("input", { type: "number", step: 1, min: -1e9, max: 1e9, value: 0, required: true })
+  const attempts = el("input", { type: "number", step: 1, min: 1, max: 100, value: 3, required: true })
+  const tags = el("input", { type: "text", autocomplete: "off" })
+  // Sent twice, by an impatient click or a lost answer, it is still added once.
+  const key = newKey()
+  let added: QueueItem | null = null
+  const body = (): NewItem => ({
+    song_id: song.valueAsNumber,
+    title: title.value.trim(),
+    priority: priority.valueAsNumber,
+    max_attempts: attempts.valueAsNumber,
+    tags: [...new Set(tags.value.split(",").map((tag) => tag.trim()))].filter((tag) => tag !== ""),
+  })
+  await open({
+    title: "Add a song",
+    content: [
+      field("Song number", song),
+      field("Title", title, "Optional. Shown instead of the song's number."),
+      el(
+        "div",
+        { class: "pair" },
+        field("Priority", priority, "Higher goes first."),
+        field("Attempts", attempts),
+      ),
+      field("Tags", tags, "Optional, separated by commas. Only workers that have all of them take the item."),
+    ],
+    yes: "Add to the queue",
+    no: "Not now",
+    submit: async () => {
+      added = await addItem(body(), key)
+    },
+  })
+  return added
+}

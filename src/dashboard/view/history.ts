@@ -1,0 +1,124 @@
+import { at, count, counted, counter, inFull, line } from "../model/text.ts"
+import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+
+/** Entries shown before anybody asks for more. */
+const ENTRIES = 100
+/** Updates of a stretch that are listed, the latest ones. */
+const LISTED = 100
+
+const ICONS = { run: "start", warn: "stalled", good: "done", bad: "failed", quiet: "dot" } as const
+
+/** What shows one entry of the timeline. */
+interface View {
+  readonly element: HTMLElement
+  readonly update: () => void
+}
+
+const when = (time: string): HTMLElement =>
+  el("time", { datetime: time, title: inFull(time) }, at(time, Date.now()))
+
+function happeningView({ what, detail, tone, time }: Happening): View {
+  const body = el(
+    "div",
+    {},
+    el("p", { class: "what" }, what),
+    ...(detail === "" ? [] : [el("p", { class: "detail" }, detail.slice(0, 4000))]),
+  )
+  const element = el("li", { class: "happening", "data-tone": tone }, icon(ICONS[tone]), body, when(time))
+  return { element, update: () => undefined }
+}
+
+function stretchView(stretch: Stretch): View {
+  const name = el("span", { class: "what" }, line(stretch.step) || "Progress")
+  const facts = el("span", { class: "detail" })
+  const listed = el("ol")
+  const details = el("details", {}, el("summary", {}, name, facts), listed)
+  const [first] = stretch.updates
+  const element = el("li", { class: "stretch" }, icon("dot"), details, when(first?.timestamp ?? ""))
+  const list = (): void => {
+    if (!details.open) return
+    const latest = stretch.updates.slice(-LISTED).reverse()
+    const rows = latest.map(({ progress, message, timestamp }) =>
+      el(
+        "li",
+        {},
+        el("span", {}, `${progress}%`),
+        el("span", { class: "said" }, line(message)),
+        when(timestamp),
+      ),
+    )
+    const rest = stretch.updates.length - latest.length
+    if (rest > 0) rows.push(el("li", { class: "none" }, `and ${counted(rest, "earlier update")}`))
+    listed.replaceChildren(...rows)
+  }
+  details.addEventListener("toggle", list)
+  let known = 0
+  const update = (): void => {
+    const { length } = stretch.updates
+    const last = stretch.updates.at(-1)
+    if (length === known || !first || !last) return
+    known = length
+    const share =
+      first.progress === last.progress ? `${last.progress}%` : `${first.progress} to ${last.progress}%`
+    const took = counter((Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000)
+    say(
+      facts,
+      length === 1 ? `${share} · ${line(last.message)}` : `${share} · ${count(length)} updates in ${took}`,
+    )
+    list()
+  }
+  return { element, update }
+}
+
+const viewOf = (entry: Entry): View =>
+  entry.kind === "happening" ? happeningView(entry) : stretchView(entry)
+
+/** The timeline of an item, the latest first. */
+export class HistoryList {
+  readonly element = el("ol", { class: "timeline" })
+  readonly more = el("button", { type: "button", class: "more", hidden: true })
+  #timeline: Timeline | undefined
+  /** Views of the entries from `#from` on. */
+  #views: View[] = []
+  #from = 0
+
+  constructor() {
+    this.more.addEventListener("click", () => this.#earlier())
+  }
+
+  /** Shows what is in the timeline by now. */
+  show(timeline: Timeline): void {
+    if (timeline !== this.#timeline) {
+      this.#timeline = timeline
+      this.#views = []
+      this.#from = Math.max(0, timeline.entries.length - ENTRIES)
+      this.element.replaceChildren()
+    }
+    this.#views.at(-1)?.update()
+    for (const entry of timeline.entries.slice(this.#from + this.#views.length)) {
+      const view = viewOf(entry)
+      view.update()
+      this.#views.push(view)
+      this.element.prepend(view.element)
+    }
+    this.#offer()
+  }
+
+  #earlier(): void {
+    const entries = this.#timeline?.entries ?? []
+    const from = Math.max(0, this.#from - ENTRIES)
+    const views = entries.slice(from, this.#from).map(viewOf)
+    for (const view of views) view.update()
+    this.element.append(...views.map(({ element }) => element).reverse())
+    this.#views = [...views, ...this.#views]
+    this.#from = from
+    this.#offer()
+  }
+
+  #offer(): void {
+    show(this.more, this.#from > 0)
+    mark(this.element, "data-cut", this.#from > 0 ? "" : null)
+    say(this.more, `Show ${count(Math.min(this.#from, ENTRIES))} earlier of ${count(this.#from)}`)
+  }
+}

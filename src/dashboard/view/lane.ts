@@ -1,0 +1,103 @@
+import type { QueueItem } from "../../item/item.ts"
+import { counter, leftOf, line, nameOf, paceOf, shareOf, stepOf, unitOf } from "../model/text.ts"
+import type { Bench } from "./actions.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+import type { Row } from "./list.ts"
+import { Frame } from "./rows.ts"
+import { type Glide, Wave } from "./wave.ts"
+
+/** What a lane needs to know besides its item. */
+export interface Bridge extends Bench {
+  /** Whether what is shown is true now: only then may anything count on. */
+  readonly isLive: () => boolean
+  /** Whether so many items are shown that bars had better not move on by themselves. */
+  readonly isCrowded: () => boolean
+}
+
+const STEP_S = 0.6
+const MAX_GLIDE_S = 90
+
+/**
+ * Where the bar of an item is heading. Between two updates it goes on at the item's own pace, and never reaches the
+ * next percent before it is true.
+ */
+export function glideOf(item: QueueItem, bridge: Bridge): Glide {
+  const share = shareOf(item)
+  const left = leftOf(item, bridge.nowMs())
+  if (left === null || item.stalled || !bridge.isLive() || bridge.isCrowded() || share >= 99)
+    return { share, to: share, seconds: STEP_S }
+  const to = Math.min(99.5, Math.max(share, Math.floor(share) + 0.95))
+  const seconds = ((to - share) * left) / (100 - share)
+  return { share, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)) }
+}
+
+/** A running item: its wave, and everything that is known of where it is. */
+export class Lane implements Row {
+  readonly element: HTMLElement
+  readonly #bridge: Bridge
+  readonly #frame: Frame
+  readonly #wave = new Wave()
+  readonly #meta = el("span", { class: "meta" })
+  readonly #percent = el("span", { class: "number" })
+  readonly #left = el("span", { class: "left" })
+  readonly #state = el("span", { class: "chip", "data-tone": "warn", hidden: true })
+  readonly #step = el("span", { class: "step" })
+  readonly #unit = el("span", { class: "unit" })
+  readonly #message = el("span", { class: "message" })
+  readonly #elapsed = el("span", { class: "elapsed" })
+  #item: QueueItem | undefined
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge
+    this.#frame = new Frame(bridge)
+    const { link, markBox, actions } = this.#frame
+    const percent = el(
+      "p",
+      { class: "percent", "aria-hidden": "true" },
+      this.#percent,
+      el("span", { class: "sign" }, "%"),
+    )
+    this.element = el(
+      "li",
+      { class: "lane" },
+      markBox,
+      el("div", { class: "about" }, link, el("p", {}, this.#meta, this.#state)),
+      el("div", { class: "figures" }, percent, this.#left),
+      actions,
+      this.#wave.element,
+      el("div", { class: "foot" }, el("p", {}, this.#step, this.#unit, this.#message), this.#elapsed),
+    )
+  }
+
+  update(item: QueueItem): void {
+    this.#item = item
+    this.#frame.update(item)
+    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, item.progress, glideOf(item, this.#bridge))
+    const attempt = item.attempt > 1 ? ` · attempt ${item.attempt} of ${item.max_attempts}` : ""
+    const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
+    say(this.#meta, `#${item.id} · song ${item.song_id}${attempt}${worker}`)
+    const cancelling = item.cancel_requested_at !== null
+    show(this.#state, cancelling || item.stalled)
+    if (cancelling) say(this.#state, "Cancelling")
+    else if (item.stalled && this.#state.textContent !== "Stalled")
+      this.#state.replaceChildren(icon("stalled"), "Stalled")
+    mark(this.element, "data-tone", item.stalled ? "warn" : "run")
+    say(this.#percent, String(item.progress))
+    const name = item.current_step || item.step?.name || ""
+    say(this.#step, [stepOf(item), line(name)].filter((part) => part !== "").join(": "))
+    say(this.#unit, unitOf(item) || paceOf(item))
+    const isTold = item.message !== "Queue item updated" && item.message !== item.current_step
+    say(this.#message, isTold ? line(item.message) : "")
+    this.tick()
+  }
+
+  tick(): void {
+    const item = this.#item
+    if (!item) return
+    const nowMs = this.#bridge.isLive() ? this.#bridge.nowMs() : Date.parse(item.updated_at)
+    const left = leftOf(item, nowMs)
+    say(this.#left, left === null ? "" : left < 1 ? "any moment" : `${counter(left)} left`)
+    const startedMs = Date.parse(item.started_at ?? item.updated_at)
+    say(this.#elapsed, `${counter((nowMs - startedMs) / 1000)} elapsed`)
+  }
+}

@@ -1,0 +1,164 @@
+import { at, counter } from "../model/text.ts"
+import type { Point } from "../model/timeline.ts"
+import { el, mark, say, show, svg } from "./dom.ts"
+
+const WIDTH = 1000
+const HEIGHT = 220
+/** More points than the plot has pixels show nothing more. */
+const MAX_POINTS = 800
+const STEPS_S = [
+  1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 604_800,
+]
+
+/** Every n-th point, the first and the last of each attempt among them. */
+function thinned(points: readonly Point[]): readonly Point[] {
+  const each = Math.ceil(points.length / MAX_POINTS)
+  if (each <= 1) return points
+  return points.filter(
+    ({ attempt, running }, i) =>
+      i % each === 0 ||
+      points[i + 1]?.attempt !== attempt ||
+      points[i - 1]?.attempt !== attempt ||
+      points[i + 1]?.running !== running,
+  )
+}
+
+/** Where the end is expected. */
+export interface Expected {
+  readonly ms: number
+  readonly fromMs: number
+  readonly progress: number
+}
+
+/** The progress of one item over time, a line an attempt. */
+export class Plot {
+  readonly element: HTMLElement
+  readonly #picture = svg("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    "aria-hidden": "true",
+  })
+  readonly #marks = el("div", { class: "marks", "aria-hidden": "true" })
+  readonly #cursor = el("div", { class: "cursor", hidden: true, "aria-hidden": "true" })
+  readonly #readout = el("p", { class: "readout", hidden: true, "aria-hidden": "true" })
+  #points: readonly Point[] = []
+  #fromMs = 0
+  #toMs = 1
+
+  constructor() {
+    const levels = [100, 50, 0].map((level) => {
+      const text = el("span", {}, `${level}%`)
+      text.style.top = `${100 - level}%`
+      return text
+    })
+    const area = el("div", { class: "area" }, this.#picture, this.#cursor, this.#readout)
+    this.element = el(
+      "figure",
+      { class: "plot", role: "img", hidden: true },
+      el("div", { class: "levels", "aria-hidden": "true" }, ...levels),
+      area,
+      this.#marks,
+    )
+    area.addEventListener("pointermove", (event) => this.#point(event, area))
+    area.addEventListener("pointerleave", () => this.#leave())
+  }
+
+  /** Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. */
+  draw(all: readonly Point[], nowMs: number, expected: Expected | null): void {
+    const started = all.findIndex(({ running }) => running)
+    const points = thinned(started < 0 ? [] : all.slice(Math.max(0, started)))
+    this.#points = points
+    const [first] = points
+    const last = points.at(-1)
+    show(this.element, first !== undefined)
+    if (!first || !last) return
+    this.#fromMs = first.ms
+    this.#toMs = Math.max(
+      first.ms + 1000,
+      last.running && last.progress < 100 ? nowMs : last.ms,
+      expected?.ms ?? 0,
+    )
+    this.#picture.replaceChildren(...this.#grid(), ...this.#lines(points), ...this.#hope(expected))
+    this.#label()
+    const lasted = counter((last.ms - first.ms) / 1000)
+    mark(
+      this.element,
+      "aria-label",
+      `Progress over time: ${last.progress}% after ${lasted}, ${points.at(-1)?.attempt ?? 1} attempts`,
+    )
+  }
+
+  #x(ms: number): number {
+    return ((ms - this.#fromMs) / (this.#toMs - this.#fromMs)) * WIDTH
+  }
+
+  #grid(): SVGElement[] {
+    return [0, 25, 50, 75, 100].map((level) => {
+      const y = HEIGHT - (level / 100) * HEIGHT
+      return svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: y, y2: y })
+    })
+  }
+
+  #lines(points: readonly Point[]): SVGElement[] {
+    const runs: Point[][] = []
+    for (const point of points) {
+      const run = runs.at(-1)
+      const before = run?.at(-1)
+      if (!point.running) continue
+      if (run && before?.attempt === point.attempt && point.progress >= before.progress) run.push(point)
+      else runs.push([point])
+    }
+    return runs.flatMap((run, i) => {
+      const way = run.map(
+        ({ ms, progress }) => `${this.#x(ms).toFixed(1)} ${(HEIGHT - (progress / 100) * HEIGHT).toFixed(1)}`,
+      )
+      const ends = `${this.#x(run.at(-1)?.ms ?? 0).toFixed(1)} ${HEIGHT}L${this.#x(run[0]?.ms ?? 0).toFixed(1)} ${HEIGHT}Z`
+      const latest = i === runs.length - 1 ? "latest" : "earlier"
+      return [
+        svg("path", { class: `below ${latest}`, d: `M${way.join("L")}L${ends}` }),
+        svg("path", { class: `line ${latest}`, d: `M${way.join("L")}` }),
+      ]
+    })
+  }
+
+  #hope(expected: Expected | null): SVGElement[] {
+    if (!expected) return []
+    const from = `${this.#x(expected.fromMs)} ${HEIGHT - (expected.progress / 100) * HEIGHT}`
+    return [svg("path", { class: "hope", d: `M${from}L${this.#x(expected.ms)} 0` })]
+  }
+
+  /** Round times along the foot, as they passed since the start. */
+  #label(): void {
+    const seconds = (this.#toMs - this.#fromMs) / 1000
+    const step = STEPS_S.find((one) => seconds / one <= 6) ?? seconds / 4
+    const labels: HTMLElement[] = []
+    for (let s = 0; s <= seconds * 0.97; s += step) {
+      const label = el("span", {}, s === 0 ? at(this.#fromMs, Date.now()) : `+${counter(s)}`)
+      label.style.left = `${(s / seconds) * 100}%`
+      labels.push(label)
+    }
+    this.#marks.replaceChildren(...labels)
+  }
+
+  #point({ clientX }: PointerEvent, area: HTMLElement): void {
+    const { left, width } = area.getBoundingClientRect()
+    const ms = this.#fromMs + ((clientX - left) / width) * (this.#toMs - this.#fromMs)
+    const found = this.#points.findLast((point) => point.ms <= ms) ?? this.#points[0]
+    if (!found) return
+    const place = `${(this.#x(found.ms) / WIDTH) * 100}%`
+    show(this.#cursor, true)
+    show(this.#readout, true)
+    this.#cursor.style.left = place
+    say(
+      this.#readout,
+      `${found.progress}% at ${at(found.ms, Date.now())}, +${counter((found.ms - this.#fromMs) / 1000)}`,
+    )
+    mark(this.#readout, "data-side", clientX - left > width / 2 ? "left" : null)
+    this.#readout.style.left = place
+  }
+
+  #leave(): void {
+    show(this.#cursor, false)
+    show(this.#readout, false)
+  }
+}

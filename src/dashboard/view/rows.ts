@@ -1,0 +1,195 @@
+import type { QueueItem } from "../../item/item.ts"
+import { counter, inFull, line, nameOf, roughly, standing, toneOf } from "../model/text.ts"
+import { type Bench, choicesOf } from "./actions.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+import type { Row } from "./list.ts"
+import { toggleMenu } from "./menu.ts"
+import { songMark } from "./wave.ts"
+
+/** Where an item's page is. */
+const hrefOf = (id: number): string => new URL(`items/${id}`, new URL("../", import.meta.url)).pathname
+
+/** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
+export class Frame {
+  readonly link = el("a", { class: "name" })
+  readonly markBox = el("span", { class: "mark-box" })
+  readonly actions = el("span", { class: "actions" })
+  readonly #quick = el("button", { type: "button", class: "plain quick" })
+  readonly #menu = el(
+    "button",
+    { type: "button", class: "plain", "aria-haspopup": "menu", "aria-expanded": "false" },
+    icon("more"),
+  )
+  readonly #bench: Bench
+  #item: QueueItem | undefined
+  #songId = 0
+  #label = ""
+
+  constructor(bench: Bench) {
+    this.#bench = bench
+    this.actions.append(this.#quick, this.#menu)
+    this.#quick.addEventListener("click", () => this.#choices()[0]?.choose())
+    this.#menu.addEventListener("click", () => {
+      if (this.#item) toggleMenu(this.#menu, `Actions for ${nameOf(this.#item)}`, this.#choices())
+    })
+  }
+
+  /** Shows the item. */
+  update(item: QueueItem): void {
+    const name = nameOf(item)
+    const before = this.#item
+    this.#item = item
+    if (before?.id !== item.id) mark(this.link, "href", hrefOf(item.id))
+    say(this.link, name)
+    if (this.#songId !== item.song_id) {
+      this.#songId = item.song_id
+      this.markBox.replaceChildren(songMark(item.song_id))
+    }
+    if (
+      before?.status === item.status &&
+      before.cancel_requested_at === item.cancel_requested_at &&
+      this.#label === name
+    )
+      return
+    this.#label = name
+    const [first] = this.#choices()
+    const focused = document.activeElement === this.#quick
+    show(this.#quick, first !== undefined && !first.label.endsWith("…"))
+    if (focused && this.#quick.hidden) this.#menu.focus()
+    if (!first) return
+    this.#quick.replaceChildren(icon(first.icon))
+    mark(this.#quick, "aria-label", `${first.label} ${name}`)
+    mark(this.#quick, "title", first.label)
+    mark(this.#menu, "aria-label", `Actions for ${name}`)
+  }
+
+  #choices(): ReturnType<typeof choicesOf> {
+    return this.#item ? choicesOf(this.#item, this.#bench) : []
+  }
+}
+
+/** The tags of an item, as chips. */
+function tagChips(tags: readonly string[]): Node[] {
+  const more = tags.length - 3
+  const chips = tags.slice(0, 3).map((tag) => el("span", { class: "chip" }, line(tag)))
+  return more > 0 ? [...chips, el("span", { class: "chip" }, `+${more}`)] : chips
+}
+
+/** A row of the queue: its place, its priority, how long it has waited. */
+export class WaitingRow implements Row {
+  readonly element: HTMLElement
+  readonly #bench: Bench
+  readonly #frame: Frame
+  readonly #place = el("span", { class: "place", "aria-hidden": "true" })
+  readonly #meta = el("span", { class: "meta" })
+  readonly #tags = el("span", { class: "tags" })
+  readonly #priority = el("span", { class: "priority" })
+  readonly #waited = el("span", { class: "since" })
+  readonly #error = el("p", { class: "error", hidden: true })
+  #item: QueueItem | undefined
+
+  constructor(bench: Bench) {
+    this.#bench = bench
+    this.#frame = new Frame(bench)
+    const { link, markBox, actions } = this.#frame
+    const about = el("div", { class: "about" }, link, el("p", {}, this.#meta, this.#tags), this.#error)
+    this.element = el(
+      "li",
+      { class: "row waiting" },
+      this.#place,
+      markBox,
+      about,
+      this.#priority,
+      this.#waited,
+      actions,
+    )
+  }
+
+  update(item: QueueItem, place: number): void {
+    const tags = item.tags.join()
+    if (tags !== this.#item?.tags.join()) this.#tags.replaceChildren(...tagChips(item.tags))
+    this.#item = item
+    this.#frame.update(item)
+    if (place > 0) say(this.#place, String(place))
+    const attempts = item.attempt > 0 ? ` · ${item.attempt} of ${item.max_attempts} attempts made` : ""
+    say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
+    say(this.#priority, item.priority === 0 ? "" : `priority ${item.priority}`)
+    show(this.#error, item.error_message !== "")
+    say(this.#error, line(item.error_message))
+    this.tick()
+  }
+
+  tick(): void {
+    const item = this.#item
+    if (!item) return
+    const nowMs = this.#bench.nowMs()
+    const againMs = item.available_at === null ? 0 : Date.parse(item.available_at) - nowMs
+    mark(this.#waited, "data-tone", item.status === "retrying" ? "warn" : null)
+    if (againMs > 0) return say(this.#waited, `again in ${counter(againMs / 1000)}`)
+    const forMs = nowMs - Date.parse(item.queued_at)
+    say(
+      this.#waited,
+      item.status === "retrying" ? "ready for another attempt" : `waiting ${roughly(forMs / 1000)}`,
+    )
+  }
+}
+
+const TAKEN_ICON = { good: "done", bad: "failed", quiet: "cancel", warn: "failed", run: "done" } as const
+
+/** A row of what is finished: how it ended, when, and how long it took. */
+export class FinishedRow implements Row {
+  readonly element: HTMLElement
+  readonly #bench: Bench
+  readonly #frame: Frame
+  readonly #end = el("span", { class: "end" })
+  readonly #meta = el("span", { class: "meta" })
+  readonly #flag = el("span", { class: "chip", "data-tone": "warn", hidden: true })
+  readonly #ago = el("time", { class: "since" })
+  readonly #error = el("p", { class: "error", hidden: true })
+  #item: QueueItem | undefined
+
+  constructor(bench: Bench) {
+    this.#bench = bench
+    this.#frame = new Frame(bench)
+    const { link, markBox, actions } = this.#frame
+    const about = el(
+      "div",
+      { class: "about" },
+      link,
+      el("p", {}, this.#end, this.#meta, this.#flag),
+      this.#error,
+    )
+    this.element = el("li", { class: "row finished" }, markBox, about, this.#ago, actions)
+  }
+
+  update(item: QueueItem): void {
+    const tone = toneOf(item)
+    if (!this.#item || toneOf(this.#item) !== tone || standing(this.#item) !== standing(item)) {
+      this.#end.replaceChildren(icon(TAKEN_ICON[tone]), standing(item))
+      mark(this.#end, "data-tone", tone)
+    }
+    this.#item = item
+    this.#frame.update(item)
+    const { started_at, completed_at } = item
+    const took =
+      started_at && completed_at
+        ? ` · took ${counter((Date.parse(completed_at) - Date.parse(started_at)) / 1000)}`
+        : ""
+    const attempts = item.attempt > 1 ? ` · ${item.attempt} attempts` : ""
+    say(this.#meta, `#${item.id}${took}${attempts}`)
+    show(this.#flag, item.flag !== null)
+    say(this.#flag, (item.flag ?? "").replace("_", " "))
+    show(this.#error, item.error_message !== "" && item.status === "failed")
+    say(this.#error, line(item.error_message))
+    if (completed_at) {
+      mark(this.#ago, "datetime", completed_at)
+      mark(this.#ago, "title", inFull(completed_at))
+    }
+    this.tick()
+  }
+
+  tick(): void {
+    const end = this.#item?.completed_at
+    if (end) say(this.#ago, `${roughly((this.#bench.nowMs() - Date.parse(end)) / 1000)} ago`)
+  }
+}

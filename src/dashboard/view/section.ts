@@ -1,0 +1,64 @@
+import type { QueueItem } from "../../item/item.ts"
+import { count } from "../model/text.ts"
+import { el, mark, say, show, svg } from "./dom.ts"
+import type { ItemList } from "./list.ts"
+
+/** A flat line: a wave of which nothing has been heard yet. */
+function flatLine(): SVGSVGElement {
+  const strokes = Array.from({ length: 40 }, (_, i) => {
+    const high = i % 9 === 4 ? 3 : 1
+    return `M${i * 6 + 3} ${12 - high}V${12 + high}`
+  })
+  return svg(
+    "svg",
+    { class: "flat-line", viewBox: "0 0 240 24", "aria-hidden": "true" },
+    svg("path", { d: strokes.join("") }),
+  )
+}
+
+/** What is said where nothing is. */
+export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
+  el("div", { class: "empty" }, el("p", {}, text), ...more)
+
+/** What is said while nothing is running. */
+export const idle = (): HTMLElement => {
+  const told = empty("Nothing is running. A worker that claims an item shows up here at once.")
+  told.prepend(flatLine())
+  return told
+}
+
+/** How a song is added from a terminal. */
+export function example(): HTMLElement {
+  const url = new URL("../api/v1/queue", import.meta.url).href
+  return el("code", {}, `curl -X POST ${url} \\\n  -H "Content-Type: application/json" -d '{"song_id": 1}'`)
+}
+
+/** A part of the page: a heading with a count, a list, and what to say when it is empty. */
+export class Section {
+  readonly element: HTMLElement
+  readonly list: ItemList
+  readonly #count = el("span", { class: "count" })
+  readonly #empty: HTMLElement
+  readonly #none = el("p", { class: "none", hidden: true })
+
+  constructor(name: string, list: ItemList, nothing: HTMLElement, ...tools: readonly Node[]) {
+    this.list = list
+    this.#empty = nothing
+    nothing.hidden = true
+    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, name, this.#count)
+    const head = el("div", { class: "head" }, heading, ...tools)
+    const parts = [head, nothing, this.#none, list.element, list.more]
+    const className = `section ${name.toLowerCase()}`
+    this.element = el("section", { class: className, "aria-labelledby": heading.id }, ...parts)
+  }
+
+  /** Shows those of `all` items that fit; `filter` is what they had to fit. Nothing is known before it is `loaded`. */
+  show(items: readonly QueueItem[], all: readonly QueueItem[], filter: string, loaded: boolean): void {
+    say(this.#count, all.length === 0 ? "" : count(all.length))
+    show(this.#empty, loaded && all.length === 0)
+    show(this.#none, items.length === 0 && all.length > 0)
+    say(this.#none, filter === "" ? "None of these." : `Nothing here matches “${filter}”.`)
+    mark(this.list.element, "hidden", items.length === 0 ? "" : null)
+    this.list.show(items, all)
+  }
+}

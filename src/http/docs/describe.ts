@@ -1,0 +1,239 @@
+import type { TSchema } from "@sinclair/typebox"
+
+import type { ErrorCode } from "../../errors.ts"
+import {
+  Flag,
+  ItemChange,
+  MAX_TEXT_BYTES,
+  NewItem,
+  ProgressUpdate,
+  QueueItem,
+  Report,
+} from "../../item/item.ts"
+import {
+  Claimed,
+  ErrorAnswer,
+  EventData,
+  REASONS,
+  StreamLine,
+  Update,
+  WebhookBody,
+  WorkerAnswer,
+} from "../../wire/answers.ts"
+import { STATUS } from "../errors.ts"
+import { DESCRIBED, type Described, type Success, TAGS } from "./described.ts"
+
+/** A JSON Schema, or any other part of the document. */
+export type Json = Record<string, unknown>
+
+/** A route as Elysia lists it. */
+export interface RouteOfApp {
+  readonly method: string
+  readonly path: string
+  readonly hooks: {
+    readonly body?: unknown
+    readonly query?: unknown
+    readonly params?: unknown
+  }
+}
+
+/** The schemas with a name of their own in the document. */
+const NAMED: Readonly<Record<string, TSchema>> = {
+  QueueItem,
+  NewItem,
+  ItemChange,
+  Report,
+  ProgressUpdate,
+  Update,
+  Claimed,
+  WorkerAnswer,
+  Flag,
+  Error: ErrorAnswer,
+  EventData,
+  StreamLine,
+  WebhookBody,
+}
+// By shape: an optional property is a copy of its schema.
+const names = new Map(Object.entries(NAMED).map(([name, schema]) => [JSON.stringify(schema), name]))
+const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
+const isSchema = (value: unknown): value is TSchema => typeof value === "object" && value !== null
+
+const FORMATS: Readonly<Record<string, Json>> = {
+  text: { maxLength: MAX_TEXT_BYTES },
+  tag: { minLength: 1, maxLength: 64 },
+}
+const INTEGERS: Readonly<Record<string, number>> = {
+  "^(0|[1-9][0-9]{0,14})$": 0,
+  "^[1-9][0-9]{0,14}$": 1,
+  "^[1-9][0-9]{0,15}$": 1,
+}
+
+/** A schema in the words of the document: named ones by reference, our own formats as what they allow. */
+function schemaOf(schema: TSchema, isTop = false): Json {
+  const name = names.get(JSON.stringify(schema))
+  if (name !== undefined && !isTop) return ref(name)
+  const union: TSchema[] | undefined = schema["anyOf"]
+  const { description } = schema
+  if (union?.every((one) => one["const"] !== undefined)) {
+    return {
+      type: "string",
+      enum: union.map((one): unknown => one["const"]),
+      ...(description && { description }),
+    }
+  }
+  const least = INTEGERS[String(schema["pattern"])]
+  if (least !== undefined) return { type: "integer", minimum: least, ...(description && { description }) }
+  const { format, anyOf: _union, items, properties, ...rest } = schema
+  const known = FORMATS[String(format)]
+  return {
+    ...rest,
+    ...(known ?? (format !== undefined && { format })),
+    ...(union && { anyOf: union.map((one) => schemaOf(one)) }),
+    ...(isSchema(items) && { items: schemaOf(items) }),
+    ...(properties !== undefined && { properties: mapped(properties) }),
+  }
+}
+
+const mapped = (properties: Readonly<Record<string, TSchema>>): Json =>
+  Object.fromEntries(Object.entries(properties).map(([key, schema]) => [key, schemaOf(schema)]))
+
+function parametersOf({ hooks, path }: RouteOfApp, { headers = {} }: Described): Json[] {
+  const from = (where: "path" | "query", schema: unknown): Json[] =>
+    Object.entries<TSchema>(isSchema(schema) ? (schema["properties"] ?? {}) : {}).map(([name, one]) => ({
+      name,
+      in: where,
+      required: where === "path",
+      ...(one["description"] !== undefined && { description: String(one["description"]) }),
+      schema: schemaOf(one),
+    }))
+  const named = Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: "header",
+    required: false,
+    description,
+    schema: { type: "string" },
+  }))
+  return [...(path.includes(":") ? from("path", hooks.params) : []), ...from("query", hooks.query), ...named]
+}
+
+function successOf({ status, about, content }: Success): [string, Json] {
+  const types = Object.entries(content ?? {}).map(([type, { schema, example, wire }]) => [
+    type,
+    {
+      schema: schemaOf(schema),
+      ...(example !== undefined && { example }),
+      ...(wire !== undefined && { "x-wire": wire }),
+    },
+  ])
+  return [String(status), { description: about, ...(content && { content: Object.fromEntries(types) }) }]
+}
+
+/** The reasons for which a request of this shape can be refused. */
+function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }: Described): ErrorCode[] {
+  const codes = new Set<ErrorCode>(refusals)
+  if (path.includes(":id")) codes.add("not_found")
+  if (isSchema(hooks.params) || isSchema(hooks.query) || isSchema(hooks.body)) codes.add("invalid")
+  if (isSchema(hooks.body) && body === undefined) {
+    for (const code of ["malformed_json", "too_large", "unsupported_media_type"] as const) codes.add(code)
+  }
+  if (method !== "GET" || path.includes("/progress/")) codes.add("unavailable")
+  return [...codes, "internal"]
+}
+
+function refusalAnswers(codes: readonly ErrorCode[]): Json {
+  const byStatus = Map.groupBy(codes, (code) => String(STATUS[code]))
+  return Object.fromEntries(
+    [...byStatus].sort().map(([status, all]) => [
+      status,
+      {
+        description: all.map((code) => `\`${code}\`: ${REASONS[code]}`).join("; "),
+        content: { "application/json": { schema: ref("Error") } },
+      },
+    ]),
+  )
+}
+
+function bodyOf({ hooks }: RouteOfApp, { body }: Described): Json | undefined {
+  if (body) return { description: body.about, content: { [body.type]: { schema: { type: "string" } } } }
+  if (!isSchema(hooks.body)) return undefined
+  const required: unknown = hooks.body["required"]
+  return {
+    required: Array.isArray(required) && required.length > 0,
+    content: { "application/json": { schema: schemaOf(hooks.body) } },
+  }
+}
+
+function operationOf(route: RouteOfApp, described: Described): Json {
+  const requestBody = bodyOf(route, described)
+  const parameters = parametersOf(route, described)
+  return {
+    operationId: described.id,
+    tags: [described.tag],
+    summary: described.summary,
+    ...(described.about !== undefined && { description: described.about }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(requestBody && { requestBody }),
+    responses: {
+      ...Object.fromEntries(described.successes.map(successOf)),
+      ...refusalAnswers(refusalsOf(route, described)),
+      // An answer that is no HTTP any more is none in the eyes of OpenAPI.
+      ...(described.successes[0]?.status === 101 && { default: refusalAnswers(["internal"])["500"] }),
+    },
+  }
+}
+
+/** What the server itself asks of others. */
+const webhook = (): Json => ({
+  operationId: "tellWebhook",
+  tags: ["Webhooks"],
+  summary: "What a webhook is told",
+  description:
+    "Signed with `--webhook-secret` after the Standard Webhooks specification: `v1,` and the base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`.",
+  parameters: ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => ({
+    name,
+    in: "header",
+    required: name !== "webhook-signature",
+    schema: { type: "string" },
+  })),
+  requestBody: { required: true, content: { "application/json": { schema: ref("WebhookBody") } } },
+  responses: {
+    "2XX": { description: "heard" },
+    "410": { description: "not wanted: this delivery is given up" },
+    default: { description: "tried again later, after `Retry-After` where that is said" },
+  },
+})
+
+/** A route as its description is found under. */
+export const keyOf = ({ method, path }: Pick<RouteOfApp, "method" | "path">): string => `${method} ${path}`
+
+/** The OpenAPI document of the routes that are described, with the schemas they check with. */
+export function describe(routes: readonly RouteOfApp[], version: string): Json {
+  const paths: Record<string, Json> = {}
+  for (const route of routes) {
+    const described = DESCRIBED[keyOf(route)]
+    if (!described) continue
+    const path = route.path.replace(/:([a-z_]+)/g, "{$1}")
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, described) }
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Track Studio Orchestrator",
+      version,
+      summary: "A render queue that shows its progress live.",
+      description:
+        "JSON in snake_case, times in RFC 3339 UTC. Every error has the same envelope: a sentence, a code out of a closed set, and the id of the request.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/", description: "this server" }],
+    security: [],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    webhooks: { item: { post: webhook() } },
+    components: {
+      schemas: Object.fromEntries(
+        Object.entries(NAMED).map(([name, schema]) => [name, schemaOf(schema, true)]),
+      ),
+    },
+  }
+}

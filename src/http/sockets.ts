@@ -1,0 +1,189 @@
+import { Type } from "@sinclair/typebox"
+import { Value } from "@sinclair/typebox/value"
+import { Elysia } from "elysia"
+
+import { AppError } from "../errors.ts"
+import { ndjson } from "../stream/formats.ts"
+import { type Ask, MAX_CHOSEN, Selection } from "../stream/selection.ts"
+import type { Streams } from "../stream/streams.ts"
+import { ItemParams } from "./params.ts"
+import {
+  type Asked,
+  GlobalSocketParams,
+  idsOf,
+  lastEventIdOf,
+  OneItemSocketParams,
+  wantedOf,
+} from "./stream-query.ts"
+
+/** How the server treats WebSockets. */
+export const WEBSOCKET = {
+  // As for the streams: a peer that answers no ping for a minute is cut.
+  idleTimeout: 60,
+  maxPayloadLength: 16 * 1024,
+  // One chunk of a stream is far below: only a flood of pings from a peer that does not read comes here.
+  backpressureLimit: 4 * 1024 * 1024,
+  closeOnBackpressureLimit: true,
+  perMessageDeflate: false,
+} as const
+
+/** Close codes of RFC 6455. */
+const CLOSE = { done: 1000, goingAway: 1001, unacceptable: 1008, failed: 1011 } as const
+
+const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
+  minItems: 1,
+  maxItems: MAX_CHOSEN,
+})
+const Subscribe = Type.Object({ subscribe: Ids }, { additionalProperties: false })
+const Unsubscribe = Type.Object({ unsubscribe: Ids }, { additionalProperties: false })
+
+function asked(message: string | Buffer): Ask {
+  if (typeof message !== "string") {
+    return { do: "refuse", code: "unsupported_media_type", error: "a message must be text" }
+  }
+  let said: unknown
+  try {
+    said = JSON.parse(message)
+  } catch {
+    return { do: "refuse", code: "malformed_json", error: "the message is not valid JSON" }
+  }
+  if (Value.Check(Subscribe, said)) return { do: "subscribe", ids: said.subscribe }
+  if (Value.Check(Unsubscribe, said)) return { do: "unsubscribe", ids: said.unsubscribe }
+  return {
+    do: "refuse",
+    code: "invalid",
+    error: `a message must be {"subscribe": [7, 8]} or {"unsubscribe": [7]}, with 1 to ${MAX_CHOSEN} ids of queue items`,
+  }
+}
+
+const utf8 = new TextDecoder()
+const messages = new WeakMap<Uint8Array, readonly string[]>()
+
+/** The frames of a chunk, taken apart once however many sockets send it. */
+function messagesOf(chunk: Uint8Array): readonly string[] {
+  const known = messages.get(chunk)
+  if (known) return known
+  const lines = utf8.decode(chunk).split("\n").slice(0, -1)
+  messages.set(chunk, lines)
+  return lines
+}
+
+/**
+ * One open WebSocket: the frames of a stream, a message each. The next chunk is taken from the stream once the socket
+ * has taken the one before, so that a peer that does not read costs one chunk, and its stream keeps its cursor.
+ */
+class ProgressSocket {
+  readonly #stream: AsyncIterable<Uint8Array> | null
+  readonly #selection: Selection
+  readonly #over: AbortController
+  #drained: () => void = () => undefined
+
+  /** A `stream` of null has ended for good; `over` is aborted when the peer is gone. */
+  constructor(stream: AsyncIterable<Uint8Array> | null, selection: Selection, over: AbortController) {
+    this.#stream = stream
+    this.#selection = selection
+    this.#over = over
+  }
+
+  open(ws: Bun.ServerWebSocket<ProgressSocket>): void {
+    void this.#pump(ws)
+  }
+
+  message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
+    if (this.#selection.ask(asked(message))) return
+    ws.close(CLOSE.unacceptable, "too many messages before their answers were read")
+  }
+
+  drain(): void {
+    this.#drained()
+  }
+
+  close(): void {
+    this.#over.abort()
+    this.#drained()
+  }
+
+  async #pump(ws: Bun.ServerWebSocket<ProgressSocket>): Promise<void> {
+    let last = ""
+    for await (const chunk of this.#stream ?? []) {
+      const lines = messagesOf(chunk)
+      ws.cork(() => {
+        for (const line of lines) ws.sendText(line)
+      })
+      last = lines.at(-1) ?? last
+      while (ws.getBufferedAmount() > 0 && !this.#over.signal.aborted) await this.#drain()
+    }
+    if (this.#stream === null || last.startsWith('{"event":"end"')) ws.close(CLOSE.done, "finished")
+    else if (last.startsWith('{"event":"shutdown"')) ws.close(CLOSE.goingAway, "the server is going away")
+    else ws.close(CLOSE.failed, "the stream broke off; resume it by its last event ID")
+  }
+
+  #drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained = resolve
+    })
+  }
+}
+
+/**
+ * Browsers let any page open a WebSocket to anywhere, and only name its origin: those that may not read answers may
+ * not read this either.
+ */
+function refuseForeign(request: Request, origins: readonly string[]): void {
+  const origin = request.headers.get("origin")
+  if (origin === null || origins.includes("*") || origins.includes(origin)) return
+  if (URL.parse(origin)?.host === request.headers.get("host")) return
+  throw new AppError("forbidden", `pages of ${origin.slice(0, 200)} may not call this server`)
+}
+
+/** What a socket shows: one item, or the global stream narrowed. */
+interface Shown {
+  readonly queueId?: number
+  readonly selection: Selection
+  readonly untilFinished: boolean
+}
+
+/** The streams over WebSockets; `origins` are those that browsers may call from. */
+export const progressSockets = (streams: Streams, origins: readonly string[]) => {
+  const upgrade = async (
+    { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
+    query: Asked,
+    shown: Shown,
+  ): Promise<Response | undefined> => {
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+      throw new AppError("upgrade_required", "this is for WebSockets; /progress/stream is the same by HTTP")
+    }
+    refuseForeign(request, origins)
+    const over = new AbortController()
+    const stream = await streams.open({
+      ...shown,
+      lastEventId: lastEventIdOf(request, query),
+      snapshot: query.snapshot !== "false",
+      format: ndjson,
+      signal: over.signal,
+    })
+    const data = new ProgressSocket(stream, shown.selection, over)
+    if (server?.upgrade(request, { data })) return undefined
+    over.abort()
+    throw new AppError("invalid", "this is not a handshake of the WebSocket protocol, version 13")
+  }
+  return new Elysia({ prefix: "/progress", normalize: false })
+    .get(
+      "/ws",
+      async ({ request, server, query }) =>
+        upgrade({ request, server }, query, {
+          selection: new Selection(idsOf(query.ids), wantedOf(query.song_id)),
+          untilFinished: false,
+        }),
+      { query: GlobalSocketParams },
+    )
+    .get(
+      "/ws/:id",
+      async ({ request, server, query, params: { id } }) => {
+        const untilFinished = query.until === "finished"
+        const selection = new Selection([Number(id)], undefined, untilFinished)
+        return upgrade({ request, server }, query, { queueId: Number(id), selection, untilFinished })
+      },
+      { query: OneItemSocketParams, params: ItemParams },
+    )
+}

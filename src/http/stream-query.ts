@@ -1,0 +1,64 @@
+import { Type } from "@sinclair/typebox"
+
+import type { StoredUpdate } from "../item/item.ts"
+import type { Format } from "../stream/formats.ts"
+import type { Watch } from "../stream/viewer.ts"
+import { queryInteger } from "./params.ts"
+
+const common = {
+  last_event_id: Type.Optional(
+    Type.String({ description: "the last event ID seen: what came after it is sent first" }),
+  ),
+  snapshot: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
+}
+
+const choice = {
+  song_id: queryInteger(1, "a whole number from 1"),
+  ids: Type.Optional(
+    Type.String({
+      pattern: "^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15}){0,255}$",
+      description: "at most 256 ids of queue items, separated by commas",
+    }),
+  ),
+}
+
+const until = { until: Type.Optional(Type.Literal("finished")) }
+
+const format = {
+  format: Type.Optional(Type.Union([Type.Literal("sse"), Type.Literal("ndjson"), Type.Literal("text")])),
+}
+
+/** The query of the global stream. */
+export const GlobalParams = Type.Object({ ...format, ...common, ...choice }, { additionalProperties: false })
+
+/** The query of one item's stream. */
+export const OneItemParams = Type.Object({ ...format, ...common, ...until }, { additionalProperties: false })
+
+/** As `GlobalParams`, of a WebSocket. */
+export const GlobalSocketParams = Type.Object({ ...common, ...choice }, { additionalProperties: false })
+
+/** As `OneItemParams`, of a WebSocket. */
+export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additionalProperties: false })
+
+/** What the query says of any stream. */
+export interface Asked {
+  readonly format?: Format["name"]
+  readonly last_event_id?: string
+  readonly snapshot?: "true" | "false"
+}
+
+/** The last event ID seen, by the header before the query; an empty one counts as none. */
+export const lastEventIdOf = (request: Request, { last_event_id }: Asked): string | undefined =>
+  request.headers.get("last-event-id") || last_event_id || undefined
+
+/** The ids of the query; undefined where it names none. */
+export const idsOf = (ids: string | undefined): readonly number[] | undefined => ids?.split(",").map(Number)
+
+/** Which updates the query wants, by song and by item; undefined for all. */
+export function wantedOf(songId: string | undefined, ids?: string): Watch["wanted"] {
+  if (songId === undefined && ids === undefined) return undefined
+  const song = songId === undefined ? undefined : Number(songId)
+  const items = ids === undefined ? undefined : new Set(idsOf(ids))
+  return (update: StoredUpdate) =>
+    (song === undefined || update.song_id === song) && (items === undefined || items.has(update.queue_id))
+}

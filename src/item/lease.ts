@@ -1,0 +1,382 @@
+import { AppError } from "../errors.ts"
+import {
+  type Change,
+  IDLE,
+  isTerminal,
+  type ItemChange,
+  type QueueItem,
+  type Report,
+  type Stored,
+  transition,
+  type Work,
+} from "./item.ts"
+
+/**
+ * The moment of a decision. `time` is RFC 3339 UTC; `steadyMs` counts milliseconds since the epoch as they were when
+ * the server started, and then as they pass: a jump of the machine's clock moves `time` alone, and ends no lease.
+ */
+export interface Moment {
+  readonly time: string
+  readonly steadyMs: number
+}
+
+/** What a worker is told with every answer: go on, or stop. */
+export type Directive = "continue" | "cancel"
+
+const MIN_WINDOW_MS = 10_000
+/** The pace is smoothed over this share of the attempt so far: it follows a change of scene, and not every frame. */
+const WINDOW_SHARE = 0.3
+const MIN_ELAPSED_MS = 3000
+/** What is done so soon after the start was done before it: a worker resumes, or counts its preparations. */
+const HEAD_START_MS = 1000
+const MIN_SHARE = 1
+
+/** A worker is told to stop when the item was called off. */
+export const directiveOf = (item: QueueItem): Directive =>
+  item.cancel_requested_at !== null || item.outcome === "cancelled" ? "cancel" : "continue"
+
+/** Whether a worker has the right to write the item. */
+export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !== null
+
+/** @throws AppError `lease_lost` unless the token is that of the lease that is held */
+function holding(stored: Stored, token: string): void {
+  if (isLeased(stored) && stored.work.lease_token === token) return
+  throw new AppError(
+    "lease_lost",
+    `the lease of queue item ${stored.item.id} is not yours any more; stop the work`,
+  )
+}
+
+const renewed = (work: Work, { steadyMs }: Moment): Work => ({
+  ...work,
+  lease_expires_at: steadyMs + work.lease_ms,
+  lease_extended: false,
+})
+
+const ended = (work: Work, verdict: Work["verdict"]): Work => ({
+  ...IDLE,
+  lease_token: verdict === null ? null : work.lease_token,
+  verdict,
+  rescues: work.rescues,
+})
+
+/**
+ * How many windows of the smoothing have gone by since the attempt started. What was seen k of them ago counts for
+ * e to the minus k.
+ */
+function windows(elapsedMs: number): number {
+  const growsFromMs = MIN_WINDOW_MS / WINDOW_SHARE
+  if (elapsedMs <= growsFromMs) return elapsedMs / MIN_WINDOW_MS
+  return (1 + Math.log(elapsedMs / growsFromMs)) / WINDOW_SHARE
+}
+
+/** The pace after `share` percent are done: smoothed; begun anew by a step back. */
+function paced(work: Work, share: number, { steadyMs }: Moment): Work {
+  if (share === work.share) return work
+  const isHeadStart = work.share === 0 && steadyMs - work.attempt_at < HEAD_START_MS
+  if (share < work.share || isHeadStart || steadyMs < work.moved_at) {
+    return { ...work, share, rate: 0, attempt_at: steadyMs, moved_at: steadyMs }
+  }
+  const fromMs = (work.rate === 0 ? work.attempt_at : work.moved_at) - work.attempt_at
+  const toMs = Math.max(fromMs + 1, steadyMs - work.attempt_at)
+  const latest = ((share - work.share) * 1000) / (toMs - fromMs)
+  const kept = Math.exp(windows(fromMs) - windows(toMs))
+  return { ...work, share, rate: kept * work.rate + (1 - kept) * latest, moved_at: steadyMs }
+}
+
+/** Where the share is unknown, an attempt moves when what it counts does. */
+function followed(work: Work, item: QueueItem, { step, unit, media }: Report, { steadyMs }: Moment): Work {
+  const goesOn =
+    (step !== undefined && step.index !== item.step?.index) ||
+    (unit !== undefined && unit.done !== item.unit?.done) ||
+    (media !== undefined && media.out_time !== item.media?.out_time)
+  return work.share === 0 && goesOn ? { ...work, moved_at: steadyMs } : work
+}
+
+/** Seconds to the end at the pace so far, to a tenth; null rather than wrong while too little is known. */
+function etaOf({ share, rate, attempt_at }: Work, { steadyMs }: Moment): number | null {
+  const elapsedMs = steadyMs - attempt_at
+  const known = rate > 0 && share >= MIN_SHARE && share < 100 && elapsedMs >= MIN_ELAPSED_MS
+  if (!known) return null
+  // The smoothing began from nothing, and that still counts for so much.
+  const nothing = Math.exp(-windows(elapsedMs))
+  return Math.round(((100 - share) / rate) * (1 - nothing) * 10) / 10
+}
+
+const started = (work: Work, { steadyMs }: Moment): Work => ({
+  ...IDLE,
+  rescues: work.rescues,
+  attempt_at: steadyMs,
+  moved_at: steadyMs,
+})
+
+/**
+ * A worker takes the item. `token` is the new lease's.
+ * @throws AppError `illegal_move` unless the item waits
+ */
+export function claimed(
+  { item, work }: Stored,
+  by: { readonly worker: string; readonly token: string; readonly leaseMs: number },
+  moment: Moment,
+): Change {
+  // No move, for the table; but not theirs to take.
+  if (item.status === "processing") {
+    const by = item.worker === "" ? "" : ` by worker "${item.worker}"`
+    throw new AppError("illegal_move", `queue item ${item.id} is processing${by} and cannot be claimed`)
+  }
+  const taken = transition(item, { status: "processing", message: "Processing started" }, moment.time)
+  const lease = { lease_token: by.token, lease_ms: by.leaseMs }
+  return {
+    item: { ...taken, current_step: "", worker: by.worker },
+    work: renewed({ ...started(work, moment), ...lease }, moment),
+  }
+}
+
+/**
+ * A change by PUT. What a worker reports belongs to the lease: others may not write it while that is held.
+ * @throws AppError `leased`, `illegal_move`
+ */
+export function changed(stored: Stored, change: ItemChange, moment: Moment): Change {
+  const reserved = (["status", "progress", "current_step", "message"] as const).filter((key) => key in change)
+  if (isLeased(stored) && reserved.length > 0) {
+    throw new AppError(
+      "leased",
+      `queue item ${stored.item.id} is leased to worker "${stored.item.worker}": only its lease may change ${reserved.join(", ")}`,
+    )
+  }
+  return pacedChange(stored, transition(stored.item, change, moment.time), moment)
+}
+
+function pacedChange({ item: before, work: known }: Stored, item: QueueItem, moment: Moment): Change {
+  if (item.status !== "processing") {
+    return { item, work: item.status === before.status ? known : ended(known, null) }
+  }
+  const isStart = before.status !== "processing"
+  // What was reported is known more exactly than it is shown.
+  if (!isStart && item.progress === before.progress) return { item, work: known }
+  const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
+  return { item: { ...item, eta_seconds: etaOf(work, moment), stalled: false }, work }
+}
+
+/**
+ * That an attempt is still the item's, and under way.
+ * @throws AppError `illegal_move`
+ */
+export function goesOn({ id, attempt, status }: QueueItem, expected: number): void {
+  if (status === "processing" && attempt === expected) return
+  throw new AppError(
+    "illegal_move",
+    `attempt ${expected} of queue item ${id} has ended: the item is ${status}`,
+  )
+}
+
+/**
+ * A worker reports. With a token it must hold the lease, and renews it; without one the item must be nobody's, and a
+ * waiting item is started. The progress shown never goes down within an attempt, and is at most 99 until completed.
+ * @throws AppError `lease_lost`, `leased`, `illegal_move`
+ */
+export function reported(stored: Stored, token: string | undefined, report: Report, moment: Moment): Change {
+  if (token !== undefined) holding(stored, token)
+  else if (isLeased(stored)) {
+    throw new AppError("leased", `queue item ${stored.item.id} is leased: a report needs its lease`)
+  }
+  const { id, status } = stored.item
+  if (isTerminal(status))
+    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
+  const isStart = status !== "processing"
+  const before = isStart ? transition(stored.item, { status: "processing" }, moment.time) : stored.item
+  const known = isStart ? started(stored.work, moment) : stored.work
+  const share = Math.max(known.share, report.progress ?? 0)
+  const progress = Math.max(before.progress, Math.min(99, Math.floor(share)))
+  const { progress: _share, ...told } = report
+  const { step, unit, media, ...change } = told
+  const words = isStart ? { message: "Processing started" } : {}
+  const item = transition(before, { ...words, ...change, progress }, moment.time)
+  const isFurther = share !== known.share
+  const work = isFurther ? paced(known, share, moment) : followed(known, before, report, moment)
+  return {
+    item: {
+      ...item,
+      step: step ?? item.step,
+      unit: unit ?? item.unit,
+      media: media ?? item.media,
+      eta_seconds: isFurther ? etaOf(work, moment) : item.eta_seconds,
+      stalled: work === known && item.stalled,
+    },
+    work: token === undefined ? work : renewed(work, moment),
+  }
+}
+
+/**
+ * A worker says that it lives: the lease is renewed, and viewers see nothing.
+ * @throws AppError `lease_lost`
+ */
+export function heartbeat(stored: Stored, token: string, moment: Moment): Change {
+  holding(stored, token)
+  return { item: stored.item, work: renewed(stored.work, moment), quiet: true }
+}
+
+/** What a worker hands over with its success. */
+export type Result = Pick<
+  ItemChange,
+  "message" | "current_step" | "video_file_path" | "video_file_size" | "thumbnail_path" | "metadata"
+>
+
+/** The answer to a verdict that was given before: nothing changes. Undefined when it is a new one. */
+function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verdict"]>): Change | undefined {
+  const { work, item } = stored
+  if (isLeased(stored) || work.lease_token !== token || work.verdict === null) return undefined
+  if (work.verdict === verdict) return { item, work, quiet: true }
+  throw new AppError(
+    "lease_lost",
+    `queue item ${item.id} was ended by ${work.verdict}, and cannot be by ${verdict}`,
+  )
+}
+
+/**
+ * A worker has finished its item. This wins over a cancel that was requested. Said again, it changes nothing.
+ * @throws AppError `lease_lost`
+ */
+export function completed(stored: Stored, token: string, result: Result, moment: Moment): Change {
+  const before = repeated(stored, token, "complete")
+  if (before) return before
+  holding(stored, token)
+  const message = "Processing completed successfully"
+  const item = transition(stored.item, { message, ...result, status: "completed" }, moment.time)
+  return { item: { ...item, cancel_requested_at: null }, work: ended(stored.work, "complete") }
+}
+
+/** How a worker failed: whether another attempt makes sense, and after how long. */
+export interface Failure {
+  readonly error_message: string
+  readonly retryable: boolean
+  /** Before the next attempt. */
+  readonly retryInMs: number
+}
+
+/** The item called off, by whoever ends its work. */
+function calledOff(item: QueueItem, moment: Moment): QueueItem {
+  const off = transition(item, { status: "failed", message: "Queue item cancelled" }, moment.time)
+  return { ...off, outcome: "cancelled", worker: item.worker }
+}
+
+/**
+ * A worker has failed. A retryable failure waits for another attempt while the item has attempts left.
+ * Said again, it changes nothing.
+ * @throws AppError `lease_lost`
+ */
+export function failed(stored: Stored, token: string, failure: Failure, moment: Moment): Change {
+  const before = repeated(stored, token, "fail")
+  if (before) return before
+  holding(stored, token)
+  const { item } = stored
+  const work = ended(stored.work, "fail")
+  const { error_message, retryable, retryInMs } = failure
+  if (item.cancel_requested_at !== null) return { item: { ...calledOff(item, moment), error_message }, work }
+  if (!retryable || item.retry_count + 1 >= item.max_attempts) {
+    const message = "Processing failed"
+    return { item: transition(item, { status: "failed", message, error_message }, moment.time), work }
+  }
+  const message = "Processing failed, another attempt will follow"
+  const next = transition(item, { status: "retrying", message, error_message }, moment.time)
+  return { item: { ...next, available_at: later(moment, retryInMs) }, work }
+}
+
+const later = ({ time }: Moment, ms: number): string => new Date(Date.parse(time) + ms).toISOString()
+
+/**
+ * A worker gives the item back unharmed. Said again, it changes nothing.
+ * @throws AppError `lease_lost`
+ */
+export function released(stored: Stored, token: string, moment: Moment): Change {
+  const before = repeated(stored, token, "release")
+  if (before) return before
+  holding(stored, token)
+  const { item } = stored
+  const work = ended(stored.work, "release")
+  if (item.cancel_requested_at !== null) return { item: calledOff(item, moment), work }
+  const message = "Released by its worker"
+  return { item: { ...transition(item, { status: "queued", message }, moment.time), worker: "" }, work }
+}
+
+/** The lease ran out: the item is taken back, and given up as lost after `maxRescues` of that (0: never). */
+export function rescued({ item, work }: Stored, maxRescues: number, moment: Moment): Change {
+  if (item.cancel_requested_at !== null) return { item: calledOff(item, moment), work: ended(work, null) }
+  const rescues = work.rescues + 1
+  const rest = { ...ended(work, null), rescues }
+  const error_message = `worker "${item.worker}" was not heard of for ${work.lease_ms / 1000} s`
+  if (maxRescues > 0 && rescues > maxRescues) {
+    const lost = transition(item, { status: "failed", message: "Worker lost", error_message }, moment.time)
+    return { item: { ...lost, outcome: "lost" }, work: rest }
+  }
+  const message = "Worker lost, another attempt will follow"
+  const next = transition(item, { status: "retrying", message, error_message }, moment.time)
+  // A failure of the worker's machine is not one of the item.
+  return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }
+}
+
+/** A lease that ran out while no server was alive gets one length more. */
+export const extended = ({ item, work }: Stored, { steadyMs }: Moment): Change => ({
+  item,
+  work: { ...work, lease_expires_at: steadyMs + work.lease_ms, lease_extended: true },
+  quiet: true,
+})
+
+/** The item has not moved for long. It is told, and never killed for it. How long it will take is anyone's guess. */
+export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
+  item: { ...item, stalled: true, eta_seconds: null, message: "No progress for a while", updated_at: time },
+  work,
+})
+
+/**
+ * Calls the item off: at once when nobody holds it, else its worker is told to stop. Again, it changes nothing.
+ * @throws AppError `illegal_move` when the item is finished otherwise
+ */
+export function cancelled(stored: Stored, moment: Moment): Change {
+  const { item, work } = stored
+  if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return { item, work, quiet: true }
+  if (isTerminal(item.status)) {
+    throw new AppError(
+      "illegal_move",
+      `queue item ${item.id} is ${item.status}: it cannot be cancelled any more`,
+    )
+  }
+  if (!isLeased(stored)) return { item: calledOff(item, moment), work: ended(work, null) }
+  const { time } = moment
+  return { item: { ...item, cancel_requested_at: time, message: "Cancel requested", updated_at: time }, work }
+}
+
+/**
+ * Puts a terminal or retrying item back into the queue, with a clean slate; its history stays.
+ * @throws AppError `illegal_move`
+ */
+export function retried({ item }: Stored, { time }: Moment): Change {
+  if (!isTerminal(item.status) && item.status !== "retrying") {
+    throw new AppError(
+      "illegal_move",
+      `queue item ${item.id} is ${item.status}; only a completed, failed or retrying item can be retried`,
+    )
+  }
+  const clean = {
+    status: "queued" as const,
+    current_step: "",
+    progress: 0,
+    message: "Queued for a retry",
+    error_message: "",
+    retry_count: 0,
+    attempt: 0,
+    outcome: null,
+    worker: "",
+    started_at: null,
+    completed_at: null,
+    available_at: null,
+    cancel_requested_at: null,
+    eta_seconds: null,
+    stalled: false,
+    step: null,
+    unit: null,
+    media: null,
+    updated_at: time,
+  }
+  return { item: { ...item, ...clean }, work: IDLE }
+}

@@ -1,0 +1,48 @@
+import type { Report } from "../item/item.ts"
+
+const MAX_REPORTS = 32
+
+const isOneStep = (one: Report, other: Report): boolean =>
+  (other.current_step ?? one.current_step) === one.current_step &&
+  (other.step ?? one.step)?.index === one.step?.index
+
+/**
+ * Reports that wait to be sent, oldest first. Within a step the latest wins; what ends a step is kept, up to 32
+ * of them, of which the oldest go first.
+ */
+export class Spool {
+  readonly #reports: Report[] = []
+  #wake: ((value?: unknown) => void) | undefined
+
+  /** A newer report. */
+  push(report: Report): void {
+    const last = this.#reports.pop()
+    if (last && !isOneStep(last, report)) this.#reports.push(last)
+    this.#reports.push(last && isOneStep(last, report) ? { ...last, ...report } : report)
+    if (this.#reports.length > MAX_REPORTS) this.#reports.shift()
+    this.#wake?.()
+  }
+
+  /** The oldest report, which is then the caller's. */
+  take(): Report | undefined {
+    return this.#reports.shift()
+  }
+
+  /** Puts a report back that could not be sent. */
+  giveBack(report: Report): void {
+    const [next] = this.#reports
+    if (next && isOneStep(report, next)) this.#reports[0] = { ...report, ...next }
+    else this.#reports.unshift(report)
+  }
+
+  /** Resolves when there is something to send, or the signal aborts. */
+  async filled(signal: AbortSignal): Promise<void> {
+    if (this.#reports.length > 0 || signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    this.#wake = resolve
+    signal.addEventListener("abort", resolve)
+    await promise
+    signal.removeEventListener("abort", resolve)
+    this.#wake = undefined
+  }
+}

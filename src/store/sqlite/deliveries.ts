@@ -1,0 +1,128 @@
+import type { Database } from "bun:sqlite"
+
+import { and, asc, desc, eq, lt, lte, min, notInArray, sql } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+
+import type { StoredUpdate } from "../../item/item.ts"
+import type { Attempt, Deliveries, DeliveriesQuery, Delivery, Notice } from "../deliveries.ts"
+import type { GroupCommit } from "./group.ts"
+import { deliveries, webhooks } from "./schema.ts"
+import { HEAD } from "./statements.ts"
+
+const KEPT_MS = 7 * 24 * 60 * 60 * 1000
+
+/** The Deliveries on SQLite. */
+export class SqliteDeliveries implements Deliveries {
+  readonly #db: ReturnType<typeof drizzle>
+  readonly #group: GroupCommit
+  readonly #now: () => number
+
+  /** `now` is the clock, in epoch milliseconds. */
+  constructor(client: Database, group: GroupCommit, now: () => number) {
+    this.#db = drizzle(client)
+    this.#group = group
+    this.#now = now
+  }
+
+  follow(urls: readonly string[]): Promise<void> {
+    return this.#group.run(() => {
+      const db = this.#db
+      const others = and(notInArray(deliveries.url, [...urls]), eq(deliveries.status, "pending"))
+      const forgotten = { status: "failed", error: "the webhook is not configured any more" } as const
+      db.update(deliveries)
+        .set({ ...forgotten, next_attempt_at: null, finished_at: this.#time() })
+        .where(others)
+        .run()
+      db.delete(webhooks)
+        .where(notInArray(webhooks.url, [...urls]))
+        .run()
+      for (const url of urls) {
+        db.insert(webhooks)
+          .values({ url, cursor: sql.raw(HEAD) })
+          .onConflictDoNothing()
+          .run()
+      }
+    })
+  }
+
+  async cursor(): Promise<number | null> {
+    return (
+      this.#db
+        .select({ cursor: min(webhooks.cursor) })
+        .from(webhooks)
+        .get()?.cursor ?? null
+    )
+  }
+
+  add(
+    notices: readonly { readonly notice: Notice; readonly update: StoredUpdate }[],
+    upTo: number,
+  ): Promise<void> {
+    return this.#group.run(() => {
+      const db = this.#db
+      const time = this.#time()
+      for (const { url, cursor } of db.select().from(webhooks).all()) {
+        for (const { notice, update } of notices.filter(({ update: { id } }) => id > cursor)) {
+          const { id: update_id, queue_id, data } = update
+          db.insert(deliveries)
+            .values({ url, notice, update_id, queue_id, data, created_at: time, next_attempt_at: time })
+            .run()
+        }
+      }
+      db.update(webhooks)
+        .set({ cursor: sql`max(${webhooks.cursor}, ${upTo})` })
+        .run()
+      const old = new Date(this.#now() - KEPT_MS).toISOString()
+      db.delete(deliveries).where(lte(deliveries.finished_at, old)).run()
+    })
+  }
+
+  async due(url: string, limit: number): Promise<readonly Delivery[]> {
+    return this.#db
+      .select()
+      .from(deliveries)
+      .where(and(eq(deliveries.url, url), lte(deliveries.next_attempt_at, this.#time())))
+      .orderBy(asc(deliveries.next_attempt_at), asc(deliveries.id))
+      .limit(limit)
+      .all()
+  }
+
+  settle(id: number, { status, nextAttemptAt, answer, error }: Attempt): Promise<void> {
+    return this.#group.run(
+      () =>
+        void this.#db
+          .update(deliveries)
+          .set({
+            status,
+            answer,
+            error,
+            attempts: sql`${deliveries.attempts} + 1`,
+            next_attempt_at: nextAttemptAt,
+            finished_at: status === "pending" ? null : this.#time(),
+          })
+          .where(eq(deliveries.id, id))
+          .run(),
+    )
+  }
+
+  async list({ status, limit, before }: DeliveriesQuery) {
+    const rows = this.#db
+      .select()
+      .from(deliveries)
+      .where(
+        and(
+          status === undefined ? undefined : eq(deliveries.status, status),
+          before === undefined ? undefined : lt(deliveries.id, before),
+        ),
+      )
+      .orderBy(desc(deliveries.id))
+      .limit(limit + 1)
+      .all()
+    const page = rows.slice(0, limit)
+    return { deliveries: page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null }
+  }
+
+  #time(): string {
+    return new Date(this.#now()).toISOString()
+  }
+}

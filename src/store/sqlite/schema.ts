@@ -1,0 +1,181 @@
+import { sql } from "drizzle-orm"
+import { check, customType, index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core"
+
+import {
+  Flag,
+  type Media,
+  MOVES,
+  Outcome,
+  type Status,
+  STATUSES,
+  type Step,
+  type Unit,
+} from "../../item/item.ts"
+
+/** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
+const time = customType<{ data: string; driverData: number | null }>({
+  dataType: () => "integer",
+  // A placeholder hands null on as it is.
+  toDriver: (value: string | null) => (value === null ? null : Date.parse(value)),
+  fromDriver: (value) => new Date(value ?? 0).toISOString(),
+})
+
+/** JSON text; a placeholder hands null on as it is, which drizzle's own JSON mode would make the text "null". */
+const json = <T>() =>
+  customType<{ data: T; driverData: string | null }>({
+    dataType: () => "text",
+    toDriver: (value: T | null) => (value === null ? null : JSON.stringify(value)),
+    fromDriver: (value) => JSON.parse(value ?? "null"),
+  })()
+
+const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${value}'`).join(", "))
+
+/**
+ * The queue items. The public columns come first and in the wire's order; the others serve the store.
+ *
+ * `section` and `rank` put the queue in its order with one index: processing items by id (0), waiting ones by
+ * priority and id (1), terminal ones by the end of their work, newest first (2); deleted ones have none.
+ */
+export const queueItems = sqliteTable(
+  "queue_items",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    song_id: integer().notNull(),
+    title: text().notNull(),
+    status: text({ enum: ["queued", "processing", "completed", "failed", "retrying"] }).notNull(),
+    priority: integer().notNull(),
+    current_step: text().notNull(),
+    progress: integer().notNull(),
+    message: text().notNull(),
+    error_message: text().notNull(),
+    retry_count: integer().notNull(),
+    video_file_path: text().notNull(),
+    video_file_size: integer().notNull(),
+    thumbnail_path: text().notNull(),
+    flag: text({ enum: ["image_issue", "lyrics_issue", "timing_issue"] }),
+    queued_at: time().notNull(),
+    started_at: time(),
+    completed_at: time(),
+    updated_at: time().notNull(),
+    attempt: integer().notNull(),
+    max_attempts: integer().notNull(),
+    outcome: text({ enum: ["completed", "failed", "cancelled", "lost"] }),
+    worker: text().notNull(),
+    available_at: time(),
+    cancel_requested_at: time(),
+    eta_seconds: real(),
+    stalled: integer({ mode: "boolean" }).notNull(),
+    step: json<Step>(),
+    unit: json<Unit>(),
+    media: json<Media>(),
+    tags: text({ mode: "json" }).$type<string[]>().notNull(),
+    metadata: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    lease_token: text(),
+    verdict: text({ enum: ["complete", "fail", "release"] }),
+    lease_ms: integer().notNull().default(0),
+    lease_expires_at: integer(),
+    lease_extended: integer({ mode: "boolean" }).notNull().default(false),
+    rescues: integer().notNull().default(0),
+    share: real().notNull().default(0),
+    rate: real().notNull().default(0),
+    attempt_at: integer().notNull().default(0),
+    moved_at: integer().notNull().default(0),
+    last_update_id: integer().notNull(),
+    deleted_at: time(),
+    section: integer().generatedAlwaysAs(
+      sql`CASE WHEN deleted_at IS NOT NULL THEN NULL WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN 1 ELSE 2 END`,
+      { mode: "virtual" },
+    ),
+    rank: integer().generatedAlwaysAs(
+      sql`CASE WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN -priority ELSE -coalesce(completed_at, 0) END`,
+      { mode: "virtual" },
+    ),
+  },
+  (table) => [
+    index("queue_items_order").on(table.section, table.rank, table.id),
+    index("queue_items_song").on(table.song_id),
+    index("queue_items_changed").on(table.last_update_id),
+    check("queue_items_status", sql`${table.status} IN (${list(STATUSES)})`),
+    check(
+      "queue_items_outcome",
+      sql`${table.outcome} IN (${list(Outcome.anyOf.map((literal) => literal.const))})`,
+    ),
+    check("queue_items_flag", sql`${table.flag} IN (${list(Flag.anyOf.map((literal) => literal.const))})`),
+    check("queue_items_progress", sql`${table.progress} BETWEEN 0 AND 100`),
+  ],
+)
+
+/** The history: replay log, record and audit in one. `data` is the ProgressUpdate as it is sent. */
+export const updates = sqliteTable(
+  "updates",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    queue_id: integer()
+      .notNull()
+      .references(() => queueItems.id),
+    song_id: integer().notNull(),
+    status: text({ enum: ["queued", "processing", "completed", "failed", "retrying"] }).notNull(),
+    data: text().notNull(),
+  },
+  (table) => [index("updates_item").on(table.queue_id)],
+)
+
+/** Answers of `POST /queue` kept for their repetition. */
+export const idempotencyKeys = sqliteTable(
+  "idempotency_keys",
+  {
+    key: text().primaryKey(),
+    digest: text().notNull(),
+    answer: text().notNull(),
+    created_at: time().notNull(),
+  },
+  (table) => [index("idempotency_keys_age").on(table.created_at)],
+)
+
+/** One row: the name of this history, and when a server was last known to be alive (milliseconds, steady clock). */
+export const history = sqliteTable("history", { id: text().primaryKey(), alive_at: integer() })
+
+/** The webhooks that follow the history, and the last event ID that was examined for each. */
+export const webhooks = sqliteTable("webhooks", {
+  url: text().primaryKey(),
+  cursor: integer().notNull(),
+})
+
+/** What is sent to webhooks. `next_attempt_at` is null once a delivery is over. */
+export const deliveries = sqliteTable(
+  "deliveries",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    url: text().notNull(),
+    notice: text({ enum: ["completed", "failed", "stalled"] }).notNull(),
+    update_id: integer().notNull(),
+    queue_id: integer().notNull(),
+    data: text().notNull(),
+    status: text({ enum: ["pending", "delivered", "failed"] })
+      .notNull()
+      .default("pending"),
+    attempts: integer().notNull().default(0),
+    next_attempt_at: time(),
+    answer: integer(),
+    error: text().notNull().default(""),
+    created_at: time().notNull(),
+    finished_at: time(),
+  },
+  (table) => [
+    index("deliveries_due").on(table.url, table.next_attempt_at),
+    index("deliveries_finished").on(table.finished_at),
+  ],
+)
+
+/** The trigger that refuses an illegal move whoever writes, generated from the table of moves. */
+export function movesTrigger(): string {
+  const legal = Object.entries(MOVES).flatMap(([from, tos]) =>
+    tos.map((to: Status) => `('${from}', '${to}')`),
+  )
+  return `CREATE TRIGGER queue_items_moves BEFORE UPDATE OF status ON queue_items
+WHEN OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (VALUES ${legal.join(", ")})
+BEGIN
+  SELECT RAISE(ABORT, 'illegal move');
+END;
+`
+}

@@ -1,0 +1,373 @@
+import { type Database } from "bun:sqlite"
+
+import { and, asc, eq, isNotNull, isNull, lte, type SQL, sql } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+
+import { AppError } from "../../errors.ts"
+import {
+  type Change,
+  encodeUpdate,
+  IDLE,
+  type QueueItem,
+  type Stored,
+  type StoredUpdate,
+} from "../../item/item.ts"
+import type {
+  Bounds,
+  Decide,
+  Draft,
+  Due,
+  Idempotency,
+  Latest,
+  LatestOf,
+  ListQuery,
+  Page,
+  PageQuery,
+  Store,
+} from "../store.ts"
+import { SqliteDeliveries } from "./deliveries.ts"
+import { GroupCommit } from "./group.ts"
+import { type Found, openDatabase } from "./open.ts"
+import { history, idempotencyKeys, queueItems } from "./schema.ts"
+import {
+  deleted_at,
+  HEAD,
+  itemColumns,
+  otherItemKeys,
+  otherWorkKeys,
+  rank,
+  section,
+  statements,
+  storedOf,
+} from "./statements.ts"
+
+const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
+const PAGE_BYTES = 256 * 1024
+const LIST_BYTES = 4 * 1024 * 1024
+/** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
+const SLICE_ROWS = 64
+/** Rows kept in memory as they are stored. */
+const RECENT_ITEMS = 1000
+
+/** The Store on SQLite: one process, one file, WAL, `synchronous = FULL`, group commit. */
+export class SqliteStore implements Store {
+  readonly historyId: string
+  readonly found: Found
+  readonly deliveries: SqliteDeliveries
+  readonly #client: Database
+  readonly #lock: Database
+  readonly #db: ReturnType<typeof drizzle>
+  readonly #group: GroupCommit
+  readonly #statements: ReturnType<typeof statements>
+  readonly #now: () => number
+  /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
+  readonly #recent = new Map<number, Stored>()
+  #version = 0
+
+  /**
+   * Opens the database at `path` (see `openDatabase`); `now` is the clock, in epoch milliseconds.
+   * @throws AppError `unavailable`
+   */
+  constructor(path: string, now: () => number = Date.now) {
+    const { client, lock, found } = openDatabase(path)
+    this.found = found
+    this.#client = client
+    this.#lock = lock
+    this.#db = drizzle(client)
+    this.#group = new GroupCommit(client, () => this.#forgetForeign())
+    this.#statements = statements(client)
+    this.#now = now
+    this.deliveries = new SqliteDeliveries(client, this.#group, now)
+    this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
+  }
+
+  add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
+    return this.#group.run(() => {
+      const answer = idempotency && this.#answered(idempotency)
+      if (answer) return { item: answer, added: false }
+      const { id } = this.#statements.insertItem.get(draft)
+      const stored = { item: { id, ...draft }, work: IDLE }
+      this.#write(stored, stored)
+      if (idempotency) {
+        this.#db
+          .insert(idempotencyKeys)
+          .values({ ...idempotency, answer: JSON.stringify(stored.item), created_at: this.#time() })
+          .run()
+      }
+      return { item: stored.item, added: true }
+    })
+  }
+
+  change(id: number, decide: Decide): Promise<QueueItem> {
+    return this.#guarded([id], () => this.#decide(this.#recentRow(id), decide))
+  }
+
+  claim(tags: readonly string[], decide: Decide): Promise<QueueItem | null> {
+    const taken: number[] = []
+    return this.#guarded(taken, () => {
+      const row = this.#statements.claimable.get({ now: this.#now(), tags: JSON.stringify(tags) })
+      if (!row) return null
+      taken.push(row.id)
+      return this.#decide(storedOf(row), decide)
+    })
+  }
+
+  async sweep(due: Due, decide: Decide): Promise<number> {
+    // Nearly always nothing is due: that is found out without a transaction.
+    const column = due.due === "lease" ? "lease_expires_at" : "stalled = 0 AND moved_at"
+    const look = `SELECT 1 FROM queue_items WHERE section = 0 AND ${column} <= ? LIMIT 1`
+    if (!this.#client.query<unknown, [number]>(look).get(due.by)) return 0
+    const { leaseDue, stallDue } = this.#statements
+    const taken: number[] = []
+    return this.#guarded(taken, () => {
+      const rows =
+        due.due === "lease"
+          ? leaseDue.all({ by: due.by, after: due.after ?? -1 })
+          : stallDue.all({ by: due.by })
+      for (const row of rows) {
+        taken.push(row.id)
+        this.#decide(storedOf(row), decide)
+      }
+      return rows.length
+    })
+  }
+
+  async aliveAt(): Promise<number | null> {
+    const row = this.#client.query<{ alive_at: number | null }, []>("SELECT alive_at FROM history").get()
+    return row?.alive_at ?? null
+  }
+
+  setAlive(steadyMs: number): Promise<void> {
+    return this.#group.run(() => void this.#db.update(history).set({ alive_at: steadyMs }).run())
+  }
+
+  async wasDeleted(id: number): Promise<boolean> {
+    return (await this.#db.$count(queueItems, and(eq(queueItems.id, id), isNotNull(deleted_at)))) > 0
+  }
+
+  async item(id: number): Promise<QueueItem> {
+    return this.#row(id).item
+  }
+
+  async list({
+    status,
+    songId,
+    limit,
+    after,
+  }: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+    const rows = this.#db
+      .select({ ...itemColumns, section, rank })
+      .from(queueItems)
+      .where(
+        and(
+          sql`${section} >= 0`,
+          status === undefined ? undefined : eq(queueItems.status, status),
+          songId === undefined ? undefined : eq(queueItems.song_id, songId),
+          after === undefined ? undefined : sql`(${section}, ${rank}, ${queueItems.id}) > ${place(after)}`,
+        ),
+      )
+      .orderBy(asc(section), asc(rank), asc(queueItems.id))
+      .limit(limit + 1)
+      .all()
+    let size = 0
+    const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
+    const shown = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
+    const last = shown.length < rows.length ? shown.at(-1) : undefined
+    const items = shown.map(({ section: _section, rank: _rank, ...item }) => item)
+    return { items, next: last ? `${last.section}.${last.rank}.${last.id}` : null }
+  }
+
+  async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {
+    const row = this.#statements.claimable.get({ now: this.#now(), tags: tags ? JSON.stringify(tags) : null })
+    return row ? storedOf(row).item : null
+  }
+
+  async page({ after, queueId, limit }: PageQuery): Promise<Page> {
+    return cut(limit, (from, rows) =>
+      queueId === undefined
+        ? this.#statements.page.all({ after: from ?? after, limit: rows })
+        : this.#statements.itemPage.all({ after: from ?? after, queueId, limit: rows }),
+    )
+  }
+
+  async latest(which: LatestOf): Promise<Latest> {
+    const [where, parameters] =
+      which.of === "open"
+        ? ["section < 2", []]
+        : which.queueId === undefined
+          ? ["last_update_id > ?", [which.after]]
+          : ["last_update_id > ? AND id = ?", [which.after, which.queueId]]
+    // The plus keeps SQLite from walking the index of all items ever changed, for the sake of its order.
+    const row = this.#client
+      .query<{ head: number; ids: string }, number[]>(
+        `SELECT ${HEAD} AS head, (SELECT json_group_array(last_update_id) FROM
+          (SELECT last_update_id FROM queue_items WHERE ${where} ORDER BY +last_update_id)) AS ids`,
+      )
+      .get(...parameters)
+    const ids: number[] = JSON.parse(row?.ids ?? "[]")
+    return { ids, head: row?.head ?? 0 }
+  }
+
+  async latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }> {
+    const row = this.#statements.latestOfItem.get({ id })
+    if (!row) throw unknownItem(id)
+    const { head, ...update } = row
+    return { update, head }
+  }
+
+  async updates(ids: readonly number[]): Promise<Page> {
+    // One more than there can be, so that a page that holds them all is not taken for a full one.
+    return cut(ids.length + 1, (from, rows) => {
+      const rest = from === undefined ? ids : ids.filter((id) => id > from)
+      return this.#statements.updates.all({ ids: JSON.stringify(rest), limit: rows })
+    })
+  }
+
+  async previous({ id, queue_id }: StoredUpdate): Promise<StoredUpdate | null> {
+    return this.#statements.previous.get({ id, queueId: queue_id }) ?? null
+  }
+
+  async count(after: number, upTo: number, queueId?: number): Promise<number> {
+    // Event IDs have no holes: a write that is undone gives its ID back, and retention takes from the old end.
+    if (queueId === undefined) return upTo - after
+    const row = this.#client
+      .query<{ n: number }, number[]>(
+        "SELECT count(*) AS n FROM updates WHERE queue_id = ? AND id > ? AND id <= ?",
+      )
+      .get(queueId, after, upTo)
+    return row?.n ?? 0
+  }
+
+  async bounds(): Promise<Bounds> {
+    const row = this.#client
+      .query<{ oldest: number | null; newest: number }, []>(
+        `SELECT min(id) AS oldest, ${HEAD} AS newest FROM updates`,
+      )
+      .get()
+    const newest = row?.newest ?? 0
+    const oldest = row?.oldest ?? newest + 1
+    return { oldest, newest, stored: newest - oldest + 1 }
+  }
+
+  async items(): Promise<number> {
+    return this.#db.$count(queueItems, isNull(deleted_at))
+  }
+
+  async head(): Promise<number> {
+    return this.#client.query<{ head: number }, []>(`SELECT ${HEAD} AS head`).get()?.head ?? 0
+  }
+
+  async close(): Promise<void> {
+    await this.#group.idle()
+    this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    this.#client.close()
+    this.#lock.close()
+  }
+
+  #time(): string {
+    return new Date(this.#now()).toISOString()
+  }
+
+  #row(id: number): Stored {
+    const row = this.#statements.row.get({ id })
+    if (!row) throw unknownItem(id)
+    return storedOf(row)
+  }
+
+  #recentRow(id: number): Stored {
+    return this.#recent.get(id) ?? this.#row(id)
+  }
+
+  /** What is remembered holds only while nobody else writes the file. */
+  #forgetForeign(): void {
+    const version = this.#statements.version.get()?.data_version ?? 0
+    if (version !== this.#version) this.#recent.clear()
+    this.#version = version
+  }
+
+  /** Runs `work` in the next transaction; what it has written is forgotten where that failed. */
+  async #guarded<T>(ids: readonly number[], work: () => T): Promise<T> {
+    const forget = (error: unknown): never => {
+      for (const id of ids) this.#recent.delete(id)
+      throw error
+    }
+    // Forgotten at once: the next write of the same transaction must not build upon what was undone.
+    const once = (): T => {
+      try {
+        return work()
+      } catch (error) {
+        return forget(error)
+      }
+    }
+    return this.#group.run(once).catch(forget)
+  }
+
+  #decide(before: Stored, decide: Decide): QueueItem {
+    const change = decide(before, this.#time())
+    if (!change.quiet) this.#write(change, before)
+    else if (change.work !== before.work)
+      this.#statements.writeLease.run({ id: change.item.id, ...change.work })
+    this.#remember(change)
+    return change.item
+  }
+
+  #remember({ item, work, deleted }: Change): void {
+    this.#recent.delete(item.id)
+    if (deleted) return
+    this.#recent.set(item.id, { item, work })
+    const [oldest] = this.#recent.keys()
+    if (this.#recent.size > RECENT_ITEMS && oldest !== undefined) this.#recent.delete(oldest)
+  }
+
+  /** Appends the update and writes the row; `before` is what is stored. */
+  #write(change: Change, before: Stored): void {
+    const { item, work, deleted } = change
+    const data = encodeUpdate(change)
+    const { lastInsertRowid } = this.#statements.insertUpdate.run(item.id, item.song_id, item.status, data)
+    const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
+    const isReport =
+      !deleted &&
+      otherItemKeys.every((key) => item[key] === before.item[key]) &&
+      otherWorkKeys.every((key) => work[key] === before.work[key])
+    if (isReport) this.#statements.writeProgress.run(row)
+    else this.#statements.writeItem.run({ ...row, deleted_at: deleted ? item.updated_at : null })
+  }
+
+  #answered({ key, digest }: Idempotency): QueueItem | undefined {
+    const oldest = new Date(this.#now() - IDEMPOTENCY_MS).toISOString()
+    this.#db.delete(idempotencyKeys).where(lte(idempotencyKeys.created_at, oldest)).run()
+    const row = this.#db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, key)).get()
+    if (!row) return undefined
+    if (row.digest !== digest) {
+      throw new AppError("idempotency_mismatch", `Idempotency-Key "${key}" was used with another body`)
+    }
+    const answer: QueueItem = JSON.parse(row.answer)
+    return answer
+  }
+}
+
+const unknownItem = (id: number): AppError => new AppError("not_found", `queue item ${id} does not exist`)
+
+/** Reads slices until `limit` rows or about PAGE_BYTES are there. */
+function cut(limit: number, read: (after: number | undefined, rows: number) => StoredUpdate[]): Page {
+  const found: StoredUpdate[] = []
+  let bytes = 0
+  while (found.length < limit) {
+    const asked = Math.min(SLICE_ROWS, limit - found.length)
+    const slice = read(found.at(-1)?.id, asked)
+    for (const update of slice) {
+      if (bytes >= PAGE_BYTES) return { updates: found, more: true }
+      bytes += update.data.length
+      found.push(update)
+    }
+    if (slice.length < asked) return { updates: found, more: false }
+  }
+  // A full page: whether anything follows is for the next one to tell.
+  return { updates: found, more: true }
+}
+
+function place(after: string): SQL {
+  const [, section, rank, id] = /^([012])\.(-?\d{1,16})\.(\d{1,16})$/.exec(after) ?? []
+  if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
+  return sql`(${Number(section)}, ${Number(rank)}, ${Number(id)})`
+}

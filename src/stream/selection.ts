@@ -1,0 +1,133 @@
+import { AppError, type ErrorCode } from "../errors.ts"
+import type { StoredUpdate } from "../item/item.ts"
+import type { Store } from "../store/store.ts"
+import type { Frame } from "./formats.ts"
+
+/** The most items that can be chosen. */
+export const MAX_CHOSEN = 256
+/** Questions kept until the viewer takes their answers. */
+const MAX_ASKED = 32
+
+/** What a viewer asks while its stream is open; `refuse` is a question that was no question. */
+export type Ask =
+  | { readonly do: "subscribe" | "unsubscribe"; readonly ids: readonly number[] }
+  | { readonly do: "refuse"; readonly code: ErrorCode; readonly error: string }
+
+type Wanted = ((update: StoredUpdate) => boolean) | undefined
+
+const refused = (code: ErrorCode, error: string): Frame => ({
+  type: "control",
+  control: { name: "refused", error, code, request_id: crypto.randomUUID() },
+})
+
+/**
+ * Which items a viewer has chosen, and what it asks to have changed.
+ *
+ * Questions are answered in their order, one at a time, by the stream itself, between two of its chunks: a viewer
+ * that does not read gets no answers either, and an item chosen anew begins with its state at that very point.
+ */
+export class Selection {
+  /** Which updates are wanted now; undefined for all. */
+  wanted: Wanted
+  readonly #among: Wanted
+  readonly #isFixed: boolean
+  readonly #asked: Ask[] = []
+  #ids: Set<number> | undefined
+  #wake: () => void = () => undefined
+
+  /**
+   * `ids` are chosen first; undefined for all. `among` narrows every choice. A selection that `isFixed` refuses to
+   * be changed.
+   */
+  constructor(ids: Iterable<number> | undefined, among: Wanted, isFixed = false) {
+    this.#ids = ids && new Set(ids)
+    this.#among = among
+    this.#isFixed = isFixed
+    this.wanted = this.#filter()
+  }
+
+  /** Tells whom to wake when something is asked. */
+  attach(wake: () => void): void {
+    this.#wake = wake
+  }
+
+  /** Asks something; false where so much is unanswered that the viewer must have stopped reading. */
+  ask(ask: Ask): boolean {
+    if (this.#asked.length >= MAX_ASKED) return false
+    this.#asked.push(ask)
+    this.#wake()
+    return true
+  }
+
+  /** Whether something is to be answered. */
+  get isAsked(): boolean {
+    return this.#asked.length > 0
+  }
+
+  /** Whether more is chosen than this one item. */
+  isWider(queueId: number | undefined): boolean {
+    return queueId !== undefined && !(this.#ids?.size === 1 && this.#ids.has(queueId))
+  }
+
+  /**
+   * Answers the oldest question. `cursor` is the event ID up to which the stream has examined everything: newly chosen
+   * items begin with the state they had then, for what came later is still to be sent.
+   */
+  async answer(store: Store, cursor: number): Promise<readonly Frame[]> {
+    const asked = this.#asked.shift()
+    if (!asked) return []
+    if (asked.do === "refuse") return [refused(asked.code, asked.error)]
+    try {
+      const state = asked.do === "subscribe" ? await this.#subscribe(asked.ids, store) : []
+      if (asked.do === "unsubscribe") this.#unsubscribe(asked.ids)
+      const shown = state.filter((update) => update.id <= cursor && (this.#among?.(update) ?? true))
+      return [
+        { type: "control", control: { name: "watching", ids: [...(this.#ids ?? [])] } },
+        ...shown.map((update): Frame => ({ type: "update", update })),
+      ]
+    } catch (error) {
+      if (error instanceof AppError) return [refused(error.code, error.message)]
+      throw error
+    }
+  }
+
+  async #subscribe(ids: readonly number[], store: Store): Promise<StoredUpdate[]> {
+    this.#mayChange()
+    const chosen = new Set([...(this.#ids ?? []), ...ids])
+    if (chosen.size > MAX_CHOSEN) {
+      throw new AppError(
+        "invalid",
+        `at most ${MAX_CHOSEN} items can be watched by choice, not ${chosen.size}`,
+      )
+    }
+    const known = this.#ids
+    const added = [...new Set(ids)].filter((id) => !known?.has(id))
+    const latest = await Promise.all(added.map((id) => store.latestOfItem(id)))
+    this.#ids = chosen
+    this.wanted = this.#filter()
+    return latest.map(({ update }) => update).sort((a, b) => a.id - b.id)
+  }
+
+  #unsubscribe(ids: readonly number[]): void {
+    this.#mayChange()
+    if (!this.#ids) {
+      throw new AppError(
+        "invalid",
+        "everything is watched; subscribe to some items before leaving others out",
+      )
+    }
+    for (const id of ids) this.#ids.delete(id)
+  }
+
+  #mayChange(): void {
+    if (this.#isFixed) {
+      throw new AppError("invalid", "with until=finished one item is watched, and no other can be")
+    }
+  }
+
+  #filter(): Wanted {
+    const ids = this.#ids
+    const among = this.#among
+    return ids ? (update) => ids.has(update.queue_id) && (among?.(update) ?? true) : among
+  }
+}

@@ -1,0 +1,289 @@
+import { afterAll, expect, test } from "bun:test"
+
+import packageFile from "../../package.json"
+import type { QueueItem } from "../../src/item/item.ts"
+import { PROGRAM, type Ran, run, start, textOf } from "../server.ts"
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+
+const COMMANDS = ["serve", "add", "list", "set", "watch"]
+
+/** Runs a command that talks to the server. */
+const cli = (...args: readonly string[]): Promise<Ran> => run(args, { TRACK_STUDIO_SERVER: server.url })
+
+/** Runs a command that is to succeed, and answers what it printed. */
+async function printed(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(...args)
+  expect([code, stderr]).toEqual([0, ""])
+  return stdout
+}
+
+/** Expects that a run fails with one line on standard error and nothing on standard output. */
+async function fails(args: readonly string[], code: 1 | 2, said: string | RegExp): Promise<void> {
+  const ran = await cli(...args)
+  expect([ran.code, ran.stdout]).toEqual([code, ""])
+  expect(ran.stderr).toMatch(/^track-studio: .+\n$/)
+  const line = ran.stderr.slice("track-studio: ".length, -1)
+  if (typeof said === "string") expect(line).toBe(said)
+  else expect(line).toMatch(said)
+}
+
+test("--version is the version and the commit, after every command", async () => {
+  const version = new RegExp(`^track-studio ${packageFile.version.replaceAll(".", "\\.")} \\(\\w+\\)\n$`)
+  for (const stdout of await Promise.all(
+    [[], ...COMMANDS.map((name) => [name])].map((words) => printed(...words, "--version")),
+  )) {
+    expect(stdout).toMatch(version)
+  }
+})
+
+test("--help lists the commands", async () => {
+  const said = await Promise.all([printed("--help"), printed("-h"), printed("help")])
+  for (const stdout of said) {
+    expect(stdout).toBe(said[0])
+    expect(stdout).toContain("track-studio [COMMAND] [--help] [--version]")
+    for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name} +[a-z]`, "m"))
+  }
+})
+
+test("--help of a command names its arguments, flags, variables and defaults", async () => {
+  const [serve = "", ...others] = await Promise.all(COMMANDS.map((name) => printed(name, "--help")))
+  expect(serve).toStartWith("track-studio serve\n\n")
+  expect(serve).toContain("(TRACK_STUDIO_PORT; default 8080)")
+  expect(serve).toContain("(TRACK_STUDIO_DATABASE; default ./data/track-studio.db)")
+  expect(serve).toContain("(TRACK_STUDIO_CORS_ORIGIN; default *)")
+  expect(serve).toContain("(TRACK_STUDIO_KEEPALIVE_MS; default 15000)")
+  expect(others.map((text) => text.split("\n")[0])).toEqual([
+    "track-studio add SONG_ID",
+    "track-studio list",
+    "track-studio set ID",
+    "track-studio watch [ID]",
+  ])
+  for (const text of others) {
+    expect(text).toMatch(/^ {2}--json +print /m)
+    expect(text).toContain("(TRACK_STUDIO_SERVER; default http://127.0.0.1:8080)")
+  }
+  expect(await printed("add", "-h")).toBe(others[0] ?? "")
+})
+
+const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = [
+  [["frobnicate"], 'there is no command "frobnicate"; there are serve, add, list, set, watch, run, work'],
+  [[""], /^there is no command ""/],
+  [["toString"], /^there is no command "toString"/],
+  [["a\nb\u001b[31m"], /^there is no command "a b\ufffd\[31m"/],
+  [["--nope"], "Unknown option '--nope'"],
+  [["-x"], "Unknown option '-x'"],
+  [["add", "1", "--nope=2"], "Unknown option '--nope'"],
+  [["add"], "SONG_ID is missing"],
+  [["add", "song"], 'SONG_ID must be a whole number, not "song"'],
+  [["add", "1.5"], 'SONG_ID must be a whole number, not "1.5"'],
+  [["add", "1", "2"], '"2" is one argument too many'],
+  [["add", "1", "--priority"], /^Option '--priority <value>' argument missing/],
+  [["add", "1", "--priority", "high"], '--priority must be a whole number, not "high"'],
+  [["add", "1", "--priority", "-5"], /ambiguous.*--priority=-XYZ/],
+  [["add", "0"], "SONG_ID must be a whole number from 1, not 0"],
+  [["list", "1"], '"1" is one argument too many'],
+  [["list", "--limit", "ten"], '--limit must be a whole number, not "ten"'],
+  [["set"], "ID is missing"],
+  [["set", "9".repeat(20)], /^ID must be a whole number, not "9+"$/],
+  [["set", "1", "--progress", "500"], "progress cannot be 500; it can be 0 to 100"],
+  [
+    ["set", "1", "--status", "done"],
+    'status cannot be "done"; it can be queued, processing, completed, failed or retrying',
+  ],
+  [
+    ["set", "1", "--flag", "ugly"],
+    'flag cannot be "ugly"; it can be image_issue, lyrics_issue, timing_issue or none',
+  ],
+  [["watch", "all"], 'ID must be a whole number, not "all"'],
+  [["list", "--server", "localhost:8080"], /^--server must be a URL such as http:\/\/127\.0\.0\.1:8080/],
+  [["list", "--server", ""], "--server is empty"],
+  [["serve", "now"], '"now" is one argument too many'],
+  [
+    ["serve", "--port", "80a"],
+    /^--port \(or TRACK_STUDIO_PORT\) must be a whole number from 0 to 65535, not "80a"$/,
+  ],
+  [["--port", "9", "serve"], "the command comes first: track-studio serve --port ..."],
+  [["--json", "list"], "the command comes first: track-studio list --json ..."],
+  [["--port", "70000"], /^--port \(or TRACK_STUDIO_PORT\) must be a whole number from 0 to 65535/],
+  [
+    ["serve", "--keepalive-ms", "52001"],
+    /^--keepalive-ms .+ must be a whole number from 10 to 52000, not "52001"$/,
+  ],
+  [["serve", "--database", ""], "--database is empty"],
+]
+for (const [args, said] of WRONG_USAGE) {
+  test(`wrong usage is one line and exit 2: ${JSON.stringify(args.join(" ")).slice(0, 60)}`, () =>
+    fails(args, 2, said))
+}
+
+test("wrong values from the environment are named and exit 2", async () => {
+  const { code, stderr } = await run(["serve"], { TRACK_STUDIO_PORT: "http" })
+  expect([code, stderr]).toEqual([
+    2,
+    'track-studio: --port (or TRACK_STUDIO_PORT) must be a whole number from 0 to 65535, not "http"\n',
+  ])
+})
+
+test("add adds a queue item and says which", async () => {
+  expect(await printed("add", "41")).toMatch(/^queue item \d+: song 41, queued\n$/)
+  const said = await printed("add", "42", "--priority=-3", "--title", "Evening\u001b[2J song")
+  const [, id = ""] = /^queue item (\d+): Evening\ufffd\[2J song, queued\n$/.exec(said) ?? []
+  expect(await server.item(Number(id))).toMatchObject({
+    song_id: 42,
+    priority: -3,
+    title: "Evening\u001b[2J song",
+  })
+})
+
+test("add --json prints the item as the server has it, the same one for the same idempotency key", async () => {
+  const args = ["add", "43", "--json", "--idempotency-key", "cli-1"]
+  const first = await printed(...args)
+  const item: QueueItem = JSON.parse(first)
+  expect(await server.item(item.id)).toEqual(item)
+  expect(await printed(...args)).toBe(first)
+})
+
+test("list prints a table in the order of the queue, with control characters replaced", async () => {
+  const waiting = await server.add({ song_id: 50, title: "Wait\u0007ing\u202e", priority: 2 })
+  const working = await server.add({ song_id: 50, title: "Working" })
+  await server.put(working, { status: "processing", progress: 45, current_step: "Image\r\n3 of 5" })
+  const failed = await server.add({ song_id: 50 })
+  await server.put(failed, { status: "processing" })
+  await server.put(failed, { status: "failed", error_message: "no \u001b[31mspace" })
+  const rows = (await printed("list", "--song", "50")).split("\n").map((row) => row.trim().split(/ {2,}/))
+  expect(rows).toEqual([
+    ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "STEP"],
+    [String(working), "50", "processing", "45%", "0", "Working", "Image 3 of 5"],
+    [String(waiting), "50", "queued", "0%", "2", "Wait\ufffding\ufffd"],
+    [String(failed), "50", "failed", "0%", "0", "no \ufffd[31mspace"],
+    [""],
+  ])
+})
+
+test("list --json prints an item a line; status and limit narrow it", async () => {
+  for (let i = 0; i < 3; i += 1) await server.add({ song_id: 51 })
+  await server.put(await server.add({ song_id: 51 }), { status: "processing" })
+  const items = async (...args: string[]): Promise<QueueItem[]> =>
+    (await printed("list", "--json", "--song=51", ...args))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+  const all = await items()
+  const { queue }: { queue: QueueItem[] } = await (await server.api("GET", "/queue?song_id=51")).json()
+  expect(all).toEqual(queue)
+  expect(await items("--status", "queued")).toEqual(queue.slice(1))
+  expect(await items("--limit", "2")).toEqual(queue.slice(0, 2))
+  expect(await printed("list", "--song=51", "--limit=2")).toEndWith("\n... and more: see --limit\n")
+})
+
+test("list goes on where one answer of the server ends", async () => {
+  await using large = await start()
+  await Promise.all(Array.from({ length: 1100 }, (_, i) => large.add({ song_id: i + 1 })))
+  const listed = async (...args: string[]): Promise<string[]> => {
+    const { stdout } = await run(["list", "--json", "--server", large.url, ...args])
+    return stdout.trim().split("\n")
+  }
+  expect(await listed("--limit", "1050")).toHaveLength(1050)
+  expect(new Set(await listed("--limit", "5000")).size).toBe(1100)
+  expect(await listed()).toHaveLength(100)
+})
+
+test("list says that the queue is empty; as JSON that is nothing", async () => {
+  expect(await printed("list", "--song", "999999")).toBe("The queue is empty.\n")
+  expect(await printed("list", "--song", "999999", "--json")).toBe("")
+})
+
+test("set changes what is named and nothing else", async () => {
+  const id = await server.add({ song_id: 60, priority: 4, title: "Before" })
+  expect(
+    await printed("set", String(id), "--status", "processing", "--step", "Testing", "--progress", "50"),
+  ).toBe(`queue item ${id}: processing, 50%, Testing\n`)
+  expect(await server.item(id)).toMatchObject({
+    song_id: 60,
+    priority: 4,
+    title: "Before",
+    status: "processing",
+    current_step: "Testing",
+    progress: 50,
+    message: "Queue item updated",
+  })
+  const flags = {
+    message: ["message", "half done"],
+    error: ["error_message", "slow"],
+    title: ["title", "After"],
+    priority: ["priority", -1],
+    flag: ["flag", "lyrics_issue"],
+    "video-file": ["video_file_path", "/v.mp4"],
+    thumbnail: ["thumbnail_path", "/t.jpg"],
+  } as const
+  const args = Object.entries(flags).map(([flag, [, value]]) => `--${flag}=${value}`)
+  const item: QueueItem = JSON.parse(await printed("set", String(id), "--json", ...args))
+  expect(item).toMatchObject(Object.fromEntries(Object.values(flags)))
+  expect(await server.item(id)).toEqual(item)
+  await printed("set", String(id), "--flag", "none")
+  expect((await server.item(id)).flag).toBeNull()
+})
+
+test("what the server refuses is its own sentence on one line and exit 1", async () => {
+  const id = await server.add()
+  const illegal = `queue item ${id} is queued and cannot become completed; it can become processing, failed`
+  await fails(["set", String(id), "--status", "completed"], 1, illegal)
+  await fails(["set", "999999", "--progress", "1"], 1, "queue item 999999 does not exist")
+  await fails(["watch", "999999"], 1, "queue item 999999 does not exist")
+  await fails(["list", "--status", "done"], 1, /^status must be one of queued, /)
+})
+
+test("a server that does not answer is one line with its address, and exit 1", async () => {
+  const gone = await start()
+  await gone[Symbol.asyncDispose]()
+  for (const args of [["list"], ["add", "1"], ["set", "1"]]) {
+    await fails([...args, "--server", gone.url], 1, new RegExp(`no server answers at ${gone.url}`))
+  }
+})
+
+test("an error of a server that is none of ours is one line without its control characters", async () => {
+  using foreign = Bun.serve({
+    port: 0,
+    fetch: () => Response.json({ error: "a\u001b[2J\nb", code: "x", request_id: "y" }, { status: 418 }),
+  })
+  await fails(["list", "--server", foreign.url.origin], 1, "a\ufffd[2J b")
+  using html = Bun.serve({ port: 0, fetch: () => new Response("<html>", { status: 502 }) })
+  await fails(["list", "--server", html.url.origin], 1, "the server answered 502")
+})
+
+test("--server goes before TRACK_STUDIO_SERVER, with or without a slash at its end", async () => {
+  await using other = await start()
+  await other.add({ song_id: 1, title: "Of the other server" })
+  for (const url of [other.url, `${other.url}/`]) {
+    const { stdout } = await cli("list", "--server", url)
+    expect(stdout).toContain("Of the other server")
+  }
+  expect(await printed("list")).not.toContain("Of the other server")
+})
+
+test("a reader of the output that leaves early ends a command quietly", async () => {
+  await Promise.all(Array.from({ length: 200 }, () => server.add({ song_id: 70, title: "x".repeat(1000) })))
+  const list = Bun.spawn(
+    [
+      "sh",
+      "-c",
+      '{ "$@"; echo "exit $?" >&2; } | head -c 10',
+      "sh",
+      ...PROGRAM,
+      "list",
+      "--json",
+      "--limit",
+      "1000",
+    ],
+    {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: { ...process.env, TRACK_STUDIO_SERVER: server.url },
+    },
+  )
+  expect((await textOf(list.stdout)).length).toBe(10)
+  expect(await textOf(list.stderr)).toBe("exit 0\n")
+})

@@ -1,0 +1,313 @@
+import { expect, test } from "bun:test"
+
+import { PROGRAM, run, start, temporaryFolder, type TestServer } from "../server.ts"
+import { TestTerminal } from "../terminal.ts"
+
+const says = (text: string) => (lines: readonly string[]) => lines.some((line) => line.includes(text))
+/** The same lines whenever they were printed. */
+const timeless = (lines: readonly string[]): string[] =>
+  lines.map((line) => line.replace(/\d\d:\d\d:\d\d/g, "TIME"))
+const ESCAPE = "\u001b"
+const BAR = /[━╸]+/
+
+function watching(server: TestServer, args: readonly string[] = [], options: object = {}, env: object = {}) {
+  return new TestTerminal(
+    [...PROGRAM, "watch", ...args],
+    { TRACK_STUDIO_SERVER: server.url, ...env },
+    { ...options },
+  )
+}
+
+/** Runs a command to its end in a terminal. */
+async function shown(
+  server: TestServer,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  columns = 80,
+) {
+  const terminal = new TestTerminal(
+    [...PROGRAM, ...args],
+    { TRACK_STUDIO_SERVER: server.url, ...env },
+    { columns },
+  )
+  const code = await terminal.child.exited
+  await terminal.drawn()
+  const { lines, raw } = terminal
+  await terminal[Symbol.asyncDispose]()
+  return { code, lines, raw }
+}
+
+test("watch draws a bar for each running item, frame by frame in place, and leaves what has finished above", async () => {
+  await using server = await start()
+  await using terminal = watching(server)
+  await terminal.until(says("● live"))
+  const first = await server.add({ song_id: 7, title: "Northern Lights" })
+  await server.put(first, { status: "processing", current_step: "Images", progress: 50 })
+  const second = await server.add({ song_id: 8 })
+  await terminal.until(says("1 running · 1 waiting"))
+  await server.put(second, { status: "processing", message: "Loading the model" })
+  await server.put(first, { progress: 75, current_step: "Rendering video" })
+  await terminal.until(says("2 running · 0 waiting"))
+  await server.put(first, { status: "completed" })
+  await terminal.until(says("1 running · 0 waiting · 1 completed"))
+  await server.put(second, { status: "failed", error_message: "out of\ndisk" })
+  await terminal.until(says("1 failed"))
+  expect(await terminal.interrupt()).toBe(0)
+  await terminal.drawn()
+  const seen = terminal.frames.map((frame) => timeless(frame))
+  for (const frame of [
+    ["connecting"],
+    ["Nothing is being rendered.", "● live · 0 running · 0 waiting"],
+    ["#1 Northern Lights  ━━━━━━━━━━━━━━━━━━━━  50%  Images", "● live · 1 running · 1 waiting"],
+    [
+      "#1 Northern Lights  ━━━━━━━━━━━━━━━━━━━━  75%  Rendering video",
+      "#2 song 8           ━━━━━━━━━━━━━━━━━━━━   0%  Loading the model",
+      "● live · 2 running · 0 waiting",
+    ],
+    [
+      "TIME ✔ #1 Northern Lights completed",
+      "#2 song 8  ━━━━━━━━━━━━━━━━━━━━   0%  Loading the model",
+      "● live · 1 running · 0 waiting · 1 completed",
+    ],
+  ]) {
+    expect(seen).toContainEqual(frame)
+  }
+  expect(timeless(terminal.lines)).toEqual([
+    "TIME ✔ #1 Northern Lights completed",
+    "TIME ✘ #2 song 8 failed: out of disk",
+    "Nothing is being rendered.",
+    "● live · 0 running · 0 waiting · 1 completed · 1 failed",
+    "^C",
+  ])
+  expect(terminal.raw).not.toContain("\u001b[?1049h")
+  expect(terminal.raw).not.toContain("\u001b[2J")
+})
+
+test("one item's board shows its step, unit, worker and message", async () => {
+  await using server = await start()
+  await server.add({ song_id: 1, title: "Northern Lights" })
+  const answer = await server.api("POST", "/queue/claim", { worker: "render-1" })
+  const { lease }: { lease: { token: string } } = await answer.json()
+  await server.api("POST", `/queue/1/progress?lease=${lease.token}`, {
+    progress: 25,
+    step: { index: 3, total: 5, name: "Rendering video" },
+    unit: { done: 300, total: 1200, name: "frames" },
+    media: { out_time: 10, total: 40, fps: 24, speed: 1.5 },
+    message: "two-pass",
+  })
+  await using terminal = watching(server, ["1"])
+  await terminal.until(says("● live"))
+  const [name, bar, ...rest] = terminal.lines
+  expect(name).toBe("#1 Northern Lights  processing")
+  expect(bar).toMatch(/^[━╸]{40,} {2}25%/)
+  expect(rest).toEqual([
+    "3/5 Rendering video · 300 of 1200 frames · 24 fps · 1.5x · on render-1",
+    "two-pass",
+    "● live",
+  ])
+})
+
+test("a terminal that changes its size leaves no line twice and none behind", async () => {
+  await using server = await start()
+  for (const [at, title] of ["A song with a long name", "Another one"].entries()) {
+    const id = await server.add({ song_id: at + 1, title })
+    await server.put(id, { status: "processing", progress: 40, current_step: "Rendering the video" })
+  }
+  await using terminal = watching(server, [], { columns: 100, rows: 24 })
+  await terminal.until(says("● live"))
+  for (const [columns, rows] of [
+    [60, 20],
+    [33, 20],
+    [120, 30],
+    [80, 24],
+  ] as const) {
+    terminal.resize(columns, rows)
+    // A change that comes after the new size was drawn for.
+    await terminal.until((lines) => lines.every((line) => Bun.stringWidth(line) < columns))
+    const marker = `at ${columns}`
+    await server.put(1, { current_step: marker, title: marker })
+    await terminal.until(says(marker))
+    await terminal.until((lines) => BAR.exec(lines[0] ?? "")?.[0].length === Math.max(10, columns / 4))
+    expect(terminal.lines.map((line) => line.slice(0, 6))).toEqual([`#1 at `, "#2 Ano", "● live"])
+  }
+  expect(await terminal.interrupt()).toBe(0)
+})
+
+test("more items than the terminal has lines are counted, and nothing scrolls", async () => {
+  await using server = await start()
+  for (let song_id = 1; song_id <= 12; song_id += 1) {
+    await server.put(await server.add({ song_id }), { status: "processing" })
+  }
+  await using terminal = watching(server, [], { columns: 80, rows: 8 })
+  await terminal.until(says("12 running"))
+  expect(terminal.lines.map((line) => line.split("  ")[0])).toEqual([
+    "#1 song 1",
+    "#2 song 2",
+    "#3 song 3",
+    "#4 song 4",
+    "#5 song 5",
+    "",
+    "● live · 12 running · 0 waiting",
+  ])
+  expect(terminal.lines.at(-2)).toBe("  and 7 more")
+})
+
+test("a server that goes away is told as such, and when it is back the board goes on", async () => {
+  using folder = temporaryFolder()
+  const database = `${folder.path}/queue.db`
+  const before = await start({ database })
+  const { port } = new URL(before.url)
+  const id = await before.add({ song_id: 1, title: "Through" })
+  await before.put(id, { status: "processing", progress: 30 })
+  await using terminal = watching(before)
+  await terminal.until(says("● live · 1 running"))
+  await before.end("SIGKILL")
+  await terminal.until(says("○ not live since"))
+  expect(timeless(terminal.lines).at(-1)).toMatch(
+    /^○ not live since TIME: (the connection was lost|no server answers at .+); trying again/,
+  )
+  await using after = await start({ database, args: ["--port", port] })
+  await after.put(id, { status: "completed" })
+  await terminal.until(says("1 completed"))
+  expect(await terminal.interrupt()).toBe(0)
+  await terminal.drawn()
+  expect(timeless(terminal.lines)).toEqual([
+    "TIME ✔ #1 Through completed",
+    "Nothing is being rendered.",
+    "● live · 0 running · 0 waiting · 1 completed",
+    "^C",
+  ])
+  await before[Symbol.asyncDispose]()
+}, 20_000)
+
+test("--until finished ends with the item: exit 0 when it completed, 1 when it failed or was not waited for", async () => {
+  await using server = await start()
+  const ids = [await server.add(), await server.add(), await server.add()]
+  for (const id of ids) await server.put(id, { status: "processing" })
+  const [completed, failed, interrupted] = ids.map((id) =>
+    watching(server, [String(id), "--until", "finished"]),
+  )
+  const piped = ids.map((id) =>
+    run(["watch", String(id), "--until=finished"], { TRACK_STUDIO_SERVER: server.url }),
+  )
+  await server.connectedClients(6)
+  expect(await interrupted?.interrupt()).toBe(1)
+  const statuses = ["completed", "failed", "failed"] as const
+  for (const [at, status] of statuses.entries()) await server.put(ids[at] ?? 0, { status, error_message: "" })
+  expect(await completed?.child.exited).toBe(0)
+  expect(await failed?.child.exited).toBe(1)
+  const ran = await Promise.all(piped)
+  expect(ran.map(({ code }) => code)).toEqual([0, 1, 1])
+  expect(ran[0]?.stdout.trimEnd().split("\n").at(-1)).toBe("# completed, the end")
+  // One who comes late is told at once.
+  const late = await shown(server, ["watch", String(ids[0]), "--until=finished"])
+  expect([late.code, late.lines[0]]).toEqual([0, "#1 song 1  completed"])
+  for (const terminal of [completed, failed, interrupted]) await terminal?.[Symbol.asyncDispose]()
+}, 20_000)
+
+test("--until takes finished alone, and needs an item; an item that does not exist is exit 1", async () => {
+  await using server = await start()
+  const env = { TRACK_STUDIO_SERVER: server.url }
+  expect(await run(["watch", "1", "--until", "dawn"], env)).toMatchObject({
+    code: 2,
+    stderr: 'track-studio: --until can be finished, not "dawn"\n',
+  })
+  expect(await run(["watch", "--until", "finished"], env)).toMatchObject({
+    code: 2,
+    stderr: "track-studio: --until finished needs the ID of an item\n",
+  })
+  expect(await run(["watch", "9", "--until", "finished"], env)).toMatchObject({
+    code: 1,
+    stderr: "track-studio: queue item 9 does not exist\n",
+  })
+})
+
+test("nothing that an item says reaches the terminal as anything but text", async () => {
+  await using server = await start()
+  const hostile = "a\u001b[2J\u001b]0;owned\u0007\u009b31m\r\n\u202eb\u0085c\u0008"
+  const id = await server.add({ song_id: 1, title: hostile })
+  await using terminal = watching(server)
+  await terminal.until(says("● live"))
+  await server.put(id, { status: "processing", current_step: hostile, message: hostile })
+  await terminal.until(says("1 running"))
+  await server.put(id, { status: "failed", error_message: hostile })
+  await terminal.until(says("1 failed"))
+  await terminal.interrupt()
+  const listed = await shown(server, ["list"])
+  // Our own: synchronized update, wrapping, cursor up, erase, colours.
+  const ours = new RegExp(`${ESCAPE}\\[(\\?2026[hl]|\\?7[hl]|\\d*A|2?[KJ]|[\\d;]*m)`, "g")
+  for (const raw of [terminal.raw, listed.raw]) {
+    expect(raw.replace(ours, "").replace(/[\r\n]/g, "")).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u)
+    expect(raw).not.toContain("\u001b[2J")
+  }
+})
+
+test("colours obey FORCE_COLOR and NO_COLOR, and need a terminal otherwise", async () => {
+  await using server = await start()
+  await server.put(await server.add({ song_id: 1, title: "Northern Lights" }), {
+    status: "processing",
+    progress: 54,
+  })
+  const isColoured = async (env: Record<string, string>): Promise<boolean> =>
+    (await shown(server, ["list"], env)).raw.includes("\u001b[36m")
+  expect(await isColoured({})).toBe(true)
+  expect(await isColoured({ NO_COLOR: "1" })).toBe(false)
+  expect(await isColoured({ NO_COLOR: "" })).toBe(true)
+  expect(await isColoured({ FORCE_COLOR: "0" })).toBe(false)
+  expect(await isColoured({ NO_COLOR: "1", FORCE_COLOR: "1" })).toBe(true)
+  expect(await isColoured({ TERM: "dumb" })).toBe(false)
+  const env = { TRACK_STUDIO_SERVER: server.url }
+  expect((await run(["list"], env)).stdout).not.toContain("\u001b")
+  expect((await run(["list"], { ...env, FORCE_COLOR: "1" })).stdout).toContain("\u001b[36mprocessing")
+  const colourless = watching(server, [], {}, { NO_COLOR: "1" })
+  await colourless.until(says("live · 1 running"))
+  expect(colourless.lines).toEqual([
+    "#1 Northern Lights  ██████████░░░░░░░░░░  54%  Queue item updated",
+    "live · 1 running · 0 waiting",
+  ])
+  expect(colourless.raw).not.toMatch(new RegExp(`${ESCAPE}\\[[\\d;]*m`))
+  await colourless[Symbol.asyncDispose]()
+})
+
+test("a terminal that cannot be drawn over gets a line an update, and so does one that asks for it", async () => {
+  await using server = await start()
+  await server.add({ song_id: 1, title: "Plain" })
+  for (const [args, env] of [
+    [[], { TERM: "dumb" }],
+    [["--lines"], {}],
+  ] as const) {
+    await using terminal = watching(server, args, {}, env)
+    await terminal.until(says("# live"))
+    expect(terminal.lines[0]).toMatch(/^\d\d:\d\d:\d\d #1 Plain {2}queued/)
+    expect(terminal.raw).not.toContain("\u001b")
+  }
+})
+
+test("list fits the terminal, draws bars where there is room, and colours the states", async () => {
+  await using server = await start()
+  await server.put(await server.add({ song_id: 40, title: "Northern Lights", priority: 10 }), {
+    status: "processing",
+    progress: 54,
+    current_step: "Rendering a video that takes long",
+  })
+  await server.put(await server.add({ song_id: 41, title: "Midnight" }), { status: "processing" })
+  await server.put(2, { status: "failed", error_message: "out of disk" })
+  const wide = await shown(server, ["list"], {}, 120)
+  expect(wide.lines).toEqual([
+    "ID  SONG  STATUS                   DONE  PRIORITY  TITLE            STEP",
+    " 1    40  processing  ━━━━━━━━━━━━  54%        10  Northern Lights  Rendering a video that takes long",
+    " 2    41  failed                     0%         0  Midnight         out of disk",
+  ])
+  expect(wide.raw).toContain("\u001b[31mfailed    \u001b[0m")
+  const narrow = await shown(server, ["list"], {}, 80)
+  expect(narrow.lines[1]).toBe(
+    " 1    40  processing   54%        10  Northern Lights  Rendering a video that t…",
+  )
+})
+
+test("add names the item in the colours of the terminal", async () => {
+  await using server = await start()
+  const { code, lines, raw } = await shown(server, ["add", "7", "--title", "Northern Lights"])
+  expect([code, lines]).toEqual([0, ["queue item 1: Northern Lights, queued"]])
+  expect(raw).toContain("\u001b[1mNorthern Lights\u001b[0m")
+})

@@ -1,0 +1,175 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+
+import { run, start, temporaryFolder, type TestServer } from "../server.ts"
+
+/** The fields of the first line of a server's log. */
+const started = (server: TestServer): Record<string, unknown> => JSON.parse(server.log.split("\n")[0] ?? "")
+
+/** Expects that a server does not start: one clear line on standard error, nothing on standard output, exit 1. */
+async function refusesToStart(args: readonly string[], said: RegExp): Promise<void> {
+  const ran = await run(["serve", "--port", "0", ...args])
+  expect([ran.code, ran.stdout]).toEqual([1, ""])
+  expect(ran.stderr).toMatch(/^track-studio: .+\n$/)
+  expect(ran.stderr.slice("track-studio: ".length, -1)).toMatch(said)
+}
+
+test("the server says at its start where it listens, its database, and what it found there", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "made", "on the way", "queue.db")
+  const first = await start({ database })
+  const { host, port } = new URL(first.url)
+  expect(started(first)).toEqual({
+    time: expect.stringMatching(/^\d{4}-.+Z$/),
+    level: "info",
+    msg: "listening",
+    url: `http://${host}`,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+    commit: expect.stringMatching(/^\w+$/),
+    database,
+    found: "nothing, a new database was made",
+  })
+  expect(Number(port)).toBeGreaterThan(0)
+  const id = await first.add()
+  await first.put(id, { progress: 5 })
+  await (await first.api("DELETE", `/queue/${await first.add()}`)).arrayBuffer()
+  expect(await first.end()).toBe(0)
+
+  await using again = await start({ database })
+  expect(started(again)).toMatchObject({ database, found: "1 queue items, 4 updates" })
+})
+
+test("the path of the database is told whole, however it was given", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  const given = `${folder.path}/./x/../queue.db`
+  await using server = await start({ database: given })
+  expect(started(server)).toMatchObject({ database })
+})
+
+test("serve is what runs without a command, and its settings come from the environment too", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "env.db")
+  await using server = await start({
+    command: [],
+    database,
+    env: { TRACK_STUDIO_DATABASE: "/nowhere/queue.db", TRACK_STUDIO_KEEPALIVE_MS: "20" },
+  })
+  expect(started(server)).toMatchObject({ msg: "listening", database })
+  const answer = await server.api("GET", "/progress/stream?format=ndjson")
+  const reader = answer.body?.getReader()
+  let text = ""
+  while (!text.includes('{"event":"keepalive"}\n'))
+    text += Buffer.from((await reader?.read())?.value ?? "").toString()
+  await reader?.cancel()
+})
+
+test("a port in use is one line that names it, and harms nothing of the server that has it", async () => {
+  await using first = await start()
+  const { port } = new URL(first.url)
+  const id = await first.add()
+  for (const database of [first.database, `${first.database}-other`]) {
+    await refusesToStart(
+      ["--port", port, "--database", database],
+      new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use; take another with --port$`),
+    )
+  }
+  await first.put(id, { progress: 7 })
+  expect(await first.item(id)).toMatchObject({ progress: 7 })
+})
+
+test("an address that is not this machine's is one line that names it", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  await refusesToStart(["--host", "192.0.2.1", "--database", database], /^cannot listen on 192\.0\.2\.1:0: /)
+})
+
+test("a folder that cannot be made or written is one line that names the database", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "file")
+  writeFileSync(file, "")
+  const places = [
+    join(file, "queue.db"),
+    join(file, "deeper", "queue.db"),
+    folder.path,
+    "/proc/queue/queue.db",
+  ]
+  for (const database of places) {
+    await refusesToStart(
+      ["--database", database],
+      new RegExp(`^cannot open the database ${resolve(database)}: `),
+    )
+  }
+})
+
+test.skipIf(process.getuid?.() === 0)("a folder without the right to write is one line", async () => {
+  using folder = temporaryFolder()
+  const locked = join(folder.path, "locked")
+  mkdirSync(locked, { mode: 0o555 })
+  await refusesToStart(["--database", join(locked, "queue.db")], /^cannot open the database /)
+})
+
+test("a file that is no database is one line and stays as it is", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "notes.txt")
+  const text = "These are notes, and no database. ".repeat(100)
+  writeFileSync(file, text)
+  await refusesToStart(["--database", file], /notes\.txt: file is not a database$/)
+  expect(await Bun.file(file).text()).toBe(text)
+})
+
+test("the database of another program is refused in one line and stays as it is", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "other.db")
+  const other = new Database(file)
+  other.run("CREATE TABLE songs (name TEXT)")
+  other.close()
+  const before = await Bun.file(file).bytes()
+  await refusesToStart(
+    ["--database", file],
+    /other\.db is a database of another program; name another file with --database$/,
+  )
+  expect(await Bun.file(file).bytes()).toEqual(before)
+  expect(readdirSync(folder.path)).toEqual(["other.db"])
+})
+
+test("a database made by a newer version is refused in one line and stays as it is", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "newer.db")
+  const server = await start({ database: file })
+  await server.add()
+  expect(await server.end()).toBe(0)
+  const database = new Database(file)
+  database.run("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('of the future', 9999999999999)")
+  database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+  database.close()
+  const before = await Bun.file(file).bytes()
+  await refusesToStart(
+    ["--database", file],
+    /newer\.db was made by a newer version \(schema \d+, this binary knows \d+\); start that version$/,
+  )
+  expect(await Bun.file(file).bytes()).toEqual(before)
+})
+
+test("a server runs on when whoever read its log has gone", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  await using server = await start({ database, leaveLog: true })
+  const id = await server.add()
+  expect(await server.item(id)).toMatchObject({ status: "queued" })
+  expect(await server.end()).toBe(0)
+})
+
+test.each(["studio.example", "https://studio.example/", "https://Studio.example", "*.example", ""])(
+  "an origin that no browser sends is refused, rather than never matched: %j",
+  async (origin) => {
+    const ran = await run(["serve", "--port", "0", "--cors-origin", origin])
+    expect(ran).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `track-studio: --cors-origin must be * or an origin such as https://studio.example:3000, without a path, not "${origin}"\n`,
+    })
+  },
+)

@@ -1,0 +1,139 @@
+import { expect, test } from "bun:test"
+
+import type { StoredUpdate } from "../../src/item/item.ts"
+import type { Delivery } from "../../src/store/deliveries.ts"
+import type { Store } from "../../src/store/store.ts"
+import { added, type Open, put, START_MS } from "./store.contract.ts"
+
+const ONE = "https://one.example/hook"
+const TWO = "https://two.example/hook"
+const DAY_MS = 86_400_000
+
+const at = (ms: number): string => new Date(START_MS + ms).toISOString()
+
+/** Fails an item, and answers its last update. */
+async function failing(store: Store): Promise<StoredUpdate> {
+  const id = await added(store)
+  await put(store, id, { status: "failed" })
+  return (await store.latestOfItem(id)).update
+}
+
+const ids = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ update_id }) => update_id)
+
+/** What every Store promises about deliveries to webhooks. */
+export function storeDeliveries(name: string, open: Open): void {
+  test(`${name}: a webhook follows from the head on, and goes on where it was`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const { deliveries } = store
+    expect(await deliveries.cursor()).toBe(null)
+    const before = await failing(store)
+    await deliveries.follow([ONE])
+    expect(await deliveries.cursor()).toBe(before.id)
+    const update = await failing(store)
+    await deliveries.add([{ notice: "failed", update }], update.id)
+    await deliveries.follow([ONE, TWO])
+    const later = await failing(store)
+    await deliveries.follow([TWO, ONE])
+    expect(await deliveries.cursor()).toBe(update.id)
+    // The one that follows only now has nothing to do with what it was too late for.
+    await deliveries.add(
+      [update, later].map((one) => ({ notice: "failed", update: one })),
+      later.id,
+    )
+    expect(ids(await deliveries.due(ONE, 10))).toEqual([update.id, later.id])
+    expect(ids(await deliveries.due(TWO, 10))).toEqual([later.id])
+    expect(await deliveries.cursor()).toBe(later.id)
+    await deliveries.add([], 1)
+    expect(await deliveries.cursor()).toBe(later.id)
+  })
+
+  test(`${name}: a delivery is due at its time, and not once it is over`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE])
+    const update = await failing(store)
+    await deliveries.add([{ notice: "failed", update }], update.id)
+    const [first] = await deliveries.due(ONE, 10)
+    expect(first).toEqual({
+      id: 1,
+      url: ONE,
+      notice: "failed",
+      update_id: update.id,
+      queue_id: update.queue_id,
+      data: update.data,
+      status: "pending",
+      attempts: 0,
+      next_attempt_at: at(0),
+      answer: null,
+      error: "",
+      created_at: at(0),
+      finished_at: null,
+    })
+    const failed = { answer: 500, error: "it answered 500" }
+    await deliveries.settle(1, { status: "pending", nextAttemptAt: at(5000), ...failed })
+    nowMs += 4999
+    expect(await deliveries.due(ONE, 10)).toEqual([])
+    nowMs += 1
+    const [again] = await deliveries.due(ONE, 10)
+    expect(again).toMatchObject({ attempts: 1, status: "pending", ...failed })
+    await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
+    expect(await deliveries.due(ONE, 10)).toEqual([])
+    const { deliveries: all } = await deliveries.list({ limit: 10 })
+    expect(all).toMatchObject([{ status: "delivered", attempts: 2, finished_at: at(5000) }])
+  })
+
+  test(`${name}: a webhook that is followed no more keeps the record of what it was told, and gets nothing`, async () => {
+    await using opened = await open(() => START_MS)
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE, TWO])
+    const update = await failing(store)
+    await deliveries.add([{ notice: "failed", update }], update.id)
+    await deliveries.settle(2, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
+    await deliveries.follow([])
+    expect(await deliveries.cursor()).toBe(null)
+    expect(await deliveries.due(ONE, 10)).toEqual([])
+    const { deliveries: all } = await deliveries.list({ limit: 10 })
+    expect(all.map(({ url, status }) => [url, status])).toEqual([
+      [TWO, "delivered"],
+      [ONE, "failed"],
+    ])
+  })
+
+  test(`${name}: deliveries are listed in pages, the newest first, and forgotten a week after they are over`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE])
+    for (let i = 0; i < 3; i += 1) {
+      const update = await failing(store)
+      await deliveries.add([{ notice: "failed", update }], update.id)
+    }
+    await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
+    const page = await deliveries.list({ limit: 2 })
+    expect([page.deliveries.map(({ id }) => id), page.next]).toEqual([[3, 2], 2])
+    const rest = await deliveries.list({ limit: 2, before: 2 })
+    expect([rest.deliveries.map(({ id }) => id), rest.next]).toEqual([[1], null])
+    const pending = await deliveries.list({ limit: 10, status: "pending" })
+    expect(pending.deliveries.map(({ id }) => id)).toEqual([3, 2])
+    nowMs += 8 * DAY_MS
+    await deliveries.add([], 0)
+    expect((await deliveries.list({ limit: 10 })).deliveries.map(({ id }) => id)).toEqual([3, 2])
+  })
+
+  test(`${name}: the update before one is the same item's`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const first = await added(store)
+    await added(store)
+    await put(store, first, { progress: 1 })
+    const { update } = await store.latestOfItem(first)
+    const before = await store.previous(update)
+    expect(before).toMatchObject({ id: 1, queue_id: first })
+    expect(before && (await store.previous(before))).toBe(null)
+  })
+}

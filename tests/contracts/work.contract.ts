@@ -1,0 +1,281 @@
+import { expect, test } from "bun:test"
+
+import { AppError } from "../../src/errors.ts"
+import { type Change, IDLE, type QueueItem, type Stored, transition, type Work } from "../../src/item/item.ts"
+import type { Decide, Draft, Store } from "../../src/store/store.ts"
+import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
+
+const REFUSAL = new AppError("lease_lost", "refused by the test")
+const LEASE_MS = 60_000
+
+/** What a worker's claim decides, with a lease that runs out at `expiresAt`. */
+const taking =
+  (worker: string, expiresAt = START_MS + LEASE_MS): Decide =>
+  ({ item, work }, now) => ({
+    item: { ...transition(item, { status: "processing" }, now), worker },
+    work: {
+      ...work,
+      lease_token: worker,
+      lease_ms: LEASE_MS,
+      lease_expires_at: expiresAt,
+      moved_at: expiresAt - LEASE_MS,
+    },
+  })
+
+/** Takes an item back. */
+const takingBack: Decide = ({ item, work }, now) => ({
+  item: transition(item, { status: "retrying" }, now),
+  work: { ...IDLE, rescues: work.rescues + 1 },
+})
+
+const refusing: Decide = () => {
+  throw REFUSAL
+}
+
+const idOf = async (claimed: Promise<QueueItem | null>): Promise<number | undefined> => (await claimed)?.id
+
+/** Adds an item that is being worked on, with this stored beside it. */
+async function working(store: Store, work: Partial<Work> = {}, given: Partial<Draft> = {}): Promise<number> {
+  const id = await added(store, given)
+  await store.change(id, ({ item }, now) => ({
+    item: { ...transition(item, { status: "processing" }, now), stalled: given.stalled ?? false },
+    work: { ...IDLE, ...work },
+  }))
+  return id
+}
+
+/** What is stored of an item, and beside it. */
+async function storedOf(store: Store, id: number): Promise<Stored> {
+  let found: Stored | undefined
+  await store.change(id, (stored): Change => {
+    found = stored
+    return { ...stored, quiet: true }
+  })
+  if (!found) throw new Error("nothing was decided")
+  return found
+}
+
+/** What every Store promises about claims, sweeps and the time that it was last known to be in use. */
+export function storeWork(name: string, open: Open): void {
+  test(`${name}: a claim takes the first in the queue's order, and stores what was decided with one update`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const [low, first, second] = [
+      await added(store, { priority: -1 }),
+      await added(store, { priority: 3 }),
+      await added(store, { priority: 3 }),
+    ]
+    expect((await store.nextWaiting())?.id).toBe(first)
+    const head = await store.head()
+    const claimed = await store.claim([], taking("a"))
+    expect(claimed).toMatchObject({ id: first, status: "processing", worker: "a", attempt: 1 })
+    expect(await store.item(first)).toEqual(claimed as QueueItem)
+    expect(await store.head()).toBe(head + 1)
+    expect(await idOf(store.claim([], taking("b")))).toBe(second)
+    expect(await idOf(store.claim([], taking("c")))).toBe(low)
+    expect(await store.claim([], taking("d"))).toBeNull()
+    expect(await store.nextWaiting()).toBeNull()
+    expect(await store.head()).toBe(head + 3)
+  })
+
+  test(`${name}: claims of one turn take different items`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const ids: number[] = []
+    for (let i = 0; i < 50; i += 1) ids.push(await added(store))
+    const claims = Array.from({ length: 60 }, (_, i) => idOf(store.claim([], taking(`w${i}`))))
+    const taken = await Promise.all(claims)
+    expect(taken.filter((id) => id !== undefined)).toEqual(ids)
+    for (const [i, id] of ids.entries()) expect((await store.item(id)).worker).toBe(`w${i}`)
+  })
+
+  test(`${name}: a claim gets only what needs no more than its tags`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const both = await added(store, { priority: 2, tags: ["gpu", "4k"] })
+    const one = await added(store, { priority: 1, tags: ["gpu"] })
+    const none = await added(store)
+    expect((await store.nextWaiting())?.id).toBe(both)
+    expect((await store.nextWaiting(["4k", "gpu"]))?.id).toBe(both)
+    expect((await store.nextWaiting(["gpu"]))?.id).toBe(one)
+    expect((await store.nextWaiting([]))?.id).toBe(none)
+    expect(await idOf(store.claim(["4k", "cpu"], taking("a")))).toBe(none)
+    expect(await idOf(store.claim([], taking("a")))).toBeUndefined()
+    expect(await idOf(store.claim(["cpu", "gpu"], taking("a")))).toBe(one)
+    expect(await idOf(store.claim(["gpu", "4k", "cpu"], taking("a")))).toBe(both)
+  })
+
+  test(`${name}: a claim leaves what may not be tried yet until its time has come`, async () => {
+    let now = START_MS
+    await using opened = await open(() => now)
+    const { store } = opened
+    const id = await working(store)
+    const available_at = new Date(START_MS + 1000).toISOString()
+    await store.change(id, (stored, time) => ({
+      item: { ...transition(stored.item, { status: "retrying" }, time), available_at },
+      work: { ...IDLE, rescues: 2 },
+    }))
+    now = START_MS + 999
+    expect(await store.claim([], taking("a"))).toBeNull()
+    expect(await store.nextWaiting()).toBeNull()
+    now = START_MS + 1000
+    expect((await store.nextWaiting())?.id).toBe(id)
+    let beside: Work | undefined
+    await store.claim([], (stored, time) => {
+      beside = stored.work
+      return taking("a")(stored, time)
+    })
+    expect(beside).toEqual({ ...IDLE, rescues: 2 })
+  })
+
+  test(`${name}: a claim never takes what is being worked on, finished or deleted`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await working(store)
+    const finished = await working(store)
+    await put(store, finished, { status: "completed" })
+    const deleted = await added(store)
+    await store.change(deleted, ({ item, work }) => ({
+      item: { ...item, status: "failed", outcome: "cancelled" },
+      work,
+      deleted: true,
+    }))
+    expect(await store.claim([], taking("a"))).toBeNull()
+  })
+
+  test(`${name}: a claim that is refused changes nothing, and those beside it go on`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    const [refused, taken, none] = await Promise.all([
+      codeOf(store.claim([], refusing)),
+      idOf(store.claim([], taking("b"))),
+      store.claim([], taking("c")),
+    ])
+    expect([refused, taken, none]).toEqual(["lease_lost", id, null])
+    expect(await store.head()).toBe(2)
+  })
+
+  test(`${name}: everything beside an item is stored, with an update and without`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const full: Work = {
+      lease_token: "t",
+      verdict: "fail",
+      lease_ms: 1,
+      lease_expires_at: START_MS + 2,
+      lease_extended: true,
+      rescues: 3,
+      share: 4.25,
+      rate: 0.0625,
+      attempt_at: START_MS + 5,
+      moved_at: START_MS + 6,
+    }
+    const id = await working(store, full)
+    // A sweep reads what is stored, not what is remembered.
+    const swept = async (): Promise<Work | undefined> => {
+      let found: Work | undefined
+      await store.sweep({ due: "lease", by: Number.MAX_SAFE_INTEGER }, (stored) => {
+        found = stored.work
+        return { ...stored, quiet: true }
+      })
+      return found
+    }
+    expect(await swept()).toEqual(full)
+    const head = await store.head()
+    const renewed = {
+      ...full,
+      lease_expires_at: START_MS + 9,
+      lease_extended: false,
+      share: 5,
+      rate: 1,
+      moved_at: START_MS + 8,
+    }
+    await store.change(id, ({ item }) => ({ item, work: renewed, quiet: true }))
+    expect(await swept()).toEqual(renewed)
+    expect(await store.head()).toBe(head)
+    expect((await storedOf(store, id)).work).toEqual(renewed)
+  })
+
+  test(`${name}: a sweep changes the leases that ran out, and no others, with one update each`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const ids: number[] = []
+    for (const expiresAt of [99, 100, 101, 200, 201])
+      ids.push(await working(store, { lease_expires_at: expiresAt }))
+    await working(store)
+    const waiting = await added(store)
+    await store.change(waiting, ({ item }) => ({
+      item,
+      work: { ...IDLE, lease_expires_at: 150 },
+      quiet: true,
+    }))
+    const head = await store.head()
+    expect(await store.sweep({ due: "lease", by: 200, after: 100 }, takingBack)).toBe(2)
+    const statuses = await Promise.all(ids.map(async (id) => (await store.item(id)).status))
+    expect(statuses).toEqual(["processing", "processing", "retrying", "retrying", "processing"])
+    expect(await store.head()).toBe(head + 2)
+    expect(await store.sweep({ due: "lease", by: 200, after: 100 }, takingBack)).toBe(0)
+    expect(await store.sweep({ due: "lease", by: 200 }, takingBack)).toBe(2)
+    expect((await store.item(ids[4] ?? 0)).status).toBe("processing")
+    expect(await store.head()).toBe(head + 4)
+  })
+
+  test(`${name}: a sweep finds what stands still, and is not called so yet`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const still = await working(store, { moved_at: 100 })
+    const moving = await working(store, { moved_at: 101 })
+    await working(store, { moved_at: 50 }, { stalled: true })
+    const calling: Decide = ({ item, work }) => ({ item: { ...item, stalled: true }, work })
+    expect(await store.sweep({ due: "stall", by: 100 }, calling)).toBe(1)
+    expect([(await store.item(still)).stalled, (await store.item(moving)).stalled]).toEqual([true, false])
+    expect(await store.sweep({ due: "stall", by: 100 }, calling)).toBe(0)
+  })
+
+  test(`${name}: a sweep takes at most 100 at a time, and goes on where it was`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await Promise.all(Array.from({ length: 230 }, () => working(store, { lease_expires_at: 1 })))
+    const counts: number[] = []
+    for (let i = 0; i < 4; i += 1) counts.push(await store.sweep({ due: "lease", by: 1 }, takingBack))
+    expect(counts).toEqual([100, 100, 30, 0])
+  })
+
+  test(`${name}: a sweep of which one decision is refused changes nothing, and nobody sees what it had begun`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const first = await working(store, { lease_expires_at: 1 })
+    const second = await working(store, { lease_expires_at: 1 })
+    const head = await store.head()
+    const picky: Decide = (stored, now) =>
+      stored.item.id === second ? refusing(stored, now) : takingBack(stored, now)
+    const [refused, changed] = await Promise.all([
+      codeOf(store.sweep({ due: "lease", by: 1 }, picky)),
+      put(store, first, { message: "of the same turn" }),
+    ])
+    expect([refused, changed.status]).toEqual(["lease_lost", "processing"])
+    expect((await store.item(first)).status).toBe("processing")
+    expect(await store.head()).toBe(head + 1)
+  })
+
+  test(`${name}: when it was last in use is unknown at first, then what was said last`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    expect(await store.aliveAt()).toBeNull()
+    await store.setAlive(START_MS)
+    await store.setAlive(START_MS + 5000)
+    expect(await store.aliveAt()).toBe(START_MS + 5000)
+    expect(await store.head()).toBe(0)
+  })
+
+  test(`${name}: an item that was deleted is told from one that never was`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    expect(await store.wasDeleted(id)).toBeFalse()
+    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+    expect(await store.wasDeleted(id)).toBeTrue()
+    expect(await store.wasDeleted(id + 1)).toBeFalse()
+  })
+}

@@ -1,0 +1,127 @@
+import { describe, expect, test } from "bun:test"
+
+import { listsOf, State } from "../../src/dashboard/model/state.ts"
+import { fits, talliesOf } from "../../src/dashboard/model/tallies.ts"
+import { item, time, update } from "./items.ts"
+
+const stateOf = (...items: Parameters<State["replace"]>[0]): State => {
+  const state = new State()
+  state.replace(items, false)
+  return state
+}
+
+describe("the state of a tab", () => {
+  test("takes what an update tells, and keeps what it does not", () => {
+    const state = stateOf(item({ priority: 7, tags: ["gpu"], error_message: "old", worker: "old" }))
+    state.apply([update(5, { progress: 40, current_step: "Encoding", worker: "gpu-1", eta_seconds: 30 })])
+    expect(state.items.get(1)).toMatchObject({
+      status: "processing",
+      priority: 7,
+      tags: ["gpu"],
+      progress: 40,
+      current_step: "Encoding",
+      worker: "gpu-1",
+      eta_seconds: 30,
+      error_message: "",
+      started_at: time(5),
+      completed_at: null,
+    })
+  })
+
+  test("knows when an item started and ended, through a retry", () => {
+    const state = stateOf(item())
+    state.apply([update(2), update(3, { progress: 50 }), update(4, { status: "failed", outcome: "failed" })])
+    expect(state.items.get(1)).toMatchObject({ started_at: time(2), completed_at: time(4) })
+    state.apply([update(5, { status: "queued", attempt: 0 })])
+    expect(state.items.get(1)).toMatchObject({ status: "queued", completed_at: null, attempt: 0 })
+    state.apply([update(6, { attempt: 1 })])
+    expect(state.items.get(1)).toMatchObject({ started_at: time(6), completed_at: null })
+  })
+
+  test("doubts what is new or not simply being worked on, and nothing else", () => {
+    const state = stateOf(item({ id: 1, status: "processing", attempt: 1 }), item({ id: 2 }), item({ id: 3 }))
+    const { unsure, ids, lists } = state.apply([
+      update(10, { queue_id: 1, progress: 5 }),
+      update(11, { queue_id: 2, status: "queued", message: "Priority set" }),
+      update(12, { queue_id: 9, status: "queued" }),
+      update(13, { queue_id: 3, status: "failed", deleted: true }),
+    ])
+    expect([...unsure]).toEqual([2, 9])
+    expect([...ids]).toEqual([1, 2])
+    expect(lists).toBe(true)
+    expect([...state.items.keys()]).toEqual([1, 2])
+  })
+
+  test("a step forward leaves the lists as they are", () => {
+    const state = stateOf(item({ status: "processing", attempt: 1 }))
+    expect(state.apply([update(10, { progress: 5 })]).lists).toBe(false)
+  })
+
+  test("forgets the oldest of very many finished items, and never one that is not finished", () => {
+    const finished = Array.from({ length: 3500 }, (_, i) =>
+      item({ id: i + 1, status: "completed", completed_at: time(i) }),
+    )
+    const state = stateOf(...finished)
+    state.put([item({ id: 9000 })], [])
+    expect(state.items.size).toBe(1501)
+    expect(state.items.has(9000)).toBe(true)
+    expect(state.items.has(3500)).toBe(true)
+    expect(state.items.has(1)).toBe(false)
+  })
+
+  test("lists running items by start, waiting ones by turn, finished ones newest first", () => {
+    const { running, waiting, finished } = listsOf([
+      item({ id: 1, status: "completed", completed_at: time(1) }),
+      item({ id: 2, status: "failed", completed_at: time(9) }),
+      item({ id: 3, priority: 1 }),
+      item({ id: 4, priority: 5, status: "retrying" }),
+      item({ id: 5, priority: 5 }),
+      item({ id: 6, status: "processing", started_at: time(8) }),
+      item({ id: 7, status: "processing", started_at: time(3) }),
+    ])
+    const ids = (items: readonly { id: number }[]): number[] => items.map(({ id }) => id)
+    expect([ids(running), ids(waiting), ids(finished)]).toEqual([
+      [7, 6],
+      [4, 5, 3],
+      [2, 1],
+    ])
+  })
+})
+
+describe("the figures", () => {
+  const nowMs = Date.parse(time(0)) + 3_600_000
+  const ended = (minutesAgo: number, outcome: "completed" | "failed" | "cancelled") =>
+    item({
+      status: outcome === "completed" ? "completed" : "failed",
+      outcome,
+      completed_at: new Date(nowMs - minutesAgo * 60_000).toISOString(),
+    })
+
+  test("count the last hour in steps of five minutes, cancelled items aside", () => {
+    const finished = [
+      ended(1, "completed"),
+      ended(2, "failed"),
+      ended(7, "completed"),
+      ended(8, "cancelled"),
+      ended(59, "completed"),
+      ended(61, "completed"),
+    ]
+    const { completed, failed, hour } = talliesOf({ running: [], waiting: [], finished }, nowMs)
+    expect([completed, failed, hour.length]).toEqual([3, 1, 12])
+    expect(hour.at(-1)).toEqual({ completed: 1, failed: 1 })
+    expect(hour.at(-2)).toEqual({ completed: 1, failed: 0 })
+    expect(hour[0]).toEqual({ completed: 1, failed: 0 })
+  })
+
+  test("a clock that is ahead of ours does not lose what has just ended", () => {
+    const { hour } = talliesOf({ running: [], waiting: [], finished: [ended(-1, "completed")] }, nowMs)
+    expect(hour.at(-1)).toEqual({ completed: 1, failed: 0 })
+  })
+
+  test("a filter wants all of its words, in any of what can be seen", () => {
+    const one = item({ id: 7, title: "Northern Lights", worker: "gpu-1", tags: ["4k"] })
+    expect(fits(one, ["northern", "gpu"])).toBe(true)
+    expect(fits(one, ["#7", "4k"])).toBe(true)
+    expect(fits(one, ["northern", "southern"])).toBe(false)
+  })
+})

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "bun:test"
+
+import {
+  counter,
+  leftOf,
+  line,
+  nameOf,
+  roughly,
+  shareOf,
+  size,
+  unitOf,
+} from "../../src/dashboard/model/text.ts"
+import { Timeline } from "../../src/dashboard/model/timeline.ts"
+import { glideOf } from "../../src/dashboard/view/lane.ts"
+import { item, time, update } from "./items.ts"
+
+describe("the timeline", () => {
+  test("gathers the reports of a step, and tells what else happened", () => {
+    const timeline = new Timeline()
+    const updates = [
+      update(1, { status: "queued", attempt: 0 }),
+      update(2, { worker: "gpu-1" }),
+      update(3, { progress: 5, current_step: "Images" }),
+      update(4, { progress: 9, current_step: "Images" }),
+      update(5, { progress: 20, current_step: "Video" }),
+      update(6, { progress: 20, current_step: "Video", stalled: true }),
+      update(7, { status: "retrying", progress: 20, error_message: "out of memory" }),
+      update(8, { attempt: 2 }),
+      update(9, { attempt: 2, cancel_requested_at: time(9) }),
+      update(10, { status: "failed", outcome: "cancelled", attempt: 2 }),
+      update(11, { status: "queued", attempt: 0 }),
+      update(12, { status: "failed", deleted: true, attempt: 0 }),
+    ]
+    for (const one of updates) expect(timeline.add(one)).toBe(true)
+    const told = timeline.entries.map((entry) =>
+      entry.kind === "stretch"
+        ? `${entry.step} x${entry.updates.length}`
+        : `${entry.what} ${entry.detail}`.trim(),
+    )
+    expect(told).toEqual([
+      "Added to the queue",
+      "Attempt 1 started by gpu-1",
+      "Images x2",
+      "Video x1",
+      "Stalled",
+      "Attempt failed, another will follow out of memory",
+      "Attempt 2 started",
+      "Cancel requested its worker is told to stop",
+      "Cancelled",
+      "Queued for a retry",
+      "Deleted",
+    ])
+    expect(timeline.points).toHaveLength(updates.length)
+  })
+
+  test("takes each update once, whichever way it comes", () => {
+    const timeline = new Timeline()
+    expect([update(1), update(2), update(2), update(1), update(3)].map((one) => timeline.add(one))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+    ])
+    expect(timeline.lastId).toBe(3)
+  })
+})
+
+describe("words", () => {
+  test.each([
+    [0, "0:00"],
+    [42.9, "0:42"],
+    [725, "12:05"],
+    [3723, "1:02:03"],
+    [187_200, "2 d 04:00"],
+    [-5, "0:00"],
+  ])("%d seconds count as %s", (seconds, text) => expect(counter(seconds)).toBe(text))
+
+  test.each([
+    [5, "5 s"],
+    [250, "4 min"],
+    [7380, "2 h 3 min"],
+    [40_000, "11 h"],
+    [200_000, "2 d"],
+  ])("%d seconds are roughly %s", (seconds, text) => expect(roughly(seconds)).toBe(text))
+
+  test("sizes, names, and lines", () => {
+    expect([size(0), size(999), size(48_123_456), size(2.5e12)]).toEqual([
+      "0 bytes",
+      "999 bytes",
+      "48.1 MB",
+      "2.5 TB",
+    ])
+    expect(nameOf({ title: " ", song_id: 9 })).toBe("Song 9")
+    expect(line("a\n\tb\u2028c")).toBe("a b c")
+    expect(line("x".repeat(16_000)).length).toBeLessThan(500)
+  })
+
+  test("what is counted is said once, and not when it is done", () => {
+    const unit = { done: 3, total: 5, name: "images" }
+    expect(unitOf({ unit, message: "" })).toBe("3 of 5 images")
+    expect(unitOf({ unit, message: "Creating image 3 of 5" })).toBe("")
+    expect(unitOf({ unit: { ...unit, done: 5 }, message: "" })).toBe("")
+  })
+})
+
+describe("a bar", () => {
+  const bridge = (live: boolean, crowded = false) => ({
+    isLive: () => live,
+    isCrowded: () => crowded,
+    nowMs: () => Date.parse(time(0)),
+    waiting: () => [],
+    item: () => undefined,
+  })
+  const running = item({ status: "processing", progress: 40, eta_seconds: 120, updated_at: time(0) })
+
+  test("goes on at the item's pace, and never reaches the next percent by itself", () => {
+    const { to, seconds } = glideOf(running, bridge(true))
+    expect(to).toBeCloseTo(40.95)
+    expect(seconds).toBeCloseTo(1.9)
+    expect(glideOf({ ...running, progress: 98 }, bridge(true)).to).toBeLessThan(99)
+    expect(glideOf({ ...running, progress: 99 }, bridge(true)).to).toBe(99)
+  })
+
+  test("stands still when it is stalled, its pace is unknown, or what is shown may be old", () => {
+    for (const [one, live, crowded] of [
+      [{ ...running, stalled: true }, true, false],
+      [{ ...running, eta_seconds: null }, true, false],
+      [running, false, false],
+      [running, true, true],
+    ] as const) {
+      expect(glideOf(one, bridge(live, crowded)).to).toBe(40)
+    }
+  })
+
+  test("is as fine as the medium tells, within its percent", () => {
+    const media = { out_time: 81, total: 200, fps: null, speed: null }
+    expect(shareOf({ progress: 40, media })).toBe(40.5)
+    expect(shareOf({ progress: 40, media: { ...media, out_time: 199 } })).toBe(40.99)
+    expect(shareOf({ progress: 40, media: { ...media, total: null } })).toBe(40)
+  })
+
+  test("the time left counts down from when it was said", () => {
+    expect(leftOf(running, Date.parse(time(20)))).toBe(100)
+    expect(leftOf(running, Date.parse(time(500)))).toBe(0)
+    expect(leftOf(item(), 0)).toBeNull()
+  })
+})

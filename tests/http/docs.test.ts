@@ -1,0 +1,206 @@
+import { afterAll, expect, test } from "bun:test"
+
+import { createConfig, lintFromString } from "@redocly/openapi-core"
+import type { TSchema } from "@sinclair/typebox"
+import { Value } from "@sinclair/typebox/value"
+
+import { type AppParts, createApp } from "../../src/http/app.ts"
+import { QueueItem } from "../../src/item/item.ts"
+import {
+  Claimed,
+  DeliveriesPage,
+  ErrorAnswer,
+  FlagUpdated,
+  Health,
+  HistoryPage,
+  IngestAnswer,
+  ItemDeleted,
+  NextItem,
+  QueuePage,
+  Stats,
+  StreamLine,
+  WorkerAnswer,
+} from "../../src/wire/answers.ts"
+import { start, textOf } from "../server.ts"
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+
+interface Operation {
+  readonly operationId: string
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, unknown>> }>>
+}
+interface OpenApi {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: { readonly Error: { properties: { code: { enum: string[] } } } } }
+}
+
+const openApi = async (): Promise<OpenApi> => (await fetch(`${server.url}/openapi.json`)).json()
+
+/** The parts of an app that is asked for its routes alone. */
+const parts: unknown = { corsOrigins: ["*"], version: "0", commit: "none" }
+const { routes } = createApp(parts as AppParts)
+
+test("the document is OpenAPI 3.1 and passes a strict public linter", async () => {
+  const source = await (await fetch(`${server.url}/openapi.json`)).text()
+  const config = await createConfig({ extends: ["recommended-strict"] })
+  const problems = await lintFromString({ source, config })
+  expect(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([])
+  expect((await openApi()).openapi).toBe("3.1.0")
+})
+
+test("every route of the API is described, and nothing else is", async () => {
+  const { paths } = await openApi()
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ":$1")}`),
+  )
+  const ours = routes
+    .filter(({ method, path }) => method !== "OPTIONS" && path.startsWith("/api/"))
+    .map(({ method, path }) => `${method} ${path}`)
+  expect(described.filter((route) => route.includes(" /api/")).sort()).toEqual(ours.sort())
+  expect(described).toContain("GET /health")
+})
+
+test("the answers are what is described, down to the last key", async () => {
+  const id = await server.add({ song_id: 1, tags: ["docs"] })
+  const claim = await server.api("POST", "/queue/claim", { worker: "w", tags: ["docs"] })
+  const claimed: { lease: { token: string } } = await claim.json()
+  expect(Value.Check(closed(Claimed), claimed)).toBe(true)
+  const { token } = claimed.lease
+  const lease = { lease: token }
+  const ingested = await server.add({ song_id: 2 })
+  const calls: [TSchema, string, string, unknown?, Record<string, string>?][] = [
+    [QueuePage, "GET", "/queue?limit=1"],
+    [NextItem, "GET", "/queue/next"],
+    [QueueItem, "GET", `/queue/${id}`],
+    [HistoryPage, "GET", `/queue/${id}/updates?limit=1`],
+    [Stats, "GET", "/progress/stats"],
+    [DeliveriesPage, "GET", "/webhooks/deliveries"],
+    [WorkerAnswer, "POST", `/queue/${id}/progress`, { progress: 3 }, lease],
+    [WorkerAnswer, "POST", `/queue/${id}/heartbeat`, undefined, lease],
+    [WorkerAnswer, "POST", `/queue/${id}/complete`, {}, lease],
+    [FlagUpdated, "PUT", `/queue/${id}/flag`, { flag: "image_issue" }],
+    [QueueItem, "PUT", `/queue/${id}`, { title: "A song" }],
+    [QueueItem, "POST", `/queue/${id}/retry`],
+    [QueueItem, "POST", `/queue/${id}/cancel`],
+    [ItemDeleted, "DELETE", `/queue/${id}`],
+    [ErrorAnswer, "GET", `/queue/${id}`],
+    [ErrorAnswer, "POST", `/queue/${id}/progress`, { progress: 4 }, lease],
+  ]
+  for (const [schema, method, path, body, headers] of calls) {
+    const answer: unknown = await (await server.api(method, path, body, headers)).json()
+    expect([path, [...Value.Errors(closed(schema), answer)]]).toEqual([path, []])
+  }
+  const ingest = await fetch(`${server.url}/api/v1/queue/${ingested}/ingest/ffmpeg?total=1`, {
+    method: "POST",
+    body: "out_time_us=500000\nprogress=continue\n",
+  })
+  expect([...Value.Errors(closed(IngestAnswer), await ingest.json())]).toEqual([])
+  expect(Value.Check(closed(Health), await (await fetch(`${server.url}/health`)).json())).toBe(true)
+})
+
+/** The same schema, without any key that it does not name. */
+function closed(schema: TSchema): TSchema {
+  if (schema["type"] !== "object" || schema["properties"] === undefined) return schema
+  return { ...schema, additionalProperties: false }
+}
+
+test("each line of a stream as NDJSON is one of those that are described", async () => {
+  const id = await server.add({ song_id: 3 })
+  await server.put(id, { status: "processing" })
+  await server.put(id, { status: "failed", error_message: "x" })
+  const path = `/progress/stream/${id}?until=finished&format=ndjson`
+  const lines: string[] = []
+  for (const from of ["0", "999999"]) {
+    const answer = await server.api("GET", `${path}&last_event_id=${from}`)
+    lines.push(...(await answer.text()).split("\n").filter((line) => line !== ""))
+  }
+  const events = lines.map((line): string => JSON.parse(line).event ?? "update")
+  expect(new Set(events)).toEqual(new Set(["update", "live", "end", "gap"]))
+  for (const line of lines) expect([line, Value.Check(StreamLine, JSON.parse(line))]).toEqual([line, true])
+})
+
+test("a refusal has a status that its route describes, and a code of the closed set", async () => {
+  const { paths, components } = await openApi()
+  const id = await server.add({ song_id: 4 })
+  const refusals: [string, string, string, unknown?][] = [
+    ["post", "/queue", "/queue", { song_id: 0 }],
+    ["get", "/queue", "/queue?limit=x"],
+    ["get", "/queue/{id}", "/queue/999999"],
+    ["get", "/queue/{id}", "/queue/x"],
+    ["put", "/queue/{id}", `/queue/${id}`, { status: "completed" }],
+    ["post", "/queue/{id}/retry", `/queue/${id}/retry`],
+    ["post", "/queue/{id}/complete", `/queue/${id}/complete`, {}],
+    ["get", "/progress/stream/{id}", "/progress/stream/999999"],
+    ["get", "/progress/ws", "/progress/ws"],
+    ["get", "/progress/ws/{id}", "/progress/ws/x"],
+  ]
+  for (const [method, described, path, body] of refusals) {
+    const answer = await server.api(method.toUpperCase(), path, body)
+    const { code }: { code: string } = await answer.json()
+    const { responses } = paths[`/api/v1${described}`]?.[method] ?? { responses: {} }
+    expect([path, Object.keys(responses)]).toEqual([
+      path,
+      expect.arrayContaining([String(answer.status), "500"]),
+    ])
+    expect(components.schemas.Error.properties.code.enum).toContain(code)
+  }
+})
+
+test("the streams are described as what they are", async () => {
+  const { paths } = await openApi()
+  const content = paths["/api/v1/progress/stream"]?.["get"]?.responses["200"]?.content
+  expect(Object.keys(content ?? {})).toEqual(["text/event-stream", "application/x-ndjson", "text/plain"])
+  expect(content?.["text/event-stream"]).toMatchObject({
+    schema: { $ref: "#/components/schemas/EventData" },
+    example: { queue_id: 7 },
+  })
+  expect(Object.keys(paths["/api/v1/progress/ws"]?.["get"]?.responses ?? {})).toContain("101")
+})
+
+test("the reference names every operation, links to nothing that is missing, and needs nothing from elsewhere", async () => {
+  const answer = await fetch(`${server.url}/docs`)
+  expect(answer.headers.get("content-security-policy")).toStartWith("default-src 'none'; style-src 'self';")
+  const html = await answer.text()
+  const ids = new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))
+  const links = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link = ""]) => link)
+  for (const link of links.filter((one) => one.startsWith("#"))) expect(ids).toContain(link.slice(1))
+  const elsewhere = [...new Set(links.filter((one) => !one.startsWith("#")))]
+  expect(elsewhere).toEqual(["docs/style.css", "openapi.json"])
+  for (const link of elsewhere) {
+    const found = await fetch(new URL(link, `${server.url}/docs`))
+    expect([found.status, (await found.text()).length > 500]).toEqual([200, true])
+  }
+  expect(html).not.toMatch(/<script|<style|style=| on[a-z]+=/)
+  const { paths } = await openApi()
+  for (const methods of Object.values(paths)) {
+    for (const { operationId } of Object.values(methods)) expect(ids).toContain(operationId)
+  }
+})
+
+const chromium = Bun.which("chromium")
+test.skipIf(chromium === null)(
+  "a browser shows the reference under its own policy",
+  async () => {
+    const child = Bun.spawn(
+      [
+        chromium ?? "",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-component-update",
+        "--disable-sync",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=2000",
+        "--dump-dom",
+        `${server.url}/docs`,
+      ],
+      { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    )
+    const [dom, log] = await Promise.all([textOf(child.stdout), textOf(child.stderr)])
+    expect(dom).toContain('<article id="streamAll">')
+    expect(log).not.toContain("CONSOLE")
+  },
+  30_000,
+)

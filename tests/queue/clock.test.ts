@@ -1,0 +1,319 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus.ts"
+import type { QueueItem } from "../../src/item/item.ts"
+import { Workers } from "../../src/queue/workers.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import type { Store } from "../../src/store/store.ts"
+import { added, codeOf, START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
+
+const LEASE_MS = 60_000
+const HOUR_MS = 3_600_000
+const NEVER = new AbortController().signal
+const AT_ONCE = AbortSignal.abort()
+
+/** The workers' side on a store of its own, with clocks that stand still until they are moved. */
+class Bench {
+  wallMs = START_MS
+  steadyMs = START_MS
+  random = 0.5
+  readonly reports: unknown[] = []
+  readonly store: SqliteStore
+  readonly bus = new LocalBus()
+  workers: Workers
+  readonly #folder = temporaryFolder()
+  #tokens = 0
+
+  constructor(wrap: (store: Store) => Store = (store) => store) {
+    this.store = new SqliteStore(join(this.#folder.path, "test.db"), () => this.wallMs)
+    this.workers = this.#make(wrap(this.store))
+  }
+
+  #make(store: Store): Workers {
+    return new Workers(store, this.bus, {
+      stallAfterMs: 120_000,
+      maxRescues: 5,
+      now: () => this.wallMs,
+      steadyMs: () => this.steadyMs,
+      random: () => this.random,
+      token: () => `token ${(this.#tokens += 1)}`,
+      report: (error) => this.reports.push(error),
+    })
+  }
+
+  /** As a server that stops, and another that comes so much later. */
+  async restart(afterMs: number): Promise<void> {
+    await this.workers.stop()
+    this.pass(afterMs)
+    await this.start()
+  }
+
+  /** As another server on the same database. */
+  async start(): Promise<void> {
+    this.workers = this.#make(this.store)
+    await this.workers.start()
+  }
+
+  async claim(leaseMs = LEASE_MS): Promise<{ id: number; token: string }> {
+    await added(this.store)
+    const taken = await this.workers.claim({ worker: "box1", tags: [], leaseMs }, AT_ONCE)
+    if (!taken) throw new Error("nothing was claimed")
+    return { id: taken.item.id, token: taken.lease.token }
+  }
+
+  /** Claims so many items, side by side; answers their ids. */
+  async claimMany(count: number): Promise<number[]> {
+    const claims = await Promise.all(Array.from({ length: count }, () => this.claim()))
+    return claims.map(({ id }) => id).toSorted((a, b) => a - b)
+  }
+
+  /** Moves both clocks. */
+  pass(ms: number): void {
+    this.wallMs += ms
+    this.steadyMs += ms
+  }
+
+  /** Resolves once the timer has been through: an item of its own, due by now, has been taken back. */
+  async ticked(): Promise<void> {
+    const id = await added(this.store)
+    await this.store.change(id, ({ item, work }) => ({
+      item: { ...item, status: "processing" },
+      work: { ...work, lease_ms: 1, lease_expires_at: 1 },
+    }))
+    await this.once(id, ({ status }) => status === "retrying")
+    await this.store.change(id, ({ item, work }) => ({ item: { ...item, status: "failed" }, work }))
+  }
+
+  async once(id: number, fits: (item: QueueItem) => boolean, limitMs = 3000): Promise<QueueItem> {
+    const deadline = performance.now() + limitMs
+    for (;;) {
+      const item = await this.store.item(id)
+      if (fits(item)) return item
+      if (performance.now() > deadline) throw new Error(`not so after ${limitMs} ms: ${JSON.stringify(item)}`)
+      await Bun.sleep(10)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.workers.stop()
+    await this.store.close()
+    this.#folder[Symbol.dispose]()
+  }
+}
+
+/** The same store; `before` is called with the name of each method before it, and what it throws, that rejects with. */
+const watched = (store: Store, before: (key: string) => void): Store =>
+  new Proxy(store, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target)
+      if (typeof member !== "function") return member
+      return async (...given: unknown[]): Promise<unknown> => {
+        before(String(key))
+        return await Reflect.apply(member, target, given)
+      }
+    },
+  })
+
+async function started(wrap?: (store: Store) => Store): Promise<Bench> {
+  const bench = new Bench(wrap)
+  await bench.workers.start()
+  return bench
+}
+
+const statusOf = async (bench: Bench, id: number): Promise<string> => (await bench.store.item(id)).status
+
+test.concurrent(
+  "a jump of the machine's clock ends no lease, whichever way, and moves only the times that are told",
+  async () => {
+    await using bench = await started()
+    const { id, token } = await bench.claim()
+    for (const jumpMs of [24 * HOUR_MS, -48 * HOUR_MS]) {
+      bench.wallMs += jumpMs
+      await bench.ticked()
+      expect(await statusOf(bench, id)).toBe("processing")
+      const { directive, expiresAt } = await bench.workers.heartbeat(id, token)
+      expect([directive, expiresAt]).toEqual(["continue", new Date(bench.wallMs + LEASE_MS).toISOString()])
+    }
+    // Time that passes does end it.
+    bench.pass(LEASE_MS - 1)
+    await bench.ticked()
+    expect(await statusOf(bench, id)).toBe("processing")
+    bench.pass(1)
+    await bench.once(id, ({ status }) => status === "retrying")
+  },
+)
+
+test.concurrent("a jump of the machine's clock calls nothing stalled", async () => {
+  await using bench = await started()
+  const { id } = await bench.claim(HOUR_MS)
+  bench.pass(119_999)
+  bench.wallMs += 24 * HOUR_MS
+  await bench.ticked()
+  expect((await bench.store.item(id)).stalled).toBeFalse()
+  bench.pass(1)
+  await bench.once(id, ({ stalled }) => stalled)
+})
+
+test.concurrent(
+  "however many leases run out at once, all are taken back within 2 s",
+  async () => {
+    await using bench = await started()
+    const ids = await bench.claimMany(700)
+    bench.pass(LEASE_MS)
+    const startedMs = performance.now()
+    for (const id of ids) await bench.once(id, ({ status }) => status === "retrying")
+    expect(performance.now() - startedMs).toBeLessThan(2000)
+  },
+  30_000,
+)
+
+test.concurrent(
+  "a lease that ran out after the last sign of the server gets one length more; one before it does not",
+  async () => {
+    await using bench = new Bench()
+    const [before, after, running] = [
+      await bench.claim(1000),
+      await bench.claim(3000),
+      await bench.claim(60_000),
+    ]
+    await bench.store.setAlive(START_MS + 2000)
+    bench.pass(10_000)
+    await bench.start()
+    await bench.ticked()
+    expect(await statusOf(bench, before.id)).toBe("retrying")
+    expect(await statusOf(bench, after.id)).toBe("processing")
+    const head = await bench.store.head()
+    bench.pass(2999)
+    await bench.ticked()
+    expect(await statusOf(bench, after.id)).toBe("processing")
+    bench.pass(1)
+    await bench.once(after.id, ({ status }) => status === "retrying")
+    expect(await bench.store.head()).toBeGreaterThan(head)
+    expect(await statusOf(bench, running.id)).toBe("processing")
+  },
+)
+
+test.concurrent("the length more is given once: a heartbeat earns the next", async () => {
+  await using bench = new Bench()
+  const [silent, heard] = [await bench.claim(5000), await bench.claim(5000)]
+  bench.pass(6000)
+  await bench.start()
+  await bench.workers.heartbeat(heard.id, heard.token)
+  await bench.restart(6000)
+  expect(await statusOf(bench, silent.id)).toBe("retrying")
+  expect(await statusOf(bench, heard.id)).toBe("processing")
+  expect((await bench.workers.heartbeat(heard.id, heard.token)).directive).toBe("continue")
+  expect(await codeOf(bench.workers.heartbeat(silent.id, silent.token))).toBe("lease_lost")
+})
+
+test.concurrent("the server says every 5 s that it is alive, and when it stops", async () => {
+  await using bench = await started()
+  // It is said at the end of a round, and when the next one is under way that has ended.
+  const rounds = async (): Promise<number | null> => {
+    await bench.ticked()
+    await bench.ticked()
+    return bench.store.aliveAt()
+  }
+  expect(await rounds()).toBe(START_MS)
+  bench.pass(4999)
+  expect(await rounds()).toBe(START_MS)
+  bench.pass(1)
+  expect(await rounds()).toBe(START_MS + 5000)
+  bench.pass(10)
+  await bench.workers.stop()
+  expect(await bench.store.aliveAt()).toBe(START_MS + 5010)
+})
+
+test.concurrent(
+  "the wait for another attempt is 10 s times 2 to the failures before, within 20 %, and at most 10 minutes",
+  async () => {
+    await using bench = await started()
+    const id = await added(bench.store, { max_attempts: 100 })
+    for (const [random, share] of [
+      [0, 0.8],
+      [0.5, 1],
+      [0.999999, 1.2],
+    ] as const) {
+      bench.random = random
+      await bench.store.change(id, ({ item, work }) => ({ item: { ...item, retry_count: 0 }, work }))
+      for (let failures = 0; failures < 30; failures += 1) {
+        const taken = await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, AT_ONCE)
+        const failure = { error_message: "", retryable: true }
+        const { item } = await bench.workers.fail(id, taken?.lease.token ?? "", failure)
+        const waitMs = Date.parse(item.available_at ?? "") - bench.wallMs
+        const wantedMs = Math.min(600_000, 10_000 * 2 ** failures * share)
+        expect(Math.abs(waitMs - wantedMs)).toBeLessThanOrEqual(1)
+        bench.pass(600_000)
+      }
+    }
+  },
+)
+
+test.concurrent(
+  "a claim that waits is not woken for what it may not take, however often the bell rings",
+  async () => {
+    const calls: Record<string, number> = { claim: 0, nextWaiting: 0 }
+    await using bench = await started((store) =>
+      watched(store, (key) => (calls[key] = (calls[key] ?? 0) + 1)),
+    )
+    await added(bench.store, { tags: ["gpu"] })
+    const wish = { worker: "box1", tags: ["cpu"], leaseMs: LEASE_MS }
+    const waiting = Array.from({ length: 5 }, () => bench.workers.claim(wish, NEVER))
+    while ((calls["nextWaiting"] ?? 0) < 5) {
+      bench.bus.notify()
+      await Bun.sleep(1)
+    }
+    expect(calls["claim"]).toBe(5)
+    const id = await added(bench.store, { tags: ["cpu"] })
+    bench.bus.notify()
+    expect((await Promise.race(waiting))?.item.id).toBe(id)
+    await bench.workers.stop()
+    expect((await Promise.all(waiting)).filter((taken) => taken)).toHaveLength(1)
+  },
+)
+
+test.concurrent("a database that fails once is reported, and the timer goes on", async () => {
+  let failing = 0
+  const flaky = (store: Store): Store =>
+    watched(store, (key) => {
+      if (key !== "sweep" || failing === 0) return
+      failing -= 1
+      throw new Error("the disk is full")
+    })
+  await using bench = await started(flaky)
+  const { id } = await bench.claim()
+  failing = 1
+  bench.pass(LEASE_MS)
+  await bench.once(id, ({ status }) => status === "retrying")
+  expect(bench.reports.map(String)).toEqual(["Error: the disk is full"])
+})
+
+test.concurrent("workers that have stopped write nothing any more, however much is due", async () => {
+  await using bench = await started()
+  const ids = await bench.claimMany(500)
+  bench.pass(LEASE_MS)
+  // Some of them have been taken back, others are still to be.
+  await bench.once(ids[0] ?? 0, ({ status }) => status === "retrying")
+  await bench.workers.stop()
+  const head = await bench.store.head()
+  await bench.store.setAlive(START_MS)
+  await bench.store.setAlive(START_MS)
+  expect(await bench.store.head()).toBe(head)
+  expect(bench.reports).toEqual([])
+})
+
+test.concurrent(
+  "a claim that waits when the workers stop is answered, and so is one that comes after",
+  async () => {
+    await using bench = await started()
+    const waiting = bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)
+    await bench.workers.stop()
+    expect(await waiting).toBeNull()
+    expect(await bench.workers.claim({ worker: "box1", tags: [], leaseMs: LEASE_MS }, NEVER)).toBeNull()
+  },
+)

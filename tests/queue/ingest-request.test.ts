@@ -1,0 +1,182 @@
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
+
+import { Output } from "../output.ts"
+import { invalid, Refusals } from "../refusals.ts"
+import { start } from "../server.ts"
+import { attempt, itemOnce, timed, told } from "../worker.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+
+const add = (): Promise<number> => server.add({ song_id: 1, tags: ["by itself"] })
+/** A block of ffmpeg's so many seconds into its output. */
+const block = (seconds: number, end: "continue" | "end" = "continue"): string =>
+  `out_time_us=${seconds * 1_000_000}\nspeed=1x\nprogress=${end}\n`
+
+const id = await add()
+const refusals = new Refusals(server, id)
+const INGEST = `/queue/${id}/ingest`
+const POST = { method: "POST" }
+const TOTAL = 'total must be seconds of the finished video, or frames, not "'
+
+test.each([
+  [`${INGEST}/handbrake`, 'renderer must be one of ffmpeg, blender, lines, not "handbrake"'],
+  ["/queue/0/ingest/ffmpeg", /^id must be a whole number from 1, of at most 16 digits, not "0"$/],
+  [`${INGEST}/ffmpeg?total=`, `${TOTAL}"`],
+  [`${INGEST}/ffmpeg?total=-1`, `${TOTAL}-1"`],
+  [`${INGEST}/ffmpeg?total=1e3`, `${TOTAL}1e3"`],
+  [`${INGEST}/ffmpeg?total=00:03:32`, `${TOTAL}00:03:32"`],
+  [`${INGEST}/ffmpeg?total=1&finish=yes`, 'finish must be one of true, false, not "yes"'],
+  [`${INGEST}/ffmpeg?frames=5`, 'the query has the unknown key "frames"; it can have lease, total, finish'],
+  [
+    `${INGEST}/ffmpeg?finish=true`,
+    "finish=true needs total: without it a render that broke off looks finished",
+  ],
+  [
+    `${INGEST}/ffmpeg?total=0&finish=true`,
+    "finish=true needs total: without it a render that broke off looks finished",
+  ],
+  [
+    `${INGEST}/lines?total=5&finish=true`,
+    "finish=true works with ffmpeg and blender: lines do not tell success from failure",
+  ],
+])("POST %s is refused", async (path, error) => {
+  await refusals.expect(path, POST, invalid(error))
+})
+
+test("an item that is not there is not found, and another method is not allowed", async () => {
+  const missing = { status: 404, code: "not_found", error: "queue item 987654 does not exist" }
+  await refusals.expect("/queue/987654/ingest/ffmpeg", POST, missing)
+  const error = `/api/v1${INGEST}/ffmpeg takes POST, not PUT`
+  await refusals.expect(
+    `${INGEST}/ffmpeg`,
+    { method: "PUT" },
+    { status: 405, code: "method_not_allowed", error },
+  )
+})
+
+test("a finished item takes no output, and says so at once", async () => {
+  for (const status of ["completed", "failed"]) {
+    const finished = await add()
+    await server.put(finished, { status: "processing" })
+    await server.put(finished, { status })
+    const head = await server.head()
+    const output = new Output(server.url, finished, "ffmpeg?total=6&finish=true")
+    expect(await output.answer).toMatchObject({
+      status: 409,
+      code: "illegal_move",
+      error: `queue item ${finished} is ${status}: it takes no progress`,
+    })
+    expect(await server.head()).toBe(head)
+  }
+})
+
+test("output of any content type is taken: it is the renderer's own", async () => {
+  for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded", "video/mp4"]) {
+    const any = await add()
+    const output = new Output(server.url, any, "ffmpeg?total=6", { "content-type": type })
+    await output.write(block(3))
+    expect(await output.end()).toMatchObject({ status: 200, item: { progress: 50 } })
+  }
+})
+
+/** A render that has come to half of its 6 s, with what reads its output. */
+async function halfway(query: string, of?: number): Promise<[number, Output]> {
+  const item = of ?? (await add())
+  const output = new Output(server.url, item, `ffmpeg?total=6${query}`)
+  await output.write(block(3))
+  await itemOnce(server, item, ({ progress }) => progress === 50)
+  return [item, output]
+}
+
+test("an item that is cancelled meanwhile stays cancelled, whatever its renderer says", async () => {
+  for (const query of ["", "&finish=true"]) {
+    const [item, output] = await halfway(query)
+    expect((await server.api("POST", `/queue/${item}/cancel`)).status).toBe(200)
+    const head = await server.head()
+    await output.write(block(4))
+    await output.write(block(6, "end"))
+    expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+    expect(await server.item(item)).toMatchObject({ status: "failed", outcome: "cancelled", progress: 50 })
+    expect(await server.head()).toBe(head)
+  }
+})
+
+test("an item that was called off and put back is not started again by the output of before", async () => {
+  for (const query of ["", "&finish=true"]) {
+    const [item, output] = await halfway(query)
+    await server.api("POST", `/queue/${item}/cancel`)
+    expect((await server.api("POST", `/queue/${item}/retry`)).status).toBe(200)
+    await output.write(block(4))
+    await output.write(block(6, "end"))
+    expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+    expect(await server.item(item)).toMatchObject({ status: "queued", progress: 0 })
+    await (await server.api("DELETE", `/queue/${item}`)).arrayBuffer()
+  }
+})
+
+test("an item that is deleted meanwhile is gone, and nothing comes after", async () => {
+  for (const query of ["", "&finish=true"]) {
+    const [item, output] = await halfway(query)
+    await server.api("DELETE", `/queue/${item}`)
+    const head = await server.head()
+    await output.write(block(6, "end"))
+    expect(await output.end()).toMatchObject({ status: 410, directive: "cancel" })
+    expect(await server.head()).toBe(head)
+  }
+})
+
+test("an item that a PUT completes meanwhile is not completed twice", async () => {
+  const [item, output] = await halfway("&finish=true")
+  await server.put(item, { status: "completed" })
+  await output.write(block(6, "end"))
+  expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+  expect((await told(server, item)).filter(({ status }) => status === "completed")).toHaveLength(1)
+})
+
+test("with a lease a cancel is told at the end, and a render that finished anyway wins", async () => {
+  for (const [query, last, status, outcome, directive] of [
+    ["", block(6, "end"), "processing", null, "cancel"],
+    ["&finish=true", block(3.5, "end"), "failed", "cancelled", "cancel"],
+    ["&finish=true", block(6, "end"), "completed", "completed", "continue"],
+  ] as const) {
+    const taken = await attempt(server)
+    const [, output] = await halfway(`${query}&lease=${taken.lease.token}`, taken.id)
+    await server.api("POST", `/queue/${taken.id}/cancel`)
+    await output.write(last)
+    expect(await output.end()).toMatchObject({ status: 200, directive, item: { status, outcome } })
+  }
+})
+
+test("with a lease that is lost, or an item that is deleted, the renderer is told to stop", async () => {
+  const lost = await attempt(server)
+  const [, output] = await halfway(`&finish=true&lease=${lost.lease.token}`, lost.id)
+  await lost.say("release")
+  await output.write(block(6, "end"))
+  expect(await output.end()).toMatchObject({ status: 409, code: "lease_lost", directive: "cancel" })
+  expect((await lost.now()).status).toBe("queued")
+  const deleted = await attempt(server)
+  const [, late] = await halfway(`&lease=${deleted.lease.token}`, deleted.id)
+  await server.api("DELETE", `/queue/${deleted.id}`)
+  await late.write(block(4))
+  expect(await late.end()).toMatchObject({ status: 410, code: "gone", directive: "cancel" })
+})
+
+test("while its connection is open a renderer keeps its lease through silence, and loses it after", async () => {
+  const taken = await attempt(server, {}, { lease: 1 })
+  const [, output] = await halfway(`&lease=${taken.lease.token}`, taken.id)
+  const head = await server.head()
+  // Three leases long nothing is said.
+  await Bun.sleep(3000)
+  expect(await taken.now()).toMatchObject({ status: "processing", attempt: 1, progress: 50 })
+  expect(await server.head()).toBe(head)
+  await output.write(block(4))
+  await itemOnce(server, taken.id, ({ progress }) => progress === 66)
+  output.break()
+  const [item, ms] = await timed(itemOnce(server, taken.id, ({ status }) => status !== "processing"))
+  expect(item).toMatchObject({ status: "retrying", retry_count: 0 })
+  expect(ms).toBeLessThan(3000)
+}, 15_000)

@@ -1,0 +1,240 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { Spool } from "../../src/runner/spool.ts"
+import { start, temporaryFolder, type TestServer } from "../server.ts"
+import {
+  faultsOf,
+  ffmpegProgram,
+  finished,
+  historyOf,
+  itemOf,
+  latestOf,
+  processesWith,
+  type Program,
+  studio,
+  until,
+  video,
+} from "./programs.ts"
+
+setDefaultTimeout(60_000)
+
+const ffmpeg = ffmpegProgram()
+const shell = (server: TestServer, args: readonly string[], script: string): Program =>
+  studio(server, ["run", ...args, "--", "bash", "-c", script])
+
+/** The same server once more: on its port, with its database. */
+const again = (server: TestServer): Promise<TestServer> =>
+  start({ args: ["--port", new URL(server.url).port], database: server.database })
+
+/** A server that is gone, but will be back. */
+async function gone(server: TestServer): Promise<void> {
+  expect(await server.end()).toBe(0)
+}
+
+describe("while the server is away", () => {
+  test.skipIf(ffmpeg === null).each(["SIGTERM", "SIGKILL"] as const)(
+    "after %s, a render goes on, and is completed with its history right",
+    async (signal) => {
+      await using server = await start()
+      using folder = temporaryFolder()
+      const id = await server.add({ song_id: 1 })
+      const args = ["--item", String(id), "--total", "7", "--lease", "2"]
+      const startedMs = performance.now()
+      const command = ["ffmpeg", ...video(7, join(folder.path, "song.mp4"), true)]
+      await using render = studio(server, ["run", ...args, "--", ...command])
+      await until(server, id, ({ progress }) => progress > 10)
+      await server.end(signal)
+      // Longer than the lease, shorter than the render.
+      await Bun.sleep(3000)
+      await using back = await again(server)
+      expect(await render.ends()).toBe(0)
+      expect(performance.now() - startedMs).toBeLessThan(9500)
+      const history = await historyOf(back, id)
+      expect(faultsOf(history)).toEqual([])
+      expect(history.filter(({ status }) => status === "completed")).toHaveLength(1)
+      expect(history.at(-1)).toMatchObject({ status: "completed", progress: 100, attempt: 1 })
+      const said = (await render.stderr).toString()
+      expect(said).toContain("the work goes on, and is reported when it answers")
+      expect(said).toContain("the server is back")
+    },
+  )
+
+  test("a command starts all the same, and its song is added later", async () => {
+    await using server = await start()
+    await gone(server)
+    using folder = temporaryFolder()
+    const go = join(folder.path, "go")
+    const script = `echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo 60%; sleep 0.5`
+    await using render = shell(server, ["--song", "2", "--title", "Late"], script)
+    await render.prints("10%")
+    await using back = await again(server)
+    await Bun.write(go, "")
+    expect(await render.ends()).toBe(0)
+    const { queue }: { queue: { id: number }[] } = await (await back.api("GET", "/queue")).json()
+    expect(queue).toMatchObject([{ song_id: 2, title: "Late", status: "completed", attempt: 1 }])
+    const history = await historyOf(back, queue[0]?.id ?? 0)
+    expect(faultsOf(history)).toEqual([])
+    expect(history.at(-2)).toMatchObject({ status: "processing", progress: 60 })
+  })
+
+  test("a command that ended is reported when the server is back", async () => {
+    await using server = await start()
+    const id = await server.add({ song_id: 3 })
+    using folder = temporaryFolder()
+    const go = join(folder.path, "go")
+    const script = `echo 1 of 3 images; while [ ! -e ${go} ]; do sleep 0.02; done; echo 2 of 3 images; echo 3 of 3 images`
+    await using render = shell(server, ["--item", String(id)], script)
+    await until(server, id, ({ unit }) => unit?.done === 1)
+    await gone(server)
+    await Bun.write(go, "")
+    await render.prints("3 of 3 images")
+    await using back = await again(server)
+    expect(await render.ends()).toBe(0)
+    const history = await historyOf(back, id)
+    expect(faultsOf(history)).toEqual([])
+    expect(history.at(-2)).toMatchObject({ progress: 99, unit: { done: 3, total: 3 } })
+    expect(history.at(-1)).toMatchObject({ status: "completed" })
+  })
+
+  test("a command that ended is not waited with for longer than asked, and its code is kept", async () => {
+    await using server = await start()
+    await gone(server)
+    await using render = shell(server, ["--song", "4", "--report-within", "1"], "exit 5")
+    expect(await render.ends()).toBe(5)
+    expect((await render.stderr).toString()).toContain(
+      "the end of the work could not be reported: no server answers",
+    )
+  })
+
+  test("a server that accepts and never answers is not waited for longer than asked either", async () => {
+    using mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
+    const startedMs = performance.now()
+    const args = ["run", "--song", "9", "--report-within", "0", "--", "sh", "-c", "echo done; exit 5"]
+    await using render = studio(`http://127.0.0.1:${mute.port}`, args)
+    expect(await render.ends()).toBe(5)
+    // Three seconds before the start, and one last try.
+    expect(performance.now() - startedMs).toBeLessThan(7000)
+    expect((await render.stdout).toString()).toBe("done\n")
+    expect((await render.stderr).toString()).toEndWith(
+      "the end of the work could not be reported: the server did not answer in time\n",
+    )
+  })
+
+  test("a signal after the end of the command ends the attempts to report it", async () => {
+    await using server = await start()
+    await gone(server)
+    await using render = shell(server, ["--song", "5"], "echo done >&2; exit 5")
+    await render.prints("done")
+    // Until it is noticed that the command has ended, the signal is for that.
+    while (processesWith("echo done >&2; exit 5").length > 1) await Bun.sleep(1)
+    const ended = render.ends().then(() => true)
+    do render.kill("SIGINT")
+    while (!(await Promise.race([ended, Bun.sleep(100)])))
+    expect(await render.ends()).toBe(5)
+  })
+})
+
+describe("a lease that ran out", () => {
+  /** A render whose reports stop until its lease is gone. */
+  async function silenced(
+    server: TestServer,
+    args: readonly string[],
+    script: string,
+  ): Promise<[Program, number]> {
+    const render = shell(server, ["--song", "6", "--lease", "1", ...args], script)
+    await render.prints("%")
+    const id = await latestOf(server, 6)
+    await until(server, id, ({ progress }) => progress > 0)
+    render.kill("SIGSTOP")
+    await until(server, id, ({ status }) => status === "retrying")
+    return [render, id]
+  }
+
+  test("is claimed again where nobody else has the item, and the render goes on", async () => {
+    await using server = await start()
+    using folder = temporaryFolder()
+    const go = join(folder.path, "go")
+    const script = `echo 30%; while [ ! -e ${go} ]; do sleep 0.02; done; echo 80%`
+    const [render, id] = await silenced(server, [], script)
+    await using _ = render
+    render.kill("SIGCONT")
+    await until(server, id, ({ attempt }) => attempt === 2)
+    await Bun.write(go, "")
+    expect(await render.ends()).toBe(0)
+    const history = await historyOf(server, id)
+    expect(faultsOf(history)).toEqual([])
+    expect(history.at(-2)).toMatchObject({ attempt: 2, progress: 80 })
+    expect(await itemOf(server, id)).toMatchObject({ status: "completed", attempt: 2 })
+  })
+
+  test("stops the render where another worker has the item", async () => {
+    await using server = await start()
+    const [render, id] = await silenced(server, [], "echo 30%; exec sleep 60")
+    await using _ = render
+    expect((await server.api("POST", "/queue/claim", { worker: "other" })).status).toBe(200)
+    render.kill("SIGCONT")
+    expect(await render.ends()).toBe(143)
+    expect((await render.stderr).toString()).toBe(
+      `track-studio: queue item ${id} is processing by worker "other" and cannot be claimed; stopping the command\n`,
+    )
+    expect(await itemOf(server, id)).toMatchObject({ status: "processing", worker: "other" })
+  })
+
+  test("stops the render where the item was called off meanwhile", async () => {
+    await using server = await start()
+    const [render, id] = await silenced(server, [], "echo 30%; exec sleep 60")
+    await using _ = render
+    await server.api("POST", `/queue/${id}/cancel`)
+    render.kill("SIGCONT")
+    expect(await render.ends()).toBe(143)
+    expect(await itemOf(server, id)).toMatchObject({ status: "failed", outcome: "cancelled" })
+  })
+})
+
+describe("reports", () => {
+  test("are at most a few a second, the first and the last among them", async () => {
+    await using server = await start()
+    const script = "for i in {1..100}; do echo $i%; sleep 0.015; done"
+    await using render = shell(server, ["--song", "7"], script)
+    expect(await render.ends()).toBe(0)
+    const history = await historyOf(server, await latestOf(server, 7))
+    const shares = history.filter(({ message }) => message.endsWith("%")).map(({ progress }) => progress)
+    expect(shares[0]).toBe(1)
+    expect(shares.at(-1)).toBe(99)
+    expect(shares.length).toBeGreaterThan(4)
+    expect(shares.length).toBeLessThan(20)
+  })
+
+  test("of steps are all kept, in their order, while the server is away", () => {
+    const spool = new Spool()
+    spool.push({ current_step: "images", progress: 1 })
+    spool.push({ progress: 2, message: "two" })
+    spool.push({ current_step: "video", progress: 50 })
+    spool.push({ progress: 60 })
+    const first = spool.take()
+    expect(first).toEqual({ current_step: "images", progress: 2, message: "two" })
+    if (first) spool.giveBack(first)
+    expect(spool.take()).toEqual({ current_step: "images", progress: 2, message: "two" })
+    const second = spool.take()
+    spool.push({ progress: 70 })
+    if (second) spool.giveBack(second)
+    expect(spool.take()).toEqual({ current_step: "video", progress: 70 })
+    expect(spool.take()).toBeUndefined()
+    for (let index = 0; index < 100; index += 1) spool.push({ step: { index, total: 100, name: "" } })
+    expect(spool.take()).toEqual({ step: { index: 68, total: 100, name: "" } })
+  })
+})
+
+test("a cancel that is requested while the server is being restarted stops the render", async () => {
+  await using server = await start()
+  await using render = shell(server, ["--song", "8"], "echo 5%; exec sleep 60")
+  await render.prints("5%")
+  const id = await latestOf(server, 8)
+  await until(server, id, ({ progress }) => progress === 5)
+  await gone(server)
+  await using back = await again(server)
+  await back.api("POST", `/queue/${id}/cancel`)
+  await render.ends()
+  expect(await finished(back, id)).toMatchObject({ outcome: "cancelled" })
+})

@@ -1,0 +1,162 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { createParser } from "eventsource-parser"
+
+import type { ProgressUpdate } from "../../src/item/item.ts"
+import { figure, PROVE, quantile } from "../proof.ts"
+import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
+import { faultsOf, ffmpegProgram, historyOf } from "./programs.ts"
+
+setDefaultTimeout(240_000)
+
+const ffmpeg = ffmpegProgram()
+/** How long a render takes, in seconds. */
+const LENGTH = 65
+const POINTS = 2
+const ETA_SHARE = 0.15
+const ETA_SECONDS = 2
+
+/** A song video: a tone, its waves on a moving picture, as libx264 and AAC. */
+const song = (seconds: number, ...output: string[]): string[] => [
+  ...["-hide_banner", "-f", "lavfi", "-i", `sine=frequency=220:duration=${seconds}`],
+  ...["-f", "lavfi", "-i", `testsrc2=size=640x360:rate=25:duration=${seconds}`],
+  ...["-filter_complex", "[0:a]showwaves=size=640x120:mode=line[waves];[1:v][waves]overlay=0:240[video]"],
+  ...["-map", "[video]", "-map", "0:a", "-threads", "1", "-c:v", "libx264", "-c:a", "aac"],
+  ...["-t", String(seconds), "-y", ...output],
+]
+
+/** How long a song must be to be rendered in about `LENGTH` on this machine, in whole seconds. */
+function songLength(folder: string): number {
+  const trial = 20
+  const startedMs = performance.now()
+  Bun.spawnSync(["ffmpeg", "-v", "quiet", ...song(trial, join(folder, "trial.mp4"))])
+  return Math.ceil((LENGTH * 1.05 * trial * 1000) / (performance.now() - startedMs))
+}
+
+/** An update, and when a viewer had it. */
+interface Sight {
+  readonly atMs: number
+  readonly update: ProgressUpdate
+}
+
+/** What a viewer of the item is shown until it is finished. */
+async function sightsOf(server: TestServer, id: number): Promise<Sight[]> {
+  const sights: Sight[] = []
+  const parser = createParser({
+    onEvent({ event, data }) {
+      if (event === undefined) sights.push({ atMs: performance.now(), update: JSON.parse(data) })
+    },
+  })
+  const answer = await fetch(`${server.url}/api/v1/progress/stream/${id}?until=finished`)
+  const decoder = new TextDecoder()
+  for await (const chunk of answer.body ?? []) parser.feed(decoder.decode(chunk, { stream: true }))
+  return sights
+}
+
+/** How far a render was at a time, in percent. */
+interface Truth {
+  readonly atMs: number
+  readonly share: number
+}
+
+/** What ffmpeg tells the terminal about its output time, as it comes. */
+async function truthsOf(stderr: ReadableStream<Uint8Array>, total: number): Promise<Truth[]> {
+  const truths: Truth[] = []
+  const decoder = new TextDecoder()
+  for await (const chunk of stderr) {
+    for (const [, h, m, s] of decoder.decode(chunk).matchAll(/time=(\d+):(\d+):([\d.]+)/g)) {
+      const seconds = Number(h) * 3600 + Number(m) * 60 + Number(s)
+      truths.push({ atMs: performance.now(), share: (seconds / total) * 100 })
+    }
+  }
+  return truths
+}
+
+/** By how many points what the viewer had on the screen was off, at each time. */
+const pointsOff = (sights: readonly Sight[], truths: readonly Truth[]): number[] =>
+  truths.flatMap(({ atMs, share }) => {
+    const shown = sights.findLast((sight) => sight.atMs <= atMs)?.update
+    return shown?.status === "processing" ? [Math.abs(shown.progress - share)] : []
+  })
+
+/** The middle of a render: from 10 to 90 %. */
+const middleOf = (sights: readonly Sight[]): Sight[] =>
+  sights.filter(
+    ({ update: { status, progress } }) => status === "processing" && progress >= 10 && progress < 90,
+  )
+
+/** The error of each ETA in the middle, as seconds and as a share of what was left. */
+function etaErrors(sights: readonly Sight[]): { seconds: number; share: number }[] {
+  const endMs = sights.at(-1)?.atMs ?? 0
+  return middleOf(sights).flatMap(({ atMs, update: { eta_seconds: eta } }) => {
+    const left = (endMs - atMs) / 1000
+    return eta === undefined ? [] : [{ seconds: Math.abs(eta - left), share: Math.abs(eta - left) / left }]
+  })
+}
+
+/** Holds what a viewer saw against the truth, and prints how far off it was. */
+function judge(name: string, sights: readonly Sight[], truths: readonly Truth[]): void {
+  const off = pointsOff(sights, truths)
+  const errors = etaErrors(sights)
+  const seconds = quantile(
+    errors.map((error) => error.seconds),
+    0.5,
+  )
+  const share = quantile(
+    errors.map((error) => error.share),
+    0.5,
+  )
+  figure(
+    `${name}: at ${off.length} times at most ${Math.max(...off).toFixed(1)} points off, median ` +
+      `${quantile(off, 0.5).toFixed(1)}; ETA in the middle 80 %, ${errors.length} times, ` +
+      `median error ${seconds.toFixed(1)} s, ${(share * 100).toFixed(1)} % of what was left`,
+  )
+  expect(off.length).toBeGreaterThan(LENGTH)
+  expect(Math.max(...off)).toBeLessThanOrEqual(POINTS)
+  expect(errors.length).toBeGreaterThan(middleOf(sights).length * 0.9)
+  expect(share <= ETA_SHARE || seconds <= ETA_SECONDS).toBeTrue()
+  const ends = sights.filter(({ update }) => update.progress === 100)
+  expect(ends.map(({ update }) => update.status)).toEqual(["completed"])
+}
+
+describe.skipIf(ffmpeg === null || !PROVE)(
+  `a render by ffmpeg of ${LENGTH} s shows its true share and its end`,
+  () => {
+    test("under run, as fast as the machine goes", async () => {
+      await using server = await start()
+      using folder = temporaryFolder()
+      const id = await server.add()
+      const total = songLength(folder.path)
+      const wrapped = [...PROGRAM, "run", "--item", String(id), "--total", String(total), "--", "ffmpeg"]
+      const sights = sightsOf(server, id)
+      const startedMs = performance.now()
+      const render = Bun.spawn([...wrapped, ...song(total, join(folder.path, "song.mp4"))], {
+        env: { ...process.env, TRACK_STUDIO_SERVER: server.url },
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "pipe",
+      })
+      const truths = await truthsOf(render.stderr, total)
+      expect(await render.exited).toBe(0)
+      const took = ((performance.now() - startedMs) / 1000).toFixed(1)
+      judge(`a song of ${total} s under run, rendered in ${took} s`, await sights, truths)
+      expect(faultsOf(await historyOf(server, id))).toEqual([])
+    })
+
+    test("by itself, in real time", async () => {
+      await using server = await start()
+      const id = await server.add()
+      const url = `${server.url}/api/v1/queue/${id}/ingest/ffmpeg?total=${LENGTH}&finish=true`
+      const sights = sightsOf(server, id)
+      const startedMs = performance.now()
+      const command = ["ffmpeg", "-progress", url, "-re", ...song(LENGTH, "-f", "null", "-")]
+      const render = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" })
+      const truths = await truthsOf(render.stderr, LENGTH)
+      expect(await render.exited).toBe(0)
+      const took = ((performance.now() - startedMs) / 1000).toFixed(1)
+      judge(`a song of ${LENGTH} s by itself, rendered in ${took} s`, await sights, truths)
+      expect(faultsOf(await historyOf(server, id))).toEqual([])
+    })
+  },
+)

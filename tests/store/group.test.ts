@@ -1,0 +1,142 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { GroupCommit } from "../../src/store/sqlite/group.ts"
+import { codeOf } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+/** A database of one table, with the group commit over it. */
+function open() {
+  const folder = temporaryFolder()
+  const client = new Database(join(folder.path, "test.db"), { create: true })
+  client.run("PRAGMA journal_mode = WAL")
+  client.run("PRAGMA foreign_keys = ON")
+  client.run(
+    "CREATE TABLE rows (id INTEGER PRIMARY KEY, parent REFERENCES rows (id) DEFERRABLE INITIALLY DEFERRED, text)",
+  )
+  const insert = client.query<unknown, [number, number | null, string]>("INSERT INTO rows VALUES (?, ?, ?)")
+  return {
+    client,
+    group: new GroupCommit(client, () => undefined),
+    add:
+      (id: number, parent: number | null = null, text = "") =>
+      () => {
+        insert.run(id, parent, text)
+        return id
+      },
+    ids: () =>
+      client
+        .query<{ id: number }, []>("SELECT id FROM rows ORDER BY id")
+        .all()
+        .map(({ id }) => id),
+    [Symbol.dispose]() {
+      client.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+test("a write resolves with what it returns, after its commit", async () => {
+  using database = open()
+  const { group, client, add, ids } = database
+  expect(await group.run(add(1))).toBe(1)
+  expect(client.inTransaction).toBe(false)
+  expect(ids()).toEqual([1])
+})
+
+test("a write that a constraint refuses fails alone, with the constraint's error", async () => {
+  using database = open()
+  const { group, add, ids } = database
+  const results = await Promise.allSettled([group.run(add(1)), group.run(add(1)), group.run(add(2))])
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"])
+  expect(ids()).toEqual([1, 2])
+})
+
+test("a write that throws halfway is undone in whole", async () => {
+  using database = open()
+  const { group, add, ids } = database
+  const half = group.run(() => {
+    add(2)()
+    throw new RangeError("halfway")
+  })
+  const results = await Promise.allSettled([group.run(add(1)), half, group.run(add(3))])
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"])
+  await expect(half).rejects.toThrow("halfway")
+  expect(ids()).toEqual([1, 3])
+})
+
+test("a commit that fails makes all its writes unavailable, keeps nothing, and the next one works", async () => {
+  using database = open()
+  const { group, add, ids } = database
+  // The missing parent is noticed at the commit.
+  const codes = await Promise.all([codeOf(group.run(add(1))), codeOf(group.run(add(2, 99)))])
+  expect(codes).toEqual(["unavailable", "unavailable"])
+  expect(ids()).toEqual([])
+  expect(await group.run(add(3))).toBe(3)
+  expect(ids()).toEqual([3])
+})
+
+test("an error that ends the transaction makes all its writes unavailable, and the next one works", async () => {
+  using database = open()
+  const { group, client, add, ids } = database
+  const fatal = () => {
+    client.run("ROLLBACK")
+    throw new RangeError("the transaction is gone")
+  }
+  const codes = await Promise.all([group.run(add(1)), group.run(fatal), group.run(add(2))].map(codeOf))
+  expect(codes).toEqual(["unavailable", "unavailable", "unavailable"])
+  expect(ids()).toEqual([])
+  expect(await group.run(add(3))).toBe(3)
+})
+
+test("a full disk makes a write unavailable, and what fits is written again later", async () => {
+  using database = open()
+  const { group, client, add, ids } = database
+  const { page_count } = client.query<{ page_count: number }, []>("PRAGMA page_count").get() ?? {
+    page_count: 0,
+  }
+  client.run(`PRAGMA max_page_count = ${page_count + 2}`)
+  expect(await codeOf(group.run(add(1, null, "x".repeat(100_000))))).toBe("unavailable")
+  expect(ids()).toEqual([])
+  expect(await group.run(add(2, null, "small"))).toBe(2)
+  client.run("PRAGMA max_page_count = 1000000")
+  expect(await group.run(add(3, null, "x".repeat(100_000)))).toBe(3)
+  expect(ids()).toEqual([2, 3])
+})
+
+test("writes given while a group is being written come with the next one", async () => {
+  using database = open()
+  const { group, add, ids } = database
+  let inner: Promise<number> | undefined
+  await group.run(() => {
+    inner = group.run(add(2))
+    return add(1)()
+  })
+  expect(await inner).toBe(2)
+  expect(ids()).toEqual([1, 2])
+})
+
+test("idle resolves once nothing waits to be written, also when writes keep coming for a while", async () => {
+  using database = open()
+  const { group, add, ids } = database
+  await group.idle()
+  const chain = (id: number): Promise<unknown> => group.run(add(id)).then(() => id < 5 && chain(id + 1))
+  const writing = chain(1)
+  await group.idle()
+  expect(ids().length).toBeGreaterThan(0)
+  await writing
+  await group.idle()
+  expect(ids()).toEqual([1, 2, 3, 4, 5])
+})
+
+test("a refused write in an otherwise empty group leaves no transaction open", async () => {
+  using database = open()
+  const { group, client } = database
+  await expect(
+    group.run(() => {
+      throw new RangeError("no")
+    }),
+  ).rejects.toThrow("no")
+  expect(client.inTransaction).toBe(false)
+})

@@ -1,0 +1,332 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { Value } from "@sinclair/typebox/value"
+import { getTableColumns } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+import { migrate } from "drizzle-orm/bun-sqlite/migrator"
+
+import { AppError } from "../../src/errors.ts"
+import { MOVES, QueueItem, STATUSES } from "../../src/item/item.ts"
+import { openDatabase } from "../../src/store/sqlite/open.ts"
+import { movesTrigger, queueItems, updates } from "../../src/store/sqlite/schema.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { storeDeliveries } from "../contracts/deliveries.contract.ts"
+import { storeReads } from "../contracts/history.contract.ts"
+import { added, codeOf, draft, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
+import { storeWork } from "../contracts/work.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+const MIGRATIONS = join(import.meta.dir, "../../src/store/sqlite/migrations")
+
+/** A store on a new file, with the path of that file. */
+async function open(now?: () => number): Promise<OpenStore & { store: SqliteStore; path: string }> {
+  const folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path, now)
+  return {
+    store,
+    path,
+    async [Symbol.asyncDispose]() {
+      await store.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+storeWrites("SqliteStore", open)
+storeReads("SqliteStore", open)
+storeWork("SqliteStore", open)
+storeDeliveries("SqliteStore", open)
+
+/** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
+function commits(path: string): number {
+  const log = readFileSync(`${path}-wal`)
+  const frame = 24 + log.readUInt32BE(8)
+  let found = 0
+  for (let at = 32; at + frame <= log.length; at += frame) if (log.readUInt32BE(at + 4) > 0) found += 1
+  return found
+}
+
+test("writes that come in one turn share one commit", async () => {
+  await using opened = await open()
+  const { store, path } = opened
+  const id = await added(store)
+  const before = commits(path)
+  await Promise.all(Array.from({ length: 50 }, () => put(store, id, {})))
+  expect(commits(path) - before).toBe(1)
+  await put(store, id, {})
+  expect(commits(path) - before).toBe(2)
+  expect(await store.head()).toBe(52)
+})
+
+test("every commit is written through to the disk, in a write-ahead log", () => {
+  using folder = temporaryFolder()
+  const { client } = openDatabase(join(folder.path, "a/b/test.db"))
+  const setting = (name: string): unknown => Object.values(client.query(`PRAGMA ${name}`).get() ?? {})[0]
+  expect(setting("journal_mode")).toBe("wal")
+  expect(setting("synchronous")).toBe(2)
+  expect(setting("foreign_keys")).toBe(1)
+  expect(setting("busy_timeout")).toBe(0)
+  client.close()
+})
+
+test("a write waits while another program writes the database, and reads go on", async () => {
+  await using opened = await open()
+  const { store, path } = opened
+  const id = await added(store)
+  using other = new Database(path)
+  other.run("BEGIN IMMEDIATE")
+  let turns = 0
+  const timer = setInterval(() => (turns += 1), 10)
+  setTimeout(() => other.run("COMMIT"), 300)
+  const writing = Promise.all([put(store, id, { message: "waited" }), added(store)])
+  expect((await store.item(id)).message).toBe("Queue item created")
+  await writing
+  clearInterval(timer)
+  expect((await store.item(id)).message).toBe("waited")
+  // The wait was by timer: the event loop went on turning.
+  expect(turns).toBeGreaterThan(5)
+})
+
+test("a database that stays locked for 5 s makes writes unavailable, and nothing is changed", async () => {
+  await using opened = await open()
+  const { store, path } = opened
+  const id = await added(store)
+  using other = new Database(path)
+  other.run("BEGIN IMMEDIATE")
+  const startedMs = performance.now()
+  const results = await Promise.all([codeOf(put(store, id, { message: "lost" })), codeOf(added(store))])
+  const tookMs = performance.now() - startedMs
+  expect(results).toEqual(["unavailable", "unavailable"])
+  expect(tookMs).toBeGreaterThan(4900)
+  expect(tookMs).toBeLessThan(9000)
+  other.run("ROLLBACK")
+  expect(await store.head()).toBe(1)
+  expect((await put(store, id, { message: "kept" })).message).toBe("kept")
+  expect(await store.head()).toBe(2)
+}, 20_000)
+
+test("closing waits for the writes under way; after it the one file holds everything", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  const writing = Promise.all(Array.from({ length: 20 }, () => added(store)))
+  await store.close()
+  expect(await writing).toHaveLength(20)
+  const copy = join(folder.path, "copy.db")
+  copyFileSync(path, copy)
+  const again = new SqliteStore(copy)
+  expect(await again.head()).toBe(20)
+  await again.close()
+})
+
+test("a reopened database keeps its name, its items and its count of event IDs", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  const { historyId } = store
+  expect(store.found).toEqual({ path, isNew: true, migrated: 0 })
+  const id = await added(store, { title: "kept" })
+  await put(store, id, { message: "last" })
+  await store.close()
+  {
+    // Not even a history that has been emptied gives an event ID again.
+    using client = new Database(path)
+    client.run("DELETE FROM updates")
+  }
+  const again = new SqliteStore(path)
+  expect(again.found).toEqual({ path, isNew: false, migrated: 0 })
+  expect(again.historyId).toBe(historyId)
+  expect((await again.item(id)).title).toBe("kept")
+  expect(await again.bounds()).toEqual({ oldest: 3, newest: 2, stored: 0 })
+  await put(again, id, {})
+  expect(await again.head()).toBe(3)
+  await again.close()
+})
+
+test("the trigger of the migrations is the one that the table of moves gives", () => {
+  const migration = readFileSync(join(MIGRATIONS, "0001_moves.sql"), "utf8")
+  expect(migration.split("--> statement-breakpoint")[0]).toBe(movesTrigger())
+})
+
+const PAIRS = STATUSES.flatMap((from) => STATUSES.map((to) => [from, to] as const))
+
+test("the database itself refuses every illegal move and allows every legal one", async () => {
+  await using opened = await open()
+  await added(opened.store)
+  using client = new Database(opened.path)
+  const template = client.query<{ sql: string }, []>(
+    "SELECT sql FROM sqlite_master WHERE name = 'queue_items_moves'",
+  )
+  const { sql } = template.get() ?? { sql: "" }
+  for (const [from, to] of PAIRS) {
+    client.run("DROP TRIGGER queue_items_moves")
+    client.run("UPDATE queue_items SET status = ?", [from])
+    client.run(sql)
+    const move = (): unknown => client.run("UPDATE queue_items SET status = ?", [to])
+    if (from === to || MOVES[from].includes(to)) move()
+    else expect(move).toThrow("illegal move")
+  }
+})
+
+test("the database itself refuses values outside the closed lists", async () => {
+  await using opened = await open()
+  await added(opened.store)
+  using client = new Database(opened.path)
+  const bad = [
+    "status = 'done'",
+    "outcome = 'won'",
+    "flag = 'ugly'",
+    "progress = 101",
+    "progress = -1",
+    "song_id = NULL",
+  ]
+  for (const change of bad) {
+    expect(() => client.run(`UPDATE queue_items SET ${change}`)).toThrow(/constraint|illegal move/)
+  }
+})
+
+test("the table has the keys of a queue item in the wire's order, and takes null where the wire has it", () => {
+  const columns = Object.entries(getTableColumns(queueItems))
+  const properties = Object.entries(QueueItem.properties)
+  expect(columns.slice(0, properties.length).map(([key]) => key)).toEqual(properties.map(([key]) => key))
+  for (const [i, [key, schema]] of properties.entries()) {
+    const [, column] = columns[i] ?? []
+    expect(`${key} ${column?.notNull}`).toBe(`${key} ${!Value.Check(schema, null)}`)
+    expect(column?.name).toBe(key)
+  }
+  expect(Object.keys(getTableColumns(updates))).toEqual(["id", "queue_id", "song_id", "status", "data"])
+})
+
+test("the migrations make the columns of the schema", () => {
+  using folder = temporaryFolder()
+  const { client } = openDatabase(join(folder.path, "test.db"))
+  for (const [table, columns] of [
+    ["queue_items", getTableColumns(queueItems)],
+    ["updates", getTableColumns(updates)],
+  ] as const) {
+    const made = client.query<{ name: string; notnull: number }, []>(`PRAGMA table_xinfo(${table})`).all()
+    const wanted = Object.values(columns).map(({ name, notNull }) => ({ name, notnull: Number(notNull) }))
+    const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+    expect(made.map(({ name, notnull }) => ({ name, notnull })).sort(byName)).toEqual(wanted.sort(byName))
+  }
+  client.close()
+})
+
+const journal: { entries: unknown[] } = JSON.parse(
+  readFileSync(join(MIGRATIONS, "meta/_journal.json"), "utf8"),
+)
+const known = journal.entries.length
+
+/** Makes a database as an earlier version did, by the first migration alone. */
+function makeOlder(folder: string, path: string): void {
+  const older = { ...journal, entries: journal.entries.slice(0, 1) }
+  const migrations = join(folder, "older")
+  mkdirSync(join(migrations, "meta"), { recursive: true })
+  writeFileSync(join(migrations, "meta/_journal.json"), JSON.stringify(older))
+  writeFileSync(join(migrations, "0000_queue.sql"), readFileSync(join(MIGRATIONS, "0000_queue.sql")))
+  using client = new Database(path)
+  migrate(drizzle(client), { migrationsFolder: migrations })
+  const { step: _step, unit: _unit, media: _media, ...firstColumns } = draft()
+  const row = {
+    ...firstColumns,
+    queued_at: 1,
+    updated_at: 1,
+    stalled: 0,
+    tags: "[]",
+    metadata: "{}",
+    last_update_id: 1,
+  }
+  const keys = Object.keys(row)
+  client
+    .prepare(`INSERT INTO queue_items (${keys.join()}) VALUES (${keys.map(() => "?").join()})`)
+    .run(...Object.values(row))
+}
+
+test("an older database is brought up to date with its items", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  makeOlder(folder.path, path)
+  const store = new SqliteStore(path)
+  expect(store.found).toEqual({ path, isNew: false, migrated: known - 1 })
+  expect(store.historyId).toMatch(/^[0-9a-f]{16}$/)
+  expect((await put(store, 1, { status: "processing" })).attempt).toBe(1)
+  await store.close()
+})
+
+/** Why a database cannot be opened. */
+function refusal(path: string): string {
+  try {
+    openDatabase(path).client.close()
+    return "none"
+  } catch (error) {
+    if (error instanceof AppError && error.code === "unavailable") return error.message
+    throw error
+  }
+}
+
+test("a database of a newer version is refused with a clear message, and left as it is", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  await new SqliteStore(path).close()
+  {
+    using client = new Database(path)
+    client.run("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 99999999999999)")
+  }
+  const before = readFileSync(path)
+  expect(refusal(path)).toBe(
+    `${path} was made by a newer version (schema ${known + 1}, this binary knows ${known}); start that version`,
+  )
+  expect(readFileSync(path)).toEqual(before)
+})
+
+test("a database of another program is refused, and left as it is", () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "other.db")
+  {
+    using client = new Database(path)
+    client.run("CREATE TABLE songs (id INTEGER)")
+  }
+  const before = readFileSync(path)
+  expect(refusal(path)).toContain("is a database of another program")
+  expect(readFileSync(path)).toEqual(before)
+})
+
+test("what is no database, or cannot be made, is refused in one line that names it", () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "notes.txt")
+  writeFileSync(file, "not a database, but long enough to be taken for one".repeat(100))
+  for (const path of [file, folder.path, join(file, "test.db")]) {
+    const message = refusal(path)
+    expect(message).toStartWith(`cannot open the database ${path}: `)
+    expect(message).not.toContain("\n")
+  }
+})
+
+test("a first start that was interrupted is begun again", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  {
+    using client = new Database(path)
+    client.run(
+      "CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)",
+    )
+  }
+  const store = new SqliteStore(path)
+  expect(store.found.isNew).toBe(true)
+  await added(store)
+  await store.close()
+})
+
+test("a database named by a link is the one it leads to, with one lock", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const link = join(folder.path, "link.db")
+  const store = new SqliteStore(path)
+  symlinkSync(path, link)
+  expect(refusal(link)).toContain("is in use by another server")
+  await store.close()
+})

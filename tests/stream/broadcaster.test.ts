@@ -1,0 +1,362 @@
+import { expect, spyOn, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import type { Store } from "../../src/store/store.ts"
+import { Broadcaster, Seat, type SeatKind, type Wake } from "../../src/stream/broadcaster.ts"
+import { ndjson, sse } from "../../src/stream/formats.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+const LONG_MS = 50_000
+const never = new AbortController().signal
+
+/** The store, counting the calls of each method; `fail` makes the next call of one reject. */
+function counting(inner: Store) {
+  const calls = new Map<string, number>()
+  const failures = new Map<string, Error>()
+  const store = new Proxy(inner, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target)
+      if (typeof member !== "function") return member
+      return (...given: unknown[]): unknown => {
+        const name = String(key)
+        calls.set(name, (calls.get(name) ?? 0) + 1)
+        const failure = failures.get(name)
+        failures.delete(name)
+        return failure ? Promise.reject(failure) : Reflect.apply(member, target, given)
+      }
+    },
+  })
+  return {
+    store,
+    count: (name: keyof Store) => calls.get(name) ?? 0,
+    fail: (name: keyof Store, error: Error) => failures.set(name, error),
+  }
+}
+
+/** A broadcaster on a new database; `write` stores updates of items in one turn and notifies once. */
+async function open({ keepaliveMs = LONG_MS } = {}) {
+  const folder = temporaryFolder()
+  const sqlite = new SqliteStore(join(folder.path, "test.db"))
+  const { store, count, fail } = counting(sqlite)
+  const bus = new LocalBus()
+  const reports: unknown[] = []
+  const broadcaster = new Broadcaster(store, bus, keepaliveMs, (error) => reports.push(error))
+  return {
+    broadcaster,
+    bus,
+    count,
+    fail,
+    reports,
+    sqlite,
+    async write(items: readonly number[], message = "new"): Promise<void> {
+      await Promise.all(items.map((id) => put(sqlite, id, { message })))
+      bus.notify()
+    },
+    async [Symbol.asyncDispose]() {
+      broadcaster.drain()
+      await sqlite.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+/** A seat of its own, taken. */
+async function seated(
+  broadcaster: Broadcaster,
+  kind: SeatKind,
+  queueId: number | undefined,
+  signal: AbortSignal,
+): Promise<Seat> {
+  const seat = new Seat(kind, queueId)
+  await broadcaster.join(seat, signal)
+  return seat
+}
+
+/** A seat that has examined everything and waits. */
+async function waiting(broadcaster: Broadcaster, queueId?: number): Promise<[Seat, Promise<Wake>]> {
+  const seat = await seated(broadcaster, queueId === undefined ? "global" : "item", queueId, never)
+  seat.cursor = broadcaster.head
+  return [seat, seat.wait()]
+}
+
+/** Some turns of the event loop: time for whatever is not to happen. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
+}
+
+test("what is new in a turn is read once, for all streams", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, count, write } = opened
+  const items = await Promise.all(Array.from({ length: 30 }, () => added(sqlite)))
+  const seats = await Promise.all(Array.from({ length: 200 }, () => waiting(broadcaster)))
+  const before = count("page")
+  await write(items)
+  expect(await Promise.all(seats.map(([, woken]) => woken))).toEqual(seats.map(() => "batch"))
+  expect(count("page") - before).toBe(1)
+  expect(broadcaster.head).toBe(60)
+})
+
+test("many notifications of one turn are one read", async () => {
+  await using opened = await open()
+  const { broadcaster, bus, sqlite, count } = opened
+  const [, woken] = await waiting(broadcaster)
+  const before = count("page")
+  await Promise.all(Array.from({ length: 50 }, () => added(sqlite).then(() => bus.notify())))
+  await woken
+  await turns()
+  expect(count("page") - before).toBe(1)
+})
+
+test("with no stream open the history is not read, and no timer runs", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, count, write } = opened
+  const id = await added(sqlite)
+  using started = spyOn(globalThis, "setInterval")
+  using cleared = spyOn(globalThis, "clearInterval")
+  await write([id])
+  await turns()
+  expect(count("page") + count("head")).toBe(0)
+  expect(started).toHaveBeenCalledTimes(0)
+  const [seat] = await waiting(broadcaster)
+  const [other] = await waiting(broadcaster, id)
+  expect(started).toHaveBeenCalledTimes(1)
+  broadcaster.leave(seat)
+  broadcaster.leave(other)
+  expect(cleared).toHaveBeenCalledTimes(1)
+  await write([id])
+  await turns()
+  expect(count("page")).toBe(0)
+})
+
+test("an item's streams wake for their item alone", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, write } = opened
+  const [mine, other] = [await added(sqlite), await added(sqlite)]
+  const [seat, woken] = await waiting(broadcaster, mine)
+  const [stays] = await waiting(broadcaster, other)
+  await write([mine])
+  expect(await woken).toBe("batch")
+  expect(seat.waiting).toBe(false)
+  expect(stays.waiting).toBe(true)
+})
+
+test("a waiting stream's cursor jumps to the head before the batch that wakes it", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, count, write } = opened
+  const [mine, other] = [await added(sqlite), await added(sqlite)]
+  const [seat, woken] = await waiting(broadcaster, mine)
+  const [, global] = await waiting(broadcaster)
+  await write(Array.from({ length: 10 }, () => other))
+  await global
+  expect(seat).toMatchObject({ cursor: 2, waiting: true })
+  const before = count("page")
+  await write([other, mine, other])
+  await woken
+  expect(seat.cursor).toBe(12)
+  const taken = broadcaster.take(seat, sse)
+  expect(new TextDecoder().decode(taken?.chunk ?? undefined)).toStartWith("id: 14\ndata: ")
+  expect(taken?.last?.id).toBe(14)
+  expect(seat.cursor).toBe(15)
+  // The tail had it: the history was read once, for the batch itself.
+  expect(count("page") - before).toBe(1)
+})
+
+test("streams of all items are sent the very same bytes", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, write } = opened
+  const id = await added(sqlite)
+  const seats = await Promise.all([waiting(broadcaster), waiting(broadcaster), waiting(broadcaster)])
+  await write([id, id, id])
+  await Promise.all(seats.map(([, woken]) => woken))
+  const [a, b, c] = seats.map(([seat], i) => broadcaster.take(seat, i === 2 ? ndjson : sse)?.chunk)
+  expect(a).toBe(b)
+  expect(a).not.toBe(c)
+  expect(new TextDecoder().decode(a ?? undefined).match(/^id: /gm)).toHaveLength(3)
+})
+
+test("a filter takes its updates out of a batch, and the cursor passes the others", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, write } = opened
+  const items = [await added(sqlite), await added(sqlite)]
+  const [seat, woken] = await waiting(broadcaster)
+  await write([...items, ...items])
+  await woken
+  const taken = broadcaster.take(seat, ndjson, ({ queue_id }) => queue_id === items[1])
+  expect(new TextDecoder().decode(taken?.chunk ?? undefined).match(/"id":\d+/g)).toEqual(['"id":4', '"id":6'])
+  expect(seat.cursor).toBe(6)
+  expect(broadcaster.take(seat, ndjson)).toBeNull()
+})
+
+test("a stream somewhere within the tail gets what it lacks, no more", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, write } = opened
+  const id = await added(sqlite)
+  const [seat] = await waiting(broadcaster)
+  for (let i = 0; i < 3; i += 1) {
+    const [other, woken] = await waiting(broadcaster)
+    await write([id, id, id])
+    await woken
+    broadcaster.leave(other)
+  }
+  seat.cursor = 5
+  const text = new TextDecoder().decode(broadcaster.take(seat, sse)?.chunk ?? undefined)
+  expect(text.match(/^id: \d+/gm)).toEqual(["id: 6", "id: 7", "id: 8", "id: 9", "id: 10"])
+})
+
+test("the tail is bounded: what is older must come from the history", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, write } = opened
+  const id = await added(sqlite)
+  const [seat] = await waiting(broadcaster)
+  seat.wake("batch")
+  for (let i = 0; i < 4; i += 1) {
+    const [other, woken] = await waiting(broadcaster)
+    await write(
+      Array.from({ length: 64 }, () => id),
+      "x".repeat(16_000),
+    )
+    await woken
+    while (broadcaster.head < 1 + 64 * (i + 1)) await turns()
+    broadcaster.leave(other)
+  }
+  expect(broadcaster.take(seat, sse)).toBeNull()
+  seat.cursor = broadcaster.head - 10
+  const taken = broadcaster.take(seat, sse)
+  expect(taken?.last?.id).toBe(broadcaster.head)
+  expect(taken?.chunk?.length).toBeLessThan(300_000)
+})
+
+test("a notification that comes doubled or late tells nothing twice and loses nothing", async () => {
+  await using opened = await open()
+  const { broadcaster, bus, sqlite } = opened
+  const [seat, woken] = await waiting(broadcaster)
+  await added(sqlite)
+  await added(sqlite)
+  await turns()
+  expect(seat.waiting).toBe(true)
+  bus.notify()
+  bus.notify()
+  await woken
+  bus.notify()
+  await turns()
+  expect(broadcaster.take(seat, sse)?.last?.id).toBe(2)
+  const again = seat.wait()
+  bus.notify()
+  await turns()
+  expect(seat.waiting).toBe(true)
+  await added(sqlite)
+  bus.notify()
+  expect(await again).toBe("batch")
+})
+
+test("a stream whose client goes away gives up its seat at once, and is woken to end", async () => {
+  await using opened = await open()
+  const { broadcaster } = opened
+  const client = new AbortController()
+  const seat = await seated(broadcaster, "item", 7, client.signal)
+  const woken = seat.wait()
+  expect(broadcaster.streams).toEqual({ global: 0, item: 1 })
+  client.abort()
+  expect(broadcaster.streams).toEqual({ global: 0, item: 0 })
+  expect(await woken).toBe("over")
+  await seated(broadcaster, "global", undefined, client.signal)
+  expect(broadcaster.streams).toEqual({ global: 0, item: 0 })
+})
+
+test("a held answer is woken like a stream, and not counted as one", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, write } = opened
+  const id = await added(sqlite)
+  const seat = await seated(broadcaster, "held", id, never)
+  seat.cursor = broadcaster.head
+  expect(broadcaster.streams).toEqual({ global: 0, item: 0 })
+  const woken = seat.wait()
+  await write([id])
+  expect(await woken).toBe("batch")
+})
+
+test("a keepalive goes to idle streams alone, however many there are", async () => {
+  await using opened = await open({ keepaliveMs: 150 })
+  const { broadcaster } = opened
+  const seats = await Promise.all(Array.from({ length: 600 }, () => waiting(broadcaster)))
+  const busy = await seated(broadcaster, "global", undefined, never)
+  expect(await Promise.all(seats.map(([, woken]) => woken))).toEqual(seats.map(() => "keepalive"))
+  const [late, woken] = await waiting(broadcaster)
+  expect(late.waiting).toBe(true)
+  expect(busy.waiting).toBe(false)
+  const startedMs = performance.now()
+  expect(await woken).toBe("keepalive")
+  expect(performance.now() - startedMs).toBeGreaterThan(140)
+})
+
+test("a keepalive between two slices of those who are woken takes no update from anyone", async () => {
+  class Slow extends Seat {
+    override wake(why: Wake, examined?: number): void {
+      for (const until = performance.now() + (why === "batch" ? 40 : 0); performance.now() < until;);
+      super.wake(why, examined)
+    }
+  }
+  await using opened = await open({ keepaliveMs: 10 })
+  const { broadcaster, sqlite, write } = opened
+  const id = await added(sqlite)
+  const seats = [new Slow("global", undefined)]
+  while (seats.length < 200) seats.push(new Seat("global", undefined))
+  const told = seats.map(async (seat) => {
+    await broadcaster.join(seat, never)
+    seat.cursor = broadcaster.head
+    for (;;) {
+      await seat.wait()
+      const taken = broadcaster.take(seat, sse)
+      if (taken?.last) return taken.last.id
+    }
+  })
+  await turns()
+  await write([id])
+  expect(await Promise.race([Promise.all(told), Bun.sleep(3000)])).toEqual(seats.map(() => 2))
+})
+
+test("a history that cannot be read is reported and read again: streams lose nothing", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, fail, reports, write } = opened
+  const id = await added(sqlite)
+  const [seat, woken] = await waiting(broadcaster)
+  const error = new Error("disk on fire")
+  fail("page", error)
+  await write([id])
+  expect(await woken).toBe("batch")
+  expect(reports).toEqual([error])
+  expect(broadcaster.take(seat, sse)?.last?.id).toBe(2)
+})
+
+test("a drain wakes every stream, and nothing more is read", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, count, write } = opened
+  const id = await added(sqlite)
+  const seats = await Promise.all([waiting(broadcaster), waiting(broadcaster, id)])
+  broadcaster.drain()
+  expect(broadcaster.draining).toBe(true)
+  expect(await Promise.all(seats.map(([, woken]) => woken))).toEqual(["over", "over"])
+  const before = count("page")
+  await write([id])
+  await turns()
+  expect(count("page")).toBe(before)
+})
+
+test("more updates than one batch holds arrive in order, in several", async () => {
+  await using opened = await open()
+  const { broadcaster, sqlite, write } = opened
+  const id = await added(sqlite)
+  const [seat, woken] = await waiting(broadcaster)
+  await write(Array.from({ length: 3000 }, () => id))
+  await woken
+  const found: string[] = []
+  while (seat.cursor < 3001) {
+    const taken = broadcaster.take(seat, sse)
+    if (taken === null) await turns()
+    else found.push(...(new TextDecoder().decode(taken.chunk ?? undefined).match(/^id: \d+/gm) ?? []))
+  }
+  expect(found).toEqual(Array.from({ length: 3000 }, (_, i) => `id: ${i + 2}`))
+})

@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test"
+
+import { type Format, negotiate } from "../../src/stream/formats.ts"
+import { start, type TestServer } from "../server.ts"
+
+const STREAM = "/progress/stream"
+
+/** Reads lines of a stream until `count` are there, and leaves. */
+async function lines(server: TestServer, path: string, accept: string | undefined, count: number) {
+  const headers: Record<string, string> = accept === undefined ? {} : { accept }
+  const abort = new AbortController()
+  const answer = await fetch(`${server.url}/api/v1${path}`, { headers, signal: abort.signal })
+  const decoder = new TextDecoder()
+  let text = ""
+  for await (const chunk of answer.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.split("\n").length > count) break
+  }
+  abort.abort()
+  return { type: answer.headers.get("content-type"), lines: text.split("\n").slice(0, count) }
+}
+
+test("ndjson is one JSON object a line: updates with their event ID, and what is said of the stream", async () => {
+  await using server = await start()
+  const id = await server.add({ song_id: 3, title: "A\nsong" })
+  const read = await lines(server, `${STREAM}?format=ndjson`, undefined, 2)
+  expect(read.type).toBe("application/x-ndjson")
+  const [update, live] = read.lines.map((line): unknown => JSON.parse(line))
+  expect(update).toMatchObject({ id: 1, queue_id: id, song_id: 3, status: "queued", title: "A\nsong" })
+  expect(live).toEqual({ event: "live", last_event_id: 1, history: expect.any(String) })
+})
+
+test("ndjson has the same updates as the history", async () => {
+  await using server = await start()
+  const id = await server.add()
+  await server.put(id, { status: "processing", current_step: "mux", progress: 10 })
+  await server.put(id, { status: "completed" })
+  const read = await lines(server, `${STREAM}/${id}?format=ndjson&last_event_id=0`, undefined, 3)
+  const { updates }: { updates: object[] } = await (await server.api("GET", `/queue/${id}/updates`)).json()
+  expect(read.lines.map((line): unknown => JSON.parse(line))).toEqual(updates)
+})
+
+test("ndjson tells of a gap, of the end, and that it is alive", async () => {
+  await using server = await start({ args: ["--keepalive-ms", "20"] })
+  const id = await server.add()
+  const alive = await lines(server, `${STREAM}/${id}?format=ndjson&last_event_id=x`, undefined, 4)
+  expect(JSON.parse(alive.lines[0] ?? "")).toEqual({
+    event: "gap",
+    reason: "unknown",
+    last_event_id: "x",
+    missed: null,
+  })
+  expect(JSON.parse(alive.lines[3] ?? "")).toEqual({ event: "keepalive" })
+  await server.put(id, { status: "failed" })
+  const over = await lines(server, `${STREAM}/${id}?format=ndjson&until=finished`, undefined, 3)
+  expect(JSON.parse(over.lines[2] ?? "")).toEqual({ event: "end", last_event_id: 2, status: "failed" })
+})
+
+test("text is one readable line an update", async () => {
+  await using server = await start({ args: ["--keepalive-ms", "20"] })
+  const id = await server.add({ song_id: 3, title: "Moonlight" })
+  await server.put(id, { status: "processing", current_step: "muxing", progress: 42, message: "frame 7" })
+  const read = await lines(server, `${STREAM}?format=text`, undefined, 3)
+  expect(read.type).toBe("text/plain; charset=utf-8")
+  expect(read.lines[0]).toMatch(/^\d\d:\d\d:\d\d #1 Moonlight {2}processing {2}42% {2}muxing - frame 7$/)
+  expect(read.lines[1]).toBe("# live after update 2")
+  expect(read.lines[2]).toBe("# nothing new")
+})
+
+const ACCEPTS: readonly [string | null, Format["name"]][] = [
+  [null, "sse"],
+  ["", "sse"],
+  ["*/*", "sse"],
+  ["text/event-stream", "sse"],
+  ["text/html,application/xhtml+xml,*/*;q=0.8", "sse"],
+  ["application/x-ndjson", "ndjson"],
+  ["APPLICATION/X-NDJSON ; charset=utf-8", "ndjson"],
+  ["text/plain", "text"],
+  ["text/plain;q=0.5, application/x-ndjson;q=0.9", "ndjson"],
+  ["text/plain;q=0, application/x-ndjson;q=0", "sse"],
+  ["text/plain;q=nonsense", "sse"],
+  ["image/png", "sse"],
+  [",;,;q=,", "sse"],
+]
+
+test.each(ACCEPTS)("Accept %p gives the format %s", (accept, name) => {
+  expect(negotiate(accept).name).toBe(name)
+})
+
+test("the Accept header chooses the format of a stream", async () => {
+  await using server = await start()
+  await server.add()
+  expect((await lines(server, STREAM, "application/x-ndjson", 1)).type).toBe("application/x-ndjson")
+  expect((await lines(server, STREAM, "text/plain", 1)).type).toBe("text/plain; charset=utf-8")
+  expect((await lines(server, STREAM, "*/*", 1)).type).toBe("text/event-stream")
+})
+
+test("the parameter wins over the Accept header, for clients that cannot choose it", async () => {
+  await using server = await start()
+  await server.add()
+  expect((await lines(server, `${STREAM}?format=sse`, "text/plain", 1)).type).toBe("text/event-stream")
+  expect((await lines(server, `${STREAM}?format=text`, "text/event-stream", 1)).type).toContain("text/plain")
+})

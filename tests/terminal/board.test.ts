@@ -1,0 +1,183 @@
+import { expect, test } from "bun:test"
+
+import type { ProgressUpdate } from "../../src/item/item.ts"
+import { Board, type View } from "../../src/terminal/board.ts"
+import { bar, coloured, colourless, cut, duration, field, Region } from "../../src/terminal/terminal.ts"
+
+const NOW = Date.parse("2026-01-02T03:04:05.000Z")
+const VIEW: View = { columns: 80, rows: 24, nowMs: NOW, style: colourless, widthOf: Bun.stringWidth }
+
+const update = (queue_id: number, given: Partial<ProgressUpdate> = {}): ProgressUpdate => ({
+  queue_id,
+  song_id: queue_id,
+  status: "processing",
+  current_step: "",
+  progress: 50,
+  message: "",
+  timestamp: new Date(NOW).toISOString(),
+  ...given,
+})
+
+const drawn = (board: Board, view: Partial<View> = {}): string[] =>
+  board.draw({ ...VIEW, ...view }).map(({ text }) => text.trimEnd())
+
+/** A board that is live and has seen these updates, at the moment they tell of. */
+function boardOf(...updates: readonly ProgressUpdate[]): Board {
+  const board = new Board()
+  board.live(NOW)
+  for (const said of updates) board.update(said, NOW)
+  return board
+}
+
+const leftOf = (board: Board, nowMs: number): string | undefined =>
+  /% {2}(.*)$/.exec(drawn(board, { nowMs })[0] ?? "")?.[1]?.trim()
+
+test("the time left is counted down as the seconds pass, to any moment", () => {
+  const board = boardOf(update(1, { eta_seconds: 3725 }))
+  expect(leftOf(board, NOW)).toBe("1:02:05 left")
+  expect(leftOf(board, NOW + 65_000)).toBe("1:01:00 left")
+  expect(leftOf(board, NOW + 3_685_000)).toBe("0:40 left")
+  expect(leftOf(board, NOW + 3_725_000)).toBe("any moment")
+  expect(leftOf(board, NOW + 9_000_000)).toBe("any moment")
+})
+
+test("a clock that differs from the server's does not change the time left", () => {
+  for (const aheadMs of [-7_200_000, 7_200_000]) {
+    const board = new Board()
+    board.live(NOW + aheadMs)
+    board.update(update(2), NOW + aheadMs)
+    // Told 30 seconds ago, and seen only now.
+    const timestamp = new Date(NOW - 30_000).toISOString()
+    board.update(update(1, { eta_seconds: 90, timestamp }), NOW + aheadMs)
+    expect(leftOf(board, NOW + aheadMs)).toBe("1:00 left")
+  }
+})
+
+test("an item that stands still, or is to be cancelled, says so instead", () => {
+  expect(leftOf(boardOf(update(1, { eta_seconds: 60, stalled: true })), NOW)).toBe("stalled")
+  const cancel_requested_at = new Date(NOW).toISOString()
+  expect(leftOf(boardOf(update(1, { eta_seconds: 60, cancel_requested_at })), NOW)).toBe("cancelling")
+})
+
+test("what a snapshot after a gap does not mention leaves the board", () => {
+  const board = boardOf(update(1), update(2, { status: "queued" }), update(3))
+  board.gap("unknown", null, NOW)
+  board.update(update(3), NOW)
+  expect(drawn(board).at(-1)).toBe("live · 2 running · 1 waiting")
+  board.live(NOW)
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting")
+  expect(board.news(VIEW)[0]).toEndWith(" some updates left out (unknown)")
+})
+
+test("a stream that was too slow is told of all changes, and keeps what did not change", () => {
+  const board = boardOf(update(1), update(2))
+  board.gap("slow", 120, NOW)
+  board.update(update(2, { status: "completed" }), NOW)
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
+  expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
+    "120 updates left out (slow)",
+    "✔ #2 song 2 completed",
+  ])
+})
+
+test("an item that ends is told once, and a finished one that changes is not told again", () => {
+  const board = boardOf(update(1), update(2), update(3, { status: "queued" }))
+  board.update(update(1, { status: "failed", outcome: "lost", error_message: "gone" }), NOW)
+  board.update(update(3, { status: "failed", outcome: "cancelled", deleted: true }), NOW)
+  board.update(update(1, { status: "failed", title: "Renamed" }), NOW)
+  board.update(update(9, { status: "completed", deleted: true }), NOW)
+  expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
+    "✘ #1 song 1 lost: gone",
+    "✘ #3 song 3 cancelled",
+  ])
+  expect(board.news(VIEW)).toEqual([])
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 2 failed")
+})
+
+test("while it is not live the board says since when, why, and when the next try is", () => {
+  const board = boardOf(update(1))
+  board.offline("no server answers", 4000, NOW + 60_000)
+  const since = new Date(NOW + 60_000).toISOString().slice(11, 19)
+  const lines = drawn(board, { nowMs: NOW + 61_500, columns: 120 })
+  expect(lines.at(-1)).toStartWith(`not live since ${since}: no server answers; trying again in 3 s`)
+  board.offline("no server answers", 8000, NOW + 90_000)
+  expect(drawn(board, { nowMs: NOW + 98_000, columns: 120 }).at(-1)).toStartWith(
+    `not live since ${since}: no server answers; trying again ·`,
+  )
+})
+
+test("no line is wider than the terminal, and there are fewer than it has, whatever their size", () => {
+  const title = "日本語のとても長い題名 🎵 and more of it"
+  const updates = Array.from({ length: 30 }, (_, i) =>
+    update(i + 1, { title, current_step: title.repeat(4), eta_seconds: 3600 * i }),
+  )
+  for (const one of [boardOf(...updates), new Board(1)]) {
+    if (one instanceof Board) one.update(updates[0] ?? update(1), NOW)
+    for (const columns of [20, 33, 50, 80, 200]) {
+      for (const rows of [3, 8, 24]) {
+        const lines = one.draw({ ...VIEW, columns, rows })
+        expect(lines.length).toBeLessThan(rows)
+        for (const { text, width } of lines) {
+          expect(width).toBe(Bun.stringWidth(text))
+          expect(width).toBeLessThan(columns)
+        }
+      }
+    }
+  }
+})
+
+test("text is cut and padded by the columns it takes", () => {
+  expect(cut("日本語", 6, Bun.stringWidth)).toBe("日本語")
+  expect(cut("日本語", 5, Bun.stringWidth)).toBe("日本…")
+  expect(cut("日本語", 4, Bun.stringWidth)).toBe("日…")
+  expect(cut("abc", 0, Bun.stringWidth)).toBe("")
+  expect(field("日本", 6, Bun.stringWidth)).toBe("日本  ")
+  expect(field("7", 3, Bun.stringWidth, "right")).toBe("  7")
+})
+
+test("a bar is as wide as it should be, and full only at the end", () => {
+  const text = (percent: number, style = coloured): string =>
+    bar(percent, 10, style)
+      .map((piece) => (typeof piece === "string" ? piece : piece[0]))
+      .join("")
+  expect(text(0)).toBe("━━━━━━━━━━")
+  expect(bar(0, 10, coloured)[0]).toEqual(["", "bar"])
+  expect(bar(25, 10, coloured)).toEqual([
+    ["━━╸", "bar"],
+    ["━━━━━━━", "dim"],
+  ])
+  expect(bar(100, 10, coloured)[1]).toEqual(["", "dim"])
+  expect(text(33, colourless)).toBe("███░░░░░░░")
+  for (let percent = 0; percent <= 100; percent += 1) {
+    expect(text(percent)).toHaveLength(10)
+    if (percent < 100) expect(bar(percent, 10, coloured)[0]?.[0]).not.toBe("━━━━━━━━━━")
+  }
+})
+
+test("a duration reads as a clock does", () => {
+  expect([0, 42, 59.6, 723, 7205, -3].map(duration)).toEqual([
+    "0:00",
+    "0:42",
+    "1:00",
+    "12:03",
+    "2:00:05",
+    "0:00",
+  ])
+})
+
+test("a frame goes up by the rows that the last one takes now, also when they have wrapped", () => {
+  const region = new Region()
+  const line = { text: "x".repeat(70), width: 70 }
+  expect(region.frame([], [line, line], 80)).not.toContain("A\u001b")
+  expect(region.frame([], [line, line], 80)).toContain("\r\u001b[2A")
+  expect(region.frame(["above"], [line], 40)).toContain("\r\u001b[4A\u001b[2Kabove\n\u001b[2Kx")
+  region.leave()
+  expect(region.frame([], [line], 80)).not.toMatch(/\[\dA/)
+})
+
+test("what finished is told with the time when it did, in UTC, however late we hear of it", () => {
+  const board = boardOf(update(1))
+  const finished = new Date(NOW + 5000).toISOString()
+  board.update(update(1, { status: "completed", progress: 100, timestamp: finished }), NOW + 3_600_000)
+  expect(board.news(VIEW)).toEqual(["03:04:10 ✔ #1 song 1 completed"])
+})
