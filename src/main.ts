@@ -1,7 +1,8 @@
 import type { Command } from "./commands/command.ts"
-import { forServing, helpOf, readArguments } from "./config.ts"
+import { helpOf, readArguments } from "./commands/usage.ts"
+import { forServing } from "./config.ts"
 import { AppError } from "./errors.ts"
-import { printable } from "./stream/formats.ts"
+import { printable } from "./text.ts"
 import { commit, version } from "./version.ts"
 
 /** Loaded one by one, so that a command does not pay for the others' start. */

@@ -7,3 +7,10 @@ export const safeJson = (value: unknown): string =>
     STEERING,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   )
+
+/** Control characters (C0, DEL, C1), and what turns the direction of text. */
+const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+
+/** The text with every character that could steer a terminal replaced by U+FFFD, and line breaks by a space. */
+export const printable = (text: string): string =>
+  text.replace(/\r\n|[\r\n\t\u2028\u2029]/g, " ").replace(UNPRINTABLE, "\ufffd")

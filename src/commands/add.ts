@@ -1,7 +1,6 @@
 import { textFlag, wantsColour } from "../config.ts"
-import { printable } from "../stream/formats.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
-import { safeJson } from "../text.ts"
+import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
 
 /** Adds a queue item. */

@@ -1,6 +1,7 @@
 import { Client } from "../client/client.ts"
-import { type Arguments, setting, textFlag, type Usage } from "../config.ts"
+import { setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
+import type { Arguments, Usage } from "./usage.ts"
 
 /** One command of the program. */
 export interface Command {

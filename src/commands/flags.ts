@@ -1,10 +1,11 @@
 import { hostname } from "node:os"
 
-import { type Arguments, type Flag, textFlag } from "../config.ts"
+import { textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
 import { integerFlag } from "./command.ts"
+import type { Arguments, Flag } from "./usage.ts"
 
 const DEFAULT_LEASE_S = 60
 const MAX_LEASE_S = 3600

@@ -1,6 +1,5 @@
 import { isLively, textFlag, wantsColour } from "../config.ts"
 import type { QueueItem, Status } from "../item/item.ts"
-import { printable } from "../stream/formats.ts"
 import {
   bar,
   coloured,
@@ -13,7 +12,7 @@ import {
   type Style,
   type Tone,
 } from "../terminal/terminal.ts"
-import { safeJson } from "../text.ts"
+import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, takes } from "./command.ts"
 
 const COLUMNS = ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "STEP"] as const

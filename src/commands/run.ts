@@ -1,5 +1,5 @@
 import type { Client, Held } from "../client/client.ts"
-import { type Arguments, itemInHand, setting, textFlag } from "../config.ts"
+import { itemInHand, setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
 import { Attempt, type Outcome, tell, variablesOf } from "../runner/attempt.ts"
@@ -8,6 +8,7 @@ import { Reporter } from "../runner/reporter.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { clientOf, type Command, idFlag } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
+import type { Arguments } from "./usage.ts"
 
 /** How long the server may take to answer before the command is started without it. */
 const START_WITHIN_MS = 3000

@@ -3,8 +3,7 @@ import { Value } from "@sinclair/typebox/value"
 import { textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange } from "../item/item.ts"
-import { printable } from "../stream/formats.ts"
-import { safeJson } from "../text.ts"
+import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
 
 /** Flags that carry text as it is, and the key each sets. */

@@ -1,5 +1,5 @@
 import { type Claimed, type Client, ServerError } from "../client/client.ts"
-import { type Arguments, setting, textFlag } from "../config.ts"
+import { setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { Attempt, type Outcome, tell, variablesOf } from "../runner/attempt.ts"
 import { Patience } from "../runner/patience.ts"
@@ -8,6 +8,7 @@ import { Reporter } from "../runner/reporter.ts"
 import { takeSignals } from "../runner/signals.ts"
 import { clientOf, type Command, takes } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags, wholeFlag } from "./flags.ts"
+import type { Arguments } from "./usage.ts"
 
 const CLAIM_WAIT_S = 30
 /** A server that has nothing says so after the wait; sooner, it is about to stop. */

@@ -2,28 +2,10 @@ import type { TSchema } from "@sinclair/typebox"
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors"
 import { Elysia, ValidationError } from "elysia"
 
-import { AppError, type ErrorCode } from "../errors.ts"
+import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { safeJson } from "../text.ts"
-
-/** The HTTP status of each reason for a refusal. */
-export const STATUS: Readonly<Record<ErrorCode, number>> = {
-  malformed_json: 400,
-  forbidden: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  illegal_move: 409,
-  leased: 409,
-  lease_lost: 409,
-  gone: 410,
-  too_large: 413,
-  unsupported_media_type: 415,
-  invalid: 422,
-  upgrade_required: 426,
-  idempotency_mismatch: 422,
-  internal: 500,
-  unavailable: 503,
-}
+import { STATUS } from "../wire/refusals.ts"
 
 const quoted = (value: unknown): string => {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object"

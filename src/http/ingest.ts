@@ -2,11 +2,13 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { isTerminal, type Report } from "../item/item.ts"
+import type { Report } from "../item/item.ts"
 import { directiveOf, goesOn } from "../item/lease.ts"
+import { isFinished } from "../item/moves.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Answer, Workers } from "../queue/workers.ts"
-import { type Heard, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
+import type { Heard } from "../renderers/reader.ts"
+import { type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
 import { ItemParams, LeaseParams, tokenOf } from "./params.ts"
 
 /** A render that reached this share of its total has finished: containers round, and the last block comes early. */
@@ -210,7 +212,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       server?.timeout(request, 0)
       const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
       const { status } = lease?.item ?? (await queue.get(id))
-      if (isTerminal(status))
+      if (isFinished(status))
         throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
       const ingest = new Ingest({ workers, queue }, id, token, name, total)
       using _renewing = lease && every(leaseMs(lease) / 3, () => ingest.keepAlive())

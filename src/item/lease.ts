@@ -2,34 +2,17 @@ import { AppError } from "../errors.ts"
 import {
   type Change,
   IDLE,
-  isTerminal,
   type ItemChange,
   type QueueItem,
   type Report,
   type Stored,
-  transition,
   type Work,
 } from "./item.ts"
-
-/**
- * The moment of a decision. `time` is RFC 3339 UTC; `steadyMs` counts milliseconds since the epoch as they were when
- * the server started, and then as they pass: a jump of the machine's clock moves `time` alone, and ends no lease.
- */
-export interface Moment {
-  readonly time: string
-  readonly steadyMs: number
-}
+import { isFinished, transition } from "./moves.ts"
+import { etaOf, followed, type Moment, paced } from "./pace.ts"
 
 /** What a worker is told with every answer: go on, or stop. */
 export type Directive = "continue" | "cancel"
-
-const MIN_WINDOW_MS = 10_000
-/** The pace is smoothed over this share of the attempt so far: it follows a change of scene, and not every frame. */
-const WINDOW_SHARE = 0.3
-const MIN_ELAPSED_MS = 3000
-/** What is done so soon after the start was done before it: a worker resumes, or counts its preparations. */
-const HEAD_START_MS = 1000
-const MIN_SHARE = 1
 
 /** A worker is told to stop when the item was called off. */
 export const directiveOf = (item: QueueItem): Directive =>
@@ -59,49 +42,6 @@ const ended = (work: Work, verdict: Work["verdict"]): Work => ({
   verdict,
   rescues: work.rescues,
 })
-
-/**
- * How many windows of the smoothing have gone by since the attempt started. What was seen k of them ago counts for
- * e to the minus k.
- */
-function windows(elapsedMs: number): number {
-  const growsFromMs = MIN_WINDOW_MS / WINDOW_SHARE
-  if (elapsedMs <= growsFromMs) return elapsedMs / MIN_WINDOW_MS
-  return (1 + Math.log(elapsedMs / growsFromMs)) / WINDOW_SHARE
-}
-
-/** The pace after `share` percent are done: smoothed; begun anew by a step back. */
-function paced(work: Work, share: number, { steadyMs }: Moment): Work {
-  if (share === work.share) return work
-  const isHeadStart = work.share === 0 && steadyMs - work.attempt_at < HEAD_START_MS
-  if (share < work.share || isHeadStart || steadyMs < work.moved_at) {
-    return { ...work, share, rate: 0, attempt_at: steadyMs, moved_at: steadyMs }
-  }
-  const fromMs = (work.rate === 0 ? work.attempt_at : work.moved_at) - work.attempt_at
-  const toMs = Math.max(fromMs + 1, steadyMs - work.attempt_at)
-  const latest = ((share - work.share) * 1000) / (toMs - fromMs)
-  const kept = Math.exp(windows(fromMs) - windows(toMs))
-  return { ...work, share, rate: kept * work.rate + (1 - kept) * latest, moved_at: steadyMs }
-}
-
-/** Where the share is unknown, an attempt moves when what it counts does. */
-function followed(work: Work, item: QueueItem, { step, unit, media }: Report, { steadyMs }: Moment): Work {
-  const goesOn =
-    (step !== undefined && step.index !== item.step?.index) ||
-    (unit !== undefined && unit.done !== item.unit?.done) ||
-    (media !== undefined && media.out_time !== item.media?.out_time)
-  return work.share === 0 && goesOn ? { ...work, moved_at: steadyMs } : work
-}
-
-/** Seconds to the end at the pace so far, to a tenth; null rather than wrong while too little is known. */
-function etaOf({ share, rate, attempt_at }: Work, { steadyMs }: Moment): number | null {
-  const elapsedMs = steadyMs - attempt_at
-  const known = rate > 0 && share >= MIN_SHARE && share < 100 && elapsedMs >= MIN_ELAPSED_MS
-  if (!known) return null
-  // The smoothing began from nothing, and that still counts for so much.
-  const nothing = Math.exp(-windows(elapsedMs))
-  return Math.round(((100 - share) / rate) * (1 - nothing) * 10) / 10
-}
 
 const started = (work: Work, { steadyMs }: Moment): Work => ({
   ...IDLE,
@@ -181,7 +121,7 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
     throw new AppError("leased", `queue item ${stored.item.id} is leased: a report needs its lease`)
   }
   const { id, status } = stored.item
-  if (isTerminal(status))
+  if (isFinished(status))
     throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
   const isStart = status !== "processing"
   const before = isStart ? transition(stored.item, { status: "processing" }, moment.time) : stored.item
@@ -335,7 +275,7 @@ export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
 export function cancelled(stored: Stored, moment: Moment): Change {
   const { item, work } = stored
   if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return { item, work, quiet: true }
-  if (isTerminal(item.status)) {
+  if (isFinished(item.status)) {
     throw new AppError(
       "illegal_move",
       `queue item ${item.id} is ${item.status}: it cannot be cancelled any more`,
@@ -351,7 +291,7 @@ export function cancelled(stored: Stored, moment: Moment): Change {
  * @throws AppError `illegal_move`
  */
 export function retried({ item }: Stored, { time }: Moment): Change {
-  if (!isTerminal(item.status) && item.status !== "retrying") {
+  if (!isFinished(item.status) && item.status !== "retrying") {
     throw new AppError(
       "illegal_move",
       `queue item ${item.id} is ${item.status}; only a completed, failed or retrying item can be retried`,

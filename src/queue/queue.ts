@@ -1,14 +1,7 @@
 import type { Bus } from "../bus.ts"
-import {
-  IDLE,
-  isTerminal,
-  type ItemChange,
-  type NewItem,
-  type QueueItem,
-  type StoredUpdate,
-  transition,
-} from "../item/item.ts"
+import { IDLE, type ItemChange, type NewItem, type QueueItem, type StoredUpdate } from "../item/item.ts"
 import { cancelled, changed, retried } from "../item/lease.ts"
+import { isFinished, transition } from "../item/moves.ts"
 import type { Draft, Idempotency, ListQuery, Page, Store } from "../store/store.ts"
 
 const PAGE_UPDATES = 1000
@@ -132,7 +125,7 @@ export class Queue {
    */
   async remove(id: number): Promise<void> {
     await this.#store.change(id, ({ item }, now) => {
-      if (isTerminal(item.status)) {
+      if (isFinished(item.status)) {
         return {
           item: { ...item, message: "Queue item deleted", updated_at: now },
           work: IDLE,

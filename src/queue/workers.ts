@@ -11,13 +11,13 @@ import {
   type Failure,
   goesOn,
   heartbeat,
-  type Moment,
   released,
   reported,
   rescued,
   type Result,
   stalled,
 } from "../item/lease.ts"
+import type { Moment } from "../item/pace.ts"
 import type { Decide, Due, Store } from "../store/store.ts"
 
 const TICK_MS = 500

@@ -1,5 +1,5 @@
 import type { Report } from "../item/item.ts"
-import type { Heard, LineReader } from "./renderer.ts"
+import type { Heard, LineReader } from "./reader.ts"
 
 // Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...".
 const PREFIX = /^(?:[\d:.]+ +)?render +\| +/

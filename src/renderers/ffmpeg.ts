@@ -1,5 +1,5 @@
 import type { Media, Report } from "../item/item.ts"
-import type { LineReader } from "./renderer.ts"
+import type { LineReader } from "./reader.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/

@@ -1,5 +1,5 @@
 import type { Report } from "../item/item.ts"
-import type { Heard, LineReader } from "./renderer.ts"
+import type { Heard, LineReader } from "./reader.ts"
 
 const MAX_LINE_READ = 4096
 const MAX_MESSAGE = 200

@@ -1,19 +1,11 @@
 import { AppError } from "../errors.ts"
-import type { Report } from "../item/item.ts"
 import { blender } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { lines } from "./lines.ts"
+import type { Heard, LineReader } from "./reader.ts"
 
 /** Longest line of a renderer's output, in characters: 64 KiB of ASCII. */
 export const MAX_LINE_LENGTH = 64 * 1024
-
-/** What a renderer's output came to. */
-export interface Heard {
-  /** What can be reported now. `progress` is the share done in percent, not rounded; absent while unknown. */
-  readonly report: Report
-  /** The renderer said that it is done. It says so after a SIGTERM too: this tells nothing about success. */
-  readonly ended: boolean
-}
 
 /** Text to progress, piece by piece: pure but for what it remembers of its own input. */
 export interface Renderer {
@@ -26,13 +18,6 @@ export interface Renderer {
    */
   push(text: string): Heard[]
   /** The share of the total (0 to 1) that the output has reached so far, or null when the total is unknown. */
-  readonly reached: number | null
-}
-
-/** What a kind of renderer makes of its output, line by line; lines come without their ends, and never empty. */
-export interface LineReader {
-  /** What the line said, undefined when it said nothing new. */
-  read(line: string): Heard | undefined
   readonly reached: number | null
 }
 

@@ -1,6 +1,6 @@
 import type { Held } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
-import { printable } from "../stream/formats.ts"
+import { printable } from "../text.ts"
 import type { Plan } from "./plan.ts"
 import { type Ended, Render } from "./render.ts"
 import type { Reporter, Verdict } from "./reporter.ts"

@@ -2,7 +2,7 @@ import { closeSync, fstatSync } from "node:fs"
 
 import type { Report } from "../item/item.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
-import { printable } from "../stream/formats.ts"
+import { printable } from "../text.ts"
 import { makePipes, type Pipe, Tap } from "./pipes.ts"
 import type { Plan, Source } from "./plan.ts"
 

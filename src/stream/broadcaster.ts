@@ -3,6 +3,7 @@ import type { StoredUpdate } from "../item/item.ts"
 import type { Store } from "../store/store.ts"
 import { Batch, type Taken } from "./batch.ts"
 import { type Format, updateBytes } from "./formats.ts"
+import type { Seat } from "./seat.ts"
 
 /** Updates are read from the history in pieces of at most this many. */
 const BATCH_UPDATES = 1024
@@ -18,66 +19,12 @@ const REPORT_PAUSE_MS = 1000
 /** The longest that updates wait to gather, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
 
-/** Why a waiting stream was woken. */
-export type Wake = "batch" | "keepalive" | "asked" | "over"
-
-/** What kind of watching a seat is for; a held answer is not a stream, and not counted as one. */
-export type SeatKind = "global" | "item" | "held"
-
 class BatchEvent extends Event {
   readonly batch: Batch
 
   constructor(batch: Batch) {
     super("batch")
     this.batch = batch
-  }
-}
-
-/**
- * A stream's place with the broadcaster: its cursor, and how it waits.
- *
- * `cursor` is the last event ID that the stream has examined. It may be behind only while the stream does not wait.
- */
-export class Seat {
-  readonly kind: SeatKind
-  /** The one item that is watched; undefined for all, or for a choice among all. */
-  queueId: number | undefined
-  cursor = 0
-  /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
-  keeper: Broadcaster | undefined
-  /** When the stream last said something, in milliseconds of `performance.now()`. */
-  saidMs = performance.now()
-  #wake: ((why: Wake) => void) | undefined
-
-  constructor(kind: SeatKind, queueId: number | undefined) {
-    this.kind = kind
-    this.queueId = queueId
-  }
-
-  get waiting(): boolean {
-    return this.#wake !== undefined
-  }
-
-  /** Resolves when there is something to do. Only a stream that has examined everything may wait. */
-  wait(): Promise<Wake> {
-    return new Promise((resolve) => {
-      this.#wake = resolve
-    })
-  }
-
-  /** The client has gone. */
-  handleEvent(): void {
-    this.keeper?.leave(this)
-  }
-
-  /** Wakes the stream if it waits; `examined` is the event ID up to which nothing concerned it. */
-  wake(why: Wake, examined = 0): void {
-    const wake = this.#wake
-    if (!wake) return
-    this.#wake = undefined
-    // A stream that has just read the history can be ahead of the batch that wakes it.
-    if (examined > this.cursor) this.cursor = examined
-    wake(why)
   }
 }
 

@@ -1,35 +1,7 @@
-import type { ErrorCode } from "../errors.ts"
 import type { ProgressUpdate, StoredUpdate } from "../item/item.ts"
+import { readable, readableControl } from "../terminal/plain.ts"
 import { safeJson } from "../text.ts"
-
-/** What the server tells about the stream itself; always JSON data, never named open, error or message. */
-export type Control =
-  | { readonly name: "live"; readonly last_event_id: number; readonly history: string }
-  | {
-      readonly name: "gap"
-      readonly reason: "expired" | "unknown" | "slow"
-      readonly last_event_id: number | string
-      /** How many updates were left out; null when that cannot be known. */
-      readonly missed: number | null
-    }
-  | { readonly name: "end"; readonly last_event_id: number; readonly status: string }
-  | { readonly name: "shutdown"; readonly retry_ms: number }
-  /** Which items the viewer has chosen, after a change of the choice. */
-  | { readonly name: "watching"; readonly ids: readonly number[] }
-  /** What the viewer asked was refused, and changed nothing. */
-  | {
-      readonly name: "refused"
-      readonly error: string
-      readonly code: ErrorCode
-      readonly request_id: string
-    }
-
-/** What a stream says, before it is bytes. */
-export type Frame =
-  | { readonly type: "hello"; readonly retryMs: number }
-  | { readonly type: "update"; readonly update: StoredUpdate }
-  | { readonly type: "control"; readonly control: Control }
-  | { readonly type: "keepalive" }
+import type { Control, Frame } from "../wire/frames.ts"
 
 /** Turns frames into text; only updates and `live` carry an event ID. */
 export interface Format {
@@ -38,9 +10,6 @@ export interface Format {
   /** The frame as text, empty where the format has nothing to say. */
   readonly encode: (frame: Frame) => string
 }
-
-/** A control frame. */
-export const tell = (control: Control): Frame => ({ type: "control", control })
 
 const controlData = ({ name: _name, ...data }: Control): string => safeJson(data)
 
@@ -84,41 +53,6 @@ export const ndjson: Format = {
         return `{"event":"keepalive"}\n`
     }
   },
-}
-
-/** Control characters (C0, DEL, C1), and what turns the direction of text. */
-const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
-
-/** The text with every character that could steer a terminal replaced by U+FFFD, and line breaks by a space. */
-export const printable = (text: string): string =>
-  text.replace(/\r\n|[\r\n\t\u2028\u2029]/g, " ").replace(UNPRINTABLE, "\ufffd")
-
-/** One update as a line for people: time, item, status, share, step and message. */
-export function readable(update: ProgressUpdate): string {
-  const { queue_id, status, progress, current_step, message, error_message, title, timestamp } = update
-  const name = title === undefined ? `#${queue_id}` : `#${queue_id} ${title}`
-  const said = [current_step, message, error_message].filter((part) => part !== undefined && part !== "")
-  const share = `${progress}%`.padStart(4)
-  return printable(
-    `${timestamp.slice(11, 19)} ${name}  ${status.padEnd(10)} ${share}  ${said.join(" - ")}`,
-  ).trimEnd()
-}
-
-function readableControl(control: Control): string {
-  switch (control.name) {
-    case "live":
-      return `# live after update ${control.last_event_id}`
-    case "gap":
-      return `# gap: ${control.missed ?? "some"} updates left out (${control.reason}); what follows is the state now`
-    case "end":
-      return `# ${control.status}, the end`
-    case "shutdown":
-      return "# the server is going away"
-    case "watching":
-      return `# watching ${control.ids.length === 0 ? "nothing" : control.ids.join(", ")}`
-    case "refused":
-      return `# ${printable(control.error)}`
-  }
 }
 
 /** One line an update, safe for a terminal. */

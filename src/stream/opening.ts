@@ -1,6 +1,7 @@
 import type { Store } from "../store/store.ts"
+import { type Frame, tell } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
-import { type Format, type Frame, frames, joined, tell } from "./formats.ts"
+import { type Format, frames, joined } from "./formats.ts"
 
 const SHARED_UPDATES = 64
 const SHARED_VARIANTS = 16

@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode } from "../errors.ts"
 import type { StoredUpdate } from "../item/item.ts"
 import type { Store } from "../store/store.ts"
-import type { Frame } from "./formats.ts"
+import type { Frame } from "../wire/frames.ts"
 
 /** The most items that can be chosen. */
 export const MAX_CHOSEN = 256

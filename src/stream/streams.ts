@@ -1,9 +1,12 @@
 import { AppError } from "../errors.ts"
-import { isTerminal, type StoredUpdate } from "../item/item.ts"
+import type { StoredUpdate } from "../item/item.ts"
+import { isFinished } from "../item/moves.ts"
 import type { Bounds, Store } from "../store/store.ts"
-import { type Broadcaster, Seat, type SeatKind } from "./broadcaster.ts"
-import { type Control, type Format, type Frame, frames, joined, sse, tell } from "./formats.ts"
+import { type Control, type Frame, tell } from "../wire/frames.ts"
+import type { Broadcaster } from "./broadcaster.ts"
+import { type Format, frames, joined, sse } from "./formats.ts"
 import { Openings, type Shared } from "./opening.ts"
+import { Seat, type SeatKind } from "./seat.ts"
 import { type Advance, type Chunks, type Next, Viewer, type Watch } from "./viewer.ts"
 
 const PAGE_UPDATES = 1024
@@ -110,7 +113,7 @@ export class Streams {
     let item = await this.#store.latestOfItem(queueId)
     // The client can be ahead of what was read, and must not wait for the end that it has seen.
     if (item && seen > item.head) item = await this.#store.latestOfItem(queueId)
-    if (watch.untilFinished && item && isTerminal(item.update.status)) {
+    if (watch.untilFinished && item && isFinished(item.update.status)) {
       if (seen >= item.update.id && seen <= item.head) return null
     }
     return this.#joined(new Viewer(this.#advance, kind, watch, item))

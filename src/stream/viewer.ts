@@ -1,6 +1,8 @@
-import { isTerminal, type Status, type StoredUpdate } from "../item/item.ts"
-import { Seat, type SeatKind, type Wake } from "./broadcaster.ts"
-import { type Format, frames, tell } from "./formats.ts"
+import type { Status, StoredUpdate } from "../item/item.ts"
+import { isFinished } from "../item/moves.ts"
+import { tell } from "../wire/frames.ts"
+import { type Format, frames } from "./formats.ts"
+import { Seat, type SeatKind, type Wake } from "./seat.ts"
 import type { Selection } from "./selection.ts"
 
 /** What one viewer asks for. */
@@ -88,7 +90,7 @@ export class Viewer extends Seat {
   /** The farewell of a stream that has nothing more to tell, for one that asked to end so. */
   get ending(): Uint8Array | undefined {
     const { watch, cursor, status } = this
-    if (!watch.untilFinished || status === undefined || !isTerminal(status)) return undefined
+    if (!watch.untilFinished || status === undefined || !isFinished(status)) return undefined
     return frames(watch.format, tell({ name: "end", last_event_id: cursor, status }))
   }
 }

@@ -1,5 +1,6 @@
-import { isTerminal, type ProgressUpdate } from "../item/item.ts"
-import { printable } from "../stream/formats.ts"
+import type { ProgressUpdate } from "../item/item.ts"
+import { isFinished } from "../item/moves.ts"
+import { printable } from "../text.ts"
 import { bar, colourless, duration, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
 
 /** Where and how a board is drawn. */
@@ -106,7 +107,7 @@ export class Board {
     this.#doubtful?.delete(queue_id)
     this.#only = seen
     if (status === "processing") this.#running.set(queue_id, seen)
-    else if (!isTerminal(status)) this.#waiting.set(queue_id, seen)
+    else if (!isFinished(status)) this.#waiting.set(queue_id, seen)
     else if (wasOpen) this.#finish(update)
   }
 
@@ -212,7 +213,7 @@ export class Board {
 
   /** How long it will take, counted down since it was told; or that nothing moves. */
   #left({ update }: Seen, nowMs: number): readonly [string, "warn"?] {
-    if (update.cancel_requested_at !== undefined && !isTerminal(update.status)) return ["cancelling", "warn"]
+    if (update.cancel_requested_at !== undefined && !isFinished(update.status)) return ["cancelling", "warn"]
     if (update.stalled) return ["stalled", "warn"]
     if (update.eta_seconds === undefined) return [""]
     const ageMs = Math.max(0, nowMs - Date.parse(update.timestamp) - this.#aheadMs)
@@ -236,7 +237,7 @@ export class Board {
       worker === undefined ? "" : `on ${printable(worker)}`,
       attempt !== undefined && attempt > 1 ? `attempt ${attempt}` : "",
     ].filter((fact) => fact !== "")
-    const colour = status === "completed" ? "good" : isTerminal(status) ? "bad" : "dim"
+    const colour = status === "completed" ? "good" : isFinished(status) ? "bad" : "dim"
     return [
       [[nameOf(update), "bold"], "  ", [outcome ?? status, colour]],
       [

@@ -1,5 +1,6 @@
 import type { Bus } from "../bus.ts"
-import { isTerminal, type ProgressUpdate, type StoredUpdate } from "../item/item.ts"
+import type { ProgressUpdate, StoredUpdate } from "../item/item.ts"
+import { isFinished } from "../item/moves.ts"
 import type { Attempt, DeliveriesQuery, Delivery, Notice } from "../store/deliveries.ts"
 import type { Store } from "../store/store.ts"
 
@@ -53,8 +54,8 @@ function shown({ data: _data, url, ...delivery }: Delivery): ShownDelivery {
 
 /** What an update is worth telling, if the one before it did not say so already. */
 function noticeOf(update: StoredUpdate, before: StoredUpdate | null): Notice | null {
-  if (isTerminal(update.status)) {
-    if (before && isTerminal(before.status)) return null
+  if (isFinished(update.status)) {
+    if (before && isFinished(before.status)) return null
     return update.status === "completed" ? "completed" : "failed"
   }
   return isStalled(update) && !(before && isStalled(before)) ? "stalled" : null
@@ -150,7 +151,7 @@ export class Webhooks {
     if (!last) return false
     const notices: { notice: Notice; update: StoredUpdate }[] = []
     for (const update of updates) {
-      if (!isTerminal(update.status) && !isStalled(update)) continue
+      if (!isFinished(update.status) && !isStalled(update)) continue
       const notice = noticeOf(update, await this.#store.previous(update))
       if (notice) notices.push({ notice, update })
     }

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test"
 
 import { AppError, type ErrorCode } from "../../src/errors.ts"
-import { type ItemChange, type QueueItem, transition } from "../../src/item/item.ts"
+import type { ItemChange, QueueItem } from "../../src/item/item.ts"
+import { transition } from "../../src/item/moves.ts"
 import type { Draft, Page, Store } from "../../src/store/store.ts"
 
 /** A store with an empty history, gone at the end of the test. */

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import { type Change, IDLE, type QueueItem, type Stored, transition, type Work } from "../../src/item/item.ts"
+import { type Change, IDLE, type QueueItem, type Stored, type Work } from "../../src/item/item.ts"
+import { transition } from "../../src/item/moves.ts"
 import type { Decide, Draft, Store } from "../../src/store/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
 

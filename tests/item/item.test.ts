@@ -6,18 +6,16 @@ import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
 import {
-  isTerminal,
   ItemChange,
   MAX_TEXT_BYTES,
-  MOVES,
   NewItem,
   ProgressUpdate,
   QueueItem,
   type Status,
   STATUSES,
-  transition,
-  updateOf,
 } from "../../src/item/item.ts"
+import { isFinished, MOVES, transition } from "../../src/item/moves.ts"
+import { updateOf } from "../../src/item/update.ts"
 
 // The schemas leave this format to whoever checks with them.
 FormatRegistry.Set("date-time", (value) => new Date(value).toJSON() === value)
@@ -126,7 +124,7 @@ test("the table of moves is the documented one; the moves out of a terminal stat
 })
 
 test("exactly completed and failed are terminal", () => {
-  expect(STATUSES.filter(isTerminal)).toEqual(["completed", "failed"])
+  expect(STATUSES.filter(isFinished)).toEqual(["completed", "failed"])
 })
 
 test("a change is accepted exactly when its move is allowed and a terminal item keeps its progress and step", () => {
@@ -134,7 +132,7 @@ test("a change is accepted exactly when its move is allowed and a terminal item 
     const to = wanted.status ?? before.status
     const legal = to === before.status || ALLOWED[before.status].includes(to)
     const kept =
-      !isTerminal(before.status) ||
+      !isFinished(before.status) ||
       ((wanted.progress ?? before.progress) ===
         (wanted.status === "completed" ? (wanted.progress ?? 100) : before.progress) &&
         (wanted.current_step ?? before.current_step) === before.current_step)
@@ -217,7 +215,7 @@ test("a start begins at the progress given, else at 0, at its own time, and forg
 test("a change without a move touches its own keys alone, and tells of itself in message and updated_at", () => {
   during((before, wanted, after) => {
     if (after instanceof AppError || after.status !== before.status) return
-    const given = isTerminal(before.status) ? { ...wanted, progress: before.progress } : wanted
+    const given = isFinished(before.status) ? { ...wanted, progress: before.progress } : wanted
     expect(after).toEqual({ ...before, message: "Queue item updated", ...given, updated_at: NOW })
   })
 })

@@ -5,7 +5,7 @@ import { Value } from "@sinclair/typebox/value"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
-import { type Change, IDLE, isTerminal, MOVES, QueueItem, type Stored } from "../../src/item/item.ts"
+import { type Change, IDLE, QueueItem, type Stored } from "../../src/item/item.ts"
 import {
   cancelled,
   changed,
@@ -16,13 +16,14 @@ import {
   failed,
   heartbeat,
   isLeased,
-  type Moment,
   released,
   reported,
   rescued,
   retried,
   stalled,
 } from "../../src/item/lease.ts"
+import { isFinished, MOVES } from "../../src/item/moves.ts"
+import type { Moment } from "../../src/item/pace.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
 FormatRegistry.Set("date-time", (value) => new Date(value).toJSON() === value)
@@ -178,7 +179,7 @@ test("whatever is done, in whatever order, each move is one of the table, and on
   during(({ before, act, after }) => {
     if (after instanceof AppError || after.item.status === before.item.status) return
     expect(MOVES[before.item.status]).toContain(after.item.status)
-    if (isTerminal(before.item.status)) expect(act.do).toBe("retry")
+    if (isFinished(before.item.status)) expect(act.do).toBe("retry")
   })
 })
 
@@ -239,7 +240,7 @@ test("attempt counts the starts, and a retry alone begins to count anew", () => 
 
 test("what is finished stays as it ended: no cancel makes a failed item a cancelled one", () => {
   during(({ before, act, after }) => {
-    if (!isTerminal(before.item.status) || act.do === "retry" || act.do === "put") return
+    if (!isFinished(before.item.status) || act.do === "retry" || act.do === "put") return
     if (!(after instanceof AppError)) expect(after).toMatchObject({ item: before.item, quiet: true })
   })
 })

@@ -3,7 +3,8 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { IDLE, type Report, type Stored } from "../../src/item/item.ts"
-import { changed, claimed, type Moment, reported, stalled } from "../../src/item/lease.ts"
+import { changed, claimed, reported, stalled } from "../../src/item/lease.ts"
+import type { Moment } from "../../src/item/pace.ts"
 import { median } from "../bench/table.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 

@@ -3,7 +3,8 @@ import { expect } from "bun:test"
 import { Value } from "@sinclair/typebox/value"
 
 import { Report } from "../../src/item/item.ts"
-import { type Heard, renderer, type RendererName } from "../../src/renderers/renderer.ts"
+import type { Heard } from "../../src/renderers/reader.ts"
+import { renderer, type RendererName } from "../../src/renderers/renderer.ts"
 
 /** What a real renderer said, as `scripts/make-captures.sh` recorded it. */
 export const capture = (name: string): Promise<string> =>

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
-import { type Heard, renderer } from "../../src/renderers/renderer.ts"
+import type { Heard } from "../../src/renderers/reader.ts"
+import { renderer } from "../../src/renderers/renderer.ts"
 
 const SECONDS = 1
 

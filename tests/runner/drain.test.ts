@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
-import { isTerminal, type QueueItem } from "../../src/item/item.ts"
+import type { QueueItem } from "../../src/item/item.ts"
+import { isFinished } from "../../src/item/moves.ts"
 import { figure, size } from "../proof.ts"
 import { Reader } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
@@ -42,7 +43,7 @@ class Drain {
   /** The queue begins with what is not finished. */
   async isDone(): Promise<boolean> {
     const { queue }: { queue: QueueItem[] } = await (await this.server.api("GET", "/queue?limit=1")).json()
-    return queue.every(({ status }) => isTerminal(status))
+    return queue.every(({ status }) => isFinished(status))
   }
 
   /** Ends the workers as a service manager does; answers their exit codes. */

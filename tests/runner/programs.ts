@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { isTerminal, MOVES, type ProgressUpdate, type QueueItem } from "../../src/item/item.ts"
+import type { ProgressUpdate, QueueItem } from "../../src/item/item.ts"
+import { isFinished, MOVES } from "../../src/item/moves.ts"
 import { Reader } from "../reader.ts"
 import { PROGRAM, type TestServer } from "../server.ts"
 
@@ -164,7 +165,7 @@ export function faultsOf(history: readonly Told[]): string[] {
     if (status !== before.status && !MOVES[before.status].includes(status)) {
       faults.push(`update ${id} moves from ${before.status} to ${status}`)
     }
-    if (isTerminal(before.status) && status === before.status) faults.push(`update ${id} comes after the end`)
+    if (isFinished(before.status) && status === before.status) faults.push(`update ${id} comes after the end`)
     const isStart = status === "processing" && before.status !== "processing"
     if (attempt !== (before.attempt ?? 0) + (isStart ? 1 : 0))
       faults.push(`update ${id} is of attempt ${attempt}`)

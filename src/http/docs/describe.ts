@@ -14,13 +14,12 @@ import {
   Claimed,
   ErrorAnswer,
   EventData,
-  REASONS,
   StreamLine,
   Update,
   WebhookBody,
   WorkerAnswer,
 } from "../../wire/answers.ts"
-import { STATUS } from "../errors.ts"
+import { REASONS, STATUS } from "../../wire/refusals.ts"
 import { DESCRIBED, type Described, type Success, TAGS } from "./described.ts"
 
 /** A JSON Schema, or any other part of the document. */

@@ -1,16 +1,8 @@
 import { sql } from "drizzle-orm"
 import { check, customType, index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core"
 
-import {
-  Flag,
-  type Media,
-  MOVES,
-  Outcome,
-  type Status,
-  STATUSES,
-  type Step,
-  type Unit,
-} from "../../item/item.ts"
+import { Flag, type Media, Outcome, type Status, STATUSES, type Step, type Unit } from "../../item/item.ts"
+import { MOVES } from "../../item/moves.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
 const time = customType<{ data: string; driverData: number | null }>({

@@ -4,14 +4,8 @@ import { and, asc, eq, isNotNull, isNull, lte, type SQL, sql } from "drizzle-orm
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
-import {
-  type Change,
-  encodeUpdate,
-  IDLE,
-  type QueueItem,
-  type Stored,
-  type StoredUpdate,
-} from "../../item/item.ts"
+import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate } from "../../item/item.ts"
+import { encodeUpdate } from "../../item/update.ts"
 import type {
   Bounds,
   Decide,

@@ -1,0 +1,88 @@
+import { AppError } from "../errors.ts"
+import type { ItemChange, QueueItem, Status } from "./item.ts"
+
+/**
+ * The legal moves. The database trigger is generated from this table (`store/schema.ts`).
+ * The moves out of a terminal state belong to a retry alone; `transition` refuses them.
+ */
+export const MOVES: Readonly<Record<Status, readonly Status[]>> = {
+  queued: ["processing", "failed"],
+  processing: ["completed", "failed", "retrying", "queued"],
+  retrying: ["processing", "queued", "failed"],
+  completed: ["queued"],
+  failed: ["queued"],
+}
+
+/** Whether an item in this state is finished. */
+export const isFinished = (status: Status): boolean => status === "completed" || status === "failed"
+
+function refuse(item: QueueItem, to: Status): never {
+  const allowed = isFinished(item.status) ? "nothing, except by a retry" : MOVES[item.status].join(", ")
+  throw new AppError(
+    "illegal_move",
+    `queue item ${item.id} is ${item.status} and cannot become ${to}; it can become ${allowed}`,
+  )
+}
+
+const UNKNOWN_PACE = { eta_seconds: null, stalled: false, step: null, unit: null, media: null }
+
+/** What a move sets besides the status, before the caller's own keys are laid over it. */
+function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
+  switch (to) {
+    case "processing":
+      return {
+        attempt: item.attempt + 1,
+        progress: 0,
+        started_at: now,
+        completed_at: null,
+        available_at: null,
+        outcome: null,
+        error_message: "",
+        worker: "",
+        cancel_requested_at: null,
+        ...UNKNOWN_PACE,
+      }
+    case "completed":
+      return { completed_at: now, outcome: "completed", ...UNKNOWN_PACE }
+    case "failed":
+      // What was not being worked on cannot have failed: it was called off.
+      return {
+        completed_at: now,
+        ...UNKNOWN_PACE,
+        outcome: item.status === "processing" ? "failed" : "cancelled",
+      }
+    case "retrying":
+      return { retry_count: item.retry_count + 1, ...UNKNOWN_PACE }
+    case "queued":
+      return { available_at: null, ...UNKNOWN_PACE }
+  }
+}
+
+/**
+ * The item after a change, or an AppError.
+ *
+ * Keys absent from the change stay as they are, save `message`, which always tells of the latest change; a status equal to the current one is no move. On a terminal item
+ * `status`, `progress` and `current_step` may only repeat what is stored. `now` is RFC 3339 UTC.
+ * @throws AppError `illegal_move`
+ */
+export function transition(item: QueueItem, change: ItemChange, now: string): QueueItem {
+  const to = change.status ?? item.status
+  const moves = to !== item.status
+  if (moves && (isFinished(item.status) || !MOVES[item.status].includes(to))) refuse(item, to)
+  if (isFinished(item.status)) {
+    // "completed" said again with the share it came with: that is a repetition.
+    const repeated =
+      change.status === "completed" ? (["current_step"] as const) : (["progress", "current_step"] as const)
+    for (const key of repeated) {
+      if (change[key] !== undefined && change[key] !== item[key]) {
+        throw new AppError(
+          "illegal_move",
+          `queue item ${item.id} is ${item.status}: its ${key} cannot change any more`,
+        )
+      }
+    }
+  }
+  const message = "Queue item updated"
+  const next = { ...item, ...(moves ? moved(item, to, now) : {}), message, ...change, updated_at: now }
+  return to === "completed" ? { ...next, progress: 100 } : next
+}

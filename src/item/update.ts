@@ -1,0 +1,30 @@
+import { safeJson } from "../text.ts"
+import type { Change, ProgressUpdate } from "./item.ts"
+
+/** An update as it is stored and sent: JSON on one line, in which nothing can steer a terminal that shows it raw. */
+export const encodeUpdate = (change: Change): string => safeJson(updateOf(change))
+
+/** What a viewer is told of an item after a change. */
+export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): ProgressUpdate {
+  return {
+    queue_id: item.id,
+    song_id: item.song_id,
+    status: item.status,
+    current_step: item.current_step,
+    progress: item.progress,
+    message: item.message,
+    ...(item.error_message !== "" && { error_message: item.error_message }),
+    timestamp: item.updated_at,
+    ...(item.title !== "" && { title: item.title }),
+    ...(item.attempt > 0 && { attempt: item.attempt }),
+    ...(item.outcome !== null && { outcome: item.outcome }),
+    ...(item.worker !== "" && { worker: item.worker }),
+    ...(item.cancel_requested_at !== null && { cancel_requested_at: item.cancel_requested_at }),
+    ...(item.eta_seconds !== null && { eta_seconds: item.eta_seconds }),
+    ...(item.step !== null && { step: item.step }),
+    ...(item.unit !== null && { unit: item.unit }),
+    ...(item.media !== null && { media: item.media }),
+    ...(item.stalled && { stalled: true as const }),
+    ...(deleted && { deleted: true as const }),
+  }
+}
