@@ -14,3 +14,13 @@ const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 /** The text with every character that could steer a terminal replaced by U+FFFD, and line breaks by a space. */
 export const printable = (text: string): string =>
   text.replace(/\r\n|[\r\n\t\u2028\u2029]/g, " ").replace(UNPRINTABLE, "\ufffd")
+
+const two = (value: number): string => String(value).padStart(2, "0")
+
+/** Seconds as a clock counts them, begun ones left out: `0:42`, `12:05`, `1:02:03`, from two days on `2 d 04:00`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  if (h >= 48) return `${Math.floor(h / 24)} d ${two(h % 24)}:${two(m)}`
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}

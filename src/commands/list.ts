@@ -5,14 +5,13 @@ import {
   coloured,
   colourless,
   cut,
-  duration,
   field,
   line,
   type Piece,
   type Style,
   type Tone,
 } from "../terminal/terminal.ts"
-import { printable, safeJson } from "../text.ts"
+import { duration, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, takes } from "./command.ts"
 
 const COLUMNS = ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "STEP"] as const

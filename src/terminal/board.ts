@@ -1,7 +1,7 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { printable } from "../text.ts"
-import { bar, colourless, duration, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
+import { duration, printable } from "../text.ts"
+import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
 
 /** Where and how a board is drawn. */
 export interface View {

@@ -83,14 +83,6 @@ export function bar(percent: number, width: number, style: Style, tone: Tone = "
   ]
 }
 
-/** Seconds as `0:42`, `12:03` or `2:00:05`. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds))
-  const two = (value: number): string => String(value).padStart(2, "0")
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
-  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
-}
-
 /**
  * The lines at the bottom of a terminal that are drawn anew in place. What is printed above them stays, and scrolls
  * away as any output does. The cursor rests on the line below.

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import type { ProgressUpdate } from "../../src/item/item.ts"
 import { Board, type View } from "../../src/terminal/board.ts"
-import { bar, coloured, colourless, cut, duration, field, Region } from "../../src/terminal/terminal.ts"
+import { bar, coloured, colourless, cut, field, Region } from "../../src/terminal/terminal.ts"
 
 const NOW = Date.parse("2026-01-02T03:04:05.000Z")
 const VIEW: View = { columns: 80, rows: 24, nowMs: NOW, style: colourless, widthOf: Bun.stringWidth }
@@ -152,17 +152,6 @@ test("a bar is as wide as it should be, and full only at the end", () => {
     expect(text(percent)).toHaveLength(10)
     if (percent < 100) expect(bar(percent, 10, coloured)[0]?.[0]).not.toBe("━━━━━━━━━━")
   }
-})
-
-test("a duration reads as a clock does", () => {
-  expect([0, 42, 59.6, 723, 7205, -3].map(duration)).toEqual([
-    "0:00",
-    "0:42",
-    "1:00",
-    "12:03",
-    "2:00:05",
-    "0:00",
-  ])
 })
 
 test("a frame goes up by the rows that the last one takes now, also when they have wrapped", () => {
