@@ -8,11 +8,8 @@ import { isFinished } from "../item/moves.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Answer, Workers } from "../queue/workers.ts"
 import type { Heard } from "../renderers/reader.ts"
-import { type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
+import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
 import { ItemParams, LeaseParams, tokenOf } from "./params.ts"
-
-/** A render that reached this share of its total has finished: containers round, and the last block comes early. */
-const FINISHED_SHARE = 0.98
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
@@ -150,7 +147,7 @@ class Ingest {
     const hasEnded = this.#isEnded || this.#name === "blender"
     if (this.#attempt === undefined) await this.report({})
     else if (this.#token === undefined) goesOn(await this.#queue.get(this.#id), this.#attempt)
-    if (hasEnded && reached >= FINISHED_SHARE) return this.#complete()
+    if (hasEnded && isWhole(reached)) return this.#complete()
     const share = `${Math.floor(reached * 100)} % of its total`
     return this.#fail(
       hasEnded ? `the renderer stopped at ${share}` : `the renderer's output broke off at ${share}`,

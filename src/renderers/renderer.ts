@@ -7,6 +7,12 @@ import type { Heard, LineReader } from "./reader.ts"
 /** Longest line of a renderer's output, in characters: 64 KiB of ASCII. */
 export const MAX_LINE_LENGTH = 64 * 1024
 
+/** The least fraction of a total that counts as all of it: containers round, and the last frames may be shorter. */
+const WHOLE = 0.98
+
+/** Whether a render that reached this fraction (0 to 1) of its total has finished. */
+export const isWhole = (fraction: number): boolean => fraction >= WHOLE
+
 /** Text to progress, piece by piece: pure but for what it remembers of its own input. */
 export interface Renderer {
   /**

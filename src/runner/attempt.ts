@@ -1,12 +1,11 @@
 import type { Held } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
+import { isWhole } from "../renderers/renderer.ts"
 import { printable } from "../text.ts"
 import type { Plan } from "./plan.ts"
 import { type Ended, Render } from "./render.ts"
 import type { Reporter, Verdict } from "./reporter.ts"
 
-/** The least share of a known total that counts as all of it: the last frames may be shorter than was thought. */
-const WHOLE = 0.98
 /** By convention: wrong usage, wrong input; cannot be run, not found. Another attempt would end alike. */
 const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
 
@@ -63,7 +62,7 @@ function verdictOf(ended: Ended, stop: Stop | undefined, notRun: readonly number
   if (stop?.by === "cancel") {
     return { end: "fail", failure: { error_message: `stopped: ${stop.reason}`, retryable: false } }
   }
-  if (ended.code === 0 && (ended.reached ?? 1) >= WHOLE) return { end: "complete" }
+  if (ended.code === 0 && isWhole(ended.reached ?? 1)) return { end: "complete" }
   const retryable = !FINAL_CODES.includes(ended.code)
   return { end: "fail", failure: { error_message: howItEnded(ended, stop), retryable } }
 }
