@@ -30,7 +30,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["errors", "item", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
-  queue: { own: ["bus", "errors", "item", "store/store"] },
+  queue: { own: ["bus", "errors", "item", "renderers", "store/store"] },
   stream: { own: ["bus", "errors", "item", "store/store", "terminal", "text", "wire"] },
   webhooks: { own: ["bus", "item", "store/deliveries", "store/store"], packages: ["node:crypto"] },
   http: {

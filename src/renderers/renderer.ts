@@ -23,21 +23,21 @@ export interface Renderer {
    * @throws AppError `too_large` for a line longer than `MAX_LINE_LENGTH`; nothing can be pushed after it
    */
   push(text: string): Heard[]
-  /** The share of the total (0 to 1) that the output has reached so far, or null when the total is unknown. */
+  /** The fraction of the total (0 to 1) that the output has reached so far, or null when the total is unknown. */
   readonly reached: number | null
 }
 
 /** The renderers whose output is understood; `lines` is any program that prints percents or "n of m". */
-export type RendererName = "ffmpeg" | "blender" | "lines"
+export const RENDERER_NAMES = ["ffmpeg", "blender", "lines"] as const
+
+/** One of `RENDERER_NAMES`. */
+export type RendererName = (typeof RENDERER_NAMES)[number]
 
 const READERS: Readonly<Record<RendererName, (total: number | undefined) => LineReader>> = {
   ffmpeg,
   blender,
   lines,
 }
-
-/** All names, for those who check or list them. */
-export const RENDERER_NAMES: readonly RendererName[] = ["ffmpeg", "blender", "lines"]
 
 // A backspace starts over as a CR does.
 const LINE_END = /[\r\n\b]/

@@ -1,0 +1,150 @@
+import type { Report } from "../item/item.ts"
+import { goesOn } from "../item/lease.ts"
+import type { Heard } from "../renderers/reader.ts"
+import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
+import type { Queue } from "./queue.ts"
+import type { Answer, Workers } from "./workers.ts"
+
+/** How long a renderer can be silent before its lease is no longer renewed, while its connection is open. */
+const SILENCE_MS = 30 * 60_000
+
+/** Several pieces of output as one report: the latest value of each key. */
+const merged = (heard: readonly Heard[]): Report => Object.assign({}, ...heard.map(({ report }) => report))
+
+/** Which output is read, and for which item. */
+export interface IngestOptions {
+  /** The item's id. */
+  readonly id: number
+  /** The token of the lease under which the output is stored; undefined for an item that nobody holds. */
+  readonly token: string | undefined
+  /** Whose output it is. */
+  readonly renderer: RendererName
+  /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */
+  readonly total: number | undefined
+}
+
+/**
+ * Stores the output of one renderer as progress of one item.
+ *
+ * The output is read as fast as it comes. It is stored as fast as the database allows, with the latest value of each
+ * key: a renderer whose output is not read stands still, and watching it must never cause that.
+ */
+export class Ingest {
+  readonly #workers: Workers
+  readonly #queue: Queue
+  readonly #options: IngestOptions
+  readonly #renderer: Renderer
+  #report: Report | undefined
+  #isAlive = false
+  #heardMs = performance.now()
+  #isEnded = false
+  /** The attempt that this output belongs to, once that has begun. */
+  #attempt: number | undefined
+  #writing: Promise<void> | undefined
+  #refusal: unknown
+
+  constructor(parts: { readonly workers: Workers; readonly queue: Queue }, options: IngestOptions) {
+    this.#workers = parts.workers
+    this.#queue = parts.queue
+    this.#options = options
+    this.#renderer = renderer(options.renderer, options.total)
+  }
+
+  /**
+   * Reads the whole output. Each piece is progress and a heartbeat. A waiting item is started by the first progress,
+   * not by the request: ffmpeg opens the request even if its input is missing.
+   * @throws AppError what the queue refuses with; `too_large`
+   */
+  async listen(body: AsyncIterable<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder()
+    for await (const chunk of body) this.#hear(decoder.decode(chunk, { stream: true }))
+    // The last line may have no end.
+    this.#hear("\n")
+    await this.settle()
+  }
+
+  /** Resolves when everything that was heard is stored. @throws AppError what the queue refused with */
+  async settle(): Promise<void> {
+    await this.#writing
+    if (this.#refusal !== undefined) throw this.#refusal
+  }
+
+  #hear(text: string): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+    const heard = this.#renderer.push(text)
+    this.#isAlive = true
+    this.#heardMs = performance.now()
+    if (heard.length > 0) this.#report = { ...this.#report, ...merged(heard) }
+    this.#isEnded = this.#isEnded || heard.some(({ ended }) => ended)
+    this.#store()
+  }
+
+  /** Renews the lease during a silence: a renderer can work for minutes without a line. */
+  keepAlive(): void {
+    if (performance.now() - this.#heardMs > SILENCE_MS) return
+    this.#isAlive = true
+    this.#store()
+  }
+
+  get #hasNews(): boolean {
+    return this.#report !== undefined || (this.#isAlive && this.#options.token !== undefined)
+  }
+
+  #store(): void {
+    if (this.#hasNews) this.#writing ??= this.#write()
+  }
+
+  async #write(): Promise<void> {
+    const { id, token } = this.#options
+    try {
+      while (this.#hasNews) {
+        const report = this.#report
+        this.#report = undefined
+        this.#isAlive = false
+        if (report) await this.#send(report)
+        else if (token !== undefined) await this.#workers.heartbeat(id, token)
+      }
+    } catch (error) {
+      this.#refusal = error
+    } finally {
+      this.#writing = undefined
+    }
+  }
+
+  async #send(report: Report): Promise<void> {
+    const { id, token } = this.#options
+    // Without a lease nothing else ties this output to its attempt: the item may have been cancelled and retried.
+    const attempt = token === undefined ? this.#attempt : undefined
+    const { item } = await this.#workers.report(id, token, report, attempt)
+    this.#attempt = item.attempt
+  }
+
+  /** Completes or fails the item, as its renderer's output ended. @throws AppError what the queue refuses with */
+  async finish(): Promise<Answer | undefined> {
+    const { id, token, renderer: name } = this.#options
+    const reached = this.#renderer.reached ?? 0
+    // ffmpeg says that it ended. Blender's last line proves nothing: only its frames do.
+    const hasEnded = this.#isEnded || name === "blender"
+    if (this.#attempt === undefined) await this.#send({})
+    else if (token === undefined) goesOn(await this.#queue.get(id), this.#attempt)
+    if (hasEnded && isWhole(reached)) return this.#complete()
+    const done = `${Math.floor(reached * 100)} % of its total`
+    return this.#fail(
+      hasEnded ? `the renderer stopped at ${done}` : `the renderer's output broke off at ${done}`,
+    )
+  }
+
+  async #complete(): Promise<Answer | undefined> {
+    const { id, token } = this.#options
+    if (token !== undefined) return this.#workers.complete(id, token, {})
+    await this.#queue.update(id, { status: "completed", message: "Processing completed successfully" })
+    return undefined
+  }
+
+  async #fail(error_message: string): Promise<Answer | undefined> {
+    const { id, token } = this.#options
+    if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })
+    await this.#queue.update(id, { status: "failed", message: "Processing failed", error_message })
+    return undefined
+  }
+}
