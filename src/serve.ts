@@ -82,7 +82,7 @@ export async function serve(config: Config): Promise<void> {
     token: () => crypto.randomUUID(),
     report: (error) => log("error", "the workers' timer could not write", { error: text(error) }),
   })
-  const webhooks = new Webhooks(store, bus, {
+  const webhooks = new Webhooks(store, store.deliveries, bus, {
     urls: config.webhooks,
     secret: config.webhookSecret,
     userAgent: `track-studio/${version}`,

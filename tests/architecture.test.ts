@@ -30,9 +30,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["errors", "item", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
-  queue: { own: ["bus", "errors", "item", "renderers", "store/store"] },
-  stream: { own: ["bus", "errors", "item", "store/store", "terminal", "text", "wire"] },
-  webhooks: { own: ["bus", "item", "store/deliveries", "store/store"], packages: ["node:crypto"] },
+  queue: { own: ["bus", "errors", "item", "renderers", "store/history", "store/items", "store/life"] },
+  stream: { own: ["bus", "errors", "item", "store/history", "terminal", "text", "wire"] },
+  webhooks: { own: ["bus", "item", "store/deliveries", "store/history"], packages: ["node:crypto"] },
   http: {
     own: ["errors", "item", "queue", "renderers", "stream", "terminal", "text", "webhooks", "wire"],
     packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"],

@@ -17,6 +17,8 @@ function isPlain(value: unknown, depth: number): boolean {
   return Object.entries(value).every(([key, inner]) => isText(key) && isPlain(inner, depth - 1))
 }
 
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
+FormatRegistry.Set("date-time", (value) => RFC3339.test(value) && !Number.isNaN(Date.parse(value)))
 FormatRegistry.Set("text", isText)
 FormatRegistry.Set("tag", (value) => value.length > 0 && value.length <= 64 && isText(value))
 TypeRegistry.Set(

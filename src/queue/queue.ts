@@ -2,7 +2,8 @@ import type { Bus } from "../bus.ts"
 import { IDLE, type ItemChange, type NewItem, type QueueItem, type StoredUpdate } from "../item/item.ts"
 import { cancelled, changed, retried } from "../item/lease.ts"
 import { isFinished, transition } from "../item/moves.ts"
-import type { Draft, Idempotency, ListQuery, Page, Store } from "../store/store.ts"
+import type { History, Page } from "../store/history.ts"
+import type { Draft, Idempotency, Items, ListQuery } from "../store/items.ts"
 
 const PAGE_UPDATES = 1000
 /** Characters of JSON that one answer holds. */
@@ -26,13 +27,13 @@ async function digest(body: NewItem): Promise<string> {
  * A method that resolves has been acknowledged by the disk.
  */
 export class Queue {
-  readonly #store: Store
+  readonly #store: Items & History
   readonly #bus: Bus
   readonly #now: () => number
   readonly #steadyMs: () => number
 
   /** `now` is the clock, in epoch milliseconds, and `steadyMs` the one of leases (see `Moment`). */
-  constructor(store: Store, bus: Bus, now: () => number, steadyMs: () => number) {
+  constructor(store: Items & History, bus: Bus, now: () => number, steadyMs: () => number) {
     this.#store = store
     this.#bus = bus
     this.#now = now

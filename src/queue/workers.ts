@@ -18,7 +18,8 @@ import {
   stalled,
 } from "../item/lease.ts"
 import type { Moment } from "../item/pace.ts"
-import type { Decide, Due, Store } from "../store/store.ts"
+import type { Decide, Due, Items } from "../store/items.ts"
+import type { Life } from "../store/life.ts"
 
 const TICK_MS = 500
 const ALIVE_EVERY_MS = 5000
@@ -79,7 +80,7 @@ export interface WorkersOptions {
  * items back from workers that are gone. A lease token is checked in the transaction that writes.
  */
 export class Workers {
-  readonly #store: Store
+  readonly #store: Items & Life
   readonly #bus: Bus
   readonly #options: WorkersOptions
   readonly #waiting = new Map<string, Waiting>()
@@ -94,7 +95,7 @@ export class Workers {
   #startedMs = 0
   #draining = false
 
-  constructor(store: Store, bus: Bus, options: WorkersOptions) {
+  constructor(store: Items & Life, bus: Bus, options: WorkersOptions) {
     this.#store = store
     this.#bus = bus
     this.#options = options

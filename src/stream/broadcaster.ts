@@ -1,6 +1,6 @@
 import type { Bus } from "../bus.ts"
 import type { StoredUpdate } from "../item/item.ts"
-import type { Store } from "../store/store.ts"
+import type { History } from "../store/history.ts"
 import { Batch, type Taken } from "./batch.ts"
 import { type Format, updateBytes } from "./formats.ts"
 import type { Seat } from "./seat.ts"
@@ -39,7 +39,7 @@ const isWhole = (seat: Seat, batch: Batch, wanted?: (update: StoredUpdate) => bo
  * that watch an item of the batch. With no stream open nothing is read.
  */
 export class Broadcaster extends EventTarget {
-  readonly #store: Store
+  readonly #store: History
   readonly #report: (error: unknown) => void
   readonly #keepaliveMs: number
   readonly #unlisten: () => void
@@ -67,7 +67,7 @@ export class Broadcaster extends EventTarget {
    * `keepaliveMs`: how long a stream may be silent. `report` is told when the history cannot be read; the
    * broadcaster tries again a second later.
    */
-  constructor(store: Store, bus: Bus, keepaliveMs: number, report: (error: unknown) => void) {
+  constructor(store: History, bus: Bus, keepaliveMs: number, report: (error: unknown) => void) {
     super()
     this.#store = store
     this.#report = report

@@ -1,4 +1,4 @@
-import type { Store } from "../store/store.ts"
+import type { History } from "../store/history.ts"
 import { type Frame, tell } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { type Format, frames, joined } from "./formats.ts"
@@ -21,13 +21,13 @@ export interface Shared {
 
 /** How streams begin. */
 export class Openings {
-  readonly #store: Store
+  readonly #store: History
   readonly #broadcaster: Broadcaster
   readonly #random: () => number
   readonly #snapshots = new Map<Format, Snapshot>()
 
   /** `random` gives numbers from 0 up to 1; they spread reconnects. */
-  constructor(store: Store, broadcaster: Broadcaster, random: () => number) {
+  constructor(store: History, broadcaster: Broadcaster, random: () => number) {
     this.#store = store
     this.#broadcaster = broadcaster
     this.#random = random

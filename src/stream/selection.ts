@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from "../errors.ts"
 import type { StoredUpdate } from "../item/item.ts"
-import type { Store } from "../store/store.ts"
+import type { History } from "../store/history.ts"
 import type { Frame } from "../wire/frames.ts"
 
 /** The most items that can be chosen. */
@@ -73,7 +73,7 @@ export class Selection {
    * Answers the oldest question. `cursor` is the event ID up to which the stream has examined everything: newly chosen
    * items begin with the state they had then, for what came later is still to be sent.
    */
-  async answer(store: Store, cursor: number): Promise<readonly Frame[]> {
+  async answer(store: History, cursor: number): Promise<readonly Frame[]> {
     const asked = this.#asked.shift()
     if (!asked) return []
     if (asked.do === "refuse") return [refused(asked.code, asked.error)]
@@ -91,7 +91,7 @@ export class Selection {
     }
   }
 
-  async #subscribe(ids: readonly number[], store: Store): Promise<StoredUpdate[]> {
+  async #subscribe(ids: readonly number[], store: History): Promise<StoredUpdate[]> {
     this.#mayChange()
     const chosen = new Set([...(this.#ids ?? []), ...ids])
     if (chosen.size > MAX_CHOSEN) {

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { StoredUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import type { Bounds, Store } from "../store/store.ts"
+import type { Bounds, History } from "../store/history.ts"
 import { type Control, type Frame, tell } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { type Format, frames, joined, sse } from "./formats.ts"
@@ -30,7 +30,7 @@ export interface StreamOptions {
  * `live`, then whatever is new, and keeps no queue of its own, so a slow reader costs what a fast one does.
  */
 export class Streams {
-  readonly #store: Store
+  readonly #store: History
   readonly #broadcaster: Broadcaster
   readonly #options: StreamOptions
   readonly #openings: Openings
@@ -49,7 +49,7 @@ export class Streams {
     }
   }
 
-  constructor(store: Store, broadcaster: Broadcaster, options: StreamOptions) {
+  constructor(store: History, broadcaster: Broadcaster, options: StreamOptions) {
     this.#store = store
     this.#broadcaster = broadcaster
     this.#options = options

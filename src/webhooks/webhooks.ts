@@ -1,8 +1,8 @@
 import type { Bus } from "../bus.ts"
 import type { ProgressUpdate, StoredUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import type { Attempt, DeliveriesQuery, Delivery, Notice } from "../store/deliveries.ts"
-import type { Store } from "../store/store.ts"
+import type { Attempt, Deliveries, DeliveriesQuery, Delivery, Notice } from "../store/deliveries.ts"
+import type { History } from "../store/history.ts"
 
 // Loaded at its first use: it would be a tenth of the server's start.
 const nodeCrypto = (): typeof import("node:crypto") => require("node:crypto")
@@ -83,7 +83,8 @@ export function signature(secret: string, id: string, timestampS: number, body: 
  * again after a second, then twice as long each time, an hour at most, for a day.
  */
 export class Webhooks {
-  readonly #store: Store
+  readonly #history: History
+  readonly #deliveries: Deliveries
   readonly #bus: Bus
   readonly #options: WebhooksOptions
   readonly #stopped = new AbortController()
@@ -98,16 +99,17 @@ export class Webhooks {
   #cursor = 0
   #stored = 0
 
-  constructor(store: Store, bus: Bus, options: WebhooksOptions) {
-    this.#store = store
+  constructor(history: History, deliveries: Deliveries, bus: Bus, options: WebhooksOptions) {
+    this.#history = history
+    this.#deliveries = deliveries
     this.#bus = bus
     this.#options = options
   }
 
   /** Goes on where it was; a URL that is new is told of what happens from now on. */
   async start(): Promise<void> {
-    await this.#store.deliveries.follow(this.#options.urls)
-    this.#cursor = (await this.#store.deliveries.cursor()) ?? 0
+    await this.#deliveries.follow(this.#options.urls)
+    this.#cursor = (await this.#deliveries.cursor()) ?? 0
     this.#stored = this.#cursor
     if (this.#options.urls.length === 0) return
     this.#unlisten = this.#bus.listen(() => (this.#rung = true))
@@ -125,7 +127,7 @@ export class Webhooks {
 
   /** A page of the deliveries, the newest first. */
   async list(query: DeliveriesQuery): Promise<{ deliveries: ShownDelivery[]; next: number | null }> {
-    const { deliveries, next } = await this.#store.deliveries.list(query)
+    const { deliveries, next } = await this.#deliveries.list(query)
     return { deliveries: deliveries.map(shown), next }
   }
 
@@ -146,17 +148,17 @@ export class Webhooks {
 
   /** Examines a page of the history; whether there is more of it. */
   async #read(): Promise<boolean> {
-    const { updates, more } = await this.#store.page({ after: this.#cursor, limit: PAGE_UPDATES })
+    const { updates, more } = await this.#history.page({ after: this.#cursor, limit: PAGE_UPDATES })
     const last = updates.at(-1)
     if (!last) return false
     const notices: { notice: Notice; update: StoredUpdate }[] = []
     for (const update of updates) {
       if (!isFinished(update.status) && !isStalled(update)) continue
-      const notice = noticeOf(update, await this.#store.previous(update))
+      const notice = noticeOf(update, await this.#history.previous(update))
       if (notice) notices.push({ notice, update })
     }
     if (notices.length > 0 || last.id - this.#stored >= FORGETFUL_UPDATES) {
-      await this.#store.deliveries.add(notices, last.id)
+      await this.#deliveries.add(notices, last.id)
       this.#stored = last.id
     }
     this.#cursor = last.id
@@ -169,7 +171,7 @@ export class Webhooks {
     this.#looking.add(url)
     try {
       // Those under way are due as well.
-      const due = await this.#store.deliveries.due(url, 2 * PARALLEL)
+      const due = await this.#deliveries.due(url, 2 * PARALLEL)
       const busy = [...this.#sending.values()].filter((one) => one.url === url).length
       const free = Math.max(0, PARALLEL - busy)
       for (const delivery of due.filter(({ id }) => !this.#sending.has(id)).slice(0, free)) {
@@ -196,7 +198,7 @@ export class Webhooks {
     const answer = await this.#send(delivery)
     if (this.#stopped.signal.aborted && answer.status === null) return
     const attempt = this.#outcome(delivery, answer)
-    await this.#store.deliveries.settle(delivery.id, attempt)
+    await this.#deliveries.settle(delivery.id, attempt)
     if (attempt.status === "failed") this.#options.givenUp(delivery, attempt.error)
   }
 
@@ -204,7 +206,7 @@ export class Webhooks {
   async #send(delivery: Delivery): Promise<{ status: number | null; error: string; waitMs: number }> {
     const { secret, userAgent, now } = this.#options
     const { url, data, notice, update_id } = delivery
-    const history = this.#store.historyId
+    const history = this.#history.historyId
     const id = `${history}-${update_id}`
     const timestampS = Math.floor(now() / 1000)
     const body = `{"type":"${notice}","history":"${history}","data":{"id":${update_id},${data.slice(1)}}`

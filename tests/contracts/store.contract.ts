@@ -3,7 +3,9 @@ import { expect, test } from "bun:test"
 import { AppError, type ErrorCode } from "../../src/errors.ts"
 import type { ItemChange, QueueItem } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
-import type { Draft, Page, Store } from "../../src/store/store.ts"
+import type { Page } from "../../src/store/history.ts"
+import type { Draft } from "../../src/store/items.ts"
+import type { Store } from "../../src/store/store.ts"
 
 /** A store with an empty history, gone at the end of the test. */
 export interface OpenStore extends AsyncDisposable {

@@ -3,7 +3,8 @@ import { expect, test } from "bun:test"
 import { AppError } from "../../src/errors.ts"
 import { type Change, IDLE, type QueueItem, type Stored, type Work } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
-import type { Decide, Draft, Store } from "../../src/store/store.ts"
+import type { Decide, Draft } from "../../src/store/items.ts"
+import type { Store } from "../../src/store/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
 
 const REFUSAL = new AppError("lease_lost", "refused by the test")

@@ -172,7 +172,7 @@ function impatient(seconds: number) {
   const workers = new Workers(store, bus, { ...options, stallAfterMs: 60_000, maxRescues: 5 })
   const queue = new Queue(store, bus, Date.now, Date.now)
   const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
-  const webhooks = new Webhooks(store, bus, {
+  const webhooks = new Webhooks(store, store.deliveries, bus, {
     ...options,
     urls: [],
     secret: undefined,

@@ -6,19 +6,9 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError } from "../../errors.ts"
 import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate } from "../../item/item.ts"
 import { encodeUpdate } from "../../item/update.ts"
-import type {
-  Bounds,
-  Decide,
-  Draft,
-  Due,
-  Idempotency,
-  Latest,
-  LatestOf,
-  ListQuery,
-  Page,
-  PageQuery,
-  Store,
-} from "../store.ts"
+import type { Bounds, Latest, LatestOf, Page, PageQuery } from "../history.ts"
+import type { Decide, Draft, Due, Idempotency, ListQuery } from "../items.ts"
+import type { Store } from "../store.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"

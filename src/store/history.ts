@@ -1,0 +1,73 @@
+import type { StoredUpdate } from "../item/item.ts"
+
+/** Which updates to read: those with an event ID above `after`, of one item or of all, ascending. */
+export interface PageQuery {
+  readonly after: number
+  readonly queueId?: number | undefined
+  readonly limit: number
+}
+
+/** A piece of the history; `more` tells that it was cut by a limit. */
+export interface Page {
+  readonly updates: readonly StoredUpdate[]
+  readonly more: boolean
+}
+
+/**
+ * Whose latest update is asked for: every item not terminal, or every item, perhaps just one, that was changed after
+ * an event ID (deleted and terminal ones too).
+ */
+export type LatestOf =
+  | { readonly of: "open" }
+  | { readonly of: "changed"; readonly after: number; readonly queueId?: number | undefined }
+
+/** Event IDs of latest updates, ascending, and the newest event ID, all of one moment. */
+export interface Latest {
+  readonly ids: readonly number[]
+  readonly head: number
+}
+
+/** First and last event ID of the history that is kept; `oldest` is `newest + 1` when none is. */
+export interface Bounds {
+  readonly oldest: number
+  readonly newest: number
+  readonly stored: number
+}
+
+/**
+ * The history of updates, read only: what streams and webhooks know of the store.
+ *
+ * Event IDs ascend in commit order and are never given twice: a reader that has seen an event ID never later finds a
+ * new update with a smaller one.
+ */
+export interface History {
+  /** Name of this history, given when the database was made. Event IDs of another history mean nothing here. */
+  readonly historyId: string
+
+  /** Reads at most `limit` updates and about 256 KiB; at least one update if any follows. */
+  page(query: PageQuery): Promise<Page>
+
+  /** The event IDs of the updates that make up a snapshot. */
+  latest(which: LatestOf): Promise<Latest>
+
+  /**
+   * The latest update of one item and the newest event ID of the history, both of one moment.
+   * @throws AppError `not_found`
+   */
+  latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }>
+
+  /** The kept updates among these event IDs (at most 256), ascending; cut as `page` is. */
+  updates(ids: readonly number[]): Promise<Page>
+
+  /** The update of the same item before this one; null if there is none, or it is no longer kept. */
+  previous(update: StoredUpdate): Promise<StoredUpdate | null>
+
+  /** How many updates lie in `(after, upTo]`, of one item or of all. */
+  count(after: number, upTo: number, queueId?: number): Promise<number>
+
+  /** Which part of the history is kept. */
+  bounds(): Promise<Bounds>
+
+  /** The newest event ID; 0 in an empty history. */
+  head(): Promise<number>
+}

@@ -1,0 +1,79 @@
+import type { Change, QueueItem, Status, Stored } from "../item/item.ts"
+
+/** A queue item before the database has given it an id. */
+export type Draft = Omit<QueueItem, "id">
+
+/** What makes a repeated `add` the same one: the key, and a digest of the body it came with. */
+export interface Idempotency {
+  readonly key: string
+  readonly digest: string
+}
+
+/** Which queue items to list; `after` is the `next` of the page before. */
+export interface ListQuery {
+  readonly status?: Status | undefined
+  readonly songId?: number | undefined
+  readonly limit: number
+  readonly after?: string | undefined
+}
+
+/**
+ * Which processing items are due: those whose lease ran out by `by` (and, with `after`, not before), or those not yet
+ * stalled whose share has not moved since `by`. Milliseconds of the steady clock.
+ */
+export type Due =
+  | { readonly due: "lease"; readonly by: number; readonly after?: number }
+  | { readonly due: "stall"; readonly by: number }
+
+/** Decides on one row. May be called more than once; throws an AppError to refuse. `now` is RFC 3339 UTC. */
+export type Decide = (stored: Stored, now: string) => Change
+
+/**
+ * The queue items: everything that changes one, and the reads of their present state. Each method is one transaction.
+ *
+ * A write resolves once it is durable: it survives a power cut from then on. A decision is a pure synchronous function
+ * that runs inside the transaction. It may run more than once and throws an AppError to refuse; a refused write changes
+ * nothing and fails alone. When a commit fails, every write that shared it rejects with AppError `unavailable`.
+ */
+export interface Items {
+  /**
+   * Adds an item and its first update.
+   * The same idempotency key and digest within 24 hours answer what the first call answered and add nothing.
+   * @throws AppError `idempotency_mismatch` when the key was used with another digest
+   */
+  add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }>
+
+  /**
+   * Changes one item and appends exactly one update, or none for a quiet change.
+   * @throws AppError `not_found`, and whatever `decide` throws
+   */
+  change(id: number, decide: Decide): Promise<QueueItem>
+
+  /**
+   * Changes the item that is first in the queue's order and claimable now: waiting, its `available_at` past, and all
+   * its tags among `tags`. Null if no item is claimable.
+   */
+  claim(tags: readonly string[], decide: Decide): Promise<QueueItem | null>
+
+  /** Changes every item that is due, at most 100 a call; returns how many it changed. */
+  sweep(due: Due, decide: Decide): Promise<number>
+
+  /** Whether an item with this id existed and was deleted. */
+  wasDeleted(id: number): Promise<boolean>
+
+  /** @throws AppError `not_found` */
+  item(id: number): Promise<QueueItem>
+
+  /**
+   * One page of the queue: processing items, then waiting ones by priority and age, then finished ones, newest first.
+   * It holds at most `limit` items and about 4 MB, and at least one item if any follows.
+   * @throws AppError `invalid` for an `after` that is not the `next` of a page
+   */
+  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>
+
+  /** The item that a claim with these tags would take now, or null. Without tags every item's tags are accepted. */
+  nextWaiting(tags?: readonly string[]): Promise<QueueItem | null>
+
+  /** How many items there are; deleted ones do not count. */
+  items(): Promise<number>
+}
