@@ -172,12 +172,12 @@ export function openProgress(
         lose()
         // Where nobody answers, the state of the connection says that much.
         problem = said.status === 0 ? null : said.reason
-      } else if (said.name === "live") found()
-      else if (said.name === "shutdown") lose()
-      else if (said.name === "gap") {
-        gap = { reason: said.data.reason, missed: said.data.missed }
+      } else if (said.control.event === "live") found()
+      else if (said.control.event === "shutdown") lose()
+      else if (said.control.event === "gap") {
+        gap = { reason: said.control.reason, missed: said.control.missed }
         // After `slow` come the items that changed; otherwise comes everything that is not finished.
-        if (said.data.reason !== "slow") {
+        if (said.control.reason !== "slow") {
           items.clear()
           truncated = false
         }

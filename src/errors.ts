@@ -1,20 +1,44 @@
-/** Every reason for which a request can be refused; `http/errors.ts` gives each its HTTP status. */
-export type ErrorCode =
-  | "malformed_json"
-  | "forbidden"
-  | "not_found"
-  | "method_not_allowed"
-  | "illegal_move"
-  | "leased"
-  | "lease_lost"
-  | "gone"
-  | "too_large"
-  | "unsupported_media_type"
-  | "invalid"
-  | "upgrade_required"
-  | "idempotency_mismatch"
-  | "internal"
-  | "unavailable"
+/** What a code of a refusal means to a client. */
+interface Meaning {
+  /** The HTTP status that carries it. */
+  readonly status: number
+  /** What it means, for the reference: one clause, without a full stop. */
+  readonly reason: string
+}
+
+/**
+ * Every reason for which a request can be refused: the closed set of codes, each with its HTTP status and meaning.
+ * A code is added here and nowhere else: its type, the answers and the reference are made from this table.
+ */
+export const REFUSALS = {
+  malformed_json: { status: 400, reason: "the body is not valid JSON" },
+  forbidden: { status: 403, reason: "pages of this origin may not call the server" },
+  not_found: { status: 404, reason: "there is no such item, or nothing at this path" },
+  method_not_allowed: { status: 405, reason: "the path takes other methods; `Allow` names them" },
+  illegal_move: {
+    status: 409,
+    reason: "the item's status does not allow it; the error names what is allowed",
+  },
+  leased: { status: 409, reason: "a worker holds the item, and only its lease may change this" },
+  lease_lost: { status: 409, reason: "the lease is not the caller's any more: the worker must stop" },
+  gone: { status: 410, reason: "the item was deleted: its worker must stop" },
+  too_large: { status: 413, reason: "the body is larger than allowed" },
+  unsupported_media_type: { status: 415, reason: "the body is not `application/json`" },
+  invalid: {
+    status: 422,
+    reason: "a value, key or parameter is wrong; the error names it and what is allowed",
+  },
+  upgrade_required: { status: 426, reason: "the endpoint needs a WebSocket upgrade" },
+  idempotency_mismatch: { status: 422, reason: "the `Idempotency-Key` was used with another body" },
+  internal: { status: 500, reason: "the server failed; its log has the reason under the `request_id`" },
+  unavailable: {
+    status: 503,
+    reason: "not now, and nothing was changed; `Retry-After` says when to ask again",
+  },
+} as const satisfies Readonly<Record<string, Meaning>>
+
+/** The code of a refusal. */
+export type ErrorCode = keyof typeof REFUSALS
 
 /**
  * The one error that is meant to be read by a user.
@@ -23,6 +47,7 @@ export type ErrorCode =
  * that is thrown is a defect or a fault of the machine: it is logged, and the client gets `internal`.
  */
 export class AppError extends Error {
+  /** Why the request was refused, for programs. */
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

@@ -45,7 +45,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["bus", "config", "errors", "http", "log", "queue", "store", "stream", "version", "webhooks"],
   },
   config: { own: ["errors"] },
-  client: { own: ["item"] },
+  client: { own: ["item", "wire"] },
   runner: {
     own: ["client", "config", "item", "renderers", "text"],
     packages: ["node:fs", "node:os", "node:path", "node:timers", "node:tty"],
@@ -55,7 +55,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["@sinclair/typebox", "node:os", "node:util"],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
-  dashboard: { own: ["item"] },
+  dashboard: { own: ["item", "wire"] },
   main: { own: ["commands", "config", "errors", "text", "version"] },
 }
 

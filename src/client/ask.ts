@@ -1,5 +1,4 @@
-/** What a worker is told: go on, or stop. */
-export type Directive = "continue" | "cancel"
+import type { Directive } from "../item/item.ts"
 
 /** What the server says of a refusal, where it is the server that speaks. */
 interface Envelope {

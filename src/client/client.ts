@@ -1,51 +1,17 @@
-import type { ItemChange, NewItem, QueueItem, Report } from "../item/item.ts"
-import { Asker, type Directive, ServerError } from "./ask.ts"
+import type { Directive, ItemChange, NewItem, QueueItem, Report, Result } from "../item/item.ts"
+import type { Claimed, QueuePage, WorkerAnswer } from "../wire/answers.ts"
+import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
+import { Asker, ServerError } from "./ask.ts"
 import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
 
-export type { Control, Watched, WatchOptions } from "./watching.ts"
-export { type Directive, ServerError }
+export type { Watched, WatchOptions } from "./watching.ts"
+export type { Claimed, ClaimRequest, Directive, FailRequest, Result, WorkerAnswer }
+export { ServerError }
 
 /** The right to write one item: its ID, and the token of the lease. */
 export interface Held {
   readonly id: number
   readonly token: string
-}
-
-/** What to claim: the first item whose tags are all among `tags`, or the item `id` and no other. */
-export interface ClaimRequest {
-  readonly worker: string
-  readonly id?: number
-  readonly tags?: readonly string[]
-  /** Seconds to wait for an item, at most 60; default 0. */
-  readonly wait?: number
-  /** Seconds, 1 to 3,600; default 60. */
-  readonly lease?: number
-}
-
-/** A claimed item and its lease; `renew_every` is in seconds. */
-export interface Claimed {
-  readonly item: QueueItem
-  readonly lease: { readonly token: string; readonly expires_at: string; readonly renew_every: number }
-}
-
-/** What a worker is answered; `lease` is there while it is held. */
-export interface Answer {
-  readonly directive: Directive
-  readonly lease?: { readonly expires_at: string }
-  readonly item: QueueItem
-}
-
-/** What a worker hands over with its success. */
-export type Result = Pick<
-  ItemChange,
-  "message" | "current_step" | "video_file_path" | "video_file_size" | "thumbnail_path" | "metadata"
->
-
-/** How a worker failed; `retry_in` is in seconds. By default another attempt follows, when the server sees fit. */
-export interface Failure {
-  readonly error_message?: string
-  readonly retryable?: boolean
-  readonly retry_in?: number
 }
 
 /** A client of one server. `base` is its URL without the path. */
@@ -68,7 +34,7 @@ export class Client {
   }
 
   /** One page of the queue. @throws ServerError */
-  list(query: Readonly<Record<string, string>>): Promise<{ queue: QueueItem[]; next: string | null }> {
+  list(query: Readonly<Record<string, string>>): Promise<QueuePage> {
     return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`)
   }
 
@@ -86,7 +52,7 @@ export class Client {
   }
 
   /** Reports progress, and renews the lease. @throws ServerError */
-  report(held: Held, report: Report): Promise<Answer> {
+  report(held: Held, report: Report): Promise<WorkerAnswer> {
     return this.#work(held, "progress", report)
   }
 
@@ -95,23 +61,23 @@ export class Client {
    * until there is a directive to stop.
    * @throws ServerError
    */
-  heartbeat({ id, token }: Held, waitS = 0, signal?: AbortSignal): Promise<Answer> {
+  heartbeat({ id, token }: Held, waitS = 0, signal?: AbortSignal): Promise<WorkerAnswer> {
     const path = `/queue/${id}/heartbeat?wait=${waitS}`
     return this.#server.json("POST", path, { headers: { lease: token }, signal, heldS: waitS })
   }
 
   /** Ends the lease with success. @throws ServerError */
-  complete(held: Held, result: Result = {}): Promise<Answer> {
+  complete(held: Held, result: Result = {}): Promise<WorkerAnswer> {
     return this.#work(held, "complete", result)
   }
 
   /** Ends the lease with a failure. @throws ServerError */
-  fail(held: Held, failure: Failure): Promise<Answer> {
+  fail(held: Held, failure: FailRequest): Promise<WorkerAnswer> {
     return this.#work(held, "fail", failure)
   }
 
   /** Gives the item back. @throws ServerError */
-  release(held: Held): Promise<Answer> {
+  release(held: Held): Promise<WorkerAnswer> {
     return this.#work(held, "release", {})
   }
 
@@ -150,7 +116,7 @@ export class Client {
     return watching(open, options)
   }
 
-  #work({ id, token }: Held, verb: string, body: object): Promise<Answer> {
+  #work({ id, token }: Held, verb: string, body: object): Promise<WorkerAnswer> {
     return this.#server.json("POST", `/queue/${id}/${verb}`, { body, headers: { lease: token } })
   }
 }

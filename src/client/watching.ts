@@ -1,27 +1,12 @@
-import type { ProgressUpdate, Status } from "../item/item.ts"
+import type { ProgressUpdate } from "../item/item.ts"
+import type { StreamControl } from "../wire/frames.ts"
 import { ServerError } from "./ask.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
-
-/** A word about the stream: what follows `live` is new, and what a `gap` tells of was left out. */
-export type Control = { readonly type: "control" } & (
-  | { readonly name: "live"; readonly data: { readonly last_event_id: number; readonly history: string } }
-  | {
-      readonly name: "gap"
-      readonly data: {
-        readonly reason: "expired" | "unknown" | "slow"
-        readonly last_event_id: number | string
-        /** How many updates; null when that cannot be known. */
-        readonly missed: number | null
-      }
-    }
-  | { readonly name: "end"; readonly data: { readonly last_event_id: number; readonly status: Status } }
-  | { readonly name: "shutdown"; readonly data: { readonly retry_ms: number } }
-)
 
 /** What a watched stream says: an update with its event ID, or a word about the stream itself. */
 export type Watched =
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
-  | Control
+  | { readonly type: "control"; readonly control: StreamControl }
   /** The stream has broken off; the next try begins in `retryMs`. `status` is that of a refusal, else 0. */
   | {
       readonly type: "offline"
@@ -147,13 +132,13 @@ async function* connection(
       if (!("data" in incoming)) continue
       place.failures = 0
       const said = saidBy(incoming)
-      if (said?.type === "control" && said.name === "gap") hasGap = true
+      const control = said?.type === "control" ? said.control : undefined
+      if (control?.event === "gap") hasGap = true
       // A gap brings the state of now along: then nothing is to be asked for again.
-      if (said?.type === "control" && said.name === "live" && isOther(place, said.data.history) && !hasGap)
-        return "again"
+      if (control?.event === "live" && isOther(place, control.history) && !hasGap) return "again"
       if (incoming.id !== undefined) place.lastEventId = incoming.id
       if (said) yield said
-      if (said?.type === "control" && said.name === "end") return "over"
+      if (control?.event === "end") return "over"
     }
     return "off"
   } catch (error) {
@@ -193,7 +178,7 @@ async function* incomingOf(answer: Response, silence: Silence): AsyncGenerator<I
 function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined {
   if (event === "message") return { type: "update", id: Number(id), update: JSON.parse(data) }
   if (event === "live" || event === "gap" || event === "end" || event === "shutdown") {
-    return { type: "control", name: event, data: JSON.parse(data) }
+    return { type: "control", control: { event, ...JSON.parse(data) } }
   }
   return undefined
 }

@@ -11,13 +11,14 @@ import { LiveBoard } from "./live.ts"
 function line(said: Watched): string | undefined {
   if (said.type === "update") return readable(said.update)
   if (said.type === "offline") return `# ${printable(said.reason)}; trying again in ${said.retryMs} ms`
-  switch (said.name) {
+  const { control } = said
+  switch (control.event) {
     case "live":
       return "# live"
     case "gap":
-      return `# gap: ${said.data.missed ?? "some"} updates left out (${said.data.reason}); now the latest state`
+      return `# gap: ${control.missed ?? "some"} updates left out (${control.reason}); now the latest state`
     case "end":
-      return `# ${said.data.status}, the end`
+      return `# ${control.status}, the end`
     case "shutdown":
       return "# the server is going away"
   }
@@ -28,7 +29,12 @@ const asLine = (said: Watched): void => {
   if (shown !== undefined) say(shown)
 }
 
-const asJson = (said: Watched): void => say(safeJson(said))
+/** Scripts read these objects: the keys of a control stand under `data`, beside its name. */
+function asJson(said: Watched): void {
+  if (said.type !== "control") return say(safeJson(said))
+  const { event: name, ...data } = said.control
+  return say(safeJson({ type: said.type, name, data }))
+}
 
 /** What is to be watched, and how it is shown. */
 interface Wanted {

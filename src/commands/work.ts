@@ -105,7 +105,7 @@ class Worker {
 
   async #claim(): Promise<Claimed | null> {
     const { client, worker, tags, leaseS } = this.#wanted
-    const request = { worker, tags, lease: leaseS, wait: CLAIM_WAIT_S }
+    const request = { worker, tags: [...tags], lease: leaseS, wait: CLAIM_WAIT_S }
     const claimed = await client.claim(request, this.#stopping.signal)
     if (this.#isAway) tell("the server is back")
     this.#isAway = false

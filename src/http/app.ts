@@ -6,6 +6,7 @@ import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
+import type { Health } from "../wire/answers.ts"
 import { boardFor } from "./board.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type ReportError } from "./errors.ts"
@@ -79,7 +80,7 @@ export function createApp(parts: AppParts) {
       })
       .use(docsRoutes(() => app.routes, parts.version))
       .use(pageRoutes(board))
-      .get("/health", () => ({
+      .get("/health", (): Health => ({
         status: "ok",
         service: "track-studio-orchestrator",
         version: parts.version,

@@ -2,10 +2,10 @@ import type { TSchema } from "@sinclair/typebox"
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors"
 import { Elysia, ValidationError } from "elysia"
 
-import { AppError } from "../errors.ts"
+import { AppError, REFUSALS } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { safeJson } from "../text.ts"
-import { STATUS } from "../wire/refusals.ts"
+import type { ErrorAnswer } from "../wire/refusals.ts"
 
 const quoted = (value: unknown): string => {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object"
@@ -110,7 +110,7 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     const known = asAppError(code, error, request)
     const requestId = crypto.randomUUID()
     if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
-    set.status = STATUS[known.code]
+    set.status = REFUSALS[known.code].status
     if (known.code === "unavailable") set.headers["retry-after"] = "1"
     if (known.code === "upgrade_required") set.headers["upgrade"] = "websocket"
     if (known.code === "method_not_allowed") {
@@ -119,11 +119,12 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     // A worker that has lost its item must stop, whatever it was about to say.
     const stop = known.code === "lease_lost" || known.code === "gone"
     set.headers["content-type"] = "application/json"
-    return safeJson({
+    const answer: ErrorAnswer = {
       error: known.message,
       code: known.code,
       request_id: requestId,
-      ...(stop && { directive: "cancel" as const }),
-    })
+      ...(stop && { directive: "cancel" }),
+    }
+    return safeJson(answer)
   })
 }

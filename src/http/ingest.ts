@@ -8,6 +8,7 @@ import { Ingest } from "../queue/ingest.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Answer, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
+import type { IngestAnswer } from "../wire/answers.ts"
 import { ItemParams, LeaseParams, tokenOf } from "./params.ts"
 
 const IngestParams = Type.Object({
@@ -83,7 +84,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       const isOver = query.finish === "true" && !workers.draining
       const answer = isOver ? await ingest.finish() : undefined
       const item = await queue.get(id)
-      return { directive: answer?.directive ?? directiveOf(item), item }
+      return { directive: answer?.directive ?? directiveOf(item), item } satisfies IngestAnswer
     },
     { params: IngestParams, query: IngestQuery, parse: "none" },
   )

@@ -2,9 +2,10 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { Flag, ItemChange, NewItem, Status } from "../item/item.ts"
+import { Flag, ItemChange, NewItem, type QueueItem, Status } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Streams } from "../stream/streams.ts"
+import type { FlagUpdated, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
 import { jsonBody } from "./body.ts"
 import { hold } from "./hold.ts"
 import { ItemParams, queryInteger, within } from "./params.ts"
@@ -61,7 +62,7 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
     .use(jsonBody)
     .post(
       "",
-      async ({ body, request, set }) => {
+      async ({ body, request, set }): Promise<QueueItem> => {
         const item = await queue.add(body, idempotencyKey(request.headers))
         set.status = 201
         return item
@@ -70,7 +71,7 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
     )
     .get(
       "",
-      async ({ query: { status, song_id, limit, after } }) => {
+      async ({ query: { status, song_id, limit, after } }): Promise<QueuePage> => {
         const { items, next } = await queue.list({
           status,
           songId: song_id === undefined ? undefined : Number(song_id),
@@ -81,10 +82,13 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
       },
       { query: ListParams },
     )
-    .get("/next", async () => (await queue.next()) ?? { item: null, message: "No pending items" })
+    .get(
+      "/next",
+      async (): Promise<NextItem> => (await queue.next()) ?? { item: null, message: "No pending items" },
+    )
     .get(
       "/:id",
-      async ({ params: { id }, query: { wait, timeout }, request, server }) => {
+      async ({ params: { id }, query: { wait, timeout }, request, server }): Promise<QueueItem> => {
         if (wait === undefined) return queue.get(Number(id))
         server?.timeout(request, 0)
         const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
@@ -108,13 +112,13 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
       },
       { params: ItemParams, query: HistoryParams },
     )
-    .put("/:id", async ({ params: { id }, body }) => queue.update(Number(id), body), {
+    .put("/:id", async ({ params: { id }, body }): Promise<QueueItem> => queue.update(Number(id), body), {
       params: ItemParams,
       body: ItemChange,
     })
     .put(
       "/:id/flag",
-      async ({ params: { id }, body }) => {
+      async ({ params: { id }, body }): Promise<FlagUpdated> => {
         await queue.update(Number(id), body)
         return { message: "Flag updated" }
       },
@@ -122,7 +126,7 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
     )
     .delete(
       "/:id",
-      async ({ params: { id } }) => {
+      async ({ params: { id } }): Promise<ItemDeleted> => {
         await queue.remove(Number(id))
         return { message: "Queue item deleted" }
       },

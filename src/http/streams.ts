@@ -3,6 +3,7 @@ import { Elysia } from "elysia"
 import { type Format, formats, negotiate } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/viewer.ts"
+import type { Stats } from "../wire/answers.ts"
 import { ItemParams } from "./params.ts"
 import { type Asked, GlobalParams, lastEventIdOf, OneItemParams, wantedOf } from "./stream-query.ts"
 
@@ -94,7 +95,7 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
         ),
       { query: OneItemParams, params: ItemParams },
     )
-    .get("/stats", async () => {
+    .get("/stats", async (): Promise<Stats> => {
       const { open, bounds } = await streams.stats()
       const { oldest, newest, stored } = bounds
       return {

@@ -1,7 +1,9 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
+import { DeliveryStatus } from "../item/notice.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
+import type { DeliveriesPage } from "../wire/answers.ts"
 import { queryInteger, within } from "./params.ts"
 
 const DEFAULT_ROWS = 100
@@ -9,9 +11,7 @@ const MAX_ROWS = 1000
 
 const DeliveriesParams = Type.Object(
   {
-    status: Type.Optional(
-      Type.Union([Type.Literal("pending"), Type.Literal("delivered"), Type.Literal("failed")]),
-    ),
+    status: Type.Optional(DeliveryStatus),
     limit: queryInteger(1, "a whole number from 1; more than 1000 counts as 1000"),
     before: queryInteger(1, "the next of the page before"),
   },
@@ -22,7 +22,7 @@ const DeliveriesParams = Type.Object(
 export const webhookRoutes = (webhooks: Webhooks) =>
   new Elysia({ prefix: "/webhooks", normalize: false }).get(
     "/deliveries",
-    async ({ query: { status, limit, before } }) =>
+    async ({ query: { status, limit, before } }): Promise<DeliveriesPage> =>
       webhooks.list({
         status,
         limit: within(limit, DEFAULT_ROWS, MAX_ROWS),

@@ -2,10 +2,12 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { ItemChange, MAX_TEXT_BYTES, NewItem, QueueItem, Report } from "../item/item.ts"
+import { type QueueItem, Report, Result } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Answer, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
+import type { Claimed, WorkerAnswer } from "../wire/answers.ts"
+import { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { hold } from "./hold.ts"
 import { ItemParams, LeaseParams, queryInteger, tokenOf, within } from "./params.ts"
@@ -13,45 +15,12 @@ import { ItemParams, LeaseParams, queryInteger, tokenOf, within } from "./params
 const DEFAULT_LEASE_S = 60
 const MAX_HOLD_S = 60
 
-const WorkerName = Type.String({
-  format: "text",
-  minLength: 1,
-  description: `text of 1 to ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates`,
-})
-
-const ClaimBody = Type.Object(
-  {
-    worker: WorkerName,
-    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60 })),
-    lease: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
-    tags: NewItem.properties.tags,
-    id: Type.Optional(QueueItem.properties.id),
-  },
-  { additionalProperties: false },
-)
-
-const { message, current_step, video_file_path, video_file_size, thumbnail_path, metadata } =
-  ItemChange.properties
-const CompleteBody = Type.Object(
-  { message, current_step, video_file_path, video_file_size, thumbnail_path, metadata },
-  { additionalProperties: false },
-)
-
-const FailBody = Type.Object(
-  {
-    error_message: ItemChange.properties.error_message,
-    retryable: Type.Optional(Type.Boolean()),
-    retry_in: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
-  },
-  { additionalProperties: false },
-)
-
 const HeartbeatParams = Type.Object(
   { ...LeaseParams.properties, wait: queryInteger(0, "seconds, from 0; more than 60 counts as 60") },
   { additionalProperties: false },
 )
 
-const shown = ({ directive, item, expiresAt }: Answer) => ({
+const shown = ({ directive, item, expiresAt }: Answer): WorkerAnswer => ({
   directive,
   ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
   item,
@@ -69,7 +38,7 @@ function required(request: Request, query: Static<typeof LeaseParams>): string {
 }
 
 /** Claims the first item that waits, or the one that is named, for a client that may go away meanwhile. */
-async function claim(workers: Workers, body: Static<typeof ClaimBody>, request: Request) {
+async function claim(workers: Workers, body: ClaimRequest, request: Request): Promise<Claimed | null> {
   const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id } = body
   const leaseMs = lease * 1000
   using limit = hold(request.signal, wait * 1000)
@@ -118,7 +87,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
           set.status = 204
           return undefined
         },
-        { body: ClaimBody },
+        { body: ClaimRequest },
       ),
     )
     .use(optionalJsonBody)
@@ -143,7 +112,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
       "/:id/complete",
       async ({ params: { id }, body, query, request }) =>
         shown(await workers.complete(Number(id), required(request, query), body)),
-      { params: ItemParams, query: LeaseParams, body: CompleteBody },
+      { params: ItemParams, query: LeaseParams, body: Result },
     )
     .post(
       "/:id/fail",
@@ -160,7 +129,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         }
         return shown(await workers.fail(Number(id), required(request, query), failure))
       },
-      { params: ItemParams, query: LeaseParams, body: FailBody },
+      { params: ItemParams, query: LeaseParams, body: FailRequest },
     )
     .post(
       "/:id/release",
@@ -168,5 +137,9 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         shown(await workers.release(Number(id), required(request, query))),
       { params: ItemParams, query: LeaseParams },
     )
-    .post("/:id/cancel", async ({ params: { id } }) => queue.cancel(Number(id)), { params: ItemParams })
-    .post("/:id/retry", async ({ params: { id } }) => queue.retry(Number(id)), { params: ItemParams })
+    .post("/:id/cancel", async ({ params: { id } }): Promise<QueueItem> => queue.cancel(Number(id)), {
+      params: ItemParams,
+    })
+    .post("/:id/retry", async ({ params: { id } }): Promise<QueueItem> => queue.retry(Number(id)), {
+      params: ItemParams,
+    })

@@ -188,6 +188,18 @@ export const ItemChange = Type.Partial(
 )
 export type ItemChange = Static<typeof ItemChange>
 
+/** What a worker hands over with its success. */
+export const Result = Type.Pick(
+  ItemChange,
+  ["message", "current_step", "video_file_path", "video_file_size", "thumbnail_path", "metadata"],
+  { additionalProperties: false },
+)
+export type Result = Static<typeof Result>
+
+/** What a worker is told: go on, or stop. */
+export const Directive = Type.Union([Type.Literal("continue"), Type.Literal("cancel")])
+export type Directive = Static<typeof Directive>
+
 /** What viewers receive: one stored change of a queue item. Optional keys are there only when set. */
 export const ProgressUpdate = Type.Object({
   queue_id: Type.Integer(),

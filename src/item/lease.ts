@@ -1,18 +1,17 @@
 import { AppError } from "../errors.ts"
 import {
   type Change,
+  type Directive,
   IDLE,
   type ItemChange,
   type QueueItem,
   type Report,
+  type Result,
   type Stored,
   type Work,
 } from "./item.ts"
 import { isFinished, transition } from "./moves.ts"
 import { etaOf, followed, type Moment, paced } from "./pace.ts"
-
-/** What a worker is told with every answer: go on, or stop. */
-export type Directive = "continue" | "cancel"
 
 /** A worker is told to stop when the item was called off. */
 export const directiveOf = (item: QueueItem): Directive =>
@@ -155,12 +154,6 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
   holding(stored, token)
   return { item: stored.item, work: renewed(stored.work, moment), quiet: true }
 }
-
-/** What a worker hands over with its success. */
-export type Result = Pick<
-  ItemChange,
-  "message" | "current_step" | "video_file_path" | "video_file_size" | "thumbnail_path" | "metadata"
->
 
 /** The answer to a verdict that was given before: nothing changes. Undefined when it is a new one. */
 function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verdict"]>): Change | undefined {

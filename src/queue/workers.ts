@@ -1,10 +1,9 @@
 import type { Bus } from "../bus.ts"
 import { AppError } from "../errors.ts"
-import type { QueueItem, Report, Stored } from "../item/item.ts"
+import type { Directive, QueueItem, Report, Result, Stored } from "../item/item.ts"
 import {
   claimed,
   completed,
-  type Directive,
   directiveOf,
   extended,
   failed,
@@ -14,7 +13,6 @@ import {
   released,
   reported,
   rescued,
-  type Result,
   stalled,
 } from "../item/lease.ts"
 import type { Moment } from "../item/pace.ts"

@@ -1,4 +1,4 @@
-import { type Answer, type Client, type Failure, type Held, ServerError } from "../client/client.ts"
+import { type Client, type FailRequest, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
 import type { Report } from "../item/item.ts"
 import { Patience, pause } from "./patience.ts"
 import { Spool } from "./spool.ts"
@@ -19,7 +19,7 @@ const isAway = ({ isPassing, code }: ServerError): boolean => isPassing || code 
 /** How a worker ends its lease. */
 export type Verdict =
   | { readonly end: "complete" }
-  | { readonly end: "fail"; readonly failure: Failure }
+  | { readonly end: "fail"; readonly failure: FailRequest }
   | { readonly end: "release" }
 
 /** Whom to report to, as whom, and whom to tell. */
@@ -215,7 +215,7 @@ export class Reporter {
     else await client.release(held)
   }
 
-  #heard({ directive, item }: Answer): void {
+  #heard({ directive, item }: WorkerAnswer): void {
     if (this.#isAway) this.#options.say("the server is back")
     this.#isAway = false
     if (directive === "cancel" && !this.#options.isLent) this.#cancel(`queue item ${item.id} was called off`)

@@ -1,10 +1,5 @@
 import type { StoredUpdate } from "../item/item.ts"
-
-/** What a webhook is told of: how an item has ended, or that it stands still. */
-export type Notice = "completed" | "failed" | "stalled"
-
-/** How far a delivery has come; `failed` is given up. */
-export type DeliveryStatus = "pending" | "delivered" | "failed"
+import type { DeliveryStatus, Notice } from "../item/notice.ts"
 
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
 export interface Delivery {

@@ -11,7 +11,7 @@ export interface Format {
   readonly encode: (frame: Frame) => string
 }
 
-const controlData = ({ name: _name, ...data }: Control): string => safeJson(data)
+const controlData = ({ event: _event, ...data }: Control): string => safeJson(data)
 
 /** Server-sent events. JSON holds no raw line break, so one `data:` line always suffices. */
 export const sse: Format = {
@@ -25,9 +25,9 @@ export const sse: Format = {
         return `id: ${frame.update.id}\ndata: ${frame.update.data}\n\n`
       case "control": {
         const { control } = frame
-        const id = control.name === "live" ? `id: ${control.last_event_id}\n` : ""
-        const retry = control.name === "shutdown" ? `retry: ${control.retry_ms}\n` : ""
-        return `event: ${control.name}\n${id}${retry}data: ${controlData(control)}\n\n`
+        const id = control.event === "live" ? `id: ${control.last_event_id}\n` : ""
+        const retry = control.event === "shutdown" ? `retry: ${control.retry_ms}\n` : ""
+        return `event: ${control.event}\n${id}${retry}data: ${controlData(control)}\n\n`
       }
       case "keepalive":
         return ": keepalive\n\n"
@@ -45,10 +45,9 @@ export const ndjson: Format = {
         return ""
       case "update":
         return `{"id":${frame.update.id},${frame.update.data.slice(1)}\n`
-      case "control": {
-        const { name, ...data } = frame.control
-        return `${safeJson({ event: name, ...data })}\n`
-      }
+      case "control":
+        return `${safeJson(frame.control)}
+`
       case "keepalive":
         return `{"event":"keepalive"}\n`
     }

@@ -40,7 +40,7 @@ export class Openings {
 
   /** What ends the opening: from `head` on everything is new. */
   live(head: number): Frame {
-    return tell({ name: "live", last_event_id: head, history: this.#store.historyId })
+    return tell({ event: "live", last_event_id: head, history: this.#store.historyId })
   }
 
   /**

@@ -17,7 +17,7 @@ type Wanted = ((update: StoredUpdate) => boolean) | undefined
 
 const refused = (code: ErrorCode, error: string): Frame => ({
   type: "control",
-  control: { name: "refused", error, code, request_id: crypto.randomUUID() },
+  control: { event: "refused", error, code, request_id: crypto.randomUUID() },
 })
 
 /**
@@ -82,7 +82,7 @@ export class Selection {
       if (asked.do === "unsubscribe") this.#unsubscribe(asked.ids)
       const shown = state.filter((update) => update.id <= cursor && (this.#among?.(update) ?? true))
       return [
-        { type: "control", control: { name: "watching", ids: [...(this.#ids ?? [])] } },
+        { type: "control", control: { event: "watching", ids: [...(this.#ids ?? [])] } },
         ...shown.map((update): Frame => ({ type: "update", update })),
       ]
     } catch (error) {

@@ -298,7 +298,7 @@ export class Streams {
     })
     const between = await this.#store.count(viewer.cursor, head, viewer.queueId)
     const missed = viewer.wanted ? null : between - ids.length
-    const gap = tell({ name: "gap", reason: "slow", last_event_id: viewer.cursor, missed })
+    const gap = tell({ event: "gap", reason: "slow", last_event_id: viewer.cursor, missed })
     yield* this.#latest(viewer, ids, [gap], [])
     viewer.cursor = head
   }
@@ -311,7 +311,7 @@ export class Streams {
 
   #goodbye(format: Format): Uint8Array {
     const retry_ms = Math.round(DRAIN_RETRY_MS + DRAIN_RETRY_SPREAD_MS * this.#options.random())
-    return frames(format, tell({ name: "shutdown", retry_ms }))
+    return frames(format, tell({ event: "shutdown", retry_ms }))
   }
 }
 
@@ -338,7 +338,7 @@ function missedStart(
   const expired = from !== undefined && from <= newest
   const all = viewer.queueId === undefined && viewer.wanted === undefined
   return {
-    name: "gap",
+    event: "gap",
     reason: expired ? "expired" : "unknown",
     last_event_id: from ?? given.slice(0, 64),
     missed: expired && all ? oldest - 1 - from : null,

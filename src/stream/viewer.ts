@@ -91,6 +91,6 @@ export class Viewer extends Seat {
   get ending(): Uint8Array | undefined {
     const { watch, cursor, status } = this
     if (!watch.untilFinished || status === undefined || !isFinished(status)) return undefined
-    return frames(watch.format, tell({ name: "end", last_event_id: cursor, status }))
+    return frames(watch.format, tell({ event: "end", last_event_id: cursor, status }))
   }
 }

@@ -1,6 +1,7 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { duration, printable } from "../text.ts"
+import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
 
 /** Where and how a board is drawn. */
@@ -35,12 +36,7 @@ export type Link =
 export type Told =
   | { readonly type: "update"; readonly update: ProgressUpdate }
   | { readonly type: "offline"; readonly reason: string; readonly retryMs: number }
-  | {
-      readonly type: "control"
-      readonly name: "gap"
-      readonly data: { readonly reason: string; readonly missed: number | null }
-    }
-  | { readonly type: "control"; readonly name: "live" | "end" | "shutdown" }
+  | { readonly type: "control"; readonly control: Control }
 
 interface Seen {
   readonly update: ProgressUpdate
@@ -93,8 +89,8 @@ export class Board {
   take(said: Told, nowMs: number): void {
     if (said.type === "update") this.update(said.update, nowMs)
     else if (said.type === "offline") this.offline(said.reason, said.retryMs, nowMs)
-    else if (said.name === "live") this.live(nowMs)
-    else if (said.name === "gap") this.gap(said.data.reason, said.data.missed, nowMs)
+    else if (said.control.event === "live") this.live(nowMs)
+    else if (said.control.event === "gap") this.gap(said.control.reason, said.control.missed, nowMs)
   }
 
   /** An update has come. */

@@ -15,7 +15,7 @@ export function readable(update: ProgressUpdate): string {
 
 /** A control frame as a line for people. */
 export function readableControl(control: Control): string {
-  switch (control.name) {
+  switch (control.event) {
     case "live":
       return `# live after update ${control.last_event_id}`
     case "gap":

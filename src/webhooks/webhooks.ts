@@ -1,7 +1,8 @@
 import type { Bus } from "../bus.ts"
 import type { ProgressUpdate, StoredUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import type { Attempt, Deliveries, DeliveriesQuery, Delivery, Notice } from "../store/deliveries.ts"
+import type { Notice } from "../item/notice.ts"
+import type { Attempt, Deliveries, DeliveriesQuery, Delivery } from "../store/deliveries.ts"
 import type { History } from "../store/history.ts"
 
 // Loaded at its first use: it would be a tenth of the server's start.

@@ -1,30 +1,20 @@
-import { type TSchema, Type } from "@sinclair/typebox"
+import { type Static, type TSchema, Type } from "@sinclair/typebox"
 
-import type { ErrorCode } from "../errors.ts"
-import { ProgressUpdate, QueueItem, Status } from "../item/item.ts"
-import { STATUS } from "./refusals.ts"
+import { Directive, ProgressUpdate, QueueItem } from "../item/item.ts"
+import { DeliveryStatus, Notice } from "../item/notice.ts"
+import { End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
 
 const Time = Type.String({ format: "date-time" })
 const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
-const Directive = Type.Union([Type.Literal("continue"), Type.Literal("cancel")])
 const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const said = <T extends string>(text: T) => Type.Object({ message: Type.Literal(text) })
-// Object.keys forgets which keys they are.
-const codes = Object.keys(STATUS) as ErrorCode[]
-
-/** The one envelope of all errors. */
-export const ErrorAnswer = Type.Object({
-  error: Type.String({ description: "a sentence for people: what is wrong, and what is allowed" }),
-  code: Type.Union(codes.map((code) => Type.Literal(code))),
-  request_id: Type.String({ description: "what the server's log calls this request" }),
-  directive: Type.Optional(Type.Literal("cancel", { description: "there when a worker must stop" })),
-})
-
 /** One stored update, with its event ID. */
 export const Update = Type.Object({
   id: Type.Integer({ minimum: 1, description: "the event ID" }),
   ...ProgressUpdate.properties,
 })
+
+export type Update = Static<typeof Update>
 
 /** A page of the queue. */
 export const QueuePage = Type.Object({
@@ -32,11 +22,15 @@ export const QueuePage = Type.Object({
   next: OrNull(Type.String({ description: "what to give as `after` for the page that follows" })),
 })
 
+export type QueuePage = Static<typeof QueuePage>
+
 /** What `GET /queue/next` answers. */
 export const NextItem = Type.Union([
   QueueItem,
   Type.Object({ item: Type.Null(), message: Type.Literal("No pending items") }),
 ])
+
+export type NextItem = Static<typeof NextItem>
 
 /** A page of an item's history. */
 export const HistoryPage = Type.Object({
@@ -44,11 +38,17 @@ export const HistoryPage = Type.Object({
   next: OrNull(Type.Integer({ description: "what to give as `after` for the page that follows" })),
 })
 
+export type HistoryPage = Static<typeof HistoryPage>
+
 /** What `PUT /queue/:id/flag` answers. */
 export const FlagUpdated = said("Flag updated")
 
+export type FlagUpdated = Static<typeof FlagUpdated>
+
 /** What `DELETE /queue/:id` answers. */
 export const ItemDeleted = said("Queue item deleted")
+
+export type ItemDeleted = Static<typeof ItemDeleted>
 
 /** A claimed item, and the right to write it. */
 export const Claimed = Type.Object({
@@ -60,15 +60,21 @@ export const Claimed = Type.Object({
   }),
 })
 
-/** What a worker is answered. */
+export type Claimed = Static<typeof Claimed>
+
+/** What a worker is answered; `lease` is there while it is held. */
 export const WorkerAnswer = Type.Object({
   directive: Directive,
   lease: Type.Optional(Type.Object({ expires_at: Time })),
   item: QueueItem,
 })
 
+export type WorkerAnswer = Static<typeof WorkerAnswer>
+
 /** What a renderer's output comes to. */
 export const IngestAnswer = Type.Object({ directive: Directive, item: QueueItem })
+
+export type IngestAnswer = Static<typeof IngestAnswer>
 
 /** The figures of the streams. */
 export const Stats = Type.Object({
@@ -83,7 +89,7 @@ export const Stats = Type.Object({
   uptime_seconds: Type.Integer({ minimum: 0 }),
 })
 
-const Notice = Type.Union([Type.Literal("completed"), Type.Literal("failed"), Type.Literal("stalled")])
+export type Stats = Static<typeof Stats>
 
 /** What a webhook is told. */
 export const WebhookBody = Type.Object({
@@ -91,6 +97,8 @@ export const WebhookBody = Type.Object({
   history: Type.String({ description: "the name of the history that the event ID belongs to" }),
   data: Update,
 })
+
+export type WebhookBody = Static<typeof WebhookBody>
 
 /** A page of the deliveries to webhooks. */
 export const DeliveriesPage = Type.Object({
@@ -100,7 +108,7 @@ export const DeliveriesPage = Type.Object({
       notice: Notice,
       update_id: EventId,
       queue_id: Type.Integer(),
-      status: Type.Union([Type.Literal("pending"), Type.Literal("delivered"), Type.Literal("failed")]),
+      status: DeliveryStatus,
       attempts: Type.Integer({ minimum: 0 }),
       next_attempt_at: OrNull(Time),
       answer: OrNull(
@@ -116,6 +124,8 @@ export const DeliveriesPage = Type.Object({
   next: OrNull(Type.Integer({ description: "what to give as `before` for the page that follows" })),
 })
 
+export type DeliveriesPage = Static<typeof DeliveriesPage>
+
 /** Whether the server works, and which it is. */
 export const Health = Type.Object({
   status: Type.Literal("ok"),
@@ -125,42 +135,25 @@ export const Health = Type.Object({
   uptime_seconds: Type.Integer({ minimum: 0 }),
 })
 
-const live = { last_event_id: EventId, history: Type.String({ description: "the name of this history" }) }
-const gap = {
-  reason: Type.Union([Type.Literal("expired"), Type.Literal("unknown"), Type.Literal("slow")]),
-  last_event_id: Type.Union([EventId, Type.String()]),
-  missed: OrNull(
-    Type.Integer({ description: "how many updates were left out; null when that cannot be known" }),
-  ),
+export type Health = Static<typeof Health>
+
+/** A frame about the stream as the data of a server-sent event, whose type is its name. */
+const data = (frame: typeof Live | typeof Gap | typeof End | typeof Shutdown) => {
+  const { event: _event, ...rest } = frame.properties
+  return Type.Object(rest, { title: frame.title ?? "" })
 }
-const end = { last_event_id: EventId, status: Status }
-const shutdown = { retry_ms: Type.Integer({ description: "milliseconds to wait before connecting again" }) }
 
-/** The data of each event of a stream: of messages first, then of `live`, `gap`, `end` and `shutdown`. */
-export const EventData = Type.Union([
-  ProgressUpdate,
-  Type.Object(live, { title: "live" }),
-  Type.Object(gap, { title: "gap" }),
-  Type.Object(end, { title: "end" }),
-  Type.Object(shutdown, { title: "shutdown" }),
-])
-
-const named = (event: string) => ({ event: Type.Literal(event) })
+/** The data of each server-sent event: of messages first, then of `live`, `gap`, `end` and `shutdown`. */
+export const EventData = Type.Union([ProgressUpdate, ...[Live, Gap, End, Shutdown].map(data)])
 
 /** A line of a stream as NDJSON, and what the server says on a WebSocket. */
 export const StreamLine = Type.Union([
   Update,
-  Type.Object({ ...named("live"), ...live }, { title: "live" }),
-  Type.Object({ ...named("gap"), ...gap }, { title: "gap" }),
-  Type.Object({ ...named("end"), ...end }, { title: "end" }),
-  Type.Object({ ...named("shutdown"), ...shutdown }, { title: "shutdown" }),
-  Type.Object(named("keepalive"), { title: "keepalive" }),
-  Type.Object(
-    { ...named("watching"), ids: Type.Array(Type.Integer()) },
-    { title: "watching: on WebSockets alone" },
-  ),
-  Type.Object(
-    { ...named("refused"), ...Type.Omit(ErrorAnswer, ["directive"]).properties },
-    { title: "refused: on WebSockets alone" },
-  ),
+  Live,
+  Gap,
+  End,
+  Shutdown,
+  Type.Object({ event: Type.Literal("keepalive") }, { title: "keepalive" }),
+  Watching,
+  Refused,
 ])

@@ -1,27 +1,69 @@
-import type { ErrorCode } from "../errors.ts"
-import type { StoredUpdate } from "../item/item.ts"
+import { type Static, Type } from "@sinclair/typebox"
 
-/** What the server tells about the stream itself; always JSON data, never named open, error or message. */
-export type Control =
-  | { readonly name: "live"; readonly last_event_id: number; readonly history: string }
-  | {
-      readonly name: "gap"
-      readonly reason: "expired" | "unknown" | "slow"
-      readonly last_event_id: number | string
-      /** How many updates were left out; null when that cannot be known. */
-      readonly missed: number | null
-    }
-  | { readonly name: "end"; readonly last_event_id: number; readonly status: string }
-  | { readonly name: "shutdown"; readonly retry_ms: number }
-  /** Which items the viewer has chosen, after a change of the choice. */
-  | { readonly name: "watching"; readonly ids: readonly number[] }
-  /** What the viewer asked was refused, and changed nothing. */
-  | {
-      readonly name: "refused"
-      readonly error: string
-      readonly code: ErrorCode
-      readonly request_id: string
-    }
+import { Status, type StoredUpdate } from "../item/item.ts"
+import { ErrorAnswer } from "./refusals.ts"
+
+const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
+const event = <Name extends string>(name: Name) => ({ event: Type.Literal(name) })
+
+/** What follows is new. */
+export const Live = Type.Object(
+  {
+    ...event("live"),
+    last_event_id: EventId,
+    history: Type.String({ description: "the name of this history" }),
+  },
+  { title: "live" },
+)
+
+/** Updates were left out; the state of now follows, or after `slow` the latest of each item that changed. */
+export const Gap = Type.Object(
+  {
+    ...event("gap"),
+    reason: Type.Union([Type.Literal("expired"), Type.Literal("unknown"), Type.Literal("slow")]),
+    last_event_id: Type.Union([EventId, Type.String()]),
+    missed: Type.Union([
+      Type.Integer({ description: "how many updates were left out; null when that cannot be known" }),
+      Type.Null(),
+    ]),
+  },
+  { title: "gap" },
+)
+export type Gap = Static<typeof Gap>
+
+/** The item is finished, and nothing more follows. */
+export const End = Type.Object({ ...event("end"), last_event_id: EventId, status: Status }, { title: "end" })
+
+/** The server is about to stop. */
+export const Shutdown = Type.Object(
+  {
+    ...event("shutdown"),
+    retry_ms: Type.Integer({ description: "milliseconds to wait before connecting again" }),
+  },
+  { title: "shutdown" },
+)
+
+/** Which items the viewer of a WebSocket has chosen, after a change of the choice. */
+export const Watching = Type.Object(
+  { ...event("watching"), ids: Type.Array(Type.Integer()) },
+  { title: "watching: on WebSockets alone" },
+)
+
+/** What the viewer of a WebSocket asked was refused, and changed nothing. */
+export const Refused = Type.Object(
+  { ...event("refused"), ...Type.Omit(ErrorAnswer, ["directive"]).properties },
+  { title: "refused: on WebSockets alone" },
+)
+
+/** What every stream may say about itself. */
+export type StreamControl = Static<typeof Live> | Gap | Static<typeof End> | Static<typeof Shutdown>
+
+/**
+ * What the server says about the stream itself: one shape for the server, NDJSON lines, WebSocket messages and the
+ * client. As a server-sent event `event` is the event type, and the other keys are the data. Never named open, error or
+ * message, which EventSource keeps for itself.
+ */
+export type Control = StreamControl | Static<typeof Watching> | Static<typeof Refused>
 
 /** What a stream says, before it is bytes. */
 export type Frame =

@@ -29,9 +29,9 @@ class Watching {
   }
 
   /** Resolves with the `nth` control of this name, from 1. */
-  async control(name: string, nth = 1): Promise<unknown> {
+  async control(event: string, nth = 1): Promise<unknown> {
     const all = () =>
-      this.said.flatMap((one) => (one.type === "control" && one.name === name ? [one.data] : []))
+      this.said.flatMap((one) => (one.type === "control" && one.control.event === event ? [one.control] : []))
     await this.until(() => all().length >= nth)
     return all()[nth - 1]
   }
@@ -107,7 +107,11 @@ test("watch tells the state, live, and each update, with its event ID", async ()
   const client = new Client(`${server.url}/`)
   const { id } = await client.add({ song_id: 7, title: "A song" })
   const watching = new Watching(server.url, { queueId: id })
-  expect(await watching.control("live")).toEqual({ last_event_id: 1, history: expect.any(String) })
+  expect(await watching.control("live")).toEqual({
+    event: "live",
+    last_event_id: 1,
+    history: expect.any(String),
+  })
   await client.update(id, { status: "processing", progress: 10 })
   await watching.until(({ updates }) => updates.length === 2)
   expect(watching.said[2]).toMatchObject({
@@ -139,7 +143,7 @@ test("watch narrows by items and song, begins where it is told to, and ends with
   await finishing.control("live")
   await server.put(1, { status: "failed" })
   await finishing.over
-  expect(finishing.said.at(-1)).toMatchObject({ name: "end", data: { status: "failed" } })
+  expect(finishing.said.at(-1)).toMatchObject({ control: { event: "end", status: "failed" } })
   const late = new Watching(server.url, { queueId: 1, untilFinished: true, lastEventId: 4 })
   await late.over
   expect(late.said).toEqual([])
@@ -202,7 +206,7 @@ test("a server that drains or dies is resumed without a hole, and its farewell i
   const watching = new Watching(first.url)
   await watching.control("live")
   expect(await first.end("SIGTERM")).toBe(0)
-  expect(await watching.control("shutdown")).toEqual({ retry_ms: expect.any(Number) })
+  expect(await watching.control("shutdown")).toEqual({ event: "shutdown", retry_ms: expect.any(Number) })
   const second = await start({ database, args: ["--port", port] })
   await second.put(id, { progress: 1 })
   await watching.until(({ updates }) => updates.length === 2)
@@ -233,13 +237,18 @@ test("a gap is told, and another database behind the same address is a gap too",
   expect(await watching.control("gap")).toMatchObject({ reason: "unknown", missed: null })
   await watching.control("live", 2)
   // What the other one has after our last event ID comes first: that it is another is told by its live alone.
-  const at = watching.said.findIndex((said) => said.type === "control" && said.name === "gap")
+  const at = watching.said.findIndex((said) => said.type === "control" && said.control.event === "gap")
   expect(watching.said.slice(at + 1).flatMap((said) => (said.type === "update" ? [said.id] : []))).toEqual([
     1, 2, 3, 4, 5, 6, 7, 8, 9,
   ])
   watching.stop()
   const unknown = new Watching(one.url, { lastEventId: 77 })
-  expect(await unknown.control("gap")).toEqual({ reason: "unknown", last_event_id: 77, missed: null })
+  expect(await unknown.control("gap")).toEqual({
+    event: "gap",
+    reason: "unknown",
+    last_event_id: 77,
+    missed: null,
+  })
   unknown.stop()
 }, 20_000)
 
@@ -260,7 +269,7 @@ test("another database with fewer updates than the last event ID is one gap, and
   await watching.control("live", 2)
   await other.add({ song_id: 2 })
   await watching.until(({ said }) => said.at(-1)?.type === "update")
-  const gaps = watching.said.filter((said) => said.type === "control" && said.name === "gap")
+  const gaps = watching.said.filter((said) => said.type === "control" && said.control.event === "gap")
   expect(gaps).toHaveLength(1)
   watching.stop()
 }, 20_000)

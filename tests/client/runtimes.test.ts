@@ -21,8 +21,8 @@ const PROGRAM = (url: string, tell: string): string => `
   const item = await client.add({ song_id: 1, title: "from elsewhere" })
   let lives = 0
   for await (const said of client.watch()) {
-    ${tell}(JSON.stringify(said.type === "control" ? said.name : said.type === "update" ? said.id : "offline"))
-    if (said.type === "control" && said.name === "live" && ++lives === 2) break
+    ${tell}(JSON.stringify(said.type === "control" ? said.control.event : said.type === "update" ? said.id : "offline"))
+    if (said.type === "control" && said.control.event === "live" && ++lives === 2) break
   }
   ${tell}(JSON.stringify((await client.get(item.id)).title))
 `

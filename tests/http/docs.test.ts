@@ -9,7 +9,6 @@ import { QueueItem } from "../../src/item/item.ts"
 import {
   Claimed,
   DeliveriesPage,
-  ErrorAnswer,
   FlagUpdated,
   Health,
   HistoryPage,
@@ -21,6 +20,7 @@ import {
   StreamLine,
   WorkerAnswer,
 } from "../../src/wire/answers.ts"
+import { ErrorAnswer } from "../../src/wire/refusals.ts"
 import { start, textOf } from "../server.ts"
 
 const server = await start()

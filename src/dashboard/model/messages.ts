@@ -1,7 +1,11 @@
-import type { ProgressUpdate, QueueItem } from "../../item/item.ts"
+import type { QueueItem } from "../../item/item.ts"
+import type { Stats, Update } from "../../wire/answers.ts"
+import type { Gap as StreamGap } from "../../wire/frames.ts"
+
+export type { Stats }
 
 /** An update with its event ID, as a stream gives it. */
-export type StreamUpdate = { readonly id: number } & ProgressUpdate
+export type StreamUpdate = Update
 
 /**
  * How far to trust what is shown:
@@ -33,21 +37,9 @@ export interface Connection {
   readonly skewMs: number
 }
 
-/** What `GET /progress/stats` answers. */
-export interface Stats {
-  readonly connected_clients: number
-  readonly timestamp: string
-  readonly updates: {
-    readonly stored: number
-    readonly oldest_id: number | null
-    readonly newest_id: number | null
-  }
-  readonly uptime_seconds: number
-}
-
 /** Updates that were left out. Everything was loaded anew after it, so what is shown is right all the same. */
 export interface Gap {
-  readonly reason: "expired" | "unknown" | "slow" | "history"
+  readonly reason: StreamGap["reason"] | "history"
   /** How many; null when that cannot be known. */
   readonly missed: number | null
 }

@@ -1,6 +1,6 @@
 import type { TSchema } from "@sinclair/typebox"
 
-import type { ErrorCode } from "../../errors.ts"
+import { type ErrorCode, REFUSALS } from "../../errors.ts"
 import {
   Flag,
   ItemChange,
@@ -10,16 +10,8 @@ import {
   QueueItem,
   Report,
 } from "../../item/item.ts"
-import {
-  Claimed,
-  ErrorAnswer,
-  EventData,
-  StreamLine,
-  Update,
-  WebhookBody,
-  WorkerAnswer,
-} from "../../wire/answers.ts"
-import { REASONS, STATUS } from "../../wire/refusals.ts"
+import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } from "../../wire/answers.ts"
+import { ErrorAnswer } from "../../wire/refusals.ts"
 import { DESCRIBED, type Described, type Success, TAGS } from "./described.ts"
 
 /** A JSON Schema, or any other part of the document. */
@@ -140,12 +132,12 @@ function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }
 }
 
 function refusalAnswers(codes: readonly ErrorCode[]): Json {
-  const byStatus = Map.groupBy(codes, (code) => String(STATUS[code]))
+  const byStatus = Map.groupBy(codes, (code) => String(REFUSALS[code].status))
   return Object.fromEntries(
     [...byStatus].sort().map(([status, all]) => [
       status,
       {
-        description: all.map((code) => `\`${code}\`: ${REASONS[code]}`).join("; "),
+        description: all.map((code) => `\`${code}\`: ${REFUSALS[code].reason}`).join("; "),
         content: { "application/json": { schema: ref("Error") } },
       },
     ]),

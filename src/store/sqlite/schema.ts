@@ -3,6 +3,7 @@ import { check, customType, index, integer, real, sqliteTable, text } from "driz
 
 import { Flag, type Media, Outcome, type Status, STATUSES, type Step, type Unit } from "../../item/item.ts"
 import { MOVES } from "../../item/moves.ts"
+import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
 const time = customType<{ data: string; driverData: number | null }>({
@@ -139,13 +140,11 @@ export const deliveries = sqliteTable(
   {
     id: integer().primaryKey({ autoIncrement: true }),
     url: text().notNull(),
-    notice: text({ enum: ["completed", "failed", "stalled"] }).notNull(),
+    notice: text({ enum: NOTICES }).notNull(),
     update_id: integer().notNull(),
     queue_id: integer().notNull(),
     data: text().notNull(),
-    status: text({ enum: ["pending", "delivered", "failed"] })
-      .notNull()
-      .default("pending"),
+    status: text({ enum: DELIVERY_STATUSES }).notNull().default("pending"),
     attempts: integer().notNull().default(0),
     next_attempt_at: time(),
     answer: integer(),
