@@ -11,6 +11,8 @@ export type Incoming = ServerSentEvent | { readonly retryMs: number }
 
 /** Takes server-sent events apart, however their bytes were cut. */
 export class EventParser {
+  /** How many keepalives have come, which are comments and no events. */
+  keepalives = 0
   readonly #decoder = new TextDecoder()
   #rest = ""
   #data: string[] = []
@@ -32,6 +34,7 @@ export class EventParser {
     const colon = line.indexOf(":")
     const name = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "")
+    if (name === "" && value === "keepalive") this.keepalives += 1
     if (name === "data") this.#data.push(value)
     if (name === "event") this.#event = value
     if (name === "id" && !value.includes("\0")) this.#id = value

@@ -2,36 +2,43 @@ import type { ProgressUpdate } from "../item/item.ts"
 import type { StreamControl } from "../wire/frames.ts"
 import { ServerError } from "./ask.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
+import { pause, Rhythm, Silence } from "./silence.ts"
 
-/** What a watched stream says: an update with its event ID, or a word about the stream itself. */
+/** What a watched stream gives: an update with its event ID, or news of the stream itself. */
 export type Watched =
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
+  /** What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream. */
   | { readonly type: "control"; readonly control: StreamControl }
-  /** The stream has broken off; the next try begins in `retryMs`. `status` is that of a refusal, else 0. */
+  /** The stream has broken off: what was shown may be old from here on, until the next `live`. */
   | {
       readonly type: "offline"
+      /** Why, as a sentence without a full stop. */
       readonly reason: string
+      /** The HTTP status of a refusal; 0 for anything else. */
       readonly status: number
+      /** Milliseconds until the next try. */
       readonly retryMs: number
     }
 
 /** Which stream to watch, from where, and until when. */
 export interface WatchOptions {
-  /** One item alone; absent for all. */
+  /** Only this item; default all items. */
   readonly queueId?: number | undefined
-  /** Some items alone, of the stream of all. */
+  /** Only these items, of the stream of all; default all items. */
   readonly ids?: readonly number[] | undefined
-  /** The items of one song alone, of the stream of all. */
+  /** Only the items of this song, of the stream of all; default all songs. */
   readonly songId?: number | undefined
-  /** Ends once the item of `queueId` is finished and its last update was told. */
+  /** Ends the stream once the item `queueId` is finished and its last update has come; default false. */
   readonly untilFinished?: boolean | undefined
-  /** What came after this event ID is told first; absent, the state of now is. */
+  /** Begins with the updates after this event ID; default: with the current state. */
   readonly lastEventId?: number | undefined
-  /** The history that `lastEventId` belongs to, as `live` told it; in another one it means nothing. */
+  /** The history that `lastEventId` belongs to, from `live`; in another one that ID means nothing. Default: any. */
   readonly history?: string | undefined
-  /** Whether to begin with the state of now; default true. */
+  /** Whether to begin with the current state; default true. */
   readonly snapshot?: boolean | undefined
-  /** Aborting it ends the stream. */
+  /** Called whenever bytes have come, keepalives included, after everything they held; default: nothing. */
+  readonly onHeard?: (() => void) | undefined
+  /** Ends the stream when it aborts; default never. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -44,10 +51,8 @@ export type OpenStream = (
 
 /** Until the server has named its reconnection time. */
 const FIRST_RETRY_MS = 250
-const MAX_RETRY_MS = 10_000
+const MAX_RETRY_MS = 5000
 const MAX_RETRY_AFTER_MS = 300_000
-/** A server's keepalives are at most 52 s apart: a stream silent for longer is dead, whatever the socket says. */
-const SILENCE_MS = 120_000
 
 /** No server's event ID: it makes the server tell of a gap, and of the state of now. */
 const ANOTHER_HISTORY = "another-history"
@@ -60,6 +65,7 @@ interface Place {
   retryMs: number
   /** Connections in a row that told nothing. */
   failures: number
+  readonly rhythm: Rhythm
 }
 
 function pathOf({ queueId, ids, songId, untilFinished, snapshot }: WatchOptions): string {
@@ -86,6 +92,7 @@ export async function* watching(
     history: options.history,
     retryMs: FIRST_RETRY_MS,
     failures: 0,
+    rhythm: new Rhythm(),
   }
   while (!signal?.aborted) {
     let [reason, status, leastMs] = ["the stream ended", 0, 0]
@@ -115,8 +122,8 @@ async function* connection(
   options: WatchOptions,
   place: Place,
 ): AsyncGenerator<Watched, "over" | "off" | "again", undefined> {
-  const silence = new Silence(options.signal)
-  let hasGap = false
+  const silence = new Silence(options.signal, place.rhythm)
+  let [hasGap, isShutdown] = [false, false]
   try {
     const headers = {
       accept: "text/event-stream",
@@ -127,7 +134,8 @@ async function* connection(
     if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) {
       throw new Error("what answered is no stream of a Track Studio server")
     }
-    for await (const incoming of incomingOf(answer, silence)) {
+    silence.opened()
+    for await (const incoming of incomingOf(answer, silence, options.onHeard)) {
       if ("retryMs" in incoming) place.retryMs = incoming.retryMs
       if (!("data" in incoming)) continue
       place.failures = 0
@@ -139,7 +147,9 @@ async function* connection(
       if (incoming.id !== undefined) place.lastEventId = incoming.id
       if (said) yield said
       if (control?.event === "end") return "over"
+      if (control?.event === "shutdown") isShutdown = true
     }
+    if (isShutdown) throw new Error("the server is shutting down")
     return "off"
   } catch (error) {
     if (silence.isNetworkBack) return "again"
@@ -159,18 +169,25 @@ function isOther(place: Place, history: string): boolean {
 }
 
 /** The events of an answer, as they come. A reader, because not every browser can iterate over a body. */
-async function* incomingOf(answer: Response, silence: Silence): AsyncGenerator<Incoming, void, undefined> {
+async function* incomingOf(
+  answer: Response,
+  silence: Silence,
+  onHeard: WatchOptions["onHeard"],
+): AsyncGenerator<Incoming, void, undefined> {
   const reader = answer.body?.getReader()
   const parser = new EventParser()
   for (;;) {
+    silence.wait()
     const read = await reader?.read().catch((cause: unknown) => {
       // Each runtime has words of its own for this, and some are long.
       throw silence.signal.aborted ? silence.signal.reason : new Error("the connection was lost", { cause })
     })
     if (!read?.value) return
-    const { value } = read
-    silence.heard()
-    yield* parser.feed(value)
+    const before = parser.keepalives
+    const incoming = [...parser.feed(read.value)]
+    silence.heard(incoming.length === 0 && parser.keepalives > before)
+    yield* incoming
+    onHeard?.()
   }
 }
 
@@ -182,63 +199,3 @@ function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined {
   }
   return undefined
 }
-
-/**
- * Listens for the browser being online again: a connection from before may be dead without knowing it, and to open
- * another loses nothing. Elsewhere there is no such event.
- */
-function onOnline(listener: () => void): () => void {
-  if (typeof globalThis.addEventListener !== "function") return () => undefined
-  globalThis.addEventListener("online", listener)
-  return () => globalThis.removeEventListener("online", listener)
-}
-
-/** A signal that aborts with the caller's, when nothing was heard for long, and when the network has come back. */
-class Silence {
-  readonly signal: AbortSignal
-  readonly #dead = new AbortController()
-  readonly #caller: AbortSignal | undefined
-  readonly #pass = (): void => this.#dead.abort(this.#caller?.reason)
-  /** Whether it was the network coming back that made it abort. */
-  isNetworkBack = false
-  readonly #unlisten = onOnline(() => {
-    this.isNetworkBack = true
-    this.#dead.abort()
-  })
-  #timer: ReturnType<typeof setTimeout> | undefined
-
-  constructor(caller: AbortSignal | undefined) {
-    this.signal = this.#dead.signal
-    this.#caller = caller
-    if (caller?.aborted) this.#pass()
-    caller?.addEventListener("abort", this.#pass)
-    this.heard()
-  }
-
-  heard(): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#dead.abort(new Error("the stream fell silent")), SILENCE_MS)
-  }
-
-  /** Lets go of the timer, and of the connection. */
-  end(): void {
-    clearTimeout(this.#timer)
-    this.#unlisten()
-    this.#caller?.removeEventListener("abort", this.#pass)
-    this.#dead.abort()
-  }
-}
-
-/** Waits, but no longer than until the network has come back or the signal aborts. */
-const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    const unlisten = onOnline(done)
-    function done(): void {
-      clearTimeout(timer)
-      unlisten()
-      signal?.removeEventListener("abort", done)
-      resolve()
-    }
-    signal?.addEventListener("abort", done)
-  })

@@ -1,0 +1,73 @@
+import { describe, expect, test } from "bun:test"
+
+import { Client, type Watched } from "../../src/client/client.ts"
+import { Rhythm } from "../../src/client/silence.ts"
+import { start } from "../server.ts"
+
+describe("how long a stream may be silent", () => {
+  test("is two of the server's default keepalives and 5 s, before one has come", () => {
+    expect(new Rhythm().limitMs).toBe(35_000)
+  })
+
+  test("is two of its own keepalives and 5 s, once it is known how far apart they are", () => {
+    const rhythm = new Rhythm()
+    rhythm.learn(1000)
+    expect(rhythm.limitMs).toBe(7000)
+    // One that was delivered late says nothing against the ones before.
+    rhythm.learn(200)
+    expect(rhythm.limitMs).toBe(7000)
+    rhythm.learn(600_000)
+    expect(rhythm.limitMs).toBe(109_000)
+  })
+
+  test("is the longest that a server may be set to, where the default gave up a server that lives", () => {
+    const rhythm = new Rhythm()
+    rhythm.doubt()
+    expect(rhythm.limitMs).toBe(109_000)
+    rhythm.learn(30_000)
+    expect(rhythm.limitMs).toBe(65_000)
+  })
+})
+
+test("a server that is frozen is told to be offline after two keepalives and 5 s, one that waits for its reader is not", async () => {
+  await using server = await start({ args: ["--keepalive-ms", "20"] })
+  await server.add()
+  const stop = new AbortController()
+  const client = new Client(server.url)
+  let heard = 0
+  const heardOften = Promise.withResolvers<void>()
+  const onHeard = (): void => {
+    heard += 1
+    if (heard === 20) heardOften.resolve()
+  }
+  const watching = async (atLive: () => Promise<void>): Promise<Watched | undefined> => {
+    for await (const said of client.watch({ signal: stop.signal, onHeard })) {
+      if (said.type === "offline") return said
+      if (said.type !== "update") await atLive()
+    }
+    return undefined
+  }
+  const frozen = watching(() => Promise.resolve())
+  // This reader is busy for as long as the server is frozen, and longer than any silence may last.
+  const busy = watching(async () => {
+    await frozen
+  })
+  // Keepalives are heard though they say nothing.
+  await heardOften.promise
+  server.child.kill("SIGSTOP")
+  const startedMs = performance.now()
+  const offline = await frozen
+  const waitedMs = performance.now() - startedMs
+  expect(offline).toMatchObject({
+    type: "offline",
+    status: 0,
+    reason: "nothing came from the server for 5 s",
+  })
+  expect(waitedMs).toBeGreaterThan(4900)
+  expect(waitedMs).toBeLessThan(8000)
+  server.child.kill("SIGCONT")
+  await server.put(1, { progress: 5 })
+  await server.connectedClients(1)
+  stop.abort()
+  expect(await busy).toBeUndefined()
+}, 20_000)
