@@ -7,8 +7,8 @@ Takes items from the queue, one after the other, and runs COMMAND for each, whic
 TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its progress. Exit code 0 completes the
 item, any other fails it. A cancelled item's command is stopped.
 
-TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what
-viewers are told of who renders. SIGTERM finishes the item in hand.
+TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is
+the worker's name that viewers see. SIGTERM finishes the current item.
 """
 
 import json
@@ -97,7 +97,7 @@ class Attempt:
         if code == 0:
             self.post_surely("complete")
         else:
-            # Of an item that was called off the server makes a cancelled one.
+            # If the item was cancelled meanwhile, the server records that instead of the failure.
             self.post_surely("fail", {"error_message": f"the command ended with code {code}"})
         print(f"worker.py: item {self.item['id']} ended with code {code}", file=sys.stderr, flush=True)
 

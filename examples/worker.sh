@@ -14,8 +14,8 @@ Takes items from the queue, one after the other, and runs COMMAND for each, whic
 TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID. Percentages that it prints are its progress. Exit
 code 0 completes the item, any other fails it. A cancelled item's command is stopped.
 
-TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what
-viewers are told of who renders. SIGTERM finishes the item in hand.
+TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is
+the worker's name that viewers see. SIGTERM finishes the current item.
 HELP
 }
 
@@ -108,7 +108,7 @@ render() {
   if ((code == 0)); then
     post_surely "$id/complete"
   else
-    # Of an item that was called off the server makes a cancelled one.
+    # If the item was cancelled meanwhile, the server records that instead of the failure.
     post_surely "$id/fail" "{\"error_message\": \"the command ended with code $code\"}"
   fi
   say "item $id ended with code $code"

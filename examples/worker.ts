@@ -7,8 +7,8 @@
  * TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its
  * progress. Exit code 0 completes the item, any other fails it. A cancelled item's command is stopped.
  *
- * TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is what viewers are told of
- * who renders. SIGTERM finishes the item in hand.
+ * TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. WORKER_NAME is the worker's name that
+ * viewers see. SIGTERM finishes the current item.
  *
  * "track-studio work" does the same, and more.
  */
@@ -26,7 +26,7 @@ const server = process.env["TRACK_STUDIO_SERVER"] ?? "http://localhost:8080"
 const client = new Client(server)
 const say = (text: string): void => console.error(`worker.ts: ${text}`)
 
-/** Whether the work is to stop: it was called off, or is somebody else's. */
+/** Whether the work is to stop: it was cancelled, or another worker has it. */
 const isStop = (error: unknown): boolean => error instanceof ServerError && error.directive === "cancel"
 /** Whether the server is away; the render goes on, and we try again. */
 const isAway = (error: unknown): boolean => error instanceof ServerError && error.isPassing
@@ -141,7 +141,7 @@ async function render({ item, lease }: Claimed, command: readonly string[]): Pro
   const code = await child.exited
   ended.abort()
   await beating
-  // Of an item that was called off the server makes a cancelled one.
+  // If the item was cancelled meanwhile, the server records that instead of the failure.
   const error_message = `the command ended with code ${code}`
   await surely(() => (code === 0 ? client.complete(held) : client.fail(held, { error_message })))
   say(`item ${item.id} ended with code ${code}`)

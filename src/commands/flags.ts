@@ -17,26 +17,26 @@ export const RENDER_FLAGS = {
   renderer: {
     type: "string",
     placeholder: "NAME",
-    help: `how to read the output: ${RENDERER_NAMES.join(", ")}; default by the command`,
+    help: `how to read the output: ${RENDERER_NAMES.join(", ")}; default: detected from the command`,
   },
   worker: {
     type: "string",
     placeholder: "NAME",
-    help: "what viewers are told of who renders; default the host's name",
+    help: "worker name shown to viewers; default: the host name",
   },
   lease: {
     type: "string",
     placeholder: "S",
-    help: `seconds after which the item is taken back from a worker that is gone; default ${DEFAULT_LEASE_S}`,
+    help: `seconds of silence before the item goes to another worker; default ${DEFAULT_LEASE_S}`,
   },
   "report-within": {
     type: "string",
     placeholder: "S",
-    help: `seconds to wait for a server that is away when all is done; default ${DEFAULT_REPORT_WITHIN_S}`,
+    help: `seconds to keep trying to report the result; default ${DEFAULT_REPORT_WITHIN_S}`,
   },
 } as const satisfies Record<string, Flag>
 
-/** A whole number within bounds that was typed, or a default. @throws AppError `invalid` */
+/** A whole-number flag within bounds, or its default. @throws AppError `invalid` */
 export function wholeFlag(
   given: Arguments,
   name: string,
@@ -61,7 +61,7 @@ function workerFlag({ flags }: Arguments): string {
   throw new AppError("invalid", `--worker must be a name of 1 to ${MAX_TEXT_BYTES} bytes`)
 }
 
-/** What the flags of every command that renders say. */
+/** The values of the flags of every command that renders. */
 export interface RenderFlags {
   readonly renderer: RendererName | undefined
   readonly worker: string

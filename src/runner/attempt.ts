@@ -1,21 +1,17 @@
 import type { Held } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
 import { isWhole } from "../renderers/renderer.ts"
-import { printable } from "../text.ts"
 import type { Plan } from "./plan.ts"
-import { type Ended, Render } from "./render.ts"
+import { type CommandEnd, Render } from "./render.ts"
 import type { Reporter, Verdict } from "./reporter.ts"
 
-/** By convention: wrong usage, wrong input; cannot be run, not found. Another attempt would end alike. */
+/** By convention: wrong usage, wrong input, not executable, not found. Another attempt would end the same way. */
 const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
 
-/** Writes a line of our own to standard error, beside what the command prints there. */
-export const tell = (text: string): void => void process.stderr.write(`track-studio: ${printable(text)}\n`)
-
-/** A longer variable would keep the command from being started at all. */
+/** Linux refuses to start a program with a longer variable (128 KiB with the name). */
 const MAX_VARIABLE_LENGTH = 100_000
 
-/** The variables that tell a command of its item; without one, those that we were given are taken away. */
+/** The variables that describe the item to its command; `undefined` removes one that we inherited. */
 export function variablesOf(
   item: QueueItem | undefined,
   held: Held | undefined,
@@ -31,63 +27,68 @@ export function variablesOf(
   }
 }
 
-/** Why the work was told to stop. */
+/** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
 export type Stop =
   | { readonly by: "cancel"; readonly reason: string }
   | { readonly by: "release" }
   | { readonly by: "signal"; readonly signal: NodeJS.Signals }
 
 /** How an attempt ended. */
-export interface Outcome extends Ended {
+export interface AttemptEnd extends CommandEnd {
+  /** What the server was told, or should have been. */
   readonly verdict: Verdict
-  /** Whether the server knows. */
-  readonly isKnown: boolean
-  /** Who told it to stop, if anybody did. */
+  /** Whether the server confirmed the verdict. */
+  readonly isReported: boolean
+  /** Why we stopped the command; undefined when it ended by itself. */
   readonly stop: Stop | undefined
 }
 
-const percent = (share: number): string => `${Math.floor(share * 1000) / 10} %`
+const percent = (fraction: number): string => `${Math.floor(fraction * 1000) / 10} %`
 
-function howItEnded({ code, signal, reached, lastWords }: Ended, stop: Stop | undefined): string {
+function errorMessageOf({ code, signal, reached, lastLines }: CommandEnd, stop: Stop | undefined): string {
   const after = stop?.by === "signal" ? ` after ${stop.signal}` : ""
-  const how =
-    code === 0 && reached !== null ? `with ${percent(reached)} done${after}` : `with code ${code}${after}`
-  const first = signal === null ? `the command ended ${how}` : `the command was ended by ${signal}`
-  return lastWords === "" ? first : `${first}\n${lastWords}`
+  const at = code === 0 && reached !== null ? ` at ${percent(reached)} of its total` : ""
+  const first =
+    signal === null
+      ? `the command ended with code ${code}${at}${after}`
+      : `the command was ended by ${signal}`
+  return lastLines === "" ? first : `${first}\n${lastLines}`
 }
 
-/** What to tell the server of an attempt that ended; `notRun` lists the codes that are not the item's fault. */
-function verdictOf(ended: Ended, stop: Stop | undefined, notRun: readonly number[]): Verdict {
-  if (stop?.by === "release" || notRun.includes(ended.code)) return { end: "release" }
+/** The verdict on a command that ended. `releaseCodes` are exit codes that are not the item's fault. */
+function verdictOf(end: CommandEnd, stop: Stop | undefined, releaseCodes: readonly number[]): Verdict {
+  if (stop?.by === "release" || releaseCodes.includes(end.code)) return { end: "release" }
   if (stop?.by === "cancel") {
     return { end: "fail", failure: { error_message: `stopped: ${stop.reason}`, retryable: false } }
   }
-  if (ended.code === 0 && isWhole(ended.reached ?? 1)) return { end: "complete" }
-  const retryable = !FINAL_CODES.includes(ended.code)
-  return { end: "fail", failure: { error_message: howItEnded(ended, stop), retryable } }
+  if (end.code === 0 && isWhole(end.reached ?? 1)) return { end: "complete" }
+  const retryable = !FINAL_CODES.includes(end.code)
+  return { end: "fail", failure: { error_message: errorMessageOf(end, stop), retryable } }
 }
 
-/** One attempt at an item. */
+/** What an attempt runs, and how it reports. */
 export interface AttemptOptions {
   readonly plan: Plan
   readonly reporter: Reporter
+  /** Text for the command's standard input; absent, the command shares ours. */
   readonly input?: string
+  /** Changes to our environment for the command; `undefined` removes a variable. */
   readonly variables: Readonly<Record<string, string | undefined>>
-  /** Codes by which the command says that it cannot be run here: the item is given back. */
-  readonly notRun?: readonly number[]
-  /** How long to try to report the end while the server is away. */
+  /** Exit codes that mean the command cannot run on this machine: the item is released. Default none. */
+  readonly releaseCodes?: readonly number[]
+  /** How long to keep trying to report the verdict while the server cannot be reached. */
   readonly reportWithinMs: number
-  /** How long the command has to end when it is told to stop; default 10 s. */
+  /** How long a stopped command has to end before it is killed; default 10 s. */
   readonly graceMs?: number
 }
 
-/** A command under way for an item: rendered whatever becomes of the server, and reported as well as can be. */
+/** One attempt at an item: a running command and its reports. The command never waits for the server. */
 export class Attempt {
-  /** Resolves with how it ended, once the server knows or has been given up; never rejects. */
-  readonly ended: Promise<Outcome>
+  /** Resolves once the command has ended and its verdict is reported or given up; never rejects. */
+  readonly ended: Promise<AttemptEnd>
   readonly #options: AttemptOptions
   readonly #render: Render
-  readonly #patience = new AbortController()
+  readonly #reporting = new AbortController()
   #stop: Stop | undefined
   #stopped: Promise<void> | undefined
   #hasEnded = false
@@ -98,7 +99,7 @@ export class Attempt {
     this.ended = this.#end()
   }
 
-  /** Starts the command. @throws Error when it cannot be run */
+  /** Starts the command. @throws Error when it cannot be started */
   static start(options: AttemptOptions): Attempt {
     const { plan, reporter, input, variables } = options
     const render = Render.start({ plan, input, variables, onReport: (report) => reporter.push(report) })
@@ -106,32 +107,32 @@ export class Attempt {
     return new Attempt(options, render)
   }
 
-  /** Passes a signal on to the command; once that has ended, the signal ends the attempts to report it. */
+  /** Passes a signal on to the command. Once the command has ended, the signal stops the tries to report instead. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#patience.abort()
-    // Those may ask for anything: what ends later has not ended by them.
+    if (this.#hasEnded || !this.#render.session.forward(signal)) return this.#reporting.abort()
+    // A program may use these two for anything, so they do not explain why it ended.
     if (signal !== "SIGUSR1" && signal !== "SIGUSR2") this.#stop ??= { by: "signal", signal }
   }
 
-  /** Stops the command and all that it started. */
+  /** Stops the command and every process that it started. */
   stop(stop: Stop): void {
-    if (this.#hasEnded) return this.#patience.abort()
+    if (this.#hasEnded) return this.#reporting.abort()
     this.#stop = stop
     this.#stopped = this.#render.stop(this.#options.graceMs)
   }
 
-  /** Halts the command and all that it started, or lets it go on. */
-  halt(isHalted: boolean): void {
-    this.#render.session.signal(isHalted ? "SIGSTOP" : "SIGCONT")
+  /** Suspends the command and every process that it started, or resumes them. */
+  suspend(isSuspended: boolean): void {
+    this.#render.session.signal(isSuspended ? "SIGSTOP" : "SIGCONT")
   }
 
-  async #end(): Promise<Outcome> {
-    const ended = await this.#render.ended
+  async #end(): Promise<AttemptEnd> {
+    const end = await this.#render.ended
     await this.#stopped
     this.#hasEnded = true
-    const { reporter, reportWithinMs, notRun = [] } = this.#options
-    const verdict = verdictOf(ended, this.#stop, notRun)
-    const isKnown = await reporter.finish(verdict, reportWithinMs, this.#patience.signal)
-    return { ...ended, verdict, isKnown, stop: this.#stop }
+    const { reporter, reportWithinMs, releaseCodes = [] } = this.#options
+    const verdict = verdictOf(end, this.#stop, releaseCodes)
+    const isReported = await reporter.finish(verdict, reportWithinMs, this.#reporting.signal)
+    return { ...end, verdict, isReported, stop: this.#stop }
   }
 }

@@ -2,16 +2,16 @@ import { closeSync, fstatSync } from "node:fs"
 
 import type { Report } from "../item/item.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
-import { printable } from "../text.ts"
+import { LastLines } from "./last-lines.ts"
 import { makePipes, type Pipe, Tap } from "./pipes.ts"
-import type { Plan, Source } from "./plan.ts"
+import type { Output, Plan } from "./plan.ts"
 
-/** Hears one output. A line of absurd length makes it start anew: what it cannot read stops nothing. */
-class Listener {
+/** Turns one output into reports. After a line that is too long it begins again, so that nothing stops the reading. */
+class ProgressReader {
   readonly #plan: Plan
   readonly #onReport: (report: Report) => void
   #renderer: Renderer
-  #told: number | null = null
+  #fraction: number | null = null
 
   constructor(plan: Plan, onReport: (report: Report) => void) {
     this.#plan = plan
@@ -20,14 +20,14 @@ class Listener {
   }
 
   get reached(): number | null {
-    // Lines know no total of their own; who gave one wants the end to be held against something.
-    return this.#renderer.reached ?? (this.#plan.total === undefined ? null : this.#told)
+    // The lines reader has no total of its own; if the user gave one, the last fraction that it read decides.
+    return this.#renderer.reached ?? (this.#plan.total === undefined ? null : this.#fraction)
   }
 
-  hear(text: string): void {
+  push(text: string): void {
     try {
       for (const { report } of this.#renderer.push(text)) {
-        if (report.progress !== undefined) this.#told = report.progress / 100
+        if (report.progress !== undefined) this.#fraction = report.progress / 100
         this.#onReport(report)
       }
     } catch {
@@ -36,28 +36,7 @@ class Listener {
   }
 }
 
-const MAX_WORDS = 2000
-const MAX_LINES = 20
-
-/** Remembers the last lines of an output, as a terminal would show them. */
-class LastWords {
-  #text = ""
-
-  hear(text: string): void {
-    // More than is kept, for what is overwritten and for colours.
-    this.#text = (this.#text + text).slice(-4 * MAX_WORDS)
-  }
-
-  get text(): string {
-    const lines = this.#text
-      .split(/\r?\n/)
-      .map((line) => printable(Bun.stripANSI(line.slice(line.lastIndexOf("\r") + 1))).trimEnd())
-      .filter((line) => line !== "")
-    return lines.slice(-MAX_LINES).join("\n").slice(-MAX_WORDS).toWellFormed()
-  }
-}
-
-/** Whether our standard output and standard error are the same: then their order must be kept. */
+/** Whether our standard output and standard error are the same file: then the order of both must be kept. */
 function isOneOutput(): boolean {
   try {
     const [out, error] = [fstatSync(1), fstatSync(2)]
@@ -67,90 +46,93 @@ function isOneOutput(): boolean {
   }
 }
 
-/** The ends that a command writes to. */
-type To = number | "inherit" | "pipe"
+/** Where an output of a command goes: a file descriptor, our own output, or a pipe that Bun makes. */
+type Target = number | "inherit" | "pipe"
 
-/** What we hear of a command: its outputs, passed on as they come, read for progress, and kept for last words. */
+/** The outputs of one command: passed on as they come, read for progress, and remembered for the error message. */
 export class Outputs {
   readonly #plan: Plan
   readonly #isMerged: boolean
-  readonly #wires: readonly Source[]
+  /** The outputs that we read. With both outputs merged, 1 carries 2. */
+  readonly #read: readonly Output[]
   readonly #pipes: readonly Pipe[] | undefined
-  readonly #lastWords = new LastWords()
-  readonly #listeners: Listener[] = []
+  readonly #lastLines = new LastLines()
+  readonly #readers: ProgressReader[] = []
   readonly #taps: Tap[] = []
 
   constructor(plan: Plan) {
     this.#plan = plan
-    const heard = ([1, 2, 3] as const).filter((output) => output === 2 || plan.sources.includes(output))
-    this.#isMerged = heard.includes(1) && isOneOutput()
-    this.#wires = this.#isMerged ? heard.filter((output) => output !== 2) : heard
-    this.#pipes = makePipes(this.#wires.length)
+    const read = ([1, 2, 3] as const).filter((output) => output === 2 || plan.outputs.includes(output))
+    this.#isMerged = read.includes(1) && isOneOutput()
+    this.#read = this.#isMerged ? read.filter((output) => output !== 2) : read
+    this.#pipes = makePipes(this.#read.length)
   }
 
-  /** Standard output, standard error and what comes after, for the command. */
-  get to(): [To, To, ...To[]] {
-    const own = this.#wires.includes(3) ? [this.#to(3)] : []
-    return [this.#to(1), this.#to(this.#isMerged ? 1 : 2), ...own]
+  /** What the command gets as standard output, standard error, and file descriptor 3 where the plan needs it. */
+  get targets(): [Target, Target, ...Target[]] {
+    const third = this.#read.includes(3) ? [this.#target(3)] : []
+    return [this.#target(1), this.#target(this.#isMerged ? 1 : 2), ...third]
   }
 
-  /** Reads from the command that was started, and lets go of its ends. */
+  /** Starts to read from the command, and closes our copies of its file descriptors. */
   listen(child: Bun.Subprocess, onReport: (report: Report) => void): void {
-    for (const [index, wire] of this.#wires.entries()) {
-      const listener = this.#plan.sources.includes(wire) ? new Listener(this.#plan, onReport) : undefined
-      if (listener) this.#listeners.push(listener)
-      const words = wire === 2 || (wire === 1 && this.#isMerged) ? this.#lastWords : undefined
-      const descriptor = this.#pipes?.[index]?.from
-      const stream = descriptor === undefined ? streamOf(child, wire) : Bun.file(descriptor).stream()
-      const sink = wire === 1 ? process.stdout : wire === 2 ? process.stderr : undefined
-      const hear = (text: string): void => {
-        listener?.hear(text)
-        words?.hear(text)
-      }
-      this.#taps.push(new Tap(stream, { sink, hear, descriptor }))
-    }
-    this.#letGo()
+    for (const [index, output] of this.#read.entries()) this.#listenTo(output, index, child, onReport)
+    this.#closeTargets()
   }
 
-  /** Lets go of everything, where no command could be started. */
+  /** Closes all file descriptors. Call it when the command could not be started. */
   discard(): void {
     for (const { from } of this.#pipes ?? []) closeSync(from)
-    this.#letGo()
+    this.#closeTargets()
   }
 
-  /** Reads to the end, or until nothing has come for `quietMs`. */
+  /** Reads to the end of all outputs, or until one has been silent for `quietMs`. */
   async drain(quietMs: number): Promise<void> {
     await Promise.all(this.#taps.map((tap) => tap.drain(quietMs)))
-    // A last line without its end.
-    for (const listener of this.#listeners) listener.hear("\n")
+    // The last line may lack its end.
+    for (const reader of this.#readers) reader.push("\n")
   }
 
-  /** The share of the total, 0 to 1, that was reached; null when the total or the share is unknown. */
+  /** The fraction (0 to 1) of the total that was reached; null when the total or the fraction is unknown. */
   get reached(): number | null {
-    const shares = this.#listeners.flatMap(({ reached }) => reached ?? [])
-    return shares.length === 0 ? null : Math.max(...shares)
+    const fractions = this.#readers.flatMap(({ reached }) => reached ?? [])
+    return fractions.length === 0 ? null : Math.max(...fractions)
   }
 
-  /** The last lines of standard error. */
-  get lastWords(): string {
-    return this.#lastWords.text
+  /** The last lines of standard error; empty when nothing was printed there. */
+  get lastLines(): string {
+    return this.#lastLines.text
   }
 
-  #to(output: Source): To {
-    const index = this.#wires.indexOf(output)
+  #listenTo(output: Output, index: number, child: Bun.Subprocess, onReport: (report: Report) => void): void {
+    const reader = this.#plan.outputs.includes(output) ? new ProgressReader(this.#plan, onReport) : undefined
+    if (reader) this.#readers.push(reader)
+    const lastLines = output === 2 || (output === 1 && this.#isMerged) ? this.#lastLines : undefined
+    const descriptor = this.#pipes?.[index]?.from
+    const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
+    const sink = output === 1 ? process.stdout : output === 2 ? process.stderr : undefined
+    const onText = (text: string): void => {
+      reader?.push(text)
+      lastLines?.push(text)
+    }
+    this.#taps.push(new Tap(stream, { sink, onText, descriptor }))
+  }
+
+  #target(output: Output): Target {
+    const index = this.#read.indexOf(output)
     return index === -1 ? "inherit" : (this.#pipes?.[index]?.to ?? "pipe")
   }
 
-  #letGo(): void {
+  #closeTargets(): void {
     for (const { to } of this.#pipes ?? []) closeSync(to)
   }
 }
 
-/** An output where we could make no pipes, and Bun made its own. */
-function streamOf(child: Bun.Subprocess, wire: Source): ReadableStream<Uint8Array> {
-  const stream = wire === 1 ? child.stdout : child.stderr
-  if (wire !== 3 && stream instanceof ReadableStream) return stream
-  const descriptor = child.stdio[wire]
-  if (typeof descriptor !== "number") throw new Error(`output ${wire} of the command cannot be read`)
+/** An output of the command when we could not make named pipes and Bun made its own. */
+function streamOf(child: Bun.Subprocess, output: Output): ReadableStream<Uint8Array> {
+  const stream = output === 1 ? child.stdout : child.stderr
+  if (output !== 3 && stream instanceof ReadableStream) return stream
+  const descriptor = child.stdio[output]
+  if (typeof descriptor !== "number") throw new Error(`output ${output} of the command cannot be read`)
   return Bun.file(descriptor).stream()
 }

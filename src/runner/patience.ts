@@ -3,30 +3,30 @@ import { setTimeout as sleep } from "node:timers/promises"
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 1000
 
-/** Waits longer each time, and lets go at once when the signal aborts. */
+/** Pauses between tries: each is twice as long as the one before, and ends at once when the signal aborts. */
 export class Patience {
   readonly #maxMs: number
   #ms = FIRST_RETRY_MS
 
-  /** Never longer than `maxMs`, nor than about 2 s. */
+  /** `maxMs` is the longest pause before the spread of 25 % either way; default and most 1 s. */
   constructor(maxMs = MAX_RETRY_MS) {
     this.#maxMs = Math.min(maxMs, MAX_RETRY_MS)
   }
 
   /** Waits before the next try. */
   async wait(signal: AbortSignal): Promise<void> {
-    // Spread, or all workers would be back in the same moment.
+    // The spread keeps many workers from returning in the same moment.
     const ms = this.#ms * (0.75 + Math.random() / 2)
     this.#ms = Math.min(this.#ms * 2, this.#maxMs)
     await pause(ms, signal)
   }
 
-  /** It went well: the next wait is short again. */
+  /** Makes the next pause short again. Call it after a success. */
   reset(): void {
     this.#ms = FIRST_RETRY_MS
   }
 }
 
-/** Waits, or less where the signal aborts. */
+/** Waits for `ms`, or until the signal aborts; never rejects. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { signal }).catch(() => undefined)

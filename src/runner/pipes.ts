@@ -3,14 +3,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 
-/** A pipe: a file descriptor to read from, and one for a command to write to. */
+/** Both ends of a pipe, as file descriptors of this process. */
 export interface Pipe {
+  /** The end that we read; it does not block. */
   readonly from: number
+  /** The end that a command writes. */
   readonly to: number
 }
 
 /**
- * Makes pipes, or answers undefined where the system lets us make none.
+ * Makes named pipes, or returns undefined where the system does not let us.
  *
  * Bun gives its children sockets, which cannot be opened by name: `echo >/dev/stderr` would fail in a script that
  * works without us.
@@ -33,63 +35,63 @@ export function makePipes(count: number): Pipe[] | undefined {
   }
 }
 
-/** How to read a command's output. */
+/** What to do with an output of a command. */
 export interface TapOptions {
-  /** Where it is passed on, byte for byte; absent for what nobody else reads. */
+  /** Where the bytes are passed on unchanged; absent when only we read them. */
   readonly sink?: NodeJS.WritableStream | undefined
-  readonly hear: (text: string) => void
-  /** The file descriptor beneath the stream, closed with it. */
+  /** Called with each piece of the output as text. */
+  readonly onText: (text: string) => void
+  /** The file descriptor under the stream, closed at its end; absent when the stream owns it. */
   readonly descriptor?: number | undefined
 }
 
-/** Reads an output of a command to its end, passes it on, and lets it be heard. */
+/** Reads one output of a command to its end and passes it on. */
 export class Tap {
-  /** Resolves at the end of the output, or when nobody takes it any more; never rejects. */
-  readonly ended: Promise<void>
+  readonly #ended: Promise<void>
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   readonly #options: TapOptions
   #chunks = 0
-  #writing = false
+  #isWriting = false
 
   constructor(stream: ReadableStream<Uint8Array>, options: TapOptions) {
     this.#reader = stream.getReader()
     this.#options = options
-    this.ended = this.#read()
+    this.#ended = this.#read()
   }
 
-  /** Reads on until nothing has come for `quietMs`: something that the command left behind may hold it open for ever. */
+  /** Reads on until nothing has come for `quietMs`: a process that the command left behind may hold it open. */
   async drain(quietMs: number): Promise<void> {
-    for (let before = -1; this.#writing || before !== this.#chunks;) {
+    for (let before = -1; this.#isWriting || before !== this.#chunks;) {
       before = this.#chunks
       const quiet = new AbortController()
       const over = sleep(quietMs, false, { signal: quiet.signal }).catch(() => true)
-      const isEnded = await Promise.race([this.ended.then(() => true), over])
-      // A timer that is left would keep the program from ending.
+      const isEnded = await Promise.race([this.#ended.then(() => true), over])
+      // A timer that is left running would keep the program alive.
       quiet.abort()
       if (isEnded) return
     }
     await this.#reader.cancel()
-    await this.ended
+    await this.#ended
   }
 
   async #read(): Promise<void> {
     const decoder = new TextDecoder()
-    const { sink, hear, descriptor } = this.#options
+    const { sink, onText, descriptor } = this.#options
     try {
       for (;;) {
         const { value, done } = await this.#reader.read()
         if (done) break
         this.#chunks += 1
-        this.#writing = true
-        hear(decoder.decode(value, { stream: true }))
+        this.#isWriting = true
+        onText(decoder.decode(value, { stream: true }))
         if (sink) await written(sink, value)
-        this.#writing = false
+        this.#isWriting = false
       }
     } catch {
-      // Nobody takes it any more: the command is to see that, as it would without us.
+      // Our own output was closed. Close the command's too, so that it sees what it would see without us.
       await this.#reader.cancel().catch(() => undefined)
     } finally {
-      this.#writing = false
+      this.#isWriting = false
       if (descriptor !== undefined) closeSync(descriptor)
     }
   }

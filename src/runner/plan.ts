@@ -3,20 +3,23 @@ import { basename } from "node:path"
 import { framesAsked } from "../renderers/blender.ts"
 import type { RendererName } from "../renderers/renderer.ts"
 
-/** Where a command's progress is read: its standard output, its standard error, or a pipe of its own. */
-export type Source = 1 | 2 | 3
+/** A file descriptor on which a command prints: its standard output, its standard error, or a pipe of our own. */
+export type Output = 1 | 2 | 3
 
-/** What to run, and how to understand it. */
+/** What to run, and how to read its progress. */
 export interface Plan {
+  /** The program and its arguments. */
   readonly command: readonly string[]
+  /** The reader that understands the output. */
   readonly renderer: RendererName
-  /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */
+  /** Seconds of video for ffmpeg, frames for Blender; undefined when unknown. */
   readonly total: number | undefined
-  readonly sources: readonly Source[]
+  /** The outputs that are read for progress. */
+  readonly outputs: readonly Output[]
 }
 
-/** Programs that run the command that follows, with the file descriptors they were given. */
-const RUNNERS = new Set([
+/** Programs that run the command that follows them, with the file descriptors that they were given. */
+const WRAPPERS = new Set([
   "chrt",
   "env",
   "ionice",
@@ -29,41 +32,42 @@ const RUNNERS = new Set([
   "timeout",
 ])
 
-/** Where in the command this program is named: first, or after programs that run it; -1 when it is not. */
-function placeOf(command: readonly string[], program: RegExp): number {
-  const place = command.findIndex((word) => program.test(basename(word)))
-  return place > 0 && !RUNNERS.has(basename(command[0] ?? "")) ? -1 : place
+/** The index of this program in the command: first, or after a wrapper; -1 when it is not there. */
+function indexOf(command: readonly string[], program: RegExp): number {
+  const index = command.findIndex((word) => program.test(basename(word)))
+  return index > 0 && !WRAPPERS.has(basename(command[0] ?? "")) ? -1 : index
 }
 
 const FFMPEG = /^ffmpeg(?:-?\d[\d.]*)?(?:\.exe)?$/i
 const BLENDER = /^blender(?:-?\d[\d.]*)?(?:\.exe)?$/i
 
-/** What the command line says by itself. */
-export function rendererOf(command: readonly string[]): RendererName {
-  if (placeOf(command, FFMPEG) >= 0) return "ffmpeg"
-  return placeOf(command, BLENDER) >= 0 ? "blender" : "lines"
+/** The reader for a command, guessed from its name. */
+function rendererOf(command: readonly string[]): RendererName {
+  if (indexOf(command, FFMPEG) >= 0) return "ffmpeg"
+  return indexOf(command, BLENDER) >= 0 ? "blender" : "lines"
 }
 
-/** Where ffmpeg was told to write its progress. */
-function ffmpegSources(url: string): Source[] {
+/** The outputs on which ffmpeg prints its progress, given the value of `-progress`. */
+function ffmpegOutputs(url: string): Output[] {
   if (url === "-" || url === "pipe:" || url === "pipe:1") return [1]
   return url === "pipe:2" ? [2] : []
 }
 
 function planFfmpeg(command: readonly string[], total: number | undefined): Plan {
   const plan = { command, renderer: "ffmpeg", total } as const
-  const place = placeOf(command, FFMPEG)
-  // A script: what runs inside tells its progress on standard output.
-  if (place === -1) return { ...plan, sources: [1] }
-  const own = command.findLastIndex((word, index) => index > place && /^--?progress$/.test(word))
-  if (own >= 0) return { ...plan, sources: ffmpegSources(command[own + 1] ?? "") }
+  const index = indexOf(command, FFMPEG)
+  // A script: the ffmpeg inside is expected to print its progress on standard output.
+  if (index === -1) return { ...plan, outputs: [1] }
+  const own = command.findLastIndex((word, at) => at > index && /^--?progress$/.test(word))
+  if (own >= 0) return { ...plan, outputs: ffmpegOutputs(command[own + 1] ?? "") }
   const more = ["-progress", "pipe:3"]
-  return { ...plan, command: command.toSpliced(place + 1, 0, ...more), sources: [3] }
+  return { ...plan, command: command.toSpliced(index + 1, 0, ...more), outputs: [3] }
 }
 
 /**
- * How a command is run. ffmpeg gets `-progress` to a pipe of its own, unless it has one; what it prints stays as it
- * is. `total` left out is taken from Blender's command line where that tells.
+ * How to run a command. ffmpeg gets `-progress` to a pipe of its own, unless the user gave one; what it prints stays
+ * as it is. Without `name` the reader is guessed from the command; without `total` it is taken from Blender's command
+ * line where that says it.
  */
 export function planned(
   command: readonly string[],
@@ -72,22 +76,22 @@ export function planned(
 ): Plan {
   if (name === "ffmpeg") return planFfmpeg(command, total)
   if (name === "blender") {
-    const place = Math.max(0, placeOf(command, BLENDER))
-    return { command, renderer: name, total: total ?? framesAsked(command.slice(place)), sources: [1] }
+    const index = Math.max(0, indexOf(command, BLENDER))
+    return { command, renderer: name, total: total ?? framesAsked(command.slice(index)), outputs: [1] }
   }
-  return { command, renderer: name, total, sources: [1, 2] }
+  return { command, renderer: name, total, outputs: [1, 2] }
 }
 
-/** Why the total that was given measures nothing, undefined when it does. */
-export function uselessTotal({ renderer, sources, total }: Plan): string | undefined {
+/** Why the total that the user gave measures nothing; undefined when it does. */
+export function uselessTotal({ renderer, outputs, total }: Plan): string | undefined {
   if (total === undefined) return undefined
-  if (sources.length === 0) return "ffmpeg's own -progress goes where it is not read"
+  if (outputs.length === 0) return "ffmpeg's own -progress goes to a place that is not read"
   if (renderer !== "lines") return undefined
-  return "the command is not known as ffmpeg or Blender; the last share that it prints counts (--renderer says what it is)"
+  return "this is neither ffmpeg nor Blender, so the last percentage it prints decides. If it is, say so with --renderer"
 }
 
-/** The plan with an ffmpeg that takes no keys: what is on its standard input is not typed. `-i -` reads it all the same. */
+/** The plan with an ffmpeg that does not read key presses from standard input. `-i -` still reads it. */
 export function withoutKeys(plan: Plan): Plan {
-  const place = placeOf(plan.command, FFMPEG)
-  return place === -1 ? plan : { ...plan, command: plan.command.toSpliced(place + 1, 0, "-nostdin") }
+  const index = indexOf(plan.command, FFMPEG)
+  return index === -1 ? plan : { ...plan, command: plan.command.toSpliced(index + 1, 0, "-nostdin") }
 }

@@ -6,41 +6,44 @@ import { Outputs } from "./outputs.ts"
 import type { Plan } from "./plan.ts"
 import { isInBackground, Session } from "./session.ts"
 
-/** How long a command has to end after SIGTERM. */
-export const GRACE_MS = 10_000
-/** How long the output may be silent after the command has ended, before it is left to those who still hold it. */
+const GRACE_MS = 10_000
 const QUIET_MS = 1000
 
 /** How a command ended. */
-export interface Ended {
-  /** The exit code; 128 and the signal's number when a signal ended it. */
+export interface CommandEnd {
+  /** The exit code; 128 plus the signal's number when a signal ended it. */
   readonly code: number
+  /** The signal that ended it; null when it exited by itself. */
   readonly signal: NodeJS.Signals | null
-  /** The share of the total, 0 to 1, that its output reached; null when the total or the share is unknown. */
+  /** The fraction (0 to 1) of the total that its output reached; null when the total or the fraction is unknown. */
   readonly reached: number | null
-  /** The last lines of its standard error. */
-  readonly lastWords: string
+  /** The last lines of its standard error; empty when it printed nothing there. */
+  readonly lastLines: string
 }
 
-/** What to run and with what; by default with our own standard input and environment. */
+/** What to run and with what. */
 export interface RenderOptions {
   readonly plan: Plan
+  /** Called with each report that the output gives. */
   readonly onReport: (report: Report) => void
+  /** Text for the standard input; absent, the command shares ours. */
   readonly input?: string | undefined
+  /** Changes to our environment; `undefined` removes a variable. Default none. */
   readonly variables?: Readonly<Record<string, string | undefined>>
 }
 
-/** ffmpeg colours its messages on a terminal alone, and would take our pipe for none. */
+/** ffmpeg colours its messages on a terminal only, and our pipe is none. */
 const coloursOf = ({ renderer }: Plan): Record<string, string> =>
   renderer === "ffmpeg" && process.stderr.isTTY ? { AV_LOG_FORCE_COLOR: "1" } : {}
 
-/** Our standard input; the terminal only in the foreground, as the command's own session would not be kept off it. */
+/** Our standard input, unless it is a terminal and we run in the background: the command's session would read it. */
 const ownInput = (): "inherit" | "ignore" => (isatty(0) && isInBackground() ? "ignore" : "inherit")
 
-/** A command under way, with its output passed through. */
+/** A running command whose output passes through us. */
 export class Render {
-  /** Resolves when it has ended and its output is through; never rejects. */
-  readonly ended: Promise<Ended>
+  /** Resolves when the command has ended and its output is passed on; never rejects. */
+  readonly ended: Promise<CommandEnd>
+  /** The command and every process that it started. */
   readonly session: Session
   readonly #child: Bun.Subprocess
   readonly #outputs: Outputs
@@ -52,13 +55,13 @@ export class Render {
     this.ended = this.#end()
   }
 
-  /** Starts a command. @throws Error when it cannot be run */
+  /** Starts a command. @throws Error when it cannot be started */
   static start({ plan, onReport, input, variables }: RenderOptions): Render {
     const outputs = new Outputs(plan)
     let child: Bun.Subprocess
     try {
       child = Bun.spawn([...plan.command], {
-        stdio: [input === undefined ? ownInput() : Buffer.from(input), ...outputs.to],
+        stdio: [input === undefined ? ownInput() : Buffer.from(input), ...outputs.targets],
         env: environment({ ...coloursOf(plan), ...variables }),
         detached: true,
       })
@@ -70,17 +73,17 @@ export class Render {
     return new Render(child, outputs)
   }
 
-  /** SIGTERM to all of it, SIGKILL to what is left after `graceMs`; resolves when nothing runs any more. */
+  /** Sends SIGTERM, then SIGKILL to what is left after `graceMs` (default 10 s); resolves when all has ended. */
   async stop(graceMs = GRACE_MS): Promise<void> {
     await this.session.stop(graceMs)
     await this.ended
   }
 
-  async #end(): Promise<Ended> {
+  async #end(): Promise<CommandEnd> {
     const code = await this.#child.exited
     await this.#outputs.drain(QUIET_MS)
-    const { reached, lastWords } = this.#outputs
+    const { reached, lastLines } = this.#outputs
     const { signalCode } = this.#child
-    return { code, signal: typeof signalCode === "string" ? signalCode : null, reached, lastWords }
+    return { code, signal: typeof signalCode === "string" ? signalCode : null, reached, lastLines }
   }
 }

@@ -5,16 +5,16 @@ import { Spool } from "./spool.ts"
 
 /** Between two reports. */
 const REPORT_EVERY_MS = 250
-/** Between two held heartbeats: a server that cannot hold them is not to be stormed. */
+/** Between two held heartbeats, so that a server that cannot hold them is not flooded. */
 const HEARTBEAT_PAUSE_MS = 50
 const MAX_HELD_S = 20
-/** How long the last report of a lent item may take: whoever lent it waits. */
+/** How long the last report of a lent item may take: the command that lent it is waiting. */
 const LENT_WITHIN_MS = 5000
-/** The least that a try to report the end is given to be answered. */
+/** The least time that each try to report the verdict gets. */
 const LAST_TRY_MS = 1500
 
-/** Whether the server says nothing of the item, be it for now, be it that something in its place answers. */
-const isAway = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
+/** Whether the answer does not come from our server: none came, a passing error, or a proxy answered instead. */
+const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
 
 /** How a worker ends its lease. */
 export type Verdict =
@@ -22,25 +22,27 @@ export type Verdict =
   | { readonly end: "fail"; readonly failure: FailRequest }
   | { readonly end: "release" }
 
-/** Whom to report to, as whom, and whom to tell. */
+/** Where and how a reporter reports. */
 export interface ReporterOptions {
   readonly client: Client
+  /** The worker's name, shown to viewers. */
   readonly worker: string
+  /** Length of the lease in seconds. */
   readonly leaseS: number
-  /** The item belongs to the command that started us: it renews the lease, learns of a cancel, and ends it. */
+  /** The lease belongs to the command that started us, which renews and ends it. Default false. */
   readonly isLent?: boolean
-  /** Told what a user should know. */
+  /** Prints a line for the user. */
   readonly say: (text: string) => void
-  /** Called once, when the work is to stop, with the reason. */
+  /** Called once, with the reason, when the work must stop. */
   readonly onCancel: (reason: string) => void
 }
 
 /**
- * Reports the work on one item, whatever becomes of the server.
+ * Reports the work on one item.
  *
- * It renews the lease, learns of a cancel the moment it is requested, and sends reports, a few a second at most. While
- * the server is away it keeps what is new and tries on. A lease that was lost is claimed again: only when somebody
- * else has the item, or it was called off or deleted, is the work told to stop.
+ * It renews the lease, learns of a cancel the moment it is requested, and sends at most four reports a second. While
+ * the server cannot be reached, it keeps what is new and tries again. A lease that was lost is claimed again: the work
+ * stops only when another worker has the item, or when the item was cancelled or deleted.
  */
 export class Reporter {
   readonly #options: ReporterOptions
@@ -51,55 +53,46 @@ export class Reporter {
   #id: number | undefined
   #held: Held | undefined
   #taking: Promise<Held> | undefined
-  #isAway = false
+  #isOffline = false
   #isCancelled = false
   #isRefused = false
   #hasGivenUp = false
 
-  /** `first` gets the item; it is called again while the server is away. @throws what `first` throws, from `hold` */
+  /** `first` gets the item and its lease. It is called again after each try that found the server unreachable. */
   constructor(options: ReporterOptions, first: () => Promise<Held>) {
     this.#options = options
     this.#first = first
   }
 
-  /** The item and its lease, got now where there is none; one try. @throws ServerError */
-  hold(): Promise<Held> {
-    if (this.#held) return Promise.resolve(this.#held)
-    this.#taking ??= this.#take().finally(() => {
-      this.#taking = undefined
-    })
-    return this.#taking
-  }
-
-  /** Gets the item before the work begins; the server may be away. @throws ServerError when the item cannot be had */
+  /** Gets the item before the work begins; the server may be unreachable. @throws ServerError when it refuses */
   async begin(): Promise<void> {
     try {
-      await this.hold()
+      await this.#hold()
     } catch (error) {
-      if (!(error instanceof ServerError && isAway(error))) throw error
-      this.#away(error)
+      if (!(error instanceof ServerError && isUnreachable(error))) throw error
+      this.#offline(error)
     }
   }
 
-  /** The item and its lease, if there is one now. */
+  /** The item and its lease; undefined until it was got, and between a lost lease and the next claim. */
   get held(): Held | undefined {
     return this.#held
   }
 
-  /** Begins to report and to renew the lease, trying on while the server is away. */
+  /** Begins to send reports and to renew the lease. */
   start(): void {
     this.#loops.push(this.#sending())
     if (!this.#options.isLent) this.#loops.push(this.#renewing())
   }
 
-  /** Takes note of progress. */
+  /** Queues a report; the newest of each step is sent. */
   push(report: Report): void {
     this.#spool.push(report)
   }
 
   /**
-   * Sends what is left and the verdict; tries for `withinMs`, or until the signal aborts, where the server is away.
-   * Answers whether the server knows it.
+   * Sends what is left and the verdict. While the server is unreachable it tries again, for `withinMs` or until the
+   * signal aborts. Resolves with whether the server confirmed the verdict; never rejects.
    */
   async finish(verdict: Verdict, withinMs: number, signal: AbortSignal): Promise<boolean> {
     this.#over.abort()
@@ -110,7 +103,7 @@ export class Reporter {
       let held: Held | undefined
       const end = async (): Promise<void> => {
         await Promise.all(this.#loops)
-        held = await this.hold()
+        held = await this.#hold()
         await this.#flush(held)
         if (!isLent) await this.#deliver(held, verdict)
       }
@@ -118,10 +111,10 @@ export class Reporter {
         await answered(end(), Math.max(LAST_TRY_MS, deadlineMs - performance.now()))
         return true
       } catch (error) {
-        this.#trouble(error, held)
+        this.#failed(error, held)
         if (this.#hasGivenUp) break
         if (signal.aborted || performance.now() > deadlineMs) {
-          if (!isLent) say(`the end of the work could not be reported: ${reasonOf(error)}`)
+          if (!isLent) say(`could not report the result: ${reasonOf(error)}`)
           break
         }
       }
@@ -130,7 +123,16 @@ export class Reporter {
     return false
   }
 
-  /** A server that is back gives a lease one length more, in which it must hear of us. */
+  /** The item and its lease, claimed now if we hold none; one try. @throws ServerError */
+  #hold(): Promise<Held> {
+    if (this.#held) return Promise.resolve(this.#held)
+    this.#taking ??= this.#take().finally(() => {
+      this.#taking = undefined
+    })
+    return this.#taking
+  }
+
+  /** After an outage the server extends a lease by its own length. We must be heard within that time. */
   #patience(): Patience {
     return new Patience((this.#options.leaseS * 1000) / 4)
   }
@@ -144,7 +146,7 @@ export class Reporter {
     }
     const claimed = await client.claim({ worker, lease: leaseS, id: this.#id })
     if (!claimed) throw new Error(`queue item ${this.#id} was not claimed`)
-    say(`the lease of queue item ${this.#id} had run out; it was claimed again`)
+    say(`the lease of queue item ${this.#id} had expired; claimed the item again`)
     this.#held = { id: this.#id, token: claimed.lease.token }
     return this.#held
   }
@@ -158,13 +160,13 @@ export class Reporter {
     while (!signal.aborted) {
       let held: Held | undefined
       try {
-        held = await this.hold()
-        this.#heard(await client.heartbeat(held, this.#isCancelled ? 0 : waitS, signal))
+        held = await this.#hold()
+        this.#answered(await client.heartbeat(held, this.#isCancelled ? 0 : waitS, signal))
         patience.reset()
         await pause(this.#isCancelled ? leaseS * 300 : HEARTBEAT_PAUSE_MS, signal)
       } catch (error) {
         if (signal.aborted) return
-        this.#trouble(error, held)
+        this.#failed(error, held)
         await patience.wait(signal)
       }
     }
@@ -178,23 +180,23 @@ export class Reporter {
       if (signal.aborted) return
       let held: Held | undefined
       try {
-        held = await this.hold()
+        held = await this.#hold()
         await this.#send(held)
         patience.reset()
         await pause(REPORT_EVERY_MS, signal)
       } catch (error) {
-        this.#trouble(error, held)
+        this.#failed(error, held)
         await patience.wait(signal)
       }
     }
   }
 
-  /** Sends the oldest report. What could not be sent stays; what the server cannot read goes. */
+  /** Sends the oldest report. A report that could not be sent is kept; one that the server cannot read is dropped. */
   async #send(held: Held): Promise<boolean> {
     const report = this.#spool.take()
     if (!report) return false
     try {
-      this.#heard(await this.#options.client.report(held, report))
+      this.#answered(await this.#options.client.report(held, report))
     } catch (error) {
       if (!(error instanceof ServerError) || (error.status !== 413 && error.status !== 422)) {
         this.#spool.giveBack(report)
@@ -215,10 +217,10 @@ export class Reporter {
     else await client.release(held)
   }
 
-  #heard({ directive, item }: WorkerAnswer): void {
-    if (this.#isAway) this.#options.say("the server is back")
-    this.#isAway = false
-    if (directive === "cancel" && !this.#options.isLent) this.#cancel(`queue item ${item.id} was called off`)
+  #answered({ directive, item }: WorkerAnswer): void {
+    if (this.#isOffline) this.#options.say("the server is back")
+    this.#isOffline = false
+    if (directive === "cancel" && !this.#options.isLent) this.#cancel(`queue item ${item.id} was cancelled`)
   }
 
   #cancel(reason: string): void {
@@ -227,29 +229,31 @@ export class Reporter {
     this.#options.onCancel(reason)
   }
 
-  /** What an error means for the work: mostly nothing. */
-  #trouble(error: unknown, held: Held | undefined): void {
+  /** Decides what an error means for the work: mostly nothing. */
+  #failed(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
-    if (isAway(error)) return this.#away(error)
-    const isOurs = !this.#options.isLent && !this.#isCancelled
-    if (error.code === "lease_lost" && isOurs) {
+    if (isUnreachable(error)) return this.#offline(error)
+    const canClaim = !this.#options.isLent && !this.#isCancelled
+    if (error.code === "lease_lost" && canClaim) {
       if (this.#held === held) this.#held = undefined
       return
     }
-    // It may be our own claim, whose answer was lost: then its lease will run out.
+    // The item may be held by our own claim whose answer was lost: that lease expires soon.
     if (error.code === "illegal_move" && this.#id === undefined) return this.#refused(error)
     this.#giveUp(error)
   }
 
-  #away(error: ServerError): void {
-    if (!this.#isAway)
-      this.#options.say(`${error.message}; the work goes on, and is reported when it answers`)
-    this.#isAway = true
+  #offline(error: ServerError): void {
+    if (!this.#isOffline)
+      this.#options.say(
+        `${error.message}; rendering continues, and progress is reported once the server is back`,
+      )
+    this.#isOffline = true
   }
 
   #refused(error: ServerError): void {
     if (!this.#isRefused)
-      this.#options.say(`${error.message}; the work goes on, and the claim is tried again`)
+      this.#options.say(`${error.message}; rendering continues, and the claim is tried again`)
     this.#isRefused = true
   }
 
@@ -261,11 +265,11 @@ export class Reporter {
     const code = error instanceof ServerError ? error.code : ""
     const isTaken = code === "illegal_move" || code === "gone"
     if (isTaken && this.#id !== undefined) this.#cancel(reasonOf(error))
-    else say(`${reasonOf(error)}; the work goes on without reports`)
+    else say(`${reasonOf(error)}; rendering continues without reports`)
   }
 }
 
-/** What is done within that time. @throws ServerError when it is not; it may be done yet */
+/** Waits for `done`, at most `withinMs`. @throws ServerError when the time is over; the work may still go on */
 async function answered(done: Promise<void>, withinMs: number): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new ServerError(0, "the server did not answer in time")), withinMs)

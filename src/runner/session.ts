@@ -8,7 +8,7 @@ interface Member {
 const isGone = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")
 
-/** Sends a signal to a group; answers whether there is one. */
+/** Sends a signal to a process group; returns whether the group exists. */
 function send(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-group, signal)
@@ -19,14 +19,14 @@ function send(group: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** What /proc tells of a process after its name: state, parent, group, session, terminal, the terminal's group. */
+/** The fields of /proc/PID/stat after the name: state, parent, group, session, terminal, foreground group. */
 function statOf(pid: number | string): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
-  // The name, in brackets, may hold anything.
+  // The name, in brackets, may contain spaces and brackets.
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
 }
 
-/** Whether a shell runs us in the background, so that what is typed is not for us. */
+/** Whether a shell runs us in the background: then what is typed on the terminal is not for us. */
 export function isInBackground(): boolean {
   try {
     const [, , group, , , foreground] = statOf("self")
@@ -36,7 +36,7 @@ export function isInBackground(): boolean {
   }
 }
 
-/** The processes of a session that still run, as /proc tells; undefined where it does not. */
+/** The running processes of a session, read from /proc; undefined on systems without it. */
 function membersOf(session: number): Member[] | undefined {
   let pids: string[]
   try {
@@ -51,7 +51,7 @@ function membersOf(session: number): Member[] | undefined {
       if (Number(of) === session && !"ZX".includes(state))
         members.push({ pid: Number(pid), group: Number(group) })
     } catch {
-      // It has ended meanwhile.
+      // The process has ended meanwhile.
     }
   }
   return members
@@ -61,38 +61,39 @@ const POLL_MS = 50
 const KILLED_WITHIN_MS = 2000
 
 /**
- * A command and all that it started: the session that it leads. A shell gives its children groups of their own, and
- * `timeout` takes one, so that its group alone may not be all. `pid` is that of the command, started detached.
+ * A command and every process that it started: the session that it leads. Its process group alone is not enough,
+ * because a shell with job control and `timeout` make groups of their own.
  */
 export class Session {
   readonly #pid: number
   #ended = false
 
+  /** `pid` is the command's, which was started detached and so leads a session. */
   constructor(pid: number) {
     this.#pid = pid
   }
 
-  /** Passes a signal on to the command's own group, as a terminal would; answers whether there is one. */
+  /** Passes a signal on to the command's own group, as a terminal would; returns whether the group exists. */
   forward(signal: NodeJS.Signals): boolean {
     return !this.#ended && send(this.#pid, signal)
   }
 
-  /** Sends a signal to every group of the session; answers whether anything runs. */
+  /** Sends a signal to every group of the session; returns whether any process is left. */
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.#ended) return false
     const members = membersOf(this.#pid)
     if (members === undefined) return send(this.#pid, signal)
     for (const group of new Set(members.map((member) => member.group))) send(group, signal)
-    // Once nothing is left, the number may become somebody else's.
+    // Once no process is left, the system may give the number to another one.
     this.#ended = members.length === 0
     return !this.#ended
   }
 
-  /** SIGTERM to all, SIGKILL to what is left after `graceMs`; resolves when nothing runs any more. */
+  /** Sends SIGTERM, then SIGKILL to what is left after `graceMs`; resolves when no process is left. */
   async stop(graceMs: number): Promise<void> {
     const startedMs = performance.now()
     this.signal("SIGTERM")
-    // What is stopped could not take it.
+    // A suspended process receives SIGTERM only once it continues.
     this.signal("SIGCONT")
     while (this.signal(0)) {
       const leftMs = graceMs - (performance.now() - startedMs)

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 
-/** What ends a program from outside. */
+/** The signals by which others end a program. */
 const ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const
 
-/** Whether we were started with this signal ignored, as by nohup: then so it stays. */
+/** Whether we were started with this signal ignored, as nohup does: then it must stay ignored. */
 function isIgnored(signal: keyof typeof constants.signals): boolean {
   try {
     const [, mask = "0"] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1")) ?? []
@@ -14,26 +14,26 @@ function isIgnored(signal: keyof typeof constants.signals): boolean {
   }
 }
 
-/** What to do on signals from outside. */
+/** What to do on signals. */
 export interface SignalHandlers {
-  /** SIGINT, SIGTERM, SIGHUP, SIGQUIT; SIGUSR1 and SIGUSR2, which end what does not know them. */
+  /** Called on SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2, all of which end a program by default. */
   readonly onEnd: (signal: NodeJS.Signals) => void
-  /** Ctrl-Z, and the return from it: what is to be halted with us. */
-  readonly onHalt?: (isHalted: boolean) => void
+  /** Called before Ctrl-Z suspends us, and after we continue. Absent, Ctrl-Z suspends us alone. */
+  readonly onSuspend?: (isSuspended: boolean) => void
 }
 
-/** Takes signals until it is disposed. */
-export function takeSignals({ onEnd, onHalt }: SignalHandlers): Disposable {
+/** Handles signals until the result is disposed of. */
+export function takeSignals({ onEnd, onSuspend }: SignalHandlers): Disposable {
   const taken: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = ENDING.filter(
     (signal) => !isIgnored(signal),
   ).map((signal) => [signal, onEnd])
-  if (onHalt) {
-    const halt = (): void => {
-      onHalt(true)
+  if (onSuspend) {
+    const suspend = (): void => {
+      onSuspend(true)
       process.kill(process.pid, "SIGSTOP")
     }
-    if (!isIgnored("SIGTSTP")) taken.push(["SIGTSTP", halt])
-    taken.push(["SIGCONT", () => onHalt(false)])
+    if (!isIgnored("SIGTSTP")) taken.push(["SIGTSTP", suspend])
+    taken.push(["SIGCONT", () => onSuspend(false)])
   }
   for (const [signal, handler] of taken) process.on(signal, handler)
   return {
@@ -43,20 +43,20 @@ export function takeSignals({ onEnd, onHalt }: SignalHandlers): Disposable {
   }
 }
 
-/** Ends this process by a signal, as the command that it ran was ended, where that is how a program is ended. */
+/** Ends this process by the signal that ended its command. Returns for a signal that does not end programs. */
 export async function dieOf(signal: NodeJS.Signals): Promise<void> {
   if (!ENDING.some((each) => each === signal)) return
   await flushed()
   process.kill(process.pid, signal)
 }
 
-/** Ends this process at once, though a request may still wait for its answer. */
+/** Ends this process at once, even while a request still waits for its answer. */
 export async function exit(code: number): Promise<never> {
   await flushed()
   process.exit(code)
 }
 
-/** What we said last is not to be lost. */
+/** Waits until everything that we printed is written. */
 async function flushed(): Promise<void> {
   await Promise.all(
     [process.stdout, process.stderr].map(

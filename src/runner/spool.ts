@@ -7,14 +7,14 @@ const isOneStep = (one: Report, other: Report): boolean =>
   (other.step ?? one.step)?.index === one.step?.index
 
 /**
- * Reports that wait to be sent, oldest first. Within a step the latest wins; what ends a step is kept, up to 32
- * of them, of which the oldest go first.
+ * Reports that wait to be sent, oldest first. Within a step the latest replaces the ones before; the last report of
+ * each step is kept. Beyond 32 reports the oldest are dropped.
  */
 export class Spool {
   readonly #reports: Report[] = []
   #wake: ((value?: unknown) => void) | undefined
 
-  /** A newer report. */
+  /** Adds a newer report. */
   push(report: Report): void {
     const last = this.#reports.pop()
     if (last && !isOneStep(last, report)) this.#reports.push(last)
@@ -23,19 +23,19 @@ export class Spool {
     this.#wake?.()
   }
 
-  /** The oldest report, which is then the caller's. */
+  /** Removes and returns the oldest report; undefined when none waits. */
   take(): Report | undefined {
     return this.#reports.shift()
   }
 
-  /** Puts a report back that could not be sent. */
+  /** Puts back a report that could not be sent. */
   giveBack(report: Report): void {
     const [next] = this.#reports
     if (next && isOneStep(report, next)) this.#reports[0] = { ...report, ...next }
     else this.#reports.unshift(report)
   }
 
-  /** Resolves when there is something to send, or the signal aborts. */
+  /** Resolves when a report waits, or the signal aborts. */
   async filled(signal: AbortSignal): Promise<void> {
     if (this.#reports.length > 0 || signal.aborted) return
     const { promise, resolve } = Promise.withResolvers<unknown>()

@@ -55,7 +55,7 @@ describe("while the server is away", () => {
       expect(history.filter(({ status }) => status === "completed")).toHaveLength(1)
       expect(history.at(-1)).toMatchObject({ status: "completed", progress: 100, attempt: 1 })
       const said = (await render.stderr).toString()
-      expect(said).toContain("the work goes on, and is reported when it answers")
+      expect(said).toContain("rendering continues, and progress is reported once the server is back")
       expect(said).toContain("the server is back")
     },
   )
@@ -102,9 +102,7 @@ describe("while the server is away", () => {
     await gone(server)
     await using render = shell(server, ["--song", "4", "--report-within", "1"], "exit 5")
     expect(await render.ends()).toBe(5)
-    expect((await render.stderr).toString()).toContain(
-      "the end of the work could not be reported: no server answers",
-    )
+    expect((await render.stderr).toString()).toContain("could not report the result: no server answers")
   })
 
   test("a server that accepts and never answers is not waited for longer than asked either", async () => {
@@ -117,7 +115,7 @@ describe("while the server is away", () => {
     expect(performance.now() - startedMs).toBeLessThan(7000)
     expect((await render.stdout).toString()).toBe("done\n")
     expect((await render.stderr).toString()).toEndWith(
-      "the end of the work could not be reported: the server did not answer in time\n",
+      "could not report the result: the server did not answer in time\n",
     )
   })
 
@@ -181,7 +179,7 @@ describe("a lease that ran out", () => {
     expect(await itemOf(server, id)).toMatchObject({ status: "processing", worker: "other" })
   })
 
-  test("stops the render where the item was called off meanwhile", async () => {
+  test("stops the render when the item was cancelled meanwhile", async () => {
     await using server = await start()
     const [render, id] = await silenced(server, [], "echo 30%; exec sleep 60")
     await using _ = render

@@ -79,7 +79,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
   })
 
   test.skipIf(skipped)(
-    "stops the command of an item that is called off, and all that it started",
+    "stops the command of an item that is cancelled, and all that it started",
     async () => {
       await using server = await start()
       const [long, next] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]

@@ -11,13 +11,13 @@ afterAll(() => server[Symbol.asyncDispose]())
 const run = (...args: string[]): Program => studio(server, ["run", ...args])
 
 test.each([
-  [["--", "true"], "name the item: --item ID, or --song SONG_ID to add one"],
-  [["--song", "1"], "the command is missing; it comes after --, as in -- ffmpeg -i song.wav song.mp4"],
+  [["--", "true"], "choose an item with --item ID, or add one with --song SONG_ID"],
+  [["--song", "1"], "the command is missing; put it after --, for example: -- ffmpeg -i song.wav song.mp4"],
+  [["--song", "1", "--item", "2", "--", "true"], "use either --item or --song, not both"],
   [
-    ["--song", "1", "--item", "2", "--", "true"],
-    "--item and --song are two ways to name one item; give one of them",
+    ["--item", "2", "--title", "x", "--", "true"],
+    "--title needs --song: it is the title of the item that --song adds",
   ],
-  [["--item", "2", "--title", "x", "--", "true"], "--title is for an item that --song adds"],
   [["--song", "1", "--total", "0", "--", "true"], '--total must be a number above 0, such as 212.5, not "0"'],
   [["--song", "1", "--lease", "0", "--", "true"], "--lease must be a whole number from 1 to 3600, not 0"],
   [

@@ -102,7 +102,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     expect(performance.now() - startedMs).toBeLessThan(5000)
     expect(processesWith(file)).toEqual([])
     expect(await itemOf(server, id)).toMatchObject({ status: "failed", outcome: "cancelled" })
-    expect((await render.stderr).toString()).toContain(`queue item ${id} was called off`)
+    expect((await render.stderr).toString()).toContain(`queue item ${id} was cancelled`)
   })
 
   test.each(["SIGTERM", "SIGINT"] as const)("that %s ends halfway is not completed", async (signal) => {
@@ -130,7 +130,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     expect(await render.ends()).toBe(1)
     expect(await itemOf(server, id)).toMatchObject({
       status: "failed",
-      error_message: expect.stringMatching(/^the command ended with \d+(\.\d)? % done\n/),
+      error_message: expect.stringMatching(/^the command ended with code 0 at \d+(\.\d)? % of its total\n/),
     })
   })
 
@@ -215,7 +215,7 @@ echo "Blender quit"
     expect(await short.ends()).toBe(1)
     expect(await itemOf(server, await added(20))).toMatchObject({
       status: "failed",
-      error_message: "the command ended with 60 % done",
+      error_message: "the command ended with code 0 at 60 % of its total",
     })
   })
 })
@@ -225,32 +225,32 @@ describe("a --total that measures nothing", () => {
     ["echo 5 of 10 files", 1, "failed"],
     ["echo 5 of 10 files; echo 10 of 10 files", 0, "completed"],
     ["echo nothing to see", 0, "completed"],
-  ])("is told, and %j ends with %d by its last share", async (script, code, status) => {
+  ])("is reported, and %j ends with %d by its last percentage", async (script, code, status) => {
     await using render = run("--song", "30", "--total", "10", "--", "sh", "-c", script)
     expect(await render.ends()).toBe(code)
     expect((await render.stderr).toString()).toStartWith(
-      "track-studio: --total is of no use here: the command is not known as ffmpeg or Blender;",
+      "track-studio: --total ignored: this is neither ffmpeg nor Blender,",
     )
     expect(await itemOf(server, await added(30))).toMatchObject({ status })
   })
 
-  test.skipIf(ffmpeg === null)("is told where ffmpeg writes its progress to a file", async () => {
+  test.skipIf(ffmpeg === null)("is reported when ffmpeg writes its progress to a file", async () => {
     const own = ["-v", "error", "-progress", join(folder.path, "progress"), ...video(1, videoFile())]
     await using render = run("--song", "31", "--total", "10", "--", "ffmpeg", ...own)
     expect(await render.ends()).toBe(0)
     expect((await render.stderr).toString()).toBe(
-      "track-studio: --total is of no use here: ffmpeg's own -progress goes where it is not read\n",
+      "track-studio: --total ignored: ffmpeg's own -progress goes to a place that is not read\n",
     )
   })
 
-  test("is not asked of a command that prints its share without one", async () => {
+  test("is not needed by a command that prints its percentage", async () => {
     await using render = run("--song", "32", "--", "sh", "-c", "echo 5 of 10 files")
     expect(await render.ends()).toBe(0)
     expect(await render.stderr).toEqual(Buffer.from(""))
   })
 })
 
-describe("an item that is called off", () => {
+describe("an item that is cancelled", () => {
   test("takes along all that its command started", async () => {
     const mark = `77${process.pid}`
     // A shell with job control, and timeout, give their children groups of their own.

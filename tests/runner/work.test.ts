@@ -134,7 +134,7 @@ describe("a worker", () => {
     expect(await itemOf(server, id)).toMatchObject({ status: "queued", retry_count: 0 })
   })
 
-  test("stops the command of an item that is called off, and takes the next", async () => {
+  test("stops the command of an item that is cancelled, and takes the next", async () => {
     await using server = await start()
     const [long, next] = [await server.add({ song_id: 1 }), await server.add({ song_id: 2 })]
     const mark = `88${process.pid}`
@@ -154,7 +154,7 @@ describe("a worker", () => {
     const id = await server.add()
     await server.end()
     await using worker = work(server, "true")
-    await worker.prints("waiting for it")
+    await worker.prints("waiting for the server")
     const port = new URL(server.url).port
     await using back = await start({ args: ["--port", port], database: server.database })
     expect(await finished(back, id)).toMatchObject({ status: "completed" })
@@ -187,7 +187,7 @@ describe("SIGTERM", () => {
     await using worker = work(server, wait(go))
     await until(server, first, ({ progress }) => progress === 10)
     worker.kill("SIGTERM")
-    await worker.prints("finishing what is in hand (1)")
+    await worker.prints("finishing 1 item, then stopping")
     await Bun.write(go, "")
     expect(await worker.ends()).toBe(0)
     expect(await itemOf(server, first)).toMatchObject({ status: "completed" })
@@ -201,7 +201,7 @@ describe("SIGTERM", () => {
     await using worker = work(server, wait(go), "--concurrency", "2")
     for (const id of ids) await until(server, id, ({ progress }) => progress === 10)
     worker.kill("SIGTERM")
-    await worker.prints("finishing what is in hand (2)")
+    await worker.prints("finishing 2 items, then stopping")
     worker.kill("SIGTERM")
     expect(await worker.ends()).toBe(0)
     expect(processesWith(go)).toEqual([])
@@ -254,7 +254,9 @@ describe.skipIf(ffmpegProgram() === null)("ffmpeg inside a script", () => {
     const item = await finished(server, id)
     expect(item).toMatchObject({ status: "failed", outcome: "failed" })
     expect(item.error_message).toStartWith("the command ended with code 1\n")
-    expect(item.error_message).toContain("the command ended with 10 % done: not completed")
+    expect(item.error_message).toContain(
+      "the command ended with code 0 at 10 % of its total, so the item was marked failed",
+    )
     expect(await stopped(worker)).toBe(0)
   })
 
