@@ -54,13 +54,6 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
-/** Counts milliseconds from the machine's time of now, whatever becomes of that time (see `Moment`). */
-function steadyClock(aliveMs: number): () => number {
-  // Not before the last sign of a server: a clock that was set back meanwhile would make leases last longer.
-  const startedMs = Math.max(Date.now(), aliveMs) - performance.now()
-  return () => Math.round(startedMs + performance.now())
-}
-
 /**
  * Runs the server until SIGTERM or SIGINT, then drains: streams say goodbye, requests are answered, the database is
  * closed. Resolves when that is done.
@@ -72,15 +65,12 @@ export async function serve(config: Config): Promise<void> {
   const report = (error: unknown): void =>
     log("error", "the history could not be read", { error: text(error) })
   const broadcaster = new Broadcaster(store, bus, config.keepaliveMs, report)
-  const steadyMs = steadyClock((await store.aliveAt()) ?? 0)
   const workers = new Workers(store, bus, {
     stallAfterMs: config.stallAfterMs,
     maxRescues: config.maxRescues,
-    now: Date.now,
-    steadyMs,
     random: Math.random,
     token: () => crypto.randomUUID(),
-    report: (error) => log("error", "the workers' timer could not write", { error: text(error) }),
+    onError: (error) => log("error", "the workers' timer could not write", { error: text(error) }),
   })
   const webhooks = new Webhooks(store, store.deliveries, bus, {
     urls: config.webhooks,
@@ -94,7 +84,7 @@ export async function serve(config: Config): Promise<void> {
   })
   const app = createApp({
     webhooks,
-    queue: new Queue(store, bus, Date.now, steadyMs),
+    queue: new Queue(store, bus),
     workers,
     streams: new Streams(store, broadcaster, { maxLag: config.maxLag, report, random: Math.random }),
     corsOrigins: config.corsOrigins,

@@ -6,7 +6,7 @@ import { directiveOf } from "../item/lease.ts"
 import { isFinished } from "../item/moves.ts"
 import { Ingest } from "../queue/ingest.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Answer, Workers } from "../queue/workers.ts"
+import type { Standing, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
 import type { IngestAnswer } from "../wire/answers.ts"
 import { ItemParams, LeaseParams, tokenOf } from "./params.ts"
@@ -47,7 +47,7 @@ function checkFinish(name: RendererName, total: number | undefined): void {
   }
 }
 
-const leaseMs = ({ expiresAt }: Answer): number => Date.parse(expiresAt ?? "") - Date.now()
+const leaseMs = ({ expiresAt }: Standing): number => Date.parse(expiresAt ?? "") - Date.now()
 
 /** Calls again and again, until it is disposed of. */
 function every(ms: number, call: () => void): Disposable {

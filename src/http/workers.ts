@@ -4,7 +4,7 @@ import { Elysia } from "elysia"
 import { AppError } from "../errors.ts"
 import { type QueueItem, Report, Result } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Answer, Workers } from "../queue/workers.ts"
+import type { Standing, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
@@ -20,7 +20,7 @@ const HeartbeatParams = Type.Object(
   { additionalProperties: false },
 )
 
-const shown = ({ directive, item, expiresAt }: Answer): WorkerAnswer => ({
+const shown = ({ directive, item, expiresAt }: Standing): WorkerAnswer => ({
   directive,
   ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
   item,
@@ -62,7 +62,7 @@ async function held(
   token: string,
   waitMs: number,
   client: AbortSignal,
-): Promise<Answer> {
+): Promise<Standing> {
   let answer = await workers.heartbeat(id, token)
   const leaseMs = answer.expiresAt === null ? 0 : Date.parse(answer.expiresAt) - Date.now()
   using limit = hold(client, Math.min(waitMs, leaseMs / 2))

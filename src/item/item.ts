@@ -94,7 +94,7 @@ export const Media = Type.Object(
 )
 export type Media = Static<typeof Media>
 
-/** What a worker reports of its item. `progress` is the share done in percent, not rounded. */
+/** What a worker reports of its item. `progress` is how much is done in percent, not rounded. */
 export const Report = Type.Object(
   {
     progress: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
@@ -146,6 +146,9 @@ export const QueueItem = Type.Object(
   { additionalProperties: false },
 )
 export type QueueItem = Static<typeof QueueItem>
+
+/** A queue item before the database has given it an id. */
+export type Draft = Omit<QueueItem, "id">
 
 /** What `POST /queue` takes. */
 export const NewItem = Type.Object(
@@ -236,7 +239,7 @@ export interface StoredUpdate {
 /**
  * How an item is being worked on: the lease, and the pace of its attempt. Stored beside the item, and never shown.
  *
- * Times are milliseconds of the steady clock (`lease.ts`), shares are percent.
+ * Times are milliseconds of the steady clock (see `Moment`).
  */
 export interface Work {
   /** Of the lease that is held, or of the one that a worker ended by a verdict. */
@@ -250,13 +253,13 @@ export interface Work {
   readonly lease_extended: boolean
   /** How often the item was taken back from a worker whose lease ran out. */
   readonly rescues: number
-  /** What is done, not rounded. */
-  readonly share: number
-  /** Smoothed, per second; 0 while unknown. */
+  /** How much is done, in percent, not rounded. */
+  readonly done: number
+  /** The smoothed pace, in percent a second; 0 while unknown. */
   readonly rate: number
   /** When the attempt started, for its pace. */
   readonly attempt_at: number
-  /** When the share last moved. */
+  /** When `done`, or what the attempt counts, last moved. */
   readonly moved_at: number
 }
 
@@ -268,7 +271,7 @@ export const IDLE: Work = {
   lease_expires_at: null,
   lease_extended: false,
   rescues: 0,
-  share: 0,
+  done: 0,
   rate: 0,
   attempt_at: 0,
   moved_at: 0,

@@ -3,17 +3,17 @@ import {
   type Change,
   type Directive,
   IDLE,
-  type ItemChange,
   type QueueItem,
   type Report,
   type Result,
   type Stored,
   type Work,
 } from "./item.ts"
+import { later, type Moment } from "./moment.ts"
 import { isFinished, transition } from "./moves.ts"
-import { etaOf, followed, type Moment, paced } from "./pace.ts"
+import { etaOf, followed, paced } from "./pace.ts"
 
-/** A worker is told to stop when the item was called off. */
+/** The worker of a cancelled item must stop. */
 export const directiveOf = (item: QueueItem): Directive =>
   item.cancel_requested_at !== null || item.outcome === "cancelled" ? "cancel" : "continue"
 
@@ -35,14 +35,16 @@ const renewed = (work: Work, { steadyMs }: Moment): Work => ({
   lease_extended: false,
 })
 
-const ended = (work: Work, verdict: Work["verdict"]): Work => ({
+/** What is kept beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
+export const ended = (work: Work, verdict: Work["verdict"]): Work => ({
   ...IDLE,
   lease_token: verdict === null ? null : work.lease_token,
   verdict,
   rescues: work.rescues,
 })
 
-const started = (work: Work, { steadyMs }: Moment): Work => ({
+/** What is kept beside an item that an attempt begins on. */
+export const started = (work: Work, { steadyMs }: Moment): Work => ({
   ...IDLE,
   rescues: work.rescues,
   attempt_at: steadyMs,
@@ -58,7 +60,7 @@ export function claimed(
   by: { readonly worker: string; readonly token: string; readonly leaseMs: number },
   moment: Moment,
 ): Change {
-  // No move, for the table; but not theirs to take.
+  // processing to processing is not a move, so the table would allow it; a claim must not.
   if (item.status === "processing") {
     const by = item.worker === "" ? "" : ` by worker "${item.worker}"`
     throw new AppError("illegal_move", `queue item ${item.id} is processing${by} and cannot be claimed`)
@@ -69,32 +71,6 @@ export function claimed(
     item: { ...taken, current_step: "", worker: by.worker },
     work: renewed({ ...started(work, moment), ...lease }, moment),
   }
-}
-
-/**
- * A change by PUT. What a worker reports belongs to the lease: others may not write it while that is held.
- * @throws AppError `leased`, `illegal_move`
- */
-export function changed(stored: Stored, change: ItemChange, moment: Moment): Change {
-  const reserved = (["status", "progress", "current_step", "message"] as const).filter((key) => key in change)
-  if (isLeased(stored) && reserved.length > 0) {
-    throw new AppError(
-      "leased",
-      `queue item ${stored.item.id} is leased to worker "${stored.item.worker}": only its lease may change ${reserved.join(", ")}`,
-    )
-  }
-  return pacedChange(stored, transition(stored.item, change, moment.time), moment)
-}
-
-function pacedChange({ item: before, work: known }: Stored, item: QueueItem, moment: Moment): Change {
-  if (item.status !== "processing") {
-    return { item, work: item.status === before.status ? known : ended(known, null) }
-  }
-  const isStart = before.status !== "processing"
-  // What was reported is known more exactly than it is shown.
-  if (!isStart && item.progress === before.progress) return { item, work: known }
-  const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
-  return { item: { ...item, eta_seconds: etaOf(work, moment), stalled: false }, work }
 }
 
 /**
@@ -125,14 +101,13 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   const isStart = status !== "processing"
   const before = isStart ? transition(stored.item, { status: "processing" }, moment.time) : stored.item
   const known = isStart ? started(stored.work, moment) : stored.work
-  const share = Math.max(known.share, report.progress ?? 0)
-  const progress = Math.max(before.progress, Math.min(99, Math.floor(share)))
-  const { progress: _share, ...told } = report
-  const { step, unit, media, ...change } = told
+  const done = Math.max(known.done, report.progress ?? 0)
+  const progress = Math.max(before.progress, Math.min(99, Math.floor(done)))
+  const { progress: _exact, step, unit, media, ...change } = report
   const words = isStart ? { message: "Processing started" } : {}
   const item = transition(before, { ...words, ...change, progress }, moment.time)
-  const isFurther = share !== known.share
-  const work = isFurther ? paced(known, share, moment) : followed(known, before, report, moment)
+  const isFurther = done !== known.done
+  const work = isFurther ? paced(known, done, moment) : followed(known, before, report, moment)
   return {
     item: {
       ...item,
@@ -187,10 +162,10 @@ export interface Failure {
   readonly retryInMs: number
 }
 
-/** The item called off, by whoever ends its work. */
-function calledOff(item: QueueItem, moment: Moment): QueueItem {
-  const off = transition(item, { status: "failed", message: "Queue item cancelled" }, moment.time)
-  return { ...off, outcome: "cancelled", worker: item.worker }
+/** The item, cancelled now. */
+export function cancelledItem(item: QueueItem, moment: Moment): QueueItem {
+  const stopped = transition(item, { status: "failed", message: "Queue item cancelled" }, moment.time)
+  return { ...stopped, outcome: "cancelled" }
 }
 
 /**
@@ -205,7 +180,8 @@ export function failed(stored: Stored, token: string, failure: Failure, moment: 
   const { item } = stored
   const work = ended(stored.work, "fail")
   const { error_message, retryable, retryInMs } = failure
-  if (item.cancel_requested_at !== null) return { item: { ...calledOff(item, moment), error_message }, work }
+  if (item.cancel_requested_at !== null)
+    return { item: { ...cancelledItem(item, moment), error_message }, work }
   if (!retryable || item.retry_count + 1 >= item.max_attempts) {
     const message = "Processing failed"
     return { item: transition(item, { status: "failed", message, error_message }, moment.time), work }
@@ -214,8 +190,6 @@ export function failed(stored: Stored, token: string, failure: Failure, moment: 
   const next = transition(item, { status: "retrying", message, error_message }, moment.time)
   return { item: { ...next, available_at: later(moment, retryInMs) }, work }
 }
-
-const later = ({ time }: Moment, ms: number): string => new Date(Date.parse(time) + ms).toISOString()
 
 /**
  * A worker gives the item back unharmed. Said again, it changes nothing.
@@ -227,14 +201,14 @@ export function released(stored: Stored, token: string, moment: Moment): Change 
   holding(stored, token)
   const { item } = stored
   const work = ended(stored.work, "release")
-  if (item.cancel_requested_at !== null) return { item: calledOff(item, moment), work }
+  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work }
   const message = "Released by its worker"
   return { item: { ...transition(item, { status: "queued", message }, moment.time), worker: "" }, work }
 }
 
 /** The lease ran out: the item is taken back, and given up as lost after `maxRescues` of that (0: never). */
 export function rescued({ item, work }: Stored, maxRescues: number, moment: Moment): Change {
-  if (item.cancel_requested_at !== null) return { item: calledOff(item, moment), work: ended(work, null) }
+  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const rescues = work.rescues + 1
   const rest = { ...ended(work, null), rescues }
   const error_message = `worker "${item.worker}" was not heard of for ${work.lease_ms / 1000} s`
@@ -260,56 +234,3 @@ export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
   item: { ...item, stalled: true, eta_seconds: null, message: "No progress for a while", updated_at: time },
   work,
 })
-
-/**
- * Calls the item off: at once when nobody holds it, else its worker is told to stop. Again, it changes nothing.
- * @throws AppError `illegal_move` when the item is finished otherwise
- */
-export function cancelled(stored: Stored, moment: Moment): Change {
-  const { item, work } = stored
-  if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return { item, work, quiet: true }
-  if (isFinished(item.status)) {
-    throw new AppError(
-      "illegal_move",
-      `queue item ${item.id} is ${item.status}: it cannot be cancelled any more`,
-    )
-  }
-  if (!isLeased(stored)) return { item: calledOff(item, moment), work: ended(work, null) }
-  const { time } = moment
-  return { item: { ...item, cancel_requested_at: time, message: "Cancel requested", updated_at: time }, work }
-}
-
-/**
- * Puts a terminal or retrying item back into the queue, with a clean slate; its history stays.
- * @throws AppError `illegal_move`
- */
-export function retried({ item }: Stored, { time }: Moment): Change {
-  if (!isFinished(item.status) && item.status !== "retrying") {
-    throw new AppError(
-      "illegal_move",
-      `queue item ${item.id} is ${item.status}; only a completed, failed or retrying item can be retried`,
-    )
-  }
-  const clean = {
-    status: "queued" as const,
-    current_step: "",
-    progress: 0,
-    message: "Queued for a retry",
-    error_message: "",
-    retry_count: 0,
-    attempt: 0,
-    outcome: null,
-    worker: "",
-    started_at: null,
-    completed_at: null,
-    available_at: null,
-    cancel_requested_at: null,
-    eta_seconds: null,
-    stalled: false,
-    step: null,
-    unit: null,
-    media: null,
-    updated_at: time,
-  }
-  return { item: { ...item, ...clean }, work: IDLE }
-}

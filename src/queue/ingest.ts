@@ -3,7 +3,7 @@ import { goesOn } from "../item/lease.ts"
 import type { Heard } from "../renderers/reader.ts"
 import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
 import type { Queue } from "./queue.ts"
-import type { Answer, Workers } from "./workers.ts"
+import type { Standing, Workers } from "./workers.ts"
 
 /** How long a renderer can be silent before its lease is no longer renewed, while its connection is open. */
 const SILENCE_MS = 30 * 60_000
@@ -120,7 +120,7 @@ export class Ingest {
   }
 
   /** Completes or fails the item, as its renderer's output ended. @throws AppError what the queue refuses with */
-  async finish(): Promise<Answer | undefined> {
+  async finish(): Promise<Standing | undefined> {
     const { id, token, renderer: name } = this.#options
     const reached = this.#renderer.reached ?? 0
     // ffmpeg says that it ended. Blender's last line proves nothing: only its frames do.
@@ -134,14 +134,14 @@ export class Ingest {
     )
   }
 
-  async #complete(): Promise<Answer | undefined> {
+  async #complete(): Promise<Standing | undefined> {
     const { id, token } = this.#options
     if (token !== undefined) return this.#workers.complete(id, token, {})
     await this.#queue.update(id, { status: "completed", message: "Processing completed successfully" })
     return undefined
   }
 
-  async #fail(error_message: string): Promise<Answer | undefined> {
+  async #fail(error_message: string): Promise<Standing | undefined> {
     const { id, token } = this.#options
     if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })
     await this.#queue.update(id, { status: "failed", message: "Processing failed", error_message })

@@ -1,9 +1,8 @@
 import type { Bus } from "../bus.ts"
-import { IDLE, type ItemChange, type NewItem, type QueueItem, type StoredUpdate } from "../item/item.ts"
-import { cancelled, changed, retried } from "../item/lease.ts"
-import { isFinished, transition } from "../item/moves.ts"
+import { cancelled, changed, created, removed, retried } from "../item/changes.ts"
+import type { ItemChange, NewItem, QueueItem, StoredUpdate } from "../item/item.ts"
 import type { History, Page } from "../store/history.ts"
-import type { Draft, Idempotency, Items, ListQuery } from "../store/items.ts"
+import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 
 const PAGE_UPDATES = 1000
 /** Characters of JSON that one answer holds. */
@@ -29,61 +28,21 @@ async function digest(body: NewItem): Promise<string> {
 export class Queue {
   readonly #store: Items & History
   readonly #bus: Bus
-  readonly #now: () => number
-  readonly #steadyMs: () => number
 
-  /** `now` is the clock, in epoch milliseconds, and `steadyMs` the one of leases (see `Moment`). */
-  constructor(store: Items & History, bus: Bus, now: () => number, steadyMs: () => number) {
+  constructor(store: Items & History, bus: Bus) {
     this.#store = store
     this.#bus = bus
-    this.#now = now
-    this.#steadyMs = steadyMs
   }
 
   /**
-   * Adds an item. The same `idempotencyKey` with the same body, within 24 hours, answers the first item again and
-   * adds nothing.
+   * Adds an item. The same `idempotencyKey` with the same body, within 24 hours, returns the first item again and adds
+   * nothing.
    * @throws AppError `idempotency_mismatch`, `unavailable`
    */
   async add(body: NewItem, idempotencyKey?: string): Promise<QueueItem> {
-    const nowMs = this.#now()
-    const time = new Date(nowMs).toISOString()
-    const { available_in } = body
     const idempotency: Idempotency | undefined =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: await digest(body) }
-    const draft: Draft = {
-      song_id: body.song_id,
-      title: body.title ?? "",
-      status: "queued",
-      priority: body.priority ?? 0,
-      current_step: "",
-      progress: 0,
-      message: "Queue item created",
-      error_message: "",
-      retry_count: 0,
-      video_file_path: "",
-      video_file_size: 0,
-      thumbnail_path: "",
-      flag: null,
-      queued_at: time,
-      started_at: null,
-      completed_at: null,
-      updated_at: time,
-      attempt: 0,
-      max_attempts: body.max_attempts ?? 3,
-      outcome: null,
-      worker: "",
-      available_at: available_in === undefined ? null : new Date(nowMs + available_in * 1000).toISOString(),
-      cancel_requested_at: null,
-      eta_seconds: null,
-      stalled: false,
-      step: null,
-      unit: null,
-      media: null,
-      tags: body.tags ?? [],
-      metadata: body.metadata ?? {},
-    }
-    const { item, added } = await this.#store.add(draft, idempotency)
+    const { item, added } = await this.#store.add((moment) => created(body, moment), idempotency)
     if (added) this.#bus.notify()
     return item
   }
@@ -92,55 +51,38 @@ export class Queue {
    * Merges `change` into an item: keys that are absent stay as they are.
    * @throws AppError `not_found`, `illegal_move`, `leased`, `unavailable`
    */
-  async update(id: number, change: ItemChange): Promise<QueueItem> {
-    return this.#announced(
-      await this.#store.change(id, (stored, time) =>
-        changed(stored, change, { time, steadyMs: this.#steadyMs() }),
-      ),
-    )
+  update(id: number, change: ItemChange): Promise<QueueItem> {
+    return this.#change(id, (stored, moment) => changed(stored, change, moment))
   }
 
   /**
-   * Calls an item off: at once when no worker holds it, else its worker is told to stop. Again, it changes nothing.
+   * Cancels an item: at once if no worker holds it, otherwise its worker is asked to stop. A second cancel changes
+   * nothing.
    * @throws AppError `not_found`, `illegal_move`, `unavailable`
    */
-  async cancel(id: number): Promise<QueueItem> {
-    return this.#announced(
-      await this.#store.change(id, (stored, time) => cancelled(stored, { time, steadyMs: this.#steadyMs() })),
-    )
+  cancel(id: number): Promise<QueueItem> {
+    return this.#change(id, cancelled)
   }
 
   /**
-   * Puts a terminal or retrying item back into the queue with a clean slate; its history stays.
+   * Puts a finished or retrying item back into the queue as if it were new; its history stays.
    * @throws AppError `not_found`, `illegal_move`, `unavailable`
    */
-  async retry(id: number): Promise<QueueItem> {
-    return this.#announced(
-      await this.#store.change(id, (stored, time) => retried(stored, { time, steadyMs: this.#steadyMs() })),
-    )
+  retry(id: number): Promise<QueueItem> {
+    return this.#change(id, retried)
   }
 
   /**
-   * Removes an item from all reads; its history stays. Viewers of an item that was not terminal see it cancelled.
+   * Removes an item from all reads; its history stays. Viewers of an item that was not finished see it cancelled.
    * @throws AppError `not_found`, `unavailable`
    */
   async remove(id: number): Promise<void> {
-    await this.#store.change(id, ({ item }, now) => {
-      if (isFinished(item.status)) {
-        return {
-          item: { ...item, message: "Queue item deleted", updated_at: now },
-          work: IDLE,
-          deleted: true,
-        }
-      }
-      const off = transition(item, { status: "failed", message: "Queue item cancelled" }, now)
-      return { item: { ...off, outcome: "cancelled" }, work: IDLE, deleted: true }
-    })
-    this.#bus.notify()
+    await this.#change(id, removed)
   }
 
-  #announced(item: QueueItem): QueueItem {
-    this.#bus.notify()
+  async #change(id: number, decide: Decide): Promise<QueueItem> {
+    const { item, quiet } = await this.#store.change(id, decide)
+    if (!quiet) this.#bus.notify()
     return item
   }
 

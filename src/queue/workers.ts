@@ -1,6 +1,6 @@
 import type { Bus } from "../bus.ts"
 import { AppError } from "../errors.ts"
-import type { Directive, QueueItem, Report, Result, Stored } from "../item/item.ts"
+import type { Change, Directive, QueueItem, Report, Result } from "../item/item.ts"
 import {
   claimed,
   completed,
@@ -15,7 +15,6 @@ import {
   rescued,
   stalled,
 } from "../item/lease.ts"
-import type { Moment } from "../item/pace.ts"
 import type { Decide, Due, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 
@@ -25,7 +24,7 @@ const FIRST_RETRY_MS = 10_000
 const MAX_RETRY_MS = 10 * 60_000
 const RETRY_SPREAD = 0.2
 /** Of its time, what the server may spend on looking for work for claims that wait. */
-const LOOKING_SHARE = 0.1
+const LOOKING_PART = 0.1
 const MAX_LOOK_PAUSE_MS = 250
 
 /** The right to write an item, as its worker sees it. */
@@ -50,27 +49,28 @@ interface Waiting {
   readonly rings: Set<() => void>
 }
 
-/** What a worker is answered. */
-export interface Answer {
+/** How a worker stands with its item after a request. */
+export interface Standing {
+  /** Whether the worker is to go on or to stop. */
   readonly directive: Directive
+  /** The item as it is stored. */
   readonly item: QueueItem
-  /** RFC 3339 UTC; null when the lease has ended. */
+  /** When the lease runs out, RFC 3339 UTC; null if the worker holds none. */
   readonly expiresAt: string | null
 }
 
-/** How failures of workers are treated, and what the clocks say. */
+/** How failures of workers are treated. */
 export interface WorkersOptions {
-  /** A processing item whose share has not moved for this long is told to be stalled. */
+  /** A processing item that has not moved for this many milliseconds is marked stalled. */
   readonly stallAfterMs: number
-  /** After how many rescues an item is given up as lost; 0 never. */
+  /** How many times an item may lose its worker before it is marked lost; 0 means no limit. */
   readonly maxRescues: number
-  readonly now: () => number
-  /** See `Moment`. */
-  readonly steadyMs: () => number
+  /** Numbers from 0 up to 1; they spread retries. */
   readonly random: () => number
+  /** Makes the token of a new lease. */
   readonly token: () => string
-  /** Told when the database cannot be written by the timer; it tries again. */
-  readonly report: (error: unknown) => void
+  /** Called when the timer cannot read or write the database; it tries again at its next turn. */
+  readonly onError: (error: unknown) => void
 }
 
 /**
@@ -104,9 +104,11 @@ export class Workers {
   async start(): Promise<void> {
     // A server that died before it said that it was alive can have given out leases.
     const after = (await this.#store.aliveAt()) ?? 0
-    const by = this.#options.steadyMs()
-    await this.#sweep({ due: "lease", by, after }, (stored, time) =>
-      stored.work.lease_extended ? this.#rescue(stored, time) : extended(stored, this.#moment(time)),
+    const by = this.#store.clock.steadyMs()
+    await this.#sweep({ due: "lease", by, after }, (stored, moment) =>
+      stored.work.lease_extended
+        ? rescued(stored, this.#options.maxRescues, moment)
+        : extended(stored, moment),
     )
     this.#startedMs = by
     this.#timer = setInterval(() => {
@@ -121,7 +123,7 @@ export class Workers {
     this.#draining = true
     for (const { rings } of this.#waiting.values()) for (const ring of rings) ring()
     await this.#round
-    await this.#store.setAlive(this.#options.steadyMs())
+    await this.#store.setAlive(this.#store.clock.steadyMs())
   }
 
   /** Whether the server is about to stop. */
@@ -139,12 +141,10 @@ export class Workers {
       using bell = this.#bell(claim.tags, signal)
       const token = this.#options.token()
       const by = { worker: claim.worker, token, leaseMs: claim.leaseMs }
-      const item = await this.#store.claim(claim.tags, (stored, time) =>
-        claimed(stored, by, this.#moment(time)),
-      )
-      if (item) {
+      const change = await this.#store.claim(claim.tags, (stored, moment) => claimed(stored, by, moment))
+      if (change) {
         this.#bus.notify()
-        return { item, lease: this.#lease(by) }
+        return { item: change.item, lease: this.#lease(by) }
       }
       if (!signal.aborted && !this.#draining) await bell.rung
       // Who has gone away meanwhile takes nothing.
@@ -170,7 +170,7 @@ export class Workers {
    * one that the report belongs to, where it must not start another.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
-  report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Answer> {
+  report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Standing> {
     return this.#change(id, (stored, moment) => {
       if (attempt !== undefined) goesOn(stored.item, attempt)
       return reported(stored, token, report, moment)
@@ -178,12 +178,12 @@ export class Workers {
   }
 
   /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
-  heartbeat(id: number, token: string): Promise<Answer> {
+  heartbeat(id: number, token: string): Promise<Standing> {
     return this.#change(id, (stored, moment) => heartbeat(stored, token, moment))
   }
 
   /** Ends a lease with success. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
-  complete(id: number, token: string, result: Result): Promise<Answer> {
+  complete(id: number, token: string, result: Result): Promise<Standing> {
     return this.#change(id, (stored, moment) => completed(stored, token, result, moment))
   }
 
@@ -196,7 +196,7 @@ export class Workers {
     id: number,
     token: string,
     failure: Omit<Failure, "retryInMs"> & { readonly retryInMs?: number | undefined },
-  ): Promise<Answer> {
+  ): Promise<Standing> {
     return this.#change(id, (stored, moment) => {
       const retryInMs = failure.retryInMs ?? this.#backoffMs(stored.item.retry_count)
       return failed(stored, token, { ...failure, retryInMs }, moment)
@@ -204,22 +204,15 @@ export class Workers {
   }
 
   /** Gives an item back. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
-  release(id: number, token: string): Promise<Answer> {
+  release(id: number, token: string): Promise<Standing> {
     return this.#change(id, (stored, moment) => released(stored, token, moment))
   }
 
-  async #change(id: number, decide: (stored: Stored, moment: Moment) => ReturnType<Decide>): Promise<Answer> {
-    let quiet = false
-    let expiresAt: string | null = null
+  async #change(id: number, decide: Decide): Promise<Standing> {
     try {
-      const item = await this.#store.change(id, (stored, time) => {
-        const change = decide(stored, this.#moment(time))
-        quiet = change.quiet === true
-        expiresAt = change.work.lease_expires_at === null ? null : this.#in(change.work.lease_ms)
-        return change
-      })
-      if (!quiet) this.#bus.notify()
-      return { directive: directiveOf(item), item, expiresAt }
+      const change = await this.#store.change(id, decide)
+      if (!change.quiet) this.#bus.notify()
+      return this.#standing(change)
     } catch (error) {
       if (error instanceof AppError && error.code === "not_found" && (await this.#store.wasDeleted(id))) {
         throw new AppError("gone", `queue item ${id} was deleted; stop the work`)
@@ -228,12 +221,13 @@ export class Workers {
     }
   }
 
-  #moment(time: string): Moment {
-    return { time, steadyMs: this.#options.steadyMs() }
+  #standing({ item, work }: Change): Standing {
+    const expiresAt = work.lease_expires_at === null ? null : this.#in(work.lease_ms)
+    return { directive: directiveOf(item), item, expiresAt }
   }
 
   #in(ms: number): string {
-    return new Date(this.#options.now() + ms).toISOString()
+    return new Date(this.#store.clock.now() + ms).toISOString()
   }
 
   #lease({ token, leaseMs }: { readonly token: string; readonly leaseMs: number }): Lease {
@@ -248,10 +242,6 @@ export class Workers {
   /** Changes everything that is due, however much that is. */
   async #sweep(due: Due, decide: Decide): Promise<void> {
     while (!this.#draining && (await this.#store.sweep(due, decide)) > 0) this.#bus.notify()
-  }
-
-  #rescue(stored: Stored, time: string): ReturnType<Decide> {
-    return rescued(stored, this.#options.maxRescues, this.#moment(time))
   }
 
   /** `rung` resolves when there may be something to claim, the signal aborts, or the bell is disposed of. */
@@ -293,25 +283,23 @@ export class Workers {
         if (await this.#store.nextWaiting(tags)) for (const ring of rings) ring()
       }
     } catch (error) {
-      this.#options.report(error)
+      this.#options.onError(error)
     }
     const nowMs = performance.now()
-    const pauseMs = (nowMs - startedMs) * (1 / LOOKING_SHARE - 1)
+    const pauseMs = (nowMs - startedMs) * (1 / LOOKING_PART - 1)
     this.#lookAgainMs = nowMs + Math.min(pauseMs, MAX_LOOK_PAUSE_MS)
     this.#looking = false
     if (this.#rung) this.#look()
   }
 
   async #tick(): Promise<void> {
-    const { steadyMs, stallAfterMs, report } = this.#options
+    const { stallAfterMs, maxRescues, onError } = this.#options
     try {
-      const now = steadyMs()
-      await this.#sweep({ due: "lease", by: now }, (stored, time) => this.#rescue(stored, time))
+      const now = this.#store.clock.steadyMs()
+      await this.#sweep({ due: "lease", by: now }, (stored, moment) => rescued(stored, maxRescues, moment))
       // While no server was alive nothing could be reported.
       if (now - this.#startedMs >= stallAfterMs) {
-        await this.#sweep({ due: "stall", by: now - stallAfterMs }, (stored, time) =>
-          stalled(stored, this.#moment(time)),
-        )
+        await this.#sweep({ due: "stall", by: now - stallAfterMs }, stalled)
       }
       this.#look()
       if (now - this.#aliveMs >= ALIVE_EVERY_MS) {
@@ -319,7 +307,7 @@ export class Workers {
         await this.#store.setAlive(now)
       }
     } catch (error) {
-      report(error)
+      onError(error)
     }
   }
 }

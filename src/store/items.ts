@@ -1,7 +1,5 @@
-import type { Change, QueueItem, Status, Stored } from "../item/item.ts"
-
-/** A queue item before the database has given it an id. */
-export type Draft = Omit<QueueItem, "id">
+import type { Change, Draft, QueueItem, Status, Stored } from "../item/item.ts"
+import type { Moment } from "../item/moment.ts"
 
 /** What makes a repeated `add` the same one: the key, and a digest of the body it came with. */
 export interface Idempotency {
@@ -19,14 +17,17 @@ export interface ListQuery {
 
 /**
  * Which processing items are due: those whose lease ran out by `by` (and, with `after`, not before), or those not yet
- * stalled whose share has not moved since `by`. Milliseconds of the steady clock.
+ * stalled whose progress has not moved since `by`. Milliseconds of the steady clock.
  */
 export type Due =
   | { readonly due: "lease"; readonly by: number; readonly after?: number }
   | { readonly due: "stall"; readonly by: number }
 
-/** Decides on one row. May be called more than once; throws an AppError to refuse. `now` is RFC 3339 UTC. */
-export type Decide = (stored: Stored, now: string) => Change
+/** Decides what becomes of one item. May be called more than once; throws an AppError to refuse. */
+export type Decide = (stored: Stored, moment: Moment) => Change
+
+/** Decides what a new item is. May be called more than once. */
+export type Create = (moment: Moment) => Draft
 
 /**
  * The queue items: everything that changes one, and the reads of their present state. Each method is one transaction.
@@ -41,19 +42,19 @@ export interface Items {
    * The same idempotency key and digest within 24 hours answer what the first call answered and add nothing.
    * @throws AppError `idempotency_mismatch` when the key was used with another digest
    */
-  add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }>
+  add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }>
 
   /**
-   * Changes one item and appends exactly one update, or none for a quiet change.
+   * Changes one item and appends exactly one update, or none for a quiet change. Returns what was decided.
    * @throws AppError `not_found`, and whatever `decide` throws
    */
-  change(id: number, decide: Decide): Promise<QueueItem>
+  change(id: number, decide: Decide): Promise<Change>
 
   /**
    * Changes the item that is first in the queue's order and claimable now: waiting, its `available_at` past, and all
    * its tags among `tags`. Null if no item is claimable.
    */
-  claim(tags: readonly string[], decide: Decide): Promise<QueueItem | null>
+  claim(tags: readonly string[], decide: Decide): Promise<Change | null>
 
   /** Changes every item that is due, at most 100 a call; returns how many it changed. */
   sweep(due: Due, decide: Decide): Promise<number>

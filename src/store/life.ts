@@ -1,6 +1,11 @@
-/** When a server last used this database. */
+import type { Clock } from "../item/moment.ts"
+
+/** The time by which the database lives, and when a server last used it. */
 export interface Life {
-  /** When a server was last known to be alive, in milliseconds of the steady clock (see `Moment`); null if never. */
+  /** The clocks by which decisions are made. */
+  readonly clock: Clock
+
+  /** When a server was last known to be alive, in milliseconds of the steady clock; null if never. */
   aliveAt(): Promise<number | null>
 
   /** Stores that a server is alive at this time. */

@@ -222,7 +222,7 @@ export function storeReads(name: string, open: Open): void {
     await using opened = await open(() => now)
     const { store } = opened
     const later = await added(store, { priority: 9, available_at: new Date(now + 1000).toISOString() })
-    const { item } = await store.add(draft())
+    const { item } = await store.add(() => draft())
     expect((await store.nextWaiting())?.id).toBe(item.id)
     now += 1000
     expect((await store.nextWaiting())?.id).toBe(later)

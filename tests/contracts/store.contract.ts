@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test"
 
 import { AppError, type ErrorCode } from "../../src/errors.ts"
-import type { ItemChange, QueueItem } from "../../src/item/item.ts"
+import { blank } from "../../src/item/blank.ts"
+import type { Change, Draft, ItemChange, QueueItem } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
 import type { Page } from "../../src/store/history.ts"
-import type { Draft } from "../../src/store/items.ts"
 import type { Store } from "../../src/store/store.ts"
 
 /** A store with an empty history, gone at the end of the test. */
@@ -21,56 +21,28 @@ const REFUSAL = new AppError("illegal_move", "refused by the test")
 
 /** A queue item as `Queue` drafts it. */
 export function draft(given: Partial<Draft> = {}): Draft {
-  const time = new Date(START_MS).toISOString()
-  return {
-    song_id: 1,
-    title: "",
-    status: "queued",
-    priority: 0,
-    current_step: "",
-    progress: 0,
-    message: "Queue item created",
-    error_message: "",
-    retry_count: 0,
-    video_file_path: "",
-    video_file_size: 0,
-    thumbnail_path: "",
-    flag: null,
-    queued_at: time,
-    started_at: null,
-    completed_at: null,
-    updated_at: time,
-    attempt: 0,
-    max_attempts: 3,
-    outcome: null,
-    worker: "",
-    available_at: null,
-    cancel_requested_at: null,
-    eta_seconds: null,
-    stalled: false,
-    step: null,
-    unit: null,
-    media: null,
-    tags: [],
-    metadata: {},
-    ...given,
-  }
+  return { ...blank(1, new Date(START_MS).toISOString()), ...given }
 }
 
 /** Adds an item and answers its id. */
 export const added = async (store: Store, given: Partial<Draft> = {}): Promise<number> =>
-  (await store.add(draft(given))).item.id
+  (await store.add(() => draft(given))).item.id
 
 /** Changes an item as a PUT does. */
-export const put = (store: Store, id: number, change: ItemChange): Promise<QueueItem> =>
-  store.change(id, ({ item, work }, now) => ({ item: transition(item, change, now), work }))
+export const put = async (store: Store, id: number, change: ItemChange): Promise<QueueItem> => {
+  const { item } = await store.change(id, (stored, { time }) => ({
+    ...stored,
+    item: transition(stored.item, change, time),
+  }))
+  return item
+}
 
-const refused = (store: Store, id: number): Promise<QueueItem> =>
+const refused = (store: Store, id: number): Promise<Change> =>
   store.change(id, () => {
     throw REFUSAL
   })
 
-const remove = (store: Store, id: number): Promise<QueueItem> =>
+const remove = (store: Store, id: number): Promise<Change> =>
   store.change(id, ({ item, work }) => ({
     item: { ...item, status: "failed", outcome: "cancelled" },
     work,
@@ -114,7 +86,7 @@ export function storeWrites(name: string, open: Open): void {
       metadata: { deep: [1, { a: null }] },
       available_at: "2026-01-02T03:04:05.679Z",
     })
-    const { item, added: isNew } = await store.add(given)
+    const { item, added: isNew } = await store.add(() => given)
     expect(isNew).toBe(true)
     expect(item).toEqual({ id: 1, ...given })
     expect(await store.item(1)).toEqual(item)
@@ -188,7 +160,7 @@ export function storeWrites(name: string, open: Open): void {
     for (const key of Object.keys(draft()) as (keyof Draft)[]) {
       const before = await store.item(id)
       const one = { ...before, [key]: next[key] }
-      expect(await store.change(id, ({ work }) => ({ item: one, work }))).toEqual(one)
+      expect((await store.change(id, ({ work }) => ({ item: one, work }))).item).toEqual(one)
       expect(await store.item(id)).toEqual(one)
     }
     expect(await store.item(id)).toEqual(next)
@@ -239,7 +211,7 @@ export function storeWrites(name: string, open: Open): void {
     const increment = () =>
       store.change(id, ({ item, work }) => ({ item: { ...item, retry_count: item.retry_count + 1 }, work }))
     const results = await Promise.all(Array.from({ length: 100 }, increment))
-    expect(results.map(({ retry_count }) => retry_count).sort((a, b) => a - b)).toEqual(from1(100))
+    expect(results.map(({ item }) => item.retry_count).sort((a, b) => a - b)).toEqual(from1(100))
     expect((await store.item(id)).retry_count).toBe(100)
   })
 
@@ -312,14 +284,14 @@ export function storeWrites(name: string, open: Open): void {
     await using opened = await open(() => now)
     const { store } = opened
     const key = { key: "k", digest: "d" }
-    const first = await store.add(draft({ title: "first" }), key)
+    const first = await store.add(() => draft({ title: "first" }), key)
     await put(store, first.item.id, { title: "changed since" })
     now += 24 * HOUR_MS - 1
-    expect(await store.add(draft({ title: "second" }), key)).toEqual({ item: first.item, added: false })
-    expect(await codeOf(store.add(draft(), { key: "k", digest: "other" }))).toBe("idempotency_mismatch")
+    expect(await store.add(() => draft({ title: "second" }), key)).toEqual({ item: first.item, added: false })
+    expect(await codeOf(store.add(() => draft(), { key: "k", digest: "other" }))).toBe("idempotency_mismatch")
     expect(await store.head()).toBe(2)
     now += 1
-    const again = await store.add(draft({ title: "third" }), { key: "k", digest: "other" })
+    const again = await store.add(() => draft({ title: "third" }), { key: "k", digest: "other" })
     expect(again).toMatchObject({ added: true, item: { id: 2, title: "third" } })
   })
 
@@ -327,7 +299,7 @@ export function storeWrites(name: string, open: Open): void {
     await using opened = await open()
     const { store } = opened
     const key = { key: "k", digest: "d" }
-    const results = await Promise.all(from1(5).map(() => store.add(draft(), key)))
+    const results = await Promise.all(from1(5).map(() => store.add(() => draft(), key)))
     expect(results.map(({ item }) => item.id)).toEqual([1, 1, 1, 1, 1])
     expect(results.filter((result) => result.added)).toHaveLength(1)
     expect(await store.items()).toBe(1)

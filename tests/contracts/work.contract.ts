@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import { type Change, IDLE, type QueueItem, type Stored, type Work } from "../../src/item/item.ts"
+import { type Change, type Draft, IDLE, type QueueItem, type Stored, type Work } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
-import type { Decide, Draft } from "../../src/store/items.ts"
+import type { Decide } from "../../src/store/items.ts"
 import type { Store } from "../../src/store/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
 
@@ -13,8 +13,8 @@ const LEASE_MS = 60_000
 /** What a worker's claim decides, with a lease that runs out at `expiresAt`. */
 const taking =
   (worker: string, expiresAt = START_MS + LEASE_MS): Decide =>
-  ({ item, work }, now) => ({
-    item: { ...transition(item, { status: "processing" }, now), worker },
+  ({ item, work }, { time }) => ({
+    item: { ...transition(item, { status: "processing" }, time), worker },
     work: {
       ...work,
       lease_token: worker,
@@ -25,8 +25,8 @@ const taking =
   })
 
 /** Takes an item back. */
-const takingBack: Decide = ({ item, work }, now) => ({
-  item: transition(item, { status: "retrying" }, now),
+const takingBack: Decide = ({ item, work }, { time }) => ({
+  item: transition(item, { status: "retrying" }, time),
   work: { ...IDLE, rescues: work.rescues + 1 },
 })
 
@@ -34,13 +34,13 @@ const refusing: Decide = () => {
   throw REFUSAL
 }
 
-const idOf = async (claimed: Promise<QueueItem | null>): Promise<number | undefined> => (await claimed)?.id
+const idOf = async (claimed: Promise<Change | null>): Promise<number | undefined> => (await claimed)?.item.id
 
 /** Adds an item that is being worked on, with this stored beside it. */
 async function working(store: Store, work: Partial<Work> = {}, given: Partial<Draft> = {}): Promise<number> {
   const id = await added(store, given)
-  await store.change(id, ({ item }, now) => ({
-    item: { ...transition(item, { status: "processing" }, now), stalled: given.stalled ?? false },
+  await store.change(id, ({ item }, { time }) => ({
+    item: { ...transition(item, { status: "processing" }, time), stalled: given.stalled ?? false },
     work: { ...IDLE, ...work },
   }))
   return id
@@ -70,8 +70,8 @@ export function storeWork(name: string, open: Open): void {
     expect((await store.nextWaiting())?.id).toBe(first)
     const head = await store.head()
     const claimed = await store.claim([], taking("a"))
-    expect(claimed).toMatchObject({ id: first, status: "processing", worker: "a", attempt: 1 })
-    expect(await store.item(first)).toEqual(claimed as QueueItem)
+    expect(claimed?.item).toMatchObject({ id: first, status: "processing", worker: "a", attempt: 1 })
+    expect(await store.item(first)).toEqual(claimed?.item as QueueItem)
     expect(await store.head()).toBe(head + 1)
     expect(await idOf(store.claim([], taking("b")))).toBe(second)
     expect(await idOf(store.claim([], taking("c")))).toBe(low)
@@ -113,7 +113,7 @@ export function storeWork(name: string, open: Open): void {
     const { store } = opened
     const id = await working(store)
     const available_at = new Date(START_MS + 1000).toISOString()
-    await store.change(id, (stored, time) => ({
+    await store.change(id, (stored, { time }) => ({
       item: { ...transition(stored.item, { status: "retrying" }, time), available_at },
       work: { ...IDLE, rescues: 2 },
     }))
@@ -123,9 +123,9 @@ export function storeWork(name: string, open: Open): void {
     now = START_MS + 1000
     expect((await store.nextWaiting())?.id).toBe(id)
     let beside: Work | undefined
-    await store.claim([], (stored, time) => {
+    await store.claim([], (stored, moment) => {
       beside = stored.work
-      return taking("a")(stored, time)
+      return taking("a")(stored, moment)
     })
     expect(beside).toEqual({ ...IDLE, rescues: 2 })
   })
@@ -168,7 +168,7 @@ export function storeWork(name: string, open: Open): void {
       lease_expires_at: START_MS + 2,
       lease_extended: true,
       rescues: 3,
-      share: 4.25,
+      done: 4.25,
       rate: 0.0625,
       attempt_at: START_MS + 5,
       moved_at: START_MS + 6,
@@ -189,7 +189,7 @@ export function storeWork(name: string, open: Open): void {
       ...full,
       lease_expires_at: START_MS + 9,
       lease_extended: false,
-      share: 5,
+      done: 5,
       rate: 1,
       moved_at: START_MS + 8,
     }
@@ -250,8 +250,8 @@ export function storeWork(name: string, open: Open): void {
     const first = await working(store, { lease_expires_at: 1 })
     const second = await working(store, { lease_expires_at: 1 })
     const head = await store.head()
-    const picky: Decide = (stored, now) =>
-      stored.item.id === second ? refusing(stored, now) : takingBack(stored, now)
+    const picky: Decide = (stored, moment) =>
+      stored.item.id === second ? refusing(stored, moment) : takingBack(stored, moment)
     const [refused, changed] = await Promise.all([
       codeOf(store.sweep({ due: "lease", by: 1 }, picky)),
       put(store, first, { message: "of the same turn" }),

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test"
 
-import { FormatRegistry } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
+import { blank } from "../../src/item/blank.ts"
 import {
   ItemChange,
   MAX_TEXT_BYTES,
@@ -16,9 +16,6 @@ import {
 } from "../../src/item/item.ts"
 import { isFinished, MOVES, transition } from "../../src/item/moves.ts"
 import { updateOf } from "../../src/item/update.ts"
-
-// The schemas leave this format to whoever checks with them.
-FormatRegistry.Set("date-time", (value) => new Date(value).toJSON() === value)
 
 const BEFORE = "2026-01-02T22:30:15.000Z"
 const NOW = "2026-01-02T22:31:00.000Z"
@@ -32,39 +29,7 @@ const ALLOWED: Readonly<Record<Status, readonly Status[]>> = {
   failed: [],
 }
 
-const NEW: QueueItem = {
-  id: 7,
-  song_id: 3,
-  title: "Song",
-  status: "queued",
-  priority: 5,
-  current_step: "",
-  progress: 0,
-  message: "Queue item created",
-  error_message: "",
-  retry_count: 0,
-  video_file_path: "",
-  video_file_size: 0,
-  thumbnail_path: "",
-  flag: null,
-  queued_at: BEFORE,
-  started_at: null,
-  completed_at: null,
-  updated_at: BEFORE,
-  attempt: 0,
-  max_attempts: 3,
-  outcome: null,
-  worker: "",
-  available_at: null,
-  cancel_requested_at: null,
-  eta_seconds: null,
-  stalled: false,
-  step: null,
-  unit: null,
-  media: null,
-  tags: [],
-  metadata: {},
-}
+const NEW: QueueItem = { id: 7, ...blank(3, BEFORE), title: "Song", priority: 5 }
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 }).filter((value) => !value.includes("\0"))
 const status = fc.constantFrom(...STATUSES)

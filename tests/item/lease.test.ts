@@ -1,14 +1,12 @@
 import { expect, test } from "bun:test"
 
-import { FormatRegistry } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
+import { cancelled, changed, retried } from "../../src/item/changes.ts"
 import { type Change, IDLE, QueueItem, type Stored } from "../../src/item/item.ts"
 import {
-  cancelled,
-  changed,
   claimed,
   completed,
   directiveOf,
@@ -19,14 +17,11 @@ import {
   released,
   reported,
   rescued,
-  retried,
   stalled,
 } from "../../src/item/lease.ts"
+import type { Moment } from "../../src/item/moment.ts"
 import { isFinished, MOVES } from "../../src/item/moves.ts"
-import type { Moment } from "../../src/item/pace.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
-
-FormatRegistry.Set("date-time", (value) => new Date(value).toJSON() === value)
 
 const MAX_RESCUES = 5
 

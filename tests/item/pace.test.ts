@@ -2,9 +2,10 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
+import { changed } from "../../src/item/changes.ts"
 import { IDLE, type Report, type Stored } from "../../src/item/item.ts"
-import { changed, claimed, reported, stalled } from "../../src/item/lease.ts"
-import type { Moment } from "../../src/item/pace.ts"
+import { claimed, reported, stalled } from "../../src/item/lease.ts"
+import type { Moment } from "../../src/item/moment.ts"
 import { median } from "../bench/table.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 

@@ -30,7 +30,10 @@ class Bench {
   #tokens = 0
 
   constructor(wrap: (store: Store) => Store = (store) => store) {
-    this.store = new SqliteStore(join(this.#folder.path, "test.db"), () => this.wallMs)
+    this.store = new SqliteStore(join(this.#folder.path, "test.db"), () => ({
+      now: () => this.wallMs,
+      steadyMs: () => this.steadyMs,
+    }))
     this.workers = this.#make(wrap(this.store))
   }
 
@@ -38,11 +41,9 @@ class Bench {
     return new Workers(store, this.bus, {
       stallAfterMs: 120_000,
       maxRescues: 5,
-      now: () => this.wallMs,
-      steadyMs: () => this.steadyMs,
       random: () => this.random,
       token: () => `token ${(this.#tokens += 1)}`,
-      report: (error) => this.reports.push(error),
+      onError: (error) => this.reports.push(error),
     })
   }
 
@@ -234,7 +235,7 @@ test.concurrent(
   async () => {
     await using bench = await started()
     const id = await added(bench.store, { max_attempts: 100 })
-    for (const [random, share] of [
+    for (const [random, spread] of [
       [0, 0.8],
       [0.5, 1],
       [0.999999, 1.2],
@@ -246,7 +247,7 @@ test.concurrent(
         const failure = { error_message: "", retryable: true }
         const { item } = await bench.workers.fail(id, taken?.lease.token ?? "", failure)
         const waitMs = Date.parse(item.available_at ?? "") - bench.wallMs
-        const wantedMs = Math.min(600_000, 10_000 * 2 ** failures * share)
+        const wantedMs = Math.min(600_000, 10_000 * 2 ** failures * spread)
         expect(Math.abs(waitMs - wantedMs)).toBeLessThanOrEqual(1)
         bench.pass(600_000)
       }

@@ -162,21 +162,22 @@ function impatient(seconds: number) {
   const bus = new LocalBus()
   const report = (error: unknown): void => console.error(error)
   const broadcaster = new Broadcaster(store, bus, 1000, report)
-  const options = {
-    now: Date.now,
-    steadyMs: Date.now,
+  const workers = new Workers(store, bus, {
+    stallAfterMs: 60_000,
+    maxRescues: 5,
     random: Math.random,
     token: () => crypto.randomUUID(),
-    report,
-  }
-  const workers = new Workers(store, bus, { ...options, stallAfterMs: 60_000, maxRescues: 5 })
-  const queue = new Queue(store, bus, Date.now, Date.now)
+    onError: report,
+  })
+  const queue = new Queue(store, bus)
   const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
   const webhooks = new Webhooks(store, store.deliveries, bus, {
-    ...options,
     urls: [],
     secret: undefined,
     userAgent: "test",
+    now: Date.now,
+    random: Math.random,
+    report,
     givenUp: report,
   })
   const parts = { queue, workers, streams, webhooks, corsOrigins: ["*"], version: "0", commit: "0", report }

@@ -26,7 +26,7 @@ const MIGRATIONS = join(import.meta.dir, "../../src/store/sqlite/migrations")
 async function open(now?: () => number): Promise<OpenStore & { store: SqliteStore; path: string }> {
   const folder = temporaryFolder()
   const path = join(folder.path, "test.db")
-  const store = new SqliteStore(path, now)
+  const store = new SqliteStore(path, now && (() => ({ now, steadyMs: now })))
   return {
     store,
     path,

@@ -69,7 +69,7 @@ export const queueItems = sqliteTable(
     lease_expires_at: integer(),
     lease_extended: integer({ mode: "boolean" }).notNull().default(false),
     rescues: integer().notNull().default(0),
-    share: real().notNull().default(0),
+    done: real("share").notNull().default(0),
     rate: real().notNull().default(0),
     attempt_at: integer().notNull().default(0),
     moved_at: integer().notNull().default(0),

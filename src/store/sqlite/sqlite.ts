@@ -5,9 +5,10 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
 import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate } from "../../item/item.ts"
+import { type Clock, momentOf, systemClock } from "../../item/moment.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Bounds, Latest, LatestOf, Page, PageQuery } from "../history.ts"
-import type { Decide, Draft, Due, Idempotency, ListQuery } from "../items.ts"
+import type { Create, Decide, Due, Idempotency, ListQuery } from "../items.ts"
 import type { Store } from "../store.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { GroupCommit } from "./group.ts"
@@ -38,21 +39,22 @@ export class SqliteStore implements Store {
   readonly historyId: string
   readonly found: Found
   readonly deliveries: SqliteDeliveries
+  readonly clock: Clock
   readonly #client: Database
   readonly #lock: Database
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #statements: ReturnType<typeof statements>
-  readonly #now: () => number
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
   #version = 0
 
   /**
-   * Opens the database at `path` (see `openDatabase`); `now` is the clock, in epoch milliseconds.
+   * Opens the database at `path` (see `openDatabase`). `clockOf` makes the clocks, given when a server was last alive on
+   * the steady one, or 0.
    * @throws AppError `unavailable`
    */
-  constructor(path: string, now: () => number = Date.now) {
+  constructor(path: string, clockOf: (aliveMs: number) => Clock = systemClock) {
     const { client, lock, found } = openDatabase(path)
     this.found = found
     this.#client = client
@@ -60,15 +62,16 @@ export class SqliteStore implements Store {
     this.#db = drizzle(client)
     this.#group = new GroupCommit(client, () => this.#forgetForeign())
     this.#statements = statements(client)
-    this.#now = now
-    this.deliveries = new SqliteDeliveries(client, this.#group, now)
+    this.clock = clockOf(this.#aliveAt() ?? 0)
+    this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
-  add(draft: Draft, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
+  add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
     return this.#group.run(() => {
       const answer = idempotency && this.#answered(idempotency)
       if (answer) return { item: answer, added: false }
+      const draft = create(momentOf(this.clock))
       const { id } = this.#statements.insertItem.get(draft)
       const stored = { item: { id, ...draft }, work: IDLE }
       this.#write(stored, stored)
@@ -82,14 +85,14 @@ export class SqliteStore implements Store {
     })
   }
 
-  change(id: number, decide: Decide): Promise<QueueItem> {
+  change(id: number, decide: Decide): Promise<Change> {
     return this.#guarded([id], () => this.#decide(this.#recentRow(id), decide))
   }
 
-  claim(tags: readonly string[], decide: Decide): Promise<QueueItem | null> {
+  claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
     const taken: number[] = []
     return this.#guarded(taken, () => {
-      const row = this.#statements.claimable.get({ now: this.#now(), tags: JSON.stringify(tags) })
+      const row = this.#statements.claimable.get({ now: this.clock.now(), tags: JSON.stringify(tags) })
       if (!row) return null
       taken.push(row.id)
       return this.#decide(storedOf(row), decide)
@@ -117,6 +120,10 @@ export class SqliteStore implements Store {
   }
 
   async aliveAt(): Promise<number | null> {
+    return this.#aliveAt()
+  }
+
+  #aliveAt(): number | null {
     const row = this.#client.query<{ alive_at: number | null }, []>("SELECT alive_at FROM history").get()
     return row?.alive_at ?? null
   }
@@ -162,7 +169,10 @@ export class SqliteStore implements Store {
   }
 
   async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {
-    const row = this.#statements.claimable.get({ now: this.#now(), tags: tags ? JSON.stringify(tags) : null })
+    const row = this.#statements.claimable.get({
+      now: this.clock.now(),
+      tags: tags ? JSON.stringify(tags) : null,
+    })
     return row ? storedOf(row).item : null
   }
 
@@ -249,7 +259,7 @@ export class SqliteStore implements Store {
   }
 
   #time(): string {
-    return new Date(this.#now()).toISOString()
+    return new Date(this.clock.now()).toISOString()
   }
 
   #row(id: number): Stored {
@@ -286,13 +296,13 @@ export class SqliteStore implements Store {
     return this.#group.run(once).catch(forget)
   }
 
-  #decide(before: Stored, decide: Decide): QueueItem {
-    const change = decide(before, this.#time())
+  #decide(before: Stored, decide: Decide): Change {
+    const change = decide(before, momentOf(this.clock))
     if (!change.quiet) this.#write(change, before)
     else if (change.work !== before.work)
       this.#statements.writeLease.run({ id: change.item.id, ...change.work })
     this.#remember(change)
-    return change.item
+    return change
   }
 
   #remember({ item, work, deleted }: Change): void {
@@ -318,7 +328,7 @@ export class SqliteStore implements Store {
   }
 
   #answered({ key, digest }: Idempotency): QueueItem | undefined {
-    const oldest = new Date(this.#now() - IDEMPOTENCY_MS).toISOString()
+    const oldest = new Date(this.clock.now() - IDEMPOTENCY_MS).toISOString()
     this.#db.delete(idempotencyKeys).where(lte(idempotencyKeys.created_at, oldest)).run()
     const row = this.#db.select().from(idempotencyKeys).where(eq(idempotencyKeys.key, key)).get()
     if (!row) return undefined

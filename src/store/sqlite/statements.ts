@@ -21,7 +21,7 @@ import { queueItems, updates } from "./schema.ts"
 const SWEEP_ROWS = 100
 
 const { last_update_id, deleted_at, section, rank, ...rowColumns } = getTableColumns(queueItems)
-const { lease_token, verdict, lease_ms, lease_expires_at, lease_extended, rescues, share, rate, ...rest } =
+const { lease_token, verdict, lease_ms, lease_expires_at, lease_extended, rescues, done, rate, ...rest } =
   rowColumns
 const { attempt_at, moved_at, ...itemColumns } = rest
 export { deleted_at, itemColumns, rank, section }
@@ -32,7 +32,7 @@ const workColumns = {
   lease_expires_at,
   lease_extended,
   rescues,
-  share,
+  done,
   rate,
   attempt_at,
   moved_at,
@@ -63,7 +63,7 @@ const shown = {
   media,
   updated_at,
 }
-const paced = { share, rate, moved_at, lease_expires_at, lease_extended }
+const paced = { done, rate, moved_at, lease_expires_at, lease_extended }
 const keysBeside = <K extends string>(all: Record<K, unknown>, some: object): K[] =>
   // Object.keys forgets which keys they are.
   (Object.keys(all) as K[]).filter((key) => !(key in some))
@@ -75,11 +75,11 @@ const updateColumns = getTableColumns(updates)
 /** The newest event ID, as SQL. */
 export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'updates'), 0)"
 
-/** A placeholder named as the column, whose value is encoded as the column wants it. */
-const slot = (column: SQLiteColumn): SQL => sql`${sql.param(sql.placeholder(column.name), column)}`
+/** A placeholder whose value is encoded as the column wants it. */
+const slot = (key: string, column: SQLiteColumn): SQL => sql`${sql.param(sql.placeholder(key), column)}`
 const slots = <T extends Record<string, SQLiteColumn>>(columns: T): { [K in keyof T]: SQL } =>
   // Object.fromEntries forgets the keys it was given.
-  Object.fromEntries(Object.entries(columns).map(([key, column]) => [key, slot(column)])) as {
+  Object.fromEntries(Object.entries(columns).map(([key, column]) => [key, slot(key, column)])) as {
     [K in keyof T]: SQL
   }
 
@@ -192,7 +192,7 @@ type Row = Omit<InferSelectModel<typeof queueItems>, "last_update_id" | "deleted
 /** A row as the domain knows it. */
 export function storedOf(row: Row): Stored {
   const { lease_token, verdict, lease_ms, lease_expires_at, lease_extended, ...some } = row
-  const { rescues, share, rate, attempt_at, moved_at, ...item } = some
+  const { rescues, done, rate, attempt_at, moved_at, ...item } = some
   const lease = { lease_token, verdict, lease_ms, lease_expires_at, lease_extended }
-  return { item, work: { ...lease, rescues, share, rate, attempt_at, moved_at } }
+  return { item, work: { ...lease, rescues, done, rate, attempt_at, moved_at } }
 }

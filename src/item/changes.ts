@@ -1,0 +1,86 @@
+import { AppError } from "../errors.ts"
+import { blank } from "./blank.ts"
+import { type Change, type Draft, IDLE, type ItemChange, type NewItem, type Stored } from "./item.ts"
+import { cancelledItem, ended, isLeased, started } from "./lease.ts"
+import { later, type Moment } from "./moment.ts"
+import { isFinished, transition } from "./moves.ts"
+import { etaOf, paced } from "./pace.ts"
+
+/** Creates an item. */
+export function created({ song_id, available_in, ...given }: NewItem, moment: Moment): Draft {
+  const available_at = available_in === undefined ? null : later(moment, available_in * 1000)
+  return { ...blank(song_id, moment.time), ...given, available_at }
+}
+
+/**
+ * Changes an item by PUT. While a worker holds the lease, only the worker may write what it reports.
+ * @throws AppError `leased`, `illegal_move`
+ */
+export function changed(stored: Stored, change: ItemChange, moment: Moment): Change {
+  const { item: before, work: known } = stored
+  const reserved = (["status", "progress", "current_step", "message"] as const).filter((key) => key in change)
+  if (isLeased(stored) && reserved.length > 0) {
+    throw new AppError(
+      "leased",
+      `queue item ${before.id} is leased to worker "${before.worker}": only its lease may change ${reserved.join(", ")}`,
+    )
+  }
+  const item = transition(before, change, moment.time)
+  if (item.status !== "processing") {
+    return { item, work: item.status === before.status ? known : ended(known, null) }
+  }
+  const isStart = before.status !== "processing"
+  // The stored value has decimals; the shown one, repeated by a PUT, would take them away.
+  if (!isStart && item.progress === before.progress) return { item, work: known }
+  const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
+  return { item: { ...item, eta_seconds: etaOf(work, moment), stalled: false }, work }
+}
+
+/**
+ * Cancels an item: at once if no worker holds it, otherwise its worker is asked to stop. A second cancel changes
+ * nothing.
+ * @throws AppError `illegal_move` if the item is finished and was not cancelled
+ */
+export function cancelled(stored: Stored, moment: Moment): Change {
+  const { item, work } = stored
+  if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return { item, work, quiet: true }
+  if (isFinished(item.status)) {
+    throw new AppError(
+      "illegal_move",
+      `queue item ${item.id} is ${item.status}: it cannot be cancelled any more`,
+    )
+  }
+  if (!isLeased(stored)) return { item: cancelledItem(item, moment), work: ended(work, null) }
+  const { time } = moment
+  return { item: { ...item, cancel_requested_at: time, message: "Cancel requested", updated_at: time }, work }
+}
+
+/**
+ * Puts a finished or retrying item back into the queue as if it were new, but for what people gave it; its history
+ * stays.
+ * @throws AppError `illegal_move`
+ */
+export function retried({ item }: Stored, { time }: Moment): Change {
+  if (!isFinished(item.status) && item.status !== "retrying") {
+    throw new AppError(
+      "illegal_move",
+      `queue item ${item.id} is ${item.status}; only a completed, failed or retrying item can be retried`,
+    )
+  }
+  const { id, song_id, title, priority, flag, queued_at, max_attempts, tags, metadata } = item
+  const { video_file_path, video_file_size, thumbnail_path } = item
+  const kept = { title, priority, flag, queued_at, max_attempts, tags, metadata }
+  const files = { video_file_path, video_file_size, thumbnail_path }
+  return {
+    item: { id, ...blank(song_id, time), ...kept, ...files, message: "Queued for a retry" },
+    work: IDLE,
+  }
+}
+
+/** Deletes an item. Viewers of an item that was not finished see it cancelled. */
+export function removed({ item }: Stored, moment: Moment): Change {
+  const last = isFinished(item.status)
+    ? { ...item, message: "Queue item deleted", updated_at: moment.time }
+    : cancelledItem(item, moment)
+  return { item: last, work: IDLE, deleted: true }
+}

@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus.ts"
+import { Queue } from "../../src/queue/queue.ts"
+import { Workers } from "../../src/queue/workers.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { temporaryFolder } from "../server.ts"
+
+test("the bell rings once for each change, and not for one that was made before", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const bus = new LocalBus()
+  let rung = 0
+  bus.listen(() => (rung += 1))
+  const onError = (error: unknown): void => console.error(error)
+  const options = { stallAfterMs: 60_000, maxRescues: 5, random: Math.random, token: () => "token", onError }
+  const workers = new Workers(store, bus, options)
+  const queue = new Queue(store, bus)
+  /** How often the bell rings for an act. */
+  const rings = async (act: () => Promise<unknown>): Promise<number> => {
+    const before = rung
+    await act()
+    return rung - before
+  }
+  const by = { worker: "box1", leaseMs: 60_000 }
+  expect(await rings(() => queue.add({ song_id: 1 }, "key"))).toBe(1)
+  expect(await rings(() => queue.add({ song_id: 1 }, "key"))).toBe(0)
+  expect(await rings(() => workers.take(1, by))).toBe(1)
+  expect(await rings(() => workers.heartbeat(1, "token"))).toBe(0)
+  expect(await rings(() => queue.cancel(1))).toBe(1)
+  expect(await rings(() => queue.cancel(1))).toBe(0)
+  expect(await rings(() => workers.complete(1, "token", {}))).toBe(1)
+  expect(await rings(() => workers.complete(1, "token", {}))).toBe(0)
+  expect(await rings(() => queue.retry(1))).toBe(1)
+  expect(await rings(() => queue.cancel(1))).toBe(1)
+  expect(await rings(() => queue.cancel(1))).toBe(0)
+  expect(await rings(() => queue.remove(1))).toBe(1)
+  await workers.stop()
+  await store.close()
+})
