@@ -6,9 +6,10 @@ import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
-import type { Health } from "../wire/answers.ts"
+import { Health } from "../wire/answers.ts"
 import { boardFor } from "./board.ts"
 import { docsRoutes } from "./docs/docs.ts"
+import { json, words } from "./docs/words.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { ingestRoutes } from "./ingest.ts"
 import { pageRoutes } from "./page.ts"
@@ -80,13 +81,23 @@ export function createApp(parts: AppParts) {
       })
       .use(docsRoutes(() => app.routes, parts.version))
       .use(pageRoutes(board))
-      .get("/health", (): Health => ({
-        status: "ok",
-        service: "track-studio-orchestrator",
-        version: parts.version,
-        commit: parts.commit,
-        uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
-      }))
+      .get(
+        "/health",
+        (): Health => ({
+          status: "ok",
+          service: "track-studio-orchestrator",
+          version: parts.version,
+          commit: parts.commit,
+          uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
+        }),
+        words({
+          id: "health",
+          tag: "Server",
+          summary: "Whether the server works",
+          successes: [json("it does", Health)],
+          refusals: ["method_not_allowed"],
+        }),
+      )
       .group("/api/v1", (api) =>
         api
           .use(queueRoutes(parts.queue, parts.streams))

@@ -8,8 +8,9 @@ import { Ingest } from "../queue/ingest.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
-import type { IngestAnswer } from "../wire/answers.ts"
-import { ItemParams, LeaseParams, tokenOf } from "./params.ts"
+import { IngestAnswer } from "../wire/answers.ts"
+import { json, words } from "./docs/words.ts"
+import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
@@ -86,5 +87,23 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       const item = await queue.get(id)
       return { directive: answer?.directive ?? directiveOf(item), item } satisfies IngestAnswer
     },
-    { params: IngestParams, query: IngestQuery, parse: "none" },
+    {
+      params: IngestParams,
+      query: IngestQuery,
+      parse: "none",
+      ...words({
+        id: "ingest",
+        tag: "Workers",
+        summary: "Take a renderer's own output as progress",
+        about:
+          "For hours if need be: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its total or more, and fails it below.",
+        headers: LEASE,
+        body: {
+          type: "text/plain",
+          about: "the output as it comes, of any length, with lines of at most 64 KiB",
+        },
+        successes: [json("the output has ended", IngestAnswer)],
+        refusals: ["illegal_move", "leased", "lease_lost", "gone", "too_large"],
+      }),
+    },
   )

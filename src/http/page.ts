@@ -1,6 +1,8 @@
+import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
+import { unlisted, words } from "./docs/words.ts"
 import { type PageFile, pageFile } from "./page-files.ts"
 
 /** Answers `GET /` to whoever is no browser. */
@@ -68,18 +70,43 @@ const noPage = (path: string): never => {
 /** The page that shows the queue, and one for each item; `others` answers at `/` those who want no HTML. */
 export const pageRoutes = (others: AnswerOthers) =>
   new Elysia({ normalize: false })
-    .get("/", async ({ request, set }) => {
-      set.headers["vary"] = "accept"
-      return acceptsHtml(request) ? html(request, "index.html") : others(request)
-    })
-    // Whatever the id: a browser is told by the page that there is no such item.
-    .get("/items/:id", async ({ request, params: { id }, set }) => {
-      set.headers["vary"] = "accept"
-      return acceptsHtml(request) ? html(request, "item.html") : noPage(`/items/${id}`)
-    })
-    .get("/assets/:name", async ({ request, params: { name } }) =>
-      sent(request, await pageFile(`assets/${name}`), {
-        "cache-control": "public, max-age=31536000, immutable",
-        vary: "accept-encoding",
+    .get(
+      "/",
+      async ({ request, set }) => {
+        set.headers["vary"] = "accept"
+        return acceptsHtml(request) ? html(request, "index.html") : others(request)
+      },
+      words({
+        id: "board",
+        tag: "Server",
+        summary: "The page, or the board of a terminal",
+        about:
+          "Browsers get the page. curl, wget and HTTPie get a board that is drawn anew in place until they leave (`columns`, `rows` and `color=never` fit it to the terminal); other programs get it once, as plain text.",
+        successes: [
+          {
+            status: 200,
+            about: "the board, or the page",
+            content: { "text/plain": { schema: Type.String() } },
+          },
+        ],
+        refusals: ["not_found", "invalid"],
       }),
+    )
+    // Whatever the id: a browser is told by the page that there is no such item.
+    .get(
+      "/items/:id",
+      async ({ request, params: { id }, set }) => {
+        set.headers["vary"] = "accept"
+        return acceptsHtml(request) ? html(request, "item.html") : noPage(`/items/${id}`)
+      },
+      unlisted,
+    )
+    .get(
+      "/assets/:name",
+      async ({ request, params: { name } }) =>
+        sent(request, await pageFile(`assets/${name}`), {
+          "cache-control": "public, max-age=31536000, immutable",
+          vary: "accept-encoding",
+        }),
+      unlisted,
     )

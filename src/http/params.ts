@@ -23,6 +23,9 @@ export const LeaseParams = Type.Object(
   { additionalProperties: false },
 )
 
+/** How the reference names the header. */
+export const LEASE = { Lease: "the token of the lease; `?lease=` says the same" }
+
 /** The token that a worker sent: the header's, else the query's. */
 export const tokenOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>
   request.headers.get("lease") || query.lease

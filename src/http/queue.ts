@@ -2,11 +2,12 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { Flag, ItemChange, NewItem, type QueueItem, Status } from "../item/item.ts"
+import { Flag, ItemChange, NewItem, QueueItem, Status } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Streams } from "../stream/streams.ts"
-import type { FlagUpdated, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
+import { FlagUpdated, HistoryPage, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
 import { jsonBody } from "./body.ts"
+import { json, words } from "./docs/words.ts"
 import { hold } from "./hold.ts"
 import { ItemParams, queryInteger, within } from "./params.ts"
 
@@ -56,6 +57,8 @@ function idempotencyKey(headers: Headers): string | undefined {
   return key
 }
 
+const item = json("the item as it is now", QueueItem)
+
 /** The routes of the queue. */
 export const queueRoutes = (queue: Queue, streams: Streams) =>
   new Elysia({ prefix: "/queue", normalize: false })
@@ -67,7 +70,20 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         set.status = 201
         return item
       },
-      { body: NewItem },
+      {
+        body: NewItem,
+        ...words({
+          id: "addItem",
+          tag: "Queue",
+          summary: "Add an item",
+          headers: {
+            "Idempotency-Key":
+              "1 to 255 printable ASCII characters: a repetition within 24 hours answers the same, and adds nothing",
+          },
+          successes: [json("added, or added before with this key", QueueItem, 201)],
+          refusals: ["idempotency_mismatch"],
+        }),
+      },
     )
     .get(
       "",
@@ -80,11 +96,28 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         })
         return { queue: items, next }
       },
-      { query: ListParams },
+      {
+        query: ListParams,
+        ...words({
+          id: "listItems",
+          tag: "Queue",
+          summary: "List items",
+          about:
+            "Processing items first, then waiting ones by priority and age, then finished ones, newest first.",
+          successes: [json("a page of the queue", QueuePage)],
+        }),
+      },
     )
     .get(
       "/next",
       async (): Promise<NextItem> => (await queue.next()) ?? { item: null, message: "No pending items" },
+      words({
+        id: "nextItem",
+        tag: "Queue",
+        summary: "The item that a worker would get next",
+        successes: [json("the item, or that there is none", NextItem)],
+        refusals: ["method_not_allowed"],
+      }),
     )
     .get(
       "/:id",
@@ -96,7 +129,18 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         await streams.finished(Number(id), limit.signal)
         return queue.get(Number(id))
       },
-      { params: ItemParams, query: WaitParams },
+      {
+        params: ItemParams,
+        query: WaitParams,
+        ...words({
+          id: "getItem",
+          tag: "Queue",
+          summary: "One item, perhaps once it is finished",
+          about:
+            "With `wait=finished` the answer is held until the item is finished, or `timeout` seconds (60) are over.",
+          successes: [item],
+        }),
+      },
     )
     .get(
       "/:id/updates",
@@ -110,11 +154,29 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
           headers: { "content-type": "application/json" },
         })
       },
-      { params: ItemParams, query: HistoryParams },
+      {
+        params: ItemParams,
+        query: HistoryParams,
+        ...words({
+          id: "listUpdates",
+          tag: "Queue",
+          summary: "The history of an item",
+          successes: [json("a page of its updates, ascending", HistoryPage)],
+        }),
+      },
     )
     .put("/:id", async ({ params: { id }, body }): Promise<QueueItem> => queue.update(Number(id), body), {
       params: ItemParams,
       body: ItemChange,
+      ...words({
+        id: "changeItem",
+        tag: "Queue",
+        summary: "Change an item",
+        about:
+          "A merge: what is absent stays. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease.",
+        successes: [item],
+        refusals: ["illegal_move", "leased"],
+      }),
     })
     .put(
       "/:id/flag",
@@ -122,7 +184,16 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         await queue.update(Number(id), body)
         return { message: "Flag updated" }
       },
-      { params: ItemParams, body: FlagChange },
+      {
+        params: ItemParams,
+        body: FlagChange,
+        ...words({
+          id: "flagItem",
+          tag: "Queue",
+          summary: "Mark the video of an item",
+          successes: [json("marked", FlagUpdated)],
+        }),
+      },
     )
     .delete(
       "/:id",
@@ -130,5 +201,15 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         await queue.remove(Number(id))
         return { message: "Queue item deleted" }
       },
-      { params: ItemParams },
+      {
+        params: ItemParams,
+        ...words({
+          id: "deleteItem",
+          tag: "Queue",
+          summary: "Delete an item",
+          about:
+            "Viewers of an unfinished item see it cancelled, and its worker is told to stop. Its history stays.",
+          successes: [json("deleted", ItemDeleted)],
+        }),
+      },
     )

@@ -6,6 +6,8 @@ import { AppError } from "../errors.ts"
 import { ndjson } from "../stream/formats.ts"
 import { type Ask, MAX_CHOSEN, Selection } from "../stream/selection.ts"
 import type { Streams } from "../stream/streams.ts"
+import { StreamLine } from "../wire/answers.ts"
+import { words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
 import {
   type Asked,
@@ -13,6 +15,7 @@ import {
   idsOf,
   lastEventIdOf,
   OneItemSocketParams,
+  RESUME,
   wantedOf,
 } from "./stream-query.ts"
 
@@ -143,6 +146,9 @@ interface Shown {
   readonly untilFinished: boolean
 }
 
+const SOCKET =
+  'The frames of the streams as JSON, a message each: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` takes them away; a socket that watches everything watches the items of its first `subscribe` alone. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the items that are new; what cannot be done by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered. Close codes: 1000 finished, 1001 the server is going away, 1008 too many messages unanswered.'
+
 /** The streams over WebSockets; `origins` are those that browsers may call from. */
 export const progressSockets = (streams: Streams, origins: readonly string[]) => {
   const upgrade = async (
@@ -175,7 +181,24 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
           selection: new Selection(idsOf(query.ids), wantedOf(query.song_id)),
           untilFinished: false,
         }),
-      { query: GlobalSocketParams },
+      {
+        query: GlobalSocketParams,
+        ...words({
+          id: "socketAll",
+          tag: "Streams",
+          summary: "Everything, over a WebSocket",
+          about: SOCKET,
+          headers: RESUME,
+          successes: [
+            {
+              status: 101,
+              about: "a WebSocket",
+              content: { "application/json": { schema: StreamLine } },
+            },
+          ],
+          refusals: ["upgrade_required", "forbidden"],
+        }),
+      },
     )
     .get(
       "/ws/:id",
@@ -184,6 +207,24 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
         const selection = new Selection([Number(id)], undefined, untilFinished)
         return upgrade({ request, server }, query, { queueId: Number(id), selection, untilFinished })
       },
-      { query: OneItemSocketParams, params: ItemParams },
+      {
+        query: OneItemSocketParams,
+        params: ItemParams,
+        ...words({
+          id: "socketItem",
+          tag: "Streams",
+          summary: "One item, over a WebSocket",
+          about: `${SOCKET} With \`until=finished\` the socket is closed once the item is finished, and takes no messages.`,
+          headers: RESUME,
+          successes: [
+            {
+              status: 101,
+              about: "a WebSocket",
+              content: { "application/json": { schema: StreamLine } },
+            },
+          ],
+          refusals: ["upgrade_required", "forbidden"],
+        }),
+      },
     )
 }

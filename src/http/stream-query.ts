@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 
 import type { StoredUpdate } from "../item/item.ts"
-import type { Format } from "../stream/formats.ts"
+import { type Format, formats } from "../stream/formats.ts"
 import type { Watch } from "../stream/viewer.ts"
 import { queryInteger } from "./params.ts"
 
@@ -24,9 +24,7 @@ const choice = {
 
 const until = { until: Type.Optional(Type.Literal("finished")) }
 
-const format = {
-  format: Type.Optional(Type.Union([Type.Literal("sse"), Type.Literal("ndjson"), Type.Literal("text")])),
-}
+const format = { format: Type.Optional(Type.Union(formats.map(({ name }) => Type.Literal(name)))) }
 
 /** The query of the global stream. */
 export const GlobalParams = Type.Object({ ...format, ...common, ...choice }, { additionalProperties: false })
@@ -39,6 +37,11 @@ export const GlobalSocketParams = Type.Object({ ...common, ...choice }, { additi
 
 /** As `OneItemParams`, of a WebSocket. */
 export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additionalProperties: false })
+
+/** How the reference names the header that resumes a stream. */
+export const RESUME = {
+  "Last-Event-ID": "the last event ID seen, as `EventSource` sends it: what came after it is sent first",
+}
 
 /** What the query says of any stream. */
 export interface Asked {

@@ -3,9 +3,11 @@ import { Elysia } from "elysia"
 import { type Format, formats, negotiate } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/viewer.ts"
-import type { Stats } from "../wire/answers.ts"
+import { Stats } from "../wire/answers.ts"
+import { OPEN_STREAM } from "./docs/examples.ts"
+import { json, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
-import { type Asked, GlobalParams, lastEventIdOf, OneItemParams, wantedOf } from "./stream-query.ts"
+import { type Asked, GlobalParams, lastEventIdOf, OneItemParams, RESUME, wantedOf } from "./stream-query.ts"
 
 /** The headers that others have set on the answer, CORS above all. */
 interface Answer {
@@ -74,6 +76,9 @@ function respond(
     : answer(stream, format, set)
 }
 
+const FRAMES =
+  "It begins with the state of now, then `live`, then every update as it happens, in order and none twice. Updates are plain messages whose event ID ascends; `live`, `gap`, `end` and `shutdown` are named events, of which `live` alone has an event ID. After `Last-Event-ID` or `last_event_id` every update since is sent instead of the state. Where updates had to be left out, `gap` says why and how many, and the state of now follows. Comments keep an idle stream alive."
+
 /** The routes of the live streams and their figures. `startedMs`: when the server started, by `performance.now()`. */
 export const progressRoutes = (streams: Streams, startedMs: number) =>
   new Elysia({ prefix: "/progress", normalize: false })
@@ -81,7 +86,17 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
       "/stream",
       ({ request, query, set }) =>
         respond(streams, request, query, { wanted: wantedOf(query.song_id, query.ids) }, set),
-      { query: GlobalParams },
+      {
+        query: GlobalParams,
+        ...words({
+          id: "streamAll",
+          tag: "Streams",
+          summary: "Everything, live",
+          about: `${FRAMES} \`song_id\` and \`ids\` narrow it. \`Accept\` or \`format\` choose between server-sent events, NDJSON and text.`,
+          headers: RESUME,
+          successes: [OPEN_STREAM],
+        }),
+      },
     )
     .get(
       "/stream/:id",
@@ -93,16 +108,39 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
           { queueId: Number(id), untilFinished: query.until === "finished" },
           set,
         ),
-      { query: OneItemParams, params: ItemParams },
+      {
+        query: OneItemParams,
+        params: ItemParams,
+        ...words({
+          id: "streamItem",
+          tag: "Streams",
+          summary: "One item, live",
+          about: `${FRAMES} With \`until=finished\` the stream says \`end\` and ends once the item is finished; a client that has seen its last update is answered 204, at which \`EventSource\` stops.`,
+          headers: RESUME,
+          successes: [OPEN_STREAM, { status: 204, about: "nothing more will follow" }],
+        }),
+      },
     )
-    .get("/stats", async (): Promise<Stats> => {
-      const { open, bounds } = await streams.stats()
-      const { oldest, newest, stored } = bounds
-      return {
-        connected_clients: open.global + open.item,
-        timestamp: new Date().toISOString(),
-        streams: open,
-        updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
-        uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
-      }
-    })
+    .get(
+      "/stats",
+      async (): Promise<Stats> => {
+        const { open, bounds } = await streams.stats()
+        const { oldest, newest, stored } = bounds
+        return {
+          connected_clients: open.global + open.item,
+          timestamp: new Date().toISOString(),
+          streams: open,
+          updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
+          uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
+        }
+      },
+      {
+        ...words({
+          id: "stats",
+          tag: "Streams",
+          summary: "Open streams, and the history that is kept",
+          successes: [json("the figures of now", Stats)],
+          refusals: ["method_not_allowed"],
+        }),
+      },
+    )

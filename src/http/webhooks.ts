@@ -3,7 +3,8 @@ import { Elysia } from "elysia"
 
 import { DeliveryStatus } from "../item/notice.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
-import type { DeliveriesPage } from "../wire/answers.ts"
+import { DeliveriesPage } from "../wire/answers.ts"
+import { json, words } from "./docs/words.ts"
 import { queryInteger, within } from "./params.ts"
 
 const DEFAULT_ROWS = 100
@@ -28,5 +29,14 @@ export const webhookRoutes = (webhooks: Webhooks) =>
         limit: within(limit, DEFAULT_ROWS, MAX_ROWS),
         before: before === undefined ? undefined : Number(before),
       }),
-    { query: DeliveriesParams },
+    {
+      query: DeliveriesParams,
+      ...words({
+        id: "listDeliveries",
+        tag: "Webhooks",
+        summary: "What webhooks were told, and what they are still to be told",
+        about: "The newest first. Deliveries that are over are kept for a week.",
+        successes: [json("a page of the deliveries", DeliveriesPage)],
+      }),
+    },
   )

@@ -2,15 +2,16 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { type QueueItem, Report, Result } from "../item/item.ts"
+import { QueueItem, Report, Result } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
-import type { Claimed, WorkerAnswer } from "../wire/answers.ts"
+import { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
+import { json, words } from "./docs/words.ts"
 import { hold } from "./hold.ts"
-import { ItemParams, LeaseParams, queryInteger, tokenOf, within } from "./params.ts"
+import { ItemParams, LEASE, LeaseParams, queryInteger, tokenOf, within } from "./params.ts"
 
 const DEFAULT_LEASE_S = 60
 const MAX_HOLD_S = 60
@@ -74,6 +75,9 @@ async function held(
   return client.aborted ? answer : workers.heartbeat(id, token)
 }
 
+const item = json("the item as it is now", QueueItem)
+const worker = json("stored; the directive says whether to go on", WorkerAnswer)
+
 /** What workers do, and what is done to them. */
 export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =>
   new Elysia({ prefix: "/queue", normalize: false })
@@ -87,7 +91,18 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
           set.status = 204
           return undefined
         },
-        { body: ClaimRequest },
+        {
+          body: ClaimRequest,
+          ...words({
+            id: "claimItem",
+            tag: "Workers",
+            summary: "Take the next item to work on",
+            about:
+              "Waits up to `wait` seconds for one. The lease runs out after `lease` seconds (60) unless it is renewed.",
+            successes: [json("an item, and its lease", Claimed), { status: 204, about: "there was none" }],
+            refusals: ["not_found", "leased", "illegal_move"],
+          }),
+        },
       ),
     )
     .use(optionalJsonBody)
@@ -95,7 +110,21 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
       "/:id/progress",
       async ({ params: { id }, body, query, request }) =>
         shown(await workers.report(Number(id), tokenOf(request, query), body)),
-      { params: ItemParams, query: LeaseParams, body: Report },
+      {
+        params: ItemParams,
+        query: LeaseParams,
+        body: Report,
+        ...words({
+          id: "reportProgress",
+          tag: "Workers",
+          summary: "Report how far a render is",
+          about:
+            "Renews the lease. `progress` is a percentage, with decimals if there are any: the share that is shown is rounded down, is 99 at most, and never goes down within an attempt. Without a lease the item must be nobody's, and is started.",
+          headers: LEASE,
+          successes: [worker],
+          refusals: ["leased", "lease_lost", "gone", "illegal_move"],
+        }),
+      },
     )
     .post(
       "/:id/heartbeat",
@@ -106,13 +135,39 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         server?.timeout(request, 0)
         return shown(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
       },
-      { params: ItemParams, query: HeartbeatParams },
+      {
+        params: ItemParams,
+        query: HeartbeatParams,
+        ...words({
+          id: "heartbeat",
+          tag: "Workers",
+          summary: "Renew a lease",
+          about:
+            "With `wait` the answer is held until there is a directive to cancel, or the seconds are over.",
+          headers: LEASE,
+          successes: [worker],
+          refusals: ["lease_lost", "gone"],
+        }),
+      },
     )
     .post(
       "/:id/complete",
       async ({ params: { id }, body, query, request }) =>
         shown(await workers.complete(Number(id), required(request, query), body)),
-      { params: ItemParams, query: LeaseParams, body: Result },
+      {
+        params: ItemParams,
+        query: LeaseParams,
+        body: Result,
+        ...words({
+          id: "completeItem",
+          tag: "Workers",
+          summary: "End an item with success",
+          about: "Said again with the same lease, it answers the same.",
+          headers: LEASE,
+          successes: [worker],
+          refusals: ["lease_lost", "gone"],
+        }),
+      },
     )
     .post(
       "/:id/fail",
@@ -129,17 +184,58 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         }
         return shown(await workers.fail(Number(id), required(request, query), failure))
       },
-      { params: ItemParams, query: LeaseParams, body: FailRequest },
+      {
+        params: ItemParams,
+        query: LeaseParams,
+        body: FailRequest,
+        ...words({
+          id: "failItem",
+          tag: "Workers",
+          summary: "End an attempt with a failure",
+          about:
+            "A retryable failure waits for another attempt while the item has attempts left, `retry_in` seconds or, by default, ten and twice as long each time. Said again, it answers the same.",
+          headers: LEASE,
+          successes: [worker],
+          refusals: ["lease_lost", "gone"],
+        }),
+      },
     )
     .post(
       "/:id/release",
       async ({ params: { id }, query, request }) =>
         shown(await workers.release(Number(id), required(request, query))),
-      { params: ItemParams, query: LeaseParams },
+      {
+        params: ItemParams,
+        query: LeaseParams,
+        ...words({
+          id: "releaseItem",
+          tag: "Workers",
+          summary: "Give an item back unharmed",
+          headers: LEASE,
+          successes: [worker],
+          refusals: ["lease_lost", "gone"],
+        }),
+      },
     )
     .post("/:id/cancel", async ({ params: { id } }): Promise<QueueItem> => queue.cancel(Number(id)), {
       params: ItemParams,
+      ...words({
+        id: "cancelItem",
+        tag: "Queue",
+        summary: "Call an item off",
+        about:
+          "At once where no worker holds it, else its worker is told to stop. Again, it changes nothing.",
+        successes: [item],
+        refusals: ["illegal_move"],
+      }),
     })
     .post("/:id/retry", async ({ params: { id } }): Promise<QueueItem> => queue.retry(Number(id)), {
       params: ItemParams,
+      ...words({
+        id: "retryItem",
+        tag: "Queue",
+        summary: "Put a finished item back into the queue",
+        successes: [item],
+        refusals: ["illegal_move"],
+      }),
     })

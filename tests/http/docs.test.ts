@@ -5,6 +5,7 @@ import type { TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import { type AppParts, createApp } from "../../src/http/app.ts"
+import { unlisted, wordsOf } from "../../src/http/docs/words.ts"
 import { QueueItem } from "../../src/item/item.ts"
 import {
   Claimed,
@@ -60,6 +61,17 @@ test("every route of the API is described, and nothing else is", async () => {
     .map(({ method, path }) => `${method} ${path}`)
   expect(described.filter((route) => route.includes(" /api/")).sort()).toEqual(ours.sort())
   expect(described).toContain("GET /health")
+})
+
+test("every route says in its own words what it does and answers, or that it is no part of the API", () => {
+  const silent = routes.filter(({ method, hooks: { detail } }) => {
+    const own = wordsOf(detail)
+    const isSaid = own && /^[A-Z].*[^.]$/.test(own.summary) && own.successes.length > 0
+    return method !== "OPTIONS" && !isSaid && detail !== unlisted.detail
+  })
+  expect(silent.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+  const names = routes.flatMap(({ hooks: { detail } }) => wordsOf(detail)?.id ?? [])
+  expect(new Set(names).size).toBe(names.length)
 })
 
 test("the answers are what is described, down to the last key", async () => {

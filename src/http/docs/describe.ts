@@ -12,7 +12,7 @@ import {
 } from "../../item/item.ts"
 import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } from "../../wire/answers.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
-import { DESCRIBED, type Described, type Success, TAGS } from "./described.ts"
+import { type Success, TAGS, type Words, wordsOf } from "./words.ts"
 
 /** A JSON Schema, or any other part of the document. */
 export type Json = Record<string, unknown>
@@ -25,6 +25,8 @@ export interface RouteOfApp {
     readonly body?: unknown
     readonly query?: unknown
     readonly params?: unknown
+    /** The route's own words (`words`). */
+    readonly detail?: unknown
   }
 }
 
@@ -88,7 +90,7 @@ function schemaOf(schema: TSchema, isTop = false): Json {
 const mapped = (properties: Readonly<Record<string, TSchema>>): Json =>
   Object.fromEntries(Object.entries(properties).map(([key, schema]) => [key, schemaOf(schema)]))
 
-function parametersOf({ hooks, path }: RouteOfApp, { headers = {} }: Described): Json[] {
+function parametersOf({ hooks, path }: RouteOfApp, { headers = {} }: Words): Json[] {
   const from = (where: "path" | "query", schema: unknown): Json[] =>
     Object.entries<TSchema>(isSchema(schema) ? (schema["properties"] ?? {}) : {}).map(([name, one]) => ({
       name,
@@ -120,7 +122,7 @@ function successOf({ status, about, content }: Success): [string, Json] {
 }
 
 /** The reasons for which a request of this shape can be refused. */
-function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }: Described): ErrorCode[] {
+function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }: Words): ErrorCode[] {
   const codes = new Set<ErrorCode>(refusals)
   if (path.includes(":id")) codes.add("not_found")
   if (isSchema(hooks.params) || isSchema(hooks.query) || isSchema(hooks.body)) codes.add("invalid")
@@ -144,7 +146,7 @@ function refusalAnswers(codes: readonly ErrorCode[]): Json {
   )
 }
 
-function bodyOf({ hooks }: RouteOfApp, { body }: Described): Json | undefined {
+function bodyOf({ hooks }: RouteOfApp, { body }: Words): Json | undefined {
   if (body) return { description: body.about, content: { [body.type]: { schema: { type: "string" } } } }
   if (!isSchema(hooks.body)) return undefined
   const required: unknown = hooks.body["required"]
@@ -154,7 +156,7 @@ function bodyOf({ hooks }: RouteOfApp, { body }: Described): Json | undefined {
   }
 }
 
-function operationOf(route: RouteOfApp, described: Described): Json {
+function operationOf(route: RouteOfApp, described: Words): Json {
   const requestBody = bodyOf(route, described)
   const parameters = parametersOf(route, described)
   return {
@@ -194,14 +196,11 @@ const webhook = (): Json => ({
   },
 })
 
-/** A route as its description is found under. */
-export const keyOf = ({ method, path }: Pick<RouteOfApp, "method" | "path">): string => `${method} ${path}`
-
 /** The OpenAPI document of the routes that are described, with the schemas they check with. */
 export function describe(routes: readonly RouteOfApp[], version: string): Json {
   const paths: Record<string, Json> = {}
   for (const route of routes) {
-    const described = DESCRIBED[keyOf(route)]
+    const described = wordsOf(route.hooks.detail)
     if (!described) continue
     const path = route.path.replace(/:([a-z_]+)/g, "{$1}")
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, described) }

@@ -2,6 +2,7 @@ import { Elysia } from "elysia"
 
 import { describe, type RouteOfApp } from "./describe.ts"
 import { reference } from "./reference.ts"
+import { unlisted } from "./words.ts"
 
 const STYLE = `:root { color-scheme: light dark; --line: light-dark(#d5d9e0, #343a46); --soft: light-dark(#f3f5f8, #1b1f27) }
 body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; background: light-dark(#fff, #12151b); color: light-dark(#1a1d23, #e4e7ec) }
@@ -42,7 +43,7 @@ export function docsRoutes(routes: () => readonly RouteOfApp[], version: string)
   const described = () => (document ??= describe(routes(), version))
   let page: string | undefined
   return new Elysia({ normalize: false })
-    .get("/openapi.json", async () => sent(JSON.stringify(described()), "application/json"))
-    .get("/docs", async () => sent((page ??= reference(described())), "text/html; charset=utf-8"))
-    .get("/docs/style.css", async () => sent(STYLE, "text/css; charset=utf-8"))
+    .get("/openapi.json", async () => sent(JSON.stringify(described()), "application/json"), unlisted)
+    .get("/docs", async () => sent((page ??= reference(described())), "text/html; charset=utf-8"), unlisted)
+    .get("/docs/style.css", async () => sent(STYLE, "text/css; charset=utf-8"), unlisted)
 }
