@@ -1,6 +1,7 @@
 import { LocalBus } from "./bus.ts"
 import type { Config } from "./config.ts"
 import { AppError } from "./errors.ts"
+import { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
 import { log } from "./log.ts"
 import { Queue } from "./queue/queue.ts"
@@ -88,6 +89,7 @@ export async function serve(config: Config): Promise<void> {
     workers,
     streams: new Streams(store, broadcaster, { maxLag: config.maxLag, report, random: Math.random }),
     corsOrigins: config.corsOrigins,
+    reasons: new Reasons(),
     version,
     commit,
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),

@@ -5,7 +5,19 @@ import { dirname, join, relative } from "node:path"
 const ROOT = join(import.meta.dir, "..")
 
 /** The places that know no framework, and nothing of Bun or of the process that they run in. */
-const CORE = ["errors", "text", "item", "wire", "bus", "queue", "stream", "webhooks", "renderers", "terminal"]
+const CORE = [
+  "errors",
+  "health",
+  "text",
+  "item",
+  "wire",
+  "bus",
+  "queue",
+  "stream",
+  "webhooks",
+  "renderers",
+  "terminal",
+]
 
 interface Rule {
   /** Places of our own that may be imported. */
@@ -17,12 +29,13 @@ interface Rule {
 /** Who may import what. A place is a file, or a folder for all of its files, which may import each other. */
 const RULES: Readonly<Record<string, Rule>> = {
   errors: { own: [] },
+  health: { own: [] },
   log: { own: [] },
   text: { own: [] },
   bus: { own: [] },
   version: { own: ["package.json"] },
   item: { own: ["errors", "text"], packages: ["@sinclair/typebox"] },
-  wire: { own: ["errors", "item"], packages: ["@sinclair/typebox"] },
+  wire: { own: ["errors", "health", "item"], packages: ["@sinclair/typebox"] },
   renderers: { own: ["errors", "item"] },
   terminal: { own: ["item", "text", "wire"] },
   store: { own: ["item"] },
@@ -34,7 +47,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   stream: { own: ["bus", "errors", "item", "store/history", "terminal", "text", "wire"] },
   webhooks: { own: ["bus", "item", "store/deliveries", "store/history"], packages: ["node:crypto"] },
   http: {
-    own: ["errors", "item", "queue", "renderers", "stream", "terminal", "text", "webhooks", "wire"],
+    own: ["errors", "health", "item", "queue", "renderers", "stream", "terminal", "text", "webhooks", "wire"],
     packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"],
   },
   "http/docs": {
@@ -42,7 +55,19 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["elysia", "@sinclair/typebox"],
   },
   serve: {
-    own: ["bus", "config", "errors", "http", "log", "queue", "store", "stream", "version", "webhooks"],
+    own: [
+      "bus",
+      "config",
+      "errors",
+      "health",
+      "http",
+      "log",
+      "queue",
+      "store",
+      "stream",
+      "version",
+      "webhooks",
+    ],
   },
   config: { own: ["errors"] },
   client: { own: ["item", "wire"] },

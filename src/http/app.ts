@@ -1,16 +1,16 @@
 import { cors } from "@elysiajs/cors"
 import { Elysia } from "elysia"
 
+import type { Reasons } from "../health.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
-import { Health } from "../wire/answers.ts"
 import { boardFor } from "./board.ts"
 import { docsRoutes } from "./docs/docs.ts"
-import { json, words } from "./docs/words.ts"
 import { errors, type ReportError } from "./errors.ts"
+import { healthRoute } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
@@ -27,6 +27,8 @@ export interface AppParts {
   readonly webhooks: Webhooks
   /** Origins that browsers may call from; `*` for any. */
   readonly corsOrigins: readonly string[]
+  /** What is wrong with the server, for `/health`. */
+  readonly reasons: Reasons
   readonly version: string
   readonly commit: string
   readonly report: ReportError
@@ -41,6 +43,7 @@ export const IDLE_TIMEOUT_S = 60
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
   const startedMs = performance.now()
+  const running = { ...parts, startedMs }
   const board = boardFor(parts.streams)
   const app = new Elysia({
     normalize: false,
@@ -81,25 +84,10 @@ export function createApp(parts: AppParts) {
       })
       .use(docsRoutes(() => app.routes, parts.version))
       .use(pageRoutes(board))
-      .get(
-        "/health",
-        (): Health => ({
-          status: "ok",
-          service: "track-studio-orchestrator",
-          version: parts.version,
-          commit: parts.commit,
-          uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
-        }),
-        words({
-          id: "health",
-          tag: "Server",
-          summary: "Whether the server works",
-          successes: [json("it does", Health)],
-          refusals: ["method_not_allowed"],
-        }),
-      )
+      .use(healthRoute(running, "health"))
       .group("/api/v1", (api) =>
         api
+          .use(healthRoute(running, "apiHealth"))
           .use(queueRoutes(parts.queue, parts.streams))
           .use(workerRoutes(parts.workers, parts.queue, parts.streams))
           .use(ingestRoutes(parts.workers, parts.queue))

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox"
 
+import { DEGRADED, type Reason } from "../health.ts"
 import { Directive, ProgressUpdate, QueueItem } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
 import { End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
@@ -126,9 +127,17 @@ export const DeliveriesPage = Type.Object({
 
 export type DeliveriesPage = Static<typeof DeliveriesPage>
 
+// Object.keys forgets which keys they are.
+const reasons = Object.keys(DEGRADED) as Reason[]
+
 /** Whether the server works, and which it is. */
 export const Health = Type.Object({
-  status: Type.Literal("ok"),
+  status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")]),
+  reasons: Type.Array(Type.Union(reasons.map((reason) => Type.Literal(reason))), {
+    description: Object.entries(DEGRADED)
+      .map(([reason, about]) => `\`${reason}\`: ${about}`)
+      .join("; "),
+  }),
   service: Type.Literal("track-studio-orchestrator"),
   version: Type.String(),
   commit: Type.String(),

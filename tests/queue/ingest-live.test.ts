@@ -2,6 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus.ts"
+import { Reasons } from "../../src/health.ts"
 import { createApp } from "../../src/http/app.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
@@ -180,7 +181,8 @@ function impatient(seconds: number) {
     report,
     givenUp: report,
   })
-  const parts = { queue, workers, streams, webhooks, corsOrigins: ["*"], version: "0", commit: "0", report }
+  const about = { reasons: new Reasons(), corsOrigins: ["*"], version: "0", commit: "0" }
+  const parts = { queue, workers, streams, webhooks, ...about, report }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })
   return {
