@@ -80,7 +80,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["@sinclair/typebox", "node:os", "node:util"],
   },
   "commands/serve": { own: ["config", "serve", "commands"] },
-  dashboard: { own: ["item", "wire"] },
+  "dashboard/model": { own: ["item", "text", "wire"] },
+  "dashboard/live": { own: ["client", "dashboard/model", "item"] },
+  "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text"] },
+  dashboard: { own: [] },
   main: { own: ["commands", "config", "errors", "text", "version"] },
 }
 
@@ -138,12 +141,15 @@ test.each(files)("%s imports what its place may import", (file) => {
   expect(foreign.filter((name) => !within(name, packages))).toEqual([])
 })
 
-test("the page takes nothing of the server but types", () => {
-  const places = files
-    .filter((file) => file.startsWith("src/dashboard/"))
-    .flatMap((file) => placesOf(file, needed(file)))
+/** What of ours the page and the client may need when they run; of everything else they take types alone. */
+const LIGHT = ["client", "dashboard", "errors", "item/moves", "text"]
+
+test("the page and the client need no package when they run, and little of ours", () => {
+  const needing = files.filter((file) => within(placeOf(file), LIGHT))
+  expect(needing.filter((file) => needed(file).some((name) => !name.startsWith(".")))).toEqual([])
+  const places = needing.flatMap((file) => placesOf(file, needed(file)))
   expect(places.length).toBeGreaterThan(0)
-  expect(places.filter((place) => !place.startsWith("dashboard/"))).toEqual([])
+  expect(places.filter((place) => !within(place, LIGHT))).toEqual([])
 })
 
 test("no rule allows what nobody imports", () => {

@@ -1,6 +1,6 @@
 import type { Directive } from "../item/item.ts"
 
-/** What the server says of a refusal, where it is the server that speaks. */
+/** What an error answer of the server holds. */
 interface Envelope {
   readonly code?: string
   readonly requestId?: string
@@ -8,16 +8,17 @@ interface Envelope {
   readonly retryAfterMs?: number
 }
 
-/**
- * An answer that is no success; `code` and `requestId` are the server's, empty where something else answered.
- * `status` is 0 where nobody did. With `directive` cancel the item is the worker's no more. `retryAfterMs` is how long
- * to wait before asking again; 0 where the answer does not say.
- */
+/** A request without success: refused, not answered, or answered by something else. The message is for people. */
 export class ServerError extends Error {
+  /** The HTTP status; 0 where nobody answered. */
   readonly status: number
+  /** The server's code, such as `not_found`; `unreachable` where nobody answered; empty where something else did. */
   readonly code: string
+  /** What the server's log calls the request; empty where something else answered. */
   readonly requestId: string
+  /** `cancel` when the item no longer belongs to the worker, which must stop. */
   readonly directive: Directive
+  /** Milliseconds to wait before asking again; 0 where the answer does not say. */
   readonly retryAfterMs: number
 
   constructor(status: number, message: string, envelope: Envelope = {}, options?: ErrorOptions) {
@@ -30,35 +31,43 @@ export class ServerError extends Error {
     this.retryAfterMs = envelope.retryAfterMs ?? 0
   }
 
-  /** Whether asking again later may be answered otherwise: nobody answered, or only for now. */
+  /** Whether asking again later may succeed: nobody answered, or the refusal is for now only. */
   get isPassing(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500
   }
 }
+
+const UNREACHABLE: Envelope = { code: "unreachable" }
 
 /** How long a whole answer may take, beyond the time for which it was asked to be held. */
 const ANSWER_MS = 10_000
 
 /** How to ask. */
 export interface Ask {
+  /** Sent as JSON; default no body. */
   readonly body?: object
+  /** Default none. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Ends the request when it aborts; default never. */
   readonly signal?: AbortSignal | undefined
-  /** Seconds for which the server was asked to hold its answer. */
+  /** Seconds for which the server was asked to hold its answer; default 0. */
   readonly heldS?: number
+  /** Whether the path stands beside `/api/v1` instead of below it; default false. */
+  readonly isOutsideApi?: boolean
 }
 
-/** Asks one server. `base` is its URL without the path. */
+/** Sends requests to one server. */
 export class Asker {
   readonly #base: string
 
+  /** `base` is the server's URL. */
   constructor(base: string) {
-    this.#base = `${base.replace(/\/+$/, "")}/api/v1`
+    this.#base = base.replace(/\/+$/, "")
   }
 
   /**
    * The whole answer, null for an empty one.
-   * @throws ServerError; what the signal's abort gives
+   * @throws ServerError; the signal's reason
    */
   async json<T>(method: string, path: string, ask: Ask = {}): Promise<T> {
     const late = new AbortController()
@@ -71,7 +80,7 @@ export class Asker {
     } catch (cause) {
       if (ask.signal?.aborted || cause instanceof ServerError) throw cause
       const what = late.signal.aborted ? "did not answer in time" : "gave no whole answer"
-      throw new ServerError(0, `the server at ${this.#origin} ${what}`, {}, { cause })
+      throw new ServerError(0, `the server at ${this.#origin} ${what}`, UNREACHABLE, { cause })
     } finally {
       clearTimeout(timer)
     }
@@ -79,11 +88,12 @@ export class Asker {
 
   /**
    * The answer as it begins, its body unread.
-   * @throws ServerError; what the signal's abort gives
+   * @throws ServerError; the signal's reason
    */
-  async ask(method: string, path: string, { body, headers, signal }: Ask): Promise<Response> {
-    const answer = await fetch(this.#base + path, {
+  async ask(method: string, path: string, { body, headers, signal, isOutsideApi }: Ask): Promise<Response> {
+    const answer = await fetch(`${this.#base}${isOutsideApi ? "" : "/api/v1"}${path}`, {
       method,
+      cache: "no-store",
       headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(signal !== undefined && { signal }),
@@ -92,7 +102,7 @@ export class Asker {
       throw new ServerError(
         0,
         `no server answers at ${this.#origin}; start one with "track-studio serve"`,
-        {},
+        UNREACHABLE,
         { cause },
       )
     })

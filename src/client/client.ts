@@ -1,122 +1,158 @@
 import type { Directive, ItemChange, NewItem, QueueItem, Report, Result } from "../item/item.ts"
-import type { Claimed, QueuePage, WorkerAnswer } from "../wire/answers.ts"
+import type {
+  Claimed,
+  Health,
+  HistoryPage,
+  NextItem,
+  QueuePage,
+  Stats,
+  WorkerAnswer,
+} from "../wire/answers.ts"
 import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
-import { Asker, ServerError } from "./ask.ts"
+import { type Ask, Asker, ServerError } from "./ask.ts"
 import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
 
 export type { Watched, WatchOptions } from "./watching.ts"
-export type { Claimed, ClaimRequest, Directive, FailRequest, Result, WorkerAnswer }
+export type { Claimed, ClaimRequest, Directive, FailRequest, Health, Result, Stats, WorkerAnswer }
 export { ServerError }
 
-/** The right to write one item: its ID, and the token of the lease. */
+/** The right to write one item. */
 export interface Held {
+  /** The item's ID. */
   readonly id: number
+  /** The token of the lease, from the claim. */
   readonly token: string
 }
 
-/** A client of one server. `base` is its URL without the path. */
+/**
+ * A client of one server, for browsers, Node and Bun.
+ *
+ * Every method throws a ServerError when the server refuses, does not answer, or something else answers in its place.
+ * Every method takes a signal last: its abort ends the request at once, and the method throws the signal's reason.
+ */
 export class Client {
   readonly #server: Asker
 
+  /** `base` is the server's URL, with the path below which a proxy serves it, if any: `http://localhost:8080`. */
   constructor(base: string) {
     this.#server = new Asker(base)
   }
 
-  /** @throws ServerError */
-  add(item: NewItem, idempotencyKey?: string): Promise<QueueItem> {
+  /** Adds an item. Repeating it with the same `idempotencyKey` within 24 hours returns the item of the first time. */
+  add(item: NewItem, idempotencyKey?: string, signal?: AbortSignal): Promise<QueueItem> {
     const headers = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }
-    return this.#server.json("POST", "/queue", { body: item, headers })
+    return this.#server.json("POST", "/queue", { body: item, headers, signal })
   }
 
-  /** @throws ServerError */
-  update(id: number, change: ItemChange): Promise<QueueItem> {
-    return this.#server.json("PUT", `/queue/${id}`, { body: change })
+  /** Changes the given keys of an item, and returns it as it is then. */
+  update(id: number, change: ItemChange, signal?: AbortSignal): Promise<QueueItem> {
+    return this.#server.json("PUT", `/queue/${id}`, { body: change, signal })
   }
 
-  /** One page of the queue. @throws ServerError */
-  list(query: Readonly<Record<string, string>>): Promise<QueuePage> {
-    return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`)
+  /** Flags a problem with an item's video; null removes the flag. */
+  async flag(id: number, flag: QueueItem["flag"], signal?: AbortSignal): Promise<void> {
+    await this.#server.json("PUT", `/queue/${id}/flag`, { body: { flag }, signal })
   }
 
-  /** @throws ServerError */
-  get(id: number): Promise<QueueItem> {
-    return this.#server.json("GET", `/queue/${id}`)
+  /** One page of the queue; `query` takes the parameters of `GET /queue`. */
+  list(query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<QueuePage> {
+    return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`, { signal })
   }
 
-  /**
-   * Claims an item, waiting for one as long as asked; null when there was none.
-   * @throws ServerError
-   */
+  /** One item. */
+  get(id: number, signal?: AbortSignal): Promise<QueueItem> {
+    return this.#server.json("GET", `/queue/${id}`, { signal })
+  }
+
+  /** The item that a claim would get, without claiming it; null when there is none. */
+  async next(signal?: AbortSignal): Promise<QueueItem | null> {
+    const next = await this.#server.json<NextItem>("GET", "/queue/next", { signal })
+    return "item" in next ? next.item : next
+  }
+
+  /** One page of an item's updates, ascending: at most `limit` (1 to 1,000) of those after the event ID `after`. */
+  history(id: number, after = 0, limit = 1000, signal?: AbortSignal): Promise<HistoryPage> {
+    return this.#server.json("GET", `/queue/${id}/updates?after=${after}&limit=${limit}`, { signal })
+  }
+
+  /** Claims an item, waiting for one as long as `request` says; null when there was none. */
   claim(request: ClaimRequest, signal?: AbortSignal): Promise<Claimed | null> {
     return this.#server.json("POST", "/queue/claim", { body: request, signal, heldS: request.wait ?? 0 })
   }
 
-  /** Reports progress, and renews the lease. @throws ServerError */
-  report(held: Held, report: Report): Promise<WorkerAnswer> {
-    return this.#work(held, "progress", report)
+  /** Reports progress, and renews the lease. */
+  report(held: Held, report: Report, signal?: AbortSignal): Promise<WorkerAnswer> {
+    return this.#work(held, "progress", { body: report, signal })
   }
 
   /**
    * Renews the lease. With `waitS` the answer is held that many seconds, at most 60 and at most half the lease, or
-   * until there is a directive to stop.
-   * @throws ServerError
+   * until there is a directive to stop; default 0.
    */
-  heartbeat({ id, token }: Held, waitS = 0, signal?: AbortSignal): Promise<WorkerAnswer> {
-    const path = `/queue/${id}/heartbeat?wait=${waitS}`
-    return this.#server.json("POST", path, { headers: { lease: token }, signal, heldS: waitS })
+  heartbeat(held: Held, waitS = 0, signal?: AbortSignal): Promise<WorkerAnswer> {
+    return this.#work(held, `heartbeat?wait=${waitS}`, { signal, heldS: waitS })
   }
 
-  /** Ends the lease with success. @throws ServerError */
-  complete(held: Held, result: Result = {}): Promise<WorkerAnswer> {
-    return this.#work(held, "complete", result)
+  /** Ends the lease with success. */
+  complete(held: Held, result: Result = {}, signal?: AbortSignal): Promise<WorkerAnswer> {
+    return this.#work(held, "complete", { body: result, signal })
   }
 
-  /** Ends the lease with a failure. @throws ServerError */
-  fail(held: Held, failure: FailRequest): Promise<WorkerAnswer> {
-    return this.#work(held, "fail", failure)
+  /** Ends the lease with a failure. */
+  fail(held: Held, failure: FailRequest, signal?: AbortSignal): Promise<WorkerAnswer> {
+    return this.#work(held, "fail", { body: failure, signal })
   }
 
-  /** Gives the item back. @throws ServerError */
-  release(held: Held): Promise<WorkerAnswer> {
-    return this.#work(held, "release", {})
+  /** Ends the lease and returns the item to the queue, with nothing counted against it. */
+  release(held: Held, signal?: AbortSignal): Promise<WorkerAnswer> {
+    return this.#work(held, "release", { body: {}, signal })
   }
 
-  /** Calls an item off; its worker is told to stop. @throws ServerError */
-  cancel(id: number): Promise<QueueItem> {
-    return this.#server.json("POST", `/queue/${id}/cancel`)
+  /** Cancels an item. One that a worker holds stays `processing` until the worker has stopped. */
+  cancel(id: number, signal?: AbortSignal): Promise<QueueItem> {
+    return this.#server.json("POST", `/queue/${id}/cancel`, { signal })
   }
 
-  /** Puts a terminal or retrying item back into the queue. @throws ServerError */
-  retry(id: number): Promise<QueueItem> {
-    return this.#server.json("POST", `/queue/${id}/retry`)
+  /** Puts a finished or retrying item back into the queue. */
+  retry(id: number, signal?: AbortSignal): Promise<QueueItem> {
+    return this.#server.json("POST", `/queue/${id}/retry`, { signal })
   }
 
-  /**
-   * The item once it is finished, or as it is after `timeoutS` seconds (at most 3,600).
-   * @throws ServerError
-   */
+  /** The item once it is finished, or as it is after `timeoutS` seconds (at most 3,600). */
   finished(id: number, timeoutS: number, signal?: AbortSignal): Promise<QueueItem> {
     const path = `/queue/${id}?wait=finished&timeout=${timeoutS}`
     return this.#server.json("GET", path, { signal, heldS: timeoutS })
   }
 
-  /** @throws ServerError */
-  async remove(id: number): Promise<void> {
-    await this.#server.json("DELETE", `/queue/${id}`)
+  /** Deletes an item. One that is not finished is cancelled. */
+  async remove(id: number, signal?: AbortSignal): Promise<void> {
+    await this.#server.json("DELETE", `/queue/${id}`, { signal })
+  }
+
+  /** The figures of the streams. */
+  stats(signal?: AbortSignal): Promise<Stats> {
+    return this.#server.json("GET", "/progress/stats", { signal })
+  }
+
+  /** How the server is, and which version. */
+  health(signal?: AbortSignal): Promise<Health> {
+    return this.#server.json("GET", "/health", { signal, isOutsideApi: true })
   }
 
   /**
-   * The stream of one item, of some or of all. It reconnects by itself from where it was, whatever the server or a
-   * proxy answers meanwhile (5xx and 429 too), and tells when it has to. It waits as long as the server asks for,
-   * twice as long after each failure, and 10 s at most unless `Retry-After` says more.
-   * @throws ServerError when the server refuses for good (an unknown item, say)
+   * The stream of one item, of some or of all.
+   *
+   * It reconnects by itself from where it was, whatever the server or a proxy answers meanwhile (5xx and 429 too), and
+   * yields `offline` each time it has to: when the connection breaks, and when not even keepalives have come for two
+   * of their intervals and 5 s. It waits as long as the server asks for, twice as long after each failure, and 5 s at
+   * most unless `Retry-After` says more. It throws what the server refuses for good (an unknown item, say).
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
     const open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
     return watching(open, options)
   }
 
-  #work({ id, token }: Held, verb: string, body: object): Promise<WorkerAnswer> {
-    return this.#server.json("POST", `/queue/${id}/${verb}`, { body, headers: { lease: token } })
+  #work({ id, token }: Held, verb: string, ask: Ask): Promise<WorkerAnswer> {
+    return this.#server.json("POST", `/queue/${id}/${verb}`, { ...ask, headers: { lease: token } })
   }
 }

@@ -16,6 +16,8 @@ export type Watched =
       readonly reason: string
       /** The HTTP status of a refusal; 0 for anything else. */
       readonly status: number
+      /** The code of a ServerError; empty for anything else. */
+      readonly code: string
       /** Milliseconds until the next try. */
       readonly retryMs: number
     }
@@ -95,7 +97,7 @@ export async function* watching(
     rhythm: new Rhythm(),
   }
   while (!signal?.aborted) {
-    let [reason, status, leastMs] = ["the stream ended", 0, 0]
+    let [reason, code, status, leastMs] = ["the stream ended", "", 0, 0]
     try {
       const how = yield* connection(open, options, place)
       if (how === "over") return
@@ -105,13 +107,14 @@ export async function* watching(
       if (error instanceof ServerError) {
         if (!error.isPassing) throw error
         status = error.status
+        code = error.code
         leastMs = Math.min(error.retryAfterMs, MAX_RETRY_AFTER_MS)
       }
     }
     if (signal?.aborted) return
     const retryMs = Math.max(leastMs, Math.min(place.retryMs * 2 ** place.failures, MAX_RETRY_MS))
     place.failures += 1
-    yield { type: "offline", reason, status, retryMs }
+    yield { type: "offline", reason, status, code, retryMs }
     await pause(retryMs, signal)
   }
 }

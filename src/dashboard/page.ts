@@ -1,15 +1,16 @@
-import { ask, BASE } from "./live/api.ts"
-import { Share } from "./live/tabs.ts"
+import { BASE, server } from "./live/server.ts"
+import { HubLine } from "./live/tabs.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
 import { count, counted, nameOf } from "./model/text.ts"
 import { Badge } from "./view/badge.ts"
 import { addSong, closeDialog } from "./view/dialogs.ts"
 import { byId, el, say } from "./view/dom.ts"
-import { Home, type Screen } from "./view/home.ts"
+import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
 import { closeMenu } from "./view/menu.ts"
 import { announce, notify } from "./view/notices.ts"
+import type { Screen } from "./view/screen.ts"
 import { type Glance, TabFace } from "./view/tab.ts"
 
 const NAME = "Track Studio"
@@ -17,7 +18,7 @@ const NAME = "Track Studio"
 /** The page: one model, one of two screens, drawn at most once a frame. */
 class Page {
   readonly #model: Model
-  readonly #share: Share
+  readonly #line: HubLine
   readonly #badge: Badge
   readonly #home: Home
   readonly #face = new TabFace()
@@ -29,23 +30,20 @@ class Page {
   #wasLive = false
 
   constructor() {
-    this.#model = new Model(
-      {
-        changed: () => this.#changed(),
-        updates: (updates) => this.#updates(updates),
-        gap: gapNotice,
-        turned: () => {
-          closeMenu()
-          closeDialog()
-        },
-        ended: announce,
+    this.#model = new Model({
+      changed: () => this.#changed(),
+      updates: (updates) => this.#updates(updates),
+      gap: gapNotice,
+      turned: () => {
+        closeMenu()
+        closeDialog()
       },
-      () => this.#share.heardMs,
-    )
+      ended: announce,
+    })
     this.#home = new Home(this.#model, () => this.#changed())
     this.#screen = this.#home
-    this.#share = new Share((message) => this.#model.hear(message))
-    this.#badge = new Badge(() => this.#share.retry())
+    this.#line = new HubLine((message) => this.#model.hear(message))
+    this.#badge = new Badge(() => this.#line.retry())
     this.#route(false)
     setInterval(() => this.#tick(), 1000)
     addEventListener("popstate", () => this.#route(true))
@@ -76,7 +74,7 @@ class Page {
       // Whatever counts on by itself stops, or goes on again.
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
       this.#wasLive = isLive
-      this.#badge.update(this.#model.connection, this.#model.stats, this.#share.way)
+      this.#badge.update(this.#model.connection, this.#model.stats, this.#line.holder)
     })
   }
 
@@ -90,7 +88,7 @@ class Page {
     this.#glance()
     if (document.hidden) return
     if (this.#model.isLive()) this.#screen.tick()
-    this.#badge.update(this.#model.connection, this.#model.stats, this.#share.way)
+    this.#badge.update(this.#model.connection, this.#model.stats, this.#line.holder)
   }
 
   #glance(): void {
@@ -177,10 +175,8 @@ function gapNotice({ reason, missed }: Gap): void {
 }
 
 async function footer(): Promise<void> {
-  const answer = await ask("health").catch(() => undefined)
-  if (!answer) return
-  const health: { version: string; commit: string } = await answer.json()
-  say(byId("version", HTMLElement), `${health.version} (${health.commit})`)
+  const health = await server.health().catch(() => undefined)
+  if (health) say(byId("version", HTMLElement), `${health.version} (${health.commit})`)
 }
 
 /** Starts the page in its document. */

@@ -1,8 +1,10 @@
+import { ServerError } from "../../client/client.ts"
 import type { QueueItem } from "../../item/item.ts"
+import { isFinished } from "../../item/moves.ts"
 import type { FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/messages.ts"
-import { isFinished, State } from "../model/state.ts"
-import { getItem, getQueue, Refusal } from "./api.ts"
+import { State } from "../model/state.ts"
 import { Link } from "./link.ts"
+import { server } from "./server.ts"
 
 const MAX_PAGES = 5
 const TICK_MS = 1000
@@ -21,16 +23,13 @@ export type Send = (message: FromHub, tab?: string) => void
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/**
- * Holds the one stream of this browser and the state it adds up to, for all tabs: in a SharedWorker, or in the tab
- * that leads.
- */
+/** Holds a stream and the state it adds up to: in a SharedWorker for all tabs of a browser, or in a tab for itself. */
 export class Hub {
   readonly #send: Send
   readonly #state = new State()
   readonly #tabs = new Map<string, { visible: boolean }>()
   readonly #link: Link
-  readonly #timer: ReturnType<typeof setInterval>
+  #timer: ReturnType<typeof setInterval>
   #stats: Stats | null = null
   #loaded = false
   /** Updates that arrive while the queue is being read; null while it is not. */
@@ -51,7 +50,7 @@ export class Hub {
 
   constructor(send: Send) {
     this.#send = send
-    this.#link = new Link({
+    this.#link = new Link(server, {
       updates: (updates) => this.#updates(updates),
       reload: () => void this.#reload(),
       gap: (gap) => this.#gap(gap),
@@ -81,7 +80,20 @@ export class Hub {
     }
   }
 
-  /** Ends the stream, and says no more. */
+  /** Ends the stream until `wake`, and keeps what is known. */
+  pause(): void {
+    clearInterval(this.#timer)
+    this.#link.pause()
+  }
+
+  /** Goes on after a pause. */
+  wake(): void {
+    clearInterval(this.#timer)
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    this.#link.wake()
+  }
+
+  /** Ends the stream for good. */
   close(): void {
     clearInterval(this.#timer)
     this.#link.close()
@@ -212,8 +224,8 @@ export class Hub {
     const removed: number[] = []
     const found = await Promise.all(
       ids.map((id) =>
-        getItem(id).catch((error: unknown) => {
-          if (error instanceof Refusal && error.status === 404) removed.push(id)
+        server.get(id).catch((error: unknown) => {
+          if (error instanceof ServerError && error.status === 404) removed.push(id)
           else this.#unsure.add(id)
           return undefined
         }),
@@ -237,11 +249,11 @@ async function readQueue(): Promise<{ items: QueueItem[]; truncated: boolean }> 
   const items: QueueItem[] = []
   let next: string | null = null
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await getQueue(next)
+    const answer = await server.list({ limit: "1000", ...(next !== null && { after: next }) })
     items.push(...answer.queue)
     next = answer.next
     const last = items.at(-1)
-    if (next === null || (last && isFinished(last))) return { items, truncated: false }
+    if (next === null || (last && isFinished(last.status))) return { items, truncated: false }
   }
   return { items, truncated: true }
 }

@@ -1,55 +1,60 @@
-import { CONNECTING, type Connection, type Gap, type Stats, type StreamUpdate } from "../model/messages.ts"
-import { ask, Refusal } from "./api.ts"
-import { type Control, isUpdate, read, type Said } from "./lines.ts"
+import { type Client, ServerError, type Stats, type Watched } from "../../client/client.ts"
+import { CONNECTING, type Connection, type Gap, type StreamUpdate } from "../model/messages.ts"
+import { sentenceOf } from "./server.ts"
 
-const FIRST_RETRY_MS = 300
-const MAX_RETRY_MS = 5000
+type Control = Extract<Watched, { type: "control" }>["control"]
+
 const REFUSED_RETRY_MS = 15_000
 /** Without a stream for this long, what is shown is stale. */
 const STALE_MS = 10_000
-/** Longer than the longest keepalive a server can be told to keep: a stream silent for longer is dead. */
-const SILENCE_MS = 60_000
-const OPEN_MS = 10_000
 const PROBE_TIMEOUT_MS = 6000
-/** A stream that has said something within this time is not given up for a probe that failed. */
+/** A stream that has brought bytes within this time is not given up for a probe that failed. */
 const FRESH_MS = 3000
 /** What the server had stored when it was probed should have arrived after this time. */
 const BEHIND_AFTER_MS = 1000
 /** A stream that lags behind the server for this long, without a byte, is held up somewhere. */
 const HELD_UP_MS = 10_000
 
-/** Told of what the stream says. */
+/** Takes what the stream brings. */
 export interface Listener {
   /** Updates, in their order. */
   readonly updates: (updates: readonly StreamUpdate[]) => void
-  /** What is known is not the state of things: read everything anew. What comes from now on is newer than that. */
+  /** What is known is out of date: read everything again. What comes from now on is newer than that. */
   readonly reload: () => void
+  /** Updates were left out. */
   readonly gap: (gap: Gap) => void
+  /** Something in `connection` has changed. */
   readonly changed: () => void
 }
 
 /**
- * The browser's one stream: opened, resumed from the last event ID, watched, and opened again, for ever. It says no
- * more than it knows: `live` is confirmed by bytes or by a probe of the server, every few seconds.
+ * How far to trust the browser's one stream, which the client reads and resumes: live, behind, or stale. It claims no
+ * more than it knows: `live` is confirmed by bytes, or by a probe of the server every few seconds.
  */
 export class Link {
-  #now = CONNECTING
+  readonly #client: Client
   readonly #to: Listener
+  #now = CONNECTING
   #lastEventId: number | undefined
   #history: string | undefined
   /** The next `live` begins a new state. */
-  #fresh = true
+  #isFresh = true
+  /** A gap that was reported before `live`, which tells whether the history is another one. */
+  #gap: Gap | undefined
+  /** What the bytes that are being read have brought so far. */
+  #updates: StreamUpdate[] = []
   #lostMs = Date.now()
-  #byteMs = 0
-  #attempt: AbortController | undefined
-  #wake: (() => void) | undefined
-  #retryMs = FIRST_RETRY_MS
+  #heardMs = 0
+  #attempt = new AbortController()
+  #resume: (() => void) | undefined
   /** What the server had stored at a probe, when the stream was not yet that far. */
   #ahead: { readonly id: number; readonly sinceMs: number } | undefined
   #bestTripMs = Number.POSITIVE_INFINITY
-  #closed = false
+  #isPaused = false
+  #isClosed = false
 
-  constructor(to: Listener) {
+  constructor(client: Client, to: Listener) {
+    this.#client = client
     this.#to = to
   }
 
@@ -59,34 +64,47 @@ export class Link {
 
   /** Watches until it is closed. */
   async run(): Promise<void> {
-    while (!this.#closed) {
-      const failure = await this.#stream().catch((error: unknown) => error)
-      const refusal = failure instanceof Refusal ? failure : undefined
-      const final = refusal && refusal.status >= 400 && refusal.status < 500 && refusal.status !== 429
-      const waitMs = final
-        ? REFUSED_RETRY_MS
-        : (refusal?.retryMs ?? this.#retryMs) * (0.75 + 0.5 * Math.random())
-      this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS)
-      if (this.#closed) return
-      this.#lost(refusal?.message ?? "The stream was cut", final ? "refused" : undefined, waitMs)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-        setTimeout(resolve, waitMs)
-      })
-      this.#wake = undefined
+    while (!this.#isClosed) {
+      this.#attempt = new AbortController()
+      try {
+        await this.#watch(this.#attempt.signal)
+      } catch (error) {
+        if (this.#attempt.signal.aborted) continue
+        this.#lost(sentenceOf(error), REFUSED_RETRY_MS, "refused")
+        await this.#rest(REFUSED_RETRY_MS)
+      }
+      if (this.#isPaused) await this.#rest()
     }
   }
 
-  /** Makes the next attempt now, if there is one to wait for. */
+  /** Makes the next attempt now, if one is being waited for. */
   retry(): void {
-    this.#wake?.()
+    const { retryAtMs } = this.#now
+    if (retryAtMs === null || retryAtMs <= Date.now()) return
+    this.#now = { ...this.#now, retryAtMs: null }
+    this.#resume?.()
+    this.#attempt.abort()
+  }
+
+  /** Ends the stream until `wake`, and keeps what is known. */
+  pause(): void {
+    this.#isPaused = true
+    this.#lost("The tab was in the background", null)
+    this.#attempt.abort()
+  }
+
+  /** Goes on after a pause. */
+  wake(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#resume?.()
   }
 
   /** Ends the stream for good. */
   close(): void {
-    this.#closed = true
-    this.#attempt?.abort()
-    this.#wake?.()
+    this.#isClosed = true
+    this.#attempt.abort()
+    this.#resume?.()
   }
 
   /** Looks at the time, once a second or so. */
@@ -96,26 +114,55 @@ export class Link {
     if ((state === "reconnecting" || state === "connecting") && nowMs - this.#lostMs > STALE_MS)
       this.#set({ state: "stale" })
     if (state !== "live") return
-    if (nowMs - this.#byteMs > SILENCE_MS) this.#cut("The stream fell silent")
     const sinceMs = this.#ahead?.sinceMs ?? nowMs
-    if (nowMs - sinceMs > HELD_UP_MS && nowMs - this.#byteMs > HELD_UP_MS) this.#cut("The stream is held up")
+    if (nowMs - sinceMs > HELD_UP_MS && nowMs - this.#heardMs > HELD_UP_MS) this.#cut("The stream is delayed")
     this.#measure()
   }
 
-  /** Asks the server how far it is; answers its figures, or null where it did not give them. */
+  /** Asks the server how far it is; returns its figures, or null without an answer. */
   async probe(): Promise<Stats | null> {
     const startedMs = Date.now()
     try {
-      const answer = await ask("api/v1/progress/stats", { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
-      const stats: Stats = await answer.json()
+      const stats = await this.#client.stats(AbortSignal.timeout(PROBE_TIMEOUT_MS))
       this.#probed(stats, startedMs)
       return stats
     } catch {
       const nowMs = Date.now()
-      if (this.#now.state === "live" && nowMs - this.#byteMs > FRESH_MS)
+      if (this.#now.state === "live" && nowMs - this.#heardMs > FRESH_MS)
         this.#cut("The server does not answer")
       return null
     }
+  }
+
+  /** One stream over all of its connections; a cut, a pause and an impatient reader begin another. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const watched = this.#client.watch({
+      snapshot: false,
+      lastEventId: this.#lastEventId,
+      history: this.#history,
+      onHeard: () => this.#heard(),
+      signal,
+    })
+    for await (const said of watched) {
+      if (said.type === "update") this.#updates.push({ id: said.id, ...said.update })
+      else {
+        this.#flush()
+        if (said.type === "control") this.#control(said.control)
+        else {
+          const { reason, status, code, retryMs } = said
+          this.#lost(sentenceOf(new ServerError(status, reason, { code })), retryMs)
+        }
+      }
+    }
+  }
+
+  /** Waits that long, or until `wake`, `retry` or `close`. */
+  async #rest(ms?: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve
+      if (ms !== undefined) setTimeout(resolve, ms)
+    })
+    this.#resume = undefined
   }
 
   #probed(stats: Stats, startedMs: number): void {
@@ -131,12 +178,10 @@ export class Link {
     const newest = stats.updates.newest_id ?? 0
     if (newest <= (this.#lastEventId ?? 0)) this.#ahead = undefined
     else this.#ahead = { id: newest, sinceMs: this.#ahead?.sinceMs ?? nowMs }
-    if (!this.#ahead)
-      this.#now = {
-        ...this.#now,
-        confirmedMs: nowMs,
-        lagMs: nowMs - this.#byteMs > FRESH_MS ? null : this.#now.lagMs,
-      }
+    if (!this.#ahead) {
+      const lagMs = nowMs - this.#heardMs > FRESH_MS ? null : this.#now.lagMs
+      this.#now = { ...this.#now, confirmedMs: nowMs, lagMs }
+    }
     this.#measure()
     this.#to.changed()
   }
@@ -145,58 +190,25 @@ export class Link {
   #measure(): void {
     const seen = this.#lastEventId ?? 0
     if (this.#ahead && this.#ahead.id <= seen) this.#ahead = undefined
-    const old = this.#ahead && Date.now() - this.#ahead.sinceMs > BEHIND_AFTER_MS
-    const behind = this.#ahead && old ? this.#ahead.id - seen : 0
+    const isOld = this.#ahead && Date.now() - this.#ahead.sinceMs > BEHIND_AFTER_MS
+    const behind = this.#ahead && isOld ? this.#ahead.id - seen : 0
     if (behind !== this.#now.behind) this.#set({ behind })
   }
 
-  async #stream(): Promise<void> {
-    const attempt = new AbortController()
-    this.#attempt = attempt
-    this.#byteMs = Date.now()
-    const from = this.#lastEventId === undefined ? "snapshot=false" : `last_event_id=${this.#lastEventId}`
-    let limitMs = OPEN_MS
-    const silence = setInterval(() => {
-      if (Date.now() - this.#byteMs > limitMs) attempt.abort()
-    }, 2000)
-    try {
-      const { body } = await ask(`api/v1/progress/stream?format=ndjson&${from}`, { signal: attempt.signal })
-      limitMs = SILENCE_MS
-      if (!body) return
-      for await (const said of read(body)) {
-        this.#byteMs = Date.now()
-        this.#hear(said)
-      }
-    } catch (error) {
-      throw attempt.signal.reason instanceof Refusal ? attempt.signal.reason : error
-    } finally {
-      clearInterval(silence)
-      attempt.abort()
-    }
+  /** Bytes have come, and everything they held has been taken. */
+  #heard(): void {
+    this.#heardMs = Date.now()
+    this.#flush()
+    if (this.#now.state === "live" && !this.#ahead) this.#now = { ...this.#now, confirmedMs: this.#heardMs }
   }
 
-  #hear(all: readonly Said[]): void {
-    let updates: StreamUpdate[] = []
-    const flush = (): void => {
-      if (updates.length > 0) this.#updates(updates)
-      updates = []
-    }
-    for (const said of all) {
-      if (isUpdate(said)) updates.push(said)
-      else {
-        flush()
-        this.#control(said)
-      }
-    }
-    flush()
-    if (this.#now.state === "live" && !this.#ahead) this.#now = { ...this.#now, confirmedMs: Date.now() }
-  }
-
-  #updates(updates: readonly StreamUpdate[]): void {
+  #flush(): void {
+    const updates = this.#updates
     const last = updates.at(-1)
     if (!last) return
-    // What comes before `live` is a snapshot, or a replay: only the latter goes on from where we were.
-    if (!this.#fresh) this.#lastEventId = last.id
+    this.#updates = []
+    // What comes before `live` is a snapshot or a replay: only the latter goes on from where we were.
+    if (!this.#isFresh) this.#lastEventId = last.id
     if (this.#now.state === "live") {
       const lagMs = Math.max(0, Date.now() + this.#now.skewMs - Date.parse(last.timestamp))
       this.#now = { ...this.#now, lagMs, lastEventId: last.id }
@@ -204,36 +216,32 @@ export class Link {
     this.#to.updates(updates)
   }
 
-  #control({ event, data }: Control): void {
-    if (event === "live") return this.#live(Number(data["last_event_id"]), String(data["history"]))
-    if (event === "gap") {
-      const { reason, missed } = data
-      const known = reason === "expired" || reason === "slow" ? reason : "unknown"
-      this.#to.gap({ reason: known, missed: typeof missed === "number" ? missed : null })
-      this.#fresh = this.#now.state !== "live"
-      if (!this.#fresh) this.#to.reload()
-    }
-    if (event === "shutdown") {
-      const retryMs = Number(data["retry_ms"])
-      throw new Refusal(503, "The server is restarting", Number.isFinite(retryMs) ? retryMs : null)
+  #control(control: Control): void {
+    if (control.event === "live") this.#live(control.last_event_id, control.history)
+    if (control.event !== "gap") return
+    const { reason, missed } = control
+    if (this.#now.state === "live") {
+      this.#to.gap({ reason, missed })
+      this.#to.reload()
+    } else {
+      this.#gap = { reason, missed }
+      this.#isFresh = true
     }
   }
 
   #live(lastEventId: number, history: string): void {
-    if (this.#history !== undefined && this.#history !== history) {
-      this.#to.gap({ reason: "history", missed: null })
-      this.#fresh = true
-    }
-    const fresh = this.#fresh
+    const isOther = this.#history !== undefined && this.#history !== history
+    const gap: Gap | undefined = isOther ? { reason: "history", missed: null } : this.#gap
+    const isFresh = this.#isFresh || isOther
     this.#history = history
     this.#lastEventId = lastEventId
-    this.#fresh = false
-    this.#retryMs = FIRST_RETRY_MS
+    this.#isFresh = false
+    this.#gap = undefined
     this.#ahead = undefined
-    const confirmedMs = Date.now()
+    if (gap) this.#to.gap(gap)
     this.#set({
       state: "live",
-      confirmedMs,
+      confirmedMs: Date.now(),
       reason: "",
       retryAtMs: null,
       lastEventId,
@@ -241,21 +249,22 @@ export class Link {
       behind: 0,
       lagMs: null,
     })
-    if (fresh) this.#to.reload()
+    if (isFresh) this.#to.reload()
   }
 
   #cut(reason: string): void {
-    this.#lost(reason, undefined, 0)
-    this.#attempt?.abort(new Refusal(0, reason, 0))
+    this.#lost(reason, 0)
+    this.#attempt.abort()
   }
 
-  #lost(reason: string, state: "refused" | undefined, waitMs: number): void {
-    const before = this.#now.state
-    if (before === "live") this.#lostMs = Date.now()
-    const stale = Date.now() - this.#lostMs > STALE_MS
-    const never = this.#now.confirmedMs === null && !stale
-    const next = state ?? (never ? "connecting" : stale ? "stale" : "reconnecting")
-    this.#set({ state: next, reason, retryAtMs: Date.now() + waitMs, lagMs: null, behind: 0 })
+  #lost(reason: string, waitMs: number | null, state?: "refused"): void {
+    const nowMs = Date.now()
+    if (this.#now.state === "live") this.#lostMs = nowMs
+    const isStale = nowMs - this.#lostMs > STALE_MS
+    const isFirst = this.#now.confirmedMs === null && !isStale
+    const next = state ?? (isFirst ? "connecting" : isStale ? "stale" : "reconnecting")
+    const retryAtMs = waitMs === null ? null : nowMs + waitMs
+    this.#set({ state: next, reason, retryAtMs, lagMs: null, behind: 0 })
   }
 
   #set(change: Partial<Connection>): void {

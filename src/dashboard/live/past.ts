@@ -1,6 +1,7 @@
+import { ServerError } from "../../client/client.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import { Timeline } from "../model/timeline.ts"
-import { getUpdates, Refusal } from "./api.ts"
+import { server } from "./server.ts"
 
 const PAGE = 1000
 const MAX_PAGES = 100
@@ -52,7 +53,7 @@ export class Past {
     try {
       await this.#rest()
     } catch (error) {
-      if (error instanceof Refusal && error.status === 404) this.missing = this.timeline.lastId === 0
+      if (error instanceof ServerError && error.status === 404) this.missing = this.timeline.lastId === 0
       else setTimeout(() => this.#isWanted() && void this.read(), AGAIN_MS)
     } finally {
       this.#meanwhile = null
@@ -64,7 +65,7 @@ export class Past {
   async #rest(): Promise<void> {
     for (;;) {
       const { timeline } = this
-      const updates = await getUpdates(this.#id, timeline.lastId)
+      const { updates } = await server.history(this.#id, timeline.lastId, PAGE)
       if (timeline !== this.timeline) continue
       for (const update of updates) timeline.add(update)
       this.#pages += 1

@@ -1,13 +1,14 @@
 import type { FromHub, ToHub } from "../model/messages.ts"
-import { Election, type Said } from "./election.ts"
 import { Hub } from "./hub.ts"
 
 const TICK_MS = 500
-/** The hub says something every 2 s. A worker that is silent for so many ticks, in a tab in view, is dead. */
+/** The hub says something every 2 s. A worker that is silent for so many ticks, in a visible tab, is dead. */
 const SILENT_TICKS = 16
+/** How long a hidden tab keeps a stream of its own. */
+const HIDDEN_MS = 300_000
 
-/** How this tab shares the browser's one stream. */
-export type Way = "worker" | "leader" | "follower"
+/** Who holds the stream behind this tab: a worker that all tabs share, or the tab itself. */
+export type Holder = "worker" | "tab"
 
 declare global {
   var trustedTypes:
@@ -26,123 +27,96 @@ const policy = globalThis.trustedTypes?.createPolicy("track-studio", rules) ?? r
 
 const isVisible = (): boolean => document.visibilityState === "visible"
 
+/** One way to a hub. */
+interface Way {
+  readonly holder: Holder
+  readonly send: (message: ToHub) => void
+  readonly close: () => void
+}
+
+/** The hub in the worker that all tabs of this browser share; both run this same script. */
+function throughWorker(hear: (message: FromHub) => void): Way {
+  const worker = new SharedWorker(policy.createScriptURL(import.meta.url), { type: "module" })
+  worker.port.addEventListener("message", ({ data }: MessageEvent<FromHub>) => hear(data))
+  worker.port.start()
+  const send = (message: ToHub): void => worker.port.postMessage(message)
+  return {
+    holder: "worker",
+    send,
+    close: () => {
+      send({ type: "bye" })
+      worker.port.close()
+    },
+  }
+}
+
+/** A hub of this tab's own. While the tab is hidden for long it has no stream, which then resumes where it was. */
+function inThisTab(hear: (message: FromHub) => void): Way {
+  const hub = new Hub(hear)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  return {
+    holder: "tab",
+    send: (message) => {
+      clearTimeout(timer)
+      if ("visible" in message && message.visible) hub.wake()
+      else if ("visible" in message) timer = setTimeout(() => hub.pause(), HIDDEN_MS)
+      hub.receive("this", message)
+    },
+    close: () => {
+      clearTimeout(timer)
+      hub.close()
+    },
+  }
+}
+
 /**
- * This tab's way to the hub. Browsers allow six connections a host over all tabs, so that all tabs share one stream:
- * by a SharedWorker, or where there is none, by the tab that leads. Both run this same script.
+ * This tab's way to the hub. Browsers allow six connections to a host over all tabs, so all tabs share one stream, in
+ * a SharedWorker. Without one a tab has a stream of its own.
  */
-export class Share {
+export class HubLine {
   readonly #hear: (message: FromHub) => void
-  #way: Way = "worker"
-  #send: (message: ToHub) => void = () => undefined
-  #close: () => void = () => undefined
-  #heardMs = Date.now()
+  #way: Way
   #silentTicks = 0
 
+  /** `hear` takes what the hub says. */
   constructor(hear: (message: FromHub) => void) {
     this.#hear = (message) => {
-      this.#heardMs = Date.now()
       this.#silentTicks = 0
       hear(message)
     }
-    this.#open()
+    this.#way = this.#open(typeof SharedWorker === "function" ? throughWorker : inThisTab)
     setInterval(() => this.#watch(), TICK_MS)
-    document.addEventListener("visibilitychange", () => {
-      this.#send({ type: "visible", visible: isVisible() })
-    })
-    addEventListener("pagehide", () => this.#close())
+    document.addEventListener("visibilitychange", () =>
+      this.#way.send({ type: "visible", visible: isVisible() }),
+    )
+    addEventListener("pagehide", () => this.#way.close())
     addEventListener("pageshow", (event: Event) => {
-      if (event instanceof PageTransitionEvent && event.persisted) this.#open()
+      if (!(event instanceof PageTransitionEvent && event.persisted)) return
+      this.#way = this.#open(this.#way.holder === "worker" ? throughWorker : inThisTab)
     })
     addEventListener("online", () => this.retry())
   }
 
-  get way(): Way {
-    return this.#way
-  }
-
-  /** When the hub was last heard of, in milliseconds of this machine's clock. */
-  get heardMs(): number {
-    return this.#heardMs
+  get holder(): Holder {
+    return this.#way.holder
   }
 
   /** Does not wait for the next attempt. */
   retry(): void {
-    this.#send({ type: "retry" })
+    this.#way.send({ type: "retry" })
   }
 
-  #open(): void {
-    this.#heardMs = Date.now()
-    if (this.#way === "worker" && typeof SharedWorker === "function") this.#openWorker()
-    else this.#openElection()
-  }
-
-  #openWorker(): void {
-    const worker = new SharedWorker(policy.createScriptURL(import.meta.url), { type: "module" })
-    worker.port.addEventListener("message", ({ data }: MessageEvent<FromHub>) => this.#hear(data))
-    worker.port.start()
-    this.#send = (message) => worker.port.postMessage(message)
-    this.#close = () => {
-      this.#send({ type: "bye" })
-      worker.port.close()
-    }
-    this.#send({ type: "hello", visible: isVisible() })
-  }
-
-  #openElection(): void {
-    this.#way = "follower"
-    const name = crypto.getRandomValues(new Uint32Array(2)).join("-")
-    // Tabs with another version of the page have another hub.
-    const channel = new BroadcastChannel(`track-studio ${import.meta.url}`)
-    const say = (said: Said): void => channel.postMessage(said)
-    let hub: Hub | undefined
-    const election = new Election(name, say, {
-      lead: () => {
-        this.#way = "leader"
-        hub = new Hub((message, tab) => {
-          const to = tab ?? null
-          if (to !== name) say({ type: "hub", to, message, ...election.claim })
-          if (to === null || to === name) this.#hear(message)
-        })
-        hub.receive(name, { type: "hello", visible: isVisible() })
-      },
-      resign: () => {
-        this.#way = "follower"
-        hub?.close()
-        hub = undefined
-        this.#send({ type: "hello", visible: isVisible() })
-      },
-    })
-    this.#send = (message) => {
-      if (hub) hub.receive(name, message)
-      else say({ type: "tab", tab: name, message })
-    }
-    channel.addEventListener("message", ({ data }: MessageEvent<Said>) => {
-      if (data.type === "tab") hub?.receive(data.tab, data.message)
-      const { leader } = election.claim
-      const counts = election.hear(data, isVisible())
-      if (counts && leader !== election.claim.leader) this.#send({ type: "hello", visible: isVisible() })
-      if (counts && data.type === "hub" && (data.to === null || data.to === name)) this.#hear(data.message)
-    })
-    const timer = setInterval(() => election.tick(isVisible()), TICK_MS)
-    const leave = (): void => {
-      this.#send({ type: "bye" })
-      election.resign()
-    }
-    // A frozen tab can neither lead nor say so.
-    document.addEventListener("freeze", leave)
-    this.#close = () => {
-      clearInterval(timer)
-      leave()
-      document.removeEventListener("freeze", leave)
-      channel.close()
-    }
+  #open(make: (hear: (message: FromHub) => void) => Way): Way {
+    const way = make(this.#hear)
+    way.send({ type: "hello", visible: isVisible() })
+    return way
   }
 
   #watch(): void {
-    this.#silentTicks = this.#way === "worker" && isVisible() ? this.#silentTicks + 1 : 0
+    this.#silentTicks = this.#way.holder === "worker" && isVisible() ? this.#silentTicks + 1 : 0
     if (this.#silentTicks < SILENT_TICKS) return
-    // The worker could not be started, or has died: this tab finds another way.
-    this.#close()
-    this.#openElection()
+    // The worker could not be started, or has died.
+    this.#way.close()
+    this.#way = this.#open(inThisTab)
   }
 }

@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import type { Bridge } from "../view/lane.ts"
+import { isFinished } from "../../item/moves.ts"
+import type { Bridge } from "./bench.ts"
 import {
   CONNECTING,
   type Connection,
@@ -8,7 +9,7 @@ import {
   type Stats,
   type StreamUpdate,
 } from "./messages.ts"
-import { isFinished, type Lists, listsOf, State } from "./state.ts"
+import { type Lists, listsOf, State } from "./state.ts"
 import { type Tallies, talliesOf } from "./tallies.ts"
 import { nameOf } from "./text.ts"
 
@@ -44,7 +45,7 @@ export class Model implements Bridge {
   stats: Stats | null = null
   loaded = false
   readonly #ears: Ears
-  readonly #hubHeardMs: () => number
+  #hubHeardMs = Date.now()
   #connection = CONNECTING
   #history = ""
   #lists: Lists | undefined
@@ -53,10 +54,8 @@ export class Model implements Bridge {
   #listsChanged = true
   #all = true
 
-  /** `hubHeardMs` tells when the hub was last heard of. */
-  constructor(ears: Ears, hubHeardMs: () => number) {
+  constructor(ears: Ears) {
     this.#ears = ears
-    this.#hubHeardMs = hubHeardMs
   }
 
   get lists(): Lists {
@@ -78,7 +77,7 @@ export class Model implements Bridge {
   /** What is known of the stream; no more than the hub vouches for. */
   get connection(): Connection {
     const known = this.#connection
-    if (known.state !== "live" || Date.now() - this.#hubHeardMs() < HUB_SILENCE_MS) return known
+    if (known.state !== "live" || Date.now() - this.#hubHeardMs < HUB_SILENCE_MS) return known
     return {
       ...known,
       state: "stale",
@@ -118,6 +117,7 @@ export class Model implements Bridge {
 
   /** Takes a word of the hub. */
   hear(message: FromHub): void {
+    this.#hubHeardMs = Date.now()
     switch (message.type) {
       case "state":
         this.state.replace(message.items, message.truncated)
@@ -159,7 +159,7 @@ export class Model implements Bridge {
   #apply(updates: readonly StreamUpdate[]): void {
     for (const update of updates) {
       const before = this.state.items.get(update.queue_id)
-      if (before && !isFinished(before) && isFinished(update) && !update.deleted) {
+      if (before && !isFinished(before.status) && isFinished(update.status) && !update.deleted) {
         const how =
           update.status === "completed"
             ? "is completed"

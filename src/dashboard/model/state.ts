@@ -1,12 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
+import { isFinished } from "../../item/moves.ts"
 import type { StreamUpdate } from "./messages.ts"
 
 /** Finished items beyond this many, the oldest first, are forgotten. */
 const MAX_FINISHED = 1500
-
-/** Whether an item in this state is finished. */
-export const isFinished = ({ status }: Pick<QueueItem, "status">): boolean =>
-  status === "completed" || status === "failed"
 
 /** Whether an item in this state waits for a worker. */
 export const isWaiting = ({ status }: Pick<QueueItem, "status">): boolean =>
@@ -16,7 +13,7 @@ export const isWaiting = ({ status }: Pick<QueueItem, "status">): boolean =>
 export function after(item: QueueItem, update: StreamUpdate): QueueItem {
   const { status, timestamp } = update
   const isStart = status === "processing" && (item.status !== status || item.attempt !== update.attempt)
-  const isEnd = isFinished({ status }) && !isFinished(item)
+  const isEnd = isFinished(status) && !isFinished(item.status)
   return {
     ...item,
     status,
@@ -36,7 +33,7 @@ export function after(item: QueueItem, update: StreamUpdate): QueueItem {
     media: update.media ?? null,
     stalled: update.stalled ?? false,
     started_at: isStart ? timestamp : item.started_at,
-    completed_at: isEnd ? timestamp : isFinished({ status }) ? item.completed_at : null,
+    completed_at: isEnd ? timestamp : isFinished(status) ? item.completed_at : null,
     updated_at: timestamp,
   }
 }
@@ -99,7 +96,7 @@ export class State {
 
   #forget(): void {
     if (this.items.size <= MAX_FINISHED * 2) return
-    const finished = [...this.items.values()].filter(isFinished).sort(byEnd)
+    const finished = [...this.items.values()].filter(({ status }) => isFinished(status)).sort(byEnd)
     for (const { id } of finished.slice(MAX_FINISHED)) this.items.delete(id)
   }
 }
@@ -123,7 +120,7 @@ export function listsOf(items: Iterable<QueueItem>): Lists {
   const waiting: QueueItem[] = []
   const finished: QueueItem[] = []
   for (const item of items) {
-    if (isFinished(item)) finished.push(item)
+    if (isFinished(item.status)) finished.push(item)
     else if (isWaiting(item)) waiting.push(item)
     else running.push(item)
   }

@@ -1,4 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
+import { duration } from "../../text.ts"
 
 const number = new Intl.NumberFormat("en")
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
@@ -11,18 +12,6 @@ export const count = (value: number): string => number.format(value)
 /** `1 item`, `2 items`. */
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`
-
-const two = (value: number): string => String(value).padStart(2, "0")
-
-/** Seconds as a clock counts them: 0:42, 12:05, 1:02:03, 2 d 04:00. */
-export function counter(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds))
-  const s = two(whole % 60)
-  const m = Math.floor(whole / 60) % 60
-  const h = Math.floor(whole / 3600)
-  if (h >= 48) return `${Math.floor(h / 24)} d ${two(h % 24)}:${two(m)}`
-  return h > 0 ? `${h}:${two(m)}:${s}` : `${m}:${s}`
-}
 
 /** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
 export function roughly(seconds: number): string {
@@ -92,8 +81,8 @@ export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
 /** How fast a medium is being written: `48 fps, 1.9 times real time`. */
 export function paceOf({ media }: Pick<QueueItem, "media">): string {
   if (!media) return ""
-  const of = media.total === null ? "" : ` of ${counter(media.total)}`
-  const parts = [`${counter(media.out_time)}${of}`]
+  const of = media.total === null ? "" : ` of ${duration(media.total)}`
+  const parts = [`${duration(media.out_time)}${of}`]
   if (media.fps !== null) parts.push(`${Math.round(media.fps)} fps`)
   if (media.speed !== null) parts.push(`${media.speed.toFixed(1)}×`)
   return parts.join(" · ")

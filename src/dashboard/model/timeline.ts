@@ -90,15 +90,10 @@ export class Timeline {
     return this.#last?.id ?? 0
   }
 
-  /** The latest update. */
-  get last(): StreamUpdate | undefined {
-    return this.#last
-  }
-
-  /** Takes the next update; one that is known already changes nothing. Answers whether it was new. */
-  add(update: StreamUpdate): boolean {
+  /** Takes the next update; one that is known already changes nothing. */
+  add(update: StreamUpdate): void {
     const before = this.#last
-    if (before && update.id <= before.id) return false
+    if (before && update.id <= before.id) return
     this.#last = update
     const running = update.status === "processing" || update.status === "completed"
     const { progress, attempt = 0, stalled = false, timestamp } = update
@@ -106,7 +101,6 @@ export class Timeline {
     const what = happened(before, update)
     if (what) this.entries.push({ kind: "happening", id: update.id, time: timestamp, ...what })
     else this.#report(update)
-    return true
   }
 
   #report(update: StreamUpdate): void {

@@ -1,6 +1,7 @@
-import type { Way } from "../live/tabs.ts"
+import { duration } from "../../text.ts"
+import type { Holder } from "../live/tabs.ts"
 import type { Connection, Stats } from "../model/messages.ts"
-import { at, count, counted, counter, inFull, roughly } from "../model/text.ts"
+import { at, count, counted, inFull, roughly } from "../model/text.ts"
 import { byId, el, mark, say, show } from "./dom.ts"
 import { announce } from "./notices.ts"
 
@@ -28,7 +29,7 @@ export function wordsOf(connection: Connection, nowMs: number): Words {
   const { state, confirmedMs, retryAtMs } = connection
   const again =
     retryAtMs !== null && retryAtMs - nowMs > 1500
-      ? `, next attempt in ${counter((retryAtMs - nowMs) / 1000)}`
+      ? `, next attempt in ${duration((retryAtMs - nowMs) / 1000)}`
       : ""
   const asOf = confirmedMs === null ? "" : `as of ${at(confirmedMs, nowMs)}`
   switch (state) {
@@ -45,11 +46,7 @@ export function wordsOf(connection: Connection, nowMs: number): Words {
   }
 }
 
-const WAYS: Readonly<Record<Way, string>> = {
-  worker: "a worker that all tabs of this browser share",
-  leader: "this tab, which shares it with the others",
-  follower: "another tab, which shares it with this one",
-}
+const SHARED: Readonly<Record<Holder, string>> = { worker: "by all tabs of this browser", tab: "no" }
 
 /** The badge that tells how far to trust the page, the facts behind it, and the banner for when that is little. */
 export class Badge {
@@ -84,8 +81,8 @@ export class Badge {
   }
 
   /** Shows how things stand. */
-  update(connection: Connection, stats: Stats | null, way: Way): void {
-    this.#latest = [connection, stats, way]
+  update(connection: Connection, stats: Stats | null, holder: Holder): void {
+    this.#latest = [connection, stats, holder]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
     const { word, detail } = wordsOf(connection, nowMs)
@@ -111,7 +108,7 @@ export class Badge {
         : `What you see is as of ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
     if (isLost) say(this.#reason, `${reason}. ${old}`)
     if (state !== this.#state) this.#turned(state, reason)
-    if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, way)
+    if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)
   }
 
   #turned(state: Connection["state"], reason: string): void {
@@ -121,7 +118,7 @@ export class Badge {
     if (state === "stale" || state === "refused") announce(reason)
   }
 
-  #tell(connection: Connection, stats: Stats | null, way: Way): void {
+  #tell(connection: Connection, stats: Stats | null, holder: Holder): void {
     const { lastEventId, history, confirmedMs, lagMs, skewMs, reason } = connection
     const facts: [string, string][] = [
       ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
@@ -131,7 +128,7 @@ export class Badge {
       ["Server up for", stats === null ? "not said" : roughly(stats.uptime_seconds)],
       ["Clocks differ by", `${Math.round(Math.abs(skewMs))} ms`],
       ["History", history === "" ? "not known" : history],
-      ["Stream held by", WAYS[way]],
+      ["Shared", SHARED[holder]],
     ]
     if (reason !== "") facts.unshift(["Problem", reason])
     const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))

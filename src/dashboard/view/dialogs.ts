@@ -1,5 +1,5 @@
 import type { NewItem, QueueItem } from "../../item/item.ts"
-import { addItem, newKey, Refusal } from "../live/api.ts"
+import { sentenceOf, server } from "../live/server.ts"
 import { count, nameOf } from "../model/text.ts"
 import { el, icon, say } from "./dom.ts"
 
@@ -53,7 +53,7 @@ function open({ title, content, yes, no, danger = false, submit }: Parts): Promi
       await submit()
       dialog.close()
     } catch (error) {
-      say(problem, error instanceof Refusal ? error.message : String(error))
+      say(problem, sentenceOf(error))
     } finally {
       submitter.disabled = false
     }
@@ -129,6 +129,10 @@ export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]
   return chosen
 }
 
+/** A key that makes a repeated request the same one. `crypto.randomUUID` is missing on plain http. */
+const newKey = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+
 /** Asks for a song and adds it to the queue; null when called off. */
 export async function addSong(): Promise<QueueItem | null> {
   const song = el("input", { type: "number", min: 1, step: 1, required: true, inputmode: "numeric" })
@@ -162,7 +166,7 @@ export async function addSong(): Promise<QueueItem | null> {
     yes: "Add to the queue",
     no: "Not now",
     submit: async () => {
-      added = await addItem(body(), key)
+      added = await server.add(body(), key)
     },
   })
   return added

@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { counter, inFull, line, paceOf, size } from "../model/text.ts"
+import { duration } from "../../text.ts"
+import { inFull, line, paceOf, size } from "../model/text.ts"
 import { el } from "./dom.ts"
 
 type Fact = readonly [name: string, value: string | Node]
@@ -9,7 +10,7 @@ const time = (at: string | null): Node | string =>
 
 function tookOf({ started_at, completed_at }: QueueItem): string {
   if (!started_at || !completed_at) return ""
-  return counter((Date.parse(completed_at) - Date.parse(started_at)) / 1000)
+  return duration((Date.parse(completed_at) - Date.parse(started_at)) / 1000)
 }
 
 function all(item: QueueItem): readonly Fact[] {

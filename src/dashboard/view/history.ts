@@ -1,4 +1,5 @@
-import { at, count, counted, counter, inFull, line } from "../model/text.ts"
+import { duration } from "../../text.ts"
+import { at, count, counted, inFull, line } from "../model/text.ts"
 import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 
@@ -61,7 +62,7 @@ function stretchView(stretch: Stretch): View {
     known = length
     const share =
       first.progress === last.progress ? `${last.progress}%` : `${first.progress} to ${last.progress}%`
-    const took = counter((Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000)
+    const took = duration((Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000)
     say(
       facts,
       length === 1 ? `${share} · ${line(last.message)}` : `${share} · ${count(length)} updates in ${took}`,

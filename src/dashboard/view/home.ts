@@ -7,20 +7,11 @@ import { Figures } from "./figures.ts"
 import { Lane } from "./lane.ts"
 import { ItemList } from "./list.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
+import type { Screen } from "./screen.ts"
 import { empty, example, idle, Section } from "./section.ts"
 
 const LANES = 24
 const ROWS = 40
-
-/** One of the page's two faces. */
-export interface Screen {
-  readonly element: HTMLElement
-  /** What the title says besides the product's name. */
-  readonly title: () => string
-  readonly frame: (changes: Changes) => void
-  /** A second has passed. */
-  readonly tick: () => void
-}
 
 type Ending = "all" | "completed" | "failed"
 const ENDINGS: readonly Ending[] = ["all", "completed", "failed"]

@@ -1,13 +1,15 @@
+import { ServerError } from "../../client/client.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { BASE, getItem, Refusal } from "../live/api.ts"
+import { isFinished } from "../../item/moves.ts"
+import { duration } from "../../text.ts"
 import { Past } from "../live/past.ts"
+import { BASE, server } from "../live/server.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
-import { after, isFinished, isWaiting } from "../model/state.ts"
+import { after, isWaiting } from "../model/state.ts"
 import {
   at,
   count,
-  counter,
   leftOf,
   line,
   nameOf,
@@ -22,9 +24,9 @@ import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { factsOf } from "./facts.ts"
 import { HistoryList } from "./history.ts"
-import type { Screen } from "./home.ts"
 import { glideOf } from "./lane.ts"
 import { Plot } from "./plot.ts"
+import type { Screen } from "./screen.ts"
 import { songMark, tint, Wave } from "./wave.ts"
 
 const DRAW_EVERY_MS = 250
@@ -177,7 +179,7 @@ export class ItemScreen implements Screen {
     const item = this.#item()
     if (!item) return
     this.#time(item)
-    if (!isFinished(item)) this.#draw()
+    if (!isFinished(item.status)) this.#draw()
   }
 
   #item(): QueueItem | undefined {
@@ -201,11 +203,11 @@ export class ItemScreen implements Screen {
     const meanwhile: StreamUpdate[] = []
     this.#meanwhile = meanwhile
     try {
-      const item = await getItem(this.#id)
+      const item = await server.get(this.#id)
       // The answer may be slower than the stream, which has the last word.
       if (meanwhile === this.#meanwhile) this.#own = meanwhile.reduce(after, item)
     } catch (error) {
-      if (!(error instanceof Refusal && error.status === 404))
+      if (!(error instanceof ServerError && error.status === 404))
         setTimeout(() => this.element.isConnected && !this.#own && void this.#fetch(), AGAIN_MS)
       else if (meanwhile === this.#meanwhile) this.#own = undefined
     }
@@ -289,9 +291,9 @@ export class ItemScreen implements Screen {
       const left = leftOf(item, nowMs)
       say(
         this.#left,
-        left === null ? "time left not known yet" : left < 1 ? "any moment" : `${counter(left)} left`,
+        left === null ? "time left not known yet" : left < 1 ? "any moment" : `${duration(left)} left`,
       )
-      return say(this.#elapsed, `${counter(since(item.started_at))} elapsed`)
+      return say(this.#elapsed, `${duration(since(item.started_at))} elapsed`)
     }
     if (isWaiting(item)) {
       const { waiting } = this.#model.lists
@@ -309,7 +311,7 @@ export class ItemScreen implements Screen {
       item.started_at && item.completed_at
         ? (Date.parse(item.completed_at) - Date.parse(item.started_at)) / 1000
         : null
-    say(this.#elapsed, took === null ? "" : `after ${counter(took)}`)
+    say(this.#elapsed, took === null ? "" : `after ${duration(took)}`)
   }
 
   #draw(): void {

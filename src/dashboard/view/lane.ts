@@ -1,18 +1,11 @@
 import type { QueueItem } from "../../item/item.ts"
-import { counter, leftOf, line, nameOf, paceOf, shareOf, stepOf, unitOf } from "../model/text.ts"
-import type { Bench } from "./actions.ts"
+import { duration } from "../../text.ts"
+import type { Bridge } from "../model/bench.ts"
+import { leftOf, line, nameOf, paceOf, shareOf, stepOf, unitOf } from "../model/text.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { Frame } from "./rows.ts"
 import { type Glide, Wave } from "./wave.ts"
-
-/** What a lane needs to know besides its item. */
-export interface Bridge extends Bench {
-  /** Whether what is shown is true now: only then may anything count on. */
-  readonly isLive: () => boolean
-  /** Whether so many items are shown that bars had better not move on by themselves. */
-  readonly isCrowded: () => boolean
-}
 
 const STEP_S = 0.6
 const MAX_GLIDE_S = 90
@@ -96,8 +89,8 @@ export class Lane implements Row {
     if (!item) return
     const nowMs = this.#bridge.isLive() ? this.#bridge.nowMs() : Date.parse(item.updated_at)
     const left = leftOf(item, nowMs)
-    say(this.#left, left === null ? "" : left < 1 ? "any moment" : `${counter(left)} left`)
+    say(this.#left, left === null ? "" : left < 1 ? "any moment" : `${duration(left)} left`)
     const startedMs = Date.parse(item.started_at ?? item.updated_at)
-    say(this.#elapsed, `${counter((nowMs - startedMs) / 1000)} elapsed`)
+    say(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
   }
 }

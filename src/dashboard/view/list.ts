@@ -44,11 +44,6 @@ export class ItemList {
     })
   }
 
-  /** How many rows are shown. */
-  get shown(): number {
-    return this.#rows.size
-  }
-
   /** Shows these items, in this order. Their places are those among `all`. */
   show(items: readonly QueueItem[], all: readonly QueueItem[]): void {
     this.#items = items

@@ -1,4 +1,5 @@
-import { at, counter } from "../model/text.ts"
+import { duration } from "../../text.ts"
+import { at } from "../model/text.ts"
 import type { Point } from "../model/timeline.ts"
 import { el, mark, say, show, svg } from "./dom.ts"
 
@@ -80,7 +81,7 @@ export class Plot {
     )
     this.#picture.replaceChildren(...this.#grid(), ...this.#lines(points), ...this.#hope(expected))
     this.#label()
-    const lasted = counter((last.ms - first.ms) / 1000)
+    const lasted = duration((last.ms - first.ms) / 1000)
     mark(
       this.element,
       "aria-label",
@@ -133,7 +134,7 @@ export class Plot {
     const step = STEPS_S.find((one) => seconds / one <= 6) ?? seconds / 4
     const labels: HTMLElement[] = []
     for (let s = 0; s <= seconds * 0.97; s += step) {
-      const label = el("span", {}, s === 0 ? at(this.#fromMs, Date.now()) : `+${counter(s)}`)
+      const label = el("span", {}, s === 0 ? at(this.#fromMs, Date.now()) : `+${duration(s)}`)
       label.style.left = `${(s / seconds) * 100}%`
       labels.push(label)
     }
@@ -151,7 +152,7 @@ export class Plot {
     this.#cursor.style.left = place
     say(
       this.#readout,
-      `${found.progress}% at ${at(found.ms, Date.now())}, +${counter((found.ms - this.#fromMs) / 1000)}`,
+      `${found.progress}% at ${at(found.ms, Date.now())}, +${duration((found.ms - this.#fromMs) / 1000)}`,
     )
     mark(this.#readout, "data-side", clientX - left > width / 2 ? "left" : null)
     this.#readout.style.left = place

@@ -1,13 +1,16 @@
 import type { QueueItem } from "../../item/item.ts"
-import { counter, inFull, line, nameOf, roughly, standing, toneOf } from "../model/text.ts"
-import { type Bench, choicesOf } from "./actions.ts"
+import { duration } from "../../text.ts"
+import { BASE } from "../live/server.ts"
+import type { Bench } from "../model/bench.ts"
+import { inFull, line, nameOf, roughly, standing, toneOf } from "../model/text.ts"
+import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { toggleMenu } from "./menu.ts"
 import { songMark } from "./wave.ts"
 
 /** Where an item's page is. */
-const hrefOf = (id: number): string => new URL(`items/${id}`, new URL("../", import.meta.url)).pathname
+const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname
 
 /** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
 export class Frame {
@@ -125,7 +128,7 @@ export class WaitingRow implements Row {
     const nowMs = this.#bench.nowMs()
     const againMs = item.available_at === null ? 0 : Date.parse(item.available_at) - nowMs
     mark(this.#waited, "data-tone", item.status === "retrying" ? "warn" : null)
-    if (againMs > 0) return say(this.#waited, `again in ${counter(againMs / 1000)}`)
+    if (againMs > 0) return say(this.#waited, `again in ${duration(againMs / 1000)}`)
     const forMs = nowMs - Date.parse(item.queued_at)
     say(
       this.#waited,
@@ -173,7 +176,7 @@ export class FinishedRow implements Row {
     const { started_at, completed_at } = item
     const took =
       started_at && completed_at
-        ? ` · took ${counter((Date.parse(completed_at) - Date.parse(started_at)) / 1000)}`
+        ? ` · took ${duration((Date.parse(completed_at) - Date.parse(started_at)) / 1000)}`
         : ""
     const attempts = item.attempt > 1 ? ` · ${item.attempt} attempts` : ""
     say(this.#meta, `#${item.id}${took}${attempts}`)

@@ -1,4 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
+import { BASE } from "../live/server.ts"
 import { count } from "../model/text.ts"
 import { el, mark, say, show, svg } from "./dom.ts"
 import type { ItemList } from "./list.ts"
@@ -29,7 +30,7 @@ export const idle = (): HTMLElement => {
 
 /** How a song is added from a terminal. */
 export function example(): HTMLElement {
-  const url = new URL("../api/v1/queue", import.meta.url).href
+  const url = new URL("api/v1/queue", BASE).href
   return el("code", {}, `curl -X POST ${url} \\\n  -H "Content-Type: application/json" -d '{"song_id": 1}'`)
 }
 

@@ -1,0 +1,14 @@
+import { Client, ServerError } from "../../client/client.ts"
+
+/** The URL of the server: one level above this script, so that the page works below any path of a proxy. */
+export const BASE = new URL("../", import.meta.url)
+
+/** The server that this page came from. */
+export const server = new Client(BASE.href)
+
+/** What went wrong, as a sentence for a reader of the page, without its full stop. */
+export function sentenceOf(error: unknown): string {
+  if (error instanceof ServerError && error.code === "unreachable") return "Can't reach the server"
+  const message = error instanceof Error ? error.message : String(error)
+  return message.charAt(0).toUpperCase() + message.slice(1)
+}

@@ -1,0 +1,19 @@
+import type { QueueItem } from "../../item/item.ts"
+
+/** What the actions on an item need to know of the queue. */
+export interface Bench {
+  /** The items that wait, in their order. */
+  readonly waiting: () => readonly QueueItem[]
+  /** The item as it is known now. */
+  readonly item: (id: number) => QueueItem | undefined
+  /** Milliseconds of the server's clock. */
+  readonly nowMs: () => number
+}
+
+/** What a bar that moves by itself needs to know besides its item. */
+export interface Bridge extends Bench {
+  /** Whether what is shown is true now: only then may anything count on. */
+  readonly isLive: () => boolean
+  /** Whether so many items are shown that bars had better not move on by themselves. */
+  readonly isCrowded: () => boolean
+}
