@@ -15,8 +15,8 @@ const MAX_COLUMNS = 1000
 
 const BoardParams = Type.Object(
   {
-    columns: queryInteger(1, "a whole number from 1"),
-    rows: queryInteger(1, "a whole number from 1"),
+    columns: queryInteger(1, "a positive integer"),
+    rows: queryInteger(1, "a positive integer"),
     color: Type.Optional(Type.Union([Type.Literal("always"), Type.Literal("never")])),
   },
   { additionalProperties: false },
@@ -30,7 +30,7 @@ function lookOf(request: Request, isTerminal: boolean): Look {
   if (!Value.Check(BoardParams, query)) {
     throw new AppError(
       "invalid",
-      "the query can have columns and rows, whole numbers from 1, and color, always or never",
+      "the query can have columns and rows, positive integers, and color, always or never",
     )
   }
   const { columns = "80", rows = "24", color = isTerminal ? "always" : "never" } = query
@@ -130,7 +130,7 @@ export const boardFor =
   (streams: Streams) =>
   async (request: Request): Promise<Response> => {
     if (!acceptsText(request.headers.get("accept"))) {
-      throw new AppError("not_found", "there is text/html and text/plain here; the API is below /api/v1")
+      throw new AppError("not_found", "this path serves text/html and text/plain; the API is under /api/v1")
     }
     const isTerminal = TERMINALS.test(request.headers.get("user-agent") ?? "")
     const look = lookOf(request, isTerminal)

@@ -30,7 +30,8 @@ function parsed(bytes: Uint8Array): unknown {
     return JSON.parse(utf8.decode(bytes))
   } catch (error) {
     // The decoder throws a TypeError, the parser a SyntaxError.
-    const reason = error instanceof SyntaxError ? `JSON: ${error.message}` : "UTF-8"
+    const reason =
+      error instanceof SyntaxError ? `JSON: ${error.message.replace(/^JSON Parse error: /, "")}` : "UTF-8"
     throw new AppError("malformed_json", `the body is not valid ${reason}`)
   }
 }

@@ -27,7 +27,9 @@ function allowed(schema: TSchema): string {
   const { minimum, maximum } = schema
   switch (schema["type"]) {
     case "integer":
-      return `an integer from ${minimum}${maximum === undefined ? "" : ` to ${maximum}`}`
+      if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER)
+        return `an integer from ${minimum} to ${maximum}`
+      return minimum === 1 ? "a positive integer" : `an integer of ${minimum} or more`
     case "number":
       return `a number from ${minimum} to ${maximum}`
     case "string":
@@ -48,13 +50,15 @@ function explain(on: string, schema: TSchema, { path, type, value, schema: faile
   // The path is a JSON pointer: a slash and a tilde inside a key are escaped.
   const steps = path.slice(1).split("/")
   const name = steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")).join(".")
+  // A query holds nothing but text: a number there needs no quotation marks.
+  const found = on === "the query" && /^-?\d{1,20}$/.test(String(value)) ? String(value) : quoted(value)
   const keys = Object.keys(schema["properties"] ?? {}).join(", ")
   if (path === "") return `${on} must be a JSON object with the keys ${keys}`
   if (type === ValueErrorType.ObjectAdditionalProperties) {
     return `${on} has the unknown key "${name.slice(0, 60)}"; it can have ${keys || "none"}`
   }
   if (type === ValueErrorType.ObjectRequiredProperty) return `${on} lacks "${name}": ${allowed(failed)}`
-  return `${name} must be ${allowed(failed)}, not ${quoted(value)}`
+  return `${name} must be ${allowed(failed)}, not ${found}`
 }
 
 function invalid({ validator, value, type }: ValidationError): AppError {
@@ -71,7 +75,7 @@ interface Route {
 }
 
 /** The path of a request. With no usable Host header there is no URL that could be parsed. */
-const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, "").replace(/[?#].*$/s, "")
+const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, "").replace(/\?.*$/s, "")
 
 /** The methods that a path answers to. */
 function methodsOf(routes: readonly Route[], path: string): string[] {

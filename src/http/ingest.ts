@@ -3,7 +3,7 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { directiveOf } from "../item/lease.ts"
-import { isFinished } from "../item/moves.ts"
+import { isFinished, retryIt } from "../item/moves.ts"
 import { Ingest } from "../queue/ingest.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
@@ -73,7 +73,10 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
       const { status } = lease?.item ?? (await queue.get(id))
       if (isFinished(status))
-        throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
+        throw new AppError(
+          "illegal_move",
+          `queue item ${id} is ${status}: it takes no progress; ${retryIt(id)}`,
+        )
       const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, total })
       using _renewing = lease && every(leaseMs(lease) / 3, () => ingest.keepAlive())
       await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
@@ -94,9 +97,9 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       ...words({
         id: "ingest",
         tag: "Workers",
-        summary: "Take a renderer's own output as progress",
+        summary: "Report by piping a renderer's output",
         about:
-          "For hours if need be: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its total or more, and fails it below.",
+          "Takes the output for as long as it lasts: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its total or more, and fails it below.",
         headers: LEASE,
         body: {
           type: "text/plain",

@@ -61,10 +61,7 @@ async function html(request: Request, name: "index.html" | "item.html"): Promise
 }
 
 const noPage = (path: string): never => {
-  throw new AppError(
-    "not_found",
-    `there is a page at ${path}, for clients that accept text/html, and nothing else`,
-  )
+  throw new AppError("not_found", `${path} serves text/html only; the API is under /api/v1`)
 }
 
 /** The page that shows the queue, and one for each item; `others` answers at `/` those who want no HTML. */

@@ -4,7 +4,7 @@ const ID = "^[1-9][0-9]{0,15}$"
 
 /** The id of a queue item in a path. */
 export const ItemParams = Type.Object({
-  id: Type.String({ pattern: ID, description: "a whole number from 1, of at most 16 digits" }),
+  id: Type.String({ pattern: ID, description: "a positive integer of at most 16 digits" }),
 })
 
 /** A whole number in a query, from 0 or 1, as text; `Number` of it is safe. */
@@ -24,7 +24,7 @@ export const LeaseParams = Type.Object(
 )
 
 /** How the reference names the header. */
-export const LEASE = { Lease: "the token of the lease; `?lease=` says the same" }
+export const LEASE = { Lease: "the token of the lease; `?lease=` is the same" }
 
 /** The token that a worker sent: the header's, else the query's. */
 export const tokenOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>

@@ -18,9 +18,9 @@ const MAX_WAIT_S = 3600
 const ListParams = Type.Object(
   {
     status: Type.Optional(Status),
-    song_id: queryInteger(1, "a whole number from 1"),
-    limit: queryInteger(1, "a whole number from 1; more than 1000 counts as 1000"),
-    after: Type.Optional(Type.String({ description: "the next of the page before" })),
+    song_id: queryInteger(1, "a positive integer"),
+    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
+    after: Type.Optional(Type.String({ description: "`next` of the previous page" })),
   },
   { additionalProperties: false },
 )
@@ -28,7 +28,7 @@ const ListParams = Type.Object(
 const HistoryParams = Type.Object(
   {
     after: queryInteger(0, "an event ID, or 0"),
-    limit: queryInteger(1, "a whole number from 1; more than 1000 counts as 1000"),
+    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
   },
   { additionalProperties: false },
 )
@@ -36,7 +36,7 @@ const HistoryParams = Type.Object(
 const WaitParams = Type.Object(
   {
     wait: Type.Optional(Type.Literal("finished")),
-    timeout: queryInteger(0, "seconds, from 0; more than 3600 counts as 3600"),
+    timeout: queryInteger(0, "from 0 to 3600 seconds (more counts as 3600)"),
   },
   { additionalProperties: false },
 )
@@ -78,9 +78,9 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
           summary: "Add an item",
           headers: {
             "Idempotency-Key":
-              "1 to 255 printable ASCII characters: a repetition within 24 hours answers the same, and adds nothing",
+              "1 to 255 printable ASCII characters: repeating the request within 24 hours returns the same item and adds nothing",
           },
-          successes: [json("added, or added before with this key", QueueItem, 201)],
+          successes: [json("added now, or before with the same key", QueueItem, 201)],
           refusals: ["idempotency_mismatch"],
         }),
       },
@@ -114,8 +114,8 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
       words({
         id: "nextItem",
         tag: "Queue",
-        summary: "The item that a worker would get next",
-        successes: [json("the item, or that there is none", NextItem)],
+        summary: "Peek at the next item",
+        successes: [json("the item, or a message that none waits", NextItem)],
         refusals: ["method_not_allowed"],
       }),
     )
@@ -135,7 +135,7 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         ...words({
           id: "getItem",
           tag: "Queue",
-          summary: "One item, perhaps once it is finished",
+          summary: "Get an item, optionally wait until it is finished",
           about:
             "With `wait=finished` the answer is held until the item is finished, or `timeout` seconds (60) are over.",
           successes: [item],
@@ -160,7 +160,7 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         ...words({
           id: "listUpdates",
           tag: "Queue",
-          summary: "The history of an item",
+          summary: "List the updates of an item",
           successes: [json("a page of its updates, ascending", HistoryPage)],
         }),
       },
@@ -173,7 +173,7 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         tag: "Queue",
         summary: "Change an item",
         about:
-          "A merge: what is absent stays. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease.",
+          "A merge: absent keys keep their values. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease.",
         successes: [item],
         refusals: ["illegal_move", "leased"],
       }),
@@ -190,8 +190,8 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         ...words({
           id: "flagItem",
           tag: "Queue",
-          summary: "Mark the video of an item",
-          successes: [json("marked", FlagUpdated)],
+          summary: "Flag a problem with the video",
+          successes: [json("flagged", FlagUpdated)],
         }),
       },
     )
@@ -208,7 +208,7 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
           tag: "Queue",
           summary: "Delete an item",
           about:
-            "Viewers of an unfinished item see it cancelled, and its worker is told to stop. Its history stays.",
+            "Viewers of an unfinished item see it cancelled, and its worker is asked to stop. Its history is kept.",
           successes: [json("deleted", ItemDeleted)],
         }),
       },

@@ -157,7 +157,10 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
     shown: Shown,
   ): Promise<Response | undefined> => {
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      throw new AppError("upgrade_required", "this is for WebSockets; /progress/stream is the same by HTTP")
+      throw new AppError(
+        "upgrade_required",
+        "this endpoint needs a WebSocket upgrade; /progress/stream is the HTTP equivalent",
+      )
     }
     refuseForeign(request, origins)
     const over = new AbortController()
@@ -186,7 +189,7 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
         ...words({
           id: "socketAll",
           tag: "Streams",
-          summary: "Everything, over a WebSocket",
+          summary: "Stream all updates over a WebSocket",
           about: SOCKET,
           headers: RESUME,
           successes: [
@@ -213,7 +216,7 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
         ...words({
           id: "socketItem",
           tag: "Streams",
-          summary: "One item, over a WebSocket",
+          summary: "Stream the updates of one item over a WebSocket",
           about: `${SOCKET} With \`until=finished\` the socket is closed once the item is finished, and takes no messages.`,
           headers: RESUME,
           successes: [

@@ -13,7 +13,7 @@ const common = {
 }
 
 const choice = {
-  song_id: queryInteger(1, "a whole number from 1"),
+  song_id: queryInteger(1, "a positive integer"),
   ids: Type.Optional(
     Type.String({
       pattern: "^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15}){0,255}$",

@@ -91,7 +91,7 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
         ...words({
           id: "streamAll",
           tag: "Streams",
-          summary: "Everything, live",
+          summary: "Stream all updates",
           about: `${FRAMES} \`song_id\` and \`ids\` narrow it. \`Accept\` or \`format\` choose between server-sent events, NDJSON and text.`,
           headers: RESUME,
           successes: [OPEN_STREAM],
@@ -114,7 +114,7 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
         ...words({
           id: "streamItem",
           tag: "Streams",
-          summary: "One item, live",
+          summary: "Stream the updates of one item",
           about: `${FRAMES} With \`until=finished\` the stream says \`end\` and ends once the item is finished; a client that has seen its last update is answered 204, at which \`EventSource\` stops.`,
           headers: RESUME,
           successes: [OPEN_STREAM, { status: 204, about: "nothing more will follow" }],
@@ -138,8 +138,8 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
         ...words({
           id: "stats",
           tag: "Streams",
-          summary: "Open streams, and the history that is kept",
-          successes: [json("the figures of now", Stats)],
+          summary: "Current figures",
+          successes: [json("the current figures", Stats)],
           refusals: ["method_not_allowed"],
         }),
       },

@@ -13,8 +13,8 @@ const MAX_ROWS = 1000
 const DeliveriesParams = Type.Object(
   {
     status: Type.Optional(DeliveryStatus),
-    limit: queryInteger(1, "a whole number from 1; more than 1000 counts as 1000"),
-    before: queryInteger(1, "the next of the page before"),
+    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
+    before: queryInteger(1, "`next` of the previous page"),
   },
   { additionalProperties: false },
 )
@@ -34,8 +34,8 @@ export const webhookRoutes = (webhooks: Webhooks) =>
       ...words({
         id: "listDeliveries",
         tag: "Webhooks",
-        summary: "What webhooks were told, and what they are still to be told",
-        about: "The newest first. Deliveries that are over are kept for a week.",
+        summary: "List webhook deliveries",
+        about: "The newest first. Finished deliveries are kept for a week.",
         successes: [json("a page of the deliveries", DeliveriesPage)],
       }),
     },

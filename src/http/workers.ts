@@ -17,7 +17,7 @@ const DEFAULT_LEASE_S = 60
 const MAX_HOLD_S = 60
 
 const HeartbeatParams = Type.Object(
-  { ...LeaseParams.properties, wait: queryInteger(0, "seconds, from 0; more than 60 counts as 60") },
+  { ...LeaseParams.properties, wait: queryInteger(0, "from 0 to 60 seconds (more counts as 60)") },
   { additionalProperties: false },
 )
 
@@ -96,10 +96,10 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
           ...words({
             id: "claimItem",
             tag: "Workers",
-            summary: "Take the next item to work on",
+            summary: "Claim an item",
             about:
-              "Waits up to `wait` seconds for one. The lease runs out after `lease` seconds (60) unless it is renewed.",
-            successes: [json("an item, and its lease", Claimed), { status: 204, about: "there was none" }],
+              "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed.",
+            successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
             refusals: ["not_found", "leased", "illegal_move"],
           }),
         },
@@ -117,9 +117,9 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         ...words({
           id: "reportProgress",
           tag: "Workers",
-          summary: "Report how far a render is",
+          summary: "Report progress",
           about:
-            "Renews the lease. `progress` is a percentage, with decimals if there are any: the share that is shown is rounded down, is 99 at most, and never goes down within an attempt. Without a lease the item must be nobody's, and is started.",
+            "Renews the lease. `progress` is a percentage, with decimals if there are any: what viewers see is rounded down, at most 99, and never goes down within an attempt. Without a lease, no worker may hold the item; it is started.",
           headers: LEASE,
           successes: [worker],
           refusals: ["leased", "lease_lost", "gone", "illegal_move"],
@@ -142,8 +142,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
           id: "heartbeat",
           tag: "Workers",
           summary: "Renew a lease",
-          about:
-            "With `wait` the answer is held until there is a directive to cancel, or the seconds are over.",
+          about: "With `wait` the answer is held until the directive is `cancel`, or the time is over.",
           headers: LEASE,
           successes: [worker],
           refusals: ["lease_lost", "gone"],
@@ -161,8 +160,8 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         ...words({
           id: "completeItem",
           tag: "Workers",
-          summary: "End an item with success",
-          about: "Said again with the same lease, it answers the same.",
+          summary: "Complete an item",
+          about: "Idempotent: repeating it with the same lease gives the same answer.",
           headers: LEASE,
           successes: [worker],
           refusals: ["lease_lost", "gone"],
@@ -191,9 +190,9 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         ...words({
           id: "failItem",
           tag: "Workers",
-          summary: "End an attempt with a failure",
+          summary: "Fail an attempt",
           about:
-            "A retryable failure waits for another attempt while the item has attempts left, `retry_in` seconds or, by default, ten and twice as long each time. Said again, it answers the same.",
+            "A retryable failure waits for another attempt while the item has attempts left, `retry_in` seconds or, by default, ten and twice as long each time. Idempotent: repeating it gives the same answer.",
           headers: LEASE,
           successes: [worker],
           refusals: ["lease_lost", "gone"],
@@ -210,7 +209,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
         ...words({
           id: "releaseItem",
           tag: "Workers",
-          summary: "Give an item back unharmed",
+          summary: "Release an item",
           headers: LEASE,
           successes: [worker],
           refusals: ["lease_lost", "gone"],
@@ -222,9 +221,9 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
       ...words({
         id: "cancelItem",
         tag: "Queue",
-        summary: "Call an item off",
+        summary: "Cancel an item",
         about:
-          "At once where no worker holds it, else its worker is told to stop. Again, it changes nothing.",
+          "At once if no worker holds it; otherwise its worker is asked to stop. Cancelling twice changes nothing.",
         successes: [item],
         refusals: ["illegal_move"],
       }),
@@ -234,7 +233,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =
       ...words({
         id: "retryItem",
         tag: "Queue",
-        summary: "Put a finished item back into the queue",
+        summary: "Retry an item",
         successes: [item],
         refusals: ["illegal_move"],
       }),

@@ -22,7 +22,7 @@ export function changed(stored: Stored, change: ItemChange, moment: Moment): Cha
   if (isLeased(stored) && reserved.length > 0) {
     throw new AppError(
       "leased",
-      `queue item ${before.id} is leased to worker "${before.worker}": only its lease may change ${reserved.join(", ")}`,
+      `queue item ${before.id} is leased to worker "${before.worker}": only its lease may change ${reserved.join(", ")}; cancel it by POST /queue/${before.id}/cancel`,
     )
   }
   const item = transition(before, change, moment.time)
@@ -47,7 +47,7 @@ export function cancelled(stored: Stored, moment: Moment): Change {
   if (isFinished(item.status)) {
     throw new AppError(
       "illegal_move",
-      `queue item ${item.id} is ${item.status}: it cannot be cancelled any more`,
+      `queue item ${item.id} is ${item.status}: it can no longer be cancelled`,
     )
   }
   if (!isLeased(stored)) return { item: cancelledItem(item, moment), work: ended(work, null) }

@@ -10,7 +10,7 @@ import {
   type Work,
 } from "./item.ts"
 import { later, type Moment } from "./moment.ts"
-import { isFinished, transition } from "./moves.ts"
+import { isFinished, retryIt, transition } from "./moves.ts"
 import { etaOf, followed, paced } from "./pace.ts"
 
 /** The worker of a cancelled item must stop. */
@@ -97,7 +97,7 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   }
   const { id, status } = stored.item
   if (isFinished(status))
-    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress`)
+    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress; ${retryIt(id)}`)
   const isStart = status !== "processing"
   const before = isStart ? transition(stored.item, { status: "processing" }, moment.time) : stored.item
   const known = isStart ? started(stored.work, moment) : stored.work

@@ -16,12 +16,12 @@ export const MOVES: Readonly<Record<Status, readonly Status[]>> = {
 /** Whether an item in this state is finished. */
 export const isFinished = (status: Status): boolean => status === "completed" || status === "failed"
 
-function refuse(item: QueueItem, to: Status): never {
-  const allowed = isFinished(item.status) ? "nothing, except by a retry" : MOVES[item.status].join(", ")
-  throw new AppError(
-    "illegal_move",
-    `queue item ${item.id} is ${item.status} and cannot become ${to}; it can become ${allowed}`,
-  )
+/** The way out for a finished item, as the end of a sentence. */
+export const retryIt = (id: number): string => `retry it by POST /queue/${id}/retry`
+
+function refuse({ id, status }: QueueItem, to: Status): never {
+  const way = isFinished(status) ? retryIt(id) : `it can become ${MOVES[status].join(", ")}`
+  throw new AppError("illegal_move", `queue item ${id} is ${status} and cannot become ${to}; ${way}`)
 }
 
 const UNKNOWN_PACE = { eta_seconds: null, stalled: false, step: null, unit: null, media: null }
@@ -77,7 +77,7 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
       if (change[key] !== undefined && change[key] !== item[key]) {
         throw new AppError(
           "illegal_move",
-          `queue item ${item.id} is ${item.status}: its ${key} cannot change any more`,
+          `queue item ${item.id} is ${item.status}: its ${key} can no longer change; ${retryIt(item.id)}`,
         )
       }
     }

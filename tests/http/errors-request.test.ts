@@ -39,7 +39,7 @@ describe("ids", () => {
   ] as const
   for (const bad of ids) {
     test(`the id ${bad} is refused wherever an id stands`, async () => {
-      const wanted = invalid(/^id must be a whole number from 1, of at most 16 digits, not "/)
+      const wanted = invalid(/^id must be a positive integer of at most 16 digits, not "/)
       for (const [method, rest] of routes) {
         const body =
           method === "PUT" ? { body: rest === "" ? "{}" : '{"flag":null}', headers: JSON_TYPE } : {}
@@ -68,19 +68,22 @@ describe("parameters", () => {
       'the query has the unknown key "__proto__"; it can have status, song_id, limit, after',
     ],
     ["/queue?status=done", `status must be ${STATUSES}, not "done"`],
-    ["/queue?song_id=0", 'song_id must be a whole number from 1, not "0"'],
-    ["/queue?limit=0", /^limit must be a whole number from 1/],
-    ["/queue?limit=-5", /^limit must be a whole number from 1/],
-    ["/queue?limit=ten", /^limit must be a whole number from 1/],
+    ["/queue?song_id=0", "song_id must be a positive integer, not 0"],
+    ["/queue?limit=0", /^limit must be from 1 to 1000 \(more counts as 1000\), not /],
+    ["/queue?limit=-5", /^limit must be from 1 to 1000 \(more counts as 1000\), not /],
+    ["/queue?limit=ten", /^limit must be from 1 to 1000 \(more counts as 1000\), not /],
     ["/queue?after=", 'after "" is not the "next" of a page'],
     ["/queue?after=1", 'after "1" is not the "next" of a page'],
     ["/queue?after=9.0.1", 'after "9.0.1" is not the "next" of a page'],
     [`${ITEM}?wait=done`, 'wait must be finished, not "done"'],
-    [`${ITEM}?wait=finished&timeout=-1`, /^timeout must be seconds, from 0; more than 3600 counts as 3600/],
-    [`${ITEM}?wait=finished&timeout=soon`, /^timeout must be seconds/],
+    [
+      `${ITEM}?wait=finished&timeout=-1`,
+      "timeout must be from 0 to 3600 seconds (more counts as 3600), not -1",
+    ],
+    [`${ITEM}?wait=finished&timeout=soon`, /^timeout must be from 0 to 3600 seconds/],
     [`${ITEM}?verbose=1`, 'the query has the unknown key "verbose"; it can have wait, timeout'],
-    [`${ITEM}/updates?after=-1`, 'after must be an event ID, or 0, not "-1"'],
-    [`${ITEM}/updates?limit=1e3`, /^limit must be a whole number from 1/],
+    [`${ITEM}/updates?after=-1`, "after must be an event ID, or 0, not -1"],
+    [`${ITEM}/updates?limit=1e3`, /^limit must be from 1 to 1000 \(more counts as 1000\), not /],
     ["/progress/stream?nope=1", /^the query has the unknown key "nope"; it can have format, /],
     ["/progress/stream?until=finished", /^the query has the unknown key "until"/],
     [
@@ -189,6 +192,12 @@ test("a request without a Host header, or with nonsense in it, is answered as an
   }
   const said = await raw("PATCH /api/v1/queue HTTP/1.0\r\n\r\n")
   expect(said).toContain("allow: GET, POST\r\n")
+})
+
+test("a fragment is part of the path, which then names no route, and no method is blamed", async () => {
+  const said = await raw("GET /api/v1/queue#x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+  expect(said).toStartWith("HTTP/1.1 404 ")
+  expect(said).toContain('"error":"there is nothing at /api/v1/queue#x"')
 })
 
 describe("content type", () => {

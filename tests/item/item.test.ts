@@ -112,10 +112,13 @@ test("a refusal is an illegal move whose sentence names the item, its status, an
     expect(after.message).toStartWith(`queue item 7 is ${before.status}`)
     const allowed = ALLOWED[before.status]
     if (wanted.status === undefined || wanted.status === before.status) {
-      expect(after.message).toMatch(/its (progress|current_step) cannot change any more$/)
+      expect(after.message).toMatch(
+        /its (progress|current_step) can no longer change; retry it by POST \/queue\/7\/retry$/,
+      )
     } else {
-      const named = allowed.length > 0 ? allowed.join(", ") : "nothing, except by a retry"
-      expect(after.message).toEndWith(`cannot become ${wanted.status}; it can become ${named}`)
+      const way =
+        allowed.length > 0 ? `it can become ${allowed.join(", ")}` : "retry it by POST /queue/7/retry"
+      expect(after.message).toEndWith(`cannot become ${wanted.status}; ${way}`)
     }
   })
 })

@@ -55,7 +55,7 @@ describe("a claim that names its item", () => {
         over.id,
         409,
         "illegal_move",
-        `queue item ${over.id} is completed and cannot become processing; it can become nothing, except by a retry`,
+        `queue item ${over.id} is completed and cannot become processing; retry it by POST /queue/${over.id}/retry`,
       ],
       [999_999, 404, "not_found", "queue item 999999 does not exist"],
       [gone, 410, "gone", `queue item ${gone} was deleted; stop the work`],

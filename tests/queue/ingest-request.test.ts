@@ -20,15 +20,15 @@ const id = await add()
 const refusals = new Refusals(server, id)
 const INGEST = `/queue/${id}/ingest`
 const POST = { method: "POST" }
-const TOTAL = 'total must be seconds of the finished video, or frames, not "'
+const TOTAL = "total must be seconds of the finished video, or frames, not "
 
 test.each([
   [`${INGEST}/handbrake`, 'renderer must be one of ffmpeg, blender, lines, not "handbrake"'],
-  ["/queue/0/ingest/ffmpeg", /^id must be a whole number from 1, of at most 16 digits, not "0"$/],
-  [`${INGEST}/ffmpeg?total=`, `${TOTAL}"`],
-  [`${INGEST}/ffmpeg?total=-1`, `${TOTAL}-1"`],
-  [`${INGEST}/ffmpeg?total=1e3`, `${TOTAL}1e3"`],
-  [`${INGEST}/ffmpeg?total=00:03:32`, `${TOTAL}00:03:32"`],
+  ["/queue/0/ingest/ffmpeg", /^id must be a positive integer of at most 16 digits, not "0"$/],
+  [`${INGEST}/ffmpeg?total=`, `${TOTAL}""`],
+  [`${INGEST}/ffmpeg?total=-1`, `${TOTAL}-1`],
+  [`${INGEST}/ffmpeg?total=1e3`, `${TOTAL}"1e3"`],
+  [`${INGEST}/ffmpeg?total=00:03:32`, `${TOTAL}"00:03:32"`],
   [`${INGEST}/ffmpeg?total=1&finish=yes`, 'finish must be one of true, false, not "yes"'],
   [`${INGEST}/ffmpeg?frames=5`, 'the query has the unknown key "frames"; it can have lease, total, finish'],
   [
@@ -68,7 +68,7 @@ test("a finished item takes no output, and says so at once", async () => {
     expect(await output.answer).toMatchObject({
       status: 409,
       code: "illegal_move",
-      error: `queue item ${finished} is ${status}: it takes no progress`,
+      error: `queue item ${finished} is ${status}: it takes no progress; retry it by POST /queue/${finished}/retry`,
     })
     expect(await server.head()).toBe(head)
   }

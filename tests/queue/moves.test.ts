@@ -63,11 +63,12 @@ for (const from of STATUSES) {
         expect(await server.item(id)).toEqual(after)
       })
     } else {
-      test(`an item that is ${from} cannot become ${to}, and the refusal names what it can become`, async () => {
+      test(`an item that is ${from} cannot become ${to}, and the refusal names what it can become, or the route that retries it`, async () => {
         const id = await itemIn(from)
-        const allowed = ALLOWED[from].join(", ") || "nothing, except by a retry"
+        const allowed = ALLOWED[from].join(", ")
+        const way = allowed === "" ? `retry it by POST /queue/${id}/retry` : `it can become ${allowed}`
         expect(await refused(id, { status: to, title: "not taken" })).toBe(
-          `queue item ${id} is ${from} and cannot become ${to}; it can become ${allowed}`,
+          `queue item ${id} is ${from} and cannot become ${to}; ${way}`,
         )
       })
     }
@@ -135,15 +136,15 @@ test("progress may go down without a lease", async () => {
   for (const progress of [90, 10, 0, 100, 50]) expect(await put(id, { progress })).toMatchObject({ progress })
 })
 
-test("the progress and the step of a finished item cannot change any more", async () => {
+test("the progress and the step of a finished item can no longer change", async () => {
   for (const status of ["completed", "failed"] as const) {
     const id = await itemIn(status)
     const { progress } = await server.item(id)
     expect(await refused(id, { progress: progress === 0 ? 1 : 0 })).toBe(
-      `queue item ${id} is ${status}: its progress cannot change any more`,
+      `queue item ${id} is ${status}: its progress can no longer change; retry it by POST /queue/${id}/retry`,
     )
     expect(await refused(id, { current_step: "again", title: "not taken" })).toBe(
-      `queue item ${id} is ${status}: its current_step cannot change any more`,
+      `queue item ${id} is ${status}: its current_step can no longer change; retry it by POST /queue/${id}/retry`,
     )
   }
 })

@@ -251,7 +251,7 @@ test("a report without a lease on a finished item is refused, whatever its progr
       expect(answer.status).toBe(409)
       expect(await answer.json()).toMatchObject({
         code: "illegal_move",
-        error: `queue item ${id} is ${status}: it takes no progress`,
+        error: `queue item ${id} is ${status}: it takes no progress; retry it by POST /queue/${id}/retry`,
       })
     }
     expect([await server.item(id), await server.head()]).toEqual([item, head])
@@ -268,7 +268,7 @@ test("a PUT on a leased item may not touch what its worker reports, and anything
     expect(answer.status).toBe(409)
     expect(await answer.json()).toMatchObject({
       code: "leased",
-      error: `queue item ${taken.id} is leased to worker "box7": only its lease may change ${key}`,
+      error: `queue item ${taken.id} is leased to worker "box7": only its lease may change ${key}; cancel it by POST /queue/${taken.id}/cancel`,
     })
   }
   expect(await taken.now()).toEqual(before)

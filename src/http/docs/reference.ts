@@ -124,7 +124,7 @@ export function reference(document: Json): string {
 </head>
 <body>
 <header><h1>${escape(title)} <small>${escape(version)}</small></h1>
-<p>${prose(description)} <a href="openapi.json">openapi.json</a> says the same to programs.</p></header>
+<p>${prose(description)} Machine-readable: <a href="openapi.json">openapi.json</a>.</p></header>
 <nav aria-label="Routes"><ul>${index.join("")}<li><a href="#schemas">Schemas</a></li></ul></nav>
 <main>
 ${groups
