@@ -1,12 +1,15 @@
-import { LocalBus } from "./bus.ts"
+import { type Bus, LocalBus } from "./bus.ts"
 import type { Config } from "./config.ts"
 import { AppError } from "./errors.ts"
 import { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
 import { log } from "./log.ts"
 import { Queue } from "./queue/queue.ts"
+import { Rescue } from "./queue/rescue.ts"
 import { Workers } from "./queue/workers.ts"
+import type { Service } from "./service.ts"
 import { SqliteStore } from "./store/sqlite/sqlite.ts"
+import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
 import { Streams } from "./stream/streams.ts"
 import { commit, version } from "./version.ts"
@@ -15,7 +18,7 @@ import { Webhooks } from "./webhooks/webhooks.ts"
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900
 
-/** How long the first requests have the new server to themselves: the start of its timers takes 8 ms. */
+/** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
 const FIRST_ANSWERS_MS = 20
 
 const text = (error: unknown): string =>
@@ -42,7 +45,7 @@ function opened(config: Config): SqliteStore {
   try {
     return new SqliteStore(config.database)
   } catch (error) {
-    // Whoever starts a second server by mistake finds the port taken, too, and that says more.
+    // A second server that is started by mistake finds the port in use, too; that message says more.
     const { host: hostname, port } = config
     onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
     throw error
@@ -55,80 +58,110 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
-/**
- * Runs the server until SIGTERM or SIGINT, then drains: streams say goodbye, requests are answered, the database is
- * closed. Resolves when that is done.
- * @throws AppError `unavailable` when the database or the port cannot be had
- */
-export async function serve(config: Config): Promise<void> {
-  const store = opened(config)
-  const bus = new LocalBus()
-  const report = (error: unknown): void =>
-    log("error", "the history could not be read", { error: text(error) })
-  const broadcaster = new Broadcaster(store, bus, config.keepaliveMs, report)
-  const workers = new Workers(store, bus, {
-    stallAfterMs: config.stallAfterMs,
-    maxRescues: config.maxRescues,
-    random: Math.random,
-    token: () => crypto.randomUUID(),
-    onError: (error) => log("error", "the workers' timer could not write", { error: text(error) }),
-  })
-  const webhooks = new Webhooks(store, store.deliveries, bus, {
+/** What makes up a server: the app, what it tells streams by, and the work in the background in starting order. */
+interface Parts {
+  readonly app: ReturnType<typeof createApp>
+  readonly broadcaster: Broadcaster
+  readonly services: readonly Service[]
+}
+
+/** Logs an error of the server's own under this message; for `onError`. */
+const logged =
+  (message: string) =>
+  (error: unknown): void =>
+    log("error", message, { error: text(error) })
+
+function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
+  return new Webhooks(store, store.deliveries, bus, {
     urls: config.webhooks,
     secret: config.webhookSecret,
     userAgent: `track-studio/${version}`,
     now: Date.now,
     random: Math.random,
-    report: (error) => log("error", "the webhooks could not be told", { error: text(error) }),
-    givenUp: ({ id, update_id, notice }, error) =>
+    onError: logged("the webhooks' timer could not read or write"),
+    onGivenUp: ({ id, update_id, notice }, error) =>
       log("warn", "a delivery to a webhook was given up", { delivery: id, update_id, notice, error }),
   })
+}
+
+function assembled(config: Config, store: Store): Parts {
+  const bus = new LocalBus()
+  const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigins } = config
+  const onHistory = logged("the history could not be read")
+  const onWorkers = logged("the workers' timer could not read or write")
+  const broadcaster = new Broadcaster(store, bus, keepaliveMs, onHistory)
+  const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onError: onWorkers })
+  const token = (): string => crypto.randomUUID()
+  const workers = new Workers(store, bus, { random: Math.random, token, onError: onWorkers })
+  const webhooks = webhooksOf(config, store, bus)
   const app = createApp({
     webhooks,
     queue: new Queue(store, bus),
     workers,
-    streams: new Streams(store, broadcaster, { maxLag: config.maxLag, report, random: Math.random }),
-    corsOrigins: config.corsOrigins,
+    streams: new Streams(store, broadcaster, { maxLag, report: onHistory, random: Math.random }),
+    corsOrigins,
     reasons: new Reasons(),
     version,
     commit,
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
   })
-  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+  return { app, broadcaster, services: [rescue, workers, webhooks] }
+}
+
+/** Resolves with the signal that asks the server to stop. */
+const stopping = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
     process.once("SIGTERM", resolve)
     process.once("SIGINT", resolve)
   })
+
+async function announce(url: string, store: SqliteStore): Promise<void> {
+  const [items, { stored }] = [await store.items(), await store.bounds()]
+  const { path, isNew, migrated } = store.found
+  log("info", "listening", {
+    url,
+    version,
+    commit,
+    database: path,
+    found: isNew ? "nothing, a new database was made" : `${items} queue items, ${stored} updates`,
+    ...(migrated > 0 && { migrations_applied: migrated }),
+  })
+}
+
+/** Takes nothing new, ends what is open cleanly, and cuts after `DRAIN_MS` what does not end. */
+async function drain({ app, broadcaster, services }: Parts): Promise<void> {
+  const { server } = app
+  const ended = server?.stop()
+  broadcaster.drain()
+  await Promise.all(services.map((service) => service.stop()))
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(late.resolve, DRAIN_MS)
+  await Promise.race([ended, late.promise])
+  clearTimeout(timer)
+  await server?.stop(true)
+}
+
+/**
+ * Runs the server until SIGTERM or SIGINT, then drains: streams say goodbye, requests are answered, the database is
+ * closed. Resolves when that is done.
+ * @throws AppError `unavailable` if the database or the port cannot be had
+ */
+export async function serve(config: Config): Promise<void> {
+  const store = opened(config)
+  const parts = assembled(config, store)
+  const stopped = stopping()
   try {
-    const url = listening(app, config)
-    // Nothing is taken back, and nobody told, before these have begun: those who ask at once need not wait for it.
-    await new Promise((turn) => void setTimeout(turn, FIRST_ANSWERS_MS))
-    await workers.start()
-    await webhooks.start()
-    const { items, bounds } = { items: await store.items(), bounds: await store.bounds() }
-    log("info", "listening", {
-      url,
-      version,
-      commit,
-      database: store.found.path,
-      found: store.found.isNew
-        ? "nothing, a new database was made"
-        : `${items} queue items, ${bounds.stored} updates`,
-      ...(store.found.migrated > 0 && { migrations_applied: store.found.migrated }),
-    })
+    const url = listening(parts.app, config)
+    await Bun.sleep(FIRST_ANSWERS_MS)
+    for (const service of parts.services) await service.start()
+    await announce(url, store)
     const signal = await stopped
-    log("info", "draining", { signal, streams: broadcaster.streams.global + broadcaster.streams.item })
-    const { server } = app
-    const ended = server?.stop()
-    broadcaster.drain()
-    await Promise.all([workers.stop(), webhooks.stop()])
-    const late = Promise.withResolvers<void>()
-    const timer = setTimeout(late.resolve, DRAIN_MS)
-    await Promise.race([ended, late.promise])
-    clearTimeout(timer)
-    await server?.stop(true)
+    const { global, item } = parts.broadcaster.streams
+    log("info", "draining", { signal, streams: global + item })
+    await drain(parts)
   } finally {
-    // Also when the port could not be had: the timer would keep the process for ever.
-    await Promise.all([workers.stop(), webhooks.stop()])
+    // If the port could not be had, the timers would keep the process running.
+    await Promise.all(parts.services.map((service) => service.stop()))
     await store.close()
   }
   log("info", "stopped")

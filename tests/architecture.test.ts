@@ -6,6 +6,8 @@ const ROOT = join(import.meta.dir, "..")
 
 /** The places that know no framework, and nothing of Bun or of the process that they run in. */
 const CORE = [
+  "backoff",
+  "service",
   "errors",
   "health",
   "text",
@@ -28,9 +30,11 @@ interface Rule {
 
 /** Who may import what. A place is a file, or a folder for all of its files, which may import each other. */
 const RULES: Readonly<Record<string, Rule>> = {
+  backoff: { own: [] },
   errors: { own: [] },
   health: { own: [] },
   log: { own: [] },
+  service: { own: [] },
   text: { own: [] },
   bus: { own: [] },
   version: { own: ["package.json"] },
@@ -43,9 +47,24 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["errors", "item", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
-  queue: { own: ["bus", "errors", "item", "renderers", "store/history", "store/items", "store/life"] },
+  queue: {
+    own: [
+      "backoff",
+      "bus",
+      "errors",
+      "item",
+      "renderers",
+      "service",
+      "store/history",
+      "store/items",
+      "store/life",
+    ],
+  },
   stream: { own: ["bus", "errors", "item", "store/history", "terminal", "text", "wire"] },
-  webhooks: { own: ["bus", "item", "store/deliveries", "store/history"], packages: ["node:crypto"] },
+  webhooks: {
+    own: ["backoff", "bus", "item", "service", "store/deliveries", "store/history"],
+    packages: ["node:crypto"],
+  },
   http: {
     own: ["errors", "health", "item", "queue", "renderers", "stream", "terminal", "text", "webhooks", "wire"],
     packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"],
@@ -63,6 +82,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       "http",
       "log",
       "queue",
+      "service",
       "store",
       "stream",
       "version",

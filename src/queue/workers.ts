@@ -1,3 +1,4 @@
+import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus.ts"
 import { AppError } from "../errors.ts"
 import type { Change, Directive, QueueItem, Report, Result } from "../item/item.ts"
@@ -5,27 +6,21 @@ import {
   claimed,
   completed,
   directiveOf,
-  extended,
   failed,
   type Failure,
   goesOn,
   heartbeat,
   released,
   reported,
-  rescued,
-  stalled,
 } from "../item/lease.ts"
-import type { Decide, Due, Items } from "../store/items.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
+import { Waiting } from "./waiting.ts"
 
-const TICK_MS = 500
-const ALIVE_EVERY_MS = 5000
-const FIRST_RETRY_MS = 10_000
-const MAX_RETRY_MS = 10 * 60_000
-const RETRY_SPREAD = 0.2
-/** Of its time, what the server may spend on looking for work for claims that wait. */
-const LOOKING_PART = 0.1
-const MAX_LOOK_PAUSE_MS = 250
+const TURN_MS = 500
+/** 10 s after the first failure, then 20, 40, 80 s and so on up to 10 minutes, each within 20 %. */
+const RETRY: Backoff = { firstMs: 10_000, mostMs: 10 * 60_000, spread: 0.2 }
 
 /** The right to write an item, as its worker sees it. */
 export interface Lease {
@@ -43,12 +38,6 @@ export interface Claim {
   readonly leaseMs: number
 }
 
-/** Claims that wait for the same: the tags that their workers have, and what wakes each. */
-interface Waiting {
-  readonly tags: readonly string[]
-  readonly rings: Set<() => void>
-}
-
 /** How a worker stands with its item after a request. */
 export interface Standing {
   /** Whether the worker is to go on or to stop. */
@@ -59,71 +48,48 @@ export interface Standing {
   readonly expiresAt: string | null
 }
 
-/** How failures of workers are treated. */
+/** What chance decides, and who hears of errors. */
 export interface WorkersOptions {
-  /** A processing item that has not moved for this many milliseconds is marked stalled. */
-  readonly stallAfterMs: number
-  /** How many times an item may lose its worker before it is marked lost; 0 means no limit. */
-  readonly maxRescues: number
   /** Numbers from 0 up to 1; they spread retries. */
   readonly random: () => number
   /** Makes the token of a new lease. */
   readonly token: () => string
-  /** Called when the timer cannot read or write the database; it tries again at its next turn. */
+  /** Called when the database cannot be read for the claims that wait; it is tried again. */
   readonly onError: (error: unknown) => void
 }
 
 /**
- * The workers' side of the queue: claim, report, heartbeat, complete, fail, release; and the one timer that takes
- * items back from workers that are gone. A lease token is checked in the transaction that writes.
+ * The workers' side of the queue: claim, report, heartbeat, complete, fail, release. A lease token is checked in the
+ * transaction that writes.
  */
-export class Workers {
+export class Workers implements Service {
   readonly #store: Items & Life
   readonly #bus: Bus
   readonly #options: WorkersOptions
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting: Waiting
   readonly #unlisten: () => void
-  #timer: Timer | undefined
-  #rung = false
-  #looking = false
-  #lookAgainMs = 0
-  /** What the timer has set going, and has not ended. */
-  #round: Promise<void> | undefined
-  #aliveMs = 0
-  #startedMs = 0
+  #turns: Repetition | undefined
   #draining = false
 
   constructor(store: Items & Life, bus: Bus, options: WorkersOptions) {
     this.#store = store
     this.#bus = bus
     this.#options = options
-    this.#unlisten = bus.listen(() => this.#look())
+    this.#waiting = new Waiting(store, options.onError)
+    this.#unlisten = bus.listen(() => this.#waiting.look())
   }
 
-  /** Gives leases that ran out while no server was alive one length more, once each, and starts the timer. */
+  /** From now on claims that wait are also woken for items whose time has come. */
   async start(): Promise<void> {
-    // A server that died before it said that it was alive can have given out leases.
-    const after = (await this.#store.aliveAt()) ?? 0
-    const by = this.#store.clock.steadyMs()
-    await this.#sweep({ due: "lease", by, after }, (stored, moment) =>
-      stored.work.lease_extended
-        ? rescued(stored, this.#options.maxRescues, moment)
-        : extended(stored, moment),
-    )
-    this.#startedMs = by
-    this.#timer = setInterval(() => {
-      this.#round ??= this.#tick().finally(() => (this.#round = undefined))
-    }, TICK_MS)
+    if (!this.#draining) this.#turns = every(TURN_MS, () => this.#waiting.look(), this.#options.onError)
   }
 
-  /** Answers claims that wait, and stops the timer. After it the store may be closed. */
+  /** Answers the claims that wait. Claims that come later are answered at once. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#unlisten()
     this.#draining = true
-    for (const { rings } of this.#waiting.values()) for (const ring of rings) ring()
-    await this.#round
-    await this.#store.setAlive(this.#store.clock.steadyMs())
+    this.#unlisten()
+    this.#waiting.ringAll()
+    await this.#turns?.stop()
   }
 
   /** Whether the server is about to stop. */
@@ -137,8 +103,8 @@ export class Workers {
    */
   async claim(claim: Claim, signal: AbortSignal): Promise<{ item: QueueItem; lease: Lease } | null> {
     for (;;) {
-      // Listening comes before looking, or an item added in between would be slept through.
-      using bell = this.#bell(claim.tags, signal)
+      // The bell comes before the look, or an item that is added in between would not wake the claim.
+      using bell = this.#waiting.bell(claim.tags, signal)
       const token = this.#options.token()
       const by = { worker: claim.worker, token, leaseMs: claim.leaseMs }
       const change = await this.#store.claim(claim.tags, (stored, moment) => claimed(stored, by, moment))
@@ -147,7 +113,7 @@ export class Workers {
         return { item: change.item, lease: this.#lease(by) }
       }
       if (!signal.aborted && !this.#draining) await bell.rung
-      // Who has gone away meanwhile takes nothing.
+      // The worker may have gone meanwhile; then it must take nothing.
       if (signal.aborted || this.#draining) return null
     }
   }
@@ -188,8 +154,7 @@ export class Workers {
   }
 
   /**
-   * Ends a lease with a failure. Without `retryInMs` the next attempt waits 10 s times 2 to the number of those
-   * before, within 20 %, and 10 minutes at most.
+   * Ends a lease with a failure. Without `retryInMs` the next attempt waits as `RETRY` says.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
    */
   fail(
@@ -198,7 +163,7 @@ export class Workers {
     failure: Omit<Failure, "retryInMs"> & { readonly retryInMs?: number | undefined },
   ): Promise<Standing> {
     return this.#change(id, (stored, moment) => {
-      const retryInMs = failure.retryInMs ?? this.#backoffMs(stored.item.retry_count)
+      const retryInMs = failure.retryInMs ?? backoff(RETRY, stored.item.retry_count, this.#options.random)
       return failed(stored, token, { ...failure, retryInMs }, moment)
     })
   }
@@ -232,82 +197,5 @@ export class Workers {
 
   #lease({ token, leaseMs }: { readonly token: string; readonly leaseMs: number }): Lease {
     return { token, expires_at: this.#in(leaseMs), renew_every: Math.round(leaseMs / 300) / 10 }
-  }
-
-  #backoffMs(failures: number): number {
-    const spread = 1 + RETRY_SPREAD * (2 * this.#options.random() - 1)
-    return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures * spread)
-  }
-
-  /** Changes everything that is due, however much that is. */
-  async #sweep(due: Due, decide: Decide): Promise<void> {
-    while (!this.#draining && (await this.#store.sweep(due, decide)) > 0) this.#bus.notify()
-  }
-
-  /** `rung` resolves when there may be something to claim, the signal aborts, or the bell is disposed of. */
-  #bell(tags: readonly string[], signal: AbortSignal): Disposable & { readonly rung: Promise<void> } {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const key = JSON.stringify(tags.toSorted())
-    const waiting = this.#waiting.get(key) ?? { tags, rings: new Set() }
-    const ring = (): void => {
-      waiting.rings.delete(ring)
-      if (waiting.rings.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key)
-      signal.removeEventListener("abort", ring)
-      resolve()
-    }
-    this.#waiting.set(key, waiting)
-    waiting.rings.add(ring)
-    signal.addEventListener("abort", ring)
-    return { rung: promise, [Symbol.dispose]: ring }
-  }
-
-  /**
-   * Wakes the claims that wait, where there is something for them: one look a turn, however often the bell rings. A
-   * look passes by everything that waits for other workers; the longer that takes, the longer it rests.
-   */
-  #look(): void {
-    this.#rung = true
-    if (this.#looking || this.#waiting.size === 0) return
-    this.#looking = true
-    const look = (): void => void this.#lookNow()
-    const pauseMs = this.#lookAgainMs - performance.now()
-    if (pauseMs > 0) setTimeout(look, pauseMs)
-    else setImmediate(look)
-  }
-
-  async #lookNow(): Promise<void> {
-    this.#rung = false
-    const startedMs = performance.now()
-    try {
-      for (const { tags, rings } of this.#waiting.values()) {
-        if (await this.#store.nextWaiting(tags)) for (const ring of rings) ring()
-      }
-    } catch (error) {
-      this.#options.onError(error)
-    }
-    const nowMs = performance.now()
-    const pauseMs = (nowMs - startedMs) * (1 / LOOKING_PART - 1)
-    this.#lookAgainMs = nowMs + Math.min(pauseMs, MAX_LOOK_PAUSE_MS)
-    this.#looking = false
-    if (this.#rung) this.#look()
-  }
-
-  async #tick(): Promise<void> {
-    const { stallAfterMs, maxRescues, onError } = this.#options
-    try {
-      const now = this.#store.clock.steadyMs()
-      await this.#sweep({ due: "lease", by: now }, (stored, moment) => rescued(stored, maxRescues, moment))
-      // While no server was alive nothing could be reported.
-      if (now - this.#startedMs >= stallAfterMs) {
-        await this.#sweep({ due: "stall", by: now - stallAfterMs }, stalled)
-      }
-      this.#look()
-      if (now - this.#aliveMs >= ALIVE_EVERY_MS) {
-        this.#aliveMs = now
-        await this.#store.setAlive(now)
-      }
-    } catch (error) {
-      onError(error)
-    }
   }
 }

@@ -4,37 +4,47 @@ import type { DeliveryStatus, Notice } from "../item/notice.ts"
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
 export interface Delivery {
   readonly id: number
+  /** The webhook. */
   readonly url: string
   readonly notice: Notice
   /** The event ID of the update. */
   readonly update_id: number
+  /** The item of the update. */
   readonly queue_id: number
-  /** The update as it was stored. */
+  /** The update as it was stored: a ProgressUpdate as JSON. */
   readonly data: string
   readonly status: DeliveryStatus
+  /** How often it was posted. */
   readonly attempts: number
-  /** Null once it is over. */
+  /** When it is posted next; null once it is delivered or given up. */
   readonly next_attempt_at: string | null
-  /** The HTTP status of the last attempt; null where nobody answered. */
+  /** The HTTP status of the last reply; null if none came. */
   readonly answer: number | null
-  /** Why the last attempt failed; empty where it did not. */
+  /** Why the last attempt failed; empty if it did not. */
   readonly error: string
   readonly created_at: string
+  /** When it was delivered or given up; null while it is pending. */
   readonly finished_at: string | null
 }
 
-/** What an attempt came to. A pending delivery is tried again at `nextAttemptAt`, RFC 3339 UTC. */
-export interface Attempt {
+/** What posting a delivery came to. */
+export interface Settlement {
   readonly status: DeliveryStatus
+  /** When a pending delivery is posted again, RFC 3339 UTC; null for any other. */
   readonly nextAttemptAt: string | null
+  /** The HTTP status of the reply; null if none came. */
   readonly answer: number | null
+  /** Why it failed; empty if it did not. */
   readonly error: string
 }
 
-/** Which deliveries to list, the newest first; `before` is the `next` of the page before. */
+/** Which deliveries to list, the newest first. */
 export interface DeliveriesQuery {
+  /** Only those with this status; undefined for all. */
   readonly status?: DeliveryStatus | undefined
+  /** At most this many. */
   readonly limit: number
+  /** The `next` of the page before; undefined for the first page. */
   readonly before?: number | undefined
 }
 
@@ -43,10 +53,10 @@ export interface DeliveriesQuery {
  * examined for it. Each method is one transaction.
  */
 export interface Deliveries {
-  /** Follows the history for these URLs, new ones from now on. Others are forgotten, with what was still to be sent. */
+  /** Follows the history for these URLs, new ones from now on. Others are forgotten, with their pending deliveries. */
   follow(urls: readonly string[]): Promise<void>
 
-  /** The lowest cursor: all that came after it is still to be examined for somebody. Null where nobody follows. */
+  /** The lowest cursor of all URLs; null if no URL is followed. */
   cursor(): Promise<number | null>
 
   /** Adds a delivery of each update for each URL whose cursor is below it, and moves all cursors up to `upTo`. */
@@ -55,13 +65,13 @@ export interface Deliveries {
     upTo: number,
   ): Promise<void>
 
-  /** The pending deliveries to a URL that are due, those that wait longest first. */
+  /** The pending deliveries to a URL that are due, those that have waited longest first. */
   due(url: string, limit: number): Promise<readonly Delivery[]>
 
-  /** Counts an attempt, and stores what it came to. */
-  settle(id: number, attempt: Attempt): Promise<void>
+  /** Counts one more attempt at a delivery, and stores what it came to. */
+  settle(id: number, settlement: Settlement): Promise<void>
 
-  /** A page of all deliveries, those over for a week aside. */
+  /** One page of the deliveries; those that ended more than a week ago are forgotten. */
   list(
     query: DeliveriesQuery,
   ): Promise<{ readonly deliveries: readonly Delivery[]; readonly next: number | null }>

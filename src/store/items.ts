@@ -59,6 +59,9 @@ export interface Items {
   /** Changes every item that is due, at most 100 a call; returns how many it changed. */
   sweep(due: Due, decide: Decide): Promise<number>
 
+  /** Whether a worker holds a lease now. */
+  isAnyLeased(): Promise<boolean>
+
   /** Whether an item with this id existed and was deleted. */
   wasDeleted(id: number): Promise<boolean>
 

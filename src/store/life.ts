@@ -8,6 +8,6 @@ export interface Life {
   /** When a server was last known to be alive, in milliseconds of the steady clock; null if never. */
   aliveAt(): Promise<number | null>
 
-  /** Stores that a server is alive at this time. */
-  setAlive(steadyMs: number): Promise<void>
+  /** Stores a sign of life, unless one was stored within the last 5 s. */
+  alive(): Promise<void>
 }

@@ -261,14 +261,35 @@ export function storeWork(name: string, open: Open): void {
     expect(await store.head()).toBe(head + 1)
   })
 
-  test(`${name}: when it was last in use is unknown at first, then what was said last`, async () => {
-    await using opened = await open()
+  test(`${name}: a sign of life comes with a write, or by itself, once the one before is 5 s old`, async () => {
+    let now = START_MS
+    await using opened = await open(() => now)
     const { store } = opened
     expect(await store.aliveAt()).toBeNull()
-    await store.setAlive(START_MS)
-    await store.setAlive(START_MS + 5000)
+    await store.alive()
+    expect(await store.aliveAt()).toBe(START_MS)
+    now += 4999
+    await added(store)
+    await store.alive()
+    expect(await store.aliveAt()).toBe(START_MS)
+    now += 1
+    await added(store)
     expect(await store.aliveAt()).toBe(START_MS + 5000)
-    expect(await store.head()).toBe(0)
+    now += 5000
+    await store.alive()
+    expect(await store.aliveAt()).toBe(START_MS + 10_000)
+    expect(await store.head()).toBe(2)
+  })
+
+  test(`${name}: whether any lease is held is known`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await working(store)
+    expect(await store.isAnyLeased()).toBeFalse()
+    const id = await working(store, { lease_expires_at: 1 })
+    expect(await store.isAnyLeased()).toBeTrue()
+    await put(store, id, { status: "completed" })
+    expect(await store.isAnyLeased()).toBeFalse()
   })
 
   test(`${name}: an item that was deleted is told from one that never was`, async () => {

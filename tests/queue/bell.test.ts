@@ -14,7 +14,7 @@ test("the bell rings once for each change, and not for one that was made before"
   let rung = 0
   bus.listen(() => (rung += 1))
   const onError = (error: unknown): void => console.error(error)
-  const options = { stallAfterMs: 60_000, maxRescues: 5, random: Math.random, token: () => "token", onError }
+  const options = { random: Math.random, token: () => "token", onError }
   const workers = new Workers(store, bus, options)
   const queue = new Queue(store, bus)
   /** How often the bell rings for an act. */

@@ -164,8 +164,6 @@ function impatient(seconds: number) {
   const report = (error: unknown): void => console.error(error)
   const broadcaster = new Broadcaster(store, bus, 1000, report)
   const workers = new Workers(store, bus, {
-    stallAfterMs: 60_000,
-    maxRescues: 5,
     random: Math.random,
     token: () => crypto.randomUUID(),
     onError: report,
@@ -178,8 +176,8 @@ function impatient(seconds: number) {
     userAgent: "test",
     now: Date.now,
     random: Math.random,
-    report,
-    givenUp: report,
+    onError: report,
+    onGivenUp: report,
   })
   const about = { reasons: new Reasons(), corsOrigins: ["*"], version: "0", commit: "0" }
   const parts = { queue, workers, streams, webhooks, ...about, report }

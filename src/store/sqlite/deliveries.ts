@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { StoredUpdate } from "../../item/item.ts"
 import type { Notice } from "../../item/notice.ts"
-import type { Attempt, Deliveries, DeliveriesQuery, Delivery } from "../deliveries.ts"
+import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../deliveries.ts"
 import type { GroupCommit } from "./group.ts"
 import { deliveries, webhooks } from "./schema.ts"
 import { HEAD } from "./statements.ts"
@@ -88,7 +88,7 @@ export class SqliteDeliveries implements Deliveries {
       .all()
   }
 
-  settle(id: number, { status, nextAttemptAt, answer, error }: Attempt): Promise<void> {
+  settle(id: number, { status, nextAttemptAt, answer, error }: Settlement): Promise<void> {
     return this.#group.run(
       () =>
         void this.#db

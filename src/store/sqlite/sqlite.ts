@@ -31,6 +31,8 @@ const PAGE_BYTES = 256 * 1024
 const LIST_BYTES = 4 * 1024 * 1024
 /** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
 const SLICE_ROWS = 64
+/** How old a sign of life becomes before a write stores the next. */
+const ALIVE_MS = 5000
 /** Rows kept in memory as they are stored. */
 const RECENT_ITEMS = 1000
 
@@ -48,6 +50,8 @@ export class SqliteStore implements Store {
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
   #version = 0
+  /** The latest sign of life, in milliseconds of the steady clock. */
+  #aliveMs = Number.NEGATIVE_INFINITY
 
   /**
    * Opens the database at `path` (see `openDatabase`). `clockOf` makes the clocks, given when a server was last alive on
@@ -60,7 +64,7 @@ export class SqliteStore implements Store {
     this.#client = client
     this.#lock = lock
     this.#db = drizzle(client)
-    this.#group = new GroupCommit(client, () => this.#forgetForeign())
+    this.#group = new GroupCommit(client, () => this.#begun())
     this.#statements = statements(client)
     this.clock = clockOf(this.#aliveAt() ?? 0)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
@@ -128,8 +132,23 @@ export class SqliteStore implements Store {
     return row?.alive_at ?? null
   }
 
-  setAlive(steadyMs: number): Promise<void> {
-    return this.#group.run(() => void this.#db.update(history).set({ alive_at: steadyMs }).run())
+  async alive(): Promise<void> {
+    if (this.#isAliveDue) await this.#group.run(() => undefined)
+  }
+
+  get #isAliveDue(): boolean {
+    return this.clock.steadyMs() - this.#aliveMs >= ALIVE_MS
+  }
+
+  #signOfLife(): void {
+    const alive_at = this.clock.steadyMs()
+    this.#db.update(history).set({ alive_at }).run()
+    this.#aliveMs = alive_at
+  }
+
+  async isAnyLeased(): Promise<boolean> {
+    const look = "SELECT 1 FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL LIMIT 1"
+    return this.#client.query(look).get() !== null
   }
 
   async wasDeleted(id: number): Promise<boolean> {
@@ -253,6 +272,7 @@ export class SqliteStore implements Store {
 
   async close(): Promise<void> {
     await this.#group.idle()
+    this.#signOfLife()
     this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
     this.#client.close()
     this.#lock.close()
@@ -270,6 +290,13 @@ export class SqliteStore implements Store {
 
   #recentRow(id: number): Stored {
     return this.#recent.get(id) ?? this.#row(id)
+  }
+
+  /** The beginning of every transaction. */
+  #begun(): void {
+    this.#forgetForeign()
+    // Here it costs no commit of its own, and no lease can be older than the latest sign of life.
+    if (this.#isAliveDue) this.#signOfLife()
   }
 
   /** What is remembered holds only while nobody else writes the file. */

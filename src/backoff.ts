@@ -1,0 +1,22 @@
+/** How long to wait between attempts. */
+export interface Backoff {
+  /** Milliseconds to wait after the first failure; twice as long after each further one. */
+  readonly firstMs: number
+  /** The longest wait in milliseconds, before the spread. */
+  readonly mostMs: number
+  /** The part by which a wait varies, up and down: 0.2 is 20 %; 0 turns the variation off. */
+  readonly spread: number
+}
+
+/**
+ * Milliseconds to wait after a failure that `failures` others preceded. With a first wait of 1 s, at most 60 s and a
+ * spread of 0.2 the waits are 1, 2, 4, 8, 16, 32, 60, 60, ... seconds, each within 20 %. The spread comes after the
+ * limit, so that those who wait longest do not all return at the same moment. `random` gives numbers from 0 up to 1.
+ */
+export function backoff(
+  { firstMs, mostMs, spread }: Backoff,
+  failures: number,
+  random: () => number = Math.random,
+): number {
+  return Math.min(mostMs, firstMs * 2 ** failures) * (1 + spread * (2 * random() - 1))
+}

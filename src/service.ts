@@ -1,0 +1,46 @@
+/** Work in the background, with a beginning and an end. */
+export interface Service {
+  /** Begins the work. If it rejects, `stop` must be called all the same. */
+  start(): Promise<void>
+  /** Ends the work; resolves once nothing of it runs any more. It may be called again, and before `start`. */
+  stop(): Promise<void>
+}
+
+/** Something that is done again and again. */
+export interface Repetition {
+  /** Begins no further turn; resolves once the turn under way has ended. */
+  stop(): Promise<void>
+}
+
+/**
+ * Calls `run` every `ms` milliseconds, the first time `ms` from now, until it is stopped. Turns never overlap: one that
+ * is due while another is under way is left out. `onError` is called with what a turn throws; the next turn comes
+ * nevertheless.
+ */
+export function every(
+  ms: number,
+  run: () => void | Promise<void>,
+  onError: (error: unknown) => void,
+): Repetition {
+  let isUnderWay = false
+  let latest: Promise<void> | undefined
+  const turn = async (): Promise<void> => {
+    isUnderWay = true
+    try {
+      await run()
+    } catch (error) {
+      onError(error)
+    } finally {
+      isUnderWay = false
+    }
+  }
+  const timer = setInterval(() => {
+    if (!isUnderWay) latest = turn()
+  }, ms)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await latest
+    },
+  }
+}
