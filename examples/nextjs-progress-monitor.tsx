@@ -58,8 +58,8 @@ export interface ProgressUpdate {
  * - `stale`: there has been no connection for 10 s or more; the state may be old.
  * - `ended`: the watched item is finished or deleted, and nothing more will come.
  *
- * A connection that dies without a word (a cable pulled, a laptop asleep) stays `live` for a minute, or until the
- * browser is online again.
+ * A connection that dies silently (a cable pulled, a laptop asleep) stays `live` until the server has missed two
+ * keepalives and 5 s, 35 s by default, or until the browser is online again.
  */
 export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" | "ended"
 

@@ -59,7 +59,7 @@ class Page {
 
   async #add(): Promise<void> {
     const added = await addSong()
-    if (added) notify(`${nameOf(added)} waits as #${added.id}`)
+    if (added) notify(`Added ${nameOf(added)} (#${added.id})`)
   }
 
   /** Hidden tabs get no frames, so that their title and icon are kept apart from what is drawn. */
@@ -96,7 +96,7 @@ class Page {
   }
 
   #seen(): Glance {
-    const { running, share } = this.#model.tallies
+    const { running, done } = this.#model.tallies
     const isLive = this.#model.isLive()
     const [first] = this.#model.lists.running
     const own = this.#screen.title()
@@ -104,7 +104,7 @@ class Page {
       running === 1 && first
         ? `${first.progress}% ${nameOf(first)}`
         : running > 1
-          ? `${Math.round(share)}% of ${count(running)}`
+          ? `${Math.round(done)}% of ${count(running)}`
           : ""
     const said = own !== "" ? own : what
     const words = [
@@ -114,7 +114,7 @@ class Page {
       NAME,
     ]
     const title = words.filter((word) => word !== "").join(" · ")
-    return { running, share, isLive, hasFailed: this.#failedUnseen, title }
+    return { running, done, isLive, hasFailed: this.#failedUnseen, title }
   }
 
   #click(event: MouseEvent): void {
@@ -150,13 +150,13 @@ function screenPath(path: string): number | null | undefined {
   return path.startsWith(BASE.pathname) && id !== undefined ? Number(id) : undefined
 }
 
-/** What is shown where no item can be. */
+/** What is shown at the address of no item. */
 function nowhere(): Screen {
   const gone = el(
     "div",
     { class: "empty gone" },
     el("h1", { class: "for-ears", tabindex: -1 }, "No such item"),
-    el("p", {}, "There is no such queue item: an item's number is a whole one, from 1."),
+    el("p", {}, "No such item. Item numbers are whole numbers from 1."),
     el("a", { href: BASE.pathname }, "Back to the queue"),
   )
   return {
@@ -168,10 +168,11 @@ function nowhere(): Screen {
 }
 
 function gapNotice({ reason, missed }: Gap): void {
-  const left =
+  if (reason === "history")
+    return notify("The server now uses a different database. The page has been reloaded.")
+  const were =
     missed === null ? "Some updates were" : `${counted(missed, "update")} ${missed === 1 ? "was" : "were"}`
-  const what = reason === "history" ? "The server has another history now." : `${left} left out.`
-  notify(`${what} Everything was loaded anew, and is right.`)
+  notify(`${were} missed. The page has been refreshed and is up to date.`)
 }
 
 async function footer(): Promise<void> {

@@ -32,6 +32,6 @@ describe("the badge", () => {
 
   test("claims nothing before anything was known", () => {
     expect(wordsOf(CONNECTING, nowMs)).toEqual({ word: "Connecting", detail: "" })
-    expect(said({ state: "stale", confirmedMs: null })).toBe("No contact")
+    expect(said({ state: "stale", confirmedMs: null })).toBe("Can't connect")
   })
 })

@@ -116,7 +116,7 @@ page("the queue on the page", () => {
     expect(tab.complaints).toEqual([])
   })
 
-  test("songs are added, moved, called off, retried and deleted from the page", async () => {
+  test("songs are added, moved, cancelled, retried and deleted from the page", async () => {
     const tab = await open()
     await tab.click("#add")
     await tab.type("12")
@@ -137,6 +137,8 @@ page("the queue on the page", () => {
     await tab.click(`.row[data-item="2"] .quick`)
     await tab.until(`${text(".waiting .row")}.includes("Glasshouse")`)
     expect((await server.item(2)).priority).toBe(1)
+    // What is first cannot be moved to the front.
+    await tab.until(`document.querySelector('.row[data-item="2"] .quick').hidden`)
 
     await tab.click(`.row[data-item="1"] [aria-haspopup]`)
     await tab.press("ArrowDown")
@@ -198,8 +200,8 @@ page("the queue on the page", () => {
   })
 
   test("a refusal is told in the server's words, and a filter finds", async () => {
-    const id = await server.add({ song_id: 5, title: "Northern Lights" })
-    await server.add({ song_id: 6, title: "Copper Sky" })
+    await server.add({ song_id: 5, title: "Northern Lights" })
+    const id = await server.add({ song_id: 6, title: "Copper Sky" })
     const tab = await open()
     await tab.evaluate(`document.querySelector("#filter").focus()`)
     await tab.type("copper")
@@ -218,7 +220,7 @@ page("the queue on the page", () => {
     await server.api("DELETE", `/queue/${id}`)
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
     await tab.press("Enter")
-    expect(await tab.until<string>(text(".notice[role=alert]"))).toBe("Queue item 1 does not exist")
+    expect(await tab.until<string>(text(".notice[role=alert]"))).toBe("Queue item 2 does not exist")
   })
 })
 
@@ -268,9 +270,9 @@ page("an item's page", () => {
 
   test("says that there is no such item, or that it was deleted", async () => {
     const tab = await open("/items/99")
-    await tab.until(`${text(".gone")}.includes("no queue item 99")`)
+    await tab.until(`${text(".gone")}.includes("no item 99")`)
     await tab.go(tab.at("/items/abc"))
-    await tab.until(`${text(".gone")}.includes("no such queue item")`)
+    await tab.until(`${text(".gone")}.includes("No such item")`)
     await tab.click(".gone a")
     await tab.until(`document.querySelector("#filter")`)
     const id = await server.add()

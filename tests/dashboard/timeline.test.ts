@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
-import { leftOf, line, nameOf, roughly, shareOf, size, unitOf } from "../../src/dashboard/model/text.ts"
+import { doneOf, leftOf, line, nameOf, roughly, size, unitOf } from "../../src/dashboard/model/text.ts"
 import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import { glideOf } from "../../src/dashboard/view/lane.ts"
 import { item, time, update } from "./items.ts"
@@ -34,9 +34,9 @@ describe("the timeline", () => {
       "Images x2",
       "Video x1",
       "Stalled",
-      "Attempt failed, another will follow out of memory",
+      "Attempt 1 failed, retrying out of memory",
       "Attempt 2 started",
-      "Cancel requested its worker is told to stop",
+      "Cancelling waiting for the worker to stop",
       "Cancelled",
       "Queued for a retry",
       "Deleted",
@@ -112,9 +112,9 @@ describe("a bar", () => {
 
   test("is as fine as the medium tells, within its percent", () => {
     const media = { out_time: 81, total: 200, fps: null, speed: null }
-    expect(shareOf({ progress: 40, media })).toBe(40.5)
-    expect(shareOf({ progress: 40, media: { ...media, out_time: 199 } })).toBe(40.99)
-    expect(shareOf({ progress: 40, media: { ...media, total: null } })).toBe(40)
+    expect(doneOf({ progress: 40, media })).toBe(40.5)
+    expect(doneOf({ progress: 40, media: { ...media, out_time: 199 } })).toBe(40.99)
+    expect(doneOf({ progress: 40, media: { ...media, total: null } })).toBe(40)
   })
 
   test("the time left counts down from when it was said", () => {

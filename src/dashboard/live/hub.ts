@@ -19,7 +19,7 @@ const MAX_SINGLY = 8
 const RELOAD_EVERY_MS = 1000
 
 /** Speaks to one tab, or to all. */
-export type Send = (message: FromHub, tab?: string) => void
+type Send = (message: FromHub, tab?: string) => void
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 

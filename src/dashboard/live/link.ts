@@ -16,7 +16,7 @@ const BEHIND_AFTER_MS = 1000
 const HELD_UP_MS = 10_000
 
 /** Takes what the stream brings. */
-export interface Listener {
+interface Listener {
   /** Updates, in their order. */
   readonly updates: (updates: readonly StreamUpdate[]) => void
   /** What is known is out of date: read everything again. What comes from now on is newer than that. */
@@ -115,7 +115,8 @@ export class Link {
       this.#set({ state: "stale" })
     if (state !== "live") return
     const sinceMs = this.#ahead?.sinceMs ?? nowMs
-    if (nowMs - sinceMs > HELD_UP_MS && nowMs - this.#heardMs > HELD_UP_MS) this.#cut("The stream is delayed")
+    if (nowMs - sinceMs > HELD_UP_MS && nowMs - this.#heardMs > HELD_UP_MS)
+      this.#cut("The connection is delayed")
     this.#measure()
   }
 
@@ -238,7 +239,6 @@ export class Link {
     this.#isFresh = false
     this.#gap = undefined
     this.#ahead = undefined
-    if (gap) this.#to.gap(gap)
     this.#set({
       state: "live",
       confirmedMs: Date.now(),
@@ -249,6 +249,7 @@ export class Link {
       behind: 0,
       lagMs: null,
     })
+    if (gap) this.#to.gap(gap)
     if (isFresh) this.#to.reload()
   }
 

@@ -23,7 +23,7 @@ export class Past {
   #meanwhile: StreamUpdate[] | null = null
   #pages = 0
 
-  /** `changed` is told that there is more to show. What failed is tried again while it `isWanted`. */
+  /** `changed` is called when there is more to show. What failed is tried again while it `isWanted`. */
   constructor(id: number, changed: () => void, isWanted: () => boolean) {
     this.#id = id
     this.#isWanted = isWanted

@@ -37,7 +37,7 @@ export interface Connection {
   readonly skewMs: number
 }
 
-/** Updates that were left out. Everything was loaded anew after it, so what is shown is right all the same. */
+/** Updates that were left out. Everything is loaded again after it, so what is shown is right all the same. */
 export interface Gap {
   readonly reason: StreamGap["reason"] | "history"
   /** How many; null when that cannot be known. */
@@ -67,7 +67,7 @@ export type ToHub =
   | { readonly type: "hello"; readonly visible: boolean }
   | { readonly type: "visible"; readonly visible: boolean }
   | { readonly type: "bye" }
-  /** Somebody does not want to wait for the next attempt. */
+  /** Makes the next attempt now. */
   | { readonly type: "retry" }
 
 /** Before anything is known. */

@@ -18,7 +18,7 @@ export interface Changes {
   readonly ids: ReadonlySet<number>
   /** Items came, went, or moved. */
   readonly lists: boolean
-  /** Everything was loaded anew. */
+  /** Everything was loaded again. */
   readonly all: boolean
 }
 
@@ -27,8 +27,8 @@ const MAX_GLIDING = 40
 /** The hub says something every 2 s. One that is silent for longer tells nothing about the server any more. */
 const HUB_SILENCE_MS = 7000
 
-/** Who hears of more than the changes of a frame. */
-export interface Ears {
+/** What is called besides the changes of a frame. */
+interface Ears {
   /** There is something new to show. */
   readonly changed: () => void
   readonly updates: (updates: readonly StreamUpdate[]) => void
@@ -81,7 +81,7 @@ export class Model implements Bridge {
     return {
       ...known,
       state: "stale",
-      reason: "The stream that the tabs of this browser share is silent",
+      reason: "The connection that the tabs of this browser share is silent",
       retryAtMs: null,
     }
   }

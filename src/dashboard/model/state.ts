@@ -52,7 +52,7 @@ export class State {
   readonly items = new Map<number, QueueItem>()
   truncated = false
 
-  /** Begins anew. */
+  /** Begins again with these items. */
   replace(items: readonly QueueItem[], truncated: boolean): void {
     this.items.clear()
     for (const item of items) this.items.set(item.id, item)

@@ -22,7 +22,7 @@ export interface Tallies {
   /** The last hour in steps of five minutes, the oldest first. */
   readonly hour: readonly Bar[]
   /** Mean of what is done of the running items, in percent; 0 when nothing runs. */
-  readonly share: number
+  readonly done: number
 }
 
 /** Counts what is in the lists. `nowMs` is the server's clock. */
@@ -45,7 +45,7 @@ export function talliesOf({ running, waiting, finished }: Lists, nowMs: number):
     stalled: running.filter(({ stalled }) => stalled).length,
     ...total,
     hour,
-    share: running.length === 0 ? 0 : sum / running.length,
+    done: running.length === 0 ? 0 : sum / running.length,
   }
 }
 

@@ -55,7 +55,7 @@ export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">)
   title.trim() === "" ? `Song ${song_id}` : line(title)
 
 /** What is done, in percent, as finely as is known: `media` may tell more than the whole number does. */
-export function shareOf({ progress, media }: Pick<QueueItem, "progress" | "media">): number {
+export function doneOf({ progress, media }: Pick<QueueItem, "progress" | "media">): number {
   const total = media?.total ?? 0
   if (!media || total <= 0) return progress
   return Math.min(progress + 0.99, Math.max(progress, (media.out_time / total) * 100))
@@ -70,13 +70,20 @@ export function leftOf(item: QueueItem, nowMs: number): number | null {
 /** What is being counted, as a worker reports it: `3 of 5 images`; empty where that was said, or is done. */
 export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
   if (!unit || unit.done >= unit.total) return ""
-  const share = `${count(unit.done)} of ${count(unit.total)}`
-  return message.includes(share) ? "" : `${share} ${line(unit.name)}`.trim()
+  const done = `${count(unit.done)} of ${count(unit.total)}`
+  return message.includes(done) ? "" : `${done} ${line(unit.name)}`.trim()
 }
 
 /** Where a render of several passes is: `2 of 5`. */
 export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
   step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
+
+/** What an update says when nobody has given it a message. */
+const ROUTINE = new Set(["Queue item created", "Queue item updated", "Processing failed"])
+
+/** What a worker or a person says of an item; empty where nobody did, or where its step says the same. */
+export const messageOf = ({ message, current_step }: Pick<QueueItem, "message" | "current_step">): string =>
+  ROUTINE.has(message) || message === current_step ? "" : line(message)
 
 /** How fast a medium is being written: `48 fps, 1.9 times real time`. */
 export function paceOf({ media }: Pick<QueueItem, "media">): string {

@@ -39,7 +39,7 @@ function ended(update: StreamUpdate): What {
   if (update.status === "completed") return { what: "Completed", detail: update.message, tone: "good" }
   if (update.outcome === "cancelled") return { what: "Cancelled", detail, tone: "quiet" }
   return update.outcome === "lost"
-    ? { what: "Given up, its worker was lost", detail, tone: "bad" }
+    ? { what: "Failed: its worker was lost too often", detail, tone: "bad" }
     : { what: "Failed", detail, tone: "bad" }
 }
 
@@ -50,7 +50,11 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
       return { what: `Attempt ${update.attempt ?? 1} started`, detail: by, tone: "run" }
     }
     case "retrying":
-      return { what: "Attempt failed, another will follow", detail: update.error_message ?? "", tone: "warn" }
+      return {
+        what: `Attempt ${update.attempt ?? 1} failed, retrying`,
+        detail: update.error_message ?? "",
+        tone: "warn",
+      }
     case "queued": {
       const isRetry = before.status === "completed" || before.status === "failed"
       return {
@@ -72,7 +76,7 @@ function happened(before: StreamUpdate | undefined, update: StreamUpdate): What 
   if (before.status !== update.status || (before.attempt ?? 0) < (update.attempt ?? 0))
     return moved(before, update)
   if (update.cancel_requested_at !== before.cancel_requested_at && update.cancel_requested_at !== undefined) {
-    return { what: "Cancel requested", detail: "its worker is told to stop", tone: "warn" }
+    return { what: "Cancelling", detail: "waiting for the worker to stop", tone: "warn" }
   }
   if (update.stalled && !before.stalled) return { what: "Stalled", detail: update.message, tone: "warn" }
   if (update.status !== "processing") return { what: "Changed", detail: update.message, tone: "quiet" }

@@ -4,14 +4,14 @@ import { duration } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import type { Bench } from "../model/bench.ts"
 import { isWaiting } from "../model/state.ts"
-import { nameOf } from "../model/text.ts"
+import { count, nameOf } from "../model/text.ts"
 import { askPriority, confirm } from "./dialogs.ts"
 import type { Choice } from "./menu.ts"
 import { notify } from "./notices.ts"
 
 const MAX_PRIORITY = 1_000_000_000
 
-/** Does it, and says what came of it, or why nothing did. */
+/** Does it, and reports what came of it, or why it failed. */
 async function attempt(
   what: () => Promise<QueueItem | void>,
   done: string | ((item: QueueItem) => string),
@@ -28,22 +28,22 @@ async function cancel(item: QueueItem, bench: Bench): Promise<void> {
   const name = nameOf(item)
   if (item.status === "processing") {
     const forSeconds = (bench.nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
-    const text = `It has been running for ${duration(forSeconds)} and is ${item.progress}% done. What it has rendered so far is lost.`
-    if (!(await confirm(`Cancel ${name}?`, text, "Cancel the render"))) return
+    const text = `It has been running for ${duration(forSeconds)} and is ${item.progress}% done. The unfinished render will be lost.`
+    if (!(await confirm(`Cancel ${name}?`, text, { yes: "Stop rendering", no: "Keep rendering" }))) return
   }
   await attempt(
     () => server.cancel(item.id),
     ({ status }) =>
-      status === "processing" ? `The worker of ${name} is told to stop` : `${name} is cancelled`,
+      status === "processing" ? `Cancelling ${name}, waiting for the worker to stop` : `Cancelled ${name}`,
   )
 }
 
 async function remove(item: QueueItem): Promise<void> {
   const name = nameOf(item)
-  const also = isFinished(item.status) ? "" : " It is cancelled first."
-  const text = `It disappears from the queue for good.${also} Its video, if there is one, stays where it is.`
-  if (await confirm(`Delete ${name}?`, text, "Delete it"))
-    await attempt(() => server.remove(item.id), `${name} is deleted`)
+  const also = item.status === "processing" ? " and stops its render" : ""
+  const text = `This removes the item permanently${also}. The video file is not deleted.`
+  if (await confirm(`Delete ${name}?`, text, { yes: "Delete", no: "Keep" }))
+    await attempt(() => server.remove(item.id), `Deleted ${name}`)
 }
 
 async function prioritise(item: QueueItem, bench: Bench): Promise<void> {
@@ -51,13 +51,13 @@ async function prioritise(item: QueueItem, bench: Bench): Promise<void> {
   if (priority === null || priority === item.priority) return
   await attempt(
     () => server.update(item.id, { priority, message: `Priority set to ${priority}` }),
-    `${nameOf(item)} has priority ${priority}`,
+    `Priority of ${nameOf(item)} set to ${count(priority)}`,
   )
 }
 
 async function runNext(item: QueueItem, bench: Bench): Promise<void> {
   const [first] = bench.waiting()
-  if (!first || first.id === item.id) return notify(`${nameOf(item)} is next already`)
+  if (!first || first.id === item.id) return notify(`${nameOf(item)} is already next`)
   const priority = Math.min(MAX_PRIORITY, first.priority + 1)
   await attempt(
     () => server.update(item.id, { priority, message: "Moved to the front" }),
@@ -80,12 +80,13 @@ export function choicesOf(item: QueueItem, bench: Bench): Choice[] {
     choose: () => void what(bench.item(item.id) ?? item, bench),
   })
   const again = choice("Retry", "retry", (now) =>
-    attempt(() => server.retry(now.id), `${nameOf(now)} waits for another attempt`),
+    attempt(() => server.retry(now.id), `${nameOf(now)} is back in the queue`),
   )
   const choices: Choice[] = []
   if (isFinished(item.status)) choices.push(again)
   if (isWaiting(item)) {
-    choices.push(choice("Run next", "up", runNext), choice("Set priority…", "order", prioritise))
+    if (bench.waiting()[0]?.id !== item.id) choices.push(choice("Run next", "up", runNext))
+    choices.push(choice("Set priority…", "order", prioritise))
     if (item.status === "retrying") choices.push({ ...again, label: "Retry now" })
   }
   if (!isFinished(item.status) && item.cancel_requested_at === null)

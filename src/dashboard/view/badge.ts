@@ -24,7 +24,7 @@ function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): W
   return { word: "Live", detail: `${(lagMs / 1000).toFixed(1)} s behind` }
 }
 
-/** What is to be said of the stream, and no more. `nowMs` is this machine's clock. */
+/** What can be said of the stream, and no more. `nowMs` is this machine's clock. */
 export function wordsOf(connection: Connection, nowMs: number): Words {
   const { state, confirmedMs, retryAtMs } = connection
   const again =
@@ -40,7 +40,7 @@ export function wordsOf(connection: Connection, nowMs: number): Words {
     case "reconnecting":
       return { word: "Reconnecting", detail: asOf + again }
     case "stale":
-      return confirmedMs === null ? { word: "No contact", detail: "" } : { word: "Stale", detail: asOf }
+      return confirmedMs === null ? { word: "Can't connect", detail: "" } : { word: "Stale", detail: asOf }
     case "refused":
       return { word: "Refused", detail: asOf }
   }
@@ -104,8 +104,8 @@ export class Badge {
     mark(this.#banner, "data-tone", state === "refused" ? "bad" : "warn")
     const old =
       confirmedMs === null
-        ? "Nothing is known yet."
-        : `What you see is as of ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
+        ? "Nothing has been loaded yet."
+        : `Showing the state at ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
     if (isLost) say(this.#reason, `${reason}. ${old}`)
     if (state !== this.#state) this.#turned(state, reason)
     if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)
@@ -123,15 +123,16 @@ export class Badge {
     const facts: [string, string][] = [
       ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
       ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
-      ["It took", lagMs === null ? "nothing new lately" : `${Math.round(lagMs)} ms to arrive`],
-      ["Server has", stats === null ? "not said" : counted(stats.updates.stored, "update")],
-      ["Server up for", stats === null ? "not said" : roughly(stats.uptime_seconds)],
-      ["Clocks differ by", `${Math.round(Math.abs(skewMs))} ms`],
-      ["History", history === "" ? "not known" : history],
+      ["Latency", lagMs === null ? "idle" : `${Math.round(lagMs)} ms`],
+      ["Updates stored", stats === null ? "unknown" : count(stats.updates.stored)],
+      ["Uptime", stats === null ? "unknown" : roughly(stats.uptime_seconds)],
+      ["Viewers", stats === null ? "unknown" : count(stats.connected_clients)],
+      ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
+      ["History", history === "" ? "unknown" : history],
       ["Shared", SHARED[holder]],
     ]
     if (reason !== "") facts.unshift(["Problem", reason])
     const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))
-    this.#facts.replaceChildren(el("h2", {}, "The stream behind this page"), el("dl", {}, ...rows))
+    this.#facts.replaceChildren(el("h2", {}, "Connection"), el("dl", {}, ...rows))
   }
 }

@@ -28,35 +28,39 @@ interface Parts {
   readonly submit: () => Promise<void> | void
 }
 
+/** Submits the form once at a time; what fails is said in `problem`, and what is done closes the dialog. */
+async function submitted(
+  { submit }: Parts,
+  dialog: HTMLDialogElement,
+  submitter: HTMLButtonElement,
+  problem: HTMLElement,
+): Promise<void> {
+  submitter.disabled = true
+  try {
+    await submit()
+    dialog.close()
+  } catch (error) {
+    say(problem, sentenceOf(error))
+  } finally {
+    submitter.disabled = false
+  }
+}
+
 /** Opens a modal dialog; resolves when it is closed. The browser gives the focus back to where it was. */
-function open({ title, content, yes, no, danger = false, submit }: Parts): Promise<void> {
+function open(parts: Parts): Promise<void> {
+  const { title, content, yes, no, danger = false } = parts
   const heading = el("h2", { id: `dialog-${++ids}` }, title)
   const problem = el("p", { class: "problem", role: "alert" })
   const submitter = el("button", { type: "submit", class: danger ? "danger" : "primary" }, yes)
   const dismiss = el("button", { type: "button" }, no)
   const close = el("button", { type: "button", class: "plain close", "aria-label": "Close" }, icon("close"))
-  const form = el(
-    "form",
-    {},
-    heading,
-    ...content,
-    problem,
-    el("div", { class: "buttons" }, dismiss, submitter),
-    close,
-  )
+  const buttons = el("div", { class: "buttons" }, dismiss, submitter)
+  const form = el("form", {}, heading, ...content, problem, buttons, close)
   const dialog = el("dialog", { "aria-labelledby": heading.id }, form)
   for (const button of [dismiss, close]) button.addEventListener("click", () => dialog.close())
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault()
-    submitter.disabled = true
-    try {
-      await submit()
-      dialog.close()
-    } catch (error) {
-      say(problem, sentenceOf(error))
-    } finally {
-      submitter.disabled = false
-    }
+    void submitted(parts, dialog, submitter, problem)
   })
   document.body.append(dialog)
   dialog.showModal()
@@ -71,16 +75,20 @@ function open({ title, content, yes, no, danger = false, submit }: Parts): Promi
   })
 }
 
-/** Calls off whatever dialog is open. */
+/** Closes whatever dialog is open, with nothing done. */
 export const closeDialog = (): void => shown?.close()
 
 /** Asks whether to go on with something that cannot be undone. */
-export async function confirm(title: string, text: string, yes: string): Promise<boolean> {
+export async function confirm(
+  title: string,
+  text: string,
+  { yes, no }: { readonly yes: string; readonly no: string },
+): Promise<boolean> {
   let agreed = false
   const submit = (): void => {
     agreed = true
   }
-  await open({ title, content: [el("p", {}, text)], yes, no: "Keep it", danger: true, submit })
+  await open({ title, content: [el("p", {}, text)], yes, no, danger: true, submit })
   return agreed
 }
 
@@ -89,7 +97,7 @@ const ordinal = (n: number): string => {
   return `${count(n)}${suffix}`
 }
 
-/** Asks for another priority, and tells what it would mean among the items that wait; null when called off. */
+/** Asks for another priority, and foretells the place in the queue; null when dismissed. */
 export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]): Promise<number | null> {
   let chosen: number | null = null
   const input = el("input", {
@@ -111,8 +119,8 @@ export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]
     say(
       hint,
       Number.isNaN(priority)
-        ? "A whole number; higher goes first."
-        : `Higher goes first. This makes it ${place}.`,
+        ? "A whole number. Higher numbers run first."
+        : `Higher numbers run first. It will be ${place}.`,
     )
   }
   input.addEventListener("input", tell)
@@ -121,7 +129,7 @@ export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]
     title: `Priority of ${nameOf(item)}`,
     content: [field("Priority", input, hint)],
     yes: "Set priority",
-    no: "Leave it",
+    no: "Cancel",
     submit: () => {
       chosen = input.valueAsNumber
     },
@@ -133,7 +141,7 @@ export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]
 const newKey = (): string =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 
-/** Asks for a song and adds it to the queue; null when called off. */
+/** Asks for a song and adds it to the queue; null when dismissed. */
 export async function addSong(): Promise<QueueItem | null> {
   const song = el("input", { type: "number", min: 1, step: 1, required: true, inputmode: "numeric" })
   const title = el("input", { type: "text", maxlength: 200, autocomplete: "off" })
@@ -153,18 +161,18 @@ export async function addSong(): Promise<QueueItem | null> {
   await open({
     title: "Add a song",
     content: [
-      field("Song number", song),
-      field("Title", title, "Optional. Shown instead of the song's number."),
+      field("Song ID", song),
+      field("Title", title, "Optional. Shown instead of the song ID."),
       el(
         "div",
         { class: "pair" },
-        field("Priority", priority, "Higher goes first."),
+        field("Priority", priority, "Higher numbers run first."),
         field("Attempts", attempts),
       ),
-      field("Tags", tags, "Optional, separated by commas. Only workers that have all of them take the item."),
+      field("Tags", tags, "Optional, separated by commas. Only workers with all of these tags will take it."),
     ],
     yes: "Add to the queue",
-    no: "Not now",
+    no: "Cancel",
     submit: async () => {
       added = await server.add(body(), key)
     },

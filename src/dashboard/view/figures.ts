@@ -1,4 +1,3 @@
-import type { Stats } from "../model/messages.ts"
 import type { Bar, Tallies } from "../model/tallies.ts"
 import { count } from "../model/text.ts"
 import { el, mark, say, svg } from "./dom.ts"
@@ -62,17 +61,14 @@ export class Figures {
   readonly #waiting = new Figure()
   readonly #completed = new Figure(this.#hour.element)
   readonly #failed = new Figure()
-  readonly #viewers = new Figure()
   readonly element = el(
     "dl",
     { class: "figures" },
-    ...[this.#running, this.#waiting, this.#completed, this.#failed, this.#viewers].map(
-      ({ element }) => element,
-    ),
+    ...[this.#running, this.#waiting, this.#completed, this.#failed].map(({ element }) => element),
   )
 
   /** Shows them as they are now. */
-  update(tallies: Tallies, stats: Stats | null, loaded: boolean): void {
+  update(tallies: Tallies, loaded: boolean): void {
     const { running, waiting, stalled, completed, failed, hour } = tallies
     const known = (value: number): number | null => (loaded ? value : null)
     this.#running.show(
@@ -83,8 +79,6 @@ export class Figures {
     this.#waiting.show(known(waiting), "waiting")
     this.#completed.show(known(completed), "completed, last hour")
     this.#failed.show(known(failed), "failed, last hour", "bad")
-    const viewers = stats?.connected_clients ?? null
-    this.#viewers.show(viewers, viewers === 1 ? "viewer, you" : "viewers")
     this.#hour.show(hour)
   }
 }

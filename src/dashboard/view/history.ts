@@ -1,5 +1,5 @@
 import { duration } from "../../text.ts"
-import { at, count, counted, inFull, line } from "../model/text.ts"
+import { at, count, counted, inFull, line, messageOf } from "../model/text.ts"
 import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 
@@ -30,46 +30,53 @@ function happeningView({ what, detail, tone, time }: Happening): View {
   return { element, update: () => undefined }
 }
 
+/** The latest updates of a stretch, line by line. */
+function listOf(updates: Stretch["updates"]): HTMLElement[] {
+  const latest = updates.slice(-LISTED).reverse()
+  const rows = latest.map(({ progress, message, timestamp }) =>
+    el(
+      "li",
+      {},
+      el("span", {}, `${progress}%`),
+      el("span", { class: "said" }, line(message)),
+      when(timestamp),
+    ),
+  )
+  const rest = updates.length - latest.length
+  return rest > 0 ? [...rows, el("li", { class: "none" }, `and ${counted(rest, "earlier update")}`)] : rows
+}
+
+/** A stretch in a few words: from where to where, and how many updates in how long. */
+function summaryOf({ updates }: Stretch): string {
+  const [first, last] = [updates[0], updates.at(-1)]
+  if (!first || !last) return ""
+  const isStill = first.progress === last.progress
+  const done = isStill ? `${last.progress}%` : `${first.progress} to ${last.progress}%`
+  if (updates.length === 1) return [done, messageOf(last)].filter(Boolean).join(" · ")
+  const tookS = (Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000
+  return `${done} · ${count(updates.length)} updates in ${duration(tookS)}`
+}
+
 function stretchView(stretch: Stretch): View {
   const name = el("span", { class: "what" }, line(stretch.step) || "Progress")
   const facts = el("span", { class: "detail" })
   const listed = el("ol")
   const details = el("details", {}, el("summary", {}, name, facts), listed)
-  const [first] = stretch.updates
-  const element = el("li", { class: "stretch" }, icon("dot"), details, when(first?.timestamp ?? ""))
+  const since = when(stretch.updates[0]?.timestamp ?? "")
+  let known = 0
   const list = (): void => {
-    if (!details.open) return
-    const latest = stretch.updates.slice(-LISTED).reverse()
-    const rows = latest.map(({ progress, message, timestamp }) =>
-      el(
-        "li",
-        {},
-        el("span", {}, `${progress}%`),
-        el("span", { class: "said" }, line(message)),
-        when(timestamp),
-      ),
-    )
-    const rest = stretch.updates.length - latest.length
-    if (rest > 0) rows.push(el("li", { class: "none" }, `and ${counted(rest, "earlier update")}`))
-    listed.replaceChildren(...rows)
+    if (details.open) listed.replaceChildren(...listOf(stretch.updates))
   }
   details.addEventListener("toggle", list)
-  let known = 0
-  const update = (): void => {
-    const { length } = stretch.updates
-    const last = stretch.updates.at(-1)
-    if (length === known || !first || !last) return
-    known = length
-    const share =
-      first.progress === last.progress ? `${last.progress}%` : `${first.progress} to ${last.progress}%`
-    const took = duration((Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000)
-    say(
-      facts,
-      length === 1 ? `${share} · ${line(last.message)}` : `${share} · ${count(length)} updates in ${took}`,
-    )
-    list()
+  return {
+    element: el("li", { class: "stretch" }, icon("dot"), details, since),
+    update: () => {
+      if (stretch.updates.length === known) return
+      known = stretch.updates.length
+      say(facts, summaryOf(stretch))
+      list()
+    },
   }
-  return { element, update }
 }
 
 const viewOf = (entry: Entry): View =>

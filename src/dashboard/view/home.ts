@@ -41,8 +41,8 @@ export class Home implements Screen {
   constructor(model: Model, changed: () => void) {
     this.#model = model
     this.#changed = changed
-    const waiting = empty("Nothing waits. Songs that are added line up here.", this.#example)
-    const finished = empty("What is finished is listed here, with what went wrong where something did.")
+    const waiting = empty("The queue is empty. Songs you add appear here.", this.#example)
+    const finished = empty("Finished renders appear here, with the reason for any failure.")
     this.#running = new Section("Running", new ItemList(LANES, () => new Lane(model)), idle())
     this.#waiting = new Section("Waiting", new ItemList(ROWS, () => new WaitingRow(model)), waiting)
     const endings = this.#endings()
@@ -91,12 +91,12 @@ export class Home implements Screen {
         if (item) for (const { list } of [this.#running, this.#waiting, this.#finished]) list.update(item)
       }
     }
-    if (lists || all) this.#figures.update(model.tallies, model.stats, model.loaded)
+    if (lists || all) this.#figures.update(model.tallies, model.loaded)
   }
 
   tick(): void {
     for (const { list } of [this.#running, this.#waiting, this.#finished]) list.tick()
-    this.#figures.update(this.#model.tallies, this.#model.stats, this.#model.loaded)
+    this.#figures.update(this.#model.tallies, this.#model.loaded)
   }
 
   #arrange(): void {
@@ -114,13 +114,10 @@ export class Home implements Screen {
     mark(this.element, "data-crowd", running.length > 6 ? "many" : running.length === 1 ? "one" : null)
     this.#running.show(fitting(running), running, filter, loaded)
     this.#waiting.show(fitting(waiting), waiting, filter, loaded)
-    this.#finished.show(fitting(ended), finished, filter, loaded)
+    this.#finished.show(fitting(ended), finished, filter, loaded, `No ${this.#ending} renders.`)
     show(this.#example, state.items.size === 0)
     show(this.#truncated, state.truncated)
-    say(
-      this.#truncated,
-      `The queue is longer than this page shows: these are its first ${count(state.items.size)} items.`,
-    )
+    say(this.#truncated, `Showing the first ${count(state.items.size)} items of a longer queue.`)
     if (!before || before.isConnected) return
     // The item has moved to another list: the focus goes with it, and the view only where the focus is seen.
     const id = before.dataset["item"]

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
 import type { Bridge } from "../model/bench.ts"
-import { leftOf, line, nameOf, paceOf, shareOf, stepOf, unitOf } from "../model/text.ts"
+import { doneOf, leftOf, line, messageOf, nameOf, paceOf, stepOf, unitOf } from "../model/text.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { Frame } from "./rows.ts"
@@ -15,13 +15,13 @@ const MAX_GLIDE_S = 90
  * next percent before it is true.
  */
 export function glideOf(item: QueueItem, bridge: Bridge): Glide {
-  const share = shareOf(item)
+  const done = doneOf(item)
   const left = leftOf(item, bridge.nowMs())
-  if (left === null || item.stalled || !bridge.isLive() || bridge.isCrowded() || share >= 99)
-    return { share, to: share, seconds: STEP_S }
-  const to = Math.min(99.5, Math.max(share, Math.floor(share) + 0.95))
-  const seconds = ((to - share) * left) / (100 - share)
-  return { share, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)) }
+  if (left === null || item.stalled || !bridge.isLive() || bridge.isCrowded() || done >= 99)
+    return { done, to: done, seconds: STEP_S }
+  const to = Math.min(99.5, Math.max(done, Math.floor(done) + 0.95))
+  const seconds = ((to - done) * left) / (100 - done)
+  return { done, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)) }
 }
 
 /** A running item: its wave, and everything that is known of where it is. */
@@ -79,8 +79,7 @@ export class Lane implements Row {
     const name = item.current_step || item.step?.name || ""
     say(this.#step, [stepOf(item), line(name)].filter((part) => part !== "").join(": "))
     say(this.#unit, unitOf(item) || paceOf(item))
-    const isTold = item.message !== "Queue item updated" && item.message !== item.current_step
-    say(this.#message, isTold ? line(item.message) : "")
+    say(this.#message, messageOf(item))
     this.tick()
   }
 
@@ -89,7 +88,7 @@ export class Lane implements Row {
     if (!item) return
     const nowMs = this.#bridge.isLive() ? this.#bridge.nowMs() : Date.parse(item.updated_at)
     const left = leftOf(item, nowMs)
-    say(this.#left, left === null ? "" : left < 1 ? "any moment" : `${duration(left)} left`)
+    say(this.#left, left === null ? "" : left < 1 ? "Finishing" : `${duration(left)} left`)
     const startedMs = Date.parse(item.started_at ?? item.updated_at)
     say(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
   }

@@ -25,7 +25,7 @@ function thinned(points: readonly Point[]): readonly Point[] {
 }
 
 /** Where the end is expected. */
-export interface Expected {
+interface Expected {
   readonly ms: number
   readonly fromMs: number
   readonly progress: number

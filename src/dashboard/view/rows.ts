@@ -2,7 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { Bench } from "../model/bench.ts"
-import { inFull, line, nameOf, roughly, standing, toneOf } from "../model/text.ts"
+import { count, inFull, line, nameOf, roughly, standing, toneOf } from "../model/text.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
@@ -40,22 +40,17 @@ export class Frame {
   /** Shows the item. */
   update(item: QueueItem): void {
     const name = nameOf(item)
-    const before = this.#item
+    if (this.#item?.id !== item.id) mark(this.link, "href", hrefOf(item.id))
     this.#item = item
-    if (before?.id !== item.id) mark(this.link, "href", hrefOf(item.id))
     say(this.link, name)
     if (this.#songId !== item.song_id) {
       this.#songId = item.song_id
       this.markBox.replaceChildren(songMark(item.song_id))
     }
-    if (
-      before?.status === item.status &&
-      before.cancel_requested_at === item.cancel_requested_at &&
-      this.#label === name
-    )
-      return
-    this.#label = name
     const [first] = this.#choices()
+    const label = `${first?.label} ${name}`
+    if (label === this.#label) return
+    this.#label = label
     const focused = document.activeElement === this.#quick
     show(this.#quick, first !== undefined && !first.label.endsWith("…"))
     if (focused && this.#quick.hidden) this.#menu.focus()
@@ -114,9 +109,10 @@ export class WaitingRow implements Row {
     this.#item = item
     this.#frame.update(item)
     if (place > 0) say(this.#place, String(place))
-    const attempts = item.attempt > 0 ? ` · ${item.attempt} of ${item.max_attempts} attempts made` : ""
+    const attempts =
+      item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} failed` : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
-    say(this.#priority, item.priority === 0 ? "" : `priority ${item.priority}`)
+    say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
     show(this.#error, item.error_message !== "")
     say(this.#error, line(item.error_message))
     this.tick()
@@ -128,12 +124,11 @@ export class WaitingRow implements Row {
     const nowMs = this.#bench.nowMs()
     const againMs = item.available_at === null ? 0 : Date.parse(item.available_at) - nowMs
     mark(this.#waited, "data-tone", item.status === "retrying" ? "warn" : null)
-    if (againMs > 0) return say(this.#waited, `again in ${duration(againMs / 1000)}`)
+    const isRetry = item.status === "retrying"
+    if (againMs > 0)
+      return say(this.#waited, `${isRetry ? "Retries" : "Starts"} in ${duration(againMs / 1000)}`)
     const forMs = nowMs - Date.parse(item.queued_at)
-    say(
-      this.#waited,
-      item.status === "retrying" ? "ready for another attempt" : `waiting ${roughly(forMs / 1000)}`,
-    )
+    say(this.#waited, isRetry ? "Ready to retry" : `waiting ${roughly(forMs / 1000)}`)
   }
 }
 

@@ -17,13 +17,16 @@ function flatLine(): SVGSVGElement {
   )
 }
 
-/** What is said where nothing is. */
+/** What an empty list says. */
 export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
   el("div", { class: "empty" }, el("p", {}, text), ...more)
 
-/** What is said while nothing is running. */
+/** What the list of running items says when nothing is running. */
 export const idle = (): HTMLElement => {
-  const told = empty("Nothing is running. A worker that claims an item shows up here at once.")
+  const told = empty(
+    "Nothing is rendering. Start a worker:",
+    el("code", {}, "track-studio work --exec ./render.sh"),
+  )
   told.prepend(flatLine())
   return told
 }
@@ -53,12 +56,21 @@ export class Section {
     this.element = el("section", { class: className, "aria-labelledby": heading.id }, ...parts)
   }
 
-  /** Shows those of `all` items that fit; `filter` is what they had to fit. Nothing is known before it is `loaded`. */
-  show(items: readonly QueueItem[], all: readonly QueueItem[], filter: string, loaded: boolean): void {
+  /**
+   * Shows those of `all` items that fit; `filter` is what they had to fit, and `nothingOf` says that none is of the
+   * chosen kind. Nothing is known before it is `loaded`.
+   */
+  show(
+    items: readonly QueueItem[],
+    all: readonly QueueItem[],
+    filter: string,
+    loaded: boolean,
+    nothingOf = "",
+  ): void {
     say(this.#count, all.length === 0 ? "" : count(all.length))
     show(this.#empty, loaded && all.length === 0)
     show(this.#none, items.length === 0 && all.length > 0)
-    say(this.#none, filter === "" ? "None of these." : `Nothing here matches “${filter}”.`)
+    say(this.#none, filter === "" ? nothingOf : `Nothing here matches “${filter}”.`)
     mark(this.list.element, "hidden", items.length === 0 ? "" : null)
     this.list.show(items, all)
   }

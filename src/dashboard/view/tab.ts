@@ -7,13 +7,13 @@ const EVERY_MS = 1000
 export interface Glance {
   readonly running: number
   /** In percent. */
-  readonly share: number
+  readonly done: number
   readonly isLive: boolean
   readonly hasFailed: boolean
   readonly title: string
 }
 
-function drawn({ share, isLive, hasFailed }: Glance): string | null {
+function drawn({ done, isLive, hasFailed }: Glance): string | null {
   const canvas = document.createElement("canvas")
   canvas.width = SIZE
   canvas.height = SIZE
@@ -28,7 +28,7 @@ function drawn({ share, isLive, hasFailed }: Glance): string | null {
   }
   const start = -Math.PI / 2
   ring(0, Math.PI * 2, "#8b93a7")
-  ring(start, start + (Math.PI * 2 * share) / 100, isLive ? "#3d7dff" : "#565d6d")
+  ring(start, start + (Math.PI * 2 * done) / 100, isLive ? "#3d7dff" : "#565d6d")
   if (hasFailed || !isLive) {
     pen.beginPath()
     pen.fillStyle = hasFailed ? "#e5484d" : "#8b93a7"
@@ -58,10 +58,10 @@ export class TabFace {
   }
 
   #draw(glance: Glance): void {
-    const { running, share, isLive, hasFailed, title } = glance
+    const { running, done, isLive, hasFailed, title } = glance
     this.#atMs = Date.now()
     if (document.title !== title) document.title = title
-    const shown = `${running > 0 ? Math.round(share) : "-"} ${isLive} ${hasFailed}`
+    const shown = `${running > 0 ? Math.round(done) : "-"} ${isLive} ${hasFailed}`
     if (shown === this.#shown) return
     this.#shown = shown
     const picture = running > 0 || hasFailed || !isLive ? drawn(glance) : null

@@ -73,9 +73,9 @@ export function songMark(songId: number): HTMLElement {
   return square
 }
 
-/** Where a bar is, in percent, and where it is heading: it gets to `to` after `seconds`. */
+/** How far a bar is, in percent, and where it is heading: it gets to `to` after `seconds`. */
 export interface Glide {
-  readonly share: number
+  readonly done: number
   readonly to: number
   readonly seconds: number
 }
@@ -125,8 +125,8 @@ export class Wave {
   #move(wanted: Glide): void {
     const before = this.#glide
     // It is where it is at once when it is new, and soon after it was far off; then it glides.
-    const isFar = !before || Math.abs(wanted.share - before.to) > FAR
-    const glide = isFar ? { share: wanted.share, to: wanted.share, seconds: before ? CATCH_UP_S : 0 } : wanted
+    const isFar = !before || Math.abs(wanted.done - before.to) > FAR
+    const glide = isFar ? { done: wanted.done, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
     if (glide.to === before?.to && glide.seconds === before.seconds) return
     this.#glide = glide
     const to = Math.min(100, Math.max(0, glide.to))

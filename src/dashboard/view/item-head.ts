@@ -1,0 +1,67 @@
+import type { QueueItem } from "../../item/item.ts"
+import type { Bench } from "../model/bench.ts"
+import { line, nameOf, standing, toneOf } from "../model/text.ts"
+import { choicesOf } from "./actions.ts"
+import { el, icon, mark, say } from "./dom.ts"
+import { songMark } from "./wave.ts"
+
+/** The head of an item's page: its name, how it stands, and what can be done with it. */
+export class ItemHead {
+  readonly name = el("h1", { tabindex: -1 })
+  readonly #bench: Bench
+  readonly #mark = el("span", { class: "mark-box" })
+  readonly #standing = el("span", { class: "chip" })
+  readonly #about = el("span", { class: "meta" })
+  readonly #buttons = el("div", { class: "buttons" })
+  readonly element = el(
+    "header",
+    { class: "item-head" },
+    this.#mark,
+    el("div", {}, this.name, el("p", {}, this.#standing, this.#about)),
+    this.#buttons,
+  )
+  #songId = 0
+  #offered = ""
+
+  constructor(bench: Bench) {
+    this.#bench = bench
+  }
+
+  /** Shows the item as it is; one that `isGone` can no longer be acted on. */
+  show(item: QueueItem, isGone: boolean): void {
+    if (this.#songId !== item.song_id) {
+      this.#songId = item.song_id
+      this.#mark.replaceChildren(songMark(item.song_id))
+    }
+    say(this.name, nameOf(item))
+    const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
+    say(this.#about, `#${item.id} · song ${item.song_id}${worker}`)
+    say(this.#standing, standing(item))
+    mark(this.#standing, "data-tone", toneOf(item))
+    if (!isGone) this.#offer(item)
+  }
+
+  /** Takes the buttons away: there is no item to act on. */
+  withdraw(): void {
+    if (this.#buttons.contains(document.activeElement)) this.name.focus()
+    this.#buttons.replaceChildren()
+    this.#offered = ""
+  }
+
+  #offer(item: QueueItem): void {
+    const choices = choicesOf(item, this.#bench)
+    const offered = choices.map(({ label }) => label).join()
+    if (offered === this.#offered) return
+    this.#offered = offered
+    const focused = this.#buttons.contains(document.activeElement)
+    const buttons = choices.map(({ label, icon: name, danger = false, choose }) => {
+      const attributes = { type: "button", class: danger ? "danger quiet" : null }
+      const button = el("button", attributes, icon(name), label)
+      button.addEventListener("click", choose)
+      return button
+    })
+    this.#buttons.replaceChildren(...buttons)
+    // What had the focus may be no choice any more.
+    if (focused) (buttons[0] ?? this.name).focus()
+  }
+}

@@ -1,0 +1,95 @@
+import type { QueueItem } from "../../item/item.ts"
+import { isFinished } from "../../item/moves.ts"
+import { duration } from "../../text.ts"
+import type { Model } from "../model/model.ts"
+import { isWaiting } from "../model/state.ts"
+import {
+  at,
+  count,
+  leftOf,
+  line,
+  messageOf,
+  nameOf,
+  paceOf,
+  roughly,
+  standing,
+  stepOf,
+  unitOf,
+} from "../model/text.ts"
+import { el, say } from "./dom.ts"
+import { glideOf } from "./lane.ts"
+import { Wave } from "./wave.ts"
+
+/** Two short texts beside the percentage. */
+type Times = readonly [left: string, elapsed: string]
+
+/** Where an item is now: how far, for how long, and in which step. */
+export class Now {
+  readonly #model: Model
+  readonly #percent = el("span", { class: "number" })
+  readonly #left = el("span", { class: "left" })
+  readonly #elapsed = el("span", { class: "elapsed" })
+  readonly #wave = new Wave()
+  readonly #told = el("p", { class: "told" })
+  readonly element = el(
+    "section",
+    { class: "now", "aria-label": "Progress" },
+    el(
+      "div",
+      { class: "figures-now" },
+      el("p", { class: "percent", "aria-hidden": "true" }, this.#percent, el("span", { class: "sign" }, "%")),
+      el("div", {}, this.#left, this.#elapsed),
+    ),
+    this.#wave.element,
+    this.#told,
+  )
+
+  constructor(model: Model) {
+    this.#model = model
+  }
+
+  /** Shows the item as it is. */
+  show(item: QueueItem): void {
+    say(this.#percent, String(item.progress))
+    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, item.progress, glideOf(item, this.#model))
+    const told = [
+      [stepOf(item), line(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
+      unitOf(item),
+      paceOf(item),
+      messageOf(item),
+    ]
+    say(this.#told, [...new Set(told)].filter((part) => part !== "").join(" · "))
+    this.tick(item)
+  }
+
+  /** Shows the times as they are by now. */
+  tick(item: QueueItem): void {
+    const [left, elapsed] = this.#times(item)
+    say(this.#left, left)
+    say(this.#elapsed, elapsed)
+  }
+
+  #times(item: QueueItem): Times {
+    const nowMs = this.#model.isLive() ? this.#model.nowMs() : Date.parse(item.updated_at)
+    const since = (time: string | null): number => (nowMs - Date.parse(time ?? item.updated_at)) / 1000
+    if (isWaiting(item)) return this.#waiting(item, nowMs)
+    if (isFinished(item.status)) {
+      const ended = `${standing(item)} ${roughly(since(item.completed_at))} ago`
+      const { started_at, completed_at } = item
+      const took = started_at && completed_at ? Date.parse(completed_at) - Date.parse(started_at) : null
+      return [ended, took === null ? "" : `after ${duration(took / 1000)}`]
+    }
+    const left = leftOf(item, nowMs)
+    const words = left === null ? "Estimating" : left < 1 ? "Finishing" : `${duration(left)} left`
+    return [words, `${duration(since(item.started_at))} elapsed`]
+  }
+
+  #waiting(item: QueueItem, nowMs: number): Times {
+    const { waiting } = this.#model.lists
+    const place = waiting.findIndex(({ id }) => id === item.id) + 1
+    const where = place > 0 ? `${count(place)} of ${count(waiting.length)} in the queue` : "Waiting"
+    const { available_at, queued_at, status } = item
+    if (available_at === null) return [where, `waiting ${roughly((nowMs - Date.parse(queued_at)) / 1000)}`]
+    return [where, `${status === "retrying" ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
+  }
+}
