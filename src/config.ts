@@ -1,205 +1,223 @@
 import { AppError } from "./errors.ts"
 
+/** Turns what was given for a setting, never nothing, into its value. @throws AppError `invalid` */
+type Read<T> = (texts: readonly string[], name: string) => T
+
 /** One setting: a flag, and the environment variable TRACK_STUDIO_ and its name. */
-export interface Setting {
+export interface Setting<T = unknown> {
+  /** What it decides, with its unit and how to disable it, in one line. */
   readonly help: string
+  /** What its value stands for in the help, in capitals. */
   readonly placeholder: string
+  /** The default, as it would be typed; empty for none. */
   readonly fallback: string
-  /** Bounds of a whole number; absent for text. */
-  readonly bounds?: readonly [least: number, most: number]
+  /** Whether the flag may be repeated; the variable then holds a list separated by commas. Default no. */
   readonly repeatable?: boolean
+  readonly read: Read<T>
 }
 
-/** All settings of the program, by the name of their flag. */
-export const SETTINGS = {
-  host: { help: "address to listen on", placeholder: "ADDRESS", fallback: "127.0.0.1" },
+/** The value given last. */
+const last = (texts: readonly string[]): string => texts.at(-1) ?? ""
+
+const text: Read<string> = (texts, name) => {
+  const value = last(texts)
+  if (value === "") throw new AppError("invalid", `--${name} is empty`)
+  return value
+}
+
+const wholeNumber =
+  (least: number, most: number): Read<number> =>
+  (texts, name) => {
+    const given = text(texts, name)
+    const value = /^\d{1,12}$/.test(given) ? Number(given) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw new AppError(
+      "invalid",
+      `--${name} (or ${variableOf(name)}) must be a whole number from ${least} to ${most}, not "${given}"`,
+    )
+  }
+
+/** Only what a browser would send as its origin: anything else would never match. */
+const origins: Read<readonly string[]> = (texts, name) => {
+  for (const given of texts) {
+    if (given === "*" || URL.parse(given)?.origin === given) continue
+    throw new AppError(
+      "invalid",
+      `--${name} must be * or an origin such as https://studio.example:3000, without a path, not "${given}"`,
+    )
+  }
+  return texts
+}
+
+const webhookUrls: Read<readonly string[]> = (texts, name) => {
+  const urls = texts.filter((given) => given !== "")
+  for (const given of urls) {
+    const url = URL.parse(given)
+    if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") continue
+    throw new AppError(
+      "invalid",
+      `--${name} must be a URL such as https://example.com/hook, without a password, not "${given}"`,
+    )
+  }
+  return [...new Set(urls)]
+}
+
+/** A URL, or a host and a port alone, as in `box:8080`. */
+const serverUrl: Read<string> = (texts, name) => {
+  const given = text(texts, name)
+  const url = /^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`
+  if (/^https?:\/\/./.test(url) && URL.canParse(url)) return url
+  throw new AppError("invalid", `--${name} must be a URL such as http://box:8080, not "${given}"`)
+}
+
+/** The settings of `serve`, by the name of their flag: the one place where a setting is described. */
+const SERVE_SETTINGS = {
+  host: { help: "address to listen on", placeholder: "ADDRESS", fallback: "127.0.0.1", read: text },
   port: {
-    help: "port to listen on; 0 takes a free one",
+    help: "port to listen on; 0 picks a free port",
     placeholder: "N",
     fallback: "8080",
-    bounds: [0, 65535],
+    read: wholeNumber(0, 65_535),
   },
   database: {
-    help: "the SQLite file; made where there is none",
+    help: "SQLite file; created if it does not exist",
     placeholder: "FILE",
     fallback: "./data/track-studio.db",
+    read: text,
   },
   "cors-origin": {
-    help: "origin that browsers may call from; repeatable, in the environment separated by commas",
+    help: "origin whose pages may call the server; may be repeated",
     placeholder: "ORIGIN",
     fallback: "*",
     repeatable: true,
+    read: origins,
   },
   "keepalive-ms": {
-    help: "silence on a stream before a keepalive",
+    help: "milliseconds without an update before a stream gets a keepalive",
     placeholder: "MS",
     fallback: "15000",
-    bounds: [10, 52_000],
+    read: wholeNumber(10, 52_000),
   },
   "max-lag": {
-    help: "updates a stream may be behind before it gets a gap and the latest state; 0 never",
+    help: "how many updates a slow stream may lag before it skips to the current state; 0 disables",
     placeholder: "N",
     fallback: "100000",
-    bounds: [0, 1_000_000_000],
+    read: wholeNumber(0, 1_000_000_000),
   },
   "stall-after-ms": {
-    help: "how long a processing item may stand still before it is called stalled",
+    help: "milliseconds without progress before a processing item counts as stalled",
     placeholder: "MS",
     fallback: "120000",
-    bounds: [100, 86_400_000],
+    read: wholeNumber(100, 86_400_000),
   },
   "max-rescues": {
-    help: "how often an item is taken back from workers that are gone before it is given up as lost; 0 for ever",
+    help: "how many times an item may lose its worker before it is marked lost; 0 means no limit",
     placeholder: "N",
     fallback: "5",
-    bounds: [0, 1_000_000],
+    read: wholeNumber(0, 1_000_000),
   },
   webhook: {
-    help: "URL that is told when an item completes, fails or stalls; repeatable, in the environment separated by commas",
+    help: "URL to call when an item completes, fails or stalls; may be repeated",
     placeholder: "URL",
     fallback: "",
     repeatable: true,
+    read: webhookUrls,
   },
   "webhook-secret": {
-    help: "signs what webhooks are told (HMAC-SHA256)",
+    help: "secret that signs webhook requests (HMAC-SHA256)",
     placeholder: "TEXT",
     fallback: "",
+    read: (texts: readonly string[]): string | undefined => last(texts) || undefined,
   },
+} as const satisfies Readonly<Record<string, Setting>>
+
+/** The names of the settings of `serve`; Object.keys forgets which keys they are. */
+export const SERVE_SETTING_NAMES = Object.keys(SERVE_SETTINGS) as (keyof typeof SERVE_SETTINGS)[]
+
+/** The settings of all commands, by the name of their flag. */
+export const SETTINGS = {
+  ...SERVE_SETTINGS,
   server: {
-    help: "the server to talk to",
+    help: "server to talk to",
     placeholder: "URL",
     fallback: "http://127.0.0.1:8080",
+    read: serverUrl,
   },
-} as const satisfies Record<string, Setting>
+} as const satisfies Readonly<Record<string, Setting>>
 
 /** The name of a setting, as its flag without the dashes. */
 export type SettingName = keyof typeof SETTINGS
 
-/** The settings of `serve`. */
-export const SERVE_SETTINGS = [
-  "host",
-  "port",
-  "database",
-  "cors-origin",
-  "keepalive-ms",
-  "max-lag",
-  "stall-after-ms",
-  "max-rescues",
-  "webhook",
-  "webhook-secret",
-] as const
+type Camel<Name extends string> = Name extends `${infer First}-${infer Rest}`
+  ? `${First}${Capitalize<Camel<Rest>>}`
+  : Name
 
-/** What `serve` runs with. */
-export interface Config {
-  readonly host: string
-  readonly port: number
-  readonly database: string
-  readonly corsOrigins: readonly string[]
-  readonly keepaliveMs: number
-  readonly maxLag: number
-  readonly stallAfterMs: number
-  readonly maxRescues: number
-  /** Empty where nobody is to be told. */
-  readonly webhooks: readonly string[]
-  /** Undefined where nothing is signed. */
-  readonly webhookSecret: string | undefined
+/** What `serve` runs with: the value of each of its settings, `keepaliveMs` for `--keepalive-ms`. */
+export type Config = {
+  readonly [Name in keyof typeof SERVE_SETTINGS as Camel<Name>]: ReturnType<
+    (typeof SERVE_SETTINGS)[Name]["read"]
+  >
 }
 
 /** The environment variable of a setting. */
 export const variableOf = (name: string): string => `TRACK_STUDIO_${name.toUpperCase().replaceAll("-", "_")}`
 
 /**
- * Tells the framework, before it is loaded, that this is no development: else it writes each invalid body down at
- * length, to throw that away, and a wide one holds everybody up for a quarter of a second.
+ * Sets NODE_ENV before Elysia loads. In development mode it serializes every invalid body for an error message that we
+ * do not use; a large one blocks the event loop for 250 ms.
  */
 export function forServing(env: NodeJS.ProcessEnv = process.env): void {
   env["NODE_ENV"] ??= "production"
 }
 
-/** Flags as parseArgs gives them. */
-export type Given = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
+/** Flags as they were typed, by name: the value, `true` for one without a value, or a list for one that repeats. */
+export type Given = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
-/** A flag that is text, as parseArgs gave it; the last one where it was repeated. */
+/** A flag that is text; undefined if it was not given. */
 export const textFlag = (given: Given, name: string): string | undefined => {
   const value = given[name]
   return typeof value === "string" ? value : undefined
 }
 
-function valuesOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): readonly string[] {
-  const flag = given[name]
-  if (Array.isArray(flag)) return flag.map(String)
-  if (typeof flag === "string") return [flag]
-  const setting: Setting = SETTINGS[name]
+/** A flag that may be repeated: all its values, in order. */
+export const listFlag = (given: Given, name: string): readonly string[] => {
+  const value = given[name]
+  return typeof value === "string" ? [value] : typeof value === "object" ? value : []
+}
+
+function textsOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): readonly string[] {
+  const flags = listFlag(given, name)
+  if (flags.length > 0) return flags
+  const { repeatable = false, fallback }: Setting = SETTINGS[name]
   const value = env[variableOf(name)]
-  if (value === undefined || value === "") return [setting.fallback]
-  return setting.repeatable ? value.split(",").map((part) => part.trim()) : [value]
+  if (value === undefined || value === "") return [fallback]
+  return repeatable ? value.split(",").map((part) => part.trim()) : [value]
 }
 
 /**
- * The value of one setting: the flag, else the environment, else the default.
+ * The value of one setting: from the flag, otherwise from the environment, otherwise the default.
  * @throws AppError `invalid`
  */
-export function setting(name: SettingName, given: Given, env: NodeJS.ProcessEnv = process.env): string {
-  const value = valuesOf(name, given, env).at(-1) ?? ""
-  if (value === "") throw new AppError("invalid", `--${name} is empty`)
-  return value
+export function setting<Name extends SettingName>(
+  name: Name,
+  given: Given,
+  env: NodeJS.ProcessEnv = process.env,
+): ReturnType<(typeof SETTINGS)[Name]["read"]> {
+  const { read }: Setting = SETTINGS[name]
+  // The table's own type, which an index forgets.
+  return read(textsOf(name, given, env), name) as ReturnType<(typeof SETTINGS)[Name]["read"]>
 }
 
-function wholeNumber(name: SettingName, given: Given, env: NodeJS.ProcessEnv): number {
-  const text = setting(name, given, env)
-  const { bounds: [least, most] = [0, 0] }: Setting = SETTINGS[name]
-  const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  throw new AppError(
-    "invalid",
-    `--${name} (or ${variableOf(name)}) must be a whole number from ${least} to ${most}, not "${text}"`,
-  )
-}
-
-/** @throws AppError `invalid` for what no browser would send as its origin, and so would never match */
-function corsOrigins(given: Given, env: NodeJS.ProcessEnv): readonly string[] {
-  const origins = valuesOf("cors-origin", given, env)
-  for (const text of origins) {
-    if (text === "*" || URL.parse(text)?.origin === text) continue
-    throw new AppError(
-      "invalid",
-      `--cors-origin must be * or an origin such as https://studio.example:3000, without a path, not "${text}"`,
-    )
-  }
-  return origins
-}
-
-/** @throws AppError `invalid` for what is no URL of a webhook */
-function webhookUrls(given: Given, env: NodeJS.ProcessEnv): string[] {
-  const urls = valuesOf("webhook", given, env).filter((url) => url !== "")
-  for (const text of urls) {
-    const url = URL.parse(text)
-    if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") continue
-    throw new AppError(
-      "invalid",
-      `--webhook must be a URL such as https://example.com/hook, without a password, not "${text}"`,
-    )
-  }
-  return [...new Set(urls)]
-}
+const camel = (name: string): string =>
+  name.replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase())
 
 /**
- * What `serve` runs with, from flags as parseArgs gave them, the environment and the defaults.
+ * What `serve` runs with, from the flags, the environment and the defaults.
  * @throws AppError `invalid`
  */
 export function config(given: Given, env: NodeJS.ProcessEnv = process.env): Config {
-  return {
-    host: setting("host", given, env),
-    port: wholeNumber("port", given, env),
-    database: setting("database", given, env),
-    corsOrigins: corsOrigins(given, env),
-    keepaliveMs: wholeNumber("keepalive-ms", given, env),
-    maxLag: wholeNumber("max-lag", given, env),
-    stallAfterMs: wholeNumber("stall-after-ms", given, env),
-    maxRescues: wholeNumber("max-rescues", given, env),
-    webhooks: webhookUrls(given, env),
-    webhookSecret: valuesOf("webhook-secret", given, env).at(-1) || undefined,
-  }
+  const values = SERVE_SETTING_NAMES.map((name) => [camel(name), setting(name, given, env)])
+  return Object.fromEntries(values) as Config
 }
 
 /** What is known of the place where a command writes. */

@@ -73,7 +73,7 @@ const logged =
 
 function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
   return new Webhooks(store, store.deliveries, bus, {
-    urls: config.webhooks,
+    urls: config.webhook,
     secret: config.webhookSecret,
     userAgent: `track-studio/${version}`,
     now: Date.now,
@@ -86,7 +86,7 @@ function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
 
 function assembled(config: Config, store: Store): Parts {
   const bus = new LocalBus()
-  const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigins } = config
+  const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigin } = config
   const onHistory = logged("the history could not be read")
   const onWorkers = logged("the workers' timer could not read or write")
   const broadcaster = new Broadcaster(store, bus, keepaliveMs, onHistory)
@@ -99,7 +99,7 @@ function assembled(config: Config, store: Store): Parts {
     queue: new Queue(store, bus),
     workers,
     streams: new Streams(store, broadcaster, { maxLag, report: onHistory, random: Math.random }),
-    corsOrigins,
+    corsOrigins: corsOrigin,
     reasons: new Reasons(),
     version,
     commit,

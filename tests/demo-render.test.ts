@@ -53,7 +53,7 @@ describe("demo-render.sh", () => {
     const item = await itemOf(server, 1)
     expect(item).toMatchObject({ status: "failed", message: "Processing failed" })
     expect(item.error_message).toEndWith("No such file or directory")
-    expect(script.lines("viewer").at(-1)).toBe("# failed, the end")
+    expect(script.lines("viewer").at(-1)).toBe("# failed")
     expect(readdirSync(folder.path)).toEqual([])
   })
 })
@@ -204,7 +204,7 @@ describe("whatever happens to the queue, demo-render.sh", () => {
     await ffmpeg.next()
     expect(await script.ended).toBe(0)
     expect(await itemOf(after, 1)).toMatchObject({ status: "completed", video_file_path: ffmpeg.output })
-    expect(script.lines("viewer").at(-1)).toBe("# completed, the end")
+    expect(script.lines("viewer").at(-1)).toBe("# completed")
     expect(ffmpeg.files).toEqual(["video.mp4"])
   })
 
@@ -218,7 +218,7 @@ describe("whatever happens to the queue, demo-render.sh", () => {
     await ffmpeg.next()
     expect(await script.ended).toBe(1)
     expect(script.stderr).toContain("queue item 1 was cancelled; the render is stopped")
-    expect(script.lines("viewer").at(-1)).toBe("# failed, the end")
+    expect(script.lines("viewer").at(-1)).toBe("# failed")
     expect(ffmpeg.files).toEqual([])
   })
 

@@ -90,7 +90,7 @@ describe("demo-sse.sh", () => {
     expect(await script.ended).toBe(0)
     const viewer = script.lines("viewer")
     expectWholeRender(seenIn(viewer))
-    expect(viewer.at(-1)).toBe("# completed, the end")
+    expect(viewer.at(-1)).toBe("# completed")
     expect(viewer.find((line) => line.includes("45%"))).toEndWith(
       "Generating background images - Creating image 3 of 5",
     )

@@ -1,40 +1,137 @@
-import { textFlag, wantsColour } from "../config.ts"
+import { existsSync } from "node:fs"
+import { basename, extname, resolve } from "node:path"
+
+import { Value } from "@sinclair/typebox/value"
+
+import { listFlag, textFlag, wantsColour } from "../config.ts"
+import { AppError } from "../errors.ts"
+import { NewItem, type QueueItem } from "../item/item.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { printable, safeJson } from "../text.ts"
-import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
+import { clientOf, type Command, idFlag, integerFlag, pageUrl, say, secondsFlag } from "./command.ts"
+import type { Arguments } from "./usage.ts"
 
-/** Adds a queue item. */
+/** The metadata of the flags, each as `key=value`. @throws AppError `invalid` */
+function metadataFlag({ flags }: Arguments): Record<string, string> {
+  const pairs = listFlag(flags, "metadata").map((text) => {
+    const at = text.indexOf("=")
+    if (at > 0) return [text.slice(0, at), text.slice(at + 1)] as const
+    throw new AppError("invalid", `--metadata must be key=value, not "${text}"`)
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** The comma-separated tags of the flag; undefined if it was not given. */
+function tagsFlag({ flags }: Arguments): string[] | undefined {
+  const tags = textFlag(flags, "tags")
+    ?.split(",")
+    .map((tag) => tag.trim())
+  return tags && [...new Set(tags.filter((tag) => tag !== ""))]
+}
+
+/**
+ * What a song or a file comes to: a file's number are its leading digits, its title is the rest of its name.
+ * @throws AppError `invalid` for what is neither
+ */
+function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id" | "title" | "metadata"> {
+  if (/^-?\d+$/.test(word)) {
+    if (song !== undefined) throw new AppError("invalid", `--song is for files; "${word}" is a song already`)
+    return { song_id: Number(word) }
+  }
+  if (!existsSync(word)) throw new AppError("invalid", `"${word}" is neither a song's number nor a file`)
+  const name = basename(word, extname(word))
+  const [, digits, rest = name] = /^0*([1-9]\d{0,14})(?:[\s._-]+(.*))?$/.exec(name) ?? []
+  if (song === undefined && digits === undefined) {
+    throw new AppError("invalid", `"${word}" does not begin with the song's number; give it with --song`)
+  }
+  const title = song === undefined && rest !== "" ? rest : name
+  return { song_id: song ?? Number(digits), title, metadata: { path: resolve(word) } }
+}
+
+/** @throws AppError `invalid` */
+function checked(item: Record<string, unknown>): NewItem {
+  if (Value.Check(NewItem, item)) return item
+  const [first] = [...Value.Errors(NewItem, item)]
+  const name = first?.path.slice(1).replaceAll("/", ".") ?? ""
+  throw new AppError("invalid", `${name} cannot be ${JSON.stringify(first?.value)}`)
+}
+
+/** What is to be added, in order. @throws AppError `invalid` */
+function wanted(given: Arguments): NewItem[] {
+  if (given.words.length === 0) {
+    throw new AppError("invalid", "missing SONG_ID, as in: track-studio add 7")
+  }
+  if (given.words.length > 1 && given.flags["idempotency-key"] !== undefined) {
+    throw new AppError("invalid", "--idempotency-key is for one song at a time")
+  }
+  const song = idFlag(given, "song")
+  const metadata = metadataFlag(given)
+  const common = {
+    title: textFlag(given.flags, "title"),
+    priority: integerFlag(given, "priority"),
+    max_attempts: integerFlag(given, "attempts"),
+    available_in: secondsFlag(given, "in"),
+    tags: tagsFlag(given),
+  }
+  const set = Object.entries(common).filter(([, value]) => value !== undefined)
+  return given.words.map((word) => {
+    const found = songOf(word, song)
+    const all = { ...found.metadata, ...metadata }
+    const data = Object.keys(all).length > 0 ? { metadata: all } : {}
+    return checked({ ...found, ...Object.fromEntries(set), ...data })
+  })
+}
+
+function sentence(item: QueueItem, url: string): string {
+  const style = wantsColour(process.stdout) ? coloured : colourless
+  const name = item.title === "" ? `song ${item.song_id}` : printable(item.title)
+  const shown = style(name, "bold")
+  return `queue item ${style(String(item.id), "bold")}: ${shown}, ${item.status}  ${style(printable(url), "dim")}`
+}
+
+/** Adds queue items. */
 export const addCommand: Command = {
   usage: {
-    line: "add SONG_ID",
-    about: "Adds a song to the queue.",
+    line: "add SONG_ID|FILE...",
+    about: `Adds songs to the queue. A file's name begins with the song's number, or --song gives it; the rest of
+the name is the title, and metadata.path holds the whole path.`,
     settings: ["server"],
     flags: {
-      priority: { type: "string", placeholder: "N", help: "higher goes first; default 0" },
-      title: { type: "string", placeholder: "TEXT", help: "what viewers see beside the number" },
-      "idempotency-key": { type: "string", placeholder: "KEY", help: "makes a repeated call add nothing" },
-      json: { type: "boolean", help: "print the item as JSON" },
+      priority: { type: "string", placeholder: "N", help: "higher numbers run first; default 0" },
+      title: { type: "string", placeholder: "TEXT", help: "title shown to viewers" },
+      song: { type: "string", placeholder: "SONG_ID", help: "the song that the files belong to" },
+      tags: {
+        type: "string",
+        placeholder: "TAG,...",
+        help: "only workers that offer all of these take the item",
+      },
+      attempts: {
+        type: "string",
+        placeholder: "N",
+        help: "give up when this many attempts have failed; default 3",
+      },
+      in: { type: "string", placeholder: "TIME", help: "wait before workers may take it: 90s, 10m or 2h" },
+      metadata: {
+        type: "string",
+        repeatable: true,
+        placeholder: "KEY=VALUE",
+        help: "data that is kept with the item; may be repeated",
+      },
+      "idempotency-key": {
+        type: "string",
+        placeholder: "KEY",
+        help: "safe to repeat: the same key adds the item once",
+      },
+      json: { type: "boolean", help: "print one item per line as JSON" },
     },
   },
   async run(given) {
-    takes(given, 1)
-    const priority = integerFlag(given, "priority")
-    const title = textFlag(given.flags, "title")
-    const item = await clientOf(given).add(
-      {
-        song_id: typedId(given.words[0], "SONG_ID"),
-        ...(priority !== undefined && { priority }),
-        ...(title !== undefined && { title }),
-      },
-      textFlag(given.flags, "idempotency-key"),
-    )
-    const name = item.title === "" ? `song ${item.song_id}` : printable(item.title)
-    const style = wantsColour(process.stdout) ? coloured : colourless
-    say(
-      given.flags["json"]
-        ? safeJson(item)
-        : `queue item ${style(String(item.id), "bold")}: ${style(name, "bold")}, ${item.status}`,
-    )
+    const items = wanted(given)
+    const client = clientOf(given)
+    for (const one of items) {
+      const item = await client.add(one, textFlag(given.flags, "idempotency-key"))
+      say(given.flags["json"] ? safeJson(item) : sentence(item, pageUrl(given, item.id)))
+    }
     return 0
   },
 }

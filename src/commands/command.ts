@@ -1,7 +1,8 @@
 import { Client } from "../client/client.ts"
 import { setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
-import type { Arguments, Usage } from "./usage.ts"
+import { LOCAL, UTC, type Zone } from "../terminal/words.ts"
+import type { Arguments, Flag, Usage } from "./usage.ts"
 
 /** One command of the program. */
 export interface Command {
@@ -13,27 +14,35 @@ export interface Command {
   readonly run: (given: Arguments) => Promise<number>
 }
 
+/** A command as the list of all commands names it; loaded by need, so that a command does not pay for the others. */
+export interface Entry {
+  /** What it does, in a few words. */
+  readonly about: string
+  readonly load: () => Promise<Command>
+}
+
+/** All commands, by name. */
+export type Commands = Readonly<Record<string, Entry>>
+
 /**
  * The client of the server that the arguments or the environment name.
  * @throws AppError `invalid`
  */
-export function clientOf({ flags }: Arguments): Client {
-  const server = setting("server", flags)
-  if (!/^https?:\/\/./.test(server) || !URL.canParse(server)) {
-    throw new AppError("invalid", `--server must be a URL such as http://127.0.0.1:8080, not "${server}"`)
-  }
-  return new Client(server)
-}
+export const clientOf = ({ flags }: Arguments): Client => new Client(setting("server", flags))
+
+/** The address of the server's page, or of one item's page. @throws AppError `invalid` */
+export const pageUrl = ({ flags }: Arguments, id?: number): string =>
+  `${setting("server", flags).replace(/\/+$/, "")}/${id === undefined ? "" : `items/${id}`}`
 
 /**
  * The whole number that was typed.
  * @throws AppError `invalid`
  */
-export function typedInteger(text: string | undefined, name: string): number {
+function typedInteger(text: string | undefined, name: string): number {
   if (text !== undefined && /^-?\d{1,15}$/.test(text)) return Number(text)
   throw new AppError(
     "invalid",
-    text === undefined ? `${name} is missing` : `${name} must be a whole number, not "${text}"`,
+    text === undefined ? `missing ${name}` : `${name} must be a whole number, not "${text}"`,
   )
 }
 
@@ -44,7 +53,13 @@ export function typedInteger(text: string | undefined, name: string): number {
 export function typedId(text: string | undefined, name: string): number {
   const id = typedInteger(text, name)
   if (id >= 1) return id
-  throw new AppError("invalid", `${name} must be a whole number from 1, not ${id}`)
+  throw new AppError("invalid", `${name} must be a positive whole number, not ${id}`)
+}
+
+/** The numbers that were typed, at least one. @throws AppError `invalid` */
+export function typedIds({ words }: Arguments, name: string): number[] {
+  if (words.length === 0) throw new AppError("invalid", `missing ${name}`)
+  return [...new Set(words.map((word) => typedId(word, name)))]
 }
 
 /** As `typedId`, of a flag that may be absent. */
@@ -59,14 +74,33 @@ export function integerFlag({ flags }: Arguments, name: string): number | undefi
   return text === undefined ? undefined : typedInteger(text, `--${name}`)
 }
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600 }
+
+/** A length of time as it is typed, `90s`, `10m` or `2h`, in seconds; undefined if it was not given. */
+export function secondsFlag({ flags }: Arguments, name: string): number | undefined {
+  const text = textFlag(flags, name)
+  if (text === undefined) return undefined
+  const [, number, unit = ""] = /^(\d{1,9})([smh]?)$/.exec(text) ?? []
+  if (number !== undefined) return Number(number) * (UNIT_SECONDS[unit] ?? 1)
+  throw new AppError("invalid", `--${name} must be a time such as 90s, 10m or 2h, not "${text}"`)
+}
+
 /**
  * Refuses more words than the command takes.
  * @throws AppError `invalid`
  */
 export function takes(given: Arguments, most: number): void {
   const extra = given.words[most]
-  if (extra !== undefined) throw new AppError("invalid", `"${extra}" is one argument too many`)
+  if (extra !== undefined) throw new AppError("invalid", `unexpected argument "${extra}"`)
 }
+
+/** The flag of commands that show times. */
+export const UTC_FLAG = {
+  utc: { type: "boolean", help: "show times in UTC instead of this machine's time zone" },
+} as const satisfies Readonly<Record<string, Flag>>
+
+/** The zone in which a command shows times. */
+export const zoneFlag = ({ flags }: Arguments): Zone => (flags["utc"] ? UTC : LOCAL)
 
 /** Writes one line to standard output. */
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)

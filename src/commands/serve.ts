@@ -1,4 +1,4 @@
-import { config, SERVE_SETTINGS } from "../config.ts"
+import { config, SERVE_SETTING_NAMES } from "../config.ts"
 import { serve } from "../serve.ts"
 import { type Command, takes } from "./command.ts"
 
@@ -6,8 +6,8 @@ import { type Command, takes } from "./command.ts"
 export const serveCommand: Command = {
   usage: {
     line: "serve",
-    about: "Holds the queue and shows its progress, until it is told to stop.",
-    settings: SERVE_SETTINGS,
+    about: "Runs the server until interrupted.",
+    settings: SERVE_SETTING_NAMES,
     flags: {},
   },
   async run(given) {

@@ -33,16 +33,16 @@ const ALLOWED = new Map([
 export const setCommand: Command = {
   usage: {
     line: "set ID",
-    about: "Changes a queue item; what is not named stays as it is.",
+    about: "Changes an item; what is not named stays as it is.",
     settings: ["server"],
     flags: {
       status: { type: "string", placeholder: "STATUS", help: STATUS },
-      step: { type: "string", placeholder: "TEXT", help: "the step it is at" },
+      step: { type: "string", placeholder: "TEXT", help: "the current step" },
       progress: { type: "string", placeholder: "N", help: PROGRESS },
-      message: { type: "string", placeholder: "TEXT", help: "what viewers are told" },
+      message: { type: "string", placeholder: "TEXT", help: "message shown to viewers" },
       error: { type: "string", placeholder: "TEXT", help: "the error message" },
-      title: { type: "string", placeholder: "TEXT", help: "what viewers see beside the number" },
-      priority: { type: "string", placeholder: "N", help: "higher goes first" },
+      title: { type: "string", placeholder: "TEXT", help: "title shown to viewers" },
+      priority: { type: "string", placeholder: "N", help: "higher numbers run first" },
       flag: { type: "string", placeholder: "FLAG", help: FLAG },
       "video-file": { type: "string", placeholder: "FILE", help: "path of the finished video" },
       thumbnail: { type: "string", placeholder: "FILE", help: "path of its thumbnail" },
@@ -59,6 +59,9 @@ export const setCommand: Command = {
     const mark = textFlag(given.flags, "flag")
     change["flag"] = mark === "none" ? null : mark
     const set: unknown = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+    if (Object.keys(change).every((key) => change[key] === undefined)) {
+      throw new AppError("invalid", "nothing to set; name at least one flag, such as --priority 5")
+    }
     if (!Value.Check(ItemChange, set)) {
       const [first] = [...Value.Errors(ItemChange, set)]
       const name = first?.path.slice(1) ?? ""

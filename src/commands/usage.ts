@@ -2,11 +2,18 @@ import { parseArgs } from "node:util"
 
 import { type Given, type Setting, type SettingName, SETTINGS, variableOf } from "../config.ts"
 import { AppError } from "../errors.ts"
+import { didYouMean } from "./nearest.ts"
 
 /** A flag of one command alone. */
 export interface Flag {
+  /** A flag of type `string` needs a value, one of type `boolean` takes none. */
   readonly type: "string" | "boolean"
+  /** One letter that stands for it after a single dash; none by default. */
+  readonly short?: string
+  /** Whether it may be given more than once; default no, and the last one counts. */
+  readonly repeatable?: boolean
   readonly help: string
+  /** What its value stands for in the help, in capitals. */
   readonly placeholder?: string
 }
 
@@ -14,57 +21,94 @@ export interface Flag {
 export interface Usage {
   /** As it is typed, without the program's name: `add SONG_ID`. */
   readonly line: string
+  /** What it does, in whole sentences. */
   readonly about: string
+  /** The settings it obeys beside its own flags. */
   readonly settings: readonly SettingName[]
+  /** Its own flags, by name. */
   readonly flags: Readonly<Record<string, Flag>>
 }
 
 /** What was typed after the command's name. */
 export interface Arguments {
   readonly flags: Given
+  /** What belongs to no flag, in order; all that follows `--` among it. */
   readonly words: readonly string[]
+}
+
+const HELP: Flag = { type: "boolean", short: "h", help: "show this help" }
+
+/** All flags of a command, its settings and `--help` among them. */
+export const flagsOf = (usage: Usage): Readonly<Record<string, Flag>> => ({
+  ...usage.flags,
+  ...Object.fromEntries(
+    usage.settings.map((name) => {
+      const { help, placeholder, fallback, repeatable = false }: Setting = SETTINGS[name]
+      const text = `${help} (${variableOf(name)}; default ${fallback || "none"})`
+      return [name, { type: "string", help: text, placeholder, repeatable } satisfies Flag]
+    }),
+  ),
+  help: HELP,
+})
+
+/** The value of a flag as it was typed. @throws AppError `invalid` when there is none, or one too many */
+function valueOf(typed: string, flag: Flag, value: string | undefined, isInline: boolean): string | true {
+  if (flag.type === "boolean") {
+    if (value === undefined) return true
+    throw new AppError("invalid", `${typed} takes no value`)
+  }
+  // What looks like a flag is one: the value was forgotten. A number may be negative.
+  if (value === undefined || (!isInline && /^-(?!\d)./.test(value))) {
+    throw new AppError("invalid", `${typed} needs a value: ${typed} ${flag.placeholder ?? "VALUE"}`)
+  }
+  return value
 }
 
 /**
  * Reads what was typed after a command's name.
- * @throws AppError `invalid` for an unknown flag or one without its value
+ * @throws AppError `invalid` for an unknown flag, one without its value, or a value where none is taken
  */
 export function readArguments(usage: Usage, argv: readonly string[]): Arguments {
-  const shared = usage.settings.map((name) => {
-    const { repeatable = false }: Setting = SETTINGS[name]
-    return [name, { type: "string" as const, multiple: repeatable }] as const
+  const flags = flagsOf(usage)
+  const options = Object.entries(flags).map(([name, { type, short }]) => [
+    name,
+    short === undefined ? { type } : { type, short },
+  ])
+  const { tokens, positionals } = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(options),
+    strict: false,
+    tokens: true,
   })
-  const own = Object.entries(usage.flags).map(([name, { type }]) => [name, { type }] as const)
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      options: {
-        ...Object.fromEntries(shared),
-        ...Object.fromEntries(own),
-        help: { type: "boolean", short: "h" },
-      },
-      allowPositionals: true,
-    })
-    return { flags: values, words: positionals }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new AppError("invalid", reason.split(". ")[0] ?? reason)
+  const given: Record<string, string | true | readonly string[]> = {}
+  for (const token of tokens) {
+    if (token.kind !== "option") continue
+    const { name, rawName, value, inlineValue = false } = token
+    const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
+    if (!flag) {
+      const names = Object.keys(flags).map((known) => `--${known}`)
+      throw new AppError("invalid", `unknown flag ${rawName}${didYouMean(rawName, names)}`)
+    }
+    const read = valueOf(rawName, flag, value, inlineValue)
+    const before = given[name]
+    const list = typeof before === "object" ? before : []
+    given[name] = flag.repeatable && read !== true ? [...list, read] : read
   }
+  return { flags: given, words: positionals }
+}
+
+/** The one line that says how a command is typed. */
+export const usageLine = ({ line }: Usage): string => {
+  const [name = ""] = line.split(" ")
+  return `usage: track-studio ${line} (more: track-studio ${name} --help)`
 }
 
 /** The help text of a command. */
 export function helpOf(usage: Usage): string {
-  const rows = [
-    ...Object.entries(usage.flags).map(([name, { help, placeholder }]) => [
-      `--${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
-      help,
-    ]),
-    ...usage.settings.map((name) => {
-      const { placeholder, help, fallback } = SETTINGS[name]
-      return [`--${name} ${placeholder}`, `${help} (${variableOf(name)}; default ${fallback || "none"})`]
-    }),
-    ["--help", "this text"],
-  ]
+  const rows = Object.entries(flagsOf(usage)).map(([name, { help, short, placeholder }]) => [
+    `${short === undefined ? "" : `-${short}, `}--${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
+    help,
+  ])
   const width = Math.max(...rows.map(([flag = ""]) => flag.length))
   const list = rows.map(([flag = "", help]) => `  ${flag.padEnd(width)}  ${help}`)
   return `track-studio ${usage.line}\n\n${usage.about}\n\n${list.join("\n")}\n`

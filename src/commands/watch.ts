@@ -1,78 +1,79 @@
-import { type Client, type Watched } from "../client/client.ts"
+import type { Client, Watched } from "../client/client.ts"
 import { isLively, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import type { Status } from "../item/item.ts"
-import { readable } from "../terminal/plain.ts"
+import { readable, readableControl } from "../terminal/plain.ts"
+import type { Zone } from "../terminal/words.ts"
 import { printable, safeJson } from "../text.ts"
-import { clientOf, type Command, say, takes, typedId } from "./command.ts"
-import { LiveBoard } from "./live.ts"
+import { clientOf, type Command, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
+import { drawLive } from "./live.ts"
 
-/** A line for people, or nothing worth a line. */
-function line(said: Watched): string | undefined {
-  if (said.type === "update") return readable(said.update)
-  if (said.type === "offline") return `# ${printable(said.reason)}; trying again in ${said.retryMs} ms`
-  const { control } = said
-  switch (control.event) {
-    case "live":
-      return "# live"
-    case "gap":
-      return `# gap: ${control.missed ?? "some"} updates left out (${control.reason}); now the latest state`
-    case "end":
-      return `# ${control.status}, the end`
-    case "shutdown":
-      return "# the server is going away"
-  }
-}
-
-const asLine = (said: Watched): void => {
-  const shown = line(said)
-  if (shown !== undefined) say(shown)
+/** A line for people. */
+function line(said: Watched, zone: Zone): string {
+  if (said.type === "update") return readable(said.update, zone)
+  if (said.type === "offline") return `# ${printable(said.reason)}; retrying in ${said.retryMs} ms`
+  return said.control.event === "live" ? "# live" : readableControl(said.control)
 }
 
 /** Scripts read these objects: the keys of a control stand under `data`, beside its name. */
-function asJson(said: Watched): void {
-  if (said.type !== "control") return say(safeJson(said))
+function jsonLine(said: Watched): string {
+  if (said.type !== "control") return safeJson(said)
   const { event: name, ...data } = said.control
-  return say(safeJson({ type: said.type, name, data }))
+  return safeJson({ type: said.type, name, data })
 }
 
-/** What is to be watched, and how it is shown. */
+/** What is to be watched. */
 interface Wanted {
+  /** One item alone, until it is finished; undefined for all, until interrupted. */
   readonly queueId: number | undefined
-  readonly untilFinished: boolean
-  readonly show: (said: Watched) => void
+  /** Whether the exit code tells how the item ended. */
+  readonly isJudged: boolean
 }
+
+/** Shows what a stream says, to its end. */
+type Show = (said: AsyncGenerator<Watched, void, undefined>) => Promise<void>
 
 /** Watches until interrupted, or until the item is finished; the exit code. */
-async function watch(client: Client, { queueId, untilFinished, show }: Wanted): Promise<number> {
+async function watch(client: Client, { queueId, isJudged }: Wanted, show: Show): Promise<number> {
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
   process.once("SIGINT", interrupt)
   process.once("SIGTERM", interrupt)
   let status: Status | undefined
-  for await (const said of client.watch({ queueId, untilFinished, signal: stop.signal })) {
-    if (said.type === "update") status = said.update.status
-    show(said)
+  const stream = client.watch({ queueId, untilFinished: queueId !== undefined, signal: stop.signal })
+  async function* heard(): AsyncGenerator<Watched, void, undefined> {
+    for await (const said of stream) {
+      if (said.type === "update") status = said.update.status
+      yield said
+    }
   }
-  if (!untilFinished) return 0
+  await show(heard())
+  if (!isJudged) return 0
   return status === "completed" && !stop.signal.aborted ? 0 : 1
 }
+
+const printing =
+  (text: (said: Watched) => string): Show =>
+  async (stream) => {
+    for await (const said of stream) say(text(said))
+  }
 
 /** Shows progress as it happens. */
 export const watchCommand: Command = {
   usage: {
     line: "watch [ID]",
-    about:
-      "Shows the progress of one queue item, or of all, until it is interrupted: on a terminal as bars that move, else a line an update.",
+    about: `Shows the progress of one item until it is finished, or of all items until interrupted: live bars on
+a terminal, otherwise one line per update.`,
     settings: ["server"],
     flags: {
       until: {
         type: "string",
         placeholder: "finished",
-        help: "end when the item is finished: exit 0 if it completed, 1 if not",
+        help: "with an ID: exit with 0 if the item completed, with 1 if it did not",
       },
-      lines: { type: "boolean", help: "a line an update on a terminal too" },
-      json: { type: "boolean", help: "print one JSON object a line" },
+      lines: { type: "boolean", help: "one line per update, even on a terminal" },
+      json: { type: "boolean", help: "print one JSON object per line" },
+      ...UTC_FLAG,
     },
   },
   async run(given) {
@@ -80,16 +81,17 @@ export const watchCommand: Command = {
     const queueId = given.words[0] === undefined ? undefined : typedId(given.words[0], "ID")
     const until = textFlag(given.flags, "until")
     if (until !== undefined && until !== "finished") {
-      throw new AppError("invalid", `--until can be finished, not "${until}"`)
+      throw new AppError("invalid", `--until accepts only "finished", not "${until}"`)
     }
     if (until !== undefined && queueId === undefined) {
       throw new AppError("invalid", "--until finished needs the ID of an item")
     }
-    const wanted = { queueId, untilFinished: until !== undefined }
+    const wanted = { queueId, isJudged: until !== undefined }
     const client = clientOf(given)
-    if (given.flags["json"]) return watch(client, { ...wanted, show: asJson })
-    if (given.flags["lines"] || !isLively(process.stdout)) return watch(client, { ...wanted, show: asLine })
-    using board = new LiveBoard(queueId)
-    return await watch(client, { ...wanted, show: (said) => board.take(said) })
+    const zone = zoneFlag(given)
+    if (given.flags["json"]) return watch(client, wanted, printing(jsonLine))
+    const isDrawn = !given.flags["lines"] && isLively(process.stdout)
+    const lines = printing((said) => line(said, zone))
+    return watch(client, wanted, isDrawn ? (stream) => drawLive(stream, { queueId, zone }) : lines)
   },
 }

@@ -5,12 +5,12 @@ import { AppError } from "../errors.ts"
 import { ndjson } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Board, type View } from "../terminal/board.ts"
-import { coloured, colourless, Region } from "../terminal/terminal.ts"
+import { drawing, type Screen, type Taken } from "../terminal/drawing.ts"
+import { coloured, colourless } from "../terminal/terminal.ts"
+import { type Zone, zoneNamed } from "../terminal/words.ts"
 import { queryInteger } from "./params.ts"
 
 const FRAME_MS = 200
-/** For the seconds that are counted down. */
-const TICK_MS = 1000
 const MAX_COLUMNS = 1000
 
 const BoardParams = Type.Object(
@@ -18,27 +18,38 @@ const BoardParams = Type.Object(
     columns: queryInteger(1, "a positive integer"),
     rows: queryInteger(1, "a positive integer"),
     color: Type.Optional(Type.Union([Type.Literal("always"), Type.Literal("never")])),
+    tz: Type.Optional(Type.String({ maxLength: 64 })),
   },
   { additionalProperties: false },
 )
 
-type Look = Omit<View, "nowMs">
+type Look = Omit<View, "nowMs"> & { readonly zone: Zone }
 
-/** How the client wants the board; nobody tells a server the size of a terminal. */
-function lookOf(request: Request, isTerminal: boolean): Look {
+/** @throws AppError `invalid` for a zone that is not known */
+function zoneAsked(name: string): Zone {
+  try {
+    return zoneNamed(name)
+  } catch {
+    throw new AppError("invalid", `tz must be the name of a time zone, such as Europe/Berlin, not "${name}"`)
+  }
+}
+
+/** How the client wants the board; a request does not say how large the client's terminal is, or where it stands. */
+function lookOf(request: Request, isTTY: boolean): Look {
   const query = Object.fromEntries(new URL(request.url, "http://localhost").searchParams)
   if (!Value.Check(BoardParams, query)) {
     throw new AppError(
       "invalid",
-      "the query can have columns and rows, positive integers, and color, always or never",
+      "the query may have columns and rows (positive integers), color (always or never) and tz (a time zone)",
     )
   }
-  const { columns = "80", rows = "24", color = isTerminal ? "always" : "never" } = query
+  const { columns = "80", rows = "24", color = isTTY ? "always" : "never", tz = "UTC" } = query
   return {
     columns: Math.min(MAX_COLUMNS, Math.max(20, Number(columns))),
     rows: Math.min(MAX_COLUMNS, Math.max(4, Number(rows))),
     style: color === "always" ? coloured : colourless,
     widthOf: Bun.stringWidth,
+    zone: zoneAsked(tz),
   }
 }
 
@@ -53,64 +64,30 @@ function take(board: Board, chunk: Uint8Array): string[] {
     if (said.event === undefined) board.update(said, Date.now())
     else names.push(said.event)
     if (said.event === "live") board.live(Date.now())
-    if (said.event === "gap") board.gap(said.reason, said.missed, Date.now())
+    if (said.event === "gap") board.gap({ reason: said.reason, missed: said.missed }, Date.now())
   }
   return names
 }
 
-/** Resolves after `ms`, unless it is disposed before. */
-function timer(ms: number): Disposable & { readonly over: Promise<"time"> } {
-  const { promise, resolve } = Promise.withResolvers<"time">()
-  const timeout = setTimeout(resolve, ms, "time")
-  return { over: promise, [Symbol.dispose]: () => clearTimeout(timeout) }
-}
-
-/** The board, drawn anew in place whenever it has changed, for as long as the stream lasts. */
-async function* drawing(
+/** The bytes of a board that is drawn in place for as long as the stream lasts. */
+async function* drawn(
   stream: AsyncGenerator<Uint8Array, void, undefined>,
-  look: Look,
+  { zone, ...look }: Look,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const board = new Board()
-  const region = new Region()
-  let last = ""
-  const frame = (isForced: boolean): Uint8Array | undefined => {
-    const view = { ...look, nowMs: Date.now() }
-    const [above, drawn] = [board.news(view), board.draw(view)]
-    const state = JSON.stringify(drawn)
-    if (state === last && above.length === 0 && !isForced) return undefined
-    last = state
-    return Buffer.from(region.frame(above, drawn, look.columns))
+  const board = new Board({ zone })
+  async function* said(): AsyncGenerator<Uint8Array, void, undefined> {
+    yield* stream
+    board.ended("the server is shutting down", Date.now())
   }
-  try {
-    let next = stream.next()
-    for (let dueMs = 0, isForced = false; ;) {
-      using tick = timer(Math.max(0, dueMs - performance.now()))
-      const got = await Promise.race([next, tick.over])
-      if (got === "time") {
-        const bytes = frame(isForced)
-        if (bytes) yield bytes
-        isForced = false
-        dueMs = performance.now() + TICK_MS
-      } else if (got.done) {
-        board.ended("the server is going away", Date.now())
-        const bytes = frame(true)
-        if (bytes) yield bytes
-        return
-      } else {
-        // A keepalive is one here too: it shows who has gone.
-        if (take(board, got.value).includes("keepalive")) isForced = true
-        next = stream.next()
-        dueMs = Math.min(dueMs, performance.now() + FRAME_MS)
-      }
-    }
-  } finally {
-    void stream.return()
-  }
+  const screen: Screen = { view: () => ({ ...look, nowMs: Date.now() }), frameMs: FRAME_MS }
+  // A keepalive is sent on as a frame that looks the same: a write is what shows that the reader has gone.
+  const taken = (chunk: Uint8Array): Taken => (take(board, chunk).includes("keepalive") ? "forced" : "shown")
+  for await (const frame of drawing(board, said(), taken, screen)) yield Buffer.from(frame)
 }
 
 /** The board as it is now, once. */
-async function drawnOnce(stream: AsyncIterable<Uint8Array>, look: Look): Promise<string> {
-  const board = new Board()
+async function drawnOnce(stream: AsyncIterable<Uint8Array>, { zone, ...look }: Look): Promise<string> {
+  const board = new Board({ zone })
   for await (const chunk of stream) if (take(board, chunk).includes("live")) break
   const lines = board.draw({ ...look, nowMs: Date.now() })
   return `${lines.map(({ text }) => text.trimEnd()).join("\n")}\n`
@@ -132,8 +109,8 @@ export const boardFor =
     if (!acceptsText(request.headers.get("accept"))) {
       throw new AppError("not_found", "this path serves text/html and text/plain; the API is under /api/v1")
     }
-    const isTerminal = TERMINALS.test(request.headers.get("user-agent") ?? "")
-    const look = lookOf(request, isTerminal)
+    const isTTY = TERMINALS.test(request.headers.get("user-agent") ?? "")
+    const look = lookOf(request, isTTY)
     const headers = {
       "content-type": "text/plain; charset=utf-8",
       "cache-control": "no-store, no-transform",
@@ -149,8 +126,8 @@ export const boardFor =
       signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
     })
     if (!stream) return new Response(null, { status: 204 })
-    if (!isTerminal) return new Response(await drawnOnce(stream, look), { headers })
+    if (!isTTY) return new Response(await drawnOnce(stream, look), { headers })
     // Bun takes an async iterable as a body; the DOM's types do not know that.
-    const body: unknown = drawing(stream, look)
+    const body: unknown = drawn(stream, look)
     return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })
   }

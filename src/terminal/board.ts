@@ -1,30 +1,35 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { duration, printable } from "../text.ts"
+import { printable, telling } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
+import { leftOf, leftOut, nameOf, paceOf, shortLeftOf, stepOf, UTC, type Zone } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {
+  /** Width of the terminal. */
   readonly columns: number
-  /** Lines there are; the board takes fewer. */
+  /** Height of the terminal; the board takes fewer lines. */
   readonly rows: number
+  /** The time, in epoch milliseconds. */
   readonly nowMs: number
+  /** With colours or without. */
   readonly style: Style
+  /** How wide a text is on this terminal. */
   readonly widthOf: WidthOf
 }
 
 /** A drawn line, and the columns it takes. */
-export interface Drawn {
+interface Drawn {
   readonly text: string
   readonly width: number
 }
 
-/** Whether what is shown is the state of now; `untilMs` is when the next try begins. */
-export type Link =
+/** Whether what is shown is the current state. */
+type Link =
   | { readonly state: "connecting" }
   | { readonly state: "live" }
-  /** `untilMs` is absent where no other try follows. */
+  /** `untilMs` is when the next try begins; absent if none follows. */
   | {
       readonly state: "offline"
       readonly reason: string
@@ -38,51 +43,50 @@ export type Told =
   | { readonly type: "offline"; readonly reason: string; readonly retryMs: number }
   | { readonly type: "control"; readonly control: Control }
 
-interface Seen {
-  readonly update: ProgressUpdate
-  readonly atMs: number
+/** What is shown of which items, and how. */
+export interface BoardOptions {
+  /** That item alone, and more of it; by default all. */
+  readonly queueId?: number | undefined
+  /** The zone of all times; UTC by default. */
+  readonly zone?: Zone
 }
 
 const MIN_BAR = 10
 const MAX_BAR = 40
 const MIN_COLUMNS = 20
+/** Narrower terminals show how long it takes, and not when it is done. */
+const CLOCK_FROM_COLUMNS = 72
+/** The width of a time left without a clock. */
+const SHORT_LEFT = 12
 
-const nameOf = ({ queue_id, song_id, title }: ProgressUpdate): string =>
-  printable(`#${queue_id} ${title ?? `song ${song_id}`}`)
-
-/** The step, as `3/5 Rendering video`. */
-function stepOf({ step, current_step }: ProgressUpdate): string {
-  if (!step) return printable(current_step)
-  return printable(`${step.index}/${step.total} ${step.name || current_step}`.trim())
-}
-
-/** The time in UTC: one board is read in many places, and curl's is drawn by the server. */
-const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 19)
+const titled = ({ queue_id, title, song_id }: ProgressUpdate): string => nameOf(queue_id, title, song_id)
 
 const count = (n: number, word: string): string => `${n} ${word}`
 
 /**
- * What is being rendered now, for a terminal: a line with a bar for each running item, and one that sums up. It is
- * told what a stream says, and draws it; it knows no clock, no terminal and no server.
+ * What is being rendered, for a terminal: a line with a bar for each running item, and a summary. It takes what a
+ * stream says and draws it. It reads no clock, and knows neither terminal nor server.
  */
 export class Board {
   readonly #queueId: number | undefined
-  readonly #running = new Map<number, Seen>()
-  readonly #waiting = new Map<number, Seen>()
-  /** Items that were shown before a gap, and not told of since. */
+  readonly #zone: Zone
+  readonly #running = new Map<number, ProgressUpdate>()
+  readonly #waiting = new Map<number, ProgressUpdate>()
+  /** Items that were shown before a gap, and not mentioned since. */
   #doubtful: Set<number> | undefined
-  #only: Seen | undefined
+  #only: ProgressUpdate | undefined
   #above: Piece[][] = []
   #completed = 0
   #failed = 0
+  #cancelled = 0
   /** By how much our clock is ahead of the server's, as far as is known. */
   #aheadMs = Number.POSITIVE_INFINITY
   #link: Link = { state: "connecting" }
   #liveMs = 0
 
-  /** With a `queueId` the board shows that item alone, and more of it. */
-  constructor(queueId?: number) {
+  constructor({ queueId, zone = UTC }: BoardOptions = {}) {
     this.#queueId = queueId
+    this.#zone = zone
   }
 
   /** Takes what a stream says. */
@@ -90,7 +94,7 @@ export class Board {
     if (said.type === "update") this.update(said.update, nowMs)
     else if (said.type === "offline") this.offline(said.reason, said.retryMs, nowMs)
     else if (said.control.event === "live") this.live(nowMs)
-    else if (said.control.event === "gap") this.gap(said.control.reason, said.control.missed, nowMs)
+    else if (said.control.event === "gap") this.gap(said.control, nowMs)
   }
 
   /** An update has come. */
@@ -98,12 +102,11 @@ export class Board {
     const { queue_id, status } = update
     const aheadMs = nowMs - Date.parse(update.timestamp)
     if (aheadMs < this.#aheadMs) this.#aheadMs = aheadMs
-    const seen = { update, atMs: nowMs }
     const wasOpen = this.#running.delete(queue_id) || this.#waiting.delete(queue_id)
     this.#doubtful?.delete(queue_id)
-    this.#only = seen
-    if (status === "processing") this.#running.set(queue_id, seen)
-    else if (!isFinished(status)) this.#waiting.set(queue_id, seen)
+    this.#only = update
+    if (status === "processing") this.#running.set(queue_id, update)
+    else if (!isFinished(status)) this.#waiting.set(queue_id, update)
     else if (wasOpen) this.#finish(update)
   }
 
@@ -120,10 +123,10 @@ export class Board {
   }
 
   /** Updates were left out. */
-  gap(reason: string, missed: number | null, nowMs: number): void {
-    // A stream that is too slow is told of all items that have changed; any other gap is followed by a snapshot.
-    if (reason !== "slow") this.#doubtful = new Set([...this.#running.keys(), ...this.#waiting.keys()])
-    this.#above.push([[`${clock(nowMs)} ${missed ?? "some"} updates left out (${printable(reason)})`, "dim"]])
+  gap(gap: { readonly reason: string; readonly missed: number | null }, nowMs: number): void {
+    // After `slow` the stream sends every item that has changed; after any other gap, a whole snapshot.
+    if (gap.reason !== "slow") this.#doubtful = new Set([...this.#running.keys(), ...this.#waiting.keys()])
+    this.#above.push([[`${this.#zone.clock(nowMs)} ${leftOut(gap)}`, "dim"]])
   }
 
   /** The stream has broken off; the next try begins in `retryMs`. */
@@ -159,39 +162,44 @@ export class Board {
   #finish(update: ProgressUpdate): void {
     const { status, outcome, error_message, timestamp } = update
     if (status === "completed") this.#completed += 1
+    else if (outcome === "cancelled") this.#cancelled += 1
     else this.#failed += 1
-    // Not when we heard of it: that may be long after.
-    const time: Piece = [clock(Date.parse(timestamp)), "dim"]
-    const name: Piece = [nameOf(update), "bold"]
-    if (status === "completed") this.#above.push([time, " ", ["✔", "good"], " ", name, " completed"])
-    else {
-      const why = error_message === undefined ? "" : `: ${printable(error_message)}`
-      this.#above.push([time, " ", ["✘", "bad"], " ", name, ` ${outcome ?? "failed"}${why}`])
-    }
+    // The time of the update, not of its arrival: that may be long after.
+    const time: Piece = [this.#zone.clock(Date.parse(timestamp)), "dim"]
+    const name: Piece = [titled(update), "bold"]
+    const mark: Piece =
+      status === "completed" ? ["✔", "good"] : outcome === "cancelled" ? ["–", "dim"] : ["✘", "bad"]
+    const why = error_message === undefined ? "" : `: ${printable(telling(error_message))}`
+    this.#above.push([time, " ", mark, " ", name, ` ${outcome ?? status}${why}`])
   }
 
   #rows(view: View): Piece[][] {
-    const all = [...this.#running.values()].sort((a, b) => a.update.queue_id - b.update.queue_id)
+    const all = [...this.#running.values()].sort((a, b) => a.queue_id - b.queue_id)
     const room = Math.max(0, view.rows - 2)
     const shown = all.length > room ? all.slice(0, room - 1) : all
-    const names = shown.map(({ update }) => view.widthOf(nameOf(update)))
+    const names = shown.map((update) => view.widthOf(titled(update)))
     const nameWidth = Math.min(Math.max(0, ...names), Math.max(8, Math.floor(view.columns * 0.3)))
-    const lefts = shown.map((seen) => this.#left(seen, view.nowMs)[0].length)
+    const lefts = shown.map((update) => this.#left(update, view)[0].length)
     const widths = { name: nameWidth, left: Math.max(0, ...lefts) }
-    const lines = shown.map((seen) => this.#row(seen, widths, view))
+    const lines = shown.map((update) => this.#row(update, widths, view))
     if (shown.length < all.length) lines.push([[`  and ${all.length - shown.length} more`, "dim"]])
-    if (all.length === 0 && this.#liveMs > 0) lines.push([["Nothing is being rendered.", "dim"]])
+    if (all.length === 0 && this.#liveMs > 0) lines.push([["Nothing is rendering.", "dim"]])
     return lines
   }
 
-  #row(seen: Seen, widths: { readonly name: number; readonly left: number }, view: View): Piece[] {
+  #row(
+    update: ProgressUpdate,
+    widths: { readonly name: number; readonly left: number },
+    view: View,
+  ): Piece[] {
     const { columns, widthOf } = view
-    const { update } = seen
-    const pieces: Piece[] = [[field(nameOf(update), widths.name, widthOf), "bold"], "  "]
-    const barWidth = Math.min(MAX_BAR, Math.max(MIN_BAR, Math.floor(columns * 0.25)))
+    const pieces: Piece[] = [[field(titled(update), widths.name, widthOf), "bold"], "  "]
+    // The bar gives way to the time left.
+    const room = Math.floor(columns * 0.25) - Math.max(0, widths.left - SHORT_LEFT)
+    const barWidth = Math.min(MAX_BAR, Math.max(MIN_BAR, room))
     if (columns >= widths.name + MIN_BAR + 10) pieces.push(...this.#bar(update, barWidth, view), " ")
     pieces.push(`${String(update.progress).padStart(3)}%`)
-    const [left, tone] = this.#left(seen, view.nowMs)
+    const [left, tone] = this.#left(update, view)
     if (columns >= 50 && widths.left > 0) {
       const shown = field(left, widths.left, widthOf)
       pieces.push("  ", tone ? [shown, tone] : shown)
@@ -201,41 +209,47 @@ export class Board {
   }
 
   #bar({ progress, stalled, status, outcome }: ProgressUpdate, width: number, view: View): Piece[] {
-    const away = this.#link.state !== "live" || stalled === true
-    const ended = outcome === undefined ? undefined : status === "completed" ? "good" : "bad"
-    const tone = ended ?? (away ? "warn" : "bar")
-    return bar(progress, width, view.style, tone)
+    const isDoubtful = this.#link.state !== "live" || stalled === true
+    const ended =
+      outcome === undefined
+        ? undefined
+        : status === "completed"
+          ? "good"
+          : outcome === "cancelled"
+            ? "dim"
+            : "bad"
+    return bar(progress, width, view.style, ended ?? (isDoubtful ? "warn" : "bar"))
   }
 
-  /** How long it will take, counted down since it was told; or that nothing moves. */
-  #left({ update }: Seen, nowMs: number): readonly [string, "warn"?] {
+  /** How long it still takes, counted down since the update; or that nothing moves. */
+  #left(update: ProgressUpdate, { nowMs, columns }: View): readonly [string, "warn"?] {
     if (update.cancel_requested_at !== undefined && !isFinished(update.status)) return ["cancelling", "warn"]
     if (update.stalled) return ["stalled", "warn"]
     if (update.eta_seconds === undefined) return [""]
     const ageMs = Math.max(0, nowMs - Date.parse(update.timestamp) - this.#aheadMs)
     const seconds = update.eta_seconds - ageMs / 1000
-    return [seconds < 1 ? "any moment" : `${duration(seconds)} left`]
+    if (seconds < 1) return ["finishing"]
+    return [columns < CLOCK_FROM_COLUMNS ? shortLeftOf(seconds) : leftOf(seconds, nowMs, this.#zone)]
   }
 
   /** The one item of this board, and what is known of it. */
   #one(view: View): Piece[][] {
-    const seen = this.#only
-    if (!seen) return []
-    const { update } = seen
+    const update = this.#only
+    if (!update) return []
     const { status, outcome, attempt, worker, unit, media, message, error_message } = update
-    const [left, tone] = this.#left(seen, view.nowMs)
+    const [left, tone] = this.#left(update, view)
     const barWidth = Math.min(60, Math.max(MIN_BAR, view.columns - 12 - left.length))
     const facts = [
       stepOf(update),
       unit ? `${unit.done} of ${unit.total} ${printable(unit.name)}` : "",
-      media?.fps ? `${media.fps} fps` : "",
-      media?.speed ? `${media.speed}x` : "",
+      ...paceOf(media),
       worker === undefined ? "" : `on ${printable(worker)}`,
       attempt !== undefined && attempt > 1 ? `attempt ${attempt}` : "",
     ].filter((fact) => fact !== "")
-    const colour = status === "completed" ? "good" : isFinished(status) ? "bad" : "dim"
+    const isBad = isFinished(status) && outcome !== "cancelled"
+    const colour = status === "completed" ? "good" : isBad ? "bad" : "dim"
     return [
-      [[nameOf(update), "bold"], "  ", [outcome ?? status, colour]],
+      [[titled(update), "bold"], "  ", [outcome ?? status, colour]],
       [
         ...this.#bar(update, barWidth, view),
         ` ${String(update.progress).padStart(3)}%`,
@@ -244,7 +258,9 @@ export class Board {
       ],
       ...(facts.length > 0 ? [[facts.join(" · ")]] : []),
       ...(message === "" ? [] : [[printable(message)]]),
-      ...(error_message === undefined ? [] : [[[printable(error_message), "bad"] as const]]),
+      ...(error_message === undefined
+        ? []
+        : [[[printable(telling(error_message)), isBad ? "bad" : "dim"] as const]]),
     ]
   }
 
@@ -256,6 +272,7 @@ export class Board {
       count(this.#waiting.size, "waiting"),
       ...(this.#completed > 0 ? [count(this.#completed, "completed")] : []),
       ...(this.#failed > 0 ? [count(this.#failed, "failed")] : []),
+      ...(this.#cancelled > 0 ? [count(this.#cancelled, "cancelled")] : []),
     ]
     return [...link, [` · ${parts.join(" · ")}`, "dim"]]
   }
@@ -265,9 +282,9 @@ export class Board {
     if (link.state === "live") return [[style === colourless ? "live" : "● live", "good"]]
     if (link.state === "connecting") return [["connecting", "dim"]]
     const seconds = Math.ceil(((link.untilMs ?? nowMs) - nowMs) / 1000)
-    const again = seconds <= 0 ? "; trying again" : `; trying again in ${seconds} s`
-    const stale = link.sinceMs === 0 ? "not connected" : `not live since ${clock(link.sinceMs)}`
-    const text = `${stale}: ${printable(link.reason)}${link.untilMs === undefined ? "" : again}`
+    const since = link.sinceMs === 0 ? "not connected" : `offline since ${this.#zone.clock(link.sinceMs)}`
+    const again = seconds <= 0 ? ", retrying" : `, retrying in ${seconds} s`
+    const text = `${since}${link.untilMs === undefined ? "" : again}: ${printable(link.reason)}`
     return [[`${style === colourless ? "" : "○ "}${text}`, "warn"]]
   }
 }

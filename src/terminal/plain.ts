@@ -1,16 +1,16 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import { printable } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
+import { leftOut, UTC, type Zone } from "./words.ts"
 
-/** One update as a line for people: time, item, status, share, step and message. */
-export function readable(update: ProgressUpdate): string {
+/** One update as a line for people: time, item, status, percent done, step and message. Times are UTC by default. */
+export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   const { queue_id, status, progress, current_step, message, error_message, title, timestamp } = update
   const name = title === undefined ? `#${queue_id}` : `#${queue_id} ${title}`
   const said = [current_step, message, error_message].filter((part) => part !== undefined && part !== "")
-  const share = `${progress}%`.padStart(4)
-  return printable(
-    `${timestamp.slice(11, 19)} ${name}  ${status.padEnd(10)} ${share}  ${said.join(" - ")}`,
-  ).trimEnd()
+  const done = `${progress}%`.padStart(4)
+  const time = zone.clock(Date.parse(timestamp))
+  return printable(`${time} ${name}  ${status.padEnd(10)} ${done}  ${said.join(" - ")}`).trimEnd()
 }
 
 /** A control frame as a line for people. */
@@ -19,11 +19,11 @@ export function readableControl(control: Control): string {
     case "live":
       return `# live after update ${control.last_event_id}`
     case "gap":
-      return `# gap: ${control.missed ?? "some"} updates left out (${control.reason}); what follows is the state now`
+      return `# gap: ${leftOut(control)}; the current state follows`
     case "end":
-      return `# ${control.status}, the end`
+      return `# ${control.status}`
     case "shutdown":
-      return "# the server is going away"
+      return "# the server is shutting down"
     case "watching":
       return `# watching ${control.ids.length === 0 ? "nothing" : control.ids.join(", ")}`
     case "refused":

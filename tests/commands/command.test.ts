@@ -1,13 +1,34 @@
-import { afterAll, expect, test } from "bun:test"
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import packageFile from "../../package.json"
 import type { QueueItem } from "../../src/item/item.ts"
 import { PROGRAM, type Ran, run, start, textOf } from "../server.ts"
 
+// Many programs are started, each of which takes its time on a busy machine.
+setDefaultTimeout(30_000)
+
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
 
-const COMMANDS = ["serve", "add", "list", "set", "watch"]
+const COMMANDS = [
+  "serve",
+  "add",
+  "list",
+  "show",
+  "watch",
+  "open",
+  "set",
+  "cancel",
+  "retry",
+  "remove",
+  "run",
+  "work",
+  "stats",
+  "completion",
+]
+
+const USAGE =
+  /^track-studio: .+\n(usage: track-studio .+ \(more: track-studio \w+ --help\)|commands: .+ \(more: track-studio --help\))\n$/
 
 /** Runs a command that talks to the server. */
 const cli = (...args: readonly string[]): Promise<Ran> => run(args, { TRACK_STUDIO_SERVER: server.url })
@@ -19,20 +40,22 @@ async function printed(...args: readonly string[]): Promise<string> {
   return stdout
 }
 
-/** Expects that a run fails with one line on standard error and nothing on standard output. */
+/** Expects that a run fails with a line on standard error, wrong usage with the usage after it, and prints nothing. */
 async function fails(args: readonly string[], code: 1 | 2, said: string | RegExp): Promise<void> {
   const ran = await cli(...args)
   expect([ran.code, ran.stdout]).toEqual([code, ""])
-  expect(ran.stderr).toMatch(/^track-studio: .+\n$/)
-  const line = ran.stderr.slice("track-studio: ".length, -1)
+  expect(ran.stderr).toMatch(code === 2 ? USAGE : /^track-studio: .+\n$/)
+  const line = (ran.stderr.split("\n")[0] ?? "").slice("track-studio: ".length)
   if (typeof said === "string") expect(line).toBe(said)
   else expect(line).toMatch(said)
 }
 
-test("--version is the version and the commit, after every command", async () => {
+test("--version and -v are the version and the commit, after every command", async () => {
   const version = new RegExp(`^track-studio ${packageFile.version.replaceAll(".", "\\.")} \\(\\w+\\)\n$`)
   for (const stdout of await Promise.all(
-    [[], ...COMMANDS.map((name) => [name])].map((words) => printed(...words, "--version")),
+    [[], ...COMMANDS.map((name) => [name])].map((words, at) =>
+      printed(...words, at % 2 === 0 ? "-v" : "--version"),
+    ),
   )) {
     expect(stdout).toMatch(version)
   }
@@ -48,44 +71,60 @@ test("--help lists the commands", async () => {
 })
 
 test("--help of a command names its arguments, flags, variables and defaults", async () => {
-  const [serve = "", ...others] = await Promise.all(COMMANDS.map((name) => printed(name, "--help")))
+  const serve = await printed("serve", "--help")
   expect(serve).toStartWith("track-studio serve\n\n")
   expect(serve).toContain("(TRACK_STUDIO_PORT; default 8080)")
   expect(serve).toContain("(TRACK_STUDIO_DATABASE; default ./data/track-studio.db)")
   expect(serve).toContain("(TRACK_STUDIO_CORS_ORIGIN; default *)")
   expect(serve).toContain("(TRACK_STUDIO_KEEPALIVE_MS; default 15000)")
-  expect(others.map((text) => text.split("\n")[0])).toEqual([
-    "track-studio add SONG_ID",
-    "track-studio list",
-    "track-studio set ID",
-    "track-studio watch [ID]",
-  ])
-  for (const text of others) {
-    expect(text).toMatch(/^ {2}--json +print /m)
+  const others = COMMANDS.filter((name) => name !== "serve" && name !== "completion")
+  const helps = await Promise.all(others.map((name) => printed(name, "--help")))
+  for (const [at, text] of helps.entries()) {
+    expect(text).toStartWith(`track-studio ${others[at]}`)
+    expect(text).toContain("-h, --help")
     expect(text).toContain("(TRACK_STUDIO_SERVER; default http://127.0.0.1:8080)")
   }
-  expect(await printed("add", "-h")).toBe(others[0] ?? "")
+  expect(await printed("add", "-h")).toBe(helps[0] ?? "")
+  expect(await printed("help", "add")).toBe(helps[0] ?? "")
 })
 
 const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = [
-  [["frobnicate"], 'there is no command "frobnicate"; there are serve, add, list, set, watch, run, work'],
-  [[""], /^there is no command ""/],
-  [["toString"], /^there is no command "toString"/],
-  [["a\nb\u001b[31m"], /^there is no command "a b\ufffd\[31m"/],
-  [["--nope"], "Unknown option '--nope'"],
-  [["-x"], "Unknown option '-x'"],
-  [["add", "1", "--nope=2"], "Unknown option '--nope'"],
-  [["add"], "SONG_ID is missing"],
-  [["add", "song"], 'SONG_ID must be a whole number, not "song"'],
-  [["add", "1.5"], 'SONG_ID must be a whole number, not "1.5"'],
-  [["add", "1", "2"], '"2" is one argument too many'],
-  [["add", "1", "--priority"], /^Option '--priority <value>' argument missing/],
+  [["frobnicate"], 'unknown command "frobnicate"'],
+  [["wacth"], 'unknown command "wacth"; did you mean "watch"?'],
+  [["stats1"], 'unknown command "stats1"; did you mean "stats"?'],
+  [["help", "lsit"], 'unknown command "lsit"; did you mean "list"?'],
+  [[""], 'unknown command ""'],
+  [["toString"], 'unknown command "toString"'],
+  [["a\nb\u001b[31m"], 'unknown command "a b\ufffd[31m"'],
+  [["--nope"], "unknown flag --nope"],
+  [["--prot", "80"], 'unknown flag --prot; did you mean "--port"?'],
+  [["-x"], "unknown flag -x"],
+  [["add", "1", "--nope=2"], "unknown flag --nope"],
+  [["add", "1", "--titel", "x"], 'unknown flag --titel; did you mean "--title"?'],
+  [["add"], "missing SONG_ID, as in: track-studio add 7"],
+  [["add", "song"], '"song" is neither a song\'s number nor a file'],
+  [["add", "1.5"], '"1.5" is neither a song\'s number nor a file'],
+  [["add", "-5"], "unknown flag -5"],
+  [["add", "1", "--priority"], "--priority needs a value: --priority N"],
+  [["add", "1", "--priority", "--json"], "--priority needs a value: --priority N"],
+  [["add", "1", "--json=yes"], "--json takes no value"],
   [["add", "1", "--priority", "high"], '--priority must be a whole number, not "high"'],
-  [["add", "1", "--priority", "-5"], /ambiguous.*--priority=-XYZ/],
-  [["add", "0"], "SONG_ID must be a whole number from 1, not 0"],
-  [["list", "1"], '"1" is one argument too many'],
+  [["add", "0"], "song_id cannot be 0"],
+  [["add", "1", "--attempts", "0"], "max_attempts cannot be 0"],
+  [["add", "1", "--in", "soon"], '--in must be a time such as 90s, 10m or 2h, not "soon"'],
+  [["add", "1", "--in", "25h"], "available_in cannot be 90000"],
+  [["add", "1", "--metadata", "take"], '--metadata must be key=value, not "take"'],
+  [["add", "1", "--song", "2"], '--song is for files; "1" is a song already'],
+  [["add", "1", "2", "--idempotency-key", "k"], "--idempotency-key is for one song at a time"],
+  [["list", "1"], 'unexpected argument "1"'],
   [["list", "--limit", "ten"], '--limit must be a whole number, not "ten"'],
-  [["set"], "ID is missing"],
+  [["list", "--limit", "0"], "--limit must be a positive whole number, not 0"],
+  [
+    ["list", "--status", "done"],
+    '--status must be one of queued, processing, completed, failed, retrying, cancelled, lost, not "done"',
+  ],
+  [["set"], "missing ID"],
+  [["set", "1"], "nothing to set; name at least one flag, such as --priority 5"],
   [["set", "9".repeat(20)], /^ID must be a whole number, not "9+"$/],
   [["set", "1", "--progress", "500"], "progress cannot be 500; it can be 0 to 100"],
   [
@@ -96,10 +135,16 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
     ["set", "1", "--flag", "ugly"],
     'flag cannot be "ugly"; it can be image_issue, lyrics_issue, timing_issue or none',
   ],
+  [["show"], "missing ID"],
+  [["cancel"], "missing ID"],
+  [["retry", "1", "two"], 'ID must be a whole number, not "two"'],
+  [["remove", "0"], "ID must be a positive whole number, not 0"],
+  [["completion"], "missing bash or zsh"],
+  [["completion", "fish"], 'shell must be bash or zsh, not "fish"'],
   [["watch", "all"], 'ID must be a whole number, not "all"'],
-  [["list", "--server", "localhost:8080"], /^--server must be a URL such as http:\/\/127\.0\.0\.1:8080/],
+  [["list", "--server", "ftp://box"], '--server must be a URL such as http://box:8080, not "ftp://box"'],
   [["list", "--server", ""], "--server is empty"],
-  [["serve", "now"], '"now" is one argument too many'],
+  [["serve", "now"], 'unexpected argument "now"'],
   [
     ["serve", "--port", "80a"],
     /^--port \(or TRACK_STUDIO_PORT\) must be a whole number from 0 to 65535, not "80a"$/,
@@ -114,22 +159,34 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["serve", "--database", ""], "--database is empty"],
 ]
 for (const [args, said] of WRONG_USAGE) {
-  test(`wrong usage is one line and exit 2: ${JSON.stringify(args.join(" ")).slice(0, 60)}`, () =>
+  test(`wrong usage is one line, the usage and exit 2: ${JSON.stringify(args.join(" ")).slice(0, 60)}`, () =>
     fails(args, 2, said))
 }
+
+test("what the server finds wrong with the usage is exit 2, too", () =>
+  fails(["add", "1", "--title", "x".repeat(20_000)], 2, /^title /))
+
+test("set without a flag stores nothing", async () => {
+  const id = await server.add()
+  const head = await server.head()
+  await cli("set", String(id))
+  expect(await server.head()).toBe(head)
+})
 
 test("wrong values from the environment are named and exit 2", async () => {
   const { code, stderr } = await run(["serve"], { TRACK_STUDIO_PORT: "http" })
   expect([code, stderr]).toEqual([
     2,
-    'track-studio: --port (or TRACK_STUDIO_PORT) must be a whole number from 0 to 65535, not "http"\n',
+    'track-studio: --port (or TRACK_STUDIO_PORT) must be a whole number from 0 to 65535, not "http"\nusage: track-studio serve (more: track-studio serve --help)\n',
   ])
 })
 
 test("add adds a queue item and says which", async () => {
-  expect(await printed("add", "41")).toMatch(/^queue item \d+: song 41, queued\n$/)
-  const said = await printed("add", "42", "--priority=-3", "--title", "Evening\u001b[2J song")
-  const [, id = ""] = /^queue item (\d+): Evening\ufffd\[2J song, queued\n$/.exec(said) ?? []
+  expect(await printed("add", "41")).toMatch(
+    /^queue item \d+: song 41, queued {2}http:\/\/127.0.0.1:\d+\/items\/\d+\n$/,
+  )
+  const said = await printed("add", "42", "--priority", "-3", "--title", "Evening\u001b[2J song")
+  const [, id = ""] = /^queue item (\d+): Evening\ufffd\[2J song, queued {2}http/.exec(said) ?? []
   expect(await server.item(Number(id))).toMatchObject({
     song_id: 42,
     priority: -3,
@@ -152,12 +209,16 @@ test("list prints a table in the order of the queue, with control characters rep
   const failed = await server.add({ song_id: 50 })
   await server.put(failed, { status: "processing" })
   await server.put(failed, { status: "failed", error_message: "no \u001b[31mspace" })
-  const rows = (await printed("list", "--song", "50")).split("\n").map((row) => row.trim().split(/ {2,}/))
+  const rows = (await printed("list", "--song", "50", "--utc"))
+    .replace(/\d\d:\d\d UTC/g, "TIME")
+    .replace(/\d+:\d\d(?= |$)/gm, "LENGTH")
+    .split("\n")
+    .map((row) => row.trim().split(/ {2,}/))
   expect(rows).toEqual([
-    ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "STEP"],
-    [String(working), "50", "processing", "45%", "0", "Working", "Image 3 of 5"],
-    [String(waiting), "50", "queued", "0%", "2", "Wait\ufffding\ufffd"],
-    [String(failed), "50", "failed", "0%", "0", "no \ufffd[31mspace"],
+    ["ID", "SONG", "STATUS", "DONE", "PRIORITY", "TITLE", "WHEN", "TIME", "WORKER", "STEP", "WHY"],
+    [...[String(working), "50", "processing", "45%", "0", "Working", "TIME", "for LENGTH"], "Image 3 of 5"],
+    [String(waiting), "50", "queued", "0%", "2", "Wait\ufffding\ufffd", "TIME", "waits LENGTH"],
+    [...[String(failed), "50", "failed", "0%", "0", "song 50", "TIME", "took LENGTH"], "no \ufffd[31mspace"],
     [""],
   ])
 })
@@ -175,7 +236,7 @@ test("list --json prints an item a line; status and limit narrow it", async () =
   expect(all).toEqual(queue)
   expect(await items("--status", "queued")).toEqual(queue.slice(1))
   expect(await items("--limit", "2")).toEqual(queue.slice(0, 2))
-  expect(await printed("list", "--song=51", "--limit=2")).toEndWith("\n... and more: see --limit\n")
+  expect(await printed("list", "--song=51", "--limit=2")).toEndWith("\n... and more; see --limit\n")
 })
 
 test("list goes on where one answer of the server ends", async () => {
@@ -191,7 +252,9 @@ test("list goes on where one answer of the server ends", async () => {
 })
 
 test("list says that the queue is empty; as JSON that is nothing", async () => {
-  expect(await printed("list", "--song", "999999")).toBe("The queue is empty.\n")
+  await using empty = await start()
+  expect((await run(["list", "--server", empty.url])).stdout).toBe("The queue is empty.\n")
+  expect(await printed("list", "--song", "999999")).toBe("No such items.\n")
   expect(await printed("list", "--song", "999999", "--json")).toBe("")
 })
 
@@ -232,13 +295,12 @@ test("what the server refuses is its own sentence on one line and exit 1", async
   await fails(["set", String(id), "--status", "completed"], 1, illegal)
   await fails(["set", "999999", "--progress", "1"], 1, "queue item 999999 does not exist")
   await fails(["watch", "999999"], 1, "queue item 999999 does not exist")
-  await fails(["list", "--status", "done"], 1, /^status must be one of queued, /)
 })
 
 test("a server that does not answer is one line with its address, and exit 1", async () => {
   const gone = await start()
   await gone[Symbol.asyncDispose]()
-  for (const args of [["list"], ["add", "1"], ["set", "1"]]) {
+  for (const args of [["list"], ["add", "1"], ["set", "1", "--title", "x"], ["show", "1"]]) {
     await fails([...args, "--server", gone.url], 1, new RegExp(`no server answers at ${gone.url}`))
   }
 })
@@ -253,13 +315,14 @@ test("an error of a server that is none of ours is one line without its control 
   await fails(["list", "--server", html.url.origin], 1, "the server answered 502")
 })
 
-test("--server goes before TRACK_STUDIO_SERVER, with or without a slash at its end", async () => {
+test("--server goes before TRACK_STUDIO_SERVER, with or without a scheme and a slash at its end", async () => {
   await using other = await start()
   await other.add({ song_id: 1, title: "Of the other server" })
   for (const url of [other.url, `${other.url}/`]) {
     const { stdout } = await cli("list", "--server", url)
     expect(stdout).toContain("Of the other server")
   }
+  expect(await printed("list", "--server", other.url.replace("http://", ""))).toContain("Of the other server")
   expect(await printed("list")).not.toContain("Of the other server")
 })
 

@@ -1,7 +1,9 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { PROGRAM, run, start, temporaryFolder, type TestServer } from "../server.ts"
 import { TestTerminal } from "../terminal.ts"
+
+setDefaultTimeout(30_000)
 
 const says = (text: string) => (lines: readonly string[]) => lines.some((line) => line.includes(text))
 /** The same lines whenever they were printed. */
@@ -50,14 +52,14 @@ test("watch draws a bar for each running item, frame by frame in place, and leav
   await terminal.until(says("2 running · 0 waiting"))
   await server.put(first, { status: "completed" })
   await terminal.until(says("1 running · 0 waiting · 1 completed"))
-  await server.put(second, { status: "failed", error_message: "out of\ndisk" })
+  await server.put(second, { status: "failed", error_message: "frame 812\nout of\u2003disk" })
   await terminal.until(says("1 failed"))
   expect(await terminal.interrupt()).toBe(0)
   await terminal.drawn()
   const seen = terminal.frames.map((frame) => timeless(frame))
   for (const frame of [
     ["connecting"],
-    ["Nothing is being rendered.", "● live · 0 running · 0 waiting"],
+    ["Nothing is rendering.", "● live · 0 running · 0 waiting"],
     ["#1 Northern Lights  ━━━━━━━━━━━━━━━━━━━━  50%  Images", "● live · 1 running · 1 waiting"],
     [
       "#1 Northern Lights  ━━━━━━━━━━━━━━━━━━━━  75%  Rendering video",
@@ -74,10 +76,9 @@ test("watch draws a bar for each running item, frame by frame in place, and leav
   }
   expect(timeless(terminal.lines)).toEqual([
     "TIME ✔ #1 Northern Lights completed",
-    "TIME ✘ #2 song 8 failed: out of disk",
-    "Nothing is being rendered.",
+    "TIME ✘ #2 song 8 failed: out of\u2003disk",
+    "Nothing is rendering.",
     "● live · 0 running · 0 waiting · 1 completed · 1 failed",
-    "^C",
   ])
   expect(terminal.raw).not.toContain("\u001b[?1049h")
   expect(terminal.raw).not.toContain("\u001b[2J")
@@ -162,9 +163,9 @@ test("a server that goes away is told as such, and when it is back the board goe
   await using terminal = watching(before)
   await terminal.until(says("● live · 1 running"))
   await before.end("SIGKILL")
-  await terminal.until(says("○ not live since"))
+  await terminal.until(says("○ offline since"))
   expect(timeless(terminal.lines).at(-1)).toMatch(
-    /^○ not live since TIME: (the connection was lost|no server answers at .+); trying again/,
+    /^○ offline since TIME, retrying( in \d+ s)?: (the connection was lost|no server answers at )/,
   )
   await using after = await start({ database, args: ["--port", port] })
   await after.put(id, { status: "completed" })
@@ -173,9 +174,8 @@ test("a server that goes away is told as such, and when it is back the board goe
   await terminal.drawn()
   expect(timeless(terminal.lines)).toEqual([
     "TIME ✔ #1 Through completed",
-    "Nothing is being rendered.",
+    "Nothing is rendering.",
     "● live · 0 running · 0 waiting · 1 completed",
-    "^C",
   ])
   await before[Symbol.asyncDispose]()
 }, 20_000)
@@ -198,7 +198,7 @@ test("--until finished ends with the item: exit 0 when it completed, 1 when it f
   expect(await failed?.child.exited).toBe(1)
   const ran = await Promise.all(piped)
   expect(ran.map(({ code }) => code)).toEqual([0, 1, 1])
-  expect(ran[0]?.stdout.trimEnd().split("\n").at(-1)).toBe("# completed, the end")
+  expect(ran[0]?.stdout.trimEnd().split("\n").at(-1)).toBe("# completed")
   // One who comes late is told at once.
   const late = await shown(server, ["watch", String(ids[0]), "--until=finished"])
   expect([late.code, late.lines[0]]).toEqual([0, "#1 song 1  completed"])
@@ -210,11 +210,13 @@ test("--until takes finished alone, and needs an item; an item that does not exi
   const env = { TRACK_STUDIO_SERVER: server.url }
   expect(await run(["watch", "1", "--until", "dawn"], env)).toMatchObject({
     code: 2,
-    stderr: 'track-studio: --until can be finished, not "dawn"\n',
+    stderr:
+      'track-studio: --until accepts only "finished", not "dawn"\nusage: track-studio watch [ID] (more: track-studio watch --help)\n',
   })
   expect(await run(["watch", "--until", "finished"], env)).toMatchObject({
     code: 2,
-    stderr: "track-studio: --until finished needs the ID of an item\n",
+    stderr:
+      "track-studio: --until finished needs the ID of an item\nusage: track-studio watch [ID] (more: track-studio watch --help)\n",
   })
   expect(await run(["watch", "9", "--until", "finished"], env)).toMatchObject({
     code: 1,
@@ -292,22 +294,59 @@ test("list fits the terminal, draws bars where there is room, and colours the st
   })
   await server.put(await server.add({ song_id: 41, title: "Midnight" }), { status: "processing" })
   await server.put(2, { status: "failed", error_message: "out of disk" })
-  const wide = await shown(server, ["list"], {}, 120)
+  const seen = async (columns: number) => {
+    const { lines, raw } = await shown(server, ["list", "--utc"], {}, columns)
+    return {
+      raw,
+      lines: lines.map((line) => line.replace(/\d\d:\d\d UTC/, "14:32 UTC").replace(/ \d:\d\d /, " 0:00 ")),
+    }
+  }
+  const wide = await seen(160)
   expect(wide.lines).toEqual([
-    "ID  SONG  STATUS                   DONE  PRIORITY  TITLE            STEP",
-    " 1    40  processing  ━━━━━━━━━━━━  54%        10  Northern Lights  Rendering a video that takes long",
-    " 2    41  failed                     0%         0  Midnight         out of disk",
+    "ID  SONG  STATUS                   DONE  PRIORITY  TITLE            WHEN       TIME       STEP                            WHY",
+    " 1    40  processing  ━━━━━━━━━━━━  54%        10  Northern Lights  14:32 UTC  for 0:00   Rendering a video that takes …",
+    " 2    41  failed                     0%         0  Midnight         14:32 UTC  took 0:00                                  out of disk",
   ])
   expect(wide.raw).toContain("\u001b[31mfailed    \u001b[0m")
-  const narrow = await shown(server, ["list"], {}, 80)
-  expect(narrow.lines[1]).toBe(
-    " 1    40  processing   54%        10  Northern Lights  Rendering a video that t…",
+  expect((await seen(80)).lines).toEqual([
+    "ID  STATUS      DONE  TITLE            TIME       STEP, WHY",
+    " 1  processing   54%  Northern Lights  for 0:00   Rendering a video that takes …",
+    " 2  failed        0%  Midnight         took 0:00  out of disk",
+  ])
+})
+
+test("list tells who rendered, when, for how long, and the one line that says why it failed", async () => {
+  await using server = await start()
+  const failed = await server.add({ song_id: 1, title: "Northern Lights" })
+  const claim = await server.api("POST", "/queue/claim", { worker: "render-1" })
+  const { lease }: { lease: { token: string } } = await claim.json()
+  const error_message =
+    "the command ended with code 1\n[libx264 @ 0x5] height not divisible by 2\nConversion failed!"
+  await server.api("POST", `/queue/${failed}/fail?lease=${lease.token}`, { error_message, retryable: false })
+  await server.put(await server.add({ song_id: 2 }), { status: "failed" })
+  const { stdout } = await run(["list", "--utc", "--status", "failed"], { TRACK_STUDIO_SERVER: server.url })
+  const [head = "", cancelled = "", row = ""] = stdout.split("\n")
+  const cell = (name: string): string => row.slice(head.indexOf(name)).split(/ {2,}/)[0] ?? ""
+  expect(cell("WHEN")).toMatch(/^\d\d:\d\d UTC$/)
+  expect(cell("TIME")).toBe("took 0:00")
+  expect(cell("WORKER")).toBe("render-1")
+  expect(cell("WHY")).toBe("height not divisible by 2")
+  expect(cancelled).toContain("cancelled")
+  const only = await run(["list", "--json", "--status", "cancelled"], { TRACK_STUDIO_SERVER: server.url })
+  expect(
+    only.stdout
+      .trim()
+      .split("\n")
+      .map((text): number => JSON.parse(text).id),
+  ).toEqual([2])
+  expect((await run(["list", "--status", "lost"], { TRACK_STUDIO_SERVER: server.url })).stdout).toBe(
+    "No such items.\n",
   )
 })
 
-test("add names the item in the colours of the terminal", async () => {
+test("add names the item in the colours of the terminal, and where to watch it", async () => {
   await using server = await start()
   const { code, lines, raw } = await shown(server, ["add", "7", "--title", "Northern Lights"])
-  expect([code, lines]).toEqual([0, ["queue item 1: Northern Lights, queued"]])
+  expect([code, lines]).toEqual([0, [`queue item 1: Northern Lights, queued  ${server.url}/items/1`]])
   expect(raw).toContain("\u001b[1mNorthern Lights\u001b[0m")
 })

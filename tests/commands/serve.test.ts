@@ -169,7 +169,7 @@ test.each(["studio.example", "https://studio.example/", "https://Studio.example"
     expect(ran).toEqual({
       code: 2,
       stdout: "",
-      stderr: `track-studio: --cors-origin must be * or an origin such as https://studio.example:3000, without a path, not "${origin}"\n`,
+      stderr: `track-studio: --cors-origin must be * or an origin such as https://studio.example:3000, without a path, not "${origin}"\nusage: track-studio serve (more: track-studio serve --help)\n`,
     })
   },
 )

@@ -81,17 +81,29 @@ test("watch shows the state of all items that are not finished, then every updat
   ])
 })
 
-test("watch with an id shows that item alone, finished or not", async () => {
+test("watch with an id shows that item alone, and ends with it or when it is finished already", async () => {
   await using server = await start()
   const [one, other] = [await server.add({ song_id: 1 }), await server.add({ song_id: 2 })]
-  await server.put(one, { status: "failed", error_message: "no space" })
   await using watching = new Watching(server.url, String(one))
   await watching.until(isLive)
   await server.put(other, { message: "of the other" })
   await server.put(one, { title: "Renamed" })
-  await watching.until(tells("Renamed"))
-  expect(watching.lines.every((line) => line.includes(`#${one}`) || line === "# live")).toBeTrue()
-  expect(watching.updates).toHaveLength(2)
+  await server.put(one, { status: "failed", error_message: "no space" })
+  expect(await watching.child.exited).toBe(0)
+  await watching.until(tells("# failed"))
+  expect(watching.updates.map((line) => line.slice(9))).toEqual([
+    "#1  queued       0%  Queue item created",
+    "#1 Renamed  queued       0%  Queue item updated",
+    "#1 Renamed  failed       0%  Queue item updated - no space",
+  ])
+  await using late = new Watching(server.url, String(one))
+  expect(await late.child.exited).toBe(0)
+  await late.until(tells("# failed"))
+  expect(late.lines.map((line) => line.replace(/^\d\d:\d\d:\d\d /, ""))).toEqual([
+    "#1 Renamed  failed       0%  Queue item updated - no space",
+    "# live",
+    "# failed",
+  ])
 })
 
 test("watch replaces what could steer a terminal, and keeps every update on one line", async () => {
@@ -136,7 +148,7 @@ test("watch goes on where it was when the server comes back, and misses and doub
   await before.put(id, { message: "before the restart" })
   await watching.until(tells("before the restart"))
   expect(await before.end()).toBe(0)
-  await watching.until(tells("trying again in"))
+  await watching.until(tells("retrying in"))
 
   const between = await start({ database, args: ["--port", port] })
   await between.put(id, { status: "processing", message: "while it is away" })
@@ -159,7 +171,7 @@ test("watch goes on where it was when the server comes back, and misses and doub
     "after the crash",
     "the end",
   ])
-  expect(watching.lines).toContain("# the server is going away")
+  expect(watching.lines).toContain("# the server is shutting down")
   await between[Symbol.asyncDispose]()
   await before[Symbol.asyncDispose]()
 }, 20_000)
@@ -194,7 +206,7 @@ test("watch can be interrupted while there is no server", async () => {
   const gone = await start()
   await gone[Symbol.asyncDispose]()
   await using watching = new Watching(gone.url)
-  await watching.until(tells("trying again in 500 ms"))
+  await watching.until(tells("retrying in 500 ms"))
   expect(await watching.end()).toBe(0)
 })
 

@@ -38,7 +38,7 @@ test("curl draws the board that watch draws, frame by frame", async () => {
   expect(drawn).toEqual([
     "TIME ✔ #1 Northern Lights completed",
     "TIME ✘ #2 Midnight failed: out of disk",
-    "Nothing is being rendered.",
+    "Nothing is rendering.",
     "● live · 0 running · 0 waiting · 1 completed · 1 failed",
   ])
   for (const frame of [
@@ -107,7 +107,7 @@ test("curl is told when the server goes away, and ends in order", async () => {
   expect(await board.child.exited).toBe(0)
   await board.drawn()
   expect(timeless(board.lines).at(-1)).toBe(
-    "○ not live since TIME: the server is going away · 1 running · 0 waiting",
+    "○ offline since TIME: the server is shutting down · 1 running · 0 waiting",
   )
 })
 
@@ -180,7 +180,7 @@ test("curl waits for an item with until=finished, and reads lines of text", asyn
     "# live after update 1",
     "TIME #1 Hello  processing   5%  Images - Queue item updated",
     "TIME #1 Hello  completed  100%  Images - done",
-    "# completed, the end",
+    "# completed",
     "",
   ])
 })

@@ -32,13 +32,13 @@ function boardOf(...updates: readonly ProgressUpdate[]): Board {
 const leftOf = (board: Board, nowMs: number): string | undefined =>
   /% {2}(.*)$/.exec(drawn(board, { nowMs })[0] ?? "")?.[1]?.trim()
 
-test("the time left is counted down as the seconds pass, to any moment", () => {
+test("the time left is counted down as the seconds pass, to the end, which has a time of day", () => {
   const board = boardOf(update(1, { eta_seconds: 3725 }))
-  expect(leftOf(board, NOW)).toBe("1:02:05 left")
-  expect(leftOf(board, NOW + 65_000)).toBe("1:01:00 left")
-  expect(leftOf(board, NOW + 3_685_000)).toBe("0:40 left")
-  expect(leftOf(board, NOW + 3_725_000)).toBe("any moment")
-  expect(leftOf(board, NOW + 9_000_000)).toBe("any moment")
+  expect(leftOf(board, NOW)).toBe("1:02:05 left, done at 04:06 UTC")
+  expect(leftOf(board, NOW + 65_000)).toBe("1:01:00 left, done at 04:06 UTC")
+  expect(leftOf(board, NOW + 3_685_000)).toBe("0:40 left, done at 04:06 UTC")
+  expect(leftOf(board, NOW + 3_725_000)).toBe("finishing")
+  expect(leftOf(board, NOW + 9_000_000)).toBe("finishing")
 })
 
 test("a clock that differs from the server's does not change the time left", () => {
@@ -49,7 +49,7 @@ test("a clock that differs from the server's does not change the time left", () 
     // Told 30 seconds ago, and seen only now.
     const timestamp = new Date(NOW - 30_000).toISOString()
     board.update(update(1, { eta_seconds: 90, timestamp }), NOW + aheadMs)
-    expect(leftOf(board, NOW + aheadMs)).toBe("1:00 left")
+    expect(leftOf(board, NOW + aheadMs)).toStartWith("1:00 left, done at ")
   }
 })
 
@@ -61,21 +61,21 @@ test("an item that stands still, or is to be cancelled, says so instead", () => 
 
 test("what a snapshot after a gap does not mention leaves the board", () => {
   const board = boardOf(update(1), update(2, { status: "queued" }), update(3))
-  board.gap("unknown", null, NOW)
+  board.gap({ reason: "unknown", missed: null }, NOW)
   board.update(update(3), NOW)
   expect(drawn(board).at(-1)).toBe("live · 2 running · 1 waiting")
   board.live(NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting")
-  expect(board.news(VIEW)[0]).toEndWith(" some updates left out (unknown)")
+  expect(board.news(VIEW)[0]).toEndWith(" some updates were left out (unknown)")
 })
 
 test("a stream that was too slow is told of all changes, and keeps what did not change", () => {
   const board = boardOf(update(1), update(2))
-  board.gap("slow", 120, NOW)
+  board.gap({ reason: "slow", missed: 120 }, NOW)
   board.update(update(2, { status: "completed" }), NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
   expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
-    "120 updates left out (slow)",
+    "120 updates were left out (slow)",
     "✔ #2 song 2 completed",
   ])
 })
@@ -88,10 +88,10 @@ test("an item that ends is told once, and a finished one that changes is not tol
   board.update(update(9, { status: "completed", deleted: true }), NOW)
   expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
     "✘ #1 song 1 lost: gone",
-    "✘ #3 song 3 cancelled",
+    "– #3 song 3 cancelled",
   ])
   expect(board.news(VIEW)).toEqual([])
-  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 2 failed")
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 failed · 1 cancelled")
 })
 
 test("while it is not live the board says since when, why, and when the next try is", () => {
@@ -99,10 +99,10 @@ test("while it is not live the board says since when, why, and when the next try
   board.offline("no server answers", 4000, NOW + 60_000)
   const since = new Date(NOW + 60_000).toISOString().slice(11, 19)
   const lines = drawn(board, { nowMs: NOW + 61_500, columns: 120 })
-  expect(lines.at(-1)).toStartWith(`not live since ${since}: no server answers; trying again in 3 s`)
+  expect(lines.at(-1)).toStartWith(`offline since ${since}, retrying in 3 s: no server answers`)
   board.offline("no server answers", 8000, NOW + 90_000)
   expect(drawn(board, { nowMs: NOW + 98_000, columns: 120 }).at(-1)).toStartWith(
-    `not live since ${since}: no server answers; trying again ·`,
+    `offline since ${since}, retrying: no server answers ·`,
   )
 })
 
@@ -111,7 +111,7 @@ test("no line is wider than the terminal, and there are fewer than it has, whate
   const updates = Array.from({ length: 30 }, (_, i) =>
     update(i + 1, { title, current_step: title.repeat(4), eta_seconds: 3600 * i }),
   )
-  for (const one of [boardOf(...updates), new Board(1)]) {
+  for (const one of [boardOf(...updates), new Board({ queueId: 1 })]) {
     if (one instanceof Board) one.update(updates[0] ?? update(1), NOW)
     for (const columns of [20, 33, 50, 80, 200]) {
       for (const rows of [3, 8, 24]) {

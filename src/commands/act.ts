@@ -1,0 +1,27 @@
+import type { Client } from "../client/client.ts"
+import { printable } from "../text.ts"
+import { clientOf, type Command, say, typedIds } from "./command.ts"
+import type { Arguments, Usage } from "./usage.ts"
+
+/** Does one thing to one item, and says what came of it. @throws ServerError when the server refuses */
+type Act = (client: Client, id: number, given: Arguments) => Promise<string>
+
+/** A command that does the same to every item that is named. Each is tried; it exits with 1 if one was refused. */
+export const actCommand = (usage: Omit<Usage, "settings">, act: Act): Command => ({
+  usage: { ...usage, settings: ["server"] },
+  async run(given) {
+    const ids = typedIds(given, "ID")
+    const client = clientOf(given)
+    let code = 0
+    for (const id of ids) {
+      try {
+        say(await act(client, id, given))
+      } catch (error) {
+        code = 1
+        const reason = error instanceof Error ? error.message : String(error)
+        process.stderr.write(`track-studio: ${printable(reason)}\n`)
+      }
+    }
+    return code
+  },
+})

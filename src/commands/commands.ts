@@ -1,0 +1,41 @@
+import { forServing } from "../config.ts"
+import type { Commands } from "./command.ts"
+
+/** All commands of the program, in the order of the help. */
+export const COMMANDS: Commands = {
+  serve: {
+    about: "run the server (the default)",
+    load: async () => {
+      forServing()
+      return (await import("./serve.ts")).serveCommand
+    },
+  },
+  add: { about: "add songs to the queue", load: async () => (await import("./add.ts")).addCommand },
+  list: { about: "list the queue", load: async () => (await import("./list.ts")).listCommand },
+  show: { about: "show one item", load: async () => (await import("./show.ts")).showCommand },
+  watch: {
+    about: "show progress live",
+    load: async () => (await import("./watch.ts")).watchCommand,
+  },
+  open: { about: "open the page in a browser", load: async () => (await import("./open.ts")).openCommand },
+  set: { about: "change an item", load: async () => (await import("./set.ts")).setCommand },
+  cancel: { about: "cancel items", load: async () => (await import("./cancel.ts")).cancelCommand },
+  retry: {
+    about: "put finished items back into the queue",
+    load: async () => (await import("./retry.ts")).retryCommand,
+  },
+  remove: { about: "remove items", load: async () => (await import("./remove.ts")).removeCommand },
+  run: {
+    about: "run a render and report its progress",
+    load: async () => (await import("./run.ts")).runCommand,
+  },
+  work: {
+    about: "take items from the queue and run a command for each",
+    load: async () => (await import("./work.ts")).workCommand,
+  },
+  stats: { about: "show the server's figures", load: async () => (await import("./stats.ts")).statsCommand },
+  completion: {
+    about: "print a completion script for bash or zsh",
+    load: async () => (await import("./completion.ts")).completionCommand(COMMANDS),
+  },
+}

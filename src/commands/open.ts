@@ -1,0 +1,31 @@
+import { platform } from "node:os"
+
+import { printable } from "../text.ts"
+import { type Command, pageUrl, say, takes, typedId } from "./command.ts"
+
+/** What opens an address on each system. */
+const OPENERS: Readonly<Record<string, readonly string[]>> = {
+  darwin: ["open"],
+  win32: ["cmd", "/c", "start", ""],
+}
+
+/** Opens the page in a browser. */
+export const openCommand: Command = {
+  usage: {
+    line: "open [ID]",
+    about: "Opens the queue's page, or one item's page, in a browser, and prints its address.",
+    settings: ["server"],
+    flags: { print: { type: "boolean", help: "only print the address" } },
+  },
+  async run(given) {
+    takes(given, 1)
+    const id = given.words[0] === undefined ? undefined : typedId(given.words[0], "ID")
+    const url = pageUrl(given, id)
+    say(printable(url))
+    const command = OPENERS[platform()] ?? ["xdg-open"]
+    // On a machine without a browser the address is all that can be given.
+    if (given.flags["print"] || Bun.which(command[0] ?? "") === null) return 0
+    Bun.spawn([...command, url], { stdin: "ignore", stdout: "ignore", stderr: "ignore" }).unref()
+    return 0
+  },
+}

@@ -1,0 +1,145 @@
+import { isLively, wantsColour } from "../config.ts"
+import type { QueueItem } from "../item/item.ts"
+import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
+import { leftOf, stepOf, type Zone } from "../terminal/words.ts"
+import { duration, printable, telling } from "../text.ts"
+import { standingOf, toneOf } from "./standing.ts"
+
+/** How a table is shown. */
+interface Look {
+  readonly style: Style
+  /** Width of the terminal; infinite where lines may be of any length. */
+  readonly columns: number
+  readonly zone: Zone
+  readonly nowMs: number
+}
+
+/** How a table looks on an output: on a terminal it fits, elsewhere every column is whole. */
+export const lookOf = (
+  output: { readonly isTTY?: boolean; readonly columns?: number },
+  zone: Zone,
+): Look => ({
+  style: wantsColour(output) ? coloured : colourless,
+  columns: isLively(output) ? output.columns || 80 : Number.POSITIVE_INFINITY,
+  zone,
+  nowMs: Date.now(),
+})
+
+/** A column of the table. */
+interface Column {
+  readonly name: string
+  readonly text: (item: QueueItem, look: Look) => string
+  /** Numbers stand to the right. */
+  readonly isNumber?: boolean
+  /** Longer texts are cut on a terminal; default: never. */
+  readonly most?: number
+  /** On a terminal that is too narrow, columns are left out from the highest number down; absent: never. */
+  readonly dropped?: number
+}
+
+const MAX_TITLE = 40
+const BAR = 12
+const BARS_FROM_COLUMNS = 140
+/** What the last columns need at least to be worth their place. */
+const LEAST_REST = 16
+
+const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
+
+/** How long it takes, took, or waits. */
+function timeOf(item: QueueItem, { zone, nowMs }: Look): string {
+  const { status, started_at, completed_at, eta_seconds, available_at, updated_at } = item
+  if (status === "processing") {
+    const leftS = eta_seconds === null ? 0 : eta_seconds - since(updated_at, nowMs)
+    return leftS > 0 ? leftOf(leftS, nowMs, zone) : `for ${duration(since(started_at, nowMs))}`
+  }
+  if (completed_at !== null) {
+    return started_at === null ? "" : `took ${duration(since(started_at, Date.parse(completed_at)))}`
+  }
+  const waitS = -since(available_at, nowMs)
+  const verb = status === "retrying" ? "retries" : "starts"
+  return waitS > 0 ? `${verb} in ${duration(waitS)}` : `waits ${duration(since(item.queued_at, nowMs))}`
+}
+
+/** When the item came to be as it is. */
+function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
+  const started = item.status === "processing" ? item.started_at : null
+  return zone.when(Date.parse(item.completed_at ?? started ?? item.queued_at), nowMs)
+}
+
+/** The step of an item that is not finished. */
+const stepText = (item: QueueItem): string => (item.completed_at === null ? stepOf(item) : "")
+const whyText = ({ error_message }: QueueItem): string => telling(error_message)
+
+const COLUMNS: readonly Column[] = [
+  { name: "ID", text: ({ id }) => String(id), isNumber: true },
+  { name: "SONG", text: ({ song_id }) => String(song_id), isNumber: true, dropped: 4 },
+  { name: "STATUS", text: standingOf },
+  { name: "DONE", text: ({ progress }) => `${progress}%`, isNumber: true },
+  { name: "PRIORITY", text: ({ priority }) => String(priority), isNumber: true, dropped: 5 },
+  { name: "TITLE", text: ({ title, song_id }) => title || `song ${song_id}`, most: MAX_TITLE },
+  { name: "WHEN", text: whenOf, dropped: 2 },
+  { name: "TIME", text: timeOf },
+  { name: "WORKER", text: ({ worker }) => worker, most: 16, dropped: 3 },
+  { name: "STEP", text: stepText, most: 30, dropped: 1 },
+  { name: "WHY", text: whyText },
+]
+
+/** The last column of a terminal that is too narrow for both. */
+const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item) => whyText(item) || stepText(item) }
+
+/** The column's cells: what is said of each item, and how wide that is at most. */
+function cellsOf(column: Column, items: readonly QueueItem[], look: Look) {
+  const most = Number.isFinite(look.columns)
+    ? (column.most ?? Number.POSITIVE_INFINITY)
+    : Number.POSITIVE_INFINITY
+  const texts = items.map((item) => cut(printable(column.text(item, look)), most, Bun.stringWidth))
+  const width = Math.max(column.name.length, ...texts.map((text) => Bun.stringWidth(text)))
+  return { column, texts, width, isEmpty: texts.every((text) => text === "") }
+}
+type Cells = ReturnType<typeof cellsOf>
+
+/** The columns that fit: a terminal leaves out those that say nothing, then the least important. */
+function fitting(items: readonly QueueItem[], look: Look): readonly Cells[] {
+  const all = COLUMNS.map((column) => cellsOf(column, items, look))
+  const { columns } = look
+  if (!Number.isFinite(columns)) return all
+  let shown = all.filter(({ isEmpty }) => !isEmpty)
+  const widthOf = (cells: readonly Cells[]): number =>
+    cells.reduce(
+      (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? Math.min(width, LEAST_REST) : width),
+      -2,
+    )
+  while (widthOf(shown) > columns) {
+    const [least] = shown.toSorted((a, b) => (b.column.dropped ?? 0) - (a.column.dropped ?? 0))
+    if (!least?.column.dropped) return shown
+    shown = shown.filter((cells) => cells !== least)
+    if (least.column.name === "STEP") {
+      const rest = shown.filter(({ column }) => column.name !== "WHY")
+      return [...rest, cellsOf(STEP_OR_WHY, items, look)]
+    }
+  }
+  return shown
+}
+
+/** A bar for what is rendering, and as much space for everything else. */
+const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
+  item?.status === "processing" ? bar(item.progress, BAR, style) : [" ".repeat(BAR)]
+
+/** Items as a table, a line each below the names of the columns. */
+export function table(items: readonly QueueItem[], look: Look): string {
+  const { columns, style } = look
+  const shown = fitting(items, look)
+  const hasBars = columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
+  const row = (item: QueueItem | undefined, at: number): string => {
+    const pieces = shown.flatMap(({ column, texts, width }, place): Piece[] => {
+      const cell = item ? (texts[at] ?? "") : column.name
+      const isLast = place === shown.length - 1
+      const text = isLast ? cell : field(cell, width, Bun.stringWidth, column.isNumber ? "right" : "left")
+      const tone = !item ? "dim" : column.name === "STATUS" ? toneOf(item) : undefined
+      const drawn = hasBars && column.name === "DONE" ? [...barOf(item, style), " "] : []
+      return [...(place > 0 ? ["  "] : []), ...drawn, tone ? [text, tone] : text]
+    })
+    return line(pieces, columns, style, Bun.stringWidth).text.trimEnd()
+  }
+  return [row(undefined, -1), ...items.map(row)].join("\n")
+}

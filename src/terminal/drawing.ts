@@ -1,0 +1,92 @@
+import type { Board, View } from "./board.ts"
+import { Region } from "./terminal.ts"
+
+/** Seconds are counted down. */
+const TICK_MS = 1000
+
+/** Where a board is drawn. */
+export interface Screen {
+  /** Size, looks and time; asked for before each frame. */
+  readonly view: () => View
+  /** Least time between two frames. */
+  readonly frameMs: number
+  /** Resolves when the screen itself has changed and must be drawn again; absent for one that never does. */
+  readonly changed?: () => Promise<"resized" | "overwritten">
+}
+
+/** What a stream says comes to, for the board that is drawn: nothing special, or a frame even if it looks the same. */
+export type Taken = "shown" | "forced"
+
+/** Resolves after `ms`, unless it is disposed before. */
+function timer(ms: number): Disposable & { readonly over: Promise<"time"> } {
+  const { promise, resolve } = Promise.withResolvers<"time">()
+  const timeout = setTimeout(resolve, ms, "time")
+  return { over: promise, [Symbol.dispose]: () => clearTimeout(timeout) }
+}
+
+/** The frames of one board, each only if it differs from the one before. */
+class Frames {
+  readonly #board: Board
+  readonly #region = new Region()
+  #last = ""
+
+  constructor(board: Board) {
+    this.#board = board
+  }
+
+  /** The frame of now, or nothing when it looks like the last one and is not `forced`. */
+  next(view: View, isForced: boolean): string | undefined {
+    const [above, drawn] = [this.#board.news(view), this.#board.draw(view)]
+    const state = JSON.stringify([view.columns, drawn])
+    if (state === this.#last && above.length === 0 && !isForced) return undefined
+    this.#last = state
+    return this.#region.frame(above, drawn, view.columns)
+  }
+
+  /** The last frame is not in its place any more: the next one begins below. */
+  leave(): void {
+    this.#region.leave()
+    this.#last = ""
+  }
+}
+
+/**
+ * Draws a board in place for as long as something is said, and once more at the end. `take` gives the board what was
+ * said. A frame is drawn only when it is asked for, so a slow terminal gets fewer frames, and no old ones.
+ */
+export async function* drawing<T>(
+  board: Board,
+  said: AsyncGenerator<T, void, undefined>,
+  take: (one: T) => Taken,
+  { view, frameMs, changed }: Screen,
+): AsyncGenerator<string, void, undefined> {
+  const frames = new Frames(board)
+  let next = said.next()
+  let change = changed?.()
+  try {
+    for (let dueMs = 0, isForced = false; ;) {
+      using tick = timer(Math.max(0, dueMs - performance.now()))
+      const got = await Promise.race([next, tick.over, ...(change ? [change] : [])])
+      if (got === "time") {
+        const frame = frames.next(view(), isForced)
+        if (frame !== undefined) yield frame
+        isForced = false
+        dueMs = performance.now() + TICK_MS
+        continue
+      }
+      if (typeof got === "string") {
+        if (got === "overwritten") frames.leave()
+        change = changed?.()
+      } else if (got.done) {
+        yield frames.next(view(), true) ?? ""
+        return
+      } else {
+        if (take(got.value) === "forced") isForced = true
+        next = said.next()
+      }
+      dueMs = Math.min(dueMs, performance.now() + frameMs)
+    }
+  } finally {
+    void said.return()
+  }
+}

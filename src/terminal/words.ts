@@ -1,0 +1,114 @@
+import type { Media, Step } from "../item/item.ts"
+import { duration, printable } from "../text.ts"
+
+/** How the times of one zone are read. */
+export interface Zone {
+  /** The time of day: `14:32:07`. */
+  readonly clock: (ms: number) => string
+  /** When something is or was, seen from `nowMs`: `14:32`, on another day `Thu 14:32`, beyond a week `03 Dec 14:32`. */
+  readonly when: (ms: number, nowMs: number) => string
+}
+
+const WEEK_MS = 6 * 24 * 3600 * 1000
+
+/** A moment as it reads in a zone. */
+interface Reading {
+  /** `Thu`. */
+  readonly weekday: string
+  /** `03 Dec`. */
+  readonly day: string
+  /** `14:32:07`. */
+  readonly clock: string
+}
+
+const zone = (read: (ms: number) => Reading, suffix = ""): Zone => ({
+  clock: (ms) => read(ms).clock,
+  when(ms, nowMs) {
+    const { weekday, day, clock } = read(ms)
+    const shown = `${clock.slice(0, 5)}${suffix}`
+    if (day === read(nowMs).day) return shown
+    return `${Math.abs(ms - nowMs) < WEEK_MS ? weekday : day} ${shown}`
+  },
+})
+
+/** UTC, and says so: what the server shows to clients that have named no zone. */
+export const UTC: Zone = zone((ms) => {
+  const text = new Date(ms).toUTCString()
+  return { weekday: text.slice(0, 3), day: text.slice(5, 11), clock: text.slice(17, 25) }
+}, " UTC")
+
+/** The zone of this machine. */
+export const LOCAL: Zone = zone((ms) => {
+  const text = new Date(ms).toString()
+  return {
+    weekday: text.slice(0, 3),
+    day: `${text.slice(8, 10)} ${text.slice(4, 7)}`,
+    clock: text.slice(16, 24),
+  }
+})
+
+/**
+ * The zone with a name such as `Europe/Berlin`.
+ * @throws RangeError if there is no such zone
+ */
+export function zoneNamed(timeZone: string): Zone {
+  if (timeZone === "UTC") return UTC
+  const reader = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat("en-GB", { ...options, timeZone })
+  const time = reader({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })
+  const date = reader({ day: "2-digit", month: "short" })
+  const weekday = reader({ weekday: "short" })
+  return zone((ms) => ({
+    weekday: weekday.format(ms),
+    day: date.format(ms),
+    clock: time.format(ms),
+  }))
+}
+
+/** An item's number and title: `#7 Northern Lights`, `#7 song 12` without a title. */
+export const nameOf = (id: number, title: string | undefined, songId: number): string =>
+  printable(`#${id} ${title || `song ${songId}`}`)
+
+/** The step, as `3/5 Rendering video`; empty if none is known. */
+export function stepOf(item: { readonly step?: Step | null; readonly current_step: string }): string {
+  const { step, current_step } = item
+  return printable(step ? `${step.index}/${step.total} ${step.name || current_step}`.trim() : current_step)
+}
+
+/** A figure without needless digits: `0.02`, `1.5`, `49`. */
+const figure = (value: number): string =>
+  value >= 10 || value === 0
+    ? String(Math.round(value))
+    : value >= 0.1
+      ? value.toFixed(1)
+      : value.toPrecision(1)
+
+/** The pace of a render: `24 fps`, `1.5x`; empty if none is known. */
+export const paceOf = (media: Media | null | undefined): readonly string[] => [
+  ...(media?.fps ? [`${figure(media.fps)} fps`] : []),
+  ...(media?.speed ? [`${figure(media.speed)}x`] : []),
+]
+
+/** How long it still takes, and when it is done by the clock: `0:42 left, done at 14:32`. */
+export const leftOf = (seconds: number, nowMs: number, zone: Zone): string =>
+  `${shortLeftOf(seconds)}, done at ${zone.when(nowMs + seconds * 1000, nowMs)}`
+
+/** How long it still takes: `0:42 left`. */
+export const shortLeftOf = (seconds: number): string => `${duration(seconds)} left`
+
+/** What a gap left out: `1 update was left out (slow)`. `missed` is null when the number is unknown. */
+export function leftOut({
+  missed,
+  reason,
+}: {
+  readonly missed: number | null
+  readonly reason: string
+}): string {
+  const what =
+    missed === 1
+      ? "1 update was"
+      : missed === null
+        ? "some updates were"
+        : `${missed.toLocaleString("en")} updates were`
+  return `${what} left out (${printable(reason)})`
+}
