@@ -21,16 +21,23 @@ import { workerRoutes } from "./workers.ts"
 
 /** What the routes stand on. */
 export interface AppParts {
+  /** The queue as people use it. */
   readonly queue: Queue
+  /** The queue as workers use it. */
   readonly workers: Workers
+  /** The live streams. */
   readonly streams: Streams
+  /** The deliveries to webhooks, for their list. */
   readonly webhooks: Webhooks
   /** Origins that browsers may call from; `*` for any. */
   readonly corsOrigins: readonly string[]
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
+  /** The version of the program. */
   readonly version: string
+  /** The commit it was built from. */
   readonly commit: string
+  /** Called with each error that is not the client's fault. */
   readonly report: ReportError
 }
 

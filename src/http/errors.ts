@@ -18,9 +18,10 @@ const FORMATS: Readonly<Record<string, string>> = {
   tag: "a tag: text of 1 to 64 characters",
 }
 
-/** What a schema allows, in words. */
+/** What a schema allows, in words: of a text with a shape its description, of all else what the schema demands. */
 function allowed(schema: TSchema): string {
-  if (schema["description"] !== undefined) return String(schema["description"])
+  const isShaped = schema["pattern"] !== undefined || schema["minLength"] !== undefined
+  if (isShaped && schema["description"] !== undefined) return String(schema["description"])
   const union: TSchema[] | undefined = schema["anyOf"]
   if (union) return `one of ${union.map(allowed).join(", ").replaceAll("one of ", "")}`
   if (schema["const"] !== undefined) return String(schema["const"])

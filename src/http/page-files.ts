@@ -2,8 +2,11 @@ import { AppError } from "../errors.ts"
 
 /** One file of the page, ready to be sent. */
 export interface PageFile {
+  /** The content. */
   readonly bytes: Uint8Array<ArrayBuffer>
+  /** The content compressed. */
   readonly gzipped: Uint8Array<ArrayBuffer>
+  /** The value of `content-type`. */
   readonly contentType: string
   /** Changes with the content. */
   readonly etag: string

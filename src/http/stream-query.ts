@@ -45,8 +45,11 @@ export const RESUME = {
 
 /** What the query says of any stream. */
 export interface Asked {
+  /** The format, before what `Accept` asks for. */
   readonly format?: Format["name"]
+  /** The last event ID seen; the header wins. */
   readonly last_event_id?: string
+  /** Whether to begin with the state of now; true by default. */
   readonly snapshot?: "true" | "false"
 }
 

@@ -32,6 +32,8 @@ TypeRegistry.Set(
 
 const Text = Type.String({ format: "text" })
 const Time = Type.String({ format: "date-time" })
+/** The schema with a sentence about what it means, for the reference. */
+const about = <T extends TSchema>(schema: T, description: string): T => ({ ...schema, description })
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
@@ -75,20 +77,34 @@ const Size = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Amount = Type.Number({ minimum: 0, maximum: 1e12 })
 
 /** Where a render of several passes is: the `index`-th of `total` (from 1), and its name. */
-export const Step = Type.Object({ index: Size, total: Size, name: Text }, { additionalProperties: false })
+export const Step = Type.Object(
+  {
+    index: about(Size, "which step it is, from 1"),
+    total: about(Size, "how many steps there are; 0 while unknown"),
+    name: about(Text, "what the step does; empty if unnamed"),
+  },
+  { additionalProperties: false },
+)
 export type Step = Static<typeof Step>
 
 /** What is being counted: `done` of `total` images, frames, samples (`name`, in the plural). */
-export const Unit = Type.Object({ done: Size, total: Size, name: Text }, { additionalProperties: false })
+export const Unit = Type.Object(
+  {
+    done: about(Size, "how many are done"),
+    total: about(Size, "how many there are; 0 while unknown"),
+    name: about(Text, "what is counted, in the plural: images, frames, samples"),
+  },
+  { additionalProperties: false },
+)
 export type Unit = Static<typeof Unit>
 
 /** How far into a medium a render is: seconds written, seconds in all, frames a second, and times real time. */
 export const Media = Type.Object(
   {
-    out_time: Amount,
-    total: Nullable(Amount),
-    fps: Nullable(Amount),
-    speed: Nullable(Amount),
+    out_time: about(Amount, "seconds of the medium that are written"),
+    total: about(Nullable(Amount), "seconds in all; null while unknown"),
+    fps: about(Nullable(Amount), "frames rendered a second; null while unknown"),
+    speed: about(Nullable(Amount), "times real time; null while unknown"),
   },
   { additionalProperties: false },
 )
@@ -97,12 +113,15 @@ export type Media = Static<typeof Media>
 /** What a worker reports of its item. `progress` is how much is done in percent, not rounded. */
 export const Report = Type.Object(
   {
-    progress: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
-    current_step: Type.Optional(Text),
-    message: Type.Optional(Text),
-    step: Type.Optional(Step),
-    unit: Type.Optional(Unit),
-    media: Type.Optional(Media),
+    progress: about(
+      Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+      "how much is done, in percent, with decimals if there are any",
+    ),
+    current_step: about(Type.Optional(Text), "what the worker is doing, for viewers"),
+    message: about(Type.Optional(Text), "a sentence for viewers"),
+    step: about(Type.Optional(Step), "where it is in a render of several steps"),
+    unit: about(Type.Optional(Unit), "what is being counted"),
+    media: about(Type.Optional(Media), "how far into a medium it is"),
   },
   { additionalProperties: false },
 )
@@ -111,37 +130,52 @@ export type Report = Static<typeof Report>
 /** The unit of work as it is stored and answered; every key is always present. */
 export const QueueItem = Type.Object(
   {
-    id: Type.Integer({ minimum: 1 }),
-    song_id: SongId,
-    title: Text,
-    status: Status,
-    priority: Priority,
-    current_step: Text,
-    progress: Progress,
-    message: Text,
-    error_message: Text,
-    retry_count: Count,
-    video_file_path: Text,
-    video_file_size: Count,
-    thumbnail_path: Text,
-    flag: Nullable(Flag),
-    queued_at: Time,
-    started_at: Nullable(Time),
-    completed_at: Nullable(Time),
-    updated_at: Time,
-    attempt: Count,
-    max_attempts: Type.Integer({ minimum: 1, maximum: 100 }),
-    outcome: Nullable(Outcome),
-    worker: Text,
-    available_at: Nullable(Time),
-    cancel_requested_at: Nullable(Time),
-    eta_seconds: Nullable(Type.Number({ minimum: 0 })),
-    stalled: Type.Boolean(),
-    step: Nullable(Step),
-    unit: Nullable(Unit),
-    media: Nullable(Media),
-    tags: Tags,
-    metadata: Metadata,
+    id: about(Type.Integer({ minimum: 1 }), "the number of the item; never given again"),
+    song_id: about(SongId, "the song that it renders; a song may have several items"),
+    title: about(Text, "what viewers see beside the number; empty if unset"),
+    status: about(Status, "where it is in its life; `outcome` says how a finished one ended"),
+    priority: about(Priority, "higher numbers run first; 0 by default"),
+    current_step: about(Text, "what its worker is doing, in words; empty if unset"),
+    progress: about(
+      Progress,
+      "how much of this attempt is done, in percent, rounded down; 100 only when completed",
+    ),
+    message: about(Text, "a sentence about the latest change"),
+    error_message: about(Text, "why the attempt failed; empty if it did not"),
+    retry_count: about(Count, "how many failures were followed by another attempt"),
+    video_file_path: about(Text, "where the finished video is; empty if unset"),
+    video_file_size: about(Count, "the size of the video in bytes; 0 if unset"),
+    thumbnail_path: about(Text, "where its still image is; empty if unset"),
+    flag: about(Nullable(Flag), "a reviewer's mark; null if there is none"),
+    queued_at: about(Time, "when it was added"),
+    started_at: about(Nullable(Time), "when the latest attempt started; null before the first"),
+    completed_at: about(Nullable(Time), "when it was finished; null until then"),
+    updated_at: about(Time, "when it last changed"),
+    attempt: about(Count, "how many attempts were started"),
+    max_attempts: about(
+      Type.Integer({ minimum: 1, maximum: 100 }),
+      "after how many failed attempts it is failed for good; 3 by default",
+    ),
+    outcome: about(Nullable(Outcome), "how it ended; null until it is finished"),
+    worker: about(Text, "the name of the worker that holds it, or held it last; empty if none did"),
+    available_at: about(
+      Nullable(Time),
+      "before this time no worker gets it by its place in the queue; null if it need not wait",
+    ),
+    cancel_requested_at: about(Nullable(Time), "when its worker was asked to stop; null if it was not"),
+    eta_seconds: about(
+      Nullable(Type.Number({ minimum: 0 })),
+      "estimated seconds until it is done, as of `updated_at`; null while unknown",
+    ),
+    stalled: about(Type.Boolean(), "whether it is processing and has made no progress for a while"),
+    step: about(Nullable(Step), "where it is in a render of several steps; null if unknown"),
+    unit: about(Nullable(Unit), "what is being counted; null if nothing is"),
+    media: about(Nullable(Media), "how far into a medium the render is; null if unknown"),
+    tags: about(Tags, "what a worker must offer to get it; empty for any worker"),
+    metadata: about(
+      Metadata,
+      "whatever belongs to the item in the caller's eyes; stored and given back, never read",
+    ),
   },
   { additionalProperties: false },
 )
@@ -153,14 +187,16 @@ export type Draft = Omit<QueueItem, "id">
 /** What `POST /queue` takes. */
 export const NewItem = Type.Object(
   {
-    song_id: SongId,
-    priority: Type.Optional(Priority),
-    title: Type.Optional(Text),
+    song_id: QueueItem.properties.song_id,
+    priority: Type.Optional(QueueItem.properties.priority),
+    title: Type.Optional(QueueItem.properties.title),
     max_attempts: Type.Optional(QueueItem.properties.max_attempts),
-    /** Seconds before workers may claim it by its place in the queue. */
-    available_in: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
-    tags: Type.Optional(Tags),
-    metadata: Type.Optional(Metadata),
+    available_in: about(
+      Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
+      "seconds before workers get it by its place in the queue; 0 by default",
+    ),
+    tags: Type.Optional(QueueItem.properties.tags),
+    metadata: Type.Optional(QueueItem.properties.metadata),
   },
   { additionalProperties: false },
 )
@@ -205,34 +241,39 @@ export type Directive = Static<typeof Directive>
 
 /** What viewers receive: one stored change of a queue item. Optional keys are there only when set. */
 export const ProgressUpdate = Type.Object({
-  queue_id: Type.Integer(),
-  song_id: Type.Integer(),
-  status: Status,
-  current_step: Type.String(),
-  progress: Progress,
-  message: Type.String(),
-  error_message: Type.Optional(Type.String()),
-  timestamp: Time,
-  title: Type.Optional(Type.String()),
-  attempt: Type.Optional(Count),
-  outcome: Type.Optional(Outcome),
-  worker: Type.Optional(Type.String()),
-  cancel_requested_at: Type.Optional(Time),
-  eta_seconds: Type.Optional(Type.Number()),
-  step: Type.Optional(Step),
-  unit: Type.Optional(Unit),
-  media: Type.Optional(Media),
-  stalled: Type.Optional(Type.Literal(true)),
-  deleted: Type.Optional(Type.Literal(true)),
+  queue_id: about(Type.Integer(), "the number of the queue item"),
+  song_id: QueueItem.properties.song_id,
+  status: QueueItem.properties.status,
+  current_step: QueueItem.properties.current_step,
+  progress: QueueItem.properties.progress,
+  message: QueueItem.properties.message,
+  error_message: Type.Optional(QueueItem.properties.error_message),
+  timestamp: about(Time, "when the item changed"),
+  title: Type.Optional(QueueItem.properties.title),
+  attempt: Type.Optional(QueueItem.properties.attempt),
+  outcome: about(Type.Optional(Outcome), "how the item ended, once it is finished"),
+  worker: Type.Optional(QueueItem.properties.worker),
+  cancel_requested_at: about(Type.Optional(Time), "when the worker was asked to stop"),
+  eta_seconds: about(Type.Optional(Type.Number()), "estimated seconds until it is done"),
+  step: about(Type.Optional(Step), "where it is in a render of several steps"),
+  unit: about(Type.Optional(Unit), "what is being counted"),
+  media: about(Type.Optional(Media), "how far into a medium the render is"),
+  stalled: about(Type.Optional(Type.Literal(true)), "there while the item makes no progress"),
+  deleted: about(Type.Optional(Type.Literal(true)), "there when the item was deleted with this change"),
 })
 export type ProgressUpdate = Static<typeof ProgressUpdate>
 
 /** A row of the history: `id` is the event ID, `data` the ProgressUpdate as JSON text, encoded once for ever. */
 export interface StoredUpdate {
+  /** The event ID. */
   readonly id: number
+  /** The item that changed. */
   readonly queue_id: number
+  /** Its song, by which streams are narrowed. */
   readonly song_id: number
+  /** Its status after the change. */
   readonly status: Status
+  /** The ProgressUpdate as JSON text on one line. */
   readonly data: string
 }
 
@@ -246,6 +287,7 @@ export interface Work {
   readonly lease_token: string | null
   /** How the worker ended its lease; null while it holds one, and when it never had. */
   readonly verdict: "complete" | "fail" | "release" | null
+  /** How long a lease lasts unless it is renewed. */
   readonly lease_ms: number
   /** When the lease runs out; null when none is held. */
   readonly lease_expires_at: number | null
@@ -279,13 +321,17 @@ export const IDLE: Work = {
 
 /** A queue item with what is stored beside it. */
 export interface Stored {
+  /** The item as everyone sees it. */
   readonly item: QueueItem
+  /** How it is being worked on. */
   readonly work: Work
 }
 
 /** What a decision on a queue item comes to. */
 export interface Change {
+  /** The item after the change. */
   readonly item: QueueItem
+  /** How it is being worked on after the change. */
   readonly work: Work
   /** Nothing that a viewer sees has changed: no update is appended. */
   readonly quiet?: boolean

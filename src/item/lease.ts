@@ -156,7 +156,9 @@ export function completed(stored: Stored, token: string, result: Result, moment:
 
 /** How a worker failed: whether another attempt makes sense, and after how long. */
 export interface Failure {
+  /** What went wrong, for people. */
   readonly error_message: string
+  /** Whether another attempt makes sense. */
   readonly retryable: boolean
   /** Before the next attempt. */
   readonly retryInMs: number

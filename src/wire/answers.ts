@@ -7,7 +7,10 @@ import { End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
 
 const Time = Type.String({ format: "date-time" })
 const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
-const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
+const LeaseEnd = Type.String({ format: "date-time", description: "when the lease runs out unless renewed" })
+const count = (description: string) => Type.Integer({ minimum: 0, description })
+const OrNull = <T extends TSchema>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 const said = <T extends string>(text: T) => Type.Object({ message: Type.Literal(text) })
 /** One stored update, with its event ID. */
 export const Update = Type.Object({
@@ -19,7 +22,7 @@ export type Update = Static<typeof Update>
 
 /** A page of the queue. */
 export const QueuePage = Type.Object({
-  queue: Type.Array(QueueItem),
+  queue: Type.Array(QueueItem, { description: "the items, in the order described" }),
   next: OrNull(Type.String({ description: "what to give as `after` for the page that follows" })),
 })
 
@@ -35,7 +38,7 @@ export type NextItem = Static<typeof NextItem>
 
 /** A page of an item's history. */
 export const HistoryPage = Type.Object({
-  updates: Type.Array(Update),
+  updates: Type.Array(Update, { description: "ascending by event ID" }),
   next: OrNull(Type.Integer({ description: "what to give as `after` for the page that follows" })),
 })
 
@@ -53,10 +56,13 @@ export type ItemDeleted = Static<typeof ItemDeleted>
 
 /** A claimed item, and the right to write it. */
 export const Claimed = Type.Object({
+  /** The item as it is now. */
   item: QueueItem,
+  /** The right to write it. */
   lease: Type.Object({
-    token: Type.String(),
-    expires_at: Time,
+    token: Type.String({ description: "what every report must carry" }),
+    /** When it runs out unless it is renewed. */
+    expires_at: LeaseEnd,
     renew_every: Type.Number({ description: "seconds after which to renew it" }),
   }),
 })
@@ -65,37 +71,49 @@ export type Claimed = Static<typeof Claimed>
 
 /** What a worker is answered; `lease` is there while it is held. */
 export const WorkerAnswer = Type.Object({
+  /** Whether to go on. */
   directive: Directive,
-  lease: Type.Optional(Type.Object({ expires_at: Time })),
+  /** There while the lease is held. */
+  lease: Type.Optional(Type.Object({ expires_at: LeaseEnd })),
+  /** The item as it is now. */
   item: QueueItem,
 })
 
 export type WorkerAnswer = Static<typeof WorkerAnswer>
 
 /** What a renderer's output comes to. */
-export const IngestAnswer = Type.Object({ directive: Directive, item: QueueItem })
+export const IngestAnswer = Type.Object({
+  /** Whether to go on. */
+  directive: Directive,
+  /** The item as it is now. */
+  item: QueueItem,
+})
 
 export type IngestAnswer = Static<typeof IngestAnswer>
 
 /** The figures of the streams. */
 export const Stats = Type.Object({
-  connected_clients: Type.Integer({ minimum: 0 }),
-  timestamp: Time,
-  streams: Type.Object({ global: Type.Integer({ minimum: 0 }), item: Type.Integer({ minimum: 0 }) }),
+  connected_clients: count("open streams of every kind"),
+  timestamp: Type.String({ format: "date-time", description: "the server's time" }),
+  /** Open streams by what they show. */
+  streams: Type.Object({ global: count("of all items"), item: count("of one item each") }),
+  /** The history that is kept. */
   updates: Type.Object({
-    stored: Type.Integer({ minimum: 0 }),
-    oldest_id: OrNull(EventId),
-    newest_id: OrNull(EventId),
+    stored: count("how many updates"),
+    oldest_id: OrNull(EventId, "the first event ID that is kept; null if none is"),
+    newest_id: OrNull(EventId, "the latest event ID; null if there is none"),
   }),
-  uptime_seconds: Type.Integer({ minimum: 0 }),
+  uptime_seconds: count("seconds since the server started"),
 })
 
 export type Stats = Static<typeof Stats>
 
 /** What a webhook is told. */
 export const WebhookBody = Type.Object({
+  /** Why the webhook is called. */
   type: Notice,
   history: Type.String({ description: "the name of the history that the event ID belongs to" }),
+  /** The update that is the reason. */
   data: Update,
 })
 
@@ -105,19 +123,19 @@ export type WebhookBody = Static<typeof WebhookBody>
 export const DeliveriesPage = Type.Object({
   deliveries: Type.Array(
     Type.Object({
-      id: Type.Integer(),
+      id: Type.Integer({ description: "the number of the delivery" }),
+      /** Why the webhook is called. */
       notice: Notice,
-      update_id: EventId,
-      queue_id: Type.Integer(),
+      update_id: Type.Integer({ minimum: 0, description: "the event ID of the update that is the reason" }),
+      queue_id: Type.Integer({ description: "the item that it is about" }),
+      /** How far the delivery has come. */
       status: DeliveryStatus,
-      attempts: Type.Integer({ minimum: 0 }),
-      next_attempt_at: OrNull(Time),
-      answer: OrNull(
-        Type.Integer({ description: "the HTTP status of the last attempt; null for no answer" }),
-      ),
-      error: Type.String({ description: "why the last attempt failed; empty where it did not" }),
-      created_at: Time,
-      finished_at: OrNull(Time),
+      attempts: count("how often it was tried"),
+      next_attempt_at: OrNull(Time, "when it is tried next; null once it is finished"),
+      answer: OrNull(Type.Integer(), "the HTTP status of the last attempt; null if nobody answered"),
+      error: Type.String({ description: "why the last attempt failed; empty if it did not" }),
+      created_at: Type.String({ format: "date-time", description: "when the delivery was decided" }),
+      finished_at: OrNull(Time, "when it succeeded or was given up; null until then"),
       webhook: Type.String({ description: "stands for the URL" }),
       url: Type.String({ description: "the URL, without the part that may be a secret" }),
     }),
@@ -132,16 +150,18 @@ const reasons = Object.keys(DEGRADED) as Reason[]
 
 /** Whether the server works, and which it is. */
 export const Health = Type.Object({
-  status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")]),
+  status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
+    description: "`degraded` if something does not work as it should",
+  }),
   reasons: Type.Array(Type.Union(reasons.map((reason) => Type.Literal(reason))), {
     description: Object.entries(DEGRADED)
       .map(([reason, about]) => `\`${reason}\`: ${about}`)
       .join("; "),
   }),
-  service: Type.Literal("track-studio-orchestrator"),
-  version: Type.String(),
-  commit: Type.String(),
-  uptime_seconds: Type.Integer({ minimum: 0 }),
+  service: Type.Literal("track-studio-orchestrator", { description: "always the same" }),
+  version: Type.String({ description: "of the program" }),
+  commit: Type.String({ description: "that it was built from; `unknown` if it runs from source" }),
+  uptime_seconds: count("seconds since the server started"),
 })
 
 export type Health = Static<typeof Health>

@@ -3,13 +3,14 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Status, type StoredUpdate } from "../item/item.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
-const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
+const EventId = Type.Integer({ minimum: 0, description: "the event ID up to which everything was sent" })
 const event = <Name extends string>(name: Name) => ({ event: Type.Literal(name) })
 
 /** What follows is new. */
 export const Live = Type.Object(
   {
     ...event("live"),
+    /** Where the stream stands: its reconnects begin after this event ID. */
     last_event_id: EventId,
     history: Type.String({ description: "the name of this history" }),
   },
@@ -20,19 +21,29 @@ export const Live = Type.Object(
 export const Gap = Type.Object(
   {
     ...event("gap"),
-    reason: Type.Union([Type.Literal("expired"), Type.Literal("unknown"), Type.Literal("slow")]),
-    last_event_id: Type.Union([EventId, Type.String()]),
-    missed: Type.Union([
-      Type.Integer({ description: "how many updates were left out; null when that cannot be known" }),
-      Type.Null(),
-    ]),
+    reason: Type.Union([Type.Literal("expired"), Type.Literal("unknown"), Type.Literal("slow")], {
+      description: "they are no longer kept; the last event ID is not ours; the reader was too slow",
+    }),
+    last_event_id: Type.Union([EventId, Type.String()], { description: "after which updates are missing" }),
+    missed: Type.Union([Type.Integer(), Type.Null()], {
+      description: "how many updates were left out; null if that cannot be known",
+    }),
   },
   { title: "gap" },
 )
 export type Gap = Static<typeof Gap>
 
 /** The item is finished, and nothing more follows. */
-export const End = Type.Object({ ...event("end"), last_event_id: EventId, status: Status }, { title: "end" })
+export const End = Type.Object(
+  {
+    ...event("end"),
+    /** The event ID of its last update, or a later one. */
+    last_event_id: EventId,
+    /** How it ended. */
+    status: Status,
+  },
+  { title: "end" },
+)
 
 /** The server is about to stop. */
 export const Shutdown = Type.Object(
@@ -45,7 +56,10 @@ export const Shutdown = Type.Object(
 
 /** Which items the viewer of a WebSocket has chosen, after a change of the choice. */
 export const Watching = Type.Object(
-  { ...event("watching"), ids: Type.Array(Type.Integer()) },
+  {
+    ...event("watching"),
+    ids: Type.Array(Type.Integer(), { description: "the items that are watched now" }),
+  },
   { title: "watching: on WebSockets alone" },
 )
 

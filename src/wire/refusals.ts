@@ -8,6 +8,7 @@ const codes = Object.keys(REFUSALS) as ErrorCode[]
 /** The one envelope of all errors: the body of every refusal, whatever its HTTP status (`REFUSALS` in `errors`). */
 export const ErrorAnswer = Type.Object({
   error: Type.String({ description: "a sentence for people: what is wrong, and what is allowed" }),
+  /** Why, for programs: one of the closed set. */
   code: Type.Union(codes.map((code) => Type.Literal(code))),
   request_id: Type.String({ description: "what the server's log calls this request" }),
   directive: Type.Optional(Type.Literal("cancel", { description: "there when a worker must stop" })),

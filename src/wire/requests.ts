@@ -11,11 +11,19 @@ export const ClaimRequest = Type.Object(
       minLength: 1,
       description: `text of 1 to ${MAX_TEXT_BYTES} bytes, without NUL and lone surrogates`,
     }),
-    /** Seconds to wait for an item; default 0. */
-    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60 })),
-    /** Seconds until the lease runs out unless it is renewed; default 60. */
-    lease: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+    wait: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 60, description: "seconds to wait for an item; 0 by default" }),
+    ),
+    lease: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 3600,
+        description: "seconds until the lease runs out unless it is renewed; 60 by default",
+      }),
+    ),
+    /** What the worker offers: an item that needs other tags is passed over. None by default. */
     tags: NewItem.properties.tags,
+    /** Claim this item and no other. */
     id: Type.Optional(QueueItem.properties.id),
   },
   { additionalProperties: false },
@@ -26,10 +34,16 @@ export type ClaimRequest = Static<typeof ClaimRequest>
 export const FailRequest = Type.Object(
   {
     error_message: ItemChange.properties.error_message,
-    /** Whether another attempt makes sense; default true. */
-    retryable: Type.Optional(Type.Boolean()),
-    /** Seconds before the next attempt; by default ten, and twice as long after each failure. */
-    retry_in: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
+    retryable: Type.Optional(
+      Type.Boolean({ description: "whether another attempt makes sense; true by default" }),
+    ),
+    retry_in: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 86_400,
+        description: "seconds before the next attempt; by default 10, and twice as long after each failure",
+      }),
+    ),
   },
   { additionalProperties: false },
 )

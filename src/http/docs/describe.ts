@@ -19,11 +19,17 @@ export type Json = Record<string, unknown>
 
 /** A route as Elysia lists it. */
 export interface RouteOfApp {
+  /** The HTTP method in capitals. */
   readonly method: string
+  /** The path, with parameters as `:name`. */
   readonly path: string
+  /** What was given beside the handler. */
   readonly hooks: {
+    /** The schema of the body. */
     readonly body?: unknown
+    /** The schema of the query. */
     readonly query?: unknown
+    /** The schema of the parameters in the path. */
     readonly params?: unknown
     /** The route's own words (`words`). */
     readonly detail?: unknown

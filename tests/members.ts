@@ -1,0 +1,83 @@
+/** A member of an exported contract, and whether a doc comment says what it is. */
+export interface Member {
+  /** The interface, type, class or schema that it belongs to. */
+  readonly of: string
+  /** Its own name. */
+  readonly name: string
+  /** Whether a doc comment, or the description of a schema, says what it is. */
+  readonly isDocumented: boolean
+}
+
+/** A declaration that has members on lines of their own. */
+interface Contract {
+  readonly kind: "interface" | "type" | "class" | "schema"
+  readonly name: string
+  readonly implementsAny: boolean
+  /** Its lines, the first and the last left out. */
+  readonly body: readonly string[]
+}
+
+const CONTRACT =
+  /^export (?:abstract )?(?:(interface|type|class) (\w+).*[{=]|const (\w+) = Type\.(?:Object|Partial)\(\{?)$/
+const MODIFIERS = /^(?:(?:readonly|static|async|abstract|get|set) |\*)*/
+const MEMBER = /^(?:"([^"]+)"|(\w+))\??(?:[:(<]| =)/
+const OPTIONS = new Set(["additionalProperties", "title", "description", "constructor"])
+
+/** The source as the formatter lays it out: a declaration begins and ends at the margin. */
+function contractsOf(source: string): Contract[] {
+  const lines = source.split("\n")
+  return lines.flatMap((line, at) => {
+    const [, kind, name, schema] = CONTRACT.exec(line) ?? []
+    if (name === undefined && schema === undefined) return []
+    const end = lines.findIndex((next, i) => i > at && /^\S/.test(next))
+    return {
+      kind: kind === "interface" || kind === "type" || kind === "class" ? kind : "schema",
+      name: name ?? schema ?? "",
+      implementsAny: line.includes(" implements "),
+      body: lines.slice(at + 1, end === -1 ? lines.length : end),
+    }
+  })
+}
+
+const depthOf = (line: string): number => line.length - line.trimStart().length
+
+/** Whether a line at this depth can begin a member, rather than the code or the parameters of one. */
+function isMemberDepth({ kind }: Contract, depth: number, text: string): boolean {
+  if (kind === "class") return depth === 2
+  if (kind === "schema") return depth <= 4 && /^[\w"]+: /.test(text)
+  if (kind === "type") return text.startsWith("readonly ")
+  return depth === 2 || text.startsWith("readonly ")
+}
+
+/** Whether the schema of a property, which may take several lines, says what it is, or is one that says so itself. */
+function isDescribed(body: readonly string[], at: number): boolean {
+  const end = body.findIndex((line, i) => i > at && depthOf(line) <= depthOf(body[at] ?? ""))
+  const property = body.slice(at, end === -1 ? body.length : end).join("\n")
+  return /\bdescription:|\babout\(|\bcount\("|\bOrNull\([^]*, "|\.properties\./.test(property)
+}
+
+/**
+ * The public members of the exported interfaces, object types, classes and TypeBox schemas of a source file.
+ * `promised` are names that interfaces document: a class that implements one need not say the same again.
+ */
+export function membersOf(source: string, promised: ReadonlySet<string>): Member[] {
+  return contractsOf(source).flatMap((contract) =>
+    contract.body.flatMap((line, at) => {
+      const text = line.trimStart()
+      if (!isMemberDepth(contract, depthOf(line), text)) return []
+      const [, quoted, plain] = MEMBER.exec(text.replace(MODIFIERS, "")) ?? []
+      const name = quoted ?? plain
+      if (name === undefined || OPTIONS.has(name) || (contract.implementsAny && promised.has(name))) return []
+      const isDocumented =
+        (contract.body[at - 1] ?? "").endsWith("*/") ||
+        (contract.kind === "schema" && isDescribed(contract.body, at))
+      return { of: contract.name, name, isDocumented }
+    }),
+  )
+}
+
+/** The names that the interfaces of a source file give to their members. */
+export const promisedBy = (source: string): string[] =>
+  contractsOf(source)
+    .filter(({ kind }) => kind === "interface")
+    .flatMap(({ body }) => body.flatMap((line) => MEMBER.exec(line.trim().replace(MODIFIERS, ""))?.[2] ?? []))
