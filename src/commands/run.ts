@@ -1,11 +1,11 @@
-import type { Client } from "../client/client.ts"
+import type { Client, Held } from "../client/client.ts"
 import { itemInHand, setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { planned, uselessTotal, withoutKeys } from "../runner/plan.ts"
 import { claiming, exitCodeOf, type ItemSource, Run, type RunOptions } from "../runner/run.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
-import { clientOf, type Command, idFlag } from "./command.ts"
+import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
 import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
 import type { Arguments } from "./usage.ts"
 
@@ -50,6 +50,17 @@ function sourceOf(given: Arguments, client: Client, flags: RenderFlags): ItemSou
   throw new AppError("invalid", "choose an item with --item ID, or add one with --song SONG_ID")
 }
 
+/** Says on a terminal where the item can be watched, once we have it. Elsewhere the output is the command's alone. */
+function announced(source: ItemSource, given: Arguments): ItemSource {
+  if (!process.stderr.isTTY || source.isLent) return source
+  const first = async (): Promise<Held> => {
+    const held = await source.first()
+    toStderr(`queue item ${held.id}: ${pageUrl(given, held.id)}`)
+    return held
+  }
+  return { ...source, first }
+}
+
 /** @throws AppError `invalid` */
 function runOptions(given: Arguments): RunOptions {
   if (given.words.length === 0) {
@@ -59,7 +70,7 @@ function runOptions(given: Arguments): RunOptions {
   const flags = renderFlags(given)
   const client = clientOf(given)
   const plan = planned(given.words, flags.renderer, totalFlag(given))
-  const source = sourceOf(given, client, flags)
+  const source = announced(sourceOf(given, client, flags), given)
   return {
     ...flags,
     client,

@@ -1,7 +1,7 @@
 import { wantsColour } from "../config.ts"
 import type { QueueItem } from "../item/item.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
-import { leftOf, nameOf, paceOf, stepOf, type Zone } from "../terminal/words.ts"
+import { leftOf, nameOf, paceOf, spokenOf, stepOf, type Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
@@ -22,10 +22,13 @@ function factsOf(item: QueueItem, zone: Zone, nowMs: number): readonly (readonly
     ["step", stepOf(item)],
     ["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""],
     ["pace", paceOf(item.media).join(", ")],
-    ["message", item.message],
+    ["message", spokenOf(item.message)],
     ["error", item.error_message],
     ["worker", worker],
-    ["attempt", attempt === 0 ? "" : `${attempt}, at most ${max_attempts} may fail`],
+    [
+      "attempt",
+      attempt === 0 ? "" : attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`,
+    ],
     ["song", String(item.song_id)],
     ["priority", String(item.priority)],
     ["queued", when(item.queued_at)],

@@ -41,7 +41,7 @@ const MAX_TITLE = 40
 const BAR = 12
 const BARS_FROM_COLUMNS = 140
 /** What the last columns need at least to be worth their place. */
-const LEAST_REST = 16
+const LEAST_REST = 28
 
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 

@@ -3,7 +3,7 @@ import { isFinished } from "../item/moves.ts"
 import { printable, telling } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
-import { leftOf, leftOut, nameOf, paceOf, shortLeftOf, stepOf, UTC, type Zone } from "./words.ts"
+import { leftOf, leftOut, nameOf, paceOf, shortLeftOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {
@@ -56,6 +56,8 @@ const MAX_BAR = 40
 const MIN_COLUMNS = 20
 /** Narrower terminals show how long it takes, and not when it is done. */
 const CLOCK_FROM_COLUMNS = 72
+/** From this percentage on, an item whose time is up is about to finish; before, the estimate was wrong. */
+const ALMOST_DONE = 95
 /** The width of a time left without a clock. */
 const SHORT_LEFT = 12
 
@@ -204,7 +206,8 @@ export class Board {
       const shown = field(left, widths.left, widthOf)
       pieces.push("  ", tone ? [shown, tone] : shown)
     }
-    pieces.push("  ", stepOf(update) || [printable(update.message), "dim"])
+    const [step, message] = [stepOf(update), spokenOf(update.message)]
+    if (step !== "" || message !== "") pieces.push("  ", step || [message, "dim"])
     return pieces
   }
 
@@ -228,7 +231,7 @@ export class Board {
     if (update.eta_seconds === undefined) return [""]
     const ageMs = Math.max(0, nowMs - Date.parse(update.timestamp) - this.#aheadMs)
     const seconds = update.eta_seconds - ageMs / 1000
-    if (seconds < 1) return ["finishing"]
+    if (seconds < 1) return [update.progress >= ALMOST_DONE ? "finishing" : "estimating"]
     return [columns < CLOCK_FROM_COLUMNS ? shortLeftOf(seconds) : leftOf(seconds, nowMs, this.#zone)]
   }
 
@@ -257,7 +260,7 @@ export class Board {
         tone ? [left, tone] : left,
       ],
       ...(facts.length > 0 ? [[facts.join(" · ")]] : []),
-      ...(message === "" ? [] : [[printable(message)]]),
+      ...(spokenOf(message) === "" ? [] : [[spokenOf(message)]]),
       ...(error_message === undefined
         ? []
         : [[[printable(telling(error_message)), isBad ? "bad" : "dim"] as const]]),

@@ -89,6 +89,12 @@ export const paceOf = (media: Media | null | undefined): readonly string[] => [
   ...(media?.speed ? [`${figure(media.speed)}x`] : []),
 ]
 
+/** What the server says by itself when nobody has sent a message. */
+const ROUTINE = new Set(["Queue item created", "Queue item updated", "Processing failed"])
+
+/** The message that somebody sent; empty if the server spoke for itself. */
+export const spokenOf = (message: string): string => (ROUTINE.has(message) ? "" : printable(message))
+
 /** How long it still takes, and when it is done by the clock: `0:42 left, done at 14:32`. */
 export const leftOf = (seconds: number, nowMs: number, zone: Zone): string =>
   `${shortLeftOf(seconds)}, done at ${zone.when(nowMs + seconds * 1000, nowMs)}`

@@ -224,6 +224,12 @@ test("--until takes finished alone, and needs an item; an item that does not exi
   })
 })
 
+test("run says on a terminal where its item can be watched", async () => {
+  await using server = await start()
+  const { code, lines } = await shown(server, ["run", "--song", "7", "--", "echo", "rendered"])
+  expect([code, lines]).toEqual([0, [`track-studio: queue item 1: ${server.url}/items/1`, "rendered"]])
+})
+
 test("nothing that an item says reaches the terminal as anything but text", async () => {
   await using server = await start()
   const hostile = "a\u001b[2J\u001b]0;owned\u0007\u009b31m\r\n\u202eb\u0085c\u0008"
@@ -264,7 +270,7 @@ test("colours obey FORCE_COLOR and NO_COLOR, and need a terminal otherwise", asy
   const colourless = watching(server, [], {}, { NO_COLOR: "1" })
   await colourless.until(says("live · 1 running"))
   expect(colourless.lines).toEqual([
-    "#1 Northern Lights  ██████████░░░░░░░░░░  54%  Queue item updated",
+    "#1 Northern Lights  ██████████░░░░░░░░░░  54%",
     "live · 1 running · 0 waiting",
   ])
   expect(colourless.raw).not.toMatch(new RegExp(`${ESCAPE}\\[[\\d;]*m`))

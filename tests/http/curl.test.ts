@@ -57,7 +57,7 @@ test("curl draws the board that watch draws, frame by frame", async () => {
   await server.connectedClients(0)
 })
 
-test("columns, rows and colours of curl's board can be told", async () => {
+test("columns, rows, colours and time zone of curl's board can be told", async () => {
   await using server = await start()
   for (let song_id = 1; song_id <= 6; song_id += 1) {
     await server.put(await server.add({ song_id, title: `A song with the number ${song_id}` }), {
@@ -68,13 +68,20 @@ test("columns, rows and colours of curl's board can be told", async () => {
   await using board = curl(server, "/?columns=40&rows=6&color=never")
   await board.until(says("6 running"))
   expect(board.lines).toEqual([
-    "#1 A song w…  █████░░░░░  50%  Queue i…",
-    "#2 A song w…  █████░░░░░  50%  Queue i…",
-    "#3 A song w…  █████░░░░░  50%  Queue i…",
+    "#1 A song w…  █████░░░░░  50%",
+    "#2 A song w…  █████░░░░░  50%",
+    "#3 A song w…  █████░░░░░  50%",
     "  and 3 more",
     "live · 6 running · 0 waiting",
   ])
   expect(board.raw).not.toContain("\u001b[3")
+  const berlin = await fetch(`${server.url}/?tz=Europe/Berlin`, { headers: { "user-agent": "node" } })
+  expect([berlin.status, await berlin.text()]).toEqual([200, expect.stringContaining("6 running")])
+  const mars = await fetch(`${server.url}/?tz=Mars/Olympus`, { headers: { "user-agent": "curl/8" } })
+  expect([mars.status, (await mars.json()).error]).toEqual([
+    422,
+    'tz must be the name of a time zone, such as Europe/Berlin, not "Mars/Olympus"',
+  ])
   const answer = await fetch(`${server.url}/?colums=40`, { headers: { "user-agent": "curl/8" } })
   expect([answer.status, (await answer.json()).code]).toEqual([422, "invalid"])
 })
@@ -87,9 +94,7 @@ test("wget gets the board too; other programs get it once, as plain text; who ta
   const once = await fetch(server.url, { headers: { "user-agent": "python-requests/2" } })
   expect(once.headers.get("content-type")).toBe("text/plain; charset=utf-8")
   expect(once.headers.get("vary")).toBe("accept, user-agent")
-  expect(await once.text()).toBe(
-    "#1 Hello  ██████████░░░░░░░░░░  50%  Queue item updated\nlive · 1 running · 0 waiting\n",
-  )
+  expect(await once.text()).toBe("#1 Hello  ██████████░░░░░░░░░░  50%\nlive · 1 running · 0 waiting\n")
   const json = await fetch(server.url, { headers: { accept: "application/json" } })
   expect([json.status, (await json.json()).code]).toEqual([404, "not_found"])
   const head = await fetch(server.url, { method: "HEAD", headers: { "user-agent": "curl/8" } })

@@ -1,0 +1,219 @@
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import type { QueueItem } from "../../src/item/item.ts"
+import { type Ran, run, start, temporaryFolder } from "../server.ts"
+
+setDefaultTimeout(30_000)
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+
+const cli = (...args: readonly string[]): Promise<Ran> => run(args, { TRACK_STUDIO_SERVER: server.url })
+
+/** Claims an item, and answers the token of its lease. */
+async function claimed(id: number): Promise<string> {
+  const answer = await server.api("POST", "/queue/claim", { worker: "render-1", id })
+  const { lease }: { lease: { token: string } } = await answer.json()
+  return lease.token
+}
+
+test("cancel cancels what waits at once, and asks the worker of what renders to stop", async () => {
+  const [waiting, rendering] = [await server.add(), await server.add()]
+  await claimed(rendering)
+  const ran = await cli("cancel", String(waiting), String(rendering), String(waiting))
+  expect(ran).toEqual({
+    code: 0,
+    stderr: "",
+    stdout: `queue item ${waiting}: cancelled\nqueue item ${rendering}: cancelling, render-1 was asked to stop\n`,
+  })
+  expect(await server.item(waiting)).toMatchObject({ status: "failed", outcome: "cancelled" })
+  expect((await server.item(rendering)).cancel_requested_at).not.toBeNull()
+})
+
+test("what is refused for one item is said, exits with 1, and keeps none of the others from it", async () => {
+  const [first, last] = [await server.add(), await server.add()]
+  const { code, stdout, stderr } = await cli("cancel", String(first), "999999", String(last))
+  expect(code).toBe(1)
+  expect(stdout).toBe(`queue item ${first}: cancelled\nqueue item ${last}: cancelled\n`)
+  expect(stderr).toBe("track-studio: queue item 999999 does not exist\n")
+})
+
+test("retry puts a finished item back into the queue", async () => {
+  const id = await server.add()
+  await server.put(id, { status: "failed" })
+  expect((await cli("retry", String(id))).stdout).toBe(`queue item ${id}: queued\n`)
+  expect(await server.item(id)).toMatchObject({ status: "queued", outcome: null, progress: 0 })
+})
+
+test("remove removes an item, but one that renders only with --force", async () => {
+  const [waiting, rendering] = [await server.add(), await server.add()]
+  await claimed(rendering)
+  const careful = await cli("remove", String(waiting), String(rendering))
+  expect(careful).toEqual({
+    code: 1,
+    stdout: `queue item ${waiting}: removed\n`,
+    stderr: `track-studio: queue item ${rendering} is rendering; cancel it first, or add --force\n`,
+  })
+  expect((await server.item(rendering)).status).toBe("processing")
+  expect((await cli("remove", "--force", String(rendering))).stdout).toBe(
+    `queue item ${rendering}: removed\n`,
+  )
+  for (const id of [waiting, rendering]) expect((await server.api("GET", `/queue/${id}`)).status).toBe(404)
+})
+
+test("show tells what is known of an item and nothing else, with an error line by line", async () => {
+  const id = await server.add({
+    song_id: 12,
+    title: "Northern Lights",
+    priority: 4,
+    tags: ["gpu", "4k"],
+    metadata: { album: "One" },
+  })
+  const token = await claimed(id)
+  const report = {
+    progress: 49.5,
+    step: { index: 3, total: 5, name: "Rendering video" },
+    unit: { done: 300, total: 1200, name: "frames" },
+    media: { out_time: 11.4, total: 240, fps: 49.229177447093356, speed: 1.9798414703665175 },
+    message: "two-pass",
+  }
+  await server.api("POST", `/queue/${id}/progress?lease=${token}`, report)
+  const shown = async (): Promise<string[]> =>
+    (await cli("show", String(id), "--utc")).stdout
+      .replace(/\d\d:\d\d UTC/g, "TIME")
+      .replace(/took \d+:\d\d/, "took LENGTH")
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.trim().replace(/ {2,}/, ": "))
+  expect(await shown()).toEqual([
+    `#${id} Northern Lights: processing`,
+    "done: 49%",
+    "step: 3/5 Rendering video",
+    "unit: 300 of 1200 frames",
+    "pace: 49 fps, 2.0x",
+    "message: two-pass",
+    "worker: render-1",
+    "attempt: 1 of 3",
+    "song: 12",
+    "priority: 4",
+    "queued: TIME",
+    "started: TIME",
+    "tags: gpu, 4k",
+    'metadata: {"album":"One"}',
+    `page: ${server.url}/items/${id}`,
+  ])
+  await server.api("POST", `/queue/${id}/fail?lease=${token}`, {
+    error_message: "code 1\nout of \u001b[31mdisk",
+    retryable: false,
+  })
+  const failed = await shown()
+  expect(failed[0]).toBe(`#${id} Northern Lights: failed`)
+  expect(failed).toContain("error: code 1")
+  expect(failed).toContain("out of \ufffd[31mdisk")
+  expect(failed).toContain("finished: TIME, took LENGTH")
+  const item: QueueItem = JSON.parse((await cli("show", String(id), "--json")).stdout)
+  expect(item).toEqual(await server.item(id))
+})
+
+test("stats shows the open streams, the kept updates and the uptime", async () => {
+  const { stdout } = await cli("stats")
+  expect(stdout).toMatch(
+    /^streams {2}0 of all items, 0 of one item\nupdates {2}\d+ kept, newest \d+\nuptime {3}\d+:\d\d\n$/,
+  )
+  expect(JSON.parse((await cli("stats", "--json")).stdout)).toMatchObject({ connected_clients: 0 })
+})
+
+test("open prints the address of the page, and gives it to what opens addresses here", async () => {
+  using folder = temporaryFolder()
+  const opener = join(folder.path, "xdg-open")
+  writeFileSync(
+    opener,
+    `#!/bin/sh\necho "$1" > ${folder.path}/opened.part && mv ${folder.path}/opened.part ${folder.path}/opened\n`,
+  )
+  chmodSync(opener, 0o755)
+  const env = { TRACK_STUDIO_SERVER: `${server.url}/`, PATH: `${folder.path}:${process.env["PATH"]}` }
+  expect(await run(["open", "--print"], env)).toEqual({ code: 0, stdout: `${server.url}/\n`, stderr: "" })
+  expect((await run(["open", "7"], env)).stdout).toBe(`${server.url}/items/7\n`)
+  const opened = Bun.file(join(folder.path, "opened"))
+  while (!(await opened.exists())) await Bun.sleep(5)
+  expect(readFileSync(join(folder.path, "opened"), "utf8")).toBe(`${server.url}/items/7\n`)
+})
+
+test("the completion for bash offers commands, and the flags of each", async () => {
+  const { stdout } = await cli("completion", "bash")
+  const offered = (...words: string[]): string[] => {
+    const script = `${stdout}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}; _track_studio; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const { stdout: said, success } = Bun.spawnSync(["bash", "-c", script])
+    expect(success).toBe(true)
+    return said.toString().trim().split("\n")
+  }
+  expect(offered("track-studio", "ca")).toEqual(["cancel"])
+  expect(offered("track-studio", "add", "--pr")).toEqual(["--priority"])
+  expect(offered("track-studio", "--server", "list", "--st")).toEqual(["--status"])
+  expect(offered("track-studio", "run", "--", "--pr")).toEqual([""])
+})
+
+test.skipIf(Bun.which("zsh") === null)("the completion for zsh is a script that zsh takes", async () => {
+  const { stdout } = await cli("completion", "zsh")
+  const check = Bun.spawnSync(["zsh", "-n"], { stdin: Buffer.from(stdout) })
+  expect([check.success, check.stderr.toString()]).toEqual([true, ""])
+})
+
+test("add takes files: the path as metadata, the leading digits as the song, the rest as the title", async () => {
+  using folder = temporaryFolder()
+  const names = ["012 - Northern Lights.wav", "13_evening.take2.flac", "14.wav"]
+  const files = names.map((name) => join(folder.path, name))
+  for (const file of files) writeFileSync(file, "")
+  const flags = [
+    "--tags",
+    "gpu, 4k,gpu",
+    "--attempts",
+    "2",
+    "--in",
+    "2h",
+    "--metadata",
+    "album=A=B",
+    "--priority",
+    "-1",
+  ]
+  const { code, stdout } = await cli("add", "--json", ...flags, ...files)
+  expect(code).toBe(0)
+  const items: QueueItem[] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect(items.map(({ song_id, title }) => [song_id, title])).toEqual([
+    [12, "Northern Lights"],
+    [13, "evening.take2"],
+    [14, "14"],
+  ])
+  for (const [at, item] of items.entries()) {
+    expect(item).toMatchObject({ tags: ["gpu", "4k"], max_attempts: 2, priority: -1 })
+    expect(item.metadata).toEqual({ path: files[at], album: "A=B" })
+    expect(Date.parse(item.available_at ?? "") - Date.parse(item.queued_at)).toBe(7_200_000)
+  }
+})
+
+test("a file without a number needs --song; if one of several is wrong, none is added", async () => {
+  using folder = temporaryFolder()
+  const files = ["21 One.wav", "Two.wav"].map((name) => join(folder.path, name))
+  for (const file of files) writeFileSync(file, "")
+  const head = await server.head()
+  const wrong = await cli("add", ...files)
+  expect(wrong.code).toBe(2)
+  expect(wrong.stderr).toStartWith(
+    `track-studio: "${files[1]}" does not begin with the song's number; give it with --song\n`,
+  )
+  expect(await server.head()).toBe(head)
+  const { stdout } = await cli("add", "--json", "--song", "22", ...files)
+  const items: QueueItem[] = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect(items.map(({ song_id, title }) => [song_id, title])).toEqual([
+    [22, "21 One"],
+    [22, "Two"],
+  ])
+})

@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test"
+
+import { leftOf, leftOut, paceOf, UTC, zoneNamed } from "../../src/terminal/words.ts"
+import { run, start } from "../server.ts"
+
+const NOW = Date.parse("2026-01-02T23:04:05.000Z")
+
+test("a time is that of its zone, with the day when that is another one", () => {
+  const berlin = zoneNamed("Europe/Berlin")
+  expect([UTC.clock(NOW), berlin.clock(NOW)]).toEqual(["23:04:05", "00:04:05"])
+  expect(UTC.when(NOW, NOW)).toBe("23:04 UTC")
+  expect(leftOf(42, NOW, berlin)).toBe("0:42 left, done at 00:04")
+  expect(leftOf(3600, NOW, UTC)).toBe("1:00:00 left, done at Sat 00:04 UTC")
+  expect(leftOf(3600, NOW, berlin)).toBe("1:00:00 left, done at 01:04")
+  expect(UTC.when(NOW + 30 * 86_400_000, NOW)).toBe("01 Feb 23:04 UTC")
+  expect(berlin.when(NOW + 30 * 86_400_000, NOW)).toBe("02 Feb 00:04")
+  expect(() => zoneNamed("Mars/Olympus")).toThrow(RangeError)
+})
+
+test("the pace has no digits that nobody reads", () => {
+  const media = { out_time: 1, total: null, fps: 49.229177447093356, speed: 1.9798414703665175 }
+  expect(paceOf(media)).toEqual(["49 fps", "2.0x"])
+  expect(paceOf({ ...media, fps: null, speed: 0.0213 })).toEqual(["0.02x"])
+  expect(paceOf(null)).toEqual([])
+})
+
+test("a gap counts one update, several, or none that it knows", () => {
+  expect(leftOut({ missed: 1, reason: "slow" })).toBe("1 update was left out (slow)")
+  expect(leftOut({ missed: 1200, reason: "expired" })).toBe("1,200 updates were left out (expired)")
+  expect(leftOut({ missed: null, reason: "unknown" })).toBe("some updates were left out (unknown)")
+})
+
+test("a command shows the time of this machine, or UTC when it is asked to", async () => {
+  await using server = await start()
+  await server.add()
+  const env = { TRACK_STUDIO_SERVER: server.url, TZ: "Asia/Kolkata" }
+  const shown = async (...args: string[]): Promise<string> =>
+    /queued +(\S.*)$/m.exec((await run(["show", "1", ...args], env)).stdout)?.[1] ?? ""
+  const queuedMs = Date.parse((await server.item(1)).queued_at)
+  expect(await shown("--utc")).toBe(UTC.when(queuedMs, queuedMs))
+  expect(await shown()).toBe(zoneNamed("Asia/Kolkata").when(queuedMs, queuedMs))
+})
