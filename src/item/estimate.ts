@@ -1,0 +1,75 @@
+import { ask, type Experience, wholes } from "./experience.ts"
+import { sizesOf } from "./lengths.ts"
+import type { Place } from "./witness.ts"
+
+/**
+ * How long an attempt will still take, in seconds: with a chance of four in five between `low` and `high`.
+ */
+export interface Estimate {
+  readonly left: number
+  readonly low: number
+  readonly high: number
+}
+
+/** How long an attempt will take that has not begun: seconds, and their standard deviation. */
+export interface Outlook {
+  readonly seconds: number
+  readonly deviation: number
+}
+
+/** So many standard deviations to both sides hold four fifths of a normal distribution. */
+export const FOUR_FIFTHS = 1.2816
+/** An attempt that is under way is not over: what is left is at least this part of what went by. */
+const LEAST_LEFT = 0.02
+const MAX_SHOWN = 99
+/** How wrong the log of an outlook usually is, and how many runs that is worth. */
+const USUAL = 0.25
+const USUAL_RUNS = 2
+const WIDER = 0.5
+
+/** How long the attempt will still take; null when nothing like it was ever seen. */
+export function estimate(place: Place, experience: Experience): Estimate | null {
+  const said = ask(place, experience)
+  if (!said) return null
+  const { left, deviation } = said
+  const whole = place.at + left
+  const spread = Math.exp(FOUR_FIFTHS * deviation)
+  return {
+    left,
+    low: Math.max(0, Math.min(left, whole / spread - place.at)),
+    high: whole * spread - place.at,
+  }
+}
+
+/**
+ * The part of its time that an attempt has behind it, in percent: below 100 while it goes on, and never below
+ * what was shown `before` in it.
+ */
+export function timeProgress(at: number, left: number, before: number): number {
+  const rest = Math.max(left, LEAST_LEFT * at)
+  const now = at + rest > 0 ? (100 * at) / (at + rest) : 0
+  return Math.max(before, Math.min(MAX_SHOWN, now))
+}
+
+/**
+ * How long an attempt will take on a worker, by what there is to do in it; undefined when nothing like it was
+ * seen.
+ */
+export function outlook(
+  experience: Experience,
+  worker: string,
+  totals: Readonly<Record<string, number>> = {},
+): Outlook | undefined {
+  const { weights } = experience
+  const logs = wholes(experience, worker, sizesOf([], totals))
+  if (logs.length === 0) return undefined
+  const weighted = (value: (log: number) => number): number => {
+    const whole = weights.reduce((sum, weight) => sum + weight, 0)
+    return logs.reduce((sum, log, i) => sum + value(log) * (weights[i] ?? 1), 0) / whole
+  }
+  const middle = weighted((log) => log)
+  const seen = weighted((log) => (log - middle) ** 2)
+  const known = USUAL_RUNS + logs.length - 1
+  const spread = Math.sqrt((USUAL_RUNS * USUAL ** 2 + (logs.length - 1) * seen) / known) * (1 + WIDER / known)
+  return { seconds: Math.exp(middle), deviation: Math.exp(middle) * spread }
+}

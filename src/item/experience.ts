@@ -1,0 +1,235 @@
+import {
+  between,
+  type Custom,
+  doubtOf,
+  type Heard,
+  type Hearing,
+  hearing,
+  leftOf,
+  offBy,
+  PARTS,
+  placed,
+} from "./left.ts"
+import { habitsOf, type Sizes, sizesOf } from "./lengths.ts"
+import type { StepTrace } from "./trace.ts"
+import {
+  lastedOf,
+  type Place,
+  placeOf,
+  type Run,
+  testify,
+  wholeOf,
+  type Witness,
+  witnessOf,
+} from "./witness.ts"
+
+/** How many runs of a kind are asked, the newest. */
+export const MAX_RUNS = 8
+
+/** What the runs of a kind teach. Prepared when one of them completes; asked at every report. */
+export interface Experience {
+  readonly witnesses: readonly Witness[]
+  /** How much each witness counts. */
+  readonly weights: readonly number[]
+  /** By worker: how many times as long it takes as the others, as a logarithm. */
+  readonly slowness: ReadonlyMap<string, number>
+  readonly custom: Custom
+  /** How wrong the log of the whole time was after each part of `PARTS`: a standard deviation. */
+  readonly deviations: readonly number[]
+  /**
+   * What was heard of an attempt, while its steps are the same: most reports change nothing but the latest
+   * point.
+   */
+  readonly heard: WeakMap<readonly StepTrace[], Hearing>
+}
+
+/** How many times as long, as a logarithm, a run must have taken as any other to count for half. */
+const ODD = 0.4
+/**
+ * How wrong an estimate of a hardly known kind usually is, and by how much more where its steps go unevenly.
+ */
+const USUAL = 0.1
+const USUAL_ROUGH = 0.5
+const MAX_ROUGHNESS = 0.5
+const MAX_ERROR = 5
+/** How far the pace usually is from what is expected. */
+const USUAL_PACE = 0.18
+/** As many runs that is worth; of few runs the deviation itself is uncertain, and so wider. */
+const USUAL_RUNS = 2
+const WIDER = 0.5
+/** How much of an uncertainty at the start is settled by the end. */
+const SETTLED = 0.7
+/** How much the latest pace, where it differs from what is expected of the rest, adds to the uncertainty. */
+const DOUBT = 0.5
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const [low = 0, high = 0] = [
+    sorted[Math.floor((sorted.length - 1) / 2)],
+    sorted[Math.ceil((sorted.length - 1) / 2)],
+  ]
+  return (low + high) / 2
+}
+
+/** The log of how wrong a whole time was, within what is still an error and not nonsense. */
+const errorOf = (told: number, truth: number): number =>
+  truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, told / truth))) : 0
+
+/** The log of how many times as long a run took as another one would have it. */
+function apart({ run }: Witness, other: Witness): number {
+  const expected = wholeOf(other, sizesOf(run.steps))
+  return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
+}
+
+/**
+ * How slow each worker is beside the others. One run says a quarter of what it shows, many say half of it.
+ */
+function slownessOf(witnesses: readonly Witness[]): Map<string, number> {
+  const seen = new Map<string, number[]>()
+  for (const one of witnesses) {
+    const others = witnesses.filter(({ run }) => run.worker !== one.run.worker)
+    if (others.length === 0) continue
+    const off = median(others.map((other) => apart(one, other)))
+    seen.set(one.run.worker, [...(seen.get(one.run.worker) ?? []), off])
+  }
+  return new Map(
+    [...seen].map(([worker, off]) => [worker, (median(off) * off.length) / (off.length + 1) / 2]),
+  )
+}
+
+/** A run like no other counts little. Of two nobody knows which one is odd. */
+function weightsOf(witnesses: readonly Witness[]): number[] {
+  if (witnesses.length < 3) return witnesses.map(() => 1)
+  return witnesses.map((one) => {
+    const nearest = Math.min(
+      ...witnesses.flatMap((other) => (other === one ? [] : Math.abs(apart(one, other)))),
+    )
+    return 1 / (1 + (nearest / ODD) ** 4)
+  })
+}
+
+/** How uneven the steps of the runs were. */
+function roughnessOf(witnesses: readonly Witness[]): number {
+  let [rough, seconds] = [0, 0]
+  for (const { parts } of witnesses) {
+    for (const part of parts) {
+      rough += part.roughness * part.seconds
+      seconds += part.seconds
+    }
+  }
+  return seconds > 0 ? Math.min(MAX_ROUGHNESS, rough / seconds) : 0
+}
+
+/**
+ * A standard deviation, from errors that were seen in so many runs and from what is usual after a part of the
+ * way.
+ */
+function deviationOf(errors: readonly number[], runs: number, usualAtStart: number, part: number): number {
+  const usual = usualAtStart * (1 - SETTLED * part)
+  const weight = errors.length > 0 ? runs - 1 : 0
+  const seen = errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length)
+  const known = USUAL_RUNS + weight
+  return Math.sqrt((USUAL_RUNS * usual ** 2 + weight * seen) / known) * (1 + WIDER / known)
+}
+
+type Known = Pick<Experience, "witnesses" | "weights" | "slowness">
+
+/** What the witnesses say of a place while its steps are the same, but for one of them. */
+function hear(place: Place, { witnesses, weights, slowness }: Known, except?: Witness): Heard[] {
+  const sizes = sizesOf(place.trace.steps, place.totals)
+  const own = slowness.get(place.worker) ?? 0
+  const all: Heard[] = []
+  for (const [i, witness] of witnesses.entries()) {
+    if (witness === except) continue
+    const expected = own - (slowness.get(witness.run.worker) ?? 0)
+    const { said, hand } = testify(place.trace.steps, sizes, witness)
+    all.push({ said, hand, expected, weight: weights[i] ?? 1 })
+  }
+  return all
+}
+
+/** A run told by all the others, after a part of its way. */
+interface Trial {
+  readonly run: Run
+  readonly at: number
+  readonly stepAt: number
+  /** What each says, and all together. */
+  readonly each: readonly Hearing[]
+  readonly heard: Hearing
+}
+
+function trialsOf(known: Known, part: number): Trial[] {
+  if (known.witnesses.length < 2) return []
+  return known.witnesses.flatMap((witness) => {
+    const { run } = witness
+    const at = run.seconds * part
+    const place = placeOf(run, at)
+    const all = hear(place, known, witness)
+    const together = hearing(all)
+    if (!together) return []
+    const each = all.flatMap((one) => {
+      const alone = hearing([one])
+      return alone ? placed(alone, place.trace, at) : []
+    })
+    const stepAt = place.trace.steps.at(-1)?.at ?? 0
+    return [{ run, at, stepAt, each, heard: placed(together, place.trace, at) }]
+  })
+}
+
+/** What so many runs teach, the newest last. */
+export function learn(runs: readonly Run[]): Experience {
+  const asked = runs.slice(-MAX_RUNS)
+  const plainly = habitsOf(asked.map((run) => lastedOf(run, 1)))
+  const slowness = slownessOf(asked.map((run) => witnessOf(run, plainly)))
+  const habits = habitsOf(asked.map((run) => lastedOf(run, Math.exp(slowness.get(run.worker) ?? 0))))
+  const witnesses = asked.map((run) => witnessOf(run, habits))
+  const known = { witnesses, weights: weightsOf(witnesses), slowness }
+  const trials = PARTS.map((part) => trialsOf(known, part))
+  const n = asked.length
+  const usual = PARTS.map((part, i) => {
+    const offs = (trials[i] ?? []).flatMap(({ each, stepAt }) =>
+      each.flatMap((one) => offBy(one, stepAt) ?? []),
+    )
+    return deviationOf(offs, n, USUAL_PACE, part)
+  })
+  const custom: Custom = { inertia: habits.inertia, usual }
+  const atStart = USUAL + USUAL_ROUGH * roughnessOf(witnesses)
+  const deviations = PARTS.map((part, i) => {
+    const wrong = (trials[i] ?? []).map(({ run, heard, at, stepAt }) =>
+      errorOf(at + leftOf(heard, at, stepAt, custom), run.seconds),
+    )
+    return deviationOf(wrong, n, atStart, part)
+  })
+  return { ...known, custom, deviations, heard: new WeakMap() }
+}
+
+/**
+ * Seconds left, and how wrong the log of the whole time may be: a standard deviation. Undefined without a
+ * run.
+ */
+export function ask(
+  place: Place,
+  experience: Experience,
+): { readonly left: number; readonly deviation: number } | undefined {
+  const { steps } = place.trace
+  const known = experience.heard.get(steps) ?? hearing(hear(place, experience))
+  if (!known) return undefined
+  // Attempts that have told nothing share their trace.
+  if (steps.length > 0) experience.heard.set(steps, known)
+  const heard = placed(known, place.trace, place.at)
+  const stepAt = steps.at(-1)?.at ?? 0
+  const left = leftOf(heard, place.at, stepAt, experience.custom)
+  const whole = place.at + left
+  const usual = between(experience.deviations, whole > 0 ? place.at / whole : 0)
+  return { left, deviation: Math.hypot(usual, DOUBT * doubtOf(heard, place.at, stepAt, left)) }
+}
+
+/** How long a whole attempt would take by each witness, as a logarithm, on a worker. */
+export function wholes(experience: Experience, worker: string, sizes: Sizes): number[] {
+  const { witnesses, slowness } = experience
+  const own = slowness.get(worker) ?? 0
+  return witnesses.map(
+    (witness) =>
+      Math.log(Math.max(1e-3, wholeOf(witness, sizes))) + own - (slowness.get(witness.run.worker) ?? 0),
+  )
+}

@@ -1,0 +1,132 @@
+import { FOUR_FIFTHS, type Outlook } from "./estimate.ts"
+
+/** A place where one item at a time is worked on: a worker with an item, or one that waits for an item. */
+export interface Slot {
+  readonly worker: string
+  readonly tags: readonly string[]
+  /**
+   * When it takes its next item, in seconds from now, with the standard deviation; undefined where nobody
+   * knows.
+   */
+  readonly free: Outlook | undefined
+}
+
+/** An item that waits. */
+export interface Waiting {
+  readonly id: number
+  readonly tags: readonly string[]
+  /** Seconds until it may be claimed; 0 when it may be now. */
+  readonly availableIn: number
+  /** How long it will take on a worker; undefined where nobody knows. */
+  readonly takes: (worker: string) => Outlook | undefined
+}
+
+/**
+ * When a waiting item starts, in seconds from now: with a chance of four in five between `low` and `high`.
+ */
+export interface Start {
+  readonly id: number
+  readonly startsIn: number
+  readonly low: number
+  readonly high: number
+  /** How long it will take then, in seconds; undefined where nobody knows. */
+  readonly takes: number | undefined
+}
+
+/**
+ * When waiting items start, and when all of them are done; that is undefined where one of them is not known.
+ */
+export interface Forecast {
+  readonly starts: readonly Start[]
+  readonly doneIn: number | undefined
+}
+
+/** How alike the errors of items on one slot are: all of them longer than expected, or each on its own. */
+const ALIKE = 0.3
+
+/** A slot as the items before have filled it. */
+interface Filled {
+  readonly slot: Slot
+  /** When it is free, in seconds from now. */
+  at: number
+  /** Of all that fills it: the sum of the variances, and of the deviations. */
+  variance: number
+  deviation: number
+}
+
+/** The next claim that gets something: the item, when, and by which slot. */
+interface Claim {
+  readonly filled: Filled
+  readonly item: Waiting
+  readonly at: number
+}
+
+const canTake = ({ tags }: Slot, item: Waiting): boolean => item.tags.every((tag) => tags.includes(tag))
+
+/**
+ * What a slot takes when it is free: the first item that waits then, or else the one that is available first.
+ */
+function claimOf(filled: Filled, waiting: Iterable<Waiting>): Claim | undefined {
+  let first: Waiting | undefined
+  for (const item of waiting) {
+    if (!canTake(filled.slot, item)) continue
+    if (item.availableIn <= filled.at) return { filled, item, at: filled.at }
+    if (!first || item.availableIn < first.availableIn) first = item
+  }
+  return first && { filled, item: first, at: first.availableIn }
+}
+
+function startOf({ filled, item, at }: Claim, takes: Outlook | undefined, mayBeSooner: boolean): Start {
+  const spread = FOUR_FIFTHS * Math.sqrt((1 - ALIKE) * filled.variance + ALIKE * filled.deviation ** 2)
+  const low = mayBeSooner ? item.availableIn : Math.max(0, item.availableIn, at - spread)
+  return { id: item.id, startsIn: at, low: Math.min(low, at), high: at + spread, takes: takes?.seconds }
+}
+
+/**
+ * When waiting items start. `waiting` is in the order in which the queue gives items out; the slots take them
+ * in that order, each when it is free. Left out is what no slot may take, and what waits behind something
+ * that lasts nobody knows how long: nothing is better than a guess. At most `limit` items are told.
+ */
+export function forecast(slots: readonly Slot[], waiting: readonly Waiting[], limit: number): Forecast {
+  const unknown = slots.filter(({ free }) => !free)
+  const known = new Set(
+    slots.flatMap((slot): Filled[] => {
+      const { free } = slot
+      return free
+        ? [{ slot, at: free.seconds, variance: free.deviation ** 2, deviation: free.deviation }]
+        : []
+    }),
+  )
+  const rest = new Map(waiting.map((item) => [item.id, item]))
+  const starts: Start[] = []
+  let doneIn = Math.max(0, ...[...known].map(({ at }) => at))
+  while (rest.size > 0 && starts.length < limit) {
+    let next: Claim | undefined
+    for (const filled of known) {
+      if (next && filled.at >= next.at) continue
+      const claim = claimOf(filled, rest.values())
+      if (claim && (!next || claim.at < next.at)) next = claim
+    }
+    if (!next) break
+    const { filled, item, at } = next
+    const takes = item.takes(filled.slot.worker)
+    rest.delete(item.id)
+    starts.push(
+      startOf(
+        next,
+        takes,
+        unknown.some((slot) => canTake(slot, item)),
+      ),
+    )
+    if (!takes) {
+      known.delete(filled)
+      unknown.push(filled.slot)
+      continue
+    }
+    filled.at = at + takes.seconds
+    filled.variance += takes.deviation ** 2
+    filled.deviation += takes.deviation
+    doneIn = Math.max(doneIn, filled.at)
+  }
+  return { starts, doneIn: unknown.length === 0 && rest.size === 0 ? doneIn : undefined }
+}

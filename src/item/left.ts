@@ -1,0 +1,168 @@
+import type { Trace } from "./trace.ts"
+import { type Hand, paceOf, type Testimony, within } from "./witness.ts"
+
+/** A testimony, and how it counts. */
+export interface Heard {
+  readonly said: Testimony
+  /** Undefined where the witness never had the step in hand. */
+  readonly hand: Hand | undefined
+  /** The pace that is expected from the start: how much slower this worker usually is than the witness's. */
+  readonly expected: number
+  readonly weight: number
+}
+
+/** What all witnesses say together. */
+export interface Hearing {
+  readonly said: Testimony
+  readonly expected: number
+  /** The step in hand as each had it, and which part of what is said is that one's. */
+  readonly hands: readonly { readonly hand: Hand; readonly part: number }[]
+}
+
+/** How a kind's attempts keep their pace. */
+export interface Custom {
+  /** See `Habits`. */
+  readonly inertia: number
+  /** How far the pace usually is from what is expected, after each part of `PARTS`: a standard deviation. */
+  readonly usual: readonly number[]
+}
+
+/** The parts of an attempt after which it is looked at how wrong an estimate was. */
+export const PARTS: readonly number[] = [0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95]
+/** The part of the whole whose pace is the latest. */
+const LATEST = 0.1
+/** A pace that is so many times as far off as usual, over all and lately, is believed twice as soon. */
+const ALARM = 2
+/**
+ * Which part of an even step must be done until its own pace counts for half; and how much more of a rough
+ * one.
+ */
+const STEP_INERTIA = 0.15
+const ROUGH_INERTIA = 4
+const MAX_ROUGH_INERTIA = 2
+
+/** The value at a part of the way, of values that are known at `PARTS`. */
+export function between(values: readonly number[], part: number): number {
+  const after = PARTS.findIndex((at) => at >= part)
+  if (after <= 0) return values.at(after) ?? 0
+  const [from = 0, to = 1] = [PARTS[after - 1], PARTS[after]]
+  const [v0 = 0, v1 = 0] = [values[after - 1], values[after]]
+  return v0 + ((v1 - v0) * (part - from)) / (to - from)
+}
+
+/**
+ * What all say together: those that know the step in hand, if there are any. Undefined when nobody says
+ * anything.
+ */
+export function hearing(all: readonly Heard[]): Hearing | undefined {
+  const isKnown = all.some(({ hand }) => hand !== undefined)
+  const counting = all.filter(({ hand, weight }) => (hand !== undefined) === isKnown && weight > 0)
+  const [first] = counting
+  if (!first) return undefined
+  const said = { ...first.said }
+  let [expected, whole] = [0, 0]
+  for (const one of counting) {
+    whole += one.weight
+    expected += ((one.expected - expected) * one.weight) / whole
+    mix(said, one.said, one.weight / whole)
+  }
+  const hands = counting.flatMap(({ hand, weight }) => (hand ? [{ hand, part: weight / whole }] : []))
+  return { said, expected, hands }
+}
+
+/** What is heard, with where the attempt is in its step; one of an unknown step is where it is, at `at`. */
+export function placed({ said, expected, hands }: Hearing, trace: Trace, at: number): Hearing {
+  if (hands.length === 0) return { said: { ...said, movedAt: at }, expected, hands }
+  let [inStep, gap, movedAfter] = [0, 0, 0]
+  for (const { hand, part } of hands) {
+    const one = within(hand, trace)
+    inStep += part * one.inStep
+    gap += part * one.gap
+    movedAfter += part * one.movedAfter
+  }
+  return { said: { ...said, inStep, gap, movedAt: said.movedAt + movedAfter }, expected, hands }
+}
+
+/** Moves a testimony by a part of the way towards another one. */
+function mix(said: Testimony, other: Testimony, part: number): void {
+  said.behind += (other.behind - said.behind) * part
+  said.trusted += (other.trusted - said.trusted) * part
+  said.trustedPace += (other.trustedPace - said.trustedPace) * part
+  said.previous += (other.previous - said.previous) * part
+  said.previousPace += (other.previousPace - said.previousPace) * part
+  said.step += (other.step - said.step) * part
+  said.after += (other.after - said.after) * part
+  said.trust += (other.trust - said.trust) * part
+  said.roughness += (other.roughness - said.roughness) * part
+}
+
+/** The pace so far: over all, in the latest part of the way, and in the step in hand. */
+interface Paces {
+  readonly all: number
+  readonly latest: number
+  readonly step: number
+}
+
+function pacesOf(said: Testimony, inStep: number, secondsInStep: number): Paces {
+  const step = paceOf(secondsInStep, inStep)
+  const trusted = said.trusted + said.trust * inStep
+  const all = trusted > 0 ? (said.trustedPace + said.trust * inStep * step) / trusted : 0
+  const wanted = Math.max(0, LATEST * (said.behind + said.step + said.after) - inStep)
+  const part = said.previous > 0 ? Math.min(1, wanted / said.previous) : 0
+  const lately = inStep + said.previous * part
+  return { all, latest: lately > 0 ? (inStep * step + said.previousPace * part) / lately : 0, step }
+}
+
+/**
+ * How far the pace over all was from what was expected when the attempt got where it is; undefined at its
+ * start.
+ */
+export function offBy({ said, expected }: Hearing, stepAt: number): number | undefined {
+  if (said.behind + said.inStep <= 0) return undefined
+  return pacesOf(said, said.inStep, said.movedAt - stepAt).all - expected
+}
+
+/**
+ * Seconds left when the attempt is `inStep` of the witnesses' seconds into its step, after `secondsInStep`.
+ */
+function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: number, custom: Custom): number {
+  const whole = said.behind + said.step + said.after
+  const done = said.behind + inStep
+  const paces = pacesOf(said, inStep, secondsInStep)
+  const off = done > 0 ? paces.all - expected : 0
+  const offLately = paces.latest - expected
+  let inertia = custom.inertia * whole
+  if (off * offLately > 0) {
+    const surprise = Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
+    // What is hardly begun alarms nobody.
+    inertia = Math.max(Math.min(inertia, LATEST * whole), inertia / (1 + (surprise / ALARM) ** 4))
+  }
+  const trusted = said.trusted + said.trust * inStep
+  const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
+  const rough = Math.min(MAX_ROUGH_INERTIA, ROUGH_INERTIA * said.roughness)
+  const ofStep = inStep + (STEP_INERTIA + rough) * said.step
+  const inThisStep = ofStep > 0 ? pace + ((paces.step - pace) * inStep) / ofStep : pace
+  return (said.step - inStep) * Math.exp(inThisStep) + said.after * Math.exp(pace)
+}
+
+/**
+ * Seconds left `at` seconds after the start, `stepAt` being when the step in hand began. While nothing is
+ * told they count down; what is overdue shows that the pace is slower.
+ */
+export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custom): number {
+  const { inStep, gap, movedAt } = heard.said
+  const movedBy = Math.min(at, movedAt)
+  const left = leftAt(heard, inStep, movedBy - stepAt, custom)
+  if (at === movedBy) return left
+  return Math.max(left - (at - movedBy), leftAt(heard, inStep + gap, at - stepAt, custom), 0)
+}
+
+/**
+ * How far the latest pace is from the one that is expected of the rest, as far as that matters for the whole.
+ */
+export function doubtOf({ said }: Hearing, at: number, stepAt: number, left: number): number {
+  const rest = said.step - said.inStep + said.after
+  if (rest <= 0 || left <= 0 || said.behind + said.inStep <= 0) return 0
+  const { latest } = pacesOf(said, said.inStep, said.movedAt - stepAt)
+  return (Math.abs(latest - Math.log(left / rest)) * left) / (at + left)
+}

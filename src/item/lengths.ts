@@ -1,0 +1,168 @@
+import type { StepTrace } from "./trace.ts"
+
+/** What there is to do, by unit: the logarithm of how much. */
+export type Sizes = ReadonlyMap<string, number>
+
+/** How long a step of a run took, and what there was to do in all of that run. */
+export interface Lasted {
+  /** The step's name, and its number among those of that name. */
+  readonly key: string
+  readonly step: StepTrace
+  /** How long an average worker would have taken. */
+  readonly seconds: number
+  readonly sizes: Sizes
+}
+
+/** What the runs of a kind teach about one of its steps. */
+export interface Habit {
+  /** By which power of each unit's size the step takes longer: 1 in proportion, 0 not at all. */
+  readonly powers: ReadonlyMap<string, number>
+  /** How much the pace in it says of the rest: 1, or less where it took very different times. */
+  readonly trust: number
+}
+
+/** What the runs of a kind teach about its steps. */
+export interface Habits {
+  /** By the steps' keys. */
+  readonly steps: ReadonlyMap<string, Habit>
+  /** Which part of the whole must be done until an attempt's own pace counts for half of what is expected. */
+  readonly inertia: number
+}
+
+/**
+ * Weights before anything is known: that a step takes its own unit's size, no size, or the sizes of other
+ * units.
+ */
+const OWN_UNIT = { own: 0.9, none: 0.07, others: 0.03 }
+const NO_UNIT = { own: 0, none: 0.45, others: 0.55 }
+/** How much the log of a step's time usually varies, and how many runs that is worth. */
+const USUAL_STEP = 0.15
+const USUAL_STEP_RUNS = 2
+/** How much the log of a whole run's pace usually varies, and how many runs that is worth. */
+const USUAL_RUN = 0.1
+const USUAL_RUN_RUNS = 2
+const MIN_TRUST = 0.05
+const [MIN_INERTIA, MAX_INERTIA] = [0.1, 4]
+/** Where one step is nearly all of a run, nothing shows whether steps are slow together. */
+const MIN_PAIRS = 0.02
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
+const squares = (values: readonly number[]): number => {
+  const middle = mean(values)
+  return values.reduce((sum, value) => sum + (value - middle) ** 2, 0)
+}
+const log = (seconds: number): number => Math.log(Math.max(1e-6, seconds))
+
+/** What there is to do, as far as the steps told it or it was declared. */
+export function sizesOf(
+  steps: readonly StepTrace[],
+  totals: Readonly<Record<string, number>> = {},
+): Map<string, number> {
+  const sizes = new Map<string, number>()
+  for (const unit in totals) {
+    const total = totals[unit] ?? 0
+    if (total > 0) sizes.set(unit, Math.log(total))
+  }
+  for (const { unit, size } of steps) if (size > 0) sizes.set(unit, Math.log(size))
+  return sizes
+}
+
+/**
+ * What a step's time depends on. Each unit that all runs know, and none, is a guess; a guess weighs as much
+ * as it was likely before, times how well the runs agree under it.
+ */
+function powersOf(all: readonly Lasted[]): Map<string, number> {
+  const own = all.findLast(({ step }) => step.size > 0)?.step.unit ?? ""
+  const prior = own === "" ? NO_UNIT : OWN_UNIT
+  const units = [...(all[0]?.sizes.keys() ?? [])].filter((unit) => all.every(({ sizes }) => sizes.has(unit)))
+  const others = units.filter((unit) => unit !== own)
+  const weigh = (unit: string, before: number): [string, number] => {
+    const rates = all.map(({ seconds, sizes }) => log(seconds) - (sizes.get(unit) ?? 0))
+    const spread = squares(rates) + USUAL_STEP_RUNS * USUAL_STEP ** 2
+    return [unit, before * spread ** (-(all.length - 1) / 2)]
+  }
+  const weights = [
+    weigh("", prior.none),
+    ...(units.includes(own) ? [weigh(own, prior.own)] : []),
+    ...others.map((unit) => weigh(unit, prior.others / others.length)),
+  ]
+  const whole = weights.reduce((sum, [, weight]) => sum + weight, 0)
+  return new Map(weights.filter(([unit]) => unit !== "").map(([unit, weight]) => [unit, weight / whole]))
+}
+
+/** How far the log of each run's time in a step was from what the others would have it. */
+function errorsOf(all: readonly Lasted[], powers: ReadonlyMap<string, number>): number[] {
+  const rates = all.map(({ seconds, sizes }) => {
+    let rate = log(seconds)
+    for (const [unit, power] of powers) rate -= power * (sizes.get(unit) ?? 0)
+    return rate
+  })
+  const middle = mean(rates)
+  return rates.map((rate) => rate - middle)
+}
+
+/**
+ * A step's part in its runs: which part of their time it takes, how far off each was, and how much that
+ * varies.
+ */
+interface Part {
+  readonly fraction: number
+  readonly variance: number
+  readonly errors: ReadonlyMap<Sizes, number>
+  readonly habit: Habit
+}
+
+function partOf(all: readonly Lasted[], seconds: number): Part {
+  const powers = powersOf(all)
+  const errors = errorsOf(all, powers)
+  const spread = squares(errors) + USUAL_STEP_RUNS * USUAL_STEP ** 2
+  const variance = spread / (USUAL_STEP_RUNS + all.length - 1)
+  return {
+    fraction: all.reduce((sum, one) => sum + one.seconds, 0) / seconds,
+    variance,
+    errors: new Map(all.map(({ sizes }, i) => [sizes, errors[i] ?? 0])),
+    habit: { powers, trust: Math.max(MIN_TRUST, Math.min(1, USUAL_STEP ** 2 / variance)) },
+  }
+}
+
+/** How much the pace of whole runs varies: how far the steps of a run are slow or fast together. */
+function paceVarianceOf(parts: readonly Part[], runs: readonly Sizes[]): number {
+  let [together, pairs] = [0, 0]
+  for (const run of runs) {
+    let [sum, own, weights, ownWeights] = [0, 0, 0, 0]
+    for (const { errors, fraction, habit } of parts) {
+      const error = errors.get(run)
+      if (error === undefined) continue
+      const weight = fraction * habit.trust
+      const value = weight * Math.max(-1, Math.min(1, error))
+      sum += value
+      own += value ** 2
+      weights += weight
+      ownWeights += weight ** 2
+    }
+    together += sum ** 2 - own
+    pairs += weights ** 2 - ownWeights
+  }
+  const n = runs.length
+  if (n < 2 || pairs < MIN_PAIRS * n) return USUAL_RUN ** 2
+  const seen = Math.max(0, ((together / pairs) * n) / (n - 1))
+  return (USUAL_RUN_RUNS * USUAL_RUN ** 2 + (n - 1) * seen) / (USUAL_RUN_RUNS + n - 1)
+}
+
+/** What the runs of a kind teach about how long its steps take; `runs` are their steps. */
+export function habitsOf(runs: readonly (readonly Lasted[])[]): Habits {
+  const all = runs.flat()
+  const seconds = all.reduce((sum, one) => sum + one.seconds, 0) || 1
+  const parts = new Map(
+    [...Map.groupBy(all, ({ key }) => key)].map(([key, of]) => [key, partOf(of, seconds)]),
+  )
+  const each = [...parts.values()]
+  const noise = each.reduce((sum, { fraction, variance }) => sum + fraction * variance, 0)
+  const concentration = each.reduce((sum, { fraction }) => sum + fraction ** 2, 0)
+  const sizes = runs.flatMap(([first]) => (first ? [first.sizes] : []))
+  const inertia = (Math.min(noise, 2 * USUAL_STEP ** 2) * concentration) / paceVarianceOf(each, sizes)
+  return {
+    steps: new Map([...parts].map(([key, { habit }]) => [key, habit])),
+    inertia: Math.max(MIN_INERTIA, Math.min(MAX_INERTIA, inertia)),
+  }
+}

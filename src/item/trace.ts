@@ -1,0 +1,204 @@
+import type { Report } from "./item.ts"
+
+/** What can tell how far a step is: the medium's time, what is counted, or the percentage. */
+export type Signal = "media" | "unit" | "percent"
+
+/** All signals. */
+export const SIGNALS: readonly Signal[] = ["media", "unit", "percent"]
+
+/** A value (a fraction of 1, or a percentage) and when it was reached, in seconds since the step began. */
+export type Point = readonly [value: number, at: number]
+
+/** How far a step was, and when, by each signal that moved: ascending in value and in time, `GRAIN` apart. */
+export type Lines = Readonly<Partial<Record<Signal, readonly Point[]>>>
+
+/** How one step of an attempt went. */
+export interface StepTrace {
+  readonly name: string
+  /** Its place among the steps, from 1. */
+  readonly index: number
+  /** What there is to do in it: `seconds` of a medium, or the name of a unit. Empty while unknown. */
+  readonly unit: string
+  /** How much of it; 0 while unknown. */
+  readonly size: number
+  /** When it began, in seconds since the attempt started. */
+  readonly at: number
+  /** Of the step in hand they are in the trace. */
+  readonly lines: Lines
+}
+
+/** How an attempt went so far: a kilobyte or two, whatever its length. */
+export interface Trace {
+  /** The same array while the attempt goes on in the same step. */
+  readonly steps: readonly StepTrace[]
+  /** How the step in hand went; the same object until a point is added that will remain. */
+  readonly lines: Lines
+  /** The latest point of each signal of that step. The next one replaces it, unless it is far enough. */
+  readonly latest: Readonly<Partial<Record<Signal, Point>>>
+  /** The percentage where the step in hand began. */
+  readonly from: number
+}
+
+/** An attempt of which nothing was reported yet. */
+export const NO_TRACE: Trace = { steps: [], lines: {}, latest: {}, from: 0 }
+
+/** The part of a report that a trace is made of. */
+export type Sign = Pick<Report, "progress" | "current_step" | "step" | "unit" | "media">
+
+/**
+ * Points of a line are this much of the step apart, so a line has at most 1 / GRAIN + 1 of them, and one at
+ * its end.
+ */
+export const GRAIN = 1 / 24
+/** An attempt that names more steps than this is in its last one from there on. */
+export const MAX_STEPS = 48
+/** Where an item's percentage is held until it completes: reaching it says nothing. */
+const HELD_AT = 99
+/** What falls to this part of where it was has begun again: another pass, another file. */
+const BEGAN_AGAIN = 0.5
+
+const round = (value: number, steps: number): number => Math.round(value * steps) / steps
+
+/** How far a report says that the step is, by each signal that it has. */
+function valuesOf({ progress, unit, media }: Sign): Partial<Record<Signal, number>> {
+  return {
+    ...(media?.total && { media: Math.min(1, media.out_time / media.total) }),
+    ...(unit && unit.total > 0 && { unit: Math.min(1, unit.done / unit.total) }),
+    ...(progress !== undefined && progress < HELD_AT && { percent: progress }),
+  }
+}
+
+const withoutDigits = (name: string): string => name.replace(/\d+/g, "#")
+
+/** Whether what a report counts has begun again. */
+function fell(trace: Trace, step: StepTrace, sign: Sign): boolean {
+  const { media, unit } = valuesOf(sign)
+  const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
+    value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
+  return (
+    isBelow(media, trace.latest.media) || (sign.unit?.name === step.unit && isBelow(unit, trace.latest.unit))
+  )
+}
+
+/** Whether a report belongs to another step than the one in hand. */
+function isOther(trace: Trace, step: StepTrace, sign: Sign): boolean {
+  if (fell(trace, step, sign)) return true
+  if (sign.step) return sign.step.index !== step.index || (sign.step.name || step.name) !== step.name
+  // "frame 17 of 240" goes on as "frame 18 of 240".
+  const name = sign.current_step || step.name
+  return name !== step.name && withoutDigits(name) !== withoutDigits(step.name)
+}
+
+const beginning = (signal: Signal, from: number): Point => [signal === "percent" ? from : 0, 0]
+
+/** What there is to do in the step, as told by now. A medium's length says more than a count beside it. */
+function sizeOf({ unit, media }: Sign, known: Pick<StepTrace, "unit" | "size">) {
+  if (media?.total) return { unit: "seconds", size: media.total }
+  if (unit && unit.total > 0 && known.unit !== "seconds") return { unit: unit.name, size: unit.total }
+  return { unit: known.unit, size: known.size }
+}
+
+/** The lines with one more point where that is far enough from the one before, and the latest points. */
+function drawn({ lines, latest, from }: Trace, sign: Sign, at: number): Pick<Trace, "lines" | "latest"> {
+  const values = valuesOf(sign)
+  let [more, newest] = [lines, latest]
+  for (const signal of SIGNALS) {
+    const told = values[signal]
+    if (told === undefined) continue
+    const line = lines[signal] ?? [beginning(signal, from)]
+    const settledAt = line.at(-1) ?? beginning(signal, from)
+    const last = latest[signal] ?? settledAt
+    const point: Point = [round(told, 10_000), at]
+    if (point[0] <= last[0] || at <= last[1]) continue
+    newest = { ...newest, [signal]: point }
+    const whole = signal === "percent" ? 100 - from : 1
+    if (point[0] - settledAt[0] >= whole * GRAIN) more = { ...more, [signal]: [...line, point] }
+  }
+  return { lines: more, latest: newest }
+}
+
+/** The trace with a report in its last step, which that may tell more about. */
+function followed(trace: Trace, sign: Sign, at: number): Trace {
+  const step = trace.steps.at(-1)
+  if (!step) return trace
+  const name = step.name || sign.step?.name || sign.current_step || ""
+  const index = step.name === "" ? (sign.step?.index ?? step.index) : step.index
+  const { unit, size } = sizeOf(sign, step)
+  const isSame = name === step.name && index === step.index && unit === step.unit && size === step.size
+  const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), { ...step, name, index, unit, size }]
+  return { ...trace, steps, ...drawn(trace, sign, round(at - step.at, 1000)) }
+}
+
+/**
+ * The line of a signal of the step in hand, its latest point included; undefined where the signal never
+ * moved.
+ */
+export function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[] | undefined {
+  const point = latest[signal]
+  if (!point) return undefined
+  const line = lines[signal] ?? [beginning(signal, from)]
+  return line.at(-1)?.[1] === point[1] ? line : [...line, point]
+}
+
+/** All steps, with the lines of the one in hand: of an attempt that has ended, or of a step that has. */
+export function settled(trace: Trace): readonly StepTrace[] {
+  const step = trace.steps.at(-1)
+  if (!step) return []
+  const lines: Partial<Record<Signal, readonly Point[]>> = {}
+  for (const signal of SIGNALS) {
+    const line = lineOf(trace, signal)
+    if (line) lines[signal] = line
+  }
+  return [...trace.steps.slice(0, -1), { ...step, lines }]
+}
+
+const begun = (sign: Sign, name: string, index: number, at: number): StepTrace => ({
+  name: sign.step?.name || sign.current_step || name,
+  index: sign.step?.index ?? index,
+  unit: "",
+  size: 0,
+  at,
+  lines: {},
+})
+
+/**
+ * The trace after a report, `at` seconds after the attempt started. Until a step is named the attempt
+ * prepares itself, and its first named step takes that over. Reports that come late or fall back add nothing.
+ */
+export function traced(trace: Trace, sign: Sign, at: number): Trace {
+  const last = trace.steps.at(-1)
+  if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, at)
+  const goesOn = last.name === "" ? !fell(trace, last, sign) : !isOther(trace, last, sign)
+  if (goesOn || trace.steps.length >= MAX_STEPS || at < last.at) return followed(trace, sign, at)
+  const from = Math.min(HELD_AT, Math.max(trace.latest.percent?.[0] ?? trace.from, sign.progress ?? 0))
+  const steps = [...settled(trace), begun(sign, last.name, last.index + 1, round(at, 1000))]
+  return followed({ steps, lines: {}, latest: {}, from }, sign, at)
+}
+
+/** What attempts that are alike look like: how many steps there are, the first one's name and unit. */
+export function lookOf(steps: readonly StepTrace[], total: number): string {
+  const [first] = steps
+  return JSON.stringify([Math.max(1, total), first?.name ?? "", first?.unit ?? ""])
+}
+
+/** When a line reached a value, and when it reached the point after that, in seconds since the step began. */
+export function timesAt(
+  line: readonly Point[],
+  value: number,
+): { readonly at: number; readonly next: number } {
+  // The first point at or above the value.
+  let [low, high] = [0, line.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((line[middle]?.[0] ?? 0) < value) low = middle + 1
+    else high = middle
+  }
+  const before = line[low - 1]
+  const point = line[low]
+  // Further than was ever told: nothing more comes until the step ends.
+  if (!point) return { at: before?.[1] ?? 0, next: Number.POSITIVE_INFINITY }
+  const next = point[0] > value ? point[1] : (line[low + 1]?.[1] ?? Number.POSITIVE_INFINITY)
+  if (!before) return { at: 0, next }
+  const part = (value - before[0]) / (point[0] - before[0])
+  return { at: before[1] + (point[1] - before[1]) * part, next }
+}

@@ -1,0 +1,300 @@
+import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./lengths.ts"
+import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, type Trace } from "./trace.ts"
+
+/** An attempt that completed, as it is remembered. */
+export interface Run {
+  readonly steps: readonly StepTrace[]
+  /** From its start to its end. */
+  readonly seconds: number
+  readonly worker: string
+}
+
+/** Where an attempt is, of which one asks how long it will take. */
+export interface Place {
+  readonly trace: Trace
+  /** Seconds since it started. */
+  readonly at: number
+  readonly worker: string
+  /** What there is to do, by unit, as far as it was declared before the start. */
+  readonly totals?: Readonly<Record<string, number>> | undefined
+}
+
+/** One step of a witness. */
+interface Part {
+  readonly step: StepTrace
+  readonly seconds: number
+  /** How unevenly it went: the part of its time that would have to move for one even speed. */
+  readonly roughness: number
+  readonly habit: Habit
+  /** What there was to do in it, by unit, as far as it depends on that. */
+  readonly sizes: readonly { readonly unit: string; readonly power: number; readonly size: number }[]
+}
+
+/** A run prepared for being asked. */
+export interface Witness {
+  readonly run: Run
+  readonly parts: readonly Part[]
+}
+
+/**
+ * What one run has to say of a place, in proportion to what there is to do now. Spans are seconds as the run
+ * took them; a pace is the logarithm of how many times as long this attempt takes.
+ */
+export interface Testimony {
+  /** The steps behind, as far as both had them. */
+  behind: number
+  /** The same, each as far as its pace can be trusted; and the pace in them, times that. */
+  trusted: number
+  trustedPace: number
+  /** The last of the steps behind; and the pace in it, times that. */
+  previous: number
+  previousPace: number
+  /** The step in hand. */
+  step: number
+  /** How far the run was in it where this attempt is now. */
+  inStep: number
+  /** From there to what the run told next, or to the end of the step. */
+  gap: number
+  /** The steps after the one in hand. */
+  after: number
+  /** When this attempt got where it is, in seconds since its start. */
+  movedAt: number
+  /** See `Habit`. */
+  trust: number
+  roughness: number
+}
+
+const SILENT: Readonly<Testimony> = {
+  behind: 0,
+  trusted: 0,
+  trustedPace: 0,
+  previous: 0,
+  previousPace: 0,
+  step: 0,
+  inStep: 0,
+  gap: 0,
+  after: 0,
+  movedAt: 0,
+  trust: 1,
+  roughness: 0,
+}
+
+/** A line that has fewer points tells nothing of how even a step went. */
+const MIN_LINE = 4
+/** The logarithm of how many times as much there can be to do: beyond it a number is wrong. */
+const MAX_FACTOR = Math.log(10_000)
+/** What changes a length by less is left out, for speed. */
+const MIN_POWER = 0.02
+const NO_HABIT: Habit = { powers: new Map(), trust: 1 }
+/** Paces beyond these say something else: what went three times as fast found something done. */
+const [MIN_PACE, MAX_PACE] = [1 / 3, 20]
+
+/** The pace of a span that was expected to take so long, as far as that is credible. */
+export const paceOf = (seconds: number, expected: number): number =>
+  expected > 0 ? Math.log(Math.min(MAX_PACE, Math.max(MIN_PACE, seconds / expected))) : 0
+
+const durationOf = ({ steps, seconds }: Run, i: number): number =>
+  Math.max(0, (steps[i + 1]?.at ?? seconds) - (steps[i]?.at ?? 0))
+
+/** The names of steps, each with its number among those of the same name. */
+function keysOf(steps: readonly StepTrace[]): string[] {
+  const counts = new Map<string, number>()
+  return steps.map(({ name }) => {
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    return count === 1 ? name : `${name}\n${count}`
+  })
+}
+
+/** How long each step of a run took; `slowness` is that of its worker, 1 for an average one. */
+export function lastedOf(run: Run, slowness: number): Lasted[] {
+  const sizes = sizesOf(run.steps)
+  const keys = keysOf(run.steps)
+  return run.steps.map((step, i) => ({
+    key: keys[i] ?? "",
+    step,
+    seconds: durationOf(run, i) / slowness,
+    sizes,
+  }))
+}
+
+function roughnessOf(step: StepTrace, seconds: number): number {
+  let finest: readonly Point[] = []
+  for (const signal of SIGNALS) {
+    const line = step.lines[signal] ?? []
+    if (line.length > finest.length) finest = line
+  }
+  const [from = 0] = finest[0] ?? []
+  const [to = 0, end = 0] = finest.at(-1) ?? []
+  if (finest.length < MIN_LINE || to <= from || end <= 0 || seconds <= 0) return 0
+  let off = 0
+  for (let i = 1; i < finest.length; i += 1) {
+    const [v0 = 0, t0 = 0] = finest[i - 1] ?? []
+    const [v1 = 0, t1 = 0] = finest[i] ?? []
+    off += Math.abs((v1 - v0) / (to - from) - (t1 - t0) / end)
+  }
+  return ((off / 2) * end) / seconds
+}
+
+/** Prepares a run for being asked. */
+export function witnessOf(run: Run, habits: Habits): Witness {
+  const known = sizesOf(run.steps)
+  const keys = keysOf(run.steps)
+  const parts = run.steps.map((step, i): Part => {
+    const habit = habits.steps.get(keys[i] ?? "") ?? NO_HABIT
+    const seconds = durationOf(run, i)
+    const sizes = [...habit.powers].flatMap(([unit, power]) => {
+      const size = unit === step.unit && step.size > 0 ? Math.log(step.size) : known.get(unit)
+      return size === undefined || power < MIN_POWER ? [] : [{ unit, power, size }]
+    })
+    return { step, seconds, roughness: roughnessOf(step, seconds), habit, sizes }
+  })
+  return { run, parts }
+}
+
+/**
+ * How long a witness's step would take with what there is to do now; `now` is the attempt's own step, if
+ * begun.
+ */
+function lasts(part: Part, place: Sizes, now?: StepTrace): number {
+  const { step, seconds, sizes } = part
+  if (place.size === 0) return seconds
+  const isOwn = now !== undefined && now.size > 0 && now.unit === step.unit
+  let factor = 0
+  for (let i = 0; i < sizes.length; i += 1) {
+    const one = sizes[i]
+    if (!one) continue
+    const present = isOwn && one.unit === step.unit ? Math.log(now.size) : place.get(one.unit)
+    if (present !== undefined) factor += one.power * (present - one.size)
+  }
+  return factor === 0 ? seconds : seconds * Math.exp(Math.max(-MAX_FACTOR, Math.min(MAX_FACTOR, factor)))
+}
+
+/** How long all of a witness's attempt would take with what there is to do now. */
+export const wholeOf = ({ parts }: Witness, sizes: Sizes): number =>
+  parts.reduce((sum, part) => sum + lasts(part, sizes), 0)
+
+/**
+ * For each step of the attempt, which one of the witness's it is, or -1: the next one of its name; else the
+ * one with its index, where that one's name does not occur any more, so that a step is found under its new
+ * name.
+ */
+function matched(live: readonly StepTrace[], parts: readonly Part[]): number[] {
+  let from = 0
+  const found = live.map(({ name }) => {
+    for (let i = from; i < parts.length; i += 1) {
+      if (parts[i]?.step.name !== name) continue
+      from = i + 1
+      return i
+    }
+    return -1
+  })
+  if (!found.includes(-1)) return found
+  const names = new Set(live.map(({ name }) => name))
+  const isFree = ({ step }: Part, i: number): boolean => !found.includes(i) && !names.has(step.name)
+  return found.map((i, at) =>
+    i >= 0 ? i : parts.findIndex((part, other) => part.step.index === live[at]?.index && isFree(part, other)),
+  )
+}
+
+/**
+ * The witness's finest line by which both tell how far they are in the step, and where this attempt is on it.
+ */
+function commonOf(trace: Trace, step: StepTrace): { line: readonly Point[]; point: Point } | undefined {
+  let common: { line: readonly Point[]; point: Point } | undefined
+  for (const signal of SIGNALS) {
+    const line = step.lines[signal]
+    if (!line || line.length <= (common?.line.length ?? 0)) continue
+    const point = trace.latest[signal]
+    if (point) common = { line, point }
+  }
+  return common
+}
+
+/** What a witness says of the steps behind. */
+function hearBehind(
+  said: Testimony,
+  live: readonly StepTrace[],
+  parts: readonly Part[],
+  matches: readonly number[],
+  sizes: Sizes,
+) {
+  for (let i = 0; i < live.length - 1; i += 1) {
+    const part = parts[matches[i] ?? -1]
+    const expected = part ? lasts(part, sizes, live[i]) : 0
+    if (!part || expected <= 0) continue
+    const pace = paceOf((live[i + 1]?.at ?? 0) - (live[i]?.at ?? 0), expected)
+    said.behind += expected
+    said.trusted += part.habit.trust * expected
+    said.trustedPace += part.habit.trust * expected * pace
+    said.previous = expected
+    said.previousPace = expected * pace
+  }
+}
+
+/**
+ * The step in hand as a witness had it: how that went, and how many times as long it takes with what there is
+ * to do.
+ */
+export interface Hand {
+  readonly part: Part
+  readonly scale: number
+}
+
+/**
+ * What a witness says of a place, as if the step in hand had just begun; `hand` is undefined where the
+ * witness never had that step. It is the same while the trace's steps are the same.
+ */
+export function testify(
+  steps: readonly StepTrace[],
+  sizes: Sizes,
+  { parts }: Witness,
+): { readonly said: Testimony; readonly hand: Hand | undefined } {
+  // Of an attempt that has told nothing yet, the first step is in hand.
+  const matches = steps.length > 0 ? matched(steps, parts) : [0]
+  const said: Testimony = { ...SILENT }
+  hearBehind(said, steps, parts, matches, sizes)
+  let last = -1
+  for (const i of matches) last = Math.max(last, i)
+  for (let i = last + 1; i < parts.length; i += 1) {
+    const part = parts[i]
+    if (part) said.after += lasts(part, sizes)
+  }
+  const part = parts[matches.at(-1) ?? -1]
+  if (!part) return { said, hand: undefined }
+  const current = steps.at(-1)
+  said.step = lasts(part, sizes, current)
+  said.gap = said.step
+  said.movedAt = current?.at ?? 0
+  said.trust = part.habit.trust
+  said.roughness = part.roughness
+  return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
+}
+
+/** How far a witness was in the step where the trace is now, and how long from there to what it told next. */
+export function within(
+  { part, scale }: Hand,
+  trace: Trace,
+): { readonly inStep: number; readonly gap: number; readonly movedAfter: number } {
+  const step = part.seconds * scale
+  const common = commonOf(trace, part.step)
+  if (!common) return { inStep: 0, gap: step, movedAfter: 0 }
+  const { at, next } = timesAt(common.line, common.point[0])
+  const inStep = Math.min(step, at * scale)
+  return { inStep, gap: Math.min(step, next * scale) - inStep, movedAfter: common.point[1] }
+}
+
+/** A run as it was `at` seconds after its start, so that the others can be asked about it. */
+export function placeOf(run: Run, at: number): Place {
+  const begun = run.steps.filter((step) => step.at <= at)
+  const current = begun.at(-1)
+  if (!current) return { trace: NO_TRACE, at, worker: run.worker }
+  const latest: Partial<Record<Signal, Point>> = {}
+  for (const signal of SIGNALS) {
+    const points = current.lines[signal]?.filter(([, then]) => then <= at - current.at) ?? []
+    const point = points.at(-1)
+    if (points.length < 2 || !point) continue
+    latest[signal] = point
+  }
+  return { trace: { ...NO_TRACE, steps: begun, latest }, at, worker: run.worker }
+}

@@ -1,0 +1,179 @@
+import { describe, expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { estimate, outlook, timeProgress } from "../../src/item/estimate.ts"
+import { type Experience, learn, MAX_RUNS } from "../../src/item/experience.ts"
+import { NO_TRACE, settled, type Sign, type Trace, traced } from "../../src/item/trace.ts"
+import type { Run } from "../../src/item/witness.ts"
+import type { Attempt } from "./histories.ts"
+import { madeKinds } from "./made.ts"
+import { median, runOf, traceOf } from "./replay.ts"
+import { signs } from "./signs.ts"
+
+type Signs = readonly (readonly [at: number, sign: Sign])[]
+
+const traceOfSigns = (all: Signs): Trace =>
+  all.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
+const runOfSigns = (all: Signs, worker: string): Run => ({
+  steps: settled(traceOfSigns(all)),
+  seconds: (all.at(-1)?.[0] ?? 0) + 1,
+  worker,
+})
+const experienced = (all: readonly Signs[]): Experience =>
+  learn(all.map((one, i) => runOfSigns(one, i % 3 === 0 ? "box-b" : "box-a")))
+const slides = madeKinds(5, 10).get("slides") ?? []
+const slower = (attempt: Attempt, times: number): Attempt => ({
+  ...attempt,
+  seconds: attempt.seconds * times,
+  reports: attempt.reports.map((told) => ({ ...told, at: told.at * times })),
+})
+const after = (attempt: Attempt, part: number): number => attempt.seconds * part
+const saidAt = (attempt: Attempt, part: number, experience: Experience) => {
+  const at = after(attempt, part)
+  return estimate({ trace: traceOf(attempt, at), at, worker: attempt.worker }, experience)
+}
+
+describe("whatever was told before, and whatever is told now", () => {
+  test("the time left is a number in its band", () => {
+    fc.assert(
+      fc.property(fc.array(signs, { minLength: 1, maxLength: 10 }), signs, (past, now) => {
+        const experience = experienced(past)
+        let trace = NO_TRACE
+        for (const [at, sign] of now) {
+          trace = traced(trace, sign, at)
+          for (const later of [0, 1, 1000]) {
+            const said = estimate({ trace, at: at + later, worker: "box-a" }, experience)
+            expect(said?.left).toBeFinite()
+            expect(said?.low).toBeGreaterThanOrEqual(0)
+            expect(said?.low).toBeLessThanOrEqual(said?.left ?? -1)
+            expect(said?.high).toBeGreaterThanOrEqual(said?.left ?? Number.POSITIVE_INFINITY)
+            expect(said?.high).toBeFinite()
+          }
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test("the bar never goes back and never says 100", () => {
+    fc.assert(
+      fc.property(fc.array(signs, { minLength: 1, maxLength: 5 }), signs, (past, now) => {
+        const experience = experienced(past)
+        let [trace, shown] = [NO_TRACE, 0]
+        for (const [at, sign] of now) {
+          trace = traced(trace, sign, at)
+          const said = estimate({ trace, at, worker: "box-c" }, experience)
+          const bar = timeProgress(at, said?.left ?? 0, shown)
+          expect(bar).toBeGreaterThanOrEqual(shown)
+          expect(bar).toBeLessThan(100)
+          shown = bar
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+test("nothing is said of what was never seen", () => {
+  expect(estimate({ trace: NO_TRACE, at: 5, worker: "" }, learn([]))).toBeNull()
+  expect(outlook(learn([]), "")).toBeUndefined()
+})
+
+test("sixty times as long gives sixty times the estimate", () => {
+  const [now, ...past] = slides
+  if (!now) throw new Error("nothing was made")
+  const minutes = learn(past.slice(0, 5).map(runOf))
+  const hours = learn(past.slice(0, 5).map((attempt) => runOf(slower(attempt, 60))))
+  for (let part = 0.05; part < 1; part += 0.05) {
+    const one = saidAt(now, part, minutes)
+    const other = saidAt(slower(now, 60), part, hours)
+    if (!one || !other) throw new Error("nothing was said")
+    // Points are kept to a millisecond.
+    for (const key of ["left", "low", "high"] as const) {
+      expect(Math.abs(other[key] / 60 - one[key]) / now.seconds).toBeLessThan(0.001)
+    }
+  }
+})
+
+test("what goes as the only run before it is known to its end, and before its start", () => {
+  for (const attempts of madeKinds(6, 3).values()) {
+    for (const attempt of attempts) {
+      const experience = learn([runOf(attempt)])
+      expect(outlook(experience, attempt.worker)?.seconds).toBeCloseTo(attempt.seconds, 6)
+      const errors = [0.2, 0.4, 0.6, 0.8].map((part) => {
+        const left = saidAt(attempt, part, experience)?.left ?? 0
+        return Math.abs(after(attempt, part) + left - attempt.seconds) / attempt.seconds
+      })
+      expect(median(errors)).toBeLessThan(0.02)
+    }
+  }
+})
+
+test("the order of the runs does not matter, and the newest eight count", () => {
+  const [now, ...past] = slides
+  if (!now) throw new Error("nothing was made")
+  const runs = past.slice(0, MAX_RUNS).map(runOf)
+  const one = saidAt(now, 0.5, learn(runs))
+  expect(saidAt(now, 0.5, learn(runs.toReversed()))?.left).toBeCloseTo(one?.left ?? 0, 6)
+  expect(saidAt(now, 0.5, learn([runOf(slower(now, 9)), ...runs]))).toEqual(one)
+})
+
+test("between reports the time left counts down; what is overdue does not reach its end", () => {
+  const steps: Signs = [
+    [0, { current_step: "Draw" }],
+    [10, { current_step: "Render" }],
+  ]
+  const experience = learn([{ ...runOfSigns(steps, ""), seconds: 110 }])
+  const leftAt = (at: number): number =>
+    estimate({ trace: traceOfSigns(steps), at, worker: "" }, experience)?.left ?? -1
+  expect(leftAt(20)).toBeCloseTo(90)
+  expect(leftAt(50)).toBeCloseTo(60)
+  expect(leftAt(110)).toBeGreaterThanOrEqual(0)
+  expect(leftAt(1000)).toBeGreaterThanOrEqual(0)
+})
+
+test("a run that was like no other hardly counts", () => {
+  const [now, ...past] = slides
+  const [odd] = past
+  if (!now || !odd) throw new Error("nothing was made")
+  const runs = past.slice(1, 6).map(runOf)
+  const plain = saidAt(now, 0.1, learn(runs))?.left ?? 0
+  const poisoned = saidAt(now, 0.1, learn([...runs, runOf(slower(odd, 10))]))?.left ?? 0
+  expect(Math.abs(poisoned - plain) / now.seconds).toBeLessThan(0.15)
+})
+
+test("a step with a new name is found by its place, and a step that was left out is not waited for", () => {
+  const [now, ...past] = slides
+  if (!now) throw new Error("nothing was made")
+  const experience = learn(past.map(runOf))
+  const renamed: Attempt = {
+    ...now,
+    reports: now.reports.map((told) =>
+      told.step?.index === 3 ? { ...told, current_step: "Once", step: { ...told.step, name: "Once" } } : told,
+    ),
+  }
+  const before = saidAt(now, 0.7, experience)?.left ?? 0
+  expect(Math.abs((saidAt(renamed, 0.7, experience)?.left ?? 0) - before) / now.seconds).toBeLessThan(0.05)
+  const first = now.reports.find(({ step }) => step?.index === 3)
+  const jumped =
+    first && estimate({ trace: traced(NO_TRACE, first, 1), at: 1, worker: now.worker }, experience)
+  const rest = now.seconds - (first?.at ?? 0)
+  expect(Math.abs((jumped?.left ?? 0) - rest) / now.seconds).toBeLessThan(0.25)
+})
+
+test("totals that were declared make the outlook right before anything is told", () => {
+  const errors = (isDeclared: boolean): number =>
+    median(
+      [1, 2, 3].flatMap((seed) => {
+        const attempts = madeKinds(seed, 12).get("slides") ?? []
+        return attempts.slice(5).map((attempt, i) => {
+          const known = learn(attempts.slice(i, i + 5).map(runOf))
+          const seconds = outlook(known, attempt.worker, isDeclared ? attempt.totals : {})?.seconds ?? 0
+          return Math.abs(seconds - attempt.seconds) / attempt.seconds
+        })
+      }),
+    )
+  expect(errors(true)).toBeLessThan(0.12)
+  expect(errors(true)).toBeLessThan(errors(false) / 2)
+})

@@ -1,0 +1,177 @@
+import { describe, expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { estimate, outlook } from "../../src/item/estimate.ts"
+import { type Experience, learn } from "../../src/item/experience.ts"
+import { forecast, type Slot, type Waiting } from "../../src/item/forecast.ts"
+import { type Attempt, histories } from "./histories.ts"
+import { dice } from "./made.ts"
+import { median, runOf, traceOf } from "./replay.ts"
+
+const free = (seconds: number, deviation = 0): Slot["free"] => ({ seconds, deviation })
+const slot = (seconds: number, tags: readonly string[] = []): Slot => ({
+  worker: "box",
+  tags,
+  free: free(seconds),
+})
+const item = (id: number, takes: number | undefined, more: Partial<Waiting> = {}): Waiting => ({
+  id,
+  tags: [],
+  availableIn: 0,
+  takes: () => (takes === undefined ? undefined : { seconds: takes, deviation: 1 }),
+  ...more,
+})
+const startsOf = (slots: readonly Slot[], waiting: readonly Waiting[]): Record<number, number> =>
+  Object.fromEntries(forecast(slots, waiting, 100).starts.map(({ id, startsIn }) => [id, startsIn]))
+
+test("items start in their order, each when a slot is free", () => {
+  expect(startsOf([slot(10)], [item(1, 5), item(2, 7), item(3, 1)])).toEqual({ 1: 10, 2: 15, 3: 22 })
+  expect(startsOf([slot(10), slot(0)], [item(1, 30), item(2, 7), item(3, 1)])).toEqual({ 1: 0, 2: 10, 3: 17 })
+})
+
+test("an item waits for a worker that has its tags, and others pass it by", () => {
+  const waiting = [item(1, 5, { tags: ["gpu"] }), item(2, 5)]
+  expect(startsOf([slot(0), slot(20, ["gpu"])], waiting)).toEqual({ 1: 20, 2: 0 })
+  expect(startsOf([slot(0)], waiting)).toEqual({ 2: 0 })
+})
+
+test("a delayed item starts no sooner, and meanwhile others do", () => {
+  expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 }), item(2, 20)])).toEqual({ 1: 20, 2: 0 })
+  expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 })])).toEqual({ 1: 8 })
+})
+
+test("nothing is said behind what lasts nobody knows how long, nor without a worker", () => {
+  expect(startsOf([slot(0)], [item(1, undefined), item(2, 5)])).toEqual({ 1: 0 })
+  expect(startsOf([{ ...slot(0), free: undefined }], [item(1, 5)])).toEqual({})
+  expect(startsOf([], [item(1, 5)])).toEqual({})
+})
+
+test("where a slot may become free at any time, an item may start at once", () => {
+  const { starts } = forecast([slot(60), { ...slot(0), free: undefined }], [item(1, 5)], 10)
+  expect(starts).toMatchObject([{ id: 1, startsIn: 60, low: 0 }])
+})
+
+test("all is done when the last is; nobody knows that where one is not known", () => {
+  expect(forecast([slot(10), slot(3)], [item(1, 5)], 10).doneIn).toBe(10)
+  expect(forecast([slot(10)], [item(1, 5)], 10).doneIn).toBe(15)
+  expect(forecast([slot(10)], [item(1, undefined)], 10).doneIn).toBeUndefined()
+  expect(forecast([slot(10)], [item(1, 5), item(2, 5)], 1).doneIn).toBeUndefined()
+})
+
+test("each waiting item is told once, in its band, never before it may start, never to whom it cannot go", () => {
+  const tags = fc.subarray(["gpu", "fast"])
+  const seconds = fc.double({ min: 0, max: 1e6, noNaN: true })
+  const known = fc.record({ seconds, deviation: seconds })
+  const slots = fc.array(
+    fc.record({ worker: fc.string(), tags, free: fc.option(known, { nil: undefined }) }),
+    {
+      maxLength: 5,
+    },
+  )
+  const waiting = fc
+    .array(fc.record({ tags, availableIn: seconds, lasts: fc.option(known, { nil: undefined }) }), {
+      maxLength: 30,
+    })
+    .map((all) => all.map(({ lasts, ...some }, i): Waiting => ({ id: i + 1, ...some, takes: () => lasts })))
+  fc.assert(
+    fc.property(slots, waiting, fc.integer({ min: 0, max: 40 }), (some, items, limit) => {
+      const { starts } = forecast(some, items, limit)
+      expect(new Set(starts.map(({ id }) => id)).size).toBe(starts.length)
+      expect(starts.length).toBeLessThanOrEqual(limit)
+      for (const { id, startsIn, low, high } of starts) {
+        const told = items[id - 1]
+        expect(startsIn).toBeGreaterThanOrEqual(told?.availableIn ?? Number.POSITIVE_INFINITY)
+        expect(low).toBeGreaterThanOrEqual(told?.availableIn ?? Number.POSITIVE_INFINITY)
+        expect(low).toBeLessThanOrEqual(startsIn)
+        expect(high).toBeGreaterThanOrEqual(startsIn)
+        expect(some.some((one) => told?.tags.every((tag) => one.tags.includes(tag)))).toBeTrue()
+      }
+    }),
+  )
+})
+
+describe("queues of real renders, three runs of each kind known, totals declared", () => {
+  const KNOWN = 3
+  const real = [...histories()]
+  const experiences = new Map(
+    real.map(([kind, all]): [string, Experience] => [kind, learn(all.slice(0, KNOWN).map(runOf))]),
+  )
+  const rest = real.flatMap(([, all]) => all.slice(KNOWN))
+
+  interface Played {
+    readonly attempt: Attempt
+    readonly slot: number
+    readonly start: number
+  }
+
+  /** When each of some attempts starts on so many slots, in their order. */
+  function played(attempts: readonly Attempt[], slots: number): Played[] {
+    const ends = Array.from({ length: slots }, () => 0)
+    return attempts.map((attempt) => {
+      const start = Math.min(...ends)
+      const first = ends.indexOf(start)
+      ends[first] = start + attempt.seconds
+      return { attempt, slot: first, start }
+    })
+  }
+
+  const saidOf = ({ attempt, start }: Played, now: number): Slot["free"] => {
+    const at = now - start
+    const experience = experiences.get(attempt.kind) ?? learn([])
+    const place = { trace: traceOf(attempt, at), at, worker: attempt.worker, totals: attempt.totals }
+    const said = estimate(place, experience)
+    return said ? { seconds: said.left, deviation: (said.high - said.low) / 2.56 } : undefined
+  }
+
+  /** By place in the queue, how wrong the starts are that are told at one moment. */
+  function errorsAt(all: readonly Played[], slots: number, now: number): { error: number; held: boolean }[] {
+    const some = Array.from({ length: slots }, (_, i): Slot => {
+      const busy = all.find(
+        ({ slot: on, start, attempt }) => on === i && start <= now && now < start + attempt.seconds,
+      )
+      return { worker: busy?.attempt.worker ?? "", tags: [], free: busy ? saidOf(busy, now) : free(0) }
+    })
+    const later = all.filter(({ start }) => start > now)
+    const waiting = later.map(({ attempt }, i): Waiting => ({
+      id: i + 1,
+      tags: [],
+      availableIn: 0,
+      takes: () => outlook(experiences.get(attempt.kind) ?? learn([]), attempt.worker, attempt.totals),
+    }))
+    return forecast(some, waiting, 100).starts.map(({ id, startsIn, low, high }) => {
+      const truth = (later[id - 1]?.start ?? 0) - now
+      const error = (Math.abs(startsIn - truth) / Math.max(5, truth)) * 100
+      return { error, held: truth >= low && truth <= high }
+    })
+  }
+
+  test.each([1, 4])("the wait is told within 15 %% at every place, with %d workers", (slots) => {
+    const byPlace: { error: number; held: boolean }[][] = []
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const throwOne = dice(seed)
+      const order = rest.map((attempt) => ({ attempt, at: throwOne() })).toSorted((a, b) => a.at - b.at)
+      const all = played(
+        order.map(({ attempt }) => attempt),
+        slots,
+      )
+      const end = Math.max(...all.map(({ start }) => start))
+      for (let part = 0.0001; part < 0.7; part += 0.0875) {
+        for (const [place, one] of errorsAt(all, slots, end * part).entries())
+          (byPlace[place] ??= []).push(one)
+      }
+    }
+    const groups = [
+      byPlace.slice(0, 1),
+      byPlace.slice(1, 3),
+      byPlace.slice(3, 7),
+      byPlace.slice(7, 15),
+      byPlace.slice(15),
+    ]
+    for (const group of groups) {
+      const all = group.flat()
+      expect(median(all.map(({ error }) => error))).toBeLessThanOrEqual(15)
+      expect(all.filter(({ held }) => held).length / all.length).toBeGreaterThanOrEqual(0.85)
+    }
+  })
+})

@@ -1,0 +1,99 @@
+import { type Estimate, estimate, timeProgress } from "../../src/item/estimate.ts"
+import { learn } from "../../src/item/experience.ts"
+import { NO_TRACE, settled, type Trace, traced } from "../../src/item/trace.ts"
+import type { Run } from "../../src/item/witness.ts"
+import type { Attempt } from "./histories.ts"
+
+/** An attempt as its reports up to a time have it. */
+export const traceOf = ({ reports }: Attempt, until = Number.POSITIVE_INFINITY): Trace =>
+  reports.reduce((trace, told) => (told.at <= until ? traced(trace, told, told.at) : trace), NO_TRACE)
+
+/** An attempt as it is remembered. */
+export const runOf = (attempt: Attempt): Run => ({
+  steps: settled(traceOf(attempt)),
+  seconds: attempt.seconds,
+  worker: attempt.worker,
+})
+
+/** How right it was what a viewer saw, in percent; looked at at each half percent of the way. */
+export interface Score {
+  /** How far the bar was from the part of the time that had gone by, in points: on average, and at worst. */
+  readonly barMean: number
+  readonly barWorst: number
+  /** How wrong the time left was, in percent of what was left; over the middle 80 % of the way. */
+  readonly errors: readonly number[]
+  /** Whether the end lay in the band; over the middle 80 %. */
+  readonly held: readonly boolean[]
+}
+
+const LOOK = 0.005
+
+/** What is told at each report of an attempt when so many runs are known. */
+function followed(attempt: Attempt, past: readonly Attempt[]): (Estimate & { readonly at: number })[] {
+  const experience = learn(past.map(runOf))
+  let trace = NO_TRACE
+  return attempt.reports.flatMap((told) => {
+    trace = traced(trace, told, told.at)
+    const said = estimate({ trace, at: told.at, worker: attempt.worker }, experience)
+    return said ? [{ at: told.at, ...said }] : []
+  })
+}
+
+/** Plays an attempt to a viewer. Between the reports the time left counts down. */
+export function scored(attempt: Attempt, past: readonly Attempt[]): Score {
+  const said = followed(attempt, past)
+  const [bars, errors, held]: [number[], number[], boolean[]] = [[], [], []]
+  let [next, shown] = [0, 0]
+  for (let part = LOOK; part < 1; part += LOOK) {
+    const at = part * attempt.seconds
+    while ((said[next]?.at ?? Number.POSITIVE_INFINITY) <= at) next += 1
+    const latest = said[next - 1]
+    const age = at - (latest?.at ?? 0)
+    const left = latest ? Math.max(0, latest.left - age) : 0
+    shown = latest ? timeProgress(at, left, shown) : 0
+    bars.push(Math.abs(shown - part * 100))
+    if (part < 0.1 || part > 0.9 || !latest) continue
+    const truth = attempt.seconds - at
+    errors.push((Math.abs(left - truth) / truth) * 100)
+    held.push(truth >= latest.low - age && truth <= latest.high - age)
+  }
+  return {
+    barMean: bars.reduce((sum, off) => sum + off, 0) / bars.length,
+    barWorst: Math.max(...bars),
+    errors,
+    held,
+  }
+}
+
+/** The scores of all attempts of a kind that have so many before them, with exactly those known. */
+export const scoresOf = (attempts: readonly Attempt[], runs: number): Score[] =>
+  attempts.slice(runs).map((attempt, i) => scored(attempt, attempts.slice(i, i + runs)))
+
+/** The middle one of some values. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const [low = Number.NaN, high = Number.NaN] = [
+    sorted[Math.floor((sorted.length - 1) / 2)],
+    sorted[Math.ceil((sorted.length - 1) / 2)],
+  ]
+  return (low + high) / 2
+}
+
+/** Many scores in four figures. */
+export interface Figures {
+  readonly barMean: number
+  readonly barWorst: number
+  readonly etaError: number
+  readonly bandHolds: number
+}
+
+/** The medians over all attempts, and how often the bands of all held. */
+export function figuresOf(scores: readonly Score[]): Figures {
+  const held = scores.flatMap((score) => score.held)
+  return {
+    barMean: median(scores.map(({ barMean }) => barMean)),
+    barWorst: median(scores.map(({ barWorst }) => barWorst)),
+    etaError: median(scores.flatMap(({ errors }) => errors)),
+    bandHolds: (held.filter(Boolean).length / held.length) * 100,
+  }
+}

@@ -1,0 +1,128 @@
+import { expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import {
+  GRAIN,
+  lookOf,
+  MAX_STEPS,
+  NO_TRACE,
+  settled,
+  type Sign,
+  SIGNALS,
+  timesAt,
+  type Trace,
+  traced,
+} from "../../src/item/trace.ts"
+import { signs } from "./signs.ts"
+
+const told = (...signs: readonly (readonly [at: number, sign: Sign])[]): Trace =>
+  signs.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
+const media = (out_time: number, total = 100): Sign => ({
+  media: { out_time, total, fps: null, speed: null },
+})
+const namesOf = (trace: Trace): (readonly [string, number])[] => trace.steps.map(({ name, at }) => [name, at])
+
+test("a step begins where its name is first told, and what came before belongs to the first one", () => {
+  const trace = told(
+    [0, {}],
+    [2, { current_step: "Analyze" }],
+    [5, { current_step: "Analyze", progress: 20 }],
+    [9, { current_step: "Render", progress: 50 }],
+  )
+  expect(namesOf(trace)).toEqual([
+    ["Analyze", 0],
+    ["Render", 9],
+  ])
+  expect(settled(trace)[0]?.lines.percent).toEqual([
+    [0, 0],
+    [20, 5],
+  ])
+})
+
+test("a number that goes up in a step's name makes no step of its own", () => {
+  const trace = told(
+    [0, { current_step: "frame 1 of 40" }],
+    [3, { current_step: "frame 2 of 40" }],
+    [6, { current_step: "frame 17 of 40" }],
+  )
+  expect(namesOf(trace)).toEqual([["frame 1 of 40", 0]])
+})
+
+test("steps that are counted are told apart by their index, whatever their names", () => {
+  const step = (index: number): Sign => ({ step: { index, total: 2, name: "Encode" } })
+  expect(namesOf(told([0, step(1)], [4, step(2)]))).toEqual([
+    ["Encode", 0],
+    ["Encode", 4],
+  ])
+})
+
+test("a count that begins again is another step: a second pass, a next file", () => {
+  const trace = told([0, media(0)], [5, media(60)], [9, media(100)], [10, media(3)], [20, media(80)])
+  expect(trace.steps.map(({ at }) => at)).toEqual([0, 10])
+})
+
+test("what there is to do is a medium's length, or else what is counted", () => {
+  const count: Sign = { unit: { done: 1, total: 7, name: "images" } }
+  expect(told([0, count]).steps).toMatchObject([{ unit: "images", size: 7 }])
+  expect(told([0, { ...count, ...media(1, 212.5) }]).steps).toMatchObject([{ unit: "seconds", size: 212.5 }])
+})
+
+test("a percentage that is held at 99 tells nothing", () => {
+  const trace = told([0, { progress: 10 }], [5, { progress: 99 }], [9, { progress: 100 }])
+  expect(trace.latest.percent?.[0]).toBe(undefined)
+  expect(settled(told([0, {}], [3, { progress: 10 }], [5, { progress: 99 }]))[0]?.lines.percent).toEqual([
+    [0, 0],
+    [10, 3],
+  ])
+})
+
+test("the steps stay the same array while reports add nothing that remains", () => {
+  const before = told([0, { current_step: "Render" }], [1, { current_step: "Render", ...media(10) }])
+  const after = traced(before, { current_step: "Render", ...media(11) }, 2)
+  expect(after.steps).toBe(before.steps)
+  expect(after.lines).toBe(before.lines)
+  expect(after.latest.media).toEqual([0.11, 2])
+})
+
+test("a line is asked between its points, and says when the next one came", () => {
+  const line = [
+    [0, 0],
+    [0.5, 10],
+    [1, 40],
+  ] as const
+  expect(timesAt(line, 0)).toEqual({ at: 0, next: 10 })
+  expect(timesAt(line, 0.25)).toEqual({ at: 5, next: 10 })
+  expect(timesAt(line, 0.5)).toEqual({ at: 10, next: 40 })
+  expect(timesAt(line, 1)).toEqual({ at: 40, next: Number.POSITIVE_INFINITY })
+  expect(timesAt(line, 2)).toEqual({ at: 40, next: Number.POSITIVE_INFINITY })
+})
+
+test("attempts look alike by the number of their steps, the first one's name and what it counts", () => {
+  const { steps } = told([0, { current_step: "Images", unit: { done: 0, total: 3, name: "images" } }])
+  expect(lookOf(steps, 4)).toBe(
+    lookOf(told([0, { current_step: "Images", unit: { done: 1, total: 9, name: "images" } }]).steps, 4),
+  )
+  expect(lookOf(steps, 4)).not.toBe(lookOf(steps, 5))
+})
+
+test("whatever is told, a trace stays small, and its lines ascend", () => {
+  fc.assert(
+    fc.property(signs, (all) => {
+      const steps = settled(told(...all))
+      expect(steps.length).toBeLessThanOrEqual(MAX_STEPS)
+      for (const [i, step] of steps.entries()) {
+        expect(step.at).toBeGreaterThanOrEqual(steps[i - 1]?.at ?? 0)
+        for (const signal of SIGNALS) {
+          const line = step.lines[signal] ?? []
+          expect(line.length).toBeLessThanOrEqual(1 / GRAIN + 2)
+          for (const [j, [value, at]] of line.entries()) {
+            if (j === 0) continue
+            expect(value).toBeGreaterThan(line[j - 1]?.[0] ?? 0)
+            expect(at).toBeGreaterThan(line[j - 1]?.[1] ?? 0)
+          }
+        }
+      }
+    }),
+  )
+})
