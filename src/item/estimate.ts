@@ -2,18 +2,21 @@ import { ask, type Experience, wholes } from "./experience.ts"
 import { sizesOf } from "./lengths.ts"
 import type { Place } from "./witness.ts"
 
-/**
- * How long an attempt will still take, in seconds: with a chance of four in five between `low` and `high`.
- */
+/** How long an attempt will still take. */
 export interface Estimate {
+  /** Seconds, 0 or more. */
   readonly left: number
+  /** The end lies between `low` and `high` with a chance of four in five: seconds, at most `left`. */
   readonly low: number
+  /** Seconds, at least `left`. */
   readonly high: number
 }
 
-/** How long an attempt will take that has not begun: seconds, and their standard deviation. */
+/** How long something will take that has not begun. */
 export interface Outlook {
+  /** What is expected. */
   readonly seconds: number
+  /** The standard deviation of that, in seconds. */
   readonly deviation: number
 }
 

@@ -28,11 +28,13 @@ export const MAX_RUNS = 8
 
 /** What the runs of a kind teach. Prepared when one of them completes; asked at every report. */
 export interface Experience {
+  /** The runs, at most `MAX_RUNS`. */
   readonly witnesses: readonly Witness[]
   /** How much each witness counts. */
   readonly weights: readonly number[]
   /** By worker: how many times as long it takes as the others, as a logarithm. */
   readonly slowness: ReadonlyMap<string, number>
+  /** How the kind's attempts keep their pace. */
   readonly custom: Custom
   /** How wrong the log of the whole time was after each part of `PARTS`: a standard deviation. */
   readonly deviations: readonly number[]

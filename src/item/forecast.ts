@@ -2,7 +2,9 @@ import { FOUR_FIFTHS, type Outlook } from "./estimate.ts"
 
 /** A place where one item at a time is worked on: a worker with an item, or one that waits for an item. */
 export interface Slot {
+  /** Its name: how long an item takes depends on it. */
   readonly worker: string
+  /** It takes items whose tags are all among these. */
   readonly tags: readonly string[]
   /**
    * When it takes its next item, in seconds from now, with the standard deviation; undefined where nobody
@@ -13,7 +15,9 @@ export interface Slot {
 
 /** An item that waits. */
 export interface Waiting {
+  /** The item's ID. */
   readonly id: number
+  /** What a worker must have to take it. */
   readonly tags: readonly string[]
   /** Seconds until it may be claimed; 0 when it may be now. */
   readonly availableIn: number
@@ -21,23 +25,25 @@ export interface Waiting {
   readonly takes: (worker: string) => Outlook | undefined
 }
 
-/**
- * When a waiting item starts, in seconds from now: with a chance of four in five between `low` and `high`.
- */
+/** When a waiting item starts. */
 export interface Start {
+  /** The item's ID. */
   readonly id: number
+  /** Seconds from now. */
   readonly startsIn: number
+  /** With a chance of four in five it starts between `low` and `high`: seconds from now, at most `startsIn`. */
   readonly low: number
+  /** Seconds from now, at least `startsIn`. */
   readonly high: number
   /** How long it will take then, in seconds; undefined where nobody knows. */
   readonly takes: number | undefined
 }
 
-/**
- * When waiting items start, and when all of them are done; that is undefined where one of them is not known.
- */
+/** When waiting items start, and when all of them are done. */
 export interface Forecast {
+  /** The items of which it is known, in the order in which they start. */
   readonly starts: readonly Start[]
+  /** Seconds until all are done; undefined where that is not known of every item. */
   readonly doneIn: number | undefined
 }
 

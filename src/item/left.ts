@@ -3,17 +3,21 @@ import { type Hand, paceOf, type Testimony, within } from "./witness.ts"
 
 /** A testimony, and how it counts. */
 export interface Heard {
+  /** What the witness says. */
   readonly said: Testimony
   /** Undefined where the witness never had the step in hand. */
   readonly hand: Hand | undefined
   /** The pace that is expected from the start: how much slower this worker usually is than the witness's. */
   readonly expected: number
+  /** How much it counts beside the others; 0 not at all. */
   readonly weight: number
 }
 
 /** What all witnesses say together. */
 export interface Hearing {
+  /** The mean of what they say. */
   readonly said: Testimony
+  /** The mean of the paces that are expected from the start. */
   readonly expected: number
   /** The step in hand as each had it, and which part of what is said is that one's. */
   readonly hands: readonly { readonly hand: Hand; readonly part: number }[]

@@ -7,9 +7,11 @@ export type Sizes = ReadonlyMap<string, number>
 export interface Lasted {
   /** The step's name, and its number among those of that name. */
   readonly key: string
+  /** How it went. */
   readonly step: StepTrace
   /** How long an average worker would have taken. */
   readonly seconds: number
+  /** What there was to do in all of the run; for all steps of a run the same map. */
   readonly sizes: Sizes
 }
 

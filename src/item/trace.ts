@@ -14,6 +14,7 @@ export type Lines = Readonly<Partial<Record<Signal, readonly Point[]>>>
 
 /** How one step of an attempt went. */
 export interface StepTrace {
+  /** As it was told; empty where nothing was. */
   readonly name: string
   /** Its place among the steps, from 1. */
   readonly index: number

@@ -3,17 +3,21 @@ import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, ty
 
 /** An attempt that completed, as it is remembered. */
 export interface Run {
+  /** How each of its steps went. */
   readonly steps: readonly StepTrace[]
   /** From its start to its end. */
   readonly seconds: number
+  /** Who worked on it; empty where nobody told. */
   readonly worker: string
 }
 
 /** Where an attempt is, of which one asks how long it will take. */
 export interface Place {
+  /** How it went so far. */
   readonly trace: Trace
   /** Seconds since it started. */
   readonly at: number
+  /** Who works on it; empty where nobody told. */
   readonly worker: string
   /** What there is to do, by unit, as far as it was declared before the start. */
   readonly totals?: Readonly<Record<string, number>> | undefined
@@ -32,7 +36,9 @@ interface Part {
 
 /** A run prepared for being asked. */
 export interface Witness {
+  /** What it tells of. */
   readonly run: Run
+  /** Its steps. */
   readonly parts: readonly Part[]
 }
 
@@ -43,11 +49,13 @@ export interface Witness {
 export interface Testimony {
   /** The steps behind, as far as both had them. */
   behind: number
-  /** The same, each as far as its pace can be trusted; and the pace in them, times that. */
+  /** The same, each as far as its pace can be trusted. */
   trusted: number
+  /** The pace in them, times that. */
   trustedPace: number
-  /** The last of the steps behind; and the pace in it, times that. */
+  /** The last of the steps behind. */
   previous: number
+  /** The pace in it, times that. */
   previousPace: number
   /** The step in hand. */
   step: number
@@ -59,8 +67,9 @@ export interface Testimony {
   after: number
   /** When this attempt got where it is, in seconds since its start. */
   movedAt: number
-  /** See `Habit`. */
+  /** How much the pace in the step in hand says of the rest: see `Habit`. */
   trust: number
+  /** How unevenly the run went through that step: see `Part`. */
   roughness: number
 }
 
@@ -232,12 +241,11 @@ function hearBehind(
   }
 }
 
-/**
- * The step in hand as a witness had it: how that went, and how many times as long it takes with what there is
- * to do.
- */
+/** The step in hand as a witness had it. */
 export interface Hand {
+  /** The witness's step. */
   readonly part: Part
+  /** How many times as long it takes with what there is to do now. */
   readonly scale: number
 }
 
