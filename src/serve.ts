@@ -98,7 +98,7 @@ function assembled(config: Config, store: Store): Parts {
     webhooks,
     queue: new Queue(store, bus),
     workers,
-    streams: new Streams(store, broadcaster, { maxLag, report: onHistory, random: Math.random }),
+    streams: new Streams(store, broadcaster, { maxLag, onError: onHistory, random: Math.random }),
     corsOrigins: corsOrigin,
     reasons: new Reasons(),
     version,

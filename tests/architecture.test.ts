@@ -267,7 +267,6 @@ const UNDOCUMENTED: Readonly<Record<string, number>> = {
   runner: 9,
   store: 31,
   "store/sqlite": 2,
-  stream: 15,
   terminal: 10,
   webhooks: 3,
 }

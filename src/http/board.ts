@@ -2,12 +2,15 @@ import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import { AppError } from "../errors.ts"
-import { ndjson } from "../stream/formats.ts"
+import type { ProgressUpdate } from "../item/item.ts"
+import { asFrames } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
+import type { Chunks } from "../stream/watch.ts"
 import { Board, type View } from "../terminal/board.ts"
-import { drawing, type Screen, type Taken } from "../terminal/drawing.ts"
+import { drawing, type Screen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/words.ts"
+import type { Frame } from "../wire/frames.ts"
 import { queryInteger } from "./params.ts"
 
 const FRAME_MS = 200
@@ -53,42 +56,44 @@ function lookOf(request: Request, isTTY: boolean): Look {
   }
 }
 
-const utf8 = new TextDecoder()
-
-/** Lets the board take the frames of a chunk of NDJSON; the names of the control frames among them. */
-function take(board: Board, chunk: Uint8Array): string[] {
-  const names: string[] = []
-  for (const line of utf8.decode(chunk).split("\n")) {
-    if (line === "") continue
-    const said = JSON.parse(line)
-    if (said.event === undefined) board.update(said, Date.now())
-    else names.push(said.event)
-    if (said.event === "live") board.live(Date.now())
-    if (said.event === "gap") board.gap({ reason: said.reason, missed: said.missed }, Date.now())
+/** Lets the board take what a stream says. */
+function take(board: Board, frames: readonly Frame[]): void {
+  for (const frame of frames) {
+    if (frame.type === "control") board.take(frame, Date.now())
+    if (frame.type !== "update") continue
+    const update: ProgressUpdate = JSON.parse(frame.update.data)
+    board.update(update, Date.now())
   }
-  return names
 }
+
+const isLive = (frame: Frame): boolean => frame.type === "control" && frame.control.event === "live"
 
 /** The bytes of a board that is drawn in place for as long as the stream lasts. */
 async function* drawn(
-  stream: AsyncGenerator<Uint8Array, void, undefined>,
+  stream: Chunks<readonly Frame[]>,
   { zone, ...look }: Look,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const board = new Board({ zone })
-  async function* said(): AsyncGenerator<Uint8Array, void, undefined> {
+  async function* said(): AsyncGenerator<readonly Frame[], void, undefined> {
     yield* stream
     board.ended("the server is shutting down", Date.now())
   }
   const screen: Screen = { view: () => ({ ...look, nowMs: Date.now() }), frameMs: FRAME_MS }
-  // A keepalive is sent on as a frame that looks the same: a write is what shows that the reader has gone.
-  const taken = (chunk: Uint8Array): Taken => (take(board, chunk).includes("keepalive") ? "forced" : "shown")
+  const taken = (frames: readonly Frame[]): "forced" | "shown" => {
+    take(board, frames)
+    // Only a write shows that a client has gone, so a keepalive is passed on even if the board looks the same.
+    return frames.some(({ type }) => type === "keepalive") ? "forced" : "shown"
+  }
   for await (const frame of drawing(board, said(), taken, screen)) yield Buffer.from(frame)
 }
 
 /** The board as it is now, once. */
-async function drawnOnce(stream: AsyncIterable<Uint8Array>, { zone, ...look }: Look): Promise<string> {
+async function drawnOnce(stream: Chunks<readonly Frame[]>, { zone, ...look }: Look): Promise<string> {
   const board = new Board({ zone })
-  for await (const chunk of stream) if (take(board, chunk).includes("live")) break
+  for await (const frames of stream) {
+    take(board, frames)
+    if (frames.some(isLive)) break
+  }
   const lines = board.draw({ ...look, nowMs: Date.now() })
   return `${lines.map(({ text }) => text.trimEnd()).join("\n")}\n`
 }
@@ -119,7 +124,7 @@ export const boardFor =
       vary: "accept, user-agent",
     }
     const stream = await streams.open({
-      format: ndjson,
+      format: asFrames,
       snapshot: true,
       untilFinished: false,
       // As in `progress.ts`: a HEAD request never aborts and is never read.

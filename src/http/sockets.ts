@@ -3,9 +3,10 @@ import { Value } from "@sinclair/typebox/value"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { ndjson } from "../stream/formats.ts"
+import { messages } from "../stream/formats.ts"
 import { type Ask, MAX_CHOSEN, Selection } from "../stream/selection.ts"
 import type { Streams } from "../stream/streams.ts"
+import type { Chunks, Ending } from "../stream/watch.ts"
 import { StreamLine } from "../wire/answers.ts"
 import { words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
@@ -30,8 +31,16 @@ export const WEBSOCKET = {
   perMessageDeflate: false,
 } as const
 
-/** Close codes of RFC 6455. */
-const CLOSE = { done: 1000, goingAway: 1001, unacceptable: 1008, failed: 1011 } as const
+/** The close code of RFC 6455 for a peer that sends what is not taken. */
+const UNACCEPTABLE = 1008
+const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its last event ID" }
+/** How a socket is closed, by why its stream ended. */
+const CLOSE: Readonly<Record<Ending, { readonly code: number; readonly reason: string }>> = {
+  finished: { code: 1000, reason: "finished" },
+  shutdown: { code: 1001, reason: "the server is going away" },
+  left: BROKEN,
+  failed: BROKEN,
+}
 
 const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), {
   minItems: 1,
@@ -59,30 +68,20 @@ function asked(message: string | Buffer): Ask {
   }
 }
 
-const utf8 = new TextDecoder()
-const messages = new WeakMap<Uint8Array, readonly string[]>()
-
-/** The frames of a chunk, taken apart once however many sockets send it. */
-function messagesOf(chunk: Uint8Array): readonly string[] {
-  const known = messages.get(chunk)
-  if (known) return known
-  const lines = utf8.decode(chunk).split("\n").slice(0, -1)
-  messages.set(chunk, lines)
-  return lines
-}
+type Messages = Chunks<readonly string[]>
 
 /**
- * One open WebSocket: the frames of a stream, a message each. The next chunk is taken from the stream once the socket
- * has taken the one before, so that a peer that does not read costs one chunk, and its stream keeps its cursor.
+ * One open WebSocket: a message for each frame of a stream. The next chunk is taken from the stream once the socket
+ * has sent the one before, so a peer that does not read costs one chunk, and its stream keeps its cursor.
  */
 class ProgressSocket {
-  readonly #stream: AsyncIterable<Uint8Array> | null
+  readonly #stream: Messages | null
   readonly #selection: Selection
   readonly #over: AbortController
   #drained: () => void = () => undefined
 
-  /** A `stream` of null has ended for good; `over` is aborted when the peer is gone. */
-  constructor(stream: AsyncIterable<Uint8Array> | null, selection: Selection, over: AbortController) {
+  /** `stream` is null if nothing can ever follow; `over` is aborted when the peer is gone. */
+  constructor(stream: Messages | null, selection: Selection, over: AbortController) {
     this.#stream = stream
     this.#selection = selection
     this.#over = over
@@ -94,7 +93,7 @@ class ProgressSocket {
 
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
     if (this.#selection.ask(asked(message))) return
-    ws.close(CLOSE.unacceptable, "too many messages before their answers were read")
+    ws.close(UNACCEPTABLE, "too many messages before their answers were read")
   }
 
   drain(): void {
@@ -107,18 +106,20 @@ class ProgressSocket {
   }
 
   async #pump(ws: Bun.ServerWebSocket<ProgressSocket>): Promise<void> {
-    let last = ""
-    for await (const chunk of this.#stream ?? []) {
-      const lines = messagesOf(chunk)
+    const { code, reason } = CLOSE[this.#stream === null ? "finished" : await this.#send(this.#stream, ws)]
+    ws.close(code, reason)
+  }
+
+  async #send(stream: Messages, ws: Bun.ServerWebSocket<ProgressSocket>): Promise<Ending> {
+    let next = await stream.next()
+    for (; !next.done; next = await stream.next()) {
+      const texts = next.value
       ws.cork(() => {
-        for (const line of lines) ws.sendText(line)
+        for (const text of texts) ws.sendText(text)
       })
-      last = lines.at(-1) ?? last
       while (ws.getBufferedAmount() > 0 && !this.#over.signal.aborted) await this.#drain()
     }
-    if (this.#stream === null || last.startsWith('{"event":"end"')) ws.close(CLOSE.done, "finished")
-    else if (last.startsWith('{"event":"shutdown"')) ws.close(CLOSE.goingAway, "the server is going away")
-    else ws.close(CLOSE.failed, "the stream broke off; resume it by its last event ID")
+    return next.value
   }
 
   #drain(): Promise<void> {
@@ -168,7 +169,7 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
       ...shown,
       lastEventId: lastEventIdOf(request, query),
       snapshot: query.snapshot !== "false",
-      format: ndjson,
+      format: messages,
       signal: over.signal,
     })
     const data = new ProgressSocket(stream, shown.selection, over)

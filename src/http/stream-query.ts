@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox"
 
 import type { StoredUpdate } from "../item/item.ts"
-import { type Format, formats } from "../stream/formats.ts"
-import type { Watch } from "../stream/viewer.ts"
+import { formats, type HttpFormat } from "../stream/formats.ts"
+import type { Wanted } from "../stream/selection.ts"
 import { queryInteger } from "./params.ts"
 
 const common = {
@@ -46,7 +46,7 @@ export const RESUME = {
 /** What the query says of any stream. */
 export interface Asked {
   /** The format, before what `Accept` asks for. */
-  readonly format?: Format["name"]
+  readonly format?: HttpFormat["name"]
   /** The last event ID seen; the header wins. */
   readonly last_event_id?: string
   /** Whether to begin with the state of now; true by default. */
@@ -61,7 +61,7 @@ export const lastEventIdOf = (request: Request, { last_event_id }: Asked): strin
 export const idsOf = (ids: string | undefined): readonly number[] | undefined => ids?.split(",").map(Number)
 
 /** Which updates the query wants, by song and by item; undefined for all. */
-export function wantedOf(songId: string | undefined, ids?: string): Watch["wanted"] {
+export function wantedOf(songId: string | undefined, ids?: string): Wanted {
   if (songId === undefined && ids === undefined) return undefined
   const song = songId === undefined ? undefined : Number(songId)
   const items = ids === undefined ? undefined : new Set(idsOf(ids))

@@ -1,8 +1,8 @@
 import { Elysia } from "elysia"
 
-import { type Format, formats, negotiate } from "../stream/formats.ts"
+import { formats, type HttpFormat, negotiate } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
-import type { Chunks, Watch } from "../stream/viewer.ts"
+import type { Chunks, Watch } from "../stream/watch.ts"
 import { Stats } from "../wire/answers.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
@@ -15,7 +15,8 @@ interface Answer {
 }
 
 /** Answers' headers, made once: built anew for each stream they cost a tenth of what opening it does. */
-const made: { readonly format: Format; readonly others: Answer["headers"]; readonly headers: Headers }[] = []
+const made: { readonly format: HttpFormat; readonly others: Answer["headers"]; readonly headers: Headers }[] =
+  []
 
 const isEqual = (one: Answer["headers"], other: Answer["headers"]): boolean => {
   for (const name in one) if (one[name] !== other[name]) return false
@@ -24,7 +25,7 @@ const isEqual = (one: Answer["headers"], other: Answer["headers"]): boolean => {
 }
 
 /** What an answer says of itself; what others say differs by nothing but the origins that CORS allows. */
-function headersFor(format: Format, others: Answer["headers"]): Headers {
+function headersFor(format: HttpFormat, others: Answer["headers"]): Headers {
   for (const known of made) if (known.format === format && isEqual(known.others, others)) return known.headers
   const headers = new Headers({
     "content-type": format.contentType,
@@ -40,7 +41,7 @@ function headersFor(format: Format, others: Answer["headers"]): Headers {
  * The generator goes to Bun as it is: an async generator as a body costs a fifth less a chunk, and 2 kB less a
  * stream, than the framework's own wrapping.
  */
-function answer(stream: Chunks | null, format: Format, set: Answer): Response {
+function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Answer): Response {
   if (stream === null) return new Response(null, { status: 204 })
   // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
   const body = stream as AsyncIterable<Uint8Array> as unknown as ReadableStream<Uint8Array<ArrayBuffer>>

@@ -1,47 +1,28 @@
 import type { StoredUpdate } from "../item/item.ts"
-import { type Format, joined } from "./formats.ts"
+import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 
-/** What `take` found for a stream. */
-export interface Taken {
-  readonly chunk: Uint8Array | null
-  /** The last update of the chunk. */
-  readonly last: StoredUpdate | undefined
-}
-
-type Whole = Taken & { readonly chunk: Uint8Array }
-
-/** What was new in one turn: the updates in `(previous, head]`. */
+/** What was new in one turn of the event loop: the updates in `(previous, head]`. */
 export class Batch {
+  /** The newest event ID before this batch. */
   readonly previous: number
+  /** The event ID of its last update. */
   readonly head: number
-  readonly updates: readonly StoredUpdate[]
-  readonly #whole = new Map<Format, Whole>()
-  #byItem: Map<number, StoredUpdate[]> | undefined
+  /** Its updates, ascending. Streams share this list, so that an encoding encodes it once. */
+  readonly frames: readonly UpdateFrame[]
+  /** Characters of JSON held. */
+  readonly size: number
+  #byItem: Map<number, readonly UpdateFrame[]> | undefined
 
   constructor(previous: number, head: number, updates: readonly StoredUpdate[]) {
     this.previous = previous
     this.head = head
-    this.updates = updates
+    this.frames = updateFrames(updates)
+    this.size = updates.reduce((sum, { data }) => sum + data.length, 0)
   }
 
-  /** The updates by queue item, sorted out at the first asking. */
-  get byItem(): ReadonlyMap<number, readonly StoredUpdate[]> {
-    this.#byItem ??= Map.groupBy(this.updates, (update) => update.queue_id)
+  /** The updates by queue item, grouped at the first call. */
+  get byItem(): ReadonlyMap<number, readonly UpdateFrame[]> {
+    this.#byItem ??= Map.groupBy(this.frames, ({ update }) => update.queue_id)
     return this.#byItem
-  }
-
-  /** Characters of JSON held. */
-  get size(): number {
-    return this.updates.reduce((sum, update) => sum + update.data.length, 0)
-  }
-
-  /** All updates in one piece, joined at the first asking and shared by all streams. */
-  whole(format: Format): Whole {
-    let whole = this.#whole.get(format)
-    if (!whole) {
-      whole = { chunk: joined(format, this.updates), last: this.updates.at(-1) }
-      this.#whole.set(format, whole)
-    }
-    return whole
   }
 }

@@ -1,21 +1,21 @@
 import type { Bus } from "../bus.ts"
-import type { StoredUpdate } from "../item/item.ts"
 import type { History } from "../store/history.ts"
-import { Batch, type Taken } from "./batch.ts"
-import { type Format, updateBytes } from "./formats.ts"
+import type { UpdateFrame } from "../wire/frames.ts"
+import { Batch } from "./batch.ts"
 import type { Seat } from "./seat.ts"
+import type { Wanted } from "./selection.ts"
 
 /** Updates are read from the history in pieces of at most this many. */
 const BATCH_UPDATES = 1024
 /** How much of the newest history is kept at hand for streams that are a little behind, in characters of JSON. */
 const TAIL_SIZE = 2 * 1024 * 1024
-/** Batches of one chunk: larger chunks save writes until the socket's own buffer is the limit. */
-const CHUNK_BYTES = 256 * 1024
+/** Batches taken at once, in characters of JSON: larger chunks save writes, up to the size of the socket's buffer. */
+const TAKEN_SIZE = 256 * 1024
 /** Streams that are sent a keepalive in one turn of the event loop. */
 const KEEPALIVE_SLICE = 256
-/** Streams that are told of a batch in one turn. 64 gave a fifth more deliveries flat out than all at once. */
+/** Streams that are woken for a batch in one turn. 64 gave a fifth more deliveries flat out than all at once. */
 const WAKE_SLICE = 64
-const REPORT_PAUSE_MS = 1000
+const RETRY_MS = 1000
 /** The longest that updates wait to gather, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
 
@@ -28,19 +28,16 @@ class BatchEvent extends Event {
   }
 }
 
-const isWhole = (seat: Seat, batch: Batch, wanted?: (update: StoredUpdate) => boolean): boolean =>
-  seat.queueId === undefined && !wanted && seat.cursor <= batch.previous
-
 /**
- * Tells all open streams what is new.
+ * Wakes all open streams when there is something new.
  *
- * On the doorbell it reads the history once for all of them, as one batch, keeps a bounded tail of batches, and
+ * When the bell rings it reads the history once for all of them, as one batch, keeps a bounded tail of batches, and
  * dispatches one `batch` event. Its one listener wakes the streams concerned: those that watch everything, and those
- * that watch an item of the batch. With no stream open nothing is read.
+ * that watch an item of the batch. While no stream is open nothing is read.
  */
 export class Broadcaster extends EventTarget {
-  readonly #store: History
-  readonly #report: (error: unknown) => void
+  readonly #history: History
+  readonly #onError: (error: unknown) => void
   readonly #keepaliveMs: number
   readonly #unlisten: () => void
   /** By queue item; under undefined, those of streams that watch everything. */
@@ -50,27 +47,29 @@ export class Broadcaster extends EventTarget {
   #tailSize = 0
   #head = 0
   #examined = 0
-  /** How often the last stream has gone. */
-  #rests = 0
+  /** How often following the history began: what was read before belongs to streams that have left. */
+  #followed = 0
   /** Until the broadcaster follows the history. */
   #ready: Promise<void> | undefined
-  #rung = false
+  #rings = 0
+  /** Whether the bell has rung since the history was last read. */
+  #isRung = false
   #pumping = false
   /** Resolves when all streams that the latest batch concerns are awake. */
   #waking: Promise<void> = Promise.resolve()
   #dispatchedMs = 0
-  #restUntilMs = 0
+  #pauseUntilMs = 0
   #draining = false
   #keepalives: Timer | undefined
 
   /**
-   * `keepaliveMs`: how long a stream may be silent. `report` is told when the history cannot be read; the
-   * broadcaster tries again a second later.
+   * `keepaliveMs`: after how many milliseconds of silence a stream gets a keepalive. `onError` is called with each
+   * error of reading the history; the broadcaster tries again a second later.
    */
-  constructor(store: History, bus: Bus, keepaliveMs: number, report: (error: unknown) => void) {
+  constructor(history: History, bus: Bus, keepaliveMs: number, onError: (error: unknown) => void) {
     super()
-    this.#store = store
-    this.#report = report
+    this.#history = history
+    this.#onError = onError
     this.#keepaliveMs = keepaliveMs
     this.#unlisten = bus.listen(() => this.#ring())
     this.addEventListener("batch", (event) => {
@@ -78,24 +77,26 @@ export class Broadcaster extends EventTarget {
     })
   }
 
-  /** The newest event ID that streams have been told of. */
+  /** The newest event ID that was read for all streams. */
   get head(): number {
     return this.#head
   }
 
   /**
-   * What all waiting streams have examined: everything that streams have been told of, but for the batch that they are
-   * just being woken for.
+   * The event ID up to which every waiting stream has examined the history. While a batch is being delivered slice by
+   * slice this is the head before that batch: a stream that is woken for another reason may not have had its slice yet,
+   * so pass `examined`, never `head`, or that stream skips the batch.
    */
   get examined(): number {
     return this.#examined
   }
 
-  /** Whether the bell has rung for something that streams have not been told of yet. */
-  get isBehind(): boolean {
-    return this.#rung
+  /** How often the bell has rung: what was read after the last ring is up to date. */
+  get rings(): number {
+    return this.#rings
   }
 
+  /** Whether the server stops, and streams are to end. */
   get draining(): boolean {
     return this.#draining
   }
@@ -112,9 +113,9 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Gives a seat its place, taken away by `leave` or when `signal` aborts, at once.
-   * What it answers, where it answers anything, resolves when the broadcaster follows the history: an update stored
-   * later will wake the seat.
+   * Takes a seat in, until `leave` or until `signal` aborts.
+   * The promise, if there is one, resolves once the broadcaster follows the history: an update that is stored later
+   * wakes the seat.
    */
   join(seat: Seat, signal: AbortSignal): Promise<void> | undefined {
     if (signal.aborted) return undefined
@@ -126,15 +127,15 @@ export class Broadcaster extends EventTarget {
     return this.#ready
   }
 
-  /** Gives a seat up; may be called again. */
+  /** Gives a seat up; a second call does nothing. */
   leave(seat: Seat): void {
     if (!this.#remove(seat)) return
     this.#taken -= 1
     seat.wake("over")
-    if (this.#taken === 0) this.#rest()
+    if (this.#taken === 0) this.#unfollow()
   }
 
-  /** Lets a seat that watches one item, and does not wait, watch all from its cursor on. */
+  /** Lets a seat that watches one item, and does not wait, watch all items after its cursor. */
   widen(seat: Seat): void {
     if (!this.#remove(seat)) return
     seat.queueId = undefined
@@ -142,40 +143,29 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Everything at hand that lies behind the seat's cursor, as one chunk of up to about 256 KiB, and moves the cursor.
-   * Null when that is older than the tail: then it must be read from the history.
+   * Takes the updates of the tail after the seat's cursor, up to about 256 KiB, and moves the cursor. They come as
+   * lists, which are the same for all seats that take whole batches. Null if the tail does not reach back to the
+   * cursor: then they must be read from the history.
    */
-  take(seat: Seat, format: Format, wanted?: (update: StoredUpdate) => boolean): Taken | null {
+  take(seat: Seat, wanted?: Wanted): readonly (readonly UpdateFrame[])[] | null {
     let at = this.#tail.length
     while (at > 0 && (this.#tail[at - 1]?.head ?? 0) > seat.cursor) at -= 1
     const first = this.#tail[at]
     if (!first || first.previous > seat.cursor) return null
-    if (at === this.#tail.length - 1 && isWhole(seat, first, wanted)) {
-      seat.cursor = first.head
-      return first.whole(format)
-    }
-    const pieces: Uint8Array[] = []
-    let size = 0
-    let last: StoredUpdate | undefined
-    for (; at < this.#tail.length && size < CHUNK_BYTES; at += 1) {
+    const lists: (readonly UpdateFrame[])[] = []
+    for (let size = 0; at < this.#tail.length && size < TAKEN_SIZE; at += 1) {
       const batch = this.#tail[at]
       if (!batch) break
-      const whole = isWhole(seat, batch, wanted)
-      const updates = whole ? batch.updates : this.#select(batch, seat, wanted)
-      for (const piece of whole
-        ? [batch.whole(format).chunk]
-        : updates.map((update) => updateBytes(format, update))) {
-        pieces.push(piece)
-        size += piece.length
-      }
-      last = updates.at(-1) ?? last
+      const list = selected(batch, seat, wanted)
+      if (list.length > 0) lists.push(list)
+      size +=
+        list === batch.frames ? batch.size : list.reduce((sum, { update }) => sum + update.data.length, 0)
       seat.cursor = batch.head
     }
-    const [only, ...others] = pieces
-    return { chunk: others.length > 0 ? Buffer.concat(pieces) : (only ?? null), last }
+    return lists
   }
 
-  /** Ends all streams: each says goodbye and closes. */
+  /** Ends all streams: each says `shutdown` and closes. */
   drain(): void {
     this.#draining = true
     this.#unlisten()
@@ -199,13 +189,7 @@ export class Broadcaster extends EventTarget {
     for (const seats of this.#seats.values()) yield* seats
   }
 
-  #select(batch: Batch, seat: Seat, wanted?: (update: StoredUpdate) => boolean): readonly StoredUpdate[] {
-    const updates = seat.queueId === undefined ? batch.updates : (batch.byItem.get(seat.queueId) ?? [])
-    if (seat.cursor <= batch.previous && !wanted) return updates
-    return updates.filter((update) => update.id > seat.cursor && (wanted?.(update) ?? true))
-  }
-
-  /** In slices: what a few streams do, to their last write, is done with warm caches before others are touched. */
+  /** In slices: a few streams do all their work, up to their last write, while the processor's caches are warm. */
   async #wakeConcerned(batch: Batch): Promise<void> {
     const seats = [...this.#concerned(batch)]
     for (let from = 0; from < seats.length; from += WAKE_SLICE) {
@@ -220,66 +204,67 @@ export class Broadcaster extends EventTarget {
     for (const queueId of batch.byItem.keys()) yield* this.#seats.get(queueId) ?? []
   }
 
-  /** The first stream has come: follow the history from where it is now. */
+  /** The first stream has joined: follow the history from its head on. */
   #follow(): void {
-    this.#rung = false
-    const ready = this.#store
+    this.#isRung = false
+    this.#followed += 1
+    const ready = this.#history
       .head()
       .then((head) => {
         this.#head = head
         this.#examined = head
         if (this.#ready === ready) this.#ready = undefined
       })
-      .catch(this.#report)
+      .catch(this.#onError)
     this.#ready = ready
-    const every = Math.min(1000, Math.max(10, this.#keepaliveMs / 15))
-    this.#keepalives = setInterval(() => this.#keepalive(), every)
+    const everyMs = Math.min(1000, Math.max(10, this.#keepaliveMs / 15))
+    this.#keepalives = setInterval(() => this.#keepalive(), everyMs)
   }
 
-  /** The last stream has gone: forget, and read nothing any more. */
-  #rest(): void {
+  /** The last stream has left: forget the tail, and read nothing more. */
+  #unfollow(): void {
     clearInterval(this.#keepalives)
-    this.#rests += 1
     this.#tail = []
     this.#tailSize = 0
   }
 
   #ring(): void {
-    this.#rung = true
+    this.#rings += 1
+    this.#isRung = true
     if (this.#pumping || this.#taken === 0) return
     this.#pumping = true
-    const pauseMs = this.#restUntilMs - performance.now()
+    const pauseMs = this.#pauseUntilMs - performance.now()
     const pump = (): void => void this.#pump()
-    // In a turn of its own at least, so that the answers to the writers go out first and their next writes gather.
+    // Never in this turn: the answers to the writers go out first, and their next writes gather.
     if (pauseMs > 0) setTimeout(pump, pauseMs)
     else setImmediate(pump)
   }
 
   async #pump(): Promise<void> {
     try {
-      this.#rung = false
+      this.#isRung = false
       for (let more = true; more && this.#taken > 0;) more = await this.#announce()
     } catch (error) {
-      this.#report(error)
-      setTimeout(() => this.#ring(), REPORT_PAUSE_MS)
+      this.#onError(error)
+      setTimeout(() => this.#ring(), RETRY_MS)
     }
-    // By the next turn the streams have written. Flat out, the fan-out rests for as long as it took, while writers
-    // go on and updates gather: half the time goes to the readers, and each write to them carries more.
+    // By the next turn the streams have written. Under full load the fan-out pauses for as long as it took, while
+    // writers go on and updates gather: half the time goes to the readers, and each write to them carries more.
     setImmediate(() => {
       const nowMs = performance.now()
-      this.#restUntilMs = nowMs + Math.min(nowMs - this.#dispatchedMs, MAX_PAUSE_MS)
+      this.#pauseUntilMs = nowMs + Math.min(nowMs - this.#dispatchedMs, MAX_PAUSE_MS)
       this.#pumping = false
-      if (this.#rung) this.#ring()
+      if (this.#isRung) this.#ring()
     })
   }
 
   async #announce(): Promise<boolean> {
-    const rests = this.#rests
+    const followed = this.#followed
     await this.#ready
     const previous = this.#head
-    const { updates, more } = await this.#store.page({ after: previous, limit: BATCH_UPDATES })
-    // All streams have gone meanwhile, and others may have come, who follow from another place.
-    if (this.#rests !== rests) return true
+    const { updates, more } = await this.#history.page({ after: previous, limit: BATCH_UPDATES })
+    // All streams have left since, and those that have joined follow from another place.
+    if (this.#followed !== followed || this.#taken === 0) return true
     const last = updates.at(-1)
     if (!last) return false
     const batch = new Batch(previous, last.id, updates)
@@ -309,4 +294,11 @@ export class Broadcaster extends EventTarget {
     }
     slice(0)
   }
+}
+
+/** The updates of a batch that a seat has not examined and wants: the batch's own lists where they are that. */
+function selected(batch: Batch, { queueId, cursor }: Seat, wanted: Wanted): readonly UpdateFrame[] {
+  const frames = queueId === undefined ? batch.frames : (batch.byItem.get(queueId) ?? [])
+  if (cursor <= batch.previous && !wanted) return frames
+  return frames.filter(({ update }) => update.id > cursor && (wanted?.(update) ?? true))
 }

@@ -1,88 +1,133 @@
-import type { ProgressUpdate, StoredUpdate } from "../item/item.ts"
+import type { ProgressUpdate } from "../item/item.ts"
 import { readable, readableControl } from "../terminal/plain.ts"
 import { safeJson } from "../text.ts"
 import type { Control, Frame } from "../wire/frames.ts"
 
-/** Turns frames into text; only updates and `live` carry an event ID. */
-export interface Format {
+/** Turns frames into the chunks that a stream yields. */
+export interface Format<Chunk extends object> {
+  /** One chunk that says all these frames; undefined if this format has nothing to say for them. */
+  encode(frames: readonly Frame[]): Chunk | undefined
+  /** As `encode`, but done once for each list: for lists that many streams say. The list must not change. */
+  shared(frames: readonly Frame[]): Chunk | undefined
+  /** Several chunks as one. */
+  join(chunks: readonly Chunk[]): Chunk
+}
+
+/** A format for HTTP: bytes of text. Only updates and `live` carry an event ID. */
+export interface HttpFormat extends Format<Uint8Array> {
+  /** The value of the query parameter `format`. */
   readonly name: "sse" | "ndjson" | "text"
+  /** The value of the header `Content-Type`. */
   readonly contentType: string
-  /** The frame as text, empty where the format has nothing to say. */
-  readonly encode: (frame: Frame) => string
+}
+
+/** A format that keeps what it made of a shared list for as long as that list is kept. */
+function remembering<Chunk extends object>({ encode, join }: Omit<Format<Chunk>, "shared">): Format<Chunk> {
+  const made = new WeakMap<readonly Frame[], Chunk>()
+  const shared = (frames: readonly Frame[]): Chunk | undefined => {
+    const known = made.get(frames)
+    if (known) return known
+    const chunk = encode(frames)
+    if (chunk) made.set(frames, chunk)
+    return chunk
+  }
+  return { encode, shared, join }
+}
+
+const utf8 = new TextEncoder()
+
+function overHttp(
+  about: Pick<HttpFormat, "name" | "contentType">,
+  textOf: (frame: Frame) => string,
+): HttpFormat {
+  const encode = (frames: readonly Frame[]): Uint8Array | undefined => {
+    const text = frames.map(textOf).join("")
+    return text === "" ? undefined : utf8.encode(text)
+  }
+  return { ...about, ...remembering<Uint8Array>({ encode, join: (chunks) => Buffer.concat(chunks) }) }
 }
 
 const controlData = ({ event: _event, ...data }: Control): string => safeJson(data)
 
 /** Server-sent events. JSON holds no raw line break, so one `data:` line always suffices. */
-export const sse: Format = {
-  name: "sse",
-  contentType: "text/event-stream",
-  encode(frame) {
-    switch (frame.type) {
-      case "hello":
-        return `: track-studio\nretry: ${frame.retryMs}\n\n`
-      case "update":
-        return `id: ${frame.update.id}\ndata: ${frame.update.data}\n\n`
-      case "control": {
-        const { control } = frame
-        const id = control.event === "live" ? `id: ${control.last_event_id}\n` : ""
-        const retry = control.event === "shutdown" ? `retry: ${control.retry_ms}\n` : ""
-        return `event: ${control.event}\n${id}${retry}data: ${controlData(control)}\n\n`
-      }
-      case "keepalive":
-        return ": keepalive\n\n"
+export const sse = overHttp({ name: "sse", contentType: "text/event-stream" }, (frame) => {
+  switch (frame.type) {
+    case "hello":
+      return `: track-studio\nretry: ${frame.retryMs}\n\n`
+    case "update":
+      return `id: ${frame.update.id}\ndata: ${frame.update.data}\n\n`
+    case "control": {
+      const { control } = frame
+      const id = control.event === "live" ? `id: ${control.last_event_id}\n` : ""
+      const retry = control.event === "shutdown" ? `retry: ${control.retry_ms}\n` : ""
+      return `event: ${control.event}\n${id}${retry}data: ${controlData(control)}\n\n`
     }
-  },
+    case "keepalive":
+      return ": keepalive\n\n"
+  }
+})
+
+/** A frame as one JSON object without a line break; empty for the greeting. */
+function jsonOf(frame: Frame): string {
+  switch (frame.type) {
+    case "hello":
+      return ""
+    case "update":
+      return `{"id":${frame.update.id},${frame.update.data.slice(1)}`
+    case "control":
+      return safeJson(frame.control)
+    case "keepalive":
+      return `{"event":"keepalive"}`
+  }
 }
 
-/** One JSON object a line: an update with its event ID as `id`, or `{"event": NAME, ...}`. */
-export const ndjson: Format = {
-  name: "ndjson",
-  contentType: "application/x-ndjson",
-  encode(frame) {
-    switch (frame.type) {
-      case "hello":
-        return ""
-      case "update":
-        return `{"id":${frame.update.id},${frame.update.data.slice(1)}\n`
-      case "control":
-        return `${safeJson(frame.control)}
-`
-      case "keepalive":
-        return `{"event":"keepalive"}\n`
-    }
-  },
-}
+/** One JSON object per line: an update with its event ID as `id`, or `{"event": NAME, ...}`. */
+export const ndjson = overHttp({ name: "ndjson", contentType: "application/x-ndjson" }, (frame) => {
+  const json = jsonOf(frame)
+  return json === "" ? "" : `${json}\n`
+})
 
-/** One line an update, safe for a terminal. */
-export const text: Format = {
-  name: "text",
-  contentType: "text/plain; charset=utf-8",
-  encode(frame) {
-    switch (frame.type) {
-      case "hello":
-        return ""
-      case "update": {
-        const update: ProgressUpdate = JSON.parse(frame.update.data)
-        return `${readable(update)}\n`
-      }
-      case "control":
-        return `${readableControl(frame.control)}\n`
-      case "keepalive":
-        return "# nothing new\n"
+/** One line per update, safe for a terminal. */
+export const text = overHttp({ name: "text", contentType: "text/plain; charset=utf-8" }, (frame) => {
+  switch (frame.type) {
+    case "hello":
+      return ""
+    case "update": {
+      const update: ProgressUpdate = JSON.parse(frame.update.data)
+      return `${readable(update)}\n`
     }
-  },
-}
+    case "control":
+      return `${readableControl(frame.control)}\n`
+    case "keepalive":
+      return "# nothing new\n"
+  }
+})
 
-/** All formats, the preferred one first. */
-export const formats: readonly Format[] = [sse, ndjson, text]
+/** All formats of HTTP, the preferred one first. */
+export const formats: readonly HttpFormat[] = [sse, ndjson, text]
+
+/** A chunk with nothing in it says nothing. */
+const orNothing = <T>(list: readonly T[]): readonly T[] | undefined => (list.length > 0 ? list : undefined)
+
+/** The lines of NDJSON as separate texts: the messages of a WebSocket. */
+export const messages: Format<readonly string[]> = remembering({
+  encode: (frames) => orNothing(frames.map(jsonOf).filter((json) => json !== "")),
+  join: (chunks) => chunks.flat(),
+})
+
+/** The frames themselves, for streams that are read within the process. */
+export const asFrames: Format<readonly Frame[]> = {
+  encode: orNothing,
+  shared: orNothing,
+  join: (chunks) => chunks.flat(),
+}
 
 /**
  * The format for an `Accept` header: the one it ranks highest among ours, and `sse` for any other wish, as
  * EventSource and curl expect.
  */
-export function negotiate(accept: string | null): Format {
-  // What all but everybody sends; a storm of reconnects is no time for reading.
+export function negotiate(accept: string | null): HttpFormat {
+  // What nearly every client sends; parsing it for each of thousands that reconnect would cost time.
   if (accept === null || accept === "*/*" || accept === sse.contentType) return sse
   let best = { format: sse, quality: 0 }
   for (const part of accept.split(",")) {
@@ -94,24 +139,3 @@ export function negotiate(accept: string | null): Format {
   }
   return best.format
 }
-
-const utf8 = new TextEncoder()
-const encoded = new Map(formats.map((format) => [format, new WeakMap<StoredUpdate, Uint8Array>()]))
-
-/** The bytes of frames that belong to one stream alone. */
-export const frames = (format: Format, ...told: readonly Frame[]): Uint8Array =>
-  utf8.encode(told.map(format.encode).join(""))
-
-/** The bytes of one update, encoded once however many streams send it. */
-export function updateBytes(format: Format, update: StoredUpdate): Uint8Array {
-  const cache = encoded.get(format)
-  const known = cache?.get(update)
-  if (known) return known
-  const bytes = utf8.encode(format.encode({ type: "update", update }))
-  cache?.set(update, bytes)
-  return bytes
-}
-
-/** The bytes of several updates in one piece. */
-export const joined = (format: Format, updates: readonly StoredUpdate[]): Uint8Array =>
-  utf8.encode(updates.map((update) => format.encode({ type: "update", update })).join(""))

@@ -1,12 +1,12 @@
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "asked" | "over"
 
-/** What kind of watching a seat is for; a held answer is not a stream, and not counted as one. */
+/** What a seat is for: a stream of everything, a stream of one item, or a held answer, which is not counted as a stream. */
 export type SeatKind = "global" | "item" | "held"
 
-/** Where a seat is taken. */
+/** What seats are joined to: the broadcaster. */
 export interface Keeper {
-  /** Gives the seat up; a seat that was given up before stays so. */
+  /** Gives the seat up; a second call does nothing. */
   leave(seat: Seat): void
 }
 
@@ -16,11 +16,13 @@ export interface Keeper {
  * `cursor` is the last event ID that the stream has examined. It may be behind only while the stream does not wait.
  */
 export class Seat {
+  /** What the seat is for. */
   readonly kind: SeatKind
-  /** The one item that is watched; undefined for all, or for a choice among all. */
+  /** The one item that is watched; undefined for all items, or for a choice among them. */
   queueId: number | undefined
+  /** The last event ID that the stream has examined. */
   cursor = 0
-  /** Who keeps the seat, while it is taken: a closure for each stream to leave by would cost more. */
+  /** The broadcaster that this seat has joined, if any. A reference is cheaper than a closure per stream. */
   keeper: Keeper | undefined
   /** When the stream last said something, in milliseconds of `performance.now()`. */
   saidMs = performance.now()
@@ -31,6 +33,7 @@ export class Seat {
     this.queueId = queueId
   }
 
+  /** Whether the stream waits for something to do. */
   get waiting(): boolean {
     return this.#wake !== undefined
   }
@@ -42,7 +45,7 @@ export class Seat {
     })
   }
 
-  /** The client has gone. */
+  /** Leaves: the seat itself listens to the client's signal. */
   handleEvent(): void {
     this.keeper?.leave(this)
   }

@@ -1,7 +1,10 @@
 import { AppError, type ErrorCode } from "../errors.ts"
 import type { StoredUpdate } from "../item/item.ts"
 import type { History } from "../store/history.ts"
-import type { Frame } from "../wire/frames.ts"
+import { type Frame, tell, updateFrames } from "../wire/frames.ts"
+
+/** Tells whether an update is wanted; undefined if all are. */
+export type Wanted = ((update: StoredUpdate) => boolean) | undefined
 
 /** The most items that can be chosen. */
 export const MAX_CHOSEN = 256
@@ -13,12 +16,8 @@ export type Ask =
   | { readonly do: "subscribe" | "unsubscribe"; readonly ids: readonly number[] }
   | { readonly do: "refuse"; readonly code: ErrorCode; readonly error: string }
 
-type Wanted = ((update: StoredUpdate) => boolean) | undefined
-
-const refused = (code: ErrorCode, error: string): Frame => ({
-  type: "control",
-  control: { event: "refused", error, code, request_id: crypto.randomUUID() },
-})
+const refused = (code: ErrorCode, error: string): Frame =>
+  tell({ event: "refused", error, code, request_id: crypto.randomUUID() })
 
 /**
  * Which items a viewer has chosen, and what it asks to have changed.
@@ -33,7 +32,7 @@ export class Selection {
   readonly #isFixed: boolean
   readonly #asked: Ask[] = []
   #ids: Set<number> | undefined
-  #wake: () => void = () => undefined
+  #viewer: { asked(): void } | undefined
 
   /**
    * `ids` are chosen first; undefined for all. `among` narrows every choice. A selection that `isFixed` refuses to
@@ -46,16 +45,16 @@ export class Selection {
     this.wanted = this.#filter()
   }
 
-  /** Tells whom to wake when something is asked. */
-  attach(wake: () => void): void {
-    this.#wake = wake
+  /** Connects the viewer whose stream answers: `asked` is called at each question. */
+  attach(viewer: { asked(): void }): void {
+    this.#viewer = viewer
   }
 
   /** Asks something; false where so much is unanswered that the viewer must have stopped reading. */
   ask(ask: Ask): boolean {
     if (this.#asked.length >= MAX_ASKED) return false
     this.#asked.push(ask)
-    this.#wake()
+    this.#viewer?.asked()
     return true
   }
 
@@ -73,25 +72,22 @@ export class Selection {
    * Answers the oldest question. `cursor` is the event ID up to which the stream has examined everything: newly chosen
    * items begin with the state they had then, for what came later is still to be sent.
    */
-  async answer(store: History, cursor: number): Promise<readonly Frame[]> {
+  async answer(history: History, cursor: number): Promise<readonly Frame[]> {
     const asked = this.#asked.shift()
     if (!asked) return []
     if (asked.do === "refuse") return [refused(asked.code, asked.error)]
     try {
-      const state = asked.do === "subscribe" ? await this.#subscribe(asked.ids, store) : []
+      const state = asked.do === "subscribe" ? await this.#subscribe(asked.ids, history) : []
       if (asked.do === "unsubscribe") this.#unsubscribe(asked.ids)
       const shown = state.filter((update) => update.id <= cursor && (this.#among?.(update) ?? true))
-      return [
-        { type: "control", control: { event: "watching", ids: [...(this.#ids ?? [])] } },
-        ...shown.map((update): Frame => ({ type: "update", update })),
-      ]
+      return [tell({ event: "watching", ids: [...(this.#ids ?? [])] }), ...updateFrames(shown)]
     } catch (error) {
       if (error instanceof AppError) return [refused(error.code, error.message)]
       throw error
     }
   }
 
-  async #subscribe(ids: readonly number[], store: History): Promise<StoredUpdate[]> {
+  async #subscribe(ids: readonly number[], history: History): Promise<StoredUpdate[]> {
     this.#mayChange()
     const chosen = new Set([...(this.#ids ?? []), ...ids])
     if (chosen.size > MAX_CHOSEN) {
@@ -102,7 +98,7 @@ export class Selection {
     }
     const known = this.#ids
     const added = [...new Set(ids)].filter((id) => !known?.has(id))
-    const latest = await Promise.all(added.map((id) => store.latestOfItem(id)))
+    const latest = await Promise.all(added.map((id) => history.latestOfItem(id)))
     this.#ids = chosen
     this.wanted = this.#filter()
     return latest.map(({ update }) => update).sort((a, b) => a.id - b.id)

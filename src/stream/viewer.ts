@@ -1,96 +1,185 @@
-import type { Status, StoredUpdate } from "../item/item.ts"
+import type { Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { tell } from "../wire/frames.ts"
-import { type Format, frames } from "./formats.ts"
+import { type Frame, tell } from "../wire/frames.ts"
+import type { Opening } from "./opening.ts"
+import { isFar, openWith, type Passage, type Place, Reader, type Shared } from "./reader.ts"
 import { Seat, type SeatKind, type Wake } from "./seat.ts"
-import type { Selection } from "./selection.ts"
+import type { Wanted } from "./selection.ts"
+import type { Chunks, Ending, Sink, Watch } from "./watch.ts"
 
-/** What one viewer asks for. */
-export interface Watch {
-  /** One item's updates alone; absent for all. */
-  readonly queueId?: number | undefined
-  /** Which updates of the global stream are wanted; absent for all. */
-  readonly wanted?: ((update: StoredUpdate) => boolean) | undefined
-  /** What is wanted instead, where the viewer may choose anew while the stream is open. */
-  readonly selection?: Selection | undefined
-  /** As the client gave it; absent when this is no reconnect. */
-  readonly lastEventId?: string | undefined
-  /** Whether a new stream begins with the state of things. */
-  readonly snapshot: boolean
-  /** Whether the stream ends once the item is terminal and its last update was sent. */
-  readonly untilFinished: boolean
-  readonly format: Format
-  /** Aborts when the client goes away. */
-  readonly signal: AbortSignal
-}
+const DRAIN_RETRY_MS = 500
+const DRAIN_RETRY_SPREAD_MS = 1500
+const KEEPALIVE: readonly Frame[] = [{ type: "keepalive" }]
 
-/** What a stream does next: send this, wait for the client to read, wait for news, ask the store first, or end. */
-export type Next = Uint8Array | Promise<unknown> | "wait" | "behind" | "over"
+/** What a stream does next: send this chunk, wait for news, read the history, or end. */
+type Next<Chunk> = Chunk | "wait" | "read" | "over"
 
-/** Does what a viewer's stream can do without waiting, and says what is next. */
-export type Advance = (viewer: Viewer) => Next
-
-/** Where a stream may write by itself. What it gets is no number but a promise while the client does not read. */
-interface Sink {
-  write(bytes: Uint8Array): number | Promise<unknown>
-}
-
-/**
- * A stream's bytes. Where they are the body of an answer, Bun's `yield` gives the answer's own sink (its manual,
- * "Async generator streams"); elsewhere it gives nothing.
- */
-export type Chunks = AsyncGenerator<Uint8Array, void, Sink | undefined>
-
-/** What is known of the watched item when the stream opens. */
-type ItemNow = { readonly update: StoredUpdate; readonly head: number } | undefined
-
-/** A stream under way: what was asked for, its seat, and the status in the last update that was examined. */
-export class Viewer extends Seat {
-  readonly watch: Watch
+/** One open stream: a cursor over the history that runs itself. It keeps no queue of updates. */
+export class Viewer<Chunk extends object> extends Seat implements Place {
+  readonly watch: Watch<Chunk>
   status: Status | undefined
-  /** What was known of its item at first; of no use, and not kept, once the stream has opened. */
-  first: ItemNow
-  /** The farewell has been said. */
-  isOver = false
-  /** Where it may write by itself, once its first chunk was taken. */
-  sink: Sink | undefined
-  /** Until the client reads again, where it did not when the stream last wrote as it was woken. */
-  blocked: Promise<unknown> | undefined
-  readonly #advance: Advance
+  readonly #shared: Shared
+  /** The state of its item before the stream has begun; dropped then. */
+  #item: Opening | undefined
+  #isBegun = false
+  /** What it reads of the history before it can go on with what is new. */
+  #passage: Passage | undefined
+  /** Read and not yet sent. */
+  #ready: Chunk | undefined
+  #sink: Sink<Chunk> | undefined
+  /** Pending while the client does not read what the stream wrote when it was woken. */
+  #blocked: Promise<unknown> | undefined
+  #ending: Ending | undefined
 
-  constructor(advance: Advance, kind: SeatKind, watch: Watch, first: ItemNow) {
+  /** `item` is the state of the watched item, if one is watched. */
+  constructor(shared: Shared, kind: SeatKind, watch: Watch<Chunk>, item?: Opening) {
     super(kind, watch.queueId)
-    this.#advance = advance
+    this.#shared = shared
     this.watch = watch
-    this.status = first?.update.status
-    this.first = first
+    this.#item = item
+    this.status = item?.updates.at(-1)?.update.status
   }
 
-  /** Writes what is new where that is all there is to do: the generator then sleeps on, and there is no garbage. */
+  get wanted(): Wanted {
+    const { selection, wanted } = this.watch
+    return selection ? selection.wanted : wanted
+  }
+
+  /**
+   * Runs the stream from its opening to its end, and returns why it ended.
+   * Keep locals out of this function: a generator holds every one of them for as long as the stream is open.
+   */
+  async *run(): Chunks<Chunk> {
+    try {
+      for (let next = this.#advance(); next !== "over"; next = this.#advance()) {
+        if (next === "read") await this.#read()
+        else if (next === "wait") await this.#news()
+        else if (next instanceof Promise) await next
+        else this.#sink = yield next
+      }
+    } catch (error) {
+      this.#ending = "failed"
+      this.#shared.onError(error)
+    } finally {
+      this.keeper?.leave(this)
+    }
+    return this.#ending ?? "left"
+  }
+
+  /** Writes what is new if that is all there is to do: the generator sleeps on, and leaves no garbage. */
   override wake(why: Wake, examined = 0): void {
-    if (why === "batch" && this.sink && this.waiting) {
+    if (why === "batch" && this.#sink && this.waiting) {
       this.cursor = Math.max(this.cursor, examined)
       try {
-        const next = this.#advance(this)
+        const next = this.#advance()
         if (next === "wait") return
-        if (next instanceof Promise) this.blocked = next
+        if (next instanceof Promise) this.#blocked = next
       } catch (error) {
-        this.blocked = Promise.reject(error)
+        this.#blocked = Promise.reject(error)
       }
     }
     super.wake(why, examined)
   }
 
-  /** Which updates are wanted now; undefined for all. */
-  get wanted(): Watch["wanted"] {
-    const { selection, wanted } = this.watch
-    return selection ? selection.wanted : wanted
+  /** The viewer has asked something of its selection: the stream answers between two chunks. */
+  asked(): void {
+    // A batch may be under way to this stream: what is not examined by all must not be passed over.
+    this.wake("asked", this.#shared.broadcaster.examined)
   }
 
-  /** The farewell of a stream that has nothing more to tell, for one that asked to end so. */
-  get ending(): Uint8Array | undefined {
-    const { watch, cursor, status } = this
-    if (!watch.untilFinished || status === undefined || !isFinished(status)) return undefined
-    return frames(watch.format, tell({ event: "end", last_event_id: cursor, status }))
+  /** Writes what it can, if the stream has a sink, and returns what to do next: a promise is to be waited for. */
+  #advance(): Next<Chunk> | Promise<unknown> {
+    for (;;) {
+      const next = this.#next()
+      if (typeof next === "string") return next
+      this.saidMs = performance.now()
+      if (!this.#sink) return next
+      // Takes a tenth less time per chunk than another `yield`.
+      const written = this.#sink.write(next)
+      if (written instanceof Promise) return written
+    }
+  }
+
+  #next(): Next<Chunk> {
+    const { broadcaster, maxLag } = this.#shared
+    if (this.#ending || this.watch.signal.aborted) return "over"
+    if (this.#ready) return this.#takeReady(this.#ready)
+    if (broadcaster.draining) return this.#end("shutdown")
+    if (!this.#isBegun) return this.#begin()
+    if (this.#passage || this.watch.selection?.isAsked) return "read"
+    if (this.cursor >= broadcaster.head) return this.#isOver ? this.#end("finished") : "wait"
+    if (isFar(broadcaster.head - this.cursor, maxLag)) return "read"
+    return this.#taken() ?? this.#next()
+  }
+
+  #takeReady(chunk: Chunk): Chunk {
+    this.#ready = undefined
+    return chunk
+  }
+
+  /** The opening, if it is known already; most streams of a storm need not wait for a turn. */
+  #begin(): Chunk | "read" {
+    this.#isBegun = true
+    const { openings, random } = this.#shared
+    const item = this.#item
+    this.#item = undefined
+    const opening = openings.of(this.watch, item)
+    if (opening === null || opening instanceof Promise) {
+      this.#passage = new Reader(this, this.#shared).opening(item)
+      return "read"
+    }
+    const frames = openWith(opening, this, random())
+    const { format } = this.watch
+    return (this.wanted ? format.encode(frames) : format.shared(frames)) ?? "read"
+  }
+
+  /** What the broadcaster has at hand after the cursor; undefined if nothing of it is wanted. */
+  #taken(): Chunk | "read" | undefined {
+    const { format } = this.watch
+    const { wanted } = this
+    const lists = this.#shared.broadcaster.take(this, wanted)
+    if (!lists) return "read"
+    const chunks: Chunk[] = []
+    for (const list of lists) {
+      const chunk = wanted ? format.encode(list) : format.shared(list)
+      if (chunk) chunks.push(chunk)
+      this.status = list.at(-1)?.update.status ?? this.status
+    }
+    return chunks.length > 1 ? format.join(chunks) : chunks[0]
+  }
+
+  /** Reads the next piece of the history. */
+  async #read(): Promise<void> {
+    this.#passage ??= new Reader(this, this.#shared).behind()
+    const piece = await this.#passage.next()
+    if (piece.done) this.#passage = undefined
+    else this.#ready = this.watch.format.encode(piece.value)
+  }
+
+  /** Waits until there is something to do. */
+  async #news(): Promise<void> {
+    if ((await this.wait()) === "keepalive") this.#ready = this.watch.format.shared(KEEPALIVE)
+    await this.#blocked
+    this.#blocked = undefined
+  }
+
+  get #isOver(): boolean {
+    return this.watch.untilFinished && this.status !== undefined && isFinished(this.status)
+  }
+
+  /** The last frame of the stream. */
+  #end(ending: "finished" | "shutdown"): Chunk | "over" {
+    this.#ending = ending
+    const { format } = this.watch
+    return format.encode([ending === "finished" ? this.#finished() : this.#shutdown()]) ?? "over"
+  }
+
+  #finished(): Frame {
+    return tell({ event: "end", last_event_id: this.cursor, status: this.status ?? "completed" })
+  }
+
+  #shutdown(): Frame {
+    const spreadMs = DRAIN_RETRY_SPREAD_MS * this.#shared.random()
+    return tell({ event: "shutdown", retry_ms: Math.round(DRAIN_RETRY_MS + spreadMs) })
   }
 }

@@ -79,12 +79,24 @@ export type StreamControl = Static<typeof Live> | Gap | Static<typeof End> | Sta
  */
 export type Control = StreamControl | Static<typeof Watching> | Static<typeof Refused>
 
-/** What a stream says, before it is bytes. */
+/** A frame that carries one update of the history. */
+export interface UpdateFrame {
+  /** Tells this frame from the others. */
+  readonly type: "update"
+  /** The update as it is stored. */
+  readonly update: StoredUpdate
+}
+
+/** What a stream says, before it is encoded. */
 export type Frame =
   | { readonly type: "hello"; readonly retryMs: number }
-  | { readonly type: "update"; readonly update: StoredUpdate }
+  | UpdateFrame
   | { readonly type: "control"; readonly control: Control }
   | { readonly type: "keepalive" }
 
 /** A control frame. */
 export const tell = (control: Control): Frame => ({ type: "control", control })
+
+/** One frame for each update, in the same order. */
+export const updateFrames = (updates: readonly StoredUpdate[]): UpdateFrame[] =>
+  updates.map((update) => ({ type: "update", update }))

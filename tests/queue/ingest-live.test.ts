@@ -169,7 +169,7 @@ function impatient(seconds: number) {
     onError: report,
   })
   const queue = new Queue(store, bus)
-  const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
+  const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const webhooks = new Webhooks(store, store.deliveries, bus, {
     urls: [],
     secret: undefined,

@@ -7,6 +7,7 @@ import type { Store } from "../../src/store/store.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { ndjson, sse } from "../../src/stream/formats.ts"
 import { Seat, type SeatKind, type Wake } from "../../src/stream/seat.ts"
+import type { Wanted } from "../../src/stream/selection.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -83,6 +84,13 @@ async function waiting(broadcaster: Broadcaster, queueId?: number): Promise<[Sea
   return [seat, seat.wait()]
 }
 
+/** The event IDs of what a seat takes; null if the tail does not reach back to it. */
+const takenIds = (broadcaster: Broadcaster, seat: Seat, wanted?: Wanted): number[] | null =>
+  broadcaster
+    .take(seat, wanted)
+    ?.flat()
+    .map(({ update }) => update.id) ?? null
+
 /** Some turns of the event loop: time for whatever is not to happen. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
@@ -157,25 +165,25 @@ test("a waiting stream's cursor jumps to the head before the batch that wakes it
   await write([other, mine, other])
   await woken
   expect(seat.cursor).toBe(12)
-  const taken = broadcaster.take(seat, sse)
-  expect(new TextDecoder().decode(taken?.chunk ?? undefined)).toStartWith("id: 14\ndata: ")
-  expect(taken?.last?.id).toBe(14)
+  expect(takenIds(broadcaster, seat)).toEqual([14])
   expect(seat.cursor).toBe(15)
   // The tail had it: the history was read once, for the batch itself.
   expect(count("page") - before).toBe(1)
 })
 
-test("streams of all items are sent the very same bytes", async () => {
+test("streams of all items take the very same list, which a format encodes once", async () => {
   await using opened = await open()
   const { broadcaster, sqlite, write } = opened
   const id = await added(sqlite)
   const seats = await Promise.all([waiting(broadcaster), waiting(broadcaster), waiting(broadcaster)])
   await write([id, id, id])
   await Promise.all(seats.map(([, woken]) => woken))
-  const [a, b, c] = seats.map(([seat], i) => broadcaster.take(seat, i === 2 ? ndjson : sse)?.chunk)
-  expect(a).toBe(b)
-  expect(a).not.toBe(c)
-  expect(new TextDecoder().decode(a ?? undefined).match(/^id: /gm)).toHaveLength(3)
+  const [[a = []] = [], [b] = [], [c] = []] = seats.map(([seat]) => broadcaster.take(seat) ?? [])
+  expect(a).toHaveLength(3)
+  expect(b).toBe(a)
+  expect(c).toBe(a)
+  expect(sse.shared(a)).toBe(sse.shared(a))
+  expect(sse.shared(a)).not.toBe(ndjson.shared(a))
 })
 
 test("a filter takes its updates out of a batch, and the cursor passes the others", async () => {
@@ -185,10 +193,9 @@ test("a filter takes its updates out of a batch, and the cursor passes the other
   const [seat, woken] = await waiting(broadcaster)
   await write([...items, ...items])
   await woken
-  const taken = broadcaster.take(seat, ndjson, ({ queue_id }) => queue_id === items[1])
-  expect(new TextDecoder().decode(taken?.chunk ?? undefined).match(/"id":\d+/g)).toEqual(['"id":4', '"id":6'])
+  expect(takenIds(broadcaster, seat, ({ queue_id }) => queue_id === items[1])).toEqual([4, 6])
   expect(seat.cursor).toBe(6)
-  expect(broadcaster.take(seat, ndjson)).toBeNull()
+  expect(broadcaster.take(seat)).toBeNull()
 })
 
 test("a stream somewhere within the tail gets what it lacks, no more", async () => {
@@ -203,8 +210,7 @@ test("a stream somewhere within the tail gets what it lacks, no more", async () 
     broadcaster.leave(other)
   }
   seat.cursor = 5
-  const text = new TextDecoder().decode(broadcaster.take(seat, sse)?.chunk ?? undefined)
-  expect(text.match(/^id: \d+/gm)).toEqual(["id: 6", "id: 7", "id: 8", "id: 9", "id: 10"])
+  expect(takenIds(broadcaster, seat)).toEqual([6, 7, 8, 9, 10])
 })
 
 test("the tail is bounded: what is older must come from the history", async () => {
@@ -223,11 +229,11 @@ test("the tail is bounded: what is older must come from the history", async () =
     while (broadcaster.head < 1 + 64 * (i + 1)) await turns()
     broadcaster.leave(other)
   }
-  expect(broadcaster.take(seat, sse)).toBeNull()
+  expect(broadcaster.take(seat)).toBeNull()
   seat.cursor = broadcaster.head - 10
-  const taken = broadcaster.take(seat, sse)
-  expect(taken?.last?.id).toBe(broadcaster.head)
-  expect(taken?.chunk?.length).toBeLessThan(300_000)
+  const taken = takenIds(broadcaster, seat)
+  expect(taken?.at(-1)).toBe(broadcaster.head)
+  expect(taken).toHaveLength(10)
 })
 
 test("a notification that comes doubled or late tells nothing twice and loses nothing", async () => {
@@ -243,7 +249,7 @@ test("a notification that comes doubled or late tells nothing twice and loses no
   await woken
   bus.notify()
   await turns()
-  expect(broadcaster.take(seat, sse)?.last?.id).toBe(2)
+  expect(takenIds(broadcaster, seat)).toEqual([1, 2])
   const again = seat.wait()
   bus.notify()
   await turns()
@@ -310,8 +316,8 @@ test("a keepalive between two slices of those who are woken takes no update from
     seat.cursor = broadcaster.head
     for (;;) {
       await seat.wait()
-      const taken = broadcaster.take(seat, sse)
-      if (taken?.last) return taken.last.id
+      const last = takenIds(broadcaster, seat)?.at(-1)
+      if (last !== undefined) return last
     }
   })
   await turns()
@@ -329,7 +335,7 @@ test("a history that cannot be read is reported and read again: streams lose not
   await write([id])
   expect(await woken).toBe("batch")
   expect(reports).toEqual([error])
-  expect(broadcaster.take(seat, sse)?.last?.id).toBe(2)
+  expect(takenIds(broadcaster, seat)).toEqual([2])
 })
 
 test("a drain wakes every stream, and nothing more is read", async () => {
@@ -353,11 +359,11 @@ test("more updates than one batch holds arrive in order, in several", async () =
   const [seat, woken] = await waiting(broadcaster)
   await write(Array.from({ length: 3000 }, () => id))
   await woken
-  const found: string[] = []
+  const found: number[] = []
   while (seat.cursor < 3001) {
-    const taken = broadcaster.take(seat, sse)
+    const taken = takenIds(broadcaster, seat)
     if (taken === null) await turns()
-    else found.push(...(new TextDecoder().decode(taken.chunk ?? undefined).match(/^id: \d+/gm) ?? []))
+    else found.push(...taken)
   }
-  expect(found).toEqual(Array.from({ length: 3000 }, (_, i) => `id: ${i + 2}`))
+  expect(found).toEqual(Array.from({ length: 3000 }, (_, i) => i + 2))
 })

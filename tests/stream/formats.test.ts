@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { type Format, negotiate } from "../../src/stream/formats.ts"
+import { type HttpFormat, negotiate } from "../../src/stream/formats.ts"
 import { start, type TestServer } from "../server.ts"
 
 const STREAM = "/progress/stream"
@@ -67,7 +67,7 @@ test("text is one readable line an update", async () => {
   expect(read.lines[2]).toBe("# nothing new")
 })
 
-const ACCEPTS: readonly [string | null, Format["name"]][] = [
+const ACCEPTS: readonly [string | null, HttpFormat["name"]][] = [
   [null, "sse"],
   ["", "sse"],
   ["*/*", "sse"],

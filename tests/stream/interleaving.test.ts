@@ -83,7 +83,7 @@ class Viewer {
         format: ndjson,
         signal: this.client.signal,
       })
-      for (let next = await stream?.next(); next?.value; next = await stream?.next(sink)) {
+      for (let next = await stream?.next(); next && !next.done; next = await stream?.next(sink)) {
         this.#note(next.value)
         await read(pace())
       }
@@ -159,7 +159,7 @@ test("streams that come and go while the history is read slowly lose nothing and
       const report = (error: unknown) => reports.push(error)
       const store = remote(sqlite, random)
       const broadcaster = new Broadcaster(store, bus, 50_000, report)
-      const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: () => 0.5 })
+      const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: () => 0.5 })
       const items = [await added(sqlite), await added(sqlite), await added(sqlite)]
       const viewers: { viewer: Viewer; resumed: number | undefined; left: boolean }[] = []
       for (const action of steps) {
@@ -229,7 +229,7 @@ test("who waits for the end of an item hears of it, in whatever moment it comes"
     const broadcaster = new Broadcaster(store, bus, 60_000, (error) => expect(error).toBeUndefined())
     const streams = new Streams(store, broadcaster, {
       maxLag: 0,
-      report: () => undefined,
+      onError: () => undefined,
       random: Math.random,
     })
     const id = await added(inner)
@@ -253,7 +253,7 @@ test("a sink that fails ends its own stream, is reported, and keeps nothing from
   const reports: unknown[] = []
   const broadcaster = new Broadcaster(store, bus, 60_000, (error) => reports.push(error))
   const report = (error: unknown) => reports.push(error)
-  const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
+  const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const client = new AbortController()
   const watch = { snapshot: true, untilFinished: false, format: ndjson, signal: client.signal }
   const broken = await streams.open(watch)
@@ -271,7 +271,7 @@ test("a sink that fails ends its own stream, is reported, and keeps nothing from
     bus.notify()
     while (viewer.lines.at(-1)?.id !== (await store.head())) await turn()
   }
-  expect(await ended).toEqual({ done: true, value: undefined })
+  expect(await ended).toEqual({ done: true, value: "failed" })
   expect(reports).toEqual([new Error("no such socket")])
   expect(broadcaster.streams.global).toBe(1)
   client.abort()
@@ -286,7 +286,7 @@ test("a viewer that asks something while others are told of an update is told of
   const bus = new LocalBus()
   const report = (error: unknown) => expect(error).toBeUndefined()
   const broadcaster = new Broadcaster(store, bus, 60_000, report)
-  const streams = new Streams(store, broadcaster, { maxLag: 0, report, random: Math.random })
+  const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const client = new AbortController()
   const id = await added(store)
   // More than are woken in one turn: the first one's update is the moment at which the last one asks.
@@ -307,7 +307,7 @@ test("a viewer that asks something while others are told of an update is told of
       return chunk.length
     }
     void (async () => {
-      for (let next = await stream?.next(); next?.value; next = await stream?.next({ write }))
+      for (let next = await stream?.next(); next && !next.done; next = await stream?.next({ write }))
         write(next.value)
     })()
   }

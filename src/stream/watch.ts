@@ -1,0 +1,41 @@
+import type { Format } from "./formats.ts"
+import type { Selection, Wanted } from "./selection.ts"
+
+/** What one viewer asks for. */
+export interface Watch<Chunk extends object = object> {
+  /** Only the updates of this item; absent for those of all items. */
+  readonly queueId?: number | undefined
+  /** Which updates of the global stream are wanted; absent for all. */
+  readonly wanted?: Wanted
+  /** Used instead of `wanted` if the viewer may change its choice while the stream is open. */
+  readonly selection?: Selection | undefined
+  /** The last event ID that the client gave, unchecked; absent if it does not resume. */
+  readonly lastEventId?: string | undefined
+  /** Whether a new stream begins with the current state; false for `live` alone. */
+  readonly snapshot: boolean
+  /** Whether the stream ends once the item is finished and its last update was sent. */
+  readonly untilFinished: boolean
+  /** How frames become chunks. */
+  readonly format: Format<Chunk>
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal
+}
+
+/** Why a stream ended: its item is finished, the server stops, the client left, or the history cannot be read. */
+export type Ending = "finished" | "shutdown" | "left" | "failed"
+
+/** The body of an open answer, which a stream may write to by itself. */
+export interface Sink<Chunk> {
+  /** Returns a promise instead of a number while the client is not reading. */
+  write(chunk: Chunk): number | Promise<unknown>
+}
+
+/**
+ * The chunks of a stream. As the body of an answer, Bun's `yield` gives the answer's own sink (its manual, "Async
+ * generator streams"); elsewhere it gives nothing.
+ */
+export type Chunks<Chunk> = AsyncGenerator<Chunk, Ending, Sink<Chunk> | undefined>
+
+/** The event ID that a client gave; undefined if it is not a number that this server could have given. */
+export const eventId = (given: string | undefined): number | undefined =>
+  given !== undefined && /^(0|[1-9][0-9]{0,15})$/.test(given) ? Number(given) : undefined
