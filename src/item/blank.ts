@@ -27,6 +27,8 @@ export const blank = (song_id: number, time: string): Draft => ({
   cancel_requested_at: null,
   eta_seconds: null,
   stalled: false,
+  basis: null,
+  steps: null,
   step: null,
   unit: null,
   media: null,

@@ -33,7 +33,8 @@ export function changed(stored: Stored, change: ItemChange, moment: Moment): Cha
   // The stored value has decimals; the shown one, repeated by a PUT, would take them away.
   if (!isStart && item.progress === before.progress) return { item, work: known }
   const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
-  return { item: { ...item, eta_seconds: etaOf(work, moment), stalled: false }, work }
+  const eta_seconds = etaOf(work, moment)
+  return { item: { ...item, basis: null, eta_seconds, stalled: false }, work }
 }
 
 /**

@@ -87,6 +87,13 @@ export const Step = Type.Object(
 )
 export type Step = Static<typeof Step>
 
+/** The names of all steps of an attempt, in their order. */
+export const Steps = Type.Array(Type.String({ format: "text", minLength: 1, maxLength: 256 }), {
+  minItems: 1,
+  maxItems: 100,
+})
+export type Steps = Static<typeof Steps>
+
 /** What is being counted: `done` of `total` images, frames, samples (`name`, in the plural). */
 export const Unit = Type.Object(
   {
@@ -110,6 +117,13 @@ export const Media = Type.Object(
 )
 export type Media = Static<typeof Media>
 
+/**
+ * What a progress rests on: a `guess` (a bar that may not be the whole), `counted` (frames or time of a total that the
+ * renderer tells), or `declared` (a total, steps or bars that the user gave, or a worker's own word).
+ */
+export const Basis = Type.Union([Type.Literal("guess"), Type.Literal("counted"), Type.Literal("declared")])
+export type Basis = Static<typeof Basis>
+
 /** What a worker reports of its item. `progress` is how much is done in percent, not rounded. */
 export const Report = Type.Object(
   {
@@ -117,11 +131,24 @@ export const Report = Type.Object(
       Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
       "how much is done, in percent, with decimals if there are any",
     ),
+    basis: about(Type.Optional(Basis), "what `progress` rests on; `declared` by default"),
+    eta_seconds: about(
+      Type.Optional(Type.Null()),
+      "null if the time to the end cannot be told from the pace, as more may follow",
+    ),
     current_step: about(Type.Optional(Text), "what the worker is doing, for viewers"),
-    message: about(Type.Optional(Text), "a sentence for viewers"),
+    message: about(Type.Optional(Text), "a sentence for viewers; without it the item's message is empty"),
     step: about(Type.Optional(Step), "where it is in a render of several steps"),
-    unit: about(Type.Optional(Unit), "what is being counted"),
+    step_progress: about(
+      Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+      "how much of the step is done, in percent, in place of `progress`; needs `step`, here or in a report before",
+    ),
+    unit: about(Type.Optional(Unit), "what is being counted; without it nothing is"),
     media: about(Type.Optional(Media), "how far into a medium it is"),
+    outer: about(
+      Type.Optional(Type.Literal(true)),
+      "from the reader around a command: ignored once the command itself has reported in this attempt",
+    ),
   },
   { additionalProperties: false },
 )
@@ -168,6 +195,8 @@ export const QueueItem = Type.Object(
       "estimated seconds until it is done, as of `updated_at`; null while unknown",
     ),
     stalled: about(Type.Boolean(), "whether it is processing and has made no progress for a while"),
+    basis: about(Nullable(Basis), "what `progress` rests on; null if no report told it"),
+    steps: about(Nullable(Steps), "the names of all steps of this attempt; null unless they were declared"),
     step: about(Nullable(Step), "where it is in a render of several steps; null if unknown"),
     unit: about(Nullable(Unit), "what is being counted; null if nothing is"),
     media: about(Nullable(Media), "how far into a medium the render is; null if unknown"),
@@ -255,6 +284,8 @@ export const ProgressUpdate = Type.Object({
   worker: Type.Optional(QueueItem.properties.worker),
   cancel_requested_at: about(Type.Optional(Time), "when the worker was asked to stop"),
   eta_seconds: about(Type.Optional(Type.Number()), "estimated seconds until it is done"),
+  basis: about(Type.Optional(Basis), "what `progress` rests on, once it was reported"),
+  steps: about(Type.Optional(Steps), "the names of all steps of this attempt, if they were declared"),
   step: about(Type.Optional(Step), "where it is in a render of several steps"),
   unit: about(Type.Optional(Unit), "what is being counted"),
   media: about(Type.Optional(Media), "how far into a medium the render is"),
@@ -303,6 +334,12 @@ export interface Work {
   readonly attempt_at: number
   /** When `done`, or what the attempt counts, last moved. */
   readonly moved_at: number
+  /** Whether the progress of this attempt was set back, which can happen once. */
+  readonly is_set_back: boolean
+  /** Whether the command itself has reported in this attempt: then the reader around it is not heard. */
+  readonly has_inner: boolean
+  /** The highest index of a step that has begun in this attempt; 0 before the first. */
+  readonly steps_begun: number
 }
 
 /** Nobody works on it. */
@@ -317,6 +354,9 @@ export const IDLE: Work = {
   rate: 0,
   attempt_at: 0,
   moved_at: 0,
+  is_set_back: false,
+  has_inner: false,
+  steps_begun: 0,
 }
 
 /** A queue item with what is stored beside it. */

@@ -4,14 +4,12 @@ import {
   type Directive,
   IDLE,
   type QueueItem,
-  type Report,
   type Result,
   type Stored,
   type Work,
 } from "./item.ts"
 import { later, type Moment } from "./moment.ts"
-import { isFinished, retryIt, transition } from "./moves.ts"
-import { etaOf, followed, paced } from "./pace.ts"
+import { transition } from "./moves.ts"
 
 /** The worker of a cancelled item must stop. */
 export const directiveOf = (item: QueueItem): Directive =>
@@ -21,7 +19,7 @@ export const directiveOf = (item: QueueItem): Directive =>
 export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !== null
 
 /** @throws AppError `lease_lost` unless the token is that of the lease that is held */
-function holding(stored: Stored, token: string): void {
+export function holding(stored: Stored, token: string): void {
   if (isLeased(stored) && stored.work.lease_token === token) return
   throw new AppError(
     "lease_lost",
@@ -29,7 +27,8 @@ function holding(stored: Stored, token: string): void {
   )
 }
 
-const renewed = (work: Work, { steadyMs }: Moment): Work => ({
+/** The lease held for its whole length again. */
+export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
   ...work,
   lease_expires_at: steadyMs + work.lease_ms,
   lease_extended: false,
@@ -83,42 +82,6 @@ export function goesOn({ id, attempt, status }: QueueItem, expected: number): vo
     "illegal_move",
     `attempt ${expected} of queue item ${id} has ended: the item is ${status}`,
   )
-}
-
-/**
- * A worker reports. With a token it must hold the lease, and renews it; without one the item must be nobody's, and a
- * waiting item is started. The progress shown never goes down within an attempt, and is at most 99 until completed.
- * @throws AppError `lease_lost`, `leased`, `illegal_move`
- */
-export function reported(stored: Stored, token: string | undefined, report: Report, moment: Moment): Change {
-  if (token !== undefined) holding(stored, token)
-  else if (isLeased(stored)) {
-    throw new AppError("leased", `queue item ${stored.item.id} is leased: a report needs its lease`)
-  }
-  const { id, status } = stored.item
-  if (isFinished(status))
-    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress; ${retryIt(id)}`)
-  const isStart = status !== "processing"
-  const before = isStart ? transition(stored.item, { status: "processing" }, moment.time) : stored.item
-  const known = isStart ? started(stored.work, moment) : stored.work
-  const done = Math.max(known.done, report.progress ?? 0)
-  const progress = Math.max(before.progress, Math.min(99, Math.floor(done)))
-  const { progress: _exact, step, unit, media, ...change } = report
-  const words = isStart ? { message: "Processing started" } : {}
-  const item = transition(before, { ...words, ...change, progress }, moment.time)
-  const isFurther = done !== known.done
-  const work = isFurther ? paced(known, done, moment) : followed(known, before, report, moment)
-  return {
-    item: {
-      ...item,
-      step: step ?? item.step,
-      unit: unit ?? item.unit,
-      media: media ?? item.media,
-      eta_seconds: isFurther ? etaOf(work, moment) : item.eta_seconds,
-      stalled: work === known && item.stalled,
-    },
-    work: token === undefined ? work : renewed(work, moment),
-  }
 }
 
 /**

@@ -25,6 +25,8 @@ function refuse({ id, status }: QueueItem, to: Status): never {
 }
 
 const UNKNOWN_PACE = { eta_seconds: null, stalled: false, step: null, unit: null, media: null }
+/** No attempt is under way, or one has just begun. */
+const BEGINNING = { progress: 0, basis: null, steps: null, ...UNKNOWN_PACE }
 
 /** What a move sets besides the status, before the caller's own keys are laid over it. */
 function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
@@ -32,7 +34,6 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
     case "processing":
       return {
         attempt: item.attempt + 1,
-        progress: 0,
         started_at: now,
         completed_at: null,
         available_at: null,
@@ -40,10 +41,10 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
         error_message: "",
         worker: "",
         cancel_requested_at: null,
-        ...UNKNOWN_PACE,
+        ...BEGINNING,
       }
     case "completed":
-      return { completed_at: now, outcome: "completed", ...UNKNOWN_PACE }
+      return { completed_at: now, outcome: "completed", basis: null, ...UNKNOWN_PACE }
     case "failed":
       // What was not being worked on cannot have failed: it was called off.
       return {
@@ -52,9 +53,9 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
         outcome: item.status === "processing" ? "failed" : "cancelled",
       }
     case "retrying":
-      return { retry_count: item.retry_count + 1, ...UNKNOWN_PACE }
+      return { retry_count: item.retry_count + 1, ...BEGINNING }
     case "queued":
-      return { available_at: null, ...UNKNOWN_PACE }
+      return { available_at: null, ...BEGINNING }
   }
 }
 

@@ -21,6 +21,8 @@ export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): P
     ...(item.worker !== "" && { worker: item.worker }),
     ...(item.cancel_requested_at !== null && { cancel_requested_at: item.cancel_requested_at }),
     ...(item.eta_seconds !== null && { eta_seconds: item.eta_seconds }),
+    ...(item.basis !== null && { basis: item.basis }),
+    ...(item.steps !== null && { steps: item.steps }),
     ...(item.step !== null && { step: item.step }),
     ...(item.unit !== null && { unit: item.unit }),
     ...(item.media !== null && { media: item.media }),

@@ -1,7 +1,7 @@
 import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus.ts"
 import { AppError } from "../errors.ts"
-import type { Change, Directive, QueueItem, Report, Result } from "../item/item.ts"
+import type { Change, Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
 import {
   claimed,
   completed,
@@ -11,8 +11,8 @@ import {
   goesOn,
   heartbeat,
   released,
-  reported,
 } from "../item/lease.ts"
+import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
@@ -141,6 +141,28 @@ export class Workers implements Service {
       if (attempt !== undefined) goesOn(stored.item, attempt)
       return reported(stored, token, report, moment)
     })
+  }
+
+  /**
+   * Tells the steps of the attempt that is under way, and renews the lease.
+   * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
+   */
+  declareSteps(id: number, token: string | undefined, steps: Steps): Promise<Standing> {
+    return this.#change(id, (stored, moment) => stepsDeclared(stored, token, steps, moment))
+  }
+
+  /**
+   * Begins the first step that has not begun, and renews the lease. The answer's item is at that step; if no step is
+   * left, or none was declared, nothing changes.
+   * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
+   */
+  async beginStep(id: number, token: string | undefined): Promise<Standing & { readonly step: Step | null }> {
+    let step: Step | null = null
+    const standing = await this.#change(id, (stored, moment) => {
+      step = nextStep(stored) ?? null
+      return stepBegun(stored, token, moment)
+    })
+    return { ...standing, step }
   }
 
   /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */

@@ -172,6 +172,9 @@ export function storeWork(name: string, open: Open): void {
       rate: 0.0625,
       attempt_at: START_MS + 5,
       moved_at: START_MS + 6,
+      is_set_back: true,
+      has_inner: true,
+      steps_begun: 2,
     }
     const id = await working(store, full)
     // A sweep reads what is stored, not what is remembered.

@@ -15,12 +15,12 @@ import {
   heartbeat,
   isLeased,
   released,
-  reported,
   rescued,
   stalled,
 } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { isFinished, MOVES } from "../../src/item/moves.ts"
+import { reported } from "../../src/item/report.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
 const MAX_RESCUES = 5

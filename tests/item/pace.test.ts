@@ -4,8 +4,9 @@ import fc from "fast-check"
 
 import { changed } from "../../src/item/changes.ts"
 import { IDLE, type Report, type Stored } from "../../src/item/item.ts"
-import { claimed, reported, stalled } from "../../src/item/lease.ts"
+import { claimed, stalled } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
+import { reported } from "../../src/item/report.ts"
 import { median } from "../bench/table.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 

@@ -41,10 +41,10 @@ test("a report is stored and told as it was said, its progress floored and at mo
   expect(said.item).toMatchObject(wanted)
   expect(await taken.now()).toMatchObject(wanted)
   expect((await told(server, taken.id)).at(-1)).toMatchObject(wanted)
-  // What is not said stays as it was, but for the message, which tells of the latest change.
+  // What is not said stays as it was, but for the message and the unit, which belong to the latest report.
   const next = await taken.say("progress", { progress: 100 })
-  expect(next.item).toMatchObject({ progress: 99, step, unit, media, current_step: "Step 2/5" })
-  expect(next.item?.message).toBe("Queue item updated")
+  expect(next.item).toMatchObject({ progress: 99, step, media, current_step: "Step 2/5" })
+  expect(next.item).toMatchObject({ unit: null, message: "", basis: "declared" })
 })
 
 test("progress never goes down within an attempt, and begins anew with the next", async () => {

@@ -231,7 +231,7 @@ function makeOlder(folder: string, path: string): void {
   writeFileSync(join(migrations, "0000_queue.sql"), readFileSync(join(MIGRATIONS, "0000_queue.sql")))
   using client = new Database(path)
   migrate(drizzle(client), { migrationsFolder: migrations })
-  const { step: _step, unit: _unit, media: _media, ...firstColumns } = draft()
+  const { basis: _basis, steps: _steps, step: _step, unit: _unit, media: _media, ...firstColumns } = draft()
   const row = {
     ...firstColumns,
     queued_at: 1,

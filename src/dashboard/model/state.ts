@@ -28,6 +28,8 @@ export function after(item: QueueItem, update: StreamUpdate): QueueItem {
     worker: update.worker ?? "",
     cancel_requested_at: update.cancel_requested_at ?? null,
     eta_seconds: update.eta_seconds ?? null,
+    basis: update.basis ?? null,
+    steps: update.steps ?? null,
     step: update.step ?? null,
     unit: update.unit ?? null,
     media: update.media ?? null,

@@ -1,7 +1,16 @@
 import { sql } from "drizzle-orm"
 import { check, customType, index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core"
 
-import { Flag, type Media, Outcome, type Status, STATUSES, type Step, type Unit } from "../../item/item.ts"
+import {
+  Flag,
+  type Media,
+  Outcome,
+  type Status,
+  STATUSES,
+  type Step,
+  type Steps,
+  type Unit,
+} from "../../item/item.ts"
 import { MOVES } from "../../item/moves.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 
@@ -58,6 +67,8 @@ export const queueItems = sqliteTable(
     cancel_requested_at: time(),
     eta_seconds: real(),
     stalled: integer({ mode: "boolean" }).notNull(),
+    basis: text({ enum: ["guess", "counted", "declared"] }),
+    steps: json<Steps>(),
     step: json<Step>(),
     unit: json<Unit>(),
     media: json<Media>(),
@@ -73,6 +84,9 @@ export const queueItems = sqliteTable(
     rate: real().notNull().default(0),
     attempt_at: integer().notNull().default(0),
     moved_at: integer().notNull().default(0),
+    is_set_back: integer({ mode: "boolean" }).notNull().default(false),
+    has_inner: integer({ mode: "boolean" }).notNull().default(false),
+    steps_begun: integer().notNull().default(0),
     last_update_id: integer().notNull(),
     deleted_at: time(),
     section: integer().generatedAlwaysAs(

@@ -23,7 +23,7 @@ const SWEEP_ROWS = 100
 const { last_update_id, deleted_at, section, rank, ...rowColumns } = getTableColumns(queueItems)
 const { lease_token, verdict, lease_ms, lease_expires_at, lease_extended, rescues, done, rate, ...rest } =
   rowColumns
-const { attempt_at, moved_at, ...itemColumns } = rest
+const { attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...itemColumns } = rest
 export { deleted_at, itemColumns, rank, section }
 const workColumns = {
   lease_token,
@@ -36,6 +36,9 @@ const workColumns = {
   rate,
   attempt_at,
   moved_at,
+  is_set_back,
+  has_inner,
+  steps_begun,
 }
 
 // What a report changes. Written alone it leaves the indexes of the queue's order be, and takes a fifth of the time.
@@ -46,6 +49,7 @@ const {
   error_message,
   eta_seconds,
   stalled,
+  basis,
   step,
   unit,
   media,
@@ -58,6 +62,7 @@ const shown = {
   error_message,
   eta_seconds,
   stalled,
+  basis,
   step,
   unit,
   media,
@@ -192,7 +197,8 @@ type Row = Omit<InferSelectModel<typeof queueItems>, "last_update_id" | "deleted
 /** A row as the domain knows it. */
 export function storedOf(row: Row): Stored {
   const { lease_token, verdict, lease_ms, lease_expires_at, lease_extended, ...some } = row
-  const { rescues, done, rate, attempt_at, moved_at, ...item } = some
+  const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...item } = some
   const lease = { lease_token, verdict, lease_ms, lease_expires_at, lease_extended }
-  return { item, work: { ...lease, rescues, done, rate, attempt_at, moved_at } }
+  const pace = { done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun }
+  return { item, work: { ...lease, rescues, ...pace } }
 }

@@ -1,0 +1,182 @@
+import { AppError } from "../errors.ts"
+import type { Change, QueueItem, Report, Step, Steps, Stored } from "./item.ts"
+import { holding, isLeased, renewed, started } from "./lease.ts"
+import type { Moment } from "./moment.ts"
+import { isFinished, retryIt, transition } from "./moves.ts"
+import { etaOf, followed, paced } from "./pace.ts"
+
+/** Which part of an item's progress one step fills. */
+export interface Place {
+  /** The step; undefined if the part has no name. */
+  readonly step: Step | undefined
+  /** Where the part begins, in percent of the item. */
+  readonly from: number
+  /** Where the part ends, in percent of the item. */
+  readonly to: number
+}
+
+/** The place of a step if all steps count alike. */
+export const placeOf = (step: Step): Place => ({
+  step,
+  from: ((step.index - 1) / step.total) * 100,
+  to: (step.index / step.total) * 100,
+})
+
+/** A report on a step alone as a report on the item: its 0 to 100 fill the place of the step. */
+export function placed(report: Report, { step, from, to }: Place): Report {
+  const told = { ...report, ...(step && { step }) }
+  if (report.progress === undefined) return told
+  return { basis: "declared", ...told, progress: from + (report.progress * (to - from)) / 100 }
+}
+
+/** The progress that a report tells, in percent of the item; undefined if it tells none. @throws AppError `invalid` */
+function progressIn({ progress, step_progress }: Report, step: Step | null): number | undefined {
+  if (step_progress === undefined) return progress
+  if (progress !== undefined) {
+    throw new AppError("invalid", "a report has either progress or step_progress, not both")
+  }
+  if (step === null || step.total === 0) {
+    throw new AppError("invalid", "step_progress needs a step: send step with it, or in a report before")
+  }
+  const done = ((step.index - 1 + step_progress / 100) / step.total) * 100
+  return Math.min(100, Math.max(0, done))
+}
+
+/** @throws AppError `lease_lost`, `leased` unless the reporter holds the lease, or nobody does */
+function checkRight(stored: Stored, token: string | undefined): void {
+  if (token !== undefined) holding(stored, token)
+  else if (isLeased(stored)) {
+    throw new AppError("leased", `queue item ${stored.item.id} is leased: a report needs its lease`)
+  }
+}
+
+/** The stored item, or the one that this report starts. @throws AppError `illegal_move` if the item is finished */
+function underWay({ item, work }: Stored, moment: Moment): Stored {
+  if (isFinished(item.status)) {
+    const { id, status } = item
+    throw new AppError("illegal_move", `queue item ${id} is ${status}: it takes no progress; ${retryIt(id)}`)
+  }
+  if (item.status === "processing") return { item: { ...item, message: "" }, work }
+  const change = { status: "processing", message: "Processing started" } as const
+  return { item: transition(item, change, moment.time), work: started(work, moment) }
+}
+
+/** How far an attempt is after a report. */
+interface Moved {
+  readonly done: number
+  readonly progress: number
+  readonly basis: QueueItem["basis"]
+  readonly isBack: boolean
+}
+
+/**
+ * The progress never goes down within an attempt, but once: from a guess. When the command itself begins to report,
+ * what the reader around it had guessed is taken back whatever the report says.
+ */
+function moved({ item, work }: Stored, report: Report): Moved {
+  const said = progressIn(report, report.step ?? item.step)
+  const isTakeover = report.outer === undefined && !work.has_inner
+  const lower = said ?? (isTakeover ? 0 : work.done)
+  const isBack = lower < work.done && item.basis === "guess" && !work.is_set_back
+  const done = isBack ? lower : Math.max(work.done, said ?? 0)
+  const shown = Math.min(99, Math.floor(done))
+  const isNews = said !== undefined && said >= done
+  const kept = isBack ? null : item.basis
+  return {
+    done,
+    progress: isBack ? shown : Math.max(item.progress, shown),
+    basis: isNews ? (report.basis ?? "declared") : kept,
+    isBack,
+  }
+}
+
+/**
+ * A worker reports. With a token it must hold the lease, and renews it; without one nobody may hold it, and a waiting
+ * item is started. The progress shown is at most 99 until the item is completed.
+ * @throws AppError `lease_lost`, `leased`, `illegal_move`, `invalid`
+ */
+export function reported(stored: Stored, token: string | undefined, report: Report, moment: Moment): Change {
+  checkRight(stored, token)
+  const before = underWay(stored, moment)
+  const kept = token === undefined ? before.work : renewed(before.work, moment)
+  if (report.outer && before.work.has_inner) return { item: stored.item, work: kept, quiet: true }
+  const { done, progress, basis, isBack } = moved(before, report)
+  const { current_step = before.item.current_step, message = before.item.message } = report
+  const step = report.step ?? before.item.step
+  const isSameStep = step?.index === before.item.step?.index
+  const isMoved = done !== before.work.done
+  const work = isMoved ? paced(kept, done, moment) : followed(kept, before.item, report, moment)
+  const eta_seconds = isMoved ? etaOf(work, moment) : before.item.eta_seconds
+  return {
+    item: {
+      ...before.item,
+      current_step,
+      message,
+      progress,
+      basis,
+      step,
+      unit: report.unit ?? null,
+      media: report.media ?? (isSameStep ? before.item.media : null),
+      eta_seconds: report.eta_seconds === null ? null : eta_seconds,
+      stalled: work === kept && before.item.stalled,
+      updated_at: moment.time,
+    },
+    work: {
+      ...work,
+      is_set_back: work.is_set_back || isBack,
+      has_inner: work.has_inner || report.outer === undefined,
+      steps_begun: Math.max(work.steps_begun, report.step?.index ?? 0),
+    },
+  }
+}
+
+/** @throws AppError `illegal_move` unless an attempt is under way */
+function checkAttempt({ id, status }: QueueItem): void {
+  if (status === "processing") return
+  throw new AppError(
+    "illegal_move",
+    `queue item ${id} is ${status}: steps belong to an attempt; claim it first`,
+  )
+}
+
+/**
+ * Tells the steps of the attempt that is under way. The same list again changes nothing; another begins again.
+ * @throws AppError `lease_lost`, `leased`, `illegal_move`
+ */
+export function stepsDeclared(
+  stored: Stored,
+  token: string | undefined,
+  steps: Steps,
+  moment: Moment,
+): Change {
+  checkRight(stored, token)
+  checkAttempt(stored.item)
+  const work = token === undefined ? stored.work : renewed(stored.work, moment)
+  const { item } = stored
+  if (JSON.stringify(item.steps) === JSON.stringify(steps)) return { item, work, quiet: true }
+  return {
+    item: { ...item, steps, step: null, unit: null, media: null, updated_at: moment.time },
+    work: { ...work, steps_begun: 0 },
+  }
+}
+
+/** The first declared step that has not begun; undefined if there is none. */
+export function nextStep({ item, work }: Stored): Step | undefined {
+  const name = item.steps?.[work.steps_begun]
+  return name === undefined
+    ? undefined
+    : { index: work.steps_begun + 1, total: item.steps?.length ?? 0, name }
+}
+
+/**
+ * Begins the first step that has not begun. Without one, nothing changes.
+ * @throws AppError `lease_lost`, `leased`, `illegal_move`
+ */
+export function stepBegun(stored: Stored, token: string | undefined, moment: Moment): Change {
+  checkRight(stored, token)
+  checkAttempt(stored.item)
+  const step = nextStep(stored)
+  if (step) return reported(stored, token, { step, step_progress: 0, basis: "declared" }, moment)
+  const work = token === undefined ? stored.work : renewed(stored.work, moment)
+  return { item: stored.item, work, quiet: true }
+}
