@@ -42,7 +42,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   version: { own: ["package.json"] },
   item: { own: ["errors", "text"], packages: ["@sinclair/typebox"] },
   wire: { own: ["errors", "health", "item"], packages: ["@sinclair/typebox"] },
-  renderers: { own: ["errors", "item"] },
+  renderers: { own: ["item"] },
   terminal: { own: ["item", "text", "wire"] },
   store: { own: ["item"] },
   "store/sqlite": {

@@ -1,15 +1,11 @@
 import type { Report } from "../item/item.ts"
 import { goesOn } from "../item/lease.ts"
-import type { Heard } from "../renderers/reader.ts"
 import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
 import type { Queue } from "./queue.ts"
 import type { Standing, Workers } from "./workers.ts"
 
 /** How long a renderer can be silent before its lease is no longer renewed, while its connection is open. */
 const SILENCE_MS = 30 * 60_000
-
-/** Several pieces of output as one report: the latest value of each key. */
-const merged = (heard: readonly Heard[]): Report => Object.assign({}, ...heard.map(({ report }) => report))
 
 /** Which output is read, and for which item. */
 export interface IngestOptions {
@@ -26,8 +22,8 @@ export interface IngestOptions {
 /**
  * Stores the output of one renderer as progress of one item.
  *
- * The output is read as fast as it comes. It is stored as fast as the database allows, with the latest value of each
- * key: a renderer whose output is not read stands still, and watching it must never cause that.
+ * The output is read as fast as it comes, and the latest report is stored as fast as the database allows: a renderer
+ * whose output is not read stands still, and watching it must never cause that.
  */
 export class Ingest {
   readonly #workers: Workers
@@ -37,7 +33,6 @@ export class Ingest {
   #report: Report | undefined
   #isAlive = false
   #heardMs = performance.now()
-  #isEnded = false
   /** The attempt that this output belongs to, once that has begun. */
   #attempt: number | undefined
   #writing: Promise<void> | undefined
@@ -47,13 +42,13 @@ export class Ingest {
     this.#workers = parts.workers
     this.#queue = parts.queue
     this.#options = options
-    this.#renderer = renderer(options.renderer, options.total)
+    this.#renderer = renderer(options.renderer, { total: options.total })
   }
 
   /**
    * Reads the whole output. Each piece is progress and a heartbeat. A waiting item is started by the first progress,
    * not by the request: ffmpeg opens the request even if its input is missing.
-   * @throws AppError what the queue refuses with; `too_large`
+   * @throws AppError what the queue refuses with
    */
   async listen(body: AsyncIterable<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder()
@@ -71,11 +66,10 @@ export class Ingest {
 
   #hear(text: string): void {
     if (this.#refusal !== undefined) throw this.#refusal
-    const heard = this.#renderer.push(text)
+    const reports = this.#renderer.push(text)
     this.#isAlive = true
     this.#heardMs = performance.now()
-    if (heard.length > 0) this.#report = { ...this.#report, ...merged(heard) }
-    this.#isEnded = this.#isEnded || heard.some(({ ended }) => ended)
+    this.#report = reports.at(-1) ?? this.#report
     this.#store()
   }
 
@@ -122,13 +116,14 @@ export class Ingest {
   /** Completes or fails the item, as its renderer's output ended. @throws AppError what the queue refuses with */
   async finish(): Promise<Standing | undefined> {
     const { id, token, renderer: name } = this.#options
-    const reached = this.#renderer.reached ?? 0
+    const { failure, hasEnded: saidSo, reached } = this.#renderer.evidence
     // ffmpeg says that it ended. Blender's last line proves nothing: only its frames do.
-    const hasEnded = this.#isEnded || name === "blender"
+    const hasEnded = saidSo || name === "blender"
     if (this.#attempt === undefined) await this.#send({})
     else if (token === undefined) goesOn(await this.#queue.get(id), this.#attempt)
-    if (hasEnded && isWhole(reached)) return this.#complete()
-    const done = `${Math.floor(reached * 100)} % of its total`
+    if (failure !== undefined) return this.#fail(failure)
+    if (hasEnded && isWhole(reached ?? 0)) return this.#complete()
+    const done = `${Math.floor((reached ?? 0) * 100)} % of its total`
     return this.#fail(
       hasEnded ? `the renderer stopped at ${done}` : `the renderer's output broke off at ${done}`,
     )

@@ -1,171 +1,133 @@
 import type { Report } from "../item/item.ts"
-import type { Heard, LineReader } from "./reader.ts"
+import { FrameInHand, FrameRange } from "./frames.ts"
+import { type Evidence, type Expected, type LineReader } from "./reader.ts"
+import { Trouble } from "./trouble.ts"
+import { Turns } from "./turns.ts"
 
-// Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...".
-const PREFIX = /^(?:[\d:.]+ +)?render +\| +/
+// Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other programs
+// write without a line end, and so their text can stand before it.
+const PREFIX = /^.*?\b(?:[\d:.]+ +)?render +\| +/
 const RANGE = /^Rendering animation \(frames (-?\d{1,9})\.\.(-?\d{1,9})\)/
-const FRAME = /^(?:Fra: ?|Rendering frame )(-?\d{1,9})\b/
-const SAMPLES = /[|,] (?:Sample|Rendering) (\d{1,9}) ?\/ ?(\d{1,9})\b/
-const TILES = /\| Rendered (\d{1,9})\/(\d{1,9}) Tiles\b/
-const LAYER_DONE = /\| Finished$/
-const SAVED = /^(?:Saved: |Append frame |Video append frame )/
-const SKIPPED = /^skipping existing frame "[^"]*"$/i
-const FRAME_END = /^ ?Time: [\d:.]+/
-
-interface Count {
-  readonly done: number
-  readonly total: number
-}
-
-function count(pattern: RegExp, line: string): Count | undefined {
-  const [, done, total] = pattern.exec(line) ?? []
-  const counted = { done: Number(done), total: Number(total) }
-  return counted.total > 0 && counted.done <= counted.total ? counted : undefined
-}
-
-/** How far the frame in hand is. A frame has as many layers (and views) as the frame before it, or as were seen. */
-class FrameInHand {
-  samples: Count | undefined
-  tiles: Count | undefined
-  #layersDone = 0
-  #layersBefore = 0
-  #layer = 0
-
-  hear(line: string): void {
-    if (LAYER_DONE.test(line)) {
-      this.#layersDone += 1
-      this.#layer = 0
-    }
-    const samples = count(SAMPLES, line)
-    // Adaptive sampling and tiles end with a "Sample 0/64".
-    if (!samples || (samples.done === 0 && this.#layer > 0)) return
-    const tiles = count(TILES, line)
-    const part = samples.done / samples.total
-    // The first line of a tile still has the samples of the tile before it.
-    const stale = tiles !== undefined && part === 1
-    this.samples = stale && tiles.done !== this.tiles?.done ? undefined : samples
-    this.tiles = tiles
-    const share = tiles ? (tiles.done + (stale ? 0 : part)) / tiles.total : part
-    this.#layer = Math.max(this.#layer, share)
-  }
-
-  get share(): number {
-    const layers = Math.max(this.#layersBefore, this.#layersDone + (this.#layer > 0 ? 1 : 0), 1)
-    return (this.#layersDone + this.#layer) / layers
-  }
-
-  next(): void {
-    this.#layersBefore = Math.max(this.#layersBefore, this.#layersDone)
-    this.#layersDone = 0
-    this.#layer = 0
-    this.samples = undefined
-    this.tiles = undefined
-  }
-}
-
-/** The number of frames, as Blender 5 tells it: one range an animation, the step between frames never. */
-class Ranges {
-  #before = 0
-  #from = 0
-  #to = -1
-  #step = Number.POSITIVE_INFINITY
-  #last: number | undefined
-
-  start(from: number, to: number): void {
-    this.#before = this.total ?? 0
-    this.#from = from
-    this.#to = to
-    this.#step = Number.POSITIVE_INFINITY
-    this.#last = undefined
-  }
-
-  frame(number: number): void {
-    if (this.#last !== undefined && number > this.#last) {
-      this.#step = Math.min(this.#step, number - this.#last)
-    }
-    this.#last = number
-  }
-
-  // The distance across a skipped frame is no step.
-  skip(): void {
-    this.#last = undefined
-  }
-
-  get total(): number | undefined {
-    if (this.#to < this.#from) return this.#before || undefined
-    const step = Number.isFinite(this.#step) ? this.#step : 1
-    return this.#before + Math.floor((this.#to - this.#from) / step) + 1
-  }
-}
+// The words are translated: "Fra:1 Mem:9M", "Fot:1 Mem:42.10M (Pico 43.00M)".
+const FRAME =
+  /^(?:Fra: ?|Rendering frame |\p{L}{2,12}: ?(?=-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG]))(-?\d{1,9})\b/u
+const SAVED = /(?:^Saved: |Saved: '|\b(?:Append|Video append) frame \d)/
+const SKIPPED = /skipping existing frame "[^"]*"$/i
+const FRAME_END = /(?:^|' ) ?Time: [\d:.]+/
+const USUAL = /^(?:Blender \d|Read (?:blend|prefs)|Blender quit)|\bRead blend: /
 
 class Blender implements LineReader {
-  readonly #given: number | undefined
-  readonly #ranges = new Ranges()
+  readonly #expected: Expected
+  readonly #range = new FrameRange()
   readonly #inHand = new FrameInHand()
+  readonly #trouble = new Trouble()
+  readonly #turns: Turns
   #frame: number | undefined
+  /** Frames of this turn: of the bar in hand, when several renders follow one another. */
   #done = 0
-  #saved = false
+  #most = 0
+  #isSaved = false
+  #hasQuit = false
+  #hasSpoken = false
   #told = ""
 
-  constructor(given: number | undefined) {
-    this.#given = given
+  constructor(expected: Expected) {
+    this.#expected = expected
+    this.#turns = new Turns({ ...expected, countsQuick: true })
   }
 
   get #total(): number | undefined {
-    return this.#given ?? this.#ranges.total
+    const { total } = this.#expected
+    return total === undefined ? this.#range.total : Math.max(1, Math.round(total))
   }
 
-  get reached(): number | null {
-    return this.#total === undefined ? null : Math.min(1, this.#done / this.#total)
+  get #isTotalGiven(): boolean {
+    return this.#expected.total !== undefined && !this.#expected.isTotalGuessed
   }
 
-  read(line: string): Heard | undefined {
+  get evidence(): Evidence {
+    const total = this.#total
+    const fraction = total === undefined ? null : Math.min(1, this.#most / total)
+    const isSilent = this.#expected.mustShowFrames && this.#hasSpoken && this.#most === 0
+    return {
+      reached: this.#isTotalGiven ? fraction : null,
+      hasEnded: this.#hasQuit,
+      failure: this.#trouble.failure(this.#most) ?? (isSilent ? "no frame was rendered" : undefined),
+      seen:
+        !this.#isTotalGiven && fraction !== null && fraction < 1
+          ? `${this.#most} of ${total} frames seen`
+          : undefined,
+    }
+  }
+
+  read(line: string): Report | undefined {
     const said = line.replace(PREFIX, "").trimEnd()
-    const ended = said === "Blender quit"
-    if (!ended && !this.#hear(said)) return undefined
+    this.#trouble.hear(said)
+    if (USUAL.test(said)) this.#hasSpoken = true
+    if (said === "Blender quit") this.#hasQuit = true
+    else if (!this.#hear(said)) return undefined
     const report = this.#report()
     const told = JSON.stringify(report)
-    if (told === this.#told && !ended) return undefined
+    if (told === this.#told) return undefined
     this.#told = told
-    return { report, ended }
+    return report
   }
 
-  /** Whether the line was about frames. */
+  /** Whether the line was about frames. One line can say several things: its end can be missing. */
   #hear(said: string): boolean {
     const range = RANGE.exec(said)
     const frame = FRAME.exec(said)
-    if (range) this.#ranges.start(Number(range[1]), Number(range[2]))
-    else if (frame) this.#enter(Number(frame[1]), said)
-    else if (SAVED.test(said)) this.#save()
-    else if (SKIPPED.test(said)) this.#skip()
-    else if (FRAME_END.test(said)) this.#leave()
-    else return false
-    return true
+    const [isSave, isSkip, isEnd] = [SAVED.test(said), SKIPPED.test(said), FRAME_END.test(said)]
+    if (range) this.#begin(Number(range[1]), Number(range[2]))
+    if (frame) this.#enter(Number(frame[1]), said)
+    if (isSave) this.#save()
+    if (isSkip) this.#skip()
+    if (isEnd) this.#leave()
+    return range !== null || frame !== null || isSave || isSkip || isEnd
+  }
+
+  /** An animation begins. Its frames are all that is known, unless the user gave a total. */
+  #begin(from: number, to: number): void {
+    if (this.#expected.total === undefined && this.#range.total !== undefined) this.#again()
+    this.#range.start(from, to)
   }
 
   #enter(frame: number, said: string): void {
+    if (this.#hasQuit && this.#done >= (this.#total ?? Number.POSITIVE_INFINITY)) this.#again()
+    this.#hasQuit = false
     if (frame !== this.#frame) {
       this.#leave()
-      this.#ranges.frame(frame)
+      this.#range.frame(frame)
       this.#frame = frame
     }
     this.#inHand.hear(said)
   }
 
-  // Stereo and file outputs save several images a frame.
+  /** All frames were there, and more are rendered: another bar. */
+  #again(): void {
+    this.#done = 0
+    this.#turns.next()
+  }
+
+  // Stereo and file outputs save several images for each frame.
   #save(): void {
-    if (!this.#saved) this.#done += 1
-    this.#saved = true
+    if (!this.#isSaved) this.#count()
+    this.#isSaved = true
   }
 
   #skip(): void {
-    this.#ranges.skip()
+    this.#range.skip()
+    this.#count()
+  }
+
+  #count(): void {
     this.#done += 1
+    this.#most = Math.max(this.#most, this.#done)
   }
 
   // "Time:" comes after a frame that could not be saved, too: only what was saved is done.
   #leave(): void {
-    this.#saved = false
+    this.#isSaved = false
     this.#frame = undefined
     this.#inHand.next()
   }
@@ -175,16 +137,26 @@ class Blender implements LineReader {
     const { samples } = this.#inHand
     const message = this.#message(total)
     if (total === undefined) {
-      return samples && !this.#saved ? { unit: { ...samples, name: "samples" }, message } : { message }
+      return samples && !this.#isSaved ? { unit: { ...samples, name: "samples" }, message } : { message }
     }
-    const share = (this.#done + (this.#saved ? 0 : this.#inHand.share)) / total
     const unit = { done: Math.min(this.#done, total), total, name: "frames" }
-    return { progress: Math.min(100, share * 100), unit, message }
+    return { ...this.#progress(total), unit, message }
+  }
+
+  #progress(total: number): Report {
+    const turns = this.#turns
+    turns.move(Math.min(1, (this.#done + (this.#isSaved ? 0 : this.#inHand.fraction)) / total))
+    const progress = turns.fraction * 100
+    if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
+    if (!turns.isFirst) return { progress, basis: "guess", eta_seconds: null }
+    // After its last frame nobody knows whether another render will follow.
+    if (this.#hasQuit || (!this.#isTotalGiven && progress === 100)) return { progress, basis: "guess" }
+    return { progress, basis: this.#isTotalGiven ? "declared" : "counted" }
   }
 
   #message(total: number | undefined): string {
     const { samples, tiles } = this.#inHand
-    if (this.#saved || this.#frame === undefined) {
+    if (this.#isSaved || this.#frame === undefined) {
       return total === undefined
         ? `frames saved: ${this.#done}`
         : `${Math.min(this.#done, total)} of ${total} frames`
@@ -199,45 +171,11 @@ class Blender implements LineReader {
   }
 }
 
-const FRAME_LIST = /^(?:[+-]?\d{1,9}|\d{1,9}\.\.\d{1,9})$/
-
-/** How many frames one part of `--render-frame` names: "7", "+1", "3..5". */
-function listed(part: string): number {
-  if (!FRAME_LIST.test(part)) return Number.NaN
-  const [from, to] = part.split("..").map(Number)
-  return from === undefined || to === undefined ? 1 : to - from + 1
-}
-
 /**
- * How many frames a Blender command line asks for, or undefined when it does not tell.
+ * Reads what `blender --background` writes, of versions 2.7 to 5, and finds what it says of failure.
  *
- * It tells by `--render-frame` (`-f`), and by `--render-anim` (`-a`) after `--frame-start` (`-s`) and `--frame-end`
- * (`-e`); without those the scene decides.
- */
-export function framesAsked(command: readonly string[]): number | undefined {
-  const end = command.indexOf("--")
-  const words = end === -1 ? command : command.slice(0, end)
-  let [from, to, jump, frames] = [Number.NaN, Number.NaN, 1, 0]
-  for (const [index, word] of words.entries()) {
-    const value = words[index + 1] ?? ""
-    if (word === "-s" || word === "--frame-start") from = Number(value)
-    else if (word === "-e" || word === "--frame-end") to = Number(value)
-    else if (word === "-j" || word === "--frame-jump") jump = Number(value)
-    else if (word === "-a" || word === "--render-anim") frames += Math.floor((to - from) / jump) + 1
-    else if (word === "-f" || word === "--render-frame") {
-      frames += value.split(",").reduce((sum, part) => sum + listed(part), 0)
-    }
-  }
-  return frames > 0 && Number.isSafeInteger(frames) ? frames : undefined
-}
-
-/**
- * Reads what `blender --background` writes to its standard output, of versions 2.8 to 5.
- *
- * A frame is done when Blender says that it saved it (or that it is there already and skipped). `total` is the
+ * A frame is done when Blender says that it saved it (or that it exists already and is skipped). `total` is the
  * number of frames, 1 for a still. Without it Blender 5 tells the range of an animation; older versions tell
  * nothing, and there is no progress, but the frame's number and samples as message and unit.
  */
-export function blender(total: number | undefined): LineReader {
-  return new Blender(total === undefined ? undefined : Math.max(1, Math.round(total)))
-}
+export const blender = (expected: Expected): LineReader => new Blender(expected)

@@ -1,11 +1,25 @@
 import type { Media, Report } from "../item/item.ts"
-import type { LineReader } from "./reader.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./reader.ts"
+import { Turns } from "./turns.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
 const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "speed"] as const
-/** The longest last frame that is taken for shown to its end, in seconds. */
+/** The longest last frame that is believed to be shown to its end, in seconds. */
 const MAX_FRAME_S = 1
+/** Time that runs back this far, in seconds, is the time of another ffmpeg. */
+const RESTART_S = 1
+/** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
+const FAILURE =
+  /\bError writing trailer\b|\bError closing file\b|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
+
+function failureIn(line: string): string | undefined {
+  // Most lines are none: the cheap question comes first.
+  if (!/rror|Unable|av_/.test(line)) return undefined
+  const plain = plainLine(line)
+  return FAILURE.test(plain) ? plain : undefined
+}
+
 type Key = (typeof KEYS)[number]
 type Block = Partial<Record<Key, number>>
 
@@ -49,21 +63,83 @@ function messageOf(media: Media | undefined, block: Block): string {
   return parts.filter((part) => part).join(", ") || "nothing written yet"
 }
 
-/**
- * Reads the blocks of `ffmpeg -progress`; each `progress=` line is heard once.
- *
- * `total` is the length of the output in seconds. Without it there is no progress, but media and message.
- */
-export function ffmpeg(total: number | undefined): LineReader {
-  let block: Block = {}
-  let furthest = 0
-  let frames = 0
+/** One run of ffmpeg: what its blocks came to. */
+class Pass {
+  seconds = 0
+  frames = 0
+  blocks = 0
+  hasEnded = false
 
-  function report(): Report {
+  hear(block: Block, seconds: number, isEnd: boolean): void {
+    this.seconds = Math.max(this.seconds, seconds)
+    this.frames = Math.max(this.frames, block.frame ?? 0)
+    this.blocks += 1
+    this.hasEnded = isEnd
+  }
+
+  /** Whether this block belongs to a later run of ffmpeg. */
+  isOver(block: Block, seconds: number | undefined): boolean {
+    if (this.hasEnded) return true
+    const hasRestarted = seconds !== undefined && seconds < this.seconds - RESTART_S
+    return hasRestarted || (block.frame !== undefined && block.frame < this.frames)
+  }
+
+  /** Whether this was a picture of a single frame, a thumbnail beside the video. */
+  get isStill(): boolean {
+    return this.hasEnded && this.blocks === 1 && this.frames === 1
+  }
+
+  /** Seconds to the end of the last frame. */
+  get length(): number {
+    // The time is that at which the last frame begins: at one frame a second 5 s end at 4. No more than that
+    // second is believed: pictures of 5 s each have sound, and with it a time that goes on to the end.
+    const lastFrame = this.frames > 1 ? Math.min(MAX_FRAME_S, this.seconds / (this.frames - 1)) : 0
+    return this.seconds + lastFrame
+  }
+}
+
+class Ffmpeg implements LineReader {
+  readonly #expected: Expected
+  readonly #turns: Turns
+  #block: Block = {}
+  #pass = new Pass()
+  /** The last run but this one that was no still picture. */
+  #before: Pass | undefined
+  #failure: string | undefined
+
+  constructor(expected: Expected) {
+    this.#expected = expected
+    this.#turns = new Turns({ ...expected, countsQuick: true })
+  }
+
+  get evidence(): Evidence {
+    const { total } = this.#expected
+    const pass = this.#pass.isStill && this.#before ? this.#before : this.#pass
+    const isKnown = total !== undefined && pass.blocks > 0
+    const reached = isKnown ? Math.min(1, pass.length / total) : null
+    return { ...NO_EVIDENCE, reached, hasEnded: this.#pass.hasEnded, failure: this.#failure }
+  }
+
+  read(line: string): Report | undefined {
+    const [, key = "", value = ""] = KEY_VALUE.exec(line) ?? []
+    if (isKey(key)) {
+      const said = amount(value)
+      if (said !== undefined) this.#block[key] = said
+      return undefined
+    }
+    if (key === "progress" && (value === "continue" || value === "end")) return this.#take(value === "end")
+    this.#failure ??= failureIn(line)
+    return undefined
+  }
+
+  #take(isEnd: boolean): Report {
+    const block = this.#block
+    this.#block = {}
     const seconds = outTime(block)
+    if (this.#pass.isOver(block, seconds)) this.#leave(isEnd && block.frame === 1)
+    this.#pass.hear(block, seconds ?? 0, isEnd)
     if (seconds === undefined) return { message: messageOf(undefined, block) }
-    furthest = Math.max(furthest, seconds)
-    frames = Math.max(frames, block.frame ?? 0)
+    const { total } = this.#expected
     const media: Media = {
       out_time: seconds,
       total: total ?? null,
@@ -72,27 +148,33 @@ export function ffmpeg(total: number | undefined): LineReader {
     }
     const known = { media, message: messageOf(media, block) }
     // The output may be longer than its total: a looped image outlives the song by a second.
-    return total === undefined ? known : { progress: Math.min(100, (seconds / total) * 100), ...known }
+    return total === undefined ? known : { ...this.#progress(Math.min(1, seconds / total)), ...known }
   }
 
-  return {
-    read(line) {
-      const [, key = "", value = ""] = KEY_VALUE.exec(line) ?? []
-      if (isKey(key)) {
-        const said = amount(value)
-        if (said !== undefined) block[key] = said
-        return undefined
-      }
-      if (key !== "progress" || (value !== "continue" && value !== "end")) return undefined
-      const heard = { report: report(), ended: value === "end" }
-      block = {}
-      return heard
-    },
-    get reached() {
-      // The time is that at which the last frame begins: at one frame a second 5 s end at 4. No more than that
-      // second is believed: pictures of 5 s each have sound, and with it a time that goes on to the end.
-      const lastFrame = frames > 1 ? Math.min(MAX_FRAME_S, furthest / (frames - 1)) : 0
-      return total === undefined ? null : Math.min(1, (furthest + lastFrame) / total)
-    },
+  /** Another ffmpeg has begun. A still picture before or after a video is no pass over it. */
+  #leave(isForStill: boolean): void {
+    const isPass = !isForStill && !this.#pass.isStill
+    if (!this.#pass.isStill) this.#before = this.#pass
+    this.#pass = new Pass()
+    if (isPass) this.#turns.next()
+  }
+
+  #progress(fraction: number): Report {
+    const turns = this.#turns
+    if (!this.#pass.isStill || !this.#before) turns.move(fraction)
+    const progress = turns.fraction * 100
+    if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
+    // After the end of ffmpeg nobody knows whether another pass will follow.
+    if (turns.isFirst) return { progress, basis: this.#pass.hasEnded ? "guess" : "declared" }
+    return { progress, basis: "guess", eta_seconds: null }
   }
 }
+
+/**
+ * Reads the blocks of `ffmpeg -progress`, one report for each, and finds what ffmpeg says of output that could not be
+ * written.
+ *
+ * `total` is the length of the output in seconds. Without it there is no progress, but media and message. When one
+ * ffmpeg follows another, as in two passes, each is a bar of its own.
+ */
+export const ffmpeg = (expected: Expected): LineReader => new Ffmpeg(expected)

@@ -1,5 +1,5 @@
 import type { Report } from "../item/item.ts"
-import type { Heard, LineReader } from "./reader.ts"
+import { type LineReader, NO_EVIDENCE } from "./reader.ts"
 
 const MAX_LINE_READ = 4096
 const MAX_MESSAGE = 200
@@ -103,11 +103,11 @@ function bytesIn(text: string): Told | undefined {
 
 /** Believes a bare "3/4" once it has moved: a date, a time signature or a ratio does not. */
 class Lines implements LineReader {
-  readonly reached = null
+  readonly evidence = NO_EVIDENCE
   #bare: Count | undefined
   #message = ""
 
-  read(line: string): Heard | undefined {
+  read(line: string): Report | undefined {
     if (line.length > MAX_LINE_READ) return undefined
     // What comes after the cursor was moved, or the line erased, replaces what was there.
     for (const part of line.replaceAll("\t", " ").split(OVERWRITES).toReversed()) {
@@ -140,13 +140,12 @@ class Lines implements LineReader {
     return last !== undefined && last.total === count.total && last.done < count.done
   }
 
-  #heard({ share, count }: Told, text: string): Heard | undefined {
+  #heard({ share, count }: Told, text: string): Report | undefined {
     const message = text.slice(0, MAX_MESSAGE).toWellFormed()
     if (message === this.#message) return undefined
     this.#message = message
     const unit = count && { done: count.done, total: count.total, name: count.name }
-    const report: Report = { progress: Math.min(100, share), ...(unit && { unit }), message }
-    return { report, ended: false }
+    return { progress: Math.min(100, share), ...(unit && { unit }), message }
   }
 }
 

@@ -1,16 +1,60 @@
 import type { Report } from "../item/item.ts"
 
-/** What a renderer's output came to. */
-export interface Heard {
-  /** What can be reported now. `progress` is the share done in percent, not rounded; absent while unknown. */
-  readonly report: Report
-  /** The renderer said that it is done. It says so after a SIGTERM too: this tells nothing about success. */
-  readonly ended: boolean
+/** What the output so far proves about the render. */
+export interface Evidence {
+  /**
+   * The fraction (0 to 1) of the total that was reached. Null if no total was given, or if the total is a guess: a
+   * guess proves nothing.
+   */
+  readonly reached: number | null
+  /** Whether the renderer said that it ended. ffmpeg says so after a SIGTERM too, so this is no success. */
+  readonly hasEnded: boolean
+  /** The line in which the renderer said that it failed; undefined if it did not. */
+  readonly failure: string | undefined
+  /** How much was seen of a total that is a guess, in words ("3 of 6 frames seen"); undefined if all of it was. */
+  readonly seen: string | undefined
 }
 
-/** What a kind of renderer makes of its output, line by line; lines come without their ends, and never empty. */
-export interface LineReader {
-  /** What the line said, undefined when it said nothing new. */
-  read(line: string): Heard | undefined
-  readonly reached: number | null
+/** The evidence of an output that says nothing about success. */
+export const NO_EVIDENCE: Evidence = {
+  reached: null,
+  hasEnded: false,
+  failure: undefined,
+  seen: undefined,
 }
+
+/** What is known about an output before it is read. */
+export interface Expected {
+  /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */
+  readonly total: number | undefined
+  /** Whether the total was guessed, and not given by the user. */
+  readonly isTotalGuessed: boolean
+  /** How many progress bars follow one another; undefined while unknown. */
+  readonly bars: number | undefined
+  /** Whether the renderer must tell of at least one frame: without any, the render failed. */
+  readonly mustShowFrames: boolean
+  /** Milliseconds from an arbitrary start, never going back. */
+  readonly now: () => number
+}
+
+/** Understands the output of one kind of renderer. */
+export interface LineReader {
+  /**
+   * Reads one line: without its end, never empty. `isRedrawn` tells that it replaces the line before it, as progress
+   * bars do. Returns what can be reported now, complete in itself; undefined if the line said nothing new.
+   */
+  read(line: string, isRedrawn: boolean): Report | undefined
+  /** What the lines so far prove. */
+  readonly evidence: Evidence
+}
+
+const MAX_FAILURE_LENGTH = 1000
+
+/** A renderer's line as it can be stored: without colours and control characters, and not endless. */
+export const plainLine = (line: string): string =>
+  line
+    .replace(/\p{Cc}\[[\d;]*m/gu, "")
+    .replace(/\p{Cc}/gu, " ")
+    .trim()
+    .slice(0, MAX_FAILURE_LENGTH)
+    .toWellFormed()

@@ -1,11 +1,9 @@
-import { AppError } from "../errors.ts"
+import type { Report } from "../item/item.ts"
 import { blender } from "./blender.ts"
+import { LineCutter } from "./cutter.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { lines } from "./lines.ts"
-import type { Heard, LineReader } from "./reader.ts"
-
-/** Longest line of a renderer's output, in characters: 64 KiB of ASCII. */
-export const MAX_LINE_LENGTH = 64 * 1024
+import type { Evidence, Expected, LineReader } from "./reader.ts"
 
 /** The least fraction of a total that counts as all of it: containers round, and the last frames may be shorter. */
 const WHOLE = 0.98
@@ -13,69 +11,67 @@ const WHOLE = 0.98
 /** Whether a render that reached this fraction (0 to 1) of its total has finished. */
 export const isWhole = (fraction: number): boolean => fraction >= WHOLE
 
-/** Text to progress, piece by piece: pure but for what it remembers of its own input. */
+/** Reads the output of one run of a renderer. It is pure: it knows its input, and the time that it is given. */
 export interface Renderer {
   /**
-   * Takes the next piece of output, cut anywhere, and answers what it said: nothing, or several things.
+   * Takes the next piece of output, cut anywhere, and returns the reports that follow from it, each complete in
+   * itself. The same command can write to several outputs (1 standard output, 2 standard error); their lines are cut
+   * apart.
    *
-   * Lines end with LF, CR or both. A line is heard once it has ended, so `push("\n")` hears a last line that has
-   * no end. The list does not depend on where the output was cut.
-   * @throws AppError `too_large` for a line longer than `MAX_LINE_LENGTH`; nothing can be pushed after it
+   * A line is heard once it has ended, so `push("\n")` hears a last line that has no end.
    */
-  push(text: string): Heard[]
-  /** The fraction of the total (0 to 1) that the output has reached so far, or null when the total is unknown. */
-  readonly reached: number | null
+  push(text: string, output?: number): Report[]
+  /** What the output so far proves. */
+  readonly evidence: Evidence
 }
 
-/** The renderers whose output is understood; `lines` is any program that prints percents or "n of m". */
+/** The renderers whose output is understood; `lines` is any program that prints percentages or "n of m". */
 export const RENDERER_NAMES = ["ffmpeg", "blender", "lines"] as const
 
 /** One of `RENDERER_NAMES`. */
 export type RendererName = (typeof RENDERER_NAMES)[number]
 
-const READERS: Readonly<Record<RendererName, (total: number | undefined) => LineReader>> = {
+const READERS: Readonly<Record<RendererName, (expected: Expected) => LineReader>> = {
   ffmpeg,
   blender,
   lines,
 }
 
-// A backspace starts over as a CR does.
-const LINE_END = /[\r\n\b]/
-
-class LineCutter implements Renderer {
-  #rest = ""
+class CutOutput implements Renderer {
+  readonly #cutters = new Map<number, LineCutter>()
   readonly #reader: LineReader
 
   constructor(reader: LineReader) {
     this.#reader = reader
   }
 
-  get reached(): number | null {
-    return this.#reader.reached
+  get evidence(): Evidence {
+    return this.#reader.evidence
   }
 
-  push(text: string): Heard[] {
-    const [first = "", ...others] = text.split(LINE_END)
-    const cut = [this.#rest + first, ...others]
-    if (cut.some((line) => line.length > MAX_LINE_LENGTH)) {
-      throw new AppError(
-        "too_large",
-        `a line of the renderer's output is too long; it can have at most ${MAX_LINE_LENGTH} characters`,
-      )
+  push(text: string, output = 1): Report[] {
+    const cutter = this.#cutters.get(output) ?? new LineCutter()
+    this.#cutters.set(output, cutter)
+    const reports: Report[] = []
+    for (const line of cutter.cut(text)) {
+      const report = this.#reader.read(line.text, line.isRedrawn)
+      if (report) reports.push(report)
     }
-    this.#rest = cut.pop() ?? ""
-    return cut.flatMap((line) => (line === "" ? [] : (this.#reader.read(line) ?? [])))
+    return reports
   }
 }
 
-/**
- * A new listener for one run of a renderer.
- *
- * `total` is how much there is to do: seconds of output for ffmpeg (fractions welcome), frames for Blender; lines
- * tell their own total. Absent, or not above 0 and finite, it is unknown, and so is the progress until the output
- * itself tells the total.
- */
-export function renderer(name: RendererName, total: number | undefined): Renderer {
-  const known = total !== undefined && total > 0 && total <= 1e12 ? total : undefined
-  return new LineCutter(READERS[name](known))
+const isTotal = (total: number): boolean => total > 0 && total <= 1e12
+
+/** A new reader for one run of a renderer; see `Expected` for what can be known before. By default nothing is. */
+export function renderer(name: RendererName, known: Partial<Expected> = {}): Renderer {
+  const { total, isTotalGuessed = false, mustShowFrames = false, bars } = known
+  const expected: Expected = {
+    total: total !== undefined && isTotal(total) ? total : undefined,
+    isTotalGuessed,
+    mustShowFrames,
+    bars,
+    now: known.now ?? (() => performance.now()),
+  }
+  return new CutOutput(READERS[name](expected))
 }

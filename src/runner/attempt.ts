@@ -61,7 +61,12 @@ function verdictOf(end: CommandEnd, stop: Stop | undefined, releaseCodes: readon
   if (stop?.by === "cancel") {
     return { end: "fail", failure: { error_message: `stopped: ${stop.reason}`, retryable: false } }
   }
-  if (end.code === 0 && isWhole(end.reached ?? 1)) return { end: "complete" }
+  const { failure, seen } = end.evidence
+  // A renderer can exit with 0 and have written nothing that plays.
+  if (end.code === 0 && failure !== undefined) {
+    return { end: "fail", failure: { error_message: failure, retryable: true } }
+  }
+  if (end.code === 0 && isWhole(end.reached ?? 1)) return { end: "complete", message: seen }
   const retryable = !FINAL_CODES.includes(end.code)
   return { end: "fail", failure: { error_message: errorMessageOf(end, stop), retryable } }
 }

@@ -1,37 +1,40 @@
 import { closeSync, fstatSync } from "node:fs"
 
 import type { Report } from "../item/item.ts"
+import { type Evidence, NO_EVIDENCE } from "../renderers/reader.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
 import { makePipes, type Pipe, Tap } from "./pipes.ts"
 import type { Output, Plan } from "./plan.ts"
 
-/** Turns one output into reports. After a line that is too long it begins again, so that nothing stops the reading. */
+/** Turns the outputs of one command into reports. */
 class ProgressReader {
   readonly #plan: Plan
   readonly #onReport: (report: Report) => void
-  #renderer: Renderer
+  readonly #renderer: Renderer
   #fraction: number | null = null
 
   constructor(plan: Plan, onReport: (report: Report) => void) {
     this.#plan = plan
     this.#onReport = onReport
-    this.#renderer = renderer(plan.renderer, plan.total)
+    this.#renderer = renderer(plan.renderer, plan)
   }
 
   get reached(): number | null {
+    const { total, isTotalGuessed } = this.#plan
     // The lines reader has no total of its own; if the user gave one, the last fraction that it read decides.
-    return this.#renderer.reached ?? (this.#plan.total === undefined ? null : this.#fraction)
+    const last = total === undefined || isTotalGuessed ? null : this.#fraction
+    return this.#renderer.evidence.reached ?? last
   }
 
-  push(text: string): void {
-    try {
-      for (const { report } of this.#renderer.push(text)) {
-        if (report.progress !== undefined) this.#fraction = report.progress / 100
-        this.#onReport(report)
-      }
-    } catch {
-      this.#renderer = renderer(this.#plan.renderer, this.#plan.total)
+  get evidence(): Evidence {
+    return this.#renderer.evidence
+  }
+
+  push(text: string, output: Output): void {
+    for (const report of this.#renderer.push(text, output)) {
+      if (report.progress !== undefined) this.#fraction = report.progress / 100
+      this.#onReport(report)
     }
   }
 }
@@ -57,7 +60,7 @@ export class Outputs {
   readonly #read: readonly Output[]
   readonly #pipes: readonly Pipe[] | undefined
   readonly #lastLines = new LastLines()
-  readonly #readers: ProgressReader[] = []
+  #reader: ProgressReader | undefined
   readonly #taps: Tap[] = []
 
   constructor(plan: Plan) {
@@ -76,7 +79,9 @@ export class Outputs {
 
   /** Starts to read from the command, and closes our copies of its file descriptors. */
   listen(child: Bun.Subprocess, onReport: (report: Report) => void): void {
-    for (const [index, output] of this.#read.entries()) this.#listenTo(output, index, child, onReport)
+    const reader = new ProgressReader(this.#plan, onReport)
+    this.#reader = reader
+    for (const [index, output] of this.#read.entries()) this.#listenTo(output, index, child, reader)
     this.#closeTargets()
   }
 
@@ -90,13 +95,17 @@ export class Outputs {
   async drain(quietMs: number): Promise<void> {
     await Promise.all(this.#taps.map((tap) => tap.drain(quietMs)))
     // The last line may lack its end.
-    for (const reader of this.#readers) reader.push("\n")
+    for (const output of this.#read) this.#reader?.push("\n", output)
   }
 
   /** The fraction (0 to 1) of the total that was reached; null when the total or the fraction is unknown. */
   get reached(): number | null {
-    const fractions = this.#readers.flatMap(({ reached }) => reached ?? [])
-    return fractions.length === 0 ? null : Math.max(...fractions)
+    return this.#reader?.reached ?? null
+  }
+
+  /** What the output proves about the render. */
+  get evidence(): Evidence {
+    return this.#reader?.evidence ?? NO_EVIDENCE
   }
 
   /** The last lines of standard error; empty when nothing was printed there. */
@@ -104,15 +113,13 @@ export class Outputs {
     return this.#lastLines.text
   }
 
-  #listenTo(output: Output, index: number, child: Bun.Subprocess, onReport: (report: Report) => void): void {
-    const reader = this.#plan.outputs.includes(output) ? new ProgressReader(this.#plan, onReport) : undefined
-    if (reader) this.#readers.push(reader)
+  #listenTo(output: Output, index: number, child: Bun.Subprocess, reader: ProgressReader): void {
     const lastLines = output === 2 || (output === 1 && this.#isMerged) ? this.#lastLines : undefined
     const descriptor = this.#pipes?.[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
     const sink = output === 1 ? process.stdout : output === 2 ? process.stderr : undefined
     const onText = (text: string): void => {
-      reader?.push(text)
+      reader.push(text, output)
       lastLines?.push(text)
     }
     this.#taps.push(new Tap(stream, { sink, onText, descriptor }))

@@ -1,6 +1,6 @@
 import { basename } from "node:path"
 
-import { framesAsked } from "../renderers/blender.ts"
+import { framesAsked, mustShowFrames } from "../renderers/asked.ts"
 import type { RendererName } from "../renderers/renderer.ts"
 
 /** A file descriptor on which a command prints: its standard output, its standard error, or a pipe of our own. */
@@ -14,9 +14,15 @@ export interface Plan {
   readonly renderer: RendererName
   /** Seconds of video for ffmpeg, frames for Blender; undefined when unknown. */
   readonly total: number | undefined
+  /** Whether the total was guessed from the command: then it proves nothing about the end. */
+  readonly isTotalGuessed: boolean
+  /** Whether the command must tell of a frame, or else has failed. */
+  readonly mustShowFrames: boolean
   /** The outputs that are read for progress. */
   readonly outputs: readonly Output[]
 }
+
+const UNPROVEN = { isTotalGuessed: false, mustShowFrames: false } as const
 
 /** Programs that run the command that follows them, with the file descriptors that they were given. */
 const WRAPPERS = new Set([
@@ -54,7 +60,7 @@ function ffmpegOutputs(url: string): Output[] {
 }
 
 function planFfmpeg(command: readonly string[], total: number | undefined): Plan {
-  const plan = { command, renderer: "ffmpeg", total } as const
+  const plan = { ...UNPROVEN, command, renderer: "ffmpeg", total } as const
   const index = indexOf(command, FFMPEG)
   // A script: the ffmpeg inside is expected to print its progress on standard output.
   if (index === -1) return { ...plan, outputs: [1] }
@@ -77,9 +83,11 @@ export function planned(
   if (name === "ffmpeg") return planFfmpeg(command, total)
   if (name === "blender") {
     const index = Math.max(0, indexOf(command, BLENDER))
-    return { command, renderer: name, total: total ?? framesAsked(command.slice(index)), outputs: [1] }
+    const words = command.slice(index)
+    const asked = { total: total ?? framesAsked(words), isTotalGuessed: total === undefined }
+    return { command, renderer: name, ...asked, mustShowFrames: mustShowFrames(words), outputs: [1] }
   }
-  return { command, renderer: name, total, outputs: [1, 2] }
+  return { ...UNPROVEN, command, renderer: name, total, outputs: [1, 2] }
 }
 
 /** Why the total that the user gave measures nothing; undefined when it does. */

@@ -2,6 +2,7 @@ import { isatty } from "node:tty"
 
 import { environment } from "../config.ts"
 import type { Report } from "../item/item.ts"
+import type { Evidence } from "../renderers/reader.ts"
 import { Outputs } from "./outputs.ts"
 import type { Plan } from "./plan.ts"
 import { isInBackground, Session } from "./session.ts"
@@ -17,6 +18,8 @@ export interface CommandEnd {
   readonly signal: NodeJS.Signals | null
   /** The fraction (0 to 1) of the total that its output reached; null when the total or the fraction is unknown. */
   readonly reached: number | null
+  /** What else its output proves. */
+  readonly evidence: Evidence
   /** The last lines of its standard error; empty when it printed nothing there. */
   readonly lastLines: string
 }
@@ -82,8 +85,8 @@ export class Render {
   async #end(): Promise<CommandEnd> {
     const code = await this.#child.exited
     await this.#outputs.drain(QUIET_MS)
-    const { reached, lastLines } = this.#outputs
+    const { reached, evidence, lastLines } = this.#outputs
     const { signalCode } = this.#child
-    return { code, signal: typeof signalCode === "string" ? signalCode : null, reached, lastLines }
+    return { code, signal: typeof signalCode === "string" ? signalCode : null, reached, evidence, lastLines }
   }
 }

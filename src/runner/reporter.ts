@@ -18,7 +18,7 @@ const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing |
 
 /** How a worker ends its lease. */
 export type Verdict =
-  | { readonly end: "complete" }
+  | { readonly end: "complete"; readonly message?: string | undefined }
   | { readonly end: "fail"; readonly failure: FailRequest }
   | { readonly end: "release" }
 
@@ -212,7 +212,8 @@ export class Reporter {
 
   async #deliver(held: Held, verdict: Verdict): Promise<void> {
     const { client } = this.#options
-    if (verdict.end === "complete") await client.complete(held)
+    if (verdict.end === "complete")
+      await client.complete(held, { ...(verdict.message && { message: verdict.message }) })
     else if (verdict.end === "fail") await client.fail(held, verdict.failure)
     else await client.release(held)
   }

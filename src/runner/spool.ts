@@ -18,7 +18,7 @@ export class Spool {
   push(report: Report): void {
     const last = this.#reports.pop()
     if (last && !isOneStep(last, report)) this.#reports.push(last)
-    this.#reports.push(last && isOneStep(last, report) ? { ...last, ...report } : report)
+    this.#reports.push(report)
     if (this.#reports.length > MAX_REPORTS) this.#reports.shift()
     this.#wake?.()
   }
@@ -28,11 +28,10 @@ export class Spool {
     return this.#reports.shift()
   }
 
-  /** Puts back a report that could not be sent. */
+  /** Puts back a report that could not be sent, unless a newer one of its step waits. */
   giveBack(report: Report): void {
     const [next] = this.#reports
-    if (next && isOneStep(report, next)) this.#reports[0] = { ...report, ...next }
-    else this.#reports.unshift(report)
+    if (!next || !isOneStep(report, next)) this.#reports.unshift(report)
   }
 
   /** Resolves when a report waits, or the signal aborts. */

@@ -192,22 +192,13 @@ test("an item that waits for another attempt is started by its renderer", async 
   expect(said.item).toMatchObject({ status: "completed", attempt: 2, retry_count: 1 })
 })
 
-test("a line of 64 KiB is taken, and a longer one refused", async () => {
-  const id = await add()
+test("a line of 64 KiB is read, a longer one is dropped to its end, and what follows is read", async () => {
   const longest = "x".repeat(64 * 1024)
-  expect(await send(id, "lines", `${longest}\n12 %`, 8192)).toMatchObject({
+  const text = `out_time_us=600000\nprogress=continue\n${longest}\n${longest}x\nout_time_us=1200000\nprogress=continue\n`
+  expect(await send(await add(), "ffmpeg?total=6", text, 8192)).toMatchObject({
     status: 200,
-    item: { progress: 12 },
+    item: { status: "processing", progress: 20, message: "1.2 s of 6.0 s" },
   })
-  const output = new Output(server.url, id, "lines")
-  await output.write(`${longest}x`)
-  // Nobody has ended it: the answer comes as soon as the line is too long.
-  expect(await output.answer).toMatchObject({
-    status: 413,
-    code: "too_large",
-    error: "a line of the renderer's output is too long; it can have at most 65536 characters",
-  })
-  expect(await server.item(id)).toMatchObject({ status: "processing", progress: 12 })
 })
 
 test("a server that stops fails no render: the renderer goes on without it", async () => {

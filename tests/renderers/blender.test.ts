@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test"
 
-import { framesAsked } from "../../src/renderers/blender.ts"
+import { framesAsked, mustShowFrames } from "../../src/renderers/asked.ts"
 import { ascends, capture, listen } from "./captures.ts"
 
 describe("what Blender 3.4 really says", () => {
   test("an animation goes frame by frame, and sample by sample within a frame", async () => {
-    const { messages, progress, reports, last, ended, reached } = listen(
+    const { messages, progress, reports, last, hasEnded, reached } = listen(
       "blender",
       3,
       await capture("blender-animation"),
@@ -24,7 +24,7 @@ describe("what Blender 3.4 really says", () => {
       new Set(["0/3 frames", "1/3 frames", "2/3 frames", "3/3 frames"]),
     )
     expect(last.progress).toBe(100)
-    expect([ended, reached]).toEqual([true, 1])
+    expect([hasEnded, reached]).toEqual([true, 1])
   })
 
   test("without a total there is no progress, but the frame's number and its samples", async () => {
@@ -85,9 +85,9 @@ describe("what Blender 3.4 really says", () => {
   test("a frame that could not be saved is not done, though its time is told", async () => {
     const text = await capture("blender-unsaved")
     expect(text).toMatch(/^ Time: .*Saving/m)
-    const { last, ended, reached } = listen("blender", 3, text)
-    expect(last).toMatchObject({ progress: 0, unit: { done: 0, total: 3 } })
-    expect([ended, reached]).toEqual([true, 0])
+    const { last, hasEnded, reached } = listen("blender", 3, text)
+    expect(last).toMatchObject({ unit: { done: 0, total: 3 }, message: "0 of 3 frames" })
+    expect([hasEnded, reached]).toEqual([true, 0])
   })
 
   test("the sequencer tells of saved frames alone", async () => {
@@ -113,7 +113,11 @@ describe("what other versions say", () => {
 
   test("Blender 5 puts a time and a category first, and tells the range", () => {
     const text = `00:00.001  blend            | Read blend: "x.blend"\n${five("Rendering animation (frames 101..104)")}`
-    const { messages, progress, reached } = listen("blender", undefined, text + rendered(101) + rendered(102))
+    const { messages, progress, reports, reached } = listen(
+      "blender",
+      undefined,
+      text + rendered(101) + rendered(102),
+    )
     expect(messages.slice(0, 5)).toEqual([
       "0 of 4 frames",
       "frame 1 of 4",
@@ -122,29 +126,43 @@ describe("what other versions say", () => {
       "frame 1 of 4, sample 4 of 16",
     ])
     expect(progress.slice(3, 6)).toEqual([6.25, 25, 25])
-    expect(reached).toBe(0.5)
+    expect(new Set(reports.map(({ basis }) => basis))).toEqual(new Set(["counted"]))
+    expect(reached).toBeNull()
   })
 
   test("the step between frames is learned from the second frame", () => {
     const range = five("Rendering animation (frames 1..6)")
-    const { messages, reached } = listen("blender", undefined, range, rendered(1), rendered(3), rendered(5))
+    const { messages, progress, seen } = listen(
+      "blender",
+      undefined,
+      range,
+      rendered(1),
+      rendered(3),
+      rendered(5),
+    )
     expect(messages).toContain("1 of 6 frames")
     expect(messages).toContain("frame 2 of 3")
-    expect(reached).toBe(1)
+    expect(progress.at(-1)).toBe(100)
+    expect(seen).toBeUndefined()
   })
 
   test("a skipped frame does not pass for a step", () => {
     const range = five("Rendering animation (frames 1..4)")
     const skip = five('Skipping existing frame "f_0002.png"')
-    const { messages, reached } = listen("blender", undefined, range, rendered(1), skip, rendered(3))
+    const { messages, progress, seen } = listen("blender", undefined, range, rendered(1), skip, rendered(3))
     expect(messages.at(-1)).toBe("3 of 4 frames")
-    expect(reached).toBe(0.75)
+    expect(progress.at(-1)).toBe(75)
+    expect(seen).toBe("3 of 4 frames seen")
   })
 
-  test("two ranges add up", () => {
+  test("a second range sets the progress back once, to what is proven", () => {
     const first = five("Rendering animation (frames 1..2)") + rendered(1) + rendered(2)
     const second = five("Rendering animation (frames 8..9)") + rendered(8)
-    expect(listen("blender", undefined, first + second)).toMatchObject({ reached: 0.75 })
+    const { progress, reports, last } = listen("blender", undefined, first + second)
+    const highest = progress.indexOf(100)
+    expect(reports[highest]).toMatchObject({ basis: "guess" })
+    expect(progress[progress.lastIndexOf(100) + 1]).toBeCloseTo(100 / 3, 9)
+    expect(last).toMatchObject({ progress: 50, basis: "guess", eta_seconds: null, message: "1 of 2 frames" })
   })
 
   test("a single frame may be one of a list, so it tells no total", () => {
@@ -160,6 +178,7 @@ describe("what other versions say", () => {
     const { last, reached } = listen("blender", 2, rendered(1), rendered(2), rendered(3), rendered(4))
     expect(last).toEqual({
       progress: 100,
+      basis: "declared",
       unit: { done: 2, total: 2, name: "frames" },
       message: "2 of 2 frames",
     })
@@ -190,6 +209,88 @@ describe("what other versions say", () => {
   })
 })
 
+describe("several runs of Blender, one after another", () => {
+  const frame = (number: number): string =>
+    `Fra:${number} Mem:9M (Peak 9M) | Time:00:00.10 | Mem:0M, Peak:0M | Scene | Sample 4/4\nSaved: '/o/${number}.png'\n`
+  const run = `${frame(1)}${frame(2)}\nBlender quit\n`
+
+  test("add up to the total that the user gave", () => {
+    expect(listen("blender", 4, run, run)).toMatchObject({ reached: 1, last: { progress: 100 } })
+  })
+
+  test("set the progress back once when the first had rendered all that the user expected", () => {
+    const { progress, last, reached } = listen("blender", 2, run, frame(1))
+    expect(progress).toContain(100)
+    expect(last).toMatchObject({ progress: 50, basis: "guess", eta_seconds: null })
+    expect(reached).toBe(1)
+  })
+})
+
+describe("what Blender says of failure", () => {
+  const TRACEBACK = [
+    "Traceback (most recent call last):",
+    '  File "/srv/render.py", line 2, in <module>',
+    "    raise RuntimeError('texture missing')",
+    "RuntimeError: texture missing",
+  ].join("\n")
+  const SAVED =
+    "Fra:1 Mem:9M (Peak 9M) | Scene | Sample 4/4\nSaved: '/o/1.png'\n Time: 00:00.19 (Saving: 00:00.12)\n"
+
+  test("a traceback fails a render without frames, by the line of the exception", () => {
+    expect(listen("blender", 1, `${TRACEBACK}\n\nBlender quit\n`).failure).toBe(
+      "RuntimeError: texture missing",
+    )
+    const again = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    const other = TRACEBACK.replace("RuntimeError: texture", "KeyError: light")
+    expect(listen("blender", 1, `${other}\n${again}${TRACEBACK}\n`).failure).toBe(
+      "RuntimeError: texture missing",
+    )
+  })
+
+  test("a traceback beside a frame that was saved, appended or skipped fails nothing", () => {
+    for (const frame of [SAVED, "Append frame 1\n", 'skipping existing frame "f.png"\n']) {
+      expect(listen("blender", 1, `${TRACEBACK}\n`, frame).failure).toBeUndefined()
+      expect(listen("blender", 1, frame, `${TRACEBACK}\n`).failure).toBeUndefined()
+    }
+  })
+
+  test("so does a missing camera", () => {
+    expect(listen("blender", 1, "Error: Cannot render, no camera\n").failure).toBe(
+      "Error: Cannot render, no camera",
+    )
+    expect(listen("blender", 1, "Error: Cannot render, no camera\n", SAVED).failure).toBeUndefined()
+  })
+
+  test.each([
+    "Error: System is out of GPU memory",
+    "Error: System is out of GPU and shared host memory",
+    "Error: Out of memory in CUDA queue enqueue (integrator_init_from_camera)",
+    "CUDA error: Out of memory in cuMemAlloc(&device_pointer, size)",
+    "00:01.547  render           | Error: Out of memory in OptiX queue copy_to_device",
+  ])("memory that is gone always fails: %s", (line) => {
+    expect(listen("blender", 1, `${line}\n`, SAVED).failure).toBe(line.replace(/^.*\| /, ""))
+  })
+
+  test("no frame at all fails a command that had to show frames, unless Blender was silent", () => {
+    const known = { mustShowFrames: true }
+    const lines = "Blender 4.2.0\nRead blend: /srv/song.blend\n\nBlender quit\n"
+    expect(listen("blender", known, lines).failure).toBe("no frame was rendered")
+    expect(listen("blender", known, lines, SAVED).failure).toBeUndefined()
+    expect(listen("blender", known, "an addon speaks\n").failure).toBeUndefined()
+    expect(listen("blender", {}, lines).failure).toBeUndefined()
+  })
+})
+
+test("a total that was guessed proves nothing, and what was seen is told", () => {
+  const guess = { total: 6, isTotalGuessed: true }
+  expect(listen("blender", guess, "Saved: 'f_1.png'\n", " Time: 00:01.00\n")).toMatchObject({
+    reached: null,
+    seen: "1 of 6 frames seen",
+    last: { progress: expect.closeTo(100 / 6, 9), basis: "counted" },
+  })
+  expect(listen("blender", 6, "Saved: 'f_1.png'\n")).toMatchObject({ reached: 1 / 6, seen: undefined })
+})
+
 describe("what the command line asks for", () => {
   test.each([
     ["blender -b x.blend -s 1 -e 250 -a", 250],
@@ -209,4 +310,15 @@ describe("what the command line asks for", () => {
   ])("%s", (command, frames) => {
     expect(framesAsked(command.split(" "))).toBe(frames)
   })
+})
+
+test.each([
+  ["blender -b x.blend -a", true],
+  ["blender -b x.blend --render-frame 7", true],
+  ["blender -b x.blend -f 7 -q", false],
+  ["blender -b x.blend --quiet -a", false],
+  ["blender -b x.blend -P render.py", false],
+  ["blender -b x.blend -P render.py -- -a", false],
+])("%s must show frames: %p", (command, must) => {
+  expect(mustShowFrames(command.split(" "))).toBe(must)
 })

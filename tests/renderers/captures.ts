@@ -3,7 +3,7 @@ import { expect } from "bun:test"
 import { Value } from "@sinclair/typebox/value"
 
 import { Report } from "../../src/item/item.ts"
-import type { Heard } from "../../src/renderers/reader.ts"
+import type { Evidence, Expected } from "../../src/renderers/reader.ts"
 import { renderer, type RendererName } from "../../src/renderers/renderer.ts"
 
 /** What a real renderer said, as `scripts/make-captures.sh` recorded it. */
@@ -21,34 +21,32 @@ export const CAPTURES: readonly (readonly [RendererName, string])[] = [
   ["lines", "tqdm"],
 ]
 
-/** What is heard in a text, its reports, and the share that was reached. */
-export interface Listened {
-  readonly heard: readonly Heard[]
+/** What is heard in a text, and what it proves. */
+export interface Listened extends Evidence {
   readonly reports: readonly Report[]
   readonly last: Report
   readonly messages: readonly (string | undefined)[]
   readonly progress: readonly (number | undefined)[]
-  readonly ended: boolean
-  readonly reached: number | null
 }
 
 /** Reads a text in pieces, and holds every report against the schema. */
-export function listen(name: RendererName, total: number | undefined, ...pieces: string[]): Listened {
-  const listener = renderer(name, total)
-  const heard = pieces.flatMap((piece) => listener.push(piece))
-  const reports = heard.map(({ report }) => report)
+export function listen(
+  name: RendererName,
+  known: number | Partial<Expected> | undefined,
+  ...pieces: string[]
+): Listened {
+  const listener = renderer(name, typeof known === "object" ? known : { total: known })
+  const reports = pieces.flatMap((piece) => listener.push(piece))
   for (const report of reports) {
     expect([...Value.Errors(Report, report)]).toEqual([])
     expect(report.unit?.done ?? 0).toBeLessThanOrEqual(report.unit?.total ?? 0)
   }
   return {
-    heard,
     reports,
     last: reports.at(-1) ?? {},
     messages: reports.map(({ message }) => message),
     progress: reports.map(({ progress }) => progress),
-    ended: heard.at(-1)?.ended ?? false,
-    reached: listener.reached,
+    ...listener.evidence,
   }
 }
 

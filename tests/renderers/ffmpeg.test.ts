@@ -6,9 +6,11 @@ const block = (...lines: string[]): string => `${lines.join("\n")}\nprogress=con
 
 describe("what ffmpeg really says", () => {
   test("a song video ends past its total and is told as 100", async () => {
-    const { heard, progress, last, reached } = listen("ffmpeg", 6, await capture("ffmpeg-song"))
-    expect(heard.length).toBeGreaterThan(2)
-    expect(heard.map(({ ended }) => ended).indexOf(true)).toBe(heard.length - 1)
+    const text = await capture("ffmpeg-song")
+    const { reports, progress, last, reached } = listen("ffmpeg", 6, text)
+    expect(reports.length).toBeGreaterThan(2)
+    expect(reports.map(({ basis }) => basis).indexOf("guess")).toBe(reports.length - 1)
+    expect(listen("ffmpeg", 6, text.slice(0, text.indexOf("progress=end"))).hasEnded).toBe(false)
     expect(progress[0]).toBe(0)
     expect(ascends(progress)).toBe(true)
     expect(progress.at(-1)).toBe(100)
@@ -37,8 +39,8 @@ describe("what ffmpeg really says", () => {
   test("audio alone has no frames, and needs none", async () => {
     const text = await capture("ffmpeg-audio")
     expect(text).not.toContain("frame=")
-    const { last, ended } = listen("ffmpeg", 8, text)
-    expect(ended).toBe(true)
+    const { last, hasEnded } = listen("ffmpeg", 8, text)
+    expect(hasEnded).toBe(true)
     expect(last.progress).toBeCloseTo(75, 0)
     expect(last.media?.fps).toBeNull()
     expect(last.message).toMatch(/^6\.0 s of 8\.0 s, \d+x$/)
@@ -47,8 +49,8 @@ describe("what ffmpeg really says", () => {
   test("HLS has no size, and needs none", async () => {
     const text = await capture("ffmpeg-hls")
     expect(text).toContain("total_size=N/A")
-    const { progress, ended } = listen("ffmpeg", 8, text)
-    expect(ended).toBe(true)
+    const { progress, hasEnded } = listen("ffmpeg", 8, text)
+    expect(hasEnded).toBe(true)
     expect(ascends(progress)).toBe(true)
     expect(progress.at(-1)).toBeGreaterThan(95)
   })
@@ -61,12 +63,12 @@ describe("what ffmpeg really says", () => {
   })
 
   test("a start that failed says nothing", async () => {
-    expect(listen("ffmpeg", 6, await capture("ffmpeg-missing"))).toMatchObject({ heard: [], reached: 0 })
+    expect(listen("ffmpeg", 6, await capture("ffmpeg-missing"))).toMatchObject({ reports: [], reached: null })
   })
 
   test.each(["sigterm", "quit"])("after %s ffmpeg says that it ended, far from its total", async (name) => {
-    const { ended, reached, last } = listen("ffmpeg", 6, await capture(`ffmpeg-${name}`))
-    expect(ended).toBe(true)
+    const { hasEnded, reached, last } = listen("ffmpeg", 6, await capture(`ffmpeg-${name}`))
+    expect(hasEnded).toBe(true)
     expect(reached).toBeGreaterThan(0.2)
     expect(reached).toBeLessThan(0.6)
     // The last frame counts in one and not in the other.
@@ -116,25 +118,23 @@ describe("what other versions say", () => {
   )
 
   test("a block without any figure is heard all the same", () => {
-    const { heard } = listen("ffmpeg", 50, "progress=continue\nprogress=end\n")
+    const { reports } = listen("ffmpeg", 50, "progress=continue\nprogress=end\n")
     const report = { message: "nothing written yet" }
-    expect(heard).toEqual([
-      { report, ended: false },
-      { report, ended: true },
-    ])
+    expect(reports).toEqual([report, report])
   })
 
   test("a block keeps nothing of the block before it", () => {
     const text = block("frame=9", "fps=30", "out_time_us=1000000", "speed=2x") + block("out_time_us=2000000")
     expect(listen("ffmpeg", 4, text).last).toEqual({
       progress: 50,
+      basis: "declared",
       media: { out_time: 2, total: 4, fps: null, speed: null },
       message: "2.0 s of 4.0 s",
     })
   })
 
   test("the furthest output time counts, not the last", () => {
-    const text = block("out_time_us=3900000") + block("out_time_us=N/A") + block("out_time_us=100000")
+    const text = block("out_time_us=3900000") + block("out_time_us=N/A") + block("out_time_us=3100000")
     expect(listen("ffmpeg", 4, text).reached).toBe(0.975)
   })
 
@@ -142,8 +142,8 @@ describe("what other versions say", () => {
     const text = block("frame=48", "fps=48.00", "out_time_us=12400000", "speed=1.61x")
     const plain = listen("ffmpeg", 212.5, text)
     expect(plain.last.message).toBe("12.4 s of 212.5 s, 48 fps, 1.6x")
-    expect(listen("ffmpeg", 212.5, text.replaceAll("\n", "\r")).heard).toEqual(plain.heard)
-    expect(listen("ffmpeg", 212.5, text.replaceAll("\n", "\r\n")).heard).toEqual(plain.heard)
+    expect(listen("ffmpeg", 212.5, text.replaceAll("\n", "\r")).reports).toEqual(plain.reports)
+    expect(listen("ffmpeg", 212.5, text.replaceAll("\n", "\r\n")).reports).toEqual(plain.reports)
   })
 
   test.each([
@@ -169,15 +169,78 @@ describe("what other versions say", () => {
       "speed=1x and more",
       "progress=continue",
     ].join("\n")
-    expect(listen("ffmpeg", 4, `${text}\n`).heard).toEqual([
+    expect(listen("ffmpeg", 4, `${text}\n`).reports).toEqual([
       {
-        report: {
-          progress: 50,
-          media: { out_time: 2, total: 4, fps: null, speed: null },
-          message: "2.0 s of 4.0 s",
-        },
-        ended: false,
+        progress: 50,
+        basis: "declared",
+        media: { out_time: 2, total: 4, fps: null, speed: null },
+        message: "2.0 s of 4.0 s",
       },
     ])
+  })
+})
+
+describe("several runs of ffmpeg, one after another", () => {
+  const at = (frame: number, seconds: number, state = "continue"): string =>
+    `frame=${frame}\nout_time_us=${seconds * 1e6}\nprogress=${state}\n`
+  const first = at(750, 30) + at(1500, 60, "end")
+
+  test("are bars that follow one another: the progress is set back once to what is proven", () => {
+    const { progress, reports } = listen("ffmpeg", 60, first, at(0, 0), at(750, 30), at(1500, 60, "end"))
+    expect(progress.slice(0, 3)).toEqual([50, 100, expect.closeTo(100 / 3, 9)])
+    expect(progress.slice(3)).toEqual([50, expect.closeTo(200 / 3, 9)])
+    expect(reports.map(({ basis }) => basis)).toEqual(["declared", "guess", "guess", "guess", "guess"])
+    expect(reports.map(({ eta_seconds }) => eta_seconds)).toEqual([undefined, undefined, null, null, null])
+  })
+
+  test("fill as many parts as were declared", () => {
+    const { progress, reports } = listen("ffmpeg", { total: 60, bars: 2 }, first, at(0, 0), at(750, 30))
+    expect(progress).toEqual([25, 50, 50, 75])
+    expect(new Set(reports.map(({ basis }) => basis))).toEqual(new Set(["declared"]))
+  })
+
+  test("are told apart also when the first was killed, and parts of the output add up at most", () => {
+    expect(listen("ffmpeg", 60, at(250, 10), at(1, 0), at(250, 10)).progress).toEqual([
+      expect.closeTo(100 / 6, 9),
+      expect.closeTo(100 / 6, 9),
+      expect.closeTo(100 / 3, 9),
+    ])
+  })
+
+  test("prove no more than the last of them reached", () => {
+    expect(listen("ffmpeg", 60, first, at(250, 10))).toMatchObject({ hasEnded: false })
+    expect(listen("ffmpeg", 60, first, at(250, 10, "end")).reached).toBeLessThan(0.98)
+    expect(listen("ffmpeg", 60, first, at(0, 0), at(1500, 60, "end")).reached).toBe(1)
+  })
+
+  test("a thumbnail before or after the video changes nothing", () => {
+    const thumbnail = at(1, 0, "end")
+    expect(listen("ffmpeg", 60, first, thumbnail)).toMatchObject({ reached: 1, hasEnded: true })
+    expect(listen("ffmpeg", 60, first, thumbnail).progress).toEqual([50, 100, 100])
+    expect(listen("ffmpeg", 60, thumbnail, first).progress).toEqual([0, 50, 100])
+  })
+})
+
+describe("what ffmpeg says of output that could not be written", () => {
+  test.each([
+    "Error writing trailer of song.mp4: No space left on device",
+    "[out#0/mp4 @ 0x5581d0] Error writing trailer: No space left on device",
+    "Error closing file song.mp4: No space left on device",
+    "av_interleaved_write_frame(): No space left on device",
+    "[out#0/mp4 @ 0x5581d0] Error muxing a packet",
+    "[vost#0:0/libx264 @ 0x5581d0] Error submitting a packet to the muxer: No space left on device",
+    "[mp4 @ 0x5581d0] Unable to re-open song.mp4 output file for shifting data",
+  ])("%s", (line) => {
+    const known = listen("ffmpeg", 4, `\u001b[31m${line}\u001b[0m\n`, block("out_time_us=4000000"))
+    expect(known).toMatchObject({ failure: line, reached: 1 })
+  })
+
+  test.each([
+    "[mp3 @ 0x5581d0] Estimating duration from bitrate, this may be inaccurate",
+    "[h264 @ 0x5581d0] error while decoding MB 12 3, bytestream -5",
+    "frame=   46 fps=0.0 q=-1.0 size=       0kB time=00:00:01.43 bitrate=   0.3kbits/s speed=2.81x",
+    "    title           : Error writing songs",
+  ])("%s is no failure", (line) => {
+    expect(listen("ffmpeg", 4, `${line}\n`).failure).toBeUndefined()
   })
 })

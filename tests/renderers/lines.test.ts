@@ -57,7 +57,7 @@ describe("a percentage", () => {
     "no progress at all",
     "",
   ])("%j is none", (line) => {
-    expect(hear(line).heard).toEqual([])
+    expect(hear(line).reports).toEqual([])
   })
 })
 
@@ -106,7 +106,7 @@ describe("a count", () => {
     "one of many",
     "exposure 1/60 s",
   ])("%j is none", (line) => {
-    expect(hear(line).heard).toEqual([])
+    expect(hear(line).reports).toEqual([])
   })
 
   test("is n of m: the share counts n as done", () => {
@@ -137,11 +137,11 @@ describe("a count", () => {
 test("a bar that is drawn over and over is heard at each turn", async () => {
   const text = await capture("lines-tqdm")
   expect(text).toContain("\r")
-  const { progress, last, reached, ended } = listen("lines", undefined, text)
+  const { progress, last, reached, hasEnded } = listen("lines", undefined, text)
   expect(ascends(progress)).toBe(true)
   expect(progress.length).toBeGreaterThan(15)
   expect(last).toMatchObject({ progress: 100, unit: { done: 20, total: 20 } })
-  expect([ended, reached]).toEqual([false, null])
+  expect([hasEnded, reached]).toEqual([false, null])
 })
 
 test("backspaces start over", () => {

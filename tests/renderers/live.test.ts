@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test"
 
-import type { Heard } from "../../src/renderers/reader.ts"
+import type { Report } from "../../src/item/item.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 
 const SECONDS = 1
 
 /** A server that listens to ffmpeg as it comes, or refuses it, and an ffmpeg that takes as long as its sound. */
 function start({ input = `sine=duration=${SECONDS}`, status = 200 } = {}) {
-  const heard: Heard[] = []
+  const heard: Report[] = []
   const first = Promise.withResolvers<void>()
   const body = Promise.withResolvers<"ended" | "broken">()
-  const listener = renderer("ffmpeg", SECONDS)
+  const listener = renderer("ffmpeg", { total: SECONDS })
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -54,8 +54,9 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg reports by itself", () => 
     expect(await run.ffmpeg.exited).toBe(0)
     expect(await run.body).toBe("ended")
     expect(run.heard.length).toBeGreaterThan(4)
-    expect(run.heard.at(-1)).toMatchObject({ ended: true, report: { progress: 100 } })
-    expect(run.listener.reached).toBe(1)
+    expect(run.heard.at(-1)).toMatchObject({ progress: 100 })
+    expect(run.listener.evidence.hasEnded).toBe(true)
+    expect(run.listener.evidence.reached).toBe(1)
   })
 
   test("after a SIGTERM as well, and a clean end of its body is no success", async () => {
@@ -64,8 +65,8 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg reports by itself", () => 
     run.ffmpeg.kill("SIGTERM")
     expect(await run.ffmpeg.exited).toBe(255)
     expect(await run.body).toBe("ended")
-    expect(run.heard.at(-1)?.ended).toBe(true)
-    expect(run.listener.reached).toBeLessThan(0.98)
+    expect(run.listener.evidence.hasEnded).toBe(true)
+    expect(run.listener.evidence.reached).toBeLessThan(0.98)
   })
 
   test("until it is killed, which breaks its body", async () => {
@@ -73,7 +74,7 @@ describe.skipIf(Bun.which("ffmpeg") === null)("ffmpeg reports by itself", () => 
     await run.first
     run.ffmpeg.kill("SIGKILL")
     expect(await run.body).toBe("broken")
-    expect(run.heard.some(({ ended }) => ended)).toBe(false)
+    expect(run.listener.evidence.hasEnded).toBe(false)
   })
 
   test("without a word, and with a broken body, when it cannot start", async () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { AppError } from "../../src/errors.ts"
-import { MAX_LINE_LENGTH, renderer, RENDERER_NAMES, type RendererName } from "../../src/renderers/renderer.ts"
+import { MAX_LINE_LENGTH } from "../../src/renderers/cutter.ts"
+import { renderer, RENDERER_NAMES, type RendererName } from "../../src/renderers/renderer.ts"
 import { capture, CAPTURES, listen } from "./captures.ts"
 
 /** A text in pieces; borders come anywhere, also within CR LF. */
@@ -19,7 +19,7 @@ describe.each(CAPTURES)("%s %s", (name, file) => {
       const whole = listen(name, 5, cut)
       fc.assert(
         fc.property(fc.array(fc.nat(), { maxLength: 60 }), (borders) => {
-          expect(listen(name, 5, ...pieces(cut, borders)).heard).toEqual(whole.heard)
+          expect(listen(name, 5, ...pieces(cut, borders)).reports).toEqual(whole.reports)
         }),
         { numRuns: 20 },
       )
@@ -94,10 +94,10 @@ describe.each(RENDERER_NAMES)("garbage for %s", (name) => {
     let reports = 0
     fc.assert(
       fc.property(TOTAL, GARBAGE(name), (total, garbage) => {
-        const { progress, reached, heard } = listen(name, total, ...garbage)
+        const { progress, reached, reports: heard } = listen(name, total, ...garbage)
         for (const value of progress) expect(value === undefined || (value >= 0 && value <= 100)).toBe(true)
         expect(reached === null || (reached >= 0 && reached <= 1)).toBe(true)
-        expect(listen(name, total, garbage.join("")).heard).toEqual(heard)
+        expect(listen(name, total, garbage.join("")).reports).toEqual(heard)
         reports += heard.length
       }),
       { numRuns: 2000 },
@@ -108,14 +108,24 @@ describe.each(RENDERER_NAMES)("garbage for %s", (name) => {
 })
 
 describe.each(RENDERER_NAMES)("a line too long for %s", (name) => {
-  test("is refused, in one piece or in many, with its end or without", () => {
+  const SAYS = {
+    ffmpeg: ["out_time_us=1000000\nprogress=continue\n", "out_time_us=4000000\nprogress=continue\n"],
+    blender: ["Saved: 'f_1.png'\n Time: 00:01.00\n", "Saved: 'f_2.png'\n Time: 00:01.00\n"],
+    lines: ["image 1 of 5\n", "image 2 of 5\n"],
+  }
+
+  test("is dropped to its end, in one piece or in many, and what follows is read", () => {
+    const [before, after] = [SAYS[name][0] ?? "", SAYS[name][1] ?? ""]
+    const wanted = listen(name, 5, before, after)
+    expect(wanted.reports.length).toBeGreaterThan(1)
     const long = "x".repeat(MAX_LINE_LENGTH)
-    expect(renderer(name, 5).push(`${long}\n${long}\n`)).toEqual([])
-    for (const texts of [[`${long}x`], [long, "x"], ["\n", long, "x\n"], [`${long}x\n`]]) {
-      const listener = renderer(name, 5)
-      const push = () => texts.flatMap((text) => listener.push(text))
-      expect(push).toThrow(AppError)
-      expect(push).toThrow(expect.objectContaining({ code: "too_large" }))
+    for (const texts of [
+      [`${long}x\n`],
+      [long, "x", "\n"],
+      [long, long, long, "99%", "\n"],
+      [`${long}\r`, "\n"],
+    ]) {
+      expect(listen(name, 5, before, ...texts, after)).toEqual(wanted)
     }
   })
 
@@ -136,25 +146,25 @@ describe.each(RENDERER_NAMES)("a line too long for %s", (name) => {
       "1e",
     ]
     for (const word of hard) {
-      renderer(name, 5).push(`${word.repeat(MAX_LINE_LENGTH / word.length)}\n`)
-      renderer(name, 5).push(`Fra:1 ${word.repeat(4000 / word.length)}\n`)
+      renderer(name, { total: 5 }).push(`${word.repeat(MAX_LINE_LENGTH / word.length)}\n`)
+      renderer(name, { total: 5 }).push(`Fra:1 ${word.repeat(4000 / word.length)}\n`)
     }
   })
 })
 
 test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e13])("a total of %p is unknown", (total) => {
-  expect(renderer("ffmpeg", total).reached).toBeNull()
-  expect(renderer("blender", total).reached).toBeNull()
+  expect(renderer("ffmpeg", { total }).evidence.reached).toBeNull()
+  expect(renderer("blender", { total }).evidence.reached).toBeNull()
 })
 
 test("a last line without an end is heard when its end is pushed", () => {
-  const listener = renderer("lines", undefined)
+  const listener = renderer("lines")
   expect(listener.push("45%")).toEqual([])
-  expect(listener.push("\n")).toEqual([{ report: { progress: 45, message: "45%" }, ended: false }])
+  expect(listener.push("\n")).toEqual([{ progress: 45, message: "45%" }])
 })
 
 test("two runs know nothing of each other", () => {
-  const [one, other] = [renderer("blender", 2), renderer("blender", 2)]
+  const [one, other] = [renderer("blender", { total: 2 }), renderer("blender", { total: 2 })]
   one.push("Saved: 'f_0001.png'\n")
-  expect([one.reached, other.reached]).toEqual([0.5, 0])
+  expect([one.evidence.reached, other.evidence.reached]).toEqual([0.5, 0])
 })

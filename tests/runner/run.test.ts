@@ -212,7 +212,13 @@ echo "Blender quit"
     const history = await historyOf(server, await added(20))
     expect(history.at(-2)).toMatchObject({ progress: 99, unit: { done: 3, total: 3, name: "frames" } })
     await using short = run("--song", "20", "--", blender, "-b", "song.blend", "-s", "1", "-e", "5", "-a")
-    expect(await short.ends()).toBe(1)
+    expect(await short.ends()).toBe(0)
+    expect(await itemOf(server, await added(20))).toMatchObject({
+      status: "completed",
+      message: "3 of 5 frames seen",
+    })
+    await using told = run("--song", "20", "--total", "5", "--", blender, "-b", "song.blend", "-a")
+    expect(await told.ends()).toBe(1)
     expect(await itemOf(server, await added(20))).toMatchObject({
       status: "failed",
       error_message: "the command ended with code 0 at 60 % of its total",

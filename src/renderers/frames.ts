@@ -1,0 +1,102 @@
+const SAMPLES = /[|,] (?:Sample|Rendering) (\d{1,9}) ?\/ ?(\d{1,9})\b/
+const TILES = /\| (?:Rendered (\d{1,9})\/(\d{1,9}) Tiles|Path Tracing Tile (\d{1,9})\/(\d{1,9}))\b/
+const LAYER_DONE = /\| Finished$/
+
+/** So many of so many. */
+export interface Count {
+  /** How many are done. */
+  readonly done: number
+  /** How many there are. */
+  readonly total: number
+}
+
+function count(pattern: RegExp, line: string): Count | undefined {
+  const [done, total] =
+    pattern
+      .exec(line)
+      ?.slice(1)
+      .filter((text) => text !== undefined) ?? []
+  const counted = { done: Number(done), total: Number(total) }
+  return counted.total > 0 && counted.done <= counted.total ? counted : undefined
+}
+
+/** How far Blender is with one frame. A frame has as many layers (and views) as the frame before it, or as were seen. */
+export class FrameInHand {
+  /** The samples of the tile or layer in hand; undefined while unknown. */
+  samples: Count | undefined
+  /** The tiles that are done; undefined if the frame has none. */
+  tiles: Count | undefined
+  #layersDone = 0
+  #layersBefore = 0
+  #layer = 0
+
+  /** Reads a line about this frame. */
+  hear(line: string): void {
+    if (LAYER_DONE.test(line)) {
+      this.#layersDone += 1
+      this.#layer = 0
+    }
+    const samples = count(SAMPLES, line)
+    // Adaptive sampling and tiles end with a "Sample 0/64".
+    if (!samples || (samples.done === 0 && this.#layer > 0)) return
+    const tiles = count(TILES, line)
+    const part = samples.done / samples.total
+    // The first line of a tile still has the samples of the tile before it.
+    const isStale = tiles !== undefined && part === 1
+    this.samples = isStale && tiles.done !== this.tiles?.done ? undefined : samples
+    this.tiles = tiles
+    const fraction = tiles ? (tiles.done + (isStale ? 0 : part)) / tiles.total : part
+    this.#layer = Math.max(this.#layer, Math.min(1, fraction))
+  }
+
+  /** How far the frame is, 0 to 1. */
+  get fraction(): number {
+    const layers = Math.max(this.#layersBefore, this.#layersDone + (this.#layer > 0 ? 1 : 0), 1)
+    return (this.#layersDone + this.#layer) / layers
+  }
+
+  /** The frame is over. */
+  next(): void {
+    this.#layersBefore = Math.max(this.#layersBefore, this.#layersDone)
+    this.#layersDone = 0
+    this.#layer = 0
+    this.samples = undefined
+    this.tiles = undefined
+  }
+}
+
+/** The frames of an animation, as Blender 5 tells them: first and last, but never the step between them. */
+export class FrameRange {
+  #from = 0
+  #to = -1
+  #step = Number.POSITIVE_INFINITY
+  #last: number | undefined
+
+  /** An animation of these frames begins. */
+  start(from: number, to: number): void {
+    this.#from = from
+    this.#to = to
+    this.#step = Number.POSITIVE_INFINITY
+    this.#last = undefined
+  }
+
+  /** A frame of this number begins. */
+  frame(number: number): void {
+    if (this.#last !== undefined && number > this.#last) {
+      this.#step = Math.min(this.#step, number - this.#last)
+    }
+    this.#last = number
+  }
+
+  /** A frame is skipped: the distance across it is no step. */
+  skip(): void {
+    this.#last = undefined
+  }
+
+  /** The frames of the range; undefined if there was none. */
+  get total(): number | undefined {
+    if (this.#to < this.#from) return undefined
+    const step = Number.isFinite(this.#step) ? this.#step : 1
+    return Math.floor((this.#to - this.#from) / step) + 1
+  }
+}
