@@ -246,6 +246,9 @@ export const environment = (
   env: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv => ({ ...env, ...changes })
 
+/** The marks of the commands inside which we were started, each of which finds us; empty outside of any. */
+export const outerMarks = (env: NodeJS.ProcessEnv = process.env): string => env["TRACK_STUDIO_RUN"] ?? ""
+
 /** The item that the command we were started by has in hand, and the token of its lease; undefined without one. */
 export function itemInHand(
   env: NodeJS.ProcessEnv = process.env,

@@ -95,7 +95,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   client: { own: ["item", "wire"] },
   runner: {
     own: ["client", "config", "item", "renderers", "text"],
-    packages: ["node:fs", "node:os", "node:path", "node:timers", "node:tty"],
+    packages: ["bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   commands: {
     own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text"],

@@ -1,6 +1,7 @@
 import type { Held } from "../client/client.ts"
-import type { QueueItem } from "../item/item.ts"
+import type { QueueItem, Report } from "../item/item.ts"
 import { isWhole } from "../renderers/renderer.ts"
+import type { Guard, Guarded } from "./guard.ts"
 import type { Plan } from "./plan.ts"
 import { type CommandEnd, Render } from "./render.ts"
 import type { Reporter, Verdict } from "./reporter.ts"
@@ -75,6 +76,8 @@ function verdictOf(end: CommandEnd, stop: Stop | undefined, releaseCodes: readon
 export interface AttemptOptions {
   readonly plan: Plan
   readonly reporter: Reporter
+  /** Ends the command if we are killed. */
+  readonly guard: Guard
   /** Text for the command's standard input; absent, the command shares ours. */
   readonly input?: string
   /** Changes to our environment for the command; `undefined` removes a variable. */
@@ -93,23 +96,32 @@ export class Attempt {
   readonly ended: Promise<AttemptEnd>
   readonly #options: AttemptOptions
   readonly #render: Render
+  readonly #guarded: Guarded
   readonly #reporting = new AbortController()
   #stop: Stop | undefined
   #stopped: Promise<void> | undefined
   #hasEnded = false
 
-  private constructor(options: AttemptOptions, render: Render) {
+  private constructor(options: AttemptOptions, render: Render, guarded: Guarded) {
     this.#options = options
     this.#render = render
+    this.#guarded = guarded
     this.ended = this.#end()
   }
 
   /** Starts the command. @throws Error when it cannot be started */
   static start(options: AttemptOptions): Attempt {
-    const { plan, reporter, input, variables } = options
-    const render = Render.start({ plan, input, variables, onReport: (report) => reporter.push(report) })
-    reporter.start()
-    return new Attempt(options, render)
+    const { plan, reporter, guard, input, variables } = options
+    const guarded = guard.watch()
+    try {
+      const onReport = (report: Report): void => reporter.push(report)
+      const render = Render.start({ plan, guarded, input, variables, onReport })
+      reporter.start()
+      return new Attempt(options, render, guarded)
+    } catch (error) {
+      guarded[Symbol.dispose]()
+      throw error
+    }
   }
 
   /** Passes a signal on to the command. Once the command has ended, the signal stops the tries to report instead. */
@@ -134,6 +146,7 @@ export class Attempt {
   async #end(): Promise<AttemptEnd> {
     const end = await this.#render.ended
     await this.#stopped
+    this.#guarded[Symbol.dispose]()
     this.#hasEnded = true
     const { reporter, reportWithinMs, releaseCodes = [] } = this.#options
     const verdict = verdictOf(end, this.#stop, releaseCodes)

@@ -4,7 +4,7 @@ import type { Report } from "../item/item.ts"
 import { type Evidence, NO_EVIDENCE } from "../renderers/reader.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
-import { makePipes, type Pipe, Tap } from "./pipes.ts"
+import { makePipe, type Pipe, Tap } from "./pipes.ts"
 import type { Output, Plan } from "./plan.ts"
 
 /** Turns the outputs of one command into reports. */
@@ -58,7 +58,8 @@ export class Outputs {
   readonly #isMerged: boolean
   /** The outputs that we read. With both outputs merged, 1 carries 2. */
   readonly #read: readonly Output[]
-  readonly #pipes: readonly Pipe[] | undefined
+  /** A pipe for each output that we read; undefined where Bun makes its own. */
+  readonly #pipes: readonly (Pipe | undefined)[]
   readonly #lastLines = new LastLines()
   #reader: ProgressReader | undefined
   readonly #taps: Tap[] = []
@@ -68,7 +69,7 @@ export class Outputs {
     const read = ([1, 2, 3] as const).filter((output) => output === 2 || plan.outputs.includes(output))
     this.#isMerged = read.includes(1) && isOneOutput()
     this.#read = this.#isMerged ? read.filter((output) => output !== 2) : read
-    this.#pipes = makePipes(this.#read.length)
+    this.#pipes = this.#read.map(makePipe)
   }
 
   /** What the command gets as standard output, standard error, and file descriptor 3 where the plan needs it. */
@@ -87,7 +88,7 @@ export class Outputs {
 
   /** Closes all file descriptors. Call it when the command could not be started. */
   discard(): void {
-    for (const { from } of this.#pipes ?? []) closeSync(from)
+    for (const pipe of this.#pipes) if (pipe) closeSync(pipe.from)
     this.#closeTargets()
   }
 
@@ -115,7 +116,7 @@ export class Outputs {
 
   #listenTo(output: Output, index: number, child: Bun.Subprocess, reader: ProgressReader): void {
     const lastLines = output === 2 || (output === 1 && this.#isMerged) ? this.#lastLines : undefined
-    const descriptor = this.#pipes?.[index]?.from
+    const descriptor = this.#pipes[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
     const sink = output === 1 ? process.stdout : output === 2 ? process.stderr : undefined
     const onText = (text: string): void => {
@@ -127,15 +128,15 @@ export class Outputs {
 
   #target(output: Output): Target {
     const index = this.#read.indexOf(output)
-    return index === -1 ? "inherit" : (this.#pipes?.[index]?.to ?? "pipe")
+    return index === -1 ? "inherit" : (this.#pipes[index]?.to ?? "pipe")
   }
 
   #closeTargets(): void {
-    for (const { to } of this.#pipes ?? []) closeSync(to)
+    for (const pipe of this.#pipes) if (pipe) closeSync(pipe.to)
   }
 }
 
-/** An output of the command when we could not make named pipes and Bun made its own. */
+/** An output of the command when we could not make a pipe and Bun made its own. */
 function streamOf(child: Bun.Subprocess, output: Output): ReadableStream<Uint8Array> {
   const stream = output === 1 ? child.stdout : child.stderr
   if (output !== 3 && stream instanceof ReadableStream) return stream

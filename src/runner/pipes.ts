@@ -1,7 +1,7 @@
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { closeSync, constants, openSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
+
+import { pipe } from "./libc.ts"
 
 /** Both ends of a pipe, as file descriptors of this process. */
 export interface Pipe {
@@ -12,26 +12,23 @@ export interface Pipe {
 }
 
 /**
- * Makes named pipes, or returns undefined where the system does not let us.
+ * Makes a pipe, or returns undefined where the system does not let us.
  *
  * Bun gives its children sockets, which cannot be opened by name: `echo >/dev/stderr` would fail in a script that
  * works without us.
  */
-export function makePipes(count: number): Pipe[] | undefined {
-  let folder: string | undefined
+export function makePipe(): Pipe | undefined {
+  const ends = pipe()
+  if (!ends) return undefined
   try {
-    folder = mkdtempSync(join(tmpdir(), "track-studio-"))
-    const paths = Array.from({ length: count }, (_, index) => join(folder ?? "", String(index)))
-    const { success } = Bun.spawnSync(["mkfifo", "-m", "600", ...paths], { stderr: "ignore" })
-    if (!success) return undefined
-    return paths.map((path) => {
-      const from = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-      return { from, to: openSync(path, constants.O_WRONLY) }
-    })
+    // Opened again, because a flag on the descriptor itself would hold for the command's end, too.
+    const from = openSync(`/proc/self/fd/${ends.from}`, constants.O_RDONLY | constants.O_NONBLOCK)
+    return { from, to: ends.to }
   } catch {
+    closeSync(ends.to)
     return undefined
   } finally {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    closeSync(ends.from)
   }
 }
 

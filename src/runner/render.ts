@@ -1,11 +1,13 @@
 import { isatty } from "node:tty"
 
-import { environment } from "../config.ts"
+import { environment, outerMarks } from "../config.ts"
 import type { Report } from "../item/item.ts"
 import type { Evidence } from "../renderers/reader.ts"
+import type { Guarded } from "./guard.ts"
 import { Outputs } from "./outputs.ts"
 import type { Plan } from "./plan.ts"
-import { isInBackground, Session } from "./session.ts"
+import { isInBackground } from "./processes.ts"
+import { Session } from "./session.ts"
 
 const GRACE_MS = 10_000
 const QUIET_MS = 1000
@@ -27,6 +29,8 @@ export interface CommandEnd {
 /** What to run and with what. */
 export interface RenderOptions {
   readonly plan: Plan
+  /** What ends the command if we are killed. */
+  readonly guarded: Guarded
   /** Called with each report that the output gives. */
   readonly onReport: (report: Report) => void
   /** Text for the standard input; absent, the command shares ours. */
@@ -51,29 +55,34 @@ export class Render {
   readonly #child: Bun.Subprocess
   readonly #outputs: Outputs
 
-  private constructor(child: Bun.Subprocess, outputs: Outputs) {
+  private constructor(child: Bun.Subprocess, outputs: Outputs, mark: string) {
     this.#child = child
     this.#outputs = outputs
-    this.session = new Session(child.pid)
+    this.session = new Session(child.pid, mark)
     this.ended = this.#end()
   }
 
   /** Starts a command. @throws Error when it cannot be started */
-  static start({ plan, onReport, input, variables }: RenderOptions): Render {
+  static start({ plan, guarded, onReport, input, variables }: RenderOptions): Render {
     const outputs = new Outputs(plan)
     let child: Bun.Subprocess
     try {
       child = Bun.spawn([...plan.command], {
         stdio: [input === undefined ? ownInput() : Buffer.from(input), ...outputs.targets],
-        env: environment({ ...coloursOf(plan), ...variables }),
+        env: environment({
+          ...coloursOf(plan),
+          ...variables,
+          TRACK_STUDIO_RUN: outerMarks() + guarded.mark,
+        }),
         detached: true,
       })
     } catch (error) {
       outputs.discard()
       throw error
     }
+    guarded.started(child.pid)
     outputs.listen(child, onReport)
-    return new Render(child, outputs)
+    return new Render(child, outputs, guarded.mark)
   }
 
   /** Sends SIGTERM, then SIGKILL to what is left after `graceMs` (default 10 s); resolves when all has ended. */

@@ -1,6 +1,7 @@
 import type { Client, Held } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
+import { Guard } from "./guard.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { dieOf } from "./signals.ts"
@@ -59,6 +60,7 @@ export interface RunOptions {
 export class Run {
   readonly #options: RunOptions
   readonly #reporter: Reporter
+  readonly #guard = new Guard()
   #attempt: Attempt | undefined
   #earlySignal: NodeJS.Signals | undefined
 
@@ -100,7 +102,8 @@ export class Run {
     const variables = source.isLent ? {} : variablesOf(source.item(), this.#reporter.held, server)
     const graceMs = source.isLent ? { graceMs: LENT_GRACE_MS } : {}
     try {
-      this.#attempt = Attempt.start({ plan, reporter: this.#reporter, variables, reportWithinMs, ...graceMs })
+      const [reporter, guard] = [this.#reporter, this.#guard]
+      this.#attempt = Attempt.start({ plan, reporter, guard, variables, reportWithinMs, ...graceMs })
     } catch (error) {
       return this.#notStarted(error)
     }

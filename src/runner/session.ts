@@ -1,17 +1,15 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { processesOf } from "./processes.ts"
 
-interface Member {
-  readonly pid: number
-  readonly group: number
-}
+const POLL_MS = 50
+const KILLED_WITHIN_MS = 2000
 
 const isGone = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ESRCH" || error.code === "EPERM")
 
-/** Sends a signal to a process group; returns whether the group exists. */
-function send(group: number, signal: NodeJS.Signals | 0): boolean {
+/** Sends a signal to a process, or to a process group as a negative number; returns whether it exists. */
+function send(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(-group, signal)
+    process.kill(target, signal)
     return true
   } catch (error) {
     if (isGone(error)) return false
@@ -19,73 +17,40 @@ function send(group: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** The fields of /proc/PID/stat after the name: state, parent, group, session, terminal, foreground group. */
-function statOf(pid: number | string): string[] {
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
-  // The name, in brackets, may contain spaces and brackets.
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-}
-
-/** Whether a shell runs us in the background: then what is typed on the terminal is not for us. */
-export function isInBackground(): boolean {
-  try {
-    const [, , group, , , foreground] = statOf("self")
-    return Number(foreground) > 0 && group !== foreground
-  } catch {
-    return false
-  }
-}
-
-/** The running processes of a session, read from /proc; undefined on systems without it. */
-function membersOf(session: number): Member[] | undefined {
-  let pids: string[]
-  try {
-    pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name))
-  } catch {
-    return undefined
-  }
-  const members: Member[] = []
-  for (const pid of pids) {
-    try {
-      const [state = "", , group, of] = statOf(pid)
-      if (Number(of) === session && !"ZX".includes(state))
-        members.push({ pid: Number(pid), group: Number(group) })
-    } catch {
-      // The process has ended meanwhile.
-    }
-  }
-  return members
-}
-
-const POLL_MS = 50
-const KILLED_WITHIN_MS = 2000
-
 /**
- * A command and every process that it started: the session that it leads. Its process group alone is not enough,
- * because a shell with job control and `timeout` make groups of their own.
+ * A command and every process that it started: the session that it leads, and the processes outside it that carry the
+ * command's mark in their environment. Its process group alone is not enough, because a shell with job control and
+ * `timeout` make groups of their own, and `setsid` even a session.
  */
 export class Session {
   readonly #pid: number
+  readonly #mark: string
   #ended = false
 
-  /** `pid` is the command's, which was started detached and so leads a session. */
-  constructor(pid: number) {
+  /** `pid` is the command's, which was started detached and so leads a session. `mark` is in its environment. */
+  constructor(pid: number, mark: string) {
     this.#pid = pid
+    this.#mark = mark
   }
 
   /** Passes a signal on to the command's own group, as a terminal would; returns whether the group exists. */
   forward(signal: NodeJS.Signals): boolean {
-    return !this.#ended && send(this.#pid, signal)
+    return !this.#ended && send(-this.#pid, signal)
   }
 
-  /** Sends a signal to every group of the session; returns whether any process is left. */
+  /** Sends a signal to every process; returns whether any is left. */
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.#ended) return false
-    const members = membersOf(this.#pid)
-    if (members === undefined) return send(this.#pid, signal)
-    for (const group of new Set(members.map((member) => member.group))) send(group, signal)
+    const processes = processesOf(this.#pid, this.#mark)
+    if (processes === undefined) return send(-this.#pid, signal)
+    const [inside, outside] = [
+      processes.filter(({ session }) => session === this.#pid),
+      processes.filter(({ session }) => session !== this.#pid),
+    ]
+    for (const group of new Set(inside.map((each) => each.group))) send(-group, signal)
+    for (const { pid } of outside) send(pid, signal)
     // Once no process is left, the system may give the number to another one.
-    this.#ended = members.length === 0
+    this.#ended = processes.length === 0
     return !this.#ended
   }
 

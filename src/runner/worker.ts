@@ -1,5 +1,6 @@
 import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
+import { Guard } from "./guard.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
@@ -38,6 +39,7 @@ function resultOf({ verdict, code }: AttemptEnd): string {
 export class Worker {
   readonly #options: WorkerOptions
   readonly #attempts = new Set<Attempt>()
+  readonly #guard = new Guard()
   readonly #stopping = new AbortController()
   #isOffline = false
   #failure: Error | undefined
@@ -128,8 +130,8 @@ export class Worker {
       this.#stopping.signal.throwIfAborted()
       const variables = variablesOf(item, held, server)
       const input = `${JSON.stringify(item)}\n`
-      const releaseCodes = RELEASE_CODES
-      attempt = Attempt.start({ plan, reporter, input, variables, reportWithinMs, releaseCodes })
+      const [guard, releaseCodes] = [this.#guard, RELEASE_CODES]
+      attempt = Attempt.start({ plan, reporter, guard, input, variables, reportWithinMs, releaseCodes })
       return attempt
     } catch (error) {
       await reporter.finish({ end: "release" }, 0, AbortSignal.abort())

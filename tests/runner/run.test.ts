@@ -275,7 +275,7 @@ describe("an item that is cancelled", () => {
       detached: true,
     })
     await session.stdout.getReader().read()
-    await new Session(session.pid).stop(200)
+    await new Session(session.pid, crypto.randomUUID()).stop(200)
     await session.exited
     expect(session.signalCode).toBe("SIGKILL")
   })

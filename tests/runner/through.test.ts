@@ -140,6 +140,13 @@ describe("the output", () => {
     ).toBe(100)
   })
 
+  test("can be opened by name though the folder for temporary files is missing", async () => {
+    const args = ["run", "--song", "8", "--", "bash", "-c", "echo named >/dev/stderr"]
+    await using render = studio(server, args, { env: { TMPDIR: join(folder.path, "missing") } })
+    expect(await render.ends()).toBe(0)
+    expect((await render.stderr).toString()).toBe("named\n")
+  })
+
   test("keeps its order where both outputs are one", async () => {
     const script = "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done"
     const line = [...PROGRAM, "run", "--song", "9", "--", "bash", "-c", `'${script}'`].join(" ")

@@ -1,0 +1,115 @@
+import { closeSync, writeSync } from "node:fs"
+
+import { pipe } from "./libc.ts"
+
+/**
+ * Waits until its standard input ends, which it does when we die, whatever kills us. Then it ends the commands that
+ * the last line lists as "NUMBER:PID ...", with "-" for a PID that is not known yet: SIGTERM to each session and to
+ * all that carries the command's mark, and SIGKILL after 2 s. $1 is what all marks begin with; $2, our PID, is for
+ * people who look at the list of processes.
+ *
+ * It is a shell script because that is small and starts at once, and because it must still run when our binary was
+ * replaced or memory is short. A shell gives a background job no standard input, hence the detour over 4.
+ */
+const SCRIPT = `
+exec 4<&0
+(
+trap '' HUP INT QUIT TERM
+mark=$1 commands= line=
+while IFS= read -r line; do commands=$line; done
+left() {
+  for command in $commands; do
+    for file in $(grep -lsF -e "$mark.\${command%%:*}." /proc/[0-9]*/environ); do
+      file=\${file%/environ}
+      echo "\${file#/proc/}"
+    done
+  done
+  for file in /proc/[0-9]*/stat; do
+    { IFS= read -r stat <"$file"; } 2>/dev/null || continue
+    pid=\${stat%% *}
+    set -- \${stat##*) }
+    case " $commands " in *":$4 "*) [ "$1" = Z ] || echo "$pid" ;; esac
+  done
+}
+signal() { kill "-$1" $pids 2>/dev/null; }
+tries=0
+while pids=$(left) && [ -n "$pids" ] && [ "$tries" -lt 100 ]; do
+  case $tries in
+    0) signal TERM; signal CONT ;;
+    *) [ "$tries" -lt 8 ] || signal KILL ;;
+  esac
+  tries=$((tries + 1))
+  sleep 0.2
+done
+) <&4 4<&- &
+`
+
+/** A command that the guard watches. */
+export interface Guarded extends Disposable {
+  /** What the guard looks for in the environment of processes. */
+  readonly mark: string
+  /** Tells the guard the session that the command leads, once it was started. */
+  readonly started: (pid: number) => void
+}
+
+/**
+ * A process beside us that ends our commands and all that they started if we are killed, so that no render goes on
+ * that nobody reports, and two never write one file.
+ */
+export class Guard {
+  readonly #id = crypto.randomUUID()
+  readonly #commands = new Map<number, number | undefined>()
+  #input: number | undefined
+  #count = 0
+
+  /** `lease` is the descriptor of a locked file, which stays locked until the guard has done its work; optional. */
+  constructor(lease?: number) {
+    const ends = pipe()
+    if (!ends) return
+    try {
+      const child = Bun.spawn(["/bin/sh", "-c", SCRIPT, "track-studio-guard", this.#id, `${process.pid}`], {
+        stdio: [ends.from, "ignore", "ignore", ...(lease === undefined ? [] : [lease])],
+        env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+        cwd: "/",
+        // What ends our process group, or a terminal that is closed, must not end the guard.
+        detached: true,
+      })
+      child.unref()
+      this.#input = ends.to
+    } catch {
+      closeSync(ends.to)
+    } finally {
+      closeSync(ends.from)
+    }
+  }
+
+  /** Watches a command that is about to be started, until the result is disposed of. */
+  watch(): Guarded {
+    const number = (this.#count += 1)
+    const set = (pid?: number): void => {
+      this.#commands.set(number, pid)
+      this.#tell()
+    }
+    // Before the start: if we are killed in the middle of it, the mark finds what was started.
+    set()
+    return {
+      mark: `${this.#id}.${number}.`,
+      started: set,
+      [Symbol.dispose]: () => {
+        this.#commands.delete(number)
+        this.#tell()
+      },
+    }
+  }
+
+  #tell(): void {
+    if (this.#input === undefined) return
+    const list = [...this.#commands].map(([number, pid]) => `${number}:${pid ?? "-"}`)
+    try {
+      writeSync(this.#input, `${list.join(" ")}\n`)
+    } catch {
+      // The guard was killed. Rendering goes on without it.
+      this.#input = undefined
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { dlopen, ptr } from "bun:ffi"
+
+const LOCK_EXCLUSIVE = 2
+const LOCK_NO_WAIT = 4
+const CLOSE_ON_EXEC = 0o2000000
+
+const SYMBOLS = {
+  flock: { args: ["int", "int"], returns: "int" },
+  pipe2: { args: ["ptr", "int"], returns: "int" },
+} as const
+
+/** The names of the C library: glibc's, then musl's. */
+const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]
+
+function open() {
+  for (const name of NAMES) {
+    try {
+      return dlopen(name, SYMBOLS).symbols
+    } catch {
+      // Not this library: try the next one.
+    }
+  }
+  return undefined
+}
+
+let opened: ReturnType<typeof open> | null = null
+
+/** Loaded at the first use, which takes about 0.3 ms. */
+function libc(): ReturnType<typeof open> {
+  if (opened === null) opened = open()
+  return opened
+}
+
+/**
+ * Locks an open file for as long as this process, or a child that inherits the descriptor, has it open. Returns
+ * whether the lock was free; false also on systems without `flock`.
+ */
+export const lock = (descriptor: number): boolean =>
+  libc()?.flock(descriptor, LOCK_EXCLUSIVE | LOCK_NO_WAIT) === 0
+
+/** The descriptors of both ends of a new pipe, which children do not inherit; undefined where none can be made. */
+export function pipe(): { readonly from: number; readonly to: number } | undefined {
+  const ends = new Int32Array(2)
+  const [from, to] = libc()?.pipe2(ptr(ends), CLOSE_ON_EXEC) === 0 ? ends : []
+  return from === undefined || to === undefined ? undefined : { from, to }
+}

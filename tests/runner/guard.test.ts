@@ -1,0 +1,135 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+
+import { PROGRAM, start } from "../server.ts"
+import { finished, itemOf, latestOf, processesWith, Program, studio } from "./programs.ts"
+
+setDefaultTimeout(60_000)
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+
+let marks = 0
+/** A number of seconds that no other test sleeps for, so that it finds the processes of this one. */
+const mark = (): string => `${70 + (marks += 1)}${process.pid}`
+/** A shell, a child in a group of its own, one in a session of its own, and one that has left its parent, too. */
+const family = (seconds: string): string =>
+  `set -m; sleep ${seconds}1 & timeout 90 sleep ${seconds}2 & setsid sleep ${seconds}3 & ` +
+  `setsid --fork sleep ${seconds}4; echo ready; wait`
+const running = (seconds: string): string[] =>
+  processesWith(`sleep ${seconds}`).filter((line) => line.startsWith("sleep "))
+/** The process that guards the commands of a program of ours. */
+function guardOf({ child: { pid } }: Program): number {
+  const guards = readdirSync("/proc").filter((name) => {
+    try {
+      const line = readFileSync(`/proc/${name}/cmdline`, "latin1")
+      return line.includes("\0track-studio-guard\0") && line.endsWith(`\0${pid}\0`)
+    } catch {
+      return false
+    }
+  })
+  expect(guards).toHaveLength(1)
+  return Number(guards[0])
+}
+
+/** Resolves once a process has ended. */
+async function ended(pid: number): Promise<void> {
+  while (existsSync(`/proc/${pid}`)) await Bun.sleep(10)
+}
+
+/** Resolves once no process of this family is left. */
+async function gone(seconds: string): Promise<void> {
+  while (running(seconds).length > 0) await Bun.sleep(10)
+}
+
+/** Resolves once all four sleep. */
+async function asleep(seconds: string): Promise<void> {
+  while (running(seconds).length < 4) await Bun.sleep(10)
+}
+
+describe("a kill without warning", () => {
+  test("of run ends its command and all that it started, in their own sessions too", async () => {
+    const seconds = mark()
+    await using render = studio(server, ["run", "--song", "1", "--", "bash", "-c", family(seconds)])
+    await render.prints("ready")
+    await asleep(seconds)
+    const guard = guardOf(render)
+    const startedMs = performance.now()
+    render.kill("SIGKILL")
+    await gone(seconds)
+    expect(performance.now() - startedMs).toBeLessThan(5000)
+    await ended(guard)
+  })
+
+  test("of work ends all of its commands", async () => {
+    await using own = await start()
+    const [one, other] = [mark(), mark()]
+    await own.add({ song_id: Number(one) })
+    await own.add({ song_id: Number(other) })
+    const exec = `exec bash -c '${family("${TRACK_STUDIO_SONG_ID}")}'`
+    await using worker = studio(own, ["work", "--concurrency", "2", "--exec", exec])
+    await Promise.all([asleep(one), asleep(other)])
+    worker.kill("SIGKILL")
+    await Promise.all([gone(one), gone(other)])
+  })
+
+  test("ends a command that ignores SIGTERM, and one that is suspended", async () => {
+    const seconds = mark()
+    const script = `(trap '' TERM; while :; do sleep ${seconds}; done) & sleep ${seconds}9 & kill -STOP $!; echo ready; wait`
+    await using render = studio(server, ["run", "--song", "2", "--", "bash", "-c", script])
+    await render.prints("ready")
+    render.kill("SIGKILL")
+    await gone(seconds)
+  })
+
+  test("of a run inside a worker's script ends its own command, and not the script", async () => {
+    await using own = await start()
+    const seconds = mark()
+    const id = await own.add({ song_id: 1 })
+    const inner = [...PROGRAM, "run", "--", "sleep", seconds].join(" ")
+    const exec = `${inner} & until kill -0 $(pgrep -f '^sleep ${seconds}$') 2>/dev/null; do sleep 0.05; done; kill -KILL $!; wait $!; echo code $?; while pgrep -f '^sleep ${seconds}$' >/dev/null; do sleep 0.05; done; echo gone`
+    await using worker = studio(own, ["work", "--exec", exec])
+    await worker.prints("gone")
+    expect(await finished(own, id)).toMatchObject({ status: "completed" })
+    worker.kill("SIGTERM")
+    await worker.ends()
+    expect((await worker.stdout).toString()).toBe("code 137\ngone\n")
+  })
+})
+
+test("what a command left behind on purpose outlives a run that ends by itself, and no guard stays", async () => {
+  const seconds = mark()
+  const script = `setsid sleep ${seconds} >/dev/null 2>&1 </dev/null & echo left; read line`
+  const args = ["run", "--song", "3", "--", "sh", "-c", script]
+  await using render = studio(server, args, { stdin: "pipe" })
+  await render.prints("left")
+  const guard = guardOf(render)
+  render.type("go on\n")
+  expect(await render.ends()).toBe(0)
+  await ended(guard)
+  expect(running(seconds)).toHaveLength(1)
+  await using _left = new Program(["pkill", "-f", `^sleep ${seconds}$`], "")
+  await gone(seconds)
+})
+
+test("a cancel also ends what took a session of its own", async () => {
+  const seconds = mark()
+  await using render = studio(server, ["run", "--song", "4", "--", "bash", "-c", family(seconds)])
+  await render.prints("ready")
+  await asleep(seconds)
+  const id = await latestOf(server, 4)
+  await server.api("POST", `/queue/${id}/cancel`)
+  await render.ends()
+  expect(running(seconds)).toEqual([])
+  expect(await itemOf(server, id)).toMatchObject({ outcome: "cancelled" })
+})
+
+test("a command whose environment was emptied ends with its session", async () => {
+  const seconds = mark()
+  const script = `env -i sleep ${seconds}1 & sleep ${seconds}2 & echo ready; wait`
+  await using render = studio(server, ["run", "--song", "5", "--", "sh", "-c", script])
+  await render.prints("ready")
+  while (running(seconds).length < 2) await Bun.sleep(10)
+  render.kill("SIGKILL")
+  await gone(seconds)
+})
