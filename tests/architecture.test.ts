@@ -94,7 +94,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   config: { own: ["errors"] },
   client: { own: ["item", "wire"] },
   runner: {
-    own: ["client", "config", "item", "renderers", "text"],
+    own: ["backoff", "client", "config", "item", "renderers", "text"],
     packages: ["bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   commands: {

@@ -1,29 +1,31 @@
 import { setTimeout as sleep } from "node:timers/promises"
 
-const FIRST_RETRY_MS = 100
-const MAX_RETRY_MS = 1000
+import { backoff } from "../backoff.ts"
+
+const FIRST_MS = 100
+const MOST_MS = 1000
+const SPREAD = 0.25
 
 /** Pauses between tries: each is twice as long as the one before, and ends at once when the signal aborts. */
 export class Patience {
-  readonly #maxMs: number
-  #ms = FIRST_RETRY_MS
+  readonly #mostMs: number
+  #failures = 0
 
-  /** `maxMs` is the longest pause before the spread of 25 % either way; default and most 1 s. */
-  constructor(maxMs = MAX_RETRY_MS) {
-    this.#maxMs = Math.min(maxMs, MAX_RETRY_MS)
+  /** `mostMs` is the longest pause, before the spread of 25 % either way; default and most 1 s. */
+  constructor(mostMs = MOST_MS) {
+    this.#mostMs = Math.min(mostMs, MOST_MS)
   }
 
   /** Waits before the next try. */
   async wait(signal: AbortSignal): Promise<void> {
-    // The spread keeps many workers from returning in the same moment.
-    const ms = this.#ms * (0.75 + Math.random() / 2)
-    this.#ms = Math.min(this.#ms * 2, this.#maxMs)
+    const ms = backoff({ firstMs: FIRST_MS, mostMs: this.#mostMs, spread: SPREAD }, this.#failures)
+    this.#failures += 1
     await pause(ms, signal)
   }
 
   /** Makes the next pause short again. Call it after a success. */
   reset(): void {
-    this.#ms = FIRST_RETRY_MS
+    this.#failures = 0
   }
 }
 
