@@ -264,7 +264,6 @@ const UNDOCUMENTED: Readonly<Record<string, number>> = {
   "dashboard/view": 29,
   queue: 4,
   renderers: 1,
-  runner: 9,
   store: 31,
   "store/sqlite": 2,
   terminal: 10,

@@ -74,7 +74,9 @@ function verdictOf(end: CommandEnd, stop: Stop | undefined, releaseCodes: readon
 
 /** What an attempt runs, and how it reports. */
 export interface AttemptOptions {
+  /** The command, and how to read its progress. */
   readonly plan: Plan
+  /** Sends the reports and the verdict. */
   readonly reporter: Reporter
   /** Ends the command if we are killed. */
   readonly guard: Guard

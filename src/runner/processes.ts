@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs"
 
 /** A running process. */
 export interface Process {
+  /** Its number. */
   readonly pid: number
   /** Its process group. */
   readonly group: number

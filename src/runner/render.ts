@@ -28,6 +28,7 @@ export interface CommandEnd {
 
 /** What to run and with what. */
 export interface RenderOptions {
+  /** The command, and how to read its progress. */
   readonly plan: Plan
   /** What ends the command if we are killed. */
   readonly guarded: Guarded

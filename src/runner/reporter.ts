@@ -24,6 +24,7 @@ export type Verdict =
 
 /** Where and how a reporter reports. */
 export interface ReporterOptions {
+  /** The server that gets the reports. */
   readonly client: Client
   /** The worker's name, shown to viewers. */
   readonly worker: string

@@ -43,6 +43,7 @@ export function claiming(
 
 /** What a run renders, and for whom. */
 export interface RunOptions {
+  /** The server that has the queue. */
   readonly client: Client
   /** URL of the server, passed to the command. */
   readonly server: string
@@ -52,7 +53,9 @@ export interface RunOptions {
   readonly leaseS: number
   /** How long to keep trying to report the result. */
   readonly reportWithinMs: number
+  /** The command, and how to read its progress. */
   readonly plan: Plan
+  /** Where the item comes from. */
   readonly source: ItemSource
 }
 

@@ -14,6 +14,7 @@ const RELEASE_CODES = [126, 127]
 
 /** What a worker runs, and for whom. */
 export interface WorkerOptions {
+  /** The server that has the queue. */
   readonly client: Client
   /** URL of the server, passed to the command. */
   readonly server: string
@@ -23,6 +24,7 @@ export interface WorkerOptions {
   readonly leaseS: number
   /** How long to keep trying to report a result. */
   readonly reportWithinMs: number
+  /** The command, and how to read its progress. */
   readonly plan: Plan
   /** What this worker offers: it takes only items whose tags are all among these. */
   readonly tags: readonly string[]
