@@ -6,6 +6,7 @@ import type {
   NextItem,
   QueuePage,
   Stats,
+  StepAnswer,
   WorkerAnswer,
 } from "../wire/answers.ts"
 import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
@@ -85,6 +86,19 @@ export class Client {
     return this.#work(held, "progress", { body: report, signal })
   }
 
+  /** Tells the names of all steps of the attempt, in their order, and renews the lease. */
+  declareSteps(held: Held, steps: readonly string[], signal?: AbortSignal): Promise<WorkerAnswer> {
+    return this.#work(held, "steps", { body: { steps }, signal })
+  }
+
+  /**
+   * Begins the first declared step that has not begun, and renews the lease. `step` is null if none is left, or none
+   * was declared.
+   */
+  beginStep(held: Held, signal?: AbortSignal): Promise<StepAnswer> {
+    return this.#work(held, "steps/next", { signal })
+  }
+
   /**
    * Renews the lease. With `waitS` the answer is held that many seconds, at most 60 and at most half the lease, or
    * until there is a directive to stop; default 0.
@@ -152,7 +166,7 @@ export class Client {
     return watching(open, options)
   }
 
-  #work({ id, token }: Held, verb: string, ask: Ask): Promise<WorkerAnswer> {
+  #work<T = WorkerAnswer>({ id, token }: Held, verb: string, ask: Ask): Promise<T> {
     return this.#server.json("POST", `/queue/${id}/${verb}`, { ...ask, headers: { lease: token } })
   }
 }

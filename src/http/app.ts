@@ -15,6 +15,7 @@ import { ingestRoutes } from "./ingest.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
+import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
 import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
@@ -97,6 +98,7 @@ export function createApp(parts: AppParts) {
           .use(healthRoute(running, "apiHealth"))
           .use(queueRoutes(parts.queue, parts.streams))
           .use(workerRoutes(parts.workers, parts.queue, parts.streams))
+          .use(stepRoutes(parts.workers))
           .use(ingestRoutes(parts.workers, parts.queue))
           .use(progressRoutes(parts.streams, startedMs))
           .use(progressSockets(parts.streams, parts.corsOrigins))

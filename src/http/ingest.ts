@@ -2,50 +2,43 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
+import type { QueueItem, Step } from "../item/item.ts"
 import { directiveOf } from "../item/lease.ts"
 import { isFinished, retryIt } from "../item/moves.ts"
+import { placeOf } from "../item/report.ts"
 import { Ingest } from "../queue/ingest.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
-import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
+import { RENDERER_NAMES } from "../renderers/renderer.ts"
 import { IngestAnswer } from "../wire/answers.ts"
 import { json, words } from "./docs/words.ts"
-import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
+import { checkLast, IngestQuery, type Wanted, wantedOf } from "./ingest-query.ts"
+import { ItemParams, LEASE, tokenOf } from "./params.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
   renderer: Type.Union(RENDERER_NAMES.map((name) => Type.Literal(name))),
 })
 
-const IngestQuery = Type.Object(
-  {
-    ...LeaseParams.properties,
-    total: Type.Optional(
-      Type.String({
-        pattern: "^[0-9]{1,9}(\\.[0-9]{1,6})?$",
-        description: "seconds of the finished video, or frames",
-      }),
-    ),
-    finish: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
-  },
-  { additionalProperties: false },
-)
+/** The declared step that comes next; undefined if there is none. */
+function comingStep({ step, steps }: QueueItem): Step | undefined {
+  const index = (step?.index ?? 0) + 1
+  const name = steps?.[index - 1]
+  return steps === null || name === undefined ? undefined : { index, total: steps.length, name }
+}
 
-/** @throws AppError `invalid` if the end of the output would not tell success from failure */
-function checkFinish(name: RendererName, total: number | undefined): void {
-  if (name === "lines") {
-    throw new AppError(
-      "invalid",
-      "finish=true works with ffmpeg and blender: lines do not tell success from failure",
-    )
-  }
-  // A total of 0 is not known either.
-  if (!total) {
-    throw new AppError(
-      "invalid",
-      "finish=true needs total: without it a render that broke off looks finished",
-    )
-  }
+/** Under a lease, an output that names no step takes the first one that has not begun, if steps were declared. */
+async function withStep(
+  workers: Workers,
+  wanted: Wanted,
+  token: string | undefined,
+  item: QueueItem,
+): Promise<Wanted> {
+  const coming = comingStep(item)
+  if (wanted.part !== undefined || token === undefined || coming === undefined) return wanted
+  if (wanted.isFinal) checkLast(coming)
+  const { step } = await workers.beginStep(item.id, token)
+  return step ? { ...wanted, part: placeOf(step) } : wanted
 }
 
 const leaseMs = ({ expiresAt }: Standing): number => Date.parse(expiresAt ?? "") - Date.now()
@@ -66,18 +59,18 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
     async ({ params: { id: itemId, renderer: name }, query, request, server }) => {
       const id = Number(itemId)
       const token = tokenOf(request, query)
-      const total = query.total === undefined ? undefined : Number(query.total)
-      if (query.finish === "true") checkFinish(name, total)
+      const asked = wantedOf(name, query)
       // A renderer may print nothing for minutes.
       server?.timeout(request, 0)
       const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
-      const { status } = lease?.item ?? (await queue.get(id))
-      if (isFinished(status))
+      const before = lease?.item ?? (await queue.get(id))
+      if (isFinished(before.status))
         throw new AppError(
           "illegal_move",
-          `queue item ${id} is ${status}: it takes no progress; ${retryIt(id)}`,
+          `queue item ${id} is ${before.status}: it takes no progress; ${retryIt(id)}`,
         )
-      const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, total })
+      const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
+      const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, ...wanted })
       using _renewing = lease && every(leaseMs(lease) / 3, () => ingest.keepAlive())
       await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
         // The renderer is gone with its connection; store what it had said.
@@ -85,8 +78,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
         return ingest.settle()
       })
       // When this server stops, the renderer has not ended: it goes on without a viewer.
-      const isOver = query.finish === "true" && !workers.draining
-      const answer = isOver ? await ingest.finish() : undefined
+      const answer = isFinal && !workers.draining ? await ingest.finish() : undefined
       const item = await queue.get(id)
       return { directive: answer?.directive ?? directiveOf(item), item } satisfies IngestAnswer
     },
@@ -99,14 +91,14 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
         tag: "Workers",
         summary: "Report by piping a renderer's output",
         about:
-          "Takes the output for as long as it lasts: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its total or more, and fails it below.",
+          "Takes the output for as long as it lasts: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its total or more, and fails it below. What ffmpeg prints on standard error is not seen here, and ffmpeg can exit with 0 after output that it could not write: add `-xerror`, or use `track-studio run`. With `step=3/4&name=Render` the output's own 0 to 100 fill that part of the item, or the part that `from` and `to` name; under a lease whose attempt has declared steps, an output that names none takes the first that has not begun.",
         headers: LEASE,
         body: {
           type: "text/plain",
-          about: "the output as it comes, of any length, with lines of at most 64 KiB",
+          about: "the output as it comes, of any length; a line of more than 64 KiB is dropped",
         },
         successes: [json("the output has ended", IngestAnswer)],
-        refusals: ["illegal_move", "leased", "lease_lost", "gone", "too_large"],
+        refusals: ["illegal_move", "leased", "lease_lost", "gone"],
       }),
     },
   )

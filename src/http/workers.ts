@@ -21,7 +21,8 @@ const HeartbeatParams = Type.Object(
   { additionalProperties: false },
 )
 
-const shown = ({ directive, item, expiresAt }: Standing): WorkerAnswer => ({
+/** How a worker stands, as it is answered. */
+export const shown = ({ directive, item, expiresAt }: Standing): WorkerAnswer => ({
   directive,
   ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
   item,

@@ -22,6 +22,10 @@ export const placeOf = (step: Step): Place => ({
   to: (step.index / step.total) * 100,
 })
 
+/** A step in words: "step 2 of 4 (Loudness)". */
+export const stepWords = ({ index, total, name }: Step): string =>
+  `step ${index} of ${total}${name === "" ? "" : ` (${name})`}`
+
 /** A report on a step alone as a report on the item: its 0 to 100 fill the place of the step. */
 export function placed(report: Report, { step, from, to }: Place): Report {
   const told = { ...report, ...(step && { step }) }

@@ -1,5 +1,6 @@
 import type { Report } from "../item/item.ts"
 import { goesOn } from "../item/lease.ts"
+import { type Place, placed, stepWords } from "../item/report.ts"
 import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
 import type { Queue } from "./queue.ts"
 import type { Standing, Workers } from "./workers.ts"
@@ -17,6 +18,10 @@ export interface IngestOptions {
   readonly renderer: RendererName
   /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */
   readonly total: number | undefined
+  /** How many bars follow one another; undefined while unknown. */
+  readonly bars: number | undefined
+  /** The part of the item's progress that the output fills; undefined for all of it. */
+  readonly part: Place | undefined
 }
 
 /**
@@ -42,7 +47,7 @@ export class Ingest {
     this.#workers = parts.workers
     this.#queue = parts.queue
     this.#options = options
-    this.#renderer = renderer(options.renderer, { total: options.total })
+    this.#renderer = renderer(options.renderer, options)
   }
 
   /**
@@ -106,10 +111,14 @@ export class Ingest {
   }
 
   async #send(report: Report): Promise<void> {
-    const { id, token } = this.#options
+    const { id, token, part } = this.#options
+    const isFirst = this.#attempt === undefined
+    // The steps before this one are done.
+    const begun: Report = part && isFirst ? { progress: part.from, basis: "declared" } : {}
+    const told = part ? { ...begun, ...placed(report, part) } : report
     // Without a lease nothing else ties this output to its attempt: the item may have been cancelled and retried.
     const attempt = token === undefined ? this.#attempt : undefined
-    const { item } = await this.#workers.report(id, token, report, attempt)
+    const { item } = await this.#workers.report(id, token, told, attempt)
     this.#attempt = item.attempt
   }
 
@@ -136,8 +145,9 @@ export class Ingest {
     return undefined
   }
 
-  async #fail(error_message: string): Promise<Standing | undefined> {
-    const { id, token } = this.#options
+  async #fail(why: string): Promise<Standing | undefined> {
+    const { id, token, part } = this.#options
+    const error_message = part?.step ? `${stepWords(part.step)}: ${why}` : why
     if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })
     await this.#queue.update(id, { status: "failed", message: "Processing failed", error_message })
     return undefined

@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox"
 
 import { DEGRADED, type Reason } from "../health.ts"
-import { Directive, ProgressUpdate, QueueItem } from "../item/item.ts"
+import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
 import { End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
 
@@ -80,6 +80,14 @@ export const WorkerAnswer = Type.Object({
 })
 
 export type WorkerAnswer = Static<typeof WorkerAnswer>
+
+/** What `POST /queue/:id/steps/next` answers. */
+export const StepAnswer = Type.Object({
+  ...WorkerAnswer.properties,
+  step: OrNull(Step, "the step that has begun; null if none is left, or none was declared"),
+})
+
+export type StepAnswer = Static<typeof StepAnswer>
 
 /** What a renderer's output comes to. */
 export const IngestAnswer = Type.Object({

@@ -1,6 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { ItemChange, MAX_TEXT_BYTES, NewItem, QueueItem } from "../item/item.ts"
+import { ItemChange, MAX_TEXT_BYTES, NewItem, QueueItem, Steps } from "../item/item.ts"
 
 /** What `POST /queue/claim` takes: the first item whose tags are all among `tags`, or the item `id` and no other. */
 export const ClaimRequest = Type.Object(
@@ -48,3 +48,13 @@ export const FailRequest = Type.Object(
   { additionalProperties: false },
 )
 export type FailRequest = Static<typeof FailRequest>
+
+/** What `POST /queue/:id/steps` takes. */
+export const StepsRequest = Type.Object(
+  {
+    /** The names of all steps, in their order. */
+    steps: Steps,
+  },
+  { additionalProperties: false },
+)
+export type StepsRequest = Static<typeof StepsRequest>

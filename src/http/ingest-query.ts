@@ -1,0 +1,116 @@
+import { type Static, Type } from "@sinclair/typebox"
+
+import { AppError } from "../errors.ts"
+import type { Step } from "../item/item.ts"
+import { type Place, placeOf, stepWords } from "../item/report.ts"
+import type { RendererName } from "../renderers/renderer.ts"
+import { LeaseParams, queryInteger } from "./params.ts"
+
+const percentage = (description: string) =>
+  Type.Optional(Type.String({ pattern: "^(100|[0-9]{1,2}(\\.[0-9]{1,6})?)$", description }))
+
+/** The query of `POST /queue/:id/ingest/:renderer`. */
+export const IngestQuery = Type.Object(
+  {
+    ...LeaseParams.properties,
+    total: Type.Optional(
+      Type.String({
+        pattern: "^[0-9]{1,9}(\\.[0-9]{1,6})?$",
+        description: "seconds of the finished video, or frames",
+      }),
+    ),
+    finish: Type.Optional(
+      Type.Union([Type.Literal("true"), Type.Literal("false")], {
+        description: "whether the end of the output ends the item; false by default",
+      }),
+    ),
+    step: Type.Optional(
+      Type.String({
+        pattern: "^[1-9][0-9]{0,2}/[1-9][0-9]{0,2}$",
+        description: "which step of how many this output is: 3/4",
+      }),
+    ),
+    name: Type.Optional(Type.String({ format: "text", description: "what the step does" })),
+    /** Where this output begins in the item's progress. */
+    from: percentage(
+      "where this output begins in the item's progress, in percent; by default where its step does",
+    ),
+    /** Where this output ends in the item's progress. */
+    to: percentage(
+      "where this output ends in the item's progress, in percent; by default where its step does",
+    ),
+    /** How many progress bars follow one another. */
+    bars: queryInteger(1, "how many progress bars follow one another; unknown by default"),
+  },
+  { additionalProperties: false },
+)
+type IngestQuery = Static<typeof IngestQuery>
+
+/** What a request wants of its output. */
+export interface Wanted {
+  /** Seconds or frames; undefined while unknown. */
+  readonly total: number | undefined
+  /** How many bars follow one another; undefined while unknown. */
+  readonly bars: number | undefined
+  /** The part of the item's progress that the output fills; undefined for all of it. */
+  readonly part: Place | undefined
+  /** Whether the end of the output ends the item. */
+  readonly isFinal: boolean
+}
+
+/** @throws AppError `invalid` if the end of the output would not tell success from failure */
+function checkFinish(name: RendererName, total: number | undefined): void {
+  if (name === "lines") {
+    throw new AppError(
+      "invalid",
+      "finish=true works with ffmpeg and blender: lines do not tell success from failure",
+    )
+  }
+  // A total of 0 is not known either.
+  if (!total) {
+    throw new AppError(
+      "invalid",
+      "finish=true needs total: without it a render that broke off looks finished",
+    )
+  }
+}
+
+/** @throws AppError `invalid` if the end of this step is not the end of the item */
+export function checkLast(step: Step | undefined): void {
+  if (step === undefined || step.index >= step.total) return
+  throw new AppError(
+    "invalid",
+    `finish=true ends the item, and ${stepWords(step)} is not the last; leave finish away until that one`,
+  )
+}
+
+/** The step that a request names. @throws AppError `invalid` */
+function stepOf({ step, name = "" }: IngestQuery): Step | undefined {
+  if (step === undefined && name !== "") throw new AppError("invalid", "name needs step, such as step=3/4")
+  const [index = 0, total = 0] = step?.split("/").map(Number) ?? []
+  if (index > total) throw new AppError("invalid", `step must be at most ${total}/${total}, not ${step}`)
+  return step === undefined ? undefined : { index, total, name }
+}
+
+/** @throws AppError `invalid` */
+function partOf(query: IngestQuery): Place | undefined {
+  const step = stepOf(query)
+  const place = step ? placeOf(step) : { step, from: 0, to: 100 }
+  const from = query.from === undefined ? place.from : Number(query.from)
+  const to = query.to === undefined ? place.to : Number(query.to)
+  if (from >= to) throw new AppError("invalid", `from (${from}) must be below to (${to})`)
+  return step === undefined && query.from === undefined && query.to === undefined
+    ? undefined
+    : { step, from, to }
+}
+
+/** What a query asks for, of the output of this renderer. @throws AppError `invalid` */
+export function wantedOf(name: RendererName, query: IngestQuery): Wanted {
+  const total = query.total === undefined ? undefined : Number(query.total)
+  const bars = query.bars === undefined ? undefined : Number(query.bars)
+  const part = partOf(query)
+  const isFinal = query.finish === "true"
+  if (isFinal) checkFinish(name, total)
+  if (isFinal) checkLast(part?.step)
+  return { total, bars, part, isFinal }
+}

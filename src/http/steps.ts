@@ -1,0 +1,55 @@
+import { Elysia } from "elysia"
+
+import type { Workers } from "../queue/workers.ts"
+import { StepAnswer, WorkerAnswer } from "../wire/answers.ts"
+import { StepsRequest } from "../wire/requests.ts"
+import { jsonBody } from "./body.ts"
+import { json, words } from "./docs/words.ts"
+import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
+import { shown } from "./workers.ts"
+
+/** The steps of a render: all of them told once, and one begun after the other. */
+export const stepRoutes = (workers: Workers) =>
+  new Elysia({ prefix: "/queue", normalize: false })
+    .post(
+      "/:id/steps/next",
+      async ({ params: { id }, query, request }): Promise<StepAnswer> => {
+        const { step, ...standing } = await workers.beginStep(Number(id), tokenOf(request, query))
+        return { ...shown(standing), step }
+      },
+      {
+        params: ItemParams,
+        query: LeaseParams,
+        ...words({
+          id: "beginStep",
+          tag: "Workers",
+          summary: "Begin the next step",
+          about:
+            "Begins the first declared step that has not begun, and answers it; `step` is null, and nothing changes, if no step is left or none was declared. Renews the lease.",
+          headers: LEASE,
+          successes: [json("the step that has begun", StepAnswer)],
+          refusals: ["leased", "lease_lost", "gone", "illegal_move"],
+        }),
+      },
+    )
+    .use(jsonBody)
+    .post(
+      "/:id/steps",
+      async ({ params: { id }, body, query, request }): Promise<WorkerAnswer> =>
+        shown(await workers.declareSteps(Number(id), tokenOf(request, query), body.steps)),
+      {
+        params: ItemParams,
+        query: LeaseParams,
+        body: StepsRequest,
+        ...words({
+          id: "declareSteps",
+          tag: "Workers",
+          summary: "Declare the steps of an attempt",
+          about:
+            "Tells all steps once, in their order; they are kept with the attempt, and a retry begins without any. The same list again changes nothing; another one begins again. Renews the lease.",
+          headers: LEASE,
+          successes: [json("stored; the directive says whether to go on", WorkerAnswer)],
+          refusals: ["leased", "lease_lost", "gone", "illegal_move"],
+        }),
+      },
+    )
