@@ -92,7 +92,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   config: { own: ["errors"] },
-  client: { own: ["item", "wire"] },
+  client: { own: ["backoff", "item", "wire"] },
   runner: {
     own: ["backoff", "client", "config", "item", "renderers", "text"],
     packages: ["bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
@@ -164,7 +164,7 @@ test.each(files)("%s imports what its place may import", (file) => {
 })
 
 /** What of ours the page and the client may need when they run; of everything else they take types alone. */
-const LIGHT = ["client", "dashboard", "errors", "item/moves", "text"]
+const LIGHT = ["backoff", "client", "dashboard", "errors", "item/moves", "text"]
 
 test("the page and the client need no package when they run, and little of ours", () => {
   const needing = files.filter((file) => within(placeOf(file), LIGHT))

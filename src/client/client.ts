@@ -158,8 +158,8 @@ export class Client {
    *
    * It reconnects by itself from where it was, whatever the server or a proxy answers meanwhile (5xx and 429 too), and
    * yields `offline` each time it has to: when the connection breaks, and when not even keepalives have come for two
-   * of their intervals and 5 s. It waits as long as the server asks for, twice as long after each failure, and 5 s at
-   * most unless `Retry-After` says more. It throws what the server refuses for good (an unknown item, say).
+   * of their intervals and 5 s. It waits as long as the server asks for, twice as long (within 20 %) after each
+   * failure, and 5 s at most unless the server asks for more. It throws what the server refuses for good (an unknown item, say).
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
     const open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })

@@ -1,3 +1,4 @@
+import { backoff } from "../backoff.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import type { StreamControl } from "../wire/frames.ts"
 import { ServerError } from "./ask.ts"
@@ -53,7 +54,9 @@ export type OpenStream = (
 
 /** Until the server has named its reconnection time. */
 const FIRST_RETRY_MS = 250
+/** The longest wait, unless the server asks for a longer one. */
 const MAX_RETRY_MS = 5000
+const RETRY_SPREAD = 0.2
 const MAX_RETRY_AFTER_MS = 300_000
 
 /** No server's event ID: it makes the server tell of a gap, and of the state of now. */
@@ -112,11 +115,20 @@ export async function* watching(
       }
     }
     if (signal?.aborted) return
-    const retryMs = Math.max(leastMs, Math.min(place.retryMs * 2 ** place.failures, MAX_RETRY_MS))
+    const retryMs = Math.max(leastMs, Math.round(waitOf(place)))
     place.failures += 1
     yield { type: "offline", reason, status, code, retryMs }
     await pause(retryMs, signal)
   }
+}
+
+/** As long as the server asks for at first, which it spreads over its viewers; after each failure twice as long. */
+function waitOf({ retryMs, failures }: Place): number {
+  if (failures === 0) return retryMs
+  return backoff(
+    { firstMs: retryMs, mostMs: Math.max(retryMs, MAX_RETRY_MS), spread: RETRY_SPREAD },
+    failures,
+  )
 }
 
 /** One connection, from the place on; answers whether the stream is over, broke off, or is to be asked for again. */
