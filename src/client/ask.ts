@@ -1,4 +1,5 @@
 import type { Directive } from "../item/item.ts"
+import type { Check } from "./shapes.ts"
 
 /** What an error answer of the server holds. */
 interface Envelope {
@@ -10,7 +11,7 @@ interface Envelope {
 
 /** A request without success: refused, not answered, or answered by something else. The message is for people. */
 export class ServerError extends Error {
-  /** The HTTP status; 0 where nobody answered. */
+  /** The HTTP status of a refusal; 0 where nobody answered, or not as a Track Studio server does. */
   readonly status: number
   /** The server's code, such as `not_found`; `unreachable` where nobody answered; empty where something else did. */
   readonly code: string
@@ -41,6 +42,10 @@ const UNREACHABLE: Envelope = { code: "unreachable" }
 
 /** How long a whole answer may take, beyond the time for which it was asked to be held. */
 const ANSWER_MS = 10_000
+/** More than a thousand of the largest items that are likely, and less than a small machine has to spare. */
+const MAX_ANSWER_MB = 64
+/** What is read of a refusal. */
+const MAX_REFUSAL_BYTES = 64 * 1024
 
 /** How to ask. */
 export interface Ask {
@@ -66,17 +71,24 @@ export class Asker {
   }
 
   /**
-   * The whole answer, null for an empty one.
+   * The whole answer, null for an empty one, once it is what the route answers.
    * @throws ServerError; the signal's reason
    */
-  async json<T>(method: string, path: string, ask: Ask = {}): Promise<T> {
+  async json<T>(method: string, path: string, check: Check<T>, ask: Ask = {}): Promise<T> {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), ANSWER_MS + (ask.heldS ?? 0) * 1000)
     const signal = ask.signal ? AbortSignal.any([ask.signal, late.signal]) : late.signal
     try {
       const answer = await this.ask(method, path, { ...ask, signal })
-      const text = await answer.text()
-      return JSON.parse(text === "" ? "null" : text)
+      const text = await textOf(answer, MAX_ANSWER_MB * 1024 * 1024)
+      if (text === undefined)
+        throw new ServerError(0, `the answer of ${this.#origin} is larger than ${MAX_ANSWER_MB} MB`)
+      const value = valueOf(text)
+      if (check(value)) return value
+      throw new ServerError(
+        0,
+        `what answers at ${this.#origin} is no Track Studio server that this client knows`,
+      )
     } catch (cause) {
       if (ask.signal?.aborted || cause instanceof ServerError) throw cause
       const what = late.signal.aborted ? "did not answer in time" : "gave no whole answer"
@@ -94,6 +106,8 @@ export class Asker {
     const answer = await fetch(`${this.#base}${isOutsideApi ? "" : "/api/v1"}${path}`, {
       method,
       cache: "no-store",
+      // A redirect would carry the lease to another server, and turn a POST into a GET.
+      redirect: "manual",
       headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(signal !== undefined && { signal }),
@@ -107,30 +121,77 @@ export class Asker {
       )
     })
     if (answer.ok) return answer
-    throw refusal(answer, await answer.text())
+    if (answer.type === "opaqueredirect" || answer.status < 400) throw this.#redirected(answer)
+    throw refusal(answer, (await textOf(answer, MAX_REFUSAL_BYTES)) ?? "")
   }
 
   get #origin(): string {
     return new URL(this.#base).origin
   }
+
+  /** Browsers do not tell where a redirect leads, nor which it is. */
+  #redirected({ status, headers }: Response): ServerError {
+    const to = headers.get("location")
+    const where = to === null ? "another address" : new URL(to, this.#base).href
+    const text = `${this.#origin} redirects to ${where}, which is not followed; give the server's own address`
+    return new ServerError(status || 307, text)
+  }
 }
 
-function refusal({ status, headers }: Response, said: string): ServerError {
-  const retryAfterS = Number(headers.get("retry-after") ?? 0)
-  const retryAfterMs = retryAfterS > 0 ? retryAfterS * 1000 : 0
-  try {
-    const { error, code, request_id, directive }: Record<string, unknown> = JSON.parse(said)
-    if (typeof error === "string") {
-      const told: Directive = directive === "cancel" ? "cancel" : "continue"
-      return new ServerError(status, error, {
-        code: String(code),
-        requestId: String(request_id),
-        directive: told,
-        retryAfterMs,
-      })
+/** What a refusal means that is not in the server's own words, because a proxy spoke. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  403: ": it does not allow this client",
+  421: ": it does not serve this host name",
+}
+
+/** The text of an answer; undefined where it is longer than allowed, of which no more is read. */
+async function textOf(answer: Response, mostBytes: number): Promise<string | undefined> {
+  const reader = answer.body?.getReader()
+  const decoder = new TextDecoder()
+  let [text, bytes] = ["", 0]
+  for (;;) {
+    const read = await reader?.read()
+    if (!read?.value) return text + decoder.decode()
+    bytes += read.value.byteLength
+    if (bytes > mostBytes) {
+      await reader?.cancel()
+      return undefined
     }
-  } catch {
-    // Not our envelope: a proxy spoke.
+    text += decoder.decode(read.value, { stream: true })
   }
-  return new ServerError(status, `the server answered ${status}`, { retryAfterMs })
+}
+
+/** What a text is as JSON: null where it is empty, undefined where it is none. */
+export function valueOf(text: string): unknown {
+  if (text === "") return null
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Milliseconds to wait as `Retry-After` says, in seconds or as a date by the clock of the answer; 0 where it does not. */
+function retryAfterMsOf(headers: Headers): number {
+  const said = headers.get("retry-after") ?? ""
+  const date = headers.get("date") ?? ""
+  const nowMs = date === "" ? Date.now() : Date.parse(date)
+  const ms = /^\s*\d+\s*$/.test(said) ? Number(said) * 1000 : Date.parse(said) - nowMs
+  return ms > 0 ? ms : 0
+}
+
+const textIn = (value: unknown): string => (typeof value === "string" ? value : "")
+
+function refusal({ status, headers }: Response, said: string): ServerError {
+  const retryAfterMs = retryAfterMsOf(headers)
+  const { error, code, request_id, directive }: Readonly<Record<string, unknown>> = Object(valueOf(said))
+  if (typeof error === "string") {
+    return new ServerError(status, error, {
+      code: textIn(code),
+      requestId: textIn(request_id),
+      directive: directive === "cancel" ? "cancel" : "continue",
+      retryAfterMs,
+    })
+  }
+  return new ServerError(status, `the server answered ${status}${MEANINGS[status] ?? ""}`, { retryAfterMs })
 }

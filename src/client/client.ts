@@ -3,7 +3,6 @@ import type {
   Claimed,
   Health,
   HistoryPage,
-  NextItem,
   QueuePage,
   Stats,
   StepAnswer,
@@ -11,6 +10,7 @@ import type {
 } from "../wire/answers.ts"
 import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
+import { type Check, SHAPES } from "./shapes.ts"
 import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
 
 export type { Watched, WatchOptions } from "./watching.ts"
@@ -42,53 +42,53 @@ export class Client {
   /** Adds an item. Repeating it with the same `idempotencyKey` within 24 hours returns the item of the first time. */
   add(item: NewItem, idempotencyKey?: string, signal?: AbortSignal): Promise<QueueItem> {
     const headers = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }
-    return this.#server.json("POST", "/queue", { body: item, headers, signal })
+    return this.#server.json("POST", "/queue", SHAPES.item, { body: item, headers, signal })
   }
 
   /** Changes the given keys of an item, and returns it as it is then. */
   update(id: number, change: ItemChange, signal?: AbortSignal): Promise<QueueItem> {
-    return this.#server.json("PUT", `/queue/${id}`, { body: change, signal })
+    return this.#server.json("PUT", `/queue/${id}`, SHAPES.item, { body: change, signal })
   }
 
   /** Flags a problem with an item's video; null removes the flag. */
   async flag(id: number, flag: QueueItem["flag"], signal?: AbortSignal): Promise<void> {
-    await this.#server.json("PUT", `/queue/${id}/flag`, { body: { flag }, signal })
+    await this.#server.json("PUT", `/queue/${id}/flag`, SHAPES.done, { body: { flag }, signal })
   }
 
   /** One page of the queue; `query` takes the parameters of `GET /queue`. */
   list(query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<QueuePage> {
-    return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`, { signal })
+    return this.#server.json("GET", `/queue?${new URLSearchParams(query)}`, SHAPES.page, { signal })
   }
 
   /** One item. */
   get(id: number, signal?: AbortSignal): Promise<QueueItem> {
-    return this.#server.json("GET", `/queue/${id}`, { signal })
-  }
-
-  /** The item that a claim would get, without claiming it; null when there is none. */
-  async next(signal?: AbortSignal): Promise<QueueItem | null> {
-    const next = await this.#server.json<NextItem>("GET", "/queue/next", { signal })
-    return "item" in next ? next.item : next
+    return this.#server.json("GET", `/queue/${id}`, SHAPES.item, { signal })
   }
 
   /** One page of an item's updates, ascending: at most `limit` (1 to 1,000) of those after the event ID `after`. */
   history(id: number, after = 0, limit = 1000, signal?: AbortSignal): Promise<HistoryPage> {
-    return this.#server.json("GET", `/queue/${id}/updates?after=${after}&limit=${limit}`, { signal })
+    return this.#server.json("GET", `/queue/${id}/updates?after=${after}&limit=${limit}`, SHAPES.history, {
+      signal,
+    })
   }
 
   /** Claims an item, waiting for one as long as `request` says; null when there was none. */
   claim(request: ClaimRequest, signal?: AbortSignal): Promise<Claimed | null> {
-    return this.#server.json("POST", "/queue/claim", { body: request, signal, heldS: request.wait ?? 0 })
+    return this.#server.json("POST", "/queue/claim", SHAPES.claim, {
+      body: request,
+      signal,
+      heldS: request.wait ?? 0,
+    })
   }
 
   /** Reports progress, and renews the lease. */
   report(held: Held, report: Report, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "progress", { body: report, signal })
+    return this.#work(held, "progress", SHAPES.work, { body: report, signal })
   }
 
   /** Tells the names of all steps of the attempt, in their order, and renews the lease. */
   declareSteps(held: Held, steps: readonly string[], signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "steps", { body: { steps }, signal })
+    return this.#work(held, "steps", SHAPES.work, { body: { steps }, signal })
   }
 
   /**
@@ -96,7 +96,7 @@ export class Client {
    * was declared.
    */
   beginStep(held: Held, signal?: AbortSignal): Promise<StepAnswer> {
-    return this.#work(held, "steps/next", { signal })
+    return this.#work(held, "steps/next", SHAPES.step, { signal })
   }
 
   /**
@@ -104,53 +104,53 @@ export class Client {
    * until there is a directive to stop; default 0.
    */
   heartbeat(held: Held, waitS = 0, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, `heartbeat?wait=${waitS}`, { signal, heldS: waitS })
+    return this.#work(held, `heartbeat?wait=${waitS}`, SHAPES.work, { signal, heldS: waitS })
   }
 
   /** Ends the lease with success. */
   complete(held: Held, result: Result = {}, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "complete", { body: result, signal })
+    return this.#work(held, "complete", SHAPES.work, { body: result, signal })
   }
 
   /** Ends the lease with a failure. */
   fail(held: Held, failure: FailRequest, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "fail", { body: failure, signal })
+    return this.#work(held, "fail", SHAPES.work, { body: failure, signal })
   }
 
   /** Ends the lease and returns the item to the queue, with nothing counted against it. */
   release(held: Held, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "release", { body: {}, signal })
+    return this.#work(held, "release", SHAPES.work, { body: {}, signal })
   }
 
   /** Cancels an item. One that a worker holds stays `processing` until the worker has stopped. */
   cancel(id: number, signal?: AbortSignal): Promise<QueueItem> {
-    return this.#server.json("POST", `/queue/${id}/cancel`, { signal })
+    return this.#server.json("POST", `/queue/${id}/cancel`, SHAPES.item, { signal })
   }
 
   /** Puts a finished or retrying item back into the queue. */
   retry(id: number, signal?: AbortSignal): Promise<QueueItem> {
-    return this.#server.json("POST", `/queue/${id}/retry`, { signal })
+    return this.#server.json("POST", `/queue/${id}/retry`, SHAPES.item, { signal })
   }
 
   /** The item once it is finished, or as it is after `timeoutS` seconds (at most 3,600). */
   finished(id: number, timeoutS: number, signal?: AbortSignal): Promise<QueueItem> {
     const path = `/queue/${id}?wait=finished&timeout=${timeoutS}`
-    return this.#server.json("GET", path, { signal, heldS: timeoutS })
+    return this.#server.json("GET", path, SHAPES.item, { signal, heldS: timeoutS })
   }
 
   /** Deletes an item. One that is not finished is cancelled. */
   async remove(id: number, signal?: AbortSignal): Promise<void> {
-    await this.#server.json("DELETE", `/queue/${id}`, { signal })
+    await this.#server.json("DELETE", `/queue/${id}`, SHAPES.done, { signal })
   }
 
   /** The figures of the streams. */
   stats(signal?: AbortSignal): Promise<Stats> {
-    return this.#server.json("GET", "/progress/stats", { signal })
+    return this.#server.json("GET", "/progress/stats", SHAPES.stats, { signal })
   }
 
   /** How the server is, and which version. */
   health(signal?: AbortSignal): Promise<Health> {
-    return this.#server.json("GET", "/health", { signal, isOutsideApi: true })
+    return this.#server.json("GET", "/health", SHAPES.health, { signal, isOutsideApi: true })
   }
 
   /**
@@ -159,14 +159,15 @@ export class Client {
    * It reconnects by itself from where it was, whatever the server or a proxy answers meanwhile (5xx and 429 too), and
    * yields `offline` each time it has to: when the connection breaks, and when not even keepalives have come for two
    * of their intervals and 5 s. It waits as long as the server asks for, twice as long (within 20 %) after each
-   * failure, and 5 s at most unless the server asks for more. It throws what the server refuses for good (an unknown item, say).
+   * failure, and 5 s at most unless the server asks for more. It throws what the server refuses for good (an unknown
+   * item, say).
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
     const open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
     return watching(open, options)
   }
 
-  #work<T = WorkerAnswer>({ id, token }: Held, verb: string, ask: Ask): Promise<T> {
-    return this.#server.json("POST", `/queue/${id}/${verb}`, { ...ask, headers: { lease: token } })
+  #work<T>({ id, token }: Held, verb: string, check: Check<T>, ask: Ask): Promise<T> {
+    return this.#server.json("POST", `/queue/${id}/${verb}`, check, { ...ask, headers: { lease: token } })
   }
 }

@@ -9,6 +9,9 @@ export interface ServerSentEvent {
 /** What comes out of a stream: events, and the reconnection time in milliseconds where the server names it. */
 export type Incoming = ServerSentEvent | { readonly retryMs: number }
 
+/** More characters than any event of a server has; what is longer is no such stream. */
+const MAX_EVENT = 4 * 1024 * 1024
+
 /** Takes server-sent events apart, however their bytes were cut. */
 export class EventParser {
   /** How many keepalives have come, which are comments and no events. */
@@ -16,14 +19,20 @@ export class EventParser {
   readonly #decoder = new TextDecoder()
   #rest = ""
   #data: string[] = []
+  /** Characters of data so far. */
+  #length = 0
   #event = ""
   #id: string | undefined;
 
-  /** What is complete with these bytes. */
+  /**
+   * What is complete with these bytes.
+   * @throws Error when an event is longer than any of a server's
+   */
   *feed(bytes: Uint8Array): Generator<Incoming, void, undefined> {
     // A carriage return at the very end may be half of a line break.
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/)
     this.#rest = lines.pop() ?? ""
+    if (this.#rest.length + this.#length > MAX_EVENT) throw new Error("an event of the stream is too long")
     for (const line of lines) {
       const said = line === "" ? this.#complete() : this.#field(line)
       if (said) yield said
@@ -35,7 +44,10 @@ export class EventParser {
     const name = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "")
     if (name === "" && value === "keepalive") this.keepalives += 1
-    if (name === "data") this.#data.push(value)
+    if (name === "data") {
+      this.#data.push(value)
+      this.#length += value.length
+    }
     if (name === "event") this.#event = value
     if (name === "id" && !value.includes("\0")) this.#id = value
     return name === "retry" && /^\d+$/.test(value) ? { retryMs: Number(value) } : undefined
@@ -44,6 +56,7 @@ export class EventParser {
   #complete(): ServerSentEvent | undefined {
     const [data, event, id] = [this.#data, this.#event, this.#id]
     this.#data = []
+    this.#length = 0
     this.#event = ""
     this.#id = undefined
     if (data.length === 0) return undefined

@@ -48,9 +48,7 @@ function onOnline(listener: () => void): () => void {
 export class Silence {
   readonly signal: AbortSignal
   readonly #dead = new AbortController()
-  readonly #caller: AbortSignal | undefined
   readonly #rhythm: Rhythm
-  readonly #pass = (): void => this.#dead.abort(this.#caller?.reason)
   /** Whether it was the network coming back that made it abort. */
   isNetworkBack = false
   readonly #unlisten = onOnline(() => {
@@ -65,11 +63,8 @@ export class Silence {
 
   /** `caller`: its abort ends the connection as well. */
   constructor(caller: AbortSignal | undefined, rhythm: Rhythm) {
-    this.signal = this.#dead.signal
-    this.#caller = caller
+    this.signal = caller ? AbortSignal.any([caller, this.#dead.signal]) : this.#dead.signal
     this.#rhythm = rhythm
-    if (caller?.aborted) this.#pass()
-    caller?.addEventListener("abort", this.#pass)
     this.#look()
   }
 
@@ -99,7 +94,6 @@ export class Silence {
   end(): void {
     clearTimeout(this.#timer)
     this.#unlisten()
-    this.#caller?.removeEventListener("abort", this.#pass)
     this.#dead.abort()
   }
 

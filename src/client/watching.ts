@@ -1,8 +1,9 @@
 import { backoff } from "../backoff.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import type { StreamControl } from "../wire/frames.ts"
-import { ServerError } from "./ask.ts"
+import { ServerError, valueOf } from "./ask.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
+import { isControl, isControlEvent, isUpdate } from "./shapes.ts"
 import { pause, Rhythm, Silence } from "./silence.ts"
 
 /** What a watched stream gives: an update with its event ID, or news of the stream itself. */
@@ -58,6 +59,8 @@ const FIRST_RETRY_MS = 250
 const MAX_RETRY_MS = 5000
 const RETRY_SPREAD = 0.2
 const MAX_RETRY_AFTER_MS = 300_000
+
+const NO_STREAM = "what answered is no stream of a Track Studio server"
 
 /** No server's event ID: it makes the server tell of a gap, and of the state of now. */
 const ANOTHER_HISTORY = "another-history"
@@ -147,14 +150,14 @@ async function* connection(
     const answer = await open(pathOf(options), headers, silence.signal)
     if (answer.status === 204) return "over"
     if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) {
-      throw new Error("what answered is no stream of a Track Studio server")
+      throw new Error(NO_STREAM)
     }
     silence.opened()
     for await (const incoming of incomingOf(answer, silence, options.onHeard)) {
-      if ("retryMs" in incoming) place.retryMs = incoming.retryMs
+      if ("retryMs" in incoming) place.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)
       if (!("data" in incoming)) continue
-      place.failures = 0
       const said = saidBy(incoming)
+      place.failures = 0
       const control = said?.type === "control" ? said.control : undefined
       if (control?.event === "gap") hasGap = true
       // A gap brings the state of now along: then nothing is to be asked for again.
@@ -206,11 +209,16 @@ async function* incomingOf(
   }
 }
 
-/** What an event says; undefined for one that is not known here. */
+/**
+ * What an event says; undefined for one that is not known here.
+ * @throws Error when it does not say what such an event of a server does
+ */
 function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined {
-  if (event === "message") return { type: "update", id: Number(id), update: JSON.parse(data) }
-  if (event === "live" || event === "gap" || event === "end" || event === "shutdown") {
-    return { type: "control", control: { event, ...JSON.parse(data) } }
-  }
-  return undefined
+  if (event !== "message" && !isControlEvent(event)) return undefined
+  const value = valueOf(data)
+  if (event === "message" && isUpdate(value) && /^\d+$/.test(id ?? ""))
+    return { type: "update", id: Number(id), update: value }
+  const control: unknown = { ...Object(value), event }
+  if (isControl(control)) return { type: "control", control }
+  throw new Error(NO_STREAM)
 }

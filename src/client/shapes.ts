@@ -1,0 +1,161 @@
+import type { ProgressUpdate, QueueItem } from "../item/item.ts"
+import type {
+  Claimed,
+  Health,
+  HistoryPage,
+  QueuePage,
+  Stats,
+  StepAnswer,
+  Update,
+  WorkerAnswer,
+} from "../wire/answers.ts"
+import type { StreamControl } from "../wire/frames.ts"
+
+/*
+ * What this client relies on in an answer: some keys must be there, and the others that it uses must be of their types
+ * where they are. Keys that it does not know pass, and so do values of a closed list (a status, say) that it does not
+ * know: both may come from a newer server. The schemas of the wire are stricter, and too heavy for a browser.
+ */
+
+/** Whether a value is what its type says, as far as the client relies on it. */
+export type Check<T> = (value: unknown) => value is T
+
+const isNumber = (value: unknown): value is number => typeof value === "number"
+const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
+/** Any text, also where only some are known. */
+const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
+const orNull =
+  <T>(check: Check<T>): Check<T | null> =>
+  (value): value is T | null =>
+    value === null || check(value)
+const listOf =
+  <T>(check: Check<T>): Check<T[]> =>
+  (value): value is T[] =>
+    Array.isArray(value) && value.every(check)
+
+type Checks<T> = { readonly [K in keyof T]?: Check<T[K]> }
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Whether the values of an object pass these checks; where they are optional a missing one does. */
+const fits = (value: Readonly<Record<string, unknown>>, checks: object, isOptional = false): boolean => {
+  const all: [string, Check<unknown>][] = Object.entries(checks)
+  return all.every(([key, check]) => (isOptional && value[key] === undefined) || check(value[key]))
+}
+
+/** An object with these keys, and with those of `more` where it has them. */
+const objectOf =
+  <T extends object>(checks: Checks<T>, more: Checks<T> = {}): Check<T> =>
+  (value): value is T =>
+    isObject(value) && fits(value, checks) && fits(value, more, true)
+
+const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value)
+
+const isStep = objectOf<NonNullable<QueueItem["step"]>>({ index: isNumber, total: isNumber, name: isText })
+const isUnit = objectOf<NonNullable<QueueItem["unit"]>>({ done: isNumber, total: isNumber, name: isText })
+const isMedia = objectOf<NonNullable<QueueItem["media"]>>({
+  out_time: isNumber,
+  total: orNull(isNumber),
+  fps: orNull(isNumber),
+  speed: orNull(isNumber),
+})
+
+const isItem = objectOf<QueueItem>(
+  { id: isNumber, status: isText },
+  {
+    song_id: isNumber,
+    title: isText,
+    priority: isNumber,
+    current_step: isText,
+    progress: isNumber,
+    message: isText,
+    error_message: isText,
+    video_file_path: isText,
+    video_file_size: isNumber,
+    thumbnail_path: isText,
+    flag: orNull<NonNullable<QueueItem["flag"]>>(isText),
+    queued_at: isText,
+    started_at: orNull(isText),
+    completed_at: orNull(isText),
+    updated_at: isText,
+    basis: orNull<NonNullable<QueueItem["basis"]>>(isText),
+    attempt: isNumber,
+    max_attempts: isNumber,
+    outcome: orNull<NonNullable<QueueItem["outcome"]>>(isText),
+    worker: isText,
+    available_at: orNull(isText),
+    cancel_requested_at: orNull(isText),
+    eta_seconds: orNull(isNumber),
+    stalled: isBoolean,
+    step: orNull(isStep),
+    unit: orNull(isUnit),
+    media: orNull(isMedia),
+    tags: listOf(isText),
+    metadata: isRecord,
+  },
+)
+
+/** One change of an item, as a stream tells it. */
+export const isUpdate: Check<ProgressUpdate> = objectOf<ProgressUpdate>(
+  { queue_id: isNumber },
+  {
+    song_id: isNumber,
+    status: isText,
+    current_step: isText,
+    progress: isNumber,
+    message: isText,
+    error_message: isText,
+    timestamp: isText,
+    title: isText,
+    attempt: isNumber,
+    outcome: isText,
+    worker: isText,
+    cancel_requested_at: isText,
+    eta_seconds: isNumber,
+    step: isStep,
+    unit: isUnit,
+    media: isMedia,
+  },
+)
+
+const isStored = (value: unknown): value is Update => isUpdate(value) && "id" in value && isNumber(value.id)
+
+type ControlOf<Event extends StreamControl["event"]> = Extract<StreamControl, { event: Event }>
+
+const CONTROLS: ReadonlyMap<unknown, Check<object>> = new Map<string, Check<object>>([
+  ["live", objectOf<ControlOf<"live">>({ last_event_id: isNumber, history: isText })],
+  ["gap", objectOf<ControlOf<"gap">>({ reason: isText, missed: orNull(isNumber) })],
+  ["end", objectOf<ControlOf<"end">>({ last_event_id: isNumber, status: isText })],
+  ["shutdown", objectOf<ControlOf<"shutdown">>({ retry_ms: isNumber })],
+])
+
+/** Whether a stream's event of this type says something about the stream. */
+export const isControlEvent = (event: string): boolean => CONTROLS.has(event)
+
+/** What a stream says about itself. */
+export const isControl: Check<StreamControl> = (value): value is StreamControl =>
+  isObject(value) && CONTROLS.get(value["event"])?.(value) === true
+
+/** The answers of the routes that the client uses. */
+export const SHAPES = {
+  item: isItem,
+  page: objectOf<QueuePage>({ queue: listOf(isItem), next: orNull(isText) }),
+  history: objectOf<HistoryPage>({ updates: listOf(isStored) }),
+  claim: orNull(
+    objectOf<Claimed>({
+      item: isItem,
+      lease: objectOf<Claimed["lease"]>({ token: isText, expires_at: isText, renew_every: isNumber }),
+    }),
+  ),
+  work: objectOf<WorkerAnswer>({ directive: isText, item: isItem }),
+  step: objectOf<StepAnswer>({ directive: isText, item: isItem, step: orNull(isStep) }),
+  done: objectOf<{ message: string }>({ message: isText }),
+  stats: objectOf<Stats>({
+    connected_clients: isNumber,
+    timestamp: isText,
+    updates: objectOf<Stats["updates"]>({ stored: isNumber, newest_id: orNull(isNumber) }),
+    uptime_seconds: isNumber,
+  }),
+  health: objectOf<Health>({ version: isText, commit: isText }),
+} satisfies Readonly<Record<string, Check<unknown>>>

@@ -1,0 +1,293 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { Client, type Held, ServerError, type Watched } from "../../src/client/client.ts"
+import { start, type TestServer } from "../server.ts"
+
+setDefaultTimeout(20_000)
+
+const HELD: Held = { id: 7, token: "secret" }
+
+/** Every request that the client can make for an answer. */
+const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) => Promise<unknown>>> = {
+  add: (client, signal) => client.add({ song_id: 1 }, "key", signal),
+  update: (client, signal) => client.update(7, { priority: 1 }, signal),
+  flag: (client, signal) => client.flag(7, null, signal),
+  list: (client, signal) => client.list({}, signal),
+  get: (client, signal) => client.get(7, signal),
+  history: (client, signal) => client.history(7, 0, 10, signal),
+  claim: (client, signal) => client.claim({ worker: "w", wait: 1 }, signal),
+  report: (client, signal) => client.report(HELD, { progress: 5 }, signal),
+  declareSteps: (client, signal) => client.declareSteps(HELD, ["Images"], signal),
+  beginStep: (client, signal) => client.beginStep(HELD, signal),
+  heartbeat: (client, signal) => client.heartbeat(HELD, 1, signal),
+  complete: (client, signal) => client.complete(HELD, {}, signal),
+  fail: (client, signal) => client.fail(HELD, {}, signal),
+  release: (client, signal) => client.release(HELD, signal),
+  cancel: (client, signal) => client.cancel(7, signal),
+  retry: (client, signal) => client.retry(7, signal),
+  finished: (client, signal) => client.finished(7, 1, signal),
+  remove: (client, signal) => client.remove(7, signal),
+  stats: (client, signal) => client.stats(signal),
+  health: (client, signal) => client.health(signal),
+}
+const NAMES = Object.keys(REQUESTS)
+
+/** Something at an address of its own that answers as a test wants it, and keeps what it was asked. */
+function impostor(answer: (request: Request) => Response | Promise<Response>) {
+  const asked: Request[] = []
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    fetch: (request) => {
+      asked.push(request)
+      return answer(request)
+    },
+  })
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    asked,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  }
+}
+
+/** What a request is thrown for. */
+async function failure(name: string, url: string, signal?: AbortSignal): Promise<unknown> {
+  return await REQUESTS[name]?.(new Client(url), signal).then(
+    () => "no failure",
+    (error: unknown) => error,
+  )
+}
+
+const json = (value: unknown): Response => Response.json(value)
+
+/** Bytes without an end, as fast as they are taken. */
+const endless = (text: string, init?: ResponseInit): Response => {
+  const chunk = new TextEncoder().encode(text.repeat(65_536 / text.length))
+  return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }), init)
+}
+
+describe("an answer that is no answer of the server", () => {
+  const answers: Readonly<Record<string, () => Response>> = {
+    "{}": () => json({}),
+    "[]": () => json([]),
+    '{"id":"7","status":"completed"}': () => json({ id: "7", status: "completed" }),
+    '{"item":{},"directive":"continue"}': () => json({ item: {}, directive: "continue" }),
+    "a page of a login": () => new Response("<h1>Log in to the Wi-Fi</h1>"),
+    nothing: () => new Response(""),
+  }
+  test.each(Object.keys(answers))("%s passes for none", async (name) => {
+    await using other = impostor(() => answers[name]?.() ?? new Response())
+    for (const request of NAMES) {
+      // An empty answer to a claim says that there is nothing to do.
+      if (name === "nothing" && request === "claim") continue
+      const error = await failure(request, other.url)
+      expect([request, error]).toEqual([request, expect.any(ServerError)])
+      expect(error).toMatchObject({
+        status: 0,
+        code: "",
+        message: `what answers at ${other.url} is no Track Studio server that this client knows`,
+      })
+    }
+  })
+
+  test("a wrong type of any key that is used is noticed", async () => {
+    const recorded = join(import.meta.dir, "../captures/previous-version.json")
+    const { answers }: { answers: Record<string, Record<string, unknown>> } = await Bun.file(recorded).json()
+    const item = answers["GET /queue/1"] ?? {}
+    let wrong = ""
+    await using other = impostor(() =>
+      json({ ...item, [wrong]: wrong === "metadata" ? "this" : { not: "this" } }),
+    )
+    const known = Object.keys(item).filter((key) => key !== "retry_count")
+    expect(known.length).toBeGreaterThan(25)
+    for (wrong of known)
+      expect([wrong, await failure("get", other.url)]).toEqual([wrong, expect.any(ServerError)])
+  })
+
+  test("keys and values that this client does not know yet pass", async () => {
+    await using server = await start()
+    const id = await server.add()
+    const item = { ...(await server.item(id)), status: "paused", outcome: "skipped", priority_class: "gold" }
+    await using newer = impostor(({ url }) =>
+      url.endsWith("/progress") ? json({ directive: "drain", item, since: 4 }) : json(item),
+    )
+    const client = new Client(newer.url)
+    const got: object = await client.get(id)
+    expect(got).toMatchObject({ status: "paused", outcome: "skipped", priority_class: "gold" })
+    const answer: object = await client.report(HELD, {})
+    expect(answer).toMatchObject({ directive: "drain", since: 4 })
+  })
+})
+
+describe("a stream that is none", () => {
+  const cases: Readonly<Record<string, string>> = {
+    "an update of nothing": "id: 1\ndata: {}\n\n",
+    "an update that is no JSON": "id: 1\ndata: hello\n\n",
+    "an update without an ID": 'data: {"queue_id":1}\n\n',
+    "a live of nothing": "event: live\nid: 4\ndata: {}\n\n",
+    "a gap of nothing": "event: gap\ndata: null\n\n",
+    "a shutdown that asks for text": 'event: shutdown\ndata: {"retry_ms":"soon"}\n\n',
+  }
+  test.each(Object.keys(cases))("%s is said, and waited out", async (name) => {
+    await using other = impostor(
+      () => new Response(cases[name], { headers: { "content-type": "text/event-stream" } }),
+    )
+    const said: Watched[] = []
+    for await (const one of new Client(other.url).watch()) {
+      said.push(one)
+      if (said.length === 2) break
+    }
+    // It counts as a failure: the second wait is longer.
+    expect(said).toMatchObject([
+      { type: "offline", reason: "what answered is no stream of a Track Studio server", retryMs: 250 },
+      { type: "offline" },
+    ])
+    expect(said[1]).toMatchObject({ retryMs: expect.any(Number) })
+  })
+
+  test("events and values that this client does not know yet pass", async () => {
+    const frames = [
+      'event: weather\ndata: "sunny"\n\n',
+      'id: 3\ndata: {"queue_id":1,"status":"paused","colour":"red"}\n\n',
+      'event: gap\ndata: {"reason":"restored","last_event_id":3,"missed":null}\n\n',
+      'event: live\nid: 3\ndata: {"last_event_id":3,"history":"a","node":2}\n\n',
+    ]
+    await using newer = impostor(
+      () => new Response(frames.join(""), { headers: { "content-type": "text/event-stream" } }),
+    )
+    const said: Watched[] = []
+    for await (const one of new Client(newer.url).watch()) {
+      if (one.type === "offline") break
+      said.push(one)
+    }
+    expect(said).toEqual(
+      JSON.parse(`[
+        {"type":"update","id":3,"update":{"queue_id":1,"status":"paused","colour":"red"}},
+        {"type":"control","control":{"event":"gap","reason":"restored","last_event_id":3,"missed":null}},
+        {"type":"control","control":{"event":"live","last_event_id":3,"history":"a","node":2}}]`),
+    )
+  })
+
+  test("one event without an end takes bounded memory", async () => {
+    await using other = impostor(() =>
+      endless("data: and on and on", { headers: { "content-type": "text/event-stream" } }),
+    )
+    for await (const one of new Client(other.url).watch()) {
+      expect(one).toMatchObject({ type: "offline", reason: "an event of the stream is too long" })
+      break
+    }
+  })
+})
+
+describe("a redirect", () => {
+  test.each(NAMES)("of %s is not followed, and told by name", async (name) => {
+    await using target = impostor(() => json({}))
+    for (const status of [301, 302, 303, 307, 308]) {
+      await using other = impostor(
+        () => new Response(null, { status, headers: { location: `${target.url}/elsewhere` } }),
+      )
+      expect(await failure(name, other.url)).toMatchObject({
+        status,
+        message: `${other.url} redirects to ${target.url}/elsewhere, which is not followed; give the server's own address`,
+        isPassing: false,
+      })
+    }
+    // No token of a lease was carried there.
+    expect(target.asked).toEqual([])
+  })
+
+  test("of a stream ends it with the same words", async () => {
+    await using other = impostor(() => new Response(null, { status: 302, headers: { location: "/login" } }))
+    const first = await new Client(other.url)
+      .watch()
+      .next()
+      .catch((error: unknown) => error)
+    expect(first).toMatchObject({
+      status: 302,
+      message: `${other.url} redirects to ${other.url}/login, which is not followed; give the server's own address`,
+    })
+  })
+})
+
+describe("an answer without an end", () => {
+  test("is given up at 64 MB", async () => {
+    await using other = impostor(() => endless(" "))
+    expect(await failure("list", other.url)).toMatchObject({
+      message: `the answer of ${other.url} is larger than 64 MB`,
+    })
+  })
+
+  test("that refuses is read no further than an error of the server is long", async () => {
+    await using other = impostor(() => endless("no", { status: 500 }))
+    expect(await failure("get", other.url)).toMatchObject({ status: 500, message: "the server answered 500" })
+  })
+})
+
+describe("a refusal", () => {
+  test("is told in the server's words", async () => {
+    const envelope = { error: "use --allowed-host box.lan", code: "misdirected", request_id: "r1" }
+    for (const status of [403, 421]) {
+      await using other = impostor(() => Response.json(envelope, { status }))
+      expect(await failure("get", other.url)).toMatchObject({
+        status,
+        message: "use --allowed-host box.lan",
+        code: "misdirected",
+        requestId: "r1",
+        isPassing: false,
+      })
+    }
+  })
+
+  test("of a proxy is told clearly as well", async () => {
+    let status = 403
+    await using other = impostor(() => new Response("<h1>no</h1>", { status }))
+    expect(await failure("get", other.url)).toMatchObject({
+      message: "the server answered 403: it does not allow this client",
+    })
+    status = 421
+    expect(await failure("get", other.url)).toMatchObject({
+      message: "the server answered 421: it does not serve this host name",
+    })
+  })
+
+  test.each([
+    ["12", 12_000],
+    ["0", 0],
+    ["Wed, 25 Nov 2026 12:00:30 GMT", 30_000],
+    ["Wed, 25 Nov 2026 11:59:00 GMT", 0],
+    ["soon", 0],
+    ["-5", 0],
+  ])("whose Retry-After is %p asks for a wait of %d ms, by its own clock", async (said, waitMs) => {
+    const headers = { "retry-after": said, date: "Wed, 25 Nov 2026 12:00:00 GMT" }
+    await using other = impostor(() => new Response("", { status: 503, headers }))
+    expect(await failure("get", other.url)).toMatchObject({ status: 503, retryAfterMs: waitMs })
+  })
+})
+
+describe("an abort", () => {
+  let server: TestServer
+  beforeAll(async () => {
+    server = await start()
+  })
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]()
+  })
+
+  test.each(NAMES)("ends %s at once, with the signal's reason", async (name) => {
+    const asked = Promise.withResolvers<void>()
+    await using other = impostor(async () => {
+      asked.resolve()
+      return await new Promise<Response>(() => undefined)
+    })
+    const stop = new AbortController()
+    const reason = new Error("no longer wanted")
+    const failed = failure(name, other.url, stop.signal)
+    await asked.promise
+    stop.abort(reason)
+    expect(await failed).toBe(reason)
+    // One that has aborted before asks nothing.
+    expect(await failure(name, server.url, AbortSignal.abort(reason))).toBe(reason)
+  })
+})
