@@ -1,7 +1,10 @@
 import { AppError } from "./errors.ts"
 
-/** Turns what was given for a setting, never nothing, into its value. @throws AppError `invalid` */
-type Read<T> = (texts: readonly string[], name: string) => T
+/**
+ * Turns what was given for a setting, or its default, into its value. `texts` is never empty.
+ * @throws AppError `invalid`
+ */
+type Read<T> = (texts: readonly string[], name: string, isGiven: boolean) => T
 
 /** One setting: a flag, and the environment variable TRACK_STUDIO_ and its name. */
 export interface Setting<T = unknown> {
@@ -19,7 +22,7 @@ export interface Setting<T = unknown> {
 /** The value given last. */
 const last = (texts: readonly string[]): string => texts.at(-1) ?? ""
 
-const text: Read<string> = (texts, name) => {
+const text = (texts: readonly string[], name: string): string => {
   const value = last(texts)
   if (value === "") throw new AppError("invalid", `--${name} is empty`)
   return value
@@ -37,8 +40,8 @@ const wholeNumber =
     )
   }
 
-/** Only what a browser would send as its origin: anything else would never match. */
-const origins: Read<readonly string[]> = (texts, name) => {
+/** Only what a browser would send as its origin: anything else would never match. By default none is listed. */
+const origins: Read<readonly string[]> = (texts, name, isGiven) => {
   for (const given of texts) {
     if (given === "*" || URL.parse(given)?.origin === given) continue
     throw new AppError(
@@ -46,8 +49,18 @@ const origins: Read<readonly string[]> = (texts, name) => {
       `--${name} must be * or an origin such as https://studio.example:3000, without a path, not "${given}"`,
     )
   }
-  return texts
+  return isGiven ? texts : []
 }
+
+/** Host names as a browser would send them. */
+const hostNames: Read<readonly string[]> = (texts, name, isGiven) =>
+  (isGiven ? texts : []).map((given) => {
+    if (URL.parse(`http://${given}`)?.hostname === given.toLowerCase()) return given.toLowerCase()
+    throw new AppError(
+      "invalid",
+      `--${name} must be a host name such as studio.example, without scheme, port and path, not "${given}"`,
+    )
+  })
 
 const webhookUrls: Read<readonly string[]> = (texts, name) => {
   const urls = texts.filter((given) => given !== "")
@@ -86,11 +99,18 @@ const SERVE_SETTINGS = {
     read: text,
   },
   "cors-origin": {
-    help: "origin whose pages may call the server; may be repeated",
+    help: "origin whose pages may call the server, and change things unless it is *; may be repeated",
     placeholder: "ORIGIN",
     fallback: "*",
     repeatable: true,
     read: origins,
+  },
+  "allowed-host": {
+    help: "host name that the server answers to, beside localhost, addresses and this machine's; may be repeated",
+    placeholder: "NAME",
+    fallback: "",
+    repeatable: true,
+    read: hostNames,
   },
   "keepalive-ms": {
     help: "milliseconds without an update before a stream gets a keepalive",
@@ -185,12 +205,13 @@ export const listFlag = (given: Given, name: string): readonly string[] => {
   return typeof value === "string" ? [value] : typeof value === "object" ? value : []
 }
 
-function textsOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): readonly string[] {
+/** What was given for a setting; undefined if nothing was. */
+function textsOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): readonly string[] | undefined {
   const flags = listFlag(given, name)
   if (flags.length > 0) return flags
-  const { repeatable = false, fallback }: Setting = SETTINGS[name]
+  const { repeatable = false }: Setting = SETTINGS[name]
   const value = env[variableOf(name)]
-  if (value === undefined || value === "") return [fallback]
+  if (value === undefined || value === "") return undefined
   return repeatable ? value.split(",").map((part) => part.trim()) : [value]
 }
 
@@ -203,9 +224,10 @@ export function setting<Name extends SettingName>(
   given: Given,
   env: NodeJS.ProcessEnv = process.env,
 ): ReturnType<(typeof SETTINGS)[Name]["read"]> {
-  const { read }: Setting = SETTINGS[name]
+  const { read, fallback }: Setting = SETTINGS[name]
+  const texts = textsOf(name, given, env)
   // The table's own type, which an index forgets.
-  return read(textsOf(name, given, env), name) as ReturnType<(typeof SETTINGS)[Name]["read"]>
+  return read(texts ?? [fallback], name, texts !== undefined) as ReturnType<(typeof SETTINGS)[Name]["read"]>
 }
 
 const camel = (name: string): string =>

@@ -12,7 +12,8 @@ interface Meaning {
  */
 export const REFUSALS = {
   malformed_json: { status: 400, reason: "the body is not valid JSON" },
-  forbidden: { status: 403, reason: "pages of this origin may not call the server" },
+  malformed_request: { status: 400, reason: "the request has several hosts" },
+  forbidden: { status: 403, reason: "pages of this origin may not change anything, nor open a WebSocket" },
   not_found: { status: 404, reason: "there is no such item, or nothing at this path" },
   method_not_allowed: { status: 405, reason: "the path takes other methods; `Allow` names them" },
   illegal_move: {
@@ -23,7 +24,11 @@ export const REFUSALS = {
   lease_lost: { status: 409, reason: "the lease is not the caller's any more: the worker must stop" },
   gone: { status: 410, reason: "the item was deleted: its worker must stop" },
   too_large: { status: 413, reason: "the body is larger than allowed" },
-  unsupported_media_type: { status: 415, reason: "the body is not `application/json`" },
+  unsupported_media_type: { status: 415, reason: "the body is not `application/json`, or is compressed" },
+  misdirected: {
+    status: 421,
+    reason: "the server does not answer to this host name; `--allowed-host` adds names",
+  },
   invalid: {
     status: 422,
     reason: "a value, key or parameter is wrong; the error names it and what is allowed",

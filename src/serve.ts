@@ -86,7 +86,7 @@ function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
 
 function assembled(config: Config, store: Store): Parts {
   const bus = new LocalBus()
-  const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigin } = config
+  const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigin, host, allowedHost } = config
   const onHistory = logged("the history could not be read")
   const onWorkers = logged("the workers' timer could not read or write")
   const broadcaster = new Broadcaster(store, bus, keepaliveMs, onHistory)
@@ -99,7 +99,9 @@ function assembled(config: Config, store: Store): Parts {
     queue: new Queue(store, bus),
     workers,
     streams: new Streams(store, broadcaster, { maxLag, onError: onHistory, random: Math.random }),
+    host,
     corsOrigins: corsOrigin,
+    allowedHosts: allowedHost,
     reasons: new Reasons(),
     version,
     commit,

@@ -71,6 +71,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["errors", "health", "item", "queue", "renderers", "stream", "terminal", "text", "webhooks", "wire"],
     packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"],
   },
+  "http/own-names": { own: [], packages: ["node:fs", "node:os"] },
   "http/docs": {
     own: ["errors", "http", "item", "wire"],
     packages: ["elysia", "@sinclair/typebox"],

@@ -1,6 +1,7 @@
 import { cors } from "@elysiajs/cors"
 import { Elysia } from "elysia"
 
+import type { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
@@ -10,6 +11,7 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import { boardFor } from "./board.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type ReportError } from "./errors.ts"
+import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
 import { pageRoutes } from "./page.ts"
@@ -21,7 +23,7 @@ import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
 
 /** What the routes stand on. */
-export interface AppParts {
+export interface AppParts extends GuardOptions {
   /** The queue as people use it. */
   readonly queue: Queue
   /** The queue as workers use it. */
@@ -30,8 +32,6 @@ export interface AppParts {
   readonly streams: Streams
   /** The deliveries to webhooks, for their list. */
   readonly webhooks: Webhooks
-  /** Origins that browsers may call from; `*` for any. */
-  readonly corsOrigins: readonly string[]
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
   /** The version of the program. */
@@ -53,6 +53,8 @@ export function createApp(parts: AppParts) {
   const startedMs = performance.now()
   const running = { ...parts, startedMs }
   const board = boardFor(parts.streams)
+  const isOpen = parts.corsOrigins.length === 0 || parts.corsOrigins.includes("*")
+  const unlessLeased = new WeakMap<Request, AppError>()
   const app = new Elysia({
     normalize: false,
     websocket: WEBSOCKET,
@@ -68,25 +70,37 @@ export function createApp(parts: AppParts) {
   })
   return (
     app
+      // Before the preflights are answered: these need it, too.
+      .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
       .use(
         cors({
           // Left to compare them, the plugin takes "x://https://studio.example" for "https://studio.example".
-          origin: parts.corsOrigins.includes("*")
-            ? "*"
-            : ({ headers }) => parts.corsOrigins.includes(headers.get("origin") ?? ""),
+          origin: isOpen ? "*" : ({ headers }) => parts.corsOrigins.includes(headers.get("origin") ?? ""),
           credentials: false,
           // In one piece: a list would be joined for every answer.
           methods: "GET, POST, PUT, DELETE",
-          allowedHeaders: ["content-type", "authorization", "last-event-id", "idempotency-key", "lease"],
+          allowedHeaders: [
+            "content-type",
+            "authorization",
+            "last-event-id",
+            "idempotency-key",
+            "lease",
+            // Readers of streams send these, and would be stopped by their absence.
+            "cache-control",
+            "pragma",
+            "x-requested-with",
+          ],
           exposeHeaders: ["retry-after"],
           maxAge: 600,
         }),
       )
-      .use(errors(parts.report, () => app.routes))
+      .use(guard(parts, () => app.routes, unlessLeased))
+      .use(errors(parts.report, () => app.routes, unlessLeased))
       // Nothing that somebody wrote may steer the terminal of who reads it with curl.
       .onAfterHandle({ as: "global" }, ({ responseValue, set }) => {
-        if (typeof responseValue !== "object" || responseValue === null || responseValue instanceof Response)
-          return
+        const isMade = responseValue instanceof Response
+        if (!isMade || !responseValue.headers.has("cache-control")) set.headers["cache-control"] = "no-store"
+        if (typeof responseValue !== "object" || responseValue === null || isMade) return
         set.headers["content-type"] = "application/json"
         return safeJson(responseValue)
       })
@@ -101,7 +115,7 @@ export function createApp(parts: AppParts) {
           .use(stepRoutes(parts.workers))
           .use(ingestRoutes(parts.workers, parts.queue))
           .use(progressRoutes(parts.streams, startedMs))
-          .use(progressSockets(parts.streams, parts.corsOrigins))
+          .use(progressSockets(parts.streams))
           .use(webhookRoutes(parts.webhooks)),
       )
   )

@@ -120,7 +120,6 @@ export const boardFor =
       "content-type": "text/plain; charset=utf-8",
       "cache-control": "no-store, no-transform",
       "x-accel-buffering": "no",
-      "x-content-type-options": "nosniff",
       vary: "accept, user-agent",
     }
     const stream = await streams.open({

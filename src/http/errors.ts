@@ -6,6 +6,7 @@ import { AppError, REFUSALS } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { safeJson } from "../text.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
+import { isAt, pathOf, type Route } from "./paths.ts"
 
 const quoted = (value: unknown): string => {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object"
@@ -69,22 +70,9 @@ function invalid({ validator, value, type }: ValidationError): AppError {
   return new AppError("invalid", first ? explain(on, schema, first) : `${on} is not valid`)
 }
 
-/** A route as Elysia lists it. */
-interface Route {
-  readonly method: string
-  readonly path: string
-}
-
-/** The path of a request. With no usable Host header there is no URL that could be parsed. */
-const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, "").replace(/\?.*$/s, "")
-
 /** The methods that a path answers to. */
 function methodsOf(routes: readonly Route[], path: string): string[] {
-  const matches = ({ path: pattern }: Route): boolean =>
-    new RegExp(`^${pattern.replace(/:[a-z_]+/g, "[^/]+")}$`).test(path)
-  const methods = routes
-    .filter((route) => !route.path.includes("*") && matches(route))
-    .map(({ method }) => method)
+  const methods = routes.filter((route) => isAt(route, path)).map(({ method }) => method)
   return [...new Set(methods)].filter((method) => method !== "OPTIONS").sort()
 }
 
@@ -93,9 +81,14 @@ export type ReportError = (requestId: string, error: unknown) => void
 
 /**
  * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. What is no AppError is
- * reported and answered without its text. `routes` lists the routes of the whole app.
+ * reported and answered without its text. `routes` lists the routes of the whole app; `unlessLeased` holds the refusals
+ * that a valid lease would have outweighed.
  */
-export function errors(report: ReportError, routes: () => readonly Route[]) {
+export function errors(
+  report: ReportError,
+  routes: () => readonly Route[],
+  unlessLeased: WeakMap<Request, AppError>,
+) {
   const asAppError = (code: unknown, error: unknown, request: Request): AppError => {
     if (error instanceof AppError) return error
     // Elysia wraps what a body parser throws.
@@ -112,7 +105,8 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     return new AppError("internal", "the server failed; its log has the reason under this request_id")
   }
   return new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code, error, request, set }) => {
-    const known = asAppError(code, error, request)
+    const found = asAppError(code, error, request)
+    const known = found.code === "lease_lost" ? (unlessLeased.get(request) ?? found) : found
     const requestId = crypto.randomUUID()
     if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
     set.status = REFUSALS[known.code].status
@@ -124,6 +118,7 @@ export function errors(report: ReportError, routes: () => readonly Route[]) {
     // A worker that has lost its item must stop, whatever it was about to say.
     const stop = known.code === "lease_lost" || known.code === "gone"
     set.headers["content-type"] = "application/json"
+    set.headers["cache-control"] = "no-store"
     const answer: ErrorAnswer = {
       error: known.message,
       code: known.code,

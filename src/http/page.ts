@@ -26,7 +26,6 @@ const POLICY = [
 
 const SAFE = {
   "content-security-policy": POLICY,
-  "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
 }
 

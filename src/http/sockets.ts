@@ -129,17 +129,6 @@ class ProgressSocket {
   }
 }
 
-/**
- * Browsers let any page open a WebSocket to anywhere, and only name its origin: those that may not read answers may
- * not read this either.
- */
-function refuseForeign(request: Request, origins: readonly string[]): void {
-  const origin = request.headers.get("origin")
-  if (origin === null || origins.includes("*") || origins.includes(origin)) return
-  if (URL.parse(origin)?.host === request.headers.get("host")) return
-  throw new AppError("forbidden", `pages of ${origin.slice(0, 200)} may not call this server`)
-}
-
 /** What a socket shows: one item, or the global stream narrowed. */
 interface Shown {
   readonly queueId?: number
@@ -150,8 +139,8 @@ interface Shown {
 const SOCKET =
   'The frames of the streams as JSON, a message each: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` takes them away; a socket that watches everything watches the items of its first `subscribe` alone. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the items that are new; what cannot be done by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered. Close codes: 1000 finished, 1001 the server is going away, 1008 too many messages unanswered.'
 
-/** The streams over WebSockets; `origins` are those that browsers may call from. */
-export const progressSockets = (streams: Streams, origins: readonly string[]) => {
+/** The streams over WebSockets. */
+export const progressSockets = (streams: Streams) => {
   const upgrade = async (
     { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
     query: Asked,
@@ -163,7 +152,6 @@ export const progressSockets = (streams: Streams, origins: readonly string[]) =>
         "this endpoint needs a WebSocket upgrade; /progress/stream is the HTTP equivalent",
       )
     }
-    refuseForeign(request, origins)
     const over = new AbortController()
     const stream = await streams.open({
       ...shown,

@@ -173,3 +173,14 @@ test.each(["studio.example", "https://studio.example/", "https://Studio.example"
     })
   },
 )
+
+test.each(["https://studio.example", "studio.example:8080", "studio.example/x", "a b.example", ""])(
+  "a host name that no browser sends is refused: %j",
+  async (name) => {
+    const ran = await run(["serve", "--port", "0", "--allowed-host", name])
+    expect(ran.code).toBe(2)
+    expect(ran.stderr).toStartWith(
+      "track-studio: --allowed-host must be a host name such as studio.example, ",
+    )
+  },
+)

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test"
 
+import { raw } from "../raw.ts"
 import { invalid, JSON_TYPE, type Refusal, Refusals } from "../refusals.ts"
 import { start } from "../server.ts"
 
@@ -151,26 +152,9 @@ describe("size", () => {
   }
 })
 
-/** Sends bytes over a socket of their own and answers all that comes until the server closes it. */
-async function raw(request: string): Promise<string> {
-  const { hostname, port } = new URL(server.url)
-  const closed = Promise.withResolvers<string>()
-  let text = ""
-  await Bun.connect({
-    hostname,
-    port: Number(port),
-    socket: {
-      open: (socket) => void socket.write(request),
-      data: (_socket, bytes) => void (text += bytes.toString()),
-      close: () => closed.resolve(text),
-      error: (_socket, error) => closed.reject(error),
-    },
-  })
-  return closed.promise
-}
-
 test("a body of 200 MB is refused before it comes, with the envelope and CORS", async () => {
   const said = await raw(
+    server.url,
     "POST /api/v1/queue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
       "Content-Length: 200000000\r\nConnection: close\r\n\r\n{",
   )
@@ -183,19 +167,22 @@ test("a body of 200 MB is refused before it comes, with the envelope and CORS", 
 
 test("a request without a Host header, or with nonsense in it, is answered as any other", async () => {
   for (const line of ["HTTP/1.0", "HTTP/1.1\r\nHost: a b<>", "HTTP/1.1\r\nHost: [::1"]) {
-    const said = await raw(`GET /api/v1/nope ${line}\r\nConnection: close\r\n\r\n`)
+    const said = await raw(server.url, `GET /api/v1/nope ${line}\r\nConnection: close\r\n\r\n`)
     expect(said).toStartWith("HTTP/1.1 404 ")
     expect(said).toContain('{"error":"there is nothing at /api/v1/nope","code":"not_found","request_id":"')
-    const listed = await raw(`GET /api/v1/queue?limit=1 ${line}\r\nConnection: close\r\n\r\n`)
+    const listed = await raw(server.url, `GET /api/v1/queue?limit=1 ${line}\r\nConnection: close\r\n\r\n`)
     expect(listed).toStartWith("HTTP/1.1 200 ")
     expect(listed).toContain('{"queue":[')
   }
-  const said = await raw("PATCH /api/v1/queue HTTP/1.0\r\n\r\n")
+  const said = await raw(server.url, "PATCH /api/v1/queue HTTP/1.0\r\n\r\n")
   expect(said).toContain("allow: GET, POST\r\n")
 })
 
 test("a fragment is part of the path, which then names no route, and no method is blamed", async () => {
-  const said = await raw("GET /api/v1/queue#x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+  const said = await raw(
+    server.url,
+    "GET /api/v1/queue#x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+  )
   expect(said).toStartWith("HTTP/1.1 404 ")
   expect(said).toContain('"error":"there is nothing at /api/v1/queue#x"')
 })

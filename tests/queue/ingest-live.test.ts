@@ -179,7 +179,14 @@ function impatient(seconds: number) {
     onError: report,
     onGivenUp: report,
   })
-  const about = { reasons: new Reasons(), corsOrigins: ["*"], version: "0", commit: "0" }
+  const about = {
+    reasons: new Reasons(),
+    host: "127.0.0.1",
+    corsOrigins: [],
+    allowedHosts: [],
+    version: "0",
+    commit: "0",
+  }
   const parts = { queue, workers, streams, webhooks, ...about, report }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })

@@ -15,7 +15,6 @@ const sent = (body: string, type: string): Response =>
       "content-type": type,
       "cache-control": "no-cache",
       "content-security-policy": POLICY,
-      "x-content-type-options": "nosniff",
     },
   })
 

@@ -1,0 +1,95 @@
+import { Elysia } from "elysia"
+
+import { AppError } from "../errors.ts"
+import type { RouteOfApp } from "./docs/describe.ts"
+import { type Caller, type Doors, isLoopback, notTaken } from "./origin.ts"
+import { ownNames } from "./own-names.ts"
+import { isAt, pathOf } from "./paths.ts"
+
+/** Where the server listens, and who may call it. */
+export interface GuardOptions {
+  /** The address that the server is bound to. */
+  readonly host: string
+  /** Origins whose pages may call; empty if none are listed: then every page may read. */
+  readonly corsOrigins: readonly string[]
+  /** Host names that the server answers to, beside those that this machine goes by; in lower case. */
+  readonly allowedHosts: readonly string[]
+}
+
+function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
+  let names: ReadonlySet<string> | undefined
+  return {
+    origins: corsOrigins,
+    isLocal: corsOrigins.length === 0 && isLoopback(host),
+    isOwnName: (name) => allowedHosts.includes(name) || (names ??= ownNames()).has(name),
+  }
+}
+
+const callerOf = ({ method, headers }: Request): Caller => ({
+  method,
+  isUpgrade: headers.get("upgrade")?.toLowerCase() === "websocket",
+  host: headers.get("host"),
+  origin: headers.get("origin"),
+  fetchSite: headers.get("sec-fetch-site"),
+  forwardedProto: headers.get("x-forwarded-proto"),
+})
+
+const propertiesOf = (schema: unknown): string[] =>
+  typeof schema === "object" && schema !== null && "properties" in schema
+    ? Object.keys(schema.properties ?? {})
+    : []
+
+/** The query of a request, still encoded; empty if there is none. */
+const queryOf = ({ url }: Request): string => (url.includes("?") ? url.slice(url.indexOf("?") + 1) : "")
+
+/** Whether the request carries the token of a lease to a route that checks it before anything else. */
+function showsLease(request: Request, routes: readonly RouteOfApp[]): boolean {
+  const token = request.headers.get("lease") || new URLSearchParams(queryOf(request)).get("lease")
+  if (!token) return false
+  const path = pathOf(request)
+  return routes.some((route) => isAt(route, path) && propertiesOf(route.hooks.query).includes("lease"))
+}
+
+/** @throws AppError `invalid` for a parameter that a route knows and the query gives twice */
+function refuseTwice(request: Request, routes: readonly RouteOfApp[]): void {
+  const query = queryOf(request)
+  if (!query.includes("&")) return
+  const names = [...new URLSearchParams(query).keys()]
+  const twice = names.find((name, at) => names.indexOf(name) < at)
+  if (twice === undefined || !routes.some(({ hooks }) => propertiesOf(hooks.query).includes(twice))) return
+  throw new AppError("invalid", `the query has "${twice.slice(0, 60)}" twice; give it once`)
+}
+
+/** @throws AppError `unsupported_media_type` for a body that is compressed */
+function refuseEncoded({ headers }: Request): void {
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase()
+  if (encoding === undefined || encoding === "" || encoding === "identity") return
+  throw new AppError(
+    "unsupported_media_type",
+    `the body must come as it is, without content-encoding, not as ${encoding.slice(0, 60)}`,
+  )
+}
+
+/**
+ * Stands before all routes: refuses what a stranger's page sends, and what cannot be read in one way alone.
+ * A request that is refused but shows a lease goes on, and its refusal is put into `unlessLeased`: it stands if the
+ * lease turns out to be nobody's.
+ * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`
+ */
+export function guard(
+  options: GuardOptions,
+  routes: () => readonly RouteOfApp[],
+  unlessLeased: WeakMap<Request, AppError>,
+) {
+  const doors = doorsOf(options)
+  return new Elysia({ name: "guard" }).onRequest(({ request }) => {
+    const refused = notTaken(callerOf(request), doors)
+    if (refused) {
+      const error = new AppError(refused.code, refused.error)
+      if (!showsLease(request, routes())) throw error
+      unlessLeased.set(request, error)
+    }
+    refuseTwice(request, routes())
+    refuseEncoded(request)
+  })
+}

@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs"
+import { hostname } from "node:os"
+
+/** The words of a file of the system without its comments, by line; none if it cannot be read. */
+function linesOf(path: string): string[][] {
+  try {
+    return readFileSync(path, "utf8")
+      .split("\n")
+      .map((line) => line.replace(/#.*/, "").trim().toLowerCase().split(/\s+/))
+  } catch {
+    return []
+  }
+}
+
+/**
+ * The host names that this machine goes by: its own, with `.local`, with the domains that it searches, and what
+ * /etc/hosts puts beside it.
+ */
+export function ownNames(): ReadonlySet<string> {
+  const own = hostname().toLowerCase()
+  const [short = own] = own.split(".")
+  const domains = linesOf("/etc/resolv.conf").flatMap(([word, ...rest]) =>
+    word === "domain" || word === "search" ? rest : [],
+  )
+  const beside = linesOf("/etc/hosts").flatMap(([, ...names]) =>
+    names.includes(own) || names.includes(short) ? names : [],
+  )
+  return new Set([own, `${short}.local`, ...domains.map((domain) => `${short}.${domain}`), ...beside])
+}

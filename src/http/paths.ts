@@ -1,0 +1,14 @@
+/** A route as Elysia lists it, as far as it is looked for by path. */
+export interface Route {
+  /** The HTTP method in capitals. */
+  readonly method: string
+  /** The path, with parameters as `:name`. */
+  readonly path: string
+}
+
+/** The path of a request as the router sees it. Without a usable Host header there is no URL that could be parsed. */
+export const pathOf = ({ url }: Request): string => url.replace(/^https?:\/\/[^/]*/, "").replace(/\?.*$/s, "")
+
+/** Whether a route answers at a path. */
+export const isAt = ({ path: pattern }: Route, path: string): boolean =>
+  !pattern.includes("*") && new RegExp(`^${pattern.replace(/:[a-z_]+/g, "[^/]+")}$`).test(path)
