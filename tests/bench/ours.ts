@@ -17,6 +17,9 @@ export const oursSmall = "ours, small"
 /** The name of the column of ours with nothing beside it. */
 export const oursAlone = "ours, alone"
 
+/** The name of the column of ours with streams that are opened in the usual way. */
+export const oursUsual = "ours, usual"
+
 /** Paths of the product that the scenarios ask for. */
 export const paths = {
   queue: `${api}/queue`,

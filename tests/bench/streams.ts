@@ -3,6 +3,7 @@ import { type FanOut, fanOut, Readers } from "./load.ts"
 import { sleep } from "./machine.ts"
 import type { Target } from "./processes.ts"
 import { median, short } from "./table.ts"
+import { type Way, waysBesideUsual } from "./ways.ts"
 
 interface Opened {
   figure: number
@@ -16,11 +17,17 @@ function opened(figure: number, { connected }: Readers): Opened {
 
 const tellOpened = ({ figure, faults }: Opened): string => [short(figure), ...faults].join(", ")
 
-async function bytesPerStream(target: Target, settleMs: number): Promise<Opened> {
+const openedResult = {
+  figure: ({ figure }: Opened): number => figure,
+  tell: tellOpened,
+  faults: ({ faults }: Opened): string[] => faults,
+}
+
+async function bytesPerStream(target: Target, settleMs: number, way?: Way): Promise<Opened> {
   const count = 10_000
   await sleep(settleMs / 2)
   const beforeBytes = target.memoryBytes()
-  const readers = await Readers.open(target, { count })
+  const readers = await Readers.open(target, { count, ...way })
   await sleep(settleMs)
   const bytes = (target.memoryBytes() - beforeBytes) / count
   await readers.finish()
@@ -44,12 +51,18 @@ export const memory: Scenario = {
     )
     const bar = { kind: "at most", limit: 0.65, times: "nchan" } as const
     const about = { scenario: "C", measure: "10,000 idle streams: memory (PSS) a stream", unit: "bytes", bar }
-    return [row(results, ({ figure }) => figure, about, faultsOf(results))]
+    const ways = await waysBesideUsual(
+      bench,
+      { scenario: "C", measure: "10,000 idle streams: memory a stream", unit: "bytes", runs },
+      (target, way) => bytesPerStream(target, settleMs, way),
+      openedResult,
+    )
+    return [row(results, ({ figure }) => figure, about, faultsOf(results)), ...ways]
   },
 }
 
-async function stormMs(target: Target): Promise<Opened> {
-  const readers = await Readers.open(target, { count: 5000, inFlight: 256, untilLive: false })
+async function stormMs(target: Target, way?: Way): Promise<Opened> {
+  const readers = await Readers.open(target, { count: 5000, inFlight: 256, untilLive: false, ...way })
   await readers.finish()
   return opened(readers.connected.storm_ms, readers)
 }
@@ -61,7 +74,13 @@ export const connect: Scenario = {
   title: "5,000 connect, 256 in flight",
   async measure(bench) {
     const candidates = contenders(bench, "nchan", "betterSse", "floor")
-    const results = await inTurn("D", candidates, bench.plan.manyRuns, stormMs, tellOpened)
+    const results = await inTurn(
+      "D",
+      candidates,
+      bench.plan.manyRuns,
+      (target) => stormMs(target),
+      tellOpened,
+    )
     const bar = { kind: "at most", limit: 2.5, times: "nchan" } as const
     const about = {
       scenario: "D",
@@ -69,7 +88,13 @@ export const connect: Scenario = {
       unit: "ms",
       bar,
     }
-    return [row(results, ({ figure }) => figure, about, faultsOf(results))]
+    const ways = await waysBesideUsual(
+      bench,
+      { scenario: "D", measure: "5,000 connect", unit: "ms", runs: bench.plan.manyRuns },
+      stormMs,
+      openedResult,
+    )
+    return [row(results, ({ figure }) => figure, about, faultsOf(results)), ...ways]
   },
 }
 
