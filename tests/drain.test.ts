@@ -55,7 +55,7 @@ test("curl sees a clean end of a stream, not a cut", async () => {
   const [sse, , ndjson, text] = await Promise.all(curls.map(({ stdout }) => new Response(stdout).text()))
   expect(sse).toContain("event: shutdown")
   expect(ndjson).toMatch(/\n\{"event":"shutdown","retry_ms":\d+\}\n$/)
-  expect(text).toEndWith("# the server is going away\n")
+  expect(text).toEndWith("# the server is shutting down\n")
 })
 
 test("a server without streams stops at once: a drain waits for readers, not for its deadline", async () => {

@@ -22,22 +22,22 @@ import {
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {
-  // As for the streams: a peer that answers no ping for a minute is cut.
+  // Seconds. Bun sends pings by itself, and closes a socket from which nothing came for so long.
   idleTimeout: 60,
   maxPayloadLength: 16 * 1024,
-  // One chunk of a stream is far below: only a flood of pings from a peer that does not read comes here.
+  // A chunk of a stream is far smaller: only a peer that sends pings and does not read reaches this.
   backpressureLimit: 4 * 1024 * 1024,
   closeOnBackpressureLimit: true,
   perMessageDeflate: false,
 } as const
 
-/** The close code of RFC 6455 for a peer that sends what is not taken. */
+/** The close code of RFC 6455 for a peer whose messages are not accepted. */
 const UNACCEPTABLE = 1008
 const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its last event ID" }
 /** How a socket is closed, by why its stream ended. */
 const CLOSE: Readonly<Record<Ending, { readonly code: number; readonly reason: string }>> = {
   finished: { code: 1000, reason: "finished" },
-  shutdown: { code: 1001, reason: "the server is going away" },
+  shutdown: { code: 1001, reason: "the server is shutting down" },
   left: BROKEN,
   failed: BROKEN,
 }
@@ -49,6 +49,7 @@ const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEG
 const Subscribe = Type.Object({ subscribe: Ids }, { additionalProperties: false })
 const Unsubscribe = Type.Object({ unsubscribe: Ids }, { additionalProperties: false })
 
+/** A message of the viewer as a question to its selection. */
 function asked(message: string | Buffer): Ask {
   if (typeof message !== "string") {
     return { do: "refuse", code: "unsupported_media_type", error: "a message must be text" }
@@ -137,9 +138,9 @@ interface Shown {
 }
 
 const SOCKET =
-  'The frames of the streams as JSON, a message each: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` takes them away; a socket that watches everything watches the items of its first `subscribe` alone. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the items that are new; what cannot be done by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered. Close codes: 1000 finished, 1001 the server is going away, 1008 too many messages unanswered.'
+  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that cannot be followed is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages before their answers were read, 1011 the stream broke off.'
 
-/** The streams over WebSockets. */
+/** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams) => {
   const upgrade = async (
     { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
@@ -206,7 +207,7 @@ export const progressSockets = (streams: Streams) => {
           id: "socketItem",
           tag: "Streams",
           summary: "Stream the updates of one item over a WebSocket",
-          about: `${SOCKET} With \`until=finished\` the socket is closed once the item is finished, and takes no messages.`,
+          about: `${SOCKET} With \`until=finished\` the socket is closed once the item is finished, and messages are refused.`,
           headers: RESUME,
           successes: [
             {

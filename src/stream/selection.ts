@@ -11,7 +11,7 @@ export const MAX_CHOSEN = 256
 /** Questions kept until the viewer takes their answers. */
 const MAX_ASKED = 32
 
-/** What a viewer asks while its stream is open; `refuse` is a question that was no question. */
+/** What a viewer asks while its stream is open; `refuse` stands for a message that could not be understood. */
 export type Ask =
   | { readonly do: "subscribe" | "unsubscribe"; readonly ids: readonly number[] }
   | { readonly do: "refuse"; readonly code: ErrorCode; readonly error: string }
@@ -20,10 +20,10 @@ const refused = (code: ErrorCode, error: string): Frame =>
   tell({ event: "refused", error, code, request_id: crypto.randomUUID() })
 
 /**
- * Which items a viewer has chosen, and what it asks to have changed.
+ * Which items a viewer has chosen, and the changes of this choice that it asks for.
  *
- * Questions are answered in their order, one at a time, by the stream itself, between two of its chunks: a viewer
- * that does not read gets no answers either, and an item chosen anew begins with its state at that very point.
+ * The stream itself answers the questions, in order and one at a time, between two of its chunks. So a viewer that does
+ * not read gets no answers either, and an added item begins with its state at that very point of the stream.
  */
 export class Selection {
   /** Which updates are wanted now; undefined for all. */
@@ -35,8 +35,8 @@ export class Selection {
   #viewer: { asked(): void } | undefined
 
   /**
-   * `ids` are chosen first; undefined for all. `among` narrows every choice. A selection that `isFixed` refuses to
-   * be changed.
+   * `ids` is the first choice; undefined for all items. `among` narrows every choice. A selection that `isFixed`
+   * refuses every change.
    */
   constructor(ids: Iterable<number> | undefined, among: Wanted, isFixed = false) {
     this.#ids = ids && new Set(ids)
@@ -50,7 +50,7 @@ export class Selection {
     this.#viewer = viewer
   }
 
-  /** Asks something; false where so much is unanswered that the viewer must have stopped reading. */
+  /** Takes a question; false if so many are unanswered that the viewer must have stopped reading. */
   ask(ask: Ask): boolean {
     if (this.#asked.length >= MAX_ASKED) return false
     this.#asked.push(ask)
@@ -58,7 +58,7 @@ export class Selection {
     return true
   }
 
-  /** Whether something is to be answered. */
+  /** Whether a question waits for its answer. */
   get isAsked(): boolean {
     return this.#asked.length > 0
   }
@@ -69,8 +69,8 @@ export class Selection {
   }
 
   /**
-   * Answers the oldest question. `cursor` is the event ID up to which the stream has examined everything: newly chosen
-   * items begin with the state they had then, for what came later is still to be sent.
+   * Answers the oldest question. `cursor` is the event ID up to which the stream has examined everything: added items
+   * begin with the state they had there, because later updates are still to be sent.
    */
   async answer(history: History, cursor: number): Promise<readonly Frame[]> {
     const asked = this.#asked.shift()
@@ -109,7 +109,7 @@ export class Selection {
     if (!this.#ids) {
       throw new AppError(
         "invalid",
-        "everything is watched; subscribe to some items before leaving others out",
+        "this socket watches everything; subscribe to some items before you unsubscribe from others",
       )
     }
     for (const id of ids) this.#ids.delete(id)
@@ -117,7 +117,10 @@ export class Selection {
 
   #mayChange(): void {
     if (this.#isFixed) {
-      throw new AppError("invalid", "with until=finished one item is watched, and no other can be")
+      throw new AppError(
+        "invalid",
+        "with until=finished a socket watches one item, and its choice cannot be changed",
+      )
     }
   }
 

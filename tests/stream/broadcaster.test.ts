@@ -3,40 +3,16 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import type { Store } from "../../src/store/store.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { ndjson, sse } from "../../src/stream/formats.ts"
 import { Seat, type SeatKind, type Wake } from "../../src/stream/seat.ts"
 import type { Wanted } from "../../src/stream/selection.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
+import { counting } from "./counting.ts"
 
 const LONG_MS = 50_000
 const never = new AbortController().signal
-
-/** The store, counting the calls of each method; `fail` makes the next call of one reject. */
-function counting(inner: Store) {
-  const calls = new Map<string, number>()
-  const failures = new Map<string, Error>()
-  const store = new Proxy(inner, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key, target)
-      if (typeof member !== "function") return member
-      return (...given: unknown[]): unknown => {
-        const name = String(key)
-        calls.set(name, (calls.get(name) ?? 0) + 1)
-        const failure = failures.get(name)
-        failures.delete(name)
-        return failure ? Promise.reject(failure) : Reflect.apply(member, target, given)
-      }
-    },
-  })
-  return {
-    store,
-    count: (name: keyof Store) => calls.get(name) ?? 0,
-    fail: (name: keyof Store, error: Error) => failures.set(name, error),
-  }
-}
 
 /** A broadcaster on a new database; `write` stores updates of items in one turn and notifies once. */
 async function open({ keepaliveMs = LONG_MS } = {}) {

@@ -1,0 +1,25 @@
+import type { Store } from "../../src/store/store.ts"
+
+/** The store, counting the calls of each method; `fail` makes the next call of one reject. */
+export function counting(inner: Store) {
+  const calls = new Map<string, number>()
+  const failures = new Map<string, Error>()
+  const store = new Proxy(inner, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target)
+      if (typeof member !== "function") return member
+      return (...given: unknown[]): unknown => {
+        const name = String(key)
+        calls.set(name, (calls.get(name) ?? 0) + 1)
+        const failure = failures.get(name)
+        failures.delete(name)
+        return failure ? Promise.reject(failure) : Reflect.apply(member, target, given)
+      }
+    },
+  })
+  return {
+    store,
+    count: (name: keyof Store) => calls.get(name) ?? 0,
+    fail: (name: keyof Store, error: Error) => failures.set(name, error),
+  }
+}

@@ -1,0 +1,151 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus.ts"
+import { AppError } from "../../src/errors.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import type { Store } from "../../src/store/store.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Selection } from "../../src/stream/selection.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import type { Watch } from "../../src/stream/watch.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+import { counting } from "./counting.ts"
+
+/** Streams on a new database with three items and ten updates, and how often the history was read. */
+async function open() {
+  const folder = temporaryFolder()
+  const sqlite = new SqliteStore(join(folder.path, "test.db"))
+  const { store, count, fail } = counting(sqlite)
+  const bus = new LocalBus()
+  const errors: unknown[] = []
+  const onError = (error: unknown) => errors.push(error)
+  const broadcaster = new Broadcaster(store, bus, 50_000, onError)
+  const streams = new Streams(store, broadcaster, { maxLag: 0, random: Math.random, onError })
+  const items = [await added(sqlite), await added(sqlite), await added(sqlite)]
+  const write = async (id: number): Promise<void> => {
+    await put(sqlite, id, {})
+    bus.notify()
+  }
+  for (let updates = 3; updates < 10; updates += 1) await write(1)
+  const reads: readonly (keyof Store)[] = ["page", "latest", "latestOfItem", "updates", "bounds", "head"]
+  return {
+    streams,
+    items,
+    errors,
+    fail,
+    write,
+    reads: (): number => reads.reduce((sum, name) => sum + count(name), 0),
+    async [Symbol.asyncDispose]() {
+      broadcaster.drain()
+      await sqlite.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+type Asked = Partial<Watch>
+
+/** The first chunk of a stream that is opened in this way. */
+async function first(streams: Streams, asked: Asked, signal: AbortSignal): Promise<readonly Frame[]> {
+  const common = { snapshot: true, untilFinished: false, signal }
+  const stream = await streams.open({ ...common, ...asked, format: asFrames })
+  const next = await stream?.next()
+  return next && !next.done ? next.value : []
+}
+
+const eventIds = (frames: readonly Frame[]): number[] =>
+  frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
+
+const lastEventId = (frames: readonly Frame[]): number | undefined => {
+  const last = frames.at(-1)
+  return last?.type === "control" && last.control.event === "live" ? last.control.last_event_id : undefined
+}
+
+const song = { wanted: ({ song_id }: { song_id: number }) => song_id === 1 }
+const WAYS: [string, Asked, number[]][] = [
+  ["in the usual way", {}, [2, 3, 10]],
+  ["without a snapshot", { snapshot: false }, []],
+  ["resumed with nothing to replay", { lastEventId: "10" }, []],
+  ["resumed with updates to replay", { lastEventId: "4" }, [5, 6, 7, 8, 9, 10]],
+  ["filtered", song, [2, 3, 10]],
+  ["filtered and resumed", { ...song, lastEventId: "8" }, [9, 10]],
+  ["by choice of items", { selection: new Selection([2], undefined) }, [2]],
+  ["on one item", { queueId: 1 }, [10]],
+  ["on one item, without a snapshot", { queueId: 1, snapshot: false }, []],
+  ["on one item, resumed", { queueId: 1, lastEventId: "8" }, [9, 10]],
+]
+
+test.each(WAYS)("a thousand streams opened %s read the history as often as one", async (_, asked, ids) => {
+  await using opened = await open()
+  const { streams, reads } = opened
+  const client = new AbortController()
+  await first(streams, asked, client.signal)
+  const once = reads()
+  for (let opening = 1; opening < 1000; opening += 1) {
+    const frames = await first(streams, asked, client.signal)
+    expect([eventIds(frames), lastEventId(frames)]).toEqual([ids, 10])
+  }
+  expect(reads()).toBe(once)
+  client.abort()
+})
+
+test("what has been written before a stream opens is in its opening", async () => {
+  await using opened = await open()
+  const { streams, write } = opened
+  const client = new AbortController()
+  for (let update = 11; update < 60; update += 1) {
+    await write(update % 2 === 0 ? 1 : 2)
+    const all = await first(streams, {}, client.signal)
+    const one = await first(streams, { queueId: 2 }, client.signal)
+    const since = await first(streams, { lastEventId: "10" }, client.signal)
+    const newest = update % 2 === 0 ? update - 1 : update
+    expect([eventIds(all).at(-1), eventIds(one).at(-1), eventIds(since).at(-1)]).toEqual([
+      update,
+      newest,
+      update,
+    ])
+  }
+  client.abort()
+})
+
+test("an item that does not exist is looked for at each opening, and found once it does", async () => {
+  await using opened = await open()
+  const { streams } = opened
+  const { signal } = new AbortController()
+  for (let opening = 0; opening < 2; opening += 1) {
+    const refusal = await first(streams, { queueId: 77 }, signal).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(AppError)
+  }
+})
+
+test("an opening that could not be read is read again by the next stream", async () => {
+  await using opened = await open()
+  const { streams, fail, errors } = opened
+  const client = new AbortController()
+  const broken = new Error("disk on fire")
+  fail("latest", broken)
+  expect(await first(streams, {}, client.signal)).toEqual([])
+  expect(errors).toEqual([broken])
+  expect(eventIds(await first(streams, {}, client.signal))).toEqual([2, 3, 10])
+  client.abort()
+})
+
+test("streams that resume at hundreds of places each get what they lack", async () => {
+  await using opened = await open()
+  const { streams, write } = opened
+  const client = new AbortController()
+  await Promise.all(Array.from({ length: 390 }, () => write(1)))
+  for (let from = 340; from < 400; from += 1) {
+    const frames = await first(streams, { lastEventId: `${from}` }, client.signal)
+    expect(eventIds(frames)).toEqual(Array.from({ length: 400 - from }, (_, i) => from + i + 1))
+  }
+  for (let from = 0; from < 400; from += 1) {
+    const live = await first(streams, { lastEventId: `${from}`, wanted: () => false }, client.signal)
+    expect(live[0]).toMatchObject({ type: "hello" })
+  }
+  client.abort()
+})
