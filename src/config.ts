@@ -1,4 +1,7 @@
+import { isIPv4, isIPv6 } from "node:net"
+
 import { AppError } from "./errors.ts"
+import { tokenIn } from "./token-file.ts"
 
 /**
  * Turns what was given for a setting, or its default, into its value. `texts` is never empty.
@@ -10,8 +13,8 @@ type Read<T> = (texts: readonly string[], name: string, isGiven: boolean) => T
 export interface Setting<T = unknown> {
   /** What it decides, with its unit and how to disable it, in one line. */
   readonly help: string
-  /** What its value stands for in the help, in capitals. */
-  readonly placeholder: string
+  /** What its value stands for in the help, in capitals; absent for a switch, whose flag takes no value. */
+  readonly placeholder?: string
   /** The default, as it would be typed; empty for none. */
   readonly fallback: string
   /** Whether the flag may be repeated; the variable then holds a list separated by commas. Default no. */
@@ -28,6 +31,8 @@ const text = (texts: readonly string[], name: string): string => {
   return value
 }
 
+const optionalText: Read<string | undefined> = (texts) => last(texts) || undefined
+
 const wholeNumber =
   (least: number, most: number): Read<number> =>
   (texts, name) => {
@@ -39,6 +44,14 @@ const wholeNumber =
       `--${name} (or ${variableOf(name)}) must be a whole number from ${least} to ${most}, not "${given}"`,
     )
   }
+
+/** A switch: on by its flag alone, or by 1 or true in its variable. */
+const isOn: Read<boolean> = (texts, name) => {
+  const value = last(texts).toLowerCase()
+  if (value === "1" || value === "true") return true
+  if (value === "" || value === "0" || value === "false") return false
+  throw new AppError("invalid", `${variableOf(name)} must be 1, true, 0 or false, not "${value}"`)
+}
 
 /** Only what a browser would send as its origin: anything else would never match. By default none is listed. */
 const origins: Read<readonly string[]> = (texts, name, isGiven) => {
@@ -61,6 +74,21 @@ const hostNames: Read<readonly string[]> = (texts, name, isGiven) =>
       `--${name} must be a host name such as studio.example, without scheme, port and path, not "${given}"`,
     )
   })
+
+/** Addresses, or networks such as 10.0.0.0/8. */
+const networks: Read<readonly string[]> = (texts, name) => {
+  const given = texts.filter((network) => network !== "")
+  for (const network of given) {
+    const [address = "", bits = "0", ...others] = network.split("/")
+    const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
+    if (others.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most) continue
+    throw new AppError(
+      "invalid",
+      `--${name} must be an address or a network such as 10.0.0.0/8, not "${network}"`,
+    )
+  }
+  return given
+}
 
 const webhookUrls: Read<readonly string[]> = (texts, name) => {
   const urls = texts.filter((given) => given !== "")
@@ -97,6 +125,24 @@ const SERVE_SETTINGS = {
     placeholder: "FILE",
     fallback: "./data/track-studio.db",
     read: text,
+  },
+  open: {
+    help: "serve everybody who reaches the port, as long as no token exists",
+    fallback: "",
+    read: isOn,
+  },
+  "token-file": {
+    help: "file with the token to send; serve creates an admin token in it if no token exists",
+    placeholder: "FILE",
+    fallback: "",
+    read: optionalText,
+  },
+  "trusted-proxy": {
+    help: "address or network of a proxy whose X-Forwarded-For counts; may be repeated",
+    placeholder: "ADDRESS",
+    fallback: "",
+    repeatable: true,
+    read: networks,
   },
   "cors-origin": {
     help: "origin whose pages may call the server, and change things unless it is *; may be repeated",
@@ -147,7 +193,7 @@ const SERVE_SETTINGS = {
     help: "secret that signs webhook requests (HMAC-SHA256)",
     placeholder: "TEXT",
     fallback: "",
-    read: (texts: readonly string[]): string | undefined => last(texts) || undefined,
+    read: optionalText,
   },
 } as const satisfies Readonly<Record<string, Setting>>
 
@@ -207,6 +253,7 @@ export const listFlag = (given: Given, name: string): readonly string[] => {
 
 /** What was given for a setting; undefined if nothing was. */
 function textsOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): readonly string[] | undefined {
+  if (given[name] === true) return ["true"]
   const flags = listFlag(given, name)
   if (flags.length > 0) return flags
   const { repeatable = false }: Setting = SETTINGS[name]
@@ -262,11 +309,25 @@ export function wantsColour(output: Output, env: NodeJS.ProcessEnv = process.env
 export const isLively = (output: Output, env: NodeJS.ProcessEnv = process.env): boolean =>
   output.isTTY === true && env["TERM"] !== "dumb"
 
+/** The lease is all that a command may have of our rights. */
+const WITHOUT_TOKEN = { TRACK_STUDIO_TOKEN: undefined, TRACK_STUDIO_TOKEN_FILE: undefined }
+
+/**
+ * The token that this command sends: that of the environment, otherwise that of `--token-file`; undefined without one.
+ * @throws AppError `invalid` if the file holds no token, `unavailable` if it cannot be read
+ */
+export function token(given: Given, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const { TRACK_STUDIO_TOKEN: secret = "" } = env
+  if (secret !== "") return secret
+  const file = setting("token-file", given, env)
+  return file === undefined ? undefined : tokenIn(file)
+}
+
 /** The environment of this process for a command that it runs; `undefined` takes a variable away. */
 export const environment = (
   changes: Readonly<Record<string, string | undefined>>,
   env: NodeJS.ProcessEnv = process.env,
-): NodeJS.ProcessEnv => ({ ...env, ...changes })
+): NodeJS.ProcessEnv => ({ ...env, ...WITHOUT_TOKEN, ...changes })
 
 /** The marks of the commands inside which we were started, each of which finds us; empty outside of any. */
 export const outerMarks = (env: NodeJS.ProcessEnv = process.env): string => env["TRACK_STUDIO_RUN"] ?? ""

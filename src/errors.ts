@@ -13,6 +13,10 @@ interface Meaning {
 export const REFUSALS = {
   malformed_json: { status: 400, reason: "the body is not valid JSON" },
   malformed_request: { status: 400, reason: "the request has several hosts" },
+  unauthorized: {
+    status: 401,
+    reason: "a token is missing, or is not in force; the error says how to send one",
+  },
   forbidden: { status: 403, reason: "pages of this origin may not change anything, nor open a WebSocket" },
   not_found: { status: 404, reason: "there is no such item, or nothing at this path" },
   method_not_allowed: { status: 405, reason: "the path takes other methods; `Allow` names them" },
@@ -35,6 +39,10 @@ export const REFUSALS = {
   },
   upgrade_required: { status: 426, reason: "the endpoint needs a WebSocket upgrade" },
   idempotency_mismatch: { status: 422, reason: "the `Idempotency-Key` was used with another body" },
+  too_many_requests: {
+    status: 429,
+    reason: "the client asks too much; `Retry-After` says when to go on",
+  },
   internal: { status: 500, reason: "the server failed; its log has the reason under the `request_id`" },
   unavailable: {
     status: 503,
@@ -54,10 +62,13 @@ export type ErrorCode = keyof typeof REFUSALS
 export class AppError extends Error {
   /** Why the request was refused, for programs. */
   readonly code: ErrorCode
+  /** Milliseconds after which it is worth asking again; undefined when that is not known. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
     super(message, options)
     this.name = "AppError"
     this.code = code
+    this.retryAfterMs = options?.retryAfterMs
   }
 }

@@ -1,8 +1,14 @@
+import { Gate } from "./access/gate.ts"
+import { digest, randomText } from "./access/secret.ts"
+import { Tickets } from "./access/tickets.ts"
+import { Tokens } from "./access/tokens.ts"
 import { type Bus, LocalBus } from "./bus.ts"
 import type { Config } from "./config.ts"
 import { AppError } from "./errors.ts"
 import { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
+import { TrustedProxies } from "./http/client-address.ts"
+import { isLoopback } from "./http/origin.ts"
 import { log } from "./log.ts"
 import { Queue } from "./queue/queue.ts"
 import { Rescue } from "./queue/rescue.ts"
@@ -12,6 +18,7 @@ import { SqliteStore } from "./store/sqlite/sqlite.ts"
 import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
 import { Streams } from "./stream/streams.ts"
+import { tokenInOrNew } from "./token-file.ts"
 import { commit, version } from "./version.ts"
 import { Webhooks } from "./webhooks/webhooks.ts"
 
@@ -84,7 +91,54 @@ function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
   })
 }
 
-function assembled(config: Config, store: Store): Parts {
+/** Who is let in. */
+interface Access {
+  readonly tokens: Tokens
+  readonly tickets: Tickets
+  readonly gate: Gate
+}
+
+function accessOf({ open }: Config, store: Store): Access {
+  const { access, clock, historyId } = store
+  const onError = logged("the tokens could not be read or written")
+  const tokens = new Tokens(access, { history: historyId, now: clock.now, digest, onError })
+  const tickets = new Tickets(access, tokens, { now: clock.now, digest, random: randomText, onError })
+  return { tokens, tickets, gate: new Gate(tokens, tickets, { isOpen: open, steadyMs: clock.steadyMs }) }
+}
+
+/**
+ * Creates an admin token in the file that the owner named, if there is no token yet: a file that holds one gives it, an
+ * empty one or none is written. Answers whether it created one.
+ * @throws AppError `unavailable` if the file cannot be read or written
+ */
+async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean> {
+  if (tokenFile === undefined || (await store.access.tokens()).length > 0) return false
+  const secret = tokenInOrNew(tokenFile, () => `tsk_${randomText()}`)
+  const draft = { label: "made at the first start", role: "admin", item: null, expires_at: null } as const
+  await store.access.addToken({ ...draft, hash: digest(secret) })
+  return true
+}
+
+/**
+ * Reads the tokens before anybody is let in; answers whether the first one was created.
+ * @throws AppError `invalid` if others than this machine could reach a server without tokens
+ */
+async function protect(config: Config, store: Store, { tokens, tickets }: Access): Promise<boolean> {
+  const isFirst = await firstToken(config, store)
+  await tokens.start()
+  await tickets.load()
+  const { host, open, database } = config
+  if (tokens.existed || open || isLoopback(host)) return isFirst
+  throw new AppError(
+    "invalid",
+    `with --host ${host} anybody who reaches this machine could use the server, and no token exists. Create one:
+  track-studio token create --role admin --database ${database}
+or let everybody do everything:
+  track-studio serve --host ${host} --open`,
+  )
+}
+
+function assembled(config: Config, store: Store, { tokens, tickets, gate }: Access): Parts {
   const bus = new LocalBus()
   const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigin, host, allowedHost } = config
   const onHistory = logged("the history could not be read")
@@ -95,6 +149,9 @@ function assembled(config: Config, store: Store): Parts {
   const workers = new Workers(store, bus, { random: Math.random, token, onError: onWorkers })
   const webhooks = webhooksOf(config, store, bus)
   const app = createApp({
+    gate,
+    tickets,
+    proxies: new TrustedProxies(config.trustedProxy),
     webhooks,
     queue: new Queue(store, bus),
     workers,
@@ -107,7 +164,7 @@ function assembled(config: Config, store: Store): Parts {
     commit,
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
   })
-  return { app, broadcaster, services: [rescue, workers, webhooks] }
+  return { app, broadcaster, services: [tokens, rescue, workers, webhooks] }
 }
 
 /** Resolves with the signal that asks the server to stop. */
@@ -150,13 +207,16 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
  */
 export async function serve(config: Config): Promise<void> {
   const store = opened(config)
-  const parts = assembled(config, store)
+  const access = accessOf(config, store)
+  const parts = assembled(config, store, access)
   const stopped = stopping()
   try {
+    const isFirst = await protect(config, store, access)
     const url = listening(parts.app, config)
     await Bun.sleep(FIRST_ANSWERS_MS)
     for (const service of parts.services) await service.start()
     await announce(url, store)
+    if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })
     const signal = await stopped
     const { global, item } = parts.broadcaster.streams
     log("info", "draining", { signal, streams: global + item })

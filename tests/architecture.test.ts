@@ -21,6 +21,7 @@ const CORE = [
   "webhooks",
   "renderers",
   "terminal",
+  "access",
 ]
 
 interface Rule {
@@ -33,6 +34,9 @@ interface Rule {
 /** Who may import what. A place is a file, or a folder for all of its files, which may import each other. */
 const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
+  access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
+  offline: { own: ["access", "store"] },
+  "token-file": { own: ["errors"], packages: ["node:fs"] },
   errors: { own: [] },
   health: { own: [] },
   log: { own: [] },
@@ -68,16 +72,29 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:crypto"],
   },
   http: {
-    own: ["errors", "health", "item", "queue", "renderers", "stream", "terminal", "text", "webhooks", "wire"],
-    packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox"],
+    own: [
+      "access",
+      "errors",
+      "health",
+      "item",
+      "queue",
+      "renderers",
+      "stream",
+      "terminal",
+      "text",
+      "webhooks",
+      "wire",
+    ],
+    packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox", "node:net"],
   },
   "http/own-names": { own: [], packages: ["node:fs", "node:os"] },
   "http/docs": {
-    own: ["errors", "http", "item", "wire"],
+    own: ["access", "errors", "http", "item", "wire"],
     packages: ["elysia", "@sinclair/typebox"],
   },
   serve: {
     own: [
+      "access",
       "bus",
       "config",
       "errors",
@@ -88,11 +105,12 @@ const RULES: Readonly<Record<string, Rule>> = {
       "service",
       "store",
       "stream",
+      "token-file",
       "version",
       "webhooks",
     ],
   },
-  config: { own: ["errors"] },
+  config: { own: ["errors", "token-file"], packages: ["node:net"] },
   client: { own: ["backoff", "item", "wire"] },
   runner: {
     own: ["backoff", "client", "config", "item", "renderers", "text"],
@@ -102,6 +120,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text"],
     packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:util"],
   },
+  "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },
   "commands/serve": { own: ["config", "serve", "commands"] },
   "dashboard/model": { own: ["item", "text", "wire"] },
   "dashboard/live": { own: ["client", "dashboard/model", "item"] },

@@ -64,9 +64,11 @@ export interface Ask {
 /** Sends requests to one server. */
 export class Asker {
   readonly #base: string
+  readonly #authorization: Readonly<Record<string, string>>
 
-  /** `base` is the server's URL. */
-  constructor(base: string) {
+  /** `base` is the server's URL; `token` an access token, if the server wants one. */
+  constructor(base: string, token?: string) {
+    this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
     this.#base = base.replace(/\/+$/, "")
   }
 
@@ -108,7 +110,11 @@ export class Asker {
       cache: "no-store",
       // A redirect would carry the lease to another server, and turn a POST into a GET.
       redirect: "manual",
-      headers: { ...headers, ...(body !== undefined && { "content-type": "application/json" }) },
+      headers: {
+        ...this.#authorization,
+        ...headers,
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(signal !== undefined && { signal }),
     }).catch((cause: unknown) => {

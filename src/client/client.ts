@@ -25,6 +25,12 @@ export interface Held {
   readonly token: string
 }
 
+/** How a client introduces itself. */
+export interface ClientOptions {
+  /** An access token, `tsk_...`, sent as `Authorization: Bearer` with each request; default none. */
+  readonly token?: string | undefined
+}
+
 /**
  * A client of one server, for browsers, Node and Bun.
  *
@@ -35,8 +41,8 @@ export class Client {
   readonly #server: Asker
 
   /** `base` is the server's URL, with the path below which a proxy serves it, if any: `http://localhost:8080`. */
-  constructor(base: string) {
-    this.#server = new Asker(base)
+  constructor(base: string, { token }: ClientOptions = {}) {
+    this.#server = new Asker(base, token)
   }
 
   /** Adds an item. Repeating it with the same `idempotencyKey` within 24 hours returns the item of the first time. */

@@ -156,6 +156,7 @@ async function* connection(
     for await (const incoming of incomingOf(answer, silence, options.onHeard)) {
       if ("retryMs" in incoming) place.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)
       if (!("data" in incoming)) continue
+      if (incoming.event === "busy") throw new Error(busyOf(incoming.data))
       const said = saidBy(incoming)
       place.failures = 0
       const control = said?.type === "control" ? said.control : undefined
@@ -207,6 +208,12 @@ async function* incomingOf(
     yield* incoming
     onHeard?.()
   }
+}
+
+/** Why there is no room for the stream, in the server's words. */
+function busyOf(data: string): string {
+  const { error }: { readonly error?: string } = JSON.parse(data)
+  return error ?? "the server is busy"
 }
 
 /**

@@ -8,7 +8,7 @@ type Act = (client: Client, id: number, given: Arguments) => Promise<string>
 
 /** A command that does the same to every item that is named. Each is tried; it exits with 1 if one was refused. */
 export const actCommand = (usage: Omit<Usage, "settings">, act: Act): Command => ({
-  usage: { ...usage, settings: ["server"] },
+  usage: { ...usage, settings: ["server", "token-file"] },
   async run(given) {
     const ids = typedIds(given, "ID")
     const client = clientOf(given)

@@ -95,7 +95,7 @@ export const addCommand: Command = {
     line: "add SONG_ID|FILE...",
     about: `Adds songs to the queue. A file's name begins with the song's number, or --song gives it; the rest of
 the name is the title, and metadata.path holds the whole path.`,
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: {
       priority: { type: "string", placeholder: "N", help: "higher numbers run first; default 0" },
       title: { type: "string", placeholder: "TEXT", help: "title shown to viewers" },

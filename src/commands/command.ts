@@ -1,5 +1,5 @@
 import { Client } from "../client/client.ts"
-import { setting, textFlag } from "../config.ts"
+import { setting, textFlag, token } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/words.ts"
 import type { Arguments, Flag, Usage } from "./usage.ts"
@@ -28,7 +28,8 @@ export type Commands = Readonly<Record<string, Entry>>
  * The client of the server that the arguments or the environment name.
  * @throws AppError `invalid`
  */
-export const clientOf = ({ flags }: Arguments): Client => new Client(setting("server", flags))
+export const clientOf = ({ flags }: Arguments): Client =>
+  new Client(setting("server", flags), { token: token(flags) })
 
 /** The address of the server's page, or of one item's page. @throws AppError `invalid` */
 export const pageUrl = ({ flags }: Arguments, id?: number): string =>

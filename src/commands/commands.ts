@@ -33,6 +33,10 @@ export const COMMANDS: Commands = {
     about: "take items from the queue and run a command for each",
     load: async () => (await import("./work.ts")).workCommand,
   },
+  token: {
+    about: "create, list and revoke access tokens",
+    load: async () => (await import("./token.ts")).tokenCommand,
+  },
   stats: { about: "show the server's figures", load: async () => (await import("./stats.ts")).statsCommand },
   completion: {
     about: "print a completion script for bash or zsh",

@@ -59,7 +59,7 @@ export const listCommand: Command = {
   usage: {
     line: "list",
     about: "Lists the queue: what is rendering, then what waits in its order, then what is finished.",
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: {
       status: { type: "string", placeholder: "STATUS", help: `only items that are ${CHOICES.join(", ")}` },
       song: { type: "string", placeholder: "SONG_ID", help: "only this song's items" },

@@ -14,7 +14,7 @@ export const openCommand: Command = {
   usage: {
     line: "open [ID]",
     about: "Opens the queue's page, or one item's page, in a browser, and prints its address.",
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: { print: { type: "boolean", help: "only print the address" } },
   },
   async run(given) {

@@ -90,7 +90,7 @@ for the percentages and "n of m" that they print. Output, signals and exit code 
 item is cancelled, the command is stopped. If the server cannot be reached, the render goes on and
 reports later. The item is completed when the command exits with 0 and, where the total is known,
 at least 98 % of it is done. When the command exits with 0 short of that, the exit code is 1.`,
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: {
       item: { type: "string", placeholder: "ID", help: "claim this queue item" },
       song: { type: "string", placeholder: "SONG_ID", help: "add this song to the queue and claim it" },

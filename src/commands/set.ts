@@ -34,7 +34,7 @@ export const setCommand: Command = {
   usage: {
     line: "set ID",
     about: "Changes an item; what is not named stays as it is.",
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: {
       status: { type: "string", placeholder: "STATUS", help: STATUS },
       step: { type: "string", placeholder: "TEXT", help: "the current step" },

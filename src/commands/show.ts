@@ -48,7 +48,7 @@ export const showCommand: Command = {
   usage: {
     line: "show ID",
     about: "Shows what is known of one item.",
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: { json: { type: "boolean", help: "print the item as JSON" }, ...UTC_FLAG },
   },
   async run(given) {

@@ -7,7 +7,7 @@ export const statsCommand: Command = {
     line: "stats",
     about:
       "Shows how many streams are open, how many updates are kept, and for how long the server has been up.",
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: { json: { type: "boolean", help: "print the figures as JSON" } },
   },
   async run(given) {

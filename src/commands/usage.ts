@@ -44,6 +44,9 @@ export const flagsOf = (usage: Usage): Readonly<Record<string, Flag>> => ({
   ...Object.fromEntries(
     usage.settings.map((name) => {
       const { help, placeholder, fallback, repeatable = false }: Setting = SETTINGS[name]
+      if (placeholder === undefined) {
+        return [name, { type: "boolean", help: `${help} (${variableOf(name)}; default no)` } satisfies Flag]
+      }
       const text = `${help} (${variableOf(name)}; default ${fallback || "none"})`
       return [name, { type: "string", help: text, placeholder, repeatable } satisfies Flag]
     }),

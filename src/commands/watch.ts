@@ -64,7 +64,7 @@ export const watchCommand: Command = {
     line: "watch [ID]",
     about: `Shows the progress of one item until it is finished, or of all items until interrupted: live bars on
 a terminal, otherwise one line per update.`,
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: {
       until: {
         type: "string",

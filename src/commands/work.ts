@@ -37,7 +37,7 @@ TRACK_STUDIO_LEASE hold its parts. Its output is read for progress. Inside it, u
 "track-studio run --total 212.5 -- ffmpeg ..."; a plain ffmpeg needs -nostdin or </dev/null, or it
 reads the JSON as key presses. Exit code 0 completes the item; 64 or 65 fails it without a retry.
 On SIGTERM it finishes its items and exits with 0; a second SIGTERM returns them to the queue.`,
-    settings: ["server"],
+    settings: ["server", "token-file"],
     flags: {
       exec: { type: "string", placeholder: "COMMAND", help: "shell command that renders one item" },
       concurrency: { type: "string", placeholder: "N", help: "items at a time; default 1" },

@@ -1,6 +1,8 @@
 import { cors } from "@elysiajs/cors"
 import { Elysia } from "elysia"
 
+import type { Gate } from "../access/gate.ts"
+import type { Tickets } from "../access/tickets.ts"
 import type { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
 import type { Queue } from "../queue/queue.ts"
@@ -8,7 +10,9 @@ import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
+import { admission, checkNeeds, Owners } from "./access.ts"
 import { boardFor } from "./board.ts"
+import { TrustedProxies } from "./client-address.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { guard, type GuardOptions } from "./guard.ts"
@@ -19,6 +23,7 @@ import { queueRoutes } from "./queue.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
+import { ticketRoutes } from "./tickets.ts"
 import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
 
@@ -32,6 +37,12 @@ export interface AppParts extends GuardOptions {
   readonly streams: Streams
   /** The deliveries to webhooks, for their list. */
   readonly webhooks: Webhooks
+  /** Who is let in; absent where everybody is. */
+  readonly gate?: Gate
+  /** Absent where everybody is let in. */
+  readonly tickets?: Tickets
+  /** Proxies whose word about a client's address counts; absent for none. */
+  readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
   /** The version of the program. */
@@ -52,9 +63,12 @@ export const IDLE_TIMEOUT_S = 60
 export function createApp(parts: AppParts) {
   const startedMs = performance.now()
   const running = { ...parts, startedMs }
-  const board = boardFor(parts.streams)
   const isOpen = parts.corsOrigins.length === 0 || parts.corsOrigins.includes("*")
-  const unlessLeased = new WeakMap<Request, AppError>()
+  const refusals = new WeakMap<Request, AppError>()
+  const access = admission(parts.gate, parts.proxies ?? new TrustedProxies([]), refusals)
+  const owners = new Owners(parts.streams)
+  const callers = { access, owners }
+  const board = boardFor(parts.streams, owners)
   const app = new Elysia({
     normalize: false,
     websocket: WEBSOCKET,
@@ -68,55 +82,57 @@ export function createApp(parts: AppParts) {
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     },
   })
-  return (
-    app
-      // Before the preflights are answered: these need it, too.
-      .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
-      .use(
-        cors({
-          // Left to compare them, the plugin takes "x://https://studio.example" for "https://studio.example".
-          origin: isOpen ? "*" : ({ headers }) => parts.corsOrigins.includes(headers.get("origin") ?? ""),
-          credentials: false,
-          // In one piece: a list would be joined for every answer.
-          methods: "GET, POST, PUT, DELETE",
-          allowedHeaders: [
-            "content-type",
-            "authorization",
-            "last-event-id",
-            "idempotency-key",
-            "lease",
-            // Readers of streams send these, and would be stopped by their absence.
-            "cache-control",
-            "pragma",
-            "x-requested-with",
-          ],
-          exposeHeaders: ["retry-after"],
-          maxAge: 600,
-        }),
-      )
-      .use(guard(parts, () => app.routes, unlessLeased))
-      .use(errors(parts.report, () => app.routes, unlessLeased))
-      // Nothing that somebody wrote may steer the terminal of who reads it with curl.
-      .onAfterHandle({ as: "global" }, ({ responseValue, set }) => {
-        const isMade = responseValue instanceof Response
-        if (!isMade || !responseValue.headers.has("cache-control")) set.headers["cache-control"] = "no-store"
-        if (typeof responseValue !== "object" || responseValue === null || isMade) return
-        set.headers["content-type"] = "application/json"
-        return safeJson(responseValue)
-      })
-      .use(docsRoutes(() => app.routes, parts.version))
-      .use(pageRoutes(board))
-      .use(healthRoute(running, "health"))
-      .group("/api/v1", (api) =>
-        api
-          .use(healthRoute(running, "apiHealth"))
-          .use(queueRoutes(parts.queue, parts.streams))
-          .use(workerRoutes(parts.workers, parts.queue, parts.streams))
-          .use(stepRoutes(parts.workers))
-          .use(ingestRoutes(parts.workers, parts.queue))
-          .use(progressRoutes(parts.streams, startedMs))
-          .use(progressSockets(parts.streams))
-          .use(webhookRoutes(parts.webhooks)),
-      )
-  )
+  const routed = app
+    // Before the preflights are answered: these need it, too.
+    .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
+    .use(
+      cors({
+        // Left to compare them, the plugin takes "x://https://studio.example" for "https://studio.example".
+        origin: isOpen ? "*" : ({ headers }) => parts.corsOrigins.includes(headers.get("origin") ?? ""),
+        credentials: false,
+        // In one piece: a list would be joined for every answer.
+        methods: "GET, POST, PUT, DELETE",
+        allowedHeaders: [
+          "content-type",
+          "authorization",
+          "last-event-id",
+          "idempotency-key",
+          "lease",
+          // Readers of streams send these, and would be stopped by their absence.
+          "cache-control",
+          "pragma",
+          "x-requested-with",
+        ],
+        exposeHeaders: ["retry-after"],
+        maxAge: 600,
+      }),
+    )
+    .use(guard(parts, () => app.routes, refusals))
+    .use(errors(parts.report, () => app.routes, refusals))
+    // Nothing that somebody wrote may steer the terminal of who reads it with curl.
+    .onAfterHandle({ as: "global" }, ({ responseValue, set }) => {
+      const isMade = responseValue instanceof Response
+      if (!isMade || !responseValue.headers.has("cache-control")) set.headers["cache-control"] = "no-store"
+      if (typeof responseValue !== "object" || responseValue === null || isMade) return
+      set.headers["content-type"] = "application/json"
+      return safeJson(responseValue)
+    })
+    .use(access)
+    .use(docsRoutes(() => app.routes, parts.version))
+    .use(pageRoutes(board, access))
+    .use(healthRoute(running, "health"))
+    .group("/api/v1", (api) =>
+      api
+        .use(healthRoute(running, "apiHealth"))
+        .use(queueRoutes(parts.queue, parts.streams, access))
+        .use(workerRoutes(parts.workers, parts.queue, parts.streams, access))
+        .use(stepRoutes(parts.workers, access))
+        .use(ingestRoutes(parts.workers, parts.queue))
+        .use(progressRoutes(parts.streams, startedMs, callers))
+        .use(progressSockets(parts.streams, callers))
+        .use(webhookRoutes(parts.webhooks))
+        .use(ticketRoutes(parts.tickets, access)),
+    )
+  checkNeeds(routed.routes)
+  return routed
 }

@@ -1,6 +1,8 @@
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
+import type { Caller } from "../access/gate.ts"
+import { allow } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { asFrames } from "../stream/formats.ts"
@@ -11,6 +13,7 @@ import { drawing, type Screen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/words.ts"
 import type { Frame } from "../wire/frames.ts"
+import type { Owners } from "./access.ts"
 import { queryInteger } from "./params.ts"
 
 const FRAME_MS = 200
@@ -109,8 +112,9 @@ const acceptsText = (accept: string | null): boolean =>
  * they leave, and any other program gets it once, as plain text.
  */
 export const boardFor =
-  (streams: Streams) =>
-  async (request: Request): Promise<Response> => {
+  (streams: Streams, owners: Owners) =>
+  async (request: Request, caller: Caller): Promise<Response> => {
+    allow(caller, "read")
     if (!acceptsText(request.headers.get("accept"))) {
       throw new AppError("not_found", "this path serves text/html and text/plain; the API is under /api/v1")
     }
@@ -123,6 +127,8 @@ export const boardFor =
       vary: "accept, user-agent",
     }
     const stream = await streams.open({
+      queueId: caller.item,
+      owner: owners.of(caller),
       format: asFrames,
       snapshot: true,
       untilFinished: false,

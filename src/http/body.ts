@@ -1,6 +1,7 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
+import type { Admission } from "./access.ts"
 
 /** Largest JSON body, in bytes. */
 export const MAX_BODY_BYTES = 64 * 1024
@@ -59,19 +60,22 @@ async function jsonOf(request: Request): Promise<unknown> {
 }
 
 /**
- * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it.
- * @throws AppError `unsupported_media_type`, `too_large`, `malformed_json`, `invalid`
+ * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it, once the caller is let in.
+ * @throws AppError what the gate refuses with, `unsupported_media_type`, `too_large`, `malformed_json`, `invalid`
  */
-export const jsonBody = new Elysia({ name: "json-body" }).onParse({ as: "scoped" }, async ({ request }) =>
-  // A DELETE has no body, and some clients say so with a length of 0. Undefined would leave it to the framework.
-  request.method === "DELETE" ? null : jsonOf(request),
-)
+export const jsonBody = (access: Admission) =>
+  new Elysia({ name: "json-body" }).use(access).onParse({ as: "scoped" }, async (context) => {
+    context.letIn(context)
+    // A DELETE has no body, and some clients say so with a length of 0. Undefined would leave it to the framework.
+    return context.request.method === "DELETE" ? null : jsonOf(context.request)
+  })
 
 const isAbsent = (request: Request): boolean =>
   request.body === null || request.headers.get("content-length") === "0"
 
 /** As `jsonBody`, where a body may be left out: that counts as `{}`. */
-export const optionalJsonBody = new Elysia({ name: "optional-json-body" }).onParse(
-  { as: "scoped" },
-  async ({ request }) => (isAbsent(request) ? {} : jsonOf(request)),
-)
+export const optionalJsonBody = (access: Admission) =>
+  new Elysia({ name: "optional-json-body" }).use(access).onParse({ as: "scoped" }, async (context) => {
+    context.letIn(context)
+    return isAbsent(context.request) ? {} : jsonOf(context.request)
+  })

@@ -81,13 +81,13 @@ export type ReportError = (requestId: string, error: unknown) => void
 
 /**
  * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. What is no AppError is
- * reported and answered without its text. `routes` lists the routes of the whole app; `unlessLeased` holds the refusals
+ * reported and answered without its text. `routes` lists the routes of the whole app; `refusals` holds the refusals
  * that a valid lease would have outweighed.
  */
 export function errors(
   report: ReportError,
   routes: () => readonly Route[],
-  unlessLeased: WeakMap<Request, AppError>,
+  refusals: WeakMap<Request, AppError>,
 ) {
   const asAppError = (code: unknown, error: unknown, request: Request): AppError => {
     if (error instanceof AppError) return error
@@ -106,11 +106,14 @@ export function errors(
   }
   return new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code, error, request, set }) => {
     const found = asAppError(code, error, request)
-    const known = found.code === "lease_lost" ? (unlessLeased.get(request) ?? found) : found
+    const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
     const requestId = crypto.randomUUID()
     if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
     set.status = REFUSALS[known.code].status
-    if (known.code === "unavailable") set.headers["retry-after"] = "1"
+    if (known.code === "unavailable" || known.retryAfterMs !== undefined) {
+      set.headers["retry-after"] = String(Math.ceil((known.retryAfterMs ?? 1000) / 1000))
+    }
+    if (known.code === "unauthorized") set.headers["www-authenticate"] = "Bearer"
     if (known.code === "upgrade_required") set.headers["upgrade"] = "websocket"
     if (known.code === "method_not_allowed") {
       set.headers["allow"] = methodsOf(routes(), pathOf(request)).join(", ")

@@ -72,22 +72,22 @@ function refuseEncoded({ headers }: Request): void {
 
 /**
  * Stands before all routes: refuses what a stranger's page sends, and what cannot be read in one way alone.
- * A request that is refused but shows a lease goes on, and its refusal is put into `unlessLeased`: it stands if the
- * lease turns out to be nobody's.
+ * A request that is refused but shows a lease or a token goes on, and its refusal is put into `refusals`: it stands if
+ * the lease or the token turns out to be nobody's.
  * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`
  */
 export function guard(
   options: GuardOptions,
   routes: () => readonly RouteOfApp[],
-  unlessLeased: WeakMap<Request, AppError>,
+  refusals: WeakMap<Request, AppError>,
 ) {
   const doors = doorsOf(options)
   return new Elysia({ name: "guard" }).onRequest(({ request }) => {
     const refused = notTaken(callerOf(request), doors)
     if (refused) {
       const error = new AppError(refused.code, refused.error)
-      if (!showsLease(request, routes())) throw error
-      unlessLeased.set(request, error)
+      if (!request.headers.has("authorization") && !showsLease(request, routes())) throw error
+      refusals.set(request, error)
     }
     refuseTwice(request, routes())
     refuseEncoded(request)

@@ -1,12 +1,14 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
+import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
+import type { Admission } from "./access.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { type PageFile, pageFile } from "./page-files.ts"
 
 /** Answers `GET /` to whoever is no browser. */
-export type AnswerOthers = (request: Request) => Response | Promise<Response>
+export type AnswerOthers = (request: Request, caller: Caller) => Response | Promise<Response>
 
 const POLICY = [
   "default-src 'none'",
@@ -64,13 +66,14 @@ const noPage = (path: string): never => {
 }
 
 /** The page that shows the queue, and one for each item; `others` answers at `/` those who want no HTML. */
-export const pageRoutes = (others: AnswerOthers) =>
+export const pageRoutes = (others: AnswerOthers, access: Admission) =>
   new Elysia({ normalize: false })
+    .use(access)
     .get(
       "/",
-      async ({ request, set }) => {
+      async ({ request, set, caller }) => {
         set.headers["vary"] = "accept"
-        return acceptsHtml(request) ? html(request, "index.html") : others(request)
+        return acceptsHtml(request) ? html(request, "index.html") : others(request, caller)
       },
       words({
         id: "board",

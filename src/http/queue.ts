@@ -1,11 +1,13 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
+import { allowKeys } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { Flag, ItemChange, NewItem, QueueItem, Status } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Streams } from "../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
+import { type Admission, checkStillIn } from "./access.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./hold.ts"
@@ -57,12 +59,25 @@ function idempotencyKey(headers: Headers): string | undefined {
   return key
 }
 
+/** The list as a token for one item sees it. */
+async function onlyItem(queue: Queue, id: number, status?: Status, songId?: string): Promise<QueueItem[]> {
+  const found = await queue.get(id).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === "not_found") return undefined
+    throw error
+  })
+  const isAsked =
+    (status === undefined || found?.status === status) &&
+    (songId === undefined || found?.song_id === Number(songId))
+  return found && isAsked ? [found] : []
+}
+
 const item = json("the item as it is now", QueueItem)
 
 /** The routes of the queue. */
-export const queueRoutes = (queue: Queue, streams: Streams) =>
+export const queueRoutes = (queue: Queue, streams: Streams, access: Admission) =>
   new Elysia({ prefix: "/queue", normalize: false })
-    .use(jsonBody)
+    .use(access)
+    .use(jsonBody(access))
     .post(
       "",
       async ({ body, request, set }): Promise<QueueItem> => {
@@ -87,7 +102,10 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
     )
     .get(
       "",
-      async ({ query: { status, song_id, limit, after } }): Promise<QueuePage> => {
+      async ({ query: { status, song_id, limit, after }, caller }): Promise<QueuePage> => {
+        if (caller.item !== undefined) {
+          return { queue: await onlyItem(queue, caller.item, status, song_id), next: null }
+        }
         const { items, next } = await queue.list({
           status,
           songId: song_id === undefined ? undefined : Number(song_id),
@@ -121,12 +139,13 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
     )
     .get(
       "/:id",
-      async ({ params: { id }, query: { wait, timeout }, request, server }): Promise<QueueItem> => {
+      async ({ params: { id }, query: { wait, timeout }, request, server, caller }): Promise<QueueItem> => {
         if (wait === undefined) return queue.get(Number(id))
         server?.timeout(request, 0)
         const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
-        using limit = hold(request.signal, waitMs)
+        using limit = hold(request.signal, waitMs, caller.ended)
         await streams.finished(Number(id), limit.signal)
+        checkStillIn(caller)
         return queue.get(Number(id))
       },
       {
@@ -165,19 +184,26 @@ export const queueRoutes = (queue: Queue, streams: Streams) =>
         }),
       },
     )
-    .put("/:id", async ({ params: { id }, body }): Promise<QueueItem> => queue.update(Number(id), body), {
-      params: ItemParams,
-      body: ItemChange,
-      ...words({
-        id: "changeItem",
-        tag: "Queue",
-        summary: "Change an item",
-        about:
-          "A merge: absent keys keep their values. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease.",
-        successes: [item],
-        refusals: ["illegal_move", "leased"],
-      }),
-    })
+    .put(
+      "/:id",
+      async ({ params: { id }, body, caller }): Promise<QueueItem> => {
+        allowKeys(caller, Object.keys(body))
+        return queue.update(Number(id), body)
+      },
+      {
+        params: ItemParams,
+        body: ItemChange,
+        ...words({
+          id: "changeItem",
+          tag: "Queue",
+          summary: "Change an item",
+          about:
+            "A merge: absent keys keep their values. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease.",
+          successes: [item],
+          refusals: ["illegal_move", "leased"],
+        }),
+      },
+    )
     .put(
       "/:id/flag",
       async ({ params: { id }, body }): Promise<FlagUpdated> => {

@@ -4,10 +4,12 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { messages } from "../stream/formats.ts"
+import type { Owner } from "../stream/seat.ts"
 import { type Ask, MAX_CHOSEN, Selection } from "../stream/selection.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Ending } from "../stream/watch.ts"
 import { StreamLine } from "../wire/answers.ts"
+import type { Callers } from "./access.ts"
 import { words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
 import {
@@ -135,13 +137,14 @@ interface Shown {
   readonly queueId?: number
   readonly selection: Selection
   readonly untilFinished: boolean
+  readonly owner: Owner | undefined
 }
 
 const SOCKET =
   'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that cannot be followed is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages before their answers were read, 1011 the stream broke off.'
 
 /** The routes of the streams over WebSockets. */
-export const progressSockets = (streams: Streams) => {
+export const progressSockets = (streams: Streams, { access, owners }: Callers) => {
   const upgrade = async (
     { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
     query: Asked,
@@ -167,13 +170,21 @@ export const progressSockets = (streams: Streams) => {
     throw new AppError("invalid", "this is not a handshake of the WebSocket protocol, version 13")
   }
   return new Elysia({ prefix: "/progress", normalize: false })
+    .use(access)
     .get(
       "/ws",
-      async ({ request, server, query }) =>
-        upgrade({ request, server }, query, {
-          selection: new Selection(idsOf(query.ids), wantedOf(query.song_id)),
+      async ({ request, server, query, caller }) => {
+        const { item } = caller
+        const ids = idsOf(query.ids)
+        const seen = item === undefined ? ids : [item].filter((id) => ids?.includes(id) ?? true)
+        const selection = new Selection(seen, wantedOf(query.song_id), false, item)
+        return upgrade({ request, server }, query, {
+          ...(item !== undefined && { queueId: item }),
+          selection,
           untilFinished: false,
-        }),
+          owner: owners.of(caller),
+        })
+      },
       {
         query: GlobalSocketParams,
         ...words({
@@ -195,10 +206,11 @@ export const progressSockets = (streams: Streams) => {
     )
     .get(
       "/ws/:id",
-      async ({ request, server, query, params: { id } }) => {
+      async ({ request, server, query, params: { id }, caller }) => {
         const untilFinished = query.until === "finished"
-        const selection = new Selection([Number(id)], undefined, untilFinished)
-        return upgrade({ request, server }, query, { queueId: Number(id), selection, untilFinished })
+        const selection = new Selection([Number(id)], undefined, untilFinished, caller.item)
+        const owner = owners.of(caller)
+        return upgrade({ request, server }, query, { queueId: Number(id), selection, untilFinished, owner })
       },
       {
         query: OneItemSocketParams,

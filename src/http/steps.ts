@@ -3,13 +3,14 @@ import { Elysia } from "elysia"
 import type { Workers } from "../queue/workers.ts"
 import { StepAnswer, WorkerAnswer } from "../wire/answers.ts"
 import { StepsRequest } from "../wire/requests.ts"
+import type { Admission } from "./access.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
 import { shown } from "./workers.ts"
 
 /** The steps of a render: all of them told once, and one begun after the other. */
-export const stepRoutes = (workers: Workers) =>
+export const stepRoutes = (workers: Workers, access: Admission) =>
   new Elysia({ prefix: "/queue", normalize: false })
     .post(
       "/:id/steps/next",
@@ -32,7 +33,7 @@ export const stepRoutes = (workers: Workers) =>
         }),
       },
     )
-    .use(jsonBody)
+    .use(jsonBody(access))
     .post(
       "/:id/steps",
       async ({ params: { id }, body, query, request }): Promise<WorkerAnswer> =>

@@ -1,9 +1,12 @@
 import { Elysia } from "elysia"
 
-import { formats, type HttpFormat, negotiate } from "../stream/formats.ts"
+import { AppError } from "../errors.ts"
+import { formats, type HttpFormat, negotiate, sse } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/watch.ts"
 import { Stats } from "../wire/answers.ts"
+import { tell } from "../wire/frames.ts"
+import type { Callers } from "./access.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
@@ -51,20 +54,47 @@ function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Answ
   return new Response(body, { headers })
 }
 
+/** A stream, or null if nothing can ever follow. */
+type Opened = Chunks<Uint8Array> | null
+
+/**
+ * Opens a stream. An EventSource gives up for good at a refusal: if there is no room now, it gets an answer that tells it
+ * when to come back.
+ * @throws AppError what `Streams.open` throws
+ */
+function open(streams: Streams, request: Request, watch: Watch<Uint8Array>): Opened | Promise<Opened> {
+  try {
+    return streams.open(watch)
+  } catch (error) {
+    const isPassing = error instanceof AppError && error.retryAfterMs !== undefined
+    const isEventSource = /\btext\/event-stream\b/i.test(request.headers.get("accept") ?? "")
+    if (!isPassing || !isEventSource) throw error
+    return busy(error.message, Math.round(error.retryAfterMs ?? 0))
+  }
+}
+
+async function* busy(error: string, retry_ms: number): Chunks<Uint8Array> {
+  const chunk = sse.encode([tell({ event: "busy", error, retry_ms })])
+  if (chunk) yield chunk
+  return "left"
+}
+
+/** What a stream shows, and to whom. */
+type Shown = Pick<Watch, "queueId" | "wanted" | "owner"> & { readonly untilFinished?: boolean }
+
 /** Opens a stream, without a wait if it can: that counts when thousands reconnect at once. */
 function respond(
   streams: Streams,
   request: Request,
   asked: Asked,
-  { queueId, wanted, untilFinished = false }: Pick<Watch, "queueId" | "wanted"> & { untilFinished?: boolean },
+  { untilFinished = false, ...shown }: Shown,
   set: Answer,
 ): Response | Promise<Response> {
   const format =
     (asked.format && formats.find(({ name }) => name === asked.format)) ??
     negotiate(request.headers.get("accept"))
-  const stream = streams.open({
-    queueId,
-    wanted,
+  const stream = open(streams, request, {
+    ...shown,
     lastEventId: lastEventIdOf(request, asked),
     snapshot: asked.snapshot !== "false",
     untilFinished,
@@ -81,12 +111,21 @@ const FRAMES =
   "The stream begins with the current state, then sends `live`, then every update as it happens, in order and each once. Updates are plain messages with ascending event IDs; `live`, `gap`, `end` and `shutdown` are named events, and of these only `live` has an event ID. With `Last-Event-ID` or `last_event_id` the stream sends every update since that one instead of the current state. If updates had to be left out, `gap` says why and how many, and the current state follows. Comments keep an idle stream alive."
 
 /** The routes of the streams and of their figures. `startedMs`: when the server started, by `performance.now()`. */
-export const progressRoutes = (streams: Streams, startedMs: number) =>
+export const progressRoutes = (streams: Streams, startedMs: number, { access, owners }: Callers) =>
   new Elysia({ prefix: "/progress", normalize: false })
+    .use(access)
     .get(
       "/stream",
-      ({ request, query, set }) =>
-        respond(streams, request, query, { wanted: wantedOf(query.song_id, query.ids) }, set),
+      ({ request, query, set, caller }) => {
+        const wanted = wantedOf(query.song_id, query.ids)
+        return respond(
+          streams,
+          request,
+          query,
+          { queueId: caller.item, wanted, owner: owners.of(caller) },
+          set,
+        )
+      },
       {
         query: GlobalParams,
         ...words({
@@ -101,14 +140,11 @@ export const progressRoutes = (streams: Streams, startedMs: number) =>
     )
     .get(
       "/stream/:id",
-      ({ request, query, params: { id }, set }) =>
-        respond(
-          streams,
-          request,
-          query,
-          { queueId: Number(id), untilFinished: query.until === "finished" },
-          set,
-        ),
+      ({ request, query, params: { id }, set, caller }) => {
+        const untilFinished = query.until === "finished"
+        const shown = { queueId: Number(id), untilFinished, owner: owners.of(caller) }
+        return respond(streams, request, query, shown, set)
+      },
       {
         query: OneItemParams,
         params: ItemParams,

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
+import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { QueueItem, Report, Result } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
@@ -8,6 +9,7 @@ import type { Standing, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
+import { type Admission, checkStillIn } from "./access.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./hold.ts"
@@ -40,17 +42,25 @@ function required(request: Request, query: Static<typeof LeaseParams>): string {
 }
 
 /** Claims the first item that waits, or the one that is named, for a client that may go away meanwhile. */
-async function claim(workers: Workers, body: ClaimRequest, request: Request): Promise<Claimed | null> {
+async function claim(
+  workers: Workers,
+  body: ClaimRequest,
+  request: Request,
+  caller: Caller,
+): Promise<Claimed | null> {
   const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id } = body
   const leaseMs = lease * 1000
-  using limit = hold(request.signal, wait * 1000)
+  const holder = caller.token?.id
+  using limit = hold(request.signal, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed =
     id === undefined
-      ? await workers.claim({ worker, tags, leaseMs }, signal)
-      : await workers.take(id, { worker, leaseMs })
+      ? await workers.claim({ worker, tags, leaseMs, holder }, signal)
+      : await workers.take(id, { worker, leaseMs, holder })
   // Nobody will hear of this lease.
-  if (claimed && request.signal.aborted) await workers.release(claimed.item.id, claimed.lease.token)
+  if (claimed && (request.signal.aborted || caller.ended?.aborted))
+    await workers.release(claimed.item.id, claimed.lease.token)
+  checkStillIn(caller)
   return claimed
 }
 
@@ -80,33 +90,36 @@ const item = json("the item as it is now", QueueItem)
 const worker = json("stored; the directive says whether to go on", WorkerAnswer)
 
 /** What workers do, and what is done to them. */
-export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams) =>
+export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, access: Admission) =>
   new Elysia({ prefix: "/queue", normalize: false })
     .use(
-      new Elysia({ normalize: false }).use(jsonBody).post(
-        "/claim",
-        async ({ body, request, server, set }) => {
-          if (body.wait !== undefined) server?.timeout(request, 0)
-          const claimed = await claim(workers, body, request)
-          if (claimed) return claimed
-          set.status = 204
-          return undefined
-        },
-        {
-          body: ClaimRequest,
-          ...words({
-            id: "claimItem",
-            tag: "Workers",
-            summary: "Claim an item",
-            about:
-              "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed.",
-            successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
-            refusals: ["not_found", "leased", "illegal_move"],
-          }),
-        },
-      ),
+      new Elysia({ normalize: false })
+        .use(access)
+        .use(jsonBody(access))
+        .post(
+          "/claim",
+          async ({ body, request, server, set, caller }) => {
+            if (body.wait !== undefined) server?.timeout(request, 0)
+            const claimed = await claim(workers, body, request, caller)
+            if (claimed) return claimed
+            set.status = 204
+            return undefined
+          },
+          {
+            body: ClaimRequest,
+            ...words({
+              id: "claimItem",
+              tag: "Workers",
+              summary: "Claim an item",
+              about:
+                "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed.",
+              successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
+              refusals: ["not_found", "leased", "illegal_move"],
+            }),
+          },
+        ),
     )
-    .use(optionalJsonBody)
+    .use(optionalJsonBody(access))
     .post(
       "/:id/progress",
       async ({ params: { id }, body, query, request }) =>

@@ -316,6 +316,8 @@ export interface StoredUpdate {
 export interface Work {
   /** Of the lease that is held, or of the one that a worker ended by a verdict. */
   readonly lease_token: string | null
+  /** The id of the token by which the item was claimed; null without tokens, and when nobody holds a lease. */
+  readonly lease_holder: number | null
   /** How the worker ended its lease; null while it holds one, and when it never had. */
   readonly verdict: "complete" | "fail" | "release" | null
   /** How long a lease lasts unless it is renewed. */
@@ -345,6 +347,7 @@ export interface Work {
 /** Nobody works on it. */
 export const IDLE: Work = {
   lease_token: null,
+  lease_holder: null,
   verdict: null,
   lease_ms: 0,
   lease_expires_at: null,

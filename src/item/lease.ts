@@ -50,22 +50,30 @@ export const started = (work: Work, { steadyMs }: Moment): Work => ({
   moved_at: steadyMs,
 })
 
+/** Who takes an item, and for how long. */
+export interface Taker {
+  /** The name of the worker, as viewers see it. */
+  readonly worker: string
+  /** The token of the new lease. */
+  readonly token: string
+  /** How long the lease is, in milliseconds. */
+  readonly leaseMs: number
+  /** The id of the access token by which the worker was let in; absent without one. */
+  readonly holder?: number | undefined
+}
+
 /**
- * A worker takes the item. `token` is the new lease's.
+ * A worker takes the item.
  * @throws AppError `illegal_move` unless the item waits
  */
-export function claimed(
-  { item, work }: Stored,
-  by: { readonly worker: string; readonly token: string; readonly leaseMs: number },
-  moment: Moment,
-): Change {
+export function claimed({ item, work }: Stored, by: Taker, moment: Moment): Change {
   // processing to processing is not a move, so the table would allow it; a claim must not.
   if (item.status === "processing") {
     const by = item.worker === "" ? "" : ` by worker "${item.worker}"`
     throw new AppError("illegal_move", `queue item ${item.id} is processing${by} and cannot be claimed`)
   }
   const taken = transition(item, { status: "processing", message: "Processing started" }, moment.time)
-  const lease = { lease_token: by.token, lease_ms: by.leaseMs }
+  const lease = { lease_token: by.token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
   return {
     item: { ...taken, current_step: "", worker: by.worker },
     work: renewed({ ...started(work, moment), ...lease }, moment),

@@ -36,6 +36,8 @@ export interface Claim {
   readonly worker: string
   readonly tags: readonly string[]
   readonly leaseMs: number
+  /** The id of the access token by which the worker was let in; absent without one. */
+  readonly holder?: number | undefined
 }
 
 /** How a worker stands with its item after a request. */
@@ -106,7 +108,7 @@ export class Workers implements Service {
       // The bell comes before the look, or an item that is added in between would not wake the claim.
       using bell = this.#waiting.bell(claim.tags, signal)
       const token = this.#options.token()
-      const by = { worker: claim.worker, token, leaseMs: claim.leaseMs }
+      const by = { worker: claim.worker, token, leaseMs: claim.leaseMs, holder: claim.holder }
       const change = await this.#store.claim(claim.tags, (stored, moment) => claimed(stored, by, moment))
       if (change) {
         this.#bus.notify()
@@ -124,9 +126,9 @@ export class Workers implements Service {
    */
   async take(
     id: number,
-    { worker, leaseMs }: Omit<Claim, "tags">,
+    { worker, leaseMs, holder }: Omit<Claim, "tags">,
   ): Promise<{ item: QueueItem; lease: Lease }> {
-    const by = { worker, token: this.#options.token(), leaseMs }
+    const by = { worker, token: this.#options.token(), leaseMs, holder }
     const { item } = await this.#change(id, (stored, moment) => claimed(stored, by, moment))
     return { item, lease: this.#lease(by) }
   }

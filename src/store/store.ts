@@ -1,3 +1,4 @@
+import type { Access } from "./access.ts"
 import type { Deliveries } from "./deliveries.ts"
 import type { History } from "./history.ts"
 import type { Items } from "./items.ts"
@@ -10,6 +11,9 @@ import type { Life } from "./life.ts"
 export interface Store extends Items, History, Life {
   /** What is sent to webhooks. */
   readonly deliveries: Deliveries
+
+  /** Who may do what. */
+  readonly access: Access
 
   /** Waits for writes under way, writes everything into the database file, and releases it. */
   close(): Promise<void>

@@ -2,7 +2,7 @@ import type { Bus } from "../bus.ts"
 import type { History } from "../store/history.ts"
 import type { UpdateFrame } from "../wire/frames.ts"
 import { Batch } from "./batch.ts"
-import type { Seat } from "./seat.ts"
+import type { Owner, Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
 
 /** Updates are read from the history in pieces of at most this many. */
@@ -122,6 +122,7 @@ export class Broadcaster extends EventTarget {
     if (this.#taken === 0) this.#follow()
     this.#taken += 1
     seat.keeper = this
+    if (seat.owner) seat.owner.streams += 1
     this.#put(seat)
     signal.addEventListener("abort", seat)
     return this.#ready
@@ -131,8 +132,20 @@ export class Broadcaster extends EventTarget {
   leave(seat: Seat): void {
     if (!this.#remove(seat)) return
     this.#taken -= 1
+    if (seat.owner) seat.owner.streams -= 1
     seat.wake("over")
     if (this.#taken === 0) this.#unfollow()
+  }
+
+  /** How many seats are taken, those of held answers among them. */
+  get seats(): number {
+    return this.#taken
+  }
+
+  /** Ends the streams of an owner who may watch no more. */
+  dismiss(owner: Owner): void {
+    owner.hasEnded = true
+    for (const seat of [...this.#all()]) if (seat.owner === owner) this.leave(seat)
   }
 
   /** Lets a seat that watches one item, and does not wait, watch all items after its cursor. */

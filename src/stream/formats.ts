@@ -59,7 +59,8 @@ export const sse = overHttp({ name: "sse", contentType: "text/event-stream" }, (
     case "control": {
       const { control } = frame
       const id = control.event === "live" ? `id: ${control.last_event_id}\n` : ""
-      const retry = control.event === "shutdown" ? `retry: ${control.retry_ms}\n` : ""
+      const retry =
+        control.event === "shutdown" || control.event === "busy" ? `retry: ${control.retry_ms}\n` : ""
       return `event: ${control.event}\n${id}${retry}data: ${controlData(control)}\n\n`
     }
     case "keepalive":

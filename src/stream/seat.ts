@@ -4,6 +4,14 @@ export type Wake = "batch" | "keepalive" | "asked" | "over"
 /** What a seat is for: a stream of everything, a stream of one item, or a held answer, which is not counted as a stream. */
 export type SeatKind = "global" | "item" | "held"
 
+/** Who has opened streams: one for all streams of a client. */
+export class Owner {
+  /** How many streams are open. */
+  streams = 0
+  /** Whether the client may watch no more: its streams end. */
+  hasEnded = false
+}
+
 /** What seats are joined to: the broadcaster. */
 export interface Keeper {
   /** Gives the seat up; a second call does nothing. */
@@ -24,13 +32,16 @@ export class Seat {
   cursor = 0
   /** The broadcaster that this seat has joined, if any. A reference is cheaper than a closure per stream. */
   keeper: Keeper | undefined
+  /** Whose stream it is; undefined if nobody counts. */
+  readonly owner: Owner | undefined
   /** When the stream last said something, in milliseconds of `performance.now()`. */
   saidMs = performance.now()
   #wake: ((why: Wake) => void) | undefined
 
-  constructor(kind: SeatKind, queueId: number | undefined) {
+  constructor(kind: SeatKind, queueId: number | undefined, owner?: Owner) {
     this.kind = kind
     this.queueId = queueId
+    this.owner = owner
   }
 
   /** Whether the stream waits for something to do. */

@@ -30,15 +30,17 @@ export class Selection {
   wanted: Wanted
   readonly #among: Wanted
   readonly #isFixed: boolean
+  readonly #only: number | undefined
   readonly #asked: Ask[] = []
   #ids: Set<number> | undefined
   #viewer: { asked(): void } | undefined
 
   /**
    * `ids` is the first choice; undefined for all items. `among` narrows every choice. A selection that `isFixed`
-   * refuses every change.
+   * refuses every change. With `only` every other item is unknown.
    */
-  constructor(ids: Iterable<number> | undefined, among: Wanted, isFixed = false) {
+  constructor(ids: Iterable<number> | undefined, among: Wanted, isFixed = false, only?: number) {
+    this.#only = only
     this.#ids = ids && new Set(ids)
     this.#among = among
     this.#isFixed = isFixed
@@ -89,6 +91,8 @@ export class Selection {
 
   async #subscribe(ids: readonly number[], history: History): Promise<StoredUpdate[]> {
     this.#mayChange()
+    const unknown = ids.find((id) => this.#only !== undefined && id !== this.#only)
+    if (unknown !== undefined) throw new AppError("not_found", `queue item ${unknown} does not exist`)
     const chosen = new Set([...(this.#ids ?? []), ...ids])
     if (chosen.size > MAX_CHOSEN) {
       throw new AppError(

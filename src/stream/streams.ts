@@ -5,12 +5,20 @@ import type { Broadcaster } from "./broadcaster.ts"
 import { asFrames } from "./formats.ts"
 import { type Opening, Openings } from "./opening.ts"
 import type { Shared } from "./reader.ts"
-import { Seat, type SeatKind } from "./seat.ts"
+import { type Owner, Seat, type SeatKind } from "./seat.ts"
 import { Viewer } from "./viewer.ts"
 import { type Chunks, eventId, type Watch } from "./watch.ts"
 
+/** A client for which there is no room comes back after once to twice this time. */
+const BUSY_RETRY_MS = 5000
+
 /** How streams behave. */
-export type StreamOptions = Pick<Shared, "maxLag" | "random" | "onError">
+export interface StreamOptions extends Pick<Shared, "maxLag" | "random" | "onError"> {
+  /** The most streams and held answers that are open at once; 0, as by default, if there is no limit. */
+  readonly most?: number
+  /** The most streams that one owner has open at once; 0, as by default, if there is no limit. */
+  readonly mostOfOwner?: number
+}
 
 /** A stream, or null if nothing can ever follow. */
 type Opened<Chunk> = Chunks<Chunk> | null
@@ -21,19 +29,28 @@ type Opened<Chunk> = Chunks<Chunk> | null
  */
 export class Streams {
   readonly #shared: Shared
+  readonly #options: StreamOptions
 
   constructor(history: History, broadcaster: Broadcaster, options: StreamOptions) {
     const openings = new Openings(history, broadcaster)
+    this.#options = options
     this.#shared = { ...options, history, broadcaster, openings, turn: turns() }
   }
 
   /**
    * Opens a stream, or null if nothing can ever follow: `untilFinished`, and the client has seen the last update of
    * the finished item.
-   * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains
+   * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains or has as many streams open
+   * as it may, `too_many_requests` if the owner has
    */
   open<Chunk extends object>(watch: Watch<Chunk>): Opened<Chunk> | Promise<Opened<Chunk>> {
+    this.#checkRoom(watch.owner)
     return this.#open(watch, watch.queueId === undefined ? "global" : "item")
+  }
+
+  /** Ends the streams of an owner who may watch no more, and lets it open none. */
+  dismiss(owner: Owner): void {
+    this.#shared.broadcaster.dismiss(owner)
   }
 
   /**
@@ -71,6 +88,23 @@ export class Streams {
   async stats(): Promise<{ open: { global: number; item: number }; bounds: Bounds }> {
     const { broadcaster, history } = this.#shared
     return { open: broadcaster.streams, bounds: await history.bounds() }
+  }
+
+  #checkRoom(owner: Owner | undefined): void {
+    const { most = 0, mostOfOwner = 0 } = this.#options
+    const retryAfterMs = BUSY_RETRY_MS * (1 + this.#shared.random())
+    if (owner && mostOfOwner > 0 && owner.streams >= mostOfOwner) {
+      throw new AppError(
+        "too_many_requests",
+        `this client has ${mostOfOwner} streams open, the most that it may; close one, or raise --streams-per-client`,
+        { retryAfterMs },
+      )
+    }
+    if (most > 0 && this.#shared.broadcaster.seats >= most) {
+      throw new AppError("unavailable", `the server has ${most} streams open, the most that it may`, {
+        retryAfterMs,
+      })
+    }
   }
 
   #open<Chunk extends object>(watch: Watch<Chunk>, kind: SeatKind): Opened<Chunk> | Promise<Opened<Chunk>> {

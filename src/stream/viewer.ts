@@ -33,7 +33,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   /** `item` is the state of the watched item, if one is watched. */
   constructor(shared: Shared, kind: SeatKind, watch: Watch<Chunk>, item?: Opening) {
-    super(kind, watch.queueId)
+    super(kind, watch.queueId, watch.owner)
     this.#shared = shared
     this.watch = watch
     this.#item = item
@@ -102,7 +102,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   #next(): Next<Chunk> {
     const { broadcaster, maxLag } = this.#shared
-    if (this.#ending || this.watch.signal.aborted) return "over"
+    if (this.#ending || this.watch.signal.aborted || this.owner?.hasEnded) return "over"
     if (this.#ready) return this.#takeReady(this.#ready)
     if (broadcaster.draining) return this.#end("shutdown")
     if (!this.#isBegun) return this.#begin()

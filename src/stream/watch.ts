@@ -1,4 +1,5 @@
 import type { Format } from "./formats.ts"
+import type { Owner } from "./seat.ts"
 import type { Selection, Wanted } from "./selection.ts"
 
 /** What one viewer asks for. */
@@ -17,6 +18,8 @@ export interface Watch<Chunk extends object = object> {
   readonly untilFinished: boolean
   /** How frames become chunks. */
   readonly format: Format<Chunk>
+  /** Whose stream it is; absent if nobody counts. */
+  readonly owner?: Owner | undefined
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
 }

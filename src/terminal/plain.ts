@@ -22,6 +22,8 @@ export function readableControl(control: Control): string {
       return `# gap: ${leftOut(control)}; the current state follows`
     case "end":
       return `# ${control.status}`
+    case "busy":
+      return `# busy: ${control.error}`
     case "shutdown":
       return "# the server is shutting down"
     case "watching":

@@ -3,7 +3,7 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox"
 import { DEGRADED, type Reason } from "../health.ts"
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
-import { End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
+import { Busy, End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
 
 const Time = Type.String({ format: "date-time" })
 const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
@@ -175,13 +175,13 @@ export const Health = Type.Object({
 export type Health = Static<typeof Health>
 
 /** A frame about the stream as the data of a server-sent event, whose type is its name. */
-const data = (frame: typeof Live | typeof Gap | typeof End | typeof Shutdown) => {
+const data = (frame: typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof Busy) => {
   const { event: _event, ...rest } = frame.properties
   return Type.Object(rest, { title: frame.title ?? "" })
 }
 
-/** The data of each server-sent event: of messages first, then of `live`, `gap`, `end` and `shutdown`. */
-export const EventData = Type.Union([ProgressUpdate, ...[Live, Gap, End, Shutdown].map(data)])
+/** The data of each server-sent event: of messages first, then of `live`, `gap`, `end`, `shutdown` and `busy`. */
+export const EventData = Type.Union([ProgressUpdate, ...[Live, Gap, End, Shutdown, Busy].map(data)])
 
 /** A line of a stream as NDJSON, and what the server says on a WebSocket. */
 export const StreamLine = Type.Union([
@@ -194,3 +194,10 @@ export const StreamLine = Type.Union([
   Watching,
   Refused,
 ])
+
+/** A ticket as it is given out. */
+export const NewTicket = Type.Object({
+  ticket: Type.String({ description: "to be sent as `ticket` in the query of the path" }),
+  expires_at: Type.String({ format: "date-time", description: "when it ends, used or not" }),
+})
+export type NewTicket = Static<typeof NewTicket>

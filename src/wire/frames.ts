@@ -54,6 +54,16 @@ export const Shutdown = Type.Object(
   { title: "shutdown" },
 )
 
+/** There is no room for this stream now. Said instead of a refusal to an EventSource, which would give up at that. */
+export const Busy = Type.Object(
+  {
+    ...event("busy"),
+    error: Type.String({ description: "a sentence for people: what there is too much of" }),
+    retry_ms: Type.Integer({ description: "milliseconds to wait before connecting again" }),
+  },
+  { title: "busy" },
+)
+
 /** Which items the viewer of a WebSocket has chosen, after a change of the choice. */
 export const Watching = Type.Object(
   {
@@ -70,7 +80,8 @@ export const Refused = Type.Object(
 )
 
 /** What every stream may say about itself. */
-export type StreamControl = Static<typeof Live> | Gap | Static<typeof End> | Static<typeof Shutdown>
+export type StreamControl =
+  Static<typeof Live> | Gap | Static<typeof End> | Static<typeof Shutdown> | Static<typeof Busy>
 
 /**
  * What the server says about the stream itself: one shape for the server, NDJSON lines, WebSocket messages and the

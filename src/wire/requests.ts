@@ -30,6 +30,16 @@ export const ClaimRequest = Type.Object(
 )
 export type ClaimRequest = Static<typeof ClaimRequest>
 
+/** What `POST /tickets` takes. */
+export const TicketRequest = Type.Object(
+  {
+    /** A path of the API with its query, as it will be requested, such as `/api/v1/progress/stream/7`. */
+    path: Type.String({ format: "text", maxLength: 2048 }),
+  },
+  { additionalProperties: false },
+)
+export type TicketRequest = Static<typeof TicketRequest>
+
 /** What `POST /queue/:id/fail` takes. */
 export const FailRequest = Type.Object(
   {

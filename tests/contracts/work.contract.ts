@@ -162,6 +162,7 @@ export function storeWork(name: string, open: Open): void {
     await using opened = await open()
     const { store } = opened
     const full: Work = {
+      lease_holder: 7,
       lease_token: "t",
       verdict: "fail",
       lease_ms: 1,

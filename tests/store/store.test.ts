@@ -14,6 +14,7 @@ import { MOVES } from "../../src/item/moves.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { movesTrigger, queueItems, updates } from "../../src/store/sqlite/schema.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { storeAccess } from "../contracts/access.contract.ts"
 import { storeDeliveries } from "../contracts/deliveries.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
 import { added, codeOf, draft, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
@@ -41,6 +42,7 @@ storeWrites("SqliteStore", open)
 storeReads("SqliteStore", open)
 storeWork("SqliteStore", open)
 storeDeliveries("SqliteStore", open)
+storeAccess("SqliteStore", open)
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {

@@ -1,5 +1,6 @@
 import type { TSchema } from "@sinclair/typebox"
 
+import { rolesFor } from "../../access/roles.ts"
 import { type ErrorCode, REFUSALS } from "../../errors.ts"
 import {
   Flag,
@@ -12,6 +13,7 @@ import {
 } from "../../item/item.ts"
 import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } from "../../wire/answers.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
+import { needOf } from "../access.ts"
 import { type Success, TAGS, type Words, wordsOf } from "./words.ts"
 
 /** A JSON Schema, or any other part of the document. */
@@ -136,6 +138,9 @@ function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }
     for (const code of ["malformed_json", "too_large", "unsupported_media_type"] as const) codes.add(code)
   }
   if (method !== "GET" || path.includes("/progress/")) codes.add("unavailable")
+  if (needOf({ method, path }) !== "nothing") {
+    for (const code of ["unauthorized", "forbidden", "too_many_requests"] as const) codes.add(code)
+  }
   return [...codes, "internal"]
 }
 
@@ -162,6 +167,15 @@ function bodyOf({ hooks }: RouteOfApp, { body }: Words): Json | undefined {
   }
 }
 
+/** Who may use a route on a server with tokens, as a sentence. */
+function rightsOf(route: RouteOfApp): string {
+  const need = needOf(route) ?? "admin"
+  if (need === "nothing") return "It needs no token."
+  const roles = rolesFor(need).map((role) => `\`${role}\``)
+  const lease = need === "report" ? ", or the item's lease" : ""
+  return `On a server with tokens it needs the role ${roles.join(", ").replace(/, (?=[^,]*$)/, " or ")}${lease}.`
+}
+
 function operationOf(route: RouteOfApp, described: Words): Json {
   const requestBody = bodyOf(route, described)
   const parameters = parametersOf(route, described)
@@ -169,7 +183,8 @@ function operationOf(route: RouteOfApp, described: Words): Json {
     operationId: described.id,
     tags: [described.tag],
     summary: described.summary,
-    ...(described.about !== undefined && { description: described.about }),
+    description: [described.about, rightsOf(route)].filter(Boolean).join(" "),
+    ...(needOf(route) !== "nothing" && { security: [{}, { token: [] }] }),
     ...(parameters.length > 0 && { parameters }),
     ...(requestBody && { requestBody }),
     responses: {
@@ -227,6 +242,9 @@ export function describe(routes: readonly RouteOfApp[], version: string): Json {
     paths,
     webhooks: { item: { post: webhook() } },
     components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "a token of `track-studio token create`" },
+      },
       schemas: Object.fromEntries(
         Object.entries(NAMED).map(([name, schema]) => [name, schemaOf(schema, true)]),
       ),

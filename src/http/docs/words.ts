@@ -27,7 +27,7 @@ export interface Words {
   /** A name in camelCase, for generated clients. */
   readonly id: string
   /** The group that it belongs to. */
-  readonly tag: "Queue" | "Workers" | "Streams" | "Webhooks" | "Server"
+  readonly tag: "Queue" | "Workers" | "Streams" | "Webhooks" | "Access" | "Server"
   /** What it does, in a few words without a full stop. */
   readonly summary: string
   /** Sentences; code in backticks. */
@@ -49,6 +49,8 @@ export const TAGS: Readonly<Record<Words["tag"], string>> = {
   Streams: "Watch progress as it happens.",
   Webhooks:
     "The server posts to each `--webhook URL` when an item completes, fails or stalls. A delivery that fails is tried again for a day, also over restarts; one that comes twice has the same `webhook-id`.",
+  Access:
+    "A server without tokens serves its own machine alone. Once `track-studio token create` has made one, every request needs `Authorization: Bearer` with a token, whose role says what it may do: viewer, operator, worker or admin. What a lease allows needs no token.",
   Server: "What the server is, and how it is.",
 }
 

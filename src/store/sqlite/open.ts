@@ -17,14 +17,16 @@ export interface Found {
 
 const migrationsFolder = join(import.meta.dir, "migrations")
 
-function known(): number {
+/** How many migrations this binary knows. */
+export function knownMigrations(): number {
   const journal: { entries: unknown[] } = JSON.parse(
     readFileSync(join(migrationsFolder, "meta/_journal.json"), "utf8"),
   )
   return journal.entries.length
 }
 
-function applied(client: Database): number {
+/** How many migrations a database has seen. */
+export function appliedMigrations(client: Database): number {
   const table = client.query("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get()
   if (table === null) return 0
   return client.query<{ n: number }, []>("SELECT count(*) AS n FROM __drizzle_migrations").get()?.n ?? 0
@@ -38,7 +40,7 @@ interface Before {
 }
 
 function inspect(client: Database, path: string): Before {
-  const before = applied(client)
+  const before = appliedMigrations(client)
   // A first start that was interrupted leaves the migrator's own table behind, empty: nothing to be kept.
   const tables =
     client
@@ -52,7 +54,7 @@ function inspect(client: Database, path: string): Before {
       `${path} is a database of another program; name another file with --database`,
     )
   }
-  const newest = known()
+  const newest = knownMigrations()
   if (before > newest) {
     throw new AppError(
       "unavailable",

@@ -1,5 +1,14 @@
 import { sql } from "drizzle-orm"
-import { check, customType, index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core"
+import {
+  check,
+  customType,
+  index,
+  integer,
+  real,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/sqlite-core"
 
 import {
   Flag,
@@ -13,6 +22,7 @@ import {
 } from "../../item/item.ts"
 import { MOVES } from "../../item/moves.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
+import { ROLES } from "../access.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
 const time = customType<{ data: string; driverData: number | null }>({
@@ -75,6 +85,7 @@ export const queueItems = sqliteTable(
     tags: text({ mode: "json" }).$type<string[]>().notNull(),
     metadata: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     lease_token: text(),
+    lease_holder: integer(),
     verdict: text({ enum: ["complete", "fail", "release"] }),
     lease_ms: integer().notNull().default(0),
     lease_expires_at: integer(),
@@ -184,3 +195,38 @@ BEGIN
 END;
 `
 }
+
+/** Who may do what; the tokens themselves are stored nowhere. Rows stay when a token is revoked. */
+export const tokens = sqliteTable(
+  "tokens",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    hash: text().notNull(),
+    label: text().notNull(),
+    role: text({ enum: ROLES }).notNull(),
+    item: integer(),
+    history: text().notNull(),
+    created_at: time().notNull(),
+    expires_at: time(),
+    revoked_at: time(),
+    last_used_at: time(),
+  },
+  (table) => [uniqueIndex("tokens_hash").on(table.hash)],
+)
+
+/** What stands in for a token at one path. */
+export const tickets = sqliteTable(
+  "tickets",
+  {
+    hash: text().primaryKey(),
+    token_id: integer()
+      .notNull()
+      .references(() => tokens.id),
+    method: text().notNull(),
+    path: text().notNull(),
+    use_by: time().notNull(),
+    expires_at: time().notNull(),
+    used_at: time(),
+  },
+  (table) => [index("tickets_token").on(table.token_id), index("tickets_end").on(table.expires_at)],
+)

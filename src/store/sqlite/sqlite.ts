@@ -10,6 +10,7 @@ import { encodeUpdate } from "../../item/update.ts"
 import type { Bounds, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery } from "../items.ts"
 import type { Store } from "../store.ts"
+import { SqliteAccess } from "./access.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"
@@ -41,6 +42,7 @@ export class SqliteStore implements Store {
   readonly historyId: string
   readonly found: Found
   readonly deliveries: SqliteDeliveries
+  readonly access: SqliteAccess
   readonly clock: Clock
   readonly #client: Database
   readonly #lock: Database
@@ -68,6 +70,7 @@ export class SqliteStore implements Store {
     this.#statements = statements(client)
     this.clock = clockOf(this.#aliveAt() ?? 0)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
+    this.access = new SqliteAccess(client, this.#group, this.clock.now)
     this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 

@@ -21,12 +21,13 @@ import { queueItems, updates } from "./schema.ts"
 const SWEEP_ROWS = 100
 
 const { last_update_id, deleted_at, section, rank, ...rowColumns } = getTableColumns(queueItems)
-const { lease_token, verdict, lease_ms, lease_expires_at, lease_extended, rescues, done, rate, ...rest } =
-  rowColumns
-const { attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...itemColumns } = rest
+const { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, lease_extended, ...rest } = rowColumns
+const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...itemColumns } =
+  rest
 export { deleted_at, itemColumns, rank, section }
 const workColumns = {
   lease_token,
+  lease_holder,
   verdict,
   lease_ms,
   lease_expires_at,
@@ -196,9 +197,9 @@ type Row = Omit<InferSelectModel<typeof queueItems>, "last_update_id" | "deleted
 
 /** A row as the domain knows it. */
 export function storedOf(row: Row): Stored {
-  const { lease_token, verdict, lease_ms, lease_expires_at, lease_extended, ...some } = row
+  const { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, lease_extended, ...some } = row
   const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...item } = some
-  const lease = { lease_token, verdict, lease_ms, lease_expires_at, lease_extended }
+  const lease = { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, lease_extended }
   const pace = { done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun }
   return { item, work: { ...lease, rescues, ...pace } }
 }

@@ -1,0 +1,69 @@
+/** How fast a client may go on: `perSecond` units for ever, `burst` of them at once. */
+export interface Rate {
+  /** Units that flow back each second; 0 means that there is no limit. */
+  readonly perSecond: number
+  /** Units that a client who was quiet may use at once. */
+  readonly burst: number
+}
+
+/** Sums of fractions miss a whole number by less than this. */
+const ROUNDING = 1e-6
+
+interface Level {
+  units: number
+  atMs: number
+}
+
+/**
+ * Token buckets, one for each client, which is named by a text.
+ *
+ * A client that was never seen has a full bucket, so a full one need not be remembered: at most `most` are, and the one
+ * that was used longest ago is forgotten first.
+ */
+export class Buckets {
+  readonly #rate: Rate
+  readonly #most: number
+  readonly #levels = new Map<string, Level>()
+
+  /** `most`: how many clients are remembered. */
+  constructor(rate: Rate, most = 10_000) {
+    this.#rate = rate
+    this.#most = most
+  }
+
+  /**
+   * Takes `cost` units for a client, and answers 0; or takes nothing, and answers the milliseconds after which they
+   * will be there. `nowMs` is a clock that never goes back. A cost above the burst waits for a full bucket.
+   */
+  take(client: string, cost: number, nowMs: number): number {
+    const { perSecond, burst } = this.#rate
+    if (perSecond === 0) return 0
+    const level = this.#levelOf(client, nowMs)
+    const asked = Math.min(cost, burst)
+    const missing = asked - level.units
+    if (missing > ROUNDING) return Math.max(1, Math.ceil((missing * 1000) / perSecond - ROUNDING))
+    level.units -= asked
+    return 0
+  }
+
+  /**
+   * Takes units for something that was done already, however many: what it cost is known only at its end. The client
+   * waits the longer for its next.
+   */
+  charge(client: string, cost: number, nowMs: number): void {
+    if (this.#rate.perSecond > 0) this.#levelOf(client, nowMs).units -= cost
+  }
+
+  #levelOf(client: string, nowMs: number): Level {
+    const { perSecond, burst } = this.#rate
+    const known = this.#levels.get(client) ?? { units: burst, atMs: nowMs }
+    known.units = Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)
+    known.atMs = nowMs
+    // Written again, so that the map stays in the order of use.
+    this.#levels.delete(client)
+    this.#levels.set(client, known)
+    const [oldest] = this.#levels.keys()
+    if (this.#levels.size > this.#most && oldest !== undefined) this.#levels.delete(oldest)
+    return known
+  }
+}

@@ -1,0 +1,112 @@
+import { AppError } from "../errors.ts"
+import { type Role, ROLES } from "../store/access.ts"
+
+/**
+ * What a route asks of its caller:
+ *
+ * - `nothing`: anybody may, even without a token.
+ * - `item`: reading one queue item. A token for one item reads that item, and every other is unknown to it.
+ * - `read`: reading many items. A token for one item gets that item alone.
+ * - `figures`: counts and figures over all items. A token for one item may not.
+ * - `add`: adding an item.
+ * - `change`: changing, cancelling, retrying, deleting items, and pausing the queue.
+ * - `files`: as `change`; a worker may too, for the keys that `WORKER_KEYS` names.
+ * - `claim`: taking an item to work on it.
+ * - `report`: a worker's route of one item. The lease of that item suffices, without any token.
+ * - `operations`: metrics and readiness. From this machine, a viewer may.
+ * - `admin`: tokens, backups, lists of streams.
+ */
+export type Need =
+  | "nothing"
+  | "item"
+  | "read"
+  | "figures"
+  | "add"
+  | "change"
+  | "files"
+  | "claim"
+  | "report"
+  | "operations"
+  | "admin"
+
+const ALLOWED: Readonly<Record<Exclude<Need, "nothing">, readonly Role[]>> = {
+  item: ["viewer", "operator", "worker", "admin"],
+  read: ["viewer", "operator", "admin"],
+  figures: ["viewer", "operator", "admin"],
+  add: ["operator", "worker", "admin"],
+  change: ["operator", "admin"],
+  files: ["operator", "worker", "admin"],
+  claim: ["worker", "admin"],
+  report: ["worker", "admin"],
+  operations: ["admin"],
+  admin: ["admin"],
+}
+
+/** What a worker may set by PUT: what it would report, and the files that it made. */
+export const WORKER_KEYS: readonly string[] = [
+  "status",
+  "progress",
+  "current_step",
+  "message",
+  "error_message",
+  "video_file_path",
+  "video_file_size",
+  "thumbnail_path",
+]
+
+/** The roles that may do what a route needs. */
+export const rolesFor = (need: Need): readonly Role[] => (need === "nothing" ? ROLES : ALLOWED[need])
+
+/** Who asks, as far as the rights go. */
+export interface Rights {
+  /** What the token says; `nobody` for a caller without one. */
+  readonly role: Role | "nobody"
+  /** The only item that the token shows; undefined for all. */
+  readonly item?: number | undefined
+  /** Whether the request came from this machine, and through no proxy. */
+  readonly isLocal: boolean
+}
+
+/** Whether a caller with these rights may do what the route needs. */
+export function isAllowed({ role, item, isLocal }: Rights, need: Need): boolean {
+  if (need === "nothing") return true
+  if (item !== undefined && need !== "item" && need !== "read") return false
+  if (need === "operations" && role === "viewer") return isLocal
+  return role !== "nobody" && ALLOWED[need].includes(role)
+}
+
+const list = (roles: readonly Role[]): string => roles.join(" or ")
+
+/**
+ * Checks that the caller may do what the route needs.
+ * @throws AppError `unauthorized` for a caller without a token, `forbidden` that names the role that may
+ */
+export function allow(rights: Rights, need: Need): void {
+  if (need === "nothing" || isAllowed(rights, need)) return
+  if (rights.role === "nobody") {
+    throw new AppError(
+      "unauthorized",
+      "this server needs a token: send Authorization: Bearer tsk_..., which track-studio token create makes",
+    )
+  }
+  throw new AppError(
+    "forbidden",
+    rights.item === undefined
+      ? `the role ${rights.role} may not do this; a token with the role ${list(ALLOWED[need])} may`
+      : `this token shows queue item ${rights.item} and may do nothing else`,
+  )
+}
+
+/**
+ * Checks that a worker sets by PUT only what is a worker's to set.
+ * @throws AppError `forbidden` that names the keys
+ */
+export function allowKeys({ role }: Rights, keys: readonly string[]): void {
+  if (role !== "worker") return
+  const others = keys.filter((key) => !WORKER_KEYS.includes(key))
+  if (others.length === 0) return
+  throw new AppError(
+    "forbidden",
+    `the role worker may not set ${others.join(", ")}; it may set ${WORKER_KEYS.join(", ")}`,
+  )
+}

@@ -1,0 +1,7 @@
+import { createHash, randomBytes } from "node:crypto"
+
+/** SHA-256 of a text, in hex. A secret of 256 random bits needs no slow hash. */
+export const digest = (text: string): string => createHash("sha256").update(text).digest("hex")
+
+/** 32 random bytes in base64url: what follows the prefix of a token or a ticket. */
+export const randomText = (): string => randomBytes(32).toString("base64url")

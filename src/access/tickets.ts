@@ -1,0 +1,128 @@
+import { AppError } from "../errors.ts"
+import type { Access, TicketRow, TokenRow } from "../store/access.ts"
+import { isAllowed } from "./roles.ts"
+import type { Tokens } from "./tokens.ts"
+
+/** A ticket that was not used for so long after it was given out is worth nothing. */
+const FIRST_USE_MS = 60_000
+/** The longest that a ticket is good for reconnects. */
+const LIFE_MS = 12 * 60 * 60_000
+const TICKET = /^tst_[A-Za-z0-9_-]{43}$/
+const INGEST = /^\/api\/v1\/queue\/[1-9]\d{0,15}\/ingest\/[a-z]+($|\?)/
+const READ = /^\/api\/v1\/[\x21-\x7e]*$/
+/** What a client adds to the address at a reconnect, or against caches: no part of what the ticket is for. */
+const INCIDENTAL = /^(ticket|t|ts|cb|_.*|last_event_id|lastEventId|Last-Event-ID)$/
+
+/** A request as far as a ticket is concerned. */
+export interface TicketUse {
+  /** `GET` or `POST`. */
+  readonly method: string
+  /** The path with its query, as the client sent it. */
+  readonly path: string
+}
+
+/** What the tickets need from outside. */
+export interface TicketsOptions {
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** SHA-256 of a text, in hex. */
+  readonly digest: (text: string) => string
+  /** 32 random bytes in base64url. */
+  readonly random: () => string
+  /** Receives errors of writing down a first use. */
+  readonly onError: (error: unknown) => void
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** The path with its query, without what clients add by themselves; the order of the rest is kept. */
+export function pathOfTicket(path: string): string {
+  const [before = "", query = ""] = path.split("?", 2)
+  const isKept = (part: string): boolean =>
+    part !== "" && !INCIDENTAL.test(decoded(part.split("=", 1)[0] ?? ""))
+  const kept = query.split("&").filter(isKept)
+  return kept.length === 0 ? before : `${before}?${kept.join("&")}`
+}
+
+/**
+ * Tickets: what stands in for a token where no header can be sent (EventSource, a browser's WebSocket, `<video>`,
+ * `ffmpeg -progress URL`). A ticket is for one path with its query, is first used within a minute, lives for 12 hours at
+ * most, and dies with its token. They are stored, so that clients come back after a restart of the server, and held in
+ * memory, so that a request waits for no read.
+ */
+export class Tickets {
+  readonly #store: Access
+  readonly #tokens: Tokens
+  readonly #options: TicketsOptions
+  readonly #known = new Map<string, TicketRow>()
+
+  constructor(store: Access, tokens: Tokens, options: TicketsOptions) {
+    this.#store = store
+    this.#tokens = tokens
+    this.#options = options
+  }
+
+  /** Reads the tickets that a former server gave out. To be called before the first `find`. */
+  async load(): Promise<void> {
+    for (const row of await this.#store.tickets()) this.#known.set(row.hash, row)
+  }
+
+  /**
+   * Gives out a ticket: for a GET path of the API, or for an `ingest` path if the token's role may report.
+   * @throws AppError `invalid` for another path
+   */
+  async create(
+    token: TokenRow,
+    path: string,
+  ): Promise<{ readonly ticket: string; readonly expires_at: string }> {
+    const method = INGEST.test(path) ? "POST" : "GET"
+    const rights = { role: token.role, item: token.item ?? undefined, isLocal: false }
+    if (!READ.test(path) || path.includes("#") || (method === "POST" && !isAllowed(rights, "report"))) {
+      throw new AppError(
+        "invalid",
+        "path must be a path of the API with its query, such as /api/v1/progress/stream/7; an ingest path needs the role worker",
+      )
+    }
+    const { now, digest, random } = this.#options
+    const ticket = `tst_${random()}`
+    const lastMs = token.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(token.expires_at)
+    const row = {
+      hash: digest(ticket),
+      token_id: token.id,
+      method,
+      path: pathOfTicket(path),
+      use_by: new Date(now() + FIRST_USE_MS).toISOString(),
+      expires_at: new Date(Math.min(now() + LIFE_MS, lastMs)).toISOString(),
+    }
+    await this.#store.addTicket(row)
+    this.#forgetEnded()
+    this.#known.set(row.hash, { ...row, used_at: null })
+    return { ticket, expires_at: row.expires_at }
+  }
+
+  /** The token in force that this ticket stands in for, if the ticket is good for this request. */
+  find(ticket: string, { method, path }: TicketUse): TokenRow | undefined {
+    if (!TICKET.test(ticket)) return undefined
+    const row = this.#known.get(this.#options.digest(ticket))
+    if (!row || row.method !== method || row.path !== pathOfTicket(path)) return undefined
+    const time = new Date(this.#options.now()).toISOString()
+    if (row.expires_at <= time || (row.used_at === null && row.use_by <= time)) return undefined
+    const token = this.#tokens.byId(row.token_id)
+    if (token && row.used_at === null) {
+      this.#known.set(row.hash, { ...row, used_at: time })
+      this.#store.useTicket(row.hash).catch(this.#options.onError)
+    }
+    return token
+  }
+
+  #forgetEnded(): void {
+    const time = new Date(this.#options.now()).toISOString()
+    for (const { hash, expires_at } of this.#known.values()) if (expires_at <= time) this.#known.delete(hash)
+  }
+}

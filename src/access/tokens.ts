@@ -1,0 +1,127 @@
+import { every, type Repetition, type Service } from "../service.ts"
+import type { Access, TokenRow } from "../store/access.ts"
+
+/** How often the database is asked whether a token was created, revoked or has expired. */
+const LOOK_MS = 250
+/** Uses of a token are written down at most this often: otherwise each read would be a write. */
+const REMEMBER_MS = 60_000
+/** Secrets whose hash is remembered, so that a client's next request costs no hash. */
+const KNOWN_SECRETS = 1000
+const SECRET = /^tsk_[A-Za-z0-9_-]{43}$/
+
+/** What the tokens need from outside. */
+export interface TokensOptions {
+  /** The history that the server serves: a token for one item of another history is worth nothing. */
+  readonly history: string
+  /** Epoch milliseconds: tokens expire by the machine's clock. */
+  readonly now: () => number
+  /** SHA-256 of a text, in hex. */
+  readonly digest: (text: string) => string
+  /** Receives errors of the timer; it tries again at its next turn. */
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * The tokens that are in force.
+ *
+ * They are kept in memory and read again when another process has written the database, so `track-studio token` works
+ * beside a running server, and a request costs no read.
+ */
+export class Tokens implements Service {
+  readonly #store: Access
+  readonly #options: TokensOptions
+  /** By hash; those in force alone. */
+  #inForce = new Map<string, TokenRow>()
+  /** By secret: what it hashes to, also for secrets of no token. */
+  readonly #hashes = new Map<string, string>()
+  readonly #used = new Map<number, number>()
+  readonly #onEnded = new Set<(ids: ReadonlySet<number>) => void>()
+  #existed = false
+  #looking: Repetition | undefined
+  #version = -1
+
+  constructor(store: Access, options: TokensOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  /** Whether a token was ever created: from then on nobody gets in without one. */
+  get existed(): boolean {
+    return this.#existed
+  }
+
+  /** Reads the tokens, and from then on each change of them. Before it has resolved nobody may be let in. */
+  async start(): Promise<void> {
+    this.#looking ??= every(LOOK_MS, () => this.look(), this.#options.onError)
+    await this.look()
+  }
+
+  async stop(): Promise<void> {
+    await this.#looking?.stop()
+  }
+
+  /** The token in force that this secret belongs to. */
+  find(secret: string): TokenRow | undefined {
+    const row = SECRET.test(secret) ? this.#inForce.get(this.#hashOf(secret)) : undefined
+    if (!row || this.#hasExpired(row)) return undefined
+    return row
+  }
+
+  /** The token with this id, if it is in force: that of a ticket. */
+  byId(id: number): TokenRow | undefined {
+    for (const row of this.#inForce.values()) if (row.id === id && !this.#hasExpired(row)) return row
+    return undefined
+  }
+
+  /** Notes that a token was used; it is written down within a minute. */
+  use({ id, last_used_at }: TokenRow): void {
+    const nowMs = this.#options.now()
+    const beforeMs = this.#used.get(id) ?? Date.parse(last_used_at ?? "1970-01-01")
+    if (nowMs - beforeMs < REMEMBER_MS) return
+    this.#used.set(id, nowMs)
+    this.#store.useTokens([id]).catch(this.#options.onError)
+  }
+
+  /** Calls `ended` with the ids of tokens that were revoked or have expired, within a second of that. */
+  listen(ended: (ids: ReadonlySet<number>) => void): () => void {
+    this.#onEnded.add(ended)
+    return () => void this.#onEnded.delete(ended)
+  }
+
+  /** Reads the tokens if they may have changed, and tells of those that have ended. */
+  async look(): Promise<void> {
+    const version = await this.#store.version()
+    const before = this.#inForce
+    if (version !== this.#version) {
+      const rows = await this.#store.tokens()
+      this.#version = version
+      this.#existed = rows.length > 0
+      this.#inForce = new Map(
+        rows.filter((row) => this.#isInForce(row)).map((row) => [row.hash, row] as const),
+      )
+    } else if ([...before.values()].some((row) => this.#hasExpired(row))) {
+      this.#inForce = new Map([...before].filter(([, row]) => !this.#hasExpired(row)))
+    }
+    const ended = new Set([...before].flatMap(([hash, { id }]) => (this.#inForce.has(hash) ? [] : [id])))
+    if (ended.size > 0) for (const tell of this.#onEnded) tell(ended)
+  }
+
+  #isInForce(row: TokenRow): boolean {
+    const isOurs = row.item === null || row.history === this.#options.history
+    return isOurs && row.revoked_at === null && !this.#hasExpired(row)
+  }
+
+  #hasExpired({ expires_at }: TokenRow): boolean {
+    return expires_at !== null && Date.parse(expires_at) <= this.#options.now()
+  }
+
+  #hashOf(secret: string): string {
+    const known = this.#hashes.get(secret)
+    if (known !== undefined) return known
+    const hash = this.#options.digest(secret)
+    this.#hashes.set(secret, hash)
+    const [oldest] = this.#hashes.keys()
+    if (this.#hashes.size > KNOWN_SECRETS && oldest !== undefined) this.#hashes.delete(oldest)
+    return hash
+  }
+}

@@ -1,0 +1,131 @@
+import { setting, textFlag } from "../config.ts"
+import { AppError } from "../errors.ts"
+import { openAccess } from "../offline.ts"
+import { type Access, type Role, ROLES, type TokenRow } from "../store/access.ts"
+import { printable } from "../text.ts"
+import { type Command, idFlag, say, takes, typedId } from "./command.ts"
+import type { Arguments } from "./usage.ts"
+
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** @throws AppError `invalid` */
+function roleOf({ flags }: Arguments): Role {
+  const named = textFlag(flags, "role")
+  const role = ROLES.find((each) => each === named)
+  if (role) return role
+  const given = named === undefined ? "--role is missing" : `--role cannot be "${named}"`
+  throw new AppError("invalid", `${given}; it is one of ${ROLES.join(", ")}`)
+}
+
+/** When a token ends, from `30d`, `12h`, `90m` or an RFC 3339 time. @throws AppError `invalid` */
+function endOf(text: string | undefined, nowMs: number): string | null {
+  if (text === undefined) return null
+  const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? []
+  const untilMs =
+    count === undefined
+      ? Date.parse(text)
+      : nowMs + Number(count) * UNITS_MS[unit === "m" || unit === "h" ? unit : "d"]
+  if (untilMs > nowMs && untilMs < 8.64e15) return new Date(untilMs).toISOString()
+  throw new AppError(
+    "invalid",
+    `--expires must be a time to come: 90m, 12h, 30d, or a date such as 2030-01-31, not "${text}"`,
+  )
+}
+
+async function create(given: Arguments, access: Access, secret: string, hash: string): Promise<void> {
+  const item = idFlag(given, "item")
+  const role = roleOf(given)
+  if (item !== undefined && role !== "viewer") {
+    throw new AppError("invalid", "a token for one item only reads; give it --role viewer")
+  }
+  const label = textFlag(given.flags, "label") ?? ""
+  const expires_at = endOf(textFlag(given.flags, "expires"), Date.now())
+  const isFirst = (await access.tokens()).length === 0
+  const { id } = await access.addToken({ hash, label, role, item: item ?? null, expires_at })
+  say(secret)
+  const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`
+  note(`token ${id}, role ${role}, ${until}. This is the only time that it is shown.`)
+  if (isFirst) note("From now on the server serves nobody without a token, on this machine neither.")
+}
+
+/** For people: standard output holds the token alone, so that a script can take it. */
+const note = (text: string): void => void process.stderr.write(`${text}\n`)
+
+function stateOf({ revoked_at, expires_at }: TokenRow): string {
+  if (revoked_at !== null) return "revoked"
+  return expires_at !== null && Date.parse(expires_at) <= Date.now() ? "expired" : "in force"
+}
+
+const day = (time: string | null, absent: string): string =>
+  time === null ? absent : time.slice(0, 16).replace("T", " ")
+
+async function list(access: Access): Promise<void> {
+  const tokens = await access.tokens()
+  if (tokens.length === 0) return say("There are no tokens: the server serves this machine alone.")
+  const rows = tokens.map((token) => [
+    String(token.id),
+    token.item === null ? token.role : `${token.role} of item ${token.item}`,
+    stateOf(token),
+    day(token.created_at, ""),
+    day(token.expires_at, "never"),
+    day(token.last_used_at, "never"),
+    printable(token.label),
+  ])
+  const all = [["ID", "ROLE", "STATE", "CREATED", "EXPIRES", "LAST USED", "LABEL"], ...rows]
+  const widths = (all[0] ?? []).map((_, column) =>
+    Math.max(...all.map((row) => Bun.stringWidth(row[column] ?? ""))),
+  )
+  for (const row of all)
+    say(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+}
+
+async function revoke(given: Arguments, access: Access): Promise<void> {
+  const id = typedId(given.words[1], "ID")
+  if (!(await access.revokeToken(id))) {
+    throw new AppError("not_found", `there is no token ${id} in force; track-studio token list shows them`)
+  }
+  say(`Token ${id} is revoked. Streams that it opened end within a second.`)
+}
+
+/** Creates, lists and revokes tokens, on the database itself. */
+export const tokenCommand: Command = {
+  usage: {
+    line: "token create|list|revoke [ID]",
+    about:
+      "Creates, lists and revokes the tokens that let people, pages and workers in.\nIt works on the database itself, also while a server runs on it; the server knows within a second.",
+    settings: ["database"],
+    flags: {
+      role: { type: "string", placeholder: "ROLE", help: `what a new token may do: ${ROLES.join(", ")}` },
+      label: { type: "string", placeholder: "TEXT", help: "whom or what a new token is for" },
+      item: { type: "string", placeholder: "ID", help: "the only queue item that a new token shows" },
+      expires: {
+        type: "string",
+        placeholder: "TIME",
+        help: "when a new token ends: 90m, 12h, 30d, or a date; default never",
+      },
+    },
+  },
+  async run(given) {
+    const [verb] = given.words
+    takes(given, verb === "revoke" ? 2 : 1)
+    if (verb !== "create" && verb !== "list" && verb !== "revoke") {
+      const said = verb === undefined ? "what to do is missing" : `there is no "token ${verb}"`
+      throw new AppError("invalid", `${said}; it is create, list or revoke`)
+    }
+    const { access, digest, newSecret, close } = await openAccess(setting("database", given.flags))
+    try {
+      const secret = newSecret()
+      if (verb === "create") await create(given, access, secret, digest(secret))
+      else if (verb === "list") await list(access)
+      else await revoke(given, access)
+    } finally {
+      close()
+    }
+    return 0
+  },
+}

@@ -1,0 +1,200 @@
+import { Elysia } from "elysia"
+
+import { type Caller, everybody, type Gate } from "../access/gate.ts"
+import type { Need } from "../access/roles.ts"
+import { AppError } from "../errors.ts"
+import { Owner } from "../stream/seat.ts"
+import type { Streams } from "../stream/streams.ts"
+import type { TrustedProxies } from "./client-address.ts"
+
+const API = "/api/v1"
+
+/**
+ * What each route needs, by method and path: one table for the whole server. A route that is not in it keeps the server
+ * from starting. `GET /` draws the board for clients that are no browsers, and asks for that itself.
+ */
+export const NEEDS: Readonly<Record<string, Need>> = {
+  "GET /": "nothing",
+  "GET /items/:id": "nothing",
+  "GET /assets/:name": "nothing",
+  "GET /docs": "nothing",
+  "GET /docs/style.css": "nothing",
+  "GET /openapi.json": "nothing",
+  "GET /health": "nothing",
+  [`GET ${API}/health`]: "nothing",
+  [`POST ${API}/queue`]: "add",
+  [`GET ${API}/queue`]: "read",
+  [`GET ${API}/queue/next`]: "figures",
+  [`GET ${API}/queue/:id`]: "item",
+  [`GET ${API}/queue/:id/updates`]: "item",
+  [`PUT ${API}/queue/:id`]: "files",
+  [`PUT ${API}/queue/:id/flag`]: "change",
+  [`DELETE ${API}/queue/:id`]: "change",
+  [`POST ${API}/queue/claim`]: "claim",
+  [`POST ${API}/queue/:id/progress`]: "report",
+  [`POST ${API}/queue/:id/heartbeat`]: "report",
+  [`POST ${API}/queue/:id/complete`]: "report",
+  [`POST ${API}/queue/:id/fail`]: "report",
+  [`POST ${API}/queue/:id/release`]: "report",
+  [`POST ${API}/queue/:id/steps`]: "report",
+  [`POST ${API}/queue/:id/steps/next`]: "report",
+  [`POST ${API}/queue/:id/cancel`]: "change",
+  [`POST ${API}/queue/:id/retry`]: "change",
+  [`POST ${API}/queue/:id/ingest/:renderer`]: "report",
+  [`GET ${API}/progress/stream`]: "read",
+  [`GET ${API}/progress/stream/:id`]: "read",
+  [`GET ${API}/progress/stats`]: "figures",
+  [`GET ${API}/progress/ws`]: "read",
+  [`GET ${API}/progress/ws/:id`]: "read",
+  [`GET ${API}/webhooks/deliveries`]: "admin",
+  [`POST ${API}/tickets`]: "read",
+}
+
+/** What stands before every route, and tells it who calls. */
+export type Admission = ReturnType<typeof admission>
+
+/** What routes of streams need to know of their callers. */
+export interface Callers {
+  /** Lets callers in. */
+  readonly access: Admission
+  /** Whose streams are whose. */
+  readonly owners: Owners
+}
+
+/** What a route needs; undefined if it has no row. */
+export const needOf = ({
+  method,
+  path,
+}: {
+  readonly method: string
+  readonly path: string
+}): Need | undefined => NEEDS[`${method} ${path}`]
+
+/**
+ * Checks that every route has a row in `NEEDS`. A preflight needs none: it does nothing.
+ * @throws Error that names the routes
+ */
+export function checkNeeds(routes: readonly { readonly method: string; readonly path: string }[]): void {
+  const missing = routes.filter((route) => route.method !== "OPTIONS" && needOf(route) === undefined)
+  if (missing.length === 0) return
+  throw new Error(`no need is set for ${missing.map(({ method, path }) => `${method} ${path}`).join(", ")}`)
+}
+
+const pathOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/#.*$/s, "")
+const ITEM_ID = /^[1-9][0-9]{0,15}$/
+
+/** What the framework knows of a request whose route was matched. */
+interface Matched {
+  caller: Caller
+  readonly request: Request
+  readonly route: string
+  readonly query: Record<string, string | undefined>
+  readonly params?: Readonly<Record<string, string | undefined>>
+  readonly server: Bun.Server<unknown> | null
+}
+
+/**
+ * Lets callers in, or refuses them, before anything else is looked at. Routes find who calls as `caller`.
+ *
+ * What is needed hangs on the route that was matched, never on the text of the address. `gate` is undefined in tests
+ * that are not about access: then everybody may do everything. `refusals` are those of the guard that a good token or
+ * lease outweighs.
+ */
+export function admission(
+  gate: Gate | undefined,
+  proxies: TrustedProxies,
+  refusals: WeakMap<Request, AppError>,
+) {
+  const nobodyYet = everybody()
+  const enter = (context: Matched): void => {
+    if (!gate || context.caller !== nobodyYet) return
+    context.caller = callerOf(gate, proxies, context)
+    checkItem(context.caller, context.params)
+    const refusal = refusals.get(context.request)
+    if (!refusal) return
+    // No stranger's page knows a token. Whether a lease is good, the store finds out.
+    if (context.caller.token && context.request.headers.has("authorization")) refusals.delete(context.request)
+    else if (!leaseOf(context)) throw refusal
+  }
+  return (
+    new Elysia({ name: "access" })
+      .decorate("caller", nobodyYet)
+      // For what reads a body, which comes first. A parser of our own for all routes would take the body of those that
+      // read it themselves.
+      .decorate("letIn", enter)
+      .onTransform({ as: "global" }, (context) => enter(context))
+  )
+}
+
+/** The token of the lease that was sent; empty without one. */
+const leaseOf = ({ request, query }: Pick<Matched, "request" | "query">): string =>
+  request.headers.get("lease") || query["lease"] || ""
+
+/** @throws AppError what the gate refuses with */
+function callerOf(gate: Gate, proxies: TrustedProxies, { request, route, query, server }: Matched): Caller {
+  const method = request.method === "HEAD" ? "GET" : request.method
+  const need = needOf({ method, path: route })
+  if (need === undefined) throw new AppError("forbidden", `nobody may use ${method} ${route}`)
+  const ticket = query["ticket"]
+  // The routes know nothing of tickets, and would refuse the key.
+  if (ticket !== undefined) delete query["ticket"]
+  let from: ReturnType<TrustedProxies["clientOf"]> | undefined
+  return gate.caller(
+    {
+      authorization: request.headers.get("authorization"),
+      ticket,
+      hasLease: leaseOf({ request, query }) !== "",
+      method,
+      path: pathOf(request.url),
+      from: () => (from ??= proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)),
+    },
+    need,
+  )
+}
+
+/** Clients remembered by their address; those without an open stream are forgotten beyond. */
+const MOST_OWNERS = 10_000
+
+/** Whose streams are whose, and the end of those whose token has ended. */
+export class Owners {
+  readonly #streams: Streams
+  readonly #owners = new Map<string, Owner>()
+
+  constructor(streams: Streams) {
+    this.#streams = streams
+  }
+
+  /** The owner of a caller's streams; undefined for one that no limit applies to. */
+  of({ client, ended }: Caller): Owner | undefined {
+    if (client === undefined) return undefined
+    const known = this.#owners.get(client)
+    if (known) return known
+    if (this.#owners.size >= MOST_OWNERS) this.#forget()
+    const owner = new Owner()
+    this.#owners.set(client, owner)
+    ended?.addEventListener("abort", () => {
+      this.#owners.delete(client)
+      this.#streams.dismiss(owner)
+    })
+    return owner
+  }
+
+  #forget(): void {
+    for (const [client, { streams }] of this.#owners) if (streams === 0) this.#owners.delete(client)
+  }
+}
+
+/**
+ * After a held answer: the token may have been revoked meanwhile.
+ * @throws AppError `unauthorized`
+ */
+export function checkStillIn({ ended }: Caller): void {
+  if (ended?.aborted) throw new AppError("unauthorized", "the token was revoked or has expired")
+}
+
+/** To a token for one item all other items are unknown. @throws AppError `not_found` */
+function checkItem({ item }: Caller, params: Readonly<Record<string, string | undefined>> | undefined): void {
+  const id = params?.["id"]
+  if (item === undefined || id === undefined || !ITEM_ID.test(id) || Number(id) === item) return
+  throw new AppError("not_found", `queue item ${id} does not exist`)
+}

@@ -1,0 +1,76 @@
+import { BlockList, isIPv4, isIPv6 } from "node:net"
+
+import { isLoopback } from "./origin.ts"
+
+/** Where a request came from. */
+export interface ClientAddress {
+  /** The client's address: the peer's, or what trusted proxies say of it. */
+  readonly address: string
+  /** Whether the client is on this machine, and its request came through no proxy. */
+  readonly isLocal: boolean
+  /** What stands for the client where clients are counted: the address, of IPv6 its first 64 bits. */
+  readonly key: string
+}
+
+const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const
+
+/** Whether a proxy says that it has passed the request on. */
+export const isProxied = (headers: Headers): boolean => PROXY_HEADERS.some((name) => headers.has(name))
+
+const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "")
+
+/** The first 64 bits of an IPv6 address, which is what one household or one server has; other addresses whole. */
+function keyOf(address: string): string {
+  if (!isIPv6(address)) return address
+  const [before = "", after = ""] = address.toLowerCase().split("::", 2)
+  const head = before === "" ? [] : before.split(":")
+  const tail = after === "" ? [] : after.split(":")
+  const missing = address.includes("::") ? Math.max(0, 8 - head.length - tail.length) : 0
+  const groups = [...head, ...Array<string>(missing).fill("0"), ...tail]
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":")}::/64`
+}
+
+/** The proxies whose word about a client's address counts. */
+export class TrustedProxies {
+  readonly #list = new BlockList()
+  readonly #isEmpty: boolean
+
+  /** `given`: addresses, or networks such as 10.0.0.0/8; each was checked by `config`. */
+  constructor(given: readonly string[]) {
+    this.#isEmpty = given.length === 0
+    for (const text of given) {
+      const [network = "", bits] = text.split("/", 2)
+      const family = isIPv4(network) ? "ipv4" : "ipv6"
+      if (bits === undefined) this.#list.addAddress(network, family)
+      else this.#list.addSubnet(network, Number(bits), family)
+    }
+  }
+
+  /** Where a request came from whose peer has this address. */
+  clientOf(peer: string, headers: Headers): ClientAddress {
+    const address = this.#isEmpty ? plain(peer) : this.#behind(plain(peer), headers.get("x-forwarded-for"))
+    const isLocal = isLoopback(plain(address)) && !(this.#isEmpty && isProxied(headers))
+    return { address, isLocal, key: keyOf(address) }
+  }
+
+  /** The last address in the list that no trusted proxy stands for: what comes before it, anybody may have written. */
+  #behind(peer: string, forwardedFor: string | null): string {
+    const hops = [...(forwardedFor ?? "").split(",").map((hop) => plain(hop.trim())), peer].filter(
+      (hop) => hop !== "",
+    )
+    let client = peer
+    for (const hop of hops.reverse()) {
+      client = hop
+      if (!this.#isTrusted(hop)) break
+    }
+    return isIPv4(client) || isIPv6(client) ? client : peer
+  }
+
+  #isTrusted(address: string): boolean {
+    if (isIPv4(address)) return this.#list.check(address, "ipv4")
+    return isIPv6(address) && this.#list.check(address, "ipv6")
+  }
+}

@@ -1,0 +1,36 @@
+import { Elysia } from "elysia"
+
+import type { Tickets } from "../access/tickets.ts"
+import { AppError } from "../errors.ts"
+import { NewTicket } from "../wire/answers.ts"
+import { TicketRequest } from "../wire/requests.ts"
+import type { Admission } from "./access.ts"
+import { jsonBody } from "./body.ts"
+import { json, words } from "./docs/words.ts"
+
+/** Tickets for clients that can send no header. */
+export const ticketRoutes = (tickets: Tickets | undefined, access: Admission) =>
+  new Elysia({ prefix: "/tickets", normalize: false })
+    .use(access)
+    .use(jsonBody(access))
+    .post(
+      "",
+      async ({ body: { path }, caller: { token }, set }): Promise<NewTicket> => {
+        if (!token || !tickets) {
+          throw new AppError("invalid", "a ticket stands in for a token: send one, or connect without either")
+        }
+        set.status = 201
+        return tickets.create(token, path)
+      },
+      {
+        body: TicketRequest,
+        ...words({
+          id: "createTicket",
+          tag: "Access",
+          summary: "Get a ticket for a client that can send no header",
+          about:
+            "For EventSource, a browser's WebSocket, `<video>` and `ffmpeg -progress URL`: add `ticket=` to the query of the path. A ticket is for that path and query alone, must be used within 60 seconds, is then good for reconnects for 12 hours at most, and ends with the token. Prefer the header `Authorization` wherever it can be sent.",
+          successes: [json("the ticket, which is shown once", NewTicket, 201)],
+        }),
+      },
+    )

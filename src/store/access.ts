@@ -1,0 +1,79 @@
+/** All roles that a token can have. */
+export const ROLES = ["viewer", "operator", "worker", "admin"] as const
+
+/**
+ * What a token lets its bearer do: `viewer` reads; `operator` also adds, changes, cancels, retries, deletes and pauses;
+ * `worker` claims, reports, adds its own items and names the files it made; `admin` may do everything.
+ */
+export type Role = (typeof ROLES)[number]
+
+/** Who may do what. */
+export interface TokenRow {
+  readonly id: number
+  /** SHA-256 of the token, in hex; the token itself is stored nowhere. */
+  readonly hash: string
+  /** For people; empty when none was given. */
+  readonly label: string
+  readonly role: Role
+  /** The only queue item that it shows; null for all. */
+  readonly item: number | null
+  /** The history that `item` belongs to: in another one, its number means another item. */
+  readonly history: string
+  /** RFC 3339 UTC, as all times here. */
+  readonly created_at: string
+  /** From when on it is worth nothing; null for never. */
+  readonly expires_at: string | null
+  readonly revoked_at: string | null
+  /** When it was last used, to a minute; null for never. */
+  readonly last_used_at: string | null
+}
+
+/** A token before the database has given it an id. */
+export type TokenDraft = Pick<TokenRow, "hash" | "label" | "role" | "item" | "expires_at">
+
+/** The right to one path for a client that can send no header. */
+export interface TicketRow {
+  /** SHA-256 of the ticket, in hex. */
+  readonly hash: string
+  /** The token that it stands in for; it dies with that. */
+  readonly token_id: number
+  /** `GET` or `POST`. */
+  readonly method: string
+  /** The one path with its query, as the client sends it, without the ticket. */
+  readonly path: string
+  /** When it must have been used first. RFC 3339 UTC, as all times here. */
+  readonly use_by: string
+  /** When it ends, used or not. */
+  readonly expires_at: string
+  readonly used_at: string | null
+}
+
+/** Tokens and tickets. Each method is one transaction. */
+export interface Access {
+  /** All tokens that were ever created, also those that are revoked or expired, by id. */
+  tokens(): Promise<readonly TokenRow[]>
+
+  /**
+   * A number that changes whenever another process has written the database: then tokens may have been created or
+   * revoked beside this server. Reading it costs next to nothing.
+   */
+  version(): Promise<number>
+
+  /** Adds a token; it belongs to the present history. */
+  addToken(draft: TokenDraft): Promise<TokenRow>
+
+  /** Revokes a token and forgets its tickets; false when there is no such token, or it was revoked before. */
+  revokeToken(id: number): Promise<boolean>
+
+  /** Remembers that these tokens were used now. */
+  useTokens(ids: readonly number[]): Promise<void>
+
+  /** The tickets that have not ended. */
+  tickets(): Promise<readonly TicketRow[]>
+
+  /** Adds a ticket, and forgets those that have ended. */
+  addTicket(ticket: Omit<TicketRow, "used_at">): Promise<void>
+
+  /** Remembers that the ticket with this hash was used for the first time now. */
+  useTicket(hash: string): Promise<void>
+}

@@ -1,0 +1,95 @@
+import type { Database } from "bun:sqlite"
+
+import { and, asc, eq, gt, inArray, isNull, lte } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+
+import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
+import type { GroupCommit } from "./group.ts"
+import { history, tickets, tokens } from "./schema.ts"
+
+/** The Access on SQLite. */
+export class SqliteAccess implements Access {
+  readonly #client: Database
+  readonly #db: ReturnType<typeof drizzle>
+  readonly #group: Pick<GroupCommit, "run">
+  readonly #now: () => number
+
+  /** `now` is the clock, in epoch milliseconds. */
+  constructor(client: Database, group: Pick<GroupCommit, "run">, now: () => number) {
+    this.#client = client
+    this.#db = drizzle(client)
+    this.#group = group
+    this.#now = now
+  }
+
+  async tokens(): Promise<readonly TokenRow[]> {
+    return this.#db.select().from(tokens).orderBy(asc(tokens.id)).all()
+  }
+
+  async version(): Promise<number> {
+    const row = this.#client.query<{ data_version: number }, []>("PRAGMA data_version").get()
+    return row?.data_version ?? 0
+  }
+
+  addToken(draft: TokenDraft): Promise<TokenRow> {
+    return this.#group.run(() => {
+      const present = this.#db.select({ id: history.id }).from(history).get()
+      const times = { created_at: this.#time(), revoked_at: null, last_used_at: null }
+      return this.#db
+        .insert(tokens)
+        .values({ ...draft, ...times, history: present?.id ?? "" })
+        .returning()
+        .get()
+    })
+  }
+
+  revokeToken(id: number): Promise<boolean> {
+    return this.#group.run(() => {
+      const revoked = this.#db
+        .update(tokens)
+        .set({ revoked_at: this.#time() })
+        .where(and(eq(tokens.id, id), isNull(tokens.revoked_at)))
+        .returning({ id: tokens.id })
+        .all()
+      this.#db.delete(tickets).where(eq(tickets.token_id, id)).run()
+      return revoked.length > 0
+    })
+  }
+
+  useTokens(ids: readonly number[]): Promise<void> {
+    return this.#group.run(
+      () =>
+        void this.#db
+          .update(tokens)
+          .set({ last_used_at: this.#time() })
+          .where(inArray(tokens.id, [...ids]))
+          .run(),
+    )
+  }
+
+  addTicket(ticket: Omit<TicketRow, "used_at">): Promise<void> {
+    return this.#group.run(() => {
+      this.#db.delete(tickets).where(lte(tickets.expires_at, this.#time())).run()
+      this.#db.insert(tickets).values(ticket).run()
+    })
+  }
+
+  async tickets(): Promise<readonly TicketRow[]> {
+    return this.#db.select().from(tickets).where(gt(tickets.expires_at, this.#time())).all()
+  }
+
+  useTicket(hash: string): Promise<void> {
+    return this.#group.run(
+      () =>
+        void this.#db
+          .update(tickets)
+          .set({ used_at: this.#time() })
+          .where(and(eq(tickets.hash, hash), isNull(tickets.used_at)))
+          .run(),
+    )
+  }
+
+  #time(): string {
+    return new Date(this.#now()).toISOString()
+  }
+}

@@ -1,0 +1,73 @@
+import { Database } from "bun:sqlite"
+import { chownSync, existsSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+
+import { AppError } from "../../errors.ts"
+import { SqliteAccess } from "./access.ts"
+import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
+
+/** How long a command waits while a server writes; this blocks the command alone. */
+const BUSY_MS = 5000
+
+/** The tokens of a database, beside a server that may be running on it. */
+export interface AccessBeside {
+  /** The tokens themselves. */
+  readonly access: SqliteAccess
+  /** Closes the database. */
+  close(): void
+}
+
+/** Gives files that root has made beside a service to the owner of their folder, so that the service can use them. */
+function giveToOwner(path: string): void {
+  const { uid, gid } = statSync(dirname(path))
+  for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}.lock`]) {
+    if (process.getuid?.() !== 0 || uid === 0 || !existsSync(file)) continue
+    if (statSync(file).uid !== uid) chownSync(file, uid, gid)
+  }
+}
+
+/** Creates the database, or brings it up to date; only possible while no server runs on it. */
+function prepare(path: string): void {
+  const { client, lock } = openDatabase(path)
+  client.close()
+  lock.close()
+}
+
+function isCurrent(client: Database): boolean {
+  return appliedMigrations(client) === knownMigrations()
+}
+
+/**
+ * Opens the tokens of the database at `path` without its lock, so that it works beside a running server. A database that
+ * does not exist is created. Times are the machine's.
+ * @throws AppError `unavailable` when it cannot be opened, or a server of another version runs on it
+ */
+export function openAccessBeside(path: string): AccessBeside {
+  const absolute = resolve(path)
+  if (!existsSync(absolute)) prepare(absolute)
+  let client = new Database(absolute, { readwrite: true })
+  try {
+    if (!isCurrent(client)) {
+      client.close()
+      prepare(absolute)
+      client = new Database(absolute, { readwrite: true })
+    }
+    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    client.run("PRAGMA synchronous = FULL")
+    client.run("PRAGMA foreign_keys = ON")
+    giveToOwner(absolute)
+  } catch (error) {
+    client.close()
+    if (error instanceof AppError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new AppError("unavailable", `cannot open the database ${absolute}: ${reason}`, { cause: error })
+  }
+  const run = async <T>(work: () => T): Promise<T> => client.transaction(work).immediate()
+  return {
+    access: new SqliteAccess(client, { run }, Date.now),
+    close() {
+      giveToOwner(absolute)
+      client.close()
+    },
+  }
+}

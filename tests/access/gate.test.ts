@@ -1,0 +1,247 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { type Caller, type Credentials, Gate } from "../../src/access/gate.ts"
+import { isAllowed, type Need } from "../../src/access/roles.ts"
+import { digest, randomText } from "../../src/access/secret.ts"
+import { Tickets } from "../../src/access/tickets.ts"
+import { Tokens } from "../../src/access/tokens.ts"
+import { AppError } from "../../src/errors.ts"
+import { ROLES, type TokenDraft } from "../../src/store/access.ts"
+import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { temporaryFolder } from "../server.ts"
+
+const START_MS = Date.parse("2026-01-02T03:04:05Z")
+const MINUTE_MS = 60_000
+const NEEDS: readonly Need[] = [
+  "nothing",
+  "item",
+  "read",
+  "figures",
+  "add",
+  "change",
+  "files",
+  "claim",
+  "report",
+  "operations",
+  "admin",
+]
+
+const onError = (error: unknown): never => {
+  throw error
+}
+
+/** A gate on a database of its own, with a clock that is moved by hand. */
+async function opened(isOpen = false) {
+  const folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+  // As the command does: another connection, without the lock.
+  const beside = openAccessBeside(path)
+  const made = async () => {
+    const tokens = new Tokens(store.access, { history: store.historyId, now, digest, onError })
+    const tickets = new Tickets(store.access, tokens, { now, digest, random: randomText, onError })
+    await tokens.look()
+    await tickets.load()
+    return { tokens, tickets, gate: new Gate(tokens, tickets, { isOpen, steadyMs: now }) }
+  }
+  const parts = await made()
+  return {
+    ...parts,
+    store,
+    beside: beside.access,
+    clock,
+    /** The same again, as after a restart of the server. */
+    made,
+    /** Creates a token as a command beside the server does, and answers its secret. */
+    async token(more: Partial<TokenDraft> = {}): Promise<{ secret: string; id: number }> {
+      const secret = `tsk_${randomText()}`
+      const draft = { label: "", role: "viewer", item: null, expires_at: null, hash: digest(secret) } as const
+      const { id } = await beside.access.addToken({ ...draft, ...more })
+      await parts.tokens.look()
+      return { secret, id }
+    },
+    async [Symbol.asyncDispose]() {
+      parts.gate.close()
+      beside.close()
+      await store.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+const credentials = (more: Partial<Credentials> = {}, isLocal = true): Credentials => ({
+  authorization: null,
+  ticket: undefined,
+  hasLease: false,
+  method: "GET",
+  path: "/api/v1/queue",
+  from: () => ({ key: "10.0.0.1", isLocal }),
+  ...more,
+})
+const bearer = (secret: string): Credentials => credentials({ authorization: `Bearer ${secret}` })
+
+function refusal(call: () => Caller): string | undefined {
+  try {
+    call()
+    return undefined
+  } catch (error) {
+    if (error instanceof AppError) return error.code
+    throw error
+  }
+}
+
+test("without tokens this machine may do everything, and nobody else may", async () => {
+  await using server = await opened()
+  const { gate } = server
+  for (const need of NEEDS) expect(gate.caller(credentials(), need).role).toBe("admin")
+  expect(refusal(() => gate.caller(credentials({}, false), "read"))).toBe("forbidden")
+  expect(refusal(() => gate.caller(credentials({}, false), "nothing"))).toBe(undefined)
+})
+
+test("an open server without tokens serves everybody", async () => {
+  await using server = await opened(true)
+  expect(server.gate.caller(credentials({}, false), "admin").role).toBe("admin")
+})
+
+test("once a token was created everybody needs one, also after the last is revoked", async () => {
+  await using server = await opened(true)
+  const { gate, beside, tokens } = server
+  const { id, secret } = await server.token()
+  expect(refusal(() => gate.caller(credentials(), "read"))).toBe("unauthorized")
+  expect(gate.caller(bearer(secret), "read").role).toBe("viewer")
+  await beside.revokeToken(id)
+  await tokens.look()
+  expect(refusal(() => gate.caller(bearer(secret), "read"))).toBe("unauthorized")
+  expect(refusal(() => gate.caller(credentials(), "read"))).toBe("unauthorized")
+})
+
+test.each(ROLES)("the role %s may do what the table says, and the refusal names who may", async (role) => {
+  await using server = await opened()
+  const { secret } = await server.token({ role })
+  for (const need of NEEDS) {
+    const expected = isAllowed({ role, isLocal: true }, need) ? undefined : "forbidden"
+    expect(refusal(() => server.gate.caller(bearer(secret), need))).toBe(expected)
+  }
+})
+
+test("a lease alone opens a worker's routes, and nothing else", async () => {
+  await using server = await opened()
+  await server.token()
+  const leased = credentials({ hasLease: true })
+  expect(refusal(() => server.gate.caller(leased, "report"))).toBe(undefined)
+  for (const need of NEEDS.filter((each) => each !== "report" && each !== "nothing")) {
+    expect(refusal(() => server.gate.caller(leased, need))).toBe("unauthorized")
+  }
+})
+
+test("a token for one item reads, and may do nothing else", async () => {
+  await using server = await opened()
+  const { secret } = await server.token({ item: 7 })
+  expect(server.gate.caller(bearer(secret), "item").item).toBe(7)
+  const refused = NEEDS.filter(
+    (need) => refusal(() => server.gate.caller(bearer(secret), need)) !== undefined,
+  )
+  expect(refused).toEqual(NEEDS.filter((need) => !["nothing", "item", "read"].includes(need)))
+})
+
+test("a token for an item of another history is worth nothing", async () => {
+  await using server = await opened()
+  const { secret } = await server.token({ item: 7 })
+  const others = new Tokens(server.store.access, { history: "another", now: () => START_MS, digest, onError })
+  await others.look()
+  expect(others.find(secret)).toBe(undefined)
+})
+
+test("a token that expires or is revoked ends what it opened, and what others opened goes on", async () => {
+  await using server = await opened()
+  const { gate, tokens, clock, beside } = server
+  const short = await server.token({ expires_at: new Date(START_MS + MINUTE_MS).toISOString() })
+  const revoked = await server.token()
+  const other = await server.token()
+  const ended = [short, revoked, other].map(({ secret }) => gate.caller(bearer(secret), "read").ended)
+  await beside.revokeToken(revoked.id)
+  await tokens.look()
+  expect(ended.map((signal) => signal?.aborted)).toEqual([false, true, false])
+  clock.nowMs += MINUTE_MS
+  expect(refusal(() => gate.caller(bearer(short.secret), "read"))).toBe("unauthorized")
+  await tokens.look()
+  expect(ended.map((signal) => signal?.aborted)).toEqual([true, true, false])
+})
+
+test("thirty bad tokens of one address are answered, then one a minute, and a good one always", async () => {
+  await using server = await opened()
+  const { gate, clock } = server
+  const { secret } = await server.token()
+  const tries = Array.from({ length: 31 }, () => refusal(() => gate.caller(bearer("tsk_wrong"), "read")))
+  expect(tries.filter((code) => code === "unauthorized")).toHaveLength(30)
+  expect(tries.at(-1)).toBe("too_many_requests")
+  expect(gate.caller(bearer(secret), "read").role).toBe("viewer")
+  const elsewhere = { ...bearer("tsk_wrong"), from: () => ({ key: "10.0.0.2", isLocal: false }) }
+  expect(refusal(() => gate.caller(elsewhere, "read"))).toBe("unauthorized")
+  clock.nowMs += MINUTE_MS
+  expect(refusal(() => gate.caller(bearer("tsk_wrong"), "read"))).toBe("unauthorized")
+})
+
+test("a ticket is good for its path alone, within a minute at first, and then for reconnects", async () => {
+  await using server = await opened()
+  const { gate, tickets, tokens, clock } = server
+  const { secret } = await server.token()
+  const token = tokens.find(secret)
+  if (!token) throw new Error("the token is unknown")
+  const path = "/api/v1/progress/stream/7?format=sse"
+  const { ticket, expires_at } = await tickets.create(token, path)
+  const late = await tickets.create(token, path)
+  const use = (given: string, at = path, method = "GET"): string | undefined =>
+    refusal(() => gate.caller(credentials({ ticket: given, path: at, method }), "read"))
+  expect(use(ticket, "/api/v1/progress/stream/8?format=sse")).toBe("unauthorized")
+  expect(use(ticket, path, "POST")).toBe("unauthorized")
+  expect(use(ticket, `${path}&ticket=${ticket}`)).toBe(undefined)
+  clock.nowMs += MINUTE_MS
+  expect(use(late.ticket)).toBe("unauthorized")
+  expect(use(ticket, `/api/v1/progress/stream/7?ticket=${ticket}&format=sse&lastEventId=5&t=1`)).toBe(
+    undefined,
+  )
+  clock.nowMs = Date.parse(expires_at)
+  expect(use(ticket)).toBe("unauthorized")
+})
+
+test("tickets outlive a restart of the server, and die with their token", async () => {
+  await using server = await opened()
+  const { tickets, tokens, beside } = server
+  const { secret, id } = await server.token()
+  const token = tokens.find(secret)
+  if (!token) throw new Error("the token is unknown")
+  const path = "/api/v1/progress/stream"
+  const { ticket } = await tickets.create(token, path)
+  const again = await server.made()
+  expect(again.tickets.find(ticket, { method: "GET", path })?.id).toBe(id)
+  await beside.revokeToken(id)
+  await again.tokens.look()
+  expect(again.tickets.find(ticket, { method: "GET", path })).toBe(undefined)
+})
+
+test("a ticket for an ingest path needs a role that may report", async () => {
+  await using server = await opened()
+  const { tickets, tokens } = server
+  const viewer = tokens.find((await server.token()).secret)
+  const worker = tokens.find((await server.token({ role: "worker" })).secret)
+  if (!viewer || !worker) throw new Error("a token is unknown")
+  const path = "/api/v1/queue/7/ingest/ffmpeg?total=10"
+  const { ticket } = await tickets.create(worker, path)
+  expect(tickets.find(ticket, { method: "POST", path })?.role).toBe("worker")
+  await expect(tickets.create(viewer, path)).rejects.toThrow("worker")
+  for (const bad of [
+    "",
+    "queue",
+    "https://example.com/api/v1/queue",
+    "/api/v1/queue#x",
+    "/docs",
+    "/api/v1/ queue",
+  ]) {
+    await expect(tickets.create(worker, bad)).rejects.toThrow("path must be")
+  }
+})

@@ -1,0 +1,125 @@
+import { expect, test } from "bun:test"
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { run, start, temporaryFolder, type TestServer } from "../server.ts"
+
+const TOKEN = /^tsk_[A-Za-z0-9_-]{43}\n$/
+
+/** Resolves once the server refuses requests without a token. */
+async function protects(server: TestServer): Promise<void> {
+  while ((await server.api("GET", "/queue")).status !== 401);
+}
+
+const statusWith = async (server: TestServer, token: string): Promise<number> =>
+  (await server.api("GET", "/queue", undefined, { authorization: `Bearer ${token}` })).status
+
+test("a token is printed once, alone on standard output, and the database holds its hash", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "new/test.db")
+  const made = await run([
+    "token",
+    "create",
+    "--role",
+    "viewer",
+    "--label",
+    "wall screen",
+    "--database",
+    database,
+  ])
+  expect(made.code).toBe(0)
+  expect(made.stdout).toMatch(TOKEN)
+  expect(made.stderr).toContain("serves nobody without a token")
+  expect(readFileSync(database).includes(made.stdout.trim())).toBeFalse()
+  const again = await run(["token", "create", "--role", "worker", "--expires", "30d", "--database", database])
+  expect(again.stderr).not.toContain("serves nobody")
+  const listed = await run(["token", "list", "--database", database])
+  expect(listed.stdout).toMatch(/1 +viewer +in force .*wall screen\n2 +worker +in force/)
+  expect(listed.stdout).not.toContain("tsk_")
+})
+
+test("a running server knows a token that is created or revoked beside it", async () => {
+  await using server = await start()
+  const { stdout } = await run(["token", "create", "--role", "viewer", "--database", server.database])
+  const token = stdout.trim()
+  await protects(server)
+  expect(await statusWith(server, token)).toBe(200)
+  expect((await run(["token", "revoke", "1", "--database", server.database])).code).toBe(0)
+  while ((await statusWith(server, token)) !== 401);
+  // Revoking the last opens nothing.
+  expect((await server.api("GET", "/queue")).status).toBe(401)
+  const again = await run(["token", "revoke", "1", "--database", server.database])
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("no token 1 in force")])
+})
+
+test.each([
+  [["token"], "it is create, list or revoke"],
+  [["token", "make"], "it is create, list or revoke"],
+  [["token", "create"], "--role is missing"],
+  [["token", "create", "--role", "boss"], "viewer, operator, worker, admin"],
+  [["token", "create", "--role", "worker", "--item", "7"], "only reads"],
+  [["token", "create", "--role", "viewer", "--expires", "soon"], "90m, 12h, 30d"],
+  [["token", "create", "--role", "viewer", "--expires", "2001-01-01"], "90m, 12h, 30d"],
+  [["token", "revoke"], "ID"],
+])("%p is wrong usage and creates nothing", async (args, reason) => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "test.db")
+  const { code, stderr, stdout } = await run([...args, "--database", database])
+  expect([code, stdout]).toEqual([2, ""])
+  expect(stderr).toContain(reason)
+  if (existsSync(database))
+    expect((await run(["token", "list", "--database", database])).stdout).toContain("no tokens")
+})
+
+test("beyond loopback a server starts with a token or --open alone, and says both ways", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "test.db")
+  const refused = await run(["serve", "--host", "0.0.0.0", "--port", "0", "--database", database])
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain(`track-studio token create --role admin --database ${database}`)
+  expect(refused.stderr).toContain("track-studio serve --host 0.0.0.0 --open")
+  {
+    await using open = await start({ database, args: ["--host", "0.0.0.0", "--open"] })
+    expect((await fetch(`http://127.0.0.1:${new URL(open.url).port}/api/v1/queue`)).status).toBe(200)
+  }
+  await run(["token", "create", "--role", "admin", "--database", database])
+  await using closed = await start({ database, args: ["--host", "0.0.0.0"] })
+  expect((await fetch(`http://127.0.0.1:${new URL(closed.url).port}/api/v1/queue`)).status).toBe(401)
+})
+
+test("the first start creates an admin token in the file that is named, and later ones leave it", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [join(folder.path, "test.db"), join(folder.path, "token")]
+  const env = { TRACK_STUDIO_TOKEN_FILE: file }
+  {
+    await using first = await start({ database, env })
+    expect(await statusWith(first, readFileSync(file, "utf8").trim())).toBe(200)
+    expect(first.log).not.toContain("tsk_")
+  }
+  expect(readFileSync(file, "utf8")).toMatch(TOKEN)
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  await using second = await start({ database, env })
+  expect(await statusWith(second, readFileSync(file, "utf8").trim())).toBe(200)
+  expect((await run(["token", "list", "--database", database])).stdout.split("\n")).toHaveLength(3)
+})
+
+test("commands send the token of the environment or of a file, and what they start inherits neither", async () => {
+  await using server = await start()
+  using folder = temporaryFolder()
+  const { stdout } = await run(["token", "create", "--role", "worker", "--database", server.database])
+  const token = stdout.trim()
+  await protects(server)
+  const to = ["--server", server.url]
+  const file = join(folder.path, "token")
+  writeFileSync(file, `${token}\n`)
+  const refused = await run(["add", "1", ...to])
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("needs a token")])
+  expect((await run(["add", "1", ...to], { TRACK_STUDIO_TOKEN: token })).code).toBe(0)
+  expect((await run(["add", "1", ...to, "--token-file", file])).code).toBe(0)
+  const script = "echo seen:$TRACK_STUDIO_TOKEN:$TRACK_STUDIO_TOKEN_FILE:"
+  const rendered = await run(["run", "--song", "1", ...to, "--", "sh", "-c", script], {
+    TRACK_STUDIO_TOKEN: token,
+  })
+  expect(rendered.stdout).toContain("seen:::")
+  expect(rendered.code).toBe(0)
+})

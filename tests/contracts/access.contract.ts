@@ -1,0 +1,82 @@
+import { expect, test } from "bun:test"
+
+import type { TokenDraft } from "../../src/store/access.ts"
+import { type Open, START_MS } from "./store.contract.ts"
+
+const HOUR_MS = 3_600_000
+
+const at = (ms: number): string => new Date(START_MS + ms).toISOString()
+
+const draft = (hash: string, more: Partial<TokenDraft> = {}): TokenDraft => ({
+  hash,
+  label: "",
+  role: "viewer",
+  item: null,
+  expires_at: null,
+  ...more,
+})
+
+/** What every Store promises about tokens and tickets. */
+export function storeAccess(name: string, open: Open): void {
+  test(`${name}: a token is kept as it was given, of the present history, and a hash is there once`, async () => {
+    await using opened = await open(() => START_MS)
+    const { access, historyId } = opened.store
+    expect(await access.tokens()).toEqual([])
+    const given = draft("aa", { label: "the wall screen", role: "operator", expires_at: at(HOUR_MS) })
+    const token = await access.addToken(given)
+    const times = { created_at: at(0), revoked_at: null, last_used_at: null }
+    expect(token).toEqual({ id: token.id, history: historyId, ...given, ...times })
+    const bound = await access.addToken(draft("bb", { item: 7 }))
+    expect(bound).toMatchObject({ item: 7, history: historyId })
+    expect(await access.tokens()).toEqual([token, bound])
+    await expect(access.addToken(draft("aa"))).rejects.toThrow()
+  })
+
+  test(`${name}: a token is revoked once, stays in the list, and takes its tickets along`, async () => {
+    await using opened = await open(() => START_MS)
+    const { access } = opened.store
+    const { id } = await access.addToken(draft("aa"))
+    const other = await access.addToken(draft("bb"))
+    const ticket = { method: "GET", path: "/p", use_by: at(60_000), expires_at: at(HOUR_MS) }
+    await access.addTicket({ ...ticket, hash: "t1", token_id: id })
+    await access.addTicket({ ...ticket, hash: "t2", token_id: other.id })
+    expect(await access.revokeToken(id)).toBeTrue()
+    expect(await access.revokeToken(id)).toBeFalse()
+    expect(await access.revokeToken(id + 99)).toBeFalse()
+    expect((await access.tokens()).map(({ revoked_at }) => revoked_at)).toEqual([at(0), null])
+    expect((await access.tickets()).map(({ hash }) => hash)).toEqual(["t2"])
+  })
+
+  test(`${name}: a use is remembered with its time`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { access } = opened.store
+    const { id } = await access.addToken(draft("aa"))
+    await access.addToken(draft("bb"))
+    nowMs += 5000
+    await access.useTokens([id])
+    expect((await access.tokens()).map(({ last_used_at }) => last_used_at)).toEqual([at(5000), null])
+  })
+
+  test(`${name}: a ticket keeps its first use, and is forgotten at its end`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { access } = opened.store
+    const { id: token_id } = await access.addToken(draft("aa"))
+    const ticket = { token_id, method: "GET", path: "/p?a=1", use_by: at(60_000) }
+    await access.addTicket({ ...ticket, hash: "t1", expires_at: at(HOUR_MS) })
+    expect(await access.tickets()).toEqual([
+      { ...ticket, hash: "t1", expires_at: at(HOUR_MS), used_at: null },
+    ])
+    nowMs += 1000
+    await access.useTicket("t1")
+    nowMs += 1000
+    await access.useTicket("t1")
+    await access.useTicket("unknown")
+    expect((await access.tickets()).map(({ used_at }) => used_at)).toEqual([at(1000)])
+    nowMs += HOUR_MS
+    expect(await access.tickets()).toEqual([])
+    await access.addTicket({ ...ticket, hash: "t2", expires_at: at(3 * HOUR_MS) })
+    expect((await access.tickets()).map(({ hash }) => hash)).toEqual(["t2"])
+  })
+}

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+
+import { isAllowed } from "../../src/access/roles.ts"
+import { digest, randomText } from "../../src/access/secret.ts"
+import { NEEDS } from "../../src/http/access.ts"
+import { type Role, ROLES } from "../../src/store/access.ts"
+import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { start, type TestServer } from "../server.ts"
+
+/** A token of this role on the database of a running server, made as the command makes it. */
+export async function tokenOf(
+  server: TestServer,
+  role: Role,
+  more: { readonly item?: number; readonly expiresAt?: string } = {},
+): Promise<string> {
+  const secret = `tsk_${randomText()}`
+  const beside = openAccessBeside(server.database)
+  const draft = { hash: digest(secret), label: "", role, item: more.item ?? null }
+  await beside.access.addToken({ ...draft, expires_at: more.expiresAt ?? null })
+  beside.close()
+  return secret
+}
+
+const bearer = (secret: string): Record<string, string> => ({ authorization: `Bearer ${secret}` })
+
+/** Resolves once the server knows the token: from then on it refuses requests without one. */
+async function known(server: TestServer, secret: string): Promise<void> {
+  const status = async (headers: Record<string, string>): Promise<number> => {
+    const answer = await fetch(`${server.url}/api/v1/queue/999999`, { headers })
+    await answer.arrayBuffer()
+    return answer.status
+  }
+  while ((await status({})) !== 401 || (await status(bearer(secret))) === 401);
+}
+
+describe("a server with a token of each role", () => {
+  let server: TestServer
+  const secrets = new Map<Role, string>()
+
+  beforeAll(async () => {
+    server = await start()
+    for (const role of ROLES) secrets.set(role, await tokenOf(server, role))
+    for (const secret of secrets.values()) await known(server, secret)
+  })
+  afterAll(async () => server[Symbol.asyncDispose]())
+
+  /** A new item, for requests that would change it. */
+  async function added(): Promise<number> {
+    const answer = await server.api("POST", "/queue", { song_id: 1 }, bearer(secrets.get("admin") ?? ""))
+    const { id }: { id: number } = await answer.json()
+    return id
+  }
+
+  /** The status of a request that is right but for its rights, or that would not get further than them. */
+  async function ask(route: string, headers: Record<string, string>): Promise<number> {
+    const [method = "", path = ""] = route.split(" ")
+    const aborted = new AbortController()
+    const id = path.includes(":id") ? String(await added()) : ""
+    const given = path.replace(":id", id).replace(":renderer", "ffmpeg").replace(":name", "none.js")
+    const answer = await fetch(`${server.url}${given}`, {
+      method,
+      headers: { accept: "text/html", ...headers },
+      signal: aborted.signal,
+    })
+    // A stream has no end of its own.
+    aborted.abort()
+    return answer.status
+  }
+
+  const isRefusal = (status: number): boolean => status === 401 || status === 403
+
+  test.each(Object.entries(NEEDS))(
+    "%s, which needs %s, refuses and permits by the table",
+    async (route, need) => {
+      expect(isRefusal(await ask(route, {}))).toBe(need !== "nothing")
+      for (const [role, secret] of secrets) {
+        const status = await ask(route, bearer(secret))
+        expect([role, isRefusal(status)]).toEqual([role, !isAllowed({ role, isLocal: true }, need)])
+      }
+      const leased = await ask(route, { lease: "no-such-lease" })
+      expect(isRefusal(leased)).toBe(need !== "nothing" && need !== "report")
+    },
+  )
+
+  test("what refuses says what is lacking", async () => {
+    const none = await server.api("POST", "/queue", { song_id: 1 })
+    expect([none.status, none.headers.get("www-authenticate")]).toEqual([401, "Bearer"])
+    expect(await none.json()).toMatchObject({
+      code: "unauthorized",
+      error: expect.stringContaining("Bearer"),
+    })
+    const viewer = await server.api("POST", "/queue", { song_id: 1 }, bearer(secrets.get("viewer") ?? ""))
+    expect(viewer.status).toBe(403)
+    expect(await viewer.json()).toMatchObject({
+      code: "forbidden",
+      error: expect.stringContaining("operator"),
+    })
+  })
+
+  test("a worker names the files it made by PUT, and changes nothing else", async () => {
+    const headers = bearer(secrets.get("worker") ?? "")
+    const id = await added()
+    const allowed = await server.api("PUT", `/queue/${id}`, { video_file_path: "/a.mp4" }, headers)
+    expect(allowed.status).toBe(200)
+    const refused = await server.api(
+      "PUT",
+      `/queue/${id}`,
+      { video_file_path: "/b.mp4", priority: 9 },
+      headers,
+    )
+    expect(refused.status).toBe(403)
+    expect(await refused.json()).toMatchObject({ error: expect.stringContaining("priority") })
+    const item = await server.api("GET", `/queue/${id}`, undefined, headers)
+    expect(await item.json()).toMatchObject({ video_file_path: "/a.mp4", priority: 0 })
+  })
+
+  test("a bad token is refused where anybody may come in, too", async () => {
+    expect((await fetch(`${server.url}/health`, { headers: bearer("tsk_unknown") })).status).toBe(401)
+  })
+
+  test("no secret reaches the log", () => {
+    for (const secret of secrets.values()) expect(server.log).not.toContain(secret)
+  })
+})
+
+test("without tokens on loopback the seed's session works as before, and not through a proxy", async () => {
+  await using server = await start()
+  expect((await server.api("POST", "/queue", { song_id: 1 })).status).toBe(201)
+  for (const header of ["forwarded", "x-forwarded-for", "via"]) {
+    const answer = await server.api("GET", "/queue", undefined, { [header]: "for=1.2.3.4" })
+    expect(answer.status).toBe(403)
+    expect(await answer.json()).toMatchObject({ error: expect.stringContaining("--open") })
+  }
+})
