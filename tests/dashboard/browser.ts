@@ -19,7 +19,9 @@ async function chromium(): Promise<string> {
 }
 
 /** A host name that is not localhost, so that the page is no secure context; Chromium is told where it is. */
-export const HOST = "box.test"
+export const HOST = "box"
+/** Host names of strangers, in the same network and elsewhere; Chromium finds them on this machine, too. */
+export const STRANGERS = ["studio-pc.lan", "evil.example"] as const
 
 const FLAGS = [
   "--headless",
@@ -31,7 +33,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
   "--remote-debugging-port=0",
-  `--host-resolver-rules=MAP ${HOST} 127.0.0.1`,
+  `--host-resolver-rules=${[HOST, ...STRANGERS].map((host) => `MAP ${host} 127.0.0.1`).join(", ")}`,
 ]
 
 interface Message {
