@@ -45,6 +45,21 @@ const wholeNumber =
     )
   }
 
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A time such as 7d, 12h, 30m or 90s, in milliseconds; 0 is none. */
+const duration: Read<number> = (texts, name) => {
+  const given = text(texts, name)
+  if (given === "0") return 0
+  const [, count = "", unit = ""] = /^([1-9]\d{0,5})([smhd])$/.exec(given) ?? []
+  const unitMs = UNITS_MS[unit]
+  if (unitMs !== undefined) return Number(count) * unitMs
+  throw new AppError(
+    "invalid",
+    `--${name} (or ${variableOf(name)}) must be a time such as 7d, 12h, 30m or 90s, or 0, not "${given}"`,
+  )
+}
+
 /** A switch: on by its flag alone, or by 1 or true in its variable. */
 const isOn: Read<boolean> = (texts, name) => {
   const value = last(texts).toLowerCase()
@@ -181,6 +196,24 @@ const SERVE_SETTINGS = {
     placeholder: "N",
     fallback: "5",
     read: wholeNumber(0, 1_000_000),
+  },
+  "retain-updates": {
+    help: "how long a finished item keeps all of its updates, at least 1d; 0 means for ever",
+    placeholder: "TIME",
+    fallback: "7d",
+    read: duration,
+  },
+  "retain-per-item": {
+    help: "how many updates an item keeps, the oldest going first; 0 means no limit",
+    placeholder: "N",
+    fallback: "10000",
+    read: wholeNumber(0, 1_000_000_000),
+  },
+  "retain-items": {
+    help: "how long finished items are kept, such as 90d; 0 means for ever",
+    placeholder: "TIME",
+    fallback: "0",
+    read: duration,
   },
   webhook: {
     help: "URL to call when an item completes, fails or stalls; may be repeated",

@@ -19,6 +19,7 @@ import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
 import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
+import { Retention } from "./upkeep/retention.ts"
 import { commit, version } from "./version.ts"
 import { Webhooks } from "./webhooks/webhooks.ts"
 
@@ -69,6 +70,7 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
 interface Parts {
   readonly app: ReturnType<typeof createApp>
   readonly broadcaster: Broadcaster
+  readonly retention: Retention
   readonly services: readonly Service[]
 }
 
@@ -138,6 +140,21 @@ or let everybody do everything:
   )
 }
 
+function retentionOf(
+  { retainUpdates, retainPerItem, retainItems }: Config,
+  store: Store,
+  bus: Bus,
+): Retention {
+  return new Retention(store.upkeep, store, bus, {
+    updatesMs: retainUpdates,
+    perItem: retainPerItem,
+    itemsMs: retainItems,
+    now: store.clock.now,
+    sleep: Bun.sleep,
+    onError: logged("old updates could not be removed"),
+  })
+}
+
 function assembled(config: Config, store: Store, { tokens, tickets, gate }: Access): Parts {
   const bus = new LocalBus()
   const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigin, host, allowedHost } = config
@@ -148,6 +165,7 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
   const token = (): string => crypto.randomUUID()
   const workers = new Workers(store, bus, { random: Math.random, token, onError: onWorkers })
   const webhooks = webhooksOf(config, store, bus)
+  const retention = retentionOf(config, store, bus)
   const app = createApp({
     gate,
     tickets,
@@ -164,7 +182,7 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
     commit,
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
   })
-  return { app, broadcaster, services: [tokens, rescue, workers, webhooks] }
+  return { app, broadcaster, retention, services: [tokens, rescue, workers, webhooks, retention] }
 }
 
 /** Resolves with the signal that asks the server to stop. */
@@ -174,7 +192,7 @@ const stopping = (): Promise<NodeJS.Signals> =>
     process.once("SIGINT", resolve)
   })
 
-async function announce(url: string, store: SqliteStore): Promise<void> {
+async function announce(url: string, store: SqliteStore, { beginsAtMs }: Retention): Promise<void> {
   const [items, { stored }] = [await store.items(), await store.bounds()]
   const { path, isNew, migrated } = store.found
   log("info", "listening", {
@@ -184,6 +202,7 @@ async function announce(url: string, store: SqliteStore): Promise<void> {
     database: path,
     found: isNew ? "nothing, a new database was made" : `${items} queue items, ${stored} updates`,
     ...(migrated > 0 && { migrations_applied: migrated }),
+    ...(beginsAtMs > Date.now() && { retention_begins_at: new Date(beginsAtMs).toISOString() }),
   })
 }
 
@@ -215,7 +234,7 @@ export async function serve(config: Config): Promise<void> {
     const url = listening(parts.app, config)
     await Bun.sleep(FIRST_ANSWERS_MS)
     for (const service of parts.services) await service.start()
-    await announce(url, store)
+    await announce(url, store, parts.retention)
     if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })
     const signal = await stopped
     const { global, item } = parts.broadcaster.streams

@@ -22,6 +22,7 @@ const CORE = [
   "renderers",
   "terminal",
   "access",
+  "upkeep",
 ]
 
 interface Rule {
@@ -36,6 +37,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
   access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
   offline: { own: ["access", "store"] },
+  upkeep: { own: ["bus", "item", "service", "store/items", "store/upkeep"] },
   "token-file": { own: ["errors"], packages: ["node:fs"] },
   errors: { own: [] },
   health: { own: [] },
@@ -106,6 +108,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       "store",
       "stream",
       "token-file",
+      "upkeep",
       "version",
       "webhooks",
     ],

@@ -27,10 +27,13 @@ export interface Latest {
   readonly head: number
 }
 
-/** First and last event ID of the history that is kept; `oldest` is `newest + 1` when none is. */
+/** Which part of the history is kept. */
 export interface Bounds {
+  /** The event ID from which on every update is kept, of all items or of one; `newest + 1` when none is. */
   readonly oldest: number
+  /** The newest event ID that was given. */
   readonly newest: number
+  /** How many updates of all items are kept: those after `oldest`, and the moves of items before it. */
   readonly stored: number
 }
 
@@ -62,11 +65,11 @@ export interface History {
   /** The update of the same item before this one; null if there is none, or it is no longer kept. */
   previous(update: StoredUpdate): Promise<StoredUpdate | null>
 
-  /** How many updates lie in `(after, upTo]`, of one item or of all. */
+  /** How many kept updates lie in `(after, upTo]`, of one item or of all. */
   count(after: number, upTo: number, queueId?: number): Promise<number>
 
-  /** Which part of the history is kept. */
-  bounds(): Promise<Bounds>
+  /** Which part of the history is kept, of all items or of one. */
+  bounds(queueId?: number): Promise<Bounds>
 
   /** The newest event ID; 0 in an empty history. */
   head(): Promise<number>

@@ -3,6 +3,7 @@ import type { Deliveries } from "./deliveries.ts"
 import type { History } from "./history.ts"
 import type { Items } from "./items.ts"
 import type { Life } from "./life.ts"
+import type { Upkeep } from "./upkeep.ts"
 
 /**
  * Everything that one database holds. Only the composition root sees it whole; each service asks for the parts that it
@@ -14,6 +15,9 @@ export interface Store extends Items, History, Life {
 
   /** Who may do what. */
   readonly access: Access
+
+  /** Keeps the database small. */
+  readonly upkeep: Upkeep
 
   /** Waits for writes under way, writes everything into the database file, and releases it. */
   close(): Promise<void>

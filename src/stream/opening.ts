@@ -148,7 +148,7 @@ export class Openings {
   }
 
   async #since(from: number, queueId: number | undefined): Promise<Opening | null> {
-    const { oldest, newest } = await this.#history.bounds()
+    const { oldest, newest } = await this.#history.bounds(queueId)
     if (from < oldest - 1 || from > newest) return null
     if (from === newest) return new Opening(newest, [], this.live(newest))
     const { updates, more } = await this.#history.page({ after: from, queueId, limit: MOST_UPDATES })

@@ -64,7 +64,7 @@ export class Reader {
       return
     }
     const greeting = greetingOf(random())
-    const bounds = await history.bounds()
+    const bounds = await history.bounds(this.#place.queueId)
     const from = eventId(watch.lastEventId)
     if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest) {
       this.#place.cursor = from

@@ -83,7 +83,10 @@ test("a port in use is one line that names it, and harms nothing of the server t
 test("an address that is not this machine's is one line that names it", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
-  await refusesToStart(["--host", "192.0.2.1", "--database", database], /^cannot listen on 192\.0\.2\.1:0: /)
+  await refusesToStart(
+    ["--host", "192.0.2.1", "--open", "--database", database],
+    /^cannot listen on 192\.0\.2\.1:0: /,
+  )
 })
 
 test("a folder that cannot be made or written is one line that names the database", async () => {

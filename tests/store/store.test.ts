@@ -18,6 +18,7 @@ import { storeAccess } from "../contracts/access.contract.ts"
 import { storeDeliveries } from "../contracts/deliveries.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
 import { added, codeOf, draft, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
+import { storeUpkeep } from "../contracts/upkeep.contract.ts"
 import { storeWork } from "../contracts/work.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -43,6 +44,7 @@ storeReads("SqliteStore", open)
 storeWork("SqliteStore", open)
 storeDeliveries("SqliteStore", open)
 storeAccess("SqliteStore", open)
+storeUpkeep("SqliteStore", open)
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {
@@ -139,6 +141,7 @@ test("a reopened database keeps its name, its items and its count of event IDs",
     // Not even a history that has been emptied gives an event ID again.
     using client = new Database(path)
     client.run("DELETE FROM updates")
+    client.run("UPDATE history SET pruned_id = 2, pruned = 2")
   }
   const again = new SqliteStore(path)
   expect(again.found).toEqual({ path, isNew: false, migrated: 0 })

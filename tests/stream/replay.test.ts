@@ -119,6 +119,8 @@ async function expire(server: TestServer, upTo: number): Promise<TestServer> {
   await server.end()
   using client = new Database(server.database)
   client.run("DELETE FROM updates WHERE id <= ?", [upTo])
+  client.run("UPDATE history SET pruned_id = ?, pruned = ?", [upTo, upTo])
+  client.run("UPDATE queue_items SET pruned_id = ?", [upTo])
   return start({ database: server.database })
 }
 

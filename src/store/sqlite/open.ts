@@ -65,6 +65,8 @@ function inspect(client: Database, path: string): Before {
 }
 
 function prepare(client: Database, before: Before): void {
+  // First of all: once anything is written, the file could give no room back without being written anew.
+  client.run("PRAGMA auto_vacuum = INCREMENTAL")
   // A file that may only be read is opened all the same, and found out by the first write.
   client.run("BEGIN IMMEDIATE")
   client.run("ROLLBACK")
@@ -77,6 +79,8 @@ function prepare(client: Database, before: Before): void {
   client.run("PRAGMA wal_autocheckpoint = 4000")
   client.run("PRAGMA cache_size = -16000")
   if (before.applied === before.newest) return
+  // An older file is written anew once, a second for some 100 MB.
+  if (!before.isNew && client.query("PRAGMA auto_vacuum").values()[0]?.[0] === 0) client.run("VACUUM")
   // Loaded when there is something to migrate: it brings node:crypto along, a tenth of a start.
   const {
     migrate,

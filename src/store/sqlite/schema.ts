@@ -45,6 +45,9 @@ const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${va
 /**
  * The queue items. The public columns come first and in the wire's order; the others serve the store.
  *
+ * `pruned_id` is the highest event ID of the item that is no longer kept. `thinned_id` is the last update that the item
+ * had when everything that may go was gone; `thin_at` is when a finished item ended whose updates were not thinned since.
+ *
  * `section` and `rank` put the queue in its order with one index: processing items by id (0), waiting ones by
  * priority and id (1), terminal ones by the end of their work, newest first (2); deleted ones have none.
  */
@@ -99,6 +102,8 @@ export const queueItems = sqliteTable(
     has_inner: integer({ mode: "boolean" }).notNull().default(false),
     steps_begun: integer().notNull().default(0),
     last_update_id: integer().notNull(),
+    pruned_id: integer().notNull().default(0),
+    thinned_id: integer().notNull().default(0),
     deleted_at: time(),
     section: integer().generatedAlwaysAs(
       sql`CASE WHEN deleted_at IS NOT NULL THEN NULL WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN 1 ELSE 2 END`,
@@ -108,8 +113,14 @@ export const queueItems = sqliteTable(
       sql`CASE WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN -priority ELSE -coalesce(completed_at, 0) END`,
       { mode: "virtual" },
     ),
+    thin_at: integer().generatedAlwaysAs(
+      sql`CASE WHEN deleted_at IS NULL AND status IN ('completed', 'failed') AND thinned_id <> last_update_id THEN completed_at END`,
+      { mode: "virtual" },
+    ),
   },
   (table) => [
+    index("queue_items_thin").on(table.thin_at),
+    index("queue_items_deleted").on(table.deleted_at),
     index("queue_items_order").on(table.section, table.rank, table.id),
     index("queue_items_song").on(table.song_id),
     index("queue_items_changed").on(table.last_update_id),
@@ -150,8 +161,17 @@ export const idempotencyKeys = sqliteTable(
   (table) => [index("idempotency_keys_age").on(table.created_at)],
 )
 
-/** One row: the name of this history, and when a server was last known to be alive (milliseconds, steady clock). */
-export const history = sqliteTable("history", { id: text().primaryKey(), alive_at: integer() })
+/**
+ * One row: the name of this history, when a server was last known to be alive (milliseconds, steady clock), the highest
+ * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds).
+ */
+export const history = sqliteTable("history", {
+  id: text().primaryKey(),
+  alive_at: integer(),
+  pruned_id: integer().notNull().default(0),
+  pruned: integer().notNull().default(0),
+  retain_from: integer(),
+})
 
 /** The webhooks that follow the history, and the last event ID that was examined for each. */
 export const webhooks = sqliteTable("webhooks", {

@@ -1,6 +1,6 @@
 import { type Database } from "bun:sqlite"
 
-import { and, asc, eq, isNotNull, isNull, lte, type SQL, sql } from "drizzle-orm"
+import { and, asc, eq, isNotNull, isNull, lte, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
@@ -14,6 +14,7 @@ import { SqliteAccess } from "./access.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"
+import { cut, place } from "./pages.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import {
   deleted_at,
@@ -26,12 +27,10 @@ import {
   statements,
   storedOf,
 } from "./statements.ts"
+import { SqliteUpkeep } from "./upkeep.ts"
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
-const PAGE_BYTES = 256 * 1024
 const LIST_BYTES = 4 * 1024 * 1024
-/** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
-const SLICE_ROWS = 64
 /** How old a sign of life becomes before a write stores the next. */
 const ALIVE_MS = 5000
 /** Rows kept in memory as they are stored. */
@@ -43,6 +42,7 @@ export class SqliteStore implements Store {
   readonly found: Found
   readonly deliveries: SqliteDeliveries
   readonly access: SqliteAccess
+  readonly upkeep: SqliteUpkeep
   readonly clock: Clock
   readonly #client: Database
   readonly #lock: Database
@@ -71,6 +71,7 @@ export class SqliteStore implements Store {
     this.clock = clockOf(this.#aliveAt() ?? 0)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now)
+    this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
     this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
@@ -244,25 +245,26 @@ export class SqliteStore implements Store {
   }
 
   async count(after: number, upTo: number, queueId?: number): Promise<number> {
-    // Event IDs have no holes: a write that is undone gives its ID back, and retention takes from the old end.
-    if (queueId === undefined) return upTo - after
+    // A write that is undone gives its ID back, so event IDs have no holes but those that retention made.
+    if (queueId === undefined && after >= this.#pruned().id) return upTo - after
     const row = this.#client
       .query<{ n: number }, number[]>(
-        "SELECT count(*) AS n FROM updates WHERE queue_id = ? AND id > ? AND id <= ?",
+        `SELECT count(*) AS n FROM updates WHERE id > ? AND id <= ?${queueId === undefined ? "" : " AND queue_id = ?"}`,
       )
-      .get(queueId, after, upTo)
+      .get(after, upTo, ...(queueId === undefined ? [] : [queueId]))
     return row?.n ?? 0
   }
 
-  async bounds(): Promise<Bounds> {
-    const row = this.#client
-      .query<{ oldest: number | null; newest: number }, []>(
-        `SELECT min(id) AS oldest, ${HEAD} AS newest FROM updates`,
-      )
-      .get()
-    const newest = row?.newest ?? 0
-    const oldest = row?.oldest ?? newest + 1
-    return { oldest, newest, stored: newest - oldest + 1 }
+  async bounds(queueId?: number): Promise<Bounds> {
+    const newest = await this.head()
+    const { id, count } = this.#pruned()
+    const own =
+      queueId === undefined
+        ? undefined
+        : this.#client
+            .query<{ pruned_id: number }, [number]>("SELECT pruned_id FROM queue_items WHERE id = ?")
+            .get(queueId)
+    return { oldest: (own?.pruned_id ?? id) + 1, newest, stored: newest - count }
   }
 
   async items(): Promise<number> {
@@ -279,6 +281,14 @@ export class SqliteStore implements Store {
     this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
     this.#client.close()
     this.#lock.close()
+  }
+
+  /** The highest event ID that is no longer kept, and how many are not. */
+  #pruned(): { readonly id: number; readonly count: number } {
+    const row = this.#client
+      .query<{ id: number; count: number }, []>("SELECT pruned_id AS id, pruned AS count FROM history")
+      .get()
+    return row ?? { id: 0, count: 0 }
   }
 
   #time(): string {
@@ -371,27 +381,3 @@ export class SqliteStore implements Store {
 }
 
 const unknownItem = (id: number): AppError => new AppError("not_found", `queue item ${id} does not exist`)
-
-/** Reads slices until `limit` rows or about PAGE_BYTES are there. */
-function cut(limit: number, read: (after: number | undefined, rows: number) => StoredUpdate[]): Page {
-  const found: StoredUpdate[] = []
-  let bytes = 0
-  while (found.length < limit) {
-    const asked = Math.min(SLICE_ROWS, limit - found.length)
-    const slice = read(found.at(-1)?.id, asked)
-    for (const update of slice) {
-      if (bytes >= PAGE_BYTES) return { updates: found, more: true }
-      bytes += update.data.length
-      found.push(update)
-    }
-    if (slice.length < asked) return { updates: found, more: false }
-  }
-  // A full page: whether anything follows is for the next one to tell.
-  return { updates: found, more: true }
-}
-
-function place(after: string): SQL {
-  const [, section, rank, id] = /^([012])\.(-?\d{1,16})\.(\d{1,16})$/.exec(after) ?? []
-  if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
-  return sql`(${Number(section)}, ${Number(rank)}, ${Number(id)})`
-}

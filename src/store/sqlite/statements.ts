@@ -20,7 +20,13 @@ import { queueItems, updates } from "./schema.ts"
 
 const SWEEP_ROWS = 100
 
-const { last_update_id, deleted_at, section, rank, ...rowColumns } = getTableColumns(queueItems)
+const {
+  pruned_id: _pruned,
+  thinned_id: _thinned,
+  thin_at: _thinAt,
+  ...readColumns
+} = getTableColumns(queueItems)
+const { last_update_id, deleted_at, section, rank, ...rowColumns } = readColumns
 const { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, lease_extended, ...rest } = rowColumns
 const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...itemColumns } =
   rest
@@ -193,7 +199,10 @@ export function statements(client: Database) {
   })
 }
 
-type Row = Omit<InferSelectModel<typeof queueItems>, "last_update_id" | "deleted_at" | "section" | "rank">
+type Row = Omit<
+  InferSelectModel<typeof queueItems>,
+  "last_update_id" | "pruned_id" | "thinned_id" | "thin_at" | "deleted_at" | "section" | "rank"
+>
 
 /** A row as the domain knows it. */
 export function storedOf(row: Row): Stored {

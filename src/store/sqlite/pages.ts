@@ -1,0 +1,37 @@
+import { type SQL, sql } from "drizzle-orm"
+
+import { AppError } from "../../errors.ts"
+import type { StoredUpdate } from "../../item/item.ts"
+import type { Page } from "../history.ts"
+
+const PAGE_BYTES = 256 * 1024
+/** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
+const SLICE_ROWS = 64
+
+/** Reads slices until `limit` rows or about PAGE_BYTES are there. */
+export function cut(limit: number, read: (after: number | undefined, rows: number) => StoredUpdate[]): Page {
+  const found: StoredUpdate[] = []
+  let bytes = 0
+  while (found.length < limit) {
+    const asked = Math.min(SLICE_ROWS, limit - found.length)
+    const slice = read(found.at(-1)?.id, asked)
+    for (const update of slice) {
+      if (bytes >= PAGE_BYTES) return { updates: found, more: true }
+      bytes += update.data.length
+      found.push(update)
+    }
+    if (slice.length < asked) return { updates: found, more: false }
+  }
+  // A full page: whether anything follows is for the next one to tell.
+  return { updates: found, more: true }
+}
+
+/**
+ * Where the page after `after` begins, as SQL.
+ * @throws AppError `invalid` for what is not the `next` of a page
+ */
+export function place(after: string): SQL {
+  const [, section, rank, id] = /^([012])\.(-?\d{1,16})\.(\d{1,16})$/.exec(after) ?? []
+  if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
+  return sql`(${Number(section)}, ${Number(rank)}, ${Number(id)})`
+}

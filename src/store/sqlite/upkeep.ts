@@ -1,0 +1,223 @@
+import type { Database } from "bun:sqlite"
+import { statSync } from "node:fs"
+
+import type { Size, Thinning, Upkeep } from "../upkeep.ts"
+import type { GroupCommit } from "./group.ts"
+import { HEAD } from "./statements.ts"
+
+/** Items that one call looks at; most have nothing that may go. */
+const ITEMS_A_CALL = 64
+
+/** The `auto_vacuum` of a file that gives room back in pieces. */
+const INCREMENTAL = 2
+
+const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, id LIMIT ?`
+
+/** Updates of an item that repeat the status of the one before and are not the last, oldest first. */
+const REMOVABLE = `SELECT id FROM (
+    SELECT id, status, lag(status) OVER byId AS before, lead(id) OVER byId AS next FROM updates
+    WHERE queue_id = $item AND id >= (SELECT coalesce(max(id), 0) FROM updates WHERE queue_id = $item AND id <= $from)
+    WINDOW byId AS (ORDER BY id)
+  ) WHERE before = status AND next IS NOT NULL AND id <= $upTo ORDER BY id LIMIT $limit`
+
+interface Row {
+  readonly id: number
+}
+
+/** The Upkeep on SQLite. */
+export class SqliteUpkeep implements Upkeep {
+  readonly #client: Database
+  readonly #group: GroupCommit
+  readonly #path: string
+  readonly #now: () => number
+  /** Items that were changed up to this event ID were looked at for having too many updates. */
+  #counted = 0
+  /** Items with too many updates. */
+  readonly #tooMany = new Set<number>()
+
+  /** `path`: the database file. `now` is the clock, in epoch milliseconds. */
+  constructor(client: Database, group: GroupCommit, path: string, now: () => number) {
+    this.#now = now
+    this.#client = client
+    this.#group = group
+    this.#path = path
+  }
+
+  beginsAt(graceMs: number): Promise<number> {
+    return this.#group.run(() => {
+      const nowMs = this.#now()
+      const row = this.#client
+        .query<{ retain_from: number }, [number, number]>(
+          `UPDATE history SET retain_from = coalesce(retain_from,
+            CASE WHEN EXISTS (SELECT 1 FROM queue_items) THEN ? ELSE ? END) RETURNING retain_from`,
+        )
+        .get(nowMs + graceMs, nowMs)
+      return row?.retain_from ?? nowMs
+    })
+  }
+
+  thin(thinning: Thinning): Promise<number> {
+    return this.#group.run(() => {
+      const upTo = Math.min(this.#lastBefore(thinning.before), this.#examinedByAll())
+      const removed = this.#thinFinished(thinning, upTo)
+      return removed > 0 ? removed : this.#thinLongest(thinning, upTo)
+    })
+  }
+
+  purge(before: string, limit: number): Promise<number> {
+    return this.#group.run(() => {
+      const time = Date.parse(before)
+      const keys = "SELECT key FROM idempotency_keys WHERE created_at <= ? LIMIT ?"
+      const repeated = this.#client
+        .query<unknown, [number, number]>(`DELETE FROM idempotency_keys WHERE key IN (${keys})`)
+        .run(time, limit)
+      const gone = this.#client
+        .query<Row, [number, number]>(
+          "SELECT id FROM queue_items WHERE deleted_at <= ? AND last_update_id <= ? LIMIT 1",
+        )
+        .get(time, this.#examinedByAll())
+      if (!gone) return repeated.changes
+      const ids = this.#client
+        .query<Row, [number, number]>("SELECT id FROM updates WHERE queue_id = ? ORDER BY id LIMIT ?")
+        .all(gone.id, limit)
+        .map(({ id }) => id)
+      this.#remove(gone.id, ids)
+      if (ids.length < limit) this.#client.query("DELETE FROM queue_items WHERE id = ?").run(gone.id)
+      return repeated.changes + ids.length + 1
+    })
+  }
+
+  async finishedBefore(before: string, limit: number): Promise<readonly number[]> {
+    // `rank` of a finished item is minus the time of its end: the highest rank ended first.
+    return this.#client
+      .query<Row, [number, number]>(
+        "SELECT id FROM queue_items WHERE section = 2 AND rank >= ? ORDER BY rank DESC, id DESC LIMIT ?",
+      )
+      .all(-Date.parse(before), limit)
+      .map(({ id }) => id)
+  }
+
+  async size(): Promise<Size> {
+    const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    const page = this.#pragma("page_size")
+    const free = this.#pragma("freelist_count") * page
+    return { used: this.#pragma("page_count") * page - free + wal, wal, free }
+  }
+
+  async shrink(bytes: number): Promise<number> {
+    const page = this.#pragma("page_size")
+    // A file that was made without this cannot shrink; see `openDatabase`.
+    if (this.#pragma("auto_vacuum") !== INCREMENTAL || this.#pragma("freelist_count") === 0) return 0
+    return this.#group.run(() => {
+      // The pages are given back one a step of the statement: all steps must be taken.
+      this.#client.query(`PRAGMA incremental_vacuum(${Math.max(1, Math.floor(bytes / page))})`).all()
+      return this.#pragma("freelist_count") * page
+    })
+  }
+
+  #thinFinished({ finishedBefore, keepCompleted, limit }: Thinning, upTo: number): number {
+    if (finishedBefore === null) return 0
+    const items = this.#client
+      .query<Row, [number, number, number]>(
+        `SELECT id FROM queue_items WHERE thin_at <= ? AND id NOT IN (${NEWEST_COMPLETED}) ORDER BY thin_at LIMIT ?`,
+      )
+      .all(Date.parse(finishedBefore), keepCompleted, ITEMS_A_CALL)
+    let removed = 0
+    for (const { id } of items) {
+      if (removed >= limit) break
+      const ids = this.#removable(id, upTo, limit - removed)
+      this.#remove(id, ids)
+      removed += ids.length
+      if (removed < limit) this.#setThinned(id, upTo)
+    }
+    return removed
+  }
+
+  /** An item is done with once its last update was old enough to be looked at. */
+  #setThinned(id: number, upTo: number): void {
+    this.#client
+      .query("UPDATE queue_items SET thinned_id = last_update_id WHERE id = ? AND last_update_id <= ?")
+      .run(id, upTo)
+  }
+
+  #thinLongest({ perItem, limit }: Thinning, upTo: number): number {
+    if (perItem === 0) return 0
+    const changed = this.#client
+      .query<{ id: number; last: number }, [number, number]>(
+        "SELECT id, last_update_id AS last FROM queue_items WHERE last_update_id > ? ORDER BY last_update_id LIMIT ?",
+      )
+      .all(this.#counted, ITEMS_A_CALL)
+    this.#counted = changed.at(-1)?.last ?? this.#counted
+    for (const { id } of changed) if (this.#count(id, perItem + 1) > perItem) this.#tooMany.add(id)
+    for (const id of this.#tooMany) {
+      const excess = this.#count(id, perItem + limit) - perItem
+      const ids = excess > 0 ? this.#removable(id, upTo, Math.min(excess, limit)) : []
+      if (excess <= 0) this.#tooMany.delete(id)
+      this.#remove(id, ids)
+      if (ids.length > 0) return ids.length
+    }
+    // Looking on is work, too, though nothing was removed.
+    return changed.length
+  }
+
+  #count(id: number, most: number): number {
+    const row = this.#client
+      .query<{ n: number }, [number, number]>(
+        "SELECT count(*) AS n FROM (SELECT 1 FROM updates WHERE queue_id = ? LIMIT ?)",
+      )
+      .get(id, most)
+    return row?.n ?? 0
+  }
+
+  #removable(item: number, upTo: number, limit: number): number[] {
+    const from =
+      this.#client
+        .query<{ pruned_id: number }, [number]>("SELECT pruned_id FROM queue_items WHERE id = ?")
+        .get(item)?.pruned_id ?? 0
+    return this.#client
+      .query<Row, Record<string, number>>(REMOVABLE)
+      .all({ $item: item, $from: from, $upTo: upTo, $limit: limit })
+      .map(({ id }) => id)
+  }
+
+  #remove(item: number, ids: readonly number[]): void {
+    const highest = ids.at(-1)
+    if (highest === undefined) return
+    this.#client
+      .query("DELETE FROM updates WHERE id IN (SELECT value FROM json_each(?))")
+      .run(JSON.stringify(ids))
+    this.#client.query("UPDATE queue_items SET pruned_id = max(pruned_id, ?) WHERE id = ?").run(highest, item)
+    this.#client
+      .query("UPDATE history SET pruned_id = max(pruned_id, ?), pruned = pruned + ?")
+      .run(highest, ids.length)
+  }
+
+  /** The highest event ID that every webhook has examined. */
+  #examinedByAll(): number {
+    return (
+      this.#client
+        .query<{ id: number }, []>(`SELECT coalesce((SELECT min(cursor) FROM webhooks), ${HEAD}) AS id`)
+        .get()?.id ?? 0
+    )
+  }
+
+  /** The highest event ID of an update from before this time; updates are in the order of time. */
+  #lastBefore(time: string): number {
+    const at = this.#client.query<{ id: number; time: string }, [number]>(
+      "SELECT id, json_extract(data, '$.timestamp') AS time FROM updates WHERE id <= ? ORDER BY id DESC LIMIT 1",
+    )
+    let low = 0
+    let high = this.#client.query<{ id: number }, []>(`SELECT ${HEAD} AS id`).get()?.id ?? 0
+    while (low < high) {
+      const row = at.get(Math.ceil((low + high) / 2))
+      if (!row || row.id <= low) low = Math.ceil((low + high) / 2)
+      else if (row.time < time) low = row.id
+      else high = row.id - 1
+    }
+    return low
+  }
+
+  #pragma(name: "page_size" | "page_count" | "freelist_count" | "auto_vacuum"): number {
+    return this.#client.query<Record<string, number>, []>(`PRAGMA ${name}`).get()?.[name] ?? 0
+  }
+}

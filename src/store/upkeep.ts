@@ -1,0 +1,56 @@
+/** What of the history may go. */
+export interface Thinning {
+  /** Updates of items that finished before this time may go; null if age is no reason. RFC 3339 UTC. */
+  readonly finishedBefore: string | null
+  /** The most updates that one item keeps, the oldest going first; 0 if there is no limit. */
+  readonly perItem: number
+  /** Only updates from before this time may go, whatever the other limits say. RFC 3339 UTC. */
+  readonly before: string
+  /** How many of the newest completed items keep all of their updates. */
+  readonly keepCompleted: number
+  /** The most updates that one call removes. */
+  readonly limit: number
+}
+
+/** How much room the database takes, in bytes. */
+export interface Size {
+  /** What is in use of the file, and the log beside it. */
+  readonly used: number
+  /** The log beside the file, which a checkpoint empties. */
+  readonly wal: number
+  /** What was in use once, and can be given back to the disk. */
+  readonly free: number
+}
+
+/**
+ * Keeps the database small. Each method is one short transaction, and is called again and again until it has nothing to
+ * do, so that writers and streams wait for none of them.
+ *
+ * The first update of an item, its moves from one status to another, and its last update stay as long as the item does.
+ * What the slowest webhook has not examined yet stays, too.
+ */
+export interface Upkeep {
+  /**
+   * When removing may begin, in epoch milliseconds: at once for a new database, and `graceMs` after the first call for one
+   * that was there before, so that its owner can take another decision. Stored at the first call.
+   */
+  beginsAt(graceMs: number): Promise<number>
+
+  /** Removes updates that may go. Answers how much was done, removing and looking, and 0 once nothing is left to do. */
+  thin(thinning: Thinning): Promise<number>
+
+  /**
+   * Removes what is left of items that were deleted before this time, and answers of `POST /queue` that nobody repeats any
+   * more; at most about `limit` rows. Answers how many, and 0 once nothing is left. `before` is RFC 3339 UTC.
+   */
+  purge(before: string, limit: number): Promise<number>
+
+  /** Items that finished before this time (RFC 3339 UTC), the oldest first. */
+  finishedBefore(before: string, limit: number): Promise<readonly number[]>
+
+  /** How much room the database takes. */
+  size(): Promise<Size>
+
+  /** Gives unused room back to the disk, at most so many bytes a call; answers how much is left to give. */
+  shrink(bytes: number): Promise<number>
+}

@@ -1,0 +1,115 @@
+import type { Bus } from "../bus.ts"
+import { removed } from "../item/changes.ts"
+import { isFinished } from "../item/moves.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+import type { Items } from "../store/items.ts"
+import type { Upkeep } from "../store/upkeep.ts"
+
+/** How often it looks whether something may go. */
+const ROUND_MS = 60_000
+/** Rows that one transaction removes: a commit of a few milliseconds. */
+const BATCH = 256
+/** After a transaction it rests for this many times as long as that took, so that writers and streams hardly notice. */
+const REST = 4
+const MIN_REST_MS = 5
+/** Whatever the settings say, an update stays for a day. */
+const DAY_MS = 24 * 60 * 60_000
+/** What is left of a deleted item stays for as long: its worker and its viewers can still learn of it. */
+const DELETED_MS = 7 * DAY_MS
+/** The newest completed items, which the estimates of others rest on. */
+const KEEP_COMPLETED = 64
+/** Unused room is given back to the disk in pieces of this size. */
+const SHRINK_BYTES = 256 * 1024
+
+/** How long things are kept. */
+export interface RetentionOptions {
+  /** How long a finished item keeps all of its updates, in milliseconds; 0 for ever. */
+  readonly updatesMs: number
+  /** The most updates that one item keeps; 0 if there is no limit. */
+  readonly perItem: number
+  /** How long finished items are kept, in milliseconds; 0 for ever. */
+  readonly itemsMs: number
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** Resolves after so many milliseconds. */
+  readonly sleep: (ms: number) => Promise<void>
+  /** Receives errors; it tries again at its next round. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Removes what is older than it need be kept, in small steps. */
+export class Retention implements Service {
+  readonly #upkeep: Upkeep
+  readonly #items: Items
+  readonly #bus: Bus
+  readonly #options: RetentionOptions
+  #rounds: Repetition | undefined
+  #beginsAtMs = Number.POSITIVE_INFINITY
+  #isStopped = false
+
+  constructor(upkeep: Upkeep, items: Items, bus: Bus, options: RetentionOptions) {
+    this.#upkeep = upkeep
+    this.#items = items
+    this.#bus = bus
+    this.#options = options
+  }
+
+  /** When removing begins or began, in epoch milliseconds; known once the service has started. */
+  get beginsAtMs(): number {
+    return this.#beginsAtMs
+  }
+
+  async start(): Promise<void> {
+    this.#beginsAtMs = await this.#upkeep.beginsAt(DAY_MS)
+    this.#rounds = every(ROUND_MS, () => this.round(), this.#options.onError)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#rounds?.stop()
+  }
+
+  /** Removes everything that may go now; resolves when that is done, or the service is stopped. */
+  async round(): Promise<void> {
+    const { now, updatesMs, perItem, itemsMs } = this.#options
+    const nowMs = now()
+    if (nowMs < this.#beginsAtMs) return
+    const ago = (ms: number): string => new Date(nowMs - ms).toISOString()
+    const thinning = {
+      finishedBefore: updatesMs === 0 ? null : ago(Math.max(updatesMs, DAY_MS)),
+      perItem,
+      before: ago(DAY_MS),
+      keepCompleted: KEEP_COMPLETED,
+      limit: BATCH,
+    }
+    if (itemsMs > 0) await this.#repeat(() => this.#expire(ago(itemsMs)))
+    await this.#repeat(() => this.#upkeep.thin(thinning))
+    await this.#repeat(() => this.#upkeep.purge(ago(DELETED_MS), BATCH))
+    await this.#repeat(() => this.#upkeep.shrink(SHRINK_BYTES))
+  }
+
+  /** Deletes the items that finished before a time, as a person would; answers how many there were. */
+  async #expire(before: string): Promise<number> {
+    const ids = await this.#upkeep.finishedBefore(before, BATCH)
+    for (const id of ids) {
+      // It may have been put back into the queue meanwhile.
+      await this.#items.change(id, (stored, moment) =>
+        stored.item.completed_at !== null &&
+        stored.item.completed_at < before &&
+        isFinished(stored.item.status)
+          ? removed(stored, moment)
+          : { ...stored, quiet: true },
+      )
+      this.#bus.notify()
+    }
+    return ids.length
+  }
+
+  async #repeat(step: () => Promise<number>): Promise<void> {
+    while (!this.#isStopped) {
+      const startedMs = performance.now()
+      if ((await step()) === 0) return
+      await this.#options.sleep(Math.max(MIN_REST_MS, REST * (performance.now() - startedMs)))
+    }
+  }
+}

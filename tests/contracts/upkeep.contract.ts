@@ -1,0 +1,185 @@
+import { expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import type { Status } from "../../src/item/item.ts"
+import { MOVES } from "../../src/item/moves.ts"
+import type { Store } from "../../src/store/store.ts"
+import type { Thinning } from "../../src/store/upkeep.ts"
+import { added, type Open, put, START_MS } from "./store.contract.ts"
+
+const DAY_MS = 86_400_000
+const at = (ms: number): string => new Date(START_MS + ms).toISOString()
+
+/** Everything that is older than now and finished may go. */
+const ALL: Thinning = {
+  finishedBefore: at(1000 * DAY_MS),
+  perItem: 0,
+  before: at(1000 * DAY_MS),
+  keepCompleted: 0,
+  limit: 1000,
+}
+
+async function thinned(store: Store, more: Partial<Thinning> = {}): Promise<void> {
+  while ((await store.upkeep.thin({ ...ALL, ...more })) > 0);
+}
+
+/** The statuses of all kept updates of an item, with their event IDs. */
+async function kept(store: Store, queueId: number): Promise<(readonly [number, Status])[]> {
+  const { updates } = await store.page({ after: 0, queueId, limit: 1000 })
+  return updates.map(({ id, status }) => [id, status] as const)
+}
+
+/** An item that was rendered with so many reports. */
+async function rendered(store: Store, reports: number): Promise<number> {
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  for (let i = 1; i <= reports; i += 1) await put(store, id, { progress: Math.min(99, i) })
+  await put(store, id, { status: "completed" })
+  return id
+}
+
+/** What every Store promises about keeping itself small. */
+export function storeUpkeep(name: string, open: Open): void {
+  test(`${name}: of a finished item the first update, the moves and the last stay, and its stream begins after`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await rendered(store, 5)
+    const other = await added(store)
+    const head = await store.head()
+    await thinned(store)
+    expect(await kept(store, id)).toEqual([
+      [1, "queued"],
+      [2, "processing"],
+      [8, "completed"],
+    ])
+    expect(await store.bounds()).toEqual({ oldest: 8, newest: head, stored: 4 })
+    expect(await store.bounds(id)).toEqual({ oldest: 8, newest: head, stored: 4 })
+    expect(await store.bounds(other)).toEqual({ oldest: 1, newest: head, stored: 4 })
+    expect(await store.count(0, head)).toBe(4)
+    expect(await store.count(0, head, id)).toBe(3)
+    expect(await store.count(7, head)).toBe(2)
+  })
+
+  test(`${name}: what is unfinished, too young, or among the newest completed keeps every update`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    for (let i = 1; i <= 5; i += 1) await put(store, id, { progress: i })
+    await thinned(store)
+    expect(await kept(store, id)).toHaveLength(7)
+    await put(store, id, { status: "completed" })
+    await thinned(store, { finishedBefore: at(-1) })
+    await thinned(store, { finishedBefore: null })
+    await thinned(store, { before: at(-1) })
+    await thinned(store, { keepCompleted: 1 })
+    expect(await kept(store, id)).toHaveLength(8)
+    await rendered(store, 1)
+    await thinned(store, { keepCompleted: 1 })
+    expect(await kept(store, id)).toHaveLength(3)
+  })
+
+  test(`${name}: an item keeps at most so many updates, though it is not finished`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    for (let i = 1; i <= 20; i += 1) await put(store, id, { progress: i })
+    await thinned(store, { finishedBefore: null, perItem: 10, before: at(-1) })
+    expect(await kept(store, id)).toHaveLength(22)
+    await thinned(store, { finishedBefore: null, perItem: 10, limit: 3 })
+    const ids = (await kept(store, id)).map(([each]) => each)
+    expect(ids).toEqual([1, 2, 15, 16, 17, 18, 19, 20, 21, 22])
+  })
+
+  test(`${name}: what a webhook has not examined waits for it`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await store.deliveries.follow(["https://one.example/hook"])
+    const id = await rendered(store, 5)
+    await thinned(store)
+    expect(await kept(store, id)).toHaveLength(8)
+    await store.deliveries.add([], 5)
+    await thinned(store)
+    expect((await kept(store, id)).map(([each]) => each)).toEqual([1, 2, 6, 7, 8])
+    await store.deliveries.add([], 8)
+    await thinned(store)
+    expect(await kept(store, id)).toHaveLength(3)
+  })
+
+  test(`${name}: a deleted item disappears whole after its time, and its number is not given again`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const id = await rendered(store, 3)
+    const other = await added(store)
+    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+    const head = await store.head()
+    expect(await store.upkeep.purge(at(-1), 2)).toBe(0)
+    nowMs += DAY_MS
+    while ((await store.upkeep.purge(at(DAY_MS), 2)) > 0);
+    expect(await kept(store, id)).toEqual([])
+    expect(await kept(store, other)).toHaveLength(1)
+    expect(await store.head()).toBe(head)
+    expect(await store.bounds()).toEqual({ oldest: head + 1, newest: head, stored: 1 })
+    expect(await added(store)).toBe(other + 1)
+    expect(await store.head()).toBe(head + 1)
+  })
+
+  test(`${name}: an answer that may be repeated is kept for its time`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const create = (): never => {
+      throw new Error("it was added before")
+    }
+    await added(store)
+    expect(await store.upkeep.purge(at(DAY_MS), 10)).toBe(0)
+    expect(create).toThrow()
+  })
+
+  test(`${name}: finished items are told by their age, the oldest first`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const one = await rendered(store, 0)
+    nowMs += 1000
+    const two = await rendered(store, 0)
+    await added(store)
+    expect(await store.upkeep.finishedBefore(at(-1), 10)).toEqual([])
+    expect(await store.upkeep.finishedBefore(at(500), 10)).toEqual([one])
+    expect(await store.upkeep.finishedBefore(at(5000), 10)).toEqual([one, two])
+    expect(await store.upkeep.finishedBefore(at(5000), 1)).toEqual([one])
+  })
+
+  test(`${name}: whatever is thinned, the moves that are left are legal and the last update is the item's`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ item: fc.integer({ min: 0, max: 2 }), move: fc.nat(9) }), { maxLength: 40 }),
+        fc.record({ perItem: fc.integer({ min: 0, max: 6 }), limit: fc.integer({ min: 1, max: 5 }) }),
+        async (steps, limits) => {
+          await using opened = await open()
+          const { store } = opened
+          const ids = [await added(store), await added(store), await added(store)]
+          for (const { item, move } of steps) {
+            const id = ids[item] ?? 0
+            const { status } = await store.item(id)
+            const to = status === "completed" || status === "failed" ? undefined : MOVES[status][move]
+            await put(store, id, to === undefined ? { message: "a word" } : { status: to })
+          }
+          await thinned(store, limits)
+          for (const id of ids) {
+            const left = await kept(store, id)
+            const moves = left.slice(1).map(([, status], i) => [left[i]?.[1] ?? "queued", status] as const)
+            expect(moves.filter(([from, to]) => from !== to && !MOVES[from].includes(to))).toEqual([])
+            expect(left.at(-1)?.[0]).toBe((await store.latestOfItem(id)).update.id)
+            expect(left[0]?.[1]).toBe("queued")
+          }
+          const { stored } = await store.bounds()
+          expect(stored).toBe(await store.count(0, await store.head()))
+        },
+      ),
+      { numRuns: 25 },
+    )
+  })
+}

@@ -1,0 +1,170 @@
+import { expect, test } from "bun:test"
+import { statSync } from "node:fs"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus.ts"
+import { changed } from "../../src/item/changes.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { Retention, type RetentionOptions } from "../../src/upkeep/retention.ts"
+import { added, put, START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+const DAY_MS = 86_400_000
+
+function fail(error: unknown): never {
+  throw error
+}
+
+/** A store whose clock is moved by hand, with a retention that never rests. */
+async function opened(more: Partial<RetentionOptions> = {}) {
+  const folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+  const bus = new LocalBus()
+  const retention = new Retention(store.upkeep, store, bus, {
+    updatesMs: 7 * DAY_MS,
+    perItem: 0,
+    itemsMs: 0,
+    now,
+    sleep: async () => undefined,
+    onError: fail,
+    ...more,
+  })
+  await retention.start()
+  return {
+    folder,
+    path,
+    clock,
+    store,
+    bus,
+    retention,
+    async [Symbol.asyncDispose]() {
+      await retention.stop()
+      await store.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+async function rendered(store: SqliteStore, reports: number): Promise<number> {
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  for (let i = 0; i < reports; i += 1) await put(store, id, { message: `report ${i}` })
+  await put(store, id, { status: "completed" })
+  return id
+}
+
+const left = async (store: SqliteStore, queueId: number): Promise<number> =>
+  (await store.page({ after: 0, queueId, limit: 1000 })).updates.length
+
+test("updates of a finished item go after their time, but for those of the newest 64 completed items", async () => {
+  await using kit = await opened()
+  const { store, clock, retention } = kit
+  const first = await rendered(store, 5)
+  const later: number[] = []
+  for (let i = 0; i < 64; i += 1) {
+    clock.nowMs += 1
+    later.push(await rendered(store, 1))
+  }
+  clock.nowMs += 7 * DAY_MS - 65
+  await retention.round()
+  expect(await left(store, first)).toBe(8)
+  clock.nowMs += 2
+  await retention.round()
+  expect(await left(store, first)).toBe(3)
+  for (const id of later) expect(await left(store, id)).toBe(4)
+})
+
+test("an update stays for a day, however short the settings are", async () => {
+  await using kit = await opened({ updatesMs: 1, perItem: 1 })
+  const { store, clock, retention } = kit
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  for (let i = 0; i < 5; i += 1) await put(store, id, { message: `report ${i}` })
+  clock.nowMs += DAY_MS - 1
+  await retention.round()
+  expect(await left(store, id)).toBe(7)
+  clock.nowMs += 2
+  await retention.round()
+  expect(await left(store, id)).toBe(3)
+})
+
+test("finished items are deleted after their time, as by a person, and unfinished ones never", async () => {
+  await using kit = await opened({ itemsMs: 30 * DAY_MS })
+  const { store, clock, retention, bus } = kit
+  let rings = 0
+  bus.listen(() => (rings += 1))
+  const old = await rendered(store, 1)
+  const waiting = await added(store)
+  clock.nowMs += 30 * DAY_MS + 1
+  const young = await rendered(store, 1)
+  await retention.round()
+  expect(await store.wasDeleted(old)).toBeTrue()
+  expect((await store.item(waiting)).status).toBe("queued")
+  expect((await store.item(young)).status).toBe("completed")
+  expect(rings).toBe(1)
+  const { updates } = await store.page({ after: 0, queueId: old, limit: 100 })
+  expect(JSON.parse(updates.at(-1)?.data ?? "")).toMatchObject({ status: "completed", deleted: true })
+  clock.nowMs += 8 * DAY_MS
+  await retention.round()
+  expect(await left(store, old)).toBe(0)
+})
+
+test("a database that was there before is left alone for a day", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const id = await rendered(store, 5)
+  for (let i = 0; i < 64; i += 1) {
+    clock.nowMs += 1
+    await rendered(store, 0)
+  }
+  clock.nowMs += 100 * DAY_MS
+  const options = {
+    updatesMs: DAY_MS,
+    perItem: 0,
+    itemsMs: 0,
+    now,
+    sleep: async () => undefined,
+    onError: fail,
+  }
+  const retention = new Retention(store.upkeep, store, new LocalBus(), options)
+  await retention.start()
+  clock.nowMs += DAY_MS - 1
+  await retention.round()
+  expect(await left(store, id)).toBe(8)
+  await retention.stop()
+  // The day is counted from the first start, not from each.
+  const again = new Retention(store.upkeep, store, new LocalBus(), options)
+  await again.start()
+  clock.nowMs += 2
+  await again.round()
+  expect(await left(store, id)).toBe(3)
+  await again.stop()
+  await store.close()
+})
+
+test("a file that was large gives its room back to the disk", async () => {
+  const kit = await opened()
+  const { store, clock, retention, path } = kit
+  const id = await added(store)
+  const text = "x".repeat(10_000)
+  for (let i = 0; i < 300; i += 1)
+    await store.change(id, (stored, at) => changed(stored, { message: text }, at))
+  await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+  const { used } = await store.upkeep.size()
+  expect(used).toBeGreaterThan(3_000_000)
+  clock.nowMs += 8 * DAY_MS
+  await retention.round()
+  const size = await store.upkeep.size()
+  expect(size.free).toBe(0)
+  expect(size.used - size.wal).toBeLessThan(500_000)
+  // The file itself is cut by a checkpoint, which closing does.
+  await retention.stop()
+  await store.close()
+  expect(statSync(path).size).toBeLessThan(500_000)
+  kit.folder[Symbol.dispose]()
+})
