@@ -362,6 +362,16 @@ export const environment = (
   env: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv => ({ ...env, ...WITHOUT_TOKEN, ...changes })
 
+/**
+ * The folder for what a worker of this user keeps over its own restart: `XDG_STATE_HOME/track-studio`, by default
+ * `~/.local/state/track-studio`. Undefined without a home.
+ */
+export function stateFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const { XDG_STATE_HOME: state = "", HOME: home = "" } = env
+  if (state.startsWith("/")) return `${state}/track-studio`
+  return home.startsWith("/") ? `${home}/.local/state/track-studio` : undefined
+}
+
 /** The marks of the commands inside which we were started, each of which finds us; empty outside of any. */
 export const outerMarks = (env: NodeJS.ProcessEnv = process.env): string => env["TRACK_STUDIO_RUN"] ?? ""
 

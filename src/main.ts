@@ -70,7 +70,9 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   outliveReaders(LASTING.has(name))
   // What follows "--" is for the command that is run.
   const flags = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length)
-  if (flags.includes("--version") || flags.includes("-v")) {
+  // Without its "--", a later -v of run may be meant for the command: ffmpeg has one.
+  const isVersion = flags.includes("--version") || (name === "run" ? flags.slice(0, 1) : flags).includes("-v")
+  if (isVersion) {
     process.stdout.write(`track-studio ${version} (${commit})\n`)
     return 0
   }

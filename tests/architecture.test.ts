@@ -116,8 +116,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   config: { own: ["errors", "token-file"], packages: ["node:net"] },
   client: { own: ["backoff", "item", "wire"] },
   runner: {
-    own: ["backoff", "client", "config", "item", "renderers", "text"],
-    packages: ["bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
+    own: ["backoff", "client", "config", "item", "renderers", "text", "wire"],
+    packages: ["@sinclair/typebox", "bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   commands: {
     own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text"],

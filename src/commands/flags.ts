@@ -9,7 +9,6 @@ import type { Arguments, Flag } from "./usage.ts"
 
 const DEFAULT_LEASE_S = 60
 const MAX_LEASE_S = 3600
-const DEFAULT_REPORT_WITHIN_S = 60
 const MAX_REPORT_WITHIN_S = 86_400
 
 /** The flags of every command that renders. */
@@ -29,12 +28,14 @@ export const RENDER_FLAGS = {
     placeholder: "S",
     help: `seconds of silence before the item goes to another worker; default ${DEFAULT_LEASE_S}`,
   },
-  "report-within": {
-    type: "string",
-    placeholder: "S",
-    help: `seconds to keep trying to report the result; default ${DEFAULT_REPORT_WITHIN_S}`,
-  },
 } as const satisfies Record<string, Flag>
+
+/** The flag for how long to try to report a result, which each command has with its own default. */
+export const reportWithinFlag = (defaultS: number): Flag => ({
+  type: "string",
+  placeholder: "S",
+  help: `seconds to keep trying to report the result; default ${defaultS}`,
+})
 
 /** A whole-number flag within bounds, or its default. @throws AppError `invalid` */
 export function wholeFlag(
@@ -69,15 +70,13 @@ export interface RenderFlags {
   readonly reportWithinMs: number
 }
 
-/** Reads the flags of every command that renders. @throws AppError `invalid` */
-export const renderFlags = (given: Arguments): RenderFlags => ({
-  renderer: rendererFlag(given),
-  worker: workerFlag(given),
-  leaseS: wholeFlag(given, "lease", { least: 1, most: MAX_LEASE_S, fallback: DEFAULT_LEASE_S }),
-  reportWithinMs:
-    wholeFlag(given, "report-within", {
-      least: 0,
-      most: MAX_REPORT_WITHIN_S,
-      fallback: DEFAULT_REPORT_WITHIN_S,
-    }) * 1000,
-})
+/** Reads the flags of every command that renders; `defaultS` is for `--report-within`. @throws AppError `invalid` */
+export function renderFlags(given: Arguments, defaultS: number): RenderFlags {
+  const within = { least: 0, most: MAX_REPORT_WITHIN_S, fallback: defaultS }
+  return {
+    renderer: rendererFlag(given),
+    worker: workerFlag(given),
+    leaseS: wholeFlag(given, "lease", { least: 1, most: MAX_LEASE_S, fallback: DEFAULT_LEASE_S }),
+    reportWithinMs: wholeFlag(given, "report-within", within) * 1000,
+  }
+}

@@ -2,16 +2,17 @@ import type { Client, Held } from "../client/client.ts"
 import { itemInHand, setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { planned, uselessTotal, withoutKeys } from "../runner/plan.ts"
-import { claiming, exitCodeOf, type ItemSource, Run, type RunOptions } from "../runner/run.ts"
+import { claiming, type ItemSource, Run, type RunOptions } from "../runner/run.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
-import { RENDER_FLAGS, type RenderFlags, renderFlags } from "./flags.ts"
+import { RENDER_FLAGS, type RenderFlags, renderFlags, reportWithinFlag } from "./flags.ts"
 import type { Arguments } from "./usage.ts"
 
 /** Longer than it takes to claim the item that we add: until then no other worker can claim it. */
 const RESERVED_S = 60
 const NOT_FOUND = 127
+const REPORT_WITHIN_S = 60
 
 function totalFlag({ flags }: Arguments): number | undefined {
   const text = textFlag(flags, "total")
@@ -27,7 +28,7 @@ function adding(client: Client, flags: RenderFlags, song: number, title: string 
   // No worker knows this command, so no worker could try it again after a failure.
   const once = { max_attempts: 1, available_in: RESERVED_S }
   const body = { song_id: song, ...(title !== undefined && { title }), ...once }
-  return claiming(client, flags, async () => (await client.add(body, key)).id)
+  return claiming(`--song ${song}`, client, flags, async () => (await client.add(body, key)).id)
 }
 
 /** The item to work on. @throws AppError `invalid` when none is named, or two are */
@@ -44,9 +45,9 @@ function sourceOf(given: Arguments, client: Client, flags: RenderFlags): ItemSou
   }
   if (song !== undefined) return adding(client, flags, song, title)
   if (inHand && (id === undefined || id === inHand.id)) {
-    return { first: async () => inHand, isLent: true, item: () => undefined }
+    return { name: "", first: async () => inHand, isLent: true, item: () => undefined }
   }
-  if (id !== undefined) return claiming(client, flags, async () => id)
+  if (id !== undefined) return claiming(`--item ${id}`, client, flags, async () => id)
   throw new AppError("invalid", "choose an item with --item ID, or add one with --song SONG_ID")
 }
 
@@ -67,7 +68,7 @@ function runOptions(given: Arguments): RunOptions {
     const example = "-- ffmpeg -i song.wav song.mp4"
     throw new AppError("invalid", `the command is missing; put it after --, for example: ${example}`)
   }
-  const flags = renderFlags(given)
+  const flags = renderFlags(given, REPORT_WITHIN_S)
   const client = clientOf(given)
   const plan = planned(given.words, flags.renderer, totalFlag(given))
   const source = announced(sourceOf(given, client, flags), given)
@@ -101,6 +102,7 @@ at least 98 % of it is done. When the command exits with 0 short of that, the ex
         help: "how much there is to do: seconds of video, or frames for Blender",
       },
       ...RENDER_FLAGS,
+      "report-within": reportWithinFlag(REPORT_WITHIN_S),
     },
   },
   async run(given) {
@@ -119,7 +121,7 @@ at least 98 % of it is done. When the command exits with 0 short of that, the ex
     })
     const end = await run.render().finally(() => signals[Symbol.dispose]())
     if (run.earlySignal) await dieOf(run.earlySignal)
-    const code = typeof end === "number" ? end : await exitCodeOf(end)
+    const code = typeof end === "number" ? end : await run.exitCode(end)
     // Exit even though a request to a server that never answers may still be open.
     return exit(code)
   },

@@ -1,8 +1,9 @@
 import { Value } from "@sinclair/typebox/value"
 
+import type { Client, Held } from "../client/client.ts"
 import { textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
-import { ItemChange } from "../item/item.ts"
+import { ItemChange, type QueueItem, Result } from "../item/item.ts"
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
 
@@ -29,6 +30,19 @@ const ALLOWED = new Map([
   ["flag", FLAG],
 ])
 
+/** Ends the lease of an item in its worker's place. @throws AppError `invalid`; ServerError */
+async function ended(client: Client, held: Held, { status, ...rest }: ItemChange): Promise<QueueItem> {
+  if (status === "completed" && Value.Check(Result, rest)) return (await client.complete(held, rest)).item
+  const { error_message, ...others } = rest
+  if (status === "failed" && Object.keys(others).length === 0) {
+    return (await client.fail(held, error_message === undefined ? {} : { error_message })).item
+  }
+  throw new AppError(
+    "invalid",
+    "--lease takes --status completed with --step, --message, --video-file and --thumbnail, or --status failed with --error",
+  )
+}
+
 /** Changes a queue item. */
 export const setCommand: Command = {
   usage: {
@@ -46,6 +60,11 @@ export const setCommand: Command = {
       flag: { type: "string", placeholder: "FLAG", help: FLAG },
       "video-file": { type: "string", placeholder: "FILE", help: "path of the finished video" },
       thumbnail: { type: "string", placeholder: "FILE", help: "path of its thumbnail" },
+      lease: {
+        type: "string",
+        placeholder: "TOKEN",
+        help: "with --status completed or failed: ends the lease that a worker holds",
+      },
       json: { type: "boolean", help: "print the item as JSON" },
     },
   },
@@ -69,7 +88,9 @@ export const setCommand: Command = {
       const hint = allowed === undefined ? "" : `; it can be ${allowed}`
       throw new AppError("invalid", `${name} cannot be ${JSON.stringify(first?.value)}${hint}`)
     }
-    const item = await clientOf(given).update(id, set)
+    const token = textFlag(given.flags, "lease")
+    const client = clientOf(given)
+    const item = token === undefined ? await client.update(id, set) : await ended(client, { id, token }, set)
     const step = item.current_step === "" ? "" : `, ${printable(item.current_step)}`
     say(
       given.flags["json"]

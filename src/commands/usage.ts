@@ -67,6 +67,24 @@ function valueOf(typed: string, flag: Flag, value: string | undefined, isInline:
   return value
 }
 
+/** The error for a flag that the command does not have: mistyped, or meant for a command that lacks its `--`. */
+function unknownFlag(
+  usage: Usage,
+  { rawName }: { readonly rawName: string },
+  [program]: readonly string[],
+): AppError {
+  const [name = ""] = usage.line.split(" ")
+  if (usage.line.includes(" -- ") && program !== undefined) {
+    const example = `track-studio ${name} ... -- ${program} ${rawName} ...`
+    return new AppError(
+      "invalid",
+      `${rawName} is no flag of ${name}; if it belongs to ${program}, put -- before that: ${example}`,
+    )
+  }
+  const names = Object.keys(flagsOf(usage)).map((known) => `--${known}`)
+  return new AppError("invalid", `unknown flag ${rawName}${didYouMean(rawName, names)}`)
+}
+
 /**
  * Reads what was typed after a command's name.
  * @throws AppError `invalid` for an unknown flag, one without its value, or a value where none is taken
@@ -88,10 +106,7 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
     if (token.kind !== "option") continue
     const { name, rawName, value, inlineValue = false } = token
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
-    if (!flag) {
-      const names = Object.keys(flags).map((known) => `--${known}`)
-      throw new AppError("invalid", `unknown flag ${rawName}${didYouMean(rawName, names)}`)
-    }
+    if (!flag) throw unknownFlag(usage, token, positionals)
     const read = valueOf(rawName, flag, value, inlineValue)
     const before = given[name]
     const list = typeof before === "object" ? before : []

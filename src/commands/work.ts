@@ -1,27 +1,30 @@
-import { setting, textFlag } from "../config.ts"
+import { setting, stateFolder, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import { planned } from "../runner/plan.ts"
 import { takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { clientOf, type Command, takes } from "./command.ts"
-import { RENDER_FLAGS, renderFlags, wholeFlag } from "./flags.ts"
+import { RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./flags.ts"
 import type { Arguments } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
+/** A day: no outage of a night loses a render. */
+const REPORT_WITHIN_S = 86_400
 
 /** @throws AppError `invalid` */
 function workerOptions(given: Arguments): WorkerOptions {
   takes(given, 0)
   const exec = textFlag(given.flags, "exec") ?? ""
   if (exec.trim() === "") throw new AppError("invalid", "the command is missing: --exec ./render.sh")
-  const flags = renderFlags(given)
+  const flags = renderFlags(given, REPORT_WITHIN_S)
   const tags = (textFlag(given.flags, "tags") ?? "").split(",").map((tag) => tag.trim())
   return {
     ...flags,
     client: clientOf(given),
     server: setting("server", given.flags),
     plan: planned(["/bin/sh", "-c", exec], flags.renderer ?? "lines"),
+    stateFolder: stateFolder(),
     tags: [...new Set(tags.filter((tag) => tag !== ""))],
     concurrency: wholeFlag(given, "concurrency", { least: 1, most: MAX_CONCURRENCY, fallback: 1 }),
   }
@@ -47,6 +50,7 @@ On SIGTERM it finishes its items and exits with 0; a second SIGTERM returns them
         help: "tags that this worker offers; it skips items that need others",
       },
       ...RENDER_FLAGS,
+      "report-within": reportWithinFlag(REPORT_WITHIN_S),
     },
   },
   async run(given) {

@@ -1,10 +1,11 @@
 import type { Held } from "../client/client.ts"
 import type { QueueItem, Report } from "../item/item.ts"
 import { isWhole } from "../renderers/renderer.ts"
-import type { Guard, Guarded } from "./guard.ts"
+import type { Guarded } from "./guard.ts"
 import type { Plan } from "./plan.ts"
 import { type CommandEnd, Render } from "./render.ts"
-import type { Reporter, Verdict } from "./reporter.ts"
+import type { Delivery, Reporter } from "./reporter.ts"
+import type { Verdict } from "./verdict.ts"
 
 /** By convention: wrong usage, wrong input, not executable, not found. Another attempt would end the same way. */
 const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
@@ -38,8 +39,8 @@ export type Stop =
 export interface AttemptEnd extends CommandEnd {
   /** What the server was told, or should have been. */
   readonly verdict: Verdict
-  /** Whether the server confirmed the verdict. */
-  readonly isReported: boolean
+  /** What became of the verdict. */
+  readonly delivery: Delivery
   /** Why we stopped the command; undefined when it ended by itself. */
   readonly stop: Stop | undefined
 }
@@ -67,7 +68,9 @@ function verdictOf(end: CommandEnd, stop: Stop | undefined, releaseCodes: readon
   if (end.code === 0 && failure !== undefined) {
     return { end: "fail", failure: { error_message: failure, retryable: true } }
   }
-  if (end.code === 0 && isWhole(end.reached ?? 1)) return { end: "complete", message: seen }
+  if (end.code === 0 && isWhole(end.reached ?? 1)) {
+    return { end: "complete", result: seen === undefined ? {} : { message: seen } }
+  }
   const retryable = !FINAL_CODES.includes(end.code)
   return { end: "fail", failure: { error_message: errorMessageOf(end, stop), retryable } }
 }
@@ -78,8 +81,8 @@ export interface AttemptOptions {
   readonly plan: Plan
   /** Sends the reports and the verdict. */
   readonly reporter: Reporter
-  /** Ends the command if we are killed. */
-  readonly guard: Guard
+  /** Ends the command if we are killed. It is disposed of once the command has ended. */
+  readonly guarded: Guarded
   /** Text for the command's standard input; absent, the command shares ours. */
   readonly input?: string
   /** Changes to our environment for the command; `undefined` removes a variable. */
@@ -90,6 +93,8 @@ export interface AttemptOptions {
   readonly reportWithinMs: number
   /** How long a stopped command has to end before it is killed; default 10 s. */
   readonly graceMs?: number
+  /** Called with the verdict before it is reported. Default nothing. */
+  readonly onVerdict?: (verdict: Verdict) => void
 }
 
 /** One attempt at an item: a running command and its reports. The command never waits for the server. */
@@ -98,32 +103,26 @@ export class Attempt {
   readonly ended: Promise<AttemptEnd>
   readonly #options: AttemptOptions
   readonly #render: Render
-  readonly #guarded: Guarded
   readonly #reporting = new AbortController()
   #stop: Stop | undefined
   #stopped: Promise<void> | undefined
   #hasEnded = false
+  #reportWithinMs: number
 
-  private constructor(options: AttemptOptions, render: Render, guarded: Guarded) {
+  private constructor(options: AttemptOptions, render: Render) {
     this.#options = options
     this.#render = render
-    this.#guarded = guarded
+    this.#reportWithinMs = options.reportWithinMs
     this.ended = this.#end()
   }
 
   /** Starts the command. @throws Error when it cannot be started */
   static start(options: AttemptOptions): Attempt {
-    const { plan, reporter, guard, input, variables } = options
-    const guarded = guard.watch()
-    try {
-      const onReport = (report: Report): void => reporter.push(report)
-      const render = Render.start({ plan, guarded, input, variables, onReport })
-      reporter.start()
-      return new Attempt(options, render, guarded)
-    } catch (error) {
-      guarded[Symbol.dispose]()
-      throw error
-    }
+    const { plan, reporter, guarded, input, variables } = options
+    const onReport = (report: Report): void => reporter.push(report)
+    const render = Render.start({ plan, guarded, input, variables, onReport })
+    reporter.start()
+    return new Attempt(options, render)
   }
 
   /** Passes a signal on to the command. Once the command has ended, the signal stops the tries to report instead. */
@@ -140,6 +139,12 @@ export class Attempt {
     this.#stopped = this.#render.stop(this.#options.graceMs)
   }
 
+  /** Stops the tries to report the verdict `ms` from now, or from the end of the command if that comes later. */
+  reportWithin(ms: number): void {
+    this.#reportWithinMs = Math.min(this.#reportWithinMs, ms)
+    if (this.#hasEnded) setTimeout(() => this.#reporting.abort(), ms).unref()
+  }
+
   /** Suspends the command and every process that it started, or resumes them. */
   suspend(isSuspended: boolean): void {
     this.#render.session.signal(isSuspended ? "SIGSTOP" : "SIGCONT")
@@ -148,11 +153,12 @@ export class Attempt {
   async #end(): Promise<AttemptEnd> {
     const end = await this.#render.ended
     await this.#stopped
-    this.#guarded[Symbol.dispose]()
+    const { guarded, reporter, releaseCodes = [], onVerdict } = this.#options
+    guarded[Symbol.dispose]()
     this.#hasEnded = true
-    const { reporter, reportWithinMs, releaseCodes = [] } = this.#options
     const verdict = verdictOf(end, this.#stop, releaseCodes)
-    const isReported = await reporter.finish(verdict, reportWithinMs, this.#reporting.signal)
-    return { ...end, verdict, isReported, stop: this.#stop }
+    onVerdict?.(verdict)
+    const delivery = await reporter.finish(verdict, this.#reportWithinMs, this.#reporting.signal)
+    return { ...end, verdict, delivery, stop: this.#stop }
   }
 }

@@ -1,7 +1,8 @@
-import { type Client, type FailRequest, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
+import { type Claimed, type Client, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
 import type { Report } from "../item/item.ts"
 import { Patience, pause } from "./patience.ts"
 import { Spool } from "./spool.ts"
+import { deliver, type Verdict } from "./verdict.ts"
 
 /** Between two reports. */
 const REPORT_EVERY_MS = 250
@@ -14,13 +15,10 @@ const LENT_WITHIN_MS = 5000
 const LAST_TRY_MS = 1500
 
 /** Whether the answer does not come from our server: none came, a passing error, or a proxy answered instead. */
-const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
+export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
 
-/** How a worker ends its lease. */
-export type Verdict =
-  | { readonly end: "complete"; readonly message?: string | undefined }
-  | { readonly end: "fail"; readonly failure: FailRequest }
-  | { readonly end: "release" }
+/** Whether the server does not let us in: a token or a host name that was wrong can be put right while we wait. */
+export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
 /** Where and how a reporter reports. */
 export interface ReporterOptions {
@@ -36,7 +34,12 @@ export interface ReporterOptions {
   readonly say: (text: string) => void
   /** Called once, with the reason, when the work must stop. */
   readonly onCancel: (reason: string) => void
+  /** Called after a lost lease, when the item was claimed again. Default nothing. */
+  readonly onClaimedAgain?: (claimed: Claimed) => void
 }
+
+/** What became of a verdict: the server has it, does not take it any more, or could not be told yet. */
+export type Delivery = "delivered" | "refused" | "pending"
 
 /**
  * Reports the work on one item.
@@ -92,10 +95,10 @@ export class Reporter {
   }
 
   /**
-   * Sends what is left and the verdict. While the server is unreachable it tries again, for `withinMs` or until the
-   * signal aborts. Resolves with whether the server confirmed the verdict; never rejects.
+   * Sends what is left and the verdict. While the server is unreachable or denies us access, it tries again, for
+   * `withinMs` or until the signal aborts. Never rejects.
    */
-  async finish(verdict: Verdict, withinMs: number, signal: AbortSignal): Promise<boolean> {
+  async finish(verdict: Verdict, withinMs: number, signal: AbortSignal): Promise<Delivery> {
     this.#over.abort()
     const { isLent = false, say } = this.#options
     const deadlineMs = performance.now() + (isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs)
@@ -106,22 +109,22 @@ export class Reporter {
         await Promise.all(this.#loops)
         held = await this.#hold()
         await this.#flush(held)
-        if (!isLent) await this.#deliver(held, verdict)
+        if (!isLent) await deliver(this.#options.client, held, verdict)
       }
       try {
         await answered(end(), Math.max(LAST_TRY_MS, deadlineMs - performance.now()))
-        return true
+        return "delivered"
       } catch (error) {
         this.#failed(error, held)
-        if (this.#hasGivenUp) break
+        if (this.#hasGivenUp) return "refused"
         if (signal.aborted || performance.now() > deadlineMs) {
           if (!isLent) say(`could not report the result: ${reasonOf(error)}`)
-          break
+          return "pending"
         }
       }
       await patience.wait(signal)
     }
-    return false
+    return "refused"
   }
 
   /** The item and its lease, claimed now if we hold none; one try. @throws ServerError */
@@ -149,6 +152,7 @@ export class Reporter {
     if (!claimed) throw new Error(`queue item ${this.#id} was not claimed`)
     say(`the lease of queue item ${this.#id} had expired; claimed the item again`)
     this.#held = { id: this.#id, token: claimed.lease.token }
+    this.#options.onClaimedAgain?.(claimed)
     return this.#held
   }
 
@@ -211,14 +215,6 @@ export class Reporter {
     while (await this.#send(held));
   }
 
-  async #deliver(held: Held, verdict: Verdict): Promise<void> {
-    const { client } = this.#options
-    if (verdict.end === "complete")
-      await client.complete(held, { ...(verdict.message && { message: verdict.message }) })
-    else if (verdict.end === "fail") await client.fail(held, verdict.failure)
-    else await client.release(held)
-  }
-
   #answered({ directive, item }: WorkerAnswer): void {
     if (this.#isOffline) this.#options.say("the server is back")
     this.#isOffline = false
@@ -234,7 +230,7 @@ export class Reporter {
   /** Decides what an error means for the work: mostly nothing. */
   #failed(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
-    if (isUnreachable(error)) return this.#offline(error)
+    if (isUnreachable(error) || isDenied(error)) return this.#offline(error)
     const canClaim = !this.#options.isLent && !this.#isCancelled
     if (error.code === "lease_lost" && canClaim) {
       if (this.#held === held) this.#held = undefined
@@ -246,10 +242,9 @@ export class Reporter {
   }
 
   #offline(error: ServerError): void {
-    if (!this.#isOffline)
-      this.#options.say(
-        `${error.message}; rendering continues, and progress is reported once the server is back`,
-      )
+    const when = isDenied(error) ? "allows it" : "is back"
+    const text = `${error.message}; rendering continues, and progress is reported once the server ${when}`
+    if (!this.#isOffline) this.#options.say(text)
     this.#isOffline = true
   }
 

@@ -6,6 +6,7 @@ import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { dieOf } from "./signals.ts"
 import { toStderr } from "./stderr.ts"
+import { wordOf } from "./verdict.ts"
 
 /** How long the server may take to answer before the command is started without it. */
 const START_WITHIN_MS = 3000
@@ -17,14 +18,17 @@ const NOT_EXECUTABLE = 126
 export interface ItemSource {
   /** Gets the item and its lease. It is called again after each try that found the server unreachable. */
   readonly first: () => Promise<Held>
+  /** The flag that names the item: "--item 7". */
+  readonly name: string
   /** The lease belongs to the command that started us, which renews and ends it. */
   readonly isLent: boolean
   /** The item as it was claimed; undefined before that, and for a lent item. */
   readonly item: () => QueueItem | undefined
 }
 
-/** Claims the item whose ID `find` resolves with. */
+/** Claims the item whose ID `find` resolves with. `name` is the flag that names it. */
 export function claiming(
+  name: string,
   client: Client,
   { worker, leaseS }: { readonly worker: string; readonly leaseS: number },
   find: () => Promise<number>,
@@ -38,7 +42,7 @@ export function claiming(
     item = claimed.item
     return { id, token: claimed.lease.token }
   }
-  return { first, isLent: false, item: () => item }
+  return { name, first, isLent: false, item: () => item }
 }
 
 /** What a run renders, and for whom. */
@@ -105,12 +109,29 @@ export class Run {
     const variables = source.isLent ? {} : variablesOf(source.item(), this.#reporter.held, server)
     const graceMs = source.isLent ? { graceMs: LENT_GRACE_MS } : {}
     try {
-      const [reporter, guard] = [this.#reporter, this.#guard]
-      this.#attempt = Attempt.start({ plan, reporter, guard, variables, reportWithinMs, ...graceMs })
+      const [reporter, guarded] = [this.#reporter, this.#guard.watch()]
+      this.#attempt = Attempt.start({ plan, reporter, guarded, variables, reportWithinMs, ...graceMs })
     } catch (error) {
       return this.#notStarted(error)
     }
     return this.#attempt.ended
+  }
+
+  /**
+   * The exit code for an attempt: the command's own, or 1 when the command ended with 0 and the server does not know
+   * the item as completed. When a signal ended the command, the same signal ends this process: handle it no more.
+   */
+  async exitCode(end: AttemptEnd): Promise<number> {
+    const { code, signal, verdict, stop, delivery } = end
+    const { isLent } = this.#options.source
+    if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.held, this.#options)
+    if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
+    if (code !== 0) return code
+    if (verdict.end === "fail" && stop?.by !== "cancel") {
+      const [reason] = (verdict.failure.error_message ?? "").split("\n")
+      toStderr(`${reason}, so the item was marked failed`)
+    }
+    return verdict.end === "complete" && (isLent || delivery === "delivered") ? 0 : 1
   }
 
   /** Gets the item, but does not wait long for a server that does not answer. */
@@ -138,16 +159,26 @@ export class Run {
   }
 }
 
-/**
- * The exit code for an attempt: the command's own, or 1 when the command ended with 0 and the item was not completed.
- * When a signal ended the command, the same signal ends this process.
- */
-export async function exitCodeOf({ code, signal, verdict, stop }: AttemptEnd): Promise<number> {
-  if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
-  if (code !== 0 || verdict.end === "complete") return code
-  if (verdict.end === "fail" && stop?.by !== "cancel") {
-    const [reason] = (verdict.failure.error_message ?? "").split("\n")
-    toStderr(`${reason}, so the item was marked failed`)
-  }
-  return 1
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
+
+/** The command by which a person can tell the server later how the attempt ended. */
+function laterCommand(
+  { verdict }: AttemptEnd,
+  held: Held | undefined,
+  { source, server }: RunOptions,
+): string {
+  const at = `--server ${server}`
+  const isComplete = verdict.end === "complete"
+  if (!held) return `track-studio run ${source.name} ${at} -- ${isComplete ? "true" : "false"}`
+  const [reason = ""] = (verdict.end === "fail" ? (verdict.failure.error_message ?? "") : "").split("\n")
+  const status = isComplete ? "completed" : `failed --error ${quoted(reason)}`
+  return `track-studio set ${held.id} --status ${status} --lease ${held.token} ${at}`
+}
+
+/** Says what the server does not know, and how to tell it. */
+function sayUnreported(end: AttemptEnd, held: Held | undefined, options: RunOptions): void {
+  const item = held ? `queue item ${held.id}` : "its queue item"
+  toStderr(
+    `${item} ${wordOf(end.verdict)}, but the server does not know it; once it is back: ${laterCommand(end, held, options)}`,
+  )
 }

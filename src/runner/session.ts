@@ -23,26 +23,29 @@ function send(target: number, signal: NodeJS.Signals | 0): boolean {
  * `timeout` make groups of their own, and `setsid` even a session.
  */
 export class Session {
-  readonly #pid: number
+  readonly #pid: number | undefined
   readonly #mark: string
   #ended = false
 
-  /** `pid` is the command's, which was started detached and so leads a session. `mark` is in its environment. */
-  constructor(pid: number, mark: string) {
+  /**
+   * `pid` is the command's, which was started detached and so leads a session; undefined if we did not start it.
+   * `mark` is in its environment.
+   */
+  constructor(pid: number | undefined, mark: string) {
     this.#pid = pid
     this.#mark = mark
   }
 
   /** Passes a signal on to the command's own group, as a terminal would; returns whether the group exists. */
   forward(signal: NodeJS.Signals): boolean {
-    return !this.#ended && send(-this.#pid, signal)
+    return !this.#ended && this.#pid !== undefined && send(-this.#pid, signal)
   }
 
   /** Sends a signal to every process; returns whether any is left. */
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.#ended) return false
     const processes = processesOf(this.#pid, this.#mark)
-    if (processes === undefined) return send(-this.#pid, signal)
+    if (processes === undefined) return this.#pid !== undefined && send(-this.#pid, signal)
     const [inside, outside] = [
       processes.filter(({ session }) => session === this.#pid),
       processes.filter(({ session }) => session !== this.#pid),

@@ -1,16 +1,22 @@
 import { type Claimed, type Client, ServerError } from "../client/client.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
-import { Guard } from "./guard.ts"
+import { Guard, type Guarded } from "./guard.ts"
+import { type Holding, Holdings } from "./holdings.ts"
 import { Patience } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
+import { type Verdict, wordOf } from "./verdict.ts"
 
 const CLAIM_WAIT_S = 30
 /** A server with no items answers after the wait. One that answers sooner is about to stop. */
 const EARLY_ANSWER_MS = 1000
 /** A shell's exit codes for "not executable" and "not found". */
 const RELEASE_CODES = [126, 127]
+/** How often to look for leases that other workers of this machine left behind. */
+const INHERIT_EVERY_MS = 1000
+/** How long a worker that is stopping tries to report a verdict that is kept for the next worker anyway. */
+const LEAVE_WITHIN_MS = 5000
 
 /** What a worker runs, and for whom. */
 export interface WorkerOptions {
@@ -30,29 +36,43 @@ export interface WorkerOptions {
   readonly tags: readonly string[]
   /** Items at a time. */
   readonly concurrency: number
+  /** The folder for the leases of this user's workers; undefined keeps them in memory alone. */
+  readonly stateFolder: string | undefined
 }
 
-function resultOf({ verdict, code }: AttemptEnd): string {
-  if (verdict.end === "complete") return "completed"
-  return verdict.end === "release" ? "returned to the queue" : `failed, code ${code}`
+function resultOf({ verdict, code, delivery }: AttemptEnd, isKept: boolean): string {
+  const result = verdict.end === "fail" ? `failed, code ${code}` : wordOf(verdict)
+  if (delivery === "delivered") return result
+  if (delivery === "refused") return `${result}, but the server does not take the result any more`
+  return isKept
+    ? `${result}; the next worker of this user reports it`
+    : `${result}, but it could not be reported`
 }
 
 /** Takes items and renders them, several at a time, until it is stopped. */
 export class Worker {
   readonly #options: WorkerOptions
   readonly #attempts = new Set<Attempt>()
-  readonly #guard = new Guard()
   readonly #stopping = new AbortController()
+  readonly #holdings: Holdings
+  readonly #guard: Guard
   #isOffline = false
   #failure: Error | undefined
 
   constructor(options: WorkerOptions) {
     this.#options = options
+    const { client, worker, leaseS, server, stateFolder } = options
+    this.#holdings = new Holdings(stateFolder, server, { client, worker, leaseS, say: toStderr })
+    this.#guard = new Guard(this.#holdings.descriptor)
   }
 
   /** Resolves once it was stopped and its attempts have ended. @throws Error when it cannot go on */
   async run(): Promise<void> {
+    await this.#tried(() => this.#holdings.inherit())
+    const timer = setInterval(() => void this.#holdings.inherit().catch(() => undefined), INHERIT_EVERY_MS)
     await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#slot()))
+    clearInterval(timer)
+    this.#holdings.close()
     if (this.#failure) throw this.#failure
   }
 
@@ -62,11 +82,22 @@ export class Worker {
       for (const attempt of this.#attempts) attempt.stop({ by: "release" })
       return
     }
-    this.#stopping.abort()
+    this.#stop()
     const { size } = this.#attempts
     if (size === 0) return
     const items = size === 1 ? "1 item" : `${size} items`
     toStderr(`finishing ${items}, then stopping; signal again to return them to the queue`)
+  }
+
+  #stop(): void {
+    this.#stopping.abort()
+    if (!this.#holdings.isKept) return
+    for (const attempt of this.#attempts) attempt.reportWithin(LEAVE_WITHIN_MS)
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error))
+    this.#stop()
   }
 
   /** Renders one item after the other. */
@@ -75,49 +106,65 @@ export class Worker {
     const patience = new Patience()
     while (!signal.aborted) {
       const askedMs = performance.now()
+      const claimed = await this.#tried(() => this.#claim())
+      if (claimed) {
+        await this.#render(claimed).catch((error: unknown) => {
+          if (!signal.aborted) this.#fail(error)
+        })
+      }
+      if (claimed || performance.now() - askedMs > EARLY_ANSWER_MS) patience.reset()
+      else await patience.wait(signal)
+    }
+  }
+
+  #claim(): Promise<Claimed | null> {
+    const { client, worker, tags, leaseS } = this.#options
+    const request = { worker, tags: [...tags], lease: leaseS, wait: CLAIM_WAIT_S }
+    return client.claim(request, this.#stopping.signal)
+  }
+
+  /** Asks until the server answers. Undefined when we are stopped meanwhile, or when it refuses: then we stop. */
+  async #tried<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    const { signal } = this.#stopping
+    const patience = new Patience()
+    while (!signal.aborted) {
       try {
-        const claimed = await this.#claim()
-        if (claimed) await this.#render(claimed)
-        if (claimed || performance.now() - askedMs > EARLY_ANSWER_MS) patience.reset()
-        else await patience.wait(signal)
+        const answer = await ask()
+        if (this.#isOffline) toStderr("the server is back")
+        this.#isOffline = false
+        return answer
       } catch (error) {
-        if (signal.aborted && !this.#failure) return
-        if (!(error instanceof ServerError && error.isPassing)) return this.#fail(error)
+        if (signal.aborted) return undefined
+        if (!(error instanceof ServerError && error.isPassing)) {
+          this.#fail(error)
+          return undefined
+        }
         if (!this.#isOffline) toStderr(`${error.message}; waiting for the server`)
         this.#isOffline = true
         await patience.wait(signal)
       }
     }
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error))
-    this.#stopping.abort()
-  }
-
-  async #claim(): Promise<Claimed | null> {
-    const { client, worker, tags, leaseS } = this.#options
-    const request = { worker, tags: [...tags], lease: leaseS, wait: CLAIM_WAIT_S }
-    const claimed = await client.claim(request, this.#stopping.signal)
-    if (this.#isOffline) toStderr("the server is back")
-    this.#isOffline = false
-    return claimed
+    return undefined
   }
 
   async #render(claimed: Claimed): Promise<void> {
-    const { item } = claimed
-    const attempt = await this.#start(claimed)
+    const { item, lease } = claimed
+    const guarded = this.#guard.watch()
+    const { mark } = guarded
+    const holding = this.#holdings.hold({ id: item.id, token: lease.token, attempt: item.attempt, mark })
+    const attempt = await this.#start(claimed, holding, guarded)
     this.#attempts.add(attempt)
     toStderr(`queue item ${item.id}: started, attempt ${item.attempt}`)
     const end = await attempt.ended
     this.#attempts.delete(attempt)
-    toStderr(`queue item ${item.id}: ${resultOf(end)}`)
+    if (end.delivery !== "pending") holding.end()
+    toStderr(`queue item ${item.id}: ${resultOf(end, this.#holdings.isKept)}`)
     if (RELEASE_CODES.includes(end.code) && !end.stop) {
       this.#fail(new Error(`the command of --exec cannot be run here (code ${end.code})`))
     }
   }
 
-  async #start({ item, lease }: Claimed): Promise<Attempt> {
+  async #start({ item, lease }: Claimed, holding: Holding, guarded: Guarded): Promise<Attempt> {
     const held = { id: item.id, token: lease.token }
     const { client, worker, leaseS, server, plan, reportWithinMs } = this.#options
     const say = (text: string): void => toStderr(`queue item ${item.id}: ${text}`)
@@ -126,17 +173,20 @@ export class Worker {
       say(`${reason}; stopping its command`)
       attempt?.stop({ by: "cancel", reason })
     }
-    const reporter = new Reporter({ client, worker, leaseS, say, onCancel }, async () => held)
+    const onClaimedAgain = (again: Claimed): void =>
+      holding.change({ token: again.lease.token, attempt: again.item.attempt })
+    const reporter = new Reporter({ client, worker, leaseS, say, onCancel, onClaimedAgain }, async () => held)
     try {
       // A signal may have come while the claim was answered.
       this.#stopping.signal.throwIfAborted()
-      const variables = variablesOf(item, held, server)
-      const input = `${JSON.stringify(item)}\n`
-      const [guard, releaseCodes] = [this.#guard, RELEASE_CODES]
-      attempt = Attempt.start({ plan, reporter, guard, input, variables, reportWithinMs, releaseCodes })
+      const onVerdict = (verdict: Verdict): void => holding.change({ verdict })
+      const command = { plan, variables: variablesOf(item, held, server), input: `${JSON.stringify(item)}\n` }
+      const options = { reporter, guarded, reportWithinMs, releaseCodes: RELEASE_CODES, onVerdict }
+      attempt = Attempt.start({ ...command, ...options })
       return attempt
     } catch (error) {
-      await reporter.finish({ end: "release" }, 0, AbortSignal.abort())
+      guarded[Symbol.dispose]()
+      if ((await reporter.finish({ end: "release" }, 0, AbortSignal.abort())) !== "pending") holding.end()
       throw error
     }
   }

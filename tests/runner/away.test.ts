@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { Spool } from "../../src/runner/spool.ts"
-import { start, temporaryFolder, type TestServer } from "../server.ts"
+import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import {
   faultsOf,
   ffmpegProgram,
@@ -11,7 +11,7 @@ import {
   itemOf,
   latestOf,
   processesWith,
-  type Program,
+  Program,
   studio,
   until,
   video,
@@ -102,8 +102,43 @@ describe("while the server is away", () => {
     await gone(server)
     await using render = shell(server, ["--song", "4", "--report-within", "1"], "exit 5")
     expect(await render.ends()).toBe(5)
-    expect((await render.stderr).toString()).toContain("could not report the result: no server answers")
+    const said = (await render.stderr).toString()
+    expect(said).toContain("could not report the result: no server answers")
+    expect(said).toEndWith(
+      `its queue item failed, but the server does not know it; once it is back: track-studio run --song 4 --server ${server.url} -- false\n`,
+    )
   })
+
+  test.each([
+    ["completed", "0", "echo done", 1],
+    ["failed", "5", "echo it\\'s out of disk >&2; echo done", 5],
+  ])(
+    "a command that %s is reported later by the command that run then names",
+    async (status, code, say, exit) => {
+      await using server = await start()
+      using folder = temporaryFolder()
+      const go = join(folder.path, "go")
+      const id = await server.add({ song_id: 6, max_attempts: 1 })
+      const args = ["--item", String(id), "--report-within", "1"]
+      const script = `echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; ${say}; exit ${code}`
+      await using render = shell(server, args, script)
+      await until(server, id, ({ progress }) => progress === 10)
+      await gone(server)
+      await Bun.write(go, "")
+      expect(await render.ends()).toBe(exit)
+      const said = (await render.stderr).toString()
+      expect(said).toContain(`queue item ${id} ${status}, but the server does not know it; once it is back: `)
+      const [, command = ""] = /once it is back: (track-studio set .*)\n$/s.exec(said) ?? []
+      await using back = await again(server)
+      const later = command.replace("track-studio", PROGRAM.join(" "))
+      await using set = new Program(["sh", "-c", later], back.url)
+      expect(await set.ends()).toBe(0)
+      expect(await itemOf(back, id)).toMatchObject({ status, attempt: 1 })
+      if (status === "failed") {
+        expect((await itemOf(back, id)).error_message).toBe("the command ended with code 5")
+      }
+    },
+  )
 
   test("a server that accepts and never answers is not waited for longer than asked either", async () => {
     using mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
@@ -115,7 +150,7 @@ describe("while the server is away", () => {
     expect(performance.now() - startedMs).toBeLessThan(7000)
     expect((await render.stdout).toString()).toBe("done\n")
     expect((await render.stderr).toString()).toEndWith(
-      "could not report the result: the server did not answer in time\n",
+      `track-studio run --song 9 --server http://127.0.0.1:${mute.port} -- false\n`,
     )
   })
 
@@ -207,15 +242,15 @@ describe("reports", () => {
   test("of steps are all kept, in their order, while the server is away", () => {
     const spool = new Spool()
     spool.push({ current_step: "images", progress: 1 })
-    spool.push({ progress: 2, message: "two" })
+    spool.push({ current_step: "images", progress: 2, message: "two" })
     spool.push({ current_step: "video", progress: 50 })
-    spool.push({ progress: 60 })
+    spool.push({ current_step: "video", progress: 60 })
     const first = spool.take()
     expect(first).toEqual({ current_step: "images", progress: 2, message: "two" })
     if (first) spool.giveBack(first)
     expect(spool.take()).toEqual({ current_step: "images", progress: 2, message: "two" })
     const second = spool.take()
-    spool.push({ progress: 70 })
+    spool.push({ current_step: "video", progress: 70 })
     if (second) spool.giveBack(second)
     expect(spool.take()).toEqual({ current_step: "video", progress: 70 })
     expect(spool.take()).toBeUndefined()

@@ -28,7 +28,14 @@ test.each([
   [["--song", "0", "--", "true"], "--song must be a positive whole number, not 0"],
   [["--song=-5", "--", "true"], "--song must be a positive whole number, not -5"],
   [["--song", "1", "--worker", "", "--", "true"], "--worker must be a name of 1 to 16384 bytes"],
-  [["--song", "1", "ffmpeg", "-i", "x"], "unknown flag -i"],
+  [
+    ["--song", "1", "ffmpeg", "-i", "x"],
+    "-i is no flag of run; if it belongs to ffmpeg, put -- before that: track-studio run ... -- ffmpeg -i ...",
+  ],
+  [
+    ["--song", "1", "ffmpeg", "-v", "error"],
+    "-v is no flag of run; if it belongs to ffmpeg, put -- before that: track-studio run ... -- ffmpeg -v ...",
+  ],
 ])("%j is wrong usage", async (args, message) => {
   await using render = run(...args)
   expect(await render.ends()).toBe(2)
@@ -101,7 +108,9 @@ test.each([301, 400, 403, 404])("what answers %d in the server's place stops no 
     "echo",
     "rendered",
   ])
-  expect(await render.ends()).toBe(0)
+  expect(await render.ends()).toBe(1)
   expect((await render.stdout).toString()).toBe("rendered\n")
-  expect((await render.stderr).toString()).toContain(`the server answered ${status}`)
+  expect((await render.stderr).toString()).toContain(
+    status === 301 ? "redirects to another address" : `the server answered ${status}`,
+  )
 })

@@ -1,0 +1,68 @@
+import { type Client, type Held, ServerError } from "../client/client.ts"
+import type { KeptLease } from "./leases.ts"
+import { isDenied, isUnreachable } from "./reporter.ts"
+import { Session } from "./session.ts"
+import { deliver, type Verdict, wordOf } from "./verdict.ts"
+
+/** Who ends the lease that another worker left behind. */
+export interface HeirOptions {
+  /** The server that gave the lease. */
+  readonly client: Client
+  /** The worker's name, for an item that must be claimed again. */
+  readonly worker: string
+  /** Length of a lease in seconds. */
+  readonly leaseS: number
+  /** Prints a line for the user. */
+  readonly say: (text: string) => void
+}
+
+/**
+ * The lease of an item that went back to the queue while nobody reported that it was completed. Undefined if somebody
+ * else has begun it since: then that attempt counts.
+ */
+async function reclaimed(
+  { client, worker, leaseS }: HeirOptions,
+  lease: KeptLease,
+): Promise<Held | undefined> {
+  const claimed = await client.claim({ worker, lease: leaseS, id: lease.id })
+  if (!claimed) return undefined
+  const held = { id: lease.id, token: claimed.lease.token }
+  if (claimed.item.attempt === lease.attempt + 1) return held
+  await client.release(held)
+  return undefined
+}
+
+async function ended(options: HeirOptions, lease: KeptLease, verdict: Verdict): Promise<boolean> {
+  try {
+    await deliver(options.client, lease, verdict)
+    return true
+  } catch (error) {
+    const isLost = error instanceof ServerError && error.code === "lease_lost"
+    if (!isLost || verdict.end !== "complete") throw error
+    const held = await reclaimed(options, lease)
+    if (!held) return false
+    await deliver(options.client, held, verdict)
+    return true
+  }
+}
+
+/**
+ * Ends a lease that a worker left behind when it was killed: reports the verdict, or gives the item back if there is
+ * none. First it kills what is left of the command. A lease that has ended meanwhile is left alone.
+ * @throws ServerError when the server cannot be reached or does not let us in: try again later
+ */
+export async function settle(options: HeirOptions, lease: KeptLease): Promise<void> {
+  const { say } = options
+  const verdict = lease.verdict ?? { end: "release" }
+  if (lease.mark !== undefined) await new Session(undefined, lease.mark).stop(0)
+  try {
+    const isEnded = await ended(options, lease, verdict)
+    const whose = lease.verdict ? "as its last worker could not report" : "because its worker was killed"
+    if (isEnded) say(`queue item ${lease.id}: ${wordOf(verdict)}, ${whose}`)
+    else say(`queue item ${lease.id}: it was begun again since, so its earlier result does not count`)
+  } catch (error) {
+    if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
+    // The lease has ended, or the item is gone: nothing is left to end.
+    if (lease.verdict) say(`queue item ${lease.id}: its earlier result does not count: ${error.message}`)
+  }
+}
