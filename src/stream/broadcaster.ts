@@ -1,16 +1,12 @@
 import type { Bus } from "../bus.ts"
+import { AppError } from "../errors.ts"
 import type { History } from "../store/history.ts"
-import type { UpdateFrame } from "../wire/frames.ts"
 import { Batch } from "./batch.ts"
 import type { Owner, Seat } from "./seat.ts"
-import type { Wanted } from "./selection.ts"
+import { Tail } from "./tail.ts"
 
 /** Updates are read from the history in pieces of at most this many. */
 const BATCH_UPDATES = 1024
-/** How much of the newest history is kept at hand for streams that are a little behind, in characters of JSON. */
-const TAIL_SIZE = 2 * 1024 * 1024
-/** Batches taken at once, in characters of JSON: larger chunks save writes, up to the size of the socket's buffer. */
-const TAKEN_SIZE = 256 * 1024
 /** Streams that are sent a keepalive in one turn of the event loop. */
 const KEEPALIVE_SLICE = 256
 /** Streams that are woken for a batch in one turn. 64 gave a fifth more deliveries flat out than all at once. */
@@ -36,6 +32,8 @@ class BatchEvent extends Event {
  * that watch an item of the batch. While no stream is open nothing is read.
  */
 export class Broadcaster extends EventTarget {
+  /** The newest updates, for streams that are a little behind. */
+  readonly tail = new Tail()
   readonly #history: History
   readonly #onError: (error: unknown) => void
   readonly #keepaliveMs: number
@@ -43,13 +41,13 @@ export class Broadcaster extends EventTarget {
   /** By queue item; under undefined, those of streams that watch everything. */
   readonly #seats = new Map<number | undefined, Set<Seat>>()
   #taken = 0
-  #tail: Batch[] = []
-  #tailSize = 0
   #head = 0
   #examined = 0
   /** How often following the history began: what was read before belongs to streams that have left. */
   #followed = 0
-  /** Until the broadcaster follows the history. */
+  /** Whether `head` is known, and with it from where the history is followed. */
+  #isFollowing = false
+  /** Pending until the broadcaster follows the history. */
   #ready: Promise<void> | undefined
   #rings = 0
   /** Whether the bell has rung since the history was last read. */
@@ -115,7 +113,8 @@ export class Broadcaster extends EventTarget {
   /**
    * Takes a seat in, until `leave` or until `signal` aborts.
    * The promise, if there is one, resolves once the broadcaster follows the history: an update that is stored later
-   * wakes the seat.
+   * wakes the seat. If the history cannot be read it rejects, and the seat must be given up.
+   * @throws AppError `unavailable` (rejects)
    */
   join(seat: Seat, signal: AbortSignal): Promise<void> | undefined {
     if (signal.aborted) return undefined
@@ -153,29 +152,6 @@ export class Broadcaster extends EventTarget {
     if (!this.#remove(seat)) return
     seat.queueId = undefined
     this.#put(seat)
-  }
-
-  /**
-   * Takes the updates of the tail after the seat's cursor, up to about 256 KiB, and moves the cursor. They come as
-   * lists, which are the same for all seats that take whole batches. Null if the tail does not reach back to the
-   * cursor: then they must be read from the history.
-   */
-  take(seat: Seat, wanted?: Wanted): readonly (readonly UpdateFrame[])[] | null {
-    let at = this.#tail.length
-    while (at > 0 && (this.#tail[at - 1]?.head ?? 0) > seat.cursor) at -= 1
-    const first = this.#tail[at]
-    if (!first || first.previous > seat.cursor) return null
-    const lists: (readonly UpdateFrame[])[] = []
-    for (let size = 0; at < this.#tail.length && size < TAKEN_SIZE; at += 1) {
-      const batch = this.#tail[at]
-      if (!batch) break
-      const list = selected(batch, seat, wanted)
-      if (list.length > 0) lists.push(list)
-      size +=
-        list === batch.frames ? batch.size : list.reduce((sum, { update }) => sum + update.data.length, 0)
-      seat.cursor = batch.head
-    }
-    return lists
   }
 
   /** Ends all streams: each says `shutdown` and closes. */
@@ -220,25 +196,32 @@ export class Broadcaster extends EventTarget {
   /** The first stream has joined: follow the history from its head on. */
   #follow(): void {
     this.#isRung = false
+    this.#isFollowing = false
     this.#followed += 1
-    const ready = this.#history
-      .head()
-      .then((head) => {
-        this.#head = head
-        this.#examined = head
-        if (this.#ready === ready) this.#ready = undefined
-      })
-      .catch(this.#onError)
-    this.#ready = ready
+    this.#ready = this.#findHead(this.#followed)
     const everyMs = Math.min(1000, Math.max(10, this.#keepaliveMs / 15))
     this.#keepalives = setInterval(() => this.#keepalive(), everyMs)
+  }
+
+  async #findHead(followed: number): Promise<void> {
+    try {
+      const head = await this.#history.head()
+      if (this.#followed !== followed) return
+      this.#head = head
+      this.#examined = head
+      this.#isFollowing = true
+      this.#ready = undefined
+    } catch (error) {
+      this.#onError(error)
+      throw new AppError("unavailable", "the history cannot be read now; try again", { cause: error })
+    }
   }
 
   /** The last stream has left: forget the tail, and read nothing more. */
   #unfollow(): void {
     clearInterval(this.#keepalives)
-    this.#tail = []
-    this.#tailSize = 0
+    this.#isFollowing = false
+    this.tail.clear()
   }
 
   #ring(): void {
@@ -273,7 +256,9 @@ export class Broadcaster extends EventTarget {
 
   async #announce(): Promise<boolean> {
     const followed = this.#followed
-    await this.#ready
+    await this.#ready?.catch(() => undefined)
+    // Without a head the whole history would be new. Then no stream is open: none was let in.
+    if (!this.#isFollowing) return false
     const previous = this.#head
     const { updates, more } = await this.#history.page({ after: previous, limit: BATCH_UPDATES })
     // All streams have left since, and those that have joined follow from another place.
@@ -282,10 +267,7 @@ export class Broadcaster extends EventTarget {
     if (!last) return false
     const batch = new Batch(previous, last.id, updates)
     this.#head = last.id
-    this.#tail.push(batch)
-    this.#tailSize += batch.size
-    while (this.#tailSize > TAIL_SIZE && this.#tail.length > 1)
-      this.#tailSize -= this.#tail.shift()?.size ?? 0
+    this.tail.push(batch)
     this.#dispatchedMs = performance.now()
     this.dispatchEvent(new BatchEvent(batch))
     await this.#waking
@@ -307,11 +289,4 @@ export class Broadcaster extends EventTarget {
     }
     slice(0)
   }
-}
-
-/** The updates of a batch that a seat has not examined and wants: the batch's own lists where they are that. */
-function selected(batch: Batch, { queueId, cursor }: Seat, wanted: Wanted): readonly UpdateFrame[] {
-  const frames = queueId === undefined ? batch.frames : (batch.byItem.get(queueId) ?? [])
-  if (cursor <= batch.previous && !wanted) return frames
-  return frames.filter(({ update }) => update.id > cursor && (wanted?.(update) ?? true))
 }

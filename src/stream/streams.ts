@@ -69,8 +69,8 @@ export class Streams {
   async *changes(queueId: number, signal: AbortSignal): AsyncGenerator<void, void, undefined> {
     const { broadcaster } = this.#shared
     const seat = new Seat("held", queueId)
-    await broadcaster.join(seat, signal)
     try {
+      await broadcaster.join(seat, signal)
       while (!signal.aborted && !broadcaster.draining) {
         seat.cursor = broadcaster.head
         yield
@@ -133,7 +133,14 @@ export class Streams {
   #join<Chunk extends object>(viewer: Viewer<Chunk>): Chunks<Chunk> | Promise<Chunks<Chunk>> {
     const { selection, signal } = viewer.watch
     selection?.attach(viewer)
-    return this.#shared.broadcaster.join(viewer, signal)?.then(() => viewer.run()) ?? viewer.run()
+    const { broadcaster } = this.#shared
+    const joining = broadcaster.join(viewer, signal)
+    if (!joining) return viewer.run()
+    const giveUp = (error: unknown): never => {
+      broadcaster.leave(viewer)
+      throw error
+    }
+    return joining.then(() => viewer.run(), giveUp)
   }
 }
 

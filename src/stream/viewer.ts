@@ -137,7 +137,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   #taken(): Chunk | "read" | undefined {
     const { format } = this.watch
     const { wanted } = this
-    const lists = this.#shared.broadcaster.take(this, wanted)
+    const lists = this.#shared.broadcaster.tail.take(this, wanted)
     if (!lists) return "read"
     const chunks: Chunk[] = []
     for (const list of lists) {

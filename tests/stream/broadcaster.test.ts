@@ -62,7 +62,7 @@ async function waiting(broadcaster: Broadcaster, queueId?: number): Promise<[Sea
 
 /** The event IDs of what a seat takes; null if the tail does not reach back to it. */
 const takenIds = (broadcaster: Broadcaster, seat: Seat, wanted?: Wanted): number[] | null =>
-  broadcaster
+  broadcaster.tail
     .take(seat, wanted)
     ?.flat()
     .map(({ update }) => update.id) ?? null
@@ -154,7 +154,7 @@ test("streams of all items take the very same list, which a format encodes once"
   const seats = await Promise.all([waiting(broadcaster), waiting(broadcaster), waiting(broadcaster)])
   await write([id, id, id])
   await Promise.all(seats.map(([, woken]) => woken))
-  const [[a = []] = [], [b] = [], [c] = []] = seats.map(([seat]) => broadcaster.take(seat) ?? [])
+  const [[a = []] = [], [b] = [], [c] = []] = seats.map(([seat]) => broadcaster.tail.take(seat) ?? [])
   expect(a).toHaveLength(3)
   expect(b).toBe(a)
   expect(c).toBe(a)
@@ -171,7 +171,7 @@ test("a filter takes its updates out of a batch, and the cursor passes the other
   await woken
   expect(takenIds(broadcaster, seat, ({ queue_id }) => queue_id === items[1])).toEqual([4, 6])
   expect(seat.cursor).toBe(6)
-  expect(broadcaster.take(seat)).toBeNull()
+  expect(broadcaster.tail.take(seat)).toBeNull()
 })
 
 test("a stream somewhere within the tail gets what it lacks, no more", async () => {
@@ -205,7 +205,7 @@ test("the tail is bounded: what is older must come from the history", async () =
     while (broadcaster.head < 1 + 64 * (i + 1)) await turns()
     broadcaster.leave(other)
   }
-  expect(broadcaster.take(seat)).toBeNull()
+  expect(broadcaster.tail.take(seat)).toBeNull()
   seat.cursor = broadcaster.head - 10
   const taken = takenIds(broadcaster, seat)
   expect(taken?.at(-1)).toBe(broadcaster.head)
@@ -312,6 +312,27 @@ test("a history that cannot be read is reported and read again: streams lose not
   expect(await woken).toBe("batch")
   expect(reports).toEqual([error])
   expect(takenIds(broadcaster, seat)).toEqual([2])
+})
+
+test("a head that cannot be read lets no stream in, and later streams do not read the whole history", async () => {
+  await using opened = await open()
+  const { broadcaster, bus, sqlite, count, fail, reports, write } = opened
+  const id = await added(sqlite)
+  await write(Array.from({ length: 50 }, () => id))
+  const error = new Error("disk on fire")
+  fail("head", error)
+  const refused = new Seat("global", undefined)
+  const joining = broadcaster.join(refused, never)?.catch((reason: unknown) => reason)
+  bus.notify()
+  expect(await joining).toMatchObject({ code: "unavailable" })
+  broadcaster.leave(refused)
+  await turns()
+  expect(reports).toEqual([error])
+  expect(count("page")).toBe(0)
+  const [seat, woken] = await waiting(broadcaster)
+  await write([id])
+  await woken
+  expect(takenIds(broadcaster, seat)).toEqual([52])
 })
 
 test("a drain wakes every stream, and nothing more is read", async () => {
