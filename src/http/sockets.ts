@@ -19,6 +19,7 @@ import {
   lastEventIdOf,
   OneItemSocketParams,
   RESUME,
+  tidy,
   wantedOf,
 } from "./stream-query.ts"
 
@@ -187,6 +188,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       },
       {
         query: GlobalSocketParams,
+        transform: tidy,
         ...words({
           id: "socketAll",
           tag: "Streams",
@@ -214,6 +216,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       },
       {
         query: OneItemSocketParams,
+        transform: tidy,
         params: ItemParams,
         ...words({
           id: "socketItem",

@@ -7,7 +7,9 @@ import { queryInteger } from "./params.ts"
 
 const common = {
   last_event_id: Type.Optional(
-    Type.String({ description: "the last event ID seen: what came after it is sent first" }),
+    Type.String({
+      description: "the last event ID seen: every later update is sent first; `lastEventId` is the same",
+    }),
   ),
   snapshot: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
 }
@@ -51,6 +53,20 @@ export interface Asked {
   readonly last_event_id?: string
   /** Whether to begin with the state of now; true by default. */
   readonly snapshot?: "true" | "false"
+}
+
+/** Keys that clients add to get past caches. */
+const AGAINST_CACHES = /^(t|ts|cb|_.*)$/
+/** What polyfills of EventSource call `last_event_id`. */
+const ALIASES: readonly string[] = ["lastEventId", "Last-Event-ID"]
+
+/** Before the query is checked: removes the keys that mean nothing, and gives others the name that they have here. */
+export function tidy({ query }: { readonly query: object }): void {
+  for (const [key, value] of Object.entries(query)) {
+    const isAlias = ALIASES.includes(key)
+    if (isAlias || AGAINST_CACHES.test(key)) Reflect.deleteProperty(query, key)
+    if (isAlias && !("last_event_id" in query)) Reflect.set(query, "last_event_id", value)
+  }
 }
 
 /** The last event ID seen, by the header before the query; an empty one counts as none. */

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { formats, type HttpFormat, negotiate, sse } from "../stream/formats.ts"
+import { formats, type HttpFormat, negotiate, sse, text } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/watch.ts"
 import { Stats } from "../wire/answers.ts"
@@ -10,7 +10,15 @@ import type { Callers } from "./access.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
-import { type Asked, GlobalParams, lastEventIdOf, OneItemParams, RESUME, wantedOf } from "./stream-query.ts"
+import {
+  type Asked,
+  GlobalParams,
+  lastEventIdOf,
+  OneItemParams,
+  RESUME,
+  tidy,
+  wantedOf,
+} from "./stream-query.ts"
 
 /** The headers that other handlers have set on the answer: those of CORS, above all. */
 interface Answer {
@@ -98,6 +106,8 @@ function respond(
     lastEventId: lastEventIdOf(request, asked),
     snapshot: asked.snapshot !== "false",
     untilFinished,
+    // A program may watch an item before it is added; people, and a wait for its end, are told that it is missing.
+    awaitsItem: !untilFinished && format !== text,
     format,
     // A HEAD request never aborts and is never read, so its stream must end at once.
     signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
@@ -128,6 +138,7 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
       },
       {
         query: GlobalParams,
+        transform: tidy,
         ...words({
           id: "streamAll",
           tag: "Streams",
@@ -147,12 +158,13 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
       },
       {
         query: OneItemParams,
+        transform: tidy,
         params: ItemParams,
         ...words({
           id: "streamItem",
           tag: "Streams",
           summary: "Stream the updates of one item",
-          about: `${FRAMES} With \`until=finished\` the stream sends \`end\` and closes once the item is finished. A client that resumes after the item's last update gets 204, at which \`EventSource\` stops.`,
+          about: `${FRAMES} The stream of an item that does not exist yet waits for it, as server-sent events and NDJSON; the other forms are refused. With \`until=finished\` the stream sends \`end\` and closes once the item is finished. A client that resumes after the item's last update gets 204, at which \`EventSource\` stops.`,
           headers: RESUME,
           successes: [OPEN_STREAM, { status: 204, about: "nothing more will follow" }],
         }),

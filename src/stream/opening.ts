@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts"
 import type { History } from "../store/history.ts"
 import { type Frame, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
@@ -86,8 +87,8 @@ export class Openings {
   }
 
   /**
-   * The state of one item: its latest update.
-   * @throws AppError `not_found` (rejects)
+   * The state of one item: its latest update, or none if the item does not exist yet.
+   * @throws AppError `not_found` for an item that was deleted (rejects)
    */
   item(queueId: number): Known<Opening> {
     return this.#once(this.#items, queueId, () => this.itemNow(queueId))
@@ -95,8 +96,16 @@ export class Openings {
 
   /** As `item`, read from the history in any case. */
   async itemNow(queueId: number): Promise<Opening> {
-    const { update, head } = await this.#history.latestOfItem(queueId)
-    return new Opening(head, updateFrames([update]), this.live(head))
+    try {
+      const { update, head } = await this.#history.latestOfItem(queueId)
+      return new Opening(head, updateFrames([update]), this.live(head))
+    } catch (error) {
+      const { ids, head } = await this.#history.latest({ of: "changed", after: 0, queueId })
+      if (ids.length === 0 && error instanceof AppError && error.code === "not_found") {
+        return new Opening(head, [], this.live(head))
+      }
+      throw error
+    }
   }
 
   /**

@@ -40,7 +40,7 @@ export class Streams {
   /**
    * Opens a stream, or null if nothing can ever follow: `untilFinished`, and the client has seen the last update of
    * the finished item.
-   * @throws AppError `not_found` for an unknown item, `unavailable` while the server drains or has as many streams open
+   * @throws AppError `not_found` for an item that was deleted, or that does not exist yet and is not waited for, `unavailable` while the server drains or has as many streams open
    * as it may, `too_many_requests` if the owner has
    */
   open<Chunk extends object>(watch: Watch<Chunk>): Opened<Chunk> | Promise<Opened<Chunk>> {
@@ -114,7 +114,7 @@ export class Streams {
     const item = openings.item(watch.queueId)
     const seen = eventId(watch.lastEventId) ?? 0
     if (item instanceof Promise || seen > item.head) return this.#openItem(watch, watch.queueId, kind)
-    return hasSeenEnd(watch, item) ? null : this.#join(new Viewer(this.#shared, kind, watch, item))
+    return this.#openKnown(watch, item, kind)
   }
 
   /** As `#open`, for an item that has to be read. */
@@ -127,6 +127,17 @@ export class Streams {
     let item = await openings.item(queueId)
     // The client can be ahead of what was read, and must not wait for the end that it has seen.
     if ((eventId(watch.lastEventId) ?? 0) > item.head) item = await openings.itemNow(queueId)
+    return this.#openKnown(watch, item, kind)
+  }
+
+  #openKnown<Chunk extends object>(
+    watch: Watch<Chunk>,
+    item: Opening,
+    kind: SeatKind,
+  ): Opened<Chunk> | Promise<Opened<Chunk>> {
+    if (item.updates.length === 0 && !watch.awaitsItem) {
+      throw new AppError("not_found", `queue item ${watch.queueId} does not exist`)
+    }
     return hasSeenEnd(watch, item) ? null : this.#join(new Viewer(this.#shared, kind, watch, item))
   }
 

@@ -87,6 +87,15 @@ test("filters narrow a socket as they narrow a stream", async () => {
   expect(ids(item.updates)).toEqual([6])
 })
 
+test("a socket understands and ignores the same additions to its query as a stream", async () => {
+  await using server = await start()
+  const id = await server.add()
+  await server.put(id, {})
+  const socket = await WebSocketReader.open(server.url, `${WS}?lastEventId=1&t=3&_=4`)
+  await socket.control("live")
+  expect(ids(socket.updates)).toEqual([2])
+})
+
 test("what is no handshake, and what names nothing, is refused with the one envelope", async () => {
   await using server = await start({ args: ["--cors-origin", "https://studio.example"] })
   await server.add()

@@ -262,16 +262,60 @@ test.each(REFUSED)("a stream refuses %s and names what is wrong", async (path, n
   expect(error.error).toContain(named)
 })
 
-test("a stream of an unknown or deleted item is 404 and leaves nothing behind", async () => {
+test("a stream of an item that does not exist yet waits for it, and sends it from its first update on", async () => {
+  await using server = await start({ args: ["--keepalive-ms", "20"] })
+  const other = await server.add()
+  const readers = [
+    await open(server, `${STREAM}/2`),
+    await open(server, `${STREAM}/2?snapshot=false`),
+    await open(server, `${STREAM}/2`, { "last-event-id": "1" }),
+    await open(server, `${STREAM}/2`, { accept: "text/event-stream" }),
+  ]
+  for (const reader of readers) {
+    expect(reader.answer.status).toBe(200)
+    expect((await reader.first("live")).id).toBe(1)
+    await reader.until(() => reader.raw.includes(": keepalive"))
+  }
+  await server.put(other, { message: "not this one" })
+  const id = await server.add()
+  await server.put(id, { message: "here it is" })
+  expect(id).toBe(2)
+  for (const reader of readers) {
+    await reader.until(() => reader.updates.length === 2)
+    expect(ids(reader.updates)).toEqual([3, 4])
+  }
+})
+
+test("a stream of a deleted item is 404, and so is one that cannot wait for an item; none leaves anything behind", async () => {
   await using server = await start()
   const id = await server.add()
   await server.api("DELETE", `/queue/${id}`)
-  for (const missing of [id, 4711]) {
-    const answer = await server.api("GET", `${STREAM}/${missing}`)
-    expect(answer.status).toBe(404)
+  const missing = [`/${id}`, `/${id}?format=ndjson`, "/4711?format=text", "/4711?until=finished"]
+  for (const path of missing) {
+    const answer = await server.api("GET", STREAM + path)
+    expect([path, answer.status]).toEqual([path, 404])
     expect(await answer.json()).toMatchObject({ code: "not_found" })
   }
   await server.connectedClients(0)
+})
+
+test("what other clients add to a stream's query is understood, or ignored", async () => {
+  await using server = await start()
+  const id = await server.add()
+  for (let update = 0; update < 3; update += 1) await server.put(id, {})
+  const seen = async (query: string): Promise<unknown> => {
+    const reader = await open(server, `${STREAM}?${query}`)
+    await reader.first("live")
+    reader.leave()
+    return ids(reader.updates)
+  }
+  expect(await seen("lastEventId=2")).toEqual([3, 4])
+  expect(await seen("Last-Event-ID=3")).toEqual([4])
+  expect(await seen("last_event_id=3&lastEventId=1")).toEqual([4])
+  expect(await seen("lastEventId=&t=1764000000&ts=1&cb=x&_=9&_cache=no")).toEqual([4])
+  const refused = await server.api("GET", `${STREAM}?staus=failed&t=1`)
+  expect(refused.status).toBe(422)
+  expect(await refused.json()).toMatchObject({ error: expect.stringContaining('the unknown key "staus"') })
 })
 
 test("stats count the streams that are open, by kind", async () => {
