@@ -36,7 +36,7 @@ const KINDS: readonly (readonly [number, string, string, RequestInit?])[] = [
   ],
   [400, "malformed JSON", "/queue", { method: "POST", headers: { "content-type": "application/json" } }],
   [404, "an unknown item", "/queue/999"],
-  [404, "an unknown item's stream", "/progress/stream/999"],
+  [404, "an unknown item's stream", "/progress/stream/999?until=finished"],
   [404, "an unknown route", "/nope"],
   [404, "a route outside the base", "/../../nope"],
   [405, "a wrong method", "/queue", { method: "PATCH" }],

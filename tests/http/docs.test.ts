@@ -144,7 +144,7 @@ test("a refusal has a status that its route describes, and a code of the closed 
     ["put", "/queue/{id}", `/queue/${id}`, { status: "completed" }],
     ["post", "/queue/{id}/retry", `/queue/${id}/retry`],
     ["post", "/queue/{id}/complete", `/queue/${id}/complete`, {}],
-    ["get", "/progress/stream/{id}", "/progress/stream/999999"],
+    ["get", "/progress/stream/{id}", "/progress/stream/999999?until=finished"],
     ["get", "/progress/ws", "/progress/ws"],
     ["get", "/progress/ws/{id}", "/progress/ws/x"],
   ]

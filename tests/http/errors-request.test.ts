@@ -56,7 +56,7 @@ describe("ids", () => {
       const body = method === "PUT" ? { body: rest === "" ? "{}" : '{"flag":null}', headers: JSON_TYPE } : {}
       await refusals.expect(`/queue/123456789${rest}`, { method, ...body }, wanted)
     }
-    await refusals.expect("/progress/stream/123456789", {}, wanted)
+    await refusals.expect("/progress/stream/123456789?until=finished", {}, wanted)
     expect((await server.api("GET", "/queue/9999999999999999")).status).toBe(404)
   })
 })
