@@ -1,4 +1,5 @@
 import type { Draft } from "./item.ts"
+import { UNFORESEEN } from "./kind.ts"
 
 /** A queue item as it is when it has just been added with nothing but its song; `time` is RFC 3339 UTC. */
 export const blank = (song_id: number, time: string): Draft => ({
@@ -26,12 +27,15 @@ export const blank = (song_id: number, time: string): Draft => ({
   available_at: null,
   cancel_requested_at: null,
   eta_seconds: null,
+  ...UNFORESEEN,
   stalled: false,
   basis: null,
   steps: null,
   step: null,
   unit: null,
   media: null,
+  kind: "",
+  totals: {},
   tags: [],
   metadata: {},
 })

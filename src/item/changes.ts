@@ -68,9 +68,9 @@ export function retried({ item }: Stored, { time }: Moment): Change {
       `queue item ${item.id} is ${item.status}; only a completed, failed or retrying item can be retried`,
     )
   }
-  const { id, song_id, title, priority, flag, queued_at, max_attempts, tags, metadata } = item
+  const { id, song_id, title, priority, flag, queued_at, max_attempts, kind, totals, tags, metadata } = item
   const { video_file_path, video_file_size, thumbnail_path } = item
-  const kept = { title, priority, flag, queued_at, max_attempts, tags, metadata }
+  const kept = { title, priority, flag, queued_at, max_attempts, kind, totals, tags, metadata }
   const files = { video_file_path, video_file_size, thumbnail_path }
   return {
     item: { id, ...blank(song_id, time), ...kept, ...files, message: "Queued for a retry" },

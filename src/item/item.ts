@@ -1,5 +1,9 @@
 import { FormatRegistry, Kind, type Static, type TSchema, Type, TypeRegistry } from "@sinclair/typebox"
 
+import { Foreseen, KindName, Totals } from "./kind.ts"
+import type { Course } from "./trace.ts"
+import type { KeptRun } from "./witness.ts"
+
 /** Longest text of one field, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 16 * 1024
 const MAX_METADATA_DEPTH = 32
@@ -194,12 +198,15 @@ export const QueueItem = Type.Object(
       Nullable(Type.Number({ minimum: 0 })),
       "estimated seconds until it is done, as of `updated_at`; null while unknown",
     ),
+    ...Foreseen.properties,
     stalled: about(Type.Boolean(), "whether it is processing and has made no progress for a while"),
     basis: about(Nullable(Basis), "what `progress` rests on; null if no report told it"),
     steps: about(Nullable(Steps), "the names of all steps of this attempt; null unless they were declared"),
     step: about(Nullable(Step), "where it is in a render of several steps; null if unknown"),
     unit: about(Nullable(Unit), "what is being counted; null if nothing is"),
     media: about(Nullable(Media), "how far into a medium the render is; null if unknown"),
+    kind: KindName,
+    totals: Totals,
     tags: about(Tags, "what a worker must offer to get it; empty for any worker"),
     metadata: about(
       Metadata,
@@ -224,6 +231,8 @@ export const NewItem = Type.Object(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
       "seconds before workers get it by its place in the queue; 0 by default",
     ),
+    kind: Type.Optional(QueueItem.properties.kind),
+    totals: Type.Optional(QueueItem.properties.totals),
     tags: Type.Optional(QueueItem.properties.tags),
     metadata: Type.Optional(QueueItem.properties.metadata),
   },
@@ -248,6 +257,8 @@ export const ItemChange = Type.Partial(
       "video_file_size",
       "thumbnail_path",
       "flag",
+      "kind",
+      "totals",
       "metadata",
     ],
     { additionalProperties: false },
@@ -284,6 +295,7 @@ export const ProgressUpdate = Type.Object({
   worker: Type.Optional(QueueItem.properties.worker),
   cancel_requested_at: about(Type.Optional(Time), "when the worker was asked to stop"),
   eta_seconds: about(Type.Optional(Type.Number()), "estimated seconds until it is done"),
+  ...Type.Partial(Foreseen).properties,
   basis: about(Type.Optional(Basis), "what `progress` rests on, once it was reported"),
   steps: about(Type.Optional(Steps), "the names of all steps of this attempt, if they were declared"),
   step: about(Type.Optional(Step), "where it is in a render of several steps"),
@@ -342,6 +354,8 @@ export interface Work {
   readonly has_inner: boolean
   /** The highest index of a step that has begun in this attempt; 0 before the first. */
   readonly steps_begun: number
+  /** How the attempt went so far; null while none is under way. A restart may lose the latest points. */
+  readonly course: Course | null
 }
 
 /** Nobody works on it. */
@@ -360,6 +374,7 @@ export const IDLE: Work = {
   is_set_back: false,
   has_inner: false,
   steps_begun: 0,
+  course: null,
 }
 
 /** A queue item with what is stored beside it. */
@@ -380,4 +395,6 @@ export interface Change {
   readonly quiet?: boolean
   /** The item disappears from all reads with this change. */
   readonly deleted?: boolean
+  /** The run that ends with this change, if it is remembered. */
+  readonly run?: KeptRun
 }

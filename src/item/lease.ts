@@ -8,6 +8,7 @@ import {
   type Stored,
   type Work,
 } from "./item.ts"
+import { UNFORESEEN } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
 import { transition } from "./moves.ts"
 
@@ -204,6 +205,14 @@ export const extended = ({ item, work }: Stored, { steadyMs }: Moment): Change =
 
 /** The item has not moved for long. It is told, and never killed for it. How long it will take is anyone's guess. */
 export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
-  item: { ...item, stalled: true, eta_seconds: null, message: "No progress for a while", updated_at: time },
+  item: {
+    ...item,
+    ...UNFORESEEN,
+    time_progress: item.time_progress,
+    stalled: true,
+    eta_seconds: null,
+    message: "No progress for a while",
+    updated_at: time,
+  },
   work,
 })

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { ItemChange, QueueItem, Status } from "./item.ts"
+import { UNFORESEEN } from "./kind.ts"
 
 /**
  * The legal moves. The database trigger is generated from this table (`store/schema.ts`).
@@ -24,9 +25,10 @@ function refuse({ id, status }: QueueItem, to: Status): never {
   throw new AppError("illegal_move", `queue item ${id} is ${status} and cannot become ${to}; ${way}`)
 }
 
-const UNKNOWN_PACE = { eta_seconds: null, stalled: false, step: null, unit: null, media: null }
+const { time_progress, ...NO_BAND } = UNFORESEEN
+const UNKNOWN_PACE = { eta_seconds: null, ...NO_BAND, stalled: false, step: null, unit: null, media: null }
 /** No attempt is under way, or one has just begun. */
-const BEGINNING = { progress: 0, basis: null, steps: null, ...UNKNOWN_PACE }
+const BEGINNING = { progress: 0, time_progress, basis: null, steps: null, ...UNKNOWN_PACE }
 
 /** What a move sets besides the status, before the caller's own keys are laid over it. */
 function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {

@@ -1,5 +1,3 @@
-import type { Report } from "./item.ts"
-
 /** What can tell how far a step is: the medium's time, what is counted, or the percentage. */
 export type Signal = "media" | "unit" | "percent"
 
@@ -43,8 +41,19 @@ export interface Trace {
 /** An attempt of which nothing was reported yet. */
 export const NO_TRACE: Trace = { steps: [], lines: {}, latest: {}, from: 0 }
 
-/** The part of a report that a trace is made of. */
-export type Sign = Pick<Report, "progress" | "current_step" | "step" | "unit" | "media">
+/** What a report says of how far an attempt is: the part of it that a trace is made of. */
+export interface Sign {
+  /** How much of the attempt is done, in percent. */
+  readonly progress?: number | undefined
+  /** What is being done, in words. */
+  readonly current_step?: string | undefined
+  /** The step in hand, its index from 1. */
+  readonly step?: { readonly index: number; readonly total: number; readonly name: string } | undefined
+  /** What is being counted. */
+  readonly unit?: { readonly done: number; readonly total: number; readonly name: string } | undefined
+  /** How far into a medium it is, in seconds. */
+  readonly media?: { readonly out_time: number; readonly total: number | null } | undefined
+}
 
 /**
  * Points of a line are this much of the step apart, so a line has at most 1 / GRAIN + 1 of them, and one at
@@ -99,9 +108,19 @@ function sizeOf({ unit, media }: Sign, known: Pick<StepTrace, "unit" | "size">) 
   return { unit: known.unit, size: known.size }
 }
 
-/** The lines with one more point where that is far enough from the one before, and the latest points. */
-function drawn({ lines, latest, from }: Trace, sign: Sign, at: number): Pick<Trace, "lines" | "latest"> {
+/** The trace without its percentages: what they were based on was a guess, and was taken back. */
+function setBack(trace: Trace, to: number): Trace {
+  const { percent: _line, ...lines } = trace.lines
+  const { percent: _point, ...latest } = trace.latest
+  return { ...trace, lines, latest, from: to }
+}
+
+/** The trace with one more point on each line, if that is far enough from the one before, and the latest points. */
+function drawn(trace: Trace, sign: Sign, at: number): Trace {
   const values = valuesOf(sign)
+  const isBack = values.percent !== undefined && values.percent < (trace.latest.percent?.[0] ?? trace.from)
+  const before = isBack ? setBack(trace, values.percent ?? 0) : trace
+  const { lines, latest, from } = before
   let [more, newest] = [lines, latest]
   for (const signal of SIGNALS) {
     const told = values[signal]
@@ -115,7 +134,7 @@ function drawn({ lines, latest, from }: Trace, sign: Sign, at: number): Pick<Tra
     const whole = signal === "percent" ? 100 - from : 1
     if (point[0] - settledAt[0] >= whole * GRAIN) more = { ...more, [signal]: [...line, point] }
   }
-  return { lines: more, latest: newest }
+  return { ...before, lines: more, latest: newest }
 }
 
 /** The trace with a report in its last step, which that may tell more about. */
@@ -127,7 +146,7 @@ function followed(trace: Trace, sign: Sign, at: number): Trace {
   const { unit, size } = sizeOf(sign, step)
   const isSame = name === step.name && index === step.index && unit === step.unit && size === step.size
   const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), { ...step, name, index, unit, size }]
-  return { ...trace, steps, ...drawn(trace, sign, round(at - step.at, 1000)) }
+  return { ...drawn(trace, sign, round(at - step.at, 1000)), steps }
 }
 
 /**
@@ -176,10 +195,29 @@ export function traced(trace: Trace, sign: Sign, at: number): Trace {
   return followed({ steps, lines: {}, latest: {}, from }, sign, at)
 }
 
-/** What attempts that are alike look like: how many steps there are, the first one's name and unit. */
-export function lookOf(steps: readonly StepTrace[], total: number): string {
+/**
+ * What attempts that are alike look like: how many steps there are, and the first one's name, or else what it counts.
+ * Empty while nothing was told that attempts could be alike in.
+ */
+export function lookOf({ steps, latest }: Trace, total: number): string {
   const [first] = steps
-  return JSON.stringify([Math.max(1, total), first?.name ?? "", first?.unit ?? ""])
+  const counts = first?.unit || (latest.percent || first?.lines.percent ? "percent" : "")
+  const name = first?.name || counts
+  return total > 1 && name !== "" ? `${total} steps, ${name}` : name
+}
+
+/** The course of the attempt that is under way. */
+export interface Course {
+  /** When the attempt started, in milliseconds of the steady clock. */
+  readonly beganMs: number
+  /** How it went so far. */
+  readonly trace: Trace
+  /** For how many milliseconds of it nobody watched. */
+  readonly unwatchedMs: number
+  /** The end of the last outage that these contain, in milliseconds of the steady clock; 0 before the first. */
+  readonly outageEndedMs: number
+  /** The tags of the worker that claimed the item by its place in the queue; null if nobody did. */
+  readonly claimedWith: readonly string[] | null
 }
 
 /** When a line reached a value, and when it reached the point after that, in seconds since the step began. */

@@ -11,6 +11,16 @@ export interface Run {
   readonly worker: string
 }
 
+/** A run with what it is found by. */
+export interface KeptRun extends Run {
+  /** Which runs are alike: as it was said, or else the look. */
+  readonly kind: string
+  /** See `lookOf`. */
+  readonly look: string
+  /** The item that it completed. */
+  readonly queue_id: number
+}
+
 /** Where an attempt is, of which one asks how long it will take. */
 export interface Place {
   /** How it went so far. */
