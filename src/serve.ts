@@ -10,6 +10,7 @@ import { createApp } from "./http/app.ts"
 import { TrustedProxies } from "./http/client-address.ts"
 import { isLoopback } from "./http/origin.ts"
 import { log } from "./log.ts"
+import { Learned } from "./queue/learned.ts"
 import { Queue } from "./queue/queue.ts"
 import { Rescue } from "./queue/rescue.ts"
 import { Workers } from "./queue/workers.ts"
@@ -163,7 +164,8 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
   const broadcaster = new Broadcaster(store, bus, keepaliveMs, onHistory)
   const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onError: onWorkers })
   const token = (): string => crypto.randomUUID()
-  const workers = new Workers(store, bus, { random: Math.random, token, onError: onWorkers })
+  const learned = new Learned(store, logged("what was learned of earlier renders could not be read"))
+  const workers = new Workers(store, bus, learned, { random: Math.random, token, onError: onWorkers })
   const webhooks = webhooksOf(config, store, bus)
   const retention = retentionOf(config, store, bus)
   const app = createApp({
@@ -171,7 +173,7 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
     tickets,
     proxies: new TrustedProxies(config.trustedProxy),
     webhooks,
-    queue: new Queue(store, bus),
+    queue: new Queue(store, bus, learned),
     workers,
     streams: new Streams(store, broadcaster, { maxLag, onError: onHistory, random: Math.random }),
     host,
@@ -182,7 +184,7 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
     commit,
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
   })
-  return { app, broadcaster, retention, services: [tokens, rescue, workers, webhooks, retention] }
+  return { app, broadcaster, retention, services: [tokens, learned, rescue, workers, webhooks, retention] }
 }
 
 /** Resolves with the signal that asks the server to stop. */

@@ -66,6 +66,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       "store/history",
       "store/items",
       "store/life",
+      "store/runs",
     ],
   },
   stream: { own: ["bus", "errors", "item", "store/history", "terminal", "text", "wire"] },

@@ -1,5 +1,5 @@
 import type { Draft } from "./item.ts"
-import { UNFORESEEN } from "./kind.ts"
+import { UNFORESEEN } from "./moves.ts"
 
 /** A queue item as it is when it has just been added with nothing but its song; `time` is RFC 3339 UTC. */
 export const blank = (song_id: number, time: string): Draft => ({

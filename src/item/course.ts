@@ -1,8 +1,8 @@
 import { estimate, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
 import type { Change, QueueItem, Stored, Work } from "./item.ts"
-import { UNFORESEEN } from "./kind.ts"
 import type { Moment } from "./moment.ts"
+import { UNFORESEEN } from "./moves.ts"
 import { type Course, lookOf, NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
 import type { KeptRun } from "./witness.ts"
 
@@ -17,17 +17,17 @@ export interface Outage {
 /** What is known when an attempt is followed. */
 export interface Knowledge {
   /**
-   * What the runs of a kind that look alike teach. Without a look, what the newest runs of the kind teach; undefined
-   * where there are none, and null where they are not at hand yet.
+   * What the runs of a kind teach that look so; both are empty while unknown. Undefined if there are none, null if they
+   * are not at hand yet.
    */
   of(kind: string, look: string): Experience | undefined | null
   /** The last outage; undefined if there was none. */
   readonly outage: Outage | undefined
 }
 
-/** Nobody learns from an attempt during more than this part of which nobody watched. */
+/** An attempt is not learned from if nobody watched for more than this part of it. */
 const MAX_UNWATCHED = 1 / 20
-/** An attempt that told nothing, but of which it was said what kind it is. */
+/** The one step of an attempt that told nothing. */
 const WHOLE: StepTrace = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
 
 const tenth = (value: number): number => Math.round(value * 10) / 10
@@ -39,21 +39,60 @@ function watched(course: Course, outage: Outage | undefined): Course {
   return { ...course, unwatchedMs, outageEndedMs: outage.endedMs }
 }
 
-const lookOfItem = ({ step, steps }: QueueItem, { trace }: Course): string =>
+const lookOfItem = ({ step, steps }: QueueItem, trace: Course["trace"]): string =>
   lookOf(trace, steps?.length ?? step?.total ?? 1)
 
-/** The item as earlier runs foresee it. */
-function foreseen(item: QueueItem, course: Course, at: number, knowledge: Knowledge): QueueItem {
-  const experience = knowledge.of(item.kind, lookOfItem(item, course))
-  // What was foreseen before is still nearly right.
-  const { eta_low_seconds, eta_high_seconds, eta_runs, time_progress } = item
-  if (experience === null) return { ...item, eta_low_seconds, eta_high_seconds, eta_runs, time_progress }
-  const { trace } = course
-  const said = experience && estimate({ trace, at, worker: item.worker, totals: item.totals }, experience)
+/** What the item tells of how far it is, after a change of it. */
+function signOf(before: Stored, { item, work }: Stored): Sign {
+  // A start leaves the words of the attempt before.
+  const isStale = before.item.status !== "processing" && item.current_step === before.item.current_step
+  return {
+    progress: work.done === before.work.done ? undefined : work.done,
+    current_step: isStale ? undefined : item.current_step,
+    step: item.step ?? undefined,
+    unit: item.unit ?? undefined,
+    media: item.media ?? undefined,
+  }
+}
+
+const isSilent = ({ progress, current_step, step, unit, media }: Sign): boolean =>
+  progress === undefined && !current_step && !step && !unit && !media
+
+/** The course of the attempt after a change; null if it began before courses were followed. */
+function courseOf(before: Stored, after: Stored, { steadyMs }: Moment): Course | null {
+  const isStart = before.item.status !== "processing"
+  const course = isStart
+    ? { beganMs: steadyMs, trace: NO_TRACE, unwatchedMs: 0, outageEndedMs: 0 }
+    : after.work.course
+  const sign = signOf(before, after)
+  if (!course || isSilent(sign)) return course
+  return { ...course, trace: traced(course.trace, sign, (steadyMs - course.beganMs) / 1000) }
+}
+
+/** The item as earlier runs foresee it, `at` seconds after the start of its attempt. */
+function foreseen(
+  before: QueueItem,
+  item: QueueItem,
+  { trace }: Course,
+  at: number,
+  known: Knowledge,
+): QueueItem {
+  // How long what stands still will take, nobody can say.
+  if (item.stalled) return { ...item, ...UNFORESEEN, eta_seconds: null, time_progress: item.time_progress }
+  const experience = known.of(item.kind, lookOfItem(item, trace))
+  if (experience === null) {
+    // What was foreseen before is still nearly right.
+    return before.eta_runs > 0 ? { ...item, eta_seconds: before.eta_seconds } : item
+  }
+  const { time_progress: shown, worker, totals } = item
+  const said = experience && estimate({ trace, at, worker, totals }, experience)
   if (!said) {
-    const shown =
-      time_progress === null ? null : tenth(timeProgress(at, item.eta_seconds ?? at, time_progress))
-    return { ...item, ...UNFORESEEN, time_progress: shown }
+    // What runs said that are forgotten now is no longer true; the bar stays where it is until there is more to say.
+    const isStale = before.eta_runs > 0 && item.eta_seconds === before.eta_seconds
+    const eta_seconds = isStale ? null : item.eta_seconds
+    const isShown = shown !== null && eta_seconds !== null
+    const time_progress = isShown ? tenth(timeProgress(at, eta_seconds, shown)) : shown
+    return { ...item, ...UNFORESEEN, eta_seconds, time_progress }
   }
   return {
     ...item,
@@ -61,79 +100,50 @@ function foreseen(item: QueueItem, course: Course, at: number, knowledge: Knowle
     eta_low_seconds: tenth(said.low),
     eta_high_seconds: tenth(said.high),
     eta_runs: experience.witnesses.length,
-    time_progress: tenth(timeProgress(at, said.left, time_progress ?? 0)),
+    time_progress: tenth(timeProgress(at, said.left, shown ?? 0)),
   }
 }
 
-/** The run that ends now; undefined if nobody is to learn from it. */
-function runOf({ id, kind, worker }: QueueItem, before: Stored, { steadyMs }: Moment): KeptRun | undefined {
-  const { course } = before.work
+/** The run that ends now; undefined if there is nothing to learn from it. */
+function runOf({ item, work }: Stored, { steadyMs }: Moment): KeptRun | undefined {
+  const { course } = work
   if (!course) return undefined
   const ms = steadyMs - course.beganMs
-  const look = lookOfItem(before.item, course)
-  if (ms <= 0 || course.unwatchedMs > MAX_UNWATCHED * ms || (kind === "" && look === "")) return undefined
+  const look = lookOfItem(item, course.trace)
+  const kind = item.kind || look
+  if (kind === "" || ms <= 0 || course.unwatchedMs > MAX_UNWATCHED * ms) return undefined
   const steps = settled(course.trace)
   return {
-    kind: kind || look,
+    kind,
     look,
-    queue_id: id,
-    worker,
+    queue_id: item.id,
+    worker: item.worker,
     seconds: ms / 1000,
     steps: steps.length > 0 ? steps : [WHOLE],
   }
 }
 
-/** The worker's tags, where it claimed the item by its place in the queue. */
-export interface Claimed {
-  /** What the worker offers. */
-  readonly claimedWith: readonly string[]
+/** An item that completes, with the run that it leaves. */
+function ended(before: Stored, change: Change, moment: Moment, outage: Outage | undefined): Change {
+  const { course } = before.work
+  const work: Work = { ...before.work, course: course && watched(course, outage) }
+  const run = runOf({ item: before.item, work }, moment)
+  const time_progress = before.item.time_progress === null ? null : 100
+  return { ...change, item: { ...change.item, time_progress }, ...(run && { run }) }
 }
 
 /**
- * A change with what it means for how long the attempt will take: its course is followed, and what earlier runs
- * foresee is put on the item. `sign` is what was reported with it. The progress that was reported stays as it is.
+ * A change of an item, with what it means for how long the attempt will take: the course of the attempt is followed,
+ * what earlier runs foresee is put on the item, and a completed attempt leaves a run. What was reported stays as it is.
  */
-export function followed(
-  before: Stored,
-  change: Change,
-  sign: Sign & Partial<Claimed>,
-  moment: Moment,
-  knowledge: Knowledge,
-): Change {
-  const { item, work } = change
-  if (
-    change.quiet ||
-    change.deleted ||
-    (before.item.status !== "processing" && item.status !== "processing")
-  ) {
-    return change
-  }
-  if (item.status === "completed") {
-    const run = runOf(item, before, moment)
-    const time_progress = before.item.time_progress === null ? null : 100
-    return { ...change, item: { ...item, time_progress }, ...(run && { run }) }
-  }
-  const course = courseOf(before, work, sign, moment)
-  if (item.status !== "processing" || !course) return change
-  const at = (moment.steadyMs - course.beganMs) / 1000
-  const isMoved = work.done !== before.work.done
-  const told = { ...sign, progress: isMoved ? work.done : undefined }
-  const trace = isSilent(told) ? course.trace : traced(course.trace, told, at)
-  const now = watched({ ...course, trace }, knowledge.outage)
-  return { ...change, item: foreseen(item, now, at, knowledge), work: { ...work, course: now } }
-}
-
-const isSilent = ({ progress, current_step, step, unit, media }: Sign): boolean =>
-  progress === undefined && !current_step && !step && !unit && !media
-
-/** The course of the attempt that is under way; null if it began before courses were followed. */
-function courseOf(
-  { item: { status }, work: { course } }: Stored,
-  work: Work,
-  sign: Partial<Claimed>,
-  { steadyMs }: Moment,
-): Course | null {
-  if (status === "processing") return work.course ?? course
-  const claimedWith = sign.claimedWith ?? null
-  return { beganMs: steadyMs, trace: NO_TRACE, unwatchedMs: 0, outageEndedMs: 0, claimedWith }
+export function followed(before: Stored, change: Change, moment: Moment, known: Knowledge): Change {
+  const { item, work, quiet, deleted } = change
+  const isUnderWay = item.status === "processing"
+  if (quiet || deleted || (!isUnderWay && before.item.status !== "processing")) return change
+  if (item.status === "completed") return ended(before, change, moment, known.outage)
+  const course = isUnderWay ? courseOf(before, change, moment) : null
+  if (!course) return change
+  const now = watched(course, known.outage)
+  const at = (moment.steadyMs - now.beganMs) / 1000
+  return { ...change, item: foreseen(before.item, item, now, at, known), work: { ...work, course: now } }
 }

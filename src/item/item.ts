@@ -205,8 +205,8 @@ export const QueueItem = Type.Object(
     step: about(Nullable(Step), "where it is in a render of several steps; null if unknown"),
     unit: about(Nullable(Unit), "what is being counted; null if nothing is"),
     media: about(Nullable(Media), "how far into a medium the render is; null if unknown"),
-    kind: KindName,
-    totals: Totals,
+    kind: about(KindName, "which items are alike, so that one is foreseen from the others; empty if unset"),
+    totals: about(Totals, "what there is to do, by unit; empty if unset"),
     tags: about(Tags, "what a worker must offer to get it; empty for any worker"),
     metadata: about(
       Metadata,

@@ -8,9 +8,8 @@ import {
   type Stored,
   type Work,
 } from "./item.ts"
-import { UNFORESEEN } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
-import { transition } from "./moves.ts"
+import { transition, UNFORESEEN } from "./moves.ts"
 
 /** The worker of a cancelled item must stop. */
 export const directiveOf = (item: QueueItem): Directive =>

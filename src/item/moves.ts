@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { ItemChange, QueueItem, Status } from "./item.ts"
-import { UNFORESEEN } from "./kind.ts"
+import type { Foreseen } from "./kind.ts"
 
 /**
  * The legal moves. The database trigger is generated from this table (`store/schema.ts`).
@@ -25,6 +25,13 @@ function refuse({ id, status }: QueueItem, to: Status): never {
   throw new AppError("illegal_move", `queue item ${id} is ${status} and cannot become ${to}; ${way}`)
 }
 
+/** Nothing is foreseen. */
+export const UNFORESEEN: Foreseen = {
+  eta_low_seconds: null,
+  eta_high_seconds: null,
+  eta_runs: 0,
+  time_progress: null,
+}
 const { time_progress, ...NO_BAND } = UNFORESEEN
 const UNKNOWN_PACE = { eta_seconds: null, ...NO_BAND, stalled: false, step: null, unit: null, media: null }
 /** No attempt is under way, or one has just begun. */

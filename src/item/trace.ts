@@ -216,9 +216,14 @@ export interface Course {
   readonly unwatchedMs: number
   /** The end of the last outage that these contain, in milliseconds of the steady clock; 0 before the first. */
   readonly outageEndedMs: number
-  /** The tags of the worker that claimed the item by its place in the queue; null if nobody did. */
-  readonly claimedWith: readonly string[] | null
 }
+
+/** Whether a course has got something that must not be lost, beside one that is stored. */
+export const hasGrown = (stored: Course | null, now: Course | null): boolean =>
+  stored?.beganMs !== now?.beganMs ||
+  stored?.unwatchedMs !== now?.unwatchedMs ||
+  stored?.trace.steps !== now?.trace.steps ||
+  stored?.trace.lines !== now?.trace.lines
 
 /** When a line reached a value, and when it reached the point after that, in seconds since the step began. */
 export function timesAt(

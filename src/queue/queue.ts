@@ -3,6 +3,7 @@ import { cancelled, changed, created, removed, retried } from "../item/changes.t
 import type { ItemChange, NewItem, QueueItem, StoredUpdate } from "../item/item.ts"
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
+import type { Learned } from "./learned.ts"
 
 const PAGE_UPDATES = 1000
 /** Characters of JSON that one answer holds. */
@@ -28,10 +29,12 @@ async function digest(body: NewItem): Promise<string> {
 export class Queue {
   readonly #store: Items & History
   readonly #bus: Bus
+  readonly #learned: Learned
 
-  constructor(store: Items & History, bus: Bus) {
+  constructor(store: Items & History, bus: Bus, learned: Learned) {
     this.#store = store
     this.#bus = bus
+    this.#learned = learned
   }
 
   /**
@@ -81,9 +84,10 @@ export class Queue {
   }
 
   async #change(id: number, decide: Decide): Promise<QueueItem> {
-    const { item, quiet } = await this.#store.change(id, decide)
-    if (!quiet) this.#bus.notify()
-    return item
+    const change = await this.#store.change(id, this.#learned.follow(decide))
+    if (!change.quiet) this.#bus.notify()
+    void this.#learned.note(change)
+    return change.item
   }
 
   /** @throws AppError `not_found` */

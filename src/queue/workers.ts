@@ -16,6 +16,7 @@ import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
+import type { Learned } from "./learned.ts"
 import { Waiting } from "./waiting.ts"
 
 const TURN_MS = 500
@@ -67,15 +68,17 @@ export interface WorkersOptions {
 export class Workers implements Service {
   readonly #store: Items & Life
   readonly #bus: Bus
+  readonly #learned: Learned
   readonly #options: WorkersOptions
   readonly #waiting: Waiting
   readonly #unlisten: () => void
   #turns: Repetition | undefined
   #draining = false
 
-  constructor(store: Items & Life, bus: Bus, options: WorkersOptions) {
+  constructor(store: Items & Life, bus: Bus, learned: Learned, options: WorkersOptions) {
     this.#store = store
     this.#bus = bus
+    this.#learned = learned
     this.#options = options
     this.#waiting = new Waiting(store, options.onError)
     this.#unlisten = bus.listen(() => this.#waiting.look())
@@ -109,7 +112,8 @@ export class Workers implements Service {
       using bell = this.#waiting.bell(claim.tags, signal)
       const token = this.#options.token()
       const by = { worker: claim.worker, token, leaseMs: claim.leaseMs, holder: claim.holder }
-      const change = await this.#store.claim(claim.tags, (stored, moment) => claimed(stored, by, moment))
+      const decide: Decide = (stored, moment) => claimed(stored, by, moment)
+      const change = await this.#store.claim(claim.tags, this.#learned.follow(decide))
       if (change) {
         this.#bus.notify()
         return { item: change.item, lease: this.#lease(by) }
@@ -199,7 +203,8 @@ export class Workers implements Service {
 
   async #change(id: number, decide: Decide): Promise<Standing> {
     try {
-      const change = await this.#store.change(id, decide)
+      const change = await this.#store.change(id, this.#learned.follow(decide))
+      void this.#learned.note(change)
       if (!change.quiet) this.#bus.notify()
       return this.#standing(change)
     } catch (error) {

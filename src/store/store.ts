@@ -3,6 +3,7 @@ import type { Deliveries } from "./deliveries.ts"
 import type { History } from "./history.ts"
 import type { Items } from "./items.ts"
 import type { Life } from "./life.ts"
+import type { Runs } from "./runs.ts"
 import type { Upkeep } from "./upkeep.ts"
 
 /**
@@ -15,6 +16,8 @@ export interface Store extends Items, History, Life {
 
   /** Who may do what. */
   readonly access: Access
+  /** What is remembered of attempts that completed. */
+  readonly runs: Runs
 
   /** Keeps the database small. */
   readonly upkeep: Upkeep

@@ -176,6 +176,7 @@ export function storeWork(name: string, open: Open): void {
       is_set_back: true,
       has_inner: true,
       steps_begun: 2,
+      course: null,
     }
     const id = await working(store, full)
     // A sweep reads what is stored, not what is remembered.

@@ -37,8 +37,7 @@ function told(step: MadeStep, done: number, of: { from: number; to: number }): O
   if (counts === "nothing") return { progress: Math.floor(of.from) }
   const progress = Math.floor(of.from + (of.to - of.from) * done)
   if (counts === "percent") return { progress }
-  if (counts === "seconds")
-    return { progress, media: { out_time: done * size, total: size, fps: null, speed: null } }
+  if (counts === "seconds") return { progress, media: { out_time: done * size, total: size } }
   return { progress, unit: { done: Math.floor(done * size), total: size, name: counts } }
 }
 

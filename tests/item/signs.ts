@@ -16,8 +16,6 @@ const sign: fc.Arbitrary<Sign> = fc.record(
     media: fc.record({
       out_time: amount,
       total: fc.option(amount),
-      fps: fc.constant(null),
-      speed: fc.constant(null),
     }),
   },
   { requiredKeys: [] },

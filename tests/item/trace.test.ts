@@ -19,7 +19,7 @@ import { signs } from "./signs.ts"
 const told = (...signs: readonly (readonly [at: number, sign: Sign])[]): Trace =>
   signs.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
 const media = (out_time: number, total = 100): Sign => ({
-  media: { out_time, total, fps: null, speed: null },
+  media: { out_time, total },
 })
 const namesOf = (trace: Trace): (readonly [string, number])[] => trace.steps.map(({ name, at }) => [name, at])
 
@@ -98,12 +98,21 @@ test("a line is asked between its points, and says when the next one came", () =
   expect(timesAt(line, 2)).toEqual({ at: 40, next: Number.POSITIVE_INFINITY })
 })
 
-test("attempts look alike by the number of their steps, the first one's name and what it counts", () => {
-  const { steps } = told([0, { current_step: "Images", unit: { done: 0, total: 3, name: "images" } }])
-  expect(lookOf(steps, 4)).toBe(
-    lookOf(told([0, { current_step: "Images", unit: { done: 1, total: 9, name: "images" } }]).steps, 4),
-  )
-  expect(lookOf(steps, 4)).not.toBe(lookOf(steps, 5))
+test("attempts look alike by the number of their steps, and the first one's name or what it counts", () => {
+  const images = (done: number, total: number, name = "Images"): Trace =>
+    told([0, { current_step: name, unit: { done, total, name: "images" } }])
+  expect(lookOf(images(0, 3), 4)).toBe(lookOf(images(1, 9), 4))
+  expect(lookOf(images(0, 3), 4)).toBe("4 steps, Images")
+  expect(lookOf(images(0, 3), 5)).toBe("5 steps, Images")
+  expect(lookOf(images(0, 3, ""), 1)).toBe("images")
+  expect(lookOf(told([0, media(1)]), 1)).toBe("seconds")
+  expect(lookOf(told([0, {}], [1, { progress: 5 }]), 1)).toBe("percent")
+  expect(lookOf(told([0, {}]), 1)).toBe("")
+})
+
+test("a percentage that was taken back begins again", () => {
+  const trace = told([0, { progress: 60 }], [4, { progress: 0 }], [9, { progress: 20 }])
+  expect(settled(trace)[0]?.lines.percent?.at(-1)).toEqual([20, 9])
 })
 
 test("whatever is told, a trace stays small, and its lines ascend", () => {

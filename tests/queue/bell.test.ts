@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus.ts"
+import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -15,8 +16,8 @@ test("the bell rings once for each change, and not for one that was made before"
   bus.listen(() => (rung += 1))
   const onError = (error: unknown): void => console.error(error)
   const options = { random: Math.random, token: () => "token", onError }
-  const workers = new Workers(store, bus, options)
-  const queue = new Queue(store, bus)
+  const workers = new Workers(store, bus, new Learned(store, console.error), options)
+  const queue = new Queue(store, bus, new Learned(store, console.error))
   /** How often the bell rings for an act. */
   const rings = async (act: () => Promise<unknown>): Promise<number> => {
     const before = rung

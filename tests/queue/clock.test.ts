@@ -3,6 +3,7 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus.ts"
 import type { QueueItem } from "../../src/item/item.ts"
+import { Learned } from "../../src/queue/learned.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -42,7 +43,7 @@ class Bench {
   }
 
   #workers(store: Store): Workers {
-    return new Workers(store, this.bus, {
+    return new Workers(store, this.bus, new Learned(store, console.error), {
       random: () => this.random,
       token: () => `token ${(this.#tokens += 1)}`,
       onError: this.#onError,

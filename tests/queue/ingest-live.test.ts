@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus.ts"
 import { Reasons } from "../../src/health.ts"
 import { createApp } from "../../src/http/app.ts"
+import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -163,12 +164,12 @@ function impatient(seconds: number) {
   const bus = new LocalBus()
   const report = (error: unknown): void => console.error(error)
   const broadcaster = new Broadcaster(store, bus, 1000, report)
-  const workers = new Workers(store, bus, {
+  const workers = new Workers(store, bus, new Learned(store, console.error), {
     random: Math.random,
     token: () => crypto.randomUUID(),
     onError: report,
   })
-  const queue = new Queue(store, bus)
+  const queue = new Queue(store, bus, new Learned(store, console.error))
   const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const webhooks = new Webhooks(store, store.deliveries, bus, {
     urls: [],

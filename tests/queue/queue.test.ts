@@ -11,7 +11,8 @@ afterAll(() => server[Symbol.asyncDispose]())
 const KEYS = (
   "id song_id title status priority current_step progress message error_message retry_count video_file_path " +
   "video_file_size thumbnail_path flag queued_at started_at completed_at updated_at attempt max_attempts outcome " +
-  "worker available_at cancel_requested_at eta_seconds stalled basis steps step unit media tags metadata"
+  "worker available_at cancel_requested_at eta_seconds eta_low_seconds eta_high_seconds eta_runs time_progress stalled " +
+  "basis steps step unit media kind totals tags metadata"
 ).split(" ")
 
 const RFC_3339_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
@@ -68,12 +69,18 @@ test("a new item has every key, empty where nothing is known", async () => {
     available_at: null,
     cancel_requested_at: null,
     eta_seconds: null,
+    eta_low_seconds: null,
+    eta_high_seconds: null,
+    eta_runs: 0,
+    time_progress: null,
     stalled: false,
     basis: null,
     steps: null,
     step: null,
     unit: null,
     media: null,
+    kind: "",
+    totals: {},
     tags: [],
     metadata: {},
   })

@@ -1,4 +1,4 @@
-import { Database } from "bun:sqlite"
+import { Database, type SQLQueryBindings } from "bun:sqlite"
 import { expect, test } from "bun:test"
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -10,13 +10,14 @@ import { migrate } from "drizzle-orm/bun-sqlite/migrator"
 
 import { AppError } from "../../src/errors.ts"
 import { QueueItem, STATUSES } from "../../src/item/item.ts"
-import { MOVES } from "../../src/item/moves.ts"
+import { MOVES, transition } from "../../src/item/moves.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { movesTrigger, queueItems, updates } from "../../src/store/sqlite/schema.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { storeAccess } from "../contracts/access.contract.ts"
 import { storeDeliveries } from "../contracts/deliveries.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
+import { storeRuns } from "../contracts/runs.contract.ts"
 import { added, codeOf, draft, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
 import { storeUpkeep } from "../contracts/upkeep.contract.ts"
 import { storeWork } from "../contracts/work.contract.ts"
@@ -45,6 +46,7 @@ storeWork("SqliteStore", open)
 storeDeliveries("SqliteStore", open)
 storeAccess("SqliteStore", open)
 storeUpkeep("SqliteStore", open)
+storeRuns("SqliteStore", open)
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {
@@ -113,6 +115,27 @@ test("a database that stays locked for 5 s makes writes unavailable, and nothing
   expect((await put(store, id, { message: "kept" })).message).toBe("kept")
   expect(await store.head()).toBe(2)
 }, 20_000)
+
+test("a completion that fails to commit leaves no run, and the item as it was", async () => {
+  await using opened = await open()
+  const { store, path } = opened
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  {
+    using other = new Database(path)
+    other.run("CREATE TABLE broken (id INTEGER REFERENCES queue_items DEFERRABLE INITIALLY DEFERRED)")
+    other.run("CREATE TRIGGER broken AFTER INSERT ON runs BEGIN INSERT INTO broken VALUES (0); END")
+  }
+  const run = { kind: "song", look: "song", worker: "", queue_id: id, seconds: 1, steps: [] }
+  const completing = store.change(id, ({ item, work }, { time }) => ({
+    item: transition(item, { status: "completed" }, time),
+    work,
+    run,
+  }))
+  expect(await codeOf(completing)).toBe("unavailable")
+  expect(await store.runs.kinds(9)).toEqual([])
+  expect((await store.item(id)).status).toBe("processing")
+})
 
 test("closing waits for the writes under way; after it the one file holds everything", async () => {
   using folder = temporaryFolder()
@@ -236,9 +259,10 @@ function makeOlder(folder: string, path: string): void {
   writeFileSync(join(migrations, "0000_queue.sql"), readFileSync(join(MIGRATIONS, "0000_queue.sql")))
   using client = new Database(path)
   migrate(drizzle(client), { migrationsFolder: migrations })
-  const { basis: _basis, steps: _steps, step: _step, unit: _unit, media: _media, ...firstColumns } = draft()
-  const row = {
-    ...firstColumns,
+  const first = client.query<{ name: string }, []>("PRAGMA table_info(queue_items)").all()
+  const { steps: _steps, step: _step, unit: _unit, media: _media, totals: _totals, ...some } = draft()
+  const row: Record<string, SQLQueryBindings> = {
+    ...some,
     queued_at: 1,
     updated_at: 1,
     stalled: 0,
@@ -246,10 +270,10 @@ function makeOlder(folder: string, path: string): void {
     metadata: "{}",
     last_update_id: 1,
   }
-  const keys = Object.keys(row)
+  const keys = first.map(({ name }) => name).filter((name) => name in row)
   client
     .prepare(`INSERT INTO queue_items (${keys.join()}) VALUES (${keys.map(() => "?").join()})`)
-    .run(...Object.values(row))
+    .run(...keys.map((key) => row[key] ?? null))
 }
 
 test("an older database is brought up to date with its items", async () => {

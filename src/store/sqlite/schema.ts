@@ -20,8 +20,10 @@ import {
   type Steps,
   type Unit,
 } from "../../item/item.ts"
+import type { Totals } from "../../item/kind.ts"
 import { MOVES } from "../../item/moves.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
+import type { Course, StepTrace } from "../../item/trace.ts"
 import { ROLES } from "../access.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
@@ -79,12 +81,18 @@ export const queueItems = sqliteTable(
     available_at: time(),
     cancel_requested_at: time(),
     eta_seconds: real(),
+    eta_low_seconds: real(),
+    eta_high_seconds: real(),
+    eta_runs: integer().notNull().default(0),
+    time_progress: real(),
     stalled: integer({ mode: "boolean" }).notNull(),
     basis: text({ enum: ["guess", "counted", "declared"] }),
     steps: json<Steps>(),
     step: json<Step>(),
     unit: json<Unit>(),
     media: json<Media>(),
+    kind: text().notNull().default(""),
+    totals: text({ mode: "json" }).$type<Totals>().notNull().default({}),
     tags: text({ mode: "json" }).$type<string[]>().notNull(),
     metadata: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     lease_token: text(),
@@ -101,6 +109,7 @@ export const queueItems = sqliteTable(
     is_set_back: integer({ mode: "boolean" }).notNull().default(false),
     has_inner: integer({ mode: "boolean" }).notNull().default(false),
     steps_begun: integer().notNull().default(0),
+    course: json<Course>(),
     last_update_id: integer().notNull(),
     pruned_id: integer().notNull().default(0),
     thinned_id: integer().notNull().default(0),
@@ -162,8 +171,9 @@ export const idempotencyKeys = sqliteTable(
 )
 
 /**
- * One row: the name of this history, when a server was last known to be alive (milliseconds, steady clock), the highest
- * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds).
+ * One row: the name of this history; when a server was last known to be alive (milliseconds, steady clock); the highest
+ * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds); and whether what
+ * it holds of completed items has been learned from.
  */
 export const history = sqliteTable("history", {
   id: text().primaryKey(),
@@ -171,7 +181,24 @@ export const history = sqliteTable("history", {
   pruned_id: integer().notNull().default(0),
   pruned: integer().notNull().default(0),
   retain_from: integer(),
+  has_learned: integer({ mode: "boolean" }).notNull().default(false),
 })
+
+/** The attempts that completed, the newest of each kind and look. */
+export const runs = sqliteTable(
+  "runs",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    kind: text().notNull(),
+    look: text().notNull(),
+    worker: text().notNull(),
+    queue_id: integer().notNull(),
+    seconds: real().notNull(),
+    steps: text({ mode: "json" }).$type<readonly StepTrace[]>().notNull(),
+    ended_at: time().notNull(),
+  },
+  (table) => [index("runs_alike").on(table.kind, table.look, table.id)],
+)
 
 /** The webhooks that follow the history, and the last event ID that was examined for each. */
 export const webhooks = sqliteTable("webhooks", {

@@ -6,6 +6,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError } from "../../errors.ts"
 import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate } from "../../item/item.ts"
 import { type Clock, momentOf, systemClock } from "../../item/moment.ts"
+import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Bounds, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery } from "../items.ts"
@@ -15,18 +16,9 @@ import { SqliteDeliveries } from "./deliveries.ts"
 import { GroupCommit } from "./group.ts"
 import { type Found, openDatabase } from "./open.ts"
 import { cut, place } from "./pages.ts"
+import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
-import {
-  deleted_at,
-  HEAD,
-  itemColumns,
-  otherItemKeys,
-  otherWorkKeys,
-  rank,
-  section,
-  statements,
-  storedOf,
-} from "./statements.ts"
+import { deleted_at, HEAD, isReport, itemColumns, rank, section, statements, storedOf } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
@@ -43,6 +35,7 @@ export class SqliteStore implements Store {
   readonly deliveries: SqliteDeliveries
   readonly access: SqliteAccess
   readonly upkeep: SqliteUpkeep
+  readonly runs: SqliteRuns
   readonly clock: Clock
   readonly #client: Database
   readonly #lock: Database
@@ -72,6 +65,7 @@ export class SqliteStore implements Store {
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now)
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
+    this.runs = new SqliteRuns(client, this.#group)
     this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
@@ -355,16 +349,17 @@ export class SqliteStore implements Store {
 
   /** Appends the update and writes the row; `before` is what is stored. */
   #write(change: Change, before: Stored): void {
-    const { item, work, deleted } = change
+    const { item, work, deleted, run } = change
     const data = encodeUpdate(change)
     const { lastInsertRowid } = this.#statements.insertUpdate.run(item.id, item.song_id, item.status, data)
     const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
-    const isReport =
-      !deleted &&
-      otherItemKeys.every((key) => item[key] === before.item[key]) &&
-      otherWorkKeys.every((key) => work[key] === before.work[key])
-    if (isReport) this.#statements.writeProgress.run(row)
-    else this.#statements.writeItem.run({ ...row, deleted_at: deleted ? item.updated_at : null })
+    if (run) this.runs.keep(run, item.updated_at)
+    if (deleted || !isReport(before, change)) {
+      this.#statements.writeItem.run({ ...row, deleted_at: deleted ? item.updated_at : null })
+      return
+    }
+    this.#statements.writeProgress.run(row)
+    if (hasGrown(before.work.course, work.course)) this.#statements.writeCourse.run(row)
   }
 
   #answered({ key, digest }: Idempotency): QueueItem | undefined {

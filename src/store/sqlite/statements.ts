@@ -28,8 +28,18 @@ const {
 } = getTableColumns(queueItems)
 const { last_update_id, deleted_at, section, rank, ...rowColumns } = readColumns
 const { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, lease_extended, ...rest } = rowColumns
-const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...itemColumns } =
-  rest
+const {
+  rescues,
+  done,
+  rate,
+  attempt_at,
+  moved_at,
+  is_set_back,
+  has_inner,
+  steps_begun,
+  course,
+  ...itemColumns
+} = rest
 export { deleted_at, itemColumns, rank, section }
 const workColumns = {
   lease_token,
@@ -46,6 +56,7 @@ const workColumns = {
   is_set_back,
   has_inner,
   steps_begun,
+  course,
 }
 
 // What a report changes. Written alone it leaves the indexes of the queue's order be, and takes a fifth of the time.
@@ -55,6 +66,10 @@ const {
   message,
   error_message,
   eta_seconds,
+  eta_low_seconds,
+  eta_high_seconds,
+  eta_runs,
+  time_progress,
   stalled,
   basis,
   step,
@@ -68,6 +83,10 @@ const shown = {
   message,
   error_message,
   eta_seconds,
+  eta_low_seconds,
+  eta_high_seconds,
+  eta_runs,
+  time_progress,
   stalled,
   basis,
   step,
@@ -80,9 +99,15 @@ const keysBeside = <K extends string>(all: Record<K, unknown>, some: object): K[
   // Object.keys forgets which keys they are.
   (Object.keys(all) as K[]).filter((key) => !(key in some))
 /** What a report leaves as it is. */
-export const otherItemKeys = keysBeside(itemColumns, shown)
-/** As `otherItemKeys`, of what is stored beside the item. */
-export const otherWorkKeys = keysBeside(workColumns, paced)
+const otherItemKeys = keysBeside(itemColumns, shown)
+/** As `otherItemKeys`, of what is stored beside the item. The course has a statement of its own. */
+const otherWorkKeys = keysBeside(workColumns, { ...paced, course })
+
+/** Whether a change touches nothing but what a report may change. */
+export const isReport = (before: Stored, { item, work }: Stored): boolean =>
+  otherItemKeys.every((key) => item[key] === before.item[key]) &&
+  otherWorkKeys.every((key) => work[key] === before.work[key])
+
 const updateColumns = getTableColumns(updates)
 /** The newest event ID, as SQL. */
 export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'updates'), 0)"
@@ -160,6 +185,7 @@ export function statements(client: Database) {
     writeItem: () => write({ ...storedColumns, last_update_id, deleted_at }),
     writeLease: () => write(paced),
     writeProgress: () => write({ ...shown, ...paced, last_update_id }),
+    writeCourse: () => write({ course }),
     claimable: () =>
       db
         .select(rowColumns)
@@ -207,8 +233,9 @@ type Row = Omit<
 /** A row as the domain knows it. */
 export function storedOf(row: Row): Stored {
   const { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, lease_extended, ...some } = row
-  const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, ...item } = some
+  const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, course, ...item } =
+    some
   const lease = { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, lease_extended }
-  const pace = { done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun }
+  const pace = { done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, course }
   return { item, work: { ...lease, rescues, ...pace } }
 }

@@ -1,0 +1,51 @@
+import type { ProgressUpdate, QueueItem } from "./item.ts"
+import { lookOf, NO_TRACE, settled, type Sign, traced } from "./trace.ts"
+import type { KeptRun } from "./witness.ts"
+
+/** What an update told that the one before it did not: an update repeats what was told before. */
+function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sign {
+  const isNew = (key: "unit" | "media"): boolean =>
+    JSON.stringify(update[key]) !== JSON.stringify(before?.[key])
+  return {
+    progress: update.progress === before?.progress ? undefined : update.progress,
+    current_step: update.current_step,
+    step: update.step,
+    unit: isNew("unit") ? update.unit : undefined,
+    media: isNew("media") ? update.media : undefined,
+  }
+}
+
+/**
+ * The run that completed an item, by its updates as JSON, ascending. Undefined if it did not complete, if its start is
+ * no longer kept, or if it told nothing.
+ */
+export function pastRun(
+  item: QueueItem,
+  history: readonly string[],
+): (KeptRun & { readonly ended_at: string }) | undefined {
+  const updates = history.map((data): ProgressUpdate => JSON.parse(data))
+  const end = updates.findLast(({ status }) => status === "completed")
+  const own = updates.filter(({ status, attempt }) => status === "processing" && attempt === end?.attempt)
+  const [start] = own
+  // The update before the start is of another attempt, or the item's first.
+  if (!end || !start || updates[0] === start) return undefined
+  const secondsTo = ({ timestamp }: ProgressUpdate): number =>
+    (Date.parse(timestamp) - Date.parse(start.timestamp)) / 1000
+  const trace = own.reduce(
+    (so, update, i) => traced(so, signOf(update, own[i - 1]), Math.max(0, secondsTo(update))),
+    NO_TRACE,
+  )
+  const total = own.findLast(({ step }) => step !== undefined)?.step?.total ?? 1
+  const look = lookOf(trace, total)
+  const seconds = secondsTo(end)
+  if (look === "" || seconds <= 0) return undefined
+  return {
+    kind: item.kind || look,
+    look,
+    queue_id: item.id,
+    worker: end.worker ?? "",
+    seconds,
+    steps: settled(trace),
+    ended_at: end.timestamp,
+  }
+}

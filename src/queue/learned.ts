@@ -1,0 +1,150 @@
+import { followed, type Knowledge, type Outage } from "../item/course.ts"
+import { type Outlook, outlook } from "../item/estimate.ts"
+import { type Experience, learn } from "../item/experience.ts"
+import type { Change, QueueItem } from "../item/item.ts"
+import { pastRun } from "../item/past.ts"
+import type { Service } from "../service.ts"
+import type { History } from "../store/history.ts"
+import type { Decide, Items } from "../store/items.ts"
+import type { Life } from "../store/life.ts"
+import type { Runs } from "../store/runs.ts"
+
+/** So many kinds are kept at hand. */
+const AT_HAND = 1000
+/** So many kinds are at hand from the start on; the others when they are first asked for. */
+const FROM_START = 8
+/** An older database is learned from by so many of its completed items, the newest. */
+const PAST_ITEMS = 64
+const PAGE_UPDATES = 1000
+
+type Store = Items & History & Life & { readonly runs: Runs }
+
+const keyOf = (kind: string, look: string): string => JSON.stringify([kind, look])
+
+/**
+ * What was learned of how long renders take, at hand: it is asked in the middle of every decision on an item that is
+ * being worked on, and so never waits for the database.
+ */
+export class Learned implements Service, Knowledge {
+  readonly #store: Store
+  readonly #onError: (error: unknown) => void
+  readonly #atHand = new Map<string, Experience | undefined>()
+  readonly #loading = new Map<string, Promise<void>>()
+  #outage: Outage | undefined
+  #past: Promise<void> | undefined
+  #isStopped = false
+
+  /** `onError` is called when runs cannot be read; they are read again when they are asked for. */
+  constructor(store: Store, onError: (error: unknown) => void) {
+    this.#store = store
+    this.#onError = onError
+  }
+
+  /** Puts the newest kinds at hand. Once per database, what it holds of completed items is learned in the background. */
+  async start(): Promise<void> {
+    const { runs, clock } = this.#store
+    const sinceMs = await this.#store.aliveAt()
+    if (sinceMs !== null) this.#outage = { sinceMs, endedMs: clock.steadyMs() }
+    for (const { kind, look } of await runs.kinds(FROM_START)) await this.#load(kind, look)
+    if (!this.#isStopped) this.#past = this.#learnPast().catch(this.#onError)
+  }
+
+  /** Stops what is learned in the background. Reports that come later are followed as before. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#past
+    await Promise.all(this.#loading.values())
+  }
+
+  /** The last outage that this server knows of; undefined if there was none. */
+  get outage(): Outage | undefined {
+    return this.#outage
+  }
+
+  /** See `Knowledge`. */
+  of(kind: string, look: string): Experience | undefined | null {
+    const named = kind || look
+    const key = keyOf(named, look)
+    if (this.#atHand.has(key)) return this.#atHand.get(key)
+    void this.#load(named, look)
+    return null
+  }
+
+  /** A decision whose change also says how long the attempt will take. */
+  follow(decide: Decide): Decide {
+    return (stored, moment) => followed(stored, decide(stored, moment), moment, this)
+  }
+
+  /** Takes note of a change that has been stored: a run that completed is known to the next item of its kind. */
+  async note({ run }: Change): Promise<void> {
+    if (!run) return
+    const kinds = new Set([run.kind, ""])
+    const stale = [...this.#atHand.keys()].filter((key) => kinds.has(JSON.parse(key)[0]))
+    for (const key of new Set([keyOf(run.kind, run.look), ...stale])) {
+      const [kind, look] = JSON.parse(key)
+      await this.#load(kind, look)
+    }
+  }
+
+  /** Forgets the runs of a kind; returns how many there were. @throws AppError `unavailable` */
+  async forget(kind: string): Promise<number> {
+    const count = await this.#store.runs.forget(kind)
+    this.#atHand.clear()
+    return count
+  }
+
+  /** How long an item that waits will take on a worker; undefined where nobody knows. */
+  async outlookOf({ kind, totals }: QueueItem): Promise<(worker: string) => Outlook | undefined> {
+    if (this.of(kind, "") === null) await this.#loading.get(keyOf(kind, ""))
+    const experience = this.of(kind, "")
+    return (worker) => (experience ? outlook(experience, worker, totals) : undefined)
+  }
+
+  #load(kind: string, look: string): Promise<void> {
+    const key = keyOf(kind, look)
+    const load = async (): Promise<void> => {
+      if (this.#isStopped) return
+      try {
+        const runs = await this.#store.runs.alike(kind, look)
+        this.#atHand.delete(key)
+        this.#atHand.set(key, runs.length > 0 ? learn(runs) : undefined)
+        const [oldest] = this.#atHand.keys()
+        if (this.#atHand.size > AT_HAND && oldest !== undefined) this.#atHand.delete(oldest)
+      } catch (error) {
+        this.#onError(error)
+      } finally {
+        this.#loading.delete(key)
+      }
+    }
+    // What is being read may be older than what made this call.
+    const loading = (this.#loading.get(key) ?? Promise.resolve()).then(load)
+    this.#loading.set(key, loading)
+    return loading
+  }
+
+  async #learnPast(): Promise<void> {
+    const { runs } = this.#store
+    if (await runs.hasLearned()) return
+    const { items } = await this.#store.list({ status: "completed", limit: PAST_ITEMS })
+    const learned = []
+    for (const item of items.toReversed()) {
+      if (this.#isStopped) return
+      const run = pastRun(item, await this.#updatesOf(item.id))
+      if (run) learned.push(run)
+      // Requests that have come meanwhile go first.
+      await new Promise<void>((turn) => setImmediate(turn))
+    }
+    await runs.addLearned(learned)
+    this.#atHand.clear()
+  }
+
+  async #updatesOf(queueId: number): Promise<string[]> {
+    const found: string[] = []
+    for (let after = 0; ;) {
+      const { updates, more } = await this.#store.page({ after, queueId, limit: PAGE_UPDATES })
+      found.push(...updates.map(({ data }) => data))
+      after = updates.at(-1)?.id ?? after
+      if (!more) return found
+    }
+  }
+}

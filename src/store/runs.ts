@@ -1,0 +1,39 @@
+import type { KeptRun, Run } from "../item/witness.ts"
+
+/** The runs of a kind that look alike, in short. */
+export interface KnownKind {
+  /** The kind. */
+  readonly kind: string
+  /** What the runs look like; the same as `kind` where that was not said. */
+  readonly look: string
+  /** How many runs are kept. */
+  readonly runs: number
+  /** How long they took on average, in seconds. */
+  readonly seconds: number
+  /** When the newest one ended, RFC 3339 UTC. */
+  readonly ended_at: string
+}
+
+/**
+ * The runs that are remembered: attempts that completed, the newest of each kind and look. They are written with the
+ * change that completes the item (`Change.run`), in its transaction. Each method is one transaction.
+ */
+export interface Runs {
+  /**
+   * The runs of a kind that look so, the oldest first; if there are none, those that look like the newest one of the
+   * kind. Without a kind, the newest runs, if there are at least three and all look alike; otherwise none.
+   */
+  alike(kind: string, look: string): Promise<readonly Run[]>
+
+  /** At most so many kinds, the one with the newest run first. */
+  kinds(limit: number): Promise<readonly KnownKind[]>
+
+  /** Forgets the runs of a kind; returns how many there were. */
+  forget(kind: string): Promise<number>
+
+  /** Whether the completed items of the history have been learned from. */
+  hasLearned(): Promise<boolean>
+
+  /** Adds runs out of the history, the oldest first, each with the time at which it ended, and notes that this is done. */
+  addLearned(runs: readonly (KeptRun & { readonly ended_at: string })[]): Promise<void>
+}

@@ -1,0 +1,101 @@
+import type { Database } from "bun:sqlite"
+
+import { and, asc, avg, count, desc, eq, max, notInArray } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+
+import { MAX_RUNS } from "../../item/experience.ts"
+import type { KeptRun, Run } from "../../item/witness.ts"
+import type { KnownKind, Runs } from "../runs.ts"
+import type { GroupCommit } from "./group.ts"
+import { history, runs } from "./schema.ts"
+
+/** So many runs that say no kind must look alike, that the next item can be expected to. */
+const SURE_RUNS = 3
+
+/** The Runs on SQLite. */
+export class SqliteRuns implements Runs {
+  readonly #db: ReturnType<typeof drizzle>
+  readonly #group: GroupCommit
+
+  constructor(client: Database, group: GroupCommit) {
+    this.#db = drizzle(client)
+    this.#group = group
+  }
+
+  async alike(kind: string, look: string): Promise<readonly Run[]> {
+    if (kind === "") {
+      const newest = this.#newest(MAX_RUNS)
+      const [first] = newest
+      const isSure = newest.length >= SURE_RUNS && newest.every((run) => run.look === first?.look)
+      return first && isSure && first.kind === first.look ? this.#of(first.kind, first.look) : []
+    }
+    const found = this.#of(kind, look)
+    const [newest] = found.length > 0 ? [] : this.#newest(1, kind)
+    return newest ? this.#of(kind, newest.look) : found
+  }
+
+  async kinds(limit: number): Promise<readonly KnownKind[]> {
+    const ended = max(runs.ended_at)
+    return this.#db
+      .select({
+        kind: runs.kind,
+        look: runs.look,
+        runs: count(),
+        seconds: avg(runs.seconds).mapWith(Number),
+        ended_at: ended.mapWith(runs.ended_at),
+      })
+      .from(runs)
+      .groupBy(runs.kind, runs.look)
+      .orderBy(desc(max(runs.id)))
+      .limit(limit)
+      .all()
+      .map((row) => ({ ...row, ended_at: row.ended_at ?? "" }))
+  }
+
+  forget(kind: string): Promise<number> {
+    return this.#group.run(
+      () => this.#db.delete(runs).where(eq(runs.kind, kind)).returning({ id: runs.id }).all().length,
+    )
+  }
+
+  async hasLearned(): Promise<boolean> {
+    return this.#db.select().from(history).get()?.has_learned ?? true
+  }
+
+  addLearned(learned: readonly (KeptRun & { readonly ended_at: string })[]): Promise<void> {
+    return this.#group.run(() => {
+      for (const run of learned) this.keep(run, run.ended_at)
+      this.#db.update(history).set({ has_learned: true }).run()
+    })
+  }
+
+  /** Adds a run that ended then, within the transaction under way, and lets go of those that are too many. */
+  keep({ kind, look, worker, queue_id, seconds, steps }: KeptRun, ended_at: string): void {
+    const db = this.#db
+    db.insert(runs).values({ kind, look, worker, queue_id, seconds, steps, ended_at }).run()
+    const alike = and(eq(runs.kind, kind), eq(runs.look, look))
+    const newest = db.select({ id: runs.id }).from(runs).where(alike).orderBy(desc(runs.id)).limit(MAX_RUNS)
+    db.delete(runs)
+      .where(and(alike, notInArray(runs.id, newest)))
+      .run()
+  }
+
+  #of(kind: string, look: string): Run[] {
+    return this.#db
+      .select({ steps: runs.steps, seconds: runs.seconds, worker: runs.worker })
+      .from(runs)
+      .where(and(eq(runs.kind, kind), eq(runs.look, look)))
+      .orderBy(asc(runs.id))
+      .all()
+  }
+
+  #newest(limit: number, kind?: string): { kind: string; look: string }[] {
+    return this.#db
+      .select({ kind: runs.kind, look: runs.look })
+      .from(runs)
+      .where(kind === undefined ? undefined : eq(runs.kind, kind))
+      .orderBy(desc(runs.id))
+      .limit(limit)
+      .all()
+  }
+}

@@ -1,0 +1,136 @@
+import { expect, test } from "bun:test"
+
+import { MAX_RUNS } from "../../src/item/experience.ts"
+import { transition } from "../../src/item/moves.ts"
+import type { KeptRun } from "../../src/item/witness.ts"
+import type { Store } from "../../src/store/store.ts"
+import { added, type Open, put, START_MS } from "./store.contract.ts"
+
+const time = new Date(START_MS).toISOString()
+
+/** A run of one step. */
+const run = (kind: string, seconds: number, look = "2 steps, Draw"): KeptRun => ({
+  kind,
+  look,
+  queue_id: 1,
+  worker: "box",
+  seconds,
+  steps: [
+    {
+      name: "Draw",
+      index: 1,
+      unit: "images",
+      size: 3,
+      at: 0,
+      lines: {
+        unit: [
+          [0, 0],
+          [1, 2.5],
+        ],
+      },
+    },
+  ],
+})
+
+/** Completes a new item with a run. */
+async function completed(store: Store, done: KeptRun): Promise<number> {
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  await store.change(id, ({ item, work }, { time: now }) => ({
+    item: transition(item, { status: "completed" }, now),
+    work,
+    run: { ...done, queue_id: id },
+  }))
+  return id
+}
+
+const secondsOf = async (store: Store, kind: string, look = "2 steps, Draw"): Promise<number[]> =>
+  (await store.runs.alike(kind, look)).map(({ seconds }) => seconds)
+
+/** What every Store promises about the runs that it remembers. */
+export function storeRuns(name: string, open: Open): void {
+  test(`${name}: a run is kept with the change that completes its item, and reads back as it was`, async () => {
+    await using opened = await open(() => START_MS)
+    const { store } = opened
+    await completed(store, run("song", 61.5))
+    const { kind: _kind, look: _look, queue_id: _id, ...plain } = run("song", 61.5)
+    expect(await store.runs.alike("song", "2 steps, Draw")).toEqual([plain])
+    expect(await store.runs.kinds(9)).toMatchObject([
+      { kind: "song", look: "2 steps, Draw", runs: 1, seconds: 61.5, ended_at: time },
+    ])
+  })
+
+  test(`${name}: a change that is refused leaves no run`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await added(store)
+    const illegal = store.change(id, ({ item, work }) => ({
+      item: { ...item, status: "completed" },
+      work,
+      run: run("song", 1),
+    }))
+    expect(illegal).rejects.toThrow()
+    await illegal.catch(() => undefined)
+    expect(await store.runs.kinds(9)).toEqual([])
+    expect((await store.item(id)).status).toBe("queued")
+  })
+
+  test(`${name}: of runs that are alike the newest are kept`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    for (let i = 1; i <= MAX_RUNS + 3; i += 1) await completed(store, run("song", i))
+    await completed(store, run("film", 100))
+    expect(await secondsOf(store, "song")).toEqual([4, 5, 6, 7, 8, 9, 10, 11])
+    expect(await secondsOf(store, "film")).toEqual([100])
+  })
+
+  test(`${name}: a look that is not known yet is told by the newest one of its kind`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await completed(store, run("song", 1, "two"))
+    await completed(store, run("song", 2, "three"))
+    await completed(store, run("song", 3, "two"))
+    expect(await secondsOf(store, "song", "three")).toEqual([2])
+    expect(await secondsOf(store, "song", "four")).toEqual([1, 3])
+    expect(await secondsOf(store, "song", "")).toEqual([1, 3])
+    expect(await secondsOf(store, "film", "two")).toEqual([])
+  })
+
+  test(`${name}: items of no kind are told by the newest runs, if three are alike and none is of a kind`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await completed(store, run("frames", 1, "frames"))
+    await completed(store, run("frames", 2, "frames"))
+    expect(await secondsOf(store, "", "")).toEqual([])
+    await completed(store, run("frames", 3, "frames"))
+    expect(await secondsOf(store, "", "")).toEqual([1, 2, 3])
+    await completed(store, run("song", 4))
+    expect(await secondsOf(store, "", "")).toEqual([])
+  })
+
+  test(`${name}: a kind can be forgotten`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    await completed(store, run("song", 1, "two"))
+    await completed(store, run("song", 2, "three"))
+    await completed(store, run("film", 3))
+    expect((await store.runs.kinds(2)).map(({ kind }) => kind)).toEqual(["film", "song"])
+    expect(await store.runs.forget("song")).toBe(2)
+    expect(await store.runs.forget("song")).toBe(0)
+    expect((await store.runs.kinds(9)).map(({ kind }) => kind)).toEqual(["film"])
+  })
+
+  test(`${name}: a history is learned from once`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    expect(await store.runs.hasLearned()).toBe(false)
+    const ended_at = "2026-01-01T00:00:00.000Z"
+    await store.runs.addLearned([
+      { ...run("song", 1), ended_at },
+      { ...run("song", 2), ended_at },
+    ])
+    expect(await store.runs.hasLearned()).toBe(true)
+    expect(await secondsOf(store, "song")).toEqual([1, 2])
+    expect(await store.runs.kinds(9)).toMatchObject([{ runs: 2, seconds: 1.5, ended_at }])
+  })
+}

@@ -1,0 +1,240 @@
+import { describe, expect, test } from "bun:test"
+
+import { changed } from "../../src/item/changes.ts"
+import { followed, type Knowledge, type Outage } from "../../src/item/course.ts"
+import { type Experience, learn } from "../../src/item/experience.ts"
+import { type Change, IDLE, type ItemChange, type Report, type Stored } from "../../src/item/item.ts"
+import { claimed, completed, failed, rescued, stalled } from "../../src/item/lease.ts"
+import type { Moment } from "../../src/item/moment.ts"
+import { reported } from "../../src/item/report.ts"
+import type { KeptRun } from "../../src/item/witness.ts"
+import { draft, START_MS } from "../contracts/store.contract.ts"
+
+/** An item on its way, and what is known meanwhile. */
+class Render {
+  stored: Stored
+  runs: KeptRun[] = []
+  experience: Experience | undefined | null
+  outage: Outage | undefined
+  asked: (readonly [string, string])[] = []
+  #seconds = 0
+
+  constructor(given: Parameters<typeof draft>[0] = {}) {
+    this.stored = { item: { id: 7, ...draft(given) }, work: IDLE }
+  }
+
+  get item() {
+    return this.stored.item
+  }
+
+  get moment(): Moment {
+    const steadyMs = START_MS + Math.round(this.#seconds * 1000)
+    return { time: new Date(steadyMs).toISOString(), steadyMs }
+  }
+
+  /** Decides something, so many seconds after the start. */
+  at(seconds: number, decide: (stored: Stored, moment: Moment) => Change): this {
+    this.#seconds = seconds
+    const known: Knowledge = {
+      outage: this.outage,
+      of: (kind, look) => {
+        this.asked.push([kind, look])
+        return this.experience
+      },
+    }
+    const { item, work, run } = followed(this.stored, decide(this.stored, this.moment), this.moment, known)
+    this.stored = { item, work }
+    if (run) this.runs.push(run)
+    return this
+  }
+
+  claim(seconds = 0): this {
+    const by = { worker: "box", token: "a", leaseMs: 60_000 }
+    return this.at(seconds, (stored, moment) => claimed(stored, by, moment))
+  }
+
+  report(seconds: number, report: Report): this {
+    return this.at(seconds, (stored, moment) => reported(stored, "a", report, moment))
+  }
+
+  put(seconds: number, change: ItemChange): this {
+    return this.at(seconds, (stored, moment) => changed(stored, change, moment))
+  }
+
+  complete(seconds: number): this {
+    return this.at(seconds, (stored, moment) => completed(stored, "a", {}, moment))
+  }
+}
+
+const draw = (done: number): Report => ({
+  step: { index: 1, total: 2, name: "Draw" },
+  unit: { done, total: 4, name: "images" },
+})
+const encode = (out_time: number): Report => ({
+  step: { index: 2, total: 2, name: "Encode" },
+  media: { out_time, total: 100, fps: null, speed: null },
+})
+
+/** Two steps: 40 s for four images, 60 s for a film of 100 s. The percentages are as wrong as can be. */
+function whole(render = new Render()): Render {
+  render.claim()
+  for (let done = 0; done < 4; done += 1) render.report(done * 10, { ...draw(done), progress: 90 })
+  for (let s = 0; s < 60; s += 5) render.report(40 + s, { ...encode((s / 60) * 100), progress: 95 })
+  return render
+}
+
+const RUN = whole().complete(100).runs[0]
+if (!RUN) throw new Error("nothing was learned")
+const known = (): Render => Object.assign(new Render(), { experience: learn([RUN]) })
+
+describe("a completed attempt leaves a run", () => {
+  test("with its kind, its look, its worker, its steps and its length", () => {
+    expect(RUN).toMatchObject({
+      kind: "2 steps, Draw",
+      look: "2 steps, Draw",
+      worker: "box",
+      queue_id: 7,
+      seconds: 100,
+      steps: [
+        { name: "Draw", at: 0, unit: "images", size: 4 },
+        { name: "Encode", at: 40, unit: "seconds", size: 100 },
+      ],
+    })
+    expect(JSON.stringify(RUN.steps).length).toBeLessThan(2048)
+  })
+
+  test("under the kind that was said", () => {
+    const render = whole(new Render({ kind: "song" })).complete(100)
+    expect(render.runs).toMatchObject([{ kind: "song", look: "2 steps, Draw" }])
+  })
+
+  test("also of a client that knows nothing but PUT", () => {
+    const render = new Render()
+      .put(0, { status: "processing", current_step: "Lyrics", progress: 5 })
+      .put(20, { current_step: "Images", progress: 30 })
+      .put(80, { progress: 60 })
+      .put(90, { status: "completed", current_step: "Done" })
+    expect(render.runs).toMatchObject([
+      { kind: "Lyrics", seconds: 90, steps: [{ name: "Lyrics" }, { name: "Images", at: 20 }] },
+    ])
+  })
+
+  test("even when it told nothing, if its kind was said", () => {
+    expect(new Render().claim().complete(5).runs).toEqual([])
+    expect(new Render({ kind: "song" }).claim().complete(5).runs).toMatchObject([
+      { kind: "song", seconds: 5 },
+    ])
+  })
+
+  test("a failed, lost or cancelled attempt leaves none, and the next one begins with nothing", () => {
+    const failure = { error_message: "", retryable: true, retryInMs: 0 }
+    const render = whole().at(99, (stored, moment) => failed(stored, "a", failure, moment))
+    expect(render.stored.work.course).toBeNull()
+    render
+      .claim(110)
+      .report(111, draw(0))
+      .at(120, (stored, moment) => rescued(stored, 5, moment))
+    expect(render.runs).toEqual([])
+    whole(render)
+    expect(render.complete(230).runs).toMatchObject([{ seconds: 230, steps: [{ name: "Draw" }, {}] }])
+  })
+
+  test("one during much of which nobody watched leaves none", () => {
+    const outage = (seconds: number): Outage => ({
+      sinceMs: START_MS + 50_000,
+      endedMs: START_MS + (50 + seconds) * 1000,
+    })
+    const short = whole(Object.assign(new Render(), { outage: outage(4) }))
+    expect(short.complete(100).runs).toHaveLength(1)
+    const long = whole(Object.assign(new Render(), { outage: outage(6) }))
+    expect(long.complete(100).runs).toEqual([])
+    // An outage that was over before the attempt began is none of its own.
+    const before = whole(Object.assign(new Render(), { outage: { sinceMs: 0, endedMs: START_MS } }))
+    expect(before.complete(100).runs).toHaveLength(1)
+  })
+})
+
+describe("what earlier runs foresee", () => {
+  test("is on the item from the claim on, and the progress stays as it was reported", () => {
+    const render = known().claim()
+    expect(render.item).toMatchObject({ eta_seconds: 100, eta_runs: 1, time_progress: 0, progress: 0 })
+    render.report(20, { ...draw(2), progress: 90 })
+    expect(render.item).toMatchObject({ progress: 90, basis: "declared", eta_seconds: 80, time_progress: 20 })
+    expect(render.item.eta_low_seconds).toBeLessThan(80)
+    expect(render.item.eta_high_seconds).toBeGreaterThan(80)
+  })
+
+  test("makes the bar linear in time, whatever is reported", () => {
+    const render = known()
+    render.claim()
+    for (let done = 0; done < 4; done += 1) {
+      render.report(done * 10, { ...draw(done), progress: 90 })
+      expect(Math.abs((render.item.time_progress ?? 0) - done * 10)).toBeLessThan(1)
+    }
+    for (let s = 0; s < 60; s += 5) {
+      render.report(40 + s, { ...encode((s / 60) * 100), progress: 95 })
+      expect(Math.abs((render.item.time_progress ?? 0) - 40 - s)).toBeLessThan(1)
+    }
+    expect(render.complete(100).item).toMatchObject({ time_progress: 100, progress: 100, eta_runs: 0 })
+  })
+
+  test("never lets the bar go back, not even where the runs are forgotten", () => {
+    const render = known().claim().report(20, draw(2))
+    render.experience = undefined
+    render.report(30, draw(2))
+    expect(render.item).toMatchObject({ time_progress: 20, eta_runs: 0, eta_low_seconds: null })
+    render.experience = learn([RUN])
+    render.report(300, draw(2))
+    const shown = render.item.time_progress ?? 0
+    render.report(301, draw(3))
+    expect(render.item.time_progress).toBeGreaterThanOrEqual(shown)
+    expect(render.item.time_progress).toBeLessThan(100)
+  })
+
+  test("stays as it was while the runs are not at hand", () => {
+    const render = known().claim().report(20, draw(2))
+    render.experience = null
+    render.report(21, draw(2))
+    expect(render.item).toMatchObject({ eta_seconds: 80, eta_runs: 1, time_progress: 20 })
+  })
+
+  test("is gone while nothing moves, but for the bar", () => {
+    const render = known().claim().report(20, draw(2)).at(200, stalled)
+    expect(render.item).toMatchObject({
+      stalled: true,
+      eta_seconds: null,
+      eta_low_seconds: null,
+      eta_runs: 0,
+      time_progress: 20,
+    })
+    expect(render.report(201, draw(3)).item.eta_runs).toBe(1)
+  })
+
+  test("begins again with the next attempt", () => {
+    const render = known()
+      .claim()
+      .report(39, draw(3))
+      .at(40, (stored, moment) => rescued(stored, 5, moment))
+    expect(render.item).toMatchObject({ time_progress: null, eta_runs: 0 })
+    expect(render.claim(50).item).toMatchObject({ time_progress: 0, eta_seconds: 100 })
+  })
+
+  test("is asked for by the kind and by what is known of the look so far", () => {
+    const render = new Render({ kind: "song" }).claim().report(1, draw(1))
+    expect(render.asked).toEqual([
+      ["song", ""],
+      ["song", "2 steps, Draw"],
+    ])
+  })
+
+  test("an attempt that began before courses were followed is left as it is", () => {
+    const render = known()
+    render.stored = {
+      item: { ...render.item, status: "processing", attempt: 1 },
+      work: { ...IDLE, lease_token: "a", lease_expires_at: START_MS + 60_000 },
+    }
+    render.report(10, draw(1)).complete(20)
+    expect(render.item).toMatchObject({ status: "completed", time_progress: null })
+    expect(render.runs).toEqual([])
+  })
+})
