@@ -19,6 +19,7 @@ export interface Setting<T = unknown> {
   readonly fallback: string
   /** Whether the flag may be repeated; the variable then holds a list separated by commas. Default no. */
   readonly repeatable?: boolean
+  /** Turns what was given into the value. */
   readonly read: Read<T>
 }
 

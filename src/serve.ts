@@ -13,6 +13,7 @@ import { log } from "./log.ts"
 import { Learned } from "./queue/learned.ts"
 import { Queue } from "./queue/queue.ts"
 import { Rescue } from "./queue/rescue.ts"
+import { Totals } from "./queue/totals.ts"
 import { Workers } from "./queue/workers.ts"
 import type { Service } from "./service.ts"
 import { SqliteStore } from "./store/sqlite/sqlite.ts"
@@ -174,6 +175,7 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
     proxies: new TrustedProxies(config.trustedProxy),
     webhooks,
     queue: new Queue(store, bus, learned),
+    totals: new Totals(store),
     workers,
     streams: new Streams(store, broadcaster, { maxLag, onError: onHistory, random: Math.random }),
     host,

@@ -63,6 +63,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       "item",
       "renderers",
       "service",
+      "store/figures",
       "store/history",
       "store/items",
       "store/life",
@@ -121,7 +122,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["@sinclair/typebox", "bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   commands: {
-    own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text"],
+    own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text", "wire"],
     packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:util"],
   },
   "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },
@@ -281,8 +282,8 @@ test("every exported thing of the source says what it is for", () => {
 /** How many members of exported contracts may still be without a doc comment, by folder. It may only shrink. */
 const UNDOCUMENTED: Readonly<Record<string, number>> = {
   client: 4,
-  commands: 13,
-  config: 12,
+  commands: 0,
+  config: 0,
   "dashboard/live": 3,
   "dashboard/model": 41,
   "dashboard/view": 29,
@@ -290,7 +291,7 @@ const UNDOCUMENTED: Readonly<Record<string, number>> = {
   renderers: 1,
   store: 31,
   "store/sqlite": 2,
-  terminal: 10,
+  terminal: 0,
   webhooks: 3,
 }
 

@@ -1,6 +1,7 @@
 import type { Directive, ItemChange, NewItem, QueueItem, Report, Result } from "../item/item.ts"
 import type {
   Claimed,
+  Counts,
   Health,
   HistoryPage,
   QueuePage,
@@ -8,7 +9,7 @@ import type {
   StepAnswer,
   WorkerAnswer,
 } from "../wire/answers.ts"
-import type { ClaimRequest, FailRequest } from "../wire/requests.ts"
+import type { ClaimRequest, FailRequest, RetryRequest } from "../wire/requests.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
 import { type Check, SHAPES } from "./shapes.ts"
 import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
@@ -147,6 +148,29 @@ export class Client {
   /** Deletes an item. One that is not finished is cancelled. */
   async remove(id: number, signal?: AbortSignal): Promise<void> {
     await this.#server.json("DELETE", `/queue/${id}`, SHAPES.done, { signal })
+  }
+
+  /** Puts every item back into the queue that failed or lost its workers; resolves with how many. */
+  async retryFailed(signal?: AbortSignal): Promise<number> {
+    const body: RetryRequest = { status: "failed" }
+    const { retried } = await this.#server.json("POST", "/queue/retry", SHAPES.retried, { body, signal })
+    return retried
+  }
+
+  /** Pauses the queue: workers get no more items until `resume`. */
+  async pause(signal?: AbortSignal): Promise<void> {
+    await this.#server.json("POST", "/queue/pause", SHAPES.done, { signal })
+  }
+
+  /** Gives items to workers again. */
+  async resume(signal?: AbortSignal): Promise<void> {
+    await this.#server.json("POST", "/queue/resume", SHAPES.done, { signal })
+  }
+
+  /** The figures of the whole queue; days begin at midnight in `timeZone`, UTC by default. */
+  counts(timeZone = "UTC", signal?: AbortSignal): Promise<Counts> {
+    const query = new URLSearchParams({ tz: timeZone })
+    return this.#server.json("GET", `/queue/counts?${query}`, SHAPES.counts, { signal })
   }
 
   /** The figures of the streams. */

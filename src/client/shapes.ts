@@ -1,8 +1,11 @@
 import type { ProgressUpdate, QueueItem } from "../item/item.ts"
 import type {
   Claimed,
+  Counts,
+  FinishedSince,
   Health,
   HistoryPage,
+  ItemsRetried,
   QueuePage,
   Stats,
   StepAnswer,
@@ -137,8 +140,39 @@ export const isControlEvent = (event: string): boolean => CONTROLS.has(event)
 export const isControl: Check<StreamControl> = (value): value is StreamControl =>
   isObject(value) && CONTROLS.get(value["event"])?.(value) === true
 
+const isFinished = objectOf<FinishedSince>({
+  since: isText,
+  completed: isNumber,
+  failed: isNumber,
+  cancelled: isNumber,
+  lost: isNumber,
+  shortest_seconds: orNull(isNumber),
+  mean_seconds: orNull(isNumber),
+  longest_seconds: orNull(isNumber),
+})
+
 /** The answers of the routes that the client uses. */
 export const SHAPES = {
+  counts: objectOf<Counts>({
+    status: objectOf<Counts["status"]>({
+      queued: isNumber,
+      processing: isNumber,
+      completed: isNumber,
+      failed: isNumber,
+      retrying: isNumber,
+    }),
+    outcome: objectOf<Counts["outcome"]>({
+      completed: isNumber,
+      failed: isNumber,
+      cancelled: isNumber,
+      lost: isNumber,
+    }),
+    paused_at: orNull(isText),
+    last_hour: isFinished,
+    today: isFinished,
+    this_week: isFinished,
+  }),
+  retried: objectOf<ItemsRetried>({ retried: isNumber }),
   item: isItem,
   page: objectOf<QueuePage>({ queue: listOf(isItem), next: orNull(isText) }),
   history: objectOf<HistoryPage>({ updates: listOf(isStored) }),

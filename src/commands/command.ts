@@ -6,6 +6,7 @@ import type { Arguments, Flag, Usage } from "./usage.ts"
 
 /** One command of the program. */
 export interface Command {
+  /** How it is called. */
   readonly usage: Usage
   /**
    * Does it; resolves with the exit code.
@@ -18,6 +19,7 @@ export interface Command {
 export interface Entry {
   /** What it does, in a few words. */
   readonly about: string
+  /** Loads it. */
   readonly load: () => Promise<Command>
 }
 

@@ -24,6 +24,8 @@ export const COMMANDS: Commands = {
     about: "put finished items back into the queue",
     load: async () => (await import("./retry.ts")).retryCommand,
   },
+  pause: { about: "pause the queue", load: async () => (await import("./pause.ts")).pauseCommand },
+  resume: { about: "resume the queue", load: async () => (await import("./resume.ts")).resumeCommand },
   remove: { about: "remove items", load: async () => (await import("./remove.ts")).removeCommand },
   run: {
     about: "run a render and report its progress",
@@ -37,7 +39,10 @@ export const COMMANDS: Commands = {
     about: "create, list and revoke access tokens",
     load: async () => (await import("./token.ts")).tokenCommand,
   },
-  stats: { about: "show the server's figures", load: async () => (await import("./stats.ts")).statsCommand },
+  stats: {
+    about: "show the figures of the queue and of the server",
+    load: async () => (await import("./stats.ts")).statsCommand,
+  },
   completion: {
     about: "print a completion script for bash or zsh",
     load: async () => (await import("./completion.ts")).completionCommand(COMMANDS),

@@ -64,9 +64,13 @@ function workerFlag({ flags }: Arguments): string {
 
 /** The values of the flags of every command that renders. */
 export interface RenderFlags {
+  /** How to read the output; undefined: detect it from the command. */
   readonly renderer: RendererName | undefined
+  /** The worker's name, shown to viewers. */
   readonly worker: string
+  /** Length of the lease in seconds. */
   readonly leaseS: number
+  /** How long to keep trying to report the result. */
   readonly reportWithinMs: number
 }
 

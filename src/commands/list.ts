@@ -17,6 +17,7 @@ const CHOICES: readonly string[] = [...STATUSES, ...OUTCOMES]
 interface Wanted {
   readonly status: string | undefined
   readonly song: number | undefined
+  readonly search: string | undefined
   readonly limit: number
 }
 
@@ -29,13 +30,13 @@ function wanted(given: Parameters<Command["run"]>[0]): Wanted {
   }
   const limit = integerFlag(given, "limit") ?? DEFAULT_LIMIT
   if (limit < 1) throw new AppError("invalid", `--limit must be a positive whole number, not ${limit}`)
-  return { status, song: idFlag(given, "song"), limit }
+  return { status, song: idFlag(given, "song"), search: textFlag(given.flags, "search"), limit }
 }
 
 /** The first items that are wanted, and whether others follow. */
 async function listed(
   client: ReturnType<typeof clientOf>,
-  { status, song, limit }: Wanted,
+  { status, song, search, limit }: Wanted,
 ): Promise<{ readonly items: readonly QueueItem[]; readonly more: boolean }> {
   const outcome = OUTCOMES.find((one) => one === status)
   const asked = outcome === undefined ? status : "failed"
@@ -47,6 +48,7 @@ async function listed(
       ...(next !== null && { after: next }),
       ...(asked !== undefined && { status: asked }),
       ...(song !== undefined && { song_id: String(song) }),
+      ...(search !== undefined && { q: search }),
     })
     items.push(...page.queue.filter((item) => outcome === undefined || item.outcome === outcome))
     next = page.next
@@ -63,6 +65,7 @@ export const listCommand: Command = {
     flags: {
       status: { type: "string", placeholder: "STATUS", help: `only items that are ${CHOICES.join(", ")}` },
       song: { type: "string", placeholder: "SONG_ID", help: "only this song's items" },
+      search: { type: "string", placeholder: "WORDS", help: "only items in which all of these words occur" },
       limit: { type: "string", placeholder: "N", help: `at most this many; default ${DEFAULT_LIMIT}` },
       json: { type: "boolean", help: "print one item per line as JSON" },
       ...UTC_FLAG,
@@ -75,7 +78,7 @@ export const listCommand: Command = {
       for (const item of items) say(safeJson(item))
       return 0
     }
-    const isAll = asked.status === undefined && asked.song === undefined
+    const isAll = asked.status === undefined && asked.song === undefined && asked.search === undefined
     if (items.length === 0) say(isAll ? "The queue is empty." : "No such items.")
     else {
       say(table(items, lookOf(process.stdout, zoneFlag(given))))

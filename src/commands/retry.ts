@@ -1,12 +1,27 @@
+import { AppError } from "../errors.ts"
 import { actCommand } from "./act.ts"
-import type { Command } from "./command.ts"
+import { clientOf, type Command, say, takes } from "./command.ts"
 
-/** Puts items back into the queue. */
-export const retryCommand: Command = actCommand(
+const items = actCommand(
   {
-    line: "retry ID...",
+    line: "retry ID... | --failed",
     about: "Puts finished items back into the queue, to be rendered again from the start.",
-    flags: {},
+    flags: {
+      failed: { type: "boolean", help: "all that failed or lost their workers; cancelled items stay" },
+    },
   },
   async (client, id) => `queue item ${id}: ${(await client.retry(id)).status}`,
 )
+
+/** Puts items back into the queue: those that are named, or all that failed. */
+export const retryCommand: Command = {
+  usage: items.usage,
+  async run(given) {
+    if (!given.flags["failed"]) return items.run(given)
+    if (given.words.length > 0) throw new AppError("invalid", "use either IDs or --failed, not both")
+    takes(given, 0)
+    const retried = await clientOf(given).retryFailed()
+    say(retried === 1 ? "1 item is back in the queue" : `${retried} items are back in the queue`)
+    return 0
+  },
+}

@@ -1,27 +1,66 @@
 import { duration, safeJson } from "../text.ts"
-import { clientOf, type Command, say, takes } from "./command.ts"
+import type { Counts, FinishedSince, Stats } from "../wire/answers.ts"
+import { clientOf, type Command, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
 
-/** Shows the server's figures. */
+const number = (value: number): string => value.toLocaleString("en")
+
+/** What finished in a time: `12 completed, 1 failed; renders took 0:40 to 12:03, mean 4:10`. */
+function finishedOf(finished: FinishedSince): string {
+  const { completed, failed, cancelled, lost } = finished
+  const { shortest_seconds, longest_seconds, mean_seconds } = finished
+  const counts = [
+    `${number(completed)} completed`,
+    ...(failed > 0 ? [`${number(failed)} failed`] : []),
+    ...(cancelled > 0 ? [`${number(cancelled)} cancelled`] : []),
+    ...(lost > 0 ? [`${number(lost)} lost`] : []),
+  ].join(", ")
+  if (shortest_seconds === null || longest_seconds === null || mean_seconds === null) return counts
+  const [from, to, mean] = [shortest_seconds, longest_seconds, mean_seconds].map(duration)
+  return `${counts}; renders took ${from} to ${to}, mean ${mean}`
+}
+
+/** The figures by name, in the order in which they are shown. */
+function figuresOf(counts: Counts, { streams, updates, uptime_seconds }: Stats, pausedAt: string) {
+  const { status, outcome } = counts
+  return [
+    ["queue", pausedAt === "" ? "" : `paused since ${pausedAt}`],
+    ["running", number(status.processing)],
+    ["waiting", number(status.queued + status.retrying)],
+    [
+      "finished",
+      `${number(outcome.completed)} completed, ${number(outcome.failed)} failed, ${number(outcome.cancelled)} cancelled, ${number(outcome.lost)} lost`,
+    ],
+    ["last hour", finishedOf(counts.last_hour)],
+    ["today", finishedOf(counts.today)],
+    ["this week", finishedOf(counts.this_week)],
+    ["streams", `${number(streams.global)} of all items, ${number(streams.item)} of one item`],
+    ["updates", `${number(updates.stored)} kept, newest ${updates.newest_id ?? "none"}`],
+    ["uptime", duration(uptime_seconds)],
+  ] as const
+}
+
+/** Shows the figures of the queue and of the server. */
 export const statsCommand: Command = {
   usage: {
     line: "stats",
-    about:
-      "Shows how many streams are open, how many updates are kept, and for how long the server has been up.",
+    about: "Shows the figures of the queue and of the server. Days begin at midnight, weeks on Monday.",
     settings: ["server", "token-file"],
-    flags: { json: { type: "boolean", help: "print the figures as JSON" } },
+    flags: { json: { type: "boolean", help: "print the figures as JSON" }, ...UTC_FLAG },
   },
   async run(given) {
     takes(given, 0)
-    const stats = await clientOf(given).stats()
+    const client = clientOf(given)
+    const timeZone = given.flags["utc"] ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone
+    const [counts, stats] = [await client.counts(timeZone), await client.stats()]
     if (given.flags["json"]) {
-      say(safeJson(stats))
+      say(safeJson({ ...counts, ...stats }))
       return 0
     }
-    const { streams, updates } = stats
-    const number = (value: number): string => value.toLocaleString("en")
-    say(`streams  ${number(streams.global)} of all items, ${number(streams.item)} of one item`)
-    say(`updates  ${number(updates.stored)} kept, newest ${updates.newest_id ?? "none"}`)
-    say(`uptime   ${duration(stats.uptime_seconds)}`)
+    const { paused_at } = counts
+    const pausedAt = paused_at === null ? "" : zoneFlag(given).when(Date.parse(paused_at), Date.now())
+    for (const [name, figure] of figuresOf(counts, stats, pausedAt)) {
+      if (figure !== "") say(`${name.padEnd(10)} ${figure}`)
+    }
     return 0
   },
 }

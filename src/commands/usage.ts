@@ -12,6 +12,7 @@ export interface Flag {
   readonly short?: string
   /** Whether it may be given more than once; default no, and the last one counts. */
   readonly repeatable?: boolean
+  /** What it does, in one line, with its default. */
   readonly help: string
   /** What its value stands for in the help, in capitals. */
   readonly placeholder?: string
@@ -31,6 +32,7 @@ export interface Usage {
 
 /** What was typed after the command's name. */
 export interface Arguments {
+  /** By name, without the dashes. */
   readonly flags: Given
   /** What belongs to no flag, in order; all that follows `--` among it. */
   readonly words: readonly string[]

@@ -6,6 +6,7 @@ import type { Tickets } from "../access/tickets.ts"
 import type { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
 import type { Queue } from "../queue/queue.ts"
+import type { Totals } from "../queue/totals.ts"
 import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
@@ -24,6 +25,7 @@ import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
 import { ticketRoutes } from "./tickets.ts"
+import { totalRoutes } from "./totals.ts"
 import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
 
@@ -31,6 +33,8 @@ import { workerRoutes } from "./workers.ts"
 export interface AppParts extends GuardOptions {
   /** The queue as people use it. */
   readonly queue: Queue
+  /** The queue in figures. */
+  readonly totals: Totals
   /** The queue as workers use it. */
   readonly workers: Workers
   /** The live streams. */
@@ -125,6 +129,7 @@ export function createApp(parts: AppParts) {
       api
         .use(healthRoute(running, "apiHealth"))
         .use(queueRoutes(parts.queue, parts.streams, access))
+        .use(totalRoutes(parts.queue, parts.totals, access))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, access))
         .use(stepRoutes(parts.workers, access))
         .use(ingestRoutes(parts.workers, parts.queue))

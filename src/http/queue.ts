@@ -23,6 +23,12 @@ const ListParams = Type.Object(
     song_id: queryInteger(1, "a positive integer"),
     limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
     after: Type.Optional(Type.String({ description: "`next` of the previous page" })),
+    q: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        description: "words that must all occur in an item's number, song, title, error, worker or metadata",
+      }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -102,7 +108,7 @@ export const queueRoutes = (queue: Queue, streams: Streams, access: Admission) =
     )
     .get(
       "",
-      async ({ query: { status, song_id, limit, after }, caller }): Promise<QueuePage> => {
+      async ({ query: { status, song_id, limit, after, q }, caller }): Promise<QueuePage> => {
         if (caller.item !== undefined) {
           return { queue: await onlyItem(queue, caller.item, status, song_id), next: null }
         }
@@ -111,6 +117,7 @@ export const queueRoutes = (queue: Queue, streams: Streams, access: Admission) =
           songId: song_id === undefined ? undefined : Number(song_id),
           limit: within(limit, MAX_ROWS, MAX_ROWS),
           after,
+          search: q,
         })
         return { queue: items, next }
       },

@@ -1,10 +1,12 @@
 import type { Bus } from "../bus.ts"
+import { AppError } from "../errors.ts"
 import { cancelled, changed, created, removed, retried } from "../item/changes.ts"
 import type { ItemChange, NewItem, QueueItem, StoredUpdate } from "../item/item.ts"
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 import type { Learned } from "./learned.ts"
 
+const RETRIED_AT_ONCE = 100
 const PAGE_UPDATES = 1000
 /** Characters of JSON that one answer holds. */
 const HISTORY_SIZE = 4 * 1024 * 1024
@@ -19,6 +21,9 @@ async function digest(body: NewItem): Promise<string> {
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sorted))
   return new Uint8Array(bytes).toHex()
 }
+
+/** Whether an item ended in a way that nobody wanted. */
+const isUnwanted = ({ outcome }: QueueItem): boolean => outcome === "failed" || outcome === "lost"
 
 /**
  * The render queue: what can be done with queue items.
@@ -73,6 +78,53 @@ export class Queue {
    */
   retry(id: number): Promise<QueueItem> {
     return this.#change(id, retried)
+  }
+
+  /**
+   * Puts every item back into the queue that failed or lost its workers; those that were cancelled stay. Returns how
+   * many there were. Repeated, it finds none.
+   * @throws AppError `unavailable`
+   */
+  async retryFailed(): Promise<number> {
+    let [count, after]: [number, string | undefined] = [0, undefined]
+    do {
+      const { items, next } = await this.#store.list({ status: "failed", limit: RETRIED_AT_ONCE, after })
+      // Together they share a commit.
+      const changes = await Promise.all(items.filter(isUnwanted).map(({ id }) => this.#retryUnwanted(id)))
+      count += changes.filter((isRetried) => isRetried).length
+      after = next ?? undefined
+    } while (after !== undefined)
+    return count
+  }
+
+  /** Retries an item unless somebody did so, or deleted it, since it was listed. */
+  async #retryUnwanted(id: number): Promise<boolean> {
+    try {
+      const change = await this.#store.change(id, (stored, moment) =>
+        isUnwanted(stored.item) ? retried(stored, moment) : { ...stored, quiet: true },
+      )
+      if (!change.quiet) this.#bus.notify()
+      return !change.quiet
+    } catch (error) {
+      if (error instanceof AppError && error.code === "not_found") return false
+      throw error
+    }
+  }
+
+  /**
+   * Pauses the queue: workers get no items until `resume`, over restarts too. A claim by ID still works. Returns since
+   * when it is paused.
+   * @throws AppError `unavailable`
+   */
+  pause(): Promise<string> {
+    return this.#store.pause()
+  }
+
+  /** Gives items to workers again. @throws AppError `unavailable` */
+  async resume(): Promise<void> {
+    await this.#store.resume()
+    // There is something to claim now.
+    this.#bus.notify()
   }
 
   /**

@@ -13,6 +13,8 @@ export interface ListQuery {
   readonly songId?: number | undefined
   readonly limit: number
   readonly after?: string | undefined
+  /** Words that must all occur in an item's number, song, title, error, worker or metadata, in any case. */
+  readonly search?: string | undefined
 }
 
 /**
@@ -52,7 +54,7 @@ export interface Items {
 
   /**
    * Changes the item that is first in the queue's order and claimable now: waiting, its `available_at` past, and all
-   * its tags among `tags`. Null if no item is claimable.
+   * its tags among `tags`, in a queue that is not paused. Null if no item is claimable.
    */
   claim(tags: readonly string[], decide: Decide): Promise<Change | null>
 
@@ -70,10 +72,20 @@ export interface Items {
 
   /**
    * One page of the queue: processing items, then waiting ones by priority and age, then finished ones, newest first.
-   * It holds at most `limit` items and about 4 MB, and at least one item if any follows.
+   * It holds at most `limit` items and about 4 MB, and at least one item if any follows. A search reads the queue in
+   * slices, each of which is a transaction of its own.
    * @throws AppError `invalid` for an `after` that is not the `next` of a page
    */
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>
+
+  /** Pauses the queue until `resume`, over restarts too: meanwhile no item is claimable. Returns since when it is. */
+  pause(): Promise<string>
+
+  /** Makes items claimable again. */
+  resume(): Promise<void>
+
+  /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */
+  pausedAt(): Promise<string | null>
 
   /** The item that a claim with these tags would take now, or null. Without tags every item's tags are accepted. */
   nextWaiting(tags?: readonly string[]): Promise<QueueItem | null>

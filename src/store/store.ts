@@ -1,5 +1,6 @@
 import type { Access } from "./access.ts"
 import type { Deliveries } from "./deliveries.ts"
+import type { Figures } from "./figures.ts"
 import type { History } from "./history.ts"
 import type { Items } from "./items.ts"
 import type { Life } from "./life.ts"
@@ -10,7 +11,7 @@ import type { Upkeep } from "./upkeep.ts"
  * Everything that one database holds. Only the composition root sees it whole; each service asks for the parts that it
  * needs, so streams, which ask for `History`, cannot write.
  */
-export interface Store extends Items, History, Life {
+export interface Store extends Items, History, Life, Figures {
   /** What is sent to webhooks. */
   readonly deliveries: Deliveries
 

@@ -44,6 +44,70 @@ export const HistoryPage = Type.Object({
 
 export type HistoryPage = Static<typeof HistoryPage>
 
+const seconds = (description: string) => OrNull(Type.Number({ minimum: 0, description }))
+
+/** What finished since a moment. */
+export const FinishedSince = Type.Object({
+  since: Type.String({ format: "date-time", description: "items that finished at this time or later count" }),
+  completed: count("completed items"),
+  failed: count("items that failed for good"),
+  cancelled: count("cancelled items"),
+  lost: count("items that lost their workers"),
+  /** How long the quickest render took. */
+  shortest_seconds: seconds("the quickest completed render; null if there is none"),
+  /** How long a render took on average. */
+  mean_seconds: seconds("the mean of all completed renders; null if there is none"),
+  /** How long the slowest render took. */
+  longest_seconds: seconds("the slowest completed render; null if there is none"),
+})
+
+export type FinishedSince = Static<typeof FinishedSince>
+
+/** What `GET /queue/counts` answers. */
+export const Counts = Type.Object({
+  status: Type.Object({
+    queued: count("queued items"),
+    processing: count("processing items"),
+    completed: count("completed items"),
+    failed: count("failed items: those that failed, were cancelled or lost their workers"),
+    retrying: count("items that wait for another attempt"),
+  }),
+  outcome: Type.Object({
+    completed: count("completed items"),
+    failed: count("items that failed for good"),
+    cancelled: count("cancelled items"),
+    lost: count("items that lost their workers"),
+  }),
+  paused_at: OrNull(Time, "since when the queue is paused; null if it is not"),
+  /** What finished in the last 60 minutes. */
+  last_hour: FinishedSince,
+  /** What finished since midnight. */
+  today: FinishedSince,
+  /** What finished since Monday. */
+  this_week: FinishedSince,
+})
+
+export type Counts = Static<typeof Counts>
+
+/** What `POST /queue/pause` answers. */
+export const QueuePaused = Type.Object({ message: Type.Literal("Queue paused"), paused_at: Time })
+
+export type QueuePaused = Static<typeof QueuePaused>
+
+/** What `POST /queue/resume` answers. */
+export const QueueResumed = said("Queue resumed")
+
+export type QueueResumed = Static<typeof QueueResumed>
+
+/** What `POST /queue/retry` answers. */
+export const ItemsRetried = Type.Object({
+  /** Always the same sentence. */
+  message: Type.Literal("Queue items retried"),
+  retried: count("how many items are back in the queue"),
+})
+
+export type ItemsRetried = Static<typeof ItemsRetried>
+
 /** What `PUT /queue/:id/flag` answers. */
 export const FlagUpdated = said("Flag updated")
 

@@ -40,6 +40,17 @@ export const TicketRequest = Type.Object(
 )
 export type TicketRequest = Static<typeof TicketRequest>
 
+/** What `POST /queue/retry` takes. */
+export const RetryRequest = Type.Object(
+  {
+    status: Type.Literal("failed", {
+      description: "items that failed or lost their workers; cancelled ones stay as they are",
+    }),
+  },
+  { additionalProperties: false },
+)
+export type RetryRequest = Static<typeof RetryRequest>
+
 /** What `POST /queue/:id/fail` takes. */
 export const FailRequest = Type.Object(
   {

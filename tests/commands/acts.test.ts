@@ -120,7 +120,7 @@ test("show tells what is known of an item and nothing else, with an error line b
 test("stats shows the open streams, the kept updates and the uptime", async () => {
   const { stdout } = await cli("stats")
   expect(stdout).toMatch(
-    /^streams {2}0 of all items, 0 of one item\nupdates {2}\d+ kept, newest \d+\nuptime {3}\d+:\d\d\n$/,
+    /\nstreams {4}0 of all items, 0 of one item\nupdates {4}\d+ kept, newest \d+\nuptime {5}\d+:\d\d\n$/,
   )
   expect(JSON.parse((await cli("stats", "--json")).stdout)).toMatchObject({ connected_clients: 0 })
 })

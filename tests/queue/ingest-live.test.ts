@@ -6,6 +6,7 @@ import { Reasons } from "../../src/health.ts"
 import { createApp } from "../../src/http/app.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"
+import { Totals } from "../../src/queue/totals.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
@@ -188,7 +189,7 @@ function impatient(seconds: number) {
     version: "0",
     commit: "0",
   }
-  const parts = { queue, workers, streams, webhooks, ...about, report }
+  const parts = { queue, totals: new Totals(store), workers, streams, webhooks, ...about, report }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })
   return {

@@ -16,6 +16,7 @@ import { movesTrigger, queueItems, updates } from "../../src/store/sqlite/schema
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { storeAccess } from "../contracts/access.contract.ts"
 import { storeDeliveries } from "../contracts/deliveries.contract.ts"
+import { storeFigures } from "../contracts/figures.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
 import { storeRuns } from "../contracts/runs.contract.ts"
 import { added, codeOf, draft, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
@@ -47,6 +48,7 @@ storeDeliveries("SqliteStore", open)
 storeAccess("SqliteStore", open)
 storeUpkeep("SqliteStore", open)
 storeRuns("SqliteStore", open)
+storeFigures("SqliteStore", open)
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {
@@ -67,6 +69,23 @@ test("writes that come in one turn share one commit", async () => {
   await put(store, id, {})
   expect(commits(path) - before).toBe(2)
   expect(await store.head()).toBe(52)
+})
+
+test("what finished lately is read from its index alone, and what stands is not counted anew", () => {
+  using folder = temporaryFolder()
+  const { client } = openDatabase(join(folder.path, "test.db"))
+  const plan = (query: string): string[] =>
+    client
+      .query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${query}`)
+      .all()
+      .map(({ detail }) => detail)
+  expect(
+    plan(
+      "SELECT outcome, min(completed_at - started_at) FROM queue_items INDEXED BY queue_items_finished WHERE completed_at >= 0 AND outcome IS NOT NULL AND deleted_at IS NULL GROUP BY outcome",
+    )[0],
+  ).toBe("SEARCH queue_items USING COVERING INDEX queue_items_finished (completed_at>?)")
+  expect(client.query("SELECT count(*) AS n FROM queue_counts").get()).toEqual({ n: 7 })
+  client.close()
 })
 
 test("every commit is written through to the disk, in a write-ahead log", () => {

@@ -1,6 +1,3 @@
-import { type SQL, sql } from "drizzle-orm"
-
-import { AppError } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/item.ts"
 import type { Page } from "../history.ts"
 
@@ -24,14 +21,4 @@ export function cut(limit: number, read: (after: number | undefined, rows: numbe
   }
   // A full page: whether anything follows is for the next one to tell.
   return { updates: found, more: true }
-}
-
-/**
- * Where the page after `after` begins, as SQL.
- * @throws AppError `invalid` for what is not the `next` of a page
- */
-export function place(after: string): SQL {
-  const [, section, rank, id] = /^([012])\.(-?\d{1,16})\.(\d{1,16})$/.exec(after) ?? []
-  if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
-  return sql`(${Number(section)}, ${Number(rank)}, ${Number(id)})`
 }

@@ -133,6 +133,9 @@ export const queueItems = sqliteTable(
     index("queue_items_order").on(table.section, table.rank, table.id),
     index("queue_items_song").on(table.song_id),
     index("queue_items_changed").on(table.last_update_id),
+    index("queue_items_finished")
+      .on(table.completed_at, table.outcome, table.started_at, table.deleted_at)
+      .where(sql`outcome IS NOT NULL AND deleted_at IS NULL`),
     check("queue_items_status", sql`${table.status} IN (${list(STATUSES)})`),
     check(
       "queue_items_outcome",
@@ -172,8 +175,8 @@ export const idempotencyKeys = sqliteTable(
 
 /**
  * One row: the name of this history; when a server was last known to be alive (milliseconds, steady clock); the highest
- * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds); and whether what
- * it holds of completed items has been learned from.
+ * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds); whether what it
+ * holds of completed items has been learned from; and since when the queue is paused.
  */
 export const history = sqliteTable("history", {
   id: text().primaryKey(),
@@ -182,6 +185,13 @@ export const history = sqliteTable("history", {
   pruned: integer().notNull().default(0),
   retain_from: integer(),
   has_learned: integer({ mode: "boolean" }).notNull().default(false),
+  paused_at: time(),
+})
+
+/** How many items there are of each standing: the outcome of a finished one, otherwise the status. Kept by triggers. */
+export const queueCounts = sqliteTable("queue_counts", {
+  standing: text().primaryKey(),
+  items: integer().notNull(),
 })
 
 /** The attempts that completed, the newest of each kind and look. */

@@ -1,6 +1,6 @@
 import { type Database } from "bun:sqlite"
 
-import { and, asc, eq, isNotNull, isNull, lte, sql } from "drizzle-orm"
+import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
@@ -8,21 +8,23 @@ import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate } fro
 import { type Clock, momentOf, systemClock } from "../../item/moment.ts"
 import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
+import type { Finished, Standing } from "../figures.ts"
 import type { Bounds, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery } from "../items.ts"
 import type { Store } from "../store.ts"
 import { SqliteAccess } from "./access.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
+import { SqliteFigures } from "./figures.ts"
 import { GroupCommit } from "./group.ts"
+import { Listing } from "./list.ts"
 import { type Found, openDatabase } from "./open.ts"
-import { cut, place } from "./pages.ts"
+import { cut } from "./pages.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
-import { deleted_at, HEAD, isReport, itemColumns, rank, section, statements, storedOf } from "./statements.ts"
+import { deleted_at, HEAD, isReport, statements, storedOf } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
-const LIST_BYTES = 4 * 1024 * 1024
 /** How old a sign of life becomes before a write stores the next. */
 const ALIVE_MS = 5000
 /** Rows kept in memory as they are stored. */
@@ -41,6 +43,8 @@ export class SqliteStore implements Store {
   readonly #lock: Database
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
+  readonly #listing: Listing
+  readonly #figures: SqliteFigures
   readonly #statements: ReturnType<typeof statements>
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
@@ -61,6 +65,8 @@ export class SqliteStore implements Store {
     this.#db = drizzle(client)
     this.#group = new GroupCommit(client, () => this.#begun())
     this.#statements = statements(client)
+    this.#listing = new Listing(client)
+    this.#figures = new SqliteFigures(client)
     this.clock = clockOf(this.#aliveAt() ?? 0)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now)
@@ -157,32 +163,36 @@ export class SqliteStore implements Store {
     return this.#row(id).item
   }
 
-  async list({
-    status,
-    songId,
-    limit,
-    after,
-  }: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
-    const rows = this.#db
-      .select({ ...itemColumns, section, rank })
-      .from(queueItems)
-      .where(
-        and(
-          sql`${section} >= 0`,
-          status === undefined ? undefined : eq(queueItems.status, status),
-          songId === undefined ? undefined : eq(queueItems.song_id, songId),
-          after === undefined ? undefined : sql`(${section}, ${rank}, ${queueItems.id}) > ${place(after)}`,
-        ),
-      )
-      .orderBy(asc(section), asc(rank), asc(queueItems.id))
-      .limit(limit + 1)
-      .all()
-    let size = 0
-    const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
-    const shown = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
-    const last = shown.length < rows.length ? shown.at(-1) : undefined
-    const items = shown.map(({ section: _section, rank: _rank, ...item }) => item)
-    return { items, next: last ? `${last.section}.${last.rank}.${last.id}` : null }
+  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+    return this.#listing.page(query)
+  }
+
+  standing(): Promise<Standing> {
+    return this.#figures.standing()
+  }
+
+  finished(sinceMs: number): Promise<Finished> {
+    return this.#figures.finished(sinceMs)
+  }
+
+  pause(): Promise<string> {
+    return this.#group.run(() => {
+      const paused_at = this.#pausedAt() ?? this.#time()
+      this.#db.update(history).set({ paused_at }).run()
+      return paused_at
+    })
+  }
+
+  async resume(): Promise<void> {
+    await this.#group.run(() => this.#db.update(history).set({ paused_at: null }).run())
+  }
+
+  async pausedAt(): Promise<string | null> {
+    return this.#pausedAt()
+  }
+
+  #pausedAt(): string | null {
+    return this.#db.select({ paused_at: history.paused_at }).from(history).get()?.paused_at ?? null
   }
 
   async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {

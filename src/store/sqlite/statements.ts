@@ -191,7 +191,8 @@ export function statements(client: Database) {
         .select(rowColumns)
         .from(queueItems)
         .where(
-          sql`${section} = 1 AND (${queueItems.available_at} IS NULL OR ${queueItems.available_at} <= ${sql.placeholder("now")})
+          sql`${section} = 1 AND NOT EXISTS (SELECT 1 FROM history WHERE paused_at IS NOT NULL)
+          AND (${queueItems.available_at} IS NULL OR ${queueItems.available_at} <= ${sql.placeholder("now")})
           AND (${sql.placeholder("tags")} IS NULL OR ${queueItems.tags} = '[]' OR NOT EXISTS (
             SELECT 1 FROM json_each(${queueItems.tags}) AS needed
             WHERE needed.value NOT IN (SELECT value FROM json_each(${sql.placeholder("tags")}))))`,

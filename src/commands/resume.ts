@@ -1,0 +1,17 @@
+import { clientOf, type Command, say, takes } from "./command.ts"
+
+/** Resumes the queue. */
+export const resumeCommand: Command = {
+  usage: {
+    line: "resume",
+    about: "Resumes the queue: workers get items again.",
+    settings: ["server", "token-file"],
+    flags: {},
+  },
+  async run(given) {
+    takes(given, 0)
+    await clientOf(given).resume()
+    say("The queue goes on.")
+    return 0
+  },
+}

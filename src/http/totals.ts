@@ -1,0 +1,107 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import type { Queue } from "../queue/queue.ts"
+import type { FinishedSince as Since, Totals } from "../queue/totals.ts"
+import { Counts, type FinishedSince, ItemsRetried, QueuePaused, QueueResumed } from "../wire/answers.ts"
+import { RetryRequest } from "../wire/requests.ts"
+import type { Admission } from "./access.ts"
+import { optionalJsonBody } from "./body.ts"
+import { json, words } from "./docs/words.ts"
+
+const CountsParams = Type.Object(
+  {
+    tz: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: "the time zone in which days begin, such as Europe/Berlin; UTC by default",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const seconds = (ms: number | null): number | null => (ms === null ? null : Math.round(ms) / 1000)
+
+const shown = ({ shortestMs, meanMs, longestMs, ...counts }: Since): FinishedSince => ({
+  ...counts,
+  shortest_seconds: seconds(shortestMs),
+  mean_seconds: seconds(meanMs),
+  longest_seconds: seconds(longestMs),
+})
+
+/** The routes of the queue as a whole. */
+export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
+  new Elysia({ prefix: "/queue", normalize: false })
+    .use(access)
+    .use(optionalJsonBody(access))
+    .get(
+      "/counts",
+      async ({ query: { tz = "UTC" } }): Promise<Counts> => {
+        const { standing, pausedAt, lastHour, today, thisWeek } = await totals.counts(tz)
+        const { queued, processing, retrying, completed, failed, cancelled, lost } = standing
+        return {
+          status: { queued, processing, completed, failed: failed + cancelled + lost, retrying },
+          outcome: { completed, failed, cancelled, lost },
+          paused_at: pausedAt,
+          last_hour: shown(lastHour),
+          today: shown(today),
+          this_week: shown(thisWeek),
+        }
+      },
+      {
+        query: CountsParams,
+        ...words({
+          id: "countItems",
+          tag: "Queue",
+          summary: "Count the items",
+          about: "The figures of the whole queue, however long it is. A week begins on Monday.",
+          successes: [json("the figures of now", Counts)],
+        }),
+      },
+    )
+    .post(
+      "/pause",
+      async (): Promise<QueuePaused> => ({ message: "Queue paused", paused_at: await queue.pause() }),
+      words({
+        id: "pauseQueue",
+        tag: "Queue",
+        summary: "Pause the queue",
+        about:
+          "Workers get no more items until it is resumed, over restarts too. What is rendering goes on, and a claim that names its item still works. Idempotent.",
+        successes: [json("paused", QueuePaused)],
+        refusals: ["method_not_allowed"],
+      }),
+    )
+    .post(
+      "/resume",
+      async (): Promise<QueueResumed> => {
+        await queue.resume()
+        return { message: "Queue resumed" }
+      },
+      words({
+        id: "resumeQueue",
+        tag: "Queue",
+        summary: "Resume the queue",
+        successes: [json("resumed", QueueResumed)],
+        refusals: ["method_not_allowed"],
+      }),
+    )
+    .post(
+      "/retry",
+      async (): Promise<ItemsRetried> => ({
+        message: "Queue items retried",
+        retried: await queue.retryFailed(),
+      }),
+      {
+        body: RetryRequest,
+        ...words({
+          id: "retryItems",
+          tag: "Queue",
+          summary: "Retry all failed items",
+          about: "Repeating it finds nothing more to retry.",
+          successes: [json("retried", ItemsRetried)],
+        }),
+      },
+    )

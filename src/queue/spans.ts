@@ -1,0 +1,39 @@
+const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+const DAY_MS = 86_400_000
+
+/** The time of day and the day of the week in a zone; Monday is 0. */
+function readingOf(
+  ms: number,
+  timeZone: string,
+): { readonly sinceMidnightMs: number; readonly weekday: number } {
+  const parts = new Intl.DateTimeFormat("en-GB", {
+    timeZone,
+    hourCycle: "h23",
+    weekday: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  }).formatToParts(ms)
+  const of = (type: string): string => parts.find((part) => part.type === type)?.value ?? ""
+  const seconds = Number(of("hour")) * 3600 + Number(of("minute")) * 60 + Number(of("second"))
+  return { sinceMidnightMs: seconds * 1000 + (ms % 1000), weekday: WEEKDAYS.indexOf(of("weekday")) }
+}
+
+/**
+ * When the day began in which `ms` is, in a zone such as `Europe/Berlin`.
+ * @throws RangeError if there is no such zone
+ */
+export function startOfDay(ms: number, timeZone: string): number {
+  const midnightMs = ms - readingOf(ms, timeZone).sinceMidnightMs
+  // A clock that was changed since midnight makes the day an hour longer or shorter.
+  const { sinceMidnightMs } = readingOf(midnightMs, timeZone)
+  return sinceMidnightMs < DAY_MS / 2 ? midnightMs - sinceMidnightMs : midnightMs + DAY_MS - sinceMidnightMs
+}
+
+/** When the week began in which `ms` is, with its Monday; see `startOfDay`. @throws RangeError */
+export function startOfWeek(ms: number, timeZone: string): number {
+  const dayMs = startOfDay(ms, timeZone)
+  // Noon of the Monday is on the Monday whatever the clock was changed by since.
+  const { weekday } = readingOf(dayMs, timeZone)
+  return startOfDay(dayMs - weekday * DAY_MS + DAY_MS / 2, timeZone)
+}

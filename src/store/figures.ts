@@ -1,0 +1,27 @@
+import type { QueueItem, Status } from "../item/item.ts"
+
+/** Items that finished in a span of time, by outcome, and how long the completed ones took from start to end. */
+export interface Finished {
+  readonly completed: number
+  readonly failed: number
+  readonly cancelled: number
+  readonly lost: number
+  /** Milliseconds of the quickest completed render; null if none completed. */
+  readonly shortestMs: number | null
+  /** Milliseconds of the slowest completed render; null if none completed. */
+  readonly longestMs: number | null
+  /** Mean of all completed renders, in milliseconds; null if none completed. */
+  readonly meanMs: number | null
+}
+
+/** How many items there are now: waiting, processing, or ended with an outcome. Deleted ones do not count. */
+export type Standing = Readonly<Record<Status | NonNullable<QueueItem["outcome"]>, number>>
+
+/** Figures of the whole queue. They cost the same however many items there are. */
+export interface Figures {
+  /** How many items wait, are processing, or ended with each outcome. */
+  standing(): Promise<Standing>
+
+  /** What finished at `sinceMs` (epoch milliseconds) or later. */
+  finished(sinceMs: number): Promise<Finished>
+}

@@ -1,0 +1,120 @@
+import type { Database } from "bun:sqlite"
+
+import { and, asc, eq, type SQL, sql } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+
+import { AppError } from "../../errors.ts"
+import type { QueueItem } from "../../item/item.ts"
+import type { ListQuery } from "../items.ts"
+import { queueItems } from "./schema.ts"
+import { itemColumns, rank, section } from "./statements.ts"
+
+const LIST_BYTES = 4 * 1024 * 1024
+/** Items that a search looks at in one turn of the event loop. */
+const SEARCH_ROWS = 2000
+
+/** Where an item stands in the queue's order. */
+interface Place {
+  readonly section: number | null
+  readonly rank: number | null
+  readonly id: number
+}
+
+/** An item, and where it stands. */
+type Row = QueueItem & Place
+
+/** The texts of an item that a search looks at. */
+const textsOf = ({ id, song_id, title, error_message, worker, metadata }: QueueItem): string =>
+  [`#${id}`, `song ${song_id}`, title, error_message, worker, JSON.stringify(metadata)]
+    .join("\n")
+    .toLowerCase()
+
+/** Every item that has the word, and a few more: SQLite folds the case of ASCII alone, so other letters match any. */
+function candidates(word: string): SQL {
+  const pattern = `%${word.replace(/[\\%_]/g, "\\$&").replace(/[^\x20-\x7e]/gu, "_%")}%`
+  const texts = sql`'#' || id || char(10) || 'song ' || song_id || char(10) || title || char(10) || error_message || char(10) || worker || char(10) || metadata`
+  return sql`(${texts}) LIKE ${pattern} ESCAPE '\\'`
+}
+
+function placeOf(after: string): Place {
+  const [, section, rank, id] = /^([012])\.(-?\d{1,16})\.(\d{1,16})$/.exec(after) ?? []
+  if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
+  return { section: Number(section), rank: Number(rank), id: Number(id) }
+}
+
+const beyond = ({ section: s, rank: r, id }: Place): SQL =>
+  sql`(${section}, ${rank}, ${queueItems.id}) > (${s}, ${r}, ${id})`
+
+/** Reads the queue in its order, page by page. */
+export class Listing {
+  readonly #db: ReturnType<typeof drizzle>
+
+  constructor(client: Database) {
+    this.#db = drizzle(client)
+  }
+
+  /** One page; see `Items.list`. @throws AppError `invalid` */
+  async page(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+    const { limit, after, search } = query
+    const from = after === undefined ? undefined : placeOf(after)
+    const words = (search ?? "")
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== "")
+    const rows =
+      words.length === 0 ? this.#rows(query, limit + 1, from) : await this.#found(query, words, from)
+    let size = 0
+    const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
+    const shown = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
+    const last = shown.length < rows.length ? shown.at(-1) : undefined
+    const items = shown.map(({ section: _section, rank: _rank, ...item }) => item)
+    return { items, next: last ? `${last.section}.${last.rank}.${last.id}` : null }
+  }
+
+  /** One more item than the page holds, or all that have the words; the event loop turns between slices of the queue. */
+  async #found(query: ListQuery, words: readonly string[], from: Place | undefined): Promise<Row[]> {
+    const rows: Row[] = []
+    for (let start = from; ;) {
+      const end = this.#end(query, start)
+      const most = query.limit + 1 - rows.length
+      const slice = this.#rows(query, most, start, end, words.map(candidates))
+      rows.push(...slice.filter((row) => words.every((word) => textsOf(row).includes(word))))
+      // A slice that gave as many as it might has not been searched to its end.
+      const next = slice.length === most ? slice.at(-1) : end
+      if (rows.length > query.limit || !next) return rows
+      start = next
+      await new Promise((turn) => void setImmediate(turn))
+    }
+  }
+
+  /** The last item of the slice that begins after `start`; undefined for the last slice. */
+  #end(query: ListQuery, start: Place | undefined): Place | undefined {
+    return this.#db
+      .select({ section, rank, id: queueItems.id })
+      .from(queueItems)
+      .where(this.#where(query, start))
+      .orderBy(asc(section), asc(rank), asc(queueItems.id))
+      .limit(1)
+      .offset(SEARCH_ROWS - 1)
+      .get()
+  }
+
+  #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
+    return and(
+      sql`${section} >= 0`,
+      status === undefined ? undefined : eq(queueItems.status, status),
+      songId === undefined ? undefined : eq(queueItems.song_id, songId),
+      start && beyond(start),
+    )
+  }
+
+  #rows(query: ListQuery, limit: number, start?: Place, end?: Place, words: readonly SQL[] = []): Row[] {
+    return this.#db
+      .select({ ...itemColumns, section, rank })
+      .from(queueItems)
+      .where(and(this.#where(query, start), end && sql`NOT ${beyond(end)}`, ...words))
+      .orderBy(asc(section), asc(rank), asc(queueItems.id))
+      .limit(limit)
+      .all()
+  }
+}

@@ -1,0 +1,122 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import type { QueueItem } from "../../src/item/item.ts"
+import type { Counts } from "../../src/wire/answers.ts"
+import { run, start, temporaryFolder, type TestServer } from "../server.ts"
+
+setDefaultTimeout(30_000)
+
+const json = async <T>(answer: Promise<Response>): Promise<T> => (await answer).json()
+const counts = (server: TestServer, query = ""): Promise<Counts> =>
+  json(server.api("GET", `/queue/counts${query}`))
+
+async function ended(server: TestServer, status: "completed" | "failed"): Promise<number> {
+  const id = await server.add()
+  await server.put(id, { status: "processing" })
+  await server.put(id, { status })
+  return id
+}
+
+test("the counts are those of the whole queue, by status and by outcome, with what finished lately", async () => {
+  await using server = await start()
+  await ended(server, "completed")
+  await ended(server, "failed")
+  await server.api("POST", `/queue/${await server.add()}/cancel`)
+  await server.put(await server.add(), { status: "processing" })
+  await server.add()
+  const found = await counts(server)
+  expect(found.status).toEqual({ queued: 1, processing: 1, completed: 1, failed: 2, retrying: 0 })
+  expect(found.outcome).toEqual({ completed: 1, failed: 1, cancelled: 1, lost: 0 })
+  expect(found.paused_at).toBeNull()
+  for (const span of [found.last_hour, found.today, found.this_week]) {
+    expect(span).toMatchObject({ completed: 1, failed: 1, cancelled: 1, lost: 0 })
+    expect(span.mean_seconds).toBe(span.shortest_seconds)
+    expect(Date.parse(span.since)).toBeLessThan(Date.now())
+  }
+  const kolkata = await counts(server, "?tz=Asia/Kolkata")
+  expect(kolkata.today.since).toEndWith("T18:30:00.000Z")
+  const mars = await server.api("GET", "/queue/counts?tz=Mars/Olympus")
+  expect([mars.status, (await json<{ error: string }>(Promise.resolve(mars))).error]).toEqual([
+    422,
+    'tz must be the name of a time zone, such as Europe/Berlin, not "Mars/Olympus"',
+  ])
+})
+
+test("a paused queue gives workers nothing, over a restart too, but an item that is named; resumed, it wakes those that wait", async () => {
+  using folder = temporaryFolder()
+  const database = `${folder.path}/queue.db`
+  const before = await start({ database })
+  const [first, second] = [await before.add(), await before.add()]
+  const paused = await json<{ message: string; paused_at: string }>(before.api("POST", "/queue/pause"))
+  expect(paused.message).toBe("Queue paused")
+  expect(await before.end()).toBe(0)
+  await using server = await start({ database })
+  await before[Symbol.asyncDispose]()
+  expect((await counts(server)).paused_at).toBe(paused.paused_at)
+  expect((await server.api("POST", "/queue/claim", { worker: "w" })).status).toBe(204)
+  expect((await server.api("POST", "/queue/claim", { worker: "w", id: second })).status).toBe(200)
+  const waiting = server.api("POST", "/queue/claim", { worker: "w", wait: 20 })
+  expect(await json<{ message: string }>(server.api("POST", "/queue/resume"))).toEqual({
+    message: "Queue resumed",
+  })
+  expect((await json<{ item: QueueItem }>(waiting)).item.id).toBe(first)
+  expect((await counts(server)).paused_at).toBeNull()
+})
+
+test("retrying all that failed leaves cancelled items alone, and finds nothing the second time", async () => {
+  await using server = await start()
+  const failed = await Promise.all(Array.from({ length: 230 }, () => ended(server, "failed")))
+  const completed = await ended(server, "completed")
+  const cancelled = await server.add()
+  await server.api("POST", `/queue/${cancelled}/cancel`)
+  const again = (): Promise<object> => json(server.api("POST", "/queue/retry", { status: "failed" }))
+  // A double click: each item is retried once.
+  const [one, other] = await Promise.all([again(), again()])
+  expect(
+    [one, other].map((answer) => ("retried" in answer ? Number(answer.retried) : 0)).reduce((a, b) => a + b),
+  ).toBe(230)
+  expect(await again()).toEqual({ message: "Queue items retried", retried: 0 })
+  const found = await counts(server)
+  expect(found.status.queued).toBe(failed.length)
+  expect(found.outcome).toEqual({ completed: 1, failed: 0, cancelled: 1, lost: 0 })
+  expect((await server.item(completed)).status).toBe("completed")
+  expect((await server.api("POST", "/queue/retry", { status: "completed" })).status).toBe(422)
+})
+
+test("a search finds an item far down a long queue by its title", async () => {
+  await using server = await start()
+  await Promise.all(
+    Array.from({ length: 3000 }, (_, i) => server.add({ song_id: i + 1, title: `Song ${i + 1}` })),
+  )
+  const { queue } = await json<{ queue: QueueItem[] }>(server.api("GET", "/queue?q=song%202987"))
+  expect(queue.map(({ title }) => title)).toEqual(["Song 2987"])
+  const page = await json<{ queue: QueueItem[]; next: string | null }>(
+    server.api("GET", "/queue?q=SONG&limit=10"),
+  )
+  expect([page.queue.length, typeof page.next]).toEqual([10, "string"])
+  expect((await server.api("GET", `/queue?q=${"x".repeat(201)}`)).status).toBe(422)
+})
+
+test("the commands pause, resume, retry --failed, stats and list --search do the same from a terminal", async () => {
+  await using server = await start()
+  const cli = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await run(args, { TRACK_STUDIO_SERVER: server.url })
+    expect([code, stderr]).toEqual([0, ""])
+    return stdout
+  }
+  const id = await ended(server, "failed")
+  await ended(server, "completed")
+  expect(await cli("pause")).toBe("The queue is paused.\n")
+  expect((await counts(server)).paused_at).not.toBeNull()
+  const stats = await cli("stats", "--utc")
+  expect(stats).toMatch(/^queue {6}paused since \d\d:\d\d UTC\nrunning {4}0\nwaiting {4}0\n/)
+  expect(stats).toContain("finished   1 completed, 1 failed, 0 cancelled, 0 lost\n")
+  expect(stats).toContain("this week  1 completed, 1 failed; renders took 0:00 to 0:00, mean 0:00\n")
+  expect(await cli("resume")).toBe("The queue goes on.\n")
+  expect(await cli("stats")).toStartWith("running")
+  expect(await cli("retry", "--failed")).toBe("1 item is back in the queue\n")
+  expect((await server.item(id)).status).toBe("queued")
+  await server.put(id, { title: "Needle" })
+  expect(await cli("list", "--search", "needle", "--json")).toContain('"title":"Needle"')
+  expect((await cli("list", "--search", "needle", "--json")).trim().split("\n")).toHaveLength(1)
+})
