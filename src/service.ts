@@ -14,20 +14,25 @@ export interface Repetition {
 
 /**
  * Calls `run` every `ms` milliseconds, the first time `ms` from now, until it is stopped. Turns never overlap: one that
- * is due while another is under way is left out. `onError` is called with what a turn throws; the next turn comes
- * nevertheless.
+ * is due while another is under way is left out. `run` is given by how many milliseconds the timer was late, at most,
+ * since the turn before: on a machine that was suspended that is how long. `onError` is called with what a turn throws;
+ * the next turn comes nevertheless.
  */
 export function every(
   ms: number,
-  run: () => void | Promise<void>,
+  run: (lateMs: number) => void | Promise<void>,
   onError: (error: unknown) => void,
 ): Repetition {
   let isUnderWay = false
   let latest: Promise<void> | undefined
+  let firedMs = performance.now()
+  let lateMs = 0
   const turn = async (): Promise<void> => {
     isUnderWay = true
     try {
-      await run()
+      const late = lateMs
+      lateMs = 0
+      await run(late)
     } catch (error) {
       onError(error)
     } finally {
@@ -35,6 +40,9 @@ export function every(
     }
   }
   const timer = setInterval(() => {
+    const nowMs = performance.now()
+    lateMs = Math.max(lateMs, nowMs - firedMs - ms)
+    firedMs = nowMs
     if (!isUnderWay) latest = turn()
   }, ms)
   return {

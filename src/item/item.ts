@@ -336,8 +336,6 @@ export interface Work {
   readonly lease_ms: number
   /** When the lease runs out; null when none is held. */
   readonly lease_expires_at: number | null
-  /** Whether the lease was lengthened because it ran out while no server was alive. */
-  readonly lease_extended: boolean
   /** How often the item was taken back from a worker whose lease ran out. */
   readonly rescues: number
   /** How much is done, in percent, not rounded. */
@@ -365,7 +363,6 @@ export const IDLE: Work = {
   verdict: null,
   lease_ms: 0,
   lease_expires_at: null,
-  lease_extended: false,
   rescues: 0,
   done: 0,
   rate: 0,

@@ -31,7 +31,6 @@ export function holding(stored: Stored, token: string): void {
 export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
   ...work,
   lease_expires_at: steadyMs + work.lease_ms,
-  lease_extended: false,
 })
 
 /** What is kept beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
@@ -194,13 +193,6 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   // A failure of the worker's machine is not one of the item.
   return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }
 }
-
-/** A lease that ran out while no server was alive gets one length more. */
-export const extended = ({ item, work }: Stored, { steadyMs }: Moment): Change => ({
-  item,
-  work: { ...work, lease_expires_at: steadyMs + work.lease_ms, lease_extended: true },
-  quiet: true,
-})
 
 /** The item has not moved for long. It is told, and never killed for it. How long it will take is anyone's guess. */
 export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({

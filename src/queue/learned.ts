@@ -30,7 +30,6 @@ export class Learned implements Service, Knowledge {
   readonly #onError: (error: unknown) => void
   readonly #atHand = new Map<string, Experience | undefined>()
   readonly #loading = new Map<string, Promise<void>>()
-  #outage: Outage | undefined
   #past: Promise<void> | undefined
   #isStopped = false
 
@@ -42,9 +41,7 @@ export class Learned implements Service, Knowledge {
 
   /** Puts the newest kinds at hand. Once per database, what it holds of completed items is learned in the background. */
   async start(): Promise<void> {
-    const { runs, clock } = this.#store
-    const sinceMs = await this.#store.aliveAt()
-    if (sinceMs !== null) this.#outage = { sinceMs, endedMs: clock.steadyMs() }
+    const { runs } = this.#store
     for (const { kind, look } of await runs.kinds(FROM_START)) await this.#load(kind, look)
     if (!this.#isStopped) this.#past = this.#learnPast().catch(this.#onError)
   }
@@ -58,7 +55,7 @@ export class Learned implements Service, Knowledge {
 
   /** The last outage that this server knows of; undefined if there was none. */
   get outage(): Outage | undefined {
-    return this.#outage
+    return this.#store.outages.last
   }
 
   /** See `Knowledge`. */

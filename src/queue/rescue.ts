@@ -1,10 +1,12 @@
 import type { Bus } from "../bus.ts"
-import { extended, rescued, stalled } from "../item/lease.ts"
+import { rescued, stalled } from "../item/lease.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Decide, Due, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 
 const TURN_MS = 500
+/** A timer that is later than this was not kept waiting by a busy server: the machine was suspended. */
+const SUSPENDED_MS = 2000
 
 /** When items are taken back, and when they are called stalled. */
 export interface RescueOptions {
@@ -22,7 +24,6 @@ export class Rescue implements Service {
   readonly #bus: Bus
   readonly #options: RescueOptions
   #turns: Repetition | undefined
-  #startedMs = 0
   #isStopped = false
 
   constructor(store: Items & Life, bus: Bus, options: RescueOptions) {
@@ -31,18 +32,10 @@ export class Rescue implements Service {
     this.#options = options
   }
 
-  /** Extends leases that ran out while no server was alive by one length, once each, and starts the timer. */
+  /** Makes leases longer by the time in which no server was alive, and starts the timer. */
   async start(): Promise<void> {
-    // A server that died before its first sign of life can have given out leases.
-    const after = (await this.#store.aliveAt()) ?? 0
-    const by = this.#store.clock.steadyMs()
-    await this.#sweep({ due: "lease", by, after }, (stored, moment) =>
-      stored.work.lease_extended
-        ? rescued(stored, this.#options.maxRescues, moment)
-        : extended(stored, moment),
-    )
-    this.#startedMs = by
-    if (!this.#isStopped) this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
+    await this.#store.alive()
+    if (!this.#isStopped) this.#turns = every(TURN_MS, (lateMs) => this.turn(lateMs), this.#options.onError)
   }
 
   /** Stops the timer. Nothing is written any more once this has resolved. */
@@ -51,16 +44,19 @@ export class Rescue implements Service {
     await this.#turns?.stop()
   }
 
-  /** One turn of the timer. */
-  async turn(): Promise<void> {
+  /** One turn of the timer, which was late by `lateMs` milliseconds. */
+  async turn(lateMs = 0): Promise<void> {
     const { stallAfterMs, maxRescues } = this.#options
-    const now = this.#store.clock.steadyMs()
+    const { clock, outages } = this.#store
+    if (lateMs > SUSPENDED_MS) outages.begin(clock.steadyMs() - lateMs)
+    // This also finds out whether an outage is over: a database that is not asked would stay out of order.
+    if (outages.isUnderWay || (await this.#store.isAnyLeased())) await this.#store.alive()
+    const now = clock.steadyMs()
     await this.#sweep({ due: "lease", by: now }, (stored, moment) => rescued(stored, maxRescues, moment))
-    // While no server was alive nothing could be reported.
-    if (now - this.#startedMs >= stallAfterMs) {
+    // During an outage nothing could be reported.
+    if (now - outages.endedMs >= stallAfterMs) {
       await this.#sweep({ due: "stall", by: now - stallAfterMs }, stalled)
     }
-    if (await this.#store.isAnyLeased()) await this.#store.alive()
   }
 
   /** Changes every item that is due, however many there are. */

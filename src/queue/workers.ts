@@ -25,6 +25,7 @@ const RETRY: Backoff = { firstMs: 10_000, mostMs: 10 * 60_000, spread: 0.2 }
 
 /** The right to write an item, as its worker sees it. */
 export interface Lease {
+  /** Proves that a request is by the holder. */
   readonly token: string
   /** RFC 3339 UTC. */
   readonly expires_at: string
@@ -34,8 +35,11 @@ export interface Lease {
 
 /** What a worker asks for. */
 export interface Claim {
+  /** The name of the worker, as people see it. */
   readonly worker: string
+  /** What the worker can do: it takes only items that need no other tag. */
   readonly tags: readonly string[]
+  /** How long the lease lasts without a sign of the worker, in milliseconds. */
   readonly leaseMs: number
   /** The id of the access token by which the worker was let in; absent without one. */
   readonly holder?: number | undefined

@@ -9,11 +9,13 @@ export type Role = (typeof ROLES)[number]
 
 /** Who may do what. */
 export interface TokenRow {
+  /** Ascending in the order in which tokens were created. */
   readonly id: number
   /** SHA-256 of the token, in hex; the token itself is stored nowhere. */
   readonly hash: string
   /** For people; empty when none was given. */
   readonly label: string
+  /** What its bearer may do. */
   readonly role: Role
   /** The only queue item that it shows; null for all. */
   readonly item: number | null
@@ -23,6 +25,7 @@ export interface TokenRow {
   readonly created_at: string
   /** From when on it is worth nothing; null for never. */
   readonly expires_at: string | null
+  /** When it was revoked; null if it was not. */
   readonly revoked_at: string | null
   /** When it was last used, to a minute; null for never. */
   readonly last_used_at: string | null
@@ -45,6 +48,7 @@ export interface TicketRow {
   readonly use_by: string
   /** When it ends, used or not. */
   readonly expires_at: string
+  /** When it was used first; null if it was not. */
   readonly used_at: string | null
 }
 

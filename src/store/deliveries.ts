@@ -3,9 +3,11 @@ import type { DeliveryStatus, Notice } from "../item/notice.ts"
 
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
 export interface Delivery {
+  /** Ascending in the order in which deliveries were added. */
   readonly id: number
   /** The webhook. */
   readonly url: string
+  /** What the webhook is called for. */
   readonly notice: Notice
   /** The event ID of the update. */
   readonly update_id: number
@@ -13,6 +15,7 @@ export interface Delivery {
   readonly queue_id: number
   /** The update as it was stored: a ProgressUpdate as JSON. */
   readonly data: string
+  /** Whether it is still to be posted. */
   readonly status: DeliveryStatus
   /** How often it was posted. */
   readonly attempts: number
@@ -22,6 +25,7 @@ export interface Delivery {
   readonly answer: number | null
   /** Why the last attempt failed; empty if it did not. */
   readonly error: string
+  /** When it was added. */
   readonly created_at: string
   /** When it was delivered or given up; null while it is pending. */
   readonly finished_at: string | null
@@ -29,6 +33,7 @@ export interface Delivery {
 
 /** What posting a delivery came to. */
 export interface Settlement {
+  /** What becomes of the delivery; a pending one is posted again. */
   readonly status: DeliveryStatus
   /** When a pending delivery is posted again, RFC 3339 UTC; null for any other. */
   readonly nextAttemptAt: string | null

@@ -1,29 +1,36 @@
 import type { StoredUpdate } from "../item/item.ts"
 
-/** Which updates to read: those with an event ID above `after`, of one item or of all, ascending. */
+/** Which updates to read, ascending by event ID. */
 export interface PageQuery {
+  /** The last event ID that is not to be read; 0 for the beginning. */
   readonly after: number
+  /** Only updates of this item; undefined for all. */
   readonly queueId?: number | undefined
+  /** At most so many updates. */
   readonly limit: number
 }
 
-/** A piece of the history; `more` tells that it was cut by a limit. */
+/** A piece of the history. */
 export interface Page {
+  /** Ascending by event ID. */
   readonly updates: readonly StoredUpdate[]
+  /** Whether others may follow. */
   readonly more: boolean
 }
 
 /**
- * Whose latest update is asked for: every item not terminal, or every item, perhaps just one, that was changed after
- * an event ID (deleted and terminal ones too).
+ * The items whose latest update is asked for: every item that is not finished, or every item (or one) that was changed
+ * after an event ID, deleted and finished ones included.
  */
 export type LatestOf =
   | { readonly of: "open" }
   | { readonly of: "changed"; readonly after: number; readonly queueId?: number | undefined }
 
-/** Event IDs of latest updates, ascending, and the newest event ID, all of one moment. */
+/** The event IDs of latest updates, and the newest event ID, all of one moment. */
 export interface Latest {
+  /** The event IDs, ascending. */
   readonly ids: readonly number[]
+  /** The newest event ID of the history. */
   readonly head: number
 }
 

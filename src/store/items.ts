@@ -3,27 +3,32 @@ import type { Moment } from "../item/moment.ts"
 
 /** What makes a repeated `add` the same one: the key, and a digest of the body it came with. */
 export interface Idempotency {
+  /** The key that the client chose. */
   readonly key: string
+  /** A digest of the body: equal for equal bodies. */
   readonly digest: string
 }
 
-/** Which queue items to list; `after` is the `next` of the page before. */
+/** Which queue items to list. */
 export interface ListQuery {
+  /** Only items with this status; undefined for all. */
   readonly status?: Status | undefined
+  /** Only items of this song; undefined for all. */
   readonly songId?: number | undefined
+  /** At most so many items. */
   readonly limit: number
+  /** The `next` of the page before; undefined for the first page. */
   readonly after?: string | undefined
   /** Words that must all occur in an item's number, song, title, error, worker or metadata, in any case. */
   readonly search?: string | undefined
 }
 
 /**
- * Which processing items are due: those whose lease ran out by `by` (and, with `after`, not before), or those not yet
- * stalled whose progress has not moved since `by`. Milliseconds of the steady clock.
+ * Which processing items are due: those whose lease ran out by `by`, or those that have not moved since `by` and are not
+ * marked stalled yet. `by` is in milliseconds of the steady clock.
  */
 export type Due =
-  | { readonly due: "lease"; readonly by: number; readonly after?: number }
-  | { readonly due: "stall"; readonly by: number }
+  { readonly due: "lease"; readonly by: number } | { readonly due: "stall"; readonly by: number }
 
 /** Decides what becomes of one item. May be called more than once; throws an AppError to refuse. */
 export type Decide = (stored: Stored, moment: Moment) => Change

@@ -1,13 +1,17 @@
 import type { Clock } from "../item/moment.ts"
+import type { Outages } from "./outages.ts"
 
-/** The time by which the database lives, and when a server last used it. */
+/** The time by which the database lives, and the times in which it did not. */
 export interface Life {
   /** The clocks by which decisions are made. */
   readonly clock: Clock
 
-  /** When a server was last known to be alive, in milliseconds of the steady clock; null if never. */
-  aliveAt(): Promise<number | null>
+  /**
+   * The outages. One begins when a commit fails, or at the last sign of life of the server before; it ends with the next
+   * commit, which first makes every lease longer by what it took.
+   */
+  readonly outages: Outages
 
-  /** Stores a sign of life, unless one was stored within the last 5 s. */
+  /** Stores a sign of life, unless one was stored within the last 5 s and no outage is under way. */
   alive(): Promise<void>
 }

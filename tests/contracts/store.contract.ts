@@ -12,8 +12,8 @@ export interface OpenStore extends AsyncDisposable {
   readonly store: Store
 }
 
-/** Opens an empty store; `now` is its clock, in epoch milliseconds. */
-export type Open = (now?: () => number) => Promise<OpenStore>
+/** Opens an empty store. `now` is its clock, in epoch milliseconds, and `steadyMs` the steady one: the same without. */
+export type Open = (now?: () => number, steadyMs?: () => number) => Promise<OpenStore>
 
 export const START_MS = Date.parse("2026-01-02T03:04:05.678Z")
 const HOUR_MS = 3_600_000

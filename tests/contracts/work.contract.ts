@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test"
 
+import fc from "fast-check"
+
 import { AppError } from "../../src/errors.ts"
 import { type Change, type Draft, IDLE, type QueueItem, type Stored, type Work } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
@@ -107,6 +109,84 @@ export function storeWork(name: string, open: Open): void {
     expect(await idOf(store.claim(["gpu", "4k", "cpu"], taking("a")))).toBe(both)
   })
 
+  test(`${name}: a claim takes the first item whose tags are all among its own, whatever the others need`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const tags: fc.Arbitrary<string[]> = fc.uniqueArray(
+      fc.constantFrom("a", "ab", "b", "B", "c", "ü", "😀", "\u{ffff}"),
+      {
+        maxLength: 4,
+      },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ tags, priority: fc.integer({ min: 0, max: 3 }) }), { maxLength: 12 }),
+        fc.array(tags, { maxLength: 8 }),
+        async (waiting, workers) => {
+          const items: { id: number; tags: string[]; priority: number }[] = []
+          for (const given of waiting) items.push({ id: await added(store, given), ...given })
+          for (const own of workers) {
+            const fitting = items.filter((item) => item.tags.every((tag) => own.includes(tag)))
+            const first = fitting.toSorted((a, b) => b.priority - a.priority || a.id - b.id)[0]
+            expect((await store.nextWaiting(own))?.id).toBe(first?.id)
+            expect(await idOf(store.claim(own, taking("a")))).toBe(first?.id)
+            if (first) items.splice(items.indexOf(first), 1)
+          }
+          for (const { id } of items) await put(store, id, { status: "failed" })
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  test(`${name}: a jump of the machine's clock delays no item that waits for a later time, and brings none forward`, async () => {
+    let [now, steadyMs] = [START_MS, START_MS]
+    await using opened = await open(
+      () => now,
+      () => steadyMs,
+    )
+    const { store } = opened
+    const available_at = new Date(START_MS + 1000).toISOString()
+    const id = await added(store, { available_at })
+    const retried = await working(store)
+    await store.change(retried, ({ item, work }, { time }) => ({
+      item: { ...transition(item, { status: "retrying" }, time), available_at },
+      work,
+    }))
+    for (const jumpedMs of [86_400_000, -86_400_000]) {
+      now = START_MS + jumpedMs
+      steadyMs = START_MS + 999
+      // Nor does a change of something else.
+      await put(store, id, { title: `after a jump of ${jumpedMs} ms` })
+      expect([await store.nextWaiting([]), await store.claim([], taking("a"))]).toEqual([null, null])
+    }
+    steadyMs = START_MS + 1000
+    expect((await store.nextWaiting([]))?.id).toBe(id)
+    expect(await idOf(store.claim([], taking("a")))).toBe(id)
+    expect(await idOf(store.claim([], taking("a")))).toBe(retried)
+    expect((await store.item(id)).title).toBe("after a jump of -86400000 ms")
+  })
+
+  test(`${name}: an outage makes every lease longer by what it took, once, before anything is decided`, async () => {
+    let now = START_MS
+    await using opened = await open(() => now)
+    const { store } = opened
+    const held = await working(store, { lease_expires_at: START_MS + 1000 })
+    const free = await working(store)
+    const expiry = async (id: number) => (await storedOf(store, id)).work.lease_expires_at
+    store.outages.begin(START_MS + 500)
+    now += 5000
+    expect(await store.sweep({ due: "lease", by: now }, takingBack)).toBe(0)
+    expect([await expiry(held), await expiry(free)]).toEqual([START_MS + 5500, null])
+    now += 100
+    store.outages.begin(START_MS)
+    expect(await expiry(held)).toBe(START_MS + 5600)
+    expect(store.outages.endedMs).toBe(now)
+    now += 10_000
+    expect(await expiry(held)).toBe(START_MS + 5600)
+    expect(await store.sweep({ due: "lease", by: now }, takingBack)).toBe(1)
+  })
+
   test(`${name}: a claim leaves what may not be tried yet until its time has come`, async () => {
     let now = START_MS
     await using opened = await open(() => now)
@@ -167,7 +247,6 @@ export function storeWork(name: string, open: Open): void {
       verdict: "fail",
       lease_ms: 1,
       lease_expires_at: START_MS + 2,
-      lease_extended: true,
       rescues: 3,
       done: 4.25,
       rate: 0.0625,
@@ -193,7 +272,6 @@ export function storeWork(name: string, open: Open): void {
     const renewed = {
       ...full,
       lease_expires_at: START_MS + 9,
-      lease_extended: false,
       done: 5,
       rate: 1,
       moved_at: START_MS + 8,
@@ -218,11 +296,11 @@ export function storeWork(name: string, open: Open): void {
       quiet: true,
     }))
     const head = await store.head()
-    expect(await store.sweep({ due: "lease", by: 200, after: 100 }, takingBack)).toBe(2)
+    expect(await store.sweep({ due: "lease", by: 100 }, takingBack)).toBe(2)
     const statuses = await Promise.all(ids.map(async (id) => (await store.item(id)).status))
-    expect(statuses).toEqual(["processing", "processing", "retrying", "retrying", "processing"])
+    expect(statuses).toEqual(["retrying", "retrying", "processing", "processing", "processing"])
     expect(await store.head()).toBe(head + 2)
-    expect(await store.sweep({ due: "lease", by: 200, after: 100 }, takingBack)).toBe(0)
+    expect(await store.sweep({ due: "lease", by: 100 }, takingBack)).toBe(0)
     expect(await store.sweep({ due: "lease", by: 200 }, takingBack)).toBe(2)
     expect((await store.item(ids[4] ?? 0)).status).toBe("processing")
     expect(await store.head()).toBe(head + 4)
@@ -264,26 +342,6 @@ export function storeWork(name: string, open: Open): void {
     expect([refused, changed.status]).toEqual(["lease_lost", "processing"])
     expect((await store.item(first)).status).toBe("processing")
     expect(await store.head()).toBe(head + 1)
-  })
-
-  test(`${name}: a sign of life comes with a write, or by itself, once the one before is 5 s old`, async () => {
-    let now = START_MS
-    await using opened = await open(() => now)
-    const { store } = opened
-    expect(await store.aliveAt()).toBeNull()
-    await store.alive()
-    expect(await store.aliveAt()).toBe(START_MS)
-    now += 4999
-    await added(store)
-    await store.alive()
-    expect(await store.aliveAt()).toBe(START_MS)
-    now += 1
-    await added(store)
-    expect(await store.aliveAt()).toBe(START_MS + 5000)
-    now += 5000
-    await store.alive()
-    expect(await store.aliveAt()).toBe(START_MS + 10_000)
-    expect(await store.head()).toBe(2)
   })
 
   test(`${name}: whether any lease is held is known`, async () => {

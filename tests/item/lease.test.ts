@@ -10,7 +10,6 @@ import {
   claimed,
   completed,
   directiveOf,
-  extended,
   failed,
   heartbeat,
   isLeased,
@@ -33,7 +32,7 @@ const failure = { error_message: "broken", retryable: true, retryInMs: 10_000 }
 
 /** What can happen to an item; a token is that of the newest lease, or one that was never given, or none. */
 type Act =
-  | { readonly do: "claim" | "rescue" | "extend" | "stall" | "cancel" | "retry" }
+  | { readonly do: "claim" | "rescue" | "stall" | "cancel" | "retry" }
   | { readonly do: "heartbeat" | "complete" | "release"; readonly token: Token }
   | { readonly do: "report"; readonly token: Token | "none"; readonly progress: number | undefined }
   | { readonly do: "fail"; readonly token: Token; readonly retryable: boolean }
@@ -63,13 +62,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constantFrom(
-        "rescue" as const,
-        "extend" as const,
-        "stall" as const,
-        "cancel" as const,
-        "retry" as const,
-      ),
+      do: fc.constantFrom("rescue" as const, "stall" as const, "cancel" as const, "retry" as const),
     }),
   },
   {
@@ -113,7 +106,7 @@ function play(acts: readonly Act[], look: (step: Step) => void): Stored {
     const decide = decisionOf(act, token ?? "", token, `lease ${i}`, moment)
     // The store hands a claim only what waits, and a sweep only what is leased or stands still.
     if (act.do === "claim" && !["queued", "retrying"].includes(now.item.status)) return
-    if ((act.do === "rescue" || act.do === "extend") && !isLeased(now)) return
+    if (act.do === "rescue" && !isLeased(now)) return
     if (act.do === "stall" && (now.item.status !== "processing" || now.item.stalled)) return
     const after = attempted(decide, Object.freeze(structuredClone(now)))
     look({ before: now, act, after, token })
@@ -141,8 +134,6 @@ function decisionOf(act: Act, held: string, maybe: string | undefined, next: str
         return failed(stored, held, { ...failure, retryable: act.retryable }, moment)
       case "rescue":
         return rescued(stored, MAX_RESCUES, moment)
-      case "extend":
-        return extended(stored, moment)
       case "stall":
         return stalled(stored, moment)
       case "cancel":
@@ -308,7 +299,7 @@ test("failures and releases in between do not hide rescues, and a retry forgets 
   expect(rescued(claimed(clean, BY, at(1_100_000)), MAX_RESCUES, at(1_200_000)).item.status).toBe("retrying")
 })
 
-test("a lease that runs out on an item that was called off makes it cancelled, not lost", () => {
+test("a lease that runs out on an item that was cancelled makes it cancelled, not lost", () => {
   const taken = cancelled(claimed(lostTimes(5, MAX_RESCUES), BY, at(1_000_000)), at(1_000_100))
   expect(rescued(taken, MAX_RESCUES, at(1_100_000)).item).toMatchObject({
     status: "failed",
@@ -323,7 +314,4 @@ test("a lease is renewed to its own length from now, by the steady clock", () =>
   const jumped: Moment = { ...at(3_600_000), steadyMs: START_MS + 2000 }
   expect(heartbeat(taken, "a", jumped).work.lease_expires_at).toBe(START_MS + 7000)
   expect(reported(taken, "a", { progress: 1 }, jumped).work.lease_expires_at).toBe(START_MS + 7000)
-  const more = extended(taken, at(9000))
-  expect(more.work).toMatchObject({ lease_expires_at: START_MS + 14_000, lease_extended: true })
-  expect(heartbeat(more, "a", at(10_000)).work.lease_extended).toBeFalse()
 })

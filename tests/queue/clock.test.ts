@@ -1,7 +1,9 @@
+import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus.ts"
+import { changed } from "../../src/item/changes.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
@@ -25,18 +27,16 @@ class Bench {
   steadyMs = START_MS
   random = 0.5
   readonly reports: unknown[] = []
-  readonly store: SqliteStore
+  store: SqliteStore
   readonly bus = new LocalBus()
   workers: Workers
   rescue: Rescue
   readonly #folder = temporaryFolder()
+  readonly #path = join(this.#folder.path, "test.db")
   #tokens = 0
 
   constructor(wrap: (store: Store) => Store = (store) => store) {
-    this.store = new SqliteStore(join(this.#folder.path, "test.db"), () => ({
-      now: () => this.wallMs,
-      steadyMs: () => this.steadyMs,
-    }))
+    this.store = this.#open()
     const store = wrap(this.store)
     this.workers = this.#workers(store)
     this.rescue = this.#rescue(store)
@@ -69,15 +69,23 @@ class Bench {
   /** As a server that stops, and another that comes so much later. */
   async restart(afterMs: number): Promise<void> {
     await this.stop()
+    await this.store.close()
     this.pass(afterMs)
-    await this.start()
-  }
-
-  /** As another server on the same database. */
-  async start(): Promise<void> {
+    this.store = this.#open()
     this.workers = this.#workers(this.store)
     this.rescue = this.#rescue(this.store)
     await this.begin()
+  }
+
+  #open(): SqliteStore {
+    const clock = { now: () => this.wallMs, steadyMs: () => this.steadyMs }
+    return new SqliteStore(this.#path, () => clock)
+  }
+
+  /** The last sign of life, as another program reads it. */
+  aliveAt(): number | undefined {
+    using client = new Database(this.#path, { readonly: true })
+    return client.query<{ alive_at: number }, []>("SELECT alive_at FROM history").get()?.alive_at
   }
 
   async claim(leaseMs = LEASE_MS): Promise<{ id: number; token: string }> {
@@ -182,44 +190,42 @@ test.concurrent(
   30_000,
 )
 
-test.concurrent(
-  "a lease that ran out after the last sign of the server gets one length more; one before it does not",
-  async () => {
-    await using bench = new Bench()
-    const [before, after, running] = [
-      await bench.claim(5000),
-      await bench.claim(7000),
-      await bench.claim(60_000),
-    ]
-    bench.pass(6000)
-    await bench.store.alive()
-    bench.pass(4000)
-    await bench.start()
-    await bench.rescue.turn()
-    expect(await statusOf(bench, before.id)).toBe("retrying")
-    expect(await statusOf(bench, after.id)).toBe("processing")
-    const head = await bench.store.head()
-    bench.pass(6999)
-    await bench.rescue.turn()
-    expect(await statusOf(bench, after.id)).toBe("processing")
-    bench.pass(1)
-    await bench.once(after.id, ({ status }) => status === "retrying")
-    expect(await bench.store.head()).toBeGreaterThan(head)
-    expect(await statusOf(bench, running.id)).toBe("processing")
-  },
-)
-
-test.concurrent("the length more is given once: a heartbeat earns the next", async () => {
-  await using bench = new Bench()
+test.concurrent("the time in which no server was alive counts against no lease", async () => {
+  await using bench = await started()
   const [silent, heard] = [await bench.claim(5000), await bench.claim(5000)]
-  bench.pass(6000)
-  await bench.start()
-  await bench.workers.heartbeat(heard.id, heard.token)
-  await bench.restart(6000)
+  bench.pass(3000)
+  await bench.restart(HOUR_MS)
+  bench.pass(1999)
+  await bench.rescue.turn()
+  expect(await statusOf(bench, silent.id)).toBe("processing")
+  expect((await bench.workers.heartbeat(heard.id, heard.token)).directive).toBe("continue")
+  bench.pass(1)
+  await bench.rescue.turn()
   expect(await statusOf(bench, silent.id)).toBe("retrying")
   expect(await statusOf(bench, heard.id)).toBe("processing")
-  expect((await bench.workers.heartbeat(heard.id, heard.token)).directive).toBe("continue")
   expect(await codeOf(bench.workers.heartbeat(silent.id, silent.token))).toBe("lease_lost")
+})
+
+test.concurrent("a server at rest finds out by itself that an outage is over", async () => {
+  await using bench = await started()
+  bench.store.outages.begin(bench.steadyMs)
+  bench.pass(700)
+  await bench.rescue.turn()
+  expect([bench.store.outages.isUnderWay, bench.store.outages.endedMs]).toEqual([false, bench.steadyMs])
+})
+
+test.concurrent("nothing is called stalled for the time in which no server was alive", async () => {
+  await using bench = await started()
+  // No worker holds it.
+  const id = await added(bench.store)
+  await bench.store.change(id, (stored, moment) => changed(stored, { status: "processing" }, moment))
+  await bench.restart(HOUR_MS)
+  bench.pass(119_999)
+  await bench.rescue.turn()
+  expect((await bench.store.item(id)).stalled).toBeFalse()
+  bench.pass(1)
+  await bench.rescue.turn()
+  expect((await bench.store.item(id)).stalled).toBeTrue()
 })
 
 test.concurrent(
@@ -227,10 +233,10 @@ test.concurrent(
   async () => {
     await using bench = new Bench()
     const { id, token } = await bench.claim()
-    const aliveAfter = async (ms: number): Promise<number | null> => {
+    const aliveAfter = async (ms: number): Promise<number | undefined> => {
       bench.pass(ms)
       await bench.rescue.turn()
-      return bench.store.aliveAt()
+      return bench.aliveAt()
     }
     expect(await aliveAfter(4999)).toBe(START_MS)
     expect(await aliveAfter(1)).toBe(START_MS + 5000)

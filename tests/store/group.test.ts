@@ -15,10 +15,23 @@ function open() {
   client.run(
     "CREATE TABLE rows (id INTEGER PRIMARY KEY, parent REFERENCES rows (id) DEFERRABLE INITIALLY DEFERRED, text)",
   )
+  const noted: string[] = []
+  const note =
+    (name: string) =>
+    (ms: number): void =>
+      void noted.push(`${name} ${ms}`)
+  let nowMs = 0
   const insert = client.query<unknown, [number, number | null, string]>("INSERT INTO rows VALUES (?, ?, ?)")
   return {
     client,
-    group: new GroupCommit(client, () => undefined),
+    /** What the group has told of its transactions, with a clock that counts its own questions. */
+    noted,
+    group: new GroupCommit(client, {
+      nowMs: () => (nowMs += 1),
+      begun: note("begun"),
+      committed: note("committed"),
+      failed: note("failed"),
+    }),
     add:
       (id: number, parent: number | null = null, text = "") =>
       () => {
@@ -139,4 +152,26 @@ test("a refused write in an otherwise empty group leaves no transaction open", a
     }),
   ).rejects.toThrow("no")
   expect(client.inTransaction).toBe(false)
+})
+
+test("what becomes of a transaction is told: when it began, and when it was first tried if it failed", async () => {
+  using database = open()
+  const { group, add, noted } = database
+  await group.run(add(1))
+  expect(noted).toEqual(["begun 2", "committed 2"])
+  // The missing parent is noticed at the commit.
+  await Promise.allSettled([group.run(add(2, 99))])
+  expect(noted.slice(2)).toEqual(["begun 4", "failed 3"])
+  await group.run(add(3))
+  expect(noted.slice(4)).toEqual(["begun 6", "committed 6"])
+})
+
+test("a write that the database cannot do is an outage, although the others of its turn are committed", async () => {
+  using database = open()
+  const { client, group, add, ids, noted } = database
+  const broken = () => client.run("INSERT INTO nowhere VALUES (1)")
+  const codes = [group.run(add(1)), group.run(broken)].map(codeOf)
+  expect(await Promise.all(codes)).toEqual(["none", "unavailable"])
+  expect(ids()).toEqual([1])
+  expect(noted).toEqual(["begun 2", "committed 2", "failed 2"])
 })

@@ -19,7 +19,15 @@ import { storeDeliveries } from "../contracts/deliveries.contract.ts"
 import { storeFigures } from "../contracts/figures.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
 import { storeRuns } from "../contracts/runs.contract.ts"
-import { added, codeOf, draft, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
+import {
+  added,
+  codeOf,
+  draft,
+  type OpenStore,
+  put,
+  START_MS,
+  storeWrites,
+} from "../contracts/store.contract.ts"
 import { storeUpkeep } from "../contracts/upkeep.contract.ts"
 import { storeWork } from "../contracts/work.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -27,10 +35,13 @@ import { temporaryFolder } from "../server.ts"
 const MIGRATIONS = join(import.meta.dir, "../../src/store/sqlite/migrations")
 
 /** A store on a new file, with the path of that file. */
-async function open(now?: () => number): Promise<OpenStore & { store: SqliteStore; path: string }> {
+async function open(
+  now?: () => number,
+  steadyMs = now,
+): Promise<OpenStore & { store: SqliteStore; path: string }> {
   const folder = temporaryFolder()
   const path = join(folder.path, "test.db")
-  const store = new SqliteStore(path, now && (() => ({ now, steadyMs: now })))
+  const store = new SqliteStore(path, now && steadyMs && (() => ({ now, steadyMs })))
   return {
     store,
     path,
@@ -285,7 +296,8 @@ function makeOlder(folder: string, path: string): void {
     queued_at: 1,
     updated_at: 1,
     stalled: 0,
-    tags: "[]",
+    available_at: START_MS,
+    tags: '["b","ü","a"]',
     metadata: "{}",
     last_update_id: 1,
   }
@@ -299,9 +311,14 @@ test("an older database is brought up to date with its items", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")
   makeOlder(folder.path, path)
-  const store = new SqliteStore(path)
+  let now = START_MS - 1
+  const store = new SqliteStore(path, () => ({ now: () => now, steadyMs: () => now }))
   expect(store.found).toEqual({ path, isNew: false, migrated: known - 1 })
   expect(store.historyId).toMatch(/^[0-9a-f]{16}$/)
+  expect(await store.nextWaiting(["ü", "b", "a"])).toBeNull()
+  now += 1
+  expect(await store.nextWaiting(["a", "b", "c"])).toBeNull()
+  expect((await store.nextWaiting(["ü", "b", "a"]))?.id).toBe(1)
   expect((await put(store, 1, { status: "processing" })).attempt).toBe(1)
   await store.close()
 })

@@ -7,8 +7,8 @@ import type { StoredUpdate } from "../../item/item.ts"
 import type { Notice } from "../../item/notice.ts"
 import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../deliveries.ts"
 import type { GroupCommit } from "./group.ts"
+import { HEAD } from "./history.ts"
 import { deliveries, webhooks } from "./schema.ts"
-import { HEAD } from "./statements.ts"
 
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000
 

@@ -5,15 +5,43 @@ import { AppError } from "../../errors.ts"
 const BUSY_LIMIT_MS = 5000
 const BUSY_PAUSE_MS = 10
 
+/** What the group tells of its transactions; times are milliseconds of one clock. */
+export interface Watch {
+  /** That clock. */
+  readonly nowMs: () => number
+  /** Called first thing in each transaction, in which it may write. */
+  begun(nowMs: number): void
+  /** Called once a transaction that began at `nowMs` has been committed. */
+  committed(nowMs: number): void
+  /** Called when a transaction that was first tried at `sinceMs` could not begin or be committed. */
+  failed(sinceMs: number): void
+}
+
 interface Job {
   readonly work: () => unknown
-  readonly settle: (outcome: Outcome) => void
+  readonly settle: (result: Result) => void
 }
-type Outcome =
-  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }
+type Result = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }
 
-const unavailable = (cause: unknown): AppError =>
-  new AppError("unavailable", "the database cannot be written now; nothing was changed", { cause })
+/** The database could not be written. */
+class Unavailable extends AppError {
+  constructor(message: string, cause: unknown) {
+    super("unavailable", message, { cause })
+  }
+}
+
+const unavailable = (cause: unknown): Unavailable =>
+  new Unavailable("the database cannot be written now; nothing was changed", cause)
+
+/** Whether a commit failed when it had been written, and was to reach the disk: after a crash it may be there. */
+const isUnsynced = (error: unknown): boolean =>
+  error instanceof SQLiteError && error.code?.startsWith("SQLITE_IOERR") === true
+
+const unknown = (cause: unknown): Unavailable =>
+  new Unavailable(
+    "the disk did not confirm this change: it is not known whether it was stored; read it before you repeat it",
+    cause,
+  )
 
 /** A fault of the database, as opposed to a row that a constraint refused. */
 const isFault = (error: unknown): boolean =>
@@ -28,7 +56,7 @@ const isFault = (error: unknown): boolean =>
  */
 export class GroupCommit {
   readonly #client: Database
-  readonly #begun: () => void
+  readonly #watch: Watch
   readonly #begin: Statement
   readonly #savepoint: Statement
   readonly #release: Statement
@@ -37,10 +65,9 @@ export class GroupCommit {
   #jobs: Job[] = []
   #flushing: Promise<void> = Promise.resolve()
 
-  /** `begun` is called first thing in each transaction. */
-  constructor(client: Database, begun: () => void) {
+  constructor(client: Database, watch: Watch) {
     this.#client = client
-    this.#begun = begun
+    this.#watch = watch
     this.#begin = client.prepare("BEGIN IMMEDIATE")
     this.#savepoint = client.prepare("SAVEPOINT write")
     this.#release = client.prepare("RELEASE write")
@@ -51,9 +78,9 @@ export class GroupCommit {
   /** Runs `work` inside the next transaction; resolves with its result once that is durable. */
   run<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const settle = (outcome: Outcome): void =>
+      const settle = (result: Result): void =>
         // The value is what `work` of this same call returned.
-        outcome.ok ? resolve(outcome.value as T) : reject(outcome.error)
+        result.ok ? resolve(result.value as T) : reject(result.error)
       this.#jobs.push({ work, settle })
       if (this.#jobs.length === 1) this.#flushing = this.#flushSoon()
     })
@@ -67,14 +94,16 @@ export class GroupCommit {
   async #flushSoon(): Promise<void> {
     // Two turns: one gathers only about half of the requests whose answers have just gone out.
     await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
+    const triedMs = this.#watch.nowMs()
     const begun = await this.#beginWithin(BUSY_LIMIT_MS)
     const jobs = this.#jobs
     this.#jobs = []
-    const outcomes = begun.ok ? this.#write(jobs) : jobs.map(() => begun)
-    jobs.forEach((job, i) => job.settle(outcomes[i] ?? { ok: false, error: unavailable("no outcome") }))
+    if (!begun.ok) this.#watch.failed(triedMs)
+    const results = begun.ok ? this.#write(jobs, triedMs) : jobs.map(() => begun)
+    jobs.forEach((job, i) => job.settle(results[i] ?? { ok: false, error: unavailable("no result") }))
   }
 
-  async #beginWithin(limitMs: number): Promise<Outcome> {
+  async #beginWithin(limitMs: number): Promise<Result> {
     const deadline = performance.now() + limitMs
     for (;;) {
       try {
@@ -88,20 +117,28 @@ export class GroupCommit {
     }
   }
 
-  #write(jobs: readonly Job[]): Outcome[] {
+  #write(jobs: readonly Job[], triedMs: number): Result[] {
+    let isCommitting = false
     try {
-      this.#begun()
-      const outcomes = jobs.map((job) => this.#attempt(job))
+      const nowMs = this.#watch.nowMs()
+      this.#watch.begun(nowMs)
+      const results = jobs.map((job) => this.#attempt(job))
+      isCommitting = true
       this.#commit.run()
-      return outcomes
+      this.#watch.committed(nowMs)
+      if (results.some((result) => !result.ok && result.error instanceof Unavailable))
+        this.#watch.failed(nowMs)
+      return results
     } catch (error) {
       if (this.#client.inTransaction) this.#client.run("ROLLBACK")
-      return jobs.map(() => ({ ok: false, error: unavailable(error) }))
+      this.#watch.failed(triedMs)
+      const failure = isCommitting && isUnsynced(error) ? unknown(error) : unavailable(error)
+      return jobs.map(() => ({ ok: false, error: failure }))
     }
   }
 
   /** @throws whatever has ended the transaction */
-  #attempt(job: Job): Outcome {
+  #attempt(job: Job): Result {
     this.#savepoint.run()
     try {
       const value = job.work()

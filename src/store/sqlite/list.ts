@@ -1,17 +1,26 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, eq, type SQL, sql } from "drizzle-orm"
+import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
-import type { QueueItem } from "../../item/item.ts"
+import type { QueueItem, Status } from "../../item/item.ts"
 import type { ListQuery } from "../items.ts"
+import { deleted_at, itemColumns, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
-import { itemColumns, rank, section } from "./statements.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
 /** Items that a search looks at in one turn of the event loop. */
 const SEARCH_ROWS = 2000
+
+/** The section of the queue's order in which items of a status lie (see `queueItems`). */
+const SECTIONS: Readonly<Record<Status, number>> = {
+  processing: 0,
+  queued: 1,
+  retrying: 1,
+  completed: 2,
+  failed: 2,
+}
 
 /** Where an item stands in the queue's order. */
 interface Place {
@@ -42,8 +51,12 @@ function placeOf(after: string): Place {
   return { section: Number(section), rank: Number(rank), id: Number(id) }
 }
 
-const beyond = ({ section: s, rank: r, id }: Place): SQL =>
-  sql`(${section}, ${rank}, ${queueItems.id}) > (${s}, ${r}, ${id})`
+/** The items beyond a place. Those of one status are of one section, and have an index without it. */
+function beyond({ section: s, rank: r, id }: Place, status: Status | undefined): SQL {
+  if (status === undefined) return sql`(${section}, ${rank}, ${queueItems.id}) > (${s}, ${r}, ${id})`
+  if (s === SECTIONS[status]) return sql`(${rank}, ${queueItems.id}) > (${r}, ${id})`
+  return (s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`
+}
 
 /** Reads the queue in its order, page by page. */
 export class Listing {
@@ -101,10 +114,11 @@ export class Listing {
 
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
     return and(
-      sql`${section} >= 0`,
-      status === undefined ? undefined : eq(queueItems.status, status),
+      status === undefined
+        ? sql`${section} >= 0`
+        : and(isNull(deleted_at), eq(queueItems.status, status), eq(section, SECTIONS[status])),
       songId === undefined ? undefined : eq(queueItems.song_id, songId),
-      start && beyond(start),
+      start && beyond(start, status),
     )
   }
 
@@ -112,7 +126,7 @@ export class Listing {
     return this.#db
       .select({ ...itemColumns, section, rank })
       .from(queueItems)
-      .where(and(this.#where(query, start), end && sql`NOT ${beyond(end)}`, ...words))
+      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words))
       .orderBy(asc(section), asc(rank), asc(queueItems.id))
       .limit(limit)
       .all()

@@ -10,6 +10,7 @@ import { AppError } from "../../errors.ts"
 export interface Found {
   /** Absolute. */
   readonly path: string
+  /** Whether nothing was there, so that a new database was made. */
   readonly isNew: boolean
   /** How many migrations were applied to an older database. */
   readonly migrated: number

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm"
 import {
+  blob,
   check,
   customType,
   index,
@@ -51,7 +52,9 @@ const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${va
  * had when everything that may go was gone; `thin_at` is when a finished item ended whose updates were not thinned since.
  *
  * `section` and `rank` put the queue in its order with one index: processing items by id (0), waiting ones by
- * priority and id (1), terminal ones by the end of their work, newest first (2); deleted ones have none.
+ * priority and id (1), finished ones by the end of their work, newest first (2); deleted ones have none. `needs` is
+ * the key of the tags (see `needsOf`), and `available_ms` the steady time before which a waiting item is not claimed by
+ * its place; null once that has come.
  */
 export const queueItems = sqliteTable(
   "queue_items",
@@ -100,7 +103,6 @@ export const queueItems = sqliteTable(
     verdict: text({ enum: ["complete", "fail", "release"] }),
     lease_ms: integer().notNull().default(0),
     lease_expires_at: integer(),
-    lease_extended: integer({ mode: "boolean" }).notNull().default(false),
     rescues: integer().notNull().default(0),
     done: real("share").notNull().default(0),
     rate: real().notNull().default(0),
@@ -114,6 +116,10 @@ export const queueItems = sqliteTable(
     pruned_id: integer().notNull().default(0),
     thinned_id: integer().notNull().default(0),
     deleted_at: time(),
+    available_ms: integer(),
+    needs: blob({ mode: "buffer" })
+      .notNull()
+      .default(sql`x''`),
     section: integer().generatedAlwaysAs(
       sql`CASE WHEN deleted_at IS NOT NULL THEN NULL WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN 1 ELSE 2 END`,
       { mode: "virtual" },
@@ -130,8 +136,17 @@ export const queueItems = sqliteTable(
   (table) => [
     index("queue_items_thin").on(table.thin_at),
     index("queue_items_deleted").on(table.deleted_at),
-    index("queue_items_order").on(table.section, table.rank, table.id),
-    index("queue_items_song").on(table.song_id),
+    index("queue_items_order").on(table.section, table.rank, table.id, table.available_ms),
+    index("queue_items_status")
+      .on(table.status, table.rank, table.id)
+      .where(sql`deleted_at IS NULL`),
+    index("queue_items_song").on(table.song_id, table.section, table.rank, table.id),
+    index("queue_items_ready")
+      .on(table.needs, table.rank, table.id)
+      .where(sql`section = 1 AND available_ms IS NULL`),
+    index("queue_items_available")
+      .on(table.available_ms)
+      .where(sql`available_ms IS NOT NULL`),
     index("queue_items_changed").on(table.last_update_id),
     index("queue_items_finished")
       .on(table.completed_at, table.outcome, table.started_at, table.deleted_at)
@@ -176,7 +191,8 @@ export const idempotencyKeys = sqliteTable(
 /**
  * One row: the name of this history; when a server was last known to be alive (milliseconds, steady clock); the highest
  * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds); whether what it
- * holds of completed items has been learned from; and since when the queue is paused.
+ * holds of completed items has been learned from; since when the queue is paused; and the mark that
+ * the last start made here and in the lock file.
  */
 export const history = sqliteTable("history", {
   id: text().primaryKey(),
@@ -186,6 +202,7 @@ export const history = sqliteTable("history", {
   retain_from: integer(),
   has_learned: integer({ mode: "boolean" }).notNull().default(false),
   paused_at: time(),
+  mark: text(),
 })
 
 /** How many items there are of each standing: the outcome of a finished one, otherwise the status. Kept by triggers. */
@@ -237,6 +254,7 @@ export const deliveries = sqliteTable(
   (table) => [
     index("deliveries_due").on(table.url, table.next_attempt_at),
     index("deliveries_finished").on(table.finished_at),
+    index("deliveries_status").on(table.status, table.id),
   ],
 )
 

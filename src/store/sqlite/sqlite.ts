@@ -4,24 +4,26 @@ import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
-import { type Change, IDLE, type QueueItem, type Stored, type StoredUpdate } from "../../item/item.ts"
-import { type Clock, momentOf, systemClock } from "../../item/moment.ts"
+import { type Change, IDLE, type QueueItem, type Stored } from "../../item/item.ts"
+import { type Clock, type Moment, momentOf, systemClock } from "../../item/moment.ts"
 import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Finished, Standing } from "../figures.ts"
-import type { Bounds, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery } from "../items.ts"
+import { Outages } from "../outages.ts"
 import type { Store } from "../store.ts"
 import { SqliteAccess } from "./access.ts"
+import { firstFitting, needsOf } from "./claims.ts"
+import { deleted_at, isReport, storedOf } from "./columns.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { SqliteFigures } from "./figures.ts"
 import { GroupCommit } from "./group.ts"
+import { SqliteHistory, unknownItem } from "./history.ts"
 import { Listing } from "./list.ts"
 import { type Found, openDatabase } from "./open.ts"
-import { cut } from "./pages.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
-import { deleted_at, HEAD, isReport, statements, storedOf } from "./statements.ts"
+import { reads, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
@@ -31,21 +33,23 @@ const ALIVE_MS = 5000
 const RECENT_ITEMS = 1000
 
 /** The Store on SQLite: one process, one file, WAL, `synchronous = FULL`, group commit. */
-export class SqliteStore implements Store {
-  readonly historyId: string
+export class SqliteStore extends SqliteHistory implements Store {
+  /** What was at the path when the database was opened. */
   readonly found: Found
   readonly deliveries: SqliteDeliveries
   readonly access: SqliteAccess
   readonly upkeep: SqliteUpkeep
   readonly runs: SqliteRuns
   readonly clock: Clock
+  readonly outages = new Outages()
   readonly #client: Database
   readonly #lock: Database
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #listing: Listing
   readonly #figures: SqliteFigures
-  readonly #statements: ReturnType<typeof statements>
+  readonly #reads: ReturnType<typeof reads>
+  readonly #writes: ReturnType<typeof writes>
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
   #version = 0
@@ -59,35 +63,43 @@ export class SqliteStore implements Store {
    */
   constructor(path: string, clockOf: (aliveMs: number) => Clock = systemClock) {
     const { client, lock, found } = openDatabase(path)
+    super(client)
     this.found = found
     this.#client = client
     this.#lock = lock
     this.#db = drizzle(client)
-    this.#group = new GroupCommit(client, () => this.#begun())
-    this.#statements = statements(client)
     this.#listing = new Listing(client)
     this.#figures = new SqliteFigures(client)
-    this.clock = clockOf(this.#aliveAt() ?? 0)
+    this.#reads = reads(client)
+    this.#writes = writes(client)
+    const aliveMs = this.#db.select().from(history).get()?.alive_at ?? null
+    this.clock = clockOf(aliveMs ?? 0)
+    if (aliveMs !== null) this.outages.begin(aliveMs)
+    this.#group = new GroupCommit(client, {
+      nowMs: this.clock.steadyMs,
+      begun: (nowMs) => this.#begun(nowMs),
+      committed: (nowMs) => this.outages.end(nowMs),
+      failed: (sinceMs) => this.outages.begin(sinceMs),
+    })
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now)
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
     this.runs = new SqliteRuns(client, this.#group)
-    this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
     return this.#group.run(() => {
       const answer = idempotency && this.#answered(idempotency)
       if (answer) return { item: answer, added: false }
-      const draft = create(momentOf(this.clock))
-      const { id } = this.#statements.insertItem.get(draft)
+      const moment = momentOf(this.clock)
+      const draft = create(moment)
+      const available_ms = steadyOf(draft.available_at, moment)
+      const { id } = this.#writes.insertItem.get({ ...draft, available_ms, needs: needsOf(draft.tags) })
       const stored = { item: { id, ...draft }, work: IDLE }
-      this.#write(stored, stored)
+      this.#write(stored, stored, moment)
       if (idempotency) {
-        this.#db
-          .insert(idempotencyKeys)
-          .values({ ...idempotency, answer: JSON.stringify(stored.item), created_at: this.#time() })
-          .run()
+        const kept = { ...idempotency, answer: JSON.stringify(stored.item), created_at: moment.time }
+        this.#db.insert(idempotencyKeys).values(kept).run()
       }
       return { item: stored.item, added: true }
     })
@@ -100,25 +112,22 @@ export class SqliteStore implements Store {
   claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
     const taken: number[] = []
     return this.#guarded(taken, () => {
-      const row = this.#statements.claimable.get({ now: this.clock.now(), tags: JSON.stringify(tags) })
-      if (!row) return null
-      taken.push(row.id)
-      return this.#decide(storedOf(row), decide)
+      this.#ripen()
+      const first = this.#firstFitting(tags)
+      if (!first) return null
+      taken.push(first.id)
+      return this.#decide(this.#row(first.id), decide)
     })
   }
 
-  async sweep(due: Due, decide: Decide): Promise<number> {
-    // Nearly always nothing is due: that is found out without a transaction.
-    const column = due.due === "lease" ? "lease_expires_at" : "stalled = 0 AND moved_at"
-    const look = `SELECT 1 FROM queue_items WHERE section = 0 AND ${column} <= ? LIMIT 1`
-    if (!this.#client.query<unknown, [number]>(look).get(due.by)) return 0
-    const { leaseDue, stallDue } = this.#statements
+  async sweep({ due, by }: Due, decide: Decide): Promise<number> {
+    const { leaseDue, stallDue } = this.#reads
+    const rowsDue = () => (due === "lease" ? leaseDue : stallDue).all({ by })
+    // Nearly always nothing is due, and then no transaction is needed.
+    if (rowsDue().length === 0) return 0
     const taken: number[] = []
     return this.#guarded(taken, () => {
-      const rows =
-        due.due === "lease"
-          ? leaseDue.all({ by: due.by, after: due.after ?? -1 })
-          : stallDue.all({ by: due.by })
+      const rows = rowsDue()
       for (const row of rows) {
         taken.push(row.id)
         this.#decide(storedOf(row), decide)
@@ -127,32 +136,14 @@ export class SqliteStore implements Store {
     })
   }
 
-  async aliveAt(): Promise<number | null> {
-    return this.#aliveAt()
-  }
-
-  #aliveAt(): number | null {
-    const row = this.#client.query<{ alive_at: number | null }, []>("SELECT alive_at FROM history").get()
-    return row?.alive_at ?? null
-  }
-
   async alive(): Promise<void> {
-    if (this.#isAliveDue) await this.#group.run(() => undefined)
-  }
-
-  get #isAliveDue(): boolean {
-    return this.clock.steadyMs() - this.#aliveMs >= ALIVE_MS
-  }
-
-  #signOfLife(): void {
-    const alive_at = this.clock.steadyMs()
-    this.#db.update(history).set({ alive_at }).run()
-    this.#aliveMs = alive_at
+    if (this.outages.isUnderWay || this.#isAliveDue(this.clock.steadyMs())) {
+      await this.#group.run(() => undefined)
+    }
   }
 
   async isAnyLeased(): Promise<boolean> {
-    const look = "SELECT 1 FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL LIMIT 1"
-    return this.#client.query(look).get() !== null
+    return this.#reads.leased.get() !== null
   }
 
   async wasDeleted(id: number): Promise<boolean> {
@@ -177,7 +168,7 @@ export class SqliteStore implements Store {
 
   pause(): Promise<string> {
     return this.#group.run(() => {
-      const paused_at = this.#pausedAt() ?? this.#time()
+      const paused_at = this.#pausedAt() ?? momentOf(this.clock).time
       this.#db.update(history).set({ paused_at }).run()
       return paused_at
     })
@@ -196,111 +187,30 @@ export class SqliteStore implements Store {
   }
 
   async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {
-    const row = this.#statements.claimable.get({
-      now: this.clock.now(),
-      tags: tags ? JSON.stringify(tags) : null,
-    })
-    return row ? storedOf(row).item : null
-  }
-
-  async page({ after, queueId, limit }: PageQuery): Promise<Page> {
-    return cut(limit, (from, rows) =>
-      queueId === undefined
-        ? this.#statements.page.all({ after: from ?? after, limit: rows })
-        : this.#statements.itemPage.all({ after: from ?? after, queueId, limit: rows }),
-    )
-  }
-
-  async latest(which: LatestOf): Promise<Latest> {
-    const [where, parameters] =
-      which.of === "open"
-        ? ["section < 2", []]
-        : which.queueId === undefined
-          ? ["last_update_id > ?", [which.after]]
-          : ["last_update_id > ? AND id = ?", [which.after, which.queueId]]
-    // The plus keeps SQLite from walking the index of all items ever changed, for the sake of its order.
-    const row = this.#client
-      .query<{ head: number; ids: string }, number[]>(
-        `SELECT ${HEAD} AS head, (SELECT json_group_array(last_update_id) FROM
-          (SELECT last_update_id FROM queue_items WHERE ${where} ORDER BY +last_update_id)) AS ids`,
-      )
-      .get(...parameters)
-    const ids: number[] = JSON.parse(row?.ids ?? "[]")
-    return { ids, head: row?.head ?? 0 }
-  }
-
-  async latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }> {
-    const row = this.#statements.latestOfItem.get({ id })
-    if (!row) throw unknownItem(id)
-    const { head, ...update } = row
-    return { update, head }
-  }
-
-  async updates(ids: readonly number[]): Promise<Page> {
-    // One more than there can be, so that a page that holds them all is not taken for a full one.
-    return cut(ids.length + 1, (from, rows) => {
-      const rest = from === undefined ? ids : ids.filter((id) => id > from)
-      return this.#statements.updates.all({ ids: JSON.stringify(rest), limit: rows })
-    })
-  }
-
-  async previous({ id, queue_id }: StoredUpdate): Promise<StoredUpdate | null> {
-    return this.#statements.previous.get({ id, queueId: queue_id }) ?? null
-  }
-
-  async count(after: number, upTo: number, queueId?: number): Promise<number> {
-    // A write that is undone gives its ID back, so event IDs have no holes but those that retention made.
-    if (queueId === undefined && after >= this.#pruned().id) return upTo - after
-    const row = this.#client
-      .query<{ n: number }, number[]>(
-        `SELECT count(*) AS n FROM updates WHERE id > ? AND id <= ?${queueId === undefined ? "" : " AND queue_id = ?"}`,
-      )
-      .get(after, upTo, ...(queueId === undefined ? [] : [queueId]))
-    return row?.n ?? 0
-  }
-
-  async bounds(queueId?: number): Promise<Bounds> {
-    const newest = await this.head()
-    const { id, count } = this.#pruned()
-    const own =
-      queueId === undefined
-        ? undefined
-        : this.#client
-            .query<{ pruned_id: number }, [number]>("SELECT pruned_id FROM queue_items WHERE id = ?")
-            .get(queueId)
-    return { oldest: (own?.pruned_id ?? id) + 1, newest, stored: newest - count }
+    const now = this.clock.steadyMs()
+    if (tags === undefined) {
+      const row = this.#reads.first.get({ now })
+      return row ? storedOf(row).item : null
+    }
+    if (this.#reads.ripe.get(now)) await this.#group.run(() => this.#ripen())
+    const first = this.#firstFitting(tags)
+    return first && this.#row(first.id).item
   }
 
   async items(): Promise<number> {
     return this.#db.$count(queueItems, isNull(deleted_at))
   }
 
-  async head(): Promise<number> {
-    return this.#client.query<{ head: number }, []>(`SELECT ${HEAD} AS head`).get()?.head ?? 0
-  }
-
   async close(): Promise<void> {
     await this.#group.idle()
-    this.#signOfLife()
+    this.#signOfLife(this.clock.steadyMs())
     this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
     this.#client.close()
     this.#lock.close()
   }
 
-  /** The highest event ID that is no longer kept, and how many are not. */
-  #pruned(): { readonly id: number; readonly count: number } {
-    const row = this.#client
-      .query<{ id: number; count: number }, []>("SELECT pruned_id AS id, pruned AS count FROM history")
-      .get()
-    return row ?? { id: 0, count: 0 }
-  }
-
-  #time(): string {
-    return new Date(this.clock.now()).toISOString()
-  }
-
   #row(id: number): Stored {
-    const row = this.#statements.row.get({ id })
+    const row = this.#reads.row.get({ id })
     if (!row) throw unknownItem(id)
     return storedOf(row)
   }
@@ -309,18 +219,38 @@ export class SqliteStore implements Store {
     return this.#recent.get(id) ?? this.#row(id)
   }
 
-  /** The beginning of every transaction. */
-  #begun(): void {
-    this.#forgetForeign()
-    // Here it costs no commit of its own, and no lease can be older than the latest sign of life.
-    if (this.#isAliveDue) this.#signOfLife()
+  #firstFitting(tags: readonly string[]) {
+    return firstFitting(tags, (from) => this.#reads.seek.get(from))
   }
 
-  /** What is remembered holds only while nobody else writes the file. */
-  #forgetForeign(): void {
-    const version = this.#statements.version.get()?.data_version ?? 0
+  /** Lets items whose time has come be claimed. */
+  #ripen(): void {
+    this.#writes.ripen.run(this.clock.steadyMs())
+  }
+
+  /** The beginning of every transaction. */
+  #begun(nowMs: number): void {
+    // What is remembered holds only while nobody else writes the file.
+    const version = this.#reads.version.get()?.data_version ?? 0
     if (version !== this.#version) this.#recent.clear()
     this.#version = version
+    const outage = this.outages.endingAt(nowMs)
+    if (outage) {
+      this.#writes.lengthen.run(outage.endedMs - outage.sinceMs)
+      this.#recent.clear()
+    }
+    // Here it costs no commit of its own, and no lease is given out long after the latest sign of life. After an outage it
+    // keeps the next server from counting the same time again.
+    if (outage || this.#isAliveDue(nowMs)) this.#signOfLife(nowMs)
+  }
+
+  #isAliveDue(nowMs: number): boolean {
+    return nowMs - this.#aliveMs >= ALIVE_MS
+  }
+
+  #signOfLife(nowMs: number): void {
+    this.#writes.signOfLife.run({ alive_at: nowMs })
+    this.#aliveMs = nowMs
   }
 
   /** Runs `work` in the next transaction; what it has written is forgotten where that failed. */
@@ -341,10 +271,10 @@ export class SqliteStore implements Store {
   }
 
   #decide(before: Stored, decide: Decide): Change {
-    const change = decide(before, momentOf(this.clock))
-    if (!change.quiet) this.#write(change, before)
-    else if (change.work !== before.work)
-      this.#statements.writeLease.run({ id: change.item.id, ...change.work })
+    const moment = momentOf(this.clock)
+    const change = decide(before, moment)
+    if (!change.quiet) this.#write(change, before, moment)
+    else if (change.work !== before.work) this.#writes.writeLease.run({ id: change.item.id, ...change.work })
     this.#remember(change)
     return change
   }
@@ -358,18 +288,19 @@ export class SqliteStore implements Store {
   }
 
   /** Appends the update and writes the row; `before` is what is stored. */
-  #write(change: Change, before: Stored): void {
+  #write(change: Change, before: Stored, moment: Moment): void {
     const { item, work, deleted, run } = change
     const data = encodeUpdate(change)
-    const { lastInsertRowid } = this.#statements.insertUpdate.run(item.id, item.song_id, item.status, data)
+    const { lastInsertRowid } = this.#writes.insertUpdate.run(item.id, item.song_id, item.status, data)
     const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
     if (run) this.runs.keep(run, item.updated_at)
-    if (deleted || !isReport(before, change)) {
-      this.#statements.writeItem.run({ ...row, deleted_at: deleted ? item.updated_at : null })
+    if (!deleted && isReport(before, change)) {
+      this.#writes.writeReport.run(row)
+      if (hasGrown(before.work.course, work.course)) this.#writes.writeCourse.run(row)
       return
     }
-    this.#statements.writeProgress.run(row)
-    if (hasGrown(before.work.course, work.course)) this.#statements.writeCourse.run(row)
+    const available_ms = steadyOf(item.available_at, moment)
+    this.#writes.writeItem.run({ ...row, available_ms, deleted_at: deleted ? item.updated_at : null })
   }
 
   #answered({ key, digest }: Idempotency): QueueItem | undefined {
@@ -385,4 +316,6 @@ export class SqliteStore implements Store {
   }
 }
 
-const unknownItem = (id: number): AppError => new AppError("not_found", `queue item ${id} does not exist`)
+/** A time of the machine's clock on the steady one, which no later jump of that clock moves. */
+const steadyOf = (time: string | null, moment: Moment): number | null =>
+  time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)

@@ -3,7 +3,7 @@ import { statSync } from "node:fs"
 
 import type { Size, Thinning, Upkeep } from "../upkeep.ts"
 import type { GroupCommit } from "./group.ts"
-import { HEAD } from "./statements.ts"
+import { HEAD } from "./history.ts"
 
 /** Items that one call looks at; most have nothing that may go. */
 const ITEMS_A_CALL = 64

@@ -1,0 +1,46 @@
+import type { Outage } from "../item/course.ts"
+
+/**
+ * The account of outages: times in which nothing could be stored, or in which no server watched. They count against no
+ * lease, so a store makes every lease longer by what an outage took, in the first transaction after it and before
+ * anything else. All times are milliseconds of the steady clock.
+ */
+export class Outages {
+  #sinceMs: number | undefined
+  #endedMs = 0
+  #last: Outage | undefined
+
+  /** Notes that an outage has been under way since `sinceMs`. What was counted before is not counted again. */
+  begin(sinceMs: number): void {
+    const uncountedMs = Math.max(sinceMs, this.#endedMs)
+    this.#sinceMs = Math.min(this.#sinceMs ?? uncountedMs, uncountedMs)
+  }
+
+  /** The outage that ends if a transaction which begins at `nowMs` is committed; undefined if none is under way. */
+  endingAt(nowMs: number): Outage | undefined {
+    if (this.#sinceMs === undefined || this.#sinceMs >= nowMs) return undefined
+    this.#last = { sinceMs: this.#sinceMs, endedMs: nowMs }
+    return this.#last
+  }
+
+  /** Notes that a transaction which began at `nowMs` has been committed. */
+  end(nowMs: number): void {
+    if (this.#sinceMs !== undefined) this.#endedMs = nowMs
+    this.#sinceMs = undefined
+  }
+
+  /** Whether an outage is under way. */
+  get isUnderWay(): boolean {
+    return this.#sinceMs !== undefined
+  }
+
+  /** The last outage that has ended, or is ending with the transaction under way; undefined if there was none. */
+  get last(): Outage | undefined {
+    return this.#last
+  }
+
+  /** When the last outage ended; 0 if there was none. */
+  get endedMs(): number {
+    return this.#endedMs
+  }
+}

@@ -1,0 +1,146 @@
+import { type Database } from "bun:sqlite"
+
+import { and, asc, desc, eq, getTableColumns, isNull, lt, type SQL, sql } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sqlite"
+
+import { AppError } from "../../errors.ts"
+import type { StoredUpdate } from "../../item/item.ts"
+import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
+import { deleted_at, last_update_id } from "./columns.ts"
+import { cut } from "./pages.ts"
+import { lazily } from "./prepared.ts"
+import { queueItems, updates } from "./schema.ts"
+
+const updateColumns = getTableColumns(updates)
+
+/** The newest event ID, as SQL. */
+export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'updates'), 0)"
+
+/** An item that does not exist, or not any more. */
+export const unknownItem = (id: number): AppError =>
+  new AppError("not_found", `queue item ${id} does not exist`)
+
+function statements(client: Database) {
+  const db = drizzle(client)
+  const newer = sql`${updates.id} > ${sql.placeholder("after")}`
+  const ofItem = eq(updates.queue_id, sql.placeholder("queueId"))
+  const pageOf = (where: SQL | undefined) =>
+    db
+      .select(updateColumns)
+      .from(updates)
+      .where(where)
+      .orderBy(asc(updates.id))
+      .limit(sql.placeholder("limit"))
+      .prepare()
+  const latest = (where: string) =>
+    client.prepare<{ head: number; ids: string }, number[]>(
+      `SELECT ${HEAD} AS head, (SELECT json_group_array(last_update_id) FROM queue_items WHERE ${where}) AS ids`,
+    )
+  return lazily({
+    page: () => pageOf(newer),
+    itemPage: () => pageOf(and(ofItem, newer)),
+    updates: () => pageOf(sql`${updates.id} IN (SELECT value FROM json_each(${sql.placeholder("ids")}))`),
+    previous: () =>
+      db
+        .select(updateColumns)
+        .from(updates)
+        .where(and(ofItem, lt(updates.id, sql.placeholder("id"))))
+        .orderBy(desc(updates.id))
+        .limit(1)
+        .prepare(),
+    latestOfItem: () =>
+      db
+        .select({ ...updateColumns, head: sql<number>`${sql.raw(HEAD)}` })
+        .from(queueItems)
+        .innerJoin(updates, eq(updates.id, last_update_id))
+        .where(and(eq(queueItems.id, sql.placeholder("id")), isNull(deleted_at)))
+        .prepare(),
+    open: () => latest("section < 2"),
+    changed: () => latest("last_update_id > ?"),
+    changedItem: () => latest("last_update_id > ? AND id = ?"),
+    count: () =>
+      client.prepare<{ n: number }, number[]>("SELECT count(*) AS n FROM updates WHERE id > ? AND id <= ?"),
+    countOfItem: () =>
+      client.prepare<{ n: number }, number[]>(
+        "SELECT count(*) AS n FROM updates WHERE id > ? AND id <= ? AND queue_id = ?",
+      ),
+    /** The highest event ID that is no longer kept, and how many are not. */
+    pruned: () =>
+      client.prepare<{ id: number; count: number }, []>(
+        "SELECT pruned_id AS id, pruned AS count FROM history",
+      ),
+    prunedOfItem: () =>
+      client.prepare<{ id: number }, [number]>("SELECT pruned_id AS id FROM queue_items WHERE id = ?"),
+    head: () => client.prepare<{ head: number }, []>(`SELECT ${HEAD} AS head`),
+  })
+}
+
+/** The History on SQLite. */
+export class SqliteHistory implements History {
+  readonly historyId: string
+  readonly #statements: ReturnType<typeof statements>
+
+  constructor(client: Database) {
+    this.#statements = statements(client)
+    this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
+  }
+
+  async page({ after, queueId, limit }: PageQuery): Promise<Page> {
+    const { page, itemPage } = this.#statements
+    return cut(limit, (from, rows) =>
+      queueId === undefined
+        ? page.all({ after: from ?? after, limit: rows })
+        : itemPage.all({ after: from ?? after, queueId, limit: rows }),
+    )
+  }
+
+  async latest(which: LatestOf): Promise<Latest> {
+    const { open, changed, changedItem } = this.#statements
+    const row =
+      which.of === "open"
+        ? open.get()
+        : which.queueId === undefined
+          ? changed.get(which.after)
+          : changedItem.get(which.after, which.queueId)
+    const ids: number[] = JSON.parse(row?.ids ?? "[]")
+    return { ids: ids.sort((a, b) => a - b), head: row?.head ?? 0 }
+  }
+
+  async latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }> {
+    const row = this.#statements.latestOfItem.get({ id })
+    if (!row) throw unknownItem(id)
+    const { head, ...update } = row
+    return { update, head }
+  }
+
+  async updates(ids: readonly number[]): Promise<Page> {
+    // One more than there can be, so that a page that holds them all is not taken for a full one.
+    return cut(ids.length + 1, (from, rows) => {
+      const rest = from === undefined ? ids : ids.filter((id) => id > from)
+      return this.#statements.updates.all({ ids: JSON.stringify(rest), limit: rows })
+    })
+  }
+
+  async previous({ id, queue_id }: StoredUpdate): Promise<StoredUpdate | null> {
+    return this.#statements.previous.get({ id, queueId: queue_id }) ?? null
+  }
+
+  async count(after: number, upTo: number, queueId?: number): Promise<number> {
+    const { count, countOfItem, pruned } = this.#statements
+    if (queueId !== undefined) return countOfItem.get(after, upTo, queueId)?.n ?? 0
+    // A write that is undone gives its ID back, so event IDs have no holes but those that retention made.
+    if (after >= (pruned.get()?.id ?? 0)) return upTo - after
+    return count.get(after, upTo)?.n ?? 0
+  }
+
+  async bounds(queueId?: number): Promise<Bounds> {
+    const newest = await this.head()
+    const { id, count } = this.#statements.pruned.get() ?? { id: 0, count: 0 }
+    const own = queueId === undefined ? null : this.#statements.prunedOfItem.get(queueId)
+    return { oldest: (own?.id ?? id) + 1, newest, stored: newest - count }
+  }
+
+  async head(): Promise<number> {
+    return this.#statements.head.get()?.head ?? 0
+  }
+}

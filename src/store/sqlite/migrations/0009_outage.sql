@@ -1,0 +1,1 @@
+ALTER TABLE `queue_items` DROP COLUMN `lease_extended`;

@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test"
+
+import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/claims.ts"
+
+/** Items that wait, as an index would find them, and how often it was asked. */
+function index(waiting: readonly (readonly string[])[]) {
+  const rows = waiting
+    .map((tags, i): Candidate => ({ id: i + 1, rank: 0, needs: needsOf(tags) }))
+    .sort((a, b) => Buffer.compare(a.needs, b.needs) || a.id - b.id)
+  let seeks = 0
+  return {
+    first: (tags: readonly string[]): number | undefined =>
+      firstFitting(tags, (from) => {
+        seeks += 1
+        return rows.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null
+      })?.id,
+    get seeks(): number {
+      return seeks
+    },
+  }
+}
+
+const numbered = (count: number, of: (i: number) => string[]): string[][] =>
+  Array.from({ length: count }, (_, i) => of(i))
+
+test.each([
+  ["need a tag that it has not", numbered(5000, () => ["other"])],
+  ["need each a tag of its own", numbered(5000, (i) => [`own ${i}`])],
+  ["need what it has, and a tag more", numbered(5000, (i) => ["4k", "gpu", `own ${i}`])],
+  ["need a tag more that sorts between", numbered(5000, (i) => ["4k", `between ${i}`, "gpu"])],
+  ["need a tag more that sorts before", numbered(5000, (i) => ["4k", "gpu", `0 ${i}`])],
+])("items that %s cost a claim next to nothing", (_, waiting) => {
+  const items = index([...waiting, ["gpu"]])
+  expect(items.first(["gpu", "4k"])).toBe(5001)
+  expect(items.seeks).toBeLessThanOrEqual(6)
+})
+
+test("tags of which one begins with another are told apart, and their order does not matter", () => {
+  const items = index([["ab"], ["a", "b"], ["b", "a"], ["a"]])
+  expect(items.first(["ab"])).toBe(1)
+  expect(items.first(["a"])).toBe(4)
+  expect(items.first(["b"])).toBeUndefined()
+  expect(items.first(["b", "a"])).toBe(2)
+  expect(needsOf(["b", "a"])).toEqual(needsOf(["a", "b"]))
+})
