@@ -2,9 +2,13 @@ import type { QueueItem, Status } from "../item/item.ts"
 
 /** Items that finished in a span of time, by outcome, and how long the completed ones took from start to end. */
 export interface Finished {
+  /** How many completed. */
   readonly completed: number
+  /** How many failed. */
   readonly failed: number
+  /** How many were cancelled. */
   readonly cancelled: number
+  /** How many were lost with their workers. */
   readonly lost: number
   /** Milliseconds of the quickest completed render; null if none completed. */
   readonly shortestMs: number | null

@@ -11,18 +11,19 @@ import { temporaryFolder } from "../server.ts"
 
 const URL = "https://one.example/hook"
 
-/** Tables of one row, or of one row for each webhook or table. */
+/** Tables of one row, or of one for each webhook, table or status. */
 const SMALL = [
   "sqlite_master",
   "__drizzle_migrations",
   "history",
   "webhooks",
+  "queue_counts",
   "json_each",
   "sqlite_sequence",
   "CONSTANT ROW",
 ]
-/** What is asked once, or by people, and counts everything. */
-const COUNTS = /^select count\(\*\) from "queue_items"/i
+/** What is asked once, or by people, and counts everything, or all of a time in four groups. */
+const COUNTS = /^select count\(\*\) from "queue_items"|GROUP BY outcome$/i
 
 /** Remembers the text of each statement that is prepared while it lives. */
 class Prepared implements Disposable {
@@ -70,6 +71,11 @@ async function everything(store: SqliteStore, all: Deliveries): Promise<void> {
   await store.wasDeleted(id)
   await store.item(id)
   await store.items()
+  await store.standing()
+  await store.finished(0)
+  await store.pause()
+  await store.pausedAt()
+  await store.resume()
   await lists(store)
   await reads(store, id)
   await deliveries(all, (await store.latestOfItem(id)).update)
@@ -81,6 +87,7 @@ async function lists(store: SqliteStore): Promise<void> {
     await store.list({ limit: 1, status })
     await store.list({ limit: 1, status, after })
     await store.list({ limit: 1, status, after, songId: 1 })
+    await store.list({ limit: 1, status, search: "word" })
   }
 }
 
