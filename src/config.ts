@@ -1,13 +1,18 @@
-import { isIPv4, isIPv6 } from "node:net"
-
-import { AppError } from "./errors.ts"
 import { tokenIn } from "./token-file.ts"
-
-/**
- * Turns what was given for a setting, or its default, into its value. `texts` is never empty.
- * @throws AppError `invalid`
- */
-type Read<T> = (texts: readonly string[], name: string, isGiven: boolean) => T
+import {
+  duration,
+  hostNames,
+  isOn,
+  networks,
+  optionalText,
+  origins,
+  type Read,
+  serverUrl,
+  text,
+  variableOf,
+  webhookUrls,
+  wholeNumber,
+} from "./values.ts"
 
 /** One setting: a flag, and the environment variable TRACK_STUDIO_ and its name. */
 export interface Setting<T = unknown> {
@@ -21,110 +26,6 @@ export interface Setting<T = unknown> {
   readonly repeatable?: boolean
   /** Turns what was given into the value. */
   readonly read: Read<T>
-}
-
-/** The value given last. */
-const last = (texts: readonly string[]): string => texts.at(-1) ?? ""
-
-const text = (texts: readonly string[], name: string): string => {
-  const value = last(texts)
-  if (value === "") throw new AppError("invalid", `--${name} is empty`)
-  return value
-}
-
-const optionalText: Read<string | undefined> = (texts) => last(texts) || undefined
-
-const wholeNumber =
-  (least: number, most: number): Read<number> =>
-  (texts, name) => {
-    const given = text(texts, name)
-    const value = /^\d{1,12}$/.test(given) ? Number(given) : Number.NaN
-    if (value >= least && value <= most) return value
-    throw new AppError(
-      "invalid",
-      `--${name} (or ${variableOf(name)}) must be a whole number from ${least} to ${most}, not "${given}"`,
-    )
-  }
-
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** A time such as 7d, 12h, 30m or 90s, in milliseconds; 0 is none. */
-const duration: Read<number> = (texts, name) => {
-  const given = text(texts, name)
-  if (given === "0") return 0
-  const [, count = "", unit = ""] = /^([1-9]\d{0,5})([smhd])$/.exec(given) ?? []
-  const unitMs = UNITS_MS[unit]
-  if (unitMs !== undefined) return Number(count) * unitMs
-  throw new AppError(
-    "invalid",
-    `--${name} (or ${variableOf(name)}) must be a time such as 7d, 12h, 30m or 90s, or 0, not "${given}"`,
-  )
-}
-
-/** A switch: on by its flag alone, or by 1 or true in its variable. */
-const isOn: Read<boolean> = (texts, name) => {
-  const value = last(texts).toLowerCase()
-  if (value === "1" || value === "true") return true
-  if (value === "" || value === "0" || value === "false") return false
-  throw new AppError("invalid", `${variableOf(name)} must be 1, true, 0 or false, not "${value}"`)
-}
-
-/** Only what a browser would send as its origin: anything else would never match. By default none is listed. */
-const origins: Read<readonly string[]> = (texts, name, isGiven) => {
-  for (const given of texts) {
-    if (given === "*" || URL.parse(given)?.origin === given) continue
-    throw new AppError(
-      "invalid",
-      `--${name} must be * or an origin such as https://studio.example:3000, without a path, not "${given}"`,
-    )
-  }
-  return isGiven ? texts : []
-}
-
-/** Host names as a browser would send them. */
-const hostNames: Read<readonly string[]> = (texts, name, isGiven) =>
-  (isGiven ? texts : []).map((given) => {
-    if (URL.parse(`http://${given}`)?.hostname === given.toLowerCase()) return given.toLowerCase()
-    throw new AppError(
-      "invalid",
-      `--${name} must be a host name such as studio.example, without scheme, port and path, not "${given}"`,
-    )
-  })
-
-/** Addresses, or networks such as 10.0.0.0/8. */
-const networks: Read<readonly string[]> = (texts, name) => {
-  const given = texts.filter((network) => network !== "")
-  for (const network of given) {
-    const [address = "", bits = "0", ...others] = network.split("/")
-    const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
-    if (others.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most) continue
-    throw new AppError(
-      "invalid",
-      `--${name} must be an address or a network such as 10.0.0.0/8, not "${network}"`,
-    )
-  }
-  return given
-}
-
-const webhookUrls: Read<readonly string[]> = (texts, name) => {
-  const urls = texts.filter((given) => given !== "")
-  for (const given of urls) {
-    const url = URL.parse(given)
-    if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") continue
-    throw new AppError(
-      "invalid",
-      `--${name} must be a URL such as https://example.com/hook, without a password, not "${given}"`,
-    )
-  }
-  return [...new Set(urls)]
-}
-
-/** A URL, or a host and a port alone, as in `box:8080`. */
-const serverUrl: Read<string> = (texts, name) => {
-  const given = text(texts, name)
-  const url = /^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`
-  if (/^https?:\/\/./.test(url) && URL.canParse(url)) return url
-  throw new AppError("invalid", `--${name} must be a URL such as http://box:8080, not "${given}"`)
 }
 
 /** The settings of `serve`, by the name of their flag: the one place where a setting is described. */
@@ -198,6 +99,42 @@ const SERVE_SETTINGS = {
     fallback: "5",
     read: wholeNumber(0, 1_000_000),
   },
+  "max-streams": {
+    help: "how many streams may be open, at most 80 % of the file descriptors; 0 means no limit",
+    placeholder: "N",
+    fallback: "10000",
+    read: wholeNumber(0, 1_000_000),
+  },
+  "streams-per-client": {
+    help: "how many streams one token or address may have open; 0 means no limit",
+    placeholder: "N",
+    fallback: "1000",
+    read: wholeNumber(0, 1_000_000),
+  },
+  "held-per-client": {
+    help: "how many held requests one token or address may have waiting; 0 means no limit",
+    placeholder: "N",
+    fallback: "256",
+    read: wholeNumber(0, 1_000_000),
+  },
+  "requests-per-address": {
+    help: "requests a second from one address, four times as many at once; 0 means no limit",
+    placeholder: "N",
+    fallback: "100",
+    read: wholeNumber(0, 1_000_000),
+  },
+  "requests-per-token": {
+    help: "requests a second with one token, four times as many at once; 0 means no limit",
+    placeholder: "N",
+    fallback: "1000",
+    read: wholeNumber(0, 1_000_000),
+  },
+  "reports-per-lease": {
+    help: "a worker's requests a second with one lease, four times as many at once; 0 means no limit",
+    placeholder: "N",
+    fallback: "20",
+    read: wholeNumber(0, 1_000_000),
+  },
   "retain-updates": {
     help: "how long a finished item keeps all of its updates, at least 1d; 0 means for ever",
     placeholder: "TIME",
@@ -258,9 +195,6 @@ export type Config = {
     (typeof SERVE_SETTINGS)[Name]["read"]
   >
 }
-
-/** The environment variable of a setting. */
-export const variableOf = (name: string): string => `TRACK_STUDIO_${name.toUpperCase().replaceAll("-", "_")}`
 
 /**
  * Sets NODE_ENV before Elysia loads. In development mode it serializes every invalid body for an error message that we

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs"
+
 import { Gate } from "./access/gate.ts"
 import { digest, randomText } from "./access/secret.ts"
 import { Tickets } from "./access/tickets.ts"
@@ -8,6 +10,7 @@ import { AppError } from "./errors.ts"
 import { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
 import { TrustedProxies } from "./http/client-address.ts"
+import { Limits } from "./http/limits.ts"
 import { isLoopback } from "./http/origin.ts"
 import { log } from "./log.ts"
 import { Learned } from "./queue/learned.ts"
@@ -27,6 +30,9 @@ import { Webhooks } from "./webhooks/webhooks.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900
+
+/** The part of the file descriptors that streams may take. */
+const DESCRIPTORS_FOR_STREAMS = 0.8
 
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
 const FIRST_ANSWERS_MS = 20
@@ -142,6 +148,31 @@ or let everybody do everything:
   )
 }
 
+const limitsOf = (config: Config, { clock }: Store): Limits =>
+  new Limits({
+    perAddress: config.requestsPerAddress,
+    perToken: config.requestsPerToken,
+    perLease: config.reportsPerLease,
+    held: config.heldPerClient,
+    steadyMs: clock.steadyMs,
+  })
+
+/** As many streams as may be open: some descriptors must be left for requests and the database. */
+function mostStreams({ maxStreams }: Config): number {
+  if (maxStreams === 0) return 0
+  const [, soft = ""] = /^Max open files +(\d+)/m.exec(limitsOfProcess()) ?? []
+  return soft === "" ? maxStreams : Math.min(maxStreams, Math.floor(Number(soft) * DESCRIPTORS_FOR_STREAMS))
+}
+
+/** What Linux says of the limits of this process; empty elsewhere. */
+function limitsOfProcess(): string {
+  try {
+    return readFileSync("/proc/self/limits", "utf8")
+  } catch {
+    return ""
+  }
+}
+
 function retentionOf(
   { retainUpdates, retainPerItem, retainItems }: Config,
   store: Store,
@@ -172,12 +203,19 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
   const app = createApp({
     gate,
     tickets,
+    limits: limitsOf(config, store),
     proxies: new TrustedProxies(config.trustedProxy),
     webhooks,
     queue: new Queue(store, bus, learned),
     totals: new Totals(store),
     workers,
-    streams: new Streams(store, broadcaster, { maxLag, onError: onHistory, random: Math.random }),
+    streams: new Streams(store, broadcaster, {
+      maxLag,
+      most: mostStreams(config),
+      mostOfOwner: config.streamsPerClient,
+      onError: onHistory,
+      random: Math.random,
+    }),
     host,
     corsOrigins: corsOrigin,
     allowedHosts: allowedHost,

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util"
 
-import { type Given, type Setting, type SettingName, SETTINGS, variableOf } from "../config.ts"
+import { type Given, type Setting, type SettingName, SETTINGS } from "../config.ts"
 import { AppError } from "../errors.ts"
+import { variableOf } from "../values.ts"
 import { didYouMean } from "./nearest.ts"
 
 /** A flag of one command alone. */

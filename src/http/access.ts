@@ -6,6 +6,7 @@ import { AppError } from "../errors.ts"
 import { Owner } from "../stream/seat.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { TrustedProxies } from "./client-address.ts"
+import type { Limits } from "./limits.ts"
 
 const API = "/api/v1"
 
@@ -57,12 +58,14 @@ export const NEEDS: Readonly<Record<string, Need>> = {
 /** What stands before every route, and tells it who calls. */
 export type Admission = ReturnType<typeof admission>
 
-/** What routes of streams need to know of their callers. */
+/** What routes need to know of their callers. */
 export interface Callers {
   /** Lets callers in. */
   readonly access: Admission
   /** Whose streams are whose. */
   readonly owners: Owners
+  /** How much callers may ask; undefined for no limit. */
+  readonly limits: Limits | undefined
 }
 
 /** What a route needs; undefined if it has no row. */
@@ -97,23 +100,33 @@ interface Matched {
   readonly server: Bun.Server<unknown> | null
 }
 
+/** What decides who is let in. */
+export interface AdmissionOptions {
+  /** Absent in tests that are not about access: then everybody may do everything. */
+  readonly gate?: Gate | undefined
+  /** How much callers may ask; absent with `gate`. */
+  readonly limits?: Limits | undefined
+  /** The proxies whose word about a client's address counts. */
+  readonly proxies: TrustedProxies
+  /** The refusals of the guard that a good token or lease outweighs. */
+  readonly refusals: WeakMap<Request, AppError>
+}
+
 /**
  * Lets callers in, or refuses them, before anything else is looked at. Routes find who calls as `caller`.
  *
- * What is needed hangs on the route that was matched, never on the text of the address. `gate` is undefined in tests
- * that are not about access: then everybody may do everything. `refusals` are those of the guard that a good token or
- * lease outweighs.
+ * What is needed hangs on the route that was matched, never on the text of the address.
  */
-export function admission(
-  gate: Gate | undefined,
-  proxies: TrustedProxies,
-  refusals: WeakMap<Request, AppError>,
-) {
+export function admission({ gate, proxies, limits, refusals }: AdmissionOptions) {
   const nobodyYet = everybody()
   const enter = (context: Matched): void => {
-    if (!gate || context.caller !== nobodyYet) return
+    if (!gate || !limits || context.caller !== nobodyYet) return
     context.caller = callerOf(gate, proxies, context)
     checkItem(context.caller, context.params)
+    limits.ask(
+      context.caller,
+      needOf({ method: context.request.method, path: context.route }) === "report" ? leaseOf(context) : "",
+    )
     const refusal = refusals.get(context.request)
     if (!refusal) return
     // No stranger's page knows a token. Whether a lease is good, the store finds out.

@@ -19,6 +19,7 @@ import { errors, type ReportError } from "./errors.ts"
 import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
+import type { Limits } from "./limits.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
@@ -45,6 +46,8 @@ export interface AppParts extends GuardOptions {
   readonly gate?: Gate
   /** Absent where everybody is let in. */
   readonly tickets?: Tickets
+  /** How much callers may ask; absent where everybody is let in. */
+  readonly limits?: Limits
   /** Proxies whose word about a client's address counts; absent for none. */
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
@@ -69,9 +72,9 @@ export function createApp(parts: AppParts) {
   const running = { ...parts, startedMs }
   const isOpen = parts.corsOrigins.length === 0 || parts.corsOrigins.includes("*")
   const refusals = new WeakMap<Request, AppError>()
-  const access = admission(parts.gate, parts.proxies ?? new TrustedProxies([]), refusals)
+  const access = admission({ proxies: new TrustedProxies([]), ...parts, refusals })
   const owners = new Owners(parts.streams)
-  const callers = { access, owners }
+  const callers = { access, owners, limits: parts.limits }
   const board = boardFor(parts.streams, owners)
   const app = new Elysia({
     normalize: false,
@@ -113,24 +116,26 @@ export function createApp(parts: AppParts) {
     )
     .use(guard(parts, () => app.routes, refusals))
     .use(errors(parts.report, () => app.routes, refusals))
+    .use(access)
     // Nothing that somebody wrote may steer the terminal of who reads it with curl.
-    .onAfterHandle({ as: "global" }, ({ responseValue, set }) => {
+    .onAfterHandle({ as: "global" }, ({ responseValue, set, caller }) => {
       const isMade = responseValue instanceof Response
       if (!isMade || !responseValue.headers.has("cache-control")) set.headers["cache-control"] = "no-store"
       if (typeof responseValue !== "object" || responseValue === null || isMade) return
       set.headers["content-type"] = "application/json"
-      return safeJson(responseValue)
+      const json = safeJson(responseValue)
+      parts.limits?.charge(caller, json.length)
+      return json
     })
-    .use(access)
     .use(docsRoutes(() => app.routes, parts.version))
     .use(pageRoutes(board, access))
     .use(healthRoute(running, "health"))
     .group("/api/v1", (api) =>
       api
         .use(healthRoute(running, "apiHealth"))
-        .use(queueRoutes(parts.queue, parts.streams, access))
+        .use(queueRoutes(parts.queue, parts.streams, callers))
         .use(totalRoutes(parts.queue, parts.totals, access))
-        .use(workerRoutes(parts.workers, parts.queue, parts.streams, access))
+        .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
         .use(stepRoutes(parts.workers, access))
         .use(ingestRoutes(parts.workers, parts.queue))
         .use(progressRoutes(parts.streams, startedMs, callers))

@@ -4,7 +4,9 @@ import { Elysia, ValidationError } from "elysia"
 
 import { AppError, REFUSALS } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
+import { sse } from "../stream/formats.ts"
 import { safeJson } from "../text.ts"
+import { tell } from "../wire/frames.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 
@@ -76,6 +78,19 @@ function methodsOf(routes: readonly Route[], path: string): string[] {
   return [...new Set(methods)].filter((method) => method !== "OPTIONS").sort()
 }
 
+/** Whether the client is one that gives up for good at any refusal. */
+const isEventSource = ({ method, headers }: Request): boolean =>
+  method === "GET" && /\btext\/event-stream\b/i.test(headers.get("accept") ?? "")
+
+/** Tells an EventSource when to come back. */
+function busy(error: string, retryAfterMs: number): Response {
+  const retry_ms = Math.round(retryAfterMs)
+  const bytes = sse.encode([tell({ event: "busy", error, retry_ms })])
+  return new Response(bytes && new Uint8Array(bytes), {
+    headers: { "content-type": sse.contentType, "cache-control": "no-store, no-transform" },
+  })
+}
+
 /** Told of errors that are no AppError, with the id that the client was given. */
 export type ReportError = (requestId: string, error: unknown) => void
 
@@ -108,6 +123,10 @@ export function errors(
     const found = asAppError(code, error, request)
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
     const requestId = crypto.randomUUID()
+    if (known.retryAfterMs !== undefined && isEventSource(request)) {
+      set.status = 200
+      return busy(known.message, known.retryAfterMs)
+    }
     if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
     set.status = REFUSALS[known.code].status
     if (known.code === "unavailable" || known.retryAfterMs !== undefined) {

@@ -7,7 +7,7 @@ import { Flag, ItemChange, NewItem, QueueItem, Status } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Streams } from "../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
-import { type Admission, checkStillIn } from "./access.ts"
+import { type Callers, checkStillIn } from "./access.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./hold.ts"
@@ -80,7 +80,7 @@ async function onlyItem(queue: Queue, id: number, status?: Status, songId?: stri
 const item = json("the item as it is now", QueueItem)
 
 /** The routes of the queue. */
-export const queueRoutes = (queue: Queue, streams: Streams, access: Admission) =>
+export const queueRoutes = (queue: Queue, streams: Streams, { access, limits }: Callers) =>
   new Elysia({ prefix: "/queue", normalize: false })
     .use(access)
     .use(jsonBody(access))
@@ -150,6 +150,7 @@ export const queueRoutes = (queue: Queue, streams: Streams, access: Admission) =
         if (wait === undefined) return queue.get(Number(id))
         server?.timeout(request, 0)
         const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
+        using _place = limits?.hold(caller)
         using limit = hold(request.signal, waitMs, caller.ended)
         await streams.finished(Number(id), limit.signal)
         checkStillIn(caller)
@@ -170,13 +171,15 @@ export const queueRoutes = (queue: Queue, streams: Streams, access: Admission) =
     )
     .get(
       "/:id/updates",
-      async ({ params: { id }, query: { after, limit } }) => {
+      async ({ params: { id }, query: { after, limit }, caller }) => {
         const most = within(limit, MAX_ROWS, MAX_ROWS)
         const { updates, more } = await queue.history(Number(id), Number(after ?? 0), most)
         // The rows are JSON already: they are joined, not parsed and written again.
         const rows = updates.map((row) => `{"id":${row.id},${row.data.slice(1)}`)
         const next = more ? updates.at(-1)?.id : null
-        return new Response(`{"updates":[${rows.join(",")}],"next":${next}}`, {
+        const json = `{"updates":[${rows.join(",")}],"next":${next}}`
+        limits?.charge(caller, json.length)
+        return new Response(json, {
           headers: { "content-type": "application/json" },
         })
       },

@@ -1,11 +1,9 @@
 import { Elysia } from "elysia"
 
-import { AppError } from "../errors.ts"
-import { formats, type HttpFormat, negotiate, sse, text } from "../stream/formats.ts"
+import { formats, type HttpFormat, negotiate, text } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/watch.ts"
 import { Stats } from "../wire/answers.ts"
-import { tell } from "../wire/frames.ts"
 import type { Callers } from "./access.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
@@ -62,31 +60,6 @@ function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Answ
   return new Response(body, { headers })
 }
 
-/** A stream, or null if nothing can ever follow. */
-type Opened = Chunks<Uint8Array> | null
-
-/**
- * Opens a stream. An EventSource gives up for good at a refusal: if there is no room now, it gets an answer that tells it
- * when to come back.
- * @throws AppError what `Streams.open` throws
- */
-function open(streams: Streams, request: Request, watch: Watch<Uint8Array>): Opened | Promise<Opened> {
-  try {
-    return streams.open(watch)
-  } catch (error) {
-    const isPassing = error instanceof AppError && error.retryAfterMs !== undefined
-    const isEventSource = /\btext\/event-stream\b/i.test(request.headers.get("accept") ?? "")
-    if (!isPassing || !isEventSource) throw error
-    return busy(error.message, Math.round(error.retryAfterMs ?? 0))
-  }
-}
-
-async function* busy(error: string, retry_ms: number): Chunks<Uint8Array> {
-  const chunk = sse.encode([tell({ event: "busy", error, retry_ms })])
-  if (chunk) yield chunk
-  return "left"
-}
-
 /** What a stream shows, and to whom. */
 type Shown = Pick<Watch, "queueId" | "wanted" | "owner"> & { readonly untilFinished?: boolean }
 
@@ -101,7 +74,7 @@ function respond(
   const format =
     (asked.format && formats.find(({ name }) => name === asked.format)) ??
     negotiate(request.headers.get("accept"))
-  const stream = open(streams, request, {
+  const stream = streams.open({
     ...shown,
     lastEventId: lastEventIdOf(request, asked),
     snapshot: asked.snapshot !== "false",

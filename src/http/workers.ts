@@ -9,7 +9,7 @@ import type { Standing, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
-import { type Admission, checkStillIn } from "./access.ts"
+import { type Callers, checkStillIn } from "./access.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./hold.ts"
@@ -90,7 +90,7 @@ const item = json("the item as it is now", QueueItem)
 const worker = json("stored; the directive says whether to go on", WorkerAnswer)
 
 /** What workers do, and what is done to them. */
-export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, access: Admission) =>
+export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, { access, limits }: Callers) =>
   new Elysia({ prefix: "/queue", normalize: false })
     .use(
       new Elysia({ normalize: false })
@@ -100,6 +100,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, a
           "/claim",
           async ({ body, request, server, set, caller }) => {
             if (body.wait !== undefined) server?.timeout(request, 0)
+            using _place = body.wait === undefined ? undefined : limits?.hold(caller)
             const claimed = await claim(workers, body, request, caller)
             if (claimed) return claimed
             set.status = 204
@@ -119,6 +120,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, a
           },
         ),
     )
+    .use(access)
     .use(optionalJsonBody(access))
     .post(
       "/:id/progress",
@@ -142,11 +144,12 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, a
     )
     .post(
       "/:id/heartbeat",
-      async ({ params: { id }, query, request, server }) => {
+      async ({ params: { id }, query, request, server, caller }) => {
         const token = required(request, query)
         const waitS = within(query.wait, 0, MAX_HOLD_S)
         if (waitS === 0) return shown(await workers.heartbeat(Number(id), token))
         server?.timeout(request, 0)
+        using _place = limits?.hold(caller)
         return shown(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
       },
       {

@@ -1,37 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 
 import { isAllowed } from "../../src/access/roles.ts"
-import { digest, randomText } from "../../src/access/secret.ts"
 import { NEEDS } from "../../src/http/access.ts"
 import { type Role, ROLES } from "../../src/store/access.ts"
-import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { start, type TestServer } from "../server.ts"
-
-/** A token of this role on the database of a running server, made as the command makes it. */
-export async function tokenOf(
-  server: TestServer,
-  role: Role,
-  more: { readonly item?: number; readonly expiresAt?: string } = {},
-): Promise<string> {
-  const secret = `tsk_${randomText()}`
-  const beside = openAccessBeside(server.database)
-  const draft = { hash: digest(secret), label: "", role, item: more.item ?? null }
-  await beside.access.addToken({ ...draft, expires_at: more.expiresAt ?? null })
-  beside.close()
-  return secret
-}
-
-const bearer = (secret: string): Record<string, string> => ({ authorization: `Bearer ${secret}` })
-
-/** Resolves once the server knows the token: from then on it refuses requests without one. */
-async function known(server: TestServer, secret: string): Promise<void> {
-  const status = async (headers: Record<string, string>): Promise<number> => {
-    const answer = await fetch(`${server.url}/api/v1/queue/999999`, { headers })
-    await answer.arrayBuffer()
-    return answer.status
-  }
-  while ((await status({})) !== 401 || (await status(bearer(secret))) === 401);
-}
+import { bearer, known, tokenOf } from "./tokens.ts"
 
 describe("a server with a token of each role", () => {
   let server: TestServer

@@ -1,0 +1,93 @@
+import { Buckets } from "../access/bucket.ts"
+import type { Caller } from "../access/gate.ts"
+import { AppError } from "../errors.ts"
+
+/** A client that was quiet may ask so many seconds' worth at once. */
+const BURST_S = 4
+/** An answer costs a unit for each piece of this size, beside the one for asking. */
+const UNIT_BYTES = 64 * 1024
+/** A client that holds too many answers is told to come back after this. */
+const HELD_RETRY_MS = 1000
+
+/** How much clients may ask; 0 turns a limit off. */
+export interface LimitsOptions {
+  /** Requests a second from one address; four times as many at once. */
+  readonly perAddress: number
+  /** Requests a second with one token; four times as many at once. */
+  readonly perToken: number
+  /** Requests a second to the worker's routes with one lease; four times as many at once. */
+  readonly perLease: number
+  /** Answers that one client lets the server hold at the same time. */
+  readonly held: number
+  /** Milliseconds of a clock that never goes back. */
+  readonly steadyMs: () => number
+}
+
+const rate = (perSecond: number) => ({ perSecond, burst: perSecond * BURST_S })
+
+/** What a request costs, counted by client, so that none leaves the others waiting. */
+export class Limits {
+  readonly #options: LimitsOptions
+  readonly #byAddress: Buckets
+  readonly #byToken: Buckets
+  readonly #byLease: Buckets
+  readonly #held = new Map<string, number>()
+
+  constructor(options: LimitsOptions) {
+    this.#options = options
+    this.#byAddress = new Buckets(rate(options.perAddress))
+    this.#byToken = new Buckets(rate(options.perToken))
+    this.#byLease = new Buckets(rate(options.perLease))
+  }
+
+  /**
+   * Counts a request. `lease` is the one that a worker's route was given; empty for none.
+   * @throws AppError `too_many_requests`
+   */
+  ask(caller: Caller, lease: string): void {
+    const { client } = caller
+    if (client === undefined) return
+    const [buckets, key] = lease === "" ? [this.#bucketsOf(caller), client] : [this.#byLease, lease]
+    const waitMs = buckets.take(key, 1, this.#options.steadyMs())
+    if (waitMs === 0) return
+    throw new AppError("too_many_requests", `this client asks too much; ask again in ${waitMs} ms`, {
+      retryAfterMs: waitMs,
+    })
+  }
+
+  /** Charges a client for a large answer: its next requests wait the longer. */
+  charge(caller: Caller, bytes: number): void {
+    const units = Math.floor(bytes / UNIT_BYTES)
+    if (caller.client === undefined || units === 0) return
+    this.#bucketsOf(caller).charge(caller.client, units, this.#options.steadyMs())
+  }
+
+  /**
+   * Counts an answer that is held, until it is disposed of.
+   * @throws AppError `too_many_requests` when the client lets as many be held as it may
+   */
+  hold({ client }: Caller): Disposable {
+    const { held } = this.#options
+    if (client === undefined || held === 0) return { [Symbol.dispose]: () => undefined }
+    const count = this.#held.get(client) ?? 0
+    if (count >= held) {
+      throw new AppError(
+        "too_many_requests",
+        `this client has ${held} requests waiting, the most that it may; wait for one, or raise --held-per-client`,
+        { retryAfterMs: HELD_RETRY_MS },
+      )
+    }
+    this.#held.set(client, count + 1)
+    return { [Symbol.dispose]: () => this.#letGo(client) }
+  }
+
+  #letGo(client: string): void {
+    const count = (this.#held.get(client) ?? 1) - 1
+    if (count > 0) this.#held.set(client, count)
+    else this.#held.delete(client)
+  }
+
+  #bucketsOf({ token }: Caller): Buckets {
+    return token ? this.#byToken : this.#byAddress
+  }
+}

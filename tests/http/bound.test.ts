@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { start, type TestServer } from "../server.ts"
+import { WebSocketReader } from "../websockets.ts"
+import { bearer, known, tokenOf } from "./tokens.ts"
+
+let server: TestServer
+let mine = 0
+let other = 0
+let secret = ""
+let admin: Record<string, string> = {}
+
+beforeAll(async () => {
+  server = await start()
+  mine = await server.add({ song_id: 1, title: "mine" })
+  other = await server.add({ song_id: 2, title: "other" })
+  const boss = await tokenOf(server, "admin")
+  secret = await tokenOf(server, "viewer", { item: mine })
+  await known(server, secret)
+  admin = bearer(boss)
+})
+afterAll(async () => server[Symbol.asyncDispose]())
+
+const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+  server.api("GET", path, undefined, { ...bearer(secret), ...headers })
+
+/** What a stream says until its `live`, and then until an update with this message. */
+async function said(path: string, message: string, headers: Record<string, string> = {}): Promise<string> {
+  const stop = new AbortController()
+  const answer = await fetch(`${server.url}/api/v1${path}`, {
+    headers: { ...bearer(secret), ...headers },
+    signal: stop.signal,
+  })
+  const decoder = new TextDecoder()
+  let text = ""
+  let isTold = false
+  for await (const chunk of answer.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    if (!isTold && text.includes("live")) {
+      isTold = true
+      await server.api("PUT", `/queue/${other}`, { message: `secret ${message}` }, admin)
+      await server.api("PUT", `/queue/${mine}`, { message }, admin)
+    }
+    if (isTold && text.includes(`"${message}"`)) break
+  }
+  stop.abort()
+  return text
+}
+
+test("a token for one item sees that item, and every other is unknown to it", async () => {
+  expect((await get(`/queue/${mine}`)).status).toBe(200)
+  expect((await get(`/queue/${mine}/updates`)).status).toBe(200)
+  for (const path of [
+    `/queue/${other}`,
+    `/queue/${other}/updates`,
+    `/progress/stream/${other}`,
+    `/progress/ws/${other}`,
+  ]) {
+    const [refused, missing] = [await get(path), await get(path.replace(String(other), "999999"))]
+    expect([path, refused.status]).toEqual([path, 404])
+    const wordsOf = async (answer: Response): Promise<string> => {
+      const { error }: { error: string } = await answer.json()
+      return error.replace(/\d+/, "N")
+    }
+    expect(await wordsOf(refused)).toBe(await wordsOf(missing))
+  }
+})
+
+test("lists and filters show one item and no more; figures and changes are refused", async () => {
+  for (const [query, count] of [
+    ["", 1],
+    ["?song_id=1", 1],
+    ["?song_id=2", 0],
+    ["?status=failed", 0],
+  ] as const) {
+    const list: { queue: { id: number }[] } = await (await get(`/queue${query}`)).json()
+    expect([query, list.queue.map(({ id }) => id)]).toEqual([query, count === 1 ? [mine] : []])
+  }
+  for (const path of ["/progress/stats", "/queue/next", "/webhooks/deliveries"]) {
+    expect([path, (await get(path)).status]).toEqual([path, 403])
+  }
+  const change = await server.api("PUT", `/queue/${mine}`, { title: "x" }, bearer(secret))
+  expect(change.status).toBe(403)
+})
+
+test("whatever a stream is asked for, it says nothing of another item", async () => {
+  let count = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("/progress/stream", `/progress/stream/${mine}`),
+      fc.constantFrom("sse", "ndjson"),
+      fc.constantFrom(undefined, "0", "1", "2", "999999", "nonsense"),
+      fc.constantFrom("", "&snapshot=false"),
+      fc.constantFrom("", `&ids=${mine},${other}`, "&song_id=1"),
+      async (path, format, last, snapshot, filter) => {
+        const message = `told ${(count += 1)}`
+        const narrowed = path.endsWith("stream") ? filter : ""
+        const headers: Record<string, string> = last === undefined ? {} : { "last-event-id": last }
+        const text = await said(`${path}?format=${format}${snapshot}${narrowed}`, message, headers)
+        expect(text).toContain(message)
+        expect(text).not.toContain("secret")
+        expect(text).not.toContain(`"queue_id":${other}`)
+        expect(text).not.toContain("other")
+      },
+    ),
+    { numRuns: 40 },
+  )
+})
+
+test("the board that curl draws shows the one item", async () => {
+  const headers = { ...bearer(secret), accept: "text/plain", "user-agent": "script" }
+  await server.api("PUT", `/queue/${other}`, { status: "processing" }, admin)
+  const board = await (await fetch(`${server.url}/`, { headers })).text()
+  expect(board).not.toContain("other")
+  expect((await fetch(`${server.url}/`, { headers: { accept: "text/plain" } })).status).toBe(401)
+})
+
+test("on a WebSocket the one item can be chosen, and no other exists", async () => {
+  const socket = await WebSocketReader.open(server.url, "/progress/ws", bearer(secret))
+  const has = (event: string) => (): boolean => socket.seen.some((said) => said["event"] === event)
+  await socket.until(has("live"))
+  socket.say({ subscribe: [other] })
+  await socket.until(has("refused"))
+  socket.say({ subscribe: [mine] })
+  await socket.until(has("watching"))
+  socket.leave()
+  expect(socket.seen.find((said) => said["event"] === "refused")).toMatchObject({ code: "not_found" })
+  expect(socket.seen.filter((said) => said["queue_id"] === other)).toEqual([])
+})
+
+test("streams, sockets and held requests of a revoked token end within a second", async () => {
+  const held = await tokenOf(server, "operator")
+  await known(server, held)
+  const headers = bearer(held)
+  const stream = await fetch(`${server.url}/api/v1/progress/stream`, { headers })
+  const socket = await WebSocketReader.open(server.url, "/progress/ws", headers)
+  const waiting = server.api("GET", `/queue/${mine}?wait=finished&timeout=60`, undefined, headers)
+  const other_ = await fetch(`${server.url}/api/v1/progress/stream`, { headers: admin })
+  const beside = openAccessBeside(server.database)
+  const tokens = await beside.access.tokens()
+  await beside.access.revokeToken(tokens.at(-1)?.id ?? 0)
+  beside.close()
+  const startedMs = performance.now()
+  await stream.text()
+  await socket.closed
+  expect((await waiting).status).toBe(401)
+  expect(performance.now() - startedMs).toBeLessThan(1000)
+  expect([401, 429]).toContain((await server.api("GET", "/queue", undefined, headers)).status)
+  const reader = other_.body?.getReader()
+  expect((await reader?.read())?.done).toBeFalse()
+  await reader?.cancel()
+})
+
+test("a render whose token is revoked goes on to its verdict by its lease", async () => {
+  const worker = await tokenOf(server, "worker")
+  await known(server, worker)
+  const id: number = (await (await server.api("POST", "/queue", { song_id: 3 }, bearer(worker))).json()).id
+  const claim = await server.api("POST", "/queue/claim", { worker: "w", id }, bearer(worker))
+  const { lease }: { lease: { token: string } } = await claim.json()
+  const beside = openAccessBeside(server.database)
+  const tokens = await beside.access.tokens()
+  await beside.access.revokeToken(tokens.at(-1)?.id ?? 0)
+  beside.close()
+  // 429 after many bad tokens of this address.
+  while ((await server.api("GET", "/queue/1", undefined, bearer(worker))).status < 401);
+  const headers = { lease: lease.token }
+  expect((await server.api("POST", `/queue/${id}/progress`, { progress: 50 }, headers)).status).toBe(200)
+  expect((await server.api("POST", `/queue/${id}/complete`, {}, headers)).status).toBe(200)
+  const claimAgain = await server.api("POST", "/queue/claim", { worker: "w" }, bearer(worker))
+  expect([401, 429]).toContain(claimAgain.status)
+})

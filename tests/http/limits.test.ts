@@ -1,0 +1,120 @@
+import { expect, test } from "bun:test"
+
+import { everybody } from "../../src/access/gate.ts"
+import { AppError } from "../../src/errors.ts"
+import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
+import { start } from "../server.ts"
+import { bearer, known, tokenOf } from "./tokens.ts"
+
+const OPTIONS = { perAddress: 10, perToken: 100, perLease: 2, held: 2 }
+
+/** Limits with a clock that is moved by hand. */
+function limited(more: Partial<LimitsOptions> = {}) {
+  const clock = { nowMs: 0 }
+  return { clock, limits: new Limits({ ...OPTIONS, steadyMs: () => clock.nowMs, ...more }) }
+}
+
+const visitor = { ...everybody(), client: "10.0.0.1" }
+
+/** How many of so many requests are let through. */
+function passing(count: number, ask: () => void): number {
+  let passed = 0
+  for (let i = 0; i < count; i += 1) {
+    try {
+      ask()
+      passed += 1
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "too_many_requests") throw error
+    }
+  }
+  return passed
+}
+
+test("an address may ask four seconds' worth at once, and then its rate", () => {
+  const { limits, clock } = limited()
+  expect(passing(100, () => limits.ask(visitor, ""))).toBe(40)
+  clock.nowMs += 1000
+  expect(passing(100, () => limits.ask(visitor, ""))).toBe(10)
+  expect(passing(100, () => limits.ask({ ...visitor, client: "10.0.0.2" }, ""))).toBe(40)
+})
+
+test("each lease has a rate of its own", () => {
+  const { limits } = limited()
+  expect(passing(20, () => limits.ask(visitor, "one"))).toBe(8)
+  expect(passing(20, () => limits.ask(visitor, "two"))).toBe(8)
+  expect(passing(20, () => limits.ask(visitor, ""))).toBe(20)
+})
+
+test("a large answer delays the next request", () => {
+  const { limits, clock } = limited()
+  limits.charge(visitor, 100 * 64 * 1024)
+  expect(passing(1, () => limits.ask(visitor, ""))).toBe(0)
+  clock.nowMs += 6099
+  expect(passing(1, () => limits.ask(visitor, ""))).toBe(0)
+  clock.nowMs += 1
+  expect(passing(1, () => limits.ask(visitor, ""))).toBe(1)
+})
+
+test("no limit applies to this machine without tokens, and 0 turns one off", () => {
+  const { limits } = limited()
+  expect(passing(1000, () => limits.ask(everybody(), ""))).toBe(1000)
+  const off = limited({ perAddress: 0 }).limits
+  expect(passing(1000, () => off.ask(visitor, ""))).toBe(1000)
+})
+
+test("a client may let so many answers be held, and again after one is given", () => {
+  const { limits } = limited()
+  const first = limits.hold(visitor)
+  expect(passing(5, () => limits.hold(visitor))).toBe(1)
+  first[Symbol.dispose]()
+  expect(passing(5, () => limits.hold(visitor))).toBe(1)
+})
+
+test("a client that asks too much gets 429 with the time to wait, and others notice nothing", async () => {
+  await using server = await start({ args: ["--requests-per-token", "5"] })
+  const [one, two] = [await tokenOf(server, "viewer"), await tokenOf(server, "viewer")]
+  await known(server, two)
+  const ask = (secret: string): Promise<Response> => server.api("GET", "/queue", undefined, bearer(secret))
+  const answers = await Promise.all(Array.from({ length: 60 }, () => ask(one)))
+  const refused = answers.filter(({ status }) => status === 429)
+  expect(refused.length).toBeGreaterThan(30)
+  expect(Number(refused[0]?.headers.get("retry-after"))).toBeGreaterThan(0)
+  expect(await refused[0]?.json()).toMatchObject({ code: "too_many_requests" })
+  expect((await ask(two)).status).toBe(200)
+})
+
+test("an EventSource for which there is no room is told when to come back", async () => {
+  await using server = await start({ args: ["--streams-per-client", "1"] })
+  const secret = await tokenOf(server, "viewer")
+  await known(server, secret)
+  const stop = new AbortController()
+  const open = (accept: string): Promise<Response> =>
+    fetch(`${server.url}/api/v1/progress/stream`, {
+      headers: { ...bearer(secret), accept },
+      signal: stop.signal,
+    })
+  const first = await open("text/event-stream")
+  expect(first.status).toBe(200)
+  const second = await open("text/event-stream")
+  expect([second.status, second.headers.get("content-type")]).toEqual([200, "text/event-stream"])
+  expect(await second.text()).toMatch(
+    /^event: busy\nretry: \d+\ndata: \{"error":"[^"]+","retry_ms":\d+\}\n\n$/,
+  )
+  const third = await open("application/x-ndjson")
+  expect(third.status).toBe(429)
+  expect(Number(third.headers.get("retry-after"))).toBeGreaterThan(0)
+  stop.abort()
+})
+
+test("the server opens no more streams than it may, whoever asks", async () => {
+  await using server = await start({ args: ["--max-streams", "2"] })
+  const stop = new AbortController()
+  const open = (): Promise<Response> =>
+    fetch(`${server.url}/api/v1/progress/stream`, { signal: stop.signal, headers: { accept: "*/*" } })
+  expect([(await open()).status, (await open()).status]).toEqual([200, 200])
+  const refused = await open()
+  expect([refused.status, refused.headers.has("retry-after")]).toEqual([503, true])
+  stop.abort()
+  await server.connectedClients(0)
+  expect((await fetch(`${server.url}/api/v1/progress/stream`, { method: "HEAD" })).status).toBe(200)
+})
