@@ -191,6 +191,7 @@ function retentionOf(
 function assembled(config: Config, store: Store, { tokens, tickets, gate }: Access): Parts {
   const bus = new LocalBus()
   const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigin, host, allowedHost } = config
+  const reasons = new Reasons()
   const onHistory = logged("the history could not be read")
   const onWorkers = logged("the workers' timer could not read or write")
   const broadcaster = new Broadcaster(store, bus, keepaliveMs, onHistory)
@@ -214,12 +215,13 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
       most: mostStreams(config),
       mostOfOwner: config.streamsPerClient,
       onError: onHistory,
+      onUnreadable: () => reasons.set("history_unreadable", true),
       random: Math.random,
     }),
     host,
     corsOrigins: corsOrigin,
     allowedHosts: allowedHost,
-    reasons: new Reasons(),
+    reasons,
     version,
     commit,
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),

@@ -277,8 +277,8 @@ export class Broadcaster extends EventTarget {
 
   #keepalive(): void {
     const nowMs = performance.now()
-    const isSilent = ({ kind, waiting, saidMs }: Seat): boolean =>
-      kind !== "held" && waiting && saidMs <= nowMs - this.#keepaliveMs
+    const isSilent = ({ kind, isIdle, saidMs }: Seat): boolean =>
+      kind !== "held" && isIdle && saidMs <= nowMs - this.#keepaliveMs
     const silent = [...this.#all()].filter(isSilent)
     const slice = (from: number): void => {
       for (const seat of silent.slice(from, from + KEEPALIVE_SLICE)) {

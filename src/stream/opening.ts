@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { History } from "../store/history.ts"
+import type { History, Page } from "../store/history.ts"
 import { type Frame, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import type { Wanted } from "./selection.ts"
@@ -59,6 +59,9 @@ export class Opening {
     return this.updates.length === 0 ? this : new Opening(this.head, [], this.#live)
   }
 }
+
+/** Stands for a page that cannot be read: each stream then reads it by itself, and says what is missing. */
+const NONE: Page = { updates: [], more: true }
 
 /** Something known already, or being read. */
 type Known<T> = T | Promise<T>
@@ -147,7 +150,7 @@ export class Openings {
   async #state(): Promise<Opening | null> {
     const { ids, head } = await this.#history.latest({ of: "open" })
     if (ids.length > MOST_UPDATES) return null
-    const { updates } = await this.#history.updates(ids)
+    const { updates } = await this.#history.updates(ids).catch(() => NONE)
     return updates.length < ids.length ? null : new Opening(head, updateFrames(updates), this.live(head))
   }
 
@@ -160,7 +163,8 @@ export class Openings {
     const { oldest, newest } = await this.#history.bounds(queueId)
     if (from < oldest - 1 || from > newest) return null
     if (from === newest) return new Opening(newest, [], this.live(newest))
-    const { updates, more } = await this.#history.page({ after: from, queueId, limit: MOST_UPDATES })
+    const page = this.#history.page({ after: from, queueId, limit: MOST_UPDATES })
+    const { updates, more } = await page.catch(() => NONE)
     const head = Math.max(newest, updates.at(-1)?.id ?? 0)
     return more ? null : new Opening(head, updateFrames(updates), this.live(head))
   }

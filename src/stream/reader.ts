@@ -1,13 +1,19 @@
 import type { Status } from "../item/item.ts"
-import type { History } from "../store/history.ts"
+import type { History, Page } from "../store/history.ts"
 import { type Frame, type Gap, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { greetingOf, type Opening, type Openings } from "./opening.ts"
+import { type Hole, salvage } from "./salvage.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
+import type { Turns } from "./turns.ts"
 import { eventId, type Watch } from "./watch.ts"
 
 const PAGE_UPDATES = 1024
+/** How many updates are read one by one if a page cannot be read. */
+const SALVAGED_UPDATES = 256
+/** How long to wait before a page that could not be read is read once more. */
+const RETRY_MS = 1000
 const SNAPSHOT_UPDATES = 256
 
 /** What all viewers of a server share. */
@@ -24,8 +30,10 @@ export interface Shared {
   readonly random: () => number
   /** Called with each error of reading the history or writing to a client; the stream then ends. */
   readonly onError: (error: unknown) => void
-  /** Resolves when it is the caller's turn to read a page: one page per turn of the event loop, for all streams. */
-  readonly turn: () => Promise<void>
+  /** Called when a part of the history proves to be unreadable; streams say so by a gap. */
+  readonly onUnreadable: () => void
+  /** Shares out the reading of the history. */
+  readonly turns: Turns
 }
 
 /** A stream's place in the history, as far as reading moves it. */
@@ -36,6 +44,12 @@ export interface Place extends Seat {
   readonly wanted: Wanted
   /** The status in the last update that was examined. */
   status: Status | undefined
+}
+
+/** A piece of the history as it was read; `more` if it was cut. */
+interface Piece {
+  readonly found: readonly (UpdateFrame | Hole)[]
+  readonly more: boolean
 }
 
 /** Frames to send, list by list; the place has moved when a list is given. */
@@ -98,46 +112,107 @@ export class Reader {
   /** Every update after the cursor up to `newest`, perhaps some more, and `live`. */
   async *#replay(newest: number): Passage {
     // A replay can take longer than a drain may; the client resumes it at its last event ID.
-    while (!this.#shared.broadcaster.draining) {
-      const updates = await this.#older(newest)
+    while (this.#isWatched) {
+      const frames = await this.#older(newest)
       const { cursor } = this.#place
       if (cursor >= newest) {
-        yield [...updates, this.#shared.openings.live(cursor)]
+        yield [...frames, this.#shared.openings.live(cursor)]
         return
       }
-      yield updates
+      yield frames
     }
   }
 
   /** The updates with these event IDs, with frames before and after them. */
   async *#latest(ids: readonly number[], before: readonly Frame[], after: readonly Frame[]): Passage {
-    const { history, broadcaster, turn } = this.#shared
     let [first, rest] = [before, ids]
     do {
       const asked = rest.slice(0, SNAPSHOT_UPDATES)
-      const page = await history.updates(asked)
-      const last = page.updates.at(-1)?.id ?? 0
-      rest = page.more ? rest.filter((id) => id > last) : rest.slice(asked.length)
-      yield [...first, ...this.#examined(updateFrames(page.updates)), ...(rest.length > 0 ? [] : after)]
+      const { found, more } = await this.#byId(asked)
+      const last = found.at(-1)
+      rest =
+        more && last?.type === "update" ? rest.filter((id) => id > last.update.id) : rest.slice(asked.length)
+      yield [...first, ...this.#examined(found), ...(rest.length > 0 ? [] : after)]
       first = []
-      if (rest.length > 0) await turn()
-    } while (rest.length > 0 && !broadcaster.draining)
+      if (rest.length > 0) await this.#shared.turns.page()
+    } while (rest.length > 0 && this.#isWatched)
   }
 
-  /** The next page after the cursor; moves the cursor, at least to `head` if nothing is left. */
-  async #older(head: number): Promise<readonly UpdateFrame[]> {
-    await this.#shared.turn()
+  async #byId(ids: readonly number[]): Promise<Piece> {
+    const { history, onError } = this.#shared
+    try {
+      const { updates, more } = await history.updates(ids)
+      return { found: updateFrames(updates), more }
+    } catch (error) {
+      onError(error)
+      return { found: await salvage(history, ids), more: false }
+    }
+  }
+
+  /**
+   * What is wanted of the next pages after the cursor: of the first page that has any of it, or nothing if none has up
+   * to `head`. Moves the cursor past what was read, at least to `head` if nothing is left.
+   */
+  #older(head: number): Promise<readonly Frame[]> {
+    const { turns } = this.#shared
+    return turns.stint(async () => {
+      for (;;) {
+        await turns.page()
+        const frames = this.#examined(await this.#page(head))
+        if (frames.length > 0 || this.#place.cursor >= head || !this.#isWatched) return frames
+      }
+    })
+  }
+
+  async #page(head: number): Promise<readonly (UpdateFrame | Hole)[]> {
     const { cursor: after, queueId } = this.#place
-    const page = await this.#shared.history.page({ after, queueId, limit: PAGE_UPDATES })
-    const last = page.updates.at(-1)?.id ?? 0
-    this.#place.cursor = page.more ? last : Math.max(last, head, after)
-    return this.#examined(updateFrames(page.updates))
+    const { history, onError } = this.#shared
+    const read = (): Promise<Page> => history.page({ after, queueId, limit: PAGE_UPDATES })
+    try {
+      const { updates, more } = await read().catch(async (error: unknown) => {
+        onError(error)
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+        return read()
+      })
+      const last = updates.at(-1)?.id ?? 0
+      this.#place.cursor = more ? last : Math.max(last, head, after)
+      return updateFrames(updates)
+    } catch {
+      const upTo = Math.min(after + SALVAGED_UPDATES, Math.max(head, after + 1))
+      const ids = Array.from({ length: upTo - after }, (_, i) => after + 1 + i)
+      const found = await salvage(history, ids)
+      this.#place.cursor = upTo
+      return found.filter(
+        (one) => one.type === "hole" || one.update.queue_id === (queueId ?? one.update.queue_id),
+      )
+    }
   }
 
-  #examined(frames: readonly UpdateFrame[]): readonly UpdateFrame[] {
-    const { wanted } = this.#place
-    this.#place.status = frames.at(-1)?.update.status ?? this.#place.status
-    return wanted ? frames.filter(({ update }) => wanted(update)) : frames
+  /** What is wanted of what was read; a hole is told in any case, since nobody knows what was in it. */
+  #examined(found: readonly (UpdateFrame | Hole)[]): readonly Frame[] {
+    const { wanted, queueId } = this.#place
+    const isEverything = !wanted && queueId === undefined
+    return found.flatMap((one): readonly Frame[] => {
+      if (one.type === "hole") {
+        this.#shared.onUnreadable()
+        return [
+          tell({
+            event: "gap",
+            reason: "unreadable",
+            last_event_id: one.after,
+            missed: isEverything ? one.count : null,
+          }),
+        ]
+      }
+      this.#place.status = one.update.status
+      return wanted?.(one.update) === false ? [] : [one]
+    })
+  }
+
+  /** Whether anybody still reads the stream, and the server goes on. */
+  get #isWatched(): boolean {
+    const { watch, owner } = this.#place
+    return !this.#shared.broadcaster.draining && !watch.signal.aborted && owner?.hasEnded !== true
   }
 
   /** Whether more updates than a stream may lag behind concern this stream: for an item's stream its own alone. */

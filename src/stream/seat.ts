@@ -49,6 +49,11 @@ export class Seat {
     return this.#wake !== undefined
   }
 
+  /** Whether a keepalive may be sent now. */
+  get isIdle(): boolean {
+    return this.waiting
+  }
+
   /** Resolves when there is something to do. Only a stream that has examined everything may wait. */
   wait(): Promise<Wake> {
     return new Promise((resolve) => {

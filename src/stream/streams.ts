@@ -6,6 +6,7 @@ import { asFrames } from "./formats.ts"
 import { type Opening, Openings } from "./opening.ts"
 import type { Shared } from "./reader.ts"
 import { type Owner, Seat, type SeatKind } from "./seat.ts"
+import { Turns } from "./turns.ts"
 import { Viewer } from "./viewer.ts"
 import { type Chunks, eventId, type Watch } from "./watch.ts"
 
@@ -14,6 +15,8 @@ const BUSY_RETRY_MS = 5000
 
 /** How streams behave. */
 export interface StreamOptions extends Pick<Shared, "maxLag" | "random" | "onError"> {
+  /** Called when a part of the history proves to be unreadable; absent if nobody has to know. */
+  readonly onUnreadable?: () => void
   /** The most streams and held answers that are open at once; 0, as by default, if there is no limit. */
   readonly most?: number
   /** The most streams that one owner has open at once; 0, as by default, if there is no limit. */
@@ -34,7 +37,14 @@ export class Streams {
   constructor(history: History, broadcaster: Broadcaster, options: StreamOptions) {
     const openings = new Openings(history, broadcaster)
     this.#options = options
-    this.#shared = { ...options, history, broadcaster, openings, turn: turns() }
+    this.#shared = {
+      onUnreadable: () => undefined,
+      ...options,
+      history,
+      broadcaster,
+      openings,
+      turns: new Turns(),
+    }
   }
 
   /**
@@ -160,13 +170,4 @@ function hasSeenEnd({ untilFinished, lastEventId }: Watch, { updates, head }: Op
   const last = updates.at(-1)?.update
   const seen = eventId(lastEventId) ?? 0
   return untilFinished && last !== undefined && isFinished(last.status) && seen >= last.id && seen <= head
-}
-
-/** One turn after the other: however many streams read the history, all others go on between two pages. */
-function turns(): () => Promise<void> {
-  let line = Promise.resolve()
-  return () => {
-    line = line.then(() => new Promise((resolve) => void setImmediate(resolve)))
-    return line
-  }
 }

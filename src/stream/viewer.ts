@@ -24,6 +24,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   #isBegun = false
   /** What it reads of the history before it can go on with what is new. */
   #passage: Passage | undefined
+  #isReading = false
   /** Read and not yet sent. */
   #ready: Chunk | undefined
   #sink: Sink<Chunk> | undefined
@@ -66,8 +67,17 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     return this.#ending ?? "left"
   }
 
+  /** A stream may be silent for long while it reads pages in which nothing is wanted. */
+  override get isIdle(): boolean {
+    return this.waiting || (this.#isReading && this.#sink !== undefined)
+  }
+
   /** Writes what is new if that is all there is to do: the generator sleeps on, and leaves no garbage. */
   override wake(why: Wake, examined = 0): void {
+    if (why === "keepalive" && this.#isReading) {
+      this.#keepAlive()
+      return
+    }
     if (why === "batch" && this.#sink && this.waiting) {
       this.cursor = Math.max(this.cursor, examined)
       try {
@@ -151,9 +161,18 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   /** Reads the next piece of the history. */
   async #read(): Promise<void> {
     this.#passage ??= new Reader(this, this.#shared).behind()
+    this.#isReading = true
     const piece = await this.#passage.next()
+    this.#isReading = false
     if (piece.done) this.#passage = undefined
     else this.#ready = this.watch.format.encode(piece.value)
+  }
+
+  #keepAlive(): void {
+    const chunk = this.watch.format.shared(KEEPALIVE)
+    const written = chunk && this.#sink?.write(chunk)
+    // A write that fails shows again at the next one, which the stream waits for.
+    if (written instanceof Promise) written.catch(() => undefined)
   }
 
   /** Waits until there is something to do. */

@@ -126,8 +126,9 @@ export class Board {
 
   /** Updates were left out. */
   gap(gap: { readonly reason: string; readonly missed: number | null }, nowMs: number): void {
-    // After `slow` the stream sends every item that has changed; after any other gap, a whole snapshot.
-    if (gap.reason !== "slow") this.#doubtful = new Set([...this.#running.keys(), ...this.#waiting.keys()])
+    // After these the stream goes on with what has changed; after any other gap it sends a whole snapshot.
+    const goesOn = gap.reason === "slow" || gap.reason === "unreadable"
+    if (!goesOn) this.#doubtful = new Set([...this.#running.keys(), ...this.#waiting.keys()])
     this.#above.push([[`${this.#zone.clock(nowMs)} ${leftOut(gap)}`, "dim"]])
   }
 

@@ -17,13 +17,20 @@ export const Live = Type.Object(
   { title: "live" },
 )
 
-/** Updates were left out; the state of now follows, or after `slow` the latest of each item that changed. */
+/**
+ * Updates were left out. The current state follows; after `slow` the latest update of each item that changed; after
+ * `unreadable` the updates that can be read again.
+ */
 export const Gap = Type.Object(
   {
     ...event("gap"),
-    reason: Type.Union([Type.Literal("expired"), Type.Literal("unknown"), Type.Literal("slow")], {
-      description: "they are no longer kept; the last event ID is not ours; the reader was too slow",
-    }),
+    reason: Type.Union(
+      [Type.Literal("expired"), Type.Literal("unknown"), Type.Literal("slow"), Type.Literal("unreadable")],
+      {
+        description:
+          "they are no longer kept; the last event ID is not ours; the reader was too slow; the database is damaged there",
+      },
+    ),
     last_event_id: Type.Union([EventId, Type.String()], { description: "after which updates are missing" }),
     missed: Type.Union([Type.Integer(), Type.Null()], {
       description: "how many updates were left out; null if that cannot be known",

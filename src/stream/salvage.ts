@@ -1,0 +1,61 @@
+import type { StoredUpdate } from "../item/item.ts"
+import type { History } from "../store/history.ts"
+import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
+
+/** Event IDs asked for together. */
+const ASKED_TOGETHER = 32
+
+/** A run of updates that cannot be read. */
+export interface Hole {
+  /** Tells holes from updates. */
+  readonly type: "hole"
+  /** The event ID before the hole. */
+  readonly after: number
+  /** How many updates it swallows. */
+  readonly count: number
+}
+
+/**
+ * Reads updates one by one where a damaged database cannot give them together: the readable ones, and a hole for each
+ * run of others. Event IDs ascend; those that are no longer kept are left out.
+ */
+export async function salvage(
+  history: History,
+  ids: readonly number[],
+): Promise<readonly (UpdateFrame | Hole)[]> {
+  const found: (UpdateFrame | Hole)[] = []
+  for (let at = 0; at < ids.length; at += ASKED_TOGETHER) {
+    const some = ids.slice(at, at + ASKED_TOGETHER)
+    const together = await readable(history, some)
+    if (together) found.push(...updateFrames(together))
+    else for (const id of some) append(found, id, await readable(history, [id]))
+  }
+  return found
+}
+
+/** The updates with these event IDs; null if not all of them can be read. */
+async function readable(history: History, ids: readonly number[]): Promise<readonly StoredUpdate[] | null> {
+  try {
+    const { updates, more } = await history.updates(ids)
+    const last = updates.at(-1)?.id ?? 0
+    if (!more) return updates
+    const others = await readable(
+      history,
+      ids.filter((id) => id > last),
+    )
+    return others && [...updates, ...others]
+  } catch {
+    // What is wrong was reported when the whole page could not be read.
+    return null
+  }
+}
+
+function append(found: (UpdateFrame | Hole)[], id: number, updates: readonly StoredUpdate[] | null): void {
+  if (updates) {
+    found.push(...updateFrames(updates))
+    return
+  }
+  const last = found.at(-1)
+  if (last?.type === "hole") found[found.length - 1] = { ...last, count: last.count + 1 }
+  else found.push({ type: "hole", after: id - 1, count: 1 })
+}
