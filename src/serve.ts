@@ -50,7 +50,7 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
     throw new AppError(
       "unavailable",
       code === "EADDRINUSE"
-        ? `port ${port} on ${host} is in use; take another with --port`
+        ? `port ${port} on ${host} is in use; choose another with --port`
         : `cannot listen on ${host}:${port}: ${reason}`,
       { cause: error },
     )
@@ -244,7 +244,7 @@ async function announce(url: string, store: SqliteStore, { beginsAtMs }: Retenti
     version,
     commit,
     database: path,
-    found: isNew ? "nothing, a new database was made" : `${items} queue items, ${stored} updates`,
+    found: isNew ? "nothing; database created" : `${items} queue items, ${stored} updates`,
     ...(migrated > 0 && { migrations_applied: migrated }),
     ...(beginsAtMs > Date.now() && { retention_begins_at: new Date(beginsAtMs).toISOString() }),
   })

@@ -101,7 +101,7 @@ describe.skipIf(named === undefined)("the binary", () => {
     await using running = new Running(cwd, [], {}, binary)
     expect(await running.log).toMatchObject({
       database: join(cwd, "data", "track-studio.db"),
-      found: "nothing, a new database was made",
+      found: "nothing; database created",
     })
     const url = await running.url()
     expect(await post(url, { song_id: 1 })).toBe(201)

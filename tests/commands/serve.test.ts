@@ -29,7 +29,7 @@ test("the server says at its start where it listens, its database, and what it f
     version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
     commit: expect.stringMatching(/^\w+$/),
     database,
-    found: "nothing, a new database was made",
+    found: "nothing; database created",
   })
   expect(Number(port)).toBeGreaterThan(0)
   const id = await first.add()
@@ -73,7 +73,7 @@ test("a port in use is one line that names it, and harms nothing of the server t
   for (const database of [first.database, `${first.database}-other`]) {
     await refusesToStart(
       ["--port", port, "--database", database],
-      new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use; take another with --port$`),
+      new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is in use; choose another with --port$`),
     )
   }
   await first.put(id, { progress: 7 })
