@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { COMMANDS } from "../src/commands/commands.ts"
+import { SERVE_SETTING_NAMES, type Setting, SETTINGS } from "../src/config.ts"
+
+const ROOT = join(import.meta.dir, "..")
+const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")
+
+test("the README's table has each setting of serve and no other, with its default", () => {
+  const rows = [...read("README.md").matchAll(/^\| `--([a-z-]+)` +\| (\S+) +\|/gm)].map(
+    ([, name, value = ""]) => [name, value.replaceAll("`", "")],
+  )
+  const settings = SERVE_SETTING_NAMES.map((name) => {
+    const { fallback, placeholder }: Setting = SETTINGS[name]
+    return [name, fallback || (placeholder === undefined ? "no" : "none")]
+  })
+  expect(rows.toSorted()).toEqual(settings.toSorted())
+})
+
+test("the README names every command", () => {
+  const text = read("README.md")
+  for (const name of Object.keys(COMMANDS)) expect(text).toMatch(new RegExp(`\`(track-studio )?${name}\\b`))
+})
+
+test("every file that a document links to is there", () => {
+  for (const file of [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ...new Bun.Glob("docs/*.md").scanSync(ROOT),
+  ]) {
+    const links = [...read(file).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map(([, link = ""]) => link)
+    for (const link of links)
+      expect([file, link, Bun.file(join(ROOT, file, "..", link)).size > 0]).toEqual([file, link, true])
+  }
+})
+
+test("every place that the map of the architecture names is there", () => {
+  const places = [...read("docs/ARCHITECTURE.md").matchAll(/`(src\/[\w/.-]+|tests\/[\w/.-]*)`/g)].map(
+    ([, place = ""]) => place,
+  )
+  expect(places.length).toBeGreaterThan(20)
+  const files = [...new Bun.Glob("{src,tests}/**/*").scanSync(ROOT)]
+  expect(places.filter((place) => !files.some((file) => file.startsWith(place)))).toEqual([])
+})
