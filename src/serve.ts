@@ -13,6 +13,7 @@ import { TrustedProxies } from "./http/client-address.ts"
 import { Limits } from "./http/limits.ts"
 import { isLoopback } from "./http/origin.ts"
 import { log } from "./log.ts"
+import { Forecasts } from "./queue/forecasts.ts"
 import { Learned } from "./queue/learned.ts"
 import { Queue } from "./queue/queue.ts"
 import { Rescue } from "./queue/rescue.ts"
@@ -210,6 +211,8 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
     queue: new Queue(store, bus, learned),
     totals: new Totals(store),
     workers,
+    learned,
+    forecasts: new Forecasts(store, workers.presence, learned),
     streams: new Streams(store, broadcaster, {
       maxLag,
       most: mostStreams(config),

@@ -26,6 +26,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`POST ${API}/queue`]: "add",
   [`GET ${API}/queue`]: "read",
   [`GET ${API}/queue/next`]: "figures",
+  [`GET ${API}/queue/forecast`]: "figures",
   [`GET ${API}/queue/:id`]: "item",
   [`GET ${API}/queue/:id/updates`]: "item",
   [`GET ${API}/queue/counts`]: "figures",
@@ -53,6 +54,8 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/progress/ws/:id`]: "read",
   [`GET ${API}/webhooks/deliveries`]: "admin",
   [`POST ${API}/tickets`]: "read",
+  [`GET ${API}/kinds`]: "figures",
+  [`DELETE ${API}/kinds/:kind/runs`]: "change",
 }
 
 /** What stands before every route, and tells it who calls. */

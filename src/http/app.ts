@@ -5,6 +5,8 @@ import type { Gate } from "../access/gate.ts"
 import type { Tickets } from "../access/tickets.ts"
 import type { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
+import type { Forecasts } from "../queue/forecasts.ts"
+import type { Learned } from "../queue/learned.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Totals } from "../queue/totals.ts"
 import type { Workers } from "../queue/workers.ts"
@@ -16,6 +18,7 @@ import { boardFor } from "./board.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type ReportError } from "./errors.ts"
+import { foreseenRoutes } from "./foreseen.ts"
 import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
@@ -36,6 +39,10 @@ export interface AppParts extends GuardOptions {
   readonly queue: Queue
   /** The queue in figures. */
   readonly totals: Totals
+  /** When waiting items start. */
+  readonly forecasts: Forecasts
+  /** What was learned of how long renders take. */
+  readonly learned: Learned
   /** The queue as workers use it. */
   readonly workers: Workers
   /** The live streams. */
@@ -133,8 +140,9 @@ export function createApp(parts: AppParts) {
     .group("/api/v1", (api) =>
       api
         .use(healthRoute(running, "apiHealth"))
-        .use(queueRoutes(parts.queue, parts.streams, callers))
         .use(totalRoutes(parts.queue, parts.totals, access))
+        .use(foreseenRoutes(parts.forecasts, parts.learned, access))
+        .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
         .use(stepRoutes(parts.workers, access))
         .use(ingestRoutes(parts.workers, parts.queue))

@@ -4,12 +4,15 @@ import { Elysia } from "elysia"
 import { allowKeys } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { Flag, ItemChange, NewItem, QueueItem, Status } from "../item/item.ts"
+import type { Forecasts } from "../queue/forecasts.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Streams } from "../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
+import { ReadItem } from "../wire/foreseen.ts"
 import { type Callers, checkStillIn } from "./access.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
+import { withStarts } from "./foreseen.ts"
 import { hold } from "./hold.ts"
 import { ItemParams, queryInteger, within } from "./params.ts"
 
@@ -77,10 +80,21 @@ async function onlyItem(queue: Queue, id: number, status?: Status, songId?: stri
   return found && isAsked ? [found] : []
 }
 
+async function readItem(queue: Queue, forecasts: Forecasts, id: number): Promise<ReadItem> {
+  const item = await queue.get(id)
+  const [read = item] = await withStarts(forecasts, [item])
+  return read
+}
+
 const item = json("the item as it is now", QueueItem)
 
 /** The routes of the queue. */
-export const queueRoutes = (queue: Queue, streams: Streams, { access, limits }: Callers) =>
+export const queueRoutes = (
+  queue: Queue,
+  streams: Streams,
+  forecasts: Forecasts,
+  { access, limits }: Callers,
+) =>
   new Elysia({ prefix: "/queue", normalize: false })
     .use(access)
     .use(jsonBody(access))
@@ -119,7 +133,7 @@ export const queueRoutes = (queue: Queue, streams: Streams, { access, limits }: 
           after,
           search: q,
         })
-        return { queue: items, next }
+        return { queue: await withStarts(forecasts, items), next }
       },
       {
         query: ListParams,
@@ -146,15 +160,15 @@ export const queueRoutes = (queue: Queue, streams: Streams, { access, limits }: 
     )
     .get(
       "/:id",
-      async ({ params: { id }, query: { wait, timeout }, request, server, caller }): Promise<QueueItem> => {
-        if (wait === undefined) return queue.get(Number(id))
+      async ({ params: { id }, query: { wait, timeout }, request, server, caller }): Promise<ReadItem> => {
+        if (wait === undefined) return readItem(queue, forecasts, Number(id))
         server?.timeout(request, 0)
         const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
         using _place = limits?.hold(caller)
         using limit = hold(request.signal, waitMs, caller.ended)
         await streams.finished(Number(id), limit.signal)
         checkStillIn(caller)
-        return queue.get(Number(id))
+        return readItem(queue, forecasts, Number(id))
       },
       {
         params: ItemParams,
@@ -165,7 +179,7 @@ export const queueRoutes = (queue: Queue, streams: Streams, { access, limits }: 
           summary: "Get an item, optionally wait until it is finished",
           about:
             "With `wait=finished` the answer is held until the item is finished, or `timeout` seconds (60) are over.",
-          successes: [item],
+          successes: [json("the item as it is now", ReadItem)],
         }),
       },
     )

@@ -7,7 +7,7 @@ import type { Service } from "../service.ts"
 import type { History } from "../store/history.ts"
 import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
-import type { Runs } from "../store/runs.ts"
+import type { KnownKind, Runs } from "../store/runs.ts"
 
 /** So many kinds are kept at hand. */
 const AT_HAND = 1000
@@ -16,6 +16,7 @@ const FROM_START = 8
 /** An older database is learned from by so many of its completed items, the newest. */
 const PAST_ITEMS = 64
 const PAGE_UPDATES = 1000
+const MOST_KINDS = 1000
 
 type Store = Items & History & Life & { readonly runs: Runs }
 
@@ -32,6 +33,7 @@ export class Learned implements Service, Knowledge {
   readonly #loading = new Map<string, Promise<void>>()
   #past: Promise<void> | undefined
   #isStopped = false
+  #hasRuns = false
 
   /** `onError` is called when runs cannot be read; they are read again when they are asked for. */
   constructor(store: Store, onError: (error: unknown) => void) {
@@ -42,7 +44,9 @@ export class Learned implements Service, Knowledge {
   /** Puts the newest kinds at hand. Once per database, what it holds of completed items is learned in the background. */
   async start(): Promise<void> {
     const { runs } = this.#store
-    for (const { kind, look } of await runs.kinds(FROM_START)) await this.#load(kind, look)
+    const known = await runs.kinds(FROM_START)
+    this.#hasRuns = known.length > 0
+    for (const { kind, look } of known) await this.#load(kind, look)
     if (!this.#isStopped) this.#past = this.#learnPast().catch(this.#onError)
   }
 
@@ -75,6 +79,7 @@ export class Learned implements Service, Knowledge {
   /** Takes note of a change that has been stored: a run that completed is known to the next item of its kind. */
   async note({ run }: Change): Promise<void> {
     if (!run) return
+    this.#hasRuns = true
     const kinds = new Set([run.kind, ""])
     const stale = [...this.#atHand.keys()].filter((key) => kinds.has(JSON.parse(key)[0]))
     for (const key of new Set([keyOf(run.kind, run.look), ...stale])) {
@@ -88,6 +93,16 @@ export class Learned implements Service, Knowledge {
     const count = await this.#store.runs.forget(kind)
     this.#atHand.clear()
     return count
+  }
+
+  /** Whether there is any run to learn from. */
+  get isAnythingKnown(): boolean {
+    return this.#hasRuns
+  }
+
+  /** The kinds that are known, the one with the newest run first. */
+  kinds(): Promise<readonly KnownKind[]> {
+    return this.#store.runs.kinds(MOST_KINDS)
   }
 
   /** How long an item that waits will take on a worker; undefined where nobody knows. */
@@ -132,6 +147,7 @@ export class Learned implements Service, Knowledge {
       await new Promise<void>((turn) => setImmediate(turn))
     }
     await runs.addLearned(learned)
+    this.#hasRuns ||= learned.length > 0
     this.#atHand.clear()
   }
 

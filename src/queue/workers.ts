@@ -17,6 +17,7 @@ import { every, type Repetition, type Service } from "../service.ts"
 import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 import type { Learned } from "./learned.ts"
+import { Presence } from "./presence.ts"
 import { Waiting } from "./waiting.ts"
 
 const TURN_MS = 500
@@ -70,6 +71,8 @@ export interface WorkersOptions {
  * transaction that writes.
  */
 export class Workers implements Service {
+  /** Which workers are there. */
+  readonly presence = new Presence()
   readonly #store: Items & Life
   readonly #bus: Bus
   readonly #learned: Learned
@@ -120,9 +123,13 @@ export class Workers implements Service {
       const change = await this.#store.claim(claim.tags, this.#learned.follow(decide))
       if (change) {
         this.#bus.notify()
+        this.presence.took(change.item.id, claim.tags)
         return { item: change.item, lease: this.#lease(by) }
       }
-      if (!signal.aborted && !this.#draining) await bell.rung
+      if (!signal.aborted && !this.#draining) {
+        using _here = this.presence.wait(claim)
+        await bell.rung
+      }
       // The worker may have gone meanwhile; then it must take nothing.
       if (signal.aborted || this.#draining) return null
     }
@@ -138,6 +145,7 @@ export class Workers implements Service {
   ): Promise<{ item: QueueItem; lease: Lease }> {
     const by = { worker, token: this.#options.token(), leaseMs, holder }
     const { item } = await this.#change(id, (stored, moment) => claimed(stored, by, moment))
+    this.presence.took(id, null)
     return { item, lease: this.#lease(by) }
   }
 

@@ -3,6 +3,7 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox"
 import { DEGRADED, type Reason } from "../health.ts"
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
+import { ReadItem } from "./foreseen.ts"
 import { Busy, End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
 
 const Time = Type.String({ format: "date-time" })
@@ -22,7 +23,7 @@ export type Update = Static<typeof Update>
 
 /** A page of the queue. */
 export const QueuePage = Type.Object({
-  queue: Type.Array(QueueItem, { description: "the items, in the order described" }),
+  queue: Type.Array(ReadItem, { description: "the items, in the order described" }),
   next: OrNull(Type.String({ description: "what to give as `after` for the page that follows" })),
 })
 

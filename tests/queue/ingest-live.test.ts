@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus.ts"
 import { Reasons } from "../../src/health.ts"
 import { createApp } from "../../src/http/app.ts"
+import { Forecasts } from "../../src/queue/forecasts.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Totals } from "../../src/queue/totals.ts"
@@ -165,12 +166,13 @@ function impatient(seconds: number) {
   const bus = new LocalBus()
   const report = (error: unknown): void => console.error(error)
   const broadcaster = new Broadcaster(store, bus, 1000, report)
-  const workers = new Workers(store, bus, new Learned(store, console.error), {
+  const learned = new Learned(store, console.error)
+  const workers = new Workers(store, bus, learned, {
     random: Math.random,
     token: () => crypto.randomUUID(),
     onError: report,
   })
-  const queue = new Queue(store, bus, new Learned(store, console.error))
+  const queue = new Queue(store, bus, learned)
   const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const webhooks = new Webhooks(store, store.deliveries, bus, {
     urls: [],
@@ -189,7 +191,18 @@ function impatient(seconds: number) {
     version: "0",
     commit: "0",
   }
-  const parts = { queue, totals: new Totals(store), workers, streams, webhooks, ...about, report }
+  const forecasts = new Forecasts(store, workers.presence, learned)
+  const parts = {
+    learned,
+    forecasts,
+    queue,
+    totals: new Totals(store),
+    workers,
+    streams,
+    webhooks,
+    ...about,
+    report,
+  }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })
   return {

@@ -1,0 +1,104 @@
+import { FOUR_FIFTHS, type Outlook } from "../item/estimate.ts"
+import { type Forecast, forecast, type Slot, type Start, type Waiting } from "../item/forecast.ts"
+import type { QueueItem } from "../item/item.ts"
+import type { Items } from "../store/items.ts"
+import type { Life } from "../store/life.ts"
+import type { Learned } from "./learned.ts"
+import type { Presence } from "./presence.ts"
+
+/** So many items are looked at, those that are being worked on included. */
+const MOST_ITEMS = 1000
+/** For how long a forecast is given again. */
+const FRESH_MS = 1000
+/** How uncertain a time is that is known from the pace of one attempt alone, as a part of it. */
+const PACE_ALONE = 0.3
+
+/** When the waiting items start, and how many workers that rests on. */
+export interface QueueForecast extends Forecast {
+  /** How many workers are there, as far as their claims show it. */
+  readonly workers: number
+}
+
+/** Forecasts of when waiting items start. */
+export class Forecasts {
+  readonly #store: Items & Life
+  readonly #presence: Presence
+  readonly #learned: Learned
+  #latest: Promise<QueueForecast> | undefined
+  #madeMs = Number.NEGATIVE_INFINITY
+
+  constructor(store: Items & Life, presence: Presence, learned: Learned) {
+    this.#store = store
+    this.#presence = presence
+    this.#learned = learned
+  }
+
+  /** When the waiting items start, as of a second ago at most. */
+  now(): Promise<QueueForecast> {
+    const nowMs = this.#store.clock.steadyMs()
+    if (this.#latest && nowMs - this.#madeMs < FRESH_MS) return this.#latest
+    this.#madeMs = nowMs
+    const made = this.#made()
+    this.#latest = made
+    // What could not be read is tried again by the next one who asks.
+    made.catch(() => (this.#latest = undefined))
+    return made
+  }
+
+  /** When each of these items starts, as far as they wait and it is known. */
+  async of(items: readonly QueueItem[]): Promise<ReadonlyMap<number, Start>> {
+    if (!items.some(waits) || !this.#learned.isAnythingKnown) return new Map()
+    const { starts } = await this.now()
+    return new Map(starts.map((start) => [start.id, start]))
+  }
+
+  async #made(): Promise<QueueForecast> {
+    const { items, next } = await this.#store.list({ limit: MOST_ITEMS })
+    const nowMs = this.#store.clock.now()
+    // Of a paused queue nothing is given out, nobody knows until when.
+    const isPaused = (await this.#store.pausedAt()) !== null
+    const slots = isPaused ? [] : this.#slots(items, nowMs)
+    const waiting: Waiting[] = []
+    for (const item of items.filter(waits)) {
+      waiting.push({
+        id: item.id,
+        tags: item.tags,
+        availableIn: Math.max(0, secondsTo(item.available_at, nowMs)),
+        takes: await this.#learned.outlookOf(item),
+      })
+    }
+    const isWhole =
+      next === null || waiting.length < items.filter(({ status }) => status !== "processing").length
+    const { starts, doneIn } = forecast(slots, waiting, MOST_ITEMS)
+    return { starts, doneIn: isWhole ? doneIn : undefined, workers: slots.length }
+  }
+
+  #slots(items: readonly QueueItem[], nowMs: number): Slot[] {
+    const busy = items
+      .filter(({ status }) => status === "processing")
+      .flatMap((item): Slot[] => {
+        const present = this.#presence.afterwards(item)
+        return present ? [{ ...present, free: freeIn(item, nowMs) }] : []
+      })
+    const idle = this.#presence.waiting.map((present): Slot => ({
+      ...present,
+      free: { seconds: 0, deviation: 0 },
+    }))
+    return [...busy, ...idle]
+  }
+}
+
+const waits = ({ status }: QueueItem): boolean => status === "queued" || status === "retrying"
+
+const secondsTo = (time: string | null, nowMs: number): number =>
+  time === null ? 0 : (Date.parse(time) - nowMs) / 1000
+
+/** When an item that is being worked on is done; undefined where nobody knows. */
+function freeIn(item: QueueItem, nowMs: number): Outlook | undefined {
+  const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high, updated_at, cancel_requested_at } = item
+  if (cancel_requested_at !== null) return { seconds: 0, deviation: 0 }
+  if (eta_seconds === null) return undefined
+  const seconds = Math.max(0, eta_seconds + secondsTo(updated_at, nowMs))
+  const isBand = low !== null && high !== null
+  return { seconds, deviation: isBand ? (high - low) / 2 / FOUR_FIFTHS : eta_seconds * PACE_ALONE }
+}

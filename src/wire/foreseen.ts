@@ -1,0 +1,63 @@
+import { type Static, Type } from "@sinclair/typebox"
+
+import { QueueItem } from "../item/item.ts"
+
+const count = (description: string) => Type.Integer({ minimum: 0, description })
+const seconds = (description: string) => Type.Optional(Type.Number({ minimum: 0, description }))
+
+/** When an item that waits will start, as far as that is known; computed when it is asked for, and never stored. */
+export const Starts = Type.Object({
+  starts_in_seconds: seconds(
+    "estimated seconds until it starts; absent while unknown, or once it has started",
+  ),
+  starts_low_seconds: seconds("with a chance of four in five it starts no sooner"),
+  starts_high_seconds: seconds("with a chance of four in five it starts no later"),
+  takes_seconds: seconds("estimated seconds that it will take from then on"),
+})
+export type Starts = Static<typeof Starts>
+
+/** A queue item as it is read: one that waits says when it starts, if that is known. */
+export const ReadItem = Type.Object(
+  { ...QueueItem.properties, ...Starts.properties },
+  { additionalProperties: false },
+)
+export type ReadItem = Static<typeof ReadItem>
+
+/** What `GET /queue/forecast` answers. */
+export const QueueForecastAnswer = Type.Object({
+  forecast: Type.Array(
+    Type.Object({
+      id: Type.Integer({ minimum: 1, description: "the number of the queue item" }),
+      ...Type.Required(Type.Omit(Starts, ["takes_seconds"])).properties,
+      takes_seconds: Starts.properties.takes_seconds,
+    }),
+    { description: "the waiting items of which it is known, in the order in which they start" },
+  ),
+  done_in_seconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+    description: "estimated seconds until everything is done; null while that is not known of every item",
+  }),
+  workers: count("how many workers are there, as far as their claims show it"),
+})
+export type QueueForecastAnswer = Static<typeof QueueForecastAnswer>
+
+/** The kinds of which runs are remembered. */
+export const Kinds = Type.Object({
+  kinds: Type.Array(
+    Type.Object({
+      kind: Type.String({ description: "the kind as it was given, or else what the work looks like" }),
+      look: Type.String({ description: "what the work looks like: its number of steps, and the first one" }),
+      runs: count("how many runs are remembered, the newest"),
+      seconds: Type.Number({ minimum: 0, description: "how long they took on average" }),
+      ended_at: Type.String({ format: "date-time", description: "when the newest one ended" }),
+    }),
+    { description: "the one with the newest run first" },
+  ),
+})
+export type Kinds = Static<typeof Kinds>
+
+/** What `DELETE /kinds/:kind/runs` answers. */
+export const RunsForgotten = Type.Object({
+  message: Type.Literal("Runs forgotten"),
+  runs: count("how many there were"),
+})
+export type RunsForgotten = Static<typeof RunsForgotten>
