@@ -9,13 +9,14 @@ import type {
   StepAnswer,
   WorkerAnswer,
 } from "../wire/answers.ts"
+import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/foreseen.ts"
 import type { ClaimRequest, FailRequest, RetryRequest } from "../wire/requests.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
 import { type Check, SHAPES } from "./shapes.ts"
 import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
 
 export type { Watched, WatchOptions } from "./watching.ts"
-export type { Claimed, ClaimRequest, Directive, FailRequest, Health, Result, Stats, WorkerAnswer }
+export type { Claimed, ClaimRequest, Kinds, Directive, FailRequest, Health, Result, Stats, WorkerAnswer }
 export { ServerError }
 
 /** The right to write one item. */
@@ -68,8 +69,24 @@ export class Client {
   }
 
   /** One item. */
-  get(id: number, signal?: AbortSignal): Promise<QueueItem> {
+  get(id: number, signal?: AbortSignal): Promise<ReadItem> {
     return this.#server.json("GET", `/queue/${id}`, SHAPES.item, { signal })
+  }
+
+  /** When the waiting items start, as far as it is known; the first `limit` (1 to 1,000) of them. */
+  forecast(limit = 200, signal?: AbortSignal): Promise<QueueForecastAnswer> {
+    return this.#server.json("GET", `/queue/forecast?limit=${limit}`, SHAPES.forecast, { signal })
+  }
+
+  /** The kinds that are learned from, the one with the newest run first. */
+  kinds(signal?: AbortSignal): Promise<Kinds> {
+    return this.#server.json("GET", "/kinds", SHAPES.kinds, { signal })
+  }
+
+  /** Forgets the runs of a kind; returns how many there were. */
+  async forgetRuns(kind: string, signal?: AbortSignal): Promise<number> {
+    const path = `/kinds/${encodeURIComponent(kind)}/runs`
+    return (await this.#server.json("DELETE", path, SHAPES.forgotten, { signal })).runs
   }
 
   /** One page of an item's updates, ascending: at most `limit` (1 to 1,000) of those after the event ID `after`. */

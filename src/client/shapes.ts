@@ -12,6 +12,7 @@ import type {
   Update,
   WorkerAnswer,
 } from "../wire/answers.ts"
+import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/foreseen.ts"
 import type { StreamControl } from "../wire/frames.ts"
 
 /*
@@ -64,7 +65,7 @@ const isMedia = objectOf<NonNullable<QueueItem["media"]>>({
   speed: orNull(isNumber),
 })
 
-const isItem = objectOf<QueueItem>(
+const isItem = objectOf<ReadItem>(
   { id: isNumber, status: isText },
   {
     song_id: isNumber,
@@ -90,6 +91,15 @@ const isItem = objectOf<QueueItem>(
     available_at: orNull(isText),
     cancel_requested_at: orNull(isText),
     eta_seconds: orNull(isNumber),
+    eta_low_seconds: orNull(isNumber),
+    eta_high_seconds: orNull(isNumber),
+    eta_runs: isNumber,
+    time_progress: orNull(isNumber),
+    starts_in_seconds: isNumber,
+    starts_low_seconds: isNumber,
+    starts_high_seconds: isNumber,
+    takes_seconds: isNumber,
+    kind: isText,
     stalled: isBoolean,
     step: orNull(isStep),
     unit: orNull(isUnit),
@@ -116,6 +126,10 @@ export const isUpdate: Check<ProgressUpdate> = objectOf<ProgressUpdate>(
     worker: isText,
     cancel_requested_at: isText,
     eta_seconds: isNumber,
+    eta_low_seconds: isNumber,
+    eta_high_seconds: isNumber,
+    eta_runs: isNumber,
+    time_progress: isNumber,
     step: isStep,
     unit: isUnit,
     media: isMedia,
@@ -191,5 +205,23 @@ export const SHAPES = {
     updates: objectOf<Stats["updates"]>({ stored: isNumber, newest_id: orNull(isNumber) }),
     uptime_seconds: isNumber,
   }),
+  forecast: objectOf<QueueForecastAnswer>({
+    forecast: listOf(
+      objectOf<QueueForecastAnswer["forecast"][number]>({ id: isNumber, starts_in_seconds: isNumber }),
+    ),
+    done_in_seconds: orNull(isNumber),
+  }),
+  kinds: objectOf<Kinds>({
+    kinds: listOf(
+      objectOf<Kinds["kinds"][number]>({
+        kind: isText,
+        look: isText,
+        runs: isNumber,
+        seconds: isNumber,
+        ended_at: isText,
+      }),
+    ),
+  }),
+  forgotten: objectOf<RunsForgotten>({ runs: isNumber }),
   health: objectOf<Health>({ version: isText, commit: isText }),
 } satisfies Readonly<Record<string, Check<unknown>>>

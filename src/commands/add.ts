@@ -9,6 +9,7 @@ import { NewItem, type QueueItem } from "../item/item.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, pageUrl, say, secondsFlag } from "./command.ts"
+import { KIND_FLAG, totalOf } from "./flags.ts"
 import type { Arguments } from "./usage.ts"
 
 /** The metadata of the flags, each as `key=value`. @throws AppError `invalid` */
@@ -19,6 +20,19 @@ function metadataFlag({ flags }: Arguments): Record<string, string> {
     throw new AppError("invalid", `--metadata must be key=value, not "${text}"`)
   })
   return Object.fromEntries(pairs)
+}
+
+/** What there is to do, by unit. @throws AppError `invalid` */
+function totalsFlag({ flags }: Arguments): Record<string, number> | undefined {
+  const seconds = textFlag(flags, "total")
+  const others = textFlag(flags, "totals")?.split(",") ?? []
+  const pairs = others.map((text) => {
+    const at = text.indexOf("=")
+    if (at > 0) return [text.slice(0, at).trim(), totalOf(text.slice(at + 1).trim(), "totals")] as const
+    throw new AppError("invalid", `--totals must be like images=5,frames=250, not "${text}"`)
+  })
+  if (seconds !== undefined) pairs.unshift(["seconds", totalOf(seconds, "total")])
+  return pairs.length > 0 ? Object.fromEntries(pairs) : undefined
 }
 
 /** The comma-separated tags of the flag; undefined if it was not given. */
@@ -72,6 +86,8 @@ function wanted(given: Arguments): NewItem[] {
     max_attempts: integerFlag(given, "attempts"),
     available_in: secondsFlag(given, "in"),
     tags: tagsFlag(given),
+    kind: textFlag(given.flags, "kind"),
+    totals: totalsFlag(given),
   }
   const set = Object.entries(common).filter(([, value]) => value !== undefined)
   return given.words.map((word) => {
@@ -104,6 +120,17 @@ the name is the title, and metadata.path holds the whole path.`,
         type: "string",
         placeholder: "TAG,...",
         help: "only workers that offer all of these take the item",
+      },
+      ...KIND_FLAG,
+      total: {
+        type: "string",
+        placeholder: "SECONDS",
+        help: "how long the video will be: it helps to foresee the time",
+      },
+      totals: {
+        type: "string",
+        placeholder: "UNIT=N,...",
+        help: "what else there is to do: images=5,frames=250",
       },
       attempts: {
         type: "string",

@@ -39,6 +39,10 @@ export const COMMANDS: Commands = {
     about: "create, list and revoke access tokens",
     load: async () => (await import("./token.ts")).tokenCommand,
   },
+  kinds: {
+    about: "list the kinds of items that the server knows",
+    load: async () => (await import("./kinds.ts")).kindsCommand,
+  },
   stats: {
     about: "show the figures of the queue and of the server",
     load: async () => (await import("./stats.ts")).statsCommand,

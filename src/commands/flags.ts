@@ -30,6 +30,22 @@ export const RENDER_FLAGS = {
   },
 } as const satisfies Record<string, Flag>
 
+/** The flag that says which items are alike. */
+export const KIND_FLAG = {
+  kind: {
+    type: "string",
+    placeholder: "KIND",
+    help: "which items are alike, so that one is foreseen from the others; default: by their steps",
+  },
+} as const satisfies Record<string, Flag>
+
+/** A total: a number above 0. @throws AppError `invalid` */
+export function totalOf(text: string, flag: string): number {
+  const total = /^\d{1,12}(\.\d{1,9})?$/.test(text) ? Number(text) : 0
+  if (total > 0) return total
+  throw new AppError("invalid", `--${flag} must be a number above 0, such as 212.5, not "${text}"`)
+}
+
 /** The flag for how long to try to report a result, which each command has with its own default. */
 export const reportWithinFlag = (defaultS: number): Flag => ({
   type: "string",

@@ -1,12 +1,12 @@
-import type { Client, Held } from "../client/client.ts"
+import type { ClaimRequest, Client, Held } from "../client/client.ts"
 import { itemInHand, setting, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
-import { planned, uselessTotal, withoutKeys } from "../runner/plan.ts"
+import { type Plan, planned, uselessTotal, withoutKeys } from "../runner/plan.ts"
 import { claiming, type ItemSource, Run, type RunOptions } from "../runner/run.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
-import { RENDER_FLAGS, type RenderFlags, renderFlags, reportWithinFlag } from "./flags.ts"
+import { KIND_FLAG, RENDER_FLAGS, type RenderFlags, renderFlags, reportWithinFlag, totalOf } from "./flags.ts"
 import type { Arguments } from "./usage.ts"
 
 /** Longer than it takes to claim the item that we add: until then no other worker can claim it. */
@@ -16,14 +16,24 @@ const REPORT_WITHIN_S = 60
 
 function totalFlag({ flags }: Arguments): number | undefined {
   const text = textFlag(flags, "total")
-  if (text === undefined) return undefined
-  const total = /^\d{1,12}(\.\d{1,9})?$/.test(text) ? Number(text) : 0
-  if (total > 0) return total
-  throw new AppError("invalid", `--total must be a number above 0, such as 212.5, not "${text}"`)
+  return text === undefined ? undefined : totalOf(text, "total")
 }
 
+/** What we know of the item, for the server to foresee how long it takes. */
+function knownOf({ flags }: Arguments, { renderer, total }: Plan): Pick<ClaimRequest, "kind" | "totals"> {
+  const kind = textFlag(flags, "kind")
+  const unit = { ffmpeg: "seconds", blender: "frames", lines: undefined }[renderer]
+  return {
+    ...(kind !== undefined && { kind }),
+    ...(unit !== undefined && total !== undefined && { totals: { [unit]: total } }),
+  }
+}
+
+/** The flags that an item is claimed by. */
+type Claiming = RenderFlags & { readonly known: Pick<ClaimRequest, "kind" | "totals"> }
+
 /** Adds an item for this song and claims it. */
-function adding(client: Client, flags: RenderFlags, song: number, title: string | undefined): ItemSource {
+function adding(client: Client, flags: Claiming, song: number, title: string | undefined): ItemSource {
   const key = `run-${crypto.randomUUID()}`
   // No worker knows this command, so no worker could try it again after a failure.
   const once = { max_attempts: 1, available_in: RESERVED_S }
@@ -32,7 +42,7 @@ function adding(client: Client, flags: RenderFlags, song: number, title: string 
 }
 
 /** The item to work on. @throws AppError `invalid` when none is named, or two are */
-function sourceOf(given: Arguments, client: Client, flags: RenderFlags): ItemSource {
+function sourceOf(given: Arguments, client: Client, flags: Claiming): ItemSource {
   const id = idFlag(given, "item")
   const song = idFlag(given, "song")
   const title = textFlag(given.flags, "title")
@@ -71,7 +81,7 @@ function runOptions(given: Arguments): RunOptions {
   const flags = renderFlags(given, REPORT_WITHIN_S)
   const client = clientOf(given)
   const plan = planned(given.words, flags.renderer, totalFlag(given))
-  const source = announced(sourceOf(given, client, flags), given)
+  const source = announced(sourceOf(given, client, { ...flags, known: knownOf(given, plan) }), given)
   return {
     ...flags,
     client,
@@ -101,6 +111,7 @@ at least 98 % of it is done. When the command exits with 0 short of that, the ex
         placeholder: "N",
         help: "how much there is to do: seconds of video, or frames for Blender",
       },
+      ...KIND_FLAG,
       ...RENDER_FLAGS,
       "report-within": reportWithinFlag(REPORT_WITHIN_S),
     },

@@ -5,7 +5,7 @@ import { takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { clientOf, type Command, takes } from "./command.ts"
-import { RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./flags.ts"
+import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./flags.ts"
 import type { Arguments } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
@@ -25,6 +25,7 @@ function workerOptions(given: Arguments): WorkerOptions {
     server: setting("server", given.flags),
     plan: planned(["/bin/sh", "-c", exec], flags.renderer ?? "lines"),
     stateFolder: stateFolder(),
+    kind: textFlag(given.flags, "kind"),
     tags: [...new Set(tags.filter((tag) => tag !== ""))],
     concurrency: wholeFlag(given, "concurrency", { least: 1, most: MAX_CONCURRENCY, fallback: 1 }),
   }
@@ -49,6 +50,7 @@ On SIGTERM it finishes its items and exits with 0; a second SIGTERM returns them
         placeholder: "TAG,...",
         help: "tags that this worker offers; it skips items that need others",
       },
+      ...KIND_FLAG,
       ...RENDER_FLAGS,
       "report-within": reportWithinFlag(REPORT_WITHIN_S),
     },

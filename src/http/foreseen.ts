@@ -74,7 +74,7 @@ export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: A
       ...words({
         id: "listKinds",
         tag: "Queue",
-        summary: "List what is learned from",
+        summary: "List the kinds of items that are known",
         about: "Of each kind the newest eight runs that look alike are remembered.",
         successes: [json("the kinds, the one with the newest run first", Kinds)],
       }),

@@ -48,15 +48,12 @@ async function claim(
   request: Request,
   caller: Caller,
 ): Promise<Claimed | null> {
-  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id } = body
-  const leaseMs = lease * 1000
-  const holder = caller.token?.id
+  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id, kind, totals } = body
+  const taker = { worker, leaseMs: lease * 1000, holder: caller.token?.id, kind, totals }
   using limit = hold(request.signal, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed =
-    id === undefined
-      ? await workers.claim({ worker, tags, leaseMs, holder }, signal)
-      : await workers.take(id, { worker, leaseMs, holder })
+    id === undefined ? await workers.claim({ ...taker, tags }, signal) : await workers.take(id, taker)
   // Nobody will hear of this lease.
   if (claimed && (request.signal.aborted || caller.ended?.aborted))
     await workers.release(claimed.item.id, claimed.lease.token)

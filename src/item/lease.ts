@@ -8,6 +8,7 @@ import {
   type Stored,
   type Work,
 } from "./item.ts"
+import type { Totals } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
 import { transition, UNFORESEEN } from "./moves.ts"
 
@@ -59,6 +60,10 @@ export interface Taker {
   readonly leaseMs: number
   /** The id of the access token by which the worker was let in; absent without one. */
   readonly holder?: number | undefined
+  /** What the worker knows of an item that does not say it itself: of what kind it is. */
+  readonly kind?: string | undefined
+  /** As `kind`: what there is to do, by unit. */
+  readonly totals?: Totals | undefined
 }
 
 /**
@@ -74,7 +79,13 @@ export function claimed({ item, work }: Stored, by: Taker, moment: Moment): Chan
   const taken = transition(item, { status: "processing", message: "Processing started" }, moment.time)
   const lease = { lease_token: by.token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
   return {
-    item: { ...taken, current_step: "", worker: by.worker },
+    item: {
+      ...taken,
+      current_step: "",
+      worker: by.worker,
+      kind: item.kind || (by.kind ?? ""),
+      totals: { ...by.totals, ...item.totals },
+    },
     work: renewed({ ...started(work, moment), ...lease }, moment),
   }
 }

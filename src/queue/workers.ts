@@ -11,6 +11,7 @@ import {
   goesOn,
   heartbeat,
   released,
+  type Taker,
 } from "../item/lease.ts"
 import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
 import { every, type Repetition, type Service } from "../service.ts"
@@ -35,15 +36,9 @@ export interface Lease {
 }
 
 /** What a worker asks for. */
-export interface Claim {
-  /** The name of the worker, as people see it. */
-  readonly worker: string
-  /** What the worker can do: it takes only items that need no other tag. */
+export interface Claim extends Omit<Taker, "token"> {
+  /** What the worker offers: it takes only items whose tags are all among these. */
   readonly tags: readonly string[]
-  /** How long the lease lasts without a sign of the worker, in milliseconds. */
-  readonly leaseMs: number
-  /** The id of the access token by which the worker was let in; absent without one. */
-  readonly holder?: number | undefined
 }
 
 /** How a worker stands with its item after a request. */
@@ -118,9 +113,10 @@ export class Workers implements Service {
       // The bell comes before the look, or an item that is added in between would not wake the claim.
       using bell = this.#waiting.bell(claim.tags, signal)
       const token = this.#options.token()
-      const by = { worker: claim.worker, token, leaseMs: claim.leaseMs, holder: claim.holder }
+      const { tags, ...taker } = claim
+      const by: Taker = { ...taker, token }
       const decide: Decide = (stored, moment) => claimed(stored, by, moment)
-      const change = await this.#store.claim(claim.tags, this.#learned.follow(decide))
+      const change = await this.#store.claim(tags, this.#learned.follow(decide))
       if (change) {
         this.#bus.notify()
         this.presence.took(change.item.id, claim.tags)
@@ -139,11 +135,8 @@ export class Workers implements Service {
    * Takes this very item, whatever its place in the order, its tags, and the time it was to wait.
    * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
    */
-  async take(
-    id: number,
-    { worker, leaseMs, holder }: Omit<Claim, "tags">,
-  ): Promise<{ item: QueueItem; lease: Lease }> {
-    const by = { worker, token: this.#options.token(), leaseMs, holder }
+  async take(id: number, taker: Omit<Claim, "tags">): Promise<{ item: QueueItem; lease: Lease }> {
+    const by: Taker = { ...taker, token: this.#options.token() }
     const { item } = await this.#change(id, (stored, moment) => claimed(stored, by, moment))
     this.presence.took(id, null)
     return { item, lease: this.#lease(by) }

@@ -1,4 +1,4 @@
-import type { Client, Held } from "../client/client.ts"
+import type { ClaimRequest, Client, Held } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
 import { Guard } from "./guard.ts"
@@ -26,18 +26,26 @@ export interface ItemSource {
   readonly item: () => QueueItem | undefined
 }
 
-/** Claims the item whose ID `find` resolves with. `name` is the flag that names it. */
+/** Claims the item whose ID `find` resolves with, and says what is known of it. `name` is the flag that names it. */
 export function claiming(
   name: string,
   client: Client,
-  { worker, leaseS }: { readonly worker: string; readonly leaseS: number },
+  {
+    worker,
+    leaseS,
+    known,
+  }: {
+    readonly worker: string
+    readonly leaseS: number
+    readonly known: Pick<ClaimRequest, "kind" | "totals">
+  },
   find: () => Promise<number>,
 ): ItemSource {
   let id: number | undefined
   let item: QueueItem | undefined
   const first = async (): Promise<Held> => {
     id ??= await find()
-    const claimed = await client.claim({ worker, lease: leaseS, id })
+    const claimed = await client.claim({ worker, lease: leaseS, id, ...known })
     if (!claimed) throw new Error(`queue item ${id} was not claimed`)
     item = claimed.item
     return { id, token: claimed.lease.token }

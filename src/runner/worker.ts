@@ -34,6 +34,8 @@ export interface WorkerOptions {
   readonly plan: Plan
   /** What this worker offers: it takes only items whose tags are all among these. */
   readonly tags: readonly string[]
+  /** The kind of the items that say none; undefined if they are of several. */
+  readonly kind: string | undefined
   /** Items at a time. */
   readonly concurrency: number
   /** The folder for the leases of this user's workers; undefined keeps them in memory alone. */
@@ -118,8 +120,14 @@ export class Worker {
   }
 
   #claim(): Promise<Claimed | null> {
-    const { client, worker, tags, leaseS } = this.#options
-    const request = { worker, tags: [...tags], lease: leaseS, wait: CLAIM_WAIT_S }
+    const { client, worker, tags, leaseS, kind } = this.#options
+    const request = {
+      worker,
+      tags: [...tags],
+      lease: leaseS,
+      wait: CLAIM_WAIT_S,
+      ...(kind !== undefined && { kind }),
+    }
     return client.claim(request, this.#stopping.signal)
   }
 

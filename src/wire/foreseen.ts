@@ -3,16 +3,14 @@ import { type Static, Type } from "@sinclair/typebox"
 import { QueueItem } from "../item/item.ts"
 
 const count = (description: string) => Type.Integer({ minimum: 0, description })
-const seconds = (description: string) => Type.Optional(Type.Number({ minimum: 0, description }))
+const about = (description: string) => Type.Optional(Type.Number({ minimum: 0, description }))
 
 /** When an item that waits will start, as far as that is known; computed when it is asked for, and never stored. */
 export const Starts = Type.Object({
-  starts_in_seconds: seconds(
-    "estimated seconds until it starts; absent while unknown, or once it has started",
-  ),
-  starts_low_seconds: seconds("with a chance of four in five it starts no sooner"),
-  starts_high_seconds: seconds("with a chance of four in five it starts no later"),
-  takes_seconds: seconds("estimated seconds that it will take from then on"),
+  starts_in_seconds: about("estimated seconds until it starts; absent while unknown, or once it has started"),
+  starts_low_seconds: about("with a chance of four in five it starts no sooner"),
+  starts_high_seconds: about("with a chance of four in five it starts no later"),
+  takes_seconds: about("estimated seconds that it will take from then on"),
 })
 export type Starts = Static<typeof Starts>
 
@@ -57,7 +55,7 @@ export type Kinds = Static<typeof Kinds>
 
 /** What `DELETE /kinds/:kind/runs` answers. */
 export const RunsForgotten = Type.Object({
-  message: Type.Literal("Runs forgotten"),
+  message: Type.Literal("Runs forgotten", { description: "always the same" }),
   runs: count("how many there were"),
 })
 export type RunsForgotten = Static<typeof RunsForgotten>

@@ -25,6 +25,10 @@ export const ClaimRequest = Type.Object(
     tags: NewItem.properties.tags,
     /** Claim this item and no other. */
     id: Type.Optional(QueueItem.properties.id),
+    /** What the worker knows of an item that does not say it itself. */
+    kind: NewItem.properties.kind,
+    /** As `kind`. */
+    totals: NewItem.properties.totals,
   },
   { additionalProperties: false },
 )

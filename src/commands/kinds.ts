@@ -1,0 +1,38 @@
+import type { Kinds } from "../client/client.ts"
+import { textFlag } from "../config.ts"
+import { duration, printable, safeJson } from "../text.ts"
+import { clientOf, type Command, say, takes } from "./command.ts"
+
+/** Lists what is learned from, or forgets a kind. */
+export const kindsCommand: Command = {
+  usage: {
+    line: "kinds",
+    about: `Lists the kinds of items that the server learned from: how many runs of each it remembers, and how long
+they took on average. This is how it foresees the time of the next one.`,
+    settings: ["server", "token-file"],
+    flags: {
+      forget: { type: "string", placeholder: "KIND", help: "forget the runs of this kind" },
+      json: { type: "boolean", help: "print one kind per line as JSON" },
+    },
+  },
+  async run(given) {
+    takes(given, 0)
+    const client = clientOf(given)
+    const forgotten = textFlag(given.flags, "forget")
+    if (forgotten !== undefined) {
+      const runs = await client.forgetRuns(forgotten)
+      say(`${runs} ${runs === 1 ? "run" : "runs"} of "${printable(forgotten)}" forgotten.`)
+      return 0
+    }
+    const { kinds } = await client.kinds()
+    if (given.flags["json"]) for (const kind of kinds) say(safeJson(kind))
+    else if (kinds.length === 0) say("Nothing was learned yet: no item has completed.")
+    else for (const kind of kinds) say(sentence(kind))
+    return 0
+  },
+}
+
+function sentence({ kind, look, runs, seconds }: Kinds["kinds"][number]): string {
+  const about = look === kind || look === "" ? "" : ` (${printable(look)})`
+  return `${printable(kind)}${about}: ${runs} ${runs === 1 ? "run" : "runs"}, ${duration(seconds)} on average`
+}
