@@ -10,6 +10,7 @@ import type { Streams } from "../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
 import { ReadItem } from "../wire/foreseen.ts"
 import { type Callers, checkStillIn } from "./access.ts"
+import { asRead } from "./as-read.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./foreseen.ts"
@@ -85,6 +86,9 @@ async function readItem(queue: Queue, forecasts: Forecasts, id: number): Promise
   const [read = item] = await withStarts(forecasts, [item])
   return read
 }
+
+/** When the items in bodies were read, for those that are given back whole. */
+const readAts = new WeakMap<Request, string>()
 
 const item = json("the item as it is now", QueueItem)
 
@@ -210,19 +214,26 @@ export const queueRoutes = (
     )
     .put(
       "/:id",
-      async ({ params: { id }, body, caller }): Promise<QueueItem> => {
-        allowKeys(caller, Object.keys(body))
-        return queue.update(Number(id), body)
+      async ({ params: { id }, body, request, caller }): Promise<QueueItem> => {
+        const readAt = readAts.get(request)
+        const change = readAt === undefined ? body : await queue.changesIn(Number(id), body, readAt)
+        allowKeys(caller, Object.keys(change))
+        return queue.update(Number(id), change)
       },
       {
         params: ItemParams,
         body: ItemChange,
+        transform(context) {
+          const { body, readAt } = asRead(context.body, context.params.id)
+          Object.assign(context, { body })
+          if (readAt !== undefined) readAts.set(context.request, readAt)
+        },
         ...words({
           id: "changeItem",
           tag: "Queue",
           summary: "Change an item",
           about:
-            "A merge: absent keys keep their values. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease.",
+            "A merge: absent keys keep their values. A status equal to the current one is no move. Status, progress, step and message of an item that a worker holds belong to its lease. An item may be given back as it was read: if the body has the `id` of the path, keys that nobody can change are ignored, and keys that are as they were at its `updated_at` are no change.",
           successes: [item],
           refusals: ["illegal_move", "leased"],
         }),

@@ -1,13 +1,16 @@
 import type { Bus } from "../bus.ts"
 import { AppError } from "../errors.ts"
+import { changesIn } from "../item/as-read.ts"
 import { cancelled, changed, created, removed, retried } from "../item/changes.ts"
-import type { ItemChange, NewItem, QueueItem, StoredUpdate } from "../item/item.ts"
+import type { ItemChange, NewItem, ProgressUpdate, QueueItem, StoredUpdate } from "../item/item.ts"
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 import type { Learned } from "./learned.ts"
 
 const RETRIED_AT_ONCE = 100
 const PAGE_UPDATES = 1000
+/** How many of the latest updates are looked through for the one that was read. */
+const MAX_LOOKED_AT = 1000
 /** Characters of JSON that one answer holds. */
 const HISTORY_SIZE = 4 * 1024 * 1024
 
@@ -61,6 +64,23 @@ export class Queue {
    */
   update(id: number, change: ItemChange): Promise<QueueItem> {
     return this.#change(id, (stored, moment) => changed(stored, change, moment))
+  }
+
+  /**
+   * What of an item that was read at `readAt`, its `updated_at`, and is given back whole is a change.
+   * @throws AppError `not_found`
+   */
+  async changesIn(id: number, given: ItemChange, readAt: string): Promise<ItemChange> {
+    const { update: latest } = await this.#store.latestOfItem(id)
+    const read: ProgressUpdate[] = []
+    let stored: StoredUpdate | null = latest
+    for (let looked = 0; stored && looked < MAX_LOOKED_AT; looked += 1) {
+      const update: ProgressUpdate = JSON.parse(stored.data)
+      if (update.timestamp === readAt) read.push(update)
+      else if (read.length > 0) break
+      stored = await this.#store.previous(stored)
+    }
+    return changesIn(given, read, await this.#store.item(id))
   }
 
   /**

@@ -1,0 +1,23 @@
+import { AppError } from "../errors.ts"
+import { ItemChange, QueueItem } from "../item/item.ts"
+
+const READ_ONLY = Object.keys(QueueItem.properties).filter((key) => !(key in ItemChange.properties))
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/**
+ * A body that names the item of the path is the item as somebody read it: what nobody can change is taken out of it.
+ * Any other body is left as it is. `readAt` is the `updated_at` that was read.
+ * @throws AppError `invalid` if it names another item
+ */
+export function asRead(body: unknown, id: string): { readonly body: unknown; readonly readAt?: string } {
+  if (!isObject(body) || !("id" in body)) return { body }
+  if (body["id"] !== Number(id)) {
+    const named = JSON.stringify(body["id"])?.slice(0, 60)
+    throw new AppError("invalid", `the body is that of item ${named}, but the path names item ${id}`)
+  }
+  const rest = Object.fromEntries(Object.entries(body).filter(([key]) => !READ_ONLY.includes(key)))
+  const { updated_at: readAt } = body
+  return { body: rest, ...(typeof readAt === "string" && { readAt }) }
+}
