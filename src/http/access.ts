@@ -25,6 +25,9 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/health`]: "nothing",
   [`POST ${API}/queue`]: "add",
   [`GET ${API}/queue`]: "read",
+  // Some clients make this of `/queue`.
+  [`POST ${API}/queue/`]: "add",
+  [`GET ${API}/queue/`]: "read",
   [`GET ${API}/queue/next`]: "figures",
   [`GET ${API}/queue/forecast`]: "figures",
   [`GET ${API}/queue/:id`]: "item",

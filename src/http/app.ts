@@ -16,6 +16,7 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import { admission, checkNeeds, Owners } from "./access.ts"
 import { boardFor } from "./board.ts"
 import { TrustedProxies } from "./client-address.ts"
+import { collectionRoutes } from "./collection.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { foreseenRoutes } from "./foreseen.ts"
@@ -142,6 +143,8 @@ export function createApp(parts: AppParts) {
         .use(healthRoute(running, "apiHealth"))
         .use(totalRoutes(parts.queue, parts.totals, access))
         .use(foreseenRoutes(parts.forecasts, parts.learned, access))
+        .use(collectionRoutes("", parts.queue, parts.forecasts, access))
+        .use(collectionRoutes("/", parts.queue, parts.forecasts, access))
         .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
         .use(stepRoutes(parts.workers, access))

@@ -1,7 +1,8 @@
 import { AppError } from "../errors.ts"
-import { ItemChange, QueueItem } from "../item/item.ts"
+import { ItemChange } from "../item/item.ts"
+import { ReadItem } from "../wire/foreseen.ts"
 
-const READ_ONLY = Object.keys(QueueItem.properties).filter((key) => !(key in ItemChange.properties))
+const READ_ONLY = Object.keys(ReadItem.properties).filter((key) => !(key in ItemChange.properties))
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)

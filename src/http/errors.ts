@@ -23,7 +23,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 
 /** What a schema allows, in words: of a text with a shape its description, of all else what the schema demands. */
 function allowed(schema: TSchema): string {
-  const isShaped = schema["pattern"] !== undefined || schema["minLength"] !== undefined
+  const isShaped = ["pattern", "minLength", "maxLength"].some((key) => schema[key] !== undefined)
   if (isShaped && schema["description"] !== undefined) return String(schema["description"])
   const union: TSchema[] | undefined = schema["anyOf"]
   if (union) return `one of ${union.map(allowed).join(", ").replaceAll("one of ", "")}`

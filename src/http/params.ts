@@ -17,6 +17,14 @@ export const queryInteger = (from: 0 | 1, description: string) =>
 export const within = (text: string | undefined, fallback: number, most: number): number =>
   Math.min(text === undefined ? fallback : Number(text), most)
 
+/** The header `Link` to the page that follows: the same query with this parameter in place. */
+export function linkToNext({ url }: Request, name: string, next: string | number): string {
+  const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "")
+  query.set(name, String(next))
+  // Nothing but a query, so that it holds below any path of a proxy.
+  return `<?${query}>; rel="next"`
+}
+
 /** The right to write an item, in the query of a worker's routes; the header `Lease` says the same. */
 export const LeaseParams = Type.Object(
   { lease: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: "a lease token" })) },

@@ -2,12 +2,11 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import { allowKeys } from "../access/roles.ts"
-import { AppError } from "../errors.ts"
-import { Flag, ItemChange, NewItem, QueueItem, Status } from "../item/item.ts"
+import { Flag, ItemChange, QueueItem } from "../item/item.ts"
 import type { Forecasts } from "../queue/forecasts.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Streams } from "../stream/streams.ts"
-import { FlagUpdated, HistoryPage, ItemDeleted, NextItem, QueuePage } from "../wire/answers.ts"
+import { FlagUpdated, HistoryPage, ItemDeleted, NextItem } from "../wire/answers.ts"
 import { ReadItem } from "../wire/foreseen.ts"
 import { type Callers, checkStillIn } from "./access.ts"
 import { asRead } from "./as-read.ts"
@@ -15,27 +14,11 @@ import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./foreseen.ts"
 import { hold } from "./hold.ts"
-import { ItemParams, queryInteger, within } from "./params.ts"
+import { ItemParams, linkToNext, queryInteger, within } from "./params.ts"
 
 const MAX_ROWS = 1000
 const DEFAULT_WAIT_S = 60
 const MAX_WAIT_S = 3600
-
-const ListParams = Type.Object(
-  {
-    status: Type.Optional(Status),
-    song_id: queryInteger(1, "a positive integer"),
-    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
-    after: Type.Optional(Type.String({ description: "`next` of the previous page" })),
-    q: Type.Optional(
-      Type.String({
-        maxLength: 200,
-        description: "words that must all occur in an item's number, song, title, error, worker or metadata",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
 
 const HistoryParams = Type.Object(
   {
@@ -55,32 +38,6 @@ const WaitParams = Type.Object(
 
 const FlagChange = Type.Object({ flag: Type.Union([Flag, Type.Null()]) }, { additionalProperties: false })
 
-const KEY = /^[\x21-\x7e]{1,255}$/
-
-function idempotencyKey(headers: Headers): string | undefined {
-  const key = headers.get("idempotency-key")
-  if (key === null) return undefined
-  if (!KEY.test(key)) {
-    throw new AppError(
-      "invalid",
-      "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces",
-    )
-  }
-  return key
-}
-
-/** The list as a token for one item sees it. */
-async function onlyItem(queue: Queue, id: number, status?: Status, songId?: string): Promise<QueueItem[]> {
-  const found = await queue.get(id).catch((error: unknown) => {
-    if (error instanceof AppError && error.code === "not_found") return undefined
-    throw error
-  })
-  const isAsked =
-    (status === undefined || found?.status === status) &&
-    (songId === undefined || found?.song_id === Number(songId))
-  return found && isAsked ? [found] : []
-}
-
 async function readItem(queue: Queue, forecasts: Forecasts, id: number): Promise<ReadItem> {
   const item = await queue.get(id)
   const [read = item] = await withStarts(forecasts, [item])
@@ -92,7 +49,7 @@ const readAts = new WeakMap<Request, string>()
 
 const item = json("the item as it is now", QueueItem)
 
-/** The routes of the queue. */
+/** The routes of single items. */
 export const queueRoutes = (
   queue: Queue,
   streams: Streams,
@@ -102,55 +59,6 @@ export const queueRoutes = (
   new Elysia({ prefix: "/queue", normalize: false })
     .use(access)
     .use(jsonBody(access))
-    .post(
-      "",
-      async ({ body, request, set }): Promise<QueueItem> => {
-        const item = await queue.add(body, idempotencyKey(request.headers))
-        set.status = 201
-        return item
-      },
-      {
-        body: NewItem,
-        ...words({
-          id: "addItem",
-          tag: "Queue",
-          summary: "Add an item",
-          headers: {
-            "Idempotency-Key":
-              "1 to 255 printable ASCII characters: repeating the request within 24 hours returns the same item and adds nothing",
-          },
-          successes: [json("added now, or before with the same key", QueueItem, 201)],
-          refusals: ["idempotency_mismatch"],
-        }),
-      },
-    )
-    .get(
-      "",
-      async ({ query: { status, song_id, limit, after, q }, caller }): Promise<QueuePage> => {
-        if (caller.item !== undefined) {
-          return { queue: await onlyItem(queue, caller.item, status, song_id), next: null }
-        }
-        const { items, next } = await queue.list({
-          status,
-          songId: song_id === undefined ? undefined : Number(song_id),
-          limit: within(limit, MAX_ROWS, MAX_ROWS),
-          after,
-          search: q,
-        })
-        return { queue: await withStarts(forecasts, items), next }
-      },
-      {
-        query: ListParams,
-        ...words({
-          id: "listItems",
-          tag: "Queue",
-          summary: "List items",
-          about:
-            "Processing items first, then waiting ones by priority and age, then finished ones, newest first.",
-          successes: [json("a page of the queue", QueuePage)],
-        }),
-      },
-    )
     .get(
       "/next",
       async (): Promise<NextItem> => (await queue.next()) ?? { item: null, message: "No pending items" },
@@ -189,12 +97,13 @@ export const queueRoutes = (
     )
     .get(
       "/:id/updates",
-      async ({ params: { id }, query: { after, limit }, caller }) => {
+      async ({ params: { id }, query: { after, limit }, caller, request, set }) => {
         const most = within(limit, MAX_ROWS, MAX_ROWS)
         const { updates, more } = await queue.history(Number(id), Number(after ?? 0), most)
         // The rows are JSON already: they are joined, not parsed and written again.
         const rows = updates.map((row) => `{"id":${row.id},${row.data.slice(1)}`)
-        const next = more ? updates.at(-1)?.id : null
+        const next = (more && updates.at(-1)?.id) || null
+        if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         const json = `{"updates":[${rows.join(",")}],"next":${next}}`
         limits?.charge(caller, json.length)
         return new Response(json, {

@@ -5,7 +5,7 @@ import { DeliveryStatus } from "../item/notice.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
 import { json, words } from "./docs/words.ts"
-import { queryInteger, within } from "./params.ts"
+import { linkToNext, queryInteger, within } from "./params.ts"
 
 const DEFAULT_ROWS = 100
 const MAX_ROWS = 1000
@@ -23,12 +23,15 @@ const DeliveriesParams = Type.Object(
 export const webhookRoutes = (webhooks: Webhooks) =>
   new Elysia({ prefix: "/webhooks", normalize: false }).get(
     "/deliveries",
-    async ({ query: { status, limit, before } }): Promise<DeliveriesPage> =>
-      webhooks.list({
+    async ({ query: { status, limit, before }, request, set }): Promise<DeliveriesPage> => {
+      const page = await webhooks.list({
         status,
         limit: within(limit, DEFAULT_ROWS, MAX_ROWS),
         before: before === undefined ? undefined : Number(before),
-      }),
+      })
+      if (page.next !== null) set.headers["link"] = linkToNext(request, "before", page.next)
+      return page
+    },
     {
       query: DeliveriesParams,
       ...words({

@@ -1,0 +1,120 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import { AppError } from "../errors.ts"
+import { NewItem, QueueItem, Status } from "../item/item.ts"
+import type { Forecasts } from "../queue/forecasts.ts"
+import type { Queue } from "../queue/queue.ts"
+import { QueuePage } from "../wire/answers.ts"
+import type { Admission } from "./access.ts"
+import { jsonBody } from "./body.ts"
+import { json, unlisted, words } from "./docs/words.ts"
+import { withStarts } from "./foreseen.ts"
+import { linkToNext, queryInteger, within } from "./params.ts"
+
+const MAX_ROWS = 1000
+
+const ListParams = Type.Object(
+  {
+    status: Type.Optional(Status),
+    song_id: queryInteger(1, "a positive integer"),
+    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
+    after: Type.Optional(Type.String({ description: "`next` of the previous page" })),
+    q: Type.Optional(
+      Type.String({
+        maxLength: 200,
+        description: "words that must all occur in an item's number, song, title, error, worker or metadata",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const KEY = /^[\x21-\x7e]{1,255}$/
+
+function idempotencyKey(headers: Headers): string | undefined {
+  const key = headers.get("idempotency-key")
+  if (key === null) return undefined
+  if (!KEY.test(key)) {
+    throw new AppError(
+      "invalid",
+      "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces",
+    )
+  }
+  return key
+}
+
+/** The list as a token for one item sees it. */
+async function onlyItem(queue: Queue, id: number, status?: Status, songId?: string): Promise<QueueItem[]> {
+  const found = await queue.get(id).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === "not_found") return undefined
+    throw error
+  })
+  const isAsked =
+    (status === undefined || found?.status === status) &&
+    (songId === undefined || found?.song_id === Number(songId))
+  return found && isAsked ? [found] : []
+}
+
+/**
+ * The routes of the queue as a whole: add an item, list the items. They answer at `/queue`, and at `/queue/`, which some
+ * clients make of it; only the first is described.
+ */
+export const collectionRoutes = (path: "" | "/", queue: Queue, forecasts: Forecasts, access: Admission) =>
+  new Elysia({ prefix: "/queue", normalize: false })
+    .use(access)
+    .use(jsonBody(access))
+    .post(
+      path,
+      async ({ body, request, set }): Promise<QueueItem> => {
+        const item = await queue.add(body, idempotencyKey(request.headers))
+        set.status = 201
+        return item
+      },
+      {
+        body: NewItem,
+        ...(path === "/"
+          ? unlisted
+          : words({
+              id: "addItem",
+              tag: "Queue",
+              summary: "Add an item",
+              headers: {
+                "Idempotency-Key":
+                  "1 to 255 printable ASCII characters: repeating the request within 24 hours returns the same item and adds nothing",
+              },
+              successes: [json("added now, or before with the same key", QueueItem, 201)],
+              refusals: ["idempotency_mismatch"],
+            })),
+      },
+    )
+    .get(
+      path,
+      async ({ query: { status, song_id, limit, after, q }, caller, request, set }): Promise<QueuePage> => {
+        if (caller.item !== undefined) {
+          return { queue: await onlyItem(queue, caller.item, status, song_id), next: null }
+        }
+        const { items, next } = await queue.list({
+          status,
+          songId: song_id === undefined ? undefined : Number(song_id),
+          limit: within(limit, MAX_ROWS, MAX_ROWS),
+          after,
+          search: q,
+        })
+        if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
+        return { queue: await withStarts(forecasts, items), next }
+      },
+      {
+        query: ListParams,
+        ...(path === "/"
+          ? unlisted
+          : words({
+              id: "listItems",
+              tag: "Queue",
+              summary: "List items",
+              about:
+                "Processing items first, then waiting ones by priority and age, then finished ones, newest first. A list that is cut says so: `next` is not null, and the header `Link` leads to the next page.",
+              successes: [json("a page of the queue", QueuePage)],
+            })),
+      },
+    )

@@ -1,0 +1,65 @@
+import { afterAll, expect, test } from "bun:test"
+
+import { start } from "../server.ts"
+
+const server = await start()
+afterAll(() => server[Symbol.asyncDispose]())
+const ITEMS = 1003
+await Promise.all(Array.from({ length: ITEMS }, (_none, at) => server.add({ song_id: (at % 3) + 1 })))
+
+/** Where the header `Link` leads, by which pages are followed. */
+function nextOf(answer: Response): string | undefined {
+  const [, target] = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get("link") ?? "") ?? []
+  return target === undefined ? undefined : new URL(target, answer.url).href
+}
+
+/** All pages from an address on, by their links. */
+async function pages<T>(path: string): Promise<T[]> {
+  const found: T[] = []
+  for (let url: string | undefined = `${server.url}/api/v1${path}`; url !== undefined;) {
+    const answer: Response = await fetch(url)
+    found.push(await answer.json())
+    url = nextOf(answer)
+  }
+  return found
+}
+
+interface QueuePage {
+  readonly queue: readonly { readonly id: number; readonly song_id: number }[]
+  readonly next: string | null
+}
+
+test("a list that is cut at 1,000 says so by next and by a Link that leads to the rest", async () => {
+  for (const path of ["/queue", "/queue/", "/queue?limit=5000"]) {
+    const [first, second, ...others] = await pages<QueuePage>(path)
+    expect([first?.queue.length, second?.queue.length, others.length]).toEqual([1000, ITEMS - 1000, 0])
+    expect(first?.next).toBeString()
+    expect(second?.next).toBeNull()
+    expect(new Set([first, second].flatMap((page) => page?.queue.map(({ id }) => id))).size).toBe(ITEMS)
+  }
+})
+
+test("the Link keeps the rest of the query", async () => {
+  const found = await pages<QueuePage>("/queue?song_id=2&limit=100&status=queued")
+  expect(found.map(({ queue }) => queue.length)).toEqual([100, 100, 100, 34])
+  expect(found.flatMap(({ queue }) => queue).every(({ song_id }) => song_id === 2)).toBeTrue()
+})
+
+test("a list that is whole has no Link", async () => {
+  const answer = await server.api("GET", "/queue?song_id=1")
+  expect([answer.headers.get("link"), ((await answer.json()) as QueuePage).next]).toEqual([null, null])
+})
+
+test("the updates of an item are linked alike", async () => {
+  const id = await server.add()
+  for (let change = 0; change < 4; change += 1) await server.put(id, { priority: change })
+  const found = await pages<{ updates: { id: number }[] }>(`/queue/${id}/updates?limit=2`)
+  expect(found.map(({ updates }) => updates.length)).toEqual([2, 2, 1])
+})
+
+test("an item is added at /queue/ too, and an empty id there shows no stream of everything", async () => {
+  const answer = await server.api("POST", "/queue/", { song_id: 5 })
+  expect(answer.status).toBe(201)
+  expect(await answer.json()).toMatchObject({ song_id: 5, status: "queued" })
+  expect((await server.api("GET", "/progress/stream/")).status).toBe(404)
+})
