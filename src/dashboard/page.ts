@@ -6,6 +6,7 @@ import { count, counted, nameOf } from "./model/text.ts"
 import { Badge } from "./view/badge.ts"
 import { addSong, closeDialog } from "./view/dialogs.ts"
 import { byId, el, say } from "./view/dom.ts"
+import { watchReader } from "./view/hold.ts"
 import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
 import { closeMenu } from "./view/menu.ts"
@@ -45,6 +46,7 @@ class Page {
     this.#line = new HubLine((message) => this.#model.hear(message))
     this.#badge = new Badge(() => this.#line.retry())
     this.#route(false)
+    watchReader()
     setInterval(() => this.#tick(), 1000)
     addEventListener("popstate", () => this.#route(true))
     document.addEventListener("click", (event) => this.#click(event))

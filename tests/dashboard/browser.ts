@@ -47,6 +47,11 @@ interface Message {
 
 type Params = Readonly<Record<string, unknown>>
 
+interface Point {
+  readonly x: number
+  readonly y: number
+}
+
 /** How a tab is opened. */
 export interface TabOptions {
   readonly width?: number
@@ -160,6 +165,7 @@ export class Tab {
   readonly #session: string
   #loaded = Promise.withResolvers<void>()
   #url = ""
+  #pointer = { x: 0, y: 0 }
 
   constructor(browser: Browser, targetId: string, session: string) {
     this.#browser = browser
@@ -270,17 +276,50 @@ export class Tab {
     }
   }
 
-  /** Clicks an element, as a mouse does. */
-  async click(selector: string): Promise<void> {
-    const { x, y } = await this.until<{ x: number; y: number }>(`(() => {
+  /** Where an element is in the view, once it is there. */
+  async #placeOf(selector: string): Promise<Point> {
+    return await this.until<Point>(`(() => {
       const found = document.querySelector(${JSON.stringify(selector)})
       found.scrollIntoView({ block: "center" })
       const { left, top, width, height } = found.getBoundingClientRect()
       return width > 0 && { x: left + width / 2, y: top + height / 2 }
     })()`)
-    for (const type of ["mousePressed", "mouseReleased"]) {
-      await this.send("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 })
+  }
+
+  /** The same, once it stands still. */
+  async #steadyPlaceOf(selector: string): Promise<Point> {
+    let place = await this.#placeOf(selector)
+    for (;;) {
+      await Bun.sleep(20)
+      const next = await this.#placeOf(selector)
+      if (next.x === place.x && next.y === place.y) return next
+      place = next
     }
+  }
+
+  /** Clicks an element that stands still, as a mouse does. */
+  async click(selector: string): Promise<void> {
+    this.#pointer = await this.#steadyPlaceOf(selector)
+    await this.clickAgain()
+  }
+
+  /** Clicks an element at once, even while it moves. */
+  async clickNow(selector: string): Promise<void> {
+    this.#pointer = await this.#placeOf(selector)
+    await this.clickAgain()
+  }
+
+  /** Clicks where the mouse is. */
+  async clickAgain(): Promise<void> {
+    for (const type of ["mousePressed", "mouseReleased"]) {
+      await this.send("Input.dispatchMouseEvent", { type, ...this.#pointer, button: "left", clickCount: 1 })
+    }
+  }
+
+  /** Moves the mouse to an element. */
+  async hover(selector: string): Promise<void> {
+    this.#pointer = await this.#steadyPlaceOf(selector)
+    await this.send("Input.dispatchMouseEvent", { type: "mouseMoved", ...this.#pointer })
   }
 
   /** Types text where the focus is. */

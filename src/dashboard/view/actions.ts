@@ -6,22 +6,37 @@ import type { Bench } from "../model/bench.ts"
 import { isWaiting } from "../model/state.ts"
 import { count, nameOf } from "../model/text.ts"
 import { askPriority, confirm } from "./dialogs.ts"
+import { acting } from "./hold.ts"
 import type { Choice } from "./menu.ts"
 import { notify } from "./notices.ts"
 
 const MAX_PRIORITY = 1_000_000_000
 
-/** Does it, and reports what came of it, or why it failed. */
+/** Does it, and reports what came of it, or why it failed; `undo` is what takes it back. */
 async function attempt(
   what: () => Promise<QueueItem | void>,
   done: string | ((item: QueueItem) => string),
+  undo?: () => void,
 ): Promise<void> {
   try {
-    const item = await what()
-    notify(typeof done === "string" ? done : item ? done(item) : "")
+    const item = await acting(what)
+    const text = typeof done === "string" ? done : item ? done(item) : ""
+    notify(text, undo ? { undo } : {})
   } catch (error) {
-    notify(sentenceOf(error), true)
+    notify(sentenceOf(error), { failed: true })
   }
+}
+
+const backInQueue = (item: QueueItem): Promise<void> =>
+  attempt(() => server.retry(item.id), `${nameOf(item)} is back in the queue`)
+
+async function retry(item: QueueItem): Promise<void> {
+  const name = nameOf(item)
+  if (item.status === "completed") {
+    const text = "It is completed. Another render takes as long again, and may replace its video."
+    if (!(await confirm(`Render ${name} again?`, text, { yes: "Render again", no: "Keep as it is" }))) return
+  }
+  await backInQueue(item)
 }
 
 async function cancel(item: QueueItem, bench: Bench): Promise<void> {
@@ -31,11 +46,11 @@ async function cancel(item: QueueItem, bench: Bench): Promise<void> {
     const text = `It has been running for ${duration(forSeconds)} and is ${item.progress}% done. The unfinished render will be lost.`
     if (!(await confirm(`Cancel ${name}?`, text, { yes: "Stop rendering", no: "Keep rendering" }))) return
   }
-  await attempt(
-    () => server.cancel(item.id),
-    ({ status }) =>
-      status === "processing" ? `Cancelling ${name}, waiting for the worker to stop` : `Cancelled ${name}`,
-  )
+  const done = ({ status }: QueueItem): string =>
+    status === "processing" ? `Cancelling ${name}, waiting for the worker to stop` : `Cancelled ${name}`
+  // What has not begun has lost nothing, and can be put back.
+  const undo = isWaiting(item) ? () => void backInQueue(item) : undefined
+  await attempt(() => server.cancel(item.id), done, undo)
 }
 
 async function remove(item: QueueItem): Promise<void> {
@@ -79,9 +94,7 @@ export function choicesOf(item: QueueItem, bench: Bench): Choice[] {
     // It may have changed since the menu was opened.
     choose: () => void what(bench.item(item.id) ?? item, bench),
   })
-  const again = choice("Retry", "retry", (now) =>
-    attempt(() => server.retry(now.id), `${nameOf(now)} is back in the queue`),
-  )
+  const again = choice("Retry", "retry", retry)
   const choices: Choice[] = []
   if (isFinished(item.status)) choices.push(again)
   if (isWaiting(item)) {

@@ -3,6 +3,7 @@ import type { Bench } from "../model/bench.ts"
 import { line, nameOf, standing, toneOf } from "../model/text.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say } from "./dom.ts"
+import { moved } from "./hold.ts"
 import { songMark } from "./wave.ts"
 
 /** The head of an item's page: its name, how it stands, and what can be done with it. */
@@ -53,6 +54,7 @@ export class ItemHead {
     const offered = choices.map(({ label }) => label).join()
     if (offered === this.#offered) return
     this.#offered = offered
+    if (this.#buttons.hasChildNodes()) moved(this.#buttons)
     const focused = this.#buttons.contains(document.activeElement)
     const buttons = choices.map(({ label, icon: name, danger = false, choose }) => {
       const attributes = { type: "button", class: danger ? "danger quiet" : null }

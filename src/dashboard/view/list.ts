@@ -1,6 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { count } from "../model/text.ts"
 import { el, say, show } from "./dom.ts"
+import { follow, isHeld, refocused } from "./hold.ts"
 
 /** What shows one item in a list. */
 export interface Row {
@@ -9,6 +10,19 @@ export interface Row {
   readonly update: (item: QueueItem, place: number) => void
   /** A second has passed. */
   readonly tick: () => void
+}
+
+/** What a list shows, and how. */
+export interface ListOptions {
+  /** How many rows are shown at first; each request for more shows four times as many. */
+  readonly step: number
+  readonly make: () => Row
+  /** What became of an item that has left the list, in a few words. */
+  readonly fateOf: (id: number) => string
+  /** How long the place of an item that has left is kept for the next one, in milliseconds; 0 not at all. */
+  readonly keepMs: number
+  /** Asks for the list to be shown again. */
+  readonly changed: () => void
 }
 
 /** What has the focus, and in which row. */
@@ -20,51 +34,67 @@ interface Focus {
 /**
  * A list of items, each in a row of its own for as long as it is in the list. It shows the first few, and more when
  * asked to, so that a queue of thousands costs no more than what can be looked at.
+ *
+ * While the reader is in it, its rows stay where they are: the place of an item that leaves is kept, and items that
+ * belong between others wait.
  */
 export class ItemList {
   readonly element = el("ol", { class: "items" })
   readonly more = el("button", { type: "button", class: "more", hidden: true })
-  readonly #make: () => Row
-  readonly #step: number
+  readonly #options: ListOptions
   #cap: number
   #rows = new Map<number, Row>()
+  /** The places of items that have left, and until when they are kept. */
+  #traces = new Map<Element, number>()
   #items: readonly QueueItem[] = []
   #all: readonly QueueItem[] = []
+  #pending = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(step: number, make: () => Row) {
-    this.#make = make
-    this.#step = step
-    this.#cap = step
+  constructor(options: ListOptions) {
+    this.#options = options
+    this.#cap = options.step
     this.more.addEventListener("click", () => {
       const first = this.#cap
-      this.#cap += this.#step * 4
+      this.#cap += options.step * 4
+      follow()
       this.show(this.#items, this.#all)
-      const row = this.element.children[first]
-      row?.querySelector<HTMLElement>("a")?.focus()
+      this.element.children[first]?.querySelector<HTMLElement>("a")?.focus()
     })
   }
 
-  /** Shows these items, in this order. Their places are those among `all`. */
-  show(items: readonly QueueItem[], all: readonly QueueItem[]): void {
+  /** How many items wait until the reader has left the list. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** Whether anything waits until the reader has left the list. */
+  get isHolding(): boolean {
+    return this.#pending > 0 || this.#traces.size > 0
+  }
+
+  /** Shows these items, in this order. Their places are those among `all`. With `isNew` they are not those of before. */
+  show(items: readonly QueueItem[], all: readonly QueueItem[], isNew = false): void {
     this.#items = items
     this.#all = all
     const seen = items.slice(0, this.#cap)
     const focused = this.#focused()
-    const rows = new Map<number, Row>()
+    const held = !isNew && isHeld(this.element)
+    const keepMs = isNew ? 0 : this.#options.keepMs
+    this.#pending = 0
+    this.#leave(new Set(seen.map(({ id }) => id)), held ? Number.POSITIVE_INFINITY : keepMs)
+    if (!held) this.#expire(isNew)
+    const order = held || keepMs > 0 ? this.#kept(seen, held) : seen.map((item) => this.#rowOf(item).element)
+    this.#arrange(order)
     let place = 0
     for (const item of seen) {
-      const row = this.#rows.get(item.id) ?? this.#made(item.id)
       place = all.indexOf(item, place) + 1
-      row.update(item, place)
-      rows.set(item.id, row)
+      this.#rows.get(item.id)?.update(item, place)
     }
-    for (const [id, row] of this.#rows) if (!rows.has(id)) row.element.remove()
-    this.#rows = rows
-    this.#arrange(rows)
     this.#refocus(focused)
     const rest = items.length - seen.length
     show(this.more, rest > 0)
-    say(this.more, `Show ${count(Math.min(rest, this.#step * 4))} more of ${count(rest)}`)
+    say(this.more, `Show ${count(Math.min(rest, this.#options.step * 4))} more of ${count(rest)}`)
   }
 
   /** Shows an item that has changed, if it is among those shown. Its place is as before. */
@@ -77,15 +107,73 @@ export class ItemList {
     for (const row of this.#rows.values()) row.tick()
   }
 
-  #made(id: number): Row {
-    const row = this.#make()
-    row.element.dataset["item"] = String(id)
+  #rowOf({ id }: QueueItem): Row {
+    const known = this.#rows.get(id)
+    if (known) return known
+    const row = this.#options.make()
+    const { element } = row
+    element.dataset["item"] = String(id)
+    // Until it has been drawn once its height is only guessed.
+    element.classList.add("fresh")
+    requestAnimationFrame(() => requestAnimationFrame(() => element.classList.remove("fresh")))
+    this.#rows.set(id, row)
     return row
   }
 
-  #arrange(rows: ReadonlyMap<number, Row>): void {
+  /** Takes out the rows of items that have left; a place that is to be kept is kept by a trace. */
+  #leave(stay: ReadonlySet<number>, keepMs: number): void {
+    for (const [id, { element }] of this.#rows) {
+      if (stay.has(id)) continue
+      this.#rows.delete(id)
+      if (keepMs === 0) {
+        element.remove()
+        continue
+      }
+      const trace = el("li", { class: "trace" }, this.#options.fateOf(id))
+      trace.style.height = `${element.getBoundingClientRect().height}px`
+      element.replaceWith(trace)
+      this.#traces.set(trace, performance.now() + keepMs)
+    }
+  }
+
+  /** Removes the traces whose time is over, and comes back for the others. */
+  #expire(all: boolean): void {
+    clearTimeout(this.#timer)
+    const nowMs = performance.now()
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const [element, untilMs] of this.#traces) {
+      // What was kept for the reader alone has no end of its own.
+      const endMs = Number.isFinite(untilMs) ? untilMs : nowMs
+      if (all || endMs <= nowMs) {
+        element.remove()
+        this.#traces.delete(element)
+      } else nextMs = Math.min(nextMs, endMs)
+    }
+    if (Number.isFinite(nextMs)) this.#timer = setTimeout(this.#options.changed, nextMs - nowMs)
+  }
+
+  /** The rows and traces that are there, in their places, and the new rows where they fit. */
+  #kept(seen: readonly QueueItem[], held: boolean): Element[] {
+    const order: Element[] = [...this.element.children]
+    const lastKnown = seen.findLastIndex(({ id }) => this.#rows.has(id))
+    const fresh = seen.filter(({ id }) => !this.#rows.has(id))
+    for (const item of fresh) {
+      const free = held ? -1 : order.findIndex((element) => this.#traces.has(element))
+      if (held && seen.indexOf(item) < lastKnown) this.#pending += 1
+      else if (free < 0) order.push(this.#rowOf(item).element)
+      else {
+        const [trace] = order.splice(free, 1, this.#rowOf(item).element)
+        if (trace) this.#traces.delete(trace)
+      }
+    }
+    return order
+  }
+
+  #arrange(order: readonly Element[]): void {
+    const wanted = new Set(order)
+    for (const child of [...this.element.children]) if (!wanted.has(child)) child.remove()
     let next = this.element.firstElementChild
-    for (const { element } of rows.values()) {
+    for (const element of order) {
       if (element === next) next = next.nextElementSibling
       else this.element.insertBefore(element, next)
     }
@@ -104,6 +192,9 @@ export class ItemList {
     const { element, index } = before
     if (element.isConnected && element instanceof HTMLElement) return element.focus()
     const row = this.element.children[Math.min(index, this.element.childElementCount - 1)]
-    row?.querySelector<HTMLElement>("a")?.focus()
+    if (!row) return
+    // It is another row than the one whose button was meant.
+    refocused(row)
+    row.querySelector<HTMLElement>("a")?.focus()
   }
 }

@@ -1,24 +1,44 @@
 import { byId, el, icon } from "./dom.ts"
 
 const NOTICE_MS = 6000
+/** How long something can be undone. */
+const UNDO_MS = 10_000
 const MAX_NOTICES = 3
 /** At most this often is anything read out, so that a busy queue does not talk over its reader. */
 const SPEECH_MS = 4000
 
-/** A notice in the corner. Failures stay until they are dismissed. */
-export function notify(text: string, failed = false): void {
+/** What else a notice is. */
+interface NoticeOptions {
+  /** It tells of a failure, and stays until it is dismissed; default false. */
+  readonly failed?: boolean
+  /** Undoes what the notice tells of, within 10 s; default: nothing can be undone. */
+  readonly undo?: () => void
+}
+
+/** A notice in the corner. */
+export function notify(text: string, { failed = false, undo }: NoticeOptions = {}): void {
   const area = byId("notices", HTMLElement)
   const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"))
   const notice = el(
     "div",
     { class: "notice", "data-tone": failed ? "bad" : "quiet", role: failed ? "alert" : "status" },
     el("p", {}, text),
+    ...(undo ? [undoing(undo, () => notice.remove())] : []),
     dismiss,
   )
   dismiss.addEventListener("click", () => notice.remove())
   while (area.childElementCount >= MAX_NOTICES) area.firstElementChild?.remove()
   area.append(notice)
-  if (!failed) setTimeout(() => notice.remove(), NOTICE_MS)
+  if (!failed) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)
+}
+
+function undoing(undo: () => void, done: () => void): HTMLElement {
+  const button = el("button", { type: "button", class: "undo" }, "Undo")
+  button.addEventListener("click", () => {
+    done()
+    undo()
+  })
+  return button
 }
 
 /** What happens together is read out together. */

@@ -1,7 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
 import { BASE } from "../live/server.ts"
 import { count } from "../model/text.ts"
-import { el, mark, say, show, svg } from "./dom.ts"
+import { el, say, show, svg } from "./dom.ts"
+import { follow } from "./hold.ts"
 import type { ItemList } from "./list.ts"
 
 /** A flat line: a wave of which nothing has been heard yet. */
@@ -42,15 +43,27 @@ export class Section {
   readonly element: HTMLElement
   readonly list: ItemList
   readonly #count = el("span", { class: "count" })
+  readonly #news = el("button", { type: "button", class: "news", hidden: true })
   readonly #empty: HTMLElement
   readonly #none = el("p", { class: "none", hidden: true })
 
-  constructor(name: string, list: ItemList, nothing: HTMLElement, ...tools: readonly Node[]) {
+  /** `changed` asks for the list to be shown again. */
+  constructor(
+    name: string,
+    list: ItemList,
+    nothing: HTMLElement,
+    changed: () => void,
+    ...tools: readonly Node[]
+  ) {
     this.list = list
     this.#empty = nothing
     nothing.hidden = true
     const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, name, this.#count)
-    const head = el("div", { class: "head" }, heading, ...tools)
+    this.#news.addEventListener("click", () => {
+      follow()
+      changed()
+    })
+    const head = el("div", { class: "head" }, heading, this.#news, ...tools)
     const parts = [head, nothing, this.#none, list.element, list.more]
     const className = `section ${name.toLowerCase()}`
     this.element = el("section", { class: className, "aria-labelledby": heading.id }, ...parts)
@@ -58,20 +71,27 @@ export class Section {
 
   /**
    * Shows those of `all` items that fit; `filter` is what they had to fit, and `nothingOf` says that none is of the
-   * chosen kind. Nothing is known before it is `loaded`.
+   * chosen kind. Nothing is known before it is `loaded`. With `isNew` they are not the items of before.
    */
   show(
     items: readonly QueueItem[],
     all: readonly QueueItem[],
     filter: string,
-    loaded: boolean,
-    nothingOf = "",
+    {
+      loaded,
+      isNew,
+      nothingOf = "",
+    }: { readonly loaded: boolean; readonly isNew: boolean; readonly nothingOf?: string },
   ): void {
+    this.list.show(items, all, isNew)
+    const { pending, element } = this.list
+    const isBlank = element.childElementCount === 0
     say(this.#count, all.length === 0 ? "" : count(all.length))
-    show(this.#empty, loaded && all.length === 0)
-    show(this.#none, items.length === 0 && all.length > 0)
+    show(this.#news, pending > 0)
+    say(this.#news, `${count(pending)} new`)
+    show(this.#empty, loaded && all.length === 0 && isBlank)
+    show(this.#none, items.length === 0 && all.length > 0 && isBlank)
     say(this.#none, filter === "" ? nothingOf : `Nothing here matches “${filter}”.`)
-    mark(this.list.element, "hidden", items.length === 0 ? "" : null)
-    this.list.show(items, all)
+    show(element, !isBlank)
   }
 }

@@ -1,0 +1,59 @@
+import { moved } from "./hold.ts"
+
+const GLIDE_MS = 320
+/** What has moved by less has not moved, as far as anybody can see. */
+const LEAST_PX = 2
+/** Beyond this the way would be too far to follow. */
+const MOST_PX = 1600
+
+const isCalm = (): boolean => document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches
+
+/** Where an element is: a row in its list, or a section on the page. */
+function topOf(element: HTMLElement): number {
+  const list = element.parentElement
+  return list?.matches("ol") ? element.offsetTop - list.offsetTop : element.offsetTop
+}
+
+function glide(element: HTMLElement, shift: number): void {
+  moved(element)
+  if (isCalm() || Math.abs(shift) > MOST_PX) return
+  element.animate([{ transform: `translateY(${shift}px)` }, { transform: "none" }], {
+    duration: GLIDE_MS,
+    easing: "cubic-bezier(0.2, 0.7, 0.2, 1)",
+  })
+}
+
+/** What is new stands above what glides away from its place, also for the pointer. */
+function appear(element: HTMLElement): void {
+  if (isCalm()) return
+  element.animate(
+    [
+      { opacity: 0, zIndex: 1 },
+      { opacity: 1, zIndex: 1 },
+    ],
+    GLIDE_MS,
+  )
+}
+
+/**
+ * Changes the page, and lets sections and the rows of lists glide to their new places. What has moved is unsteady for a
+ * moment.
+ */
+export function gliding(
+  sections: readonly HTMLElement[],
+  lists: readonly HTMLElement[],
+  change: () => void,
+): void {
+  const rows = (): Element[] => lists.flatMap((list) => [...list.children])
+  const tops = new Map<Element, number>()
+  for (const element of [...sections, ...rows()])
+    if (element instanceof HTMLElement && element.offsetParent !== null) tops.set(element, topOf(element))
+  change()
+  for (const element of [...sections, ...rows()]) {
+    if (!(element instanceof HTMLElement) || element.offsetParent === null) continue
+    const before = tops.get(element)
+    if (before === undefined) appear(element)
+    const shift = (before ?? topOf(element)) - topOf(element)
+    if (Math.abs(shift) >= LEAST_PX) glide(element, shift)
+  }
+}

@@ -1,0 +1,210 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test"
+
+import { start, type TestServer } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+
+// The first run may have to install Chromium.
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+
+const page = describe.skipIf(!hasChromium)
+
+let browser: Browser
+let server: TestServer
+let tab: Tab
+
+beforeAll(async () => {
+  if (hasChromium) browser = await Browser.start()
+})
+afterAll(async () => {
+  if (hasChromium) await browser.stop()
+})
+beforeEach(async () => {
+  server = await start()
+})
+afterEach(async () => {
+  await tab.close()
+  await server[Symbol.asyncDispose]()
+})
+
+async function open(): Promise<void> {
+  tab = await browser.open(server.url.replace("127.0.0.1", HOST))
+  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+}
+
+const run = (id: number): Promise<void> => server.put(id, { status: "processing", progress: 40 })
+
+async function finish(id: number, status: "completed" | "failed"): Promise<void> {
+  await run(id)
+  await server.put(id, { status, ...(status === "failed" && { error_message: "out of memory" }) })
+}
+
+const ITEMS = (rows: string): string =>
+  `[...document.querySelectorAll(${JSON.stringify(rows)})].map(({ dataset }) => dataset.item).join()`
+
+page("safe hands", () => {
+  test("a double click on Retry changes one item", async () => {
+    for (const song_id of [1, 2, 3]) await finish(await server.add({ song_id }), "failed")
+    await open()
+    await tab.click(`.finished [data-item="3"] .quick`)
+    // The list has closed up: another item's button is under the pointer.
+    await tab.until(`${ITEMS(".finished .row")} === "2,1"`)
+    await tab.clickAgain()
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
+    await Bun.sleep(500)
+    expect((await server.item(2)).status).toBe("failed")
+    // Later the same click counts.
+    await tab.clickAgain()
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
+  })
+
+  test("to render a completed item again is asked for, and is not one key press away", async () => {
+    await finish(await server.add({ song_id: 1, title: "Northern Lights" }), "completed")
+    await open()
+    await tab.click(`.finished .quick`)
+    await tab.until(`document.querySelector("dialog").innerText.includes("Render Northern Lights again?")`)
+    await tab.press("Enter")
+    await tab.until(`!document.querySelector("dialog")`)
+    expect((await server.item(1)).status).toBe("completed")
+    await tab.click(`.finished .quick`)
+    await tab.click("dialog [type=submit]")
+    await tab.until(`document.querySelector(".waiting .row")`)
+  })
+
+  test("a waiting item that was cancelled is put back by Undo", async () => {
+    const id = await server.add({ song_id: 1, title: "Northern Lights", priority: 4 })
+    await server.add({ song_id: 2 })
+    await open()
+    await tab.click(`.waiting [data-item="${id}"] [aria-haspopup]`)
+    await tab.press("ArrowDown")
+    await tab.press("Enter")
+    await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
+    await tab.click(".notice .undo")
+    await tab.until(`${ITEMS(".waiting .row")} === "1,2"`)
+    expect(await server.item(id)).toMatchObject({ status: "queued", priority: 4 })
+  })
+
+  test("no button acts within 400 ms of its row having moved", async () => {
+    for (const song_id of [1, 2, 3]) await server.add({ song_id })
+    await open()
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 3`)
+    await server.put(3, { priority: 5 })
+    await tab.until(`${ITEMS(".waiting .row")} === "3,1,2"`)
+    // It glides there, so that an eye can follow.
+    expect(
+      await tab.evaluate<number>(`document.querySelector('[data-item="2"]').getAnimations().length`),
+    ).toBe(1)
+    await tab.clickNow(`[data-item="2"] .quick`)
+    await Bun.sleep(450)
+    expect([(await server.item(1)).priority, (await server.item(2)).priority]).toEqual([0, 0])
+    await tab.click(`[data-item="2"] .quick`)
+    await tab.until(`${ITEMS(".waiting .row")} === "2,3,1"`)
+  })
+})
+
+page("a list in which the pointer is", () => {
+  test("keeps its order, counts what is new, and follows when the pointer has left", async () => {
+    for (const song_id of [1, 2]) await finish(await server.add({ song_id }), "completed")
+    for (const song_id of [3, 4, 5]) await server.add({ song_id })
+    await open()
+    await tab.hover(`.finished [data-item="1"]`)
+    const top = `document.querySelector('.finished [data-item="1"]').getBoundingClientRect().top`
+    const before = await tab.evaluate<number>(top)
+    for (const id of [3, 4]) await finish(id, "failed")
+    await tab.until(`document.querySelector(".finished .news").innerText === "2 new"`)
+    expect(await tab.evaluate<string>(ITEMS(".finished .row"))).toBe("2,1")
+    expect(await tab.evaluate<number>(top)).toBe(before)
+    await tab.hover("#brand")
+    await tab.until(`${ITEMS(".finished .row")} === "4,3,2,1"`)
+    expect(await tab.evaluate<boolean>(`document.querySelector(".finished .news").hidden`)).toBe(true)
+    // Or when its reader says so.
+    await tab.hover(`.finished [data-item="1"]`)
+    await finish(5, "failed")
+    await tab.click(".finished .news")
+    await tab.until(`${ITEMS(".finished .row")} === "5,4,3,2,1"`)
+  })
+
+  test("keeps the place of an item that leaves", async () => {
+    for (const song_id of [1, 2, 3]) await server.add({ song_id, title: `Song of ${song_id}` })
+    await open()
+    await tab.hover(`.waiting [data-item="3"]`)
+    const top = `document.querySelector('.waiting [data-item="3"]').offsetTop - document.querySelector(".waiting .items").offsetTop`
+    const before = await tab.evaluate<number>(top)
+    await run(1)
+    await tab.until(`document.querySelector(".lane")`)
+    expect(await tab.evaluate<string>(`document.querySelector(".waiting .trace").innerText`)).toBe(
+      "Song of 1 · Running",
+    )
+    expect(await tab.evaluate<number>(top)).toBe(before)
+    await tab.hover("#brand")
+    await tab.until(`!document.querySelector(".trace") && ${ITEMS(".waiting .row")} === "2,3"`)
+  })
+
+  test("stands still for the keyboard as well", async () => {
+    for (const song_id of [1, 2]) await finish(await server.add({ song_id }), "completed")
+    const id = await server.add({ song_id: 3 })
+    await open()
+    await tab.until(`document.querySelector(".finished .row")`)
+    await tab.press("Tab")
+    await tab.evaluate(`document.querySelector('.finished [data-item="1"] .quick').focus()`)
+    await finish(id, "completed")
+    await tab.until(`document.querySelector(".finished .news").innerText === "1 new"`)
+    await tab.evaluate(`document.querySelector("#add").focus()`)
+    await tab.until(`${ITEMS(".finished .row")} === "3,2,1"`)
+  })
+})
+
+/** Notes each size of the lanes, and where the list below them stands, as they are drawn. */
+const NOTE = `(() => {
+  window.sizes = []
+  window.tops = new Set()
+  const look = () => {
+    const size = document.querySelector(".home").dataset.crowd ?? "few"
+    if (window.sizes.at(-1) !== size) window.sizes.push(size)
+    // Where it is laid out, and not where it is while it glides.
+    window.tops.add(document.querySelector(".waiting").offsetTop)
+    requestAnimationFrame(look)
+  }
+  look()
+})()`
+
+page("at a hand-over between two items", () => {
+  test.each([
+    [1, "one"],
+    [2, "few"],
+    [7, "many"],
+  ])("of %d workers nothing jumps", async (workers, size) => {
+    for (let at = 0; at < workers + 10; at += 1) await server.add({ song_id: at + 1 })
+    for (let id = 1; id <= workers; id += 1) await run(id)
+    await open()
+    await tab.until(`document.querySelectorAll(".lane").length === ${workers}`)
+    await tab.evaluate(NOTE)
+    for (let at = 1; at <= 10; at += 1) {
+      await server.put(at, { status: "completed" })
+      await tab.until(`!document.querySelector('.lane[data-item="${at}"]')`)
+      await Bun.sleep(at * 25)
+      await run(at + workers)
+      await tab.until(`document.querySelector('.lane[data-item="${at + workers}"]')`)
+    }
+    expect(await tab.evaluate<string[]>("window.sizes")).toEqual([size])
+    expect(await tab.evaluate<number[]>("[...window.tops]")).toHaveLength(1)
+  })
+
+  test("the lanes grow once one alone has been running for a while", async () => {
+    for (const song_id of [1, 2]) await run(await server.add({ song_id }))
+    await open()
+    await tab.until(`document.querySelectorAll(".lane").length === 2`)
+    await tab.evaluate(NOTE)
+    await server.put(1, { status: "completed" })
+    await tab.until(`window.sizes.length === 2`, 12_000)
+    expect(await tab.evaluate<string[]>("window.sizes")).toEqual(["few", "one"])
+  })
+})
