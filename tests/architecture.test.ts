@@ -283,12 +283,12 @@ test("every exported thing of the source says what it is for", () => {
 
 /** How many members of exported contracts may still be without a doc comment, by folder. It may only shrink. */
 const UNDOCUMENTED: Readonly<Record<string, number>> = {
-  client: 4,
+  client: 0,
   commands: 0,
   config: 0,
-  "dashboard/live": 3,
-  "dashboard/model": 41,
-  "dashboard/view": 29,
+  "dashboard/live": 0,
+  "dashboard/model": 0,
+  "dashboard/view": 0,
   renderers: 1,
   terminal: 0,
 }

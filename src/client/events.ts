@@ -1,8 +1,10 @@
 /** An event of a stream, as the HTML standard has it; keys are there only when the server sent them. */
 export interface ServerSentEvent {
+  /** The event ID. */
   readonly id?: string
   /** The event type; `message` where the server named none. */
   readonly event: string
+  /** The data, its lines joined by line breaks. */
   readonly data: string
 }
 

@@ -8,11 +8,13 @@ import { pause, Rhythm, Silence } from "./silence.ts"
 
 /** What a watched stream gives: an update with its event ID, or news of the stream itself. */
 export type Watched =
+  /** One change of an item, with its event ID. */
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
   /** What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream. */
   | { readonly type: "control"; readonly control: StreamControl }
   /** The stream has broken off: what was shown may be old from here on, until the next `live`. */
   | {
+      /** Tells it from the others. */
       readonly type: "offline"
       /** Why, as a sentence without a full stop. */
       readonly reason: string

@@ -58,6 +58,7 @@ export class Link {
     this.#to = to
   }
 
+  /** What is known of the stream now. */
   get connection(): Connection {
     return this.#now
   }

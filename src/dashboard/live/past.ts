@@ -12,6 +12,7 @@ const AGAIN_MS = 1000
  * something out, what is missing is read again.
  */
 export class Past {
+  /** What is known of the history. */
   timeline = new Timeline()
   /** The history is longer than what is kept here. */
   truncated = false

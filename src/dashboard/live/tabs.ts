@@ -97,6 +97,7 @@ export class HubLine {
     addEventListener("online", () => this.retry())
   }
 
+  /** Who holds the stream now. */
   get holder(): Holder {
     return this.#way.holder
   }

@@ -19,6 +19,7 @@ export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" |
 
 /** What is known of the one stream. Times are milliseconds of this machine's clock. */
 export interface Connection {
+  /** How far to trust what is shown. */
   readonly state: ConnectionState
   /** When what is shown was last known to be true; null before it ever was. */
   readonly confirmedMs: number | null
@@ -30,6 +31,7 @@ export interface Connection {
   readonly reason: string
   /** When the next attempt will be made; null while there is none to make. */
   readonly retryAtMs: number | null
+  /** The event ID of the latest update that has arrived; null before the first. */
   readonly lastEventId: number | null
   /** The id of the server's history. */
   readonly history: string
@@ -39,6 +41,7 @@ export interface Connection {
 
 /** Updates that were left out. Everything is loaded again after it, so what is shown is right all the same. */
 export interface Gap {
+  /** Why; `history` where the server has another database. */
   readonly reason: StreamGap["reason"] | "history"
   /** How many; null when that cannot be known. */
   readonly missed: number | null
@@ -47,11 +50,15 @@ export interface Gap {
 /** What the hub, which holds the browser's one stream, tells the tabs. */
 export type FromHub =
   | {
+      /** Everything, once the tab has said hello and whenever it was read again. */
       readonly type: "state"
+      /** All items that are kept. */
       readonly items: readonly QueueItem[]
       /** There are more items than are kept here. */
       readonly truncated: boolean
+      /** What is known of the stream. */
       readonly connection: Connection
+      /** The figures of the streams; null before the first probe. */
       readonly stats: Stats | null
       /** False until the queue was read for the first time. */
       readonly loaded: boolean

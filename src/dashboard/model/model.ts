@@ -15,6 +15,7 @@ import { nameOf } from "./text.ts"
 
 /** What has changed since the last frame. */
 export interface Changes {
+  /** The items that have changed. */
   readonly ids: ReadonlySet<number>
   /** Items came, went, or moved. */
   readonly lists: boolean
@@ -42,7 +43,9 @@ interface Ears {
 /** What this tab knows, and what of it has not been shown yet. */
 export class Model implements Bridge {
   readonly state = new State()
+  /** The figures of the streams; null before the first probe. */
   stats: Stats | null = null
+  /** Whether the queue has been read. */
   loaded = false
   readonly #ears: Ears
   #hubHeardMs = Date.now()
@@ -70,6 +73,7 @@ export class Model implements Bridge {
     return this.#lists
   }
 
+  /** The figures of the queue, as of now. */
   get tallies(): Tallies {
     return talliesOf(this.lists, this.nowMs())
   }

@@ -42,7 +42,9 @@ export function after(item: QueueItem, update: StreamUpdate): QueueItem {
 
 /** What changed in a step of the state: the items, and whether any came, went, or moved to another list. */
 export interface Changed {
+  /** The items that have changed. */
   readonly ids: ReadonlySet<number>
+  /** Whether any item came, went, or moved to another list. */
   readonly lists: boolean
 }
 
@@ -51,7 +53,9 @@ export interface Changed {
  * the stream's, so whatever was read in between, the last update of an item decides.
  */
 export class State {
+  /** All items that are kept, by ID. */
   readonly items = new Map<number, QueueItem>()
+  /** There are more items than are kept. */
   truncated = false
 
   /** Begins again with these items. */
@@ -111,8 +115,11 @@ const byEnd = (a: QueueItem, b: QueueItem): number => text(b.completed_at, a.com
 
 /** The three lists, each in its order. */
 export interface Lists {
+  /** By start. */
   readonly running: readonly QueueItem[]
+  /** By turn. */
   readonly waiting: readonly QueueItem[]
+  /** The newest first. */
   readonly finished: readonly QueueItem[]
 }
 

@@ -6,14 +6,19 @@ const BARS = 12
 
 /** What was finished within five minutes. */
 export interface Bar {
+  /** How many completed. */
   readonly completed: number
+  /** How many failed, those that were cancelled aside. */
   readonly failed: number
 }
 
 /** Figures of the whole queue. */
 export interface Tallies {
+  /** How many items are running. */
   readonly running: number
+  /** How many wait, retries among them. */
   readonly waiting: number
+  /** How many of the running ones make no progress. */
   readonly stalled: number
   /** Within the last hour. */
   readonly completed: number

@@ -3,20 +3,29 @@ import type { Tone } from "./text.ts"
 
 /** Something that happened to an item. */
 export interface Happening {
+  /** Tells it from a stretch. */
   readonly kind: "happening"
+  /** The event ID of its update. */
   readonly id: number
+  /** When, as the server tells times. */
   readonly time: string
+  /** What happened, in a few words. */
   readonly what: string
+  /** More of it; empty for nothing. */
   readonly detail: string
+  /** Its colour. */
   readonly tone: Tone
 }
 
 /** Reports of one step, one after the other. */
 export interface Stretch {
+  /** Tells it from a happening. */
   readonly kind: "stretch"
   /** The event ID of the first of them. */
   readonly id: number
+  /** The name of the step; empty where it has none. */
   readonly step: string
+  /** The reports, in their order. */
   readonly updates: StreamUpdate[]
 }
 
@@ -25,10 +34,15 @@ export type Entry = Happening | Stretch
 
 /** A point of the plot. `attempt` begins a new line where it changes. */
 export interface Point {
+  /** When, in milliseconds of the server's clock. */
   readonly ms: number
+  /** How far, in percent. */
   readonly progress: number
+  /** The number of the attempt, from 1; 0 before the first. */
   readonly attempt: number
+  /** Whether it made no progress then. */
   readonly stalled: boolean
+  /** Whether it was running, or had just completed. */
   readonly running: boolean
 }
 
@@ -85,7 +99,9 @@ function happened(before: StreamUpdate | undefined, update: StreamUpdate): What 
 
 /** The history of one item, gathered as it comes: entries to read, and points to draw. */
 export class Timeline {
+  /** What to read, the oldest first. */
   readonly entries: Entry[] = []
+  /** What to draw, the oldest first. */
   readonly points: Point[] = []
   #last: StreamUpdate | undefined
 

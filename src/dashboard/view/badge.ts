@@ -12,7 +12,9 @@ const DELAY_MS = 100
 
 /** What the badge says: a word, and what goes with it. */
 export interface Words {
+  /** The state in a word. */
   readonly word: string
+  /** What goes with it; empty for nothing. */
   readonly detail: string
 }
 

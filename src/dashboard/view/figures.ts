@@ -61,6 +61,7 @@ export class Figures {
   readonly #waiting = new Figure()
   readonly #completed = new Figure(this.#hour.element)
   readonly #failed = new Figure()
+  /** All figures, for the page. */
   readonly element = el(
     "dl",
     { class: "figures" },

@@ -84,7 +84,9 @@ const viewOf = (entry: Entry): View =>
 
 /** The timeline of an item, the latest first. */
 export class HistoryList {
+  /** The entries, for the page. */
   readonly element = el("ol", { class: "timeline" })
+  /** Shows earlier entries; hidden where there are none. */
   readonly more = el("button", { type: "button", class: "more", hidden: true })
   #timeline: Timeline | undefined
   /** Views of the entries from `#from` on. */

@@ -8,12 +8,14 @@ import { songMark } from "./wave.ts"
 
 /** The head of an item's page: its name, how it stands, and what can be done with it. */
 export class ItemHead {
+  /** The heading, which takes the focus when the page opens. */
   readonly name = el("h1", { tabindex: -1 })
   readonly #bench: Bench
   readonly #mark = el("span", { class: "mark-box" })
   readonly #standing = el("span", { class: "chip" })
   readonly #about = el("span", { class: "meta" })
   readonly #buttons = el("div", { class: "buttons" })
+  /** The head, for the page. */
   readonly element = el(
     "header",
     { class: "item-head" },

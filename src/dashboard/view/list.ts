@@ -5,6 +5,7 @@ import { follow, isHeld, refocused } from "./hold.ts"
 
 /** What shows one item in a list. */
 export interface Row {
+  /** The row, for its list. */
   readonly element: HTMLElement
   /** Shows the item as it is; `place` counts from 1. */
   readonly update: (item: QueueItem, place: number) => void
@@ -16,6 +17,7 @@ export interface Row {
 export interface ListOptions {
   /** How many rows are shown at first; each request for more shows four times as many. */
   readonly step: number
+  /** Makes a row for one more item. */
   readonly make: () => Row
   /** What became of an item that has left the list, in a few words. */
   readonly fateOf: (id: number) => string
@@ -39,7 +41,9 @@ interface Focus {
  * belong between others wait.
  */
 export class ItemList {
+  /** The list, for the page. */
   readonly element = el("ol", { class: "items" })
+  /** Shows more rows; hidden when all are shown. */
   readonly more = el("button", { type: "button", class: "more", hidden: true })
   readonly #options: ListOptions
   #cap: number

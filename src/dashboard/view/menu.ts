@@ -2,9 +2,13 @@ import { el, icon } from "./dom.ts"
 
 /** One thing that can be done, as a menu shows it. */
 export interface Choice {
+  /** What is done, in a word or two; it ends with … where a dialog asks first. */
   readonly label: string
+  /** The name of its icon in the document. */
   readonly icon: string
+  /** Whether it destroys something; default false. */
   readonly danger?: boolean
+  /** Does it. */
   readonly choose: () => void
 }
 

@@ -31,6 +31,7 @@ export class Now {
   readonly #elapsed = el("span", { class: "elapsed" })
   readonly #wave = new Wave()
   readonly #told = el("p", { class: "told" })
+  /** The section, for the page. */
   readonly element = el(
     "section",
     { class: "now", "aria-label": "Progress" },

@@ -33,6 +33,7 @@ interface Expected {
 
 /** The progress of one item over time, a line an attempt. */
 export class Plot {
+  /** The plot, for the page; hidden while there is nothing to draw. */
   readonly element: HTMLElement
   readonly #picture = svg("svg", {
     viewBox: `0 0 ${WIDTH} ${HEIGHT}`,

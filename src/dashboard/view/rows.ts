@@ -14,8 +14,11 @@ const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname
 
 /** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
 export class Frame {
+  /** The name, which leads to the item's page. */
   readonly link = el("a", { class: "name" })
+  /** Holds the mark of the song. */
   readonly markBox = el("span", { class: "mark-box" })
+  /** The buttons. */
   readonly actions = el("span", { class: "actions" })
   readonly #quick = el("button", { type: "button", class: "plain quick" })
   readonly #menu = el(

@@ -40,7 +40,9 @@ export function example(): HTMLElement {
 
 /** A part of the page: a heading with a count, a list, and what to say when it is empty. */
 export class Section {
+  /** The section, for the page. */
   readonly element: HTMLElement
+  /** Its list. */
   readonly list: ItemList
   readonly #count = el("span", { class: "count" })
   readonly #news = el("button", { type: "button", class: "news", hidden: true })

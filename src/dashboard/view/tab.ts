@@ -5,10 +5,13 @@ const EVERY_MS = 1000
 
 /** What the tab's icon and title show. */
 export interface Glance {
+  /** How many items are running. */
   readonly running: number
   /** In percent. */
   readonly done: number
+  /** Whether what is shown is true now. */
   readonly isLive: boolean
+  /** Whether an item has failed that nobody has seen. */
   readonly hasFailed: boolean
   readonly title: string
 }

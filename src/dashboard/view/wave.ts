@@ -73,10 +73,13 @@ export function songMark(songId: number): HTMLElement {
   return square
 }
 
-/** How far a bar is, in percent, and where it is heading: it gets to `to` after `seconds`. */
+/** How far a bar is, and where it is heading. */
 export interface Glide {
+  /** How far it is, in percent. */
   readonly done: number
+  /** How far it will be, in percent. */
   readonly to: number
+  /** How long it takes to get there. */
   readonly seconds: number
 }
 
@@ -85,6 +88,7 @@ export interface Glide {
  * uncovered by two transforms that cancel each other out, so that it moves without a line of script.
  */
 export class Wave {
+  /** The bar, for the page. */
   readonly element: HTMLElement
   readonly #cover: HTMLElement
   readonly #done: SVGSVGElement
