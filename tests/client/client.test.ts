@@ -283,10 +283,12 @@ test("another database with fewer updates than the last event ID is one gap, and
 
 test("what is refused for good is thrown, with the server's words", async () => {
   await using server = await start()
-  const { over } = new Watching(server.url, { queueId: 9 })
+  const id = await server.add()
+  await server.api("DELETE", `/queue/${id}`)
+  const { over } = new Watching(server.url, { queueId: id })
   const error: unknown = await over.catch((thrown: unknown) => thrown)
   expect(error).toBeInstanceOf(ServerError)
-  expect(error).toMatchObject({ status: 404, code: "not_found", message: "queue item 9 does not exist" })
+  expect(error).toMatchObject({ status: 404, code: "not_found", message: `queue item ${id} does not exist` })
 })
 
 test("events are the same however their bytes are cut, and whatever ends their lines", () => {
