@@ -153,6 +153,24 @@ const SERVE_SETTINGS = {
     fallback: "0",
     read: duration,
   },
+  "backup-dir": {
+    help: "folder for backups that the server makes by itself",
+    placeholder: "FOLDER",
+    fallback: "",
+    read: optionalText,
+  },
+  "backup-every": {
+    help: "time between two such backups",
+    placeholder: "TIME",
+    fallback: "24h",
+    read: duration,
+  },
+  "backup-keep": {
+    help: "how many such backups are kept, the oldest going first",
+    placeholder: "N",
+    fallback: "7",
+    read: wholeNumber(1, 10_000),
+  },
   webhook: {
     help: "URL to call when an item completes, fails or stalls; may be repeated",
     placeholder: "URL",

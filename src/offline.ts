@@ -1,5 +1,7 @@
 import { digest, randomText } from "./access/secret.ts"
 import type { Access } from "./store/access.ts"
+import type { Checked } from "./store/sqlite/check.ts"
+import type { Restored } from "./store/sqlite/restore.ts"
 
 /** The tokens of a database. */
 export interface OpenAccess {
@@ -22,4 +24,31 @@ export async function openAccess(database: string): Promise<OpenAccess> {
   const { openAccessBeside } = await import("./store/sqlite/beside.ts")
   const { access, close } = openAccessBeside(database)
   return { access, close, digest, newSecret: () => `tsk_${randomText()}` }
+}
+
+/**
+ * Makes a backup of a database, beside a server that may be running on it.
+ * @throws AppError `unavailable`
+ */
+export async function backup(database: string, file: string): Promise<Checked> {
+  const { backupDatabase } = await import("./store/sqlite/backup.ts")
+  return backupDatabase(database, file)
+}
+
+/**
+ * Puts a backup in the place of a database.
+ * @throws AppError `unavailable` if a server runs on it, or the backup is not whole
+ */
+export async function restore(database: string, file: string): Promise<Restored> {
+  const { restoreDatabase } = await import("./store/sqlite/restore.ts")
+  return restoreDatabase(database, file)
+}
+
+/**
+ * Checks a database, beside a server that may be running on it.
+ * @throws AppError `unavailable` if it cannot be read
+ */
+export async function check(database: string): Promise<Checked> {
+  const { checkDatabase } = await import("./store/sqlite/check.ts")
+  return checkDatabase(database)
 }

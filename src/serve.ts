@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs"
+import { mkdir, readdir, unlink } from "node:fs/promises"
+import { join } from "node:path"
 
 import { Gate } from "./access/gate.ts"
 import { digest, randomText } from "./access/secret.ts"
@@ -25,6 +27,7 @@ import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
 import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
+import { Backups } from "./upkeep/backups.ts"
 import { Retention } from "./upkeep/retention.ts"
 import { commit, version } from "./version.ts"
 import { Webhooks } from "./webhooks/webhooks.ts"
@@ -174,6 +177,42 @@ function limitsOfProcess(): string {
   }
 }
 
+/** How this program is run again: the binary alone, or Bun with our source. */
+const ownCommand = (): string[] =>
+  Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main]
+
+/** Makes a backup in a process of its own, so that nobody waits for it here. */
+async function copyTo(file: string, database: string): Promise<void> {
+  const child = Bun.spawn([...ownCommand(), "backup", file, "--database", database], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  })
+  const said = await new Response(child.stderr).text()
+  if ((await child.exited) !== 0) throw new Error(said.trim())
+}
+
+/** None if no folder is named for backups. */
+function backupsOf(config: Config, { found }: SqliteStore, reasons: Reasons): Backups[] {
+  const { backupDir, backupEvery, backupKeep } = config
+  if (backupDir === undefined || backupEvery === 0) return []
+  return [
+    new Backups({
+      everyMs: backupEvery,
+      keep: backupKeep,
+      now: Date.now,
+      async names() {
+        await mkdir(backupDir, { recursive: true, mode: 0o700 })
+        return readdir(backupDir)
+      },
+      copy: (name) => copyTo(join(backupDir, name), found.path),
+      remove: (name) => unlink(join(backupDir, name)),
+      onResult: (hasFailed) => reasons.set("backup_failed", hasFailed),
+      onError: logged("a backup could not be made"),
+    }),
+  ]
+}
+
 function retentionOf(
   { retainUpdates, retainPerItem, retainItems }: Config,
   store: Store,
@@ -189,13 +228,24 @@ function retentionOf(
   })
 }
 
-function assembled(config: Config, store: Store, { tokens, tickets, gate }: Access): Parts {
+function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {
+  const { maxLag, streamsPerClient } = config
+  return new Streams(store, broadcaster, {
+    maxLag,
+    most: mostStreams(config),
+    mostOfOwner: streamsPerClient,
+    onError: logged("the history could not be read"),
+    onUnreadable: () => reasons.set("history_unreadable", true),
+    random: Math.random,
+  })
+}
+
+function assembled(config: Config, store: SqliteStore, { tokens, tickets, gate }: Access): Parts {
   const bus = new LocalBus()
-  const { stallAfterMs, maxRescues, keepaliveMs, maxLag, corsOrigin, host, allowedHost } = config
+  const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
   const reasons = new Reasons()
-  const onHistory = logged("the history could not be read")
   const onWorkers = logged("the workers' timer could not read or write")
-  const broadcaster = new Broadcaster(store, bus, keepaliveMs, onHistory)
+  const broadcaster = new Broadcaster(store, bus, keepaliveMs, logged("the history could not be read"))
   const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onError: onWorkers })
   const token = (): string => crypto.randomUUID()
   const learned = new Learned(store, logged("what was learned of earlier renders could not be read"))
@@ -213,14 +263,7 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
     workers,
     learned,
     forecasts: new Forecasts(store, workers.presence, learned),
-    streams: new Streams(store, broadcaster, {
-      maxLag,
-      most: mostStreams(config),
-      mostOfOwner: config.streamsPerClient,
-      onError: onHistory,
-      onUnreadable: () => reasons.set("history_unreadable", true),
-      random: Math.random,
-    }),
+    streams: streamsOf(config, store, broadcaster, reasons),
     host,
     corsOrigins: corsOrigin,
     allowedHosts: allowedHost,
@@ -229,7 +272,9 @@ function assembled(config: Config, store: Store, { tokens, tickets, gate }: Acce
     commit,
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
   })
-  return { app, broadcaster, retention, services: [tokens, learned, rescue, workers, webhooks, retention] }
+  const backups = backupsOf(config, store, reasons)
+  const services = [tokens, learned, rescue, workers, webhooks, retention, ...backups]
+  return { app, broadcaster, retention, services }
 }
 
 /** Resolves with the signal that asks the server to stop. */

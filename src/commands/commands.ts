@@ -35,6 +35,15 @@ export const COMMANDS: Commands = {
     about: "take items from the queue and run a command for each",
     load: async () => (await import("./work.ts")).workCommand,
   },
+  backup: {
+    about: "make a backup of the database",
+    load: async () => (await import("./backup.ts")).backupCommand,
+  },
+  restore: { about: "put a backup back", load: async () => (await import("./restore.ts")).restoreCommand },
+  check: {
+    about: "check a database or a backup",
+    load: async () => (await import("./check.ts")).checkCommand,
+  },
   token: {
     about: "create, list and revoke access tokens",
     load: async () => (await import("./token.ts")).tokenCommand,

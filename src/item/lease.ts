@@ -205,6 +205,21 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }
 }
 
+/** How long an item waits, after a restore, for the worker that was rendering it; others may claim it then. */
+const HAND_OVER_MS = 60_000
+
+/** A backup was restored in which a worker holds the item: what it has done since, nobody knows. */
+export function handedOver({ item, work }: Stored, moment: Moment): Change {
+  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
+  const message = "Restored from a backup, another attempt will follow"
+  const next = transition(item, { status: "retrying", message }, moment.time)
+  const available_at = later(moment, HAND_OVER_MS)
+  return {
+    item: { ...next, available_at, retry_count: item.retry_count, worker: "" },
+    work: ended(work, null),
+  }
+}
+
 /** The item has not moved for long. It is told, and never killed for it. How long it will take is anyone's guess. */
 export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
   item: {

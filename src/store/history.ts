@@ -40,6 +40,8 @@ export interface Bounds {
   readonly oldest: number
   /** The newest event ID that was given. */
   readonly newest: number
+  /** The event IDs that a restored backup does not have: those of updates that were lost; null if there are none. */
+  readonly lost: { readonly after: number; readonly upTo: number } | null
   /** How many updates of all items are kept: those after `oldest`, and the moves of items before it. */
   readonly stored: number
 }

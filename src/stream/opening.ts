@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { History, Page } from "../store/history.ts"
+import type { Bounds, History, Page } from "../store/history.ts"
 import { type Frame, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import type { Wanted } from "./selection.ts"
@@ -12,6 +12,10 @@ const MOST_OPENINGS = 256
 const RETRY_MS = 2000
 /** Different reconnection times, from 0.75 to 1.25 of `RETRY_MS`. */
 const RETRY_STEPS = 16
+
+/** Whether the client has seen updates that a restored backup does not have. */
+export const isLost = (from: number, { lost }: Bounds): boolean =>
+  lost !== null && from > lost.after && from <= lost.upTo
 
 type Greeting = Extract<Frame, { type: "hello" }>
 
@@ -160,8 +164,9 @@ export class Openings {
   }
 
   async #since(from: number, queueId: number | undefined): Promise<Opening | null> {
-    const { oldest, newest } = await this.#history.bounds(queueId)
-    if (from < oldest - 1 || from > newest) return null
+    const bounds = await this.#history.bounds(queueId)
+    const { oldest, newest } = bounds
+    if (from < oldest - 1 || from > newest || isLost(from, bounds)) return null
     if (from === newest) return new Opening(newest, [], this.live(newest))
     const page = this.#history.page({ after: from, queueId, limit: MOST_UPDATES })
     const { updates, more } = await page.catch(() => NONE)

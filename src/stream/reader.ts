@@ -1,8 +1,8 @@
 import type { Status } from "../item/item.ts"
-import type { History, Page } from "../store/history.ts"
+import type { Bounds, History, Page } from "../store/history.ts"
 import { type Frame, type Gap, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
-import { greetingOf, type Opening, type Openings } from "./opening.ts"
+import { greetingOf, isLost, type Opening, type Openings } from "./opening.ts"
 import { type Hole, salvage } from "./salvage.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
@@ -80,7 +80,7 @@ export class Reader {
     const greeting = greetingOf(random())
     const bounds = await history.bounds(this.#place.queueId)
     const from = eventId(watch.lastEventId)
-    if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest) {
+    if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest && !isLost(from, bounds)) {
       this.#place.cursor = from
       yield [greeting]
       yield* this.#replay(bounds.newest)
@@ -248,8 +248,11 @@ export function openWith(opening: Opening, place: Place, random: number): readon
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */
-function missedStart(given: string, bounds: { oldest: number; newest: number }, place: Place): Frame {
+function missedStart(given: string, bounds: Bounds, place: Place): Frame {
   const from = eventId(given)
+  if (from !== undefined && isLost(from, bounds)) {
+    return tell({ event: "gap", reason: "restored", last_event_id: from, missed: null })
+  }
   const isExpired = from !== undefined && from <= bounds.newest
   const isEverything = place.queueId === undefined && place.wanted === undefined
   const gap: Gap = {

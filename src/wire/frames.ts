@@ -25,10 +25,16 @@ export const Gap = Type.Object(
   {
     ...event("gap"),
     reason: Type.Union(
-      [Type.Literal("expired"), Type.Literal("unknown"), Type.Literal("slow"), Type.Literal("unreadable")],
+      [
+        Type.Literal("expired"),
+        Type.Literal("unknown"),
+        Type.Literal("slow"),
+        Type.Literal("unreadable"),
+        Type.Literal("restored"),
+      ],
       {
         description:
-          "they are no longer kept; the last event ID is not ours; the reader was too slow; the database is damaged there",
+          "they are no longer kept; the last event ID is not ours; the reader was too slow; the database is damaged there; a backup was put back, which does not have them",
       },
     ),
     last_event_id: Type.Union([EventId, Type.String()], { description: "after which updates are missing" }),

@@ -23,7 +23,7 @@ function historyOf(updates: number, read: () => Promise<void>): History {
   return {
     historyId: "test",
     head: async () => updates,
-    bounds: async () => ({ oldest: 1, newest: updates, stored: updates }),
+    bounds: async () => ({ oldest: 1, newest: updates, lost: null, stored: updates }),
     latest: async () => ({ ids: [], head: updates }),
     latestOfItem: async () => ({ update: update(updates), head: updates }),
     updates: async (ids) => ({ updates: ids.map(update), more: false }),

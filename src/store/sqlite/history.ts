@@ -66,8 +66,8 @@ function statements(client: Database) {
       ),
     /** The highest event ID that is no longer kept, and how many are not. */
     pruned: () =>
-      client.prepare<{ id: number; count: number }, []>(
-        "SELECT pruned_id AS id, pruned AS count FROM history",
+      client.prepare<{ id: number; count: number; restored: number | null; resumed: number }, []>(
+        `SELECT pruned_id AS id, pruned AS count, restored_id AS restored, resumed_id AS resumed FROM history`,
       ),
     prunedOfItem: () =>
       client.prepare<{ id: number }, [number]>("SELECT pruned_id AS id FROM queue_items WHERE id = ?"),
@@ -128,16 +128,19 @@ export class SqliteHistory implements History {
   async count(after: number, upTo: number, queueId?: number): Promise<number> {
     const { count, countOfItem, pruned } = this.#statements
     if (queueId !== undefined) return countOfItem.get(after, upTo, queueId)?.n ?? 0
-    // A write that is undone gives its ID back, so event IDs have no holes but those that retention made.
-    if (after >= (pruned.get()?.id ?? 0)) return upTo - after
+    // A write that is undone gives its ID back, so event IDs have no holes but those of retention and of a restore.
+    const row = pruned.get()
+    if (after >= Math.max(row?.id ?? 0, row?.resumed ?? 0)) return upTo - after
     return count.get(after, upTo)?.n ?? 0
   }
 
   async bounds(queueId?: number): Promise<Bounds> {
     const newest = await this.head()
-    const { id, count } = this.#statements.pruned.get() ?? { id: 0, count: 0 }
+    const row = this.#statements.pruned.get()
+    const { id, count, restored, resumed } = row ?? { id: 0, count: 0, restored: null, resumed: 0 }
+    const lost = restored === null ? null : { after: restored, upTo: resumed }
     const own = queueId === undefined ? null : this.#statements.prunedOfItem.get(queueId)
-    return { oldest: (own?.id ?? id) + 1, newest, stored: newest - count }
+    return { oldest: (own?.id ?? id) + 1, newest, lost, stored: newest - count }
   }
 
   async head(): Promise<number> {

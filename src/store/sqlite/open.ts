@@ -93,7 +93,7 @@ function prepare(client: Database, before: Before): void {
  * Claims the database for this process. A lock file is held by a transaction, so it is let go of by whatever ends the
  * process; a second server would show none of the first one's updates, and take its workers for lost.
  */
-function claim(path: string): Database {
+export function claim(path: string): Database {
   const lock = new Database(`${path}.lock`, { create: true, readwrite: true })
   try {
     lock.run("PRAGMA busy_timeout = 0")

@@ -191,7 +191,8 @@ export const idempotencyKeys = sqliteTable(
 /**
  * One row: the name of this history; when a server was last known to be alive (milliseconds, steady clock); the highest
  * event ID that is no longer kept, how many are not, and when removing may begin (epoch milliseconds); whether what it
- * holds of completed items has been learned from; since when the queue is paused; and the mark that
+ * holds of completed items has been learned from; after a restore, the last event ID of the backup, and the
+ * highest that was given before; since when the queue is paused; and the mark that
  * the last start made here and in the lock file.
  */
 export const history = sqliteTable("history", {
@@ -200,6 +201,8 @@ export const history = sqliteTable("history", {
   pruned_id: integer().notNull().default(0),
   pruned: integer().notNull().default(0),
   retain_from: integer(),
+  restored_id: integer(),
+  resumed_id: integer().notNull().default(0),
   has_learned: integer({ mode: "boolean" }).notNull().default(false),
   paused_at: time(),
   mark: text(),

@@ -1,0 +1,22 @@
+import { setting } from "../config.ts"
+import { check } from "../offline.ts"
+import { type Command, say, takes } from "./command.ts"
+
+/** Checks a database or a backup. */
+export const checkCommand: Command = {
+  usage: {
+    line: "check [FILE]",
+    about:
+      "Checks that a database, or a backup in FILE, is whole, and that the history of every item is a legal one.\nIt only reads, also while a server runs on it. Exits with 1 if something is wrong.",
+    settings: ["database"],
+    flags: {},
+  },
+  async run(given) {
+    takes(given, 1)
+    const file = given.words[0] ?? setting("database", given.flags)
+    const { items, updates, faults } = await check(file)
+    for (const fault of faults) say(fault)
+    say(`${file}: ${items} items, ${updates} updates, ${faults.length === 0 ? "whole" : "NOT whole"}`)
+    return faults.length === 0 ? 0 : 1
+  },
+}

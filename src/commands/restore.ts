@@ -1,0 +1,30 @@
+import { setting } from "../config.ts"
+import { AppError } from "../errors.ts"
+import { restore } from "../offline.ts"
+import { type Command, say, takes } from "./command.ts"
+
+/** Puts a backup back. */
+export const restoreCommand: Command = {
+  usage: {
+    line: "restore FILE",
+    about:
+      "Puts a backup in the place of the database, while no server runs on it. The database that was there is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers are told what they missed.",
+    settings: ["database"],
+    flags: {},
+  },
+  async run(given) {
+    takes(given, 1)
+    const [file] = given.words
+    if (file === undefined) throw new AppError("invalid", "missing FILE")
+    const database = setting("database", given.flags)
+    const { items, before, isKnown } = await restore(database, file)
+    say(`Restored ${items} items from ${file} to ${database}.`)
+    if (before !== null) say(`The database that was there is kept as ${before}.`)
+    if (!isKnown) {
+      say(
+        "It could not be read, so its tokens are lost; those of the backup are in force: look at track-studio token list.",
+      )
+    }
+    return 0
+  },
+}

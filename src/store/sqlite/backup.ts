@@ -1,0 +1,61 @@
+import { Database } from "bun:sqlite"
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
+import { dirname } from "node:path"
+
+import { AppError } from "../../errors.ts"
+import { checkDatabase, type Checked } from "./check.ts"
+
+/** How long to wait while a server writes; this blocks the command alone. */
+const BUSY_MS = 5000
+
+/** Makes sure that a file, or the list of a folder's files, is on the disk. */
+export function sync(path: string): void {
+  const descriptor = openSync(path, "r")
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/**
+ * Writes the state of now into a new file, as one read of the database: a server goes on beside it. The file is for its
+ * owner alone.
+ */
+export function copyDatabase(from: string, to: string): void {
+  const client = new Database(from, { readwrite: true })
+  try {
+    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    client.query("VACUUM INTO ?").run(to)
+  } finally {
+    client.close()
+  }
+  chmodSync(to, 0o600)
+  sync(to)
+}
+
+/**
+ * Makes a backup of the database at `path`: a copy that was checked, under the name of `file` only once it is whole and on
+ * the disk.
+ * @throws AppError `unavailable` if the file exists, the copy cannot be written, or it is not whole
+ */
+export function backupDatabase(path: string, file: string): Checked {
+  if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
+  if (existsSync(file)) throw new AppError("unavailable", `${file} exists; name a new file for the backup`)
+  const unfinished = `${file}.unfinished`
+  try {
+    rmSync(unfinished, { force: true })
+    copyDatabase(path, unfinished)
+    const checked = checkDatabase(unfinished)
+    const [fault] = checked.faults
+    if (fault !== undefined) throw new AppError("unavailable", `the copy is not whole: ${fault}`)
+    renameSync(unfinished, file)
+    sync(dirname(file))
+    return checked
+  } catch (error) {
+    rmSync(unfinished, { force: true })
+    if (error instanceof AppError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new AppError("unavailable", `no backup was made of ${path}: ${reason}`, { cause: error })
+  }
+}

@@ -1,0 +1,89 @@
+import { Database } from "bun:sqlite"
+import { existsSync } from "node:fs"
+
+import { AppError } from "../../errors.ts"
+import { MOVES } from "../../item/moves.ts"
+import { appliedMigrations, knownMigrations } from "./open.ts"
+
+/** Faults that are listed; of a broken database the first ones say enough. */
+const MOST_FAULTS = 20
+
+/** What a check of a database found. */
+export interface Checked {
+  /** How many items there are, deleted ones among them. */
+  readonly items: number
+  /** How many updates are kept. */
+  readonly updates: number
+  /** What is wrong, a sentence each; empty if nothing is. At most 20. */
+  readonly faults: readonly string[]
+}
+
+interface Fault {
+  readonly fault: string
+}
+
+const LEGAL = Object.entries(MOVES)
+  .flatMap(([from, tos]) => tos.map((to) => `('${from}', '${to}')`))
+  .join(", ")
+
+/** What the history of every item must hold to, as queries for what does not. */
+const RULES: readonly string[] = [
+  `SELECT format('item %d: update %d goes from %s to %s, which is no legal move', queue_id, id, before, status) AS fault
+   FROM (SELECT id, queue_id, status, lag(status) OVER (PARTITION BY queue_id ORDER BY id) AS before FROM updates)
+   WHERE before <> status AND (before, status) NOT IN (VALUES ${LEGAL})`,
+  `SELECT format('item %d: its last update %d is not kept', i.id, i.last_update_id) AS fault
+   FROM queue_items AS i LEFT JOIN updates AS u ON u.id = i.last_update_id
+   WHERE u.id IS NULL AND i.deleted_at IS NULL`,
+  `SELECT format('item %d is %s, and its last update says %s', i.id, i.status, u.status) AS fault
+   FROM queue_items AS i JOIN updates AS u ON u.id = i.last_update_id
+   WHERE u.queue_id <> i.id OR u.status <> i.status`,
+  `SELECT format('update %d of item %d comes after the last one of the item', u.id, u.queue_id) AS fault
+   FROM updates AS u JOIN queue_items AS i ON i.id = u.queue_id WHERE u.id > i.last_update_id`,
+  `SELECT format('update %d belongs to no item', u.id) AS fault
+   FROM updates AS u LEFT JOIN queue_items AS i ON i.id = u.queue_id WHERE i.id IS NULL`,
+]
+
+function faultsOf(client: Database): string[] {
+  const broken = client
+    .query<{ integrity_check: string }, []>(`PRAGMA integrity_check(${MOST_FAULTS})`)
+    .all()
+    .map(({ integrity_check }) => integrity_check)
+    .filter((said) => said !== "ok")
+  if (broken.length > 0) return broken
+  return RULES.flatMap((rule) => client.query<Fault, [number]>(`${rule} LIMIT ?`).all(MOST_FAULTS))
+    .map(({ fault }) => fault)
+    .slice(0, MOST_FAULTS)
+}
+
+const count = (client: Database, table: "queue_items" | "updates"): number =>
+  client.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
+
+/**
+ * Checks that a database is whole, and that the history of every item is a legal one. It only reads, also beside a running
+ * server.
+ * @throws AppError `unavailable` if it is no database of this program, or cannot be opened
+ */
+export function checkDatabase(path: string): Checked {
+  if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
+  let client: Database | undefined
+  try {
+    client = new Database(path, { readwrite: true })
+    client.run("PRAGMA query_only = ON")
+    const applied = appliedMigrations(client)
+    if (applied === 0) throw new AppError("unavailable", `${path} is not a database of this program`)
+    if (applied > knownMigrations()) {
+      throw new AppError("unavailable", `${path} was made by a newer version; check it with that one`)
+    }
+    return {
+      items: count(client, "queue_items"),
+      updates: count(client, "updates"),
+      faults: faultsOf(client),
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new AppError("unavailable", `${path} cannot be read: ${reason}`, { cause: error })
+  } finally {
+    client?.close()
+  }
+}

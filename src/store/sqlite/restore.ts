@@ -1,0 +1,152 @@
+import { Database } from "bun:sqlite"
+import { existsSync, renameSync, rmSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+
+import { AppError } from "../../errors.ts"
+import { handedOver } from "../../item/lease.ts"
+import type { TokenRow } from "../access.ts"
+import { copyDatabase, sync } from "./backup.ts"
+import { checkDatabase } from "./check.ts"
+import { claim } from "./open.ts"
+import { SqliteStore } from "./sqlite.ts"
+
+/** Where numbers go on if the present database cannot be read: far above any that it can have given. */
+const UNKNOWN_JUMP = 10_000_000
+
+/** What a restore came to. */
+export interface Restored {
+  /** How many items the backup had, deleted ones among them. */
+  readonly items: number
+  /** Where the database lies that was there before; null if there was none. */
+  readonly before: string | null
+  /** Whether the tokens and numbers of that database could be read. */
+  readonly isKnown: boolean
+}
+
+/** What of the present database outlives a restore. */
+interface Present {
+  readonly tokens: readonly TokenRow[]
+  readonly updateId: number
+  readonly itemId: number
+}
+
+type Row = Record<string, string | number | null>
+
+function sequence(client: Database, table: "updates" | "queue_items"): number {
+  const query = client.query<{ seq: number }, [string]>("SELECT seq FROM sqlite_sequence WHERE name = ?")
+  return query.get(table)?.seq ?? 0
+}
+
+/** Null if the present database is too broken to tell, or there is none. */
+function presentOf(path: string): (Omit<Present, "tokens"> & { readonly tokens: readonly Row[] }) | null {
+  if (!existsSync(path)) return null
+  let client: Database | undefined
+  try {
+    client = new Database(path, { readwrite: true })
+    const tokens = client.query<Row, []>("SELECT * FROM tokens ORDER BY id").all()
+    return { tokens, updateId: sequence(client, "updates"), itemId: sequence(client, "queue_items") }
+  } catch {
+    return null
+  } finally {
+    client?.close()
+  }
+}
+
+function setSequence(client: Database, table: "updates" | "queue_items", value: number): void {
+  client.query("UPDATE sqlite_sequence SET seq = ? WHERE name = ?").run(value, table)
+  client
+    .query(
+      "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
+    )
+    .run(table, value)
+}
+
+/** The tokens of now win: one that was revoked since the backup must not live again. Tickets died with the history. */
+function keepTokens(client: Database, tokens: readonly Row[]): void {
+  client.run("DELETE FROM tickets")
+  client.run("DELETE FROM tokens")
+  for (const token of tokens) {
+    const names = Object.keys(token)
+    client
+      .query(`INSERT INTO tokens (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`)
+      .run(...names.map((name) => token[name] ?? null))
+  }
+}
+
+/** Gives the copy a history of its own, whose numbers go on above all that were ever given. */
+function begin(client: Database, present: ReturnType<typeof presentOf>, isReplaced: boolean): void {
+  const [lastUpdate, lastItem] = [sequence(client, "updates"), sequence(client, "queue_items")]
+  const jump = isReplaced && present === null ? UNKNOWN_JUMP : 0
+  // One more than was ever given: a reader at the old head has seen updates that are lost, one at the new head has not.
+  const resumed = Math.max(lastUpdate, present?.updateId ?? 0) + jump
+  client.transaction(() => {
+    setSequence(client, "updates", resumed + 1)
+    setSequence(client, "queue_items", Math.max(lastItem, present?.itemId ?? 0) + jump)
+    client
+      .query("UPDATE history SET id = ?, restored_id = ?, resumed_id = ?, pruned = pruned + ?")
+      .run(crypto.randomUUID(), lastUpdate, resumed, resumed + 1 - lastUpdate)
+    client.query("UPDATE webhooks SET cursor = ?").run(resumed + 1)
+    if (present) keepTokens(client, present.tokens)
+  })()
+}
+
+async function endLeases(path: string): Promise<void> {
+  const store = new SqliteStore(path)
+  try {
+    while ((await store.sweep({ due: "lease", by: Number.MAX_SAFE_INTEGER }, handedOver)) > 0);
+  } finally {
+    await store.close()
+  }
+}
+
+function removeBeside(path: string): void {
+  for (const suffix of ["-wal", "-shm", ".lock", ".lock-journal"]) rmSync(`${path}${suffix}`, { force: true })
+}
+
+/**
+ * Puts a backup in the place of the database at `path`, while no server runs on it. The database that was there stays
+ * beside it, under another name.
+ *
+ * The history gets a new name, and event IDs and item IDs go on above those of both databases, so that none ever means two
+ * things. Items that were being rendered wait a minute for their workers, which may claim them by their id at once.
+ * Webhooks are told of nothing again. Tokens are those of the present database.
+ * @throws AppError `unavailable` if a server runs, or the backup is not whole
+ */
+export async function restoreDatabase(path: string, file: string): Promise<Restored> {
+  const target = resolve(path)
+  const { items, faults } = checkDatabase(file)
+  const [fault] = faults
+  if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
+  const lock = claim(target)
+  const copy = `${target}.restoring`
+  try {
+    rmSync(copy, { force: true })
+    removeBeside(copy)
+    copyDatabase(resolve(file), copy)
+    const isReplaced = existsSync(target)
+    const present = presentOf(target)
+    // Opening brings an older backup up to date.
+    await new SqliteStore(copy).close()
+    const client = new Database(copy, { readwrite: true })
+    begin(client, present, isReplaced)
+    client.close()
+    await endLeases(copy)
+    removeBeside(copy)
+    sync(copy)
+    const before = isReplaced
+      ? `${target}.before-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`
+      : null
+    if (before !== null) renameSync(target, before)
+    // They belong to the database that was there: SQLite would put them into the restored one.
+    if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)
+    rmSync(`${target}-wal`, { force: true })
+    rmSync(`${target}-shm`, { force: true })
+    renameSync(copy, target)
+    sync(dirname(target))
+    return { items, before, isKnown: !isReplaced || present !== null }
+  } finally {
+    lock.close()
+    // What it says of the database that was there would keep the next server from starting.
+    rmSync(`${target}.lock`, { force: true })
+  }
+}

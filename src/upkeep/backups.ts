@@ -1,0 +1,73 @@
+import { every, type Repetition, type Service } from "../service.ts"
+
+/** How often it looks whether a backup is due. */
+const LOOK_MS = 60_000
+const NAME = /^track-studio-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
+
+/** Where backups are kept, and how. */
+export interface BackupsOptions {
+  /** Milliseconds between two backups. */
+  readonly everyMs: number
+  /** How many backups are kept, the oldest going first; at least 1. */
+  readonly keep: number
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** The names of the files in the folder of the backups. */
+  readonly names: () => Promise<readonly string[]>
+  /** Makes a backup under this name. */
+  readonly copy: (name: string) => Promise<void>
+  /** Removes a backup. */
+  readonly remove: (name: string) => Promise<void>
+  /** Whether the latest backup failed, after each. */
+  readonly onResult: (hasFailed: boolean) => void
+  /** Receives why a backup failed; the next look tries again. */
+  readonly onError: (error: unknown) => void
+}
+
+/** The name of a backup of this time, which sorts by time. */
+const nameOf = (ms: number): string =>
+  `track-studio-${new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, "")}.db`
+
+/** When the backup of this name was made, in epoch milliseconds; undefined for another file. */
+function timeOf(name: string): number | undefined {
+  const [, year, month, day, hour, minute, second] = NAME.exec(name) ?? []
+  return year === undefined ? undefined : Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+}
+
+/** Makes backups at intervals, also over restarts of the server, and keeps the newest. */
+export class Backups implements Service {
+  readonly #options: BackupsOptions
+  #looks: Repetition | undefined
+
+  constructor(options: BackupsOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    this.#looks ??= every(LOOK_MS, () => this.look(), this.#options.onError)
+  }
+
+  async stop(): Promise<void> {
+    await this.#looks?.stop()
+  }
+
+  /** Makes a backup if one is due, and removes those beyond the number to keep. */
+  async look(): Promise<void> {
+    const { everyMs, keep, now, copy, remove, onResult } = this.#options
+    const latest = (await this.#made()).at(-1)
+    if (latest !== undefined && now() - (timeOf(latest) ?? 0) < everyMs) return
+    try {
+      await copy(nameOf(now()))
+    } catch (error) {
+      onResult(true)
+      throw error
+    }
+    onResult(false)
+    for (const name of (await this.#made()).slice(0, -keep)) await remove(name)
+  }
+
+  /** The backups that are there, the oldest first; other files are none. */
+  async #made(): Promise<string[]> {
+    return (await this.#options.names()).filter((name) => NAME.test(name)).sort()
+  }
+}

@@ -1,0 +1,151 @@
+import { Database } from "bun:sqlite"
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { Reader } from "../reader.ts"
+import { run, start, temporaryFolder, type TestServer } from "../server.ts"
+
+// Each starts the program several times.
+setDefaultTimeout(60_000)
+
+/** Reports on an item until the server has given so many updates. */
+async function upTo(server: TestServer, id: number, head: number): Promise<void> {
+  while ((await server.head()) < head) await server.put(id, { message: `at ${await server.head()}` })
+}
+
+test("a backup of a running server is a whole database for its owner alone, and takes no update from anybody", async () => {
+  await using server = await start()
+  using folder = temporaryFolder()
+  const file = join(folder.path, "copy.db")
+  const id = await server.add()
+  await upTo(server, id, 20)
+  const made = await run(["backup", file, "--database", server.database])
+  expect([made.code, made.stdout]).toEqual([0, `Backed up 1 items and 20 updates to ${file}.\n`])
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(readdirSync(folder.path)).toEqual(["copy.db"])
+  await server.put(id, { message: "after" })
+  expect((await run(["check", file])).stdout).toContain("1 items, 20 updates, whole")
+  expect((await run(["check", "--database", server.database])).stdout).toContain("21 updates, whole")
+  const again = await run(["backup", file, "--database", server.database])
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("exists; name a new file")])
+})
+
+test("a check names what is wrong, and exits with 1", async () => {
+  await using server = await start()
+  using folder = temporaryFolder()
+  const file = join(folder.path, "copy.db")
+  const id = await server.add()
+  await server.put(id, { status: "processing" })
+  await server.put(id, { status: "completed" })
+  await run(["backup", file, "--database", server.database])
+  {
+    using client = new Database(file)
+    client.run("DELETE FROM updates WHERE id = 2")
+  }
+  const checked = await run(["check", file])
+  expect(checked.code).toBe(1)
+  expect(checked.stdout).toContain(`item ${id}: update 3 goes from queued to completed`)
+  const refused = await run(["restore", file, "--database", join(folder.path, "new.db")])
+  expect([refused.code, existsSync(join(folder.path, "new.db"))]).toEqual([1, false])
+  writeFileSync(file, "no database at all, but quite a long text so that it is read as one".repeat(20))
+  expect((await run(["check", file])).code).toBe(1)
+})
+
+test("a restore is refused while a server runs", async () => {
+  await using server = await start()
+  using folder = temporaryFolder()
+  const file = join(folder.path, "copy.db")
+  await server.add()
+  await run(["backup", file, "--database", server.database])
+  const refused = await run(["restore", file, "--database", server.database])
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("in use by another server")])
+  expect((await server.item(1)).id).toBe(1)
+})
+
+test("a restored backup goes on above all numbers, and tells each reader the truth", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  {
+    await using server = await start({ database })
+    const id = await server.add({ song_id: 1 })
+    await upTo(server, id, 10)
+    await run(["backup", file, "--database", database])
+    await server.add({ song_id: 2 })
+    await upTo(server, id, 20)
+    await server.end()
+  }
+  const restored = await run(["restore", file, "--database", database])
+  expect([restored.stderr, restored.code]).toEqual(["", 0])
+  expect(readdirSync(folder.path).filter((name) => name.startsWith("queue.db.before-"))).toHaveLength(1)
+  await using server = await start({ database })
+  const ids = async (last: string): Promise<(string | number)[]> => {
+    const reader = await Reader.open(`${server.url}/api/v1/progress/stream`, { "last-event-id": last })
+    await reader.first("live")
+    const seen = reader.seen.map(({ event, id, data }) =>
+      event === "gap" ? `gap ${String(data["reason"])}` : event === "live" ? `live ${id}` : Number(id),
+    )
+    reader.leave()
+    return seen
+  }
+  expect(await ids("7")).toEqual([8, 9, 10, "live 21"])
+  expect(await ids("10")).toEqual(["live 21"])
+  expect(await ids("15")).toEqual(["gap restored", 10, "live 21"])
+  expect(await ids("20")).toEqual(["gap restored", 10, "live 21"])
+  expect(await ids("21")).toEqual(["live 21"])
+  expect(await ids("99")).toEqual(["gap unknown", 10, "live 21"])
+  const added = await server.add({ song_id: 3 })
+  expect([added, await server.head()]).toEqual([3, 22])
+  const stats: { updates: { stored: number } } = await (await server.api("GET", "/progress/stats")).json()
+  expect(stats.updates.stored).toBe(11)
+})
+
+test("after a restore a worker takes its item by id at once, and others wait", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  {
+    await using server = await start({ database })
+    await server.add()
+    await server.api("POST", "/queue/claim", { worker: "w", lease: 3600 })
+    await run(["backup", file, "--database", database])
+    await server.end()
+  }
+  await run(["restore", file, "--database", database])
+  await using server = await start({ database })
+  expect(await server.item(1)).toMatchObject({ status: "retrying", retry_count: 0, worker: "" })
+  expect((await server.api("POST", "/queue/claim", { worker: "other" })).status).toBe(204)
+  expect((await server.api("POST", "/queue/claim", { worker: "w", id: 1 })).status).toBe(200)
+})
+
+test("the tokens of now win over those of the backup", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  const create = async (): Promise<string> =>
+    (await run(["token", "create", "--role", "admin", "--database", database])).stdout.trim()
+  const old = await create()
+  await run(["backup", file, "--database", database])
+  await run(["token", "revoke", "1", "--database", database])
+  const present = await create()
+  await run(["restore", file, "--database", database])
+  await using server = await start({ database })
+  const statusWith = async (token: string): Promise<number> =>
+    (await server.api("GET", "/queue", undefined, { authorization: `Bearer ${token}` })).status
+  expect([await statusWith(old), await statusWith(present)]).toEqual([401, 200])
+})
+
+test("a database that cannot be read any more is kept, and the backup takes its place", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  {
+    await using server = await start({ database })
+    await server.add()
+    await run(["backup", file, "--database", database])
+    await server.end()
+  }
+  writeFileSync(database, "broken".repeat(2000))
+  const restored = await run(["restore", file, "--database", database])
+  expect([restored.code, restored.stdout]).toEqual([0, expect.stringContaining("could not be read")])
+  await using server = await start({ database })
+  expect((await server.item(1)).id).toBe(1)
+  expect(await server.add()).toBeGreaterThan(1_000_000)
+})

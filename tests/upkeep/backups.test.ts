@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test"
+
+import { Backups, type BackupsOptions } from "../../src/upkeep/backups.ts"
+
+const HOUR_MS = 3_600_000
+
+/** Backups in a folder that is a list, by a clock that is moved by hand. */
+function kept(more: Partial<BackupsOptions> = {}, files: string[] = []) {
+  const clock = { nowMs: Date.parse("2026-01-02T03:04:05.678Z") }
+  const results: boolean[] = []
+  const backups = new Backups({
+    everyMs: 24 * HOUR_MS,
+    keep: 2,
+    now: () => clock.nowMs,
+    names: async () => [...files],
+    copy: async (name) => void files.push(name),
+    remove: async (name) => void files.splice(files.indexOf(name), 1),
+    onResult: (hasFailed) => void results.push(hasFailed),
+    onError: () => undefined,
+    ...more,
+  })
+  return { backups, clock, files, results }
+}
+
+test("a backup is made at once if there is none, and then when its time has passed", async () => {
+  const { backups, clock, files } = kept()
+  await backups.look()
+  expect(files).toEqual(["track-studio-20260102T030405Z.db"])
+  clock.nowMs += 23 * HOUR_MS
+  await backups.look()
+  expect(files).toHaveLength(1)
+  clock.nowMs += HOUR_MS
+  await backups.look()
+  expect(files).toEqual(["track-studio-20260102T030405Z.db", "track-studio-20260103T030405Z.db"])
+})
+
+test("the newest are kept, and other files are left alone", async () => {
+  const { backups, clock, files } = kept({}, ["mine.db", "track-studio-notes.db"])
+  for (let i = 0; i < 4; i += 1) {
+    await backups.look()
+    clock.nowMs += 24 * HOUR_MS
+  }
+  expect(files).toEqual([
+    "mine.db",
+    "track-studio-notes.db",
+    "track-studio-20260104T030405Z.db",
+    "track-studio-20260105T030405Z.db",
+  ])
+})
+
+test("a restart does not make a backup before its time", async () => {
+  const { backups, files } = kept({}, ["track-studio-20260102T000000Z.db"])
+  await backups.look()
+  expect(files).toHaveLength(1)
+})
+
+test("a failure is said, removes nothing, and is tried again", async () => {
+  const files = ["track-studio-20260101T000000Z.db"]
+  let isFull = true
+  const { backups, results } = kept(
+    {
+      keep: 1,
+      copy: async (name) => {
+        if (isFull) throw new Error("the disk is full")
+        files.push(name)
+      },
+    },
+    files,
+  )
+  await expect(backups.look()).rejects.toThrow("full")
+  expect([files.length, results]).toEqual([1, [true]])
+  isFull = false
+  await backups.look()
+  expect([files, results]).toEqual([["track-studio-20260102T030405Z.db"], [true, false]])
+})
