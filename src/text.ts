@@ -45,3 +45,6 @@ export function telling(error: string): string {
   const cause = isTraceback ? undefined : lines.find((line) => CAUSE.test(line))
   return cause ?? lines.at(-1) ?? error.trim()
 }
+
+/** A text as one word for a POSIX shell. */
+export const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`

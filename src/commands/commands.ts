@@ -31,6 +31,10 @@ export const COMMANDS: Commands = {
     about: "run a render and report its progress",
     load: async () => (await import("./run.ts")).runCommand,
   },
+  steps: {
+    about: "declare the steps of a render, in its script",
+    load: async () => (await import("./steps.ts")).stepsCommand,
+  },
   work: {
     about: "take items from the queue and run a command for each",
     load: async () => (await import("./work.ts")).workCommand,

@@ -1,14 +1,12 @@
 import { AppError } from "../errors.ts"
+import { shellWord } from "../text.ts"
 import type { Command, Commands } from "./command.ts"
 import { say, takes } from "./command.ts"
 import { flagsOf } from "./usage.ts"
 
-/** A word for a shell: none of ours needs more than these quotes. */
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-
 /** The commands and their flags, for bash: words alone. */
 function bash(flags: ReadonlyMap<string, readonly string[]>): string {
-  const cases = [...flags].map(([name, all]) => `    ${name}) words=${quoted(all.join(" "))} ;;`)
+  const cases = [...flags].map(([name, all]) => `    ${name}) words=${shellWord(all.join(" "))} ;;`)
   return `# bash completion for track-studio: source <(track-studio completion bash)
 _track_studio() {
   local word=\${COMP_WORDS[COMP_CWORD]} words="" i command=""
@@ -20,8 +18,8 @@ _track_studio() {
     esac
   done
   case $command in
-    "") words=${quoted([...flags.keys(), "help", "--help", "--version"].join(" "))} ;;
-    help) words=${quoted([...flags.keys()].join(" "))} ;;
+    "") words=${shellWord([...flags.keys(), "help", "--help", "--version"].join(" "))} ;;
+    help) words=${shellWord([...flags.keys()].join(" "))} ;;
 ${cases.join("\n")}
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
@@ -31,7 +29,9 @@ complete -o default -F _track_studio track-studio`
 
 /** The commands with what they do, and their flags, for zsh. */
 function zsh(flags: ReadonlyMap<string, readonly string[]>, commands: Commands): string {
-  const described = Object.entries(commands).map(([name, { about }]) => `    ${quoted(`${name}:${about}`)}`)
+  const described = Object.entries(commands).map(
+    ([name, { about }]) => `    ${shellWord(`${name}:${about}`)}`,
+  )
   const cases = [...flags].map(([name, all]) => `    ${name}) compadd -- ${all.join(" ")}; _files ;;`)
   return `#compdef track-studio
 # zsh completion for track-studio: source <(track-studio completion zsh)

@@ -1,18 +1,23 @@
-import type { ClaimRequest, Client, Held } from "../client/client.ts"
-import { itemInHand, setting, textFlag } from "../config.ts"
+import type { Client, Held } from "../client/client.ts"
+import { itemInHand, listFlag, setting, stateFolder, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
+import type { ExpectedFiles } from "../runner/files.ts"
+import { leasesIn, takeLease } from "../runner/leases.ts"
 import { type Plan, planned, uselessTotal, withoutKeys } from "../runner/plan.ts"
-import { claiming, type ItemSource, Run, type RunOptions } from "../runner/run.ts"
+import { Run, type RunOptions } from "../runner/run.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
+import { type Claiming, claiming, type ItemSource } from "../runner/source.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
-import { KIND_FLAG, RENDER_FLAGS, type RenderFlags, renderFlags, reportWithinFlag, totalOf } from "./flags.ts"
+import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf, wholeFlag } from "./flags.ts"
+import { PART_FLAGS, partFlag } from "./part.ts"
 import type { Arguments } from "./usage.ts"
 
 /** Longer than it takes to claim the item that we add: until then no other worker can claim it. */
 const RESERVED_S = 60
 const NOT_FOUND = 127
 const REPORT_WITHIN_S = 60
+const MAX_BARS = 10_000
 
 function totalFlag({ flags }: Arguments): number | undefined {
   const text = textFlag(flags, "total")
@@ -20,7 +25,7 @@ function totalFlag({ flags }: Arguments): number | undefined {
 }
 
 /** What we know of the item, for the server to foresee how long it takes. */
-function knownOf({ flags }: Arguments, { renderer, total }: Plan): Pick<ClaimRequest, "kind" | "totals"> {
+function knownOf({ flags }: Arguments, { renderer, total }: Plan): Claiming["known"] {
   const kind = textFlag(flags, "kind")
   const unit = { ffmpeg: "seconds", blender: "frames", lines: undefined }[renderer]
   return {
@@ -29,16 +34,14 @@ function knownOf({ flags }: Arguments, { renderer, total }: Plan): Pick<ClaimReq
   }
 }
 
-/** The flags that an item is claimed by. */
-type Claiming = RenderFlags & { readonly known: Pick<ClaimRequest, "kind" | "totals"> }
-
 /** Adds an item for this song and claims it. */
 function adding(client: Client, flags: Claiming, song: number, title: string | undefined): ItemSource {
   const key = `run-${crypto.randomUUID()}`
   // No worker knows this command, so no worker could try it again after a failure.
   const once = { max_attempts: 1, available_in: RESERVED_S }
   const body = { song_id: song, ...(title !== undefined && { title }), ...once }
-  return claiming(`--song ${song}`, client, flags, async () => (await client.add(body, key)).id)
+  const find = async (): Promise<number> => (await client.add(body, key)).id
+  return claiming(client, flags, { name: `--song ${song}`, find, kept: () => undefined })
 }
 
 /** The item to work on. @throws AppError `invalid` when none is named, or two are */
@@ -55,9 +58,19 @@ function sourceOf(given: Arguments, client: Client, flags: Claiming): ItemSource
   }
   if (song !== undefined) return adding(client, flags, song, title)
   if (inHand && (id === undefined || id === inHand.id)) {
-    return { name: "", first: async () => inHand, isLent: true, item: () => undefined }
+    return {
+      name: "",
+      first: async () => inHand,
+      isLent: true,
+      isContinued: () => true,
+      item: () => undefined,
+    }
   }
-  if (id !== undefined) return claiming(`--item ${id}`, client, flags, async () => id)
+  const folder = stateFolder()
+  const server = setting("server", given.flags)
+  const kept = (item: number): Held | undefined =>
+    folder === undefined ? undefined : takeLease(leasesIn(folder), server, item)
+  if (id !== undefined) return claiming(client, flags, { name: `--item ${id}`, find: async () => id, kept })
   throw new AppError("invalid", "choose an item with --item ID, or add one with --song SONG_ID")
 }
 
@@ -72,6 +85,23 @@ function announced(source: ItemSource, given: Arguments): ItemSource {
   return { ...source, first }
 }
 
+function barsFlag(given: Arguments): number | undefined {
+  return textFlag(given.flags, "bars") === undefined
+    ? undefined
+    : wholeFlag(given, "bars", { least: 1, most: MAX_BARS, fallback: 1 })
+}
+
+/** The files that the command is to write: those that the user named, otherwise one that can be guessed. */
+function expectedFiles(given: Arguments, { file, renderer, total }: Plan): ExpectedFiles | undefined {
+  const named = listFlag(given.flags, "output")
+  const guessed = file === undefined ? [] : [file]
+  const isGuessed = named.length === 0
+  const paths = isGuessed ? guessed : named
+  const seconds = renderer === "ffmpeg" ? total : undefined
+  const isVerified = given.flags["no-verify"] !== true
+  return paths.length === 0 ? undefined : { paths, isGuessed, seconds, isVerified }
+}
+
 /** @throws AppError `invalid` */
 function runOptions(given: Arguments): RunOptions {
   if (given.words.length === 0) {
@@ -80,7 +110,11 @@ function runOptions(given: Arguments): RunOptions {
   }
   const flags = renderFlags(given, REPORT_WITHIN_S)
   const client = clientOf(given)
-  const plan = planned(given.words, flags.renderer, totalFlag(given))
+  const plan = planned(given.words, {
+    renderer: flags.renderer,
+    total: totalFlag(given),
+    bars: barsFlag(given),
+  })
   const source = announced(sourceOf(given, client, { ...flags, known: knownOf(given, plan) }), given)
   return {
     ...flags,
@@ -89,6 +123,9 @@ function runOptions(given: Arguments): RunOptions {
     // Our standard input carries the item as JSON, and ffmpeg would read its letters as key presses: "q" quits.
     plan: source.isLent ? withoutKeys(plan) : plan,
     source,
+    place: partFlag(given),
+    files: expectedFiles(given, plan),
+    stateFolder: stateFolder(),
   }
 }
 
@@ -112,6 +149,19 @@ at least 98 % of it is done. When the command exits with 0 short of that, the ex
         help: "how much there is to do: seconds of video, or frames for Blender",
       },
       ...KIND_FLAG,
+      bars: {
+        type: "string",
+        placeholder: "N",
+        help: "how many progress bars the command draws one after the other; default: unknown",
+      },
+      output: {
+        type: "string",
+        placeholder: "FILE",
+        repeatable: true,
+        help: "a file that the command must write, checked at the end; repeatable; default: guessed for ffmpeg",
+      },
+      "no-verify": { type: "boolean", help: "do not check the files" },
+      ...PART_FLAGS,
       ...RENDER_FLAGS,
       "report-within": reportWithinFlag(REPORT_WITHIN_S),
     },

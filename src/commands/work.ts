@@ -12,21 +12,28 @@ const MAX_CONCURRENCY = 256
 /** A day: no outage of a night loses a render. */
 const REPORT_WITHIN_S = 86_400
 
+/** The words of a flag that are separated by commas. */
+const namesFlag = ({ flags }: Arguments, name: string): string[] =>
+  (textFlag(flags, name) ?? "")
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "")
+
 /** @throws AppError `invalid` */
 function workerOptions(given: Arguments): WorkerOptions {
   takes(given, 0)
   const exec = textFlag(given.flags, "exec") ?? ""
   if (exec.trim() === "") throw new AppError("invalid", "the command is missing: --exec ./render.sh")
   const flags = renderFlags(given, REPORT_WITHIN_S)
-  const tags = (textFlag(given.flags, "tags") ?? "").split(",").map((tag) => tag.trim())
   return {
     ...flags,
     client: clientOf(given),
     server: setting("server", given.flags),
-    plan: planned(["/bin/sh", "-c", exec], flags.renderer ?? "lines"),
+    plan: planned(["/bin/sh", "-c", exec], { renderer: flags.renderer ?? "lines" }),
     stateFolder: stateFolder(),
     kind: textFlag(given.flags, "kind"),
-    tags: [...new Set(tags.filter((tag) => tag !== ""))],
+    tags: [...new Set(namesFlag(given, "tags"))],
+    steps: namesFlag(given, "steps"),
     concurrency: wholeFlag(given, "concurrency", { least: 1, most: MAX_CONCURRENCY, fallback: 1 }),
   }
 }
@@ -51,6 +58,11 @@ On SIGTERM it finishes its items and exits with 0; a second SIGTERM returns them
         help: "tags that this worker offers; it skips items that need others",
       },
       ...KIND_FLAG,
+      steps: {
+        type: "string",
+        placeholder: "NAME,...",
+        help: 'the steps of each render: each "track-studio run" in the script is the next one',
+      },
       ...RENDER_FLAGS,
       "report-within": reportWithinFlag(REPORT_WITHIN_S),
     },

@@ -136,10 +136,7 @@ export const Report = Type.Object(
       "how much is done, in percent, with decimals if there are any",
     ),
     basis: about(Type.Optional(Basis), "what `progress` rests on; `declared` by default"),
-    eta_seconds: about(
-      Type.Optional(Type.Null()),
-      "null if the time to the end cannot be told from the pace, as more may follow",
-    ),
+    eta_seconds: about(Type.Optional(Type.Null()), "null if the pace tells no end, as more may follow"),
     current_step: about(Type.Optional(Text), "what the worker is doing, for viewers"),
     message: about(Type.Optional(Text), "a sentence for viewers; without it the item's message is empty"),
     step: about(Type.Optional(Step), "where it is in a render of several steps"),
@@ -149,6 +146,9 @@ export const Report = Type.Object(
     ),
     unit: about(Type.Optional(Unit), "what is being counted; without it nothing is"),
     media: about(Type.Optional(Media), "how far into a medium it is"),
+    video_file_path: about(Type.Optional(Text), "where the finished video is"),
+    video_file_size: about(Type.Optional(Count), "the size of the video in bytes"),
+    thumbnail_path: about(Type.Optional(Text), "where the still image is"),
     outer: about(
       Type.Optional(Type.Literal(true)),
       "from the reader around a command: ignored once the command itself has reported in this attempt",

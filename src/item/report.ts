@@ -5,6 +5,9 @@ import type { Moment } from "./moment.ts"
 import { isFinished, retryIt, transition } from "./moves.ts"
 import { etaOf, followed, paced } from "./pace.ts"
 
+/** The part of a report that tells of files. */
+export type Files = Pick<Report, "video_file_path" | "video_file_size" | "thumbnail_path">
+
 /** Which part of an item's progress one step fills. */
 export interface Place {
   /** The step; undefined if the part has no name. */
@@ -94,6 +97,15 @@ function moved({ item, work }: Stored, report: Report): Moved {
   }
 }
 
+/** The files that a report tells of. A report that tells of none leaves those of the item. */
+function filesIn({ video_file_path, video_file_size, thumbnail_path }: Report): Files {
+  return {
+    ...(video_file_path !== undefined && { video_file_path }),
+    ...(video_file_size !== undefined && { video_file_size }),
+    ...(thumbnail_path !== undefined && { thumbnail_path }),
+  }
+}
+
 /**
  * A worker reports. With a token it must hold the lease, and renews it; without one nobody may hold it, and a waiting
  * item is started. The progress shown is at most 99 until the item is completed.
@@ -114,6 +126,7 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   return {
     item: {
       ...before.item,
+      ...filesIn(report),
       current_step,
       message,
       progress,

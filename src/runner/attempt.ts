@@ -1,10 +1,13 @@
 import type { Held } from "../client/client.ts"
-import type { QueueItem, Report } from "../item/item.ts"
+import type { QueueItem, Report, Step } from "../item/item.ts"
+import { type Files, type Place, placed, stepWords } from "../item/report.ts"
 import { isWhole } from "../renderers/renderer.ts"
+import type { FilesEnd, FileWatch } from "./files.ts"
 import type { Guarded } from "./guard.ts"
 import type { Plan } from "./plan.ts"
 import { type CommandEnd, Render } from "./render.ts"
 import type { Delivery, Reporter } from "./reporter.ts"
+import { toStderr } from "./stderr.ts"
 import type { Verdict } from "./verdict.ts"
 
 /** By convention: wrong usage, wrong input, not executable, not found. Another attempt would end the same way. */
@@ -57,22 +60,41 @@ function errorMessageOf({ code, signal, reached, lastLines }: CommandEnd, stop: 
   return lastLines === "" ? first : `${first}\n${lastLines}`
 }
 
-/** The verdict on a command that ended. `releaseCodes` are exit codes that are not the item's fault. */
-function verdictOf(end: CommandEnd, stop: Stop | undefined, releaseCodes: readonly number[]): Verdict {
+const failed = (error_message: string, retryable: boolean): Verdict => ({
+  end: "fail",
+  failure: { error_message, retryable },
+})
+
+/**
+ * The verdict on a command that ended. `releaseCodes` are exit codes that are not the item's fault; `found` is what
+ * became of the files that the command was to write.
+ */
+function verdictOf(
+  end: CommandEnd,
+  stop: Stop | undefined,
+  releaseCodes: readonly number[],
+  found: FilesEnd | undefined,
+): Verdict {
   if (stop?.by === "release" || releaseCodes.includes(end.code)) return { end: "release" }
-  if (stop?.by === "cancel") {
-    return { end: "fail", failure: { error_message: `stopped: ${stop.reason}`, retryable: false } }
-  }
+  if (stop?.by === "cancel") return failed(`stopped: ${stop.reason}`, false)
   const { failure, seen } = end.evidence
   // A renderer can exit with 0 and have written nothing that plays.
-  if (end.code === 0 && failure !== undefined) {
-    return { end: "fail", failure: { error_message: failure, retryable: true } }
+  if (end.code === 0 && failure !== undefined) return failed(failure, true)
+  if (end.code !== 0 || !isWhole(end.reached ?? 1)) {
+    return failed(errorMessageOf(end, stop), !FINAL_CODES.includes(end.code))
   }
-  if (end.code === 0 && isWhole(end.reached ?? 1)) {
-    return { end: "complete", result: seen === undefined ? {} : { message: seen } }
+  if (found?.failure !== undefined) return failed(found.failure, true)
+  return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
+}
+
+/** The verdict on a step: a failure says which step it was. */
+function onStep(verdict: Verdict, step: Step | undefined): Verdict {
+  if (verdict.end !== "fail" || step === undefined) return verdict
+  const { failure } = verdict
+  return {
+    ...verdict,
+    failure: { ...failure, error_message: `${stepWords(step)}: ${failure.error_message}` },
   }
-  const retryable = !FINAL_CODES.includes(end.code)
-  return { end: "fail", failure: { error_message: errorMessageOf(end, stop), retryable } }
 }
 
 /** What an attempt runs, and how it reports. */
@@ -87,6 +109,12 @@ export interface AttemptOptions {
   readonly input?: string
   /** Changes to our environment for the command; `undefined` removes a variable. */
   readonly variables: Readonly<Record<string, string | undefined>>
+  /** The part of the item's progress that the command fills; default all of it. */
+  readonly place?: Place | undefined
+  /** Whether the lease goes on when the command ends well, as other steps follow. Default false. */
+  readonly keepsLease?: boolean
+  /** The files that the command is to write; default none. */
+  readonly files?: FileWatch | undefined
   /** Exit codes that mean the command cannot run on this machine: the item is released. Default none. */
   readonly releaseCodes?: readonly number[]
   /** How long to keep trying to report the verdict while the server cannot be reached. */
@@ -108,21 +136,19 @@ export class Attempt {
   #stopped: Promise<void> | undefined
   #hasEnded = false
   #reportWithinMs: number
-
-  private constructor(options: AttemptOptions, render: Render) {
-    this.#options = options
-    this.#render = render
-    this.#reportWithinMs = options.reportWithinMs
-    this.ended = this.#end()
-  }
+  #last: Report = {}
 
   /** Starts the command. @throws Error when it cannot be started */
-  static start(options: AttemptOptions): Attempt {
-    const { plan, reporter, guarded, input, variables } = options
-    const onReport = (report: Report): void => reporter.push(report)
-    const render = Render.start({ plan, guarded, input, variables, onReport })
+  constructor(options: AttemptOptions) {
+    const { plan, reporter, guarded, input, variables, reportWithinMs, place } = options
+    this.#options = options
+    this.#reportWithinMs = reportWithinMs
+    const onReport = (report: Report): void => this.#report(report)
+    this.#render = Render.start({ plan, guarded, input, variables, onReport })
     reporter.start()
-    return new Attempt(options, render)
+    // The steps before this one are done.
+    if (place) this.#report({ progress: 0 })
+    this.ended = this.#end()
   }
 
   /** Passes a signal on to the command. Once the command has ended, the signal stops the tries to report instead. */
@@ -150,15 +176,35 @@ export class Attempt {
     this.#render.session.signal(isSuspended ? "SIGSTOP" : "SIGCONT")
   }
 
+  #report(report: Report): void {
+    const { place, reporter } = this.#options
+    this.#last = place ? placed(report, place) : report
+    reporter.push(this.#last)
+  }
+
+  /** Reports what the command itself does not: that its part is done, and the files that it made. */
+  #reportEnd(files: Files): void {
+    const { place, reporter } = this.#options
+    const end = place
+      ? { ...placed({ progress: 100 }, place), ...this.#last, progress: place.to }
+      : this.#last
+    if (place || Object.keys(files).length > 0) reporter.push({ ...end, ...files })
+  }
+
   async #end(): Promise<AttemptEnd> {
     const end = await this.#render.ended
     await this.#stopped
-    const { guarded, reporter, releaseCodes = [], onVerdict } = this.#options
+    const { guarded, reporter, files, place, keepsLease, releaseCodes = [], onVerdict } = this.#options
     guarded[Symbol.dispose]()
+    const found = end.code === 0 && !this.#stop ? await files?.end() : undefined
     this.#hasEnded = true
-    const verdict = verdictOf(end, this.#stop, releaseCodes)
+    for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
+    const verdict = onStep(verdictOf(end, this.#stop, releaseCodes, found), place?.step)
+    const isOn = keepsLease && verdict.end === "complete"
+    if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})
     onVerdict?.(verdict)
-    const delivery = await reporter.finish(verdict, this.#reportWithinMs, this.#reporting.signal)
+    const told = isOn ? undefined : verdict
+    const delivery = await reporter.finish(told, this.#reportWithinMs, this.#reporting.signal)
     return { ...end, verdict, delivery, stop: this.#stop }
   }
 }

@@ -1,8 +1,6 @@
-import { join } from "node:path"
-
 import { ServerError } from "../client/client.ts"
 import { type HeirOptions, settle } from "./inherit.ts"
-import { type KeptLease, LeaseFile } from "./leases.ts"
+import { type KeptLease, LeaseFile, leasesIn } from "./leases.ts"
 
 /** One lease that is held. */
 export interface Holding {
@@ -25,7 +23,7 @@ export class Holdings {
   /** `folder` is for what this user's workers keep; undefined keeps the leases in memory alone. */
   constructor(folder: string | undefined, server: string, heir: HeirOptions) {
     this.#heir = heir
-    if (folder !== undefined) this.#file = this.#try(() => new LeaseFile(join(folder, "leases"), server))
+    if (folder !== undefined) this.#file = this.#try(() => new LeaseFile(leasesIn(folder), server))
   }
 
   /** The descriptor of the locked file, for the guard; undefined without a file. */

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   mkdirSync,
@@ -31,11 +32,18 @@ export const KeptLease = Type.Object({
   mark: Type.Optional(Type.String({ minLength: 1 })),
   /** How the attempt ended; absent while it goes on. */
   verdict: Type.Optional(Verdict),
+  /** Until when, in milliseconds since 1970, it is kept for the next step of its item; absent if it is not. */
+  kept_until: Type.Optional(Type.Number()),
 })
 export type KeptLease = Static<typeof KeptLease>
 
 const Contents = Type.Object({ server: Type.String(), leases: Type.Array(KeptLease) })
 type Contents = Static<typeof Contents>
+
+const isKept = ({ kept_until = 0 }: KeptLease): boolean => kept_until > Date.now()
+
+/** The folder of the files of leases, in that for what this user's workers keep. */
+export const leasesIn = (stateFolder: string): string => join(stateFolder, "leases")
 
 const LOCK = ".lock"
 const FILE = ".json"
@@ -72,6 +80,41 @@ function locked(path: string): number | undefined {
     // It was removed.
   }
   closeSync(descriptor)
+  return undefined
+}
+
+const fileOf = (lockPath: string): string => lockPath.slice(0, -LOCK.length) + FILE
+
+/** Takes the lease that a file keeps for the next step of this item, if it does, and removes the file. */
+function keptIn(lockPath: string, id: number): KeptLease | undefined {
+  const descriptor = locked(lockPath)
+  if (descriptor === undefined) return undefined
+  try {
+    const [lease] = read(fileOf(lockPath))?.leases ?? []
+    if (lease === undefined || lease.id !== id || !isKept(lease)) return undefined
+    rmSync(fileOf(lockPath), { force: true })
+    rmSync(lockPath, { force: true })
+    return lease
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Keeps the lease of an item for its next step. @throws Error when it cannot be written */
+export function keepLease(folder: string, server: string, lease: KeptLease): void {
+  const file = new LeaseFile(folder, server)
+  file.set(lease)
+  file.close()
+}
+
+/** Takes the lease that `keepLease` kept for this item; undefined if there is none. @throws Error from the disk */
+export function takeLease(folder: string, server: string, id: number): KeptLease | undefined {
+  if (!existsSync(folder)) return undefined
+  for (const name of readdirSync(folder).filter((each) => each.endsWith(LOCK))) {
+    const lockPath = join(folder, name)
+    const lease = read(fileOf(lockPath))?.server === server ? keptIn(lockPath, id) : undefined
+    if (lease) return lease
+  }
   return undefined
 }
 
@@ -139,13 +182,14 @@ export class LeaseFile {
   }
 
   #adoptFrom(lockPath: string): KeptLease[] {
-    const path = lockPath.slice(0, -LOCK.length) + FILE
+    const path = fileOf(lockPath)
     const descriptor = locked(lockPath)
     if (descriptor === undefined) return []
     try {
       const contents = read(path)
       if (contents && contents.server !== this.#server) return []
-      const leases = contents?.leases ?? []
+      if (contents?.leases.some(isKept)) return []
+      const leases = (contents?.leases ?? []).filter(({ kept_until }) => kept_until === undefined)
       for (const lease of leases) this.#leases.set(lease.token, lease)
       // First into our own file: if we are killed in between, both list it, and it is ended twice.
       if (leases.length > 0) this.#write()

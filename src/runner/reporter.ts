@@ -30,6 +30,8 @@ export interface ReporterOptions {
   readonly leaseS: number
   /** The lease belongs to the command that started us, which renews and ends it. Default false. */
   readonly isLent?: boolean
+  /** The reports come from the reader around a command, which may itself report. Default false. */
+  readonly isOuter?: boolean
   /** Prints a line for the user. */
   readonly say: (text: string) => void
   /** Called once, with the reason, when the work must stop. */
@@ -83,6 +85,11 @@ export class Reporter {
     return this.#held
   }
 
+  /** Whether the lease belongs to the command that started us. */
+  get isLent(): boolean {
+    return this.#options.isLent ?? false
+  }
+
   /** Begins to send reports and to renew the lease. */
   start(): void {
     this.#loops.push(this.#sending())
@@ -91,14 +98,14 @@ export class Reporter {
 
   /** Queues a report; the newest of each step is sent. */
   push(report: Report): void {
-    this.#spool.push(report)
+    this.#spool.push(this.#options.isOuter ? { ...report, outer: true } : report)
   }
 
   /**
-   * Sends what is left and the verdict. While the server is unreachable or denies us access, it tries again, for
+   * Sends what is left and the verdict; without one, or with a lent item, the lease goes on. While the server is unreachable or denies us access, it tries again, for
    * `withinMs` or until the signal aborts. Never rejects.
    */
-  async finish(verdict: Verdict, withinMs: number, signal: AbortSignal): Promise<Delivery> {
+  async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<Delivery> {
     this.#over.abort()
     const { isLent = false, say } = this.#options
     const deadlineMs = performance.now() + (isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs)
@@ -109,7 +116,7 @@ export class Reporter {
         await Promise.all(this.#loops)
         held = await this.#hold()
         await this.#flush(held)
-        if (!isLent) await deliver(this.#options.client, held, verdict)
+        if (verdict && !isLent) await deliver(this.#options.client, held, verdict)
       }
       try {
         await answered(end(), Math.max(LAST_TRY_MS, deadlineMs - performance.now()))

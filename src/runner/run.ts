@@ -1,10 +1,14 @@
-import type { ClaimRequest, Client, Held } from "../client/client.ts"
-import type { QueueItem } from "../item/item.ts"
+import type { Client, Held } from "../client/client.ts"
+import { type Place, placeOf } from "../item/report.ts"
+import { shellWord } from "../text.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
+import { type ExpectedFiles, FileWatch } from "./files.ts"
 import { Guard } from "./guard.ts"
+import { keepLease, leasesIn } from "./leases.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { dieOf } from "./signals.ts"
+import type { ItemSource } from "./source.ts"
 import { toStderr } from "./stderr.ts"
 import { wordOf } from "./verdict.ts"
 
@@ -13,45 +17,6 @@ const START_WITHIN_MS = 3000
 /** Less than a command's 10 s, so that a `run` inside it can stop its own command before it is killed. */
 const LENT_GRACE_MS = 8000
 const NOT_EXECUTABLE = 126
-
-/** How a run gets its item. */
-export interface ItemSource {
-  /** Gets the item and its lease. It is called again after each try that found the server unreachable. */
-  readonly first: () => Promise<Held>
-  /** The flag that names the item: "--item 7". */
-  readonly name: string
-  /** The lease belongs to the command that started us, which renews and ends it. */
-  readonly isLent: boolean
-  /** The item as it was claimed; undefined before that, and for a lent item. */
-  readonly item: () => QueueItem | undefined
-}
-
-/** Claims the item whose ID `find` resolves with, and says what is known of it. `name` is the flag that names it. */
-export function claiming(
-  name: string,
-  client: Client,
-  {
-    worker,
-    leaseS,
-    known,
-  }: {
-    readonly worker: string
-    readonly leaseS: number
-    readonly known: Pick<ClaimRequest, "kind" | "totals">
-  },
-  find: () => Promise<number>,
-): ItemSource {
-  let id: number | undefined
-  let item: QueueItem | undefined
-  const first = async (): Promise<Held> => {
-    id ??= await find()
-    const claimed = await client.claim({ worker, lease: leaseS, id, ...known })
-    if (!claimed) throw new Error(`queue item ${id} was not claimed`)
-    item = claimed.item
-    return { id, token: claimed.lease.token }
-  }
-  return { name, first, isLent: false, item: () => item }
-}
 
 /** What a run renders, and for whom. */
 export interface RunOptions {
@@ -69,6 +34,12 @@ export interface RunOptions {
   readonly plan: Plan
   /** Where the item comes from. */
   readonly source: ItemSource
+  /** The part of the item's progress that the command fills; undefined for the next declared step, or for all. */
+  readonly place: Place | undefined
+  /** The files that the command is to write; undefined if none is known. */
+  readonly files: ExpectedFiles | undefined
+  /** The folder in which leases are kept for the next step; undefined without a home. */
+  readonly stateFolder: string | undefined
 }
 
 /** One render of one item, as `track-studio run` does it. */
@@ -78,6 +49,7 @@ export class Run {
   readonly #guard = new Guard()
   #attempt: Attempt | undefined
   #earlySignal: NodeJS.Signals | undefined
+  #keepsLease = false
 
   constructor(options: RunOptions) {
     const { client, worker, leaseS, source } = options
@@ -114,11 +86,16 @@ export class Run {
       await this.#reporter.finish({ end: "release" }, 0, AbortSignal.abort())
       return 128
     }
+    const place = this.#options.place ?? (await this.#nextStep())
+    const step = place?.step
+    this.#keepsLease = !source.isLent && step !== undefined && step.index < step.total
     const variables = source.isLent ? {} : variablesOf(source.item(), this.#reporter.held, server)
     const graceMs = source.isLent ? { graceMs: LENT_GRACE_MS } : {}
+    const files = this.#options.files && new FileWatch(this.#options.files)
     try {
-      const [reporter, guarded] = [this.#reporter, this.#guard.watch()]
-      this.#attempt = Attempt.start({ plan, reporter, guarded, variables, reportWithinMs, ...graceMs })
+      const [reporter, guarded, keepsLease] = [this.#reporter, this.#guard.watch(), this.#keepsLease]
+      const command = { plan, variables, place, files, keepsLease }
+      this.#attempt = new Attempt({ ...command, reporter, guarded, reportWithinMs, ...graceMs })
     } catch (error) {
       return this.#notStarted(error)
     }
@@ -132,6 +109,10 @@ export class Run {
   async exitCode(end: AttemptEnd): Promise<number> {
     const { code, signal, verdict, stop, delivery } = end
     const { isLent } = this.#options.source
+    if (this.#keepsLease && verdict.end === "complete") {
+      this.#keep()
+      return 0
+    }
     if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.held, this.#options)
     if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
     if (code !== 0) return code
@@ -140,6 +121,36 @@ export class Run {
       toStderr(`${reason}, so the item was marked failed`)
     }
     return verdict.end === "complete" && (isLent || delivery === "delivered") ? 0 : 1
+  }
+
+  /** The declared step that comes next, if an attempt goes on that has declared its steps. */
+  async #nextStep(): Promise<Place | undefined> {
+    const { client, source } = this.#options
+    const { held } = this.#reporter
+    if (!held || !source.isContinued()) return undefined
+    try {
+      const { step } = await client.beginStep(held, AbortSignal.timeout(START_WITHIN_MS))
+      return step ? placeOf(step) : undefined
+    } catch {
+      // Without an answer the command is started all the same, and reports as if there were no steps.
+      return undefined
+    }
+  }
+
+  /** Keeps the lease for the next run of this item. */
+  #keep(): void {
+    const { server, source, stateFolder, leaseS } = this.#options
+    const { held } = this.#reporter
+    if (!held) return
+    try {
+      if (stateFolder === undefined) throw new Error("HOME is not set")
+      const kept_until = Date.now() + leaseS * 1000
+      keepLease(leasesIn(stateFolder), server, { ...held, attempt: source.item()?.attempt ?? 0, kept_until })
+      toStderr(`queue item ${held.id}: the next step within ${leaseS} s goes on: run --item ${held.id}`)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      toStderr(`queue item ${held.id}: its lease cannot be kept for the next step: ${reason}`)
+    }
   }
 
   /** Gets the item, but does not wait long for a server that does not answer. */
@@ -167,8 +178,6 @@ export class Run {
   }
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
-
 /** The command by which a person can tell the server later how the attempt ended. */
 function laterCommand(
   { verdict }: AttemptEnd,
@@ -179,7 +188,7 @@ function laterCommand(
   const isComplete = verdict.end === "complete"
   if (!held) return `track-studio run ${source.name} ${at} -- ${isComplete ? "true" : "false"}`
   const [reason = ""] = (verdict.end === "fail" ? (verdict.failure.error_message ?? "") : "").split("\n")
-  const status = isComplete ? "completed" : `failed --error ${quoted(reason)}`
+  const status = isComplete ? "completed" : `failed --error ${shellWord(reason)}`
   return `track-studio set ${held.id} --status ${status} --lease ${held.token} ${at}`
 }
 

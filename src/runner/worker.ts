@@ -1,4 +1,4 @@
-import { type Claimed, type Client, ServerError } from "../client/client.ts"
+import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
 import { Guard, type Guarded } from "./guard.ts"
 import { type Holding, Holdings } from "./holdings.ts"
@@ -36,6 +36,8 @@ export interface WorkerOptions {
   readonly tags: readonly string[]
   /** The kind of the items that say none; undefined if they are of several. */
   readonly kind: string | undefined
+  /** The names of the steps of each attempt, declared before it starts; empty for none. */
+  readonly steps: readonly string[]
   /** Items at a time. */
   readonly concurrency: number
   /** The folder for the leases of this user's workers; undefined keeps them in memory alone. */
@@ -172,6 +174,15 @@ export class Worker {
     }
   }
 
+  async #declareSteps(held: Held): Promise<void> {
+    const { client, steps } = this.#options
+    if (steps.length === 0) return
+    await client.declareSteps(held, steps).catch((error: unknown) => {
+      if (!(error instanceof ServerError)) throw error
+      toStderr(`queue item ${held.id}: its steps could not be declared: ${error.message}`)
+    })
+  }
+
   async #start({ item, lease }: Claimed, holding: Holding, guarded: Guarded): Promise<Attempt> {
     const held = { id: item.id, token: lease.token }
     const { client, worker, leaseS, server, plan, reportWithinMs } = this.#options
@@ -183,14 +194,16 @@ export class Worker {
     }
     const onClaimedAgain = (again: Claimed): void =>
       holding.change({ token: again.lease.token, attempt: again.item.attempt })
-    const reporter = new Reporter({ client, worker, leaseS, say, onCancel, onClaimedAgain }, async () => held)
+    const calls = { say, onCancel, onClaimedAgain }
+    const reporter = new Reporter({ client, worker, leaseS, isOuter: true, ...calls }, async () => held)
     try {
       // A signal may have come while the claim was answered.
       this.#stopping.signal.throwIfAborted()
+      await this.#declareSteps(held)
       const onVerdict = (verdict: Verdict): void => holding.change({ verdict })
       const command = { plan, variables: variablesOf(item, held, server), input: `${JSON.stringify(item)}\n` }
       const options = { reporter, guarded, reportWithinMs, releaseCodes: RELEASE_CODES, onVerdict }
-      attempt = Attempt.start({ ...command, ...options })
+      attempt = new Attempt({ ...command, ...options })
       return attempt
     } catch (error) {
       guarded[Symbol.dispose]()

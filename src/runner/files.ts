@@ -1,0 +1,97 @@
+import { type BigIntStats, statSync } from "node:fs"
+import { extname, resolve } from "node:path"
+
+import type { Files } from "../item/report.ts"
+import { isWhole } from "../renderers/renderer.ts"
+import { type Probe, probe } from "./probe.ts"
+
+const PICTURES = new Set(
+  "avif bmp dpx exr gif hdr heic jpeg jpg jxl png ppm tga tif tiff webp".split(" ").map((name) => `.${name}`),
+)
+
+/** The files that a command is expected to write. */
+export interface ExpectedFiles {
+  /** Their paths, absolute or relative to our own folder. */
+  readonly paths: readonly string[]
+  /** Whether they were guessed from the command: then one fails the attempt only if it is missing or empty. */
+  readonly isGuessed: boolean
+  /** Seconds that a video must last; undefined if it may last as long as it likes. */
+  readonly seconds: number | undefined
+  /** Whether to check the files; if not, they are only entered into the item. */
+  readonly isVerified: boolean
+}
+
+/** What became of the files. */
+export interface FilesEnd {
+  /** Why the attempt failed; undefined if all is well. */
+  readonly failure: string | undefined
+  /** What goes into the item. */
+  readonly files: Files
+  /** The paths of files for which ffprobe took too long. */
+  readonly unchecked: readonly string[]
+}
+
+function statOf(path: string): BigIntStats | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })
+}
+
+/** Whether a file was written between two looks at it. Clocks are not compared: the disk may have one of its own. */
+const isWritten = (before: BigIntStats | undefined, after: BigIntStats): boolean =>
+  before === undefined ||
+  before.ino !== after.ino ||
+  before.size !== after.size ||
+  before.mtimeNs !== after.mtimeNs ||
+  before.ctimeNs !== after.ctimeNs
+
+const isStill = (path: string, { kind }: Probe): boolean =>
+  kind === "unknown" ? PICTURES.has(extname(path).toLowerCase()) : kind === "still"
+
+/** Watches the files that a command is expected to write. Create it before the command is started. */
+export class FileWatch {
+  readonly #expected: ExpectedFiles
+  readonly #before: ReadonlyMap<string, BigIntStats | undefined>
+
+  constructor(expected: ExpectedFiles) {
+    this.#expected = expected
+    this.#before = new Map(expected.paths.map((path) => [resolve(path), statOf(path)]))
+  }
+
+  /** Looks at the files once the command has ended well. */
+  async end(): Promise<FilesEnd> {
+    const { isVerified } = this.#expected
+    const unchecked: string[] = []
+    let failure: string | undefined
+    let files: Files = {}
+    for (const [path, before] of this.#before) {
+      const after = statOf(path)
+      const found =
+        after && after.size > 0n ? await probe(path) : ({ kind: "unknown", isLate: false } as const)
+      if (isVerified) failure ??= this.#failureOf(path, { before, after, found })
+      if (after === undefined || after.size === 0n || found.kind === "broken") continue
+      if (isVerified && found.kind === "unknown" && found.isLate) unchecked.push(path)
+      files = isStill(path, found)
+        ? { ...files, thumbnail_path: path }
+        : { ...files, video_file_path: path, video_file_size: Number(after.size) }
+    }
+    return { failure, files, unchecked }
+  }
+
+  #failureOf(
+    path: string,
+    {
+      before,
+      after,
+      found,
+    }: { before: BigIntStats | undefined; after: BigIntStats | undefined; found: Probe },
+  ): string | undefined {
+    const { isGuessed, seconds } = this.#expected
+    if (after === undefined) return `${path} was not written`
+    if (after.size === 0n) return `${path} is empty`
+    if (isGuessed) return undefined
+    if (!isWritten(before, after)) return `${path} was not written by this attempt`
+    if (found.kind === "broken") return `${path} is no medium that opens: ${found.reason}`
+    if (found.kind !== "lasting" || seconds === undefined || found.seconds === null) return undefined
+    if (isWhole(found.seconds / seconds)) return undefined
+    return `${path} lasts ${found.seconds.toFixed(1)} s, and not the ${seconds} s of --total`
+  }
+}

@@ -1,0 +1,66 @@
+/** How long ffprobe may take for one file. */
+const PROBE_MS = 30_000
+/** Formats that hold a single picture. */
+const STILL = /^(?:image2|[a-z0-9]+_pipe)$/
+
+/** What ffprobe found in a file. */
+export type Probe =
+  | {
+      /** A medium that lasts, such as a video. */
+      readonly kind: "lasting"
+      /** How long it lasts; null if the file does not tell it. */
+      readonly seconds: number | null
+    }
+  | {
+      /** A still picture. */
+      readonly kind: "still"
+    }
+  | {
+      /** Nothing that ffprobe can open. */
+      readonly kind: "broken"
+      /** Why, in ffprobe's words. */
+      readonly reason: string
+    }
+  | {
+      /** It is not known: ffprobe is not installed, or took longer than 30 s. */
+      readonly kind: "unknown"
+      /** Whether ffprobe took too long. */
+      readonly isLate: boolean
+    }
+
+function probeOf(text: string): Probe {
+  try {
+    const found: { format?: { format_name?: unknown; duration?: unknown }; streams?: unknown[] } =
+      JSON.parse(text)
+    const { format_name: format, duration } = found.format ?? {}
+    if (!found.streams?.length) return { kind: "broken", reason: "it has no streams" }
+    if (STILL.test(String(format))) return { kind: "still" }
+    const seconds = Number(duration)
+    return { kind: "lasting", seconds: seconds > 0 ? seconds : null }
+  } catch {
+    return { kind: "unknown", isLate: false }
+  }
+}
+
+/** Asks ffprobe what a file is. `program` is for tests. */
+export async function probe(path: string, program = "ffprobe"): Promise<Probe> {
+  const ffprobe = Bun.which(program)
+  if (ffprobe === null) return { kind: "unknown", isLate: false }
+  const show = ["-show_entries", "format=format_name,duration:stream=codec_type", "-of", "json"]
+  const child = Bun.spawn([ffprobe, "-v", "error", ...show, `file:${path}`], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: PROBE_MS,
+    killSignal: "SIGKILL",
+  })
+  const [out, error] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  if (child.signalCode !== null) return { kind: "unknown", isLate: true }
+  if (child.exitCode === 0) return probeOf(out)
+  const reason = error.trim().split("\n").at(-1)?.replaceAll(`file:${path}`, path)
+  return { kind: "broken", reason: reason || `ffprobe ended with code ${child.exitCode}` }
+}

@@ -1,0 +1,73 @@
+import { type ClaimRequest, type Client, type Held, ServerError } from "../client/client.ts"
+import type { QueueItem } from "../item/item.ts"
+
+/** How a run gets its item. */
+export interface ItemSource {
+  /** Gets the item and its lease. It is called again after each try that found the server unreachable. */
+  readonly first: () => Promise<Held>
+  /** The flag that names the item: "--item 7". */
+  readonly name: string
+  /** The lease belongs to the command that started us, which renews and ends it. */
+  readonly isLent: boolean
+  /** Whether an attempt goes on that others have begun: a lent item, or the next step of a kept one. */
+  readonly isContinued: () => boolean
+  /** The item as it was claimed; undefined before that, and for a lent item. */
+  readonly item: () => QueueItem | undefined
+}
+
+/** How to get an item that nobody has lent to us. */
+export interface Finding {
+  /** The flag that names the item. */
+  readonly name: string
+  /** Resolves with the item's ID; called once it succeeds no more. */
+  readonly find: () => Promise<number>
+  /** Takes the lease that an earlier step kept for this item; undefined without one. */
+  readonly kept: (id: number) => Held | undefined
+}
+
+/** How to claim an item. */
+export interface Claiming {
+  /** The worker's name, shown to viewers. */
+  readonly worker: string
+  /** Length of the lease in seconds. */
+  readonly leaseS: number
+  /** What is known of the render before it begins. */
+  readonly known: Pick<ClaimRequest, "kind" | "totals">
+}
+
+/** Gets an item by the lease that an earlier step kept, and otherwise claims it. */
+export function claiming(
+  client: Client,
+  { worker, leaseS, known }: Claiming,
+  { name, find, kept }: Finding,
+): ItemSource {
+  let id: number | undefined
+  let item: QueueItem | undefined
+  let before: Held | undefined
+  let isContinued = false
+  const first = async (): Promise<Held> => {
+    id ??= await find()
+    before ??= kept(id)
+    const renewed = before && (await renewedOrLost(client, before))
+    if (before && renewed) {
+      item = renewed
+      isContinued = true
+      return before
+    }
+    const claimed = await client.claim({ worker, lease: leaseS, id, ...known })
+    if (!claimed) throw new Error(`queue item ${id} was not claimed`)
+    item = claimed.item
+    return { id, token: claimed.lease.token }
+  }
+  return { name, first, isLent: false, isContinued: () => isContinued, item: () => item }
+}
+
+/** The item of a lease that still holds; undefined if the lease is lost. @throws ServerError when it is not known */
+async function renewedOrLost(client: Client, held: Held): Promise<QueueItem | undefined> {
+  try {
+    return (await client.heartbeat(held)).item
+  } catch (error) {
+    if (error instanceof ServerError && error.code === "lease_lost") return undefined
+    throw error
+  }
+}

@@ -1,0 +1,178 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { lastOutput } from "../../src/runner/guess.ts"
+import { PROGRAM, start, temporaryFolder } from "../server.ts"
+import { ffmpegProgram, finished, itemOf, latestOf, Program, studio, video } from "./programs.ts"
+
+setDefaultTimeout(60_000)
+
+const server = await start()
+const folder = temporaryFolder()
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+const ffmpeg = ffmpegProgram()
+let names = 0
+const path = (ending: string): string => join(folder.path, `file-${(names += 1)}${ending}`)
+const run = (song: number, ...args: string[]): Program =>
+  studio(server, ["run", "--song", String(song), ...args])
+/** A video of so many seconds, made by ffmpeg itself. */
+async function made(seconds: number): Promise<string> {
+  const file = path(".mp4")
+  await using render = new Program(["ffmpeg", "-v", "error", ...video(seconds, file)], "")
+  expect(await render.ends()).toBe(0)
+  return file
+}
+
+describe("the last output of ffmpeg", () => {
+  test.each([
+    ["-i a.wav out.mp4", "out.mp4"],
+    ["-y -i a.wav -c copy /srv/out.mkv", "/srv/out.mkv"],
+    ["-i a.wav -map_metadata -1 out.mp4", "out.mp4"],
+    ["-i a.wav -shortest out.mp4", "out.mp4"],
+    ["-i a.wav -f mp4 out", "out"],
+    ["-f lavfi -i testsrc out.mp4", "out.mp4"],
+    ["-i a.wav one.mp4 -c copy two.mkv", "two.mkv"],
+    ["-i a.wav -f null -", undefined],
+    ["-i a.wav -f null out.mp4", undefined],
+    ["-i a.wav -f tee out.mp4|two.mp4", undefined],
+    ["-i a.wav -f segment out.mp4", undefined],
+    ["-i a.wav out.m3u8", undefined],
+    ["-i a.wav out-%03d.mp4", undefined],
+    ["-i a.wav thumb.jpg", undefined],
+    ["-i a.wav pipe:1", undefined],
+    ["-i a.wav file:out.mp4", undefined],
+    ["-i a.wav rtmp://host/live", undefined],
+    ["-i a.wav /dev/null", undefined],
+    ["-i a.wav out.mp4 -loglevel error", undefined],
+    ["-i a.wav", undefined],
+    ["-version", undefined],
+  ])("of %j is %j", (words, file) => {
+    expect(lastOutput(words.split(" "))).toBe(file)
+  })
+})
+
+describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
+  test("is entered into the item: a video with its size, a still beside it", async () => {
+    const [film, still] = [path(".mp4"), path(".png")]
+    const script = `ffmpeg -v error ${video(1, film).join(" ")} && ffmpeg -v error -i ${film} -frames:v 1 ${still}`
+    await using render = run(1, "--output", film, "--output", still, "--", "sh", "-c", script)
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 1))).toMatchObject({
+      status: "completed",
+      video_file_path: film,
+      video_file_size: statSync(film).size,
+      thumbnail_path: still,
+    })
+  })
+
+  test.each([
+    ["is missing", () => [path(".mp4"), "true"] as const, "was not written"],
+    [
+      "is empty",
+      () => {
+        const file = path(".mp4")
+        return [file, `: > ${file}`] as const
+      },
+      "is empty",
+    ],
+    [
+      "is no medium",
+      () => {
+        const file = path(".mp4")
+        return [file, `head -c 5000 /dev/urandom > ${file}`] as const
+      },
+      "is no medium that opens: ",
+    ],
+  ])("and %s fails the item", async (_what, fault, words) => {
+    const [file, script] = fault()
+    await using render = run(2, "--output", file, "--", "sh", "-c", script)
+    expect(await render.ends()).toBe(1)
+    const { status, error_message } = await itemOf(server, await latestOf(server, 2))
+    expect(status).toBe("failed")
+    expect(error_message).toStartWith(`${file} ${words}`)
+    await using trusting = run(2, "--output", file, "--no-verify", "--", "sh", "-c", script)
+    expect(await trusting.ends()).toBe(0)
+  })
+
+  test("and is left from another attempt fails the item", async () => {
+    const file = await made(1)
+    await using render = run(3, "--output", file, "--", "true")
+    expect(await render.ends()).toBe(1)
+    const { error_message } = await itemOf(server, await latestOf(server, 3))
+    expect(error_message).toBe(`${file} was not written by this attempt`)
+  })
+
+  test("must last as long as --total says, in seconds", async () => {
+    const file = path(".mp4")
+    const short = ["ffmpeg", "-v", "error", ...video(1, file)]
+    await using render = run(4, "--total", "1", "--output", file, "--", ...short)
+    expect(await render.ends()).toBe(0)
+    // What the script prints tells nothing of the time, so only the file does.
+    const script = `${short.join(" ")}; printf 'out_time_us=3000000\\nprogress=end\\n'`
+    const args = ["--renderer", "ffmpeg", "--total", "3", "--output", file, "--", "sh", "-c", script]
+    await using late = run(4, ...args)
+    expect(await late.ends()).toBe(1)
+    const { error_message } = await itemOf(server, await latestOf(server, 4))
+    expect(error_message).toBe(`${file} lasts 1.0 s, and not the 3 s of --total`)
+  })
+
+  test("is guessed for ffmpeg, whose guess fails nothing but what is missing or empty", async () => {
+    const file = path(".mp4")
+    await using render = run(5, "--", "ffmpeg", "-v", "error", ...video(1, file))
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 5))).toMatchObject({ video_file_path: file })
+    const bin = join(folder.path, "bin")
+    mkdirSync(bin)
+    writeFileSync(join(bin, "ffmpeg"), "#!/bin/sh\nexit 0\n", { mode: 0o755 })
+    const missing = path(".mp4")
+    await using lazy = run(5, "--", join(bin, "ffmpeg"), "-i", "song.wav", missing)
+    expect(await lazy.ends()).toBe(1)
+    const { error_message } = await itemOf(server, await latestOf(server, 5))
+    expect(error_message).toBe(`${missing} was not written`)
+    await using kept = run(5, "--", join(bin, "ffmpeg"), "-i", "song.wav", file)
+    expect(await kept.ends()).toBe(0)
+  })
+
+  test("is entered by a run inside a worker's script, and a later still replaces no video", async () => {
+    await using own = await start()
+    const id = await own.add()
+    const [film, still] = [path(".mp4"), path(".png")]
+    const inner = [...PROGRAM, "run", "--output"].join(" ")
+    const exec = `${inner} ${film} -- ffmpeg -v error ${video(1, film).join(" ")} </dev/null && ${inner} ${still} -- ffmpeg -v error -i ${film} -frames:v 1 ${still} </dev/null`
+    await using worker = studio(own, ["work", "--exec", exec])
+    expect(await finished(own, id)).toMatchObject({
+      status: "completed",
+      video_file_path: film,
+      video_file_size: statSync(film).size,
+      thumbnail_path: still,
+    })
+    worker.kill("SIGTERM")
+    expect(await worker.ends()).toBe(0)
+  })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "is not complete on a disk that fills while its end is written",
+    async () => {
+      const disk = join(folder.path, "disk")
+      mkdirSync(disk)
+      await using mount = new Program(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], "")
+      if ((await mount.ends()) !== 0) return console.warn("skipped: no tmpfs can be mounted here")
+      try {
+        const file = join(disk, "song.mp4")
+        const noisy =
+          `-hide_banner -f lavfi -i testsrc2=s=320x240:r=25 -t 10 -c:v mpeg4 -b:v 2000k -y ${file}`.split(" ")
+        await using render = run(6, "--total", "10", "--", "ffmpeg", ...noisy)
+        expect(await render.ends()).not.toBe(0)
+        expect(await itemOf(server, await latestOf(server, 6))).toMatchObject({ status: "failed" })
+      } finally {
+        await using unmount = new Program(["umount", disk], "")
+        await unmount.ends()
+      }
+    },
+  )
+})
