@@ -25,6 +25,77 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
+/** How long something still takes, in seconds that count down; the band is null while unknown. */
+export interface Left {
+  /** What is expected. */
+  readonly seconds: number
+  /** With a chance of four in five it takes no less. */
+  readonly low: number | null
+  /** With a chance of four in five it takes no more. */
+  readonly high: number | null
+}
+
+/** What an item or an update says of the time left. */
+interface TellsLeft {
+  readonly eta_seconds?: number | null
+  readonly eta_low_seconds?: number | null
+  readonly eta_high_seconds?: number | null
+}
+
+/** How long an item still takes when `ageSeconds` have passed since it was told; null while unknown. */
+export function leftIn(told: TellsLeft, ageSeconds: number): Left | null {
+  const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high } = told
+  if (eta_seconds === null || eta_seconds === undefined) return null
+  const isBand = typeof low === "number" && typeof high === "number"
+  return {
+    seconds: Math.max(0, eta_seconds - ageSeconds),
+    low: isBand ? Math.max(0, low - ageSeconds) : null,
+    high: isBand ? Math.max(0, high - ageSeconds) : null,
+  }
+}
+
+/** How much of an item is done, in whole percent: of its time if that is known, or else as it was reported. */
+export const shownOf = (item: {
+  readonly progress: number
+  readonly time_progress?: number | null
+}): number => Math.floor(item.time_progress ?? item.progress)
+
+/** Two times in one unit, begun ones counted outwards: `40 to 90 s`, `3 to 6 min`, `3 to 5 h`. */
+function range(low: number, high: number): string {
+  const [unit, seconds] = high < 120 ? ["s", 10] : high < 3 * 3600 ? ["min", 60] : ["h", 3600]
+  const each = unit === "s" ? seconds : 1
+  const from = Math.floor(low / seconds) * each
+  const to = Math.max(from + each, Math.ceil(high / seconds) * each)
+  return `${from} to ${to} ${unit}`
+}
+
+/** Whether nobody knows well how long it still takes: the band is wider than half of it. */
+const isVague = ({ seconds, low, high }: Left): boolean =>
+  low !== null && high !== null && high - low > seconds / 2
+
+/**
+ * How long it still takes: `4:10`, or `3 to 6 min` where nobody knows better; empty once it is over by the band too.
+ */
+function spanOf(left: Left): string {
+  const { seconds, low, high } = left
+  if (low === null || high === null) return duration(seconds)
+  if (high <= 0) return ""
+  return isVague(left) ? range(low, high) : duration(seconds)
+}
+
+/** How long it still takes: `4:10 left`, `3 to 6 min left`, `longer than usual`. */
+export function leftWords(left: Left): string {
+  const span = spanOf(left)
+  return span === "" ? "longer than usual" : `${span} left`
+}
+
+/** Between which times it ends: `3:30 to 5:00`; empty if that is unknown, or said by `leftWords` already. */
+export function bandWords(left: Left): string {
+  const { low, high } = left
+  if (low === null || high === null || high <= 0 || isVague(left)) return ""
+  return `${duration(low)} to ${duration(high)}`
+}
+
 /** What stands before a cause: how the command ended, and in brackets which part of the program speaks. */
 const PREFIX = /^(?:[^\n]{1,80}? (?:exited|ended) with code \d+: *)?(?:\[[^\]\n]{1,60}\] *)*/
 const CAUSE =

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { duration, telling } from "../src/text.ts"
+import { bandWords, duration, leftIn, leftWords, shownOf, telling } from "../src/text.ts"
 
 test("a duration reads as a clock does: a second counts once it has passed", () => {
   expect([-3, 0, 42, 59.9, 723, 7205, 172_799, 172_800, 187_260].map(duration)).toEqual([
@@ -14,6 +14,32 @@ test("a duration reads as a clock does: a second counts once it has passed", () 
     "2 d 00:00",
     "2 d 04:01",
   ])
+})
+
+test("the time left is exact, vague or over, as the band has it", () => {
+  const told = (eta_seconds: number, eta_low_seconds?: number, eta_high_seconds?: number) => ({
+    eta_seconds,
+    ...(eta_low_seconds !== undefined && { eta_low_seconds }),
+    ...(eta_high_seconds !== undefined && { eta_high_seconds }),
+  })
+  const words = (one: ReturnType<typeof told>, age = 0): readonly string[] => {
+    const left = leftIn(one, age)
+    return left ? [leftWords(left), bandWords(left)] : []
+  }
+  expect(words(told(250))).toEqual(["4:10 left", ""])
+  expect(words(told(250, 210, 300))).toEqual(["4:10 left", "3:30 to 5:00"])
+  expect(words(told(250, 210, 300), 200)).toEqual(["10 to 100 s left", ""])
+  expect(words(told(250, 185, 340))).toEqual(["3 to 6 min left", ""])
+  expect(words(told(12_000, 9000, 16_000))).toEqual(["2 to 5 h left", ""])
+  expect(words(told(250, 210, 300), 301)).toEqual(["longer than usual", ""])
+  expect(leftIn({ eta_seconds: null }, 0)).toBeNull()
+  expect(leftIn({}, 0)).toBeNull()
+})
+
+test("what is shown is the time where that is known, in whole percent", () => {
+  expect(shownOf({ progress: 75 })).toBe(75)
+  expect(shownOf({ progress: 75, time_progress: null })).toBe(75)
+  expect(shownOf({ progress: 75, time_progress: 41.9 })).toBe(41)
 })
 
 test.each([

@@ -16,7 +16,18 @@ import { type Check, SHAPES } from "./shapes.ts"
 import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
 
 export type { Watched, WatchOptions } from "./watching.ts"
-export type { Claimed, ClaimRequest, Kinds, Directive, FailRequest, Health, Result, Stats, WorkerAnswer }
+export type {
+  Claimed,
+  ClaimRequest,
+  Kinds,
+  ReadItem,
+  Directive,
+  FailRequest,
+  Health,
+  Result,
+  Stats,
+  WorkerAnswer,
+}
 export { ServerError }
 
 /** The right to write one item. */

@@ -1,6 +1,7 @@
+import type { ReadItem } from "../client/client.ts"
 import { textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
-import { type QueueItem, STATUSES } from "../item/item.ts"
+import { STATUSES } from "../item/item.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./table.ts"
@@ -37,10 +38,10 @@ function wanted(given: Parameters<Command["run"]>[0]): Wanted {
 async function listed(
   client: ReturnType<typeof clientOf>,
   { status, song, search, limit }: Wanted,
-): Promise<{ readonly items: readonly QueueItem[]; readonly more: boolean }> {
+): Promise<{ readonly items: readonly ReadItem[]; readonly more: boolean }> {
   const outcome = OUTCOMES.find((one) => one === status)
   const asked = outcome === undefined ? status : "failed"
-  const items: QueueItem[] = []
+  const items: ReadItem[] = []
   let next: string | null = null
   do {
     const page = await client.list({

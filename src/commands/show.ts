@@ -1,23 +1,48 @@
+import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config.ts"
-import type { QueueItem } from "../item/item.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
-import { leftOf, nameOf, paceOf, spokenOf, stepOf, type Zone } from "../terminal/words.ts"
-import { duration, printable, safeJson } from "../text.ts"
+import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
+import { duration, leftIn, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
 
+/** When an item that waits starts; empty if it is not known, or has started. */
+function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
+  const {
+    status,
+    available_at,
+    starts_in_seconds,
+    starts_low_seconds: low = 0,
+    starts_high_seconds: high = 0,
+  } = item
+  if (status !== "queued" && status !== "retrying") return ""
+  if (starts_in_seconds !== undefined) {
+    return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone).replace(/^starts /, "")
+  }
+  return available_at === null ? "" : zone.when(Date.parse(available_at), nowMs)
+}
+
 /** What is known of an item, by name; what is not known is empty. */
-function factsOf(item: QueueItem, zone: Zone, nowMs: number): readonly (readonly [string, string])[] {
-  const { eta_seconds, unit, worker, attempt, max_attempts, tags, metadata } = item
+function factsOf(item: ReadItem, zone: Zone, nowMs: number): readonly (readonly [string, string])[] {
+  const { unit, worker, attempt, max_attempts, tags, metadata } = item
   const when = (time: string | null): string => (time === null ? "" : zone.when(Date.parse(time), nowMs))
   const { started_at, completed_at } = item
   const [fromMs, toMs] = [Date.parse(started_at ?? ""), Date.parse(completed_at ?? "")]
   const took = toMs >= fromMs ? `, took ${duration((toMs - fromMs) / 1000)}` : ""
   const isRunning = item.status === "processing"
+  const left = leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000)
   return [
+    ["done", `${shownOf(item)}%${isRunning && left ? `, ${leftOf(left, nowMs, zone)}` : ""}`],
     [
-      "done",
-      `${item.progress}%${isRunning && eta_seconds !== null ? `, ${leftOf(eta_seconds, nowMs, zone)}` : ""}`,
+      "known",
+      item.eta_runs > 0 ? `from ${item.eta_runs} earlier runs; the worker says ${item.progress}%` : "",
+    ],
+    ["kind", item.kind],
+    [
+      "totals",
+      Object.entries(item.totals)
+        .map(([unit, total]) => `${total} ${unit}`)
+        .join(", "),
     ],
     ["step", stepOf(item)],
     ["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""],
@@ -32,7 +57,7 @@ function factsOf(item: QueueItem, zone: Zone, nowMs: number): readonly (readonly
     ["song", String(item.song_id)],
     ["priority", String(item.priority)],
     ["queued", when(item.queued_at)],
-    ["starts", item.status === "queued" || item.status === "retrying" ? when(item.available_at) : ""],
+    ["starts", startOf(item, zone, nowMs)],
     ["started", when(started_at)],
     ["finished", completed_at === null ? "" : `${when(completed_at)}${took}`],
     ["video", item.video_file_path],

@@ -1,8 +1,9 @@
+import type { ReadItem } from "../client/client.ts"
 import { isLively, wantsColour } from "../config.ts"
 import type { QueueItem } from "../item/item.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
-import { leftOf, stepOf, type Zone } from "../terminal/words.ts"
-import { duration, printable, telling } from "../text.ts"
+import { leftOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
+import { duration, leftIn, printable, shownOf, telling } from "../text.ts"
 import { standingOf, toneOf } from "./standing.ts"
 
 /** How a table is shown. */
@@ -28,7 +29,7 @@ export const lookOf = (
 /** A column of the table. */
 interface Column {
   readonly name: string
-  readonly text: (item: QueueItem, look: Look) => string
+  readonly text: (item: ReadItem, look: Look) => string
   /** Numbers stand to the right. */
   readonly isNumber?: boolean
   /** Longer texts are cut on a terminal; default: never. */
@@ -46,15 +47,18 @@ const LEAST_REST = 28
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 
 /** How long it takes, took, or waits. */
-function timeOf(item: QueueItem, { zone, nowMs }: Look): string {
-  const { status, started_at, completed_at, eta_seconds, available_at, updated_at } = item
+function timeOf(item: ReadItem, { zone, nowMs }: Look): string {
+  const { status, started_at, completed_at, available_at, updated_at } = item
   if (status === "processing") {
-    const leftS = eta_seconds === null ? 0 : eta_seconds - since(updated_at, nowMs)
-    return leftS > 0 ? leftOf(leftS, nowMs, zone) : `for ${duration(since(started_at, nowMs))}`
+    const left = leftIn(item, since(updated_at, nowMs))
+    const isTold = left !== null && (left.seconds > 0 || left.high !== null)
+    return isTold ? leftOf(left, nowMs, zone) : `for ${duration(since(started_at, nowMs))}`
   }
   if (completed_at !== null) {
     return started_at === null ? "" : `took ${duration(since(started_at, Date.parse(completed_at)))}`
   }
+  const { starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
+  if (starts_in_seconds !== undefined) return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone)
   const waitS = -since(available_at, nowMs)
   const verb = status === "retrying" ? "retries" : "starts"
   return waitS > 0 ? `${verb} in ${duration(waitS)}` : `waits ${duration(since(item.queued_at, nowMs))}`
@@ -74,7 +78,7 @@ const COLUMNS: readonly Column[] = [
   { name: "ID", text: ({ id }) => String(id), isNumber: true },
   { name: "SONG", text: ({ song_id }) => String(song_id), isNumber: true, dropped: 4 },
   { name: "STATUS", text: standingOf },
-  { name: "DONE", text: ({ progress }) => `${progress}%`, isNumber: true },
+  { name: "DONE", text: (item) => `${shownOf(item)}%`, isNumber: true },
   { name: "PRIORITY", text: ({ priority }) => String(priority), isNumber: true, dropped: 5 },
   { name: "TITLE", text: ({ title, song_id }) => title || `song ${song_id}`, most: MAX_TITLE },
   { name: "WHEN", text: whenOf, dropped: 2 },
@@ -88,7 +92,7 @@ const COLUMNS: readonly Column[] = [
 const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item) => whyText(item) || stepText(item) }
 
 /** The column's cells: what is said of each item, and how wide that is at most. */
-function cellsOf(column: Column, items: readonly QueueItem[], look: Look) {
+function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {
   const most = Number.isFinite(look.columns)
     ? (column.most ?? Number.POSITIVE_INFINITY)
     : Number.POSITIVE_INFINITY
@@ -99,7 +103,7 @@ function cellsOf(column: Column, items: readonly QueueItem[], look: Look) {
 type Cells = ReturnType<typeof cellsOf>
 
 /** The columns that fit: a terminal leaves out those that say nothing, then the least important. */
-function fitting(items: readonly QueueItem[], look: Look): readonly Cells[] {
+function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
   const all = COLUMNS.map((column) => cellsOf(column, items, look))
   const { columns } = look
   if (!Number.isFinite(columns)) return all
@@ -123,14 +127,14 @@ function fitting(items: readonly QueueItem[], look: Look): readonly Cells[] {
 
 /** A bar for what is rendering, and as much space for everything else. */
 const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
-  item?.status === "processing" ? bar(item.progress, BAR, style) : [" ".repeat(BAR)]
+  item?.status === "processing" ? bar(shownOf(item), BAR, style) : [" ".repeat(BAR)]
 
 /** Items as a table, a line each below the names of the columns. */
-export function table(items: readonly QueueItem[], look: Look): string {
+export function table(items: readonly ReadItem[], look: Look): string {
   const { columns, style } = look
   const shown = fitting(items, look)
   const hasBars = columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
-  const row = (item: QueueItem | undefined, at: number): string => {
+  const row = (item: ReadItem | undefined, at: number): string => {
     const pieces = shown.flatMap(({ column, texts, width }, place): Piece[] => {
       const cell = item ? (texts[at] ?? "") : column.name
       const isLast = place === shown.length - 1

@@ -1,9 +1,9 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { printable, telling } from "../text.ts"
+import { leftIn, leftWords, printable, shownOf, telling } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
-import { leftOf, leftOut, nameOf, paceOf, shortLeftOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
+import { leftOf, leftOut, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {
@@ -201,7 +201,7 @@ export class Board {
     const room = Math.floor(columns * 0.25) - Math.max(0, widths.left - SHORT_LEFT)
     const barWidth = Math.min(MAX_BAR, Math.max(MIN_BAR, room))
     if (columns >= widths.name + MIN_BAR + 10) pieces.push(...this.#bar(update, barWidth, view), " ")
-    pieces.push(`${String(update.progress).padStart(3)}%`)
+    pieces.push(`${String(shownOf(update)).padStart(3)}%`)
     const [left, tone] = this.#left(update, view)
     if (columns >= 50 && widths.left > 0) {
       const shown = field(left, widths.left, widthOf)
@@ -212,7 +212,8 @@ export class Board {
     return pieces
   }
 
-  #bar({ progress, stalled, status, outcome }: ProgressUpdate, width: number, view: View): Piece[] {
+  #bar(update: ProgressUpdate, width: number, view: View): Piece[] {
+    const { stalled, status, outcome } = update
     const isDoubtful = this.#link.state !== "live" || stalled === true
     const ended =
       outcome === undefined
@@ -222,18 +223,19 @@ export class Board {
           : outcome === "cancelled"
             ? "dim"
             : "bad"
-    return bar(progress, width, view.style, ended ?? (isDoubtful ? "warn" : "bar"))
+    return bar(shownOf(update), width, view.style, ended ?? (isDoubtful ? "warn" : "bar"))
   }
 
   /** How long it still takes, counted down since the update; or that nothing moves. */
   #left(update: ProgressUpdate, { nowMs, columns }: View): readonly [string, "warn"?] {
     if (update.cancel_requested_at !== undefined && !isFinished(update.status)) return ["cancelling", "warn"]
     if (update.stalled) return ["stalled", "warn"]
-    if (update.eta_seconds === undefined) return [""]
     const ageMs = Math.max(0, nowMs - Date.parse(update.timestamp) - this.#aheadMs)
-    const seconds = update.eta_seconds - ageMs / 1000
-    if (seconds < 1) return [update.progress >= ALMOST_DONE ? "finishing" : "estimating"]
-    return [columns < CLOCK_FROM_COLUMNS ? shortLeftOf(seconds) : leftOf(seconds, nowMs, this.#zone)]
+    const left = leftIn(update, ageMs / 1000)
+    if (!left) return [""]
+    const isOver = left.high !== null && left.high <= 0
+    if (left.seconds < 1 && !isOver) return [shownOf(update) >= ALMOST_DONE ? "finishing" : "estimating"]
+    return [columns < CLOCK_FROM_COLUMNS ? leftWords(left) : leftOf(left, nowMs, this.#zone)]
   }
 
   /** The one item of this board, and what is known of it. */
@@ -256,7 +258,7 @@ export class Board {
       [[titled(update), "bold"], "  ", [outcome ?? status, colour]],
       [
         ...this.#bar(update, barWidth, view),
-        ` ${String(update.progress).padStart(3)}%`,
+        ` ${String(shownOf(update)).padStart(3)}%`,
         "  ",
         tone ? [left, tone] : left,
       ],

@@ -1,16 +1,23 @@
 import type { ProgressUpdate } from "../item/item.ts"
-import { printable } from "../text.ts"
+import { leftIn, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
-import { leftOut, UTC, type Zone } from "./words.ts"
+import { leftOf, leftOut, UTC, type Zone } from "./words.ts"
 
-/** One update as a line for people: time, item, status, percent done, step and message. Times are UTC by default. */
+/**
+ * One update as a line for people: time, item, status, percent done, time left, step and message. Times are UTC by
+ * default.
+ */
 export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
-  const { queue_id, status, progress, current_step, message, error_message, title, timestamp } = update
+  const { queue_id, status, current_step, message, error_message, title, timestamp } = update
   const name = title === undefined ? `#${queue_id}` : `#${queue_id} ${title}`
   const said = [current_step, message, error_message].filter((part) => part !== undefined && part !== "")
-  const done = `${progress}%`.padStart(4)
-  const time = zone.clock(Date.parse(timestamp))
-  return printable(`${time} ${name}  ${status.padEnd(10)} ${done}  ${said.join(" - ")}`).trimEnd()
+  const done = `${shownOf(update)}%`.padStart(4)
+  const toldMs = Date.parse(timestamp)
+  const left = leftIn(update, 0)
+  const time = left ? `  ${leftOf(left, toldMs, zone)}` : ""
+  return printable(
+    `${zone.clock(toldMs)} ${name}  ${status.padEnd(10)} ${done}${time}  ${said.join(" - ")}`,
+  ).trimEnd()
 }
 
 /** A control frame as a line for people. */

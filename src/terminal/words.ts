@@ -1,5 +1,5 @@
 import type { Media, Step } from "../item/item.ts"
-import { duration, printable } from "../text.ts"
+import { bandWords, type Left, leftWords, printable } from "../text.ts"
 
 /** How the times of one zone are read. */
 export interface Zone {
@@ -95,12 +95,26 @@ const ROUTINE = new Set(["Queue item created", "Queue item updated", "Processing
 /** The message that somebody sent; empty if the server spoke for itself. */
 export const spokenOf = (message: string): string => (ROUTINE.has(message) ? "" : printable(message))
 
-/** How long it still takes, and when it is done by the clock: `0:42 left, done at 14:32`. */
-export const leftOf = (seconds: number, nowMs: number, zone: Zone): string =>
-  `${shortLeftOf(seconds)}, done at ${zone.when(nowMs + seconds * 1000, nowMs)}`
+/** How long it still takes, and when it is done by the clock: `2:08 left (1:44 to 2:46), done at 14:32`. */
+export function leftOf(left: Left, nowMs: number, zone: Zone): string {
+  const band = bandWords(left)
+  const words = leftWords(left)
+  if (left.high !== null && left.high <= 0) return words
+  const end = `done at ${zone.when(nowMs + left.seconds * 1000, nowMs)}`
+  return `${words}${band === "" ? "" : ` (${band})`}, ${end}`
+}
 
-/** How long it still takes: `0:42 left`. */
-export const shortLeftOf = (seconds: number): string => `${duration(seconds)} left`
+/** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
+export function startsOf(
+  starts: { readonly in: number; readonly low: number; readonly high: number },
+  nowMs: number,
+  zone: Zone,
+): string {
+  const [about, low, high] = [starts.in, starts.low, starts.high].map((seconds) =>
+    zone.when(nowMs + seconds * 1000, nowMs),
+  )
+  return low === high ? `starts about ${about}` : `starts about ${about} (${low} to ${high})`
+}
 
 /** What a gap left out: `1 update was left out (slow)`. `missed` is null when the number is unknown. */
 export function leftOut({

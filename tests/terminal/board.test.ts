@@ -42,6 +42,16 @@ test("the time left is counted down as the seconds pass, to the end, which has a
   expect(leftOf(board, NOW + 9_000_000)).toBe("finishing")
 })
 
+test("what earlier runs foresee is shown in place of the percentage, with its band", () => {
+  const foreseen = { time_progress: 41.3, eta_seconds: 128, eta_low_seconds: 104, eta_high_seconds: 166 }
+  const board = boardOf(update(1, { progress: 75, ...foreseen }))
+  expect(drawn(board, { columns: 100 })[0]).toContain(" 41%  2:08 left (1:44 to 2:46), done at 03:06 UTC")
+  expect(drawn(board, { columns: 60 })[0]).toContain(" 41%  2:08 left")
+  expect(leftOf(board, NOW + 200_000)).toBe("longer than usual")
+  board.update(update(1, { progress: 75, ...foreseen, eta_low_seconds: 60 }), NOW)
+  expect(leftOf(board, NOW)).toBe("1 to 3 min left, done at 03:06 UTC")
+})
+
 test("a clock that differs from the server's does not change the time left", () => {
   for (const aheadMs of [-7_200_000, 7_200_000]) {
     const board = new Board()

@@ -9,9 +9,11 @@ test("a time is that of its zone, with the day when that is another one", () => 
   const berlin = zoneNamed("Europe/Berlin")
   expect([UTC.clock(NOW), berlin.clock(NOW)]).toEqual(["23:04:05", "00:04:05"])
   expect(UTC.when(NOW, NOW)).toBe("23:04 UTC")
-  expect(leftOf(42, NOW, berlin)).toBe("0:42 left, done at 00:04")
-  expect(leftOf(3600, NOW, UTC)).toBe("1:00:00 left, done at Sat 00:04 UTC")
-  expect(leftOf(3600, NOW, berlin)).toBe("1:00:00 left, done at 01:04")
+  expect(leftOf({ seconds: 42, low: null, high: null }, NOW, berlin)).toBe("0:42 left, done at 00:04")
+  expect(leftOf({ seconds: 3600, low: null, high: null }, NOW, UTC)).toBe(
+    "1:00:00 left, done at Sat 00:04 UTC",
+  )
+  expect(leftOf({ seconds: 3600, low: null, high: null }, NOW, berlin)).toBe("1:00:00 left, done at 01:04")
   expect(UTC.when(NOW + 30 * 86_400_000, NOW)).toBe("01 Feb 23:04 UTC")
   expect(berlin.when(NOW + 30 * 86_400_000, NOW)).toBe("02 Feb 00:04")
   expect(() => zoneNamed("Mars/Olympus")).toThrow(RangeError)
