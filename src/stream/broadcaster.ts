@@ -37,6 +37,7 @@ export class Broadcaster extends EventTarget {
   readonly #history: History
   readonly #onError: (error: unknown) => void
   readonly #keepaliveMs: number
+  readonly #wakeSlice: number
   readonly #unlisten: () => void
   /** By queue item; under undefined, those of streams that watch everything. */
   readonly #seats = new Map<number | undefined, Set<Seat>>()
@@ -62,10 +63,18 @@ export class Broadcaster extends EventTarget {
 
   /**
    * `keepaliveMs`: after how many milliseconds of silence a stream gets a keepalive. `onError` is called with each
-   * error of reading the history; the broadcaster tries again a second later.
+   * error of reading the history; the broadcaster tries again a second later. `wakeSlice`: how many streams are woken
+   * for a batch in one turn of the event loop.
    */
-  constructor(history: History, bus: Bus, keepaliveMs: number, onError: (error: unknown) => void) {
+  constructor(
+    history: History,
+    bus: Bus,
+    keepaliveMs: number,
+    onError: (error: unknown) => void,
+    wakeSlice = WAKE_SLICE,
+  ) {
     super()
+    this.#wakeSlice = wakeSlice
     this.#history = history
     this.#onError = onError
     this.#keepaliveMs = keepaliveMs
@@ -181,9 +190,9 @@ export class Broadcaster extends EventTarget {
   /** In slices: a few streams do all their work, up to their last write, while the processor's caches are warm. */
   async #wakeConcerned(batch: Batch): Promise<void> {
     const seats = [...this.#concerned(batch)]
-    for (let from = 0; from < seats.length; from += WAKE_SLICE) {
+    for (let from = 0; from < seats.length; from += this.#wakeSlice) {
       if (from > 0) await new Promise((resolve) => void setImmediate(resolve))
-      for (const seat of seats.slice(from, from + WAKE_SLICE)) seat.wake("batch", batch.previous)
+      for (const seat of seats.slice(from, from + this.#wakeSlice)) seat.wake("batch", batch.previous)
     }
   }
 
@@ -283,7 +292,7 @@ export class Broadcaster extends EventTarget {
     const slice = (from: number): void => {
       for (const seat of silent.slice(from, from + KEEPALIVE_SLICE)) {
         seat.saidMs = nowMs
-        seat.wake("keepalive", this.#examined)
+        seat.wake("keepalive", this.examined)
       }
       if (from + KEEPALIVE_SLICE < silent.length) setImmediate(slice, from + KEEPALIVE_SLICE)
     }

@@ -1,0 +1,76 @@
+import { AppError } from "../../src/errors.ts"
+import type { Status, StoredUpdate } from "../../src/item/item.ts"
+import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../../src/store/history.ts"
+
+/** A history in memory: event IDs ascend from 1 without a hole. */
+export class MemoryHistory implements History {
+  readonly historyId = "memory"
+  /** All updates; the one with event ID n stands at n - 1. */
+  readonly all: StoredUpdate[] = []
+  /** The oldest event ID that is kept. */
+  oldest = 1
+  readonly #read: (name: string) => Promise<void>
+
+  /** `read` is called before each answer, which waits for it, or fails as it does. */
+  constructor(read: (name: string) => Promise<void> = async () => undefined) {
+    this.#read = read
+  }
+
+  append(queueId: number, status: Status): void {
+    this.all.push({ id: this.all.length + 1, queue_id: queueId, song_id: queueId, status, data: "{}" })
+  }
+
+  /** The latest update of each item that has one. */
+  latestByItem(): Map<number, StoredUpdate> {
+    return new Map(this.all.map((update) => [update.queue_id, update]))
+  }
+
+  async head(): Promise<number> {
+    await this.#read("head")
+    return this.all.length
+  }
+
+  async bounds(): Promise<Bounds> {
+    await this.#read("bounds")
+    const newest = this.all.length
+    return { oldest: this.oldest, newest, stored: newest - this.oldest + 1 }
+  }
+
+  async page({ after, queueId, limit }: PageQuery): Promise<Page> {
+    await this.#read("page")
+    const kept = this.all.slice(Math.max(after, this.oldest - 1))
+    const updates = kept.filter(({ queue_id }) => queueId === undefined || queue_id === queueId)
+    return { updates: updates.slice(0, limit), more: updates.length >= limit }
+  }
+
+  async latest(which: LatestOf): Promise<Latest> {
+    await this.#read("latest")
+    const isMeant = ({ id, queue_id, status }: StoredUpdate): boolean =>
+      which.of === "open"
+        ? status !== "completed"
+        : id > which.after && (which.queueId ?? queue_id) === queue_id
+    const ids = [...this.latestByItem().values()].filter(isMeant).map(({ id }) => id)
+    return { ids: ids.sort((a, b) => a - b), head: this.all.length }
+  }
+
+  async latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }> {
+    await this.#read("latestOfItem")
+    const update = this.latestByItem().get(id)
+    if (!update) throw new AppError("not_found", `queue item ${id} does not exist`)
+    return { update, head: this.all.length }
+  }
+
+  async updates(ids: readonly number[]): Promise<Page> {
+    await this.#read("updates")
+    return { updates: this.all.filter(({ id }) => ids.includes(id)), more: false }
+  }
+
+  async previous(): Promise<StoredUpdate | null> {
+    return null
+  }
+
+  async count(after: number, upTo: number, queueId?: number): Promise<number> {
+    await this.#read("count")
+    return this.all.slice(after, upTo).filter(({ queue_id }) => (queueId ?? queue_id) === queue_id).length
+  }
+}

@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test"
+
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { Order } from "./orders.ts"
+
+const ORDERS = Number(process.env["ORDERS"] ?? 100_000)
+const FIRST_SEED = Number(process.env["SEED"] ?? 1)
+
+/** The first seed whose order goes wrong, and how; undefined if none of so many does. */
+function firstFailure(orders: number, Kind: typeof Broadcaster): string | undefined {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + orders; seed += 1) {
+    try {
+      new Order(seed, Kind).run()
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      return `SEED=${seed} ORDERS=1 goes wrong: ${text}`
+    }
+  }
+  return undefined
+}
+
+/** The mistake that once lost updates: a keepalive or a question in the middle of a fan-out passed over the batch. */
+class Careless extends Broadcaster {
+  override get examined(): number {
+    return this.head
+  }
+}
+
+test("in any order of writes, slices, keepalives, questions, full sockets and drains no stream loses or doubles an update", () => {
+  const startedMs = performance.now()
+  expect(firstFailure(ORDERS, Broadcaster)).toBeUndefined()
+  const seconds = (performance.now() - startedMs) / 1000
+  console.log(`${ORDERS} orders from seed ${FIRST_SEED} in ${seconds.toFixed(1)} s`)
+}, 600_000)
+
+test("the mistake of passing the head instead of what was examined is found within a few thousand orders", () => {
+  expect(firstFailure(5_000, Careless)).toMatch(
+    /^SEED=\d+ ORDERS=1 goes wrong: Error: \d+ (never came|came instead of)/,
+  )
+})

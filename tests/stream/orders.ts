@@ -1,0 +1,148 @@
+import { LocalBus } from "../../src/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Selection } from "../../src/stream/selection.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import type { Sink, Watch } from "../../src/stream/watch.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import { MemoryHistory } from "./memory-history.ts"
+import { Scheduler } from "./scheduler.ts"
+import { Witness } from "./witness.ts"
+
+const ITEMS = 3
+const KEEPALIVE_MS = 5
+
+/** A client of one order, and what is known of it. */
+interface Client {
+  readonly witness: Witness
+  readonly leave: AbortController
+  readonly selection: Selection | undefined
+  hasEnded: boolean
+}
+
+/** One order in which writers, readers, timers and the store take their turns, decided by its seed. */
+export class Order {
+  readonly #loop: Scheduler
+  readonly #bus = new LocalBus()
+  readonly #history: MemoryHistory
+  readonly #broadcaster: Broadcaster
+  readonly #streams: Streams
+  readonly #clients: Client[] = []
+  readonly #errors: unknown[] = []
+  #failures = 0
+  #hasDrained = false
+
+  constructor(seed: number, Kind: typeof Broadcaster) {
+    const loop = new Scheduler(seed)
+    this.#loop = loop
+    // One database answers at once, another is behind a network: its answers overtake each other.
+    const isFar = loop.happens(50)
+    const fails = loop.happens(20)
+    this.#history = new MemoryHistory(async (name) => {
+      if (isFar) await loop.pause()
+      if (!fails || name !== "page" || this.#failures > 0 || !loop.happens(30)) return
+      this.#failures += 1
+      throw new Error("disk on fire")
+    })
+    for (let update = 0; update < ITEMS + loop.below(4); update += 1) {
+      this.#history.append((update % ITEMS) + 1, "processing")
+    }
+    const onError = (error: unknown) => this.#errors.push(error)
+    this.#broadcaster = new Kind(this.#history, this.#bus, KEEPALIVE_MS, onError, 1 + loop.below(2))
+    const maxLag = loop.happens(30) ? 2 : 0
+    const random = (): number => 0.5
+    this.#streams = new Streams(this.#history, this.#broadcaster, { maxLag, random, onError })
+  }
+
+  /** Runs it; throws if a client was told what is not so. */
+  run(): void {
+    const loop = this.#loop
+    for (let clients = 2 + loop.below(3); clients > 0; clients -= 1) loop.later(() => this.#open())
+    for (let writes = 3 + loop.below(6); writes > 0; writes -= 1) loop.later(() => this.#write())
+    for (let questions = loop.below(3); questions > 0; questions -= 1) loop.later(() => this.#ask())
+    if (loop.happens(30)) loop.later(() => this.#leave())
+    if (loop.happens(20)) loop.later(() => this.#drain())
+    loop.run()
+    this.#check()
+  }
+
+  #write(): void {
+    this.#history.append(1 + this.#loop.below(ITEMS), this.#loop.happens(20) ? "completed" : "processing")
+    // A writer rings once its commit has been answered: some time later.
+    this.#loop.later(() => this.#bus.notify())
+  }
+
+  #open(): void {
+    if (this.#hasDrained) return
+    const loop = this.#loop
+    const head = this.#history.all.length
+    const item = 1 + loop.below(ITEMS)
+    const from = loop.happens(30) ? loop.below(head + 1) : undefined
+    const queueId = loop.happens(30) ? item : undefined
+    const wanted = loop.happens(20) ? ({ queue_id }: { queue_id: number }) => queue_id === item : undefined
+    const selection = loop.happens(50)
+      ? new Selection(queueId === undefined ? undefined : [queueId], wanted)
+      : undefined
+    const leave = new AbortController()
+    const client = {
+      witness: new Witness(this.#history, { queueId, wanted, from }),
+      leave,
+      selection,
+      hasEnded: false,
+    }
+    this.#clients.push(client)
+    const watch = { queueId, wanted, selection, lastEventId: from?.toString(), signal: leave.signal }
+    void this.#read({ ...watch, snapshot: true, untilFinished: false, format: asFrames }, client)
+  }
+
+  /** Reads a stream as Bun does: it gives its sink to the generator, which sleeps while the socket is full. */
+  async #read(watch: Watch<readonly Frame[]>, client: Client): Promise<void> {
+    const loop = this.#loop
+    const take = (frames: readonly Frame[]): Promise<void> | undefined => {
+      client.witness.take(frames)
+      return loop.happens(30) ? loop.pause() : undefined
+    }
+    const sink: Sink<readonly Frame[]> | undefined = loop.happens(70)
+      ? { write: (frames) => take(frames) ?? frames.length }
+      : undefined
+    try {
+      const stream = await this.#streams.open(watch)
+      for (let next = await stream?.next(); next && !next.done; next = await stream?.next(sink)) {
+        await take(next.value)
+      }
+    } catch (error) {
+      this.#errors.push(error)
+    }
+    client.hasEnded = true
+  }
+
+  #ask(): void {
+    const asking = this.#clients.filter(({ selection }) => selection)
+    const client = asking[this.#loop.below(asking.length || 1)]
+    client?.selection?.ask({ do: "refuse", code: "invalid", error: "what?" })
+  }
+
+  #leave(): void {
+    this.#clients[this.#loop.below(this.#clients.length || 1)]?.leave.abort()
+  }
+
+  #drain(): void {
+    this.#hasDrained = true
+    this.#broadcaster.drain()
+  }
+
+  #check(): void {
+    const strange = this.#errors.find(
+      (error) => !(error instanceof Error && error.message === "disk on fire"),
+    )
+    if (strange !== undefined) throw strange
+    for (const { witness, leave, hasEnded } of this.#clients) {
+      if (this.#hasDrained && !leave.signal.aborted && !hasEnded)
+        throw new Error("a stream outlives the drain")
+      if (leave.signal.aborted && !hasEnded) throw new Error("a stream outlives its client")
+      if (!hasEnded) witness.assertComplete()
+      if (hasEnded && !leave.signal.aborted && !this.#hasDrained && this.#failures === 0)
+        throw new Error("a stream ended by itself")
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { drainMicrotasks } from "bun:jsc"
+
+/** Small numbers that look random, and are the same for the same seed. */
+export function numbers(seed: number): (below: number) => number {
+  let state = seed | 0
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
+  }
+}
+
+/**
+ * An event loop of its own: what the code leaves for a later turn or for a timer runs when this one says so, in an
+ * order that its seed decides. Nothing waits for real time, and one seed always gives the same order.
+ */
+export class Scheduler {
+  /** A random number below this one. */
+  readonly below: (below: number) => number
+  /** Runs first in, first out, as the callbacks of `setImmediate` do. */
+  #turns: (() => void)[] = []
+  /** Runs in any order. */
+  #tasks: (() => void)[] = []
+  /** Run at any time, while there is something else to run. */
+  readonly #intervals = new Map<object, () => void>()
+  #nowMs = 0
+
+  constructor(seed: number) {
+    this.below = numbers(seed)
+  }
+
+  /** Leaves this for later. */
+  later(task: () => void): void {
+    this.#tasks.push(task)
+  }
+
+  /** Resolves some time later. */
+  pause(): Promise<void> {
+    return new Promise((resolve) => this.#tasks.push(resolve))
+  }
+
+  /** Whether it happens this time, so many times in a hundred. */
+  happens(percent: number): boolean {
+    return this.below(100) < percent
+  }
+
+  /** Runs everything there is, with the timers of the process replaced by this loop's. */
+  run(): void {
+    const { setImmediate, setTimeout, setInterval, clearInterval } = globalThis
+    const now = performance.now
+    Object.assign(globalThis, {
+      setImmediate: (task: (...given: unknown[]) => void, ...given: unknown[]) =>
+        void this.#turns.push(() => task(...given)),
+      setTimeout: (task: () => void) => void this.#tasks.push(task),
+      setInterval: (task: () => void) => {
+        const key = {}
+        this.#intervals.set(key, task)
+        return key
+      },
+      clearInterval: (key: object) => this.#intervals.delete(key),
+    })
+    performance.now = () => this.#nowMs
+    try {
+      this.#runAll()
+    } finally {
+      performance.now = now
+      Object.assign(globalThis, { setImmediate, setTimeout, setInterval, clearInterval })
+    }
+  }
+
+  #runAll(): void {
+    drainMicrotasks()
+    for (let steps = 0; this.#turns.length + this.#tasks.length > 0; steps += 1) {
+      if (steps > 10_000) throw new Error("the order does not come to an end")
+      this.#nowMs += 1
+      this.#next()()
+      drainMicrotasks()
+    }
+  }
+
+  #next(): () => void {
+    const [interval] = this.#intervals.values()
+    if (interval && this.happens(10)) return interval
+    const turn = this.#tasks.length === 0 || this.happens(50) ? this.#turns.shift() : undefined
+    if (turn) return turn
+    const [task] = this.#tasks.splice(this.below(this.#tasks.length || 1), 1)
+    return task ?? this.#turns.shift() ?? (() => undefined)
+  }
+}

@@ -1,0 +1,97 @@
+import type { StoredUpdate } from "../../src/item/item.ts"
+import type { Wanted } from "../../src/stream/selection.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import type { MemoryHistory } from "./memory-history.ts"
+
+/** What a client asks for, as far as it decides what it must get. */
+export interface Expected {
+  readonly queueId?: number | undefined
+  readonly wanted?: Wanted
+  /** Where it resumes; absent for a new stream. */
+  readonly from?: number | undefined
+}
+
+/** Reads a stream as a client would, and throws as soon as an update is lost, doubled, or out of order untold. */
+export class Witness {
+  readonly #history: MemoryHistory
+  readonly #expected: Expected
+  /** The event ID up to which everything came; undefined while a snapshot comes. */
+  #at: number | undefined
+  #snapshot: number[] = []
+  /** Whether the stream is live: nothing may be missing once all is quiet. */
+  isLive = false
+  /** The control frame that ended the stream. */
+  last: "end" | "shutdown" | undefined
+
+  constructor(history: MemoryHistory, expected: Expected) {
+    this.#history = history
+    this.#expected = expected
+    this.#at = expected.from
+  }
+
+  /** Takes a chunk. */
+  take(frames: readonly Frame[]): void {
+    let isAfterGap = false
+    for (const frame of frames) {
+      if (frame.type === "update") this.#update(frame.update, isAfterGap)
+      if (frame.type !== "control") continue
+      const { control } = frame
+      if (control.event === "live") this.#live(control.last_event_id)
+      if (control.event === "gap" && control.reason === "slow") isAfterGap = true
+      else if (control.event === "gap") this.#at = undefined
+      if (control.event === "end" || control.event === "shutdown") this.last = control.event
+    }
+  }
+
+  /** Throws if anything that belongs to the stream has not come. */
+  assertComplete(): void {
+    const missing = this.#at === undefined ? "the opening" : this.#next(this.#at)?.id
+    if (missing !== undefined) throw new Error(`${missing} never came`)
+  }
+
+  #live(head: number): void {
+    this.isLive = true
+    if (this.#at === undefined) {
+      const state = this.#stateAt(head)
+      if (`${state}` !== `${this.#snapshot}`)
+        throw new Error(`the state at ${head} is ${state}, not ${this.#snapshot}`)
+    } else {
+      const missing = this.#next(this.#at)?.id ?? head + 1
+      if (missing <= head) throw new Error(`live at ${head} without ${missing}`)
+    }
+    this.#at = head
+  }
+
+  #update({ id }: StoredUpdate, isAfterGap: boolean): void {
+    if (this.#at === undefined) {
+      this.#snapshot.push(id)
+      return
+    }
+    const wanted = this.#next(this.#at)?.id
+    if (isAfterGap ? id <= this.#at : id !== wanted) throw new Error(`${id} came instead of ${wanted}`)
+    this.#at = id
+  }
+
+  #isMine(update: StoredUpdate): boolean {
+    const { queueId, wanted } = this.#expected
+    return (queueId ?? update.queue_id) === update.queue_id && (wanted?.(update) ?? true)
+  }
+
+  #next(after: number): StoredUpdate | undefined {
+    for (let at = after; at < this.#history.all.length; at += 1) {
+      const update = this.#history.all[at]
+      if (update && this.#isMine(update)) return update
+    }
+    return undefined
+  }
+
+  #stateAt(head: number): number[] {
+    const latest = new Map(this.#history.all.slice(0, head).map((update) => [update.queue_id, update]))
+    const isShown = (update: StoredUpdate): boolean =>
+      this.#isMine(update) && (this.#expected.queueId !== undefined || update.status !== "completed")
+    return [...latest.values()]
+      .filter(isShown)
+      .map(({ id }) => id)
+      .sort((a, b) => a - b)
+  }
+}
