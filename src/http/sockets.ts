@@ -12,6 +12,7 @@ import { StreamLine } from "../wire/answers.ts"
 import type { Callers } from "./access.ts"
 import { words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
+import { type Peer, Pulse } from "./pulse.ts"
 import {
   type Asked,
   GlobalSocketParams,
@@ -25,7 +26,7 @@ import {
 
 /** How the server treats WebSockets. */
 export const WEBSOCKET = {
-  // Seconds. Bun sends pings by itself, and closes a socket from which nothing came for so long.
+  // Seconds. A socket that takes nothing for so long is closed; `PATIENCE` is for peers that send nothing.
   idleTimeout: 60,
   maxPayloadLength: 16 * 1024,
   // A chunk of a stream is far smaller: only a peer that sends pings and does not read reaches this.
@@ -33,6 +34,9 @@ export const WEBSOCKET = {
   closeOnBackpressureLimit: true,
   perMessageDeflate: false,
 } as const
+
+/** A peer that answers no ping is cut within a minute. */
+const PATIENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
 
 /** The close code of RFC 6455 for a peer whose messages are not accepted. */
 const UNACCEPTABLE = 1008
@@ -78,24 +82,49 @@ type Messages = Chunks<readonly string[]>
  * One open WebSocket: a message for each frame of a stream. The next chunk is taken from the stream once the socket
  * has sent the one before, so a peer that does not read costs one chunk, and its stream keeps its cursor.
  */
-class ProgressSocket {
+class ProgressSocket implements Peer {
   readonly #stream: Messages | null
   readonly #selection: Selection
   readonly #over: AbortController
+  readonly #pulse: Pulse
+  #ws: Bun.ServerWebSocket<ProgressSocket> | undefined
   #drained: () => void = () => undefined
 
   /** `stream` is null if nothing can ever follow; `over` is aborted when the peer is gone. */
-  constructor(stream: Messages | null, selection: Selection, over: AbortController) {
+  constructor(stream: Messages | null, selection: Selection, over: AbortController, pulse: Pulse) {
+    this.#pulse = pulse
     this.#stream = stream
     this.#selection = selection
     this.#over = over
   }
 
   open(ws: Bun.ServerWebSocket<ProgressSocket>): void {
+    this.#ws = ws
+    this.#pulse.heard(this)
     void this.#pump(ws)
   }
 
+  /** Sends a ping. */
+  ask(): void {
+    this.#ws?.ping()
+  }
+
+  cut(): void {
+    this.#ws?.terminate()
+  }
+
+  /** A ping has come. */
+  ping(): void {
+    this.#pulse.heard(this)
+  }
+
+  /** The answer to a ping has come. */
+  pong(): void {
+    this.#pulse.heard(this)
+  }
+
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
+    this.#pulse.heard(this)
     if (this.#selection.ask(asked(message))) return
     ws.close(UNACCEPTABLE, "too many messages before their answers were read")
   }
@@ -105,6 +134,7 @@ class ProgressSocket {
   }
 
   close(): void {
+    this.#pulse.forget(this)
     this.#over.abort()
     this.#drained()
   }
@@ -142,10 +172,11 @@ interface Shown {
 }
 
 const SOCKET =
-  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that cannot be followed is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages before their answers were read, 1011 the stream broke off.'
+  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that cannot be followed is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages before their answers were read, 1011 the stream broke off.'
 
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners }: Callers) => {
+  const pulse = new Pulse(PATIENCE)
   const upgrade = async (
     { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
     query: Asked,
@@ -165,7 +196,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       format: messages,
       signal: over.signal,
     })
-    const data = new ProgressSocket(stream, shown.selection, over)
+    const data = new ProgressSocket(stream, shown.selection, over, pulse)
     if (server?.upgrade(request, { data })) return undefined
     over.abort()
     throw new AppError("invalid", "this is not a handshake of the WebSocket protocol, version 13")
