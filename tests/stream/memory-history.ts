@@ -33,7 +33,7 @@ export class MemoryHistory implements History {
   async bounds(): Promise<Bounds> {
     await this.#read("bounds")
     const newest = this.all.length
-    return { oldest: this.oldest, newest, stored: newest - this.oldest + 1 }
+    return { oldest: this.oldest, newest, stored: newest - this.oldest + 1, lost: null }
   }
 
   async page({ after, queueId, limit }: PageQuery): Promise<Page> {
