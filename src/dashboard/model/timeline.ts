@@ -1,3 +1,4 @@
+import { causeOf } from "./cause.ts"
 import type { StreamUpdate } from "./messages.ts"
 import type { Tone } from "./text.ts"
 
@@ -49,7 +50,7 @@ export interface Point {
 type What = Pick<Happening, "what" | "detail" | "tone">
 
 function ended(update: StreamUpdate): What {
-  const detail = update.error_message ?? ""
+  const detail = causeOf(update.error_message ?? "")
   if (update.status === "completed") return { what: "Completed", detail: update.message, tone: "good" }
   if (update.outcome === "cancelled") return { what: "Cancelled", detail, tone: "quiet" }
   return update.outcome === "lost"
@@ -66,7 +67,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
     case "retrying":
       return {
         what: `Attempt ${update.attempt ?? 1} failed, retrying`,
-        detail: update.error_message ?? "",
+        detail: causeOf(update.error_message ?? ""),
         tone: "warn",
       }
     case "queued": {

@@ -78,17 +78,24 @@ function open(parts: Parts): Promise<void> {
 /** Closes whatever dialog is open, with nothing done. */
 export const closeDialog = (): void => shown?.close()
 
-/** Asks whether to go on with something that cannot be undone. */
+/** The words on the buttons of a question, and whether something is lost by a yes; default true. */
+interface Answers {
+  readonly yes: string
+  readonly no: string
+  readonly danger?: boolean
+}
+
+/** Asks whether to go on. */
 export async function confirm(
   title: string,
   text: string,
-  { yes, no }: { readonly yes: string; readonly no: string },
+  { yes, no, danger = true }: Answers,
 ): Promise<boolean> {
   let agreed = false
   const submit = (): void => {
     agreed = true
   }
-  await open({ title, content: [el("p", {}, text)], yes, no, danger: true, submit })
+  await open({ title, content: [el("p", {}, text)], yes, no, danger, submit })
   return agreed
 }
 

@@ -24,7 +24,7 @@ function happeningView({ what, detail, tone, time }: Happening): View {
     "div",
     {},
     el("p", { class: "what" }, what),
-    ...(detail === "" ? [] : [el("p", { class: "detail" }, detail.slice(0, 4000))]),
+    ...(detail === "" ? [] : [el("p", { class: "detail" }, line(detail))]),
   )
   const element = el("li", { class: "happening", "data-tone": tone }, icon(ICONS[tone]), body, when(time))
   return { element, update: () => undefined }

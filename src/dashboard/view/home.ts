@@ -1,10 +1,11 @@
 import type { QueueItem } from "../../item/item.ts"
 import { Crowd, type Size } from "../model/crowd.ts"
 import type { Changes, Model } from "../model/model.ts"
-import { fits } from "../model/tallies.ts"
 import { count, nameOf, standing } from "../model/text.ts"
 import { el, mark, say, show } from "./dom.ts"
+import { FailureRow, recentFailures, retryAllButton } from "./failures.ts"
 import { Figures } from "./figures.ts"
+import { Filter } from "./filter.ts"
 import { isHeld } from "./hold.ts"
 import { Lane } from "./lane.ts"
 import { ItemList, type Row } from "./list.ts"
@@ -15,11 +16,9 @@ import { empty, example, idle, Section } from "./section.ts"
 
 const LANES = 24
 const ROWS = 40
+const FAILURES = 3
 /** Between two items of a worker the place of a lane is kept for this long. */
 const HANDOVER_MS = 3000
-
-type Ending = "all" | "completed" | "failed"
-const ENDINGS: readonly Ending[] = ["all", "completed", "failed"]
 
 /** The queue at a glance. */
 export class Home implements Screen {
@@ -27,21 +26,15 @@ export class Home implements Screen {
   readonly #model: Model
   readonly #changed: () => void
   readonly #figures = new Figures()
+  readonly #filter = new Filter(() => this.#refilter())
+  readonly #failed: Section
   readonly #running: Section
   readonly #waiting: Section
   readonly #finished: Section
   readonly #sections: readonly Section[]
   readonly #crowd = new Crowd()
-  readonly #filter = el("input", {
-    type: "search",
-    id: "filter",
-    placeholder: "Filter",
-    autocomplete: "off",
-    spellcheck: "false",
-  })
   readonly #truncated = el("p", { class: "none", hidden: true })
   readonly #example = example()
-  #ending: Ending = "all"
   /** What is shown is to be chosen again. */
   #isStale = true
   #shownSize: Size = "few"
@@ -52,47 +45,30 @@ export class Home implements Screen {
   constructor(model: Model, changed: () => void) {
     this.#model = model
     this.#changed = changed
-    const waiting = empty("The queue is empty. Songs you add appear here.", this.#example)
-    const finished = empty("Finished renders appear here, with the reason for any failure.")
     const again = (): void => this.#rearrange()
-    this.#running = new Section(
-      "Running",
-      this.#list(LANES, () => new Lane(model), HANDOVER_MS),
-      idle(),
-      again,
+    const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): Section =>
+      new Section(name, list, nothing, again, ...tools)
+    const none = empty("The queue is empty. Songs you add appear here.", this.#example)
+    const nothingYet = empty("Finished renders appear here, with the reason for any failure.")
+    const lanes = this.#list(LANES, () => new Lane(model), HANDOVER_MS)
+    const failures = this.#list(FAILURES, () => new FailureRow(model))
+    const finished = this.#list(ROWS, () => new FinishedRow(model))
+    this.#failed = section(
+      "Failed",
+      failures,
+      el("p"),
+      retryAllButton(() => this.#failures()),
     )
-    this.#waiting = new Section(
+    this.#running = section("Running", lanes, idle())
+    this.#waiting = section(
       "Waiting",
       this.#list(ROWS, () => new WaitingRow(model)),
-      waiting,
-      again,
+      none,
     )
-    const list = this.#list(ROWS, () => new FinishedRow(model))
-    this.#finished = new Section("Finished", list, finished, again, this.#endings())
-    this.#sections = [this.#running, this.#waiting, this.#finished]
-    this.#filter.addEventListener("input", () => this.#refilter())
+    this.#finished = section("Finished", finished, nothingYet, this.#filter.endings)
+    this.#sections = [this.#failed, this.#running, this.#waiting, this.#finished]
     document.addEventListener("pointermove", () => this.#settle())
-    const filter = el(
-      "div",
-      { class: "filter" },
-      el("label", { for: "filter", class: "for-ears" }, "Filter by title, song, worker, tag or text"),
-      this.#filter,
-    )
-    const top = el("section", { class: "top", "aria-label": "Figures" }, this.#figures.element, filter)
-    const columns = el(
-      "div",
-      { class: "columns" },
-      el("div", {}, this.#running.element, this.#waiting.element),
-      this.#finished.element,
-    )
-    this.element = el(
-      "div",
-      { class: "home" },
-      el("h1", { class: "for-ears", tabindex: -1 }, "Render queue"),
-      top,
-      this.#truncated,
-      columns,
-    )
+    this.element = this.#drawn()
   }
 
   title(): string {
@@ -100,11 +76,11 @@ export class Home implements Screen {
   }
 
   frame({ ids, lists, all }: Changes): void {
-    const { model, words } = { model: this.#model, words: this.#words() }
+    const model = this.#model
     if (lists || all || this.#isStale || this.#isUnordered) this.#arrange(all || this.#isStale)
     else {
       // A filter may let in or out what has changed.
-      if (words.length > 0 && ids.size > 0) this.#arrange(false)
+      if (this.#filter.text !== "" && ids.size > 0) this.#arrange(false)
       for (const id of ids) {
         const item = model.item(id)
         if (item) for (const { list } of this.#sections) list.update(item)
@@ -118,6 +94,27 @@ export class Home implements Screen {
     this.#settle()
     if (this.#size() !== this.#shownSize) this.#rearrange()
     this.#figures.update(this.#model.tallies, this.#model.loaded)
+  }
+
+  #drawn(): HTMLElement {
+    const top = el(
+      "section",
+      { class: "top", "aria-label": "Figures" },
+      this.#figures.element,
+      this.#filter.element,
+    )
+    const columns = el(
+      "div",
+      { class: "columns" },
+      el("div", {}, this.#running.element, this.#waiting.element),
+      this.#finished.element,
+    )
+    const heading = el("h1", { class: "for-ears", tabindex: -1 }, "Render queue")
+    return el("div", { class: "home" }, heading, top, this.#truncated, this.#failed.element, columns)
+  }
+
+  #failures(): readonly QueueItem[] {
+    return recentFailures(this.#model.lists.finished, this.#model.nowMs())
   }
 
   #list(step: number, make: () => Row, keepMs = 0): ItemList {
@@ -154,19 +151,19 @@ export class Home implements Screen {
 
   #show(isNew: boolean): void {
     const { lists, loaded, state } = this.#model
-    const filter = this.#filter.value.trim()
-    const words = this.#words()
-    const fitting = (items: readonly QueueItem[]): readonly QueueItem[] =>
-      words.length === 0 ? items : items.filter((item) => fits(item, words))
+    const { text, ending } = this.#filter
     const { running, waiting, finished } = lists
-    const ended = this.#ending === "all" ? finished : finished.filter(({ status }) => status === this.#ending)
     const isFree = !this.#sections.some(({ list }) => isHeld(list.element))
     if (isNew || isFree) this.#shownSize = this.#size()
     mark(this.element, "data-crowd", this.#shownSize === "few" ? null : this.#shownSize)
-    this.#running.show(fitting(running), running, filter, { loaded, isNew })
-    this.#waiting.show(fitting(waiting), waiting, filter, { loaded, isNew })
-    const nothingOf = `No ${this.#ending} renders.`
-    this.#finished.show(fitting(ended), finished, filter, { loaded, isNew, nothingOf })
+    const failures = this.#failures()
+    const how = { loaded, isNew }
+    this.#failed.show(this.#filter.fitting(failures), failures, text, how)
+    show(this.#failed.element, this.#failed.list.element.childElementCount > 0)
+    this.#running.show(this.#filter.fitting(running), running, text, how)
+    this.#waiting.show(this.#filter.fitting(waiting), waiting, text, how)
+    const ended = this.#filter.ended(finished)
+    this.#finished.show(ended, finished, text, { ...how, nothingOf: `No ${ending} renders.` })
     show(this.#example, state.items.size === 0)
     show(this.#truncated, state.truncated)
     say(this.#truncated, `Showing the first ${count(state.items.size)} items of a longer queue.`)
@@ -175,17 +172,11 @@ export class Home implements Screen {
   /** The item has moved to another list: the focus goes with it, and the view only where the focus is `seen`. */
   #refocus(id: string | undefined, seen: boolean): void {
     const rows = [...this.element.querySelectorAll<HTMLElement>("[data-item]")]
-    const row = rows.find(({ dataset }) => dataset["item"] === id)
+    // The strip of failures repeats what stands among the finished items.
+    const row = rows.findLast(({ dataset }) => dataset["item"] === id)
     const lost = document.activeElement === null || document.activeElement === document.body
     const to = row?.querySelector<HTMLElement>("a") ?? (lost ? this.element.querySelector("h1") : null)
     to?.focus({ preventScroll: !seen })
-  }
-
-  #words(): string[] {
-    return this.#filter.value
-      .toLowerCase()
-      .split(/\s+/)
-      .filter((word) => word !== "")
   }
 
   #refilter(): void {
@@ -196,24 +187,5 @@ export class Home implements Screen {
   #rearrange(): void {
     this.#isUnordered = true
     this.#changed()
-  }
-
-  #endings(): HTMLElement {
-    const buttons = ENDINGS.map((ending) => {
-      const name = ending.charAt(0).toUpperCase() + ending.slice(1)
-      return el(
-        "button",
-        { type: "button", "aria-pressed": String(ending === this.#ending), "data-ending": ending },
-        name,
-      )
-    })
-    for (const button of buttons) {
-      button.addEventListener("click", () => {
-        this.#ending = ENDINGS.find((ending) => ending === button.dataset["ending"]) ?? "all"
-        for (const other of buttons) mark(other, "aria-pressed", String(other === button))
-        this.#refilter()
-      })
-    }
-    return el("div", { class: "choice", role: "group", "aria-label": "Show" }, ...buttons)
   }
 }

@@ -6,9 +6,10 @@ import { BASE, server } from "../live/server.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { after } from "../model/state.ts"
-import { leftOf, nameOf, standing } from "../model/text.ts"
-import { el, icon, mark, say, show } from "./dom.ts"
+import { leftOf, nameOf, standing, toneOf } from "../model/text.ts"
+import { el, icon, mark, show } from "./dom.ts"
 import { factsOf } from "./facts.ts"
+import { Failure } from "./failure.ts"
 import { HistoryList } from "./history.ts"
 import { ItemHead } from "./item-head.ts"
 import { Now } from "./now.ts"
@@ -44,12 +45,7 @@ export class ItemScreen implements Screen {
   readonly #past: Past
   readonly #head: ItemHead
   readonly #now: Now
-  readonly #error = el(
-    "section",
-    { class: "failure", "aria-label": "Error", hidden: true },
-    icon("failed"),
-    el("pre", { tabindex: 0 }),
-  )
+  readonly #failure = new Failure()
   readonly #plot = new Plot()
   readonly #noPlot = el("p", { class: "none" }, "The chart appears once rendering starts.")
   readonly #history = new HistoryList()
@@ -87,7 +83,7 @@ export class ItemScreen implements Screen {
       {},
       this.#head.element,
       this.#now.element,
-      this.#error,
+      this.#failure.element,
       part("plot", "Progress over time", this.#noPlot, this.#plot.element),
       el("div", { class: "columns" }, history, part("facts", "Details", this.#facts)),
     )
@@ -187,13 +183,11 @@ export class ItemScreen implements Screen {
 
   #show(item: QueueItem): void {
     this.#isShown = true
-    mark(this.element, "data-status", item.status)
+    mark(this.element, "data-tone", toneOf(item))
     tint(this.#plot.element, item.song_id)
     this.#head.show(item, this.#isDeleted)
     this.#now.show(item)
-    show(this.#error, item.error_message !== "")
-    const [, text] = this.#error.children
-    if (text) say(text, item.error_message)
+    this.#failure.show(item)
     this.#facts.replaceChildren(factsOf(item))
   }
 

@@ -2,6 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { Bench } from "../model/bench.ts"
+import { causeOf } from "../model/cause.ts"
 import { count, inFull, line, nameOf, roughly, standing, toneOf } from "../model/text.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
@@ -117,7 +118,7 @@ export class WaitingRow implements Row {
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
     say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
     show(this.#error, item.error_message !== "")
-    say(this.#error, line(item.error_message))
+    say(this.#error, causeOf(item.error_message))
     this.tick()
   }
 
@@ -181,7 +182,8 @@ export class FinishedRow implements Row {
     show(this.#flag, item.flag !== null)
     say(this.#flag, (item.flag ?? "").replace("_", " "))
     show(this.#error, item.error_message !== "" && item.status === "failed")
-    say(this.#error, line(item.error_message))
+    mark(this.#error, "data-tone", tone)
+    say(this.#error, causeOf(item.error_message))
     if (completed_at) {
       mark(this.#ago, "datetime", completed_at)
       mark(this.#ago, "title", inFull(completed_at))

@@ -1,0 +1,40 @@
+import { line } from "./text.ts"
+
+/** Words by which programs name what went wrong. */
+const CAUSE =
+  /\b(?:error|exception|invalid|no such|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
+/** What ffmpeg says after the cause, of what came of it. */
+const CONSEQUENCE =
+  /^(?:conversion failed|error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
+const EXCEPTION = /^[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
+const COMPONENT = /^\[([^\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
+
+const last = (lines: readonly string[], fits: RegExp): string | undefined =>
+  lines.findLast((one) => fits.test(one))
+
+/** The line of ffmpeg's words that names the cause: the first, for the others tell what came of it. */
+function ofFfmpeg(lines: readonly string[]): string | undefined {
+  const named = lines.filter((one) => CAUSE.test(one))
+  return named.find((one) => !CONSEQUENCE.test(one)) ?? named[0]
+}
+
+/**
+ * The one line of an error that tells the most: of a Python traceback the last, of other stack traces the one above the
+ * stack, of ffmpeg the first that names a cause, of anything else the last that does.
+ */
+export function causeOf(error: string): string {
+  const lines = error.split(/\r\n|[\r\n]/).filter((one) => one.trim() !== "")
+  const isPython = lines.some((one) => one.startsWith("Traceback (most recent call last)"))
+  const stack = lines.findIndex((one) => /^\s+at .*[:(]/.test(one))
+  const isFfmpeg = lines.some(
+    (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
+  )
+  const found = isPython
+    ? last(lines, EXCEPTION)
+    : stack > 0
+      ? lines[stack - 1]
+      : isFfmpeg
+        ? ofFfmpeg(lines)
+        : last(lines, CAUSE)
+  return line((found ?? lines.at(-1) ?? "").trim().replace(COMPONENT, "$1: "))
+}

@@ -1,0 +1,55 @@
+import type { QueueItem } from "../../item/item.ts"
+import type { Bench } from "../model/bench.ts"
+import { causeOf } from "../model/cause.ts"
+import { inFull, roughly } from "../model/text.ts"
+import { retryAll } from "./actions.ts"
+import { el, icon, mark, say } from "./dom.ts"
+import { hasFailed } from "./filter.ts"
+import type { Row } from "./list.ts"
+import { Frame } from "./rows.ts"
+
+/** Failures older than this are found among the finished items alone. */
+const RECENT_MS = 86_400_000
+
+/** The items that have failed within a day. */
+export const recentFailures = (finished: readonly QueueItem[], nowMs: number): readonly QueueItem[] =>
+  finished.filter((item) => hasFailed(item) && nowMs - Date.parse(item.completed_at ?? "") < RECENT_MS)
+
+/** A failed item, with its cause in front. */
+export class FailureRow implements Row {
+  readonly element: HTMLElement
+  readonly #bench: Bench
+  readonly #frame: Frame
+  readonly #cause = el("p", { class: "cause" })
+  readonly #ago = el("time", { class: "since" })
+  #item: QueueItem | undefined
+
+  constructor(bench: Bench) {
+    this.#bench = bench
+    this.#frame = new Frame(bench)
+    const { link, markBox, actions } = this.#frame
+    const about = el("div", { class: "about" }, link, this.#cause)
+    this.element = el("li", { class: "row failed" }, markBox, about, this.#ago, actions)
+  }
+
+  update(item: QueueItem): void {
+    this.#item = item
+    this.#frame.update(item)
+    say(this.#cause, causeOf(item.error_message) || "No reason was given")
+    mark(this.#ago, "datetime", item.completed_at)
+    mark(this.#ago, "title", item.completed_at && inFull(item.completed_at))
+    this.tick()
+  }
+
+  tick(): void {
+    const end = this.#item?.completed_at
+    if (end) say(this.#ago, `${roughly((this.#bench.nowMs() - Date.parse(end)) / 1000)} ago`)
+  }
+}
+
+/** Retries all of them; `failures` tells which they are by then. */
+export function retryAllButton(failures: () => readonly QueueItem[]): HTMLElement {
+  const button = el("button", { type: "button", class: "retry-all" }, icon("retry"), "Retry all failed")
+  button.addEventListener("click", () => void retryAll(failures()))
+  return button
+}

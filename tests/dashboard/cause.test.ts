@@ -1,0 +1,63 @@
+import { expect, test } from "bun:test"
+
+import { causeOf } from "../../src/dashboard/model/cause.ts"
+
+const TRACEBACK = `the command ended with code 1
+Traceback (most recent call last):
+  File "render.py", line 41, in <module>
+    main()
+  File "render.py", line 12, in main
+    image = pipe(prompt).images[0]
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB`
+
+const CHAINED = `Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+KeyError: 'song'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "a.py", line 3, in <module>
+RuntimeError: no such song`
+
+const X264 = `the command ended with code 187
+[libx264 @ 0x5581f0a3a400] height not divisible by 2 (1280x719)
+[vost#0:0/libx264 @ 0x5581f0a39c80] Error while opening encoder - maybe incorrect parameters such as bit_rate, rate, width or height.
+[vf#0:0 @ 0x5581f0a2b4c0] Error sending frames to consumers: Generic error in an external library
+Error while filtering: Generic error in an external library
+Conversion failed!`
+
+const MISSING = `ffmpeg version 5.1.6 Copyright (c) 2000-2024 the FFmpeg developers
+  built with gcc 12
+nosuch.wav: No such file or directory`
+
+test.each([
+  ["a traceback", TRACEBACK, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"],
+  ["a chained traceback", CHAINED, "RuntimeError: no such song"],
+  ["ffmpeg's encoder", X264, "libx264: height not divisible by 2 (1280x719)"],
+  ["a missing input", MISSING, "nosuch.wav: No such file or directory"],
+  [
+    "a full disk",
+    "[mp4 @ 0x55] Non-monotonic DTS\nav_interleaved_write_frame(): No space left on device\nConversion failed!",
+    "av_interleaved_write_frame(): No space left on device",
+  ],
+  [
+    "a stack of Node",
+    "file:///app/render.js:9\n  throw new Error('no frames')\nError: no frames\n    at render (file:///app/render.js:9:9)\n    at main (file:///app/render.js:2:1)\n\nNode.js v22",
+    "Error: no frames",
+  ],
+  ["a command of one's own", "the command ended with code 65\n5%\nout of memory", "out of memory"],
+  [
+    "noise after the cause",
+    "Error: 404 for https://example.test/a.png\ncleaning up\nbye",
+    "Error: 404 for https://example.test/a.png",
+  ],
+  ["words without a cause", "first\nsecond\n\n", "second"],
+  ["one line", "No space left on device", "No space left on device"],
+  ["nothing", "", ""],
+])("the telling line of %s", (_name, error, cause) => expect(causeOf(error)).toBe(cause))
+
+test("the telling line is one line, however long the error is", () => {
+  expect(causeOf(`Error: ${"x".repeat(16_000)}`).length).toBeLessThan(500)
+  expect(causeOf("Error: a\tb\u2028c")).toBe("Error: a b c")
+})

@@ -1,0 +1,159 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test"
+
+import { start, type TestServer } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
+
+// The first run may have to install Chromium.
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+
+const page = describe.skipIf(!hasChromium)
+
+const TRACEBACK = `the command ended with code 1
+Traceback (most recent call last):
+${Array.from({ length: 40 }, (_, i) => `  File "render.py", line ${i + 1}, in step`).join("\n")}
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB`
+const X264 = `the command ended with code 187
+[libx264 @ 0x5581f0a3a400] height not divisible by 2 (1280x719)
+Error while opening encoder - maybe incorrect parameters such as bit_rate, rate, width or height.
+Conversion failed!`
+
+let browser: Browser
+let server: TestServer
+const tabs: Tab[] = []
+
+beforeAll(async () => {
+  if (hasChromium) browser = await Browser.start()
+})
+afterAll(async () => {
+  if (hasChromium) await browser.stop()
+})
+beforeEach(async () => {
+  server = await start()
+})
+afterEach(async () => {
+  for (const tab of tabs.splice(0)) await tab.close()
+  await server[Symbol.asyncDispose]()
+})
+
+async function open(path = "/", options: TabOptions = {}): Promise<Tab> {
+  const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
+  tabs.push(tab)
+  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+  return tab
+}
+
+async function failed(error_message: string): Promise<number> {
+  const id = await server.add({ song_id: 7, title: "A song whose title is long enough to need its room" })
+  await server.put(id, { status: "processing", progress: 40 })
+  await server.put(id, { status: "failed", error_message })
+  return id
+}
+
+page("what has failed", () => {
+  test("stands in front with its cause, readable without a click at 1280 and 390 pixels", async () => {
+    await failed(TRACEBACK)
+    await failed(X264)
+    for (const options of [{ width: 1280, height: 900 }, { phone: true }]) {
+      const tab = await open("/", options)
+      const causes = `[...document.querySelectorAll(".section.failed .cause")]`
+      await tab.until(`${causes}.length === 2`)
+      expect(await tab.evaluate<string[]>(`${causes}.map((cause) => cause.innerText)`)).toEqual([
+        "libx264: height not divisible by 2 (1280x719)",
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+      ])
+      const hidden = `${causes}.filter((cause) => {
+        const { bottom, right } = cause.getBoundingClientRect()
+        return bottom > innerHeight || right > innerWidth || cause.scrollWidth > cause.clientWidth + 1 || cause.scrollHeight > cause.clientHeight + 1
+      }).length`
+      expect(await tab.evaluate<number>(hidden)).toBe(0)
+      expect(tab.complaints).toEqual([])
+    }
+  })
+
+  test("is retried all at once, after a question", async () => {
+    for (const error of [X264, TRACEBACK, "no frames", "no frames", "no frames"]) await failed(error)
+    const tab = await open()
+    await tab.until(`document.querySelectorAll(".section.failed .row").length === 3`)
+    await tab.click(".retry-all")
+    await tab.until(`document.querySelector("dialog").innerText.includes("Retry 5 failed renders?")`)
+    await tab.click("dialog [type=submit]")
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 5`)
+    await tab.until(`document.querySelector(".section.failed").hidden`)
+    expect(await tab.until<string>(`document.querySelector(".notice p").innerText`)).toBe(
+      "5 items are back in the queue",
+    )
+  })
+
+  test("shows the end of its error on its page, all of it when asked, and copies it", async () => {
+    const id = await failed(TRACEBACK)
+    const tab = await open(`/items/${id}`)
+    const text = `document.querySelector(".failure pre").innerText`
+    expect(await tab.until<string>(`document.querySelector(".failure .cause").innerText`)).toBe(
+      "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+    )
+    expect(await tab.evaluate<string>(text)).toEndWith("Tried to allocate 2.00 GiB")
+    expect(await tab.evaluate<string>(text)).not.toContain("the command ended")
+    await tab.click(".failure button")
+    await tab.until(`${text}.startsWith("the command ended with code 1")`)
+    // What was copied can be pasted.
+    await tab.click(".failure button + button")
+    await tab.until(`document.querySelector(".notice")?.innerText.includes("Copied the error")`)
+    const pasted = `(() => {
+      const area = document.createElement("textarea")
+      document.body.append(area)
+      area.focus()
+      document.execCommand("paste")
+      return area.value
+    })()`
+    const found = await tab.evaluate<string>(pasted)
+    // Without the right to read the clipboard nothing is pasted.
+    if (found !== "") expect(found).toBe(TRACEBACK)
+    // Its history tells the one line.
+    expect(await tab.evaluate<string>(`document.querySelector(".timeline > li .detail").innerText`)).toBe(
+      "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+    )
+  })
+})
+
+page("what was cancelled", () => {
+  test("is grey everywhere, and no failure", async () => {
+    const id = await server.add({ song_id: 7, title: "Northern Lights" })
+    const claim = await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const { lease }: { lease: { token: string } } = await claim.json()
+    await server.api("POST", `/queue/${id}/progress`, { progress: 40 }, { lease: lease.token })
+    await server.api("POST", `/queue/${id}/cancel`)
+    await server.api("POST", `/queue/${id}/fail`, { error_message: "stopped" }, { lease: lease.token })
+    const tab = await open()
+    await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
+    expect(await tab.evaluate<number>(`document.querySelectorAll('main [data-tone="bad"]').length`)).toBe(0)
+    expect(await tab.evaluate<boolean>(`document.querySelector(".section.failed").hidden`)).toBe(true)
+    const red = await tab.evaluate<string>(`(() => {
+      const probe = document.createElement("p")
+      probe.style.color = "var(--bad)"
+      document.body.append(probe)
+      return getComputedStyle(probe).color
+    })()`)
+    const reds = `[...document.querySelectorAll("main *:not(.danger, .danger *)")].filter((one) => {
+      const { color, stroke } = getComputedStyle(one)
+      return one.checkVisibility() && (color === ${JSON.stringify(red)} || stroke === ${JSON.stringify(red)})
+    }).length`
+    expect(await tab.evaluate<number>(reds)).toBe(0)
+    await tab.click(".choice button:nth-child(3)")
+    await tab.until(`document.querySelector(".finished .none").innerText === "No failed renders."`)
+    await tab.click(".choice button:nth-child(4)")
+    await tab.until(`document.querySelector(".finished .row")`)
+    await tab.click(".finished .name")
+    await tab.until(`document.querySelector(".item .failure")`)
+    expect(await tab.evaluate<number>(reds)).toBe(0)
+    expect(await tab.evaluate<number>(`document.querySelectorAll('main [data-tone="bad"]').length`)).toBe(0)
+  })
+})
