@@ -45,6 +45,7 @@ async function create(given: Arguments, access: Access, secret: string, hash: st
   say(secret)
   const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`
   note(`token ${id}, role ${role}, ${until}. This is the only time that it is shown.`)
+  if (item !== undefined) note(`As a link to the page: /items/${item}#token=${secret}`)
   if (isFirst) note("From now on the server serves nobody without a token, on this machine neither.")
 }
 

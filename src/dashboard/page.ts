@@ -1,11 +1,12 @@
 import { BASE, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
+import { changeToken, ownToken } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
 import { count, counted, nameOf } from "./model/text.ts"
 import { Badge } from "./view/badge.ts"
-import { addSong, closeDialog } from "./view/dialogs.ts"
-import { byId, el, say } from "./view/dom.ts"
+import { addSong, askToken, closeDialog } from "./view/dialogs.ts"
+import { byId, el, say, show } from "./view/dom.ts"
 import { watchReader } from "./view/hold.ts"
 import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
@@ -29,6 +30,7 @@ class Page {
   #framed = false
   #failedUnseen = false
   #wasLive = false
+  #isAsking = false
 
   constructor() {
     this.#model = new Model({
@@ -44,7 +46,10 @@ class Page {
     this.#home = new Home(this.#model, () => this.#changed())
     this.#screen = this.#home
     this.#line = new HubLine((message) => this.#model.hear(message))
-    this.#badge = new Badge(() => this.#line.retry())
+    this.#badge = new Badge(() => {
+      this.#isAsking = false
+      this.#line.retry()
+    })
     this.#route(false)
     watchReader()
     setInterval(() => this.#tick(), 1000)
@@ -56,7 +61,17 @@ class Page {
     })
     byId("brand", HTMLAnchorElement).href = BASE.pathname
     byId("add", HTMLButtonElement).addEventListener("click", () => void this.#add())
+    const token = byId("token", HTMLButtonElement)
+    show(token, ownToken() !== undefined)
+    token.addEventListener("click", () => changeToken(undefined))
     void footer()
+  }
+
+  /** Asks for a token, once until the page is loaded again: the badge asks again. */
+  async #askToken(): Promise<void> {
+    this.#isAsking = true
+    const token = await askToken()
+    if (token !== undefined) changeToken(token)
   }
 
   async #add(): Promise<void> {
@@ -77,6 +92,7 @@ class Page {
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
       this.#wasLive = isLive
       this.#badge.update(this.#model.connection, this.#model.stats, this.#line.holder)
+      if (this.#model.connection.needsToken && !this.#isAsking) void this.#askToken()
     })
   }
 

@@ -72,6 +72,7 @@ export class Link {
       } catch (error) {
         if (this.#attempt.signal.aborted) continue
         this.#lost(sentenceOf(error), REFUSED_RETRY_MS, "refused")
+        this.#set({ needsToken: error instanceof ServerError && error.code === "unauthorized" })
         await this.#rest(REFUSED_RETRY_MS)
       }
       if (this.#isPaused) await this.#rest()
@@ -128,7 +129,9 @@ export class Link {
       const stats = await this.#client.stats(AbortSignal.timeout(PROBE_TIMEOUT_MS))
       this.#probed(stats, startedMs)
       return stats
-    } catch {
+    } catch (error) {
+      // A token for one item may not see the figures: that is an answer, too.
+      if (error instanceof ServerError && error.status === 403) return null
       const nowMs = Date.now()
       if (this.#now.state === "live" && nowMs - this.#heardMs > FRESH_MS)
         this.#cut("The server does not answer")

@@ -1,10 +1,14 @@
 import { Client, ServerError } from "../../client/client.ts"
+import { ownToken, takeShared } from "./token.ts"
+
+// Before the token is looked for.
+if (typeof document !== "undefined") takeShared()
 
 /** The URL of the server: one level above this script, so that the page works below any path of a proxy. */
 export const BASE = new URL("../", import.meta.url)
 
 /** The server that this page came from. */
-export const server = new Client(BASE.href)
+export const server = new Client(BASE.href, { token: ownToken() })
 
 /** What went wrong, as a sentence for a reader of the page, without its full stop. */
 export function sentenceOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import type { FromHub, ToHub } from "../model/messages.ts"
 import { Hub } from "./hub.ts"
+import { ownToken } from "./token.ts"
 
 const TICK_MS = 500
 /** The hub says something every 2 s. A worker that is silent for so many ticks, in a visible tab, is dead. */
@@ -36,7 +37,10 @@ interface Way {
 
 /** The hub in the worker that all tabs of this browser share; both run this same script. */
 function throughWorker(hear: (message: FromHub) => void): Way {
-  const worker = new SharedWorker(policy.createScriptURL(import.meta.url), { type: "module" })
+  const worker = new SharedWorker(policy.createScriptURL(import.meta.url), {
+    type: "module",
+    name: ownToken() ?? "",
+  })
   worker.port.addEventListener("message", ({ data }: MessageEvent<FromHub>) => hear(data))
   worker.port.start()
   const send = (message: ToHub): void => worker.port.postMessage(message)

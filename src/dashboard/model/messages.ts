@@ -29,6 +29,8 @@ export interface Connection {
   readonly lagMs: number | null
   /** Why there is no stream, as a sentence; empty while there is one. */
   readonly reason: string
+  /** Whether the server wants a token, or another one. */
+  readonly needsToken: boolean
   /** When the next attempt will be made; null while there is none to make. */
   readonly retryAtMs: number | null
   /** The event ID of the latest update that has arrived; null before the first. */
@@ -84,6 +86,7 @@ export const CONNECTING: Connection = {
   behind: 0,
   lagMs: null,
   reason: "",
+  needsToken: false,
   retryAtMs: null,
   lastEventId: null,
   history: "",

@@ -186,3 +186,29 @@ export async function addSong(): Promise<QueueItem | null> {
   })
   return added
 }
+
+/** Asks for an access token; undefined when dismissed. */
+export async function askToken(): Promise<string | undefined> {
+  let given: string | undefined
+  const input = el("input", {
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    pattern: "tsk_[A-Za-z0-9_\\-]{43}",
+    title: "tsk_ and 43 characters",
+  })
+  await open({
+    title: "This server needs a token",
+    content: [
+      field(
+        "Access token",
+        input,
+        "It begins with tsk_. Whoever runs the server makes one: track-studio token create",
+      ),
+    ],
+    yes: "Continue",
+    no: "Cancel",
+    submit: () => void (given = input.value),
+  })
+  return given
+}

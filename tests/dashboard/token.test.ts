@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+
+import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { bearer, known, tokenOf } from "../http/tokens.ts"
+import { start } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+
+// The first run may have to install Chromium.
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+
+let browser: Browser
+beforeAll(async () => {
+  if (hasChromium) browser = await Browser.start()
+})
+afterAll(async () => {
+  if (hasChromium) await browser.stop()
+})
+
+const LIVE = `document.querySelector("#badge").dataset.state === "live"`
+const ASKS = `document.querySelector("dialog")?.open === true`
+const ROWS = `[...document.querySelectorAll("[data-item]")].map(({ dataset }) => dataset.item).join()`
+
+/** Waits over the page's own reload, which takes away what is being evaluated. */
+async function reloaded(tab: Tab, expression: string): Promise<void> {
+  for (;;) {
+    try {
+      await tab.until(expression)
+      return
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes("navigated"))) throw error
+    }
+  }
+}
+
+/** Gives the token to the dialog that asks for it. */
+async function enter(tab: Tab, token: string): Promise<void> {
+  await tab.until(ASKS)
+  await tab.click("dialog input")
+  await tab.type(token)
+  await tab.click("dialog [type=submit]")
+  await reloaded(tab, LIVE)
+}
+
+describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
+  test.each([1280, 390])("at a width of %d it asks for a token, keeps it, and forgets it", async (width) => {
+    await using server = await start()
+    const id = await server.add({ song_id: 1, title: "Northern Lights" })
+    const token = await tokenOf(server, "operator")
+    await known(server, token)
+    const tab = await browser.open(server.url.replace("127.0.0.1", HOST), { width, phone: width < 500 })
+    await enter(tab, token)
+    await tab.until(`${ROWS} === "${id}"`)
+    expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)
+    await tab.go(server.url.replace("127.0.0.1", HOST))
+    await tab.until(LIVE)
+    await tab.click("#token")
+    await reloaded(tab, ASKS)
+    expect(tab.complaints.filter((said) => !said.includes("401"))).toEqual([])
+    await tab.close()
+  })
+
+  test("a token that is revoked ends what is shown as live, and another one is asked for", async () => {
+    await using server = await start()
+    await server.add({ song_id: 1 })
+    const token = await tokenOf(server, "viewer")
+    await known(server, token)
+    const tab = await browser.open(server.url.replace("127.0.0.1", HOST))
+    await enter(tab, token)
+    const beside = openAccessBeside(server.database)
+    await beside.access.revokeToken(1)
+    beside.close()
+    await tab.until(ASKS)
+    expect(await tab.evaluate(`document.querySelector("#badge").dataset.state`)).not.toBe("live")
+    await tab.close()
+  })
+
+  test("a share link shows its item and no other, and its token is not in the address", async () => {
+    await using server = await start()
+    const mine = await server.add({ song_id: 1, title: "Northern Lights" })
+    await server.add({ song_id: 2, title: "Secret Song" })
+    const [admin, shared] = [await tokenOf(server, "admin"), await tokenOf(server, "viewer", { item: mine })]
+    await known(server, shared)
+    const tab = await browser.open(`${server.url.replace("127.0.0.1", HOST)}/items/${mine}#token=${shared}`)
+    await tab.until(LIVE)
+    await tab.until(`document.querySelector("h1")?.textContent.includes("Northern Lights")`)
+    expect(await tab.evaluate(`location.hash`)).toBe("")
+    await server.api("PUT", `/queue/${mine}`, { message: "seen" }, bearer(admin))
+    await tab.until(`document.body.textContent.includes("seen")`)
+    await tab.click("#brand")
+    await tab.until(`${ROWS} === "${mine}"`)
+    expect(await tab.evaluate(`document.body.textContent.includes("Secret")`)).toBe(false)
+    await tab.close()
+  })
+})
