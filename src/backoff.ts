@@ -20,3 +20,15 @@ export function backoff(
 ): number {
   return Math.min(mostMs, firstMs * 2 ** failures) * (1 + spread * (2 * random() - 1))
 }
+
+/**
+ * Milliseconds to wait as the header `Retry-After` of an answer says: in seconds, or as a date by the answer's own clock.
+ * 0 if it does not say.
+ */
+export function retryAfterMs(headers: Headers): number {
+  const said = headers.get("retry-after") ?? ""
+  const date = headers.get("date") ?? ""
+  const nowMs = date === "" ? Date.now() : Date.parse(date)
+  const ms = /^\s*\d+\s*$/.test(said) ? Number(said) * 1000 : Date.parse(said) - nowMs
+  return ms > 0 ? ms : 0
+}

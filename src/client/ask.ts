@@ -1,3 +1,4 @@
+import { retryAfterMs } from "../backoff.ts"
 import type { Directive } from "../item/item.ts"
 import type { Check } from "./shapes.ts"
 
@@ -177,27 +178,20 @@ export function valueOf(text: string): unknown {
   }
 }
 
-/** Milliseconds to wait as `Retry-After` says, in seconds or as a date by the clock of the answer; 0 where it does not. */
-function retryAfterMsOf(headers: Headers): number {
-  const said = headers.get("retry-after") ?? ""
-  const date = headers.get("date") ?? ""
-  const nowMs = date === "" ? Date.now() : Date.parse(date)
-  const ms = /^\s*\d+\s*$/.test(said) ? Number(said) * 1000 : Date.parse(said) - nowMs
-  return ms > 0 ? ms : 0
-}
-
 const textIn = (value: unknown): string => (typeof value === "string" ? value : "")
 
 function refusal({ status, headers }: Response, said: string): ServerError {
-  const retryAfterMs = retryAfterMsOf(headers)
+  const waitMs = retryAfterMs(headers)
   const { error, code, request_id, directive }: Readonly<Record<string, unknown>> = Object(valueOf(said))
   if (typeof error === "string") {
     return new ServerError(status, error, {
       code: textIn(code),
       requestId: textIn(request_id),
       directive: directive === "cancel" ? "cancel" : "continue",
-      retryAfterMs,
+      retryAfterMs: waitMs,
     })
   }
-  return new ServerError(status, `the server answered ${status}${MEANINGS[status] ?? ""}`, { retryAfterMs })
+  return new ServerError(status, `the server answered ${status}${MEANINGS[status] ?? ""}`, {
+    retryAfterMs: waitMs,
+  })
 }

@@ -13,10 +13,9 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * @throws AppError `invalid` if it names another item
  */
 export function asRead(body: unknown, id: string): { readonly body: unknown; readonly readAt?: string } {
-  if (!isObject(body) || !("id" in body)) return { body }
+  if (!isObject(body) || typeof body["id"] !== "number") return { body }
   if (body["id"] !== Number(id)) {
-    const named = JSON.stringify(body["id"])?.slice(0, 60)
-    throw new AppError("invalid", `the body is that of item ${named}, but the path names item ${id}`)
+    throw new AppError("invalid", `the body is that of item ${body["id"]}, but the path names item ${id}`)
   }
   const rest = Object.fromEntries(Object.entries(body).filter(([key]) => !READ_ONLY.includes(key)))
   const { updated_at: readAt } = body

@@ -2,6 +2,7 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import type { Admission } from "./access.ts"
+import { inexactMetadata } from "./exact.ts"
 
 /** Largest JSON body, in bytes. */
 export const MAX_BODY_BYTES = 64 * 1024
@@ -23,13 +24,26 @@ async function readBounded(request: Request): Promise<Uint8Array> {
   return Buffer.concat(chunks)
 }
 
+/** @throws AppError `invalid` for a body that is too deep, or has a number that could not be given back */
+function checked(body: unknown, text: string): unknown {
+  // The framework writes an invalid body down with an indent a level: a deep one would take it seconds and gigabytes.
+  if (isDeeper(body, MAX_LEVELS)) {
+    throw new AppError("invalid", `the body has more than ${MAX_LEVELS} levels, the most that is allowed`)
+  }
+  const inexact = inexactMetadata(text)
+  if (inexact !== undefined) throw new AppError("invalid", `${inexact}; send it as text`)
+  return body
+}
+
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 function parsed(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new AppError("malformed_json", "the body is empty")
   try {
-    return JSON.parse(utf8.decode(bytes))
+    const text = utf8.decode(bytes)
+    return checked(JSON.parse(text), text)
   } catch (error) {
+    if (error instanceof AppError) throw error
     // The decoder throws a TypeError, the parser a SyntaxError.
     const reason =
       error instanceof SyntaxError ? `JSON: ${error.message.replace(/^JSON Parse error: /, "")}` : "UTF-8"
@@ -51,12 +65,7 @@ async function jsonOf(request: Request): Promise<unknown> {
   }
   const length = request.headers.get("content-length")
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
-  const body = parsed(length === null ? await readBounded(request) : await request.bytes())
-  // The framework writes an invalid body down with an indent a level: a deep one would take it seconds and gigabytes.
-  if (isDeeper(body, MAX_LEVELS)) {
-    throw new AppError("invalid", `the body has more than ${MAX_LEVELS} levels, the most that is allowed`)
-  }
-  return body
+  return parsed(length === null ? await readBounded(request) : await request.bytes())
 }
 
 /**

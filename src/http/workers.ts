@@ -112,7 +112,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, {
               about:
                 "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed.",
               successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
-              refusals: ["not_found", "leased", "illegal_move"],
+              refusals: ["not_found", "gone", "leased", "illegal_move"],
             }),
           },
         ),

@@ -7,6 +7,8 @@ import type { KeptRun } from "./witness.ts"
 /** Longest text of one field, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 16 * 1024
 const MAX_METADATA_DEPTH = 32
+/** As JSON Schema counts them: an emoji is one, although it is two units of UTF-16. */
+const MAX_TAG_CHARACTERS = 64
 
 const utf8 = new TextEncoder()
 const isText = (value: string): boolean =>
@@ -24,7 +26,7 @@ function isPlain(value: unknown, depth: number): boolean {
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
 FormatRegistry.Set("date-time", (value) => RFC3339.test(value) && !Number.isNaN(Date.parse(value)))
 FormatRegistry.Set("text", isText)
-FormatRegistry.Set("tag", (value) => value.length > 0 && value.length <= 64 && isText(value))
+FormatRegistry.Set("tag", (value) => value !== "" && [...value].length <= MAX_TAG_CHARACTERS && isText(value))
 TypeRegistry.Set(
   "Metadata",
   (_schema: TSchema, value) =>

@@ -1,3 +1,4 @@
+import { retryAfterMs } from "../backoff.ts"
 import type { Delivery } from "../store/deliveries.ts"
 
 // Loaded at its first use: it would be a tenth of the server's start.
@@ -62,7 +63,7 @@ export async function post(delivery: Delivery, options: PostOptions): Promise<Re
       signal: AbortSignal.any([signal, AbortSignal.timeout(REPLY_MS)]),
     })
     await reply.body?.cancel()
-    const waitMs = Number(reply.headers.get("retry-after")) * 1000 || 0
+    const waitMs = retryAfterMs(reply.headers)
     return { status: reply.status, error: reply.ok ? "" : `it answered ${reply.status}`, waitMs }
   } catch (error) {
     return { status: null, error: error instanceof Error ? error.message : String(error), waitMs: 0 }

@@ -147,6 +147,8 @@ test("each line of a stream as NDJSON is one of those that are described", async
 test("a refusal has a status that its route describes, and a code of the closed set", async () => {
   const { paths, components } = await openApi()
   const id = await server.add({ song_id: 4 })
+  const deleted = await server.add({ song_id: 4 })
+  await server.api("DELETE", `/queue/${deleted}`)
   const refusals: [string, string, string, unknown?][] = [
     ["post", "/queue", "/queue", { song_id: 0 }],
     ["get", "/queue", "/queue?limit=x"],
@@ -155,6 +157,7 @@ test("a refusal has a status that its route describes, and a code of the closed 
     ["put", "/queue/{id}", `/queue/${id}`, { status: "completed" }],
     ["post", "/queue/{id}/retry", `/queue/${id}/retry`],
     ["post", "/queue/{id}/complete", `/queue/${id}/complete`, {}],
+    ["post", "/queue/claim", "/queue/claim", { worker: "w", id: deleted }],
     ["get", "/progress/stream/{id}", "/progress/stream/999999?until=finished"],
     ["get", "/progress/ws", "/progress/ws"],
     ["get", "/progress/ws/{id}", "/progress/ws/x"],

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test"
 
+import { ItemChange, NewItem } from "../../src/item/item.ts"
 import { invalid, JSON_TYPE, malformed, Refusals } from "../refusals.ts"
 import { start } from "../server.ts"
 
@@ -9,10 +10,8 @@ afterAll(() => server[Symbol.asyncDispose]())
 /** An item that nothing here may change. */
 const id = await server.add({ song_id: 5, priority: 3, title: "Untouched", metadata: { a: 1 } })
 const refusals = new Refusals(server, id)
-const NEW_KEYS = "song_id, priority, title, max_attempts, available_in, tags, metadata"
-const CHANGE_KEYS =
-  "status, current_step, progress, message, error_message, song_id, priority, title, video_file_path, " +
-  "video_file_size, thumbnail_path, flag, metadata"
+const NEW_KEYS = Object.keys(NewItem.properties).join(", ")
+const CHANGE_KEYS = Object.keys(ItemChange.properties).join(", ")
 const STATUSES = "one of queued, processing, completed, failed, retrying"
 const TEXT = "text of at most 16384 bytes, without NUL and lone surrogates"
 const ITEM = `/queue/${id}`

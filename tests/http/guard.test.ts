@@ -179,18 +179,6 @@ test("two Hosts are refused", async () => {
   expect(said).toContain('"code":"malformed_request"')
 })
 
-// Bun gives the program the Host header alone, so that the two cannot be compared; it decides by the header, as we do.
-test("a request in absolute form is judged by its Host header, whatever it names itself", async () => {
-  const ask = (authority: string, host: string): Promise<string> =>
-    raw(
-      local.url,
-      `GET http://${authority}/api/v1/queue HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
-    )
-  expect(await ask("localhost", "evil.example")).toStartWith("HTTP/1.1 421 ")
-  // The day this is another status, Bun tells of it: then it is to be 400.
-  expect(await ask("evil.example", "localhost")).toStartWith("HTTP/1.1 200 ")
-})
-
 test("a parameter that is given twice is refused, however it is written", async () => {
   for (const path of [
     "/queue?status=failed&status=queued",

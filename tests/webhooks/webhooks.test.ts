@@ -268,6 +268,19 @@ test("a receiver that is gone for good is asked no more, and one that is busy wh
   expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(2900)
 }, 20_000)
 
+test("a receiver may name the time at which it is asked again as a date", async () => {
+  await using receiver = new Receiver((_told, at) => {
+    const later = new Date(Date.now() + 5000).toUTCString()
+    return new Response("", at === 1 ? { status: 503, headers: { "retry-after": later } } : {})
+  })
+  await using server = await start({ args: ["--webhook", receiver.url] })
+  await finished(server)
+  await receiver.until(({ told }) => told.length === 2)
+  const [first, again] = receiver.told
+  // A date has whole seconds; without it the second attempt comes after one.
+  expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(3500)
+}, 20_000)
+
 test("a receiver that does not answer delays no drain, and is told again by the next start", async () => {
   using folder = temporaryFolder()
   const database = `${folder.path}/queue.db`

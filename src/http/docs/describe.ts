@@ -141,6 +141,8 @@ function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }
   if (needOf({ method, path }) !== "nothing") {
     for (const code of ["unauthorized", "forbidden", "too_many_requests"] as const) codes.add(code)
   }
+  // The guard stands before every route.
+  for (const code of ["malformed_request", "misdirected"] as const) codes.add(code)
   return [...codes, "internal"]
 }
 

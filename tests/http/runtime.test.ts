@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test"
+
+import { raw } from "../raw.ts"
+import { Reader } from "../reader.ts"
+import { start } from "../server.ts"
+
+// What only Bun can mend; docs/ARCHITECTURE.md says so of each. A test that fails here watches for the day on which it
+// is: then its expectation is to be turned round, and the sentence in the docs is to go.
+
+test("a chunked body with a trailer is answered 400, although its item is added", async () => {
+  await using server = await start()
+  const reader = await Reader.open(`${server.url}/api/v1/progress/stream`)
+  const said = await raw(
+    server.url,
+    "POST /api/v1/queue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+      'Transfer-Encoding: chunked\r\n\r\nd\r\n{"song_id":7}\r\n0\r\nDigest: x\r\n\r\n',
+  )
+  expect(said).toStartWith("HTTP/1.1 400 ")
+  await reader.until((seen) => seen.some(({ data }) => data["song_id"] === 7))
+  reader.leave()
+})
+
+// Bun hands over the Host header alone, and goes by it. No browser sends the absolute form to a server.
+test("a request in absolute form is judged by its Host header, although it names another host", async () => {
+  await using server = await start()
+  const ask = (authority: string, host: string): Promise<string> =>
+    raw(
+      server.url,
+      `GET http://${authority}/api/v1/queue HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    )
+  expect(await ask("localhost", "evil.example")).toStartWith("HTTP/1.1 421 ")
+  expect(await ask("evil.example", "localhost")).toStartWith("HTTP/1.1 200 ")
+})
