@@ -32,6 +32,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/queue/forecast`]: "figures",
   [`GET ${API}/queue/:id`]: "item",
   [`GET ${API}/queue/:id/updates`]: "item",
+  [`GET ${API}/dashboard`]: "figures",
   [`GET ${API}/queue/counts`]: "figures",
   [`POST ${API}/queue/pause`]: "change",
   [`POST ${API}/queue/resume`]: "change",

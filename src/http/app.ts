@@ -17,6 +17,7 @@ import { admission, checkNeeds, Owners } from "./access.ts"
 import { boardFor } from "./board.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { collectionRoutes } from "./collection.ts"
+import { dashboardRoute } from "./dashboard.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type ReportError } from "./errors.ts"
 import { foreseenRoutes } from "./foreseen.ts"
@@ -146,6 +147,7 @@ export function createApp(parts: AppParts) {
         .use(collectionRoutes("", parts.queue, parts.forecasts, access))
         .use(collectionRoutes("/", parts.queue, parts.forecasts, access))
         .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
+        .use(dashboardRoute(parts.totals, access))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
         .use(stepRoutes(parts.workers, access))
         .use(ingestRoutes(parts.workers, parts.queue))

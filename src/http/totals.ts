@@ -9,7 +9,8 @@ import type { Admission } from "./access.ts"
 import { optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 
-const CountsParams = Type.Object(
+/** The query of a route whose days begin at midnight. */
+export const ZoneParams = Type.Object(
   {
     tz: Type.Optional(
       Type.String({
@@ -51,7 +52,7 @@ export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
         }
       },
       {
-        query: CountsParams,
+        query: ZoneParams,
         ...words({
           id: "countItems",
           tag: "Queue",

@@ -1,10 +1,13 @@
 import { AppError } from "../errors.ts"
+import type { QueueItem } from "../item/item.ts"
 import type { Figures, Finished, Standing } from "../store/figures.ts"
 import type { Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
-import { startOfDay, startOfWeek } from "./spans.ts"
+import { startOfDay, startOfWeek, startOfYear } from "./spans.ts"
 
 const HOUR_MS = 3_600_000
+/** How many of the latest items an overview shows. */
+const LATEST = 10
 
 /** What finished since a moment. */
 export interface FinishedSince extends Finished {
@@ -26,15 +29,32 @@ export interface Counts {
   readonly thisWeek: FinishedSince
 }
 
-function startsOf(nowMs: number, timeZone: string): readonly [dayMs: number, weekMs: number] {
+/** Fails like any wrong parameter for a zone that does not exist. @throws AppError `invalid` */
+function inZone<T>(timeZone: string, read: () => T): T {
   try {
-    return [startOfDay(nowMs, timeZone), startOfWeek(nowMs, timeZone)]
+    return read()
   } catch {
     throw new AppError(
       "invalid",
       `tz must be the name of a time zone, such as Europe/Berlin, not "${timeZone}"`,
     )
   }
+}
+
+/** What a front end shows at a glance. */
+export interface Overview {
+  /** How many songs have ever been in the queue. */
+  readonly songs: number
+  /** How many items there are now, by how they stand. */
+  readonly standing: Standing
+  /** What finished since midnight. */
+  readonly today: FinishedSince
+  /** What finished since the first of January. */
+  readonly thisYear: FinishedSince
+  /** The latest completed items, newest first. */
+  readonly completed: readonly QueueItem[]
+  /** The latest items that failed or lost their workers, newest first. */
+  readonly failed: readonly QueueItem[]
 }
 
 /** Counts the whole queue. */
@@ -51,13 +71,31 @@ export class Totals {
    */
   async counts(timeZone: string): Promise<Counts> {
     const nowMs = this.#store.clock.now()
-    const [dayMs, weekMs] = startsOf(nowMs, timeZone)
+    const dayMs = inZone(timeZone, () => startOfDay(nowMs, timeZone))
     return {
       standing: await this.#store.standing(),
       pausedAt: await this.#store.pausedAt(),
       lastHour: await this.#since(nowMs - HOUR_MS),
       today: await this.#since(dayMs),
-      thisWeek: await this.#since(weekMs),
+      thisWeek: await this.#since(startOfWeek(nowMs, timeZone)),
+    }
+  }
+
+  /** What a front end shows at a glance; see `counts`. @throws AppError `invalid` */
+  async overview(timeZone: string): Promise<Overview> {
+    const nowMs = this.#store.clock.now()
+    const dayMs = inZone(timeZone, () => startOfDay(nowMs, timeZone))
+    const [completed, failed] = await Promise.all([
+      this.#store.list({ status: "completed", limit: LATEST }),
+      this.#store.list({ status: "failed", limit: LATEST * 5 }),
+    ])
+    return {
+      songs: await this.#store.songs(),
+      standing: await this.#store.standing(),
+      today: await this.#since(dayMs),
+      thisYear: await this.#since(startOfYear(nowMs, timeZone)),
+      completed: completed.items,
+      failed: failed.items.filter(({ outcome }) => outcome !== "cancelled").slice(0, LATEST),
     }
   }
 

@@ -26,6 +26,9 @@ export interface Figures {
   /** How many items wait, are processing, or ended with each outcome. */
   standing(): Promise<Standing>
 
+  /** How many songs have ever been in the queue. */
+  songs(): Promise<number>
+
   /** What finished at `sinceMs` (epoch milliseconds) or later. */
   finished(sinceMs: number): Promise<Finished>
 }

@@ -90,6 +90,45 @@ export const Counts = Type.Object({
 
 export type Counts = Static<typeof Counts>
 
+const Lasted = Type.String({ description: "such as `1h2m3s`; `N/A` if there is nothing to tell" })
+const Latest = { id: Type.Integer(), song_id: Type.Integer(), title: Type.String() }
+
+/** What `GET /dashboard` answers: the queue at a glance, in the keys of Track Studio's web application. */
+export const Dashboard = Type.Object({
+  total_songs: count("songs that have ever been in the queue"),
+  total_videos: count("completed items"),
+  queued_items: count("items that wait"),
+  processing_items: count("processing items"),
+  completed_today: count("items completed since midnight"),
+  errors_today: count("items that failed or lost their workers since midnight"),
+  /** How long this year's quickest render took. */
+  ytd_min_processing_time: Lasted,
+  /** How long this year's slowest render took. */
+  ytd_max_processing_time: Lasted,
+  /** How long a render took this year on average. */
+  ytd_avg_processing_time: Lasted,
+  ytd_total_videos: count("items completed this year"),
+  ytd_total_errors: count("items that failed or lost their workers this year"),
+  ytd_success_rate: Type.Number({
+    description: "percent of this year's items that completed; cancelled ones do not count",
+  }),
+  recent_videos: Type.Array(
+    Type.Object({
+      ...Latest,
+      artist: Type.String({ description: "`metadata.artist`, empty if it is no text" }),
+      processing_time: Lasted,
+      completed_at: Time,
+    }),
+    { description: "the latest ten completed items" },
+  ),
+  recent_errors: Type.Array(Type.Object({ ...Latest, error_message: Type.String(), failed_at: Time }), {
+    description: "the latest items that failed or lost their workers, at most ten",
+  }),
+  genre_distribution: Type.Array(Type.Never(), { description: "always empty: the queue knows no genres" }),
+})
+
+export type Dashboard = Static<typeof Dashboard>
+
 /** What `POST /queue/pause` answers. */
 export const QueuePaused = Type.Object({ message: Type.Literal("Queue paused"), paused_at: Time })
 

@@ -80,6 +80,14 @@ export function storeFigures(name: string, open: Open): void {
     expect(await store.finished(now + 1)).toEqual(NOTHING)
   })
 
+  test(`${name}: a song counts once, however often it is in the queue`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    expect(await store.songs()).toBe(0)
+    for (const song_id of [7, 9, 7, 2 ** 53 - 1, 9]) await added(store, { song_id })
+    expect(await store.songs()).toBe(3)
+  })
+
   test(`${name}: while the queue is paused nothing is claimable, and pausing twice is pausing once`, async () => {
     let now = START_MS
     await using opened = await open(() => now)

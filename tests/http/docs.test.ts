@@ -10,6 +10,7 @@ import { QueueItem } from "../../src/item/item.ts"
 import {
   Claimed,
   Counts,
+  Dashboard,
   DeliveriesPage,
   FlagUpdated,
   Health,
@@ -96,6 +97,7 @@ test("the answers are what is described, down to the last key", async () => {
     [HistoryPage, "GET", `/queue/${id}/updates?limit=1`],
     [Stats, "GET", "/progress/stats"],
     [Counts, "GET", "/queue/counts"],
+    [Dashboard, "GET", "/dashboard"],
     [QueuePaused, "POST", "/queue/pause"],
     [QueueResumed, "POST", "/queue/resume"],
     [ItemsRetried, "POST", "/queue/retry", { status: "failed" }],

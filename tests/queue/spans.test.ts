@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { startOfDay, startOfWeek } from "../../src/queue/spans.ts"
+import { startOfDay, startOfWeek, startOfYear } from "../../src/queue/spans.ts"
 
 const day = (time: string, zone: string): string => new Date(startOfDay(Date.parse(time), zone)).toISOString()
 const week = (time: string, zone: string): string =>
@@ -30,6 +30,16 @@ test("a week begins with its Monday, also over a change of the clock", () => {
   expect(week("2025-12-28T23:59:59.999Z", "UTC")).toBe("2025-12-22T00:00:00.000Z")
   expect(week("2026-03-29T20:00:00Z", "Europe/Berlin")).toBe("2026-03-22T23:00:00.000Z")
   expect(week("2026-10-25T22:30:00Z", "Europe/Berlin")).toBe("2026-10-18T22:00:00.000Z")
+})
+
+test("a year begins with the first of January of its zone", () => {
+  const year = (time: string, zone: string): string =>
+    new Date(startOfYear(Date.parse(time), zone)).toISOString()
+  expect(year("2026-07-02T03:04:05Z", "UTC")).toBe("2026-01-01T00:00:00.000Z")
+  expect(year("2025-12-31T23:30:00Z", "Europe/Berlin")).toBe("2025-12-31T23:00:00.000Z")
+  expect(year("2026-07-02T03:04:05Z", "America/Los_Angeles")).toBe("2026-01-01T08:00:00.000Z")
+  expect(year("2026-07-02T03:04:05Z", "Pacific/Kiritimati")).toBe("2025-12-31T10:00:00.000Z")
+  expect(year("2026-07-02T03:04:05Z", "Pacific/Pago_Pago")).toBe("2026-01-01T11:00:00.000Z")
 })
 
 test("a zone that does not exist is refused", () => {

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import type { QueueItem } from "../../src/item/item.ts"
-import type { Counts } from "../../src/wire/answers.ts"
+import type { Counts, Dashboard } from "../../src/wire/answers.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 setDefaultTimeout(30_000)
@@ -39,6 +39,49 @@ test("the counts are those of the whole queue, by status and by outcome, with wh
   expect([mars.status, (await json<{ error: string }>(Promise.resolve(mars))).error]).toEqual([
     422,
     'tz must be the name of a time zone, such as Europe/Berlin, not "Mars/Olympus"',
+  ])
+})
+
+test("the dashboard is the queue at a glance, in the keys of the web application", async () => {
+  await using server = await start()
+  const video = await server.add({ song_id: 7, title: "Northern Lights", metadata: { artist: "Aurora" } })
+  await server.put(video, { status: "processing" })
+  await server.put(video, { status: "completed" })
+  const error = await server.add({ song_id: 7, title: "Midnight" })
+  await server.put(error, { status: "processing" })
+  await server.put(error, { status: "failed", error_message: "out of disk" })
+  await server.api("POST", `/queue/${await server.add({ song_id: 8 })}/cancel`)
+  await server.add({ song_id: 9 })
+  const { recent_videos, recent_errors, ...figures } = await json<Dashboard>(server.api("GET", "/dashboard"))
+  expect(figures).toEqual({
+    total_songs: 3,
+    total_videos: 1,
+    queued_items: 1,
+    processing_items: 0,
+    completed_today: 1,
+    errors_today: 1,
+    ytd_min_processing_time: "0s",
+    ytd_max_processing_time: "0s",
+    ytd_avg_processing_time: "0s",
+    ytd_total_videos: 1,
+    ytd_total_errors: 1,
+    ytd_success_rate: 50,
+    genre_distribution: [],
+  })
+  const { completed_at } = await server.item(video)
+  expect(recent_videos).toEqual([
+    {
+      id: video,
+      song_id: 7,
+      title: "Northern Lights",
+      artist: "Aurora",
+      processing_time: "0s",
+      completed_at: completed_at ?? "",
+    },
+  ])
+  const failed_at = (await server.item(error)).completed_at ?? ""
+  expect(recent_errors).toEqual([
+    { id: error, song_id: 7, title: "Midnight", error_message: "out of disk", failed_at },
   ])
 })
 

@@ -27,6 +27,18 @@ export class SqliteFigures implements Figures {
     return { ...NOTHING, ...Object.fromEntries(rows.map(({ standing, items }) => [standing, items])) }
   }
 
+  async songs(): Promise<number> {
+    // From each song to the next one in the index, over all of its items.
+    const row = this.#client
+      .query<{ songs: number }, []>(
+        `WITH RECURSIVE song(at) AS (SELECT min(song_id) FROM queue_items
+          UNION ALL SELECT (SELECT min(song_id) FROM queue_items WHERE song_id > song.at) FROM song WHERE song.at IS NOT NULL)
+        SELECT count(song.at) AS songs FROM song`,
+      )
+      .get()
+    return row?.songs ?? 0
+  }
+
   async finished(sinceMs: number): Promise<Finished> {
     // With `outcome` and `deleted_at` named as the index names them, it is read alone.
     const rows = this.#client

@@ -162,6 +162,10 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#figures.standing()
   }
 
+  songs(): Promise<number> {
+    return this.#figures.songs()
+  }
+
   finished(sinceMs: number): Promise<Finished> {
     return this.#figures.finished(sinceMs)
   }

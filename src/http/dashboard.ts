@@ -1,0 +1,77 @@
+import { Elysia } from "elysia"
+
+import type { QueueItem } from "../item/item.ts"
+import type { Overview, Totals } from "../queue/totals.ts"
+import { Dashboard } from "../wire/answers.ts"
+import type { Admission } from "./access.ts"
+import { json, words } from "./docs/words.ts"
+import { ZoneParams } from "./totals.ts"
+
+/** A length of time as Track Studio's web application shows it: `1h2m3s`. */
+function lasted(ms: number | null): string {
+  if (ms === null || Number.isNaN(ms)) return "N/A"
+  const seconds = Math.round(ms / 1000)
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+  return `${h > 0 ? `${h}h` : ""}${h > 0 || m > 0 ? `${m}m` : ""}${s}s`
+}
+
+const took = ({ started_at, completed_at }: QueueItem): number =>
+  Date.parse(completed_at ?? "") - Date.parse(started_at ?? "")
+
+const endOf = ({ completed_at, updated_at }: QueueItem): string => completed_at ?? updated_at
+
+function videoOf(item: QueueItem): Dashboard["recent_videos"][number] {
+  const { id, song_id, title, metadata } = item
+  const artist = metadata["artist"]
+  return {
+    ...{ id, song_id, title, artist: typeof artist === "string" ? artist : "" },
+    processing_time: lasted(took(item)),
+    completed_at: endOf(item),
+  }
+}
+
+function shown({ songs, standing, today, thisYear, completed, failed }: Overview): Dashboard {
+  const errors = thisYear.failed + thisYear.lost
+  const ended = thisYear.completed + errors
+  return {
+    total_songs: songs,
+    total_videos: standing.completed,
+    queued_items: standing.queued + standing.retrying,
+    processing_items: standing.processing,
+    completed_today: today.completed,
+    errors_today: today.failed + today.lost,
+    ytd_min_processing_time: lasted(thisYear.shortestMs),
+    ytd_max_processing_time: lasted(thisYear.longestMs),
+    ytd_avg_processing_time: lasted(thisYear.meanMs),
+    ytd_total_videos: thisYear.completed,
+    ytd_total_errors: errors,
+    ytd_success_rate: ended === 0 ? 0 : Math.round((1000 * thisYear.completed) / ended) / 10,
+    recent_videos: completed.map(videoOf),
+    recent_errors: failed.map((item) => ({
+      ...{ id: item.id, song_id: item.song_id, title: item.title },
+      error_message: item.error_message,
+      failed_at: endOf(item),
+    })),
+    genre_distribution: [],
+  }
+}
+
+/** The queue at a glance, for Track Studio's web application. */
+export const dashboardRoute = (totals: Totals, access: Admission) =>
+  new Elysia({ normalize: false })
+    .use(access)
+    .get(
+      "/dashboard",
+      async ({ query: { tz = "UTC" } }): Promise<Dashboard> => shown(await totals.overview(tz)),
+      {
+        query: ZoneParams,
+        ...words({
+          id: "dashboard",
+          tag: "Queue",
+          summary: "The queue at a glance",
+          about:
+            "The keys are those that Track Studio's web application reads. A year begins on the first of January.",
+          successes: [json("the figures of now", Dashboard)],
+        }),
+      },
+    )
