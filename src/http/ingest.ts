@@ -69,8 +69,9 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
           "illegal_move",
           `queue item ${id} is ${before.status}: it takes no progress; ${retryIt(id)}`,
         )
+      const isWaiting = before.status !== "processing"
       const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
-      const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, ...wanted })
+      const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, isWaiting, ...wanted })
       using _renewing = lease && every(leaseMs(lease) / 3, () => ingest.keepAlive())
       await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
         // The renderer is gone with its connection; store what it had said.

@@ -22,6 +22,8 @@ export interface IngestOptions {
   readonly bars: number | undefined
   /** The part of the item's progress that the output fills; undefined for all of it. */
   readonly part: Place | undefined
+  /** Whether the item waits: the renderer's first words start it. */
+  readonly isWaiting: boolean
 }
 
 /**
@@ -38,6 +40,7 @@ export class Ingest {
   #report: Report | undefined
   #isAlive = false
   #heardMs = performance.now()
+  #hasSpoken = false
   /** The attempt that this output belongs to, once that has begun. */
   #attempt: number | undefined
   #writing: Promise<void> | undefined
@@ -51,8 +54,8 @@ export class Ingest {
   }
 
   /**
-   * Reads the whole output. Each piece is progress and a heartbeat. A waiting item is started by the first progress,
-   * not by the request: ffmpeg opens the request even if its input is missing.
+   * Reads the whole output. Each piece is progress and a heartbeat. A waiting item is started by the first words, not
+   * by the request: ffmpeg opens the request even if its input is missing.
    * @throws AppError what the queue refuses with
    */
   async listen(body: AsyncIterable<Uint8Array>): Promise<void> {
@@ -75,6 +78,10 @@ export class Ingest {
     this.#isAlive = true
     this.#heardMs = performance.now()
     this.#report = reports.at(-1) ?? this.#report
+    if (this.#options.isWaiting && !this.#hasSpoken && text.trim() !== "") {
+      this.#hasSpoken = true
+      this.#report ??= {}
+    }
     this.#store()
   }
 

@@ -106,7 +106,7 @@ class Blender implements LineReader {
   /** All frames were there, and more are rendered: another bar. */
   #again(): void {
     this.#done = 0
-    this.#turns.next()
+    this.#turns.begin()
   }
 
   // Stereo and file outputs save several images for each frame.

@@ -156,7 +156,7 @@ class Ffmpeg implements LineReader {
     const isPass = !isForStill && !this.#pass.isStill
     if (!this.#pass.isStill) this.#before = this.#pass
     this.#pass = new Pass()
-    if (isPass) this.#turns.next()
+    if (isPass) this.#turns.begin()
   }
 
   #progress(fraction: number): Report {

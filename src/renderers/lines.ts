@@ -1,161 +1,178 @@
-import type { Report } from "../item/item.ts"
-import { type LineReader, NO_EVIDENCE } from "./reader.ts"
+import type { Report, Unit } from "../item/item.ts"
+import { Bars } from "./bars.ts"
+import { Counters } from "./counters.ts"
+import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts.ts"
+import { type Own, OwnWords } from "./own-words.ts"
+import { type Percent, percentagesIn, percentIn } from "./percent.ts"
+import type { Evidence, Expected, LineReader } from "./reader.ts"
+import { hasDrawing, isTableRow, shapeOf, type Shown, shownIn } from "./screen.ts"
+import type { Look } from "./track.ts"
+import { Turns } from "./turns.ts"
 
 const MAX_LINE_READ = 4096
 const MAX_MESSAGE = 200
+/** A line without any of this tells nothing: most output is passed over quickly. */
+const FIGURES = /\d ?[%/]|\d (?:out )?of \d|progress/i
+/** Bars that name this tell nothing of the render. */
+const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
+/** What was said at a time of a song is a text, as of a transcript. */
+const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d/
 
-// Escape sequences. \p{Cc} stands for the escape character: a line holds no other control character but tabs.
-const OVERWRITES = /\p{Cc}\[[\d;?]*[A-HJKSTfsu]/u
-const ESCAPES = /\p{Cc}\[[0-?]*[ -/]*[@-~]|\p{Cc}\][^\p{Cc}]*\p{Cc}\\?|\p{Cc}[()][0-9A-Z]|\p{Cc}/gu
-
-const PERCENT = /(?<![\w.,+/-])(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%])/gu
-const WORD_PROGRESS = /\bprogress ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,%/]| ?\/| (?:out )?of\b)/iu
-const SLASH = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) ?\/ ?(\d{1,9})(?![\w/\\%-]|[.,:]\w| \d\d?:\d\d)/gu
-const OF = /(?<![\w.,/\\+-])(\d{1,9}) (?:out )?of (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
-const BYTES = /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?\/ ?(\d{1,9}(?:\.\d+)?) ?[kmgt]i?b\b/iu
-
-/** What is a percentage of something else. */
-const NO_PROGRESS =
-  "cpu|gpu|v?ram|mem|memory|swap|disk|battery|load|usage|used|free|idle|volume|gain|opacity|alpha|quality|scaled?|zoom|width|height|loss|accuracy|confidence|threshold|ratio|cache|hits?|fast(?:er)?|slower|smaller|larger|saved|off|sure|overhead"
-const OTHER_BEFORE = new RegExp(`(?:\\b|_)(?:${NO_PROGRESS})\\W{0,3}(?:(?:is|at|of|by|to) )?$`, "iu")
-const OTHER_AFTER = new RegExp(`^\\)? ?(?:of )?(?:the )?(?:${NO_PROGRESS})\\b`, "iu")
-
-const COUNTED_BEFORE =
-  /\b(frame|image|img|picture|photo|step|sample|epoch|batch|file|scene|pass|part|page|chunk|segment|slide|clip|track|tile|task|item|iteration|layer|shot|song|verse|line|node|object|stage|phase|section|round|job|video)(?:s|es)? ?[:=#]? ?$/iu
-const COUNTED_AFTER = /^ ([a-z]{2,}s)\b(?!=)/iu
-const NOT_COUNTED = /^(?:is|was|has|as|its|this|fps|times|points|stars|pixels|inches|lbs|hrs)$/iu
-const CLOCK_BEFORE = /\d:\d\d(?:[.,]\d+)? $/u
-
-interface Percent {
-  readonly value: number
-  readonly at: number
+/** A percentage of a line, with the counts that stand around it. */
+interface Measure {
+  readonly key: string
+  readonly fraction: number
+  readonly look: Look
+  readonly unit: Unit | undefined
 }
 
-interface Count {
-  readonly done: number
-  readonly total: number
-  readonly name: string
-  readonly at: number
-  /** Its words say that it counts; a bare "3/4" may be anything. */
-  readonly sure: boolean
-}
+const isOf = ({ n, total }: Count, { fraction }: Percent): boolean => Math.abs(n / total - fraction) <= 0.01
 
-function percentIn(text: string): Percent | undefined {
-  for (const match of text.matchAll(PERCENT)) {
-    const value = Number(match[1]?.replace(",", "."))
-    const before = text.slice(Math.max(0, match.index - 24), match.index)
-    const after = text.slice(match.index + match[0].length)
-    if (value <= 100 && !OTHER_BEFORE.test(before) && !OTHER_AFTER.test(after))
-      return { value, at: match.index }
+const unitOf = ({ n, total, name }: Count): Unit => ({ done: n, total, name })
+
+/** "epoch 3/10: 45 %" is 45 % of the third; "45 % (3/10 files)" is 45 % of all. */
+function measureOf({ text, isRedrawn }: Shown, percent: Percent, counts: readonly Count[]): Measure {
+  const same = counts.find((count) => isOf(count, percent))
+  const around = counts.find((count) => count.isWork && count.at < percent.at && !isOf(count, percent))
+  const beside = around ?? same ?? counts.find(({ isWork }) => isWork)
+  const begun = around && Math.max(0, around.n - 1)
+  const fraction = around ? ((begun ?? 0) + percent.fraction) / around.total : percent.fraction
+  const unit = beside && unitOf(beside)
+  return {
+    key: shapeOf(text.slice(0, percent.at)),
+    fraction,
+    look: {
+      isRedrawn,
+      hasDrawing: hasDrawing(text),
+      tail: shapeOf(text.slice(percent.end)),
+      isRow: isTableRow(text),
+      isHead: /^\[ ?\d+ ?%\]/.test(text),
+    },
+    unit: around && unit ? { ...unit, done: begun ?? 0 } : unit,
   }
-  const word = WORD_PROGRESS.exec(text)
-  const value = Number(word?.[1])
-  // "progress: 0.45" may be a share as well as a percentage.
-  return word && value <= 100 && (value >= 1 || value === 0) ? { value, at: word.index } : undefined
 }
 
-function plural(noun: string): string {
-  const name = noun.toLowerCase()
-  return /(?:ss|tch)$/u.test(name) ? `${name}es` : `${name}s`
-}
-
-function countFrom(text: string, match: RegExpExecArray, written: "of" | "/"): Count[] {
-  const [done, total] = [Number(match[1]), Number(match[2])]
-  const before = text.slice(Math.max(0, match.index - 24), match.index)
-  const after = text.slice(match.index + match[0].length)
-  const date = CLOCK_BEFORE.test(before) && match[1]?.length === 2 && match[2]?.length === 2
-  if (total === 0 || done > total || date) return []
-  const noun = COUNTED_BEFORE.exec(before)?.[1]
-  const [, behind = ""] = COUNTED_AFTER.exec(after) ?? []
-  const listed = behind !== "" && !NOT_COUNTED.test(behind)
-  if (written === "/" && behind !== "" && !listed && !noun) return []
-  const boxed = before.endsWith("[") && after.startsWith("]")
-  const name = noun ? plural(noun) : listed ? behind.toLowerCase() : "steps"
-  return [
-    { done, total, name, at: match.index, sure: written === "of" || boxed || listed || noun !== undefined },
-  ]
-}
-
-const shareOf = ({ done, total }: Count): number => (done / total) * 100
-
-const agree = (count: Count, percent: Percent): boolean => Math.abs(shareOf(count) - percent.value) <= 1
-
-/** What one line tells: a share in percent, and what was counted when that is sure. */
-interface Told {
-  readonly share: number
-  readonly count?: Count
-}
-
-function combine(percent: Percent, count: Count | undefined): Told {
-  if (!count) return { share: percent.value }
-  if (agree(count, percent)) return { share: shareOf(count), count }
-  if (!count.sure) return { share: percent.value }
-  // "epoch 3/10: 45%" is 45 % of the third; "45% (3/10 files)" is 45 % of all.
-  const nested = ((Math.max(1, count.done) - 1 + percent.value / 100) / count.total) * 100
-  return { share: count.at < percent.at ? nested : percent.value, count }
-}
-
-function bytesIn(text: string): Told | undefined {
-  const match = BYTES.exec(text)
-  const share = (Number(match?.[1]) / Number(match?.[2])) * 100
-  return share <= 100 ? { share } : undefined
-}
-
-/** Believes a bare "3/4" once it has moved: a date, a time signature or a ratio does not. */
+/** Reads the output of any program. */
 class Lines implements LineReader {
-  readonly evidence = NO_EVIDENCE
-  #bare: Count | undefined
+  readonly #expected: Expected
+  readonly #own: OwnWords
+  readonly #turns: Turns
+  readonly #bars: Bars
+  readonly #counters = new Counters()
+  /** Bars inside of what is counted. */
+  #inner: { readonly turns: Turns; readonly bars: Bars }
   #message = ""
+  /** Whether anything was told of the progress. */
+  #hasTold = false
 
-  read(line: string): Report | undefined {
+  constructor(expected: Expected) {
+    this.#expected = expected
+    this.#own = new OwnWords(expected)
+    this.#turns = new Turns({ ...expected, countsQuick: false })
+    this.#bars = new Bars(this.#turns, expected.now)
+    this.#inner = this.#newInner()
+  }
+
+  get evidence(): Evidence {
+    return this.#own.evidence
+  }
+
+  read(line: string, isRedrawn: boolean): Report | undefined {
     if (line.length > MAX_LINE_READ) return undefined
-    // What comes after the cursor was moved, or the line erased, replaces what was there.
-    for (const part of line.replaceAll("\t", " ").split(OVERWRITES).toReversed()) {
-      const text = part.replace(ESCAPES, "").replace(/\s+/gu, " ").trim()
-      const told = this.#tell(text)
-      if (told) return this.#heard(told, text)
+    const own = this.#own.read(line)
+    if (own) return this.#readOwn(own)
+    if (!FIGURES.test(line)) return undefined
+    let told: Report | undefined
+    for (const piece of shownIn(line, isRedrawn)) {
+      const { text } = piece
+      if (PREPARATION.test(text) || TRANSCRIPT.test(text)) continue
+      const unit = this.#tell(piece)
+      if (unit !== undefined) told = this.#report(text, unit ?? undefined) ?? told
     }
-    return undefined
+    return told
   }
 
-  #tell(text: string): Told | undefined {
-    const percent = percentIn(text)
-    const counts = [
-      ...[...text.matchAll(OF)].flatMap((match) => countFrom(text, match, "of")),
-      ...[...text.matchAll(SLASH)].flatMap((match) => countFrom(text, match, "/")),
-    ]
-    const count =
-      counts.find(({ sure }) => sure) ??
-      counts.find((each) => percent !== undefined && agree(each, percent)) ??
-      counts[0]
-    if (percent) return combine(percent, count)
-    if (count?.sure) return { share: shareOf(count), count }
-    if (count) return this.#moved(count) ? { share: shareOf(count), count } : undefined
-    return bytesIn(text)
+  /** Undefined if a piece tells nothing; otherwise what it counts, or null. */
+  #tell(piece: Shown): Unit | null | undefined {
+    const percentages = percentagesIn(piece.text)
+    if (percentages > 1) return undefined
+    const counts = countsIn(piece.text)
+    const percent = percentIn(piece.text)
+    if (percent) return this.#tellPercent(measureOf(piece, percent, counts))
+    return percentages === 0 && counts.length > 0 ? this.#tellCounts(piece, counts) : undefined
   }
 
-  #moved(count: Count): boolean {
-    const last = this.#bare
-    this.#bare = count
-    return last !== undefined && last.total === count.total && last.done < count.done
+  #tellPercent({ key, fraction, look, unit }: Measure): Unit | null | undefined {
+    if (this.#counters.fraction(0) >= 1) this.#leaveCounted()
+    if (this.#counters.isEmpty) return this.#bars.see(key, fraction, look) ? (unit ?? null) : undefined
+    if (!this.#inner.bars.see(key, fraction, look)) return undefined
+    this.#moveCounted()
+    return this.#counters.unit ?? null
   }
 
-  #heard({ share, count }: Told, text: string): Report | undefined {
+  #tellCounts({ text, isRedrawn }: Shown, counts: readonly Count[]): Unit | null | undefined {
+    const at = Math.min(...counts.map((count) => count.at))
+    const label = shapeOf(text.slice(0, at))
+    const isDone = saysDone(text)
+    if (this.#expected.bars !== undefined) {
+      const look = { isRedrawn, hasDrawing: hasDrawing(text), tail: "", isRow: false, isHead: false }
+      return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
+    }
+    const wasEmpty = this.#counters.isEmpty
+    const seen = this.#counters.see(counts, { label, isDone, isProperty: isProperty(text) })
+    if (!seen.isTold) return undefined
+    if (seen.isInner) this.#inner = this.#newInner()
+    if (seen.isNext || (wasEmpty && this.#turns.fraction > 0)) this.#turns.begin()
+    this.#moveCounted()
+    return this.#counters.unit ?? null
+  }
+
+  #moveCounted(): void {
+    this.#turns.move(this.#counters.fraction(this.#inner.turns.fraction))
+  }
+
+  /** All that was counted is done: what follows comes on top. */
+  #leaveCounted(): void {
+    this.#counters.clear()
+    this.#turns.begin()
+  }
+
+  #newInner(): { readonly turns: Turns; readonly bars: Bars } {
+    const turns = new Turns({ bars: undefined, countsQuick: true, now: this.#expected.now })
+    return { turns, bars: new Bars(turns, this.#expected.now) }
+  }
+
+  #readOwn({ report, fraction, by }: Own): Report | undefined {
+    if (!report) return undefined
+    const look: Look = { isRedrawn: true, hasDrawing: false, tail: "", isRow: false, isHead: false }
+    if (fraction !== undefined) this.#hasTold = true
+    if (fraction !== undefined) this.#tellPercent({ key: by, fraction, look, unit: undefined })
+    this.#message = report.message ?? ""
+    return { ...(this.#hasTold && this.#progress()), ...report }
+  }
+
+  /** What is known of the progress; nothing before the first bar or count. */
+  #progress(): Report {
+    this.#hasTold = true
+    const progress = this.#turns.fraction * 100
+    if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
+    return { progress, basis: "guess", ...(!this.#turns.isFirst && { eta_seconds: null }) }
+  }
+
+  #report(text: string, unit: Unit | undefined): Report | undefined {
     const message = text.slice(0, MAX_MESSAGE).toWellFormed()
     if (message === this.#message) return undefined
     this.#message = message
-    const unit = count && { done: count.done, total: count.total, name: count.name }
-    return { progress: Math.min(100, share), ...(unit && { unit }), message }
+    return { ...this.#progress(), ...(unit && !this.#turns.isVoid && { unit }), message }
   }
 }
 
 /**
- * Reads progress from the output of any program: "45%", "45.5 %", "progress: 45", "frame 3 of 5", "[3/5]",
- * "12.3/45.6 MB", and bars that are drawn over and over. The line is the message.
+ * Reads progress from the output of any program: bars and percentages that are redrawn or repeated and grow, and counts
+ * such as "image 3 of 5" or "[3/5]", which may nest. The line is the message.
  *
- * "n of m" counts n as done. Percentages of something else (CPU, volume), dates, paths, resolutions and ratios are
- * not read as progress. The lines tell nothing of success: `reached` is always null.
+ * A percentage earns belief by its behaviour: a line that comes once, a table, a gauge and several percentages in a
+ * line tell nothing. A bar is the whole only as a guess, see `Turns`. Lines of ffmpeg's and Blender's are read as
+ * their own readers do, and nothing else tells of success. `total` is that of an ffmpeg inside.
  */
-export function lines(): LineReader {
-  return new Lines()
-}
+export const lines = (expected: Expected): LineReader => new Lines(expected)

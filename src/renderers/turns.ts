@@ -13,6 +13,18 @@ export interface TurnsOptions {
   readonly now: () => number
 }
 
+/** A bar while it is the one that counts. */
+class Turn {
+  readonly startedMs: number
+  fraction = 0
+  /** Whether it was full at once, or is no bar after all, and so tells nothing. */
+  isVoid = false
+
+  constructor(startedMs: number) {
+    this.startedMs = startedMs
+  }
+}
+
 /**
  * Makes one fraction of bars that follow one another.
  *
@@ -22,14 +34,11 @@ export interface TurnsOptions {
  */
 export class Turns {
   readonly #options: TurnsOptions
+  #turn: Turn | undefined
   #fraction = 0
   #ended = 0
   #sum = 0
   #isSetBack = false
-  #current = 0
-  #startedMs: number | undefined
-  /** Whether the bar in hand was full at once, and so tells nothing. */
-  #isVoid = false
 
   constructor(options: TurnsOptions) {
     this.#options = options
@@ -45,38 +54,64 @@ export class Turns {
     return this.#ended === 0 && !this.#isSetBack
   }
 
-  /** The bar in hand is this far, 0 to 1. A lower fraction than before changes nothing. */
-  move(fraction: number): void {
-    this.#startedMs ??= this.#options.now()
-    this.#current = Math.max(this.#current, fraction)
-    if (this.#current >= 1 && this.#isYoung) this.#isVoid = true
-    if (this.#isVoid) this.#setBack(this.#proven(0))
-    // The step back is spent: what this bar would move could not be taken back.
-    else if (!this.#isSetBack || !this.#isYoung) this.grow(this.#proven(this.#current))
+  /** Whether the bar in hand tells nothing: it was full at once, or is no bar. */
+  get isVoid(): boolean {
+    return this.#turn?.isVoid ?? false
   }
 
-  /** Another bar begins. */
-  next(): void {
-    if (!this.#isVoid && !this.#isYoung) {
+  /** A bar begins, after the one in hand. `startedMs` is when that was; now by default. */
+  begin(startedMs = this.#options.now()): void {
+    const before = this.#turn
+    if (before && !before.isVoid && !this.#isYoung(before)) {
       this.#ended += 1
-      this.#sum += this.#current
+      this.#sum += before.fraction
     }
-    this.#isVoid = false
-    this.#current = 0
-    this.#startedMs = this.#options.now()
+    this.#turn = new Turn(startedMs)
+    // Of a number that is known the bars before are done; otherwise less is proven than was shown.
+    if (this.#options.bars !== undefined) this.#grow(this.#proven(0))
+    else this.#setBack(this.#proven(0))
+  }
+
+  /**
+   * The bar in hand is this far, 0 to 1. A lower fraction than before changes nothing. `isWhole` tells that it is
+   * around all others: then it counts as it is.
+   */
+  move(fraction: number, isWhole = false): void {
+    this.#turn ??= new Turn(this.#options.now())
+    const turn = this.#turn
+    turn.fraction = Math.max(turn.fraction, fraction)
+    if (turn.fraction >= 1 && this.#isYoung(turn)) this.drop()
+    // The step back is spent: what this bar would move could not be taken back.
+    else if (!turn.isVoid && !(this.#isSetBack && this.#isYoung(turn))) {
+      const most = this.#isSetBack ? MOST_UNKNOWN : 1
+      this.#grow(isWhole ? Math.min(most, fraction) : this.#proven(turn.fraction))
+    }
+  }
+
+  /** The bar in hand tells nothing of the whole: what it moved is taken back. */
+  drop(): void {
+    if (!this.#turn) return
+    this.#turn.isVoid = true
     this.#setBack(this.#proven(0))
   }
 
-  /** The whole is at least this far, whatever the bars say. */
-  grow(fraction: number): void {
+  /** The bar in hand is inside of another that is this far, 0 to 1, and will count from now on. */
+  enclose(fraction: number): void {
+    if (this.#turn) {
+      this.#turn.fraction = fraction
+      this.#turn.isVoid = false
+    }
+    if (fraction < this.#fraction) this.#setBack(fraction)
+  }
+
+  #grow(fraction: number): void {
     this.#fraction = Math.max(this.#fraction, fraction)
   }
 
-  /** Whether the bar in hand is so young that it may turn out to be no work. */
-  get #isYoung(): boolean {
+  /** Whether a bar is so young that it may turn out to be no work. */
+  #isYoung({ startedMs }: Turn): boolean {
     const { bars, countsQuick, now } = this.#options
-    if (countsQuick || bars !== undefined || this.#startedMs === undefined) return false
-    return now() - this.#startedMs < QUICK_MS
+    return !countsQuick && bars === undefined && now() - startedMs < QUICK_MS
   }
 
   /** What is proven while the bar in hand is this far. */

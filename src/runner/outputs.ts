@@ -9,22 +9,16 @@ import type { Output, Plan } from "./plan.ts"
 
 /** Turns the outputs of one command into reports. */
 class ProgressReader {
-  readonly #plan: Plan
   readonly #onReport: (report: Report) => void
   readonly #renderer: Renderer
-  #fraction: number | null = null
 
   constructor(plan: Plan, onReport: (report: Report) => void) {
-    this.#plan = plan
     this.#onReport = onReport
     this.#renderer = renderer(plan.renderer, plan)
   }
 
   get reached(): number | null {
-    const { total, isTotalGuessed } = this.#plan
-    // The lines reader has no total of its own; if the user gave one, the last fraction that it read decides.
-    const last = total === undefined || isTotalGuessed ? null : this.#fraction
-    return this.#renderer.evidence.reached ?? last
+    return this.#renderer.evidence.reached
   }
 
   get evidence(): Evidence {
@@ -33,7 +27,6 @@ class ProgressReader {
 
   push(text: string, output: Output): void {
     for (const report of this.#renderer.push(text, output)) {
-      if (report.progress !== undefined) this.#fraction = report.progress / 100
       this.#onReport(report)
     }
   }

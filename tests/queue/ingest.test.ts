@@ -134,8 +134,8 @@ test.each([1, 7, 40, 4096])("output in pieces of %d bytes is stored as it comes"
 
 test("a character that is cut in two comes out whole", async () => {
   const id = await add()
-  const said = await send(id, "lines", "Schön 😀 – 45 %\rfertig: 46 %", 1)
-  expect(said.item).toMatchObject({ progress: 46, message: "fertig: 46 %" })
+  const said = await send(id, "lines", "Schön 😀 – 45 %\rSchön 😀 – 46 %", 1)
+  expect(said.item).toMatchObject({ progress: 46, message: "Schön 😀 – 46 %" })
   const messages = (await told(server, id)).map(({ message }) => message)
   expect(messages.join()).not.toContain("�")
 })
@@ -190,6 +190,21 @@ test("an item that waits for another attempt is started by its renderer", async 
   for (const status of ["processing", "retrying"]) await server.put(id, { status })
   const said = await send(id, "ffmpeg?total=6&finish=true", await capture("ffmpeg-song"))
   expect(said.item).toMatchObject({ status: "completed", attempt: 2, retry_count: 1 })
+})
+
+test("the first words of a renderer start its item, though they tell nothing of progress", async () => {
+  const id = await add()
+  expect((await send(id, "lines", "hello\n")).item).toMatchObject({
+    status: "processing",
+    attempt: 1,
+    progress: 0,
+  })
+  expect((await send(id, "lines", "hello\n")).item).toMatchObject({
+    attempt: 1,
+    message: "Processing started",
+  })
+  const silent = await add()
+  expect((await send(silent, "lines", "\n\n")).item).toMatchObject({ status: "queued" })
 })
 
 test("a line of 64 KiB is read, a longer one is dropped to its end, and what follows is read", async () => {

@@ -59,7 +59,7 @@ class Drain {
   }
 
   #worker(index: number): Program {
-    const exec = "echo 30%; sleep 0.03; echo 60%"
+    const exec = "echo 29%; echo 30%; sleep 0.03; echo 60%"
     return studio(this.server, ["work", "--exec", exec, "--lease", "1", "--worker", `worker-${index}`])
   }
 }

@@ -104,7 +104,11 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
       await using server = await start()
       const [first, second] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
       const go = join(folder.path, `${name}-go`)
-      await using worker = working(server, command, `echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`)
+      await using worker = working(
+        server,
+        command,
+        `echo 19%; echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`,
+      )
       await until(server, first, ({ progress }) => progress === 20)
       worker.kill("SIGTERM")
       await Bun.write(go, "")
@@ -129,7 +133,11 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     await using server = await start()
     const id = await server.add()
     const go = join(folder.path, `${name}-back`)
-    await using worker = working(server, command, `echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`)
+    await using worker = working(
+      server,
+      command,
+      `echo 19%; echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`,
+    )
     await until(server, id, ({ progress }) => progress === 20)
     await server.end("SIGKILL")
     await Bun.write(go, "")

@@ -40,7 +40,7 @@ describe("a result that could not be reported", () => {
     await using server = await start()
     const [first, second] = [await server.add(), await server.add({ song_id: 2 })]
     const [state, log, go] = [path(), path(), path()]
-    const exec = `echo $TRACK_STUDIO_ITEM_ID >> ${log}; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo ended`
+    const exec = `echo $TRACK_STUDIO_ITEM_ID >> ${log}; echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo ended`
     await using worker = work(server.url, state, exec)
     await until(server, first, ({ progress }) => progress === 10)
     await server.end()
@@ -117,7 +117,7 @@ describe("a result that could not be reported", () => {
     })
     const url = `http://127.0.0.1:${proxy.port}`
     const [id, go] = [await server.add(), path()]
-    const exec = `echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo 20%; echo ended`
+    const exec = `echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo 20%; echo ended`
     await using worker = work(url, path(), exec)
     await until(server, id, ({ progress }) => progress === 10)
     isDenied = true
@@ -137,7 +137,7 @@ describe("an item whose worker was killed", () => {
     await using server = await start()
     const [id, state] = [await server.add(), path()]
     const seconds = `81${process.pid}`
-    const exec = `if [ $(printenv TRACK_STUDIO_ITEM | grep -c '"attempt":1,') = 1 ]; then echo 10%; (trap '' TERM; sleep ${seconds}); fi`
+    const exec = `if [ $(printenv TRACK_STUDIO_ITEM | grep -c '"attempt":1,') = 1 ]; then echo 9%; echo 10%; (trap '' TERM; sleep ${seconds}); fi`
     await using worker = work(server.url, state, exec)
     await until(server, id, ({ progress }) => progress === 10)
     worker.kill("SIGKILL")
@@ -155,7 +155,7 @@ describe("an item whose worker was killed", () => {
   test("goes back by a worker that already runs; the item of a living worker of the same name stays with it", async () => {
     await using server = await start()
     const [first, second, state, go] = [await server.add(), await server.add(), path(), path()]
-    const exec = `echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done`
+    const exec = `echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done`
     await using one = work(server.url, state, exec)
     await until(server, first, ({ progress }) => progress === 10)
     await using other = work(server.url, state, exec)

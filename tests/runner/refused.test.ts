@@ -85,7 +85,16 @@ test("no worker takes an item from under the command that it was added for", asy
   const claims = Array.from({ length: 4 }, () =>
     server.api("POST", "/queue/claim", { worker: "hungry", wait: 2 }),
   )
-  await using render = run("--song", "26", "--worker", "box", "--", "sh", "-c", "echo 50%; sleep 0.2")
+  await using render = run(
+    "--song",
+    "26",
+    "--worker",
+    "box",
+    "--",
+    "sh",
+    "-c",
+    "echo 49%; echo 50%; sleep 0.2",
+  )
   expect(await render.ends()).toBe(0)
   expect((await Promise.all(claims)).map(({ status }) => status)).toEqual([204, 204, 204, 204])
   expect(await itemOf(server, await latestOf(server, 26))).toMatchObject({

@@ -34,7 +34,17 @@ describe("the exit code", () => {
   })
 
   test("of a command inside a command is the same", async () => {
-    await using render = run("--song", "2", "--", ...PROGRAM, "run", "--", "sh", "-c", "echo 50%; exit 9")
+    await using render = run(
+      "--song",
+      "2",
+      "--",
+      ...PROGRAM,
+      "run",
+      "--",
+      "sh",
+      "-c",
+      "echo 49%; echo 50%; exit 9",
+    )
     expect(await render.ends()).toBe(9)
     expect(await finished(server, await latestOf(server, 2))).toMatchObject({
       status: "failed",

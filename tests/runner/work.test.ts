@@ -36,7 +36,7 @@ describe("a worker", () => {
     const ids = await Promise.all(Array.from({ length: 20 }, (_, song) => server.add({ song_id: song + 1 })))
     await using worker = work(
       server,
-      "echo 50%; sleep 0.1; echo 100%",
+      "echo 49%; echo 50%; sleep 0.1; echo 100%",
       "--concurrency",
       "2",
       "--worker",
@@ -138,7 +138,10 @@ describe("a worker", () => {
     await using server = await start()
     const [long, next] = [await server.add({ song_id: 1 }), await server.add({ song_id: 2 })]
     const mark = `88${process.pid}`
-    await using worker = work(server, `[ $TRACK_STUDIO_SONG_ID = 2 ] || { echo 10%; sleep ${mark}; }`)
+    await using worker = work(
+      server,
+      `[ $TRACK_STUDIO_SONG_ID = 2 ] || { echo 9%; echo 10%; sleep ${mark}; }`,
+    )
     await until(server, long, ({ progress }) => progress === 10)
     const startedMs = performance.now()
     await server.api("POST", `/queue/${long}/cancel`)
@@ -180,7 +183,7 @@ describe("a worker", () => {
 })
 
 describe("SIGTERM", () => {
-  const wait = (go: string): string => `echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done`
+  const wait = (go: string): string => `echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done`
 
   test("lets a worker finish what it has in hand, and take nothing more", async () => {
     await using server = await start()

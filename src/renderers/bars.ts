@@ -1,0 +1,117 @@
+import { type Look, NEAR_END, Track, type Verdict } from "./track.ts"
+import type { Turns } from "./turns.ts"
+
+/** The most bars that are told apart; more are nothing but noise. */
+const MAX_TRACKS = 200
+
+/**
+ * Progress bars as they are drawn, one after another or one inside another, as one fraction.
+ *
+ * A bar that begins while another is under way is taken to be inside of it. If the other is not seen again before the
+ * inner one begins again, it was abandoned, and the inner one follows it.
+ */
+export class Bars {
+  readonly #turns: Turns
+  readonly #now: () => number
+  readonly #tracks = new Map<string, Track>()
+  /** The bar that stands for the whole. */
+  #root: Track | undefined
+  #isOuter = false
+  #line = 0
+  /** The line with which a bar began again inside of the root. */
+  #innerAt = 0
+
+  constructor(turns: Turns, now: () => number) {
+    this.#turns = turns
+    this.#now = now
+  }
+
+  /** Reads a line with a percentage; `key` is what stands before it. Whether the line tells something. */
+  see(key: string, fraction: number, look: Look): boolean {
+    this.#line += 1
+    const known = this.#tracks.get(key)
+    const track = known ?? new Track(fraction, look, this.#line, this.#now())
+    if (!known) {
+      this.#add(key, track)
+      return false
+    }
+    const begun = track.begunAt
+    return this.#judge(track, track.see(fraction, look, this.#line), begun)
+  }
+
+  #add(key: string, track: Track): void {
+    if (this.#tracks.size >= MAX_TRACKS) this.#tracks.clear()
+    this.#tracks.set(key, track)
+    track.parent = this.#around(track, 0)
+  }
+
+  /** The bar that is under way, drawn, and was seen last since that line; undefined if there is none. */
+  #around(inner: Track, since: number): Track | undefined {
+    const [last] = [...this.#tracks.values()]
+      .filter((track) => track.isDrawn && !track.isRejected && track.seenAt > since)
+      .filter((track) => track !== inner && !this.#isOver(track) && !this.#isInside(track, inner))
+      .sort((a, b) => b.seenAt - a.seenAt)
+    return last
+  }
+
+  /** Whether a bar has ended. The last redraw of many stops short of the end; one that encloses others is exact. */
+  #isOver(track: Track): boolean {
+    return track.fraction >= (track === this.#root && this.#isOuter ? 0.995 : NEAR_END)
+  }
+
+  #isInside(track: Track, outer: Track): boolean {
+    for (let each = track.parent; each; each = each.parent) if (each === outer) return true
+    return false
+  }
+
+  #judge(track: Track, verdict: Verdict, begun: number): boolean {
+    if (verdict === "unproven") return false
+    if (verdict === "rejected") return this.#drop(track)
+    if (verdict === "restarted") this.#restart(track, begun)
+    // A bar around this one that is full has ended before it.
+    if (track.parent && this.#isOver(track.parent)) track.parent = undefined
+    if (track.parent) return false
+    if (track !== this.#root) this.#follow(track)
+    else if (verdict === "grew" && this.#innerAt > 0) this.#isOuter = true
+    this.#turns.move(track.fraction, this.#isOuter)
+    return true
+  }
+
+  /** A gauge or a table, and no bar. */
+  #drop(track: Track): boolean {
+    if (track !== this.#root) return false
+    this.#turns.drop()
+    this.#root = undefined
+    return true
+  }
+
+  /** A bar has begun again, inside of another or after its own end. */
+  #restart(track: Track, begun: number): void {
+    const around = this.#around(track, begun)
+    const wasInside = track.parent !== undefined
+    track.parent = around
+    if (!around) {
+      if (track === this.#root) this.#begin(track)
+      return
+    }
+    if (around.parent === undefined && around !== this.#root && !wasInside) {
+      // The outer bar is told after the inner one: so far the inner one stood for the whole.
+      this.#turns.enclose(around.fraction)
+      this.#root = around
+    }
+    this.#innerAt = this.#line
+  }
+
+  /** Another bar takes the place of the one that stood for the whole. */
+  #follow(track: Track): void {
+    if (this.#root) this.#begin(track)
+    else this.#turns.begin(track.startedMs)
+    this.#root = track
+  }
+
+  #begin(track: Track): void {
+    this.#turns.begin(track === this.#root ? this.#now() : track.startedMs)
+    this.#isOuter = false
+    this.#innerAt = 0
+  }
+}

@@ -1,0 +1,122 @@
+import type { Unit } from "../item/item.ts"
+import type { Count } from "./counts.ts"
+
+/** What a line did to a counter. */
+type Seen = "unproven" | "same" | "moved" | "restarted"
+
+/** One thing that is counted, over time. */
+class Counter {
+  readonly rank: number
+  /** Whether it counts: it began at its start, or it has grown. */
+  isBelieved = false
+  #count: Count
+  #hasZero = false
+  #isDone = false
+
+  constructor(count: Count) {
+    this.rank = count.rank
+    this.#count = count
+  }
+
+  /** How many are done. The number in hand is not, unless the counter began at 0 or the words say so. */
+  get done(): number {
+    const { n } = this.#count
+    return this.#hasZero || this.#isDone ? n : Math.max(0, n - 1)
+  }
+
+  get unit(): Unit {
+    return { done: this.done, total: this.#count.total, name: this.#count.name }
+  }
+
+  /** `isSure`: the line cannot but count work, and from its start. */
+  see(count: Count, isDone: boolean, isSure: boolean, isNew: boolean): Seen {
+    const before = this.#count
+    const isOther = isNew || count.total !== before.total
+    const isBack = count.n < before.n
+    this.#count = count
+    this.#isDone = isDone
+    this.#hasZero = count.n === 0 || (this.#hasZero && !isOther && !isBack)
+    if (isOther || isBack) {
+      const wasBelieved = this.isBelieved
+      this.isBelieved = isSure
+      if (!this.isBelieved) return "unproven"
+      return wasBelieved ? "restarted" : "moved"
+    }
+    if (count.n === before.n) return this.isBelieved ? "same" : "unproven"
+    this.isBelieved = true
+    return "moved"
+  }
+}
+
+/** What a line with counts came to. */
+export interface Counted {
+  /** Whether a count of it is believed. */
+  readonly isTold: boolean
+  /** Whether what was counted so far was not the whole: the outermost count begins again, or another takes over. */
+  readonly isNext: boolean
+  /** Whether what is inside the counts begins again. */
+  readonly isInner: boolean
+}
+
+/** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
+export class Counters {
+  readonly #known = new Map<string, Counter>()
+  #nested: Counter[] = []
+
+  /** Reads the counts of a line, the outermost first. `label` tells apart counts without a noun. */
+  see(
+    counts: readonly Count[],
+    { label, isDone, isProperty }: { label: string; isDone: boolean; isProperty: boolean },
+  ): Counted {
+    let [isTold, isNext, isInner] = [false, false, false]
+    for (const [i, count] of counts.entries()) {
+      const key = count.isWork ? count.name : `${label}#${i}`
+      const known = this.#known.get(key)
+      const counter = known ?? new Counter(count)
+      this.#known.set(key, counter)
+      // Of nested counts the words tell of the innermost.
+      const isLast = i === counts.length - 1
+      // What is inside of a believed count on its own line needs no start of its own.
+      const isSure = count.isWork && !isProperty && (isTold || count.n <= 1 || (isDone && isLast))
+      const seen = counter.see(count, isDone && isLast, isSure, known === undefined)
+      if (seen === "unproven") continue
+      isTold = true
+      if (seen === "same" && this.#nested.includes(counter)) continue
+      isInner = true
+      isNext = this.#place(counter, seen) || isNext
+    }
+    return { isTold, isNext, isInner }
+  }
+
+  /** Puts a counter in its place and drops what is inside it; whether the outermost is another one now. */
+  #place(counter: Counter, seen: Seen): boolean {
+    const [outermost] = this.#nested
+    const had =
+      outermost !== undefined && (outermost !== counter ? this.fraction(0) > 0 : seen === "restarted")
+    this.#nested = [...this.#nested.filter(({ rank }) => rank < counter.rank), counter]
+    return had && this.#nested[0] === counter
+  }
+
+  /** Whether anything is counted. */
+  get isEmpty(): boolean {
+    return this.#nested.length === 0
+  }
+
+  /** What the outermost count counts; undefined if nothing is counted. */
+  get unit(): Unit | undefined {
+    return this.#nested[0]?.unit
+  }
+
+  /** How far the whole is, 0 to 1, if what is inside the innermost is this far. */
+  fraction(inner: number): number {
+    return this.#nested.reduceRight((fraction, counter) => {
+      const { done, total } = counter.unit
+      return Math.min(1, (done + (done < total ? fraction : 0)) / total)
+    }, inner)
+  }
+
+  /** Forgets what is counted: it is over. */
+  clear(): void {
+    this.#nested = []
+  }
+}

@@ -1,0 +1,80 @@
+/** So many of so many, as a line says it. */
+export interface Count {
+  /** The number in hand, or done. */
+  readonly n: number
+  /** How many there are. */
+  readonly total: number
+  /** What is counted, in the plural. */
+  readonly name: string
+  /** Its place when counts nest: the lower is around the higher. */
+  readonly rank: number
+  /** Whether its noun is one of work, such as image, frame, step. */
+  readonly isWork: boolean
+  /** Where it stands in the text. */
+  readonly at: number
+}
+
+/** Nouns of work, from the outermost: "frame 12/300, tile 3/4" is tile 3 of frame 12. */
+const NOUNS: readonly string[] = [
+  "job|task|item",
+  "song|video|movie|album",
+  "track|clip|file|page|slide|document|model|epoch",
+  "scene|shot|verse|section|segment|chunk|part|pass|phase|stage|round",
+  "image|img|picture|photo|frame|batch",
+  "view|layer|object|node",
+  "step|iteration",
+  "tile|line",
+  "sample",
+]
+/** Where a count without a known noun stands: within images and frames. */
+const OTHER_RANK = NOUNS.length
+
+const SLASH = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) ?\/ ?(\d{1,9})(?![\w/\\%-]|[.,:]\w| \d\d?:\d\d)/gu
+const OF = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) (?:out )?of (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
+const BEFORE = new RegExp(`\\b(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
+const AFTER = /^ ([a-z]{2,}s)\b(?!=)/iu
+const CLOCK_BEFORE = /\d:\d\d(?:[.,]\d+)? $/u
+
+const rankOf = (noun: string): number => {
+  const rank = NOUNS.findIndex((nouns) => nouns.split("|").includes(noun))
+  return rank === -1 ? OTHER_RANK : rank
+}
+
+const plural = (noun: string): string => (/(?:ss|tch)$/u.test(noun) ? `${noun}es` : `${noun}s`)
+const singular = (name: string): string => name.replace(/(?<=tch|ss)es$|s$/u, "")
+
+function countFrom(text: string, match: RegExpExecArray): Count | undefined {
+  const [n, total] = [Number(match[1]), Number(match[2])]
+  const before = text.slice(Math.max(0, match.index - 24), match.index)
+  const after = text.slice(match.index + match[0].length)
+  const isDate = CLOCK_BEFORE.test(before) && match[1]?.length === 2 && match[2]?.length === 2
+  if (total === 0 || n > total || isDate) return undefined
+  const named = BEFORE.exec(before)?.[1]?.toLowerCase()
+  const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
+  const rank = rankOf(noun)
+  const isWork = rank < OTHER_RANK
+  return { n, total, name: isWork ? plural(noun) : "steps", rank, isWork, at: match.index }
+}
+
+/** The counts of a line, the outermost first: "frame 3 of 5", "[3/5]", "3/5 images". */
+export const countsIn = (text: string): Count[] =>
+  [...text.matchAll(OF), ...text.matchAll(SLASH)]
+    .flatMap((match) => countFrom(text, match) ?? [])
+    .sort((a, b) => a.rank - b.rank || a.at - b.at)
+
+/** How far the counts of one line are together, 0 to 1, the outermost first. */
+export const nestedIn = (counts: readonly Count[], isDone: boolean): number =>
+  counts.reduceRight(
+    (inner, { n, total }) => Math.min(1, (Math.max(0, n - 1) + inner) / total),
+    isDone ? 1 : 0,
+  )
+
+// A line that is nothing but "name: 7/12" tells of a property.
+const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u
+const DONE = /\b(?:done|saved|finished|rendered|completed?)\b/i
+
+/** Whether a line is a name and its value, which need not be progress. */
+export const isProperty = (text: string): boolean => PROPERTY.test(text)
+
+/** Whether a line says that what it counts is done, and not just begun. */
+export const saysDone = (text: string): boolean => DONE.test(text)

@@ -1,0 +1,97 @@
+import type { Report } from "../item/item.ts"
+import { blender } from "./blender.ts"
+import { ffmpeg } from "./ffmpeg.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE } from "./reader.ts"
+
+/** What one of the renderers that we know said among other output. */
+export interface Own {
+  /** What can be reported, without progress; undefined if the line tells nothing. */
+  readonly report: Report | undefined
+  /** How far the renderer is, 0 to 1; undefined while unknown. */
+  readonly fraction: number | undefined
+  /** Whose words they are. */
+  readonly by: "ffmpeg" | "blender"
+}
+
+const BLENDER =
+  /^(?:Fra: ?-?\d+ |Fot: ?-?\d+ |Append frame \d|Blender \d+\.\d|Blender quit$|Saved: ')|(?:^|\d +)render +\| |Saved: '.*'(?: Time:|$)|^\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG]/u
+const BLENDER_END = /^ ?Time: [\d:.]+/
+const PAIR =
+  /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress)= *\S+ *$/
+const STATS = /(?:^| )L?size=\s*\S+ time=(-?)(\d+):(\d\d):(\d\d(?:\.\d+)?) bitrate=/
+const LOG =
+  /^\[[\w#:./ -]+ @ 0x[\da-f]+\]|^ {2,}[\w -]+? *: |^ {2,}(?:Metadata:|Stream #|Duration: )|^(?:Input|Output) #\d|^Stream mapping:|^Press \[q\]|\bvideo:\S+ audio:\S+ subtitle:|^ {2}(?:built with|configuration:|lib\w+ )|^ffmpeg version /
+
+const field = (line: string, key: string): string | undefined =>
+  new RegExp(`(?:^| )${key}= *([\\d.]+)`).exec(line)?.[1]
+
+/** A line of ffmpeg's statistics as the block that `-progress` writes. */
+function blockOf(line: string): string[] | undefined {
+  const [, sign, hours, minutes, seconds] = STATS.exec(line) ?? []
+  if (seconds === undefined) return undefined
+  const time = sign === "-" ? 0 : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  const values = ["frame", "fps", "speed"].flatMap((key) => {
+    const value = field(line, key)
+    return value === undefined ? [] : [`${key}=${value}`]
+  })
+  const end = line.includes("Lsize=") ? "end" : "continue"
+  return [...values, `out_time_us=${Math.round(time * 1e6)}`, `progress=${end}`]
+}
+
+/**
+ * Finds what ffmpeg and Blender print among the output of a script, and reads it as their own readers do. Their lines
+ * hold many percentages and counts, which say nothing of how far a render is.
+ */
+export class OwnWords {
+  readonly #expected: Expected
+  readonly #ffmpeg: LineReader
+  #blender: LineReader | undefined
+  #failure: string | undefined
+
+  constructor(expected: Expected) {
+    this.#expected = expected
+    this.#ffmpeg = ffmpeg({ ...expected, bars: undefined })
+  }
+
+  /** What they prove: what ffmpeg reached of a total that was given, and what either said of failure. */
+  get evidence(): Evidence {
+    const { reached, failure } = this.#ffmpeg.evidence
+    const own = failure ?? this.#failure ?? this.#blender?.evidence.failure
+    return { ...NO_EVIDENCE, reached, failure: own }
+  }
+
+  /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
+  read(line: string): Own | undefined {
+    const block = PAIR.test(line) ? [line] : blockOf(line)
+    if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
+    if (BLENDER.test(line) || (this.#blender && BLENDER_END.test(line))) return this.#fromBlender(line)
+    // An add-on of Blender's prints what it likes, and what went wrong is among that.
+    this.#blender?.read(line, false)
+    this.#ffmpeg.read(line, false)
+    return LOG.test(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
+  }
+
+  #fromBlender(line: string): Own {
+    const { now } = this.#expected
+    this.#blender ??= blender({ ...this.#expected, bars: undefined, now })
+    const report = this.#blender.read(line, false)
+    // What Blender renders next is another render.
+    if (line.startsWith("Blender quit")) {
+      this.#failure ??= this.#blender.evidence.failure
+      this.#blender = undefined
+    }
+    return this.#heard("blender", report)
+  }
+
+  #heard(by: Own["by"], report: Report | undefined): Own {
+    const { progress, basis: _basis, eta_seconds: _eta, ...words } = report ?? {}
+    const { media } = words
+    const fraction =
+      by === "blender" ? progress && progress / 100 : media?.total ? media.out_time / media.total : undefined
+    return {
+      by,
+      report: report && words,
+      fraction: fraction === undefined ? undefined : Math.min(1, fraction),
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** A piece of output as a terminal shows it. */
+export interface Shown {
+  /** Without escapes, on one line, its spaces single. */
+  readonly text: string
+  /** Whether it replaces what stood there before, as progress bars do. */
+  readonly isRedrawn: boolean
+}
+
+// Escape sequences. \p{Cc} stands for the escape character: a line holds no other control character but tabs.
+const OVERWRITES = /\p{Cc}\[[\d;?]*[A-HJKSTfsu]/u
+const ESCAPES = /\p{Cc}\[[0-?]*[ -/]*[@-~]|\p{Cc}\][^\p{Cc}]*\p{Cc}\\?|\p{Cc}[()][0-9A-Z]|\p{Cc}/gu
+
+const plain = (text: string): string => text.replace(ESCAPES, "").replace(/\s+/gu, " ").trim()
+
+/** What a line puts on the screen, piece by piece: moving the cursor or erasing the line starts another. */
+export function shownIn(line: string, isRedrawn: boolean): Shown[] {
+  const pieces = line.replaceAll("\t", " ").split(OVERWRITES)
+  return pieces
+    .map((piece, i) => ({ text: plain(piece), isRedrawn: isRedrawn || i > 0 }))
+    .filter(({ text }) => text !== "")
+}
+
+// What could not be decoded is drawn as U+FFFD.
+const DRAWING = /\ufffd|[^\p{L}\p{N}\p{P}\p{S}\s]|[\u2500-\u259f\u25a0-\u25ff\u2800-\u28ff]|[#=>*~.·_-]{3,}/gu
+
+// A bar that has only begun is all spaces, and those are single here: "0%| | 0/5", "[>  ]".
+const EMPTY_BAR = /%\||\[[ #=>.-]{1,4}\]/
+
+/** Whether a bar is drawn in the text. */
+export const hasDrawing = (text: string): boolean => EMPTY_BAR.test(text) || text.search(DRAWING) >= 0
+
+/**
+ * What stays of a text when its figures change and its bar grows: words, and names with digits in them. Numbers with
+ * their units, times and durations are all "0".
+ */
+export const shapeOf = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(DRAWING, " ")
+    .replace(/(?<![\p{L}\p{N}_])\d+[dhms](?:\d+[hms])*\b/gu, "0")
+    .replace(/(?<![\p{L}\p{N}_])\d[\d.,:]*(?: ?[kmgt]i?b?\b| ?b\b)?/gu, "0")
+    .replace(/[|()[\]<>{},;=…-]+/gu, " ")
+    .replace(/\s+/gu, " ")
+    .trim()
+
+const CELL = /^[|([]?[-+~]?\d[\d.,:]*(?:%|[a-z]{1,4}(?:\/s)?)?[|)\],]?$/i
+
+/** Whether the text is a row of figures: three or more beside each other, or figures without any word. */
+export function isTableRow(text: string): boolean {
+  let [run, longest, figures] = [0, 0, 0]
+  const words = text.split(" ").filter((word) => word !== "%")
+  for (const word of words) {
+    const isCell = CELL.test(word)
+    run = isCell ? run + 1 : 0
+    longest = Math.max(longest, run)
+    if (isCell) figures += 1
+  }
+  return longest >= 3 || (figures === words.length && figures > 1)
+}

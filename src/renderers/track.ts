@@ -1,0 +1,103 @@
+/** A fall of this much, as a fraction, is no new beginning: totals are corrected while they are counted. */
+const SMALL_FALL = 0.05
+/** A bar begins this low. */
+const NEAR_START = 0.1
+/** A bar that is this far is near its end. */
+export const NEAR_END = 0.9
+
+/** What a line says of a percentage that came before. */
+export type Verdict = "unproven" | "same" | "grew" | "restarted" | "rejected"
+
+/** How a line came, and what it says beside its percentage. */
+export interface Look {
+  /** Whether it replaced the line before it. */
+  readonly isRedrawn: boolean
+  /** Whether a bar is drawn in it. */
+  readonly hasDrawing: boolean
+  /** The shape of what follows the percentage. */
+  readonly tail: string
+  /** Whether it is a row of figures. */
+  readonly isRow: boolean
+  /** Whether the percentage comes first, in brackets: then what follows it changes. */
+  readonly isHead: boolean
+}
+
+/**
+ * One percentage over time, by the words before it. It is believed as a bar once it was seen again and had grown. Bars
+ * fall to their start, and then another begins; a percentage that falls otherwise is a gauge or a table, and is
+ * never believed again.
+ */
+export class Track {
+  /** When it was seen first, in milliseconds. */
+  readonly startedMs: number
+  /** How far it is, 0 to 1: the most since it began. */
+  fraction: number
+  /** The number of the line that told it last. */
+  seenAt: number
+  /** The number of the line with which it began, or began again. */
+  begunAt: number
+  /** Whether it has grown, and so is a bar. */
+  isBelieved = false
+  /** Whether it fell as no bar does. */
+  isRejected = false
+  /** Whether it is drawn as a bar. */
+  isDrawn: boolean
+  /** The bar around this one. */
+  parent: Track | undefined
+  #tail: string
+  #rises = 0
+  #falls = 0
+
+  constructor(fraction: number, look: Look, line: number, startedMs: number) {
+    this.fraction = fraction
+    this.startedMs = startedMs
+    this.seenAt = line
+    this.begunAt = line
+    this.isDrawn = look.isRedrawn || look.hasDrawing
+    this.#tail = look.tail
+  }
+
+  /** Reads what a later line says. */
+  see(fraction: number, look: Look, line: number): Verdict {
+    if (this.isRejected) return "unproven"
+    const isLine = !look.isRow && (look.isHead || look.tail === this.#tail)
+    const isAlike = look.isRedrawn || look.hasDrawing || isLine
+    this.#tail = look.tail
+    this.isDrawn ||= look.isRedrawn || look.hasDrawing
+    this.seenAt = line
+    if (!isAlike) return "unproven"
+    if (fraction === this.fraction) return this.isBelieved ? "same" : "unproven"
+    if (fraction > this.fraction) return this.#rise(fraction)
+    return this.#fall(fraction, look.isRedrawn, line)
+  }
+
+  #rise(fraction: number): Verdict {
+    this.fraction = fraction
+    this.isBelieved = true
+    this.#rises += 1
+    return "grew"
+  }
+
+  #fall(fraction: number, isRedrawn: boolean, line: number): Verdict {
+    const fall = this.fraction - fraction
+    if (this.#isRestart(fraction, isRedrawn)) {
+      this.fraction = fraction
+      this.begunAt = line
+      return this.isBelieved ? "restarted" : "unproven"
+    }
+    this.#falls += 1
+    const isRare = this.#falls * (isRedrawn ? 2 : 10) <= this.#rises
+    if (fall <= SMALL_FALL && isRare) return this.isBelieved ? "same" : "unproven"
+    const wasBelieved = this.isBelieved
+    this.isRejected = true
+    this.isBelieved = false
+    return wasBelieved ? "rejected" : "unproven"
+  }
+
+  #isRestart(fraction: number, isRedrawn: boolean): boolean {
+    const fall = this.fraction - fraction
+    if (fall <= SMALL_FALL) return fraction === 0 && this.fraction > 0
+    if (fraction <= NEAR_START || this.fraction >= 0.99) return true
+    return isRedrawn && fraction <= this.fraction / 2
+  }
+}

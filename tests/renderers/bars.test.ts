@@ -1,0 +1,218 @@
+import { describe, expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { IDLE, type Stored } from "../../src/item/item.ts"
+import { claimed } from "../../src/item/lease.ts"
+import type { Moment } from "../../src/item/moment.ts"
+import { reported } from "../../src/item/report.ts"
+import { renderer } from "../../src/renderers/renderer.ts"
+import { Turns } from "../../src/renderers/turns.ts"
+import { draft, START_MS } from "../contracts/store.contract.ts"
+
+/** A piece of output, when it comes, and how much of all bars' work is done by then (0 to 1). */
+interface Piece {
+  readonly text: string
+  readonly atMs: number
+  readonly work: number
+  /** Whether the second bar has begun. */
+  readonly isSecond: boolean
+}
+
+const moment = (ms: number): Moment => ({
+  time: new Date(START_MS + ms).toISOString(),
+  steadyMs: START_MS + ms,
+})
+
+/** Plays an output into an item, and looks at it after each piece. */
+function play(
+  pieces: readonly Piece[],
+  look: (piece: Piece, progress: number, before: number) => void,
+): number {
+  let nowMs = 0
+  const by = { worker: "box1", token: "a", leaseMs: 60_000 }
+  let stored: Stored = claimed({ item: { id: 7, ...draft() }, work: IDLE }, by, moment(0))
+  const listener = renderer("lines", { now: () => nowMs })
+  let falls = 0
+  for (const piece of pieces) {
+    nowMs = piece.atMs
+    for (const report of listener.push(piece.text)) {
+      const next = reported(stored, "a", report, moment(nowMs))
+      if (next.item.progress < stored.item.progress) falls += 1
+      look(piece, next.item.progress, stored.item.progress)
+      stored = next
+    }
+  }
+  return falls
+}
+
+const drawn = (label: string, fraction: number, isRedrawn: boolean): string => {
+  const percent = Math.floor(fraction * 100)
+  const bar = "█".repeat(Math.floor(fraction * 20))
+  return isRedrawn ? `${label}${percent}%|${bar}| [eta 0:0${percent % 9}]\r` : `${label}${percent}% done\n`
+}
+
+const steps = fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 2, maxLength: 12 })
+const bar = fc.record({
+  steps,
+  durationS: fc.integer({ min: 1, max: 300 }),
+  label: fc.constantFrom("", "Frames: ", "Pass: ", "Encoding "),
+  isRedrawn: fc.boolean(),
+})
+const NOISE = fc.constantFrom(
+  "volume at 50 %\n",
+  "GPU 97% 45C 105W\n",
+  "[libx264 @ 0x55] mb I I16..4: 11.4% 70.8%\n",
+  "/dev/sda1 100G 45G 55G 45% /\n",
+  "    track           : 7/12\n",
+  "you are 1 of 1\n",
+  "wrote a file\n",
+)
+
+type Bar = typeof bar extends fc.Arbitrary<infer T> ? T : never
+
+/** The values that a bar is drawn at, from 0 to its end. */
+const valuesOf = ({ steps: some }: Bar): number[] => [0, ...[...some].sort((a, b) => a - b), 100]
+
+/** Bars one after another. */
+function inTurn(bars: readonly Bar[], noise: readonly string[]): Piece[] {
+  let atMs = 0
+  return bars.flatMap((one, i) =>
+    valuesOf(one).flatMap((value, k, all) => {
+      atMs += (one.durationS * 1000) / all.length
+      const known = { atMs, work: (i + value / 100) / bars.length, isSecond: i > 0 }
+      const text = drawn(one.label, value / 100, one.isRedrawn)
+      const heard = noise[(i + k) % Math.max(1, noise.length)] ?? ""
+      return [
+        { ...known, text },
+        { ...known, text: one.isRedrawn ? `\n${heard}` : heard },
+      ]
+    }),
+  )
+}
+
+/** Inner bars one after another, and the outer one drawn before each and at the end, or after each. */
+function nested(inner: readonly Bar[], isOuterFirst: boolean): Piece[] {
+  const label = "Inner "
+  let atMs = 0
+  const outer = (i: number): Piece => ({
+    text: drawn("Total ", i / inner.length, true),
+    atMs,
+    work: i / inner.length,
+    isSecond: i > 0,
+  })
+  return inner.flatMap((one, i) => [
+    ...(isOuterFirst ? [outer(i)] : []),
+    ...valuesOf(one).map((value, _k, all) => {
+      atMs += (one.durationS * 1000) / all.length
+      const work = (i + value / 100) / inner.length
+      return { text: drawn(label, value / 100, true), atMs, work, isSecond: i > 0 }
+    }),
+    ...(!isOuterFirst || i === inner.length - 1 ? [outer(i + 1)] : []),
+  ])
+}
+
+/** From the second bar's start on never 90 % while less than half of the work is done; at most one step back. */
+function holds(pieces: readonly Piece[]): void {
+  const falls = play(pieces, ({ work, isSecond }, progress) => {
+    if (isSecond && work < 0.5) expect(progress).toBeLessThan(90)
+  })
+  expect(falls).toBeLessThanOrEqual(1)
+}
+
+describe("whatever bars come", () => {
+  test("in turn, with noise between them", () => {
+    fc.assert(
+      fc.property(
+        fc.array(bar, { minLength: 2, maxLength: 6 }),
+        fc.array(NOISE, { maxLength: 5 }),
+        (bars, noise) => holds(inTurn(bars, noise)),
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test("one inside of another, told before it or after it", () => {
+    fc.assert(
+      fc.property(fc.array(bar, { minLength: 2, maxLength: 6 }), fc.boolean(), (bars, isFirst) =>
+        holds(nested(bars, isFirst)),
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test("in any order at all", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(bar, fc.integer({ min: 0, max: 100 })), { maxLength: 40 }), (all) => {
+        const pieces = all.map(([{ label, isRedrawn, durationS }, value], i) => ({
+          text: drawn(label, value / 100, isRedrawn),
+          atMs: i * durationS * 100,
+          work: 1,
+          isSecond: false,
+        }))
+        holds(pieces.toSorted((a, b) => a.atMs - b.atMs))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+test("a bar that lasts is shown as it goes, and an outer one as it is", () => {
+  const one: Bar = { steps: [10, 20, 50], durationS: 300, label: "", isRedrawn: true }
+  const shown: number[] = []
+  play(inTurn([one], []), (_piece, progress) => shown.push(progress))
+  expect(shown).toEqual([10, 20, 50, 99])
+  const seen: number[] = []
+  play(nested([one, one, one, one], true), (_piece, progress) => seen.push(progress))
+  expect(seen).toEqual([25, 50, 75, 99])
+})
+
+describe("bars that follow one another", () => {
+  const turns = (bars?: number) => {
+    let nowMs = 0
+    const made = new Turns({ bars, countsQuick: false, now: () => nowMs })
+    const move = (fraction: number, seconds: number): number => {
+      nowMs += seconds * 1000
+      made.move(fraction)
+      return made.fraction
+    }
+    const begin = (): number => {
+      made.begin()
+      return made.fraction
+    }
+    return { made, move, begin }
+  }
+
+  test("are set back once to what is proven, and grow from there, never above 89 %", () => {
+    const { move, begin, made } = turns()
+    expect([move(0, 0), move(0.5, 10), move(1, 10)]).toEqual([0, 0.5, 1])
+    expect(made.isFirst).toBe(true)
+    expect([begin(), move(0, 6), move(0.5, 6), move(1, 6)]).toEqual([1 / 3, 1 / 3, 0.5, 2 / 3])
+    expect([begin(), move(0, 6), move(1, 6)]).toEqual([2 / 3, 2 / 3, 0.75])
+    for (let k = 0; k < 50; k += 1) expect([begin(), move(1, 6)].at(-1)).toBeLessThanOrEqual(0.89)
+    expect(made.isFirst).toBe(false)
+  })
+
+  test("that are full within 5 s are not counted, and what they moved is taken back", () => {
+    const { move, begin, made } = turns()
+    expect([move(0, 0), move(0.9, 2), move(1, 2)]).toEqual([0, 0.9, 0])
+    expect(made.isVoid).toBe(true)
+    // Full it stays void, however long it is drawn.
+    expect(move(1, 60)).toBe(0)
+    // The step back is spent: the next bar is believed once it has lasted, as one of two at most.
+    expect([begin(), move(0.8, 4), move(0.9, 2)]).toEqual([0, 0, 0.45])
+  })
+
+  test("of a declared number fill a part each, quick or not, and go no further than all", () => {
+    const { move, begin } = turns(3)
+    expect([move(1, 0), begin(), move(0.5, 0), begin(), move(1, 0), begin(), move(0.5, 0)]).toEqual([
+      1 / 3,
+      1 / 3,
+      0.5,
+      2 / 3,
+      1,
+      1,
+      1,
+    ])
+  })
+})

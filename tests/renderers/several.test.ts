@@ -1,0 +1,176 @@
+import { describe, expect, test } from "bun:test"
+
+import { renderer } from "../../src/renderers/renderer.ts"
+import { each, lf, type Program, read, TENTHS, tqdm } from "./programs.ts"
+
+/** Counts, told at their start unless the words say otherwise. */
+const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
+  [lf("image 1 of 5"), 0, "0/5 images"],
+  [lf("image 1 of 5", "image 2 of 5"), 20, "1/5 images"],
+  [lf("Step 1/1: rendering the video"), 0, "0/1 steps"],
+  [lf("image 3 of 5", "image 4 of 5"), 60, "3/5 images"],
+  [lf("Rendered 3 of 5 frames"), 60, "3/5 frames"],
+  [lf("frame 4/5 saved"), 80, "4/5 frames"],
+  [lf("3/5 images done"), 60, "3/5 images"],
+  [lf("3 out of 5", "4 out of 5"), 60, "3/5 steps"],
+  [lf("[1/4] Resolving", "[2/4] Fetching", "[3/4] Linking"), 50, "2/4 steps"],
+  [lf("image 1/5, step 3/20"), 2, "0/5 images"],
+  [lf("image 1/5, step 3/20", "image 2/5, step 11/20"), 30, "1/5 images"],
+  [lf("tile 1/4 of frame 1/300", "tile 3/4 of frame 12/300"), 3, "11/300 frames"],
+  [lf("job 1/2", "frame 1/10", "frame 6/10"), 25, "0/2 jobs"],
+  [lf("image 1 of 2", "step 1/10", "step 6/10", "image 2 of 2", "step 1/10", "step 6/10"), 75, "1/2 images"],
+  [lf("Sample 0/16", "Sample 4/16"), 25, "4/16 samples"],
+  [[...lf("image 1 of 2"), tqdm(0, 20), tqdm(10, 20), "\n"], 25, "0/2 images"],
+  [
+    [
+      ...lf("image 1 of 2"),
+      tqdm(0, 20),
+      tqdm(20, 20),
+      "\n",
+      ...lf("image 2 of 2"),
+      tqdm(0, 20),
+      tqdm(10, 20),
+    ],
+    75,
+    "1/2 images",
+  ],
+  [lf("image 3 of 5", "now encoding: 70%", "now encoding: 71%"), 71, ""],
+  [["\r1/20", "\r2/20", "\r3/20"], 10, "2/20 steps"],
+  [lf("batch: 3/10", "batch: 4/10"), 30, "3/10 batches"],
+]
+
+test.each(COUNTS)("%j shows %d %%, %s", (pieces, progress, unit) => {
+  for (const apartS of [0, 10]) {
+    expect(read([...pieces, "\n"], apartS)).toMatchObject({ last: progress, unit })
+  }
+})
+
+/** Several bars, 10 s between two lines of each. */
+const SEVERAL: readonly Program[] = [
+  [
+    "two bars in turn",
+    [...each(TENTHS, (n) => tqdm(n, 10)), "\n", ...each([0, 5], (n) => tqdm(n, 10))],
+    50,
+    50,
+    100,
+  ],
+  ["the second has only begun", [...each(TENTHS, (n) => tqdm(n, 10)), "\n", tqdm(0, 10)], 33, 33, 100],
+  [
+    "two bars with names",
+    [
+      ...each(TENTHS, (n) => tqdm(n, 10, "First pass: ")),
+      "\n",
+      ...each([0, 5], (n) => tqdm(n, 10, "Second pass: ")),
+    ],
+    50,
+    50,
+    100,
+  ],
+  [
+    "a bar after one that loads",
+    [...each(TENTHS, (n) => tqdm(n, 10, "Loading: ")), "\n", ...each([0, 5], (n) => tqdm(n, 10))],
+    50,
+    50,
+  ],
+  [
+    "a bar a frame",
+    Array.from({ length: 6 }, () => each([0, 5, 10], (n) => `ALF_PROGRESS ${n * 10}%\n`)).flat(),
+    85,
+    86,
+    100,
+  ],
+  [
+    "an outer bar told first",
+    [
+      tqdm(0, 5, "Epochs: "),
+      ...[1, 2].flatMap((n) => [
+        "\n",
+        ...each(TENTHS, (k) => tqdm(k, 10, "Batches: ")),
+        tqdm(n, 5, "Epochs: "),
+      ]),
+    ],
+    40,
+    40,
+  ],
+  [
+    "an outer bar told after the inner one",
+    [
+      ...[1, 2, 3].flatMap((n) => [
+        ...each(TENTHS, (k) => tqdm(k, 10, "Step: ")),
+        "\n",
+        tqdm(n, 5, "Total progress: "),
+      ]),
+    ],
+    60,
+    60,
+    100,
+  ],
+  [
+    "layers of an image beside each other",
+    [1, 3, 6, 9].flatMap((n) => lf(`layer a ${n * 10}%`, `layer b ${n * 5}%`)),
+    0,
+    89,
+  ],
+  [
+    "git",
+    ["remote: Counting objects: ", "Receiving objects: ", "Resolving deltas: "].flatMap((label) =>
+      each([0, 5, 10], (n) => `\r${label} ${n * 10}% (${n * 45}/450)`),
+    ),
+    30,
+    75,
+    100,
+  ],
+]
+
+test.each(SEVERAL)("%s", (_name, pieces, least, most, ever = most) => {
+  const shown = read([...pieces, "\n"], 10)
+  expect([shown.last >= least, shown.last <= most, shown.last]).toEqual([true, true, shown.last])
+  expect(shown.most).toBeLessThanOrEqual(ever)
+})
+
+test("bars whose number is declared fill the item one after another, however quick they are", () => {
+  const bars = [...each(TENTHS, (n) => tqdm(n, 10)), "\n", ...each([0, 5], (n) => tqdm(n, 10)), "\n"]
+  for (const apartS of [0, 10]) expect(read(bars, apartS, { bars: 5 }).last).toBe(30)
+  const counts = lf("step 1/4", "step 4/4", "step 1/4", "step 3/4")
+  expect(read(counts, 10, { bars: 2 }).last).toBe(75)
+})
+
+describe("renderers that we know, inside of a script", () => {
+  const stats = (seconds: number): string =>
+    `frame=  ${seconds * 25} fps= 30 q=28.0 size=     256kB time=00:00:0${seconds}.80 bitrate= 436.9kbits/s speed=1.19x    \r`
+
+  test("a bare ffmpeg shows its media time, and no progress", () => {
+    const reports = renderer("lines").push(stats(4) + stats(5))
+    expect(reports.at(-1)).toEqual({
+      media: { out_time: 5.8, total: null, fps: 30, speed: 1.19 },
+      message: "5.8 s, 30 fps, 1.2x",
+    })
+  })
+
+  test("with a total it shows how far it is, and two of them are two bars", () => {
+    const known = { total: 10 }
+    expect(read([stats(0), stats(2), stats(4)], 10, known).last).toBe(48)
+    expect(read([stats(2), stats(9), stats(0), stats(4)], 10, known).last).toBeLessThan(50)
+  })
+
+  test("its blocks are read as well", () => {
+    expect(
+      renderer("lines").push("frame=98\nout_time_us=5120333\nprogress=continue\n").at(-1)?.media,
+    ).toMatchObject({
+      out_time: 5.120333,
+    })
+  })
+
+  test("Blender's frames are told, and counted where it says how many there are", () => {
+    const five = (line: string): string => `00:01.547  render           | ${line}\n`
+    const frame = (n: number): string[] => [
+      five(`Fra: ${n} | Mem: 360M | Sample 0/16`),
+      five(`Fra: ${n} | Mem: 360M | Sample 8/16`),
+      five(`Saved: '/srv/f_000${n}.png'`),
+    ]
+    const range = five("Rendering animation (frames 1..4)")
+    expect(read([range, ...frame(1), ...frame(2)], 10)).toMatchObject({ last: 50, unit: "2/4 frames" })
+    const bare = read(frame(1), 10)
+    expect(bare).toMatchObject({ last: 0, most: 0 })
+  })
+})
