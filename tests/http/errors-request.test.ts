@@ -63,10 +63,10 @@ describe("ids", () => {
 
 describe("parameters", () => {
   const lines: readonly (readonly [string, string | RegExp])[] = [
-    ["/queue?nope=1", 'the query has the unknown key "nope"; it can have status, song_id, limit, after'],
+    ["/queue?nope=1", 'the query has the unknown key "nope"; it can have status, song_id, limit, after, q'],
     [
       "/queue?__proto__=1",
-      'the query has the unknown key "__proto__"; it can have status, song_id, limit, after',
+      'the query has the unknown key "__proto__"; it can have status, song_id, limit, after, q',
     ],
     ["/queue?status=done", `status must be ${STATUSES}, not "done"`],
     ["/queue?song_id=0", "song_id must be a positive integer, not 0"],
