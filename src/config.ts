@@ -147,6 +147,11 @@ const SERVE_SETTINGS = {
     fallback: "10000",
     read: wholeNumber(0, 1_000_000_000),
   },
+  "new-database": {
+    help: "start although the database is gone, or not the one that the last server used",
+    fallback: "",
+    read: isOn,
+  },
   "retain-items": {
     help: "how long finished items are kept, such as 90d; 0 means for ever",
     placeholder: "TIME",

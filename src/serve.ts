@@ -21,7 +21,8 @@ import { Queue } from "./queue/queue.ts"
 import { Rescue } from "./queue/rescue.ts"
 import { Totals } from "./queue/totals.ts"
 import { Workers } from "./queue/workers.ts"
-import type { Service } from "./service.ts"
+import { failureOf, type Service, stopAll, within } from "./service.ts"
+import { explained } from "./store/sqlite/explain.ts"
 import { SqliteStore } from "./store/sqlite/sqlite.ts"
 import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
@@ -29,11 +30,18 @@ import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
 import { Backups } from "./upkeep/backups.ts"
 import { Retention } from "./upkeep/retention.ts"
+import { Watch } from "./upkeep/watch.ts"
 import { commit, version } from "./version.ts"
 import { Webhooks } from "./webhooks/webhooks.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900
+
+/** How long the whole stop may take. */
+const STOP_MS = 2000
+
+/** How long after a stop that was cut off the process still lives, for its last words. */
+const EXIT_MS = 50
 
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
@@ -63,7 +71,7 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
 
 function opened(config: Config): SqliteStore {
   try {
-    return new SqliteStore(config.database)
+    return new SqliteStore(config.database, undefined, config.newDatabase)
   } catch (error) {
     // A second server that is started by mistake finds the port in use, too; that message says more.
     const { host: hostname, port } = config
@@ -240,7 +248,12 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
   })
 }
 
-function assembled(config: Config, store: SqliteStore, { tokens, tickets, gate }: Access): Parts {
+function assembled(
+  config: Config,
+  store: SqliteStore,
+  { tokens, tickets, gate }: Access,
+  onReplaced: () => void,
+): Parts {
   const bus = new LocalBus()
   const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
   const reasons = new Reasons()
@@ -252,6 +265,8 @@ function assembled(config: Config, store: SqliteStore, { tokens, tickets, gate }
   const workers = new Workers(store, bus, learned, { random: Math.random, token, onError: onWorkers })
   const webhooks = webhooksOf(config, store, bus)
   const retention = retentionOf(config, store, bus)
+  const onError = logged("the database could not be looked after")
+  const watch = new Watch(store, reasons, { onReplaced, onError })
   const app = createApp({
     gate,
     tickets,
@@ -273,7 +288,7 @@ function assembled(config: Config, store: SqliteStore, { tokens, tickets, gate }
     report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
   })
   const backups = backupsOf(config, store, reasons)
-  const services = [tokens, learned, rescue, workers, webhooks, retention, ...backups]
+  const services = [tokens, learned, watch, rescue, workers, webhooks, retention, ...backups]
   return { app, broadcaster, retention, services }
 }
 
@@ -303,39 +318,57 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
   const { server } = app
   const ended = server?.stop()
   broadcaster.drain()
-  await Promise.all(services.map((service) => service.stop()))
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(late.resolve, DRAIN_MS)
-  await Promise.race([ended, late.promise])
-  clearTimeout(timer)
+  await stopAll(services, logged("a part of the server could not be stopped"))
+  await within(DRAIN_MS, ended)
   await server?.stop(true)
 }
 
 /**
- * Runs the server until SIGTERM or SIGINT, then drains: streams say goodbye, requests are answered, the database is
- * closed. Resolves when that is done.
- * @throws AppError `unavailable` if the database or the port cannot be had
+ * Stops everything within `STOP_MS`. What has not ended by then is left to the end of the process, which follows.
+ * @throws AppError `unavailable` in that case
+ */
+async function end(parts: Parts, store: SqliteStore): Promise<void> {
+  store.drain()
+  const ended = drain(parts).finally(() => store.close())
+  if (await within(STOP_MS, ended)) return
+  // Later than the message about it; what has not ended would keep the process running.
+  setTimeout(() => process.exit(), EXIT_MS)
+  throw new AppError("unavailable", `the server did not end within ${STOP_MS / 1000} s and was cut off`)
+}
+
+/**
+ * Runs the server until SIGTERM or SIGINT, or until its database is replaced, then drains: streams say goodbye,
+ * requests are answered, the database is closed. Resolves when that is done.
+ * @throws AppError `unavailable` if the database or the port cannot be had, or the database was replaced
  */
 export async function serve(config: Config): Promise<void> {
   const store = opened(config)
+  const replaced = Promise.withResolvers<never>()
+  // It may be rejected before anything waits for it.
+  replaced.promise.catch(() => undefined)
+  const asked = stopping()
   const access = accessOf(config, store)
-  const parts = assembled(config, store, access)
-  const stopped = stopping()
-  try {
+  const parts = assembled(config, store, access, () => replaced.reject(goneFrom(store.found.path)))
+  const run = async (): Promise<void> => {
     const isFirst = await protect(config, store, access)
     const url = listening(parts.app, config)
     await Bun.sleep(FIRST_ANSWERS_MS)
     for (const service of parts.services) await service.start()
     await announce(url, store, parts.retention)
     if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })
-    const signal = await stopped
+    const signal = await Promise.race([asked, replaced.promise])
     const { global, item } = parts.broadcaster.streams
     log("info", "draining", { signal, streams: global + item })
-    await drain(parts)
-  } finally {
-    // If the port could not be had, the timers would keep the process running.
-    await Promise.all(parts.services.map((service) => service.stop()))
-    await store.close()
   }
+  const failure = await failureOf(run)
+  const failureToEnd = await failureOf(() => end(parts, store))
+  if (failure) throw explained(failure.error, store.found.path)
+  if (failureToEnd) throw failureToEnd.error
   log("info", "stopped")
 }
+
+const goneFrom = (path: string): AppError =>
+  new AppError(
+    "unavailable",
+    `the database ${path} was replaced, moved or deleted while the server ran; put it back and start again`,
+  )

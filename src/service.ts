@@ -52,3 +52,34 @@ export function every(
     },
   }
 }
+
+/** Stops services, each whatever becomes of the others; `onError` is called with what one of them rejects with. */
+export async function stopAll(
+  services: readonly Service[],
+  onError: (error: unknown) => void,
+): Promise<void> {
+  for (const result of await Promise.allSettled(services.map((service) => service.stop()))) {
+    if (result.status === "rejected") onError(result.reason)
+  }
+}
+
+/** Whether something is over within so many milliseconds. @throws what it rejects with by then */
+export async function within(ms: number, over: Promise<void> | undefined): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(late.resolve, ms, false)
+  try {
+    return await Promise.race([Promise.resolve(over).then(() => true), late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What a function throws; undefined if it does not. */
+export async function failureOf(run: () => Promise<void>): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    await run()
+    return undefined
+  } catch (error) {
+    return { error }
+  }
+}

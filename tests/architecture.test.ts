@@ -37,7 +37,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
   access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
   offline: { own: ["access", "store"] },
-  upkeep: { own: ["bus", "item", "service", "store/items", "store/upkeep"] },
+  upkeep: { own: ["bus", "health", "item", "service", "store/items", "store/life", "store/upkeep"] },
   "token-file": { own: ["errors"], packages: ["node:fs"] },
   errors: { own: [] },
   health: { own: [] },

@@ -1,6 +1,12 @@
 import type { Clock } from "../item/moment.ts"
 import type { Outages } from "./outages.ts"
 
+/** What can be wrong with a database while a server uses it; `/health` says what each means. */
+export const FAULTS = ["database_unwritable", "file_replaced", "wal_pinned"] as const
+
+/** One of `FAULTS`. */
+export type Fault = (typeof FAULTS)[number]
+
 /** The time by which the database lives, and the times in which it did not. */
 export interface Life {
   /** The clocks by which decisions are made. */
@@ -14,4 +20,10 @@ export interface Life {
 
   /** Stores a sign of life, unless one was stored within the last 5 s and no outage is under way. */
   alive(): Promise<void>
+
+  /**
+   * What is wrong with the database now. Once it is found not to be at its path any more, every write is refused with
+   * AppError `unavailable`.
+   */
+  faults(): readonly Fault[]
 }

@@ -23,6 +23,11 @@ export interface Store extends Items, History, Life, Figures {
   /** Keeps the database small. */
   readonly upkeep: Upkeep
 
-  /** Waits for writes under way, writes everything into the database file, and releases it. */
+  /** From now on a write that another program keeps waiting fails at once. */
+  drain(): void
+
+  /**
+   * Waits for writes under way, writes everything into the database file as far as it can be written, and releases it.
+   */
   close(): Promise<void>
 }

@@ -175,3 +175,31 @@ test("a write that the database cannot do is an outage, although the others of i
   expect(ids()).toEqual([1])
   expect(noted).toEqual(["begun 2", "committed 2", "failed 2"])
 })
+
+test("when the disk does not confirm a commit, it is said that nobody knows whether it was stored", async () => {
+  using database = open()
+  const { client, add } = database
+  const prepare = client.prepare.bind(client)
+  let fails = true
+  client.prepare = ((sql: string) => {
+    const statement = prepare(sql)
+    if (sql === "COMMIT") {
+      const run = statement.run.bind(statement)
+      statement.run = () => (fails ? unsynced() : run())
+    }
+    return statement
+  }) as typeof client.prepare
+  const group = new GroupCommit(client, { nowMs: () => 0, begun: quiet, committed: quiet, failed: quiet })
+  const refused = group.run(add(1))
+  await expect(refused).rejects.toThrow("it is not known whether it was stored")
+  expect(await codeOf(refused)).toBe("unavailable")
+  fails = false
+  expect(await group.run(add(2))).toBe(2)
+})
+
+const quiet = (): void => undefined
+
+/** Throws what SQLite does when a disk does not confirm that it has written. */
+function unsynced(): never {
+  throw Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_FSYNC" })
+}

@@ -35,7 +35,7 @@ const unavailable = (cause: unknown): Unavailable =>
 
 /** Whether a commit failed when it had been written, and was to reach the disk: after a crash it may be there. */
 const isUnsynced = (error: unknown): boolean =>
-  error instanceof SQLiteError && error.code?.startsWith("SQLITE_IOERR") === true
+  error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_IOERR")
 
 const unknown = (cause: unknown): Unavailable =>
   new Unavailable(
@@ -63,6 +63,8 @@ export class GroupCommit {
   readonly #undo: Statement
   readonly #commit: Statement
   #jobs: Job[] = []
+  #isDraining = false
+  #refusal: AppError | undefined
   #flushing: Promise<void> = Promise.resolve()
 
   constructor(client: Database, watch: Watch) {
@@ -86,6 +88,16 @@ export class GroupCommit {
     })
   }
 
+  /** From now on nothing waits for the write lock of another process: what cannot be written at once fails. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  /** Refuses every write from now on. */
+  refuse(refusal: AppError): void {
+    this.#refusal = refusal
+  }
+
   /** Resolves when nothing is waiting to be written. */
   async idle(): Promise<void> {
     while (this.#jobs.length > 0) await this.#flushing
@@ -106,12 +118,14 @@ export class GroupCommit {
   async #beginWithin(limitMs: number): Promise<Result> {
     const deadline = performance.now() + limitMs
     for (;;) {
+      if (this.#refusal) return { ok: false, error: this.#refusal }
       try {
         this.#begin.run()
         return { ok: true, value: undefined }
       } catch (error) {
         const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY")
-        if (!busy || performance.now() > deadline) return { ok: false, error: unavailable(error) }
+        if (!busy || this.#isDraining || performance.now() > deadline)
+          return { ok: false, error: unavailable(error) }
         await Bun.sleep(BUSY_PAUSE_MS)
       }
     }

@@ -1,10 +1,14 @@
-import { Database, SQLiteError } from "bun:sqlite"
-import { existsSync, mkdirSync, readFileSync, realpathSync } from "node:fs"
+import { Database } from "bun:sqlite"
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
+import { getTableColumns, getTableName } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
+import { explained } from "./explain.ts"
+import { Lock } from "./lock.ts"
+import { TABLES } from "./schema.ts"
 
 /** What was at the path when the database was opened. */
 export interface Found {
@@ -15,6 +19,9 @@ export interface Found {
   /** How many migrations were applied to an older database. */
   readonly migrated: number
 }
+
+/** The write-ahead log is made smaller than this whenever it begins anew. */
+export const WAL_BYTES = 32 * 1024 * 1024
 
 const migrationsFolder = join(import.meta.dir, "migrations")
 
@@ -78,6 +85,7 @@ function prepare(client: Database, before: Before): void {
   // SQLite's own wait would block the event loop; the group commit waits by timer instead.
   client.run("PRAGMA busy_timeout = 0")
   client.run("PRAGMA wal_autocheckpoint = 4000")
+  client.run(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   client.run("PRAGMA cache_size = -16000")
   if (before.applied === before.newest) return
   // An older file is written anew once, a second for some 100 MB.
@@ -89,56 +97,97 @@ function prepare(client: Database, before: Before): void {
   migrate(drizzle(client), { migrationsFolder })
 }
 
-/**
- * Claims the database for this process. A lock file is held by a transaction, so it is let go of by whatever ends the
- * process; a second server would show none of the first one's updates, and take its workers for lost.
- */
-export function claim(path: string): Database {
-  const lock = new Database(`${path}.lock`, { create: true, readwrite: true })
-  try {
-    lock.run("PRAGMA busy_timeout = 0")
-    lock.run("BEGIN EXCLUSIVE")
-    return lock
-  } catch (error) {
-    lock.close()
-    throw new AppError(
-      "unavailable",
-      `the database ${path} is in use by another server; stop that one, or name another file with --database`,
-      { cause: error },
-    )
+/** @throws AppError `unavailable` if a table or a column is missing that this binary works with */
+function checkTables(client: Database, path: string): void {
+  const sql = "SELECT m.name AS name, x.name AS column FROM sqlite_master m, pragma_table_xinfo(m.name) x"
+  const found = new Set(
+    client
+      .query<{ name: string; column: string }, []>(`${sql} WHERE m.type = 'table'`)
+      .all()
+      .map(({ name, column }) => `${name}.${column}`),
+  )
+  for (const table of TABLES) {
+    for (const { name } of Object.values(getTableColumns(table))) {
+      const column = `${getTableName(table)}.${name}`
+      if (!found.has(column)) throw damaged(path, `it has no ${column}`)
+    }
+  }
+  const { n } = client.query<{ n: number }, []>("SELECT count(*) AS n FROM history").get() ?? { n: 0 }
+  if (n !== 1) throw damaged(path, "the name of its history is missing")
+}
+
+const damaged = (path: string, reason: string): AppError =>
+  new AppError(
+    "unavailable",
+    `the database ${path} is damaged: ${reason}; put a backup in its place, or name another file with --database`,
+  )
+
+/** Gives the database a new mark, in the file itself, which its lock remembers. */
+function mark(client: Database, lock: Lock): void {
+  const next = crypto.randomUUID()
+  const before = client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? ""
+  lock.remember(before, next)
+  client.run("UPDATE history SET mark = ?", [next])
+  client.run("PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+/** Only the owner may read or write the files, as far as they are ours. */
+function keepPrivate(path: string): void {
+  for (const part of ["", "-wal", "-shm", ".lock"]) {
+    const file = statSync(`${path}${part}`, { throwIfNoEntry: false })
+    if (file && file.uid === process.getuid?.() && (file.mode & 0o077) !== 0)
+      chmodSync(`${path}${part}`, 0o600)
   }
 }
 
+/** An open database, and the lock on it. */
+export interface Opened {
+  /** The connection. */
+  readonly client: Database
+  /** Held until it is closed. */
+  readonly lock: Lock
+  /** What was at the path. */
+  readonly found: Found
+}
+
 /**
- * Opens the SQLite database at `path`, makes it where there is none, and brings an older one up to date.
- * @throws AppError `unavailable` when it cannot be opened or written, is in use by another server, is another
- * program's, or was made by a newer version
+ * Opens the SQLite database at `path`, creates it if it does not exist, and brings an older one up to date. With
+ * `isNewAllowed` it also takes a database that is not the one that the last server used.
+ * @throws AppError `unavailable` if it cannot be opened or written, is in use by another server, is damaged, is another
+ * program's, was made by a newer version, or is not the one that the last server used
  */
-export function openDatabase(path: string): { client: Database; lock: Database; found: Found } {
+export function openDatabase(path: string, isNewAllowed = false): Opened {
   const named = resolve(path)
   // By whatever link it is named, it is one database, with one lock.
   const absolute = existsSync(named) ? realpathSync(named) : named
-  let lock: Database | undefined
+  let lock: Lock | undefined
   let client: Database | undefined
   try {
     mkdirSync(dirname(absolute), { recursive: true })
+    lock = new Lock(absolute)
+    if (isNewAllowed) lock.override()
+    else lock.check()
     client = new Database(absolute, { create: true, readwrite: true })
     // A database that is not ours must not be touched: look before the first write.
     const before = inspect(client, absolute)
-    lock = claim(absolute)
+    keepPrivate(absolute)
     prepare(client, before)
+    checkTables(client, absolute)
+    mark(client, lock)
+    keepPrivate(absolute)
     const migrated = before.isNew ? 0 : before.newest - before.applied
     return { client, lock, found: { path: absolute, isNew: before.isNew, migrated } }
   } catch (error) {
     client?.close()
-    lock?.close()
-    if (error instanceof AppError) throw error
-    const cause = error instanceof Error ? error.message : String(error)
-    const busy = error instanceof SQLiteError && error.code === "SQLITE_BUSY"
-    throw new AppError(
-      "unavailable",
-      `cannot ${busy ? "use" : "open"} the database ${absolute}: ${busy ? "another program is writing it" : cause}`,
-      { cause: error },
-    )
+    lock?.[Symbol.dispose]()
+    throw refusal(error, absolute)
   }
+}
+
+function refusal(error: unknown, path: string): unknown {
+  if (error instanceof AppError) return error
+  const explanation = explained(error, path)
+  if (explanation instanceof AppError) return explanation
+  const reason = error instanceof Error ? error.message : String(error)
+  return new AppError("unavailable", `cannot open the database ${path}: ${reason}`, { cause: error })
 }

@@ -7,7 +7,7 @@ import { handedOver } from "../../item/lease.ts"
 import type { TokenRow } from "../access.ts"
 import { copyDatabase, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
-import { claim } from "./open.ts"
+import { Lock } from "./lock.ts"
 import { SqliteStore } from "./sqlite.ts"
 
 /** Where numbers go on if the present database cannot be read: far above any that it can have given. */
@@ -117,7 +117,7 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
   const { items, faults } = checkDatabase(file)
   const [fault] = faults
   if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
-  const lock = claim(target)
+  const lock = new Lock(target)
   const copy = `${target}.restoring`
   try {
     rmSync(copy, { force: true })

@@ -308,3 +308,17 @@ export const tickets = sqliteTable(
   },
   (table) => [index("tickets_token").on(table.token_id), index("tickets_end").on(table.expires_at)],
 )
+
+/** All tables. */
+export const TABLES = [
+  queueItems,
+  updates,
+  idempotencyKeys,
+  history,
+  queueCounts,
+  runs,
+  webhooks,
+  deliveries,
+  tokens,
+  tickets,
+] as const

@@ -1,4 +1,5 @@
 import { type Database } from "bun:sqlite"
+import { statSync } from "node:fs"
 
 import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
@@ -10,6 +11,7 @@ import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Finished, Standing } from "../figures.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery } from "../items.ts"
+import { type Fault, FAULTS } from "../life.ts"
 import { Outages } from "../outages.ts"
 import type { Store } from "../store.ts"
 import { SqliteAccess } from "./access.ts"
@@ -20,7 +22,8 @@ import { SqliteFigures } from "./figures.ts"
 import { GroupCommit } from "./group.ts"
 import { SqliteHistory, unknownItem } from "./history.ts"
 import { Listing } from "./list.ts"
-import { type Found, openDatabase } from "./open.ts"
+import type { Lock } from "./lock.ts"
+import { type Found, openDatabase, WAL_BYTES } from "./open.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { reads, writes } from "./statements.ts"
@@ -29,6 +32,8 @@ import { SqliteUpkeep } from "./upkeep.ts"
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 /** How old a sign of life becomes before a write stores the next. */
 const ALIVE_MS = 5000
+/** A write-ahead log of this size has not been taken over for long: something holds an old state. */
+const PINNED_BYTES = 2 * WAL_BYTES
 /** Rows kept in memory as they are stored. */
 const RECENT_ITEMS = 1000
 
@@ -43,7 +48,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly clock: Clock
   readonly outages = new Outages()
   readonly #client: Database
-  readonly #lock: Database
+  readonly #lock: Lock
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #listing: Listing
@@ -53,6 +58,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
   #version = 0
+  #isUnwritable = false
   /** The latest sign of life, in milliseconds of the steady clock. */
   #aliveMs = Number.NEGATIVE_INFINITY
 
@@ -61,8 +67,8 @@ export class SqliteStore extends SqliteHistory implements Store {
    * the steady one, or 0.
    * @throws AppError `unavailable`
    */
-  constructor(path: string, clockOf: (aliveMs: number) => Clock = systemClock) {
-    const { client, lock, found } = openDatabase(path)
+  constructor(path: string, clockOf: (aliveMs: number) => Clock = systemClock, isNewAllowed = false) {
+    const { client, lock, found } = openDatabase(path, isNewAllowed)
     super(client)
     this.found = found
     this.#client = client
@@ -78,8 +84,14 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#group = new GroupCommit(client, {
       nowMs: this.clock.steadyMs,
       begun: (nowMs) => this.#begun(nowMs),
-      committed: (nowMs) => this.outages.end(nowMs),
-      failed: (sinceMs) => this.outages.begin(sinceMs),
+      committed: (nowMs) => {
+        this.#isUnwritable = false
+        this.outages.end(nowMs)
+      },
+      failed: (sinceMs) => {
+        this.#isUnwritable = true
+        this.outages.begin(sinceMs)
+      },
     })
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now)
@@ -205,10 +217,37 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#db.$count(queueItems, isNull(deleted_at))
   }
 
-  async close(): Promise<void> {
-    await this.#group.idle()
-    this.#signOfLife(this.clock.steadyMs())
+  faults(): readonly Fault[] {
+    const isReplaced = !this.#lock.isInPlace
+    if (isReplaced) this.#group.refuse(replaced(this.found.path))
+    const faults = {
+      file_replaced: isReplaced,
+      database_unwritable: this.#isUnwritable,
+      wal_pinned: this.#isPinned(),
+    }
+    return FAULTS.filter((fault) => faults[fault])
+  }
+
+  #isPinned(): boolean {
+    const size = (): number => statSync(`${this.found.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    if (size() <= PINNED_BYTES) return false
     this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    return size() > PINNED_BYTES
+  }
+
+  drain(): void {
+    this.#group.drain()
+  }
+
+  async close(): Promise<void> {
+    this.#group.drain()
+    await this.#group.idle()
+    try {
+      this.#signOfLife(this.clock.steadyMs())
+      this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
+    } catch {
+      // What was acknowledged is in the write-ahead log, where the next start finds it.
+    }
     this.#client.close()
     this.#lock.close()
   }
@@ -319,6 +358,12 @@ export class SqliteStore extends SqliteHistory implements Store {
     return answer
   }
 }
+
+const replaced = (path: string): AppError =>
+  new AppError(
+    "unavailable",
+    `the database ${path} was replaced, moved or deleted while the server ran; nothing was changed, and the server ends`,
+  )
 
 /** A time of the machine's clock on the steady one, which no later jump of that clock moves. */
 const steadyOf = (time: string | null, moment: Moment): number | null =>

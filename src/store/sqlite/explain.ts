@@ -1,0 +1,58 @@
+import { SQLiteError } from "bun:sqlite"
+
+import { AppError } from "../../errors.ts"
+
+/** What SQLite's codes mean for people, and what to do: the first that a code begins with. */
+const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] = [
+  ["SQLITE_FULL", "has no room on its disk", "free some and start again"],
+  ["SQLITE_BUSY", "is being written by another program", "end that program and start again"],
+  ["SQLITE_LOCKED", "is being written by another program", "end that program and start again"],
+  ["SQLITE_READONLY", "may not be written", "give this user the right to write the file and its folder"],
+  ["SQLITE_PERM", "may not be opened", "give this user the right to read and write the file and its folder"],
+  ["SQLITE_AUTH", "may not be opened", "give this user the right to read and write the file and its folder"],
+  [
+    "SQLITE_CANTOPEN",
+    "cannot be opened",
+    "check that the path is a file in a folder that this user may write, or name another with --database",
+  ],
+  [
+    "SQLITE_NOTADB",
+    "is not a database, or its beginning was overwritten",
+    "put a backup in its place, or name another file with --database",
+  ],
+  [
+    "SQLITE_IOERR",
+    "cannot be read or written: its disk is full or fails",
+    "free some room, check the disk, and start again",
+  ],
+  [
+    "SQLITE_",
+    "is damaged",
+    "put a backup in its place, or name another file with --database to begin an empty queue",
+  ],
+]
+
+/** The fault of SQLite inside an error; undefined if it is none. */
+function faultOf(error: unknown): SQLiteError | undefined {
+  if (error instanceof SQLiteError) return error
+  return error instanceof Error && error.cause !== undefined ? faultOf(error.cause) : undefined
+}
+
+/** SQLite's own words for a fault, with its code. */
+export const reasonOf = (error: unknown): string => {
+  const fault = faultOf(error)
+  return fault ? `${fault.message} (${fault.code ?? fault.errno})` : ""
+}
+
+/**
+ * An error as the sentence of a start that failed: which file, what is wrong with it, and what to do. An error that is
+ * not about the database, or is such a sentence already, stays as it is.
+ */
+export function explained(error: unknown, path: string): unknown {
+  const fault = faultOf(error)
+  if (!fault) return error
+  const [, is, advice] = ADVICE.find(([code]) => (fault.code ?? "SQLITE_").startsWith(code)) ?? []
+  return new AppError("unavailable", `the database ${path} ${is}; ${advice} (${fault.message})`, {
+    cause: error,
+  })
+}

@@ -1,0 +1,146 @@
+import { constants, Database } from "bun:sqlite"
+import { existsSync, renameSync, rmSync, statSync } from "node:fs"
+
+import { AppError } from "../../errors.ts"
+
+/** What the lock file remembers of the start before. */
+interface Memory {
+  /** The mark that the database bore, and the one that it was to get: a start that was interrupted leaves either. */
+  readonly mark: string
+  readonly next: string
+  /** The number of the database file in its file system, and that of the lock file: both differ in a copy of the folder. */
+  readonly inode: number
+  readonly own: number
+}
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
+const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ino ?? 0
+
+/** Which file lies at a path; empty if none does. SQLite's own locks forbid to open it for this. */
+function identityOf(path: string): string {
+  const file = statSync(path, { throwIfNoEntry: false })
+  return file ? `${file.dev}.${file.ino}` : ""
+}
+
+/** The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none. */
+function markIn(path: string): string | undefined {
+  const file = `file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`
+  try {
+    using client = new Database(file, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI)
+    return client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? undefined
+  } catch {
+    // A damaged file is for its opening to explain.
+    return undefined
+  }
+}
+
+const refuse = (message: string, path: string): never => {
+  throw new AppError(
+    "unavailable",
+    `${message}. Put back what belongs there; or start once with --new-database, which takes ${path} as it is, or begins an empty queue`,
+  )
+}
+
+/**
+ * The lock file beside a database: a database of its own, held by a transaction, so that whatever ends the process
+ * releases it. A second server would show none of the first one's updates, and take its workers for lost. It also
+ * remembers which file it belongs to, so that no other is taken for it.
+ */
+export class Lock implements Disposable {
+  readonly #path: string
+  readonly #client: Database
+  readonly #isNew: boolean
+  /** The files as they were opened. */
+  readonly #opened = new Map<string, string>()
+
+  /** @throws AppError `unavailable` if another server holds the lock */
+  constructor(path: string) {
+    this.#path = path
+    this.#isNew = !existsSync(`${path}.lock`)
+    this.#client = new Database(`${path}.lock`, { create: true, readwrite: true })
+    try {
+      this.#client.run("PRAGMA busy_timeout = 0")
+      this.#hold()
+    } catch (error) {
+      this.#client.close()
+      throw error
+    }
+  }
+
+  #hold(): void {
+    try {
+      this.#client.run("BEGIN EXCLUSIVE")
+    } catch (error) {
+      throw new AppError(
+        "unavailable",
+        `the database ${this.#path} is in use by another server; stop that one, or name another file with --database`,
+        { cause: error },
+      )
+    }
+  }
+
+  #memory(): Memory | null {
+    const table = this.#client.query("SELECT 1 FROM sqlite_master WHERE name = 'memory'").get()
+    if (!table) return null
+    return this.#client.query<Memory, []>("SELECT mark, next, inode, own FROM memory").get()
+  }
+
+  /**
+   * Checks that the file at the path is the database that the last server used.
+   * @throws AppError `unavailable` if that is gone, or another one, or if a write-ahead log of another file lies there
+   */
+  check(): void {
+    const path = this.#path
+    const memory = this.#memory()
+    const isThere = sizeOf(path) > 0
+    const hasLog = sizeOf(`${path}-wal`) > 0
+    if (memory && !isThere) refuse(`the database ${path} is gone, and ${path}.lock remembers it`, path)
+    if (!isThere && hasLog) refuse(`${path}-wal is left over from a database that is gone`, path)
+    if (!memory) return
+    if (![memory.mark, memory.next].includes(markIn(path) ?? "")) {
+      refuse(`${path} is not the database that the last server used, as ${path}.lock remembers`, path)
+    }
+    const isCopy = inodeOf(`${path}.lock`) !== memory.own
+    if (hasLog && !isCopy && inodeOf(path) !== memory.inode) {
+      refuse(`${path}-wal belongs to another file than ${path}, which was put in its place`, path)
+    }
+  }
+
+  /** Takes the file at the path as it is; a write-ahead log that belongs to another one is set aside. */
+  override(): void {
+    const path = this.#path
+    const isOther = inodeOf(path) !== this.#memory()?.inode
+    for (const part of ["-wal", "-shm"]) {
+      if (isOther && existsSync(`${path}${part}`)) renameSync(`${path}${part}`, `${path}${part}.old`)
+    }
+  }
+
+  /** Remembers the mark that the database bears, and the one that it is about to get. */
+  remember(mark: string, next: string): void {
+    const { ino } = statSync(this.#path)
+    for (const file of [this.#path, `${this.#path}.lock`]) this.#opened.set(file, identityOf(file))
+    const client = this.#client
+    client.run("CREATE TABLE IF NOT EXISTS memory (mark TEXT, next TEXT, inode INTEGER, own INTEGER)")
+    client.run("DELETE FROM memory")
+    client.run("INSERT INTO memory VALUES (?, ?, ?, ?)", [mark, next, ino, inodeOf(`${this.#path}.lock`)])
+    client.run("COMMIT")
+    this.#hold()
+  }
+
+  /** Whether database and lock are still the files that were opened: not replaced, moved or deleted. */
+  get isInPlace(): boolean {
+    return [...this.#opened].every(([file, identity]) => identityOf(file) === identity)
+  }
+
+  /** Releases the lock. */
+  close(): void {
+    this.#client.close()
+  }
+
+  /** Releases a lock of a start that failed; the file goes, too, if this start made it. */
+  [Symbol.dispose](): void {
+    const isEmpty = this.#isNew && sizeOf(`${this.#path}.lock`) === 0
+    this.close()
+    if (isEmpty) rmSync(`${this.#path}.lock`, { force: true })
+  }
+}

@@ -1,0 +1,43 @@
+import type { Reasons } from "../health.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+import { FAULTS, type Life } from "../store/life.ts"
+
+const TURN_MS = 1000
+
+/** Who hears of the database's faults. */
+export interface WatchOptions {
+  /** Called each time the database is found not to be at its path any more. */
+  readonly onReplaced: () => void
+  /** Called when the database cannot be looked after; the next turn tries again. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Looks after the database each second, and notes its faults for `/health`. */
+export class Watch implements Service {
+  readonly #life: Life
+  readonly #reasons: Reasons
+  readonly #options: WatchOptions
+  #turns: Repetition | undefined
+
+  constructor(life: Life, reasons: Reasons, options: WatchOptions) {
+    this.#life = life
+    this.#reasons = reasons
+    this.#options = options
+  }
+
+  /** Begins to look. */
+  async start(): Promise<void> {
+    this.#turns = every(TURN_MS, () => this.#turn(), this.#options.onError)
+  }
+
+  /** Looks no more. */
+  async stop(): Promise<void> {
+    await this.#turns?.stop()
+  }
+
+  #turn(): void {
+    const faults = this.#life.faults()
+    for (const fault of FAULTS) this.#reasons.set(fault, faults.includes(fault))
+    if (faults.includes("file_replaced")) this.#options.onReplaced()
+  }
+}

@@ -1,0 +1,194 @@
+import { Database } from "bun:sqlite"
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs"
+import { join } from "node:path"
+
+import { PROGRAM, temporaryFolder } from "../server.ts"
+
+// Each starts servers of its own, on a machine that may be busy.
+setDefaultTimeout(60_000)
+
+const PAGE = 4096
+
+/** Writes garbage over a part of a file. */
+function overwrite(file: string, from: number, bytes: number): void {
+  const fd = openSync(file, "r+")
+  writeSync(fd, Buffer.from(Array.from({ length: bytes }, (_, i) => (i * 7919 + 13) % 251)), 0, bytes, from)
+  closeSync(fd)
+}
+
+/** Changes a database as another program could. */
+function change(file: string, ...statements: readonly string[]): void {
+  using client = new Database(file)
+  for (const statement of statements) client.run(statement)
+}
+
+/** Where the table or index of this name begins in the file. */
+function rootOf(file: string, name: string): number {
+  using client = new Database(file, { readonly: true })
+  const row = client
+    .query<{ rootpage: number }, [string]>("SELECT rootpage FROM sqlite_master WHERE name = ?")
+    .get(name)
+  return ((row?.rootpage ?? 1) - 1) * PAGE
+}
+
+interface Run {
+  readonly code: number | null
+  readonly said: string
+  readonly log: string
+  /** Milliseconds from the signal to the end; 0 without one. */
+  readonly stopMs: number
+}
+
+/** Starts a server; once it listens, asks it something, and ends it. */
+async function serve(database: string, ...flags: readonly string[]): Promise<Run> {
+  const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database, ...flags], {
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const said = new Response(child.stderr).text()
+  let log = ""
+  let endMs = 0
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    log += text
+    const url = /"url":"([^"]+)"/.exec(log)?.[1]
+    if (endMs === 0 && url && log.includes("\n")) {
+      const answer = await fetch(`${url}/api/v1/queue`)
+      expect(answer.status).toBe(200)
+      endMs = performance.now()
+      child.kill("SIGTERM")
+    }
+  }
+  await child.exited
+  const stopMs = endMs === 0 ? 0 : performance.now() - endMs
+  return { code: child.exitCode, said: await said, log, stopMs }
+}
+
+const whole = temporaryFolder()
+afterAll(() => whole[Symbol.dispose]())
+const filled = join(whole.path, "queue.db")
+{
+  const { exitCode, stderr } = Bun.spawnSync(["bun", join(import.meta.dir, "../store/fill.ts"), filled])
+  if (exitCode !== 0) throw new Error(stderr.toString())
+}
+/** A database with items, some of them leased and long due, as a server leaves it. */
+function prepare(folder: string): string {
+  const database = join(folder, "queue.db")
+  for (const part of ["", ".lock"]) copyFileSync(`${filled}${part}`, `${database}${part}`)
+  return database
+}
+
+const damages: Readonly<Record<string, (file: string) => void>> = {
+  "ends within its header": (file) => truncateSync(file, 50),
+  "is garbage from end to end": (file) => writeFileSync(file, Buffer.alloc(100_000, "garbage ")),
+  "begins with garbage": (file) => overwrite(file, 0, 100),
+  "has a first page of garbage": (file) => overwrite(file, 100, PAGE - 100),
+  "ends in the middle": (file) => truncateSync(file, Math.floor(statSync(file).size / 2 / PAGE) * PAGE),
+  "ends after a few pages": (file) => truncateSync(file, 5 * PAGE),
+  "has garbage for its items": (file) => overwrite(file, rootOf(file, "queue_items"), PAGE),
+  "has garbage for its updates": (file) => overwrite(file, rootOf(file, "updates"), PAGE),
+  "has garbage for the order of its items": (file) =>
+    overwrite(file, rootOf(file, "queue_items_order"), PAGE),
+  "has garbage for its name": (file) => overwrite(file, rootOf(file, "history"), PAGE),
+  "lacks a table": (file) => change(file, "PRAGMA foreign_keys = OFF", "DROP TABLE updates"),
+  "lacks a column": (file) => change(file, "ALTER TABLE queue_items DROP COLUMN worker"),
+  "lacks its name": (file) => change(file, "DELETE FROM history"),
+  "is another program's": (file) => {
+    rmSync(file)
+    rmSync(`${file}.lock`)
+    change(file, "CREATE TABLE songs (id INTEGER)")
+  },
+  "is a folder": (file) => {
+    rmSync(file)
+    mkdirSync(file)
+  },
+  "has a log that ends in the middle of a page": (file) =>
+    writeFileSync(`${file}-wal`, Buffer.alloc(5000, 7)),
+}
+
+test.each(Object.entries(damages))(
+  "a server whose database %s starts whole or not at all",
+  async (_, damage) => {
+    using folder = temporaryFolder()
+    const database = prepare(folder.path)
+    damage(database)
+    const { code, said, log, stopMs } = await serve(database)
+    expect(stopMs).toBeLessThan(2500)
+    if (log.includes('"listening"')) {
+      expect([code, said]).toEqual([0, ""])
+      expect(log).toContain('"stopped"')
+    } else {
+      expect(code).toBe(1)
+      expect(said).toMatch(/^track-studio: .+\n$/)
+      expect(said).toContain(database)
+    }
+  },
+)
+
+const isRoot = process.getuid?.() === 0
+
+test.skipIf(!isRoot)(
+  "without room on its disk, and with leases due, it does not start; only root can try",
+  async () => {
+    using folder = temporaryFolder()
+    const database = join(folder.path, "queue.db")
+    const steps = [
+      `mount -t tmpfs -o size=2m tmpfs ${folder.path}`,
+      `cp ${filled} ${database}`,
+      `cp ${filled}.lock ${database}.lock`,
+      `(head -c 4m /dev/zero > ${folder.path}/full || true) 2> /dev/null`,
+      `exec ${PROGRAM.join(" ")} serve --port 0 --database ${database}`,
+    ]
+    const child = Bun.spawn(["unshare", "-m", "sh", "-c", steps.join(" && ")], {
+      stdout: "pipe",
+      stderr: "pipe",
+    })
+    const [said, log] = await Promise.all([
+      new Response(child.stderr).text(),
+      new Response(child.stdout).text(),
+    ])
+    expect([await child.exited, log]).toEqual([1, ""])
+    expect(said).toMatch(/^track-studio: the database \/.+\/queue\.db .+ disk.+free some.+start again/)
+  },
+)
+
+test("while another program holds the write lock the server stops in time, and so does one that cannot start", async () => {
+  using folder = temporaryFolder()
+  const database = prepare(folder.path)
+  const server = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database], {
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const reader = server.stdout.getReader()
+  let log = ""
+  while (!log.includes('"listening"')) log += new TextDecoder().decode((await reader.read()).value)
+  const url = /"url":"([^"]+)"/.exec(log)?.[1] ?? ""
+  using other = new Database(database)
+  other.run("BEGIN IMMEDIATE")
+  const adding = fetch(`${url}/api/v1/queue`, {
+    method: "POST",
+    body: '{"song_id":1}',
+    headers: { "content-type": "application/json" },
+  })
+  await Bun.sleep(100)
+  const startedMs = performance.now()
+  server.kill("SIGTERM")
+  expect(await server.exited).toBe(0)
+  expect(performance.now() - startedMs).toBeLessThan(2500)
+  expect((await adding).status).toBe(503)
+  const { code, said } = await serve(database)
+  expect([code, said]).toEqual([
+    1,
+    expect.stringContaining(`the database ${database} is being written by another program`),
+  ])
+})

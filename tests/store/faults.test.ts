@@ -1,0 +1,58 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { renameSync, statSync } from "node:fs"
+import { join } from "node:path"
+
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added, codeOf, put } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+import { Faults } from "./faults.ts"
+
+test("a database that cannot be written is known as such from the first write that fails to the next that does not", async () => {
+  using folder = temporaryFolder()
+  using faults = new Faults()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  await added(store)
+  expect(store.faults()).toEqual([])
+  faults.break()
+  expect(await codeOf(added(store))).toBe("unavailable")
+  expect(store.faults()).toEqual(["database_unwritable"])
+  faults.mend()
+  await store.alive()
+  expect(store.faults()).toEqual([])
+  await store.close()
+})
+
+test("a database that is not at its path any more takes no write, and says why", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  const id = await added(store)
+  renameSync(path, join(folder.path, "moved.db"))
+  expect(store.faults()).toEqual(["file_replaced"])
+  await expect(put(store, id, { title: "lost" })).rejects.toThrow(
+    `the database ${path} was replaced, moved or deleted while the server ran; nothing was changed`,
+  )
+  expect((await store.item(id)).title).toBe("")
+  await store.close()
+})
+
+test("a write-ahead log that another program pins is noticed, and made small once it lets go", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  const id = await added(store)
+  const other = new Database(path)
+  other.run("BEGIN")
+  other.query("SELECT count(*) FROM updates").get()
+  const title = "x".repeat(16_000)
+  const size = (): number => statSync(`${path}-wal`).size
+  while (size() < 70 * 1024 * 1024)
+    await Promise.all(Array.from({ length: 200 }, () => put(store, id, { title })))
+  expect(store.faults()).toEqual(["wal_pinned"])
+  other.run("COMMIT")
+  other.close()
+  expect(store.faults()).toEqual([])
+  expect(size()).toBeLessThan(33 * 1024 * 1024)
+  await store.close()
+}, 60_000)
