@@ -3,7 +3,7 @@ import { HubLine } from "./live/tabs.ts"
 import { changeToken, ownToken } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
-import { count, counted, nameOf } from "./model/text.ts"
+import { count, counted, nameOf, runningTitle } from "./model/text.ts"
 import { Badge } from "./view/badge.ts"
 import { addSong, askToken, closeDialog } from "./view/dialogs.ts"
 import { byId, el, say, show } from "./view/dom.ts"
@@ -120,7 +120,7 @@ class Page {
     const own = this.#screen.title()
     const what =
       running === 1 && first
-        ? `${first.progress}% ${nameOf(first)}`
+        ? runningTitle(first, this.#model.nowMs())
         : running > 1
           ? `${Math.round(done)}% of ${count(running)}`
           : ""

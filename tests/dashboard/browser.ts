@@ -60,6 +60,8 @@ export interface TabOptions {
   readonly phone?: boolean
   /** Opens it before the latest tab, which is hidden then, and not in a window of its own. */
   readonly hides?: boolean
+  /** The time zone of its reader; default that of the machine. */
+  readonly timeZone?: string
   /** Script that runs before those of the page. */
   readonly before?: string
   /** Lets scripts in that the page's policy would not, such as axe. */
@@ -195,6 +197,7 @@ export class Tab {
     height = 900,
     dark = false,
     phone = false,
+    timeZone,
     before,
     bypassPolicy,
   }: TabOptions): Promise<void> {
@@ -205,6 +208,7 @@ export class Tab {
     await this.send("Emulation.setDeviceMetricsOverride", metrics)
     if (phone) await this.send("Emulation.setTouchEmulationEnabled", { enabled: true })
     await this.colours(dark)
+    if (timeZone !== undefined) await this.send("Emulation.setTimezoneOverride", { timezoneId: timeZone })
     if (before !== undefined) await this.send("Page.addScriptToEvaluateOnNewDocument", { source: before })
     if (bypassPolicy) await this.send("Page.setBypassCSP", { enabled: true })
   }

@@ -227,12 +227,20 @@ page("the queue on the page", () => {
 page("a worker's report", () => {
   test("shows its step, what is counted, and the time left, which counts down", async () => {
     await paced.report(0)
-    const tab = await open("/", {}, paced.server)
+    const tab = await open("/", { timeZone: "Asia/Tokyo" }, paced.server)
     await tab.until(`${text(".lane")}.includes("gpu-1")`)
     await Bun.sleep(paced.startedMs + PACE_MS - performance.now())
     await paced.report(20)
     const left = await tab.until<string>(text(".lane .left"))
-    expect(left).toMatch(/^\d+:\d\d left$/)
+    expect(left).toMatch(/^\d+:\d\d left, done at \d\d:\d\d$/)
+    const end = left.slice(-5)
+    await tab.until(`document.title === "20% Song 5, done at ${end} · Track Studio"`)
+    // By the clock of the reader, wherever that is.
+    const inTokyo = (ms: number): string => new Date(ms + 9 * 3_600_000).toISOString().slice(11, 13)
+    expect([inTokyo(Date.now()), inTokyo(Date.now() + 60_000)]).toContain(end.slice(0, 2))
+    await tab.click(".lane .name")
+    await tab.until(`${text(".now .left")}?.includes("left, done at")`)
+    await tab.evaluate("history.back()")
     expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("Step 2 of 5: Images")
     expect(await tab.evaluate<string>(text(".lane .foot"))).toContain("3 of 9 images")
     await tab.until(`${text(".lane .left")} !== ${JSON.stringify(left)}`)

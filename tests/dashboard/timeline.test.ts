@@ -1,6 +1,17 @@
 import { describe, expect, test } from "bun:test"
 
-import { doneOf, leftOf, line, nameOf, roughly, size, unitOf } from "../../src/dashboard/model/text.ts"
+import {
+  about,
+  doneOf,
+  leftOf,
+  leftWords,
+  line,
+  nameOf,
+  roughly,
+  runningTitle,
+  size,
+  unitOf,
+} from "../../src/dashboard/model/text.ts"
 import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import { glideOf } from "../../src/dashboard/view/lane.ts"
 import { item, time, update } from "./items.ts"
@@ -115,6 +126,22 @@ describe("a bar", () => {
     expect(doneOf({ progress: 40, media })).toBe(40.5)
     expect(doneOf({ progress: 40, media: { ...media, out_time: 199 } })).toBe(40.99)
     expect(doneOf({ progress: 40, media: { ...media, total: null } })).toBe(40)
+  })
+
+  test("the time left is told with the time of day at which it is over", () => {
+    const end = new Date(Date.parse(time(120)))
+    const two = (value: number): string => String(value).padStart(2, "0")
+    const clock = `${two(end.getHours())}:${two(end.getMinutes())}`
+    expect(leftWords(running, Date.parse(time(0)))).toBe(`2:00 left, done at ${clock}`)
+    // The end stays where it is while the rest counts down.
+    expect(leftWords(running, Date.parse(time(90)))).toBe(`0:30 left, done at ${clock}`)
+    expect(leftWords(running, Date.parse(time(500)))).toBe("Longer than expected")
+    expect(leftWords({ ...running, progress: 97 }, Date.parse(time(500)))).toBe("Finishing")
+    expect(leftWords(item(), 0)).toBe("")
+    expect(about(Date.parse(time(0)) + 3 * 86_400_000, Date.parse(time(0)))).toMatch(/^5 Jan, \d\d:\d\d$/)
+    expect(runningTitle({ ...running, title: "Tidelines" }, Date.parse(time(0)))).toBe(
+      `40% Tidelines, done at ${clock}`,
+    )
   })
 
   test("the time left counts down from when it was said", () => {

@@ -3,6 +3,7 @@ import { duration } from "../../text.ts"
 
 const number = new Intl.NumberFormat("en")
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 const longest = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" })
 
@@ -29,6 +30,13 @@ export function at(time: string | number, nowMs: number): string {
   const date = new Date(time)
   const isToday = date.toDateString() === new Date(nowMs).toDateString()
   return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
+}
+
+/** The same without seconds, for a time that is foretold. */
+export function about(ms: number, nowMs: number): string {
+  const date = new Date(ms)
+  const isToday = date.toDateString() === new Date(nowMs).toDateString()
+  return isToday ? hour.format(date) : `${day.format(date)}, ${hour.format(date)}`
 }
 
 /** A time in full. */
@@ -67,6 +75,27 @@ export function leftOf(item: QueueItem, nowMs: number): number | null {
   return Math.max(0, item.eta_seconds - (nowMs - Date.parse(item.updated_at)) / 1000)
 }
 
+/** When it will be done by the reader's clock, as far as that is known: `done at 14:32`; else empty. */
+export function doneAt(item: QueueItem, nowMs: number): string {
+  const left = leftOf(item, nowMs)
+  return left === null || left < 1 ? "" : `done at ${about(nowMs + left * 1000, nowMs)}`
+}
+
+/** A running item in the title of a browser tab: `22% Northern Lights, done at 14:32`. */
+export const runningTitle = (item: QueueItem, nowMs: number): string =>
+  [`${item.progress}% ${nameOf(item)}`, doneAt(item, nowMs)].filter((part) => part !== "").join(", ")
+
+/** From this progress on an end that is overdue may come any moment. */
+const NEARLY = 95
+
+/** How long it will take: `0:42 left, done at 14:32`; empty while that is unknown. */
+export function leftWords(item: QueueItem, nowMs: number): string {
+  const left = leftOf(item, nowMs)
+  if (left === null) return ""
+  if (left < 1) return item.progress < NEARLY ? "Longer than expected" : "Finishing"
+  return `${duration(left)} left, ${doneAt(item, nowMs)}`
+}
+
 /** What is being counted, as a worker reports it: `3 of 5 images`; empty where that was said, or is done. */
 export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
   if (!unit || unit.done >= unit.total) return ""
@@ -79,7 +108,15 @@ export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
   step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
 
 /** What an update says when nobody has given it a message. */
-const ROUTINE = new Set(["Queue item created", "Queue item updated", "Processing failed"])
+const ROUTINE = new Set([
+  "Queue item created",
+  "Queue item updated",
+  "Queue item cancelled",
+  "Processing started",
+  "Processing completed successfully",
+  "Processing failed",
+  "No progress for a while",
+])
 
 /** What a worker or a person says of an item; empty where nobody did, or where its step says the same. */
 export const messageOf = ({ message, current_step }: Pick<QueueItem, "message" | "current_step">): string =>

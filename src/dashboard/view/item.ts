@@ -6,7 +6,7 @@ import { BASE, server } from "../live/server.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { after } from "../model/state.ts"
-import { leftOf, nameOf, standing, toneOf } from "../model/text.ts"
+import { leftOf, nameOf, runningTitle, standing, toneOf } from "../model/text.ts"
 import { el, icon, mark, show } from "./dom.ts"
 import { factsOf } from "./facts.ts"
 import { Failure } from "./failure.ts"
@@ -95,7 +95,7 @@ export class ItemScreen implements Screen {
     const item = this.#item()
     if (!item) return `#${this.#id}`
     return item.status === "processing"
-      ? `${item.progress}% ${nameOf(item)}`
+      ? runningTitle(item, this.#model.nowMs())
       : `${standing(item)}: ${nameOf(item)}`
   }
 

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
 import type { Bridge } from "../model/bench.ts"
-import { doneOf, leftOf, line, messageOf, nameOf, paceOf, stepOf, unitOf } from "../model/text.ts"
+import { doneOf, leftOf, leftWords, line, messageOf, nameOf, paceOf, stepOf, unitOf } from "../model/text.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { Frame } from "./rows.ts"
@@ -87,8 +87,7 @@ export class Lane implements Row {
     const item = this.#item
     if (!item) return
     const nowMs = this.#bridge.isLive() ? this.#bridge.nowMs() : Date.parse(item.updated_at)
-    const left = leftOf(item, nowMs)
-    say(this.#left, left === null ? "" : left < 1 ? "Finishing" : `${duration(left)} left`)
+    say(this.#left, leftWords(item, nowMs))
     const startedMs = Date.parse(item.started_at ?? item.updated_at)
     say(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
   }

@@ -6,7 +6,7 @@ import { isWaiting } from "../model/state.ts"
 import {
   at,
   count,
-  leftOf,
+  leftWords,
   line,
   messageOf,
   nameOf,
@@ -80,9 +80,7 @@ export class Now {
       const took = started_at && completed_at ? Date.parse(completed_at) - Date.parse(started_at) : null
       return [ended, took === null ? "" : `after ${duration(took / 1000)}`]
     }
-    const left = leftOf(item, nowMs)
-    const words = left === null ? "Estimating" : left < 1 ? "Finishing" : `${duration(left)} left`
-    return [words, `${duration(since(item.started_at))} elapsed`]
+    return [leftWords(item, nowMs) || "Estimating", `${duration(since(item.started_at))} elapsed`]
   }
 
   #waiting(item: QueueItem, nowMs: number): Times {
