@@ -43,6 +43,11 @@ const SERVE_SETTINGS = {
     fallback: "./data/track-studio.db",
     read: text,
   },
+  "one-per-song": {
+    help: "give workers no item of a song while another item of that song is being rendered",
+    fallback: "",
+    read: isOn,
+  },
   open: {
     help: "serve everybody who reaches the port, as long as no token exists",
     fallback: "",

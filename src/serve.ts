@@ -71,7 +71,8 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
 
 function opened(config: Config): SqliteStore {
   try {
-    return new SqliteStore(config.database, undefined, config.newDatabase)
+    const { database, newDatabase: isNewAllowed, onePerSong } = config
+    return new SqliteStore(database, undefined, { isNewAllowed, onePerSong })
   } catch (error) {
     // A second server that is started by mistake finds the port in use, too; that message says more.
     const { host: hostname, port } = config

@@ -59,7 +59,8 @@ export interface Items {
 
   /**
    * Changes the item that is first in the queue's order and claimable now: waiting, its `available_at` past, and all
-   * its tags among `tags`, in a queue that is not paused. Null if no item is claimable.
+   * its tags among `tags`, in a queue that is not paused. A store that keeps to one item per song also passes over the
+   * items of a song of which another item is leased. Null if no item is claimable.
    */
   claim(tags: readonly string[], decide: Decide): Promise<Change | null>
 

@@ -37,6 +37,14 @@ const PINNED_BYTES = 2 * WAL_BYTES
 /** Rows kept in memory as they are stored. */
 const RECENT_ITEMS = 1000
 
+/** How a database is used. */
+export interface SqliteOptions {
+  /** Whether a new database may take the place of one that is gone; default false. */
+  readonly isNewAllowed?: boolean
+  /** Whether no item is claimable while another item of its song is leased; default false. */
+  readonly onePerSong?: boolean
+}
+
 /** The Store on SQLite: one process, one file, WAL, `synchronous = FULL`, group commit. */
 export class SqliteStore extends SqliteHistory implements Store {
   /** What was at the path when the database was opened. */
@@ -67,7 +75,11 @@ export class SqliteStore extends SqliteHistory implements Store {
    * the steady one, or 0.
    * @throws AppError `unavailable`
    */
-  constructor(path: string, clockOf: (aliveMs: number) => Clock = systemClock, isNewAllowed = false) {
+  constructor(
+    path: string,
+    clockOf: (aliveMs: number) => Clock = systemClock,
+    { isNewAllowed = false, onePerSong = false }: SqliteOptions = {},
+  ) {
     const { client, lock, found } = openDatabase(path, isNewAllowed)
     super(client)
     this.found = found
@@ -76,7 +88,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#db = drizzle(client)
     this.#listing = new Listing(client)
     this.#figures = new SqliteFigures(client)
-    this.#reads = reads(client)
+    this.#reads = reads(client, onePerSong)
     this.#writes = writes(client)
     const aliveMs = this.#db.select().from(history).get()?.alive_at ?? null
     this.clock = clockOf(aliveMs ?? 0)

@@ -24,6 +24,10 @@ import { lazily, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 
 const SWEEP_ROWS = 100
+/** Whether no worker has another item of the same song, as SQL. */
+const SONG_IS_FREE =
+  "NOT EXISTS (SELECT 1 FROM queue_items AS other WHERE other.song_id = queue_items.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)"
+
 /** Whether the queue is not paused, as SQL. */
 const RUNNING = "NOT EXISTS (SELECT 1 FROM history WHERE paused_at IS NOT NULL)"
 
@@ -77,7 +81,8 @@ export function writes(client: Database) {
 }
 
 /** Statements that read queue items. */
-export function reads(client: Database) {
+export function reads(client: Database, onePerSong: boolean) {
+  const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
   const db = drizzle(client)
   const dueOf = (where: SQL) =>
     db
@@ -100,7 +105,7 @@ export function reads(client: Database) {
         .select(rowColumns)
         .from(queueItems)
         .where(
-          sql`${section} = 1 AND ${sql.raw(RUNNING)} AND (${available_ms} IS NULL OR ${available_ms} <= ${sql.placeholder("now")})`,
+          sql`${section} = 1 AND ${sql.raw(free)} AND (${available_ms} IS NULL OR ${available_ms} <= ${sql.placeholder("now")})`,
         )
         .orderBy(asc(rank), asc(queueItems.id))
         .limit(1)
@@ -108,7 +113,7 @@ export function reads(client: Database) {
     /** See `firstFitting`. */
     seek: () =>
       client.prepare<Candidate, [Uint8Array]>(
-        `SELECT id, rank, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${RUNNING} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, id LIMIT 1`,
+        `SELECT id, rank, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${free} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, id LIMIT 1`,
       ),
     ripe: () =>
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
