@@ -79,7 +79,7 @@ function workerFlag({ flags }: Arguments): string {
 }
 
 /** The values of the flags of every command that renders. */
-export interface RenderFlags {
+interface RenderFlags {
   /** How to read the output; undefined: detect it from the command. */
   readonly renderer: RendererName | undefined
   /** The worker's name, shown to viewers. */

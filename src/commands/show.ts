@@ -23,47 +23,53 @@ function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
 }
 
 /** What is known of an item, by name; what is not known is empty. */
-function factsOf(item: ReadItem, zone: Zone, nowMs: number): readonly (readonly [string, string])[] {
-  const { unit, worker, attempt, max_attempts, tags, metadata } = item
-  const when = (time: string | null): string => (time === null ? "" : zone.when(Date.parse(time), nowMs))
-  const { started_at, completed_at } = item
-  const [fromMs, toMs] = [Date.parse(started_at ?? ""), Date.parse(completed_at ?? "")]
-  const took = toMs >= fromMs ? `, took ${duration((toMs - fromMs) / 1000)}` : ""
-  const isRunning = item.status === "processing"
+type Facts = readonly (readonly [name: string, fact: string])[]
+
+/** How far it is, and what it says. */
+function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
+  const { unit, totals, eta_runs } = item
   const left = leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000)
+  const isRunning = item.status === "processing"
+  const counted = Object.entries(totals).map(([name, total]) => `${total} ${name}`)
   return [
     ["done", `${shownOf(item)}%${isRunning && left ? `, ${leftOf(left, nowMs, zone)}` : ""}`],
-    [
-      "known",
-      item.eta_runs > 0 ? `from ${item.eta_runs} earlier runs; the worker says ${item.progress}%` : "",
-    ],
+    ["known", eta_runs > 0 ? `from ${eta_runs} earlier runs; the worker says ${item.progress}%` : ""],
     ["kind", item.kind],
-    [
-      "totals",
-      Object.entries(item.totals)
-        .map(([unit, total]) => `${total} ${unit}`)
-        .join(", "),
-    ],
+    ["totals", counted.join(", ")],
     ["step", stepOf(item)],
     ["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""],
     ["pace", paceOf(item.media).join(", ")],
     ["message", spokenOf(item.message)],
     ["error", item.error_message],
+  ]
+}
+
+/** Who works on it, and when it was, is or will be worked on. */
+function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
+  const { worker, attempt, max_attempts, started_at, completed_at } = item
+  const when = (time: string | null): string => (time === null ? "" : zone.when(Date.parse(time), nowMs))
+  const tookMs = Date.parse(completed_at ?? "") - Date.parse(started_at ?? "")
+  const took = tookMs >= 0 ? `, took ${duration(tookMs / 1000)}` : ""
+  const attempts = attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`
+  return [
     ["worker", worker],
-    [
-      "attempt",
-      attempt === 0 ? "" : attempt > max_attempts ? String(attempt) : `${attempt} of ${max_attempts}`,
-    ],
-    ["song", String(item.song_id)],
-    ["priority", String(item.priority)],
+    ["attempt", attempt === 0 ? "" : attempts],
     ["queued", when(item.queued_at)],
     ["starts", startOf(item, zone, nowMs)],
     ["started", when(started_at)],
     ["finished", completed_at === null ? "" : `${when(completed_at)}${took}`],
+  ]
+}
+
+/** What people and workers gave it. */
+function givenOf({ metadata, ...item }: ReadItem): Facts {
+  return [
+    ["song", String(item.song_id)],
+    ["priority", String(item.priority)],
     ["video", item.video_file_path],
     ["thumbnail", item.thumbnail_path],
     ["flag", item.flag ?? ""],
-    ["tags", tags.join(", ")],
+    ["tags", item.tags.join(", ")],
     ["metadata", Object.keys(metadata).length === 0 ? "" : safeJson(metadata)],
   ]
 }
@@ -88,8 +94,14 @@ export const showCommand: Command = {
     const standing: Piece = tone ? [standingOf(item), tone] : standingOf(item)
     const head: Piece[] = [[nameOf(item.id, item.title, item.song_id), "bold"], "  ", standing]
     say(line(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
-    const facts = factsOf(item, zoneFlag(given), Date.now()).filter(([, fact]) => fact !== "")
-    for (const [name, fact] of [...facts, ["page", pageUrl(given, item.id)] as const]) {
+    const [zone, nowMs] = [zoneFlag(given), Date.now()]
+    const facts: Facts = [
+      ...progressOf(item, zone, nowMs),
+      ...courseOf(item, zone, nowMs),
+      ...givenOf(item),
+      ["page", pageUrl(given, item.id)],
+    ]
+    for (const [name, fact] of facts.filter(([, known]) => known !== "")) {
       // An error may have many lines; each is shown as one.
       for (const [at, text] of fact.split(/\r\n|[\r\n]/).entries())
         say(`  ${style((at === 0 ? name : "").padEnd(10), "dim")} ${printable(text)}`)

@@ -15,7 +15,7 @@ export interface Screen {
 }
 
 /** What a stream says comes to, for the board that is drawn: nothing special, or a frame even if it looks the same. */
-export type Taken = "shown" | "forced"
+type Taken = "shown" | "forced"
 
 /** Resolves after `ms`, unless it is disposed before. */
 function timer(ms: number): Disposable & { readonly over: Promise<"time"> } {
