@@ -7,8 +7,9 @@ interface Meaning {
 }
 
 /**
- * Every reason for which a request can be refused: the closed set of codes, each with its HTTP status and meaning.
- * A code is added here and nowhere else: its type, the answers and the reference are made from this table.
+ * Every reason for which a request can be refused: the closed set of codes, each with its HTTP status and
+ * meaning. A code is added here and nowhere else: its type, the answers and the reference are made from this
+ * table.
  */
 export const REFUSALS = {
   malformed_json: { status: 400, reason: "the body is not valid JSON" },
@@ -25,7 +26,7 @@ export const REFUSALS = {
     reason: "the item's status does not allow it; the error names what is allowed",
   },
   leased: { status: 409, reason: "a worker holds the item, and only its lease may change this" },
-  lease_lost: { status: 409, reason: "the lease is not the caller's any more: the worker must stop" },
+  lease_lost: { status: 409, reason: "the caller no longer holds the lease: the worker must stop" },
   gone: { status: 410, reason: "the item was deleted: its worker must stop" },
   too_large: { status: 413, reason: "the body is larger than allowed" },
   unsupported_media_type: { status: 415, reason: "the body is not `application/json`, or is compressed" },
@@ -56,8 +57,8 @@ export type ErrorCode = keyof typeof REFUSALS
 /**
  * The one error that is meant to be read by a user.
  *
- * The message says what is wrong, with which id, and what is allowed; it carries no internals. Any other error
- * that is thrown is a defect or a fault of the machine: it is logged, and the client gets `internal`.
+ * The message says what is wrong, with which id, and what is allowed; it carries no internals. Any other
+ * error that is thrown is a defect or a fault of the machine: it is logged, and the client gets `internal`.
  */
 export class AppError extends Error {
   /** Why the request was refused, for programs. */

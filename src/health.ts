@@ -1,4 +1,4 @@
-/** Everything that can keep the server from working as it should, with what it means for people. */
+/** The reasons for which the server can be degraded, each with a sentence for people. */
 export const DEGRADED = {
   database_unwritable: "the database cannot be written; requests that change something are answered 503",
   file_replaced: "the database file was replaced, moved or deleted while the server ran",

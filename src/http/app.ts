@@ -35,7 +35,7 @@ import { totalRoutes } from "./totals.ts"
 import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
 
-/** What the routes stand on. */
+/** The parts that the routes use. */
 export interface AppParts extends GuardOptions {
   /** The queue as people use it. */
   readonly queue: Queue
@@ -51,13 +51,13 @@ export interface AppParts extends GuardOptions {
   readonly streams: Streams
   /** The deliveries to webhooks, for their list. */
   readonly webhooks: Webhooks
-  /** Who is let in; absent where everybody is. */
+  /** Decides which callers are let in; absent if everybody is. */
   readonly gate?: Gate
-  /** Absent where everybody is let in. */
+  /** Gives tickets; absent if everybody is let in. */
   readonly tickets?: Tickets
-  /** How much callers may ask; absent where everybody is let in. */
+  /** How much each caller may ask for; absent if there are no limits. */
   readonly limits?: Limits
-  /** Proxies whose word about a client's address counts; absent for none. */
+  /** Proxies that are believed about a client's address; absent for none. */
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
@@ -73,7 +73,7 @@ export interface AppParts extends GuardOptions {
  * A reader whose socket stays full this long is cut. Bun's timer is coarse and fires up to 4 s early, so the
  * keepalive must stay 8 s below.
  */
-export const IDLE_TIMEOUT_S = 60
+const IDLE_TIMEOUT_S = 60
 
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
@@ -88,25 +88,26 @@ export function createApp(parts: AppParts) {
   const app = new Elysia({
     normalize: false,
     websocket: WEBSOCKET,
-    // A viewer whose id came out empty must not be shown everything.
+    // A path with an empty id must not answer as the path without one, which shows everything.
     strictPath: true,
     serve: {
       idleTimeout: IDLE_TIMEOUT_S,
       reusePort: false,
       development: false,
-      // Bun's own limit answers without a body and without CORS; the routes have theirs.
+      // Bun's own limit answers without a body and without CORS headers; the routes have limits of their own.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     },
   })
   const routed = app
-    // Before the preflights are answered: these need it, too.
+    // Comes before the preflights are answered, so that they have it too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
     .use(
       cors({
-        // Left to compare them, the plugin takes "x://https://studio.example" for "https://studio.example".
+        // If the plugin compares origins itself, it takes "x://https://studio.example" for
+        // "https://studio.example".
         origin: isOpen ? "*" : ({ headers }) => parts.corsOrigins.includes(headers.get("origin") ?? ""),
         credentials: false,
-        // In one piece: a list would be joined for every answer.
+        // One text, because a list would be joined again for every answer.
         methods: "GET, POST, PUT, DELETE",
         allowedHeaders: [
           "content-type",
@@ -114,7 +115,7 @@ export function createApp(parts: AppParts) {
           "last-event-id",
           "idempotency-key",
           "lease",
-          // Readers of streams send these, and would be stopped by their absence.
+          // Some libraries that read streams send these, and fail if they are not allowed.
           "cache-control",
           "pragma",
           "x-requested-with",
@@ -126,7 +127,7 @@ export function createApp(parts: AppParts) {
     .use(guard(parts, () => app.routes, refusals))
     .use(errors(parts.report, () => app.routes, refusals))
     .use(access)
-    // Nothing that somebody wrote may steer the terminal of who reads it with curl.
+    // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller }) => {
       const isMade = responseValue instanceof Response
       if (!isMade || !responseValue.headers.has("cache-control")) set.headers["cache-control"] = "no-store"

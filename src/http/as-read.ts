@@ -8,8 +8,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
- * A body that names the item of the path is the item as somebody read it: what nobody can change is taken out of it.
- * Any other body is left as it is. `readAt` is the `updated_at` that was read.
+ * A body with the `id` of the path is an item as it was read: the keys that nobody can change are removed
+ * from it. Any other body stays as it is. `readAt` is the item's `updated_at`.
  * @throws AppError `invalid` if it names another item
  */
 export function asRead(body: unknown, id: string): { readonly body: unknown; readonly readAt?: string } {

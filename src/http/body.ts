@@ -5,14 +5,14 @@ import type { Admission } from "./access.ts"
 import { inexactMetadata } from "./exact.ts"
 
 /** Largest JSON body, in bytes. */
-export const MAX_BODY_BYTES = 64 * 1024
+const MAX_BODY_BYTES = 64 * 1024
 /** Levels of lists and objects inside each other; metadata has its own, lower limit. */
 const MAX_LEVELS = 64
 
 const tooLarge = (): AppError =>
   new AppError("too_large", `the body is larger than ${MAX_BODY_BYTES} bytes, the most that is allowed`)
 
-/** Reads a body of unknown length, and no further than is allowed. */
+/** Reads a body of unknown length, but never more than the limit. */
 async function readBounded(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
@@ -26,7 +26,8 @@ async function readBounded(request: Request): Promise<Uint8Array> {
 
 /** @throws AppError `invalid` for a body that is too deep, or has a number that could not be given back */
 function checked(body: unknown, text: string): unknown {
-  // The framework writes an invalid body down with an indent a level: a deep one would take it seconds and gigabytes.
+  // For an invalid body the framework prints the value, indented by level: a deep one would cost seconds and
+  // gigabytes.
   if (isDeeper(body, MAX_LEVELS)) {
     throw new AppError("invalid", `the body has more than ${MAX_LEVELS} levels, the most that is allowed`)
   }
@@ -51,7 +52,7 @@ function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-/** Looks no deeper than `levels`, so that the depth of the value does not matter. */
+/** Looks no deeper than `levels`, so a very deep value costs no more than a shallow one. */
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
@@ -69,20 +70,23 @@ async function jsonOf(request: Request): Promise<unknown> {
 }
 
 /**
- * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it, once the caller is let in.
- * @throws AppError what the gate refuses with, `unsupported_media_type`, `too_large`, `malformed_json`, `invalid`
+ * Parses JSON bodies of at most 64 KiB and 64 levels, for the instance that uses it, after the caller was let
+ * in.
+ * @throws AppError what the gate refuses with, `unsupported_media_type`, `too_large`, `malformed_json`,
+ * `invalid`
  */
 export const jsonBody = (access: Admission) =>
   new Elysia({ name: "json-body" }).use(access).onParse({ as: "scoped" }, async (context) => {
     context.letIn(context)
-    // A DELETE has no body, and some clients say so with a length of 0. Undefined would leave it to the framework.
+    // A DELETE has no body; some clients send a length of 0. With undefined the framework would parse it
+    // itself.
     return context.request.method === "DELETE" ? null : jsonOf(context.request)
   })
 
 const isAbsent = (request: Request): boolean =>
   request.body === null || request.headers.get("content-length") === "0"
 
-/** As `jsonBody`, where a body may be left out: that counts as `{}`. */
+/** Like `jsonBody`, but the body is optional; no body counts as `{}`. */
 export const optionalJsonBody = (access: Admission) =>
   new Elysia({ name: "optional-json-body" }).use(access).onParse({ as: "scoped" }, async (context) => {
     context.letIn(context)

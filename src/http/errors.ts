@@ -21,7 +21,10 @@ const FORMATS: Readonly<Record<string, string>> = {
   tag: "a tag: text of 1 to 64 characters",
 }
 
-/** What a schema allows, in words: of a text with a shape its description, of all else what the schema demands. */
+/**
+ * What a schema allows, in words: for text with a pattern or length its description, otherwise what it
+ * demands.
+ */
 function allowed(schema: TSchema): string {
   const isShaped = ["pattern", "minLength", "maxLength"].some((key) => schema[key] !== undefined)
   if (isShaped && schema["description"] !== undefined) return String(schema["description"])
@@ -49,12 +52,12 @@ function allowed(schema: TSchema): string {
   }
 }
 
-/** A sentence that names what is wrong and what would be right. */
+/** A sentence that says what is wrong and what is allowed. */
 function explain(on: string, schema: TSchema, { path, type, value, schema: failed }: ValueError): string {
   // The path is a JSON pointer: a slash and a tilde inside a key are escaped.
   const steps = path.slice(1).split("/")
   const name = steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")).join(".")
-  // A query holds nothing but text: a number there needs no quotation marks.
+  // Everything in a query is text, so a number is shown without quotation marks.
   const found = on === "the query" && /^-?\d{1,20}$/.test(String(value)) ? String(value) : quoted(value)
   const keys = Object.keys(schema["properties"] ?? {}).join(", ")
   if (path === "") return `${on} must be a JSON object with the keys ${keys}`
@@ -91,13 +94,13 @@ function busy(error: string, retryAfterMs: number): Response {
   })
 }
 
-/** Told of errors that are no AppError, with the id that the client was given. */
+/** Called with each error that is not an AppError, and the request id that the client got. */
 export type ReportError = (requestId: string, error: unknown) => void
 
 /**
- * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. What is no AppError is
- * reported and answered without its text. `routes` lists the routes of the whole app; `refusals` holds the refusals
- * that a valid lease would have outweighed.
+ * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. An error that is not
+ * an AppError is reported, and answered without its text. `routes` lists the routes of the whole app;
+ * `refusals` holds the refusals that a valid lease would have outweighed.
  */
 export function errors(
   report: ReportError,
@@ -137,7 +140,7 @@ export function errors(
     if (known.code === "method_not_allowed") {
       set.headers["allow"] = methodsOf(routes(), pathOf(request)).join(", ")
     }
-    // A worker that has lost its item must stop, whatever it was about to say.
+    // A worker that has lost its item must stop.
     const stop = known.code === "lease_lost" || known.code === "gone"
     set.headers["content-type"] = "application/json"
     set.headers["cache-control"] = "no-store"

@@ -1,8 +1,8 @@
-/** What may be no number that a double holds: each of at most 15 digits is one. */
+/** A number that a double may not hold exactly. One of at most 15 digits without exponent always fits. */
 const SUSPICIOUS = /\d(?:\.?\d){15}|\d[eE]/
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/
 
-/** A decimal number as its digits and its exponent, in one way for each value. */
+/** A decimal number as digits and exponent, written in the same way for equal values. */
 function normal(text: string): string {
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = NUMBER.exec(text) ?? []
   const digits = (whole + fraction).replace(/^0+/, "")
@@ -14,7 +14,7 @@ function normal(text: string): string {
 const isExact = (source: string, value: number): boolean =>
   Number.isFinite(value) && normal(source) === normal(String(value))
 
-/** What is wrong with the first of these numbers that is within a value, by its path; undefined if none is. */
+/** A sentence about the first inexact number inside a value, with its path; undefined if there is none. */
 function pathTo(found: ReadonlyMap<unknown, Inexact>, value: unknown, path: string): string | undefined {
   if (typeof value !== "object" || value === null) return undefined
   const inexact = found.get(value)
@@ -35,8 +35,8 @@ const sourceOf = (context: unknown): string | undefined =>
   typeof context === "object" && context !== null && "source" in context ? String(context.source) : undefined
 
 /**
- * What is wrong with the `metadata` of a JSON text, whose numbers are given back as they came: the first that would
- * not be, such as 1e400 or one of 20 digits. Undefined if all would.
+ * Numbers in `metadata` must come back as they were sent. Returns a sentence about the first one in a JSON
+ * text that would not, such as 1e400 or one with 20 digits; undefined if there is none.
  */
 export function inexactMetadata(text: string): string | undefined {
   if (!SUSPICIOUS.test(text)) return undefined

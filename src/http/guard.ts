@@ -2,17 +2,20 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
-import { type Caller, type Doors, isLoopback, notTaken } from "./origin.ts"
+import { type Caller, type Doors, isLoopback, isRead, notTaken } from "./origin.ts"
 import { ownNames } from "./own-names.ts"
 import { isAt, pathOf } from "./paths.ts"
 
-/** Where the server listens, and who may call it. */
+/** What decides which pages and host names are accepted. */
 export interface GuardOptions {
   /** The address that the server is bound to. */
   readonly host: string
-  /** Origins whose pages may call; empty if none are listed: then every page may read. */
+  /**
+   * Origins whose pages may call. If the list is empty, every page may read, and local pages may change
+   * things.
+   */
   readonly corsOrigins: readonly string[]
-  /** Host names that the server answers to, beside those that this machine goes by; in lower case. */
+  /** More host names that the server answers to, in lower case. */
   readonly allowedHosts: readonly string[]
 }
 
@@ -25,14 +28,22 @@ function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
   }
 }
 
-const callerOf = ({ method, headers }: Request): Caller => ({
-  method,
-  isUpgrade: headers.get("upgrade")?.toLowerCase() === "websocket",
-  host: headers.get("host"),
-  origin: headers.get("origin"),
-  fetchSite: headers.get("sec-fetch-site"),
-  forwardedProto: headers.get("x-forwarded-proto"),
-})
+function callerOf({ method, headers }: Request): Caller {
+  const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket"
+  const host = headers.get("host")
+  // Reading headers is most of what this costs, and thousands of streams may open at once.
+  if (isRead(method) && !isUpgrade) {
+    return { method, isUpgrade, host, origin: null, fetchSite: null, forwardedProto: null }
+  }
+  return {
+    method,
+    isUpgrade,
+    host,
+    origin: headers.get("origin"),
+    fetchSite: headers.get("sec-fetch-site"),
+    forwardedProto: headers.get("x-forwarded-proto"),
+  }
+}
 
 const propertiesOf = (schema: unknown): string[] =>
   typeof schema === "object" && schema !== null && "properties" in schema
@@ -42,7 +53,7 @@ const propertiesOf = (schema: unknown): string[] =>
 /** The query of a request, still encoded; empty if there is none. */
 const queryOf = ({ url }: Request): string => (url.includes("?") ? url.slice(url.indexOf("?") + 1) : "")
 
-/** Whether the request carries the token of a lease to a route that checks it before anything else. */
+/** Whether the request carries a lease token to a route that checks it first. */
 function showsLease(request: Request, routes: readonly RouteOfApp[]): boolean {
   const token = request.headers.get("lease") || new URLSearchParams(queryOf(request)).get("lease")
   if (!token) return false
@@ -50,7 +61,7 @@ function showsLease(request: Request, routes: readonly RouteOfApp[]): boolean {
   return routes.some((route) => isAt(route, path) && propertiesOf(route.hooks.query).includes("lease"))
 }
 
-/** @throws AppError `invalid` for a parameter that a route knows and the query gives twice */
+/** @throws AppError `invalid` if the query gives a known parameter twice */
 function refuseTwice(request: Request, routes: readonly RouteOfApp[]): void {
   const query = queryOf(request)
   if (!query.includes("&")) return
@@ -60,7 +71,7 @@ function refuseTwice(request: Request, routes: readonly RouteOfApp[]): void {
   throw new AppError("invalid", `the query has "${twice.slice(0, 60)}" twice; give it once`)
 }
 
-/** @throws AppError `unsupported_media_type` for a body that is compressed */
+/** @throws AppError `unsupported_media_type` if the body is compressed */
 function refuseEncoded({ headers }: Request): void {
   const encoding = headers.get("content-encoding")?.trim().toLowerCase()
   if (encoding === undefined || encoding === "" || encoding === "identity") return
@@ -71,9 +82,9 @@ function refuseEncoded({ headers }: Request): void {
 }
 
 /**
- * Stands before all routes: refuses what a stranger's page sends, and what cannot be read in one way alone.
- * A request that is refused but shows a lease or a token goes on, and its refusal is put into `refusals`: it stands if
- * the lease or the token turns out to be nobody's.
+ * Comes before all routes. It refuses requests from pages of strangers, and requests that can be understood
+ * in two ways. A request that is refused but shows a lease or a token goes on, and its refusal is put into
+ * `refusals`: it stands if the lease or the token turns out to be nobody's.
  * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`
  */
 export function guard(

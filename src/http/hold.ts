@@ -1,6 +1,7 @@
 /**
- * A time limit on a held answer: `signal` aborts with the client, after `ms`, or when the caller's token has `ended`. Disposing it lets go of the timer at
- * once; `AbortSignal.timeout` would keep the request in memory until its time, though the answer has long gone out.
+ * A time limit on a held answer: `signal` aborts with the client, after `ms`, or when the caller's token has
+ * `ended`. Dispose it to stop the timer at once. `AbortSignal.timeout` would keep the request in memory until
+ * its time is over, long after the answer was sent.
  */
 export function hold(
   client: AbortSignal,

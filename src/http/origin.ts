@@ -1,53 +1,62 @@
 import type { ErrorCode } from "../errors.ts"
 
-/** What of a request decides whether its sender may do what it asks; null for a header that is absent. */
+/** The parts of a request that decide whether it is accepted; null for a header that is absent. */
 export interface Caller {
   /** The HTTP method in capitals. */
   readonly method: string
-  /** Whether a WebSocket is asked for: that is guarded like a change, because browsers guard it by nothing. */
+  /**
+   * Whether it opens a WebSocket. That is guarded like a change, because browsers let every page open one.
+   */
   readonly isUpgrade: boolean
-  /** The header Host; several in one, separated by commas. */
+  /** The header Host. Bun joins several with commas. */
   readonly host: string | null
-  /** The header Origin: the page that sends the request, where a browser says so. */
+  /** The header Origin: where the page that sends the request comes from. Only browsers send it. */
   readonly origin: string | null
   /** The header Sec-Fetch-Site: how that page is related to this server. */
   readonly fetchSite: string | null
-  /** The header X-Forwarded-Proto: the scheme that a proxy was asked with. No page can set it. */
+  /** The header X-Forwarded-Proto: the scheme of the request to a proxy. No page can set it. */
   readonly forwardedProto: string | null
 }
 
-/** Whose requests are taken. */
+/** Which requests are accepted. */
 export interface Doors {
-  /** Origins whose pages may change things, as `--cors-origin` lists them; `*` is none. */
+  /** Origins whose pages may change things, from `--cors-origin`. `*` allows none. */
   readonly origins: readonly string[]
-  /** Whether every page of this machine may change things: nobody else reaches the server, and none are listed. */
+  /**
+   * Whether every page of this machine may change things: the server is bound to loopback, and no origin is
+   * listed.
+   */
   readonly isLocal: boolean
-  /** Whether this machine goes by the host name, which has a dot and is in lower case. */
+  /** Whether a host name is one of this machine's. The name has a dot and is in lower case. */
   readonly isOwnName: (name: string) => boolean
 }
 
-/** Why a request is not taken. */
+/** Why a request is not accepted. */
 export interface NotTaken {
-  /** `forbidden` for its origin, `misdirected` for its host, `malformed_request` for what is no host at all. */
+  /** `forbidden`: the origin. `misdirected`: the host name. `malformed_request`: several hosts. */
   readonly code: Extract<ErrorCode, "forbidden" | "misdirected" | "malformed_request">
   /** The sentence for people, with the flag that allows it. */
   readonly error: string
 }
 
-const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
+/** Whether a method only reads; then the host alone decides. */
+export const isRead = (method: string): boolean =>
+  method === "GET" || method === "HEAD" || method === "OPTIONS"
+
 const HOST = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
 
-/** Whether a host is this machine's loopback. */
+/** Whether a host is a loopback address or name, which only this machine can reach. */
 export const isLoopback = (host: string): boolean =>
   /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|(?:.+\.)?localhost)$/.test(host.toLowerCase())
 
-/** Quoted, and short enough for a sentence. */
+/** Cut to a length that fits a sentence. */
 const shown = (text: string): string => text.slice(0, 200)
 
 /**
- * A page of a stranger can reach this server under a name of its own that it lets point here. So a name must be one
- * that nobody else can own: an address, `localhost`, a name without a dot, or one of this machine's.
+ * DNS rebinding: a stranger lets a domain name of their own point to this server, so that the browser takes
+ * its pages for ours. So the host must be one that no stranger can own: an address, `localhost`, a name
+ * without a dot, or one of this machine's names.
  */
 function refusedHost(host: string | null, doors: Doors): NotTaken | undefined {
   if (host === null) return undefined
@@ -62,16 +71,16 @@ function refusedHost(host: string | null, doors: Doors): NotTaken | undefined {
   }
 }
 
-/** Whether the origin is that of our own pages: the same scheme, host and port. */
+/** Whether the origin is our own: the same scheme, host and port. */
 function isOwn(url: URL, { host, fetchSite, forwardedProto }: Caller): boolean {
-  // We speak plain HTTP; a proxy before us may not.
+  // This server speaks plain HTTP, but a proxy in front of it may speak HTTPS.
   const isScheme = url.protocol === "http:" || fetchSite === "same-origin" || forwardedProto === "https"
   return isScheme && host !== null && URL.parse(`${url.protocol}//${host}`)?.host === url.host
 }
 
 function refusedOrigin(caller: Caller, doors: Doors): NotTaken | undefined {
   const { method, isUpgrade, origin, fetchSite } = caller
-  if (SAFE_METHODS.has(method) && !isUpgrade) return undefined
+  if (isRead(method) && !isUpgrade) return undefined
   const refused = (who: string, flag: string): NotTaken => ({
     code: "forbidden",
     error: `${who} may not ${isUpgrade ? "open a WebSocket" : "change anything"} here; if they should, start the server with --cors-origin ${flag}`,
@@ -89,6 +98,6 @@ function refusedOrigin(caller: Caller, doors: Doors): NotTaken | undefined {
   return refused(`pages of ${shown(origin)}`, shown(origin))
 }
 
-/** Why a request is not taken; undefined if it is. (A valid lease outweighs it.) */
+/** Why a request is not accepted; undefined if it is. A valid lease or token overrules it. */
 export const notTaken = (caller: Caller, doors: Doors): NotTaken | undefined =>
   refusedHost(caller.host, doors) ?? refusedOrigin(caller, doors)

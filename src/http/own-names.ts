@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
 
-/** The words of a file of the system without its comments, by line; none if it cannot be read. */
+/** The words of each line of a system file, without comments; empty if it cannot be read. */
 function linesOf(path: string): string[][] {
   try {
     return readFileSync(path, "utf8")
@@ -13,8 +13,8 @@ function linesOf(path: string): string[][] {
 }
 
 /**
- * The host names that this machine goes by: its own, with `.local`, with the domains that it searches, and what
- * /etc/hosts puts beside it.
+ * The host names of this machine: its own, with `.local`, with the search domains of /etc/resolv.conf, and
+ * its aliases in /etc/hosts.
  */
 export function ownNames(): ReadonlySet<string> {
   const own = hostname().toLowerCase()

@@ -13,9 +13,10 @@ export interface PageFile {
 }
 
 /**
- * The files of the page: `index.html`, the same one level deeper as `item.html`, and what they name as `assets/NAME`.
+ * The files of the page: `index.html`, the same one level deeper as `item.html`, and what they name as
+ * `assets/NAME`.
  */
-export type PageFiles = ReadonlyMap<string, PageFile>
+type PageFiles = ReadonlyMap<string, PageFile>
 
 async function fileOf(content: Blob): Promise<PageFile> {
   const bytes = new Uint8Array(await content.arrayBuffer())
@@ -61,7 +62,7 @@ async function load(): Promise<PageFiles> {
 let loaded: Promise<PageFiles> | undefined
 
 /** The page's files, made at their first use and then kept. A failure is not kept. */
-export function pageFiles(): Promise<PageFiles> {
+function pageFiles(): Promise<PageFiles> {
   loaded ??= load().catch((error: unknown) => {
     loaded = undefined
     throw error

@@ -7,21 +7,21 @@ import type { Admission } from "./access.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { type PageFile, pageFile } from "./page-files.ts"
 
-/** Answers `GET /` to whoever is no browser. */
-export type AnswerOthers = (request: Request, caller: Caller) => Response | Promise<Response>
+/** Answers `GET /` for clients that are not browsers. */
+type AnswerOthers = (request: Request, caller: Caller) => Response | Promise<Response>
 
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  // The icon that shows progress is drawn by the page itself.
+  // The page draws its own icon, which shows progress.
   "img-src 'self' data:",
   "connect-src 'self'",
   "worker-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
-  // No text ever becomes code or markup, whatever a title says.
+  // No text, such as a title, can become code or markup.
   "require-trusted-types-for 'script'",
   "trusted-types track-studio",
 ].join("; ")
@@ -31,8 +31,8 @@ const SAFE = {
   "referrer-policy": "no-referrer",
 }
 
-/** Whether the client names HTML among what it takes: browsers do, and curl, which takes anything, does not. */
-export const acceptsHtml = (request: Request): boolean =>
+/** Whether the client accepts HTML by name. Browsers do; curl accepts anything, but does not name it. */
+const acceptsHtml = (request: Request): boolean =>
   (request.headers.get("accept") ?? "")
     .toLowerCase()
     .split(",")
@@ -53,7 +53,7 @@ function sent(request: Request, file: PageFile, headers: Readonly<Record<string,
   return new Response(body.bytes, { headers: { ...all, ...body.encoding, "content-type": file.contentType } })
 }
 
-/** The page, which names its assets from where it stands, so that it works below any path of a proxy. */
+/** The page. It names its assets by relative paths, so it works below any path of a proxy. */
 async function html(request: Request, name: "index.html" | "item.html"): Promise<Response> {
   return sent(request, await pageFile(name), {
     "cache-control": "no-cache",
@@ -65,7 +65,9 @@ const noPage = (path: string): never => {
   throw new AppError("not_found", `${path} serves text/html only; the API is under /api/v1`)
 }
 
-/** The page that shows the queue, and one for each item; `others` answers at `/` those who want no HTML. */
+/**
+ * The page of the queue and the page of each item. `others` answers `/` for clients that do not accept HTML.
+ */
 export const pageRoutes = (others: AnswerOthers, access: Admission) =>
   new Elysia({ normalize: false })
     .use(access)
@@ -80,7 +82,7 @@ export const pageRoutes = (others: AnswerOthers, access: Admission) =>
         tag: "Server",
         summary: "The page, or the board of a terminal",
         about:
-          "Browsers get the page. curl, wget and HTTPie get a board that is drawn anew in place until they leave (`columns`, `rows` and `color=never` fit it to the terminal); other programs get it once, as plain text.",
+          "Browsers get the page. curl, wget and HTTPie get a live board that is redrawn in place until they disconnect (`columns`, `rows` and `color=never` fit it to the terminal); other programs get it once, as plain text.",
         successes: [
           {
             status: 200,
@@ -91,7 +93,7 @@ export const pageRoutes = (others: AnswerOthers, access: Admission) =>
         refusals: ["not_found", "invalid"],
       }),
     )
-    // Whatever the id: a browser is told by the page that there is no such item.
+    // Answers for any id; the page itself says that an item does not exist.
     .get(
       "/items/:id",
       async ({ request, params: { id }, set }) => {

@@ -13,7 +13,7 @@ export const queryInteger = (from: 0 | 1, description: string) =>
     Type.String({ pattern: from === 0 ? "^(0|[1-9][0-9]{0,14})$" : "^[1-9][0-9]{0,14}$", description }),
   )
 
-/** A number of the query within bounds; `fallback` where it is absent. */
+/** A number of the query within bounds; `fallback` if it is absent. */
 export const within = (text: string | undefined, fallback: number, most: number): number =>
   Math.min(text === undefined ? fallback : Number(text), most)
 

@@ -12,7 +12,7 @@ const LeaseEnd = Type.String({ format: "date-time", description: "when the lease
 const count = (description: string) => Type.Integer({ minimum: 0, description })
 const OrNull = <T extends TSchema>(schema: T, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
-const said = <T extends string>(text: T) => Type.Object({ message: Type.Literal(text) })
+const message = <T extends string>(text: T) => Type.Object({ message: Type.Literal(text) })
 /** One stored update, with its event ID. */
 export const Update = Type.Object({
   id: Type.Integer({ minimum: 1, description: "the event ID" }),
@@ -135,7 +135,7 @@ export const QueuePaused = Type.Object({ message: Type.Literal("Queue paused"), 
 export type QueuePaused = Static<typeof QueuePaused>
 
 /** What `POST /queue/resume` answers. */
-export const QueueResumed = said("Queue resumed")
+export const QueueResumed = message("Queue resumed")
 
 export type QueueResumed = Static<typeof QueueResumed>
 
@@ -149,12 +149,12 @@ export const ItemsRetried = Type.Object({
 export type ItemsRetried = Static<typeof ItemsRetried>
 
 /** What `PUT /queue/:id/flag` answers. */
-export const FlagUpdated = said("Flag updated")
+export const FlagUpdated = message("Flag updated")
 
 export type FlagUpdated = Static<typeof FlagUpdated>
 
 /** What `DELETE /queue/:id` answers. */
-export const ItemDeleted = said("Queue item deleted")
+export const ItemDeleted = message("Queue item deleted")
 
 export type ItemDeleted = Static<typeof ItemDeleted>
 
@@ -220,7 +220,7 @@ export const Stats = Type.Object({
 
 export type Stats = Static<typeof Stats>
 
-/** What a webhook is told. */
+/** The body of a request to a webhook. */
 export const WebhookBody = Type.Object({
   /** Why the webhook is called. */
   type: Notice,
@@ -278,13 +278,15 @@ export const Health = Type.Object({
 
 export type Health = Static<typeof Health>
 
-/** A frame about the stream as the data of a server-sent event, whose type is its name. */
+/** A control frame as the data of a server-sent event; its name is the event type. */
 const data = (frame: typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof Busy) => {
   const { event: _event, ...rest } = frame.properties
   return Type.Object(rest, { title: frame.title ?? "" })
 }
 
-/** The data of each server-sent event: of messages first, then of `live`, `gap`, `end`, `shutdown` and `busy`. */
+/**
+ * The data of each server-sent event: of messages first, then of `live`, `gap`, `end`, `shutdown` and `busy`.
+ */
 export const EventData = Type.Union([ProgressUpdate, ...[Live, Gap, End, Shutdown, Busy].map(data)])
 
 /** A line of a stream as NDJSON, and what the server says on a WebSocket. */

@@ -18,8 +18,8 @@ export const Live = Type.Object(
 )
 
 /**
- * Updates were left out. The current state follows; after `slow` the latest update of each item that changed; after
- * `unreadable` the updates that can be read again.
+ * Updates were left out. The current state follows; after `slow` the latest update of each item that changed;
+ * after `unreadable` the updates that can be read again.
  */
 export const Gap = Type.Object(
   {
@@ -67,7 +67,10 @@ export const Shutdown = Type.Object(
   { title: "shutdown" },
 )
 
-/** There is no room for this stream now. Said instead of a refusal to an EventSource, which would give up at that. */
+/**
+ * There is no room for this stream now. Said instead of a refusal to an EventSource, which would give up at
+ * that.
+ */
 export const Busy = Type.Object(
   {
     ...event("busy"),
@@ -97,9 +100,9 @@ export type StreamControl =
   Static<typeof Live> | Gap | Static<typeof End> | Static<typeof Shutdown> | Static<typeof Busy>
 
 /**
- * What the server says about the stream itself: one shape for the server, NDJSON lines, WebSocket messages and the
- * client. As a server-sent event `event` is the event type, and the other keys are the data. Never named open, error or
- * message, which EventSource keeps for itself.
+ * What the server says about the stream itself: one shape for the server, NDJSON lines, WebSocket messages
+ * and the client. As a server-sent event `event` is the event type, and the other keys are the data. It is
+ * never named open, error or message, which EventSource uses itself.
  */
 export type Control = StreamControl | Static<typeof Watching> | Static<typeof Refused>
 

@@ -54,7 +54,7 @@ const NAMED: Readonly<Record<string, TSchema>> = {
   StreamLine,
   WebhookBody,
 }
-// By shape: an optional property is a copy of its schema.
+// Found by their shape, because an optional property is a copy of its schema.
 const names = new Map(Object.entries(NAMED).map(([name, schema]) => [JSON.stringify(schema), name]))
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
 const isSchema = (value: unknown): value is TSchema => typeof value === "object" && value !== null
@@ -69,7 +69,7 @@ const INTEGERS: Readonly<Record<string, number>> = {
   "^[1-9][0-9]{0,15}$": 1,
 }
 
-/** A schema in the words of the document: named ones by reference, our own formats as what they allow. */
+/** A schema as the document has it: named ones become references, our own formats become what they allow. */
 function schemaOf(schema: TSchema, isTop = false): Json {
   const name = names.get(JSON.stringify(schema))
   if (name !== undefined && !isTop) return ref(name)
@@ -192,17 +192,17 @@ function operationOf(route: RouteOfApp, described: Words): Json {
     responses: {
       ...Object.fromEntries(described.successes.map(successOf)),
       ...refusalAnswers(refusalsOf(route, described)),
-      // An answer that is no HTTP any more is none in the eyes of OpenAPI.
+      // OpenAPI demands an answer that is HTTP, and 101 is not one.
       ...(described.successes[0]?.status === 101 && { default: refusalAnswers(["internal"])["500"] }),
     },
   }
 }
 
-/** What the server itself asks of others. */
+/** The request that the server sends to webhooks. */
 const webhook = (): Json => ({
   operationId: "tellWebhook",
   tags: ["Webhooks"],
-  summary: "What a webhook is told",
+  summary: "The request to a webhook",
   description:
     "Signed with `--webhook-secret` after the Standard Webhooks specification: `v1,` and the base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`.",
   parameters: ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => ({
@@ -215,11 +215,11 @@ const webhook = (): Json => ({
   responses: {
     "2XX": { description: "heard" },
     "410": { description: "not wanted: this delivery is given up" },
-    default: { description: "tried again later, after `Retry-After` where that is said" },
+    default: { description: "tried again later; `Retry-After` is obeyed" },
   },
 })
 
-/** The OpenAPI document of the routes that are described, with the schemas they check with. */
+/** The OpenAPI document: the routes with their own words, and the schemas that check their requests. */
 export function describe(routes: readonly RouteOfApp[], version: string): Json {
   const paths: Record<string, Json> = {}
   for (const route of routes) {

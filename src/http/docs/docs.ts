@@ -18,7 +18,7 @@ const sent = (body: string, type: string): Response =>
     },
   })
 
-/** The API described to programs, and to people; `routes` lists the routes of the whole app. */
+/** The description of the API for programs and for people. `routes` lists the routes of the whole app. */
 export function docsRoutes(routes: () => readonly RouteOfApp[], version: string) {
   let document: ReturnType<typeof describe> | undefined
   const described = () => (document ??= describe(routes(), version))

@@ -36,7 +36,7 @@ const TEXT = `11:31:57 #7  processing  54%  Rendering video - Creating image 3 o
 /** An open stream in each of its formats. */
 export const OPEN_STREAM: Success = {
   status: 200,
-  about: "the stream: it has no end of its own",
+  about: "the stream, which stays open",
   content: {
     "text/event-stream": { schema: EventData, example: UPDATE, wire: SSE },
     "application/x-ndjson": { schema: StreamLine, example: { id: 41, ...UPDATE }, wire: NDJSON },

@@ -10,7 +10,7 @@ const isObject = (value: unknown): value is Json => typeof value === "object" &&
 const object = (value: unknown): Json => (isObject(value) ? value : {})
 const list = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
 
-/** What a number may be, where that is worth a word. */
+/** The bounds of a number, if they are worth showing. */
 function bounds({ minimum, maximum }: Json): string {
   const [from, to] = [minimum, maximum].map((one) => (one === undefined ? undefined : escape(one)))
   if (to !== undefined && Number(maximum) < Number.MAX_SAFE_INTEGER) return ` ${from ?? "up"} to ${to}`
@@ -89,15 +89,17 @@ ${isObject(requestBody) ? `<h4>Body</h4>${requestBody["description"] === undefin
 </article>`
 }
 
-/** The requests that the server makes, as routes of whoever is told. */
-const told = (webhooks: unknown): Json =>
+/** The requests that the server sends, shown like routes. */
+const sent = (webhooks: unknown): Json =>
   Object.fromEntries(Object.entries(object(webhooks)).map(([, methods]) => ["your --webhook URL", methods]))
 
-/** The reference page of an OpenAPI document: plain HTML, without a script and without anything from elsewhere. */
+/**
+ * The reference page of an OpenAPI document: plain HTML without scripts and without files from other servers.
+ */
 export function reference(document: Json): string {
   const { info, tags, paths, webhooks, components } = document
   const { title, version, description } = object(info)
-  const all = Object.entries({ ...object(paths), ...told(webhooks) }).flatMap(([path, methods]) =>
+  const all = Object.entries({ ...object(paths), ...sent(webhooks) }).flatMap(([path, methods]) =>
     Object.entries(object(methods)).map(([method, one]) => ({ method, path, given: object(one) })),
   )
   const groups = list(tags).map(({ name, description: about }) => ({

@@ -2,27 +2,27 @@ import type { TSchema } from "@sinclair/typebox"
 
 import type { ErrorCode } from "../../errors.ts"
 
-/** A body: what it consists of, with an example of one such thing, and of how it looks as bytes. */
+/** What a body consists of, with examples. */
 export interface Content {
-  /** The schema of one such thing. */
+  /** The schema of the body, or of each thing in a stream. */
   readonly schema: TSchema
-  /** One such thing. */
+  /** An example of one. */
   readonly example?: unknown
-  /** How some of them look as bytes, for people. */
+  /** An example as it looks on the wire. */
   readonly wire?: string
 }
 
-/** What a route answers when all is well. */
+/** What a route answers if it succeeds. */
 export interface Success {
   /** The HTTP status. */
   readonly status: number
-  /** When it is answered, as a clause without a full stop. */
+  /** What it means, as a clause without a full stop. */
   readonly about: string
   /** By content type; absent if there is no body. */
   readonly content?: Readonly<Record<string, Content>>
 }
 
-/** What the schemas of a route do not say about it. */
+/** How a route describes itself, beside its schemas. */
 export interface Words {
   /** A name in camelCase, for generated clients. */
   readonly id: string
@@ -34,9 +34,11 @@ export interface Words {
   readonly about?: string
   /** Request headers that it reads, and what they mean. */
   readonly headers?: Readonly<Record<string, string>>
-  /** The answers when all is well; at least one. */
+  /** The answers if it succeeds; at least one. */
   readonly successes: readonly Success[]
-  /** Reasons for a refusal beside those that any request with such a body, query or path can have. */
+  /**
+   * Codes of refusals of its own; those that every request with such a body, query or path can get are added.
+   */
   readonly refusals?: readonly ErrorCode[]
   /** What the body is, if it is not JSON. */
   readonly body?: { readonly type: string; readonly about: string }
@@ -51,7 +53,7 @@ export const TAGS: Readonly<Record<Words["tag"], string>> = {
     "The server posts to each `--webhook URL` when an item completes, fails or stalls. A delivery that fails is tried again for a day, also over restarts; one that comes twice has the same `webhook-id`.",
   Access:
     "A server without tokens serves its own machine alone. Once `track-studio token create` has made one, every request needs `Authorization: Bearer` with a token, whose role says what it may do: viewer, operator, worker or admin. What a lease allows needs no token.",
-  Server: "What the server is, and how it is.",
+  Server: "The server itself.",
 }
 
 /** A success that is answered with JSON. */
@@ -61,10 +63,12 @@ export const json = (about: string, schema: TSchema, status = 200): Success => (
   content: { "application/json": { schema } },
 })
 
-/** A route's own words, to stand in its `detail`: Elysia keeps it on the route, from where `describe` reads it. */
+/**
+ * A route's own words, for its options: Elysia keeps `detail` on the route, and `describe` reads it there.
+ */
 export const words = (own: Words): { readonly detail: Words } => ({ detail: own })
 
-/** For a route that is no part of the API: it is left out of its description. */
+/** For a route that is not part of the described API. */
 export const unlisted = { detail: { hide: true } }
 
 /** The words in a route's `detail`; undefined if it has none. */
