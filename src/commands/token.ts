@@ -91,6 +91,11 @@ async function revoke(given: Arguments, access: Access): Promise<void> {
     throw new AppError("not_found", `there is no token ${id} in force; track-studio token list shows them`)
   }
   say(`Token ${id} is revoked. Streams that it opened end within a second.`)
+  if (given.flags["and-leases"] !== true) return
+  const ended = await access.endLeases(id)
+  say(
+    `${ended === 1 ? "1 lease" : `${ended} leases`} that it claimed ended; the renders are stopped and tried again.`,
+  )
 }
 
 /** Creates, lists and revokes tokens, on the database itself. */
@@ -104,6 +109,10 @@ export const tokenCommand: Command = {
       role: { type: "string", placeholder: "ROLE", help: `what a new token may do: ${ROLES.join(", ")}` },
       label: { type: "string", placeholder: "TEXT", help: "whom or what a new token is for" },
       item: { type: "string", placeholder: "ID", help: "the only queue item that a new token shows" },
+      "and-leases": {
+        type: "boolean",
+        help: "revoke: end the renders that were claimed with the token, too; default they go on to their end",
+      },
       expires: {
         type: "string",
         placeholder: "TIME",

@@ -69,6 +69,12 @@ export interface Access {
   /** Revokes a token and forgets its tickets; false when there is no such token, or it was revoked before. */
   revokeToken(id: number): Promise<boolean>
 
+  /**
+   * Ends the leases that were claimed by a token: their workers are refused from then on, and the items are taken back as
+   * from lost workers. Answers how many there were.
+   */
+  endLeases(id: number): Promise<number>
+
   /** Remembers that these tokens were used now. */
   useTokens(ids: readonly number[]): Promise<void>
 

@@ -123,3 +123,27 @@ test("commands send the token of the environment or of a file, and what they sta
   expect(rendered.stdout).toContain("seen:::")
   expect(rendered.code).toBe(0)
 })
+
+test("a token is revoked with the renders that it claimed if that is asked for", async () => {
+  await using server = await start()
+  const { stdout } = await run(["token", "create", "--role", "worker", "--database", server.database])
+  await protects(server)
+  const authorization = `Bearer ${stdout.trim()}`
+  const added: { id: number } = await (
+    await server.api("POST", "/queue", { song_id: 1 }, { authorization })
+  ).json()
+  const claim = await server.api("POST", "/queue/claim", { worker: "w", lease: 3600 }, { authorization })
+  const { lease }: { lease: { token: string } } = await claim.json()
+  const revoked = await run(["token", "revoke", "1", "--and-leases", "--database", server.database])
+  expect(revoked.stdout).toContain("1 lease that it claimed ended")
+  const report = await server.api(
+    "POST",
+    `/queue/${added.id}/progress`,
+    { progress: 5 },
+    { lease: lease.token },
+  )
+  expect([report.status, await report.json()]).toEqual([
+    409,
+    expect.objectContaining({ directive: "cancel" }),
+  ])
+})

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
 
+import { claimed, heartbeat, rescued } from "../../src/item/lease.ts"
 import type { TokenDraft } from "../../src/store/access.ts"
-import { type Open, START_MS } from "./store.contract.ts"
+import type { Decide } from "../../src/store/items.ts"
+import { added, codeOf, type Open, START_MS } from "./store.contract.ts"
 
 const HOUR_MS = 3_600_000
 
@@ -45,6 +47,29 @@ export function storeAccess(name: string, open: Open): void {
     expect(await access.revokeToken(id + 99)).toBeFalse()
     expect((await access.tokens()).map(({ revoked_at }) => revoked_at)).toEqual([at(0), null])
     expect((await access.tickets()).map(({ hash }) => hash)).toEqual(["t2"])
+  })
+
+  test(`${name}: the leases that were claimed by a token end, and no others`, async () => {
+    await using opened = await open(() => START_MS)
+    const { store } = opened
+    const { id: one } = await store.access.addToken(draft("aa"))
+    const { id: two } = await store.access.addToken(draft("bb"))
+    const claim = async (holder: number): Promise<number> => {
+      const id = await added(store)
+      const by = { worker: "w", token: `lease of ${id}`, leaseMs: 60_000, holder }
+      await store.change(id, (stored, moment) => claimed(stored, by, moment))
+      return id
+    }
+    const [mine, other] = [await claim(one), await claim(two)]
+    expect(await store.access.endLeases(one)).toBe(1)
+    expect(await store.access.endLeases(one)).toBe(1)
+    const renew = (id: number): Promise<unknown> =>
+      store.change(id, (stored, moment) => heartbeat(stored, `lease of ${id}`, moment))
+    expect(await codeOf(renew(mine))).toBe("lease_lost")
+    expect(await codeOf(renew(other))).toBe("none")
+    const rescue: Decide = (stored, moment) => rescued(stored, 5, moment)
+    expect(await store.sweep({ due: "lease", by: START_MS }, rescue)).toBe(1)
+    expect((await store.item(mine)).status).toBe("retrying")
   })
 
   test(`${name}: a use is remembered with its time`, async () => {

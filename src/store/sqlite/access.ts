@@ -1,11 +1,11 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, eq, gt, inArray, isNull, lte } from "drizzle-orm"
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
 import type { GroupCommit } from "./group.ts"
-import { history, tickets, tokens } from "./schema.ts"
+import { history, queueItems, tickets, tokens } from "./schema.ts"
 
 /** The Access on SQLite. */
 export class SqliteAccess implements Access {
@@ -13,9 +13,16 @@ export class SqliteAccess implements Access {
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: Pick<GroupCommit, "run">
   readonly #now: () => number
+  readonly #onItem: (id: number) => void
 
-  /** `now` is the clock, in epoch milliseconds. */
-  constructor(client: Database, group: Pick<GroupCommit, "run">, now: () => number) {
+  /** `now` is the clock, in epoch milliseconds. `onItem` is called with each item whose row is written here. */
+  constructor(
+    client: Database,
+    group: Pick<GroupCommit, "run">,
+    now: () => number,
+    onItem: (id: number) => void = () => undefined,
+  ) {
+    this.#onItem = onItem
     this.#client = client
     this.#db = drizzle(client)
     this.#group = group
@@ -53,6 +60,21 @@ export class SqliteAccess implements Access {
         .all()
       this.#db.delete(tickets).where(eq(tickets.token_id, id)).run()
       return revoked.length > 0
+    })
+  }
+
+  endLeases(id: number): Promise<number> {
+    return this.#group.run(() => {
+      const { section, lease_holder, lease_expires_at } = queueItems
+      const ended = this.#db
+        .update(queueItems)
+        // Run out long ago, and with no token that a worker could show.
+        .set({ lease_token: null, lease_expires_at: 0 })
+        .where(and(eq(section, 0), eq(lease_holder, id), isNotNull(lease_expires_at)))
+        .returning({ id: queueItems.id })
+        .all()
+      for (const item of ended) this.#onItem(item.id)
+      return ended.length
     })
   }
 

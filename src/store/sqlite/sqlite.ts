@@ -106,7 +106,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       },
     })
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
-    this.access = new SqliteAccess(client, this.#group, this.clock.now)
+    this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
     this.runs = new SqliteRuns(client, this.#group)
   }
