@@ -1,0 +1,93 @@
+import { expect, test } from "bun:test"
+
+import { membersOf, promisedBy } from "./members.ts"
+
+const SOURCE = `
+/** A contract. */
+export interface Shown {
+  /** Said. */
+  readonly said: string
+  readonly silent: number
+  readonly inner: {
+    readonly deep: string
+  }
+  method(
+    parameter: string,
+  ): void
+}
+
+interface Hidden {
+  readonly silent: number
+}
+
+export type Union =
+  | { readonly short: true }
+  | {
+      readonly silent: string
+    }
+
+/** A class. */
+export class Thing implements Shown {
+  readonly #own = 1
+  readonly said = ""
+  extra = 2
+
+  constructor(value: string) {
+    this.extra = value.length
+  }
+
+  /** Said. */
+  async method(): Promise<void> {
+    const local: number = 3
+  }
+
+  get silent(): number {
+    return 4
+  }
+}
+
+/** A schema. */
+export const Schema = Type.Object(
+  {
+    silent: Type.String(),
+    described: Type.String({ description: "said" }),
+    lines: Type.String({
+      description: "said",
+    }),
+    /** Said. */
+    commented: Type.String(),
+    other: Schema.properties.described,
+  },
+  { additionalProperties: false },
+)
+`
+
+test("the members of contracts are found, and whether they say what they are", () => {
+  const members = membersOf(SOURCE, new Set())
+  const names = (isDocumented: boolean): string[] =>
+    members.filter((one) => one.isDocumented === isDocumented).map(({ of, name }) => `${of}.${name}`)
+  expect(names(true)).toEqual([
+    "Shown.said",
+    "Thing.method",
+    "Schema.described",
+    "Schema.lines",
+    "Schema.commented",
+    "Schema.other",
+  ])
+  expect(names(false)).toEqual([
+    "Shown.silent",
+    "Shown.inner",
+    "Shown.deep",
+    "Shown.method",
+    "Union.silent",
+    "Thing.said",
+    "Thing.extra",
+    "Thing.silent",
+    "Schema.silent",
+  ])
+})
+
+test("a class need not say again what its interface says", () => {
+  const members = membersOf(SOURCE, new Set(promisedBy(SOURCE)))
+  expect(members.filter(({ of }) => of === "Thing").map(({ name }) => name)).toEqual(["extra"])
+})
