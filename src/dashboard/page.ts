@@ -1,4 +1,5 @@
 import { BASE, server } from "./live/server.ts"
+import { StartsWatch } from "./live/starts.ts"
 import { HubLine } from "./live/tabs.ts"
 import { changeToken, ownToken } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
@@ -22,6 +23,7 @@ class Page {
   readonly #model: Model
   readonly #line: HubLine
   readonly #badge: Badge
+  readonly #starts: StartsWatch
   readonly #home: Home
   readonly #face = new TabFace()
   readonly #main = byId("main", HTMLElement)
@@ -50,6 +52,13 @@ class Page {
       this.#isAsking = false
       this.#line.retry()
     })
+    this.#starts = new StartsWatch(
+      () => this.#model.nowMs(),
+      (foreseen) => {
+        this.#model.foreseen = foreseen
+        this.#tick()
+      },
+    )
     this.#route(false)
     watchReader()
     setInterval(() => this.#tick(), 1000)
@@ -87,6 +96,7 @@ class Page {
     requestAnimationFrame(() => {
       this.#framed = false
       const changes = this.#model.take()
+      if (changes.lists || changes.all) this.#starts.soon()
       const isLive = this.#model.isLive()
       // Whatever counts on by itself stops, or goes on again.
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })

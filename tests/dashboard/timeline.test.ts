@@ -4,7 +4,7 @@ import {
   about,
   doneOf,
   leftOf,
-  leftWords,
+  leftText,
   line,
   nameOf,
   roughly,
@@ -99,6 +99,7 @@ describe("a bar", () => {
     nowMs: () => Date.parse(time(0)),
     waiting: () => [],
     item: () => undefined,
+    startOf: () => undefined,
   })
   const running = item({ status: "processing", progress: 40, eta_seconds: 120, updated_at: time(0) })
 
@@ -108,6 +109,14 @@ describe("a bar", () => {
     expect(seconds).toBeCloseTo(1.9)
     expect(glideOf({ ...running, progress: 98 }, bridge(true)).to).toBeLessThan(99)
     expect(glideOf({ ...running, progress: 99 }, bridge(true)).to).toBe(99)
+  })
+
+  test("goes half of the way that is left, in the time that is left, where time is known", () => {
+    const { done, to, seconds, attempt } = glideOf(
+      { ...running, time_progress: 20, attempt: 2 },
+      bridge(true),
+    )
+    expect({ done, to, seconds, attempt }).toEqual({ done: 20, to: 60, seconds: 120, attempt: 2 })
   })
 
   test("stands still when it is stalled, its pace is unknown, or what is shown may be old", () => {
@@ -123,21 +132,23 @@ describe("a bar", () => {
 
   test("is as fine as the medium tells, within its percent", () => {
     const media = { out_time: 81, total: 200, fps: null, speed: null }
-    expect(doneOf({ progress: 40, media })).toBe(40.5)
-    expect(doneOf({ progress: 40, media: { ...media, out_time: 199 } })).toBe(40.99)
-    expect(doneOf({ progress: 40, media: { ...media, total: null } })).toBe(40)
+    const known = { progress: 40, time_progress: null }
+    expect(doneOf({ ...known, media })).toBe(40.5)
+    expect(doneOf({ ...known, media: { ...media, out_time: 199 } })).toBe(40.99)
+    expect(doneOf({ ...known, media: { ...media, total: null } })).toBe(40)
+    expect(doneOf({ ...known, media, time_progress: 12.5 })).toBe(12.5)
   })
 
   test("the time left is told with the time of day at which it is over", () => {
     const end = new Date(Date.parse(time(120)))
     const two = (value: number): string => String(value).padStart(2, "0")
     const clock = `${two(end.getHours())}:${two(end.getMinutes())}`
-    expect(leftWords(running, Date.parse(time(0)))).toBe(`2:00 left, done at ${clock}`)
+    expect(leftText(running, Date.parse(time(0)))).toBe(`2:00 left, done at ${clock}`)
     // The end stays where it is while the rest counts down.
-    expect(leftWords(running, Date.parse(time(90)))).toBe(`0:30 left, done at ${clock}`)
-    expect(leftWords(running, Date.parse(time(500)))).toBe("Longer than expected")
-    expect(leftWords({ ...running, progress: 97 }, Date.parse(time(500)))).toBe("Finishing")
-    expect(leftWords(item(), 0)).toBe("")
+    expect(leftText(running, Date.parse(time(90)))).toBe(`0:30 left, done at ${clock}`)
+    expect(leftText(running, Date.parse(time(500)))).toBe("Longer than expected")
+    expect(leftText({ ...running, progress: 97 }, Date.parse(time(500)))).toBe("Finishing")
+    expect(leftText(item(), 0)).toBe("")
     expect(about(Date.parse(time(0)) + 3 * 86_400_000, Date.parse(time(0)))).toMatch(/^5 Jan, \d\d:\d\d$/)
     expect(runningTitle({ ...running, title: "Tidelines" }, Date.parse(time(0)))).toBe(
       `40% Tidelines, done at ${clock}`,
@@ -145,8 +156,8 @@ describe("a bar", () => {
   })
 
   test("the time left counts down from when it was said", () => {
-    expect(leftOf(running, Date.parse(time(20)))).toBe(100)
-    expect(leftOf(running, Date.parse(time(500)))).toBe(0)
+    expect(leftOf(running, Date.parse(time(20)))?.seconds).toBe(100)
+    expect(leftOf(running, Date.parse(time(500)))?.seconds).toBe(0)
     expect(leftOf(item(), 0)).toBeNull()
   })
 })

@@ -1,4 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
+import type { StartsAt } from "./foreseen.ts"
 
 /** What the actions on an item need to know of the queue. */
 export interface Bench {
@@ -6,6 +7,8 @@ export interface Bench {
   readonly waiting: () => readonly QueueItem[]
   /** The item as it is known now. */
   readonly item: (id: number) => QueueItem | undefined
+  /** When an item that waits starts; undefined while unknown. */
+  readonly startOf: (id: number) => StartsAt | undefined
   /** Milliseconds of the server's clock. */
   readonly nowMs: () => number
 }

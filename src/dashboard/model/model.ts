@@ -1,6 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import type { Bridge } from "./bench.ts"
+import { type Foreseen, type StartsAt, UNFORESEEN } from "./foreseen.ts"
 import {
   CONNECTING,
   type Connection,
@@ -45,6 +46,8 @@ export class Model implements Bridge {
   readonly state = new State()
   /** The figures of the streams; null before the first probe. */
   stats: Stats | null = null
+  /** What is foreseen of the queue. */
+  foreseen: Foreseen = UNFORESEEN
   /** Whether the queue has been read. */
   loaded = false
   readonly #ears: Ears
@@ -100,6 +103,10 @@ export class Model implements Bridge {
 
   isCrowded(): boolean {
     return this.lists.running.length > MAX_GLIDING
+  }
+
+  startOf(id: number): StartsAt | undefined {
+    return this.foreseen.starts.get(id)
   }
 
   waiting(): readonly QueueItem[] {

@@ -1,4 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
+import { shownOf } from "../../text.ts"
 import type { Lists } from "./state.ts"
 
 const HOUR_MS = 3_600_000
@@ -43,7 +44,7 @@ export function talliesOf({ running, waiting, finished }: Lists, nowMs: number):
     bar[key] += 1
     total[key] += 1
   }
-  const sum = running.reduce((all, { progress }) => all + progress, 0)
+  const sum = running.reduce((all, item) => all + shownOf(item), 0)
   return {
     running: running.length,
     waiting: waiting.length,

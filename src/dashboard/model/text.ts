@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration } from "../../text.ts"
+import { bandWords, duration, type Left, leftIn, leftWords, shownOf } from "../../text.ts"
+import type { StartsAt } from "./foreseen.ts"
 
 const number = new Intl.NumberFormat("en")
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
@@ -62,38 +63,61 @@ export const line = (text: string): string =>
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>
   title.trim() === "" ? `Song ${song_id}` : line(title)
 
-/** What is done, in percent, as finely as is known: `media` may tell more than the whole number does. */
-export function doneOf({ progress, media }: Pick<QueueItem, "progress" | "media">): number {
+/** What is done, in percent, as finely as is known: of its time, or else `media` may tell more than the whole number. */
+export function doneOf({
+  progress,
+  media,
+  time_progress,
+}: Pick<QueueItem, "progress" | "media" | "time_progress">): number {
+  if (time_progress !== null) return time_progress
   const total = media?.total ?? 0
   if (!media || total <= 0) return progress
   return Math.min(progress + 0.99, Math.max(progress, (media.out_time / total) * 100))
 }
 
-/** Seconds that are left at `nowMs` of the server's clock; null while that is unknown. */
-export function leftOf(item: QueueItem, nowMs: number): number | null {
-  if (item.eta_seconds === null || item.status !== "processing") return null
-  return Math.max(0, item.eta_seconds - (nowMs - Date.parse(item.updated_at)) / 1000)
+/** What is left at `nowMs` of the server's clock; null while that is unknown. */
+export function leftOf(item: QueueItem, nowMs: number): Left | null {
+  return item.status === "processing" ? leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000) : null
 }
 
 /** When it will be done by the reader's clock, as far as that is known: `done at 14:32`; else empty. */
 export function doneAt(item: QueueItem, nowMs: number): string {
   const left = leftOf(item, nowMs)
-  return left === null || left < 1 ? "" : `done at ${about(nowMs + left * 1000, nowMs)}`
+  return left === null || left.seconds < 1 ? "" : `done at ${about(nowMs + left.seconds * 1000, nowMs)}`
 }
 
 /** A running item in the title of a browser tab: `22% Northern Lights, done at 14:32`. */
 export const runningTitle = (item: QueueItem, nowMs: number): string =>
-  [`${item.progress}% ${nameOf(item)}`, doneAt(item, nowMs)].filter((part) => part !== "").join(", ")
+  [`${shownOf(item)}% ${nameOf(item)}`, doneAt(item, nowMs)].filter((part) => part !== "").join(", ")
 
-/** From this progress on an end that is overdue may come any moment. */
+/** From this percentage on an end that is overdue may come any moment. */
 const NEARLY = 95
 
 /** How long it will take: `0:42 left, done at 14:32`; empty while that is unknown. */
-export function leftWords(item: QueueItem, nowMs: number): string {
+export function leftText(item: QueueItem, nowMs: number): string {
   const left = leftOf(item, nowMs)
   if (left === null) return ""
-  if (left < 1) return item.progress < NEARLY ? "Longer than expected" : "Finishing"
-  return `${duration(left)} left, ${doneAt(item, nowMs)}`
+  if (left.high !== null && left.high <= 0) return "Longer than usual"
+  if (left.seconds < 1) return shownOf(item) < NEARLY ? "Longer than expected" : "Finishing"
+  return `${leftWords(left)}, ${doneAt(item, nowMs)}`
+}
+
+/** Between which times it ends: `3:30 to 5:00`; empty while that is unknown, or where `leftText` has said it. */
+export function bandText(item: QueueItem, nowMs: number): string {
+  const left = leftOf(item, nowMs)
+  return left === null || left.seconds < 1 ? "" : bandWords(left)
+}
+
+/** What a bar of time rests on: `from 5 earlier runs; the worker says 75%`; empty for what was reported. */
+export const restsOn = ({ eta_runs, time_progress, progress }: QueueItem): string =>
+  time_progress === null || eta_runs === 0
+    ? ""
+    : `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%`
+
+/** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
+export function startsText({ aboutMs, lowMs, highMs }: StartsAt, nowMs: number): string {
+  const [middle, low, high] = [aboutMs, lowMs, highMs].map((ms) => about(ms, nowMs))
+  return low === high ? `starts about ${middle}` : `starts about ${middle} (${low} to ${high})`
 }
 
 /** What is being counted, as a worker reports it: `3 of 5 images`; empty where that was said, or is done. */

@@ -39,6 +39,8 @@ export interface Point {
   readonly ms: number
   /** How far, in percent. */
   readonly progress: number
+  /** How much of its time was over, in percent; null while unknown. */
+  readonly time: number | null
   /** The number of the attempt, from 1; 0 before the first. */
   readonly attempt: number
   /** Whether it made no progress then. */
@@ -117,8 +119,8 @@ export class Timeline {
     if (before && update.id <= before.id) return
     this.#last = update
     const running = update.status === "processing" || update.status === "completed"
-    const { progress, attempt = 0, stalled = false, timestamp } = update
-    this.points.push({ ms: Date.parse(timestamp), progress, attempt, stalled, running })
+    const { progress, time_progress: time = null, attempt = 0, stalled = false, timestamp } = update
+    this.points.push({ ms: Date.parse(timestamp), progress, time, attempt, stalled, running })
     const what = happened(before, update)
     if (what) this.entries.push({ kind: "happening", id: update.id, time: timestamp, ...what })
     else this.#report(update)

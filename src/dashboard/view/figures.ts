@@ -69,7 +69,7 @@ export class Figures {
   )
 
   /** Shows them as they are now. */
-  update(tallies: Tallies, loaded: boolean): void {
+  update(tallies: Tallies, loaded: boolean, done: string): void {
     const { running, waiting, stalled, completed, failed, hour } = tallies
     const known = (value: number): number | null => (loaded ? value : null)
     this.#running.show(
@@ -77,7 +77,7 @@ export class Figures {
       stalled > 0 ? `running, ${count(stalled)} stalled` : "running",
       stalled > 0 ? "warn" : "run",
     )
-    this.#waiting.show(known(waiting), "waiting")
+    this.#waiting.show(known(waiting), done === "" ? "waiting" : `waiting, all done about ${done}`)
     this.#completed.show(known(completed), "completed, last hour")
     this.#failed.show(known(failed), "failed, last hour", "bad")
     this.#hour.show(hour)

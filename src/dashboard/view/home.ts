@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { Crowd, type Size } from "../model/crowd.ts"
 import type { Changes, Model } from "../model/model.ts"
-import { count, nameOf, standing } from "../model/text.ts"
+import { about, count, nameOf, standing } from "../model/text.ts"
 import { el, mark, say, show } from "./dom.ts"
 import { FailureRow, recentFailures, retryAllButton } from "./failures.ts"
 import { Figures } from "./figures.ts"
@@ -86,14 +86,14 @@ export class Home implements Screen {
         if (item) for (const { list } of this.#sections) list.update(item)
       }
     }
-    if (lists || all) this.#figures.update(model.tallies, model.loaded)
+    if (lists || all) this.#figures.update(model.tallies, model.loaded, this.#done())
   }
 
   tick(): void {
     for (const { list } of this.#sections) list.tick()
     this.#settle()
     if (this.#size() !== this.#shownSize) this.#rearrange()
-    this.#figures.update(this.#model.tallies, this.#model.loaded)
+    this.#figures.update(this.#model.tallies, this.#model.loaded, this.#done())
   }
 
   #drawn(): HTMLElement {
@@ -136,6 +136,12 @@ export class Home implements Screen {
   }
 
   /** Makes the order again; with `isNew` what is shown is not that of before. */
+  /** When everything is done; empty while unknown. */
+  #done(): string {
+    const { foreseen } = this.#model
+    return foreseen.doneMs === null ? "" : about(foreseen.doneMs, this.#model.nowMs())
+  }
+
   #arrange(isNew: boolean): void {
     const focused = document.activeElement
     const before = focused?.closest<HTMLElement>("[data-item]")

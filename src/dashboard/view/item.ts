@@ -6,7 +6,7 @@ import { BASE, server } from "../live/server.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { after } from "../model/state.ts"
-import { leftOf, nameOf, runningTitle, standing, toneOf } from "../model/text.ts"
+import { doneOf, leftOf, nameOf, runningTitle, standing, toneOf } from "../model/text.ts"
 import { el, icon, mark, show } from "./dom.ts"
 import { factsOf } from "./facts.ts"
 import { Failure } from "./failure.ts"
@@ -15,6 +15,7 @@ import { ItemHead } from "./item-head.ts"
 import { Now } from "./now.ts"
 import { Plot } from "./plot.ts"
 import type { Screen } from "./screen.ts"
+import { StepsBar } from "./steps.ts"
 import { tint } from "./wave.ts"
 
 const DRAW_EVERY_MS = 250
@@ -47,6 +48,7 @@ export class ItemScreen implements Screen {
   readonly #now: Now
   readonly #failure = new Failure()
   readonly #plot = new Plot()
+  readonly #steps = new StepsBar()
   readonly #noPlot = el("p", { class: "none" }, "The chart appears once rendering starts.")
   readonly #history = new HistoryList()
   readonly #truncated = el(
@@ -84,7 +86,7 @@ export class ItemScreen implements Screen {
       this.#head.element,
       this.#now.element,
       this.#failure.element,
-      part("plot", "Progress over time", this.#noPlot, this.#plot.element),
+      part("plot", "Progress over time", this.#noPlot, this.#plot.element, this.#steps.element),
       el("div", { class: "columns" }, history, part("facts", "Details", this.#facts)),
     )
     this.element = el("div", { class: "item" }, breadcrumb(), this.#gone, this.#body)
@@ -200,9 +202,10 @@ export class ItemScreen implements Screen {
     const nowMs = this.#model.isLive() ? this.#model.nowMs() : Date.parse(item.updated_at)
     const left = leftOf(item, nowMs)
     const expected =
-      left === null ? null : { ms: nowMs + left * 1000, fromMs: nowMs, progress: item.progress }
+      left === null ? null : { ms: nowMs + left.seconds * 1000, fromMs: nowMs, progress: doneOf(item) }
     const { points } = this.#past.timeline
     this.#plot.draw(points, nowMs, expected)
+    this.#steps.draw(this.#past.timeline.entries, nowMs)
     show(this.#noPlot, !points.some(({ running }) => running))
   }
 }

@@ -1,7 +1,19 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration } from "../../text.ts"
+import { duration, shownOf } from "../../text.ts"
 import type { Bridge } from "../model/bench.ts"
-import { doneOf, leftOf, leftWords, line, messageOf, nameOf, paceOf, stepOf, unitOf } from "../model/text.ts"
+import {
+  bandText,
+  doneOf,
+  leftOf,
+  leftText,
+  line,
+  messageOf,
+  nameOf,
+  paceOf,
+  restsOn,
+  stepOf,
+  unitOf,
+} from "../model/text.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { Frame } from "./rows.ts"
@@ -16,12 +28,17 @@ const MAX_GLIDE_S = 90
  */
 export function glideOf(item: QueueItem, bridge: Bridge): Glide {
   const done = doneOf(item)
-  const left = leftOf(item, bridge.nowMs())
+  const attempt = item.time_progress === null ? undefined : item.attempt
+  const left = leftOf(item, bridge.nowMs())?.seconds ?? null
   if (left === null || item.stalled || !bridge.isLive() || bridge.isCrowded() || done >= 99)
-    return { done, to: done, seconds: STEP_S }
+    return { done, to: done, seconds: STEP_S, attempt }
+  // At half its pace a bar of time is never ahead of its place for long, and never stands still.
+  if (attempt !== undefined) {
+    return { done, to: Math.min(99.5, done + (100 - done) / 2), seconds: Math.max(STEP_S, left), attempt }
+  }
   const to = Math.min(99.5, Math.max(done, Math.floor(done) + 0.95))
   const seconds = ((to - done) * left) / (100 - done)
-  return { done, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)) }
+  return { done, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)), attempt }
 }
 
 /** A running item: its wave, and everything that is known of where it is. */
@@ -32,7 +49,10 @@ export class Lane implements Row {
   readonly #wave = new Wave()
   readonly #meta = el("span", { class: "meta" })
   readonly #percent = el("span", { class: "number" })
-  readonly #left = el("span", { class: "left" })
+  readonly #words = el("span")
+  readonly #band = el("small")
+  readonly #left = el("span", { class: "left" }, this.#words, this.#band)
+  readonly #figures = el("div", { class: "figures" })
   readonly #state = el("span", { class: "chip", "data-tone": "warn", hidden: true })
   readonly #step = el("span", { class: "step" })
   readonly #unit = el("span", { class: "unit" })
@@ -50,12 +70,13 @@ export class Lane implements Row {
       this.#percent,
       el("span", { class: "sign" }, "%"),
     )
+    this.#figures.append(percent, this.#left)
     this.element = el(
       "li",
       { class: "lane" },
       markBox,
       el("div", { class: "about" }, link, el("p", {}, this.#meta, this.#state)),
-      el("div", { class: "figures" }, percent, this.#left),
+      this.#figures,
       actions,
       this.#wave.element,
       el("div", { class: "foot" }, el("p", {}, this.#step, this.#unit, this.#message), this.#elapsed),
@@ -65,7 +86,7 @@ export class Lane implements Row {
   update(item: QueueItem): void {
     this.#item = item
     this.#frame.update(item)
-    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, item.progress, glideOf(item, this.#bridge))
+    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, shownOf(item), glideOf(item, this.#bridge))
     const attempt = item.attempt > 1 ? ` · attempt ${item.attempt} of ${item.max_attempts}` : ""
     const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempt}${worker}`)
@@ -75,7 +96,9 @@ export class Lane implements Row {
     else if (item.stalled && this.#state.textContent !== "Stalled")
       this.#state.replaceChildren(icon("stalled"), "Stalled")
     mark(this.element, "data-tone", item.stalled ? "warn" : "run")
-    say(this.#percent, String(item.progress))
+    say(this.#percent, String(shownOf(item)))
+    mark(this.#wave.element, "title", restsOn(item) || null)
+    mark(this.#figures, "title", restsOn(item) || null)
     const name = item.current_step || item.step?.name || ""
     say(this.#step, [stepOf(item), line(name)].filter((part) => part !== "").join(": "))
     say(this.#unit, unitOf(item) || paceOf(item))
@@ -87,7 +110,8 @@ export class Lane implements Row {
     const item = this.#item
     if (!item) return
     const nowMs = this.#bridge.isLive() ? this.#bridge.nowMs() : Date.parse(item.updated_at)
-    say(this.#left, leftWords(item, nowMs))
+    say(this.#words, leftText(item, nowMs))
+    say(this.#band, bandText(item, nowMs))
     const startedMs = Date.parse(item.started_at ?? item.updated_at)
     say(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
   }

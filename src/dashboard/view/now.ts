@@ -1,22 +1,25 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { duration } from "../../text.ts"
+import { duration, shownOf } from "../../text.ts"
 import type { Model } from "../model/model.ts"
 import { isWaiting } from "../model/state.ts"
 import {
   at,
+  bandText,
   count,
-  leftWords,
+  leftText,
   line,
   messageOf,
   nameOf,
   paceOf,
+  restsOn,
   roughly,
   standing,
+  startsText,
   stepOf,
   unitOf,
 } from "../model/text.ts"
-import { el, say } from "./dom.ts"
+import { el, mark, say } from "./dom.ts"
 import { glideOf } from "./lane.ts"
 import { Wave } from "./wave.ts"
 
@@ -51,8 +54,9 @@ export class Now {
 
   /** Shows the item as it is. */
   show(item: QueueItem): void {
-    say(this.#percent, String(item.progress))
-    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, item.progress, glideOf(item, this.#model))
+    say(this.#percent, String(shownOf(item)))
+    mark(this.element, "title", restsOn(item) || null)
+    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, shownOf(item), glideOf(item, this.#model))
     const told = [
       [stepOf(item), line(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
       unitOf(item),
@@ -80,13 +84,16 @@ export class Now {
       const took = started_at && completed_at ? Date.parse(completed_at) - Date.parse(started_at) : null
       return [ended, took === null ? "" : `after ${duration(took / 1000)}`]
     }
-    return [leftWords(item, nowMs) || "Estimating", `${duration(since(item.started_at))} elapsed`]
+    const rest = [bandText(item, nowMs), `${duration(since(item.started_at))} elapsed`]
+    return [leftText(item, nowMs) || "Estimating", rest.filter((part) => part !== "").join(" · ")]
   }
 
   #waiting(item: QueueItem, nowMs: number): Times {
     const { waiting } = this.#model.lists
     const place = waiting.findIndex(({ id }) => id === item.id) + 1
     const where = place > 0 ? `${count(place)} of ${count(waiting.length)} in the queue` : "Waiting"
+    const start = this.#model.startOf(item.id)
+    if (start) return [where, startsText(start, nowMs)]
     const { available_at, queued_at, status } = item
     if (available_at === null) return [where, `waiting ${roughly((nowMs - Date.parse(queued_at)) / 1000)}`]
     return [where, `${status === "retrying" ? "retries" : "starts"} at ${at(available_at, nowMs)}`]

@@ -119,8 +119,17 @@ export class Plot {
       return [
         svg("path", { class: `below ${latest}`, d: `M${way.join("L")}L${ends}` }),
         svg("path", { class: `line ${latest}`, d: `M${way.join("L")}` }),
+        ...this.#time(run),
       ]
     })
+  }
+
+  /** The course of the time, as earlier runs foresaw it then: the straighter the better. */
+  #time(run: readonly Point[]): SVGElement[] {
+    const way = run.flatMap(({ ms, time }) =>
+      time === null ? [] : [`${this.#x(ms).toFixed(1)} ${(HEIGHT - (time / 100) * HEIGHT).toFixed(1)}`],
+    )
+    return way.length > 1 ? [svg("path", { class: "time", d: `M${way.join("L")}` })] : []
   }
 
   #hope(expected: Expected | null): SVGElement[] {

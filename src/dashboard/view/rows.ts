@@ -3,7 +3,7 @@ import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { Bench } from "../model/bench.ts"
 import { causeOf } from "../model/cause.ts"
-import { count, inFull, line, nameOf, roughly, standing, toneOf } from "../model/text.ts"
+import { count, inFull, line, nameOf, roughly, standing, startsText, toneOf } from "../model/text.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
@@ -126,6 +126,11 @@ export class WaitingRow implements Row {
     const item = this.#item
     if (!item) return
     const nowMs = this.#bench.nowMs()
+    const start = this.#bench.startOf(item.id)
+    if (start) {
+      mark(this.#waited, "data-tone", null)
+      return say(this.#waited, startsText(start, nowMs))
+    }
     const againMs = item.available_at === null ? 0 : Date.parse(item.available_at) - nowMs
     mark(this.#waited, "data-tone", item.status === "retrying" ? "warn" : null)
     const isRetry = item.status === "retrying"

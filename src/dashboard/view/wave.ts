@@ -81,6 +81,8 @@ export interface Glide {
   readonly to: number
   /** How long it takes to get there. */
   readonly seconds: number
+  /** Within this attempt the bar does not go back; undefined if it may. */
+  readonly attempt?: number | undefined
 }
 
 /**
@@ -96,6 +98,9 @@ export class Wave {
   readonly #head: HTMLElement
   #songId = 0
   #glide: Glide | undefined
+  /** Where the bar was when the glide began, and when that was. */
+  #from = 0
+  #movedMs = 0
 
   constructor() {
     const picture = (path: SVGPathElement): SVGSVGElement =>
@@ -126,12 +131,32 @@ export class Wave {
     this.#move(glide)
   }
 
-  #move(wanted: Glide): void {
+  /** Where the bar is by now. */
+  #place(): number {
+    const glide = this.#glide
+    if (!glide) return 0
+    const part = glide.seconds > 0 ? (performance.now() - this.#movedMs) / 1000 / glide.seconds : 1
+    return this.#from + (glide.to - this.#from) * Math.min(1, part)
+  }
+
+  /** The glide as it may be: a bar that is ahead of its place goes on from where it is. */
+  #held(wanted: Glide): Glide {
+    const place = this.#place()
+    const isSame = wanted.attempt !== undefined && wanted.attempt === this.#glide?.attempt
+    if (!isSame || wanted.done >= place) return wanted
+    return { ...wanted, done: place, to: Math.max(place, wanted.to) }
+  }
+
+  #move(asked: Glide): void {
     const before = this.#glide
+    const wanted = this.#held(asked)
+    const place = wanted.attempt === undefined ? before?.to : this.#place()
     // It is where it is at once when it is new, and soon after it was far off; then it glides.
-    const isFar = !before || Math.abs(wanted.done - before.to) > FAR
-    const glide = isFar ? { done: wanted.done, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
+    const isFar = place === undefined || !before || Math.abs(wanted.done - place) > FAR
+    const glide = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
     if (glide.to === before?.to && glide.seconds === before.seconds) return
+    this.#from = before ? this.#place() : glide.to
+    this.#movedMs = performance.now()
     this.#glide = glide
     const to = Math.min(100, Math.max(0, glide.to))
     const { style } = this.element
