@@ -10,10 +10,15 @@ export class MemoryHistory implements History {
   /** The oldest event ID that is kept. */
   oldest = 1
   readonly #read: (name: string) => Promise<void>
+  readonly #most: number
 
-  /** `read` is called before each answer, which waits for it, or fails as it does. */
-  constructor(read: (name: string) => Promise<void> = async () => undefined) {
+  /**
+   * `read` is called before each answer, which waits for it, or fails as it does. Pages are cut at `most` updates, as
+   * those of a database are at 256 KiB.
+   */
+  constructor(read: (name: string) => Promise<void>, most: number) {
     this.#read = read
+    this.#most = most
   }
 
   append(queueId: number, status: Status): void {
@@ -40,7 +45,8 @@ export class MemoryHistory implements History {
     await this.#read("page")
     const kept = this.all.slice(Math.max(after, this.oldest - 1))
     const updates = kept.filter(({ queue_id }) => queueId === undefined || queue_id === queueId)
-    return { updates: updates.slice(0, limit), more: updates.length >= limit }
+    const most = Math.min(limit, this.#most)
+    return { updates: updates.slice(0, most), more: updates.length >= most }
   }
 
   async latest(which: LatestOf): Promise<Latest> {
@@ -62,7 +68,8 @@ export class MemoryHistory implements History {
 
   async updates(ids: readonly number[]): Promise<Page> {
     await this.#read("updates")
-    return { updates: this.all.filter(({ id }) => ids.includes(id)), more: false }
+    const updates = this.all.filter(({ id }) => ids.includes(id))
+    return { updates: updates.slice(0, this.#most), more: updates.length > this.#most }
   }
 
   async previous(): Promise<StoredUpdate | null> {

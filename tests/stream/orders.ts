@@ -38,12 +38,15 @@ export class Order {
     // One database answers at once, another is behind a network: its answers overtake each other.
     const isFar = loop.happens(50)
     const fails = loop.happens(20)
-    this.#history = new MemoryHistory(async (name) => {
-      if (isFar) await loop.pause()
-      if (!fails || name !== "page" || this.#failures > 0 || !loop.happens(30)) return
-      this.#failures += 1
-      throw new Error("disk on fire")
-    })
+    this.#history = new MemoryHistory(
+      async (name) => {
+        if (isFar) await loop.pause()
+        if (!fails || name !== "page" || this.#failures > 0 || !loop.happens(30)) return
+        this.#failures += 1
+        throw new Error("disk on fire")
+      },
+      1 + loop.below(6),
+    )
     for (let update = 0; update < ITEMS + loop.below(4); update += 1) {
       this.#history.append((update % ITEMS) + 1, "processing")
     }
@@ -83,16 +86,17 @@ export class Order {
     const selection = loop.happens(50)
       ? new Selection(queueId === undefined ? undefined : [queueId], wanted)
       : undefined
+    const untilFinished = queueId !== undefined && loop.happens(50)
     const leave = new AbortController()
     const client = {
-      witness: new Witness(this.#history, { queueId, wanted, from }),
+      witness: new Witness(this.#history, { queueId, wanted, from, untilFinished }),
       leave,
       selection,
       hasEnded: false,
     }
     this.#clients.push(client)
     const watch = { queueId, wanted, selection, lastEventId: from?.toString(), signal: leave.signal }
-    void this.#read({ ...watch, snapshot: true, untilFinished: false, format: asFrames }, client)
+    void this.#read({ ...watch, snapshot: true, untilFinished, format: asFrames }, client)
   }
 
   /** Reads a stream as Bun does: it gives its sink to the generator, which sleeps while the socket is full. */
@@ -107,6 +111,7 @@ export class Order {
       : undefined
     try {
       const stream = await this.#streams.open(watch)
+      if (stream === null) client.witness.assertSeen()
       for (let next = await stream?.next(); next && !next.done; next = await stream?.next(sink)) {
         await take(next.value)
       }
@@ -141,7 +146,13 @@ export class Order {
         throw new Error("a stream outlives the drain")
       if (leave.signal.aborted && !hasEnded) throw new Error("a stream outlives its client")
       if (!hasEnded) witness.assertComplete()
-      if (hasEnded && !leave.signal.aborted && !this.#hasDrained && this.#failures === 0)
+      if (
+        hasEnded &&
+        !witness.hasSeenEnd &&
+        !leave.signal.aborted &&
+        !this.#hasDrained &&
+        this.#failures === 0
+      )
         throw new Error("a stream ended by itself")
     }
   }

@@ -9,6 +9,8 @@ export interface Expected {
   readonly wanted?: Wanted
   /** Where it resumes; absent for a new stream. */
   readonly from?: number | undefined
+  /** Whether the stream ends once its item is finished. */
+  readonly untilFinished: boolean
 }
 
 /** Reads a stream as a client would, and throws as soon as an update is lost, doubled, or out of order untold. */
@@ -18,10 +20,12 @@ export class Witness {
   /** The event ID up to which everything came; undefined while a snapshot comes. */
   #at: number | undefined
   #snapshot: number[] = []
+  /** Whether the stream has said that it left something out: then only what is newest of an item must have come. */
+  #mayHaveSkipped = false
   /** Whether the stream is live: nothing may be missing once all is quiet. */
   isLive = false
-  /** The control frame that ended the stream. */
-  last: "end" | "shutdown" | undefined
+  /** Whether the client knows that its item is finished, and that nothing more follows. */
+  hasSeenEnd = false
 
   constructor(history: MemoryHistory, expected: Expected) {
     this.#history = history
@@ -31,22 +35,31 @@ export class Witness {
 
   /** Takes a chunk. */
   take(frames: readonly Frame[]): void {
-    let isAfterGap = false
     for (const frame of frames) {
-      if (frame.type === "update") this.#update(frame.update, isAfterGap)
+      if (frame.type === "update") this.#update(frame.update)
       if (frame.type !== "control") continue
       const { control } = frame
       if (control.event === "live") this.#live(control.last_event_id)
-      if (control.event === "gap" && control.reason === "slow") isAfterGap = true
+      if (control.event === "gap" && control.reason === "slow") this.#mayHaveSkipped = true
       else if (control.event === "gap") this.#at = undefined
-      if (control.event === "end" || control.event === "shutdown") this.last = control.event
+      if (control.event === "end") this.assertSeen()
     }
+  }
+
+  /** The stream is over: throws unless the last update that came says that the item is finished. */
+  assertSeen(): void {
+    this.hasSeenEnd = true
+    const seen = this.#history.all.slice(0, this.#at).filter((update) => this.#isMine(update))
+    const status = seen.at(-1)?.status
+    if (status !== "completed") throw new Error(`the stream ended when its item was ${status}`)
   }
 
   /** Throws if anything that belongs to the stream has not come. */
   assertComplete(): void {
     const missing = this.#at === undefined ? "the opening" : this.#next(this.#at)?.id
     if (missing !== undefined) throw new Error(`${missing} never came`)
+    const latest = this.#history.all.findLast((update) => this.#isMine(update))
+    if (this.#expected.untilFinished && latest?.status === "completed") throw new Error("the end never came")
   }
 
   #live(head: number): void {
@@ -62,14 +75,23 @@ export class Witness {
     this.#at = head
   }
 
-  #update({ id }: StoredUpdate, isAfterGap: boolean): void {
+  #update({ id }: StoredUpdate): void {
     if (this.#at === undefined) {
       this.#snapshot.push(id)
       return
     }
     const wanted = this.#next(this.#at)?.id
-    if (isAfterGap ? id <= this.#at : id !== wanted) throw new Error(`${id} came instead of ${wanted}`)
+    const isTold = this.#mayHaveSkipped && id > this.#at && !this.#isNewestBetween(this.#at, id)
+    if (id !== wanted && !isTold) throw new Error(`${id} came instead of ${wanted}`)
     this.#at = id
+  }
+
+  /** Whether an update between these two is the newest of its item. */
+  #isNewestBetween(after: number, before: number): boolean {
+    const latest = this.#history.latestByItem()
+    return this.#history.all
+      .slice(after, before - 1)
+      .some((update) => this.#isMine(update) && latest.get(update.queue_id) === update)
   }
 
   #isMine(update: StoredUpdate): boolean {
