@@ -69,7 +69,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   /** A stream may be silent for long while it reads pages in which nothing is wanted. */
   override get isIdle(): boolean {
-    return this.waiting || (this.#isReading && this.#sink !== undefined)
+    return this.waiting || (this.#isReading && this.#sink !== undefined && this.#blocked === undefined)
   }
 
   /** Writes what is new if that is all there is to do: the generator sleeps on, and leaves no garbage. */
@@ -166,18 +166,25 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     this.#isReading = false
     if (piece.done) this.#passage = undefined
     else this.#ready = this.watch.format.encode(piece.value)
+    await this.#unblocked()
   }
 
   #keepAlive(): void {
     const chunk = this.watch.format.shared(KEEPALIVE)
     const written = chunk && this.#sink?.write(chunk)
-    // A write that fails shows again at the next one, which the stream waits for.
-    if (written instanceof Promise) written.catch(() => undefined)
+    if (!(written instanceof Promise)) return
+    this.#blocked = written
+    // If it fails while the history is being read, the stream learns it when that is done.
+    written.catch(() => undefined)
   }
 
   /** Waits until there is something to do. */
   async #news(): Promise<void> {
     if ((await this.wait()) === "keepalive") this.#ready = this.watch.format.shared(KEEPALIVE)
+    await this.#unblocked()
+  }
+
+  async #unblocked(): Promise<void> {
     await this.#blocked
     this.#blocked = undefined
   }

@@ -29,6 +29,8 @@ export class Order {
   readonly #streams: Streams
   readonly #clients: Client[] = []
   readonly #errors: unknown[] = []
+  /** The newest event ID when the bell rang last. */
+  #announced = 0
   #failures = 0
   #hasDrained = false
 
@@ -50,6 +52,7 @@ export class Order {
     for (let update = 0; update < ITEMS + loop.below(4); update += 1) {
       this.#history.append((update % ITEMS) + 1, "processing")
     }
+    if (loop.happens(20)) this.#history.oldest = 1 + loop.below(ITEMS)
     const onError = (error: unknown) => this.#errors.push(error)
     this.#broadcaster = new Kind(this.#history, this.#bus, KEEPALIVE_MS, onError, 1 + loop.below(2))
     const maxLag = loop.happens(30) ? 2 : 0
@@ -63,7 +66,8 @@ export class Order {
     for (let clients = 2 + loop.below(3); clients > 0; clients -= 1) loop.later(() => this.#open())
     for (let writes = 3 + loop.below(6); writes > 0; writes -= 1) loop.later(() => this.#write())
     for (let questions = loop.below(3); questions > 0; questions -= 1) loop.later(() => this.#ask())
-    if (loop.happens(30)) loop.later(() => this.#leave())
+    for (let leaves = loop.happens(40) ? loop.below(4) : 0; leaves > 0; leaves -= 1)
+      loop.later(() => this.#leave())
     if (loop.happens(20)) loop.later(() => this.#drain())
     loop.run()
     this.#check()
@@ -72,7 +76,10 @@ export class Order {
   #write(): void {
     this.#history.append(1 + this.#loop.below(ITEMS), this.#loop.happens(20) ? "completed" : "processing")
     // A writer rings once its commit has been answered: some time later.
-    this.#loop.later(() => this.#bus.notify())
+    this.#loop.later(() => {
+      this.#announced = this.#history.all.length
+      this.#bus.notify()
+    })
   }
 
   #open(): void {
@@ -89,7 +96,13 @@ export class Order {
     const untilFinished = queueId !== undefined && loop.happens(50)
     const leave = new AbortController()
     const client = {
-      witness: new Witness(this.#history, { queueId, wanted, from, untilFinished }),
+      witness: new Witness(this.#history, {
+        queueId,
+        wanted,
+        from,
+        untilFinished,
+        announced: this.#announced,
+      }),
       leave,
       selection,
       hasEnded: false,
@@ -102,9 +115,12 @@ export class Order {
   /** Reads a stream as Bun does: it gives its sink to the generator, which sleeps while the socket is full. */
   async #read(watch: Watch<readonly Frame[]>, client: Client): Promise<void> {
     const loop = this.#loop
+    let isFull = false
     const take = (frames: readonly Frame[]): Promise<void> | undefined => {
+      if (isFull) throw new Error("the stream writes to a full socket")
       client.witness.take(frames)
-      return loop.happens(30) ? loop.pause() : undefined
+      isFull = loop.happens(30)
+      return isFull ? loop.pause().then(() => void (isFull = false)) : undefined
     }
     const sink: Sink<readonly Frame[]> | undefined = loop.happens(70)
       ? { write: (frames) => take(frames) ?? frames.length }

@@ -11,6 +11,8 @@ export interface Expected {
   readonly from?: number | undefined
   /** Whether the stream ends once its item is finished. */
   readonly untilFinished: boolean
+  /** The newest event ID that had been announced when the stream was asked for: `live` must not be older. */
+  readonly announced: number
 }
 
 /** Reads a stream as a client would, and throws as soon as an update is lost, doubled, or out of order untold. */
@@ -22,8 +24,6 @@ export class Witness {
   #snapshot: number[] = []
   /** Whether the stream has said that it left something out: then only what is newest of an item must have come. */
   #mayHaveSkipped = false
-  /** Whether the stream is live: nothing may be missing once all is quiet. */
-  isLive = false
   /** Whether the client knows that its item is finished, and that nothing more follows. */
   hasSeenEnd = false
 
@@ -41,7 +41,7 @@ export class Witness {
       const { control } = frame
       if (control.event === "live") this.#live(control.last_event_id)
       if (control.event === "gap" && control.reason === "slow") this.#mayHaveSkipped = true
-      else if (control.event === "gap") this.#at = undefined
+      else if (control.event === "gap") this.#missedStart()
       if (control.event === "end") this.assertSeen()
     }
   }
@@ -62,8 +62,16 @@ export class Witness {
     if (this.#expected.untilFinished && latest?.status === "completed") throw new Error("the end never came")
   }
 
+  #missedStart(): void {
+    const { from } = this.#expected
+    if (from === undefined || from >= this.#history.oldest - 1)
+      throw new Error(`no update after ${from} is missing`)
+    this.#at = undefined
+  }
+
   #live(head: number): void {
-    this.isLive = true
+    const { announced } = this.#expected
+    if (head < announced) throw new Error(`live at ${head}, though ${announced} had been announced`)
     if (this.#at === undefined) {
       const state = this.#stateAt(head)
       if (`${state}` !== `${this.#snapshot}`)
