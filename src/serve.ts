@@ -14,7 +14,7 @@ import { createApp } from "./http/app.ts"
 import { TrustedProxies } from "./http/client-address.ts"
 import { Limits } from "./http/limits.ts"
 import { isLoopback } from "./http/origin.ts"
-import { log } from "./log.ts"
+import { ErrorLog, log } from "./log.ts"
 import { Forecasts } from "./queue/forecasts.ts"
 import { Learned } from "./queue/learned.ts"
 import { Queue } from "./queue/queue.ts"
@@ -49,8 +49,7 @@ const DESCRIPTORS_FOR_STREAMS = 0.8
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
 const FIRST_ANSWERS_MS = 20
 
-const text = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error)
+const errors = new ErrorLog()
 
 /** @throws AppError `unavailable` with the reason in words */
 function onPort<T>({ host, port }: Config, listen: () => T): T {
@@ -99,7 +98,7 @@ interface Parts {
 const logged =
   (message: string) =>
   (error: unknown): void =>
-    log("error", message, { error: text(error) })
+    errors.log(message, error)
 
 function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
   return new Webhooks(store, store.deliveries, bus, {
@@ -111,6 +110,8 @@ function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
     onError: logged("the webhooks' timer could not read or write"),
     onGivenUp: ({ id, update_id, notice }, error) =>
       log("warn", "a delivery to a webhook was given up", { delivery: id, update_id, notice, error }),
+    onFailing: (webhook, error) => log("warn", "a webhook fails; it is tried again", { webhook, error }),
+    onRecovered: (webhook) => log("info", "a webhook takes deliveries again", { webhook }),
   })
 }
 
@@ -286,7 +287,7 @@ function assembled(
     reasons,
     version,
     commit,
-    report: (request_id, error) => log("error", "a request failed", { request_id, error: text(error) }),
+    report: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
   const backups = backupsOf(config, store, reasons)
   const services = [tokens, learned, watch, rescue, workers, webhooks, retention, ...backups]

@@ -34,6 +34,10 @@ export interface WebhooksOptions {
   readonly random: () => number
   /** Called when the database cannot be read or written; the next turn tries again. */
   readonly onError: (error: unknown) => void
+  /** Called when a webhook fails that did not fail before, with the eight digits that stand for it and the reason. */
+  readonly onFailing: (webhook: string, error: string) => void
+  /** Called when a webhook that failed takes a delivery again. */
+  readonly onRecovered: (webhook: string) => void
   /** Called when a delivery is given up, with the reason. */
   readonly onGivenUp: (delivery: Delivery, error: string) => void
 }
@@ -83,6 +87,8 @@ export class Webhooks implements Service {
   readonly #stopped = new AbortController()
   /** Under way, by their ids. */
   readonly #sending = new Map<number, { readonly url: string; readonly over: Promise<void> }>()
+  /** The URLs whose last delivery failed. */
+  readonly #failing = new Set<string>()
   /** The URLs whose due deliveries are being read. */
   readonly #looking = new Set<string>()
   #unlisten: () => void = () => undefined
@@ -187,9 +193,19 @@ export class Webhooks implements Service {
     const { signal } = this.#stopped
     const reply = await post(delivery, { ...this.#options, historyId: this.#history.historyId, signal })
     if (signal.aborted && reply.status === null) return
+    this.#watch(delivery.url, reply.error)
     const settlement = this.#settlement(delivery, reply)
     await this.#deliveries.settle(delivery.id, settlement)
     if (settlement.status === "failed") this.#options.onGivenUp(delivery, settlement.error)
+  }
+
+  #watch(url: string, error: string): void {
+    if (error === "") {
+      if (this.#failing.delete(url)) this.#options.onRecovered(urlId(url))
+    } else if (!this.#failing.has(url)) {
+      this.#failing.add(url)
+      this.#options.onFailing(urlId(url), error)
+    }
   }
 
   #settlement({ attempts, created_at }: Delivery, { status: answer, error, waitMs }: Reply): Settlement {

@@ -102,7 +102,7 @@ test("a folder that cannot be made or written is one line that names the databas
   for (const database of places) {
     await refusesToStart(
       ["--database", database],
-      new RegExp(`^cannot open the database ${resolve(database)}: `),
+      new RegExp(`^(cannot open )?the database ${resolve(database)}[: ]`),
     )
   }
 })
@@ -111,7 +111,7 @@ test.skipIf(process.getuid?.() === 0)("a folder without the right to write is on
   using folder = temporaryFolder()
   const locked = join(folder.path, "locked")
   mkdirSync(locked, { mode: 0o555 })
-  await refusesToStart(["--database", join(locked, "queue.db")], /^cannot open the database /)
+  await refusesToStart(["--database", join(locked, "queue.db")], /^(cannot open )?the database /)
 })
 
 test("a file that is no database is one line and stays as it is", async () => {
@@ -119,7 +119,10 @@ test("a file that is no database is one line and stays as it is", async () => {
   const file = join(folder.path, "notes.txt")
   const text = "These are notes, and no database. ".repeat(100)
   writeFileSync(file, text)
-  await refusesToStart(["--database", file], /notes\.txt: file is not a database$/)
+  await refusesToStart(
+    ["--database", file],
+    /notes\.txt is not a database, or its beginning was overwritten; .+ --database/,
+  )
   expect(await Bun.file(file).text()).toBe(text)
 })
 

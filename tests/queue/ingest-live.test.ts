@@ -182,6 +182,8 @@ function impatient(seconds: number) {
     random: Math.random,
     onError: report,
     onGivenUp: report,
+    onFailing: report,
+    onRecovered: report,
   })
   const about = {
     reasons: new Reasons(),
