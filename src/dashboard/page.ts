@@ -6,8 +6,9 @@ import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
 import { count, counted, nameOf, runningTitle } from "./model/text.ts"
 import { Badge } from "./view/badge.ts"
-import { addSong, askToken, closeDialog } from "./view/dialogs.ts"
+import { closeDialog } from "./view/dialogs.ts"
 import { byId, el, say, show } from "./view/dom.ts"
+import { addSong, askToken } from "./view/forms.ts"
 import { watchReader } from "./view/hold.ts"
 import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
@@ -115,6 +116,7 @@ class Page {
   #tick(): void {
     this.#glance()
     if (document.hidden) return
+    this.#model.tick()
     if (this.#model.isLive()) this.#screen.tick()
     this.#badge.update(this.#model.connection, this.#model.stats, this.#line.holder)
   }

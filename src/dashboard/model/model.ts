@@ -66,7 +66,7 @@ export class Model implements Bridge {
 
   get lists(): Lists {
     const { items } = this.state
-    if (!this.#lists) this.#lists = listsOf(items.values())
+    if (!this.#lists) this.#lists = listsOf(items.values(), this.nowMs())
     else if (this.#runningChanged) {
       // The order stands; sorting thousands of items again with each frame would not be free.
       const running = this.#lists.running.map((item) => items.get(item.id) ?? item)
@@ -115,6 +115,13 @@ export class Model implements Bridge {
 
   item(id: number): QueueItem | undefined {
     return this.state.items.get(id)
+  }
+
+  /** Looks at the time: what was delayed may be due. Asks for a frame where it is. */
+  tick(): void {
+    if (!this.#lists || this.nowMs() < this.#lists.dueMs) return
+    this.#touched([], true)
+    this.#ears.changed()
   }
 
   /** What has changed since this was asked the last time. */

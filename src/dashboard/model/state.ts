@@ -117,25 +117,44 @@ const byStart = (a: QueueItem, b: QueueItem): number => text(a.started_at, b.sta
 const byTurn = (a: QueueItem, b: QueueItem): number => b.priority - a.priority || a.id - b.id
 const byEnd = (a: QueueItem, b: QueueItem): number => text(b.completed_at, a.completed_at) || b.id - a.id
 
-/** The three lists, each in its order. */
+/** When an item may be claimed by its place in the queue, in milliseconds; 0 for at once. */
+const availableMs = ({ available_at }: QueueItem): number =>
+  available_at === null ? 0 : Date.parse(available_at)
+
+const byDue = (a: QueueItem, b: QueueItem): number => availableMs(a) - availableMs(b) || byTurn(a, b)
+
+/** The lists, each in its order. */
 export interface Lists {
   /** By start. */
   readonly running: readonly QueueItem[]
-  /** By turn. */
+  /** In the order in which workers will take them. */
   readonly waiting: readonly QueueItem[]
+  /** Those that no worker takes yet, by the time from which one may. */
+  readonly delayed: readonly QueueItem[]
   /** The newest first. */
   readonly finished: readonly QueueItem[]
+  /** When the first of the delayed items is no longer one, in milliseconds of the server's clock; Infinity for never. */
+  readonly dueMs: number
 }
 
-/** Running items by start, waiting ones by turn, finished ones newest first. */
-export function listsOf(items: Iterable<QueueItem>): Lists {
+/** The lists of these items; `nowMs` is the server's clock. */
+export function listsOf(items: Iterable<QueueItem>, nowMs = Date.now()): Lists {
   const running: QueueItem[] = []
   const waiting: QueueItem[] = []
+  const delayed: QueueItem[] = []
   const finished: QueueItem[] = []
   for (const item of items) {
     if (isFinished(item.status)) finished.push(item)
-    else if (isWaiting(item)) waiting.push(item)
-    else running.push(item)
+    else if (!isWaiting(item)) running.push(item)
+    else if (availableMs(item) > nowMs) delayed.push(item)
+    else waiting.push(item)
   }
-  return { running: running.sort(byStart), waiting: waiting.sort(byTurn), finished: finished.sort(byEnd) }
+  delayed.sort(byDue)
+  return {
+    running: running.sort(byStart),
+    waiting: waiting.sort(byTurn),
+    delayed,
+    finished: finished.sort(byEnd),
+    dueMs: delayed[0] ? availableMs(delayed[0]) : Number.POSITIVE_INFINITY,
+  }
 }

@@ -32,7 +32,15 @@ export interface Tallies {
 }
 
 /** Counts what is in the lists. `nowMs` is the server's clock. */
-export function talliesOf({ running, waiting, finished }: Lists, nowMs: number): Tallies {
+export function talliesOf(
+  {
+    running,
+    waiting,
+    delayed = [],
+    finished,
+  }: Omit<Lists, "delayed" | "dueMs"> & Partial<Pick<Lists, "delayed">>,
+  nowMs: number,
+): Tallies {
   const hour = Array.from({ length: BARS }, () => ({ completed: 0, failed: 0 }))
   const total = { completed: 0, failed: 0 }
   for (const { completed_at, outcome } of finished) {
@@ -47,7 +55,7 @@ export function talliesOf({ running, waiting, finished }: Lists, nowMs: number):
   const sum = running.reduce((all, item) => all + shownOf(item), 0)
   return {
     running: running.length,
-    waiting: waiting.length,
+    waiting: waiting.length + delayed.length,
     stalled: running.filter(({ stalled }) => stalled).length,
     ...total,
     hour,

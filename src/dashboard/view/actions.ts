@@ -1,11 +1,13 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import { duration } from "../../text.ts"
-import { sentenceOf, server } from "../live/server.ts"
+import { BASE, sentenceOf, server } from "../live/server.ts"
 import type { Bench } from "../model/bench.ts"
 import { isWaiting } from "../model/state.ts"
 import { count, counted, nameOf } from "../model/text.ts"
-import { askPriority, confirm } from "./dialogs.ts"
+import { copy } from "./clipboard.ts"
+import { confirm } from "./dialogs.ts"
+import { askFlag, askPriority, askTitle } from "./forms.ts"
 import { acting } from "./hold.ts"
 import type { Choice } from "./menu.ts"
 import { notify } from "./notices.ts"
@@ -92,30 +94,68 @@ async function runNext(item: QueueItem, bench: Bench): Promise<void> {
   )
 }
 
+async function rename(item: QueueItem): Promise<void> {
+  const title = await askTitle(item)
+  if (title === null || title === item.title) return
+  const name = title === "" ? `Song ${item.song_id}` : title
+  await attempt(() => server.update(item.id, { title, message: "Renamed" }), `Renamed to ${name}`)
+}
+
+async function flag(item: QueueItem): Promise<void> {
+  const chosen = await askFlag(item)
+  if (chosen === undefined || chosen === item.flag) return
+  const done = chosen === null ? `Flag of ${nameOf(item)} removed` : `Flagged ${nameOf(item)}`
+  await attempt(() => server.flag(item.id, chosen), done)
+}
+
+async function copied(text: string, what: string): Promise<void> {
+  try {
+    await copy(text)
+    notify(`Copied ${what}`)
+  } catch (error) {
+    notify(sentenceOf(error), { failed: true })
+  }
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+
+/** The command that adds an item like this one. */
+function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: QueueItem): string {
+  const body = JSON.stringify({ song_id, title, priority, max_attempts, tags, metadata })
+  const url = new URL("api/v1/queue", BASE).href
+  return `curl -X POST ${quoted(url)} -H 'Content-Type: application/json' -d ${quoted(body)}`
+}
+
 /** What can be done with an item as it stands, the likeliest first. */
 export function choicesOf(item: QueueItem, bench: Bench): Choice[] {
-  const choice = (
-    label: string,
-    icon: string,
-    what: (now: QueueItem, bench: Bench) => Promise<void>,
-    danger = false,
-  ): Choice => ({
+  type Act = (now: QueueItem, bench: Bench) => Promise<void>
+  const choice = (label: string, icon: string, act: Act): Choice => ({
     label,
     icon,
-    danger,
     // It may have changed since the menu was opened.
-    choose: () => void what(bench.item(item.id) ?? item, bench),
+    choose: () => void act(bench.item(item.id) ?? item, bench),
   })
-  const again = choice("Retry", "retry", retry)
+  const minor = (label: string, icon: string, act: Act): Choice => ({
+    ...choice(label, icon, act),
+    minor: true,
+  })
   const choices: Choice[] = []
-  if (isFinished(item.status)) choices.push(again)
+  if (isFinished(item.status)) choices.push(choice("Retry", "retry", retry))
   if (isWaiting(item)) {
-    if (bench.waiting()[0]?.id !== item.id) choices.push(choice("Run next", "up", runNext))
+    const at = bench.waiting().findIndex(({ id }) => id === item.id)
+    if (at > 0) choices.push(choice("Run next", "up", runNext))
+    if (item.status === "retrying") choices.push(choice("Retry now", "retry", retry))
     choices.push(choice("Set priority…", "order", prioritise))
-    if (item.status === "retrying") choices.push({ ...again, label: "Retry now" })
   }
   if (!isFinished(item.status) && item.cancel_requested_at === null)
     choices.push(choice("Cancel", "cancel", cancel))
-  choices.push(choice("Delete…", "delete", remove, true))
+  choices.push(minor("Rename…", "rename", rename))
+  if (item.status === "completed" || item.flag !== null) choices.push(minor("Flag…", "flag", flag))
+  const { href } = new URL(`items/${item.id}`, BASE)
+  choices.push(
+    minor("Copy link", "link", () => copied(href, "the link")),
+    minor("Copy as curl", "copy", (now) => copied(curlOf(now), "a command that adds this song again")),
+    { ...minor("Delete…", "delete", remove), danger: true },
+  )
   return choices
 }

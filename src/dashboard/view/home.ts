@@ -30,6 +30,7 @@ export class Home implements Screen {
   readonly #failed: Section
   readonly #running: Section
   readonly #waiting: Section
+  readonly #delayed: Section
   readonly #finished: Section
   readonly #sections: readonly Section[]
   readonly #crowd = new Crowd()
@@ -60,13 +61,11 @@ export class Home implements Screen {
       retryAllButton(() => this.#failures()),
     )
     this.#running = section("Running", lanes, idle())
-    this.#waiting = section(
-      "Waiting",
-      this.#list(ROWS, () => new WaitingRow(model)),
-      none,
-    )
+    const rows = (): ItemList => this.#list(ROWS, () => new WaitingRow(model))
+    this.#waiting = section("Waiting", rows(), none)
+    this.#delayed = section("Later", rows(), el("p"))
     this.#finished = section("Finished", finished, nothingYet, this.#filter.endings)
-    this.#sections = [this.#failed, this.#running, this.#waiting, this.#finished]
+    this.#sections = [this.#failed, this.#running, this.#waiting, this.#delayed, this.#finished]
     document.addEventListener("pointermove", () => this.#settle())
     this.element = this.#drawn()
   }
@@ -106,7 +105,7 @@ export class Home implements Screen {
     const columns = el(
       "div",
       { class: "columns" },
-      el("div", {}, this.#running.element, this.#waiting.element),
+      el("div", {}, this.#running.element, this.#waiting.element, this.#delayed.element),
       this.#finished.element,
     )
     const heading = el("h1", { class: "for-ears", tabindex: -1 }, "Render queue")
@@ -158,7 +157,7 @@ export class Home implements Screen {
   #show(isNew: boolean): void {
     const { lists, loaded, state } = this.#model
     const { text, ending } = this.#filter
-    const { running, waiting, finished } = lists
+    const { running, waiting, delayed, finished } = lists
     const isFree = !this.#sections.some(({ list }) => isHeld(list.element))
     if (isNew || isFree) this.#shownSize = this.#size()
     mark(this.element, "data-crowd", this.#shownSize === "few" ? null : this.#shownSize)
@@ -168,6 +167,8 @@ export class Home implements Screen {
     show(this.#failed.element, this.#failed.list.element.childElementCount > 0)
     this.#running.show(this.#filter.fitting(running), running, text, how)
     this.#waiting.show(this.#filter.fitting(waiting), waiting, text, how)
+    this.#delayed.show(this.#filter.fitting(delayed), delayed, text, how)
+    show(this.#delayed.element, this.#delayed.list.element.childElementCount > 0)
     const ended = this.#filter.ended(finished)
     this.#finished.show(ended, finished, text, { ...how, nothingOf: `No ${ending} renders.` })
     show(this.#example, state.items.size === 0)

@@ -4,6 +4,7 @@ import { line, nameOf, standing, toneOf } from "../model/text.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say } from "./dom.ts"
 import { moved } from "./hold.ts"
+import { toggleMenu } from "./menu.ts"
 import { songMark } from "./wave.ts"
 
 /** The head of an item's page: its name, how it stands, and what can be done with it. */
@@ -23,11 +24,24 @@ export class ItemHead {
     el("div", {}, this.name, el("p", {}, this.#standing, this.#about)),
     this.#buttons,
   )
+  readonly #more = el(
+    "button",
+    { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" },
+    icon("more"),
+    "More",
+  )
+  #item: QueueItem | undefined
   #songId = 0
   #offered = ""
 
   constructor(bench: Bench) {
     this.#bench = bench
+    this.#more.addEventListener("click", () => {
+      const item = this.#item
+      if (!item) return
+      const minor = choicesOf(item, bench).filter((choice) => choice.minor)
+      toggleMenu(this.#more, `More actions for ${nameOf(item)}`, minor)
+    })
   }
 
   /** Shows the item as it is; one that `isGone` can no longer be acted on. */
@@ -52,20 +66,21 @@ export class ItemHead {
   }
 
   #offer(item: QueueItem): void {
+    this.#item = item
     const choices = choicesOf(item, this.#bench)
     const offered = choices.map(({ label }) => label).join()
     if (offered === this.#offered) return
     this.#offered = offered
     if (this.#buttons.hasChildNodes()) moved(this.#buttons)
     const focused = this.#buttons.contains(document.activeElement)
-    const buttons = choices.map(({ label, icon: name, danger = false, choose }) => {
-      const attributes = { type: "button", class: danger ? "danger quiet" : null }
-      const button = el("button", attributes, icon(name), label)
+    const major = choices.filter(({ minor }) => !minor)
+    const buttons = major.map(({ label, icon: name, choose }) => {
+      const button = el("button", { type: "button" }, icon(name), label)
       button.addEventListener("click", choose)
       return button
     })
-    this.#buttons.replaceChildren(...buttons)
+    this.#buttons.replaceChildren(...buttons, this.#more)
     // What had the focus may be no choice any more.
-    if (focused) (buttons[0] ?? this.name).focus()
+    if (focused) (buttons[0] ?? this.#more).focus()
   }
 }

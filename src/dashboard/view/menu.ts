@@ -8,6 +8,8 @@ export interface Choice {
   readonly icon: string
   /** Whether it destroys something; default false. */
   readonly danger?: boolean
+  /** Whether it stands in a menu even where there is room for buttons; default false. */
+  readonly minor?: boolean
   /** Does it. */
   readonly choose: () => void
 }

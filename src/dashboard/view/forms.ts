@@ -1,0 +1,167 @@
+import type { NewItem, QueueItem } from "../../item/item.ts"
+import { server } from "../live/server.ts"
+import { count, nameOf } from "../model/text.ts"
+import { field, open } from "./dialogs.ts"
+import { el, say } from "./dom.ts"
+
+const ordinal = (n: number): string => {
+  const suffix = n % 100 > 10 && n % 100 < 14 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th")
+  return `${count(n)}${suffix}`
+}
+
+/** Asks for another priority, and foretells the place in the queue; null when dismissed. */
+export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]): Promise<number | null> {
+  let chosen: number | null = null
+  const input = el("input", {
+    type: "number",
+    step: 1,
+    min: -1e9,
+    max: 1e9,
+    required: true,
+    value: item.priority,
+  })
+  const hint = el("p", { "aria-live": "polite" })
+  const others = waiting.filter(({ id }) => id !== item.id)
+  const tell = (): void => {
+    const priority = input.valueAsNumber
+    const before = others.filter(
+      (other) => other.priority > priority || (other.priority === priority && other.id < item.id),
+    )
+    const place = `${ordinal(before.length + 1)} of ${count(others.length + 1)}`
+    say(
+      hint,
+      Number.isNaN(priority)
+        ? "A whole number. Higher numbers run first."
+        : `Higher numbers run first. It will be ${place}.`,
+    )
+  }
+  input.addEventListener("input", tell)
+  tell()
+  await open({
+    title: `Priority of ${nameOf(item)}`,
+    content: [field("Priority", input, hint)],
+    yes: "Set priority",
+    no: "Cancel",
+    submit: () => {
+      chosen = input.valueAsNumber
+    },
+  })
+  return chosen
+}
+
+/** Asks for another title; null when dismissed. */
+export async function askTitle(item: QueueItem): Promise<string | null> {
+  let chosen: string | null = null
+  const input = el("input", { type: "text", maxlength: 200, autocomplete: "off", value: item.title })
+  await open({
+    title: `Rename ${nameOf(item)}`,
+    content: [field("Title", input, "Shown instead of the song ID. Leave it empty to show the song ID.")],
+    yes: "Rename",
+    no: "Cancel",
+    submit: () => {
+      chosen = input.value.trim()
+    },
+  })
+  return chosen
+}
+
+const FLAGS: readonly (readonly [QueueItem["flag"], string])[] = [
+  [null, "No problem"],
+  ["image_issue", "Problem with the images"],
+  ["lyrics_issue", "Problem with the lyrics"],
+  ["timing_issue", "Problem with the timing"],
+]
+
+/** Asks what is wrong with an item's video; null for nothing, undefined when dismissed. */
+export async function askFlag(item: QueueItem): Promise<QueueItem["flag"] | undefined> {
+  let chosen: QueueItem["flag"] | undefined
+  const choices = FLAGS.map(([flag, text]) => {
+    const input = el("input", { type: "radio", name: "flag", checked: flag === item.flag })
+    return { flag, input, label: el("label", { class: "radio" }, input, text) }
+  })
+  await open({
+    title: `Flag ${nameOf(item)}`,
+    content: [
+      el(
+        "div",
+        { class: "field", role: "radiogroup", "aria-label": "Problem" },
+        ...choices.map(({ label }) => label),
+      ),
+    ],
+    yes: "Set flag",
+    no: "Cancel",
+    submit: () => {
+      chosen = choices.find(({ input }) => input.checked)?.flag
+    },
+  })
+  return chosen
+}
+
+/** A key that makes a repeated request the same one. `crypto.randomUUID` is missing on plain http. */
+const newKey = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+
+/** Asks for a song and adds it to the queue; null when dismissed. */
+export async function addSong(): Promise<QueueItem | null> {
+  const song = el("input", { type: "number", min: 1, step: 1, required: true, inputmode: "numeric" })
+  const title = el("input", { type: "text", maxlength: 200, autocomplete: "off" })
+  const priority = el("input", { type: "number", step: 1, min: -1e9, max: 1e9, value: 0, required: true })
+  const attempts = el("input", { type: "number", step: 1, min: 1, max: 100, value: 3, required: true })
+  const tags = el("input", { type: "text", autocomplete: "off" })
+  // Sent twice, by an impatient click or a lost answer, it is still added once.
+  const key = newKey()
+  let added: QueueItem | null = null
+  const body = (): NewItem => ({
+    song_id: song.valueAsNumber,
+    title: title.value.trim(),
+    priority: priority.valueAsNumber,
+    max_attempts: attempts.valueAsNumber,
+    tags: [...new Set(tags.value.split(",").map((tag) => tag.trim()))].filter((tag) => tag !== ""),
+  })
+  await open({
+    title: "Add a song",
+    content: [
+      field("Song ID", song),
+      field("Title", title, "Optional. Shown instead of the song ID."),
+      el(
+        "div",
+        { class: "pair" },
+        field("Priority", priority, "Higher numbers run first."),
+        field("Attempts", attempts),
+      ),
+      field("Tags", tags, "Optional, separated by commas. Only workers with all of these tags will take it."),
+    ],
+    yes: "Add to the queue",
+    no: "Cancel",
+    submit: async () => {
+      added = await server.add(body(), key)
+    },
+  })
+  return added
+}
+
+/** Asks for an access token; undefined when dismissed. */
+export async function askToken(): Promise<string | undefined> {
+  let given: string | undefined
+  const input = el("input", {
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    pattern: "tsk_[A-Za-z0-9_\\-]{43}",
+    title: "tsk_ and 43 characters",
+  })
+  await open({
+    title: "This server needs a token",
+    content: [
+      field(
+        "Access token",
+        input,
+        "It begins with tsk_. Whoever runs the server makes one: track-studio token create",
+      ),
+    ],
+    yes: "Continue",
+    no: "Cancel",
+    submit: () => void (given = input.value),
+  })
+  return given
+}

@@ -1,0 +1,138 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test"
+
+import { start, type TestServer } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+
+// The first run may have to install Chromium.
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+
+const page = describe.skipIf(!hasChromium)
+
+let browser: Browser
+let server: TestServer
+let tab: Tab
+
+beforeAll(async () => {
+  if (hasChromium) browser = await Browser.start()
+})
+afterAll(async () => {
+  if (hasChromium) await browser.stop()
+})
+beforeEach(async () => {
+  server = await start()
+})
+afterEach(async () => {
+  await tab.close()
+  await server[Symbol.asyncDispose]()
+})
+
+/** Notes what is copied. */
+const COPIES = `(() => {
+  window.copies = []
+  document.addEventListener("copy", () => window.copies.push(document.activeElement.value))
+})()`
+
+async function open(path = "/"): Promise<void> {
+  tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path)
+  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+  await tab.evaluate(COPIES)
+}
+
+/** Chooses from the open menu. */
+async function choose(label: string): Promise<void> {
+  const entries = await tab.until<string[]>(
+    `document.querySelector(".menu") && [...document.querySelectorAll(".menu button")].map((one) => one.innerText)`,
+  )
+  expect(entries).toContain(label)
+  await tab.click(`.menu button:nth-child(${entries.indexOf(label) + 1})`)
+}
+
+const act = async (id: number, label: string): Promise<void> => {
+  await tab.click(`[data-item="${id}"] [aria-haspopup]`)
+  await choose(label)
+}
+
+page("an item on the page", () => {
+  test("is renamed, and keeps its song when the title is taken away", async () => {
+    const id = await server.add({ song_id: 7, title: "Northern Ligths" })
+    await open()
+    await act(id, "Rename…")
+    await tab.until(`document.activeElement.value === "Northern Ligths"`)
+    await tab.evaluate(`document.activeElement.value = ""`)
+    await tab.type("Northern Lights")
+    await tab.press("Enter")
+    await tab.until(`document.querySelector(".waiting .name").innerText === "Northern Lights"`)
+    expect((await server.item(id)).title).toBe("Northern Lights")
+    await act(id, "Rename…")
+    await tab.evaluate(`document.activeElement.value = ""`)
+    await tab.press("Enter")
+    await tab.until(`document.querySelector(".waiting .name").innerText === "Song 7"`)
+  })
+
+  test("is flagged, and the flag is removed", async () => {
+    const id = await server.add({ song_id: 7, title: "Northern Lights" })
+    await server.put(id, { status: "processing" })
+    await server.put(id, { status: "completed" })
+    await open(`/items/${id}`)
+    await tab.click(".buttons [aria-haspopup]")
+    await choose("Flag…")
+    await tab.click("dialog .radio:nth-child(3) input")
+    await tab.click("dialog [type=submit]")
+    await tab.until(`document.querySelector(".facts").innerText.includes("lyrics issue")`)
+    expect((await server.item(id)).flag).toBe("lyrics_issue")
+    await tab.click(".buttons [aria-haspopup]")
+    await choose("Flag…")
+    expect(
+      await tab.evaluate<boolean>(`document.querySelector("dialog .radio:nth-child(3) input").checked`),
+    ).toBe(true)
+    await tab.click("dialog .radio:nth-child(1) input")
+    await tab.click("dialog [type=submit]")
+    await tab.until(`!document.querySelector(".facts").innerText.includes("lyrics issue")`)
+    expect((await server.item(id)).flag).toBeNull()
+    expect(tab.complaints).toEqual([])
+  })
+
+  test("gives its link, and the command that adds another like it", async () => {
+    const song = { song_id: 7, title: "Don't stop", priority: 3, tags: ["gpu"], metadata: { album: "x" } }
+    const id = await server.add(song)
+    await open()
+    await act(id, "Copy link")
+    await tab.until("window.copies.length === 1")
+    await act(id, "Copy as curl")
+    await tab.until("window.copies.length === 2")
+    const [link, command] = await tab.evaluate<[string, string]>("window.copies")
+    expect(link).toBe(`${server.url.replace("127.0.0.1", HOST)}/items/${id}`)
+    const child = Bun.spawn(["sh", "-c", command.replaceAll(HOST, "127.0.0.1")], {
+      stdout: "pipe",
+      stderr: "pipe",
+    })
+    expect(JSON.parse(await new Response(child.stdout).text())).toMatchObject({ id: id + 1, ...song })
+  })
+})
+
+page("a waiting item", () => {
+  test("that is delayed stands apart with its time, and moves up when that has come", async () => {
+    const now = await server.add({ song_id: 1 })
+    const soon = await server.add({ song_id: 2, priority: 5, available_in: 6 })
+    await server.add({ song_id: 3, available_in: 7200 })
+    await open()
+    const ids = (rows: string): string =>
+      `[...document.querySelectorAll(${JSON.stringify(rows)})].map(({ dataset }) => dataset.item).join()`
+    await tab.until(`${ids(".section.waiting .row")} === "${now}"`)
+    expect(await tab.evaluate<string>(ids(".section.later .row"))).toBe(`${soon},3`)
+    expect(await tab.evaluate<string>(`document.querySelector('[data-item="3"] .since').innerText`)).toMatch(
+      /^Starts in 1:59:5\d$/,
+    )
+    await tab.until(`${ids(".section.waiting .row")} === "${soon},${now}"`, 12_000)
+    expect(await tab.evaluate<string>(ids(".section.later .row"))).toBe("3")
+  })
+})
