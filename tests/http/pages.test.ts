@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test"
 
-import { type AppParts, createApp } from "../../src/http/app.ts"
 import { Browser, hasChromium, STRANGERS, type Tab } from "../dashboard/browser.ts"
 import { start } from "../server.ts"
+import { stateOf, triesOf, type Try, WRITES } from "./writes.ts"
 
 const server = await start()
 /** Serves an empty page under whatever name it is asked by. */
@@ -19,44 +19,14 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** The parts of an app that is asked for its routes alone. */
-const parts: unknown = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
-/** Every route that changes something. */
-const writes = createApp(parts as AppParts).routes.filter(({ method }) => !/^(GET|OPTIONS)$/.test(method))
-
-const BODIES: Readonly<Record<string, string>> = {
-  "POST /api/v1/queue": '{"song_id":1,"title":"by a page"}',
-  "POST /api/v1/queue/claim": '{"worker":"a page","tags":["by-a-page"]}',
-  "PUT /api/v1/queue/:id/flag": '{"flag":"image_issue"}',
-  "POST /api/v1/queue/:id/ingest/:renderer": "50%\n",
-}
-
-interface Tried {
-  readonly route: string
-  readonly url: string
-  readonly method: string
-  readonly body: string
-}
-
-/** Each route with an item of its own to change. */
-const tries = async (): Promise<Tried[]> =>
-  Promise.all(
-    writes.map(async ({ method, path }) => {
-      const id = await server.add({ song_id: 9, title: "Untouched" })
-      const route = `${method} ${path}`
-      const url = `${server.url}${path.replace(":id", String(id)).replace(":renderer", "lines")}`
-      return { route, url, method, body: BODIES[route] ?? "{}" }
-    }),
-  )
-
 /** Sends each as a script may that wants to read the answer; the status of each, 0 where the browser stops it. */
-const asked = (tab: Tab, all: readonly Tried[]): Promise<number[]> =>
+const asked = (tab: Tab, all: readonly Try[]): Promise<number[]> =>
   tab.evaluate(`Promise.all(${JSON.stringify(all)}.map(({ url, method, body }) =>
     fetch(url, { method, headers: { "content-type": "application/json" }, ...(method !== "DELETE" && { body }) })
       .then(({ status }) => status, () => 0)))`)
 
 /** Sends each POST in the ways that need nobody's leave: without reading, as a beacon, and as a form. */
-const forced = (tab: Tab, all: readonly Tried[]): Promise<void> =>
+const forced = (tab: Tab, all: readonly Try[]): Promise<void> =>
   tab.evaluate(`Promise.all(${JSON.stringify(all)}.filter(({ method }) => method === "POST").map(async ({ url, body }, at) => {
     await fetch(url, { method: "POST", mode: "no-cors", body }).catch(() => undefined)
     navigator.sendBeacon(url, body)
@@ -77,8 +47,8 @@ const socket = (tab: Tab): Promise<string> =>
   })`)
 
 test("the routes that change something are known here", () => {
-  expect(writes.length).toBeGreaterThan(10)
-  expect(writes.every(({ path }) => path.startsWith("/api/v1/"))).toBeTrue()
+  expect(WRITES.length).toBeGreaterThan(10)
+  expect(WRITES.every(({ path }) => path.startsWith("/api/v1/"))).toBeTrue()
 })
 
 for (const host of STRANGERS) {
@@ -87,13 +57,12 @@ for (const host of STRANGERS) {
     async () => {
       const tab = await browser?.open(`http://${host}:${pages.port}/`)
       if (!tab) return
-      const all = await tries()
-      const [before, queue] = [await server.head(), await (await server.api("GET", "/queue")).json()]
+      const all = await triesOf(server)
+      const before = await stateOf(server)
       expect(await asked(tab, all)).toEqual(all.map(() => 403))
       await forced(tab, all)
       expect(await socket(tab)).toBe("refused")
-      expect(await server.head()).toBe(before)
-      expect(await (await server.api("GET", "/queue")).json()).toEqual(queue)
+      expect(await stateOf(server)).toEqual(before)
       // It may read, as every page may.
       expect(await tab.evaluate(`fetch("${server.url}/api/v1/queue").then(({ status }) => status)`)).toBe(200)
       await tab.close()
@@ -117,7 +86,7 @@ for (const [what, url] of [
     async () => {
       const tab = await browser?.open(url)
       if (!tab) return
-      const all = await tries()
+      const all = await triesOf(server)
       const before = await server.head()
       const statuses = await asked(tab, all)
       const refused = all.filter((_one, at) => statuses[at] === 403 || statuses[at] === 0)
