@@ -1,13 +1,13 @@
 /**
- * A doorbell between those who write the history and those who show it.
+ * A doorbell between what writes the history and what shows it.
  *
  * A notification has no payload: it says "there is something new", and what is new is read from the history.
- * One that is lost or doubled therefore only delays. An implementation may merge notifications.
+ * A lost notification only delays, and a doubled one does nothing. An implementation may merge them.
  */
 export interface Bus {
   /** Rings, after the commit. Never throws and never waits. */
   notify(): void
-  /** Calls `ring`, which must not throw, at each notification from now on; the answer stops that. */
+  /** Calls `ring`, which must not throw, at each notification from now on. Returns a function that stops that. */
   listen(ring: () => void): () => void
 }
 

@@ -277,7 +277,7 @@ export const Result = Type.Pick(
 )
 export type Result = Static<typeof Result>
 
-/** What a worker is told: go on, or stop. */
+/** What an answer asks of a worker: to go on, or to stop. */
 export const Directive = Type.Union([Type.Literal("continue"), Type.Literal("cancel")])
 export type Directive = Static<typeof Directive>
 

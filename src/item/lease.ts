@@ -28,13 +28,13 @@ export function holding(stored: Stored, token: string): void {
   )
 }
 
-/** The lease held for its whole length again. */
+/** The same lease, which from now lasts its whole length again. */
 export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
   ...work,
   lease_expires_at: steadyMs + work.lease_ms,
 })
 
-/** What is kept beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
+/** What is stored beside an item whose work has ended; `verdict` is how its worker ended it, or null. */
 export const ended = (work: Work, verdict: Work["verdict"]): Work => ({
   ...IDLE,
   lease_token: verdict === null ? null : work.lease_token,
@@ -42,7 +42,7 @@ export const ended = (work: Work, verdict: Work["verdict"]): Work => ({
   rescues: work.rescues,
 })
 
-/** What is kept beside an item that an attempt begins on. */
+/** What is stored beside an item whose attempt begins. */
 export const started = (work: Work, { steadyMs }: Moment): Work => ({
   ...IDLE,
   rescues: work.rescues,
@@ -91,8 +91,8 @@ export function claimed({ item, work }: Stored, by: Taker, moment: Moment): Chan
 }
 
 /**
- * That an attempt is still the item's, and under way.
- * @throws AppError `illegal_move`
+ * Checks that this attempt of an item is still under way.
+ * @throws AppError `illegal_move` if it is not
  */
 export function goesOn({ id, attempt, status }: QueueItem, expected: number): void {
   if (status === "processing" && attempt === expected) return
@@ -103,7 +103,7 @@ export function goesOn({ id, attempt, status }: QueueItem, expected: number): vo
 }
 
 /**
- * A worker says that it lives: the lease is renewed, and viewers see nothing.
+ * A worker gives a sign of life: its lease is renewed, and viewers see nothing.
  * @throws AppError `lease_lost`
  */
 export function heartbeat(stored: Stored, token: string, moment: Moment): Change {
@@ -111,7 +111,7 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
   return { item: stored.item, work: renewed(stored.work, moment), quiet: true }
 }
 
-/** The answer to a verdict that was given before: nothing changes. Undefined when it is a new one. */
+/** The unchanged item if this verdict was given before; undefined if the verdict is new. */
 function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verdict"]>): Change | undefined {
   const { work, item } = stored
   if (isLeased(stored) || work.lease_token !== token || work.verdict === null) return undefined
@@ -123,7 +123,7 @@ function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verd
 }
 
 /**
- * A worker has finished its item. This wins over a cancel that was requested. Said again, it changes nothing.
+ * A worker has finished its item. This wins over a cancel that was requested. A repetition changes nothing.
  * @throws AppError `lease_lost`
  */
 export function completed(stored: Stored, token: string, result: Result, moment: Moment): Change {
@@ -141,7 +141,7 @@ export interface Failure {
   readonly error_message: string
   /** Whether another attempt makes sense. */
   readonly retryable: boolean
-  /** Before the next attempt. */
+  /** Milliseconds to wait before the next attempt. */
   readonly retryInMs: number
 }
 
@@ -152,8 +152,8 @@ export function cancelledItem(item: QueueItem, moment: Moment): QueueItem {
 }
 
 /**
- * A worker has failed. A retryable failure waits for another attempt while the item has attempts left.
- * Said again, it changes nothing.
+ * A worker has failed. A retryable failure waits for another attempt while the item has attempts left. A repetition
+ * changes nothing.
  * @throws AppError `lease_lost`
  */
 export function failed(stored: Stored, token: string, failure: Failure, moment: Moment): Change {
@@ -175,7 +175,7 @@ export function failed(stored: Stored, token: string, failure: Failure, moment: 
 }
 
 /**
- * A worker gives the item back unharmed. Said again, it changes nothing.
+ * A worker gives the item back unharmed. A repetition changes nothing.
  * @throws AppError `lease_lost`
  */
 export function released(stored: Stored, token: string, moment: Moment): Change {
@@ -189,7 +189,10 @@ export function released(stored: Stored, token: string, moment: Moment): Change 
   return { item: { ...transition(item, { status: "queued", message }, moment.time), worker: "" }, work }
 }
 
-/** The lease ran out: the item is taken back, and given up as lost after `maxRescues` of that (0: never). */
+/**
+ * The lease ran out: the item is taken back. It is marked lost if this has happened more than `maxRescues` times; 0 means
+ * no limit.
+ */
 export function rescued({ item, work }: Stored, maxRescues: number, moment: Moment): Change {
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const rescues = work.rescues + 1
@@ -201,14 +204,14 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   }
   const message = "Worker lost, another attempt will follow"
   const next = transition(item, { status: "retrying", message, error_message }, moment.time)
-  // A failure of the worker's machine is not one of the item.
+  // The worker failed, not the item: this does not count as one of its retries.
   return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }
 }
 
 /** How long an item waits, after a restore, for the worker that was rendering it; others may claim it then. */
 const HAND_OVER_MS = 60_000
 
-/** A backup was restored in which a worker holds the item: what it has done since, nobody knows. */
+/** A backup was restored in which a worker holds the item; what the worker has done since is unknown. */
 export function handedOver({ item, work }: Stored, moment: Moment): Change {
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const message = "Restored from a backup, another attempt will follow"
@@ -220,7 +223,7 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
   }
 }
 
-/** The item has not moved for long. It is told, and never killed for it. How long it will take is anyone's guess. */
+/** The item has not moved for a while. It is marked, not stopped; how long it will take is unknown from now on. */
 export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
   item: {
     ...item,

@@ -3,8 +3,8 @@ import type { ItemChange, QueueItem, Status } from "./item.ts"
 import type { Foreseen } from "./kind.ts"
 
 /**
- * The legal moves. The database trigger is generated from this table (`store/schema.ts`).
- * The moves out of a terminal state belong to a retry alone; `transition` refuses them.
+ * The legal moves. The database trigger is generated from this table (`store/sqlite/schema.ts`).
+ * Only a retry may move a finished item; `transition` refuses to.
  */
 export const MOVES: Readonly<Record<Status, readonly Status[]>> = {
   queued: ["processing", "failed"],
@@ -55,7 +55,7 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
     case "completed":
       return { completed_at: now, outcome: "completed", basis: null, ...UNKNOWN_PACE }
     case "failed":
-      // What was not being worked on cannot have failed: it was called off.
+      // An item that was not being worked on cannot have failed: it was cancelled.
       return {
         completed_at: now,
         ...UNKNOWN_PACE,
@@ -71,8 +71,9 @@ function moved(item: QueueItem, to: Status, now: string): Partial<QueueItem> {
 /**
  * The item after a change, or an AppError.
  *
- * Keys absent from the change stay as they are, save `message`, which always tells of the latest change; a status equal to the current one is no move. On a terminal item
- * `status`, `progress` and `current_step` may only repeat what is stored. `now` is RFC 3339 UTC.
+ * Keys that are absent from the change stay as they are, except `message`, which always belongs to the latest change. A
+ * status equal to the current one is not a move. On a finished item `status`, `progress` and `current_step` may only
+ * repeat what is stored. `now` is RFC 3339 UTC.
  * @throws AppError `illegal_move`
  */
 export function transition(item: QueueItem, change: ItemChange, now: string): QueueItem {
@@ -80,7 +81,7 @@ export function transition(item: QueueItem, change: ItemChange, now: string): Qu
   const moves = to !== item.status
   if (moves && (isFinished(item.status) || !MOVES[item.status].includes(to))) refuse(item, to)
   if (isFinished(item.status)) {
-    // "completed" said again with the share it came with: that is a repetition.
+    // "completed" sent again with the progress it first came with is a repetition.
     const repeated =
       change.status === "completed" ? (["current_step"] as const) : (["progress", "current_step"] as const)
     for (const key of repeated) {

@@ -25,14 +25,14 @@ async function digest(body: NewItem): Promise<string> {
   return new Uint8Array(bytes).toHex()
 }
 
-/** Whether an item ended in a way that nobody wanted. */
+/** Whether an item failed or lost its worker; a cancel is wanted. */
 const isUnwanted = ({ outcome }: QueueItem): boolean => outcome === "failed" || outcome === "lost"
 
 /**
- * The render queue: what can be done with queue items.
+ * The render queue: what people and programs do with queue items.
  *
- * Each change is decided by a pure function, stored durably with its update in one transaction, and then announced.
- * A method that resolves has been acknowledged by the disk.
+ * A pure function decides each change; the store writes it with its update in one transaction; then the bus announces it.
+ * When a method resolves, its change is on the disk.
  */
 export class Queue {
   readonly #store: Items & History

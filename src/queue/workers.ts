@@ -105,7 +105,7 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes the first claimable item, waiting for one until `signal` aborts. Null when there is none.
+   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then.
    * @throws AppError `unavailable`
    */
   async claim(claim: Claim, signal: AbortSignal): Promise<{ item: QueueItem; lease: Lease } | null> {
@@ -132,7 +132,7 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes this very item, whatever its place in the order, its tags, and the time it was to wait.
+   * Takes the item with this id, whatever its place in the order, its tags, and its `available_at`.
    * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
    */
   async take(id: number, taker: Omit<Claim, "tags">): Promise<{ item: QueueItem; lease: Lease }> {
@@ -143,8 +143,8 @@ export class Workers implements Service {
   }
 
   /**
-   * Stores what a worker reports, and renews its lease. Without a token the item must be nobody's; `attempt` is the
-   * one that the report belongs to, where it must not start another.
+   * Stores what a worker reports, and renews its lease. Without a token no worker may hold the item. With `attempt` the
+   * report belongs to that attempt, and is refused once it has ended; without, it may start one.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
   report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Standing> {
@@ -155,7 +155,7 @@ export class Workers implements Service {
   }
 
   /**
-   * Tells the steps of the attempt that is under way, and renews the lease.
+   * Declares the steps of the attempt that is under way, and renews the lease.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
   declareSteps(id: number, token: string | undefined, steps: Steps): Promise<Standing> {

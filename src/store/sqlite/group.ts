@@ -5,8 +5,8 @@ import { AppError } from "../../errors.ts"
 const BUSY_LIMIT_MS = 5000
 const BUSY_PAUSE_MS = 10
 
-/** What the group tells of its transactions; times are milliseconds of one clock. */
-export interface Watch {
+/** What hears of the transactions of a group. Times are milliseconds of one clock. */
+export interface Observer {
   /** That clock. */
   readonly nowMs: () => number
   /** Called first thing in each transaction, in which it may write. */
@@ -50,13 +50,13 @@ const isFault = (error: unknown): boolean =>
 /**
  * Writes that arrive in one turn of the event loop share one commit, and so one wait for the disk.
  *
- * Each has a savepoint of its own: one that throws is undone and fails alone. When the commit fails, or an error
- * has ended the transaction, all fail with AppError `unavailable`. While another process holds the write lock the
- * group waits by timer, for 5 s at most.
+ * Each write has a savepoint of its own: one that throws is undone and fails alone. When the commit fails, or an error
+ * ends the transaction, all of its writes fail with AppError `unavailable`. While another process holds the write lock
+ * the group waits by timer, for at most 5 s.
  */
 export class GroupCommit {
   readonly #client: Database
-  readonly #watch: Watch
+  readonly #observer: Observer
   readonly #begin: Statement
   readonly #savepoint: Statement
   readonly #release: Statement
@@ -67,9 +67,9 @@ export class GroupCommit {
   #refusal: AppError | undefined
   #flushing: Promise<void> = Promise.resolve()
 
-  constructor(client: Database, watch: Watch) {
+  constructor(client: Database, observer: Observer) {
     this.#client = client
-    this.#watch = watch
+    this.#observer = observer
     this.#begin = client.prepare("BEGIN IMMEDIATE")
     this.#savepoint = client.prepare("SAVEPOINT write")
     this.#release = client.prepare("RELEASE write")
@@ -106,11 +106,11 @@ export class GroupCommit {
   async #flushSoon(): Promise<void> {
     // Two turns: one gathers only about half of the requests whose answers have just gone out.
     await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
-    const triedMs = this.#watch.nowMs()
+    const triedMs = this.#observer.nowMs()
     const begun = await this.#beginWithin(BUSY_LIMIT_MS)
     const jobs = this.#jobs
     this.#jobs = []
-    if (!begun.ok) this.#watch.failed(triedMs)
+    if (!begun.ok) this.#observer.failed(triedMs)
     const results = begun.ok ? this.#write(jobs, triedMs) : jobs.map(() => begun)
     jobs.forEach((job, i) => job.settle(results[i] ?? { ok: false, error: unavailable("no result") }))
   }
@@ -134,18 +134,18 @@ export class GroupCommit {
   #write(jobs: readonly Job[], triedMs: number): Result[] {
     let isCommitting = false
     try {
-      const nowMs = this.#watch.nowMs()
-      this.#watch.begun(nowMs)
+      const nowMs = this.#observer.nowMs()
+      this.#observer.begun(nowMs)
       const results = jobs.map((job) => this.#attempt(job))
       isCommitting = true
       this.#commit.run()
-      this.#watch.committed(nowMs)
+      this.#observer.committed(nowMs)
       if (results.some((result) => !result.ok && result.error instanceof Unavailable))
-        this.#watch.failed(nowMs)
+        this.#observer.failed(nowMs)
       return results
     } catch (error) {
       if (this.#client.inTransaction) this.#client.run("ROLLBACK")
-      this.#watch.failed(triedMs)
+      this.#observer.failed(triedMs)
       const failure = isCommitting && isUnsynced(error) ? unknown(error) : unavailable(error)
       return jobs.map(() => ({ ok: false, error: failure }))
     }

@@ -20,7 +20,7 @@ export interface Found {
   readonly migrated: number
 }
 
-/** The write-ahead log is made smaller than this whenever it begins anew. */
+/** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
 export const WAL_BYTES = 32 * 1024 * 1024
 
 const migrationsFolder = join(import.meta.dir, "migrations")
@@ -49,7 +49,7 @@ interface Before {
 
 function inspect(client: Database, path: string): Before {
   const before = appliedMigrations(client)
-  // A first start that was interrupted leaves the migrator's own table behind, empty: nothing to be kept.
+  // A first start that was interrupted leaves the migrator's own table behind; it is empty.
   const tables =
     client
       .query<{ n: number }, []>(
@@ -73,9 +73,9 @@ function inspect(client: Database, path: string): Before {
 }
 
 function prepare(client: Database, before: Before): void {
-  // First of all: once anything is written, the file could give no room back without being written anew.
+  // Before the first write: a file that has been written without this can only give room back by a VACUUM.
   client.run("PRAGMA auto_vacuum = INCREMENTAL")
-  // A file that may only be read is opened all the same, and found out by the first write.
+  // SQLite also opens a file that it may only read; the first write would fail.
   client.run("BEGIN IMMEDIATE")
   client.run("ROLLBACK")
   client.run("PRAGMA journal_mode = WAL")
@@ -88,7 +88,7 @@ function prepare(client: Database, before: Before): void {
   client.run(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   client.run("PRAGMA cache_size = -16000")
   if (before.applied === before.newest) return
-  // An older file is written anew once, a second for some 100 MB.
+  // An older file is rewritten once, which takes a second for some 100 MB.
   if (!before.isNew && client.query("PRAGMA auto_vacuum").values()[0]?.[0] === 0) client.run("VACUUM")
   // Loaded when there is something to migrate: it brings node:crypto along, a tenth of a start.
   const {

@@ -261,7 +261,7 @@ export const deliveries = sqliteTable(
   ],
 )
 
-/** The trigger that refuses an illegal move whoever writes, generated from the table of moves. */
+/** The trigger that refuses an illegal move by any program, generated from the table of moves. */
 export function movesTrigger(): string {
   const legal = Object.entries(MOVES).flatMap(([from, tos]) =>
     tos.map((to: Status) => `('${from}', '${to}')`),
