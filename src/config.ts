@@ -140,6 +140,18 @@ const SERVE_SETTINGS = {
     fallback: "20",
     read: wholeNumber(0, 1_000_000),
   },
+  "max-tag-sets": {
+    help: "with how many different sets of tags claims may wait; 0 means no limit",
+    placeholder: "N",
+    fallback: "64",
+    read: wholeNumber(0, 100_000),
+  },
+  "max-database-mb": {
+    help: "how large the database may grow, in MB, before the oldest finished history goes; 0 means no limit",
+    placeholder: "N",
+    fallback: "0",
+    read: wholeNumber(0, 100_000_000),
+  },
   "retain-updates": {
     help: "how long a finished item keeps all of its updates, at least 1d; 0 means for ever",
     placeholder: "TIME",

@@ -3,6 +3,10 @@ export const DEGRADED = {
   database_unwritable: "the database cannot be written; requests that change something are answered 503",
   file_replaced: "the database file was replaced, moved or deleted while the server ran",
   wal_pinned: "another program holds an old state of the database open, so its write-ahead log grows",
+  database_full:
+    "the database has reached --max-database-mb; items and reports are refused, results are stored",
+  database_filling:
+    "the database has nearly reached --max-database-mb; the oldest finished history goes first",
   backup_failed: "the latest backup could not be made; the log says why",
   history_unreadable: "a part of the history cannot be read; streams say so by a gap",
 } as const

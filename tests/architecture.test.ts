@@ -97,6 +97,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["elysia", "@sinclair/typebox"],
   },
   serve: {
+    own: ["config", "errors", "http", "log", "parts", "service", "store", "upkeep", "version"],
+  },
+  parts: {
     own: [
       "access",
       "bus",
@@ -247,7 +250,7 @@ test("only the composition root chooses a store and a bus", () => {
   const choosing = files.filter(
     (file) => !within(placeOf(file), ["store/sqlite"]) && /new (SqliteStore|LocalBus)\b/.test(read(file)),
   )
-  expect(choosing).toEqual(["src/serve.ts"])
+  expect(choosing).toEqual(["src/parts.ts", "src/serve.ts"])
 })
 
 test("only the configuration reads the environment", () => {

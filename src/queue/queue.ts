@@ -6,6 +6,7 @@ import type { ItemChange, NewItem, ProgressUpdate, QueueItem, StoredUpdate } fro
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 import type { Learned } from "./learned.ts"
+import { Room } from "./room.ts"
 
 const RETRIED_AT_ONCE = 100
 const PAGE_UPDATES = 1000
@@ -38,8 +39,10 @@ export class Queue {
   readonly #store: Items & History
   readonly #bus: Bus
   readonly #learned: Learned
+  readonly #room: Room
 
-  constructor(store: Items & History, bus: Bus, learned: Learned) {
+  constructor(store: Items & History, bus: Bus, learned: Learned, room = new Room()) {
+    this.#room = room
     this.#store = store
     this.#bus = bus
     this.#learned = learned
@@ -51,6 +54,7 @@ export class Queue {
    * @throws AppError `idempotency_mismatch`, `unavailable`
    */
   async add(body: NewItem, idempotencyKey?: string): Promise<QueueItem> {
+    this.#room.check()
     const idempotency: Idempotency | undefined =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: await digest(body) }
     const { item, added } = await this.#store.add((moment) => created(body, moment), idempotency)

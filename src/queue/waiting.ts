@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts"
 import type { Items } from "../store/items.ts"
 
 /** The part of its time that the server may spend on looking for work for claims that wait. */
@@ -20,22 +21,37 @@ export interface Bell extends Disposable {
 export class Waiting {
   readonly #items: Items
   readonly #onError: (error: unknown) => void
+  readonly #mostGroups: number
   readonly #groups = new Map<string, Group>()
   #isAsked = false
   #isLooking = false
   #restUntilMs = 0
 
-  /** `onError` is called when the database cannot be read; the next look tries again. */
-  constructor(items: Items, onError: (error: unknown) => void) {
+  /**
+   * `onError` is called when the database cannot be read; the next look tries again. `mostGroups` limits the different sets
+   * of tags that claims wait with, because a look asks for each; 0 if there is no limit.
+   */
+  constructor(items: Items, onError: (error: unknown) => void, mostGroups = 0) {
+    this.#mostGroups = mostGroups
     this.#items = items
     this.#onError = onError
   }
 
-  /** A bell for a claim by a worker with these tags. */
+  /**
+   * A bell for a claim by a worker with these tags.
+   * @throws AppError `unavailable` if claims wait with too many other sets of tags
+   */
   bell(tags: readonly string[], signal: AbortSignal): Bell {
     const { promise, resolve } = Promise.withResolvers<void>()
     const key = JSON.stringify(tags.toSorted())
-    const group = this.#groups.get(key) ?? { tags, rings: new Set() }
+    const known = this.#groups.get(key)
+    if (!known && this.#mostGroups > 0 && this.#groups.size >= this.#mostGroups) {
+      throw new AppError(
+        "unavailable",
+        `claims wait with ${this.#mostGroups} different sets of tags, the most that may; claim without wait, or raise --max-tag-sets`,
+      )
+    }
+    const group = known ?? { tags, rings: new Set() }
     const ring = (): void => {
       group.rings.delete(ring)
       if (group.rings.size === 0 && this.#groups.get(key) === group) this.#groups.delete(key)

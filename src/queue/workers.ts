@@ -19,6 +19,7 @@ import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 import type { Learned } from "./learned.ts"
 import { Presence } from "./presence.ts"
+import type { Room } from "./room.ts"
 import { Waiting } from "./waiting.ts"
 
 const TURN_MS = 500
@@ -57,6 +58,10 @@ export interface WorkersOptions {
   readonly random: () => number
   /** Makes the token of a new lease. */
   readonly token: () => string
+  /** Whether reports are stored; by default always. */
+  readonly room?: Room
+  /** The most different sets of tags that claims may wait with; by default there is no limit. */
+  readonly mostTagSets?: number
   /** Called when the database cannot be read for the claims that wait; it is tried again. */
   readonly onError: (error: unknown) => void
 }
@@ -82,7 +87,7 @@ export class Workers implements Service {
     this.#bus = bus
     this.#learned = learned
     this.#options = options
-    this.#waiting = new Waiting(store, options.onError)
+    this.#waiting = new Waiting(store, options.onError, options.mostTagSets)
     this.#unlisten = bus.listen(() => this.#waiting.look())
   }
 
@@ -147,7 +152,8 @@ export class Workers implements Service {
    * report belongs to that attempt, and is refused once it has ended; without, it may start one.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
-  report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Standing> {
+  async report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Standing> {
+    this.#options.room?.check()
     return this.#change(id, (stored, moment) => {
       if (attempt !== undefined) goesOn(stored.item, attempt)
       return reported(stored, token, report, moment)

@@ -51,6 +51,9 @@ export interface Upkeep {
   /** How much room the database takes. */
   size(): Promise<Size>
 
+  /** Writes the log into the file and empties it, as far as no reader stands in the way. */
+  checkpoint(): Promise<void>
+
   /** Gives unused room back to the disk, at most so many bytes a call; answers how much is left to give. */
   shrink(bytes: number): Promise<number>
 }

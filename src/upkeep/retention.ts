@@ -1,9 +1,8 @@
 import type { Bus } from "../bus.ts"
-import { removed } from "../item/changes.ts"
-import { isFinished } from "../item/moves.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Items } from "../store/items.ts"
 import type { Upkeep } from "../store/upkeep.ts"
+import { removeFinished } from "./finished.ts"
 
 /** How often it looks whether something may go. */
 const ROUND_MS = 60_000
@@ -82,27 +81,12 @@ export class Retention implements Service {
       keepCompleted: KEEP_COMPLETED,
       limit: BATCH,
     }
-    if (itemsMs > 0) await this.#repeat(() => this.#expire(ago(itemsMs)))
+    if (itemsMs > 0) {
+      await this.#repeat(() => removeFinished(this.#upkeep, this.#items, this.#bus, ago(itemsMs), BATCH))
+    }
     await this.#repeat(() => this.#upkeep.thin(thinning))
     await this.#repeat(() => this.#upkeep.purge(ago(DELETED_MS), BATCH))
     await this.#repeat(() => this.#upkeep.shrink(SHRINK_BYTES))
-  }
-
-  /** Deletes the items that finished before a time, as a person would; answers how many there were. */
-  async #expire(before: string): Promise<number> {
-    const ids = await this.#upkeep.finishedBefore(before, BATCH)
-    for (const id of ids) {
-      // It may have been put back into the queue meanwhile.
-      await this.#items.change(id, (stored, moment) =>
-        stored.item.completed_at !== null &&
-        stored.item.completed_at < before &&
-        isFinished(stored.item.status)
-          ? removed(stored, moment)
-          : { ...stored, quiet: true },
-      )
-      this.#bus.notify()
-    }
-    return ids.length
   }
 
   async #repeat(step: () => Promise<number>): Promise<void> {

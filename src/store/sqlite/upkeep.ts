@@ -104,6 +104,10 @@ export class SqliteUpkeep implements Upkeep {
     return { used: this.#pragma("page_count") * page - free + wal, wal, free }
   }
 
+  async checkpoint(): Promise<void> {
+    this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
+  }
+
   async shrink(bytes: number): Promise<number> {
     const page = this.#pragma("page_size")
     // A file that was made without this cannot shrink; see `openDatabase`.

@@ -1,0 +1,16 @@
+import { AppError } from "../errors.ts"
+
+/** Whether the database has room for more. What ends a render is always stored; what adds to it is not. */
+export class Room {
+  /** Whether the database is as large as it may be. */
+  isFull = false
+
+  /** @throws AppError `unavailable` while it is full */
+  check(): void {
+    if (!this.isFull) return
+    throw new AppError(
+      "unavailable",
+      "the database is as large as --max-database-mb allows; delete items, or raise the limit. Results of renders are still stored",
+    )
+  }
+}

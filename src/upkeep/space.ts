@@ -1,0 +1,86 @@
+import type { Bus } from "../bus.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+import type { Items } from "../store/items.ts"
+import type { Upkeep } from "../store/upkeep.ts"
+import { removeFinished } from "./finished.ts"
+
+/** How often it looks how large the database is. */
+const LOOK_MS = 10_000
+/** From this part of the limit on it says that the limit is near, and it makes room down to it. */
+const NEAR = 0.9
+/** Rows that one transaction removes. */
+const BATCH = 256
+/** Nothing younger goes, however full the database is. */
+const DAY_MS = 24 * 60 * 60_000
+/** Viewers have had this long to hear that an item was deleted before its history goes. */
+const HEARD_MS = 10 * 60_000
+
+/** How large the database may be. */
+export interface SpaceOptions {
+  /** The most bytes of used pages and log; 0 if there is no limit. */
+  readonly mostBytes: number
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** Called after each look: whether the limit is near, and whether it is reached and nothing more can go. */
+  readonly onLook: (isNear: boolean, isFull: boolean) => void
+  /** Receives errors; the next look tries again. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Keeps the database within a limit: the oldest history of finished items goes first, then finished items themselves. */
+export class Space implements Service {
+  readonly #upkeep: Upkeep
+  readonly #items: Items
+  readonly #bus: Bus
+  readonly #options: SpaceOptions
+  #looks: Repetition | undefined
+  #isStopped = false
+
+  constructor(upkeep: Upkeep, items: Items, bus: Bus, options: SpaceOptions) {
+    this.#upkeep = upkeep
+    this.#items = items
+    this.#bus = bus
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    if (this.#options.mostBytes === 0) return
+    await this.look()
+    this.#looks ??= every(LOOK_MS, () => this.look(), this.#options.onError)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#looks?.stop()
+  }
+
+  /** Makes room if the limit is reached. */
+  async look(): Promise<void> {
+    const { mostBytes, onLook } = this.#options
+    let used = await this.#used()
+    if (used >= mostBytes) {
+      while (used > NEAR * mostBytes && !this.#isStopped && (await this.#makeRoom()))
+        used = await this.#used()
+    }
+    onLook(used > NEAR * mostBytes, used >= mostBytes)
+  }
+
+  /** The bytes in use. What only the log holds twice is no reason to remove anything. */
+  async #used(): Promise<number> {
+    const { used } = await this.#upkeep.size()
+    if (used <= NEAR * this.#options.mostBytes) return used
+    await this.#upkeep.checkpoint()
+    return (await this.#upkeep.size()).used
+  }
+
+  /** Removes some of what may go; false if there is nothing. */
+  async #makeRoom(): Promise<boolean> {
+    const nowMs = this.#options.now()
+    const ago = (ms: number): string => new Date(nowMs - ms).toISOString()
+    if ((await this.#upkeep.purge(ago(HEARD_MS), BATCH)) > 0) return true
+    const day = ago(DAY_MS)
+    const thinning = { finishedBefore: day, perItem: 0, before: day, keepCompleted: 0, limit: BATCH }
+    if ((await this.#upkeep.thin(thinning)) > 0) return true
+    return (await removeFinished(this.#upkeep, this.#items, this.#bus, day, BATCH)) > 0
+  }
+}

@@ -1,0 +1,114 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus.ts"
+import { AppError } from "../../src/errors.ts"
+import { Learned } from "../../src/queue/learned.ts"
+import { Queue } from "../../src/queue/queue.ts"
+import { Room } from "../../src/queue/room.ts"
+import { Workers } from "../../src/queue/workers.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { Space } from "../../src/upkeep/space.ts"
+import { added, put, START_MS } from "../contracts/store.contract.ts"
+import { start, temporaryFolder } from "../server.ts"
+
+const DAY_MS = 86_400_000
+const TEXT = "x".repeat(8000)
+
+function fail(error: unknown): never {
+  throw error
+}
+
+/** A store with a limit of 2 MB, whose clock is moved by hand. */
+function limited() {
+  const folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const bus = new LocalBus()
+  const room = new Room()
+  const looks: (readonly [boolean, boolean])[] = []
+  const space = new Space(store.upkeep, store, bus, {
+    mostBytes: 2_000_000,
+    now,
+    onLook(isNear, isFull) {
+      room.isFull = isFull
+      looks.push([isNear, isFull])
+    },
+    onError: fail,
+  })
+  return {
+    clock,
+    store,
+    bus,
+    room,
+    space,
+    looks,
+    /** A finished item with so many reports of 8 kB. */
+    async rendered(reports: number): Promise<number> {
+      const id = await added(store)
+      await put(store, id, { status: "processing" })
+      for (let i = 0; i < reports; i += 1) await put(store, id, { message: `${i}${TEXT}` })
+      await put(store, id, { status: "completed", message: "" })
+      return id
+    },
+    async [Symbol.asyncDispose]() {
+      await space.stop()
+      await store.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+test("room is made from the oldest finished history first, and nothing of the last day goes", async () => {
+  await using kit = limited()
+  const { store, clock, space, looks } = kit
+  const old = await kit.rendered(260)
+  clock.nowMs += 2 * DAY_MS
+  const young = await kit.rendered(20)
+  await space.look()
+  const left = async (id: number): Promise<number> => store.count(0, await store.head(), id)
+  expect(await left(old)).toBeLessThan(263)
+  expect(await left(young)).toBe(23)
+  expect((await store.item(old)).status).toBe("completed")
+  expect(looks.at(-1)?.[1]).toBeFalse()
+})
+
+test("where nothing may go, adding and reporting are refused, and what ends a render is stored", async () => {
+  await using kit = limited()
+  const { store, bus, room, space, looks } = kit
+  const learned = new Learned(store, fail)
+  const queue = new Queue(store, bus, learned, room)
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", room, onError: fail })
+  const { id } = await queue.add({ song_id: 1 })
+  await workers.take(id, { worker: "w", leaseMs: 60_000 })
+  const other = await added(store)
+  for (let i = 0; i < 250; i += 1) await put(store, other, { message: `${i}${TEXT}` })
+  await space.look()
+  expect(looks.at(-1)).toEqual([true, true])
+  const codeOf = (promise: Promise<unknown>): Promise<string> =>
+    promise.then(
+      () => "none",
+      (error: unknown) => (error instanceof AppError ? error.code : "other"),
+    )
+  expect(await codeOf(queue.add({ song_id: 2 }))).toBe("unavailable")
+  expect(await codeOf(workers.report(id, "t", { progress: 5 }))).toBe("unavailable")
+  expect(await codeOf(workers.heartbeat(id, "t"))).toBe("none")
+  expect(await codeOf(workers.complete(id, "t", {}))).toBe("none")
+  expect(await codeOf(queue.cancel(other))).toBe("none")
+})
+
+test("a server that has reached its limit says so in its health", async () => {
+  await using server = await start({ args: ["--max-database-mb", "1"] })
+  const id = await server.add()
+  for (let i = 0; i < 150; i += 1) await server.put(id, { message: `${i}${TEXT}` })
+  for (;;) {
+    const health: { status: string; reasons: string[] } = await (await fetch(`${server.url}/health`)).json()
+    if (health.reasons.includes("database_full")) break
+  }
+  const refused = await server.api("POST", "/queue", { song_id: 1 })
+  expect([refused.status, await refused.json()]).toEqual([
+    503,
+    expect.objectContaining({ error: expect.stringContaining("--max-database-mb") }),
+  ])
+}, 30_000)
