@@ -2,7 +2,7 @@ import { type Look, NEAR_END, Track, type Verdict } from "./track.ts"
 import type { Turns } from "./turns.ts"
 
 /** The most bars that are told apart; more are nothing but noise. */
-const MAX_TRACKS = 200
+const MAX_TRACKS = 64
 
 /**
  * Progress bars as they are drawn, one after another or one inside another, as one fraction.
@@ -47,10 +47,13 @@ export class Bars {
 
   /** The bar that is under way, drawn, and was seen last since that line; undefined if there is none. */
   #around(inner: Track, since: number): Track | undefined {
-    const [last] = [...this.#tracks.values()]
-      .filter((track) => track.isDrawn && !track.isRejected && track.seenAt > since)
-      .filter((track) => track !== inner && !this.#isOver(track) && !this.#isInside(track, inner))
-      .sort((a, b) => b.seenAt - a.seenAt)
+    let last: Track | undefined
+    for (const track of this.#tracks.values()) {
+      const isCandidate =
+        track.isDrawn && !track.isRejected && track.seenAt > Math.max(since, last?.seenAt ?? 0)
+      if (isCandidate && track !== inner && !this.#isOver(track) && !this.#isInside(track, inner))
+        last = track
+    }
     return last
   }
 

@@ -29,6 +29,9 @@ const NOUNS: readonly string[] = [
 /** Where a count without a known noun stands: within images and frames. */
 const OTHER_RANK = NOUNS.length
 
+/** More counts than this on a line are a table. */
+const MAX_COUNTS = 8
+
 const SLASH = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) ?\/ ?(\d{1,9})(?![\w/\\%-]|[.,:]\w| \d\d?:\d\d)/gu
 const OF = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) (?:out )?of (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
 const BEFORE = new RegExp(`\\b(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
@@ -57,10 +60,13 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
 }
 
 /** The counts of a line, the outermost first: "frame 3 of 5", "[3/5]", "3/5 images". */
-export const countsIn = (text: string): Count[] =>
-  [...text.matchAll(OF), ...text.matchAll(SLASH)]
+export function countsIn(text: string): Count[] {
+  const matches = [...text.matchAll(OF), ...text.matchAll(SLASH)]
+  if (matches.length > MAX_COUNTS) return []
+  return matches
     .flatMap((match) => countFrom(text, match) ?? [])
     .sort((a, b) => a.rank - b.rank || a.at - b.at)
+}
 
 /** How far the counts of one line are together, 0 to 1, the outermost first. */
 export const nestedIn = (counts: readonly Count[], isDone: boolean): number =>

@@ -9,32 +9,61 @@ export interface Line {
   readonly isRedrawn: boolean
 }
 
-const LINE_END = /[\r\n\b]/g
-
 /**
  * Cuts an output into lines, however it comes in pieces. Lines end with LF, CR, both, or a backspace. A line of more
  * than `MAX_LINE_LENGTH` is dropped to its end. NUL characters are dropped, so that UTF-16 read as UTF-8 is legible.
  */
 export class LineCutter {
+  readonly #end = /[\r\n\b]/g
+  #piece = ""
+  #from = 0
   #rest = ""
   #isTooLong = false
   #isRedrawn = false
 
-  /** The lines that end in this piece. */
-  cut(piece: string): Line[] {
-    const lines: Line[] = []
-    const text = piece.includes("\0") ? piece.replaceAll("\0", "") : piece
-    let from = 0
-    for (const { 0: end, index } of text.matchAll(LINE_END)) {
-      this.#add(text.slice(from, index))
-      if (this.#rest !== "" && !this.#isTooLong) lines.push({ text: this.#rest, isRedrawn: this.#isRedrawn })
-      this.#rest = ""
-      this.#isTooLong = false
-      this.#isRedrawn = end !== "\n"
-      from = index + 1
+  /** Takes a piece; the one before it must have been read by `next` to its end, or dropped. */
+  feed(piece: string): void {
+    this.#piece = piece.includes("\0") ? piece.replaceAll("\0", "") : piece
+    this.#from = 0
+  }
+
+  /** The next line that ends in the piece; undefined at its end. */
+  next(): Line | undefined {
+    for (;;) {
+      this.#end.lastIndex = this.#from
+      const end = this.#end.exec(this.#piece)
+      this.#add(this.#piece.slice(this.#from, end?.index))
+      if (!end) return this.#leave()
+      this.#from = end.index + 1
+      const line = this.#finish(end[0])
+      if (line) return line
     }
-    this.#add(text.slice(from))
-    return lines
+  }
+
+  /** Passes over all lines that end in the piece, at little cost. */
+  drop(): void {
+    const piece = this.#piece
+    const last = Math.max(piece.lastIndexOf("\n"), piece.lastIndexOf("\r"), piece.lastIndexOf("\b"))
+    if (last >= this.#from) {
+      this.#from = last + 1
+      this.#finish(piece.charAt(last))
+    }
+    this.#add(piece.slice(this.#from))
+    this.#leave()
+  }
+
+  #leave(): undefined {
+    this.#piece = ""
+    this.#from = 0
+  }
+
+  #finish(end: string): Line | undefined {
+    const line = { text: this.#rest, isRedrawn: this.#isRedrawn }
+    const isRead = this.#rest !== "" && !this.#isTooLong
+    this.#rest = ""
+    this.#isTooLong = false
+    this.#isRedrawn = end !== "\n"
+    return isRead ? line : undefined
   }
 
   #add(part: string): void {

@@ -9,8 +9,11 @@ import { hasDrawing, isTableRow, shapeOf, type Shown, shownIn } from "./screen.t
 import type { Look } from "./track.ts"
 import { Turns } from "./turns.ts"
 
-const MAX_LINE_READ = 4096
+/** A longer line is a text or a table. */
+const MAX_LINE_READ = 1024
 const MAX_MESSAGE = 200
+/** What a program prints faster than this no one can follow, and no bar is drawn so often. */
+const MAX_LINES_A_SECOND = 2000
 /** A line without any of this tells nothing: most output is passed over quickly. */
 const FIGURES = /\d ?[%/]|\d (?:out )?of \d|progress/i
 /** Bars that name this tell nothing of the render. */
@@ -62,6 +65,8 @@ class Lines implements LineReader {
   /** Bars inside of what is counted. */
   #inner: { readonly turns: Turns; readonly bars: Bars }
   #message = ""
+  #lines = 0
+  #secondMs: number
   /** Whether anything was told of the progress. */
   #hasTold = false
 
@@ -71,6 +76,16 @@ class Lines implements LineReader {
     this.#turns = new Turns({ ...expected, countsQuick: false })
     this.#bars = new Bars(this.#turns, expected.now)
     this.#inner = this.#newInner()
+    this.#secondMs = expected.now()
+  }
+
+  get isFlooded(): boolean {
+    if (this.#lines < MAX_LINES_A_SECOND) return false
+    const nowMs = this.#expected.now()
+    if (nowMs - this.#secondMs < 1000) return true
+    this.#secondMs = nowMs
+    this.#lines = 0
+    return false
   }
 
   get evidence(): Evidence {
@@ -78,6 +93,7 @@ class Lines implements LineReader {
   }
 
   read(line: string, isRedrawn: boolean): Report | undefined {
+    this.#lines += 1
     if (line.length > MAX_LINE_READ) return undefined
     const own = this.#own.read(line)
     if (own) return this.#readOwn(own)

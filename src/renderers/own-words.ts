@@ -13,20 +13,36 @@ export interface Own {
   readonly by: "ffmpeg" | "blender"
 }
 
-const BLENDER =
-  /^(?:Fra: ?-?\d+ |Fot: ?-?\d+ |Append frame \d|Blender \d+\.\d|Blender quit$|Saved: ')|(?:^|\d +)render +\| |Saved: '.*'(?: Time:|$)|^\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG]/u
+const BLENDER_START =
+  /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
+const BLENDER_5 = /(?:^|\d +)render +\| /
+const BLENDER_SAVED = /Saved: '[^']*'(?: Time:|$)/
 const BLENDER_END = /^ ?Time: [\d:.]+/
 const PAIR =
   /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress)= *\S+ *$/
 const STATS = /(?:^| )L?size=\s*\S+ time=(-?)(\d+):(\d\d):(\d\d(?:\.\d+)?) bitrate=/
-const LOG =
-  /^\[[\w#:./ -]+ @ 0x[\da-f]+\]|^ {2,}[\w -]+? *: |^ {2,}(?:Metadata:|Stream #|Duration: )|^(?:Input|Output) #\d|^Stream mapping:|^Press \[q\]|\bvideo:\S+ audio:\S+ subtitle:|^ {2}(?:built with|configuration:|lib\w+ )|^ffmpeg version /
+const LOG_START =
+  /^(?:\[[\w#:./ -]{1,60} @ 0x[\da-f]+\]| {2,}(?:Metadata:|Stream #|Duration: )|(?:Input|Output) #\d|Stream mapping:|Press \[q\]| {2}(?:built with|configuration:|lib\w+ )|ffmpeg version )/
+
+// Every line of a program comes here, so what is sought within a line is sought by a plain text first.
+const isBlender = (line: string): boolean =>
+  BLENDER_START.test(line) ||
+  (line.includes("render ") && BLENDER_5.test(line)) ||
+  (line.includes("Saved: '") && BLENDER_SAVED.test(line))
+
+/** Whether ffmpeg logs this: its own words, the tags of a file, the statistics of an encoder. */
+function isLog(line: string): boolean {
+  if (LOG_START.test(line)) return true
+  if (line.startsWith("  ")) return line.slice(0, 60).includes(" : ")
+  return line.includes(" subtitle:") && /\bvideo:\S+ audio:\S+ subtitle:/.test(line)
+}
 
 const field = (line: string, key: string): string | undefined =>
   new RegExp(`(?:^| )${key}= *([\\d.]+)`).exec(line)?.[1]
 
 /** A line of ffmpeg's statistics as the block that `-progress` writes. */
 function blockOf(line: string): string[] | undefined {
+  if (!line.includes("bitrate=")) return undefined
   const [, sign, hours, minutes, seconds] = STATS.exec(line) ?? []
   if (seconds === undefined) return undefined
   const time = sign === "-" ? 0 : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
@@ -62,13 +78,13 @@ export class OwnWords {
 
   /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
   read(line: string): Own | undefined {
-    const block = PAIR.test(line) ? [line] : blockOf(line)
+    const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
-    if (BLENDER.test(line) || (this.#blender && BLENDER_END.test(line))) return this.#fromBlender(line)
+    if (isBlender(line) || (this.#blender && BLENDER_END.test(line))) return this.#fromBlender(line)
     // An add-on of Blender's prints what it likes, and what went wrong is among that.
     this.#blender?.read(line, false)
     this.#ffmpeg.read(line, false)
-    return LOG.test(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
+    return isLog(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
   }
 
   #fromBlender(line: string): Own {

@@ -46,6 +46,8 @@ export interface LineReader {
   read(line: string, isRedrawn: boolean): Report | undefined
   /** What the lines so far prove. */
   readonly evidence: Evidence
+  /** Whether more lines come than can be worth reading: lines are passed over until it is false. Default false. */
+  readonly isFlooded?: boolean
 }
 
 const MAX_FAILURE_LENGTH = 1000

@@ -53,10 +53,14 @@ class CutOutput implements Renderer {
     const cutter = this.#cutters.get(output) ?? new LineCutter()
     this.#cutters.set(output, cutter)
     const reports: Report[] = []
-    for (const line of cutter.cut(text)) {
+    cutter.feed(text)
+    while (!this.#reader.isFlooded) {
+      const line = cutter.next()
+      if (!line) return reports
       const report = this.#reader.read(line.text, line.isRedrawn)
       if (report) reports.push(report)
     }
+    cutter.drop()
     return reports
   }
 }

@@ -171,3 +171,21 @@ test("two runs know nothing of each other", () => {
   one.push("Saved: 'f_0001.png'\n")
   expect([one.evidence.reached, other.evidence.reached]).toEqual([0.5, 0])
 })
+
+test("more lines than anyone can follow are passed over, and what comes later is read", () => {
+  let nowMs = 0
+  const listener = renderer("lines", { now: () => nowMs })
+  listener.push("image 1 of 9\n")
+  expect(listener.push(`${"y\n".repeat(100_000)}image 2 of 9\n`)).toEqual([])
+  nowMs = 1500
+  expect(listener.push("half a li")).toEqual([])
+  expect(listener.push("ne\nimage 3 of 9\n").at(-1)).toMatchObject({ unit: { done: 2, total: 9 } })
+})
+
+test("UTF-16 and Latin-1 are read as far as their letters are ASCII", () => {
+  const utf16 = Buffer.from("44%\r\n45%\r\n", "utf16le")
+  const latin = Buffer.from("fertig f\xfcr 44 %\nfertig f\xfcr 45 %\n", "latin1")
+  for (const bytes of [utf16, latin]) {
+    expect(renderer("lines").push(new TextDecoder().decode(bytes)).at(-1)?.progress).toBe(45)
+  }
+})
