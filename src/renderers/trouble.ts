@@ -2,7 +2,7 @@ import { plainLine } from "./reader.ts"
 
 const NO_MEMORY = /\berror\b[^|]*?: .*\bout of\b.*\bmemory\b/i
 const NO_CAMERA = /\bcannot render, no camera\b|\bno camera found\b/i
-const TRACEBACK = /^Traceback \(most recent call last\):/
+const TRACEBACK = /\bTraceback \(most recent call last\):/
 const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
 
 /** What Blender says of failure. */

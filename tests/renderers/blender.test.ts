@@ -247,6 +247,11 @@ describe("what Blender says of failure", () => {
     )
   })
 
+  test("a traceback after Blender's own words, as version 3.4 prints it, counts as well", () => {
+    const said = `Error: Python: ${TRACEBACK}\n\nBlender quit\n`
+    expect(listen("blender", 1, said).failure).toBe("RuntimeError: texture missing")
+  })
+
   test("a traceback beside a frame that was saved, appended or skipped fails nothing", () => {
     for (const frame of [SAVED, "Append frame 1\n", 'skipping existing frame "f.png"\n']) {
       expect(listen("blender", 1, `${TRACEBACK}\n`, frame).failure).toBeUndefined()
