@@ -67,9 +67,11 @@ describe("test-sse.sh", () => {
 
   test("shows why the server refuses", async () => {
     await using server = await start()
-    await using script = new Script("test-sse.sh", ["7"], server.url)
+    const id = await server.add()
+    await server.api("DELETE", `/queue/${id}`)
+    await using script = new Script("test-sse.sh", [String(id)], server.url)
     expect(await script.ended).toBe(1)
-    expect(script.stdout).toContain("queue item 7 does not exist")
+    expect(script.stdout).toContain(`queue item ${id} does not exist`)
   })
 
   test("says that the server ended the stream", async () => {

@@ -1,4 +1,4 @@
-import type { Client, Watched } from "../client/client.ts"
+import { type Client, ServerError, type Watched } from "../client/client.ts"
 import { isLively, textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import type { Status } from "../item/item.ts"
@@ -33,12 +33,23 @@ interface Wanted {
 /** Shows what a stream says, to its end. */
 type Show = (said: AsyncGenerator<Watched, void, undefined>) => Promise<void>
 
+/** A stream would wait for an item that is still to come; who types a wrong number is told. @throws ServerError */
+async function checkExists(client: Client, id: number, signal: AbortSignal): Promise<void> {
+  try {
+    await client.get(id, signal)
+  } catch (error) {
+    if (error instanceof ServerError && error.status === 404) throw error
+    // The server may be away: the stream waits for it.
+  }
+}
+
 /** Watches until interrupted, or until the item is finished; the exit code. */
 async function watch(client: Client, { queueId, isJudged }: Wanted, show: Show): Promise<number> {
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
   process.once("SIGINT", interrupt)
   process.once("SIGTERM", interrupt)
+  if (queueId !== undefined) await checkExists(client, queueId, stop.signal)
   let status: Status | undefined
   const stream = client.watch({ queueId, untilFinished: queueId !== undefined, signal: stop.signal })
   async function* heard(): AsyncGenerator<Watched, void, undefined> {

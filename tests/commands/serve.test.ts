@@ -1,11 +1,13 @@
 import { Database } from "bun:sqlite"
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 /** The fields of the first line of a server's log. */
+setDefaultTimeout(30_000)
+
 const started = (server: TestServer): Record<string, unknown> => JSON.parse(server.log.split("\n")[0] ?? "")
 
 /** Expects that a server does not start: one clear line on standard error, nothing on standard output, exit 1. */
