@@ -79,6 +79,7 @@ if (prove) {
       "tests/runner/proof.test.ts",
       "tests/runner/truth.test.ts",
       "tests/runner/drain.test.ts",
+      "tests/upkeep/year.test.ts",
       "tests/stream/orders.test.ts",
       "tests/http/pulse.test.ts",
     ],

@@ -1,0 +1,103 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus.ts"
+import { created } from "../../src/item/changes.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import { Retention } from "../../src/upkeep/retention.ts"
+import { put } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+setDefaultTimeout(300_000)
+
+const DAY_MS = 86_400_000
+const RENDERS_A_DAY = 20
+const isProof = process.env["TRACK_STUDIO_PROVE"] === "1"
+const DAYS = isProof ? 365 : 30
+const REPORTS = isProof ? 200 : 40
+/** What an item that is done with keeps: its first update, its two moves. */
+const KEPT = 3
+/** What a row takes at most, with its share of indexes. */
+const ROW_BYTES = 2000
+
+function fail(error: unknown): never {
+  throw error
+}
+
+/** One day's renders, all at once, so that they share their commits. */
+async function day(store: SqliteStore, bus: LocalBus): Promise<void> {
+  await Promise.all(
+    Array.from({ length: RENDERS_A_DAY }, async (_, song) => {
+      const { item } = await store.add((moment) => created({ song_id: song + 1, title: "A song" }, moment))
+      await put(store, item.id, { status: "processing" })
+      for (let i = 1; i <= REPORTS; i += 1) await put(store, item.id, { message: `frame ${i} of ${REPORTS}` })
+      await put(store, item.id, { status: "completed" })
+    }),
+  )
+  bus.notify()
+}
+
+test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, while a stream gets every update`, async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: Date.parse("2026-01-01T00:00:00Z") }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const bus = new LocalBus()
+  const broadcaster = new Broadcaster(store, bus, 15_000, fail)
+  const options = { maxLag: 0, onError: fail, onUnreadable: () => undefined, random: () => 0 }
+  const streams = new Streams(store, broadcaster, options)
+  const retention = new Retention(store.upkeep, store, bus, {
+    updatesMs: 7 * DAY_MS,
+    perItem: 10_000,
+    itemsMs: 0,
+    now,
+    sleep: async () => undefined,
+    onError: fail,
+  })
+  await retention.start()
+  const stop = new AbortController()
+  const stream = await streams.open({
+    snapshot: false,
+    untilFinished: false,
+    format: asFrames,
+    signal: stop.signal,
+  })
+  let last = 0
+  let seen = 0
+  const reading = (async () => {
+    for await (const frames of stream ?? []) {
+      for (const frame of frames) {
+        if (frame.type !== "update") continue
+        expect(frame.update.id).toBe(last + 1)
+        last = frame.update.id
+        seen += 1
+      }
+    }
+  })()
+  for (let i = 0; i < DAYS; i += 1) {
+    await day(store, bus)
+    const head = await store.head()
+    // The reader keeps up: one that is a day behind would rightly get a gap.
+    while (last < head) await new Promise((turn) => void setImmediate(turn))
+    clock.nowMs += DAY_MS
+    await retention.round()
+  }
+  const all = DAYS * RENDERS_A_DAY
+  expect(seen).toBe(all * (REPORTS + KEPT))
+  const whole = 8 * RENDERS_A_DAY + 64
+  const { stored } = await store.bounds()
+  expect(stored).toBeLessThanOrEqual(all * KEPT + whole * REPORTS)
+  await store.upkeep.checkpoint()
+  const { used, free } = await store.upkeep.size()
+  expect(used).toBeLessThan(stored * ROW_BYTES + all * ROW_BYTES)
+  expect(free).toBe(0)
+  if (isProof)
+    process.stdout.write(`${all} renders, ${seen} updates: ${stored} kept, ${(used / 1e6).toFixed(1)} MB\n`)
+  stop.abort()
+  await reading
+  await retention.stop()
+  await store.close()
+})
