@@ -289,6 +289,22 @@ test("every exported thing of the source says what it is for", () => {
   expect(silent).toEqual([])
 })
 
+test("no function, class or constant is exported that nothing imports", () => {
+  const namedIn = new Map<string, number>()
+  for (const file of ours) {
+    for (const name of new Set(read(file).match(/\w+/g))) namedIn.set(name, (namedIn.get(name) ?? 0) + 1)
+  }
+  // drizzle-kit reads the tables, and no file of ours does.
+  const idle = files
+    .filter((file) => !file.endsWith("sqlite/schema.ts"))
+    .flatMap((file) =>
+      [...read(file).matchAll(/^export (?:async |abstract )?(?:function\*?|class|const) (\w+)/gm)]
+        .filter(([, name = ""]) => namedIn.get(name) === 1)
+        .map(([, name]) => `${file} ${name}`),
+    )
+  expect(idle).toEqual([])
+})
+
 test("every member of an exported interface, object type, class or schema says what it is", () => {
   const promised = new Set(files.flatMap((file) => promisedBy(read(file))))
   const all = files.flatMap((file) => membersOf(read(file), promised).map((member) => ({ file, ...member })))

@@ -43,7 +43,7 @@ const ALLOWED: Readonly<Record<Exclude<Need, "nothing">, readonly Role[]>> = {
 }
 
 /** What a worker may set by PUT: what it would report, and the files that it made. */
-export const WORKER_KEYS: readonly string[] = [
+const WORKER_KEYS: readonly string[] = [
   "status",
   "progress",
   "current_step",

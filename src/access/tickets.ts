@@ -42,7 +42,7 @@ function decoded(text: string): string {
 }
 
 /** The path with its query, without what clients add by themselves; the order of the rest is kept. */
-export function pathOfTicket(path: string): string {
+function pathOfTicket(path: string): string {
   const [before = "", query = ""] = path.split("?", 2)
   const isKept = (part: string): boolean =>
     part !== "" && !INCIDENTAL.test(decoded(part.split("=", 1)[0] ?? ""))

@@ -15,7 +15,7 @@ export interface ClientAddress {
 const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const
 
 /** Whether a proxy says that it has passed the request on. */
-export const isProxied = (headers: Headers): boolean => PROXY_HEADERS.some((name) => headers.has(name))
+const isProxied = (headers: Headers): boolean => PROXY_HEADERS.some((name) => headers.has(name))
 
 const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "")
 

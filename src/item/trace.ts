@@ -153,7 +153,7 @@ function followed(trace: Trace, sign: Sign, at: number): Trace {
  * The line of a signal of the step in hand, its latest point included; undefined where the signal never
  * moved.
  */
-export function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[] | undefined {
+function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[] | undefined {
   const point = latest[signal]
   if (!point) return undefined
   const line = lines[signal] ?? [beginning(signal, from)]

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
+import fc from "fast-check"
+
 import { type Caller, type Doors, isLoopback, notTaken } from "../../src/http/origin.ts"
 
 const LAN = "http://studio-pc.lan:3000"
@@ -142,4 +144,51 @@ test("loopback is what no other machine reaches", () => {
     "1127.0.0.1",
   ]
   expect(others.filter(isLoopback)).toEqual([])
+})
+
+describe("whatever a stranger tries", () => {
+  const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/)
+  const domain = fc
+    .tuple(fc.array(label, { minLength: 1, maxLength: 3 }), fc.constantFrom("example", "com", "lan", "ai"))
+    .map(([labels, end]) => [...labels, end].join("."))
+  const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined })
+  const withPort = (host: string, at: number | undefined): string =>
+    at === undefined ? host : `${host}:${at}`
+
+  test("a domain of theirs is no host of ours", () => {
+    fc.assert(
+      fc.property(domain, port, fc.constantFrom("GET", "POST", "OPTIONS"), (name, at, method) => {
+        const verdict = notTaken(
+          post({ host: withPort(name, at), method }),
+          doors({ isOwnName: () => false }),
+        )
+        expect(verdict?.code).toBe("misdirected")
+      }),
+    )
+  })
+
+  test("a page of theirs changes nothing, whatever it claims, unless its origin is listed", () => {
+    const origins = fc.oneof(
+      fc
+        .tuple(fc.constantFrom("http", "https"), domain, port)
+        .map(([scheme, name, at]) => `${scheme}://${withPort(name, at)}`),
+      fc.string(),
+      fc.webUrl(),
+    )
+    const site = fc.constantFrom(null, "none", "same-origin", "same-site", "cross-site", "odd")
+    fc.assert(
+      fc.property(
+        origins,
+        site,
+        fc.constantFrom(null, "https", "http"),
+        (origin, fetchSite, forwardedProto) => {
+          fc.pre(!/^https?:\/\/(127\.|\[::1\]|([^/]+\.)?localhost\b)/.test(origin))
+          const caller = post({ origin, fetchSite, forwardedProto })
+          expect(notTaken(caller, doors())?.code).toBe("forbidden")
+          const url = URL.parse(origin)
+          if (url?.origin === origin) expect(notTaken(caller, doors({ origins: [origin] }))).toBeUndefined()
+        },
+      ),
+    )
+  })
 })

@@ -81,7 +81,7 @@ export function leftOf(item: QueueItem, nowMs: number): Left | null {
 }
 
 /** When it will be done by the reader's clock, as far as that is known: `done at 14:32`; else empty. */
-export function doneAt(item: QueueItem, nowMs: number): string {
+function doneAt(item: QueueItem, nowMs: number): string {
   const left = leftOf(item, nowMs)
   return left === null || left.seconds < 1 ? "" : `done at ${about(nowMs + left.seconds * 1000, nowMs)}`
 }

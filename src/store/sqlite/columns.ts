@@ -33,7 +33,7 @@ const {
 /** The columns of a queue item, in the wire's order. */
 export const itemColumns = items
 /** The columns of what is stored beside an item. */
-export const workColumns = {
+const workColumns = {
   lease_token,
   lease_holder,
   verdict,
