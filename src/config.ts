@@ -43,6 +43,11 @@ const SERVE_SETTINGS = {
     fallback: "./data/track-studio.db",
     read: text,
   },
+  "new-database": {
+    help: "start although the database is gone, or not the one that the last server used",
+    fallback: "",
+    read: isOn,
+  },
   "one-per-song": {
     help: "give workers no item of a song while another item of that song is being rendered",
     fallback: "",
@@ -163,11 +168,6 @@ const SERVE_SETTINGS = {
     placeholder: "N",
     fallback: "10000",
     read: wholeNumber(0, 1_000_000_000),
-  },
-  "new-database": {
-    help: "start although the database is gone, or not the one that the last server used",
-    fallback: "",
-    read: isOn,
   },
   "retain-items": {
     help: "how long finished items are kept, such as 90d; 0 means for ever",

@@ -8,6 +8,8 @@ export const DEGRADED = {
   database_filling:
     "the database has nearly reached --max-database-mb; the oldest finished history goes first",
   backup_failed: "the latest backup could not be made; the log says why",
+  descriptors_exhausted:
+    "the process may open no more files, so new connections wait; raise its limit (LimitNOFILE, ulimit -n)",
   history_unreadable: "a part of the history cannot be read; streams say so by a gap",
 } as const
 

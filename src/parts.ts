@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { closeSync, openSync, readFileSync } from "node:fs"
 import { mkdir, readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
 
@@ -29,6 +29,7 @@ import { Broadcaster } from "./stream/broadcaster.ts"
 import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
 import { Backups } from "./upkeep/backups.ts"
+import { Descriptors } from "./upkeep/descriptors.ts"
 import { Retention } from "./upkeep/retention.ts"
 import { Space } from "./upkeep/space.ts"
 import { Watch } from "./upkeep/watch.ts"
@@ -37,6 +38,9 @@ import { Webhooks } from "./webhooks/webhooks.ts"
 
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
+
+/** With fewer descriptors to spare the process counts as out of them. */
+const SPARE_DESCRIPTORS = 8
 
 const errors = new ErrorLog()
 
@@ -139,6 +143,31 @@ function mostStreams({ maxStreams }: Config): number {
   const [, soft = ""] = /^Max open files +(\d+)/m.exec(limitsOfProcess()) ?? []
   return soft === "" ? maxStreams : Math.min(maxStreams, Math.floor(Number(soft) * DESCRIPTORS_FOR_STREAMS))
 }
+
+/** Whether the process cannot open a few more files. */
+function areDescriptorsScarce(): boolean {
+  const opened: number[] = []
+  try {
+    while (opened.length < SPARE_DESCRIPTORS) opened.push(openSync("/dev/null", "r"))
+    return false
+  } catch {
+    return true
+  } finally {
+    opened.forEach(closeSync)
+  }
+}
+
+const descriptorsOf = (reasons: Reasons, closeIdle: () => number): Descriptors =>
+  new Descriptors(reasons, {
+    areScarce: areDescriptorsScarce,
+    closeIdle,
+    nowMs: () => performance.now(),
+    onScarce: (closed) =>
+      log("error", "out of file descriptors: new connections wait; raise LimitNOFILE or ulimit -n", {
+        idle_connections_closed: closed,
+      }),
+    onError: logged("file descriptors could not be looked at"),
+  })
 
 /** What Linux says of the limits of this process; empty elsewhere. */
 function limitsOfProcess(): string {
@@ -278,7 +307,9 @@ export function assembled(
     report: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
   const backups = backupsOf(config, store, reasons)
+  const descriptors = descriptorsOf(reasons, () => app.server?.closeIdleConnections() ?? 0)
   const space = spaceOf(config, store, bus, { room, reasons })
-  const services = [tokens, learned, watch, rescue, workers, webhooks, retention, space, ...backups]
+  const looking = [watch, descriptors]
+  const services = [tokens, learned, ...looking, rescue, workers, webhooks, retention, space, ...backups]
   return { app, broadcaster, retention, services }
 }

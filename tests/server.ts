@@ -118,6 +118,8 @@ export interface StartOptions {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly database?: string
+  /** The program, before its command; default `PROGRAM`. */
+  readonly program?: readonly string[]
   /** What runs the server; default `serve`. */
   readonly command?: readonly string[]
   /** Stops reading the log after its first line, as a reader does that dies; default false. */
@@ -129,12 +131,13 @@ export async function start({
   args = [],
   env = {},
   database,
+  program = PROGRAM,
   command = ["serve"],
   leaveLog = false,
 }: StartOptions = {}): Promise<TestServer> {
   const folder = database === undefined ? temporaryFolder() : undefined
   const file = database ?? join(folder?.path ?? "", "test.db")
-  const child = Bun.spawn([...PROGRAM, ...command, "--port", "0", "--database", file, ...args], {
+  const child = Bun.spawn([...program, ...command, "--port", "0", "--database", file, ...args], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
