@@ -60,6 +60,12 @@ export const shownOf = (item: {
   readonly time_progress?: number | null
 }): number => Math.floor(item.time_progress ?? item.progress)
 
+/** Whether the progress of an item is a guess: told by a bar that may not be the whole, and by no earlier runs. */
+export const isGuess = (item: {
+  readonly basis?: string | null
+  readonly time_progress?: number | null
+}): boolean => item.basis === "guess" && (item.time_progress ?? null) === null
+
 /** Two times in one unit, begun ones counted outwards: `40 to 90 s`, `3 to 6 min`, `3 to 5 h`. */
 function range(low: number, high: number): string {
   const [unit, seconds] = high < 120 ? ["s", 10] : high < 3 * 3600 ? ["min", 60] : ["h", 3600]

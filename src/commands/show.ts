@@ -2,7 +2,7 @@ import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
-import { duration, leftIn, printable, safeJson, shownOf } from "../text.ts"
+import { duration, isGuess, leftIn, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
 
@@ -32,7 +32,10 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const isRunning = item.status === "processing"
   const counted = Object.entries(totals).map(([name, total]) => `${total} ${name}`)
   return [
-    ["done", `${shownOf(item)}%${isRunning && left ? `, ${leftOf(left, nowMs, zone)}` : ""}`],
+    [
+      "done",
+      `${isGuess(item) ? "about " : ""}${shownOf(item)}%${isRunning && left ? `, ${leftOf(left, nowMs, zone)}` : ""}`,
+    ],
     ["known", eta_runs > 0 ? `from ${eta_runs} earlier runs; the worker says ${item.progress}%` : ""],
     ["kind", item.kind],
     ["totals", counted.join(", ")],

@@ -3,7 +3,7 @@ import { isLively, wantsColour } from "../config.ts"
 import type { QueueItem } from "../item/item.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { leftOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
-import { duration, leftIn, printable, shownOf, telling } from "../text.ts"
+import { duration, isGuess, leftIn, printable, shownOf, telling } from "../text.ts"
 import { standingOf, toneOf } from "./standing.ts"
 
 /** How a table is shown. */
@@ -78,7 +78,7 @@ const COLUMNS: readonly Column[] = [
   { name: "ID", text: ({ id }) => String(id), isNumber: true },
   { name: "SONG", text: ({ song_id }) => String(song_id), isNumber: true, dropped: 4 },
   { name: "STATUS", text: standingOf },
-  { name: "DONE", text: (item) => `${shownOf(item)}%`, isNumber: true },
+  { name: "DONE", text: (item) => `${isGuess(item) ? "~" : ""}${shownOf(item)}%`, isNumber: true },
   { name: "PRIORITY", text: ({ priority }) => String(priority), isNumber: true, dropped: 5 },
   { name: "TITLE", text: ({ title, song_id }) => title || `song ${song_id}`, most: MAX_TITLE },
   { name: "WHEN", text: whenOf, dropped: 2 },
@@ -127,7 +127,7 @@ function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
 
 /** A bar for what is rendering, and as much space for everything else. */
 const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
-  item?.status === "processing" ? bar(shownOf(item), BAR, style) : [" ".repeat(BAR)]
+  item?.status === "processing" ? bar(shownOf(item), BAR, style, "bar", isGuess(item)) : [" ".repeat(BAR)]
 
 /** Items as a table, a line each below the names of the columns. */
 export function table(items: readonly ReadItem[], look: Look): string {

@@ -1,6 +1,6 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { leftIn, leftWords, printable, shownOf, telling } from "../text.ts"
+import { isGuess, leftIn, leftWords, printable, shownOf, telling } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
 import { leftOf, leftOut, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
@@ -201,7 +201,7 @@ export class Board {
     const room = Math.floor(columns * 0.25) - Math.max(0, widths.left - SHORT_LEFT)
     const barWidth = Math.min(MAX_BAR, Math.max(MIN_BAR, room))
     if (columns >= widths.name + MIN_BAR + 10) pieces.push(...this.#bar(update, barWidth, view), " ")
-    pieces.push(`${String(shownOf(update)).padStart(3)}%`)
+    pieces.push(`${isGuess(update) ? "~" : ""}${shownOf(update)}%`.padStart(4))
     const [left, tone] = this.#left(update, view)
     if (columns >= 50 && widths.left > 0) {
       const shown = field(left, widths.left, widthOf)
@@ -223,7 +223,8 @@ export class Board {
           : outcome === "cancelled"
             ? "dim"
             : "bad"
-    return bar(shownOf(update), width, view.style, ended ?? (isDoubtful ? "warn" : "bar"))
+    const tone = ended ?? (isDoubtful ? "warn" : "bar")
+    return bar(shownOf(update), width, view.style, tone, isGuess(update))
   }
 
   /** How long it still takes, counted down since the update; or that nothing moves. */
@@ -258,7 +259,7 @@ export class Board {
       [[titled(update), "bold"], "  ", [outcome ?? status, colour]],
       [
         ...this.#bar(update, barWidth, view),
-        ` ${String(shownOf(update)).padStart(3)}%`,
+        isGuess(update) ? ` about ${shownOf(update)}%` : ` ${String(shownOf(update)).padStart(3)}%`,
         "  ",
         tone ? [left, tone] : left,
       ],

@@ -1,5 +1,5 @@
 import type { ProgressUpdate } from "../item/item.ts"
-import { leftIn, printable, shownOf } from "../text.ts"
+import { isGuess, leftIn, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { leftOf, leftOut, UTC, type Zone } from "./words.ts"
 
@@ -11,7 +11,7 @@ export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   const { queue_id, status, current_step, message, error_message, title, timestamp } = update
   const name = title === undefined ? `#${queue_id}` : `#${queue_id} ${title}`
   const said = [current_step, message, error_message].filter((part) => part !== undefined && part !== "")
-  const done = `${shownOf(update)}%`.padStart(4)
+  const done = isGuess(update) ? `about ${shownOf(update)}%` : `${shownOf(update)}%`.padStart(4)
   const toldMs = Date.parse(timestamp)
   const left = leftIn(update, 0)
   const time = left ? `  ${leftOf(left, toldMs, zone)}` : ""

@@ -71,14 +71,23 @@ export function line(
   return { text, width }
 }
 
-/** A bar of `width` columns, filled to `percent`; told apart by shape where there is no colour. */
-export function bar(percent: number, width: number, style: Style, tone: Tone = "bar"): Piece[] {
+/**
+ * A bar of `width` columns, filled to `percent`; told apart by shape where there is no colour. A guess is drawn in
+ * dashes.
+ */
+export function bar(
+  percent: number,
+  width: number,
+  style: Style,
+  tone: Tone = "bar",
+  isGuess = false,
+): Piece[] {
   const halves = Math.max(0, Math.min(2 * width, Math.floor((percent / 50) * width)))
   const full = Math.floor(halves / 2)
-  if (style === colourless) return ["█".repeat(full) + "░".repeat(width - full)]
+  if (style === colourless) return [(isGuess ? "▒" : "█").repeat(full) + "░".repeat(width - full)]
   const half = halves % 2
   return [
-    ["━".repeat(full) + "╸".repeat(half), tone],
+    [isGuess ? "╍".repeat(full + half) : "━".repeat(full) + "╸".repeat(half), tone],
     ["━".repeat(width - full - half), "dim"],
   ]
 }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 
 import type { ProgressUpdate } from "../../src/item/item.ts"
 import { Board, type View } from "../../src/terminal/board.ts"
+import { readable } from "../../src/terminal/plain.ts"
 import { bar, coloured, colourless, cut, field, Region } from "../../src/terminal/terminal.ts"
 
 const NOW = Date.parse("2026-01-02T03:04:05.000Z")
@@ -180,4 +181,15 @@ test("what finished is told with the time when it did, in UTC, however late we h
   const finished = new Date(NOW + 5000).toISOString()
   board.update(update(1, { status: "completed", progress: 100, timestamp: finished }), NOW + 3_600_000)
   expect(board.news(VIEW)).toEqual(["03:04:10 ✔ #1 song 1 completed"])
+})
+
+test("a guess is shown as one: its bar in dashes or hatched, and about how much", () => {
+  const guess = update(1, { basis: "guess" })
+  expect(drawn(boardOf(guess))[0]).toMatch(/▒+░+ ~50%/)
+  expect(drawn(boardOf(update(1, { basis: "declared" })))[0]).toMatch(/█+░+ {2}50%/)
+  expect(bar(50, 4, coloured, "bar", true)[0]).toEqual(["╍╍", "bar"])
+  expect(readable(guess)).toContain("processing about 50%")
+  expect(readable(update(1, { basis: "counted" }))).toContain("processing  50%")
+  // What earlier runs foresee rests on more than a bar.
+  expect(readable(update(1, { basis: "guess", time_progress: 41 }))).toContain("processing  41%")
 })

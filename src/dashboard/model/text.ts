@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { bandWords, duration, type Left, leftIn, leftWords, shownOf } from "../../text.ts"
+import { bandWords, duration, isGuess, type Left, leftIn, leftWords, shownOf } from "../../text.ts"
 import type { StartsAt } from "./foreseen.ts"
 
 const number = new Intl.NumberFormat("en")
@@ -108,11 +108,17 @@ export function bandText(item: QueueItem, nowMs: number): string {
   return left === null || left.seconds < 1 ? "" : bandWords(left)
 }
 
-/** What a bar of time rests on: `from 5 earlier runs; the worker says 75%`; empty for what was reported. */
-export const restsOn = ({ eta_runs, time_progress, progress }: QueueItem): string =>
-  time_progress === null || eta_runs === 0
-    ? ""
-    : `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%`
+/** What a progress bar is called: `Progress of Northern Lights, a guess`. */
+export const progressLabel = (item: QueueItem): string =>
+  `Progress of ${nameOf(item)}${isGuess(item) ? ", a guess" : ""}`
+
+/** What a bar rests on, if not on what was reported: `from 5 earlier runs; the worker says 75%`; else empty. */
+export function restsOn(item: QueueItem): string {
+  const { eta_runs, time_progress, progress } = item
+  if (isGuess(item)) return "a guess, from a progress bar that may not be the whole"
+  if (time_progress === null || eta_runs === 0) return ""
+  return `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%`
+}
 
 /** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
 export function startsText({ aboutMs, lowMs, highMs }: StartsAt, nowMs: number): string {

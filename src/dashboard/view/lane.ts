@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration, shownOf } from "../../text.ts"
+import { duration, isGuess, shownOf } from "../../text.ts"
 import type { Bridge } from "../model/bench.ts"
 import {
   bandText,
@@ -8,8 +8,8 @@ import {
   leftText,
   line,
   messageOf,
-  nameOf,
   paceOf,
+  progressLabel,
   restsOn,
   stepOf,
   unitOf,
@@ -86,7 +86,7 @@ export class Lane implements Row {
   update(item: QueueItem): void {
     this.#item = item
     this.#frame.update(item)
-    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, shownOf(item), glideOf(item, this.#bridge))
+    this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#bridge))
     const attempt = item.attempt > 1 ? ` · attempt ${item.attempt} of ${item.max_attempts}` : ""
     const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempt}${worker}`)
@@ -97,6 +97,7 @@ export class Lane implements Row {
       this.#state.replaceChildren(icon("stalled"), "Stalled")
     mark(this.element, "data-tone", item.stalled ? "warn" : "run")
     say(this.#percent, String(shownOf(item)))
+    mark(this.#figures, "data-guess", isGuess(item) ? "" : null)
     mark(this.#wave.element, "title", restsOn(item) || null)
     mark(this.#figures, "title", restsOn(item) || null)
     const name = item.current_step || item.step?.name || ""

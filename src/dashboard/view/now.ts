@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { duration, shownOf } from "../../text.ts"
+import { duration, isGuess, shownOf } from "../../text.ts"
 import type { Model } from "../model/model.ts"
 import { isWaiting } from "../model/state.ts"
 import {
@@ -10,8 +10,8 @@ import {
   leftText,
   line,
   messageOf,
-  nameOf,
   paceOf,
+  progressLabel,
   restsOn,
   roughly,
   standing,
@@ -55,8 +55,9 @@ export class Now {
   /** Shows the item as it is. */
   show(item: QueueItem): void {
     say(this.#percent, String(shownOf(item)))
+    mark(this.element, "data-guess", isGuess(item) ? "" : null)
     mark(this.element, "title", restsOn(item) || null)
-    this.#wave.show(item.song_id, `Progress of ${nameOf(item)}`, shownOf(item), glideOf(item, this.#model))
+    this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
     const told = [
       [stepOf(item), line(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
       unitOf(item),

@@ -1,3 +1,4 @@
+import { isGuess } from "../../text.ts"
 import { el, mark, svg } from "./dom.ts"
 
 /** Strokes of a wave. */
@@ -120,7 +121,14 @@ export class Wave {
   }
 
   /** Shows what is done, in percent, of a song's item. */
-  show(songId: number, label: string, progress: number, glide: Glide): void {
+  show(
+    item: Parameters<typeof isGuess>[0] & { readonly song_id: number },
+    label: string,
+    progress: number,
+    glide: Glide,
+  ): void {
+    const songId = item.song_id
+    mark(this.element, "data-guess", isGuess(item) ? "" : null)
     if (songId !== this.#songId) {
       this.#songId = songId
       tint(this.element, songId)
