@@ -6,7 +6,7 @@ import { start } from "./server.ts"
 // A render takes its time on a busy machine, and the first one may have to install ffmpeg.
 setDefaultTimeout(240_000)
 
-const NAMES = ["test-sse.sh", "demo-sse.sh", "demo-render.sh"] as const
+const NAMES = ["test-sse.sh", "demo-sse.sh", "demo-render.sh", "demo-learned.sh"] as const
 
 describe.each(NAMES)("%s", (name) => {
   test("explains itself", async () => {

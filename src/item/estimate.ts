@@ -1,5 +1,5 @@
 import { ask, type Experience, wholes } from "./experience.ts"
-import { sizesOf } from "./lengths.ts"
+import { declaredOf } from "./lengths.ts"
 import type { Place } from "./witness.ts"
 
 /** How long an attempt will still take. */
@@ -64,7 +64,7 @@ export function outlook(
   totals: Readonly<Record<string, number>> = {},
 ): Outlook | undefined {
   const { weights } = experience
-  const logs = wholes(experience, worker, sizesOf([], totals))
+  const logs = wholes(experience, worker, declaredOf(totals))
   if (logs.length === 0) return undefined
   const weighted = (value: (log: number) => number): number => {
     const whole = weights.reduce((sum, weight) => sum + weight, 0)

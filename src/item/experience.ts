@@ -10,7 +10,7 @@ import {
   PARTS,
   placed,
 } from "./left.ts"
-import { habitsOf, type Sizes, sizesOf } from "./lengths.ts"
+import { declaredOf, habitsOf, type Sizes } from "./lengths.ts"
 import type { StepTrace } from "./trace.ts"
 import {
   lastedOf,
@@ -25,6 +25,12 @@ import {
 
 /** How many runs of a kind are asked, the newest. */
 export const MAX_RUNS = 8
+
+/** What was heard, and the totals for which it was. */
+interface Remembered {
+  readonly totals: Place["totals"]
+  readonly hearing: Hearing
+}
 
 /** What the runs of a kind teach. Prepared when one of them completes; asked at every report. */
 export interface Experience {
@@ -42,7 +48,7 @@ export interface Experience {
    * What was heard of an attempt, while its steps are the same: most reports change nothing but the latest
    * point.
    */
-  readonly heard: WeakMap<readonly StepTrace[], Hearing>
+  readonly heard: WeakMap<readonly StepTrace[], Remembered>
 }
 
 /** How many times as long, as a logarithm, a run must have taken as any other to count for half. */
@@ -64,6 +70,9 @@ const SETTLED = 0.7
 /** How much the latest pace, where it differs from what is expected of the rest, adds to the uncertainty. */
 const DOUBT = 0.5
 
+/** Nothing was declared. */
+const NONE: Sizes = new Map()
+
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const [low = 0, high = 0] = [
@@ -79,7 +88,7 @@ const errorOf = (told: number, truth: number): number =>
 
 /** The log of how many times as long a run took as another one would have it. */
 function apart({ run }: Witness, other: Witness): number {
-  const expected = wholeOf(other, sizesOf(run.steps))
+  const expected = wholeOf(other, run.steps, NONE)
   return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
 }
 
@@ -138,13 +147,13 @@ type Known = Pick<Experience, "witnesses" | "weights" | "slowness">
 
 /** What the witnesses say of a place while its steps are the same, but for one of them. */
 function hear(place: Place, { witnesses, weights, slowness }: Known, except?: Witness): Heard[] {
-  const sizes = sizesOf(place.trace.steps, place.totals)
+  const totals = declaredOf(place.totals)
   const own = slowness.get(place.worker) ?? 0
   const all: Heard[] = []
   for (const [i, witness] of witnesses.entries()) {
     if (witness === except) continue
     const expected = own - (slowness.get(witness.run.worker) ?? 0)
-    const { said, hand } = testify(place.trace.steps, sizes, witness)
+    const { said, hand } = testify(place.trace.steps, totals, witness)
     all.push({ said, hand, expected, weight: weights[i] ?? 1 })
   }
   return all
@@ -214,10 +223,12 @@ export function ask(
   experience: Experience,
 ): { readonly left: number; readonly deviation: number } | undefined {
   const { steps } = place.trace
-  const known = experience.heard.get(steps) ?? hearing(hear(place, experience))
+  const remembered = experience.heard.get(steps)
+  const isSame = remembered !== undefined && remembered.totals === place.totals
+  const known = isSame ? remembered.hearing : hearing(hear(place, experience))
   if (!known) return undefined
   // Attempts that have told nothing share their trace.
-  if (steps.length > 0) experience.heard.set(steps, known)
+  if (!isSame && steps.length > 0) experience.heard.set(steps, { totals: place.totals, hearing: known })
   const heard = placed(known, place.trace, place.at)
   const stepAt = steps.at(-1)?.at ?? 0
   const left = leftOf(heard, place.at, stepAt, experience.custom)
@@ -227,11 +238,11 @@ export function ask(
 }
 
 /** How long a whole attempt would take by each witness, as a logarithm, on a worker. */
-export function wholes(experience: Experience, worker: string, sizes: Sizes): number[] {
+export function wholes(experience: Experience, worker: string, totals: Sizes): number[] {
   const { witnesses, slowness } = experience
   const own = slowness.get(worker) ?? 0
   return witnesses.map(
     (witness) =>
-      Math.log(Math.max(1e-3, wholeOf(witness, sizes))) + own - (slowness.get(witness.run.worker) ?? 0),
+      Math.log(Math.max(1e-3, wholeOf(witness, [], totals))) + own - (slowness.get(witness.run.worker) ?? 0),
   )
 }

@@ -55,19 +55,28 @@ const squares = (values: readonly number[]): number => {
 }
 const log = (seconds: number): number => Math.log(Math.max(1e-6, seconds))
 
-/** What there is to do, as far as the steps told it or it was declared. */
-export function sizesOf(
-  steps: readonly StepTrace[],
-  totals: Readonly<Record<string, number>> = {},
-): Map<string, number> {
+/** What there was to do in all of a run: by each unit as much as there was in the step that had most of it. */
+export function sizesOf(steps: readonly StepTrace[]): Map<string, number> {
+  const sizes = new Map<string, number>()
+  for (const { unit, size } of steps) {
+    if (size > 0) sizes.set(unit, Math.max(Math.log(size), sizes.get(unit) ?? Number.NEGATIVE_INFINITY))
+  }
+  return sizes
+}
+
+/** What was declared, by unit. */
+export function declaredOf(totals: Readonly<Record<string, number>> = {}): Map<string, number> {
   const sizes = new Map<string, number>()
   for (const unit in totals) {
     const total = totals[unit] ?? 0
     if (total > 0) sizes.set(unit, Math.log(total))
   }
-  for (const { unit, size } of steps) if (size > 0) sizes.set(unit, Math.log(size))
   return sizes
 }
+
+/** What there was to do by a unit, for one step: in it, if it counts that, otherwise in all of the run. */
+const sizeFor = ({ step, sizes }: Lasted, unit: string): number =>
+  unit === step.unit && step.size > 0 ? Math.log(step.size) : (sizes.get(unit) ?? 0)
 
 /**
  * What a step's time depends on. Each unit that all runs know, and none, is a guess; a guess weighs as much
@@ -79,7 +88,7 @@ function powersOf(all: readonly Lasted[]): Map<string, number> {
   const units = [...(all[0]?.sizes.keys() ?? [])].filter((unit) => all.every(({ sizes }) => sizes.has(unit)))
   const others = units.filter((unit) => unit !== own)
   const weigh = (unit: string, before: number): [string, number] => {
-    const rates = all.map(({ seconds, sizes }) => log(seconds) - (sizes.get(unit) ?? 0))
+    const rates = all.map((one) => log(one.seconds) - (unit === "" ? 0 : sizeFor(one, unit)))
     const spread = squares(rates) + USUAL_STEP_RUNS * USUAL_STEP ** 2
     return [unit, before * spread ** (-(all.length - 1) / 2)]
   }
@@ -94,9 +103,9 @@ function powersOf(all: readonly Lasted[]): Map<string, number> {
 
 /** How far the log of each run's time in a step was from what the others would have it. */
 function errorsOf(all: readonly Lasted[], powers: ReadonlyMap<string, number>): number[] {
-  const rates = all.map(({ seconds, sizes }) => {
-    let rate = log(seconds)
-    for (const [unit, power] of powers) rate -= power * (sizes.get(unit) ?? 0)
+  const rates = all.map((one) => {
+    let rate = log(one.seconds)
+    for (const [unit, power] of powers) rate -= power * sizeFor(one, unit)
     return rate
   })
   const middle = mean(rates)

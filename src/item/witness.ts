@@ -1,4 +1,5 @@
 import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./lengths.ts"
+import { type Amounts, amountsOf, lasts, matched, type Part } from "./parts.ts"
 import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, type Trace } from "./trace.ts"
 
 /** An attempt that completed, as it is remembered. */
@@ -31,17 +32,6 @@ export interface Place {
   readonly worker: string
   /** What there is to do, by unit, as far as it was declared before the start. */
   readonly totals?: Readonly<Record<string, number>> | undefined
-}
-
-/** One step of a witness. */
-interface Part {
-  readonly step: StepTrace
-  readonly seconds: number
-  /** How unevenly it went: the part of its time that would have to move for one even speed. */
-  readonly roughness: number
-  readonly habit: Habit
-  /** What there was to do in it, by unit, as far as it depends on that. */
-  readonly sizes: readonly { readonly unit: string; readonly power: number; readonly size: number }[]
 }
 
 /** A run prepared for being asked. */
@@ -100,8 +90,6 @@ const SILENT: Readonly<Testimony> = {
 
 /** A line that has fewer points tells nothing of how even a step went. */
 const MIN_LINE = 4
-/** The logarithm of how many times as much there can be to do: beyond it a number is wrong. */
-const MAX_FACTOR = Math.log(10_000)
 /** What changes a length by less is left out, for speed. */
 const MIN_POWER = 0.02
 const NO_HABIT: Habit = { powers: new Map(), trust: 1 }
@@ -163,8 +151,9 @@ export function witnessOf(run: Run, habits: Habits): Witness {
     const habit = habits.steps.get(keys[i] ?? "") ?? NO_HABIT
     const seconds = durationOf(run, i)
     const sizes = [...habit.powers].flatMap(([unit, power]) => {
-      const size = unit === step.unit && step.size > 0 ? Math.log(step.size) : known.get(unit)
-      return size === undefined || power < MIN_POWER ? [] : [{ unit, power, size }]
+      const isOwn = unit === step.unit && step.size > 0
+      const size = isOwn ? Math.log(step.size) : known.get(unit)
+      return size === undefined || power < MIN_POWER ? [] : [{ unit, power, size, isOwn }]
     })
     return { step, seconds, roughness: roughnessOf(step, seconds), habit, sizes }
   })
@@ -172,48 +161,12 @@ export function witnessOf(run: Run, habits: Habits): Witness {
 }
 
 /**
- * How long a witness's step would take with what there is to do now; `now` is the attempt's own step, if
- * begun.
+ * How long all of a witness's attempt would take with what there is to do now: in the steps of an attempt that have
+ * begun, and by what was declared.
  */
-function lasts(part: Part, place: Sizes, now?: StepTrace): number {
-  const { step, seconds, sizes } = part
-  if (place.size === 0) return seconds
-  const isOwn = now !== undefined && now.size > 0 && now.unit === step.unit
-  let factor = 0
-  for (let i = 0; i < sizes.length; i += 1) {
-    const one = sizes[i]
-    if (!one) continue
-    const present = isOwn && one.unit === step.unit ? Math.log(now.size) : place.get(one.unit)
-    if (present !== undefined) factor += one.power * (present - one.size)
-  }
-  return factor === 0 ? seconds : seconds * Math.exp(Math.max(-MAX_FACTOR, Math.min(MAX_FACTOR, factor)))
-}
-
-/** How long all of a witness's attempt would take with what there is to do now. */
-export const wholeOf = ({ parts }: Witness, sizes: Sizes): number =>
-  parts.reduce((sum, part) => sum + lasts(part, sizes), 0)
-
-/**
- * For each step of the attempt, which one of the witness's it is, or -1: the next one of its name; else the
- * one with its index, where that one's name does not occur any more, so that a step is found under its new
- * name.
- */
-function matched(live: readonly StepTrace[], parts: readonly Part[]): number[] {
-  let from = 0
-  const found = live.map(({ name }) => {
-    for (let i = from; i < parts.length; i += 1) {
-      if (parts[i]?.step.name !== name) continue
-      from = i + 1
-      return i
-    }
-    return -1
-  })
-  if (!found.includes(-1)) return found
-  const names = new Set(live.map(({ name }) => name))
-  const isFree = ({ step }: Part, i: number): boolean => !found.includes(i) && !names.has(step.name)
-  return found.map((i, at) =>
-    i >= 0 ? i : parts.findIndex((part, other) => part.step.index === live[at]?.index && isFree(part, other)),
-  )
+export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals: Sizes): number => {
+  const amounts = amountsOf(parts, steps, matched(steps, parts), totals)
+  return parts.reduce((sum, part) => sum + lasts(part, amounts), 0)
 }
 
 /**
@@ -236,11 +189,11 @@ function hearBehind(
   live: readonly StepTrace[],
   parts: readonly Part[],
   matches: readonly number[],
-  sizes: Sizes,
+  amounts: Amounts,
 ) {
   for (let i = 0; i < live.length - 1; i += 1) {
     const part = parts[matches[i] ?? -1]
-    const expected = part ? lasts(part, sizes, live[i]) : 0
+    const expected = part ? lasts(part, amounts, live[i]) : 0
     if (!part || expected <= 0) continue
     const pace = paceOf((live[i + 1]?.at ?? 0) - (live[i]?.at ?? 0), expected)
     said.behind += expected
@@ -265,23 +218,24 @@ export interface Hand {
  */
 export function testify(
   steps: readonly StepTrace[],
-  sizes: Sizes,
+  totals: Sizes,
   { parts }: Witness,
 ): { readonly said: Testimony; readonly hand: Hand | undefined } {
   // Of an attempt that has told nothing yet, the first step is in hand.
   const matches = steps.length > 0 ? matched(steps, parts) : [0]
+  const amounts = amountsOf(parts, steps, matches, totals)
   const said: Testimony = { ...SILENT }
-  hearBehind(said, steps, parts, matches, sizes)
+  hearBehind(said, steps, parts, matches, amounts)
   let last = -1
   for (const i of matches) last = Math.max(last, i)
   for (let i = last + 1; i < parts.length; i += 1) {
     const part = parts[i]
-    if (part) said.after += lasts(part, sizes)
+    if (part) said.after += lasts(part, amounts)
   }
   const part = parts[matches.at(-1) ?? -1]
   if (!part) return { said, hand: undefined }
   const current = steps.at(-1)
-  said.step = lasts(part, sizes, current)
+  said.step = lasts(part, amounts, current)
   said.gap = said.step
   said.movedAt = current?.at ?? 0
   said.trust = part.habit.trust

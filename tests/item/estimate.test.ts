@@ -162,6 +162,24 @@ test("a step with a new name is found by its place, and a step that was left out
   expect(Math.abs((jumped?.left ?? 0) - rest) / now.seconds).toBeLessThan(0.25)
 })
 
+test("a still of one second says nothing about the film of the same unit", () => {
+  const media = (out_time: number, total: number) => ({ media: { out_time, total } })
+  const film = (seconds: number): Signs => [
+    [0, { current_step: "Still", ...media(0, 1) }],
+    [2, { current_step: "Film", ...media(0, seconds) }],
+    [2 + seconds / 2, { current_step: "Film", ...media(seconds / 2, seconds) }],
+    [1 + seconds, { current_step: "Film", ...media(seconds - 1, seconds) }],
+  ]
+  const experience = learn([runOfSigns(film(100), ""), runOfSigns(film(120), "")])
+  const [first] = film(200)
+  if (!first) throw new Error("nothing was made")
+  const trace = traceOfSigns([first])
+  const left = (totals: Readonly<Record<string, number>>): number =>
+    estimate({ trace, at: 1, worker: "", totals }, experience)?.left ?? 0
+  expect(left({})).toBeGreaterThan(90)
+  expect(left({ seconds: 200 })).toBeGreaterThan(150)
+})
+
 test("totals that were declared make the outlook right before anything is told", () => {
   const errors = (isDeclared: boolean): number =>
     median(

@@ -1,0 +1,113 @@
+import { type Habit, type Sizes, sizesOf } from "./lengths.ts"
+import type { StepTrace } from "./trace.ts"
+
+/** One step of a run that is asked. */
+export interface Part {
+  /** How it went. */
+  readonly step: StepTrace
+  /** How long it took. */
+  readonly seconds: number
+  /** How unevenly it went: the part of its time that would have to move for one even speed. */
+  readonly roughness: number
+  /** What all runs teach about it. */
+  readonly habit: Habit
+  /** What there was to do, by each unit that its time depends on. */
+  readonly sizes: readonly Amount[]
+}
+
+/** What there was to do by a unit. */
+interface Amount {
+  readonly unit: string
+  /** See `Habit`. */
+  readonly power: number
+  /** The logarithm of how much. */
+  readonly size: number
+  /** In this step; otherwise in all of the run. */
+  readonly isOwn: boolean
+}
+
+/** What there is to do in an attempt beside what there was in a run, as logarithms. */
+export interface Amounts {
+  /** In the steps that have begun, as far as both tell it. */
+  readonly pairs: readonly { readonly unit: string; readonly was: number; readonly now: number }[]
+  /** What was declared before the start. */
+  readonly totals: Sizes
+  /** What there was in all of the run. */
+  readonly whole: Sizes
+}
+
+/** The logarithm of how many times as much there can be to do: beyond it a number is wrong. */
+const MAX_GROWTH = Math.log(10_000)
+/** Sizes this near are of the same thing: the medium that several steps are about. */
+const SAME = 0.01
+
+/**
+ * For each step of the attempt, which one of the run's it is, or -1: the next one of its name; else the one with its
+ * index, where that one's name does not occur any more, so that a step is found under its new name.
+ */
+export function matched(live: readonly StepTrace[], parts: readonly Part[]): number[] {
+  let from = 0
+  const found = live.map(({ name }) => {
+    for (let i = from; i < parts.length; i += 1) {
+      if (parts[i]?.step.name !== name) continue
+      from = i + 1
+      return i
+    }
+    return -1
+  })
+  if (!found.includes(-1)) return found
+  const names = new Set(live.map(({ name }) => name))
+  const isFree = ({ step }: Part, i: number): boolean => !found.includes(i) && !names.has(step.name)
+  return found.map((i, at) =>
+    i >= 0 ? i : parts.findIndex((part, other) => part.step.index === live[at]?.index && isFree(part, other)),
+  )
+}
+
+/** What there is to do in an attempt, seen from a run whose parts its steps are matched with. */
+export function amountsOf(
+  parts: readonly Part[],
+  live: readonly StepTrace[],
+  matches: readonly number[],
+  totals: Sizes,
+): Amounts {
+  const pairs: { unit: string; was: number; now: number }[] = []
+  for (let i = 0; i < live.length; i += 1) {
+    const now = live[i]
+    const was = parts[matches[i] ?? -1]?.step
+    if (!now || !was || now.size <= 0 || was.size <= 0 || now.unit !== was.unit) continue
+    pairs.push({ unit: now.unit, was: Math.log(was.size), now: Math.log(now.size) })
+  }
+  // Only what was declared is compared with the whole.
+  const whole = totals.size > 0 ? sizesOf(parts.map(({ step }) => step)) : totals
+  return { pairs, totals, whole }
+}
+
+/**
+ * How many times as much there is to do of a unit where there was so much, as a logarithm; 0 while unknown. The latest
+ * step that was about the same thing knows best, then what was declared, then the latest step of that unit.
+ */
+function growthOf({ pairs, totals, whole }: Amounts, { unit, size }: Amount): number {
+  let latest: number | undefined
+  for (let i = pairs.length - 1; i >= 0; i -= 1) {
+    const pair = pairs[i]
+    if (!pair || pair.unit !== unit) continue
+    if (Math.abs(pair.was - size) < SAME) return pair.now - pair.was
+    latest ??= pair.now - pair.was
+  }
+  const [declared, was] = [totals.get(unit), whole.get(unit)]
+  return declared === undefined || was === undefined ? (latest ?? 0) : declared - was
+}
+
+/** How long a step of a run would take with what there is to do now; `now` is the attempt's own step, if it has begun. */
+export function lasts({ step, seconds, sizes }: Part, amounts: Amounts, now?: StepTrace): number {
+  if (amounts.pairs.length === 0 && amounts.totals.size === 0) return seconds
+  const isTold = now !== undefined && now.size > 0 && now.unit === step.unit
+  let growth = 0
+  for (let i = 0; i < sizes.length; i += 1) {
+    const one = sizes[i]
+    if (!one) continue
+    const by = isTold && one.isOwn ? Math.log(now.size) - one.size : growthOf(amounts, one)
+    growth += one.power * by
+  }
+  return growth === 0 ? seconds : seconds * Math.exp(Math.max(-MAX_GROWTH, Math.min(MAX_GROWTH, growth)))
+}
