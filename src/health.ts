@@ -7,6 +7,8 @@ export const DEGRADED = {
     "the database has reached --max-database-mb; items and reports are refused, results are stored",
   database_filling:
     "the database has nearly reached --max-database-mb; the oldest finished history goes first",
+  proxy_untrusted:
+    "requests come through a proxy that no --trusted-proxy names, so all of its clients count as one",
   backup_failed: "the latest backup could not be made; the log says why",
   descriptors_exhausted:
     "the process may open no more files, so new connections wait; raise its limit (LimitNOFILE, ulimit -n)",

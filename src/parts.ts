@@ -247,6 +247,16 @@ function spaceOf(
   })
 }
 
+/** Says once that clients cannot be told apart. */
+function untrusted(reasons: Reasons): void {
+  if (reasons.current.includes("proxy_untrusted")) return
+  reasons.set("proxy_untrusted", true)
+  log(
+    "warn",
+    "requests come through a proxy that is not trusted: all of its clients count as one; name it by --trusted-proxy",
+  )
+}
+
 function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {
   const { maxLag, streamsPerClient } = config
   return new Streams(store, broadcaster, {
@@ -290,7 +300,7 @@ export function assembled(
     gate,
     tickets,
     limits: limitsOf(config, store),
-    proxies: new TrustedProxies(config.trustedProxy),
+    proxies: new TrustedProxies(config.trustedProxy, () => untrusted(reasons)),
     webhooks,
     queue: new Queue(store, bus, learned, room),
     totals: new Totals(store),

@@ -57,7 +57,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/progress/ws`]: "read",
   [`GET ${API}/progress/ws/:id`]: "read",
   [`GET ${API}/webhooks/deliveries`]: "admin",
-  [`POST ${API}/tickets`]: "read",
+  [`POST ${API}/tickets`]: "item",
   [`GET ${API}/kinds`]: "figures",
   [`DELETE ${API}/kinds/:kind/runs`]: "change",
 }

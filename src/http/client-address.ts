@@ -37,9 +37,14 @@ function keyOf(address: string): string {
 export class TrustedProxies {
   readonly #list = new BlockList()
   readonly #isEmpty: boolean
+  readonly #onUntrusted: () => void
 
-  /** `given`: addresses, or networks such as 10.0.0.0/8; each was checked by `config`. */
-  constructor(given: readonly string[]) {
+  /**
+   * `given`: addresses, or networks such as 10.0.0.0/8; each was checked by `config`. `onUntrusted` is called at each request
+   * that came through a proxy on this machine which is not among them: all of its clients count as one.
+   */
+  constructor(given: readonly string[], onUntrusted: () => void = () => undefined) {
+    this.#onUntrusted = onUntrusted
     this.#isEmpty = given.length === 0
     for (const text of given) {
       const [network = "", bits] = text.split("/", 2)
@@ -51,6 +56,8 @@ export class TrustedProxies {
 
   /** Where a request came from whose peer has this address. */
   clientOf(peer: string, headers: Headers): ClientAddress {
+    // Anybody elsewhere can write these headers; on this machine they come from a proxy.
+    if (isLoopback(plain(peer)) && isProxied(headers) && !this.#isTrusted(plain(peer))) this.#onUntrusted()
     const address = this.#isEmpty ? plain(peer) : this.#behind(plain(peer), headers.get("x-forwarded-for"))
     const isLocal = isLoopback(plain(address)) && !(this.#isEmpty && isProxied(headers))
     return { address, isLocal, key: keyOf(address) }

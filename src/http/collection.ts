@@ -3,6 +3,7 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
+import { hasWords, wordsOf } from "../item/search.ts"
 import type { Forecasts } from "../queue/forecasts.ts"
 import type { Queue } from "../queue/queue.ts"
 import { QueuePage } from "../wire/answers.ts"
@@ -45,15 +46,29 @@ function idempotencyKey(headers: Headers): string | undefined {
 }
 
 /** The list as a token for one item sees it. */
-async function onlyItem(queue: Queue, id: number, status?: Status, songId?: string): Promise<QueueItem[]> {
+async function onlyItem(
+  queue: Queue,
+  id: number,
+  {
+    status,
+    songId,
+    search,
+  }: {
+    readonly status: Status | undefined
+    readonly songId: string | undefined
+    readonly search: string | undefined
+  },
+): Promise<QueueItem[]> {
   const found = await queue.get(id).catch((error: unknown) => {
     if (error instanceof AppError && error.code === "not_found") return undefined
     throw error
   })
   const isAsked =
-    (status === undefined || found?.status === status) &&
-    (songId === undefined || found?.song_id === Number(songId))
-  return found && isAsked ? [found] : []
+    found !== undefined &&
+    (status === undefined || found.status === status) &&
+    (songId === undefined || found.song_id === Number(songId)) &&
+    hasWords(found, wordsOf(search ?? ""))
+  return isAsked ? [found] : []
 }
 
 /**
@@ -92,7 +107,10 @@ export const collectionRoutes = (path: "" | "/", queue: Queue, forecasts: Foreca
       path,
       async ({ query: { status, song_id, limit, after, q }, caller, request, set }): Promise<QueuePage> => {
         if (caller.item !== undefined) {
-          return { queue: await onlyItem(queue, caller.item, status, song_id), next: null }
+          return {
+            queue: await onlyItem(queue, caller.item, { status, songId: song_id, search: q }),
+            next: null,
+          }
         }
         const { items, next } = await queue.list({
           status,

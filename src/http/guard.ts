@@ -2,7 +2,7 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
-import { type Caller, type Doors, isLoopback, isRead, notTaken } from "./origin.ts"
+import { type Doors, isLoopback, isRead, notTaken, type Sender } from "./origin.ts"
 import { ownNames } from "./own-names.ts"
 import { isAt, pathOf } from "./paths.ts"
 
@@ -28,7 +28,7 @@ function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
   }
 }
 
-function callerOf({ method, headers }: Request): Caller {
+function senderOf({ method, headers }: Request): Sender {
   const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket"
   const host = headers.get("host")
   // Reading headers is most of what this costs, and thousands of streams may open at once.
@@ -94,7 +94,7 @@ export function guard(
 ) {
   const doors = doorsOf(options)
   return new Elysia({ name: "guard" }).onRequest(({ request }) => {
-    const refused = notTaken(callerOf(request), doors)
+    const refused = notTaken(senderOf(request), doors)
     if (refused) {
       const error = new AppError(refused.code, refused.error)
       if (!request.headers.has("authorization") && !showsLease(request, routes())) throw error

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../errors.ts"
 
 /** The parts of a request that decide whether it is accepted; null for a header that is absent. */
-export interface Caller {
+export interface Sender {
   /** The HTTP method in capitals. */
   readonly method: string
   /**
@@ -72,14 +72,14 @@ function refusedHost(host: string | null, doors: Doors): NotTaken | undefined {
 }
 
 /** Whether the origin is our own: the same scheme, host and port. */
-function isOwn(url: URL, { host, fetchSite, forwardedProto }: Caller): boolean {
+function isOwn(url: URL, { host, fetchSite, forwardedProto }: Sender): boolean {
   // This server speaks plain HTTP, but a proxy in front of it may speak HTTPS.
   const isScheme = url.protocol === "http:" || fetchSite === "same-origin" || forwardedProto === "https"
   return isScheme && host !== null && URL.parse(`${url.protocol}//${host}`)?.host === url.host
 }
 
-function refusedOrigin(caller: Caller, doors: Doors): NotTaken | undefined {
-  const { method, isUpgrade, origin, fetchSite } = caller
+function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {
+  const { method, isUpgrade, origin, fetchSite } = sender
   if (isRead(method) && !isUpgrade) return undefined
   const refused = (who: string, flag: string): NotTaken => ({
     code: "forbidden",
@@ -93,11 +93,11 @@ function refusedOrigin(caller: Caller, doors: Doors): NotTaken | undefined {
   if (url === null || url.origin !== origin || origin === "null") {
     return refused("pages without an origin of their own", "and an origin that they have")
   }
-  if (isOwn(url, caller) || doors.origins.includes(origin)) return undefined
+  if (isOwn(url, sender) || doors.origins.includes(origin)) return undefined
   if (doors.isLocal && isLoopback(url.hostname)) return undefined
   return refused(`pages of ${shown(origin)}`, shown(origin))
 }
 
 /** Why a request is not accepted; undefined if it is. A valid lease or token overrules it. */
-export const notTaken = (caller: Caller, doors: Doors): NotTaken | undefined =>
-  refusedHost(caller.host, doors) ?? refusedOrigin(caller, doors)
+export const notTaken = (sender: Sender, doors: Doors): NotTaken | undefined =>
+  refusedHost(sender.host, doors) ?? refusedOrigin(sender, doors)

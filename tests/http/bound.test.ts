@@ -75,6 +75,8 @@ test("lists and filters show one item and no more; figures and changes are refus
     ["?song_id=1", 1],
     ["?song_id=2", 0],
     ["?status=failed", 0],
+    ["?q=mine", 1],
+    ["?q=other", 0],
   ] as const) {
     const list: { queue: { id: number }[] } = await (await get(`/queue${query}`)).json()
     expect([query, list.queue.map(({ id }) => id)]).toEqual([query, count === 1 ? [mine] : []])

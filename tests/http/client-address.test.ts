@@ -39,3 +39,14 @@ test("of an IPv6 address the first 64 bits count", () => {
   expect(proxies.clientOf("2001:db8:1:2:ffff:0:0:1", headers()).key).toBe("2001:db8:1:2::/64")
   expect(proxies.clientOf("2001:db8::1", headers()).key).toBe("2001:db8:0:0::/64")
 })
+
+test("a proxy on this machine that is not trusted is noticed", () => {
+  let noticed = 0
+  const proxies = new TrustedProxies(["127.0.0.2"], () => (noticed += 1))
+  proxies.clientOf("127.0.0.1", headers())
+  proxies.clientOf("127.0.0.2", headers("1.2.3.4"))
+  proxies.clientOf("9.9.9.9", headers("1.2.3.4"))
+  expect(noticed).toBe(0)
+  proxies.clientOf("127.0.0.1", headers("1.2.3.4"))
+  expect(noticed).toBe(1)
+})

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { type Caller, type Doors, isLoopback, notTaken } from "../../src/http/origin.ts"
+import { type Doors, isLoopback, notTaken, type Sender } from "../../src/http/origin.ts"
 
 const LAN = "http://studio-pc.lan:3000"
 const PUBLIC = "https://evil.example"
@@ -14,7 +14,7 @@ const doors = (changes: Partial<Doors> = {}): Doors => ({
   isOwnName: (name) => name === "box.example.net",
   ...changes,
 })
-const post = (changes: Partial<Caller> = {}): Caller => ({
+const post = (changes: Partial<Sender> = {}): Sender => ({
   method: "POST",
   isUpgrade: false,
   host: "127.0.0.1:8080",
@@ -27,7 +27,7 @@ const post = (changes: Partial<Caller> = {}): Caller => ({
 describe("by the rule of origins", () => {
   const own = "http://127.0.0.1:8080"
   const none = "nothing listed"
-  const lines: readonly (readonly [string, Partial<Caller>, Partial<Doors>, boolean])[] = [
+  const lines: readonly (readonly [string, Partial<Sender>, Partial<Doors>, boolean])[] = [
     [`no origin, ${none}`, {}, {}, true],
     ["no origin, and a page of another site", { fetchSite: "cross-site" }, {}, false],
     ["no origin, and a page of another port", { fetchSite: "same-site" }, {}, false],

@@ -5,6 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
+import { hasWords, wordsOf } from "../../item/search.ts"
 import type { ListQuery } from "../items.ts"
 import { deleted_at, itemColumns, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
@@ -31,12 +32,6 @@ interface Place {
 
 /** An item, and where it stands. */
 type Row = QueueItem & Place
-
-/** The texts of an item that a search looks at. */
-const textsOf = ({ id, song_id, title, error_message, worker, metadata }: QueueItem): string =>
-  [`#${id}`, `song ${song_id}`, title, error_message, worker, JSON.stringify(metadata)]
-    .join("\n")
-    .toLowerCase()
 
 /** Every item that has the word, and a few more: SQLite folds the case of ASCII alone, so other letters match any. */
 function candidates(word: string): SQL {
@@ -70,10 +65,7 @@ export class Listing {
   async page(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
     const { limit, after, search } = query
     const from = after === undefined ? undefined : placeOf(after)
-    const words = (search ?? "")
-      .toLowerCase()
-      .split(/\s+/)
-      .filter((word) => word !== "")
+    const words = wordsOf(search ?? "")
     const rows =
       words.length === 0 ? this.#rows(query, limit + 1, from) : await this.#found(query, words, from)
     let size = 0
@@ -91,7 +83,7 @@ export class Listing {
       const end = this.#end(query, start)
       const most = query.limit + 1 - rows.length
       const slice = this.#rows(query, most, start, end, words.map(candidates))
-      rows.push(...slice.filter((row) => words.every((word) => textsOf(row).includes(word))))
+      rows.push(...slice.filter((row) => hasWords(row, words)))
       // A slice that gave as many as it might has not been searched to its end.
       const next = slice.length === most ? slice.at(-1) : end
       if (rows.length > query.limit || !next) return rows

@@ -1,0 +1,21 @@
+import type { QueueItem } from "./item.ts"
+
+/** The words of a search, in lower case; none for an empty one. */
+export const wordsOf = (search: string): string[] =>
+  search
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "")
+
+/** The texts of an item that a search looks at. */
+const textsOf = ({ id, song_id, title, error_message, worker, metadata }: QueueItem): string =>
+  [`#${id}`, `song ${song_id}`, title, error_message, worker, JSON.stringify(metadata)]
+    .join("\n")
+    .toLowerCase()
+
+/** Whether an item has all of these words, in its number, song, title, error, worker or metadata. */
+export function hasWords(item: QueueItem, words: readonly string[]): boolean {
+  if (words.length === 0) return true
+  const texts = textsOf(item)
+  return words.every((word) => texts.includes(word))
+}
