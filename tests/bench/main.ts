@@ -7,6 +7,7 @@ import { fanOutFew, fanOutMany, latency } from "./fanout.ts"
 import { guard } from "./guard.ts"
 import { history } from "./history.ts"
 import { items } from "./items.ts"
+import { learned } from "./learned.ts"
 import { hasTwoCpus, moveTo } from "./machine.ts"
 import { allowRepeats, foreignCpu } from "./noise.ts"
 import { build, oursContender } from "./ours.ts"
@@ -30,6 +31,7 @@ const scenarios: Scenario[] = [
   items,
   claim,
   disk,
+  learned,
 ]
 
 const limitMs = 28 * 60_000
