@@ -13,15 +13,15 @@ const inUpdates = [
 const isEqual = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)
 
 /**
- * What somebody changes who read an item and gives all of it back: the keys that differ from what they read. `read` are
- * the updates of the moment at which it was read; keys that updates do not carry are compared with the item of now.
+ * The keys that a person changed in an item that was read and is given back whole. `read` are the updates of the moment
+ * at which it was read, and `now` is the item as it is: a key that is as it was then, or as it is, is no change.
  */
 export function changesIn(given: ItemChange, read: readonly ProgressUpdate[], now: QueueItem): ItemChange {
   const isUnchanged = (key: string, value: unknown): boolean => {
+    if (isEqual(value, Object.entries(now).find(([name]) => name === key)?.[1])) return true
     const carried = inUpdates.find((one) => one === key)
-    if (carried === undefined) return isEqual(value, Object.entries(now).find(([name]) => name === key)?.[1])
     // An update leaves out what is empty.
-    return read.some((update) => (update[carried] ?? "") === value)
+    return carried !== undefined && read.some((update) => (update[carried] ?? "") === value)
   }
   return Object.fromEntries(Object.entries(given).filter(([key, value]) => !isUnchanged(key, value)))
 }

@@ -11,7 +11,7 @@ import { Room } from "./room.ts"
 const RETRIED_AT_ONCE = 100
 const PAGE_UPDATES = 1000
 /** How many of the latest updates are looked through for the one that was read. */
-const MAX_LOOKED_AT = 1000
+const MAX_LOOKED_AT = 500
 /** Characters of JSON that one answer holds. */
 const HISTORY_SIZE = 4 * 1024 * 1024
 

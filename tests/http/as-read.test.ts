@@ -84,6 +84,16 @@ test("what others changed since it was read stays as they left it", async () => 
   ])
 })
 
+test("what is as it is now is no change either, however long ago it was read", async () => {
+  const id = await server.add({ song_id: 7, title: "Old" })
+  const before = await read(id)
+  await server.api("POST", "/queue/claim", { worker: "w", id })
+  const now = await read(id)
+  const updated_at = new Date(Date.parse(before.updated_at) - 60_000).toISOString()
+  const { status, item } = await put(id, { ...now, updated_at, priority: 4 })
+  expect([status, item]).toMatchObject([200, { status: "processing", worker: "w", priority: 4 }])
+})
+
 test("what was changed in it is refused where a change is", async () => {
   const leased = await server.add({ song_id: 7 })
   await STATES["leased"]?.(leased)
