@@ -97,6 +97,43 @@ function busy(error: string, retryAfterMs: number): Response {
 /** Called with each error that is not an AppError, and the request id that the client got. */
 export type ReportError = (requestId: string, error: unknown) => void
 
+/** An error as one that can be answered; `code` is the framework's own. */
+function asAppError(code: unknown, error: unknown, request: Request, routes: readonly Route[]): AppError {
+  if (error instanceof AppError) return error
+  // Elysia wraps what a body parser throws.
+  if (error instanceof Error && error.cause instanceof AppError) return error.cause
+  if (error instanceof ValidationError) return invalid(error)
+  if (code === "PARSE") return new AppError("malformed_json", "the body is not valid JSON")
+  if (code === "NOT_FOUND") {
+    const path = pathOf(request)
+    const methods = methodsOf(routes, path)
+    return methods.length > 0
+      ? new AppError("method_not_allowed", `${path} takes ${methods.join(", ")}, not ${request.method}`)
+      : new AppError("not_found", `there is nothing at ${path}`)
+  }
+  return new AppError("internal", "the server failed; its log has the reason under this request_id")
+}
+
+/** The headers that belong to a refusal. */
+function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: readonly Route[]) {
+  const isForNow = code === "unavailable" || retryAfterMs !== undefined
+  return {
+    "content-type": "application/json",
+    "cache-control": "no-store",
+    ...(isForNow && { "retry-after": String(Math.ceil((retryAfterMs ?? 1000) / 1000)) }),
+    ...(code === "unauthorized" && { "www-authenticate": "Bearer" }),
+    ...(code === "upgrade_required" && { upgrade: "websocket" }),
+    ...(code === "method_not_allowed" && { allow: methodsOf(routes, pathOf(request)).join(", ") }),
+  }
+}
+
+/** The body of a refusal. */
+function answerOf({ code, message }: AppError, request_id: string): ErrorAnswer {
+  // A worker that has lost its item must stop.
+  const mustStop = code === "lease_lost" || code === "gone"
+  return { error: message, code, request_id, ...(mustStop && { directive: "cancel" }) }
+}
+
 /**
  * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. An error that is not
  * an AppError is reported, and answered without its text. `routes` lists the routes of the whole app;
@@ -107,49 +144,17 @@ export function errors(
   routes: () => readonly Route[],
   refusals: WeakMap<Request, AppError>,
 ) {
-  const asAppError = (code: unknown, error: unknown, request: Request): AppError => {
-    if (error instanceof AppError) return error
-    // Elysia wraps what a body parser throws.
-    if (error instanceof Error && error.cause instanceof AppError) return error.cause
-    if (error instanceof ValidationError) return invalid(error)
-    if (code === "PARSE") return new AppError("malformed_json", "the body is not valid JSON")
-    if (code === "NOT_FOUND") {
-      const pathname = pathOf(request)
-      const methods = methodsOf(routes(), pathname)
-      return methods.length > 0
-        ? new AppError("method_not_allowed", `${pathname} takes ${methods.join(", ")}, not ${request.method}`)
-        : new AppError("not_found", `there is nothing at ${pathname}`)
-    }
-    return new AppError("internal", "the server failed; its log has the reason under this request_id")
-  }
   return new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code, error, request, set }) => {
-    const found = asAppError(code, error, request)
+    const found = asAppError(code, error, request, routes())
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
-    const requestId = crypto.randomUUID()
     if (known.retryAfterMs !== undefined && isEventSource(request)) {
       set.status = 200
       return busy(known.message, known.retryAfterMs)
     }
+    const requestId = crypto.randomUUID()
     if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
     set.status = REFUSALS[known.code].status
-    if (known.code === "unavailable" || known.retryAfterMs !== undefined) {
-      set.headers["retry-after"] = String(Math.ceil((known.retryAfterMs ?? 1000) / 1000))
-    }
-    if (known.code === "unauthorized") set.headers["www-authenticate"] = "Bearer"
-    if (known.code === "upgrade_required") set.headers["upgrade"] = "websocket"
-    if (known.code === "method_not_allowed") {
-      set.headers["allow"] = methodsOf(routes(), pathOf(request)).join(", ")
-    }
-    // A worker that has lost its item must stop.
-    const stop = known.code === "lease_lost" || known.code === "gone"
-    set.headers["content-type"] = "application/json"
-    set.headers["cache-control"] = "no-store"
-    const answer: ErrorAnswer = {
-      error: known.message,
-      code: known.code,
-      request_id: requestId,
-      ...(stop && { directive: "cancel" }),
-    }
-    return safeJson(answer)
+    Object.assign(set.headers, headersOf(known, request, routes()))
+    return safeJson(answerOf(known, requestId))
   })
 }

@@ -93,29 +93,53 @@ ${isObject(requestBody) ? `<h4>Body</h4>${requestBody["description"] === undefin
 const sent = (webhooks: unknown): Json =>
   Object.fromEntries(Object.entries(object(webhooks)).map(([, methods]) => ["your --webhook URL", methods]))
 
-/**
- * The reference page of an OpenAPI document: plain HTML without scripts and without files from other servers.
- */
-export function reference(document: Json): string {
-  const { info, tags, paths, webhooks, components } = document
-  const { title, version, description } = object(info)
+/** One operation of the document, with its place. */
+interface Operation {
+  readonly method: string
+  readonly path: string
+  readonly given: Json
+}
+
+/** The operations of one tag, as a section of the page. */
+interface Group {
+  readonly name: string
+  readonly about: unknown
+  readonly operations: readonly Operation[]
+}
+
+function groupsOf({ tags, paths, webhooks }: Json): Group[] {
   const all = Object.entries({ ...object(paths), ...sent(webhooks) }).flatMap(([path, methods]) =>
     Object.entries(object(methods)).map(([method, one]) => ({ method, path, given: object(one) })),
   )
-  const groups = list(tags).map(({ name, description: about }) => ({
+  return list(tags).map(({ name, description: about }) => ({
     name: escape(name),
     about,
     operations: all.filter(({ given }) => Array.isArray(given["tags"]) && given["tags"].includes(name)),
   }))
-  const schemas = Object.entries(object(object(components)["schemas"]))
-  const index = groups.map(
-    ({ name, operations }) =>
-      `<li><a href="#${name}">${name}</a><ul>${operations
-        .map(
-          ({ given }) => `<li><a href="#${escape(given["operationId"])}">${prose(given["summary"])}</a></li>`,
-        )
-        .join("")}</ul></li>`,
+}
+
+function indexEntry({ name, operations }: Group): string {
+  const links = operations.map(
+    ({ given }) => `<li><a href="#${escape(given["operationId"])}">${prose(given["summary"])}</a></li>`,
   )
+  return `<li><a href="#${name}">${name}</a><ul>${links.join("")}</ul></li>`
+}
+
+function section({ name, about, operations }: Group): string {
+  const articles = operations.map(({ method, path, given }) => operation(method, path, given))
+  return `<section id="${name}"><h2>${name}</h2><p>${prose(about)}</p>${articles.join("\n")}</section>`
+}
+
+const schemaArticle = ([name, schema]: [string, unknown]): string =>
+  `<article id="schema-${escape(name)}"><h3>${escape(name)}</h3>${shape(object(schema))}</article>`
+
+/**
+ * The reference page of an OpenAPI document: plain HTML without scripts and without files from other servers.
+ */
+export function reference(document: Json): string {
+  const { title, version, description } = object(document["info"])
+  const groups = groupsOf(document)
+  const schemas = Object.entries(object(object(document["components"])["schemas"]))
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -127,23 +151,11 @@ export function reference(document: Json): string {
 <body>
 <header><h1>${escape(title)} <small>${escape(version)}</small></h1>
 <p>${prose(description)} Machine-readable: <a href="openapi.json">openapi.json</a>.</p></header>
-<nav aria-label="Routes"><ul>${index.join("")}<li><a href="#schemas">Schemas</a></li></ul></nav>
+<nav aria-label="Routes"><ul>${groups.map(indexEntry).join("")}<li><a href="#schemas">Schemas</a></li></ul></nav>
 <main>
-${groups
-  .map(
-    ({ name, about, operations }) =>
-      `<section id="${name}"><h2>${name}</h2><p>${prose(about)}</p>${operations
-        .map(({ method, path, given }) => operation(method, path, given))
-        .join("\n")}</section>`,
-  )
-  .join("\n")}
+${groups.map(section).join("\n")}
 <section id="schemas"><h2>Schemas</h2>
-${schemas
-  .map(
-    ([name, one]) =>
-      `<article id="schema-${escape(name)}"><h3>${escape(name)}</h3>${shape(object(one))}</article>`,
-  )
-  .join("\n")}
+${schemas.map(schemaArticle).join("\n")}
 </section>
 </main>
 </body>
