@@ -72,7 +72,8 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       const isWaiting = before.status !== "processing"
       const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
       const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, isWaiting, ...wanted })
-      using _renewing = lease && every(leaseMs(lease) / 3, () => ingest.keepAlive())
+      const lengthMs = lease === undefined ? 0 : leaseMs(lease)
+      using _renewing = lease && every(lengthMs / 3, () => ingest.keepAlive(lengthMs))
       await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
         // The renderer is gone with its connection; store what it had said.
         if (!request.signal.aborted || error instanceof AppError) throw error

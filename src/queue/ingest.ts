@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { goesOn } from "../item/lease.ts"
 import { type Place, placed, stepWords } from "../item/report.ts"
@@ -5,7 +6,11 @@ import { isWhole, type Renderer, renderer, type RendererName } from "../renderer
 import type { Queue } from "./queue.ts"
 import type { Standing, Workers } from "./workers.ts"
 
-/** How long a renderer can be silent before its lease is no longer renewed, while its connection is open. */
+/**
+ * How long a renderer can be silent before it loses its lease, while its connection is open. ffmpeg reports twice a
+ * second, but for the time in which it waits for its input. Once it has written all, it can move its index for long.
+ */
+const FFMPEG_SILENCE_MS = 5 * 60_000
 const SILENCE_MS = 30 * 60_000
 
 /** Which output is read, and for which item. */
@@ -24,6 +29,16 @@ export interface IngestOptions {
   readonly part: Place | undefined
   /** Whether the item waits: the renderer's first words start it. */
   readonly isWaiting: boolean
+  /** Milliseconds from an arbitrary start, never going back; by default the machine's. */
+  readonly now?: () => number
+}
+
+/** What an ingest needs of the queue. */
+export interface IngestParts {
+  /** Takes the reports, and the verdict under a lease. */
+  readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail">
+  /** Takes the verdict on an item that nobody holds. */
+  readonly queue: Pick<Queue, "get" | "update">
 }
 
 /**
@@ -33,23 +48,27 @@ export interface IngestOptions {
  * whose output is not read stands still, and watching it must never cause that.
  */
 export class Ingest {
-  readonly #workers: Workers
-  readonly #queue: Queue
+  readonly #workers: IngestParts["workers"]
+  readonly #queue: IngestParts["queue"]
   readonly #options: IngestOptions
+  readonly #now: () => number
   readonly #renderer: Renderer
   #report: Report | undefined
   #isAlive = false
-  #heardMs = performance.now()
+  #heardMs: number
   #hasSpoken = false
   /** The attempt that this output belongs to, once that has begun. */
   #attempt: number | undefined
   #writing: Promise<void> | undefined
   #refusal: unknown
+  readonly #over = Promise.withResolvers<void>()
 
-  constructor(parts: { readonly workers: Workers; readonly queue: Queue }, options: IngestOptions) {
+  constructor(parts: IngestParts, options: IngestOptions) {
     this.#workers = parts.workers
     this.#queue = parts.queue
     this.#options = options
+    this.#now = options.now ?? (() => performance.now())
+    this.#heardMs = this.#now()
     this.#renderer = renderer(options.renderer, options)
   }
 
@@ -60,7 +79,17 @@ export class Ingest {
    */
   async listen(body: AsyncIterable<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder()
-    for await (const chunk of body) this.#hear(decoder.decode(chunk, { stream: true }))
+    const chunks = body[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const next = await Promise.race([chunks.next(), this.#over.promise])
+        if (!next || next.done) break
+        this.#hear(decoder.decode(next.value, { stream: true }))
+      }
+    } finally {
+      // What is left is not read. Nobody waits for that: the other end may be gone without a word.
+      chunks.return?.().catch(() => undefined)
+    }
     // The last line may have no end.
     this.#hear("\n")
     await this.settle()
@@ -76,7 +105,7 @@ export class Ingest {
     if (this.#refusal !== undefined) throw this.#refusal
     const reports = this.#renderer.push(text)
     this.#isAlive = true
-    this.#heardMs = performance.now()
+    this.#heardMs = this.#now()
     this.#report = reports.at(-1) ?? this.#report
     if (this.#options.isWaiting && !this.#hasSpoken && text.trim() !== "") {
       this.#hasSpoken = true
@@ -85,11 +114,31 @@ export class Ingest {
     this.#store()
   }
 
-  /** Renews the lease during a silence: a renderer can work for minutes without a line. */
-  keepAlive(): void {
-    if (performance.now() - this.#heardMs > SILENCE_MS) return
+  /**
+   * Renews a lease of this length during a silence: a renderer can work for minutes without a line. A silence that is
+   * longer than it can be ends the lease, and then the listening with `lease_lost`.
+   */
+  keepAlive(leaseMs: number): void {
+    const silentMs = this.#now() - this.#heardMs
+    const mostMs = Math.max(leaseMs, this.#mostSilenceMs)
+    if (silentMs >= mostMs) this.#loseLease(silentMs)
+    // A renewal now would outlast the silence that is allowed.
+    if (silentMs + leaseMs > mostMs) return
     this.#isAlive = true
     this.#store()
+  }
+
+  get #mostSilenceMs(): number {
+    const { reached } = this.#renderer.evidence
+    const isWriting = this.#options.renderer === "ffmpeg" && !isWhole(reached ?? 0)
+    return isWriting ? FFMPEG_SILENCE_MS : SILENCE_MS
+  }
+
+  #loseLease(silentMs: number): void {
+    const { id } = this.#options
+    const silence = `the renderer of queue item ${id} has said nothing for ${Math.floor(silentMs / 1000)} s`
+    this.#refusal ??= new AppError("lease_lost", `${silence}; its lease has run out`)
+    this.#over.resolve()
   }
 
   get #hasNews(): boolean {

@@ -1,0 +1,40 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+
+import { start } from "../server.ts"
+import { Browser, hasChromium, HOST } from "./browser.ts"
+
+// The first run may have to install Chromium.
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 40_000)
+
+describe.skipIf(!hasChromium)("a progress that is a guess", () => {
+  test("is hatched and named as one, and a counted one is not", async () => {
+    await using server = await start()
+    const browser = await Browser.start()
+    try {
+      for (const [title, basis] of [
+        ["Guessed", "guess"],
+        ["Counted", "counted"],
+      ] as const) {
+        const id = await server.add({ song_id: title.length, title })
+        const report = await server.api("POST", `/queue/${id}/progress`, { progress: 45, basis })
+        expect(report.status).toBe(200)
+      }
+      const tab = await browser.open(server.url.replace("127.0.0.1", HOST))
+      await tab.until(`document.querySelectorAll(".lane .wave").length === 2`)
+      const seen = await tab.evaluate(
+        `[...document.querySelectorAll(".lane .wave")].map((wave) => [
+          wave.getAttribute("aria-label"),
+          getComputedStyle(wave.querySelector(".wave-done svg")).maskImage !== "none",
+          getComputedStyle(wave.closest(".lane").querySelector(".percent"), "::before").content,
+        ])`,
+      )
+      expect(seen).toEqual([
+        ["Progress of Guessed, a guess", true, '"about "'],
+        ["Progress of Counted", false, "none"],
+      ])
+      await tab.close()
+    } finally {
+      await browser.stop()
+    }
+  })
+})

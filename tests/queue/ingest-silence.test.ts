@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test"
+
+import { IDLE, type QueueItem } from "../../src/item/item.ts"
+import { claimed } from "../../src/item/lease.ts"
+import { Ingest } from "../../src/queue/ingest.ts"
+import type { RendererName } from "../../src/renderers/renderer.ts"
+import { draft, START_MS } from "../contracts/store.contract.ts"
+
+const MINUTE = 60_000
+const { item } = claimed(
+  { item: { id: 7, ...draft() }, work: IDLE },
+  { worker: "box1", token: "a", leaseMs: MINUTE },
+  { time: new Date(START_MS).toISOString(), steadyMs: START_MS },
+)
+
+/** After how many minutes of silence a renderer loses its lease, looked at a third of a lease apart. */
+async function lostAfter(renderer: RendererName, leaseMs: number, output: string): Promise<number> {
+  let [nowMs, renewedMs] = [0, 0]
+  const standing = (): Promise<{ directive: "continue"; item: QueueItem; expiresAt: null }> => {
+    renewedMs = nowMs
+    return Promise.resolve({ directive: "continue", item, expiresAt: null })
+  }
+  const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
+  const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }
+  const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, part: undefined, isWaiting: false }
+  const ingest = new Ingest({ workers, queue }, { ...known, now: () => nowMs })
+  // The connection stays open: a peer that lost its power does not close it.
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(output)),
+  })
+  const heard = ingest.listen(body).then(
+    () => "ended",
+    (error: Error) => error.message,
+  )
+  await ingest.settle()
+  await Promise.resolve()
+  let lostMs: number | undefined
+  while (lostMs === undefined && nowMs < 200 * MINUTE) {
+    nowMs += leaseMs / 3
+    ingest.keepAlive(leaseMs)
+    await new Promise(setImmediate)
+    if (nowMs - renewedMs >= leaseMs) lostMs = renewedMs + leaseMs
+  }
+  nowMs = (lostMs ?? 0) + leaseMs
+  ingest.keepAlive(leaseMs)
+  expect(await heard).toContain("has said nothing for")
+  return (lostMs ?? Number.NaN) / MINUTE
+}
+
+const at = (seconds: number): string => `frame=${seconds}\nout_time_us=${seconds * 1e6}\nprogress=continue\n`
+
+test.each([
+  ["ffmpeg", 1, at(30), 5],
+  ["ffmpeg", 10, at(30), 10],
+  ["ffmpeg", 1, at(60), 30],
+  ["blender", 1, "Fra:1 Mem:1M | Sample 1/4\n", 30],
+  ["blender", 60, "Fra:1 Mem:1M | Sample 1/4\n", 60],
+  ["lines", 1, "image 1 of 5\n", 30],
+] as const)("%s under a lease of %d min loses it after %j and %d min of silence", async (...one) => {
+  const [renderer, leaseMin, output, minutes] = one
+  const lost = await lostAfter(renderer, leaseMin * MINUTE, output)
+  // A turn of the timer can come late by a third of a lease.
+  expect(lost).toBeWithin(minutes - leaseMin / 3 - 0.01, minutes + 0.01)
+})
