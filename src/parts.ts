@@ -314,7 +314,7 @@ export function assembled(
     reasons,
     version,
     commit,
-    report: (request_id, error) => errors.log("a request failed", error, { request_id }),
+    onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
   const backups = backupsOf(config, store, reasons)
   const descriptors = descriptorsOf(reasons, () => app.server?.closeIdleConnections() ?? 0)

@@ -19,7 +19,7 @@ import { TrustedProxies } from "./client-address.ts"
 import { collectionRoutes } from "./collection.ts"
 import { dashboardRoute } from "./dashboard.ts"
 import { docsRoutes } from "./docs/docs.ts"
-import { errors, type ReportError } from "./errors.ts"
+import { errors, type OnError } from "./errors.ts"
 import { foreseenRoutes } from "./foreseen.ts"
 import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute } from "./health.ts"
@@ -66,7 +66,7 @@ export interface AppParts extends GuardOptions {
   /** The commit it was built from. */
   readonly commit: string
   /** Called with each error that is not the client's fault. */
-  readonly report: ReportError
+  readonly onError: OnError
 }
 
 /**
@@ -75,11 +75,36 @@ export interface AppParts extends GuardOptions {
  */
 const IDLE_TIMEOUT_S = 60
 
+/** Which pages may read the answers; empty for all. What pages may change is decided by the guard. */
+function crossOrigin(origins: readonly string[]) {
+  const isOpen = origins.length === 0 || origins.includes("*")
+  return cors({
+    // If the plugin compares origins itself, it takes "x://https://studio.example" for
+    // "https://studio.example".
+    origin: isOpen ? "*" : ({ headers }) => origins.includes(headers.get("origin") ?? ""),
+    credentials: false,
+    // One text, because a list would be joined again for every answer.
+    methods: "GET, POST, PUT, DELETE",
+    allowedHeaders: [
+      "content-type",
+      "authorization",
+      "last-event-id",
+      "idempotency-key",
+      "lease",
+      // Some libraries that read streams send these, and fail if they are not allowed.
+      "cache-control",
+      "pragma",
+      "x-requested-with",
+    ],
+    exposeHeaders: ["retry-after"],
+    maxAge: 600,
+  })
+}
+
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
   const startedMs = performance.now()
   const running = { ...parts, startedMs }
-  const isOpen = parts.corsOrigins.length === 0 || parts.corsOrigins.includes("*")
   const refusals = new WeakMap<Request, AppError>()
   const access = admission({ proxies: new TrustedProxies([]), ...parts, refusals })
   const owners = new Owners(parts.streams)
@@ -101,31 +126,9 @@ export function createApp(parts: AppParts) {
   const routed = app
     // Comes before the preflights are answered, so that they have it too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
-    .use(
-      cors({
-        // If the plugin compares origins itself, it takes "x://https://studio.example" for
-        // "https://studio.example".
-        origin: isOpen ? "*" : ({ headers }) => parts.corsOrigins.includes(headers.get("origin") ?? ""),
-        credentials: false,
-        // One text, because a list would be joined again for every answer.
-        methods: "GET, POST, PUT, DELETE",
-        allowedHeaders: [
-          "content-type",
-          "authorization",
-          "last-event-id",
-          "idempotency-key",
-          "lease",
-          // Some libraries that read streams send these, and fail if they are not allowed.
-          "cache-control",
-          "pragma",
-          "x-requested-with",
-        ],
-        exposeHeaders: ["retry-after"],
-        maxAge: 600,
-      }),
-    )
+    .use(crossOrigin(parts.corsOrigins))
     .use(guard(parts, () => app.routes, refusals))
-    .use(errors(parts.report, () => app.routes, refusals))
+    .use(errors(parts.onError, () => app.routes, refusals))
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller }) => {

@@ -95,7 +95,7 @@ function busy(error: string, retryAfterMs: number): Response {
 }
 
 /** Called with each error that is not an AppError, and the request id that the client got. */
-export type ReportError = (requestId: string, error: unknown) => void
+export type OnError = (requestId: string, error: unknown) => void
 
 /** An error as one that can be answered; `code` is the framework's own. */
 function asAppError(code: unknown, error: unknown, request: Request, routes: readonly Route[]): AppError {
@@ -140,7 +140,7 @@ function answerOf({ code, message }: AppError, request_id: string): ErrorAnswer 
  * `refusals` holds the refusals that a valid lease would have outweighed.
  */
 export function errors(
-  report: ReportError,
+  onError: OnError,
   routes: () => readonly Route[],
   refusals: WeakMap<Request, AppError>,
 ) {
@@ -152,7 +152,7 @@ export function errors(
       return busy(known.message, known.retryAfterMs)
     }
     const requestId = crypto.randomUUID()
-    if (known.code === "internal" || known.cause !== undefined) report(requestId, known.cause ?? error)
+    if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
     set.status = REFUSALS[known.code].status
     Object.assign(set.headers, headersOf(known, request, routes()))
     return safeJson(answerOf(known, requestId))

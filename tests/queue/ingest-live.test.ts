@@ -203,7 +203,7 @@ function impatient(seconds: number) {
     streams,
     webhooks,
     ...about,
-    report,
+    onError: report,
   }
   const app = createApp(parts)
   app.listen({ hostname: "127.0.0.1", port: 0, idleTimeout: seconds })
