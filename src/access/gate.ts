@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { Role, TokenRow } from "../store/access.ts"
+import type { TokenRow } from "../store/access.ts"
 import { Buckets } from "./bucket.ts"
 import { allow, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
@@ -42,6 +42,9 @@ export interface GateOptions {
   readonly steadyMs: () => number
 }
 
+/** Who may do everything, without a limit: what a server without tokens takes everybody on its machine for. */
+export const EVERYBODY: Caller = { role: "admin", token: undefined, client: undefined, ended: undefined }
+
 const unauthorized = (message: string): AppError => new AppError("unauthorized", message)
 
 /** Decides who a caller is, and whether it may use a route. */
@@ -50,7 +53,7 @@ export class Gate {
   readonly #tickets: Tickets
   readonly #options: GateOptions
   readonly #failures = new Buckets(FAILURES)
-  readonly #ended = new Map<number, AbortController>()
+  readonly #callers = new Map<number, { readonly caller: Caller; readonly ended: AbortController }>()
   readonly #unlisten: () => void
 
   constructor(tokens: Tokens, tickets: Tickets, options: GateOptions) {
@@ -73,23 +76,22 @@ export class Gate {
   caller(credentials: Credentials, need: Need): Caller {
     if (!this.#tokens.existed) return this.#unprotected(credentials, need)
     const token = this.#tokenOf(credentials)
+    const isLocal = (): boolean => credentials.from().isLocal
     if (token) {
-      const caller = this.#callerWith(token, credentials)
-      allow(caller, need)
+      const caller = this.#callerWith(token)
+      allow(caller, need, isLocal)
       return caller
     }
-    const { key, isLocal } = credentials.from()
-    const nobody = { role: "nobody", isLocal, token: undefined, client: key, ended: undefined } as const
+    const client = credentials.from().key
+    const nobody = { role: "nobody", token: undefined, client, ended: undefined } as const
     if (need !== "report" || !credentials.hasLease) allow(nobody, need)
     return nobody
   }
 
   #unprotected({ from }: Credentials, need: Need): Caller {
     const { isLocal, key } = from()
-    if (isLocal || this.#options.isOpen || need === "nothing") {
-      const client = isLocal ? undefined : key
-      return { role: "admin", isLocal, token: undefined, client, ended: undefined }
-    }
+    if (isLocal) return EVERYBODY
+    if (this.#options.isOpen || need === "nothing") return { ...EVERYBODY, client: key }
     throw new AppError(
       "forbidden",
       "this server has no tokens and serves this machine alone, and the request came through a proxy or from elsewhere; create a token with track-studio token create, or start the server with --open",
@@ -117,36 +119,22 @@ export class Gate {
     )
   }
 
-  #callerWith(token: TokenRow, { from }: Credentials): Caller {
+  /** One object for all requests with a token: each of its streams keeps it. */
+  #callerWith(token: TokenRow): Caller {
     this.#tokens.use(token)
-    let ended = this.#ended.get(token.id)
-    if (!ended) this.#ended.set(token.id, (ended = new AbortController()))
-    return {
-      role: token.role,
-      item: token.item ?? undefined,
-      // Only a viewer's right to operations rests on it, and finding it out costs a system call.
-      get isLocal() {
-        return from().isLocal
-      },
-      token,
-      client: `token ${token.id}`,
-      ended: ended.signal,
-    }
+    const known = this.#callers.get(token.id)
+    if (known) return known.caller
+    const ended = new AbortController()
+    const client = `token ${token.id}`
+    const caller = { role: token.role, item: token.item ?? undefined, token, client, ended: ended.signal }
+    this.#callers.set(token.id, { caller, ended })
+    return caller
   }
 
   #end(ids: ReadonlySet<number>): void {
     for (const id of ids) {
-      this.#ended.get(id)?.abort()
-      this.#ended.delete(id)
+      this.#callers.get(id)?.ended.abort()
+      this.#callers.delete(id)
     }
   }
 }
-
-/** A caller that may do everything: what a server without tokens takes everybody for, and tests use. */
-export const everybody = (role: Role = "admin"): Caller => ({
-  role,
-  isLocal: true,
-  token: undefined,
-  client: undefined,
-  ended: undefined,
-})

@@ -63,15 +63,13 @@ export interface Rights {
   readonly role: Role | "nobody"
   /** The only item that the token shows; undefined for all. */
   readonly item?: number | undefined
-  /** Whether the request came from this machine, and through no proxy. */
-  readonly isLocal: boolean
 }
 
 /** Whether a caller with these rights may do what the route needs. */
-export function isAllowed({ role, item, isLocal }: Rights, need: Need): boolean {
+export function isAllowed({ role, item }: Rights, need: Need, isLocal: () => boolean): boolean {
   if (need === "nothing") return true
   if (item !== undefined && need !== "item" && need !== "read") return false
-  if (need === "operations" && role === "viewer") return isLocal
+  if (need === "operations" && role === "viewer") return isLocal()
   return role !== "nobody" && ALLOWED[need].includes(role)
 }
 
@@ -81,8 +79,8 @@ const list = (roles: readonly Role[]): string => roles.join(" or ")
  * Checks that the caller may do what the route needs.
  * @throws AppError `unauthorized` for a caller without a token, `forbidden` that names the role that may
  */
-export function allow(rights: Rights, need: Need): void {
-  if (need === "nothing" || isAllowed(rights, need)) return
+export function allow(rights: Rights, need: Need, isLocal: () => boolean = () => false): void {
+  if (need === "nothing" || isAllowed(rights, need, isLocal)) return
   if (rights.role === "nobody") {
     throw new AppError(
       "unauthorized",

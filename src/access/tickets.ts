@@ -82,8 +82,12 @@ export class Tickets {
     path: string,
   ): Promise<{ readonly ticket: string; readonly expires_at: string }> {
     const method = INGEST.test(path) ? "POST" : "GET"
-    const rights = { role: token.role, item: token.item ?? undefined, isLocal: false }
-    if (!READ.test(path) || path.includes("#") || (method === "POST" && !isAllowed(rights, "report"))) {
+    const rights = { role: token.role, item: token.item ?? undefined }
+    if (
+      !READ.test(path) ||
+      path.includes("#") ||
+      (method === "POST" && !isAllowed(rights, "report", () => false))
+    ) {
       throw new AppError(
         "invalid",
         "path must be a path of the API with its query, such as /api/v1/progress/stream/7; an ingest path needs the role worker",

@@ -1,6 +1,6 @@
 import { Elysia } from "elysia"
 
-import { type Caller, everybody, type Gate } from "../access/gate.ts"
+import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
 import type { Need } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import { Owner } from "../stream/seat.ts"
@@ -125,7 +125,7 @@ export interface AdmissionOptions {
  * What is needed hangs on the route that was matched, never on the text of the address.
  */
 export function admission({ gate, proxies, limits, refusals }: AdmissionOptions) {
-  const nobodyYet = everybody()
+  const nobodyYet = { ...EVERYBODY }
   const enter = (context: Matched): void => {
     if (!gate || !limits || context.caller !== nobodyYet) return
     context.caller = callerOf(gate, proxies, context)

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { everybody } from "../../src/access/gate.ts"
+import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
 import { start } from "../server.ts"
@@ -14,7 +14,7 @@ function limited(more: Partial<LimitsOptions> = {}) {
   return { clock, limits: new Limits({ ...OPTIONS, steadyMs: () => clock.nowMs, ...more }) }
 }
 
-const visitor = { ...everybody(), client: "10.0.0.1" }
+const visitor = { ...EVERYBODY, client: "10.0.0.1" }
 
 /** How many of so many requests are let through. */
 function passing(count: number, ask: () => void): number {
@@ -57,7 +57,7 @@ test("a large answer delays the next request", () => {
 
 test("no limit applies to this machine without tokens, and 0 turns one off", () => {
   const { limits } = limited()
-  expect(passing(1000, () => limits.ask(everybody(), ""))).toBe(1000)
+  expect(passing(1000, () => limits.ask(EVERYBODY, ""))).toBe(1000)
   const off = limited({ perAddress: 0 }).limits
   expect(passing(1000, () => off.ask(visitor, ""))).toBe(1000)
 })
