@@ -10,7 +10,7 @@ import type {
   WorkerAnswer,
 } from "../wire/answers.ts"
 import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/foreseen.ts"
-import type { ClaimRequest, FailRequest, RetryRequest } from "../wire/requests.ts"
+import type { ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
 import { type Check, SHAPES } from "./shapes.ts"
 import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
@@ -176,6 +176,12 @@ export class Client {
   /** Deletes an item. One that is not finished is cancelled. */
   async remove(id: number, signal?: AbortSignal): Promise<void> {
     await this.#server.json("DELETE", `/queue/${id}`, SHAPES.done, { signal })
+  }
+
+  /** Moves a waiting item directly before another one; it gets that item's priority. */
+  move(id: number, before: number, signal?: AbortSignal): Promise<QueueItem> {
+    const body: MoveRequest = { before }
+    return this.#server.json("POST", `/queue/${id}/move`, SHAPES.item, { body, signal })
   }
 
   /** Puts every item back into the queue that failed or lost its workers; resolves with how many. */

@@ -71,6 +71,7 @@ const isItem = objectOf<ReadItem>(
     song_id: isNumber,
     title: isText,
     priority: isNumber,
+    turn: orNull(isNumber),
     current_step: isText,
     progress: isNumber,
     message: isText,

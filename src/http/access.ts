@@ -34,6 +34,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/queue/:id/updates`]: "item",
   [`GET ${API}/dashboard`]: "figures",
   [`GET ${API}/queue/counts`]: "figures",
+  [`POST ${API}/queue/:id/move`]: "change",
   [`POST ${API}/queue/pause`]: "change",
   [`POST ${API}/queue/resume`]: "change",
   [`POST ${API}/queue/retry`]: "change",

@@ -1,13 +1,15 @@
 import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
+import { QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { FinishedSince as Since, Totals } from "../queue/totals.ts"
 import { Counts, type FinishedSince, ItemsRetried, QueuePaused, QueueResumed } from "../wire/answers.ts"
-import { RetryRequest } from "../wire/requests.ts"
+import { MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Admission } from "./access.ts"
 import { optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
+import { ItemParams } from "./params.ts"
 
 /** The query of a route whose days begin at midnight. */
 export const ZoneParams = Type.Object(
@@ -88,6 +90,22 @@ export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
         successes: [json("resumed", QueueResumed)],
         refusals: ["method_not_allowed"],
       }),
+    )
+    .post(
+      "/:id/move",
+      async ({ params: { id }, body }): Promise<QueueItem> => queue.move(Number(id), body.before),
+      {
+        params: ItemParams,
+        body: MoveRequest,
+        ...words({
+          id: "moveItem",
+          tag: "Queue",
+          summary: "Move an item before another one",
+          about: "It gets that item's priority, and the turn directly before it. Idempotent.",
+          successes: [json("the item as it is now", QueueItem)],
+          refusals: ["illegal_move"],
+        }),
+      },
     )
     .post(
       "/retry",

@@ -25,6 +25,7 @@ export const blank = (song_id: number, time: string): Draft => ({
   outcome: null,
   worker: "",
   available_at: null,
+  turn: null,
   cancel_requested_at: null,
   eta_seconds: null,
   ...UNFORESEEN,

@@ -195,6 +195,7 @@ export const QueueItem = Type.Object(
       Nullable(Time),
       "before this time no worker gets it by its place in the queue; null if it need not wait",
     ),
+    turn: about(Nullable(Type.Number()), "its place in its priority, if it was moved; else its id is"),
     cancel_requested_at: about(Nullable(Time), "when its worker was asked to stop; null if it was not"),
     eta_seconds: about(
       Nullable(Type.Number({ minimum: 0 })),

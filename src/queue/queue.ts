@@ -1,7 +1,7 @@
 import type { Bus } from "../bus.ts"
 import { AppError } from "../errors.ts"
 import { changesIn } from "../item/as-read.ts"
-import { cancelled, changed, created, removed, retried } from "../item/changes.ts"
+import { cancelled, changed, created, placed, removed, retried } from "../item/changes.ts"
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem, StoredUpdate } from "../item/item.ts"
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
@@ -102,6 +102,16 @@ export class Queue {
    */
   retry(id: number): Promise<QueueItem> {
     return this.#change(id, retried)
+  }
+
+  /**
+   * Moves a waiting item directly before another one.
+   * @throws AppError `not_found`, `illegal_move`, `unavailable`
+   */
+  async move(id: number, before: number): Promise<QueueItem> {
+    const { item, quiet } = await this.#store.place(id, before, placed)
+    if (!quiet) this.#bus.notify()
+    return item
   }
 
   /**

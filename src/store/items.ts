@@ -33,6 +33,9 @@ export type Due =
 /** Decides what becomes of one item. May be called more than once; throws an AppError to refuse. */
 export type Decide = (stored: Stored, moment: Moment) => Change
 
+/** Decides how an item comes to stand before another one; `ahead` is the turn of the item that is there, null for none. */
+export type Placing = (stored: Stored, before: QueueItem, ahead: number | null, moment: Moment) => Change
+
 /** Decides what a new item is. May be called more than once. */
 export type Create = (moment: Moment) => Draft
 
@@ -58,6 +61,12 @@ export interface Items {
   change(id: number, decide: Decide): Promise<Change>
 
   /**
+   * Moves one item directly before another one in the queue's order, and appends one update.
+   * @throws AppError `not_found` for either of them, and whatever `decide` throws
+   */
+  place(id: number, before: number, decide: Placing): Promise<Change>
+
+  /**
    * Changes the item that is first in the queue's order and claimable now: waiting, its `available_at` past, and all
    * its tags among `tags`, in a queue that is not paused. A store that keeps to one item per song also passes over the
    * items of a song of which another item is leased. Null if no item is claimable.
@@ -77,7 +86,7 @@ export interface Items {
   item(id: number): Promise<QueueItem>
 
   /**
-   * One page of the queue: processing items, then waiting ones by priority and age, then finished ones, newest first.
+   * One page of the queue: processing items, then waiting ones by priority and turn, then finished ones, newest first.
    * It holds at most `limit` items and about 4 MB, and at least one item if any follows. A search reads the queue in
    * slices, each of which is a transaction of its own.
    * @throws AppError `invalid` for an `after` that is not the `next` of a page

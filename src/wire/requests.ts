@@ -44,6 +44,16 @@ export const TicketRequest = Type.Object(
 )
 export type TicketRequest = Static<typeof TicketRequest>
 
+/** What `POST /queue/:id/move` takes. */
+export const MoveRequest = Type.Object(
+  {
+    /** The waiting item before which it is to stand. */
+    before: QueueItem.properties.id,
+  },
+  { additionalProperties: false },
+)
+export type MoveRequest = Static<typeof MoveRequest>
+
 /** What `POST /queue/retry` takes. */
 export const RetryRequest = Type.Object(
   {

@@ -136,5 +136,5 @@ export function storeFigures(name: string, open: Open): void {
     for (const limit of [1, 3, 8, 100]) expect(await found(store, "wanted", limit)).toEqual([...wanted])
     const { items, next } = await store.list({ search: "other", limit: 2500 })
     expect([items.length, next === null]).toEqual([2500, false])
-  })
+  }, 30_000)
 }

@@ -5,7 +5,7 @@ import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/cl
 /** Items that wait, as an index would find them, and how often it was asked. */
 function index(waiting: readonly (readonly string[])[]) {
   const rows = waiting
-    .map((tags, i): Candidate => ({ id: i + 1, rank: 0, needs: needsOf(tags) }))
+    .map((tags, i): Candidate => ({ id: i + 1, rank: 0, place: i + 1, needs: needsOf(tags) }))
     .sort((a, b) => Buffer.compare(a.needs, b.needs) || a.id - b.id)
   let seeks = 0
   return {

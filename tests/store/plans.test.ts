@@ -59,6 +59,7 @@ async function everything(store: SqliteStore, all: Deliveries): Promise<void> {
     work: { ...work, lease_expires_at: 1 },
   }))
   await store.change(id, ({ item, work }) => ({ item, work: { ...work, done: 1 }, quiet: true }))
+  await store.place(id, id, (stored) => ({ ...stored, quiet: true }))
   await put(store, id, { progress: 2 })
   for (const due of ["lease", "stall"] as const) {
     await store.sweep({ due, by: Date.now() }, (stored) => ({ ...stored, quiet: true }))
@@ -84,7 +85,7 @@ async function everything(store: SqliteStore, all: Deliveries): Promise<void> {
 }
 
 async function lists(store: SqliteStore): Promise<void> {
-  const after = "1.0.1"
+  const after = "1.0.1.1"
   for (const status of [undefined, ...STATUSES]) {
     await store.list({ limit: 1, status })
     await store.list({ limit: 1, status, after })

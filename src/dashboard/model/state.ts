@@ -114,7 +114,8 @@ export class State {
 const text = (a: string | null, b: string | null): number => (a === b ? 0 : (a ?? "") < (b ?? "") ? -1 : 1)
 
 const byStart = (a: QueueItem, b: QueueItem): number => text(a.started_at, b.started_at) || a.id - b.id
-const byTurn = (a: QueueItem, b: QueueItem): number => b.priority - a.priority || a.id - b.id
+const byTurn = (a: QueueItem, b: QueueItem): number =>
+  b.priority - a.priority || (a.turn ?? a.id) - (b.turn ?? b.id) || a.id - b.id
 const byEnd = (a: QueueItem, b: QueueItem): number => text(b.completed_at, a.completed_at) || b.id - a.id
 
 /** When an item may be claimed by its place in the queue, in milliseconds; 0 for at once. */

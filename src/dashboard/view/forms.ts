@@ -25,7 +25,8 @@ export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]
   const tell = (): void => {
     const priority = input.valueAsNumber
     const before = others.filter(
-      (other) => other.priority > priority || (other.priority === priority && other.id < item.id),
+      (other) =>
+        other.priority > priority || (other.priority === priority && (other.turn ?? other.id) < item.id),
     )
     const place = `${ordinal(before.length + 1)} of ${count(others.length + 1)}`
     say(

@@ -27,8 +27,10 @@ function tagsOf(needs: Uint8Array): Uint8Array[] {
 export interface Candidate {
   /** The id of the item. */
   readonly id: number
-  /** Its place in the order of waiting items: lower comes first, and equal ranks go by id. */
+  /** Its priority, negative: lower comes first. */
   readonly rank: number
+  /** Its place among the items of its priority: lower comes first. */
+  readonly place: number
   /** The key of its tags, as `needsOf` makes it. */
   readonly needs: Uint8Array
 }
@@ -52,14 +54,13 @@ export function firstFitting(
     const needed = tagsOf(found.needs)
     const foreign = needed.findIndex((tag) => !given.some((own) => Buffer.compare(own, tag) === 0))
     const fits = foreign < 0
-    if (fits && (!best || isBefore(found, best))) best = found
+    if (fits && (!best || compare(found, best) < 0)) best = found
     from = fits ? next(given, needed, undefined) : next(given, needed.slice(0, foreign), needed[foreign])
   }
   return best
 }
 
-const isBefore = (a: Candidate, b: Candidate): boolean =>
-  a.rank < b.rank || (a.rank === b.rank && a.id < b.id)
+const compare = (a: Candidate, b: Candidate): number => a.rank - b.rank || a.place - b.place || a.id - b.id
 
 /**
  * The lowest key of given tags that begins with `prefix` and goes on above `after`; without one, the same with the last

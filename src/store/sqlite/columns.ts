@@ -10,6 +10,7 @@ const {
   needs,
   section,
   rank,
+  place,
   pruned_id: _pruned,
   thinned_id: _thinned,
   thin_at: _thinAt,
@@ -51,7 +52,18 @@ const workColumns = {
 }
 /** Everything of a row that the domain knows. */
 export const rowColumns = { ...itemColumns, ...workColumns }
-export { available_ms, course, deleted_at, last_update_id, lease_expires_at, moved_at, needs, rank, section }
+export {
+  available_ms,
+  course,
+  deleted_at,
+  last_update_id,
+  lease_expires_at,
+  moved_at,
+  needs,
+  place,
+  rank,
+  section,
+}
 
 const {
   current_step,
@@ -117,6 +129,7 @@ type Beside =
   | "needs"
   | "section"
   | "rank"
+  | "place"
 
 /** A row as the domain knows it. */
 export function storedOf(row: Omit<InferSelectModel<typeof queueItems>, Beside>): Stored {

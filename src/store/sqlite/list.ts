@@ -7,7 +7,7 @@ import { AppError } from "../../errors.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
 import { hasWords, wordsOf } from "../../item/search.ts"
 import type { ListQuery } from "../items.ts"
-import { deleted_at, itemColumns, rank, section } from "./columns.ts"
+import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
@@ -27,6 +27,7 @@ const SECTIONS: Readonly<Record<Status, number>> = {
 interface Place {
   readonly section: number | null
   readonly rank: number | null
+  readonly place: number | null
   readonly id: number
 }
 
@@ -41,15 +42,17 @@ function candidates(word: string): SQL {
 }
 
 function placeOf(after: string): Place {
-  const [, section, rank, id] = /^([012])\.(-?\d{1,16})\.(\d{1,16})$/.exec(after) ?? []
+  const [, section, rank, place, id] =
+    /^([012])\.(-?\d{1,16})\.(-?\d{1,16}(?:\.\d{1,20})?(?:e-?\d{1,3})?)\.(\d{1,16})$/.exec(after) ?? []
   if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
-  return { section: Number(section), rank: Number(rank), id: Number(id) }
+  return { section: Number(section), rank: Number(rank), place: Number(place), id: Number(id) }
 }
 
 /** The items beyond a place. Those of one status are of one section, and have an index without it. */
-function beyond({ section: s, rank: r, id }: Place, status: Status | undefined): SQL {
-  if (status === undefined) return sql`(${section}, ${rank}, ${queueItems.id}) > (${s}, ${r}, ${id})`
-  if (s === SECTIONS[status]) return sql`(${rank}, ${queueItems.id}) > (${r}, ${id})`
+function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | undefined): SQL {
+  if (status === undefined)
+    return sql`(${section}, ${rank}, ${place}, ${queueItems.id}) > (${s}, ${r}, ${p}, ${id})`
+  if (s === SECTIONS[status]) return sql`(${rank}, ${place}, ${queueItems.id}) > (${r}, ${p}, ${id})`
   return (s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`
 }
 
@@ -72,8 +75,8 @@ export class Listing {
     const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
     const shown = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
     const last = shown.length < rows.length ? shown.at(-1) : undefined
-    const items = shown.map(({ section: _section, rank: _rank, ...item }) => item)
-    return { items, next: last ? `${last.section}.${last.rank}.${last.id}` : null }
+    const items = shown.map(({ section: _section, rank: _rank, place: _place, ...item }) => item)
+    return { items, next: last ? `${last.section}.${last.rank}.${last.place}.${last.id}` : null }
   }
 
   /** One more item than the page holds, or all that have the words; the event loop turns between slices of the queue. */
@@ -95,10 +98,10 @@ export class Listing {
   /** The last item of the slice that begins after `start`; undefined for the last slice. */
   #end(query: ListQuery, start: Place | undefined): Place | undefined {
     return this.#db
-      .select({ section, rank, id: queueItems.id })
+      .select({ section, rank, place, id: queueItems.id })
       .from(queueItems)
       .where(this.#where(query, start))
-      .orderBy(asc(section), asc(rank), asc(queueItems.id))
+      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(1)
       .offset(SEARCH_ROWS - 1)
       .get()
@@ -116,10 +119,10 @@ export class Listing {
 
   #rows(query: ListQuery, limit: number, start?: Place, end?: Place, words: readonly SQL[] = []): Row[] {
     return this.#db
-      .select({ ...itemColumns, section, rank })
+      .select({ ...itemColumns, section, rank, place })
       .from(queueItems)
       .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words))
-      .orderBy(asc(section), asc(rank), asc(queueItems.id))
+      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
       .all()
   }

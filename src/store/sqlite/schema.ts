@@ -82,6 +82,7 @@ export const queueItems = sqliteTable(
     outcome: text({ enum: ["completed", "failed", "cancelled", "lost"] }),
     worker: text().notNull(),
     available_at: time(),
+    turn: real(),
     cancel_requested_at: time(),
     eta_seconds: real(),
     eta_low_seconds: real(),
@@ -128,6 +129,10 @@ export const queueItems = sqliteTable(
       sql`CASE WHEN status = 'processing' THEN 0 WHEN status IN ('queued', 'retrying') THEN -priority ELSE -coalesce(completed_at, 0) END`,
       { mode: "virtual" },
     ),
+    place: real().generatedAlwaysAs(
+      sql`CASE WHEN status IN ('queued', 'retrying') THEN coalesce(turn, id) ELSE id END`,
+      { mode: "virtual" },
+    ),
     thin_at: integer().generatedAlwaysAs(
       sql`CASE WHEN deleted_at IS NULL AND status IN ('completed', 'failed') AND thinned_id <> last_update_id THEN completed_at END`,
       { mode: "virtual" },
@@ -136,13 +141,13 @@ export const queueItems = sqliteTable(
   (table) => [
     index("queue_items_thin").on(table.thin_at),
     index("queue_items_deleted").on(table.deleted_at),
-    index("queue_items_order").on(table.section, table.rank, table.id, table.available_ms),
+    index("queue_items_order").on(table.section, table.rank, table.place, table.id, table.available_ms),
     index("queue_items_status")
-      .on(table.status, table.rank, table.id)
+      .on(table.status, table.rank, table.place, table.id)
       .where(sql`deleted_at IS NULL`),
-    index("queue_items_song").on(table.song_id, table.section, table.rank, table.id),
+    index("queue_items_song").on(table.song_id, table.section, table.rank, table.place, table.id),
     index("queue_items_ready")
-      .on(table.needs, table.rank, table.id)
+      .on(table.needs, table.rank, table.place, table.id)
       .where(sql`section = 1 AND available_ms IS NULL`),
     index("queue_items_available")
       .on(table.available_ms)

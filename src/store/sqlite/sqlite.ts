@@ -10,7 +10,7 @@ import { type Clock, type Moment, momentOf, systemClock } from "../../item/momen
 import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Finished, Standing } from "../figures.ts"
-import type { Create, Decide, Due, Idempotency, ListQuery } from "../items.ts"
+import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
 import { type Fault, FAULTS } from "../life.ts"
 import { Outages } from "../outages.ts"
 import type { Store } from "../store.ts"
@@ -131,6 +131,14 @@ export class SqliteStore extends SqliteHistory implements Store {
 
   change(id: number, decide: Decide): Promise<Change> {
     return this.#guarded([id], () => this.#decide(this.#recentRow(id), decide))
+  }
+
+  place(id: number, before: number, decide: Placing): Promise<Change> {
+    return this.#guarded([id], () => {
+      const { item } = this.#row(before)
+      const ahead = this.#reads.ahead.get(-item.priority, item.turn ?? item.id, id)?.place ?? null
+      return this.#decide(this.#row(id), (stored, moment) => decide(stored, item, ahead, moment))
+    })
   }
 
   claim(tags: readonly string[], decide: Decide): Promise<Change | null> {

@@ -15,6 +15,7 @@ import {
   moved_at,
   needs,
   pacedColumns,
+  place,
   rank,
   reportColumns,
   rowColumns,
@@ -107,13 +108,18 @@ export function reads(client: Database, onePerSong: boolean) {
         .where(
           sql`${section} = 1 AND ${sql.raw(free)} AND (${available_ms} IS NULL OR ${available_ms} <= ${sql.placeholder("now")})`,
         )
-        .orderBy(asc(rank), asc(queueItems.id))
+        .orderBy(asc(rank), asc(place), asc(queueItems.id))
         .limit(1)
         .prepare(),
+    /** The item that is directly before a place among the waiting ones, another one aside. */
+    ahead: () =>
+      client.prepare<{ place: number }, [number, number, number]>(
+        "SELECT place FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND rank = ? AND place < ? AND id <> ? ORDER BY place DESC LIMIT 1",
+      ),
     /** See `firstFitting`. */
     seek: () =>
       client.prepare<Candidate, [Uint8Array]>(
-        `SELECT id, rank, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${free} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, id LIMIT 1`,
+        `SELECT id, rank, place, needs FROM queue_items INDEXED BY queue_items_ready WHERE section = 1 AND ${free} AND available_ms IS NULL AND needs >= ? ORDER BY needs, rank, place, id LIMIT 1`,
       ),
     ripe: () =>
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),

@@ -11,7 +11,7 @@ const ITEMS_A_CALL = 64
 /** The `auto_vacuum` of a file that gives room back in pieces. */
 const INCREMENTAL = 2
 
-const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, id LIMIT ?`
+const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT ?`
 
 /** Updates of an item that repeat the status of the one before and are not the last, oldest first. */
 const REMOVABLE = `SELECT id FROM (
@@ -91,7 +91,7 @@ export class SqliteUpkeep implements Upkeep {
     // `rank` of a finished item is minus the time of its end: the highest rank ended first.
     return this.#client
       .query<Row, [number, number]>(
-        "SELECT id FROM queue_items WHERE section = 2 AND rank >= ? ORDER BY rank DESC, id DESC LIMIT ?",
+        "SELECT id FROM queue_items WHERE section = 2 AND rank >= ? ORDER BY rank DESC, place DESC, id DESC LIMIT ?",
       )
       .all(-Date.parse(before), limit)
       .map(({ id }) => id)
