@@ -1,4 +1,3 @@
-/** How long ffprobe may take for one file. */
 const PROBE_MS = 30_000
 /** Formats that hold a single picture. */
 const STILL = /^(?:image2|[a-z0-9]+_pipe)$/
@@ -42,8 +41,8 @@ function probeOf(text: string): Probe {
   }
 }
 
-/** Asks ffprobe what a file is. `program` is for tests. */
-export async function probe(path: string, program = "ffprobe"): Promise<Probe> {
+/** Asks ffprobe what a file is; `program` and `withinMs` are for tests. It is given 30 s by default. */
+export async function probe(path: string, program = "ffprobe", withinMs = PROBE_MS): Promise<Probe> {
   const ffprobe = Bun.which(program)
   if (ffprobe === null) return { kind: "unknown", isLate: false }
   const show = ["-show_entries", "format=format_name,duration:stream=codec_type", "-of", "json"]
@@ -51,7 +50,7 @@ export async function probe(path: string, program = "ffprobe"): Promise<Probe> {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    timeout: PROBE_MS,
+    timeout: withinMs,
     killSignal: "SIGKILL",
   })
   const [out, error] = await Promise.all([

@@ -50,6 +50,7 @@ export class Run {
   #attempt: Attempt | undefined
   #earlySignal: NodeJS.Signals | undefined
   #keepsLease = false
+  #isStep = false
 
   constructor(options: RunOptions) {
     const { client, worker, leaseS, source } = options
@@ -88,6 +89,7 @@ export class Run {
     }
     const place = this.#options.place ?? (await this.#nextStep())
     const step = place?.step
+    this.#isStep = step !== undefined
     this.#keepsLease = !source.isLent && step !== undefined && step.index < step.total
     const variables = source.isLent ? {} : variablesOf(source.item(), this.#reporter.held, server)
     const graceMs = source.isLent ? { graceMs: LENT_GRACE_MS } : {}
@@ -114,12 +116,13 @@ export class Run {
       return 0
     }
     if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.held, this.#options)
+    const [reason] = verdict.end === "fail" ? (verdict.failure.error_message ?? "").split("\n") : []
+    // The worker around us, which fails the item, knows of no step but what it reads here.
+    if (isLent && this.#isStep && reason !== undefined) toStderr(reason)
     if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
     if (code !== 0) return code
-    if (verdict.end === "fail" && stop?.by !== "cancel") {
-      const [reason] = (verdict.failure.error_message ?? "").split("\n")
-      toStderr(`${reason}, so the item was marked failed`)
-    }
+    const isMarked = reason !== undefined && stop?.by !== "cancel" && !(isLent && this.#isStep)
+    if (isMarked) toStderr(`${reason}, so the item was marked failed`)
     return verdict.end === "complete" && (isLent || delivery === "delivered") ? 0 : 1
   }
 

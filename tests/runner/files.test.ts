@@ -3,6 +3,7 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { lastOutput } from "../../src/runner/guess.ts"
+import { probe } from "../../src/runner/probe.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { ffmpegProgram, finished, itemOf, latestOf, Program, studio, video } from "./programs.ts"
 
@@ -54,6 +55,13 @@ describe("the last output of ffmpeg", () => {
   ])("of %j is %j", (words, file) => {
     expect(lastOutput(words.split(" "))).toBe(file)
   })
+})
+
+test("an ffprobe that takes too long, or is not installed, verifies nothing", async () => {
+  const slow = join(folder.path, "slow-ffprobe")
+  writeFileSync(slow, "#!/bin/sh\nexec sleep 60\n", { mode: 0o755 })
+  expect(await probe("song.mp4", slow, 100)).toEqual({ kind: "unknown", isLate: true })
+  expect(await probe("song.mp4", "no-such-ffprobe")).toEqual({ kind: "unknown", isLate: false })
 })
 
 describe.skipIf(ffmpeg === null)("a file that the command must write", () => {

@@ -90,6 +90,24 @@ describe("in a worker's script", () => {
     expect(shown.at(-1)).toBe(20)
   })
 
+  test("a step that fails is named in what the item failed by", async () => {
+    const step = `${inner} --step 2/3 --step-name Loudness -- sh -c 'echo no sound >&2; exit 3' </dev/null`
+    const { item } = await worked(step)
+    expect(item).toMatchObject({ status: "failed", outcome: "failed" })
+    expect(item.error_message).toBe(
+      "the command ended with code 3\nno sound\ntrack-studio: step 2 of 3 (Loudness): the command ended with code 3",
+    )
+  })
+
+  test("bars that are said to follow one another are parts of the whole", async () => {
+    const bar = 'for p in 10 50 90 100; do printf "\\\\r$p%%"; sleep 0.3; done'
+    const { history } = await worked(`${inner} --bars 2 -- sh -c '${bar}; echo; ${bar}' </dev/null`)
+    const shown = history.filter(({ status }) => status === "processing")
+    const told = shown.map(({ progress, basis }) => [progress, basis])
+    expect(told).toContainEqual([25, "declared"])
+    expect(told).toContainEqual([75, "declared"])
+  })
+
   test("steps outside of any script says so", async () => {
     await using command = studio(server, ["steps", "Image"])
     expect(await command.ends()).toBe(1)
