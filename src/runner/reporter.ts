@@ -20,6 +20,12 @@ export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPa
 /** Whether the server does not let us in: a token or a host name that was wrong can be put right while we wait. */
 export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
+/** The keys of a report that every version of the server knows. */
+const OLDER_KEYS = ["progress", "current_step", "message", "step", "unit", "media"] as const
+
+const olderOf = (report: Report): Report =>
+  Object.fromEntries(OLDER_KEYS.flatMap((key) => (key in report ? [[key, report[key]]] : [])))
+
 /** Where and how a reporter reports. */
 export interface ReporterOptions {
   /** The server that gets the reports. */
@@ -60,6 +66,8 @@ export class Reporter {
   #held: Held | undefined
   #taking: Promise<Held> | undefined
   #isOffline = false
+  /** Whether the server is older than we are. */
+  #isOlder = false
   #isCancelled = false
   #isRefused = false
   #hasGivenUp = false
@@ -208,7 +216,7 @@ export class Reporter {
     const report = this.#spool.take()
     if (!report) return false
     try {
-      this.#answered(await this.#options.client.report(held, report))
+      this.#answered(await this.#report(held, report))
     } catch (error) {
       if (!(error instanceof ServerError) || (error.status !== 413 && error.status !== 422)) {
         this.#spool.giveBack(report)
@@ -216,6 +224,20 @@ export class Reporter {
       }
     }
     return true
+  }
+
+  /** Reports; an older server, which refuses keys that it does not know, gets those that it does. */
+  async #report(held: Held, report: Report): Promise<WorkerAnswer> {
+    const { client } = this.#options
+    if (this.#isOlder) return client.report(held, olderOf(report))
+    try {
+      return await client.report(held, report)
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.status !== 422) throw error
+    }
+    const answer = await client.report(held, olderOf(report))
+    this.#isOlder = true
+    return answer
   }
 
   async #flush(held: Held): Promise<void> {

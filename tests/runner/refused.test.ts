@@ -123,3 +123,41 @@ test.each([301, 400, 403, 404])("what answers %d in the server's place stops no 
     status === 301 ? "redirects to another address" : `the server answered ${status}`,
   )
 })
+
+test("a server of an earlier version gets the reports that it understands", async () => {
+  const known = new Set(["progress", "current_step", "message", "step", "unit", "media"])
+  let refusals = 0
+  using older = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 60,
+    async fetch(request) {
+      const { pathname, search } = new URL(request.url)
+      const body = await request.text()
+      const isStrange =
+        pathname.endsWith("/progress") && Object.keys(JSON.parse(body)).some((key) => !known.has(key))
+      if (isStrange) {
+        refusals += 1
+        return Response.json({ error: "unknown key", code: "invalid", request_id: "1" }, { status: 422 })
+      }
+      const { method, headers } = request
+      return fetch(server.url + pathname + search, { method, headers, ...(body !== "" && { body }) })
+    },
+  })
+  const script = "for i in 10 20 30; do echo $i%; sleep 0.4; done"
+  await using render = studio(`http://127.0.0.1:${older.port}`, [
+    "run",
+    "--song",
+    "41",
+    "--",
+    "sh",
+    "-c",
+    script,
+  ])
+  expect(await render.ends()).toBe(0)
+  const { updates }: { updates: { progress: number }[] } = await (
+    await server.api("GET", `/queue/${await latestOf(server, 41)}/updates`)
+  ).json()
+  expect(updates.map(({ progress }) => progress)).toContain(20)
+  expect(refusals).toBe(1)
+})
