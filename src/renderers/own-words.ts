@@ -61,40 +61,42 @@ function blockOf(line: string): string[] | undefined {
 export class OwnWords {
   readonly #expected: Expected
   readonly #ffmpeg: LineReader
-  #blender: LineReader | undefined
+  #blender: LineReader
+  /** Whether Blender was heard since it quit last. */
+  #isBlender = false
   #failure: string | undefined
 
   constructor(expected: Expected) {
-    this.#expected = expected
-    this.#ffmpeg = ffmpeg({ ...expected, bars: undefined })
+    this.#expected = { ...expected, bars: undefined }
+    this.#ffmpeg = ffmpeg(this.#expected)
+    this.#blender = blender(this.#expected)
   }
 
   /** What they prove: what ffmpeg reached of a total that was given, and what either said of failure. */
   get evidence(): Evidence {
     const { reached, failure } = this.#ffmpeg.evidence
-    const own = failure ?? this.#failure ?? this.#blender?.evidence.failure
-    return { ...NO_EVIDENCE, reached, failure: own }
+    const now = this.#isBlender ? this.#blender.evidence.failure : undefined
+    return { ...NO_EVIDENCE, reached, failure: failure ?? this.#failure ?? now }
   }
 
   /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
   read(line: string): Own | undefined {
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
-    if (isBlender(line) || (this.#blender && BLENDER_END.test(line))) return this.#fromBlender(line)
-    // An add-on of Blender's prints what it likes, and what went wrong is among that.
-    this.#blender?.read(line, false)
+    // A script inside of Blender prints what it likes, and what went wrong is among that.
+    const report = this.#blender.read(line, false)
+    if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)
     this.#ffmpeg.read(line, false)
     return isLog(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
   }
 
-  #fromBlender(line: string): Own {
-    const { now } = this.#expected
-    this.#blender ??= blender({ ...this.#expected, bars: undefined, now })
-    const report = this.#blender.read(line, false)
-    // What Blender renders next is another render.
+  #fromBlender(line: string, report: Report | undefined): Own {
+    this.#isBlender = true
     if (line.startsWith("Blender quit")) {
-      this.#failure ??= this.#blender.evidence.failure
-      this.#blender = undefined
+      // What Blender renders next is another render, and the last one decides.
+      this.#failure = this.#blender.evidence.failure
+      this.#blender = blender(this.#expected)
+      this.#isBlender = false
     }
     return this.#heard("blender", report)
   }

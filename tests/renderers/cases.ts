@@ -1,3 +1,5 @@
+import { join } from "node:path"
+
 import type { Expected } from "../../src/renderers/reader.ts"
 import type { RendererName } from "../../src/renderers/renderer.ts"
 import cases from "../captures/cases/cases.json"
@@ -31,9 +33,11 @@ export const CASES: readonly Case[] = cases.flatMap(({ reader, ...rest }) =>
   isName(reader) ? [{ reader, ...rest }] : [],
 )
 
+/** Where the output of a case is. */
+export const pathOf = ({ file }: Case): string => join(import.meta.dir, "../captures/cases", file)
+
 /** The output of a case. */
-export const bytesOf = ({ file }: Case): Promise<Uint8Array> =>
-  Bun.file(new URL(`../captures/cases/${file}`, import.meta.url)).bytes()
+export const bytesOf = (one: Case): Promise<Uint8Array> => Bun.file(pathOf(one)).bytes()
 
 /** The output of a case, as the server decodes it. */
 export const outputOf = async (one: Case): Promise<string> => new TextDecoder().decode(await bytesOf(one))
