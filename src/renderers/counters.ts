@@ -1,6 +1,9 @@
 import type { Unit } from "../item/item.ts"
 import type { Count } from "./counts.ts"
 
+/** A count that was passed over so often was abandoned. */
+const MAX_MISSED = 4
+
 /** What a line did to a counter. */
 type Seen = "unproven" | "same" | "moved" | "restarted"
 
@@ -9,6 +12,8 @@ class Counter {
   readonly rank: number
   /** Whether it counts: it began at its start, or it has grown. */
   isBelieved = false
+  /** How often another count of its rank came since it was seen. */
+  missed = 0
   #count: Count
   #hasZero = false
   #isDone = false
@@ -28,8 +33,15 @@ class Counter {
     return { done: this.done, total: this.#count.total, name: this.#count.name }
   }
 
+  /** Whether the last of all is in hand, or nearly. */
+  get isAtEnd(): boolean {
+    const { n, total } = this.#count
+    return n >= total || this.done >= 0.9 * total
+  }
+
   /** `isSure`: the line cannot but count work, and from its start. */
   see(count: Count, isDone: boolean, isSure: boolean, isNew: boolean): Seen {
+    this.missed = 0
     const before = this.#count
     const isOther = isNew || count.total !== before.total
     const isBack = count.n < before.n
@@ -79,13 +91,21 @@ export class Counters {
       // What is inside of a believed count on its own line needs no start of its own.
       const isSure = count.isWork && !isProperty && (isTold || count.n <= 1 || (isDone && isLast))
       const seen = counter.see(count, isDone && isLast, isSure, known === undefined)
-      if (seen === "unproven") continue
+      if (seen === "unproven" || this.#isBeside(counter)) continue
       isTold = true
       if (seen === "same" && this.#nested.includes(counter)) continue
       isInner = true
       isNext = this.#place(counter, seen) || isNext
     }
     return { isTold, isNext, isInner }
+  }
+
+  /** Whether another count of its rank is under way: two that go on side by side do not follow one another. */
+  #isBeside(counter: Counter): boolean {
+    const other = this.#nested.find((each) => each !== counter && each.rank === counter.rank)
+    if (!other || other.isAtEnd) return false
+    other.missed += 1
+    return other.missed < MAX_MISSED
   }
 
   /** Puts a counter in its place and drops what is inside it; whether the outermost is another one now. */

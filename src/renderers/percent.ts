@@ -10,7 +10,7 @@ export interface Percent {
 
 const ANY = /\d ?%(?![\w%])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%])/u
-const WORD = /\bprogress ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
+const WORD = /\b(?:progress|percent(?:age)?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
 const BYTES = /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:[kmgt]i?b)? ?\/ ?(\d{1,9}(?:\.\d+)?) ?[kmgt]i?b\b/iu
 
 /** How many percentages a line has. */

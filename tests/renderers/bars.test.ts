@@ -128,7 +128,7 @@ describe("whatever bars come", () => {
         fc.array(NOISE, { maxLength: 5 }),
         (bars, noise) => holds(inTurn(bars, noise)),
       ),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 
@@ -137,7 +137,7 @@ describe("whatever bars come", () => {
       fc.property(fc.array(bar, { minLength: 2, maxLength: 6 }), fc.boolean(), (bars, isFirst) =>
         holds(nested(bars, isFirst)),
       ),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 
@@ -152,7 +152,7 @@ describe("whatever bars come", () => {
         }))
         holds(pieces.toSorted((a, b) => a.atMs - b.atMs))
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     )
   })
 })

@@ -35,6 +35,13 @@ const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
     "1/2 images",
   ],
   [lf("image 3 of 5", "now encoding: 70%", "now encoding: 71%"), 71, ""],
+  [
+    [1, 2, 3, 4, 5, 6].flatMap((n) => lf(`Rendered ${n * 20}/300`, `Encoded ${n * 10}/300`)),
+    40,
+    "120/300 steps",
+  ],
+  [lf("image 1 of 5", ...[1, 2, 3, 4, 5, 6].map((n) => `frame ${n} of 10`)), 50, "5/10 frames"],
+  [lf("Current Frame: 3, percentage: 4", "Current Frame: 30, percentage: 45"), 45, ""],
   [["\r1/20", "\r2/20", "\r3/20"], 10, "2/20 steps"],
   [lf("batch: 3/10", "batch: 4/10"), 30, "3/10 batches"],
 ]
@@ -111,6 +118,7 @@ const SEVERAL: readonly Program[] = [
     0,
     89,
   ],
+  ["frames after images", lf("image 1 of 2", "image 2 of 2", "frame 1 of 10", "frame 6 of 10"), 50, 50],
   [
     "git",
     ["remote: Counting objects: ", "Receiving objects: ", "Resolving deltas: "].flatMap((label) =>
