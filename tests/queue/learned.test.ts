@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
@@ -7,6 +7,9 @@ import { type Attempt, histories } from "../item/histories.ts"
 import { median } from "../item/replay.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { claim, itemOnce, told } from "../worker.ts"
+
+// Renders take their time, and servers are started on a machine that may be busy.
+setDefaultTimeout(60_000)
 
 const SPEED = 10
 
@@ -68,7 +71,7 @@ test("from the second render on the bar is at most 5 points off on average, live
     expect(median(seen.map(({ eta }) => eta))).toBeLessThan(0.2)
     expect(mean(seen.map(({ held }) => held))).toBeGreaterThan(0.75)
   }
-}, 60_000)
+})
 
 /** Renders by PUT alone, in `ms` milliseconds for each of the steps; answers what the item was after each of them. */
 async function rendered(on: TestServer, ms: number, body: object = {}): Promise<QueueItem[]> {

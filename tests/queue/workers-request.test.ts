@@ -18,7 +18,7 @@ const TAGS = "a list of at most 32 different values"
 refusals.each("POST", "/queue/claim", [
   ["", malformed("the body is empty")],
   ["{", malformed(/^the body is not valid JSON: /)],
-  ["[]", invalid("the body must be a JSON object with the keys worker, wait, lease, tags, id")],
+  ["[]", invalid("the body must be a JSON object with the keys worker, wait, lease, tags, id, kind, totals")],
   ["{}", invalid(`the body lacks "worker": ${WORKER}`)],
   ['{"worker":5}', invalid(`worker must be ${WORKER}, not 5`)],
   ['{"worker":null}', invalid(`worker must be ${WORKER}, not null`)],
@@ -36,7 +36,9 @@ refusals.each("POST", "/queue/claim", [
   ['{"worker":"a","tags":[7]}', invalid("tags.0 must be a tag: text of 1 to 64 characters, not 7")],
   [
     '{"worker":"a","song_id":1}',
-    invalid('the body has the unknown key "song_id"; it can have worker, wait, lease, tags, id'),
+    invalid(
+      'the body has the unknown key "song_id"; it can have worker, wait, lease, tags, id, kind, totals',
+    ),
   ],
 ])
 
