@@ -3,14 +3,30 @@ import { existsSync, renameSync, rmSync, statSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 
-/** What the lock file remembers of the start before. */
-interface Memory {
-  /** The mark that the database bore, and the one that it was to get: a start that was interrupted leaves either. */
-  readonly mark: string
-  readonly next: string
+/** What a database is called: the same name for its whole life, and a number that each start raises. */
+export interface Mark {
+  /** Given when the database was created. */
+  readonly name: string
+  /** How many starts there were. */
+  readonly starts: number
+  /** SQLite's number for the tables as they are; it changes with every change of them. */
+  readonly tables: number
+}
+
+/** What the lock file remembers. */
+interface Memory extends Mark {
   /** The number of the database file in its file system, and that of the lock file: both differ in a copy of the folder. */
   readonly inode: number
   readonly own: number
+}
+
+/** By so much the database may be ahead of what the lock file remembers: that is not synced when it is written. */
+const MOST_AHEAD = 2
+
+/** A mark as the database stores it; undefined for anything else. */
+export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | undefined {
+  const [, name, starts] = /^([0-9a-f-]+)\.(\d{1,15})$/.exec(text ?? "") ?? []
+  return name === undefined ? undefined : { name, starts: Number(starts) }
 }
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
@@ -23,11 +39,11 @@ function identityOf(path: string): string {
 }
 
 /** The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none. */
-function markIn(path: string): string | undefined {
+function markIn(path: string): ReturnType<typeof markOf> {
   const file = `file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`
   try {
     using client = new Database(file, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI)
-    return client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? undefined
+    return markOf(client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark)
   } catch {
     // A damaged file is for its opening to explain.
     return undefined
@@ -69,6 +85,9 @@ export class Lock implements Disposable {
 
   #hold(): void {
     try {
+      // What it remembers may lag behind after a power cut (`MOST_AHEAD`), so that no start waits for the disk here.
+      this.#client.run("PRAGMA synchronous = OFF")
+      this.#client.run("PRAGMA journal_mode = MEMORY")
       this.#client.run("BEGIN EXCLUSIVE")
     } catch (error) {
       throw new AppError(
@@ -80,9 +99,9 @@ export class Lock implements Disposable {
   }
 
   #memory(): Memory | null {
-    const table = this.#client.query("SELECT 1 FROM sqlite_master WHERE name = 'memory'").get()
+    const table = this.#client.query("SELECT 1 FROM sqlite_master WHERE name = 'mark'").get()
     if (!table) return null
-    return this.#client.query<Memory, []>("SELECT mark, next, inode, own FROM memory").get()
+    return this.#client.query<Memory, []>("SELECT name, starts, tables, inode, own FROM mark").get()
   }
 
   /**
@@ -97,7 +116,9 @@ export class Lock implements Disposable {
     if (memory && !isThere) refuse(`the database ${path} is gone, and ${path}.lock remembers it`, path)
     if (!isThere && hasLog) refuse(`${path}-wal is left over from a database that is gone`, path)
     if (!memory) return
-    if (![memory.mark, memory.next].includes(markIn(path) ?? "")) {
+    const mark = markIn(path)
+    const ahead = mark?.name === memory.name ? mark.starts - memory.starts : -1
+    if (ahead < 0 || ahead > MOST_AHEAD) {
       refuse(`${path} is not the database that the last server used, as ${path}.lock remembers`, path)
     }
     const isCopy = inodeOf(`${path}.lock`) !== memory.own
@@ -115,16 +136,31 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Remembers the mark that the database bears, and the one that it is about to get. */
-  remember(mark: string, next: string): void {
+  /** Remembers the mark that the database bears at least, whatever becomes of it. */
+  remember({ name, starts, tables }: Mark): void {
     const { ino } = statSync(this.#path)
-    for (const file of [this.#path, `${this.#path}.lock`]) this.#opened.set(file, identityOf(file))
+    if (this.#opened.size === 0) {
+      for (const file of [this.#path, `${this.#path}.lock`]) this.#opened.set(file, identityOf(file))
+    }
     const client = this.#client
-    client.run("CREATE TABLE IF NOT EXISTS memory (mark TEXT, next TEXT, inode INTEGER, own INTEGER)")
-    client.run("DELETE FROM memory")
-    client.run("INSERT INTO memory VALUES (?, ?, ?, ?)", [mark, next, ino, inodeOf(`${this.#path}.lock`)])
+    client.run(
+      "CREATE TABLE IF NOT EXISTS mark (name TEXT, starts INTEGER, tables INTEGER, inode INTEGER, own INTEGER)",
+    )
+    client.run("DELETE FROM mark")
+    client.run("INSERT INTO mark VALUES (?, ?, ?, ?, ?)", [
+      name,
+      starts,
+      tables,
+      ino,
+      inodeOf(`${this.#path}.lock`),
+    ])
     client.run("COMMIT")
     this.#hold()
+  }
+
+  /** SQLite's number for the tables that the last server checked; undefined if none did. */
+  get tables(): number | undefined {
+    return this.#memory()?.tables
   }
 
   /** Whether database and lock are still the files that were opened: not replaced, moved or deleted. */

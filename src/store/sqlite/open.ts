@@ -7,7 +7,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
 import { explained } from "./explain.ts"
-import { Lock } from "./lock.ts"
+import { Lock, type Mark, markOf } from "./lock.ts"
 import { TABLES } from "./schema.ts"
 
 /** What was at the path when the database was opened. */
@@ -112,9 +112,10 @@ function checkTables(client: Database, path: string): void {
       if (!found.has(column)) throw damaged(path, `it has no ${column}`)
     }
   }
-  const { n } = client.query<{ n: number }, []>("SELECT count(*) AS n FROM history").get() ?? { n: 0 }
-  if (n !== 1) throw damaged(path, "the name of its history is missing")
 }
+
+const schemaVersion = (client: Database): number =>
+  client.query<{ schema_version: number }, []>("PRAGMA schema_version").get()?.schema_version ?? 0
 
 const damaged = (path: string, reason: string): AppError =>
   new AppError(
@@ -122,13 +123,23 @@ const damaged = (path: string, reason: string): AppError =>
     `the database ${path} is damaged: ${reason}; put a backup in its place, or name another file with --database`,
   )
 
-/** Gives the database a new mark, in the file itself, which its lock remembers. */
-function mark(client: Database, lock: Lock): void {
-  const next = crypto.randomUUID()
-  const before = client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? ""
-  lock.remember(before, next)
-  client.run("UPDATE history SET mark = ?", [next])
-  client.run("PRAGMA wal_checkpoint(TRUNCATE)")
+/**
+ * Gives the database a new mark, in the file itself. That is not synced yet, or a start would wait for the disk: until
+ * the first second is over the lock remembers the mark before.
+ */
+function mark(client: Database, lock: Lock, path: string, tables: number): Mark {
+  const row = client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()
+  if (!row) throw damaged(path, "the name of its history is missing")
+  const before = { ...(markOf(row.mark) ?? { name: crypto.randomUUID(), starts: 0 }), tables }
+  lock.remember(before)
+  const now = { ...before, starts: before.starts + 1 }
+  // What an earlier server left in the write-ahead log must reach the disk before the log begins anew.
+  const isClean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
+  if (isClean) client.run("PRAGMA synchronous = OFF")
+  client.run("UPDATE history SET mark = ?", [`${now.name}.${now.starts}`])
+  client.run("PRAGMA wal_checkpoint(PASSIVE)")
+  client.run("PRAGMA synchronous = FULL")
+  return now
 }
 
 /** Only the owner may read or write the files, as far as they are ours. */
@@ -146,6 +157,8 @@ export interface Opened {
   readonly client: Database
   /** Held until it is closed. */
   readonly lock: Lock
+  /** The mark that this start gave it. */
+  readonly mark: Mark
   /** What was at the path. */
   readonly found: Found
 }
@@ -172,11 +185,12 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     const before = inspect(client, absolute)
     keepPrivate(absolute)
     prepare(client, before)
-    checkTables(client, absolute)
-    mark(client, lock)
+    const tables = schemaVersion(client)
+    if (lock.tables !== tables) checkTables(client, absolute)
+    const now = mark(client, lock, absolute, tables)
     keepPrivate(absolute)
     const migrated = before.isNew ? 0 : before.newest - before.applied
-    return { client, lock, found: { path: absolute, isNew: before.isNew, migrated } }
+    return { client, lock, mark: now, found: { path: absolute, isNew: before.isNew, migrated } }
   } catch (error) {
     client?.close()
     lock?.[Symbol.dispose]()

@@ -1,6 +1,3 @@
-import { type Database } from "bun:sqlite"
-import { statSync } from "node:fs"
-
 import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
@@ -11,7 +8,7 @@ import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Finished, Standing } from "../figures.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
-import { type Fault, FAULTS } from "../life.ts"
+import type { Fault } from "../life.ts"
 import { Outages } from "../outages.ts"
 import type { Store } from "../store.ts"
 import { SqliteAccess } from "./access.ts"
@@ -19,11 +16,11 @@ import { firstFitting, needsOf } from "./claims.ts"
 import { deleted_at, isReport, storedOf } from "./columns.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { SqliteFigures } from "./figures.ts"
+import { DatabaseFile } from "./file.ts"
 import { GroupCommit } from "./group.ts"
 import { SqliteHistory, unknownItem } from "./history.ts"
 import { Listing } from "./list.ts"
-import type { Lock } from "./lock.ts"
-import { type Found, openDatabase, WAL_BYTES } from "./open.ts"
+import { type Found, openDatabase } from "./open.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { reads, writes } from "./statements.ts"
@@ -32,8 +29,6 @@ import { SqliteUpkeep } from "./upkeep.ts"
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 /** How old a sign of life becomes before a write stores the next. */
 const ALIVE_MS = 5000
-/** A write-ahead log of this size has not been taken over for long: something holds an old state. */
-const PINNED_BYTES = 2 * WAL_BYTES
 /** Rows kept in memory as they are stored. */
 const RECENT_ITEMS = 1000
 
@@ -55,8 +50,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly runs: SqliteRuns
   readonly clock: Clock
   readonly outages = new Outages()
-  readonly #client: Database
-  readonly #lock: Lock
+  readonly #file: DatabaseFile
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #listing: Listing
@@ -80,11 +74,10 @@ export class SqliteStore extends SqliteHistory implements Store {
     clockOf: (aliveMs: number) => Clock = systemClock,
     { isNewAllowed = false, onePerSong = false }: SqliteOptions = {},
   ) {
-    const { client, lock, found } = openDatabase(path, isNewAllowed)
+    const opened = openDatabase(path, isNewAllowed)
+    const { client, found } = opened
     super(client)
     this.found = found
-    this.#client = client
-    this.#lock = lock
     this.#db = drizzle(client)
     this.#listing = new Listing(client)
     this.#figures = new SqliteFigures(client)
@@ -105,6 +98,7 @@ export class SqliteStore extends SqliteHistory implements Store {
         this.outages.begin(sinceMs)
       },
     })
+    this.#file = new DatabaseFile(opened, this.#group)
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
@@ -238,21 +232,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   faults(): readonly Fault[] {
-    const isReplaced = !this.#lock.isInPlace
-    if (isReplaced) this.#group.refuse(replaced(this.found.path))
-    const faults = {
-      file_replaced: isReplaced,
-      database_unwritable: this.#isUnwritable,
-      wal_pinned: this.#isPinned(),
-    }
-    return FAULTS.filter((fault) => faults[fault])
-  }
-
-  #isPinned(): boolean {
-    const size = (): number => statSync(`${this.found.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
-    if (size() <= PINNED_BYTES) return false
-    this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
-    return size() > PINNED_BYTES
+    const faults = this.#file.faults()
+    return this.#isUnwritable ? ["database_unwritable", ...faults] : faults
   }
 
   drain(): void {
@@ -262,14 +243,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   async close(): Promise<void> {
     this.#group.drain()
     await this.#group.idle()
-    try {
-      this.#signOfLife(this.clock.steadyMs())
-      this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)")
-    } catch {
-      // What was acknowledged is in the write-ahead log, where the next start finds it.
-    }
-    this.#client.close()
-    this.#lock.close()
+    this.#file.close(() => this.#signOfLife(this.clock.steadyMs()))
   }
 
   #row(id: number): Stored {
@@ -378,12 +352,6 @@ export class SqliteStore extends SqliteHistory implements Store {
     return answer
   }
 }
-
-const replaced = (path: string): AppError =>
-  new AppError(
-    "unavailable",
-    `the database ${path} was replaced, moved or deleted while the server ran; nothing was changed, and the server ends`,
-  )
 
 /** A time of the machine's clock on the steady one, which no later jump of that clock moves. */
 const steadyOf = (time: string | null, moment: Moment): number | null =>
