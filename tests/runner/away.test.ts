@@ -49,7 +49,8 @@ describe("while the server is away", () => {
       await Bun.sleep(3000)
       await using back = await again(server)
       expect(await render.ends()).toBe(0)
-      expect(performance.now() - startedMs).toBeLessThan(9500)
+      // Two renders of 7 s would take longer.
+      expect(performance.now() - startedMs).toBeLessThan(13_000)
       const history = await historyOf(back, id)
       expect(faultsOf(history)).toEqual([])
       expect(history.filter(({ status }) => status === "completed")).toHaveLength(1)
