@@ -28,7 +28,7 @@ function stepFlag({ flags }: Arguments): Step | undefined {
   throw new AppError("invalid", `--step must be a step of how many, such as 3/4, not "${text}"`)
 }
 
-/** The part of the item's progress that a command fills; undefined if it is not said. @throws AppError `invalid` */
+/** The part of the item's progress that a command fills; undefined if the user does not say it. @throws AppError `invalid` */
 export function partFlag(given: Arguments): Place | undefined {
   const step = stepFlag(given)
   const text = textFlag(given.flags, "span")

@@ -40,7 +40,7 @@ export type Stop =
 
 /** How an attempt ended. */
 export interface AttemptEnd extends CommandEnd {
-  /** What the server was told, or should have been. */
+  /** How the attempt ended, as the server knows it or will know it. */
   readonly verdict: Verdict
   /** What became of the verdict. */
   readonly delivery: Delivery
@@ -203,8 +203,8 @@ export class Attempt {
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})
     onVerdict?.(verdict)
-    const told = isOn ? undefined : verdict
-    const delivery = await reporter.finish(told, this.#reportWithinMs, this.#reporting.signal)
+    const ending = isOn ? undefined : verdict
+    const delivery = await reporter.finish(ending, this.#reportWithinMs, this.#reporting.signal)
     return { ...end, verdict, delivery, stop: this.#stop }
   }
 }

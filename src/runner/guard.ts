@@ -54,7 +54,7 @@ export interface Guarded extends Disposable {
 
 /**
  * A process beside us that ends our commands and all that they started if we are killed, so that no render goes on
- * that nobody reports, and two never write one file.
+ * unreported, and two renders never write one file.
  */
 export class Guard {
   readonly #id = crypto.randomUUID()

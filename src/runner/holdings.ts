@@ -83,7 +83,7 @@ export class Holdings {
     this.#try(() => this.#file?.remove(token))
   }
 
-  /** Works on the file. After an error it is given up, which is said once. */
+  /** Works on the file. After an error the file is given up, and a line says so once. */
   #try<T>(work: () => T): T | undefined {
     try {
       return work()

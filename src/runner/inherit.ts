@@ -17,8 +17,8 @@ export interface HeirOptions {
 }
 
 /**
- * The lease of an item that went back to the queue while nobody reported that it was completed. Undefined if somebody
- * else has begun it since: then that attempt counts.
+ * The lease of a completed item that went back to the queue because its completion was not reported in time. Undefined
+ * if another attempt has begun since: then that one counts.
  */
 async function reclaimed(
   { client, worker, leaseS }: HeirOptions,

@@ -120,8 +120,8 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
 
 /**
  * The leases that this process holds, in a file of its own. The file is locked by the kernel for as long as the process
- * or its guard lives, so that others know by the lock alone, and not by a name or a number, that nobody works on what
- * it lists. The lock is a file beside it, because the file itself is replaced at each change.
+ * or its guard lives, so that other workers can tell by the lock alone, and not by a name or a number, whether the
+ * leases in it are still in use. The lock is a file beside it, because the file itself is replaced at each change.
  */
 export class LeaseFile {
   /** The locked file. A child that inherits it keeps the lock. */

@@ -26,7 +26,7 @@ export interface Plan {
   readonly file: string | undefined
 }
 
-/** What the user said of a command. */
+/** What the user says about a command. */
 export interface Asked {
   /** The reader; by default it is guessed from the command. */
   readonly renderer?: RendererName | undefined
@@ -50,11 +50,11 @@ function ffmpegPlan(plan: Plan): Plan {
   // No pipe of ours reaches it. Its statistics are read from what it prints, as those of any ffmpeg in a script.
   if (found.isDistant) return { ...plan, renderer: "lines" }
   const { index } = found
-  const told = { ...plan, file: lastOutput(command.slice(index + 1)) }
+  const guessed = { ...plan, file: lastOutput(command.slice(index + 1)) }
   const own = command.findLastIndex((word, at) => at > index && /^--?progress$/.test(word))
-  if (own >= 0) return { ...told, outputs: ffmpegOutputs(command[own + 1] ?? "") }
+  if (own >= 0) return { ...guessed, outputs: ffmpegOutputs(command[own + 1] ?? "") }
   const more = ["-progress", "pipe:3"]
-  return { ...told, command: command.toSpliced(index + 1, 0, ...more), outputs: [3] }
+  return { ...guessed, command: command.toSpliced(index + 1, 0, ...more), outputs: [3] }
 }
 
 function blenderPlan(plan: Plan): Plan {

@@ -46,7 +46,7 @@ export interface ReporterOptions {
   readonly onClaimedAgain?: (claimed: Claimed) => void
 }
 
-/** What became of a verdict: the server has it, does not take it any more, or could not be told yet. */
+/** What became of a verdict: the server has it, refuses it for good, or could not be reached yet. */
 export type Delivery = "delivered" | "refused" | "pending"
 
 /**

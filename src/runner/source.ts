@@ -15,7 +15,7 @@ export interface ItemSource {
   readonly item: () => QueueItem | undefined
 }
 
-/** How to get an item that nobody has lent to us. */
+/** How to get an item that was not lent to us. */
 export interface Finding {
   /** The flag that names the item. */
   readonly name: string

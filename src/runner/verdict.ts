@@ -20,7 +20,7 @@ export const Verdict = Type.Union([
 ])
 export type Verdict = Static<typeof Verdict>
 
-/** Ends the lease by this verdict; said twice, it does nothing twice. @throws ServerError */
+/** Ends the lease by this verdict; repeating it changes nothing. @throws ServerError */
 export async function deliver(client: Client, held: Held, verdict: Verdict): Promise<void> {
   if (verdict.end === "complete") await client.complete(held, verdict.result)
   else if (verdict.end === "fail") await client.fail(held, verdict.failure)

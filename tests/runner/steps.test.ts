@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs"
 import { join } from "node:path"
 
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
-import { faultsOf, finished, historyOf, itemOf, latestOf, type Program, studio } from "./programs.ts"
+import { faultsOf, finished, historyOf, itemOf, latestOf, type Program, studio, until } from "./programs.ts"
 
 setDefaultTimeout(60_000)
 
@@ -150,7 +150,7 @@ describe("steps run one by one", () => {
     })
   })
 
-  test("are not given back by a worker that starts meanwhile, and claim anew what was lost", async () => {
+  test("are not returned to the queue by a worker that starts meanwhile", async () => {
     await using other: TestServer = await start()
     const [id, own] = [await other.add(), state()]
     const env = { XDG_STATE_HOME: own }
@@ -164,6 +164,17 @@ describe("steps run one by one", () => {
     worker.kill("SIGTERM")
     await worker.ends()
     expect(await itemOf(other, id)).toMatchObject({ status: "completed", attempt: 1 })
+  })
+
+  test("claim the item again when its lease has expired in between", async () => {
+    const [id, own] = [await server.add(), state()]
+    const args = ["--item", String(id), "--step"]
+    await using one = run(own, ...args, "1/2", "--lease", "1", "--", "true")
+    expect(await one.ends()).toBe(0)
+    await until(server, id, ({ status }) => status === "retrying")
+    await using two = run(own, ...args, "2/2", "--", "true")
+    expect(await two.ends()).toBe(0)
+    expect(await itemOf(server, id)).toMatchObject({ status: "completed", attempt: 2 })
   })
 })
 
