@@ -127,27 +127,30 @@ export interface AdmissionOptions {
  */
 export function admission({ gate, proxies, limits, refusals }: AdmissionOptions) {
   const nobodyYet = { ...EVERYBODY }
-  const enter = (context: Matched): void => {
-    if (!gate || !limits || context.caller !== nobodyYet) return
-    context.caller = callerOf(gate, proxies, context)
-    checkItem(context.caller, context.params)
-    limits.ask(
-      context.caller,
-      needOf({ method: context.request.method, path: context.route }) === "report" ? leaseOf(context) : "",
-    )
-    const refusal = refusals.get(context.request)
-    if (!refusal) return
+  const admitted = (matched: Matched): Caller => {
+    if (!gate || !limits || matched.caller !== nobodyYet) return matched.caller
+    const { request, route, params } = matched
+    const caller = callerOf(gate, proxies, matched)
+    checkItem(caller, params)
+    limits.ask(caller, needOf({ method: request.method, path: route }) === "report" ? leaseOf(matched) : "")
+    const refusal = refusals.get(request)
+    if (!refusal) return caller
     // No stranger's page knows a token. Whether a lease is good, the store finds out.
-    if (context.caller.token && context.request.headers.has("authorization")) refusals.delete(context.request)
-    else if (!leaseOf(context)) throw refusal
+    if (caller.token && request.headers.has("authorization")) refusals.delete(request)
+    else if (!leaseOf(matched)) throw refusal
+    return caller
   }
   return (
     new Elysia({ name: "access" })
       .decorate("caller", nobodyYet)
       // For what reads a body, which comes first. A parser of our own for all routes would take the body of those that
       // read it themselves.
-      .decorate("letIn", enter)
-      .onTransform({ as: "global" }, (context) => enter(context))
+      .decorate("letIn", (context: Matched): void => void (context.caller = admitted(context)))
+      // The framework reads the text of this function to know what it needs. If it named the whole context, each
+      // request would have its cookies parsed and its headers copied.
+      .derive({ as: "global" }, ({ request, query, params, route, server, caller }) => ({
+        caller: admitted({ request, query, params, route, server, caller }),
+      }))
   )
 }
 

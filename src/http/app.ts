@@ -132,9 +132,10 @@ export function createApp(parts: AppParts) {
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller }) => {
-      const isMade = responseValue instanceof Response
-      if (!isMade || !responseValue.headers.has("cache-control")) set.headers["cache-control"] = "no-store"
-      if (typeof responseValue !== "object" || responseValue === null || isMade) return
+      // Such a route says by itself whether its answer may be stored. To look would cost each stream an object.
+      if (responseValue instanceof Response) return
+      set.headers["cache-control"] = "no-store"
+      if (typeof responseValue !== "object" || responseValue === null) return
       set.headers["content-type"] = "application/json"
       const json = safeJson(responseValue)
       parts.limits?.charge(caller, json.length)

@@ -17,11 +17,13 @@ const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const
 /** Whether a proxy says that it has passed the request on. */
 const isProxied = (headers: Headers): boolean => PROXY_HEADERS.some((name) => headers.has(name))
 
-const plain = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "")
+const plain = (address: string): string =>
+  address.startsWith("::") ? address.replace(/^::ffff:(?=\d+\.)/i, "") : address
 
 /** The first 64 bits of an IPv6 address, which is what one household or one server has; other addresses whole. */
 function keyOf(address: string): string {
-  if (!isIPv6(address)) return address
+  // Looking for a colon first: this runs for each request, and the whole check is slow.
+  if (!address.includes(":") || !isIPv6(address)) return address
   const [before = "", after = ""] = address.toLowerCase().split("::", 2)
   const head = before === "" ? [] : before.split(":")
   const tail = after === "" ? [] : after.split(":")
@@ -56,10 +58,12 @@ export class TrustedProxies {
 
   /** Where a request came from whose peer has this address. */
   clientOf(peer: string, headers: Headers): ClientAddress {
+    const from = plain(peer)
+    const isByProxy = isLoopback(from) && isProxied(headers)
     // Anybody elsewhere can write these headers; on this machine they come from a proxy.
-    if (isLoopback(plain(peer)) && isProxied(headers) && !this.#isTrusted(plain(peer))) this.#onUntrusted()
-    const address = this.#isEmpty ? plain(peer) : this.#behind(plain(peer), headers.get("x-forwarded-for"))
-    const isLocal = isLoopback(plain(address)) && !(this.#isEmpty && isProxied(headers))
+    if (isByProxy && !this.#isTrusted(from)) this.#onUntrusted()
+    const address = this.#isEmpty ? from : this.#behind(from, headers.get("x-forwarded-for"))
+    const isLocal = this.#isEmpty ? isLoopback(from) && !isByProxy : isLoopback(address)
     return { address, isLocal, key: keyOf(address) }
   }
 

@@ -107,7 +107,7 @@ export const queueRoutes = (
         const json = `{"updates":[${rows.join(",")}],"next":${next}}`
         limits?.charge(caller, json.length)
         return new Response(json, {
-          headers: { "content-type": "application/json" },
+          headers: { "content-type": "application/json", "cache-control": "no-store" },
         })
       },
       {

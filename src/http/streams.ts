@@ -51,7 +51,7 @@ function headersFor(format: HttpFormat, others: Answer["headers"]): Headers {
  * the framework's own wrapping.
  */
 function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Answer): Response {
-  if (stream === null) return new Response(null, { status: 204 })
+  if (stream === null) return new Response(null, { status: 204, headers: { "cache-control": "no-store" } })
   // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
   const body = stream as AsyncIterable<Uint8Array> as unknown as ReadableStream<Uint8Array<ArrayBuffer>>
   const headers = headersFor(format, set.headers)
@@ -68,14 +68,16 @@ function respond(
   streams: Streams,
   request: Request,
   asked: Asked,
-  { untilFinished = false, ...shown }: Shown,
+  { queueId, wanted, owner, untilFinished = false }: Shown,
   set: Answer,
 ): Response | Promise<Response> {
   const format =
     (asked.format && formats.find(({ name }) => name === asked.format)) ??
     negotiate(request.headers.get("accept"))
   const stream = streams.open({
-    ...shown,
+    queueId,
+    wanted,
+    owner,
     lastEventId: lastEventIdOf(request, asked),
     snapshot: asked.snapshot !== "false",
     untilFinished,
