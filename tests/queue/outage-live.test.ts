@@ -1,0 +1,108 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { closeSync, openSync, rmSync, writeSync } from "node:fs"
+import { join } from "node:path"
+
+import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
+
+// Each waits for leases to run out, on a machine that may be busy.
+setDefaultTimeout(60_000)
+
+const LEASE_S = 3
+const WORKERS = 10
+
+interface Lease {
+  readonly id: number
+  readonly token: string
+}
+
+/** Adds items, and claims each for a worker of its own. */
+async function claimed(server: TestServer): Promise<Lease[]> {
+  const leases: Lease[] = []
+  for (let i = 0; i < WORKERS; i += 1) {
+    await server.add()
+    const answer = await server.api("POST", "/queue/claim", { worker: `box${i}`, lease: LEASE_S })
+    const { item, lease }: { item: { id: number }; lease: { token: string } } = await answer.json()
+    leases.push({ id: item.id, token: lease.token })
+  }
+  return leases
+}
+
+/** Renews every lease; answers the statuses. */
+const renewed = (server: TestServer, leases: readonly Lease[]): Promise<number[]> =>
+  Promise.all(
+    leases.map(async ({ id, token }) => {
+      const answer = await server.api("POST", `/queue/${id}/heartbeat`, undefined, { lease: token })
+      await answer.arrayBuffer()
+      return answer.status
+    }),
+  )
+
+const all = (status: number): number[] => Array.from({ length: WORKERS }, () => status)
+
+/** Resolves once a silent worker has lost its item, as it must on a server at rest. */
+async function takenBack(server: TestServer, { id }: Lease): Promise<number> {
+  const fromMs = performance.now()
+  while ((await server.item(id)).status !== "retrying") await Bun.sleep(50)
+  return performance.now() - fromMs
+}
+
+test("a server that was suspended for longer than the leases takes no item from a worker", async () => {
+  await using server = await start()
+  const leases = await claimed(server)
+  expect(await renewed(server, leases)).toEqual(all(200))
+  server.child.kill("SIGSTOP")
+  await Bun.sleep(2 * LEASE_S * 1000)
+  server.child.kill("SIGCONT")
+  // The timer has had its turns by now.
+  await Bun.sleep(1500)
+  expect(await renewed(server, leases)).toEqual(all(200))
+  const [first = { id: 0, token: "" }] = leases
+  expect(await takenBack(server, first)).toBeLessThan((LEASE_S + 2) * 1000)
+})
+
+/** Fills a disk to the last byte. */
+function fill(file: string): void {
+  const fd = openSync(file, "w")
+  try {
+    for (let size = 65_536; size >= 1; size /= 2) {
+      try {
+        for (;;) writeSync(fd, Buffer.alloc(size))
+      } catch {
+        // Less may still fit.
+      }
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a disk that is full for longer than the leases takes no item from a worker; only root can try",
+  async () => {
+    using folder = temporaryFolder()
+    const script = `mount -t tmpfs -o size=6m tmpfs ${folder.path} && exec ${PROGRAM.join(" ")} "$@"`
+    await using server = await start({
+      program: ["unshare", "-m", "sh", "-c", script, "sh"],
+      database: join(folder.path, "queue.db"),
+    })
+    const leases = await claimed(server)
+    // The server alone sees that disk.
+    const filler = `/proc/${server.child.pid}/root${join(folder.path, "filler")}`
+    fill(filler)
+    let refused = 0
+    for (const untilMs = performance.now() + 2 * LEASE_S * 1000; performance.now() < untilMs;) {
+      const statuses = await renewed(server, leases)
+      refused += statuses.filter((status) => status === 503).length
+      expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([])
+      await Bun.sleep(300)
+    }
+    expect(refused).toBeGreaterThan(0)
+    const health: { reasons: string[] } = await (await fetch(`${server.url}/health`)).json()
+    expect(health.reasons).toContain("database_unwritable")
+    rmSync(filler)
+    await Bun.sleep(1500)
+    expect(await renewed(server, leases)).toEqual(all(200))
+    const [first = { id: 0, token: "" }] = leases
+    expect(await takenBack(server, first)).toBeLessThan((LEASE_S + 2) * 1000)
+  },
+)
