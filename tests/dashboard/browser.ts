@@ -290,15 +290,14 @@ export class Tab {
     })()`)
   }
 
-  /** The same, once it stands still. */
+  /** The same, once neither it nor what it stands in moves. */
   async #steadyPlaceOf(selector: string): Promise<Point> {
-    let place = await this.#placeOf(selector)
-    for (;;) {
-      await Bun.sleep(20)
-      const next = await this.#placeOf(selector)
-      if (next.x === place.x && next.y === place.y) return next
-      place = next
-    }
+    await this.until(`(() => {
+      for (let one = document.querySelector(${JSON.stringify(selector)}); one; one = one.parentElement)
+        if (one.getAnimations().length > 0) return false
+      return true
+    })()`)
+    return await this.#placeOf(selector)
   }
 
   /** Clicks an element that stands still, as a mouse does. */

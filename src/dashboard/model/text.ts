@@ -51,13 +51,17 @@ export function size(bytes: number): string {
   return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
 }
 
+/** What turns the direction of all that follows: it can make a text read as what it is not. */
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g
+
+/** The text with every character that could turn what is around it replaced. */
+export const plain = (text: string): string => text.replace(TURNING, "\ufffd")
+
 const LONGEST_LINE = 400
 
 /** Text of whatever length and layout as one line that a list can bear. */
 export const line = (text: string): string =>
-  text.length > LONGEST_LINE
-    ? `${text.slice(0, LONGEST_LINE).replace(/\s+/g, " ")}…`
-    : text.replace(/\s+/g, " ")
+  plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
 
 /** What an item is called. */
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>
@@ -108,6 +112,10 @@ export function bandText(item: QueueItem, nowMs: number): string {
   return left === null || left.seconds < 1 ? "" : bandWords(left)
 }
 
+/** For how long a stalled item has been known to be stalled: `No progress for 4 min`. */
+export const stalledText = ({ updated_at }: Pick<QueueItem, "updated_at">, nowMs: number): string =>
+  `No progress for ${roughly((nowMs - Date.parse(updated_at)) / 1000)}`
+
 /** What a progress bar is called: `Progress of Northern Lights, a guess`. */
 export const progressLabel = (item: QueueItem): string =>
   `Progress of ${nameOf(item)}${isGuess(item) ? ", a guess" : ""}`
@@ -148,9 +156,14 @@ const ROUTINE = new Set([
   "No progress for a while",
 ])
 
-/** What a worker or a person says of an item; empty where nobody did, or where its step says the same. */
-export const messageOf = ({ message, current_step }: Pick<QueueItem, "message" | "current_step">): string =>
-  ROUTINE.has(message) || message === current_step ? "" : line(message)
+type Told = Pick<QueueItem, "message" | "current_step"> & { readonly media?: QueueItem["media"] | undefined }
+
+/** What a worker or a person says of an item; empty where nobody did, or where something else shown says the same. */
+export function messageOf({ message, current_step, media }: Told): string {
+  // ffmpeg's figures, which are shown in words of our own.
+  const isPace = media && message.startsWith(`${media.out_time.toFixed(1)} s`)
+  return ROUTINE.has(message) || message === current_step || isPace ? "" : line(message)
+}
 
 /** How fast a medium is being written: `48 fps, 1.9 times real time`. */
 export function paceOf({ media }: Pick<QueueItem, "media">): string {
@@ -158,7 +171,8 @@ export function paceOf({ media }: Pick<QueueItem, "media">): string {
   const of = media.total === null ? "" : ` of ${duration(media.total)}`
   const parts = [`${duration(media.out_time)}${of}`]
   if (media.fps !== null) parts.push(`${Math.round(media.fps)} fps`)
-  if (media.speed !== null) parts.push(`${media.speed.toFixed(1)}×`)
+  if (media.speed !== null)
+    parts.push(`${media.speed >= 0.1 ? media.speed.toFixed(1) : media.speed.toPrecision(1)}×`)
   return parts.join(" · ")
 }
 

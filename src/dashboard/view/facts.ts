@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
-import { inFull, line, paceOf, size } from "../model/text.ts"
+import { inFull, line, paceOf, plain, size } from "../model/text.ts"
 import { el } from "./dom.ts"
 
 type Fact = readonly [name: string, value: string | Node]
@@ -19,7 +19,7 @@ function all(item: QueueItem): readonly Fact[] {
     ["Song", String(item.song_id)],
     ["Priority", String(item.priority)],
     ["Attempts", `${item.attempt} of ${item.max_attempts}`],
-    ["Worker", item.worker],
+    ["Worker", line(item.worker)],
     ["Pace", paceOf(item)],
     ["Added", time(item.queued_at)],
     ["Started", time(item.started_at)],
@@ -27,14 +27,14 @@ function all(item: QueueItem): readonly Fact[] {
     ["Rendered in", tookOf(item)],
     ["Next attempt", time(item.available_at)],
     ["Flag", (item.flag ?? "").replace("_", " ")],
-    ["Video", item.video_file_path],
+    ["Video", plain(item.video_file_path)],
     ["Size", item.video_file_size > 0 ? size(item.video_file_size) : ""],
-    ["Thumbnail", item.thumbnail_path],
+    ["Thumbnail", plain(item.thumbnail_path)],
     ["Tags", item.tags.map(line).join(", ")],
     [
       "Metadata",
       Object.keys(metadata).length > 0
-        ? el("pre", { tabindex: 0 }, JSON.stringify(metadata, null, 2).slice(0, 8000))
+        ? el("pre", { tabindex: 0 }, plain(JSON.stringify(metadata, null, 2).slice(0, 8000)))
         : "",
     ],
   ]

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { causeOf } from "../model/cause.ts"
-import { count, toneOf } from "../model/text.ts"
+import { count, plain, toneOf } from "../model/text.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
@@ -10,8 +10,8 @@ const LAST_LINES = 12
 
 /** Why an item failed: the telling line, the end of what was said, and all of it for who wants it. */
 export class Failure {
-  readonly #cause = el("p", { class: "cause" })
-  readonly #text = el("pre", { tabindex: 0 })
+  readonly #cause = el("p", { class: "cause", dir: "auto" })
+  readonly #text = el("pre", { tabindex: 0, dir: "auto" })
   readonly #all = el("button", { type: "button", class: "plain-text" })
   readonly #copy = el("button", { type: "button", class: "plain-text" }, "Copy")
   readonly #symbol = el("span")
@@ -59,7 +59,7 @@ export class Failure {
     say(this.#cause, cause)
     const shown = this.#isWhole ? lines : lines.slice(-LAST_LINES)
     const isMore = lines.length > LAST_LINES
-    say(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + shown.join("\n"))
+    say(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + plain(shown.join("\n")))
     show(this.#text, lines.length > 1 || lines[0] !== cause)
     show(this.#all, isMore)
     say(this.#all, this.#isWhole ? "Show the end only" : `Show all ${count(lines.length)} lines`)

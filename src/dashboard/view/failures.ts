@@ -20,7 +20,7 @@ export class FailureRow implements Row {
   readonly element: HTMLElement
   readonly #bench: Bench
   readonly #frame: Frame
-  readonly #cause = el("p", { class: "cause" })
+  readonly #cause = el("p", { class: "cause", dir: "auto" })
   readonly #ago = el("time", { class: "since" })
   #item: QueueItem | undefined
 

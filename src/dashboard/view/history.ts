@@ -24,7 +24,7 @@ function happeningView({ what, detail, tone, time }: Happening): View {
     "div",
     {},
     el("p", { class: "what" }, what),
-    ...(detail === "" ? [] : [el("p", { class: "detail" }, line(detail))]),
+    ...(detail === "" ? [] : [el("p", { class: "detail", dir: "auto" }, line(detail))]),
   )
   const element = el("li", { class: "happening", "data-tone": tone }, icon(ICONS[tone]), body, when(time))
   return { element, update: () => undefined }
@@ -61,7 +61,12 @@ function stretchView(stretch: Stretch): View {
   const name = el("span", { class: "what" }, line(stretch.step) || "Progress")
   const facts = el("span", { class: "detail" })
   const listed = el("ol")
-  const details = el("details", {}, el("summary", {}, name, facts), listed)
+  const details = el(
+    "details",
+    {},
+    el("summary", {}, name, el("span", { class: "for-ears" }, ", "), facts),
+    listed,
+  )
   const since = when(stretch.updates[0]?.timestamp ?? "")
   let known = 0
   const list = (): void => {

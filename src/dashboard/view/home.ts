@@ -39,6 +39,8 @@ export class Home implements Screen {
   /** What is shown is to be chosen again. */
   #isStale = true
   #shownSize: Size = "few"
+  /** Failures are to be shown once the reader is in no list. */
+  #isFailureDue = false
   /** The order is to be made again, of what is shown. */
   #isUnordered = false
 
@@ -127,7 +129,12 @@ export class Home implements Screen {
 
   /** Shows what has waited for the reader to leave a list. */
   #settle(): void {
-    if (this.#sections.some(({ list }) => list.isHolding && !isHeld(list.element))) this.#rearrange()
+    const isOver = this.#sections.some(({ list }) => list.isHolding && !isHeld(list.element))
+    if (isOver || (this.#isFailureDue && !this.#isHeld())) this.#rearrange()
+  }
+
+  #isHeld(): boolean {
+    return this.#sections.some(({ list }) => isHeld(list.element))
   }
 
   #size(): Size {
@@ -158,12 +165,14 @@ export class Home implements Screen {
     const { lists, loaded, state } = this.#model
     const { text, ending } = this.#filter
     const { running, waiting, delayed, finished } = lists
-    const isFree = !this.#sections.some(({ list }) => isHeld(list.element))
-    if (isNew || isFree) this.#shownSize = this.#size()
+    const isFree = isNew || !this.#isHeld()
+    if (isFree) this.#shownSize = this.#size()
     mark(this.element, "data-crowd", this.#shownSize === "few" ? null : this.#shownSize)
     const failures = this.#failures()
     const how = { loaded, isNew }
-    this.#failed.show(this.#filter.fitting(failures), failures, text, how)
+    // It stands above all others, and would push them away from under the pointer.
+    this.#isFailureDue = !isFree
+    if (isFree) this.#failed.show(this.#filter.fitting(failures), failures, text, how)
     show(this.#failed.element, this.#failed.list.element.childElementCount > 0)
     this.#running.show(this.#filter.fitting(running), running, text, how)
     this.#waiting.show(this.#filter.fitting(waiting), waiting, text, how)

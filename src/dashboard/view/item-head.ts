@@ -10,7 +10,7 @@ import { songMark } from "./wave.ts"
 /** The head of an item's page: its name, how it stands, and what can be done with it. */
 export class ItemHead {
   /** The heading, which takes the focus when the page opens. */
-  readonly name = el("h1", { tabindex: -1 })
+  readonly name = el("h1", { tabindex: -1, dir: "auto" })
   readonly #bench: Bench
   readonly #mark = el("span", { class: "mark-box" })
   readonly #standing = el("span", { class: "chip" })

@@ -11,6 +11,7 @@ import {
   paceOf,
   progressLabel,
   restsOn,
+  stalledText,
   stepOf,
   unitOf,
 } from "../model/text.ts"
@@ -54,10 +55,12 @@ export class Lane implements Row {
   readonly #left = el("span", { class: "left" }, this.#words, this.#band)
   readonly #figures = el("div", { class: "figures" })
   readonly #state = el("span", { class: "chip", "data-tone": "warn", hidden: true })
-  readonly #step = el("span", { class: "step" })
-  readonly #unit = el("span", { class: "unit" })
-  readonly #message = el("span", { class: "message" })
+  readonly #step = el("span", { class: "step", dir: "auto" })
+  readonly #unit = el("span", { class: "unit", dir: "auto" })
+  readonly #message = el("span", { class: "message", dir: "auto" })
   readonly #elapsed = el("span", { class: "elapsed" })
+  readonly #stateText = el("span")
+  #isCancelling: boolean | undefined
   #item: QueueItem | undefined
 
   constructor(bridge: Bridge) {
@@ -92,9 +95,10 @@ export class Lane implements Row {
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempt}${worker}`)
     const cancelling = item.cancel_requested_at !== null
     show(this.#state, cancelling || item.stalled)
-    if (cancelling) say(this.#state, "Cancelling")
-    else if (item.stalled && this.#state.textContent !== "Stalled")
-      this.#state.replaceChildren(icon("stalled"), "Stalled")
+    if (cancelling !== this.#isCancelling) {
+      this.#isCancelling = cancelling
+      this.#state.replaceChildren(...(cancelling ? [] : [icon("stalled")]), this.#stateText)
+    }
     mark(this.element, "data-tone", item.stalled ? "warn" : "run")
     say(this.#percent, String(shownOf(item)))
     mark(this.#figures, "data-guess", isGuess(item) ? "" : null)
@@ -111,6 +115,7 @@ export class Lane implements Row {
     const item = this.#item
     if (!item) return
     const nowMs = this.#bridge.isLive() ? this.#bridge.nowMs() : Date.parse(item.updated_at)
+    say(this.#stateText, item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling")
     say(this.#words, leftText(item, nowMs))
     say(this.#band, bandText(item, nowMs))
     const startedMs = Date.parse(item.started_at ?? item.updated_at)

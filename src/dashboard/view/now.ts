@@ -14,6 +14,7 @@ import {
   progressLabel,
   restsOn,
   roughly,
+  stalledText,
   standing,
   startsText,
   stepOf,
@@ -33,7 +34,7 @@ export class Now {
   readonly #left = el("span", { class: "left" })
   readonly #elapsed = el("span", { class: "elapsed" })
   readonly #wave = new Wave()
-  readonly #told = el("p", { class: "told" })
+  readonly #told = el("p", { class: "told", dir: "auto" })
   /** The section, for the page. */
   readonly element = el(
     "section",
@@ -86,7 +87,10 @@ export class Now {
       return [ended, took === null ? "" : `after ${duration(took / 1000)}`]
     }
     const rest = [bandText(item, nowMs), `${duration(since(item.started_at))} elapsed`]
-    return [leftText(item, nowMs) || "Estimating", rest.filter((part) => part !== "").join(" · ")]
+    return [
+      item.stalled ? stalledText(item, nowMs) : leftText(item, nowMs) || "Estimating",
+      rest.filter((part) => part !== "").join(" · "),
+    ]
   }
 
   #waiting(item: QueueItem, nowMs: number): Times {

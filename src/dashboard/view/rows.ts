@@ -16,7 +16,7 @@ const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname
 /** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
 export class Frame {
   /** The name, which leads to the item's page. */
-  readonly link = el("a", { class: "name" })
+  readonly link = el("a", { class: "name", dir: "auto" })
   /** Holds the mark of the song. */
   readonly markBox = el("span", { class: "mark-box" })
   /** The buttons. */
@@ -47,6 +47,7 @@ export class Frame {
     if (this.#item?.id !== item.id) mark(this.link, "href", hrefOf(item.id))
     this.#item = item
     say(this.link, name)
+    mark(this.link, "title", name)
     if (this.#songId !== item.song_id) {
       this.#songId = item.song_id
       this.markBox.replaceChildren(songMark(item.song_id))
@@ -70,6 +71,9 @@ export class Frame {
   }
 }
 
+/** A priority with so many digits needs a line of its own on a phone. */
+const LONG_PRIORITY = 1_000_000
+
 /** The tags of an item, as chips. */
 function tagChips(tags: readonly string[]): Node[] {
   const more = tags.length - 3
@@ -87,7 +91,7 @@ export class WaitingRow implements Row {
   readonly #tags = el("span", { class: "tags" })
   readonly #priority = el("span", { class: "priority" })
   readonly #waited = el("span", { class: "since" })
-  readonly #error = el("p", { class: "error", hidden: true })
+  readonly #error = el("p", { class: "error", dir: "auto", hidden: true })
   #item: QueueItem | undefined
 
   constructor(bench: Bench) {
@@ -117,6 +121,7 @@ export class WaitingRow implements Row {
       item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} failed` : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
     say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
+    mark(this.#priority, "data-long", Math.abs(item.priority) >= LONG_PRIORITY ? "" : null)
     show(this.#error, item.error_message !== "")
     say(this.#error, causeOf(item.error_message))
     this.tick()
@@ -152,7 +157,7 @@ export class FinishedRow implements Row {
   readonly #meta = el("span", { class: "meta" })
   readonly #flag = el("span", { class: "chip", "data-tone": "warn", hidden: true })
   readonly #ago = el("time", { class: "since" })
-  readonly #error = el("p", { class: "error", hidden: true })
+  readonly #error = el("p", { class: "error", dir: "auto", hidden: true })
   #item: QueueItem | undefined
 
   constructor(bench: Bench) {

@@ -60,7 +60,8 @@ export class Section {
     this.list = list
     this.#empty = nothing
     nothing.hidden = true
-    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, name, this.#count)
+    const comma = el("span", { class: "for-ears" }, ", ")
+    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, name, comma, this.#count)
     this.#news.addEventListener("click", () => {
       follow()
       changed()

@@ -1,0 +1,174 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test"
+
+import { start, type TestServer } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
+
+// The first run may have to install Chromium.
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+
+const page = describe.skipIf(!hasChromium)
+
+let browser: Browser
+let server: TestServer
+let tab: Tab
+
+beforeAll(async () => {
+  if (hasChromium) browser = await Browser.start()
+})
+afterAll(async () => {
+  if (hasChromium) await browser.stop()
+})
+beforeEach(async () => {
+  server = await start({ args: ["--stall-after-ms", "1000"] })
+})
+afterEach(async () => {
+  await tab.close()
+  await server[Symbol.asyncDispose]()
+})
+
+async function open(path = "/", options: TabOptions = {}): Promise<void> {
+  tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
+  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+}
+
+const LONG =
+  "A song with a title that is longer than any lane or row has room for, and longer than a phone is wide"
+
+page("titles", () => {
+  test("from right to left begin at their beginning, also where they are cut", async () => {
+    await server.add({ song_id: 1, title: "שיר ארוך מאוד על הלילה והכוכבים בשמיים ".repeat(4) })
+    await server.add({ song_id: 2, title: LONG })
+    await open("/", { width: 700 })
+    const directions = `[...document.querySelectorAll(".row .name")].map((name) => getComputedStyle(name).direction).join()`
+    await tab.until(`${directions} === "rtl,ltr"`)
+  })
+
+  test("cannot turn what is around them, nor themselves", async () => {
+    const id = await server.add({ song_id: 1, title: "evil \u202e4pm.edirrevo\u202c end \u2066x\u2069" })
+    for (const path of ["/", `/items/${id}`]) {
+      await open(path)
+      await tab.until(`document.querySelector(".name, .item h1").innerText.includes("evil")`)
+      const found = await tab.evaluate<string>(`document.body.innerText + document.title`)
+      expect(found).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/)
+      expect(found).toContain("evil \ufffd4pm.edirrevo\ufffd end")
+      if (path === "/") await tab.close()
+    }
+  })
+
+  test("are had in full wherever they are cut, and are not broken within a word on a tablet", async () => {
+    const id = await server.add({ song_id: 1, title: LONG })
+    await server.add({ song_id: 2, title: "First", priority: 1 })
+    await open("/", { width: 820 })
+    expect(await tab.until<string>(`document.querySelector('[data-item="${id}"] .name').title`)).toBe(LONG)
+    await tab.click(`[data-item="${id}"] .name`)
+    await tab.until(`document.querySelector("h1").innerText.length > 10`)
+    const words = await tab.evaluate<number>(`(() => {
+      const text = document.querySelector("h1").firstChild
+      const range = document.createRange()
+      return [...text.data.matchAll(/\\S+/g)].filter(({ index, 0: word }) => {
+        range.setStart(text, index)
+        range.setEnd(text, index + word.length)
+        return range.getClientRects().length > 1
+      }).length
+    })()`)
+    expect(words).toBe(0)
+    // Nothing of it is cut off.
+    expect(await tab.evaluate<string>(`getComputedStyle(document.querySelector("h1")).overflow`)).toBe(
+      "visible",
+    )
+  })
+})
+
+page("what is shown", () => {
+  test("of a long priority covers nothing on a phone", async () => {
+    await server.add({ song_id: 1, priority: 1_000_000_000 })
+    await server.add({ song_id: 2, priority: -1_000_000_000 })
+    await open("/", { phone: true })
+    await tab.until(`document.querySelectorAll(".row .priority").length === 2`)
+    expect(await tab.evaluate<string>(`document.querySelector(".row .priority").innerText`)).toBe(
+      "priority 1,000,000,000",
+    )
+    const covered = `[...document.querySelectorAll(".row")].filter((row) => {
+      const [a, b] = [".priority", ".since"].map((one) => row.querySelector(one).getBoundingClientRect())
+      return a.right > b.left && b.right > a.left && a.bottom > b.top + 1 && b.bottom > a.top + 1
+    }).length`
+    expect(await tab.evaluate<number>(covered)).toBe(0)
+  })
+
+  test("of ffmpeg's figures is shown once", async () => {
+    const id = await server.add({ song_id: 1 })
+    const claim = await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const { lease }: { lease: { token: string } } = await claim.json()
+    const report = {
+      progress: 22,
+      media: { out_time: 53.44, total: 240, fps: 48.2, speed: 0.02 },
+      message: "53.4 s of 240.0 s, 48 fps, 0.02x",
+    }
+    await server.api("POST", `/queue/${id}/progress`, report, { lease: lease.token })
+    await open()
+    const foot = await tab.until<string>(`document.querySelector(".lane .foot p")?.innerText`)
+    expect(foot).toContain("0:53 of 4:00 · 48 fps · 0.02×")
+    expect(foot).not.toContain("53.4")
+    await tab.click(".lane .name")
+    await tab.until(`document.querySelector(".now .told")?.innerText.includes("0:53 of 4:00")`)
+    expect(await tab.evaluate<string>(`document.querySelector(".now .told").innerText`)).not.toContain("53.4")
+  })
+
+  test("of a stalled item is for how long", async () => {
+    const id = await server.add({ song_id: 1 })
+    await server.put(id, { status: "processing", progress: 10 })
+    await open()
+    await tab.until(
+      `/^No progress for \\d+ s$/.test(document.querySelector(".lane .chip").innerText)`,
+      12_000,
+    )
+    const first = await tab.evaluate<string>(`document.querySelector(".lane .chip").innerText`)
+    await tab.until(`document.querySelector(".lane .chip").innerText !== ${JSON.stringify(first)}`)
+    await tab.click(".lane .name")
+    await tab.until(`document.querySelector(".now .left").innerText.startsWith("No progress for ")`)
+    // In the colour of a warning, as on its lane.
+    expect(await tab.evaluate<string>(`document.querySelector(".item").dataset.tone`)).toBe("warn")
+  })
+
+  test("to ears keeps words and numbers apart", async () => {
+    const id = await server.add({ song_id: 1 })
+    for (const progress of [10, 20])
+      await server.put(id, { status: "processing", progress, current_step: "Video" })
+    await open()
+    const names = `[...document.querySelectorAll("h2")].filter((one) => one.checkVisibility()).map((one) => one.textContent)`
+    await tab.until(`${names}.includes("Running, 1")`)
+    await tab.click(".lane .name")
+    await tab.until(`document.querySelector(".timeline summary")?.textContent.startsWith("Video, ")`)
+  })
+
+  test("with colours of the system's choice still tells what is pressed, live, and done", async () => {
+    const id = await server.add({ song_id: 1 })
+    await server.put(id, { status: "processing", progress: 50 })
+    await open()
+    await tab.send("Emulation.setEmulatedMedia", { features: [{ name: "forced-colors", value: "active" }] })
+    await tab.until(`matchMedia("(forced-colors: active)").matches && document.querySelector(".lane")`)
+    const colour = (selector: string, property: string, pseudo = ""): Promise<string> =>
+      tab.evaluate(
+        `getComputedStyle(document.querySelector(${JSON.stringify(selector)}), ${JSON.stringify(pseudo)}).${property}`,
+      )
+    const [pressed, other] = [
+      await colour('.choice [aria-pressed="true"]', "backgroundColor"),
+      await colour('.choice [aria-pressed="false"]', "backgroundColor"),
+    ]
+    expect(pressed).not.toBe(other)
+    expect(await colour("#badge .dot", "backgroundColor")).not.toBe(await colour("#badge", "backgroundColor"))
+    expect(await colour(".wave-done path", "stroke")).not.toBe(await colour(".wave > svg path", "stroke"))
+    expect(await colour(".wave-head", "backgroundColor", "::before")).not.toBe(
+      await colour(".lane", "backgroundColor"),
+    )
+  })
+})
