@@ -1,13 +1,17 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 
-import { PROGRAM, start } from "../server.ts"
+import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { finished, itemOf, latestOf, processesWith, Program, studio } from "./programs.ts"
 
 setDefaultTimeout(60_000)
 
 const server = await start()
-afterAll(() => server[Symbol.asyncDispose]())
+const folder = temporaryFolder()
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
 
 let marks = 0
 /** A number of seconds that no other test sleeps for, so that it finds the processes of this one. */
@@ -80,6 +84,24 @@ describe("a kill without warning", () => {
     await render.prints("ready")
     render.kill("SIGKILL")
     await gone(seconds)
+  })
+
+  test("of work and of its guard leaves the rest to the worker that starts next", async () => {
+    await using own = await start()
+    const seconds = mark()
+    const id = await own.add({ song_id: 1 })
+    const exec = `if [ -e ${folder.path}/again ]; then exit 0; fi; touch ${folder.path}/again; exec bash -c '${family(seconds)}'`
+    await using worker = studio(own, ["work", "--exec", exec])
+    await asleep(seconds)
+    process.kill(guardOf(worker), "SIGKILL")
+    worker.kill("SIGKILL")
+    await worker.ends()
+    expect(running(seconds)).toHaveLength(4)
+    await using next = studio(own, ["work", "--exec", exec])
+    expect(await finished(own, id)).toMatchObject({ status: "completed", attempt: 2 })
+    expect(running(seconds)).toEqual([])
+    next.kill("SIGTERM")
+    expect(await next.ends()).toBe(0)
   })
 
   test("of a run inside a worker's script ends its own command, and not the script", async () => {
