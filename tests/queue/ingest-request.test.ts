@@ -30,7 +30,10 @@ test.each([
   [`${INGEST}/ffmpeg?total=1e3`, `${TOTAL}"1e3"`],
   [`${INGEST}/ffmpeg?total=00:03:32`, `${TOTAL}"00:03:32"`],
   [`${INGEST}/ffmpeg?total=1&finish=yes`, 'finish must be one of true, false, not "yes"'],
-  [`${INGEST}/ffmpeg?frames=5`, 'the query has the unknown key "frames"; it can have lease, total, finish'],
+  [
+    `${INGEST}/ffmpeg?frames=5`,
+    'the query has the unknown key "frames"; it can have lease, total, finish, step, name, from, to, bars',
+  ],
   [
     `${INGEST}/ffmpeg?finish=true`,
     "finish=true needs total: without it a render that broke off looks finished",
