@@ -32,13 +32,15 @@ interface Column {
   readonly text: (item: ReadItem, look: Look) => string
   /** Numbers stand to the right. */
   readonly isNumber?: boolean
-  /** Longer texts are cut on a terminal; default: never. */
-  readonly most?: number
+  /** Longer texts are cut on a terminal of so many columns; default: never. */
+  readonly most?: (columns: number) => number
   /** On a terminal that is too narrow, columns are left out from the highest number down; absent: never. */
   readonly dropped?: number
 }
 
-const MAX_TITLE = 40
+const [MIN_TITLE, MAX_TITLE] = [16, 40]
+/** Narrower terminals show when a render is done or starts by the clock, and no more. */
+const WIDE_COLUMNS = 100
 const BAR = 12
 const BARS_FROM_COLUMNS = 140
 /** What the last columns need at least to be worth their place. */
@@ -47,18 +49,24 @@ const LEAST_REST = 28
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 
 /** How long it takes, took, or waits. */
-function timeOf(item: ReadItem, { zone, nowMs }: Look): string {
+function timeOf(item: ReadItem, { zone, nowMs, columns }: Look): string {
+  const isWide = columns >= WIDE_COLUMNS
+  const at = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
   const { status, started_at, completed_at, available_at, updated_at } = item
   if (status === "processing") {
     const left = leftIn(item, since(updated_at, nowMs))
     const isTold = left !== null && (left.seconds > 0 || left.high !== null)
-    return isTold ? leftOf(left, nowMs, zone) : `for ${duration(since(started_at, nowMs))}`
+    if (!isTold) return `for ${duration(since(started_at, nowMs))}`
+    return isWide ? leftOf(left, nowMs, zone) : `done ${at(left.seconds)}`
   }
   if (completed_at !== null) {
     return started_at === null ? "" : `took ${duration(since(started_at, Date.parse(completed_at)))}`
   }
   const { starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
-  if (starts_in_seconds !== undefined) return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone)
+  if (starts_in_seconds !== undefined) {
+    if (!isWide) return `starts ${at(starts_in_seconds)}`
+    return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone)
+  }
   const waitS = -since(available_at, nowMs)
   const verb = status === "retrying" ? "retries" : "starts"
   return waitS > 0 ? `${verb} in ${duration(waitS)}` : `waits ${duration(since(item.queued_at, nowMs))}`
@@ -80,11 +88,16 @@ const COLUMNS: readonly Column[] = [
   { name: "STATUS", text: standingOf },
   { name: "DONE", text: (item) => `${isGuess(item) ? "~" : ""}${shownOf(item)}%`, isNumber: true },
   { name: "PRIORITY", text: ({ priority }) => String(priority), isNumber: true, dropped: 5 },
-  { name: "TITLE", text: ({ title, song_id }) => title || `song ${song_id}`, most: MAX_TITLE },
+  {
+    name: "TITLE",
+    text: ({ title, song_id }) => title || `song ${song_id}`,
+    // A long title must not push the reason for a failure off the screen.
+    most: (columns) => Math.min(MAX_TITLE, Math.max(MIN_TITLE, Math.floor((columns - 50) / 2))),
+  },
   { name: "WHEN", text: whenOf, dropped: 2 },
   { name: "TIME", text: timeOf },
-  { name: "WORKER", text: ({ worker }) => worker, most: 16, dropped: 3 },
-  { name: "STEP", text: stepText, most: 30, dropped: 1 },
+  { name: "WORKER", text: ({ worker }) => worker, most: () => 16, dropped: 3 },
+  { name: "STEP", text: stepText, most: () => 30, dropped: 1 },
   { name: "WHY", text: whyText },
 ]
 
@@ -93,14 +106,16 @@ const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item) => whyText(item) |
 
 /** The column's cells: what is said of each item, and how wide that is at most. */
 function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {
-  const most = Number.isFinite(look.columns)
-    ? (column.most ?? Number.POSITIVE_INFINITY)
-    : Number.POSITIVE_INFINITY
+  const isBounded = Number.isFinite(look.columns) && column.most !== undefined
+  const most = isBounded ? column.most(look.columns) : Number.POSITIVE_INFINITY
   const texts = items.map((item) => cut(printable(column.text(item, look)), most, Bun.stringWidth))
   const width = Math.max(column.name.length, ...texts.map((text) => Bun.stringWidth(text)))
   return { column, texts, width, isEmpty: texts.every((text) => text === "") }
 }
 type Cells = ReturnType<typeof cellsOf>
+
+/** Whether there is room for bars. */
+const hasBars = ({ columns }: Look): boolean => columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
 
 /** The columns that fit: a terminal leaves out those that say nothing, then the least important. */
 function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
@@ -111,7 +126,7 @@ function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
   const widthOf = (cells: readonly Cells[]): number =>
     cells.reduce(
       (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? Math.min(width, LEAST_REST) : width),
-      -2,
+      hasBars(look) ? BAR - 1 : -2,
     )
   while (widthOf(shown) > columns) {
     const [least] = shown.toSorted((a, b) => (b.column.dropped ?? 0) - (a.column.dropped ?? 0))
@@ -133,14 +148,13 @@ const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
 export function table(items: readonly ReadItem[], look: Look): string {
   const { columns, style } = look
   const shown = fitting(items, look)
-  const hasBars = columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
   const row = (item: ReadItem | undefined, at: number): string => {
     const pieces = shown.flatMap(({ column, texts, width }, place): Piece[] => {
       const cell = item ? (texts[at] ?? "") : column.name
       const isLast = place === shown.length - 1
       const text = isLast ? cell : field(cell, width, Bun.stringWidth, column.isNumber ? "right" : "left")
       const tone = !item ? "dim" : column.name === "STATUS" ? toneOf(item) : undefined
-      const drawn = hasBars && column.name === "DONE" ? [...barOf(item, style), " "] : []
+      const drawn = hasBars(look) && column.name === "DONE" ? [...barOf(item, style), " "] : []
       return [...(place > 0 ? ["  "] : []), ...drawn, tone ? [text, tone] : text]
     })
     return line(pieces, columns, style, Bun.stringWidth).text.trimEnd()

@@ -1,0 +1,69 @@
+import { expect, test } from "bun:test"
+
+import { table } from "../../src/commands/table.ts"
+import { blank } from "../../src/item/blank.ts"
+import type { QueueItem } from "../../src/item/item.ts"
+import { colourless } from "../../src/terminal/terminal.ts"
+import { UTC } from "../../src/terminal/words.ts"
+
+const NOW = Date.parse("2026-01-02T14:30:00.000Z")
+const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1000).toISOString()
+
+const item = (id: number, given: Partial<QueueItem>): QueueItem => ({
+  id,
+  ...blank(id, at(600)),
+  started_at: at(60),
+  updated_at: at(0),
+  ...given,
+})
+
+const ITEMS = [
+  item(1, {
+    title: "A song with a name that is far too long for a table",
+    status: "processing",
+    progress: 50,
+    eta_seconds: 130,
+    current_step: "Rendering video",
+    worker: "render-1",
+  }),
+  item(2, {
+    title: "Midnight",
+    status: "failed",
+    outcome: "failed",
+    completed_at: at(0),
+    error_message: "code 1\nheight not divisible by 2",
+    worker: "render-2",
+  }),
+]
+const shown = (columns: number): string[] =>
+  table(ITEMS, { style: colourless, columns, zone: UTC, nowMs: NOW }).split("\n")
+
+test.each([70, 80, 100, 120, 160, 240])(
+  "a table fits into %d columns, and says why something failed",
+  (columns) => {
+    const lines = shown(columns)
+    for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
+    expect(lines[2]).toContain("height not")
+    expect(lines[1]).toContain("14:32 UTC")
+  },
+)
+
+test("the wider the terminal, the more a table tells; elsewhere it is whole", () => {
+  expect(shown(80)[1]).toContain("done 14:32 UTC")
+  expect(shown(120)[1]).toContain("2:10 left, done at 14:32 UTC")
+  const whole = shown(Number.POSITIVE_INFINITY)
+  expect(whole[0]?.split(/ {2,}/).map((name) => name.trim())).toEqual([
+    "ID",
+    "SONG",
+    "STATUS",
+    "DONE",
+    "PRIORITY",
+    "TITLE",
+    "WHEN",
+    "TIME",
+    "WORKER",
+    "STEP",
+    "WHY",
+  ])
+  expect(whole[1]).toContain("A song with a name that is far too long for a table")
+})
