@@ -61,7 +61,7 @@ def post(path, body=None, token="", timeout=15):
 
 
 class Attempt:
-    """One attempt at an item: its command, and what the server is told of it."""
+    """One attempt at an item: its command, and the reports to the server."""
 
     def __init__(self, item, token, command):
         self.item = item

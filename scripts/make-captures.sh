@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the files in tests/captures anew: what real renderers say while they work.
+# Makes the files in tests/captures again: what real renderers say while they work.
 #
 #   apt-get install --no-install-recommends ffmpeg blender python3-tqdm
 #   scripts/make-captures.sh [DIRECTORY]        (default: tests/captures)

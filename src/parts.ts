@@ -269,6 +269,30 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
   })
 }
 
+/** The queue with its workers, and what was learned of earlier renders. */
+function queueOf({ maxTagSets }: Config, store: Store, bus: Bus, room: Room) {
+  const learned = new Learned(store, logged("what was learned of earlier renders could not be read"))
+  const workers = new Workers(store, bus, learned, {
+    random: Math.random,
+    token: () => crypto.randomUUID(),
+    room,
+    mostTagSets: maxTagSets,
+    onError: logged("the workers' timer could not read or write"),
+  })
+  return {
+    queue: new Queue(store, bus, learned, room),
+    totals: new Totals(store),
+    workers,
+    learned,
+    forecasts: new Forecasts(store, workers.presence, learned),
+  }
+}
+
+/** What looks after the database, in the order of its start. */
+function upkeepOf(config: Config, store: SqliteStore, bus: Bus, reasons: Reasons, room: Room): Service[] {
+  return [spaceOf(config, store, bus, { room, reasons }), ...backupsOf(config, store, reasons)]
+}
+
 /** Puts a server together. `onReplaced` is called when the database file is no longer the one that was opened. */
 export function assembled(
   config: Config,
@@ -276,37 +300,19 @@ export function assembled(
   { tokens, tickets, gate }: Access,
   onReplaced: () => void,
 ): Parts {
-  const bus = new LocalBus()
+  const [bus, reasons, room] = [new LocalBus(), new Reasons(), new Room()]
   const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
-  const reasons = new Reasons()
-  const onWorkers = logged("the workers' timer could not read or write")
   const broadcaster = new Broadcaster(store, bus, keepaliveMs, logged("the history could not be read"))
-  const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onError: onWorkers })
-  const token = (): string => crypto.randomUUID()
-  const learned = new Learned(store, logged("what was learned of earlier renders could not be read"))
-  const room = new Room()
-  const workers = new Workers(store, bus, learned, {
-    random: Math.random,
-    token,
-    room,
-    mostTagSets: config.maxTagSets,
-    onError: onWorkers,
-  })
+  const queue = queueOf(config, store, bus, room)
   const webhooks = webhooksOf(config, store, bus)
   const retention = retentionOf(config, store, bus)
-  const onError = logged("the database could not be looked after")
-  const watch = new Watch(store, reasons, { onReplaced, onError })
   const app = createApp({
+    ...queue,
     gate,
     tickets,
     limits: limitsOf(config, store),
     proxies: new TrustedProxies(config.trustedProxy, () => untrusted(reasons)),
     webhooks,
-    queue: new Queue(store, bus, learned, room),
-    totals: new Totals(store),
-    workers,
-    learned,
-    forecasts: new Forecasts(store, workers.presence, learned),
     streams: streamsOf(config, store, broadcaster, reasons),
     host,
     corsOrigins: corsOrigin,
@@ -316,10 +322,15 @@ export function assembled(
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
-  const backups = backupsOf(config, store, reasons)
+  const onError = logged("the workers' timer could not read or write")
+  const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onError })
+  const watch = new Watch(store, reasons, {
+    onReplaced,
+    onError: logged("the database could not be looked after"),
+  })
   const descriptors = descriptorsOf(reasons, () => app.server?.closeIdleConnections() ?? 0)
-  const space = spaceOf(config, store, bus, { room, reasons })
-  const looking = [watch, descriptors]
-  const services = [tokens, learned, ...looking, rescue, workers, webhooks, retention, space, ...backups]
+  const upkeep = upkeepOf(config, store, bus, reasons, room)
+  const { learned, workers } = queue
+  const services = [tokens, learned, watch, descriptors, rescue, workers, webhooks, retention, ...upkeep]
   return { app, broadcaster, retention, services }
 }

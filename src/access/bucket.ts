@@ -1,6 +1,6 @@
 /** How fast a client may go on: `perSecond` units for ever, `burst` of them at once. */
 export interface Rate {
-  /** Units that flow back each second; 0 means that there is no limit. */
+  /** Units that flow back each second; 0 means no limit. */
   readonly perSecond: number
   /** Units that a client who was quiet may use at once. */
   readonly burst: number

@@ -8,7 +8,7 @@ export const restoreCommand: Command = {
   usage: {
     line: "restore FILE",
     about:
-      "Puts a backup in the place of the database, while no server runs on it. The database that was there is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers are told what they missed.",
+      "Puts a backup in the place of the database, while no server runs on it. The database that was there is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers learn what they missed.",
     settings: ["database"],
     flags: {},
   },

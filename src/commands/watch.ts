@@ -33,7 +33,7 @@ interface Wanted {
 /** Shows what a stream says, to its end. */
 type Show = (said: AsyncGenerator<Watched, void, undefined>) => Promise<void>
 
-/** A stream would wait for an item that is still to come; who types a wrong number is told. @throws ServerError */
+/** A stream would wait for an item that is still to come; a mistyped number is an error instead. @throws ServerError */
 async function checkExists(client: Client, id: number, signal: AbortSignal): Promise<void> {
   try {
     await client.get(id, signal)

@@ -92,7 +92,7 @@ export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: A
           id: "forgetRuns",
           tag: "Queue",
           summary: "Forget the runs of a kind",
-          about: "From then on its items are told from their own pace alone, until one of them completes.",
+          about: "Until one of its items completes, estimates rest on the pace of each item alone.",
           successes: [json("forgotten", RunsForgotten)],
           refusals: ["not_found"],
         }),

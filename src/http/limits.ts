@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts"
 const BURST_S = 4
 /** An answer costs a unit for each piece of this size, beside the one for asking. */
 const UNIT_BYTES = 64 * 1024
-/** A client that holds too many answers is told to come back after this. */
+/** A client that holds too many answers may come back after this time. */
 const HELD_RETRY_MS = 1000
 
 /** How much clients may ask; 0 turns a limit off. */

@@ -81,7 +81,7 @@ function respond(
     lastEventId: lastEventIdOf(request, asked),
     snapshot: asked.snapshot !== "false",
     untilFinished,
-    // A program may watch an item before it is added; people, and a wait for its end, are told that it is missing.
+    // A program may watch an item before it is added; for people, and for a wait for its end, a missing item is an error.
     awaitsItem: !untilFinished && format !== text,
     format,
     // A HEAD request never aborts and is never read, so its stream must end at once.

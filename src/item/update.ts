@@ -4,7 +4,7 @@ import type { Change, ProgressUpdate } from "./item.ts"
 /** An update as it is stored and sent: JSON on one line, in which nothing can steer a terminal that shows it raw. */
 export const encodeUpdate = (change: Change): string => safeJson(updateOf(change))
 
-/** What a viewer is told of an item after a change. */
+/** What viewers receive of an item after a change. */
 export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): ProgressUpdate {
   return {
     queue_id: item.id,

@@ -1,7 +1,7 @@
 import { type Look, NEAR_END, Track, type Verdict } from "./track.ts"
 import type { Turns } from "./turns.ts"
 
-/** The most bars that are told apart; more are nothing but noise. */
+/** The most bars that are distinguished; more are noise. */
 const MAX_TRACKS = 64
 
 /**
@@ -98,7 +98,7 @@ export class Bars {
       return
     }
     if (around.parent === undefined && around !== this.#root && !wasInside) {
-      // The outer bar is told after the inner one: so far the inner one stood for the whole.
+      // The outer bar is printed after the inner one: until now the inner one stood for the whole.
       this.#turns.enclose(around.fraction)
       this.#root = around
     }

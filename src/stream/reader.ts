@@ -188,7 +188,7 @@ export class Reader {
     }
   }
 
-  /** What is wanted of what was read; a hole is told in any case, since nobody knows what was in it. */
+  /** What is wanted of what was read; a hole is always reported, because its content is unknown. */
   #examined(found: readonly (UpdateFrame | Hole)[]): readonly Frame[] {
     const { wanted, queueId } = this.#place
     const isEverything = !wanted && queueId === undefined

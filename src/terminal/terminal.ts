@@ -93,7 +93,7 @@ export function bar(
 }
 
 /**
- * The lines at the bottom of a terminal that are drawn anew in place. What is printed above them stays, and scrolls
+ * The lines at the bottom of a terminal that are drawn again in place. What is printed above them stays, and scrolls
  * away as any output does. The cursor rests on the line below.
  *
  * Frames are marked as synchronized updates, which a terminal shows at once or, where it does not know them, ignores.

@@ -157,7 +157,7 @@ export async function askToken(): Promise<string | undefined> {
       field(
         "Access token",
         input,
-        "It begins with tsk_. Whoever runs the server makes one: track-studio token create",
+        "It begins with tsk_. The owner of the server makes one: track-studio token create",
       ),
     ],
     yes: "Continue",

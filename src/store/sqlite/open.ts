@@ -133,7 +133,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   const before = { ...(markOf(row.mark) ?? { name: crypto.randomUUID(), starts: 0 }), tables }
   lock.remember(before)
   const now = { ...before, starts: before.starts + 1 }
-  // What an earlier server left in the write-ahead log must reach the disk before the log begins anew.
+  // What an earlier server left in the write-ahead log must reach the disk before the log starts over.
   const isClean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
   if (isClean) client.run("PRAGMA synchronous = OFF")
   client.run("UPDATE history SET mark = ?", [`${now.name}.${now.starts}`])

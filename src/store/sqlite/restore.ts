@@ -109,7 +109,7 @@ function removeBeside(path: string): void {
  *
  * The history gets a new name, and event IDs and item IDs go on above those of both databases, so that none ever means two
  * things. Items that were being rendered wait a minute for their workers, which may claim them by their id at once.
- * Webhooks are told of nothing again. Tokens are those of the present database.
+ * Webhooks hear of nothing twice. Tokens are those of the present database.
  * @throws AppError `unavailable` if a server runs, or the backup is not whole
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
