@@ -4,7 +4,7 @@ import { duration } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
 import type { Bench } from "../model/bench.ts"
 import { isWaiting } from "../model/state.ts"
-import { count, counted, nameOf } from "../model/text.ts"
+import { count, nameOf } from "../model/text.ts"
 import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
@@ -31,18 +31,6 @@ async function attempt(
 
 const backInQueue = (item: QueueItem): Promise<void> =>
   attempt(() => server.retry(item.id), `${nameOf(item)} is back in the queue`)
-
-/** Puts failed items back into the queue, after a question. */
-export async function retryAll(items: readonly QueueItem[]): Promise<void> {
-  const text = "They go back into the queue with all of their attempts."
-  const question = `Retry ${counted(items.length, "failed render")}?`
-  if (!(await confirm(question, text, { yes: "Retry", no: "Leave them", danger: false }))) return
-  const results = await acting(() => Promise.allSettled(items.map(({ id }) => server.retry(id))))
-  const back = results.filter(({ status }) => status === "fulfilled").length
-  if (back > 0) notify(`${counted(back, "item")} ${back === 1 ? "is" : "are"} back in the queue`)
-  const refused = results.find((result) => result.status === "rejected")
-  if (refused) notify(sentenceOf(refused.reason), { failed: true })
-}
 
 async function retry(item: QueueItem): Promise<void> {
   const name = nameOf(item)

@@ -2,6 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { Crowd, type Size } from "../model/crowd.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { about, count, nameOf, standing } from "../model/text.ts"
+import { Bulk } from "./bulk.ts"
 import { el, mark, say, show } from "./dom.ts"
 import { FailureRow, recentFailures, retryAllButton } from "./failures.ts"
 import { Figures } from "./figures.ts"
@@ -27,6 +28,7 @@ export class Home implements Screen {
   readonly #changed: () => void
   readonly #figures = new Figures()
   readonly #filter = new Filter(() => this.#refilter())
+  readonly #bulk: Bulk
   readonly #failed: Section
   readonly #running: Section
   readonly #waiting: Section
@@ -68,6 +70,11 @@ export class Home implements Screen {
     this.#delayed = section("Later", rows(), el("p"))
     this.#finished = section("Finished", finished, nothingYet, this.#filter.endings)
     this.#sections = [this.#failed, this.#running, this.#waiting, this.#delayed, this.#finished]
+    this.#bulk = new Bulk(
+      () => this.element,
+      (id) => model.item(id),
+      () => this.#shown(),
+    )
     document.addEventListener("pointermove", () => this.#settle())
     this.element = this.#drawn()
   }
@@ -102,7 +109,7 @@ export class Home implements Screen {
       "section",
       { class: "top", "aria-label": "Figures" },
       this.#figures.element,
-      this.#filter.element,
+      el("div", { class: "tools" }, this.#filter.element, this.#bulk.toggle),
     )
     const columns = el(
       "div",
@@ -111,7 +118,22 @@ export class Home implements Screen {
       this.#finished.element,
     )
     const heading = el("h1", { class: "for-ears", tabindex: -1 }, "Render queue")
-    return el("div", { class: "home" }, heading, top, this.#truncated, this.#failed.element, columns)
+    return el(
+      "div",
+      { class: "home" },
+      heading,
+      top,
+      this.#truncated,
+      this.#failed.element,
+      columns,
+      this.#bulk.element,
+    )
+  }
+
+  /** Everything that is wanted, whether there is a row for it yet or not. */
+  #shown(): readonly QueueItem[] {
+    const { running, waiting, delayed, finished } = this.#model.lists
+    return [...this.#filter.fitting([...running, ...waiting, ...delayed]), ...this.#filter.ended(finished)]
   }
 
   #failures(): readonly QueueItem[] {
@@ -180,6 +202,7 @@ export class Home implements Screen {
     show(this.#delayed.element, this.#delayed.list.element.childElementCount > 0)
     const ended = this.#filter.ended(finished)
     this.#finished.show(ended, finished, text, { ...how, nothingOf: `No ${ending} renders.` })
+    this.#bulk.update()
     show(this.#example, state.items.size === 0)
     show(this.#truncated, state.truncated)
     say(this.#truncated, `Showing the first ${count(state.items.size)} items of a longer queue.`)

@@ -8,6 +8,7 @@ import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { toggleMenu } from "./menu.ts"
+import { selected } from "./selection.ts"
 import { songMark } from "./wave.ts"
 
 /** Where an item's page is. */
@@ -22,6 +23,7 @@ export class Frame {
   /** The buttons. */
   readonly actions = el("span", { class: "actions" })
   readonly #quick = el("button", { type: "button", class: "plain quick" })
+  readonly #check = el("input", { type: "checkbox", class: "check" })
   readonly #menu = el(
     "button",
     { type: "button", class: "plain", "aria-haspopup": "menu", "aria-expanded": "false" },
@@ -50,8 +52,9 @@ export class Frame {
     mark(this.link, "title", name)
     if (this.#songId !== item.song_id) {
       this.#songId = item.song_id
-      this.markBox.replaceChildren(songMark(item.song_id))
+      this.markBox.replaceChildren(songMark(item.song_id), this.#check)
     }
+    this.#check.checked = selected.has(item.id)
     const [first] = this.#choices()
     const label = `${first?.label} ${name}`
     if (label === this.#label) return
@@ -64,6 +67,7 @@ export class Frame {
     mark(this.#quick, "aria-label", `${first.label} ${name}`)
     mark(this.#quick, "title", first.label)
     mark(this.#menu, "aria-label", `Actions for ${name}`)
+    mark(this.#check, "aria-label", `Select ${name}`)
   }
 
   #choices(): ReturnType<typeof choicesOf> {

@@ -1,0 +1,180 @@
+import type { QueueItem } from "../../item/item.ts"
+import { isFinished } from "../../item/moves.ts"
+import { sentenceOf, server } from "../live/server.ts"
+import { counted } from "../model/text.ts"
+import { confirm } from "./dialogs.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+import { acting } from "./hold.ts"
+import { notify } from "./notices.ts"
+import { selected } from "./selection.ts"
+
+/** Requests at a time: as many as a browser keeps open to one host, one left for others. */
+const AT_ONCE = 5
+
+/** Something to do with many items. */
+interface Act {
+  /** The verb on its button. */
+  readonly label: string
+  readonly icon: string
+  /** What comes of it for one item, and for several: `is back in the queue`. */
+  readonly done: readonly [one: string, several: string]
+  /** What to know before a yes. */
+  readonly text: string
+  readonly danger: boolean
+  readonly fits: (item: QueueItem) => boolean
+  readonly act: (id: number) => Promise<unknown>
+}
+
+const RETRY: Act = {
+  label: "Retry",
+  icon: "retry",
+  done: ["is back in the queue", "are back in the queue"],
+  text: "They go back into the queue with all of their attempts.",
+  danger: false,
+  fits: ({ status }) => isFinished(status) || status === "retrying",
+  act: (id) => server.retry(id),
+}
+const CANCEL: Act = {
+  label: "Cancel",
+  icon: "cancel",
+  done: ["is being cancelled", "are being cancelled"],
+  text: "Unfinished renders will be lost.",
+  danger: true,
+  fits: ({ status, cancel_requested_at }) => !isFinished(status) && cancel_requested_at === null,
+  act: (id) => server.cancel(id),
+}
+const DELETE: Act = {
+  label: "Delete",
+  icon: "delete",
+  done: ["was deleted", "were deleted"],
+  text: "This removes them permanently and stops their renders. Video files are not deleted.",
+  danger: true,
+  fits: () => true,
+  act: (id) => server.remove(id),
+}
+
+/** Does it for all items, a few at a time; returns how many it was done for, and the first reason why not for others. */
+async function forAll(
+  items: readonly QueueItem[],
+  act: Act["act"],
+): Promise<[done: number, reason: unknown]> {
+  const rest = [...items]
+  let done = 0
+  let reason: unknown
+  const work = async (): Promise<void> => {
+    for (let item = rest.shift(); item; item = rest.shift()) {
+      try {
+        await act(item.id)
+        done += 1
+      } catch (error) {
+        reason ??= error
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return [done, reason]
+}
+
+async function ask(
+  { label, text, danger, done, act }: Act,
+  items: readonly QueueItem[],
+  what: string,
+): Promise<void> {
+  const question = `${label} ${counted(items.length, what)}?`
+  if (!(await confirm(question, text, { yes: label, no: "Leave them", danger }))) return
+  const [count, reason] = await acting(() => forAll(items, act))
+  if (count > 0) notify(`${counted(count, "item")} ${done[count === 1 ? 0 : 1]}`)
+  if (reason !== undefined) notify(sentenceOf(reason), { failed: true })
+}
+
+/** Puts failed items back into the queue, after a question. */
+export const retryAll = (items: readonly QueueItem[]): Promise<void> => ask(RETRY, items, "failed render")
+
+/** The item whose row a box is in. */
+const idOf = (box: Element): number => Number(box.closest<HTMLElement>("[data-item]")?.dataset["item"])
+
+/** Selects items, and acts on all that are selected. */
+export class Bulk {
+  /** Begins and ends the selecting, for the page. */
+  readonly toggle = el("button", { type: "button", "aria-pressed": "false" }, "Select")
+  /** What can be done with the selection, for the page. */
+  readonly element = el("div", {
+    class: "bulk",
+    role: "region",
+    "aria-label": "Selected items",
+    hidden: true,
+  })
+  readonly #count = el("p", { role: "status" })
+  readonly #buttons: readonly (readonly [Act, HTMLButtonElement])[]
+  readonly #home: () => HTMLElement
+  readonly #item: (id: number) => QueueItem | undefined
+  #isOn = false
+
+  /** `home` is where the rows are, `item` knows an item by its ID, and `all` are those that are shown. */
+  constructor(
+    home: () => HTMLElement,
+    item: (id: number) => QueueItem | undefined,
+    all: () => readonly QueueItem[],
+  ) {
+    this.#home = home
+    this.#item = item
+    this.#buttons = [RETRY, CANCEL, DELETE].map((act) => {
+      const attributes = { type: "button", class: act === DELETE ? "danger quiet" : null }
+      const button = el("button", attributes, icon(act.icon), act.label)
+      button.addEventListener("click", () => void this.#do(act))
+      return [act, button]
+    })
+    const everything = el("button", { type: "button" }, "Select all")
+    everything.addEventListener("click", () => {
+      for (const { id } of all()) selected.add(id)
+      this.update()
+    })
+    const done = el("button", { type: "button", class: "primary" }, "Done")
+    done.addEventListener("click", () => this.#set(false))
+    this.element.append(this.#count, everything, ...this.#buttons.map(([, button]) => button), done)
+    this.toggle.addEventListener("click", () => this.#set(!this.#isOn))
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape" && this.#isOn && !document.querySelector("dialog, .menu")) this.#set(false)
+    })
+    document.addEventListener("change", ({ target }) => {
+      if (target instanceof HTMLInputElement && target.matches(".check")) this.#mark(target)
+    })
+  }
+
+  /** Shows what is selected by now; what is gone is selected no more. */
+  update(): void {
+    if (!this.#isOn) return
+    for (const box of this.#home().querySelectorAll<HTMLInputElement>(".check"))
+      box.checked = selected.has(idOf(box))
+    const items = this.#items()
+    say(this.#count, `${counted(items.length, "item")} selected`)
+    for (const [{ fits }, button] of this.#buttons) button.disabled = !items.some(fits)
+  }
+
+  #mark(box: HTMLInputElement): void {
+    if (box.checked) selected.add(idOf(box))
+    else selected.delete(idOf(box))
+    this.update()
+  }
+
+  #items(): readonly QueueItem[] {
+    return [...selected].flatMap((id) => this.#item(id) ?? [])
+  }
+
+  #set(isOn: boolean): void {
+    this.#isOn = isOn
+    mark(this.toggle, "aria-pressed", String(isOn))
+    mark(this.#home(), "data-selecting", isOn ? "" : null)
+    show(this.element, isOn)
+    if (!isOn) {
+      selected.clear()
+      this.toggle.focus()
+    }
+    this.update()
+  }
+
+  async #do(act: Act): Promise<void> {
+    await ask(act, this.#items().filter(act.fits), "item")
+    this.update()
+  }
+}
