@@ -2,10 +2,11 @@ import type { Report, Unit } from "../item/item.ts"
 import { Bars } from "./bars.ts"
 import { Counters } from "./counters.ts"
 import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts.ts"
+import { type Measure, Measures } from "./measures.ts"
 import { type Own, OwnWords } from "./own-words.ts"
-import { type Percent, percentagesIn, percentIn } from "./percent.ts"
+import { percentagesIn, percentIn } from "./percent.ts"
 import type { Evidence, Expected, LineReader } from "./reader.ts"
-import { hasDrawing, isTableRow, shapeOf, type Shown, shownIn } from "./screen.ts"
+import { hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
 import type { Look } from "./track.ts"
 import { Turns } from "./turns.ts"
 
@@ -21,46 +22,13 @@ const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
 /** What was said at a time of a song is a text, as of a transcript. */
 const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d/
 
-/** A percentage of a line, with the counts that stand around it. */
-interface Measure {
-  readonly key: string
-  readonly fraction: number
-  readonly look: Look
-  readonly unit: Unit | undefined
-}
-
-const isOf = ({ n, total }: Count, { fraction }: Percent): boolean => Math.abs(n / total - fraction) <= 0.01
-
-const unitOf = ({ n, total, name }: Count): Unit => ({ done: n, total, name })
-
-/** "epoch 3/10: 45 %" is 45 % of the third; "45 % (3/10 files)" is 45 % of all. */
-function measureOf({ text, isRedrawn }: Shown, percent: Percent, counts: readonly Count[]): Measure {
-  const same = counts.find((count) => isOf(count, percent))
-  const around = counts.find((count) => count.isWork && count.at < percent.at && !isOf(count, percent))
-  const beside = around ?? same ?? counts.find(({ isWork }) => isWork)
-  const begun = around && Math.max(0, around.n - 1)
-  const fraction = around ? ((begun ?? 0) + percent.fraction) / around.total : percent.fraction
-  const unit = beside && unitOf(beside)
-  return {
-    key: shapeOf(text.slice(0, percent.at)),
-    fraction,
-    look: {
-      isRedrawn,
-      hasDrawing: hasDrawing(text),
-      tail: shapeOf(text.slice(percent.end)),
-      isRow: isTableRow(text),
-      isHead: /^\[ ?\d+ ?%\]/.test(text),
-    },
-    unit: around && unit ? { ...unit, done: begun ?? 0 } : unit,
-  }
-}
-
 /** Reads the output of any program. */
 class Lines implements LineReader {
   readonly #expected: Expected
   readonly #own: OwnWords
   readonly #turns: Turns
   readonly #bars: Bars
+  readonly #measures = new Measures()
   readonly #counters = new Counters()
   /** Bars inside of what is counted. */
   #inner: { readonly turns: Turns; readonly bars: Bars }
@@ -114,7 +82,7 @@ class Lines implements LineReader {
     if (percentages > 1) return undefined
     const counts = countsIn(piece.text)
     const percent = percentIn(piece.text)
-    if (percent) return this.#tellPercent(measureOf(piece, percent, counts))
+    if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))
     return percentages === 0 && counts.length > 0 ? this.#tellCounts(piece, counts) : undefined
   }
 

@@ -118,6 +118,20 @@ const SEVERAL: readonly Program[] = [
     0,
     89,
   ],
+  [
+    "task after task",
+    [1, 2]
+      .flatMap((n) => each([0, 25, 50, 75, 100], (k) => `\rEncoding: task ${n} of 2, ${k}.00 % (60.03 fps)`))
+      .slice(0, 8),
+    75,
+    75,
+  ],
+  [
+    "bars without names, one inside of the other",
+    [tqdm(0, 5), ...[1, 2].flatMap((n) => ["\n", ...each(TENTHS, (k) => tqdm(k, 10)), tqdm(n, 5)])],
+    40,
+    40,
+  ],
   ["frames after images", lf("image 1 of 2", "image 2 of 2", "frame 1 of 10", "frame 6 of 10"), 50, 50],
   [
     "git",
