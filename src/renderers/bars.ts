@@ -1,4 +1,4 @@
-import { type Look, NEAR_END, Track, type Verdict } from "./track.ts"
+import { type Look, NEAR_END, NEAR_START, Track, type Verdict } from "./track.ts"
 import type { Turns } from "./turns.ts"
 
 /** The most bars that are distinguished; more are noise. */
@@ -33,7 +33,7 @@ export class Bars {
     const track = known ?? new Track(fraction, look, this.#line, this.#now())
     if (!known) {
       this.#add(key, track)
-      return false
+      return this.#isFollower(track)
     }
     const begun = track.begunAt
     return this.#judge(track, track.see(fraction, look, this.#line), begun)
@@ -43,6 +43,20 @@ export class Bars {
     if (this.#tracks.size >= MAX_TRACKS) this.#tracks.clear()
     this.#tracks.set(key, track)
     track.parent = this.#around(track, 0)
+  }
+
+  /** Whether a bar begins after the one that was the whole: then less is proven at once, before it has grown. */
+  #isFollower(track: Track): boolean {
+    if (!this.#root || !this.#isOver(this.#root)) return false
+    if (track.fraction === 0 || (track.isDrawn && track.fraction <= NEAR_START)) {
+      this.#follow(track)
+      this.#turns.move(track.fraction)
+      return true
+    }
+    if (!track.isDrawn || this.#isOver(track)) return false
+    // A bar that is far from its start beside one that is full is around it.
+    this.#enclose(track)
+    return true
   }
 
   /** The bar that is under way, drawn, and was seen last since that line; undefined if there is none. */
@@ -97,12 +111,14 @@ export class Bars {
       if (track === this.#root) this.#begin(track)
       return
     }
-    if (around.parent === undefined && around !== this.#root && !wasInside) {
-      // The outer bar is printed after the inner one: until now the inner one stood for the whole.
-      this.#turns.enclose(around.fraction)
-      this.#root = around
-    }
+    if (around.parent === undefined && around !== this.#root && !wasInside) this.#enclose(around)
     this.#innerAt = this.#line
+  }
+
+  /** The outer bar is printed after the inner one: until now the inner one stood for the whole. */
+  #enclose(outer: Track): void {
+    this.#turns.enclose(outer.fraction)
+    this.#root = outer
   }
 
   /** Another bar takes the place of the one that stood for the whole. */

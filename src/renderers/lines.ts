@@ -87,8 +87,12 @@ class Lines implements LineReader {
   }
 
   #tellPercent({ key, fraction, look, unit }: Measure): Unit | null | undefined {
-    if (this.#counters.fraction(0) >= 1) this.#leaveCounted()
-    if (this.#counters.isEmpty) return this.#bars.see(key, fraction, look) ? (unit ?? null) : undefined
+    const isNext = this.#counters.fraction(0) >= 1
+    if (isNext) this.#leaveCounted()
+    if (this.#counters.isEmpty) {
+      const isTold = this.#bars.see(key, fraction, look)
+      return isTold ? (unit ?? null) : isNext ? null : undefined
+    }
     if (!this.#inner.bars.see(key, fraction, look)) return undefined
     this.#moveCounted()
     return this.#counters.unit ?? null

@@ -1,7 +1,7 @@
 /** A fall of this much, as a fraction, is no new beginning: totals are corrected while they are counted. */
 const SMALL_FALL = 0.05
 /** A bar begins this low. */
-const NEAR_START = 0.1
+export const NEAR_START = 0.1
 /** A bar that is this far is near its end. */
 export const NEAR_END = 0.9
 
@@ -60,7 +60,8 @@ export class Track {
   /** Reads what a later line says. */
   see(fraction: number, look: Look, line: number): Verdict {
     if (this.isRejected) return "unproven"
-    const isLine = !look.isRow && (look.isHead || look.tail === this.#tail)
+    // Only a bar goes back to nothing, however the line goes on.
+    const isLine = !look.isRow && (look.isHead || look.tail === this.#tail || fraction === 0)
     const isAlike = look.isRedrawn || look.hasDrawing || isLine
     this.#tail = look.tail
     this.isDrawn ||= look.isRedrawn || look.hasDrawing

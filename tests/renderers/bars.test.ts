@@ -25,10 +25,7 @@ const moment = (ms: number): Moment => ({
 })
 
 /** Plays an output into an item, and looks at it after each piece. */
-function play(
-  pieces: readonly Piece[],
-  look: (piece: Piece, progress: number, before: number) => void,
-): number {
+function play(pieces: readonly Piece[], look: (piece: Piece, progress: number) => void): number {
   let nowMs = 0
   const by = { worker: "box1", token: "a", leaseMs: 60_000 }
   let stored: Stored = claimed({ item: { id: 7, ...draft() }, work: IDLE }, by, moment(0))
@@ -39,9 +36,9 @@ function play(
     for (const report of listener.push(piece.text)) {
       const next = reported(stored, "a", report, moment(nowMs))
       if (next.item.progress < stored.item.progress) falls += 1
-      look(piece, next.item.progress, stored.item.progress)
       stored = next
     }
+    look(piece, stored.item.progress)
   }
   return falls
 }
@@ -99,7 +96,7 @@ function nested(inner: readonly Bar[], isOuterFirst: boolean): Piece[] {
     text: drawn("Total ", i / inner.length, true),
     atMs,
     work: i / inner.length,
-    isSecond: i > 0,
+    isSecond: i > 1,
   })
   return inner.flatMap((one, i) => [
     ...(isOuterFirst ? [outer(i)] : []),
@@ -159,12 +156,12 @@ describe("whatever bars come", () => {
 
 test("a bar that lasts is shown as it goes, and an outer one as it is", () => {
   const one: Bar = { steps: [10, 20, 50], durationS: 300, label: "", isRedrawn: true }
-  const shown: number[] = []
-  play(inTurn([one], []), (_piece, progress) => shown.push(progress))
-  expect(shown).toEqual([10, 20, 50, 99])
-  const seen: number[] = []
-  play(nested([one, one, one, one], true), (_piece, progress) => seen.push(progress))
-  expect(seen).toEqual([25, 50, 75, 99])
+  const shown = new Set<number>()
+  play(inTurn([one], []), (_piece, progress) => shown.add(progress))
+  expect([...shown]).toEqual([0, 10, 20, 50, 99])
+  const seen = new Set<number>()
+  play(nested([one, one, one, one], true), (_piece, progress) => seen.add(progress))
+  expect([...seen]).toEqual([0, 25, 50, 75, 99])
 })
 
 describe("bars that follow one another", () => {
