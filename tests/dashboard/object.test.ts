@@ -137,6 +137,37 @@ page("a waiting item", () => {
   })
 })
 
+page("the order of waiting items", () => {
+  test("is changed by the menu and by keys, and is the order in which they are taken", async () => {
+    for (const song_id of [1, 2, 3]) await server.add({ song_id, ...(song_id === 1 && { priority: 2 }) })
+    await open()
+    const order = `[...document.querySelectorAll(".waiting .row")].map(({ dataset }) => dataset.item).join()`
+    await tab.until(`${order} === "1,2,3"`)
+    await act(3, "Move up")
+    await tab.until(`${order} === "1,3,2"`)
+    await tab.evaluate(`document.querySelector('[data-item="1"] .name').focus()`)
+    const alt = async (key: string): Promise<void> => {
+      await tab.send("Input.dispatchKeyEvent", { type: "keyDown", key, code: key, modifiers: 1 })
+    }
+    await alt("ArrowDown")
+    await tab.until(`${order} === "3,1,2"`)
+    // The focus goes with it.
+    await tab.until(`document.activeElement.closest(".row")?.dataset.item === "1"`)
+    await alt("ArrowDown")
+    await tab.until(`${order} === "3,2,1"`)
+    await alt("ArrowUp")
+    await tab.until(`${order} === "3,1,2"`)
+    await tab.until(`document.querySelector("#announcer").textContent.includes("Song 1 is 2 of 3")`)
+    const taken: number[] = []
+    for (let i = 0; i < 3; i += 1) {
+      const claimed = await server.api("POST", "/queue/claim", { worker: "w" })
+      const { item }: { item: { id: number } } = await claimed.json()
+      taken.push(item.id)
+    }
+    expect(taken).toEqual([3, 1, 2])
+  })
+})
+
 page("many items", () => {
   test("are selected and cancelled, retried and deleted at once, each after a question", async () => {
     for (const song_id of [1, 2, 3]) await server.add({ song_id })

@@ -11,6 +11,7 @@ import { askFlag, askPriority, askTitle } from "./forms.ts"
 import { acting } from "./hold.ts"
 import type { Choice } from "./menu.ts"
 import { notify } from "./notices.ts"
+import { canMove, move } from "./reorder.ts"
 
 const MAX_PRIORITY = 1_000_000_000
 
@@ -137,6 +138,9 @@ export function choicesOf(item: QueueItem, bench: Bench): Choice[] {
   }
   if (!isFinished(item.status) && item.cancel_requested_at === null)
     choices.push(choice("Cancel", "cancel", cancel))
+  if (canMove(item, "up", bench)) choices.push(minor("Move up", "rise", (now) => move(now, "up", bench)))
+  if (canMove(item, "down", bench))
+    choices.push(minor("Move down", "fall", (now) => move(now, "down", bench)))
   choices.push(minor("Rename…", "rename", rename))
   if (item.status === "completed" || item.flag !== null) choices.push(minor("Flag…", "flag", flag))
   const { href } = new URL(`items/${item.id}`, BASE)

@@ -8,6 +8,7 @@ import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { toggleMenu } from "./menu.ts"
+import { moveByKeys } from "./reorder.ts"
 import { selected } from "./selection.ts"
 import { songMark } from "./wave.ts"
 
@@ -113,6 +114,7 @@ export class WaitingRow implements Row {
       this.#waited,
       actions,
     )
+    moveByKeys(this.element, () => this.#item, bench)
   }
 
   update(item: QueueItem, place: number): void {

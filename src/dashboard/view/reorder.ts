@@ -1,0 +1,50 @@
+import type { QueueItem } from "../../item/item.ts"
+import { sentenceOf, server } from "../live/server.ts"
+import type { Bench } from "../model/bench.ts"
+import { count, nameOf } from "../model/text.ts"
+import { acting } from "./hold.ts"
+import { announce, notify } from "./notices.ts"
+
+/** A way to move a waiting item by one place. */
+export type Direction = "up" | "down"
+
+/** Whether a waiting item has another one above or below it. */
+export function canMove({ id }: QueueItem, direction: Direction, bench: Bench): boolean {
+  const waiting = bench.waiting()
+  const at = waiting.findIndex((one) => one.id === id)
+  return at >= 0 && (direction === "up" ? at > 0 : at < waiting.length - 1)
+}
+
+/** Moves a waiting item by one place; at the end of the queue it does nothing. */
+export async function move(item: QueueItem, direction: Direction, bench: Bench): Promise<void> {
+  if (!canMove(item, direction, bench)) return
+  const waiting = bench.waiting()
+  const at = waiting.findIndex(({ id }) => id === item.id)
+  const [above, below, next] = [waiting[at - 1], waiting[at + 1], waiting[at + 2]]
+  try {
+    await acting(async () => {
+      if (direction === "up" && above) return await server.move(item.id, above.id)
+      if (next) return await server.move(item.id, next.id)
+      // There is no item to come before: the last one comes before this one.
+      return below && (await server.move(below.id, item.id))
+    })
+    const place = at + 1 + (direction === "up" ? -1 : 1)
+    announce(`${nameOf(item)} is ${count(place)} of ${count(waiting.length)}`)
+  } catch (error) {
+    notify(sentenceOf(error), { failed: true })
+  }
+}
+
+/** Alt and an arrow key move the waiting item whose row has the focus. */
+export function moveByKeys(row: HTMLElement, item: () => QueueItem | undefined, bench: Bench): void {
+  row.querySelector("a")?.setAttribute("aria-keyshortcuts", "Alt+ArrowUp Alt+ArrowDown")
+  row.addEventListener("keydown", (event) => {
+    const direction = { ArrowUp: "up", ArrowDown: "down" } as const
+    const to =
+      event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown") ? direction[event.key] : null
+    const moved = item()
+    if (!to || !moved) return
+    event.preventDefault()
+    void move(moved, to, bench)
+  })
+}
