@@ -57,6 +57,15 @@ async function listed(
   return { items: items.slice(0, limit), more: next !== null || items.length > limit }
 }
 
+/** Since when the queue is paused; null if it is not, or if we may not know. */
+async function pausedAt(client: ReturnType<typeof clientOf>): Promise<string | null> {
+  try {
+    return (await client.counts()).paused_at
+  } catch {
+    return null
+  }
+}
+
 /** Lists queue items. */
 export const listCommand: Command = {
   usage: {
@@ -74,7 +83,8 @@ export const listCommand: Command = {
   },
   async run(given) {
     const asked = wanted(given)
-    const { items, more } = await listed(clientOf(given), asked)
+    const client = clientOf(given)
+    const { items, more } = await listed(client, asked)
     if (given.flags["json"]) {
       for (const item of items) say(safeJson(item))
       return 0
@@ -84,6 +94,11 @@ export const listCommand: Command = {
     else {
       say(table(items, lookOf(process.stdout, zoneFlag(given))))
       if (more) say(`... and more; see --limit`)
+    }
+    const since = await pausedAt(client)
+    if (since !== null) {
+      const when = zoneFlag(given).when(Date.parse(since), Date.now())
+      say(`The queue has been paused since ${when}; "track-studio resume" lets workers go on.`)
     }
     return 0
   },

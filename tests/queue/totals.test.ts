@@ -129,10 +129,12 @@ test("retrying all that failed leaves cancelled items alone, and finds nothing t
 test("a search finds an item far down a long queue by its title", async () => {
   await using server = await start()
   await Promise.all(
-    Array.from({ length: 3000 }, (_, i) => server.add({ song_id: i + 1, title: `Song ${i + 1}` })),
+    Array.from({ length: 3000 }, (_, i) =>
+      server.add({ song_id: i + 1, title: i === 2986 ? "A needle" : `Song ${i + 1}` }),
+    ),
   )
-  const { queue } = await json<{ queue: QueueItem[] }>(server.api("GET", "/queue?q=song%202987"))
-  expect(queue.map(({ title }) => title)).toEqual(["Song 2987"])
+  const { queue } = await json<{ queue: QueueItem[] }>(server.api("GET", "/queue?q=NEEDLE%20a"))
+  expect(queue.map(({ title }) => title)).toEqual(["A needle"])
   const page = await json<{ queue: QueueItem[]; next: string | null }>(
     server.api("GET", "/queue?q=SONG&limit=10"),
   )
@@ -151,6 +153,10 @@ test("the commands pause, resume, retry --failed, stats and list --search do the
   await ended(server, "completed")
   expect(await cli("pause")).toBe("The queue is paused.\n")
   expect((await counts(server)).paused_at).not.toBeNull()
+  expect(await cli("list", "--utc")).toMatch(
+    /\nThe queue has been paused since \d\d:\d\d UTC; "track-studio resume" lets workers go on\.\n$/,
+  )
+  expect(await cli("list", "--json")).not.toContain("The queue has been paused")
   const stats = await cli("stats", "--utc")
   expect(stats).toMatch(/^queue {6}paused since \d\d:\d\d UTC\nrunning {4}0\nwaiting {4}0\n/)
   expect(stats).toContain("finished   1 completed, 1 failed, 0 cancelled, 0 lost\n")
