@@ -20,7 +20,8 @@ export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'upd
 export const unknownItem = (id: number): AppError =>
   new AppError("not_found", `queue item ${id} does not exist`)
 
-function statements(client: Database) {
+/** Statements that read updates. */
+function updateStatements(client: Database) {
   const db = drizzle(client)
   const newer = sql`${updates.id} > ${sql.placeholder("after")}`
   const ofItem = eq(updates.queue_id, sql.placeholder("queueId"))
@@ -32,10 +33,6 @@ function statements(client: Database) {
       .orderBy(asc(updates.id))
       .limit(sql.placeholder("limit"))
       .prepare()
-  const latest = (where: string) =>
-    client.prepare<{ head: number; ids: string }, number[]>(
-      `SELECT ${HEAD} AS head, (SELECT json_group_array(last_update_id) FROM queue_items WHERE ${where}) AS ids`,
-    )
   return lazily({
     page: () => pageOf(newer),
     itemPage: () => pageOf(and(ofItem, newer)),
@@ -55,6 +52,16 @@ function statements(client: Database) {
         .innerJoin(updates, eq(updates.id, last_update_id))
         .where(and(eq(queueItems.id, sql.placeholder("id")), isNull(deleted_at)))
         .prepare(),
+  })
+}
+
+/** Statements for event IDs: of a snapshot, how many there are, and which are kept. */
+function idStatements(client: Database) {
+  const latest = (where: string) =>
+    client.prepare<{ head: number; ids: string }, number[]>(
+      `SELECT ${HEAD} AS head, (SELECT json_group_array(last_update_id) FROM queue_items WHERE ${where}) AS ids`,
+    )
+  return lazily({
     open: () => latest("section < 2"),
     changed: () => latest("last_update_id > ?"),
     changedItem: () => latest("last_update_id > ? AND id = ?"),
@@ -78,15 +85,17 @@ function statements(client: Database) {
 /** The History on SQLite. */
 export class SqliteHistory implements History {
   readonly historyId: string
-  readonly #statements: ReturnType<typeof statements>
+  readonly #updates: ReturnType<typeof updateStatements>
+  readonly #ids: ReturnType<typeof idStatements>
 
   constructor(client: Database) {
-    this.#statements = statements(client)
+    this.#updates = updateStatements(client)
+    this.#ids = idStatements(client)
     this.historyId = client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
   }
 
   async page({ after, queueId, limit }: PageQuery): Promise<Page> {
-    const { page, itemPage } = this.#statements
+    const { page, itemPage } = this.#updates
     return cut(limit, (from, rows) =>
       queueId === undefined
         ? page.all({ after: from ?? after, limit: rows })
@@ -95,7 +104,7 @@ export class SqliteHistory implements History {
   }
 
   async latest(which: LatestOf): Promise<Latest> {
-    const { open, changed, changedItem } = this.#statements
+    const { open, changed, changedItem } = this.#ids
     const row =
       which.of === "open"
         ? open.get()
@@ -107,7 +116,7 @@ export class SqliteHistory implements History {
   }
 
   async latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }> {
-    const row = this.#statements.latestOfItem.get({ id })
+    const row = this.#updates.latestOfItem.get({ id })
     if (!row) throw unknownItem(id)
     const { head, ...update } = row
     return { update, head }
@@ -117,16 +126,16 @@ export class SqliteHistory implements History {
     // One more than there can be, so that a page that holds them all is not taken for a full one.
     return cut(ids.length + 1, (from, rows) => {
       const rest = from === undefined ? ids : ids.filter((id) => id > from)
-      return this.#statements.updates.all({ ids: JSON.stringify(rest), limit: rows })
+      return this.#updates.updates.all({ ids: JSON.stringify(rest), limit: rows })
     })
   }
 
   async previous({ id, queue_id }: StoredUpdate): Promise<StoredUpdate | null> {
-    return this.#statements.previous.get({ id, queueId: queue_id }) ?? null
+    return this.#updates.previous.get({ id, queueId: queue_id }) ?? null
   }
 
   async count(after: number, upTo: number, queueId?: number): Promise<number> {
-    const { count, countOfItem, pruned } = this.#statements
+    const { count, countOfItem, pruned } = this.#ids
     if (queueId !== undefined) return countOfItem.get(after, upTo, queueId)?.n ?? 0
     // A write that is undone gives its ID back, so event IDs have no holes but those of retention and of a restore.
     const row = pruned.get()
@@ -136,14 +145,14 @@ export class SqliteHistory implements History {
 
   async bounds(queueId?: number): Promise<Bounds> {
     const newest = await this.head()
-    const row = this.#statements.pruned.get()
+    const row = this.#ids.pruned.get()
     const { id, count, restored, resumed } = row ?? { id: 0, count: 0, restored: null, resumed: 0 }
     const lost = restored === null ? null : { after: restored, upTo: resumed }
-    const own = queueId === undefined ? null : this.#statements.prunedOfItem.get(queueId)
+    const own = queueId === undefined ? null : this.#ids.prunedOfItem.get(queueId)
     return { oldest: (own?.id ?? id) + 1, newest, lost, stored: newest - count }
   }
 
   async head(): Promise<number> {
-    return this.#statements.head.get()?.head ?? 0
+    return this.#ids.head.get()?.head ?? 0
   }
 }

@@ -23,7 +23,7 @@ import { Listing } from "./list.ts"
 import { type Found, openDatabase } from "./open.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
-import { reads, writes } from "./statements.ts"
+import { claims, leases, reads, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
@@ -57,6 +57,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #figures: SqliteFigures
   readonly #reads: ReturnType<typeof reads>
   readonly #writes: ReturnType<typeof writes>
+  readonly #claims: ReturnType<typeof claims>
+  readonly #leases: ReturnType<typeof leases>
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
   #version = 0
@@ -81,7 +83,9 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#db = drizzle(client)
     this.#listing = new Listing(client)
     this.#figures = new SqliteFigures(client)
-    this.#reads = reads(client, onePerSong)
+    this.#reads = reads(client)
+    this.#claims = claims(client, onePerSong)
+    this.#leases = leases(client)
     this.#writes = writes(client)
     const aliveMs = this.#db.select().from(history).get()?.alive_at ?? null
     this.clock = clockOf(aliveMs ?? 0)
@@ -147,7 +151,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async sweep({ due, by }: Due, decide: Decide): Promise<number> {
-    const { leaseDue, stallDue } = this.#reads
+    const { leaseDue, stallDue } = this.#leases
     const rowsDue = () => (due === "lease" ? leaseDue : stallDue).all({ by })
     // Nearly always nothing is due, and then no transaction is needed.
     if (rowsDue().length === 0) return 0
@@ -169,7 +173,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async isAnyLeased(): Promise<boolean> {
-    return this.#reads.leased.get() !== null
+    return this.#leases.leased.get() !== null
   }
 
   async wasDeleted(id: number): Promise<boolean> {
@@ -219,10 +223,10 @@ export class SqliteStore extends SqliteHistory implements Store {
   async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {
     const now = this.clock.steadyMs()
     if (tags === undefined) {
-      const row = this.#reads.first.get({ now })
+      const row = this.#claims.first.get({ now })
       return row ? storedOf(row).item : null
     }
-    if (this.#reads.ripe.get(now)) await this.#group.run(() => this.#ripen())
+    if (this.#claims.ripe.get(now)) await this.#group.run(() => this.#ripen())
     const first = this.#firstFitting(tags)
     return first && this.#row(first.id).item
   }
@@ -257,12 +261,12 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   #firstFitting(tags: readonly string[]) {
-    return firstFitting(tags, (from) => this.#reads.seek.get(from))
+    return firstFitting(tags, (from) => this.#claims.seek.get(from))
   }
 
   /** Lets items whose time has come be claimed. */
   #ripen(): void {
-    this.#writes.ripen.run(this.clock.steadyMs())
+    this.#claims.ripen.run(this.clock.steadyMs())
   }
 
   /** The beginning of every transaction. */
@@ -273,7 +277,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#version = version
     const outage = this.outages.endingAt(nowMs)
     if (outage) {
-      this.#writes.lengthen.run(outage.endedMs - outage.sinceMs)
+      this.#leases.lengthen.run(outage.endedMs - outage.sinceMs)
       this.#recent.clear()
     }
     // Here it costs no commit of its own, and no lease is given out long after the latest sign of life. After an outage it

@@ -63,16 +63,6 @@ export function writes(client: Database) {
     writeLease: () => slotted(pacedColumns),
     writeCourse: () => slotted({ course }),
     writeReport: () => slotted({ ...reportColumns, last_update_id }),
-    /** Makes every lease longer. */
-    lengthen: () =>
-      client.prepare<unknown, [number]>(
-        "UPDATE queue_items SET lease_expires_at = lease_expires_at + ? WHERE section = 0 AND lease_expires_at IS NOT NULL",
-      ),
-    /** Lets items whose time has come be claimed. */
-    ripen: () =>
-      client.prepare<{ id: number }, [number]>(
-        "UPDATE queue_items SET available_ms = NULL WHERE available_ms <= ? RETURNING id",
-      ),
     signOfLife: () =>
       db
         .update(history)
@@ -81,18 +71,9 @@ export function writes(client: Database) {
   })
 }
 
-/** Statements that read queue items. */
-export function reads(client: Database, onePerSong: boolean) {
-  const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
+/** Statements that read items and the database's state. */
+export function reads(client: Database) {
   const db = drizzle(client)
-  const dueOf = (where: SQL) =>
-    db
-      .select(rowColumns)
-      .from(queueItems)
-      .where(sql`${section} = 0 AND ${where}`)
-      .limit(SWEEP_ROWS)
-      .prepare()
-  const by = sql.placeholder("by")
   return lazily({
     row: () =>
       db
@@ -100,6 +81,20 @@ export function reads(client: Database, onePerSong: boolean) {
         .from(queueItems)
         .where(and(eq(queueItems.id, sql.placeholder("id")), isNull(deleted_at)))
         .prepare(),
+    /** The item that is directly before a place among the waiting ones, another one aside. */
+    ahead: () =>
+      client.prepare<{ place: number }, [number, number, number]>(
+        "SELECT place FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND rank = ? AND place < ? AND id <> ? ORDER BY place DESC LIMIT 1",
+      ),
+    version: () => client.prepare<{ data_version: number }, []>("PRAGMA data_version"),
+  })
+}
+
+/** Statements for claims; with `onePerSong` they pass over songs of which another item is leased. */
+export function claims(client: Database, onePerSong: boolean) {
+  const free = onePerSong ? `${RUNNING} AND ${SONG_IS_FREE}` : RUNNING
+  const db = drizzle(client)
+  return lazily({
     /** The first row of the queue's order that waits for nothing but a worker. */
     first: () =>
       db
@@ -111,11 +106,6 @@ export function reads(client: Database, onePerSong: boolean) {
         .orderBy(asc(rank), asc(place), asc(queueItems.id))
         .limit(1)
         .prepare(),
-    /** The item that is directly before a place among the waiting ones, another one aside. */
-    ahead: () =>
-      client.prepare<{ place: number }, [number, number, number]>(
-        "SELECT place FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND rank = ? AND place < ? AND id <> ? ORDER BY place DESC LIMIT 1",
-      ),
     /** See `firstFitting`. */
     seek: () =>
       client.prepare<Candidate, [Uint8Array]>(
@@ -123,12 +113,36 @@ export function reads(client: Database, onePerSong: boolean) {
       ),
     ripe: () =>
       client.prepare<unknown, [number]>("SELECT 1 FROM queue_items WHERE available_ms <= ? LIMIT 1"),
+    /** Lets items whose time has come be claimed. */
+    ripen: () =>
+      client.prepare<{ id: number }, [number]>(
+        "UPDATE queue_items SET available_ms = NULL WHERE available_ms <= ? RETURNING id",
+      ),
+  })
+}
+
+/** Statements for leases, and for items that are being worked on. */
+export function leases(client: Database) {
+  const db = drizzle(client)
+  const dueOf = (where: SQL) =>
+    db
+      .select(rowColumns)
+      .from(queueItems)
+      .where(sql`${section} = 0 AND ${where}`)
+      .limit(SWEEP_ROWS)
+      .prepare()
+  const by = sql.placeholder("by")
+  return lazily({
     leased: () =>
       client.prepare<unknown, []>(
         "SELECT 1 FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL LIMIT 1",
       ),
+    /** Makes every lease longer. */
+    lengthen: () =>
+      client.prepare<unknown, [number]>(
+        "UPDATE queue_items SET lease_expires_at = lease_expires_at + ? WHERE section = 0 AND lease_expires_at IS NOT NULL",
+      ),
     leaseDue: () => dueOf(sql`${lease_expires_at} <= ${by}`),
     stallDue: () => dueOf(sql`${queueItems.stalled} = 0 AND ${moved_at} <= ${by}`),
-    version: () => client.prepare<{ data_version: number }, []>("PRAGMA data_version"),
   })
 }
