@@ -43,8 +43,13 @@ const isWritten = (before: BigIntStats | undefined, after: BigIntStats): boolean
   before.mtimeNs !== after.mtimeNs ||
   before.ctimeNs !== after.ctimeNs
 
-const isStill = (path: string, { kind }: Probe): boolean =>
-  kind === "unknown" ? PICTURES.has(extname(path).toLowerCase()) : kind === "still"
+/** Whether a file is a picture: by what was found in it, and by its name where that does not tell. */
+function isStill(path: string, found: Probe): boolean {
+  if (found.kind === "still") return true
+  // A picture in a video's container, such as AVIF, has no length.
+  if (found.kind === "lasting" && found.seconds !== null) return false
+  return PICTURES.has(extname(path).toLowerCase())
+}
 
 /** Watches the files that a command is expected to write. Create it before the command is started. */
 export class FileWatch {
