@@ -151,7 +151,7 @@ export class Reporter {
     return this.#taking
   }
 
-  /** After an outage the server extends a lease by its own length. We must be heard within that time. */
+  /** An outage makes the lease longer by what it took. What was left of it, at least half, is our time to be heard. */
   #patience(): Patience {
     return new Patience((this.#options.leaseS * 1000) / 4)
   }
