@@ -56,8 +56,9 @@ class Bench {
 
   readonly #onError = (error: unknown): void => void this.reports.push(error)
 
+  /** As a server that starts. The turns of the rescue are ours: a timer that a busy machine delays would be an outage. */
   async begin(): Promise<void> {
-    await this.rescue.start()
+    await this.store.alive()
     await this.workers.start()
   }
 
@@ -107,13 +108,19 @@ class Bench {
     this.steadyMs += ms
   }
 
-  async once(id: number, fits: (item: QueueItem) => boolean, limitMs = 3000): Promise<QueueItem> {
+  /** Resolves once an item fits, between turns of the rescue, or of something else. */
+  async once(
+    id: number,
+    fits: (item: QueueItem) => boolean,
+    turn: () => Promise<unknown> = () => this.rescue.turn(),
+  ): Promise<QueueItem> {
+    const limitMs = 10_000
     const deadline = performance.now() + limitMs
     for (;;) {
+      await turn()
       const item = await this.store.item(id)
       if (fits(item)) return item
       if (performance.now() > deadline) throw new Error(`not so after ${limitMs} ms: ${JSON.stringify(item)}`)
-      await Bun.sleep(10)
     }
   }
 
@@ -177,18 +184,13 @@ test.concurrent("a jump of the machine's clock calls nothing stalled", async () 
   await bench.once(id, ({ stalled }) => stalled)
 })
 
-test.concurrent(
-  "however many leases run out at once, all are taken back within 2 s",
-  async () => {
-    await using bench = await started()
-    const ids = await bench.claimMany(700)
-    bench.pass(LEASE_MS)
-    const startedMs = performance.now()
-    for (const id of ids) await bench.once(id, ({ status }) => status === "retrying")
-    expect(performance.now() - startedMs).toBeLessThan(2000)
-  },
-  30_000,
-)
+test.concurrent("however many leases run out at once, one turn takes all of them back", async () => {
+  await using bench = await started()
+  const ids = await bench.claimMany(700)
+  bench.pass(LEASE_MS)
+  await bench.rescue.turn()
+  for (const id of ids) expect(await statusOf(bench, id)).toBe("retrying")
+})
 
 test.concurrent("the time in which no server was alive counts against no lease", async () => {
   await using bench = await started()
@@ -303,10 +305,15 @@ test.concurrent("a database that fails once is reported, and the timer goes on",
       throw new Error("the disk is full")
     })
   await using bench = await started(flaky)
+  await bench.rescue.start()
   const { id } = await bench.claim()
   failing = 1
-  bench.pass(LEASE_MS)
-  await bench.once(id, ({ status }) => status === "retrying")
+  bench.pass(HOUR_MS)
+  await bench.once(
+    id,
+    ({ status }) => status === "retrying",
+    () => Bun.sleep(10),
+  )
   expect(bench.reports.map(String)).toEqual(["Error: the disk is full"])
 })
 
@@ -315,8 +322,15 @@ test.concurrent("workers that have stopped write nothing any more, however much 
   const ids = await bench.claimMany(500)
   bench.pass(LEASE_MS)
   // Some of them have been taken back, others are still to be.
-  await bench.once(ids[0] ?? 0, ({ status }) => status === "retrying")
+  const turn = bench.rescue.turn()
+  await bench.once(
+    ids[0] ?? 0,
+    ({ status }) => status === "retrying",
+    () => Bun.sleep(0),
+  )
   await bench.stop()
+  await turn
+  expect(await statusOf(bench, ids.at(-1) ?? 0)).toBe("processing")
   const head = await bench.store.head()
   bench.pass(LEASE_MS)
   await bench.store.alive()
