@@ -47,7 +47,9 @@ class Blender implements LineReader {
 
   get evidence(): Evidence {
     const total = this.#total
-    const fraction = total === undefined ? null : Math.min(1, this.#most / total)
+    // Of bars that were declared, all must be full.
+    const most = this.#expected.bars === undefined ? 1 : this.#turns.fraction
+    const fraction = total === undefined ? null : Math.min(most, this.#most / total)
     const isSilent = this.#expected.mustShowFrames && this.#hasSpoken && this.#most === 0
     return {
       reached: this.#isTotalGiven ? fraction : null,

@@ -103,6 +103,7 @@ class Ffmpeg implements LineReader {
   readonly #turns: Turns
   #block: Block = {}
   #pass = new Pass()
+  #passes = 1
   /** The last run but this one that was no still picture. */
   #before: Pass | undefined
   #failure: string | undefined
@@ -113,10 +114,12 @@ class Ffmpeg implements LineReader {
   }
 
   get evidence(): Evidence {
-    const { total } = this.#expected
+    const { total, bars = 1 } = this.#expected
     const pass = this.#pass.isStill && this.#before ? this.#before : this.#pass
     const isKnown = total !== undefined && pass.blocks > 0
-    const reached = isKnown ? Math.min(1, pass.length / total) : null
+    const last = isKnown ? Math.min(1, pass.length / total) : null
+    // Of bars that were declared, the last must be full.
+    const reached = last !== null && this.#passes < bars ? (this.#passes - 1 + last) / bars : last
     return { ...NO_EVIDENCE, reached, hasEnded: this.#pass.hasEnded, failure: this.#failure }
   }
 
@@ -156,7 +159,9 @@ class Ffmpeg implements LineReader {
     const isPass = !isForStill && !this.#pass.isStill
     if (!this.#pass.isStill) this.#before = this.#pass
     this.#pass = new Pass()
-    if (isPass) this.#turns.begin()
+    if (!isPass) return
+    this.#passes += 1
+    this.#turns.begin()
   }
 
   #progress(fraction: number): Report {

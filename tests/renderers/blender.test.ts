@@ -218,6 +218,12 @@ describe("several runs of Blender, one after another", () => {
     expect(listen("blender", 4, run, run)).toMatchObject({ reached: 1, last: { progress: 100 } })
   })
 
+  test("prove the whole only if all bars that were declared were full", () => {
+    const known = { total: 2, bars: 2 }
+    expect(listen("blender", known, run).reached).toBe(0.5)
+    expect(listen("blender", known, run, run).reached).toBe(1)
+  })
+
   test("set the progress back once when the first had rendered all that the user expected", () => {
     const { progress, last, reached } = listen("blender", 2, run, frame(1))
     expect(progress).toContain(100)

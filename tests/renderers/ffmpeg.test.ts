@@ -199,6 +199,16 @@ describe("several runs of ffmpeg, one after another", () => {
     expect(new Set(reports.map(({ basis }) => basis))).toEqual(new Set(["declared"]))
   })
 
+  test("prove the whole only if all that were declared were full", () => {
+    const known = { total: 60, bars: 2 }
+    expect(listen("ffmpeg", known, first).reached).toBe(0.5)
+    expect(listen("ffmpeg", known, first, at(0, 0), at(1500, 60, "end")).reached).toBe(1)
+    expect(listen("ffmpeg", known, first, at(0, 0), at(1425, 57, "end")).reached).toBeLessThan(0.98)
+    // At one frame a second 5 s end at 4.
+    const slow = at(2, 1) + at(5, 4, "end")
+    expect(listen("ffmpeg", { total: 5, bars: 2 }, slow, slow).reached).toBe(1)
+  })
+
   test("are told apart also when the first was killed, and parts of the output add up at most", () => {
     expect(listen("ffmpeg", 60, at(250, 10), at(1, 0), at(250, 10)).progress).toEqual([
       expect.closeTo(100 / 6, 9),
