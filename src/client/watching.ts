@@ -136,6 +136,11 @@ function waitOf({ retryMs, failures }: Place): number {
   )
 }
 
+const headersOf = ({ lastEventId }: Place): Readonly<Record<string, string>> => ({
+  accept: "text/event-stream",
+  ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+})
+
 /** One connection, from the place on; answers whether the stream is over, broke off, or is to be asked for again. */
 async function* connection(
   open: OpenStream,
@@ -145,11 +150,7 @@ async function* connection(
   const silence = new Silence(options.signal, place.rhythm)
   let [hasGap, isShutdown] = [false, false]
   try {
-    const headers = {
-      accept: "text/event-stream",
-      ...(place.lastEventId !== undefined && { "last-event-id": place.lastEventId }),
-    }
-    const answer = await open(pathOf(options), headers, silence.signal)
+    const answer = await open(pathOf(options), headersOf(place), silence.signal)
     if (answer.status === 204) return "over"
     if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) {
       throw new Error(NO_STREAM)

@@ -71,9 +71,6 @@ class Page {
     })
     byId("brand", HTMLAnchorElement).href = BASE.pathname
     byId("add", HTMLButtonElement).addEventListener("click", () => void this.#add())
-    const token = byId("token", HTMLButtonElement)
-    show(token, ownToken() !== undefined)
-    token.addEventListener("click", () => changeToken(undefined))
     void footer()
   }
 
@@ -206,6 +203,9 @@ function gapNotice({ reason, missed }: Gap): void {
 }
 
 async function footer(): Promise<void> {
+  const token = byId("token", HTMLButtonElement)
+  show(token, ownToken() !== undefined)
+  token.addEventListener("click", () => changeToken(undefined))
   const health = await server.health().catch(() => undefined)
   if (health) say(byId("version", HTMLElement), `${health.version} (${health.commit})`)
 }
