@@ -71,6 +71,7 @@ class Page {
     })
     byId("brand", HTMLAnchorElement).href = BASE.pathname
     byId("add", HTMLButtonElement).addEventListener("click", () => void this.#add())
+    forgetting()
     void footer()
   }
 
@@ -202,10 +203,14 @@ function gapNotice({ reason, missed }: Gap): void {
   notify(`${were} missed. The page has been refreshed and is up to date.`)
 }
 
-async function footer(): Promise<void> {
+/** The button that forgets the reader's token, where there is one. */
+function forgetting(): void {
   const token = byId("token", HTMLButtonElement)
   show(token, ownToken() !== undefined)
   token.addEventListener("click", () => changeToken(undefined))
+}
+
+async function footer(): Promise<void> {
   const health = await server.health().catch(() => undefined)
   if (health) say(byId("version", HTMLElement), `${health.version} (${health.commit})`)
 }
