@@ -75,7 +75,9 @@ export class Gate {
    */
   caller(credentials: Credentials, need: Need): Caller {
     if (!this.#tokens.existed) return this.#unprotected(credentials, need)
-    const token = this.#tokenOf(credentials)
+    const isLeased = need === "report" && credentials.hasLease
+    // A token that was revoked or has expired must not end a render in hand: the lease decides.
+    const token = this.#tokenOf(credentials, isLeased)
     const isLocal = (): boolean => credentials.from().isLocal
     if (token) {
       const caller = this.#callerWith(token)
@@ -84,7 +86,7 @@ export class Gate {
     }
     const client = credentials.from().key
     const nobody = { role: "nobody", token: undefined, client, ended: undefined } as const
-    if (need !== "report" || !credentials.hasLease) allow(nobody, need)
+    if (!isLeased) allow(nobody, need)
     return nobody
   }
 
@@ -98,14 +100,17 @@ export class Gate {
     )
   }
 
-  #tokenOf({ authorization, ticket, method, path, from }: Credentials): TokenRow | undefined {
+  #tokenOf(
+    { authorization, ticket, method, path, from }: Credentials,
+    isLeased: boolean,
+  ): TokenRow | undefined {
     if (authorization === null && ticket === undefined) return undefined
     const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? []
     const token =
       authorization === null
         ? this.#tickets.find(ticket ?? "", { method, path })
         : this.#tokens.find(secret ?? "")
-    if (token) return token
+    if (token || isLeased) return token
     const waitMs = this.#failures.take(from().key, 1, this.#options.steadyMs())
     if (waitMs > 0) {
       throw new AppError("too_many_requests", "too many bad tokens came from this address; try again later", {

@@ -42,17 +42,8 @@ const ALLOWED: Readonly<Record<Exclude<Need, "nothing">, readonly Role[]>> = {
   admin: ["admin"],
 }
 
-/** What a worker may set by PUT: what it would report, and the files that it made. */
-const WORKER_KEYS: readonly string[] = [
-  "status",
-  "progress",
-  "current_step",
-  "message",
-  "error_message",
-  "video_file_path",
-  "video_file_size",
-  "thumbnail_path",
-]
+/** What a worker may set by PUT: the files that it made. What it reports goes by its lease. */
+const WORKER_KEYS: readonly string[] = ["video_file_path", "video_file_size", "thumbnail_path"]
 
 /** The roles that may do what a route needs. */
 export const rolesFor = (need: Need): readonly Role[] => (need === "nothing" ? ROLES : ALLOWED[need])

@@ -5,6 +5,10 @@ import type { Tokens } from "./tokens.ts"
 
 /** A ticket that was not used for so long after it was given out is worth nothing. */
 const FIRST_USE_MS = 60_000
+/** The most tickets that one token has at the same time. */
+const MOST = 1000
+/** The longest path that a ticket is for. */
+const MOST_PATH = 1024
 /** The longest that a ticket is good for reconnects. */
 const LIFE_MS = 12 * 60 * 60_000
 const TICKET = /^tst_[A-Za-z0-9_-]{43}$/
@@ -43,7 +47,8 @@ function decoded(text: string): string {
 
 /** The path with its query, without what clients add by themselves; the order of the rest is kept. */
 function pathOfTicket(path: string): string {
-  const [before = "", query = ""] = path.split("?", 2)
+  const at = path.indexOf("?")
+  const [before, query] = at < 0 ? [path, ""] : [path.slice(0, at), path.slice(at + 1)]
   const isKept = (part: string): boolean =>
     part !== "" && !INCIDENTAL.test(decoded(part.split("=", 1)[0] ?? ""))
   const kept = query.split("&").filter(isKept)
@@ -75,7 +80,7 @@ export class Tickets {
 
   /**
    * Gives out a ticket: for a GET path of the API, or for an `ingest` path if the token's role may report.
-   * @throws AppError `invalid` for another path
+   * @throws AppError `invalid` for another path, `too_many_requests` if the token has as many as it may
    */
   async create(
     token: TokenRow,
@@ -85,6 +90,7 @@ export class Tickets {
     const rights = { role: token.role, item: token.item ?? undefined }
     if (
       !READ.test(path) ||
+      path.length > MOST_PATH ||
       path.includes("#") ||
       (method === "POST" && !isAllowed(rights, "report", () => false))
     ) {
@@ -94,6 +100,16 @@ export class Tickets {
       )
     }
     const { now, digest, random } = this.#options
+    this.#forgetEnded()
+    if (this.#countOf(token.id) >= MOST) {
+      throw new AppError(
+        "too_many_requests",
+        `this token has ${MOST} tickets, the most that it may; use one of them`,
+        {
+          retryAfterMs: FIRST_USE_MS,
+        },
+      )
+    }
     const ticket = `tst_${random()}`
     const lastMs = token.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(token.expires_at)
     const row = {
@@ -105,7 +121,6 @@ export class Tickets {
       expires_at: new Date(Math.min(now() + LIFE_MS, lastMs)).toISOString(),
     }
     await this.#store.addTicket(row)
-    this.#forgetEnded()
     this.#known.set(row.hash, { ...row, used_at: null })
     return { ticket, expires_at: row.expires_at }
   }
@@ -125,8 +140,17 @@ export class Tickets {
     return token
   }
 
+  #countOf(tokenId: number): number {
+    let count = 0
+    for (const { token_id } of this.#known.values()) if (token_id === tokenId) count += 1
+    return count
+  }
+
+  /** A ticket that was not used in time is worth nothing any more either. */
   #forgetEnded(): void {
     const time = new Date(this.#options.now()).toISOString()
-    for (const { hash, expires_at } of this.#known.values()) if (expires_at <= time) this.#known.delete(hash)
+    for (const { hash, expires_at, used_at, use_by } of this.#known.values()) {
+      if (expires_at <= time || (used_at === null && use_by <= time)) this.#known.delete(hash)
+    }
   }
 }

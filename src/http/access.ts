@@ -137,7 +137,7 @@ export function admission({ gate, proxies, limits, refusals, host }: AdmissionOp
     const { request, route, params } = matched
     const peer = (): string => onlyPeer ?? matched.server?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
-    const caller = callerOf(gate, matched, from)
+    const caller = entered(limits, from, () => callerOf(gate, matched, from))
     checkItem(caller, params)
     limits.ask(caller, needOf({ method: request.method, path: route }) === "report" ? leaseOf(matched) : "")
     const refusal = refusals.get(request)
@@ -159,6 +159,16 @@ export function admission({ gate, proxies, limits, refusals, host }: AdmissionOp
         caller: admitted({ request, query, params, route, server, caller }),
       }))
   )
+}
+
+/** The caller that was let in; one that is refused is counted by its address, and asks no more often than others. */
+function entered(limits: Limits, from: () => ClientAddress, enter: () => Caller): Caller {
+  try {
+    return enter()
+  } catch (error) {
+    limits.ask({ role: "nobody", token: undefined, client: from().key, ended: undefined }, "")
+    throw error
+  }
 }
 
 /** The token of the lease that was sent; empty without one. */

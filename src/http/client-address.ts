@@ -63,7 +63,8 @@ export class TrustedProxies {
     // Anybody elsewhere can write these headers; on this machine they come from a proxy.
     if (isByProxy && !this.#isTrusted(from)) this.#onUntrusted()
     const address = this.#isEmpty ? from : this.#behind(from, headers.get("x-forwarded-for"))
-    const isLocal = this.#isEmpty ? isLoopback(from) && !isByProxy : isLoopback(address)
+    // Whatever proxies are trusted to say: what one has passed on does not come from this machine.
+    const isLocal = isLoopback(from) && isLoopback(address) && !isByProxy
     return { address, isLocal, key: keyOf(address) }
   }
 

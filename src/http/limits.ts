@@ -47,8 +47,11 @@ export class Limits {
   ask(caller: Caller, lease: string): void {
     const { client } = caller
     if (client === undefined) return
-    const [buckets, key] = lease === "" ? [this.#bucketsOf(caller), client] : [this.#byLease, lease]
-    const waitMs = buckets.take(key, 1, this.#options.steadyMs())
+    const nowMs = this.#options.steadyMs()
+    // A lease that nobody has given out would be a new bucket each time: without a token the address pays, too.
+    const isByLease = lease !== "" && caller.token !== undefined
+    const own = isByLease ? 0 : this.#bucketsOf(caller).take(client, 1, nowMs)
+    const waitMs = Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs))
     if (waitMs === 0) return
     throw new AppError("too_many_requests", `this client asks too much; ask again in ${waitMs} ms`, {
       retryAfterMs: waitMs,

@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts"
 import { changesIn } from "../item/as-read.ts"
 import { cancelled, changed, created, placed, removed, retried } from "../item/changes.ts"
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem, StoredUpdate } from "../item/item.ts"
+import { isFinished } from "../item/moves.ts"
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 import type { Learned } from "./learned.ts"
@@ -66,7 +67,9 @@ export class Queue {
    * Merges `change` into an item: keys that are absent stay as they are.
    * @throws AppError `not_found`, `illegal_move`, `leased`, `unavailable`
    */
-  update(id: number, change: ItemChange): Promise<QueueItem> {
+  async update(id: number, change: ItemChange): Promise<QueueItem> {
+    // What ends a render is stored, however full the database is.
+    if (change.status === undefined || !isFinished(change.status)) this.#room.check()
     return this.#change(id, (stored, moment) => changed(stored, change, moment))
   }
 

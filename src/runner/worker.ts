@@ -2,7 +2,7 @@ import { type Claimed, type Client, type Held, ServerError } from "../client/cli
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
 import { Guard, type Guarded } from "./guard.ts"
 import { type Holding, Holdings } from "./holdings.ts"
-import { Patience } from "./patience.ts"
+import { Patience, pause } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
@@ -11,6 +11,10 @@ import { type Verdict, wordOf } from "./verdict.ts"
 const CLAIM_WAIT_S = 30
 /** A server with no items answers after the wait. One that answers sooner is about to stop. */
 const EARLY_ANSWER_MS = 1000
+/** The statuses of a token that is not in force, or may not claim: its owner can put that right. */
+const DENIED = [401, 403]
+/** How long to wait before asking again after one of them. */
+const DENIED_MS = 10_000
 /** A shell's exit codes for "not executable" and "not found". */
 const RELEASE_CODES = [126, 127]
 /** How often to look for leases that other workers of this machine left behind. */
@@ -145,13 +149,14 @@ export class Worker {
         return answer
       } catch (error) {
         if (signal.aborted) return undefined
-        if (!(error instanceof ServerError && error.isPassing)) {
+        const isDenied = error instanceof ServerError && DENIED.includes(error.status)
+        if (!isDenied && !(error instanceof ServerError && error.isPassing)) {
           this.#fail(error)
           return undefined
         }
         if (!this.#isOffline) toStderr(`${error.message}; waiting for the server`)
         this.#isOffline = true
-        await patience.wait(signal)
+        await (isDenied ? pause(DENIED_MS, signal) : patience.wait(signal))
       }
     }
     return undefined

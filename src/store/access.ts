@@ -81,7 +81,7 @@ export interface Access {
   /** The tickets that have not ended. */
   tickets(): Promise<readonly TicketRow[]>
 
-  /** Adds a ticket, and forgets those that have ended. */
+  /** Adds a ticket, and forgets those that have ended or were not used in time. */
   addTicket(ticket: Omit<TicketRow, "used_at">): Promise<void>
 
   /** Remembers that the ticket with this hash was used for the first time now. */

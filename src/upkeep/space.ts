@@ -5,7 +5,7 @@ import type { Upkeep } from "../store/upkeep.ts"
 import { removeFinished } from "./finished.ts"
 
 /** How often it looks how large the database is. */
-const LOOK_MS = 10_000
+const LOOK_MS = 2000
 /** From this part of the limit on it says that the limit is near, and it makes room down to it. */
 const NEAR = 0.9
 /** Rows that one transaction removes. */

@@ -138,6 +138,28 @@ test("a lease alone opens a worker's routes, and nothing else", async () => {
   }
 })
 
+test("a lease outweighs a token that was revoked, and such a request is no failed token", async () => {
+  await using server = await opened()
+  await server.token()
+  const revoked = { ...bearer("tsk_revoked"), hasLease: true }
+  for (let i = 0; i < 40; i += 1) expect(refusal(() => server.gate.caller(revoked, "report"))).toBe(undefined)
+  expect(refusal(() => server.gate.caller(revoked, "read"))).toBe("unauthorized")
+})
+
+test("a token has a bounded number of tickets, and those that were not used in time make room", async () => {
+  await using server = await opened()
+  const { tickets, tokens, clock } = server
+  const token = tokens.find((await server.token()).secret)
+  if (!token) throw new Error("the token is unknown")
+  const path = "/api/v1/progress/stream"
+  for (let i = 0; i < 1000; i += 1) await tickets.create(token, path)
+  await expect(tickets.create(token, path)).rejects.toThrow("1000 tickets")
+  clock.nowMs += MINUTE_MS
+  await tickets.create(token, path)
+  expect(await server.store.access.tickets()).toHaveLength(1)
+  await expect(tickets.create(token, `${path}?x=${"y".repeat(2000)}`)).rejects.toThrow("path must be")
+})
+
 test("a token for one item reads, and may do nothing else", async () => {
   await using server = await opened()
   const { secret } = await server.token({ item: 7 })

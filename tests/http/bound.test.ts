@@ -168,7 +168,8 @@ test("a render whose token is revoked goes on to its verdict by its lease", asyn
   beside.close()
   // 429 after many bad tokens of this address.
   while ((await server.api("GET", "/queue/1", undefined, bearer(worker))).status < 401);
-  const headers = { lease: lease.token }
+  // As `work` does: with the token that it still has, too.
+  const headers = { lease: lease.token, ...bearer(worker) }
   expect((await server.api("POST", `/queue/${id}/progress`, { progress: 50 }, headers)).status).toBe(200)
   expect((await server.api("POST", `/queue/${id}/complete`, {}, headers)).status).toBe(200)
   const claimAgain = await server.api("POST", "/queue/claim", { worker: "w" }, bearer(worker))

@@ -24,6 +24,19 @@ test("what came through a proxy that nobody trusts is not local", () => {
   }
 })
 
+test("what a proxy has passed on is never local, whichever proxies are trusted", () => {
+  for (const trusted of [[], ["10.0.0.0/8"], ["127.0.0.1"]]) {
+    const proxies = new TrustedProxies(trusted)
+    for (const [name, value] of [
+      ["Forwarded", "for=1.2.3.4"],
+      ["Via", "1.1 nginx"],
+      ["X-Forwarded-For", "unknown"],
+    ] as const) {
+      expect(proxies.clientOf("127.0.0.1", new Headers({ [name]: value })).isLocal).toBeFalse()
+    }
+  }
+})
+
 test("a trusted proxy names the client, and what stood before that was written by anybody", () => {
   const proxies = new TrustedProxies(["10.0.0.0/8", "127.0.0.1", "::1"])
   expect(proxies.clientOf("10.1.2.3", headers("6.6.6.6, 5.6.7.8, 10.9.9.9")).address).toBe("5.6.7.8")

@@ -93,6 +93,7 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
     )
   expect(await codeOf(queue.add({ song_id: 2 }))).toBe("unavailable")
   expect(await codeOf(workers.report(id, "t", { progress: 5 }))).toBe("unavailable")
+  expect(await codeOf(queue.update(other, { message: "more" }))).toBe("unavailable")
   expect(await codeOf(workers.heartbeat(id, "t"))).toBe("none")
   expect(await codeOf(workers.complete(id, "t", {}))).toBe("none")
   expect(await codeOf(queue.cancel(other))).toBe("none")

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, eq, gt, inArray, isNotNull, isNull, lte } from "drizzle-orm"
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, or } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
@@ -91,7 +91,12 @@ export class SqliteAccess implements Access {
 
   addTicket(ticket: Omit<TicketRow, "used_at">): Promise<void> {
     return this.#group.run(() => {
-      this.#db.delete(tickets).where(lte(tickets.expires_at, this.#time())).run()
+      const time = this.#time()
+      const isUnused = and(isNull(tickets.used_at), lte(tickets.use_by, time))
+      this.#db
+        .delete(tickets)
+        .where(or(lte(tickets.expires_at, time), isUnused))
+        .run()
       this.#db.insert(tickets).values(ticket).run()
     })
   }

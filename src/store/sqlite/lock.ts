@@ -53,7 +53,7 @@ function markIn(path: string): ReturnType<typeof markOf> {
 const refuse = (message: string, path: string): never => {
   throw new AppError(
     "unavailable",
-    `${message}. Put back what belongs there; or start once with --new-database, which takes ${path} as it is, or begins an empty queue`,
+    `${message}. Put back what belongs there; put a backup there by track-studio restore; or start once with --new-database, which takes ${path} as it is, or begins an empty queue`,
   )
 }
 
