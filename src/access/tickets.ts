@@ -87,29 +87,8 @@ export class Tickets {
     path: string,
   ): Promise<{ readonly ticket: string; readonly expires_at: string }> {
     const method = INGEST.test(path) ? "POST" : "GET"
-    const rights = { role: token.role, item: token.item ?? undefined }
-    if (
-      !READ.test(path) ||
-      path.length > MOST_PATH ||
-      path.includes("#") ||
-      (method === "POST" && !isAllowed(rights, "report", () => false))
-    ) {
-      throw new AppError(
-        "invalid",
-        "path must be a path of the API with its query, such as /api/v1/progress/stream/7; an ingest path needs the role worker",
-      )
-    }
+    this.#check(token, method, path)
     const { now, digest, random } = this.#options
-    this.#forgetEnded()
-    if (this.#countOf(token.id) >= MOST) {
-      throw new AppError(
-        "too_many_requests",
-        `this token has ${MOST} tickets, the most that it may; use one of them`,
-        {
-          retryAfterMs: FIRST_USE_MS,
-        },
-      )
-    }
     const ticket = `tst_${random()}`
     const lastMs = token.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(token.expires_at)
     const row = {
@@ -138,6 +117,22 @@ export class Tickets {
       this.#store.useTicket(row.hash).catch(this.#options.onError)
     }
     return token
+  }
+
+  /** @throws AppError `invalid`, `too_many_requests` */
+  #check({ id, role, item }: TokenRow, method: "GET" | "POST", path: string): void {
+    const isRefused =
+      method === "POST" && !isAllowed({ role, item: item ?? undefined }, "report", () => false)
+    if (!READ.test(path) || path.length > MOST_PATH || path.includes("#") || isRefused) {
+      throw new AppError(
+        "invalid",
+        "path must be a path of the API with its query, such as /api/v1/progress/stream/7; an ingest path needs the role worker",
+      )
+    }
+    this.#forgetEnded()
+    if (this.#countOf(id) < MOST) return
+    const message = `this token has ${MOST} tickets, the most that it may; use one of them`
+    throw new AppError("too_many_requests", message, { retryAfterMs: FIRST_USE_MS })
   }
 
   #countOf(tokenId: number): number {

@@ -88,6 +88,30 @@ function startOf({ filled, item, at }: Claim, takes: Outlook | undefined, mayBeS
   return { id: item.id, startsIn: at, low: Math.min(low, at), high: at + spread, takes: takes?.seconds }
 }
 
+/** A slot as it is at first; none if it lasts nobody knows how long. */
+const filledOf = (slot: Slot): Filled[] =>
+  slot.free
+    ? [
+        {
+          slot,
+          at: slot.free.seconds,
+          variance: slot.free.deviation ** 2,
+          deviation: slot.free.deviation,
+        },
+      ]
+    : []
+
+/** The claim that comes first of all that the slots can make. */
+function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waiting>): Claim | undefined {
+  let next: Claim | undefined
+  for (const filled of known) {
+    if (next && filled.at >= next.at) continue
+    const claim = claimOf(filled, rest.values())
+    if (claim && (!next || claim.at < next.at)) next = claim
+  }
+  return next
+}
+
 /**
  * When waiting items start. `waiting` is in the order in which the queue gives items out; the slots take them
  * in that order, each when it is free. Left out is what no slot may take, and what waits behind something
@@ -95,24 +119,12 @@ function startOf({ filled, item, at }: Claim, takes: Outlook | undefined, mayBeS
  */
 export function forecast(slots: readonly Slot[], waiting: readonly Waiting[], limit: number): Forecast {
   const unknown = slots.filter(({ free }) => !free)
-  const known = new Set(
-    slots.flatMap((slot): Filled[] => {
-      const { free } = slot
-      return free
-        ? [{ slot, at: free.seconds, variance: free.deviation ** 2, deviation: free.deviation }]
-        : []
-    }),
-  )
+  const known = new Set(slots.flatMap(filledOf))
   const rest = new Map(waiting.map((item) => [item.id, item]))
   const starts: Start[] = []
   let doneIn = Math.max(0, ...[...known].map(({ at }) => at))
   while (rest.size > 0 && starts.length < limit) {
-    let next: Claim | undefined
-    for (const filled of known) {
-      if (next && filled.at >= next.at) continue
-      const claim = claimOf(filled, rest.values())
-      if (claim && (!next || claim.at < next.at)) next = claim
-    }
+    const next = firstClaim(known, rest)
     if (!next) break
     const { filled, item, at } = next
     const takes = item.takes(filled.slot.worker)
