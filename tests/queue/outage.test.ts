@@ -96,7 +96,7 @@ class World implements AsyncDisposable {
     }
     this.#failingMs = undefined
     this.#downMs = undefined
-    if (isOver || this.nowMs - this.#aliveMs >= 5000) this.#aliveMs = this.nowMs
+    if (isOver || this.nowMs - this.#aliveMs >= 1000) this.#aliveMs = this.nowMs
   }
 
   async claim(leaseMs: number): Promise<void> {

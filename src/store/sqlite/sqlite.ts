@@ -28,7 +28,7 @@ import { SqliteUpkeep } from "./upkeep.ts"
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
 /** How old a sign of life becomes before a write stores the next. */
-const ALIVE_MS = 5000
+const ALIVE_MS = 1000
 /** Rows kept in memory as they are stored. */
 const RECENT_ITEMS = 1000
 
