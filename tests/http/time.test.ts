@@ -128,25 +128,23 @@ test.concurrent(
   },
 )
 
-test.concurrent(
-  "a lease that was lengthened and runs out before the next server comes is not lengthened again",
-  async () => {
-    using all = await servers()
-    const first = await all.next()
-    const taken = await attempt(first, {}, { lease: 1 })
-    await first.end("SIGTERM")
-    await past(taken.lease.expires_at, 200)
-    const second = await all.next()
-    expect((await second.item(taken.id)).status).toBe("processing")
-    const startedMs = Date.now()
-    await second.end("SIGKILL")
-    await past(new Date(startedMs).toISOString(), 1500)
-    await using third = await all.next()
-    const [back, ms] = await timed(itemOnce(third, taken.id, ({ status }) => status !== "processing"))
-    expect(back).toMatchObject({ status: "retrying", retry_count: 0 })
-    expect(ms).toBeLessThan(900)
-  },
-)
+test.concurrent("a lease lasts as long as servers were alive for it, over two outages", async () => {
+  using all = await servers()
+  const first = await all.next()
+  const taken = await attempt(first, {}, { lease: 1 })
+  await first.end("SIGTERM")
+  await past(taken.lease.expires_at, 200)
+  const second = await all.next()
+  expect((await second.item(taken.id)).status).toBe("processing")
+  const startedMs = Date.now()
+  await second.end("SIGKILL")
+  await past(new Date(startedMs).toISOString(), 1500)
+  await using third = await all.next()
+  const [back, ms] = await timed(itemOnce(third, taken.id, ({ status }) => status !== "processing"))
+  expect(back).toMatchObject({ status: "retrying", retry_count: 0 })
+  // One second of lease, of which the second server may have seen nothing, and a turn of the timer.
+  expect(ms).toBeLessThan(2500)
+})
 
 test.concurrent(
   "an item whose progress does not move is called stalled, once, and never taken from its worker",
@@ -167,7 +165,7 @@ test.concurrent(
     expect((await taken.say("progress", { progress: 10, message: "still here" })).item?.stalled).toBeTrue()
     const moved = await taken.say("progress", { progress: 10.1 })
     expect(moved).toMatchObject({ directive: "continue", item: { stalled: false, progress: 10 } })
-    await viewer.until(() => viewer.updates.at(-1)?.data["message"] === "Queue item updated")
+    await viewer.until(() => viewer.updates.at(-1)?.data["stalled"] !== true)
     expect(viewer.updates.at(-1)?.data).not.toHaveProperty("stalled")
     const count = (): number => viewer.updates.filter(({ data }) => data["stalled"] === true).length
     expect(count()).toBe(2)
