@@ -38,7 +38,7 @@ export interface WatchOptions {
   readonly untilFinished?: boolean | undefined
   /** Begins with the updates after this event ID; default: with the current state. */
   readonly lastEventId?: number | undefined
-  /** The history that `lastEventId` belongs to, from `live`; in another one that ID means nothing. Default: any. */
+  /** The history that `lastEventId` belongs to, as `live` named it. In another history the ID means nothing. Default: any. */
   readonly history?: string | undefined
   /** Whether to begin with the current state; default true. */
   readonly snapshot?: boolean | undefined

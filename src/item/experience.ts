@@ -51,7 +51,7 @@ export interface Experience {
   readonly heard: WeakMap<readonly StepTrace[], Remembered>
 }
 
-/** How many times as long, as a logarithm, a run must have taken as any other to count for half. */
+/** A run whose time differs this much from the nearest other counts for half; the natural logarithm of the ratio. */
 const ODD = 0.4
 /**
  * How wrong an estimate of a hardly known kind usually is, and by how much more where its steps go unevenly.

@@ -114,8 +114,8 @@ function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waitin
 
 /**
  * When waiting items start. `waiting` is in the order in which the queue gives items out; the slots take them
- * in that order, each when it is free. Left out is what no slot may take, and what waits behind something
- * that lasts nobody knows how long: nothing is better than a guess. At most `limit` items are told.
+ * in that order, each when it is free. The forecast leaves out items that no slot may take, and items that wait behind
+ * one of unknown length, because no time is better than a guess. It names at most `limit` items.
  */
 export function forecast(slots: readonly Slot[], waiting: readonly Waiting[], limit: number): Forecast {
   const unknown = slots.filter(({ free }) => !free)

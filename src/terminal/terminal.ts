@@ -93,8 +93,8 @@ export function bar(
 }
 
 /**
- * The lines at the bottom of a terminal that are drawn again in place. What is printed above them stays, and scrolls
- * away as any output does. The cursor rests on the line below.
+ * The lines at the bottom of a terminal that are drawn again in place. Text printed above them stays, and scrolls
+ * away like other output. The cursor rests on the line below.
  *
  * Frames are marked as synchronized updates, which a terminal shows at once or, where it does not know them, ignores.
  * Lines do not wrap while a frame is drawn, whatever the terminal thinks of the width of a character.

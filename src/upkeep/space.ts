@@ -65,7 +65,7 @@ export class Space implements Service {
     onLook(used > NEAR * mostBytes, used >= mostBytes)
   }
 
-  /** The bytes in use. What only the log holds twice is no reason to remove anything. */
+  /** The bytes in use. Pages that stand in the log as well are counted once. */
   async #used(): Promise<number> {
     const { used } = await this.#upkeep.size()
     if (used <= NEAR * this.#options.mostBytes) return used

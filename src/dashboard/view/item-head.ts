@@ -58,7 +58,7 @@ export class ItemHead {
     if (!isGone) this.#offer(item)
   }
 
-  /** Takes the buttons away: there is no item to act on. */
+  /** Takes the buttons away, because the item does not exist. */
   withdraw(): void {
     if (this.#buttons.contains(document.activeElement)) this.name.focus()
     this.#buttons.replaceChildren()

@@ -25,7 +25,7 @@ export async function move(item: QueueItem, direction: Direction, bench: Bench):
     await acting(async () => {
       if (direction === "up" && above) return await server.move(item.id, above.id)
       if (next) return await server.move(item.id, next.id)
-      // There is no item to come before: the last one comes before this one.
+      // No item follows: the last item is moved in front of this one instead.
       return below && (await server.move(below.id, item.id))
     })
     const place = at + 1 + (direction === "up" ? -1 : 1)
