@@ -174,8 +174,8 @@ test(
       `20 readers that never read, ${megabytes} MB of updates (${megabytes * perMegabyte}): ${warm.toFixed(1)} MB ` +
         `after the warm-up, at most ${most.toFixed(1)} MB (${(most - warm).toFixed(1)} more); 3 healthy readers got all ${last}`,
     )
-    // Less than the updates themselves: not even one copy of them was kept.
-    expect(most - warm).toBeLessThan(45)
+    // Less than the updates themselves: not even one copy of them was kept. The source is collected later.
+    expect(most - warm).toBeLessThan(process.env["TRACK_STUDIO_BINARY"] ? 30 : 45)
   },
   5 * MINUTE_MS,
 )
