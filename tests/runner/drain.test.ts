@@ -10,8 +10,8 @@ import { faultsOf, type Program, studio, type Told } from "./programs.ts"
 const ITEMS = size(60, 2000)
 const WORKERS = 4
 /** Between two kills, at most. */
-const PAUSE_MS = size(400, 1000)
-const LIMIT_MS = size(120_000, 900_000)
+const PAUSE_MS = size(200, 1000)
+const LIMIT_MS = size(60_000, 900_000)
 
 /** Items, workers and their server, of which any may be killed. */
 class Drain {
