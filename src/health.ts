@@ -7,29 +7,64 @@ export const DEGRADED = {
     "the database has reached --max-database-mb; items and reports are refused, results are stored",
   database_filling:
     "the database has nearly reached --max-database-mb; the oldest finished history goes first",
+  disk_low: "the disk of the database has less than 256 MiB left",
   proxy_untrusted:
     "requests come through a proxy that no --trusted-proxy names, so all of its clients count as one",
   backup_failed: "the latest backup could not be made; the log says why",
   descriptors_exhausted:
     "the process may open no more files, so new connections wait; raise its limit (LimitNOFILE, ulimit -n)",
   history_unreadable: "a part of the history cannot be read; streams say so by a gap",
+  webhooks_failing: "a webhook does not take what it is sent; it is tried again",
+  bell_deaf: "updates were stored of which the streams did not hear; they are read again each 5 s",
+  event_loop_lag: "the server was busy for 5 s or more without a pause, within the last 15 s",
+  clock_jumped: "the machine's clock jumped by 10 s or more, within the last 10 minutes",
+  draining: "the server is about to stop",
 } as const
 
 /** The name of such a reason, as `/health` answers it. */
 export type Reason = keyof typeof DEGRADED
 
-/** What is wrong with the server now: its parts note it here, and `/health` answers it. */
-export class Reasons {
-  readonly #current = new Set<Reason>()
+/** The reasons for which `/health/ready` fails: the server cannot do its work, and is better sent no requests. */
+export const UNREADY: readonly Reason[] = [
+  "database_unwritable",
+  "file_replaced",
+  "database_full",
+  "descriptors_exhausted",
+  "bell_deaf",
+  "event_loop_lag",
+  "draining",
+]
 
-  /** Notes that a reason holds from now on, or no longer does. Noting the same again changes nothing. */
-  set(reason: Reason, holds: boolean): void {
-    if (holds) this.#current.add(reason)
-    else this.#current.delete(reason)
+/** A reason that holds. */
+export interface Held {
+  /** Its name. */
+  readonly reason: Reason
+  /** Since when it holds, RFC 3339 UTC. */
+  readonly since: string
+  /** What is known beside, such as SQLite's code; empty for nothing. */
+  readonly detail: string
+}
+
+/** What is wrong with the server now: its parts note it here, and the routes of health answer it. */
+export class Reasons {
+  readonly #held = new Map<Reason, Held>()
+
+  /**
+   * Notes that a reason holds from now on, or no longer does. Noting the same again changes nothing but the detail.
+   */
+  set(reason: Reason, holds: boolean, detail = ""): void {
+    const since = this.#held.get(reason)?.since ?? new Date().toISOString()
+    if (holds) this.#held.set(reason, { reason, since, detail })
+    else this.#held.delete(reason)
   }
 
-  /** The reasons that hold now, the oldest first; empty while all is well. */
+  /** The names of the reasons that hold now, the oldest first; empty while all is well. */
   get current(): Reason[] {
-    return [...this.#current]
+    return [...this.#held.keys()]
+  }
+
+  /** The reasons that hold now, the oldest first. */
+  get held(): readonly Held[] {
+    return [...this.#held.values()]
   }
 }

@@ -1,4 +1,3 @@
-import { closeSync, openSync, readFileSync } from "node:fs"
 import { mkdir, readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
 
@@ -15,6 +14,8 @@ import { TrustedProxies } from "./http/client-address.ts"
 import { Limits } from "./http/limits.ts"
 import { isLoopback } from "./http/origin.ts"
 import { ErrorLog, log } from "./log.ts"
+import { lookingOf, loopOf } from "./looking.ts"
+import { mostDescriptors } from "./machine.ts"
 import { Forecasts } from "./queue/forecasts.ts"
 import { Learned } from "./queue/learned.ts"
 import { Queue } from "./queue/queue.ts"
@@ -29,18 +30,13 @@ import { Broadcaster } from "./stream/broadcaster.ts"
 import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
 import { Backups } from "./upkeep/backups.ts"
-import { Descriptors } from "./upkeep/descriptors.ts"
 import { Retention } from "./upkeep/retention.ts"
 import { Space } from "./upkeep/space.ts"
-import { Watch } from "./upkeep/watch.ts"
 import { commit, version } from "./version.ts"
 import { Webhooks } from "./webhooks/webhooks.ts"
 
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
-
-/** With fewer descriptors to spare the process counts as out of them. */
-const SPARE_DESCRIPTORS = 8
 
 const errors = new ErrorLog()
 
@@ -50,6 +46,8 @@ export interface Parts {
   readonly app: ReturnType<typeof createApp>
   /** Ends the streams when the server drains. */
   readonly broadcaster: Broadcaster
+  /** What is wrong with the server. */
+  readonly reasons: Reasons
   /** Knows when removing begins. */
   readonly retention: Retention
   /** The work in the background, in the order of its start. */
@@ -62,7 +60,9 @@ export const logged =
   (error: unknown): void =>
     errors.log(message, error)
 
-function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
+function webhooksOf(config: Config, store: Store, bus: Bus, reasons: Reasons): Webhooks {
+  const failing = new Set<string>()
+  const note = (): void => reasons.set("webhooks_failing", failing.size > 0, [...failing].join(", "))
   return new Webhooks(store, store.deliveries, bus, {
     urls: config.webhook,
     secret: config.webhookSecret,
@@ -72,8 +72,16 @@ function webhooksOf(config: Config, store: Store, bus: Bus): Webhooks {
     onError: logged("the webhooks' timer could not read or write"),
     onGivenUp: ({ id, update_id, notice }, error) =>
       log("warn", "a delivery to a webhook was given up", { delivery: id, update_id, notice, error }),
-    onFailing: (webhook, error) => log("warn", "a webhook fails; it is tried again", { webhook, error }),
-    onRecovered: (webhook) => log("info", "a webhook takes deliveries again", { webhook }),
+    onFailing(webhook, error) {
+      failing.add(webhook)
+      note()
+      log("warn", "a webhook fails; it is tried again", { webhook, error })
+    },
+    onRecovered(webhook) {
+      failing.delete(webhook)
+      note()
+      log("info", "a webhook takes deliveries again", { webhook })
+    },
   })
 }
 
@@ -140,42 +148,10 @@ const limitsOf = (config: Config, { clock }: Store): Limits =>
 /** As many streams as may be open: some descriptors must be left for requests and the database. */
 function mostStreams({ maxStreams }: Config): number {
   if (maxStreams === 0) return 0
-  const [, soft = ""] = /^Max open files +(\d+)/m.exec(limitsOfProcess()) ?? []
-  return soft === "" ? maxStreams : Math.min(maxStreams, Math.floor(Number(soft) * DESCRIPTORS_FOR_STREAMS))
-}
-
-/** Whether the process cannot open a few more files. */
-function areDescriptorsScarce(): boolean {
-  const opened: number[] = []
-  try {
-    while (opened.length < SPARE_DESCRIPTORS) opened.push(openSync("/dev/null", "r"))
-    return false
-  } catch {
-    return true
-  } finally {
-    opened.forEach(closeSync)
-  }
-}
-
-const descriptorsOf = (reasons: Reasons, closeIdle: () => number): Descriptors =>
-  new Descriptors(reasons, {
-    areScarce: areDescriptorsScarce,
-    closeIdle,
-    nowMs: () => performance.now(),
-    onScarce: (closed) =>
-      log("error", "out of file descriptors: new connections wait; raise LimitNOFILE or ulimit -n", {
-        idle_connections_closed: closed,
-      }),
-    onError: logged("file descriptors could not be looked at"),
-  })
-
-/** What Linux says of the limits of this process; empty elsewhere. */
-function limitsOfProcess(): string {
-  try {
-    return readFileSync("/proc/self/limits", "utf8")
-  } catch {
-    return ""
-  }
+  const descriptors = mostDescriptors()
+  return descriptors === undefined
+    ? maxStreams
+    : Math.min(maxStreams, Math.floor(descriptors * DESCRIPTORS_FOR_STREAMS))
 }
 
 /** How this program is run again: the binary alone, or Bun with our source. */
@@ -304,7 +280,8 @@ export function assembled(
   const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
   const broadcaster = new Broadcaster(store, bus, keepaliveMs, logged("the history could not be read"))
   const queue = queueOf(config, store, bus, room)
-  const webhooks = webhooksOf(config, store, bus)
+  const webhooks = webhooksOf(config, store, bus, reasons)
+  const loop = loopOf(reasons, logged)
   const retention = retentionOf(config, store, bus)
   const app = createApp({
     ...queue,
@@ -318,19 +295,24 @@ export function assembled(
     corsOrigins: corsOrigin,
     allowedHosts: allowedHost,
     reasons,
+    stoodMs: () => loop.stoodMs(),
     version,
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
   const onError = logged("the workers' timer could not read or write")
   const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onError })
-  const watch = new Watch(store, reasons, {
-    onReplaced,
-    onError: logged("the database could not be looked after"),
-  })
-  const descriptors = descriptorsOf(reasons, () => app.server?.closeIdleConnections() ?? 0)
   const upkeep = upkeepOf(config, store, bus, reasons, room)
   const { learned, workers } = queue
-  const services = [tokens, learned, watch, descriptors, rescue, workers, webhooks, retention, ...upkeep]
-  return { app, broadcaster, retention, services }
+  const looking = lookingOf(store, {
+    reasons,
+    loop,
+    broadcaster,
+    bus,
+    closeIdle: () => app.server?.closeIdleConnections() ?? 0,
+    onReplaced,
+    logged,
+  })
+  const services = [tokens, learned, ...looking, rescue, workers, webhooks, retention, ...upkeep]
+  return { app, broadcaster, reasons, retention, services }
 }

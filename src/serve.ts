@@ -92,6 +92,7 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
  * @throws AppError `unavailable` in that case
  */
 async function end(parts: Parts, store: SqliteStore): Promise<void> {
+  parts.reasons.set("draining", true)
   store.drain()
   const ended = drain(parts).finally(() => store.close())
   if (await within(STOP_MS, ended)) return

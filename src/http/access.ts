@@ -24,6 +24,8 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /openapi.json": "nothing",
   "GET /health": "nothing",
   [`GET ${API}/health`]: "nothing",
+  "GET /health/live": "nothing",
+  "GET /health/ready": "operations",
   [`POST ${API}/queue`]: "add",
   [`GET ${API}/queue`]: "read",
   // Some clients make this of `/queue`.

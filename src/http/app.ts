@@ -22,7 +22,7 @@ import { docsRoutes } from "./docs/docs.ts"
 import { errors, type OnError } from "./errors.ts"
 import { foreseenRoutes } from "./foreseen.ts"
 import { guard, type GuardOptions } from "./guard.ts"
-import { healthRoute } from "./health.ts"
+import { healthRoute, probeRoutes } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
 import type { Limits } from "./limits.ts"
 import { pageRoutes } from "./page.ts"
@@ -61,6 +61,8 @@ export interface AppParts extends GuardOptions {
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
+  /** For how many milliseconds no timer of the server has had its turn. */
+  readonly stoodMs: () => number
   /** The version of the program. */
   readonly version: string
   /** The commit it was built from. */
@@ -144,6 +146,7 @@ export function createApp(parts: AppParts) {
     .use(docsRoutes(() => app.routes, parts.version))
     .use(pageRoutes(board, access))
     .use(healthRoute(running, "health"))
+    .use(probeRoutes(parts.reasons, parts.stoodMs, access))
     .group("/api/v1", (api) =>
       api
         .use(healthRoute(running, "apiHealth"))

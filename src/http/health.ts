@@ -1,7 +1,8 @@
 import { Elysia } from "elysia"
 
-import type { Reasons } from "../health.ts"
-import { Health } from "../wire/answers.ts"
+import { DEGRADED, type Reasons, UNREADY } from "../health.ts"
+import { Health, Liveness, Readiness } from "../wire/answers.ts"
+import type { Admission } from "./access.ts"
 import { json, words } from "./docs/words.ts"
 
 /** What the answer says about this server. */
@@ -41,3 +42,56 @@ export const healthRoute = (running: Running, id: "health" | "apiHealth") =>
       refusals: ["method_not_allowed"],
     }),
   )
+
+/** An event loop that has stood for so long will not go on. */
+const STUCK_MS = 60_000
+
+/**
+ * `GET /health/live` and `GET /health/ready`. Neither reads the database. `stoodMs` says for how long no timer had its
+ * turn.
+ */
+export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Admission) =>
+  new Elysia({ prefix: "/health", normalize: false })
+    .use(access)
+    .get(
+      "/live",
+      ({ set }): Liveness => {
+        const ms = Math.max(0, stoodMs())
+        const isStuck = ms >= STUCK_MS
+        if (isStuck) set.status = 503
+        return { status: isStuck ? "stuck" : "live", stood_seconds: Math.round(ms) / 1000 }
+      },
+      words({
+        id: "live",
+        tag: "Server",
+        summary: "Whether the process still does anything",
+        about:
+          "For a supervisor that restarts the server: it fails only when the server has stood still for 60 s. What a restart does not mend, such as a full disk, is no reason to fail.",
+        successes: [
+          json("it does", Liveness),
+          json("it has stood still for 60 s: restart it", Liveness, 503),
+        ],
+        refusals: ["method_not_allowed"],
+      }),
+    )
+    .get(
+      "/ready",
+      ({ set }): Readiness => {
+        const held = reasons.held.map((one) => ({
+          ...one,
+          unready: UNREADY.includes(one.reason),
+          about: DEGRADED[one.reason],
+        }))
+        const isReady = held.every(({ unready }) => !unready)
+        if (!isReady) set.status = 503
+        return { status: isReady ? "ready" : "unready", reasons: held }
+      },
+      words({
+        id: "ready",
+        tag: "Server",
+        summary: "Whether the server can do its work",
+        about: `It is answered at once, out of what the server has noticed. It fails for ${UNREADY.map((reason) => `\`${reason}\``).join(", ")}; other reasons are listed with 200.`,
+        successes: [json("it can", Readiness), json("it cannot, for the reasons given", Readiness, 503)],
+        refusals: ["method_not_allowed"],
+      }),
+    )

@@ -26,4 +26,7 @@ export interface Life {
    * AppError `unavailable`.
    */
   faults(): readonly Fault[]
+
+  /** The database's own code for why a commit failed last, such as SQLITE_FULL; empty if none did. */
+  readonly failure: string
 }

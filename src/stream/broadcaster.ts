@@ -98,6 +98,11 @@ export class Broadcaster extends EventTarget {
     return this.#examined
   }
 
+  /** The newest event ID that was read for all streams; undefined while no stream is open. */
+  get heard(): number | undefined {
+    return this.#isFollowing ? this.#head : undefined
+  }
+
   /** How often the bell has rung: what was read after the last ring is up to date. */
   get rings(): number {
     return this.#rings

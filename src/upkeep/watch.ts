@@ -37,7 +37,10 @@ export class Watch implements Service {
 
   #turn(): void {
     const faults = this.#life.faults()
-    for (const fault of FAULTS) this.#reasons.set(fault, faults.includes(fault))
+    for (const fault of FAULTS) {
+      const detail = fault === "database_unwritable" ? this.#life.failure : ""
+      this.#reasons.set(fault, faults.includes(fault), detail)
+    }
     if (faults.includes("file_replaced")) this.#options.onReplaced()
   }
 }

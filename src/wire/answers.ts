@@ -259,13 +259,14 @@ export type DeliveriesPage = Static<typeof DeliveriesPage>
 
 // Object.keys forgets which keys they are.
 const reasons = Object.keys(DEGRADED) as Reason[]
+const Reasons = Type.Union(reasons.map((reason) => Type.Literal(reason)))
 
 /** Whether the server works, and which it is. */
 export const Health = Type.Object({
   status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
     description: "`degraded` if something does not work as it should",
   }),
-  reasons: Type.Array(Type.Union(reasons.map((reason) => Type.Literal(reason))), {
+  reasons: Type.Array(Reasons, {
     description: Object.entries(DEGRADED)
       .map(([reason, about]) => `\`${reason}\`: ${about}`)
       .join("; "),
@@ -277,6 +278,34 @@ export const Health = Type.Object({
 })
 
 export type Health = Static<typeof Health>
+
+/** Whether the server can do its work. */
+export const Readiness = Type.Object({
+  status: Type.Union([Type.Literal("ready"), Type.Literal("unready")], {
+    description: "`unready` if one of the reasons says so",
+  }),
+  reasons: Type.Array(
+    Type.Object({
+      /** Its name, as `/health` has it. */
+      reason: Reasons,
+      unready: Type.Boolean({ description: "whether the server is not ready while this holds" }),
+      since: Type.String({ format: "date-time", description: "since when it holds" }),
+      about: Type.String({ description: "what it means, as a sentence" }),
+      detail: Type.String({ description: "what is known beside, such as SQLite's code; may be empty" }),
+    }),
+    { description: "what does not work as it should, the oldest first" },
+  ),
+})
+
+export type Readiness = Static<typeof Readiness>
+
+/** Whether the process still does anything. */
+export const Liveness = Type.Object({
+  status: Type.Union([Type.Literal("live"), Type.Literal("stuck")], { description: "`stuck` after 60 s" }),
+  stood_seconds: Type.Number({ description: "for how long no timer of the server has had a turn" }),
+})
+
+export type Liveness = Static<typeof Liveness>
 
 /** A control frame as the data of a server-sent event; its name is the event type. */
 const data = (frame: typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof Busy) => {

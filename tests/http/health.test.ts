@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
-import { Reasons } from "../../src/health.ts"
+import { DEGRADED, type Reason, Reasons, UNREADY } from "../../src/health.ts"
+import { type AppParts, createApp } from "../../src/http/app.ts"
 import { healthRoute } from "../../src/http/health.ts"
 import { start } from "../server.ts"
 
@@ -35,4 +36,83 @@ test("a reason that is noted makes health degraded, still with 200, until it no 
   expect(await health()).toEqual([200, "degraded", "database_unwritable"])
   reasons.set("database_unwritable", false)
   expect(await health()).toEqual([200, "ok"])
+})
+
+/** An app whose every part throws when it is touched, but for what the probes may use. */
+function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
+  const untouchable = new Proxy(
+    {},
+    {
+      get: (_target, key) => {
+        throw new Error(`${String(key)} was touched`)
+      },
+    },
+  )
+  const known = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
+  const parts: unknown = {
+    ...known,
+    reasons,
+    stoodMs,
+    queue: untouchable,
+    totals: untouchable,
+    onError: (_id: string, error: unknown) => console.error(error),
+  }
+  const app = createApp(parts as AppParts)
+  return async (path: string) => {
+    const answer = await app.handle(new Request(`http://localhost${path}`))
+    const body: unknown = await answer.json()
+    return { status: answer.status, body }
+  }
+}
+
+test("live touches nothing, and fails only when no timer had a turn for 60 s", async () => {
+  let stoodMs = 0
+  const reasons = new Reasons()
+  const ask = bareApp({ reasons, stoodMs: () => stoodMs })
+  for (const reason of Object.keys(DEGRADED)) reasons.set(reason as Reason, true)
+  expect(await ask("/health/live")).toEqual({ status: 200, body: { status: "live", stood_seconds: 0 } })
+  stoodMs = 59_999
+  expect((await ask("/health/live")).status).toBe(200)
+  stoodMs = 60_000
+  expect(await ask("/health/live")).toEqual({ status: 503, body: { status: "stuck", stood_seconds: 60 } })
+})
+
+test("ready touches nothing, fails for what keeps the server from its work, and lists the rest", async () => {
+  const reasons = new Reasons()
+  const ask = bareApp({ reasons })
+  expect(await ask("/health/ready")).toEqual({ status: 200, body: { status: "ready", reasons: [] } })
+  for (const reason of Object.keys(DEGRADED) as Reason[]) {
+    reasons.set(reason, true, "SQLITE_FULL")
+    const { status, body } = await ask("/health/ready")
+    const unready = UNREADY.includes(reason)
+    expect([reason, status]).toEqual([reason, unready ? 503 : 200])
+    expect(body).toEqual({
+      status: unready ? "unready" : "ready",
+      reasons: [
+        { reason, unready, since: expect.any(String), about: DEGRADED[reason], detail: "SQLITE_FULL" },
+      ],
+    })
+    reasons.set(reason, false)
+  }
+})
+
+test("a reason that goes on keeps the time at which it began, with the latest detail", () => {
+  const reasons = new Reasons()
+  reasons.set("disk_low", true, "200 MiB free")
+  const [first] = reasons.held
+  reasons.set("disk_low", true, "100 MiB free")
+  expect(reasons.held).toEqual([{ reason: "disk_low", since: first?.since ?? "", detail: "100 MiB free" }])
+})
+
+test("the table of reasons in docs/monitoring.md is the one that the server answers by", async () => {
+  const text = await Bun.file("docs/monitoring.md").text()
+  const told = [...text.matchAll(/^\| `(\w+)` +\| (yes)? *\| (.*?) +\|$/gm)].map(
+    ([, ...cells]): unknown[] => cells,
+  )
+  const rows = Object.entries(DEGRADED).map(([reason, about]) => [
+    reason,
+    UNREADY.some((one) => one === reason) ? "yes" : undefined,
+    about,
+  ])
+  expect(told).toEqual(rows)
 })

@@ -202,6 +202,7 @@ function impatient(seconds: number) {
     workers,
     streams,
     webhooks,
+    stoodMs: () => 0,
     ...about,
     onError: report,
   }

@@ -56,3 +56,18 @@ test("a write-ahead log that another program pins is noticed, and made small onc
   expect(size()).toBeLessThan(33 * 1024 * 1024)
   await store.close()
 }, 60_000)
+
+test("why a commit failed is known by SQLite's own code", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  await added(store)
+  expect(store.failure).toBe("")
+  const other = new Database(path)
+  other.run("BEGIN IMMEDIATE")
+  store.drain()
+  expect(await codeOf(added(store))).toBe("unavailable")
+  expect([store.faults(), store.failure]).toEqual([["database_unwritable"], "SQLITE_BUSY"])
+  other.close()
+  await store.close()
+})

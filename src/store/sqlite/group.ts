@@ -13,8 +13,11 @@ export interface Observer {
   begun(nowMs: number): void
   /** Called once a transaction that began at `nowMs` has been committed. */
   committed(nowMs: number): void
-  /** Called when a transaction that was first tried at `sinceMs` could not begin or be committed. */
-  failed(sinceMs: number): void
+  /**
+   * Called when a transaction that was first tried at `sinceMs` could not begin or be committed. `code` is SQLite's, or
+   * the name of another error.
+   */
+  failed(sinceMs: number, code: string): void
 }
 
 interface Job {
@@ -42,6 +45,13 @@ const unknown = (cause: unknown): Unavailable =>
     "the disk did not confirm this change: it is not known whether it was stored; read it before you repeat it",
     cause,
   )
+
+/** SQLite's code for an error, or for the one that caused it; the name of one that is not SQLite's. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown"
+  if (error instanceof AppError && error.cause !== undefined) return codeOf(error.cause)
+  return error instanceof SQLiteError ? (error.code ?? "SQLITE_ERROR") : error.name
+}
 
 /** A fault of the database, as opposed to a row that a constraint refused. */
 const isFault = (error: unknown): boolean =>
@@ -110,7 +120,7 @@ export class GroupCommit {
     const begun = await this.#beginWithin(BUSY_LIMIT_MS)
     const jobs = this.#jobs
     this.#jobs = []
-    if (!begun.ok) this.#observer.failed(triedMs)
+    if (!begun.ok) this.#observer.failed(triedMs, codeOf(begun.error))
     const results = begun.ok ? this.#write(jobs, triedMs) : jobs.map(() => begun)
     jobs.forEach((job, i) => job.settle(results[i] ?? { ok: false, error: unavailable("no result") }))
   }
@@ -140,12 +150,12 @@ export class GroupCommit {
       isCommitting = true
       this.#commit.run()
       this.#observer.committed(nowMs)
-      if (results.some((result) => !result.ok && result.error instanceof Unavailable))
-        this.#observer.failed(nowMs)
+      const fault = results.find((result) => !result.ok && result.error instanceof Unavailable)
+      if (fault && !fault.ok) this.#observer.failed(nowMs, codeOf(fault.error))
       return results
     } catch (error) {
       if (this.#client.inTransaction) this.#client.run("ROLLBACK")
-      this.#observer.failed(triedMs)
+      this.#observer.failed(triedMs, codeOf(error))
       const failure = isCommitting && isUnsynced(error) ? unknown(error) : unavailable(error)
       return jobs.map(() => ({ ok: false, error: failure }))
     }

@@ -63,6 +63,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #recent = new Map<number, Stored>()
   #version = 0
   #isUnwritable = false
+  #failure = ""
   /** The latest sign of life, in milliseconds of the steady clock. */
   #aliveMs = Number.NEGATIVE_INFINITY
 
@@ -97,8 +98,9 @@ export class SqliteStore extends SqliteHistory implements Store {
         this.#isUnwritable = false
         this.outages.end(nowMs)
       },
-      failed: (sinceMs) => {
+      failed: (sinceMs, code) => {
         this.#isUnwritable = true
+        this.#failure = code
         this.outages.begin(sinceMs)
       },
     })
@@ -233,6 +235,10 @@ export class SqliteStore extends SqliteHistory implements Store {
 
   async items(): Promise<number> {
     return this.#db.$count(queueItems, isNull(deleted_at))
+  }
+
+  get failure(): string {
+    return this.#failure
   }
 
   faults(): readonly Fault[] {

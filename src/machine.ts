@@ -1,0 +1,39 @@
+import { closeSync, openSync, readFileSync, statfsSync } from "node:fs"
+import { dirname } from "node:path"
+
+/** With fewer descriptors to spare the process counts as out of them. */
+const SPARE_DESCRIPTORS = 8
+
+/** Whether the process cannot open a few more files. */
+export function areDescriptorsScarce(): boolean {
+  const opened: number[] = []
+  try {
+    while (opened.length < SPARE_DESCRIPTORS) opened.push(openSync("/dev/null", "r"))
+    return false
+  } catch {
+    return true
+  } finally {
+    opened.forEach(closeSync)
+  }
+}
+
+/** How many files this process may have open; undefined where the system does not say. */
+export function mostDescriptors(): number | undefined {
+  const [, soft] = /^Max open files +(\d+)/m.exec(readOr("/proc/self/limits")) ?? []
+  return soft === undefined ? undefined : Number(soft)
+}
+
+/** Bytes that are free on the disk of a file. */
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(dirname(path))
+  return bavail * bsize
+}
+
+/** What the system says in a file of its own; empty where there is no such file. */
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}

@@ -1,0 +1,42 @@
+import type { Reasons } from "../health.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+
+const TURN_MS = 10_000
+/** With less room to spare the disk counts as nearly full. */
+const LOW_BYTES = 256 * 1024 * 1024
+
+/** What is known of the disk. */
+export interface DiskOptions {
+  /** Bytes that are free on the disk of the database. */
+  readonly freeBytes: () => number
+  /** Called when the disk cannot be looked at; the next turn tries again. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Looks each 10 s how much room is left on the disk of the database. */
+export class Disk implements Service {
+  readonly #reasons: Reasons
+  readonly #options: DiskOptions
+  #turns: Repetition | undefined
+
+  constructor(reasons: Reasons, options: DiskOptions) {
+    this.#reasons = reasons
+    this.#options = options
+  }
+
+  /** Begins to look. */
+  async start(): Promise<void> {
+    this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
+  }
+
+  /** Looks no more. */
+  async stop(): Promise<void> {
+    await this.#turns?.stop()
+  }
+
+  /** One look. */
+  turn(): void {
+    const free = this.#options.freeBytes()
+    this.#reasons.set("disk_low", free < LOW_BYTES, `${Math.floor(free / 1024 / 1024)} MiB free`)
+  }
+}

@@ -1,0 +1,115 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus.ts"
+import { Reasons } from "../../src/health.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { Seat } from "../../src/stream/seat.ts"
+import { Disk } from "../../src/upkeep/disk.ts"
+import { Hearing } from "../../src/upkeep/hearing.ts"
+import { Loop } from "../../src/upkeep/loop.ts"
+import { MemoryHistory } from "../stream/memory-history.ts"
+
+const onError = (error: unknown): void => console.error(error)
+
+/** A loop whose clocks the test turns. */
+function looped() {
+  const reasons = new Reasons()
+  const clock = { nowMs: 1_700_000_000_000, steadyMs: 5000 }
+  const jumps: number[] = []
+  const loop = new Loop(reasons, {
+    nowMs: () => clock.nowMs,
+    steadyMs: () => clock.steadyMs,
+    onJump: (ms) => jumps.push(ms),
+    onError,
+  })
+  const turn = (lateMs = 0): void => {
+    clock.nowMs += 1000 + lateMs
+    clock.steadyMs += 1000 + lateMs
+    loop.turn(lateMs)
+  }
+  return { reasons, clock, jumps, loop, turn }
+}
+
+test("the largest lag of the last 15 s counts, and 5 s of it is a reason", () => {
+  const { reasons, loop, turn } = looped()
+  turn(4999)
+  expect([loop.lagMs, reasons.current]).toEqual([4999, []])
+  turn(5400)
+  for (let i = 0; i < 14; i += 1) turn(3)
+  expect(loop.lagMs).toBe(5400)
+  expect(reasons.held).toMatchObject([{ reason: "event_loop_lag", detail: "5400 ms" }])
+  turn(3)
+  expect([loop.lagMs, reasons.current]).toEqual([3, []])
+})
+
+test("a loop that stands is known by the time since its last turn", () => {
+  const { loop, clock, turn } = looped()
+  turn()
+  expect(loop.stoodMs()).toBe(0)
+  clock.steadyMs += 61_000
+  expect(loop.stoodMs()).toBe(61_000)
+})
+
+test("a clock that jumps by an hour either way is told once, and stays a reason for 10 minutes", () => {
+  const { reasons, clock, jumps, turn } = looped()
+  turn()
+  clock.nowMs += 3_600_000
+  turn()
+  clock.nowMs -= 3_600_000
+  turn()
+  expect(jumps).toEqual([3_600_000, -3_600_000])
+  expect(reasons.held).toMatchObject([{ reason: "clock_jumped", detail: "-3600 s" }])
+  for (let i = 0; i < 600; i += 1) turn()
+  expect(reasons.current).toEqual(["clock_jumped"])
+  turn()
+  expect([reasons.current, jumps]).toEqual([[], [3_600_000, -3_600_000]])
+})
+
+test("a loop that was late has no clock that jumped", () => {
+  const { reasons, jumps, turn } = looped()
+  turn(70_000)
+  expect([jumps, reasons.current]).toEqual([[], ["event_loop_lag"]])
+})
+
+test("a disk with less than 256 MiB left is a reason", () => {
+  const reasons = new Reasons()
+  let free = 256 * 1024 * 1024
+  const disk = new Disk(reasons, { freeBytes: () => free, onError })
+  disk.turn()
+  expect(reasons.current).toEqual([])
+  free -= 1
+  disk.turn()
+  expect(reasons.held).toMatchObject([{ reason: "disk_low", detail: "255 MiB free" }])
+})
+
+test("a notification that is lost is noticed, and the streams hear of the update all the same", async () => {
+  const history = new MemoryHistory(async () => undefined, 1024)
+  const bus = new LocalBus()
+  const reasons = new Reasons()
+  const broadcaster = new Broadcaster(history, bus, 15_000, onError)
+  let heads = 0
+  const hearing = new Hearing(reasons, {
+    head: () => {
+      heads += 1
+      return history.head()
+    },
+    heard: () => broadcaster.heard,
+    ring: () => bus.notify(),
+    onError,
+  })
+  await hearing.turn()
+  // Nobody listens, so nothing is read.
+  expect(heads).toBe(0)
+  const seat = new Seat("global", undefined)
+  await broadcaster.join(seat, new AbortController().signal)
+  history.append(1, "queued")
+  const woken = seat.wait()
+  await hearing.turn()
+  expect(reasons.current).toEqual([])
+  await hearing.turn()
+  expect(reasons.current).toEqual(["bell_deaf"])
+  expect(await woken).toBe("batch")
+  await hearing.turn()
+  expect([reasons.current, broadcaster.heard]).toEqual([[], 1])
+  broadcaster.leave(seat)
+})
