@@ -136,6 +136,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text", "values", "wire"],
     packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:util"],
   },
+  "commands/work": { own: ["commands", "config", "errors", "runner", "version"] },
   "commands/backup": { own: ["commands", "config", "errors", "offline"] },
   "commands/check": { own: ["commands", "config", "offline"] },
   "commands/restore": { own: ["commands", "config", "errors", "offline"] },

@@ -58,6 +58,8 @@ export interface Ask {
   readonly signal?: AbortSignal | undefined
   /** Seconds for which the server was asked to hold its answer; default 0. */
   readonly heldS?: number
+  /** Called with the headers of a success; default: nothing. */
+  readonly onHeaders?: (headers: Headers) => void
   /** Whether the path stands beside `/api/v1` instead of below it; default false. */
   readonly isOutsideApi?: boolean
 }
@@ -83,6 +85,7 @@ export class Asker {
     const signal = ask.signal ? AbortSignal.any([ask.signal, late.signal]) : late.signal
     try {
       const answer = await this.ask(method, path, { ...ask, signal })
+      ask.onHeaders?.(answer.headers)
       const text = await textOf(answer, MAX_ANSWER_MB * 1024 * 1024)
       if (text === undefined)
         throw new ServerError(0, `the answer of ${this.#origin} is larger than ${MAX_ANSWER_MB} MB`)

@@ -8,6 +8,7 @@ import type {
   Stats,
   StepAnswer,
   WorkerAnswer,
+  WorkerSeen,
 } from "../wire/answers.ts"
 import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/foreseen.ts"
 import type { ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
@@ -19,6 +20,7 @@ export type { Watched, WatchOptions } from "./watching.ts"
 export type {
   Claimed,
   ClaimRequest,
+  Counts,
   Kinds,
   ReadItem,
   Directive,
@@ -27,6 +29,7 @@ export type {
   Result,
   Stats,
   WorkerAnswer,
+  WorkerSeen,
 }
 export { ServerError }
 
@@ -37,6 +40,8 @@ export interface Held {
   /** The token of the lease, from the claim. */
   readonly token: string
 }
+
+const drainPath = (worker: string): string => `/workers/${encodeURIComponent(worker)}/drain`
 
 /** How a client introduces itself. */
 export interface ClientOptions {
@@ -107,13 +112,28 @@ export class Client {
     })
   }
 
-  /** Claims an item, waiting for one as long as `request` says; null when there was none. */
-  claim(request: ClaimRequest, signal?: AbortSignal): Promise<Claimed | null> {
-    return this.#server.json("POST", "/queue/claim", SHAPES.claim, {
+  /**
+   * Claims an item, waiting for one as long as `request` says. Null when there was none, and `drain` when there will be
+   * none for this worker: it is to stop.
+   */
+  async claim(request: ClaimRequest, signal?: AbortSignal): Promise<Claimed | "drain" | null> {
+    let isDraining = false
+    const claimed = await this.#server.json("POST", "/queue/claim", SHAPES.claim, {
       body: request,
       signal,
       heldS: request.wait ?? 0,
+      onHeaders: (headers) => (isDraining = headers.get("drain") === "true"),
     })
+    return claimed ?? (isDraining ? "drain" : null)
+  }
+
+  /** Claims this item and no other, whatever its place and its tags. */
+  take(
+    id: number,
+    request: Omit<ClaimRequest, "id" | "tags" | "wait">,
+    signal?: AbortSignal,
+  ): Promise<Claimed> {
+    return this.#server.json("POST", "/queue/claim", SHAPES.claimed, { body: { ...request, id }, signal })
   }
 
   /** Reports progress, and renews the lease. */
@@ -205,6 +225,21 @@ export class Client {
   counts(timeZone = "UTC", signal?: AbortSignal): Promise<Counts> {
     const query = new URLSearchParams({ tz: timeZone })
     return this.#server.json("GET", `/queue/counts?${query}`, SHAPES.counts, { signal })
+  }
+
+  /** The workers that were heard of within an hour, and those that hold items, by name. */
+  async workers(signal?: AbortSignal): Promise<readonly WorkerSeen[]> {
+    return (await this.#server.json("GET", "/workers", SHAPES.workers, { signal })).workers
+  }
+
+  /** Asks a worker to take no more items after those that it renders. */
+  async drain(worker: string, signal?: AbortSignal): Promise<void> {
+    await this.#server.json("POST", drainPath(worker), SHAPES.done, { signal })
+  }
+
+  /** Lets a worker that was drained take items again. */
+  async undrain(worker: string, signal?: AbortSignal): Promise<void> {
+    await this.#server.json("DELETE", drainPath(worker), SHAPES.done, { signal })
   }
 
   /** The figures of the streams. */

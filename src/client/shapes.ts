@@ -11,6 +11,7 @@ import type {
   StepAnswer,
   Update,
   WorkerAnswer,
+  WorkersAnswer,
 } from "../wire/answers.ts"
 import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/foreseen.ts"
 import type { StreamControl } from "../wire/frames.ts"
@@ -155,6 +156,11 @@ export const isControlEvent = (event: string): boolean => CONTROLS.has(event)
 export const isControl: Check<StreamControl> = (value): value is StreamControl =>
   isObject(value) && CONTROLS.get(value["event"])?.(value) === true
 
+const isClaimed = objectOf<Claimed>({
+  item: isItem,
+  lease: objectOf<Claimed["lease"]>({ token: isText, expires_at: isText, renew_every: isNumber }),
+})
+
 const isFinished = objectOf<FinishedSince>({
   since: isText,
   completed: isNumber,
@@ -191,13 +197,23 @@ export const SHAPES = {
   item: isItem,
   page: objectOf<QueuePage>({ queue: listOf(isItem), next: orNull(isText) }),
   history: objectOf<HistoryPage>({ updates: listOf(isStored) }),
-  claim: orNull(
-    objectOf<Claimed>({
-      item: isItem,
-      lease: objectOf<Claimed["lease"]>({ token: isText, expires_at: isText, renew_every: isNumber }),
-    }),
-  ),
+  claim: orNull(isClaimed),
+  claimed: isClaimed,
   work: objectOf<WorkerAnswer>({ directive: isText, item: isItem }),
+  workers: objectOf<WorkersAnswer>({
+    workers: listOf(
+      objectOf<WorkersAnswer["workers"][number]>({
+        worker: isText,
+        state: isText,
+        items: listOf(objectOf<WorkersAnswer["workers"][number]["items"][number]>({ id: isNumber })),
+        idle_since: orNull(isText),
+        last_heard_at: orNull(isText),
+        tags: orNull(listOf(isText)),
+        version: isText,
+        draining: isBoolean,
+      }),
+    ),
+  }),
   step: objectOf<StepAnswer>({ directive: isText, item: isItem, step: orNull(isStep) }),
   done: objectOf<{ message: string }>({ message: isText }),
   stats: objectOf<Stats>({

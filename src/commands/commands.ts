@@ -40,6 +40,10 @@ export const COMMANDS: Commands = {
     about: "take items from the queue and run a command for each",
     load: async () => (await import("./work.ts")).workCommand,
   },
+  workers: {
+    about: "list the workers, or drain one",
+    load: async () => (await import("./workers.ts")).workersCommand,
+  },
   backup: {
     about: "make a backup of the database",
     load: async () => (await import("./backup.ts")).backupCommand,

@@ -4,6 +4,7 @@ import { planned } from "../runner/plan.ts"
 import { takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
+import { version } from "../version.ts"
 import { clientOf, type Command, takes } from "./command.ts"
 import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./flags.ts"
 import type { Arguments } from "./usage.ts"
@@ -28,6 +29,7 @@ function workerOptions(given: Arguments): WorkerOptions {
   return {
     ...flags,
     client: clientOf(given),
+    version,
     server: setting("server", given.flags),
     plan: planned(["/bin/sh", "-c", exec], { renderer: flags.renderer ?? "lines" }),
     stateFolder: stateFolder(),
@@ -47,7 +49,8 @@ its standard input and in TRACK_STUDIO_ITEM; TRACK_STUDIO_ITEM_ID, TRACK_STUDIO_
 TRACK_STUDIO_LEASE hold its parts. Its output is read for progress. Inside it, use
 "track-studio run --total 212.5 -- ffmpeg ..."; a plain ffmpeg needs -nostdin or </dev/null, or it
 reads the JSON as key presses. Exit code 0 completes the item; 64 or 65 fails it without a retry.
-On SIGTERM it finishes its items and exits with 0; a second SIGTERM returns them to the queue.`,
+On SIGTERM it finishes its items and exits with 0; a second SIGTERM returns them to the queue. It also
+finishes and exits when it is drained: "track-studio workers --drain NAME".`,
     settings: ["server", "token-file"],
     flags: {
       exec: { type: "string", placeholder: "COMMAND", help: "shell command that renders one item" },

@@ -62,6 +62,9 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/progress/ws/:id`]: "read",
   [`GET ${API}/webhooks/deliveries`]: "admin",
   [`POST ${API}/tickets`]: "item",
+  [`GET ${API}/workers`]: "figures",
+  [`POST ${API}/workers/:worker/drain`]: "change",
+  [`DELETE ${API}/workers/:worker/drain`]: "change",
   [`GET ${API}/kinds`]: "figures",
   [`DELETE ${API}/kinds/:kind/runs`]: "change",
 }

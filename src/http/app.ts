@@ -17,6 +17,7 @@ import { admission, checkNeeds, Owners } from "./access.ts"
 import { boardFor } from "./board.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { collectionRoutes } from "./collection.ts"
+import { crewRoutes } from "./crew.ts"
 import { dashboardRoute } from "./dashboard.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type OnError } from "./errors.ts"
@@ -98,7 +99,7 @@ function crossOrigin(origins: readonly string[]) {
       "pragma",
       "x-requested-with",
     ],
-    exposeHeaders: ["retry-after"],
+    exposeHeaders: ["retry-after", "drain"],
     maxAge: 600,
   })
 }
@@ -157,6 +158,7 @@ export function createApp(parts: AppParts) {
         .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
         .use(dashboardRoute(parts.totals, access))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
+        .use(crewRoutes(parts.workers, parts.queue, access))
         .use(stepRoutes(parts.workers, access))
         .use(ingestRoutes(parts.workers, parts.queue))
         .use(progressRoutes(parts.streams, startedMs, callers))

@@ -24,8 +24,9 @@ const HeartbeatParams = Type.Object(
 )
 
 /** How a worker stands, as it is answered. */
-export const shown = ({ directive, item, expiresAt }: Standing): WorkerAnswer => ({
+export const shown = ({ directive, item, expiresAt, isDraining }: Standing): WorkerAnswer => ({
   directive,
+  ...(isDraining && { drain: true }),
   ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
   item,
 })
@@ -48,12 +49,14 @@ async function claim(
   request: Request,
   caller: Caller,
 ): Promise<Claimed | null> {
-  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id, kind, totals } = body
+  const { worker, wait = 0, lease = DEFAULT_LEASE_S, tags = [], id, kind, totals, version, instance } = body
   const taker = { worker, leaseMs: lease * 1000, holder: caller.token?.id, kind, totals }
   using limit = hold(request.signal, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed =
-    id === undefined ? await workers.claim({ ...taker, tags }, signal) : await workers.take(id, taker)
+    id === undefined
+      ? await workers.claim({ ...taker, tags, version, instance }, signal)
+      : await workers.take(id, taker)
   // Nobody will hear of this lease.
   if (claimed && (request.signal.aborted || caller.ended?.aborted))
     await workers.release(claimed.item.id, claimed.lease.token)
@@ -100,6 +103,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, {
             using _place = body.wait === undefined ? undefined : limits?.hold(caller)
             const claimed = await claim(workers, body, request, caller)
             if (claimed) return claimed
+            if (workers.presence.isDraining(body.worker, body.instance)) set.headers["drain"] = "true"
             set.status = 204
             return undefined
           },
@@ -110,7 +114,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, {
               tag: "Workers",
               summary: "Claim an item",
               about:
-                "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed.",
+                "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed. A worker that is drained gets 204 at once, with the header `Drain: true`: it is to stop.",
               successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
               refusals: ["not_found", "gone", "leased", "illegal_move"],
             }),

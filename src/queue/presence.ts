@@ -8,42 +8,183 @@ export interface Present {
   readonly tags: readonly string[]
 }
 
-/** Entries about items beyond which those of items that ended are forgotten. */
-const MANY = 10_000
+/** What a worker says of itself when it claims. */
+export interface Introduction extends Present {
+  /** Of its program; undefined if it does not say. */
+  readonly version?: string | undefined
+  /** Tells one start of it from the others; undefined if it does not say. */
+  readonly instance?: string | undefined
+}
 
-/** Which workers are there, as far as their claims show it: after a restart less is known. */
+/** A worker as its claims and reports show it. */
+export interface Known extends Present {
+  /** Of its program; empty if it did not say. */
+  readonly version: string
+  /** Whether it takes items by their place; one that only claimed by number takes no other. */
+  readonly isTaking: boolean
+  /** Whether one of its claims waits now. */
+  readonly isWaiting: boolean
+  /** When it was last heard of, in epoch milliseconds. */
+  readonly heardMs: number
+  /** Since when it has held no item, as far as that was seen, in epoch milliseconds. */
+  readonly idleMs: number
+  /** Whether it was asked to take no more items. */
+  readonly isDraining: boolean
+}
+
+interface Entry {
+  tags: readonly string[]
+  version: string
+  isTaking: boolean
+  waits: number
+  heardMs: number
+  idleMs: number
+  /** The starts of it that were heard of, the latest last. */
+  readonly instances: Set<string>
+  /** The starts that take no more items; null if it is not drained. */
+  drained: ReadonlySet<string> | null
+}
+
+interface Taken {
+  readonly tags: readonly string[] | null
+  readonly instance: string | undefined
+}
+
+/** Entries about items beyond which the oldest are forgotten. */
+const MANY = 10_000
+/** Workers beyond which the one that was silent for longest is forgotten. */
+const MANY_WORKERS = 1000
+const MANY_INSTANCES = 16
+/** A worker that was silent for this long is forgotten. */
+const FORGET_MS = 3_600_000
+
+/** Which workers are there, as far as their claims and reports show it: after a restart less is known. */
 export class Presence {
+  readonly #nowMs: () => number
   readonly #waiting = new Set<Present>()
-  readonly #taken = new Map<number, readonly string[] | null>()
+  readonly #taken = new Map<number, Taken>()
+  readonly #workers = new Map<string, Entry>()
+
+  /** `nowMs` are the epoch milliseconds of now. */
+  constructor(nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs
+  }
 
   /** The workers whose claims wait now, one for each claim. */
   get waiting(): readonly Present[] {
     return [...this.#waiting]
   }
 
-  /** Notes that a worker's claim waits, until it is disposed of. */
-  wait(present: Present): Disposable {
-    // One worker may wait with several claims.
-    const entry = { ...present }
-    this.#waiting.add(entry)
-    return { [Symbol.dispose]: () => void this.#waiting.delete(entry) }
+  /** The workers that were heard of within an hour, by name. */
+  get known(): readonly Known[] {
+    const sinceMs = this.#nowMs() - FORGET_MS
+    for (const [name, { waits, heardMs }] of this.#workers)
+      if (waits === 0 && heardMs < sinceMs) this.#workers.delete(name)
+    return [...this.#workers]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([worker, { tags, version, isTaking, waits, heardMs, idleMs, drained }]) => ({
+        ...{ worker, tags, version, isTaking, idleMs },
+        isWaiting: waits > 0,
+        // Its connection is open.
+        heardMs: waits > 0 ? this.#nowMs() : heardMs,
+        isDraining: drained !== null,
+      }))
   }
 
-  /** Notes with which tags an item was claimed; null if it was claimed by its number. */
-  took(id: number, tags: readonly string[] | null): void {
+  /** Notes that a worker claims. */
+  claims({ worker, tags, version, instance }: Introduction): void {
+    const entry = this.#heard(worker)
+    entry.tags = tags
+    entry.version = version ?? ""
+    entry.isTaking = true
+    if (instance === undefined || entry.instances.has(instance)) return
+    entry.instances.add(instance)
+    const [oldest] = entry.instances
+    if (entry.instances.size > MANY_INSTANCES && oldest !== undefined) entry.instances.delete(oldest)
+  }
+
+  /** Notes that a worker's claim waits, until it is disposed of. */
+  wait({ worker, tags }: Present): Disposable {
+    // One worker may wait with several claims.
+    const present = { worker, tags }
+    this.#waiting.add(present)
+    const entry = this.#heard(worker)
+    entry.waits += 1
+    return {
+      [Symbol.dispose]: () => {
+        this.#waiting.delete(present)
+        entry.waits -= 1
+        entry.heardMs = this.#nowMs()
+      },
+    }
+  }
+
+  /** Notes who took an item, and with which tags; null if it was claimed by its number. */
+  took(id: number, tags: readonly string[] | null, instance?: string): void {
     this.#taken.delete(id)
-    this.#taken.set(id, tags)
+    this.#taken.set(id, { tags, instance })
     const [oldest] = this.#taken.keys()
     if (this.#taken.size > MANY && oldest !== undefined) this.#taken.delete(oldest)
   }
 
+  /** Notes that the worker of an item was heard of. */
+  reports({ worker, status }: Pick<QueueItem, "worker" | "status">): void {
+    if (worker === "") return
+    const entry = this.#heard(worker)
+    if (status !== "processing") entry.idleMs = entry.heardMs
+  }
+
+  /** Asks a worker to take no more items, or lets it take some again. Returns whether there is such a worker. */
+  drain(worker: string, isDraining: boolean): boolean {
+    const entry = this.#workers.get(worker)
+    if (!entry) return false
+    entry.drained = isDraining ? new Set(entry.instances) : null
+    return true
+  }
+
+  /**
+   * Whether a worker takes no more items. A start of it that had not been heard of when it was drained is another one;
+   * a worker that does not tell its starts apart stays drained.
+   */
+  isDraining(worker: string, instance: string | undefined): boolean {
+    const drained = this.#workers.get(worker)?.drained ?? null
+    return drained !== null && (instance === undefined || drained.has(instance))
+  }
+
+  /** The same for the worker of an item. */
+  isDrainingAt({ id, worker }: Pick<QueueItem, "id" | "worker">): boolean {
+    return this.isDraining(worker, this.#taken.get(id)?.instance)
+  }
+
   /**
    * Who takes the next item when this one, which is being worked on, is done; null if nobody does: who claimed an item by
-   * its number takes no other.
+   * its number, or is drained, takes no other.
    */
   afterwards({ id, worker, tags }: QueueItem): Present | null {
-    const known = this.#taken.get(id)
-    if (known === null) return null
-    return { worker, tags: known ?? tags }
+    const taken = this.#taken.get(id)
+    if (taken?.tags === null || this.isDrainingAt({ id, worker })) return null
+    return { worker, tags: taken?.tags ?? tags }
+  }
+
+  #heard(worker: string): Entry {
+    const nowMs = this.#nowMs()
+    const entry = this.#workers.get(worker) ?? this.#met(worker, nowMs)
+    entry.heardMs = nowMs
+    return entry
+  }
+
+  #met(worker: string, nowMs: number): Entry {
+    if (this.#workers.size >= MANY_WORKERS) {
+      const idle = [...this.#workers].filter(([, { waits }]) => waits === 0)
+      const [silent] = idle.toSorted(([, a], [, b]) => a.heardMs - b.heardMs)
+      if (silent) this.#workers.delete(silent[0])
+    }
+    const entry: Entry = {
+      ...{ tags: [], version: "", isTaking: false, waits: 0, heardMs: nowMs, idleMs: nowMs },
+      instances: new Set(),
+      drained: null,
+    }
+    this.#workers.set(worker, entry)
+    return entry
   }
 }

@@ -18,7 +18,7 @@ import { every, type Repetition, type Service } from "../service.ts"
 import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 import type { Learned } from "./learned.ts"
-import { Presence } from "./presence.ts"
+import { type Introduction, Presence } from "./presence.ts"
 import type { Room } from "./room.ts"
 import { Waiting } from "./waiting.ts"
 
@@ -36,10 +36,15 @@ export interface Lease {
   readonly renew_every: number
 }
 
-/** What a worker asks for. */
-export interface Claim extends Omit<Taker, "token"> {
-  /** What the worker offers: it takes only items whose tags are all among these. */
-  readonly tags: readonly string[]
+/** What a worker asks for: an item whose tags are all among its own. */
+export interface Claim extends Omit<Taker, "token">, Introduction {}
+
+/** An item, and the right to write it. */
+export interface Leased {
+  /** The item as it is stored. */
+  readonly item: QueueItem
+  /** The right to write it. */
+  readonly lease: Lease
 }
 
 /** How a worker stands with its item after a request. */
@@ -50,6 +55,8 @@ export interface Standing {
   readonly item: QueueItem
   /** When the lease runs out, RFC 3339 UTC; null if the worker holds none. */
   readonly expiresAt: string | null
+  /** Whether the worker is to take no more items after this one. */
+  readonly isDraining: boolean
 }
 
 /** What chance decides, and who hears of errors. */
@@ -72,7 +79,7 @@ export interface WorkersOptions {
  */
 export class Workers implements Service {
   /** Which workers are there. */
-  readonly presence = new Presence()
+  readonly presence: Presence
   readonly #store: Items & Life
   readonly #bus: Bus
   readonly #learned: Learned
@@ -83,6 +90,7 @@ export class Workers implements Service {
   #draining = false
 
   constructor(store: Items & Life, bus: Bus, learned: Learned, options: WorkersOptions) {
+    this.presence = new Presence(() => store.clock.now())
     this.#store = store
     this.#bus = bus
     this.#learned = learned
@@ -110,21 +118,23 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then.
+   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then, and at once
+   * for a worker that is drained.
    * @throws AppError `unavailable`
    */
-  async claim(claim: Claim, signal: AbortSignal): Promise<{ item: QueueItem; lease: Lease } | null> {
+  async claim(claim: Claim, signal: AbortSignal): Promise<Leased | null> {
+    const { tags, version: _version, instance, ...taker } = claim
+    this.presence.claims(claim)
     for (;;) {
       // The bell comes before the look, or an item that is added in between would not wake the claim.
-      using bell = this.#waiting.bell(claim.tags, signal)
-      const token = this.#options.token()
-      const { tags, ...taker } = claim
-      const by: Taker = { ...taker, token }
+      using bell = this.#waiting.bell(tags, signal)
+      if (this.presence.isDraining(claim.worker, instance)) return null
+      const by: Taker = { ...taker, token: this.#options.token() }
       const decide: Decide = (stored, moment) => claimed(stored, by, moment)
       const change = await this.#store.claim(tags, this.#learned.follow(decide))
       if (change) {
         this.#bus.notify()
-        this.presence.took(change.item.id, claim.tags)
+        this.presence.took(change.item.id, tags, instance)
         return { item: change.item, lease: this.#lease(by) }
       }
       if (!signal.aborted && !this.#draining) {
@@ -140,7 +150,7 @@ export class Workers implements Service {
    * Takes the item with this id, whatever its place in the order, its tags, and its `available_at`.
    * @throws AppError `not_found`, `gone`, `illegal_move` unless the item waits, `unavailable`
    */
-  async take(id: number, taker: Omit<Claim, "tags">): Promise<{ item: QueueItem; lease: Lease }> {
+  async take(id: number, taker: Omit<Taker, "token">): Promise<Leased> {
     const by: Taker = { ...taker, token: this.#options.token() }
     const { item } = await this.#change(id, (stored, moment) => claimed(stored, by, moment))
     this.presence.took(id, null)
@@ -212,11 +222,24 @@ export class Workers implements Service {
     return this.#change(id, (stored, moment) => released(stored, token, moment))
   }
 
+  /**
+   * Asks a worker to take no more items than it holds, or lets it take some again.
+   * @throws AppError `not_found`
+   */
+  drain(worker: string, isDraining: boolean): void {
+    if (!this.presence.drain(worker, isDraining)) {
+      throw new AppError("not_found", `no worker "${worker}" was heard of within an hour`)
+    }
+    // Claims that wait are answered.
+    if (isDraining) this.#waiting.ringAll()
+  }
+
   async #change(id: number, decide: Decide): Promise<Standing> {
     try {
       const change = await this.#store.change(id, this.#learned.follow(decide))
       void this.#learned.note(change)
       if (!change.quiet) this.#bus.notify()
+      this.presence.reports(change.item)
       return this.#standing(change)
     } catch (error) {
       if (error instanceof AppError && error.code === "not_found" && (await this.#store.wasDeleted(id))) {
@@ -228,7 +251,7 @@ export class Workers implements Service {
 
   #standing({ item, work }: Change): Standing {
     const expiresAt = work.lease_expires_at === null ? null : this.#in(work.lease_ms)
-    return { directive: directiveOf(item), item, expiresAt }
+    return { directive: directiveOf(item), item, expiresAt, isDraining: this.presence.isDrainingAt(item) }
   }
 
   #in(ms: number): string {

@@ -24,8 +24,7 @@ async function reclaimed(
   { client, worker, leaseS }: HeirOptions,
   lease: KeptLease,
 ): Promise<Held | undefined> {
-  const claimed = await client.claim({ worker, lease: leaseS, id: lease.id })
-  if (!claimed) return undefined
+  const claimed = await client.take(lease.id, { worker, lease: leaseS })
   const held = { id: lease.id, token: claimed.lease.token }
   if (claimed.item.attempt === lease.attempt + 1) return held
   await client.release(held)

@@ -42,6 +42,8 @@ export interface ReporterOptions {
   readonly say: (text: string) => void
   /** Called once, with the reason, when the work must stop. */
   readonly onCancel: (reason: string) => void
+  /** Called when the worker is to take no more items, perhaps more than once. Default nothing. */
+  readonly onDrain?: () => void
   /** Called after a lost lease, when the item was claimed again. Default nothing. */
   readonly onClaimedAgain?: (claimed: Claimed) => void
 }
@@ -163,8 +165,7 @@ export class Reporter {
       this.#id = this.#held.id
       return this.#held
     }
-    const claimed = await client.claim({ worker, lease: leaseS, id: this.#id })
-    if (!claimed) throw new Error(`queue item ${this.#id} was not claimed`)
+    const claimed = await client.take(this.#id, { worker, lease: leaseS })
     say(`the lease of queue item ${this.#id} had expired; claimed the item again`)
     this.#held = { id: this.#id, token: claimed.lease.token }
     this.#options.onClaimedAgain?.(claimed)
@@ -244,9 +245,10 @@ export class Reporter {
     while (await this.#send(held));
   }
 
-  #answered({ directive, item }: WorkerAnswer): void {
+  #answered({ directive, item, drain }: WorkerAnswer): void {
     if (this.#isOffline) this.#options.say("the server is back")
     this.#isOffline = false
+    if (drain) this.#options.onDrain?.()
     if (directive === "cancel" && !this.#options.isLent) this.#cancel(`queue item ${item.id} was cancelled`)
   }
 

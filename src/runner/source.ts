@@ -54,8 +54,7 @@ export function claiming(
       isContinued = true
       return before
     }
-    const claimed = await client.claim({ worker, lease: leaseS, id, ...known })
-    if (!claimed) throw new Error(`queue item ${id} was not claimed`)
+    const claimed = await client.take(id, { worker, lease: leaseS, ...known })
     item = claimed.item
     return { id, token: claimed.lease.token }
   }

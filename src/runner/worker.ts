@@ -30,6 +30,8 @@ export interface WorkerOptions {
   readonly server: string
   /** The worker's name, shown to viewers. */
   readonly worker: string
+  /** The version of the program, shown to viewers. */
+  readonly version: string
   /** Length of the lease in seconds. */
   readonly leaseS: number
   /** How long to keep trying to report a result. */
@@ -57,6 +59,8 @@ function resultOf({ verdict, code, delivery }: AttemptEnd, isKept: boolean): str
     : `${result}, but it could not be reported`
 }
 
+const itemsOf = (count: number): string => (count === 1 ? "1 item" : `${count} items`)
+
 /** Takes items and renders them, several at a time, until it is stopped. */
 export class Worker {
   readonly #options: WorkerOptions
@@ -64,6 +68,10 @@ export class Worker {
   readonly #stopping = new AbortController()
   readonly #holdings: Holdings
   readonly #guard: Guard
+  /** Tells this start of the worker from the others. */
+  readonly #instance = crypto.randomUUID()
+  /** Whether the server is older than we are. */
+  #isOlder = false
   #isOffline = false
   #failure: Error | undefined
 
@@ -92,9 +100,16 @@ export class Worker {
     }
     this.#stop()
     const { size } = this.#attempts
-    if (size === 0) return
-    const items = size === 1 ? "1 item" : `${size} items`
-    toStderr(`finishing ${items}, then stopping; signal again to return them to the queue`)
+    if (size > 0)
+      toStderr(`finishing ${itemsOf(size)}, then stopping; signal again to return them to the queue`)
+  }
+
+  /** A viewer wants this worker to take no more items. */
+  #drain(): void {
+    if (this.#stopping.signal.aborted) return
+    this.#stop()
+    const { size } = this.#attempts
+    toStderr(`drained: ${size > 0 ? `finishing ${itemsOf(size)}, then ` : ""}stopping`)
   }
 
   #stop(): void {
@@ -115,6 +130,7 @@ export class Worker {
     while (!signal.aborted) {
       const askedMs = performance.now()
       const claimed = await this.#tried(() => this.#claim())
+      if (claimed === "drain") return this.#drain()
       if (claimed) {
         await this.#render(claimed).catch((error: unknown) => {
           if (!signal.aborted) this.#fail(error)
@@ -125,16 +141,26 @@ export class Worker {
     }
   }
 
-  #claim(): Promise<Claimed | null> {
-    const { client, worker, tags, leaseS, kind } = this.#options
-    const request = {
+  /** Claims an item; an older server, which refuses keys that it does not know, gets those that it does. */
+  async #claim(): Promise<Claimed | "drain" | null> {
+    const { client, worker, tags, leaseS, kind, version } = this.#options
+    const { signal } = this.#stopping
+    const older = {
       worker,
       tags: [...tags],
       lease: leaseS,
       wait: CLAIM_WAIT_S,
       ...(kind !== undefined && { kind }),
     }
-    return client.claim(request, this.#stopping.signal)
+    if (this.#isOlder) return client.claim(older, signal)
+    try {
+      return await client.claim({ ...older, version, instance: this.#instance }, signal)
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.status !== 422) throw error
+    }
+    const claimed = await client.claim(older, signal)
+    this.#isOlder = true
+    return claimed
   }
 
   /** Asks until the server answers. Undefined when we are stopped meanwhile, or when it refuses: then we stop. */
@@ -199,7 +225,7 @@ export class Worker {
     }
     const onClaimedAgain = (again: Claimed): void =>
       holding.change({ token: again.lease.token, attempt: again.item.attempt })
-    const calls = { say, onCancel, onClaimedAgain }
+    const calls = { say, onCancel, onClaimedAgain, onDrain: () => this.#drain() }
     const reporter = new Reporter({ client, worker, leaseS, isOuter: true, ...calls }, async () => held)
     try {
       // A signal may have come while the claim was answered.

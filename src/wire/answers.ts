@@ -177,6 +177,9 @@ export type Claimed = Static<typeof Claimed>
 export const WorkerAnswer = Type.Object({
   /** Whether to go on. */
   directive: Directive,
+  drain: Type.Optional(
+    Type.Literal(true, { description: "there if the worker is to take no more items after this one" }),
+  ),
   /** There while the lease is held. */
   lease: Type.Optional(Type.Object({ expires_at: LeaseEnd })),
   /** The item as it is now. */
@@ -184,6 +187,54 @@ export const WorkerAnswer = Type.Object({
 })
 
 export type WorkerAnswer = Static<typeof WorkerAnswer>
+
+/** A worker that was heard of within an hour, or holds an item. */
+export const WorkerSeen = Type.Object({
+  worker: Type.String({ description: "its name" }),
+  state: Type.Union(
+    ["rendering", "idle", "away"].map((state) => Type.Literal(state)),
+    {
+      description: "`away`: it holds no item, and none of its claims waits",
+    },
+  ),
+  items: Type.Array(
+    Type.Object({
+      id: QueueItem.properties.id,
+      song_id: QueueItem.properties.song_id,
+      title: QueueItem.properties.title,
+      progress: QueueItem.properties.progress,
+    }),
+    { description: "what it renders" },
+  ),
+  idle_since: OrNull(Time, "since when it holds no item, as far as this server has seen; null while it does"),
+  last_heard_at: OrNull(Time, "when it last claimed or reported; null if not since the server started"),
+  /** What it offers. */
+  tags: OrNull(
+    Type.Array(Type.String()),
+    "what it offers; null if it takes no items by their place, or has not since the server started",
+  ),
+  version: Type.String({ description: "of its program; empty if it does not say" }),
+  draining: Type.Boolean({ description: "whether it takes no more items" }),
+})
+
+export type WorkerSeen = Static<typeof WorkerSeen>
+
+/** What `GET /workers` answers. */
+export const WorkersAnswer = Type.Object({
+  workers: Type.Array(WorkerSeen, { description: "by name" }),
+})
+
+export type WorkersAnswer = Static<typeof WorkersAnswer>
+
+/** What `POST /workers/:worker/drain` answers. */
+export const WorkerDrained = message("Worker takes no more items")
+
+export type WorkerDrained = Static<typeof WorkerDrained>
+
+/** What `DELETE /workers/:worker/drain` answers. */
+export const WorkerTaking = message("Worker takes items")
+
+export type WorkerTaking = Static<typeof WorkerTaking>
 
 /** What `POST /queue/:id/steps/next` answers. */
 export const StepAnswer = Type.Object({

@@ -29,6 +29,17 @@ export const ClaimRequest = Type.Object(
     kind: NewItem.properties.kind,
     /** As `kind`. */
     totals: NewItem.properties.totals,
+    version: Type.Optional(
+      Type.String({ format: "text", maxLength: 64, description: "the version of the worker's program" }),
+    ),
+    instance: Type.Optional(
+      Type.String({
+        format: "text",
+        maxLength: 64,
+        description:
+          "tells one start of the worker from the others: a worker that was drained takes items again when it is started again",
+      }),
+    ),
   },
   { additionalProperties: false },
 )

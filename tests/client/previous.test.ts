@@ -82,7 +82,8 @@ test("this client understands what the previous version's server answers", async
     "end",
   ])
 
-  const held = { id: 1, token: (await client.claim({ worker: "box-1" }))?.lease.token ?? "" }
+  const first = await client.claim({ worker: "box-1" })
+  const held = { id: 1, token: first === "drain" || !first ? "" : first.lease.token }
   for (const _of of [1, 2, 3]) expect(await client.report(held, {})).toMatchObject({ directive: "continue" })
   expect(await client.complete(held)).toMatchObject({ item: { outcome: "completed" } })
   expect(await client.claim({ worker: "box-1" })).toMatchObject({ item: { id: 2 } })

@@ -32,7 +32,7 @@ test("waiting items stand in the order in which workers take them, and none else
       const claimed: number[] = []
       for (;;) {
         const next = await client.claim({ worker: "w" })
-        if (!next) break
+        if (!next || next === "drain") break
         claimed.push(next.item.id)
       }
       expect(waiting.map(({ id }) => id)).toEqual(claimed)

@@ -16,9 +16,14 @@ const { item } = claimed(
 /** After how many minutes of silence a renderer loses its lease, looked at a third of a lease apart. */
 async function lostAfter(renderer: RendererName, leaseMs: number, output: string): Promise<number> {
   let [nowMs, renewedMs] = [0, 0]
-  const standing = (): Promise<{ directive: "continue"; item: QueueItem; expiresAt: null }> => {
+  const standing = (): Promise<{
+    directive: "continue"
+    item: QueueItem
+    expiresAt: null
+    isDraining: false
+  }> => {
     renewedMs = nowMs
-    return Promise.resolve({ directive: "continue", item, expiresAt: null })
+    return Promise.resolve({ directive: "continue", item, expiresAt: null, isDraining: false })
   }
   const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
   const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }

@@ -1,0 +1,71 @@
+import type { WorkerSeen } from "../client/client.ts"
+import { textFlag } from "../config.ts"
+import { AppError } from "../errors.ts"
+import type { Zone } from "../terminal/words.ts"
+import { duration, printable, safeJson } from "../text.ts"
+import { clientOf, type Command, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
+
+/** What a worker does: `#7 Northern Lights 54%`, `idle for 4:10`, `away since 14:32`. */
+function doingOf({ state, items, idle_since, last_heard_at }: WorkerSeen, zone: Zone, nowMs: number): string {
+  if (state === "rendering") {
+    return items
+      .map(({ id, song_id, title, progress }) => `#${id} ${title || `song ${song_id}`} ${progress}%`)
+      .join(", ")
+  }
+  if (state === "idle") return `idle for ${duration((nowMs - Date.parse(idle_since ?? "")) / 1000)}`
+  return last_heard_at === null ? "away" : `away since ${zone.when(Date.parse(last_heard_at), nowMs)}`
+}
+
+/** One worker as a line: its name, what it does, and what else is known. */
+function lineOf(worker: WorkerSeen, width: number, zone: Zone, nowMs: number): string {
+  const { tags, version, draining } = worker
+  const more = [
+    draining ? "takes no more items" : "",
+    tags !== null && tags.length > 0 ? `tags ${tags.join(", ")}` : "",
+    version === "" ? "" : `version ${version}`,
+  ]
+  const rest = [doingOf(worker, zone, nowMs), ...more].filter((part) => part !== "").join("; ")
+  return `${printable(worker.worker).padEnd(width)}  ${printable(rest)}`
+}
+
+/** Lists the workers, or drains one. */
+export const workersCommand: Command = {
+  usage: {
+    line: "workers",
+    about: `Lists the workers that the server heard of within an hour: what they render, since when they are idle,
+and what they offer. One that is drained finishes what it renders and takes no more items.`,
+    settings: ["server", "token-file"],
+    flags: {
+      drain: { type: "string", placeholder: "NAME", help: "let this worker finish, and take no more items" },
+      undrain: { type: "string", placeholder: "NAME", help: "let this worker take items again" },
+      json: { type: "boolean", help: "print one worker per line as JSON" },
+      ...UTC_FLAG,
+    },
+  },
+  async run(given) {
+    takes(given, 0)
+    const client = clientOf(given)
+    const [drained, undrained] = [textFlag(given.flags, "drain"), textFlag(given.flags, "undrain")]
+    if (drained !== undefined && undrained !== undefined)
+      throw new AppError("invalid", "use either --drain or --undrain")
+    if (drained !== undefined) {
+      await client.drain(drained)
+      say(`${printable(drained)} takes no more items.`)
+      return 0
+    }
+    if (undrained !== undefined) {
+      await client.undrain(undrained)
+      say(`${printable(undrained)} takes items.`)
+      return 0
+    }
+    const workers = await client.workers()
+    if (given.flags["json"]) for (const worker of workers) say(safeJson(worker))
+    else if (workers.length === 0)
+      say('No worker is there; start one with "track-studio work --exec ./render.sh".')
+    else {
+      const width = Math.max(...workers.map(({ worker }) => Math.min(30, printable(worker).length)))
+      for (const worker of workers) say(lineOf(worker, width, zoneFlag(given), Date.now()))
+    }
+    return 0
+  },
+}
