@@ -4,6 +4,7 @@ import type { Figures } from "./figures.ts"
 import type { History } from "./history.ts"
 import type { Items } from "./items.ts"
 import type { Life } from "./life.ts"
+import type { Outputs } from "./outputs.ts"
 import type { Runs } from "./runs.ts"
 import type { Upkeep } from "./upkeep.ts"
 
@@ -19,6 +20,9 @@ export interface Store extends Items, History, Life, Figures {
   readonly access: Access
   /** What is remembered of attempts that completed. */
   readonly runs: Runs
+
+  /** What the commands of attempts printed. */
+  readonly outputs: Outputs
 
   /** Keeps the database small. */
   readonly upkeep: Upkeep

@@ -36,7 +36,7 @@ export interface Upkeep {
    */
   beginsAt(graceMs: number): Promise<number>
 
-  /** Removes updates that may go. Answers how much was done, removing and looking, and 0 once nothing is left to do. */
+  /** Removes updates that may go, and what finished items printed. Answers how much was done, removing and looking, and 0 once nothing is left to do. */
   thin(thinning: Thinning): Promise<number>
 
   /**

@@ -5,6 +5,7 @@ import {
   customType,
   index,
   integer,
+  primaryKey,
   real,
   sqliteTable,
   text,
@@ -235,6 +236,21 @@ export const runs = sqliteTable(
   (table) => [index("runs_alike").on(table.kind, table.look, table.id)],
 )
 
+/** What the commands of attempts printed, in pieces; positions count the bytes that were printed. */
+export const outputs = sqliteTable(
+  "outputs",
+  {
+    queue_id: integer()
+      .notNull()
+      .references(() => queueItems.id),
+    attempt: integer().notNull(),
+    to: integer("until").notNull(),
+    from: integer("at").notNull(),
+    text: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.queue_id, table.attempt, table.to] })],
+)
+
 /** The webhooks that follow the history, and the last event ID that was examined for each. */
 export const webhooks = sqliteTable("webhooks", {
   url: text().primaryKey(),
@@ -322,6 +338,7 @@ export const TABLES = [
   history,
   queueCounts,
   runs,
+  outputs,
   webhooks,
   deliveries,
   tokens,

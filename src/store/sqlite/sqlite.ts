@@ -21,6 +21,7 @@ import { GroupCommit } from "./group.ts"
 import { SqliteHistory, unknownItem } from "./history.ts"
 import { Listing } from "./list.ts"
 import { type Found, openDatabase } from "./open.ts"
+import { SqliteOutputs } from "./outputs.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { claims, leases, reads, writes } from "./statements.ts"
@@ -48,6 +49,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly access: SqliteAccess
   readonly upkeep: SqliteUpkeep
   readonly runs: SqliteRuns
+  readonly outputs: SqliteOutputs
   readonly clock: Clock
   readonly outages = new Outages()
   readonly #file: DatabaseFile
@@ -109,6 +111,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
     this.runs = new SqliteRuns(client, this.#group)
+    this.outputs = new SqliteOutputs(client, this.#group, (id) => this.#recentRow(id))
   }
 
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {

@@ -82,8 +82,9 @@ export class SqliteUpkeep implements Upkeep {
         .all(gone.id, limit)
         .map(({ id }) => id)
       this.#remove(gone.id, ids)
-      if (ids.length < limit) this.#client.query("DELETE FROM queue_items WHERE id = ?").run(gone.id)
-      return repeated.changes + ids.length + 1
+      const removed = ids.length + this.#removeOutput(gone.id, limit - ids.length)
+      if (removed < limit) this.#client.query("DELETE FROM queue_items WHERE id = ?").run(gone.id)
+      return repeated.changes + removed + 1
     })
   }
 
@@ -131,7 +132,7 @@ export class SqliteUpkeep implements Upkeep {
       if (removed >= limit) break
       const ids = this.#removable(id, upTo, limit - removed)
       this.#remove(id, ids)
-      removed += ids.length
+      removed += ids.length + this.#removeOutput(id, limit - removed - ids.length)
       if (removed < limit) this.#setThinned(id, upTo)
     }
     return removed
@@ -194,6 +195,14 @@ export class SqliteUpkeep implements Upkeep {
     this.#client
       .query("UPDATE history SET pruned_id = max(pruned_id, ?), pruned = pruned + ?")
       .run(highest, ids.length)
+  }
+
+  /** Removes pieces of what an item's commands printed; answers how many. */
+  #removeOutput(item: number, limit: number): number {
+    const rows = "SELECT rowid FROM outputs WHERE queue_id = ? LIMIT ?"
+    return this.#client
+      .query<unknown, [number, number]>(`DELETE FROM outputs WHERE rowid IN (${rows})`)
+      .run(item, limit).changes
   }
 
   /** The highest event ID that every webhook has examined. */
