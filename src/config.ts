@@ -1,5 +1,6 @@
 import { tokenIn } from "./token-file.ts"
 import {
+  busUrl,
   duration,
   hostNames,
   isOn,
@@ -42,6 +43,12 @@ const SERVE_SETTINGS = {
     placeholder: "FILE",
     fallback: "./data/track-studio.db",
     read: text,
+  },
+  bus: {
+    help: "Redis or PostgreSQL by which the instances of a fleet tell each other that there is something new",
+    placeholder: "URL",
+    fallback: "",
+    read: busUrl,
   },
   "new-database": {
     help: "start although the database is gone, or not the one that the last server used",

@@ -13,6 +13,8 @@ export const DEGRADED = {
   backup_failed: "the latest backup could not be made; the log says why",
   descriptors_exhausted:
     "the process may open no more files, so new connections wait; raise its limit (LimitNOFILE, ulimit -n)",
+  bell_lost:
+    "this instance does not hear the others ring (--bus); it looks for news itself, 4 times a second",
   history_unreadable: "a part of the history cannot be read; streams say so by a gap",
   webhooks_failing: "a webhook does not take what it is sent; it is tried again",
   bell_deaf: "updates were stored of which the streams did not hear; they are read again each 5 s",

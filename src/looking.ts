@@ -1,4 +1,4 @@
-import type { Bus } from "./bus.ts"
+import type { Bus } from "./bus/bus.ts"
 import type { Reasons } from "./health.ts"
 import { log } from "./log.ts"
 import { areDescriptorsScarce, freeBytes } from "./machine.ts"

@@ -5,10 +5,11 @@ import { Gate } from "./access/gate.ts"
 import { digest, randomText } from "./access/secret.ts"
 import { Tickets } from "./access/tickets.ts"
 import { Tokens } from "./access/tokens.ts"
-import { type Bus, LocalBus } from "./bus.ts"
+import type { Bus } from "./bus/bus.ts"
 import type { Config } from "./config.ts"
+import type { Doorbell } from "./doorbell.ts"
 import { AppError } from "./errors.ts"
-import { Reasons } from "./health.ts"
+import type { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
 import { TrustedProxies } from "./http/client-address.ts"
 import { Limits } from "./http/limits.ts"
@@ -269,14 +270,22 @@ function upkeepOf(config: Config, store: SqliteStore, bus: Bus, reasons: Reasons
   return [spaceOf(config, store, bus, { room, reasons }), ...backupsOf(config, store, reasons)]
 }
 
-/** Puts a server together. `onReplaced` is called when the database file is no longer the one that was opened. */
+/** What a server is told by, and what it tells. */
+interface Surroundings extends Doorbell {
+  /** What is wrong with it. */
+  readonly reasons: Reasons
+  /** Called when the database file is no longer the one that was opened. */
+  readonly onReplaced: () => void
+}
+
+/** Puts a server together. */
 export function assembled(
   config: Config,
   store: SqliteStore,
   { tokens, tickets, gate }: Access,
-  onReplaced: () => void,
+  { bus, services: ringing, reasons, onReplaced }: Surroundings,
 ): Parts {
-  const [bus, reasons, room] = [new LocalBus(), new Reasons(), new Room()]
+  const room = new Room()
   const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
   const broadcaster = new Broadcaster(store, bus, keepaliveMs, logged("the history could not be read"))
   const queue = queueOf(config, store, bus, room)
@@ -313,6 +322,6 @@ export function assembled(
     onReplaced,
     logged,
   })
-  const services = [tokens, learned, ...looking, rescue, workers, webhooks, retention, ...upkeep]
+  const services = [...ringing, tokens, learned, ...looking, rescue, workers, webhooks, retention, ...upkeep]
   return { app, broadcaster, reasons, retention, services }
 }

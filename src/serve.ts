@@ -1,5 +1,7 @@
 import type { Config } from "./config.ts"
+import { doorbell } from "./doorbell.ts"
 import { AppError } from "./errors.ts"
+import { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
 import { log } from "./log.ts"
 import { accessOf, assembled, logged, type Parts, protect } from "./parts.ts"
@@ -113,7 +115,10 @@ export async function serve(config: Config): Promise<void> {
   replaced.promise.catch(() => undefined)
   const asked = stopping()
   const access = accessOf(config, store)
-  const parts = assembled(config, store, access, () => replaced.reject(goneFrom(store.found.path)))
+  const reasons = new Reasons()
+  const bell = await doorbell(config, store.historyId, reasons)
+  const onReplaced = (): void => replaced.reject(goneFrom(store.found.path))
+  const parts = assembled(config, store, access, { ...bell, reasons, onReplaced })
   const run = async (): Promise<void> => {
     const isFirst = await protect(config, store, access)
     const url = listening(parts.app, config)

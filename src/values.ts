@@ -111,6 +111,21 @@ export const webhookUrls: Read<readonly string[]> = (texts, name) => {
   return [...new Set(urls)]
 }
 
+/** How a URL begins that names a bus. */
+const BUS_SCHEME = /^(redis|rediss|valkey|valkeys|postgres|postgresql):$/
+
+/** Where instances ring for each other; undefined if nothing is named. What was given is not repeated: it may hold a password. */
+export const busUrl: Read<string | undefined> = (texts, name) => {
+  const given = last(texts)
+  if (given === "") return undefined
+  const url = URL.parse(given)
+  if (url && BUS_SCHEME.test(url.protocol) && url.hostname !== "") return given
+  throw new AppError(
+    "invalid",
+    `--${name} (or ${variableOf(name)}) must be a URL such as redis://host:6379 or postgres://user@host/database`,
+  )
+}
+
 /** A URL, or a host and a port alone, as in `box:8080`. */
 export const serverUrl: Read<string> = (texts, name) => {
   const given = text(texts, name)

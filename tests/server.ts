@@ -147,13 +147,13 @@ export async function start({
   let log = ""
   const decoder = new TextDecoder()
   const reader = child.stdout.getReader()
-  while (!log.includes("\n")) {
+  while (!/"url":.*\n/.test(log)) {
     const { value, done } = await reader.read()
     if (done) throw new Error(`the server did not start: ${log}`)
     log += decoder.decode(value, { stream: true })
   }
   clearTimeout(timer)
-  const { url }: { url: string } = JSON.parse(log.split("\n")[0] ?? "")
+  const { url }: { url: string } = JSON.parse(/^.*"url":.*$/m.exec(log)?.[0] ?? "")
   const server = new TestServer(url, file, child, () => folder?.[Symbol.dispose]())
   server.log = log
   if (leaveLog) {

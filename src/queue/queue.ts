@@ -1,4 +1,4 @@
-import type { Bus } from "../bus.ts"
+import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import { changesIn } from "../item/as-read.ts"
 import { cancelled, changed, created, placed, removed, retried } from "../item/changes.ts"

@@ -1,4 +1,4 @@
-import type { Bus } from "../bus.ts"
+import type { Bus } from "../bus/bus.ts"
 import { rescued, stalled } from "../item/lease.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Decide, Due, Items } from "../store/items.ts"

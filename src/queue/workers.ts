@@ -1,5 +1,5 @@
 import { type Backoff, backoff } from "../backoff.ts"
-import type { Bus } from "../bus.ts"
+import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import type { Change, Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
 import {

@@ -1,4 +1,4 @@
-import type { Bus } from "../bus.ts"
+import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import type { History } from "../store/history.ts"
 import { Batch } from "./batch.ts"

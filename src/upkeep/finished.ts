@@ -1,4 +1,4 @@
-import type { Bus } from "../bus.ts"
+import type { Bus } from "../bus/bus.ts"
 import { removed } from "../item/changes.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Items } from "../store/items.ts"

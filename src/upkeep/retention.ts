@@ -1,4 +1,4 @@
-import type { Bus } from "../bus.ts"
+import type { Bus } from "../bus/bus.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Items } from "../store/items.ts"
 import type { Upkeep } from "../store/upkeep.ts"

@@ -1,5 +1,5 @@
 import { type Backoff, backoff } from "../backoff.ts"
-import type { Bus } from "../bus.ts"
+import type { Bus } from "../bus/bus.ts"
 import type { ProgressUpdate, StoredUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Notice } from "../item/notice.ts"

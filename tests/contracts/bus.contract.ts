@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import type { Bus } from "../../src/bus.ts"
+import type { Bus } from "../../src/bus/bus.ts"
 
 /** A bus of its own, gone at the end of the test. */
 export interface OpenBus extends AsyncDisposable {

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { changed } from "../../src/item/changes.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Learned } from "../../src/queue/learned.ts"

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { Reasons } from "../../src/health.ts"
 import { createApp } from "../../src/http/app.ts"
 import { Forecasts } from "../../src/queue/forecasts.ts"

@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import fc from "fast-check"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
 import { Workers } from "../../src/queue/workers.ts"

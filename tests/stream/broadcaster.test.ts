@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { ndjson, sse } from "../../src/stream/formats.ts"

@@ -3,7 +3,7 @@ import { join } from "node:path"
 
 import fc from "fast-check"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import type { Store } from "../../src/store/store.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"

@@ -1,4 +1,4 @@
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/formats.ts"
 import { Selection } from "../../src/stream/selection.ts"

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import type { StoredUpdate } from "../../src/item/item.ts"
 import type { History } from "../../src/store/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"

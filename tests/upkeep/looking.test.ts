@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { Reasons } from "../../src/health.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"

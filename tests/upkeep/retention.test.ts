@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { changed } from "../../src/item/changes.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention, type RetentionOptions } from "../../src/upkeep/retention.ts"

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
-import { LocalBus } from "../../src/bus.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
 import { AppError } from "../../src/errors.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"

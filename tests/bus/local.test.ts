@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
-import { LocalBus } from "../src/bus.ts"
-import { busContract, type OpenBus } from "./contracts/bus.contract.ts"
+import { LocalBus } from "../../src/bus/bus.ts"
+import { busContract, type OpenBus } from "../contracts/bus.contract.ts"
 
 const open = async (): Promise<OpenBus> => ({
   bus: new LocalBus(),

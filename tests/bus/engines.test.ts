@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+
+import { postgresBell } from "../../src/bus/postgres.ts"
+import { redisBell } from "../../src/bus/redis.ts"
+import { busContract } from "../contracts/bus.contract.ts"
+import { type Engine, found, startPostgres, startRedis } from "../engines.ts"
+import { start } from "../server.ts"
+import { ringing, took } from "./bell.ts"
+
+setDefaultTimeout(60_000)
+
+const ENGINES = [
+  { name: "Redis", scheme: "redis", program: found("redis-server"), begin: startRedis, bell: redisBell },
+  {
+    name: "PostgreSQL",
+    scheme: "postgres",
+    program: found("postgres"),
+    begin: startPostgres,
+    bell: postgresBell,
+  },
+]
+
+for (const { name, scheme, program, begin, bell } of ENGINES) {
+  const missing = program === null ? ` (skipped: ${name} is not installed, and cannot be)` : ""
+  describe.skipIf(program === null)(`the bell of ${name}${missing}`, () => {
+    let engine: Engine | undefined
+    beforeAll(async () => {
+      engine = await begin(program ?? "")
+    })
+    afterAll(() => engine?.[Symbol.asyncDispose]())
+    const open = () => ringing(() => bell(engine?.url ?? "", "track_studio_test"))
+
+    busContract(`RemoteBus on ${name}`, open)
+
+    test("carries a ring to another instance at once", async () => {
+      await using a = await open()
+      await using b = await open()
+      for (let i = 0; i < 5; i += 1) {
+        const before = b.rung.rings
+        a.bus.notify()
+        expect(await took(() => b.rung.after(before))).toBeLessThan(200)
+      }
+    })
+
+    test("is named in the health and the log of a server while it is not heard", async () => {
+      await engine?.crash()
+      await using server = await start({ args: ["--bus", engine?.url ?? ""] })
+      const reasons = async (): Promise<string[]> =>
+        (await (await fetch(`${server.url}/health`)).json()).reasons
+      while (!(await reasons()).includes("bell_lost"));
+      await engine?.start()
+      while ((await reasons()).includes("bell_lost"));
+      expect(await server.end()).toBe(0)
+      expect(server.log).toMatch(/"level":"warn".*bell.*not heard[^]*"level":"info".*bell.*heard again/)
+    })
+
+    test("carries nothing to those of another history", async () => {
+      const ours = bell(engine?.url ?? "", "track_studio_test")
+      const other = bell(engine?.url ?? "", "track_studio_other")
+      const heard: string[] = []
+      const done = Promise.withResolvers<void>()
+      await ours.open(() => undefined, done.reject)
+      await other.open((words) => {
+        heard.push(words)
+        done.resolve()
+      }, done.reject)
+      await ours.say("ours")
+      await other.say("other")
+      await done.promise
+      expect(heard).toEqual(["other"])
+      for (const { close } of [ours, other]) close()
+    })
+
+    test("never shows its password", async () => {
+      await using nobody = await ringing(() =>
+        bell(`${scheme}://fleet:hush@127.0.0.1:1`, "track_studio_test"),
+      )
+      const wrong = engine?.url.replace(/\/\/(.*@)?/, "//fleet:hush@") ?? ""
+      await using other = await ringing(() => bell(wrong, "track_studio_test"))
+      expect(nobody.told.length).toBe(1)
+      expect([...nobody.told, ...other.told].join()).not.toContain("hush")
+    })
+
+    test("is missed when the engine dies: the bus polls meanwhile, and hears again when it is back", async () => {
+      await using a = await open()
+      await using b = await open()
+      await engine?.crash()
+      await Promise.all([a.saidOfHealth(1), b.saidOfHealth(1)])
+      const before = b.rung.rings
+      expect(await took(() => b.rung.after(before + 3))).toBeLessThan(3000)
+      await engine?.start()
+      await Promise.all([a.saidOfHealth(2), b.saidOfHealth(2)])
+      expect(a.told).toEqual([expect.stringMatching(/^deaf: /), "hears"])
+      const heard = b.rung.rings
+      a.bus.notify()
+      await b.rung.after(heard)
+    })
+  })
+}

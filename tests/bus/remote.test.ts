@@ -1,0 +1,127 @@
+import { expect, test } from "bun:test"
+
+import { busContract } from "../contracts/bus.contract.ts"
+import { ringing, took, type Wire, wire } from "./bell.ts"
+
+const two = (shared: Wire, mergeMs?: number) =>
+  Promise.all([ringing(() => shared.bell(), mergeMs), ringing(() => shared.bell(), mergeMs)])
+
+busContract("RemoteBus", () => {
+  const shared = wire()
+  return ringing(() => shared.bell())
+})
+
+test("a notification rings with the own listeners at once, and with those of other instances", async () => {
+  const shared = wire()
+  const [a, b] = await two(shared)
+  await using _a = a
+  await using _b = b
+  const [own, other] = [a.rung.rings, b.rung.rings]
+  a.bus.notify()
+  expect(a.rung.rings).toBe(own + 1)
+  expect(await took(() => b.rung.after(other))).toBeLessThan(200)
+  expect(a.told).toEqual([])
+})
+
+test("its own echo rings nothing again", async () => {
+  const shared = wire()
+  await using one = await ringing(() => shared.bell(), 0)
+  const before = one.rung.rings
+  one.bus.notify()
+  expect(shared.said).toEqual(["test", "ring"])
+  await Bun.sleep(0)
+  expect(one.rung.rings).toBe(before + 1)
+})
+
+test("many notifications are few rings to others, and the last one is never swallowed", async () => {
+  const shared = wire()
+  const [a, b] = await two(shared, 10)
+  await using _a = a
+  await using _b = b
+  for (let i = 0; i < 50; i += 1) {
+    a.bus.notify()
+    if (i % 10 === 0) await Bun.sleep(1)
+  }
+  const before = b.rung.rings
+  await b.rung.after(before)
+  expect(shared.said.filter((kind) => kind === "ring").length).toBeLessThan(10)
+})
+
+test("a test of the bell rings nothing in other instances", async () => {
+  const shared = wire()
+  await using a = await ringing(() => shared.bell())
+  const before = a.rung.rings
+  await using b = await ringing(() => shared.bell())
+  expect(b.told).toEqual([])
+  expect(shared.said).toEqual(["test", "test"])
+  expect(a.rung.rings).toBe(before)
+})
+
+test("a bell that is connected and deaf is noticed: the bus polls, says so once, and hears by the next bell", async () => {
+  const shared = wire()
+  shared.isSwallowing = true
+  await using one = await ringing(() => shared.bell())
+  await one.saidOfHealth(1)
+  expect(one.told).toEqual(["deaf: it does not hear itself"])
+  const before = one.rung.rings
+  expect(await took(() => one.rung.after(before + 3))).toBeLessThan(3000)
+  shared.isSwallowing = false
+  await one.saidOfHealth(2)
+  expect(one.told).toEqual(["deaf: it does not hear itself", "hears"])
+  expect(shared.opened).toBeGreaterThan(1)
+}, 30_000)
+
+test("a bell that neither carries words nor refuses them is noticed", async () => {
+  const shared = wire()
+  await using one = await ringing(() => shared.bell())
+  shared.isFrozen = true
+  one.bus.notify()
+  await one.saidOfHealth(1)
+  expect(one.told).toEqual(["deaf: it does not hear itself"])
+  shared.isFrozen = false
+  await one.saidOfHealth(2)
+}, 30_000)
+
+test("a bell that goes deaf later is noticed although nobody rings", async () => {
+  const shared = wire()
+  await using one = await ringing(() => shared.bell())
+  shared.isSwallowing = true
+  await one.saidOfHealth(1)
+  expect(one.told).toEqual(["deaf: it does not hear itself"])
+}, 30_000)
+
+test("a connection that ends is noticed at once, and what was rung meanwhile is rung by the next bell", async () => {
+  const shared = wire()
+  const [a, b] = await two(shared)
+  await using _a = a
+  await using _b = b
+  shared.isAway = true
+  expect(await took(async () => shared.cut())).toBeLessThan(100)
+  expect([a.told, b.told]).toEqual([["deaf: cut"], ["deaf: cut"]])
+  a.bus.notify()
+  shared.isAway = false
+  await Promise.all([a.saidOfHealth(2), b.saidOfHealth(2)])
+  while (!shared.said.includes("ring")) await b.rung.after(b.rung.rings)
+}, 30_000)
+
+test("an instance that cannot ring is heard of within about a second", async () => {
+  const shared = wire()
+  const [a, b] = await two(shared)
+  await using _a = a
+  await using _b = b
+  shared.isMute = true
+  a.bus.notify()
+  const before = b.rung.rings
+  expect(await took(() => b.rung.after(before))).toBeLessThan(2000)
+  expect([a.told, b.told]).toEqual([[], []])
+}, 30_000)
+
+test("a bus that was stopped opens no bell and rings no more by itself", async () => {
+  const shared = wire()
+  const { bus, rung } = await ringing(() => shared.bell())
+  await bus.stop()
+  await bus.stop()
+  const [opened, rings] = [shared.opened, rung.rings]
+  await Bun.sleep(600)
+  expect([shared.opened, rung.rings]).toEqual([opened, rings])
+})

@@ -1,0 +1,228 @@
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** How long an engine may take until it answers. */
+const READY_MS = 30_000
+
+const isRoot = process.getuid?.() === 0
+
+/** The folder with the newest PostgreSQL's programs; null if none is installed. */
+function postgresFolder(): string | null {
+  try {
+    const [newest] = readdirSync("/usr/lib/postgresql").sort((a, b) => Number(b) - Number(a))
+    return newest === undefined ? null : `/usr/lib/postgresql/${newest}/bin`
+  } catch {
+    return null
+  }
+}
+
+const PROGRAMS = {
+  postgres: () => postgresFolder(),
+  "redis-server": () => Bun.which("redis-server"),
+  pgbouncer: () => Bun.which("pgbouncer"),
+  nginx: () => Bun.which("nginx"),
+}
+
+/** Debian's names of what the tests run, where they differ from the program's. */
+const PACKAGES: Readonly<Record<string, string>> = { postgres: "postgresql" }
+
+/**
+ * Where a program of Debian is, installed if that can be done; null if not, and for the same reason without `setpriv`,
+ * which ends an engine with the tests that started it.
+ */
+export function found(name: keyof typeof PROGRAMS): string | null {
+  if (Bun.which("setpriv") === null) return null
+  if (PROGRAMS[name]() === null && isRoot && Bun.which("apt-get") !== null) {
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+    const options = { env, timeout: 240_000 }
+    Bun.spawnSync(["apt-get", "update"], options)
+    Bun.spawnSync(["apt-get", "install", "-y", "--no-install-recommends", PACKAGES[name] ?? name], options)
+  }
+  return PROGRAMS[name]()
+}
+
+/** A port that nobody uses now. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
+  listener.stop(true)
+  return listener.port
+}
+
+/** The user that engines run as which refuse to run as root; undefined if we are not root. */
+function servant(): { readonly uid: number; readonly gid: number } | undefined {
+  if (!isRoot) return undefined
+  const [, uid = "", gid = ""] =
+    /^postgres:[^:]*:(\d+):(\d+)/m.exec(readFileSync("/etc/passwd", "utf8")) ?? []
+  return { uid: Number(uid || 65534), gid: Number(gid || 65534) }
+}
+
+/** Runs a program so that it ends when the tests do, whatever becomes of them. */
+function spawned(command: readonly string[], signal: string): Bun.Subprocess<"ignore", "ignore", "ignore"> {
+  const user = servant()
+  const as = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"] : []
+  return Bun.spawn(["setpriv", ...as, "--pdeathsig", signal, ...command], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+  })
+}
+
+interface EngineOptions {
+  /** What the engine keeps; removed at its end. */
+  readonly folder: string
+  /** How to run it in the foreground. */
+  readonly command: (port: number) => readonly string[]
+  /** Whether it answers. */
+  readonly isReady: (port: number) => Promise<boolean>
+  /** What its URL begins with. */
+  readonly scheme: string
+  /** What its URL ends with; empty by default. */
+  readonly path?: string
+  /** The signal that ends it and its children at once, as a crash would. */
+  readonly crash: "SIGQUIT" | "SIGKILL"
+}
+
+/** A program that others connect to, on a port of its own. It keeps its folder while it is stopped. */
+export class Engine implements AsyncDisposable {
+  readonly port = freePort()
+  readonly folder: string
+  /** Where clients find it. */
+  readonly url: string
+  readonly #command: readonly string[]
+  readonly #options: EngineOptions
+  #child: ReturnType<typeof spawned> | undefined
+
+  constructor(options: EngineOptions) {
+    this.folder = options.folder
+    this.url = `${options.scheme}127.0.0.1:${this.port}${options.path ?? ""}`
+    this.#command = options.command(this.port)
+    this.#options = options
+  }
+
+  /** Starts it; resolves once it answers. */
+  async start(): Promise<this> {
+    const child = spawned(this.#command, this.#options.crash.slice(3))
+    this.#child = child
+    const giveUpMs = performance.now() + READY_MS
+    while (!(await this.#options.isReady(this.port))) {
+      if (child.exitCode !== null || performance.now() > giveUpMs) {
+        throw new Error(`${this.#command.join(" ")} did not come up (exit code ${child.exitCode})`)
+      }
+      await Bun.sleep(20)
+    }
+    return this
+  }
+
+  /** Ends it as a crash would; resolves once it is gone. */
+  async crash(): Promise<void> {
+    this.#child?.kill(this.#options.crash)
+    await this.#child?.exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.crash()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** A folder that the engine's user can write. */
+function engineFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "track-studio-engine-"))
+  const user = servant()
+  if (user) chownSync(folder, user.uid, user.gid)
+  chmodSync(folder, 0o700)
+  return folder
+}
+
+/** Whether a port takes a connection and answers what is said with something that begins with `answer`. */
+async function answers(port: number, said: string, answer: string): Promise<boolean> {
+  const heard = Promise.withResolvers<boolean>()
+  const late = setTimeout(heard.resolve, 1000, false)
+  try {
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        open: (opened) => void opened.write(said),
+        data: (_, bytes) => heard.resolve(bytes.toString().startsWith(answer)),
+        close: () => heard.resolve(false),
+      },
+    })
+    const isAnswered = await heard.promise
+    socket.end()
+    return isAnswered
+  } catch {
+    return false
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+/** A Redis of its own, which keeps nothing. */
+export function startRedis(program: string): Promise<Engine> {
+  const folder = engineFolder()
+  const command = (port: number): string[] => [
+    ...[program, "--port", String(port), "--bind", "127.0.0.1", "--dir", folder],
+    ...["--save", "", "--appendonly", "no"],
+  ]
+  const isReady = (port: number): Promise<boolean> => answers(port, "PING\r\n", "+PONG")
+  return new Engine({ folder, command, isReady, scheme: "redis://", crash: "SIGKILL" }).start()
+}
+
+/** Where PostgreSQL's log is, below its folder. */
+export const POSTGRES_LOG = "log"
+
+/** A PostgreSQL of its own with an empty database, without a password. A crash of it loses nothing that was committed. */
+export async function startPostgres(bin: string): Promise<Engine> {
+  const folder = engineFolder()
+  const data = join(folder, "data")
+  const setUp = spawned(
+    [
+      join(bin, "initdb"),
+      "-D",
+      data,
+      "-A",
+      "trust",
+      "-U",
+      "fleet",
+      "-E",
+      "UTF8",
+      "--locale=C.UTF-8",
+      "--no-sync",
+    ],
+    "KILL",
+  )
+  if ((await setUp.exited) !== 0) throw new Error(`initdb failed: exit code ${setUp.exitCode}`)
+  const settings = {
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    max_connections: "100",
+    // The machine does not lose power during a test.
+    fsync: "off",
+    logging_collector: "on",
+    log_directory: folder,
+    log_filename: POSTGRES_LOG,
+  }
+  const given = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
+  const command = (port: number): string[] => [
+    join(bin, "postgres"),
+    "-D",
+    data,
+    "-p",
+    String(port),
+    ...given,
+  ]
+  const isReady = async (port: number): Promise<boolean> => {
+    const asked = [join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(port), "-U", "fleet"]
+    return (await Bun.spawn(asked).exited) === 0
+  }
+  return new Engine({
+    folder,
+    command,
+    isReady,
+    scheme: "postgres://fleet@",
+    crash: "SIGQUIT",
+    path: "/postgres",
+  }).start()
+}
