@@ -144,12 +144,14 @@ export function admission({ gate, proxies, limits, refusals, host }: AdmissionOp
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
     const caller = entered(limits, from, () => callerOf(gate, matched, from))
     checkItem(caller, params)
-    limits.ask(caller, needOf({ method: request.method, path: route }) === "report" ? leaseOf(matched) : "")
+    const isReport = needOf({ method: request.method, path: route }) === "report"
+    const lease = isReport ? leaseOf(matched) : ""
+    limits.ask(caller, lease)
     const refusal = refusals.get(request)
     if (!refusal) return caller
-    // No stranger's page knows a token. Whether a lease is good, the store finds out.
+    // No stranger's page knows a token. Whether a lease is good, the store finds out on the routes that take one.
     if (caller.token && request.headers.has("authorization")) refusals.delete(request)
-    else if (!leaseOf(matched)) throw refusal
+    else if (lease === "") throw refusal
     return caller
   }
   return (

@@ -49,6 +49,18 @@ test("a foreign page changes nothing by any route, whatever the server is bound 
   expect(await refusals(named, { origin: "http://localhost:3000" })).toEqual(["403 forbidden"])
 })
 
+test("a token and a lease that a page made up open no route to it", async () => {
+  for (const server of [local, open]) {
+    const [token, lease] = [{ authorization: "Bearer made-up" }, { lease: "made-up" }]
+    expect(await refusals(server, { origin: PUBLIC, ...token })).toEqual(["403 forbidden"])
+    for (const forged of [lease, { ...token, ...lease }]) {
+      // What a lease is sent with is looked at before the lease.
+      for (const code of await refusals(server, { origin: PUBLIC, ...forged }))
+        expect(["403 forbidden", "422 invalid"]).toContain(code)
+    }
+  }
+})
+
 test("a WebSocket is opened by no foreign page, and by our own", async () => {
   const handshake = (server: TestServer, origin: string): Promise<string> => {
     const head = `GET /api/v1/progress/ws HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\nOrigin: ${origin}\r\n`
