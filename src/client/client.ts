@@ -127,13 +127,19 @@ export class Client {
     return claimed ?? (isDraining ? "drain" : null)
   }
 
-  /** Claims this item and no other, whatever its place and its tags. */
+  /**
+   * Claims this item and no other, whatever its place and its tags. `former` is the lease that was held of it before, if
+   * any: after a backup was restored, the item waits a minute for its last holder, and refuses others as `leased`.
+   */
   take(
     id: number,
     request: Omit<ClaimRequest, "id" | "tags" | "wait">,
+    former?: Held,
     signal?: AbortSignal,
   ): Promise<Claimed> {
-    return this.#server.json("POST", "/queue/claim", SHAPES.claimed, { body: { ...request, id }, signal })
+    const headers: Record<string, string> = former ? { lease: former.token } : {}
+    const body = { ...request, id }
+    return this.#server.json("POST", "/queue/claim", SHAPES.claimed, { body, headers, signal })
   }
 
   /** Reports progress, and renews the lease. */

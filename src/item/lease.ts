@@ -60,22 +60,54 @@ export interface Taker {
   readonly leaseMs: number
   /** The id of the access token by which the worker was let in; absent without one. */
   readonly holder?: number | undefined
+  /** The token of the lease that the worker held before; absent if it held none. */
+  readonly former?: string | undefined
   /** What the worker knows of an item that does not say it itself: of what kind it is. */
   readonly kind?: string | undefined
   /** As `kind`: what there is to do, by unit. */
   readonly totals?: Totals | undefined
 }
 
+/** How long an item waits, after a restore, for the worker that was rendering it; others may claim it then. */
+const HAND_OVER_MS = 60_000
+
+/** A backup was restored in which a worker holds the item; what the worker has done since is unknown. */
+export function handedOver({ item, work }: Stored, moment: Moment): Change {
+  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
+  const message = "Restored from a backup, another attempt will follow"
+  const next = transition(item, { status: "retrying", message }, moment.time)
+  const available_at = later(moment, HAND_OVER_MS)
+  return {
+    item: { ...next, available_at, retry_count: item.retry_count, worker: "" },
+    // The token of a lease without verdict and end: by it the worker is known that may go on.
+    work: { ...ended(work, null), lease_token: work.lease_token },
+  }
+}
+
+/** @throws AppError `leased` while the item waits, after a restore, for another worker */
+function checkHandOver({ item, work }: Stored, { former }: Taker, { time }: Moment): void {
+  const isHandedOver = work.lease_token !== null && work.verdict === null && !isLeased({ item, work })
+  if (!isHandedOver || former === work.lease_token) return
+  const waitMs = Date.parse(item.available_at ?? time) - Date.parse(time)
+  if (waitMs <= 0) return
+  throw new AppError(
+    "leased",
+    `a backup was restored, and queue item ${item.id} waits for the worker that was rendering it; others may claim it in ${Math.ceil(waitMs / 1000)} s`,
+  )
+}
+
 /**
  * A worker takes the item.
- * @throws AppError `illegal_move` unless the item waits
+ * @throws AppError `illegal_move` unless the item waits, `leased` while it waits for another worker after a restore
  */
-export function claimed({ item, work }: Stored, by: Taker, moment: Moment): Change {
+export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
+  const { item, work } = stored
   // processing to processing is not a move, so the table would allow it; a claim must not.
   if (item.status === "processing") {
     const by = item.worker === "" ? "" : ` by worker "${item.worker}"`
     throw new AppError("illegal_move", `queue item ${item.id} is processing${by} and cannot be claimed`)
   }
+  checkHandOver(stored, by, moment)
   const taken = transition(item, { status: "processing", message: "Processing started" }, moment.time)
   const lease = { lease_token: by.token, lease_ms: by.leaseMs, lease_holder: by.holder ?? null }
   return {
@@ -206,21 +238,6 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   const next = transition(item, { status: "retrying", message, error_message }, moment.time)
   // The worker failed, not the item: this does not count as one of its retries.
   return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }
-}
-
-/** How long an item waits, after a restore, for the worker that was rendering it; others may claim it then. */
-const HAND_OVER_MS = 60_000
-
-/** A backup was restored in which a worker holds the item; what the worker has done since is unknown. */
-export function handedOver({ item, work }: Stored, moment: Moment): Change {
-  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
-  const message = "Restored from a backup, another attempt will follow"
-  const next = transition(item, { status: "retrying", message }, moment.time)
-  const available_at = later(moment, HAND_OVER_MS)
-  return {
-    item: { ...next, available_at, retry_count: item.retry_count, worker: "" },
-    work: ended(work, null),
-  }
 }
 
 /** The item has not moved for a while. It is marked, not stopped; how long it will take is unknown from now on. */

@@ -73,7 +73,7 @@ export class Holdings {
     const adopted = this.#try(() => this.#file?.adopt()) ?? []
     for (const lease of adopted) this.#pending.set(lease.token, lease)
     for (const lease of this.#pending.values()) {
-      await settle(this.#heir, lease)
+      if (!(await settle(this.#heir, lease))) continue
       this.#pending.delete(lease.token)
       this.#remove(lease)
     }

@@ -24,7 +24,7 @@ async function reclaimed(
   { client, worker, leaseS }: HeirOptions,
   lease: KeptLease,
 ): Promise<Held | undefined> {
-  const claimed = await client.take(lease.id, { worker, lease: leaseS })
+  const claimed = await client.take(lease.id, { worker, lease: leaseS }, lease)
   const held = { id: lease.id, token: claimed.lease.token }
   if (claimed.item.attempt === lease.attempt + 1) return held
   await client.release(held)
@@ -47,10 +47,11 @@ async function ended(options: HeirOptions, lease: KeptLease, verdict: Verdict): 
 
 /**
  * Ends a lease that a worker left behind when it was killed: reports the verdict, or gives the item back if there is
- * none. First it kills what is left of the command. A lease that has ended meanwhile is left alone.
+ * none. First it kills what is left of the command. A lease that has ended meanwhile is left alone. Answers false when the
+ * item waits for another worker, which it does for a minute after a restore: try again later.
  * @throws ServerError when the server cannot be reached or does not let us in: try again later
  */
-export async function settle(options: HeirOptions, lease: KeptLease): Promise<void> {
+export async function settle(options: HeirOptions, lease: KeptLease): Promise<boolean> {
   const { say } = options
   const verdict = lease.verdict ?? { end: "release" }
   if (lease.mark !== undefined) await new Session(undefined, lease.mark).stop(0)
@@ -61,7 +62,9 @@ export async function settle(options: HeirOptions, lease: KeptLease): Promise<vo
     else say(`queue item ${lease.id}: it was begun again since, so its earlier result does not count`)
   } catch (error) {
     if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
+    if (error.code === "leased") return false
     // The lease has ended, or the item is gone: nothing is left to end.
     if (lease.verdict) say(`queue item ${lease.id}: its earlier result does not count: ${error.message}`)
   }
+  return true
 }

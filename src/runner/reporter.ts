@@ -64,8 +64,9 @@ export class Reporter {
   readonly #spool = new Spool()
   readonly #over = new AbortController()
   readonly #loops: Promise<void>[] = []
-  #id: number | undefined
   #held: Held | undefined
+  /** The lease that we hold, or the last one that we held. */
+  #last: Held | undefined
   #taking: Promise<Held> | undefined
   #isOffline = false
   /** Whether the server is older than we are. */
@@ -160,14 +161,14 @@ export class Reporter {
 
   async #take(): Promise<Held> {
     const { client, worker, leaseS, say } = this.#options
-    if (this.#id === undefined) {
-      this.#held = await this.#first()
-      this.#id = this.#held.id
+    if (this.#last === undefined) {
+      this.#held = this.#last = await this.#first()
       return this.#held
     }
-    const claimed = await client.take(this.#id, { worker, lease: leaseS })
-    say(`the lease of queue item ${this.#id} had expired; claimed the item again`)
-    this.#held = { id: this.#id, token: claimed.lease.token }
+    const { id } = this.#last
+    const claimed = await client.take(id, { worker, lease: leaseS }, this.#last)
+    say(`the lease of queue item ${id} had expired; claimed the item again`)
+    this.#held = this.#last = { id, token: claimed.lease.token }
     this.#options.onClaimedAgain?.(claimed)
     return this.#held
   }
@@ -268,7 +269,9 @@ export class Reporter {
       return
     }
     // The item may be held by our own claim whose answer was lost: that lease expires soon.
-    if (error.code === "illegal_move" && this.#id === undefined) return this.#refused(error)
+    if (error.code === "illegal_move" && this.#last === undefined) return this.#refused(error)
+    // After a restore the item waits for its holder of the time of the backup, for a minute.
+    if (error.code === "leased" && canClaim) return this.#refused(error)
     this.#giveUp(error)
   }
 
@@ -292,7 +295,7 @@ export class Reporter {
     if (isLent || this.#isCancelled) return
     const code = error instanceof ServerError ? error.code : ""
     const isTaken = code === "illegal_move" || code === "gone"
-    if (isTaken && this.#id !== undefined) this.#cancel(reasonOf(error))
+    if (isTaken && this.#last !== undefined) this.#cancel(reasonOf(error))
     else say(`${reasonOf(error)}; rendering continues without reports`)
   }
 }

@@ -54,7 +54,7 @@ export function claiming(
       isContinued = true
       return before
     }
-    const claimed = await client.take(id, { worker, lease: leaseS, ...known })
+    const claimed = await client.take(id, { worker, lease: leaseS, ...known }, before)
     item = claimed.item
     return { id, token: claimed.lease.token }
   }

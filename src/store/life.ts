@@ -14,7 +14,7 @@ export interface Life {
 
   /**
    * The outages. One begins when a commit fails, or at the last sign of life of the server before; it ends with the next
-   * commit, which first makes every lease longer by what it took.
+   * commit, which first makes every lease longer by what it took, and the wait of items for their workers after a restore.
    */
   readonly outages: Outages
 

@@ -100,13 +100,15 @@ test("a restored backup goes on above all numbers, and tells each reader the tru
   expect(stats.updates.stored).toBe(11)
 })
 
-test("after a restore a worker takes its item by id at once, and others wait", async () => {
+test("after a restore a worker takes its item by id at once, and others wait for a minute", async () => {
   using folder = temporaryFolder()
   const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  let held = ""
   {
     await using server = await start({ database })
     await server.add()
-    await server.api("POST", "/queue/claim", { worker: "w", lease: 3600 })
+    const claim = await server.api("POST", "/queue/claim", { worker: "w", lease: 3600 })
+    held = (await claim.json()).lease.token
     await run(["backup", file, "--database", database])
     await server.end()
   }
@@ -114,7 +116,46 @@ test("after a restore a worker takes its item by id at once, and others wait", a
   await using server = await start({ database })
   expect(await server.item(1)).toMatchObject({ status: "retrying", retry_count: 0, worker: "" })
   expect((await server.api("POST", "/queue/claim", { worker: "other" })).status).toBe(204)
-  expect((await server.api("POST", "/queue/claim", { worker: "w", id: 1 })).status).toBe(200)
+  const claim = (lease: string): Promise<Response> =>
+    server.api("POST", "/queue/claim", { worker: "w", id: 1 }, { lease })
+  for (const lease of ["", "another"]) {
+    const refused = await claim(lease)
+    expect([refused.status, await refused.json()]).toEqual([409, expect.objectContaining({ code: "leased" })])
+  }
+  expect((await claim(held)).status).toBe(200)
+})
+
+test("a render that goes on during a restore ends as its worker says", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  let url = ""
+  let work: Promise<{ code: number; stderr: string }> | undefined
+  {
+    await using server = await start({ database })
+    url = server.url
+    const id = await server.add()
+    work = run([
+      "run",
+      "--item",
+      String(id),
+      "--server",
+      url,
+      "--",
+      "sh",
+      "-c",
+      `until [ -e ${folder.path}/go ]; do sleep 0.05; done`,
+    ])
+    while ((await server.item(id)).status !== "processing");
+    await run(["backup", file, "--database", database])
+    await server.end()
+  }
+  await run(["restore", file, "--database", database])
+  await using server = await start({ database, args: ["--port", new URL(url).port] })
+  while ((await server.item(1)).status !== "processing");
+  expect((await server.item(1)).attempt).toBe(2)
+  writeFileSync(join(folder.path, "go"), "")
+  expect((await work).code).toBe(0)
+  expect((await server.item(1)).status).toBe("completed")
 })
 
 test("the tokens of now win over those of the backup", async () => {

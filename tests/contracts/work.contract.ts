@@ -4,6 +4,7 @@ import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
 import { type Change, type Draft, IDLE, type QueueItem, type Stored, type Work } from "../../src/item/item.ts"
+import { handedOver } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
 import type { Decide } from "../../src/store/items.ts"
 import type { Store } from "../../src/store/store.ts"
@@ -185,6 +186,29 @@ export function storeWork(name: string, open: Open): void {
     now += 10_000
     expect(await expiry(held)).toBe(START_MS + 5600)
     expect(await store.sweep({ due: "lease", by: now }, takingBack)).toBe(1)
+  })
+
+  test(`${name}: what waits for its worker after a restore waits the longer for an outage`, async () => {
+    let now = START_MS
+    await using opened = await open(() => now)
+    const { store } = opened
+    const id = await working(store, { lease_token: "a", lease_ms: 1000, lease_expires_at: START_MS + 1000 })
+    await store.change(id, handedOver)
+    const retried = await working(store)
+    const until = new Date(START_MS + 60_000).toISOString()
+    await store.change(retried, ({ item, work }, { time }) => ({
+      item: { ...transition(item, { status: "retrying" }, time), available_at: until },
+      work,
+    }))
+    store.outages.begin(START_MS)
+    now += 50_000
+    expect(await store.claim([], taking("b"))).toBeNull()
+    expect((await store.item(id)).available_at).toBe(new Date(START_MS + 110_000).toISOString())
+    now += 59_999
+    expect(await idOf(store.claim([], taking("b")))).toBe(retried)
+    expect(await store.claim([], taking("b"))).toBeNull()
+    now += 1
+    expect(await idOf(store.claim([], taking("b")))).toBe(id)
   })
 
   test(`${name}: a claim leaves what may not be tried yet until its time has come`, async () => {

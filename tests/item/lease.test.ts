@@ -11,6 +11,7 @@ import {
   completed,
   directiveOf,
   failed,
+  handedOver,
   heartbeat,
   isLeased,
   released,
@@ -314,4 +315,19 @@ test("a lease is renewed to its own length from now, by the steady clock", () =>
   const jumped: Moment = { ...at(3_600_000), steadyMs: START_MS + 2000 }
   expect(heartbeat(taken, "a", jumped).work.lease_expires_at).toBe(START_MS + 7000)
   expect(reported(taken, "a", { progress: 1 }, jumped).work.lease_expires_at).toBe(START_MS + 7000)
+})
+
+test("after a restore the former holder takes its item at once, and others after a minute", () => {
+  const back = handedOver(claimed(NEW, BY, at(0)), at(1000))
+  expect(back.item).toMatchObject({ status: "retrying", worker: "", retry_count: 0 })
+  const claim = (former: string | undefined, ms: number) => () =>
+    claimed(back, { ...BY, token: "next", former }, at(ms)).item.status
+  expect(claim(undefined, 1000)).toThrow("others may claim it in 60 s")
+  expect(claim("another", 60_999)).toThrow("others may claim it in 1 s")
+  expect(claim("a", 1000)()).toBe("processing")
+  expect(claim(undefined, 61_000)()).toBe("processing")
+  expect(() => heartbeat(back, "a", at(1000))).toThrow("not yours any more")
+  // An operator decides otherwise.
+  const queued = changed(back, { status: "queued" }, at(2000))
+  expect(claimed(queued, { ...BY, token: "next" }, at(2000)).item.status).toBe("processing")
 })

@@ -286,7 +286,9 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#version = version
     const outage = this.outages.endingAt(nowMs)
     if (outage) {
-      this.#leases.lengthen.run(outage.endedMs - outage.sinceMs)
+      const tookMs = outage.endedMs - outage.sinceMs
+      this.#leases.lengthen.run(tookMs)
+      this.#leases.wait.run(tookMs)
       this.#recent.clear()
     }
     // Here it costs no commit of its own, and no lease is given out long after the latest sign of life. After an outage it

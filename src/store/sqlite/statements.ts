@@ -142,6 +142,11 @@ export function leases(client: Database) {
       client.prepare<unknown, [number]>(
         "UPDATE queue_items SET lease_expires_at = lease_expires_at + ? WHERE section = 0 AND lease_expires_at IS NOT NULL",
       ),
+    /** As `lengthen`, for the time that items wait for their workers after a restore. */
+    wait: () =>
+      client.prepare<unknown, [number]>(
+        "UPDATE queue_items SET available_ms = available_ms + ?1, available_at = available_at + ?1 WHERE available_ms > 0 AND lease_token IS NOT NULL AND verdict IS NULL",
+      ),
     leaseDue: () => dueOf(sql`${lease_expires_at} <= ${by}`),
     stallDue: () => dueOf(sql`${queueItems.stalled} = 0 AND ${moved_at} <= ${by}`),
   })
