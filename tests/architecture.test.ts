@@ -147,6 +147,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   config: { own: ["token-file", "values"] },
   values: { own: ["errors"], packages: ["node:net"] },
   client: { own: ["backoff", "item", "wire"] },
+  doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
+  "doctor/machine": { own: ["doctor", "text"], packages: ["node:child_process"] },
   runner: {
     own: ["backoff", "client", "config", "item", "renderers", "text", "wire"],
     packages: ["@sinclair/typebox", "bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
@@ -158,6 +160,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "commands/work": { own: ["commands", "config", "errors", "runner", "version"] },
   "commands/backup": { own: ["commands", "config", "errors", "offline"] },
   "commands/check": { own: ["commands", "config", "offline"] },
+  "commands/doctor": { own: ["commands", "config", "doctor", "errors", "terminal", "text"] },
   "commands/restore": { own: ["commands", "config", "errors", "offline"] },
   "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },
   "commands/serve": { own: ["config", "serve", "commands"] },

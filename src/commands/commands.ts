@@ -65,6 +65,10 @@ export const COMMANDS: Commands = {
     about: "show the figures of the queue and of the server",
     load: async () => (await import("./stats.ts")).statsCommand,
   },
+  doctor: {
+    about: "find what is wrong with a proxy, or with this machine",
+    load: async () => (await import("./doctor.ts")).doctorCommand,
+  },
   completion: {
     about: "print a completion script for bash or zsh",
     load: async () => (await import("./completion.ts")).completionCommand(COMMANDS),

@@ -80,6 +80,8 @@ export interface Callers {
   readonly owners: Owners
   /** How much callers may ask; undefined for no limit. */
   readonly limits: Limits | undefined
+  /** Whose word about a client's address counts. */
+  readonly proxies: TrustedProxies
 }
 
 /** What a route needs; undefined if it has no row. */

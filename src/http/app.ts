@@ -109,9 +109,10 @@ export function createApp(parts: AppParts) {
   const startedMs = performance.now()
   const running = { ...parts, startedMs }
   const refusals = new WeakMap<Request, AppError>()
-  const access = admission({ proxies: new TrustedProxies([]), ...parts, refusals })
+  const { proxies = new TrustedProxies([]) } = parts
+  const access = admission({ ...parts, proxies, refusals })
   const owners = new Owners(parts.streams)
-  const callers = { access, owners, limits: parts.limits }
+  const callers = { access, owners, limits: parts.limits, proxies }
   const board = boardFor(parts.streams, owners)
   const app = new Elysia({
     normalize: false,

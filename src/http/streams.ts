@@ -96,7 +96,7 @@ const FRAMES =
   "The stream begins with the current state, then sends `live`, then every update as it happens, in order and each once. Updates are plain messages with ascending event IDs; `live`, `gap`, `end` and `shutdown` are named events, and of these only `live` has an event ID. With `Last-Event-ID` or `last_event_id` the stream sends every update since that one instead of the current state. If updates had to be left out, `gap` says why and how many, and the current state follows. Comments keep an idle stream alive."
 
 /** The routes of the streams and of their figures. `startedMs`: when the server started, by `performance.now()`. */
-export const progressRoutes = (streams: Streams, startedMs: number, { access, owners }: Callers) =>
+export const progressRoutes = (streams: Streams, startedMs: number, { access, owners, proxies }: Callers) =>
   new Elysia({ prefix: "/progress", normalize: false })
     .use(access)
     .get(
@@ -147,7 +147,7 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
     )
     .get(
       "/stats",
-      async (): Promise<Stats> => {
+      async ({ request, server }): Promise<Stats> => {
         const { open, bounds } = await streams.stats()
         const { oldest, newest, stored } = bounds
         return {
@@ -156,6 +156,8 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
           streams: open,
           updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
           uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
+          client_address: proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
+            .address,
         }
       },
       {

@@ -267,6 +267,9 @@ export const Stats = Type.Object({
     newest_id: OrNull(EventId, "the latest event ID; null if there is none"),
   }),
   uptime_seconds: count("seconds since the server started"),
+  client_address: Type.String({
+    description: "where the server sees this request come from; behind a proxy only if it is trusted",
+  }),
 })
 
 export type Stats = Static<typeof Stats>

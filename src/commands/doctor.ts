@@ -1,0 +1,99 @@
+import { isLively, setting, token, wantsColour } from "../config.ts"
+import { examinedBox } from "../doctor/box.ts"
+import { examined } from "../doctor/doctor.ts"
+import type { Finding } from "../doctor/finding.ts"
+import { AppError } from "../errors.ts"
+import { coloured, colourless, type Tone } from "../terminal/terminal.ts"
+import { safeJson } from "../text.ts"
+import { type Command, say, takes } from "./command.ts"
+import { wholeFlag } from "./flags.ts"
+
+/** What should come at once may take this long. */
+const PATIENCE_MS = 5000
+
+/** Longer than the longest keepalive. */
+const IDLE_S = 60
+const MAX_IDLE_S = 3600
+
+const MARKS: Readonly<Record<Finding["verdict"], readonly [mark: string, tone: Tone]>> = {
+  good: ["✔", "good"],
+  note: ["•", "dim"],
+  fault: ["✘", "bad"],
+  unknown: ["?", "warn"],
+}
+
+/** As wide as the longest thing that is looked at. */
+const WIDTH = "track-studio-worker".length
+
+/** A finding as lines for people: what was seen, and below a fault what puts it right. */
+function linesOf({ about, verdict, says, remedy }: Finding): string {
+  const style = wantsColour(process.stdout) ? coloured : colourless
+  const [mark, tone] = MARKS[verdict]
+  const found = `${style(mark, tone)} ${about.padEnd(WIDTH)}  ${says}`
+  return [found, ...remedy.map((line) => `${" ".repeat(WIDTH + 4)}${style(line, "bold")}`)].join("\n")
+}
+
+/** Prints findings as they come; how many of them are faults. */
+async function told(findings: AsyncGenerator<Finding, void, undefined>, idleS: number): Promise<number> {
+  const [waiting, clear] = isLively(process.stdout)
+    ? [idleS > 0 ? `… this takes up to ${idleS} s` : "…", "\r\u001b[K"]
+    : ["", ""]
+  let faults = 0
+  process.stdout.write(waiting)
+  for await (const finding of findings) {
+    say(`${clear}${linesOf(finding)}`)
+    process.stdout.write(waiting)
+    if (finding.verdict === "fault") faults += 1
+  }
+  process.stdout.write(clear)
+  return faults
+}
+
+/** The address that was typed; one without a scheme is of plain HTTP. @throws AppError `invalid` */
+function urlOf(typed: string): URL {
+  const url = URL.parse(typed.includes("://") ? typed : `http://${typed}`)
+  if (url && /^https?:$/.test(url.protocol) && url.hostname !== "") return url
+  throw new AppError("invalid", `URL must be an address such as https://studio.example, not "${typed}"`)
+}
+
+/** Looks at a server through its public address, or at this machine. */
+export const doctorCommand: Command = {
+  usage: {
+    line: "doctor [URL]",
+    about: `Looks at a server through its public address, as browsers, commands and renderers come to it, and says what a
+proxy in between does wrong, with the lines that put it right. Without a URL it looks at this machine: disk,
+descriptors, programs, units. It changes nothing. Exits with 1 if there is a fault.`,
+    settings: ["database", "token-file"],
+    flags: {
+      idle: {
+        type: "string",
+        placeholder: "S",
+        help: `seconds to watch a stream that says nothing, more than --keepalive-ms; 0 for not at all; default ${IDLE_S}`,
+      },
+      json: { type: "boolean", help: "print the findings as JSON" },
+    },
+  },
+  async run(given) {
+    takes(given, 1)
+    const [address] = given.words
+    const idleS = wholeFlag(given, "idle", { least: 0, most: MAX_IDLE_S, fallback: IDLE_S })
+    const findings =
+      address === undefined
+        ? examinedBox(setting("database", given.flags))
+        : examined({
+            url: urlOf(address),
+            token: token(given.flags),
+            patienceMs: PATIENCE_MS,
+            idleMs: idleS * 1000,
+            now: Date.now,
+          })
+    if (given.flags["json"]) {
+      const all = await Array.fromAsync(findings)
+      say(safeJson({ findings: all }))
+      return all.some(({ verdict }) => verdict === "fault") ? 1 : 0
+    }
+    const faults = await told(findings, address === undefined ? 0 : idleS)
+    say(faults === 0 ? "No fault was found." : `${faults} ${faults === 1 ? "fault" : "faults"}.`)
+    return faults === 0 ? 0 : 1
+  },
+}

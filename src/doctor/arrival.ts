@@ -1,0 +1,92 @@
+import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
+
+import { printable } from "../text.ts"
+import { type Answer, exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
+import { faulty, type Finding, good } from "./finding.ts"
+
+const DAY_MS = 86_400_000
+
+/** A certificate that ends sooner than this was not renewed in time. */
+const RENEWAL_DAYS = 14
+
+/** What a TLS connection brought; undefined if there was none. */
+function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
+  const host = url.hostname.replace(/^\[|\]$/g, "")
+  return new Promise((resolve) => {
+    const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
+    const socket = connect({ host, port: Number(url.port || 443), rejectUnauthorized: false, ...servername })
+    socket.setTimeout(patienceMs, () => resolve(new Error("no answer in time")))
+    socket.once("secureConnect", () => resolve(socket))
+    socket.once("error", resolve)
+  })
+}
+
+/** Whether the certificate of the address is one that clients accept, and for how long. */
+export async function certificateOf(patient: Patient): Promise<Finding> {
+  const about = "certificate"
+  const socket = await secured(patient)
+  if (socket instanceof Error) return faulty(about, "unreachable", `no TLS connection: ${socket.message}`)
+  const certificate = socket.getPeerCertificate()
+  const refused = socket.authorizationError ?? checkServerIdentity(patient.url.hostname, certificate)
+  socket.destroy()
+  const end = new Date(certificate.valid_to)
+  const days = Math.floor((end.getTime() - patient.now()) / DAY_MS)
+  const until = `until ${end.toISOString().slice(0, 10)}`
+  if (days < 0) return faulty(about, "certificate_bad", `ended: it was good ${until}`)
+  if (refused) return faulty(about, "certificate_bad", `clients refuse it: ${reasonOf(refused)}`)
+  if (days < RENEWAL_DAYS) return faulty(about, "certificate_ends", `good ${until}, ${days} days more`)
+  return good(about, `good ${until}`)
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "it is signed by itself",
+  SELF_SIGNED_CERT_IN_CHAIN: "nobody here knows who signed it",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "nobody here knows who signed it, or its chain is not sent",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "nobody here knows who signed it, or its chain is not sent",
+}
+
+const reasonOf = (refused: Error | string): string => {
+  const code = typeof refused === "string" ? refused : "code" in refused ? String(refused.code) : ""
+  return REASONS[code] ?? (typeof refused === "string" ? refused : refused.message)
+}
+
+/** What a server calls itself, and no proxy does. */
+const SERVICE = "track-studio-orchestrator"
+
+/** Who answered, where it was not the server. */
+const answeredBy = ({ status, headers }: Answer): string =>
+  printable(`${status}${headers.server === undefined ? "" : ` from ${headers.server}`}`)
+
+/** What was found on the way to the server, and what the server says of itself. */
+export interface Arrival {
+  /** How the server was reached, or why it was not. */
+  readonly finding: Finding
+  /** Whether a Track Studio server answered. */
+  readonly isReached: boolean
+  /** Whether it is known that a proxy stands before it. */
+  readonly isProxied: boolean
+}
+
+/** Whether a Track Studio server answers at the address. */
+export async function arrivalAt(patient: Patient): Promise<Arrival> {
+  const [about, { url }] = ["server", patient]
+  const answer = await exchange(patient, { path: "/health", isNamed: false })
+  const lost = (finding: Finding): Arrival => ({ finding, isReached: false, isProxied: false })
+  const { status, headers, headMs = 0 } = answer
+  if (status === 0)
+    return lost(faulty(about, "unreachable", `nobody answers: ${answer.reason || answer.end}`))
+  if (headers.location !== undefined) {
+    const to = new URL(headers.location, url).href.replace(/\/api\/v1\/health$/, "/")
+    return lost(faulty(about, "redirected", `${status}: it redirects to ${printable(to)}`))
+  }
+  const { error, code } = refusalIn(answer)
+  if (code === "misdirected") return lost(faulty(about, "host_refused", error))
+  const { service, version, commit } = saidIn(answer)
+  if (service !== SERVICE) {
+    return lost(faulty(about, "not_ours", `${answeredBy(answer)} answers, and no Track Studio server`))
+  }
+  const by = headers.server === undefined ? "" : `, by ${headers.server}`
+  const says = printable(`track-studio ${version} (${commit})${by}, in ${Math.ceil(headMs)} ms`)
+  const isProxied = headers.server !== undefined || headers.via !== undefined
+  return { finding: good(about, says), isReached: true, isProxied }
+}

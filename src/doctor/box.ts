@@ -1,0 +1,103 @@
+import { accessSync, constants, existsSync, readFileSync, realpathSync, statfsSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+
+import { printable } from "../text.ts"
+import { faulty, type Finding, good, note, unknown } from "./finding.ts"
+import { descriptors, programs, units } from "./machine.ts"
+
+/** With less room SQLite and a day of renders may fill the disk before somebody looks. */
+const LEAST_FREE_BYTES = 500e6
+
+/** File systems of other machines, on which SQLite's locks and shared memory do not hold. */
+const FOREIGN =
+  /^(?:nfs\d*|cifs|smb\w*|9p|afs|ceph|lustre|beegfs|ocfs2|gfs2|glusterfs|virtiofs|vboxsf|prl_fs|fuse\.(?!ext|ntfs|lxcfs|overlay).*)$/
+
+/** File systems in memory. */
+const PASSING = /^(?:tmpfs|ramfs)$/
+
+/** A file system, as Linux has mounted it. */
+interface Mount {
+  readonly point: string
+  readonly type: string
+}
+
+/** The nearest folder on the way to a file that is there. */
+function existing(path: string): string {
+  const folder = dirname(path)
+  return existsSync(folder) || folder === path ? folder : existing(folder)
+}
+
+/** The mount that holds a path, from the text of `/proc/self/mountinfo`; undefined if it names none. */
+function mountOf(path: string, mounts: string): Mount | undefined {
+  const holding = mounts.split("\n").flatMap((line): Mount[] => {
+    const [before = "", after = ""] = line.split(" - ", 2)
+    // Spaces in names are written as octal numbers.
+    const point = before
+      .split(" ")[4]
+      ?.replace(/\\(\d{3})/g, (_match, code) => String.fromCharCode(parseInt(code, 8)))
+    const isHolding = point !== undefined && (point === "/" || path === point || path.startsWith(`${point}/`))
+    return isHolding ? [{ point, type: after.split(" ")[0] ?? "" }] : []
+  })
+  // Of two at the same place the later one lies above.
+  return holding.reduce<Mount | undefined>(
+    (best, mount) => (mount.point.length >= (best?.point.length ?? 0) ? mount : best),
+    undefined,
+  )
+}
+
+/** Whether a file system is a place for the database. `mounts` is the text of `/proc/self/mountinfo`. */
+export function fileSystemOf(path: string, mounts: string): Finding {
+  const about = "file system"
+  const mount = mountOf(path, mounts)
+  if (mount === undefined) return unknown(about, "this system does not tell its file systems")
+  const what = printable(`${mount.type}, mounted at ${mount.point}`)
+  if (FOREIGN.test(mount.type)) {
+    return faulty(
+      about,
+      "disk_foreign",
+      `${what}: the locks of SQLite do not hold on disks of other machines`,
+    )
+  }
+  if (PASSING.test(mount.type))
+    return faulty(about, "disk_passing", `${what}: what it holds is gone after a restart`)
+  if (mount.type === "overlay")
+    return note(about, `${what}: what a container writes there goes with the container`)
+  return good(about, what)
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
+
+/** Whether there is room. */
+export function roomOf(freeBytes: number, allBytes: number): Finding {
+  const says = `${gigabytes(freeBytes)} of ${gigabytes(allBytes)} are free`
+  return freeBytes < LEAST_FREE_BYTES ? faulty("disk", "disk_full", says) : good("disk", says)
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+function folderOf(folder: string): Finding {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    return good("database", `${printable(folder)} can be written`)
+  } catch {
+    return faulty("database", "disk_unusable", `this user may not write into ${printable(folder)}`)
+  }
+}
+
+/** Looks at this machine: at what a server with this database needs, and at what renders need. */
+export async function* examinedBox(database: string): AsyncGenerator<Finding, void, undefined> {
+  const folder = realpathSync(existing(resolve(database)))
+  yield folderOf(folder)
+  const { bavail, blocks, bsize } = statfsSync(folder)
+  yield roomOf(bavail * bsize, blocks * bsize)
+  yield fileSystemOf(folder, textOf("/proc/self/mountinfo"))
+  yield descriptors(textOf("/proc/self/limits"))
+  yield* await programs()
+  yield* await units()
+}

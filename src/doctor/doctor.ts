@@ -1,0 +1,41 @@
+import { arrivalAt, certificateOf } from "./arrival.ts"
+import { bodiesOf, socketOf } from "./bodies.ts"
+import { accountOf, addressOf, cachesOn, foreignHost, originsOf } from "./doors.ts"
+import type { Patient } from "./exchange.ts"
+import type { Finding } from "./finding.ts"
+import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
+
+/**
+ * Looks at a server through its public address, as browsers, commands and renderers come to it; the findings come in
+ * the order in which they are read. It changes nothing: what it sends as a change is for an item that does not exist.
+ */
+export async function* examined(patient: Patient): AsyncGenerator<Finding, void, undefined> {
+  if (patient.url.protocol === "https:") {
+    const certificate = await certificateOf(patient)
+    yield certificate
+    // The token must not go to somebody who cannot show that he is the server.
+    if (certificate.verdict === "fault" && certificate.fault !== "certificate_ends") return
+  }
+  const { finding, isReached, isProxied } = await arrivalAt(patient)
+  yield finding
+  if (!isReached) return
+  const { isIn, findings } = await accountOf(patient)
+  yield* findings
+  const looks: Promise<Finding | readonly Finding[]>[] = [
+    originsOf(patient),
+    foreignHost(patient),
+    addressOf(patient, isProxied),
+    bodiesOf(patient),
+    ...(isIn
+      ? [
+          cachesOn(patient),
+          socketOf(patient),
+          arrivalOf(patient),
+          compressionOf(patient),
+          resumptionOf(patient),
+          idlenessOf(patient),
+        ]
+      : []),
+  ]
+  for (const look of looks) yield* [await look].flat()
+}

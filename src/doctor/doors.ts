@@ -1,0 +1,126 @@
+import { printable } from "../text.ts"
+import { type Answer, exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
+import { faulty, type Finding, good, unknown } from "./finding.ts"
+
+/** No item has the largest number there is, so what is asked of it changes nothing. */
+const NOTHING = "/queue/9007199254740991/cancel"
+
+/** A name that can belong to nobody. */
+const FOREIGN = "doctor.invalid"
+
+/** What the server answers to a change, sent as a browser would send it from a page of this origin. */
+const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
+  exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
+
+/** Whether pages may change things that should: the server's own, and no others. */
+export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
+  const { url } = patient
+  const [unasked, own, same, foreign] = await Promise.all([
+    changed(patient, {}),
+    changed(patient, { origin: url.origin }),
+    changed(patient, { origin: url.origin, "sec-fetch-site": "same-origin" }),
+    changed(patient, { origin: `https://${FOREIGN}` }),
+  ])
+  // A server may refuse the change for other reasons as well.
+  const { error: otherwise } = refusalIn(unasked)
+  const isRefused = (answer: Answer): boolean => {
+    const { error, code } = refusalIn(answer)
+    return code === "forbidden" && error !== otherwise
+  }
+  const strangers = isRefused(foreign)
+    ? good("strangers", "pages of other sites may change nothing")
+    : faulty(
+        "strangers",
+        "origin_open",
+        "the server does not see that a change comes from another site's page",
+      )
+  if (!isRefused(own)) return [good("its own page", "may change things"), strangers]
+  const page = isRefused(same)
+    ? faulty(
+        "its own page",
+        "host_changed",
+        `may change nothing: the server sees another host than ${url.host}`,
+      )
+    : faulty(
+        "its own page",
+        "scheme_lost",
+        "may change nothing: the server does not know that it was asked by https",
+      )
+  return [page, strangers]
+}
+
+/** Whether the server answers under a name that is not its own, by which a stranger's page could read everything. */
+export async function foreignHost(patient: Patient): Promise<Finding> {
+  const answer = await exchange(patient, { path: "/health", isNamed: false, headers: { host: FOREIGN } })
+  if (saidIn(answer)["service"] === undefined) return good("other names", "it does not answer to them")
+  return faulty("other names", "host_open", `it answers to any host name, such as ${FOREIGN}`)
+}
+
+/** An address that belongs to nobody. */
+const FORGED = "192.0.2.1"
+
+/** Whether the server sees where requests come from, and does not believe what a client says of that. */
+export async function addressOf(patient: Patient, isProxied: boolean): Promise<Finding> {
+  const about = "addresses"
+  // A server that is asked directly would take us for a proxy.
+  const headers = isProxied ? { "x-forwarded-for": FORGED } : {}
+  const answer = await exchange(patient, { path: "/progress/stats", headers })
+  const { reasons } = saidIn(await exchange(patient, { path: "/health", isNamed: false }))
+  if (Array.isArray(reasons) && reasons.includes("proxy_untrusted")) {
+    return faulty(about, "proxy_untrusted", "all clients of the proxy count as one, and share its limits")
+  }
+  const { client_address: address } = saidIn(answer)
+  if (typeof address !== "string") return unknown(about, "the server does not tell them")
+  if (address !== FORGED) return good(about, `this machine is seen as ${printable(address)}`)
+  return faulty(
+    about,
+    "address_forgeable",
+    "a client may say that it has any address, and so escape all limits",
+  )
+}
+
+/** Whether the token is taken, and what the clocks say. */
+export async function accountOf(
+  patient: Patient,
+): Promise<{ readonly isIn: boolean; readonly findings: Finding[] }> {
+  const sentMs = patient.now()
+  const answer = await exchange(patient, { path: "/progress/stats" })
+  const { status, lastMs } = answer
+  const { error } = refusalIn(answer)
+  if (status === 200) {
+    const { timestamp } = saidIn(answer)
+    return {
+      isIn: true,
+      findings: [good("access", "let in"), clocks(Date.parse(String(timestamp)), sentMs, lastMs)],
+    }
+  }
+  const isLost = patient.token !== undefined && (error === "" || error.includes("needs a token"))
+  const finding = isLost
+    ? faulty("access", "token_lost", "a token was sent, and does not reach the server")
+    : faulty("access", "not_let_in", error || `${status} is answered`)
+  return { isIn: false, findings: [finding] }
+}
+
+const MOST_OFF_MS = 5000
+
+function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
+  if (Number.isNaN(serverMs)) return unknown("clock", "the server does not tell its time")
+  const offMs = serverMs - sentMs - tookMs / 2
+  const seconds = Math.round(Math.abs(offMs) / 1000)
+  if (Math.abs(offMs) <= MOST_OFF_MS + tookMs / 2) return good("clock", "agrees with this machine's")
+  const which = offMs > 0 ? "ahead of" : "behind"
+  return faulty("clock", "clock_off", `the server's is ${seconds} s ${which} this machine's`)
+}
+
+/** Enough for two answers to bear different times. */
+const APART_MS = 20
+
+/** Whether something on the way answers in the server's place, from memory. */
+export async function cachesOn(patient: Patient): Promise<Finding> {
+  const first = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
+  await new Promise((resolve) => setTimeout(resolve, APART_MS))
+  const second = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
+  return first === second
+    ? faulty("caches", "cached", "an answer came from a cache, and was not the server's of that moment")
+    : good("caches", "every answer is of its moment")
+}

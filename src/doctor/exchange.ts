@@ -1,0 +1,150 @@
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as plain,
+} from "node:http"
+import { request as secure } from "node:https"
+
+/** The server that is examined, and how. */
+export interface Patient {
+  /** Its public address; a path is that below which a proxy serves it. */
+  readonly url: URL
+  /** The access token to send; undefined for none. */
+  readonly token: string | undefined
+  /** How long what should come at once may take, in milliseconds. */
+  readonly patienceMs: number
+  /** How long a stream that says nothing is watched, in milliseconds; 0 for not at all. */
+  readonly idleMs: number
+  /** This machine's time, in milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** One request. */
+export interface Request {
+  /** Default GET. */
+  readonly method?: string
+  /** The path below `/api/v1`, with its query. */
+  readonly path: string
+  /** Beside those that every request has; a name that is given here is sent as it is given. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Whether to send the token; default true. */
+  readonly isNamed?: boolean
+  /** The beginning of a body whose end never comes; default no body. */
+  readonly unfinished?: string
+  /** Whether enough has come; default: never, so that the answer is read to its end. */
+  readonly until?: (text: string) => boolean
+  /** How long to read, in milliseconds; default the patience. */
+  readonly mostMs?: number
+}
+
+/** What came back. */
+export interface Answer {
+  /** The HTTP status; 0 if no answer began. */
+  readonly status: number
+  /** Its headers, by names in lower case. */
+  readonly headers: IncomingHttpHeaders
+  /** The body as far as it was read, byte for byte as latin1. */
+  readonly text: string
+  /** Milliseconds until the answer began; undefined if it never did. */
+  readonly headMs: number | undefined
+  /** Milliseconds until enough had come, until the other side ended it, or until the time was over. */
+  readonly lastMs: number
+  /** Why it ended: it was whole, enough had come, the time was over, or the connection broke. */
+  readonly end: "whole" | "enough" | "late" | "broken"
+  /** Why it broke, such as `ECONNREFUSED`; empty otherwise. */
+  readonly reason: string
+}
+
+function requestOf({ url, token }: Patient, { method = "GET", path, headers, isNamed = true }: Request) {
+  const send = url.protocol === "https:" ? secure : plain
+  return send({
+    agent: false,
+    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port || (url.protocol === "https:" ? 443 : 80),
+    method,
+    path: `${url.pathname.replace(/\/+$/, "")}/api/v1${path}`,
+    headers: {
+      host: url.host,
+      "user-agent": "track-studio doctor",
+      "accept-encoding": "identity",
+      ...(isNamed && token !== undefined && { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+  })
+}
+
+const reasonOf = (error: NodeJS.ErrnoException): string => error.code ?? error.message
+
+/** Reads answers as they come. A connection is closed as soon as enough of it was read. */
+class Exchange {
+  readonly over = Promise.withResolvers<Answer>()
+  readonly #startedMs = performance.now()
+  readonly #until: (text: string) => boolean
+  readonly #request: ClientRequest
+  readonly #timer: ReturnType<typeof setTimeout>
+  #answer: IncomingMessage | undefined
+  #headMs: number | undefined
+  #text = ""
+
+  constructor(patient: Patient, request: Request) {
+    this.#until = request.until ?? (() => false)
+    this.#timer = setTimeout(() => this.#end("late"), request.mostMs ?? patient.patienceMs)
+    this.#request = requestOf(patient, request)
+      .on("response", (answer) => this.#begin(answer))
+      .on("upgrade", (answer) => {
+        this.#begin(answer)
+        this.#end("whole")
+      })
+      .on("error", (error) => this.#end("broken", reasonOf(error)))
+    if (request.unfinished === undefined) this.#request.end()
+    else this.#request.write(request.unfinished)
+  }
+
+  #begin(answer: IncomingMessage): void {
+    this.#answer = answer
+    this.#headMs = performance.now() - this.#startedMs
+    answer.on("data", (bytes: Buffer) => this.#take(bytes))
+    answer.on("end", () => this.#end("whole"))
+    answer.on("error", (error) => this.#end("broken", reasonOf(error)))
+    this.#take(Buffer.alloc(0))
+  }
+
+  #take(bytes: Buffer): void {
+    this.#text += bytes.toString("latin1")
+    if (this.#until(this.#text)) this.#end("enough")
+  }
+
+  #end(end: Answer["end"], reason = ""): void {
+    clearTimeout(this.#timer)
+    this.over.resolve({
+      status: this.#answer?.statusCode ?? 0,
+      headers: this.#answer?.headers ?? {},
+      text: this.#text,
+      headMs: this.#headMs,
+      lastMs: performance.now() - this.#startedMs,
+      end,
+      reason,
+    })
+    this.#request.destroy()
+  }
+}
+
+/** Sends one request over a connection of its own, and answers what came back; it never rejects. */
+export const exchange = (patient: Patient, request: Request): Promise<Answer> =>
+  new Exchange(patient, request).over.promise
+
+/** What an answer of a Track Studio server says as JSON; an empty object for anything else. */
+export function saidIn({ text }: Answer): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
+/** The sentence and the code of a refusal; empty where something else than the server answered. */
+export function refusalIn(answer: Answer): { readonly error: string; readonly code: string } {
+  const { error, code } = saidIn(answer)
+  return typeof error === "string" && typeof code === "string" ? { error, code } : { error: "", code: "" }
+}

@@ -1,0 +1,94 @@
+/** Every fault that the doctor knows, with the lines that put it right. */
+export const FAULTS = {
+  unreachable: ["does the server run, and may this machine reach it? systemctl status track-studio"],
+  certificate_bad: ["give the proxy a certificate for this name, with all of its chain"],
+  certificate_ends: ["renew the certificate, and look why that did not happen by itself"],
+  redirected: [
+    "give that address to commands and workers: they follow no redirect, which would leak the token",
+  ],
+  not_ours: [
+    "nginx: proxy_pass http://127.0.0.1:8080;   # where the server listens",
+    "does the server run? systemctl status track-studio",
+  ],
+  host_refused: ["start the server with --allowed-host and this name"],
+  host_changed: ["nginx: proxy_set_header Host $http_host;"],
+  scheme_lost: ["nginx: proxy_set_header X-Forwarded-Proto $scheme;"],
+  host_open: ["nginx: proxy_set_header Host $http_host;   # the name that was asked for, whichever it is"],
+  origin_open: ["take away what sets or removes the header Origin on its way to the server"],
+  not_let_in: ["track-studio token create --role viewer, and give it by TRACK_STUDIO_TOKEN or --token-file"],
+  token_lost: ["nginx: take away proxy_set_header Authorization, and auth_basic, which uses that header"],
+  proxy_untrusted: [
+    "start the server with --trusted-proxy and the address of the proxy, such as 127.0.0.1",
+    "nginx: proxy_set_header X-Forwarded-For $remote_addr;",
+  ],
+  address_forgeable: ["nginx: proxy_set_header X-Forwarded-For $remote_addr;"],
+  clock_off: ["set both clocks by NTP: timedatectl set-ntp true"],
+  cached: ["nginx: proxy_cache off;   # and take away proxy_ignore_headers Cache-Control"],
+  buffered: [
+    "nginx: proxy_buffering off;   # and take away proxy_ignore_headers X-Accel-Buffering",
+    "Apache: ProxyPass ... flushpackets=on   # Caddy: flush_interval -1",
+  ],
+  compressed: ["nginx: gzip off;   # or take text/event-stream from gzip_types"],
+  headers_stripped: ["nginx: take away proxy_hide_header and add_header for what is missing"],
+  not_resumed: ["nginx: take away proxy_set_header Last-Event-ID, so that it passes as it came"],
+  keepalive_lost: ["take away what rewrites bodies on their way, such as sub_filter in nginx"],
+  cut: ["nginx: proxy_read_timeout 1h;   # more than the keepalive of the server, 15 s by default"],
+  body_buffered: ["nginx: proxy_request_buffering off; proxy_http_version 1.1;"],
+  body_limited: ["nginx: client_max_body_size 0;"],
+  not_upgraded: [
+    "nginx: proxy_http_version 1.1;",
+    'nginx: proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
+  ],
+  disk_unusable: ["name a folder that the server may write, by --database"],
+  disk_full: ["make room, or keep less: --retain-updates, --retain-items, --max-database-mb"],
+  disk_foreign: ["put the database on a disk of this machine, by --database"],
+  disk_passing: ["put the database on a disk that outlives a restart, by --database"],
+  descriptors_few: ["raise LimitNOFILE in the unit, or ulimit -n; each stream takes one"],
+  unit_down: ["systemctl enable --now UNIT; journalctl -u UNIT says why it stopped"],
+} as const satisfies Readonly<Record<string, readonly string[]>>
+
+/** The name of a fault. */
+export type Fault = keyof typeof FAULTS
+
+/** One thing that was looked at, and how it stands. */
+export interface Finding {
+  /** What was looked at, in a word or two. */
+  readonly about: string
+  /**
+   * `good`: as it should be. `note`: worth knowing, and perhaps intended. `fault`: does not work as it should.
+   * `unknown`: could not be looked at.
+   */
+  readonly verdict: "good" | "note" | "fault" | "unknown"
+  /** Which fault it is; undefined where the verdict is another. */
+  readonly fault: Fault | undefined
+  /** What was seen, in words. */
+  readonly says: string
+  /** The lines that put it right; empty where nothing is to be done. */
+  readonly remedy: readonly string[]
+}
+
+const without = (about: string, verdict: Exclude<Finding["verdict"], "fault">, says: string): Finding => ({
+  about,
+  verdict,
+  fault: undefined,
+  says,
+  remedy: [],
+})
+
+/** It is as it should be. */
+export const good = (about: string, says: string): Finding => without(about, "good", says)
+
+/** It is worth knowing. */
+export const note = (about: string, says: string): Finding => without(about, "note", says)
+
+/** It could not be looked at. */
+export const unknown = (about: string, says: string): Finding => without(about, "unknown", says)
+
+/** It does not work as it should. */
+export const faulty = (about: string, fault: Fault, says: string): Finding => ({
+  about,
+  verdict: "fault",
+  fault,
+  says,
+  remedy: FAULTS[fault],
+})

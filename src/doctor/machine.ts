@@ -1,0 +1,60 @@
+import { execFile } from "node:child_process"
+
+import { printable } from "../text.ts"
+import { faulty, type Finding, good, note, unknown } from "./finding.ts"
+
+/** Ten thousand streams, and what the server needs beside them. */
+const LEAST_DESCRIPTORS = 12_500
+
+/** The part of them that streams may take. */
+const FOR_STREAMS = 0.8
+
+const ANSWER_MS = 10_000
+
+/** What a program prints on standard output; undefined if it is not there, or fails. */
+const said = (program: string, args: readonly string[]): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    execFile(program, args, { timeout: ANSWER_MS }, (error, text) => resolve(error ? undefined : text))
+  })
+
+/** How many files a process may open. `limits` is the text of `/proc/self/limits`; the server takes the hard limit. */
+export function descriptors(limits: string): Finding {
+  const about = "descriptors"
+  const [, hard] = /^Max open files +\S+ +(\S+)/m.exec(limits) ?? []
+  if (hard === undefined) return unknown(about, "this system does not tell how many files may be open")
+  const most = hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard)
+  const says = `${hard} files may be open in a process of this shell`
+  if (most >= LEAST_DESCRIPTORS) return good(about, says)
+  return faulty(about, "descriptors_few", `${says}, so ${Math.floor(most * FOR_STREAMS)} streams`)
+}
+
+/** The programs that renders need, with what prints their version. */
+const PROGRAMS = [
+  { about: "ffmpeg", args: ["-version"], need: "renders that use it fail" },
+  { about: "ffprobe", args: ["-version"], need: "videos are not checked when they are finished" },
+  { about: "blender", args: ["--version"], need: "renders that use it fail" },
+] as const
+
+/** Which of the programs are here, and in what version. */
+export const programs = (): Promise<Finding[]> =>
+  Promise.all(
+    PROGRAMS.map(async ({ about, args, need }) => {
+      const text = await said(about, args)
+      if (text === undefined) return note(about, `not found: on a machine that renders, ${need}`)
+      return good(about, printable(/\d[\w.+~:-]*/.exec(text)?.[0] ?? "found"))
+    }),
+  )
+
+const UNITS = ["track-studio", "track-studio-worker"] as const
+
+/** How the units of systemd stand. */
+export const units = (): Promise<Finding[]> => Promise.all(UNITS.map(unit))
+
+async function unit(name: string): Promise<Finding> {
+  const text = await said("systemctl", ["show", name, "--property", "LoadState,ActiveState,SubState"])
+  if (text === undefined) return note(name, "systemd does not run here")
+  const stateOf = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? ""
+  if (stateOf("LoadState") === "not-found") return note(name, "not installed; packaging/install.sh does it")
+  const state = `${stateOf("ActiveState")} (${stateOf("SubState")})`
+  return stateOf("ActiveState") === "active" ? good(name, state) : faulty(name, "unit_down", state)
+}

@@ -1,0 +1,96 @@
+import { printable } from "../text.ts"
+import { type Answer, exchange, type Patient, refusalIn } from "./exchange.ts"
+import { faulty, type Finding, good, unknown } from "./finding.ts"
+
+/** A stream that nothing happens on: of an item that nobody will add. */
+const QUIET = "/progress/stream?ids=9007199254740991"
+
+const LIVE = /^event: live\n/m
+
+const isLive = (text: string): boolean => LIVE.test(text)
+
+const opened = (patient: Patient, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
+  exchange(patient, { path: QUIET, headers: { accept: "text/event-stream", ...headers }, until: isLive })
+
+const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
+
+/** Whether a stream arrives as it is sent, with its headers. */
+export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
+  const answer = await opened(patient)
+  const { headers, text, headMs, lastMs, status } = answer
+  const { error } = refusalIn(answer)
+  const busy = /^event: busy\ndata: (.*)$/m.exec(text)?.[1]
+  if (error !== "" || busy !== undefined) return [unknown("streams", error || printable(busy ?? ""))]
+  if (headMs === undefined || (status === 200 && !isLive(text))) {
+    const what = headMs === undefined ? "nothing of a stream comes" : "a stream does not come whole"
+    return [
+      faulty("streams", "buffered", `${what} within ${seconds(patient.patienceMs)}: they are held back`),
+    ]
+  }
+  if (status !== 200) return [faulty("streams", "not_ours", `${status} is answered, and no stream`)]
+  const stripped = Object.entries(EXPECTED).filter(
+    ([name, value]) => !String(headers[name] ?? "").includes(value),
+  )
+  const missing = stripped.map(([name, value]) => `${name}: ${value}`).join(", ")
+  return [
+    good("streams", `begin after ${Math.ceil(lastMs)} ms`),
+    missing === ""
+      ? good("headers", "arrive as they were sent")
+      : faulty("headers", "headers_stripped", `these of a stream do not arrive: ${missing}`),
+  ]
+}
+
+/** What every stream of a server carries. */
+const EXPECTED = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-transform",
+  "x-content-type-options": "nosniff",
+}
+
+/** Whether streams are compressed for those who allow it, as browsers do. */
+export async function compressionOf(patient: Patient): Promise<Finding> {
+  const { headers, headMs } = await opened(patient, { "accept-encoding": "gzip, deflate, br, zstd" })
+  const encoding = headers["content-encoding"] ?? "identity"
+  if (headMs === undefined) return unknown("compression", "no stream came for browsers")
+  if (encoding === "identity") return good("compression", "streams are not compressed")
+  return faulty(
+    "compression",
+    "compressed",
+    `streams are compressed (${printable(encoding)}), which holds updates back and costs time for each`,
+  )
+}
+
+/** Whether a reader that comes back is known by its last event ID. No server ever gave this one, and says so. */
+export async function resumptionOf(patient: Patient): Promise<Finding> {
+  const { text } = await opened(patient, { "last-event-id": "doctor" })
+  if (!isLive(text)) return unknown("resuming", "no stream came")
+  if (/^event: gap$/m.test(text)) return good("resuming", "the last event ID arrives")
+  return faulty(
+    "resuming",
+    "not_resumed",
+    "the last event ID does not arrive: whoever reconnects misses what happened meanwhile",
+  )
+}
+
+/** Whether a stream that nothing happens on stays open, with its keepalives. */
+export async function idlenessOf(patient: Patient): Promise<Finding> {
+  const about = "idle streams"
+  const { idleMs } = patient
+  if (idleMs === 0) return unknown(about, "not watched")
+  const { text, end, lastMs } = await exchange(patient, {
+    path: QUIET,
+    headers: { accept: "text/event-stream" },
+    mostMs: idleMs,
+  })
+  if (!isLive(text)) return unknown(about, "no stream came")
+  if (/^event: shutdown$/m.test(text)) return unknown(about, "the server was stopped meanwhile")
+  if (end !== "late")
+    return faulty(about, "cut", `one on which nothing happened was cut after ${seconds(lastMs)}`)
+  if (/^: keepalive$/m.test(text))
+    return good(about, `stay open, with keepalives; watched for ${seconds(idleMs)}`)
+  return faulty(
+    about,
+    "keepalive_lost",
+    `no keepalive came within ${seconds(idleMs)}; a server sends one every 15 s unless --keepalive-ms says otherwise`,
+  )
+}

@@ -1,0 +1,97 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { chmodSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { fileSystemOf, roomOf } from "../../src/doctor/box.ts"
+import { descriptors } from "../../src/doctor/machine.ts"
+import { run, temporaryFolder } from "../server.ts"
+
+setDefaultTimeout(30_000)
+
+const MOUNTS = `27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+40 27 0:44 / /srv rw,relatime shared:7 - nfs4 nas:/srv rw,vers=4.2
+41 27 0:45 / /mnt/two\\040words rw - fuse.sshfs box:/ rw
+42 40 254:1 / /srv/local rw - xfs /dev/vdb rw
+43 27 0:46 / /media/usb rw - fuseblk /dev/sdb1 rw
+44 27 0:47 / /share rw - cifs //nas/share rw
+45 27 0:48 / /run rw - tmpfs tmpfs rw
+46 27 0:49 / /container rw - overlay overlay rw
+`
+
+test.each([
+  ["/var/lib/track-studio", "good", "ext4, mounted at /"],
+  ["/srv/queue", "fault", "nfs4, mounted at /srv:"],
+  ["/srvother", "good", "ext4, mounted at /"],
+  ["/srv/local/queue", "good", "xfs, mounted at /srv/local"],
+  ["/mnt/two words/queue", "fault", "fuse.sshfs, mounted at /mnt/two words:"],
+  ["/media/usb", "good", "fuseblk"],
+  ["/share/queue", "fault", "cifs"],
+  ["/run/queue", "fault", "gone after a restart"],
+  ["/container/queue", "note", "overlay"],
+])("the file system that holds %s is found, and judged: %s", (path, verdict, says) => {
+  expect(fileSystemOf(path, MOUNTS)).toMatchObject({ verdict, says: expect.stringContaining(says) })
+})
+
+test("a disk without room and a process with few descriptors are faults", () => {
+  expect(roomOf(400e6, 40e9)).toMatchObject({ fault: "disk_full", says: "0.4 GB of 40.0 GB are free" })
+  expect(roomOf(4e9, 40e9)).toMatchObject({ verdict: "good" })
+  const limits = (hard: string): string => `Max open files            1024                 ${hard}  files`
+  expect(descriptors(limits("4096"))).toMatchObject({
+    fault: "descriptors_few",
+    says: expect.stringContaining("3276 streams"),
+  })
+  expect(descriptors(limits("65536"))).toMatchObject({ verdict: "good" })
+  expect(descriptors(limits("unlimited"))).toMatchObject({ verdict: "good" })
+  expect(descriptors("")).toMatchObject({ verdict: "unknown" })
+})
+
+/** A folder with a program that answers like systemctl does. */
+function withSystemctl(folder: string, states: Readonly<Record<string, string>>): string {
+  const cases = Object.entries(states).map(([unit, state]) => `${unit}) printf '${state}' ;;`)
+  writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncase $2 in ${cases.join(" ")} esac\n`)
+  chmodSync(join(folder, "systemctl"), 0o755)
+  return folder
+}
+
+test("without a URL it looks at this machine, in words, and exits with 1 for a fault", async () => {
+  using folder = temporaryFolder()
+  const path = withSystemctl(folder.path, {
+    "track-studio": "LoadState=loaded\\nActiveState=failed\\nSubState=failed\\n",
+    "track-studio-worker": "LoadState=not-found\\nActiveState=inactive\\n",
+  })
+  // Nothing else is found there: no ffmpeg, and no systemctl of this machine.
+  symlinkSync(process.execPath, join(path, "bun"))
+  const { code, stdout } = await run(["doctor", "--database", join(folder.path, "queue.db")], {
+    PATH: path,
+  })
+  expect(stdout).toContain(`✔ database             ${folder.path} can be written\n`)
+  expect(stdout).toMatch(/^✔ disk +\d+\.\d GB of \d+\.\d GB are free$/m)
+  expect(stdout).toMatch(/^• ffmpeg +not found: on a machine that renders, renders that use it fail$/m)
+  expect(stdout).toMatch(/^✘ track-studio +failed \(failed\)\n +systemctl enable --now UNIT; /m)
+  expect(stdout).toMatch(/^• track-studio-worker +not installed; packaging\/install.sh does it$/m)
+  expect(stdout).toEndWith("\n1 fault.\n")
+  expect(code).toBe(1)
+})
+
+const SHM_TMPFS = 0x01021994
+const hasMemoryDisk =
+  process.platform === "linux" && statfsSync("/dev/shm", { bigint: false }).type === SHM_TMPFS
+
+test.skipIf(!hasMemoryDisk)(
+  "a database in memory is a fault, seen on this machine's own /dev/shm",
+  async () => {
+    const { code, stdout } = await run(["doctor", "--database", "/dev/shm/nowhere/queue.db", "--json"])
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).toContain(" /dev/shm ")
+    expect(JSON.parse(stdout).findings).toContainEqual(expect.objectContaining({ fault: "disk_passing" }))
+    expect(code).toBe(1)
+  },
+)
+
+test.each([
+  [["doctor", "ftp://box"], "URL must be an address"],
+  [["doctor", "http://box", "more"], 'unexpected argument "more"'],
+  [["doctor", "http://box", "--idle", "soon"], "--idle must be a whole number"],
+])("wrong usage exits with 2: %s", async (args, said) => {
+  const { code, stderr } = await run(args)
+  expect([code, stderr]).toEqual([2, expect.stringContaining(said)])
+})

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+
+import { examined } from "../../src/doctor/doctor.ts"
+import type { Fault, Finding } from "../../src/doctor/finding.ts"
+import { Nginx, nginxOrWhy, type Site } from "../nginx.ts"
+import { Reader } from "../reader.ts"
+import { run, start, type TestServer } from "../server.ts"
+
+setDefaultTimeout(60_000)
+
+const instead =
+  (line: string, other: string) =>
+  (config: string): string =>
+    config.replace(line, other)
+
+/** More lines in the location. */
+const also = (lines: string): ((config: string) => string) =>
+  instead("proxy_http_version 1.1;", `proxy_http_version 1.1; ${lines}`)
+
+/** A misconfiguration, by what is changed in the shipped configuration, and the faults that are to be found. */
+interface Case {
+  readonly name: string
+  readonly change?: (config: string) => string
+  readonly faults: readonly Fault[]
+  /** Which server stands behind it; default: one that serves everybody. */
+  readonly server?: "protected" | "trusting nobody"
+  /** What this machine's clock shows; default: the time. */
+  readonly now?: () => number
+}
+
+const CASES: readonly Case[] = [
+  { name: "as it is shipped", faults: [] },
+  {
+    name: "streams are buffered",
+    // Over HTTP/1.1 nginx passes on what it "buffers"; over HTTP/1.0, its default, it does not.
+    change: (config) =>
+      config
+        .replace("proxy_buffering off;", "proxy_ignore_headers X-Accel-Buffering;")
+        .replace("proxy_http_version 1.1;", ""),
+    faults: ["body_buffered", "buffered"],
+  },
+  {
+    name: "streams are compressed",
+    change: instead("gzip off;", "gzip on; gzip_proxied any; gzip_types text/event-stream;"),
+    faults: ["compressed"],
+  },
+  {
+    name: "comments are taken out",
+    change: also(`sub_filter_types *; sub_filter_once off; sub_filter ": keepalive\\n\\n" "";`),
+    faults: ["keepalive_lost"],
+  },
+  {
+    name: "headers are taken out",
+    change: also("proxy_hide_header Cache-Control;"),
+    faults: ["headers_stripped"],
+  },
+  {
+    name: "the last event ID is taken out",
+    change: also(`proxy_set_header Last-Event-ID "";`),
+    faults: ["not_resumed"],
+  },
+  {
+    name: "idle streams are cut",
+    change: instead("proxy_read_timeout 1h;", "proxy_read_timeout 2s;"),
+    faults: ["cut"],
+  },
+  {
+    name: "bodies are buffered",
+    change: instead("proxy_request_buffering off;", ""),
+    faults: ["body_buffered"],
+  },
+  { name: "bodies are limited", change: instead("client_max_body_size 0;", ""), faults: ["body_limited"] },
+  {
+    name: "bodies are buffered and limited, as nginx does by default",
+    change: (config) =>
+      config.replace("proxy_request_buffering off;", "").replace("client_max_body_size 0;", ""),
+    faults: ["body_buffered", "body_limited"],
+  },
+  {
+    name: "WebSockets are not upgraded",
+    change: instead("proxy_set_header Upgrade $http_upgrade;", ""),
+    faults: ["not_upgraded"],
+  },
+  {
+    name: "the host is that of the upstream",
+    change: instead("proxy_set_header Host $http_host;", ""),
+    faults: ["host_changed", "host_open", "not_upgraded"],
+  },
+  {
+    name: "the host is fixed",
+    change: instead("proxy_set_header Host $http_host;", "proxy_set_header Host 127.0.0.1:{PORT};"),
+    faults: ["host_open"],
+  },
+  {
+    name: "the host is one that the server does not know",
+    change: instead("proxy_set_header Host $http_host;", "proxy_set_header Host studio.example;"),
+    faults: ["host_refused"],
+  },
+  { name: "the origin is taken out", change: also(`proxy_set_header Origin "";`), faults: ["origin_open"] },
+  {
+    name: "what a client says of its address is passed on",
+    change: instead("proxy_set_header X-Forwarded-For $remote_addr;", ""),
+    faults: ["address_forgeable"],
+  },
+  {
+    name: "clients are hidden, as nginx does by default",
+    change: instead("proxy_set_header X-Forwarded-For $remote_addr;", ""),
+    faults: ["proxy_untrusted"],
+    server: "trusting nobody",
+  },
+  {
+    name: "answers are cached",
+    change: (config) =>
+      config.replace(
+        "location / {",
+        `location = /api/v1/progress/stats {
+          proxy_pass ${/http:\/\/track_studio_\d+/.exec(config)?.[0]}; proxy_set_header Host $http_host;
+          proxy_ignore_headers Cache-Control Vary; proxy_cache kept; proxy_cache_valid 200 1m;
+        }
+        location / {`,
+      ),
+    faults: ["cached"],
+  },
+  {
+    name: "the address has moved",
+    change: also("return 301 https://studio.example$request_uri;"),
+    faults: ["redirected"],
+  },
+  {
+    name: "nothing stands behind it",
+    change: (config) => config.replace(/server 127\.0\.0\.1:\d+;/, "server 127.0.0.1:1;"),
+    faults: ["not_ours"],
+  },
+  { name: "the clock is off", now: () => Date.now() - 20_000, faults: ["clock_off"] },
+  {
+    name: "there is no token for it, and nobody trusts it",
+    server: "protected",
+    faults: ["not_let_in", "proxy_untrusted"],
+  },
+]
+
+/** Without it, a server on loopback takes changes from every page of this machine. */
+const STUDIO = "https://studio.example"
+
+const nginx = nginxOrWhy()
+if ("why" in nginx) console.warn(`skipped: ${nginx.why}`)
+
+describe.skipIf("why" in nginx)("through nginx", () => {
+  const found = new Map<string, Finding[]>()
+  const servers = new Map<Case["server"], TestServer>()
+  let proxy: Nginx | undefined
+
+  beforeAll(async () => {
+    const args = ["--keepalive-ms", "3000", "--requests-per-address", "0", "--cors-origin", STUDIO]
+    const locked = await start({ args })
+    servers.set(undefined, await start({ args: [...args, "--open", "--trusted-proxy", "127.0.0.1"] }))
+    servers.set("trusting nobody", await start({ args: [...args, "--open"] }))
+    servers.set("protected", locked)
+    expect((await run(["token", "create", "--role", "viewer", "--database", locked.database])).code).toBe(0)
+    const sites = CASES.map(({ change, server }): Site => ({
+      upstream: servers.get(server)?.url ?? "",
+      ...(change && { change }),
+    }))
+    proxy = await Nginx.start("path" in nginx ? nginx.path : "", sites)
+    const examine = async ({ name, now = Date.now }: Case, port: number): Promise<void> => {
+      const url = new URL(`http://127.0.0.1:${port}`)
+      const findings = examined({ url, token: undefined, patienceMs: 5000, idleMs: 5000, now })
+      found.set(name, await Array.fromAsync(findings))
+    }
+    await Promise.all(CASES.map((one, at) => examine(one, proxy?.ports[at] ?? 0)))
+  })
+
+  afterAll(async () => {
+    await proxy?.[Symbol.asyncDispose]()
+    for (const server of servers.values()) await server[Symbol.asyncDispose]()
+  })
+
+  test.each([...CASES])("where $name it finds that, and nothing else", ({ name, faults }) => {
+    const findings = found.get(name) ?? []
+    expect(findings.length).toBeGreaterThan(0)
+    const bad = findings.filter(({ verdict }) => verdict === "fault")
+    expect(bad.flatMap(({ fault }) => fault ?? []).toSorted()).toEqual([...faults].toSorted())
+    for (const { remedy } of bad) expect(remedy.length).toBeGreaterThan(0)
+    if (faults.length === 0)
+      expect(findings.map(({ verdict }) => verdict)).toEqual(findings.map(() => "good"))
+  })
+
+  test("through what is shipped, viewers see a render's output while it is sent", async () => {
+    const id = await servers.get(undefined)?.add()
+    const url = `http://127.0.0.1:${proxy?.ports[0]}/api/v1`
+    const reader = await Reader.open(`${url}/progress/stream/${id}`)
+    const body = new TransformStream<Uint8Array, Uint8Array>()
+    const answer = fetch(`${url}/queue/${id}/ingest/ffmpeg?total=10&finish=true`, {
+      method: "POST",
+      body: body.readable,
+    })
+    const writer = body.writable.getWriter()
+    await writer.write(Buffer.from("out_time_us=5000000\nprogress=continue\n"))
+    await reader.until((seen) => seen.some(({ data }) => data["progress"] === 50))
+    await writer.write(Buffer.from("out_time_us=10000000\nprogress=end\n"))
+    await writer.close()
+    expect((await answer).status).toBe(200)
+    await reader.until((seen) => seen.some(({ data }) => data["status"] === "completed"))
+  })
+})

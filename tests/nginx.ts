@@ -1,0 +1,110 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const SHIPPED = readFileSync(join(import.meta.dir, "..", "packaging/nginx.conf"), "utf8")
+
+/** The path of nginx, installed by apt where that is allowed; otherwise the reason why there is none. */
+export function nginxOrWhy(): { readonly path: string } | { readonly why: string } {
+  const found = (): string | null => Bun.which("nginx", { PATH: `${process.env["PATH"]}:/usr/sbin` })
+  const path = found()
+  if (path !== null) return { path }
+  if (process.getuid?.() !== 0 || Bun.which("apt-get") === null) {
+    return { why: "nginx is not installed, and only root could do that, with apt" }
+  }
+  const { exitCode } = Bun.spawnSync(
+    ["apt-get", "install", "-qy", "--no-install-recommends", "nginx-light"],
+    {
+      timeout: 120_000,
+    },
+  )
+  const installed = found()
+  return installed === null ? { why: `apt could not install nginx (exit ${exitCode})` } : { path: installed }
+}
+
+/** A port of loopback that is free now. */
+function freePort(): number {
+  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
+  return listener.port
+}
+
+/** One site of the tested nginx: the shipped configuration, with one thing changed. */
+export interface Site {
+  /** The URL of the server behind it. */
+  readonly upstream: string
+  /** Changes the text of the configuration; default: as it is shipped. */
+  readonly change?: (config: string) => string
+  /** Files of a certificate and its key; default: plain HTTP. */
+  readonly certificate?: { readonly file: string; readonly key: string }
+}
+
+/** The shipped configuration, moved to a port of loopback and to names of its own; everything else is as it is shipped. */
+function siteOf({ upstream, change, certificate }: Site, port: number): string {
+  const [kept = ""] = SHIPPED.split(/^server \{\n    listen 80;/m)
+  const moved = kept
+    .replaceAll("track_studio", `track_studio_${port}`)
+    .replace("127.0.0.1:8080", new URL(upstream).host)
+    .replace("listen 443 ssl;", `listen 127.0.0.1:${port}${certificate ? " ssl" : ""};`)
+    .replace(/^ *listen \[::\].*\n/m, "")
+    .replace(/^ *ssl_certificate .*$/m, certificate ? `ssl_certificate ${certificate.file};` : "")
+    .replace(/^ *ssl_certificate_key .*$/m, certificate ? `ssl_certificate_key ${certificate.key};` : "")
+  if (change === undefined) return moved
+  const changed = change(moved)
+  if (changed === moved) throw new Error(`the change changes nothing: ${change}`)
+  return changed.replaceAll("{PORT}", String(port))
+}
+
+/** One nginx of our own, in the foreground and on free ports, with many sites. */
+export class Nginx {
+  readonly #child: Bun.Subprocess
+  readonly #folder: string
+  /** The ports of the sites, in their order. */
+  readonly ports: readonly number[]
+
+  private constructor(child: Bun.Subprocess, folder: string, ports: readonly number[]) {
+    this.#child = child
+    this.#folder = folder
+    this.ports = ports
+  }
+
+  /** Starts it; resolves once it answers. */
+  static async start(path: string, sites: readonly Site[]): Promise<Nginx> {
+    const folder = mkdtempSync(join(tmpdir(), "track-studio-nginx-"))
+    const ports = sites.map(freePort)
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    writeFileSync(
+      join(folder, "nginx.conf"),
+      `daemon off; master_process off; pid nginx.pid; error_log stderr crit;
+      events { worker_connections 4096; }
+      http {
+        access_log off; variables_hash_max_size 4096; proxy_cache_path cache keys_zone=kept:1m;
+        ${temporary.map((name) => `${name}_temp_path ${name};`).join(" ")}
+        ${sites.map((site, at) => siteOf(site, ports[at] ?? 0)).join("\n")}
+      }`,
+    )
+    const child = Bun.spawn([path, "-p", folder, "-c", "nginx.conf", "-e", "stderr"], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "inherit",
+    })
+    const nginx = new Nginx(child, folder, ports)
+    while (child.exitCode === null && !(await isOpen(ports[0] ?? 0)));
+    if (child.exitCode !== null) throw new Error(`nginx did not start: exit ${child.exitCode}`)
+    return nginx
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL")
+    await this.#child.exited
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+const isOpen = (port: number): Promise<boolean> =>
+  Bun.connect({ hostname: "127.0.0.1", port, socket: { data: () => undefined } }).then(
+    (socket) => {
+      socket.end()
+      return true
+    },
+    () => Bun.sleep(10).then(() => false),
+  )
