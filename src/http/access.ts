@@ -238,12 +238,22 @@ export class Owners {
   }
 }
 
+const endedToken = (): AppError => new AppError("unauthorized", "the token was revoked or has expired")
+
 /**
  * After a held answer: the token may have been revoked meanwhile.
  * @throws AppError `unauthorized`
  */
 export function checkStillIn({ ended }: Caller): void {
-  if (ended?.aborted) throw new AppError("unauthorized", "the token was revoked or has expired")
+  if (ended?.aborted) throw endedToken()
+}
+
+/** Calls `leave` with the refusal once the caller's token is revoked or expires, until it is disposed of. */
+export function whileIn({ ended }: Caller, leave: (refusal: AppError) => void): Disposable {
+  const over = new AbortController()
+  if (ended?.aborted) leave(endedToken())
+  ended?.addEventListener("abort", () => leave(endedToken()), { signal: over.signal })
+  return { [Symbol.dispose]: () => over.abort() }
 }
 
 /** To a token for one item all other items are unknown. @throws AppError `not_found` */

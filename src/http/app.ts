@@ -161,7 +161,7 @@ export function createApp(parts: AppParts) {
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
         .use(crewRoutes(parts.workers, parts.queue, access))
         .use(stepRoutes(parts.workers, access))
-        .use(ingestRoutes(parts.workers, parts.queue))
+        .use(ingestRoutes(parts.workers, parts.queue, callers))
         .use(progressRoutes(parts.streams, startedMs, callers))
         .use(progressSockets(parts.streams, callers))
         .use(webhookRoutes(parts.webhooks))

@@ -11,6 +11,7 @@ import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES } from "../renderers/renderer.ts"
 import { IngestAnswer } from "../wire/answers.ts"
+import { type Callers, whileIn } from "./access.ts"
 import { json, words } from "./docs/words.ts"
 import { checkLast, IngestQuery, type Wanted, wantedOf } from "./ingest-query.ts"
 import { ItemParams, LEASE, tokenOf } from "./params.ts"
@@ -53,10 +54,10 @@ function every(ms: number, call: () => void): Disposable {
  * The output of renderers, taken as it comes, for hours: `ffmpeg -progress URL` needs no wrapper. It starts a waiting
  * item. With `finish=true` the end of the output ends the item.
  */
-export const ingestRoutes = (workers: Workers, queue: Queue) =>
-  new Elysia({ prefix: "/queue", normalize: false }).post(
+export const ingestRoutes = (workers: Workers, queue: Queue, { access }: Callers) =>
+  new Elysia({ prefix: "/queue", normalize: false }).use(access).post(
     "/:id/ingest/:renderer",
-    async ({ params: { id: itemId, renderer: name }, query, request, server }) => {
+    async ({ params: { id: itemId, renderer: name }, query, request, server, caller }) => {
       const id = Number(itemId)
       const token = tokenOf(request, query)
       const asked = wantedOf(name, query)
@@ -72,6 +73,8 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
       const isWaiting = before.status !== "processing"
       const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
       const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, isWaiting, ...wanted })
+      // A lease goes on to its verdict, whatever becomes of the token.
+      using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
       const lengthMs = lease === undefined ? 0 : leaseMs(lease)
       using _renewing = lease && every(lengthMs / 3, () => ingest.keepAlive(lengthMs))
       await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
@@ -97,7 +100,8 @@ export const ingestRoutes = (workers: Workers, queue: Queue) =>
         headers: LEASE,
         body: {
           type: "text/plain",
-          about: "the output as it comes, of any length; a line of more than 64 KiB is dropped",
+          about:
+            "the output as it comes, of any length; a line of more than 64 KiB is dropped, and of a flood of more than 256 KiB a second the newest is read",
         },
         successes: [json("the output has ended", IngestAnswer)],
         refusals: ["illegal_move", "leased", "lease_lost", "gone"],

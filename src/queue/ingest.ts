@@ -3,6 +3,7 @@ import type { Report } from "../item/item.ts"
 import { goesOn } from "../item/lease.ts"
 import { type Place, placed, stepWords } from "../item/report.ts"
 import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
+import { Newest } from "./newest.ts"
 import type { Queue } from "./queue.ts"
 import type { Standing, Workers } from "./workers.ts"
 
@@ -45,7 +46,8 @@ export interface IngestParts {
  * Stores the output of one renderer as progress of one item.
  *
  * The output is read as fast as it comes, and the latest report is stored as fast as the database allows: a renderer
- * whose output is not read stands still, and watching it must never cause that.
+ * whose output is not read stands still, and watching it must never cause that. A flood of it is taken, too, and passed
+ * over up to the newest, so that it costs others nothing.
  */
 export class Ingest {
   readonly #workers: IngestParts["workers"]
@@ -53,6 +55,8 @@ export class Ingest {
   readonly #options: IngestOptions
   readonly #now: () => number
   readonly #renderer: Renderer
+  readonly #newest = new Newest()
+  #later: Timer | undefined
   #report: Report | undefined
   #isAlive = false
   #heardMs: number
@@ -84,14 +88,15 @@ export class Ingest {
       for (;;) {
         const next = await Promise.race([chunks.next(), this.#over.promise])
         if (!next || next.done) break
-        this.#hear(decoder.decode(next.value, { stream: true }))
+        this.#take(decoder.decode(next.value, { stream: true }))
       }
     } finally {
+      clearTimeout(this.#later)
       // What is left is not read. Nobody waits for that: the other end may be gone without a word.
       chunks.return?.().catch(() => undefined)
     }
     // The last line may have no end.
-    this.#hear("\n")
+    this.#hear(`${this.#newest.take()}\n`)
     await this.settle()
   }
 
@@ -99,6 +104,22 @@ export class Ingest {
   async settle(): Promise<void> {
     await this.#writing
     if (this.#refusal !== undefined) throw this.#refusal
+  }
+
+  /** Ends the listening with this refusal, whatever the renderer still says. */
+  stop(refusal: AppError): void {
+    this.#refusal ??= refusal
+    this.#over.resolve()
+  }
+
+  #take(text: string): void {
+    this.#hear(this.#newest.push(text, this.#now()))
+    if (this.#newest.isKeeping) this.#later ??= setTimeout(() => this.#hearKept(), this.#newest.waitMs)
+  }
+
+  #hearKept(): void {
+    this.#later = undefined
+    if (this.#refusal === undefined) this.#hear(this.#newest.take())
   }
 
   #hear(text: string): void {
@@ -137,8 +158,7 @@ export class Ingest {
   #loseLease(silentMs: number): void {
     const { id } = this.#options
     const silence = `the renderer of queue item ${id} has said nothing for ${Math.floor(silentMs / 1000)} s`
-    this.#refusal ??= new AppError("lease_lost", `${silence}; its lease has run out`)
-    this.#over.resolve()
+    this.stop(new AppError("lease_lost", `${silence}; its lease has run out`))
   }
 
   get #hasNews(): boolean {

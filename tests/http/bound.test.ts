@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { Output } from "../output.ts"
 import { start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
@@ -48,6 +49,14 @@ async function said(path: string, message: string, headers: Record<string, strin
   }
   stop.abort()
   return text
+}
+
+/** Revokes the token that was created last. */
+async function revokeLast(): Promise<void> {
+  const beside = openAccessBeside(server.database)
+  const tokens = await beside.access.tokens()
+  await beside.access.revokeToken(tokens.at(-1)?.id ?? 0)
+  beside.close()
 }
 
 test("a token for one item sees that item, and every other is unknown to it", async () => {
@@ -141,10 +150,7 @@ test("streams, sockets and held requests of a revoked token end within a second"
   const socket = await WebSocketReader.open(server.url, "/progress/ws", headers)
   const waiting = server.api("GET", `/queue/${mine}?wait=finished&timeout=60`, undefined, headers)
   const other_ = await fetch(`${server.url}/api/v1/progress/stream`, { headers: admin })
-  const beside = openAccessBeside(server.database)
-  const tokens = await beside.access.tokens()
-  await beside.access.revokeToken(tokens.at(-1)?.id ?? 0)
-  beside.close()
+  await revokeLast()
   const startedMs = performance.now()
   await stream.text()
   await socket.closed
@@ -156,16 +162,41 @@ test("streams, sockets and held requests of a revoked token end within a second"
   await reader?.cancel()
 })
 
+test("an output that a token alone lets in ends within a second of its revoke, and one with a lease goes on", async () => {
+  const worker = await tokenOf(server, "worker")
+  await known(server, worker)
+  const headers = bearer(worker)
+  const add = async (): Promise<number> =>
+    (await (await server.api("POST", "/queue", { song_id: 4 }, admin)).json()).id
+  const [free, leased] = [await add(), await add()]
+  const claim = await server.api("POST", "/queue/claim", { worker: "w", id: leased }, headers)
+  const { lease }: { lease: { token: string } } = await claim.json()
+  const path = `/api/v1/queue/${free}/ingest/lines`
+  const { ticket }: { ticket: string } = await (
+    await server.api("POST", "/tickets", { path }, headers)
+  ).json()
+  const byToken = new Output(server.url, free, "lines", headers)
+  const byTicket = new Output(server.url, free, `lines?ticket=${ticket}`)
+  const byLease = new Output(server.url, leased, "lines", { lease: lease.token })
+  for (const output of [byToken, byTicket, byLease]) await output.write("10%\n")
+  const progressOf = async (id: number): Promise<number> =>
+    (await (await server.api("GET", `/queue/${id}`, undefined, admin)).json()).progress
+  while ((await progressOf(free)) < 10 || (await progressOf(leased)) < 10);
+  await revokeLast()
+  const startedMs = performance.now()
+  for (const output of [byToken, byTicket]) expect((await output.answer).status).toBe(401)
+  expect(performance.now() - startedMs).toBeLessThan(1000)
+  await byLease.write("20%\n")
+  expect(await byLease.end()).toMatchObject({ status: 200, item: { progress: 20 } })
+})
+
 test("a render whose token is revoked goes on to its verdict by its lease", async () => {
   const worker = await tokenOf(server, "worker")
   await known(server, worker)
   const id: number = (await (await server.api("POST", "/queue", { song_id: 3 }, bearer(worker))).json()).id
   const claim = await server.api("POST", "/queue/claim", { worker: "w", id }, bearer(worker))
   const { lease }: { lease: { token: string } } = await claim.json()
-  const beside = openAccessBeside(server.database)
-  const tokens = await beside.access.tokens()
-  await beside.access.revokeToken(tokens.at(-1)?.id ?? 0)
-  beside.close()
+  await revokeLast()
   // 429 after many bad tokens of this address.
   while ((await server.api("GET", "/queue/1", undefined, bearer(worker))).status < 401);
   // As `work` does: with the token that it still has, too.

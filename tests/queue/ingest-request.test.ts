@@ -183,3 +183,16 @@ test("while its connection is open a renderer keeps its lease through silence, a
   expect(item).toMatchObject({ status: "retrying", retry_count: 0 })
   expect(ms).toBeLessThan(3000)
 }, 15_000)
+
+test("a flood of output is taken without a stop, and its newest line counts", async () => {
+  const flooded = await add()
+  const output = new Output(server.url, flooded, "ffmpeg?total=600&finish=true")
+  const flood = block(1).repeat(20_000)
+  for (let i = 0; i < 20; i += 1) await output.write(flood)
+  await output.write(block(300))
+  await itemOnce(server, flooded, ({ progress }) => progress === 50)
+  await output.write(flood + block(600, "end"))
+  expect(await output.end()).toMatchObject({ status: 200, item: { status: "completed" } })
+  // At most a report each quarter of a second, and not one for each line.
+  expect(await server.head()).toBeLessThan(2000)
+})
