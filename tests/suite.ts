@@ -1,9 +1,14 @@
 /**
- * The whole test suite: format, types, lint, then every test against the source and against the compiled binary.
+ * The whole test suite: format, types, lint, then every test: those that start the program against the compiled
+ * binary, and the rest, with those of the commands, against the source. (`bun test` alone runs all against the source.)
  * Ends with the line `N passed, N failed, N skipped`; exit code 1 when anything failed.
  *
  * `--prove` runs the long forms of the proofs instead, against the binary, and prints their figures.
  */
+import { dirname, join } from "node:path"
+
+import { Glob } from "bun"
+
 const prove = process.argv.includes("--prove")
 const binary = "dist/track-studio"
 
@@ -61,12 +66,31 @@ async function tests(
   env: Record<string, string>,
   live = true,
 ): Promise<void> {
-  const [ok, output] = await step(title, ["bun", "test", ...files], env, live)
+  const [ok, output] = await step(title, ["bun", "test", "--timeout=30000", ...files], env, live)
   const count = (word: string): number => Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0)
   total.passed += count("pass")
   total.skipped += count("skip")
   // A run that broke off has counted nothing, and must not look like a success.
   total.failed += Math.max(count("fail"), ok ? 0 : 1)
+}
+
+/** What a test takes from `tests/server.ts` without starting the program. */
+const HARMLESS = /^(type .*|temporaryFolder|textOf)$/
+
+/** Answers whether a test file, or a file of the tests that it imports, starts the program. */
+async function startsProgram(file: string, seen = new Set<string>()): Promise<boolean> {
+  if (seen.has(file) || !file.startsWith("tests/")) return false
+  seen.add(file)
+  const source = await Bun.file(file).text()
+  if (source.includes("TRACK_STUDIO_BINARY")) return true
+  for (const [, names = "", from = ""] of source.matchAll(/^import (?!type)([^"]+) from "(\.[^"]+)"/gm)) {
+    const imported = join(dirname(file), from)
+    const taken = names.replaceAll(/[{}]/g, "").split(",")
+    if (imported === "tests/server.ts") {
+      if (taken.some((name) => name.trim() !== "" && !HARMLESS.test(name.trim()))) return true
+    } else if (imported.endsWith(".ts") && (await startsProgram(imported, seen))) return true
+  }
+  return false
 }
 
 if (prove) {
@@ -101,15 +125,16 @@ if (prove) {
     "examples",
   )
   await check("build", "bun", "run", "build")
+  const files = await Array.fromAsync(new Glob("tests/**/*.test.ts").scan("."))
+  const starts = await Promise.all(files.map((file) => startsProgram(file)))
+  const programs = files.filter((_, i) => starts[i]).toSorted()
+  const others = files.filter((file, i) => !starts[i] || file.startsWith("tests/commands/")).toSorted()
   // Side by side: they wait more than they work.
   await Promise.all([
-    tests("tests against the source", [], {}),
-    tests("tests against the binary", [], { TRACK_STUDIO_BINARY: binary }, false),
+    tests("tests against the binary", ["--parallel=2", ...programs], { TRACK_STUDIO_BINARY: binary }),
+    tests("tests against the source", others, {}, false),
   ])
   await check("no collapse beside the peers", "bun", "tests/bench/main.ts", "--guard")
 }
 process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`)
 process.exit(total.failed === 0 ? 0 : 1)
-
-// Top-level await wants a module.
-export {}

@@ -297,7 +297,13 @@ export class Tab {
         if (one.getAnimations().length > 0) return false
       return true
     })()`)
-    return await this.#placeOf(selector)
+    // What is above it may still grow: a click must not be sent to where it was.
+    for (let before = await this.#placeOf(selector); ;) {
+      await Bun.sleep(40)
+      const now = await this.#placeOf(selector)
+      if (now.x === before.x && now.y === before.y) return now
+      before = now
+    }
   }
 
   /** Clicks an element that stands still, as a mouse does. */
