@@ -166,6 +166,7 @@ class ProgressSocket implements Peer {
 /** What a socket shows: one item, or the global stream narrowed. */
 interface Shown {
   readonly queueId?: number
+  readonly isBound: boolean
   readonly selection: Selection
   readonly untilFinished: boolean
   readonly owner: Owner | undefined
@@ -212,6 +213,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
         const selection = new Selection(seen, wantedOf(query.song_id), false, item)
         return upgrade({ request, server }, query, {
           ...(item !== undefined && { queueId: item }),
+          isBound: item !== undefined,
           selection,
           untilFinished: false,
           owner: owners.of(caller),
@@ -242,8 +244,9 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       async ({ request, server, query, params: { id }, caller }) => {
         const untilFinished = query.until === "finished"
         const selection = new Selection([Number(id)], undefined, untilFinished, caller.item)
-        const owner = owners.of(caller)
-        return upgrade({ request, server }, query, { queueId: Number(id), selection, untilFinished, owner })
+        const [owner, isBound] = [owners.of(caller), caller.item !== undefined]
+        const shown = { queueId: Number(id), isBound, selection, untilFinished, owner }
+        return upgrade({ request, server }, query, shown)
       },
       {
         query: OneItemSocketParams,

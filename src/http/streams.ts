@@ -61,14 +61,14 @@ function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Answ
 }
 
 /** What a stream shows, and to whom. */
-type Shown = Pick<Watch, "queueId" | "wanted" | "owner"> & { readonly untilFinished?: boolean }
+type Shown = Pick<Watch, "queueId" | "isBound" | "wanted" | "owner"> & { readonly untilFinished?: boolean }
 
 /** Opens a stream, without a wait if it can: that counts when thousands reconnect at once. */
 function respond(
   streams: Streams,
   request: Request,
   asked: Asked,
-  { queueId, wanted, owner, untilFinished = false }: Shown,
+  { queueId, isBound, wanted, owner, untilFinished = false }: Shown,
   set: Answer,
 ): Response | Promise<Response> {
   const format =
@@ -76,6 +76,7 @@ function respond(
     negotiate(request.headers.get("accept"))
   const stream = streams.open({
     queueId,
+    isBound,
     wanted,
     owner,
     lastEventId: lastEventIdOf(request, asked),
@@ -107,7 +108,7 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
           streams,
           request,
           query,
-          { queueId: caller.item, wanted, owner: owners.of(caller) },
+          { queueId: caller.item, isBound: caller.item !== undefined, wanted, owner: owners.of(caller) },
           set,
         )
       },
@@ -128,7 +129,8 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
       "/stream/:id",
       ({ request, query, params: { id }, set, caller }) => {
         const untilFinished = query.until === "finished"
-        const shown = { queueId: Number(id), untilFinished, owner: owners.of(caller) }
+        const isBound = caller.item !== undefined
+        const shown = { queueId: Number(id), isBound, untilFinished, owner: owners.of(caller) }
         return respond(streams, request, query, shown, set)
       },
       {

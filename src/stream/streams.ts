@@ -4,6 +4,7 @@ import type { Bounds, History } from "../store/history.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { asFrames } from "./formats.ts"
 import { type Opening, Openings } from "./opening.ts"
+import { ownHistory } from "./own.ts"
 import type { Shared } from "./reader.ts"
 import { type Owner, Seat, type SeatKind } from "./seat.ts"
 import { Turns } from "./turns.ts"
@@ -122,8 +123,7 @@ export class Streams {
     if (broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
     if (watch.queueId === undefined) return this.#join(new Viewer(this.#shared, kind, watch))
     const item = openings.item(watch.queueId)
-    const seen = eventId(watch.lastEventId) ?? 0
-    if (item instanceof Promise || seen > item.head) return this.#openItem(watch, watch.queueId, kind)
+    if (item instanceof Promise || isAhead(watch, item)) return this.#openItem(watch, watch.queueId, kind)
     return this.#openKnown(watch, item, kind)
   }
 
@@ -136,7 +136,7 @@ export class Streams {
     const { openings } = this.#shared
     let item = await openings.item(queueId)
     // The client can be ahead of what was read, and must not wait for the end that it has seen.
-    if ((eventId(watch.lastEventId) ?? 0) > item.head) item = await openings.itemNow(queueId)
+    if (isAhead(watch, item)) item = await openings.itemNow(queueId)
     return this.#openKnown(watch, item, kind)
   }
 
@@ -148,7 +148,8 @@ export class Streams {
     if (item.updates.length === 0 && !watch.awaitsItem) {
       throw new AppError("not_found", `queue item ${watch.queueId} does not exist`)
     }
-    return hasSeenEnd(watch, item) ? null : this.#join(new Viewer(this.#shared, kind, watch, item))
+    const own = watch.isBound ? ownHistory(watch, item) : watch
+    return hasSeenEnd(own, item) ? null : this.#join(new Viewer(this.#shared, kind, own, item))
   }
 
   #join<Chunk extends object>(viewer: Viewer<Chunk>): Chunks<Chunk> | Promise<Chunks<Chunk>> {
@@ -163,6 +164,12 @@ export class Streams {
     }
     return joining.then(() => viewer.run(), giveUp)
   }
+}
+
+/** Whether the client has seen updates that are newer than this state of its item. */
+function isAhead({ lastEventId, isBound }: Watch, { updates, head }: Opening): boolean {
+  const newest = isBound ? (updates.at(-1)?.update.id ?? 0) : head
+  return (eventId(lastEventId) ?? 0) > newest
 }
 
 /** Whether the client resumes after the last update of a finished item, and only waits for its end. */

@@ -6,6 +6,8 @@ import type { Selection, Wanted } from "./selection.ts"
 export interface Watch<Chunk extends object = object> {
   /** Only the updates of this item; absent for those of all items. */
   readonly queueId?: number | undefined
+  /** Whether the viewer may know of this item alone, and so not how much happens besides. Default false. */
+  readonly isBound?: boolean | undefined
   /** Whether an item that does not exist yet is waited for; otherwise such a stream is refused. */
   readonly awaitsItem?: boolean | undefined
   /** Which updates of the global stream are wanted; absent for all. */

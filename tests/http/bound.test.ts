@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test"
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
@@ -7,6 +7,9 @@ import { Output } from "../output.ts"
 import { start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
+
+// Each asks a server many things, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 let server: TestServer
 let mine = 0
@@ -45,7 +48,7 @@ async function said(path: string, message: string, headers: Record<string, strin
       await server.api("PUT", `/queue/${other}`, { message: `secret ${message}` }, admin)
       await server.api("PUT", `/queue/${mine}`, { message }, admin)
     }
-    if (isTold && text.includes(`"${message}"`)) break
+    if (isTold && text.includes(message)) break
   }
   stop.abort()
   return text
@@ -97,17 +100,32 @@ test("lists and filters show one item and no more; figures and changes are refus
   expect(change.status).toBe(403)
 })
 
+/** The event IDs of everything that happened to the one item. */
+async function ownIds(): Promise<number[]> {
+  const { updates }: { updates: { id: number }[] } = await (
+    await server.api("GET", `/queue/${mine}/updates?limit=1000`, undefined, admin)
+  ).json()
+  return updates.map(({ id }) => id)
+}
+
+/** Every event ID that a stream has named, in whatever form. */
+const idsIn = (text: string): number[] =>
+  [...text.matchAll(/(?:"last_event_id":|^id: |"id":|after update )"?(\d+)/gm)].map(([, id]) => Number(id))
+
 test("whatever a stream is asked for, it says nothing of another item", async () => {
   let count = 0
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom("/progress/stream", `/progress/stream/${mine}`),
-      fc.constantFrom("sse", "ndjson"),
-      fc.constantFrom(undefined, "0", "1", "2", "999999", "nonsense"),
+      fc.constantFrom("sse", "ndjson", "text"),
+      fc.constantFrom(undefined, "0", "1", "2", "head", "999999", "nonsense"),
       fc.constantFrom("", "&snapshot=false"),
       fc.constantFrom("", `&ids=${mine},${other}`, "&song_id=1"),
-      async (path, format, last, snapshot, filter) => {
-        const message = `told ${(count += 1)}`
+      async (path, format, given, snapshot, filter) => {
+        const newest: number = (await (await server.api("GET", "/progress/stats", undefined, admin)).json())
+          .updates.newest_id
+        const last = given === "head" ? String(newest) : given
+        const message = `told ${(count += 1)}.`
         const narrowed = path.endsWith("stream") ? filter : ""
         const headers: Record<string, string> = last === undefined ? {} : { "last-event-id": last }
         const text = await said(`${path}?format=${format}${snapshot}${narrowed}`, message, headers)
@@ -115,10 +133,33 @@ test("whatever a stream is asked for, it says nothing of another item", async ()
         expect(text).not.toContain("secret")
         expect(text).not.toContain(`"queue_id":${other}`)
         expect(text).not.toContain("other")
+        // Not even how much happens besides: event IDs count the updates of all items.
+        const known = new Set([...(await ownIds()), Number(last)])
+        expect(idsIn(text).filter((id) => !known.has(id))).toEqual([])
+        expect(idsIn(text)).not.toEqual([])
       },
     ),
     { numRuns: 40 },
   )
+})
+
+test("a stream of one item resumes where its live said, and which event IDs exist cannot be tried out", async () => {
+  const first = await said("/progress/stream?snapshot=false", "before")
+  const [live = -1] = idsIn(first)
+  const again = await said("/progress/stream", "again", { "last-event-id": String(live) })
+  expect(live).toBe((await ownIds()).at(-3) ?? 0)
+  expect(again.match(/"before"/g)).toHaveLength(1)
+  await server.api("PUT", `/queue/${other}`, { message: "secret" }, admin)
+  for (const [further, isGap] of [
+    [0, false],
+    [1, true],
+    [9, true],
+  ] as const) {
+    const last = ((await ownIds()).at(-1) ?? 0) + further
+    const text = await said("/progress/stream", `tried ${last}`, { "last-event-id": String(last) })
+    expect([last, text.includes('"reason":"unknown"')]).toEqual([last, isGap])
+    await server.api("PUT", `/queue/${other}`, { message: "secret" }, admin)
+  }
 })
 
 test("the board that curl draws shows the one item", async () => {
@@ -162,6 +203,9 @@ test("streams, sockets and held requests of a revoked token end within a second"
   await reader?.cancel()
 })
 
+/** What ffmpeg says so many seconds into its output. */
+const reached = (seconds: number): string => `out_time_us=${seconds * 1e6}\nprogress=continue\n`
+
 test("an output that a token alone lets in ends within a second of its revoke, and one with a lease goes on", async () => {
   const worker = await tokenOf(server, "worker")
   await known(server, worker)
@@ -171,14 +215,14 @@ test("an output that a token alone lets in ends within a second of its revoke, a
   const [free, leased] = [await add(), await add()]
   const claim = await server.api("POST", "/queue/claim", { worker: "w", id: leased }, headers)
   const { lease }: { lease: { token: string } } = await claim.json()
-  const path = `/api/v1/queue/${free}/ingest/lines`
+  const path = `/api/v1/queue/${free}/ingest/ffmpeg?total=10`
   const { ticket }: { ticket: string } = await (
     await server.api("POST", "/tickets", { path }, headers)
   ).json()
-  const byToken = new Output(server.url, free, "lines", headers)
-  const byTicket = new Output(server.url, free, `lines?ticket=${ticket}`)
-  const byLease = new Output(server.url, leased, "lines", { lease: lease.token })
-  for (const output of [byToken, byTicket, byLease]) await output.write("10%\n")
+  const byToken = new Output(server.url, free, "ffmpeg?total=10", headers)
+  const byTicket = new Output(server.url, free, `ffmpeg?total=10&ticket=${ticket}`)
+  const byLease = new Output(server.url, leased, "ffmpeg?total=10", { lease: lease.token })
+  for (const output of [byToken, byTicket, byLease]) await output.write(reached(1))
   const progressOf = async (id: number): Promise<number> =>
     (await (await server.api("GET", `/queue/${id}`, undefined, admin)).json()).progress
   while ((await progressOf(free)) < 10 || (await progressOf(leased)) < 10);
@@ -186,7 +230,7 @@ test("an output that a token alone lets in ends within a second of its revoke, a
   const startedMs = performance.now()
   for (const output of [byToken, byTicket]) expect((await output.answer).status).toBe(401)
   expect(performance.now() - startedMs).toBeLessThan(1000)
-  await byLease.write("20%\n")
+  await byLease.write(reached(2))
   expect(await byLease.end()).toMatchObject({ status: 200, item: { progress: 20 } })
 })
 

@@ -1,0 +1,63 @@
+import type { Control, Frame } from "../wire/frames.ts"
+import type { Format } from "./formats.ts"
+import type { Opening } from "./opening.ts"
+import { eventId, type Watch } from "./watch.ts"
+
+/** Stands for an event ID that the viewer cannot have been given. */
+const NOBODYS = "unknown"
+
+/**
+ * A stream for a viewer who may know of one item and nothing else: for that viewer the history is what happened to this
+ * item. Event IDs count the updates of all items, so frames of control bear the last event ID of the item's own updates
+ * in place of the newest of all; the viewer can resume there as well. `item` is the item's state.
+ */
+export function ownHistory<Chunk extends object>(watch: Watch<Chunk>, item: Opening): Watch<Chunk> {
+  const last = item.updates.at(-1)?.update.id ?? 0
+  const given = eventId(watch.lastEventId)
+  // Whether another item's update has this ID already is not to be found out by trying.
+  const isAhead = given !== undefined && given > last
+  return {
+    ...watch,
+    ...(isAhead && { lastEventId: NOBODYS }),
+    format: new OwnFormat(watch.format, last, isAhead ? given : undefined),
+  }
+}
+
+class OwnFormat<Chunk extends object> implements Format<Chunk> {
+  readonly #format: Format<Chunk>
+  readonly #given: number | undefined
+  #last: number
+
+  constructor(format: Format<Chunk>, last: number, given: number | undefined) {
+    this.#format = format
+    this.#last = last
+    this.#given = given
+  }
+
+  encode(frames: readonly Frame[]): Chunk | undefined {
+    return this.#format.encode(frames.map((frame) => this.#own(frame)))
+  }
+
+  shared(frames: readonly Frame[]): Chunk | undefined {
+    return this.encode(frames)
+  }
+
+  join(chunks: readonly Chunk[]): Chunk {
+    return this.#format.join(chunks)
+  }
+
+  #own(frame: Frame): Frame {
+    if (frame.type === "update") this.#last = Math.max(this.#last, frame.update.id)
+    return frame.type === "control" ? { ...frame, control: this.#ownControl(frame.control) } : frame
+  }
+
+  #ownControl(control: Control): Control {
+    const last_event_id = this.#last
+    if (control.event === "live" || control.event === "end") return { ...control, last_event_id }
+    if (control.event !== "gap") return control
+    if (control.reason === "slow") return { ...control, last_event_id }
+    // Whose updates cannot be read is not known.
+    if (control.reason === "unreadable") return { ...control, last_event_id, missed: null }
+    return this.#given === undefined ? control : { ...control, last_event_id: this.#given }
+  }
+}
