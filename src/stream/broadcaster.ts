@@ -1,7 +1,8 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
-import type { History } from "../store/history.ts"
+import type { Bounds, History } from "../store/history.ts"
 import { Batch } from "./batch.ts"
+import { isLost } from "./lost.ts"
 import type { Owner, Seat } from "./seat.ts"
 import { Tail } from "./tail.ts"
 
@@ -12,8 +13,18 @@ const KEEPALIVE_SLICE = 256
 /** Streams that are woken for a batch in one turn. 64 gave a fifth more deliveries flat out than all at once. */
 const WAKE_SLICE = 64
 const RETRY_MS = 1000
+/** The longest that a stream waits for what is being read before it opens with what is at hand. */
+const CATCH_UP_MS = 1000
 /** The longest that updates wait to gather, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
+
+/** Something that is waited for, but not for long. */
+function expected(): PromiseWithResolvers<void> {
+  const waiting = Promise.withResolvers<void>()
+  const late = setTimeout(waiting.resolve, CATCH_UP_MS)
+  void waiting.promise.then(() => clearTimeout(late))
+  return waiting
+}
 
 class BatchEvent extends Event {
   readonly batch: Batch
@@ -44,6 +55,8 @@ export class Broadcaster extends EventTarget {
   #taken = 0
   #head = 0
   #examined = 0
+  /** The event IDs that were lost when the history began to be followed. */
+  #lost: Bounds["lost"] = null
   /** How often following the history began: what was read before belongs to streams that have left. */
   #followed = 0
   /** Whether `head` is known, and with it from where the history is followed. */
@@ -54,6 +67,11 @@ export class Broadcaster extends EventTarget {
   /** Whether the bell has rung since the history was last read. */
   #isRung = false
   #pumping = false
+  #isReading = false
+  /** Resolves when what is being read has been read; undefined if nobody waits for that. */
+  #read: PromiseWithResolvers<void> | undefined
+  /** Resolves when what will be read next has been read. */
+  #nextRead: PromiseWithResolvers<void> | undefined
   /** Resolves when all streams that the latest batch concerns are awake. */
   #waking: Promise<void> = Promise.resolve()
   #dispatchedMs = 0
@@ -101,6 +119,25 @@ export class Broadcaster extends EventTarget {
   /** The newest event ID that was read for all streams; undefined while no stream is open. */
   get heard(): number | undefined {
     return this.#isFollowing ? this.#head : undefined
+  }
+
+  /**
+   * Whether the tail has every update after this event ID, which this server or another of the same history has given:
+   * a stream that resumes there needs nothing of the history.
+   */
+  covers(eventId: number): boolean {
+    if (!this.#isFollowing || eventId > this.#head || isLost(eventId, this.#lost)) return false
+    return eventId === this.#head || this.tail.reachesTo(eventId)
+  }
+
+  /**
+   * Resolves once everything has been read for which the bell has rung, or after a second at the latest; undefined if
+   * it has been, or nobody watches.
+   */
+  caughtUp(): Promise<void> | undefined {
+    if (!this.#isFollowing) return undefined
+    if (this.#isRung) return (this.#nextRead ??= expected()).promise
+    return this.#isReading ? (this.#read ??= expected()).promise : undefined
   }
 
   /** How often the bell has rung: what was read after the last ring is up to date. */
@@ -219,10 +256,11 @@ export class Broadcaster extends EventTarget {
 
   async #findHead(followed: number): Promise<void> {
     try {
-      const head = await this.#history.head()
+      const { newest, lost } = await this.#history.bounds()
       if (this.#followed !== followed) return
-      this.#head = head
-      this.#examined = head
+      this.#head = newest
+      this.#examined = newest
+      this.#lost = lost
       this.#isFollowing = true
       this.#ready = undefined
     } catch (error) {
@@ -253,11 +291,17 @@ export class Broadcaster extends EventTarget {
   async #pump(): Promise<void> {
     try {
       this.#isRung = false
+      this.#isReading = true
+      this.#read = this.#nextRead
+      this.#nextRead = undefined
       for (let more = true; more && this.#taken > 0;) more = await this.#announce()
     } catch (error) {
       this.#onError(error)
       setTimeout(() => this.#ring(), RETRY_MS)
     }
+    this.#isReading = false
+    this.#read?.resolve()
+    this.#read = undefined
     // By the next turn the streams have written. Under full load the fan-out pauses for as long as it took, while
     // writers go on and updates gather: half the time goes to the readers, and each write to them carries more.
     setImmediate(() => {

@@ -1,21 +1,19 @@
 import { AppError } from "../errors.ts"
-import type { Bounds, History, Page } from "../store/history.ts"
+import type { Bounds, History, Latest, Page } from "../store/history.ts"
 import { type Frame, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
+import { isKept } from "./lost.ts"
+import { type Known, Remembered } from "./remembered.ts"
 import type { Wanted } from "./selection.ts"
 import { eventId, type Watch } from "./watch.ts"
 
 /** An opening with more updates than this is not shared: each stream sends it in pages of its own. */
 const MOST_UPDATES = 64
-/** Openings remembered at once. */
-const MOST_OPENINGS = 256
+/** Openings remembered at once, of each sort. */
+const MOST_OPENINGS = 1024
 const RETRY_MS = 2000
 /** Different reconnection times, from 0.75 to 1.25 of `RETRY_MS`. */
 const RETRY_STEPS = 16
-
-/** Whether the client has seen updates that a restored backup does not have. */
-export const isLost = (from: number, { lost }: Bounds): boolean =>
-  lost !== null && from > lost.after && from <= lost.upTo
 
 type Greeting = Extract<Frame, { type: "hello" }>
 
@@ -28,64 +26,73 @@ export const greetingOf = (random: number): Greeting => ({
   retryMs: Math.round(RETRY_MS * (0.75 + Math.floor(random * RETRY_STEPS) / (2 * RETRY_STEPS))),
 })
 
-/** What streams say first if they open in the same way: a greeting, some updates, and `live`. */
+/**
+ * What streams say first if they open in the same way: a greeting, some updates, and `live`. Without `live` what follows
+ * is at hand with the broadcaster, and is said next.
+ */
 export class Opening {
   /** The event ID up to which a stream has examined everything once it has said this. */
   readonly head: number
   /** The updates that are said, ascending. */
   readonly updates: readonly UpdateFrame[]
-  readonly #live: Frame
+  readonly #live: readonly Frame[]
   /** By reconnection time. Kept, because a format encodes each shared list once. */
   readonly #lists = new Map<number, readonly Frame[]>()
 
-  constructor(head: number, updates: readonly UpdateFrame[], live: Frame) {
+  constructor(head: number, updates: readonly UpdateFrame[], live?: Frame) {
     this.head = head
     this.updates = updates
-    this.#live = live
+    this.#live = live ? [live] : []
+  }
+
+  /** Whether everything up to `head` is all that there is to say before what is new. */
+  get isWhole(): boolean {
+    return this.#live.length > 0
   }
 
   /** All frames, in one list for all streams that are given the same reconnection time. */
   shared(greeting: Greeting): readonly Frame[] {
     const known = this.#lists.get(greeting.retryMs)
     if (known) return known
-    const list = [greeting, ...this.updates, this.#live]
+    const list = [greeting, ...this.updates, ...this.#live]
     this.#lists.set(greeting.retryMs, list)
     return list
   }
 
   /** The frames for one stream that wants only some of the updates. */
   narrowed(greeting: Greeting, wanted: NonNullable<Wanted>): readonly Frame[] {
-    return [greeting, ...this.updates.filter(({ update }) => wanted(update)), this.#live]
+    return [greeting, ...this.updates.filter(({ update }) => wanted(update)), ...this.#live]
   }
 
   /** The same without its updates. */
   get bare(): Opening {
-    return this.updates.length === 0 ? this : new Opening(this.head, [], this.#live)
+    return this.updates.length === 0 ? this : new Opening(this.head, [], ...this.#live)
   }
 }
 
 /** Stands for a page that cannot be read: each stream then reads it by itself, and says what is missing. */
 const NONE: Page = { updates: [], more: true }
 
-/** Something known already, or being read. */
-type Known<T> = T | Promise<T>
-
 /**
- * How streams begin. Each opening is read once for all streams that begin in the same way before the bell rings again,
- * so that a storm of reconnects costs one read.
+ * How streams begin. What that takes is read once for all streams that begin in the same way, so that a storm of
+ * reconnects costs few reads; who resumes within the broadcaster's tail costs none.
  */
 export class Openings {
   readonly #history: History
   readonly #broadcaster: Broadcaster
-  readonly #items = new Map<number, Known<Opening>>()
-  /** By the way in which streams open. */
-  readonly #ways = new Map<string, Known<Opening | null>>()
-  /** How often the bell had rung when these were read. */
-  #rings = 0
+  readonly #items: Remembered<number, Opening>
+  /** By the way in which streams open; null for those that each stream reads by itself. */
+  readonly #ways: Remembered<string, Opening | null>
+  readonly #bounds: Remembered<number | undefined, Bounds>
+  readonly #open: Remembered<undefined, Latest>
 
   constructor(history: History, broadcaster: Broadcaster) {
     this.#history = history
     this.#broadcaster = broadcaster
+    this.#items = new Remembered(broadcaster, MOST_OPENINGS)
+    this.#ways = new Remembered(broadcaster, MOST_OPENINGS)
+    this.#bounds = new Remembered(broadcaster, MOST_OPENINGS)
+    this.#open = new Remembered(broadcaster, 1)
   }
 
   /** The last frame of an opening: every update after `head` is new. */
@@ -98,7 +105,20 @@ export class Openings {
    * @throws AppError `not_found` for an item that was deleted (rejects)
    */
   item(queueId: number): Known<Opening> {
-    return this.#once(this.#items, queueId, () => this.itemNow(queueId))
+    const renewed = (known: Opening | undefined): Opening | undefined =>
+      known && this.#isUntouched(queueId, known.head) ? this.#movedOn(known) : undefined
+    return this.#items.of(queueId, () => this.itemNow(queueId), renewed)
+  }
+
+  /** Whether no update of an item lies between an event ID and what the broadcaster has read. */
+  #isUntouched(queueId: number, head: number): boolean {
+    return this.#broadcaster.covers(head) && this.#broadcaster.tail.after(head, queueId, 0) !== null
+  }
+
+  /** The same, as an opening up to what the broadcaster has read. */
+  #movedOn(opening: Opening): Opening {
+    const { head } = this.#broadcaster
+    return opening.head === head ? opening : new Opening(head, opening.updates, this.live(head))
   }
 
   /** As `item`, read from the history in any case. */
@@ -123,36 +143,70 @@ export class Openings {
     if (lastEventId !== undefined) {
       const from = eventId(lastEventId)
       if (from === undefined) return null
-      return this.#once(this.#ways, `${from} ${queueId}`, () => this.#since(from, queueId))
+      return this.#ways.of(
+        `${from} ${queueId}`,
+        () => this.#since(from, queueId),
+        (known) => this.#fromTail(from, queueId, known ?? undefined),
+      )
     }
     if (item) return snapshot ? item : item.bare
     return snapshot
-      ? this.#once(this.#ways, "state", () => this.#state())
-      : this.#once(this.#ways, "live", () => this.#now())
+      ? this.#ways.of(
+          "state",
+          () => this.#state(),
+          (known) => this.#unmoved(known ?? undefined),
+        )
+      : this.#ways.of(
+          "live",
+          () => this.#now(),
+          () => this.#nowKnown(),
+        )
   }
 
-  #once<Way, T>(known: Map<Way, Known<T>>, way: Way, read: () => Promise<T>): Known<T> {
-    this.#forget()
-    const found = known.get(way)
-    if (found !== undefined) return found
-    const reading = read()
-    known.set(way, reading)
-    const isKept = (): boolean => known.get(way) === reading
-    const keep = (opening: T): void => void (isKept() && known.set(way, opening))
-    reading.then(keep, () => isKept() && known.delete(way))
-    return reading
+  /** The latest updates of all open items. */
+  latestOpen(): Known<Latest> {
+    return this.#open.of(
+      undefined,
+      () => this.#history.latest({ of: "open" }),
+      () => undefined,
+    )
   }
 
-  #forget(): void {
-    const { rings } = this.#broadcaster
-    if (this.#rings === rings && this.#items.size + this.#ways.size < MOST_OPENINGS) return
-    this.#items.clear()
-    this.#ways.clear()
-    this.#rings = rings
+  /** Which part of the history is kept, read again if a client has seen more than that. */
+  async bounds(seen: number, queueId: number | undefined): Promise<Bounds> {
+    const bounds = await this.#bounds.of(
+      queueId,
+      () => this.#history.bounds(queueId),
+      () => undefined,
+    )
+    // Another instance may have told it what has not been rung for here.
+    return seen > bounds.newest ? this.#history.bounds(queueId) : bounds
+  }
+
+  /** Everything since an event ID, without a read: from the tail, or from where a known opening ends. */
+  #fromTail(from: number, queueId: number | undefined, known: Opening | undefined): Opening | undefined {
+    const { tail, head } = this.#broadcaster
+    const covered = (opening: Opening): boolean => this.#broadcaster.covers(opening.head)
+    const base = [new Opening(from, []), known].find((one) => one !== undefined && covered(one))
+    if (!base) return undefined
+    const rest = tail.after(base.head, queueId, MOST_UPDATES - base.updates.length)
+    return rest
+      ? new Opening(head, [...base.updates, ...rest], this.live(head))
+      : new Opening(base.head, base.updates)
+  }
+
+  #unmoved(known: Opening | undefined): Opening | undefined {
+    const { head } = this.#broadcaster
+    return known && known.head === head && this.#broadcaster.covers(head) ? known : undefined
+  }
+
+  #nowKnown(): Opening | undefined {
+    const { head } = this.#broadcaster
+    return this.#broadcaster.covers(head) ? new Opening(head, [], this.live(head)) : undefined
   }
 
   async #state(): Promise<Opening | null> {
-    const { ids, head } = await this.#history.latest({ of: "open" })
+    const { ids, head } = await this.latestOpen()
     if (ids.length > MOST_UPDATES) return null
     const { updates } = await this.#history.updates(ids).catch(() => NONE)
     return updates.length < ids.length ? null : new Opening(head, updateFrames(updates), this.live(head))
@@ -164,9 +218,9 @@ export class Openings {
   }
 
   async #since(from: number, queueId: number | undefined): Promise<Opening | null> {
-    const bounds = await this.#history.bounds(queueId)
-    const { oldest, newest } = bounds
-    if (from < oldest - 1 || from > newest || isLost(from, bounds)) return null
+    const bounds = await this.bounds(from, queueId)
+    if (!isKept(from, bounds)) return null
+    const { newest } = bounds
     if (from === newest) return new Opening(newest, [], this.live(newest))
     const page = this.#history.page({ after: from, queueId, limit: MOST_UPDATES })
     const { updates, more } = await page.catch(() => NONE)

@@ -2,7 +2,8 @@ import type { Status } from "../item/item.ts"
 import type { Bounds, History, Page } from "../store/history.ts"
 import { type Frame, type Gap, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
-import { greetingOf, isLost, type Opening, type Openings } from "./opening.ts"
+import { isKept, isLost } from "./lost.ts"
+import { greetingOf, type Opening, type Openings } from "./opening.ts"
 import { type Hole, salvage } from "./salvage.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
@@ -44,6 +45,8 @@ export interface Place extends Seat {
   readonly wanted: Wanted
   /** The status in the last update that was examined. */
   status: Status | undefined
+  /** The event ID up to which the stream has to say everything before it says `live`; undefined once it has. */
+  liveAt: number | undefined
 }
 
 /** A piece of the history as it was read; `more` if it was cut. */
@@ -71,16 +74,16 @@ export class Reader {
   /** The greeting, a replay or the current state, and `live`. `item` is the state of the watched item, if one is. */
   async *opening(item: Opening | undefined): Passage {
     const { watch } = this.#place
-    const { history, openings, random } = this.#shared
+    const { openings, random } = this.#shared
     const opening = await openings.of(watch, item)
     if (opening) {
-      yield openWith(opening, this.#place, random())
+      yield openWith(opening, this.#place, this.#shared)
       return
     }
     const greeting = greetingOf(random())
-    const bounds = await history.bounds(this.#place.queueId)
     const from = eventId(watch.lastEventId)
-    if (from !== undefined && from >= bounds.oldest - 1 && from <= bounds.newest && !isLost(from, bounds)) {
+    const bounds = await openings.bounds(from ?? 0, this.#place.queueId)
+    if (from !== undefined && isKept(from, bounds)) {
       this.#place.cursor = from
       yield [greeting]
       yield* this.#replay(bounds.newest)
@@ -89,7 +92,7 @@ export class Reader {
     const gap = watch.lastEventId === undefined ? [] : [missedStart(watch.lastEventId, bounds, this.#place)]
     const { ids, head } = item
       ? { ids: item.updates.map(({ update }) => update.id), head: item.head }
-      : await history.latest({ of: "open" })
+      : await openings.latestOpen()
     yield* this.#latest(ids, [greeting, ...gap], [openings.live(head)])
     this.#place.cursor = head
   }
@@ -219,7 +222,7 @@ export class Reader {
   async #isTooFar(): Promise<boolean> {
     const { history, broadcaster, maxLag } = this.#shared
     const { cursor, queueId } = this.#place
-    if (!isFar(broadcaster.head - cursor, maxLag)) return false
+    if (this.#place.liveAt !== undefined || !isFar(broadcaster.head - cursor, maxLag)) return false
     return (await history.count(cursor, broadcaster.head, queueId)) > maxLag
   }
 
@@ -239,18 +242,23 @@ export class Reader {
 export const isFar = (behind: number, maxLag: number): boolean => maxLag > 0 && behind > maxLag
 
 /** The frames of an opening for one stream, which has then examined everything up to its head. */
-export function openWith(opening: Opening, place: Place, random: number): readonly Frame[] {
+export function openWith(
+  opening: Opening,
+  place: Place,
+  { broadcaster, random }: Pick<Shared, "broadcaster" | "random">,
+): readonly Frame[] {
   const { wanted } = place
   place.cursor = opening.head
+  if (!opening.isWhole) place.liveAt = broadcaster.head
   place.status = opening.updates.at(-1)?.update.status ?? place.status
-  const greeting = greetingOf(random)
+  const greeting = greetingOf(random())
   return wanted ? opening.narrowed(greeting, wanted) : opening.shared(greeting)
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */
 function missedStart(given: string, bounds: Bounds, place: Place): Frame {
   const from = eventId(given)
-  if (from !== undefined && isLost(from, bounds)) {
+  if (from !== undefined && isLost(from, bounds.lost)) {
     return tell({ event: "gap", reason: "restored", last_event_id: from, missed: null })
   }
   const isExpired = from !== undefined && from <= bounds.newest

@@ -26,6 +26,30 @@ export class Tail {
     this.#size = 0
   }
 
+  /** Whether every update after this event ID is at hand; only one up to the newest may be asked for. */
+  reachesTo(eventId: number): boolean {
+    const first = this.#batches[0]
+    return first !== undefined && first.previous <= eventId
+  }
+
+  /** The updates after an event ID, of one item or of all; null if there are more than `most`. */
+  after(eventId: number, queueId: number | undefined, most: number): readonly UpdateFrame[] | null {
+    const found: UpdateFrame[] = []
+    for (let at = this.#indexAfter(eventId); at < this.#batches.length; at += 1) {
+      const batch = this.#batches[at]
+      if (batch) found.push(...newer(batch, queueId, eventId))
+      if (found.length > most) return null
+    }
+    return found
+  }
+
+  /** Where the first batch stands that has something after an event ID. */
+  #indexAfter(eventId: number): number {
+    let at = this.#batches.length
+    while (at > 0 && (this.#batches[at - 1]?.head ?? 0) > eventId) at -= 1
+    return at
+  }
+
   /**
    * Takes the updates after the seat's cursor, up to about 256 KiB, and moves the cursor. They come as lists, which are
    * the same for all seats that take whole batches. Null if the tail does not reach back to the cursor: then they must
@@ -33,8 +57,7 @@ export class Tail {
    */
   take(seat: Seat, wanted?: Wanted): readonly (readonly UpdateFrame[])[] | null {
     const batches = this.#batches
-    let at = batches.length
-    while (at > 0 && (batches[at - 1]?.head ?? 0) > seat.cursor) at -= 1
+    let at = this.#indexAfter(seat.cursor)
     const first = batches[at]
     if (!first || first.previous > seat.cursor) return null
     const lists: (readonly UpdateFrame[])[] = []
@@ -53,7 +76,12 @@ export class Tail {
 
 /** The updates of a batch that a seat has not examined and wants: a list of the batch itself if they are all of it. */
 function selected(batch: Batch, { queueId, cursor }: Seat, wanted: Wanted): readonly UpdateFrame[] {
+  const frames = newer(batch, queueId, cursor)
+  return wanted ? frames.filter(({ update }) => wanted(update)) : frames
+}
+
+/** The updates of a batch after an event ID, of one item or of all: a list of the batch itself if they are all of it. */
+function newer(batch: Batch, queueId: number | undefined, eventId: number): readonly UpdateFrame[] {
   const frames = queueId === undefined ? batch.frames : (batch.byItem.get(queueId) ?? [])
-  if (cursor <= batch.previous && !wanted) return frames
-  return frames.filter(({ update }) => update.id > cursor && (wanted?.(update) ?? true))
+  return eventId <= batch.previous ? frames : frames.filter(({ update }) => update.id > eventId)
 }

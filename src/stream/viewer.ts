@@ -18,6 +18,7 @@ type Next<Chunk> = Chunk | "wait" | "read" | "over"
 export class Viewer<Chunk extends object> extends Seat implements Place {
   readonly watch: Watch<Chunk>
   status: Status | undefined
+  liveAt: number | undefined
   readonly #shared: Shared
   /** The state of its item before the stream has begun; dropped then. */
   #item: Opening | undefined
@@ -38,7 +39,8 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     this.#shared = shared
     this.watch = watch
     this.#item = item
-    this.status = item?.updates.at(-1)?.update.status
+    // A stream that resumes may begin before the state that was read: the updates in between will say it.
+    if (watch.lastEventId === undefined) this.status = item?.updates.at(-1)?.update.status
   }
 
   get wanted(): Wanted {
@@ -117,8 +119,9 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     if (broadcaster.draining) return this.#end("shutdown")
     if (!this.#isBegun) return this.#begin()
     if (this.#passage || this.watch.selection?.isAsked) return "read"
+    if (this.liveAt !== undefined && this.cursor >= this.liveAt) return this.#live()
     if (this.cursor >= broadcaster.head) return this.#isOver ? this.#end("finished") : "wait"
-    if (isFar(broadcaster.head - this.cursor, maxLag)) return "read"
+    if (this.liveAt === undefined && isFar(broadcaster.head - this.cursor, maxLag)) return "read"
     return this.#taken() ?? this.#next()
   }
 
@@ -130,7 +133,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   /** The opening, if it is known already; most streams of a storm need not wait for a turn. */
   #begin(): Chunk | "read" {
     this.#isBegun = true
-    const { openings, random } = this.#shared
+    const { openings } = this.#shared
     const item = this.#item
     this.#item = undefined
     const opening = openings.of(this.watch, item)
@@ -138,9 +141,15 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
       this.#passage = new Reader(this, this.#shared).opening(item)
       return "read"
     }
-    const frames = openWith(opening, this, random())
+    const frames = openWith(opening, this, this.#shared)
     const { format } = this.watch
     return (this.wanted ? format.encode(frames) : format.shared(frames)) ?? "read"
+  }
+
+  /** Says that everything up to here was said. */
+  #live(): Chunk | "read" {
+    this.liveAt = undefined
+    return this.watch.format.encode([this.#shared.openings.live(this.cursor)]) ?? "read"
   }
 
   /** What the broadcaster has at hand after the cursor; undefined if nothing of it is wanted. */

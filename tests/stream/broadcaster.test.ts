@@ -320,7 +320,7 @@ test("a head that cannot be read lets no stream in, and later streams do not rea
   const id = await added(sqlite)
   await write(Array.from({ length: 50 }, () => id))
   const error = new Error("disk on fire")
-  fail("head", error)
+  fail("bounds", error)
   const refused = new Seat("global", undefined)
   const joining = broadcaster.join(refused, never)?.catch((reason: unknown) => reason)
   bus.notify()

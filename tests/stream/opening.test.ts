@@ -19,7 +19,7 @@ import { counting } from "./counting.ts"
 async function open() {
   const folder = temporaryFolder()
   const sqlite = new SqliteStore(join(folder.path, "test.db"))
-  const { store, count, fail } = counting(sqlite)
+  const { store, count, fail, hold } = counting(sqlite)
   const bus = new LocalBus()
   const errors: unknown[] = []
   const onError = (error: unknown) => errors.push(error)
@@ -34,9 +34,13 @@ async function open() {
   const reads: readonly (keyof Store)[] = ["page", "latest", "latestOfItem", "updates", "bounds", "head"]
   return {
     streams,
+    sqlite,
+    bus,
     items,
     errors,
+    count,
     fail,
+    hold,
     write,
     reads: (): number => reads.reduce((sum, name) => sum + count(name), 0),
     async [Symbol.asyncDispose]() {
@@ -149,3 +153,123 @@ test("streams that resume at hundreds of places each get what they lack", async 
   }
   client.abort()
 })
+
+/** Reads a stream until it says `live`; answers the event IDs that came, and that of `live`. */
+async function untilLive(streams: Streams, asked: Asked, signal: AbortSignal) {
+  const stream = await streams.open({
+    snapshot: true,
+    untilFinished: false,
+    signal,
+    ...asked,
+    format: asFrames,
+  })
+  const ids: number[] = []
+  for (let next = await stream?.next(); next && !next.done; next = await stream?.next()) {
+    ids.push(...eventIds(next.value))
+    const live = lastEventId(next.value)
+    if (live !== undefined) return { ids, live }
+  }
+  throw new Error("the stream ended before it was live")
+}
+
+const from = (first: number, last: number): number[] =>
+  Array.from({ length: last - first + 1 }, (_, i) => first + i)
+
+test("streams that come back while updates go on read nothing of the history: the tail has what they lack", async () => {
+  await using opened = await open()
+  const { streams, write, reads } = opened
+  const client = new AbortController()
+  const { signal } = client
+  await first(streams, {}, signal)
+  for (let update = 0; update < 200; update += 1) await write(1)
+  await untilLive(streams, { lastEventId: "210" }, signal)
+  // Each write reads the item, and the broadcaster reads what was written.
+  const beforeWrite = reads()
+  await write(2)
+  await untilLive(streams, { lastEventId: "211" }, signal)
+  const byWrite = reads() - beforeWrite
+  const before = reads()
+  for (let back = 0; back < 50; back += 1) {
+    await write(2)
+    const head = 212 + back
+    const some = await untilLive(streams, { lastEventId: `${head - 10}` }, signal)
+    expect(some).toEqual({ ids: from(head - 9, head), live: head })
+    const many = await untilLive(streams, { lastEventId: "10" }, signal)
+    expect(many).toEqual({ ids: from(11, head), live: head })
+    const filtered = await untilLive(
+      streams,
+      { lastEventId: "10", wanted: ({ id }) => id % 100 === 0 },
+      signal,
+    )
+    expect(filtered).toEqual({ ids: [100, 200], live: head })
+    expect(await untilLive(streams, { snapshot: false }, signal)).toEqual({ ids: [], live: head })
+  }
+  expect(reads() - before).toBe(50 * byWrite)
+  client.abort()
+})
+
+test("streams of an item that come back read it once for each of its updates, however many others there are", async () => {
+  await using opened = await open()
+  const { streams, write, count } = opened
+  const client = new AbortController()
+  const { signal } = client
+  await first(streams, { queueId: 2 }, signal)
+  const before = count("latestOfItem") + count("bounds") + count("latest")
+  for (let update = 11; update < 61; update += 1) {
+    await write(1)
+    const back = await untilLive(streams, { queueId: 2, lastEventId: "10" }, signal)
+    expect(back).toEqual({ ids: [], live: update })
+    expect(await untilLive(streams, { queueId: 2 }, signal)).toEqual({ ids: [2], live: update })
+  }
+  expect(count("latestOfItem") + count("bounds") + count("latest")).toBe(before)
+  await write(2)
+  for (let back = 0; back < 3; back += 1) {
+    expect(await untilLive(streams, { queueId: 2, lastEventId: "10" }, signal)).toEqual({
+      ids: [61],
+      live: 61,
+    })
+  }
+  expect(count("latestOfItem") + count("bounds") + count("latest")).toBe(before + 1)
+  client.abort()
+})
+
+test("a client that has seen more than this server has heard of resumes without a gap, and gets nothing twice", async () => {
+  await using opened = await open()
+  const { streams, sqlite, bus } = opened
+  const client = new AbortController()
+  const { signal } = client
+  await first(streams, { lastEventId: "3" }, signal)
+  // Another instance writes, and its bell is not heard yet.
+  for (let update = 0; update < 5; update += 1) await put(sqlite, 1, {})
+  const stream = await streams.open({
+    snapshot: true,
+    untilFinished: false,
+    signal,
+    lastEventId: "13",
+    format: asFrames,
+  })
+  const opening = await stream?.next()
+  const said = opening && !opening.done ? opening.value : []
+  expect(said.map(({ type }) => type)).toEqual(["hello", "update", "update", "control"])
+  expect([eventIds(said), lastEventId(said)]).toEqual([[14, 15], 15])
+  await put(sqlite, 1, {})
+  bus.notify()
+  const next = await stream?.next()
+  expect(next && !next.done ? eventIds(next.value) : []).toEqual([16])
+  client.abort()
+})
+
+test("a stream opens with what is at hand while the history does not answer", async () => {
+  await using opened = await open()
+  const { streams, write, hold } = opened
+  const client = new AbortController()
+  const { signal } = client
+  await first(streams, {}, signal)
+  await write(1)
+  await untilLive(streams, { lastEventId: "10" }, signal)
+  const answer = hold("page")
+  await write(1)
+  expect(await untilLive(streams, { lastEventId: "10" }, signal)).toEqual({ ids: [11], live: 11 })
+  answer()
+  client.abort()
+}, 30_000)

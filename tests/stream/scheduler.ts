@@ -1,5 +1,7 @@
 import { drainMicrotasks } from "bun:jsc"
 
+const LATE_MS = 1000
+
 /** Small numbers that look random, and are the same for the same seed. */
 export function numbers(seed: number): (below: number) => number {
   let state = seed | 0
@@ -22,6 +24,8 @@ export class Scheduler {
   #turns: (() => void)[] = []
   /** Runs in any order. */
   #tasks: (() => void)[] = []
+  /** Timers of a second or more: they run when nothing else is left, because all else takes less than that. */
+  readonly #late = new Map<object, () => void>()
   /** Run at any time, while there is something else to run. */
   readonly #intervals = new Map<object, () => void>()
   #nowMs = 0
@@ -47,12 +51,18 @@ export class Scheduler {
 
   /** Runs everything there is, with the timers of the process replaced by this loop's. */
   run(): void {
-    const { setImmediate, setTimeout, setInterval, clearInterval } = globalThis
+    const { setImmediate, setTimeout, clearTimeout, setInterval, clearInterval } = globalThis
     const now = performance.now
     Object.assign(globalThis, {
       setImmediate: (task: (...given: unknown[]) => void, ...given: unknown[]) =>
         void this.#turns.push(() => task(...given)),
-      setTimeout: (task: () => void) => void this.#tasks.push(task),
+      setTimeout: (task: () => void, ms = 0) => {
+        const key = {}
+        if (ms >= LATE_MS) this.#late.set(key, task)
+        else this.#tasks.push(task)
+        return key
+      },
+      clearTimeout: (key: object) => this.#late.delete(key),
       setInterval: (task: () => void) => {
         const key = {}
         this.#intervals.set(key, task)
@@ -65,13 +75,13 @@ export class Scheduler {
       this.#runAll()
     } finally {
       performance.now = now
-      Object.assign(globalThis, { setImmediate, setTimeout, setInterval, clearInterval })
+      Object.assign(globalThis, { setImmediate, setTimeout, clearTimeout, setInterval, clearInterval })
     }
   }
 
   #runAll(): void {
     drainMicrotasks()
-    for (let steps = 0; this.#turns.length + this.#tasks.length > 0; steps += 1) {
+    for (let steps = 0; this.#turns.length + this.#tasks.length + this.#late.size > 0; steps += 1) {
       if (steps > 10_000) throw new Error("the order does not come to an end")
       this.#nowMs += 1
       this.#next()()
@@ -85,6 +95,14 @@ export class Scheduler {
     const turn = this.#tasks.length === 0 || this.happens(50) ? this.#turns.shift() : undefined
     if (turn) return turn
     const [task] = this.#tasks.splice(this.below(this.#tasks.length || 1), 1)
-    return task ?? this.#turns.shift() ?? (() => undefined)
+    return task ?? this.#turns.shift() ?? this.#nextLate()
+  }
+
+  #nextLate(): () => void {
+    for (const [key, task] of this.#late) {
+      this.#late.delete(key)
+      return task
+    }
+    return () => undefined
   }
 }

@@ -1,0 +1,67 @@
+import type { Broadcaster } from "./broadcaster.ts"
+
+/** Something known already, or being read. */
+export type Known<T> = T | Promise<T>
+
+interface Entry<T> {
+  readonly value: Known<T>
+  /** How often the bell had rung when this was up to date. */
+  readonly rings: number
+}
+
+/**
+ * What was read of the history, for all streams that ask for the same before the bell rings again. After a ring it is
+ * brought up to date from what the broadcaster has at hand, if that can be done, and otherwise read again.
+ */
+export class Remembered<Name, T> {
+  readonly #broadcaster: Broadcaster
+  readonly #most: number
+  readonly #entries = new Map<Name, Entry<T>>()
+
+  /** At most so many things are remembered. */
+  constructor(broadcaster: Broadcaster, most: number) {
+    this.#broadcaster = broadcaster
+    this.#most = most
+  }
+
+  /**
+   * At once if it is known; it holds everything that was rung for. `read` reads it; `renewed` makes it of what was known,
+   * if anything was, and of what the broadcaster has at hand; undefined if it must be read.
+   */
+  of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Known<T> {
+    const { rings } = this.#broadcaster
+    const entry = this.#entries.get(name)
+    if (entry?.rings === rings) return entry.value
+    const renew = (): Known<T> => this.#renew(name, rings, read, renewed)
+    const caughtUp = this.#broadcaster.caughtUp()
+    return caughtUp ? caughtUp.then(renew) : renew()
+  }
+
+  #renew(
+    name: Name,
+    rings: number,
+    read: () => Promise<T>,
+    renewed: (known: T | undefined) => T | undefined,
+  ): Known<T> {
+    const entry = this.#entries.get(name)
+    // Another stream that waited has done it.
+    if (entry && entry.rings >= rings) return entry.value
+    const known = entry?.value instanceof Promise ? undefined : entry?.value
+    const value = renewed(known) ?? this.#reading(name, rings, read)
+    this.#keep(name, { value, rings })
+    return value
+  }
+
+  #reading(name: Name, rings: number, read: () => Promise<T>): Promise<T> {
+    const reading = read()
+    const isKept = (): boolean => this.#entries.get(name)?.value === reading
+    const keep = (value: T): void => void (isKept() && this.#entries.set(name, { value, rings }))
+    reading.then(keep, () => isKept() && this.#entries.delete(name))
+    return reading
+  }
+
+  #keep(name: Name, entry: Entry<T>): void {
+    if (this.#entries.size >= this.#most) this.#entries.clear()
+    this.#entries.set(name, entry)
+  }
+}
