@@ -1,7 +1,7 @@
 import type { Watched } from "../client/client.ts"
 import { wantsColour } from "../config.ts"
 import { Board, type BoardOptions } from "../terminal/board.ts"
-import { drawing, type Screen } from "../terminal/drawing.ts"
+import { drawing, foreseeing, type Screen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 
 /** As fast as the eye follows. */
@@ -31,12 +31,17 @@ class Disturbance implements Disposable {
   }
 }
 
-/** Draws on this terminal what the stream says, until it ends, and leaves the last state there. */
+/**
+ * Draws on this terminal what the stream says, until it ends, and leaves the last state there. `doneIn` answers in how
+ * many seconds everything is done; it is asked every 5 s on a board of all items.
+ */
 export async function drawLive(
   said: AsyncGenerator<Watched, void, undefined>,
   options: BoardOptions,
+  doneIn: () => Promise<number | null>,
 ): Promise<void> {
   const board = new Board(options)
+  using _ = options.queueId === undefined ? foreseeing(board, doneIn) : undefined
   const style = wantsColour(process.stdout) ? coloured : colourless
   using disturbance = new Disturbance()
   const screen: Screen = {

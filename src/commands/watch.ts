@@ -103,6 +103,7 @@ a terminal, otherwise one line per update.`,
     if (given.flags["json"]) return watch(client, wanted, printing(jsonLine))
     const isDrawn = !given.flags["lines"] && isLively(process.stdout)
     const lines = printing((said) => line(said, zone))
-    return watch(client, wanted, isDrawn ? (stream) => drawLive(stream, { queueId, zone }) : lines)
+    const doneIn = async (): Promise<number | null> => (await client.forecast(1)).done_in_seconds
+    return watch(client, wanted, isDrawn ? (stream) => drawLive(stream, { queueId, zone }, doneIn) : lines)
   },
 }

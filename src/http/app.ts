@@ -113,7 +113,7 @@ export function createApp(parts: AppParts) {
   const access = admission({ ...parts, proxies, refusals })
   const owners = new Owners(parts.streams)
   const callers = { access, owners, limits: parts.limits, proxies }
-  const board = boardFor(parts.streams, owners)
+  const board = boardFor(parts.streams, parts.forecasts, owners)
   const app = new Elysia({
     normalize: false,
     websocket: WEBSOCKET,

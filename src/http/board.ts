@@ -2,14 +2,15 @@ import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import type { Caller } from "../access/gate.ts"
-import { allow } from "../access/roles.ts"
+import { allow, isAllowed } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
 import type { ProgressUpdate } from "../item/item.ts"
+import type { Forecasts } from "../queue/forecasts.ts"
 import { asFrames } from "../stream/formats.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks } from "../stream/watch.ts"
 import { Board, type View } from "../terminal/board.ts"
-import { drawing, type Screen } from "../terminal/drawing.ts"
+import { drawing, foreseeing, type Screen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/words.ts"
 import type { Frame } from "../wire/frames.ts"
@@ -59,6 +60,9 @@ function lookOf(request: Request, isTTY: boolean): Look {
   }
 }
 
+/** Answers in how many seconds everything is done; null if that is unknown, or not for this caller. */
+type DoneIn = () => Promise<number | null>
+
 /** Lets the board take what a stream says. */
 function take(board: Board, frames: readonly Frame[]): void {
   for (const frame of frames) {
@@ -75,8 +79,10 @@ const isLive = (frame: Frame): boolean => frame.type === "control" && frame.cont
 async function* drawn(
   stream: Chunks<readonly Frame[]>,
   { zone, ...look }: Look,
+  doneIn: DoneIn,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const board = new Board({ zone })
+  using _ = foreseeing(board, doneIn)
   async function* said(): AsyncGenerator<readonly Frame[], void, undefined> {
     yield* stream
     board.ended("the server is shutting down", Date.now())
@@ -91,8 +97,13 @@ async function* drawn(
 }
 
 /** The board as it is now, once. */
-async function drawnOnce(stream: Chunks<readonly Frame[]>, { zone, ...look }: Look): Promise<string> {
+async function drawnOnce(
+  stream: Chunks<readonly Frame[]>,
+  { zone, ...look }: Look,
+  doneIn: DoneIn,
+): Promise<string> {
   const board = new Board({ zone })
+  board.foresee(await doneIn(), Date.now())
   for await (const frames of stream) {
     take(board, frames)
     if (frames.some(isLive)) break
@@ -112,7 +123,7 @@ const acceptsText = (accept: string | null): boolean =>
  * they leave, and any other program gets it once, as plain text.
  */
 export const boardFor =
-  (streams: Streams, owners: Owners) =>
+  (streams: Streams, forecasts: Forecasts, owners: Owners) =>
   async (request: Request, caller: Caller): Promise<Response> => {
     allow(caller, "read")
     if (!acceptsText(request.headers.get("accept"))) {
@@ -136,8 +147,10 @@ export const boardFor =
       signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
     })
     if (!stream) return new Response(null, { status: 204 })
-    if (!isTTY) return new Response(await drawnOnce(stream, look), { headers })
+    const doneIn = async (): Promise<number | null> =>
+      isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null
+    if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
     // Bun takes an async iterable as a body; the DOM's types do not know that.
-    const body: unknown = drawn(stream, look)
+    const body: unknown = drawn(stream, look, doneIn)
     return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })
   }

@@ -85,6 +85,8 @@ export class Board {
   #aheadMs = Number.POSITIVE_INFINITY
   #link: Link = { state: "connecting" }
   #liveMs = 0
+  /** When everything is done, in epoch milliseconds; undefined while that is unknown. */
+  #doneMs: number | undefined
 
   constructor({ queueId, zone = UTC }: BoardOptions = {}) {
     this.#queueId = queueId
@@ -140,6 +142,11 @@ export class Board {
   /** The stream has ended, and no other follows. */
   ended(reason: string, nowMs: number): void {
     this.#link = { state: "offline", reason, sinceMs: this.#staleSinceMs(nowMs) }
+  }
+
+  /** In how many seconds everything that waits or runs is done; null while that is unknown. */
+  foresee(doneInSeconds: number | null, nowMs: number): void {
+    this.#doneMs = doneInSeconds === null ? undefined : nowMs + doneInSeconds * 1000
   }
 
   /** What has happened since the last call, to be printed above the board for good. */
@@ -280,8 +287,16 @@ export class Board {
       ...(this.#completed > 0 ? [count(this.#completed, "completed")] : []),
       ...(this.#failed > 0 ? [count(this.#failed, "failed")] : []),
       ...(this.#cancelled > 0 ? [count(this.#cancelled, "cancelled")] : []),
+      ...this.#end(view.nowMs),
     ]
     return [...link, [` · ${parts.join(" · ")}`, "dim"]]
+  }
+
+  /** When everything is done by the clock, if more than one item is to be done. */
+  #end(nowMs: number): string[] {
+    if (this.#doneMs === undefined || this.#link.state !== "live") return []
+    if (this.#doneMs <= nowMs || this.#running.size + this.#waiting.size < 2) return []
+    return [`all done about ${this.#zone.when(this.#doneMs, nowMs)}`]
   }
 
   #linkPieces({ nowMs, style }: View): Piece[] {

@@ -14,6 +14,21 @@ export interface Screen {
   readonly changed?: () => Promise<"resized" | "overwritten">
 }
 
+/** How often a board asks when everything is done. */
+const FORESEE_MS = 5000
+
+/** Tells a board when everything is done, now and every 5 s until it is disposed: `ask` answers the seconds until then. */
+export function foreseeing(board: Board, ask: () => Promise<number | null>): Disposable {
+  const turn = async (): Promise<void> => {
+    // A server that does not answer foresees nothing; the board says that it is away.
+    const seconds = await ask().catch(() => null)
+    board.foresee(seconds, Date.now())
+  }
+  void turn()
+  const timer = setInterval(() => void turn(), FORESEE_MS)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
 /** What a stream says comes to, for the board that is drawn: nothing special, or a frame even if it looks the same. */
 type Taken = "shown" | "forced"
 

@@ -79,6 +79,10 @@ test("waiting items start after what their worker has in hand, by what there is 
     forecast: [{ id: long }],
     done_in_seconds: expect.any(Number),
   })
+  const board = await (
+    await fetch(`${server.url}/?columns=120`, { headers: { accept: "text/plain" } })
+  ).text()
+  expect(board).toMatch(/live · 1 running · \d waiting.* · all done about \d\d:\d\d UTC\n$/)
   for (const id of [long, next, last]) await server.api("DELETE", `/queue/${id}`)
   await taken?.say("complete")
 })

@@ -53,6 +53,18 @@ test("what earlier runs foresee is shown in place of the percentage, with its ba
   expect(leftOf(board, NOW)).toBe("1 to 3 min left, done at 03:06 UTC")
 })
 
+test("when all is done by the clock stands beside the figures, while several items are to be done", () => {
+  const board = boardOf(update(1), update(2, { status: "queued" }))
+  board.foresee(3600, NOW)
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 1 waiting · all done about 04:04 UTC")
+  expect(drawn(board, { nowMs: NOW + 3_601_000 }).at(-1)).toBe("live · 1 running · 1 waiting")
+  board.foresee(null, NOW)
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 1 waiting")
+  board.foresee(3600, NOW)
+  board.update(update(2, { status: "failed", outcome: "cancelled" }), NOW)
+  expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 cancelled")
+})
+
 test("a clock that differs from the server's does not change the time left", () => {
   for (const aheadMs of [-7_200_000, 7_200_000]) {
     const board = new Board()
