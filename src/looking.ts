@@ -1,3 +1,5 @@
+import { dirname } from "node:path"
+
 import type { Bus } from "./bus/bus.ts"
 import type { Reasons } from "./health.ts"
 import { log } from "./log.ts"
@@ -61,7 +63,7 @@ export function lookingOf(store: SqliteStore, looked: Looked): readonly Service[
     loop,
     descriptorsOf(looked),
     new Disk(reasons, {
-      freeBytes: () => freeBytes(store.found.path),
+      freeBytes: () => freeBytes(dirname(store.found.path)),
       onError: logged("the disk could not be looked at"),
     }),
     new Hearing(reasons, {

@@ -1,5 +1,4 @@
-import { closeSync, openSync, readFileSync, statfsSync } from "node:fs"
-import { dirname } from "node:path"
+import { closeSync, openSync, readdirSync, readFileSync, statfsSync } from "node:fs"
 
 /** With fewer descriptors to spare the process counts as out of them. */
 const SPARE_DESCRIPTORS = 8
@@ -23,9 +22,18 @@ export function mostDescriptors(): number | undefined {
   return soft === undefined ? undefined : Number(soft)
 }
 
-/** Bytes that are free on the disk of a file. */
-export function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(dirname(path))
+/** How many files this process has open; 0 where the system does not say. */
+export function openDescriptors(): number {
+  try {
+    return readdirSync("/proc/self/fd").length
+  } catch {
+    return 0
+  }
+}
+
+/** Bytes that are free on the disk of a folder. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
   return bavail * bsize
 }
 

@@ -9,6 +9,7 @@ import type { Bus } from "./bus/bus.ts"
 import type { Config } from "./config.ts"
 import type { Doorbell } from "./doorbell.ts"
 import { AppError } from "./errors.ts"
+import { gauges } from "./gauges.ts"
 import type { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
 import { TrustedProxies } from "./http/client-address.ts"
@@ -17,6 +18,7 @@ import { isLoopback } from "./http/origin.ts"
 import { ErrorLog, log } from "./log.ts"
 import { lookingOf, loopOf } from "./looking.ts"
 import { mostDescriptors } from "./machine.ts"
+import type { Metrics } from "./metrics/metrics.ts"
 import { Forecasts } from "./queue/forecasts.ts"
 import { Learned } from "./queue/learned.ts"
 import { Queue } from "./queue/queue.ts"
@@ -28,6 +30,7 @@ import { type Service } from "./service.ts"
 import { SqliteStore } from "./store/sqlite/sqlite.ts"
 import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
+import { Meter } from "./stream/meter.ts"
 import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
 import { Backups } from "./upkeep/backups.ts"
@@ -61,7 +64,12 @@ export const logged =
   (error: unknown): void =>
     errors.log(message, error)
 
-function webhooksOf(config: Config, store: Store, bus: Bus, reasons: Reasons): Webhooks {
+function webhooksOf(
+  config: Config,
+  store: Store,
+  bus: Bus,
+  { reasons, metrics }: Pick<Surroundings, "reasons" | "metrics">,
+): Webhooks {
   const failing = new Set<string>()
   const note = (): void => reasons.set("webhooks_failing", failing.size > 0, [...failing].join(", "))
   return new Webhooks(store, store.deliveries, bus, {
@@ -73,6 +81,11 @@ function webhooksOf(config: Config, store: Store, bus: Bus, reasons: Reasons): W
     onError: logged("the webhooks' timer could not read or write"),
     onGivenUp: ({ id, update_id, notice }, error) =>
       log("warn", "a delivery to a webhook was given up", { delivery: id, update_id, notice, error }),
+    onReply: (webhook, status) =>
+      metrics
+        .counters("webhook_attempts_total")
+        .of(webhook, status === null ? "none" : String(status))
+        .add(),
     onFailing(webhook, error) {
       failing.add(webhook)
       note()
@@ -137,8 +150,9 @@ or let everybody do everything:
   )
 }
 
-const limitsOf = (config: Config, { clock }: Store): Limits =>
+const limitsOf = (config: Config, { clock }: Store, metrics: Metrics): Limits =>
   new Limits({
+    onRefused: () => metrics.counters("refused_total").of("rate").add(),
     perAddress: config.requestsPerAddress,
     perToken: config.requestsPerToken,
     perLease: config.reportsPerLease,
@@ -247,35 +261,44 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
 }
 
 /** The queue with its workers, and what was learned of earlier renders. */
-function queueOf({ maxTagSets }: Config, store: Store, bus: Bus, room: Room) {
+function queueOf({ maxTagSets }: Config, store: Store, bus: Bus, room: Room, metrics: Metrics) {
+  const looks = metrics.histogram("claim_look_seconds")
   const learned = new Learned(store, logged("what was learned of earlier renders could not be read"))
   const workers = new Workers(store, bus, learned, {
     random: Math.random,
     token: () => crypto.randomUUID(),
     room,
     mostTagSets: maxTagSets,
+    onLook: (seconds) => looks.observe(seconds),
     onError: logged("the workers' timer could not read or write"),
   })
   return {
     queue: new Queue(store, bus, learned, room),
-    totals: new Totals(store),
+    totals: new Totals(store, store.figures),
     workers,
     learned,
     forecasts: new Forecasts(store, workers.presence, learned),
   }
 }
 
-/** What looks after the database, in the order of its start. */
-function upkeepOf(config: Config, store: SqliteStore, bus: Bus, reasons: Reasons, room: Room): Service[] {
-  return [spaceOf(config, store, bus, { room, reasons }), ...backupsOf(config, store, reasons)]
-}
-
 /** What a server is told by, and what it tells. */
 interface Surroundings extends Doorbell {
   /** What is wrong with it. */
   readonly reasons: Reasons
+  /** What is counted. */
+  readonly metrics: Metrics
   /** Called when the database file is no longer the one that was opened. */
   readonly onReplaced: () => void
+}
+
+/** Counts the items that were taken back from workers, and why. */
+function rescuesIn(metrics: Metrics): (why: "silent" | "revoked") => void {
+  const rescues = metrics.counter("rescues_total")
+  const lost = metrics.counters("leases_lost_total")
+  return (why) => {
+    rescues.add()
+    lost.of(why).add()
+  }
 }
 
 /** Puts a server together. */
@@ -283,36 +306,43 @@ export function assembled(
   config: Config,
   store: SqliteStore,
   { tokens, tickets, gate }: Access,
-  { bus, services: ringing, reasons, onReplaced }: Surroundings,
+  { bus, services: ringing, reasons, metrics, onReplaced }: Surroundings,
 ): Parts {
   const room = new Room()
   const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
-  const broadcaster = new Broadcaster(store, bus, keepaliveMs, logged("the history could not be read"))
-  const queue = queueOf(config, store, bus, room)
-  const webhooks = webhooksOf(config, store, bus, reasons)
+  const unread = logged("the history could not be read")
+  const broadcaster = new Broadcaster(store, bus, keepaliveMs, unread, undefined, new Meter(metrics))
+  const streams = streamsOf(config, store, broadcaster, reasons)
+  const queue = queueOf(config, store, bus, room, metrics)
+  const webhooks = webhooksOf(config, store, bus, { reasons, metrics })
   const loop = loopOf(reasons, logged)
   const retention = retentionOf(config, store, bus)
   const app = createApp({
     ...queue,
     gate,
     tickets,
-    limits: limitsOf(config, store),
+    limits: limitsOf(config, store, metrics),
     proxies: new TrustedProxies(config.trustedProxy, () => untrusted(reasons)),
     webhooks,
-    streams: streamsOf(config, store, broadcaster, reasons),
+    streams,
     host,
     corsOrigins: corsOrigin,
     allowedHosts: allowedHost,
     reasons,
+    metrics,
     stoodMs: () => loop.stoodMs(),
     version,
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
   })
   const onError = logged("the workers' timer could not read or write")
-  const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onError })
-  const upkeep = upkeepOf(config, store, bus, reasons, room)
+  const onRescued = rescuesIn(metrics)
+  const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onRescued, onError })
+  const space = spaceOf(config, store, bus, { room, reasons })
+  const backups = backupsOf(config, store, reasons)
   const { learned, workers } = queue
+  const backedUpMs = (): number => backups[0]?.latestMs ?? 0
+  gauges(metrics, { store, database: store.found.path, streams, workers, reasons, loop, backedUpMs })
   const looking = lookingOf(store, {
     reasons,
     loop,
@@ -322,6 +352,7 @@ export function assembled(
     onReplaced,
     logged,
   })
-  const services = [...ringing, tokens, learned, ...looking, rescue, workers, webhooks, retention, ...upkeep]
+  const upkeep = [retention, space, ...backups]
+  const services = [...ringing, tokens, learned, ...looking, rescue, workers, webhooks, ...upkeep]
   return { app, broadcaster, reasons, retention, services }
 }

@@ -4,10 +4,11 @@ import { AppError } from "./errors.ts"
 import { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
 import { log } from "./log.ts"
+import { Metrics } from "./metrics/metrics.ts"
 import { accessOf, assembled, logged, type Parts, protect } from "./parts.ts"
 import { failureOf, stopAll, within } from "./service.ts"
 import { explained } from "./store/sqlite/explain.ts"
-import { SqliteStore } from "./store/sqlite/sqlite.ts"
+import { type SqliteOptions, SqliteStore } from "./store/sqlite/sqlite.ts"
 import { Retention } from "./upkeep/retention.ts"
 import { commit, version } from "./version.ts"
 
@@ -40,10 +41,25 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
   }
 }
 
-function opened(config: Config): SqliteStore {
+/** Counts what a store commits. */
+function commitsIn(metrics: Metrics): Pick<SqliteOptions, "onCommit" | "onFailure"> {
+  const seconds = metrics.histogram("commit_seconds")
+  const writes = metrics.histogram("commit_writes")
+  const updates = metrics.counters("updates_total")
+  return {
+    onCommit(commit) {
+      seconds.observe(commit.seconds)
+      writes.observe(commit.writes)
+      for (const status of commit.statuses) updates.of(status).add()
+    },
+    onFailure: (code) => metrics.counters("commit_errors_total").of(code).add(),
+  }
+}
+
+function opened(config: Config, metrics: Metrics): SqliteStore {
   try {
     const { database, newDatabase: isNewAllowed, onePerSong } = config
-    return new SqliteStore(database, undefined, { isNewAllowed, onePerSong })
+    return new SqliteStore(database, undefined, { isNewAllowed, onePerSong, ...commitsIn(metrics) })
   } catch (error) {
     // A second server that is started by mistake finds the port in use, too; that message says more.
     const { host: hostname, port } = config
@@ -109,7 +125,8 @@ async function end(parts: Parts, store: SqliteStore): Promise<void> {
  * @throws AppError `unavailable` if the database or the port cannot be had, or the database was replaced
  */
 export async function serve(config: Config): Promise<void> {
-  const store = opened(config)
+  const metrics = new Metrics()
+  const store = opened(config, metrics)
   const replaced = Promise.withResolvers<never>()
   // It may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)
@@ -118,7 +135,7 @@ export async function serve(config: Config): Promise<void> {
   const reasons = new Reasons()
   const bell = await doorbell(config, store.historyId, reasons)
   const onReplaced = (): void => replaced.reject(goneFrom(store.found.path))
-  const parts = assembled(config, store, access, { ...bell, reasons, onReplaced })
+  const parts = assembled(config, store, access, { ...bell, reasons, metrics, onReplaced })
   const run = async (): Promise<void> => {
     const isFirst = await protect(config, store, access)
     const url = listening(parts.app, config)

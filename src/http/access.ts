@@ -2,7 +2,8 @@ import { Elysia } from "elysia"
 
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
 import type { Need } from "../access/roles.ts"
-import { AppError } from "../errors.ts"
+import { AppError, type ErrorCode } from "../errors.ts"
+import type { Metrics } from "../metrics/metrics.ts"
 import { Owner } from "../stream/seat.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
@@ -26,6 +27,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`GET ${API}/health`]: "nothing",
   "GET /health/live": "nothing",
   "GET /health/ready": "operations",
+  "GET /metrics": "operations",
   [`POST ${API}/queue`]: "add",
   [`GET ${API}/queue`]: "read",
   // Some clients make this of `/queue`.
@@ -128,14 +130,19 @@ export interface AdmissionOptions {
   readonly host: string
   /** The refusals of the guard that a good token or lease outweighs. */
   readonly refusals: WeakMap<Request, AppError>
+  /** Counts who is refused, by why. */
+  readonly refused: Refused
 }
+
+/** Counts refusals, by why. */
+export type Refused = ReturnType<Metrics["counters"]>
 
 /**
  * Lets callers in, or refuses them, before anything else is looked at. Routes find who calls as `caller`.
  *
  * What is needed hangs on the route that was matched, never on the text of the address.
  */
-export function admission({ gate, proxies, limits, refusals, host }: AdmissionOptions) {
+export function admission({ gate, proxies, limits, refusals, host, refused }: AdmissionOptions) {
   // Who reaches such an address is on this machine, so a system call for each request can be saved.
   const onlyPeer = isLoopback(host) ? "127.0.0.1" : undefined
   const nobodyYet = { ...EVERYBODY }
@@ -144,7 +151,7 @@ export function admission({ gate, proxies, limits, refusals, host }: AdmissionOp
     const { request, route, params } = matched
     const peer = (): string => onlyPeer ?? matched.server?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
-    const caller = entered(limits, from, () => callerOf(gate, matched, from))
+    const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))
     checkItem(caller, params)
     const isReport = needOf({ method: request.method, path: route }) === "report"
     const lease = isReport ? leaseOf(matched) : ""
@@ -153,7 +160,7 @@ export function admission({ gate, proxies, limits, refusals, host }: AdmissionOp
     if (!refusal) return caller
     // No stranger's page knows a token. Whether a lease is good, the store finds out on the routes that take one.
     if (caller.token && request.headers.has("authorization")) refusals.delete(request)
-    else if (lease === "") throw refusal
+    else if (lease === "") throw counted(refused, refusal)
     return caller
   }
   return (
@@ -166,15 +173,35 @@ export function admission({ gate, proxies, limits, refusals, host }: AdmissionOp
       // request would have its cookies parsed and its headers copied.
       .derive({ as: "global" }, ({ request, query, params, route, server, caller }) => ({
         caller: admitted({ request, query, params, route, server, caller }),
+        askedMs: performance.now(),
       }))
   )
 }
 
+/** Counts a refusal of the guard: of the host, or else of the origin. Returns it. */
+export function counted(refused: Refused, refusal: AppError): AppError {
+  refused.of(refusal.code === "forbidden" ? "origin" : "host").add()
+  return refusal
+}
+
+/** Why the gate refuses, by the code. */
+const WHY: Readonly<Partial<Record<ErrorCode, string>>> = {
+  unauthorized: "token",
+  forbidden: "role",
+  too_many_requests: "rate",
+}
+
 /** The caller that was let in; one that is refused is counted by its address, and asks no more often than others. */
-function entered(limits: Limits, from: () => ClientAddress, enter: () => Caller): Caller {
+function entered(
+  { limits, refused }: { readonly limits: Limits; readonly refused: Refused },
+  from: () => ClientAddress,
+  enter: () => Caller,
+): Caller {
   try {
     return enter()
   } catch (error) {
+    const why = error instanceof AppError ? WHY[error.code] : undefined
+    if (why !== undefined) refused.of(why).add()
     limits.ask({ role: "nobody", token: undefined, client: from().key, ended: undefined }, "")
     throw error
   }

@@ -5,6 +5,7 @@ import type { Gate } from "../access/gate.ts"
 import type { Tickets } from "../access/tickets.ts"
 import type { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
+import { Metrics } from "../metrics/metrics.ts"
 import type { Forecasts } from "../queue/forecasts.ts"
 import type { Learned } from "../queue/learned.ts"
 import type { Queue } from "../queue/queue.ts"
@@ -14,6 +15,7 @@ import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import { admission, checkNeeds, Owners } from "./access.ts"
+import { Account, type Answered } from "./account.ts"
 import { boardFor } from "./board.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { collectionRoutes } from "./collection.ts"
@@ -26,6 +28,7 @@ import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute, probeRoutes } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
 import type { Limits } from "./limits.ts"
+import { metricsRoute } from "./metrics.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
@@ -64,6 +67,10 @@ export interface AppParts extends GuardOptions {
   readonly reasons: Reasons
   /** For how many milliseconds no timer of the server has had its turn. */
   readonly stoodMs: () => number
+  /** What is counted; absent for counting for nobody. */
+  readonly metrics?: Metrics
+  /** Called after each answer; absent if nobody wants to know. */
+  readonly onAnswer?: ((answered: Answered) => void) | undefined
   /** The version of the program. */
   readonly version: string
   /** The commit it was built from. */
@@ -104,13 +111,25 @@ function crossOrigin(origins: readonly string[]) {
   })
 }
 
+/** The status of an answer. A WebSocket answers by itself, and with nothing. */
+const statusOf = (answer: unknown, set: number | string | undefined): number =>
+  answer instanceof Response
+    ? answer.status
+    : typeof set === "number"
+      ? set
+      : answer === undefined
+        ? 101
+        : 200
+
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
   const startedMs = performance.now()
   const running = { ...parts, startedMs }
   const refusals = new WeakMap<Request, AppError>()
-  const { proxies = new TrustedProxies([]) } = parts
-  const access = admission({ ...parts, proxies, refusals })
+  const { metrics = new Metrics(), proxies = new TrustedProxies([]) } = parts
+  const refused = metrics.counters("refused_total")
+  const account = new Account(metrics, parts.onAnswer)
+  const access = admission({ ...parts, proxies, refusals, refused })
   const owners = new Owners(parts.streams)
   const callers = { access, owners, limits: parts.limits, proxies }
   const board = boardFor(parts.streams, parts.forecasts, owners)
@@ -131,11 +150,12 @@ export function createApp(parts: AppParts) {
     // Comes before the preflights are answered, so that they have it too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
     .use(crossOrigin(parts.corsOrigins))
-    .use(guard(parts, () => app.routes, refusals))
-    .use(errors(parts.onError, () => app.routes, refusals))
+    .use(guard(parts, () => app.routes, refusals, refused))
+    .use(errors(parts.onError, () => app.routes, refusals, account, access))
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
-    .onAfterHandle({ as: "global" }, ({ responseValue, set, caller }) => {
+    .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
+      account.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
       // Such a route says by itself whether its answer may be stored. To look would cost each stream an object.
       if (responseValue instanceof Response) return
       set.headers["cache-control"] = "no-store"
@@ -149,6 +169,7 @@ export function createApp(parts: AppParts) {
     .use(pageRoutes(board, access))
     .use(healthRoute(running, "health"))
     .use(probeRoutes(parts.reasons, parts.stoodMs, access))
+    .use(metricsRoute(metrics, (error) => parts.onError("metrics", error), access))
     .group("/api/v1", (api) =>
       api
         .use(healthRoute(running, "apiHealth"))

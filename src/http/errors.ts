@@ -8,6 +8,8 @@ import { sse } from "../stream/formats.ts"
 import { safeJson } from "../text.ts"
 import { tell } from "../wire/frames.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
+import type { Admission } from "./access.ts"
+import type { Account } from "./account.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 
 const quoted = (value: unknown): string => {
@@ -143,17 +145,22 @@ export function errors(
   onError: OnError,
   routes: () => readonly Route[],
   refusals: WeakMap<Request, AppError>,
+  account: Account,
+  access: Admission,
 ) {
-  return new Elysia({ name: "errors" }).onError({ as: "global" }, ({ code, error, request, set }) => {
+  const handled = new Elysia({ name: "errors" }).use(access)
+  return handled.onError({ as: "global" }, ({ code, error, request, set, route, askedMs }) => {
     const found = asAppError(code, error, request, routes())
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
     if (known.retryAfterMs !== undefined && isEventSource(request)) {
       set.status = 200
+      account.answered({ request, route, askedMs }, set.status)
       return busy(known.message, known.retryAfterMs)
     }
     const requestId = crypto.randomUUID()
     if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
     set.status = REFUSALS[known.code].status
+    account.answered({ request, route, askedMs }, set.status, requestId)
     Object.assign(set.headers, headersOf(known, request, routes()))
     return safeJson(answerOf(known, requestId))
   })

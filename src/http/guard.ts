@@ -1,6 +1,7 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
+import { counted, type Refused } from "./access.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { type Doors, isLoopback, isRead, notTaken, type Sender } from "./origin.ts"
 import { ownNames } from "./own-names.ts"
@@ -91,13 +92,15 @@ export function guard(
   options: GuardOptions,
   routes: () => readonly RouteOfApp[],
   refusals: WeakMap<Request, AppError>,
+  refused: Refused,
 ) {
   const doors = doorsOf(options)
   return new Elysia({ name: "guard" }).onRequest(({ request }) => {
-    const refused = notTaken(senderOf(request), doors)
-    if (refused) {
-      const error = new AppError(refused.code, refused.error)
-      if (!request.headers.has("authorization") && !showsLease(request, routes())) throw error
+    const notAccepted = notTaken(senderOf(request), doors)
+    if (notAccepted) {
+      const error = new AppError(notAccepted.code, notAccepted.error)
+      if (!request.headers.has("authorization") && !showsLease(request, routes()))
+        throw counted(refused, error)
       refusals.set(request, error)
     }
     refuseTwice(request, routes())

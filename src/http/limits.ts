@@ -21,6 +21,8 @@ export interface LimitsOptions {
   readonly held: number
   /** Milliseconds of a clock that never goes back. */
   readonly steadyMs: () => number
+  /** Called when a client asks too much; absent if nobody counts. */
+  readonly onRefused?: () => void
 }
 
 const rate = (perSecond: number) => ({ perSecond, burst: perSecond * BURST_S })
@@ -53,6 +55,7 @@ export class Limits {
     const own = isByLease ? 0 : this.#bucketsOf(caller).take(client, 1, nowMs)
     const waitMs = Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs))
     if (waitMs === 0) return
+    this.#options.onRefused?.()
     throw new AppError("too_many_requests", `this client asks too much; ask again in ${waitMs} ms`, {
       retryAfterMs: waitMs,
     })
@@ -74,6 +77,7 @@ export class Limits {
     if (client === undefined || held === 0) return { [Symbol.dispose]: () => undefined }
     const count = this.#held.get(client) ?? 0
     if (count >= held) {
+      this.#options.onRefused?.()
       throw new AppError(
         "too_many_requests",
         `this client has ${held} requests waiting, the most that it may; wait for one, or raise --held-per-client`,

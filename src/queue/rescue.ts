@@ -14,6 +14,11 @@ export interface RescueOptions {
   readonly stallAfterMs: number
   /** How many times an item may lose its worker before it is marked lost; 0 means no limit. */
   readonly maxRescues: number
+  /**
+   * Called with each item that was taken back: `silent` if its worker did not renew the lease, `revoked` if that ended with
+   * its token. Absent if nobody counts.
+   */
+  readonly onRescued?: (why: "silent" | "revoked") => void
   /** Called when a turn cannot read or write the database; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
@@ -52,11 +57,21 @@ export class Rescue implements Service {
     // This also finds out whether an outage is over: a database that is not asked would stay out of order.
     if (outages.isUnderWay || (await this.#store.isAnyLeased())) await this.#store.alive()
     const now = clock.steadyMs()
-    await this.#sweep({ due: "lease", by: now }, (stored, moment) => rescued(stored, maxRescues, moment))
+    await this.#rescue({ due: "lease", by: now }, maxRescues)
     // During an outage nothing could be reported.
     if (now - outages.endedMs >= stallAfterMs) {
       await this.#sweep({ due: "stall", by: now - stallAfterMs }, stalled)
     }
+  }
+
+  async #rescue(due: Due, maxRescues: number): Promise<void> {
+    // By item, because a decision may be made more than once.
+    const taken = new Map<number, "silent" | "revoked">()
+    await this.#sweep(due, (stored, moment) => {
+      taken.set(stored.item.id, stored.work.lease_token === null ? "revoked" : "silent")
+      return rescued(stored, maxRescues, moment)
+    })
+    for (const why of taken.values()) this.#options.onRescued?.(why)
   }
 
   /** Changes every item that is due, however many there are. */

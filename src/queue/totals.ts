@@ -59,10 +59,12 @@ export interface Overview {
 
 /** Counts the whole queue. */
 export class Totals {
-  readonly #store: Figures & Items & Life
+  readonly #store: Items & Life
+  readonly #figures: Figures
 
-  constructor(store: Figures & Items & Life) {
+  constructor(store: Items & Life, figures: Figures) {
     this.#store = store
+    this.#figures = figures
   }
 
   /**
@@ -73,7 +75,7 @@ export class Totals {
     const nowMs = this.#store.clock.now()
     const dayMs = inZone(timeZone, () => startOfDay(nowMs, timeZone))
     return {
-      standing: await this.#store.standing(),
+      standing: await this.#figures.standing(),
       pausedAt: await this.#store.pausedAt(),
       lastHour: await this.#since(nowMs - HOUR_MS),
       today: await this.#since(dayMs),
@@ -90,8 +92,8 @@ export class Totals {
       this.#store.list({ status: "failed", limit: LATEST * 5 }),
     ])
     return {
-      songs: await this.#store.songs(),
-      standing: await this.#store.standing(),
+      songs: await this.#figures.songs(),
+      standing: await this.#figures.standing(),
       today: await this.#since(dayMs),
       thisYear: await this.#since(startOfYear(nowMs, timeZone)),
       completed: completed.items,
@@ -100,6 +102,6 @@ export class Totals {
   }
 
   async #since(sinceMs: number): Promise<FinishedSince> {
-    return { since: new Date(sinceMs).toISOString(), ...(await this.#store.finished(sinceMs)) }
+    return { since: new Date(sinceMs).toISOString(), ...(await this.#figures.finished(sinceMs)) }
   }
 }

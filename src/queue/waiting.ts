@@ -22,6 +22,7 @@ export class Waiting {
   readonly #items: Items
   readonly #onError: (error: unknown) => void
   readonly #mostGroups: number
+  readonly #onLook: (seconds: number) => void
   readonly #groups = new Map<string, Group>()
   #isAsked = false
   #isLooking = false
@@ -29,10 +30,17 @@ export class Waiting {
 
   /**
    * `onError` is called when the database cannot be read; the next look tries again. `mostGroups` limits the different sets
-   * of tags that claims wait with, because a look asks for each; 0 if there is no limit.
+   * of tags that claims wait with, because a look asks for each; 0 if there is no limit. `onLook` is called with what each
+   * look took, in seconds.
    */
-  constructor(items: Items, onError: (error: unknown) => void, mostGroups = 0) {
+  constructor(
+    items: Items,
+    onError: (error: unknown) => void,
+    mostGroups = 0,
+    onLook: (seconds: number) => void = () => undefined,
+  ) {
     this.#mostGroups = mostGroups
+    this.#onLook = onLook
     this.#items = items
     this.#onError = onError
   }
@@ -94,6 +102,7 @@ export class Waiting {
       this.#onError(error)
     }
     const nowMs = performance.now()
+    this.#onLook((nowMs - startedMs) / 1000)
     const pauseMs = (nowMs - startedMs) * (1 / LOOKING_PART - 1)
     this.#restUntilMs = nowMs + Math.min(pauseMs, MAX_PAUSE_MS)
     this.#isLooking = false

@@ -69,6 +69,8 @@ export interface WorkersOptions {
   readonly room?: Room
   /** The most different sets of tags that claims may wait with; by default there is no limit. */
   readonly mostTagSets?: number
+  /** Called with what each look for claims that wait took, in seconds; absent if nobody counts. */
+  readonly onLook?: (seconds: number) => void
   /** Called when the database cannot be read for the claims that wait; it is tried again. */
   readonly onError: (error: unknown) => void
 }
@@ -95,7 +97,7 @@ export class Workers implements Service {
     this.#bus = bus
     this.#learned = learned
     this.#options = options
-    this.#waiting = new Waiting(store, options.onError, options.mostTagSets)
+    this.#waiting = new Waiting(store, options.onError, options.mostTagSets, options.onLook)
     this.#unlisten = bus.listen(() => this.#waiting.look())
   }
 

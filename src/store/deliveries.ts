@@ -76,6 +76,9 @@ export interface Deliveries {
   /** Counts one more attempt at a delivery, and stores what it came to. */
   settle(id: number, settlement: Settlement): Promise<void>
 
+  /** How many deliveries are kept, by status. */
+  standing(): Promise<Readonly<Record<DeliveryStatus, number>>>
+
   /** One page of the deliveries; those that ended more than a week ago are forgotten. */
   list(
     query: DeliveriesQuery,

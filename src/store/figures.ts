@@ -29,6 +29,15 @@ export interface Figures {
   /** How many songs have ever been in the queue. */
   songs(): Promise<number>
 
+  /**
+   * When the item was added that has waited longest of those that are first of their priority (of 64 priorities at most),
+   * RFC 3339 UTC; null if none waits.
+   */
+  oldestWaiting(): Promise<string | null>
+
+  /** How many leases workers hold. */
+  leases(): Promise<number>
+
   /** What finished at `sinceMs` (epoch milliseconds) or later. */
   finished(sinceMs: number): Promise<Finished>
 }

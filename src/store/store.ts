@@ -12,9 +12,12 @@ import type { Upkeep } from "./upkeep.ts"
  * Everything that one database holds. Only the composition root sees it whole; each service asks for the parts that it
  * needs, so streams, which ask for `History`, cannot write.
  */
-export interface Store extends Items, History, Life, Figures {
+export interface Store extends Items, History, Life {
   /** What is sent to webhooks. */
   readonly deliveries: Deliveries
+
+  /** The whole queue in figures. */
+  readonly figures: Figures
 
   /** Who may do what. */
   readonly access: Access

@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts"
 import type { Bounds, History } from "../store/history.ts"
 import { Batch } from "./batch.ts"
 import { isLost } from "./lost.ts"
+import { Meter } from "./meter.ts"
 import type { Owner, Seat } from "./seat.ts"
 import { Tail } from "./tail.ts"
 
@@ -45,6 +46,8 @@ class BatchEvent extends Event {
 export class Broadcaster extends EventTarget {
   /** The newest updates, for streams that are a little behind. */
   readonly tail = new Tail()
+  /** What is counted of streams. */
+  readonly meter: Meter
   readonly #history: History
   readonly #onError: (error: unknown) => void
   readonly #keepaliveMs: number
@@ -66,6 +69,10 @@ export class Broadcaster extends EventTarget {
   #rings = 0
   /** Whether the bell has rung since the history was last read. */
   #isRung = false
+  /** When it first did, in milliseconds of `performance.now()`. */
+  #rungMs = 0
+  /** The same of what is being read and delivered now. */
+  #answeredMs = 0
   #pumping = false
   #isReading = false
   /** Resolves when what is being read has been read; undefined if nobody waits for that. */
@@ -82,7 +89,7 @@ export class Broadcaster extends EventTarget {
   /**
    * `keepaliveMs`: after how many milliseconds of silence a stream gets a keepalive. `onError` is called with each
    * error of reading the history; the broadcaster tries again a second later. `wakeSlice`: how many streams are woken
-   * for a batch in one turn of the event loop.
+   * for a batch in one turn of the event loop. `meter` counts; by default for nobody.
    */
   constructor(
     history: History,
@@ -90,8 +97,10 @@ export class Broadcaster extends EventTarget {
     keepaliveMs: number,
     onError: (error: unknown) => void,
     wakeSlice = WAKE_SLICE,
+    meter = new Meter(),
   ) {
     super()
+    this.meter = meter
     this.#wakeSlice = wakeSlice
     this.#history = history
     this.#onError = onError
@@ -154,7 +163,7 @@ export class Broadcaster extends EventTarget {
   get streams(): { global: number; item: number } {
     let global = 0
     let item = 0
-    for (const { kind } of this.#all()) {
+    for (const { kind } of this.all()) {
       if (kind === "global") global += 1
       if (kind === "item") item += 1
     }
@@ -174,6 +183,7 @@ export class Broadcaster extends EventTarget {
     seat.keeper = this
     if (seat.owner) seat.owner.streams += 1
     this.#put(seat)
+    if (seat.kind !== "held") this.meter.opened.add()
     signal.addEventListener("abort", seat)
     return this.#ready
   }
@@ -183,6 +193,7 @@ export class Broadcaster extends EventTarget {
     if (!this.#remove(seat)) return
     this.#taken -= 1
     if (seat.owner) seat.owner.streams -= 1
+    if (seat.kind !== "held") this.meter.closed.of(seat.leaving).add()
     seat.wake("over")
     if (this.#taken === 0) this.#unfollow()
   }
@@ -195,7 +206,7 @@ export class Broadcaster extends EventTarget {
   /** Ends the streams of an owner who may watch no more. */
   dismiss(owner: Owner): void {
     owner.hasEnded = true
-    for (const seat of [...this.#all()]) if (seat.owner === owner) this.leave(seat)
+    for (const seat of [...this.all()]) if (seat.owner === owner) this.leave(seat)
   }
 
   /** Lets a seat that watches one item, and does not wait, watch all items after its cursor. */
@@ -209,7 +220,7 @@ export class Broadcaster extends EventTarget {
   drain(): void {
     this.#draining = true
     this.#unlisten()
-    for (const seat of this.#all()) seat.wake("over")
+    for (const seat of this.all()) seat.wake("over")
   }
 
   #put(seat: Seat): void {
@@ -225,7 +236,8 @@ export class Broadcaster extends EventTarget {
     return true
   }
 
-  *#all(): Generator<Seat> {
+  /** All seats that are taken. */
+  *all(): Generator<Seat> {
     for (const seats of this.#seats.values()) yield* seats
   }
 
@@ -234,7 +246,10 @@ export class Broadcaster extends EventTarget {
     const seats = [...this.#concerned(batch)]
     for (let from = 0; from < seats.length; from += this.#wakeSlice) {
       if (from > 0) await new Promise((resolve) => void setImmediate(resolve))
-      for (const seat of seats.slice(from, from + this.#wakeSlice)) seat.wake("batch", batch.previous)
+      const slice = seats.slice(from, from + this.#wakeSlice)
+      for (const seat of slice) seat.wake("batch", batch.previous)
+      // Those that waited have written by now.
+      this.meter.delivered.observe((performance.now() - this.#answeredMs) / 1000, slice.length)
     }
   }
 
@@ -278,6 +293,7 @@ export class Broadcaster extends EventTarget {
 
   #ring(): void {
     this.#rings += 1
+    if (!this.#isRung) this.#rungMs = performance.now()
     this.#isRung = true
     if (this.#pumping || this.#taken === 0) return
     this.#pumping = true
@@ -294,6 +310,7 @@ export class Broadcaster extends EventTarget {
       this.#isReading = true
       this.#read = this.#nextRead
       this.#nextRead = undefined
+      this.#answeredMs = this.#rungMs
       for (let more = true; more && this.#taken > 0;) more = await this.#announce()
     } catch (error) {
       this.#onError(error)
@@ -337,7 +354,7 @@ export class Broadcaster extends EventTarget {
     const nowMs = performance.now()
     const isSilent = ({ kind, isIdle, saidMs }: Seat): boolean =>
       kind !== "held" && isIdle && saidMs <= nowMs - this.#keepaliveMs
-    const silent = [...this.#all()].filter(isSilent)
+    const silent = [...this.all()].filter(isSilent)
     const slice = (from: number): void => {
       for (const seat of silent.slice(from, from + KEEPALIVE_SLICE)) {
         seat.saidMs = nowMs

@@ -5,24 +5,29 @@ import type { Control, Frame } from "../wire/frames.ts"
 
 /** Turns frames into the chunks that a stream yields. */
 export interface Format<Chunk extends object> {
+  /** What it is called; over HTTP the value of the query parameter `format`. */
+  readonly name: "sse" | "ndjson" | "text" | "websocket" | "frames"
   /** One chunk that says all these frames; undefined if this format has nothing to say for them. */
   encode(frames: readonly Frame[]): Chunk | undefined
   /** As `encode`, but done once for each list: for lists that many streams say. The list must not change. */
   shared(frames: readonly Frame[]): Chunk | undefined
   /** Several chunks as one. */
   join(chunks: readonly Chunk[]): Chunk
+  /** How many bytes a chunk has on its way. */
+  size(chunk: Chunk): number
 }
 
 /** A format for HTTP: bytes of text. Only updates and `live` carry an event ID. */
 export interface HttpFormat extends Format<Uint8Array> {
-  /** The value of the query parameter `format`. */
+  /** Its name, as a query has it. */
   readonly name: "sse" | "ndjson" | "text"
   /** The value of the header `Content-Type`. */
   readonly contentType: string
 }
 
 /** A format that keeps what it made of a shared list for as long as that list is kept. */
-function remembering<Chunk extends object>({ encode, join }: Omit<Format<Chunk>, "shared">): Format<Chunk> {
+function remembering<Chunk extends object>(format: Omit<Format<Chunk>, "shared">): Format<Chunk> {
+  const { encode } = format
   const made = new WeakMap<readonly Frame[], Chunk>()
   const shared = (frames: readonly Frame[]): Chunk | undefined => {
     const known = made.get(frames)
@@ -31,7 +36,7 @@ function remembering<Chunk extends object>({ encode, join }: Omit<Format<Chunk>,
     if (chunk) made.set(frames, chunk)
     return chunk
   }
-  return { encode, shared, join }
+  return { ...format, shared }
 }
 
 const utf8 = new TextEncoder()
@@ -44,7 +49,9 @@ function overHttp(
     const text = frames.map(textOf).join("")
     return text === "" ? undefined : utf8.encode(text)
   }
-  return { ...about, ...remembering<Uint8Array>({ encode, join: (chunks) => Buffer.concat(chunks) }) }
+  const join = (chunks: readonly Uint8Array[]): Uint8Array => Buffer.concat(chunks)
+  const size = ({ byteLength }: Uint8Array): number => byteLength
+  return { ...remembering<Uint8Array>({ name: about.name, encode, join, size }), ...about }
 }
 
 const controlData = ({ event: _event, ...data }: Control): string => safeJson(data)
@@ -112,15 +119,19 @@ const orNothing = <T>(list: readonly T[]): readonly T[] | undefined => (list.len
 
 /** The lines of NDJSON as separate texts: the messages of a WebSocket. */
 export const messages: Format<readonly string[]> = remembering({
+  name: "websocket",
   encode: (frames) => orNothing(frames.map(jsonOf).filter((json) => json !== "")),
   join: (chunks) => chunks.flat(),
+  size: (texts) => texts.reduce((sum, one) => sum + Buffer.byteLength(one), 0),
 })
 
 /** The frames themselves, for streams that are read within the process. */
 export const asFrames: Format<readonly Frame[]> = {
+  name: "frames",
   encode: orNothing,
   shared: orNothing,
   join: (chunks) => chunks.flat(),
+  size: () => 0,
 }
 
 /**

@@ -24,11 +24,13 @@ export function ownHistory<Chunk extends object>(watch: Watch<Chunk>, item: Open
 }
 
 class OwnFormat<Chunk extends object> implements Format<Chunk> {
+  readonly name: Format<Chunk>["name"]
   readonly #format: Format<Chunk>
   readonly #given: number | undefined
   #last: number
 
   constructor(format: Format<Chunk>, last: number, given: number | undefined) {
+    this.name = format.name
     this.#format = format
     this.#last = last
     this.#given = given
@@ -44,6 +46,10 @@ class OwnFormat<Chunk extends object> implements Format<Chunk> {
 
   join(chunks: readonly Chunk[]): Chunk {
     return this.#format.join(chunks)
+  }
+
+  size(chunk: Chunk): number {
+    return this.#format.size(chunk)
   }
 
   #own(frame: Frame): Frame {

@@ -3,6 +3,7 @@ import type { Bounds, History, Page } from "../store/history.ts"
 import { type Frame, type Gap, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./lost.ts"
+import type { Meter } from "./meter.ts"
 import { greetingOf, type Opening, type Openings } from "./opening.ts"
 import { type Hole, salvage } from "./salvage.ts"
 import type { Seat } from "./seat.ts"
@@ -35,6 +36,8 @@ export interface Shared {
   readonly onUnreadable: () => void
   /** Shares out the reading of the history. */
   readonly turns: Turns
+  /** What is counted of streams. */
+  readonly meter: Meter
 }
 
 /** A stream's place in the history, as far as reading moves it. */
@@ -89,7 +92,8 @@ export class Reader {
       yield* this.#replay(bounds.newest)
       return
     }
-    const gap = watch.lastEventId === undefined ? [] : [missedStart(watch.lastEventId, bounds, this.#place)]
+    const gap =
+      watch.lastEventId === undefined ? [] : [this.#gap(missedStart(watch.lastEventId, bounds, this.#place))]
     const { ids, head } = item
       ? { ids: item.updates.map(({ update }) => update.id), head: item.head }
       : await openings.latestOpen()
@@ -199,7 +203,7 @@ export class Reader {
       if (one.type === "hole") {
         this.#shared.onUnreadable()
         return [
-          tell({
+          this.#gap({
             event: "gap",
             reason: "unreadable",
             last_event_id: one.after,
@@ -210,6 +214,11 @@ export class Reader {
       this.#place.status = one.update.status
       return wanted?.(one.update) === false ? [] : [one]
     })
+  }
+
+  #gap(gap: Gap): Frame {
+    this.#shared.meter.gaps.of(gap.reason).add()
+    return tell(gap)
   }
 
   /** Whether anybody still reads the stream, and the server goes on. */
@@ -233,7 +242,7 @@ export class Reader {
     const { ids, head } = await history.latest({ of: "changed", after: cursor, queueId })
     const between = await history.count(cursor, head, queueId)
     const missed = wanted ? null : between - ids.length
-    yield* this.#latest(ids, [tell({ event: "gap", reason: "slow", last_event_id: cursor, missed })], [])
+    yield* this.#latest(ids, [this.#gap({ event: "gap", reason: "slow", last_event_id: cursor, missed })], [])
     this.#place.cursor = head
   }
 }
@@ -256,18 +265,17 @@ export function openWith(
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */
-function missedStart(given: string, bounds: Bounds, place: Place): Frame {
+function missedStart(given: string, bounds: Bounds, place: Place): Gap {
   const from = eventId(given)
   if (from !== undefined && isLost(from, bounds.lost)) {
-    return tell({ event: "gap", reason: "restored", last_event_id: from, missed: null })
+    return { event: "gap", reason: "restored", last_event_id: from, missed: null }
   }
   const isExpired = from !== undefined && from <= bounds.newest
   const isEverything = place.queueId === undefined && place.wanted === undefined
-  const gap: Gap = {
+  return {
     event: "gap",
     reason: isExpired ? "expired" : "unknown",
     last_event_id: from ?? given.slice(0, 64),
     missed: isExpired && isEverything ? bounds.oldest - 1 - from : null,
   }
-  return tell(gap)
 }

@@ -4,6 +4,9 @@ export type Wake = "batch" | "keepalive" | "asked" | "over"
 /** What a seat is for: a stream of everything, a stream of one item, or a held answer, which is not counted as a stream. */
 export type SeatKind = "global" | "item" | "held"
 
+/** Why a stream ended, for the one who counts; `slow` if the client had not read for about a minute. */
+export type Leaving = "client" | "slow" | "finished" | "drain" | "revoked" | "error"
+
 /** Who has opened streams: one for all streams of a client. */
 export class Owner {
   /** How many streams are open. */
@@ -34,8 +37,10 @@ export class Seat {
   keeper: Keeper | undefined
   /** Whose stream it is; undefined if nobody counts. */
   readonly owner: Owner | undefined
+  /** When the seat was taken, in milliseconds of `performance.now()`. */
+  readonly openedMs = performance.now()
   /** When the stream last said something, in milliseconds of `performance.now()`. */
-  saidMs = performance.now()
+  saidMs = this.openedMs
   #wake: ((why: Wake) => void) | undefined
 
   constructor(kind: SeatKind, queueId: number | undefined, owner?: Owner) {
@@ -52,6 +57,11 @@ export class Seat {
   /** Whether a keepalive may be sent now. */
   get isIdle(): boolean {
     return this.waiting
+  }
+
+  /** Why it ends, if it does now. */
+  get leaving(): Leaving {
+    return "client"
   }
 
   /** Resolves when there is something to do. Only a stream that has examined everything may wait. */

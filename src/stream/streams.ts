@@ -24,6 +24,24 @@ export interface StreamOptions extends Pick<Shared, "maxLag" | "random" | "onErr
   readonly mostOfOwner?: number
 }
 
+/** An open stream, as it is listed. */
+export interface OpenStream {
+  /** Whether it shows all items, or one. */
+  readonly kind: SeatKind
+  /** The item that it shows; undefined for all, or for a choice among them. */
+  readonly queueId: number | undefined
+  /** When it was opened, in milliseconds of `performance.now()`. */
+  readonly openedMs: number
+  /** The last event ID that it has examined. */
+  readonly lastEventId: number
+  /** How many updates it has still to examine. */
+  readonly lag: number
+  /** Its format. */
+  readonly format: string
+  /** What kind of client reads it; empty if nobody said. */
+  readonly client: string
+}
+
 /** A stream, or null if nothing can ever follow. */
 type Opened<Chunk> = Chunks<Chunk> | null
 
@@ -45,6 +63,7 @@ export class Streams {
       broadcaster,
       openings,
       turns: new Turns(),
+      meter: broadcaster.meter,
     }
   }
 
@@ -101,21 +120,64 @@ export class Streams {
     return { open: broadcaster.streams, bounds: await history.bounds() }
   }
 
+  /** How many streams are open, by what they show and by format. */
+  byFormat(): readonly { readonly kind: SeatKind; readonly format: string; readonly count: number }[] {
+    const counts = new Map<string, { kind: SeatKind; format: string; count: number }>()
+    for (const viewer of this.#viewers()) {
+      const { kind } = viewer
+      const format = viewer.watch.format.name
+      const one = counts.get(`${kind} ${format}`) ?? { kind, format, count: 0 }
+      one.count += 1
+      counts.set(`${kind} ${format}`, one)
+    }
+    return [...counts.values()]
+  }
+
+  /** The open streams, those that lag most first, then the oldest; at most `limit`. */
+  list(limit: number): readonly OpenStream[] {
+    const { head, examined } = this.#shared.broadcaster
+    const all = [...this.#viewers()].map((viewer): OpenStream => {
+      const { kind, queueId, openedMs, cursor, waiting, watch } = viewer
+      // One that waits has examined what all have, though its cursor is older.
+      const lastEventId = waiting ? Math.max(cursor, examined) : cursor
+      const lag = Math.max(0, head - lastEventId)
+      return {
+        kind,
+        queueId,
+        openedMs,
+        lastEventId,
+        lag,
+        format: watch.format.name,
+        client: watch.client ?? "",
+      }
+    })
+    return all.sort((a, b) => b.lag - a.lag || a.openedMs - b.openedMs).slice(0, limit)
+  }
+
+  *#viewers(): Generator<Viewer<object>> {
+    for (const seat of this.#shared.broadcaster.all()) {
+      if (seat instanceof Viewer && seat.kind !== "held") yield seat
+    }
+  }
+
   #checkRoom(owner: Owner | undefined): void {
     const { most = 0, mostOfOwner = 0 } = this.#options
-    const retryAfterMs = BUSY_RETRY_MS * (1 + this.#shared.random())
-    if (owner && mostOfOwner > 0 && owner.streams >= mostOfOwner) {
+    const { broadcaster, meter, random } = this.#shared
+    const isOwnerFull = owner !== undefined && mostOfOwner > 0 && owner.streams >= mostOfOwner
+    const isFull = most > 0 && broadcaster.seats >= most
+    if (!isOwnerFull && !isFull) return
+    meter.refused.of("streams").add()
+    const retryAfterMs = BUSY_RETRY_MS * (1 + random())
+    if (isOwnerFull) {
       throw new AppError(
         "too_many_requests",
         `this client has ${mostOfOwner} streams open, the most that it may; close one, or raise --streams-per-client`,
         { retryAfterMs },
       )
     }
-    if (most > 0 && this.#shared.broadcaster.seats >= most) {
-      throw new AppError("unavailable", `the server has ${most} streams open, the most that it may`, {
-        retryAfterMs,
-      })
-    }
+    throw new AppError("unavailable", `the server has ${most} streams open, the most that it may`, {
+      retryAfterMs,
+    })
   }
 
   #open<Chunk extends object>(watch: Watch<Chunk>, kind: SeatKind): Opened<Chunk> | Promise<Opened<Chunk>> {

@@ -3,12 +3,14 @@ import { isFinished } from "../item/moves.ts"
 import { type Frame, tell } from "../wire/frames.ts"
 import type { Opening } from "./opening.ts"
 import { isFar, openWith, type Passage, type Place, Reader, type Shared } from "./reader.ts"
-import { Seat, type SeatKind, type Wake } from "./seat.ts"
+import { type Leaving, Seat, type SeatKind, type Wake } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
 import type { Chunks, Ending, Sink, Watch } from "./watch.ts"
 
 const DRAIN_RETRY_MS = 500
 const DRAIN_RETRY_SPREAD_MS = 1500
+/** A client that has not read for so long is cut by the server's idle timer, which is coarse. */
+const SLOW_MS = 45_000
 const KEEPALIVE: readonly Frame[] = [{ type: "keepalive" }]
 
 /** What a stream does next: send this chunk, wait for news, read the history, or end. */
@@ -74,6 +76,14 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     return this.waiting || (this.#isReading && this.#sink !== undefined && this.#blocked === undefined)
   }
 
+  override get leaving(): Leaving {
+    if (this.#ending === "finished") return "finished"
+    if (this.#ending === "failed") return "error"
+    if (this.#shared.broadcaster.draining) return "drain"
+    if (this.owner?.hasEnded) return "revoked"
+    return !this.isIdle && performance.now() - this.saidMs > SLOW_MS ? "slow" : "client"
+  }
+
   /** Writes what is new if that is all there is to do: the generator sleeps on, and leaves no garbage. */
   override wake(why: Wake, examined = 0): void {
     if (why === "keepalive" && this.#isReading) {
@@ -105,6 +115,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
       const next = this.#next()
       if (typeof next === "string") return next
       this.saidMs = performance.now()
+      this.#shared.meter.bytes.add(this.watch.format.size(next))
       if (!this.#sink) return next
       // Takes a tenth less time per chunk than another `yield`.
       const written = this.#sink.write(next)
@@ -136,6 +147,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     const { openings } = this.#shared
     const item = this.#item
     this.#item = undefined
+    if (this.watch.lastEventId !== undefined) this.#shared.meter.replays.add()
     const opening = openings.of(this.watch, item)
     if (opening === null || opening instanceof Promise) {
       this.#passage = new Reader(this, this.#shared).opening(item)
@@ -143,6 +155,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     }
     const frames = openWith(opening, this, this.#shared)
     const { format } = this.watch
+    this.#count(frames)
     return (this.wanted ? format.encode(frames) : format.shared(frames)) ?? "read"
   }
 
@@ -160,6 +173,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     if (!lists) return "read"
     const chunks: Chunk[] = []
     for (const list of lists) {
+      this.#count(list)
       const chunk = wanted ? format.encode(list) : format.shared(list)
       if (chunk) chunks.push(chunk)
       this.status = list.at(-1)?.update.status ?? this.status
@@ -174,22 +188,29 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     const piece = await this.#passage.next()
     this.#isReading = false
     if (piece.done) this.#passage = undefined
-    else this.#ready = this.watch.format.encode(piece.value)
+    else this.#ready = this.#encoded(piece.value)
     await this.#unblocked()
   }
 
   #keepAlive(): void {
-    const chunk = this.watch.format.shared(KEEPALIVE)
-    const written = chunk && this.#sink?.write(chunk)
+    const chunk = this.#keepaliveChunk()
+    if (!chunk) return
+    this.#shared.meter.bytes.add(this.watch.format.size(chunk))
+    const written = this.#sink?.write(chunk)
     if (!(written instanceof Promise)) return
     this.#blocked = written
     // If it fails while the history is being read, the stream learns it when that is done.
     written.catch(() => undefined)
   }
 
+  #keepaliveChunk(): Chunk | undefined {
+    this.#count(KEEPALIVE)
+    return this.watch.format.shared(KEEPALIVE)
+  }
+
   /** Waits until there is something to do. */
   async #news(): Promise<void> {
-    if ((await this.wait()) === "keepalive") this.#ready = this.watch.format.shared(KEEPALIVE)
+    if ((await this.wait()) === "keepalive") this.#ready = this.#keepaliveChunk()
     await this.#unblocked()
   }
 
@@ -205,8 +226,16 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   /** The last frame of the stream. */
   #end(ending: "finished" | "shutdown"): Chunk | "over" {
     this.#ending = ending
-    const { format } = this.watch
-    return format.encode([ending === "finished" ? this.#finished() : this.#shutdown()]) ?? "over"
+    return this.#encoded([ending === "finished" ? this.#finished() : this.#shutdown()]) ?? "over"
+  }
+
+  #encoded(frames: readonly Frame[]): Chunk | undefined {
+    this.#count(frames)
+    return this.watch.format.encode(frames)
+  }
+
+  #count({ length }: readonly Frame[]): void {
+    if (this.kind !== "held") this.#shared.meter.frames.add(length)
   }
 
   #finished(): Frame {

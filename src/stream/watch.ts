@@ -24,6 +24,8 @@ export interface Watch<Chunk extends object = object> {
   readonly format: Format<Chunk>
   /** Whose stream it is; absent if nobody counts. */
   readonly owner?: Owner | undefined
+  /** What kind of client reads it, for those who look at the streams; absent if nobody said. */
+  readonly client?: string | undefined
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
 }

@@ -38,6 +38,7 @@ function timeOf(name: string): number | undefined {
 export class Backups implements Service {
   readonly #options: BackupsOptions
   #looks: Repetition | undefined
+  #latestMs = 0
 
   constructor(options: BackupsOptions) {
     this.#options = options
@@ -51,17 +52,25 @@ export class Backups implements Service {
     await this.#looks?.stop()
   }
 
+  /** When the latest backup was made, in epoch milliseconds; 0 if there is none, or before the first look. */
+  get latestMs(): number {
+    return this.#latestMs
+  }
+
   /** Makes a backup if one is due, and removes those beyond the number to keep. */
   async look(): Promise<void> {
     const { everyMs, keep, now, copy, remove, onResult } = this.#options
     const latest = (await this.#made()).at(-1)
-    if (latest !== undefined && now() - (timeOf(latest) ?? 0) < everyMs) return
+    this.#latestMs = latest === undefined ? 0 : (timeOf(latest) ?? 0)
+    if (latest !== undefined && now() - this.#latestMs < everyMs) return
+    const nowMs = now()
     try {
-      await copy(nameOf(now()))
+      await copy(nameOf(nowMs))
     } catch (error) {
       onResult(true)
       throw error
     }
+    this.#latestMs = nowMs
     onResult(false)
     for (const name of (await this.#made()).slice(0, -keep)) await remove(name)
   }

@@ -34,6 +34,11 @@ export interface WebhooksOptions {
   readonly random: () => number
   /** Called when the database cannot be read or written; the next turn tries again. */
   readonly onError: (error: unknown) => void
+  /**
+   * Called after each request to a webhook, with the eight digits that stand for it and the HTTP status, null if no reply
+   * came; absent if nobody counts.
+   */
+  readonly onReply?: (webhook: string, status: number | null) => void
   /** Called when a webhook fails that did not fail before, with the eight digits that stand for it and the reason. */
   readonly onFailing: (webhook: string, error: string) => void
   /** Called when a webhook that failed takes a delivery again. */
@@ -193,6 +198,7 @@ export class Webhooks implements Service {
     const { signal } = this.#stopped
     const reply = await post(delivery, { ...this.#options, historyId: this.#history.historyId, signal })
     if (signal.aborted && reply.status === null) return
+    this.#options.onReply?.(urlId(delivery.url), reply.status)
     this.#watch(delivery.url, reply.error)
     const settlement = this.#settlement(delivery, reply)
     await this.#deliveries.settle(delivery.id, settlement)

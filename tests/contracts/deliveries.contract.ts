@@ -22,6 +22,23 @@ const ids = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ upd
 
 /** What every Store promises about deliveries to webhooks. */
 export function storeDeliveries(name: string, open: Open): void {
+  test(`${name}: the deliveries that are kept are counted by status`, async () => {
+    await using opened = await open()
+    const { deliveries } = opened.store
+    await deliveries.follow([ONE, TWO])
+    expect(await deliveries.standing()).toEqual({ pending: 0, delivered: 0, failed: 0 })
+    const update = await failing(opened.store)
+    await deliveries.add([{ notice: "failed", update }], update.id)
+    const [first] = await deliveries.due(ONE, 1)
+    await deliveries.settle(first?.id ?? 0, {
+      status: "delivered",
+      nextAttemptAt: null,
+      answer: 200,
+      error: "",
+    })
+    expect(await deliveries.standing()).toEqual({ pending: 1, delivered: 1, failed: 0 })
+  })
+
   test(`${name}: a webhook follows from the head on, and goes on where it was`, async () => {
     await using opened = await open()
     const { store } = opened

@@ -36,7 +36,7 @@ export function storeFigures(name: string, open: Open): void {
   test(`${name}: every item counts once, by its outcome or else its status, and a deleted one does not`, async () => {
     await using opened = await open()
     const { store } = opened
-    expect(await store.standing()).toEqual({ queued: 0, processing: 0, retrying: 0, ...NOBODY })
+    expect(await store.figures.standing()).toEqual({ queued: 0, processing: 0, retrying: 0, ...NOBODY })
     const ids = await Promise.all(Array.from({ length: 7 }, () => added(store)))
     const [completed = 0, failed = 0, lost = 0, retrying = 0, processing = 0, cancelled = 0] = ids
     for (const id of [completed, failed, lost, retrying, processing])
@@ -47,18 +47,18 @@ export function storeFigures(name: string, open: Open): void {
     await put(store, retrying, { status: "retrying" })
     await end(store, cancelled, "cancelled")
     const all = { queued: 1, processing: 1, retrying: 1, completed: 1, failed: 1, cancelled: 1, lost: 1 }
-    expect(await store.standing()).toEqual(all)
+    expect(await store.figures.standing()).toEqual(all)
     await store.change(lost, ({ item, work }) => ({ item, work, deleted: true }))
     await put(store, processing, { progress: 50 })
     await put(store, processing, { status: "completed" })
-    expect(await store.standing()).toEqual({ ...all, processing: 0, completed: 2, lost: 0 })
+    expect(await store.figures.standing()).toEqual({ ...all, processing: 0, completed: 2, lost: 0 })
   })
 
   test(`${name}: what finished counts from a moment on, and completed renders tell how long they took`, async () => {
     let now = START_MS
     await using opened = await open(() => now)
     const { store } = opened
-    expect(await store.finished(0)).toEqual(NOTHING)
+    expect(await store.figures.finished(0)).toEqual(NOTHING)
     for (const [tookMs, outcome] of [
       [4000, "completed"],
       [1000, "completed"],
@@ -71,21 +71,43 @@ export function storeFigures(name: string, open: Open): void {
       await end(store, id, outcome)
     }
     await end(store, await added(store), "cancelled")
-    expect(await store.finished(START_MS)).toEqual({
+    expect(await store.figures.finished(START_MS)).toEqual({
       ...{ completed: 3, failed: 1, cancelled: 1, lost: 0 },
       ...{ shortestMs: 1000, longestMs: 10_000, meanMs: 5000 },
     })
-    expect(await store.finished(START_MS + 5000)).toMatchObject({ completed: 2, meanMs: 5500 })
-    expect(await store.finished(START_MS + 5001)).toMatchObject({ completed: 1, failed: 1 })
-    expect(await store.finished(now + 1)).toEqual(NOTHING)
+    expect(await store.figures.finished(START_MS + 5000)).toMatchObject({ completed: 2, meanMs: 5500 })
+    expect(await store.figures.finished(START_MS + 5001)).toMatchObject({ completed: 1, failed: 1 })
+    expect(await store.figures.finished(now + 1)).toEqual(NOTHING)
   })
 
   test(`${name}: a song counts once, however often it is in the queue`, async () => {
     await using opened = await open()
     const { store } = opened
-    expect(await store.songs()).toBe(0)
+    expect(await store.figures.songs()).toBe(0)
     for (const song_id of [7, 9, 7, 2 ** 53 - 1, 9]) await added(store, { song_id })
-    expect(await store.songs()).toBe(3)
+    expect(await store.figures.songs()).toBe(3)
+  })
+
+  test(`${name}: the oldest that waits is the first of some priority, and leases are those that are held`, async () => {
+    let now = START_MS
+    await using opened = await open(() => now)
+    const { store } = opened
+    expect([await store.figures.oldestWaiting(), await store.figures.leases()]).toEqual([null, 0])
+    const first = await added(store, { queued_at: new Date(now).toISOString() })
+    for (const priority of [5, 0, -5]) {
+      now += 1000
+      await added(store, { priority, queued_at: new Date(now).toISOString() })
+    }
+    const at = (ms: number): string => new Date(START_MS + ms).toISOString()
+    expect(await store.figures.oldestWaiting()).toBe(at(0))
+    await put(store, first, { status: "processing" })
+    expect(await store.figures.oldestWaiting()).toBe(at(1000))
+    await store.claim([], ({ item, work }) => ({
+      item: { ...item, status: "processing" },
+      work: { ...work, lease_token: "t", lease_expires_at: now + 1000 },
+    }))
+    // What a person set to processing has no lease.
+    expect([await store.figures.oldestWaiting(), await store.figures.leases()]).toEqual([at(2000), 1])
   })
 
   test(`${name}: while the queue is paused nothing is claimable, and pausing twice is pausing once`, async () => {

@@ -198,7 +198,7 @@ function impatient(seconds: number) {
     learned,
     forecasts,
     queue,
-    totals: new Totals(store),
+    totals: new Totals(store, store.figures),
     workers,
     streams,
     webhooks,

@@ -60,7 +60,8 @@ test("a write-ahead log that another program pins is noticed, and made small onc
 test("why a commit failed is known by SQLite's own code", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")
-  const store = new SqliteStore(path)
+  const failures: string[] = []
+  const store = new SqliteStore(path, undefined, { onFailure: (code) => failures.push(code) })
   await added(store)
   expect(store.failure).toBe("")
   const other = new Database(path)
@@ -68,6 +69,7 @@ test("why a commit failed is known by SQLite's own code", async () => {
   store.drain()
   expect(await codeOf(added(store))).toBe("unavailable")
   expect([store.faults(), store.failure]).toEqual([["database_unwritable"], "SQLITE_BUSY"])
+  expect(failures).toEqual(["SQLITE_BUSY"])
   other.close()
   await store.close()
 })

@@ -22,8 +22,10 @@ const SMALL = [
   "sqlite_sequence",
   "CONSTANT ROW",
 ]
-/** What is asked once, or by people, and counts everything, or all of a time in four groups. */
-const COUNTS = /^select count\(\*\) from "queue_items"|GROUP BY outcome$/i
+/** What is asked once, by people, or by who scrapes metrics, and counts everything, or all of a time in groups. */
+const COUNTS = /^select count\(\*\) from "queue_items"|GROUP BY outcome$|group by "deliveries"."status"$/i
+/** What walks from one key of an index to the next one. */
+const STEPS = ["SCAN song", "SCAN ranks"]
 
 /** Remembers the text of each statement that is prepared while it lives. */
 class Prepared implements Disposable {
@@ -73,9 +75,12 @@ async function everything(store: SqliteStore, all: Deliveries): Promise<void> {
   await store.wasDeleted(id)
   await store.item(id)
   await store.items()
-  await store.songs()
-  await store.standing()
-  await store.finished(0)
+  await store.figures.songs()
+  await store.figures.oldestWaiting()
+  await store.figures.leases()
+  await all.standing()
+  await store.figures.standing()
+  await store.figures.finished(0)
   await store.pause()
   await store.pausedAt()
   await store.resume()
@@ -178,4 +183,4 @@ const isFirstPage = (text: string): boolean =>
 const isBad = (detail: string): boolean =>
   detail.includes("USE TEMP B-TREE") ||
   // The songs are no table: they are found one after the other, each by the index.
-  (detail.startsWith("SCAN") && detail !== "SCAN song" && !SMALL.some((name) => detail.includes(name)))
+  (detail.startsWith("SCAN") && !STEPS.includes(detail) && !SMALL.some((name) => detail.includes(name)))

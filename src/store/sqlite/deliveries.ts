@@ -1,10 +1,10 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, desc, eq, lt, lte, min, notInArray, sql } from "drizzle-orm"
+import { and, asc, count, desc, eq, lt, lte, min, notInArray, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { StoredUpdate } from "../../item/item.ts"
-import type { Notice } from "../../item/notice.ts"
+import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../deliveries.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
@@ -104,6 +104,16 @@ export class SqliteDeliveries implements Deliveries {
           .where(eq(deliveries.id, id))
           .run(),
     )
+  }
+
+  async standing(): Promise<Record<DeliveryStatus, number>> {
+    const rows = this.#db
+      .select({ status: deliveries.status, count: count() })
+      .from(deliveries)
+      .groupBy(deliveries.status)
+      .all()
+    const of = (status: DeliveryStatus): number => rows.find((row) => row.status === status)?.count ?? 0
+    return { pending: of("pending"), delivered: of("delivered"), failed: of("failed") }
   }
 
   async list({ status, limit, before }: DeliveriesQuery) {

@@ -39,6 +39,29 @@ export class SqliteFigures implements Figures {
     return row?.songs ?? 0
   }
 
+  async oldestWaiting(): Promise<string | null> {
+    // From each priority to the next one in the index: a look at every waiting item would take its time.
+    const row = this.#client
+      .query<{ at: number | null }, []>(
+        `WITH RECURSIVE ranks(rank) AS (SELECT min(rank) FROM queue_items WHERE section = 1
+          UNION ALL SELECT (SELECT min(rank) FROM queue_items WHERE section = 1 AND rank > ranks.rank) FROM ranks
+            WHERE ranks.rank IS NOT NULL LIMIT 64)
+        SELECT min((SELECT queued_at FROM queue_items WHERE section = 1 AND rank = ranks.rank ORDER BY place, id LIMIT 1)) AS at
+        FROM ranks WHERE ranks.rank IS NOT NULL`,
+      )
+      .get()
+    return row?.at == null ? null : new Date(row.at).toISOString()
+  }
+
+  async leases(): Promise<number> {
+    const row = this.#client
+      .query<{ leases: number }, []>(
+        "SELECT count(*) AS leases FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL",
+      )
+      .get()
+    return row?.leases ?? 0
+  }
+
   async finished(sinceMs: number): Promise<Finished> {
     // With `outcome` and `deleted_at` named as the index names them, it is read alone.
     const rows = this.#client

@@ -11,8 +11,8 @@ export interface Observer {
   readonly nowMs: () => number
   /** Called first thing in each transaction, in which it may write. */
   begun(nowMs: number): void
-  /** Called once a transaction that began at `nowMs` has been committed. */
-  committed(nowMs: number): void
+  /** Called once a transaction of `writes` writes that began at `nowMs` has been committed, `tookMs` later. */
+  committed(nowMs: number, writes: number, tookMs: number): void
   /**
    * Called when a transaction that was first tried at `sinceMs` could not begin or be committed. `code` is SQLite's, or
    * the name of another error.
@@ -143,13 +143,14 @@ export class GroupCommit {
 
   #write(jobs: readonly Job[], triedMs: number): Result[] {
     let isCommitting = false
+    const startedMs = performance.now()
     try {
       const nowMs = this.#observer.nowMs()
       this.#observer.begun(nowMs)
       const results = jobs.map((job) => this.#attempt(job))
       isCommitting = true
       this.#commit.run()
-      this.#observer.committed(nowMs)
+      this.#observer.committed(nowMs, jobs.length, performance.now() - startedMs)
       const fault = results.find((result) => !result.ok && result.error instanceof Unavailable)
       if (fault && !fault.ok) this.#observer.failed(nowMs, codeOf(fault.error))
       return results

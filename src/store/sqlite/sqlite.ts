@@ -2,11 +2,10 @@ import { and, eq, isNotNull, isNull, lte } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
-import { type Change, IDLE, type QueueItem, type Stored } from "../../item/item.ts"
+import { type Change, IDLE, type QueueItem, type Status, type Stored } from "../../item/item.ts"
 import { type Clock, type Moment, momentOf, systemClock } from "../../item/moment.ts"
 import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
-import type { Finished, Standing } from "../figures.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
 import type { Fault } from "../life.ts"
 import { Outages } from "../outages.ts"
@@ -39,6 +38,20 @@ export interface SqliteOptions {
   readonly isNewAllowed?: boolean
   /** Whether no item is claimable while another item of its song is leased; default false. */
   readonly onePerSong?: boolean
+  /** Called after each commit; absent if nobody counts. */
+  readonly onCommit?: (commit: Commit) => void
+  /** Called when a transaction could not begin or be committed, with SQLite's code; absent if nobody counts. */
+  readonly onFailure?: (code: string) => void
+}
+
+/** A transaction that was committed. */
+export interface Commit {
+  /** How many writes shared it. */
+  readonly writes: number
+  /** What it took, in seconds. */
+  readonly seconds: number
+  /** The statuses in the updates that it stored. */
+  readonly statuses: readonly Status[]
 }
 
 /** The Store on SQLite: one process, one file, WAL, `synchronous = FULL`, group commit. */
@@ -49,6 +62,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly access: SqliteAccess
   readonly upkeep: SqliteUpkeep
   readonly runs: SqliteRuns
+  readonly figures: SqliteFigures
   readonly outputs: SqliteOutputs
   readonly clock: Clock
   readonly outages = new Outages()
@@ -56,7 +70,6 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #listing: Listing
-  readonly #figures: SqliteFigures
   readonly #reads: ReturnType<typeof reads>
   readonly #writes: ReturnType<typeof writes>
   readonly #claims: ReturnType<typeof claims>
@@ -64,6 +77,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
   #version = 0
+  /** The statuses in the updates of the transaction under way. */
+  #statuses: Status[] = []
   #isUnwritable = false
   #failure = ""
   /** The latest sign of life, in milliseconds of the steady clock. */
@@ -77,7 +92,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   constructor(
     path: string,
     clockOf: (aliveMs: number) => Clock = systemClock,
-    { isNewAllowed = false, onePerSong = false }: SqliteOptions = {},
+    { isNewAllowed = false, onePerSong = false, onCommit, onFailure }: SqliteOptions = {},
   ) {
     const opened = openDatabase(path, isNewAllowed)
     const { client, found } = opened
@@ -85,7 +100,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.found = found
     this.#db = drizzle(client)
     this.#listing = new Listing(client)
-    this.#figures = new SqliteFigures(client)
+    this.figures = new SqliteFigures(client)
     this.#reads = reads(client)
     this.#claims = claims(client, onePerSong)
     this.#leases = leases(client)
@@ -96,13 +111,15 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#group = new GroupCommit(client, {
       nowMs: this.clock.steadyMs,
       begun: (nowMs) => this.#begun(nowMs),
-      committed: (nowMs) => {
+      committed: (nowMs, writes, tookMs) => {
         this.#isUnwritable = false
         this.outages.end(nowMs)
+        onCommit?.({ writes, seconds: tookMs / 1000, statuses: this.#statuses })
       },
       failed: (sinceMs, code) => {
         this.#isUnwritable = true
         this.#failure = code
+        onFailure?.(code)
         this.outages.begin(sinceMs)
       },
     })
@@ -115,7 +132,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
-    return this.#group.run(() => {
+    return this.#guarded([], () => {
       const answer = idempotency && this.#answered(idempotency)
       if (answer) return { item: answer, added: false }
       const moment = momentOf(this.clock)
@@ -193,18 +210,6 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#listing.page(query)
   }
 
-  standing(): Promise<Standing> {
-    return this.#figures.standing()
-  }
-
-  songs(): Promise<number> {
-    return this.#figures.songs()
-  }
-
-  finished(sinceMs: number): Promise<Finished> {
-    return this.#figures.finished(sinceMs)
-  }
-
   pause(): Promise<string> {
     return this.#group.run(() => {
       const paused_at = this.#pausedAt() ?? momentOf(this.clock).time
@@ -280,6 +285,7 @@ export class SqliteStore extends SqliteHistory implements Store {
 
   /** The beginning of every transaction. */
   #begun(nowMs: number): void {
+    this.#statuses = []
     // What is remembered holds only while nobody else writes the file.
     const version = this.#reads.version.get()?.data_version ?? 0
     if (version !== this.#version) this.#recent.clear()
@@ -313,9 +319,11 @@ export class SqliteStore extends SqliteHistory implements Store {
     }
     // Forgotten at once: the next write of the same transaction must not build upon what was undone.
     const once = (): T => {
+      const { length } = this.#statuses
       try {
         return work()
       } catch (error) {
+        this.#statuses.length = length
         return forget(error)
       }
     }
@@ -344,6 +352,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     const { item, work, deleted, run } = change
     const data = encodeUpdate(change)
     const { lastInsertRowid } = this.#writes.insertUpdate.run(item.id, item.song_id, item.status, data)
+    this.#statuses.push(item.status)
     const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
     if (run) this.runs.keep(run, item.updated_at)
     if (!deleted && isReport(before, change)) {

@@ -1,0 +1,32 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import { CONTENT_TYPE, type Metrics } from "../metrics/metrics.ts"
+import type { Admission } from "./access.ts"
+import { words } from "./docs/words.ts"
+
+/** `GET /metrics`. `onError` hears why a metric could not be read; it is left out. */
+export const metricsRoute = (metrics: Metrics, onError: (error: unknown) => void, access: Admission) =>
+  new Elysia({ normalize: false }).use(access).get(
+    "/metrics",
+    async () =>
+      new Response(await metrics.text(onError), {
+        headers: { "content-type": CONTENT_TYPE, "cache-control": "no-store" },
+      }),
+    words({
+      id: "metrics",
+      tag: "Server",
+      summary: "Metrics for Prometheus",
+      about: "In the text format 0.0.4. No item and no worker is a label.",
+      successes: [
+        {
+          status: 200,
+          about: "the metrics of now",
+          content: {
+            "text/plain": { schema: Type.String(), wire: "track_studio_streams_opened_total 12\n" },
+          },
+        },
+      ],
+      refusals: ["method_not_allowed"],
+    }),
+  )

@@ -1,0 +1,137 @@
+/** What is known of a metric beside its values. */
+export interface Description {
+  /** How it behaves: a counter only grows, a gauge is read when it is asked for, a histogram counts by size. */
+  readonly type: "counter" | "gauge" | "histogram"
+  /** What it says, as a sentence. */
+  readonly help: string
+  /** The names of its labels; absent for none. No item and no worker is ever a label. */
+  readonly labels?: readonly string[]
+  /** The upper bounds of a histogram's buckets, ascending. */
+  readonly buckets?: readonly number[]
+}
+
+const QUICK = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5]
+
+/** The metrics of the server, by name without `track_studio_`: the one place where a metric is described. */
+export const METRICS = {
+  build_info: { type: "gauge", labels: ["version", "commit"], help: "Which build runs; always 1." },
+  degraded: {
+    type: "gauge",
+    labels: ["reason"],
+    help: "1 for each reason for which the server is degraded now, as /health names it.",
+  },
+  streams: { type: "gauge", labels: ["kind", "format"], help: "Open streams, of all items or of one." },
+  streams_opened_total: { type: "counter", help: "Streams that were opened." },
+  streams_closed_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Streams that ended: client (it left), slow (it did not read for a minute), finished, drain, revoked, error.",
+  },
+  stream_replays_total: { type: "counter", help: "Streams that were resumed by a last event ID." },
+  gaps_total: { type: "counter", labels: ["reason"], help: "Gaps that streams were told of." },
+  sent_frames_total: { type: "counter", help: "Frames given to streams, keepalives among them." },
+  sent_bytes_total: { type: "counter", help: "Bytes given to streams, without those of HTTP and TCP." },
+  delivery_seconds: {
+    type: "histogram",
+    buckets: QUICK,
+    help: "From the notification after a commit until a stream that waited has written what is new.",
+  },
+  updates_total: { type: "counter", labels: ["status"], help: "Updates that were stored, by their status." },
+  commit_seconds: { type: "histogram", buckets: QUICK, help: "What a transaction took, the disk included." },
+  commit_writes: {
+    type: "histogram",
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    help: "Writes that shared a transaction.",
+  },
+  commit_errors_total: {
+    type: "counter",
+    labels: ["code"],
+    help: "Transactions that failed, by SQLite's code.",
+  },
+  queue_items: {
+    type: "gauge",
+    labels: ["status"],
+    help: "Queue items by status; of the failed ones those apart that were cancelled, or lost their workers.",
+  },
+  queue_oldest_waiting_seconds: {
+    type: "gauge",
+    help: "How long the longest has waited of the items that are first of their priority; 0 if none waits.",
+  },
+  claims_waiting: { type: "gauge", help: "Claims that wait for an item." },
+  claim_look_seconds: {
+    type: "histogram",
+    buckets: QUICK,
+    help: "What one look for work for all claims that wait took.",
+  },
+  leases: { type: "gauge", help: "Leases that workers hold." },
+  leases_lost_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Leases that ended without a verdict: silent (the worker did not renew it), revoked (with its token).",
+  },
+  rescues_total: { type: "counter", help: "Items that were taken back from workers." },
+  http_requests_total: {
+    type: "counter",
+    labels: ["route", "code"],
+    help: "Answers, by route and HTTP status; none is a request that no route fits.",
+  },
+  http_request_seconds: {
+    type: "histogram",
+    labels: ["route"],
+    buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60],
+    help: "From when a caller was let in until its answer begins; what is held waits as long as it was asked to.",
+  },
+  refused_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Requests that were refused: origin, host, token, role, rate, streams (too many are open).",
+  },
+  webhook_deliveries: {
+    type: "gauge",
+    labels: ["status"],
+    help: "Deliveries to webhooks that are kept, by status.",
+  },
+  webhook_attempts_total: {
+    type: "counter",
+    labels: ["webhook", "code"],
+    help: "Requests to webhooks, by the digits that stand for the URL and the HTTP status; none is no answer.",
+  },
+  database_bytes: { type: "gauge", help: "What is in use of the database file and its write-ahead log." },
+  wal_bytes: { type: "gauge", help: "Size of the write-ahead log." },
+  database_free_bytes: { type: "gauge", help: "Room in the database file that can be given back." },
+  database_writable: {
+    type: "gauge",
+    help: "0 from a commit that failed until the next that did not; else 1.",
+  },
+  disk_free_bytes: { type: "gauge", help: "Free room on the disk of the database." },
+  backup_last_success_timestamp_seconds: {
+    type: "gauge",
+    help: "When the latest backup of --backup-dir was made; absent if there is none.",
+  },
+  event_loop_lag_seconds: {
+    type: "gauge",
+    help: "The longest that the event loop kept a timer waiting in the last 15 s.",
+  },
+} as const satisfies Readonly<Record<string, Description>>
+
+/** The metrics of the process, under the names that they have everywhere. */
+export const PROCESS_METRICS = {
+  process_cpu_seconds_total: { type: "counter", help: "Time that the processors spent on the process." },
+  process_resident_memory_bytes: { type: "gauge", help: "Memory that the process has." },
+  process_start_time_seconds: { type: "gauge", help: "When the process started, since 1970." },
+  process_open_fds: { type: "gauge", help: "Files and sockets that the process has open." },
+  process_max_fds: { type: "gauge", help: "Files and sockets that the process may have open." },
+} as const satisfies Readonly<Record<string, Description>>
+
+type NamesOf<Type extends Description["type"], Table> = {
+  [Name in keyof Table]: Table[Name] extends { readonly type: Type } ? Name : never
+}[keyof Table]
+
+/** The names of our counters. */
+export type CounterName = NamesOf<"counter", typeof METRICS>
+
+/** The names of our histograms. */
+export type HistogramName = NamesOf<"histogram", typeof METRICS>
+
+/** The names of what is read when it is asked for. */
+export type ReadName = NamesOf<"gauge", typeof METRICS> | keyof typeof PROCESS_METRICS
