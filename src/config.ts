@@ -182,6 +182,12 @@ const SERVE_SETTINGS = {
     fallback: "0",
     read: duration,
   },
+  "keep-output-kb": {
+    help: "how much of what the command of each attempt prints is kept, in kB, the last of it; 0 keeps nothing",
+    placeholder: "N",
+    fallback: "256",
+    read: wholeNumber(0, 1_000_000),
+  },
   "backup-dir": {
     help: "folder for backups that the server makes by itself",
     placeholder: "FOLDER",

@@ -21,6 +21,7 @@ import { mostDescriptors } from "./machine.ts"
 import type { Metrics } from "./metrics/metrics.ts"
 import { Forecasts } from "./queue/forecasts.ts"
 import { Learned } from "./queue/learned.ts"
+import { Output } from "./queue/output.ts"
 import { Queue } from "./queue/queue.ts"
 import { Rescue } from "./queue/rescue.ts"
 import { Room } from "./queue/room.ts"
@@ -261,7 +262,13 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
 }
 
 /** The queue with its workers, and what was learned of earlier renders. */
-function queueOf({ maxTagSets }: Config, store: Store, bus: Bus, room: Room, metrics: Metrics) {
+function queueOf(
+  { maxTagSets, keepOutputKb, keepaliveMs }: Config,
+  store: Store,
+  bus: Bus,
+  room: Room,
+  metrics: Metrics,
+) {
   const looks = metrics.histogram("claim_look_seconds")
   const learned = new Learned(store, logged("what was learned of earlier renders could not be read"))
   const workers = new Workers(store, bus, learned, {
@@ -275,6 +282,7 @@ function queueOf({ maxTagSets }: Config, store: Store, bus: Bus, room: Room, met
   return {
     queue: new Queue(store, bus, learned, room),
     totals: new Totals(store, store.figures),
+    output: new Output(store, store.outputs, { keepBytes: keepOutputKb * 1024, keepaliveMs, room }),
     workers,
     learned,
     forecasts: new Forecasts(store, workers.presence, learned),
@@ -340,7 +348,7 @@ export function assembled(
   const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onRescued, onError })
   const space = spaceOf(config, store, bus, { room, reasons })
   const backups = backupsOf(config, store, reasons)
-  const { learned, workers } = queue
+  const { learned, output, workers } = queue
   const backedUpMs = (): number => backups[0]?.latestMs ?? 0
   gauges(metrics, { store, database: store.found.path, streams, workers, reasons, loop, backedUpMs })
   const looking = lookingOf(store, {
@@ -353,6 +361,7 @@ export function assembled(
     logged,
   })
   const upkeep = [retention, space, ...backups]
-  const services = [...ringing, tokens, learned, ...looking, rescue, workers, webhooks, ...upkeep]
+  const working = [rescue, workers, output, webhooks]
+  const services = [...ringing, tokens, learned, ...looking, ...working, ...upkeep]
   return { app, broadcaster, reasons, retention, services }
 }

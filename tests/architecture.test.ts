@@ -83,6 +83,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       "store/history",
       "store/items",
       "store/life",
+      "store/outputs",
       "store/runs",
     ],
   },

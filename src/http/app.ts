@@ -8,6 +8,7 @@ import type { Reasons } from "../health.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import type { Forecasts } from "../queue/forecasts.ts"
 import type { Learned } from "../queue/learned.ts"
+import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Totals } from "../queue/totals.ts"
 import type { Workers } from "../queue/workers.ts"
@@ -29,6 +30,7 @@ import { healthRoute, probeRoutes } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
 import type { Limits } from "./limits.ts"
 import { metricsRoute } from "./metrics.ts"
+import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
@@ -51,6 +53,8 @@ export interface AppParts extends GuardOptions {
   readonly learned: Learned
   /** The queue as workers use it. */
   readonly workers: Workers
+  /** What the commands of items print. */
+  readonly output: Output
   /** The live streams. */
   readonly streams: Streams
   /** The deliveries to webhooks, for their list. */
@@ -182,7 +186,8 @@ export function createApp(parts: AppParts) {
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
         .use(crewRoutes(parts.workers, parts.queue, access))
         .use(stepRoutes(parts.workers, access))
-        .use(ingestRoutes(parts.workers, parts.queue, callers))
+        .use(ingestRoutes(parts.workers, parts.queue, parts.output, callers))
+        .use(outputRoutes(parts.output, callers))
         .use(progressRoutes(parts.streams, startedMs, callers))
         .use(progressSockets(parts.streams, callers))
         .use(webhookRoutes(parts.webhooks))

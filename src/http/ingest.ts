@@ -7,6 +7,7 @@ import { directiveOf } from "../item/lease.ts"
 import { isFinished, retryIt } from "../item/moves.ts"
 import { placeOf } from "../item/report.ts"
 import { Ingest } from "../queue/ingest.ts"
+import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES } from "../renderers/renderer.ts"
@@ -54,7 +55,7 @@ function every(ms: number, call: () => void): Disposable {
  * The output of renderers, taken as it comes, for hours: `ffmpeg -progress URL` needs no wrapper. It starts a waiting
  * item. With `finish=true` the end of the output ends the item.
  */
-export const ingestRoutes = (workers: Workers, queue: Queue, { access }: Callers) =>
+export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { access }: Callers) =>
   new Elysia({ prefix: "/queue", normalize: false }).use(access).post(
     "/:id/ingest/:renderer",
     async ({ params: { id: itemId, renderer: name }, query, request, server, caller }) => {
@@ -72,7 +73,10 @@ export const ingestRoutes = (workers: Workers, queue: Queue, { access }: Callers
         )
       const isWaiting = before.status !== "processing"
       const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
-      const ingest = new Ingest({ workers, queue }, { id, token, renderer: name, isWaiting, ...wanted })
+      const ingest = new Ingest(
+        { workers, queue, output },
+        { id, token, renderer: name, isWaiting, ...wanted },
+      )
       // A lease goes on to its verdict, whatever becomes of the token.
       using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
       const lengthMs = lease === undefined ? 0 : leaseMs(lease)

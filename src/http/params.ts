@@ -1,10 +1,17 @@
 import { type Static, Type } from "@sinclair/typebox"
 
+import { AppError } from "../errors.ts"
+
 const ID = "^[1-9][0-9]{0,15}$"
 
 /** The id of a queue item in a path. */
 export const ItemParams = Type.Object({
   id: Type.String({ pattern: ID, description: "a positive integer of at most 16 digits" }),
+})
+
+/** The number of a song in a path. */
+export const SongParams = Type.Object({
+  song_id: Type.String({ pattern: ID, description: "a positive integer of at most 16 digits" }),
 })
 
 /** A whole number in a query, from 0 or 1, as text; `Number` of it is safe. */
@@ -37,3 +44,14 @@ export const LEASE = { Lease: "the token of the lease; `?lease=` is the same" }
 /** The token that a worker sent: the header's, else the query's. */
 export const tokenOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>
   request.headers.get("lease") || query.lease
+
+/**
+ * The token of a route that needs one.
+ * @throws AppError `invalid`
+ */
+export function required(request: Request, query: Static<typeof LeaseParams>): string {
+  const token = tokenOf(request, query)
+  if (token === undefined)
+    throw new AppError("invalid", "the lease is missing: send the header Lease or ?lease=")
+  return token
+}

@@ -1,8 +1,7 @@
-import { type Static, Type } from "@sinclair/typebox"
+import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
-import { AppError } from "../errors.ts"
 import { QueueItem, Report, Result } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
@@ -13,7 +12,7 @@ import { type Callers, checkStillIn } from "./access.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./hold.ts"
-import { ItemParams, LEASE, LeaseParams, queryInteger, tokenOf, within } from "./params.ts"
+import { ItemParams, LEASE, LeaseParams, queryInteger, required, tokenOf, within } from "./params.ts"
 
 const DEFAULT_LEASE_S = 60
 const MAX_HOLD_S = 60
@@ -30,17 +29,6 @@ export const shown = ({ directive, item, expiresAt, isDraining }: Standing): Wor
   ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
   item,
 })
-
-/**
- * The token of a route that needs one.
- * @throws AppError `invalid`
- */
-function required(request: Request, query: Static<typeof LeaseParams>): string {
-  const token = tokenOf(request, query)
-  if (token === undefined)
-    throw new AppError("invalid", "the lease is missing: send the header Lease or ?lease=")
-  return token
-}
 
 /** Claims the first item that waits, or the one that is named, for a client that may go away meanwhile. */
 async function claim(

@@ -143,6 +143,20 @@ export function heartbeat(stored: Stored, token: string, moment: Moment): Change
   return { item: stored.item, work: renewed(stored.work, moment), quiet: true }
 }
 
+/**
+ * The attempt that a lease is or was for, whose output its worker may store: the last words come after the verdict.
+ * @throws AppError `lease_lost`; `illegal_move` if another attempt than `expected` is under way
+ */
+export function printing(stored: Stored, token: string, expected?: number): number {
+  const { item, work } = stored
+  if (work.lease_token !== token) holding(stored, token)
+  if (expected === undefined || expected === item.attempt) return item.attempt
+  throw new AppError(
+    "illegal_move",
+    `the lease of queue item ${item.id} is for attempt ${item.attempt}, not for ${expected}`,
+  )
+}
+
 /** The unchanged item if this verdict was given before; undefined if the verdict is new. */
 function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verdict"]>): Change | undefined {
   const { work, item } = stored

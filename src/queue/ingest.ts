@@ -1,9 +1,11 @@
 import { AppError } from "../errors.ts"
-import type { Report } from "../item/item.ts"
-import { goesOn } from "../item/lease.ts"
+import type { Report, Stored } from "../item/item.ts"
+import { goesOn, printing } from "../item/lease.ts"
 import { type Place, placed, stepWords } from "../item/report.ts"
 import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
 import { Newest } from "./newest.ts"
+import type { OutputWriter } from "./output-writer.ts"
+import type { Output } from "./output.ts"
 import type { Queue } from "./queue.ts"
 import type { Standing, Workers } from "./workers.ts"
 
@@ -13,6 +15,9 @@ import type { Standing, Workers } from "./workers.ts"
  */
 const FFMPEG_SILENCE_MS = 5 * 60_000
 const SILENCE_MS = 30 * 60_000
+
+/** Pieces of output that are kept until the attempt has begun. */
+const MAX_EARLY_CHUNKS = 16
 
 /** Which output is read, and for which item. */
 export interface IngestOptions {
@@ -40,6 +45,8 @@ export interface IngestParts {
   readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail">
   /** Takes the verdict on an item that nobody holds. */
   readonly queue: Pick<Queue, "get" | "update">
+  /** Keeps the output itself; absent if nobody does. */
+  readonly output?: Pick<Output, "writer">
 }
 
 /**
@@ -63,6 +70,9 @@ export class Ingest {
   #hasSpoken = false
   /** The attempt that this output belongs to, once that has begun. */
   #attempt: number | undefined
+  readonly #printed: OutputWriter | undefined
+  /** What was printed before that. */
+  readonly #early: Uint8Array[] = []
   #writing: Promise<void> | undefined
   #refusal: unknown
   readonly #over = Promise.withResolvers<void>()
@@ -74,6 +84,7 @@ export class Ingest {
     this.#now = options.now ?? (() => performance.now())
     this.#heardMs = this.#now()
     this.#renderer = renderer(options.renderer, options)
+    this.#printed = parts.output?.writer(options.id, (stored) => this.#attemptOf(stored))
   }
 
   /**
@@ -89,6 +100,7 @@ export class Ingest {
         const next = await Promise.race([chunks.next(), this.#over.promise])
         if (!next || next.done) break
         this.#take(decoder.decode(next.value, { stream: true }))
+        this.#keep(next.value)
       }
     } finally {
       clearTimeout(this.#later)
@@ -103,6 +115,7 @@ export class Ingest {
   /** Resolves when everything that was heard is stored. @throws AppError what the queue refused with */
   async settle(): Promise<void> {
     await this.#writing
+    if (this.#attempt !== undefined) await this.#printed?.end().catch(() => undefined)
     if (this.#refusal !== undefined) throw this.#refusal
   }
 
@@ -120,6 +133,25 @@ export class Ingest {
   #hearKept(): void {
     this.#later = undefined
     if (this.#refusal === undefined) this.#hear(this.#newest.take())
+  }
+
+  /** Keeps what was printed, once its attempt has begun. That it cannot be kept does not stop the progress. */
+  #keep(...bytes: Uint8Array[]): void {
+    this.#early.push(...bytes)
+    if (this.#early.length > MAX_EARLY_CHUNKS) this.#early.shift()
+    if (this.#attempt === undefined) return
+    try {
+      for (const chunk of this.#early.splice(0)) this.#printed?.push(chunk)
+    } catch {
+      // It was refused before, and is not asked again.
+    }
+  }
+
+  #attemptOf(stored: Stored): number {
+    const { token } = this.#options
+    if (token !== undefined) return printing(stored, token)
+    if (stored.item.attempt === this.#attempt) return stored.item.attempt
+    throw new AppError("illegal_move", `attempt ${this.#attempt} of queue item ${stored.item.id} has ended`)
   }
 
   #hear(text: string): void {
@@ -196,6 +228,7 @@ export class Ingest {
     const attempt = token === undefined ? this.#attempt : undefined
     const { item } = await this.#workers.report(id, token, told, attempt)
     this.#attempt = item.attempt
+    this.#keep()
   }
 
   /** Completes or fails the item, as its renderer's output ended. @throws AppError what the queue refuses with */

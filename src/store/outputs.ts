@@ -19,7 +19,9 @@ export interface OutputEnd {
 
 /**
  * What the commands of attempts printed: the last of it, apart from the history. It goes when the item's updates are
- * thinned (`Upkeep.thin`), and when what is left of a deleted item is purged. Each method is one transaction.
+ * thinned (`Upkeep.thin`), and when what is left of a deleted item is purged. A change by which an item's `attempt`
+ * grows removes what is kept of that attempt and of later ones: after a retry their numbers come again. Each method is
+ * one transaction.
  */
 export interface Outputs {
   /**

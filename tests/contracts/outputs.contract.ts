@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import type { Stored } from "../../src/item/item.ts"
+import { IDLE, type Stored } from "../../src/item/item.ts"
 import { MAX_PIECE_BYTES, type OutputPiece } from "../../src/item/output.ts"
 import type { Store } from "../../src/store/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
@@ -147,6 +147,27 @@ export function storeOutputs(name: string, open: Open): void {
     expect(await kept(store, deleted)).toEqual([])
     expect(await store.wasDeleted(deleted)).toBe(false)
     expect(await kept(store, running)).toHaveLength(20)
+  })
+
+  test(`${name}: after a retry the output of before stays until its attempt begins again`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const id = await rendering(store)
+    await add(store, id, piece(0, "first\n"))
+    await put(store, id, { status: "retrying" })
+    await put(store, id, { status: "processing" })
+    await add(store, id, piece(0, "second\n"))
+    await put(store, id, { status: "failed" })
+    await store.change(id, ({ item }) => ({
+      item: { ...item, status: "queued", attempt: 0, outcome: null, completed_at: null },
+      work: IDLE,
+    }))
+    expect(await kept(store, id)).toHaveLength(1)
+    expect(await kept(store, id, 2)).toHaveLength(1)
+    await put(store, id, { status: "processing" })
+    expect([await kept(store, id), await kept(store, id, 2)]).toEqual([[], []])
+    await add(store, id, piece(0, "again\n"))
+    expect(await kept(store, id)).toEqual([piece(0, "again\n")])
   })
 
   test(`${name}: large pieces read back whole`, async () => {

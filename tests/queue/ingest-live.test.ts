@@ -6,6 +6,7 @@ import { Reasons } from "../../src/health.ts"
 import { createApp } from "../../src/http/app.ts"
 import { Forecasts } from "../../src/queue/forecasts.ts"
 import { Learned } from "../../src/queue/learned.ts"
+import { Output as Printed } from "../../src/queue/output.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Totals } from "../../src/queue/totals.ts"
 import { Workers } from "../../src/queue/workers.ts"
@@ -199,6 +200,7 @@ function impatient(seconds: number) {
     forecasts,
     queue,
     totals: new Totals(store, store.figures),
+    output: new Printed(store, store.outputs, { keepBytes: 1000, keepaliveMs: 1000 }),
     workers,
     streams,
     webhooks,

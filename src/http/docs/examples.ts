@@ -43,3 +43,20 @@ export const OPEN_STREAM: Success = {
     "text/plain": { schema: Type.String(), wire: TEXT },
   },
 }
+
+const PART = { attempt: 1, from: 262_144, to: 262_172, missing: 0, text: "Creating image 3 of 5 ...ok\n" }
+
+/** An output as server-sent events. */
+export const OUTPUT_SSE = `retry: 1000
+
+id: 1-262172
+data: ${JSON.stringify(PART)}
+
+event: end
+data: ${JSON.stringify({ attempt: 1, status: "completed" })}
+
+`
+
+/** An output as text, of which the beginning is not kept any more. */
+export const OUTPUT_TEXT = `[262,144 bytes are not kept]
+${PART.text}`

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, eq, getTableColumns, gt, lte, max, sql } from "drizzle-orm"
+import { and, asc, eq, getTableColumns, gt, gte, lte, max, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Stored } from "../../item/item.ts"
@@ -25,6 +25,11 @@ function statements(client: Database) {
         .where(ofAttempt)
         .prepare(),
     add: () => db.insert(outputs).values(slot).prepare(),
+    forgetFrom: () =>
+      db
+        .delete(outputs)
+        .where(and(eq(outputs.queue_id, slot.queue_id), gte(outputs.attempt, slot.attempt)))
+        .prepare(),
     /** Removes what ends at this position or before. */
     trim: () =>
       db
@@ -54,6 +59,11 @@ export class SqliteOutputs implements Outputs {
     this.#statements = statements(client)
     this.#group = group
     this.#row = row
+  }
+
+  /** Removes, within the transaction under way, what is kept of an attempt that begins, and of later ones. */
+  forgetFrom(id: number, attempt: number): void {
+    this.#statements.forgetFrom.run({ queue_id: id, attempt })
   }
 
   append(

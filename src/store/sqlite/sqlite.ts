@@ -355,6 +355,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#statuses.push(item.status)
     const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
     if (run) this.runs.keep(run, item.updated_at)
+    if (item.attempt > before.item.attempt) this.outputs.forgetFrom(item.id, item.attempt)
     if (!deleted && isReport(before, change)) {
       this.#writes.writeReport.run(row)
       if (hasGrown(before.work.course, work.course)) this.#writes.writeCourse.run(row)

@@ -1,0 +1,81 @@
+import type { OutputEvent } from "../queue/output.ts"
+import { safeJson } from "../text.ts"
+import type { OutputPart } from "../wire/output.ts"
+
+/** How the output of a command is written into an answer. */
+export interface OutputFormat {
+  /** The value of the query parameter `format`. */
+  readonly name: "text" | "sse"
+  /** The value of the header `Content-Type`. */
+  readonly contentType: string
+  /** What an answer begins with, at once. */
+  readonly head: string
+  /** A new writer for one answer: an event as text; empty if the format has nothing to say for it. */
+  readonly writer: () => (event: OutputEvent) => string
+}
+
+/** A client whose stream the server ended comes back after this time. */
+const RETRY_MS = 1000
+
+const bytes = (count: number): string => `${count.toLocaleString("en")} byte${count === 1 ? "" : "s"}`
+
+/** The output as the command printed it; what is missing has a line of its own. */
+const text: OutputFormat = {
+  name: "text",
+  contentType: "text/plain; charset=utf-8",
+  head: "",
+  writer: () => {
+    let [attempt, isLineOpen]: [number | undefined, boolean] = [undefined, false]
+    const note = (line: string): string => `${isLineOpen ? "\n" : ""}[${line}]\n`
+    return (event) => {
+      if (event.type !== "piece") return ""
+      const isOther = attempt !== undefined && attempt !== event.attempt
+      const head = isOther ? note(`attempt ${event.attempt}`) : ""
+      if (isOther) isLineOpen = false
+      const gap = event.missing > 0 ? note(`${bytes(event.missing)} are not kept`) : ""
+      attempt = event.attempt
+      isLineOpen = !event.text.endsWith("\n")
+      return head + gap + event.text
+    }
+  },
+}
+
+/** Pieces with their place as event ID, so that a client that comes back goes on from there; then `end`. */
+const sse: OutputFormat = {
+  name: "sse",
+  contentType: "text/event-stream",
+  head: `retry: ${RETRY_MS}\n\n`,
+  writer: () => said,
+}
+
+function said(event: OutputEvent): string {
+  switch (event.type) {
+    case "piece": {
+      const { attempt, from, to, missing, text: shown } = event
+      const part: OutputPart = { attempt, from, to, missing, text: shown }
+      return `id: ${attempt}-${to}\ndata: ${safeJson(part)}\n\n`
+    }
+    case "end": {
+      const { attempt, status } = event
+      return `event: end\ndata: ${safeJson({ attempt, status })}\n\n`
+    }
+    case "shutdown":
+      return `event: shutdown\ndata: ${safeJson({ retry_ms: RETRY_MS })}\n\n`
+    case "keepalive":
+      return ": keepalive\n\n"
+  }
+}
+
+/** The place that an event ID names; undefined if it is none of ours. */
+export function placeIn(
+  eventId: string | null,
+): { readonly attempt: number; readonly after: number } | undefined {
+  const [, attempt, after] = /^(\d{1,9})-(\d{1,15})$/.exec(eventId ?? "") ?? []
+  return after === undefined ? undefined : { attempt: Number(attempt), after: Number(after) }
+}
+
+/** The format that a client asks for: by name, or server-sent events by its `Accept`; otherwise text. */
+export function outputFormat(name: OutputFormat["name"] | undefined, accept: string | null): OutputFormat {
+  if (name !== undefined) return name === "sse" ? sse : text
+  return accept?.includes(sse.contentType) ? sse : text
+}

@@ -1,0 +1,186 @@
+import { type Static, Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import type { Caller } from "../access/gate.ts"
+import { printing } from "../item/lease.ts"
+import type { Output, OutputEvent, OutputQuery } from "../queue/output.ts"
+import { OutputPart, OutputStored } from "../wire/output.ts"
+import type { Callers } from "./access.ts"
+import { OUTPUT_SSE, OUTPUT_TEXT } from "./docs/examples.ts"
+import { json, words } from "./docs/words.ts"
+import { type OutputFormat, outputFormat, placeIn } from "./output-formats.ts"
+import { ItemParams, LEASE, LeaseParams, queryInteger, required, SongParams } from "./params.ts"
+
+const PrintedParams = Type.Object(
+  {
+    ...LeaseParams.properties,
+    attempt: queryInteger(1, "the attempt that printed it; by default the one that the lease is for"),
+    offset: queryInteger(
+      0,
+      "the position of the first byte in what was printed; by default after what is stored",
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const OutputParams = Type.Object(
+  {
+    attempt: queryInteger(1, "an attempt; by default the last one and, followed, those that come after it"),
+    after: queryInteger(0, "the position after which it is wanted: the `to` of an event; 0 by default"),
+    follow: Type.Optional(
+      Type.Union([Type.Literal("true"), Type.Literal("false")], {
+        description: "whether to go on with what is printed from now on; false by default",
+      }),
+    ),
+    format: Type.Optional(
+      Type.Union([Type.Literal("text"), Type.Literal("sse")], {
+        description: "by default what `Accept` asks for, and otherwise text",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+type OutputParams = Static<typeof OutputParams>
+
+/** What a request asks for: a client that comes back goes on from its last event. */
+function queryOf({ attempt, after = "0", follow }: OutputParams, request: Request): OutputQuery {
+  const place = placeIn(request.headers.get("last-event-id"))
+  return {
+    attempt: attempt === undefined ? undefined : Number(attempt),
+    from: place ?? { attempt: undefined, after: Number(after) },
+    isFollowed: follow === "true",
+  }
+}
+
+const utf8 = new TextEncoder()
+
+/** The bytes of an answer. `place` is given up with it. */
+async function* bytesOf(
+  events: AsyncGenerator<OutputEvent>,
+  { head, writer }: OutputFormat,
+  place: Disposable | undefined,
+): AsyncGenerator<Uint8Array> {
+  using _place = place
+  if (head !== "") yield utf8.encode(head)
+  const write = writer()
+  for await (const event of events) {
+    const text = write(event)
+    if (text !== "") yield utf8.encode(text)
+  }
+}
+
+/** What a route needs of a request to answer with an output. */
+interface Asking {
+  readonly request: Request
+  readonly query: OutputParams
+  readonly caller: Caller
+}
+
+/** Answers with the output of an item. */
+async function answer(
+  output: Output,
+  limits: Callers["limits"],
+  id: number,
+  { request, query, caller }: Asking,
+): Promise<Response> {
+  const format = outputFormat(query.format, request.headers.get("accept"))
+  const asked = queryOf(query, request)
+  const isHead = request.method === "HEAD"
+  const signal = AbortSignal.any([
+    isHead ? AbortSignal.abort() : request.signal,
+    ...(caller.ended ? [caller.ended] : []),
+  ])
+  const events = await output.read(id, asked, signal)
+  const place = asked.isFollowed && !isHead ? limits?.hold(caller) : undefined
+  // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
+  const body = bytesOf(events, format, place) as AsyncIterable<Uint8Array> as unknown as ReadableStream
+  return new Response(body, {
+    headers: {
+      "content-type": format.contentType,
+      "cache-control": "no-store, no-transform",
+      "x-accel-buffering": "no",
+    },
+  })
+}
+
+const ABOUT =
+  "Text as a terminal shows it in the end: without colours, and without what was drawn over; nothing in it can steer a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As server-sent events each piece has its position, an `EventSource` that comes back goes on from there, and `end` is the last."
+
+const WHOLE = {
+  status: 200,
+  about: "the output; followed, it stays open",
+  content: {
+    "text/plain": { schema: Type.String(), wire: OUTPUT_TEXT },
+    "text/event-stream": { schema: OutputPart, wire: OUTPUT_SSE },
+  },
+}
+
+/** What the commands of items print. */
+export const outputRoutes = (output: Output, { access, limits }: Callers) =>
+  new Elysia({ normalize: false })
+    .use(access)
+    .post(
+      "/queue/:id/output",
+      async ({ params: { id }, query, request, server }): Promise<OutputStored> => {
+        const token = required(request, query)
+        const attempt = query.attempt === undefined ? undefined : Number(query.attempt)
+        const from = query.offset === undefined ? undefined : Number(query.offset)
+        // It may come as it is printed, and nothing be printed for minutes.
+        server?.timeout(request, 0)
+        const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)
+        for await (const bytes of request.body ?? []) writer.push(bytes)
+        return writer.end()
+      },
+      {
+        params: ItemParams,
+        query: PrintedParams,
+        parse: "none",
+        ...words({
+          id: "storeOutput",
+          tag: "Workers",
+          summary: "Store what a command prints",
+          about:
+            "Takes bytes at once or as they are printed. What was stored before is left out, so a request can be repeated; what was never sent stays a hole. With nothing in it, the request answers where the output ends. It does not renew the lease, and is taken after its end too, until the next attempt begins.",
+          headers: LEASE,
+          body: { type: "text/plain", about: "what the command printed, of any length" },
+          successes: [json("stored, as far as output is kept", OutputStored)],
+          refusals: ["illegal_move", "lease_lost", "gone"],
+        }),
+      },
+    )
+    .get(
+      "/queue/:id/output",
+      ({ params: { id }, ...asking }): Promise<Response> => answer(output, limits, Number(id), asking),
+      {
+        params: ItemParams,
+        query: OutputParams,
+        ...words({
+          id: "getOutput",
+          tag: "Queue",
+          summary: "Read or follow what an item's command prints",
+          about: ABOUT,
+          headers: { "Last-Event-ID": "the last event that the client has, after which it goes on" },
+          successes: [WHOLE],
+        }),
+      },
+    )
+    .get(
+      "/songs/:song_id/output",
+      async ({ params: { song_id }, ...asking }): Promise<Response> => {
+        const id = await output.lastOfSong(Number(song_id), asking.caller.item)
+        return answer(output, limits, id, asking)
+      },
+      {
+        params: SongParams,
+        query: OutputParams,
+        ...words({
+          id: "getSongOutput",
+          tag: "Queue",
+          summary: "Read or follow what the command of a song prints",
+          about: `Of the song's item that was started last. ${ABOUT}`,
+          headers: { "Last-Event-ID": "the last event that the client has, after which it goes on" },
+          successes: [WHOLE],
+          refusals: ["not_found"],
+        }),
+      },
+    )

@@ -1,0 +1,81 @@
+import { type OutputPiece } from "../item/output.ts"
+import { Recent } from "../renderers/recent.ts"
+import { Transcript } from "../renderers/transcript.ts"
+import type { OutputEnd } from "../store/outputs.ts"
+
+/** How long output is gathered before it is stored: far less than the second within which it is to be seen. */
+const GATHER_MS = 200
+
+/** Stores pieces; resolves with where the output ends then. */
+type Store = (pieces: readonly OutputPiece[]) => Promise<OutputEnd>
+
+/**
+ * Stores one output as it comes: as fast as the database allows, and never so that the sender waits for that. If it
+ * comes faster, the oldest of what waits is left out.
+ */
+export class OutputWriter {
+  readonly #store: Store
+  readonly #keepBytes: number
+  readonly #recent: Recent
+  readonly #transcript = new Transcript()
+  /** The position of the first byte; undefined for the end of what is stored, until that is known. */
+  #from: number | undefined
+  #bytes = 0
+  #writing: Promise<void> | undefined
+  #end: OutputEnd | undefined
+  #refusal: unknown
+
+  /** `keepBytes` is how much of it is kept at all; 0 for nothing. */
+  constructor(store: Store, keepBytes: number, from: number | undefined) {
+    this.#store = store
+    this.#keepBytes = keepBytes
+    this.#recent = new Recent(keepBytes)
+    this.#from = from
+  }
+
+  /** Takes the next bytes. @throws AppError what the store refused with */
+  push(bytes: Uint8Array): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.#bytes += bytes.length
+    if (this.#keepBytes === 0) return
+    this.#recent.push({ output: 1, bytes })
+    this.#writing ??= this.#writeSoon()
+  }
+
+  /** Stores what is left; resolves with where the output ends. @throws AppError what the store refused with */
+  async end(): Promise<OutputEnd> {
+    await this.#writing
+    await this.#write([...this.#pieces(), ...this.#transcript.rest()])
+    const { attempt, end } = this.#end ?? (await this.#store([]))
+    // What shows nothing, or is not kept, was taken all the same.
+    return { attempt, end: Math.max(end, (this.#from ?? end) + this.#bytes) }
+  }
+
+  async #writeSoon(): Promise<void> {
+    try {
+      while (!this.#recent.isEmpty) {
+        await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
+        await this.#write(this.#pieces())
+      }
+    } catch (error) {
+      this.#refusal = error
+    } finally {
+      this.#writing = undefined
+    }
+  }
+
+  /** The lines that have ended. */
+  #pieces(): OutputPiece[] {
+    const { dropped, chunks } = this.#recent.take()
+    const before = dropped > 0 ? this.#transcript.skip(dropped) : []
+    return [...before, ...chunks.flatMap(({ bytes }) => this.#transcript.push(bytes))]
+  }
+
+  async #write(pieces: readonly OutputPiece[]): Promise<void> {
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.#from ??= (await this.#store([])).end
+    const from = this.#from
+    const placed = pieces.map((piece) => ({ ...piece, from: from + piece.from, to: from + piece.to }))
+    if (placed.length > 0) this.#end = await this.#store(placed)
+  }
+}

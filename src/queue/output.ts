@@ -1,0 +1,267 @@
+import { AppError } from "../errors.ts"
+import type { QueueItem, Status, Stored } from "../item/item.ts"
+import { isFinished } from "../item/moves.ts"
+import type { OutputPiece } from "../item/output.ts"
+import type { Service } from "../service.ts"
+import type { Items } from "../store/items.ts"
+import type { OutputEnd, Outputs } from "../store/outputs.ts"
+import { OutputWriter } from "./output-writer.ts"
+import type { Room } from "./room.ts"
+
+/** Pieces that one read of the database brings: at most about 1.5 MB. */
+const PAGE_PIECES = 64
+/** How often a follower looks: what another process has stored is announced by nothing. */
+const LOOK_MS = 500
+/** Items of a song among which its last attempt is looked for. */
+const MAX_SONG_ITEMS = 1000
+
+/** How output is kept. */
+export interface OutputOptions {
+  /** How many bytes of each attempt are kept, the last ones; 0 keeps none. */
+  readonly keepBytes: number
+  /** Whether the database has room; by default it has. */
+  readonly room?: Room
+  /** How long a follower hears nothing before it gets a keepalive, in milliseconds. */
+  readonly keepaliveMs: number
+}
+
+/** A place in what the command of an item printed. */
+export interface OutputPlace {
+  /** The attempt; undefined for the one that is asked for. */
+  readonly attempt: number | undefined
+  /** The position in it: 0, or the `to` of a piece. */
+  readonly after: number
+}
+
+/** Which output is asked for. */
+export interface OutputQuery {
+  /** The one attempt that is wanted; undefined for the last one and, followed, for those that come after it. */
+  readonly attempt: number | undefined
+  /** From where on it is wanted. */
+  readonly from: OutputPlace
+  /** Whether to go on with what is printed from now on. */
+  readonly isFollowed: boolean
+}
+
+/** What a reader of an output gets. */
+export type OutputEvent =
+  | (OutputPiece & {
+      /** Tells it from the others. */
+      readonly type: "piece"
+      /** The attempt that printed it. */
+      readonly attempt: number
+      /** How many bytes before it are not kept. */
+      readonly missing: number
+    })
+  /** Nothing was printed for a while. */
+  | { readonly type: "keepalive" }
+  /** The server stops. */
+  | { readonly type: "shutdown" }
+  /** Nothing more is kept of this attempt or, followed, nothing more will be printed. */
+  | {
+      /** Tells it from the others. */
+      readonly type: "end"
+      /** The attempt. */
+      readonly attempt: number
+      /** The item's status. */
+      readonly status: Status
+    }
+
+/** What the commands of attempts print: stored by their workers, read and followed by viewers. */
+export class Output implements Service {
+  readonly #items: Items
+  readonly #outputs: Outputs
+  readonly #options: OutputOptions
+  /** What wakes those who follow an item. */
+  readonly #followers = new Map<number, Set<() => void>>()
+  #isDraining = false
+
+  constructor(items: Items, outputs: Outputs, options: OutputOptions) {
+    this.#items = items
+    this.#outputs = outputs
+    this.#options = options
+  }
+
+  async start(): Promise<void> {}
+
+  /** Ends what is followed, and lets nothing be followed. */
+  async stop(): Promise<void> {
+    this.#isDraining = true
+    for (const wakes of this.#followers.values()) for (const wake of wakes) wake()
+  }
+
+  /**
+   * Takes what the command of one attempt prints, from a position on; without one, after what is stored. `attemptOf`
+   * decides within each transaction to which attempt it belongs, and throws an AppError to refuse.
+   */
+  writer(id: number, attemptOf: (stored: Stored) => number, from?: number): OutputWriter {
+    const store = (pieces: readonly OutputPiece[]): Promise<OutputEnd> => this.#store(id, pieces, attemptOf)
+    return new OutputWriter(store, this.#options.keepBytes, from)
+  }
+
+  /**
+   * Reads an output; ends with `end`, or with `shutdown`. Followed without an attempt, it goes on with those that come,
+   * until the item is finished.
+   * @throws AppError `not_found`
+   */
+  async read(id: number, query: OutputQuery, signal: AbortSignal): Promise<AsyncGenerator<OutputEvent>> {
+    const item = await this.#items.item(id)
+    const attempt = query.attempt ?? query.from.attempt ?? item.attempt
+    const isPlaced = (query.from.attempt ?? attempt) === attempt
+    const after = isPlaced ? query.from.after : 0
+    if (query.attempt !== undefined && attempt > item.attempt) throw notBegun(item, attempt)
+    // What lies beyond the end was printed before the item was retried, and went with that.
+    const isKnown = after <= (await this.#outputs.end(id, attempt))
+    return this.#events(new OutputReader(this.#outputs, item, attempt, isKnown ? after : 0), query, signal)
+  }
+
+  /**
+   * The item of a song that was started last; with `only`, that item and no other.
+   * @throws AppError `not_found`
+   */
+  async lastOfSong(songId: number, only?: number): Promise<number> {
+    const { items } = await this.#items.list({ songId, limit: MAX_SONG_ITEMS })
+    const started = items
+      .filter(({ id, started_at }) => started_at !== null && (only === undefined || id === only))
+      .sort((a, b) => Date.parse(b.started_at ?? "") - Date.parse(a.started_at ?? ""))
+    const [last] = started
+    if (last) return last.id
+    throw new AppError("not_found", `no render of song ${songId} has begun`)
+  }
+
+  async #store(
+    id: number,
+    pieces: readonly OutputPiece[],
+    attemptOf: (stored: Stored) => number,
+  ): Promise<OutputEnd> {
+    const { keepBytes, room } = this.#options
+    if (pieces.length > 0) room?.check()
+    try {
+      const end = await this.#outputs.append(id, pieces, keepBytes, attemptOf)
+      for (const wake of this.#followers.get(id) ?? []) wake()
+      return end
+    } catch (error) {
+      if (error instanceof AppError && error.code === "not_found" && (await this.#items.wasDeleted(id)))
+        throw new AppError("gone", `queue item ${id} was deleted; stop the work`)
+      throw error
+    }
+  }
+
+  async *#events(
+    reader: OutputReader,
+    { attempt: asked, isFollowed }: OutputQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<OutputEvent> {
+    let heardMs = performance.now()
+    while (!signal.aborted) {
+      using news = this.#news(reader.id, signal)
+      // The item comes first: what is printed until its attempt ends is read after that.
+      const item = await this.#itemOf(reader.id)
+      for await (const event of reader.pieces()) {
+        yield event
+        heardMs = performance.now()
+      }
+      const isOther = item !== undefined && reader.isOther(item)
+      const isOver = item === undefined || isFinished(item.status)
+      const hasEnded = isOther || item?.status !== "processing"
+      if (!isFollowed || (isOver && !isOther) || (asked !== undefined && hasEnded)) {
+        yield { type: "end", attempt: reader.attempt, status: item?.status ?? "failed" }
+        return
+      }
+      if (this.#isDraining) {
+        yield { type: "shutdown" }
+        return
+      }
+      if (item && isOther) {
+        reader.goTo(item)
+        continue
+      }
+      if (performance.now() - heardMs >= this.#options.keepaliveMs) {
+        yield { type: "keepalive" }
+        heardMs = performance.now()
+      }
+      await news.come
+    }
+  }
+
+  /** The item; undefined once it was deleted. */
+  async #itemOf(id: number): Promise<QueueItem | undefined> {
+    try {
+      return await this.#items.item(id)
+    } catch (error) {
+      if (error instanceof AppError && error.code === "not_found") return undefined
+      throw error
+    }
+  }
+
+  /** Resolves when something may have been printed or have changed. */
+  #news(id: number, signal: AbortSignal): Disposable & { readonly come: Promise<void> } {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const wake = (): void => resolve()
+    const timer = setTimeout(wake, LOOK_MS)
+    const wakes = this.#followers.get(id) ?? new Set()
+    this.#followers.set(id, wakes.add(wake))
+    signal.addEventListener("abort", wake)
+    return {
+      come: promise,
+      [Symbol.dispose]: () => {
+        clearTimeout(timer)
+        signal.removeEventListener("abort", wake)
+        wakes.delete(wake)
+        if (wakes.size === 0 && this.#followers.get(id) === wakes) this.#followers.delete(id)
+      },
+    }
+  }
+}
+
+const notBegun = ({ id, attempt: begun }: QueueItem, attempt: number): AppError =>
+  new AppError("not_found", `attempt ${attempt} of queue item ${id} has not begun; it has had ${begun}`)
+
+/** Reads the output of an item, one attempt after the other. */
+class OutputReader {
+  /** The item. */
+  readonly id: number
+  readonly #outputs: Outputs
+  /** When the item's attempt began; after a retry its number comes again. */
+  #begun: string | null
+  #attempt: number
+  #at: number
+
+  constructor(outputs: Outputs, { id, started_at }: QueueItem, attempt: number, at: number) {
+    this.id = id
+    this.#outputs = outputs
+    this.#begun = started_at
+    this.#attempt = attempt
+    this.#at = at
+  }
+
+  /** The attempt that is read. */
+  get attempt(): number {
+    return this.#attempt
+  }
+
+  /** Whether the item is at another attempt than the one that is read. */
+  isOther({ attempt, started_at }: QueueItem): boolean {
+    return attempt !== this.#attempt || started_at !== this.#begun
+  }
+
+  /** Goes to the beginning of the attempt that the item is at. */
+  goTo({ attempt, started_at }: QueueItem): void {
+    this.#attempt = attempt
+    this.#begun = started_at
+    this.#at = 0
+  }
+
+  /** What is kept after the place, which moves on. */
+  async *pieces(): AsyncGenerator<OutputEvent> {
+    for (;;) {
+      const { pieces, more } = await this.#outputs.read(this.id, this.#attempt, this.#at, PAGE_PIECES)
+      for (const piece of pieces) {
+        const missing = Math.max(0, piece.from - this.#at)
+        this.#at = piece.to
+        yield { type: "piece", attempt: this.#attempt, missing, ...piece }
+      }
+      if (!more) return
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { MAX_PIECE_BYTES, type OutputPiece } from "../item/output.ts"
+
+const NEW_LINE = 0x0a
+const RETURN = 0x0d
+
+const ESCAPE = "\u001b"
+/** Where a line is begun over: the cursor goes to its first column, or the line is erased. */
+const BEGUN_OVER = new RegExp(`(?:${ESCAPE}\\[|\u009b)(?:[01]?G|2K)`, "g")
+/** Other escape sequences: those with parameters, titles and other strings, and short ones. */
+const ESCAPES = new RegExp(
+  [
+    `(?:${ESCAPE}\\[|\u009b)[0-?]*[ -/]*[@-~]?`,
+    `${ESCAPE}\\][^\u0007${ESCAPE}]*(?:\u0007|${ESCAPE}\\\\)?`,
+    `${ESCAPE}[PX^_][^${ESCAPE}]*(?:${ESCAPE}\\\\)?`,
+    `${ESCAPE}[ -/]*[0-~]?`,
+  ].join("|"),
+  "g",
+)
+/** What steers a terminal or turns the direction of text, but for tabs. */
+const UNPRINTABLE = /(?!\t)\p{Cc}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+/** Without any of these a text is as it is shown. */
+const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
+
+/** A text in which each backspace has taken away what stood before it. */
+function withoutBackspaces(text: string): string {
+  if (!text.includes("\b")) return text
+  const shown: string[] = []
+  for (const character of text) {
+    if (character === "\b") shown.pop()
+    else shown.push(character)
+  }
+  return shown.join("")
+}
+
+/** What a terminal shows of a line in the end, whatever was drawn over meanwhile. */
+function shownOf(line: string): string {
+  const text = line.replace(BEGUN_OVER, "\r").replace(ESCAPES, "")
+  const last = text.split("\r").findLast((drawn) => drawn !== "") ?? ""
+  return withoutBackspaces(last).replace(UNPRINTABLE, "\ufffd")
+}
+
+/** What a terminal shows of these lines: printable text, tabs and line breaks. */
+const linesShown = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => (PLAIN.test(line) ? line : shownOf(line)))
+    .join("\n")
+
+/** Whether the first line of a text is drawn over what stood there before. */
+const isDrawnOver = (text: string): boolean => /^[^\n]*\r(?![\r\n]|$)/.test(text)
+
+/** Where to cut a line that is too long: between two characters. */
+function cutOf(bytes: Uint8Array): number {
+  let at = MAX_PIECE_BYTES
+  while (at > MAX_PIECE_BYTES - 3 && ((bytes[at] ?? 0) & 0xc0) === 0x80) at -= 1
+  return at
+}
+
+/**
+ * What a command prints, as text that can be shown anywhere: a line once it has ended, as a terminal shows it then,
+ * without colours and without what was drawn over. Data that is no text, which has NUL bytes, is left out.
+ */
+export class Transcript {
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  /** What was not given yet, and its position. */
+  #rest: Uint8Array = new Uint8Array()
+  #at: number
+  /** Where the next piece begins: before `#at` if what came in between shows nothing. */
+  #from: number
+  /** Whether the last piece has left its line open. */
+  #isOpen = false
+
+  /** `at` is the position of the first byte. */
+  constructor(at = 0) {
+    this.#at = at
+    this.#from = at
+  }
+
+  /** Takes the next bytes, cut anywhere; returns the lines that have ended. */
+  push(bytes: Uint8Array): OutputPiece[] {
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    const pieces: OutputPiece[] = []
+    for (let end = this.#nextEnd(); end > 0; end = this.#nextEnd()) pieces.push(...this.#take(end))
+    return pieces
+  }
+
+  /** The line that has not ended yet, as far as it is; empty if there is none. */
+  rest(): OutputPiece[] {
+    return this.#rest.length === 0 ? [] : this.#take(this.#rest.length)
+  }
+
+  /** Passes over bytes that were lost; returns the line before them, as far as it is. */
+  skip(bytes: number): OutputPiece[] {
+    const before = this.rest()
+    this.#at += bytes
+    this.#from = this.#at
+    return before
+  }
+
+  /** Whether there is a line that has not ended yet, and is not being drawn over. */
+  get hasOpenLine(): boolean {
+    return this.#rest.length > 0 && !this.#rest.includes(RETURN)
+  }
+
+  /** The end of the next piece, in bytes from here; 0 if none has ended. */
+  #nextEnd(): number {
+    const end = this.#rest.subarray(0, MAX_PIECE_BYTES).lastIndexOf(NEW_LINE) + 1
+    if (end > 0) return end
+    // Of a line that is drawn over, only what was drawn last will be shown. A return at the end may end the line.
+    const drawn = this.#rest.subarray(0, -1).lastIndexOf(RETURN)
+    if (drawn > 0) this.#pass(drawn)
+    return this.#rest.length > MAX_PIECE_BYTES ? cutOf(this.#rest) : 0
+  }
+
+  #take(end: number): OutputPiece[] {
+    const bytes = this.#rest.subarray(0, end)
+    this.#pass(end)
+    if (bytes.includes(0)) {
+      this.#from = this.#at
+      return []
+    }
+    const raw = this.#decoder.decode(bytes)
+    const text = `${this.#isOpen && isDrawnOver(raw) ? "\n" : ""}${linesShown(raw)}`
+    if (text === "") return []
+    const from = this.#from
+    this.#from = this.#at
+    this.#isOpen = !text.endsWith("\n")
+    return [{ from, to: this.#at, text }]
+  }
+
+  #pass(bytes: number): void {
+    this.#rest = this.#rest.subarray(bytes)
+    this.#at += bytes
+  }
+}

@@ -1,0 +1,118 @@
+import { expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { MAX_PIECE_BYTES } from "../../src/item/output.ts"
+import { Transcript } from "../../src/renderers/transcript.ts"
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** The whole transcript of an output that comes in these pieces. */
+function transcript(...pieces: (string | Uint8Array)[]): string {
+  const told = new Transcript()
+  const shown = pieces.flatMap((piece) => told.push(typeof piece === "string" ? bytes(piece) : piece))
+  return [...shown, ...told.rest()].map(({ text }) => text).join("")
+}
+
+test.each([
+  ["one\ntwo\n", "one\ntwo\n"],
+  ["Windows\r\nlines\r\n", "Windows\nlines\n"],
+  ["\u001b[1;31mred\u001b[0m \u001b[Kplain\n", "red plain\n"],
+  ["\u001b]0;a title\u0007shown \u001b]8;;http://x\u001b\\link\u001b]8;;\u001b\\\n", "shown link\n"],
+  ["\u001bPsecret\u001b\\\u001b(Bshown\u001bc\n", "shown\n"],
+  ["\u009b31mred\n", "red\n"],
+  ["frame=1\rframe=2\rframe=3\n", "frame=3\n"],
+  ["frame=1\rframe=2\r", "frame=2"],
+  ["\r 10%|#   |\r\u001b[K100%|####|\n", "100%|####|\n"],
+  ["old\u001b[2Knew\u001b[Gnewest\n", "newest\n"],
+  ["12\b\b34\b5\n", "35\n"],
+  ["a\tb\n", "a\tb\n"],
+  [
+    "bell\u0007 bidi\u202e isolate\u2066 vertical\u000b\n",
+    "bell\ufffd bidi\ufffd isolate\ufffd vertical\ufffd\n",
+  ],
+  ["\u001b", ""],
+  ["no end", "no end"],
+])("of %j a terminal shows %j", (printed, shown) => {
+  expect(transcript(printed)).toBe(shown)
+})
+
+test("a line is given once it has ended, and one that is drawn over only then", () => {
+  const told = new Transcript()
+  expect(told.push(bytes("one\ntw"))).toEqual([{ from: 0, to: 4, text: "one\n" }])
+  expect(told.hasOpenLine).toBe(true)
+  expect(told.push(bytes("o\r"))).toEqual([])
+  expect(told.push(bytes("\n"))).toEqual([{ from: 4, to: 9, text: "two\n" }])
+  expect(told.push(bytes("10%\r20%\r"))).toEqual([])
+  expect(told.hasOpenLine).toBe(false)
+  expect(told.push(bytes("30%\ndone\n"))).toEqual([{ from: 9, to: 26, text: "30%\ndone\n" }])
+  expect(told.rest()).toEqual([])
+})
+
+test("a line that was given before it had ended goes on, or is followed by what is drawn over it", () => {
+  const told = new Transcript()
+  told.push(bytes("Loading"))
+  expect(told.rest()).toEqual([{ from: 0, to: 7, text: "Loading" }])
+  expect(told.push(bytes(" ... done\n"))).toEqual([{ from: 7, to: 17, text: " ... done\n" }])
+  told.push(bytes("10%"))
+  told.rest()
+  expect(told.push(bytes("\r20%\n"))[0]?.text).toBe("\n20%\n")
+})
+
+test("data that is no text is left out, and its place is known", () => {
+  const told = new Transcript()
+  expect(told.push(bytes("text\n"))).toHaveLength(1)
+  expect(told.push(new Uint8Array([1, 0, 2, 10]))).toEqual([])
+  expect(told.push(bytes("text\n"))).toEqual([{ from: 9, to: 14, text: "text\n" }])
+})
+
+test("a bar that is drawn for hours takes no room, and a line without an end is cut between characters", () => {
+  const told = new Transcript()
+  for (let i = 0; i < 10_000; i += 1) expect(told.push(bytes(`frame=${i} of many\r`))).toEqual([])
+  expect(told.rest().map(({ text }) => text)).toEqual(["frame=9999 of many"])
+  const long = "ä€😀".repeat(10_000)
+  const cut = new Transcript().push(bytes(long))
+  expect(cut.length).toBeGreaterThan(1)
+  for (const { from, to, text } of cut) {
+    expect(to - from).toBeLessThanOrEqual(MAX_PIECE_BYTES)
+    expect(text).not.toContain("\ufffd")
+  }
+  expect(transcript(long)).toBe(long)
+})
+
+test("wherever the output is cut, the same is shown, and nothing that steers a terminal", () => {
+  const part = fc.constantFrom(
+    "a",
+    "ö",
+    "😀",
+    "\n",
+    "\r",
+    "\u001b[31m",
+    "\u001b[2K",
+    "\t",
+    "\b",
+    "\u0007",
+    "12%",
+    " ",
+  )
+  fc.assert(
+    fc.property(
+      fc.array(part, { maxLength: 60 }).map((parts) => bytes(parts.join(""))),
+      fc.array(fc.nat(200), { maxLength: 5 }),
+      (all, cuts) => {
+        const at = [0, ...cuts.map((cut) => Math.min(cut, all.length)).sort((a, b) => a - b), all.length]
+        const pieces = at.slice(1).map((end, i) => all.subarray(at[i], end))
+        const shown = transcript(...pieces)
+        expect(shown).toBe(transcript(all))
+        expect(shown).not.toMatch(/(?![\n\t])\p{Cc}/u)
+      },
+    ),
+  )
+})
+
+test("what was lost is passed over, and the line before it is given as far as it is", () => {
+  const told = new Transcript()
+  told.push(bytes("one\ntw"))
+  expect(told.skip(1000)).toEqual([{ from: 4, to: 6, text: "tw" }])
+  expect(told.push(bytes("three\n"))).toEqual([{ from: 1006, to: 1012, text: "three\n" }])
+})
