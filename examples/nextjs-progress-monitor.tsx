@@ -65,8 +65,8 @@ export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale" |
 
 /** Updates that were left out. The state was refreshed after it, so what is shown is right all the same. */
 export interface Gap {
-  /** `expired`: no longer kept. `unknown`: the server does not know where we were. `slow`: we read too slowly. `unreadable`: the server's database is damaged there. `restored`: a backup was put back. */
-  reason: "expired" | "unknown" | "slow" | "unreadable" | "restored"
+  /** `expired`: no longer kept. `unknown`: the server does not know where we were. `slow`: we read too slowly. `unreadable`: the server's database is damaged there. `restored`: a backup was put back. `rolled_back`: the database lost what it had acknowledged. */
+  reason: "expired" | "unknown" | "slow" | "unreadable" | "restored" | "rolled_back"
   /** How many; null when that cannot be known. */
   missed: number | null
 }

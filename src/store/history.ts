@@ -34,14 +34,24 @@ export interface Latest {
   readonly head: number
 }
 
+/** Event IDs that were given, and whose updates are gone: no ID is ever given for another update. */
+export interface Lost {
+  /** The last event ID before them. */
+  readonly after: number
+  /** The last of them. */
+  readonly upTo: number
+  /** Why: a backup was put back, or the database lost what it had acknowledged, as a late standby does. */
+  readonly reason: "restored" | "rolled_back"
+}
+
 /** Which part of the history is kept. */
 export interface Bounds {
   /** The event ID from which on every update is kept, of all items or of one; `newest + 1` when none is. */
   readonly oldest: number
   /** The newest event ID that was given. */
   readonly newest: number
-  /** The event IDs that a restored backup does not have: those of updates that were lost; null if there are none. */
-  readonly lost: { readonly after: number; readonly upTo: number } | null
+  /** The event IDs of updates that were lost; null if none were. The first ID that is given after them is not the next. */
+  readonly lost: Lost | null
   /** How many updates of all items are kept: those after `oldest`, and the moves of items before it. */
   readonly stored: number
 }

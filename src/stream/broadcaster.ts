@@ -1,6 +1,6 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
-import type { Bounds, History } from "../store/history.ts"
+import type { History, Lost } from "../store/history.ts"
 import { Batch } from "./batch.ts"
 import { isLost } from "./lost.ts"
 import { Meter } from "./meter.ts"
@@ -58,8 +58,8 @@ export class Broadcaster extends EventTarget {
   #taken = 0
   #head = 0
   #examined = 0
-  /** The event IDs that were lost when the history began to be followed. */
-  #lost: Bounds["lost"] = null
+  /** The event IDs whose updates are gone. */
+  #lost: Lost | null = null
   /** How often following the history began: what was read before belongs to streams that have left. */
   #followed = 0
   /** Whether `head` is known, and with it from where the history is followed. */
@@ -128,6 +128,14 @@ export class Broadcaster extends EventTarget {
   /** The newest event ID that was read for all streams; undefined while no stream is open. */
   get heard(): number | undefined {
     return this.#isFollowing ? this.#head : undefined
+  }
+
+  /**
+   * The first event ID after those that were lost, if this one is among them: its stream has shown what is not true any
+   * more. Otherwise undefined.
+   */
+  afterLost(eventId: number): number | undefined {
+    return this.#lost && isLost(eventId, this.#lost) ? this.#lost.upTo + 1 : undefined
   }
 
   /**
@@ -338,7 +346,10 @@ export class Broadcaster extends EventTarget {
     const { updates, more } = await this.#history.page({ after: previous, limit: BATCH_UPDATES })
     // All streams have left since, and those that have joined follow from another place.
     if (this.#followed !== followed || this.#taken === 0) return true
-    const last = updates.at(-1)
+    const [first, last] = [updates[0], updates.at(-1)]
+    // Event IDs follow each other at the head, so a jump can mean that the database lost some.
+    const isStrange = first ? first.id > previous + 1 : (await this.#history.head()) !== previous
+    if (isStrange && (await this.#hasLost(previous))) return true
     if (!last) return false
     const batch = new Batch(previous, last.id, updates)
     this.#head = last.id
@@ -348,6 +359,19 @@ export class Broadcaster extends EventTarget {
     await this.#waking
     this.#examined = last.id
     return more
+  }
+
+  /** Whether updates are gone that were announced. Then all streams begin again, behind the event IDs of those. */
+  async #hasLost(previous: number): Promise<boolean> {
+    const { lost } = await this.#history.bounds()
+    if (!lost || !isLost(previous, lost) || this.#head !== previous) return false
+    this.#lost = lost
+    this.#head = lost.upTo + 1
+    this.#examined = this.#head
+    this.#rings += 1
+    this.tail.clear()
+    for (const seat of [...this.all()]) seat.wake("batch")
+    return true
   }
 
   #keepalive(): void {

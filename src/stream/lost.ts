@@ -1,7 +1,7 @@
-import type { Bounds } from "../store/history.ts"
+import type { Bounds, Lost } from "../store/history.ts"
 
 /** Whether an event ID is one of those that were lost: a client that has seen it has seen what never was. */
-export const isLost = (eventId: number, lost: Bounds["lost"]): boolean =>
+export const isLost = (eventId: number, lost: Lost | null): boolean =>
   lost !== null && eventId > lost.after && eventId <= lost.upTo
 
 /** Whether every update after this event ID is kept, so that a client which has seen it can resume there. */

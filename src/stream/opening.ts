@@ -54,14 +54,14 @@ export class Opening {
   shared(greeting: Greeting): readonly Frame[] {
     const known = this.#lists.get(greeting.retryMs)
     if (known) return known
-    const list = [greeting, ...this.updates, ...this.#live]
+    const list = [greeting, ...this.frames(undefined)]
     this.#lists.set(greeting.retryMs, list)
     return list
   }
 
-  /** The frames for one stream that wants only some of the updates. */
-  narrowed(greeting: Greeting, wanted: NonNullable<Wanted>): readonly Frame[] {
-    return [greeting, ...this.updates.filter(({ update }) => wanted(update)), ...this.#live]
+  /** The frames without a greeting, of the updates that are wanted. */
+  frames(wanted: Wanted): readonly Frame[] {
+    return [...this.updates.filter(({ update }) => wanted?.(update) ?? true), ...this.#live]
   }
 
   /** The same without its updates. */
@@ -151,16 +151,21 @@ export class Openings {
     }
     if (item) return snapshot ? item : item.bare
     return snapshot
-      ? this.#ways.of(
-          "state",
-          () => this.#state(),
-          (known) => this.#unmoved(known ?? undefined),
-        )
+      ? this.state()
       : this.#ways.of(
           "live",
           () => this.#now(),
           () => this.#nowKnown(),
         )
+  }
+
+  /** The latest update of every open item; null if there are more than are shared. */
+  state(): Known<Opening | null> {
+    return this.#ways.of(
+      "state",
+      () => this.#state(),
+      (known) => this.#unmoved(known ?? undefined),
+    )
   }
 
   /** The latest updates of all open items. */

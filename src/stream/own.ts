@@ -62,6 +62,10 @@ class OwnFormat<Chunk extends object> implements Format<Chunk> {
     if (control.event === "live" || control.event === "end") return { ...control, last_event_id }
     if (control.event !== "gap") return control
     if (control.reason === "slow") return { ...control, last_event_id }
+    if (control.reason === "rolled_back" && this.#given === undefined) {
+      this.#last = 0
+      return { ...control, last_event_id }
+    }
     // Whose updates cannot be read is not known.
     if (control.reason === "unreadable") return { ...control, last_event_id, missed: null }
     return this.#given === undefined ? control : { ...control, last_event_id: this.#given }

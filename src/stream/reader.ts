@@ -94,10 +94,28 @@ export class Reader {
     }
     const gap =
       watch.lastEventId === undefined ? [] : [this.#gap(missedStart(watch.lastEventId, bounds, this.#place))]
-    const { ids, head } = item
-      ? { ids: item.updates.map(({ update }) => update.id), head: item.head }
-      : await openings.latestOpen()
-    yield* this.#latest(ids, [greeting, ...gap], [openings.live(head)])
+    yield* this.#state(item, [greeting, ...gap])
+  }
+
+  /** A gap that says that updates after an event ID are gone, the state of now, and `live`. */
+  async *rolledBack(from: number): Passage {
+    const { queueId } = this.#place
+    const item = queueId === undefined ? undefined : await this.#shared.openings.itemNow(queueId)
+    const gap = { event: "gap", reason: "rolled_back", last_event_id: from, missed: null } as const
+    yield* this.#state(item, [this.#gap(gap)])
+  }
+
+  /** Some frames, the current state, and `live`. `item` is the state of the watched item, if one is. */
+  async *#state(item: Opening | undefined, before: readonly Frame[]): Passage {
+    const { openings } = this.#shared
+    const opening = item ?? (await openings.state())
+    if (opening) {
+      examine(opening, this.#place, this.#shared)
+      yield [...before, ...opening.frames(this.#place.wanted)]
+      return
+    }
+    const { ids, head } = await openings.latestOpen()
+    yield* this.#latest(ids, before, [openings.live(head)])
     this.#place.cursor = head
   }
 
@@ -250,25 +268,27 @@ export class Reader {
 /** Whether a stream that is `behind` updates behind may be too far behind. */
 export const isFar = (behind: number, maxLag: number): boolean => maxLag > 0 && behind > maxLag
 
-/** The frames of an opening for one stream, which has then examined everything up to its head. */
-export function openWith(
-  opening: Opening,
-  place: Place,
-  { broadcaster, random }: Pick<Shared, "broadcaster" | "random">,
-): readonly Frame[] {
-  const { wanted } = place
+/** Moves a stream's place to where it is once it has said an opening. */
+function examine(opening: Opening, place: Place, { broadcaster }: Pick<Shared, "broadcaster">): void {
   place.cursor = opening.head
   if (!opening.isWhole) place.liveAt = broadcaster.head
   place.status = opening.updates.at(-1)?.update.status ?? place.status
-  const greeting = greetingOf(random())
-  return wanted ? opening.narrowed(greeting, wanted) : opening.shared(greeting)
+}
+
+/** A greeting and the frames of an opening for one stream, which has then examined everything up to its head. */
+export function openWith(opening: Opening, place: Place, shared: Shared): readonly Frame[] {
+  examine(opening, place, shared)
+  const { wanted } = place
+  const greeting = greetingOf(shared.random())
+  return wanted ? [greeting, ...opening.frames(wanted)] : opening.shared(greeting)
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */
 function missedStart(given: string, bounds: Bounds, place: Place): Gap {
   const from = eventId(given)
-  if (from !== undefined && isLost(from, bounds.lost)) {
-    return { event: "gap", reason: "restored", last_event_id: from, missed: null }
+  const { lost } = bounds
+  if (from !== undefined && lost && isLost(from, lost)) {
+    return { event: "gap", reason: lost.reason, last_event_id: from, missed: null }
   }
   const isExpired = from !== undefined && from <= bounds.newest
   const isEverything = place.queueId === undefined && place.wanted === undefined

@@ -129,6 +129,8 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     if (this.#ready) return this.#takeReady(this.#ready)
     if (broadcaster.draining) return this.#end("shutdown")
     if (!this.#isBegun) return this.#begin()
+    const afterLost = broadcaster.afterLost(this.cursor)
+    if (afterLost !== undefined) this.#beginAgain(afterLost)
     if (this.#passage || this.watch.selection?.isAsked) return "read"
     if (this.liveAt !== undefined && this.cursor >= this.liveAt) return this.#live()
     if (this.cursor >= broadcaster.head) return this.#isOver ? this.#end("finished") : "wait"
@@ -163,6 +165,14 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   #live(): Chunk | "read" {
     this.liveAt = undefined
     return this.watch.format.encode([this.#shared.openings.live(this.cursor)]) ?? "read"
+  }
+
+  /** What this stream has said last is gone from the history: it says so, and then what is true now. */
+  #beginAgain(cursor: number): void {
+    this.#passage = new Reader(this, this.#shared).rolledBack(this.cursor)
+    this.cursor = cursor
+    this.status = undefined
+    this.liveAt = undefined
   }
 
   /** What the broadcaster has at hand after the cursor; undefined if nothing of it is wanted. */

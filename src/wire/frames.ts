@@ -31,10 +31,11 @@ export const Gap = Type.Object(
         Type.Literal("slow"),
         Type.Literal("unreadable"),
         Type.Literal("restored"),
+        Type.Literal("rolled_back"),
       ],
       {
         description:
-          "they are no longer kept; the last event ID is not ours; the reader was too slow; the database is damaged there; a backup was put back, which does not have them",
+          "they are no longer kept; the last event ID is not ours; the reader was too slow; the database is damaged there; a backup was put back, which does not have them; the database lost them, and what it said of them is not true any more",
       },
     ),
     last_event_id: Type.Union([EventId, Type.String()], { description: "after which updates are missing" }),

@@ -1,12 +1,14 @@
 import { AppError } from "../../src/errors.ts"
 import type { Status, StoredUpdate } from "../../src/item/item.ts"
-import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../../src/store/history.ts"
+import type { Bounds, History, Latest, LatestOf, Lost, Page, PageQuery } from "../../src/store/history.ts"
 
-/** A history in memory: event IDs ascend from 1 without a hole. */
+/** A history in memory: event IDs ascend from 1, without a hole but for those that a roll back leaves. */
 export class MemoryHistory implements History {
   readonly historyId = "memory"
-  /** All updates; the one with event ID n stands at n - 1. */
+  /** All updates; the one with event ID n stands at n - 1 as long as nothing was rolled back. */
   readonly all: StoredUpdate[] = []
+  #newest = 0
+  #lost: Lost | null = null
   /** The oldest event ID that is kept. */
   oldest = 1
   readonly #read: (name: string) => Promise<void>
@@ -22,7 +24,15 @@ export class MemoryHistory implements History {
   }
 
   append(queueId: number, status: Status): void {
-    this.all.push({ id: this.all.length + 1, queue_id: queueId, song_id: queueId, status, data: "{}" })
+    this.#newest += 1
+    this.all.push({ id: this.#newest, queue_id: queueId, song_id: queueId, status, data: "{}" })
+  }
+
+  /** Loses the updates after an event ID, as a late standby does; the next IDs are given above `upTo`. */
+  rollBack(after: number, upTo: number): void {
+    this.all.splice(this.all.findLastIndex(({ id }) => id <= after) + 1)
+    this.#lost = { after, upTo, reason: "rolled_back" }
+    this.#newest = upTo + 1
   }
 
   /** The latest update of each item that has one. */
@@ -32,18 +42,18 @@ export class MemoryHistory implements History {
 
   async head(): Promise<number> {
     await this.#read("head")
-    return this.all.length
+    return this.#newest
   }
 
   async bounds(): Promise<Bounds> {
     await this.#read("bounds")
-    const newest = this.all.length
-    return { oldest: this.oldest, newest, stored: newest - this.oldest + 1, lost: null }
+    const newest = this.#newest
+    return { oldest: this.oldest, newest, stored: newest - this.oldest + 1, lost: this.#lost }
   }
 
   async page({ after, queueId, limit }: PageQuery): Promise<Page> {
     await this.#read("page")
-    const kept = this.all.slice(Math.max(after, this.oldest - 1))
+    const kept = this.all.filter(({ id }) => id > after && id >= this.oldest)
     const updates = kept.filter(({ queue_id }) => queueId === undefined || queue_id === queueId)
     const most = Math.min(limit, this.#most)
     return { updates: updates.slice(0, most), more: updates.length >= most }
@@ -56,14 +66,14 @@ export class MemoryHistory implements History {
         ? status !== "completed"
         : id > which.after && (which.queueId ?? queue_id) === queue_id
     const ids = [...this.latestByItem().values()].filter(isMeant).map(({ id }) => id)
-    return { ids: ids.sort((a, b) => a - b), head: this.all.length }
+    return { ids: ids.sort((a, b) => a - b), head: this.#newest }
   }
 
   async latestOfItem(id: number): Promise<{ update: StoredUpdate; head: number }> {
     await this.#read("latestOfItem")
     const update = this.latestByItem().get(id)
     if (!update) throw new AppError("not_found", `queue item ${id} does not exist`)
-    return { update, head: this.all.length }
+    return { update, head: this.#newest }
   }
 
   async updates(ids: readonly number[]): Promise<Page> {
@@ -78,6 +88,7 @@ export class MemoryHistory implements History {
 
   async count(after: number, upTo: number, queueId?: number): Promise<number> {
     await this.#read("count")
-    return this.all.slice(after, upTo).filter(({ queue_id }) => (queueId ?? queue_id) === queue_id).length
+    const counted = this.all.filter(({ id }) => id > after && id <= upTo)
+    return counted.filter(({ queue_id }) => (queueId ?? queue_id) === queue_id).length
   }
 }

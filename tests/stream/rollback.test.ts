@@ -1,0 +1,125 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Selection } from "../../src/stream/selection.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import type { Watch } from "../../src/stream/watch.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+/** Streams on a history of two items with ten updates, the odd ones of item 1. */
+function open() {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const bus = new LocalBus()
+  const errors: unknown[] = []
+  const onError = (error: unknown): void => void errors.push(error)
+  const broadcaster = new Broadcaster(history, bus, 50_000, onError)
+  const streams = new Streams(history, broadcaster, { maxLag: 100, random: () => 0.5, onError })
+  for (let id = 1; id <= 10; id += 1) history.append(id % 2 === 1 ? 1 : 2, "processing")
+  return { history, bus, broadcaster, streams, errors, [Symbol.dispose]: () => broadcaster.drain() }
+}
+
+/** A frame in short: the event ID of an update, or what a control frame says. */
+function short(frame: Frame): string {
+  if (frame.type === "update") return String(frame.update.id)
+  if (frame.type !== "control") return frame.type
+  const { control } = frame
+  if (control.event === "gap") return `gap ${control.reason} ${control.last_event_id}`
+  return control.event === "live" ? `live ${control.last_event_id}` : control.event
+}
+
+/** Opens a stream; `next` answers the frames of its next chunk. */
+async function watching(streams: Streams, asked: Partial<Watch> = {}) {
+  const leave = new AbortController()
+  const common = { snapshot: false, untilFinished: false, signal: leave.signal }
+  const stream = await streams.open({ ...common, ...asked, format: asFrames })
+  if (!stream) throw new Error("no stream")
+  return {
+    leave,
+    async next(): Promise<string[]> {
+      const { value, done } = await stream.next()
+      return done ? ["over"] : value.map(short)
+    },
+  }
+}
+
+test("a stream is told when updates that it has said are gone, gets the state of now, and goes on", async () => {
+  using opened = open()
+  const { history, bus, streams, errors } = opened
+  const all = await watching(streams)
+  const one = await watching(streams, { queueId: 1 })
+  const some = await watching(streams, { selection: new Selection([2], undefined) })
+  for (const { next } of [all, one, some]) expect((await next()).at(-1)).toBe("live 10")
+  history.rollBack(7, 1000)
+  bus.notify()
+  expect(await all.next()).toEqual(["gap rolled_back 10", "6", "7", "live 1001"])
+  expect(await one.next()).toEqual(["gap rolled_back 10", "7", "live 1001"])
+  expect(await some.next()).toEqual(["gap rolled_back 10", "6", "live 1001"])
+  history.append(1, "processing")
+  history.append(2, "processing")
+  bus.notify()
+  expect([await all.next(), await one.next(), await some.next()]).toEqual([
+    ["1002", "1003"],
+    ["1002"],
+    ["1003"],
+  ])
+  expect(errors).toEqual([])
+})
+
+test("it is told before anything new, also when that is how the server learns of it", async () => {
+  using opened = open()
+  const { history, bus, streams } = opened
+  const all = await watching(streams)
+  expect((await all.next()).at(-1)).toBe("live 10")
+  history.rollBack(7, 1000)
+  history.append(1, "processing")
+  bus.notify()
+  expect(await all.next()).toEqual(["gap rolled_back 10", "6", "1002", "live 1002"])
+  history.append(2, "processing")
+  bus.notify()
+  expect(await all.next()).toEqual(["1003"])
+})
+
+test("a client that comes back with an event ID that is gone is told so, and one that has seen no such does not", async () => {
+  using opened = open()
+  const { history, bus, streams } = opened
+  const watcher = await watching(streams)
+  await watcher.next()
+  history.rollBack(7, 1000)
+  history.append(1, "processing")
+  bus.notify()
+  await watcher.next()
+  const opening = async (lastEventId: string): Promise<string[]> =>
+    (await (await watching(streams, { lastEventId, snapshot: true })).next()).slice(1)
+  expect(await opening("9")).toEqual(["gap rolled_back 9", "6", "1002", "live 1002"])
+  expect(await opening("7")).toEqual(["1002", "live 1002"])
+  expect(await opening("1001")).toEqual(["1002", "live 1002"])
+  expect(await opening("1002")).toEqual(["live 1002"])
+})
+
+test("updates that nobody was told of may go without a word", async () => {
+  using opened = open()
+  const { history, bus, streams } = opened
+  const all = await watching(streams)
+  await all.next()
+  history.append(1, "processing")
+  history.rollBack(10, 1000)
+  history.append(1, "processing")
+  bus.notify()
+  expect(await all.next()).toEqual(["1002"])
+})
+
+test("a held answer looks again when updates are gone", async () => {
+  using opened = open()
+  const { history, bus, streams } = opened
+  const leave = new AbortController()
+  const changes = streams.changes(1, leave.signal)
+  await changes.next()
+  const looked = changes.next()
+  history.rollBack(7, 1000)
+  bus.notify()
+  expect(await looked).toEqual({ value: undefined, done: false })
+  leave.abort()
+})
