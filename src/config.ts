@@ -1,3 +1,4 @@
+import { LEVELS } from "./log.ts"
 import { tokenIn } from "./token-file.ts"
 import {
   busUrl,
@@ -5,6 +6,7 @@ import {
   hostNames,
   isOn,
   networks,
+  oneOf,
   optionalText,
   origins,
   type Read,
@@ -91,6 +93,12 @@ const SERVE_SETTINGS = {
     fallback: "",
     repeatable: true,
     read: hostNames,
+  },
+  "log-level": {
+    help: "the least that a line of the log must matter: debug (every request), info, warn or error",
+    placeholder: "LEVEL",
+    fallback: "info",
+    read: oneOf(LEVELS),
   },
   "keepalive-ms": {
     help: "milliseconds without an update before a stream gets a keepalive",

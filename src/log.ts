@@ -1,18 +1,73 @@
+import { printable, safeJson } from "./text.ts"
+
+/** How much a line matters, the least first. */
+export const LEVELS = ["debug", "info", "warn", "error"] as const
+
+/** One of `LEVELS`. */
+export type Level = (typeof LEVELS)[number]
+
 /** Fields of a log line; values must survive `JSON.stringify`. */
 export type LogFields = Record<string, string | number | boolean | null>
 
+/** How lines are written. */
+export interface LogStyle {
+  /** Lines that matter less are left out; `info` by default. */
+  readonly level: Level
+  /** Whether a terminal shows colours; it does not by default. */
+  readonly isColoured: boolean
+}
+
+let style: LogStyle = { level: "info", isColoured: false }
+
+/** Says how all lines of this process are written from now on. */
+export function setLog(wanted: LogStyle): void {
+  style = wanted
+}
+
+const COLOURS: Readonly<Record<Level, string>> = { debug: "2", info: "0", warn: "33", error: "31" }
+
+/** A value on a terminal: bare if it is one word, else as JSON; nothing in it can steer the terminal. */
+const bare = (value: LogFields[string]): string =>
+  typeof value === "string" && /^[^\s"=]+$/.test(value) ? printable(value) : safeJson(value)
+
+/** The lines of a stack, below what they belong to. */
+const below = (stack: string): string =>
+  stack
+    .split("\n")
+    .map((one) => `\n    ${printable(one.trim())}`)
+    .join("")
+
 /**
- * Writes one line to standard output: JSON with `time`, `level` and `msg`, or readable text on a terminal.
- * Line breaks in values are escaped, so a line is always one entry.
+ * A line as a person reads it: the time of day on this machine, the level unless it is `info`, the message and the
+ * fields. The stack of an error stands below it.
  */
-export function log(level: "info" | "warn" | "error", msg: string, fields: LogFields = {}): void {
-  const time = new Date().toISOString()
-  if (!process.stdout.isTTY) {
-    process.stdout.write(`${JSON.stringify({ time, level, msg, ...fields })}\n`)
-    return
-  }
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`)
-  process.stdout.write(`${time.slice(11, 19)} ${level === "info" ? "" : `${level} `}${msg}${rest.join("")}\n`)
+export function readableLine(
+  time: Date,
+  level: Level,
+  msg: string,
+  { error, ...fields }: LogFields,
+  isColoured: boolean,
+): string {
+  const paint = (code: string, text: string): string => (isColoured ? `\x1b[${code}m${text}\x1b[0m` : text)
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()]
+  const shown = clock.map((part) => String(part).padStart(2, "0")).join(":")
+  const said = paint(COLOURS[level], `${level === "info" ? "" : `${level} `}${printable(msg)}`)
+  const rest = Object.entries(fields).map(([key, value]) => ` ${paint("2", `${key}=`)}${bare(value)}`)
+  const stack = error === undefined ? "" : typeof error === "string" ? below(error) : ` error=${bare(error)}`
+  return `${paint("2", shown)} ${said}${rest.join("")}${stack}\n`
+}
+
+/**
+ * Writes one line to standard output: JSON with `time`, `level` and `msg`, or readable text on a terminal. Line breaks in
+ * values are escaped, so that a line of JSON is always one entry.
+ */
+export function log(level: Level, msg: string, fields: LogFields = {}): void {
+  if (LEVELS.indexOf(level) < LEVELS.indexOf(style.level)) return
+  const time = new Date()
+  const line = process.stdout.isTTY
+    ? readableLine(time, level, msg, fields, style.isColoured)
+    : `${JSON.stringify({ time: time.toISOString(), level, msg, ...fields })}\n`
+  process.stdout.write(line)
 }
 
 const COUNT_MS = 10_000
@@ -26,8 +81,8 @@ const causeOf = (error: unknown): string =>
       : String(error)
 
 /**
- * Logs errors. The same one, by message and cause, is logged once in full; as long as it comes again there is one line
- * each 10 s that says how often. One that stays away for as long counts as new.
+ * Logs what can come again and again. The same thing, by message and cause, is logged once in full; as long as it comes again
+ * there is one line each 10 s that says how often. One that stays away for as long counts as new.
  */
 export class ErrorLog {
   readonly #write: typeof log
@@ -42,7 +97,16 @@ export class ErrorLog {
 
   /** Logs an error under a message. */
   log(msg: string, error: unknown, fields: LogFields = {}): void {
-    const cause = causeOf(error)
+    const stack = error instanceof Error ? error.stack : undefined
+    this.#say("error", msg, causeOf(error), stack === undefined ? fields : { ...fields, error: stack })
+  }
+
+  /** Logs a warning under a message, for a reason. */
+  warn(msg: string, cause: string, fields: LogFields = {}): void {
+    this.#say("warn", msg, cause, fields)
+  }
+
+  #say(level: Level, msg: string, cause: string, { error, ...fields }: LogFields): void {
     const key = `${msg}\n${cause}`
     const again = this.#again.get(key)
     if (again !== undefined) {
@@ -50,19 +114,18 @@ export class ErrorLog {
       return
     }
     this.#again.set(key, 0)
-    const stack = error instanceof Error ? error.stack : undefined
-    this.#write("error", msg, { ...fields, cause, ...(stack !== undefined && { error: stack }) })
-    this.#count(key, msg, cause)
+    this.#write(level, msg, { ...fields, cause, ...(error !== undefined && { error }) })
+    this.#count(key, level, msg, cause)
   }
 
-  #count(key: string, msg: string, cause: string): void {
+  #count(key: string, level: Level, msg: string, cause: string): void {
     const timer = setTimeout(() => {
       const again = this.#again.get(key) ?? 0
       this.#again.delete(key)
       if (again === 0) return
-      this.#write("error", msg, { cause, again, seconds: this.#everyMs / 1000 })
+      this.#write(level, msg, { cause, again, seconds: this.#everyMs / 1000 })
       this.#again.set(key, 0)
-      this.#count(key, msg, cause)
+      this.#count(key, level, msg, cause)
     }, this.#everyMs)
     // A server that has ended does not stay for it.
     timer.unref()

@@ -11,6 +11,7 @@ import type { Doorbell } from "./doorbell.ts"
 import { AppError } from "./errors.ts"
 import { gauges } from "./gauges.ts"
 import type { Reasons } from "./health.ts"
+import type { Answered } from "./http/account.ts"
 import { createApp } from "./http/app.ts"
 import { TrustedProxies } from "./http/client-address.ts"
 import { Limits } from "./http/limits.ts"
@@ -81,7 +82,7 @@ function webhooksOf(
     random: Math.random,
     onError: logged("the webhooks' timer could not read or write"),
     onGivenUp: ({ id, update_id, notice }, error) =>
-      log("warn", "a delivery to a webhook was given up", { delivery: id, update_id, notice, error }),
+      errors.warn("a delivery to a webhook was given up", error, { delivery: id, update_id, notice }),
     onReply: (webhook, status) =>
       metrics
         .counters("webhook_attempts_total")
@@ -299,6 +300,16 @@ interface Surroundings extends Doorbell {
   readonly onReplaced: () => void
 }
 
+/** What a person who looks for a fault wants to know of every request: no query, which may hold a secret. */
+function logAnswer({ requestId, route, status, tookMs }: Answered): void {
+  log("debug", "a request was answered", {
+    request_id: requestId ?? crypto.randomUUID(),
+    route,
+    status,
+    ms: tookMs === undefined ? null : Math.round(tookMs * 1000) / 1000,
+  })
+}
+
 /** Counts the items that were taken back from workers, and why. */
 function rescuesIn(metrics: Metrics): (why: "silent" | "revoked") => void {
   const rescues = metrics.counter("rescues_total")
@@ -342,6 +353,7 @@ export function assembled(
     version,
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
+    onAnswer: config.logLevel === "debug" ? logAnswer : undefined,
   })
   const onError = logged("the workers' timer could not read or write")
   const onRescued = rescuesIn(metrics)

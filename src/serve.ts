@@ -1,9 +1,9 @@
-import type { Config } from "./config.ts"
+import { type Config, wantsColour } from "./config.ts"
 import { doorbell } from "./doorbell.ts"
 import { AppError } from "./errors.ts"
 import { Reasons } from "./health.ts"
 import { createApp } from "./http/app.ts"
-import { log } from "./log.ts"
+import { log, setLog } from "./log.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { accessOf, assembled, logged, type Parts, protect } from "./parts.ts"
 import { failureOf, stopAll, within } from "./service.ts"
@@ -125,6 +125,7 @@ async function end(parts: Parts, store: SqliteStore): Promise<void> {
  * @throws AppError `unavailable` if the database or the port cannot be had, or the database was replaced
  */
 export async function serve(config: Config): Promise<void> {
+  setLog({ level: config.logLevel, isColoured: wantsColour(process.stdout) })
   const metrics = new Metrics()
   const store = opened(config, metrics)
   const replaced = Promise.withResolvers<never>()

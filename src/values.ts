@@ -14,6 +14,17 @@ export const variableOf = (name: string): string => `TRACK_STUDIO_${name.toUpper
 /** The value given last. */
 const last = (texts: readonly string[]): string => texts.at(-1) ?? ""
 
+/** One of these words. */
+export const oneOf =
+  <const Word extends string>(words: readonly Word[]): Read<Word> =>
+  (texts, name) => {
+    const word = words.find((one) => one === last(texts))
+    if (word === undefined) {
+      throw new AppError("invalid", `--${name} must be one of ${words.join(", ")}, not "${last(texts)}"`)
+    }
+    return word
+  }
+
 /** Any text but the empty one. */
 export const text = (texts: readonly string[], name: string): string => {
   const value = last(texts)
