@@ -7,6 +7,8 @@ export const DEGRADED = {
     "the database has reached --max-database-mb; items and reports are refused, results are stored",
   database_filling:
     "the database has nearly reached --max-database-mb; the oldest finished history goes first",
+  disk_full:
+    "the disk of the database is full; items and reports are refused, results are stored until 8 MiB are used up",
   disk_low: "the disk of the database has less than 256 MiB left",
   proxy_untrusted:
     "requests come through a proxy that no --trusted-proxy names, so all of its clients count as one",
@@ -31,6 +33,7 @@ export const UNREADY: readonly Reason[] = [
   "database_unwritable",
   "file_replaced",
   "database_full",
+  "disk_full",
   "descriptors_exhausted",
   "bell_deaf",
   "event_loop_lag",

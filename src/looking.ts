@@ -1,12 +1,15 @@
+import { rmSync } from "node:fs"
 import { dirname } from "node:path"
 
 import type { Bus } from "./bus/bus.ts"
 import type { Reasons } from "./health.ts"
 import { log } from "./log.ts"
-import { areDescriptorsScarce, freeBytes } from "./machine.ts"
+import { areDescriptorsScarce, freeBytes, reserve, sizeOf } from "./machine.ts"
+import type { Room } from "./queue/room.ts"
 import type { Service } from "./service.ts"
 import type { SqliteStore } from "./store/sqlite/sqlite.ts"
 import type { Broadcaster } from "./stream/broadcaster.ts"
+import { Ballast, BALLAST_BYTES } from "./upkeep/ballast.ts"
 import { Descriptors } from "./upkeep/descriptors.ts"
 import { Disk } from "./upkeep/disk.ts"
 import { Hearing } from "./upkeep/hearing.ts"
@@ -22,6 +25,8 @@ export interface Looked {
   readonly reasons: Reasons
   /** Looks at the event loop. */
   readonly loop: Loop
+  /** Learns when the disk is full. */
+  readonly room: Room
   /** What the streams hear by. */
   readonly broadcaster: Broadcaster
   /** The doorbell, to be rung again. */
@@ -55,6 +60,28 @@ const descriptorsOf = ({ reasons, closeIdle, logged }: Looked): Descriptors =>
     onError: logged("file descriptors could not be looked at"),
   })
 
+/** Keeps room for results on a disk that is full. */
+function ballastOf(store: SqliteStore, { reasons, room, logged }: Looked): Ballast {
+  const { path } = store.found
+  const file = `${path}.ballast`
+  return new Ballast({
+    freeBytes: () => freeBytes(dirname(path)),
+    isRefused: () => store.failure === "SQLITE_FULL" && store.faults().includes("database_unwritable"),
+    isThere: () => sizeOf(file) === BALLAST_BYTES,
+    load: () => reserve(file, BALLAST_BYTES),
+    drop: () => rmSync(file, { force: true }),
+    // On a full disk it can fail as anything else.
+    checkpoint: () => store.upkeep.checkpoint().catch(() => undefined),
+    onFull(isFull) {
+      room.isDiskFull = isFull
+      reasons.set("disk_full", isFull)
+      const now = isFull ? "full: items and reports are refused, results are stored" : "no longer full"
+      log(isFull ? "error" : "info", `the disk of the database is ${now}`)
+    },
+    onError: logged("room could not be kept on the disk"),
+  })
+}
+
 /** Everything that looks at the running server and notes what is wrong, in the order of its start. */
 export function lookingOf(store: SqliteStore, looked: Looked): readonly Service[] {
   const { reasons, loop, broadcaster, bus, onReplaced, logged } = looked
@@ -62,6 +89,7 @@ export function lookingOf(store: SqliteStore, looked: Looked): readonly Service[
     new Watch(store, reasons, { onReplaced, onError: logged("the database could not be looked after") }),
     loop,
     descriptorsOf(looked),
+    ballastOf(store, looked),
     new Disk(reasons, {
       freeBytes: () => freeBytes(dirname(store.found.path)),
       onError: logged("the disk could not be looked at"),

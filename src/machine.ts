@@ -1,4 +1,8 @@
-import { closeSync, openSync, readdirSync, readFileSync, statfsSync } from "node:fs"
+import { closeSync, openSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs"
+import { open } from "node:fs/promises"
+
+/** A reserved file is written in pieces of this size. */
+const PIECE_BYTES = 64 * 1024
 
 /** With fewer descriptors to spare the process counts as out of them. */
 const SPARE_DESCRIPTORS = 8
@@ -35,6 +39,22 @@ export function openDescriptors(): number {
 export function freeBytes(folder: string): number {
   const { bavail, bsize } = statfsSync(folder)
   return bavail * bsize
+}
+
+/** How large a file is, in bytes; 0 if it is not there. */
+export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
+
+/** Writes a file for its owner alone that takes so many bytes of the disk, in small pieces so that nobody waits. */
+export async function reserve(path: string, bytes: number): Promise<void> {
+  const file = await open(path, "w", 0o600)
+  try {
+    // A file system that compresses would keep nothing free for zeros.
+    const piece = crypto.getRandomValues(new Uint8Array(PIECE_BYTES))
+    for (let written = 0; written < bytes; written += PIECE_BYTES) await file.write(piece)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }
 
 /** What the system says in a file of its own; empty where there is no such file. */

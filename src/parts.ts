@@ -366,6 +366,7 @@ export function assembled(
   const looking = lookingOf(store, {
     reasons,
     loop,
+    room,
     broadcaster,
     bus,
     closeIdle: () => app.server?.closeIdleConnections() ?? 0,

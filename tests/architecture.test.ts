@@ -47,8 +47,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:path"],
   },
   looking: {
-    packages: ["node:path"],
-    own: ["bus", "health", "log", "machine", "service", "store/sqlite", "stream", "upkeep"],
+    packages: ["node:fs", "node:path"],
+    own: ["bus", "health", "log", "machine", "queue", "service", "store/sqlite", "stream", "upkeep"],
   },
   upkeep: { own: ["bus", "health", "item", "service", "store/items", "store/life", "store/upkeep"] },
   "token-file": { own: ["errors"], packages: ["node:fs"] },

@@ -4,9 +4,17 @@ import { AppError } from "../errors.ts"
 export class Room {
   /** Whether the database is as large as it may be. */
   isFull = false
+  /** Whether the disk has room for results alone. */
+  isDiskFull = false
 
   /** @throws AppError `unavailable` while it is full */
   check(): void {
+    if (this.isDiskFull) {
+      throw new AppError(
+        "unavailable",
+        "the disk of the database is full; free some of it. Results of renders are still stored",
+      )
+    }
     if (!this.isFull) return
     throw new AppError(
       "unavailable",

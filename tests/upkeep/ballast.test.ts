@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test"
+import { rmSync, statSync } from "node:fs"
+import { join } from "node:path"
+
+import { Ballast } from "../../src/upkeep/ballast.ts"
+import { fill } from "../disk.ts"
+import { PROGRAM, start, temporaryFolder } from "../server.ts"
+
+const MIB = 1024 * 1024
+
+test("the file is made where there is room, let go when there is none, and put back later", async () => {
+  const disk = { free: 100 * MIB, isRefused: false, isThere: false }
+  const told: string[] = []
+  const ballast = new Ballast({
+    freeBytes: () => disk.free,
+    isRefused: () => disk.isRefused,
+    isThere: () => disk.isThere,
+    load: async () => {
+      told.push("load")
+      disk.isThere = true
+    },
+    drop: () => {
+      told.push("drop")
+      disk.isThere = false
+    },
+    checkpoint: async () => void told.push("checkpoint"),
+    onFull: (isFull) => told.push(isFull ? "full" : "room"),
+    onError: (error) => {
+      throw error
+    },
+  })
+  const turn = async (change: Partial<typeof disk>): Promise<string[]> => {
+    Object.assign(disk, change)
+    told.length = 0
+    await ballast.turn()
+    return [...told]
+  }
+  expect(await turn({ free: 3 * MIB })).toEqual([])
+  expect(await turn({ free: 100 * MIB })).toEqual(["load"])
+  expect(await turn({ free: 2 * MIB })).toEqual([])
+  expect(await turn({ free: MIB - 1 })).toEqual(["full", "drop", "checkpoint"])
+  // What was let go is no room for items.
+  expect(await turn({ free: 9 * MIB })).toEqual(["drop", "checkpoint"])
+  expect(await turn({ free: 16 * MIB })).toEqual(["load", "room"])
+  // A quota is none of the disk.
+  expect(await turn({ free: 10 * MIB, isRefused: true })).toEqual(["full", "drop", "checkpoint"])
+})
+
+test.skipIf(process.getuid?.() !== 0)(
+  "on a disk that is full adding and reporting are refused, and every render comes to its verdict; only root can try",
+  async () => {
+    using folder = temporaryFolder()
+    const script = `mount -t tmpfs -o size=40m tmpfs ${folder.path} && exec ${PROGRAM.join(" ")} "$@"`
+    await using server = await start({
+      program: ["unshare", "-m", "sh", "-c", script, "sh"],
+      database: join(folder.path, "queue.db"),
+    })
+    // The server alone sees that disk.
+    const at = (name: string): string => `/proc/${server.child.pid}/root${join(folder.path, name)}`
+    const leases: { id: number; token: string }[] = []
+    for (let i = 0; i < 40; i += 1) {
+      await server.add()
+      const claim = await server.api("POST", "/queue/claim", { worker: `w${i}`, lease: 600 })
+      const { item, lease }: { item: { id: number }; lease: { token: string } } = await claim.json()
+      leases.push({ id: item.id, token: lease.token })
+    }
+    const post = async (index: number, verb: string, body: object = {}): Promise<number> => {
+      const { id, token } = leases[index] ?? { id: 0, token: "" }
+      return (await server.api("POST", `/queue/${id}/${verb}`, body, { lease: token })).status
+    }
+    const ballast = (): number => statSync(at("queue.db.ballast"), { throwIfNoEntry: false })?.size ?? 0
+    while (ballast() < 8 * MIB) await Bun.sleep(20)
+    fill(at("filler"))
+    while (ballast() > 0) await Bun.sleep(20)
+    const message = "x".repeat(16_000)
+    // With what is left of the disk between two looks, too.
+    while ((await post(0, "progress", { progress: 5, message })) !== 503);
+    const added = await server.api("POST", "/queue", { song_id: 1 })
+    expect([added.status, await added.json()]).toEqual([
+      503,
+      expect.objectContaining({ error: expect.stringContaining("disk of the database is full") }),
+    ])
+    const verdicts: number[] = []
+    for (const [index] of leases.entries()) {
+      verdicts.push(await post(index, "heartbeat"))
+      if (index % 3 === 0) verdicts.push(await post(index, "complete", { message }))
+      else if (index % 3 === 1) verdicts.push(await post(index, "fail", { error_message: message }))
+      else verdicts.push(await post(index, "release"))
+    }
+    expect(verdicts).toEqual(verdicts.map(() => 200))
+    const health: { reasons: string[] } = await (await fetch(`${server.url}/health`)).json()
+    expect(health.reasons).toContain("disk_full")
+    rmSync(at("filler"))
+    while ((await server.api("POST", "/queue", { song_id: 1 })).status !== 201) await Bun.sleep(20)
+    expect(ballast()).toBe(8 * MIB)
+    await server.end()
+  },
+  30_000,
+)
