@@ -1,12 +1,10 @@
-import { Database, type SQLQueryBindings } from "bun:sqlite"
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { Value } from "@sinclair/typebox/value"
 import { getTableColumns } from "drizzle-orm"
-import { drizzle } from "drizzle-orm/bun-sqlite"
-import { migrate } from "drizzle-orm/bun-sqlite/migrator"
 
 import { AppError } from "../../src/errors.ts"
 import { QueueItem, STATUSES } from "../../src/item/item.ts"
@@ -19,15 +17,7 @@ import { storeDeliveries } from "../contracts/deliveries.contract.ts"
 import { storeFigures } from "../contracts/figures.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
 import { storeRuns } from "../contracts/runs.contract.ts"
-import {
-  added,
-  codeOf,
-  draft,
-  type OpenStore,
-  put,
-  START_MS,
-  storeWrites,
-} from "../contracts/store.contract.ts"
+import { added, codeOf, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
 import { storeUpkeep } from "../contracts/upkeep.contract.ts"
 import { storeWork } from "../contracts/work.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -279,49 +269,6 @@ const journal: { entries: unknown[] } = JSON.parse(
   readFileSync(join(MIGRATIONS, "meta/_journal.json"), "utf8"),
 )
 const known = journal.entries.length
-
-/** Makes a database as an earlier version did, by the first migration alone. */
-function makeOlder(folder: string, path: string): void {
-  const older = { ...journal, entries: journal.entries.slice(0, 1) }
-  const migrations = join(folder, "older")
-  mkdirSync(join(migrations, "meta"), { recursive: true })
-  writeFileSync(join(migrations, "meta/_journal.json"), JSON.stringify(older))
-  writeFileSync(join(migrations, "0000_queue.sql"), readFileSync(join(MIGRATIONS, "0000_queue.sql")))
-  using client = new Database(path)
-  migrate(drizzle(client), { migrationsFolder: migrations })
-  const first = client.query<{ name: string }, []>("PRAGMA table_info(queue_items)").all()
-  const { steps: _steps, step: _step, unit: _unit, media: _media, totals: _totals, ...some } = draft()
-  const row: Record<string, SQLQueryBindings> = {
-    ...some,
-    queued_at: 1,
-    updated_at: 1,
-    stalled: 0,
-    available_at: START_MS,
-    tags: '["b","ü","a"]',
-    metadata: "{}",
-    last_update_id: 1,
-  }
-  const keys = first.map(({ name }) => name).filter((name) => name in row)
-  client
-    .prepare(`INSERT INTO queue_items (${keys.join()}) VALUES (${keys.map(() => "?").join()})`)
-    .run(...keys.map((key) => row[key] ?? null))
-}
-
-test("an older database is brought up to date with its items", async () => {
-  using folder = temporaryFolder()
-  const path = join(folder.path, "test.db")
-  makeOlder(folder.path, path)
-  let now = START_MS - 1
-  const store = new SqliteStore(path, () => ({ now: () => now, steadyMs: () => now }))
-  expect(store.found).toEqual({ path, isNew: false, migrated: known - 1 })
-  expect(store.historyId).toMatch(/^[0-9a-f]{16}$/)
-  expect(await store.nextWaiting(["ü", "b", "a"])).toBeNull()
-  now += 1
-  expect(await store.nextWaiting(["a", "b", "c"])).toBeNull()
-  expect((await store.nextWaiting(["ü", "b", "a"]))?.id).toBe(1)
-  expect((await put(store, 1, { status: "processing" })).attempt).toBe(1)
-  await store.close()
-})
 
 /** Why a database cannot be opened. */
 function refusal(path: string): string {

@@ -1,0 +1,217 @@
+#!/bin/sh
+# Installs or upgrades Track Studio on this machine, or takes it away. It asks nothing, and may be run again at any time.
+#
+#   packaging/install.sh [BINARY]            default: the binary beside this folder, or dist/track-studio
+#   packaging/install.sh --uninstall         keeps settings, queue and videos
+#   packaging/install.sh --uninstall --purge keeps the videos alone
+#
+# Variables:
+#   PREFIX   where the program goes; default /usr/local
+#   VIDEOS   folders, separated by spaces, into which workers may write beside their own; made if they are not there;
+#            default: as at the last time
+#   DESTDIR  a folder that stands for the root, for packagers: nothing is started, and no user of this machine is made
+set -eu
+
+PREFIX=${PREFIX:-/usr/local}
+DESTDIR=${DESTDIR:-}
+here=$(cd "$(dirname "$0")" && pwd)
+program=$PREFIX/bin/track-studio
+units=/etc/systemd/system
+settings=/etc/track-studio
+state=/var/lib/track-studio
+dropin=$units/track-studio-worker.service.d/videos.conf
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+misused() { printf 'install.sh: %s (more: %s --help)\n' "$*" "$0" >&2; exit 2; }
+
+# Whether systemd runs here, and is ours to command.
+rules() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
+
+# Whether anything was done, and whether what runs is not what is installed.
+touched=0 stale=0
+
+# put FROM TO MODE: installs a file unless it is there as it is. It goes into its place at once, so that a program that
+# runs is not disturbed.
+put() {
+  if cmp -s "$1" "$DESTDIR$2"; then return 0; fi
+  mkdir -p "$DESTDIR$(dirname "$2")"
+  cp "$1" "$DESTDIR$2.new"
+  chmod "$3" "$DESTDIR$2.new"
+  mv -f "$DESTDIR$2.new" "$DESTDIR$2"
+  say "installed $2"
+  touched=1 stale=1
+}
+
+# The number of our user, from the passwd file of the root that we install into; empty if there is none.
+owner() { sed -n 's/^track-studio:[^:]*:\([0-9]*\):\([0-9]*\):.*/\1:\2/p' "$DESTDIR/etc/passwd" 2>/dev/null || true; }
+
+make_user() {
+  put "$here/sysusers.conf" /usr/lib/sysusers.d/track-studio.conf 644
+  [ -z "$(owner)" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    say "the user track-studio is left to systemd-sysusers"
+  elif command -v systemd-sysusers >/dev/null; then
+    mkdir -p "$DESTDIR/etc"
+    systemd-sysusers --root="${DESTDIR:-/}" track-studio.conf >/dev/null 2>&1 || fail "systemd-sysusers could not make the user track-studio"
+    touched=1
+    say "made the user track-studio"
+  elif [ -z "$DESTDIR" ]; then
+    useradd --system --user-group --home-dir "$state" --shell /usr/sbin/nologin track-studio
+    say "made the user track-studio"
+  fi
+}
+
+# folder PATH MODE OWNER: OWNER is empty for whoever installs.
+folder() {
+  [ ! -d "$DESTDIR$1" ] || return 0
+  mkdir -p "$DESTDIR$1"
+  chmod "$2" "$DESTDIR$1"
+  [ -z "$3" ] || [ "$(id -u)" != 0 ] || chown "$3" "$DESTDIR$1"
+  say "made $1"
+  touched=1
+}
+
+install_videos() {
+  [ -n "${VIDEOS:-}" ] || return 0
+  {
+    echo '# Where workers may write videos, as VIDEOS said to install.sh.'
+    echo '[Service]'
+    for each in $VIDEOS; do echo "ReadWritePaths=-$each"; done
+  } >"$scratch/videos.conf"
+  for each in $VIDEOS; do folder "$each" 0775 "$(owner)"; done
+  put "$scratch/videos.conf" "$dropin" 644
+}
+
+# A copy of the queue as the former program knows it, for the way back. It is named by the time.
+keep_queue() {
+  old=$DESTDIR$program
+  [ -x "$old" ] && [ -f "$DESTDIR$state/track-studio.db" ] || return 0
+  folder "$state/backups" 0750 "$(owner)"
+  copy=$state/backups/before-upgrade-$(date -u +%Y%m%dT%H%M%SZ).db
+  "$old" backup "$DESTDIR$copy" --database "$DESTDIR$state/track-studio.db" >/dev/null ||
+    fail "the queue could not be copied to $copy; nothing was changed"
+  [ -z "$(owner)" ] || [ "$(id -u)" != 0 ] || chown "$(owner)" "$DESTDIR$copy"
+  say "copied the queue to $copy"
+}
+
+# Replaces the program, if it is another one; the former one stays beside it, for the way back.
+install_program() {
+  if cmp -s "$binary" "$DESTDIR$program"; then return 0; fi
+  keep_queue
+  if [ -e "$DESTDIR$program" ]; then
+    cp "$DESTDIR$program" "$DESTDIR$program.previous.new"
+    mv -f "$DESTDIR$program.previous.new" "$DESTDIR$program.previous"
+  fi
+  put "$binary" "$program" 755
+}
+
+install_completions() {
+  # A packager may pack for another kind of machine.
+  "$binary" completion bash >"$scratch/bash" 2>/dev/null || return 0
+  "$binary" completion zsh >"$scratch/zsh"
+  put "$scratch/bash" "$PREFIX/share/bash-completion/completions/track-studio" 644
+  put "$scratch/zsh" "$PREFIX/share/zsh/site-functions/_track-studio" 644
+}
+
+install_units() {
+  for unit in track-studio track-studio-worker; do
+    sed "s|/usr/local/bin/track-studio|$program|" "$here/$unit.service" >"$scratch/$unit.service"
+    put "$scratch/$unit.service" "$units/$unit.service" 644
+  done
+}
+
+install_settings() {
+  folder "$settings" 0755 ""
+  cat >"$scratch/server.env" <<'END'
+# Settings of the server: TRACK_STUDIO_ and the name of a flag of "track-studio serve --help".
+#TRACK_STUDIO_HOST=0.0.0.0
+#TRACK_STUDIO_TOKEN_FILE=/var/lib/track-studio/admin-token
+#TRACK_STUDIO_BACKUP_DIR=/var/lib/track-studio/backups
+END
+  cat >"$scratch/worker.env" <<'END'
+# Settings of the worker. It is started once RENDER_COMMAND is set and install.sh is run again.
+#RENDER_COMMAND=/opt/render/render.sh
+#WORK_OPTIONS=--concurrency 1
+#TRACK_STUDIO_SERVER=http://127.0.0.1:8080
+#TRACK_STUDIO_TOKEN=tsk_...
+END
+  for each in server worker; do
+    [ -e "$DESTDIR$settings/$each.env" ] || put "$scratch/$each.env" "$settings/$each.env" 600
+  done
+}
+
+start() {
+  if ! rules; then
+    [ -n "$DESTDIR" ] || say "systemd does not run here; start it by: $program serve --database $state/track-studio.db"
+    return 0
+  fi
+  systemctl daemon-reload
+  systemctl enable --quiet --now track-studio
+  if grep -q '^RENDER_COMMAND=' "$settings/worker.env"; then systemctl enable --quiet --now --no-block track-studio-worker; fi
+  if [ "$stale" = 1 ]; then
+    systemctl try-restart track-studio
+    # It ends the render in hand first, which may take an hour.
+    systemctl try-restart --no-block track-studio-worker
+  fi
+  say "track-studio is $(systemctl is-active track-studio)"
+}
+
+install_all() {
+  binary=${1:-}
+  for each in "$here/../track-studio" "$here/../dist/track-studio"; do
+    [ -n "$binary" ] || [ ! -f "$each" ] || binary=$each
+  done
+  [ -n "$binary" ] || fail "there is no binary beside this folder; name one, or make it: bun run build"
+  [ -f "$binary" ] || fail "there is no file $binary"
+  version=$("$binary" --version 2>/dev/null) || version=""
+  [ -n "$version" ] || [ -n "$DESTDIR" ] || fail "$binary does not run here; is it for another kind of machine?"
+  for each in ${VIDEOS:-}; do case $each in /*) ;; *) misused "VIDEOS must be whole paths, not $each" ;; esac; done
+  make_user
+  install_settings
+  folder "$state" 0750 "$(owner)"
+  install_completions
+  stale=0
+  install_program
+  install_units
+  install_videos
+  start
+  [ "$touched" = 1 ] || say "nothing had to be changed"
+  say "${version:-$binary} is installed; next: $program doctor --database $state/track-studio.db"
+}
+
+uninstall() {
+  if rules; then systemctl disable --quiet --now track-studio track-studio-worker 2>/dev/null || true; fi
+  for each in "$program" "$program.previous" "$units/track-studio.service" "$units/track-studio-worker.service" "$dropin" \
+    /usr/lib/sysusers.d/track-studio.conf "$PREFIX/share/bash-completion/completions/track-studio" \
+    "$PREFIX/share/zsh/site-functions/_track-studio"; do
+    [ ! -e "$DESTDIR$each" ] || { rm -f "$DESTDIR$each" && say "removed $each"; }
+  done
+  rmdir "$DESTDIR$(dirname "$dropin")" 2>/dev/null || true
+  if rules; then systemctl daemon-reload; fi
+  if [ "$purge" = 1 ]; then
+    for each in "$settings" "$state" "$state-worker"; do
+      [ ! -e "$DESTDIR$each" ] || { rm -rf "$DESTDIR$each" && say "removed $each"; }
+    done
+    [ -n "$DESTDIR" ] || [ -z "$(owner)" ] || { userdel track-studio 2>/dev/null && say "removed the user track-studio"; }
+    return 0
+  fi
+  say "kept $settings, $state and $state-worker; --uninstall --purge removes them too"
+}
+
+mode=install purge=0 given=""
+for word in "$@"; do
+  case $word in
+    --uninstall) mode=uninstall ;;
+    --purge) purge=1 ;;
+    -h | --help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -*) misused "unknown flag $word" ;;
+    *) [ -z "$given" ] || misused "unexpected argument $word"; given=$word ;;
+  esac
+done
+[ "$purge" = 0 ] || [ "$mode" = uninstall ] || misused "--purge goes with --uninstall"
+[ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "this needs root: sudo $0${*:+ $*}"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+if [ "$mode" = uninstall ]; then uninstall; else install_all "$given"; fi

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds the page, and with it the binary dist/track-studio for this machine; or, for another target of Bun's,
+#   scripts/build.sh bun-linux-arm64 FILE
+# --minify would break the framework, which reads the text of functions.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${1:-} file=${2:-dist/track-studio}
+
+rm -rf dist/page
+bun build src/dashboard/index.html --outdir dist/page --minify --entry-naming '[name].[ext]' \
+  --chunk-naming 'assets/[name]-[hash].[ext]' --asset-naming 'assets/[name]-[hash].[ext]'
+bun build --compile ${target:+--target="$target"} --minify-whitespace --minify-syntax --bytecode --format=esm \
+  --splitting --sourcemap --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+  --asset src/store/sqlite/migrations --asset dist/page \
+  --define BUILD_COMMIT="'$(git rev-parse --short HEAD 2>/dev/null || echo unknown)'" \
+  --outfile "$file" src/main.ts
+rm -f "$(dirname "$file")"/*.map

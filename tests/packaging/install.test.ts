@@ -1,0 +1,186 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+
+import { PROGRAM, run, temporaryFolder } from "../server.ts"
+
+setDefaultTimeout(60_000)
+
+const ROOT = join(import.meta.dir, "../..")
+const SCRIPT = join(ROOT, "packaging/install.sh")
+
+/**
+ * A program that answers at once what installing asks, and is the one under test for everything else; each label makes
+ * another file of it, as each version does.
+ */
+function programIn(folder: string, label: string): string {
+  const file = join(folder, `track-studio-${label}`)
+  const tested = PROGRAM.map((word) => (word === "bun" ? process.execPath : resolve(ROOT, word)))
+  writeFileSync(
+    file,
+    `#!/bin/sh
+    case $1 in
+      --version) echo "track-studio ${label}" ;;
+      completion) echo "# $2" ;;
+      *) exec ${tested.join(" ")} "$@" ;;
+    esac`,
+  )
+  chmodSync(file, 0o755)
+  return file
+}
+
+interface Installed {
+  readonly code: number
+  readonly said: string
+}
+
+function install(root: string, args: readonly string[], variables: Record<string, string> = {}): Installed {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["sh", SCRIPT, ...args], {
+    env: { ...process.env, DESTDIR: root, PREFIX: "/usr/local", VIDEOS: "", ...variables },
+    stdin: "ignore",
+  })
+  return { code: exitCode, said: `${stdout}${stderr}` }
+}
+
+/** All files below a folder but those of systemd-sysusers, by their paths. */
+const filesIn = (root: string): string[] =>
+  readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => `${parentPath.slice(root.length)}/${name}`)
+    .filter((path) => !/^\/etc\/(passwd|group|shadow|gshadow|\.pwd\.lock)$/.test(path))
+    .sort()
+
+const SETTINGS = ["/etc/track-studio/server.env", "/etc/track-studio/worker.env"]
+const UNITS = ["/etc/systemd/system/track-studio-worker.service", "/etc/systemd/system/track-studio.service"]
+const PROGRAM_PATH = "/usr/local/bin/track-studio"
+const ALL = [
+  ...UNITS,
+  ...SETTINGS,
+  "/usr/lib/sysusers.d/track-studio.conf",
+  PROGRAM_PATH,
+  "/usr/local/share/bash-completion/completions/track-studio",
+  "/usr/local/share/zsh/site-functions/_track-studio",
+].sort()
+
+test("it installs all that is needed, does nothing the second time, and takes all of it away", () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const program = programIn(folder.path, "1")
+  const first = install(root, [program])
+  expect([first.code, filesIn(root)]).toEqual([0, ALL])
+  expect(first.said).toMatch(/^track-studio 1 is installed; next: /m)
+  expect(statSync(root + PROGRAM_PATH).mode & 0o777).toBe(0o755)
+  // Settings may hold tokens and secrets.
+  for (const file of SETTINGS) expect(statSync(root + file).mode & 0o777).toBe(0o600)
+
+  const before = ALL.map((file) => statSync(root + file).ino)
+  const second = install(root, [program])
+  expect(second).toEqual({
+    code: 0,
+    said: expect.stringMatching(/^nothing had to be changed\n.* is installed; .*\n$/),
+  })
+  expect(ALL.map((file) => statSync(root + file).ino)).toEqual(before)
+
+  const gone = install(root, ["--uninstall"])
+  expect([gone.code, filesIn(root)]).toEqual([0, SETTINGS])
+  expect(gone.said).toContain("kept /etc/track-studio, /var/lib/track-studio")
+  expect(install(root, ["--uninstall"]).code).toBe(0)
+  expect(install(root, ["--uninstall", "--purge"]).code).toBe(0)
+  expect(filesIn(root)).toEqual([])
+})
+
+test("an upgrade keeps settings, the queue as it was, and the former program", async () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const [old, next] = [programIn(folder.path, "1"), programIn(folder.path, "2")]
+  install(root, [old])
+  const settings = `${root}/etc/track-studio/server.env`
+  writeFileSync(settings, "TRACK_STUDIO_PORT=9000\n")
+  const database = `${root}/var/lib/track-studio/track-studio.db`
+  expect((await run(["token", "create", "--role", "admin", "--database", database])).code).toBe(0)
+
+  const { code, said } = install(root, [next])
+  const [backup = ""] = readdirSync(`${root}/var/lib/track-studio/backups`)
+  expect(code).toBe(0)
+  expect(backup).toMatch(/^before-upgrade-\d{8}T\d{6}Z\.db$/)
+  expect(said).toContain(`copied the queue to /var/lib/track-studio/backups/${backup}`)
+  expect((await run(["check", join(root, "var/lib/track-studio/backups", backup)])).code).toBe(0)
+  expect(readFileSync(settings, "utf8")).toBe("TRACK_STUDIO_PORT=9000\n")
+  expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(next, "utf8"))
+  expect(readFileSync(`${root}${PROGRAM_PATH}.previous`, "utf8")).toBe(readFileSync(old, "utf8"))
+})
+
+test("an upgrade that cannot copy the queue changes nothing", () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const [old, next] = [programIn(folder.path, "1"), programIn(folder.path, "2")]
+  install(root, [old])
+  writeFileSync(`${root}/var/lib/track-studio/track-studio.db`, "no database")
+  const { code, said } = install(root, [next])
+  expect([code, said]).toEqual([1, expect.stringContaining("could not be copied")])
+  expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(old, "utf8"))
+})
+
+test("VIDEOS names folders that workers may write, and is remembered", () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const program = programIn(folder.path, "1")
+  expect(install(root, [program], { VIDEOS: "/srv/videos /srv/more" }).code).toBe(0)
+  const dropin = `${root}/etc/systemd/system/track-studio-worker.service.d/videos.conf`
+  const text = readFileSync(dropin, "utf8")
+  expect(text).toContain("[Service]\nReadWritePaths=-/srv/videos\nReadWritePaths=-/srv/more\n")
+  expect(existsSync(`${root}/srv/videos`)).toBeTrue()
+  expect(install(root, [program]).said).toContain("nothing had to be changed")
+  expect(readFileSync(dropin, "utf8")).toBe(text)
+  writeFileSync(`${root}/srv/videos/song.mp4`, "")
+  expect(install(root, ["--uninstall", "--purge"]).code).toBe(0)
+  expect(filesIn(root)).toEqual(["/srv/videos/song.mp4"])
+})
+
+test.each([
+  [["--uninstal"], 2, "unknown flag --uninstal"],
+  [["--purge"], 2, "--purge goes with --uninstall"],
+  [["a", "b"], 2, "unexpected argument b"],
+  [["/nowhere/track-studio"], 1, "there is no file /nowhere/track-studio"],
+])("wrong usage changes nothing: %s", (args, code, said) => {
+  using folder = temporaryFolder()
+  expect(install(folder.path, args)).toEqual({ code, said: expect.stringContaining(said) })
+  expect(readdirSync(folder.path)).toEqual([])
+})
+
+/** Runs a command in a copy of this machine that is thrown away: what is written there stays in memory. */
+const IN_A_COPY = `set -e
+mount -t tmpfs tmpfs "$1"; mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount --bind "$2" "$1/root$2"; mount --bind "$3" "$1/root$3"; mount -t proc proc "$1/root/proc"
+exec chroot "$1/root" sh -euc "$4"`
+
+const copies = (): boolean => {
+  using folder = temporaryFolder()
+  const command = ["unshare", "--mount", "bash", "-c", IN_A_COPY, "-", folder.path, "/tmp", "/tmp", "true"]
+  return process.getuid?.() === 0 && Bun.which("unshare") !== null && Bun.spawnSync(command).success
+}
+
+test.skipIf(!copies())(
+  "as root, in a copy of this machine, it makes the user and gives it its folder",
+  () => {
+    using folder = temporaryFolder()
+    using copy = temporaryFolder()
+    const program = programIn(folder.path, "1")
+    const script = `
+    sh ${SCRIPT} ${program}
+    sh ${SCRIPT} ${program} | grep -q 'nothing had to be changed'
+    track-studio --version
+    stat -c '%U %a' /var/lib/track-studio
+    sh ${SCRIPT} --uninstall --purge
+    ! getent passwd track-studio && ! test -e /var/lib/track-studio && ! test -e /usr/local/bin/track-studio`
+    const { exitCode, stdout, stderr } = Bun.spawnSync(
+      ["unshare", "--mount", "bash", "-c", IN_A_COPY, "-", copy.path, ROOT, folder.path, script],
+      { env: { ...process.env, VIDEOS: "", DESTDIR: "", PREFIX: "/usr/local" } },
+    )
+    expect([exitCode, `${stdout}${stderr}`]).toEqual([0, expect.stringContaining("track-studio 750\n")])
+    expect(`${stdout}`).toContain("made the user track-studio\n")
+    expect(`${stdout}`).toContain("systemd does not run here; start it by: /usr/local/bin/track-studio serve")
+    expect(existsSync("/usr/lib/sysusers.d/track-studio.conf")).toBeFalse()
+  },
+)
