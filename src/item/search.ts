@@ -8,12 +8,12 @@ export const wordsOf = (search: string): string[] =>
     .filter((word) => word !== "")
 
 /** The texts of an item that a search looks at. */
-const textsOf = ({ id, song_id, title, error_message, worker, metadata }: QueueItem): string =>
-  [`#${id}`, `song ${song_id}`, title, error_message, worker, JSON.stringify(metadata)]
+const textsOf = ({ id, song_id, title, error_message, worker, tags, metadata }: QueueItem): string =>
+  [`#${id}`, `song ${song_id}`, title, error_message, worker, JSON.stringify(tags), JSON.stringify(metadata)]
     .join("\n")
     .toLowerCase()
 
-/** Whether an item has all of these words, in its number, song, title, error, worker or metadata. */
+/** Whether an item has all of these words, in its number, song, title, error, worker, tags or metadata. */
 export function hasWords(item: QueueItem, words: readonly string[]): boolean {
   if (words.length === 0) return true
   const texts = textsOf(item)

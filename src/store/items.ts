@@ -19,7 +19,7 @@ export interface ListQuery {
   readonly limit: number
   /** The `next` of the page before; undefined for the first page. */
   readonly after?: string | undefined
-  /** Words that must all occur in an item's number, song, title, error, worker or metadata, in any case. */
+  /** Words that must all occur in an item's number, song, title, error, worker, tags or metadata, in any case. */
   readonly search?: string | undefined
 }
 

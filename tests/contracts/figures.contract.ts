@@ -133,7 +133,7 @@ export function storeFigures(name: string, open: Open): void {
     const { store } = opened
     await added(store, { title: "Northern Lights", song_id: 77 })
     await added(store, { title: "Über den Wolken", worker: "render-1" })
-    await added(store, { metadata: { album: "LIGHTS_on%" }, priority: 5 })
+    await added(store, { metadata: { album: "LIGHTS_on%" }, tags: ["GPU-4k"], priority: 5 })
     await added(store, { error_message: "out of disk" })
     expect(await found(store, "")).toEqual([3, 1, 2, 4])
     expect(await found(store, "lights")).toEqual([3, 1])
@@ -141,6 +141,7 @@ export function storeFigures(name: string, open: Open): void {
     expect(await found(store, "über")).toEqual([2])
     expect(await found(store, "ÜBER render-1")).toEqual([2])
     expect(await found(store, "disk")).toEqual([4])
+    expect(await found(store, "gpu-4k")).toEqual([3])
     expect(await found(store, "77")).toEqual([1])
     expect(await found(store, "#2")).toEqual([2])
     expect(await found(store, "s_on%")).toEqual([3])

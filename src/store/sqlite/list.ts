@@ -37,7 +37,7 @@ type Row = QueueItem & Place
 /** Every item that has the word, and a few more: SQLite folds the case of ASCII alone, so other letters match any. */
 function candidates(word: string): SQL {
   const pattern = `%${word.replace(/[\\%_]/g, "\\$&").replace(/[^\x20-\x7e]/gu, "_%")}%`
-  const texts = sql`'#' || id || char(10) || 'song ' || song_id || char(10) || title || char(10) || error_message || char(10) || worker || char(10) || metadata`
+  const texts = sql`'#' || id || char(10) || 'song ' || song_id || char(10) || title || char(10) || error_message || char(10) || worker || char(10) || tags || char(10) || metadata`
   return sql`(${texts}) LIKE ${pattern} ESCAPE '\\'`
 }
 
