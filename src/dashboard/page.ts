@@ -1,10 +1,11 @@
+import { askCrew, askStarts } from "./live/asking.ts"
 import { BASE, server } from "./live/server.ts"
-import { StartsWatch } from "./live/starts.ts"
 import { HubLine } from "./live/tabs.ts"
 import { changeToken, ownToken } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
 import { count, counted, nameOf, runningTitle } from "./model/text.ts"
+import { searchOf, wantedIn } from "./model/wanted.ts"
 import { Badge } from "./view/badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
 import { byId, el, say, show } from "./view/dom.ts"
@@ -12,6 +13,7 @@ import { addSong, askToken } from "./view/forms.ts"
 import { watchReader } from "./view/hold.ts"
 import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
+import { listenForKeys, showKeys } from "./view/keys.ts"
 import { closeMenu } from "./view/menu.ts"
 import { announce, notify } from "./view/notices.ts"
 import type { Screen } from "./view/screen.ts"
@@ -24,7 +26,8 @@ class Page {
   readonly #model: Model
   readonly #line: HubLine
   readonly #badge: Badge
-  readonly #starts: StartsWatch
+  readonly #starts: ReturnType<typeof askStarts>
+  readonly #crew: ReturnType<typeof askCrew>
   readonly #home: Home
   readonly #face = new TabFace()
   readonly #main = byId("main", HTMLElement)
@@ -39,6 +42,7 @@ class Page {
     this.#model = new Model({
       changed: () => this.#changed(),
       updates: (updates) => this.#updates(updates),
+      items: (items, removed) => this.#home.put(items, removed),
       gap: gapNotice,
       turned: () => {
         closeMenu()
@@ -46,20 +50,36 @@ class Page {
       },
       ended: announce,
     })
-    this.#home = new Home(this.#model, () => this.#changed())
+    this.#home = new Home(this.#model, {
+      changed: () => this.#changed(),
+      seek: (wanted, isStep) => {
+        const address = BASE.pathname + searchOf(wanted)
+        if (isStep) history.pushState(null, "", address)
+        else history.replaceState(null, "", address)
+        this.#home.want(wanted)
+      },
+      more: (list) => this.#line.more(list),
+      recount: () => {
+        this.#line.count()
+        this.#crew.soon()
+      },
+    })
     this.#screen = this.#home
     this.#line = new HubLine((message) => this.#model.hear(message))
     this.#badge = new Badge(() => {
       this.#isAsking = false
       this.#line.retry()
     })
-    this.#starts = new StartsWatch(
+    this.#starts = askStarts(
       () => this.#model.nowMs(),
       (foreseen) => {
         this.#model.foreseen = foreseen
         this.#tick()
       },
     )
+    this.#crew = askCrew((crew) => {
+      this.#model.crew = crew
+    })
     this.#route(false)
     watchReader()
     setInterval(() => this.#tick(), 1000)
@@ -71,6 +91,9 @@ class Page {
     })
     byId("brand", HTMLAnchorElement).href = BASE.pathname
     byId("add", HTMLButtonElement).addEventListener("click", () => void this.#add())
+    byId("docs", HTMLAnchorElement).href = new URL("docs", BASE).pathname
+    byId("keys", HTMLButtonElement).addEventListener("click", () => void showKeys())
+    listenForKeys(() => this.#search())
     forgetting()
     void footer()
   }
@@ -95,7 +118,10 @@ class Page {
     requestAnimationFrame(() => {
       this.#framed = false
       const changes = this.#model.take()
-      if (changes.lists || changes.all) this.#starts.soon()
+      if (changes.lists || changes.all) {
+        this.#starts.soon()
+        this.#crew.soon()
+      }
       const isLive = this.#model.isLive()
       // Whatever counts on by itself stops, or goes on again.
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
@@ -106,6 +132,7 @@ class Page {
   }
 
   #updates(updates: readonly StreamUpdate[]): void {
+    this.#home.hear(updates)
     if (this.#screen instanceof ItemScreen) this.#screen.hear(updates)
     if (document.hidden)
       this.#failedUnseen ||= updates.some(({ outcome }) => outcome === "failed" || outcome === "lost")
@@ -145,23 +172,36 @@ class Page {
     return { running, done, isLive, hasFailed: this.#failedUnseen, title }
   }
 
+  /** Leads to the search, from an item's page too. */
+  #search(): void {
+    if (this.#screen !== this.#home) {
+      history.pushState(null, "", BASE.pathname)
+      this.#route(true)
+    }
+    this.#home.search()
+  }
+
   #click(event: MouseEvent): void {
     const { target, button, metaKey, ctrlKey, shiftKey, altKey } = event
     const link = target instanceof Element ? target.closest("a") : null
     if (!link || button !== 0 || metaKey || ctrlKey || shiftKey || altKey || link.target !== "") return
     if (screenPath(link.pathname) === undefined || link.origin !== location.origin || link.hash !== "") return
     event.preventDefault()
-    if (link.pathname === location.pathname) return
+    if (link.pathname === location.pathname && link.search === location.search) return
     if (this.#screen === this.#home) this.#homeScroll = scrollY
-    history.pushState(null, "", link.pathname)
+    history.pushState(null, "", link.pathname + link.search)
     this.#route(true)
   }
 
   #route(moved: boolean): void {
     closeMenu()
+    const before = this.#screen
     const id = screenPath(location.pathname)
+    if (id === null) this.#home.want(wantedIn(location.search))
     if (typeof id === "number") this.#screen = new ItemScreen(id, this.#model, () => this.#changed())
     else this.#screen = location.pathname.startsWith(`${BASE.pathname}items/`) ? nowhere() : this.#home
+    // Another view of the queue keeps what has the focus.
+    if (moved && before === this.#home && this.#screen === before) return this.#changed()
     this.#main.replaceChildren(this.#screen.element)
     this.#screen.frame({ ids: new Set(), lists: true, all: true })
     this.#changed()

@@ -24,7 +24,8 @@ const ListParams = Type.Object(
     q: Type.Optional(
       Type.String({
         maxLength: 200,
-        description: "words that must all occur in an item's number, song, title, error, worker, tags or metadata",
+        description:
+          "words that must all occur in an item's number, song, title, error, worker, tags or metadata",
       }),
     ),
   },

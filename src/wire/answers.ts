@@ -191,12 +191,9 @@ export type WorkerAnswer = Static<typeof WorkerAnswer>
 /** A worker that was heard of within an hour, or holds an item. */
 export const WorkerSeen = Type.Object({
   worker: Type.String({ description: "its name" }),
-  state: Type.Union(
-    ["rendering", "idle", "away"].map((state) => Type.Literal(state)),
-    {
-      description: "`away`: it holds no item, and none of its claims waits",
-    },
-  ),
+  state: Type.Union([Type.Literal("rendering"), Type.Literal("idle"), Type.Literal("away")], {
+    description: "`away`: it holds no item, and none of its claims waits",
+  }),
   items: Type.Array(
     Type.Object({
       id: QueueItem.properties.id,

@@ -46,12 +46,12 @@ test("waiting items stand in the order in which workers take them, and none else
 test("an item that is delayed waits among the others once its time has come", () => {
   const later = item({ id: 1, priority: 9, available_at: "2026-01-02T12:00:10.000Z" })
   const now = item({ id: 2 })
-  const before = listsOf([later, now], Date.parse("2026-01-02T12:00:09.999Z"))
+  const before = listsOf([later, now], { nowMs: Date.parse("2026-01-02T12:00:09.999Z") })
   expect([before.waiting, before.delayed, before.dueMs]).toEqual([
     [now],
     [later],
     Date.parse("2026-01-02T12:00:10.000Z"),
   ])
-  const after = listsOf([later, now], before.dueMs)
+  const after = listsOf([later, now], { nowMs: before.dueMs })
   expect([after.waiting, after.delayed, after.dueMs]).toEqual([[later, now], [], Number.POSITIVE_INFINITY])
 })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test"
 
 import { listsOf, State } from "../../src/dashboard/model/state.ts"
-import { fits, talliesOf } from "../../src/dashboard/model/tallies.ts"
+import { talliesOf } from "../../src/dashboard/model/tallies.ts"
 import { item, time, update } from "./items.ts"
 
 const stateOf = (...items: Parameters<State["replace"]>[0]): State => {
   const state = new State()
-  state.replace(items, false)
+  state.replace(items)
   return state
 }
 
@@ -116,12 +116,5 @@ describe("the figures", () => {
   test("a clock that is ahead of ours does not lose what has just ended", () => {
     const { hour } = talliesOf({ running: [], waiting: [], finished: [ended(-1, "completed")] }, nowMs)
     expect(hour.at(-1)).toEqual({ completed: 1, failed: 0 })
-  })
-
-  test("a filter wants all of its words, in any of what can be seen", () => {
-    const one = item({ id: 7, title: "Northern Lights", worker: "gpu-1", tags: ["4k"] })
-    expect(fits(one, ["northern", "gpu"])).toBe(true)
-    expect(fits(one, ["#7", "4k"])).toBe(true)
-    expect(fits(one, ["northern", "southern"])).toBe(false)
   })
 })

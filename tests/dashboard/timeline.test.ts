@@ -100,6 +100,7 @@ describe("a bar", () => {
     waiting: () => [],
     item: () => undefined,
     startOf: () => undefined,
+    missing: () => [],
   })
   const running = item({ status: "processing", progress: 40, eta_seconds: 120, updated_at: time(0) })
 

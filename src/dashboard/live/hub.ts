@@ -1,12 +1,16 @@
 import { ServerError } from "../../client/client.ts"
-import type { QueueItem } from "../../item/item.ts"
-import { isFinished } from "../../item/moves.ts"
-import type { FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/messages.ts"
-import { State } from "../model/state.ts"
+import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/messages.ts"
+import { isWaiting, State } from "../model/state.ts"
+import type { ListName } from "../model/wanted.ts"
 import { Link } from "./link.ts"
+import { Reading } from "./reading.ts"
 import { server } from "./server.ts"
 
-const MAX_PAGES = 5
+/** The figures of the queue are asked for at most this often, after updates, and this often without any. */
+const COUNT_MS = 1000
+const COUNT_AGAIN_MS = 5000
+/** Fewer waiting items than this are known: more are read before they run out. */
+const FEW_WAITING = 200
 const TICK_MS = 1000
 const BEAT_MS = 2000
 const PROBE_MS = 5000
@@ -31,6 +35,12 @@ export class Hub {
   readonly #link: Link
   #timer: ReturnType<typeof setInterval>
   #stats: Stats | null = null
+  #counts: Counts | null = null
+  #countedMs = Number.NEGATIVE_INFINITY
+  #isCountDue = false
+  #queue = new Reading()
+  /** Updates that arrive while more of a list is being read; null while it is not. */
+  #readingOn: StreamUpdate[] | null = null
   #loaded = false
   /** Updates that arrive while the queue is being read; null while it is not. */
   #meanwhile: StreamUpdate[] | null = []
@@ -77,6 +87,12 @@ export class Hub {
       case "retry":
         this.#link.retry()
         return
+      case "count":
+        this.#count()
+        return
+      case "more":
+        void this.#more(message.list)
+        return
     }
   }
 
@@ -100,14 +116,15 @@ export class Hub {
   }
 
   #whole(): FromHub {
-    const { items, truncated } = this.#state
+    const { items, ends } = this.#state
     const { connection } = this.#link
     return {
       type: "state",
       items: [...items.values()],
-      truncated,
+      ends,
       connection,
       stats: this.#stats,
+      counts: this.#counts,
       loaded: this.#loaded,
     }
   }
@@ -134,6 +151,7 @@ export class Hub {
     this.#link.tick()
     const everyMs = [...this.#tabs.values()].some(({ visible }) => visible) ? PROBE_MS : HIDDEN_PROBE_MS
     if (slept || nowMs - this.#probeMs >= everyMs) void this.#probe()
+    if (performance.now() - this.#countedMs >= COUNT_AGAIN_MS) this.#count()
     if (nowMs - this.#beatMs >= BEAT_MS) this.#beat()
   }
 
@@ -145,6 +163,59 @@ export class Hub {
     this.#send({ type: "stats", stats })
   }
 
+  /** Asks for the figures of the queue, soon, if anybody looks. */
+  #count(): void {
+    if (this.#isCountDue || ![...this.#tabs.values()].some(({ visible }) => visible)) return
+    this.#isCountDue = true
+    const waitMs = Math.max(0, this.#countedMs + COUNT_MS - performance.now())
+    setTimeout(() => void this.#ask(), waitMs)
+  }
+
+  async #ask(): Promise<void> {
+    this.#countedMs = performance.now()
+    try {
+      const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+      const counts = await server.counts(timeZone)
+      this.#counts = counts
+      this.#send({ type: "counts", counts })
+    } catch {
+      // The next update or the next half minute asks again; the badge says what is wrong.
+    } finally {
+      this.#isCountDue = false
+    }
+  }
+
+  /** Reads on in a list, for all tabs. */
+  async #more(list: ListName): Promise<void> {
+    if (this.#readingOn || this.#meanwhile) return
+    const meanwhile: StreamUpdate[] = []
+    this.#readingOn = meanwhile
+    const [reading, queue] = [this.#reading, this.#queue]
+    try {
+      const read = await queue.more(list)
+      if (reading !== this.#reading) return
+      this.#state.extend(read, queue.ends)
+      // An answer may be slower than the stream, which has the last word.
+      const { unsure } = this.#state.apply(meanwhile)
+      const items = read.flatMap(({ id }) => this.#state.items.get(id) ?? [])
+      this.#send({ type: "more", items, ends: queue.ends })
+      this.#doubt(unsure)
+    } catch {
+      // It is asked for again.
+    } finally {
+      this.#readingOn = null
+    }
+  }
+
+  /** The waiting items that are known run out from their front, whatever follows. */
+  #refill(): void {
+    const { items, ends } = this.#state
+    if (ends.waiting === null) return
+    let waiting = 0
+    for (const item of items.values()) if (isWaiting(item)) waiting += 1
+    if (waiting < FEW_WAITING) void this.#more("waiting")
+  }
+
   #gap(gap: Gap): void {
     if (this.#loaded) this.#send({ type: "gap", gap })
   }
@@ -152,9 +223,12 @@ export class Hub {
   #updates(updates: readonly StreamUpdate[]): void {
     this.#meanwhile?.push(...updates)
     if (!this.#loaded) return
+    this.#readingOn?.push(...updates)
     this.#overtaking.push(...updates)
-    const { unsure } = this.#state.apply(updates)
+    const { unsure, lists } = this.#state.apply(updates)
     this.#send({ type: "updates", updates })
+    if (lists || unsure.size > 0) this.#count()
+    if (lists) this.#refill()
     this.#doubt(unsure)
   }
 
@@ -174,14 +248,17 @@ export class Hub {
       // An item of another history is another item, whatever its id.
       this.#history = history
       this.#loaded = false
-      this.#state.replace([], false)
+      this.#counts = null
+      this.#state.replace([])
       this.#send(this.#whole())
     }
     for (;;) {
       try {
-        const { items, truncated } = await readQueue()
+        const queue = new Reading()
+        const items = await queue.begin()
         if (reading !== this.#reading) return
-        this.#state.replace(items, truncated)
+        this.#queue = queue
+        this.#state.replace(items, queue.ends)
         break
       } catch {
         await pause(LOOK_AGAIN_MS * 4)
@@ -193,6 +270,7 @@ export class Hub {
     this.#loaded = true
     const { unsure } = this.#state.apply(meanwhile)
     this.#send(this.#whole())
+    this.#count()
     this.#doubt(unsure)
   }
 
@@ -242,18 +320,4 @@ export class Hub {
     removed.push(...read.filter(({ id }) => !this.#state.items.has(id)).map(({ id }) => id))
     this.#send({ type: "items", items, removed })
   }
-}
-
-/** The queue as the server has it: every item that is not finished, and the latest that are, within bounds. */
-async function readQueue(): Promise<{ items: QueueItem[]; truncated: boolean }> {
-  const items: QueueItem[] = []
-  let next: string | null = null
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await server.list({ limit: "1000", ...(next !== null && { after: next }) })
-    items.push(...answer.queue)
-    next = answer.next
-    const last = items.at(-1)
-    if (next === null || (last && isFinished(last.status))) return { items, truncated: false }
-  }
-  return { items, truncated: true }
 }

@@ -1,4 +1,5 @@
 import type { FromHub, ToHub } from "../model/messages.ts"
+import type { ListName } from "../model/wanted.ts"
 import { Hub } from "./hub.ts"
 import { ownToken } from "./token.ts"
 
@@ -109,6 +110,16 @@ export class HubLine {
   /** Does not wait for the next attempt. */
   retry(): void {
     this.#way.send({ type: "retry" })
+  }
+
+  /** Asks for the figures of the queue, which have changed without an update. */
+  count(): void {
+    this.#way.send({ type: "count" })
+  }
+
+  /** Asks for more of a list than is known. */
+  more(list: ListName): void {
+    this.#way.send({ type: "more", list })
   }
 
   #open(make: (hear: (message: FromHub) => void) => Way): Way {

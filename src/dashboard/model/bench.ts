@@ -9,6 +9,8 @@ export interface Bench {
   readonly item: (id: number) => QueueItem | undefined
   /** When an item that waits starts; undefined while unknown. */
   readonly startOf: (id: number) => StartsAt | undefined
+  /** Those of an item's tags that no worker offers. */
+  readonly missing: (tags: readonly string[]) => readonly string[]
   /** Milliseconds of the server's clock. */
   readonly nowMs: () => number
 }

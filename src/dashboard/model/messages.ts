@@ -1,8 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
-import type { Stats, Update } from "../../wire/answers.ts"
+import type { Counts, Stats, Update } from "../../wire/answers.ts"
 import type { Gap as StreamGap } from "../../wire/frames.ts"
+import type { Ends, ListName } from "./wanted.ts"
 
-export type { Stats }
+export type { Counts, Stats }
 
 /** An update with its event ID, as a stream gives it. */
 export type StreamUpdate = Update
@@ -56,17 +57,22 @@ export type FromHub =
       readonly type: "state"
       /** All items that are kept. */
       readonly items: readonly QueueItem[]
-      /** There are more items than are kept here. */
-      readonly truncated: boolean
+      /** How far the lists are known. */
+      readonly ends: Ends
       /** What is known of the stream. */
       readonly connection: Connection
       /** The figures of the streams; null before the first probe. */
       readonly stats: Stats | null
+      /** The figures of the queue; null while they are not known. */
+      readonly counts: Counts | null
       /** False until the queue was read for the first time. */
       readonly loaded: boolean
     }
   | { readonly type: "updates"; readonly updates: readonly StreamUpdate[] }
   | { readonly type: "items"; readonly items: readonly QueueItem[]; readonly removed: readonly number[] }
+  /** Items that follow on those that are known. */
+  | { readonly type: "more"; readonly items: readonly QueueItem[]; readonly ends: Ends }
+  | { readonly type: "counts"; readonly counts: Counts }
   | { readonly type: "connection"; readonly connection: Connection }
   | { readonly type: "stats"; readonly stats: Stats }
   | { readonly type: "gap"; readonly gap: Gap }
@@ -78,6 +84,10 @@ export type ToHub =
   | { readonly type: "bye" }
   /** Makes the next attempt now. */
   | { readonly type: "retry" }
+  /** The figures of the queue have changed without an update. */
+  | { readonly type: "count" }
+  /** Wants to see more of a list than is known. */
+  | { readonly type: "more"; readonly list: ListName }
 
 /** Before anything is known. */
 export const CONNECTING: Connection = {

@@ -1,10 +1,12 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import type { Bridge } from "./bench.ts"
+import { type Crew, NOBODY } from "./crew.ts"
 import { type Foreseen, type StartsAt, UNFORESEEN } from "./foreseen.ts"
 import {
   CONNECTING,
   type Connection,
+  type Counts,
   type FromHub,
   type Gap,
   type Stats,
@@ -34,6 +36,8 @@ interface Ears {
   /** There is something new to show. */
   readonly changed: () => void
   readonly updates: (updates: readonly StreamUpdate[]) => void
+  /** Items were read again. */
+  readonly items: (items: readonly QueueItem[], removed: readonly number[]) => void
   readonly gap: (gap: Gap) => void
   /** The server has another history: whatever was begun with an item would now meet another one. */
   readonly turned: () => void
@@ -46,8 +50,11 @@ export class Model implements Bridge {
   readonly state = new State()
   /** The figures of the streams; null before the first probe. */
   stats: Stats | null = null
+  /** The figures of the queue; null while they are not known. */
+  counts: Counts | null = null
   /** What is foreseen of the queue. */
   foreseen: Foreseen = UNFORESEEN
+  #crew = NOBODY
   /** Whether the queue has been read. */
   loaded = false
   readonly #ears: Ears
@@ -66,7 +73,7 @@ export class Model implements Bridge {
 
   get lists(): Lists {
     const { items } = this.state
-    if (!this.#lists) this.#lists = listsOf(items.values(), this.nowMs())
+    if (!this.#lists) this.#lists = this.listsIn(this.state)
     else if (this.#runningChanged) {
       // The order stands; sorting thousands of items again with each frame would not be free.
       const running = this.#lists.running.map((item) => items.get(item.id) ?? item)
@@ -76,9 +83,28 @@ export class Model implements Bridge {
     return this.#lists
   }
 
+  /** The lists of a state of items, as of now. */
+  listsIn({ items, ends }: State): Lists {
+    const isServed = (tags: readonly string[]): boolean => this.missing(tags).length === 0
+    return listsOf(items.values(), { nowMs: this.nowMs(), ends, isServed })
+  }
+
   /** The figures of the queue, as of now. */
   get tallies(): Tallies {
-    return talliesOf(this.lists, this.nowMs())
+    return talliesOf(this.lists, this.nowMs(), { ends: this.state.ends, counts: this.counts })
+  }
+
+  /** Who works. */
+  get crew(): Crew {
+    return this.#crew
+  }
+
+  /** Who works, as it is known now. */
+  set crew(crew: Crew) {
+    const isOther = crew.offers !== this.#crew.offers
+    this.#crew = crew
+    if (isOther) this.#touched([], true)
+    this.#ears.changed()
   }
 
   /** What is known of the stream; no more than the hub vouches for. */
@@ -107,6 +133,10 @@ export class Model implements Bridge {
 
   startOf(id: number): StartsAt | undefined {
     return this.foreseen.starts.get(id)
+  }
+
+  missing(tags: readonly string[]): readonly string[] {
+    return tags.length === 0 ? [] : this.#crew.missing(tags)
   }
 
   waiting(): readonly QueueItem[] {
@@ -138,9 +168,10 @@ export class Model implements Bridge {
     this.#hubHeardMs = Date.now()
     switch (message.type) {
       case "state":
-        this.state.replace(message.items, message.truncated)
+        this.state.replace(message.items, message.ends)
         this.#connect(message.connection)
         this.stats = message.stats ?? this.stats
+        this.counts = message.counts ?? this.counts
         this.loaded = message.loaded || this.loaded
         this.#all = true
         this.#touched([], true)
@@ -150,6 +181,15 @@ export class Model implements Bridge {
         break
       case "items":
         this.#touched(this.state.put(message.items, message.removed).ids, true)
+        this.#ears.items(message.items, message.removed)
+        break
+      case "more":
+        this.state.extend(message.items, message.ends)
+        this.#touched([], true)
+        break
+      case "counts":
+        this.counts = message.counts
+        this.#listsChanged = true
         break
       case "connection":
         this.#connect(message.connection)
@@ -171,6 +211,7 @@ export class Model implements Bridge {
     this.#history = history
     if (isFirst) return
     this.loaded = false
+    this.counts = null
     this.#ears.turned()
   }
 

@@ -1,6 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import type { StreamUpdate } from "./messages.ts"
+import { type Ends, type ListName, WHOLE } from "./wanted.ts"
 
 /** Finished items beyond this many, the oldest first, are forgotten. */
 const MAX_FINISHED = 1500
@@ -59,14 +60,21 @@ export interface Changed {
 export class State {
   /** All items that are kept, by ID. */
   readonly items = new Map<number, QueueItem>()
-  /** There are more items than are kept. */
-  truncated = false
+  /** How far its lists are known. */
+  ends = WHOLE
 
   /** Begins again with these items. */
-  replace(items: readonly QueueItem[], truncated: boolean): void {
+  replace(items: readonly QueueItem[], ends = WHOLE): void {
     this.items.clear()
     for (const item of items) this.items.set(item.id, item)
-    this.truncated = truncated
+    this.ends = ends
+  }
+
+  /** Takes items that follow on those that are known. */
+  extend(items: readonly QueueItem[], ends: Ends): void {
+    // What is known already may be newer.
+    for (const item of items) if (!this.items.has(item.id)) this.items.set(item.id, item)
+    this.ends = ends
   }
 
   /**
@@ -107,7 +115,10 @@ export class State {
   #forget(): void {
     if (this.items.size <= MAX_FINISHED * 2) return
     const finished = [...this.items.values()].filter(({ status }) => isFinished(status)).sort(byEnd)
+    const last = finished[MAX_FINISHED - 1]
+    if (!last || finished.length === MAX_FINISHED) return
     for (const { id } of finished.slice(MAX_FINISHED)) this.items.delete(id)
+    this.ends = { ...this.ends, finished: last }
   }
 }
 
@@ -117,6 +128,13 @@ const byStart = (a: QueueItem, b: QueueItem): number => text(a.started_at, b.sta
 const byTurn = (a: QueueItem, b: QueueItem): number =>
   b.priority - a.priority || (a.turn ?? a.id) - (b.turn ?? b.id) || a.id - b.id
 const byEnd = (a: QueueItem, b: QueueItem): number => text(b.completed_at, a.completed_at) || b.id - a.id
+
+/** The order in which the server gives each list. */
+export const ORDERS: Readonly<Record<ListName, (a: QueueItem, b: QueueItem) => number>> = {
+  running: (a, b) => a.id - b.id,
+  waiting: byTurn,
+  finished: (a, b) => text(b.completed_at, a.completed_at) || a.id - b.id,
+}
 
 /** When an item may be claimed by its place in the queue, in milliseconds; 0 for at once. */
 const availableMs = ({ available_at }: QueueItem): number =>
@@ -130,7 +148,7 @@ export interface Lists {
   readonly running: readonly QueueItem[]
   /** In the order in which workers will take them. */
   readonly waiting: readonly QueueItem[]
-  /** Those that no worker takes yet, by the time from which one may. */
+  /** Those that no worker takes yet, by the time from which one may; those that none takes at all are the first. */
   readonly delayed: readonly QueueItem[]
   /** The newest first. */
   readonly finished: readonly QueueItem[]
@@ -138,24 +156,42 @@ export interface Lists {
   readonly dueMs: number
 }
 
-/** The lists of these items; `nowMs` is the server's clock. */
-export function listsOf(items: Iterable<QueueItem>, nowMs = Date.now()): Lists {
+/** What the lists depend on besides their items. */
+export interface ListOptions {
+  /** The server's clock; default that of this machine. */
+  readonly nowMs?: number
+  /** How far the lists are known; default to their ends. */
+  readonly ends?: Ends
+  /** Whether any worker takes items with these tags; default: one does. */
+  readonly isServed?: (tags: readonly string[]) => boolean
+}
+
+/** The lists of these items, as far as each is known. */
+export function listsOf(
+  items: Iterable<QueueItem>,
+  { nowMs = Date.now(), ends = WHOLE, isServed = () => true }: ListOptions = {},
+): Lists {
   const running: QueueItem[] = []
   const waiting: QueueItem[] = []
   const delayed: QueueItem[] = []
   const finished: QueueItem[] = []
+  const isKnown = (item: QueueItem, list: ListName): boolean =>
+    ends[list] === null || ORDERS[list](item, ends[list]) <= 0
   for (const item of items) {
-    if (isFinished(item.status)) finished.push(item)
-    else if (!isWaiting(item)) running.push(item)
-    else if (availableMs(item) > nowMs) delayed.push(item)
+    if (isFinished(item.status)) {
+      if (isKnown(item, "finished")) finished.push(item)
+    } else if (!isWaiting(item)) running.push(item)
+    else if (!isKnown(item, "waiting")) continue
+    else if (availableMs(item) > nowMs || !isServed(item.tags)) delayed.push(item)
     else waiting.push(item)
   }
   delayed.sort(byDue)
+  const due = delayed.find((item) => availableMs(item) > nowMs)
   return {
     running: running.sort(byStart),
     waiting: waiting.sort(byTurn),
     delayed,
     finished: finished.sort(byEnd),
-    dueMs: delayed[0] ? availableMs(delayed[0]) : Number.POSITIVE_INFINITY,
+    dueMs: due ? availableMs(due) : Number.POSITIVE_INFINITY,
   }
 }

@@ -1,6 +1,7 @@
-import type { QueueItem } from "../../item/item.ts"
 import { shownOf } from "../../text.ts"
+import type { Counts } from "../../wire/answers.ts"
 import type { Lists } from "./state.ts"
+import { type Ends, EVERYTHING, totalsOf, WHOLE } from "./wanted.ts"
 
 const HOUR_MS = 3_600_000
 const BARS = 12
@@ -25,22 +26,22 @@ export interface Tallies {
   readonly completed: number
   /** Within the last hour, those that were cancelled aside. */
   readonly failed: number
-  /** The last hour in steps of five minutes, the oldest first. */
+  /** The last hour in steps of five minutes, the oldest first; empty if that is not known. */
   readonly hour: readonly Bar[]
   /** Mean of what is done of the running items, in percent; 0 when nothing runs. */
   readonly done: number
 }
 
-/** Counts what is in the lists. `nowMs` is the server's clock. */
-export function talliesOf(
-  {
-    running,
-    waiting,
-    delayed = [],
-    finished,
-  }: Omit<Lists, "delayed" | "dueMs"> & Partial<Pick<Lists, "delayed">>,
-  nowMs: number,
-): Tallies {
+/** What is known beside the lists themselves. */
+export interface Known {
+  /** How far the lists are known; default to their ends. */
+  readonly ends?: Ends
+  /** The server's figures; null if there are none. */
+  readonly counts?: Counts | null
+}
+
+/** The last hour of what is finished, in steps of five minutes. */
+function lastHour(finished: Lists["finished"], nowMs: number) {
   const hour = Array.from({ length: BARS }, () => ({ completed: 0, failed: 0 }))
   const total = { completed: 0, failed: 0 }
   for (const { completed_at, outcome } of finished) {
@@ -52,32 +53,34 @@ export function talliesOf(
     bar[key] += 1
     total[key] += 1
   }
-  const sum = running.reduce((all, item) => all + shownOf(item), 0)
-  return {
-    running: running.length,
-    waiting: waiting.length + delayed.length,
-    stalled: running.filter(({ stalled }) => stalled).length,
-    ...total,
-    hour,
-    done: running.length === 0 ? 0 : sum / running.length,
-  }
+  return { ...total, hour }
 }
 
-/** Whether an item has all the words of a filter in what can be seen of it. */
-export function fits(item: QueueItem, words: readonly string[]): boolean {
-  if (words.length === 0) return true
-  const { id, song_id, title, status, outcome, worker, current_step, tags, error_message, message } = item
-  const said = [
-    `#${id}`,
-    `song ${song_id}`,
-    title,
-    status,
-    outcome ?? "",
-    worker,
-    current_step,
-    message,
-    error_message,
-  ]
-  const all = [...said, ...tags].join("\n").toLowerCase()
-  return words.every((word) => all.includes(word))
+/**
+ * Counts what is in the lists, which follow each update. Of a list that is not known to its end the server's figures
+ * count. `nowMs` is the server's clock.
+ */
+export function talliesOf(
+  { running, waiting, delayed = [], finished }: Omit<Lists, "delayed" | "dueMs"> & Partial<Lists>,
+  nowMs: number,
+  { ends = WHOLE, counts = null }: Known = {},
+): Tallies {
+  const sum = running.reduce((all, item) => all + shownOf(item), 0)
+  const total = counts && totalsOf(counts, EVERYTHING)
+  const isHourKnown = nowMs - Date.parse(ends.finished?.completed_at ?? "") >= HOUR_MS
+  const hour = lastHour(finished, nowMs)
+  const isWhole = ends.finished === null || isHourKnown
+  return {
+    running: (ends.running && total?.running) ?? running.length,
+    waiting: (ends.waiting && total?.waiting) ?? waiting.length + delayed.length,
+    stalled: running.filter(({ stalled }) => stalled).length,
+    ...(isWhole || !counts
+      ? hour
+      : {
+          completed: counts.last_hour.completed,
+          failed: counts.last_hour.failed + counts.last_hour.lost,
+          hour: [],
+        }),
+    done: running.length === 0 ? 0 : sum / running.length,
+  }
 }

@@ -20,7 +20,8 @@ interface Parts {
   readonly title: string
   readonly content: readonly Node[]
   readonly yes: string
-  readonly no: string
+  /** Absent where there is nothing to decide. */
+  readonly no?: string
   readonly danger?: boolean
   /** Does it; throws to keep the dialog open with the reason. */
   readonly submit: () => Promise<void> | void
@@ -50,7 +51,7 @@ export function open(parts: Parts): Promise<void> {
   const heading = el("h2", { id: `dialog-${++ids}` }, title)
   const problem = el("p", { class: "problem", role: "alert" })
   const submitter = el("button", { type: "submit", class: danger ? "danger" : "primary" }, yes)
-  const dismiss = el("button", { type: "button" }, no)
+  const dismiss = el("button", { type: "button", hidden: no === undefined }, no ?? "")
   const close = el("button", { type: "button", class: "plain close", "aria-label": "Close" }, icon("close"))
   const buttons = el("div", { class: "buttons" }, dismiss, submitter)
   const form = el("form", {}, heading, ...content, problem, buttons, close)

@@ -2,18 +2,22 @@ import type { QueueItem } from "../../item/item.ts"
 import type { Bench } from "../model/bench.ts"
 import { causeOf } from "../model/cause.ts"
 import { inFull, roughly } from "../model/text.ts"
+import { hasFailed } from "../model/wanted.ts"
 import { retryAll } from "./bulk.ts"
 import { el, icon, mark, say } from "./dom.ts"
-import { hasFailed } from "./filter.ts"
 import type { Row } from "./list.ts"
 import { Frame } from "./rows.ts"
 
 /** Failures older than this are found among the finished items alone. */
 const RECENT_MS = 86_400_000
 
+/** Whether an item has finished within a day. */
+export const isRecent = ({ completed_at }: Pick<QueueItem, "completed_at">, nowMs: number): boolean =>
+  nowMs - Date.parse(completed_at ?? "") < RECENT_MS
+
 /** The items that have failed within a day. */
 export const recentFailures = (finished: readonly QueueItem[], nowMs: number): readonly QueueItem[] =>
-  finished.filter((item) => hasFailed(item) && nowMs - Date.parse(item.completed_at ?? "") < RECENT_MS)
+  finished.filter((item) => hasFailed(item) && isRecent(item, nowMs))
 
 /** A failed item, with its cause in front. */
 export class FailureRow implements Row {

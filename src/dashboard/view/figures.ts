@@ -1,19 +1,27 @@
+import { duration } from "../../text.ts"
+import { BASE } from "../live/server.ts"
+import type { Counts } from "../model/messages.ts"
 import type { Bar, Tallies } from "../model/tallies.ts"
 import { count } from "../model/text.ts"
+import { EVERYTHING, searchOf, type Wanted, type Which } from "../model/wanted.ts"
 import { el, mark, say, svg } from "./dom.ts"
+
+type FinishedSince = Counts["today"]
 
 const WIDTH = 8
 const HEIGHT = 28
 
 /** The last hour as bars of five minutes, completed below failed. */
 class Hour {
-  readonly element = svg("svg", { class: "hour", role: "img", preserveAspectRatio: "none" })
+  readonly element = svg("svg", { class: "hour", "aria-hidden": "true", preserveAspectRatio: "none" })
   #drawn = ""
 
   show(bars: readonly Bar[]): void {
     const drawn = bars.map(({ completed, failed }) => `${completed}/${failed}`).join()
     if (drawn === this.#drawn) return
     this.#drawn = drawn
+    mark(this.element, "data-unknown", bars.length === 0 ? "" : null)
+    if (bars.length === 0) return
     const most = Math.max(1, ...bars.map(({ completed, failed }) => completed + failed))
     const rects = bars.flatMap(({ completed, failed }, i) => {
       const high = (completed / most) * HEIGHT
@@ -26,24 +34,22 @@ class Hour {
       ]
     })
     mark(this.element, "viewBox", `0 0 ${bars.length * WIDTH - 3} ${HEIGHT}`)
-    mark(
-      this.element,
-      "aria-label",
-      `Finished in steps of five minutes: ${bars.map((bar) => bar.completed + bar.failed).join(", ")}`,
-    )
     this.element.replaceChildren(...rects)
   }
 }
 
-/** One figure with its name below. */
+/** One figure with its name below: a link to the items that it counts, and back again. */
 class Figure {
   readonly #number = el("span")
-  readonly #name: HTMLElement
-  readonly element: HTMLElement
+  readonly #name = el("span", { class: "of" })
+  readonly #which: Which
+  readonly element: HTMLAnchorElement
 
-  constructor(...beside: readonly Node[]) {
-    this.#name = el("dt")
-    this.element = el("div", { class: "figure" }, this.#name, el("dd", {}, this.#number, ...beside))
+  constructor(which: Which, ...beside: readonly Node[]) {
+    this.#which = which
+    const number = el("span", { class: "value" }, this.#number, ...beside)
+    this.element = el("a", { class: "figure" }, number, " ", this.#name)
+    this.lead(EVERYTHING)
   }
 
   /** A null is not known yet. */
@@ -52,24 +58,49 @@ class Figure {
     say(this.#name, name)
     mark(this.element, "data-tone", (value ?? 0) > 0 ? tone : null)
   }
+
+  /** Where it leads from what is wanted now: away from what it leads to. */
+  lead({ which }: Wanted): void {
+    const isHere = which === this.#which
+    mark(this.element, "aria-current", isHere ? "page" : null)
+    const to = isHere ? EVERYTHING : { text: "", which: this.#which }
+    mark(this.element, "href", BASE.pathname + searchOf(to))
+  }
+}
+
+/** What finished in a time: `Today 41 completed, 2 failed, 4:10 on average`; empty for nothing. */
+function lately(name: string, { completed, failed, lost, ...lasted }: FinishedSince): string {
+  if (completed + failed + lost === 0) return ""
+  const { shortest_seconds: from, longest_seconds: to, mean_seconds: mean } = lasted
+  const took =
+    mean === null || from === null || to === null
+      ? ""
+      : completed === 1
+        ? `, in ${duration(mean)}`
+        : `, ${duration(mean)} on average (${duration(from)} to ${duration(to)})`
+  const bad = failed + lost === 0 ? "" : `, ${count(failed + lost)} failed`
+  return `${name} ${count(completed)} completed${bad}${took}`
 }
 
 /** The figures at the top of the page. */
 export class Figures {
   readonly #hour = new Hour()
-  readonly #running = new Figure()
-  readonly #waiting = new Figure()
-  readonly #completed = new Figure(this.#hour.element)
-  readonly #failed = new Figure()
+  readonly #running = new Figure("running")
+  readonly #waiting = new Figure("waiting")
+  readonly #completed = new Figure("completed", this.#hour.element)
+  readonly #failed = new Figure("failed")
+  readonly #all = [this.#running, this.#waiting, this.#completed, this.#failed]
+  /** What finished today and this week, for the page. */
+  readonly lately = el("p", { class: "lately" })
   /** All figures, for the page. */
   readonly element = el(
-    "dl",
-    { class: "figures" },
-    ...[this.#running, this.#waiting, this.#completed, this.#failed].map(({ element }) => element),
+    "nav",
+    { class: "figures", "aria-label": "Figures" },
+    ...this.#all.map(({ element }) => element),
   )
 
   /** Shows them as they are now. */
-  update(tallies: Tallies, loaded: boolean, done: string): void {
+  update(tallies: Tallies, loaded: boolean, done: string, counts: Counts | null): void {
     const { running, waiting, stalled, completed, failed, hour } = tallies
     const known = (value: number): number | null => (loaded ? value : null)
     this.#running.show(
@@ -81,5 +112,17 @@ export class Figures {
     this.#completed.show(known(completed), "completed, last hour")
     this.#failed.show(known(failed), "failed, last hour", "bad")
     this.#hour.show(hour)
+    const [today, week] = counts
+      ? [lately("Today", counts.today), lately("This week", counts.this_week)]
+      : ["", ""]
+    // On a Monday, and as long as nothing was finished before today, they are the same.
+    const isSame = counts?.today.completed === counts?.this_week.completed
+    const text = [today, isSame && today !== "" ? "" : week].filter((part) => part !== "").join(" · ")
+    say(this.lately, text === "" && counts ? "Nothing finished this week" : text)
+  }
+
+  /** Lets them lead to what they count, from what is wanted now. */
+  lead(wanted: Wanted): void {
+    for (const figure of this.#all) figure.lead(wanted)
   }
 }

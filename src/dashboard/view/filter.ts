@@ -1,80 +1,84 @@
-import type { QueueItem } from "../../item/item.ts"
-import { fits } from "../model/tallies.ts"
+import { EVERYTHING, type Wanted, type Which } from "../model/wanted.ts"
 import { el, mark } from "./dom.ts"
 
-/** Which finished items are shown. */
-export type Ending = "all" | "completed" | "failed" | "cancelled"
+/** Whoever types on is not done yet. */
+const TYPING_MS = 200
 
-const ENDINGS: readonly Ending[] = ["all", "completed", "failed", "cancelled"]
+const ENDINGS: readonly Which[] = ["all", "completed", "failed", "cancelled"]
 
-/** Whether an item has failed, and was not cancelled. */
-export const hasFailed = ({ status, outcome }: Pick<QueueItem, "status" | "outcome">): boolean =>
-  status === "failed" && outcome !== "cancelled"
+/** Called with what the reader wants to see; a step is one that the browser's back button takes back. */
+export type Seek = (wanted: Wanted, isStep: boolean) => void
 
-/** What the reader wants to see of the queue: items that fit some words, and of the finished ones some endings. */
+/** What the reader wants to see of the queue: items that have some words, and that stand in some way. */
 export class Filter {
   readonly #input = el("input", {
     type: "search",
     id: "filter",
-    placeholder: "Filter",
+    placeholder: "Search",
     autocomplete: "off",
     spellcheck: "false",
+    "aria-keyshortcuts": "/",
   })
   /** The field for the words, for the page. */
   readonly element = el(
     "div",
     { class: "filter" },
-    el("label", { for: "filter", class: "for-ears" }, "Filter by title, song, worker, tag or text"),
+    el("label", { for: "filter", class: "for-ears" }, "Search title, song, error, worker, tags and metadata"),
     this.#input,
   )
   /** The choice of endings, for the page. */
   readonly endings: HTMLElement
-  #ending: Ending = "all"
+  readonly #buttons: ReadonlyMap<Which, HTMLButtonElement>
+  readonly #seek: Seek
+  #wanted = EVERYTHING
+  #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** `changed` is called when something else is wanted. */
-  constructor(changed: () => void) {
-    this.#input.addEventListener("input", changed)
-    const buttons = ENDINGS.map((ending) => {
-      const name = ending.charAt(0).toUpperCase() + ending.slice(1)
-      const attributes = { type: "button", "aria-pressed": String(ending === this.#ending) }
-      const button = el("button", attributes, name)
-      button.addEventListener("click", () => {
-        this.#ending = ending
-        for (const other of buttons) mark(other, "aria-pressed", String(other === button))
-        changed()
-      })
-      return button
+  constructor(seek: Seek) {
+    this.#seek = seek
+    this.#input.addEventListener("input", () => {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#typed(), TYPING_MS)
     })
-    this.endings = el("div", { class: "choice", role: "group", "aria-label": "Show" }, ...buttons)
+    this.#input.addEventListener("keydown", ({ key }) => {
+      if (key === "Enter") this.#typed()
+    })
+    this.#buttons = new Map(
+      ENDINGS.map((which) => {
+        const name = which.charAt(0).toUpperCase() + which.slice(1)
+        const button = el("button", { type: "button" }, name)
+        button.addEventListener("click", () => seek({ ...this.#wanted, which }, true))
+        return [which, button]
+      }),
+    )
+    this.endings = el(
+      "div",
+      { class: "choice", role: "group", "aria-label": "Show" },
+      ...this.#buttons.values(),
+    )
+    this.show(EVERYTHING)
   }
 
-  /** The words as they were typed. */
-  get text(): string {
-    return this.#input.value.trim()
+  /** Shows what is wanted. */
+  show(wanted: Wanted): void {
+    this.#wanted = wanted
+    if (this.#input.value.trim() !== wanted.text) this.#input.value = wanted.text
+    for (const [which, button] of this.#buttons)
+      mark(button, "aria-pressed", String(which === wanted.which || (which === "all" && !this.#hasEnding())))
   }
 
-  /** Which finished items are wanted. */
-  get ending(): Ending {
-    return this.#ending
+  /** Takes the focus, with all of its text selected. */
+  focus(): void {
+    this.#input.focus()
+    this.#input.select()
   }
 
-  /** Those items that fit the words. */
-  fitting(items: readonly QueueItem[]): readonly QueueItem[] {
-    const words = this.text
-      .toLowerCase()
-      .split(/\s+/)
-      .filter((word) => word !== "")
-    return words.length === 0 ? items : items.filter((item) => fits(item, words))
+  #hasEnding(): boolean {
+    return ENDINGS.includes(this.#wanted.which)
   }
 
-  /** Those finished items that fit the words and ended as wanted. */
-  ended(finished: readonly QueueItem[]): readonly QueueItem[] {
-    const wanted = {
-      all: () => true,
-      completed: ({ status }: QueueItem) => status === "completed",
-      failed: hasFailed,
-      cancelled: ({ outcome }: QueueItem) => outcome === "cancelled",
-    }[this.#ending]
-    return this.fitting(finished.filter(wanted))
+  #typed(): void {
+    clearTimeout(this.#timer)
+    const text = this.#input.value.trim()
+    if (text !== this.#wanted.text) this.#seek({ ...this.#wanted, text }, false)
   }
 }

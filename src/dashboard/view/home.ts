@@ -1,19 +1,25 @@
 import type { QueueItem } from "../../item/item.ts"
+import { Sought } from "../live/sought.ts"
 import { Crowd, type Size } from "../model/crowd.ts"
+import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
+import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/text.ts"
+import { EVERYTHING, type ListName, totalsOf, type Wanted, type Which } from "../model/wanted.ts"
 import { Bulk } from "./bulk.ts"
+import { CrewStrip } from "./crew.ts"
 import { el, mark, say, show } from "./dom.ts"
-import { FailureRow, recentFailures, retryAllButton } from "./failures.ts"
+import { FailureRow, isRecent, recentFailures, retryAllButton } from "./failures.ts"
 import { Figures } from "./figures.ts"
-import { Filter } from "./filter.ts"
+import { Filter, type Seek } from "./filter.ts"
 import { isHeld } from "./hold.ts"
 import { Lane } from "./lane.ts"
 import { ItemList, type Row } from "./list.ts"
 import { gliding } from "./motion.ts"
+import { Pause } from "./pause.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
 import type { Screen } from "./screen.ts"
-import { empty, example, idle, Section } from "./section.ts"
+import { empty, example, Idle, Section } from "./section.ts"
 
 const LANES = 24
 const ROWS = 40
@@ -21,14 +27,39 @@ const FAILURES = 3
 /** Between two items of a worker the place of a lane is kept for this long. */
 const HANDOVER_MS = 3000
 
+/** The name of the finished items that are shown, and what is said where there are none. */
+const ENDED: Readonly<Record<Which, readonly [name: string, none: string]>> = {
+  all: ["Finished", "Nothing is finished."],
+  running: ["Finished", "Nothing is rendering."],
+  waiting: ["Finished", "Nothing waits."],
+  completed: ["Completed", "No completed renders."],
+  failed: ["Failed", "No failed renders."],
+  cancelled: ["Cancelled", "No cancelled renders."],
+}
+
+/** What the queue's screen asks of the page. */
+export interface HomeOptions {
+  /** Asks for a frame. */
+  readonly changed: () => void
+  /** The reader wants to see something else. */
+  readonly seek: Seek
+  /** The reader wants to see more of a list than is known. */
+  readonly more: (list: ListName) => void
+  /** The figures of the queue, and its workers, are others by now. */
+  readonly recount: () => void
+}
+
 /** The queue at a glance. */
 export class Home implements Screen {
   readonly element: HTMLElement
   readonly #model: Model
-  readonly #changed: () => void
+  readonly #options: HomeOptions
   readonly #figures = new Figures()
-  readonly #filter = new Filter(() => this.#refilter())
+  readonly #filter: Filter
   readonly #bulk: Bulk
+  readonly #crewStrip: CrewStrip
+  readonly #pause: Pause
+  readonly #idle = new Idle()
   readonly #failed: Section
   readonly #running: Section
   readonly #waiting: Section
@@ -36,8 +67,15 @@ export class Home implements Screen {
   readonly #finished: Section
   readonly #sections: readonly Section[]
   readonly #crowd = new Crowd()
-  readonly #truncated = el("p", { class: "none", hidden: true })
+  readonly #nothing = el("p", { class: "none", hidden: true })
   readonly #example = example()
+  #wanted = EVERYTHING
+  /** What is wanted by what is shown: that of before, as long as the server has not answered. */
+  #seen = EVERYTHING
+  /** What the server finds of what is shown; undefined where all that is shown is known. */
+  #sought: Sought | undefined
+  /** What is still being looked for. */
+  #seeking: Sought | undefined
   /** What is shown is to be chosen again. */
   #isStale = true
   #shownSize: Size = "few"
@@ -46,33 +84,31 @@ export class Home implements Screen {
   /** The order is to be made again, of what is shown. */
   #isUnordered = false
 
-  /** `changed` asks for a frame. */
-  constructor(model: Model, changed: () => void) {
+  constructor(model: Model, options: HomeOptions) {
     this.#model = model
-    this.#changed = changed
+    this.#options = options
+    this.#filter = new Filter(options.seek)
+    this.#crewStrip = new CrewStrip(options.recount)
+    this.#pause = new Pause(options.recount)
     const again = (): void => this.#rearrange()
     const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): Section =>
       new Section(name, list, nothing, again, ...tools)
     const none = empty("The queue is empty. Songs you add appear here.", this.#example)
     const nothingYet = empty("Finished renders appear here, with the reason for any failure.")
-    const lanes = this.#list(LANES, () => new Lane(model), HANDOVER_MS)
-    const failures = this.#list(FAILURES, () => new FailureRow(model))
-    const finished = this.#list(ROWS, () => new FinishedRow(model))
-    this.#failed = section(
-      "Failed",
-      failures,
-      el("p"),
-      retryAllButton(() => this.#failures()),
-    )
-    this.#running = section("Running", lanes, idle())
-    const rows = (): ItemList => this.#list(ROWS, () => new WaitingRow(model))
-    this.#waiting = section("Waiting", rows(), none)
+    const lanes = this.#list("running", LANES, () => new Lane(model), HANDOVER_MS)
+    const failures = this.#list("finished", FAILURES, () => new FailureRow(model))
+    const finished = this.#list("finished", ROWS, () => new FinishedRow(model))
+    const retryAll = retryAllButton(() => this.#failures())
+    this.#failed = section("Failed", failures, el("p"), retryAll)
+    this.#running = section("Running", lanes, this.#idle.element)
+    const rows = (): ItemList => this.#list("waiting", ROWS, () => new WaitingRow(model))
+    this.#waiting = section("Waiting", rows(), none, this.#pause.button)
     this.#delayed = section("Later", rows(), el("p"))
     this.#finished = section("Finished", finished, nothingYet, this.#filter.endings)
     this.#sections = [this.#failed, this.#running, this.#waiting, this.#delayed, this.#finished]
     this.#bulk = new Bulk(
       () => this.element,
-      (id) => model.item(id),
+      (id) => this.#item(id),
       () => this.#shown(),
     )
     document.addEventListener("pointermove", () => this.#settle())
@@ -83,32 +119,62 @@ export class Home implements Screen {
     return ""
   }
 
+  /** Shows what the reader wants; what only the server knows is shown once it has answered. */
+  want(wanted: Wanted): void {
+    const { text, which } = this.#wanted
+    if (wanted.text === text && wanted.which === which) return
+    this.#wanted = wanted
+    this.#filter.show(wanted)
+    this.#figures.lead(wanted)
+    this.#seeking?.end()
+    this.#seeking = undefined
+    const isKnown = wanted.text === "" && ["all", "running", "waiting"].includes(wanted.which)
+    if (isKnown) this.#turn(undefined)
+    else this.#seeking = new Sought(wanted, () => this.#found())
+    mark(this.#filter.element, "data-busy", isKnown ? null : "")
+  }
+
+  /** Leads to the search. */
+  search(): void {
+    this.#filter.focus()
+  }
+
+  /** Takes what the stream says. */
+  hear(updates: readonly StreamUpdate[]): void {
+    this.#sought?.hear(updates)
+    this.#seeking?.hear(updates)
+  }
+
+  /** Takes items as the server has them now. */
+  put(items: readonly QueueItem[], removed: readonly number[]): void {
+    this.#sought?.put(items, removed)
+    this.#seeking?.put(items, removed)
+  }
+
   frame({ ids, lists, all }: Changes): void {
-    const model = this.#model
+    if (all) this.#sought?.refresh()
     if (lists || all || this.#isStale || this.#isUnordered) this.#arrange(all || this.#isStale)
     else {
-      // A filter may let in or out what has changed.
-      if (this.#filter.text !== "" && ids.size > 0) this.#arrange(false)
       for (const id of ids) {
-        const item = model.item(id)
+        const item = this.#item(id)
         if (item) for (const { list } of this.#sections) list.update(item)
       }
     }
-    if (lists || all) this.#figures.update(model.tallies, model.loaded, this.#done())
+    if (lists || all) this.#count()
   }
 
   tick(): void {
     for (const { list } of this.#sections) list.tick()
     this.#settle()
     if (this.#size() !== this.#shownSize) this.#rearrange()
-    this.#figures.update(this.#model.tallies, this.#model.loaded, this.#done())
+    this.#count()
   }
 
   #drawn(): HTMLElement {
     const top = el(
       "section",
       { class: "top", "aria-label": "Figures" },
-      this.#figures.element,
+      el("div", {}, this.#figures.element, this.#figures.lately),
       el("div", { class: "tools" }, this.#filter.element, this.#bulk.toggle),
     )
     const columns = el(
@@ -118,35 +184,64 @@ export class Home implements Screen {
       this.#finished.element,
     )
     const heading = el("h1", { class: "for-ears", tabindex: -1 }, "Render queue")
-    return el(
-      "div",
-      { class: "home" },
-      heading,
-      top,
-      this.#truncated,
-      this.#failed.element,
-      columns,
-      this.#bulk.element,
-    )
+    const parts = [heading, top, this.#pause.element, this.#crewStrip.element, this.#failed.element]
+    return el("div", { class: "home" }, ...parts, this.#nothing, columns, this.#bulk.element)
+  }
+
+  /** The server has answered: what it found is shown from now on. */
+  #found(): void {
+    if (this.#seeking?.isLoaded) {
+      const found = this.#seeking
+      this.#seeking = undefined
+      mark(this.#filter.element, "data-busy", null)
+      this.#turn(found)
+    } else this.#rearrange()
+  }
+
+  /** Shows something else than before. */
+  #turn(sought: Sought | undefined): void {
+    this.#sought?.end()
+    this.#sought = sought
+    this.#seen = this.#wanted
+    for (const { list } of this.#sections) list.restart()
+    this.#isStale = true
+    this.#options.changed()
+  }
+
+  #item(id: number): QueueItem | undefined {
+    return this.#sought?.state.items.get(id) ?? this.#model.item(id)
+  }
+
+  #lists(): Lists {
+    const { which } = this.#seen
+    const lists = this.#sought ? this.#model.listsIn(this.#sought.state) : this.#model.lists
+    if (which !== "running" && which !== "waiting") return lists
+    const { running, waiting, delayed } = lists
+    const none = { ...lists, running: [], waiting: [], delayed: [], finished: [] }
+    return which === "running" ? { ...none, running } : { ...none, waiting, delayed }
   }
 
   /** Everything that is wanted, whether there is a row for it yet or not. */
   #shown(): readonly QueueItem[] {
-    const { running, waiting, delayed, finished } = this.#model.lists
-    return [...this.#filter.fitting([...running, ...waiting, ...delayed]), ...this.#filter.ended(finished)]
+    const { running, waiting, delayed, finished } = this.#lists()
+    return [...running, ...waiting, ...delayed, ...finished]
   }
 
   #failures(): readonly QueueItem[] {
     return recentFailures(this.#model.lists.finished, this.#model.nowMs())
   }
 
-  #list(step: number, make: () => Row, keepMs = 0): ItemList {
+  #list(name: ListName, step: number, make: () => Row, keepMs = 0): ItemList {
     const changed = (): void => this.#rearrange()
     const fateOf = (id: number): string => {
-      const item = this.#model.item(id)
+      const item = this.#item(id)
       return item ? `${nameOf(item)} · ${standing(item)}` : "Deleted"
     }
-    return new ItemList({ step, make, keepMs, changed, fateOf })
+    const readOn = (): void => {
+      if (this.#sought) void this.#sought.more(name)
+      else this.#options.more(name)
+    }
+    return new ItemList({ step, make, keepMs, changed, fateOf, readOn })
   }
 
   /** Shows what has waited for the reader to leave a list. */
@@ -163,13 +258,19 @@ export class Home implements Screen {
     return this.#crowd.sizeAt(this.#model.lists.running.length, performance.now())
   }
 
-  /** Makes the order again; with `isNew` what is shown is not that of before. */
-  /** When everything is done; empty while unknown. */
-  #done(): string {
-    const { foreseen } = this.#model
-    return foreseen.doneMs === null ? "" : about(foreseen.doneMs, this.#model.nowMs())
+  /** Shows the figures, who works, and whether the queue is paused. */
+  #count(): void {
+    const { tallies, loaded, counts, foreseen, crew } = this.#model
+    const nowMs = this.#model.nowMs()
+    const done = foreseen.doneMs === null ? "" : about(foreseen.doneMs, nowMs)
+    const pausedAt = counts?.paused_at ?? null
+    this.#figures.update(tallies, loaded, done, counts)
+    this.#crewStrip.update(crew, nowMs)
+    this.#pause.update(pausedAt, nowMs)
+    this.#idle.update(crew, tallies.waiting, pausedAt !== null)
   }
 
+  /** Makes the order again; with `isNew` what is shown is not that of before. */
   #arrange(isNew: boolean): void {
     const focused = document.activeElement
     const before = focused?.closest<HTMLElement>("[data-item]")
@@ -184,28 +285,59 @@ export class Home implements Screen {
   }
 
   #show(isNew: boolean): void {
-    const { lists, loaded, state } = this.#model
-    const { text, ending } = this.#filter
-    const { running, waiting, delayed, finished } = lists
+    const { loaded, lists: all } = this.#model
+    const { text, which } = this.#seen
+    const isAll = text === "" && which === "all"
     const isFree = isNew || !this.#isHeld()
     if (isFree) this.#shownSize = this.#size()
     mark(this.element, "data-crowd", this.#shownSize === "few" ? null : this.#shownSize)
-    const failures = this.#failures()
-    const how = { loaded, isNew }
+    mark(this.element, "data-view", isAll ? null : which)
     // It stands above all others, and would push them away from under the pointer.
     this.#isFailureDue = !isFree
-    if (isFree) this.#failed.show(this.#filter.fitting(failures), failures, text, how)
-    show(this.#failed.element, this.#failed.list.element.childElementCount > 0)
-    this.#running.show(this.#filter.fitting(running), running, text, how)
-    this.#waiting.show(this.#filter.fitting(waiting), waiting, text, how)
-    this.#delayed.show(this.#filter.fitting(delayed), delayed, text, how)
-    show(this.#delayed.element, this.#delayed.list.element.childElementCount > 0)
-    const ended = this.#filter.ended(finished)
-    this.#finished.show(ended, finished, text, { ...how, nothingOf: `No ${ending} renders.` })
+    const failures = isAll ? this.#failures() : []
+    const how = { isLoaded: loaded, isNew, isOptional: !isAll }
+    const end = this.#model.state.ends.finished
+    const isCut = end !== null && isRecent(end, this.#model.nowMs())
+    if (isFree)
+      this.#failed.show({
+        ...how,
+        ...{ name: "Failed", items: failures, isOptional: true },
+        count: `${count(failures.length)}${isCut ? "+" : ""}`,
+      })
+    const { running, waiting, delayed, finished } = this.#lists()
+    this.#running.show({ ...how, name: "Running", ...this.#part("running", running) })
+    const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
+    this.#waiting.show({ ...how, name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places })
+    const later = { name: "Later", items: delayed, count: count(delayed.length), isOptional: true }
+    this.#delayed.show({ ...how, ...later })
+    // The choice of endings stands beside its heading.
+    const hasChoice = which === "completed" || which === "failed" || which === "cancelled"
+    const says = isAll ? "" : text === "" ? ENDED[which][1] : `Nothing matches “${text}”.`
+    const ended = { name: ENDED[which][0], isOptional: !isAll && !hasChoice, says }
+    this.#finished.show({ ...how, ...ended, ...this.#part("finished", finished) })
+    show(this.#nothing, !isAll && !hasChoice && this.#sections.every((section) => section.isBlank))
+    say(this.#nothing, says)
     this.#bulk.update()
-    show(this.#example, state.items.size === 0)
-    show(this.#truncated, state.truncated)
-    say(this.#truncated, `Showing the first ${count(state.items.size)} items of a longer queue.`)
+    show(this.#example, this.#model.state.items.size === 0)
+  }
+
+  /** A list as its section shows it: its items, how many there are in all, and the number for its heading. */
+  #part(list: ListName, items: readonly QueueItem[], apart = 0) {
+    const { counts, state } = this.#model
+    const wanted = this.#seen
+    const isCut = (this.#sought?.state ?? state).ends[list] !== null
+    const all = counts ? totalsOf(counts, wanted)[list] : undefined
+    const found = `${count(items.length)}${isCut ? "+" : ""}`
+    if (wanted.text !== "") {
+      const isPart = all !== undefined && all > items.length
+      return { items, isCut, count: items.length === 0 ? "" : isPart ? `${found} of ${count(all)}` : found }
+    }
+    const total = isCut && all !== undefined ? all : undefined
+    const number = total === undefined ? found : count(total)
+    return {
+      ...{ items, isCut, total: total === undefined ? undefined : total - apart },
+      count: items.length === 0 && !isCut ? "" : number,
+    }
   }
 
   /** The item has moved to another list: the focus goes with it, and the view only where the focus is `seen`. */
@@ -218,13 +350,8 @@ export class Home implements Screen {
     to?.focus({ preventScroll: !seen })
   }
 
-  #refilter(): void {
-    this.#isStale = true
-    this.#changed()
-  }
-
   #rearrange(): void {
     this.#isUnordered = true
-    this.#changed()
+    this.#options.changed()
   }
 }

@@ -7,8 +7,8 @@ import { follow, isHeld, refocused } from "./hold.ts"
 export interface Row {
   /** The row, for its list. */
   readonly element: HTMLElement
-  /** Shows the item as it is; `place` counts from 1. */
-  readonly update: (item: QueueItem, place: number) => void
+  /** Shows the item as it is; `place` counts from 1, 0 is unknown, and without one it is as before. */
+  readonly update: (item: QueueItem, place?: number) => void
   /** A second has passed. */
   readonly tick: () => void
 }
@@ -25,6 +25,22 @@ export interface ListOptions {
   readonly keepMs: number
   /** Asks for the list to be shown again. */
   readonly changed: () => void
+  /** Asks for items that follow on those that are known. */
+  readonly readOn: () => void
+}
+
+/** What a list shows. */
+export interface Listed {
+  /** The items, in their order. */
+  readonly items: readonly QueueItem[]
+  /** Whether others follow that are not known here; default false. */
+  readonly isCut?: boolean
+  /** How many there are in all, where that is known; default those that are given. */
+  readonly total?: number | undefined
+  /** The places of the items by their numbers, where they are not those in this list. */
+  readonly places?: ReadonlyMap<number, number>
+  /** Whether they are not those of before; default false. */
+  readonly isNew?: boolean
 }
 
 /** What has the focus, and in which row. */
@@ -50,8 +66,7 @@ export class ItemList {
   #rows = new Map<number, Row>()
   /** The places of items that have left, and until when they are kept. */
   #traces = new Map<Element, number>()
-  #items: readonly QueueItem[] = []
-  #all: readonly QueueItem[] = []
+  #listed: Listed = { items: [] }
   #pending = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -62,7 +77,8 @@ export class ItemList {
       const first = this.#cap
       this.#cap += options.step * 4
       follow()
-      this.show(this.#items, this.#all)
+      this.show({ ...this.#listed, isNew: false })
+      this.#reach()
       this.element.children[first]?.querySelector<HTMLElement>("a")?.focus()
     })
   }
@@ -77,10 +93,10 @@ export class ItemList {
     return this.#pending > 0 || this.#traces.size > 0
   }
 
-  /** Shows these items, in this order. Their places are those among `all`. With `isNew` they are not those of before. */
-  show(items: readonly QueueItem[], all: readonly QueueItem[], isNew = false): void {
-    this.#items = items
-    this.#all = all
+  /** Shows these items, in this order. */
+  show(listed: Listed): void {
+    this.#listed = listed
+    const { items, isNew = false, places } = listed
     const seen = items.slice(0, this.#cap)
     const focused = this.#focused()
     const held = !isNew && isHeld(this.element)
@@ -90,20 +106,35 @@ export class ItemList {
     if (!held) this.#expire(isNew)
     const order = held || keepMs > 0 ? this.#kept(seen, held) : seen.map((item) => this.#rowOf(item).element)
     this.#arrange(order)
-    let place = 0
-    for (const item of seen) {
-      place = all.indexOf(item, place) + 1
-      this.#rows.get(item.id)?.update(item, place)
-    }
+    for (const [at, item] of seen.entries())
+      this.#rows.get(item.id)?.update(item, places ? (places.get(item.id) ?? 0) : at + 1)
     this.#refocus(focused)
-    const rest = items.length - seen.length
-    show(this.more, rest > 0)
-    say(this.more, `Show ${count(Math.min(rest, this.#options.step * 4))} more of ${count(rest)}`)
+    this.#offer(seen.length)
+  }
+
+  /** Offers to show more, where there is more than is seen. */
+  #offer(seen: number): void {
+    const { items, isCut = false, total } = this.#listed
+    const rest = (total ?? items.length) - seen
+    show(this.more, rest > 0 || isCut)
+    const next = this.#options.step * 4
+    say(this.more, rest > 0 ? `Show ${count(Math.min(rest, next))} more of ${count(rest)}` : "Show more")
+  }
+
+  /** Asks for more items where more are to be shown than are known. */
+  #reach(): void {
+    const { items, isCut = false } = this.#listed
+    if (isCut && this.#cap > items.length) this.#options.readOn()
+  }
+
+  /** Shows the first rows alone again. */
+  restart(): void {
+    this.#cap = this.#options.step
   }
 
   /** Shows an item that has changed, if it is among those shown. Its place is as before. */
   update(item: QueueItem): void {
-    this.#rows.get(item.id)?.update(item, 0)
+    this.#rows.get(item.id)?.update(item)
   }
 
   /** A second has passed. */

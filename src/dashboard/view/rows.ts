@@ -13,7 +13,7 @@ import { selected } from "./selection.ts"
 import { songMark } from "./wave.ts"
 
 /** Where an item's page is. */
-const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname
+export const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname
 
 /** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
 export class Frame {
@@ -117,12 +117,12 @@ export class WaitingRow implements Row {
     moveByKeys(this.element, () => this.#item, bench)
   }
 
-  update(item: QueueItem, place: number): void {
+  update(item: QueueItem, place?: number): void {
     const tags = item.tags.join()
     if (tags !== this.#item?.tags.join()) this.#tags.replaceChildren(...tagChips(item.tags))
     this.#item = item
     this.#frame.update(item)
-    if (place > 0) say(this.#place, String(place))
+    if (place !== undefined) say(this.#place, place === 0 ? "" : count(place))
     const attempts =
       item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} failed` : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
@@ -137,6 +137,11 @@ export class WaitingRow implements Row {
     const item = this.#item
     if (!item) return
     const nowMs = this.#bench.nowMs()
+    const missing = this.#bench.missing(item.tags)
+    if (missing.length > 0) {
+      mark(this.#waited, "data-tone", "warn")
+      return say(this.#waited, `No worker offers ${missing.map(line).join(", ")}`)
+    }
     const start = this.#bench.startOf(item.id)
     if (start) {
       mark(this.#waited, "data-tone", null)

@@ -1,9 +1,9 @@
-import type { QueueItem } from "../../item/item.ts"
 import { BASE } from "../live/server.ts"
-import { count } from "../model/text.ts"
+import type { Crew } from "../model/crew.ts"
+import { count, counted } from "../model/text.ts"
 import { el, say, show, svg } from "./dom.ts"
 import { follow } from "./hold.ts"
-import type { ItemList } from "./list.ts"
+import type { ItemList, Listed } from "./list.ts"
 
 /** A flat line: a wave of which nothing has been heard yet. */
 function flatLine(): SVGSVGElement {
@@ -22,14 +22,34 @@ function flatLine(): SVGSVGElement {
 export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
   el("div", { class: "empty" }, el("p", {}, text), ...more)
 
+/** The command that starts a worker for this server. */
+function workCommand(): string {
+  const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(BASE.hostname) && BASE.port === "8080"
+  const server = isHere ? "" : ` --server ${BASE.href.replace(/\/$/, "")}`
+  return `track-studio work${server} --exec ./render.sh`
+}
+
 /** What the list of running items says when nothing is running. */
-export const idle = (): HTMLElement => {
-  const told = empty(
-    "Nothing is rendering. Start a worker:",
-    el("code", {}, "track-studio work --exec ./render.sh"),
-  )
-  told.prepend(flatLine())
-  return told
+export class Idle {
+  readonly #text = el("p")
+  readonly #command = el("code", {}, workCommand())
+  /** What it says, for the page. */
+  readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
+
+  /** Shows who could render something; `waiting` items wait. */
+  update({ workers }: Crew, waiting: number, isPaused: boolean): void {
+    const ready = workers.filter(({ state, draining }) => state === "idle" && !draining).length
+    const isUnserved = ready === 0 && !isPaused
+    const waits =
+      waiting > 0 ? `${counted(waiting, "song waits", "songs wait")}, and no worker is there.` : ""
+    const text = isPaused
+      ? "The queue is paused, and nothing is rendering."
+      : ready > 0
+        ? `Nothing is rendering. ${counted(ready, "worker is", "workers are")} ready.`
+        : `${waits === "" ? "Nothing is rendering." : waits} Start a worker:`
+    say(this.#text, text)
+    show(this.#command, isUnserved)
+  }
 }
 
 /** How a song is added from a terminal. */
@@ -38,18 +58,33 @@ export function example(): HTMLElement {
   return el("code", {}, `curl -X POST ${url} \\\n  -H "Content-Type: application/json" -d '{"song_id": 1}'`)
 }
 
+/** What a section shows. */
+export interface Shown extends Listed {
+  /** What its heading says. */
+  readonly name: string
+  /** The number in its heading; empty for none. */
+  readonly count: string
+  /** Whether what it shows is known by now. */
+  readonly isLoaded: boolean
+  /** What is said where there is nothing to show; default what the section says of itself. */
+  readonly says?: string
+  /** Whether the section goes where it has nothing to show, and says nothing; default false. */
+  readonly isOptional?: boolean
+}
+
 /** A part of the page: a heading with a count, a list, and what to say when it is empty. */
 export class Section {
   /** The section, for the page. */
   readonly element: HTMLElement
   /** Its list. */
   readonly list: ItemList
+  readonly #name = el("span")
   readonly #count = el("span", { class: "count" })
   readonly #news = el("button", { type: "button", class: "news", hidden: true })
   readonly #empty: HTMLElement
   readonly #none = el("p", { class: "none", hidden: true })
 
-  /** `changed` asks for the list to be shown again. */
+  /** `nothing` is shown where the list is empty; `changed` asks for the list to be shown again. */
   constructor(
     name: string,
     list: ItemList,
@@ -61,7 +96,8 @@ export class Section {
     this.#empty = nothing
     nothing.hidden = true
     const comma = el("span", { class: "for-ears" }, ", ")
-    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, name, comma, this.#count)
+    const heading = el("h2", { id: `heading-${name.toLowerCase()}` }, this.#name, comma, this.#count)
+    say(this.#name, name)
     this.#news.addEventListener("click", () => {
       follow()
       changed()
@@ -72,29 +108,23 @@ export class Section {
     this.element = el("section", { class: className, "aria-labelledby": heading.id }, ...parts)
   }
 
-  /**
-   * Shows those of `all` items that fit; `filter` is what they had to fit, and `nothingOf` says that none is of the
-   * chosen kind. Nothing is known before it is `loaded`. With `isNew` they are not the items of before.
-   */
-  show(
-    items: readonly QueueItem[],
-    all: readonly QueueItem[],
-    filter: string,
-    {
-      loaded,
-      isNew,
-      nothingOf = "",
-    }: { readonly loaded: boolean; readonly isNew: boolean; readonly nothingOf?: string },
-  ): void {
-    this.list.show(items, all, isNew)
+  /** Whether it shows nothing. */
+  get isBlank(): boolean {
+    return this.list.element.childElementCount === 0
+  }
+
+  /** Shows these items. */
+  show({ name, count: number, isLoaded, isOptional = false, says = "", ...listed }: Shown): void {
+    this.list.show(listed)
     const { pending, element } = this.list
-    const isBlank = element.childElementCount === 0
-    say(this.#count, all.length === 0 ? "" : count(all.length))
+    say(this.#name, name)
+    say(this.#count, number)
     show(this.#news, pending > 0)
     say(this.#news, `${count(pending)} new`)
-    show(this.#empty, loaded && all.length === 0 && isBlank)
-    show(this.#none, items.length === 0 && all.length > 0 && isBlank)
-    say(this.#none, filter === "" ? nothingOf : `Nothing here matches “${filter}”.`)
-    show(element, !isBlank)
+    show(this.#empty, isLoaded && this.isBlank && !isOptional && says === "")
+    show(this.#none, this.isBlank && !isOptional && says !== "")
+    say(this.#none, says)
+    show(element, !this.isBlank)
+    show(this.element, !(isOptional && this.isBlank))
   }
 }

@@ -1,0 +1,72 @@
+import { type Crew, crewOf, NOBODY } from "../model/crew.ts"
+import { type Foreseen, UNFORESEEN } from "../model/foreseen.ts"
+import { server } from "./server.ts"
+
+const SOON_MS = 1000
+
+/** Asks the server for something that no stream tells: now and then while somebody looks, and soon after changes. */
+export class Asking<T> {
+  readonly #ask: () => Promise<T>
+  readonly #onAnswer: (answer: T) => void
+  readonly #unknown: T
+  readonly #everyMs: number
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #isAsking = false
+
+  /** `onAnswer` is called with each answer, and with `unknown` when there is none. */
+  constructor(ask: () => Promise<T>, onAnswer: (answer: T) => void, unknown: T, everyMs: number) {
+    this.#ask = ask
+    this.#onAnswer = onAnswer
+    this.#unknown = unknown
+    this.#everyMs = everyMs
+    this.soon()
+  }
+
+  /** Something has changed that the answer may depend on. */
+  soon(): void {
+    this.#after(SOON_MS)
+  }
+
+  #after(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.#askNow(), ms)
+  }
+
+  async #askNow(): Promise<void> {
+    this.#after(this.#everyMs)
+    if (document.hidden || this.#isAsking) return
+    this.#isAsking = true
+    try {
+      this.#onAnswer(await this.#ask())
+    } catch {
+      // What is wrong the badge says.
+      this.#onAnswer(this.#unknown)
+    } finally {
+      this.#isAsking = false
+    }
+  }
+}
+
+/** Asks when waiting items start; `nowMs` is the server's clock. */
+export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) => void): Asking<Foreseen> =>
+  new Asking(
+    async () => {
+      const { forecast, done_in_seconds } = await server.forecast()
+      const askedMs = nowMs()
+      const at = (seconds: number): number => askedMs + seconds * 1000
+      const starts = new Map(
+        forecast.map(({ id, starts_in_seconds, starts_low_seconds, starts_high_seconds }) => [
+          id,
+          { aboutMs: at(starts_in_seconds), lowMs: at(starts_low_seconds), highMs: at(starts_high_seconds) },
+        ]),
+      )
+      return { starts, doneMs: done_in_seconds === null ? null : at(done_in_seconds) }
+    },
+    onForeseen,
+    UNFORESEEN,
+    10_000,
+  )
+
+/** Asks who works. */
+export const askCrew = (onCrew: (crew: Crew) => void): Asking<Crew> =>
+  new Asking(async () => crewOf(await server.workers()), onCrew, NOBODY, 5000)

@@ -1,0 +1,95 @@
+import type { QueueItem, Status } from "../../item/item.ts"
+import { ORDERS } from "../model/state.ts"
+import { type Ends, EVERYTHING, isWanted, type ListName, statusesOf, type Wanted } from "../model/wanted.ts"
+import { server } from "./server.ts"
+
+/** Items of one status that are read at once. */
+const PAGE = 500
+/** Pages that are read at once of what is running, and of items of which few stand as wanted. */
+const MAX_PAGES = 10
+
+/** How far the items of one status have been read. */
+interface Place {
+  readonly status: Status
+  /** Where the next page begins; undefined before the first one, null after the last. */
+  next: string | null | undefined
+  last: QueueItem | null
+}
+
+/** One list of the server: the items of some statuses in one order, read page by page. */
+class Pages {
+  readonly #places: readonly Place[]
+  readonly #order: (a: QueueItem, b: QueueItem) => number
+  readonly #wanted: Wanted
+
+  constructor(statuses: readonly Status[], list: ListName, wanted: Wanted) {
+    this.#places = statuses.map((status) => ({ status, next: undefined, last: null }))
+    this.#order = ORDERS[list]
+    this.#wanted = wanted
+  }
+
+  /** The last item up to which all are known; null once all are. */
+  get end(): QueueItem | null {
+    const lasts = this.#places.flatMap(({ next, last }) => (next !== null && last ? [last] : []))
+    return lasts.sort(this.#order)[0] ?? null
+  }
+
+  /** Reads on: the next page of each status. */
+  async more(signal?: AbortSignal): Promise<QueueItem[]> {
+    const found: QueueItem[] = []
+    for (let page = 0; page < MAX_PAGES && found.length === 0; page += 1) {
+      const open = this.#places.filter(({ next }) => next !== null)
+      if (open.length === 0) break
+      const read = await Promise.all(open.map((place) => this.#read(place, signal)))
+      found.push(...read.flat().filter((item) => isWanted(item, this.#wanted)))
+    }
+    return found
+  }
+
+  async #read(place: Place, signal?: AbortSignal): Promise<QueueItem[]> {
+    const { text } = this.#wanted
+    const query = {
+      status: place.status,
+      limit: String(PAGE),
+      ...(text !== "" && { q: text }),
+      ...(typeof place.next === "string" && { after: place.next }),
+    }
+    const { queue, next } = await server.list(query, signal)
+    place.next = next
+    place.last = queue.at(-1) ?? place.last
+    return queue
+  }
+}
+
+/** What is wanted of the queue, as the server has it: the beginning of each list, and more of it when asked. */
+export class Reading {
+  readonly #pages: Readonly<Record<ListName, Pages>>
+
+  /** By default everything. */
+  constructor(wanted: Wanted = EVERYTHING) {
+    const statuses = statusesOf(wanted)
+    const pages = (list: ListName): Pages => new Pages(statuses[list], list, wanted)
+    this.#pages = { running: pages("running"), waiting: pages("waiting"), finished: pages("finished") }
+  }
+
+  /** How far the lists are known. */
+  get ends(): Ends {
+    const { running, waiting, finished } = this.#pages
+    return { running: running.end, waiting: waiting.end, finished: finished.end }
+  }
+
+  /** The beginning of each list, and all that is running. @throws ServerError */
+  async begin(signal?: AbortSignal): Promise<QueueItem[]> {
+    const lists = Object.values(this.#pages)
+    const items = (await Promise.all(lists.map((pages) => pages.more(signal)))).flat()
+    const { running } = this.#pages
+    for (let page = 1; page < MAX_PAGES && running.end !== null; page += 1)
+      items.push(...(await running.more(signal)))
+    return items
+  }
+
+  /** What follows in a list. @throws ServerError */
+  more(list: ListName, signal?: AbortSignal): Promise<QueueItem[]> {
+    return this.#pages[list].more(signal)
+  }
+}

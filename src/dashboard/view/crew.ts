@@ -1,0 +1,180 @@
+import { sentenceOf, server } from "../live/server.ts"
+import type { Crew, WorkerSeen } from "../model/crew.ts"
+import { count, inFull, line, roughly } from "../model/text.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+import { notify } from "./notices.ts"
+import { hrefOf } from "./rows.ts"
+
+/** So many workers are shown until more are wanted. */
+const FEW = 8
+
+const NAMES = { rendering: "Rendering", idle: "Idle", away: "Away" } as const
+
+const nameOfItem = ({ title, song_id }: WorkerSeen["items"][number]): string =>
+  title.trim() === "" ? `Song ${song_id}` : line(title)
+
+/** What a worker does, in a few words: `#12 at 54%`, `idle 4 min`, `away 12 min`. */
+function doing({ state, items, idle_since, last_heard_at, draining }: WorkerSeen, nowMs: number): string {
+  const since = (time: string | null): string =>
+    time === null ? "" : ` ${roughly((nowMs - Date.parse(time)) / 1000)}`
+  const [first, ...others] = items
+  const what =
+    state === "rendering" && first
+      ? `#${first.id} at ${first.progress}%${others.length > 0 ? ` and ${count(others.length)} more` : ""}`
+      : state === "idle"
+        ? `idle${since(idle_since)}`
+        : `away${since(last_heard_at)}`
+  return draining ? `${what}, stopping` : what
+}
+
+function rowsOf({
+  state,
+  items,
+  idle_since,
+  last_heard_at,
+  tags,
+  version,
+  draining,
+}: WorkerSeen): HTMLElement[] {
+  const links = items.flatMap((item) => [
+    el("a", { href: hrefOf(item.id) }, `#${item.id} ${nameOfItem(item)}, ${item.progress}%`),
+    el("br"),
+  ])
+  const facts: readonly (readonly [string, readonly (Node | string)[]])[] = [
+    ["State", [draining ? `${NAMES[state]}, takes no more items` : NAMES[state]]],
+    ["Renders", links],
+    ["Idle since", idle_since === null || state !== "idle" ? [] : [inFull(idle_since)]],
+    ["Last heard of", last_heard_at === null ? [] : [inFull(last_heard_at)]],
+    ["Tags", tags === null || tags.length === 0 ? [] : [tags.map(line).join(", ")]],
+    ["Version", version === "" ? [] : [line(version)]],
+  ]
+  return facts
+    .filter(([, value]) => value.length > 0)
+    .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, ...value)))
+}
+
+async function drain({ worker, draining }: WorkerSeen, changed: () => void): Promise<void> {
+  try {
+    await (draining ? server.undrain(worker) : server.drain(worker))
+    const what = draining ? "takes items" : "finishes what it renders, and takes no more items"
+    notify(`${line(worker)} ${what}`)
+    changed()
+  } catch (error) {
+    notify(sentenceOf(error), { failed: true })
+  }
+}
+
+/** One worker: its name, what it does, and more of it on a click. */
+class Pill {
+  readonly #name = el("span", { class: "name", dir: "auto" })
+  readonly #doing = el("span", { class: "meta" })
+  readonly #button = el(
+    "button",
+    { type: "button", class: "worker", "aria-haspopup": "dialog", "aria-expanded": "false" },
+    el("span", { class: "dot", "aria-hidden": "true" }),
+    this.#name,
+    " ",
+    this.#doing,
+  )
+  readonly element = el("li", {}, this.#button)
+  readonly #changed: () => void
+  #worker: WorkerSeen | undefined
+
+  constructor(changed: () => void) {
+    this.#changed = changed
+    this.#button.addEventListener("click", () => this.#open())
+  }
+
+  update(worker: WorkerSeen, nowMs: number): void {
+    this.#worker = worker
+    say(this.#name, line(worker.worker))
+    say(this.#doing, doing(worker, nowMs))
+    mark(this.#button, "data-state", worker.draining ? "draining" : worker.state)
+  }
+
+  #open(): void {
+    const worker = this.#worker
+    if (!worker) return
+    const [label, name] = worker.draining ? ["Take items again", "start"] : ["Finish, then stop", "cancel"]
+    const act = el("button", { type: "button" }, icon(name), label)
+    const panel = el(
+      "div",
+      {
+        class: "stream-facts",
+        popover: "auto",
+        role: "dialog",
+        "aria-label": `Worker ${line(worker.worker)}`,
+      },
+      el("h2", { dir: "auto" }, line(worker.worker)),
+      el("dl", {}, ...rowsOf(worker)),
+      ...(worker.state === "away" && !worker.draining ? [] : [el("div", { class: "buttons" }, act)]),
+    )
+    act.addEventListener("click", () => {
+      panel.hidePopover()
+      void drain(worker, this.#changed)
+    })
+    panel.addEventListener("toggle", ({ newState }) => {
+      mark(this.#button, "aria-expanded", String(newState === "open"))
+      if (newState === "closed") panel.remove()
+    })
+    this.element.append(panel)
+    panel.showPopover()
+    const { bottom, left } = this.#button.getBoundingClientRect()
+    const below = innerHeight - bottom > panel.offsetHeight + 16
+    panel.style.top = `${below ? bottom + 8 : Math.max(8, bottom - panel.offsetHeight - 48)}px`
+    panel.style.left = `${Math.max(8, Math.min(left, innerWidth - panel.offsetWidth - 8))}px`
+  }
+}
+
+/** Who works: a strip with a pill for each worker. */
+export class CrewStrip {
+  readonly #list = el("ul", { class: "workers" })
+  readonly #none = el("p", {}, "No worker is there")
+  readonly #more = el("button", { type: "button", class: "plain", hidden: true })
+  /** The strip, for the page. */
+  readonly element = el(
+    "section",
+    { class: "crew", "aria-label": "Workers" },
+    this.#none,
+    this.#list,
+    this.#more,
+  )
+  readonly #pills = new Map<string, Pill>()
+  readonly #changed: () => void
+  #isWhole = false
+  #crew: Crew | undefined
+
+  /** `changed` is called when a worker was drained, or may take items again. */
+  constructor(changed: () => void) {
+    this.#changed = changed
+    this.#more.addEventListener("click", () => {
+      this.#isWhole = true
+      if (this.#crew) this.update(this.#crew, Date.now())
+    })
+  }
+
+  /** Shows the workers as they are. */
+  update(crew: Crew, nowMs: number): void {
+    this.#crew = crew
+    const { workers } = crew
+    const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.slice(0, FEW)
+    show(this.#none, workers.length === 0)
+    show(this.#list, workers.length > 0)
+    show(this.#more, seen.length < workers.length)
+    say(this.#more, `${count(workers.length - seen.length)} more workers`)
+    const names = new Set(seen.map(({ worker }) => worker))
+    for (const [name, { element }] of this.#pills) {
+      if (names.has(name)) continue
+      element.remove()
+      this.#pills.delete(name)
+    }
+    for (const worker of seen) {
+      const known = this.#pills.get(worker.worker)
+      const pill = known ?? new Pill(this.#changed)
+      pill.update(worker, nowMs)
+      if (known) continue
+      this.#pills.set(worker.worker, pill)
+      this.#list.append(pill.element)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import { open } from "./dialogs.ts"
+import { el } from "./dom.ts"
+
+const KEYS: readonly (readonly [keys: readonly string[], does: string])[] = [
+  [["/"], "Search the queue"],
+  [["Alt", "↑"], "Move the waiting item that has the focus up"],
+  [["Alt", "↓"], "Move it down"],
+  [["Esc"], "Leave the search, a menu, or the selection"],
+  [["?"], "Show these keys"],
+]
+
+/** Shows the keys. */
+export async function showKeys(): Promise<void> {
+  const rows = KEYS.map(([keys, does]) =>
+    el("div", {}, el("dt", {}, ...keys.map((key) => el("kbd", {}, key))), el("dd", {}, does)),
+  )
+  await open({
+    title: "Keys",
+    content: [el("dl", { class: "keys" }, ...rows)],
+    yes: "Close",
+    submit: () => undefined,
+  })
+}
+
+/** Whether a key that was pressed is text for a field. */
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null
+
+/** Listens for the keys of the page; `search` leads to the search. */
+export function listenForKeys(search: () => void): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+    if (document.querySelector("dialog[open], .menu")) return
+    if (event.key === "/") search()
+    else if (event.key === "?") void showKeys()
+    else return
+    event.preventDefault()
+  })
+}

@@ -1,0 +1,48 @@
+import { sentenceOf, server } from "../live/server.ts"
+import { about } from "../model/text.ts"
+import { el, say, show } from "./dom.ts"
+import { notify } from "./notices.ts"
+
+/** Pauses the queue, says that it is paused, and lets it go on. */
+export class Pause {
+  readonly #text = el("p")
+  readonly #resume = el("button", { type: "button" }, "Resume")
+  /** Says that the queue is paused, for the page. */
+  readonly element = el(
+    "section",
+    { class: "paused", "aria-label": "The queue is paused", hidden: true },
+    this.#text,
+    this.#resume,
+  )
+  /** Pauses the queue, for the page. */
+  readonly button = el("button", { type: "button" }, "Pause the queue")
+  readonly #changed: () => void
+
+  /** `changed` is called when the queue was paused or resumed here. */
+  constructor(changed: () => void) {
+    this.#changed = changed
+    this.button.addEventListener("click", () => void this.#do(() => server.pause(), "The queue is paused"))
+    this.#resume.addEventListener("click", () => void this.#do(() => server.resume(), "The queue goes on"))
+  }
+
+  /** Shows since when the queue is paused; null if it is not. */
+  update(pausedAt: string | null, nowMs: number): void {
+    show(this.element, pausedAt !== null)
+    show(this.button, pausedAt === null)
+    if (pausedAt === null) return
+    say(
+      this.#text,
+      `The queue has been paused since ${about(Date.parse(pausedAt), nowMs)}: workers get no more items.`,
+    )
+  }
+
+  async #do(act: () => Promise<void>, done: string): Promise<void> {
+    try {
+      await act()
+      notify(done)
+      this.#changed()
+    } catch (error) {
+      notify(sentenceOf(error), { failed: true })
+    }
+  }
+}

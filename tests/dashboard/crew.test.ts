@@ -1,0 +1,126 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test"
+
+import { Client } from "../../src/client/client.ts"
+import { start, type TestServer } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+
+const page = describe.skipIf(!hasChromium)
+
+let browser: Browser
+let server: TestServer
+let client: Client
+let tab: Tab
+const leaving = new AbortController()
+beforeAll(async () => {
+  if (hasChromium) browser = await Browser.start()
+})
+afterAll(async () => {
+  leaving.abort()
+  if (hasChromium) await browser.stop()
+})
+beforeEach(async () => {
+  server = await start()
+  client = new Client(server.url)
+  tab = await browser.open(server.url.replace("127.0.0.1", HOST))
+  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+})
+afterEach(async () => {
+  await tab.close()
+  await server[Symbol.asyncDispose]()
+})
+
+const text = (selector: string): string => `document.querySelector(${JSON.stringify(selector)})?.textContent`
+
+/** A worker that waits for an item with this tag. */
+const wait = (worker: string, tag: string) =>
+  client.claim({ worker, wait: 30, tags: [tag], version: "1.2.3" }, leaving.signal).catch(() => null)
+
+page("who works", () => {
+  test("is told by an empty box, which says the command that starts a worker", async () => {
+    expect(await tab.until<string>(text(".running .empty p"))).toBe("Nothing is rendering. Start a worker:")
+    expect(await tab.evaluate<string>(text(".running .empty code"))).toBe(
+      `track-studio work --server ${server.url.replace("127.0.0.1", HOST)} --exec ./render.sh`,
+    )
+    await server.add({ song_id: 1, tags: ["cpu"] })
+    await tab.until(
+      `${text(".running .empty p")} === "1 song waits, and no worker is there. Start a worker:"`,
+    )
+    void wait("gpu-1", "gpu")
+    await tab.until(`${text(".running .empty p")} === "Nothing is rendering. 1 worker is ready."`)
+    expect(await tab.evaluate<boolean>(`document.querySelector(".running .empty code").hidden`)).toBe(true)
+  })
+
+  test("stands in a strip: idle, then rendering, with its tags and its version, and is drained from there", async () => {
+    const waiting = wait("gpu-1", "gpu")
+    await tab.until(`/^gpu-1 idle \\d+ s$/.test(${text(".worker")})`)
+    const id = await server.add({ song_id: 3, title: "Northern Lights", tags: ["gpu"] })
+    const claimed = await waiting
+    if (claimed === null || claimed === "drain") throw new Error("nothing was claimed")
+    const held = { id, token: claimed.lease.token }
+    await client.report(held, { progress: 54 })
+    await tab.until(`${text(".worker")} === "gpu-1 #${id} at 54%"`)
+    await tab.click(".worker")
+    const facts = await tab.until<string>(text(".crew .stream-facts dl"))
+    for (const fact of [`#${id} Northern Lights, 54%`, "gpu", "1.2.3"]) expect(facts).toContain(fact)
+    await tab.click(".crew .stream-facts .buttons button")
+    await tab.until(`${text(".worker")} === "gpu-1 #${id} at 54%, stopping"`)
+    expect(await client.complete(held)).toMatchObject({ drain: true })
+    await tab.click(".worker")
+    await tab.click(".crew .stream-facts .buttons button")
+    await tab.until(`!${text(".worker")}.includes("stopping")`)
+    expect((await client.workers())[0]).toMatchObject({ draining: false })
+    expect(tab.complaints).toEqual([])
+  })
+
+  test("is nobody for an item whose tags no worker offers: it stands apart, and says so", async () => {
+    void wait("gpu-1", "gpu")
+    await server.add({ song_id: 1, title: "Small", tags: ["gpu", "4k"] })
+    await server.add({ song_id: 2, title: "Smaller", tags: ["cpu"], priority: 9 })
+    await tab.until(`document.querySelectorAll(".later .row").length === 2`)
+    const reasons = `[...document.querySelectorAll(".later .since")].map((one) => one.textContent).join("; ")`
+    await tab.until(`${reasons} === "No worker offers cpu; No worker offers 4k"`)
+    void wait("gpu-2", "cpu")
+    await tab.until(`document.querySelectorAll(".later .row").length === 1`)
+  })
+})
+
+page("the queue", () => {
+  test("is paused and resumed on the page, which says so for as long as it is", async () => {
+    await server.add()
+    await tab.click(".waiting .head button:not(.news)")
+    await tab.until(`${text(".paused p")}?.startsWith("The queue has been paused since ")`)
+    expect((await client.counts()).paused_at).not.toBeNull()
+    expect((await server.api("POST", "/queue/claim", { worker: "w" })).status).toBe(204)
+    await tab.click(".paused button")
+    await tab.until(`document.querySelector(".paused").hidden`)
+    expect((await client.counts()).paused_at).toBeNull()
+  })
+
+  test("is searched by / from everywhere, and ? shows the keys", async () => {
+    const id = await server.add({ song_id: 1, title: "Northern Lights" })
+    await tab.go(tab.at(`/items/${id}`))
+    await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+    await tab.press("/")
+    await tab.until(`document.activeElement?.id === "filter" && location.pathname === "/"`)
+    await tab.type("?")
+    expect(await tab.evaluate<boolean>(`document.querySelector("dialog") === null`)).toBe(true)
+    await tab.evaluate(`document.activeElement.blur()`)
+    await tab.press("?")
+    await tab.until(`${text("dialog h2")} === "Keys"`)
+    await tab.press("Escape")
+    await tab.until(`document.querySelector("dialog") === null`)
+    await tab.click("#keys")
+    await tab.until(`${text("dialog h2")} === "Keys"`)
+  })
+})

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added } from "../contracts/store.contract.ts"
+import { start, temporaryFolder, type TestServer } from "../server.ts"
+import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 60_000)
+
+const [WAITING, COMPLETED, FAILED] = [10_000, 2000, 500]
+
+/** A database with a long queue: 10,000 items that wait, and 2,500 that finished within the last hour. */
+async function fill(file: string): Promise<void> {
+  const store = new SqliteStore(file)
+  const nowMs = Date.now()
+  const ended = (i: number) => ({
+    started_at: new Date(nowMs - 1_000_000 - i).toISOString(),
+    completed_at: new Date(nowMs - 900_000 - i).toISOString(),
+    attempt: 1,
+  })
+  const waiting = Array.from({ length: WAITING }, (_, i) => ({ title: `Song number ${i + 1}` }))
+  const completed = Array.from({ length: COMPLETED }, (_, i) => ({
+    ...{ status: "completed" as const, outcome: "completed" as const, title: `Film ${i + 1}` },
+    ...ended(i * 2),
+  }))
+  const failed = Array.from({ length: FAILED }, (_, i) => ({
+    ...{ status: "failed" as const, outcome: "failed" as const, error_message: "out of disk" },
+    ...ended(i * 8 + 1),
+  }))
+  for (const items of [waiting, completed, failed]) await Promise.all(items.map((item) => added(store, item)))
+  await store.close()
+}
+
+const page = describe.skipIf(!hasChromium)
+const folder = temporaryFolder()
+let browser: Browser
+let server: TestServer
+let tab: Tab
+beforeAll(async () => {
+  if (!hasChromium) return
+  const database = join(folder.path, "long.db")
+  await fill(database)
+  server = await start({ database })
+  browser = await Browser.start()
+  tab = await browser.open(server.url.replace("127.0.0.1", HOST))
+})
+afterAll(async () => {
+  if (hasChromium) {
+    await browser.stop()
+    await server[Symbol.asyncDispose]()
+  }
+  folder[Symbol.dispose]()
+})
+
+/** The figures at the top of the page, and the numbers in its headings. */
+const FIGURES = `[...document.querySelectorAll(".figure")].map((one) => one.innerText.replace(/\\s+/g, " "))`
+const HEADINGS = `[...document.querySelectorAll(".section:not([hidden]) h2")].map((one) => one.textContent)`
+
+const go = async (path: string): Promise<void> => {
+  await tab.go(server.url.replace("127.0.0.1", HOST) + path)
+  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+}
+
+page("a queue of 12,500 items", () => {
+  test("is told exactly, and every change of it is", async () => {
+    await tab.until(`${FIGURES}[1] === "10,000 waiting"`)
+    expect(await tab.evaluate<string[]>(FIGURES)).toEqual([
+      "0 running",
+      "10,000 waiting",
+      "2,000 completed, last hour",
+      "500 failed, last hour",
+    ])
+    expect(await tab.evaluate<string[]>(HEADINGS)).toEqual([
+      // The strip has those of a day, of which the newest are known here.
+      "Failed, 125+",
+      "Running, ",
+      "Waiting, 10,000",
+      "Finished, 2,500",
+    ])
+    expect(await tab.evaluate<string>(`document.querySelector(".lately").innerText`)).toStartWith("Today ")
+    await server.api("DELETE", "/queue/9999")
+    await tab.until(`${FIGURES}[1] === "9,999 waiting"`)
+    await server.add({ song_id: 1, title: "The last song" })
+    await tab.until(`${FIGURES}[1] === "10,000 waiting"`)
+    // It is not among the first, and does not stand behind those that are known here.
+    await tab.until(`document.querySelector(".waiting .more").innerText === "Show 160 more of 9,960"`)
+  })
+
+  test("gives item 9,000 to who searches for its title, and says how many are found", async () => {
+    await tab.evaluate(`document.querySelector("#filter").focus()`)
+    await tab.type("number 9000")
+    await tab.until(`document.querySelector('.waiting [data-item="9000"]')`)
+    expect(await tab.evaluate<string[]>(HEADINGS)).toEqual(["Waiting, 1 of 10,000"])
+    expect(await tab.evaluate<string>("location.search")).toBe("?q=number+9000")
+    // What happens to it is shown here too.
+    await server.put(9000, { title: "Another number 9000" })
+    await tab.until(`document.querySelector(".waiting .name").innerText === "Another number 9000"`)
+  })
+
+  test("is read on as far as the reader wants to see", async () => {
+    await go("/?status=failed")
+    await tab.until(`${HEADINGS}[0] === "Failed, 500"`)
+    const rows = `document.querySelectorAll(".finished .row").length`
+    for (const count of [40, 200, 360, 500]) {
+      await tab.until(`${rows} === ${count}`)
+      if (count < 500) await tab.click(".finished .more")
+    }
+    expect(await tab.evaluate<boolean>(`document.querySelector(".finished .more").hidden`)).toBe(true)
+    await go("/?status=completed")
+    for (let shown = 40; shown < 680; shown += 160) {
+      await tab.until(`${rows} === ${shown}`)
+      await tab.click(".finished .more")
+    }
+    // More than what is read at once, in their order.
+    await tab.until(`${rows} === 680`)
+    const names = await tab.evaluate<string[]>(
+      `[...document.querySelectorAll(".finished .name")].map((one) => one.textContent)`,
+    )
+    expect(names).toEqual(Array.from({ length: 680 }, (_, i) => `Film ${i + 1}`))
+  })
+
+  test("is shown as its address says, and figures lead there and back", async () => {
+    await go("/?q=film&status=completed")
+    await tab.until(`${HEADINGS}.join() === "Completed, 500+ of 2,000"`)
+    expect(await tab.evaluate<string>(`document.querySelector("#filter").value`)).toBe("film")
+    await tab.click(".figure:nth-child(4)")
+    await tab.until(`${HEADINGS}.join() === "Failed, 500"`)
+    expect(await tab.evaluate<string>("location.search")).toBe("?status=failed")
+    await tab.click(".figure:nth-child(4)")
+    await tab.until(`${HEADINGS}.length === 4 && location.search === ""`)
+    await tab.evaluate("history.back()")
+    await tab.until(`${HEADINGS}.join() === "Failed, 500" && location.search === "?status=failed"`)
+    await tab.click(".figure:nth-child(2)")
+    await tab.until(`${HEADINGS}.join() === "Waiting, 10,000"`)
+  })
+})
