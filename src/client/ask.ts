@@ -52,6 +52,8 @@ const MAX_REFUSAL_BYTES = 64 * 1024
 export interface Ask {
   /** Sent as JSON; default no body. */
   readonly body?: object
+  /** Sent as it is, instead of a body of JSON; default none. */
+  readonly bytes?: Uint8Array<ArrayBuffer>
   /** Default none. */
   readonly headers?: Readonly<Record<string, string>>
   /** Ends the request when it aborts; default never. */
@@ -108,7 +110,8 @@ export class Asker {
    * The answer as it begins, its body unread.
    * @throws ServerError; the signal's reason
    */
-  async ask(method: string, path: string, { body, headers, signal, isOutsideApi }: Ask): Promise<Response> {
+  async ask(method: string, path: string, ask: Ask): Promise<Response> {
+    const { body, bytes, headers, signal, isOutsideApi } = ask
     const answer = await fetch(`${this.#base}${isOutsideApi ? "" : "/api/v1"}${path}`, {
       method,
       cache: "no-store",
@@ -118,8 +121,10 @@ export class Asker {
         ...this.#authorization,
         ...headers,
         ...(body !== undefined && { "content-type": "application/json" }),
+        ...(bytes !== undefined && { "content-type": "application/octet-stream" }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(bytes !== undefined && { body: bytes }),
       ...(signal !== undefined && { signal }),
     }).catch((cause: unknown) => {
       if (signal?.aborted) throw cause

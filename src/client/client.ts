@@ -11,11 +11,15 @@ import type {
   WorkerSeen,
 } from "../wire/answers.ts"
 import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/foreseen.ts"
+import type { OutputStored } from "../wire/output.ts"
 import type { ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
+import type { OpenStream } from "./connections.ts"
+import { type OutputOptions, type Printed, printedAt } from "./output.ts"
 import { type Check, SHAPES } from "./shapes.ts"
-import { type OpenStream, type Watched, watching, type WatchOptions } from "./watching.ts"
+import { type Watched, watching, type WatchOptions } from "./watching.ts"
 
+export type { OutputOptions, Printed } from "./output.ts"
 export type { Watched, WatchOptions } from "./watching.ts"
 export type {
   Claimed,
@@ -147,6 +151,20 @@ export class Client {
     return this.#work(held, "progress", SHAPES.work, { body: report, signal })
   }
 
+  /**
+   * Stores what the command printed. `offset` is the position of the first byte in all that it printed: with it a
+   * repetition stores nothing twice. Without, it is added to what is stored. Resolves with where the output ends.
+   */
+  print(
+    held: Held,
+    bytes: Uint8Array<ArrayBuffer>,
+    offset?: number,
+    signal?: AbortSignal,
+  ): Promise<OutputStored> {
+    const verb = offset === undefined ? "output" : `output?offset=${offset}`
+    return this.#work(held, verb, SHAPES.printed, { bytes, signal })
+  }
+
   /** Tells the names of all steps of the attempt, in their order, and renews the lease. */
   declareSteps(held: Held, steps: readonly string[], signal?: AbortSignal): Promise<WorkerAnswer> {
     return this.#work(held, "steps", SHAPES.work, { body: { steps }, signal })
@@ -268,9 +286,23 @@ export class Client {
    * item, say).
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
-    const open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
-    return watching(open, options)
+    return watching(this.#open, options)
   }
+
+  /**
+   * What the command of an item printed, piece by piece, and then `end`. Followed, it reconnects by itself and yields
+   * `offline`, as `watch` does.
+   */
+  output(id: number, options: OutputOptions = {}): AsyncGenerator<Printed, void, undefined> {
+    return printedAt(this.#open, `/queue/${id}/output`, options)
+  }
+
+  /** As `output`, of the item of a song that was started last. */
+  songOutput(songId: number, options: OutputOptions = {}): AsyncGenerator<Printed, void, undefined> {
+    return printedAt(this.#open, `/songs/${songId}/output`, options)
+  }
+
+  readonly #open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
 
   #work<T>({ id, token }: Held, verb: string, check: Check<T>, ask: Ask): Promise<T> {
     return this.#server.json("POST", `/queue/${id}/${verb}`, check, { ...ask, headers: { lease: token } })

@@ -15,6 +15,7 @@ import type {
 } from "../wire/answers.ts"
 import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/foreseen.ts"
 import type { StreamControl } from "../wire/frames.ts"
+import type { OutputPart, OutputStored } from "../wire/output.ts"
 
 /*
  * What this client relies on in an answer: some keys must be there, and the others that it uses must be of their types
@@ -161,6 +162,21 @@ const isClaimed = objectOf<Claimed>({
   lease: objectOf<Claimed["lease"]>({ token: isText, expires_at: isText, renew_every: isNumber }),
 })
 
+/** Whether a value is a piece of what a command printed. */
+export const isOutputPart: Check<OutputPart> = objectOf<OutputPart>({
+  attempt: isNumber,
+  from: isNumber,
+  to: isNumber,
+  missing: isNumber,
+  text: isText,
+})
+
+/** Whether a value tells the end of an output. */
+export const isOutputEnd: Check<{ attempt: number; status: string }> = objectOf<{
+  attempt: number
+  status: string
+}>({ attempt: isNumber, status: isText })
+
 const isFinished = objectOf<FinishedSince>({
   since: isText,
   completed: isNumber,
@@ -214,6 +230,7 @@ export const SHAPES = {
       }),
     ),
   }),
+  printed: objectOf<OutputStored>({ attempt: isNumber, end: isNumber }),
   step: objectOf<StepAnswer>({ directive: isText, item: isItem, step: orNull(isStep) }),
   done: objectOf<{ message: string }>({ message: isText }),
   stats: objectOf<Stats>({

@@ -1,10 +1,19 @@
-import { backoff } from "../backoff.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import type { StreamControl } from "../wire/frames.ts"
-import { ServerError, valueOf } from "./ask.ts"
-import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
+import { valueOf } from "./ask.ts"
+import {
+  connected,
+  type Connections,
+  type Ending,
+  heardRetry,
+  incomingOf,
+  newConnections,
+  type Offline,
+  type OpenStream,
+} from "./connections.ts"
+import type { ServerSentEvent } from "./events.ts"
 import { isControl, isControlEvent, isUpdate } from "./shapes.ts"
-import { pause, Rhythm, Silence } from "./silence.ts"
+import { Silence } from "./silence.ts"
 
 /** What a watched stream gives: an update with its event ID, or news of the stream itself. */
 export type Watched =
@@ -12,19 +21,7 @@ export type Watched =
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
   /** What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream. */
   | { readonly type: "control"; readonly control: StreamControl }
-  /** The stream has broken off: what was shown may be old from here on, until the next `live`. */
-  | {
-      /** Tells it from the others. */
-      readonly type: "offline"
-      /** Why, as a sentence without a full stop. */
-      readonly reason: string
-      /** The HTTP status of a refusal; 0 for anything else. */
-      readonly status: number
-      /** The code of a ServerError; empty for anything else. */
-      readonly code: string
-      /** Milliseconds until the next try. */
-      readonly retryMs: number
-    }
+  | Offline
 
 /** Which stream to watch, from where, and until when. */
 export interface WatchOptions {
@@ -48,34 +45,16 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Asks for a path of the API; throws a ServerError for anything but a success. */
-export type OpenStream = (
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-) => Promise<Response>
-
-/** Until the server has named its reconnection time. */
-const FIRST_RETRY_MS = 250
-/** The longest wait, unless the server asks for a longer one. */
-const MAX_RETRY_MS = 5000
-const RETRY_SPREAD = 0.2
-const MAX_RETRY_AFTER_MS = 300_000
-
 const NO_STREAM = "what answered is no stream of a Track Studio server"
 
 /** No server's event ID: it makes the server tell of a gap, and of the state of now. */
 const ANOTHER_HISTORY = "another-history"
 
 /** How far a stream has come, over all of its connections. */
-interface Place {
+interface Place extends Connections {
   lastEventId: string | undefined
   /** The history that the last event ID belongs to. */
   history: string | undefined
-  retryMs: number
-  /** Connections in a row that told nothing. */
-  failures: number
-  readonly rhythm: Rhythm
 }
 
 function pathOf({ queueId, ids, songId, untilFinished, snapshot }: WatchOptions): string {
@@ -92,48 +71,11 @@ function pathOf({ queueId, ids, songId, untilFinished, snapshot }: WatchOptions)
  * A stream over all of its connections; see `Client.watch`.
  * @throws ServerError when the server refuses for good
  */
-export async function* watching(
-  open: OpenStream,
-  options: WatchOptions,
-): AsyncGenerator<Watched, void, undefined> {
-  const { lastEventId, signal } = options
-  const place: Place = {
-    lastEventId: lastEventId === undefined ? undefined : String(lastEventId),
-    history: options.history,
-    retryMs: FIRST_RETRY_MS,
-    failures: 0,
-    rhythm: new Rhythm(),
-  }
-  while (!signal?.aborted) {
-    let [reason, code, status, leastMs] = ["the stream ended", "", 0, 0]
-    try {
-      const how = yield* connection(open, options, place)
-      if (how === "over") return
-      if (how === "again") continue
-    } catch (error) {
-      reason = error instanceof Error ? error.message : String(error)
-      if (error instanceof ServerError) {
-        if (!error.isPassing) throw error
-        status = error.status
-        code = error.code
-        leastMs = Math.min(error.retryAfterMs, MAX_RETRY_AFTER_MS)
-      }
-    }
-    if (signal?.aborted) return
-    const retryMs = Math.max(leastMs, Math.round(waitOf(place)))
-    place.failures += 1
-    yield { type: "offline", reason, status, code, retryMs }
-    await pause(retryMs, signal)
-  }
-}
-
-/** As long as the server asks for at first, which it spreads over its viewers; after each failure twice as long. */
-function waitOf({ retryMs, failures }: Place): number {
-  if (failures === 0) return retryMs
-  return backoff(
-    { firstMs: retryMs, mostMs: Math.max(retryMs, MAX_RETRY_MS), spread: RETRY_SPREAD },
-    failures,
-  )
+export function watching(open: OpenStream, options: WatchOptions): AsyncGenerator<Watched, void, undefined> {
+  const { lastEventId, history, signal } = options
+  const id = lastEventId === undefined ? undefined : String(lastEventId)
+  const place: Place = { ...newConnections(), lastEventId: id, history }
+  return connected(place, signal, () => connection(open, options, place))
 }
 
 const headersOf = ({ lastEventId }: Place): Readonly<Record<string, string>> => ({
@@ -146,7 +88,7 @@ async function* connection(
   open: OpenStream,
   options: WatchOptions,
   place: Place,
-): AsyncGenerator<Watched, "over" | "off" | "again", undefined> {
+): AsyncGenerator<Watched, Ending, undefined> {
   const silence = new Silence(options.signal, place.rhythm)
   let [hasGap, isShutdown] = [false, false]
   try {
@@ -157,7 +99,7 @@ async function* connection(
     }
     silence.opened()
     for await (const incoming of incomingOf(answer, silence, options.onHeard)) {
-      if ("retryMs" in incoming) place.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)
+      if ("retryMs" in incoming) heardRetry(place, incoming.retryMs)
       if (!("data" in incoming)) continue
       if (incoming.event === "busy") throw new Error(busyOf(incoming.data))
       const said = saidBy(incoming)
@@ -188,29 +130,6 @@ function isOther(place: Place, history: string): boolean {
   if (other) place.lastEventId = ANOTHER_HISTORY
   place.history = history
   return other
-}
-
-/** The events of an answer, as they come. A reader, because not every browser can iterate over a body. */
-async function* incomingOf(
-  answer: Response,
-  silence: Silence,
-  onHeard: WatchOptions["onHeard"],
-): AsyncGenerator<Incoming, void, undefined> {
-  const reader = answer.body?.getReader()
-  const parser = new EventParser()
-  for (;;) {
-    silence.wait()
-    const read = await reader?.read().catch((cause: unknown) => {
-      // Each runtime has words of its own for this, and some are long.
-      throw silence.signal.aborted ? silence.signal.reason : new Error("the connection was lost", { cause })
-    })
-    if (!read?.value) return
-    const before = parser.keepalives
-    const incoming = [...parser.feed(read.value)]
-    silence.heard(incoming.length === 0 && parser.keepalives > before)
-    yield* incoming
-    onHeard?.()
-  }
 }
 
 /** Why there is no room for the stream, in the server's words. */

@@ -25,10 +25,12 @@ export class Recent {
   }
 
   /** Adds what was printed next; the oldest goes where it is too much. */
-  push(chunk: Chunk): void {
-    if (chunk.bytes.length === 0) return
-    this.#chunks.push(chunk)
-    this.#bytes += chunk.bytes.length
+  push({ output, bytes }: Chunk): void {
+    if (bytes.length === 0) return
+    // A few bytes would keep the whole buffer in memory that they were read into.
+    const isSmall = bytes.length < bytes.buffer.byteLength / 2
+    this.#chunks.push({ output, bytes: isSmall ? bytes.slice() : bytes })
+    this.#bytes += bytes.length
     for (let over = this.#over(); over > 0; over = this.#over()) {
       this.#first += 1
       this.#bytes -= over

@@ -144,7 +144,8 @@ export class Attempt {
     this.#options = options
     this.#reportWithinMs = reportWithinMs
     const onReport = (report: Report): void => this.#report(report)
-    this.#render = Render.start({ plan, guarded, input, variables, onReport })
+    const onPrinted = (bytes: Uint8Array, output: number): void => reporter.print(bytes, output)
+    this.#render = Render.start({ plan, guarded, input, variables, onReport, onPrinted })
     reporter.start()
     // The steps before this one are done.
     if (place) this.#report({ progress: 0 })

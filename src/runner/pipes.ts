@@ -36,6 +36,8 @@ export function makePipe(): Pipe | undefined {
 export interface TapOptions {
   /** Where the bytes are passed on unchanged; absent when only we read them. */
   readonly sink?: NodeJS.WritableStream | undefined
+  /** Called with each piece of the output, which does not change any more. */
+  readonly onBytes: (bytes: Uint8Array) => void
   /** Called with each piece of the output as text. */
   readonly onText: (text: string) => void
   /** The file descriptor under the stream, closed at its end; absent when the stream owns it. */
@@ -73,13 +75,14 @@ export class Tap {
 
   async #read(): Promise<void> {
     const decoder = new TextDecoder()
-    const { sink, onText, descriptor } = this.#options
+    const { sink, onBytes, onText, descriptor } = this.#options
     try {
       for (;;) {
         const { value, done } = await this.#reader.read()
         if (done) break
         this.#chunks += 1
         this.#isWriting = true
+        onBytes(value)
         onText(decoder.decode(value, { stream: true }))
         if (sink) await written(sink, value)
         this.#isWriting = false

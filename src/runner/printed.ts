@@ -71,11 +71,23 @@ export class Outputs {
     return [this.#target(1), this.#target(this.#isMerged ? 1 : 2), ...third]
   }
 
-  /** Starts to read from the command, and closes our copies of its file descriptors. */
-  listen(child: Bun.Subprocess, onReport: (report: Report) => void): void {
+  /**
+   * Starts to read from the command, and closes our copies of its file descriptors. `onPrinted` gets what it prints,
+   * without our own pipe.
+   */
+  listen(
+    child: Bun.Subprocess,
+    onReport: (report: Report) => void,
+    onPrinted: (bytes: Uint8Array, output: Output) => void,
+  ): void {
     const reader = new ProgressReader(this.#plan, onReport)
     this.#reader = reader
-    for (const [index, output] of this.#read.entries()) this.#listenTo(output, index, child, reader)
+    for (const [index, output] of this.#read.entries()) {
+      const onBytes = (bytes: Uint8Array): void => {
+        if (output !== 3) onPrinted(bytes, output)
+      }
+      this.#listenTo(output, index, child, { reader, onBytes })
+    }
     this.#closeTargets()
   }
 
@@ -107,7 +119,12 @@ export class Outputs {
     return this.#lastLines.text
   }
 
-  #listenTo(output: Output, index: number, child: Bun.Subprocess, reader: ProgressReader): void {
+  #listenTo(
+    output: Output,
+    index: number,
+    child: Bun.Subprocess,
+    { reader, onBytes }: { readonly reader: ProgressReader; readonly onBytes: (bytes: Uint8Array) => void },
+  ): void {
     const lastLines = output === 2 || (output === 1 && this.#isMerged) ? this.#lastLines : undefined
     const descriptor = this.#pipes[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
@@ -116,7 +133,7 @@ export class Outputs {
       reader.push(text, output)
       lastLines?.push(text)
     }
-    this.#taps.push(new Tap(stream, { sink, onText, descriptor }))
+    this.#taps.push(new Tap(stream, { sink, onBytes, onText, descriptor }))
   }
 
   #target(output: Output): Target {

@@ -34,6 +34,8 @@ export interface RenderOptions {
   readonly guarded: Guarded
   /** Called with each report that the output gives. */
   readonly onReport: (report: Report) => void
+  /** Called with what it prints on an output, 1 or 2; the bytes do not change any more. */
+  readonly onPrinted: (bytes: Uint8Array, output: number) => void
   /** Text for the standard input; absent, the command shares ours. */
   readonly input?: string | undefined
   /** Changes to our environment; `undefined` removes a variable. Default none. */
@@ -64,7 +66,7 @@ export class Render {
   }
 
   /** Starts a command. @throws Error when it cannot be started */
-  static start({ plan, guarded, onReport, input, variables }: RenderOptions): Render {
+  static start({ plan, guarded, onReport, onPrinted, input, variables }: RenderOptions): Render {
     const outputs = new Outputs(plan)
     let child: Bun.Subprocess
     try {
@@ -82,7 +84,7 @@ export class Render {
       throw error
     }
     guarded.started(child.pid)
-    outputs.listen(child, onReport)
+    outputs.listen(child, onReport, onPrinted)
     return new Render(child, outputs, guarded.mark)
   }
 

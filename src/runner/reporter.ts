@@ -1,6 +1,7 @@
 import { type Claimed, type Client, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
 import type { Report } from "../item/item.ts"
 import { Patience, pause } from "./patience.ts"
+import { Printer } from "./printer.ts"
 import { Spool } from "./spool.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 
@@ -64,6 +65,7 @@ export class Reporter {
   readonly #spool = new Spool()
   readonly #over = new AbortController()
   readonly #loops: Promise<void>[] = []
+  readonly #printer: Printer | undefined
   #held: Held | undefined
   /** The lease that we hold, or the last one that we held. */
   #last: Held | undefined
@@ -79,6 +81,8 @@ export class Reporter {
   constructor(options: ReporterOptions, first: () => Promise<Held>) {
     this.#options = options
     this.#first = first
+    // What a command inside another one prints, that one's reporter hears.
+    if (!options.isLent) this.#printer = new Printer(options.client, this.#over.signal)
   }
 
   /** Gets the item before the work begins; the server may be unreachable. @throws ServerError when it refuses */
@@ -105,6 +109,12 @@ export class Reporter {
   start(): void {
     this.#loops.push(this.#sending())
     if (!this.#options.isLent) this.#loops.push(this.#renewing())
+    if (this.#printer) this.#loops.push(this.#printing(this.#printer))
+  }
+
+  /** Takes what the command prints on an output, 1 or 2, to be sent; its bytes must not change any more. */
+  print(bytes: Uint8Array, output: number): void {
+    this.#printer?.push(bytes, output)
   }
 
   /** Queues a report; the newest of each step is sent. */
@@ -127,6 +137,7 @@ export class Reporter {
         await Promise.all(this.#loops)
         held = await this.#hold()
         await this.#flush(held)
+        await this.#printer?.finish(held)
         if (verdict && !isLent) await deliver(this.#options.client, held, verdict)
       }
       try {
@@ -208,6 +219,22 @@ export class Reporter {
         await pause(REPORT_EVERY_MS, signal)
       } catch (error) {
         this.#failed(error, held)
+        await patience.wait(signal)
+      }
+    }
+  }
+
+  /** Sends what the command prints, by the lease that the others hold. */
+  async #printing(printer: Printer): Promise<void> {
+    const { signal } = this.#over
+    const patience = this.#patience()
+    while (!signal.aborted) {
+      try {
+        const waitMs = this.#held ? await printer.send(this.#held, signal) : 0
+        patience.reset()
+        await pause(Math.max(waitMs, REPORT_EVERY_MS), signal)
+      } catch {
+        // The other loops tell that the server is away, and get another lease.
         await patience.wait(signal)
       }
     }

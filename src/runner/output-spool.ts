@@ -1,0 +1,101 @@
+import type { OutputPiece } from "../item/output.ts"
+import { Recent } from "../renderers/recent.ts"
+import { Transcript } from "../renderers/transcript.ts"
+
+/** How much is kept for a server that is away; it keeps as much of each attempt itself, unless it was told otherwise. */
+const SPOOL_BYTES = 256 * 1024
+
+/** Text that waits to be sent. */
+interface Part {
+  /** The position of its first byte in all that is sent; what was lost before it counts as if it was sent. */
+  readonly at: number
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** The lines of one output of the command. */
+interface Lines {
+  readonly transcript: Transcript
+  /** The position up to which they were given. */
+  to: number
+  isHeard: boolean
+}
+
+/** What the command printed and the server does not have yet, as text; if it is too much, the oldest goes. */
+export class OutputSpool {
+  readonly #recent = new Recent(SPOOL_BYTES)
+  readonly #lines = new Map<number, Lines>()
+  #parts: Part[] = []
+  #size = 0
+  #end = 0
+
+  /** Adds what was printed on an output, 1 or 2. It costs nothing, however much is printed. */
+  push(bytes: Uint8Array, output: number): void {
+    this.#recent.push({ output, bytes })
+  }
+
+  /** Takes in the lines that have ended since the last time, and those of which nothing has come since. */
+  gather(): void {
+    const { dropped, chunks } = this.#recent.take()
+    if (dropped > 0) this.#lose(dropped)
+    for (const lines of this.#lines.values()) lines.isHeard = false
+    for (const { output, bytes } of chunks) {
+      const lines = this.#linesOf(output)
+      lines.isHeard = true
+      this.#add(lines, lines.transcript.push(bytes))
+    }
+    for (const lines of this.#lines.values()) {
+      if (!lines.isHeard && lines.transcript.hasOpenLine) this.#add(lines, lines.transcript.rest())
+    }
+  }
+
+  /** Takes in all that is left: the command has ended. */
+  close(): void {
+    this.gather()
+    for (const lines of this.#lines.values()) this.#add(lines, lines.transcript.rest())
+  }
+
+  /** What is to be sent next, as far as nothing in it was lost; undefined if nothing waits. */
+  next(): Part | undefined {
+    const [first] = this.#parts
+    if (!first) return undefined
+    let end = first.at
+    const taken: Uint8Array[] = []
+    for (const { at, bytes } of this.#parts) {
+      if (at !== end) break
+      taken.push(bytes)
+      end += bytes.length
+    }
+    return { at: first.at, bytes: new Uint8Array(Buffer.concat(taken)) }
+  }
+
+  /** The server has what was sent up to this position. */
+  stored(end: number): void {
+    this.#parts = this.#parts.filter(({ at }) => at >= end)
+    this.#size = this.#parts.reduce((size, { bytes }) => size + bytes.length, 0)
+  }
+
+  #linesOf(output: number): Lines {
+    const known = this.#lines.get(output)
+    const lines = known ?? { transcript: new Transcript(), to: 0, isHeard: false }
+    this.#lines.set(output, lines)
+    return lines
+  }
+
+  #lose(bytes: number): void {
+    for (const lines of this.#lines.values()) this.#add(lines, lines.transcript.rest())
+    this.#end += bytes
+  }
+
+  #add(lines: Lines, pieces: readonly OutputPiece[]): void {
+    for (const { from, to, text } of pieces) {
+      // Data between two lines, which is no text.
+      this.#end += Math.max(0, from - lines.to)
+      lines.to = to
+      const bytes = new TextEncoder().encode(text)
+      this.#parts.push({ at: this.#end, bytes })
+      this.#end += bytes.length
+      this.#size += bytes.length
+    }
+    while (this.#size > SPOOL_BYTES) this.#size -= this.#parts.shift()?.bytes.length ?? this.#size
+  }
+}
