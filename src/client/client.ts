@@ -2,10 +2,8 @@ import type { Directive, ItemChange, NewItem, QueueItem, Report, Result } from "
 import type {
   Claimed,
   Counts,
-  Health,
   HistoryPage,
   QueuePage,
-  Stats,
   StepAnswer,
   WorkerAnswer,
   WorkerSeen,
@@ -13,6 +11,7 @@ import type {
 import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/foreseen.ts"
 import type { OutputStored } from "../wire/output.ts"
 import type { ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
+import type { Health, Stats } from "../wire/server.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
 import type { OpenStream } from "./connections.ts"
 import { type OutputOptions, type Printed, printedAt } from "./output.ts"

@@ -3,11 +3,9 @@ import type {
   Claimed,
   Counts,
   FinishedSince,
-  Health,
   HistoryPage,
   ItemsRetried,
   QueuePage,
-  Stats,
   StepAnswer,
   Update,
   WorkerAnswer,
@@ -16,6 +14,7 @@ import type {
 import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/foreseen.ts"
 import type { StreamControl } from "../wire/frames.ts"
 import type { OutputPart, OutputStored } from "../wire/output.ts"
+import type { Health, Stats } from "../wire/server.ts"
 
 /*
  * What this client relies on in an answer: some keys must be there, and the others that it uses must be of their types

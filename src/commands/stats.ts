@@ -1,5 +1,6 @@
 import { duration, safeJson } from "../text.ts"
-import type { Counts, FinishedSince, Stats } from "../wire/answers.ts"
+import type { Counts, FinishedSince } from "../wire/answers.ts"
+import type { Stats } from "../wire/server.ts"
 import { clientOf, type Command, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
 
 const number = (value: number): string => value.toLocaleString("en")

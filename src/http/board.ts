@@ -15,6 +15,7 @@ import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/words.ts"
 import type { Frame } from "../wire/frames.ts"
 import type { Owners } from "./access.ts"
+import { clientKind } from "./client-kind.ts"
 import { queryInteger } from "./params.ts"
 
 const FRAME_MS = 200
@@ -141,6 +142,7 @@ export const boardFor =
       queueId: caller.item,
       owner: owners.of(caller),
       format: asFrames,
+      client: clientKind(request),
       snapshot: true,
       untilFinished: false,
       // As in `progress.ts`: a HEAD request never aborts and is never read.

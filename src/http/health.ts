@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
 import { DEGRADED, type Reasons, UNREADY } from "../health.ts"
-import { Health, Liveness, Readiness } from "../wire/answers.ts"
+import { Health, Liveness, Readiness } from "../wire/server.ts"
 import type { Admission } from "./access.ts"
 import { json, words } from "./docs/words.ts"
 

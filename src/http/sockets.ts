@@ -10,6 +10,7 @@ import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Ending } from "../stream/watch.ts"
 import { StreamLine } from "../wire/answers.ts"
 import type { Callers } from "./access.ts"
+import { clientKind } from "./client-kind.ts"
 import { words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
 import { type Peer, Pulse } from "./pulse.ts"
@@ -195,6 +196,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       lastEventId: lastEventIdOf(request, query),
       snapshot: query.snapshot !== "false",
       format: messages,
+      client: clientKind(request),
       signal: over.signal,
     })
     const data = new ProgressSocket(stream, shown.selection, over, pulse)

@@ -40,6 +40,12 @@ export const GlobalSocketParams = Type.Object({ ...common, ...choice }, { additi
 /** As `OneItemParams`, of a WebSocket. */
 export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additionalProperties: false })
 
+/** The query of the figures of the streams. */
+export const StatsParams = Type.Object(
+  { streams: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])) },
+  { additionalProperties: false },
+)
+
 /** How the reference names the header that resumes a stream. */
 export const RESUME = {
   "Last-Event-ID": "the last event ID seen, as `EventSource` sends it: what came after it is sent first",

@@ -1,10 +1,12 @@
 import { Elysia } from "elysia"
 
+import { allow } from "../access/roles.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/formats.ts"
-import type { Streams } from "../stream/streams.ts"
+import type { OpenStream, Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/watch.ts"
-import { Stats } from "../wire/answers.ts"
+import { Stats } from "../wire/server.ts"
 import type { Callers } from "./access.ts"
+import { clientKind } from "./client-kind.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
@@ -14,6 +16,7 @@ import {
   lastEventIdOf,
   OneItemParams,
   RESUME,
+  StatsParams,
   tidy,
   wantedOf,
 } from "./stream-query.ts"
@@ -60,6 +63,19 @@ function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Answ
   return new Response(body, { headers })
 }
 
+/** Open streams that one answer lists. */
+const MOST_LISTED = 1000
+
+const shown = ({ kind, queueId, format, client, openedMs, lastEventId, lag }: OpenStream) => ({
+  kind,
+  queue_id: queueId ?? null,
+  format,
+  client,
+  since: new Date(Date.now() - performance.now() + openedMs).toISOString(),
+  last_event_id: lastEventId,
+  lag,
+})
+
 /** What a stream shows, and to whom. */
 type Shown = Pick<Watch, "queueId" | "isBound" | "wanted" | "owner"> & { readonly untilFinished?: boolean }
 
@@ -85,6 +101,7 @@ function respond(
     // A program may watch an item before it is added; for people, and for a wait for its end, a missing item is an error.
     awaitsItem: !untilFinished && format !== text,
     format,
+    client: clientKind(request),
     // A HEAD request never aborts and is never read, so its stream must end at once.
     signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
   })
@@ -149,7 +166,9 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
     )
     .get(
       "/stats",
-      async ({ request, server }): Promise<Stats> => {
+      async ({ request, server, query, caller }): Promise<Stats> => {
+        const isListed = query.streams === "true"
+        if (isListed) allow(caller, "admin")
         const { open, bounds } = await streams.stats()
         const { oldest, newest, stored } = bounds
         return {
@@ -160,13 +179,17 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
           uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
           client_address: proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
             .address,
+          ...(isListed && { open_streams: streams.list(MOST_LISTED).map(shown) }),
         }
       },
       {
+        query: StatsParams,
+        transform: tidy,
         ...words({
           id: "stats",
           tag: "Streams",
           summary: "Current figures",
+          about: "With `streams=true`, which needs the role `admin`, the open streams are listed, too.",
           successes: [json("the current figures", Stats)],
           refusals: ["method_not_allowed"],
         }),

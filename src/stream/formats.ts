@@ -6,7 +6,7 @@ import type { Control, Frame } from "../wire/frames.ts"
 /** Turns frames into the chunks that a stream yields. */
 export interface Format<Chunk extends object> {
   /** What it is called; over HTTP the value of the query parameter `format`. */
-  readonly name: "sse" | "ndjson" | "text" | "websocket" | "frames"
+  readonly name: "sse" | "ndjson" | "text" | "websocket" | "board"
   /** One chunk that says all these frames; undefined if this format has nothing to say for them. */
   encode(frames: readonly Frame[]): Chunk | undefined
   /** As `encode`, but done once for each list: for lists that many streams say. The list must not change. */
@@ -127,7 +127,8 @@ export const messages: Format<readonly string[]> = remembering({
 
 /** The frames themselves, for streams that are read within the process. */
 export const asFrames: Format<readonly Frame[]> = {
-  name: "frames",
+  // What is read within the process is drawn, or is a held answer, which is listed nowhere.
+  name: "board",
   encode: orNothing,
   shared: orNothing,
   join: (chunks) => chunks.flat(),

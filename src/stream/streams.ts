@@ -27,7 +27,7 @@ export interface StreamOptions extends Pick<Shared, "maxLag" | "random" | "onErr
 /** An open stream, as it is listed. */
 export interface OpenStream {
   /** Whether it shows all items, or one. */
-  readonly kind: SeatKind
+  readonly kind: "global" | "item"
   /** The item that it shows; undefined for all, or for a choice among them. */
   readonly queueId: number | undefined
   /** When it was opened, in milliseconds of `performance.now()`. */
@@ -38,7 +38,7 @@ export interface OpenStream {
   readonly lag: number
   /** Its format. */
   readonly format: string
-  /** What kind of client reads it; empty if nobody said. */
+  /** What kind of client reads it; `unknown` if nobody said. */
   readonly client: string
 }
 
@@ -137,19 +137,13 @@ export class Streams {
   list(limit: number): readonly OpenStream[] {
     const { head, examined } = this.#shared.broadcaster
     const all = [...this.#viewers()].map((viewer): OpenStream => {
-      const { kind, queueId, openedMs, cursor, waiting, watch } = viewer
+      const { queueId, openedMs, cursor, waiting, watch } = viewer
+      const kind = viewer.kind === "item" ? "item" : "global"
+      const { format, client = "unknown" } = watch
       // One that waits has examined what all have, though its cursor is older.
       const lastEventId = waiting ? Math.max(cursor, examined) : cursor
       const lag = Math.max(0, head - lastEventId)
-      return {
-        kind,
-        queueId,
-        openedMs,
-        lastEventId,
-        lag,
-        format: watch.format.name,
-        client: watch.client ?? "",
-      }
+      return { kind, queueId, openedMs, lastEventId, lag, format: format.name, client }
     })
     return all.sort((a, b) => b.lag - a.lag || a.openedMs - b.openedMs).slice(0, limit)
   }

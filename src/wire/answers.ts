@@ -1,13 +1,11 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox"
 
-import { DEGRADED, type Reason } from "../health.ts"
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
 import { ReadItem } from "./foreseen.ts"
 import { Busy, End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
 
 const Time = Type.String({ format: "date-time" })
-const EventId = Type.Integer({ minimum: 0, description: "an event ID" })
 const LeaseEnd = Type.String({ format: "date-time", description: "when the lease runs out unless renewed" })
 const count = (description: string) => Type.Integer({ minimum: 0, description })
 const OrNull = <T extends TSchema>(schema: T, description?: string) =>
@@ -251,26 +249,6 @@ export const IngestAnswer = Type.Object({
 
 export type IngestAnswer = Static<typeof IngestAnswer>
 
-/** The figures of the streams. */
-export const Stats = Type.Object({
-  connected_clients: count("open streams of every kind"),
-  timestamp: Type.String({ format: "date-time", description: "the server's time" }),
-  /** Open streams by what they show. */
-  streams: Type.Object({ global: count("of all items"), item: count("of one item each") }),
-  /** The history that is kept. */
-  updates: Type.Object({
-    stored: count("how many updates"),
-    oldest_id: OrNull(EventId, "the first event ID that is kept; null if none is"),
-    newest_id: OrNull(EventId, "the latest event ID; null if there is none"),
-  }),
-  uptime_seconds: count("seconds since the server started"),
-  client_address: Type.String({
-    description: "where the server sees this request come from; behind a proxy only if it is trusted",
-  }),
-})
-
-export type Stats = Static<typeof Stats>
-
 /** The body of a request to a webhook. */
 export const WebhookBody = Type.Object({
   /** Why the webhook is called. */
@@ -307,56 +285,6 @@ export const DeliveriesPage = Type.Object({
 })
 
 export type DeliveriesPage = Static<typeof DeliveriesPage>
-
-// Object.keys forgets which keys they are.
-const reasons = Object.keys(DEGRADED) as Reason[]
-const Reasons = Type.Union(reasons.map((reason) => Type.Literal(reason)))
-
-/** Whether the server works, and which it is. */
-export const Health = Type.Object({
-  status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")], {
-    description: "`degraded` if something does not work as it should",
-  }),
-  reasons: Type.Array(Reasons, {
-    description: Object.entries(DEGRADED)
-      .map(([reason, about]) => `\`${reason}\`: ${about}`)
-      .join("; "),
-  }),
-  service: Type.Literal("track-studio-orchestrator", { description: "always the same" }),
-  version: Type.String({ description: "of the program" }),
-  commit: Type.String({ description: "that it was built from; `unknown` if it runs from source" }),
-  uptime_seconds: count("seconds since the server started"),
-})
-
-export type Health = Static<typeof Health>
-
-/** Whether the server can do its work. */
-export const Readiness = Type.Object({
-  status: Type.Union([Type.Literal("ready"), Type.Literal("unready")], {
-    description: "`unready` if one of the reasons says so",
-  }),
-  reasons: Type.Array(
-    Type.Object({
-      /** Its name, as `/health` has it. */
-      reason: Reasons,
-      unready: Type.Boolean({ description: "whether the server is not ready while this holds" }),
-      since: Type.String({ format: "date-time", description: "since when it holds" }),
-      about: Type.String({ description: "what it means, as a sentence" }),
-      detail: Type.String({ description: "what is known beside, such as SQLite's code; may be empty" }),
-    }),
-    { description: "what does not work as it should, the oldest first" },
-  ),
-})
-
-export type Readiness = Static<typeof Readiness>
-
-/** Whether the process still does anything. */
-export const Liveness = Type.Object({
-  status: Type.Union([Type.Literal("live"), Type.Literal("stuck")], { description: "`stuck` after 60 s" }),
-  stood_seconds: Type.Number({ description: "for how long no timer of the server has had a turn" }),
-})
-
-export type Liveness = Static<typeof Liveness>
 
 /** A control frame as the data of a server-sent event; its name is the event type. */
 const data = (frame: typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof Busy) => {

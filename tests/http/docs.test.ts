@@ -13,7 +13,6 @@ import {
   Dashboard,
   DeliveriesPage,
   FlagUpdated,
-  Health,
   HistoryPage,
   IngestAnswer,
   ItemDeleted,
@@ -22,11 +21,11 @@ import {
   QueuePage,
   QueuePaused,
   QueueResumed,
-  Stats,
   StreamLine,
   WorkerAnswer,
 } from "../../src/wire/answers.ts"
 import { ErrorAnswer } from "../../src/wire/refusals.ts"
+import { Health, Stats } from "../../src/wire/server.ts"
 import { start, textOf } from "../server.ts"
 
 const server = await start()

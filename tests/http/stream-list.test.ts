@@ -1,0 +1,96 @@
+import { expect, test } from "bun:test"
+import { connect } from "node:net"
+
+import { Value } from "@sinclair/typebox/value"
+
+import { Stats } from "../../src/wire/server.ts"
+import { Reader } from "../reader.ts"
+import { start, type TestServer } from "../server.ts"
+import { bearer, known, tokenOf } from "./tokens.ts"
+
+/** The open streams as they are listed. */
+async function listed(server: TestServer, headers: Record<string, string> = {}) {
+  const answer = await server.api("GET", "/progress/stats?streams=true", undefined, headers)
+  const stats: unknown = await answer.json()
+  if (!Value.Check(Stats, stats)) throw new Error(`${answer.status} ${JSON.stringify(stats)}`)
+  return stats.open_streams ?? []
+}
+
+test("open streams are listed with their kind, format, client, last event ID and lag, and only when they are asked for", async () => {
+  await using server = await start()
+  const beforeMs = Date.now()
+  const first = await server.add()
+  const stream = `${server.url}/api/v1/progress/stream`
+  const one = await Reader.open(`${stream}/${first}`, { "user-agent": "Mozilla/5.0 (X11)" })
+  await one.first("live")
+  const all = await Reader.open(stream, { "user-agent": "curl/8.5.0", accept: "text/event-stream" })
+  await all.first("live")
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/api/v1/progress/ws`)
+  await new Promise((resolve) => socket.addEventListener("message", resolve, { once: true }))
+  const second = await server.add()
+  await all.until(() => all.updates.length === 2)
+  // The stream of the first item was not woken for the second, and is up to date all the same.
+  const list = await listed(server)
+  const same = { last_event_id: second, lag: 0, since: expect.any(String) }
+  expect(list).toEqual([
+    { kind: "item", queue_id: first, format: "sse", client: "browser", ...same },
+    { kind: "global", queue_id: null, format: "sse", client: "curl", ...same },
+    { kind: "global", queue_id: null, format: "websocket", client: expect.any(String), ...same },
+  ])
+  for (const { since } of list) expect(Date.parse(since)).toBeWithin(beforeMs - 5, Date.now() + 5)
+  const without: object = await (await server.api("GET", "/progress/stats?t=1")).json()
+  expect("open_streams" in without).toBe(false)
+  expect((await server.api("GET", "/progress/stats?streams=yes")).status).toBe(422)
+  one.leave()
+  all.leave()
+  socket.close()
+  while ((await listed(server)).length > 0);
+}, 30_000)
+
+test("a reader that does not read lags, and is the first in the list", async () => {
+  await using server = await start()
+  const id = await server.add()
+  await using _quick = await opened(`${server.url}/api/v1/progress/stream`)
+  const { hostname, port } = new URL(server.url)
+  const stuck = connect(Number(port), hostname)
+  stuck.on("error", () => undefined)
+  stuck.write(
+    "GET /api/v1/progress/stream HTTP/1.1\r\nhost: localhost\r\nuser-agent: python-requests/2\r\n\r\n",
+  )
+  await server.connectedClients(2)
+  stuck.pause()
+  const message = "x".repeat(16_000)
+  let list = await listed(server)
+  while (!list.some(({ lag }) => lag > 0)) {
+    await Promise.all(Array.from({ length: 20 }, () => server.put(id, { message })))
+    list = await listed(server)
+  }
+  expect(list[0]).toMatchObject({ client: "python", format: "sse" })
+  const head = await server.head()
+  expect((list[0]?.last_event_id ?? 0) + (list[0]?.lag ?? 0)).toBeLessThanOrEqual(head)
+  stuck.destroy()
+}, 60_000)
+
+async function opened(url: string): Promise<AsyncDisposable> {
+  const reader = await Reader.open(url)
+  await reader.first("live")
+  return { [Symbol.asyncDispose]: async () => reader.leave() }
+}
+
+test("only an admin sees the list", async () => {
+  await using server = await start({ args: ["--requests-per-address", "0"] })
+  const id = await server.add()
+  const admin = await tokenOf(server, "admin")
+  await known(server, admin)
+  expect(await listed(server, bearer(admin))).toEqual([])
+  for (const role of ["viewer", "operator", "worker"] as const) {
+    const secret = await tokenOf(server, role)
+    await known(server, secret)
+    const answer = await server.api("GET", "/progress/stats?streams=true", undefined, bearer(secret))
+    expect([role, answer.status]).toEqual([role, 403])
+  }
+  const bound = await tokenOf(server, "viewer", { item: id })
+  await known(server, bound)
+  const answer = await server.api("GET", "/progress/stats?streams=true", undefined, bearer(bound))
+  expect(answer.status).toBe(403)
+}, 30_000)
