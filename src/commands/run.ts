@@ -92,14 +92,14 @@ function barsFlag(given: Arguments): number | undefined {
 }
 
 /** The files that the command is to write: those that the user named, otherwise one that can be guessed. */
-function expectedFiles(given: Arguments, { file, renderer, total }: Plan): ExpectedFiles | undefined {
+function expectedFiles(given: Arguments, { file, renderer, total }: Plan): ExpectedFiles {
   const named = listFlag(given.flags, "output")
   const guessed = file === undefined ? [] : [file]
   const isGuessed = named.length === 0
   const paths = isGuessed ? guessed : named
   const seconds = renderer === "ffmpeg" ? total : undefined
   const isVerified = given.flags["no-verify"] !== true
-  return paths.length === 0 ? undefined : { paths, isGuessed, seconds, isVerified }
+  return { paths, isGuessed, seconds, isVerified }
 }
 
 /** @throws AppError `invalid` */
@@ -137,7 +137,8 @@ export const runCommand: Command = {
 for the percentages and "n of m" that they print. Output, signals and exit code pass through. If the
 item is cancelled, the command is stopped. If the server cannot be reached, the render goes on and
 reports later. The item is completed when the command exits with 0 and, where the total is known,
-at least 98 % of it is done. When the command exits with 0 short of that, the exit code is 1.`,
+at least 98 % of it is done, of frames all. When the command exits with 0 short of that, the exit
+code is 1.`,
     settings: ["server", "token-file"],
     flags: {
       item: { type: "string", placeholder: "ID", help: "claim this queue item" },

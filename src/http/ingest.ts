@@ -100,7 +100,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         tag: "Workers",
         summary: "Report by piping a renderer's output",
         about:
-          "Takes the output for as long as it lasts: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its total or more, and fails it below. What ffmpeg prints on standard error is not seen here, and ffmpeg can exit with 0 after output that it could not write: add `-xerror`, or use `track-studio run`. With `step=3/4&name=Render` the output's own 0 to 100 fill that part of the item, or the part that `from` and `to` name; under a lease whose attempt has declared steps, an output that names none takes the first that has not begun.",
+          "Takes the output for as long as it lasts: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its seconds or more, or with all of its frames, and fails it below. What ffmpeg prints on standard error is not seen here, and ffmpeg can exit with 0 after output that it could not write: add `-xerror`, or use `track-studio run`. With `step=3/4&name=Render` the output's own 0 to 100 fill that part of the item, or the part that `from` and `to` name; under a lease whose attempt has declared steps, an output that names none takes the first that has not begun.",
         headers: LEASE,
         body: {
           type: "text/plain",

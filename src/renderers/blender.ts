@@ -12,8 +12,13 @@ const RANGE = /^Rendering animation \(frames (-?\d{1,9})\.\.(-?\d{1,9})\)/
 const FRAME =
   /^(?:Fra: ?|Rendering frame |\p{L}{2,12}: ?(?=-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG]))(-?\d{1,9})\b/u
 const SAVED = /(?:^Saved: |Saved: '|\b(?:Append|Video append) frame \d)/
+const SAVED_FILE = /Saved: '(.*)'/
 const SKIPPED = /skipping existing frame "[^"]*"$/i
 const FRAME_END = /(?:^|' ) ?Time: [\d:.]+/
+/** The most files that are remembered: a full disk makes all that follow empty. */
+export const MAX_FILES = 1000
+/** A render that is this far may pass for whole: of frames, unlike seconds, none may be missing. */
+const NEARLY = 0.9
 const USUAL = /^(?:Blender \d|Read (?:blend|prefs)|Blender quit)|\bRead blend: /
 
 class Blender implements LineReader {
@@ -29,6 +34,7 @@ class Blender implements LineReader {
   #isSaved = false
   #hasQuit = false
   #hasSpoken = false
+  readonly #saved: string[] = []
   #told = ""
 
   constructor(expected: Expected) {
@@ -50,16 +56,24 @@ class Blender implements LineReader {
     // Of bars that were declared, all must be full.
     const most = this.#expected.bars === undefined ? 1 : this.#turns.fraction
     const fraction = total === undefined ? null : Math.min(most, this.#most / total)
-    const isSilent = this.#expected.mustShowFrames && this.#hasSpoken && this.#most === 0
     return {
       reached: this.#isTotalGiven ? fraction : null,
       hasEnded: this.#hasQuit,
-      failure: this.#trouble.failure(this.#most) ?? (isSilent ? "no frame was rendered" : undefined),
+      failure: this.#failure(fraction),
+      saved: this.#saved,
       seen:
         !this.#isTotalGiven && fraction !== null && fraction < 1
           ? `${this.#most} of ${total} frames seen`
           : undefined,
     }
+  }
+
+  #failure(fraction: number | null): string | undefined {
+    const said = this.#trouble.failure(this.#most)
+    if (said !== undefined) return said
+    if (this.#expected.mustShowFrames && this.#hasSpoken && this.#most === 0) return "no frame was rendered"
+    const isShort = this.#isTotalGiven && fraction !== null && fraction < 1 && fraction >= NEARLY
+    return isShort ? `only ${this.#most} of ${this.#total} frames were rendered` : undefined
   }
 
   read(line: string): Report | undefined {
@@ -82,7 +96,7 @@ class Blender implements LineReader {
     const [isSave, isSkip, isEnd] = [SAVED.test(said), SKIPPED.test(said), FRAME_END.test(said)]
     if (range) this.#begin(Number(range[1]), Number(range[2]))
     if (frame) this.#enter(Number(frame[1]), said)
-    if (isSave) this.#save()
+    if (isSave) this.#save(SAVED_FILE.exec(said)?.[1])
     if (isSkip) this.#skip()
     if (isEnd) this.#leave()
     return range !== null || frame !== null || isSave || isSkip || isEnd
@@ -112,7 +126,9 @@ class Blender implements LineReader {
   }
 
   // Stereo and file outputs save several images for each frame.
-  #save(): void {
+  #save(file: string | undefined): void {
+    if (file !== undefined) this.#saved.push(file)
+    if (this.#saved.length > 2 * MAX_FILES) this.#saved.splice(0, MAX_FILES)
     if (!this.#isSaved) this.#count()
     this.#isSaved = true
   }

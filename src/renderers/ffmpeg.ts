@@ -13,11 +13,18 @@ const RESTART_S = 1
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
 
+/** ffmpeg's words for output with nothing in it. It exits with 0 after them. */
+const EMPTY = /^Output file is empty, nothing was encoded\b/
+const WRITTEN = /\b(?:video|audio|subtitle): ?[1-9]\d*k.*\bmuxing overhead\b/i
+const QUOTED = /'[^']*'/g
+
 function failureIn(line: string): string | undefined {
   // Most lines are none: the cheap question comes first.
   if (!/rror|Unable|av_/.test(line)) return undefined
+  // What is indented is the tag of a file, and what is quoted its name: a song can be called anything.
+  if (/^\s/.test(line)) return undefined
   const plain = plainLine(line)
-  return FAILURE.test(plain) ? plain : undefined
+  return FAILURE.test(plain.replace(QUOTED, "''")) ? plain : undefined
 }
 
 type Key = (typeof KEYS)[number]
@@ -107,6 +114,8 @@ class Ffmpeg implements LineReader {
   /** The last run but this one that was no still picture. */
   #before: Pass | undefined
   #failure: string | undefined
+  #emptiness: string | undefined
+  #hasWritten = false
 
   constructor(expected: Expected) {
     this.#expected = expected
@@ -116,11 +125,13 @@ class Ffmpeg implements LineReader {
   get evidence(): Evidence {
     const { total, bars = 1 } = this.#expected
     const pass = this.#pass.isStill && this.#before ? this.#before : this.#pass
+    // A picture of a time after the end is empty, and the video before it is whole.
+    const failure = this.#failure ?? (this.#hasWritten ? undefined : this.#emptiness)
     const isKnown = total !== undefined && pass.blocks > 0
     const last = isKnown ? Math.min(1, pass.length / total) : null
     // Of bars that were declared, the last must be full.
     const reached = last !== null && this.#passes < bars ? (this.#passes - 1 + last) / bars : last
-    return { ...NO_EVIDENCE, reached, hasEnded: this.#pass.hasEnded, failure: this.#failure }
+    return { ...NO_EVIDENCE, reached, hasEnded: this.#pass.hasEnded, failure }
   }
 
   read(line: string): Report | undefined {
@@ -132,6 +143,8 @@ class Ffmpeg implements LineReader {
     }
     if (key === "progress" && (value === "continue" || value === "end")) return this.#take(value === "end")
     this.#failure ??= failureIn(line)
+    if (EMPTY.test(line)) this.#emptiness = plainLine(line)
+    if (line.includes("muxing overhead")) this.#hasWritten ||= WRITTEN.test(line)
     return undefined
   }
 
@@ -141,6 +154,7 @@ class Ffmpeg implements LineReader {
     const seconds = outTime(block)
     if (this.#pass.isOver(block, seconds)) this.#leave(isEnd && block.frame === 1)
     this.#pass.hear(block, seconds ?? 0, isEnd)
+    this.#hasWritten ||= this.#pass.frames > 0 || this.#pass.seconds > 0
     if (seconds === undefined) return { message: messageOf(undefined, block) }
     const { total } = this.#expected
     const media: Media = {

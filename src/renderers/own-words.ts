@@ -1,5 +1,5 @@
 import type { Report } from "../item/item.ts"
-import { blender } from "./blender.ts"
+import { blender, MAX_FILES } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE } from "./reader.ts"
 
@@ -17,6 +17,7 @@ const BLENDER_START =
   /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
 const BLENDER_5 = /(?:^|\d +)render +\| /
 const BLENDER_SAVED = /Saved: '[^']*'(?: Time:|$)/
+const READ = /\bRead blend: "?(.+?)"?$/
 const BLENDER_END = /^ ?Time: [\d:.]+/
 const PAIR =
   /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress)= *\S+ *$/
@@ -64,25 +65,33 @@ export class OwnWords {
   #blender: LineReader
   /** Whether Blender was heard since it quit last. */
   #isBlender = false
-  #failure: string | undefined
+  /** Why Blender failed with each file that it read, if it did not render it later. */
+  readonly #failures = new Map<string, string>()
+  #blend = ""
+  #saved: readonly string[] = []
 
   constructor(expected: Expected) {
-    this.#expected = { ...expected, bars: undefined }
-    this.#ffmpeg = ffmpeg(this.#expected)
+    const known = { ...expected, bars: undefined }
+    this.#ffmpeg = ffmpeg(known)
+    // A total is that of an ffmpeg, in seconds.
+    this.#expected = { ...known, total: undefined }
     this.#blender = blender(this.#expected)
   }
 
   /** What they prove: what ffmpeg reached of a total that was given, and what either said of failure. */
   get evidence(): Evidence {
     const { reached, failure } = this.#ffmpeg.evidence
+    const [before] = this.#failures.values()
+    const saved = [...this.#saved, ...this.#blender.evidence.saved].slice(-MAX_FILES)
     const now = this.#isBlender ? this.#blender.evidence.failure : undefined
-    return { ...NO_EVIDENCE, reached, failure: failure ?? this.#failure ?? now }
+    return { ...NO_EVIDENCE, reached, failure: failure ?? before ?? now, saved }
   }
 
   /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
   read(line: string): Own | undefined {
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
+    if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
     // A script inside of Blender prints what it likes, and what went wrong is among that.
     const report = this.#blender.read(line, false)
     if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)
@@ -92,13 +101,19 @@ export class OwnWords {
 
   #fromBlender(line: string, report: Report | undefined): Own {
     this.#isBlender = true
-    if (line.startsWith("Blender quit")) {
-      // What Blender renders next is another render, and the last one decides.
-      this.#failure = this.#blender.evidence.failure
-      this.#blender = blender(this.#expected)
-      this.#isBlender = false
-    }
+    if (line.startsWith("Blender quit")) this.#leaveBlender()
     return this.#heard("blender", report)
+  }
+
+  /** What Blender renders next is another render. If it is of the same file, that one decides. */
+  #leaveBlender(): void {
+    const { failure } = this.#blender.evidence
+    this.#saved = this.evidence.saved
+    this.#failures.delete(this.#blend)
+    if (failure !== undefined && this.#failures.size < MAX_FILES) this.#failures.set(this.#blend, failure)
+    this.#blender = blender(this.#expected)
+    this.#isBlender = false
+    this.#blend = ""
   }
 
   #heard(by: Own["by"], report: Report | undefined): Own {

@@ -11,6 +11,8 @@ export interface Evidence {
   readonly hasEnded: boolean
   /** The line in which the renderer said that it failed; undefined if it did not. */
   readonly failure: string | undefined
+  /** The files that the renderer says it saved: the last thousand or so. It can say so of a file that is empty. */
+  readonly saved: readonly string[]
   /** How much was seen of a total that is a guess, in words ("3 of 6 frames seen"); undefined if all of it was. */
   readonly seen: string | undefined
 }
@@ -20,6 +22,7 @@ export const NO_EVIDENCE: Evidence = {
   reached: null,
   hasEnded: false,
   failure: undefined,
+  saved: [],
   seen: undefined,
 }
 

@@ -1,6 +1,7 @@
 import { plainLine } from "./reader.ts"
 
 const NO_MEMORY = /\berror\b[^|]*?: .*\bout of\b.*\bmemory\b/i
+const NOT_SAVED = /\bcannot save: '/i
 const NO_CAMERA = /\bcannot render, no camera\b|\bno camera found\b/i
 const TRACEBACK = /\bTraceback \(most recent call last\):/
 const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
@@ -8,12 +9,14 @@ const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
 /** What Blender says of failure. */
 export class Trouble {
   #isInTraceback = false
-  #memory: string | undefined
+  /** What no frame makes good: memory that is gone, and a frame that could not be saved. */
+  #lasting: string | undefined
   #other: string | undefined
 
   /** Reads a line. */
   hear(line: string): void {
-    if (this.#memory === undefined && NO_MEMORY.test(line)) this.#memory = plainLine(line)
+    if (this.#lasting === undefined && (NO_MEMORY.test(line) || NOT_SAVED.test(line)))
+      this.#lasting = plainLine(line)
     if (TRACEBACK.test(line)) {
       this.#isInTraceback = true
       this.#other ??= plainLine(line)
@@ -26,6 +29,6 @@ export class Trouble {
 
   /** The line that fails the render, which has this many frames; undefined if none does. */
   failure(frames: number): string | undefined {
-    return this.#memory ?? (frames === 0 ? this.#other : undefined)
+    return this.#lasting ?? (frames === 0 ? this.#other : undefined)
   }
 }

@@ -113,8 +113,8 @@ export interface AttemptOptions {
   readonly place?: Place | undefined
   /** Whether the lease goes on when the command ends well, as other steps follow. Default false. */
   readonly keepsLease?: boolean
-  /** The files that the command is to write; default none. */
-  readonly files?: FileWatch | undefined
+  /** The files that the command is to write. */
+  readonly files: FileWatch
   /** Exit codes that mean the command cannot run on this machine: the item is released. Default none. */
   readonly releaseCodes?: readonly number[]
   /** How long to keep trying to report the verdict while the server cannot be reached. */
@@ -197,7 +197,7 @@ export class Attempt {
     await this.#stopped
     const { guarded, reporter, files, place, keepsLease, releaseCodes = [], onVerdict } = this.#options
     guarded[Symbol.dispose]()
-    const found = end.code === 0 && !this.#stop ? await files?.end() : undefined
+    const found = end.code === 0 && !this.#stop ? await files.end(end.evidence.saved) : undefined
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
     const verdict = onStep(verdictOf(end, this.#stop, releaseCodes, found), place?.step)

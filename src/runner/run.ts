@@ -36,8 +36,8 @@ export interface RunOptions {
   readonly source: ItemSource
   /** The part of the item's progress that the command fills; undefined for the next declared step, or for all. */
   readonly place: Place | undefined
-  /** The files that the command is to write; undefined if none is known. */
-  readonly files: ExpectedFiles | undefined
+  /** The files that the command is to write. */
+  readonly files: ExpectedFiles
   /** The folder in which leases are kept for the next step; undefined without a home. */
   readonly stateFolder: string | undefined
 }
@@ -93,7 +93,7 @@ export class Run {
     this.#keepsLease = !source.isLent && step !== undefined && step.index < step.total
     const variables = source.isLent ? {} : variablesOf(source.item(), this.#reporter.held, server)
     const graceMs = source.isLent ? { graceMs: LENT_GRACE_MS } : {}
-    const files = this.#options.files && new FileWatch(this.#options.files)
+    const files = new FileWatch(this.#options.files)
     try {
       const [reporter, guarded, keepsLease] = [this.#reporter, this.#guard.watch(), this.#keepsLease]
       const command = { plan, variables, place, files, keepsLease }

@@ -1,5 +1,5 @@
 import { type BigIntStats, statSync } from "node:fs"
-import { extname, resolve } from "node:path"
+import { extname, isAbsolute, resolve } from "node:path"
 
 import type { Files } from "../item/report.ts"
 import { isWhole } from "../renderers/renderer.ts"
@@ -9,9 +9,9 @@ const PICTURES = new Set(
   "avif bmp dpx exr gif hdr heic jpeg jpg jxl png ppm tga tif tiff webp".split(" ").map((name) => `.${name}`),
 )
 
-/** The files that a command is expected to write. */
+/** The files that a command is expected to write; those that its renderer says it saved are looked at as well. */
 export interface ExpectedFiles {
-  /** Their paths, absolute or relative to our own folder. */
+  /** Their paths, absolute or relative to our own folder; none if none is known. */
   readonly paths: readonly string[]
   /** Whether they were guessed from the command: then one fails the attempt only if it is missing or empty. */
   readonly isGuessed: boolean
@@ -51,6 +51,18 @@ function isStill(path: string, found: Probe): boolean {
   return PICTURES.has(extname(path).toLowerCase())
 }
 
+/**
+ * Why files that a renderer says it saved are not: on a full disk Blender saves empty ones, and says nothing. One that is
+ * missing may have been moved since, or be on another machine.
+ */
+function emptyAmong(saved: readonly string[]): string | undefined {
+  const path = saved.find((each) => {
+    const stat = isAbsolute(each) ? statOf(each) : undefined
+    return stat?.isFile() && stat.size === 0n
+  })
+  return path === undefined ? undefined : `${path} is empty`
+}
+
 /** Watches the files that a command is expected to write. Create it before the command is started. */
 export class FileWatch {
   readonly #expected: ExpectedFiles
@@ -61,11 +73,11 @@ export class FileWatch {
     this.#before = new Map(expected.paths.map((path) => [resolve(path), statOf(path)]))
   }
 
-  /** Looks at the files once the command has ended well. */
-  async end(): Promise<FilesEnd> {
+  /** Looks at the files once the command has ended well. `saved` are those that the renderer says it saved. */
+  async end(saved: readonly string[]): Promise<FilesEnd> {
     const { isVerified } = this.#expected
     const unchecked: string[] = []
-    let failure: string | undefined
+    let failure = isVerified ? emptyAmong(saved) : undefined
     let files: Files = {}
     for (const [path, before] of this.#before) {
       const after = statOf(path)

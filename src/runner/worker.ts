@@ -7,6 +7,7 @@ import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import { type Verdict, wordOf } from "./verdict.ts"
+import { FileWatch } from "./verify.ts"
 
 const CLAIM_WAIT_S = 30
 /** A server with no items answers after the wait. One that answers sooner is about to stop. */
@@ -233,7 +234,8 @@ export class Worker {
       await this.#declareSteps(held)
       const onVerdict = (verdict: Verdict): void => holding.change({ verdict })
       const command = { plan, variables: variablesOf(item, held, server), input: `${JSON.stringify(item)}\n` }
-      const options = { reporter, guarded, reportWithinMs, releaseCodes: RELEASE_CODES, onVerdict }
+      const files = new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true })
+      const options = { reporter, guarded, files, reportWithinMs, releaseCodes: RELEASE_CODES, onVerdict }
       attempt = new Attempt({ ...command, ...options })
       return attempt
     } catch (error) {

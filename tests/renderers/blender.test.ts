@@ -282,6 +282,27 @@ describe("what Blender says of failure", () => {
     expect(listen("blender", 1, `${line}\n`, SAVED).failure).toBe(line.replace(/^.*\| /, ""))
   })
 
+  test("a frame that could not be saved always fails, and so does one of many that is missing", () => {
+    const unsaved = "Error: Render error (No space left on device) cannot save: '/o/2.png'"
+    expect(listen("blender", {}, SAVED, `${unsaved}\n`, SAVED).failure).toBe(unsaved)
+    const frames = Array.from({ length: 99 }, () => SAVED)
+    expect(listen("blender", 100, ...frames)).toMatchObject({
+      failure: "only 99 of 100 frames were rendered",
+    })
+    expect(listen("blender", 99, ...frames)).toMatchObject({ failure: undefined, reached: 1 })
+    expect(listen("blender", { total: 100, isTotalGuessed: true }, ...frames).failure).toBeUndefined()
+  })
+
+  test("the files that it says it saved are told, of very many the last", () => {
+    const saved = (n: number): string =>
+      `Fra:${n} Mem:9M (Peak 9M)\nSaved: '/o/it's ${n}.png'\n Time: 00:01.00\n`
+    expect(listen("blender", {}, saved(1), "Saved: /o/old.png Time: 00:00.38\n").saved).toEqual([
+      "/o/it's 1.png",
+    ])
+    const all = listen("blender", {}, ...Array.from({ length: 5000 }, (_, i) => saved(i))).saved
+    expect([all.length <= 2000, all.at(-1)]).toEqual([true, "/o/it's 4999.png"])
+  })
+
   test("no frame at all fails a command that had to show frames, unless Blender was silent", () => {
     const known = { mustShowFrames: true }
     const lines = "Blender 4.2.0\nRead blend: /srv/song.blend\n\nBlender quit\n"

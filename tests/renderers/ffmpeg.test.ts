@@ -250,7 +250,21 @@ describe("what ffmpeg says of output that could not be written", () => {
     "[h264 @ 0x5581d0] error while decoding MB 12 3, bytestream -5",
     "frame=   46 fps=0.0 q=-1.0 size=       0kB time=00:00:01.43 bitrate=   0.3kbits/s speed=2.81x",
     "    title           : Error writing songs",
+    "    title           : Error closing file",
+    "    lyrics-eng      : av_interleaved_write_frame(): sung",
+    "Output #0, mp4, to 'Error writing trailer.mp4':",
   ])("%s is no failure", (line) => {
     expect(listen("ffmpeg", 4, `${line}\n`).failure).toBeUndefined()
+  })
+
+  test("an output with nothing in it is a failure, unless another ffmpeg of the same script has written one", () => {
+    const empty = "Output file is empty, nothing was encoded (check -ss / -t / -frames parameters if used)"
+    const end = "frame=0\nout_time_us=N/A\nprogress=end\n"
+    expect(listen("ffmpeg", undefined, end, `${empty}\n`).failure).toBe(empty)
+    for (const written of [
+      block("frame=25", "out_time_us=1000000"),
+      "video:12kB audio:0kB subtitle:0kB other streams:0kB global headers:0kB muxing overhead: 9.1%\n",
+    ])
+      expect(listen("ffmpeg", undefined, written, end, `${empty}\n`).failure).toBeUndefined()
   })
 })

@@ -183,6 +183,30 @@ describe("renderers that we know, inside of a script", () => {
     })
   })
 
+  test("a total is that of an ffmpeg, and counts no frames of Blender", () => {
+    const frame = (n: number): string => `Fra:${n} Mem:9M (Peak 9M)\nSaved: '/o/${n}.png'\n Time: 00:01.00\n`
+    expect(read([frame(1), frame(2)], 10, { total: 2 })).toMatchObject({ last: 0, unit: "" })
+  })
+
+  test("a Blender that failed fails the script, unless a later one renders the same file", () => {
+    const said = (file: string, ...lines: string[]): string =>
+      lf("Blender 4.2.0", `Read blend: "${file}"`, ...lines, "Blender quit").join("")
+    const raised = ["Traceback (most recent call last):", "KeyError: 'light'"]
+    const saved = ["Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'"]
+    const evidence = (...text: string[]) => {
+      const listener = renderer("lines")
+      for (const piece of text) listener.push(piece)
+      return listener.evidence
+    }
+    expect(evidence(said("/a.blend", ...raised), said("/b.blend", ...saved)).failure).toBe(
+      "KeyError: 'light'",
+    )
+    expect(evidence(said("/a.blend", ...raised), said("/a.blend", ...saved))).toMatchObject({
+      failure: undefined,
+      saved: ["/o/1.png"],
+    })
+  })
+
   test("Blender's frames are told, and counted where it says how many there are", () => {
     const five = (line: string): string => `00:01.547  render           | ${line}\n`
     const frame = (n: number): string[] => [

@@ -115,6 +115,24 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     expect(error_message).toBe(`${file} was not written by this attempt`)
   })
 
+  test("and that Blender saved, but is empty as on a full disk, fails the item, also under a worker", async () => {
+    const frame = path(".png")
+    const script = `: > ${frame}; echo "Fra:1 Mem:9M (Peak 9M)"; echo "Saved: '${frame}'"; echo "Blender quit"`
+    const told = ["--renderer", "blender", "--", "sh", "-c", script]
+    await using render = run(7, ...told)
+    expect(await render.ends()).toBe(1)
+    const { status, error_message } = await itemOf(server, await latestOf(server, 7))
+    expect([status, error_message]).toEqual(["failed", `${frame} is empty`])
+    await using trusting = run(7, "--no-verify", ...told)
+    expect(await trusting.ends()).toBe(0)
+    await using own = await start()
+    const id = await own.add({ song_id: 1, max_attempts: 1 })
+    await using worker = studio(own, ["work", "--exec", script])
+    expect(await finished(own, id)).toMatchObject({ status: "failed", error_message: `${frame} is empty` })
+    worker.kill("SIGTERM")
+    expect(await worker.ends()).toBe(0)
+  })
+
   test("must last as long as --total says, in seconds", async () => {
     const file = path(".mp4")
     const short = ["ffmpeg", "-v", "error", ...video(1, file)]
