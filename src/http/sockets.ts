@@ -195,6 +195,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       ...shown,
       lastEventId: lastEventIdOf(request, query),
       snapshot: query.snapshot !== "false",
+      thin: Number(query.thin ?? 0),
       format: messages,
       client: clientKind(request),
       signal: over.signal,

@@ -24,18 +24,34 @@ const choice = {
   ),
 }
 
+const thin = {
+  thin: Type.Optional(
+    Type.String({
+      pattern: "^([1-9]|10)$",
+      description:
+        "at most so many updates an item and second, from 1 to 10: of what came meanwhile the latest of each item is sent, and every one that ends an item",
+    }),
+  ),
+}
+
 const until = { until: Type.Optional(Type.Literal("finished")) }
 
 const format = { format: Type.Optional(Type.Union(formats.map(({ name }) => Type.Literal(name)))) }
 
 /** The query of the global stream. */
-export const GlobalParams = Type.Object({ ...format, ...common, ...choice }, { additionalProperties: false })
+export const GlobalParams = Type.Object(
+  { ...format, ...common, ...choice, ...thin },
+  { additionalProperties: false },
+)
 
 /** The query of one item's stream. */
 export const OneItemParams = Type.Object({ ...format, ...common, ...until }, { additionalProperties: false })
 
 /** As `GlobalParams`, of a WebSocket. */
-export const GlobalSocketParams = Type.Object({ ...common, ...choice }, { additionalProperties: false })
+export const GlobalSocketParams = Type.Object(
+  { ...common, ...choice, ...thin },
+  { additionalProperties: false },
+)
 
 /** As `OneItemParams`, of a WebSocket. */
 export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additionalProperties: false })
@@ -59,6 +75,8 @@ export interface Asked {
   readonly last_event_id?: string
   /** Whether to begin with the state of now; true by default. */
   readonly snapshot?: "true" | "false"
+  /** At most so many updates an item and second; all of them by default. */
+  readonly thin?: string
 }
 
 /** Keys that clients add to get past caches. */

@@ -97,6 +97,7 @@ function respond(
     owner,
     lastEventId: lastEventIdOf(request, asked),
     snapshot: asked.snapshot !== "false",
+    thin: Number(asked.thin ?? 0),
     untilFinished,
     // A program may watch an item before it is added; for people, and for a wait for its end, a missing item is an error.
     awaitsItem: !untilFinished && format !== text,
@@ -136,7 +137,7 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
           id: "streamAll",
           tag: "Streams",
           summary: "Stream all updates",
-          about: `${FRAMES} \`song_id\` and \`ids\` narrow it. \`Accept\` or \`format\` choose between server-sent events, NDJSON and text.`,
+          about: `${FRAMES} \`song_id\` and \`ids\` narrow it. \`thin=2\` is for many viewers of everything: each item is told of at most twice a second, and its end always. \`Accept\` or \`format\` choose between server-sent events, NDJSON and text.`,
           headers: RESUME,
           successes: [OPEN_STREAM],
         }),

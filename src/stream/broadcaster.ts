@@ -5,6 +5,7 @@ import { Batch } from "./batch.ts"
 import { isLost } from "./lost.ts"
 import { Meter } from "./meter.ts"
 import type { Owner, Seat } from "./seat.ts"
+import { Seats } from "./seats.ts"
 import { Tail } from "./tail.ts"
 
 /** Updates are read from the history in pieces of at most this many. */
@@ -53,9 +54,7 @@ export class Broadcaster extends EventTarget {
   readonly #keepaliveMs: number
   readonly #wakeSlice: number
   readonly #unlisten: () => void
-  /** By queue item; under undefined, those of streams that watch everything. */
-  readonly #seats = new Map<number | undefined, Set<Seat>>()
-  #taken = 0
+  readonly #seats = new Seats((seats) => void this.#wakeAll(seats, 0))
   #head = 0
   #examined = 0
   /** The event IDs whose updates are gone. */
@@ -107,7 +106,10 @@ export class Broadcaster extends EventTarget {
     this.#keepaliveMs = keepaliveMs
     this.#unlisten = bus.listen(() => this.#ring())
     this.addEventListener("batch", (event) => {
-      if (event instanceof BatchEvent) this.#waking = this.#wakeConcerned(event.batch)
+      if (!(event instanceof BatchEvent)) return
+      const { batch } = event
+      this.#waking = this.#wakeAll([...this.#seats.concerned(batch)], batch.previous)
+      for (const beat of this.#seats.beats()) beat.batch()
     })
   }
 
@@ -186,11 +188,10 @@ export class Broadcaster extends EventTarget {
    */
   join(seat: Seat, signal: AbortSignal): Promise<void> | undefined {
     if (signal.aborted) return undefined
-    if (this.#taken === 0) this.#follow()
-    this.#taken += 1
+    if (this.#seats.size === 0) this.#follow()
     seat.keeper = this
     if (seat.owner) seat.owner.streams += 1
-    this.#put(seat)
+    this.#seats.put(seat)
     if (seat.kind !== "held") this.meter.opened.add()
     signal.addEventListener("abort", seat)
     return this.#ready
@@ -198,17 +199,16 @@ export class Broadcaster extends EventTarget {
 
   /** Gives a seat up; a second call does nothing. */
   leave(seat: Seat): void {
-    if (!this.#remove(seat)) return
-    this.#taken -= 1
+    if (!this.#seats.remove(seat)) return
     if (seat.owner) seat.owner.streams -= 1
     if (seat.kind !== "held") this.meter.closed.of(seat.leaving).add()
     seat.wake("over")
-    if (this.#taken === 0) this.#unfollow()
+    if (this.#seats.size === 0) this.#unfollow()
   }
 
   /** How many seats are taken, those of held answers among them. */
   get seats(): number {
-    return this.#taken
+    return this.#seats.size
   }
 
   /** Ends the streams of an owner who may watch no more. */
@@ -219,9 +219,9 @@ export class Broadcaster extends EventTarget {
 
   /** Lets a seat that watches one item, and does not wait, watch all items after its cursor. */
   widen(seat: Seat): void {
-    if (!this.#remove(seat)) return
+    if (!this.#seats.remove(seat)) return
     seat.queueId = undefined
-    this.#put(seat)
+    this.#seats.put(seat)
   }
 
   /** Ends all streams: each says `shutdown` and closes. */
@@ -231,40 +231,20 @@ export class Broadcaster extends EventTarget {
     for (const seat of this.all()) seat.wake("over")
   }
 
-  #put(seat: Seat): void {
-    const seats = this.#seats.get(seat.queueId)
-    if (seats) seats.add(seat)
-    else this.#seats.set(seat.queueId, new Set([seat]))
-  }
-
-  #remove(seat: Seat): boolean {
-    const seats = this.#seats.get(seat.queueId)
-    if (!seats?.delete(seat)) return false
-    if (seats.size === 0) this.#seats.delete(seat.queueId)
-    return true
-  }
-
   /** All seats that are taken. */
-  *all(): Generator<Seat> {
-    for (const seats of this.#seats.values()) yield* seats
+  all(): Iterable<Seat> {
+    return this.#seats.all()
   }
 
   /** In slices: a few streams do all their work, up to their last write, while the processor's caches are warm. */
-  async #wakeConcerned(batch: Batch): Promise<void> {
-    const seats = [...this.#concerned(batch)]
+  async #wakeAll(seats: readonly Seat[], examined: number): Promise<void> {
     for (let from = 0; from < seats.length; from += this.#wakeSlice) {
       if (from > 0) await new Promise((resolve) => void setImmediate(resolve))
       const slice = seats.slice(from, from + this.#wakeSlice)
-      for (const seat of slice) seat.wake("batch", batch.previous)
+      for (const seat of slice) seat.wake("batch", examined)
       // Those that waited have written by now.
       this.meter.delivered.observe((performance.now() - this.#answeredMs) / 1000, slice.length)
     }
-  }
-
-  *#concerned(batch: Batch): Generator<Seat> {
-    yield* this.#seats.get(undefined) ?? []
-    if (this.#seats.size === (this.#seats.has(undefined) ? 1 : 0)) return
-    for (const queueId of batch.byItem.keys()) yield* this.#seats.get(queueId) ?? []
   }
 
   /** The first stream has joined: follow the history from its head on. */
@@ -303,7 +283,7 @@ export class Broadcaster extends EventTarget {
     this.#rings += 1
     if (!this.#isRung) this.#rungMs = performance.now()
     this.#isRung = true
-    if (this.#pumping || this.#taken === 0) return
+    if (this.#pumping || this.#seats.size === 0) return
     this.#pumping = true
     const pauseMs = this.#pauseUntilMs - performance.now()
     const pump = (): void => void this.#pump()
@@ -319,7 +299,7 @@ export class Broadcaster extends EventTarget {
       this.#read = this.#nextRead
       this.#nextRead = undefined
       this.#answeredMs = this.#rungMs
-      for (let more = true; more && this.#taken > 0;) more = await this.#announce()
+      for (let more = true; more && this.#seats.size > 0;) more = await this.#announce()
     } catch (error) {
       this.#onError(error)
       setTimeout(() => this.#ring(), RETRY_MS)
@@ -345,7 +325,7 @@ export class Broadcaster extends EventTarget {
     const previous = this.#head
     const { updates, more } = await this.#history.page({ after: previous, limit: BATCH_UPDATES })
     // All streams have left since, and those that have joined follow from another place.
-    if (this.#followed !== followed || this.#taken === 0) return true
+    if (this.#followed !== followed || this.#seats.size === 0) return true
     const [first, last] = [updates[0], updates.at(-1)]
     // Event IDs follow each other at the head, so a jump can mean that the database lost some.
     const isStrange = first ? first.id > previous + 1 : (await this.#history.head()) !== previous

@@ -1,6 +1,7 @@
 import type { Status } from "../item/item.ts"
 import type { Bounds, History, Page } from "../store/history.ts"
 import { type Frame, type Gap, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
+import { thinned } from "./beat.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./lost.ts"
 import type { Meter } from "./meter.ts"
@@ -215,9 +216,9 @@ export class Reader {
 
   /** What is wanted of what was read; a hole is always reported, because its content is unknown. */
   #examined(found: readonly (UpdateFrame | Hole)[]): readonly Frame[] {
-    const { wanted, queueId } = this.#place
+    const { wanted, queueId, beat } = this.#place
     const isEverything = !wanted && queueId === undefined
-    return found.flatMap((one): readonly Frame[] => {
+    const frames = found.flatMap((one): readonly Frame[] => {
       if (one.type === "hole") {
         this.#shared.onUnreadable()
         return [
@@ -232,6 +233,7 @@ export class Reader {
       this.#place.status = one.update.status
       return wanted?.(one.update) === false ? [] : [one]
     })
+    return beat ? thinned(frames) : frames
   }
 
   #gap(gap: Gap): Frame {
@@ -278,8 +280,9 @@ function examine(opening: Opening, place: Place, { broadcaster }: Pick<Shared, "
 /** A greeting and the frames of an opening for one stream, which has then examined everything up to its head. */
 export function openWith(opening: Opening, place: Place, shared: Shared): readonly Frame[] {
   examine(opening, place, shared)
-  const { wanted } = place
+  const { wanted, beat } = place
   const greeting = greetingOf(shared.random())
+  if (beat) return thinned([greeting, ...opening.frames(wanted)])
   return wanted ? [greeting, ...opening.frames(wanted)] : opening.shared(greeting)
 }
 

@@ -21,6 +21,11 @@ export interface Keeper {
   leave(seat: Seat): void
 }
 
+/** What only ascends. */
+interface Count {
+  readonly count: number
+}
+
 /**
  * A stream's place with the broadcaster: its cursor, and how it waits.
  *
@@ -29,6 +34,8 @@ export interface Keeper {
 export class Seat {
   /** What the seat is for. */
   readonly kind: SeatKind
+  /** At most so many updates an item and second are wanted; 0 for all. */
+  readonly thin: number
   /** The one item that is watched; undefined for all items, or for a choice among them. */
   queueId: number | undefined
   /** The last event ID that the stream has examined. */
@@ -37,13 +44,18 @@ export class Seat {
   keeper: Keeper | undefined
   /** Whose stream it is; undefined if nobody counts. */
   readonly owner: Owner | undefined
+  /** Counts the beats by which the stream is woken, if it wants few updates. */
+  beat: Count | undefined
+  /** Of how many beats the stream has taken something. */
+  beaten = -1
   /** When the seat was taken, in milliseconds of `performance.now()`. */
   readonly openedMs = performance.now()
   /** When the stream last said something, in milliseconds of `performance.now()`. */
   saidMs = this.openedMs
   #wake: ((why: Wake) => void) | undefined
 
-  constructor(kind: SeatKind, queueId: number | undefined, owner?: Owner) {
+  constructor(kind: SeatKind, queueId: number | undefined, owner?: Owner, thin = 0) {
+    this.thin = thin
     this.kind = kind
     this.queueId = queueId
     this.owner = owner
@@ -82,7 +94,8 @@ export class Seat {
     if (!wake) return
     this.#wake = undefined
     // A stream that has just read the history can be ahead of the batch that wakes it.
-    if (examined > this.cursor) this.cursor = examined
+    // Between two beats there may be something that a thinned stream has not examined.
+    if (examined > this.cursor && this.thin === 0) this.cursor = examined
     wake(why)
   }
 }

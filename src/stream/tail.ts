@@ -1,5 +1,6 @@
 import type { UpdateFrame } from "../wire/frames.ts"
 import type { Batch } from "./batch.ts"
+import { thinned } from "./beat.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
 
@@ -8,10 +9,19 @@ const KEPT_SIZE = 2 * 1024 * 1024
 /** How much is taken at once, in characters of JSON: larger chunks save writes, up to the size of the socket's buffer. */
 const TAKEN_SIZE = 256 * 1024
 
+/** What thinned streams of all items take after an event ID. */
+interface Thinned {
+  readonly after: number
+  readonly head: number
+  readonly list: readonly UpdateFrame[]
+}
+
 /** The newest batches, kept at hand for streams that are a little behind. */
 export class Tail {
   #batches: Batch[] = []
   #size = 0
+  /** What was thinned last: most of such streams take the same. */
+  #thinned: Thinned | undefined
 
   /** Adds the newest batch, which begins where the one before it ends, and drops the oldest ones beyond the size. */
   push(batch: Batch): void {
@@ -24,6 +34,7 @@ export class Tail {
   clear(): void {
     this.#batches = []
     this.#size = 0
+    this.#thinned = undefined
   }
 
   /** Whether every update after this event ID is at hand; only one up to the newest may be asked for. */
@@ -41,6 +52,24 @@ export class Tail {
       if (found.length > most) return null
     }
     return found
+  }
+
+  /**
+   * As `take`, but everything up to the newest, in one list, in which each item is told of once. It is the same list for
+   * all seats that take the same.
+   */
+  takeThinned(seat: Seat, wanted?: Wanted): readonly (readonly UpdateFrame[])[] | null {
+    const { cursor, queueId } = seat
+    const head = this.#batches.at(-1)?.head
+    if (head === undefined || !this.reachesTo(cursor)) return null
+    seat.cursor = Math.max(cursor, head)
+    const isForAll = queueId === undefined && !wanted
+    const known = this.#thinned
+    if (isForAll && known?.after === cursor && known.head === head) return [known.list]
+    const newer = this.after(cursor, queueId, Infinity) ?? []
+    const list = thinned(wanted ? newer.filter(({ update }) => wanted(update)) : newer)
+    if (isForAll) this.#thinned = { after: cursor, head, list }
+    return list.length > 0 ? [list] : []
   }
 
   /** Where the first batch stands that has something after an event ID. */

@@ -37,7 +37,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   /** `item` is the state of the watched item, if one is watched. */
   constructor(shared: Shared, kind: SeatKind, watch: Watch<Chunk>, item?: Opening) {
-    super(kind, watch.queueId, watch.owner)
+    super(kind, watch.queueId, watch.owner, watch.thin)
     this.#shared = shared
     this.watch = watch
     this.#item = item
@@ -135,6 +135,8 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     if (this.liveAt !== undefined && this.cursor >= this.liveAt) return this.#live()
     if (this.cursor >= broadcaster.head) return this.#isOver ? this.#end("finished") : "wait"
     if (this.liveAt === undefined && isFar(broadcaster.head - this.cursor, maxLag)) return "read"
+    // Otherwise the next beat wakes it, which is due since something came after the last one.
+    if (this.beat?.count === this.beaten) return "wait"
     return this.#taken() ?? this.#next()
   }
 
@@ -158,13 +160,15 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     const frames = openWith(opening, this, this.#shared)
     const { format } = this.watch
     this.#count(frames)
-    return (this.wanted ? format.encode(frames) : format.shared(frames)) ?? "read"
+    return (this.wanted || this.beat ? format.encode(frames) : format.shared(frames)) ?? "read"
   }
 
   /** Says that everything up to here was said. */
   #live(): Chunk | "read" {
     this.liveAt = undefined
-    return this.watch.format.encode([this.#shared.openings.live(this.cursor)]) ?? "read"
+    const frames = [this.#shared.openings.live(this.cursor)]
+    this.#count(frames)
+    return this.watch.format.encode(frames) ?? "read"
   }
 
   /** What this stream has said last is gone from the history: it says so, and then what is true now. */
@@ -179,7 +183,9 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   #taken(): Chunk | "read" | undefined {
     const { format } = this.watch
     const { wanted } = this
-    const lists = this.#shared.broadcaster.tail.take(this, wanted)
+    const { tail } = this.#shared.broadcaster
+    const lists = this.beat ? tail.takeThinned(this, wanted) : tail.take(this, wanted)
+    if (this.beat) this.beaten = this.beat.count
     if (!lists) return "read"
     const chunks: Chunk[] = []
     for (const list of lists) {

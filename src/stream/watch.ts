@@ -12,6 +12,8 @@ export interface Watch<Chunk extends object = object> {
   readonly awaitsItem?: boolean | undefined
   /** Which updates of the global stream are wanted; absent for all. */
   readonly wanted?: Wanted
+  /** At most so many updates an item and second, its end always; 0 or absent for all. */
+  readonly thin?: number | undefined
   /** Used instead of `wanted` if the viewer may change its choice while the stream is open. */
   readonly selection?: Selection | undefined
   /** The last event ID that the client gave, unchecked; absent if it does not resume. */

@@ -1,0 +1,66 @@
+import { isFinished } from "../item/moves.ts"
+import type { Frame } from "../wire/frames.ts"
+import type { Seat } from "./seat.ts"
+
+/**
+ * What is left of updates when each item is to be told of once: its latest update, and every one that ends it. The same
+ * list if that is all of them.
+ */
+export function thinned<One extends Frame>(frames: readonly One[]): readonly One[] {
+  const latest = new Map<number, number>()
+  const note = (frame: Frame): void => {
+    if (frame.type === "update") latest.set(frame.update.queue_id, frame.update.id)
+  }
+  frames.forEach(note)
+  const isTold = (frame: Frame): boolean =>
+    frame.type !== "update" ||
+    isFinished(frame.update.status) ||
+    latest.get(frame.update.queue_id) === frame.update.id
+  return frames.every(isTold) ? frames : frames.filter(isTold)
+}
+
+/**
+ * Wakes the streams that want few updates: all of them together, at most so often a second. Each then takes what has
+ * come since, thinned. What came last is always taken, at the next beat.
+ */
+export class Beat {
+  /** The streams that this beat wakes. */
+  readonly seats = new Set<Seat>()
+  readonly #everyMs: number
+  readonly #wake: (seats: readonly Seat[]) => void
+  #count = 0
+  #lastMs = -Infinity
+  #next: Timer | undefined
+
+  /** `perSecond`: how often, at most. `wake` wakes streams. */
+  constructor(perSecond: number, wake: (seats: readonly Seat[]) => void) {
+    this.#everyMs = 1000 / perSecond
+    this.#wake = wake
+  }
+
+  /** How many beats there were: a stream takes something once in each. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** There is something new. */
+  batch(): void {
+    if (this.#next) return
+    const waitMs = this.#lastMs + this.#everyMs - performance.now()
+    if (waitMs > 0) this.#next = setTimeout(() => this.#strike(), waitMs)
+    else this.#strike()
+  }
+
+  /** No stream is left. */
+  stop(): void {
+    clearTimeout(this.#next)
+    this.#next = undefined
+  }
+
+  #strike(): void {
+    this.#next = undefined
+    this.#lastMs = performance.now()
+    this.#count += 1
+    this.#wake([...this.seats])
+  }
+}

@@ -1,0 +1,69 @@
+import type { Batch } from "./batch.ts"
+import { Beat } from "./beat.ts"
+import type { Seat } from "./seat.ts"
+
+/** The seats that are taken, found by what they watch. */
+export class Seats {
+  /** By queue item; under undefined, those of streams that watch everything. */
+  readonly #byItem = new Map<number | undefined, Set<Seat>>()
+  /** Those that want few updates, by how many an item and second. */
+  readonly #byBeat = new Map<number, Beat>()
+  readonly #wake: (seats: readonly Seat[]) => void
+  #size = 0
+
+  /** `wake` wakes the streams of one beat. */
+  constructor(wake: (seats: readonly Seat[]) => void) {
+    this.#wake = wake
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Takes a seat in. */
+  put(seat: Seat): void {
+    this.#size += 1
+    if (seat.thin > 0) {
+      const beat = this.#byBeat.get(seat.thin) ?? new Beat(seat.thin, this.#wake)
+      this.#byBeat.set(seat.thin, beat)
+      beat.seats.add(seat)
+      seat.beat = beat
+      return
+    }
+    const seats = this.#byItem.get(seat.queueId)
+    if (seats) seats.add(seat)
+    else this.#byItem.set(seat.queueId, new Set([seat]))
+  }
+
+  /** Gives a seat up; answers whether it was taken. */
+  remove(seat: Seat): boolean {
+    const beat = this.#byBeat.get(seat.thin)
+    const seats = beat ? beat.seats : this.#byItem.get(seat.queueId)
+    if (!seats?.delete(seat)) return false
+    this.#size -= 1
+    if (seats.size > 0) return true
+    beat?.stop()
+    if (beat) this.#byBeat.delete(seat.thin)
+    else this.#byItem.delete(seat.queueId)
+    return true
+  }
+
+  /** All of them. */
+  *all(): Generator<Seat> {
+    for (const seats of this.#byItem.values()) yield* seats
+    for (const { seats } of this.#byBeat.values()) yield* seats
+  }
+
+  /** Those that are woken for a batch at once. */
+  *concerned(batch: Batch): Generator<Seat> {
+    yield* this.#byItem.get(undefined) ?? []
+    if (this.#byItem.size === (this.#byItem.has(undefined) ? 1 : 0)) return
+    for (const queueId of batch.byItem.keys()) yield* this.#byItem.get(queueId) ?? []
+  }
+
+  /** What wakes the others. */
+  beats(): Iterable<Beat> {
+    return this.#byBeat.values()
+  }
+}

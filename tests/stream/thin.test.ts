@@ -1,0 +1,121 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import type { Status } from "../../src/item/item.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import type { Watch } from "../../src/stream/watch.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import { start } from "../server.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+const PER_SECOND = 10
+
+function open() {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const bus = new LocalBus()
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, bus, 20, fail)
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  const write = (queueId: number, status: Status): void => {
+    history.append(queueId, status)
+    bus.notify()
+  }
+  write(1, "processing")
+  write(2, "processing")
+  return { history, streams, write, [Symbol.dispose]: () => broadcaster.drain() }
+}
+
+const idsOf = (frames: readonly Frame[]): number[] =>
+  frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
+
+/** Reads a stream up to an event ID; answers the IDs of each chunk that has updates. */
+async function readUpTo(streams: Streams, last: number, asked: Partial<Watch>): Promise<number[][]> {
+  const leave = new AbortController()
+  const common = { snapshot: true, untilFinished: false, thin: PER_SECOND, signal: leave.signal }
+  const chunks: number[][] = []
+  for await (const frames of (await streams.open({ ...common, ...asked, format: asFrames })) ?? []) {
+    const ids = idsOf(frames)
+    if (ids.length > 0) chunks.push(ids)
+    if (chunks.at(-1)?.at(-1) === last) break
+  }
+  leave.abort()
+  return chunks
+}
+
+test("a thinned stream tells of each item so often a second, of what came last, and of every end", async () => {
+  using opened = open()
+  const { history, streams, write } = opened
+  const last = 203
+  const beganMs = performance.now()
+  const all = readUpTo(streams, last, { thin: 0, lastEventId: "0" })
+  const one = readUpTo(streams, last, {})
+  const other = readUpTo(streams, last, {})
+  for (let update = 3; update <= last; update += 1) {
+    if (update % 10 === 0) await Bun.sleep(10)
+    // Item 2 ends in the middle, and is begun again.
+    write(update % 2 === 0 ? 2 : 1, update === 100 ? "completed" : "processing")
+  }
+  expect((await all).flat()).toEqual(Array.from({ length: last }, (_, i) => i + 1))
+  const chunks = await one
+  const beats = ((performance.now() - beganMs) / 1000) * PER_SECOND + 1
+  const told = chunks.slice(1)
+  expect(told.length).toBeGreaterThan(1)
+  expect(told.length).toBeLessThanOrEqual(Math.ceil(beats))
+  for (const ids of told) {
+    const items = history.all.filter(({ id, status }) => ids.includes(id) && status !== "completed")
+    expect(new Set(items.map(({ queue_id }) => queue_id)).size).toBe(items.length)
+  }
+  const ids = chunks.flat()
+  expect(ids).toContain(100)
+  expect(ids).toContain(last - 1)
+  expect(ids).toEqual(ids.toSorted((a, b) => a - b))
+  expect((await other).slice(1)).toEqual(told)
+}, 30_000)
+
+test("after a pause the first update comes at once, and no keepalive passes over an update that waits", async () => {
+  using opened = open()
+  const { streams, write } = opened
+  const reading = readUpTo(streams, 5, { thin: 1 })
+  await Bun.sleep(50)
+  const beganMs = performance.now()
+  write(1, "processing")
+  await Bun.sleep(10)
+  write(1, "processing")
+  write(2, "processing")
+  expect(await reading).toEqual([[1, 2], [3], [4, 5]])
+  expect(performance.now() - beganMs).toBeGreaterThan(900)
+}, 30_000)
+
+test("a replay is thinned too, and a filter chooses before", async () => {
+  using opened = open()
+  const { streams, write } = opened
+  for (let update = 3; update <= 300; update += 1) write(update % 3 === 0 ? 1 : 2, "processing")
+  const told = await readUpTo(streams, 300, { lastEventId: "0" })
+  expect(told.flat()).toEqual([299, 300])
+  const filtered = await readUpTo(streams, 299, { lastEventId: "0", wanted: ({ id }) => id % 2 === 1 })
+  expect(filtered.flat()).toEqual([297, 299])
+})
+
+test("thin is a whole number from 1 to 10, and streams and sockets of everything take it", async () => {
+  await using server = await start()
+  await server.add()
+  for (const thin of ["0", "11", "2.5", "x"]) {
+    expect((await server.api("GET", `/progress/stream?thin=${thin}`)).status).toBe(422)
+  }
+  expect((await server.api("GET", "/progress/stream/1?thin=2")).status).toBe(422)
+  const leave = new AbortController()
+  const stream = await fetch(`${server.url}/api/v1/progress/stream?thin=2&last_event_id=0`, {
+    signal: leave.signal,
+  })
+  const { value } = (await stream.body?.getReader().read()) ?? {}
+  expect(new TextDecoder().decode(value)).toMatch(/id: 1\ndata: .*\n\nevent: live\nid: 1\n/)
+  leave.abort()
+  const socket = new WebSocket(`${server.url.replace("http", "ws")}/api/v1/progress/ws?thin=2`)
+  const first = await new Promise<string>((resolve) => {
+    socket.onmessage = ({ data }) => resolve(String(data))
+  })
+  expect(JSON.parse(first)).toMatchObject({ id: 1, status: "queued" })
+  socket.close()
+}, 30_000)
