@@ -41,7 +41,7 @@ const SERVE_SETTINGS = {
     read: wholeNumber(0, 65_535),
   },
   database: {
-    help: "SQLite file; created if it does not exist",
+    help: "SQLite file, created if it does not exist; or postgres://USER:PASSWORD@HOST/NAME",
     placeholder: "FILE",
     fallback: "./data/track-studio.db",
     read: text,

@@ -4,6 +4,7 @@ import type { Reasons } from "./health.ts"
 import { freeBytes, mostDescriptors, openDescriptors } from "./machine.ts"
 import type { Metrics } from "./metrics/metrics.ts"
 import type { Workers } from "./queue/workers.ts"
+import { isPostgres } from "./store/address.ts"
 import type { Store } from "./store/store.ts"
 import type { Streams } from "./stream/streams.ts"
 import type { Loop } from "./upkeep/loop.ts"
@@ -44,7 +45,7 @@ function ofStore(metrics: Metrics, { store, database, reasons }: Sources): void 
   metrics.read("wal_bytes", async () => (await upkeep.size()).wal)
   metrics.read("database_free_bytes", async () => (await upkeep.size()).free)
   metrics.read("database_writable", () => (reasons.current.includes("database_unwritable") ? 0 : 1))
-  metrics.read("disk_free_bytes", () => freeBytes(dirname(database)))
+  metrics.read("disk_free_bytes", () => (isPostgres(database) ? [] : freeBytes(dirname(database))))
 }
 
 function ofProcess(metrics: Metrics): void {

@@ -7,7 +7,8 @@ import { log } from "./log.ts"
 import { areDescriptorsScarce, freeBytes, reserve, sizeOf } from "./machine.ts"
 import type { Room } from "./queue/room.ts"
 import type { Service } from "./service.ts"
-import type { SqliteStore } from "./store/sqlite/sqlite.ts"
+import { isPostgres } from "./store/address.ts"
+import type { Store } from "./store/store.ts"
 import type { Broadcaster } from "./stream/broadcaster.ts"
 import { Ballast, BALLAST_BYTES } from "./upkeep/ballast.ts"
 import { Descriptors } from "./upkeep/descriptors.ts"
@@ -61,7 +62,7 @@ const descriptorsOf = ({ reasons, closeIdle, logged }: Looked): Descriptors =>
   })
 
 /** Keeps room for results on a disk that is full. */
-function ballastOf(store: SqliteStore, { reasons, room, logged }: Looked): Ballast {
+function ballastOf(store: Store, { reasons, room, logged }: Looked): Ballast {
   const { path } = store.found
   const file = `${path}.ballast`
   return new Ballast({
@@ -83,17 +84,23 @@ function ballastOf(store: SqliteStore, { reasons, room, logged }: Looked): Balla
 }
 
 /** Everything that looks at the running server and notes what is wrong, in the order of its start. */
-export function lookingOf(store: SqliteStore, looked: Looked): readonly Service[] {
+export function lookingOf(store: Store, looked: Looked): readonly Service[] {
   const { reasons, loop, broadcaster, bus, onReplaced, logged } = looked
+  const { path } = store.found
   return [
     new Watch(store, reasons, { onReplaced, onError: logged("the database could not be looked after") }),
     loop,
     descriptorsOf(looked),
-    ballastOf(store, looked),
-    new Disk(reasons, {
-      freeBytes: () => freeBytes(dirname(store.found.path)),
-      onError: logged("the disk could not be looked at"),
-    }),
+    // The disk of a PostgreSQL server is not ours to look at.
+    ...(isPostgres(path)
+      ? []
+      : [
+          ballastOf(store, looked),
+          new Disk(reasons, {
+            freeBytes: () => freeBytes(dirname(path)),
+            onError: logged("the disk could not be looked at"),
+          }),
+        ]),
     new Hearing(reasons, {
       head: () => store.head(),
       heard: () => broadcaster.heard,

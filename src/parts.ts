@@ -29,7 +29,7 @@ import { Room } from "./queue/room.ts"
 import { Totals } from "./queue/totals.ts"
 import { Workers } from "./queue/workers.ts"
 import { type Service } from "./service.ts"
-import { SqliteStore } from "./store/sqlite/sqlite.ts"
+import { shownDatabase } from "./store/address.ts"
 import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
 import { Meter } from "./stream/meter.ts"
@@ -78,7 +78,7 @@ function webhooksOf(
     urls: config.webhook,
     secret: config.webhookSecret,
     userAgent: `track-studio/${version}`,
-    now: Date.now,
+    now: store.clock.now,
     random: Math.random,
     onError: logged("the webhooks' timer could not read or write"),
     onGivenUp: ({ id, update_id, notice }, error) =>
@@ -146,7 +146,7 @@ export async function protect(config: Config, store: Store, { tokens, tickets }:
   throw new AppError(
     "invalid",
     `with --host ${host} anybody who reaches this machine could use the server, and no token exists. Create one:
-  track-studio token create --role admin --database ${database}
+  track-studio token create --role admin --database ${shownDatabase(database)}
 or let everybody do everything:
   track-studio serve --host ${host} --open`,
   )
@@ -187,7 +187,7 @@ async function copyTo(file: string, database: string): Promise<void> {
 }
 
 /** None if no folder is named for backups. */
-function backupsOf(config: Config, { found }: SqliteStore, reasons: Reasons): Backups[] {
+function backupsOf(config: Config, { found }: Store, reasons: Reasons): Backups[] {
   const { backupDir, backupEvery, backupKeep } = config
   if (backupDir === undefined || backupEvery === 0) return []
   return [
@@ -323,7 +323,7 @@ function rescuesIn(metrics: Metrics): (why: "silent" | "revoked") => void {
 /** Puts a server together. */
 export function assembled(
   config: Config,
-  store: SqliteStore,
+  store: Store,
   { tokens, tickets, gate }: Access,
   { bus, services: ringing, reasons, metrics, onReplaced }: Surroundings,
 ): Parts {

@@ -1,4 +1,5 @@
 import { type Config, wantsColour } from "./config.ts"
+import { openStore } from "./database.ts"
 import { doorbell } from "./doorbell.ts"
 import { AppError } from "./errors.ts"
 import { Reasons } from "./health.ts"
@@ -8,7 +9,7 @@ import { Metrics } from "./metrics/metrics.ts"
 import { accessOf, assembled, logged, type Parts, protect } from "./parts.ts"
 import { failureOf, stopAll, within } from "./service.ts"
 import { explained } from "./store/sqlite/explain.ts"
-import { type SqliteOptions, SqliteStore } from "./store/sqlite/sqlite.ts"
+import type { Observed, Store } from "./store/store.ts"
 import { Retention } from "./upkeep/retention.ts"
 import { commit, version } from "./version.ts"
 
@@ -42,7 +43,7 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
 }
 
 /** Counts what a store commits. */
-function commitsIn(metrics: Metrics): Pick<SqliteOptions, "onCommit" | "onFailure"> {
+function commitsIn(metrics: Metrics): Observed {
   const seconds = metrics.histogram("commit_seconds")
   const writes = metrics.histogram("commit_writes")
   const updates = metrics.counters("updates_total")
@@ -56,10 +57,9 @@ function commitsIn(metrics: Metrics): Pick<SqliteOptions, "onCommit" | "onFailur
   }
 }
 
-function opened(config: Config, metrics: Metrics): SqliteStore {
+async function opened(config: Config, metrics: Metrics): Promise<Store> {
   try {
-    const { database, newDatabase: isNewAllowed, onePerSong } = config
-    return new SqliteStore(database, undefined, { isNewAllowed, onePerSong, ...commitsIn(metrics) })
+    return await openStore(config, commitsIn(metrics))
   } catch (error) {
     // A second server that is started by mistake finds the port in use, too; that message says more.
     const { host: hostname, port } = config
@@ -81,7 +81,7 @@ const stopping = (): Promise<NodeJS.Signals> =>
     process.once("SIGINT", resolve)
   })
 
-async function announce(url: string, store: SqliteStore, { beginsAtMs }: Retention): Promise<void> {
+async function announce(url: string, store: Store, { beginsAtMs }: Retention): Promise<void> {
   const [items, { stored }] = [await store.items(), await store.bounds()]
   const { path, isNew, migrated } = store.found
   log("info", "listening", {
@@ -109,7 +109,7 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
  * Stops everything within `STOP_MS`. What has not ended by then is left to the end of the process, which follows.
  * @throws AppError `unavailable` in that case
  */
-async function end(parts: Parts, store: SqliteStore): Promise<void> {
+async function end(parts: Parts, store: Store): Promise<void> {
   parts.reasons.set("draining", true)
   store.drain()
   const ended = drain(parts).finally(() => store.close())
@@ -127,7 +127,7 @@ async function end(parts: Parts, store: SqliteStore): Promise<void> {
 export async function serve(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: wantsColour(process.stdout) })
   const metrics = new Metrics()
-  const store = opened(config, metrics)
+  const store = await opened(config, metrics)
   const replaced = Promise.withResolvers<never>()
   // It may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)

@@ -43,12 +43,33 @@ const RULES: Readonly<Record<string, Rule>> = {
   offline: { own: ["access", "store"] },
   machine: { own: [], packages: ["node:fs"] },
   gauges: {
-    own: ["health", "machine", "metrics", "queue", "store/store", "stream", "upkeep", "version"],
+    own: [
+      "health",
+      "machine",
+      "metrics",
+      "queue",
+      "store/address",
+      "store/store",
+      "stream",
+      "upkeep",
+      "version",
+    ],
     packages: ["node:path"],
   },
   looking: {
     packages: ["node:fs", "node:path"],
-    own: ["bus", "health", "log", "machine", "queue", "service", "store/sqlite", "stream", "upkeep"],
+    own: [
+      "bus",
+      "health",
+      "log",
+      "machine",
+      "queue",
+      "service",
+      "store/address",
+      "store/store",
+      "stream",
+      "upkeep",
+    ],
   },
   upkeep: { own: ["bus", "health", "item", "service", "store/items", "store/life", "store/upkeep"] },
   "token-file": { own: ["errors"], packages: ["node:fs"] },
@@ -66,10 +87,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   wire: { own: ["errors", "health", "item"], packages: ["@sinclair/typebox"] },
   renderers: { own: ["item"] },
   terminal: { own: ["item", "text", "wire"] },
-  store: { own: ["item"] },
+  store: { own: ["errors", "item"] },
   "store/sqlite": {
     own: ["errors", "item", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
+  },
+  "store/postgres": {
+    own: ["errors", "item", "store"],
+    packages: ["bun", "drizzle-orm", "node:fs", "node:path"],
   },
   queue: {
     own: [
@@ -118,6 +143,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   serve: {
     own: [
       "config",
+      "database",
       "doorbell",
       "errors",
       "health",
@@ -156,6 +182,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     ],
     packages: ["node:fs", "node:path"],
   },
+  database: { own: ["config", "errors", "store"] },
   config: { own: ["log", "token-file", "values"] },
   values: { own: ["errors"], packages: ["node:net"] },
   client: { own: ["backoff", "item", "wire"] },
@@ -290,9 +317,10 @@ test("the core knows neither framework nor database nor what is peculiar to Bun"
 test("only the composition root chooses a store and a bus", () => {
   const choosing = files.filter(
     (file) =>
-      !within(placeOf(file), ["store/sqlite"]) && /new (SqliteStore|LocalBus|RemoteBus)\b/.test(read(file)),
+      !within(placeOf(file), ["store/sqlite", "store/postgres"]) &&
+      /new (SqliteStore|LocalBus|RemoteBus)\b|PostgresStore\.open/.test(read(file)),
   )
-  expect(choosing).toEqual(["src/doorbell.ts", "src/serve.ts"])
+  expect(choosing).toEqual(["src/database.ts", "src/doorbell.ts"])
 })
 
 test("only the configuration reads the environment", () => {
@@ -338,7 +366,7 @@ test("no function, class or constant is exported that nothing imports", () => {
   }
   // drizzle-kit reads the tables, and no file of ours does.
   const idle = files
-    .filter((file) => !file.endsWith("sqlite/schema.ts"))
+    .filter((file) => !/(sqlite|postgres)\/schema\.ts$/.test(file))
     .flatMap((file) =>
       [...read(file).matchAll(/^export (?:async |abstract )?(?:function\*?|class|const) (\w+)/gm)]
         .filter(([, name = ""]) => namedIn.get(name) === 1)

@@ -1,3 +1,4 @@
+import type { Status } from "../item/item.ts"
 import type { Access } from "./access.ts"
 import type { Deliveries } from "./deliveries.ts"
 import type { Figures } from "./figures.ts"
@@ -8,11 +9,42 @@ import type { Outputs } from "./outputs.ts"
 import type { Runs } from "./runs.ts"
 import type { Upkeep } from "./upkeep.ts"
 
+/** What was there when the database was opened. */
+export interface Found {
+  /** The database as it may be shown: an absolute path, or a URL without its password. */
+  readonly path: string
+  /** Whether nothing was there, so that a new database was made. */
+  readonly isNew: boolean
+  /** How many migrations were applied to an older database. */
+  readonly migrated: number
+}
+
+/** A transaction that was committed. */
+export interface Commit {
+  /** How many writes shared it. */
+  readonly writes: number
+  /** What it took, in seconds. */
+  readonly seconds: number
+  /** The statuses in the updates that it stored. */
+  readonly statuses: readonly Status[]
+}
+
+/** What hears of the transactions of a store. */
+export interface Observed {
+  /** Called after each commit; absent if nobody counts. */
+  readonly onCommit?: (commit: Commit) => void
+  /** Called when a transaction could not begin or be committed, with the database's code; absent if nobody counts. */
+  readonly onFailure?: (code: string) => void
+}
+
 /**
  * Everything that one database holds. Only the composition root sees it whole; each service asks for the parts that it
  * needs, so streams, which ask for `History`, cannot write.
  */
 export interface Store extends Items, History, Life {
+  /** What was there when it was opened. */
+  readonly found: Found
+
   /** What is sent to webhooks. */
   readonly deliveries: Deliveries
 

@@ -1,4 +1,4 @@
-import { getTableColumns, type InferSelectModel } from "drizzle-orm"
+import { getTableColumns } from "drizzle-orm"
 
 import type { Stored } from "../../item/item.ts"
 import { queueItems } from "./schema.ts"
@@ -118,25 +118,3 @@ const otherWorkKeys = keysBeside(workColumns, { ...reportColumns, course })
 export const isReport = (before: Stored, { item, work }: Stored): boolean =>
   otherItemKeys.every((key) => item[key] === before.item[key]) &&
   otherWorkKeys.every((key) => work[key] === before.work[key])
-
-type Beside =
-  | "pruned_id"
-  | "thinned_id"
-  | "thin_at"
-  | "last_update_id"
-  | "deleted_at"
-  | "available_ms"
-  | "needs"
-  | "section"
-  | "rank"
-  | "place"
-
-/** A row as the domain knows it. */
-export function storedOf(row: Omit<InferSelectModel<typeof queueItems>, Beside>): Stored {
-  const { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, ...some } = row
-  const { rescues, done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, course, ...item } =
-    some
-  const lease = { lease_token, lease_holder, verdict, lease_ms, lease_expires_at, rescues }
-  const pace = { done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, course }
-  return { item, work: { ...lease, ...pace } }
-}

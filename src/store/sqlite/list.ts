@@ -3,49 +3,21 @@ import type { Database } from "bun:sqlite"
 import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import { AppError } from "../../errors.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
 import { hasWords, wordsOf } from "../../item/search.ts"
 import type { ListQuery } from "../items.ts"
+import { listPage, type Place, type PlacedItem, placeOf, SECTIONS } from "../places.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
 
-const LIST_BYTES = 4 * 1024 * 1024
 /** Items that a search looks at in one turn of the event loop. */
 const SEARCH_ROWS = 2000
-
-/** The section of the queue's order in which items of a status lie (see `queueItems`). */
-const SECTIONS: Readonly<Record<Status, number>> = {
-  processing: 0,
-  queued: 1,
-  retrying: 1,
-  completed: 2,
-  failed: 2,
-}
-
-/** Where an item stands in the queue's order. */
-interface Place {
-  readonly section: number | null
-  readonly rank: number | null
-  readonly place: number | null
-  readonly id: number
-}
-
-/** An item, and where it stands. */
-type Row = QueueItem & Place
 
 /** Every item that has the word, and a few more: SQLite folds the case of ASCII alone, so other letters match any. */
 function candidates(word: string): SQL {
   const pattern = `%${word.replace(/[\\%_]/g, "\\$&").replace(/[^\x20-\x7e]/gu, "_%")}%`
   const texts = sql`'#' || id || char(10) || 'song ' || song_id || char(10) || title || char(10) || error_message || char(10) || worker || char(10) || tags || char(10) || metadata`
   return sql`(${texts}) LIKE ${pattern} ESCAPE '\\'`
-}
-
-function placeOf(after: string): Place {
-  const [, section, rank, place, id] =
-    /^([012])\.(-?\d{1,16})\.(-?\d{1,16}(?:\.\d{1,20})?(?:e-?\d{1,3})?)\.(\d{1,16})$/.exec(after) ?? []
-  if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
-  return { section: Number(section), rank: Number(rank), place: Number(place), id: Number(id) }
 }
 
 /** The items beyond a place. Those of one status are of one section, and have an index without it. */
@@ -71,17 +43,12 @@ export class Listing {
     const words = wordsOf(search ?? "")
     const rows =
       words.length === 0 ? this.#rows(query, limit + 1, from) : await this.#found(query, words, from)
-    let size = 0
-    const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
-    const shown = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
-    const last = shown.length < rows.length ? shown.at(-1) : undefined
-    const items = shown.map(({ section: _section, rank: _rank, place: _place, ...item }) => item)
-    return { items, next: last ? `${last.section}.${last.rank}.${last.place}.${last.id}` : null }
+    return listPage(rows, limit)
   }
 
   /** One more item than the page holds, or all that have the words; the event loop turns between slices of the queue. */
-  async #found(query: ListQuery, words: readonly string[], from: Place | undefined): Promise<Row[]> {
-    const rows: Row[] = []
+  async #found(query: ListQuery, words: readonly string[], from: Place | undefined): Promise<PlacedItem[]> {
+    const rows: PlacedItem[] = []
     for (let start = from; ;) {
       const end = this.#end(query, start)
       const most = query.limit + 1 - rows.length
@@ -117,7 +84,13 @@ export class Listing {
     )
   }
 
-  #rows(query: ListQuery, limit: number, start?: Place, end?: Place, words: readonly SQL[] = []): Row[] {
+  #rows(
+    query: ListQuery,
+    limit: number,
+    start?: Place,
+    end?: Place,
+    words: readonly SQL[] = [],
+  ): PlacedItem[] {
     return this.#db
       .select({ ...itemColumns, section, rank, place })
       .from(queueItems)

@@ -6,19 +6,10 @@ import { getTableColumns, getTableName } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
+import type { Found } from "../store.ts"
 import { explained } from "./explain.ts"
 import { Lock, type Mark, markOf } from "./lock.ts"
 import { TABLES } from "./schema.ts"
-
-/** What was at the path when the database was opened. */
-export interface Found {
-  /** Absolute. */
-  readonly path: string
-  /** Whether nothing was there, so that a new database was made. */
-  readonly isNew: boolean
-  /** How many migrations were applied to an older database. */
-  readonly migrated: number
-}
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
 export const WAL_BYTES = 32 * 1024 * 1024

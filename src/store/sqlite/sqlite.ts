@@ -9,17 +9,18 @@ import { encodeUpdate } from "../../item/update.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
 import type { Fault } from "../life.ts"
 import { Outages } from "../outages.ts"
-import type { Store } from "../store.ts"
+import type { Found, Observed, Store } from "../store.ts"
+import { storedOf } from "../stored.ts"
 import { SqliteAccess } from "./access.ts"
 import { firstFitting, needsOf } from "./claims.ts"
-import { deleted_at, isReport, storedOf } from "./columns.ts"
+import { deleted_at, isReport } from "./columns.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { SqliteFigures } from "./figures.ts"
 import { DatabaseFile } from "./file.ts"
 import { GroupCommit } from "./group.ts"
 import { SqliteHistory, unknownItem } from "./history.ts"
 import { Listing } from "./list.ts"
-import { type Found, openDatabase } from "./open.ts"
+import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
@@ -33,30 +34,15 @@ const ALIVE_MS = 1000
 const RECENT_ITEMS = 1000
 
 /** How a database is used. */
-export interface SqliteOptions {
+export interface SqliteOptions extends Observed {
   /** Whether a new database may take the place of one that is gone; default false. */
   readonly isNewAllowed?: boolean
   /** Whether no item is claimable while another item of its song is leased; default false. */
   readonly onePerSong?: boolean
-  /** Called after each commit; absent if nobody counts. */
-  readonly onCommit?: (commit: Commit) => void
-  /** Called when a transaction could not begin or be committed, with SQLite's code; absent if nobody counts. */
-  readonly onFailure?: (code: string) => void
-}
-
-/** A transaction that was committed. */
-export interface Commit {
-  /** How many writes shared it. */
-  readonly writes: number
-  /** What it took, in seconds. */
-  readonly seconds: number
-  /** The statuses in the updates that it stored. */
-  readonly statuses: readonly Status[]
 }
 
 /** The Store on SQLite: one process, one file, WAL, `synchronous = FULL`, group commit. */
 export class SqliteStore extends SqliteHistory implements Store {
-  /** What was at the path when the database was opened. */
   readonly found: Found
   readonly deliveries: SqliteDeliveries
   readonly access: SqliteAccess

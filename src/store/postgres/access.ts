@@ -1,0 +1,95 @@
+import { asc, gt } from "drizzle-orm"
+
+import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
+import type { Link } from "./link.ts"
+import { tickets, tokens } from "./schema.ts"
+
+const REVOKE = `WITH revoked AS (
+  UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id),
+gone AS (DELETE FROM tickets WHERE token_id = $1)
+SELECT count(*)::int AS n FROM revoked`
+
+/** Run out long ago, and with no token that a worker could show. */
+const END_LEASES = `WITH held AS MATERIALIZED (
+  SELECT id FROM queue_items WHERE section = 0 AND lease_holder = $1 AND lease_expires_at IS NOT NULL
+  ORDER BY id FOR NO KEY UPDATE),
+ended AS (
+  UPDATE queue_items q SET lease_token = NULL, lease_expires_at = 0, version = q.version + 1
+  FROM held WHERE q.id = held.id RETURNING q.id)
+SELECT count(*)::int AS n FROM ended`
+
+const ADD_TICKET = `WITH ended AS (
+  DELETE FROM tickets WHERE expires_at <= $7::int8 OR (used_at IS NULL AND use_by <= $7::int8))
+INSERT INTO tickets (hash, token_id, method, path, use_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (hash) DO NOTHING`
+
+interface Count {
+  readonly n: number
+}
+
+/** The Access on PostgreSQL. */
+export class PostgresAccess implements Access {
+  readonly #link: Link
+  readonly #history: string
+  readonly #now: () => number
+
+  /** `history` is the present one. `now` is the database's clock, in epoch milliseconds. */
+  constructor(link: Link, history: string, now: () => number) {
+    this.#link = link
+    this.#history = history
+    this.#now = now
+  }
+
+  tokens(): Promise<readonly TokenRow[]> {
+    return this.#link.get(this.#link.db.select().from(tokens).orderBy(asc(tokens.id)))
+  }
+
+  async version(): Promise<number> {
+    // Rows are never removed: a new token adds to the one, and a revoked one to the other.
+    const [row] = await this.#link.run<Count>("SELECT (count(*) + count(revoked_at))::int AS n FROM tokens")
+    return row?.n ?? 0
+  }
+
+  async addToken(draft: TokenDraft): Promise<TokenRow> {
+    const times = { created_at: this.#time(), revoked_at: null, last_used_at: null }
+    const row = { ...draft, ...times, history: this.#history }
+    const [added] = await this.#link.get(this.#link.db.insert(tokens).values(row).returning())
+    if (!added) throw new RangeError("the token has no row")
+    return added
+  }
+
+  async revokeToken(id: number): Promise<boolean> {
+    const [row] = await this.#link.run<Count>(REVOKE, [id, this.#now()])
+    return row?.n === 1
+  }
+
+  async endLeases(id: number): Promise<number> {
+    const [row] = await this.#link.run<Count>(END_LEASES, [id])
+    return row?.n ?? 0
+  }
+
+  async useTokens(ids: readonly number[]): Promise<void> {
+    await this.#link.run("UPDATE tokens SET last_used_at = $2 WHERE id = ANY($1::int8[])", [
+      [...ids],
+      this.#now(),
+    ])
+  }
+
+  async addTicket({ hash, token_id, method, path, use_by, expires_at }: Omit<TicketRow, "used_at">) {
+    const times = [Date.parse(use_by), Date.parse(expires_at), this.#now()]
+    await this.#link.run(ADD_TICKET, [hash, token_id, method, path, ...times])
+  }
+
+  tickets(): Promise<readonly TicketRow[]> {
+    return this.#link.get(this.#link.db.select().from(tickets).where(gt(tickets.expires_at, this.#time())))
+  }
+
+  async useTicket(hash: string): Promise<void> {
+    const text = "UPDATE tickets SET used_at = $2 WHERE hash = $1 AND used_at IS NULL"
+    await this.#link.run(text, [hash, this.#now()])
+  }
+
+  #time(): string {
+    return new Date(this.#now()).toISOString()
+  }
+}

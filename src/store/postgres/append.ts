@@ -1,0 +1,146 @@
+import { getTableColumns } from "drizzle-orm"
+
+import { MAX_RUNS } from "../../item/experience.ts"
+import { IDLE } from "../../item/item.ts"
+import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
+import { runs } from "./schema.ts"
+import type { Added, Row, Sheet } from "./sheet.ts"
+
+const { id: _id, ...writable } = rowColumns
+const WRITTEN = Object.values(writable).map(({ name }) => name)
+/** Columns with long texts, which are sent when they have changed. */
+const LONG = ["steps", "totals", "tags", "metadata", "course"] as const
+const NULL_TEXT = "null"
+
+/** A column of a changed row: a long one that was not sent stays as it is, and the text `null` stands for null. */
+const value = (name: string): string =>
+  LONG.some((long) => long === name) ? `nullif(coalesce(c.${name}, q.${name}), '${NULL_TEXT}')` : `c.${name}`
+
+/**
+ * One group of writes in one statement, which is one transaction: every item as it was decided, or not at all if it was
+ * changed meanwhile; new items whose key is ours; their updates; and the note that the group was committed.
+ *
+ * It takes its turn as late as it can, when it knows what it appends, and holds it until its commit. So event IDs are
+ * given in the order of commits and without holes, and no lock is ever held while the program thinks. Locks are always
+ * taken in this order: the own instance, items by id, keys by name, the turn.
+ */
+export const APPEND = `
+WITH me AS MATERIALIZED (
+  SELECT id FROM instances WHERE id = $1 AND epoch = $3 FOR NO KEY UPDATE),
+changed AS MATERIALIZED (
+  SELECT * FROM json_populate_recordset(NULL::queue_items, $4::text::json) WHERE EXISTS (SELECT FROM me)),
+held AS MATERIALIZED (
+  SELECT q.id, q.attempt FROM changed c JOIN queue_items q ON q.id = c.id AND q.version = c.version
+  WHERE q.deleted_at IS NULL ORDER BY q.id FOR NO KEY UPDATE OF q),
+keys AS MATERIALIZED (
+  INSERT INTO idempotency_keys (key, digest, answer, created_at)
+  SELECT k.key, k.digest, k.answer, $5::int8 FROM unnest($7::text[], $8::text[], $9::text[]) k(key, digest, answer)
+  WHERE EXISTS (SELECT FROM me) ORDER BY k.key
+  ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, answer = excluded.answer, created_at = excluded.created_at
+  WHERE idempotency_keys.created_at <= $6::int8 RETURNING key),
+added AS MATERIALIZED (
+  SELECT n.* FROM json_populate_recordset(NULL::queue_items, $10::text::json) n
+  LEFT JOIN unnest($11::int8[], $12::text[]) own(id, key) ON own.id = n.id
+  WHERE EXISTS (SELECT FROM me) AND (own.key IS NULL OR own.key IN (SELECT key FROM keys))),
+said AS MATERIALIZED (
+  SELECT u.*, row_number() OVER (ORDER BY u.place) AS n
+  FROM unnest($13::int8[], $14::int8[], $15::text[], $16::text[]) WITH ORDINALITY u(queue_id, song_id, status, data, place)
+  WHERE u.queue_id IN (SELECT id FROM held UNION ALL SELECT id FROM added)),
+turn AS MATERIALIZED (
+  SELECT take_turn() AS before WHERE EXISTS (SELECT FROM said)),
+kept AS (
+  INSERT INTO updates (id, queue_id, song_id, status, data)
+  SELECT turn.before + said.n, said.queue_id, said.song_id, said.status, said.data FROM said, turn),
+latest AS MATERIALIZED (
+  SELECT said.queue_id AS id, max(turn.before + said.n) AS last FROM said, turn GROUP BY 1),
+new AS (
+  INSERT INTO queue_items (id, ${WRITTEN.join(", ")}, needs, available_ms, last_update_id)
+  SELECT a.id, ${WRITTEN.map((name) => `a.${name}`).join(", ")}, a.needs, a.available_ms, l.last
+  FROM added a JOIN latest l ON l.id = a.id),
+done AS (
+  UPDATE queue_items q SET (${WRITTEN.join(", ")}, deleted_at, available_ms, version, last_update_id) =
+    ROW(${WRITTEN.map(value).join(", ")}, c.deleted_at,
+      CASE WHEN q.available_at IS NOT DISTINCT FROM c.available_at THEN q.available_ms ELSE c.available_ms END,
+      q.version + 1, coalesce(l.last, q.last_update_id))
+  FROM changed c JOIN held h ON h.id = c.id LEFT JOIN latest l ON l.id = c.id WHERE q.id = c.id),
+reset AS (
+  DELETE FROM outputs o USING held h, changed c
+  WHERE c.id = h.id AND c.attempt > h.attempt AND o.queue_id = h.id AND o.attempt >= c.attempt),
+ended AS MATERIALIZED (
+  SELECT r.* FROM json_populate_recordset(NULL::runs, $17::text::json) WITH ORDINALITY r, turn
+  WHERE r.queue_id IN (SELECT id FROM held)),
+remembered AS (
+  INSERT INTO runs (kind, look, worker, queue_id, seconds, steps, ended_at)
+  SELECT kind, look, worker, queue_id, seconds, steps, ended_at FROM ended ORDER BY ordinality),
+forgotten AS (
+  DELETE FROM runs WHERE id IN (
+    SELECT old.id FROM (
+      SELECT r.id, e.more, row_number() OVER (PARTITION BY r.kind, r.look ORDER BY r.id DESC) AS n
+      FROM (SELECT kind, look, count(*) AS more FROM ended GROUP BY 1, 2) e JOIN runs r USING (kind, look)) old
+    WHERE old.n > ${MAX_RUNS} - old.more)),
+mark AS (
+  INSERT INTO groups (instance, no, kept) SELECT $1, $2, ARRAY(SELECT id FROM held UNION ALL SELECT id FROM added) FROM me)
+SELECT (SELECT count(*)::int FROM me) AS me,
+  (SELECT coalesce(json_agg(id), '[]')::text FROM (SELECT id FROM held UNION ALL SELECT id FROM added) k) AS kept,
+  (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
+
+/** What the statement answers. */
+export interface Appended {
+  /** 1, or 0 if this instance is shut out: then nothing was written. */
+  readonly me: number
+  /** The items that were stored, as JSON. */
+  readonly kept: string
+  /** The database's time. */
+  readonly now: number
+}
+
+/** The times of a statement, in epoch milliseconds of the database. */
+export interface Times {
+  /** When it is decided. */
+  readonly nowMs: number
+  /** Idempotency keys from then or before may be taken again. */
+  readonly oldestMs: number
+}
+
+function changedRow({ now, before, change, availableMs }: Row): SentRow {
+  const { item, work } = now
+  const row = { ...item, ...work }
+  const old = { ...before.stored.item, ...before.stored.work }
+  const longs = LONG.map((key) => {
+    const isSame = row[key] === old[key]
+    return [key, isSame ? null : row[key] === null ? NULL_TEXT : JSON.stringify(row[key])] as const
+  })
+  return {
+    ...sent(rowColumns, row),
+    ...Object.fromEntries(longs),
+    version: before.version,
+    deleted_at: change?.deleted ? Date.parse(item.updated_at) : null,
+    available_ms: availableMs,
+  }
+}
+
+/** The parameters of the statement after the first three, for what a group has decided. */
+export function parametersOf(sheet: Sheet, { nowMs, oldestMs }: Times): readonly unknown[] {
+  const { adds, keys, said, changed } = sheet
+  const addedRow = ({ item, availableMs }: Added): SentRow => ({
+    ...sent(rowColumns, { ...item, ...IDLE }),
+    needs: needsOf(item.tags),
+    available_ms: availableMs,
+  })
+  return [
+    JSON.stringify(changed.map(changedRow)),
+    nowMs,
+    oldestMs,
+    keys.map(({ key }) => key),
+    keys.map(({ digest }) => digest),
+    keys.map(({ answer }) => answer),
+    JSON.stringify(adds.map(addedRow)),
+    adds.map(({ item }) => item.id),
+    adds.map(({ key }) => key ?? null),
+    said.map(({ queue_id }) => queue_id),
+    said.map(({ song_id }) => song_id),
+    said.map(({ status }) => status),
+    said.map(({ data }) => data),
+    JSON.stringify(sheet.runs.map((run) => sent(getTableColumns(runs), run))),
+  ]
+}

@@ -1,0 +1,50 @@
+import type { Clock } from "../../item/moment.ts"
+
+/** A sample that is older than this gives way to any other. */
+const SAMPLE_MS = 60_000
+/** A difference that is larger than this is no error of measuring: the server's clock has jumped. */
+const JUMP_MS = 1000
+
+/**
+ * The clock of the database, the one that all instances live by, as this one knows it: the sample with the shortest way
+ * there and back in the last minute, counted on by this machine's steady clock. It goes back only when the server's
+ * clock jumped.
+ */
+export class DatabaseClock implements Clock {
+  readonly #onJump: (ageMs: number) => void
+  #offsetMs = 0
+  #tripMs = Number.POSITIVE_INFINITY
+  #sampledMs = Number.NEGATIVE_INFINITY
+  #lastMs = 0
+
+  /** `onJump` is called when the server's clock has jumped, with how many milliseconds ago it had not yet. */
+  constructor(onJump: (ageMs: number) => void) {
+    this.#onJump = onJump
+  }
+
+  /** Epoch milliseconds of the database. */
+  readonly now = (): number => {
+    this.#lastMs = Math.max(this.#lastMs, Math.round(performance.now() + this.#offsetMs))
+    return this.#lastMs
+  }
+
+  /** The same: all instances must agree on when a lease runs out. */
+  readonly steadyMs = this.now
+
+  /** Takes the server's time, in epoch milliseconds, from an answer to what was sent at `askedMs`. */
+  sample(serverMs: number, askedMs: number): void {
+    const gotMs = performance.now()
+    const tripMs = gotMs - askedMs
+    const offsetMs = serverMs - (askedMs + gotMs) / 2
+    const isFirst = this.#sampledMs === Number.NEGATIVE_INFINITY
+    const hasJumped = !isFirst && Math.abs(offsetMs - this.#offsetMs) > JUMP_MS + tripMs / 2
+    if (!hasJumped && tripMs > this.#tripMs && gotMs - this.#sampledMs < SAMPLE_MS) return
+    const beforeMs = this.#sampledMs
+    this.#offsetMs = offsetMs
+    this.#tripMs = tripMs
+    this.#sampledMs = gotMs
+    if (!hasJumped) return
+    this.#lastMs = 0
+    this.#onJump(gotMs - beforeMs)
+  }
+}

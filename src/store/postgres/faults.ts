@@ -1,0 +1,71 @@
+import { SQL } from "bun"
+
+/** Codes of Bun's client that mean: the way to the server was lost, or there was none. */
+const WAY =
+  /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|EXPECTED|UNEXPECTED|INVALID)|^ERR_SOCKET|^ECONN|^FailedToOpen/
+/** SQLSTATEs of a server that goes, comes, has become a standby, or has no room for one more connection. */
+const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", "25006", "53300", "25P03"]
+/** SQLSTATEs of a statement that the server has undone: a deadlock, a lock or a statement that took too long. */
+const UNDONE = ["40001", "40P01", "55P03", "57014"]
+/** The first two characters of the SQLSTATE of a row that a constraint or a trigger refused. */
+const CONSTRAINT = "23"
+
+/** No answer came within the deadline: what was asked may have been done, or may be done later. */
+export class LateError extends Error {}
+
+/**
+ * A fault of the database without what a log or an answer must not have: drizzle's errors carry the statement with its
+ * parameters, and PostgreSQL's own messages carry values.
+ */
+export class StatementError extends Error {
+  /** The SQLSTATE; empty if the server gave none. */
+  readonly state: string
+  /** The same, or else the code of Bun's client. */
+  readonly code: string
+
+  /** Takes from an error of the client, of drizzle, or of this program what may be shown. */
+  constructor(error: unknown) {
+    const { state, constraint, code } = partsOf(error)
+    const why = [state && `SQLSTATE ${state}`, constraint && `constraint ${constraint}`, code]
+    super(`PostgreSQL did not do what was asked (${why.filter((part) => part !== "").join(", ")})`)
+    this.state = state
+    this.code = state === "" ? code : state
+  }
+}
+
+/** An error of the server, of whatever wrapping. */
+function partsOf(error: unknown): { state: string; constraint: string; code: string } {
+  if (error instanceof StatementError) return { state: error.state, constraint: "", code: error.code }
+  if (error instanceof SQL.PostgresError) {
+    const { errno, constraint = "", code } = error
+    return { state: String(errno ?? ""), constraint, code: errno === undefined ? code : "" }
+  }
+  if (error instanceof Error && error.cause !== undefined) return partsOf(error.cause)
+  const code = error instanceof Error && "code" in error ? String(error.code) : ""
+  return { state: "", constraint: "", code: error instanceof LateError ? "no answer in time" : code }
+}
+
+/** Whether an error is Bun's client's, or our own about it. */
+export const isOfDatabase = (error: unknown): boolean =>
+  error instanceof SQL.SQLError ||
+  error instanceof LateError ||
+  error instanceof StatementError ||
+  (error instanceof Error && error.cause !== undefined && isOfDatabase(error.cause))
+
+/** Whether the way to the server was lost: what was asked may have been done. */
+export function isLost(error: unknown): boolean {
+  const { state, code } = partsOf(error)
+  return error instanceof LateError || AWAY.includes(state) || (state === "" && WAY.test(code))
+}
+
+/** Whether the server says that it only reads: a standby, to which a name leads after a failover. */
+export const isReadOnly = (error: unknown): boolean => partsOf(error).state === "25006"
+
+/** Whether the server has undone a statement that may be tried again. */
+export const isUndone = (error: unknown): boolean => UNDONE.includes(partsOf(error).state)
+
+/** Whether a constraint or a trigger refused a row. */
+export const isRefused = (error: unknown): boolean => partsOf(error).state.startsWith(CONSTRAINT)
+
+/** The SQLSTATE of an error; empty if it has none. */
+export const stateOf = (error: unknown): string => partsOf(error).state

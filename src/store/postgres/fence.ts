@@ -1,0 +1,116 @@
+import { AppError } from "../../errors.ts"
+import { APPEND, type Appended } from "./append.ts"
+import { isLost } from "./faults.ts"
+import type { Link } from "./link.ts"
+
+const ENTER = `INSERT INTO instances (id, epoch, seen_at) VALUES ($1, nextval('instance_epochs'), $2)
+  ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at
+  RETURNING epoch::float8 AS epoch`
+const COMMITTED = "SELECT array_to_json(kept)::text AS kept FROM groups WHERE instance = $1 AND no = $2"
+const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
+/** The notes of earlier groups are removed whenever there are so many. */
+const KEPT_GROUPS = 500
+
+/** What became of a group. */
+export interface Outcome {
+  /** The items that were stored. */
+  readonly kept: ReadonlySet<number>
+  /** What the statement answered; undefined if its answer was lost. */
+  readonly answer: Appended | undefined
+}
+
+/** This instance was shut out by its own later entrance; it enters again. */
+const SHUT_OUT = Symbol("shut out")
+
+const idsOf = (json: string): ReadonlySet<number> => {
+  const ids: number[] = JSON.parse(json)
+  return new Set(ids)
+}
+
+/**
+ * Sends groups so that each is stored once, whatever becomes of the connection. An answer that was lost leaves open
+ * whether the group was stored, or will be. So the instance enters again under another epoch, which waits for what is
+ * under way and shuts out what is still to come, and then reads whether the group is there.
+ */
+export class Fence {
+  /** The name of this instance. */
+  readonly instance = crypto.randomUUID()
+  readonly #link: Link
+  #epoch: number | undefined
+  #group = 0
+  #forgotten = 0
+
+  constructor(link: Link) {
+    this.#link = link
+  }
+
+  /**
+   * Stores a group; `parameters` are those of the statement after the first three. Tries again until `untilMs` on the
+   * clock of `performance.now()`.
+   * @throws AppError `unavailable`, when it is not known whether it was stored; StatementError when a row was refused
+   */
+  async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<Outcome> {
+    this.#group += 1
+    let isSent = false
+    const work = async (): Promise<Outcome> => {
+      for (;;) {
+        const before = await this.#enter(nowMs, isSent)
+        if (before) return before
+        isSent = true
+        const outcome = await this.#append(parameters)
+        if (outcome !== SHUT_OUT) return outcome
+      }
+    }
+    try {
+      return await this.#link.patiently(work, untilMs)
+    } catch (error) {
+      throw isSent && error instanceof AppError ? unknownOutcome(error) : error
+    }
+  }
+
+  /** Leaves: the notes of this instance are removed. */
+  async leave(): Promise<void> {
+    await this.#link.ask("DELETE FROM instances WHERE id = $1", [this.instance])
+  }
+
+  /** Enters, unless it is in; answers what became of the group if it was sent before and has come through. */
+  async #enter(nowMs: number, isSent: boolean): Promise<Outcome | undefined> {
+    if (this.#epoch !== undefined) return undefined
+    const [row] = await this.#link.ask<{ epoch: number }>(ENTER, [this.instance, nowMs])
+    const [group] = isSent
+      ? await this.#link.ask<{ kept: string }>(COMMITTED, [this.instance, this.#group])
+      : []
+    this.#epoch = row?.epoch
+    return group && { kept: idsOf(group.kept), answer: undefined }
+  }
+
+  async #append(parameters: readonly unknown[]): Promise<Outcome | typeof SHUT_OUT> {
+    try {
+      const own = [this.instance, this.#group, this.#epoch]
+      const [answer] = await this.#link.ask<Appended>(APPEND, [...own, ...parameters])
+      if (answer?.me !== 1) {
+        this.#epoch = undefined
+        return SHUT_OUT
+      }
+      this.#forget()
+      return { kept: idsOf(answer.kept), answer }
+    } catch (error) {
+      if (isLost(error)) this.#epoch = undefined
+      throw error
+    }
+  }
+
+  #forget(): void {
+    if (this.#group - this.#forgotten < KEPT_GROUPS) return
+    this.#forgotten = this.#group
+    // What was not removed now is removed the next time.
+    this.#link.ask(FORGET, [this.instance, this.#group]).catch(() => undefined)
+  }
+}
+
+const unknownOutcome = (cause: AppError): AppError =>
+  new AppError(
+    "unavailable",
+    "the database did not answer: it is not known whether this change was stored; read it before you repeat it",
+    { cause },
+  )

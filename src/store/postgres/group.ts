@@ -1,0 +1,253 @@
+import type { Clock } from "../../item/moment.ts"
+import type { Outages } from "../outages.ts"
+import type { Observed } from "../store.ts"
+import { parametersOf } from "./append.ts"
+import { isRefused, StatementError } from "./faults.ts"
+import type { Fence } from "./fence.ts"
+import { type Link, PATIENCE_MS } from "./link.ts"
+import { IDEMPOTENCY_MS, type itemReads, Look } from "./look.ts"
+import { type Attempt, type Known, type Row, Sheet } from "./sheet.ts"
+
+/** Rows kept in memory as they are stored. */
+const RECENT_ITEMS = 1000
+/** How old a sign of life becomes before a group stores the next. */
+const ALIVE_MS = 1000
+
+/**
+ * Stores a sign of life at $1, and makes every lease longer by the outage since $2, if that is given, and the wait
+ * of items for their workers after a restore. What any instance
+ * has counted before, up to the sign of life that is stored, is not counted again.
+ */
+const ALIVE = `WITH before AS MATERIALIZED (
+  SELECT coalesce(alive_at, 0) AS alive_at FROM history FOR NO KEY UPDATE),
+held AS MATERIALIZED (
+  SELECT q.id, greatest($2::int8, before.alive_at) AS since FROM queue_items q, before
+  WHERE $2::int8 IS NOT NULL AND greatest($2::int8, before.alive_at) < $1::int8
+    AND ((q.section = 0 AND q.lease_expires_at IS NOT NULL)
+      OR (q.section = 1 AND q.available_ms > 0 AND q.lease_token IS NOT NULL AND q.verdict IS NULL))
+  ORDER BY q.id FOR NO KEY UPDATE OF q),
+lengthened AS (
+  UPDATE queue_items q SET lease_expires_at = q.lease_expires_at + CASE section WHEN 0 THEN $1::int8 - held.since ELSE 0 END,
+    available_ms = q.available_ms + CASE section WHEN 1 THEN $1::int8 - held.since ELSE 0 END,
+    available_at = q.available_at + CASE section WHEN 1 THEN $1::int8 - held.since ELSE 0 END,
+    version = q.version + 1
+  FROM held WHERE q.id = held.id)
+UPDATE history SET alive_at = greatest(history.alive_at, $1::int8) FROM before
+RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
+
+/** A write. */
+export interface Write<T> {
+  /** The items that it decides on. */
+  readonly ids: readonly number[]
+  /** Whether it must see them as they are stored now, and not as they are remembered. */
+  readonly isFresh?: boolean
+  /** Whether no other write of this kind may be in its group. */
+  readonly isAlone?: boolean
+  /** What else it asks for before it decides. */
+  readonly look?: (look: Look) => unknown
+  /** Decides, on the rows of the sheet. May be called more than once. @throws to refuse */
+  readonly decide: (sheet: Sheet) => T
+}
+
+interface Job extends Write<unknown> {
+  readonly settle: (result: Attempt<unknown>["result"]) => void
+}
+
+/** What the group needs from the store. */
+export interface GroupOptions {
+  /** The connection that groups have for themselves: they wait for their turn on it. */
+  readonly link: Link
+  /** Stores each group once. */
+  readonly fence: Fence
+  /** How items are read on that connection. */
+  readonly reads: ReturnType<typeof itemReads>
+  /** The database's clock. */
+  readonly clock: Clock
+  /** The account of outages. */
+  readonly outages: Outages
+  /** Hears of commits. */
+  readonly observed: Observed
+  /** Receives the database's time with when it was asked for, on the clock of `performance.now()`. */
+  readonly onTime: (serverMs: number, askedMs: number) => void
+}
+
+/**
+ * The writes of one instance, in groups: one at a time, and what comes meanwhile is the next one. A group reads what it
+ * needs, decides without any lock, and appends in one statement, which leaves out what another instance changed
+ * meanwhile: that is decided again.
+ *
+ * Rows are remembered. What is remembered may be old, so it only ever leads to a write, which checks its version; a
+ * refusal or an answer without a write counts on rows that were read now.
+ */
+export class Group {
+  readonly #options: GroupOptions
+  /** The rows that were written last, as they are stored; the latest one last. */
+  readonly #recent = new Map<number, Known>()
+  #jobs: Job[] = []
+  #isFlushing = false
+  #flushing: Promise<void> = Promise.resolve()
+  #aliveMs = Number.NEGATIVE_INFINITY
+  #isUnwritable = false
+  #failure = ""
+
+  constructor(options: GroupOptions) {
+    this.#options = options
+  }
+
+  /** Whether the last group could not be stored. */
+  get isUnwritable(): boolean {
+    return this.#isUnwritable
+  }
+
+  /** Why a group could not be stored last: the SQLSTATE, or the code of Bun's client; empty if none failed. */
+  get failure(): string {
+    return this.#failure
+  }
+
+  /** Whether a sign of life is to be stored. */
+  get isAliveDue(): boolean {
+    const { clock, outages } = this.#options
+    return outages.isUnderWay || clock.steadyMs() - this.#aliveMs >= ALIVE_MS
+  }
+
+  /** Takes a write into the next group; resolves with what it decided once that is stored. */
+  run<T>(write: Write<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settle: Job["settle"] = (result) =>
+        // The value is what `decide` of this same write returned.
+        result.ok ? resolve(result.value as T) : reject(result.error)
+      this.#jobs.push({ ...write, settle })
+      if (!this.#isFlushing) this.#flushing = this.#flush()
+    })
+  }
+
+  /** Resolves when nothing is waiting to be written. */
+  async idle(): Promise<void> {
+    while (this.#isFlushing) await this.#flushing
+  }
+
+  async #flush(): Promise<void> {
+    this.#isFlushing = true
+    while (this.#jobs.length > 0) {
+      // Two turns: one gathers only about half of the requests whose answers have just gone out.
+      await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
+      await this.#store(this.#taken(), performance.now() + PATIENCE_MS)
+    }
+    this.#isFlushing = false
+  }
+
+  /** The next group: of those that must be alone only the first. */
+  #taken(): Job[] {
+    const alone = this.#jobs.filter(({ isAlone }) => isAlone).slice(1)
+    const taken = this.#jobs.filter((job) => !alone.includes(job))
+    this.#jobs = alone
+    return taken
+  }
+
+  async #store(all: readonly Job[], untilMs: number): Promise<void> {
+    const { clock, outages, observed } = this.#options
+    const triedMs = clock.steadyMs()
+    let jobs = all
+    try {
+      for (let round = 0; jobs.length > 0; round += 1) jobs = await this.#round(jobs, round === 0, untilMs)
+      this.#isUnwritable = false
+    } catch (error) {
+      this.#recent.clear()
+      if (isRefused(error) && jobs.length > 1) {
+        // A constraint refused a row: each write succeeds or fails alone.
+        for (const job of jobs) await this.#store([job], untilMs)
+        return
+      }
+      if (!isRefused(error)) {
+        this.#isUnwritable = true
+        this.#failure = new StatementError(error).code
+        observed.onFailure?.(this.#failure)
+        outages.begin(triedMs)
+      }
+      for (const job of jobs) job.settle({ ok: false, error })
+    }
+  }
+
+  /** Decides and stores; answers the writes that must be decided again. */
+  async #round(jobs: readonly Job[], mayRemember: boolean, untilMs: number): Promise<Job[]> {
+    const { link, fence, clock } = this.#options
+    const sheet = await link.patiently(async () => {
+      await this.#begin()
+      return this.#read(jobs, mayRemember)
+    }, untilMs)
+    const attempts = jobs.map((job) => ({ job, attempt: sheet.attempt(() => job.decide(sheet)) }))
+    let kept: ReadonlySet<number> = new Set()
+    if (sheet.changed.length > 0 || sheet.adds.length > 0) {
+      const nowMs = clock.now()
+      const askedMs = performance.now()
+      const parameters = parametersOf(sheet, { nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })
+      const outcome = await fence.send(parameters, nowMs, untilMs)
+      kept = outcome.kept
+      const statuses = sheet.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)
+      const seconds = (performance.now() - askedMs) / 1000
+      this.#options.observed.onCommit?.({ writes: jobs.length, seconds, statuses })
+      if (outcome.answer) this.#options.onTime(outcome.answer.now, askedMs)
+      for (const row of sheet.changed) this.#remember(row, kept)
+    }
+    const again: Job[] = []
+    for (const { job, attempt } of attempts) {
+      if (holds(attempt, sheet, kept)) {
+        job.settle(attempt.result)
+        continue
+      }
+      for (const id of attempt.seen) this.#recent.delete(id)
+      again.push(job)
+    }
+    return again
+  }
+
+  /** The beginning of every group: an outage that was under way makes leases longer before anything is decided. */
+  async #begin(): Promise<void> {
+    if (!this.isAliveDue) return
+    const { link, clock, outages, onTime } = this.#options
+    const nowMs = clock.steadyMs()
+    const outage = outages.endingAt(nowMs)
+    const askedMs = performance.now()
+    const [row] = await link.ask<{ now: number }>(ALIVE, [nowMs, outage?.sinceMs ?? null])
+    if (outage) {
+      this.#recent.clear()
+      outages.end(nowMs)
+    }
+    this.#aliveMs = nowMs
+    if (row) onTime(row.now, askedMs)
+  }
+
+  async #read(jobs: readonly Job[], mayRemember: boolean): Promise<Sheet> {
+    const { link, reads, clock } = this.#options
+    const sheet = new Sheet(clock)
+    const fresh = new Set(jobs.flatMap(({ ids, isFresh }) => (isFresh ? ids : [])))
+    const missing: number[] = []
+    for (const id of new Set(jobs.flatMap(({ ids }) => ids))) {
+      const recent = mayRemember && !fresh.has(id) ? this.#recent.get(id) : undefined
+      if (recent) sheet.read(recent, false)
+      else missing.push(id)
+    }
+    const look = new Look(link, reads, sheet, { clock, most: jobs.length + sheet.rows.size + missing.length })
+    const looks = jobs.map((job) => job.look?.(look))
+    await Promise.all([...looks, look.read(missing)])
+    return sheet
+  }
+
+  #remember({ now, before, change }: Row, kept: ReadonlySet<number>): void {
+    const { id } = now.item
+    this.#recent.delete(id)
+    if (!kept.has(id) || change?.deleted) return
+    this.#recent.set(id, { stored: now, version: before.version + 1 })
+    const [oldest] = this.#recent.keys()
+    if (this.#recent.size > RECENT_ITEMS && oldest !== undefined) this.#recent.delete(oldest)
+  }
+}
+
+/** Whether a decision stands: all that it has seen was stored as it saw it, or was read just now. */
+function holds({ seen, added }: Attempt<unknown>, sheet: Sheet, kept: ReadonlySet<number>): boolean {
+  const isAsSeen = (id: number): boolean => {
+    const row = sheet.rows.get(id)
+    return !row || (row.change ? kept.has(id) : row.isFresh)
+  }
+  return [...seen].every(isAsSeen) && [...added].every((id) => kept.has(id))
+}

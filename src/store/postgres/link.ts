@@ -1,0 +1,163 @@
+import type { SQL } from "bun"
+import { drizzle } from "drizzle-orm/pg-proxy"
+
+import { AppError } from "../../errors.ts"
+import { isLost, isOfDatabase, isReadOnly, isUndone, LateError, StatementError } from "./faults.ts"
+
+/** How long one statement may take before the pool is given up: a frozen network would hang Bun's client for ever. */
+export const LIMIT_MS = 5000
+/** How long a read or a write is tried again while the server is away. */
+export const PATIENCE_MS = 8000
+/** An answer that took longer than this may have come through an outage. */
+const SLOW_MS = 2000
+const FIRST_PAUSE_MS = 10
+const PAUSE_MS = 250
+
+/** How a link is made, and what hears of it. */
+export interface LinkOptions {
+  /** Opens a pool of connections. */
+  readonly open: () => SQL
+  /** Called when an answer was late or did not come, with how many milliseconds ago the question was sent. */
+  readonly onDoubt: (ageMs: number) => void
+}
+
+/** A query that drizzle has prepared. */
+interface Query<T> {
+  execute(values: Record<string, unknown>): Promise<T>
+}
+
+/**
+ * The way to PostgreSQL: a pool of connections that never hangs. A statement that is not answered in time ends everything
+ * under way on the pool, and another pool takes its place. While the server is away one probe asks for it, and
+ * everything waits for that.
+ */
+export class Link {
+  /** drizzle on this link. */
+  readonly db: ReturnType<typeof drizzle>
+  readonly #options: LinkOptions
+  #sql: SQL
+  #probing: Promise<void> | undefined
+  #isClosed = false
+  #isDraining = false
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#sql = options.open()
+    this.db = drizzle(async (text, parameters: unknown[], method) => ({
+      rows: method === "all" ? await this.#send(text, parameters, true) : await this.ask(text, parameters),
+    }))
+  }
+
+  /** Whether the server is away. */
+  get isLost(): boolean {
+    return this.#probing !== undefined
+  }
+
+  /**
+   * Asks once; answers the rows, an object each.
+   * @throws what the client, the server or the deadline says; see `patiently`
+   */
+  ask<T>(text: string, parameters: readonly unknown[] = []): Promise<T[]> {
+    return this.#send(text, parameters, false)
+  }
+
+  /** Reads or writes once, again while the server is away. @throws AppError `unavailable`, StatementError */
+  run<T>(text: string, parameters: readonly unknown[] = []): Promise<T[]> {
+    return this.patiently(() => this.ask<T>(text, parameters))
+  }
+
+  /** The same for a query of drizzle. @throws AppError `unavailable`, StatementError */
+  get<T>(query: Query<T>, values: Record<string, unknown> = {}): Promise<T> {
+    return this.patiently(() => query.execute(values))
+  }
+
+  /**
+   * Does work again as long as the way to the server is lost, or the server has undone it, until `untilMs` on the clock
+   * of `performance.now()`. The work must do the same when it is done twice.
+   * @throws AppError `unavailable` after that time, StatementError for what the server refuses, and what the work throws
+   */
+  async patiently<T>(work: () => Promise<T>, untilMs = performance.now() + PATIENCE_MS): Promise<T> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isOfDatabase(error)) throw error
+        if (!isLost(error) && !isUndone(error)) throw new StatementError(error)
+        if (isReadOnly(error)) this.#renew(this.#sql)
+        if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
+        if (isLost(error)) await this.#found(untilMs, error)
+        else await Bun.sleep(Math.min(PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries) * (0.5 + Math.random()))
+      }
+    }
+  }
+
+  /** From now on nothing waits for a server that is away. */
+  drain(): void {
+    this.#isDraining = true
+  }
+
+  /** Closes all connections; whatever is under way rejects. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#sql.close({ timeout: 0 })
+  }
+
+  async #send<T>(text: string, parameters: readonly unknown[], asArrays: boolean): Promise<T[]> {
+    const pool = this.#sql
+    const askedMs = performance.now()
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new LateError()), LIMIT_MS)
+    const query = pool.unsafe(text, [...parameters])
+    // An array of rows, whose shape is that of the statement.
+    const answer: Promise<T[]> = asArrays ? query.values() : query
+    try {
+      return await Promise.race([answer, late.promise])
+    } catch (error) {
+      if (error instanceof LateError) {
+        answer.catch(() => undefined)
+        this.#renew(pool)
+      }
+      if (isLost(error)) this.#options.onDoubt(performance.now() - askedMs)
+      throw error
+    } finally {
+      clearTimeout(timer)
+      if (performance.now() - askedMs > SLOW_MS) this.#options.onDoubt(performance.now() - askedMs)
+    }
+  }
+
+  /** Waits for the one probe, but not beyond a time. @throws AppError `unavailable` */
+  async #found(untilMs: number, error: unknown): Promise<void> {
+    this.#probing ??= this.#probe().finally(() => (this.#probing = undefined))
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(unreachable(error)), Math.max(0, untilMs - performance.now()))
+    try {
+      await Promise.race([this.#probing, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Asks until the server answers, and takes writes. */
+  async #probe(): Promise<void> {
+    for (let tries = 0; !this.#isClosed; tries += 1) {
+      await Bun.sleep(Math.min(PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries))
+      try {
+        const [row] = await this.ask<{ is: string }>("SELECT current_setting('transaction_read_only') AS is")
+        if (row?.is === "off") return
+      } catch (error) {
+        if (!isLost(error)) return
+      }
+    }
+  }
+
+  #renew(pool: SQL): void {
+    if (pool !== this.#sql || this.#isClosed) return
+    this.#sql = this.#options.open()
+    pool.close({ timeout: 0 }).catch(() => undefined)
+  }
+}
+
+const unreachable = (error: unknown): AppError =>
+  new AppError("unavailable", "the database cannot be reached now; nothing was changed", {
+    cause: new StatementError(error),
+  })

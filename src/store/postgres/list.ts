@@ -1,0 +1,100 @@
+import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
+
+import type { QueueItem, Status } from "../../item/item.ts"
+import { hasWords, wordsOf } from "../../item/search.ts"
+import type { ListQuery } from "../items.ts"
+import { listPage, type Place, type PlacedItem, placeOf, SECTIONS } from "../places.ts"
+import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
+import type { Link } from "./link.ts"
+import { queueItems } from "./schema.ts"
+
+/** Items that a search looks at in one statement. */
+const SEARCH_ROWS = 2000
+
+/** Every item that has the word, and a few more: the C collation folds the case of ASCII alone, so other letters match any. */
+function candidates(word: string): SQL {
+  const pattern = `%${word.replace(/[\\%_]/g, "\\$&").replace(/[^\x20-\x7e]/gu, "_%")}%`
+  const texts = sql`concat_ws(chr(10), '#' || id, 'song ' || song_id, title, error_message, worker, tags, metadata) COLLATE "C"`
+  return sql`${texts} ILIKE ${pattern}`
+}
+
+/** The items beyond a place. Those of one status are of one section, and have an index without it. */
+function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | undefined): SQL {
+  const [own, there] = [sql`${rank}, ${place}, ${queueItems.id}`, sql`${r}::int8, ${p}::float8, ${id}::int8`]
+  if (status === undefined) return sql`(${section}, ${own}) > (${s}::int, ${there})`
+  if (s === SECTIONS[status]) return sql`(${own}) > (${there})`
+  return (s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`
+}
+
+/** Reads the queue in its order, page by page. */
+export class Listing {
+  readonly #link: Link
+
+  /** Reads on `link`. */
+  constructor(link: Link) {
+    this.#link = link
+  }
+
+  /** One page; see `Items.list`. @throws AppError `invalid` */
+  async page(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+    const { limit, after, search } = query
+    const from = after === undefined ? undefined : placeOf(after)
+    const words = wordsOf(search ?? "")
+    const rows =
+      words.length === 0 ? await this.#rows(query, limit + 1, from) : await this.#found(query, words, from)
+    return listPage(rows, limit)
+  }
+
+  /** One more item than the page holds, or all that have the words. */
+  async #found(query: ListQuery, words: readonly string[], from: Place | undefined): Promise<PlacedItem[]> {
+    const rows: PlacedItem[] = []
+    for (let start = from; ;) {
+      const end = await this.#end(query, start)
+      const most = query.limit + 1 - rows.length
+      const slice = await this.#rows(query, most, start, end, words.map(candidates))
+      rows.push(...slice.filter((row) => hasWords(row, words)))
+      // A slice that gave as many as it might has not been searched to its end.
+      const next = slice.length === most ? slice.at(-1) : end
+      if (rows.length > query.limit || !next) return rows
+      start = next
+    }
+  }
+
+  /** The last item of the slice that begins after `start`; undefined for the last slice. */
+  async #end(query: ListQuery, start: Place | undefined): Promise<Place | undefined> {
+    const last = this.#link.db
+      .select({ section, rank, place, id: queueItems.id })
+      .from(queueItems)
+      .where(this.#where(query, start))
+      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
+      .limit(1)
+      .offset(SEARCH_ROWS - 1)
+    return (await this.#link.get(last))[0]
+  }
+
+  #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
+    return and(
+      status === undefined
+        ? sql`${section} >= 0`
+        : and(isNull(deleted_at), eq(queueItems.status, status), eq(section, SECTIONS[status])),
+      songId === undefined ? undefined : eq(queueItems.song_id, songId),
+      start && beyond(start, status),
+    )
+  }
+
+  #rows(
+    query: ListQuery,
+    limit: number,
+    start?: Place,
+    end?: Place,
+    words: readonly SQL[] = [],
+  ): Promise<PlacedItem[]> {
+    const rows = this.#link.db
+      .select({ ...itemColumns, section, rank, place })
+      .from(queueItems)
+      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words))
+      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
+      .limit(limit)
+    return this.#link.get(rows)
+  }
+}

@@ -1,0 +1,187 @@
+import { and, asc, isNull, sql } from "drizzle-orm"
+
+import type { Clock } from "../../item/moment.ts"
+import type { Due, Idempotency } from "../items.ts"
+import { storedOf } from "../stored.ts"
+import { deleted_at, needsOf, place, rank, rowColumns, version } from "./columns.ts"
+import type { Link } from "./link.ts"
+import { idempotencyKeys, queueItems } from "./schema.ts"
+import type { Known, Sheet } from "./sheet.ts"
+
+/** How long the answer of an `add` is kept for its repetition. */
+export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
+const SWEEP_ROWS = 100
+
+/** Whether the queue is not paused, as SQL. */
+const RUNNING = "NOT EXISTS (SELECT FROM history WHERE paused_at IS NOT NULL)"
+/** Whether no worker has another item of the same song, as SQL. */
+const SONG_IS_FREE =
+  "NOT EXISTS (SELECT FROM queue_items other WHERE other.song_id = q.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)"
+
+/** Lets items whose time has come be claimed. */
+export const RIPEN = `UPDATE queue_items SET available_ms = NULL WHERE id IN (
+  SELECT id FROM queue_items WHERE available_ms <= $1 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)`
+
+/**
+ * The ids of items that a worker with these tags may claim, as SQL. It goes from each set of needs to the next one in
+ * the index, so what a worker cannot take costs nothing.
+ */
+const claimable = (isFree: string) => sql`WITH RECURSIVE known(needs) AS (
+    (SELECT needs FROM queue_items WHERE section = 1 AND available_ms IS NULL ORDER BY needs LIMIT 1)
+    UNION ALL SELECT (SELECT q.needs FROM queue_items q
+      WHERE q.section = 1 AND q.available_ms IS NULL AND q.needs > known.needs ORDER BY q.needs LIMIT 1)
+    FROM known WHERE known.needs IS NOT NULL)
+  SELECT one.id FROM known CROSS JOIN LATERAL (SELECT q.id FROM queue_items q
+    WHERE q.section = 1 AND q.available_ms IS NULL AND q.needs = known.needs AND ${sql.raw(isFree)}
+    ORDER BY q.rank, q.place, q.id LIMIT ${sql.placeholder("limit")}::int) one
+  WHERE known.needs <@ ${sql.placeholder("tags")}::text[] AND ${sql.raw(RUNNING)}`
+
+/** Statements that read whole items. */
+export function itemReads({ db }: Link, onePerSong: boolean) {
+  const rows = () => db.select({ ...rowColumns, version }).from(queueItems)
+  const free = onePerSong ? SONG_IS_FREE : "true"
+  return {
+    /** Those with these ids that are not deleted. */
+    byId: rows()
+      .where(and(sql`${queueItems.id} = ANY(${sql.placeholder("ids")}::int8[])`, isNull(deleted_at)))
+      .prepare("items_by_id"),
+    /** See `claimable`; in the queue's order. */
+    claimable: rows()
+      .where(sql`${queueItems.id} IN (${claimable(free)})`)
+      .orderBy(asc(rank), asc(place), asc(queueItems.id))
+      .limit(sql.placeholder("limit"))
+      .prepare("items_claimable"),
+    /** The first in the queue's order that waits for nothing but a worker. */
+    first: rows()
+      .where(
+        sql`${queueItems.id} = (SELECT q.id FROM queue_items q WHERE q.section = 1 AND ${sql.raw(free)}
+        AND ${sql.raw(RUNNING)} AND (q.available_ms IS NULL OR q.available_ms <= ${sql.placeholder("now")}::int8)
+        ORDER BY q.rank, q.place, q.id LIMIT 1)`,
+      )
+      .prepare("items_first"),
+    leaseDue: rows()
+      .where(sql`section = 0 AND lease_expires_at <= ${sql.placeholder("by")}::int8`)
+      .orderBy(asc(queueItems.id))
+      .limit(SWEEP_ROWS)
+      .prepare("items_lease_due"),
+    stallDue: rows()
+      .where(sql`section = 0 AND NOT stalled AND moved_at <= ${sql.placeholder("by")}::int8`)
+      .orderBy(asc(queueItems.id))
+      .limit(SWEEP_ROWS)
+      .prepare("items_stall_due"),
+    answers: db
+      .select({
+        key: idempotencyKeys.key,
+        digest: idempotencyKeys.digest,
+        answer: idempotencyKeys.answer,
+      })
+      .from(idempotencyKeys)
+      .where(
+        sql`${idempotencyKeys.key} = ANY(${sql.placeholder("keys")}::text[]) AND ${idempotencyKeys.created_at} > ${sql.placeholder("after")}::int8`,
+      )
+      .prepare("answers"),
+  }
+}
+
+type ItemRow = Awaited<ReturnType<ReturnType<typeof itemReads>["byId"]["execute"]>>[number]
+
+/** What a row of these statements is in the program. */
+export const knownOf = ({ version: at, ...row }: ItemRow): Known => ({ stored: storedOf(row), version: at })
+
+/** The item that is directly before the place of another one among the waiting ones, a third one aside. */
+const AHEAD = `SELECT q.place FROM queue_items q, queue_items b WHERE b.id = $1 AND q.section = 1
+  AND q.rank = -b.priority AND q.place < coalesce(b.turn, b.id) AND q.id <> $2 ORDER BY q.place DESC LIMIT 1`
+
+/** What the writes of one group ask for before they decide; it is sent together, in one round trip. */
+export class Look {
+  readonly #link: Link
+  readonly #reads: ReturnType<typeof itemReads>
+  readonly #sheet: Sheet
+  readonly #clock: Clock
+  readonly #most: number
+  readonly #claimable = new Map<string, Promise<number[]>>()
+  readonly #keys = new Set<string>()
+  #unnamed = 0
+
+  /** `most` is how many items the group may change at most. */
+  constructor(
+    link: Link,
+    reads: ReturnType<typeof itemReads>,
+    sheet: Sheet,
+    { clock, most }: { readonly clock: Clock; readonly most: number },
+  ) {
+    this.#link = link
+    this.#reads = reads
+    this.#sheet = sheet
+    this.#clock = clock
+    this.#most = most
+  }
+
+  /** Asks for a number for a new item, and for the answer that its key may have. */
+  forAdding(idempotency: Idempotency | undefined): void {
+    if (idempotency) this.#keys.add(idempotency.key)
+    else this.#unnamed += 1
+  }
+
+  /** As many items that can be claimed with these tags as the group may need, in the queue's order. */
+  claimable(tags: readonly string[]): Promise<number[]> {
+    const own = needsOf(tags)
+    const key = JSON.stringify(own)
+    const asked = this.#claimable.get(key) ?? this.#ripeFor(own)
+    this.#claimable.set(key, asked)
+    return asked
+  }
+
+  /** The items that are due. */
+  async due({ due, by }: Due): Promise<number[]> {
+    const { leaseDue, stallDue } = this.#reads
+    return this.#read(await (due === "lease" ? leaseDue : stallDue).execute({ by }))
+  }
+
+  /** The turn of the item ahead of another one, a third one aside; null for none. */
+  async ahead(id: number, before: number): Promise<number | null> {
+    const [row] = await this.#link.ask<{ place: number }>(AHEAD, [before, id])
+    return row?.place ?? null
+  }
+
+  /** Reads items, what was asked for before, and numbers for new ones. */
+  async read(ids: readonly number[]): Promise<void> {
+    const rows = ids.length > 0 ? this.#reads.byId.execute({ ids: [...ids] }) : []
+    // A number for a key that has its answer would leave a hole.
+    const [found] = await Promise.all([
+      rows,
+      this.#keys.size > 0 ? this.#readAnswers() : this.#readNumbers(this.#unnamed),
+    ])
+    this.#read(found)
+    if (this.#keys.size === 0) return
+    const unanswered = [...this.#keys].filter((key) => !this.#sheet.answers.has(key)).length
+    await this.#readNumbers(this.#unnamed + unanswered)
+  }
+
+  async #readAnswers(): Promise<void> {
+    const after = this.#clock.now() - IDEMPOTENCY_MS
+    const rows = await this.#reads.answers.execute({ keys: [...this.#keys], after })
+    for (const { key, digest, answer } of rows) this.#sheet.answers.set(key, { digest, answer })
+  }
+
+  async #readNumbers(count: number): Promise<void> {
+    if (count === 0) return
+    const rows = await this.#link.ask<{ id: number }>(
+      "SELECT nextval('queue_items_ids')::float8 AS id FROM generate_series(1, $1::int)",
+      [count],
+    )
+    this.#sheet.numbers.push(...rows.map(({ id }) => id))
+  }
+
+  async #ripeFor(tags: readonly string[]): Promise<number[]> {
+    const [, rows] = await Promise.all([
+      this.#link.ask(RIPEN, [this.#clock.steadyMs()]),
+      this.#reads.claimable.execute({ tags: [...tags], limit: this.#most }),
+    ])
+    return this.#read(rows)
+  }
+
+  #read(rows: readonly ItemRow[]): number[] {
+    return rows.map((row) => this.#sheet.read(knownOf(row), true))
+  }
+}

@@ -1,0 +1,179 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { SQL } from "bun"
+
+import { AppError } from "../../errors.ts"
+import { shownDatabase } from "../address.ts"
+import type { Found } from "../store.ts"
+import { isLost, StatementError, stateOf } from "./faults.ts"
+import { LIMIT_MS, Link, type LinkOptions } from "./link.ts"
+
+/** How long a start waits for a server that is away. */
+const START_MS = 30_000
+const PAUSE_MS = 250
+const OLDEST_SERVER = 15
+/** Connections for reads, and for the writes that no group takes. */
+const READERS = 4
+/** The advisory lock under which a database is prepared. */
+const PREPARING = 7_446_291
+
+const migrationsFolder = join(import.meta.dir, "migrations")
+
+/** What an instance asks of its sessions. A pooler refuses what it does not pass on, or swallows it, which is seen. */
+const SESSION = {
+  application_name: "track-studio",
+  statement_timeout: `${LIMIT_MS - 500}`,
+  lock_timeout: `${LIMIT_MS - 1000}`,
+  idle_in_transaction_session_timeout: `${LIMIT_MS}`,
+  client_connection_check_interval: "1000",
+  // A role or a database may have it off, and then what was answered could be lost.
+  synchronous_commit: "on",
+  default_transaction_isolation: "read committed",
+}
+
+/** An open database. */
+export interface Opened {
+  /** The one connection of the groups. */
+  readonly writing: Link
+  /** Connections for everything else. */
+  readonly reading: Link
+  /** The name of the history. */
+  readonly historyId: string
+  /** When a server was last alive, in milliseconds of the database; null if none was. */
+  readonly aliveMs: number | null
+  /** The database's time, and when it was asked for on the clock of `performance.now()`. */
+  readonly time: { readonly serverMs: number; readonly askedMs: number }
+  /** What was there. */
+  readonly found: Found
+}
+
+interface Server {
+  readonly version: number
+  readonly timeout: string
+}
+
+/**
+ * Opens the PostgreSQL database at `url`, and brings it up to date; waits up to 30 s for a server that is away.
+ * `onDoubt` is called as `LinkOptions` says.
+ * @throws AppError `unavailable` if it cannot be reached or written, a pooler is in front of it, or it is too old
+ */
+export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"]): Promise<Opened> {
+  const pool = (max: number) => () =>
+    new SQL({ url, max, connectionTimeout: 2, idleTimeout: 0, connection: SESSION })
+  // The connection of the groups comes first: where there are few, writes must not wait for reads to end.
+  const writing = new Link({ open: pool(1), onDoubt })
+  const reading = new Link({ open: pool(READERS), onDoubt })
+  try {
+    await checkServer(writing, url)
+    const found = await migrated(url, writing)
+    const askedMs = performance.now()
+    const [row] = await writing.ask<{ id: string; alive: number | null; now: number }>(
+      "SELECT id, alive_at::float8 AS alive, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM history",
+    )
+    if (!row) throw new AppError("unavailable", `the database ${shownDatabase(url)} has no history`)
+    const time = { serverMs: row.now, askedMs }
+    return { writing, reading, historyId: row.id, aliveMs: row.alive, time, found }
+  } catch (error) {
+    await Promise.all([writing.close(), reading.close()])
+    throw explained(error, url)
+  }
+}
+
+async function checkServer(link: Link, url: string): Promise<void> {
+  const { version, timeout } = await patiently(() =>
+    link.ask<Server>(
+      "SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('statement_timeout') AS timeout",
+    ),
+  )
+  if (version < OLDEST_SERVER) {
+    const message = `${shownDatabase(url)} is PostgreSQL ${version}; version ${OLDEST_SERVER} or newer is needed`
+    throw new AppError("unavailable", message)
+  }
+  if (timeout === "0") throw pooler(url)
+}
+
+async function patiently(look: () => Promise<Server[]>): Promise<Server> {
+  for (const untilMs = performance.now() + START_MS; ; await Bun.sleep(PAUSE_MS)) {
+    try {
+      const [server] = await look()
+      if (server) return server
+    } catch (error) {
+      if (!isLost(error) || performance.now() > untilMs) throw error
+    }
+  }
+}
+
+/** How many migrations this binary knows. */
+function known(): number {
+  const path = join(migrationsFolder, "meta/_journal.json")
+  const journal: { entries: unknown[] } = JSON.parse(readFileSync(path, "utf8"))
+  return journal.entries.length
+}
+
+type Ask = <T>(text: string) => Promise<T[]>
+
+/** How many migrations a database has seen. */
+async function applied(ask: Ask): Promise<number> {
+  const [table] = await ask<{ is: string | null }>(
+    "SELECT to_regclass('drizzle.__drizzle_migrations')::text AS is",
+  )
+  if (!table?.is) return 0
+  const [row] = await ask<{ n: number }>("SELECT count(*)::int AS n FROM drizzle.__drizzle_migrations")
+  return row?.n ?? 0
+}
+
+/** Brings the database up to date. A newer one stays as it is: migrations only add, and older instances go on. */
+async function migrated(url: string, link: Link): Promise<Found> {
+  const newest = known()
+  const path = shownDatabase(url)
+  if ((await applied((text) => link.ask(text))) >= newest) return { path, isNew: false, migrated: 0 }
+  // Loaded when there is something to migrate, and on a session of its own: the lock is waited for as long as another
+  // instance needs for its migrations.
+  const [{ drizzle }, { migrate }] = await Promise.all([
+    import("drizzle-orm/bun-sql"),
+    import("drizzle-orm/bun-sql/migrator"),
+  ])
+  const client = new SQL({
+    url,
+    max: 1,
+    connectionTimeout: 2,
+    connection: { application_name: "track-studio" },
+  })
+  try {
+    await client.unsafe("SELECT pg_advisory_lock($1)", [PREPARING])
+    const before = await applied(async (text) => [...(await client.unsafe(text))])
+    if (before < newest) await migrate(drizzle({ client }), { migrationsFolder })
+    return { path, isNew: before === 0, migrated: before === 0 ? 0 : Math.max(0, newest - before) }
+  } finally {
+    await client.close({ timeout: 0 })
+  }
+}
+
+const pooler = (url: string): AppError =>
+  new AppError(
+    "unavailable",
+    `${shownDatabase(url)} is a connection pooler such as pgbouncer, behind which answers get mixed up; name the PostgreSQL server itself with --database`,
+  )
+
+/** What a start that failed says, by SQLSTATE: what is wrong, and what to do. */
+const ADVICE: Readonly<Record<string, string>> = {
+  "28P01": "refuses the password; check the user and the password in the URL",
+  "28000": "refuses the user; check the user in the URL and the server's pg_hba.conf",
+  "3D000": "does not exist; create it with createdb, or name another with --database",
+  "42501": "may not be changed by this user; make the user its owner",
+  "53300": "has no connection left; raise max_connections, or start fewer instances (each takes up to 7)",
+}
+
+/** An error as the sentence of a start that failed. */
+function explained(error: unknown, url: string): unknown {
+  if (error instanceof AppError) return error
+  const state = stateOf(error)
+  // A startup parameter that it does not know.
+  if (state === "08P01") return pooler(url)
+  const { message } = new StatementError(error)
+  const advice = ADVICE[state] ?? (isLost(error) ? "cannot be reached" : "cannot be used")
+  return new AppError("unavailable", `the database ${shownDatabase(url)} ${advice} (${message})`, {
+    cause: new StatementError(error),
+  })
+}

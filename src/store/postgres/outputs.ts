@@ -1,0 +1,84 @@
+import { and, asc, eq, gt } from "drizzle-orm"
+
+import type { Stored } from "../../item/item.ts"
+import { type OutputPiece, piecesAfter } from "../../item/output.ts"
+import type { OutputEnd, OutputPage, Outputs } from "../outputs.ts"
+import type { Link } from "./link.ts"
+import { type itemReads, knownOf } from "./look.ts"
+import { outputs } from "./schema.ts"
+import { unknownItem } from "./sheet.ts"
+
+const END =
+  "SELECT coalesce(max(until), 0)::float8 AS until FROM outputs WHERE queue_id = $1 AND attempt = $2"
+
+/** Stores pieces, if the item is still what was decided on: two writers of one attempt cannot both have that. */
+const ADD = `WITH held AS (
+  UPDATE queue_items SET version = version + 1 WHERE id = $1 AND version = $2 AND deleted_at IS NULL RETURNING id),
+added AS (
+  INSERT INTO outputs (queue_id, attempt, until, at, text)
+  SELECT held.id, $3::int8, p.until, p.at, p.text
+  FROM held, unnest($4::int8[], $5::int8[], $6::text[]) p(until, at, text)),
+trimmed AS (
+  DELETE FROM outputs o USING held WHERE o.queue_id = held.id AND o.attempt = $3::int8 AND o.until <= $7::int8)
+SELECT count(*)::int AS n FROM held`
+
+/** The Outputs on PostgreSQL. */
+export class PostgresOutputs implements Outputs {
+  readonly #link: Link
+  readonly #reads: ReturnType<typeof itemReads>
+
+  /** Reads and writes on `link`. */
+  constructor(link: Link, reads: ReturnType<typeof itemReads>) {
+    this.#link = link
+    this.#reads = reads
+  }
+
+  append(
+    id: number,
+    pieces: readonly OutputPiece[],
+    keepBytes: number,
+    attemptOf: (stored: Stored) => number,
+  ): Promise<OutputEnd> {
+    return this.#link.patiently(async () => {
+      for (;;) {
+        const [row] = await this.#reads.byId.execute({ ids: [id] })
+        if (!row) throw unknownItem(id)
+        const { stored, version } = knownOf(row)
+        const attempt = attemptOf(stored)
+        const before = await this.#end(id, attempt)
+        const added = piecesAfter(pieces, before)
+        const end = added.at(-1)?.to ?? before
+        if (added.length === 0) return { attempt, end }
+        const columns = [
+          added.map(({ to }) => to),
+          added.map(({ from }) => from),
+          added.map(({ text }) => text),
+        ]
+        const parameters = [id, version, attempt, ...columns, end - keepBytes]
+        const [held] = await this.#link.ask<{ n: number }>(ADD, parameters)
+        if (held?.n === 1) return { attempt, end }
+      }
+    })
+  }
+
+  async read(id: number, attempt: number, after: number, limit: number): Promise<OutputPage> {
+    const rows = await this.#link.get(
+      this.#link.db
+        .select({ from: outputs.from, to: outputs.to, text: outputs.text })
+        .from(outputs)
+        .where(and(eq(outputs.queue_id, id), eq(outputs.attempt, attempt), gt(outputs.to, after)))
+        .orderBy(asc(outputs.to))
+        .limit(limit + 1),
+    )
+    return { pieces: rows.slice(0, limit), more: rows.length > limit }
+  }
+
+  end(id: number, attempt: number): Promise<number> {
+    return this.#link.patiently(() => this.#end(id, attempt))
+  }
+
+  async #end(id: number, attempt: number): Promise<number> {
+    const [row] = await this.#link.ask<{ until: number }>(END, [id, attempt])
+    return row?.until ?? 0
+  }
+}

@@ -1,0 +1,230 @@
+import type { Change, QueueItem } from "../../item/item.ts"
+import type { Clock } from "../../item/moment.ts"
+import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
+import type { Fault } from "../life.ts"
+import { Outages } from "../outages.ts"
+import type { Found, Observed, Store } from "../store.ts"
+import { PostgresAccess } from "./access.ts"
+import { DatabaseClock } from "./clock.ts"
+import { PostgresDeliveries } from "./deliveries.ts"
+import { Fence } from "./fence.ts"
+import { PostgresFigures } from "./figures.ts"
+import { Group } from "./group.ts"
+import { PostgresHistory } from "./history.ts"
+import type { Link } from "./link.ts"
+import { Listing } from "./list.ts"
+import { itemReads, knownOf, RIPEN } from "./look.ts"
+import { type Opened, openPostgres } from "./open.ts"
+import { PostgresOutputs } from "./outputs.ts"
+import { PostgresRuns } from "./runs.ts"
+import { unknownItem } from "./sheet.ts"
+import { PostgresUpkeep } from "./upkeep.ts"
+
+/** How a database is used. */
+export interface PostgresOptions extends Observed {
+  /** The clocks by which decisions are made; default the database's. */
+  readonly clock?: Clock | undefined
+  /** Whether no item is claimable while another item of its song is leased; default false. */
+  readonly onePerSong?: boolean
+}
+
+/** The Store on PostgreSQL: any number of instances on one database, none of which leads. */
+export class PostgresStore extends PostgresHistory implements Store {
+  readonly found: Found
+  readonly deliveries: PostgresDeliveries
+  readonly figures: PostgresFigures
+  readonly access: PostgresAccess
+  readonly upkeep: PostgresUpkeep
+  readonly runs: PostgresRuns
+  readonly outputs: PostgresOutputs
+  readonly clock: Clock
+  readonly outages: Outages
+  readonly #onePerSong: boolean
+  readonly #writing: Link
+  readonly #reading: Link
+  readonly #fence: Fence
+  readonly #group: Group
+  readonly #listing: Listing
+  readonly #reads: ReturnType<typeof itemReads>
+
+  private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
+    const { writing, reading, historyId, aliveMs, found } = opened
+    super(reading, historyId)
+    const { clock = own, onePerSong = false } = options
+    this.found = found
+    this.clock = clock
+    this.outages = outages
+    if (aliveMs !== null) outages.begin(aliveMs)
+    this.#onePerSong = onePerSong
+    this.#writing = writing
+    this.#reading = reading
+    this.#reads = itemReads(reading, onePerSong)
+    this.#listing = new Listing(reading)
+    this.figures = new PostgresFigures(reading)
+    this.#fence = new Fence(writing)
+    this.#group = new Group({
+      link: writing,
+      fence: this.#fence,
+      reads: itemReads(writing, onePerSong),
+      clock,
+      outages,
+      observed: options,
+      onTime: (serverMs, askedMs) => own.sample(serverMs, askedMs),
+    })
+    this.deliveries = new PostgresDeliveries(reading, clock.now)
+    this.access = new PostgresAccess(reading, historyId, clock.now)
+    this.upkeep = new PostgresUpkeep(reading, clock.now)
+    this.runs = new PostgresRuns(reading)
+    this.outputs = new PostgresOutputs(reading, this.#reads)
+  }
+
+  /**
+   * Opens the database at `url`, brings it up to date, and waits up to 30 s for a server that is away.
+   * @throws AppError `unavailable`
+   */
+  static async open(url: string, options: PostgresOptions = {}): Promise<PostgresStore> {
+    const outages = new Outages()
+    // Whatever was counted before, by any instance, is not counted again: a doubt does no harm.
+    const onDoubt = (ageMs: number): void =>
+      outages.begin((options.clock ?? own).steadyMs() - Math.ceil(ageMs))
+    const own = new DatabaseClock(onDoubt)
+    const opened = await openPostgres(url, onDoubt)
+    own.sample(opened.time.serverMs, opened.time.askedMs)
+    return new PostgresStore(opened, outages, own, options)
+  }
+
+  add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
+    return this.#group.run({
+      ids: [],
+      look: (look) => look.forAdding(idempotency),
+      decide: (sheet) => sheet.add(create, idempotency),
+    })
+  }
+
+  change(id: number, decide: Decide): Promise<Change> {
+    return this.#group.run({ ids: [id], decide: (sheet) => sheet.decide(id, decide) })
+  }
+
+  place(id: number, before: number, decide: Placing): Promise<Change> {
+    let ahead: number | null = null
+    return this.#group.run({
+      ids: [id, before],
+      isFresh: true,
+      isAlone: true,
+      look: async (look) => (ahead = await look.ahead(id, before)),
+      decide: (sheet) => {
+        const { item } = sheet.see(before)
+        return sheet.decide(id, (stored, moment) => decide(stored, item, ahead, moment))
+      },
+    })
+  }
+
+  claim(tags: readonly string[], decide: Decide): Promise<Change | null> {
+    let candidates: readonly number[] = []
+    return this.#group.run({
+      ids: [],
+      look: async (look) => (candidates = await look.claimable(tags)),
+      decide: (sheet) => {
+        const isFree = (id: number): boolean => !this.#onePerSong || sheet.isSongFree(id)
+        const first = candidates.find((id) => sheet.isWaiting(id) && isFree(id))
+        return first === undefined ? null : sheet.decide(first, decide)
+      },
+    })
+  }
+
+  async sweep(due: Due, decide: Decide): Promise<number> {
+    const { leaseDue, stallDue } = this.#reads
+    const rows = await this.#reading.get(due.due === "lease" ? leaseDue : stallDue, { by: due.by })
+    // Nearly always nothing is due, and then no group is needed.
+    if (rows.length === 0) return 0
+    let ids: readonly number[] = []
+    return this.#group.run({
+      ids: [],
+      look: async (look) => (ids = await look.due(due)),
+      decide: (sheet) => {
+        for (const id of ids) sheet.decide(id, decide)
+        return ids.length
+      },
+    })
+  }
+
+  async alive(): Promise<void> {
+    if (this.#group.isAliveDue) await this.#group.run({ ids: [], decide: () => undefined })
+  }
+
+  async isAnyLeased(): Promise<boolean> {
+    const text = "SELECT 1 FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL LIMIT 1"
+    return (await this.#reading.run(text)).length > 0
+  }
+
+  async wasDeleted(id: number): Promise<boolean> {
+    const text = "SELECT 1 FROM queue_items WHERE id = $1 AND deleted_at IS NOT NULL"
+    return (await this.#reading.run(text, [id])).length > 0
+  }
+
+  async item(id: number): Promise<QueueItem> {
+    const [row] = await this.#reading.get(this.#reads.byId, { ids: [id] })
+    if (!row) throw unknownItem(id)
+    return knownOf(row).stored.item
+  }
+
+  list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
+    return this.#listing.page(query)
+  }
+
+  async pause(): Promise<string> {
+    const nowMs = this.clock.now()
+    const [row] = await this.#reading.run<{ at: number }>(
+      "UPDATE history SET paused_at = coalesce(paused_at, $1) RETURNING paused_at::float8 AS at",
+      [nowMs],
+    )
+    return new Date(row?.at ?? nowMs).toISOString()
+  }
+
+  async resume(): Promise<void> {
+    await this.#reading.run("UPDATE history SET paused_at = NULL")
+  }
+
+  async pausedAt(): Promise<string | null> {
+    const [row] = await this.#reading.run<{ at: number | null }>(
+      "SELECT paused_at::float8 AS at FROM history",
+    )
+    return typeof row?.at === "number" ? new Date(row.at).toISOString() : null
+  }
+
+  async nextWaiting(tags?: readonly string[]): Promise<QueueItem | null> {
+    const { first, claimable } = this.#reads
+    if (tags !== undefined) await this.#reading.run(RIPEN, [this.clock.steadyMs()])
+    const [row] =
+      tags === undefined
+        ? await this.#reading.get(first, { now: this.clock.steadyMs() })
+        : await this.#reading.get(claimable, { tags: [...new Set(tags)], limit: 1 })
+    return row ? knownOf(row).stored.item : null
+  }
+
+  async items(): Promise<number> {
+    const text = "SELECT count(*)::int AS n FROM queue_items WHERE deleted_at IS NULL"
+    return (await this.#reading.run<{ n: number }>(text))[0]?.n ?? 0
+  }
+
+  get failure(): string {
+    return this.#group.failure
+  }
+
+  faults(): readonly Fault[] {
+    const isAway = this.#group.isUnwritable || this.#writing.isLost || this.#reading.isLost
+    return isAway ? ["database_unwritable"] : []
+  }
+
+  drain(): void {
+    this.#writing.drain()
+    this.#reading.drain()
+  }
+
+  async close(): Promise<void> {
+    await this.#group.idle()
+    // Whatever is left of this instance means nothing to the others.
+    await this.#fence.leave().catch(() => undefined)
+    await Promise.all([this.#writing.close(), this.#reading.close()])
+  }
+}

@@ -1,0 +1,214 @@
+import { AppError } from "../../errors.ts"
+import { type Change, type Draft, IDLE, type QueueItem, type Status, type Stored } from "../../item/item.ts"
+import { type Clock, type Moment, momentOf } from "../../item/moment.ts"
+import { encodeUpdate } from "../../item/update.ts"
+import type { KeptRun } from "../../item/witness.ts"
+import type { Create, Decide, Idempotency } from "../items.ts"
+
+/** A row as it was read. */
+export interface Known {
+  /** What is stored. */
+  readonly stored: Stored
+  /** Its version: what is decided on it holds as long as that is the same. */
+  readonly version: number
+}
+
+/** A row in the hands of a group. */
+export interface Row {
+  /** What it is after the decisions so far. */
+  readonly now: Stored
+  /** What it was when it was read. */
+  readonly before: Known
+  /** Whether it was read by this very group, and not remembered. */
+  readonly isFresh: boolean
+  /** The last decision on it; undefined as long as nothing is to be written. */
+  readonly change: Change | undefined
+  /** The time on the steady clock from which on it may be claimed; null for at once. */
+  readonly availableMs: number | null
+}
+
+/** A new item. */
+export interface Added {
+  /** The item, with its number. */
+  readonly item: QueueItem
+  /** The key that must be ours for it; undefined for none. */
+  readonly key: string | undefined
+  /** See `Row`. */
+  readonly availableMs: number | null
+}
+
+/** The answer to an `add` that may be repeated. */
+export interface Answer extends Idempotency {
+  /** The item as it was added, as JSON. */
+  readonly answer: string
+}
+
+/** An update before it has an event ID. */
+export interface Said {
+  /** The item. */
+  readonly queue_id: number
+  /** Its song. */
+  readonly song_id: number
+  /** Its status. */
+  readonly status: Status
+  /** The update as it is stored. */
+  readonly data: string
+}
+
+/** What a decision came to, and what it depends on. */
+export interface Attempt<T> {
+  /** What it answers, or why it refused. */
+  readonly result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+  /** The items that it has seen, and must be as it saw them. */
+  readonly seen: ReadonlySet<number>
+  /** The new items that it depends on. */
+  readonly added: ReadonlySet<number>
+}
+
+/** An item that does not exist, or not any more. */
+export const unknownItem = (id: number): AppError =>
+  new AppError("not_found", `queue item ${id} does not exist`)
+
+/** A time of the database's clock on the steady one. */
+const steadyOf = (time: string | null, moment: Moment): number | null =>
+  time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)
+
+/** What one group of writes has read, and what it has decided: each decision builds upon those before it. */
+export class Sheet {
+  /** The rows by item. */
+  readonly rows = new Map<number, Row>()
+  /** The stored answers by key. */
+  readonly answers = new Map<string, { readonly digest: string; readonly answer: string }>()
+  /** Numbers for new items. */
+  readonly numbers: number[] = []
+  /** What is to be added. */
+  readonly adds: Added[] = []
+  /** The keys of that. */
+  readonly keys: Answer[] = []
+  /** What is to be appended to the history. */
+  readonly said: Said[] = []
+  /** The runs that are to be remembered, with the time at which they ended. */
+  readonly runs: (KeptRun & { readonly ended_at: string })[] = []
+  readonly #clock: Clock
+  #seen = new Set<number>()
+  #added = new Set<number>()
+  #undo = new Map<number, Row>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The rows that are to be written. */
+  get changed(): readonly Row[] {
+    return [...this.rows.values()].filter(({ change }) => change !== undefined)
+  }
+
+  /** Notes a row that was read; the newest of what is known of an item counts. */
+  read(known: Known, isFresh: boolean): number {
+    const { id } = known.stored.item
+    const there = this.rows.get(id)
+    if (!there || there.before.version <= known.version)
+      this.rows.set(id, {
+        now: known.stored,
+        before: known,
+        isFresh,
+        change: undefined,
+        availableMs: null,
+      })
+    return id
+  }
+
+  /** Makes one decision; of one that throws nothing is left. */
+  attempt<T>(work: () => T): Attempt<T> {
+    const [adds, keys, said, runs] = [this.adds, this.keys, this.said, this.runs].map(({ length }) => length)
+    this.#seen = new Set()
+    this.#added = new Set()
+    this.#undo = new Map()
+    try {
+      return { result: { ok: true, value: work() }, seen: this.#seen, added: this.#added }
+    } catch (error) {
+      for (const [id, row] of this.#undo) this.rows.set(id, row)
+      this.adds.length = adds ?? 0
+      this.keys.length = keys ?? 0
+      this.said.length = said ?? 0
+      this.runs.length = runs ?? 0
+      return { result: { ok: false, error }, seen: this.#seen, added: this.#added }
+    }
+  }
+
+  /** An item as the decisions so far have left it. @throws AppError `not_found` */
+  see(id: number): Stored {
+    this.#seen.add(id)
+    const row = this.rows.get(id)
+    if (!row || row.change?.deleted) throw unknownItem(id)
+    return row.now
+  }
+
+  /** Whether an item still waits after the decisions so far. */
+  isWaiting(id: number): boolean {
+    const item = this.rows.get(id)?.now.item
+    return item?.status === "queued" || item?.status === "retrying"
+  }
+
+  /** Whether no decision so far has leased another item of the same song. */
+  isSongFree(id: number): boolean {
+    const song = this.rows.get(id)?.now.item.song_id
+    return !this.changed.some(
+      ({ now: { item, work } }) =>
+        item.song_id === song && item.status === "processing" && work.lease_expires_at !== null,
+    )
+  }
+
+  /** Decides on an item. @throws AppError `not_found`, and whatever `decide` throws */
+  decide(id: number, decide: Decide): Change {
+    const before = this.see(id)
+    const row = this.rows.get(id)
+    if (!row) throw unknownItem(id)
+    const moment = momentOf(this.#clock)
+    const change = decide(before, moment)
+    const { item, work, quiet, run } = change
+    if (quiet && work === before.work) return change
+    if (!this.#undo.has(id)) this.#undo.set(id, row)
+    const isMoved = item.available_at !== before.item.available_at
+    const availableMs = isMoved ? steadyOf(item.available_at, moment) : row.availableMs
+    // What is quiet leaves the item as everybody sees it.
+    const now = { item: quiet ? before.item : item, work }
+    this.rows.set(id, { ...row, now, change, availableMs })
+    if (!quiet) this.#say(change)
+    if (run) this.runs.push({ ...run, ended_at: item.updated_at })
+    return change
+  }
+
+  /** Adds an item, unless its key was used before. @throws AppError `idempotency_mismatch` */
+  add(create: Create, idempotency: Idempotency | undefined): { item: QueueItem; added: boolean } {
+    const answer = idempotency && this.#answered(idempotency)
+    if (answer) return { item: answer, added: false }
+    const id = this.numbers.shift()
+    if (id === undefined) throw new RangeError("there is no number for a new item")
+    const moment = momentOf(this.#clock)
+    const draft: Draft = create(moment)
+    const item = { id, ...draft }
+    this.#added.add(id)
+    this.adds.push({ item, key: idempotency?.key, availableMs: steadyOf(draft.available_at, moment) })
+    if (idempotency) this.keys.push({ ...idempotency, answer: JSON.stringify(item) })
+    this.#say({ item, work: IDLE })
+    return { item, added: true }
+  }
+
+  #say(change: Change): void {
+    const { id: queue_id, song_id, status } = change.item
+    this.said.push({ queue_id, song_id, status, data: encodeUpdate(change) })
+  }
+
+  #answered({ key, digest }: Idempotency): QueueItem | undefined {
+    const kept = this.answers.get(key) ?? this.keys.find((one) => one.key === key)
+    if (!kept) return undefined
+    if (kept.digest !== digest) {
+      throw new AppError("idempotency_mismatch", `Idempotency-Key "${key}" was used with another body`)
+    }
+    const item: QueueItem = JSON.parse(kept.answer)
+    // Of this very group: the answer holds only if that item is stored.
+    if (this.adds.some(({ item: { id } }) => id === item.id)) this.#added.add(item.id)
+    return item
+  }
+}

@@ -1,0 +1,198 @@
+import type { Size, Thinning, Upkeep } from "../upkeep.ts"
+import { HEAD } from "./history.ts"
+import type { Link } from "./link.ts"
+
+/** Items that one call looks at; most have nothing that may go. */
+const ITEMS_A_CALL = 64
+/** Updates that one call looks at for items that were changed. */
+const UPDATES_A_CALL = 4096
+
+/** The highest event ID that every webhook has examined, as SQL. */
+const EXAMINED = `(SELECT coalesce((SELECT min(cursor) FROM webhooks), ${HEAD}))`
+
+const BEGINS = `UPDATE history SET retain_from = coalesce(retain_from,
+    CASE WHEN EXISTS (SELECT FROM queue_items) THEN $1::int8 ELSE $2::int8 END)
+  RETURNING retain_from::float8 AS at`
+
+const FINISHED = `SELECT id::float8 AS id FROM queue_items WHERE thin_at <= $1 AND id NOT IN (
+    SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT $2)
+  ORDER BY thin_at LIMIT ${ITEMS_A_CALL}`
+
+/** Removed updates leave their event IDs behind. The row of the history is locked before those of items, everywhere. */
+const noted = `UPDATE history h SET pruned_id = greatest(h.pruned_id, o.highest), pruned = h.pruned + o.n, floor = greatest(h.floor, o.highest)
+  FROM (SELECT coalesce(max(id), 0) AS highest, count(*) AS n FROM old) o RETURNING o.n::int AS n`
+
+/** Removes updates of items ($1) that repeat the status of the one before and are not the last, oldest first. */
+const REMOVE = `WITH locked AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
+items AS MATERIALIZED (
+  SELECT q.id, q.pruned_id FROM queue_items q, locked WHERE q.id = ANY($1::int8[]) ORDER BY q.id FOR NO KEY UPDATE OF q),
+old AS (
+  DELETE FROM updates WHERE id IN (
+    SELECT u.id FROM (
+      SELECT u.id, u.queue_id, u.status, lag(u.status) OVER byId AS before, lead(u.id) OVER byId AS next
+      FROM items i JOIN updates u ON u.queue_id = i.id
+        AND u.id >= (SELECT coalesce(max(k.id), 0) FROM updates k WHERE k.queue_id = i.id AND k.id <= i.pruned_id)
+      WINDOW byId AS (PARTITION BY u.queue_id ORDER BY u.id)) u
+    WHERE u.before = u.status AND u.next IS NOT NULL AND u.id <= $2 ORDER BY u.queue_id, u.id LIMIT $3)
+  RETURNING id, queue_id),
+pruned AS (
+  UPDATE queue_items q SET pruned_id = greatest(q.pruned_id, o.highest)
+  FROM (SELECT queue_id, max(id) AS highest FROM old GROUP BY 1) o WHERE q.id = o.queue_id)
+${noted}`
+
+/** An item is done with once its last update was old enough to be looked at. */
+const THINNED = `UPDATE queue_items SET thinned_id = last_update_id WHERE id = ANY($1::int8[]) AND last_update_id <= $2
+  RETURNING 1 AS n`
+
+/** Removes some of what the commands of items ($1) printed. */
+const REMOVE_OUTPUT = `DELETE FROM outputs WHERE ctid IN (
+    SELECT ctid FROM outputs WHERE queue_id = ANY($1::int8[]) LIMIT $2) RETURNING 1 AS n`
+
+const PURGE = `WITH locked AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
+repeated AS (
+  DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE created_at <= $1 LIMIT $2) RETURNING key),
+item AS MATERIALIZED (
+  SELECT q.id FROM queue_items q, locked WHERE q.deleted_at <= $1 AND q.last_update_id <= ${EXAMINED} LIMIT 1 FOR UPDATE OF q),
+old AS (
+  DELETE FROM updates WHERE id IN (
+    SELECT u.id FROM item JOIN updates u ON u.queue_id = item.id ORDER BY u.id LIMIT $2) RETURNING id),
+printed AS (
+  DELETE FROM outputs WHERE ctid IN (SELECT o.ctid FROM item JOIN outputs o ON o.queue_id = item.id LIMIT $2) RETURNING 1),
+gone AS (
+  DELETE FROM queue_items WHERE id IN (SELECT id FROM item)
+    AND (SELECT count(*) FROM old) < $2 AND (SELECT count(*) FROM printed) < $2 RETURNING id),
+noted AS (${noted})
+SELECT ((SELECT count(*) FROM repeated) + (SELECT count(*) FROM item) + (SELECT n FROM noted))::int AS n`
+
+const LAST_BEFORE = `SELECT id::float8 AS id, data::json ->> 'timestamp' AS time FROM updates
+  WHERE id <= $1 ORDER BY id DESC LIMIT 1`
+
+const CHANGED = `SELECT id::float8 AS id, queue_id::float8 AS queue_id FROM updates WHERE id > $1 ORDER BY id LIMIT ${UPDATES_A_CALL}`
+
+/** Which of these items ($1) keep more updates than $2. */
+const TOO_MANY = `SELECT i.id::float8 AS id FROM unnest($1::int8[]) i(id) WHERE (
+  SELECT count(*) FROM (SELECT FROM updates u WHERE u.queue_id = i.id LIMIT $2::int8 + 1) few) > $2::int8`
+
+interface Id {
+  readonly id: number
+}
+interface Count {
+  readonly n: number
+}
+
+/** The Upkeep on PostgreSQL, which itself gives room back within its files. */
+export class PostgresUpkeep implements Upkeep {
+  readonly #link: Link
+  readonly #now: () => number
+  /** Items that were changed up to this event ID were looked at for having too many updates. */
+  #counted = 0
+  /** Items with too many updates. */
+  readonly #tooMany = new Set<number>()
+
+  /** `now` is the database's clock, in epoch milliseconds. */
+  constructor(link: Link, now: () => number) {
+    this.#link = link
+    this.#now = now
+  }
+
+  async beginsAt(graceMs: number): Promise<number> {
+    const nowMs = this.#now()
+    const [row] = await this.#link.run<{ at: number }>(BEGINS, [nowMs + graceMs, nowMs])
+    return row?.at ?? nowMs
+  }
+
+  async thin(thinning: Thinning): Promise<number> {
+    const upTo = Math.min(await this.#lastBefore(thinning.before), await this.#examinedByAll())
+    const done = await this.#thinFinished(thinning, upTo)
+    return done > 0 ? done : this.#thinLongest(thinning, upTo)
+  }
+
+  async purge(before: string, limit: number): Promise<number> {
+    const [row] = await this.#link.run<Count>(PURGE, [Date.parse(before), limit])
+    return row?.n ?? 0
+  }
+
+  async finishedBefore(before: string, limit: number): Promise<readonly number[]> {
+    // `rank` of a finished item is minus the time of its end: the highest rank ended first.
+    const rows = await this.#link.run<Id>(
+      "SELECT id::float8 AS id FROM queue_items WHERE section = 2 AND rank >= $1 ORDER BY rank DESC, place DESC, id DESC LIMIT $2",
+      [-Date.parse(before), limit],
+    )
+    return rows.map(({ id }) => id)
+  }
+
+  async size(): Promise<Size> {
+    const [row] = await this.#link.run<Count>("SELECT pg_database_size(current_database())::float8 AS n")
+    return { used: row?.n ?? 0, wal: 0, free: 0 }
+  }
+
+  async checkpoint(): Promise<void> {
+    // PostgreSQL does that by itself.
+  }
+
+  async shrink(): Promise<number> {
+    // What is unused is used again by PostgreSQL itself, after its vacuum.
+    return 0
+  }
+
+  async #thinFinished({ finishedBefore, keepCompleted, limit }: Thinning, upTo: number): Promise<number> {
+    if (finishedBefore === null) return 0
+    const items = await this.#link.run<Id>(FINISHED, [Date.parse(finishedBefore), keepCompleted])
+    if (items.length === 0) return 0
+    const ids = items.map(({ id }) => id)
+    const removed = await this.#remove(ids, upTo, limit)
+    const printed =
+      removed < limit ? (await this.#link.run<Count>(REMOVE_OUTPUT, [ids, limit - removed])).length : 0
+    if (removed + printed >= limit) return removed + printed
+    return removed + printed + (await this.#link.run<Count>(THINNED, [ids, upTo])).length
+  }
+
+  async #thinLongest({ perItem, limit }: Thinning, upTo: number): Promise<number> {
+    if (perItem === 0) return 0
+    const changed = await this.#link.run<{ id: number; queue_id: number }>(CHANGED, [this.#counted])
+    const looked = [...new Set(changed.map(({ queue_id }) => queue_id)), ...this.#tooMany]
+    const many = await this.#link.run<Id>(TOO_MANY, [looked, perItem])
+    this.#counted = changed.at(-1)?.id ?? this.#counted
+    this.#tooMany.clear()
+    for (const { id } of many) this.#tooMany.add(id)
+    for (const { id } of many) {
+      const excess = (await this.#count(id, perItem + limit)) - perItem
+      const removed = await this.#remove([id], upTo, Math.min(excess, limit))
+      if (removed > 0) return removed
+    }
+    // Looking on is work, too, though nothing was removed.
+    return changed.length
+  }
+
+  async #count(id: number, most: number): Promise<number> {
+    const [row] = await this.#link.run<Count>(
+      "SELECT count(*)::int AS n FROM (SELECT FROM updates WHERE queue_id = $1 LIMIT $2) few",
+      [id, most],
+    )
+    return row?.n ?? 0
+  }
+
+  async #remove(ids: readonly number[], upTo: number, limit: number): Promise<number> {
+    const [row] = await this.#link.run<Count>(REMOVE, [[...ids], upTo, limit])
+    return row?.n ?? 0
+  }
+
+  async #examinedByAll(): Promise<number> {
+    const [row] = await this.#link.run<Id>(`SELECT ${EXAMINED}::float8 AS id`)
+    return row?.id ?? 0
+  }
+
+  /** The highest event ID of an update from before this time; updates are in the order of time. */
+  async #lastBefore(time: string): Promise<number> {
+    let low = 0
+    let high = (await this.#link.run<Id>(`SELECT ${HEAD}::float8 AS id`))[0]?.id ?? 0
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      const [row] = await this.#link.run<{ id: number; time: string }>(LAST_BEFORE, [middle])
+      if (!row || row.id <= low) low = middle
+      else if (row.time < time) low = row.id
+      else high = row.id - 1
+    }
+    return low
+  }
+}
