@@ -17,6 +17,10 @@ export const COMMANDS: Commands = {
     about: "show progress live",
     load: async () => (await import("./watch.ts")).watchCommand,
   },
+  logs: {
+    about: "print what an item's command printed",
+    load: async () => (await import("./logs.ts")).logsCommand,
+  },
   open: { about: "open the page in a browser", load: async () => (await import("./open.ts")).openCommand },
   set: { about: "change an item", load: async () => (await import("./set.ts")).setCommand },
   cancel: { about: "cancel items", load: async () => (await import("./cancel.ts")).cancelCommand },

@@ -1,4 +1,5 @@
 import type { OutputEvent } from "../queue/output.ts"
+import { PrintedText } from "../terminal/printed.ts"
 import { safeJson } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
 
@@ -17,26 +18,14 @@ export interface OutputFormat {
 /** A client whose stream the server ended comes back after this time. */
 const RETRY_MS = 1000
 
-const bytes = (count: number): string => `${count.toLocaleString("en")} byte${count === 1 ? "" : "s"}`
-
 /** The output as the command printed it; what is missing has a line of its own. */
 const text: OutputFormat = {
   name: "text",
   contentType: "text/plain; charset=utf-8",
   head: "",
   writer: () => {
-    let [attempt, isLineOpen]: [number | undefined, boolean] = [undefined, false]
-    const note = (line: string): string => `${isLineOpen ? "\n" : ""}[${line}]\n`
-    return (event) => {
-      if (event.type !== "piece") return ""
-      const isOther = attempt !== undefined && attempt !== event.attempt
-      const head = isOther ? note(`attempt ${event.attempt}`) : ""
-      if (isOther) isLineOpen = false
-      const gap = event.missing > 0 ? note(`${bytes(event.missing)} are not kept`) : ""
-      attempt = event.attempt
-      isLineOpen = !event.text.endsWith("\n")
-      return head + gap + event.text
-    }
+    const printed = new PrintedText()
+    return (event) => (event.type === "piece" ? printed.next(event) : "")
   },
 }
 

@@ -15,6 +15,7 @@ const COMMANDS = [
   "add",
   "list",
   "show",
+  "logs",
   "watch",
   "open",
   "set",

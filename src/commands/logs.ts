@@ -1,0 +1,52 @@
+import { type OutputOptions, type Printed, ServerError } from "../client/client.ts"
+import { AppError } from "../errors.ts"
+import { PrintedText } from "../terminal/printed.ts"
+import { printable } from "../text.ts"
+import { clientOf, type Command, idFlag, takes, typedId } from "./command.ts"
+import type { Arguments } from "./usage.ts"
+
+/** What the command of the item printed, or of the song's that was started last. @throws AppError `invalid` */
+function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Printed, void, undefined> {
+  const song = idFlag(given, "song")
+  takes(given, song === undefined ? 1 : 0)
+  const client = clientOf(given)
+  if (song !== undefined) return client.songOutput(song, options)
+  if (given.words.length > 0) return client.output(typedId(given.words[0], "ID"), options)
+  throw new AppError("invalid", "missing ID; or name a song with --song SONG_ID")
+}
+
+/** Prints what the command of an item printed. */
+export const logsCommand: Command = {
+  usage: {
+    line: "logs ID",
+    about: `Prints what the command of an item printed, as far as the server keeps it: of the last attempt unless
+another one is named. It is what a terminal shows in the end: no colours, and nothing that was drawn
+over. With --follow it goes on with what is printed from now on, until the item is finished.`,
+    settings: ["server", "token-file"],
+    flags: {
+      follow: { type: "boolean", short: "f", help: "go on until the item is finished" },
+      attempt: { type: "string", placeholder: "N", help: "this attempt alone; default the last one" },
+      song: {
+        type: "string",
+        placeholder: "SONG_ID",
+        help: "in place of an ID: the item of this song that was started last",
+      },
+    },
+  },
+  async run(given) {
+    const isFollowed = given.flags["follow"] === true
+    const stop = new AbortController()
+    process.once("SIGINT", () => stop.abort())
+    process.once("SIGTERM", () => stop.abort())
+    const text = new PrintedText()
+    const options = { attempt: idFlag(given, "attempt"), isFollowed, signal: stop.signal }
+    for await (const said of printedOf(given, options)) {
+      if (said.type === "piece") process.stdout.write(text.next(said))
+      if (said.type !== "offline") continue
+      if (!isFollowed) throw new ServerError(said.status, said.reason, { code: said.code })
+      process.stderr.write(`# ${printable(said.reason)}; retrying in ${said.retryMs} ms\n`)
+    }
+    process.stdout.write(text.end)
+    return 0
+  },
+}
