@@ -22,10 +22,15 @@ const PROGRAMS = {
   "redis-server": () => Bun.which("redis-server"),
   pgbouncer: () => Bun.which("pgbouncer"),
   nginx: () => Bun.which("nginx"),
+  prometheus: () => Bun.which("prometheus"),
+  promtool: () => Bun.which("promtool"),
 }
 
 /** Debian's names of what the tests run, where they differ from the program's. */
-const PACKAGES: Readonly<Record<string, string>> = { postgres: "postgresql" }
+const PACKAGES: Readonly<Record<string, string>> = {
+  postgres: "postgresql",
+  promtool: "prometheus",
+}
 
 /**
  * Where a program of Debian is, installed if that can be done; null if not, and for the same reason without `setpriv`,
@@ -37,7 +42,9 @@ export function found(name: keyof typeof PROGRAMS): string | null {
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
     const options = { env, timeout: 240_000 }
     Bun.spawnSync(["apt-get", "update"], options)
-    Bun.spawnSync(["apt-get", "install", "-y", "--no-install-recommends", PACKAGES[name] ?? name], options)
+    // Other tests may be installing something at the same time.
+    const install = ["apt-get", "install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
+    Bun.spawnSync([...install, PACKAGES[name] ?? name], options)
   }
   return PROGRAMS[name]()
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { ErrorLog, type LogFields, readableLine } from "../src/log.ts"
+import { freePort } from "./engines.ts"
 import { PROGRAM, start, temporaryFolder } from "./server.ts"
 
 /** A log that counts over a short time, and its lines. */
@@ -122,9 +123,7 @@ test("with --log-level debug each request is a line, with the id that an error a
 
 test("with --log-level warn a server that starts and stops well writes nothing, and an unknown level is refused", async () => {
   using folder = temporaryFolder()
-  const probe = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() })
-  const { port } = probe
-  await probe.stop(true)
+  const port = freePort()
   const serve = (level: string) =>
     Bun.spawn(
       [...PROGRAM, "serve", "--port", `${port}`, "--database", `${folder.path}/a.db`, "--log-level", level],

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 
 import { exposedName } from "../../src/metrics/metrics.ts"
 import { METRICS, PROCESS_METRICS } from "../../src/metrics/names.ts"
+import { found } from "../engines.ts"
 import { type Exposed, labelsOf, parsed, valueOf } from "../metrics/exposition.ts"
 import { Reader } from "../reader.ts"
 import { start, type TestServer, textOf } from "../server.ts"
@@ -190,7 +191,7 @@ test("after all this every metric is exposed as it is described, but for those t
   }
 })
 
-const promtool = Bun.which("promtool")
+const promtool = found("promtool")
 
 test.skipIf(promtool === null)(
   "promtool finds no fault in them (it comes with Debian's package prometheus)",
