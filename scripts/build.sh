@@ -11,7 +11,7 @@ bun build src/dashboard/index.html --outdir dist/page --minify --entry-naming '[
   --chunk-naming 'assets/[name]-[hash].[ext]' --asset-naming 'assets/[name]-[hash].[ext]'
 bun build --compile ${target:+--target="$target"} --minify-whitespace --minify-syntax --bytecode --format=esm \
   --splitting --sourcemap --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
-  --asset src/store/sqlite/migrations --asset src/store/postgres/migrations --asset dist/page \
+  --asset src/store/sqlite/migrations --asset src/store/postgres/postgres-migrations --asset dist/page \
   --define BUILD_COMMIT="'$(git rev-parse --short HEAD 2>/dev/null || echo unknown)'" \
   --outfile "$file" src/main.ts
 rm -f "$(dirname "$file")"/*.map

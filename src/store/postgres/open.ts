@@ -18,7 +18,8 @@ const READERS = 4
 /** The advisory lock under which a database is prepared. */
 const PREPARING = 7_446_291
 
-const migrationsFolder = join(import.meta.dir, "migrations")
+/** In the binary all such folders stand side by side, so each has a name of its own. */
+const migrationsFolder = join(import.meta.dir, "postgres-migrations")
 
 /** What an instance asks of its sessions. A pooler refuses what it does not pass on, or swallows it, which is seen. */
 const SESSION = {
