@@ -1,6 +1,7 @@
 import { digest, randomText } from "./access/secret.ts"
 import type { Access } from "./store/access.ts"
 import type { Checked } from "./store/sqlite/check.ts"
+import type { Compacted } from "./store/sqlite/compact.ts"
 import type { Restored } from "./store/sqlite/restore.ts"
 
 /** The tokens of a database. */
@@ -51,4 +52,13 @@ export async function restore(database: string, file: string): Promise<Restored>
 export async function check(database: string): Promise<Checked> {
   const { checkDatabase } = await import("./store/sqlite/check.ts")
   return checkDatabase(database)
+}
+
+/**
+ * Rewrites a database without the room that it does not use, beside a server that may be running on it.
+ * @throws AppError `unavailable`
+ */
+export async function compact(database: string): Promise<Compacted> {
+  const { compactDatabase } = await import("./store/sqlite/compact.ts")
+  return compactDatabase(database)
 }

@@ -1,10 +1,8 @@
-import { mkdir, readdir, unlink } from "node:fs/promises"
-import { join } from "node:path"
-
 import { Gate } from "./access/gate.ts"
 import { digest, randomText } from "./access/secret.ts"
 import { Tickets } from "./access/tickets.ts"
 import { Tokens } from "./access/tokens.ts"
+import { backupsOf, compactionOf } from "./aside.ts"
 import type { Bus } from "./bus/bus.ts"
 import type { Config } from "./config.ts"
 import type { Doorbell } from "./doorbell.ts"
@@ -35,7 +33,6 @@ import { Broadcaster } from "./stream/broadcaster.ts"
 import { Meter } from "./stream/meter.ts"
 import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
-import { Backups } from "./upkeep/backups.ts"
 import { Retention } from "./upkeep/retention.ts"
 import { Space } from "./upkeep/space.ts"
 import { commit, version } from "./version.ts"
@@ -169,42 +166,6 @@ function mostStreams({ maxStreams }: Config): number {
   return descriptors === undefined
     ? maxStreams
     : Math.min(maxStreams, Math.floor(descriptors * DESCRIPTORS_FOR_STREAMS))
-}
-
-/** How this program is run again: the binary alone, or Bun with our source. */
-const ownCommand = (): string[] =>
-  Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main]
-
-/** Makes a backup in a process of its own, so that nobody waits for it here. */
-async function copyTo(file: string, database: string): Promise<void> {
-  const child = Bun.spawn([...ownCommand(), "backup", file, "--database", database], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  })
-  const said = await new Response(child.stderr).text()
-  if ((await child.exited) !== 0) throw new Error(said.trim())
-}
-
-/** None if no folder is named for backups. */
-function backupsOf(config: Config, { found }: Store, reasons: Reasons): Backups[] {
-  const { backupDir, backupEvery, backupKeep } = config
-  if (backupDir === undefined || backupEvery === 0) return []
-  return [
-    new Backups({
-      everyMs: backupEvery,
-      keep: backupKeep,
-      now: Date.now,
-      async names() {
-        await mkdir(backupDir, { recursive: true, mode: 0o700 })
-        return readdir(backupDir)
-      },
-      copy: (name) => copyTo(join(backupDir, name), found.path),
-      remove: (name) => unlink(join(backupDir, name)),
-      onResult: (hasFailed) => reasons.set("backup_failed", hasFailed),
-      onError: logged("a backup could not be made"),
-    }),
-  ]
 }
 
 function retentionOf(
@@ -350,6 +311,7 @@ export function assembled(
     reasons,
     metrics,
     stoodMs: () => loop.stoodMs(),
+    retentionBeginsAtMs: () => retention.beginsAtMs,
     version,
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
@@ -359,7 +321,7 @@ export function assembled(
   const onRescued = rescuesIn(metrics)
   const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onRescued, onError })
   const space = spaceOf(config, store, bus, { room, reasons })
-  const backups = backupsOf(config, store, reasons)
+  const backups = backupsOf(config, store, reasons, logged)
   const { learned, output, workers } = queue
   const backedUpMs = (): number => backups[0]?.latestMs ?? 0
   gauges(metrics, { store, database: store.found.path, streams, workers, reasons, loop, backedUpMs })
@@ -373,7 +335,7 @@ export function assembled(
     onReplaced,
     logged,
   })
-  const upkeep = [retention, space, ...backups]
+  const upkeep = [retention, space, compactionOf(store, logged), ...backups]
   const working = [rescue, workers, output, webhooks]
   const services = [...ringing, tokens, learned, ...looking, ...working, ...upkeep]
   return { app, broadcaster, reasons, retention, services }

@@ -42,6 +42,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
   offline: { own: ["access", "store"] },
   machine: { own: [], packages: ["node:fs"] },
+  aside: { own: ["config", "health", "store/store", "upkeep"], packages: ["node:fs", "node:path"] },
   gauges: {
     own: [
       "health",
@@ -164,6 +165,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       "config",
       "doorbell",
       "errors",
+      "aside",
       "gauges",
       "health",
       "http",
@@ -180,7 +182,6 @@ const RULES: Readonly<Record<string, Rule>> = {
       "version",
       "webhooks",
     ],
-    packages: ["node:fs", "node:path"],
   },
   database: { own: ["config", "errors", "store"] },
   config: { own: ["log", "token-file", "values"] },
@@ -199,6 +200,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "commands/work": { own: ["commands", "config", "errors", "runner", "version"] },
   "commands/backup": { own: ["commands", "config", "errors", "offline"] },
   "commands/check": { own: ["commands", "config", "offline"] },
+  "commands/compact": { own: ["commands", "config", "offline"] },
   "commands/doctor": { own: ["commands", "config", "doctor", "errors", "terminal", "text"] },
   "commands/restore": { own: ["commands", "config", "errors", "offline"] },
   "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },

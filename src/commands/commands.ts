@@ -57,6 +57,10 @@ export const COMMANDS: Commands = {
     about: "check a database or a backup",
     load: async () => (await import("./check.ts")).checkCommand,
   },
+  compact: {
+    about: "make the database file as small as it can be",
+    load: async () => (await import("./compact.ts")).compactCommand,
+  },
   token: {
     about: "create, list and revoke access tokens",
     load: async () => (await import("./token.ts")).tokenCommand,

@@ -71,6 +71,8 @@ export interface AppParts extends GuardOptions {
   readonly reasons: Reasons
   /** For how many milliseconds no timer of the server has had its turn. */
   readonly stoodMs: () => number
+  /** When removing old updates begins, in epoch milliseconds; absent if nobody has to know. */
+  readonly retentionBeginsAtMs?: () => number
   /** What is counted; absent for counting for nobody. */
   readonly metrics?: Metrics
   /** Called after each answer; absent if nobody wants to know. */

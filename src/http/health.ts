@@ -15,6 +15,15 @@ export interface Running {
   readonly commit: string
   /** When the server started, by `performance.now()`. */
   readonly startedMs: number
+  /** When removing old updates begins, in epoch milliseconds; absent if nobody has to know. */
+  readonly retentionBeginsAtMs?: (() => number) | undefined
+}
+
+/** On a database of an older version removing begins a day later, so that its owner can take another decision. */
+function begins({ retentionBeginsAtMs }: Running): Pick<Health, "retention_begins_at"> {
+  const atMs = retentionBeginsAtMs?.() ?? 0
+  const isToCome = Number.isFinite(atMs) && atMs > Date.now()
+  return isToCome ? { retention_begins_at: new Date(atMs).toISOString() } : {}
 }
 
 /** `GET /health`, for one prefix of paths; `id` names the operation. */
@@ -30,6 +39,7 @@ export const healthRoute = (running: Running, id: "health" | "apiHealth") =>
         version: running.version,
         commit: running.commit,
         uptime_seconds: Math.floor((performance.now() - running.startedMs) / 1000),
+        ...begins(running),
       }
     },
     words({

@@ -17,6 +17,8 @@ export interface Found {
   readonly isNew: boolean
   /** How many migrations were applied to an older database. */
   readonly migrated: number
+  /** Whether it gives unused room back by itself; a file of an older version must be compacted first. */
+  readonly canShrink: boolean
 }
 
 /** A transaction that was committed. */

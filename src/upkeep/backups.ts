@@ -3,6 +3,8 @@ import { every, type Repetition, type Service } from "../service.ts"
 /** How often it looks whether a backup is due. */
 const LOOK_MS = 60_000
 const NAME = /^track-studio-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
+/** What a backup that was ended leaves behind. */
+const UNFINISHED = /^track-studio-\d{8}T\d{6}Z\.db\.unfinished(-journal)?$/
 
 /** Where backups are kept, and how. */
 export interface BackupsOptions {
@@ -14,8 +16,8 @@ export interface BackupsOptions {
   readonly now: () => number
   /** The names of the files in the folder of the backups. */
   readonly names: () => Promise<readonly string[]>
-  /** Makes a backup under this name. */
-  readonly copy: (name: string) => Promise<void>
+  /** Makes a backup under this name; an abort of the signal ends that. */
+  readonly copy: (name: string, signal: AbortSignal) => Promise<void>
   /** Removes a backup. */
   readonly remove: (name: string) => Promise<void>
   /** Whether the latest backup failed, after each. */
@@ -37,6 +39,7 @@ function timeOf(name: string): number | undefined {
 /** Makes backups at intervals, also over restarts of the server, and keeps the newest. */
 export class Backups implements Service {
   readonly #options: BackupsOptions
+  readonly #stopped = new AbortController()
   #looks: Repetition | undefined
   #latestMs = 0
 
@@ -48,7 +51,9 @@ export class Backups implements Service {
     this.#looks ??= every(LOOK_MS, () => this.look(), this.#options.onError)
   }
 
+  /** Ends a backup that is under way: it would hold up the stop. */
   async stop(): Promise<void> {
+    this.#stopped.abort()
     await this.#looks?.stop()
   }
 
@@ -59,17 +64,20 @@ export class Backups implements Service {
 
   /** Makes a backup if one is due, and removes those beyond the number to keep. */
   async look(): Promise<void> {
-    const { everyMs, keep, now, copy, remove, onResult } = this.#options
+    const { everyMs, keep, now, names, copy, remove, onResult } = this.#options
     const latest = (await this.#made()).at(-1)
     this.#latestMs = latest === undefined ? 0 : (timeOf(latest) ?? 0)
     if (latest !== undefined && now() - this.#latestMs < everyMs) return
     const nowMs = now()
+    const { signal } = this.#stopped
     try {
-      await copy(nameOf(nowMs))
+      for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)
+      if (!signal.aborted) await copy(nameOf(nowMs), signal)
     } catch (error) {
       onResult(true)
       throw error
     }
+    if (signal.aborted) return
     this.#latestMs = nowMs
     onResult(false)
     for (const name of (await this.#made()).slice(0, -keep)) await remove(name)

@@ -68,6 +68,12 @@ export const Health = Type.Object({
   version: Type.String({ description: "of the program" }),
   commit: Type.String({ description: "that it was built from; `unknown` if it runs from source" }),
   uptime_seconds: count("seconds since the server started"),
+  retention_begins_at: Type.Optional(
+    Type.String({
+      format: "date-time",
+      description: "when removing old updates begins; only on a database of an older version, until then",
+    }),
+  ),
 })
 
 export type Health = Static<typeof Health>

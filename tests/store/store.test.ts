@@ -176,7 +176,7 @@ test("a reopened database keeps its name, its items and its count of event IDs",
   const path = join(folder.path, "test.db")
   const store = new SqliteStore(path)
   const { historyId } = store
-  expect(store.found).toEqual({ path, isNew: true, migrated: 0 })
+  expect(store.found).toEqual({ path, isNew: true, migrated: 0, canShrink: true })
   const id = await added(store, { title: "kept" })
   await put(store, id, { message: "last" })
   await store.close()
@@ -187,7 +187,7 @@ test("a reopened database keeps its name, its items and its count of event IDs",
     client.run("UPDATE history SET pruned_id = 2, pruned = 2")
   }
   const again = new SqliteStore(path)
-  expect(again.found).toEqual({ path, isNew: false, migrated: 0 })
+  expect(again.found).toEqual({ path, isNew: false, migrated: 0, canShrink: true })
   expect(again.historyId).toBe(historyId)
   expect((await again.item(id)).title).toBe("kept")
   expect(await again.bounds()).toEqual({ oldest: 3, newest: 2, lost: null, stored: 0 })

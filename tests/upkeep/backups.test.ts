@@ -54,6 +54,27 @@ test("a restart does not make a backup before its time", async () => {
   expect(files).toHaveLength(1)
 })
 
+test("what a backup left that was ended is removed before the next, and a stop ends one", async () => {
+  const left = ["track-studio-20260101T000000Z.db.unfinished", "mine.db.unfinished"]
+  const { backups, files } = kept({}, [...left])
+  await backups.look()
+  expect(files).toEqual(["mine.db.unfinished", "track-studio-20260102T030405Z.db"])
+  const results: boolean[] = []
+  const begun = Promise.withResolvers<void>()
+  const slow = kept({
+    copy(_name, signal) {
+      begun.resolve()
+      return new Promise((resolve) => signal.addEventListener("abort", () => resolve()))
+    },
+    onResult: (hasFailed) => void results.push(hasFailed),
+  })
+  const look = slow.backups.look()
+  await begun.promise
+  await slow.backups.stop()
+  await look
+  expect([slow.files, results]).toEqual([[], []])
+})
+
 test("a failure is said, removes nothing, and is tried again", async () => {
   const files = ["track-studio-20260101T000000Z.db"]
   let isFull = true

@@ -128,7 +128,8 @@ async function applied(ask: Ask): Promise<number> {
 async function migrated(url: string, link: Link): Promise<Found> {
   const newest = known()
   const path = shownDatabase(url)
-  if ((await applied((text) => link.ask(text))) >= newest) return { path, isNew: false, migrated: 0 }
+  if ((await applied((text) => link.ask(text))) >= newest)
+    return { path, isNew: false, migrated: 0, canShrink: true }
   // Loaded when there is something to migrate, and on a session of its own: the lock is waited for as long as another
   // instance needs for its migrations.
   const [{ drizzle }, { migrate }] = await Promise.all([
@@ -145,7 +146,12 @@ async function migrated(url: string, link: Link): Promise<Found> {
     await client.unsafe("SELECT pg_advisory_lock($1)", [PREPARING])
     const before = await applied(async (text) => [...(await client.unsafe(text))])
     if (before < newest) await migrate(drizzle({ client }), { migrationsFolder })
-    return { path, isNew: before === 0, migrated: before === 0 ? 0 : Math.max(0, newest - before) }
+    return {
+      path,
+      canShrink: true,
+      isNew: before === 0,
+      migrated: before === 0 ? 0 : Math.max(0, newest - before),
+    }
   } finally {
     await client.close({ timeout: 0 })
   }

@@ -31,6 +31,10 @@ export function appliedMigrations(client: Database): number {
   return client.query<{ n: number }, []>("SELECT count(*) AS n FROM __drizzle_migrations").get()?.n ?? 0
 }
 
+/** Whether the pages of the file say where they belong, so that unused ones can be given back. */
+const canShrink = (client: Database): boolean =>
+  client.query<{ auto_vacuum: number }, []>("PRAGMA auto_vacuum").get()?.auto_vacuum !== 0
+
 interface Before {
   readonly isNew: boolean
   /** How many migrations it has, and how many this binary knows. */
@@ -64,7 +68,7 @@ function inspect(client: Database, path: string): Before {
 }
 
 function prepare(client: Database, before: Before): void {
-  // Before the first write: a file that has been written without this can only give room back by a VACUUM.
+  // Before the first write: a file that has been written without this gives room back only once it was compacted.
   client.run("PRAGMA auto_vacuum = INCREMENTAL")
   // SQLite also opens a file that it may only read; the first write would fail.
   client.run("BEGIN IMMEDIATE")
@@ -79,8 +83,6 @@ function prepare(client: Database, before: Before): void {
   client.run(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   client.run("PRAGMA cache_size = -16000")
   if (before.applied === before.newest) return
-  // An older file is rewritten once, which takes a second for some 100 MB.
-  if (!before.isNew && client.query("PRAGMA auto_vacuum").values()[0]?.[0] === 0) client.run("VACUUM")
   // Loaded when there is something to migrate: it brings node:crypto along, a tenth of a start.
   const {
     migrate,
@@ -181,7 +183,8 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     const now = mark(client, lock, absolute, tables)
     keepPrivate(absolute)
     const migrated = before.isNew ? 0 : before.newest - before.applied
-    return { client, lock, mark: now, found: { path: absolute, isNew: before.isNew, migrated } }
+    const found = { path: absolute, isNew: before.isNew, migrated, canShrink: canShrink(client) }
+    return { client, lock, mark: now, found }
   } catch (error) {
     client?.close()
     lock?.[Symbol.dispose]()

@@ -111,7 +111,7 @@ export class SqliteUpkeep implements Upkeep {
 
   async shrink(bytes: number): Promise<number> {
     const page = this.#pragma("page_size")
-    // A file that was made without this cannot shrink; see `openDatabase`.
+    // A file that was made without this cannot shrink; see `compactDatabase`.
     if (this.#pragma("auto_vacuum") !== INCREMENTAL || this.#pragma("freelist_count") === 0) return 0
     return this.#group.run(() => {
       // The pages are given back one a step of the statement: all steps must be taken.

@@ -1,0 +1,56 @@
+import { every, type Repetition, type Service } from "../service.ts"
+
+const TURN_MS = 60_000
+/** A database up to this size is rewritten in about a second, for which writes can wait. */
+const SMALL_BYTES = 128 * 1024 * 1024
+
+/** What is known of the database, and done with it. */
+export interface CompactionOptions {
+  /** Whether the file could give back room by itself when it was opened. */
+  readonly isDone: boolean
+  /** How large the database is, in bytes. */
+  readonly bytes: () => Promise<number>
+  /** Whether any worker holds an item. */
+  readonly isAnyLeased: () => Promise<boolean>
+  /** Rewrites the file; writes wait meanwhile. An abort of the signal ends that, and changes nothing. */
+  readonly compact: (signal: AbortSignal) => Promise<void>
+  /** Receives errors; the next turn tries again. */
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * Rewrites once, in the background, a database that was made before files could shrink: soon if it is small, and
+ * otherwise while nobody renders.
+ */
+export class Compaction implements Service {
+  readonly #options: CompactionOptions
+  readonly #stopped = new AbortController()
+  #turns: Repetition | undefined
+  #isDone: boolean
+
+  constructor(options: CompactionOptions) {
+    this.#options = options
+    this.#isDone = options.isDone
+  }
+
+  /** Begins to look for a moment. */
+  async start(): Promise<void> {
+    if (!this.#isDone) this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
+  }
+
+  /** Ends what is under way. */
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    await this.#turns?.stop()
+  }
+
+  /** One look. */
+  async turn(): Promise<void> {
+    const { bytes, isAnyLeased, compact } = this.#options
+    const { signal } = this.#stopped
+    if (this.#isDone) return
+    if ((await bytes()) > SMALL_BYTES && (await isAnyLeased())) return
+    if (!signal.aborted) await compact(signal)
+    this.#isDone = !signal.aborted
+  }
+}
