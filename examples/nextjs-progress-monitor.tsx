@@ -1,9 +1,11 @@
 "use client"
 
 /*
- * Live render progress in a Next.js app. Copy this file, and put the client beside it:
+ * Live render progress in a Next.js app. Copy this file, and put the client and its types beside it, which every
+ * server serves:
  *
- *   bun build src/client/client.ts --outfile track-studio-client.js
+ *   curl -f http://localhost:8080/client.js -o track-studio-client.js
+ *   curl -f http://localhost:8080/client.d.ts -o track-studio-client.d.ts
  *
  *   import { ProgressMonitor, QueueItemCard } from "./nextjs-progress-monitor"
  *

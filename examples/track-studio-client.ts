@@ -1,2 +1,2 @@
-/* In an app of your own this is the file that `bun build src/client/client.ts --outfile track-studio-client.js` makes. */
+/* In an app of your own this is /client.js of a server, with its types from /client.d.ts. */
 export { Client } from "../src/client/client.ts"

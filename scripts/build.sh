@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the page, and with it the binary dist/track-studio for this machine; or, for another target of Bun's,
+# Builds the page and the client, and with them the binary dist/track-studio for this machine; or, for another target of Bun's,
 #   scripts/build.sh bun-linux-arm64 FILE
 # --minify would break the framework, which reads the text of functions.
 set -euo pipefail
@@ -9,6 +9,8 @@ target=${1:-} file=${2:-dist/track-studio}
 rm -rf dist/page
 bun build src/dashboard/index.html --outdir dist/page --minify --entry-naming '[name].[ext]' \
   --chunk-naming 'assets/[name]-[hash].[ext]' --asset-naming 'assets/[name]-[hash].[ext]'
+bun build src/client/client.ts --outfile dist/page/client.js --minify
+bun scripts/client-types.ts >dist/page/client.d.ts
 bun build --compile ${target:+--target="$target"} --minify-whitespace --minify-syntax --bytecode --format=esm \
   --splitting --sourcemap --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
   --asset src/store/sqlite/migrations --asset src/store/postgres/postgres-migrations --asset dist/page \

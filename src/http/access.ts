@@ -20,6 +20,8 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /": "nothing",
   "GET /items/:id": "nothing",
   "GET /assets/:name": "nothing",
+  "GET /client.js": "nothing",
+  "GET /client.d.ts": "nothing",
   "GET /docs": "nothing",
   "GET /docs/style.css": "nothing",
   "GET /openapi.json": "nothing",

@@ -13,10 +13,16 @@ export interface PageFile {
 }
 
 /**
- * The files of the page: `index.html`, the same one level deeper as `item.html`, and what they name as
- * `assets/NAME`.
+ * Files by their names: `index.html`, the same one level deeper as `item.html`, what they name as `assets/NAME`, and
+ * the client.
  */
 type PageFiles = ReadonlyMap<string, PageFile>
+
+/** The files of the client, which other people's pages use, and their types. */
+const CLIENT: ReadonlyMap<string, string> = new Map([
+  ["client.js", "text/javascript;charset=utf-8"],
+  ["client.d.ts", "text/plain;charset=utf-8"],
+])
 
 async function fileOf(content: Blob): Promise<PageFile> {
   const bytes = new Uint8Array(await content.arrayBuffer())
@@ -43,39 +49,70 @@ async function bundled(): Promise<[name: string, content: Blob][]> {
   return outputs.map((output) => [output.path.replace(/^\.\//, ""), output])
 }
 
+/** The client as one module, and its types, as `bun run build` makes them. */
+async function clientOfSource(): Promise<[name: string, content: Blob][]> {
+  const root = `${import.meta.dir}/../..`
+  const { outputs } = await Bun.build({
+    entrypoints: [`${root}/src/client/client.ts`],
+    target: "browser",
+    minify: true,
+  })
+  const types = Bun.spawn([process.execPath, `${root}/scripts/client-types.ts`], { stderr: "inherit" })
+  const text = await new Response(types.stdout).text()
+  if ((await types.exited) !== 0) throw new Error("the types of the client were not built")
+  return [
+    ...outputs.map((output): [string, Blob] => ["client.js", output]),
+    ["client.d.ts", new Blob([text])],
+  ]
+}
+
 /** The page that was bundled before the binary was compiled, and lies in it. */
 function embedded(): [name: string, content: Blob][] {
   const folder = `${import.meta.dir}/page`
   return [...new Bun.Glob("**/*").scanSync(folder)].map((name) => [name, Bun.file(`${folder}/${name}`)])
 }
 
-async function load(): Promise<PageFiles> {
+async function loadClient(): Promise<PageFiles> {
+  const found = Bun.isStandaloneExecutable ? embedded() : await clientOfSource()
+  const files = new Map<string, PageFile>()
+  for (const [name, content] of found) {
+    const type = CLIENT.get(name)
+    if (type !== undefined) files.set(name, await fileOf(new Blob([content], { type })))
+  }
+  return files
+}
+
+async function loadPage(): Promise<PageFiles> {
   const found = Bun.isStandaloneExecutable ? embedded() : await bundled()
   const files = new Map<string, PageFile>()
-  for (const [name, content] of found) files.set(name, await fileOf(content))
+  for (const [name, content] of found) if (!CLIENT.has(name)) files.set(name, await fileOf(content))
   const deeper = await found.find(([name]) => name === "index.html")?.[1].text()
   if (deeper === undefined) throw new Error("the page was not built")
   const item = new Blob([deeper.replaceAll('"./assets/', '"../assets/')], { type: "text/html;charset=utf-8" })
   return files.set("item.html", await fileOf(item))
 }
 
-let loaded: Promise<PageFiles> | undefined
-
-/** The page's files, made at their first use and then kept. A failure is not kept. */
-function pageFiles(): Promise<PageFiles> {
-  loaded ??= load().catch((error: unknown) => {
-    loaded = undefined
-    throw error
-  })
-  return loaded
+/** Files made at their first use and then kept. A failure is not kept. */
+function once(load: () => Promise<PageFiles>): () => Promise<PageFiles> {
+  let loaded: Promise<PageFiles> | undefined
+  return () => {
+    loaded ??= load().catch((error: unknown) => {
+      loaded = undefined
+      throw error
+    })
+    return loaded
+  }
 }
+
+const pageFiles = once(loadPage)
+const clientFiles = once(loadClient)
 
 /**
  * One file by its name.
  * @throws AppError `not_found`
  */
 export async function pageFile(name: string): Promise<PageFile> {
-  const file = (await pageFiles()).get(name)
+  const file = (await (CLIENT.has(name) ? clientFiles() : pageFiles())).get(name)
   if (!file) throw new AppError("not_found", `there is nothing at /${name}`)
   return file
 }

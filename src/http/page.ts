@@ -53,6 +53,8 @@ function sent(request: Request, file: PageFile, headers: Readonly<Record<string,
   return new Response(body.bytes, { headers: { ...all, ...body.encoding, "content-type": file.contentType } })
 }
 
+const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
+
 /** The page. It names its assets by relative paths, so it works below any path of a proxy. */
 async function html(request: Request, name: "index.html" | "item.html"): Promise<Response> {
   return sent(request, await pageFile(name), {
@@ -102,6 +104,23 @@ export const pageRoutes = (others: AnswerOthers, access: Admission) =>
       },
       unlisted,
     )
+    // For the pages of others, which take them as they are now.
+    .get(
+      "/client.js",
+      async ({ request }) => sent(request, await pageFile("client.js"), FRESH),
+      words({
+        id: "client",
+        tag: "Server",
+        summary: "The client as a module",
+        about:
+          "One ES module without dependencies, for browsers, Node and Bun, that exports `Client`; `/client.d.ts` has its types.",
+        successes: [
+          { status: 200, about: "the module", content: { "text/javascript": { schema: Type.String() } } },
+        ],
+        refusals: ["not_found"],
+      }),
+    )
+    .get("/client.d.ts", async ({ request }) => sent(request, await pageFile("client.d.ts"), FRESH), unlisted)
     .get(
       "/assets/:name",
       async ({ request, params: { name } }) =>
