@@ -63,7 +63,10 @@ export interface Access {
    */
   version(): Promise<number>
 
-  /** Adds a token; it belongs to the present history. */
+  /**
+   * Adds a token; it belongs to the present history.
+   * @throws AppError `not_found` if the only item that it is to show does not exist
+   */
   addToken(draft: TokenDraft): Promise<TokenRow>
 
   /** Revokes a token and forgets its tickets; false when there is no such token, or it was revoked before. */

@@ -10,6 +10,7 @@ import { AppError } from "../../src/errors.ts"
 import { ROLES, type TokenDraft } from "../../src/store/access.ts"
 import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 const START_MS = Date.parse("2026-01-02T03:04:05Z")
@@ -162,8 +163,9 @@ test("a token has a bounded number of tickets, and those that were not used in t
 
 test("a token for one item reads, and may do nothing else", async () => {
   await using server = await opened()
-  const { secret } = await server.token({ item: 7 })
-  expect(server.gate.caller(bearer(secret), "item").item).toBe(7)
+  const item = await added(server.store)
+  const { secret } = await server.token({ item })
+  expect(server.gate.caller(bearer(secret), "item").item).toBe(item)
   const refused = NEEDS.filter(
     (need) => refusal(() => server.gate.caller(bearer(secret), need)) !== undefined,
   )
@@ -172,7 +174,7 @@ test("a token for one item reads, and may do nothing else", async () => {
 
 test("a token for an item of another history is worth nothing", async () => {
   await using server = await opened()
-  const { secret } = await server.token({ item: 7 })
+  const { secret } = await server.token({ item: await added(server.store) })
   const others = new Tokens(server.store.access, { history: "another", now: () => START_MS, digest, onError })
   await others.look()
   expect(others.find(secret)).toBe(undefined)

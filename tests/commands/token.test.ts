@@ -71,6 +71,16 @@ test.each([
     expect((await run(["token", "list", "--database", database])).stdout).toContain("no tokens")
 })
 
+test("a token for an item that does not exist is refused, and creates nothing", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "test.db")
+  const args = ["token", "create", "--role", "viewer", "--item", "7", "--database", database]
+  const { code, stderr, stdout } = await run(args)
+  expect([code, stdout]).toEqual([1, ""])
+  expect(stderr).toContain("queue item 7 does not exist")
+  expect((await run(["token", "list", "--database", database])).stdout).toContain("no tokens")
+})
+
 test("beyond loopback a server starts with a token or --open alone, and says both ways", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "test.db")

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { removed } from "../../src/item/changes.ts"
 import { claimed, heartbeat, rescued } from "../../src/item/lease.ts"
 import type { TokenDraft } from "../../src/store/access.ts"
 import type { Decide } from "../../src/store/items.ts"
@@ -28,9 +29,15 @@ export function storeAccess(name: string, open: Open): void {
     const token = await access.addToken(given)
     const times = { created_at: at(0), revoked_at: null, last_used_at: null }
     expect(token).toEqual({ id: token.id, history: historyId, ...given, ...times })
-    const bound = await access.addToken(draft("bb", { item: 7 }))
-    expect(bound).toMatchObject({ item: 7, history: historyId })
+    const item = await added(opened.store)
+    const bound = await access.addToken(draft("bb", { item }))
+    expect(bound).toMatchObject({ item, history: historyId })
     expect(await access.tokens()).toEqual([token, bound])
+    // Numbers go on: such a token would show whatever gets this one later.
+    expect(await codeOf(access.addToken(draft("cc", { item: item + 1 })))).toBe("not_found")
+    await opened.store.change(item, (stored, moment) => removed(stored, moment))
+    expect(await codeOf(access.addToken(draft("dd", { item })))).toBe("not_found")
+    expect(await access.tokens()).toHaveLength(2)
     await expect(access.addToken(draft("aa"))).rejects.toThrow()
   })
 

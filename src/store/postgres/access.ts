@@ -3,6 +3,7 @@ import { asc, gt } from "drizzle-orm"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
 import type { Link } from "./link.ts"
 import { tickets, tokens } from "./schema.ts"
+import { unknownItem } from "./sheet.ts"
 
 const REVOKE = `WITH revoked AS (
   UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id),
@@ -51,11 +52,18 @@ export class PostgresAccess implements Access {
   }
 
   async addToken(draft: TokenDraft): Promise<TokenRow> {
+    if (draft.item !== null && !(await this.#hasItem(draft.item))) throw unknownItem(draft.item)
     const times = { created_at: this.#time(), revoked_at: null, last_used_at: null }
     const row = { ...draft, ...times, history: this.#history }
     const [added] = await this.#link.get(this.#link.db.insert(tokens).values(row).returning())
     if (!added) throw new RangeError("the token has no row")
     return added
+  }
+
+  async #hasItem(id: number): Promise<boolean> {
+    const text = "SELECT count(*)::int AS n FROM queue_items WHERE id = $1 AND deleted_at IS NULL"
+    const [row] = await this.#link.ask<Count>(text, [id])
+    return row?.n === 1
   }
 
   async revokeToken(id: number): Promise<boolean> {

@@ -5,6 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
 import type { GroupCommit } from "./group.ts"
+import { unknownItem } from "./history.ts"
 import { history, queueItems, tickets, tokens } from "./schema.ts"
 
 /** The Access on SQLite. */
@@ -40,6 +41,7 @@ export class SqliteAccess implements Access {
 
   addToken(draft: TokenDraft): Promise<TokenRow> {
     return this.#group.run(() => {
+      if (draft.item !== null && !this.#hasItem(draft.item)) throw unknownItem(draft.item)
       const present = this.#db.select({ id: history.id }).from(history).get()
       const times = { created_at: this.#time(), revoked_at: null, last_used_at: null }
       return this.#db
@@ -114,6 +116,11 @@ export class SqliteAccess implements Access {
           .where(and(eq(tickets.hash, hash), isNull(tickets.used_at)))
           .run(),
     )
+  }
+
+  #hasItem(id: number): boolean {
+    const isIt = and(eq(queueItems.id, id), isNull(queueItems.deleted_at))
+    return this.#db.select({ id: queueItems.id }).from(queueItems).where(isIt).get() !== undefined
   }
 
   #time(): string {
