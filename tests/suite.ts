@@ -106,6 +106,7 @@ if (prove) {
       "tests/upkeep/year.test.ts",
       "tests/stream/orders.test.ts",
       "tests/http/pulse.test.ts",
+      "tests/reliability/",
       "tests/next.test.ts",
       "tests/packaging/release.test.ts",
     ],
