@@ -23,6 +23,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /client.js": "nothing",
   "GET /client.d.ts": "nothing",
   "GET /docs": "nothing",
+  "GET /docs/:page": "nothing",
   "GET /docs/style.css": "nothing",
   "GET /openapi.json": "nothing",
   "GET /health": "nothing",

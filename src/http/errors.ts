@@ -8,8 +8,10 @@ import { sse } from "../stream/formats.ts"
 import { safeJson } from "../text.ts"
 import { tell } from "../wire/frames.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
+import { acceptsHtml } from "./accepts.ts"
 import type { Admission } from "./access.ts"
 import type { Account } from "./account.ts"
+import { nowhere } from "./nowhere.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 
 const quoted = (value: unknown): string => {
@@ -87,6 +89,10 @@ function methodsOf(routes: readonly Route[], path: string): string[] {
 const isEventSource = ({ method, headers }: Request): boolean =>
   method === "GET" && /\btext\/event-stream\b/i.test(headers.get("accept") ?? "")
 
+/** Whether a person in a browser has gone to a path beside the API. */
+const isLost = (request: Request): boolean =>
+  request.method === "GET" && acceptsHtml(request) && !pathOf(request).startsWith("/api/")
+
 /** Tells an EventSource when to come back. */
 function busy(error: string, retryAfterMs: number): Response {
   const retry_ms = Math.round(retryAfterMs)
@@ -161,6 +167,7 @@ export function errors(
     if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
     set.status = REFUSALS[known.code].status
     account.answered({ request, route, askedMs }, set.status, requestId)
+    if (known.code === "not_found" && isLost(request)) return nowhere(request)
     Object.assign(set.headers, headersOf(known, request, routes()))
     return safeJson(answerOf(known, requestId))
   })

@@ -3,6 +3,7 @@ import { Elysia } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
+import { acceptsGzip, acceptsHtml } from "./accepts.ts"
 import type { Admission } from "./access.ts"
 import { unlisted, words } from "./docs/words.ts"
 import { type PageFile, pageFile } from "./page-files.ts"
@@ -30,16 +31,6 @@ const SAFE = {
   "content-security-policy": POLICY,
   "referrer-policy": "no-referrer",
 }
-
-/** Whether the client accepts HTML by name. Browsers do; curl accepts anything, but does not name it. */
-const acceptsHtml = (request: Request): boolean =>
-  (request.headers.get("accept") ?? "")
-    .toLowerCase()
-    .split(",")
-    .some((part) => /^\s*(text\/html|application\/xhtml\+xml)\s*(;(?!\s*q=0(\.0*)?\s*$)|$)/.test(part))
-
-const acceptsGzip = (request: Request): boolean =>
-  /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(request.headers.get("accept-encoding") ?? "")
 
 const hasTag = (request: Request, etag: string): boolean =>
   (request.headers.get("if-none-match") ?? "").split(",").some((tag) => tag.trim() === etag)

@@ -5,6 +5,7 @@ import type { TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import { type AppParts, createApp } from "../../src/http/app.ts"
+import { BODIES } from "../../src/http/docs/examples.ts"
 import { unlisted, wordsOf } from "../../src/http/docs/words.ts"
 import { QueueItem } from "../../src/item/item.ts"
 import {
@@ -186,24 +187,76 @@ test("the streams are described as what they are", async () => {
   expect(Object.keys(paths["/api/v1/progress/ws"]?.["get"]?.responses ?? {})).toContain("101")
 })
 
-test("the reference names every operation, links to nothing that is missing, and needs nothing from elsewhere", async () => {
-  const answer = await fetch(`${server.url}/docs`)
-  expect(answer.headers.get("content-security-policy")).toStartWith("default-src 'none'; style-src 'self';")
+const PAGES = ["", "/queue", "/workers", "/streams", "/webhooks", "/access", "/server", "/schemas"]
+
+/** A page of the reference: its links, and the IDs that links can lead to. */
+async function pageAt(url: string) {
+  const answer = await fetch(url)
   const html = await answer.text()
-  const ids = new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))
-  const links = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link = ""]) => link)
-  for (const link of links.filter((one) => one.startsWith("#"))) expect(ids).toContain(link.slice(1))
-  const elsewhere = [...new Set(links.filter((one) => !one.startsWith("#")))]
-  expect(elsewhere).toEqual(["docs/style.css", "openapi.json"])
-  for (const link of elsewhere) {
-    const found = await fetch(new URL(link, `${server.url}/docs`))
-    expect([found.status, (await found.text()).length > 500]).toEqual([200, true])
+  const ids = new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id = ""]) => id))
+  const links = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, link = ""]) => new URL(link, url).href)
+  return { answer, html, ids, links }
+}
+
+test("the reference names every operation on short pages, links to nothing that is missing, and needs nothing from elsewhere", async () => {
+  const pages = await Promise.all(PAGES.map((page) => pageAt(`${server.url}/docs${page}`)))
+  const idsAt = new Map<string, Set<string>>()
+  for (const { answer, html, ids, links } of pages) {
+    expect(answer.headers.get("content-security-policy")).toStartWith("default-src 'none'; style-src 'self';")
+    expect(html).not.toMatch(/<script|<style|style=| on[a-z]+=/)
+    expect(html.length).toBeLessThan(120_000)
+    idsAt.set(answer.url, ids)
+    // A way back to the queue.
+    expect(links).toContain(`${server.url}/`)
   }
-  expect(html).not.toMatch(/<script|<style|style=| on[a-z]+=/)
+  for (const link of new Set(pages.flatMap(({ links }) => links))) {
+    const [page = "", id] = link.split("#")
+    expect(link).toStartWith(server.url)
+    if (id !== undefined) expect([link, idsAt.get(page)?.has(id)]).toEqual([link, true])
+    else expect([link, (await fetch(page)).status]).toEqual([link, 200])
+  }
+  const all = new Set(pages.flatMap(({ ids }) => [...ids]))
   const { paths } = await openApi()
   for (const methods of Object.values(paths)) {
-    for (const { operationId } of Object.values(methods)) expect(ids).toContain(operationId)
+    for (const { operationId } of Object.values(methods)) expect(all).toContain(operationId)
   }
+  expect((await fetch(`${server.url}/docs/nothing`)).status).toBe(404)
+})
+
+test("every operation has an example for curl, whose body is one that the route takes", async () => {
+  const { paths } = await openApi()
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, { operationId }] of Object.entries(methods)) {
+      const route = routes.find((one) => wordsOf(one.hooks.detail)?.id === operationId)
+      const body: unknown = route?.hooks.body
+      if (typeof body !== "object" || wordsOf(route?.hooks.detail)?.body) continue
+      const schema = body as TSchema
+      const problems = [...Value.Errors(schema, BODIES[operationId])].map(
+        ({ path: at, message }) => at + message,
+      )
+      expect([method, path, problems]).toEqual([method, path, []])
+    }
+  }
+  const { html } = await pageAt(`${server.url}/docs/queue`)
+  const example = "curl -X POST http://localhost:8080/api/v1/queue \\\n  -H 'Content-Type"
+  expect(html.includes(example)).toBe(true)
+})
+
+test("a browser at a wrong path gets a page with a way back, and everybody else the error", async () => {
+  for (const path of ["/nothing", "/deep/down/here", "/docs/nothing"]) {
+    const { answer, links } = await pageAt(`${server.url}${path}`)
+    expect(answer.headers.get("content-type")).toBe("application/json")
+    expect(links).toEqual([])
+    const page = await fetch(`${server.url}${path}`, { headers: { accept: "text/html,*/*;q=0.8" } })
+    expect([page.status, page.headers.get("content-type")]).toEqual([404, "text/html; charset=utf-8"])
+    const html = await page.text()
+    const back = [...html.matchAll(/href="([^"]+)"/g)].map(
+      ([, link = ""]) => new URL(link, page.url).pathname,
+    )
+    expect(back).toEqual(["/docs/style.css", "/", "/docs"])
+  }
+  const api = await fetch(`${server.url}/api/v1/nothing`, { headers: { accept: "text/html" } })
+  expect(api.headers.get("content-type")).toBe("application/json")
 })
 
 const chromium = Bun.which("chromium")
@@ -221,7 +274,7 @@ test.skipIf(chromium === null)(
         "--enable-logging=stderr",
         "--virtual-time-budget=2000",
         "--dump-dom",
-        `${server.url}/docs`,
+        `${server.url}/docs/streams`,
       ],
       { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
     )

@@ -14,6 +14,7 @@ import {
 import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } from "../../wire/answers.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
 import { needOf } from "../access.ts"
+import { BODIES } from "./examples.ts"
 import { type Success, TAGS, type Words, wordsOf } from "./words.ts"
 
 /** A JSON Schema, or any other part of the document. */
@@ -159,13 +160,15 @@ function refusalAnswers(codes: readonly ErrorCode[]): Json {
   )
 }
 
-function bodyOf({ hooks }: RouteOfApp, { body }: Words): Json | undefined {
+function bodyOf({ hooks }: RouteOfApp, { body, id }: Words): Json | undefined {
   if (body) return { description: body.about, content: { [body.type]: { schema: { type: "string" } } } }
   if (!isSchema(hooks.body)) return undefined
   const required: unknown = hooks.body["required"]
   return {
     required: Array.isArray(required) && required.length > 0,
-    content: { "application/json": { schema: schemaOf(hooks.body) } },
+    content: {
+      "application/json": { schema: schemaOf(hooks.body), ...(BODIES[id] && { example: BODIES[id] }) },
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia"
 
+import { AppError } from "../../errors.ts"
 import { describe, type RouteOfApp } from "./describe.ts"
 import { reference } from "./reference.ts"
 import { unlisted } from "./words.ts"
@@ -22,9 +23,15 @@ const sent = (body: string, type: string): Response =>
 export function docsRoutes(routes: () => readonly RouteOfApp[], version: string) {
   let document: ReturnType<typeof describe> | undefined
   const described = () => (document ??= describe(routes(), version))
-  let page: string | undefined
+  let pages: ReadonlyMap<string, string> | undefined
+  const page = (name: string): Response => {
+    const html = (pages ??= reference(described())).get(name)
+    if (html === undefined) throw new AppError("not_found", `there is nothing at /docs/${name}`)
+    return sent(html, "text/html; charset=utf-8")
+  }
   return new Elysia({ normalize: false })
     .get("/openapi.json", async () => sent(JSON.stringify(described()), "application/json"), unlisted)
-    .get("/docs", async () => sent((page ??= reference(described())), "text/html; charset=utf-8"), unlisted)
+    .get("/docs", async () => page(""), unlisted)
+    .get("/docs/:page", async ({ params }) => page(params.page), unlisted)
     .get("/docs/style.css", async () => sent(style, "text/css; charset=utf-8"), unlisted)
 }

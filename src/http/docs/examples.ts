@@ -44,6 +44,25 @@ export const OPEN_STREAM: Success = {
   },
 }
 
+/** A body for each operation that takes one as JSON. */
+export const BODIES: Readonly<Record<string, object>> = {
+  addItem: { song_id: 7, title: "Northern Lights", priority: 10 },
+  changeItem: { title: "Northern Lights", priority: 20 },
+  flagItem: { flag: "lyrics_issue" },
+  moveItem: { before: 8 },
+  retryItems: { status: "failed" },
+  claimItem: { worker: "box-1", wait: 30, tags: ["gpu"] },
+  reportProgress: {
+    progress: 54,
+    current_step: "Rendering video",
+    unit: { done: 3, total: 5, name: "images" },
+  },
+  completeItem: { video_file_path: "/videos/northern-lights.mp4" },
+  failItem: { error_message: "out of disk", retryable: true },
+  declareSteps: { steps: ["Image", "Loudness", "Render"] },
+  createTicket: { path: "/api/v1/progress/stream" },
+}
+
 const PART = { attempt: 1, from: 262_144, to: 262_172, missing: 0, text: "Creating image 3 of 5 ...ok\n" }
 
 /** An output as server-sent events. */

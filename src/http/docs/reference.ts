@@ -22,7 +22,7 @@ function type(schema: Json): string {
   const { $ref, anyOf, const: only, enum: some, items, properties } = schema
   if (typeof $ref === "string") {
     const name = $ref.split("/").at(-1)
-    return `<a href="#schema-${escape(name)}">${escape(name)}</a>`
+    return `<a href="schemas#schema-${escape(name)}">${escape(name)}</a>`
   }
   if (only !== undefined) return escape(JSON.stringify(only))
   if (Array.isArray(some)) return some.map((one) => escape(JSON.stringify(one))).join(" | ")
@@ -69,6 +69,42 @@ function contents(content: unknown): string {
     .join("")
 }
 
+/** Where the examples ask: the default address. */
+const SERVER = "http://localhost:8080"
+const SAMPLES: Readonly<Record<string, string>> = {
+  id: "7",
+  song_id: "7",
+  worker: "box-1",
+  kind: "song",
+  renderer: "ffmpeg",
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+
+/** The command that makes such a request; empty where curl cannot. */
+function curlOf(method: string, path: string, { requestBody, parameters, responses }: Json): string {
+  if (object(responses)["101"] !== undefined || !path.startsWith("/")) return ""
+  const [[type, content] = ["", {}]] = Object.entries(object(object(requestBody)["content"]))
+  const { example } = object(content)
+  const isStream = "text/event-stream" in object(object(object(responses)["200"])["content"])
+  const url = SERVER + path.replace(/\{(\w+)\}/g, (_all, name: string) => SAMPLES[name] ?? name)
+  const data = type === "text/plain" ? "--data-binary @-" : ""
+  return [
+    `curl ${isStream ? "-N " : ""}${method === "get" ? "" : `-X ${method.toUpperCase()} `}${url}`,
+    ...(list(parameters).some(({ name }) => name === "Lease") ? ["-H 'Lease: TOKEN'"] : []),
+    ...(example === undefined
+      ? []
+      : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(example))}`]),
+    ...(data === "" ? [] : [data]),
+  ].join(" \\\n  ")
+}
+
+/** An example of the request, if there is one. */
+function exampleOf(method: string, path: string, given: Json): string {
+  const curl = curlOf(method, path, given)
+  return curl === "" ? "" : `<h3>Example</h3><pre tabindex="0">${escape(curl)}</pre>`
+}
+
 function operation(method: string, path: string, given: Json): string {
   const { operationId, summary, description, requestBody, responses } = given
   const id = escape(operationId)
@@ -81,11 +117,12 @@ function operation(method: string, path: string, given: Json): string {
     return `<dt>${escape(status)}</dt><dd>${prose(about)}${status < "300" ? contents(content) : ""}</dd>`
   })
   return `<article id="${id}">
-<h3><span class="method ${method}">${method.toUpperCase()}</span> <code>${escape(path)}</code></h3>
+<h2><span class="method ${method}">${method.toUpperCase()}</span> <code>${escape(path)}</code></h2>
 <p><strong>${prose(summary)}.</strong> ${description === undefined ? "" : prose(description)}</p>
-${parameters.length > 0 ? `<h4>Parameters</h4><table><tbody>${parameters.join("")}</tbody></table>` : ""}
-${isObject(requestBody) ? `<h4>Body</h4>${requestBody["description"] === undefined ? "" : `<p>${prose(requestBody["description"])}</p>`}${contents(requestBody["content"])}` : ""}
-<h4>Answers</h4><dl>${answers.join("")}</dl>
+${exampleOf(method, path, given)}
+${parameters.length > 0 ? `<h3>Parameters</h3><table><tbody>${parameters.join("")}</tbody></table>` : ""}
+${isObject(requestBody) ? `<h3>Body</h3>${requestBody["description"] === undefined ? "" : `<p>${prose(requestBody["description"])}</p>`}${contents(requestBody["content"])}` : ""}
+<h3>Answers</h3><dl>${answers.join("")}</dl>
 </article>`
 }
 
@@ -100,9 +137,12 @@ interface Operation {
   readonly given: Json
 }
 
-/** The operations of one tag, as a section of the page. */
+/** The operations of one tag, as a page. */
 interface Group {
+  /** Its heading. */
   readonly name: string
+  /** The last part of its address. */
+  readonly page: string
   readonly about: unknown
   readonly operations: readonly Operation[]
 }
@@ -113,52 +153,106 @@ function groupsOf({ tags, paths, webhooks }: Json): Group[] {
   )
   return list(tags).map(({ name, description: about }) => ({
     name: escape(name),
+    page: escape(name).toLowerCase(),
     about,
     operations: all.filter(({ given }) => Array.isArray(given["tags"]) && given["tags"].includes(name)),
   }))
 }
 
-function indexEntry({ name, operations }: Group): string {
-  const links = operations.map(
-    ({ given }) => `<li><a href="#${escape(given["operationId"])}">${prose(given["summary"])}</a></li>`,
-  )
-  return `<li><a href="#${name}">${name}</a><ul>${links.join("")}</ul></li>`
-}
-
-function section({ name, about, operations }: Group): string {
-  const articles = operations.map(({ method, path, given }) => operation(method, path, given))
-  return `<section id="${name}"><h2>${name}</h2><p>${prose(about)}</p>${articles.join("\n")}</section>`
-}
-
-const schemaArticle = ([name, schema]: [string, unknown]): string =>
-  `<article id="schema-${escape(name)}"><h3>${escape(name)}</h3>${shape(object(schema))}</article>`
-
-/**
- * The reference page of an OpenAPI document: plain HTML without scripts and without files from other servers.
- */
-export function reference(document: Json): string {
-  const { title, version, description } = object(document["info"])
-  const groups = groupsOf(document)
-  const schemas = Object.entries(object(object(document["components"])["schemas"]))
-  return `<!doctype html>
+/** What every page has around what is its own; `top` leads to the address of the queue's page. */
+const around = (
+  title: string,
+  top: string,
+  header: string,
+  nav: string,
+  main: string,
+): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}: API</title>
-<link rel="stylesheet" href="docs/style.css">
+<title>${title}</title>
+<link rel="stylesheet" href="${top}docs/style.css">
 </head>
 <body>
-<header><h1>${escape(title)} <small>${escape(version)}</small></h1>
-<p>${prose(description)} Machine-readable: <a href="openapi.json">openapi.json</a>.</p></header>
-<nav aria-label="Routes"><ul>${groups.map(indexEntry).join("")}<li><a href="#schemas">Schemas</a></li></ul></nav>
+<header>${header}</header>
+${nav}
 <main>
-${groups.map(section).join("\n")}
-<section id="schemas"><h2>Schemas</h2>
-${schemas.map(schemaArticle).join("\n")}
-</section>
+${main}
 </main>
 </body>
 </html>
 `
+
+/** The page that leads to all others. */
+function start(document: Json, groups: readonly Group[]): string {
+  const { title, version, description } = object(document["info"])
+  const routes = ({ page, operations }: Group): string =>
+    operations
+      .map(
+        ({ method, path, given }) =>
+          `<li><a href="docs/${page}#${escape(given["operationId"])}">${prose(given["summary"])}</a> <code>${method.toUpperCase()} ${escape(path)}</code></li>`,
+      )
+      .join("")
+  const sections = groups.map(
+    (group) =>
+      `<section><h2><a href="docs/${group.page}">${group.name}</a></h2><p>${prose(group.about)}</p><ul class="routes">${routes(group)}</ul></section>`,
+  )
+  const add = curlOf(
+    "post",
+    "/api/v1/queue",
+    object(object(object(document["paths"])["/api/v1/queue"])["post"]),
+  )
+  const header = `<nav aria-label="Breadcrumb"><a href="./">Render queue</a></nav>
+<h1>${escape(title)} <small>${escape(version)}</small></h1>
+<p>${prose(description)} Machine-readable: <a href="openapi.json">openapi.json</a>. A client for browsers, Node and Bun: <a href="client.js">client.js</a>, with its types in <a href="client.d.ts">client.d.ts</a>.</p>
+<p>Add a song, and watch it:</p>
+<pre tabindex="0">${escape(`${add}\n\ncurl -N ${SERVER}/api/v1/progress/stream`)}</pre>`
+  const all = `${sections.join("\n")}<section><h2><a href="docs/schemas">Schemas</a></h2><p>What bodies and answers are made of.</p></section>`
+  return around(`${escape(title)}: API`, "", header, "", all)
+}
+
+/** A page of operations, or of schemas. */
+function page(
+  title: string,
+  groups: readonly Group[],
+  own: string,
+  about: string,
+  articles: string,
+  entries: string,
+): string {
+  const links = [...groups, { name: "Schemas", page: "schemas" }].map(
+    ({ name, page: to }) =>
+      `<li><a href="${to}"${to === own ? ' aria-current="page"' : ""}>${name}</a>${to === own ? `<ul>${entries}</ul>` : ""}</li>`,
+  )
+  const header = `<nav aria-label="Breadcrumb"><a href="../">Render queue</a> <a href="../docs">API reference</a></nav>
+<h1>${title}</h1><p>${about}</p>`
+  const nav = `<nav class="pages" aria-label="Reference"><ul>${links.join("")}</ul></nav>`
+  return around(`${title}: API`, "../", header, nav, articles)
+}
+
+const entry = (id: string, text: string): string => `<li><a href="#${id}">${text}</a></li>`
+
+/**
+ * The reference of an OpenAPI document, page by page: plain HTML without scripts and without files from other servers.
+ * The page at the key "" leads to the others.
+ */
+export function reference(document: Json): ReadonlyMap<string, string> {
+  const groups = groupsOf(document)
+  const pages = groups.map(({ name, page: own, about, operations }): [string, string] => {
+    const articles = operations.map(({ method, path, given }) => operation(method, path, given)).join("\n")
+    const entries = operations.map(({ given }) =>
+      entry(escape(given["operationId"]), prose(given["summary"])),
+    )
+    return [own, page(name, groups, own, prose(about), articles, entries.join(""))]
+  })
+  const schemas = Object.entries(object(object(document["components"])["schemas"]))
+  const articles = schemas.map(
+    ([name, schema]) =>
+      `<article id="schema-${escape(name)}"><h2>${escape(name)}</h2>${shape(object(schema))}</article>`,
+  )
+  const entries = schemas.map(([name]) => entry(`schema-${escape(name)}`, escape(name)))
+  const about = "What bodies and answers are made of."
+  const last = page("Schemas", groups, "schemas", about, articles.join("\n"), entries.join(""))
+  return new Map([["", start(document, groups)], ...pages, ["schemas", last]])
 }
