@@ -1,0 +1,189 @@
+import { afterAll, expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import type { Deliveries, Settlement } from "../../src/store/deliveries.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { Webhooks } from "../../src/webhooks/webhooks.ts"
+import { added, put, START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+const HOUR_MS = 3_600_000
+
+/** A receiver that answers as the test says, and counts. */
+class Receiver implements Disposable {
+  /** The ids of what it was sent, in order. */
+  readonly ids: string[] = []
+  answer: () => Response = () => new Response("ok")
+  #changed: () => void = () => undefined
+  readonly #server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => {
+      this.ids.push(request.headers.get("webhook-id") ?? new URL(request.url).pathname)
+      this.#changed()
+      return this.answer()
+    },
+  })
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.port}/hook`
+  }
+
+  /** Resolves once it has been asked so often. */
+  async asked(times: number): Promise<void> {
+    while (this.ids.length < times) await new Promise<void>((resolve) => (this.#changed = resolve))
+  }
+
+  [Symbol.dispose](): void {
+    void this.#server.stop(true)
+  }
+}
+
+const folder = temporaryFolder()
+afterAll(() => folder[Symbol.dispose]())
+
+/** Webhooks of a store whose deliveries the test may disturb, on a clock that the test moves. */
+class Scene implements AsyncDisposable {
+  readonly receiver = new Receiver()
+  readonly errors: unknown[] = []
+  readonly givenUp: string[] = []
+  readonly settlements: Settlement[] = []
+  readonly store: SqliteStore
+  readonly #bus = new LocalBus()
+  readonly #webhooks: Webhooks
+  #nowMs = START_MS
+  #settled: () => void = () => undefined
+
+  constructor(disturb: (deliveries: Deliveries) => Partial<Deliveries> = () => ({})) {
+    const path = join(folder.path, `${crypto.randomUUID()}.db`)
+    const now = (): number => this.#nowMs
+    this.store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+    const { deliveries } = this.store
+    const disturbed = disturb(deliveries)
+    const faulty: Deliveries = {
+      follow: (urls) => deliveries.follow(urls),
+      cursor: () => deliveries.cursor(),
+      due: (url, limit) => deliveries.due(url, limit),
+      standing: () => deliveries.standing(),
+      list: (query) => deliveries.list(query),
+      add: disturbed.add ?? ((notices, upTo) => deliveries.add(notices, upTo)),
+      settle: async (id, settlement) => {
+        await (disturbed.settle ?? deliveries.settle.bind(deliveries))(id, settlement)
+        this.settlements.push(settlement)
+        this.#settled()
+      },
+    }
+    this.#webhooks = new Webhooks(this.store, faulty, this.#bus, {
+      urls: [this.receiver.url],
+      secret: undefined,
+      userAgent: "test",
+      now: () => this.#nowMs,
+      random: () => 0.5,
+      onError: (error) => this.errors.push(error),
+      onFailing: () => undefined,
+      onRecovered: () => undefined,
+      onGivenUp: (_, error) => this.givenUp.push(error),
+    })
+  }
+
+  start(): Promise<void> {
+    return this.#webhooks.start()
+  }
+
+  /** Fails an item. */
+  async fail(): Promise<void> {
+    const id = await added(this.store)
+    await put(this.store, id, { status: "failed" })
+    this.#bus.notify()
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms
+  }
+
+  /** Resolves once so many posts were settled. */
+  async settled(times: number): Promise<Settlement> {
+    while (this.settlements.length < times) await new Promise<void>((resolve) => (this.#settled = resolve))
+    const last = this.settlements[times - 1]
+    if (!last) throw new Error("nothing was settled")
+    return last
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#webhooks.stop()
+    await this.store.close()
+    this.receiver[Symbol.dispose]()
+  }
+}
+
+test("a notice that could not be stored is stored by a later turn, and told once", async () => {
+  let failures = 2
+  await using scene = new Scene((deliveries) => ({
+    async add(notices, upTo) {
+      if (failures-- > 0) throw new Error("the disk is full")
+      await deliveries.add(notices, upTo)
+    },
+  }))
+  await scene.start()
+  await scene.fail()
+  await scene.receiver.asked(1)
+  expect(scene.errors).toHaveLength(2)
+  await scene.settled(1)
+  expect(scene.receiver.ids).toHaveLength(1)
+})
+
+test("a delivery whose outcome could not be stored is sent again under the same id", async () => {
+  let failures = 1
+  await using scene = new Scene((deliveries) => ({
+    async settle(id, settlement) {
+      if (failures-- > 0) throw new Error("the disk is full")
+      await deliveries.settle(id, settlement)
+    },
+  }))
+  await scene.start()
+  await scene.fail()
+  await scene.receiver.asked(2)
+  expect(new Set(scene.receiver.ids).size).toBe(1)
+})
+
+test("a receiver that fails is asked later each time, an hour apart at most, and given up after a day", async () => {
+  await using scene = new Scene()
+  scene.receiver.answer = () => new Response("no", { status: 500 })
+  await scene.start()
+  await scene.fail()
+  const waits: number[] = []
+  let passed = 0
+  for (let times = 1; ; times += 1) {
+    const { status, nextAttemptAt } = await scene.settled(times)
+    if (status === "failed") break
+    const waitMs = Date.parse(nextAttemptAt ?? "") - START_MS - passed
+    waits.push(waitMs)
+    passed += waitMs
+    scene.pass(waitMs)
+  }
+  expect(waits.slice(0, 4)).toEqual([1000, 2000, 4000, 8000])
+  expect(Math.max(...waits)).toBe(HOUR_MS)
+  expect(passed).toBeGreaterThan(22 * HOUR_MS)
+  expect(passed).toBeLessThanOrEqual(24 * HOUR_MS)
+  expect(scene.givenUp).toEqual(["it answered 500"])
+})
+
+test("a receiver that asks for a wait of a week is asked again after an hour", async () => {
+  await using scene = new Scene()
+  scene.receiver.answer = () => new Response("", { status: 503, headers: { "retry-after": "604800" } })
+  await scene.start()
+  await scene.fail()
+  const { nextAttemptAt } = await scene.settled(1)
+  expect(Date.parse(nextAttemptAt ?? "") - START_MS).toBe(HOUR_MS)
+})
+
+test("a receiver that answers with a redirect has failed, and the address it names is not asked", async () => {
+  await using scene = new Scene()
+  scene.receiver.answer = () => Response.redirect(`${scene.receiver.url}/elsewhere`, 307)
+  await scene.start()
+  await scene.fail()
+  expect(await scene.settled(1)).toMatchObject({ status: "pending", answer: 307, error: "it answered 307" })
+  expect(scene.receiver.ids.filter((id) => id.includes("elsewhere"))).toEqual([])
+  expect(scene.receiver.ids).toHaveLength(1)
+})
