@@ -43,28 +43,32 @@ const acknowledged = ({ kind, bytes }: Did): string[] =>
 
 /** A file as the disk has it. */
 class OnDisk {
-  #bytes = new Uint8Array()
+  #room: Uint8Array
+  #length: number
 
   constructor(bytes = new Uint8Array()) {
-    this.#bytes = bytes
+    this.#room = bytes
+    this.#length = bytes.length
   }
 
   get bytes(): Uint8Array {
-    return this.#bytes
+    return this.#room.subarray(0, this.#length)
   }
 
   copy(): OnDisk {
-    return new OnDisk(this.#bytes.slice())
+    return new OnDisk(this.bytes.slice())
   }
 
   apply({ kind, offset, bytes }: Did, length = bytes.length): void {
-    const end = kind === "T" ? offset : Math.max(this.#bytes.length, offset + length)
-    if (end !== this.#bytes.length) {
-      const grown = new Uint8Array(end)
-      grown.set(this.#bytes.subarray(0, end))
-      this.#bytes = grown
+    const end = kind === "T" ? offset : Math.max(this.#length, offset + length)
+    if (end > this.#room.length) {
+      const more = new Uint8Array(2 * end)
+      more.set(this.bytes)
+      this.#room = more
     }
-    if (kind === "W") this.#bytes.set(bytes.subarray(0, length), offset)
+    if (end < this.#length) this.#room.fill(0, end, this.#length)
+    this.#length = end
+    if (kind === "W") this.#room.set(bytes.subarray(0, length), offset)
   }
 }
 

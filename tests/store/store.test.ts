@@ -157,6 +157,36 @@ test("a completion that fails to commit leaves no run, and the item as it was", 
   expect((await store.item(id)).status).toBe("processing")
 })
 
+test("what a failed commit would have made of an item is forgotten: the next change sees what is stored", async () => {
+  await using opened = await open()
+  const { store, path } = opened
+  const id = await added(store)
+  await put(store, id, { status: "processing", current_step: "stored" })
+  {
+    using other = new Database(path)
+    other.run("CREATE TABLE broken (id INTEGER REFERENCES queue_items DEFERRABLE INITIALLY DEFERRED)")
+    other.run(
+      "CREATE TRIGGER broken AFTER INSERT ON updates WHEN NEW.data LIKE '%never%' BEGIN INSERT INTO broken VALUES (0); END",
+    )
+  }
+  expect(await codeOf(put(store, id, { current_step: "never", progress: 99 }))).toBe("unavailable")
+  expect(await put(store, id, { progress: 50 })).toMatchObject({ current_step: "stored", progress: 50 })
+  expect(await store.item(id)).toMatchObject({ current_step: "stored", progress: 50 })
+})
+
+test("what another program has written is seen by the next change, and not written over", async () => {
+  await using opened = await open()
+  const { store, path } = opened
+  const id = await added(store)
+  await put(store, id, { status: "processing", current_step: "ours" })
+  {
+    using other = new Database(path)
+    other.run("UPDATE queue_items SET title = 'theirs' WHERE id = ?", [id])
+  }
+  expect(await put(store, id, { progress: 50 })).toMatchObject({ title: "theirs", current_step: "ours" })
+  expect(await store.item(id)).toMatchObject({ title: "theirs", current_step: "ours", progress: 50 })
+})
+
 test("closing waits for the writes under way; after it the one file holds everything", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")
