@@ -21,6 +21,12 @@ export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPa
 /** Whether the server does not let us in: a token or a host name that was wrong can be put right while we wait. */
 export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
+/** How long to wait before asking a server again that does not take our token; its owner must put that right. */
+const FORBIDDEN_MS = 10_000
+
+const isForbidden = (error: unknown): boolean =>
+  error instanceof ServerError && (error.status === 401 || error.status === 403)
+
 /** The keys of a report that every version of the server knows. */
 const OLDER_KEYS = ["progress", "current_step", "message", "step", "unit", "media"] as const
 
@@ -150,8 +156,8 @@ export class Reporter {
           if (!isLent) say(`could not report the result: ${reasonOf(error)}`)
           return "pending"
         }
+        await rest(error, patience, signal, deadlineMs - performance.now())
       }
-      await patience.wait(signal)
     }
     return "refused"
   }
@@ -200,7 +206,7 @@ export class Reporter {
       } catch (error) {
         if (signal.aborted) return
         this.#failed(error, held)
-        await patience.wait(signal)
+        await rest(error, patience, signal)
       }
     }
   }
@@ -219,7 +225,7 @@ export class Reporter {
         await pause(REPORT_EVERY_MS, signal)
       } catch (error) {
         this.#failed(error, held)
-        await patience.wait(signal)
+        await rest(error, patience, signal)
       }
     }
   }
@@ -233,9 +239,9 @@ export class Reporter {
         const waitMs = this.#held ? await printer.send(this.#held, signal) : 0
         patience.reset()
         await pause(Math.max(waitMs, REPORT_EVERY_MS), signal)
-      } catch {
+      } catch (error) {
         // The other loops tell that the server is away, and get another lease.
-        await patience.wait(signal)
+        await rest(error, patience, signal)
       }
     }
   }
@@ -325,6 +331,11 @@ export class Reporter {
     if (isTaken && this.#last !== undefined) this.#cancel(reasonOf(error))
     else say(`${reasonOf(error)}; rendering continues without reports`)
   }
+}
+
+/** Waits before the next try, at most `mostMs`. */
+function rest(error: unknown, patience: Patience, signal: AbortSignal, mostMs = FORBIDDEN_MS): Promise<void> {
+  return isForbidden(error) ? pause(Math.min(FORBIDDEN_MS, mostMs), signal) : patience.wait(signal)
 }
 
 /** Waits for `done`, at most `withinMs`. @throws ServerError when the time is over; the work may still go on */

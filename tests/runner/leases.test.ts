@@ -97,6 +97,48 @@ describe("a result that could not be reported", () => {
     }
   })
 
+  test.each([401, 403])("is dropped by neither work nor run while the server answers %d", async (status) => {
+    await using server = await start()
+    const state = { isDenied: false, asked: 0 }
+    using proxy = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      idleTimeout: 60,
+      fetch(request) {
+        const { pathname, search } = new URL(request.url)
+        if (!state.isDenied) return fetch(server.url + pathname + search, request)
+        state.asked += 1
+        const code = status === 401 ? "unauthorized" : "forbidden"
+        return Response.json({ error: "not with this token", code, request_id: "1" }, { status })
+      },
+    })
+    const url = `http://127.0.0.1:${proxy.port}`
+    const [first, second, go] = [await server.add(), await server.add(), path()]
+    const exec = `echo 9%; echo 10%; while [ ! -e ${go} ]; do sleep 0.02; done; echo 20%; echo ended`
+    await using ran = studio(url, ["run", "--item", String(second), "--", "sh", "-c", exec])
+    await until(server, second, ({ progress }) => progress === 10)
+    await using worker = work(url, path(), exec)
+    await until(server, first, ({ progress }) => progress === 10)
+    state.isDenied = true
+    await Bun.write(go, "")
+    for (const program of [ran, worker]) {
+      await program.prints(
+        "not with this token; rendering continues, and progress is reported once the server allows it",
+      )
+      await program.prints("ended")
+    }
+    // Some try at once to report, to renew and to end; then all wait for ten seconds.
+    await Bun.sleep(1500)
+    expect(state.asked).toBeLessThan(20)
+    state.isDenied = false
+    expect(await ran.ends()).toBe(0)
+    for (const id of [first, second]) {
+      expect(await finished(server, id)).toMatchObject({ status: "completed", attempt: 1, progress: 100 })
+    }
+    worker.kill("SIGTERM")
+    await worker.ends()
+  })
+
   test("is not dropped while the server denies access, and the reason is told", async () => {
     await using server = await start()
     let isDenied = false
