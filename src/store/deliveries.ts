@@ -58,20 +58,32 @@ export interface DeliveriesQuery {
  * examined for it. Each method is one transaction.
  */
 export interface Deliveries {
-  /** Follows the history for these URLs, new ones from now on. Others are forgotten, with their pending deliveries. */
+  /**
+   * Follows the history for these URLs, new ones from now on. Others are forgotten, with their pending deliveries, unless
+   * another instance follows them.
+   */
   follow(urls: readonly string[]): Promise<void>
 
   /** The lowest cursor of all URLs; null if no URL is followed. */
   cursor(): Promise<number | null>
 
-  /** Adds a delivery of each update for each URL whose cursor is below it, and moves all cursors up to `upTo`. */
+  /**
+   * Adds a delivery of each update for each URL whose cursor is below it, and moves all cursors up to `upTo`. What several
+   * instances have examined is added once.
+   */
   add(
     notices: readonly { readonly notice: Notice; readonly update: StoredUpdate }[],
     upTo: number,
   ): Promise<void>
 
-  /** The pending deliveries to a URL that are due, those that have waited longest first. */
-  due(url: string, limit: number): Promise<readonly Delivery[]>
+  /**
+   * Takes the pending deliveries to a URL that are due, those that have waited longest first. For so many milliseconds
+   * nobody else takes them, unless they are settled or given back before; a program that ends gives all of its back.
+   */
+  take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]>
+
+  /** Gives a delivery back that was taken and not sent. */
+  giveBack(id: number): Promise<void>
 
   /** Counts one more attempt at a delivery, and stores what it came to. */
   settle(id: number, settlement: Settlement): Promise<void>

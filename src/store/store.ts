@@ -3,6 +3,7 @@ import type { Access } from "./access.ts"
 import type { Deliveries } from "./deliveries.ts"
 import type { Figures } from "./figures.ts"
 import type { History } from "./history.ts"
+import type { Instances } from "./instances.ts"
 import type { Items } from "./items.ts"
 import type { Life } from "./life.ts"
 import type { Outputs } from "./outputs.ts"
@@ -60,6 +61,9 @@ export interface Store extends Items, History, Life {
 
   /** What the commands of attempts printed. */
   readonly outputs: Outputs
+
+  /** The servers that use the database. */
+  readonly instances: Instances
 
   /** Keeps the database small. */
   readonly upkeep: Upkeep

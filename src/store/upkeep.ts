@@ -36,6 +36,12 @@ export interface Upkeep {
    */
   beginsAt(graceMs: number): Promise<number>
 
+  /**
+   * Whether it is the turn of this server to do what one of all that use the database does at a time: once in `everyMs`,
+   * by the name of what is done. Always, where there is one server.
+   */
+  turn(name: string, everyMs: number): Promise<boolean>
+
   /** Removes updates that may go, and what finished items printed. Answers how much was done, removing and looking, and 0 once nothing is left to do. */
   thin(thinning: Thinning): Promise<number>
 

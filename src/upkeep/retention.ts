@@ -72,7 +72,7 @@ export class Retention implements Service {
   async round(): Promise<void> {
     const { now, updatesMs, perItem, itemsMs } = this.#options
     const nowMs = now()
-    if (nowMs < this.#beginsAtMs) return
+    if (nowMs < this.#beginsAtMs || !(await this.#upkeep.turn("retention", ROUND_MS))) return
     const ago = (ms: number): string => new Date(nowMs - ms).toISOString()
     const thinning = {
       finishedBefore: updatesMs === 0 ? null : ago(Math.max(updatesMs, DAY_MS)),

@@ -14,6 +14,8 @@ const PAGE_UPDATES = 1024
 const UNSTORED_UPDATES = 1000
 /** Deliveries under way to one webhook. */
 const PARALLEL = 4
+/** How long a delivery is ours: longer than a receiver may take, and what it answers to be stored. */
+const TAKEN_MS = 30_000
 /** 1 s after the first failure, then 2, 4, 8 s and so on up to an hour, each within 20 %. */
 const RETRY: Backoff = { firstMs: 1000, mostMs: 60 * 60_000, spread: 0.2 }
 /** After this long a delivery is given up. */
@@ -170,11 +172,9 @@ export class Webhooks implements Service {
     if (this.#stopped.signal.aborted || this.#looking.has(url)) return
     this.#looking.add(url)
     try {
-      // Those under way are due as well.
-      const due = await this.#deliveries.due(url, 2 * PARALLEL)
-      const busy = [...this.#sending.values()].filter((one) => one.url === url).length
-      const free = Math.max(0, PARALLEL - busy)
-      for (const delivery of due.filter(({ id }) => !this.#sending.has(id)).slice(0, free)) {
+      const free = PARALLEL - [...this.#sending.values()].filter((one) => one.url === url).length
+      if (free <= 0) return
+      for (const delivery of await this.#deliveries.take(url, free, TAKEN_MS)) {
         this.#sending.set(delivery.id, { url, over: this.#deliver(delivery) })
       }
     } finally {
@@ -187,6 +187,8 @@ export class Webhooks implements Service {
       await this.#attempt(delivery)
     } catch (error) {
       this.#options.onError(error)
+      // What it came to is not stored, so it is sent again.
+      await this.#deliveries.giveBack(delivery.id).catch(this.#options.onError)
       return
     } finally {
       this.#sending.delete(delivery.id)
@@ -197,7 +199,7 @@ export class Webhooks implements Service {
   async #attempt(delivery: Delivery): Promise<void> {
     const { signal } = this.#stopped
     const reply = await post(delivery, { ...this.#options, historyId: this.#history.historyId, signal })
-    if (signal.aborted && reply.status === null) return
+    if (signal.aborted && reply.status === null) return this.#deliveries.giveBack(delivery.id)
     this.#options.onReply?.(urlId(delivery.url), reply.status)
     this.#watch(delivery.url, reply.error)
     const settlement = this.#settlement(delivery, reply)

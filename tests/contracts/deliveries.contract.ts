@@ -8,6 +8,7 @@ import { added, type Open, put, START_MS } from "./store.contract.ts"
 const ONE = "https://one.example/hook"
 const TWO = "https://two.example/hook"
 const DAY_MS = 86_400_000
+const TAKEN_MS = 30_000
 
 const at = (ms: number): string => new Date(START_MS + ms).toISOString()
 
@@ -29,7 +30,7 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(await deliveries.standing()).toEqual({ pending: 0, delivered: 0, failed: 0 })
     const update = await failing(opened.store)
     await deliveries.add([{ notice: "failed", update }], update.id)
-    const [first] = await deliveries.due(ONE, 1)
+    const [first] = await deliveries.take(ONE, 1, TAKEN_MS)
     await deliveries.settle(first?.id ?? 0, {
       status: "delivered",
       nextAttemptAt: null,
@@ -58,8 +59,8 @@ export function storeDeliveries(name: string, open: Open): void {
       [update, later].map((one) => ({ notice: "failed", update: one })),
       later.id,
     )
-    expect(ids(await deliveries.due(ONE, 10))).toEqual([update.id, later.id])
-    expect(ids(await deliveries.due(TWO, 10))).toEqual([later.id])
+    expect(ids(await deliveries.take(ONE, 10, TAKEN_MS))).toEqual([update.id, later.id])
+    expect(ids(await deliveries.take(TWO, 10, TAKEN_MS))).toEqual([later.id])
     expect(await deliveries.cursor()).toBe(later.id)
     await deliveries.add([], 1)
     expect(await deliveries.cursor()).toBe(later.id)
@@ -73,7 +74,7 @@ export function storeDeliveries(name: string, open: Open): void {
     await deliveries.follow([ONE])
     const update = await failing(store)
     await deliveries.add([{ notice: "failed", update }], update.id)
-    const [first] = await deliveries.due(ONE, 10)
+    const [first] = await deliveries.take(ONE, 10, TAKEN_MS)
     expect(first).toEqual({
       id: 1,
       url: ONE,
@@ -92,14 +93,37 @@ export function storeDeliveries(name: string, open: Open): void {
     const failed = { answer: 500, error: "it answered 500" }
     await deliveries.settle(1, { status: "pending", nextAttemptAt: at(5000), ...failed })
     nowMs += 4999
-    expect(await deliveries.due(ONE, 10)).toEqual([])
+    expect(await deliveries.take(ONE, 10, TAKEN_MS)).toEqual([])
     nowMs += 1
-    const [again] = await deliveries.due(ONE, 10)
+    const [again] = await deliveries.take(ONE, 10, TAKEN_MS)
     expect(again).toMatchObject({ attempts: 1, status: "pending", ...failed })
     await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
-    expect(await deliveries.due(ONE, 10)).toEqual([])
+    expect(await deliveries.take(ONE, 10, TAKEN_MS)).toEqual([])
     const { deliveries: all } = await deliveries.list({ limit: 10 })
     expect(all).toMatchObject([{ status: "delivered", attempts: 2, finished_at: at(5000) }])
+  })
+
+  test(`${name}: what is taken nobody else takes, until its time is over or it is given back`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE])
+    const notices = [await failing(store), await failing(store), await failing(store)].map(
+      (update) => ({ notice: "failed", update }) as const,
+    )
+    await deliveries.add(notices, 6)
+    await deliveries.add(notices, 6)
+    const taken = async (limit: number): Promise<number[]> =>
+      (await deliveries.take(ONE, limit, TAKEN_MS)).map(({ id }) => id)
+    expect(await taken(1)).toEqual([1])
+    expect(await taken(1)).toEqual([2])
+    await deliveries.giveBack(1)
+    expect(await taken(9)).toEqual([1, 3])
+    expect(await taken(9)).toEqual([])
+    await deliveries.settle(2, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
+    nowMs += TAKEN_MS
+    expect(await taken(9)).toEqual([1, 3])
   })
 
   test(`${name}: a webhook that is followed no more keeps the record of what it was told, and gets nothing`, async () => {
@@ -112,7 +136,7 @@ export function storeDeliveries(name: string, open: Open): void {
     await deliveries.settle(2, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
     await deliveries.follow([])
     expect(await deliveries.cursor()).toBe(null)
-    expect(await deliveries.due(ONE, 10)).toEqual([])
+    expect(await deliveries.take(ONE, 10, TAKEN_MS)).toEqual([])
     const { deliveries: all } = await deliveries.list({ limit: 10 })
     expect(all.map(({ url, status }) => [url, status])).toEqual([
       [TWO, "delivered"],

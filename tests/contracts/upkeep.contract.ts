@@ -181,5 +181,5 @@ export function storeUpkeep(name: string, open: Open): void {
       ),
       { numRuns: 25 },
     )
-  })
+  }, 30_000)
 }

@@ -4,6 +4,7 @@ import { storeAccess } from "../contracts/access.contract.ts"
 import { storeDeliveries } from "../contracts/deliveries.contract.ts"
 import { storeFigures } from "../contracts/figures.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
+import { storeInstances } from "../contracts/instances.contract.ts"
 import { storeOutputs } from "../contracts/outputs.contract.ts"
 import { storeRuns } from "../contracts/runs.contract.ts"
 import { storeOnePerSong } from "../contracts/song.contract.ts"
@@ -26,6 +27,7 @@ if (whyNoPostgres === undefined) {
     storeRuns,
     storeFigures,
     storeOutputs,
+    storeInstances,
   ])
     contract("PostgresStore", openStore)
   storeOnePerSong("PostgresStore", () => openStore(undefined, undefined, true))

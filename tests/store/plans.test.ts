@@ -116,8 +116,9 @@ async function reads(store: SqliteStore, id: number): Promise<void> {
 async function deliveries(all: Deliveries, update: StoredUpdate): Promise<void> {
   await all.cursor()
   await all.add([{ notice: "completed", update }], update.id)
-  const [delivery] = await all.due(URL, 1)
+  const [delivery] = await all.take(URL, 1, 1000)
   if (!delivery) throw new Error("nothing is due")
+  await all.giveBack(delivery.id)
   await all.settle(delivery.id, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
   for (const status of [undefined, ...DELIVERY_STATUSES]) {
     await all.list({ limit: 1, status })

@@ -16,6 +16,7 @@ import { storeAccess } from "../contracts/access.contract.ts"
 import { storeDeliveries } from "../contracts/deliveries.contract.ts"
 import { storeFigures } from "../contracts/figures.contract.ts"
 import { storeReads } from "../contracts/history.contract.ts"
+import { storeInstances } from "../contracts/instances.contract.ts"
 import { storeRuns } from "../contracts/runs.contract.ts"
 import { added, codeOf, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
 import { storeUpkeep } from "../contracts/upkeep.contract.ts"
@@ -50,6 +51,7 @@ storeAccess("SqliteStore", open)
 storeUpkeep("SqliteStore", open)
 storeRuns("SqliteStore", open)
 storeFigures("SqliteStore", open)
+storeInstances("SqliteStore", open)
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {

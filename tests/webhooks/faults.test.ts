@@ -64,7 +64,8 @@ class Scene implements AsyncDisposable {
     const faulty: Deliveries = {
       follow: (urls) => deliveries.follow(urls),
       cursor: () => deliveries.cursor(),
-      due: (url, limit) => deliveries.due(url, limit),
+      take: (url, limit, forMs) => deliveries.take(url, limit, forMs),
+      giveBack: (id) => deliveries.giveBack(id),
       standing: () => deliveries.standing(),
       list: (query) => deliveries.list(query),
       add: disturbed.add ?? ((notices, upTo) => deliveries.add(notices, upTo)),

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, lt, lte, sql } from "drizzle-orm"
+import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm"
 
 import type { StoredUpdate } from "../../item/item.ts"
 import type { DeliveryStatus, Notice } from "../../item/notice.ts"
@@ -7,13 +7,31 @@ import { HEAD } from "./history.ts"
 import type { Link } from "./link.ts"
 import { deliveries } from "./schema.ts"
 
+const { taken_until: _taken, ...columns } = getTableColumns(deliveries)
+
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000
 
-const FOLLOW = `WITH forgotten AS (
+/** An instance that was not heard of for so long follows nothing any more. */
+const FOLLOWING_MS = 10 * 60_000
+
+/** An instance ($3) follows webhooks ($1) from now ($2) on; those that none follows any more are forgotten. */
+const FOLLOW = `WITH self AS (
+  INSERT INTO instances (id, seen_at) VALUES ($3, $2) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at),
+left_alone AS (DELETE FROM followers WHERE instance = $3 AND url <> ALL($1::text[])),
+added AS (INSERT INTO followers (url, instance) SELECT url, $3 FROM unnest($1::text[]) url ON CONFLICT DO NOTHING),
+followed AS MATERIALIZED (
+  SELECT unnest($1::text[]) AS url UNION SELECT f.url FROM followers f JOIN instances i ON i.id = f.instance
+  WHERE i.id <> $3 AND i.seen_at > $4::int8),
+forgotten AS (
   UPDATE deliveries SET status = 'failed', error = 'the webhook is not configured any more', next_attempt_at = NULL, finished_at = $2
-  WHERE status = 'pending' AND url <> ALL($1::text[])),
-gone AS (DELETE FROM webhooks WHERE url <> ALL($1::text[]))
+  WHERE status = 'pending' AND url NOT IN (SELECT url FROM followed)),
+gone AS (DELETE FROM webhooks WHERE url NOT IN (SELECT url FROM followed))
 INSERT INTO webhooks (url, cursor) SELECT url, ${HEAD} FROM unnest($1::text[]) url ON CONFLICT DO NOTHING`
+
+const TAKE = `UPDATE deliveries SET taken_until = $4 WHERE id IN (
+    SELECT id FROM deliveries WHERE url = $1 AND next_attempt_at <= $2 AND (taken_until IS NULL OR taken_until <= $2)
+    ORDER BY next_attempt_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+  RETURNING id::float8 AS id`
 
 /** Instances that examine the same updates at the same time add each delivery once: the cursors are locked first. */
 const ADD = `WITH followed AS MATERIALIZED (SELECT url, cursor FROM webhooks ORDER BY url FOR NO KEY UPDATE),
@@ -28,16 +46,19 @@ UPDATE webhooks w SET cursor = greatest(w.cursor, $6::int8) FROM followed f WHER
 /** The Deliveries on PostgreSQL. */
 export class PostgresDeliveries implements Deliveries {
   readonly #link: Link
+  readonly #instance: string
   readonly #now: () => number
 
-  /** `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: Link, now: () => number) {
+  /** `instance` is the id of this server. `now` is the database's clock, in epoch milliseconds. */
+  constructor(link: Link, instance: string, now: () => number) {
     this.#link = link
+    this.#instance = instance
     this.#now = now
   }
 
   async follow(urls: readonly string[]): Promise<void> {
-    await this.#link.run(FOLLOW, [[...urls], this.#now()])
+    const nowMs = this.#now()
+    await this.#link.run(FOLLOW, [[...urls], nowMs, this.#instance, nowMs - FOLLOWING_MS])
   }
 
   async cursor(): Promise<number | null> {
@@ -71,14 +92,26 @@ export class PostgresDeliveries implements Deliveries {
     return { pending: of("pending"), delivered: of("delivered"), failed: of("failed") }
   }
 
-  due(url: string, limit: number): Promise<readonly Delivery[]> {
-    const rows = this.#link.db
-      .select()
-      .from(deliveries)
-      .where(and(eq(deliveries.url, url), lte(deliveries.next_attempt_at, this.#time())))
-      .orderBy(asc(deliveries.next_attempt_at), asc(deliveries.id))
-      .limit(limit)
-    return this.#link.get(rows)
+  async take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]> {
+    const nowMs = this.#now()
+    const taken = await this.#link.run<{ id: number }>(TAKE, [url, nowMs, limit, nowMs + forMs])
+    if (taken.length === 0) return []
+    return this.#link.get(
+      this.#link.db
+        .select(columns)
+        .from(deliveries)
+        .where(
+          inArray(
+            deliveries.id,
+            taken.map(({ id }) => id),
+          ),
+        )
+        .orderBy(asc(deliveries.next_attempt_at), asc(deliveries.id)),
+    )
+  }
+
+  async giveBack(id: number): Promise<void> {
+    await this.#link.run("UPDATE deliveries SET taken_until = NULL WHERE id = $1", [id])
   }
 
   async settle(id: number, { status, nextAttemptAt, answer, error }: Settlement): Promise<void> {
@@ -90,6 +123,7 @@ export class PostgresDeliveries implements Deliveries {
         error,
         attempts: sql`${deliveries.attempts} + 1`,
         next_attempt_at: nextAttemptAt,
+        taken_until: null,
         finished_at: status === "pending" ? null : this.#time(),
       })
       .where(eq(deliveries.id, id))
@@ -99,7 +133,7 @@ export class PostgresDeliveries implements Deliveries {
   async list({ status, limit, before }: DeliveriesQuery) {
     const rows = await this.#link.get(
       this.#link.db
-        .select()
+        .select(columns)
         .from(deliveries)
         .where(
           and(

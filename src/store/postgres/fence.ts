@@ -3,7 +3,7 @@ import { APPEND, type Appended } from "./append.ts"
 import { isLost } from "./faults.ts"
 import type { Link } from "./link.ts"
 
-const ENTER = `INSERT INTO instances (id, epoch, seen_at) VALUES ($1, nextval('instance_epochs'), $2)
+const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at
   RETURNING epoch::float8 AS epoch`
 const COMMITTED = "SELECT array_to_json(kept)::text AS kept FROM groups WHERE instance = $1 AND no = $2"

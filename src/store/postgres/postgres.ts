@@ -11,6 +11,7 @@ import { Fence } from "./fence.ts"
 import { PostgresFigures } from "./figures.ts"
 import { Group } from "./group.ts"
 import { PostgresHistory } from "./history.ts"
+import { PostgresInstances } from "./instances.ts"
 import type { Link } from "./link.ts"
 import { Listing } from "./list.ts"
 import { itemReads, knownOf, RIPEN } from "./look.ts"
@@ -37,6 +38,7 @@ export class PostgresStore extends PostgresHistory implements Store {
   readonly upkeep: PostgresUpkeep
   readonly runs: PostgresRuns
   readonly outputs: PostgresOutputs
+  readonly instances: PostgresInstances
   readonly clock: Clock
   readonly outages: Outages
   readonly #onePerSong: boolean
@@ -71,7 +73,8 @@ export class PostgresStore extends PostgresHistory implements Store {
       observed: options,
       onTime: (serverMs, askedMs) => own.sample(serverMs, askedMs),
     })
-    this.deliveries = new PostgresDeliveries(reading, clock.now)
+    this.deliveries = new PostgresDeliveries(reading, this.#fence.instance, clock.now)
+    this.instances = new PostgresInstances(reading, this.#fence.instance, clock.now)
     this.access = new PostgresAccess(reading, historyId, clock.now)
     this.upkeep = new PostgresUpkeep(reading, clock.now)
     this.runs = new PostgresRuns(reading)

@@ -249,7 +249,25 @@ export const webhooks = pgTable("webhooks", {
   cursor: long().notNull(),
 })
 
-/** What is sent to webhooks. `next_attempt_at` is null once a delivery is over. */
+/** Which instances follow which webhooks. */
+export const followers = pgTable(
+  "followers",
+  {
+    url: text().notNull(),
+    instance: text()
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.url, table.instance] }),
+    index("followers_instance").on(table.instance),
+  ],
+)
+
+/**
+ * What is sent to webhooks. `next_attempt_at` is null once a delivery is over; until `taken_until` an instance is sending
+ * it.
+ */
 export const deliveries = pgTable(
   "deliveries",
   {
@@ -262,6 +280,7 @@ export const deliveries = pgTable(
     status: text({ enum: DELIVERY_STATUSES }).notNull().default("pending"),
     attempts: integer().notNull().default(0),
     next_attempt_at: time(),
+    taken_until: time(),
     answer: integer(),
     error: text().notNull().default(""),
     created_at: time().notNull(),
@@ -310,14 +329,24 @@ export const tickets = pgTable(
   (table) => [index("tickets_token").on(table.token_id), index("tickets_end").on(table.expires_at)],
 )
 
+/** Where the epochs of instances come from. */
+export const epochs = pgSequence("instance_epochs")
+
 /**
  * The programs that write this database, and the fence of each: a write that bears another epoch than its row is
- * refused. Epochs come from one sequence, so none comes twice.
+ * refused. Epochs come from one sequence, so none comes twice. What a server tells of itself is null for other programs.
  */
 export const instances = pgTable("instances", {
   id: text().primaryKey(),
-  epoch: long().notNull(),
-  seen_at: long().notNull(),
+  epoch: long()
+    .notNull()
+    .default(sql`nextval('instance_epochs')`),
+  seen_at: time().notNull(),
+  name: text(),
+  version: text(),
+  address: text(),
+  since: time(),
+  streams: integer().notNull().default(0),
 })
 
 /** The groups of writes that were committed lately, with the items that each stored: for a program that lost the answer. */
@@ -338,9 +367,6 @@ export const timers = pgTable("timers", {
   name: text().primaryKey(),
   due_at: long().notNull(),
 })
-
-/** Where the epochs of instances come from. */
-export const epochs = pgSequence("instance_epochs")
 
 /** The trigger that refuses an illegal move by any program, generated from the table of moves. */
 export function movesTrigger(): string {
@@ -372,6 +398,7 @@ export const TABLES = [
   tokens,
   tickets,
   instances,
+  followers,
   groups,
   timers,
 ] as const

@@ -64,6 +64,10 @@ gone AS (
 noted AS (${noted})
 SELECT ((SELECT count(*) FROM repeated) + (SELECT count(*) FROM item) + (SELECT n FROM noted))::int AS n`
 
+/** Whoever finds it due and moves it on has the turn. */
+const TURN = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
+  ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE timers.due_at <= $2::int8 RETURNING name`
+
 const LAST_BEFORE = `SELECT id::float8 AS id, data::json ->> 'timestamp' AS time FROM updates
   WHERE id <= $1 ORDER BY id DESC LIMIT 1`
 
@@ -99,6 +103,11 @@ export class PostgresUpkeep implements Upkeep {
     const nowMs = this.#now()
     const [row] = await this.#link.run<{ at: number }>(BEGINS, [nowMs + graceMs, nowMs])
     return row?.at ?? nowMs
+  }
+
+  async turn(name: string, everyMs: number): Promise<boolean> {
+    const rows = await this.#link.run(TURN, [name, this.#now(), everyMs])
+    return rows.length > 0
   }
 
   async thin(thinning: Thinning): Promise<number> {

@@ -17,6 +17,8 @@ export class SqliteDeliveries implements Deliveries {
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #now: () => number
+  /** Until when deliveries are taken, in epoch milliseconds. One process has the file, so nobody else need know. */
+  readonly #taken = new Map<number, number>()
 
   /** `now` is the clock, in epoch milliseconds. */
   constructor(client: Database, group: GroupCommit, now: () => number) {
@@ -78,18 +80,28 @@ export class SqliteDeliveries implements Deliveries {
     })
   }
 
-  async due(url: string, limit: number): Promise<readonly Delivery[]> {
-    return this.#db
+  async take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]> {
+    const nowMs = this.#now()
+    for (const [id, untilMs] of this.#taken) if (untilMs <= nowMs) this.#taken.delete(id)
+    const due = this.#db
       .select()
       .from(deliveries)
       .where(and(eq(deliveries.url, url), lte(deliveries.next_attempt_at, this.#time())))
       .orderBy(asc(deliveries.next_attempt_at), asc(deliveries.id))
-      .limit(limit)
+      .limit(limit + this.#taken.size)
       .all()
+      .filter(({ id }) => !this.#taken.has(id))
+      .slice(0, limit)
+    for (const { id } of due) this.#taken.set(id, nowMs + forMs)
+    return due
   }
 
-  settle(id: number, { status, nextAttemptAt, answer, error }: Settlement): Promise<void> {
-    return this.#group.run(
+  async giveBack(id: number): Promise<void> {
+    this.#taken.delete(id)
+  }
+
+  async settle(id: number, { status, nextAttemptAt, answer, error }: Settlement): Promise<void> {
+    await this.#group.run(
       () =>
         void this.#db
           .update(deliveries)
@@ -104,6 +116,7 @@ export class SqliteDeliveries implements Deliveries {
           .where(eq(deliveries.id, id))
           .run(),
     )
+    this.#taken.delete(id)
   }
 
   async standing(): Promise<Record<DeliveryStatus, number>> {

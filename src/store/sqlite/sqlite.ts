@@ -19,6 +19,7 @@ import { SqliteFigures } from "./figures.ts"
 import { DatabaseFile } from "./file.ts"
 import { GroupCommit } from "./group.ts"
 import { SqliteHistory, unknownItem } from "./history.ts"
+import { SqliteInstances } from "./instances.ts"
 import { Listing } from "./list.ts"
 import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
@@ -50,6 +51,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly runs: SqliteRuns
   readonly figures: SqliteFigures
   readonly outputs: SqliteOutputs
+  readonly instances: SqliteInstances
   readonly clock: Clock
   readonly outages = new Outages()
   readonly #file: DatabaseFile
@@ -113,6 +115,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
     this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
     this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
+    this.instances = new SqliteInstances(this.clock.now)
     this.runs = new SqliteRuns(client, this.#group)
     this.outputs = new SqliteOutputs(client, this.#group, (id) => this.#recentRow(id))
   }

@@ -56,6 +56,10 @@ export class SqliteUpkeep implements Upkeep {
     })
   }
 
+  async turn(): Promise<boolean> {
+    return true
+  }
+
   thin(thinning: Thinning): Promise<number> {
     return this.#group.run(() => {
       const upTo = Math.min(this.#lastBefore(thinning.before), this.#examinedByAll())

@@ -9,10 +9,17 @@ CREATE TABLE "deliveries" (
 	"status" text DEFAULT 'pending' NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,
 	"next_attempt_at" bigint,
+	"taken_until" bigint,
 	"answer" integer,
 	"error" text DEFAULT '' NOT NULL,
 	"created_at" bigint NOT NULL,
 	"finished_at" bigint
+);
+--> statement-breakpoint
+CREATE TABLE "followers" (
+	"url" text NOT NULL,
+	"instance" text NOT NULL,
+	CONSTRAINT "followers_url_instance_pk" PRIMARY KEY("url","instance")
 );
 --> statement-breakpoint
 CREATE TABLE "groups" (
@@ -44,8 +51,13 @@ CREATE TABLE "idempotency_keys" (
 --> statement-breakpoint
 CREATE TABLE "instances" (
 	"id" text PRIMARY KEY NOT NULL,
-	"epoch" bigint NOT NULL,
-	"seen_at" bigint NOT NULL
+	"epoch" bigint DEFAULT nextval('instance_epochs') NOT NULL,
+	"seen_at" bigint NOT NULL,
+	"name" text,
+	"version" text,
+	"address" text,
+	"since" bigint,
+	"streams" integer DEFAULT 0 NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "outputs" (
@@ -186,6 +198,7 @@ CREATE TABLE "webhooks" (
 	"cursor" bigint NOT NULL
 );
 --> statement-breakpoint
+ALTER TABLE "followers" ADD CONSTRAINT "followers_instance_instances_id_fk" FOREIGN KEY ("instance") REFERENCES "public"."instances"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "groups" ADD CONSTRAINT "groups_instance_instances_id_fk" FOREIGN KEY ("instance") REFERENCES "public"."instances"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "outputs" ADD CONSTRAINT "outputs_queue_id_queue_items_id_fk" FOREIGN KEY ("queue_id") REFERENCES "public"."queue_items"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "tickets" ADD CONSTRAINT "tickets_token_id_tokens_id_fk" FOREIGN KEY ("token_id") REFERENCES "public"."tokens"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -194,6 +207,7 @@ CREATE INDEX "deliveries_due" ON "deliveries" USING btree ("url","next_attempt_a
 CREATE INDEX "deliveries_finished" ON "deliveries" USING btree ("finished_at");--> statement-breakpoint
 CREATE INDEX "deliveries_status" ON "deliveries" USING btree ("status","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "deliveries_once" ON "deliveries" USING btree ("update_id","url","notice");--> statement-breakpoint
+CREATE INDEX "followers_instance" ON "followers" USING btree ("instance");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_age" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "queue_items_thin" ON "queue_items" USING btree ("thin_at");--> statement-breakpoint
 CREATE INDEX "queue_items_deleted" ON "queue_items" USING btree ("deleted_at");--> statement-breakpoint

@@ -1,0 +1,59 @@
+import { and, asc, getTableColumns, gt, isNotNull } from "drizzle-orm"
+
+import type { Instance, InstanceReport, Instances } from "../instances.ts"
+import type { Link } from "./link.ts"
+import { instances } from "./schema.ts"
+
+/** How long a server is known after it told of itself last. */
+const KNOWN_MS = 60_000
+/** How long its row is kept: by then nothing that it sent is under way. */
+const KEPT_MS = 10 * 60_000
+
+const TELL = `WITH gone AS (DELETE FROM instances WHERE seen_at <= $7::int8 AND id <> $1)
+INSERT INTO instances (id, seen_at, name, version, address, since, streams) VALUES ($1, $2, $3, $4, $5, $6, $8)
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name, version = excluded.version,
+  address = excluded.address, since = excluded.since, streams = excluded.streams`
+
+const { epoch: _epoch, ...columns } = getTableColumns(instances)
+
+/** The Instances on PostgreSQL. */
+export class PostgresInstances implements Instances {
+  readonly own: string
+  readonly #link: Link
+  readonly #now: () => number
+
+  /** `own` is the id of this server. `now` is the database's clock, in epoch milliseconds. */
+  constructor(link: Link, own: string, now: () => number) {
+    this.#link = link
+    this.own = own
+    this.#now = now
+  }
+
+  async tell({ name, version, address, since, streams }: InstanceReport): Promise<void> {
+    const nowMs = this.#now()
+    const report = [name, version, address, Date.parse(since)]
+    await this.#link.run(TELL, [this.own, nowMs, ...report, nowMs - KEPT_MS, streams])
+  }
+
+  async all(): Promise<readonly Instance[]> {
+    const rows = await this.#link.get(
+      this.#link.db
+        .select(columns)
+        .from(instances)
+        .where(
+          and(
+            isNotNull(instances.name),
+            gt(instances.seen_at, new Date(this.#now() - KNOWN_MS).toISOString()),
+          ),
+        )
+        .orderBy(asc(instances.since), asc(instances.id)),
+    )
+    return rows.map(({ name, version, address, since, ...row }) => ({
+      ...row,
+      name: name ?? "",
+      version: version ?? "",
+      address: address ?? "",
+      since: since ?? row.seen_at,
+    }))
+  }
+}

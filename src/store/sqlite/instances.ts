@@ -1,0 +1,21 @@
+import type { Instance, InstanceReport, Instances } from "../instances.ts"
+
+/** The Instances on SQLite: one server has the file, so nobody else is to know of it. */
+export class SqliteInstances implements Instances {
+  readonly own = crypto.randomUUID()
+  readonly #now: () => number
+  #self: Instance | undefined
+
+  /** `now` is the clock, in epoch milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  async tell(report: InstanceReport): Promise<void> {
+    this.#self = { id: this.own, ...report, seen_at: new Date(this.#now()).toISOString() }
+  }
+
+  async all(): Promise<readonly Instance[]> {
+    return this.#self ? [this.#self] : []
+  }
+}

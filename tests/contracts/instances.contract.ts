@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test"
+
+import { type Open, START_MS } from "./store.contract.ts"
+
+const at = (ms: number): string => new Date(START_MS + ms).toISOString()
+
+/** What every Store promises about the servers that use it. */
+export function storeInstances(name: string, open: Open): void {
+  test(`${name}: a server that has told of itself is known, as it told last`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { instances } = opened.store
+    expect(await instances.all()).toEqual([])
+    const report = { name: "one", version: "1.2.3", address: "http://one:8080", since: at(0), streams: 3 }
+    await instances.tell(report)
+    expect(await instances.all()).toEqual([{ id: instances.own, ...report, seen_at: at(0) }])
+    nowMs += 5000
+    await instances.tell({ ...report, streams: 4 })
+    expect(await instances.all()).toEqual([{ id: instances.own, ...report, streams: 4, seen_at: at(5000) }])
+  })
+
+  test(`${name}: what is done by one server at a time has its turn once in its time`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { upkeep } = opened.store
+    expect(await upkeep.turn("sweep", 1000)).toBeTrue()
+    expect(await upkeep.turn("other", 1000)).toBeTrue()
+    nowMs += 1000
+    expect(await upkeep.turn("sweep", 1000)).toBeTrue()
+  })
+}
