@@ -3,7 +3,6 @@ import {
   bigint,
   boolean,
   check,
-  customType,
   doublePrecision,
   index,
   integer,
@@ -29,25 +28,7 @@ import { MOVES } from "../../item/moves.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 import type { Course, StepTrace } from "../../item/trace.ts"
 import { ROLES } from "../access.ts"
-
-/** A time: RFC 3339 UTC in the program, epoch milliseconds in the database. An int8 arrives as text. */
-const time = customType<{ data: string; driverData: number | string | null }>({
-  dataType: () => "bigint",
-  toDriver: (value: string | null) => (value === null ? null : Date.parse(value)),
-  fromDriver: (value) => new Date(Number(value)).toISOString(),
-})
-
-/** JSON as text: Bun's client would store a text that is given for json or jsonb as a JSON string. */
-const json = <T>() =>
-  customType<{ data: T; driverData: string | null }>({
-    dataType: () => "text",
-    toDriver: (value: T | null) => (value === null ? null : JSON.stringify(value)),
-    fromDriver: (value) => JSON.parse(value ?? "null"),
-  })()
-
-/** A whole number as far as JavaScript counts exactly. */
-const long = (name?: string) =>
-  name === undefined ? bigint({ mode: "number" }) : bigint(name, { mode: "number" })
+import { json, long, time } from "./column-types.ts"
 
 const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${value}'`).join(", "))
 
