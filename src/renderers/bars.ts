@@ -86,11 +86,29 @@ export class Bars {
     if (verdict === "rejected") return this.#drop(track)
     if (verdict === "restarted") this.#restart(track, begun)
     // A bar around this one that is full has ended before it.
-    if (track.parent && this.#isOver(track.parent)) track.parent = undefined
+    if (track.parent && this.#isOver(track.parent)) {
+      if (this.#outlasts(track, track.parent)) return this.#surround(track)
+      track.parent = undefined
+    }
     if (track.parent) return false
     if (track !== this.#root) this.#follow(track)
     else if (verdict === "grew" && this.#innerAt > 0) this.#isOuter = true
     this.#turns.move(track.fraction, this.#isOuter)
+    return true
+  }
+
+  /** Whether a bar was drawn beside the whole, and goes on past its end. */
+  #outlasts(track: Track, parent: Track): boolean {
+    return parent === this.#root && track.isDrawn && parent.seenAt > track.begunAt && !this.#isOver(track)
+  }
+
+  /** A bar that was drawn beside the whole, and goes on past its end, is around it. */
+  #surround(outer: Track): boolean {
+    if (this.#root) this.#root.parent = outer
+    outer.parent = undefined
+    this.#enclose(outer)
+    this.#isOuter = true
+    this.#innerAt = this.#line
     return true
   }
 

@@ -1,5 +1,5 @@
 import type { Unit } from "../item/item.ts"
-import type { Count } from "./counts.ts"
+import { type Count, OTHER_RANK } from "./counts.ts"
 
 /** A count that was passed over so often was abandoned. */
 const MAX_MISSED = 4
@@ -18,8 +18,8 @@ class Counter {
   #hasZero = false
   #isDone = false
 
-  constructor(count: Count) {
-    this.rank = count.rank
+  constructor(count: Count, rank: number) {
+    this.rank = rank
     this.#count = count
   }
 
@@ -82,14 +82,15 @@ export class Counters {
   ): Counted {
     let [isTold, isNext, isInner] = [false, false, false]
     for (const [i, count] of counts.entries()) {
-      const key = count.isWork ? count.name : `${label}#${i}`
+      const key = count.isWork ? count.name : `${count.isHead ? "[" : label}#${i}`
       const known = this.#known.get(key)
-      const counter = known ?? new Counter(count)
+      const counter = known ?? new Counter(count, this.#rankOf(count))
       this.#known.set(key, counter)
       // Of nested counts the words tell of the innermost.
       const isLast = i === counts.length - 1
       // What is inside of a believed count on its own line needs no start of its own.
-      const isSure = count.isWork && !isProperty && (isTold || count.n <= 1 || (isDone && isLast))
+      const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))
+      const isSure = !isProperty && (isBegun || (count.isWork && (isTold || (isDone && isLast))))
       const seen = counter.see(count, isDone && isLast, isSure, known === undefined)
       if (seen === "unproven" || this.#isBeside(counter)) continue
       isTold = true
@@ -98,6 +99,11 @@ export class Counters {
       isNext = this.#place(counter, seen) || isNext
     }
     return { isTold, isNext, isInner }
+  }
+
+  /** The place of a new count. Steps are around what is counted after them, and inside of what was counted before. */
+  #rankOf({ isHead, rank }: Count): number {
+    return isHead && !this.isEmpty ? OTHER_RANK : rank
   }
 
   /** Whether another count of its rank is under way: two that go on side by side do not follow one another. */

@@ -10,6 +10,8 @@ export interface Count {
   readonly rank: number
   /** Whether its noun is one of work, such as image, frame, step. */
   readonly isWork: boolean
+  /** Whether it stands in brackets at the start of the line: "[1/4] Resolving" names a step. */
+  readonly isHead: boolean
   /** Where it stands in the text. */
   readonly at: number
 }
@@ -27,7 +29,9 @@ const NOUNS: readonly string[] = [
   "sample",
 ]
 /** Where a count without a known noun stands: within images and frames. */
-const OTHER_RANK = NOUNS.length
+export const OTHER_RANK = NOUNS.length
+/** Where a count at the head of a line stands, if nothing else was counted before it. */
+const HEAD_RANK = -1
 
 /** More counts than this on a line are a table. */
 const MAX_COUNTS = 8
@@ -56,7 +60,16 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)
   const isWork = rank < OTHER_RANK
-  return { n, total, name: isWork ? plural(noun) : "steps", rank, isWork, at: match.index }
+  const isHead = !isWork && match.index === 1 && text.startsWith("[") && after.startsWith("]")
+  return {
+    n,
+    total,
+    name: isWork ? plural(noun) : "steps",
+    rank: isHead ? HEAD_RANK : rank,
+    isWork,
+    isHead,
+    at: match.index,
+  }
 }
 
 /** The counts of a line, the outermost first: "frame 3 of 5", "[3/5]", "3/5 images". */

@@ -19,8 +19,8 @@ const MAX_LINES_A_SECOND = 2000
 const FIGURES = /\d ?[%/]|\d (?:out )?of \d|progress|percent/i
 /** Bars that name this tell nothing of the render. */
 const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
-/** What was said at a time of a song is a text, as of a transcript. */
-const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d/
+/** What was said at a time of a song is a text, as of a transcript or of lyrics: "[00:12.40] half of my heart". */
+const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d[.:]\d\d\d?\]/
 
 /** Reads the output of any program. */
 class Lines implements LineReader {

@@ -45,10 +45,13 @@ export const shapeOf = (text: string): string =>
 
 const CELL = /^[|([]?[-+~]?\d[\d.,:]*(?:%|[a-z]{1,4}(?:\/s)?)?[|)\],]?$/i
 
+/** A figure and its unit, which may stand apart: "27 %, 8123 MiB". */
+const APART = /(\d) (?=%|(?:[kmgt]i?b|w|mhz)(?![a-z]))/gi
+
 /** Whether the text is a row of figures: three or more beside each other, or figures without any word. */
 export function isTableRow(text: string): boolean {
   let [run, longest, figures] = [0, 0, 0]
-  const words = text.split(" ").filter((word) => word !== "%")
+  const words = text.replace(APART, "$1").split(" ")
   for (const word of words) {
     const isCell = CELL.test(word)
     run = isCell ? run + 1 : 0

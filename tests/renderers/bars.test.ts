@@ -109,6 +109,23 @@ function nested(inner: readonly Bar[], isOuterFirst: boolean): Piece[] {
   ])
 }
 
+/** Inner bars one after another, and the outer one drawn after each line of theirs. */
+function together(inner: readonly Bar[]): Piece[] {
+  let atMs = 0
+  return inner.flatMap((one, i) =>
+    valuesOf(one).map((value, _k, all) => {
+      atMs += (one.durationS * 1000) / all.length
+      const work = (i + value / 100) / inner.length
+      return {
+        text: drawn("Step ", value / 100, true) + drawn("Total ", work, true),
+        atMs,
+        work,
+        isSecond: i > 0,
+      }
+    }),
+  )
+}
+
 /** From the second bar's start on never 90 % while less than half of the work is done; at most one step back. */
 function holds(pieces: readonly Piece[]): void {
   const falls = play(pieces, ({ work, isSecond }, progress) => {
@@ -134,6 +151,19 @@ describe("whatever bars come", () => {
       fc.property(fc.array(bar, { minLength: 2, maxLength: 6 }), fc.boolean(), (bars, isFirst) =>
         holds(nested(bars, isFirst)),
       ),
+      { numRuns: 150 },
+    )
+  })
+
+  test("one inside of another, both drawn all the time: from the second on no more than the outer one says", () => {
+    fc.assert(
+      fc.property(fc.array(bar, { minLength: 3, maxLength: 8 }), (bars) => {
+        const pieces = together(bars)
+        holds(pieces)
+        play(pieces, ({ work, isSecond }, progress) => {
+          if (isSecond) expect(progress).toBeLessThanOrEqual(work * 100)
+        })
+      }),
       { numRuns: 150 },
     )
   })

@@ -149,12 +149,16 @@ describe("the shape of a line", () => {
     expect(hasDrawing(line.replace(/ +/g, " "))).toBe(true)
   })
 
-  test.each(["/dev/sda1 100G 45G 55G 45% /", "src/a.py 10 2 80%", "50% 635.91us", "|30% 45C 12W|"])(
-    "%j is a row of figures",
-    (line) => {
-      expect(isTableRow(line)).toBe(true)
-    },
-  )
+  test.each([
+    "/dev/sda1 100G 45G 55G 45% /",
+    "src/a.py 10 2 80%",
+    "50% 635.91us",
+    "|30% 45C 12W|",
+    "27 %, 8123 MiB",
+    "0, 27 %, 8123 MiB, 105.20 W",
+  ])("%j is a row of figures", (line) => {
+    expect(isTableRow(line)).toBe(true)
+  })
 
   test.each(["45%", "45 %", "frame 3 45%", "2026-05-12 10:33:22 INFO 45% done"])("%j is none", (line) => {
     expect(isTableRow(line)).toBe(false)

@@ -126,6 +126,9 @@ const NOTHING: readonly (readonly [string, readonly string[]])[] = [
       "| 31%   46C    P2   105W / 350W |   8200MiB / 24576MiB |     97%      Default |",
     ),
   ],
+  ["nvidia-smi's CSV", each([27, 34, 41, 48], (n) => `${n} %, 81${n} MiB\n`)],
+  ["lyrics with their times", each([10, 45, 80], (n) => `[00:${n}.25] ${n}% of my heart\n`)],
+  ["verses with their times", each([1, 2, 3], (n) => `[00:1${n}.25]part ${n} of 3\n`)],
   ["a coverage table", lf("src/a.py 10 2 80%", "src/b.py 20 1 95%", "TOTAL 30 3 90%")],
   ["a coverage table of parts", lf("src/part1.py    10    2    80%", "src/part2.py    20    1    95%")],
   [

@@ -132,6 +132,28 @@ const SEVERAL: readonly Program[] = [
     40,
     40,
   ],
+  [
+    "a total that is drawn beside the bar of each image",
+    Array.from({ length: 80 }, (_, n) => [tqdm(n % 20, 20), `\n${tqdm(n, 80, "Total progress: ")}`])
+      .flat()
+      .slice(0, 90),
+    55,
+    55,
+    95,
+  ],
+  [
+    "steps in brackets, around the bars that follow each",
+    [1, 2].flatMap((n) => [
+      `[${n}/4] rendering a song\n`,
+      ...each(TENTHS, (k) => tqdm(k, 10)),
+      "\n",
+      ...each(TENTHS, (k) => `\r${k}/10`),
+      "\n",
+    ]),
+    40,
+    50,
+  ],
+  ["a step in brackets within an image", lf("image 1 of 2", "[1/10] sampling", "[6/10] sampling"), 25, 25],
   ["frames after images", lf("image 1 of 2", "image 2 of 2", "frame 1 of 10", "frame 6 of 10"), 50, 50],
   [
     "git",
