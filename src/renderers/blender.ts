@@ -1,6 +1,6 @@
 import type { Report } from "../item/item.ts"
 import { FrameInHand, FrameRange } from "./frames.ts"
-import { type Evidence, type Expected, type LineReader } from "./reader.ts"
+import { type Evidence, type Expected, type LineReader, WHOLE } from "./reader.ts"
 import { Trouble } from "./trouble.ts"
 import { Turns } from "./turns.ts"
 
@@ -17,8 +17,6 @@ const SKIPPED = /skipping existing frame "[^"]*"$/i
 const FRAME_END = /(?:^|' ) ?Time: [\d:.]+/
 /** The most files that are remembered: a full disk makes all that follow empty. */
 export const MAX_FILES = 1000
-/** A render that is this far may pass for whole: of frames, unlike seconds, none may be missing. */
-const NEARLY = 0.9
 const USUAL = /^(?:Blender \d|Read (?:blend|prefs)|Blender quit)|\bRead blend: /
 
 class Blender implements LineReader {
@@ -72,7 +70,8 @@ class Blender implements LineReader {
     const said = this.#trouble.failure(this.#most)
     if (said !== undefined) return said
     if (this.#expected.mustShowFrames && this.#hasSpoken && this.#most === 0) return "no frame was rendered"
-    const isShort = this.#isTotalGiven && fraction !== null && fraction < 1 && fraction >= NEARLY
+    // Of seconds the last may be missing, of frames none.
+    const isShort = this.#isTotalGiven && fraction !== null && fraction < 1 && fraction >= WHOLE
     return isShort ? `only ${this.#most} of ${this.#total} frames were rendered` : undefined
   }
 

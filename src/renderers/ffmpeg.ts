@@ -1,5 +1,5 @@
 import type { Media, Report } from "../item/item.ts"
-import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./reader.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine, WHOLE } from "./reader.ts"
 import { Turns } from "./turns.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
@@ -13,6 +13,8 @@ const RESTART_S = 1
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
 
+/** ffmpeg's words when it was stopped by a signal or by a key. */
+const STOPPED = /^(?:Exiting normally, received signal \d|\[q\] command received)/
 /** ffmpeg's words for output with nothing in it. It exits with 0 after them. */
 const EMPTY = /^Output file is empty, nothing was encoded\b/
 const WRITTEN = /\b(?:video|audio|subtitle): ?[1-9]\d*k.*\bmuxing overhead\b/i
@@ -76,6 +78,8 @@ class Pass {
   frames = 0
   blocks = 0
   hasEnded = false
+  /** Whether it said that it was stopped; then it may say that it ended as well. */
+  isStopped = false
 
   hear(block: Block, seconds: number, isEnd: boolean): void {
     this.seconds = Math.max(this.seconds, seconds)
@@ -110,9 +114,12 @@ class Ffmpeg implements LineReader {
   readonly #turns: Turns
   #block: Block = {}
   #pass = new Pass()
-  #passes = 1
+  /** The runs before this one that were no still pictures, and went to their end. */
+  #full = 0
   /** The last run but this one that was no still picture. */
   #before: Pass | undefined
+  /** The longest run before this one that ended by itself. */
+  #longest: Pass | undefined
   #failure: string | undefined
   #emptiness: string | undefined
   #hasWritten = false
@@ -124,14 +131,31 @@ class Ffmpeg implements LineReader {
 
   get evidence(): Evidence {
     const { total, bars = 1 } = this.#expected
-    const pass = this.#pass.isStill && this.#before ? this.#before : this.#pass
+    const pass = this.#decisive
     // A picture of a time after the end is empty, and the video before it is whole.
     const failure = this.#failure ?? (this.#hasWritten ? undefined : this.#emptiness)
-    const isKnown = total !== undefined && pass.blocks > 0
-    const last = isKnown ? Math.min(1, pass.length / total) : null
-    // Of bars that were declared, the last must be full.
-    const reached = last !== null && this.#passes < bars ? (this.#passes - 1 + last) / bars : last
-    return { ...NO_EVIDENCE, reached, hasEnded: this.#pass.hasEnded, failure }
+    const last = total !== undefined && pass.blocks > 0 ? Math.min(1, pass.length / total) : null
+    // Of bars that were declared, the last must be full, and so many as there are.
+    const full = this.#full - (pass === this.#before && this.#isFull(pass) ? 1 : 0)
+    const reached = last !== null && full < bars - 1 ? (full + last) / bars : last
+    return { ...NO_EVIDENCE, reached, hasEnded: pass.hasEnded, failure }
+  }
+
+  /**
+   * The run that tells whether all was written: the last one. A last one that ended by itself can be a short preview
+   * of the video before it. But it is only known to have ended by itself if ffmpeg's words are heard.
+   */
+  get #decisive(): Pass {
+    const last = this.#pass.isStill && this.#before ? this.#before : this.#pass
+    const isByItself = this.#expected.hearsWords && last.hasEnded && !last.isStopped
+    const longest = this.#longest
+    return isByItself && longest && longest.length > last.length ? longest : last
+  }
+
+  /** Whether a run of ffmpeg wrote a whole video, and said so. */
+  #isFull(pass: Pass): boolean {
+    const { total = Number.POSITIVE_INFINITY } = this.#expected
+    return pass.hasEnded && !pass.isStill && pass.length / total >= WHOLE
   }
 
   read(line: string): Report | undefined {
@@ -142,6 +166,7 @@ class Ffmpeg implements LineReader {
       return undefined
     }
     if (key === "progress" && (value === "continue" || value === "end")) return this.#take(value === "end")
+    if (STOPPED.test(line)) this.#pass.isStopped = true
     this.#failure ??= failureIn(line)
     if (EMPTY.test(line)) this.#emptiness = plainLine(line)
     if (line.includes("muxing overhead")) this.#hasWritten ||= WRITTEN.test(line)
@@ -172,10 +197,11 @@ class Ffmpeg implements LineReader {
   #leave(isForStill: boolean): void {
     const isPass = !isForStill && !this.#pass.isStill
     if (!this.#pass.isStill) this.#before = this.#pass
+    if (this.#isFull(this.#pass)) this.#full += 1
+    const { hasEnded, isStopped, length } = this.#pass
+    if (hasEnded && !isStopped && length > (this.#longest?.length ?? 0)) this.#longest = this.#pass
     this.#pass = new Pass()
-    if (!isPass) return
-    this.#passes += 1
-    this.#turns.begin()
+    if (isPass) this.#turns.begin()
   }
 
   #progress(fraction: number): Report {

@@ -71,7 +71,7 @@ export class OwnWords {
   #saved: readonly string[] = []
 
   constructor(expected: Expected) {
-    const known = { ...expected, bars: undefined }
+    const known = { ...expected, bars: undefined, hearsWords: true }
     this.#ffmpeg = ffmpeg(known)
     // A total is that of an ffmpeg, in seconds.
     this.#expected = { ...known, total: undefined }

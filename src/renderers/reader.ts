@@ -26,6 +26,9 @@ export const NO_EVIDENCE: Evidence = {
   seen: undefined,
 }
 
+/** The least fraction of a total that counts as all of it: containers round, and the last frames may be shorter. */
+export const WHOLE = 0.98
+
 /** What is known about an output before it is read. */
 export interface Expected {
   /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */
@@ -36,6 +39,8 @@ export interface Expected {
   readonly bars: number | undefined
   /** Whether the renderer must tell of at least one frame: without any, the render failed. */
   readonly mustShowFrames: boolean
+  /** Whether what the renderer says of its end is among the output, and not its progress alone. */
+  readonly hearsWords: boolean
   /** Milliseconds from an arbitrary start, never going back. */
   readonly now: () => number
 }

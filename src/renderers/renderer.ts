@@ -3,10 +3,7 @@ import { blender } from "./blender.ts"
 import { LineCutter } from "./cutter.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { lines } from "./lines.ts"
-import type { Evidence, Expected, LineReader } from "./reader.ts"
-
-/** The least fraction of a total that counts as all of it: containers round, and the last frames may be shorter. */
-const WHOLE = 0.98
+import { type Evidence, type Expected, type LineReader, WHOLE } from "./reader.ts"
 
 /** Whether a render that reached this fraction (0 to 1) of its total has finished. */
 export const isWhole = (fraction: number): boolean => fraction >= WHOLE
@@ -75,6 +72,7 @@ export function renderer(name: RendererName, known: Partial<Expected> = {}): Ren
     isTotalGuessed,
     mustShowFrames,
     bars,
+    hearsWords: false,
     now: known.now ?? (() => performance.now()),
   }
   return new CutOutput(READERS[name](expected))

@@ -197,6 +197,20 @@ describe("renderers that we know, inside of a script", () => {
     expect(read([stats(2), stats(9), stats(0), stats(4)], 10, known).last).toBeLessThan(50)
   })
 
+  test("a preview after the video takes nothing from it, but a second pass that was stopped does", () => {
+    const reached = (...said: string[]) => {
+      const listener = renderer("lines", { total: 9 })
+      for (const text of said) listener.push(text)
+      return listener.evidence.reached ?? 0
+    }
+    const end = (seconds: number): string => stats(seconds).replace(" size=", " Lsize=")
+    const stopped = "Exiting normally, received signal 15.\n"
+    expect(reached(stats(4), end(9), stats(0), end(2))).toBe(1)
+    expect(reached(stats(4), end(9), stats(0), end(2), stopped)).toBeLessThan(0.5)
+    expect(reached(stats(4), end(9), stats(0), "[q] command received. Exiting.\n", end(2))).toBeLessThan(0.5)
+    expect(reached(stats(4), end(9), stats(0), stats(2))).toBeLessThan(0.5)
+  })
+
   test("its blocks are read as well", () => {
     expect(
       renderer("lines").push("frame=98\nout_time_us=5120333\nprogress=continue\n").at(-1)?.media,
