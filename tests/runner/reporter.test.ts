@@ -1,0 +1,154 @@
+import { expect, test } from "bun:test"
+
+import { Client } from "../../src/client/client.ts"
+import { blank } from "../../src/item/blank.ts"
+import { Reporter } from "../../src/runner/reporter.ts"
+
+const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }
+const LEASE = { token: "second", expires_at: ITEM.queued_at, renew_every: 20 }
+const ERROR = { error: "refused by the test", request_id: "r" }
+
+/** A request of a worker, as a server sees it. */
+interface Asked {
+  readonly verb: string
+  readonly token: string
+  readonly body: { readonly message?: string }
+}
+
+type Answer = (asked: Asked) => Response | Promise<Response>
+
+const ok = (): Response => Response.json({ directive: "continue", item: ITEM })
+const refusal = (status: number, code: string): Response => Response.json({ ...ERROR, code }, { status })
+
+/** A server that answers workers as the test says, and a reporter that reports to it. */
+class Scene implements AsyncDisposable {
+  readonly asked: Asked[] = []
+  readonly said: string[] = []
+  readonly cancelled: string[] = []
+  readonly reporter: Reporter
+  #changed: () => void = () => undefined
+  readonly #server: ReturnType<typeof Bun.serve>
+
+  constructor(answer: Answer) {
+    this.#server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: async (request) => {
+        const verb = new URL(request.url).pathname.split("/").at(-1) ?? ""
+        const text = await request.text()
+        const body = request.headers.get("content-type") === "application/json" ? JSON.parse(text) : {}
+        const asked: Asked = { verb, token: request.headers.get("lease") ?? "", body }
+        const answered = await answer(asked)
+        this.asked.push(asked)
+        this.#changed()
+        return answered
+      },
+    })
+    const client = new Client(`http://127.0.0.1:${this.#server.port}`)
+    const options = {
+      client,
+      worker: "box1",
+      leaseS: 60,
+      say: (text: string) => void this.said.push(text),
+      onCancel: (reason: string) => {
+        this.cancelled.push(reason)
+        this.#changed()
+      },
+    }
+    this.reporter = new Reporter(options, async () => ({ id: 7, token: "first" }))
+  }
+
+  /** The requests of one kind, as far as they were answered. */
+  of(verb: string): Asked[] {
+    return this.asked.filter((one) => one.verb === verb)
+  }
+
+  /** Resolves once `fits` holds of what was answered. */
+  async until(fits: () => boolean): Promise<void> {
+    while (!fits()) await new Promise<void>((resolve) => (this.#changed = resolve))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.reporter.finish(undefined, 0, AbortSignal.abort())
+    await this.#server.stop(true)
+  }
+}
+
+const messages = (all: readonly Asked[]): (string | undefined)[] => all.map(({ body }) => body.message)
+
+test("a report that the server cannot read is given up, and the next one is sent", async () => {
+  await using scene = new Scene(({ verb, body }) =>
+    verb === "progress" && body.message === "unreadable" ? refusal(422, "invalid") : ok(),
+  )
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "unreadable", current_step: "one" })
+  await scene.until(() => scene.of("progress").length >= 2)
+  scene.reporter.push({ message: "readable", current_step: "two" })
+  await scene.until(() => messages(scene.of("progress")).includes("readable"))
+  // Once as it is, and once with the keys of older servers alone.
+  expect(messages(scene.of("progress"))).toEqual(["unreadable", "unreadable", "readable"])
+  expect(scene.cancelled).toEqual([])
+})
+
+test("a report that is refused because the server is busy is sent again", async () => {
+  let refusals = 2
+  await using scene = new Scene(({ verb }) =>
+    verb === "progress" && refusals-- > 0 ? refusal(503, "unavailable") : ok(),
+  )
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "kept" })
+  await scene.until(() => scene.of("progress").length === 3)
+  expect(messages(scene.of("progress"))).toEqual(["kept", "kept", "kept"])
+})
+
+test("the late word that the first lease was lost does not end the second one", async () => {
+  const late = Promise.withResolvers<void>()
+  await using scene = new Scene(async ({ verb, token }) => {
+    if (verb === "claim") return Response.json({ item: ITEM, lease: LEASE })
+    if (token !== "first") return ok()
+    if (verb === "heartbeat") await late.promise
+    return refusal(409, "lease_lost")
+  })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "before" })
+  await scene.until(() => scene.of("progress").some(({ token }) => token === "second"))
+  late.resolve()
+  await scene.until(() => scene.of("heartbeat").some(({ token }) => token === "second"))
+  scene.reporter.push({ message: "after" })
+  await scene.until(() => messages(scene.of("progress")).includes("after"))
+  expect(scene.of("claim")).toHaveLength(1)
+  expect(scene.of("progress").at(-1)).toMatchObject({ token: "second", body: { message: "after" } })
+  expect(scene.reporter.held).toEqual({ id: 7, token: "second" })
+  expect(scene.cancelled).toEqual([])
+})
+
+test("a cancel is acted on once, however often the server says it", async () => {
+  await using scene = new Scene(() => Response.json({ directive: "cancel", item: ITEM }))
+  await scene.reporter.begin()
+  scene.reporter.start()
+  await scene.until(() => scene.of("heartbeat").length === 1)
+  scene.reporter.push({ message: "still here" })
+  await scene.until(() => scene.of("progress").length === 1 && scene.cancelled.length > 0)
+  await scene.reporter.finish({ end: "release" }, 1000, AbortSignal.abort())
+  expect(scene.cancelled).toEqual(["queue item 7 was cancelled"])
+})
+
+for (const status of [401, 403]) {
+  test(`a server that answers ${status} keeps no result from being reported later`, async () => {
+    let isDenied = true
+    await using scene = new Scene(() =>
+      isDenied ? refusal(status, status === 401 ? "unauthorized" : "forbidden") : ok(),
+    )
+    await scene.reporter.begin()
+    scene.reporter.start()
+    const over = scene.reporter.finish({ end: "complete", result: {} }, 60_000, new AbortController().signal)
+    await scene.until(() => scene.of("complete").length === 2)
+    isDenied = false
+    expect(await over).toBe("delivered")
+    expect(scene.said.join("\n")).toContain("once the server allows it")
+    expect(scene.cancelled).toEqual([])
+  })
+}
