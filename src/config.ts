@@ -136,6 +136,12 @@ const SERVE_SETTINGS = {
     fallback: "1000",
     read: wholeNumber(0, 1_000_000),
   },
+  "replays-per-client": {
+    help: "how many streams of one token or address may read the history at once, the others wait; 0 means no limit",
+    placeholder: "N",
+    fallback: "4",
+    read: wholeNumber(0, 1_000_000),
+  },
   "held-per-client": {
     help: "how many held requests one token or address may have waiting; 0 means no limit",
     placeholder: "N",

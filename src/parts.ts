@@ -212,11 +212,12 @@ function untrusted(reasons: Reasons): void {
 }
 
 function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {
-  const { maxLag, streamsPerClient } = config
+  const { maxLag, streamsPerClient, replaysPerClient } = config
   return new Streams(store, broadcaster, {
     maxLag,
     most: mostStreams(config),
     mostOfOwner: streamsPerClient,
+    mostReplaysOfOwner: replaysPerClient,
     onError: logged("the history could not be read"),
     onUnreadable: () => reasons.set("history_unreadable", true),
     random: Math.random,

@@ -181,7 +181,7 @@ export class Reader {
    */
   #older(head: number): Promise<readonly Frame[]> {
     const { turns } = this.#shared
-    return turns.stint(async () => {
+    return turns.stint(this.#place.owner, async () => {
       for (;;) {
         await turns.page()
         const frames = this.#examined(await this.#page(head))

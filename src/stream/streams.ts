@@ -22,6 +22,8 @@ export interface StreamOptions extends Pick<Shared, "maxLag" | "random" | "onErr
   readonly most?: number
   /** The most streams that one owner has open at once; 0, as by default, if there is no limit. */
   readonly mostOfOwner?: number
+  /** The most streams of one owner that read the history at once; 0, as by default, if there is no limit. */
+  readonly mostReplaysOfOwner?: number
 }
 
 /** An open stream, as it is listed. */
@@ -62,7 +64,7 @@ export class Streams {
       history,
       broadcaster,
       openings,
-      turns: new Turns(),
+      turns: new Turns(options.mostReplaysOfOwner),
       meter: broadcaster.meter,
     }
   }

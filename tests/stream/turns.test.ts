@@ -5,6 +5,7 @@ import type { StoredUpdate } from "../../src/item/item.ts"
 import type { History } from "../../src/store/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { sse } from "../../src/stream/formats.ts"
+import { Owner } from "../../src/stream/seat.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { Turns } from "../../src/stream/turns.ts"
 
@@ -70,7 +71,7 @@ test("few stints run at once, the others in the order in which they came", async
   let [running, most] = [0, 0]
   const order: number[] = []
   const stint = (number: number) =>
-    turns.stint(async () => {
+    turns.stint(undefined, async () => {
       running += 1
       most = Math.max(most, running)
       order.push(number)
@@ -82,6 +83,30 @@ test("few stints run at once, the others in the order in which they came", async
   expect(all.filter(({ status }) => status === "rejected")).toHaveLength(8)
   expect(most).toBe(8)
   expect(order).toEqual(Array.from({ length: 40 }, (_, number) => number))
+})
+
+test("of one owner so many stints run at once as it may have, and owners take turns", async () => {
+  const turns = new Turns(4)
+  const running = new Map<string, number>()
+  let most = 0
+  const ended: string[] = []
+  const stint = (name: string, owner: Owner) =>
+    turns.stint(owner, async () => {
+      const now = (running.get(name) ?? 0) + 1
+      running.set(name, now)
+      if (name === "greedy") most = Math.max(most, now)
+      await turns.page()
+      running.set(name, (running.get(name) ?? 0) - 1)
+      ended.push(name)
+    })
+  const greedy = new Owner()
+  const all = Array.from({ length: 1000 }, () => stint("greedy", greedy))
+  all.push(...Array.from({ length: 20 }, (_, number) => stint(`other ${number}`, new Owner())))
+  await Promise.all(all)
+  expect(most).toBe(4)
+  // Each other one waited for a round of all, and not for a thousand.
+  expect(ended.lastIndexOf("other 19")).toBeLessThan(60)
+  expect(ended).toHaveLength(1020)
 })
 
 test("pages are read one per turn of the event loop, however many streams replay", async () => {
