@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test"
+import { closeSync, createWriteStream } from "node:fs"
+
+import { OutputSpool } from "../../src/runner/output-spool.ts"
+import { makePipe, Tap } from "../../src/runner/pipes.ts"
+
+const BYTES = 300_000_000
+const ROUNDS = 3
+
+/** What it costs to pass a flood on, in milliseconds of processor time, and how many bytes were kept to be sent. */
+async function passedOn(spool: OutputSpool | undefined): Promise<{ cpuMs: number; kept: number }> {
+  const pipe = makePipe()
+  if (!pipe) throw new Error("no pipe can be made")
+  const flood = `yes "a line of output that is long enough" | head -c ${BYTES}`
+  const child = Bun.spawn(["sh", "-c", flood], { stdio: ["ignore", pipe.to, "inherit"] })
+  closeSync(pipe.to)
+  let kept = 0
+  const send = (): void => {
+    spool?.gather()
+    for (let next = spool?.next(); next; next = spool?.next()) {
+      kept += next.bytes.length
+      spool?.stored(next.at + next.bytes.length)
+    }
+  }
+  const timer = setInterval(send, 250)
+  const startedAt = process.cpuUsage()
+  const tap = new Tap(Bun.file(pipe.from).stream(), {
+    sink: createWriteStream("/dev/null"),
+    descriptor: pipe.from,
+    onBytes: (bytes) => spool?.push(bytes, 1),
+    onText: () => undefined,
+  })
+  await tap.drain(1000)
+  clearInterval(timer)
+  send()
+  const { user, system } = process.cpuUsage(startedAt)
+  expect(await child.exited).toBe(0)
+  return { cpuMs: (user + system) / 1000, kept }
+}
+
+test("a command that prints without end is slowed by far less than by passing its output on", async () => {
+  let [without, within] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  // In turns, because other programs disturb both.
+  for (let round = 0; round < ROUNDS; round += 1) {
+    without = Math.min(without, (await passedOn(undefined)).cpuMs)
+    const { cpuMs, kept } = await passedOn(new OutputSpool())
+    within = Math.min(within, cpuMs)
+    expect(kept).toBeGreaterThan(200_000)
+  }
+  expect(within / without).toBeLessThan(1.5)
+}, 60_000)
