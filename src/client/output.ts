@@ -34,6 +34,8 @@ export type Printed =
 export interface OutputOptions {
   /** Only this attempt; default the last one and, followed, those that come after it. */
   readonly attempt?: number | undefined
+  /** Begins after this place, which a piece has named; default at the beginning of what is kept. */
+  readonly from?: Pick<OutputPart, "attempt" | "to"> | undefined
   /** Whether to go on with what is printed from now on, until nothing more will be; default false. */
   readonly isFollowed?: boolean | undefined
   /** Ends it when it aborts; default never. */
@@ -56,7 +58,9 @@ export function printedAt(
   path: string,
   options: OutputOptions,
 ): AsyncGenerator<Printed, void, undefined> {
-  const place: Place = { ...newConnections(), lastEventId: undefined }
+  const { from } = options
+  const lastEventId = from && `${from.attempt}-${from.to}`
+  const place: Place = { ...newConnections(), lastEventId }
   return connected(place, options.signal, () => connection(open, path, options, place))
 }
 

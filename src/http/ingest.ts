@@ -71,11 +71,11 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
           "illegal_move",
           `queue item ${id} is ${before.status}: it takes no progress; ${retryIt(id)}`,
         )
-      const isWaiting = before.status !== "processing"
+      const underWay = before.status === "processing" ? before.attempt : undefined
       const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
       const ingest = new Ingest(
         { workers, queue, output },
-        { id, token, renderer: name, isWaiting, ...wanted },
+        { id, token, renderer: name, underWay, ...wanted },
       )
       // A lease goes on to its verdict, whatever becomes of the token.
       using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))

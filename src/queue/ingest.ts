@@ -33,8 +33,8 @@ export interface IngestOptions {
   readonly bars: number | undefined
   /** The part of the item's progress that the output fills; undefined for all of it. */
   readonly part: Place | undefined
-  /** Whether the item waits: the renderer's first words start it. */
-  readonly isWaiting: boolean
+  /** The attempt that is under way; undefined for an item that waits: the renderer's first words start it. */
+  readonly underWay: number | undefined
   /** Milliseconds from an arbitrary start, never going back; by default the machine's. */
   readonly now?: () => number
 }
@@ -115,7 +115,7 @@ export class Ingest {
   /** Resolves when everything that was heard is stored. @throws AppError what the queue refused with */
   async settle(): Promise<void> {
     await this.#writing
-    if (this.#attempt !== undefined) await this.#printed?.end().catch(() => undefined)
+    if (this.#printing !== undefined) await this.#printed?.end().catch(() => undefined)
     if (this.#refusal !== undefined) throw this.#refusal
   }
 
@@ -139,7 +139,7 @@ export class Ingest {
   #keep(...bytes: Uint8Array[]): void {
     this.#early.push(...bytes)
     if (this.#early.length > MAX_EARLY_CHUNKS) this.#early.shift()
-    if (this.#attempt === undefined) return
+    if (this.#printing === undefined) return
     try {
       for (const chunk of this.#early.splice(0)) this.#printed?.push(chunk)
     } catch {
@@ -147,11 +147,16 @@ export class Ingest {
     }
   }
 
+  /** The attempt whose output this is; undefined until it has begun. */
+  get #printing(): number | undefined {
+    return this.#attempt ?? this.#options.underWay
+  }
+
   #attemptOf(stored: Stored): number {
     const { token } = this.#options
     if (token !== undefined) return printing(stored, token)
-    if (stored.item.attempt === this.#attempt) return stored.item.attempt
-    throw new AppError("illegal_move", `attempt ${this.#attempt} of queue item ${stored.item.id} has ended`)
+    if (stored.item.attempt === this.#printing) return stored.item.attempt
+    throw new AppError("illegal_move", `attempt ${this.#printing} of queue item ${stored.item.id} has ended`)
   }
 
   #hear(text: string): void {
@@ -160,7 +165,7 @@ export class Ingest {
     this.#isAlive = true
     this.#heardMs = this.#now()
     this.#report = reports.at(-1) ?? this.#report
-    if (this.#options.isWaiting && !this.#hasSpoken && text.trim() !== "") {
+    if (this.#options.underWay === undefined && !this.#hasSpoken && text.trim() !== "") {
       this.#hasSpoken = true
       this.#report ??= {}
     }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -278,6 +278,15 @@ export class Tab {
       }
       await Bun.sleep(15)
     }
+  }
+
+  /** What axe objects to, in a tab whose policy is bypassed. */
+  async objections(): Promise<string[]> {
+    const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8")
+    if (await this.evaluate<boolean>("!globalThis.axe")) await this.evaluate(`${axe}; 0`)
+    return await this.evaluate<string[]>(
+      `axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200) + nodes[0].failureSummary))`,
+    )
   }
 
   /** Where an element is in the view, once it is there. */

@@ -178,6 +178,13 @@ test("ingest keeps what it is sent, with and without a lease", async () => {
   await free.write("Image 2 of 4\nno end")
   await free.end()
   expect(await read(id)).toBe("Image 1 of 4\nImage 2 of 4\nno end")
+  // Also of an item that is under way, before any of its words is progress.
+  const started = await server.add({ song_id: 1, tags: ["by itself"] })
+  await server.put(started, { status: "processing" })
+  const words = new Output(server.url, started, "lines")
+  await words.write("no progress\n")
+  await words.end()
+  expect(await read(started)).toBe("no progress\n")
   const work = await attempt(server)
   const leased = new Output(server.url, work.id, "lines", { lease: work.lease.token })
   await leased.write("Image 1 of 4\n")

@@ -27,7 +27,7 @@ async function lostAfter(renderer: RendererName, leaseMs: number, output: string
   }
   const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
   const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }
-  const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, part: undefined, isWaiting: false }
+  const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, part: undefined, underWay: 1 }
   const ingest = new Ingest({ workers, queue }, { ...known, now: () => nowMs })
   // The connection stays open: a peer that lost its power does not close it.
   const body = new ReadableStream<Uint8Array>({

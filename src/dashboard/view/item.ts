@@ -13,6 +13,7 @@ import { Failure } from "./failure.ts"
 import { HistoryList } from "./history.ts"
 import { ItemHead } from "./item-head.ts"
 import { Now } from "./now.ts"
+import { OutputPanel } from "./output.ts"
 import { Plot } from "./plot.ts"
 import type { Screen } from "./screen.ts"
 import { StepsBar } from "./steps.ts"
@@ -50,6 +51,7 @@ export class ItemScreen implements Screen {
   readonly #plot = new Plot()
   readonly #steps = new StepsBar()
   readonly #noPlot = el("p", { class: "none" }, "The chart appears once rendering starts.")
+  readonly #output: OutputPanel
   readonly #history = new HistoryList()
   readonly #truncated = el(
     "p",
@@ -79,6 +81,7 @@ export class ItemScreen implements Screen {
     this.#past = new Past(id, changed, () => this.element.isConnected)
     this.#head = new ItemHead(model)
     this.#now = new Now(model)
+    this.#output = new OutputPanel(id)
     const history = part("history", "History", this.#truncated, this.#history.element, this.#history.more)
     this.#body = el(
       "div",
@@ -87,6 +90,7 @@ export class ItemScreen implements Screen {
       this.#now.element,
       this.#failure.element,
       part("plot", "Progress over time", this.#noPlot, this.#plot.element, this.#steps.element),
+      this.#output.element,
       el("div", { class: "columns" }, history, part("facts", "Details", this.#facts)),
     )
     this.element = el("div", { class: "item" }, breadcrumb(), this.#gone, this.#body)
@@ -146,6 +150,7 @@ export class ItemScreen implements Screen {
   /** The server has another history: its item of this ID is another one. */
   #forget(): void {
     this.#past.reset()
+    this.#output.reset()
     this.#own = undefined
     this.#meanwhile = null
     this.#isDeleted = false
@@ -190,6 +195,7 @@ export class ItemScreen implements Screen {
     this.#head.show(item, this.#isDeleted)
     this.#now.show(item)
     this.#failure.show(item)
+    this.#output.show(item)
     this.#facts.replaceChildren(factsOf(item))
   }
 

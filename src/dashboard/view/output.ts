@@ -1,0 +1,172 @@
+import type { QueueItem } from "../../item/item.ts"
+import { PrintedReading } from "../live/printed.ts"
+import { plain } from "../model/text.ts"
+import { copy } from "./clipboard.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+import { Find } from "./find.ts"
+import { notify } from "./notices.ts"
+
+/** Characters that the page shows of an output; the end is what counts. */
+const MOST_SHOWN = 1_000_000
+/** So close to its end a text counts as scrolled down. */
+const NEAR_PX = 24
+
+/** What the command of an item printed, attempt by attempt, followed while it prints. */
+export class OutputPanel {
+  readonly #id: number
+  readonly #text = document.createTextNode("")
+  readonly #body = el(
+    "pre",
+    { tabindex: 0, role: "region", "aria-label": "What the command printed" },
+    this.#text,
+  )
+  readonly #frame = el("div", { class: "printed" }, this.#body)
+  readonly #none = el("p", { class: "none" }, "Nothing was printed, or it is not kept any more.")
+  readonly #attempts = el("select", { "aria-label": "Attempt" })
+  readonly #follow = el("button", { type: "button", "aria-pressed": "true" }, "Follow")
+  readonly #copy = el("button", { type: "button" }, icon("copy"), "Copy")
+  readonly #find = new Find(this.#text, "Find in the output", (range) => this.#reveal(range))
+  /** The section, for the page. */
+  readonly element = el(
+    "section",
+    { class: "section output", "aria-labelledby": "heading-output", hidden: true },
+    el(
+      "div",
+      { class: "output-head" },
+      el("h2", { id: "heading-output" }, "Output"),
+      this.#follow,
+      this.#copy,
+      this.#attempts,
+      this.#find.element,
+    ),
+    this.#none,
+    this.#frame,
+  )
+  #reading: PrintedReading | undefined
+  /** What is being shown: the attempt, and when it began, because its number can come again. */
+  #shown = ""
+  #isRunning = false
+  /** The attempt that the reader wants; undefined for the last one. */
+  #picked: number | undefined
+  #last = 0
+
+  constructor(id: number) {
+    this.#id = id
+    this.#attempts.addEventListener("change", () => {
+      const attempt = Number(this.#attempts.value)
+      this.#picked = attempt === this.#last ? undefined : attempt
+      this.#read()
+    })
+    this.#follow.addEventListener("click", () => this.#setFollowing(!this.#isFollowing))
+    this.#body.addEventListener("scroll", () => this.#scrolled())
+    this.#copy.addEventListener("click", () => {
+      void copy(this.#text.data).then(
+        () => notify("Copied the output"),
+        () => notify("The browser did not allow copying", { failed: true }),
+      )
+    })
+  }
+
+  /** Shows the output of the item as it is now. */
+  show({ attempt, started_at, status }: QueueItem): void {
+    const isRunning = status === "processing"
+    const shown = `${attempt} ${started_at}`
+    if (shown === this.#shown && isRunning === this.#isRunning) return
+    const isOther = shown !== this.#shown
+    this.#shown = shown
+    this.#isRunning = isRunning
+    if (isOther) {
+      this.#last = attempt
+      this.#picked = undefined
+      this.#offer(attempt)
+      this.#read()
+    }
+    this.#draw()
+  }
+
+  /** Forgets the item: another one has its number. */
+  reset(): void {
+    this.#reading?.close()
+    this.#shown = ""
+    this.#setText("")
+  }
+
+  get #isFollowing(): boolean {
+    return this.#follow.getAttribute("aria-pressed") === "true"
+  }
+
+  #offer(attempts: number): void {
+    const options = Array.from({ length: attempts }, (_, i) =>
+      el("option", { value: i + 1 }, i + 1 === attempts ? `Attempt ${i + 1}, the last` : `Attempt ${i + 1}`),
+    )
+    this.#attempts.replaceChildren(...options.reverse())
+    this.#attempts.value = String(attempts)
+  }
+
+  #read(): void {
+    this.#reading?.close()
+    this.#setText("")
+    this.#setFollowing(true)
+    const attempt = this.#picked ?? this.#last
+    if (attempt === 0) return
+    const isFollowed = this.#isRunning && attempt === this.#last
+    this.#reading = new PrintedReading(this.#id, attempt, isFollowed, {
+      text: (text) => this.#add(text),
+      ended: () => this.#draw(),
+      isWanted: () => this.element.isConnected,
+    })
+  }
+
+  #add(text: string): void {
+    const isFirst = this.#text.data === ""
+    this.#text.appendData(plain(text))
+    const over = this.#text.length - MOST_SHOWN
+    if (over > 0) this.#text.deleteData(0, this.#text.data.indexOf("\n", over) + 1)
+    this.#find.changed()
+    if (isFirst) this.#draw()
+    this.#keepUp()
+  }
+
+  #setText(text: string): void {
+    this.#text.data = text
+    this.#find.changed()
+    this.#draw()
+  }
+
+  #draw(): void {
+    const isEmpty = this.#text.data === ""
+    show(this.element, !isEmpty || this.#last > 1)
+    show(this.#frame, !isEmpty)
+    show(this.#none, isEmpty)
+    show(this.#find.element, !isEmpty)
+    show(this.#copy, !isEmpty)
+    show(this.#attempts, this.#last > 1)
+    show(this.#follow, !isEmpty && this.#isRunning && this.#picked === undefined)
+    const nothing = this.#isRunning && this.#picked === undefined ? "Nothing was printed so far." : ""
+    say(this.#none, nothing || "Nothing was printed, or it is not kept any more.")
+  }
+
+  #setFollowing(isFollowing: boolean): void {
+    mark(this.#follow, "aria-pressed", String(isFollowing))
+    this.#keepUp()
+  }
+
+  /** Shows the end, if that is followed. */
+  #keepUp(): void {
+    if (this.#isFollowing) this.#body.scrollTop = this.#body.scrollHeight
+  }
+
+  /** A reader who scrolls up wants to read; one who scrolls to the end wants to see what comes. */
+  #scrolled(): void {
+    const { scrollTop, clientHeight, scrollHeight } = this.#body
+    const isAtEnd = scrollTop + clientHeight >= scrollHeight - NEAR_PX
+    mark(this.#follow, "aria-pressed", String(isAtEnd))
+  }
+
+  #reveal(range: Range): void {
+    this.#setFollowing(false)
+    const [place, box] = [range.getBoundingClientRect(), this.#body.getBoundingClientRect()]
+    if (place.top >= box.top && place.bottom <= box.bottom) return
+    this.#body.scrollTop += place.top - box.top - box.height / 2
+  }
+}
