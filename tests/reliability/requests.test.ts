@@ -14,7 +14,7 @@ const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
 const ENDLESS = /\/progress\/stream/
 
 test("requests made up from the API's description get described answers, and a refused one changes nothing", async () => {
-  await using server = await start()
+  await using server = await start({ args: ["--stall-after-ms", "86400000"] })
   const description: Description = await (await fetch(`${server.url}/openapi.json`)).json()
   const ajv = new Ajv2020({ strict: false, validateFormats: false })
   ajv.addSchema({ $id: "api", components: description.components })

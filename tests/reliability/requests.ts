@@ -40,6 +40,9 @@ export interface MadeUp {
   readonly operation: Operation
 }
 
+/** What is always given for some keys. */
+const SAFE: Readonly<Record<string, number>> = { wait: 0, lease: 3600 }
+
 /** Values that nobody who reads the description would send. */
 const ODD: readonly unknown[] = [
   null,
@@ -92,7 +95,8 @@ export class Requests {
       // What waits would hold the others up.
       if (parameter.name === "wait" || parameter.name === "follow") continue
       const value = this.#parameter(parameter.name, parameter.schema)
-      if (parameter.in === "path") path = path.replace(`{${parameter.name}}`, encodeURIComponent(value))
+      if (parameter.in === "path")
+        path = path.replace(`{${parameter.name}}`, encodeURIComponent(value || "-"))
       else if (this.#below(2) === 0) {
         if (parameter.in === "query") query.append(parameter.name, value)
         else if (/^[\x20-\x7e]*$/.test(value)) headers[parameter.name] = value
@@ -152,12 +156,9 @@ export class Requests {
     const wanted = Object.entries(properties).filter(
       ([key]) => required.includes(key) || this.#below(3) === 0,
     )
-    // A claim that waits would hold the test up.
+    // A claim that waits would hold the test up, and a lease that runs out would change the history in between.
     return Object.fromEntries(
-      wanted.map(([key, schema]) => [
-        key,
-        key === "wait" ? 0 : key === "id" ? this.#id() : this.#value(schema),
-      ]),
+      wanted.map(([key, schema]) => [key, SAFE[key] ?? (key === "id" ? this.#id() : this.#value(schema))]),
     )
   }
 
