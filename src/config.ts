@@ -47,7 +47,7 @@ const SERVE_SETTINGS = {
     read: text,
   },
   bus: {
-    help: "Redis or PostgreSQL by which the instances of a fleet tell each other that there is something new",
+    help: "Redis by which the instances of a fleet tell each other of news, instead of their PostgreSQL",
     placeholder: "URL",
     fallback: "",
     read: busUrl,

@@ -4,6 +4,7 @@ import type { Config } from "./config.ts"
 import type { Reasons } from "./health.ts"
 import { log } from "./log.ts"
 import type { Service } from "./service.ts"
+import { isPostgres } from "./store/address.ts"
 
 /** How a server learns that there is something new. */
 export interface Doorbell {
@@ -31,14 +32,19 @@ async function engineOf(url: string): Promise<Engine> {
 }
 
 /**
- * The doorbell that `--bus` names; without it the one of this process. Instances hear each other if they use the same
- * history.
+ * The doorbell that `--bus` names; without it that of PostgreSQL, if the database is one, otherwise the one of this
+ * process. Instances hear each other if they use the same history.
  */
-export async function doorbell({ bus: url }: Config, historyId: string, reasons: Reasons): Promise<Doorbell> {
+export async function doorbell(
+  { bus, database }: Config,
+  historyId: string,
+  reasons: Reasons,
+): Promise<Doorbell> {
+  const url = bus ?? (isPostgres(database) ? database : undefined)
   if (url === undefined) return { bus: new LocalBus(), services: [] }
   const { bell, mergeMs } = await engineOf(url)
   const channel = `track_studio_${historyId.slice(0, 16)}`
-  const bus = new RemoteBus({
+  const remote = new RemoteBus({
     bell: () => bell(url, channel),
     mergeMs,
     onDeaf(error) {
@@ -53,5 +59,5 @@ export async function doorbell({ bus: url }: Config, historyId: string, reasons:
     },
     onError: (error) => log("error", "a listener of the bell threw", { error: String(error) }),
   })
-  return { bus, services: [bus] }
+  return { bus: remote, services: [remote] }
 }

@@ -82,7 +82,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   bus: { own: ["service"] },
   "bus/postgres": { own: ["bus"], packages: ["bun"] },
   "bus/redis": { own: ["bus"], packages: ["bun"] },
-  doorbell: { own: ["bus", "config", "health", "log", "service"] },
+  doorbell: { own: ["bus", "config", "health", "log", "service", "store/address"] },
   version: { own: ["package.json"] },
   item: { own: ["errors", "text"], packages: ["@sinclair/typebox"] },
   wire: { own: ["errors", "health", "item"], packages: ["@sinclair/typebox"] },

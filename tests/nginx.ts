@@ -2,7 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const SHIPPED = readFileSync(join(import.meta.dir, "..", "packaging/nginx.conf"), "utf8")
+const shipped = (name: string): string => readFileSync(join(import.meta.dir, "..", "packaging", name), "utf8")
+const SHIPPED = shipped("nginx.conf")
+const FLEET = shipped("nginx-fleet.conf")
 
 /** The path of nginx, installed by apt where that is allowed; otherwise the reason why there is none. */
 export function nginxOrWhy(): { readonly path: string } | { readonly why: string } {
@@ -69,8 +71,27 @@ export class Nginx {
 
   /** Starts it; resolves once it answers. */
   static async start(path: string, sites: readonly Site[]): Promise<Nginx> {
-    const folder = mkdtempSync(join(tmpdir(), "track-studio-nginx-"))
     const ports = sites.map(freePort)
+    const text = sites.map((site, at) => siteOf(site, ports[at] ?? 0)).join("\n")
+    return Nginx.#run(path, text, ports)
+  }
+
+  /** Starts it as the shipped configuration of a fleet has it, before instances on these ports of loopback. */
+  static async startFleet(path: string, instances: readonly number[]): Promise<Nginx> {
+    const port = freePort()
+    const [one, two] = ["server one:8080", "server two:8080"]
+    const lines = instances.map((instance) => `    server 127.0.0.1:${instance} max_fails=1 fail_timeout=1s;`)
+    const text = FLEET.replace(new RegExp(`^ *${one}.*\n *${two}.*$`, "m"), lines.join("\n")).replace(
+      "listen 80;",
+      `listen 127.0.0.1:${port} backlog=4096;`,
+    )
+    if (text.includes(one) || text.includes("listen 80;"))
+      throw new Error("packaging/nginx-fleet.conf has changed")
+    return Nginx.#run(path, text, [port])
+  }
+
+  static async #run(path: string, sites: string, ports: readonly number[]): Promise<Nginx> {
+    const folder = mkdtempSync(join(tmpdir(), "track-studio-nginx-"))
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     writeFileSync(
       join(folder, "nginx.conf"),
@@ -79,10 +100,12 @@ export class Nginx {
       http {
         access_log off; variables_hash_max_size 4096; proxy_cache_path cache keys_zone=kept:1m;
         ${temporary.map((name) => `${name}_temp_path ${name};`).join(" ")}
-        ${sites.map((site, at) => siteOf(site, ports[at] ?? 0)).join("\n")}
+        ${sites}
       }`,
     )
-    const child = Bun.spawn([path, "-p", folder, "-c", "nginx.conf", "-e", "stderr"], {
+    // It must not outlive the tests, whatever becomes of them.
+    const tied = Bun.which("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "KILL"]
+    const child = Bun.spawn([...tied, path, "-p", folder, "-c", "nginx.conf", "-e", "stderr"], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: "inherit",
