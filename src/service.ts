@@ -12,11 +12,40 @@ export interface Repetition {
   stop(): Promise<void>
 }
 
+/** A time at which something is called. */
+interface Due {
+  /** In milliseconds of `performance.now()`. */
+  atMs: number
+  readonly call: (nowMs: number) => void
+}
+
+/** All that waits for its time. It shares one timer, so that what is due at the same time wakes the process once. */
+const waiting = new Set<Due>()
+let timer: Timer | undefined
+let armedMs = Number.POSITIVE_INFINITY
+
+function arm(): void {
+  let nextMs = Number.POSITIVE_INFINITY
+  for (const { atMs } of waiting) nextMs = Math.min(nextMs, atMs)
+  if (nextMs === armedMs) return
+  clearTimeout(timer)
+  armedMs = nextMs
+  if (waiting.size > 0) timer = setTimeout(ring, Math.max(0, Math.ceil(nextMs - performance.now())))
+}
+
+function ring(): void {
+  armedMs = Number.POSITIVE_INFINITY
+  const nowMs = performance.now()
+  for (const due of [...waiting]) if (due.atMs <= nowMs) due.call(nowMs)
+  arm()
+}
+
 /**
- * Calls `run` every `ms` milliseconds, the first time `ms` from now, until it is stopped. Turns never overlap: one that
- * is due while another is under way is left out. `run` is given by how many milliseconds the timer was late, at most,
- * since the turn before: on a machine that was suspended that is how long. `onError` is called with what a turn throws;
- * the next turn comes nevertheless.
+ * Calls `run` every `ms` milliseconds, the first time within `ms` from now, until it is stopped. All that is called so has
+ * its turns at the same times, as far as their `ms` allow it: a server at rest is woken seldom. Turns never overlap: one
+ * that is due while another is under way is left out. `run` is given by how many milliseconds the timer was late, at
+ * most, since the turn before: on a machine that was suspended that is how long. `onError` is called with what a turn
+ * throws; the next turn comes nevertheless.
  */
 export function every(
   ms: number,
@@ -25,7 +54,6 @@ export function every(
 ): Repetition {
   let isUnderWay = false
   let latest: Promise<void> | undefined
-  let firedMs = performance.now()
   let lateMs = 0
   const turn = async (): Promise<void> => {
     isUnderWay = true
@@ -39,15 +67,20 @@ export function every(
       isUnderWay = false
     }
   }
-  const timer = setInterval(() => {
-    const nowMs = performance.now()
-    lateMs = Math.max(lateMs, nowMs - firedMs - ms)
-    firedMs = nowMs
-    if (!isUnderWay) latest = turn()
-  }, ms)
+  const due: Due = {
+    atMs: (Math.floor(performance.now() / ms) + 1) * ms,
+    call(nowMs) {
+      lateMs = Math.max(lateMs, nowMs - due.atMs)
+      due.atMs += ms * Math.max(1, Math.ceil((nowMs - due.atMs) / ms))
+      if (!isUnderWay) latest = turn()
+    },
+  }
+  waiting.add(due)
+  arm()
   return {
     async stop() {
-      clearInterval(timer)
+      waiting.delete(due)
+      arm()
       await latest
     },
   }

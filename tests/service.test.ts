@@ -71,3 +71,48 @@ test("stopping waits for the turn under way, and no other begins", async () => {
   expect(turns).toBe(1)
   await repetition.stop()
 })
+
+test("repetitions have their turns at the same times, whenever they were begun, and one of twice the time every second time", async () => {
+  const turns: { readonly name: string; readonly atMs: number }[] = []
+  const done = happening()
+  const begin = (name: string, ms: number) =>
+    every(
+      ms,
+      () => {
+        turns.push({ name, atMs: performance.now() })
+        if (turns.length >= 20) done.resolve()
+      },
+      () => undefined,
+    )
+  const first = begin("first", 40)
+  await Bun.sleep(13)
+  const second = begin("second", 40)
+  await Bun.sleep(9)
+  const slow = begin("slow", 80)
+  await done.promise
+  await Promise.all([first.stop(), second.stop(), slow.stop()])
+  const ofSecond = turns.filter(({ name }) => name === "second")
+  for (const { atMs } of ofSecond) {
+    expect(turns.some((one) => one.name === "first" && Math.abs(one.atMs - atMs) < 3)).toBe(true)
+  }
+  const ofSlow = turns.filter(({ name }) => name === "slow")
+  expect(ofSlow.length).toBeWithin(Math.floor(ofSecond.length / 2) - 1, Math.ceil(ofSecond.length / 2) + 2)
+})
+
+test("a timer that was kept waiting says how late it was, once, and goes on in its time", async () => {
+  const lates: number[] = []
+  const done = happening()
+  const repetition = every(
+    20,
+    (lateMs) => {
+      lates.push(lateMs)
+      if (lates.length === 1) for (const endMs = performance.now() + 105; performance.now() < endMs;);
+      if (lates.length === 4) done.resolve()
+    },
+    () => undefined,
+  )
+  await done.promise
+  await repetition.stop()
+  expect(lates[1]).toBeGreaterThan(60)
+  expect(Math.min(...lates.slice(2))).toBeLessThan(60)
+})

@@ -55,9 +55,10 @@ export class Rescue implements Service {
     const { clock, outages } = this.#store
     if (lateMs > SUSPENDED_MS) outages.begin(clock.steadyMs() - lateMs)
     // This also finds out whether an outage is over: a database that is not asked would stay out of order.
-    if (outages.isUnderWay || (await this.#store.isAnyLeased())) await this.#store.alive()
+    const isAnyLeased = await this.#store.isAnyLeased()
+    if (outages.isUnderWay || isAnyLeased) await this.#store.alive()
     const now = clock.steadyMs()
-    await this.#rescue({ due: "lease", by: now }, maxRescues)
+    if (isAnyLeased) await this.#rescue({ due: "lease", by: now }, maxRescues)
     // During an outage nothing could be reported.
     if (now - outages.endedMs >= stallAfterMs) {
       await this.#sweep({ due: "stall", by: now - stallAfterMs }, stalled)

@@ -29,6 +29,7 @@ function open() {
     group: new GroupCommit(client, {
       nowMs: () => (nowMs += 1),
       begun: note("begun"),
+      ending: note("ending"),
       committed: note("committed"),
       failed: note("failed"),
     }),
@@ -158,12 +159,12 @@ test("what becomes of a transaction is told: when it began, and when it was firs
   using database = open()
   const { group, add, noted } = database
   await group.run(add(1))
-  expect(noted).toEqual(["begun 2", "committed 2"])
+  expect(noted).toEqual(["begun 2", "ending 2", "committed 2"])
   // The missing parent is noticed at the commit.
   await Promise.allSettled([group.run(add(2, 99))])
-  expect(noted.slice(2)).toEqual(["begun 4", "failed 3"])
+  expect(noted.slice(3)).toEqual(["begun 4", "ending 4", "failed 3"])
   await group.run(add(3))
-  expect(noted.slice(4)).toEqual(["begun 6", "committed 6"])
+  expect(noted.slice(6)).toEqual(["begun 6", "ending 6", "committed 6"])
 })
 
 test("a write that the database cannot do is an outage, although the others of its turn are committed", async () => {
@@ -173,7 +174,7 @@ test("a write that the database cannot do is an outage, although the others of i
   const codes = [group.run(add(1)), group.run(broken)].map(codeOf)
   expect(await Promise.all(codes)).toEqual(["none", "unavailable"])
   expect(ids()).toEqual([1])
-  expect(noted).toEqual(["begun 2", "committed 2", "failed 2"])
+  expect(noted).toEqual(["begun 2", "ending 2", "committed 2", "failed 2"])
 })
 
 test("when the disk does not confirm a commit, it is said that nobody knows whether it was stored", async () => {
@@ -189,7 +190,13 @@ test("when the disk does not confirm a commit, it is said that nobody knows whet
     }
     return statement
   }) as typeof client.prepare
-  const group = new GroupCommit(client, { nowMs: () => 0, begun: quiet, committed: quiet, failed: quiet })
+  const group = new GroupCommit(client, {
+    nowMs: () => 0,
+    begun: quiet,
+    ending: quiet,
+    committed: quiet,
+    failed: quiet,
+  })
   const refused = group.run(add(1))
   await expect(refused).rejects.toThrow("it is not known whether it was stored")
   expect(await codeOf(refused)).toBe("unavailable")

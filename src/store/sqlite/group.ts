@@ -11,6 +11,8 @@ export interface Observer {
   readonly nowMs: () => number
   /** Called first thing in each transaction, in which it may write. */
   begun(nowMs: number): void
+  /** Called last in the transaction that began at `nowMs`, in which it may write. */
+  ending(nowMs: number): void
   /** Called once a transaction of `writes` writes that began at `nowMs` has been committed, `tookMs` later. */
   committed(nowMs: number, writes: number, tookMs: number): void
   /**
@@ -148,6 +150,7 @@ export class GroupCommit {
       const nowMs = this.#observer.nowMs()
       this.#observer.begun(nowMs)
       const results = jobs.map((job) => this.#attempt(job))
+      this.#observer.ending(nowMs)
       isCommitting = true
       this.#commit.run()
       this.#observer.committed(nowMs, jobs.length, performance.now() - startedMs)

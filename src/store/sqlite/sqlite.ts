@@ -65,6 +65,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
   readonly #recent = new Map<number, Stored>()
   #version = 0
+  /** How many rows were changed before the transaction under way. */
+  #changes = 0
   /** The statuses in the updates of the transaction under way. */
   #statuses: Status[] = []
   #isUnwritable = false
@@ -99,6 +101,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#group = new GroupCommit(client, {
       nowMs: this.clock.steadyMs,
       begun: (nowMs) => this.#begun(nowMs),
+      ending: (nowMs) => this.#ending(nowMs),
       committed: (nowMs, writes, tookMs) => {
         this.#isUnwritable = false
         this.outages.end(nowMs)
@@ -162,13 +165,12 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   async sweep({ due, by }: Due, decide: Decide): Promise<number> {
-    const { leaseDue, stallDue } = this.#leases
-    const rowsDue = () => (due === "lease" ? leaseDue : stallDue).all({ by })
+    const { isLeaseDue, isStallDue, leaseDue, stallDue } = this.#leases
     // Nearly always nothing is due, and then no transaction is needed.
-    if (rowsDue().length === 0) return 0
+    if ((due === "lease" ? isLeaseDue : isStallDue).get(by) === null) return 0
     const taken: number[] = []
     return this.#guarded(taken, () => {
-      const rows = rowsDue()
+      const rows = (due === "lease" ? leaseDue : stallDue).all({ by })
       for (const row of rows) {
         taken.push(row.id)
         this.#decide(storedOf(row), decide)
@@ -179,7 +181,7 @@ export class SqliteStore extends SqliteHistory implements Store {
 
   async alive(): Promise<void> {
     if (this.outages.isUnderWay || this.#isAliveDue(this.clock.steadyMs())) {
-      await this.#group.run(() => undefined)
+      await this.#group.run(() => this.#signOfLife(this.clock.steadyMs()))
     }
   }
 
@@ -286,9 +288,16 @@ export class SqliteStore extends SqliteHistory implements Store {
       this.#leases.wait.run(tookMs)
       this.#recent.clear()
     }
-    // Here it costs no commit of its own, and no lease is given out long after the latest sign of life. After an outage it
-    // keeps the next server from counting the same time again.
-    if (outage || this.#isAliveDue(nowMs)) this.#signOfLife(nowMs)
+    // It keeps the next server from counting the same time again.
+    if (outage) this.#signOfLife(nowMs)
+    this.#changes = this.#reads.changes.get()?.changes ?? 0
+  }
+
+  /** The end of every transaction. One that changes nothing must not write to the disk. */
+  #ending(nowMs: number): void {
+    // Here it costs no commit of its own, and no lease is given out long after the latest sign of life.
+    if (!this.#isAliveDue(nowMs) || this.#reads.changes.get()?.changes === this.#changes) return
+    this.#signOfLife(nowMs)
   }
 
   #isAliveDue(nowMs: number): boolean {

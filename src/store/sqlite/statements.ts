@@ -86,6 +86,7 @@ export function reads(client: Database) {
       client.prepare<{ place: number }, [number, number, number]>(
         "SELECT place FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND rank = ? AND place < ? AND id <> ? ORDER BY place DESC LIMIT 1",
       ),
+    changes: () => client.prepare<{ changes: number }, []>("SELECT total_changes() AS changes"),
     version: () => client.prepare<{ data_version: number }, []>("PRAGMA data_version"),
   })
 }
@@ -146,6 +147,14 @@ export function leases(client: Database) {
     wait: () =>
       client.prepare<unknown, [number]>(
         "UPDATE queue_items SET available_ms = available_ms + ?1, available_at = available_at + ?1 WHERE available_ms > 0 AND lease_token IS NOT NULL AND verdict IS NULL",
+      ),
+    isLeaseDue: () =>
+      client.prepare<unknown, [number]>(
+        "SELECT 1 FROM queue_items WHERE section = 0 AND lease_expires_at <= ? LIMIT 1",
+      ),
+    isStallDue: () =>
+      client.prepare<unknown, [number]>(
+        "SELECT 1 FROM queue_items WHERE section = 0 AND stalled = 0 AND moved_at <= ? LIMIT 1",
       ),
     leaseDue: () => dueOf(sql`${lease_expires_at} <= ${by}`),
     stallDue: () => dueOf(sql`${queueItems.stalled} = 0 AND ${moved_at} <= ${by}`),

@@ -1,0 +1,73 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Rescue } from "../../src/queue/rescue.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { Retention } from "../../src/upkeep/retention.ts"
+import { added, put, START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+const onError = (error: unknown): never => {
+  throw error
+}
+
+test("a server at rest writes nothing, though a sign of life is due; the next write stores one", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  let nowMs = START_MS
+  const now = (): number => nowMs
+  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+  const bus = new LocalBus()
+  const rescue = new Rescue(store, bus, { stallAfterMs: 120_000, maxRescues: 5, onError })
+  const limits = { updatesMs: 604_800_000, perItem: 10_000, itemsMs: 86_400_000 }
+  const retention = new Retention(store.upkeep, store, bus, { ...limits, now, sleep: Bun.sleep, onError })
+  // On a database that has items it would begin a day later.
+  await retention.start()
+  // The first look brings the mark of this start to the disk.
+  store.faults()
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  await put(store, id, { status: "completed" })
+  // What it has still to look at after a start.
+  await retention.round()
+  const files = (): string[] => [path, `${path}-wal`].map((file) => Bun.hash(readFileSync(file)).toString())
+  const before = files()
+  const aliveAt = (): number => {
+    const other = new Database(path, { readonly: true })
+    const { alive_at } = other.query<{ alive_at: number }, []>("SELECT alive_at FROM history").get() ?? {
+      alive_at: 0,
+    }
+    other.close()
+    return alive_at
+  }
+  expect(aliveAt()).toBe(START_MS)
+  for (let second = 0; second < 120; second += 1) {
+    nowMs += 1000
+    await rescue.turn()
+    if (second % 60 === 0) await retention.round()
+    store.faults()
+  }
+  expect(files()).toEqual(before)
+  await put(store, id, { title: "x" })
+  expect([files()[1] === before[1], aliveAt()]).toEqual([false, nowMs])
+  await retention.stop()
+  await store.close()
+})
+
+test("a sign of life that is asked for is stored at once", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  let nowMs = START_MS
+  const now = (): number => nowMs
+  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+  await store.alive()
+  nowMs += 5000
+  await store.alive()
+  const other = new Database(path, { readonly: true })
+  expect(other.query("SELECT alive_at FROM history").get()).toEqual({ alive_at: nowMs })
+  other.close()
+  await store.close()
+})
