@@ -53,19 +53,30 @@ function queryOf({ attempt, after = "0", follow }: OutputParams, request: Reques
 }
 
 const utf8 = new TextEncoder()
+/** An answer is charged for whenever so much of it has been sent. */
+const CHARGED_BYTES = 64 * 1024
 
-/** The bytes of an answer. `place` is given up with it. */
+/** The bytes of an answer; `place` is given up with it. A large answer makes its caller's next requests wait. */
 async function* bytesOf(
   events: AsyncGenerator<OutputEvent>,
   { head, writer }: OutputFormat,
+  charge: (bytes: number) => void,
   place: Disposable | undefined,
 ): AsyncGenerator<Uint8Array> {
   using _place = place
   if (head !== "") yield utf8.encode(head)
   const write = writer()
+  let uncharged = 0
   for await (const event of events) {
     const text = write(event)
-    if (text !== "") yield utf8.encode(text)
+    if (text === "") continue
+    const bytes = utf8.encode(text)
+    uncharged += bytes.length
+    if (uncharged >= CHARGED_BYTES) {
+      charge(uncharged)
+      uncharged = 0
+    }
+    yield bytes
   }
 }
 
@@ -74,6 +85,7 @@ interface Asking {
   readonly request: Request
   readonly query: OutputParams
   readonly caller: Caller
+  readonly server: { timeout(request: Request, seconds: number): void } | null
 }
 
 /** Answers with the output of an item. */
@@ -81,7 +93,7 @@ async function answer(
   output: Output,
   limits: Callers["limits"],
   id: number,
-  { request, query, caller }: Asking,
+  { request, query, caller, server }: Asking,
 ): Promise<Response> {
   const format = outputFormat(query.format, request.headers.get("accept"))
   const asked = queryOf(query, request)
@@ -91,9 +103,17 @@ async function answer(
     ...(caller.ended ? [caller.ended] : []),
   ])
   const events = await output.read(id, asked, signal)
+  // As text there is nothing to keep a connection alive with while nothing is printed.
+  if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
   const place = asked.isFollowed && !isHead ? limits?.hold(caller) : undefined
   // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
-  const body = bytesOf(events, format, place) as AsyncIterable<Uint8Array> as unknown as ReadableStream
+  const charge = (bytes: number): void => limits?.charge(caller, bytes)
+  const body = bytesOf(
+    events,
+    format,
+    charge,
+    place,
+  ) as AsyncIterable<Uint8Array> as unknown as ReadableStream
   return new Response(body, {
     headers: {
       "content-type": format.contentType,

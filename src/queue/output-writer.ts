@@ -6,6 +6,9 @@ import type { OutputEnd } from "../store/outputs.ts"
 /** How long output is gathered before it is stored: far less than the second within which it is to be seen. */
 const GATHER_MS = 200
 
+/** The most that waits to be stored, however much is kept. */
+const MOST_WAITING_BYTES = 16 * 1024 * 1024
+
 /** Stores pieces; resolves with where the output ends then. */
 type Store = (pieces: readonly OutputPiece[]) => Promise<OutputEnd>
 
@@ -29,7 +32,7 @@ export class OutputWriter {
   constructor(store: Store, keepBytes: number, from: number | undefined) {
     this.#store = store
     this.#keepBytes = keepBytes
-    this.#recent = new Recent(keepBytes)
+    this.#recent = new Recent(Math.min(keepBytes, MOST_WAITING_BYTES))
     this.#from = from
   }
 

@@ -60,9 +60,17 @@ export class Printer {
     }
   }
 
-  /** Sends all that is left, as the command has ended. @throws ServerError when it can succeed later */
+  /**
+   * Sends all that is left, as the command has ended. What the server does not take now must not keep the verdict from
+   * it; if nobody answers, that is not delivered either.
+   * @throws ServerError when nobody answers
+   */
   async finish(held: Held): Promise<void> {
     this.#spool.close()
-    while (!this.#isRefused && this.#spool.next()) await this.send(held)
+    try {
+      while (!this.#isRefused && this.#spool.next()) await this.send(held)
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.status === 0) throw error
+    }
   }
 }

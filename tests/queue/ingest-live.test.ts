@@ -223,12 +223,13 @@ function impatient(seconds: number) {
 }
 
 test.concurrent(
-  "silence that ends any other connection ends no renderer's",
+  "silence that ends any other connection ends no renderer's, nor that of who follows what it prints",
   async () => {
     await using to = impatient(2)
     const { id } = await to.queue.add({ song_id: 1 })
     const output = new Output(to.url, id, "ffmpeg?total=6")
     await output.write("out_time_us=3000000\nprogress=continue\n")
+    const followed = fetch(`${to.url}/api/v1/queue/${id}/output?follow=true`)
     // One of any other kind, which the server gives up after its time.
     const { hostname, port } = new URL(to.url)
     const cut = Promise.withResolvers<void>()
@@ -247,6 +248,8 @@ test.concurrent(
     await Bun.sleep(4000)
     await output.write("out_time_us=4500000\nprogress=continue\n")
     expect(await output.end()).toMatchObject({ status: 200, item: { progress: 75 } })
+    await to.queue.update(id, { status: "completed" })
+    expect(await (await followed).text()).toContain("out_time_us=4500000\n")
   },
   30_000,
 )

@@ -123,7 +123,9 @@ test("output that goes on by another lease begins there anew with what was not s
   await printer.finish(held("a"))
   printer.push(bytes("two\n"), 1)
   taking.failure = new ServerError(409, "lost", { code: "lease_lost" })
-  await expect(printer.finish(held("a"))).rejects.toThrow("lost")
+  await printer.finish(held("a"))
+  taking.failure = new ServerError(0, "away", { code: "unreachable" })
+  await expect(printer.finish(held("a"))).rejects.toThrow("away")
   taking.failure = undefined
   await printer.finish(held("b"))
   expect([...taking.texts]).toEqual([
@@ -141,6 +143,17 @@ test("a server that takes no output is not asked again, and nothing fails", asyn
   printer.push(bytes("two\n"), 1)
   await printer.finish(held("a"))
   expect(taking.requests).toBe(1)
+})
+
+test("a server that has no room for output gets the verdict all the same", async () => {
+  const taking = new Taking()
+  taking.failure = new ServerError(503, "the database is as large as it may be", { code: "unavailable" })
+  const printer = new Printer(taking as unknown as Client, over)
+  printer.push(bytes("one\n"), 1)
+  await printer.finish(held("a"))
+  taking.failure = undefined
+  await printer.finish(held("a"))
+  expect(taking.texts.get("a")).toBe("one\n")
 })
 
 test("of any output the spool gives the lines in order, each at its place, and never more than it may hold", () => {
