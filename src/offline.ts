@@ -1,5 +1,8 @@
 import { digest, randomText } from "./access/secret.ts"
+import { AppError } from "./errors.ts"
 import type { Access } from "./store/access.ts"
+import { isPostgres, shownDatabase } from "./store/address.ts"
+import type { Moved } from "./store/postgres/move.ts"
 import type { Checked } from "./store/sqlite/check.ts"
 import type { Compacted } from "./store/sqlite/compact.ts"
 import type { Restored } from "./store/sqlite/restore.ts"
@@ -13,18 +16,49 @@ export interface OpenAccess {
   /** A new token. */
   readonly newSecret: () => string
   /** Closes the database. */
-  close(): void
+  close(): void | Promise<void>
 }
 
 /**
- * Opens the tokens of a database file for a command, beside a server that may be running on it.
+ * Opens the tokens of a database for a command, beside a server that may be running on it.
  * @throws AppError `unavailable`
  */
 export async function openAccess(database: string): Promise<OpenAccess> {
+  const newSecret = (): string => `tsk_${randomText()}`
   // Loaded here, so that commands that talk to a server do not pay for it.
+  if (isPostgres(database)) {
+    const { openAccessBeside } = await import("./store/postgres/beside.ts")
+    const store = await openAccessBeside(database)
+    return { access: store.access, close: () => store.close(), digest, newSecret }
+  }
   const { openAccessBeside } = await import("./store/sqlite/beside.ts")
   const { access, close } = openAccessBeside(database)
-  return { access, close, digest, newSecret: () => `tsk_${randomText()}` }
+  return { access, close, digest, newSecret }
+}
+
+/** @throws AppError `invalid` for a database on PostgreSQL, which has programs of its own for this */
+function checkFile(database: string, command: string): void {
+  if (!isPostgres(database)) return
+  throw new AppError(
+    "invalid",
+    `track-studio ${command} is for a SQLite file; for ${shownDatabase(database)} use pg_dump and pg_restore`,
+  )
+}
+
+/**
+ * Moves a database from a SQLite file to PostgreSQL, or back.
+ * @throws AppError `invalid` unless one is a file and the other is not, `unavailable` if a server runs on either, or
+ * there is something in the target
+ */
+export async function moveDatabase(from: string, to: string): Promise<Moved> {
+  if (isPostgres(from) === isPostgres(to)) {
+    throw new AppError(
+      "invalid",
+      "a database moves from a SQLite file to postgres://..., or back; copy a file with track-studio backup, and PostgreSQL with pg_dump",
+    )
+  }
+  const { moveDown, moveUp } = await import("./store/postgres/move.ts")
+  return isPostgres(to) ? moveUp(from, to) : moveDown(from, to)
 }
 
 /**
@@ -32,6 +66,7 @@ export async function openAccess(database: string): Promise<OpenAccess> {
  * @throws AppError `unavailable`
  */
 export async function backup(database: string, file: string): Promise<Checked> {
+  checkFile(database, "backup")
   const { backupDatabase } = await import("./store/sqlite/backup.ts")
   return backupDatabase(database, file)
 }
@@ -41,6 +76,7 @@ export async function backup(database: string, file: string): Promise<Checked> {
  * @throws AppError `unavailable` if a server runs on it, or the backup is not whole
  */
 export async function restore(database: string, file: string): Promise<Restored> {
+  checkFile(database, "restore")
   const { restoreDatabase } = await import("./store/sqlite/restore.ts")
   return restoreDatabase(database, file)
 }
@@ -50,6 +86,7 @@ export async function restore(database: string, file: string): Promise<Restored>
  * @throws AppError `unavailable` if it cannot be read
  */
 export async function check(database: string): Promise<Checked> {
+  checkFile(database, "check")
   const { checkDatabase } = await import("./store/sqlite/check.ts")
   return checkDatabase(database)
 }
@@ -59,6 +96,7 @@ export async function check(database: string): Promise<Checked> {
  * @throws AppError `unavailable`
  */
 export async function compact(database: string): Promise<Compacted> {
+  checkFile(database, "compact")
   const { compactDatabase } = await import("./store/sqlite/compact.ts")
   return compactDatabase(database)
 }

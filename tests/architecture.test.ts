@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 
 import { membersOf, promisedBy } from "./members.ts"
+import { type Rule, RULES } from "./places.ts"
 
 const ROOT = join(import.meta.dir, "..")
 
@@ -29,195 +30,14 @@ const CORE = [
 /** Within them, what knows the engine that it speaks to. */
 const ENGINES = ["bus/postgres", "bus/redis"]
 
-interface Rule {
-  /** Places of our own that may be imported. */
-  readonly own: readonly string[]
-  /** Packages and built-in modules that may be imported, those of their folders included. */
-  readonly packages?: readonly string[]
-}
-
-/** Who may import what. A place is a file, or a folder for all of its files, which may import each other. */
-const RULES: Readonly<Record<string, Rule>> = {
-  backoff: { own: [] },
-  access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
-  offline: { own: ["access", "store"] },
-  machine: { own: [], packages: ["node:fs"] },
-  aside: { own: ["config", "health", "store/store", "upkeep"], packages: ["node:fs", "node:path"] },
-  gauges: {
-    own: [
-      "health",
-      "machine",
-      "metrics",
-      "queue",
-      "store/address",
-      "store/store",
-      "stream",
-      "upkeep",
-      "version",
-    ],
-    packages: ["node:path"],
-  },
-  looking: {
-    packages: ["node:fs", "node:path"],
-    own: [
-      "bus",
-      "health",
-      "log",
-      "machine",
-      "queue",
-      "service",
-      "store/address",
-      "store/store",
-      "stream",
-      "upkeep",
-    ],
-  },
-  upkeep: { own: ["bus", "health", "item", "service", "store/items", "store/life", "store/upkeep"] },
-  "token-file": { own: ["errors"], packages: ["node:fs"] },
-  errors: { own: [] },
-  health: { own: [] },
-  log: { own: ["text"] },
-  service: { own: [] },
-  text: { own: [] },
-  bus: { own: ["service"] },
-  "bus/postgres": { own: ["bus"], packages: ["bun"] },
-  "bus/redis": { own: ["bus"], packages: ["bun"] },
-  doorbell: { own: ["bus", "config", "health", "log", "service", "store/address"] },
-  version: { own: ["package.json"] },
-  item: { own: ["errors", "text"], packages: ["@sinclair/typebox"] },
-  wire: { own: ["errors", "health", "item"], packages: ["@sinclair/typebox"] },
-  renderers: { own: ["item"] },
-  terminal: { own: ["item", "text", "wire"] },
-  store: { own: ["errors", "item"] },
-  "store/sqlite": {
-    own: ["errors", "item", "store"],
-    packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
-  },
-  "store/postgres": {
-    own: ["errors", "item", "store"],
-    packages: ["bun", "drizzle-orm", "node:fs", "node:path"],
-  },
-  queue: {
-    own: [
-      "backoff",
-      "bus",
-      "errors",
-      "item",
-      "renderers",
-      "service",
-      "store/figures",
-      "store/history",
-      "store/items",
-      "store/life",
-      "store/outputs",
-      "store/runs",
-    ],
-  },
-  metrics: { own: [] },
-  stream: { own: ["bus", "errors", "item", "metrics", "store/history", "terminal", "text", "wire"] },
-  webhooks: {
-    own: ["backoff", "bus", "item", "service", "store/deliveries", "store/history"],
-    packages: ["node:crypto"],
-  },
-  http: {
-    own: [
-      "access",
-      "errors",
-      "health",
-      "item",
-      "metrics",
-      "queue",
-      "renderers",
-      "stream",
-      "terminal",
-      "text",
-      "webhooks",
-      "wire",
-    ],
-    packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox", "node:net"],
-  },
-  "http/own-names": { own: [], packages: ["node:fs", "node:os"] },
-  "http/docs": {
-    own: ["access", "errors", "http", "item", "wire"],
-    packages: ["elysia", "@sinclair/typebox"],
-  },
-  serve: {
-    own: [
-      "config",
-      "database",
-      "doorbell",
-      "errors",
-      "health",
-      "http",
-      "log",
-      "metrics",
-      "parts",
-      "service",
-      "store",
-      "upkeep",
-      "version",
-    ],
-  },
-  parts: {
-    own: [
-      "access",
-      "bus",
-      "config",
-      "doorbell",
-      "errors",
-      "aside",
-      "gauges",
-      "health",
-      "http",
-      "log",
-      "looking",
-      "machine",
-      "metrics",
-      "queue",
-      "service",
-      "store",
-      "stream",
-      "token-file",
-      "upkeep",
-      "version",
-      "webhooks",
-    ],
-  },
-  database: { own: ["config", "errors", "store"] },
-  config: { own: ["log", "token-file", "values"] },
-  values: { own: ["errors"], packages: ["node:net"] },
-  client: { own: ["backoff", "item", "wire"] },
-  doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
-  "doctor/machine": { own: ["doctor", "text"], packages: ["node:child_process"] },
-  runner: {
-    own: ["backoff", "client", "config", "item", "renderers", "text", "wire"],
-    packages: ["@sinclair/typebox", "bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
-  },
-  commands: {
-    own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text", "values", "wire"],
-    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:util"],
-  },
-  "commands/work": { own: ["commands", "config", "errors", "runner", "version"] },
-  "commands/backup": { own: ["commands", "config", "errors", "offline"] },
-  "commands/check": { own: ["commands", "config", "offline"] },
-  "commands/compact": { own: ["commands", "config", "offline"] },
-  "commands/doctor": { own: ["commands", "config", "doctor", "errors", "terminal", "text"] },
-  "commands/restore": { own: ["commands", "config", "errors", "offline"] },
-  "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },
-  "commands/serve": { own: ["config", "serve", "commands"] },
-  "dashboard/model": { own: ["item", "text", "wire"] },
-  "dashboard/live": { own: ["client", "dashboard/model", "item"] },
-  "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text"] },
-  dashboard: { own: [] },
-  main: { own: ["commands", "text", "version"] },
-}
-
 const files = [...new Bun.Glob("src/**/*.ts").scanSync(ROOT)].sort()
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")
 
 /** What a file names in its imports, those of types included. */
 const imported = (file: string): string[] =>
-  [...read(file).matchAll(/(?:\bfrom|\bimport\(|^import)\s*"([^"]+)"/gm)].map(([, name = ""]) => name)
+  [...read(file).matchAll(/(?:(?<!["-])\bfrom|\bimport\(|^import)\s*"([^"]+)"/gm)].map(
+    ([, name = ""]) => name,
+  )
 
 /** A file as the table names it: `src/http/app.ts` is `http/app`. */
 const placeOf = (file: string): string => file.replace(/^src\//, "").replace(/\.ts$/, "")

@@ -28,7 +28,10 @@ export const COMMANDS: Commands = {
     about: "put finished items back into the queue",
     load: async () => (await import("./retry.ts")).retryCommand,
   },
-  move: { about: "move a waiting item", load: async () => (await import("./move.ts")).moveCommand },
+  move: {
+    about: "move a waiting item, or the database",
+    load: async () => (await import("./move.ts")).moveCommand,
+  },
   pause: { about: "pause the queue", load: async () => (await import("./pause.ts")).pauseCommand },
   resume: { about: "resume the queue", load: async () => (await import("./resume.ts")).resumeCommand },
   remove: { about: "remove items", load: async () => (await import("./remove.ts")).removeCommand },

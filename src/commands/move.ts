@@ -1,24 +1,43 @@
+import { textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
+import { moveDatabase } from "../offline.ts"
 import { clientOf, type Command, idFlag, say, takes, typedId } from "./command.ts"
+import type { Arguments } from "./usage.ts"
 
-/** Moves a waiting item. */
+async function moveItem(given: Arguments): Promise<void> {
+  const id = typedId(given.words[0], "ID")
+  const before = idFlag(given, "before")
+  if (before === undefined)
+    throw new AppError("invalid", "missing --before ID, as in: track-studio move 12 --before 8")
+  const { priority } = await clientOf(given).move(id, before)
+  say(`queue item ${id}: now before ${before}, priority ${priority}`)
+}
+
+/** Moves a waiting item, or the whole database. */
 export const moveCommand: Command = {
   usage: {
-    line: "move ID --before ID",
-    about: "Moves a waiting item directly before another one, whose priority it gets.",
+    line: "move ID --before ID | --from DATABASE --to DATABASE",
+    about:
+      "Moves a waiting item directly before another one, whose priority it gets.\nWith --from and --to, moves everything from a SQLite file to an empty PostgreSQL database, or back to a new file,\nwhile no server runs on either. Viewers resume where they were; what was moved stays where it was, too.",
     settings: ["server", "token-file"],
     flags: {
       before: { type: "string", placeholder: "ID", help: "the waiting item before which it is to stand" },
+      from: { type: "string", placeholder: "DATABASE", help: "a SQLite file or postgres://USER@HOST/NAME" },
+      to: { type: "string", placeholder: "DATABASE", help: "the other one of the two, with nothing in it" },
     },
   },
   async run(given) {
-    takes(given, 1)
-    const id = typedId(given.words[0], "ID")
-    const before = idFlag(given, "before")
-    if (before === undefined)
-      throw new AppError("invalid", "missing --before ID, as in: track-studio move 12 --before 8")
-    const { priority } = await clientOf(given).move(id, before)
-    say(`queue item ${id}: now before ${before}, priority ${priority}`)
+    const [from, to] = [textFlag(given.flags, "from"), textFlag(given.flags, "to")]
+    const isOfItem = from === undefined && to === undefined
+    takes(given, isOfItem ? 1 : 0)
+    if (isOfItem) {
+      await moveItem(given)
+      return 0
+    }
+    if (from === undefined || to === undefined)
+      throw new AppError("invalid", `missing ${from === undefined ? "--from" : "--to"} DATABASE`)
+    const { items, updates } = await moveDatabase(from, to)
+    say(`Moved ${items} items and ${updates} updates. Start the server on the new database.`)
     return 0
   },
 }

@@ -134,7 +134,7 @@ export const tokenCommand: Command = {
       else if (verb === "list") await list(access)
       else await revoke(given, access)
     } finally {
-      close()
+      await close()
     }
     return 0
   },

@@ -1,0 +1,247 @@
+import type { Database } from "bun:sqlite"
+import { existsSync, rmSync } from "node:fs"
+
+import { SQL } from "bun"
+import { getTableName } from "drizzle-orm"
+import { getTableConfig, type PgTable } from "drizzle-orm/pg-core"
+
+import { AppError } from "../../errors.ts"
+import { shownDatabase } from "../address.ts"
+import { needsOf as keyOf } from "../sqlite/claims.ts"
+import { openDatabase } from "../sqlite/open.ts"
+import { needsOf } from "./columns.ts"
+import { StatementError } from "./faults.ts"
+import { openPostgres } from "./open.ts"
+import {
+  deliveries,
+  history,
+  idempotencyKeys,
+  outputs,
+  queueCounts,
+  queueItems,
+  runs,
+  tickets,
+  tokens,
+  updates,
+  webhooks,
+} from "./schema.ts"
+
+/** Rows that are sent at a time. */
+const PAGE_ROWS = 1000
+
+/** The tables that both databases have, each after those that it refers to; the history comes last. */
+const TABLES = [queueItems, updates, outputs, idempotencyKeys, runs, webhooks, deliveries, tokens, tickets]
+/** The numbers that go on where they were, and the sequence of each in PostgreSQL. */
+const NUMBERED = {
+  queue_items: "queue_items_ids",
+  runs: "runs_ids",
+  deliveries: "deliveries_ids",
+  tokens: "tokens_ids",
+}
+/** What only PostgreSQL has: where event IDs go on, the fence, and who sends what. */
+const ONLY_HERE = ["floor", "version", "taken_until"]
+
+/** What was moved. */
+export interface Moved {
+  /** How many items, deleted ones among them. */
+  readonly items: number
+  /** How many updates. */
+  readonly updates: number
+}
+
+type Value = string | number | null
+type Row = Record<string, Value>
+
+/** The names of the columns that are moved, and which of them are true or false. */
+function columnsOf(table: PgTable): {
+  readonly names: readonly string[]
+  readonly isBoolean: ReadonlySet<string>
+} {
+  const columns = getTableConfig(table).columns.filter(
+    ({ name, generated }) => generated === undefined && !ONLY_HERE.includes(name),
+  )
+  const isBoolean = columns.filter(({ columnType }) => columnType === "PgBoolean").map(({ name }) => name)
+  return { names: columns.map(({ name }) => name), isBoolean: new Set(isBoolean) }
+}
+
+/** A session for a move: one connection, whose statements may take their time. */
+const session = (url: string): SQL =>
+  new SQL({ url, max: 1, connectionTimeout: 2, connection: { application_name: "track-studio move" } })
+
+/** @throws AppError `unavailable` if a server runs on the database */
+async function checkUnused(tx: SQL, url: string): Promise<void> {
+  const [row]: { n: number }[] = await tx.unsafe(
+    "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'track-studio'",
+  )
+  if ((row?.n ?? 0) === 0) return
+  throw new AppError("unavailable", `a server runs on ${shownDatabase(url)}; stop it, then move`)
+}
+
+/** Does work on a PostgreSQL database that no server uses, in one transaction. @throws AppError `unavailable` */
+async function within<T>(url: string, work: (tx: SQL) => Promise<T>): Promise<T> {
+  // Brings the database up to date.
+  const opened = await openPostgres(url, () => undefined)
+  await Promise.all([opened.writing.close(), opened.reading.close()])
+  const client = session(url)
+  try {
+    return await client.begin(async (tx) => {
+      await tx.unsafe("LOCK TABLE history, queue_items, updates IN EXCLUSIVE MODE")
+      await checkUnused(tx, url)
+      return work(tx)
+    })
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    const cause = new StatementError(error)
+    const message = `the move failed, and nothing was changed in ${shownDatabase(url)}: ${cause.message}`
+    throw new AppError("unavailable", message, { cause })
+  } finally {
+    await client.close({ timeout: 0 })
+  }
+}
+
+const sequenceOf = (client: Database, table: string): number =>
+  client.query<{ seq: number }, [string]>("SELECT seq FROM sqlite_sequence WHERE name = ?").get(table)?.seq ??
+  0
+
+/** The rows of a table of SQLite, page by page. */
+function* pagesOf(client: Database, name: string, names: readonly string[]): Generator<Row[]> {
+  const query = client.query<Row & { rowid_: number }, [number, number]>(
+    `SELECT rowid AS rowid_, ${names.join(", ")} FROM ${name} WHERE rowid > ? ORDER BY rowid LIMIT ?`,
+  )
+  for (let last = -1; ;) {
+    const page = query.all(last, PAGE_ROWS)
+    const end = page.at(-1)
+    if (!end) return
+    last = end.rowid_
+    yield page.map(({ rowid_: _rowid, ...row }) => row)
+  }
+}
+
+async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> {
+  const { names, isBoolean } = columnsOf(table)
+  const name = getTableName(table)
+  const own = names.filter((column) => column !== "needs")
+  const given = (row: Row) => ({
+    ...Object.fromEntries(
+      Object.entries(row).map(([key, value]) => [key, isBoolean.has(key) ? value === 1 : value]),
+    ),
+    ...(name === "queue_items" && { needs: needsOf(JSON.parse(String(row["tags"]))) }),
+  })
+  let rows = 0
+  for (const page of pagesOf(client, name, own)) {
+    await tx.unsafe(
+      `INSERT INTO ${name} (${names.join(", ")}) SELECT ${names.join(", ")} FROM json_populate_recordset(NULL::${name}, $1::text::json)`,
+      [JSON.stringify(page.map(given))],
+    )
+    rows += page.length
+  }
+  return rows
+}
+
+/**
+ * Moves a SQLite database to an empty PostgreSQL database, in one transaction: everything byte for byte, with the history's
+ * name and all numbers, so viewers resume where they were. The file stays as it was.
+ * @throws AppError `unavailable` if a server runs on either, or the target is not empty
+ */
+export async function moveUp(file: string, url: string): Promise<Moved> {
+  if (!existsSync(file)) throw new AppError("unavailable", `there is no database ${file}`)
+  const { client, lock } = openDatabase(file)
+  try {
+    return await within(url, async (tx) => {
+      const [used]: { is: boolean }[] = await tx.unsafe(
+        "SELECT EXISTS (SELECT FROM queue_items) OR EXISTS (SELECT FROM updates) OR EXISTS (SELECT FROM tokens) OR (SELECT floor > 0 FROM history) AS is",
+      )
+      if (used?.is)
+        throw new AppError("unavailable", `${shownDatabase(url)} is not empty; name an empty database`)
+      // Counting each row as it comes would touch the same few rows again and again.
+      await tx.unsafe("ALTER TABLE queue_items DISABLE TRIGGER queue_items_counted")
+      const counts = new Map<string, number>()
+      for (const table of TABLES) counts.set(getTableName(table), await fill(tx, client, table))
+      await tx.unsafe("DELETE FROM queue_counts")
+      await fill(tx, client, queueCounts)
+      await tx.unsafe("ALTER TABLE queue_items ENABLE TRIGGER queue_items_counted")
+      await tx.unsafe("DELETE FROM history")
+      await fill(tx, client, history)
+      await tx.unsafe("UPDATE history SET floor = $1", [sequenceOf(client, "updates")])
+      for (const [table, sequence] of Object.entries(NUMBERED)) {
+        const last = sequenceOf(client, table)
+        await tx.unsafe(`SELECT setval('${sequence}', $1, $2)`, [Math.max(1, last), last > 0])
+      }
+      return { items: counts.get("queue_items") ?? 0, updates: counts.get("updates") ?? 0 }
+    })
+  } finally {
+    client.close()
+    lock.close()
+  }
+}
+
+/** Writes the rows of a table of PostgreSQL into SQLite; answers how many there were. */
+async function empty(tx: SQL, client: Database, table: PgTable): Promise<number> {
+  const { names } = columnsOf(table)
+  const name = getTableName(table)
+  const key = getTableConfig(table).columns.find(({ primary }) => primary)?.name ?? "queue_id, attempt, until"
+  await tx.unsafe(`DECLARE rows CURSOR FOR SELECT row_to_json(t)::text AS row FROM
+    (SELECT ${names.join(", ")} FROM ${name} ORDER BY ${key}) t`)
+  const insert = client.query(
+    `INSERT INTO ${name} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`,
+  )
+  let count = 0
+  for (;;) {
+    const page: { row: string }[] = await tx.unsafe(`FETCH ${PAGE_ROWS} FROM rows`)
+    if (page.length === 0) break
+    for (const { row } of page) {
+      const values: Record<string, Value | boolean> = JSON.parse(row)
+      const needs = name === "queue_items" ? keyOf(JSON.parse(String(values["tags"]))) : null
+      insert.run(...names.map((column) => (column === "needs" ? needs : (values[column] ?? null))))
+    }
+    count += page.length
+  }
+  await tx.unsafe("CLOSE rows")
+  return count
+}
+
+function setSequence(client: Database, table: string, last: number): void {
+  client.query("DELETE FROM sqlite_sequence WHERE name = ?").run(table)
+  client.query("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)").run(table, last)
+}
+
+/**
+ * Moves a PostgreSQL database to a new SQLite file, as `moveUp` does the other way. The database stays as it was.
+ * @throws AppError `unavailable` if a server runs on it, or the file is there
+ */
+export async function moveDown(url: string, file: string): Promise<Moved> {
+  if (existsSync(file)) throw new AppError("unavailable", `${file} is there already; name a new file`)
+  const { client, lock } = openDatabase(file)
+  let isDone = false
+  try {
+    const moved = await within(url, async (tx) => {
+      client.run("BEGIN")
+      const counts = new Map<string, number>()
+      const mark = client.query<{ mark: string }, []>("SELECT mark FROM history").get()?.mark ?? null
+      client.run("DELETE FROM history")
+      for (const table of [...TABLES, history])
+        counts.set(getTableName(table), await empty(tx, client, table))
+      for (const [table, sequence] of Object.entries(NUMBERED)) {
+        const [row]: { last: number }[] = await tx.unsafe(
+          `SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END::float8 AS last FROM ${sequence}`,
+        )
+        setSequence(client, table, row?.last ?? 0)
+      }
+      // By this the next server knows that it is the file that was there before.
+      client.query("UPDATE history SET mark = ?").run(mark)
+      const [head]: { id: number }[] = await tx.unsafe("SELECT (take_turn())::float8 AS id")
+      setSequence(client, "updates", head?.id ?? 0)
+      client.run("COMMIT")
+      return { items: counts.get("queue_items") ?? 0, updates: counts.get("updates") ?? 0 }
+    })
+    isDone = true
+    return moved
+  } finally {
+    if (client.inTransaction) client.run("ROLLBACK")
+    client.close()
+    lock.close()
+    // A file that holds nothing would be in the way of the next try.
+    if (!isDone)
+      for (const suffix of ["", "-wal", "-shm", ".lock"]) rmSync(`${file}${suffix}`, { force: true })
+  }
+}

@@ -1,0 +1,174 @@
+import { Database } from "bun:sqlite"
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { moveDown, moveUp } from "../../src/store/postgres/move.ts"
+import { PostgresStore } from "../../src/store/postgres/postgres.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import type { Store } from "../../src/store/store.ts"
+import { added, draft, put } from "../contracts/store.contract.ts"
+import { run, start, temporaryFolder } from "../server.ts"
+import { emptyDatabase } from "./open.ts"
+import { whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(60_000)
+
+const HOOK = "https://one.example/hook"
+const LATER = new Date(Date.now() + 1e11).toISOString()
+
+/** Something of everything that a database can hold. */
+async function filled(store: Store): Promise<void> {
+  const ids: number[] = []
+  for (let i = 0; i < 30; i += 1) {
+    const given = draft({
+      title: `Song ${i} "quoted" \\ é😀\n`,
+      tags: i % 3 === 0 ? ["gpu", "4k"] : [],
+      metadata: { i, deep: [null, { a: 1.5e-7 }] },
+      priority: i % 5,
+    })
+    ids.push((await store.add(() => given, { key: `key ${i}`, digest: "d" })).item.id)
+  }
+  const [first = 0, second = 0, third = 0, fourth = 0, fifth = 0] = ids
+  await store.deliveries.follow([HOOK])
+  for (const id of [first, second, third]) {
+    await put(store, id, { status: "processing" })
+    for (let i = 1; i < 9; i += 1) await put(store, id, { progress: i * 10, message: `update ${i}` })
+    await store.outputs.append(id, [{ from: 0, to: 5, text: "done\n" }], 1000, ({ item }) => item.attempt)
+  }
+  await put(store, first, { status: "completed" })
+  await put(store, second, { status: "failed", error_message: "of itself" })
+  await store.change(fourth, ({ item, work }) => ({ item, work, deleted: true }))
+  await store.place(fifth, ids[10] ?? 0, ({ item, work }, before, ahead) => ({
+    item: { ...item, priority: before.priority, turn: ((ahead ?? 0) + before.id) / 2 },
+    work,
+  }))
+  await store.claim([], ({ item, work }) => ({
+    item: { ...item, status: "processing", worker: "w" },
+    work: { ...work, lease_token: "t", lease_ms: 60_000, lease_expires_at: Date.now() + 60_000, done: 1 / 3 },
+  }))
+  const { update } = await store.latestOfItem(second)
+  await store.deliveries.add([{ notice: "failed", update }], update.id)
+  const token = { hash: "aa", label: "wall", role: "viewer", item: null, expires_at: null } as const
+  const { id: token_id } = await store.access.addToken(token)
+  const times = { use_by: LATER, expires_at: LATER }
+  await store.access.addTicket({ hash: "tt", token_id, method: "GET", path: "/p", ...times })
+  const all = { finishedBefore: LATER, perItem: 0, before: LATER, keepCompleted: 0, limit: 3 }
+  await store.upkeep.thin(all)
+  const told = { kind: "song", look: "1 step", queue_id: first, worker: "w", seconds: 61.5, steps: [] }
+  await store.runs.addLearned([{ ...told, ended_at: LATER }])
+}
+
+/** Everything that readers can see. */
+async function seen(store: Store): Promise<unknown> {
+  const items = (await store.list({ limit: 500 })).items
+  return {
+    history: store.historyId,
+    items,
+    updates: (await store.page({ after: 0, limit: 10_000 })).updates,
+    bounds: [await store.bounds(), await store.bounds(1)],
+    outputs: await Promise.all(items.map(({ id }) => store.outputs.read(id, 1, 0, 100))),
+    standing: await store.figures.standing(),
+    deliveries: await store.deliveries.list({ limit: 100 }),
+    cursor: await store.deliveries.cursor(),
+    tokens: await store.access.tokens(),
+    tickets: await store.access.tickets(),
+    runs: [
+      await store.runs.kinds(9),
+      await store.runs.alike("song", "1 step"),
+      await store.runs.hasLearned(),
+    ],
+    next: [await store.nextWaiting(), await store.nextWaiting([]), await store.nextWaiting(["4k", "gpu"])],
+  }
+}
+
+/** All rows of a SQLite file, but for what changes at each start. */
+function rowsOf(path: string): unknown {
+  using client = new Database(path, { readonly: true })
+  const tables = client
+    .query<{ name: string }, []>(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY name",
+    )
+    .all()
+  return tables.map(({ name }) => {
+    const rows = client.query<Record<string, unknown>, []>(`SELECT * FROM ${name} ORDER BY 1, 2`).all()
+    return [name, rows.map(({ mark: _mark, ...row }) => row)]
+  })
+}
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "everything moves from a file to PostgreSQL and back, byte for byte, and all numbers go on",
+  async () => {
+    using folder = temporaryFolder()
+    await using database = await emptyDatabase()
+    const [file, back] = [join(folder.path, "queue.db"), join(folder.path, "back.db")]
+    const before = new SqliteStore(file)
+    await filled(before)
+    const expected = await seen(before)
+    const [{ newest }, items] = [await before.bounds(), await before.items()]
+    await before.close()
+    const rows = rowsOf(file)
+    expect(await moveUp(file, database.url)).toEqual({ items: items + 1, updates: expect.any(Number) })
+    const moved = await PostgresStore.open(database.url)
+    expect(await seen(moved)).toEqual(expected)
+    await moved.close()
+    await moveDown(database.url, back)
+    expect(rowsOf(back)).toEqual(rows)
+    const again = await PostgresStore.open(database.url)
+    const answer = await again.add(() => draft(), { key: "key 5", digest: "d" })
+    expect(answer).toMatchObject({ added: false, item: { id: 6 } })
+    expect(await added(again)).toBe(31)
+    expect(await again.head()).toBe(newest + 1)
+    await again.close()
+    const home = new SqliteStore(back)
+    expect([await added(home), await home.head()]).toEqual([31, newest + 1])
+    await home.close()
+  },
+)
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "a move is refused while a server runs on the source or the target, and into what is not empty; viewers resume across it",
+  async () => {
+    using folder = temporaryFolder()
+    await using database = await emptyDatabase()
+    const file = join(folder.path, "queue.db")
+    const move = (from: string, to: string) => run(["move", "--from", from, "--to", to])
+    const resumed = async (url: string, after: number): Promise<string> => {
+      const given = { headers: { "last-event-id": `${after}` }, signal: AbortSignal.timeout(20_000) }
+      const { body } = await fetch(`${url}/api/v1/progress/stream`, given)
+      let text = ""
+      const decoder = new TextDecoder()
+      for await (const chunk of body ?? []) {
+        text += decoder.decode(chunk, { stream: true })
+        if (text.includes("event: live")) break
+      }
+      return text
+    }
+    await using before = await start({ database: file })
+    const id = await before.add({ song_id: 7 })
+    await before.put(id, { title: "seen" })
+    expect(await move(file, database.url)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("in use"),
+    })
+    await before.put(id, { title: "missed" })
+    await before.end()
+    expect(await move(file, database.url)).toMatchObject({
+      code: 0,
+      stdout: "Moved 1 items and 3 updates. Start the server on the new database.\n",
+    })
+    expect((await move(file, database.url)).stderr).toContain("is not empty")
+    await using after = await start({ database: database.url })
+    await after.put(id, { title: "after the move" })
+    const text = await resumed(after.url, 2)
+    expect([...text.matchAll(/^id: (\d+)\ndata: \{"queue_id"/gm)].map(([, given]) => given)).toEqual([
+      "3",
+      "4",
+    ])
+    expect(text).not.toContain("gap")
+    const back = join(folder.path, "back.db")
+    expect((await move(database.url, back)).stderr).toContain("a server runs on postgres://")
+    await after.end()
+    expect(await move(database.url, back)).toMatchObject({ code: 0 })
+    expect((await move(database.url, back)).stderr).toContain("is there already")
+  },
+)

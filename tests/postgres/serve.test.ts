@@ -1,0 +1,65 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { run, start } from "../server.ts"
+import { emptyDatabase } from "./open.ts"
+import { whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(60_000)
+
+const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+/** The same address with a password, which the server of the tests does not ask for. */
+const withPassword = (url: string): string => url.replace("track@", "track:secret-word@")
+
+withPostgres("two servers on one database show the same queue, and tokens are made beside them", async () => {
+  await using database = await emptyDatabase()
+  const url = withPassword(database.url)
+  await using one = await start({ database: url })
+  await using two = await start({ database: url })
+  const id = await one.add({ song_id: 7, title: "Song" })
+  expect(await two.item(id)).toMatchObject({ id, title: "Song" })
+  await two.put(id, { status: "processing", progress: 5 })
+  expect(await one.item(id)).toMatchObject({ status: "processing", progress: 5 })
+  const made = await run(["token", "create", "--role", "admin", "--database", url])
+  expect(made.code).toBe(0)
+  expect(made.stdout).toMatch(/^tsk_[A-Za-z0-9_-]{43}\n$/)
+  for (const server of [one, two]) {
+    while ((await server.api("GET", "/queue")).status !== 401);
+    const headers = { authorization: `Bearer ${made.stdout.trim()}` }
+    expect((await server.api("GET", "/queue", undefined, headers)).status).toBe(200)
+  }
+  expect((await run(["token", "list", "--database", url])).stdout).toContain("admin")
+  expect((await run(["token", "revoke", "1", "--database", url])).stdout).toContain("Token 1 is revoked")
+  for (const server of [one, two]) {
+    expect(await server.end()).toBe(0)
+    expect(server.log).toContain("postgres://track@127.0.0.1")
+    expect(server.log).not.toContain("secret-word")
+  }
+})
+
+withPostgres("what is for a file is refused for PostgreSQL, in words that name pg_dump", async () => {
+  const database = "postgres://track:secret-word@127.0.0.1:1/none"
+  const refused = [
+    ["backup", "copy.db", "--database", database],
+    ["restore", "copy.db", "--database", database],
+    ["check", "--database", database],
+    ["compact", "--database", database],
+    ["serve", "--database", database, "--backup-dir", "backups"],
+  ]
+  for (const args of refused) {
+    const { code, stderr } = await run(args)
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("pg_dump") })
+    expect(stderr).not.toContain("secret-word")
+  }
+  const limited = await run(["serve", "--database", database, "--max-database-mb", "9"])
+  expect(limited).toMatchObject({ code: 2, stderr: expect.stringContaining("--retain-updates") })
+})
+
+withPostgres("a database that is not there is told in words, without the password", async () => {
+  await using database = await emptyDatabase()
+  const url = withPassword(database.url).replace(/\/[^/]+$/, "/nowhere")
+  const { code, stderr } = await run(["token", "list", "--database", url])
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("does not exist") })
+  expect(stderr).toContain("/nowhere")
+  expect(stderr).not.toContain("secret-word")
+})
