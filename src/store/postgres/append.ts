@@ -3,6 +3,7 @@ import { getTableColumns } from "drizzle-orm"
 import { MAX_RUNS } from "../../item/experience.ts"
 import { IDLE } from "../../item/item.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
+import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"
 import type { Added, Row, Sheet } from "./sheet.ts"
 
@@ -26,25 +27,25 @@ const value = (name: string): string =>
  */
 export const APPEND = `
 WITH me AS MATERIALIZED (
-  SELECT id FROM instances WHERE id = $1 AND epoch = $3 FOR NO KEY UPDATE),
+  SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD} FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
-  SELECT * FROM json_populate_recordset(NULL::queue_items, $4::text::json) WHERE EXISTS (SELECT FROM me)),
+  SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
 held AS MATERIALIZED (
   SELECT q.id, q.attempt FROM changed c JOIN queue_items q ON q.id = c.id AND q.version = c.version
   WHERE q.deleted_at IS NULL ORDER BY q.id FOR NO KEY UPDATE OF q),
 keys AS MATERIALIZED (
   INSERT INTO idempotency_keys (key, digest, answer, created_at)
-  SELECT k.key, k.digest, k.answer, $5::int8 FROM unnest($7::text[], $8::text[], $9::text[]) k(key, digest, answer)
+  SELECT k.key, k.digest, k.answer, $6::int8 FROM unnest($8::text[], $9::text[], $10::text[]) k(key, digest, answer)
   WHERE EXISTS (SELECT FROM me) ORDER BY k.key
   ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, answer = excluded.answer, created_at = excluded.created_at
-  WHERE idempotency_keys.created_at <= $6::int8 RETURNING key),
+  WHERE idempotency_keys.created_at <= $7::int8 RETURNING key),
 added AS MATERIALIZED (
-  SELECT n.* FROM json_populate_recordset(NULL::queue_items, $10::text::json) n
-  LEFT JOIN unnest($11::int8[], $12::text[]) own(id, key) ON own.id = n.id
+  SELECT n.* FROM json_populate_recordset(NULL::queue_items, $11::text::json) n
+  LEFT JOIN unnest($12::int8[], $13::text[]) own(id, key) ON own.id = n.id
   WHERE EXISTS (SELECT FROM me) AND (own.key IS NULL OR own.key IN (SELECT key FROM keys))),
 said AS MATERIALIZED (
   SELECT u.*, row_number() OVER (ORDER BY u.place) AS n
-  FROM unnest($13::int8[], $14::int8[], $15::text[], $16::text[]) WITH ORDINALITY u(queue_id, song_id, status, data, place)
+  FROM unnest($14::int8[], $15::int8[], $16::text[], $17::text[]) WITH ORDINALITY u(queue_id, song_id, status, data, place)
   WHERE u.queue_id IN (SELECT id FROM held UNION ALL SELECT id FROM added)),
 turn AS MATERIALIZED (
   SELECT take_turn() AS before WHERE EXISTS (SELECT FROM said)),
@@ -67,7 +68,7 @@ reset AS (
   DELETE FROM outputs o USING held h, changed c
   WHERE c.id = h.id AND c.attempt > h.attempt AND o.queue_id = h.id AND o.attempt >= c.attempt),
 ended AS MATERIALIZED (
-  SELECT r.* FROM json_populate_recordset(NULL::runs, $17::text::json) WITH ORDINALITY r, turn
+  SELECT r.* FROM json_populate_recordset(NULL::runs, $18::text::json) WITH ORDINALITY r, turn
   WHERE r.queue_id IN (SELECT id FROM held)),
 remembered AS (
   INSERT INTO runs (kind, look, worker, queue_id, seconds, steps, ended_at)
@@ -82,14 +83,17 @@ mark AS (
   INSERT INTO groups (instance, no, kept) SELECT $1, $2, ARRAY(SELECT id FROM held UNION ALL SELECT id FROM added) FROM me)
 SELECT (SELECT count(*)::int FROM me) AS me,
   (SELECT coalesce(json_agg(id), '[]')::text FROM (SELECT id FROM held UNION ALL SELECT id FROM added) k) AS kept,
+  (SELECT coalesce(max(last), 0)::float8 FROM latest) AS head,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
 
 /** What the statement answers. */
 export interface Appended {
-  /** 1, or 0 if this instance is shut out: then nothing was written. */
+  /** 1, or 0 if this instance is shut out, or has seen more than there is: then nothing was written. */
   readonly me: number
   /** The items that were stored, as JSON. */
   readonly kept: string
+  /** The newest event ID that was given; 0 if none was. */
+  readonly head: number
   /** The database's time. */
   readonly now: number
 }
@@ -119,7 +123,7 @@ function changedRow({ now, before, change, availableMs }: Row): SentRow {
   }
 }
 
-/** The parameters of the statement after the first three, for what a group has decided. */
+/** The parameters of the statement after the first four, for what a group has decided. */
 export function parametersOf(sheet: Sheet, { nowMs, oldestMs }: Times): readonly unknown[] {
   const { adds, keys, said, changed } = sheet
   const addedRow = ({ item, availableMs }: Added): SentRow => ({

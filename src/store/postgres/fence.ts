@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts"
 import { APPEND, type Appended } from "./append.ts"
 import { isLost } from "./faults.ts"
 import type { Link } from "./link.ts"
+import type { Seen } from "./seen.ts"
 
 const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at
@@ -36,16 +37,19 @@ export class Fence {
   /** The name of this instance. */
   readonly instance = crypto.randomUUID()
   readonly #link: Link
+  readonly #seen: Seen
   #epoch: number | undefined
   #group = 0
   #forgotten = 0
 
-  constructor(link: Link) {
+  /** `seen` knows the event IDs that this instance has seen. */
+  constructor(link: Link, seen: Seen) {
     this.#link = link
+    this.#seen = seen
   }
 
   /**
-   * Stores a group; `parameters` are those of the statement after the first three. Tries again until `untilMs` on the
+   * Stores a group; `parameters` are those of the statement after the first four. Tries again until `untilMs` on the
    * clock of `performance.now()`.
    * @throws AppError `unavailable`, when it is not known whether it was stored; StatementError when a row was refused
    */
@@ -80,18 +84,21 @@ export class Fence {
     const [group] = isSent
       ? await this.#link.ask<{ kept: string }>(COMMITTED, [this.instance, this.#group])
       : []
+    // After a failover or a restore there may be less than was seen.
+    await this.#seen.raise(this.#link)
     this.#epoch = row?.epoch
     return group && { kept: idsOf(group.kept), answer: undefined }
   }
 
   async #append(parameters: readonly unknown[]): Promise<Outcome | typeof SHUT_OUT> {
     try {
-      const own = [this.instance, this.#group, this.#epoch]
+      const own = [this.instance, this.#group, this.#epoch, this.#seen.newest]
       const [answer] = await this.#link.ask<Appended>(APPEND, [...own, ...parameters])
       if (answer?.me !== 1) {
         this.#epoch = undefined
         return SHUT_OUT
       }
+      this.#seen.note(answer.head)
       this.#forget()
       return { kept: idsOf(answer.kept), answer }
     } catch (error) {

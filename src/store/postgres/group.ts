@@ -110,6 +110,11 @@ export class Group {
     return outages.isUnderWay || clock.steadyMs() - this.#aliveMs >= ALIVE_MS
   }
 
+  /** Nothing that is remembered counts any more. */
+  forget(): void {
+    this.#recent.clear()
+  }
+
   /** Takes a write into the next group; resolves with what it decided once that is stored. */
   run<T>(write: Write<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

@@ -5,6 +5,7 @@ import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../hist
 import { deleted_at, last_update_id } from "./columns.ts"
 import type { Link } from "./link.ts"
 import { queueItems, updates } from "./schema.ts"
+import type { Seen } from "./seen.ts"
 import { unknownItem } from "./sheet.ts"
 
 const PAGE_BYTES = 256 * 1024
@@ -74,11 +75,13 @@ function updateReads({ db }: Link) {
 export class PostgresHistory implements History {
   readonly historyId: string
   readonly #link: Link
+  readonly #seen: Seen
   readonly #reads: ReturnType<typeof updateReads>
 
-  /** Reads on `link`. */
-  constructor(link: Link, historyId: string) {
+  /** Reads on `link`; `seen` is told of event IDs. */
+  constructor(link: Link, historyId: string, seen: Seen) {
     this.#link = link
+    this.#seen = seen
     this.historyId = historyId
     this.#reads = updateReads(link)
   }
@@ -129,14 +132,22 @@ export class PostgresHistory implements History {
   }
 
   async bounds(queueId?: number): Promise<Bounds> {
-    const { id, count, restored, resumed, head, own } = await this.#pruned(queueId)
-    const lost = restored === null ? null : { after: restored, upTo: resumed, reason: "restored" as const }
+    const found = await this.#pruned(queueId)
+    const newest = await this.#checked(found.head)
+    const isBack = newest > found.head
+    const { id, count, restored, resumed, head, own } = isBack ? await this.#pruned(queueId) : found
+    const lost = restored === null ? null : { after: restored, upTo: resumed, reason: "rolled_back" as const }
     return { oldest: (own ?? id) + 1, newest: head, lost, stored: head - count }
   }
 
   async head(): Promise<number> {
     const [row] = await this.#link.run<{ head: number }>(`SELECT ${HEAD}::float8 AS head`)
-    return row?.head ?? 0
+    return this.#checked(row?.head ?? 0)
+  }
+
+  /** The newest event ID, after a look at whether the database has gone back. */
+  #checked(head: number): Promise<number> {
+    return this.#link.patiently(() => this.#seen.checked(this.#link, head))
   }
 
   async #pruned(queueId: number | null = null): Promise<Pruned> {
@@ -147,6 +158,7 @@ export class PostgresHistory implements History {
   async #page(text: string, parameters: readonly unknown[], limit: number): Promise<Page> {
     const rows = await this.#link.run<Counted>(text, parameters)
     const [first] = rows
+    this.#seen.note(rows.at(-1)?.id ?? 0)
     const more = first !== undefined && (rows.length < first.total || first.total >= limit)
     return { updates: rows.map(({ total: _total, ...update }) => update), more }
   }

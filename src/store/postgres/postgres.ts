@@ -18,6 +18,7 @@ import { itemReads, knownOf, RIPEN } from "./look.ts"
 import { type Opened, openPostgres } from "./open.ts"
 import { PostgresOutputs } from "./outputs.ts"
 import { PostgresRuns } from "./runs.ts"
+import { Seen } from "./seen.ts"
 import { unknownItem } from "./sheet.ts"
 import { PostgresUpkeep } from "./upkeep.ts"
 
@@ -51,7 +52,8 @@ export class PostgresStore extends PostgresHistory implements Store {
 
   private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
     const { writing, reading, historyId, aliveMs, found } = opened
-    super(reading, historyId)
+    const seen = new Seen(() => this.#group.forget())
+    super(reading, historyId, seen)
     const { clock = own, onePerSong = false } = options
     this.found = found
     this.clock = clock
@@ -63,7 +65,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     this.#reads = itemReads(reading, onePerSong)
     this.#listing = new Listing(reading)
     this.figures = new PostgresFigures(reading)
-    this.#fence = new Fence(writing)
+    this.#fence = new Fence(writing, seen)
     this.#group = new Group({
       link: writing,
       fence: this.#fence,

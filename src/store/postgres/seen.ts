@@ -1,0 +1,54 @@
+import type { Link } from "./link.ts"
+
+/** How far above what an instance has seen new event IDs begin: no other instance can have seen so many more. */
+const JUMP = 1_000_000
+
+/**
+ * Notes that event IDs were lost, if the newest one is below $1, and answers the new floor. It takes the row of the
+ * history before its turn: whoever waits for that row holds no item that a group could wait for.
+ */
+const RAISE = `WITH held AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
+turn AS MATERIALIZED (SELECT take_turn() AS head FROM held)
+UPDATE history h SET floor = $1::int8 + ${JUMP} + 1, restored_id = least(h.restored_id, turn.head),
+  resumed_id = $1::int8 + ${JUMP}, pruned = h.pruned + $1::int8 + ${JUMP} + 1 - turn.head
+FROM turn WHERE turn.head < $1::int8
+RETURNING h.floor::float8 AS floor`
+
+/**
+ * The newest event ID that this instance has seen. A database that knows less has lost what it had acknowledged: it was
+ * put back, or a standby that was late took over. Then new event IDs begin far above, so that none means two things.
+ */
+export class Seen {
+  #newest = 0
+  readonly #onBack: () => void
+
+  /** `onBack` is called when the database has gone back: nothing that is remembered of it counts any more. */
+  constructor(onBack: () => void) {
+    this.#onBack = onBack
+  }
+
+  /** The newest event ID that was seen. */
+  get newest(): number {
+    return this.#newest
+  }
+
+  /** An event ID was seen. */
+  note(eventId: number): void {
+    if (eventId > this.#newest) this.#newest = eventId
+  }
+
+  /** Takes the newest event ID of the database; answers it, or the one from which new ones begin if it has gone back. */
+  async checked(link: Link, head: number): Promise<number> {
+    if (head < this.#newest) await this.raise(link)
+    else this.note(head)
+    return Math.max(head, this.#newest)
+  }
+
+  /** Asks whether the database has gone back, and then has new event IDs begin above all that were seen. */
+  async raise(link: Link): Promise<void> {
+    const [row] = await link.ask<{ floor: number }>(RAISE, [this.#newest])
+    if (!row) return
+    this.note(row.floor)
+    this.#onBack()
+  }
+}

@@ -1,0 +1,106 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+
+import { SQL } from "bun"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { PostgresStore } from "../../src/store/postgres/postgres.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { ndjson } from "../../src/stream/formats.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { openStore } from "./open.ts"
+import { whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(30_000)
+
+/** What a failover to a standby that lacked the updates after 7 leaves of a database with one item and ten updates. */
+const TAKE_BACK = `DELETE FROM updates WHERE id > 7; DELETE FROM groups;
+  UPDATE queue_items SET version = version - 3, last_update_id = 7`
+
+/** A database with one item and ten updates, the last three of which were taken back after `seenBy` had seen them. */
+async function takenBack() {
+  const opened = await openStore()
+  const { store, url } = opened
+  const other = await PostgresStore.open(url)
+  const id = await added(store)
+  for (let update = 2; update <= 10; update += 1) await put(store, id, { message: `before ${update}` })
+  expect((await other.page({ after: 0, limit: 100 })).updates.length).toBe(10)
+  const admin = new SQL({ url, max: 1 })
+  return {
+    store,
+    other,
+    url,
+    id,
+    async takeBack(): Promise<void> {
+      await admin.unsafe(TAKE_BACK).simple()
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([other.close(), admin.close({ timeout: 0 })])
+      await opened[Symbol.asyncDispose]()
+    },
+  }
+}
+
+describe.skipIf(whyNoPostgres !== undefined)(
+  `a database that has gone back (${whyNoPostgres ?? "real"})`,
+  () => {
+    test("gives no event ID twice: new ones begin above all that any instance has seen", async () => {
+      await using opened = await takenBack()
+      const { store, other, id } = opened
+      await opened.takeBack()
+      await put(store, id, { message: "after" })
+      await put(other, id, { message: "after" })
+      const { updates } = await other.page({ after: 0, limit: 100 })
+      const [eighth = 0, ninth = 0] = updates.slice(7).map((update) => update.id)
+      expect(updates.slice(0, 7).map((update) => update.id)).toEqual([1, 2, 3, 4, 5, 6, 7])
+      expect(eighth).toBeGreaterThan(1_000_000)
+      expect(ninth).toBe(eighth + 1)
+      expect((await store.item(id)).message).toBe("after")
+      const lost = { after: 7, upTo: eighth - 2, reason: "rolled_back" }
+      for (const one of [store, other]) {
+        expect(await one.bounds()).toMatchObject({ oldest: 1, newest: ninth, lost, stored: 9 })
+      }
+    })
+
+    test("control: a server that has seen nothing gives the lost event IDs again", async () => {
+      await using opened = await takenBack()
+      const { url, id } = opened
+      await opened.takeBack()
+      const ignorant = await PostgresStore.open(url)
+      await put(ignorant, id, { message: "after" })
+      expect(await ignorant.head()).toBe(8)
+      await ignorant.close()
+    })
+
+    test("is told to open streams by a gap, before and after new updates, and to those that come back", async () => {
+      await using opened = await takenBack()
+      const { store, id } = opened
+      const bus = new LocalBus()
+      const fail = (error: unknown): void => expect(error).toBeUndefined()
+      const broadcaster = new Broadcaster(store, bus, 50_000, fail)
+      const streams = new Streams(store, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+      const leave = new AbortController()
+      const common = { snapshot: true, untilFinished: false, format: ndjson, signal: leave.signal }
+      const stream = await streams.open({ ...common, lastEventId: "9" })
+      const next = async (from = stream): Promise<string> => {
+        const { value, done = true } = (await from?.next()) ?? {}
+        return done || typeof value === "string" ? "over" : new TextDecoder().decode(value)
+      }
+      expect(await next()).toMatch(/^{"id":10,.*\n{"event":"live","last_event_id":10,/)
+      await opened.takeBack()
+      bus.notify()
+      expect(await next()).toMatch(
+        /^{"event":"gap","reason":"rolled_back","last_event_id":10,"missed":null}\n{"id":7,.*\n{"event":"live","last_event_id":1000011,/,
+      )
+      await put(store, id, { message: "after" })
+      bus.notify()
+      expect(await next()).toMatch(/^{"id":1000012,.*"after".*\n$/)
+      const back = await streams.open({ ...common, lastEventId: "10" })
+      expect(await next(back)).toMatch(
+        /"gap","reason":"rolled_back","last_event_id":10,.*\n{"id":1000012,.*\n{"event":"live"/,
+      )
+      leave.abort()
+      broadcaster.drain()
+    })
+  },
+)
