@@ -113,6 +113,7 @@ if (prove) {
     ],
     env,
   )
+  await check("small mistakes are noticed", "bun", "tests/mutations/main.ts")
 } else {
   await check("format", "bun", "fmt", "--check")
   await check("types", "bun", "check")

@@ -252,6 +252,24 @@ test("once told to stop, a worker is told so by every answer until its lease has
   })
 })
 
+test("a worker whose item was cancelled hears it with every answer, also after the end, with its own reason kept", () => {
+  const taken = claimed(NEW, BY, at(0))
+  const stopping = cancelled(taken, at(1000))
+  expect(directiveOf(stopping.item)).toBe("cancel")
+  const over = failed(stopping, "a", failure, at(2000))
+  expect(over.item).toMatchObject({ outcome: "cancelled", error_message: "broken" })
+  expect(directiveOf(over.item)).toBe("cancel")
+  expect(directiveOf(released(stopping, "a", at(2000)).item)).toBe("cancel")
+})
+
+test("what a worker knows of an item is added to what the item says itself", () => {
+  const by = { ...BY, kind: "film", totals: { seconds: 9, frames: 3 } }
+  const { item } = NEW
+  expect(claimed(NEW, by, at(0)).item).toMatchObject({ kind: "film", totals: { seconds: 9, frames: 3 } })
+  const said = { item: { ...item, kind: "song", totals: { seconds: 200 } }, work: IDLE }
+  expect(claimed(said, by, at(0)).item).toMatchObject({ kind: "song", totals: { seconds: 200, frames: 3 } })
+})
+
 /** The item after a claim and a rescue, again and again. */
 function lostTimes(times: number, maxRescues: number): Stored {
   let now: Stored = NEW

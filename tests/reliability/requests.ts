@@ -154,7 +154,7 @@ export class Requests {
 
   #object({ properties = {}, required = [] }: Schema): object {
     const wanted = Object.entries(properties).filter(
-      ([key]) => required.includes(key) || this.#below(3) === 0,
+      ([key]) => required.includes(key) || key in SAFE || this.#below(3) === 0,
     )
     // A claim that waits would hold the test up, and a lease that runs out would change the history in between.
     return Object.fromEntries(
