@@ -18,6 +18,8 @@ export interface Plan {
   settleMs: number
   storedUpdates: number
   diskSeconds: number
+  renderSeconds: number
+  restSeconds: number
   /** Only what has a bar, against the peer that the bar names. */
   barsOnly: boolean
 }
@@ -33,6 +35,8 @@ export const fullPlan: Plan = {
   settleMs: 3_000,
   storedUpdates: 1_000_000,
   diskSeconds: 20,
+  renderSeconds: 150,
+  restSeconds: 60,
   barsOnly: false,
 }
 
@@ -48,6 +52,8 @@ export const quickPlan: Plan = {
   settleMs: 1_000,
   storedUpdates: 50_000,
   diskSeconds: 5,
+  renderSeconds: 15,
+  restSeconds: 10,
 }
 
 /** Under a minute in all. */

@@ -125,6 +125,22 @@ export function cpuMs(pids: number[]): number {
   return pids.reduce((sum, pid) => sum + (stat(pid)?.ticks ?? 0), 0) * msPerTick
 }
 
+/** CPU time that a process has used so far, in milliseconds, to the microsecond; threads that have ended do not count. */
+export function exactCpuMs(pid: number): number {
+  const folderOfThreads = `/proc/${pid}/task`
+  return readdirSync(folderOfThreads).reduce((sum, thread) => {
+    const [ns] = readFileSync(join(folderOfThreads, thread, "schedstat"), "utf8").split(" ")
+    return sum + Number(ns) / 1e6
+  }, 0)
+}
+
+/** Lets a process and what it starts run on both CPUs. */
+export const onBoth = (argv: string[]): string[] => ["taskset", "-c", `${cpu.server},${cpu.client}`, ...argv]
+
+/** Bytes that a process has written to disks so far. */
+export const writtenBytes = (pid: number): number =>
+  Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1])
+
 /** A figure of the kernel on the memory of a process. */
 export type MemoryKey = "Pss" | "Rss" | "Private_Dirty"
 

@@ -13,9 +13,11 @@ import { allowRepeats, foreignCpu } from "./noise.ts"
 import { build, oursContender } from "./ours.ts"
 import { installPeers } from "./peers.ts"
 import { writeDocument } from "./report.ts"
+import { rest } from "./rest.ts"
 import { start } from "./start.ts"
 import { connect, memory, stalled } from "./streams.ts"
 import { passes, plainTable, type Row } from "./table.ts"
+import { watching } from "./watching.ts"
 import { writes } from "./writes.ts"
 
 const scenarios: Scenario[] = [
@@ -32,6 +34,8 @@ const scenarios: Scenario[] = [
   claim,
   disk,
   learned,
+  watching,
+  rest,
 ]
 
 const limitMs = 28 * 60_000
@@ -41,7 +45,7 @@ const usage = `usage: bun run bench [scenario ...] [--quick] [--runs n] [--peers
 ${scenarios.map(({ letter, name, title }) => `  ${letter.padEnd(3)} ${name.padEnd(9)} ${title}`).join("\n")}
 
   --quick       once and short; shows that it works, not how fast
-  --runs n      as often, instead of 3 (B, D and G: 5)
+  --runs n      as often, instead of 3 (B, D, G and M: 5)
   --peers-only  without ours
   --guard       under a minute; fails only where a ratio is worse than half its bar`
 

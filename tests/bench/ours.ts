@@ -5,7 +5,8 @@ import { write } from "./load.ts"
 import { folder, freePort, projectRoot, run } from "./machine.ts"
 import { type Contender, Process, ready, Target } from "./processes.ts"
 
-const binary = join(projectRoot, "dist/track-studio")
+/** The program that is measured. */
+export const binary = join(projectRoot, "dist/track-studio")
 const api = "/api/v1"
 
 /** The name of our own column. */

@@ -65,6 +65,11 @@ export class Process {
     }
   }
 
+  /** CPU time that it used, with all that it started and waited for; once it has ended. */
+  get usedMs(): number {
+    return Number(this.#child.resourceUsage()?.cpuTime.total ?? 0) / 1000
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name)
   }

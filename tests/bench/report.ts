@@ -23,10 +23,10 @@ function list(lines: string[]): string {
 }
 
 const method = `
-Each server is pinned to one CPU and all load to another. Every run starts the server afresh; runs of ours and of the peers
-take turns; figures are medians (B, D and G of five runs, E of one, the others of three). Ours is the compiled binary with
-the whole product path: HTTP PUT, validation, a transaction with \`synchronous=FULL\` that is on the disk before the
-answer, history, and the fan-out. Peers are sent bare messages and keep none on the disk, but for BullMQ, whose
+Each server is pinned to one CPU and all load to another, but in M, where a render, the server and \`run\` share both.
+Every run starts the server afresh; runs of ours and of the peers take turns; figures are medians (B, D, G and M of five
+runs, E of one, the others of three). Ours is the compiled binary with the whole product path: HTTP PUT, validation, a
+transaction with \`synchronous=FULL\` that is on the disk before the answer, history, and the fan-out. Peers are sent bare messages and keep none on the disk, but for BullMQ, whose
 Redis appends with fsync always. Each update has at least 250 bytes of data. Every update that a reader gets is counted and
 checked for loss, order and, for ours, consecutive IDs; a wrong answer fails the row whatever its speed. Latency is from
 the moment the publisher sends an update to the moment a reader has it. Ratios matter more than the numbers beside them.
