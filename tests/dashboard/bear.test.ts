@@ -135,6 +135,37 @@ page("axe finds nothing to object to", () => {
     expect(await tab.objections()).toEqual([])
   })
 
+  test("in every view, with workers, in a paused queue, and where nothing is found", async () => {
+    await fillAll()
+    await server.api("POST", "/queue/pause")
+    await server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"], version: "1.2.3" })
+    await server.add({ song_id: 5, tags: ["4k"] })
+    const tab = await open("/", { bypassPolicy: true })
+    await tab.until(`document.querySelector(".worker") && !document.querySelector(".paused").hidden`)
+    expect(await tab.objections()).toEqual([])
+    await tab.click(".worker")
+    await tab.until(`document.querySelector(".crew .stream-facts")`)
+    expect(await tab.objections()).toEqual([])
+    await tab.press("Escape")
+    await tab.click(".figure:nth-child(4)")
+    await tab.until(`document.querySelector("[data-view=failed] .finished .row")`)
+    expect(await tab.objections()).toEqual([])
+    await tab.go(tab.at("/?q=no+such+song"))
+    await tab.until(`${text(".home > .none")} === "Nothing matches “no such song”."`)
+    expect(await tab.objections()).toEqual([])
+    await tab.click("#keys")
+    await tab.until(`document.querySelector("dialog").getAnimations().length === 0`)
+    expect(await tab.objections()).toEqual([])
+  })
+
+  test.each(["/docs", "/docs/webhooks", "/nothing"])("in %s", async (path) => {
+    const tab = await browser.open(server.url + path, { bypassPolicy: true })
+    tabs.push(tab)
+    expect(await tab.objections()).toEqual([])
+    await tab.colours(true)
+    expect(await tab.objections()).toEqual([])
+  })
+
   test("in menus and dialogs", async () => {
     await fillAll()
     const tab = await open("/", { bypassPolicy: true })

@@ -90,6 +90,19 @@ async function ask(
 /** Puts failed items back into the queue, after a question. */
 export const retryAll = (items: readonly QueueItem[]): Promise<void> => ask(RETRY, items, "failed render")
 
+/** Puts all items back into the queue that have ever failed, after a question. */
+export async function retryEveryFailure(count: number): Promise<void> {
+  const { label, text } = RETRY
+  const question = `${label} ${counted(count, "failed render")}?`
+  if (!(await confirm(question, text, { yes: label, no: "Leave them", danger: false }))) return
+  try {
+    const retried = await acting(() => server.retryFailed())
+    notify(`${counted(retried, "item")} ${RETRY.done[retried === 1 ? 0 : 1]}`)
+  } catch (error) {
+    notify(sentenceOf(error), { failed: true })
+  }
+}
+
 /** The item whose row a box is in. */
 const idOf = (box: Element): number => Number(box.closest<HTMLElement>("[data-item]")?.dataset["item"])
 

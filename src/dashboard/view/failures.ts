@@ -3,7 +3,6 @@ import type { Bench } from "../model/bench.ts"
 import { causeOf } from "../model/cause.ts"
 import { inFull, roughly } from "../model/text.ts"
 import { hasFailed } from "../model/wanted.ts"
-import { retryAll } from "./bulk.ts"
 import { el, icon, mark, say } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { Frame } from "./rows.ts"
@@ -51,9 +50,9 @@ export class FailureRow implements Row {
   }
 }
 
-/** Retries all of them; `failures` tells which they are by then. */
-export function retryAllButton(failures: () => readonly QueueItem[]): HTMLElement {
+/** A button that retries all of them as `retry` does. */
+export function retryAllButton(retry: () => Promise<void>): HTMLButtonElement {
   const button = el("button", { type: "button", class: "retry-all" }, icon("retry"), "Retry all failed")
-  button.addEventListener("click", () => void retryAll(failures()))
+  button.addEventListener("click", () => void retry())
   return button
 }

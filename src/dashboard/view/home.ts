@@ -6,7 +6,7 @@ import type { Changes, Model } from "../model/model.ts"
 import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/text.ts"
 import { EVERYTHING, type ListName, totalsOf, type Wanted, type Which } from "../model/wanted.ts"
-import { Bulk } from "./bulk.ts"
+import { Bulk, retryAll, retryEveryFailure } from "./bulk.ts"
 import { CrewStrip } from "./crew.ts"
 import { el, mark, say, show } from "./dom.ts"
 import { FailureRow, isRecent, recentFailures, retryAllButton } from "./failures.ts"
@@ -67,6 +67,7 @@ export class Home implements Screen {
   readonly #finished: Section
   readonly #sections: readonly Section[]
   readonly #crowd = new Crowd()
+  readonly #retryEvery: HTMLButtonElement
   readonly #nothing = el("p", { class: "none", hidden: true })
   readonly #example = example()
   #wanted = EVERYTHING
@@ -98,13 +99,14 @@ export class Home implements Screen {
     const lanes = this.#list("running", LANES, () => new Lane(model), HANDOVER_MS)
     const failures = this.#list("finished", FAILURES, () => new FailureRow(model))
     const finished = this.#list("finished", ROWS, () => new FinishedRow(model))
-    const retryAll = retryAllButton(() => this.#failures())
-    this.#failed = section("Failed", failures, el("p"), retryAll)
+    const retryRecent = retryAllButton(() => retryAll(this.#failures()))
+    this.#failed = section("Failed", failures, el("p"), retryRecent)
     this.#running = section("Running", lanes, this.#idle.element)
     const rows = (): ItemList => this.#list("waiting", ROWS, () => new WaitingRow(model))
     this.#waiting = section("Waiting", rows(), none, this.#pause.button)
     this.#delayed = section("Later", rows(), el("p"))
-    this.#finished = section("Finished", finished, nothingYet, this.#filter.endings)
+    this.#retryEvery = retryAllButton(() => retryEveryFailure(this.#failedCount()))
+    this.#finished = section("Finished", finished, nothingYet, this.#retryEvery, this.#filter.endings)
     this.#sections = [this.#failed, this.#running, this.#waiting, this.#delayed, this.#finished]
     this.#bulk = new Bulk(
       () => this.element,
@@ -227,6 +229,12 @@ export class Home implements Screen {
     return [...running, ...waiting, ...delayed, ...finished]
   }
 
+  /** How many items of the whole queue have failed. */
+  #failedCount(): number {
+    const { counts } = this.#model
+    return counts ? totalsOf(counts, { text: "", which: "failed" }).finished : 0
+  }
+
   #failures(): readonly QueueItem[] {
     return recentFailures(this.#model.lists.finished, this.#model.nowMs())
   }
@@ -315,6 +323,7 @@ export class Home implements Screen {
     const says = isAll ? "" : text === "" ? ENDED[which][1] : `Nothing matches “${text}”.`
     const ended = { name: ENDED[which][0], isOptional: !isAll && !hasChoice, says }
     this.#finished.show({ ...how, ...ended, ...this.#part("finished", finished) })
+    show(this.#retryEvery, which === "failed" && text === "" && this.#failedCount() > 0)
     show(this.#nothing, !isAll && !hasChoice && this.#sections.every((section) => section.isBlank))
     say(this.#nothing, says)
     this.#bulk.update()

@@ -97,6 +97,8 @@ export class Now {
     const { waiting } = this.#model.lists
     const place = waiting.findIndex(({ id }) => id === item.id) + 1
     const where = place > 0 ? `${count(place)} of ${count(waiting.length)} in the queue` : "Waiting"
+    const missing = this.#model.missing(item.tags)
+    if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(line).join(", ")}`]
     const start = this.#model.startOf(item.id)
     if (start) return [where, startsText(start, nowMs)]
     const { available_at, queued_at, status } = item

@@ -111,18 +111,24 @@ function operation(method: string, path: string, given: Json): string {
   const parameters = list(given["parameters"]).map((one) =>
     row(escape(one["name"]), `${escape(one["in"])}, ${type(object(one["schema"]))}`, one["description"]),
   )
-  const answers = Object.entries(object(responses)).flatMap(([status, one]) => {
-    if (status === "default") return []
-    const { description: about, content } = object(one)
-    return `<dt>${escape(status)}</dt><dd>${prose(about)}${status < "300" ? contents(content) : ""}</dd>`
-  })
+  const all = Object.entries(object(responses)).filter(([status]) => status !== "default")
+  const answers = (isRefusal: boolean): string =>
+    all
+      .filter(([status]) => status >= "400" === isRefusal)
+      .map(([status, one]) => {
+        const { description: about, content } = object(one)
+        return `<dt>${escape(status)}</dt><dd>${prose(about)}${isRefusal ? "" : contents(content)}</dd>`
+      })
+      .join("")
+  const refusals = all.map(([status]) => status).filter((status) => status >= "400")
   return `<article id="${id}">
 <h2><span class="method ${method}">${method.toUpperCase()}</span> <code>${escape(path)}</code></h2>
 <p><strong>${prose(summary)}.</strong> ${description === undefined ? "" : prose(description)}</p>
 ${exampleOf(method, path, given)}
 ${parameters.length > 0 ? `<h3>Parameters</h3><table><tbody>${parameters.join("")}</tbody></table>` : ""}
 ${isObject(requestBody) ? `<h3>Body</h3>${requestBody["description"] === undefined ? "" : `<p>${prose(requestBody["description"])}</p>`}${contents(requestBody["content"])}` : ""}
-<h3>Answers</h3><dl>${answers.join("")}</dl>
+<h3>Answers</h3><dl>${answers(false)}</dl>
+<details><summary>Refusals: ${refusals.map(escape).join(", ")}</summary><dl>${answers(true)}</dl></details>
 </article>`
 }
 
