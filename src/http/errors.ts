@@ -102,6 +102,12 @@ function busy(error: string, retryAfterMs: number): Response {
   })
 }
 
+/**
+ * A client that asks too much has its refusal after this time: one that asks again at once costs the others little, with
+ * whatever it uses.
+ */
+const REST_MS = 100
+
 /** Called with each error that is not an AppError, and the request id that the client got. */
 export type OnError = (requestId: string, error: unknown) => void
 
@@ -155,9 +161,10 @@ export function errors(
   access: Admission,
 ) {
   const handled = new Elysia({ name: "errors" }).use(access)
-  return handled.onError({ as: "global" }, ({ code, error, request, set, route, askedMs }) => {
+  return handled.onError({ as: "global" }, async ({ code, error, request, set, route, askedMs }) => {
     const found = asAppError(code, error, request, routes())
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
+    if (known.code === "too_many_requests") await Bun.sleep(REST_MS)
     if (known.retryAfterMs !== undefined && isEventSource(request)) {
       set.status = 200
       account.answered({ request, route, askedMs }, set.status)

@@ -68,7 +68,7 @@ test("one client that wants all streams, replays and requests leaves the others 
   await reader.first("live")
   for (const [times, ask, most] of [
     [500, replays, 100],
-    [2000, asks, 1500],
+    [1000, asks, 900],
   ] as const) {
     const greed = greedyFor(times, ask)
     expect(await slowest(server, mine)).toBeLessThan(MOST_MS)
