@@ -116,6 +116,7 @@ export class Readers {
     )
     if (target.stream.live) argv.push("-c", options.filtered ? "2" : "1")
     if (target.stream.live && options.untilLive !== false) argv.push("-L")
+    for (const header of target.headers) argv.push("-h", header)
     if (options.lastEventId !== undefined) argv.push("-h", `Last-Event-ID: ${options.lastEventId}`)
     const process = Process.start("sseload", argv, { on: "client", pipe: true })
     const lines = process.lines()
@@ -155,6 +156,7 @@ export async function write(target: Target, load: WriteLoad): Promise<Published>
   argv.push("-X", load.method ?? target.write.method, "-b", load.body ?? target.write.body)
   argv.push("-c", `${load.connections}`, "-r", `${load.perSecond ?? 0}`, "-d", `${load.seconds ?? 120}`)
   argv.push("-n", `${load.requests ?? 0}`, "-k", `${load.items ?? 1}`, "-o", `${load.offset ?? 0}`)
+  for (const header of target.headers) argv.push("-h", header)
   const process = Process.start("ssepub", argv, { on: "client", pipe: true })
   for await (const line of process.lines()) return JSON.parse(line) as Published
   throw new Error(`the publisher got no connection to ${target.name}`)

@@ -4,6 +4,7 @@ import { type Bench, fullPlan, type Plan, quickPlan, type Scenario } from "./ben
 import { claim } from "./claim.ts"
 import { disk } from "./disk.ts"
 import { fanOutFew, fanOutMany, latency } from "./fanout.ts"
+import { greedy } from "./greedy.ts"
 import { guard } from "./guard.ts"
 import { history } from "./history.ts"
 import { items } from "./items.ts"
@@ -17,6 +18,7 @@ import { rest } from "./rest.ts"
 import { start } from "./start.ts"
 import { connect, memory, stalled } from "./streams.ts"
 import { passes, plainTable, type Row } from "./table.ts"
+import { tokens } from "./tokens.ts"
 import { watching } from "./watching.ts"
 import { writes } from "./writes.ts"
 
@@ -36,6 +38,8 @@ const scenarios: Scenario[] = [
   learned,
   watching,
   rest,
+  tokens,
+  greedy,
 ]
 
 const limitMs = 28 * 60_000

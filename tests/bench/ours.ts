@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 
 import { write } from "./load.ts"
-import { folder, freePort, projectRoot, run } from "./machine.ts"
+import { folder, freePort, projectRoot, run, sleep } from "./machine.ts"
 import { type Contender, Process, ready, Target } from "./processes.ts"
 
 /** The program that is measured. */
@@ -17,6 +17,9 @@ export const oursSmall = "ours, small"
 
 /** The name of the column of ours with nothing beside it. */
 export const oursAlone = "ours, alone"
+
+/** The name of the column of ours without tokens, where everybody on this machine may do everything. */
+export const oursOpen = "ours, no token"
 
 /** The name of the column of ours with streams that are opened in the usual way. */
 export const oursUsual = "ours, usual"
@@ -39,8 +42,8 @@ export function databaseFolder(): string {
 }
 
 /** The command that serves a database. */
-export function serveCommand(port: number, databasePath: string): string[] {
-  return [binary, "serve", "--port", `${port}`, "--database", databasePath]
+export function serveCommand(port: number, databasePath: string, args: readonly string[] = []): string[] {
+  return [binary, "serve", "--port", `${port}`, "--database", databasePath, ...args]
 }
 
 function newestSourceMs(path: string): number {
@@ -121,13 +124,52 @@ export async function addItems(target: Target, count: number): Promise<void> {
   if (ok !== count) throw new Error(`only ${ok} of ${count} items were added (${bad} refused, ${neterr} cut)`)
 }
 
+/** The header lines of a new token of ours; the server at the port takes it when this is done. */
+function headersOfToken(port: number, databasePath: string): Promise<string[]> {
+  const { ok, text } = run([binary, "token", "create", "--role", "admin", "--database", databasePath])
+  const [token] = /tsk_[\w-]{43}/.exec(text) ?? []
+  if (!ok || token === undefined) throw new Error(`no token: ${text}`)
+  const authorization = `Bearer ${token}`
+  const isTaken = async (): Promise<boolean> => {
+    const url = `http://127.0.0.1:${port}${paths.stats}`
+    const answers = await Promise.all([fetch(url, { headers: { authorization } }), fetch(url)])
+    return answers[0]?.status === 200 && answers[1]?.status === 401
+  }
+  const waited = async (): Promise<string[]> => {
+    while (!(await isTaken())) await sleep(50)
+    return [`Authorization: ${authorization}`]
+  }
+  return waited()
+}
+
+/**
+ * Serves a fresh database of one item, for as many clients as tokens are wanted: the first one's stop ends it. `prepare`
+ * comes before the first token.
+ */
+export async function startForClients(
+  count: number,
+  args: readonly string[] = [],
+  prepare: (open: Target) => Promise<void> = () => Promise.resolve(),
+): Promise<Target[]> {
+  const databasePath = join(databaseFolder(), "track-studio.db")
+  const first = await startOurs({ items: 1, databasePath, args })
+  await prepare(first)
+  const clients: Target[] = []
+  for (let client = 0; client < count; client++)
+    clients.push(first.with(await headersOfToken(first.port, databasePath)))
+  return clients
+}
+
 /** Serves a fresh database with `items` queue items, or the one at `databasePath` as it is. */
-export async function startOurs(options: { items: number } | { databasePath: string }): Promise<Target> {
-  const fresh = "databasePath" in options ? undefined : databaseFolder()
-  const databasePath = "databasePath" in options ? options.databasePath : join(fresh ?? "", "track-studio.db")
+export async function startOurs(
+  options: { items: number; databasePath?: string; args?: readonly string[] } | { databasePath: string },
+): Promise<Target> {
+  const isFresh = "items" in options
+  const databasePath = options.databasePath ?? join(databaseFolder(), "track-studio.db")
   const port = freePort()
-  const server = Process.start(ours, serveCommand(port, databasePath), { on: "server" })
-  if (fresh) void server.exited.then(() => rmSync(fresh, { recursive: true, force: true }))
+  const args = "args" in options ? options.args : []
+  const server = Process.start(ours, serveCommand(port, databasePath, args), { on: "server" })
+  if (isFresh) void server.exited.then(() => rmSync(dirname(databasePath), { recursive: true, force: true }))
   await ready(port, [server])
   const stream = { path: paths.stream, live: true }
   const put = { method: "PUT", path: `${paths.queue}/1` } as const

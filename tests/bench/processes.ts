@@ -112,6 +112,8 @@ export interface Protocol {
     live: boolean
   }
   write: { method: "POST" | "PUT"; path: string; body: string }
+  /** Header lines that each request carries; absent for none. */
+  headers?: readonly string[]
 }
 
 /** A server under test, ours or a peer's. */
@@ -120,6 +122,7 @@ export class Target {
   readonly port: number
   readonly stream: Protocol["stream"]
   readonly write: Protocol["write"]
+  readonly headers: readonly string[]
   readonly #processes: Process[]
 
   constructor(name: string, port: number, protocol: Protocol, processes: Process[]) {
@@ -127,7 +130,18 @@ export class Target {
     this.port = port
     this.stream = protocol.stream
     this.write = protocol.write
+    this.headers = protocol.headers ?? []
     this.#processes = processes
+  }
+
+  /** The same server, asked with these header lines. */
+  with(headers: readonly string[]): Target {
+    return new Target(
+      this.name,
+      this.port,
+      { stream: this.stream, write: this.write, headers },
+      this.#processes,
+    )
   }
 
   #pids(): number[] {
