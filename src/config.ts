@@ -1,5 +1,5 @@
 import { LEVELS } from "./log.ts"
-import { tokenIn } from "./token-file.ts"
+import { tokenIn, valueIn } from "./token-file.ts"
 import {
   busUrl,
   duration,
@@ -292,8 +292,10 @@ function textsOf(name: SettingName, given: Given, env: NodeJS.ProcessEnv): reado
   const flags = listFlag(given, name)
   if (flags.length > 0) return flags
   const { repeatable = false }: Setting = SETTINGS[name]
-  const value = env[variableOf(name)]
-  if (value === undefined || value === "") return undefined
+  // A password in a file is in no list of processes, and not in the environment of what they start.
+  const { [variableOf(name)]: own = "", [`${variableOf(name)}_FILE`]: file = "" } = env
+  const value = own === "" && file !== "" ? valueIn(file) : own
+  if (value === "") return undefined
   return repeatable ? value.split(",").map((part) => part.trim()) : [value]
 }
 

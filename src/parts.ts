@@ -126,8 +126,14 @@ async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean>
   if (tokenFile === undefined || (await store.access.tokens()).length > 0) return false
   const secret = tokenInOrNew(tokenFile, () => `tsk_${randomText()}`)
   const draft = { label: "made at the first start", role: "admin", item: null, expires_at: null } as const
-  await store.access.addToken({ ...draft, hash: digest(secret) })
-  return true
+  try {
+    await store.access.addToken({ ...draft, hash: digest(secret) })
+    return true
+  } catch (error) {
+    // Another instance has added it meanwhile.
+    if ((await store.access.tokens()).length > 0) return false
+    throw error
+  }
 }
 
 /**

@@ -12,8 +12,18 @@ function textOf(file: string): string | undefined {
     return readFileSync(file, "utf8").trim()
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
-    throw new AppError("unavailable", `the token file ${file} cannot be read: ${reasonOf(error)}`)
+    throw new AppError("unavailable", `the file ${file} cannot be read: ${reasonOf(error)}`)
   }
+}
+
+/**
+ * The value of a setting that a file holds.
+ * @throws AppError `invalid` if there is no such file, or nothing in it, `unavailable` if it cannot be read
+ */
+export function valueIn(file: string): string {
+  const text = textOf(file)
+  if (text) return text
+  throw new AppError("invalid", `the file ${file} ${text === undefined ? "does not exist" : "is empty"}`)
 }
 
 /**

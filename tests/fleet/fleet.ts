@@ -28,10 +28,12 @@ export class Instance {
   /** All that it has logged, over all its lives. */
   log = ""
   readonly #args: readonly string[]
+  readonly #env: Readonly<Record<string, string>>
   #child: Bun.Subprocess<"ignore", "pipe", "pipe"> | undefined
 
-  constructor(args: readonly string[]) {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#args = args
+    this.#env = env
   }
 
   /** Starts it, and answers at once. */
@@ -43,6 +45,7 @@ export class Instance {
         stdin: "ignore",
         stdout: "pipe",
         stderr: "pipe",
+        env: { ...process.env, ...this.#env },
       },
     )
     this.#child = child
