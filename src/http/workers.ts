@@ -54,8 +54,9 @@ async function claim(
 }
 
 /**
- * Renews a lease, and again at each change of the item, until there is something to say or the time is over: `waitMs`,
- * or half the lease, so that it never runs out while its worker is being held.
+ * Renews a lease, and once more when there is something to say or the time is over: `waitMs`, or half the lease, so that
+ * it never runs out while its worker is being held. In between it looks at each change of the item, most of which are
+ * the worker's own reports: a write for each would double what they cost.
  */
 async function held(
   { workers, streams }: { readonly workers: Workers; readonly streams: Streams },
@@ -64,12 +65,11 @@ async function held(
   waitMs: number,
   client: AbortSignal,
 ): Promise<Standing> {
-  let answer = await workers.heartbeat(id, token)
+  const answer = await workers.heartbeat(id, token)
   const leaseMs = answer.expiresAt === null ? 0 : Date.parse(answer.expiresAt) - Date.now()
   using limit = hold(client, Math.min(waitMs, leaseMs / 2))
   for await (const _ of streams.changes(id, limit.signal)) {
-    answer = await workers.heartbeat(id, token)
-    if (answer.directive === "cancel") return answer
+    if ((await workers.look(id, token)) === "cancel") break
   }
   // A worker that has gone is not to keep its lease.
   return client.aborted ? answer : workers.heartbeat(id, token)

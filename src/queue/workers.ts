@@ -10,6 +10,7 @@ import {
   type Failure,
   goesOn,
   heartbeat,
+  lookedAt,
   released,
   type Taker,
 } from "../item/lease.ts"
@@ -197,6 +198,14 @@ export class Workers implements Service {
   /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
   heartbeat(id: number, token: string): Promise<Standing> {
     return this.#change(id, (stored, moment) => heartbeat(stored, token, moment))
+  }
+
+  /**
+   * Whether a worker is to go on. Nothing is written, and the lease is not renewed.
+   * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
+   */
+  async look(id: number, token: string): Promise<Directive> {
+    return (await this.#change(id, (stored) => lookedAt(stored, token))).directive
   }
 
   /** Ends a lease with success. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */

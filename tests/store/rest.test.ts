@@ -4,10 +4,13 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import { cancelled } from "../../src/item/changes.ts"
+import { Learned } from "../../src/queue/learned.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
+import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
-import { added, put, START_MS } from "../contracts/store.contract.ts"
+import { added, codeOf, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 const onError = (error: unknown): never => {
@@ -69,5 +72,35 @@ test("a sign of life that is asked for is stored at once", async () => {
   const other = new Database(path, { readonly: true })
   expect(other.query("SELECT alive_at FROM history").get()).toEqual({ alive_at: nowMs })
   other.close()
+  await store.close()
+})
+
+test("a look at a lease writes nothing, tells whether to go on, and is refused with another lease", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  let nowMs = START_MS
+  const now = (): number => nowMs
+  const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
+  const workers = new Workers(store, new LocalBus(), new Learned(store, onError), {
+    random: Math.random,
+    token: () => "token",
+    onError,
+  })
+  const id = await added(store)
+  await workers.claim({ worker: "w", tags: [], leaseMs: 60_000 }, AbortSignal.abort())
+  const log = (): string => Bun.hash(readFileSync(`${path}-wal`)).toString()
+  const before = log()
+  nowMs += 30_000
+  expect(await workers.look(id, "token")).toBe("continue")
+  expect(await codeOf(workers.look(id, "another"))).toBe("lease_lost")
+  expect(log()).toBe(before)
+  await store.change(id, cancelled)
+  expect(await workers.look(id, "token")).toBe("cancel")
+  // It was not renewed: it ends as if nobody had looked.
+  nowMs += 30_000
+  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 120_000, maxRescues: 5, onError })
+  await rescue.turn()
+  expect(await codeOf(workers.look(id, "token"))).toBe("lease_lost")
+  await workers.stop()
   await store.close()
 })
