@@ -16,6 +16,19 @@ const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) =
   list: (client, signal) => client.list({}, signal),
   get: (client, signal) => client.get(7, signal),
   history: (client, signal) => client.history(7, 0, 10, signal),
+  forecast: (client, signal) => client.forecast(10, signal),
+  kinds: (client, signal) => client.kinds(signal),
+  forgetRuns: (client, signal) => client.forgetRuns("song", signal),
+  print: (client, signal) => client.print(HELD, new Uint8Array(1), 0, signal),
+  take: (client, signal) => client.take(7, { worker: "w" }, undefined, signal),
+  move: (client, signal) => client.move(7, 8, signal),
+  retryFailed: (client, signal) => client.retryFailed(signal),
+  pause: (client, signal) => client.pause(signal),
+  resume: (client, signal) => client.resume(signal),
+  counts: (client, signal) => client.counts("UTC", signal),
+  workers: (client, signal) => client.workers(signal),
+  drain: (client, signal) => client.drain("w", signal),
+  undrain: (client, signal) => client.undrain("w", signal),
   claim: (client, signal) => client.claim({ worker: "w", wait: 1 }, signal),
   report: (client, signal) => client.report(HELD, { progress: 5 }, signal),
   declareSteps: (client, signal) => client.declareSteps(HELD, ["Images"], signal),
@@ -32,6 +45,13 @@ const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) =
   health: (client, signal) => client.health(signal),
 }
 const NAMES = Object.keys(REQUESTS)
+/** What has no answer of its own, but goes on: see the tests of streams and outputs. */
+const STREAMS = ["watch", "output", "songOutput"]
+
+test("every method of the client is tried here", () => {
+  const methods = Object.getOwnPropertyNames(Client.prototype).filter((name) => name !== "constructor")
+  expect(methods.filter((name) => !STREAMS.includes(name)).sort()).toEqual(NAMES.toSorted())
+})
 
 /** Something at an address of its own that answers as a test wants it, and keeps what it was asked. */
 function impostor(answer: (request: Request) => Response | Promise<Response>) {

@@ -39,6 +39,7 @@ async function open(url: string): Promise<Tab> {
 
 /** A proxy that holds back the answers to some requests until it is told to let them go. */
 function holdingBack(server: TestServer) {
+  const asked: string[] = []
   let held: RegExp | undefined
   let reached = Promise.withResolvers<void>()
   let gate = Promise.withResolvers<void>()
@@ -47,6 +48,7 @@ function holdingBack(server: TestServer) {
     idleTimeout: 0,
     async fetch(request) {
       const { pathname, search } = new URL(request.url)
+      asked.push(pathname)
       const answer = await fetch(server.url + pathname + search, {
         method: request.method,
         headers: request.headers,
@@ -65,6 +67,8 @@ function holdingBack(server: TestServer) {
   after.defer(() => proxy.stop(true))
   return {
     url: `http://127.0.0.1:${proxy.port}`,
+    /** The paths that were asked for. */
+    asked,
     /** Holds back from now on what matches. */
     hold(path: RegExp): void {
       held = path
@@ -145,5 +149,27 @@ page("an answer that is slower than the stream", () => {
     proxy.release()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 40`)
     expect(await tab.evaluate<string>(WAVES)).toBe("55")
+  })
+})
+
+page("the figures of the queue", () => {
+  test("are asked for at most once a second, however much happens", async () => {
+    const server = await serve()
+    const proxy = holdingBack(server)
+    const tab = await open(proxy.url)
+    await tab.until(`document.querySelector(".figure .value").innerText === "0"`)
+    const before = proxy.asked.length
+    const startedMs = performance.now()
+    while (performance.now() - startedMs < 3000)
+      await server.put(await server.add(), { status: "processing" })
+    const { running }: { running: string } = await tab.until(`(() => {
+      const running = document.querySelector(".figure .value").innerText
+      return running !== "0" && { running }
+    })()`)
+    expect(Number(running.replaceAll(",", ""))).toBeGreaterThan(1)
+    const seconds = (performance.now() - startedMs) / 1000
+    const counts = proxy.asked.slice(before).filter((path) => path.endsWith("/queue/counts")).length
+    expect(counts).toBeGreaterThan(0)
+    expect(counts).toBeLessThanOrEqual(Math.ceil(seconds) + 1)
   })
 })

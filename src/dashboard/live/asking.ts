@@ -1,4 +1,4 @@
-import { type Crew, crewOf, NOBODY } from "../model/crew.ts"
+import { type Crew, crewOf } from "../model/crew.ts"
 import { type Foreseen, UNFORESEEN } from "../model/foreseen.ts"
 import { server } from "./server.ts"
 
@@ -8,16 +8,16 @@ const SOON_MS = 1000
 export class Asking<T> {
   readonly #ask: () => Promise<T>
   readonly #onAnswer: (answer: T) => void
-  readonly #unknown: T
+  readonly #onNone: () => void
   readonly #everyMs: number
   #timer: ReturnType<typeof setTimeout> | undefined
   #isAsking = false
 
-  /** `onAnswer` is called with each answer, and with `unknown` when there is none. */
-  constructor(ask: () => Promise<T>, onAnswer: (answer: T) => void, unknown: T, everyMs: number) {
+  /** `onAnswer` is called with each answer, and `onNone` when there is none. */
+  constructor(ask: () => Promise<T>, onAnswer: (answer: T) => void, onNone: () => void, everyMs: number) {
     this.#ask = ask
     this.#onAnswer = onAnswer
-    this.#unknown = unknown
+    this.#onNone = onNone
     this.#everyMs = everyMs
     this.soon()
   }
@@ -40,7 +40,7 @@ export class Asking<T> {
       this.#onAnswer(await this.#ask())
     } catch {
       // What is wrong the badge says.
-      this.#onAnswer(this.#unknown)
+      this.#onNone()
     } finally {
       this.#isAsking = false
     }
@@ -49,7 +49,7 @@ export class Asking<T> {
 
 /** Asks when waiting items start; `nowMs` is the server's clock. */
 export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) => void): Asking<Foreseen> =>
-  new Asking(
+  new Asking<Foreseen>(
     async () => {
       const { forecast, done_in_seconds } = await server.forecast()
       const askedMs = nowMs()
@@ -63,10 +63,16 @@ export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) 
       return { starts, doneMs: done_in_seconds === null ? null : at(done_in_seconds) }
     },
     onForeseen,
-    UNFORESEEN,
+    // A server that does not answer foresees nothing.
+    () => onForeseen(UNFORESEEN),
     10_000,
   )
 
-/** Asks who works. */
+/** Asks who works; without an answer it is as it was known last. */
 export const askCrew = (onCrew: (crew: Crew) => void): Asking<Crew> =>
-  new Asking(async () => crewOf(await server.workers()), onCrew, NOBODY, 5000)
+  new Asking(
+    async () => crewOf(await server.workers()),
+    onCrew,
+    () => undefined,
+    5000,
+  )

@@ -4,6 +4,8 @@ export type { WorkerSeen }
 
 /** Who works, as far as it is known. */
 export interface Crew {
+  /** Whether the server has said who works. */
+  readonly isKnown: boolean
   /** The workers, by name. */
   readonly workers: readonly WorkerSeen[]
   /** What they offer, as one text that differs where that does. */
@@ -16,6 +18,7 @@ export interface Crew {
 export function crewOf(workers: readonly WorkerSeen[]): Crew {
   const offered = workers.flatMap(({ tags, draining }) => (tags && !draining ? [new Set(tags)] : []))
   return {
+    isKnown: true,
     workers,
     offers: JSON.stringify(offered.map((tags) => [...tags].sort())),
     missing(tags) {
@@ -27,5 +30,5 @@ export function crewOf(workers: readonly WorkerSeen[]): Crew {
   }
 }
 
-/** Nobody is known. */
-export const NOBODY = crewOf([])
+/** Nobody knows who works. */
+export const UNKNOWN_CREW: Crew = { ...crewOf([]), isKnown: false }

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import type { Bridge } from "./bench.ts"
-import { type Crew, NOBODY } from "./crew.ts"
+import { type Crew, UNKNOWN_CREW } from "./crew.ts"
 import { type Foreseen, type StartsAt, UNFORESEEN } from "./foreseen.ts"
 import {
   CONNECTING,
@@ -54,7 +54,7 @@ export class Model implements Bridge {
   counts: Counts | null = null
   /** What is foreseen of the queue. */
   foreseen: Foreseen = UNFORESEEN
-  #crew = NOBODY
+  #crew = UNKNOWN_CREW
   /** Whether the queue has been read. */
   loaded = false
   readonly #ears: Ears

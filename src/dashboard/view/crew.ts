@@ -156,9 +156,9 @@ export class CrewStrip {
   /** Shows the workers as they are. */
   update(crew: Crew, nowMs: number): void {
     this.#crew = crew
-    const { workers } = crew
+    const { workers, isKnown } = crew
     const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.slice(0, FEW)
-    show(this.#none, workers.length === 0)
+    show(this.#none, isKnown && workers.length === 0)
     show(this.#list, workers.length > 0)
     show(this.#more, seen.length < workers.length)
     say(this.#more, `${count(workers.length - seen.length)} more workers`)

@@ -37,16 +37,18 @@ export class Idle {
   readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
 
   /** Shows who could render something; `waiting` items wait. */
-  update({ workers }: Crew, waiting: number, isPaused: boolean): void {
+  update({ workers, isKnown }: Crew, waiting: number, isPaused: boolean): void {
     const ready = workers.filter(({ state, draining }) => state === "idle" && !draining).length
-    const isUnserved = ready === 0 && !isPaused
+    const isUnserved = isKnown && ready === 0 && !isPaused
     const waits =
       waiting > 0 ? `${counted(waiting, "song waits", "songs wait")}, and no worker is there.` : ""
     const text = isPaused
       ? "The queue is paused, and nothing is rendering."
       : ready > 0
         ? `Nothing is rendering. ${counted(ready, "worker is", "workers are")} ready.`
-        : `${waits === "" ? "Nothing is rendering." : waits} Start a worker:`
+        : isKnown
+          ? `${waits === "" ? "Nothing is rendering." : waits} Start a worker:`
+          : "Nothing is rendering."
     say(this.#text, text)
     show(this.#command, isUnserved)
   }
