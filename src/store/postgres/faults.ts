@@ -10,6 +10,9 @@ const UNDONE = ["40001", "40P01", "55P03", "57014"]
 /** The first two characters of the SQLSTATE of a row that a constraint or a trigger refused. */
 const CONSTRAINT = "23"
 
+/** What `LateError` is called in words. */
+const LATE = "no answer in time"
+
 /** No answer came within the deadline: what was asked may have been done, or may be done later. */
 export class LateError extends Error {}
 
@@ -42,7 +45,7 @@ function partsOf(error: unknown): { state: string; constraint: string; code: str
   }
   if (error instanceof Error && error.cause !== undefined) return partsOf(error.cause)
   const code = error instanceof Error && "code" in error ? String(error.code) : ""
-  return { state: "", constraint: "", code: error instanceof LateError ? "no answer in time" : code }
+  return { state: "", constraint: "", code: error instanceof LateError ? LATE : code }
 }
 
 /** Whether an error is Bun's client's, or our own about it. */
@@ -55,7 +58,7 @@ export const isOfDatabase = (error: unknown): boolean =>
 /** Whether the way to the server was lost: what was asked may have been done. */
 export function isLost(error: unknown): boolean {
   const { state, code } = partsOf(error)
-  return error instanceof LateError || AWAY.includes(state) || (state === "" && WAY.test(code))
+  return code === LATE || AWAY.includes(state) || (state === "" && WAY.test(code))
 }
 
 /** Whether the server says that it only reads: a standby, to which a name leads after a failover. */

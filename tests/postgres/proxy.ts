@@ -1,0 +1,109 @@
+import type { Socket } from "bun"
+
+/** What becomes of some bytes, and of their connection. */
+export type Fate = "pass" | "cut" | "cut after" | "hold"
+
+interface Pair {
+  readonly client: Socket<Pair>
+  server: Socket<Pair> | undefined
+  /** What the client sent before the server was reached, or what is held back. */
+  pending: Buffer[]
+  /** Whether the next answer is dropped with the connection. */
+  isDoomed: boolean
+  isHeld: boolean
+}
+
+/**
+ * A way to a server of this machine that can fail: it decides by what a client sends. "cut" drops it with the connection,
+ * "cut after" hands it on and drops the answer, "hold" keeps it and all that follows until `release`.
+ */
+export class Proxy implements Disposable {
+  /** Where it listens. */
+  readonly port: number
+  /** Decides what becomes of what a client sends. */
+  decide: (bytes: Buffer) => Fate = () => "pass"
+  /** Drops everything in both directions, without a word. */
+  isFrozen = false
+  readonly #pairs = new Set<Pair>()
+  readonly #listener: Disposable & { stop(isHard?: boolean): void }
+
+  constructor(to: number) {
+    const listener = Bun.listen<Pair>({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: (client) => {
+          const pair: Pair = { client, server: undefined, pending: [], isDoomed: false, isHeld: false }
+          client.data = pair
+          this.#pairs.add(pair)
+          void this.#connect(pair, to)
+        },
+        data: ({ data: pair }, bytes) => this.#fromClient(pair, Buffer.from(bytes)),
+        close: ({ data: pair }) => this.#closed(pair),
+      },
+    })
+    this.#listener = listener
+    this.port = listener.port
+  }
+
+  /** Sends what was held back, although its client may have gone. */
+  release(): void {
+    for (const pair of this.#pairs) {
+      if (!pair.isHeld) continue
+      pair.isHeld = false
+      for (const bytes of pair.pending.splice(0)) pair.server?.write(bytes)
+    }
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const pair of this.#pairs) this.#end(pair)
+  }
+
+  [Symbol.dispose](): void {
+    this.cut()
+    this.#listener.stop(true)
+  }
+
+  async #connect(pair: Pair, port: number): Promise<void> {
+    try {
+      pair.server = await Bun.connect<Pair>({
+        hostname: "127.0.0.1",
+        port,
+        data: pair,
+        socket: {
+          data: (_socket, bytes) => {
+            if (this.isFrozen) return
+            if (pair.isDoomed) this.#end(pair)
+            else pair.client.write(bytes)
+          },
+          close: () => void pair.client.end(),
+        },
+      })
+      if (!pair.isHeld) for (const bytes of pair.pending.splice(0)) pair.server.write(bytes)
+    } catch {
+      this.#end(pair)
+    }
+  }
+
+  #fromClient(pair: Pair, bytes: Buffer): void {
+    if (this.isFrozen) return
+    const fate = pair.isHeld ? "hold" : this.decide(bytes)
+    if (fate === "cut") return this.#end(pair)
+    if (fate === "cut after") pair.isDoomed = true
+    if (fate === "hold") pair.isHeld = true
+    if (fate === "hold" || !pair.server) pair.pending.push(bytes)
+    else pair.server.write(bytes)
+  }
+
+  #closed(pair: Pair): void {
+    // What is held back may still reach the server.
+    if (!pair.isHeld) this.#end(pair)
+  }
+
+  #end(pair: Pair): void {
+    this.#pairs.delete(pair)
+    pair.client.end()
+    pair.server?.end()
+  }
+}

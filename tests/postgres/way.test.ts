@@ -1,0 +1,122 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { SQL } from "bun"
+
+import { IDLE } from "../../src/item/item.ts"
+import { APPEND, parametersOf } from "../../src/store/postgres/append.ts"
+import { PostgresStore } from "../../src/store/postgres/postgres.ts"
+import { Sheet } from "../../src/store/postgres/sheet.ts"
+import { added, codeOf, draft, put } from "../contracts/store.contract.ts"
+import { emptyDatabase } from "./open.ts"
+import { type Fate, Proxy } from "./proxy.ts"
+import { postgres, whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(60_000)
+
+const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+/** A store whose way to the server can fail. */
+async function distant() {
+  const { port } = await postgres()
+  const database = await emptyDatabase()
+  const proxy = new Proxy(port)
+  const url = new URL(database.url)
+  url.port = `${proxy.port}`
+  const store = await PostgresStore.open(url.href)
+  return {
+    store,
+    proxy,
+    url: database.url,
+    async [Symbol.asyncDispose]() {
+      await store.close()
+      proxy[Symbol.dispose]()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Lets this become of the next bytes that hold a text, once. */
+function once(proxy: Proxy, text: string, fate: Fate): void {
+  let isOver = false
+  proxy.decide = (bytes) => {
+    if (isOver || !bytes.includes(text)) return "pass"
+    isOver = true
+    return fate
+  }
+}
+
+withPostgres("a write whose question or answer is lost is stored once, and acknowledged", async () => {
+  await using opened = await distant()
+  const { store, proxy } = opened
+  const id = await added(store)
+  for (let round = 0; round < 4; round += 1) {
+    for (const fate of ["cut", "cut after"] as const) {
+      const title = `${fate} ${round}`
+      once(proxy, `"${title}"`, fate)
+      const { item } = await store.add(() => draft({ title }))
+      expect((await store.item(item.id)).title).toBe(title)
+      const message = `${fate} of a change ${round}`
+      once(proxy, `"${message}"`, fate)
+      expect((await put(store, id, { message })).message).toBe(message)
+    }
+  }
+  expect(await store.items()).toBe(9)
+  expect(await store.head()).toBe(1 + 4 * 4)
+  const messages = (await store.page({ after: 0, queueId: id, limit: 100 })).updates
+  expect(new Set(messages.map(({ data }) => data)).size).toBe(9)
+})
+
+withPostgres("what was under way when its time was over is shut out, although it arrives later", async () => {
+  await using opened = await distant()
+  const { store, proxy } = opened
+  once(proxy, '"held back"', "hold")
+  const startedMs = performance.now()
+  const { item } = await store.add(() => draft({ title: "held back" }))
+  expect(performance.now() - startedMs).toBeLessThan(10_000)
+  proxy.release()
+  await put(store, item.id, { message: "the next one" })
+  await Bun.sleep(200)
+  expect([await store.items(), await store.head()]).toEqual([1, 2])
+})
+
+withPostgres("without the fence a write whose answer is lost would be stored twice", async () => {
+  await using opened = await distant()
+  const { store, url } = opened
+  await added(store)
+  await using client = new SQL({ url, max: 1 })
+  await client.unsafe("INSERT INTO instances (id, seen_at, epoch) VALUES ('naive', 0, 7)")
+  for (const group of [1, 2]) {
+    const sheet = new Sheet(store.clock)
+    const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
+    sheet.numbers.push(Number(row?.id))
+    sheet.add(() => draft({ title: "again" }), undefined)
+    const parameters = parametersOf(sheet, { nowMs: store.clock.now(), oldestMs: 0 })
+    await client.unsafe(APPEND, ["naive", group, 7, 0, ...parameters])
+  }
+  expect((await store.list({ limit: 9, search: "again" })).items).toHaveLength(2)
+})
+
+withPostgres("over a frozen network every call answers within 10 s, and the next ones go on", async () => {
+  await using opened = await distant()
+  const { store, proxy } = opened
+  const id = await added(store)
+  proxy.isFrozen = true
+  const startedMs = performance.now()
+  const codes = Promise.all([
+    codeOf(put(store, id, { message: "frozen" })),
+    codeOf(store.item(id)),
+    codeOf(store.head()),
+    codeOf(store.deliveries.list({ limit: 1 })),
+  ])
+  await Bun.sleep(1000)
+  expect(store.faults()).toEqual([])
+  expect(await codes).toEqual(["unavailable", "unavailable", "unavailable", "unavailable"])
+  expect(performance.now() - startedMs).toBeLessThan(12_000)
+  expect(store.faults()).toEqual(["database_unwritable"])
+  proxy.isFrozen = false
+  proxy.cut()
+  expect((await put(store, id, { message: "goes on" })).message).toBe("goes on")
+  expect((await store.item(id)).message).toBe("goes on")
+  expect(store.faults()).toEqual([])
+  await store.change(id, ({ item }) => ({ item, work: IDLE }))
+})
