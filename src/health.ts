@@ -14,7 +14,7 @@ export const DEGRADED = {
     "requests come through a proxy that no --trusted-proxy names, so all of its clients count as one",
   backup_failed: "the latest backup could not be made; the log says why",
   descriptors_exhausted:
-    "the process may open no more files, so new connections wait; raise its limit (LimitNOFILE, ulimit -n)",
+    "hardly any more files can be opened, so new requests are refused, or wait; raise the limit (LimitNOFILE, ulimit -n)",
   bell_lost:
     "this instance does not hear the others ring (--bus); it looks for news itself, 4 times a second",
   history_unreadable: "a part of the history cannot be read; streams say so by a gap",

@@ -2,9 +2,10 @@ import { rmSync } from "node:fs"
 import { dirname } from "node:path"
 
 import type { Bus } from "./bus/bus.ts"
+import { Entrance } from "./entrance.ts"
 import type { Reasons } from "./health.ts"
 import { log } from "./log.ts"
-import { areDescriptorsScarce, freeBytes, reserve, sizeOf } from "./machine.ts"
+import { freeBytes, mostDescriptors, reserve, sizeOf, SpareDescriptors } from "./machine.ts"
 import type { Room } from "./queue/room.ts"
 import type { Service } from "./service.ts"
 import { isPostgres } from "./store/address.ts"
@@ -32,8 +33,8 @@ export interface Looked {
   readonly broadcaster: Broadcaster
   /** The doorbell, to be rung again. */
   readonly bus: Bus
-  /** Closes connections on which nothing is under way; returns how many. */
-  readonly closeIdle: () => number
+  /** Looks at file descriptors. */
+  readonly descriptors: Descriptors
   /** Called when the database file is no longer the one that was opened. */
   readonly onReplaced: () => void
   /** Logs errors. */
@@ -49,17 +50,29 @@ export const loopOf = (reasons: Reasons, logged: Logged): Loop =>
     onError: logged("the event loop could not be looked at"),
   })
 
-const descriptorsOf = ({ reasons, closeIdle, logged }: Looked): Descriptors =>
-  new Descriptors(reasons, {
-    areScarce: areDescriptorsScarce,
-    closeIdle,
+/** The HTTP server, as far as it is looked at; undefined before it listens. */
+type Listening = () => Pick<Bun.Server<unknown>, "port" | "closeIdleConnections"> | null
+
+/** What looks at file descriptors. */
+export function descriptorsOf(reasons: Reasons, server: Listening, logged: Logged): Descriptors {
+  const spare = new SpareDescriptors(mostDescriptors() ?? Number.POSITIVE_INFINITY)
+  return new Descriptors(reasons, {
+    spare,
+    door: () => new Entrance(server()?.port ?? 0),
+    closeIdle: () => server()?.closeIdleConnections() ?? 0,
     nowMs: () => performance.now(),
+    sleep: Bun.sleep,
     onScarce: (closed) =>
-      log("error", "out of file descriptors: new connections wait; raise LimitNOFILE or ulimit -n", {
-        idle_connections_closed: closed,
-      }),
+      log(
+        "error",
+        "out of file descriptors: new requests are refused, or wait; raise LimitNOFILE or ulimit -n",
+        {
+          idle_connections_closed: closed,
+        },
+      ),
     onError: logged("file descriptors could not be looked at"),
   })
+}
 
 /** Keeps room for results on a disk that is full. */
 function ballastOf(store: Store, { reasons, room, logged }: Looked): Ballast {
@@ -85,12 +98,12 @@ function ballastOf(store: Store, { reasons, room, logged }: Looked): Ballast {
 
 /** Everything that looks at the running server and notes what is wrong, in the order of its start. */
 export function lookingOf(store: Store, looked: Looked): readonly Service[] {
-  const { reasons, loop, broadcaster, bus, onReplaced, logged } = looked
+  const { reasons, loop, descriptors, broadcaster, bus, onReplaced, logged } = looked
   const { path } = store.found
   return [
     new Watch(store, reasons, { onReplaced, onError: logged("the database could not be looked after") }),
     loop,
-    descriptorsOf(looked),
+    descriptors,
     // The disk of a PostgreSQL server is not ours to look at.
     ...(isPostgres(path)
       ? []

@@ -4,19 +4,40 @@ import { open } from "node:fs/promises"
 /** A reserved file is written in pieces of this size. */
 const PIECE_BYTES = 64 * 1024
 
-/** With fewer descriptors to spare the process counts as out of them. */
-const SPARE_DESCRIPTORS = 8
+/** So many descriptors are held in reserve. */
+const RESERVED = 8
 
-/** Whether the process cannot open a few more files. */
-export function areDescriptorsScarce(): boolean {
-  const opened: number[] = []
-  try {
-    while (opened.length < SPARE_DESCRIPTORS) opened.push(openSync("/dev/null", "r"))
-    return false
-  } catch {
-    return true
-  } finally {
-    opened.forEach(closeSync)
+/** With fewer descriptors left than this part of all, they are few. */
+const FEW = 0.1
+
+/** A few descriptors in reserve, and how many are left beside them. */
+export class SpareDescriptors {
+  readonly #most: number
+  readonly #held: number[] = []
+
+  /** `most` is how many the process may have. */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /**
+   * Fills the reserve, and says how many are left: `few` is less than a tenth, `none` is none beside the reserve. The
+   * kernel gives the lowest number that is free, so the number of a new one tells how many are taken.
+   */
+  left(): "many" | "few" | "none" {
+    try {
+      while (this.#held.length < RESERVED) this.#held.push(openSync("/dev/null", "r"))
+      const next = openSync("/dev/null", "r")
+      closeSync(next)
+      return next < this.#most * (1 - FEW) ? "many" : "few"
+    } catch {
+      return "none"
+    }
+  }
+
+  /** Gives the reserve away, to what comes next. */
+  release(): void {
+    for (const descriptor of this.#held.splice(0)) closeSync(descriptor)
   }
 }
 

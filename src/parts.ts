@@ -15,7 +15,7 @@ import { TrustedProxies } from "./http/client-address.ts"
 import { Limits } from "./http/limits.ts"
 import { isLoopback } from "./http/origin.ts"
 import { ErrorLog, log } from "./log.ts"
-import { lookingOf, loopOf } from "./looking.ts"
+import { descriptorsOf, lookingOf, loopOf } from "./looking.ts"
 import { mostDescriptors } from "./machine.ts"
 import type { Metrics } from "./metrics/metrics.ts"
 import { Forecasts } from "./queue/forecasts.ts"
@@ -304,6 +304,7 @@ export function assembled(
   const webhooks = webhooksOf(config, store, bus, { reasons, metrics })
   const loop = loopOf(reasons, logged)
   const retention = retentionOf(config, store, bus)
+  const descriptors = descriptorsOf(reasons, () => app.server, logged)
   const app = createApp({
     ...queue,
     gate,
@@ -315,6 +316,7 @@ export function assembled(
     host,
     corsOrigins: corsOrigin,
     allowedHosts: allowedHost,
+    areDescriptorsFew: () => descriptors.areFew,
     reasons,
     metrics,
     stoodMs: () => loop.stoodMs(),
@@ -338,7 +340,7 @@ export function assembled(
     room,
     broadcaster,
     bus,
-    closeIdle: () => app.server?.closeIdleConnections() ?? 0,
+    descriptors,
     onReplaced,
     logged,
   })

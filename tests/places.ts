@@ -31,6 +31,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:fs", "node:path"],
     own: [
       "bus",
+      "entrance",
       "health",
       "log",
       "machine",
@@ -43,6 +44,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
     ],
   },
   upkeep: { own: ["bus", "health", "item", "service", "store/items", "store/life", "store/upkeep"] },
+  entrance: { own: ["libc"], packages: ["node:fs"] },
+  libc: { own: [], packages: ["bun:ffi"] },
   "token-file": { own: ["errors"], packages: ["node:fs"] },
   errors: { own: [] },
   health: { own: [] },
@@ -160,8 +163,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
   "doctor/machine": { own: ["doctor", "text"], packages: ["node:child_process"] },
   runner: {
-    own: ["backoff", "client", "config", "item", "renderers", "text", "wire"],
-    packages: ["@sinclair/typebox", "bun:ffi", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
+    own: ["backoff", "client", "config", "item", "libc", "renderers", "text", "wire"],
+    packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   commands: {
     own: ["client", "config", "errors", "item", "renderers", "runner", "terminal", "text", "values", "wire"],

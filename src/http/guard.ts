@@ -18,6 +18,8 @@ export interface GuardOptions {
   readonly corsOrigins: readonly string[]
   /** More host names that the server answers to, in lower case. */
   readonly allowedHosts: readonly string[]
+  /** Whether the process can open hardly any more files; absent if nobody looks. */
+  readonly areDescriptorsFew?: () => boolean
 }
 
 function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
@@ -82,11 +84,21 @@ function refuseEncoded({ headers }: Request): void {
   )
 }
 
+/** A client that is refused for want of descriptors may come back after this time. */
+const FEW_RETRY_MS = 5000
+
+/** What is answered all the same: how the server is, and the reports of renders that are under way. */
+const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
+  /^(?:\/api\/v1)?\/(?:health|metrics)\b/.test(pathOf(request)) || showsLease(request, routes)
+
+const FEW = "the server has hardly any file descriptors left; ask again in a few seconds"
+
 /**
  * Comes before all routes. It refuses requests from pages of strangers, and requests that can be understood
  * in two ways. A request that is refused but shows a lease or a token goes on, and its refusal is put into
  * `refusals`: it stands if the lease or the token turns out to be nobody's.
- * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`
+ * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`,
+ * `unavailable` where descriptors are few
  */
 export function guard(
   options: GuardOptions,
@@ -95,7 +107,13 @@ export function guard(
   refused: Refused,
 ) {
   const doors = doorsOf(options)
-  return new Elysia({ name: "guard" }).onRequest(({ request }) => {
+  return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
+    if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
+      refused.of("descriptors").add()
+      // The connection is what there is too little of.
+      set.headers["connection"] = "close"
+      throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
+    }
     const notAccepted = notTaken(senderOf(request), doors)
     if (notAccepted) {
       const error = new AppError(notAccepted.code, notAccepted.error)

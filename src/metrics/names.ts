@@ -84,7 +84,7 @@ export const METRICS = {
   refused_total: {
     type: "counter",
     labels: ["reason"],
-    help: "Requests that were refused: origin, host, token, role, rate, streams (too many are open).",
+    help: "Requests that were refused: origin, host, token, role, rate, streams (too many are open), descriptors (hardly any are left).",
   },
   webhook_deliveries: {
     type: "gauge",

@@ -17,7 +17,7 @@ import { join } from "node:path"
 import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
-import { lock } from "./libc.ts"
+import { lock } from "../libc.ts"
 import { Verdict } from "./verdict.ts"
 
 /** A lease as it is kept on the disk. */

@@ -2,12 +2,36 @@ import type { Reasons } from "../health.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 
 const TURN_MS = 1000
+/** While they are few. */
+const FEW_TURN_MS = 100
+/** How long new connections wait when none is left, until some are let in, to be refused. */
+const CLOSED_MS = 1000
 const SAY_MS = 60_000
+
+/** Where new connections come in. */
+export interface Door {
+  /** Takes them. */
+  open(): void
+  /** Leaves them waiting. */
+  close(): void
+}
+
+/** Descriptors in reserve. */
+export interface Spare {
+  /** Fills the reserve; how many are left beside it: less than a tenth is `few`. */
+  left(): "many" | "few" | "none"
+  /** Gives the reserve away. */
+  release(): void
+}
 
 /** What is known of file descriptors, and who hears of it. */
 export interface DescriptorsOptions {
-  /** Whether the process can open hardly any more files. */
-  readonly areScarce: () => boolean
+  /** How many are left. */
+  readonly spare: Spare
+  /** Finds where new connections come in; called once the server listens. */
+  readonly door: () => Door
+  /** Resolves after so many milliseconds. */
+  readonly sleep: (ms: number) => Promise<void>
   /** Closes connections on which nothing is under way; returns how many. */
   readonly closeIdle: () => number
   /** Milliseconds that only pass. */
@@ -19,15 +43,22 @@ export interface DescriptorsOptions {
 }
 
 /**
- * Looks each second whether the process runs out of file descriptors. Then connections that only wait for a next request
- * are closed, so that new ones are answered.
+ * Looks each second whether the process runs out of file descriptors. When they are few, connections that only wait for a
+ * next request are closed, and `areFew` has new requests refused. When none is left new connections wait; once a second
+ * some get the descriptors of the reserve, so that they are refused in words.
  */
 export class Descriptors implements Service {
   readonly #reasons: Reasons
   readonly #options: DescriptorsOptions
   #turns: Repetition | undefined
+  #door: Door | undefined
+  #isEnded = false
+  /** Since when new connections wait; undefined while they are taken. */
+  #closedMs: number | undefined
   #saidMs = Number.NEGATIVE_INFINITY
   #closed = 0
+  /** Whether new requests are to be refused. */
+  areFew = false
 
   constructor(reasons: Reasons, options: DescriptorsOptions) {
     this.#reasons = reasons
@@ -36,21 +67,51 @@ export class Descriptors implements Service {
 
   /** Begins to look. */
   async start(): Promise<void> {
+    this.#door = this.#options.door()
     this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
   }
 
   /** Looks no more. */
   async stop(): Promise<void> {
+    this.#isEnded = true
     await this.#turns?.stop()
   }
 
-  /** One look. */
-  turn(): void {
-    const { areScarce, closeIdle, nowMs, onScarce } = this.#options
-    const isScarce = areScarce()
-    this.#reasons.set("descriptors_exhausted", isScarce)
-    if (!isScarce) return
+  /** Looks once, and again until they are many. */
+  async turn(): Promise<void> {
+    while (!this.#isEnded && this.#look()) await this.#options.sleep(FEW_TURN_MS)
+  }
+
+  /** Whether they are few. */
+  #look(): boolean {
+    const { spare, closeIdle } = this.#options
+    const left = spare.left()
+    this.areFew = left !== "many"
+    this.#reasons.set("descriptors_exhausted", this.areFew)
+    this.#mind(left)
+    if (!this.areFew) return false
     this.#closed += closeIdle()
+    this.#say()
+    return true
+  }
+
+  /** Opens and closes the door. */
+  #mind(left: ReturnType<Spare["left"]>): void {
+    const { spare, nowMs } = this.#options
+    if (this.#closedMs === undefined) {
+      if (left !== "none") return
+      this.#closedMs = nowMs()
+      this.#door?.close()
+      return
+    }
+    if (left !== "many" && nowMs() - this.#closedMs < CLOSED_MS) return
+    if (left === "none") spare.release()
+    this.#closedMs = undefined
+    this.#door?.open()
+  }
+
+  #say(): void {
+    const { nowMs, onScarce } = this.#options
     if (nowMs() - this.#saidMs < SAY_MS) return
     this.#saidMs = nowMs()
     onScarce(this.#closed)

@@ -1,27 +1,64 @@
 import { expect, test } from "bun:test"
+import { readFileSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 
 import { Reasons } from "../../src/health.ts"
 import { Descriptors } from "../../src/upkeep/descriptors.ts"
-import { PROGRAM, start } from "../server.ts"
+import { descriptors, figure } from "../proof.ts"
+import { PROGRAM, start, type TestServer } from "../server.ts"
+import { SocketReader } from "../sockets.ts"
 
-test("that descriptors are scarce is said once a minute, while idle connections are closed each second", () => {
+/** Looks ten times a second while descriptors are few; what is left each time, and whether the door is open then. */
+async function looked(left: readonly ("many" | "few" | "none")[]) {
   const reasons = new Reasons()
-  let [nowMs, isScarce] = [0, true]
-  const said: number[] = []
-  const descriptors = new Descriptors(reasons, {
-    areScarce: () => isScarce,
+  const [said, doors, noted]: [number[], boolean[], number[]] = [[], [], []]
+  let [nowMs, at, isOpen, released] = [0, 0, true, 0]
+  const looking = new Descriptors(reasons, {
+    spare: { left: () => left[at++] ?? "many", release: () => void (released += 1) },
+    door: () => ({ open: () => void (isOpen = true), close: () => void (isOpen = false) }),
     closeIdle: () => 3,
     nowMs: () => nowMs,
+    async sleep(ms) {
+      nowMs += ms
+      doors.push(isOpen)
+      noted.push(reasons.current.length)
+    },
     onScarce: (closed) => said.push(closed),
     onError: (error) => console.error(error),
   })
-  for (; nowMs <= 60_000; nowMs += 1000) descriptors.turn()
-  expect(said).toEqual([3, 180])
-  expect(reasons.current).toEqual(["descriptors_exhausted"])
-  isScarce = false
-  descriptors.turn()
-  expect(reasons.current).toEqual([])
+  await looking.start()
+  await looking.turn()
+  await looking.stop()
+  return { said, doors, noted, isOpen, released, reasons: reasons.current, areFew: looking.areFew }
+}
+
+test("that descriptors are few is said once a minute, while idle connections are closed", async () => {
+  const { said, noted, reasons, areFew } = await looked(Array<"few">(601).fill("few"))
+  expect(said).toEqual([3, 1800])
+  expect(new Set(noted)).toEqual(new Set([1]))
+  expect([reasons, areFew]).toEqual([[], false])
+})
+
+test("when none is left new connections wait, and once a second some get the reserve", async () => {
+  const none = Array<"none">(9).fill("none")
+  const { doors, isOpen, released } = await looked([
+    "few",
+    ...none,
+    "none",
+    "none",
+    "none",
+    ...none,
+    "few",
+    "many",
+  ])
+  const closed = none.map(() => false)
+  expect(doors).toEqual([true, ...closed, false, true, false, ...closed, true])
+  expect([isOpen, released]).toEqual([true, 1])
+})
+
+test("as soon as there are many, all are let in", async () => {
+  const { doors, isOpen, released } = await looked(["none", "few", "many"])
+  expect([doors, isOpen, released]).toEqual([[false, false], true, 0])
 })
 
 /** Asks for something, and keeps the connection for a next request. */
@@ -48,3 +85,64 @@ test("connections that only wait for a next request keep no other client out", a
   const lines = server.log.split("\n").filter((line) => line.includes("out of file descriptors"))
   expect(lines).toHaveLength(1)
 }, 40_000)
+
+/** Milliseconds for which the server's process has used a core. */
+function busyMs({ child: { pid } }: TestServer): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ")
+  // In ticks of 10 ms.
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}
+
+test("clients that only connect, more than there are descriptors, cost no time, and leave as they came", async () => {
+  const program = ["sh", "-c", `ulimit -n 64; exec ${PROGRAM.join(" ")} "$@"`, "sh"]
+  await using server = await start({ program })
+  const port = Number(new URL(server.url).port)
+  const sockets = Array.from({ length: 120 }, () => connect(port, "127.0.0.1").on("error", () => undefined))
+  while (!server.log.includes("out of file descriptors")) await Bun.sleep(50)
+  // The turn that has said so has closed the door.
+  const [before, startedMs] = [busyMs(server), performance.now()]
+  await Bun.sleep(4000)
+  const share = (busyMs(server) - before) / (performance.now() - startedMs)
+  figure(`${sockets.length} silent clients on 64 descriptors: ${(share * 100).toFixed(1)} % of a core`)
+  // Asked again and again it would be most of it.
+  expect(share).toBeLessThan(0.25)
+  for (const socket of sockets) socket.destroy()
+  while (!(await isOk(server)));
+}, 60_000)
+
+const isOk = async ({ url }: TestServer): Promise<boolean> =>
+  (await fetch(`${url}/api/v1/queue`, { signal: AbortSignal.timeout(8000) }).catch(() => undefined))
+    ?.status === 200
+
+test("with few descriptors left new requests are refused and their connections closed, but for health and leases", async () => {
+  const program = ["sh", "-c", `ulimit -n 64; exec ${PROGRAM.join(" ")} "$@"`, "sh"]
+  await using server = await start({ program, args: ["--max-streams", "0"] })
+  const id = await server.add()
+  const { lease }: { lease: { token: string } } = await (
+    await server.api("POST", "/queue/claim", { worker: "w", id })
+  ).json()
+  const streams: SocketReader[] = []
+  const refused = async (): Promise<Response | undefined> => {
+    const answer = await server.api("GET", "/queue", undefined, { connection: "close" })
+    return answer.status === 503 ? answer : undefined
+  }
+  let answer = await refused()
+  for (; !answer; answer = await refused()) {
+    if (descriptors(server) < 60) streams.push(await SocketReader.open(server.url, "/progress/stream"))
+  }
+  expect([answer.headers.get("connection"), answer.headers.get("retry-after")]).toEqual(["close", "5"])
+  expect(await answer.json()).toMatchObject({
+    code: "unavailable",
+    error: expect.stringContaining("descriptors"),
+  })
+  expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({
+    reasons: ["descriptors_exhausted"],
+  })
+  const report = { progress: 50 }
+  const reported = await server.api("POST", `/queue/${id}/progress`, report, { lease: lease.token })
+  expect(reported.status).toBe(200)
+  for (const stream of streams) stream.leave()
+  while (!(await isOk(server)));
+}, 60_000)

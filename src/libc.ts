@@ -7,6 +7,7 @@ const CLOSE_ON_EXEC = 0o2000000
 const SYMBOLS = {
   flock: { args: ["int", "int"], returns: "int" },
   pipe2: { args: ["ptr", "int"], returns: "int" },
+  epoll_ctl: { args: ["int", "int", "int", "ptr"], returns: "int" },
 } as const
 
 /** The names of the C library: glibc's, then musl's. */
@@ -43,4 +44,28 @@ export function pipe(): { readonly from: number; readonly to: number } | undefin
   const ends = new Int32Array(2)
   const [from, to] = libc()?.pipe2(ptr(ends), CLOSE_ON_EXEC) === 0 ? ends : []
   return from === undefined || to === undefined ? undefined : { from, to }
+}
+
+const EPOLL_CTL_MOD = 3
+
+/** What a poll instance of the kernel waits for on one descriptor. */
+export interface Polled {
+  /** The descriptor of the poll instance. */
+  readonly epoll: number
+  /** The descriptor that is waited for. */
+  readonly descriptor: number
+  /** For which events, as bits. */
+  readonly events: number
+  /** What the kernel gives back with an event. */
+  readonly data: bigint
+}
+
+/** Changes what is waited for; returns whether that was possible. */
+export function poll({ epoll, descriptor, events, data }: Polled): boolean {
+  // The kernel packs the two on x86 alone.
+  const at = process.arch === "x64" ? 4 : 8
+  const event = new DataView(new ArrayBuffer(at + 8))
+  event.setUint32(0, events, true)
+  event.setBigUint64(at, data, true)
+  return libc()?.epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, ptr(event)) === 0
 }

@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+
+import { poll, type Polled } from "./libc.ts"
+
+/** The state of a socket that listens, in the kernel's tables. */
+const LISTENS = "0A"
+
+/** The inodes of the sockets that listen on a port, in hex. */
+function listeningOn(port: number): ReadonlySet<string> {
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, "0")}`
+  const rows = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].flatMap((table) => linesOf(table))
+  const inodes = rows.flatMap((row) => {
+    const [, local = "", , state, , , , , , inode] = row.trim().split(/\s+/)
+    return local.endsWith(ending) && state === LISTENS ? [Number(inode).toString(16)] : []
+  })
+  return new Set(inodes)
+}
+
+/** What the poll instances of this process wait for on the socket that listens on a port. */
+function polledOn(port: number): readonly Polled[] {
+  const inodes = listeningOn(port)
+  return readdirSync("/proc/self/fd")
+    .filter((descriptor) => linkOf(`/proc/self/fd/${descriptor}`) === "anon_inode:[eventpoll]")
+    .flatMap((epoll) =>
+      linesOf(`/proc/self/fdinfo/${epoll}`).flatMap((line): Polled[] => {
+        const [, descriptor, events = "", data = "", inode = ""] =
+          /^tfd: +(\d+) events: +([0-9a-f]+) data: +([0-9a-f]+) .*ino:([0-9a-f]+)/.exec(line) ?? []
+        if (!inodes.has(inode)) return []
+        const bits = Number.parseInt(events, 16)
+        return [
+          { epoll: Number(epoll), descriptor: Number(descriptor), events: bits, data: BigInt(`0x${data}`) },
+        ]
+      }),
+    )
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n")
+  } catch {
+    return []
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ""
+  }
+}
+
+/**
+ * Where new connections come in. While it is closed they wait in the kernel. A process that may open no more files
+ * cannot take them, and would be told of them again and again without a pause.
+ *
+ * Bun has no way to pause, so this asks the kernel itself; where it is not Linux, nothing happens.
+ */
+export class Entrance {
+  readonly #polled: readonly Polled[]
+  #isOpen = true
+
+  /** `port` is the one that this process listens on. */
+  constructor(port: number) {
+    this.#polled = process.platform === "linux" ? polledOn(port) : []
+  }
+
+  /** Takes new connections, those that have waited first. */
+  open(): void {
+    if (this.#isOpen) return
+    this.#isOpen = true
+    for (const polled of this.#polled) poll(polled)
+  }
+
+  /** Leaves new connections waiting. */
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    for (const polled of this.#polled) poll({ ...polled, events: 0 })
+  }
+}
