@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
@@ -80,6 +80,21 @@ test("a token for an item that does not exist is refused, and creates nothing", 
   expect(stderr).toContain("queue item 7 does not exist")
   expect((await run(["token", "list", "--database", database])).stdout).toContain("no tokens")
 })
+
+test.skipIf(process.getuid?.() !== 0)(
+  "what root makes beside a service belongs to the owner of the folder; only root can try",
+  async () => {
+    using folder = temporaryFolder()
+    const database = join(folder.path, "queue.db")
+    chownSync(folder.path, 4711, 4711)
+    expect((await run(["token", "create", "--role", "admin", "--database", database])).code).toBe(0)
+    for (const name of readdirSync(folder.path)) {
+      const { uid, mode } = statSync(join(folder.path, name))
+      expect([name, uid, mode & 0o777]).toEqual([name, 4711, 0o600])
+    }
+    expect(readdirSync(folder.path)).toContain("queue.db")
+  },
+)
 
 test("beyond loopback a server starts with a token or --open alone, and says both ways", async () => {
   using folder = temporaryFolder()

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
-import { start } from "../server.ts"
+import { PROGRAM, start } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
 const OPTIONS = { perAddress: 10, perToken: 100, perLease: 2, held: 2 }
@@ -104,6 +104,21 @@ test("an EventSource for which there is no room is told when to come back", asyn
   const third = await open("application/x-ndjson")
   expect(third.status).toBe(429)
   expect(Number(third.headers.get("retry-after"))).toBeGreaterThan(0)
+  stop.abort()
+})
+
+test("streams take at most four in five of the descriptors, however many they may be", async () => {
+  const script = `ulimit -n 100 && exec ${PROGRAM.join(" ")} "$@"`
+  await using server = await start({ program: ["sh", "-c", script, "sh"] })
+  const stop = new AbortController()
+  const statuses: number[] = []
+  for (let i = 0; i < 81; i += 1) {
+    const answer = await fetch(`${server.url}/api/v1/progress/stream`, { signal: stop.signal })
+    statuses.push(answer.status)
+  }
+  expect([statuses.filter((status) => status === 200).length, statuses.at(-1)]).toEqual([80, 503])
+  // What is left suffices for all else.
+  expect((await server.api("POST", "/queue", { song_id: 1 })).status).toBe(201)
   stop.abort()
 })
 

@@ -210,6 +210,33 @@ test("a delivery whose answer was lost in a crash comes again under the same id"
   await before[Symbol.asyncDispose]()
 }, 20_000)
 
+test("after a restore a webhook hears of nothing twice, and of all that is new", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [`${folder.path}/queue.db`, `${folder.path}/copy.db`]
+  await using receiver = new Receiver()
+  const args = ["--webhook", receiver.url]
+  {
+    await using server = await start({ database, args })
+    await finished(server)
+    await receiver.until(({ told }) => told.length === 1)
+    await run(["backup", file, "--database", database])
+    await finished(server)
+    await receiver.until(({ told }) => told.length === 2)
+    await server.end()
+  }
+  expect((await run(["restore", file, "--database", database])).code).toBe(0)
+  await using server = await start({ database, args })
+  const id = await finished(server)
+  await receiver.until(({ told }) => told.length === 3)
+  expect(receiver.heard).toEqual([
+    ["completed", 1],
+    ["completed", 2],
+    ["completed", id],
+  ])
+  // The number of the one that was lost is not given again.
+  expect(id).toBe(3)
+}, 30_000)
+
 test("each webhook has its own deliveries: one that fails holds no other up, and a new one begins at now", async () => {
   using folder = temporaryFolder()
   const database = `${folder.path}/queue.db`

@@ -1,0 +1,79 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { Reader } from "../reader.ts"
+import { run, start, type TestServer } from "../server.ts"
+import { WebSocketReader } from "../websockets.ts"
+import { bearer, known, tokenOf } from "./tokens.ts"
+
+// Each starts a server of its own, on a machine that may be busy.
+setDefaultTimeout(30_000)
+
+async function ticketFor(server: TestServer, secret: string, path: string): Promise<string> {
+  const answer = await server.api("POST", "/tickets", { path }, bearer(secret))
+  expect(answer.status).toBe(201)
+  const { ticket }: { ticket: string } = await answer.json()
+  return ticket
+}
+
+test("what can send no header is let in by a ticket, for its path alone and while its token lives", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const secret = await tokenOf(server, "viewer")
+  await known(server, secret)
+  const path = `/api/v1/progress/stream/${id}`
+  const ticket = await ticketFor(server, secret, path)
+  const at = (route: string): Promise<Response> => fetch(`${server.url}${route}?ticket=${ticket}`)
+  const stream = await Reader.open(`${server.url}${path}?ticket=${ticket}`)
+  await stream.first("live")
+  // A reconnect of an EventSource brings the last event ID along.
+  const again = await Reader.open(`${server.url}${path}?ticket=${ticket}`, { "last-event-id": "1" })
+  await again.first("live")
+  again.leave()
+  expect((await at("/api/v1/progress/stream")).status).toBe(401)
+  expect((await at(`/api/v1/queue/${id}`)).status).toBe(401)
+  const socketPath = "/api/v1/progress/ws"
+  const forSocket = await ticketFor(server, secret, socketPath)
+  const socket = await WebSocketReader.open(server.url, `/progress/ws?ticket=${forSocket}`)
+  await socket.until(() => socket.seen.some(({ event }) => event === "live"))
+  const beside = openAccessBeside(server.database)
+  await beside.access.revokeToken((await beside.access.tokens()).at(-1)?.id ?? 0)
+  beside.close()
+  await stream.ended
+  await socket.closed
+  expect((await at(path)).status).toBe(401)
+})
+
+test("no token, ticket or lease reaches a log, an error, a metric or the help", async () => {
+  await using server = await start({ args: ["--log-level", "debug"] })
+  const secret = await tokenOf(server, "admin")
+  await known(server, secret)
+  const id: number = (await (await server.api("POST", "/queue", { song_id: 1 }, bearer(secret))).json()).id
+  const claim = await server.api("POST", "/queue/claim", { worker: "w", id }, bearer(secret))
+  const { lease }: { lease: { token: string } } = await claim.json()
+  const ticket = await ticketFor(server, secret, "/api/v1/queue")
+  const secrets = [secret, ticket, lease.token]
+  const said: string[] = []
+  for (const given of secrets) {
+    // Good, bad, and in every place where one can stand.
+    for (const query of [`ticket=${given}`, `lease=${given}`, `token=${given}`]) {
+      for (const path of ["/queue", `/queue/${id}/heartbeat`, "/nope", "/progress/stream"]) {
+        const method = path.endsWith("heartbeat") ? "POST" : "GET"
+        const answer = await server.api(method, `${path}?${query}`, undefined, {
+          authorization: `Bearer ${given}x`,
+        })
+        if (answer.status >= 400) said.push(await answer.text())
+        else await answer.body?.cancel()
+      }
+    }
+  }
+  expect(said.length).toBeGreaterThan(20)
+  said.push(await (await fetch(`${server.url}/metrics`, { headers: bearer(secret) })).text())
+  said.push(await (await fetch(`${server.url}/health/ready`, { headers: bearer(secret) })).text())
+  said.push((await run(["serve", "--help"], { TRACK_STUDIO_TOKEN: secret })).stdout)
+  await server.end()
+  for (const given of secrets) {
+    expect(server.log).not.toContain(given)
+    expect(said.join("\n")).not.toContain(given)
+  }
+})
