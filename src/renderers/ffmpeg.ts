@@ -5,8 +5,12 @@ import { Turns } from "./turns.ts"
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
 const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "speed"] as const
-/** The longest last frame that is believed to be shown to its end, in seconds. */
-const MAX_FRAME_S = 1
+/** The most that is believed to follow the time that ffmpeg tells, in seconds. */
+const MAX_AFTER_S = 1
+/** The frames that follow that time at most: the last one begins with it, and encoders hold back two more. */
+const FRAMES_AFTER = 3
+/** The least fraction of a total that a video of so many frames must come to, if its encoder holds frames back. */
+const ALL = 0.995
 /** Time that runs back this far, in seconds, is the time of another ffmpeg. */
 const RESTART_S = 1
 /** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
@@ -102,10 +106,21 @@ class Pass {
 
   /** Seconds to the end of the last frame. */
   get length(): number {
-    // The time is that at which the last frame begins: at one frame a second 5 s end at 4. No more than that
-    // second is believed: pictures of 5 s each have sound, and with it a time that goes on to the end.
-    const lastFrame = this.frames > 1 ? Math.min(MAX_FRAME_S, this.seconds / (this.frames - 1)) : 0
-    return this.seconds + lastFrame
+    return this.#lengthAfter(1)
+  }
+
+  /** How much of a total it is, 0 to 1. */
+  fractionOf(total: number): number {
+    // x264 tells 1.88 s of 2 s. Where three frames make all of the total, they are believed, and otherwise one.
+    const held = this.#lengthAfter(FRAMES_AFTER) / total
+    return Math.min(1, held >= ALL ? held : this.length / total)
+  }
+
+  #lengthAfter(frames: number): number {
+    // At one frame a second 5 s end at 4. No more than that second is believed: pictures of 5 s each have sound, and
+    // with it a time that goes on to the end.
+    const each = this.frames > frames ? this.seconds / (this.frames - frames) : 0
+    return this.seconds + Math.min(MAX_AFTER_S, frames * each)
   }
 }
 
@@ -134,7 +149,7 @@ class Ffmpeg implements LineReader {
     const pass = this.#decisive
     // A picture of a time after the end is empty, and the video before it is whole.
     const failure = this.#failure ?? (this.#hasWritten ? undefined : this.#emptiness)
-    const last = total !== undefined && pass.blocks > 0 ? Math.min(1, pass.length / total) : null
+    const last = total !== undefined && pass.blocks > 0 ? pass.fractionOf(total) : null
     // Of bars that were declared, the last must be full, and so many as there are.
     const full = this.#full - (pass === this.#before && this.#isFull(pass) ? 1 : 0)
     const reached = last !== null && full < bars - 1 ? (full + last) / bars : last
@@ -155,7 +170,7 @@ class Ffmpeg implements LineReader {
   /** Whether a run of ffmpeg wrote a whole video, and said so. */
   #isFull(pass: Pass): boolean {
     const { total = Number.POSITIVE_INFINITY } = this.#expected
-    return pass.hasEnded && !pass.isStill && pass.length / total >= WHOLE
+    return pass.hasEnded && !pass.isStill && pass.fractionOf(total) >= WHOLE
   }
 
   read(line: string): Report | undefined {
@@ -180,6 +195,8 @@ class Ffmpeg implements LineReader {
     if (this.#pass.isOver(block, seconds)) this.#leave(isEnd && block.frame === 1)
     this.#pass.hear(block, seconds ?? 0, isEnd)
     this.#hasWritten ||= this.#pass.frames > 0 || this.#pass.seconds > 0
+    // A container without a frame in it is not empty, so ffmpeg does not warn of it.
+    if (isEnd && block.frame === 0 && !seconds) this.#emptiness ??= "ffmpeg encoded no frame"
     if (seconds === undefined) return { message: messageOf(undefined, block) }
     const { total } = this.#expected
     const media: Media = {

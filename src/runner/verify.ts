@@ -27,6 +27,8 @@ export interface FilesEnd {
   readonly failure: string | undefined
   /** What goes into the item. */
   readonly files: Files
+  /** Whether one of the files was written by this attempt, and lasts as long as it must. */
+  readonly isWhole: boolean
   /** The paths of files for which ffprobe took too long. */
   readonly unchecked: readonly string[]
 }
@@ -79,10 +81,12 @@ export class FileWatch {
     const unchecked: string[] = []
     let failure = isVerified ? emptyAmong(saved) : undefined
     let files: Files = {}
+    let hasWhole = false
     for (const [path, before] of this.#before) {
       const after = statOf(path)
       const found =
         after && after.size > 0n ? await probe(path) : ({ kind: "unknown", isLate: false } as const)
+      hasWhole ||= isVerified && after !== undefined && isWritten(before, after) && this.#isLong(found)
       if (isVerified) failure ??= this.#failureOf(path, { before, after, found })
       if (after === undefined || after.size === 0n || found.kind === "broken") continue
       if (isVerified && found.kind === "unknown" && found.isLate) unchecked.push(path)
@@ -90,7 +94,14 @@ export class FileWatch {
         ? { ...files, thumbnail_path: path }
         : { ...files, video_file_path: path, video_file_size: Number(after.size) }
     }
-    return { failure, files, unchecked }
+    return { failure, files, isWhole: hasWhole, unchecked }
+  }
+
+  /** Whether a file is known to last as long as it must. */
+  #isLong(found: Probe): boolean {
+    const { seconds } = this.#expected
+    if (found.kind !== "lasting" || found.seconds === null || seconds === undefined) return false
+    return isWhole(found.seconds / seconds)
   }
 
   #failureOf(

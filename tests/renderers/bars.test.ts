@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
@@ -9,6 +9,8 @@ import { reported } from "../../src/item/report.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { Turns } from "../../src/renderers/turns.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
+
+setDefaultTimeout(30_000)
 
 /** A piece of output, when it comes, and how much of all bars' work is done by then (0 to 1). */
 interface Piece {
@@ -164,7 +166,7 @@ describe("whatever bars come", () => {
           if (isSecond) expect(progress).toBeLessThanOrEqual(work * 100)
         })
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
   })
 

@@ -81,6 +81,14 @@ describe("what ffmpeg really says", () => {
     expect(reached).toBe(1)
   })
 
+  test("frames that the encoder holds back count where they make all of the total", () => {
+    const said = (frames: number, seconds: number): string =>
+      `frame=${frames}\nout_time_us=${seconds * 1e6}\nprogress=end\n`
+    expect(listen("ffmpeg", 2, said(50, 1.881)).reached).toBe(1)
+    expect(listen("ffmpeg", 2, said(48, 1.801)).reached).toBeLessThan(0.98)
+    expect(listen("ffmpeg", 60, said(1425, 56.88)).reached).toBeLessThan(0.98)
+  })
+
   test("pictures of 5 s each with a song that broke off are not taken for shown to their end", () => {
     const { reached } = listen("ffmpeg", 20, "frame=4\nout_time_us=15650000\nprogress=end\n")
     expect(reached).toBeCloseTo(16.65 / 20, 5)
@@ -260,7 +268,10 @@ describe("what ffmpeg says of output that could not be written", () => {
   test("an output with nothing in it is a failure, unless another ffmpeg of the same script has written one", () => {
     const empty = "Output file is empty, nothing was encoded (check -ss / -t / -frames parameters if used)"
     const end = "frame=0\nout_time_us=N/A\nprogress=end\n"
-    expect(listen("ffmpeg", undefined, end, `${empty}\n`).failure).toBe(empty)
+    expect(listen("ffmpeg", undefined, `${empty}\n`).failure).toBe(empty)
+    expect(listen("ffmpeg", undefined, end).failure).toBe("ffmpeg encoded no frame")
+    // What has no video has no frames: a file of metadata alone.
+    expect(listen("ffmpeg", undefined, "out_time_us=N/A\nprogress=end\n").failure).toBeUndefined()
     for (const written of [
       block("frame=25", "out_time_us=1000000"),
       "video:12kB audio:0kB subtitle:0kB other streams:0kB global headers:0kB muxing overhead: 9.1%\n",

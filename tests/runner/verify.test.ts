@@ -147,6 +147,19 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     expect(error_message).toBe(`${file} lasts 1.0 s, and not the 3 s of --total`)
   })
 
+  test("proves a video whole of which ffmpeg told less, as x264 holds back frames", async () => {
+    const file = path(".mp4")
+    const slow = "-v error -f lavfi -i testsrc=s=160x90:r=1 -t 8 -c:v libx264 -y".split(" ")
+    await using render = run(8, "--total", "8", "--", "ffmpeg", ...slow, file)
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 8))).toMatchObject({
+      status: "completed",
+      video_file_path: file,
+    })
+    await using short = run(8, "--total", "12", "--", "ffmpeg", ...slow, file)
+    expect(await short.ends()).toBe(1)
+  })
+
   test("is guessed for ffmpeg, whose guess fails nothing but what is missing or empty", async () => {
     const file = path(".mp4")
     await using render = run(5, "--", "ffmpeg", "-v", "error", ...video(1, file))
