@@ -143,10 +143,12 @@ test("a character that is cut in two comes out whole", async () => {
 test("Blender's output shows the frames, and completes its item when all of them are saved", async () => {
   const text = await capture("blender-animation")
   const id = await add()
-  const said = await send(id, "blender?total=3&finish=true", text)
-  expect(said.item).toMatchObject({ status: "completed", progress: 100 })
-  const messages = (await told(server, id)).map(({ message }) => message ?? "")
-  expect(messages.some((message) => /^frame \d of 3/.test(message))).toBeTrue()
+  const output = new Output(server.url, id, "blender?total=3&finish=true")
+  const second = text.indexOf("\n", text.indexOf("Fra:2")) + 1
+  await output.write(text.slice(0, second))
+  await itemOnce(server, id, ({ message }) => message.startsWith("frame 2 of 3"))
+  await output.write(text.slice(second))
+  expect((await output.end()).item).toMatchObject({ status: "completed", progress: 100 })
   const short = await add()
   await send(short, "blender?total=5&finish=true", text)
   expect(await server.item(short)).toMatchObject({
