@@ -9,7 +9,7 @@ setDefaultTimeout(60_000)
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
 /** The same address with a password, which the server of the tests does not ask for. */
-const withPassword = (url: string): string => url.replace("track@", "track:secret-word@")
+const withPassword = (url: string): string => url.replace("fleet@", "fleet:secret-word@")
 
 withPostgres("two servers on one database show the same queue, and tokens are made beside them", async () => {
   await using database = await emptyDatabase()
@@ -32,7 +32,7 @@ withPostgres("two servers on one database show the same queue, and tokens are ma
   expect((await run(["token", "revoke", "1", "--database", url])).stdout).toContain("Token 1 is revoked")
   for (const server of [one, two]) {
     expect(await server.end()).toBe(0)
-    expect(server.log).toContain("postgres://track@127.0.0.1")
+    expect(server.log).toContain("postgres://fleet@127.0.0.1")
     expect(server.log).not.toContain("secret-word")
   }
 })

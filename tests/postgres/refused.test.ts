@@ -1,0 +1,144 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+import { SQL } from "bun"
+
+import { PostgresStore } from "../../src/store/postgres/postgres.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { found, freePort } from "../engines.ts"
+import { emptyDatabase, openStore } from "./open.ts"
+import { postgres, whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(60_000)
+
+const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+withPostgres("an error says neither statement nor parameter, nor what the server says of them", async () => {
+  await using opened = await openStore()
+  const token = { hash: "a-secret-hash", label: "", role: "viewer", item: null, expires_at: null } as const
+  await opened.store.access.addToken(token)
+  const error: unknown = await opened.store.access.addToken(token).catch((reason: unknown) => reason)
+  const said = Bun.inspect(error)
+  expect(said).toContain("23505")
+  expect(said).toContain("tokens_hash")
+  expect(said).not.toContain("a-secret-hash")
+  expect(said).not.toContain("insert into")
+})
+
+withPostgres("a role with three connections writes and reads all the same", async () => {
+  const { run } = await postgres()
+  await using database = await emptyDatabase()
+  await run("CREATE ROLE limited LOGIN SUPERUSER")
+  await run("ALTER ROLE limited NOSUPERUSER CONNECTION LIMIT 3")
+  await run("GRANT pg_read_all_data, pg_write_all_data TO limited")
+  await using client = new SQL({ url: database.url, max: 1 })
+  await client.unsafe("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO limited").simple()
+  await client.unsafe("GRANT USAGE ON SCHEMA drizzle TO limited").simple()
+  const store = await PostgresStore.open(database.url.replace("fleet@", "limited@"))
+  try {
+    const id = await added(store)
+    const reads = Array.from({ length: 20 }, () => store.item(id))
+    const writes = Array.from({ length: 20 }, (_, i) => put(store, id, { message: `${i}` }))
+    await Promise.all([...reads, ...writes])
+    expect(await store.head()).toBe(21)
+  } finally {
+    await store.close()
+    await client.unsafe("REASSIGN OWNED BY limited TO fleet; DROP OWNED BY limited").simple()
+    await run("DROP ROLE limited")
+  }
+})
+
+withPostgres("a server that takes no writes for a while delays them, and loses none", async () => {
+  const { run } = await postgres()
+  await using opened = await openStore()
+  const { store } = opened
+  const id = await added(store)
+  const setReadOnly = async (is: "on" | "off"): Promise<void> => {
+    await run(`ALTER SYSTEM SET default_transaction_read_only = ${is}`)
+    await run("SELECT pg_reload_conf()")
+  }
+  await setReadOnly("on")
+  try {
+    while (
+      (await run("SHOW default_transaction_read_only").then(([row]) => JSON.stringify(row))).includes("off")
+    );
+    const waits = put(store, id, { message: "stored in the end" })
+    expect(await Promise.race([waits, Bun.sleep(1500).then(() => "waits")])).toBe("waits")
+    expect(store.faults()).toEqual(["database_unwritable"])
+    await setReadOnly("off")
+    expect((await waits).message).toBe("stored in the end")
+    expect(store.faults()).toEqual([])
+  } finally {
+    await setReadOnly("off")
+  }
+})
+
+const bouncer = whyNoPostgres === undefined ? found("pgbouncer") : null
+
+/** A pgbouncer in front of the server that swallows these startup parameters. */
+async function pooler(ignored: string): Promise<{ url(database: string): string } & AsyncDisposable> {
+  const { port: to } = await postgres()
+  const port = freePort()
+  const folder = mkdtempSync(join(tmpdir(), "track-studio-pooler-"))
+  chmodSync(folder, 0o755)
+  const [users, settings] = [join(folder, "users.txt"), join(folder, "pooler.ini")]
+  writeFileSync(users, '"fleet" ""\n')
+  writeFileSync(
+    settings,
+    `[databases]\n* = host=127.0.0.1 port=${to} user=fleet\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}
+unix_socket_dir =\nauth_type = any\nauth_file = ${users}\npool_mode = transaction\ndefault_pool_size = 4
+ignore_startup_parameters = extra_float_digits${ignored}\n`,
+  )
+  const asOther = process.getuid?.() === 0 ? ["--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
+  const child = Bun.spawn(["setpriv", ...asOther, "--pdeathsig", "KILL", bouncer ?? "", settings], {
+    stdout: "ignore",
+    stderr: "ignore",
+  })
+  for (;;) {
+    try {
+      const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data: () => undefined } })
+      socket.end()
+      break
+    } catch {
+      if (child.exitCode !== null) throw new Error("the pooler did not start")
+      await Bun.sleep(20)
+    }
+  }
+  return {
+    url: (database) => `postgres://fleet@127.0.0.1:${port}/${database}`,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL")
+      await child.exited
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+test.skipIf(bouncer === null)(
+  "a pooler in front is refused in words, also one that swallows what it is told",
+  async () => {
+    const swallowed =
+      ", application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, client_connection_check_interval, synchronous_commit, default_transaction_isolation"
+    for (const ignored of ["", swallowed]) {
+      await using front = await pooler(ignored)
+      const opening = PostgresStore.open(front.url("postgres"))
+      await expect(opening).rejects.toThrow("connection pooler")
+    }
+  },
+)
+
+test.skipIf(bouncer === null)("control: behind a pooler answers get mixed up", async () => {
+  await using front = await pooler("")
+  await using client = new SQL({ url: front.url("postgres"), max: 8 })
+  const asked = Array.from({ length: 60 }, async (_, i) => {
+    const [row]: Record<string, number>[] = await client.unsafe(
+      `SELECT $1::int + ${i} AS is_${i % 7}`,
+      [1000],
+    )
+    return row?.[`is_${i % 7}`] === 1000 + i
+  })
+  const results = await Promise.allSettled(asked)
+  expect(results.every((result) => result.status === "fulfilled" && result.value)).toBeFalse()
+})

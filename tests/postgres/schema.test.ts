@@ -1,0 +1,105 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { SQL } from "bun"
+import { getTableConfig as ofPostgres, type PgTable } from "drizzle-orm/pg-core"
+import { getTableConfig as ofSqlite, type SQLiteTable } from "drizzle-orm/sqlite-core"
+
+import * as postgres from "../../src/store/postgres/schema.ts"
+import * as sqlite from "../../src/store/sqlite/schema.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { openStore } from "./open.ts"
+import { whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(60_000)
+
+const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+/** What one of them has alone: versions, the fence, who sends what; and the mark by which a file is known. */
+const ONLY = {
+  tables: ["instances", "groups", "timers", "followers"],
+  postgres: ["queue_items.version", "history.floor", "deliveries.taken_until"],
+  sqlite: ["history.mark"],
+}
+/** Types that are the same in the program, and those that each database stores in its own way. */
+const FAMILY: Readonly<Record<string, string>> = {
+  integer: "number",
+  bigint: "number",
+  boolean: "number",
+  real: "fraction",
+  "double precision": "fraction",
+  "text[]": "blob",
+}
+
+interface Column {
+  readonly name: string
+  readonly notNull: boolean
+  readonly primary: boolean
+  readonly enumValues: readonly string[] | undefined
+  readonly generated: unknown
+  getSQLType(): string
+}
+
+const shapeOf = (table: string, columns: readonly Column[], without: readonly string[]) =>
+  columns
+    .filter(({ name }) => !without.includes(`${table}.${name}`))
+    .map((column) => ({
+      name: column.name,
+      kind: FAMILY[column.getSQLType()] ?? column.getSQLType(),
+      isRequired: column.notNull || column.primary,
+      values: column.enumValues,
+      isGenerated: column.generated !== undefined,
+    }))
+    .sort((a, b) => a.name.localeCompare(b.name))
+
+/** The columns of every table of both, as far as they must be alike. */
+function shapes(changed: readonly PgTable[] = postgres.TABLES) {
+  const here = changed
+    .map((table) => ofPostgres(table))
+    .filter(({ name }) => !ONLY.tables.includes(name))
+    .map(({ name, columns }) => [name, shapeOf(name, columns, ONLY.postgres)] as const)
+  const tables: readonly SQLiteTable[] = sqlite.TABLES
+  const there = tables
+    .map((table) => ofSqlite(table))
+    .map(({ name, columns }) => [name, shapeOf(name, columns, ONLY.sqlite)] as const)
+  return { here: Object.fromEntries(here), there: Object.fromEntries(there) }
+}
+
+test("both databases have the same tables, with the same columns of the same kinds", () => {
+  const { here, there } = shapes()
+  expect(Object.keys(here).length).toBeGreaterThan(9)
+  expect(here).toEqual(there)
+  // The control: a table that is missing is found.
+  const fewer = shapes(postgres.TABLES.slice(1))
+  expect(fewer.here).not.toEqual(fewer.there)
+})
+
+test("the database itself refuses the moves that the table of moves does not allow", () => {
+  const folder = join(import.meta.dir, "../../src/store/postgres/postgres-migrations")
+  expect(readFileSync(join(folder, "0001_moves.sql"), "utf8")).toStartWith(postgres.movesTrigger())
+})
+
+withPostgres("reports touch no index: they are written where the row is", async () => {
+  await using opened = await openStore()
+  const { store, url } = opened
+  await using client = new SQL({ url, max: 1 })
+  const share = async (from: number): Promise<number> => {
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    await client.unsafe("SELECT pg_stat_reset()")
+    for (let i = 0; i < 60; i += 1) await put(store, id, { message: `report ${from + i}`, progress: i })
+    for (;;) {
+      const [row]: { all: string; hot: string }[] = await client.unsafe(
+        "SELECT n_tup_upd AS all, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'queue_items'",
+      )
+      if (Number(row?.all) >= 60) return Number(row?.hot) / Number(row?.all)
+      await put(store, id, { message: "so that it is counted" })
+    }
+  }
+  expect(await share(0)).toBeGreaterThan(0.8)
+  // The control: an index on what every report changes.
+  await client.unsafe("CREATE INDEX by_last_update ON queue_items (last_update_id)")
+  expect(await share(100)).toBeLessThan(0.2)
+  await client.unsafe("DROP INDEX by_last_update")
+})
