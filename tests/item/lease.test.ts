@@ -262,6 +262,17 @@ test("a worker whose item was cancelled hears it with every answer, also after t
   expect(directiveOf(released(stopping, "a", at(2000)).item)).toBe("cancel")
 })
 
+test("the failure that would use up the last attempt is final, and so is one that cannot be retried", () => {
+  let now: Stored = { ...NEW, item: { ...NEW.item, max_attempts: 2 } }
+  const states = [1, 2].map((attempt) => {
+    now = failed(claimed(now, BY, at(attempt * 1000)), "a", failure, at(attempt * 1000 + 1))
+    return now.item.status
+  })
+  expect(states).toEqual(["retrying", "failed"])
+  const final = failed(claimed(NEW, BY, at(0)), "a", { ...failure, retryable: false }, at(1))
+  expect(final.item).toMatchObject({ status: "failed", retry_count: 0 })
+})
+
 test("what a worker knows of an item is added to what the item says itself", () => {
   const by = { ...BY, kind: "film", totals: { seconds: 9, frames: 3 } }
   const { item } = NEW

@@ -39,11 +39,6 @@ export const MISTAKES: readonly Mistake[] = [
       "if (isLeased(stored)) return",
     ],
     [
-      "a worker of a cancelled item is told to go on once the cancel is done",
-      'item.cancel_requested_at !== null || item.outcome === "cancelled" ? "cancel"',
-      'item.cancel_requested_at !== null ? "cancel"',
-    ],
-    [
       "the kind that a worker knows replaces the item's own",
       'kind: item.kind || (by.kind ?? "")',
       "kind: by.kind ?? item.kind",
