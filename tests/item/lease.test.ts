@@ -14,6 +14,7 @@ import {
   handedOver,
   heartbeat,
   isLeased,
+  printing,
   released,
   rescued,
   stalled,
@@ -271,6 +272,31 @@ test("the failure that would use up the last attempt is final, and so is one tha
   expect(states).toEqual(["retrying", "failed"])
   const final = failed(claimed(NEW, BY, at(0)), "a", { ...failure, retryable: false }, at(1))
   expect(final.item).toMatchObject({ status: "failed", retry_count: 0 })
+})
+
+test("the last words of an attempt may come after its verdict, and by its own lease alone", () => {
+  const over = completed(claimed(NEW, BY, at(0)), "a", {}, at(1000))
+  expect(printing(over, "a")).toBe(1)
+  expect(() => printing(over, "b")).toThrow("is not yours any more")
+  expect(() => printing(over, "a", 2)).toThrow("is for attempt 1, not for 2")
+})
+
+test("while a worker holds an item, a PUT writes nothing of what the worker reports", () => {
+  const taken = claimed(NEW, BY, at(0))
+  for (const change of [
+    { status: "failed" },
+    { progress: 5 },
+    { current_step: "x" },
+    { message: "x" },
+  ] as const)
+    expect(() => changed(taken, change, at(1))).toThrow(`only its lease may change ${Object.keys(change)}`)
+  expect(changed(taken, { title: "x", priority: 3 }, at(1)).item).toMatchObject({ title: "x", priority: 3 })
+})
+
+test("a priority of its own takes an item from the place that it was given", () => {
+  const placed: Stored = { ...NEW, item: { ...NEW.item, turn: 3.5 } }
+  expect(changed(placed, { title: "x" }, at(1)).item.turn).toBe(3.5)
+  expect(changed(placed, { priority: 4 }, at(1)).item.turn).toBeNull()
 })
 
 test("what a worker knows of an item is added to what the item says itself", () => {
