@@ -1,11 +1,15 @@
 import { closeSync, openSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs"
 import { open } from "node:fs/promises"
+import { hostname } from "node:os"
 
 /** A reserved file is written in pieces of this size. */
 const PIECE_BYTES = 64 * 1024
 
 /** So many descriptors are held in reserve. */
 const RESERVED = 8
+
+/** What this machine is called. */
+export const machineName = (): string => hostname()
 
 /** With fewer descriptors left than this part of all, they are few. */
 const FEW = 0.1

@@ -16,7 +16,7 @@ import { Limits } from "./http/limits.ts"
 import { isLoopback } from "./http/origin.ts"
 import { ErrorLog, log } from "./log.ts"
 import { descriptorsOf, lookingOf, loopOf } from "./looking.ts"
-import { mostDescriptors } from "./machine.ts"
+import { machineName, mostDescriptors } from "./machine.ts"
 import type { Metrics } from "./metrics/metrics.ts"
 import { Forecasts } from "./queue/forecasts.ts"
 import { Learned } from "./queue/learned.ts"
@@ -27,12 +27,13 @@ import { Room } from "./queue/room.ts"
 import { Totals } from "./queue/totals.ts"
 import { Workers } from "./queue/workers.ts"
 import { type Service } from "./service.ts"
-import { shownDatabase } from "./store/address.ts"
+import { isPostgres, shownDatabase } from "./store/address.ts"
 import type { Store } from "./store/store.ts"
 import { Broadcaster } from "./stream/broadcaster.ts"
 import { Meter } from "./stream/meter.ts"
 import { Streams } from "./stream/streams.ts"
 import { tokenInOrNew } from "./token-file.ts"
+import { Register } from "./upkeep/register.ts"
 import { Retention } from "./upkeep/retention.ts"
 import { Space } from "./upkeep/space.ts"
 import { commit, version } from "./version.ts"
@@ -305,6 +306,15 @@ export function assembled(
   const loop = loopOf(reasons, logged)
   const retention = retentionOf(config, store, bus)
   const descriptors = descriptorsOf(reasons, () => app.server, logged)
+  const since = new Date().toISOString()
+  const register = new Register(store.instances, {
+    report: () => {
+      const { global, item } = broadcaster.streams
+      const address = app.server?.url.origin ?? ""
+      return { name: machineName(), version, address, since, streams: global + item }
+    },
+    onError: logged("the other servers could not be told of this one"),
+  })
   const app = createApp({
     ...queue,
     gate,
@@ -319,6 +329,7 @@ export function assembled(
     areDescriptorsFew: () => descriptors.areFew,
     reasons,
     metrics,
+    servers: () => register.all(),
     stoodMs: () => loop.stoodMs(),
     retentionBeginsAtMs: () => retention.beginsAtMs,
     version,
@@ -346,6 +357,8 @@ export function assembled(
   })
   const upkeep = [retention, space, compactionOf(store, logged), ...backups]
   const working = [rescue, workers, output, webhooks]
-  const services = [...ringing, tokens, learned, ...looking, ...working, ...upkeep]
+  // One that has its database for itself has nobody to tell.
+  const telling = isPostgres(config.database) ? [register] : []
+  const services = [...ringing, ...telling, tokens, learned, ...looking, ...working, ...upkeep]
   return { app, broadcaster, reasons, retention, services }
 }

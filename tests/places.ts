@@ -11,7 +11,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
   access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
   offline: { own: ["access", "errors", "store"] },
-  machine: { own: [], packages: ["node:fs"] },
+  machine: { own: [], packages: ["node:fs", "node:os"] },
   aside: { own: ["config", "health", "store/store", "upkeep"], packages: ["node:fs", "node:path"] },
   gauges: {
     own: [
@@ -43,7 +43,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "upkeep",
     ],
   },
-  upkeep: { own: ["bus", "health", "item", "service", "store/items", "store/life", "store/upkeep"] },
+  upkeep: {
+    own: ["bus", "health", "item", "service", "store/instances", "store/items", "store/life", "store/upkeep"],
+  },
   entrance: { own: ["libc"], packages: ["node:fs"] },
   libc: { own: [], packages: ["bun:ffi"] },
   "token-file": { own: ["errors"], packages: ["node:fs"] },

@@ -15,6 +15,7 @@ import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
+import type { ServerSeen } from "../wire/server.ts"
 import { admission, checkNeeds, Owners } from "./access.ts"
 import { Account, type Answered } from "./account.ts"
 import { boardFor } from "./board.ts"
@@ -69,6 +70,8 @@ export interface AppParts extends GuardOptions {
   readonly proxies?: TrustedProxies
   /** What is wrong with the server, for `/health`. */
   readonly reasons: Reasons
+  /** The servers of the fleet, this one among them; absent if there is none beside it. */
+  readonly servers?: () => Promise<readonly ServerSeen[]>
   /** For how many milliseconds no timer of the server has had its turn. */
   readonly stoodMs: () => number
   /** When removing old updates begins, in epoch milliseconds; absent if nobody has to know. */
@@ -190,7 +193,7 @@ export function createApp(parts: AppParts) {
         .use(stepRoutes(parts.workers, access))
         .use(ingestRoutes(parts.workers, parts.queue, parts.output, callers))
         .use(outputRoutes(parts.output, callers))
-        .use(progressRoutes(parts.streams, startedMs, callers))
+        .use(progressRoutes(parts.streams, running, callers))
         .use(progressSockets(parts.streams, callers))
         .use(webhookRoutes(parts.webhooks))
         .use(ticketRoutes(parts.tickets, access)),

@@ -58,7 +58,12 @@ export const OneItemSocketParams = Type.Object({ ...common, ...until }, { additi
 
 /** The query of the figures of the streams. */
 export const StatsParams = Type.Object(
-  { streams: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])) },
+  {
+    /** Lists the open streams. */
+    streams: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
+    /** Lists the servers. */
+    all: Type.Optional(Type.Union([Type.Literal("true"), Type.Literal("false")])),
+  },
   { additionalProperties: false },
 )
 

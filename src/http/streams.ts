@@ -4,7 +4,7 @@ import { allow } from "../access/roles.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/formats.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/watch.ts"
-import { Stats } from "../wire/server.ts"
+import { type ServerSeen, Stats } from "../wire/server.ts"
 import type { Callers } from "./access.ts"
 import { clientKind } from "./client-kind.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
@@ -114,8 +114,20 @@ function respond(
 const FRAMES =
   "The stream begins with the current state, then sends `live`, then every update as it happens, in order and each once. Updates are plain messages with ascending event IDs; `live`, `gap`, `end` and `shutdown` are named events, and of these only `live` has an event ID. With `Last-Event-ID` or `last_event_id` the stream sends every update since that one instead of the current state. If updates had to be left out, `gap` says why and how many, and the current state follows. Comments keep an idle stream alive."
 
-/** The routes of the streams and of their figures. `startedMs`: when the server started, by `performance.now()`. */
-export const progressRoutes = (streams: Streams, startedMs: number, { access, owners, proxies }: Callers) =>
+/** What is known of this server and of the others. */
+interface Servers {
+  /** When this one started, by `performance.now()`. */
+  readonly startedMs: number
+  /** All of them; absent for none. */
+  readonly servers?: () => Promise<readonly ServerSeen[]>
+}
+
+/** The routes of the streams and of their figures. */
+export const progressRoutes = (
+  streams: Streams,
+  { startedMs, servers: serversOf = async () => [] }: Servers,
+  { access, owners, proxies }: Callers,
+) =>
   new Elysia({ prefix: "/progress", normalize: false })
     .use(access)
     .get(
@@ -169,17 +181,21 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
       "/stats",
       async ({ request, server, query, caller }): Promise<Stats> => {
         const isListed = query.streams === "true"
-        if (isListed) allow(caller, "admin")
+        const isOfAll = query.all === "true"
+        if (isListed || isOfAll) allow(caller, "admin")
         const { open, bounds } = await streams.stats()
         const { oldest, newest, stored } = bounds
+        const servers = isOfAll ? await serversOf() : undefined
+        const clients = servers?.reduce((sum, server) => sum + server.streams, 0)
         return {
-          connected_clients: open.global + open.item,
+          connected_clients: clients ?? open.global + open.item,
           timestamp: new Date().toISOString(),
           streams: open,
           updates: { stored, oldest_id: stored > 0 ? oldest : null, newest_id: stored > 0 ? newest : null },
           uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
           client_address: proxies.clientOf(server?.requestIP(request)?.address ?? "", request.headers)
             .address,
+          ...(servers && { servers: [...servers] }),
           ...(isListed && { open_streams: streams.list(MOST_LISTED).map(shown) }),
         }
       },
@@ -190,7 +206,8 @@ export const progressRoutes = (streams: Streams, startedMs: number, { access, ow
           id: "stats",
           tag: "Streams",
           summary: "Current figures",
-          about: "With `streams=true`, which needs the role `admin`, the open streams are listed, too.",
+          about:
+            "With `streams=true` the open streams are listed, too, and with `all=true` the servers of the fleet; both need the role `admin`.",
           successes: [json("the current figures", Stats)],
           refusals: ["method_not_allowed"],
         }),

@@ -24,9 +24,24 @@ const OpenStream = Type.Object({
   lag: count("how many updates of the history it has still to examine"),
 })
 
+/** A server of the fleet. */
+const ServerSeen = Type.Object({
+  /** Another one after each start. */
+  id: Type.String(),
+  /** Of its machine. */
+  name: Type.String(),
+  /** Of its program. */
+  version: Type.String(),
+  address: Type.String({ description: "where it listens" }),
+  since: Type.String({ format: "date-time", description: "when it was started" }),
+  seen_at: Type.String({ format: "date-time", description: "when it told of itself last" }),
+  streams: count("open streams on it, then"),
+})
+export type ServerSeen = Static<typeof ServerSeen>
+
 /** The figures of the streams. */
 export const Stats = Type.Object({
-  connected_clients: count("open streams of every kind"),
+  connected_clients: count("open streams of every kind; with `all=true` those of all servers"),
   timestamp: Type.String({ format: "date-time", description: "the server's time" }),
   /** Open streams by what they show. */
   streams: Type.Object({ global: count("of all items"), item: count("of one item each") }),
@@ -40,6 +55,11 @@ export const Stats = Type.Object({
   client_address: Type.String({
     description: "where the server sees this request come from; behind a proxy only if it is trusted",
   }),
+  servers: Type.Optional(
+    Type.Array(ServerSeen, {
+      description: "with `all=true`: the servers that use this database, in the order of their starts",
+    }),
+  ),
   open_streams: Type.Optional(
     Type.Array(OpenStream, {
       description:

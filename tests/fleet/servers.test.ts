@@ -1,0 +1,62 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+
+import type { Stats } from "../../src/wire/server.ts"
+import { found, startPostgres } from "../engines.ts"
+import { Instance } from "./fleet.ts"
+
+setDefaultTimeout(60_000)
+
+const program = found("postgres")
+
+describe.skipIf(program === null)(
+  `two servers on one PostgreSQL${program ? "" : " (skipped: it is not installed)"}`,
+  () => {
+    test("know each other, and show what the other one has stored at once", async () => {
+      await using postgres = await startPostgres(program ?? "")
+      const args = ["--database", postgres.url]
+      const [one, two] = [new Instance(args), new Instance(args)]
+      for (const instance of [one, two]) instance.begin()
+      await Promise.all([one.listening(), two.listening()])
+      const leave = new AbortController()
+      const { signal } = leave
+      const [own, other] = await Promise.all(
+        [one, two].map(({ url }) => fetch(`${url}/api/v1/progress/stream?format=ndjson`, { signal })),
+      )
+      // NOTIFY carries the news, long before anybody would look for it by itself.
+      const reader = other?.body?.getReader()
+      expect(new TextDecoder().decode((await reader?.read())?.value)).toContain('"live"')
+      const headers = { "content-type": "application/json" }
+      const added = await fetch(`${one.url}/api/v1/queue`, {
+        method: "POST",
+        headers,
+        body: '{"song_id": 1}',
+      })
+      expect(added.status).toBe(201)
+      const addedMs = performance.now()
+      expect(new TextDecoder().decode((await reader?.read())?.value)).toMatch(/^{"id":1,.*"queued"/)
+      expect(performance.now() - addedMs).toBeLessThan(900)
+
+      const stats = async (url: string, query = ""): Promise<Stats> =>
+        (await fetch(`${url}/api/v1/progress/stats${query}`)).json()
+      // Each tells of itself every 5 s.
+      let all = await stats(one.url, "?all=true")
+      while (all.connected_clients < 2) all = await stats(one.url, "?all=true")
+      const seen = (url: string) =>
+        expect.objectContaining({ address: url, streams: 1, version: expect.any(String) })
+      expect(all.servers?.toSorted((a, b) => a.address.localeCompare(b.address))).toEqual(
+        [one, two]
+          .map(({ url }) => url)
+          .sort()
+          .map(seen),
+      )
+      expect((await stats(one.url)).connected_clients).toBe(1)
+      leave.abort()
+      await own?.body?.cancel().catch(() => undefined)
+      expect(await two.end("SIGTERM")).toBe(0)
+      expect((await stats(one.url, "?all=true")).servers).toEqual([
+        expect.objectContaining({ address: one.url }),
+      ])
+      expect(await one.end("SIGTERM")).toBe(0)
+    })
+  },
+)
