@@ -37,16 +37,20 @@ export const METRICS = {
     help: "From the notification after a commit until a stream that waited has written what is new.",
   },
   updates_total: { type: "counter", labels: ["status"], help: "Updates that were stored, by their status." },
-  commit_seconds: { type: "histogram", buckets: QUICK, help: "What a transaction took, the disk included." },
+  commit_seconds: {
+    type: "histogram",
+    buckets: QUICK,
+    help: "What a transaction that changed something took, the disk included.",
+  },
   commit_writes: {
     type: "histogram",
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
-    help: "Writes that shared a transaction.",
+    help: "Writes that shared such a transaction.",
   },
   commit_errors_total: {
     type: "counter",
     labels: ["code"],
-    help: "Transactions that failed, by SQLite's code.",
+    help: "Transactions that failed, by the database's code.",
   },
   queue_items: {
     type: "gauge",

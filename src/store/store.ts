@@ -34,7 +34,7 @@ export interface Commit {
 
 /** What hears of the transactions of a store. */
 export interface Observed {
-  /** Called after each commit; absent if nobody counts. */
+  /** Called after each commit that changed something; absent if nobody counts. */
   readonly onCommit?: (commit: Commit) => void
   /** Called when a transaction could not begin or be committed, with the database's code; absent if nobody counts. */
   readonly onFailure?: (code: string) => void

@@ -67,6 +67,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   #version = 0
   /** How many rows were changed before the transaction under way. */
   #changes = 0
+  /** Whether the transaction under way has changed any since. */
+  #hasChanged = false
   /** The statuses in the updates of the transaction under way. */
   #statuses: Status[] = []
   #isUnwritable = false
@@ -105,7 +107,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       committed: (nowMs, writes, tookMs) => {
         this.#isUnwritable = false
         this.outages.end(nowMs)
-        onCommit?.({ writes, seconds: tookMs / 1000, statuses: this.#statuses })
+        if (this.#hasChanged) onCommit?.({ writes, seconds: tookMs / 1000, statuses: this.#statuses })
       },
       failed: (sinceMs, code) => {
         this.#isUnwritable = true
@@ -295,9 +297,9 @@ export class SqliteStore extends SqliteHistory implements Store {
 
   /** The end of every transaction. One that changes nothing must not write to the disk. */
   #ending(nowMs: number): void {
+    this.#hasChanged = this.#reads.changes.get()?.changes !== this.#changes
     // Here it costs no commit of its own, and no lease is given out long after the latest sign of life.
-    if (!this.#isAliveDue(nowMs) || this.#reads.changes.get()?.changes === this.#changes) return
-    this.#signOfLife(nowMs)
+    if (this.#hasChanged && this.#isAliveDue(nowMs)) this.#signOfLife(nowMs)
   }
 
   #isAliveDue(nowMs: number): boolean {
