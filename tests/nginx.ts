@@ -14,12 +14,13 @@ export function nginxOrWhy(): { readonly path: string } | { readonly why: string
   if (process.getuid?.() !== 0 || Bun.which("apt-get") === null) {
     return { why: "nginx is not installed, and only root could do that, with apt" }
   }
-  const { exitCode } = Bun.spawnSync(
-    ["apt-get", "install", "-qy", "--no-install-recommends", "nginx-light"],
-    {
-      timeout: 120_000,
-    },
-  )
+  // In that run level Debian does not start what it installs; other tests may be installing at the same time.
+  const env = { ...process.env, RUNLEVEL: "1", DEBIAN_FRONTEND: "noninteractive" }
+  const apt = (...args: readonly string[]): number | null =>
+    Bun.spawnSync(["apt-get", "-qy", "-o", "DPkg::Lock::Timeout=120", ...args], { env, timeout: 120_000 })
+      .exitCode
+  apt("update")
+  const exitCode = apt("install", "--no-install-recommends", "nginx")
   const installed = found()
   return installed === null ? { why: `apt could not install nginx (exit ${exitCode})` } : { path: installed }
 }

@@ -50,6 +50,20 @@ const reasonOf = (refused: Error | string): string => {
   return REASONS[code] ?? (typeof refused === "string" ? refused : refused.message)
 }
 
+const SILENCES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "there is no such name",
+  EHOSTUNREACH: "no way leads there",
+  ENETUNREACH: "no way leads there",
+  ECONNRESET: "the connection is cut",
+}
+
+/** Why nobody answered, in words. */
+const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): string => {
+  const why = end === "late" ? `nothing came within ${patienceMs / 1000} s` : (SILENCES[reason] ?? reason)
+  return `nobody answers at ${url.host}: ${why || "the connection is cut"}`
+}
+
 /** What a server calls itself, and no proxy does. */
 const SERVICE = "track-studio-orchestrator"
 
@@ -73,8 +87,7 @@ export async function arrivalAt(patient: Patient): Promise<Arrival> {
   const answer = await exchange(patient, { path: "/health", isNamed: false })
   const lost = (finding: Finding): Arrival => ({ finding, isReached: false, isProxied: false })
   const { status, headers, headMs = 0 } = answer
-  if (status === 0)
-    return lost(faulty(about, "unreachable", `nobody answers: ${answer.reason || answer.end}`))
+  if (status === 0) return lost(faulty(about, "unreachable", silenceOf(answer, patient)))
   if (headers.location !== undefined) {
     const to = new URL(headers.location, url).href.replace(/\/api\/v1\/health$/, "/")
     return lost(faulty(about, "redirected", `${status}: it redirects to ${printable(to)}`))

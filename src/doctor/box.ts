@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path"
 
 import { printable } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
-import { descriptors, programs, units } from "./machine.ts"
+import { descriptors, programs, units, vanishing } from "./machine.ts"
 
 /** With less room SQLite and a day of renders may fill the disk before somebody looks. */
 const LEAST_FREE_BYTES = 500e6
@@ -98,6 +98,7 @@ export async function* examinedBox(database: string): AsyncGenerator<Finding, vo
   yield roomOf(bavail * bsize, blocks * bsize)
   yield fileSystemOf(folder, textOf("/proc/self/mountinfo"))
   yield descriptors(textOf("/proc/self/limits"))
+  yield vanishing(textOf("/proc/sys/net/ipv4/tcp_retries2"))
   yield* await programs()
   yield* await units()
 }

@@ -2,8 +2,11 @@ import { arrivalAt, certificateOf } from "./arrival.ts"
 import { bodiesOf, socketOf } from "./bodies.ts"
 import { accountOf, addressOf, cachesOn, foreignHost, originsOf } from "./doors.ts"
 import type { Patient } from "./exchange.ts"
-import type { Finding } from "./finding.ts"
+import { type Finding, note } from "./finding.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
+
+/** Whether an address is one of this machine, so that nobody stands on the way. */
+const isHere = ({ hostname }: URL): boolean => /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
 
 /**
  * Looks at a server through its public address, as browsers, commands and renderers come to it; the findings come in
@@ -15,6 +18,8 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
     yield certificate
     // The token must not go to somebody who cannot show that he is the server.
     if (certificate.verdict === "fault" && certificate.fault !== "certificate_ends") return
+  } else if (patient.token !== undefined && !isHere(patient.url)) {
+    yield note("encryption", "none: everybody on the way can read the token; https hides it")
   }
   const { finding, isReached, isProxied } = await arrivalAt(patient)
   yield finding

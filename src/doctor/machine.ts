@@ -28,6 +28,18 @@ export function descriptors(limits: string): Finding {
   return faulty(about, "descriptors_few", `${says}, so ${Math.floor(most * FOR_STREAMS)} streams`)
 }
 
+/** With so many tries the kernel gives up a viewer who vanished after about 100 s; with its own 15 after 16 minutes. */
+const FEW_TRIES = 8
+
+/** How soon a viewer who vanished is noticed. `tries` is the text of `/proc/sys/net/ipv4/tcp_retries2`. */
+export function vanishing(tries: string): Finding {
+  const about = "vanished viewers"
+  const count = Number(tries.trim() || "NaN")
+  if (Number.isNaN(count)) return unknown(about, "this system does not tell how long it tries")
+  if (count <= FEW_TRIES) return good(about, "their streams end within two minutes")
+  return note(about, "their streams end after up to 16 minutes; sysctl net.ipv4.tcp_retries2=8 makes it two")
+}
+
 /** The programs that renders need, with what prints their version. */
 const PROGRAMS = [
   { about: "ffmpeg", args: ["-version"], need: "renders that use it fail" },

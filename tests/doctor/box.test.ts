@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from 
 import { join } from "node:path"
 
 import { fileSystemOf, roomOf } from "../../src/doctor/box.ts"
-import { descriptors } from "../../src/doctor/machine.ts"
+import { descriptors, vanishing } from "../../src/doctor/machine.ts"
 import { run, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(30_000)
@@ -43,6 +43,12 @@ test("a disk without room and a process with few descriptors are faults", () => 
   expect(descriptors(limits("65536"))).toMatchObject({ verdict: "good" })
   expect(descriptors(limits("unlimited"))).toMatchObject({ verdict: "good" })
   expect(descriptors("")).toMatchObject({ verdict: "unknown" })
+  expect(vanishing("8\n")).toMatchObject({ verdict: "good" })
+  expect(vanishing("15\n")).toMatchObject({
+    verdict: "note",
+    says: expect.stringContaining("tcp_retries2=8"),
+  })
+  expect(vanishing("")).toMatchObject({ verdict: "unknown" })
 })
 
 /** A folder with a program that answers like systemctl does. */
@@ -94,4 +100,13 @@ test.each([
 ])("wrong usage exits with 2: %s", async (args, said) => {
   const { code, stderr } = await run(args)
   expect([code, stderr]).toEqual([2, expect.stringContaining(said)])
+})
+
+test.each([
+  ["127.0.0.1:1", "nobody answers at 127.0.0.1:1: nothing listens there"],
+  ["http://no-such-name.invalid", "nobody answers at no-such-name.invalid: there is no such name"],
+])("an address at which nobody answers is a fault in words: %s", async (address, said) => {
+  const { code, stdout } = await run(["doctor", address])
+  expect([code, stdout]).toEqual([1, expect.stringContaining(said)])
+  expect(stdout).toEndWith("\n1 fault.\n")
 })
