@@ -48,7 +48,7 @@ const wait = (worker: string, tag: string) =>
 
 page("who works", () => {
   test("is told by an empty box, which says the command that starts a worker", async () => {
-    expect(await tab.until<string>(text(".running .empty p"))).toBe("Nothing is rendering. Start a worker:")
+    await tab.until(`${text(".running .empty p")} === "Nothing is rendering. Start a worker:"`)
     expect(await tab.evaluate<string>(text(".running .empty code"))).toBe(
       `track-studio work --server ${server.url.replace("127.0.0.1", HOST)} --exec ./render.sh`,
     )

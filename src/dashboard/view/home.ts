@@ -270,7 +270,8 @@ export class Home implements Screen {
   #count(): void {
     const { tallies, loaded, counts, foreseen, crew } = this.#model
     const nowMs = this.#model.nowMs()
-    const done = foreseen.doneMs === null ? "" : about(foreseen.doneMs, nowMs)
+    const isDone = tallies.running + tallies.waiting === 0
+    const done = foreseen.doneMs === null || isDone ? "" : about(foreseen.doneMs, nowMs)
     const pausedAt = counts?.paused_at ?? null
     this.#figures.update(tallies, loaded, done, counts)
     this.#crewStrip.update(crew, nowMs)
