@@ -1,0 +1,120 @@
+import { expect, spyOn, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Metrics } from "../../src/metrics/metrics.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { sse } from "../../src/stream/formats.ts"
+import { Meter } from "../../src/stream/meter.ts"
+import { Owner } from "../../src/stream/seat.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import type { Chunks, Sink } from "../../src/stream/watch.ts"
+import { parsed, valueOf } from "../metrics/exposition.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+/** Streams over a history in memory, and what is counted of them. */
+function open() {
+  const history = new MemoryHistory(async () => undefined, 1024)
+  const bus = new LocalBus()
+  const metrics = new Metrics()
+  const broadcaster = new Broadcaster(history, bus, 15_000, () => undefined, undefined, new Meter(metrics))
+  const streams = new Streams(history, broadcaster, {
+    maxLag: 0,
+    random: () => 0,
+    onError: () => undefined,
+  })
+  const over = new AbortController()
+  return {
+    broadcaster,
+    streams,
+    over,
+    say(status: "processing" | "completed") {
+      history.append(1, status)
+      bus.notify()
+    },
+    async watch(untilFinished = false, owner?: Owner): Promise<Chunks<Uint8Array>> {
+      const watch = { queueId: 1, snapshot: true, untilFinished, format: sse, owner, signal: over.signal }
+      const stream = await streams.open({ ...watch, awaitsItem: true })
+      if (!stream) throw new Error("nothing follows")
+      return stream
+    },
+    async count(sample: string): Promise<number> {
+      const text = await metrics.text((error) => {
+        throw error
+      })
+      return valueOf(parsed(text), `track_studio_${sample}`) ?? 0
+    },
+  }
+}
+
+const closed = (reason: string): string => `streams_closed_total{reason="${reason}"}`
+
+/** Reads a stream to its end, as an answer that takes everything at once. */
+async function read(stream: Chunks<Uint8Array>, written: Uint8Array[] = []): Promise<void> {
+  const sink: Sink<Uint8Array> = { write: (chunk) => written.push(chunk) }
+  for (let next = await stream.next(); !next.done; next = await stream.next(sink)) written.push(next.value)
+}
+
+test("a stream that ends with its item is finished, and all that it said is counted", async () => {
+  const server = open()
+  server.say("processing")
+  const written: Uint8Array[] = []
+  const ended = read(await server.watch(true), written)
+  server.say("completed")
+  await ended
+  expect(await server.count(closed("finished"))).toBe(1)
+  expect(await server.count("streams_opened_total")).toBe(1)
+  expect(await server.count("sent_bytes_total")).toBe(written.reduce((sum, one) => sum + one.byteLength, 0))
+  // A greeting, the state, live, the update and the end.
+  expect(await server.count("sent_frames_total")).toBe(5)
+})
+
+test("whoever leaves is a client that left, and whose token has ended is revoked", async () => {
+  const server = open()
+  server.say("processing")
+  const owner = new Owner()
+  const ended = read(await server.watch(false, owner))
+  server.streams.dismiss(owner)
+  await ended
+  const left = read(await server.watch())
+  server.over.abort()
+  await left
+  expect([await server.count(closed("revoked")), await server.count(closed("client"))]).toEqual([1, 1])
+})
+
+test("streams that a drain ends are counted as such", async () => {
+  const server = open()
+  server.say("processing")
+  const ended = read(await server.watch())
+  await Bun.sleep(0)
+  server.broadcaster.drain()
+  await ended
+  expect(await server.count(closed("drain"))).toBe(1)
+})
+
+test("a client that was cut because it did not read for a minute is slow", async () => {
+  const server = open()
+  server.say("processing")
+  const stream = await server.watch()
+  await stream.next()
+  // The answer takes nothing more.
+  const full: Sink<Uint8Array> = { write: () => new Promise(() => undefined) }
+  void stream.next(full)
+  server.say("processing")
+  while ((await server.count("sent_frames_total")) < 4) await Bun.sleep(1)
+  const realMs = performance.now()
+  using clock = spyOn(performance, "now").mockReturnValue(realMs + 56_000)
+  server.over.abort()
+  clock.mockRestore()
+  expect([await server.count(closed("slow")), await server.count(closed("client"))]).toEqual([1, 0])
+})
+
+test("held answers are no streams, and are not counted", async () => {
+  const server = open()
+  server.say("processing")
+  const waited = server.streams.finished(1, new AbortController().signal)
+  server.say("completed")
+  await waited
+  for (const name of ["streams_opened_total", "sent_frames_total", "sent_bytes_total", closed("finished")]) {
+    expect([name, await server.count(name)]).toEqual([name, 0])
+  }
+})
