@@ -104,6 +104,21 @@ export class Tickets {
     return { ticket, expires_at: row.expires_at }
   }
 
+  /** Whether other servers give out tickets as well, so that `learn` is to be called before `find`. */
+  get isShared(): boolean {
+    return this.#store.isShared
+  }
+
+  /** Reads a ticket that this server has not given out, or that another one may have used first. */
+  async learn(ticket: string): Promise<void> {
+    if (!TICKET.test(ticket)) return
+    const hash = this.#options.digest(ticket)
+    const known = this.#known.get(hash)
+    if (known && (known.used_at !== null || Date.parse(known.use_by) > this.#options.now())) return
+    const row = await this.#store.ticket(hash)
+    if (row) this.#known.set(hash, row)
+  }
+
   /** The token in force that this ticket stands in for, if the ticket is good for this request. */
   find(ticket: string, { method, path }: TicketUse): TokenRow | undefined {
     if (!TICKET.test(ticket)) return undefined

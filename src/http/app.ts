@@ -37,7 +37,7 @@ import { queueRoutes } from "./queue.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
-import { ticketRoutes } from "./tickets.ts"
+import { sharedTickets, ticketRoutes } from "./tickets.ts"
 import { totalRoutes } from "./totals.ts"
 import { webhookRoutes } from "./webhooks.ts"
 import { workerRoutes } from "./workers.ts"
@@ -158,6 +158,7 @@ export function createApp(parts: AppParts) {
   const routed = app
     // Comes before the preflights are answered, so that they have it too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))
+    .use(sharedTickets(parts.tickets))
     .use(crossOrigin(parts.corsOrigins))
     .use(guard(parts, () => app.routes, refusals, refused))
     .use(errors(parts.onError, () => app.routes, refusals, account, access))

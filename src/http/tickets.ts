@@ -8,6 +8,16 @@ import type { Admission } from "./access.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 
+/** Reads the tickets that other servers gave out, before anything asks for them. Costs nothing where there is one server. */
+export function sharedTickets(tickets: Tickets | undefined) {
+  const plugin = new Elysia({ name: "shared tickets" })
+  if (!tickets?.isShared) return plugin
+  return plugin.onRequest(async ({ request }) => {
+    const [, ticket] = /[?&]ticket=([\w-]+)/.exec(request.url) ?? []
+    if (ticket !== undefined) await tickets.learn(ticket)
+  })
+}
+
 /** Tickets for clients that can send no header. */
 export const ticketRoutes = (tickets: Tickets | undefined, access: Admission) =>
   new Elysia({ prefix: "/tickets", normalize: false })

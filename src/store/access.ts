@@ -81,6 +81,12 @@ export interface Access {
   /** Remembers that these tokens were used now. */
   useTokens(ids: readonly number[]): Promise<void>
 
+  /** Whether several servers use the database: then others give out tickets as well. */
+  readonly isShared: boolean
+
+  /** The ticket with this hash; null if there is none, or it has ended. */
+  ticket(hash: string): Promise<TicketRow | null>
+
   /** The tickets that have not ended. */
   tickets(): Promise<readonly TicketRow[]>
 

@@ -106,8 +106,12 @@ export function storeAccess(name: string, open: Open): void {
     await access.useTicket("t1")
     await access.useTicket("unknown")
     expect((await access.tickets()).map(({ used_at }) => used_at)).toEqual([at(1000)])
+    expect([await access.ticket("t1"), await access.ticket("unknown")]).toEqual([
+      { ...ticket, hash: "t1", expires_at: at(HOUR_MS), used_at: at(1000) },
+      null,
+    ])
     nowMs += HOUR_MS
-    expect(await access.tickets()).toEqual([])
+    expect([await access.tickets(), await access.ticket("t1")]).toEqual([[], null])
     await access.addTicket({ ...ticket, hash: "t2", expires_at: at(3 * HOUR_MS) })
     expect((await access.tickets()).map(({ hash }) => hash)).toEqual(["t2"])
   })

@@ -28,6 +28,17 @@ withPostgres("two servers on one database show the same queue, and tokens are ma
     const headers = { authorization: `Bearer ${made.stdout.trim()}` }
     expect((await server.api("GET", "/queue", undefined, headers)).status).toBe(200)
   }
+  // A ticket of one server opens a stream at the other, at once and again.
+  const path = "/progress/stream"
+  const headers = { authorization: `Bearer ${made.stdout.trim()}` }
+  const given = await one.api("POST", "/tickets", { path: `/api/v1${path}` }, headers)
+  const { ticket }: { ticket: string } = await given.json()
+  for (const server of [two, one, two]) {
+    const stream = await server.api("GET", `${path}?ticket=${ticket}`)
+    expect(stream.status).toBe(200)
+    await stream.body?.cancel()
+  }
+  expect((await two.api("GET", `${path}?ticket=tst_${"A".repeat(43)}`)).status).toBe(401)
   expect((await run(["token", "list", "--database", url])).stdout).toContain("admin")
   expect((await run(["token", "revoke", "1", "--database", url])).stdout).toContain("Token 1 is revoked")
   for (const server of [one, two]) {

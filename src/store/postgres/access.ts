@@ -1,4 +1,4 @@
-import { asc, gt } from "drizzle-orm"
+import { and, asc, eq, gt } from "drizzle-orm"
 
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
 import type { Link } from "./link.ts"
@@ -30,6 +30,7 @@ interface Count {
 
 /** The Access on PostgreSQL. */
 export class PostgresAccess implements Access {
+  readonly isShared = true
   readonly #link: Link
   readonly #history: string
   readonly #now: () => number
@@ -86,6 +87,12 @@ export class PostgresAccess implements Access {
   async addTicket({ hash, token_id, method, path, use_by, expires_at }: Omit<TicketRow, "used_at">) {
     const times = [Date.parse(use_by), Date.parse(expires_at), this.#now()]
     await this.#link.run(ADD_TICKET, [hash, token_id, method, path, ...times])
+  }
+
+  async ticket(hash: string): Promise<TicketRow | null> {
+    const isLive = and(eq(tickets.hash, hash), gt(tickets.expires_at, this.#time()))
+    const [row] = await this.#link.get(this.#link.db.select().from(tickets).where(isLive))
+    return row ?? null
   }
 
   tickets(): Promise<readonly TicketRow[]> {

@@ -10,6 +10,7 @@ import { history, queueItems, tickets, tokens } from "./schema.ts"
 
 /** The Access on SQLite. */
 export class SqliteAccess implements Access {
+  readonly isShared = false
   readonly #client: Database
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: Pick<GroupCommit, "run">
@@ -101,6 +102,11 @@ export class SqliteAccess implements Access {
         .run()
       this.#db.insert(tickets).values(ticket).run()
     })
+  }
+
+  async ticket(hash: string): Promise<TicketRow | null> {
+    const isLive = and(eq(tickets.hash, hash), gt(tickets.expires_at, this.#time()))
+    return this.#db.select().from(tickets).where(isLive).get() ?? null
   }
 
   async tickets(): Promise<readonly TicketRow[]> {
