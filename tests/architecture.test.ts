@@ -142,7 +142,7 @@ test("only the composition root chooses a store and a bus", () => {
       !within(placeOf(file), ["store/sqlite", "store/postgres"]) &&
       /new (SqliteStore|LocalBus|RemoteBus)\b|PostgresStore\.open/.test(read(file)),
   )
-  expect(choosing).toEqual(["src/database.ts", "src/doorbell.ts"])
+  expect(choosing).toEqual(["src/serve/database.ts", "src/serve/doorbell.ts"])
 })
 
 test("only the configuration reads the environment", () => {

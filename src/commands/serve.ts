@@ -1,5 +1,5 @@
 import { config, SERVE_SETTING_NAMES } from "../config.ts"
-import { serve } from "../serve.ts"
+import { serve } from "../serve/serve.ts"
 import { type Command, takes } from "./command.ts"
 
 /** Runs the server. */

@@ -1,10 +1,10 @@
-import { type Bus, LocalBus } from "./bus/bus.ts"
-import { type Bell, RemoteBus } from "./bus/remote.ts"
-import type { Config } from "./config.ts"
-import type { Reasons } from "./health.ts"
-import { log } from "./log.ts"
-import type { Service } from "./service.ts"
-import { isPostgres } from "./store/address.ts"
+import { type Bus, LocalBus } from "../bus/bus.ts"
+import { type Bell, RemoteBus } from "../bus/remote.ts"
+import type { Config } from "../config.ts"
+import type { Reasons } from "../health.ts"
+import { log } from "../log.ts"
+import type { Service } from "../service.ts"
+import { isPostgres } from "../store/address.ts"
 
 /** How a server learns that there is something new. */
 export interface Doorbell {
@@ -24,10 +24,10 @@ interface Engine {
 /** Loaded only when it is asked for: one box needs neither. */
 async function engineOf(url: string): Promise<Engine> {
   if (url.startsWith("postgres")) {
-    const { POSTGRES_MERGE_MS, postgresBell } = await import("./bus/postgres.ts")
+    const { POSTGRES_MERGE_MS, postgresBell } = await import("../bus/postgres.ts")
     return { bell: postgresBell, mergeMs: POSTGRES_MERGE_MS }
   }
-  const { REDIS_MERGE_MS, redisBell } = await import("./bus/redis.ts")
+  const { REDIS_MERGE_MS, redisBell } = await import("../bus/redis.ts")
   return { bell: redisBell, mergeMs: REDIS_MERGE_MS }
 }
 

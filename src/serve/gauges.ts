@@ -1,14 +1,14 @@
 import { dirname } from "node:path"
 
-import type { Reasons } from "./health.ts"
-import { freeBytes, mostDescriptors, openDescriptors } from "./machine.ts"
-import type { Metrics } from "./metrics/metrics.ts"
-import type { Workers } from "./queue/workers.ts"
-import { isPostgres } from "./store/address.ts"
-import type { Store } from "./store/store.ts"
-import type { Streams } from "./stream/streams.ts"
-import type { Loop } from "./upkeep/loop.ts"
-import { commit, version } from "./version.ts"
+import type { Reasons } from "../health.ts"
+import { freeBytes, mostDescriptors, openDescriptors } from "../machine.ts"
+import type { Metrics } from "../metrics/metrics.ts"
+import type { Workers } from "../queue/workers.ts"
+import { isPostgres } from "../store/address.ts"
+import type { Store } from "../store/store.ts"
+import type { Streams } from "../stream/streams.ts"
+import type { Loop } from "../upkeep/loop.ts"
+import { commit, version } from "../version.ts"
 
 /** What gauges are read from. */
 export interface Sources {

@@ -1,8 +1,8 @@
-import type { Config } from "./config.ts"
-import { AppError } from "./errors.ts"
-import { isPostgres } from "./store/address.ts"
-import { SqliteStore } from "./store/sqlite/sqlite.ts"
-import type { Observed, Store } from "./store/store.ts"
+import type { Config } from "../config.ts"
+import { AppError } from "../errors.ts"
+import { isPostgres } from "../store/address.ts"
+import { SqliteStore } from "../store/sqlite/sqlite.ts"
+import type { Observed, Store } from "../store/store.ts"
 
 /**
  * Opens the database that the configuration names; `observed` hears of its commits. What PostgreSQL needs is loaded only if it is asked for.
@@ -22,6 +22,6 @@ export async function openStore(config: Config, observed: Observed): Promise<Sto
       "--max-database-mb is for a SQLite file; with PostgreSQL limit the history by --retain-updates and --retain-items",
     )
   }
-  const { PostgresStore } = await import("./store/postgres/postgres.ts")
+  const { PostgresStore } = await import("../store/postgres/postgres.ts")
   return PostgresStore.open(database, { onePerSong, ...observed })
 }

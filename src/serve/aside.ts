@@ -1,11 +1,11 @@
 import { mkdir, readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
 
-import type { Config } from "./config.ts"
-import type { Reasons } from "./health.ts"
-import type { Store } from "./store/store.ts"
-import { Backups } from "./upkeep/backups.ts"
-import { Compaction } from "./upkeep/compaction.ts"
+import type { Config } from "../config.ts"
+import type { Reasons } from "../health.ts"
+import type { Store } from "../store/store.ts"
+import { Backups } from "../upkeep/backups.ts"
+import { Compaction } from "../upkeep/compaction.ts"
 
 /** Logs an error of the server's own under this message. */
 type Logged = (message: string) => (error: unknown) => void
