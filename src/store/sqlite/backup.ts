@@ -4,6 +4,7 @@ import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
 import { checkDatabase, type Checked } from "./check.ts"
+import { BACKUP_MARK } from "./lock.ts"
 
 /** How long to wait while a server writes; this blocks the command alone. */
 const BUSY_MS = 5000
@@ -34,6 +35,18 @@ export function copyDatabase(from: string, to: string): void {
   sync(to)
 }
 
+/** Keeps a server from starting on the copy as it is. */
+function markAsBackup(file: string): void {
+  const client = new Database(file, { readwrite: true })
+  try {
+    const has = client.query("SELECT 1 FROM pragma_table_info('history') WHERE name = 'mark'").get()
+    if (has) client.query("UPDATE history SET mark = ?").run(BACKUP_MARK)
+  } finally {
+    client.close()
+  }
+  sync(file)
+}
+
 /**
  * Makes a backup of the database at `path`: a copy that was checked, under the name of `file` only once it is whole and on
  * the disk.
@@ -46,6 +59,7 @@ export function backupDatabase(path: string, file: string): Checked {
   try {
     rmSync(unfinished, { force: true })
     copyDatabase(path, unfinished)
+    markAsBackup(unfinished)
     const checked = checkDatabase(unfinished)
     const [fault] = checked.faults
     if (fault !== undefined) throw new AppError("unavailable", `the copy is not whole: ${fault}`)

@@ -38,12 +38,15 @@ function identityOf(path: string): string {
   return file ? `${file.dev}.${file.ino}` : ""
 }
 
+/** What a backup bears in place of a mark: it is put back by a restore, which gives its history another name. */
+export const BACKUP_MARK = "backup"
+
 /** The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none. */
-function markIn(path: string): ReturnType<typeof markOf> {
+function markIn(path: string): string | undefined {
   const file = `file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`
   try {
     using client = new Database(file, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI)
-    return markOf(client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark)
+    return client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? undefined
   } catch {
     // A damaged file is for its opening to explain.
     return undefined
@@ -115,8 +118,10 @@ export class Lock implements Disposable {
     const hasLog = sizeOf(`${path}-wal`) > 0
     if (memory && !isThere) refuse(`the database ${path} is gone, and ${path}.lock remembers it`, path)
     if (!isThere && hasLog) refuse(`${path}-wal is left over from a database that is gone`, path)
+    const text = isThere ? markIn(path) : undefined
+    if (text === BACKUP_MARK) refuse(`${path} is a backup, and viewers would not learn what it lacks`, path)
     if (!memory) return
-    const mark = markIn(path)
+    const mark = markOf(text)
     const ahead = mark?.name === memory.name ? mark.starts - memory.starts : -1
     if (ahead < 0 || ahead > MOST_AHEAD) {
       refuse(`${path} is not the database that the last server used, as ${path}.lock remembers`, path)

@@ -125,8 +125,8 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
     copyDatabase(resolve(file), copy)
     const isReplaced = existsSync(target)
     const present = presentOf(target)
-    // Opening brings an older backup up to date.
-    await new SqliteStore(copy).close()
+    // Opening brings an older backup up to date, and takes away its mark of a backup.
+    await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
     const client = new Database(copy, { readwrite: true })
     begin(client, present, isReplaced)
     client.close()
