@@ -1,6 +1,8 @@
 import { type Client, type Held, ServerError } from "../client/client.ts"
 import { OutputSpool } from "./output-spool.ts"
 
+/** How often lines are made of what was printed. */
+const GATHER_EVERY_MS = 125
 /** Between two requests: far less than the second within which a line is to be seen. */
 const SEND_EVERY_MS = 250
 /** A command that prints without end is sent no faster, in bytes a millisecond. */
@@ -16,6 +18,7 @@ const isPassing = ({ isPassing: passes, status, code }: ServerError): boolean =>
  */
 export class Printer {
   readonly #client: Client
+  readonly #isContinued: () => boolean
   readonly #spool = new OutputSpool()
   /** The lease that the positions below are for. */
   #token: string | undefined
@@ -23,10 +26,11 @@ export class Printer {
   #shift = 0
   #isRefused = false
 
-  /** `over` aborts when the command has ended. */
-  constructor(client: Client, over: AbortSignal) {
+  /** `over` aborts when the command has ended; `isContinued` tells whether others have printed in the first attempt. */
+  constructor(client: Client, over: AbortSignal, isContinued: () => boolean) {
     this.#client = client
-    const timer = setInterval(() => this.#spool.gather(), SEND_EVERY_MS)
+    this.#isContinued = isContinued
+    const timer = setInterval(() => this.#spool.gather(), GATHER_EVERY_MS)
     timer.unref()
     over.addEventListener("abort", () => clearInterval(timer))
   }
@@ -45,9 +49,9 @@ export class Printer {
     if (!next) return SEND_EVERY_MS
     try {
       if (held.token !== this.#token) {
-        const { end } = await this.#client.print(held, new Uint8Array(), undefined, signal)
+        const isBegun = this.#token === undefined && this.#isContinued()
+        this.#shift = (isBegun ? await this.#endOf(held, signal) : 0) - next.at
         this.#token = held.token
-        this.#shift = end - next.at
       }
       await this.#client.print(held, next.bytes, next.at + this.#shift, signal)
       this.#spool.stored(next.at + next.bytes.length)
@@ -58,6 +62,11 @@ export class Printer {
       this.#isRefused = true
       return SEND_EVERY_MS
     }
+  }
+
+  /** Where the attempt's output ends on the server. */
+  async #endOf(held: Held, signal: AbortSignal | undefined): Promise<number> {
+    return (await this.#client.print(held, new Uint8Array(), undefined, signal)).end
   }
 
   /**

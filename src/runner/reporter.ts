@@ -43,6 +43,8 @@ export interface ReporterOptions {
   readonly leaseS: number
   /** The lease belongs to the command that started us, which renews and ends it. Default false. */
   readonly isLent?: boolean
+  /** Whether the attempt goes on that others have begun, once the item is there. Default: it does not. */
+  readonly isContinued?: () => boolean
   /** The reports come from the reader around a command, which may itself report. Default false. */
   readonly isOuter?: boolean
   /** Prints a line for the user. */
@@ -88,7 +90,8 @@ export class Reporter {
     this.#options = options
     this.#first = first
     // What a command inside another one prints, that one's reporter hears.
-    if (!options.isLent) this.#printer = new Printer(options.client, this.#over.signal)
+    if (!options.isLent)
+      this.#printer = new Printer(options.client, this.#over.signal, options.isContinued ?? (() => false))
   }
 
   /** Gets the item before the work begins; the server may be unreachable. @throws ServerError when it refuses */

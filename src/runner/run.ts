@@ -57,7 +57,10 @@ export class Run {
     this.#options = options
     const onCancel = (reason: string): void => this.#cancel(reason)
     this.#reporter = new Reporter(
-      { client, worker, leaseS, isLent: source.isLent, say: toStderr, onCancel },
+      {
+        ...{ client, worker, leaseS, say: toStderr, onCancel },
+        ...{ isLent: source.isLent, isContinued: source.isContinued },
+      },
       source.first,
     )
   }
