@@ -25,6 +25,9 @@ export class OutputWriter {
   #from: number | undefined
   #bytes = 0
   #writing: Promise<void> | undefined
+  /** Ends the wait for more. */
+  #hurry: (() => void) | undefined
+  #isEnding = false
   #end: OutputEnd | undefined
   #refusal: unknown
 
@@ -47,6 +50,8 @@ export class OutputWriter {
 
   /** Stores what is left; resolves with where the output ends. @throws AppError what the store refused with */
   async end(): Promise<OutputEnd> {
+    this.#isEnding = true
+    this.#hurry?.()
     await this.#writing
     await this.#write([...this.#pieces(), ...this.#transcript.rest()])
     const { attempt, end } = this.#end ?? (await this.#store([]))
@@ -57,7 +62,7 @@ export class OutputWriter {
   async #writeSoon(): Promise<void> {
     try {
       while (!this.#recent.isEmpty) {
-        await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
+        if (!this.#isEnding) await this.#gathered()
         await this.#write(this.#pieces())
       }
     } catch (error) {
@@ -65,6 +70,15 @@ export class OutputWriter {
     } finally {
       this.#writing = undefined
     }
+  }
+
+  /** Resolves when enough time has passed, or nothing more will come. */
+  async #gathered(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#hurry = resolve
+    const timer = setTimeout(resolve, GATHER_MS)
+    await promise
+    clearTimeout(timer)
   }
 
   /** The lines that have ended. */

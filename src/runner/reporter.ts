@@ -145,8 +145,9 @@ export class Reporter {
       const end = async (): Promise<void> => {
         await Promise.all(this.#loops)
         held = await this.#hold()
-        await this.#flush(held)
-        await this.#printer?.finish(held)
+        // Side by side, so that the server waits for its disk once.
+        const both = await Promise.allSettled([this.#flush(held), this.#printer?.finish(held)])
+        for (const each of both) if (each.status === "rejected") throw each.reason
         if (verdict && !isLent) await deliver(this.#options.client, held, verdict)
       }
       try {

@@ -122,6 +122,17 @@ test("a line is followed within a second, as text and as events, and a reader th
   expect(await text.text()).toBe("first\nsecond\n")
 })
 
+test("a request that ends is answered at once, not after the time in which more is gathered", async () => {
+  const work = await attempt(server)
+  const tookMs: number[] = []
+  for (let i = 0; i < 8; i += 1) {
+    const startedMs = performance.now()
+    await print(work, "line\n")
+    tookMs.push(performance.now() - startedMs)
+  }
+  expect(Math.min(...tookMs)).toBeLessThan(150)
+})
+
 test("output that is sent as it is printed is seen while it comes", async () => {
   const work = await attempt(server)
   const stream = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>()
