@@ -107,6 +107,11 @@ export class Engine implements AsyncDisposable {
     this.#options = options
   }
 
+  /** The id of its process; undefined while it is stopped. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
   /** Starts it; resolves once it answers. */
   async start(): Promise<this> {
     const child = spawned(this.#command, this.#options.crash.slice(3))
@@ -180,8 +185,11 @@ export function startRedis(program: string): Promise<Engine> {
 /** Where PostgreSQL's log is, below its folder. */
 export const POSTGRES_LOG = "log"
 
-/** A PostgreSQL of its own with an empty database, without a password. A crash of it loses nothing that was committed. */
-export async function startPostgres(bin: string): Promise<Engine> {
+/** A PostgreSQL of its own with an empty database, without a password. A crash of it loses nothing that was committed. `changed` are settings. */
+export async function startPostgres(
+  bin: string,
+  changed: Readonly<Record<string, string>> = {},
+): Promise<Engine> {
   const folder = engineFolder()
   const data = join(folder, "data")
   const setUp = spawned(
@@ -210,6 +218,7 @@ export async function startPostgres(bin: string): Promise<Engine> {
     logging_collector: "on",
     log_directory: folder,
     log_filename: POSTGRES_LOG,
+    ...changed,
   }
   const given = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   const command = (port: number): string[] => [

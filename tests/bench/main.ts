@@ -4,6 +4,7 @@ import { type Bench, fullPlan, type Plan, quickPlan, type Scenario } from "./ben
 import { claim } from "./claim.ts"
 import { disk } from "./disk.ts"
 import { fanOutFew, fanOutMany, latency } from "./fanout.ts"
+import { fleet } from "./fleet.ts"
 import { greedy } from "./greedy.ts"
 import { guard } from "./guard.ts"
 import { history } from "./history.ts"
@@ -40,6 +41,7 @@ const scenarios: Scenario[] = [
   rest,
   tokens,
   greedy,
+  fleet,
 ]
 
 const limitMs = 28 * 60_000
