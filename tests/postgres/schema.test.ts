@@ -18,7 +18,7 @@ const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
 /** What one of them has alone: versions, the fence, who sends what; and the mark by which a file is known. */
 const ONLY = {
-  tables: ["instances", "groups", "timers", "followers"],
+  tables: ["instances", "groups", "timers", "followers", "songs"],
   postgres: ["queue_items.version", "history.floor", "deliveries.taken_until"],
   sqlite: ["history.mark"],
 }

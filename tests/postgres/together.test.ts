@@ -21,9 +21,9 @@ const LEASE_MS = 60_000
 const from1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 
 /** Several stores on one database, and a client of it. */
-async function together(count: number) {
+async function together(count: number, onePerSong = false) {
   const database = await emptyDatabase()
-  const stores = await Promise.all(from1(count).map(() => PostgresStore.open(database.url)))
+  const stores = await Promise.all(from1(count).map(() => PostgresStore.open(database.url, { onePerSong })))
   const [one, two = one, three = two] = stores
   if (!one || !two || !three) throw new Error("there is no store")
   const client = new SQL({ url: database.url, max: 1 })
@@ -226,6 +226,23 @@ withPostgres("claims and rescues of several instances take each item once", asyn
   expect(rescued.reduce((sum, count) => sum + count)).toBe(90)
   expect(await one.head()).toBe(head + 90)
 })
+
+withPostgres(
+  "where a song has one worker at a time, claims at several instances at once take one item of each",
+  async () => {
+    for (const onePerSong of [true, false]) {
+      await using opened = await together(3, onePerSong)
+      for (let i = 0; i < 40; i += 1) await added(opened.one, { song_id: 1 + (i % 4) })
+      const claims = opened.stores.flatMap((store, i) =>
+        from1(6).map((worker) => store.claim([], taking(`${i} ${worker}`))),
+      )
+      const songs = (await Promise.all(claims)).flatMap((change) => change?.item.song_id ?? [])
+      // The control: otherwise each claim takes an item.
+      if (onePerSong) expect(songs.toSorted()).toEqual([1, 2, 3, 4])
+      else expect(songs).toHaveLength(18)
+    }
+  },
+)
 
 withPostgres("an outage that several instances have seen makes every lease longer once", async () => {
   await using opened = await together(2)

@@ -30,9 +30,15 @@ WITH me AS MATERIALIZED (
   SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD} FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
+sole AS MATERIALIZED (
+  INSERT INTO songs (song_id, version) SELECT s.song_id, s.version + 1 FROM unnest($19::int8[], $20::int8[]) s(song_id, version)
+  WHERE EXISTS (SELECT FROM me) ORDER BY s.song_id
+  ON CONFLICT (song_id) DO UPDATE SET version = excluded.version WHERE songs.version = excluded.version - 1
+  RETURNING song_id),
 held AS MATERIALIZED (
   SELECT q.id, q.attempt FROM changed c JOIN queue_items q ON q.id = c.id AND q.version = c.version
-  WHERE q.deleted_at IS NULL ORDER BY q.id FOR NO KEY UPDATE OF q),
+  WHERE q.deleted_at IS NULL AND (c.id <> ALL($21::int8[]) OR c.song_id IN (SELECT song_id FROM sole))
+  ORDER BY q.id FOR NO KEY UPDATE OF q),
 keys AS MATERIALIZED (
   INSERT INTO idempotency_keys (key, digest, answer, created_at)
   SELECT k.key, k.digest, k.answer, $6::int8 FROM unnest($8::text[], $9::text[], $10::text[]) k(key, digest, answer)
@@ -125,7 +131,7 @@ function changedRow({ now, before, change, availableMs }: Row): SentRow {
 
 /** The parameters of the statement after the first four, for what a group has decided. */
 export function parametersOf(sheet: Sheet, { nowMs, oldestMs }: Times): readonly unknown[] {
-  const { adds, keys, said, changed } = sheet
+  const { adds, keys, said, changed, soleClaims } = sheet
   const addedRow = ({ item, availableMs }: Added): SentRow => ({
     ...sent(rowColumns, { ...item, ...IDLE }),
     needs: needsOf(item.tags),
@@ -146,5 +152,8 @@ export function parametersOf(sheet: Sheet, { nowMs, oldestMs }: Times): readonly
     said.map(({ status }) => status),
     said.map(({ data }) => data),
     JSON.stringify(sheet.runs.map((run) => sent(getTableColumns(runs), run))),
+    soleClaims.map(({ song_id }) => song_id),
+    soleClaims.map(({ version }) => version),
+    soleClaims.map(({ id }) => id),
   ]
 }

@@ -249,10 +249,10 @@ export class Group {
 }
 
 /** Whether a decision stands: all that it has seen was stored as it saw it, or was read just now. */
-function holds({ seen, added }: Attempt<unknown>, sheet: Sheet, kept: ReadonlySet<number>): boolean {
+function holds({ isOpen, seen, added }: Attempt<unknown>, sheet: Sheet, kept: ReadonlySet<number>): boolean {
   const isAsSeen = (id: number): boolean => {
     const row = sheet.rows.get(id)
     return !row || (row.change ? kept.has(id) : row.isFresh)
   }
-  return [...seen].every(isAsSeen) && [...added].every((id) => kept.has(id))
+  return !isOpen && [...seen].every(isAsSeen) && [...added].every((id) => kept.has(id))
 }

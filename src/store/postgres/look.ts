@@ -18,6 +18,9 @@ const RUNNING = "NOT EXISTS (SELECT FROM history WHERE paused_at IS NOT NULL)"
 const SONG_IS_FREE =
   "NOT EXISTS (SELECT FROM queue_items other WHERE other.song_id = q.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)"
 
+/** How often an item of the same song was claimed, as SQL. */
+const SONG_VERSION = "coalesce((SELECT s.version FROM songs s WHERE s.song_id = queue_items.song_id), 0)"
+
 /** Lets items whose time has come be claimed. */
 export const RIPEN = `UPDATE queue_items SET available_ms = NULL WHERE id IN (
   SELECT id FROM queue_items WHERE available_ms <= $1 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)`
@@ -46,7 +49,9 @@ export function itemReads({ db }: Link, onePerSong: boolean) {
       .where(and(sql`${queueItems.id} = ANY(${sql.placeholder("ids")}::int8[])`, isNull(deleted_at)))
       .prepare("items_by_id"),
     /** See `claimable`; in the queue's order. */
-    claimable: rows()
+    claimable: db
+      .select({ ...rowColumns, version, song: sql<string>`${sql.raw(onePerSong ? SONG_VERSION : "0")}` })
+      .from(queueItems)
       .where(sql`${queueItems.id} IN (${claimable(free)})`)
       .orderBy(asc(rank), asc(place), asc(queueItems.id))
       .limit(sql.placeholder("limit"))
@@ -178,6 +183,7 @@ export class Look {
       this.#link.ask(RIPEN, [this.#clock.steadyMs()]),
       this.#reads.claimable.execute({ tags: [...tags], limit: this.#most }),
     ])
+    for (const { id, song } of rows) this.#sheet.songVersions.set(id, Number(song))
     return this.#read(rows)
   }
 

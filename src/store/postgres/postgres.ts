@@ -130,8 +130,9 @@ export class PostgresStore extends PostgresHistory implements Store {
       ids: [],
       look: async (look) => (candidates = await look.claimable(tags)),
       decide: (sheet) => {
-        const isFree = (id: number): boolean => !this.#onePerSong || sheet.isSongFree(id)
-        const first = candidates.find((id) => sheet.isWaiting(id) && isFree(id))
+        const first = this.#onePerSong
+          ? sheet.takeSole(candidates)
+          : candidates.find((id) => sheet.isWaiting(id))
         return first === undefined ? null : sheet.decide(first, decide)
       },
     })

@@ -343,6 +343,12 @@ export const groups = pgTable(
   (table) => [primaryKey({ columns: [table.instance, table.no] })],
 )
 
+/** How often an item of a song was claimed where a song has one worker at a time: two claims at once cannot both count. */
+export const songs = pgTable("songs", {
+  song_id: long().primaryKey(),
+  version: long().notNull(),
+})
+
 /** Work that is done by one instance at a time: whoever finds it due and moves `due_at` on has the turn. */
 export const timers = pgTable("timers", {
   name: text().primaryKey(),
@@ -382,4 +388,5 @@ export const TABLES = [
   followers,
   groups,
   timers,
+  songs,
 ] as const

@@ -59,6 +59,8 @@ export interface Said {
 export interface Attempt<T> {
   /** What it answers, or why it refused. */
   readonly result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+  /** Whether it has not found what another look may find. */
+  readonly isOpen: boolean
   /** The items that it has seen, and must be as it saw them. */
   readonly seen: ReadonlySet<number>
   /** The new items that it depends on. */
@@ -87,12 +89,17 @@ export class Sheet {
   readonly keys: Answer[] = []
   /** What is to be appended to the history. */
   readonly said: Said[] = []
+  /** How often the songs of items that may be claimed were claimed, by item; only where a song has one worker at a time. */
+  readonly songVersions = new Map<number, number>()
+  /** Claims that count only if no other one of their songs does. */
+  readonly soleClaims: { readonly id: number; readonly song_id: number; readonly version: number }[] = []
   /** The runs that are to be remembered, with the time at which they ended. */
   readonly runs: (KeptRun & { readonly ended_at: string })[] = []
   readonly #clock: Clock
   #seen = new Set<number>()
   #added = new Set<number>()
   #undo = new Map<number, Row>()
+  #isOpen = false
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -120,19 +127,19 @@ export class Sheet {
 
   /** Makes one decision; of one that throws nothing is left. */
   attempt<T>(work: () => T): Attempt<T> {
-    const [adds, keys, said, runs] = [this.adds, this.keys, this.said, this.runs].map(({ length }) => length)
+    const lists = [this.adds, this.keys, this.said, this.runs, this.soleClaims]
+    const lengths = lists.map(({ length }) => length)
+    this.#isOpen = false
     this.#seen = new Set()
     this.#added = new Set()
     this.#undo = new Map()
     try {
-      return { result: { ok: true, value: work() }, seen: this.#seen, added: this.#added }
+      const value = work()
+      return { result: { ok: true, value }, isOpen: this.#isOpen, seen: this.#seen, added: this.#added }
     } catch (error) {
       for (const [id, row] of this.#undo) this.rows.set(id, row)
-      this.adds.length = adds ?? 0
-      this.keys.length = keys ?? 0
-      this.said.length = said ?? 0
-      this.runs.length = runs ?? 0
-      return { result: { ok: false, error }, seen: this.#seen, added: this.#added }
+      for (const [at, list] of lists.entries()) list.length = lengths[at] ?? 0
+      return { result: { ok: false, error }, isOpen: false, seen: this.#seen, added: this.#added }
     }
   }
 
@@ -150,13 +157,22 @@ export class Sheet {
     return item?.status === "queued" || item?.status === "retrying"
   }
 
-  /** Whether no decision so far has leased another item of the same song. */
-  isSongFree(id: number): boolean {
-    const song = this.rows.get(id)?.now.item.song_id
-    return !this.changed.some(
-      ({ now: { item, work } }) =>
-        item.song_id === song && item.status === "processing" && work.lease_expires_at !== null,
+  /**
+   * Takes the first of these items that waits and whose song no decision so far has leased an item of: the claim counts
+   * only if no other instance's does. Undefined if there is none; then another look may find one.
+   */
+  takeSole(ids: readonly number[]): number | undefined {
+    const leased = new Set(
+      this.changed
+        .filter(({ now: { item, work } }) => item.status === "processing" && work.lease_expires_at !== null)
+        .map(({ now }) => now.item.song_id),
     )
+    const songOf = (id: number): number => this.rows.get(id)?.now.item.song_id ?? 0
+    const first = ids.find((id) => this.isWaiting(id) && !leased.has(songOf(id)))
+    if (first === undefined) this.#isOpen = ids.length > 0
+    else
+      this.soleClaims.push({ id: first, song_id: songOf(first), version: this.songVersions.get(first) ?? 0 })
+    return first
   }
 
   /** Decides on an item. @throws AppError `not_found`, and whatever `decide` throws */

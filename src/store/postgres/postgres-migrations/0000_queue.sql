@@ -157,6 +157,11 @@ CREATE TABLE "runs" (
 	"ended_at" bigint NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "songs" (
+	"song_id" bigint PRIMARY KEY NOT NULL,
+	"version" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "tickets" (
 	"hash" text PRIMARY KEY NOT NULL,
 	"token_id" bigint NOT NULL,
