@@ -72,6 +72,19 @@ describe.skipIf(whyNoPostgres !== undefined)(
       await ignorant.close()
     })
 
+    test("may be told of a backup that was put back, by the statement of the documentation", async () => {
+      await using opened = await takenBack()
+      const { store, url, id } = opened
+      await opened.takeBack()
+      const [, statement = ""] = /```sql\n(.*?)```/s.exec(await Bun.file("docs/fleet.md").text()) ?? []
+      const admin = new SQL({ url, max: 1 })
+      await admin.unsafe(statement)
+      await admin.close()
+      await put(store, id, { message: "after" })
+      const lost = { after: 7, upTo: 1_000_007, reason: "rolled_back" } as const
+      expect(await store.bounds()).toEqual({ oldest: 1, newest: 1_000_009, lost, stored: 8 })
+    })
+
     test("is told to open streams by a gap, before and after new updates, and to those that come back", async () => {
       await using opened = await takenBack()
       const { store, id } = opened
