@@ -91,7 +91,10 @@ export function itemReads({ db }: Link, onePerSong: boolean) {
 type ItemRow = Awaited<ReturnType<ReturnType<typeof itemReads>["byId"]["execute"]>>[number]
 
 /** What a row of these statements is in the program. */
-export const knownOf = ({ version: at, ...row }: ItemRow): Known => ({ stored: storedOf(row), version: at })
+export const knownOf = ({ version: at, song: _song, ...row }: ItemRow & { song?: string }): Known => ({
+  stored: storedOf(row),
+  version: at,
+})
 
 /** The item that is directly before the place of another one among the waiting ones, a third one aside. */
 const AHEAD = `SELECT q.place FROM queue_items q, queue_items b WHERE b.id = $1 AND q.section = 1

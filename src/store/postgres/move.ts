@@ -26,6 +26,10 @@ import {
   webhooks,
 } from "./schema.ts"
 
+/** How long sessions of a server that has just ended may still be there. */
+const CLOSED_MS = 2000
+const PAUSE_MS = 50
+
 /** Rows that are sent at a time. */
 const PAGE_ROWS = 1000
 
@@ -70,10 +74,16 @@ const session = (url: string): SQL =>
 
 /** @throws AppError `unavailable` if a server runs on the database */
 async function checkUnused(tx: SQL, url: string): Promise<void> {
-  const [row]: { n: number }[] = await tx.unsafe(
-    "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'track-studio'",
-  )
-  if ((row?.n ?? 0) === 0) return
+  // A session that has just been closed is listed for a moment.
+  for (const untilMs = performance.now() + CLOSED_MS; ; await Bun.sleep(PAUSE_MS)) {
+    const [row]: { n: number }[] = await tx.unsafe(
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'track-studio'",
+    )
+    if ((row?.n ?? 0) === 0) return
+    if (performance.now() > untilMs) break
+    // What it answers stays the same within a transaction.
+    await tx.unsafe("SELECT pg_stat_clear_snapshot()")
+  }
   throw new AppError("unavailable", `a server runs on ${shownDatabase(url)}; stop it, then move`)
 }
 
