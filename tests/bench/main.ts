@@ -16,6 +16,7 @@ import { build, oursContender } from "./ours.ts"
 import { installPeers } from "./peers.ts"
 import { writeDocument } from "./report.ts"
 import { rest } from "./rest.ts"
+import { retention } from "./retention.ts"
 import { start } from "./start.ts"
 import { connect, memory, stalled } from "./streams.ts"
 import { passes, plainTable, type Row } from "./table.ts"
@@ -42,6 +43,7 @@ const scenarios: Scenario[] = [
   tokens,
   greedy,
   fleet,
+  retention,
 ]
 
 const limitMs = 28 * 60_000
