@@ -1,5 +1,6 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
+import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { Output } from "../output.ts"
 import { raw } from "../raw.ts"
 import { Reader } from "../reader.ts"
@@ -306,7 +307,18 @@ test("viewers read output, a token for one item reads that item's alone, and the
     expect((await get(path, bound)).status).toBe(404)
   expect(await (await get(`/queue/${other.id}/output`, viewer)).text()).toBe("other\n")
   expect((await get(`/queue/${mine.id}/output`, {})).status).toBe(401)
+  // For an EventSource, which can send no header.
+  const path = `/api/v1/queue/${mine.id}/output?follow=true&format=sse`
+  const given = await own.api("POST", "/tickets", { path }, viewer)
+  const { ticket }: { ticket: string } = await given.json()
+  const reader = await Reader.open(`${own.url}${path}&ticket=${ticket}`)
+  await reader.until((seen) => seen.length === 1)
   expect(await print(mine, "more\n")).toMatchObject({ status: 200 })
   const write = await own.api("POST", `/queue/${mine.id}/output`, undefined, viewer)
   expect(write.status).toBe(403)
+  // Who may look no more sees no more.
+  const beside = openAccessBeside(own.database)
+  await beside.access.revokeToken((await beside.access.tokens()).at(-1)?.id ?? 0)
+  beside.close()
+  await reader.ended
 })

@@ -63,6 +63,9 @@ async function everything(store: SqliteStore, all: Deliveries): Promise<void> {
   await store.change(id, ({ item, work }) => ({ item, work: { ...work, done: 1 }, quiet: true }))
   await store.place(id, id, (stored) => ({ ...stored, quiet: true }))
   await put(store, id, { progress: 2 })
+  await store.outputs.append(id, [{ from: 0, to: 4, text: "one\n" }], 1, ({ item }) => item.attempt)
+  await store.outputs.read(id, 1, 0, 1)
+  await store.outputs.end(id, 1)
   for (const due of ["lease", "stall"] as const) {
     await store.sweep({ due, by: Date.now() }, (stored) => ({ ...stored, quiet: true }))
   }
