@@ -146,13 +146,16 @@ start() {
     [ -n "$DESTDIR" ] || say "systemd does not run here; start it by: $program serve --database $state/track-studio.db"
     return 0
   fi
+  # What runs is restarted if it is not what is installed, and started otherwise.
+  verb=start
+  [ "$stale" = 0 ] || verb=restart
   systemctl daemon-reload
-  systemctl enable --quiet --now track-studio
-  if grep -q '^RENDER_COMMAND=' "$settings/worker.env"; then systemctl enable --quiet --now --no-block track-studio-worker; fi
-  if [ "$stale" = 1 ]; then
-    systemctl try-restart track-studio
+  systemctl enable --quiet track-studio
+  systemctl "$verb" track-studio || fail "the server did not start; journalctl -u track-studio says why"
+  if grep -q '^RENDER_COMMAND=' "$settings/worker.env"; then
+    systemctl enable --quiet track-studio-worker
     # It ends the render in hand first, which may take an hour.
-    systemctl try-restart --no-block track-studio-worker
+    systemctl --no-block "$verb" track-studio-worker
   fi
   say "track-studio is $(systemctl is-active track-studio)"
 }

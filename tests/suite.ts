@@ -109,6 +109,7 @@ if (prove) {
       "tests/reliability/",
       "tests/next.test.ts",
       "tests/packaging/release.test.ts",
+      "tests/packaging/systemd.test.ts",
       "tests/fleet/chaos.test.ts",
     ],
     env,
