@@ -45,20 +45,12 @@ export class Waiting {
     this.#onError = onError
   }
 
-  /**
-   * A bell for a claim by a worker with these tags.
-   * @throws AppError `unavailable` if claims wait with too many other sets of tags
-   */
-  bell(tags: readonly string[], signal: AbortSignal): Bell {
+  /** A bell for a claim by a worker with these tags; undefined if claims wait with too many other sets of tags. */
+  bell(tags: readonly string[], signal: AbortSignal): Bell | undefined {
     const { promise, resolve } = Promise.withResolvers<void>()
     const key = JSON.stringify(tags.toSorted())
     const known = this.#groups.get(key)
-    if (!known && this.#mostGroups > 0 && this.#groups.size >= this.#mostGroups) {
-      throw new AppError(
-        "unavailable",
-        `claims wait with ${this.#mostGroups} different sets of tags, the most that may; claim without wait, or raise --max-tag-sets`,
-      )
-    }
+    if (!known && this.#mostGroups > 0 && this.#groups.size >= this.#mostGroups) return undefined
     const group = known ?? { tags, rings: new Set() }
     const ring = (): void => {
       group.rings.delete(ring)
@@ -70,6 +62,14 @@ export class Waiting {
     group.rings.add(ring)
     signal.addEventListener("abort", ring)
     return { rung: promise, [Symbol.dispose]: ring }
+  }
+
+  /** Why a claim cannot wait. */
+  get refusal(): AppError {
+    return new AppError(
+      "unavailable",
+      `claims wait with ${this.#mostGroups} different sets of tags, the most that may; claim without wait, or raise --max-tag-sets`,
+    )
   }
 
   /** Wakes all claims. */

@@ -130,7 +130,7 @@ export class Workers implements Service {
     this.presence.claims(claim)
     for (;;) {
       // The bell comes before the look, or an item that is added in between would not wake the claim.
-      using bell = this.#waiting.bell(tags, signal)
+      using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal)
       if (this.presence.isDraining(claim.worker, instance)) return null
       const by: Taker = { ...taker, token: this.#options.token() }
       const decide: Decide = (stored, moment) => claimed(stored, by, moment)
@@ -141,6 +141,7 @@ export class Workers implements Service {
         return { item: change.item, lease: this.#lease(by) }
       }
       if (!signal.aborted && !this.#draining) {
+        if (!bell) throw this.#waiting.refusal
         using _here = this.presence.wait(claim)
         await bell.rung
       }

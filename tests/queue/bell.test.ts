@@ -8,6 +8,31 @@ import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { temporaryFolder } from "../server.ts"
 
+test("claims wait with as many sets of tags as they may, and who does not wait is served all the same", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const bus = new LocalBus()
+  const learned = new Learned(store, console.error)
+  const onError = (error: unknown): void => console.error(error)
+  const options = { random: Math.random, token: () => crypto.randomUUID(), mostTagSets: 2, onError }
+  const workers = new Workers(store, bus, learned, options)
+  const queue = new Queue(store, bus, learned)
+  const stop = new AbortController()
+  const claim = (signal: AbortSignal, ...tags: string[]) =>
+    workers.claim({ worker: "w", leaseMs: 60_000, tags }, signal)
+  const waiting = [claim(stop.signal, "a"), claim(stop.signal, "b"), claim(stop.signal, "a")]
+  await store.items()
+  await expect(claim(stop.signal, "c")).rejects.toThrow("2 different sets of tags")
+  expect(await claim(AbortSignal.abort(), "c")).toBeNull()
+  const { id } = await queue.add({ song_id: 1, tags: ["c"] })
+  // What is there already need not be waited for.
+  expect((await claim(stop.signal, "c"))?.item.id).toBe(id)
+  stop.abort()
+  expect(await Promise.all(waiting)).toEqual([null, null, null])
+  await workers.stop()
+  await store.close()
+})
+
 test("the bell rings once for each change, and not for one that was made before", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
