@@ -2,14 +2,14 @@ import type { WorkerSeen } from "../client/client.ts"
 import { textFlag } from "../config.ts"
 import { AppError } from "../errors.ts"
 import type { Zone } from "../terminal/words.ts"
-import { duration, printable, safeJson } from "../text.ts"
+import { duration, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
 
 /** What a worker does: `#7 Northern Lights 54%`, `idle for 4:10`, `away since 14:32`. */
 function doingOf({ state, items, idle_since, last_heard_at }: WorkerSeen, zone: Zone, nowMs: number): string {
   if (state === "rendering") {
     return items
-      .map(({ id, song_id, title, progress }) => `#${id} ${title || `song ${song_id}`} ${progress}%`)
+      .map((item) => `#${item.id} ${item.title || `song ${item.song_id}`} ${shownOf(item)}%`)
       .join(", ")
   }
   if (state === "idle") return `idle for ${duration((nowMs - Date.parse(idle_since ?? "")) / 1000)}`

@@ -35,7 +35,9 @@ function seen(
   return {
     worker,
     state: held.length > 0 ? "rendering" : isThere ? "idle" : "away",
-    items: held.map(({ id, song_id, title, progress }) => ({ id, song_id, title, progress })),
+    items: held.map(({ id, song_id, title, progress, time_progress }) => ({
+      ...{ id, song_id, title, progress, time_progress },
+    })),
     idle_since: held.length > 0 || !known ? null : timeOf(known.idleMs),
     last_heard_at: known ? timeOf(known.heardMs) : null,
     tags: known?.isTaking ? [...known.tags] : null,

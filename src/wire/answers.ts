@@ -198,6 +198,7 @@ export const WorkerSeen = Type.Object({
       song_id: QueueItem.properties.song_id,
       title: QueueItem.properties.title,
       progress: QueueItem.properties.progress,
+      time_progress: QueueItem.properties.time_progress,
     }),
     { description: "what it renders" },
   ),

@@ -1,8 +1,8 @@
 /**
- * Pictures of the page and the terminal for the README, made while real songs are rendered with ffmpeg:
+ * Pictures of the page and the terminal for the README, made while workers render with ffmpeg:
  * `bun tests/dashboard/screenshots.ts` writes them to docs/images.
  */
-import { mkdirSync } from "node:fs"
+import { mkdirSync, renameSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
@@ -10,14 +10,14 @@ import { type Span, TestTerminal } from "../terminal.ts"
 import { Browser, HOST, type TabOptions } from "./browser.ts"
 
 const FOLDER = "docs/images"
-/** Seconds of song and title; the longer ones are still running when the pictures are taken. */
+/** Seconds of song and title; the last three are still running when the pictures are taken. */
 const SONGS = [
-  [1, "Hello, Stranger"],
-  [2, "Ten Thousand Windows"],
-  [1, "Slow Train"],
-  [24, "Northern Lights"],
-  [14, "Paper Boats"],
-  [40, "Midnight at the Observatory"],
+  [24, "Hello, Stranger"],
+  [30, "Ten Thousand Windows"],
+  [27, "Slow Train"],
+  [80, "Northern Lights"],
+  [60, "Paper Boats"],
+  [150, "Midnight at the Observatory"],
 ] as const
 const WAITING = [
   "Glasshouse",
@@ -28,20 +28,18 @@ const WAITING = [
   "Velvet Engine",
 ]
 
-/** Renders one song, and gives it its own title once it is in the queue. */
-async function render(server: TestServer, folder: string, id: number, seconds: number, title: string) {
-  const command = ["scripts/demo-render.sh", "--duration", String(seconds), "--output", `${folder}/${id}.mp4`]
-  const env = { ...process.env, TRACK_STUDIO_SERVER: server.url }
-  const child = Bun.spawn(["nice", ...command], { env, stdout: "ignore", stderr: "ignore" })
-  while (!(await server.api("GET", `/queue/${id}`)).ok) await Bun.sleep(50)
-  await server.put(id, { title, song_id: 10 + id * 3, priority: id % 3 })
-  return child
-}
+/** Renders a moving picture as long as the song, at the pace at which it plays. */
+const RENDER = `#!/bin/sh
+seconds=$(printf %s "$TRACK_STUDIO_ITEM" | sed 's/.*"seconds":\\([0-9]*\\).*/\\1/')
+[ "$TRACK_STUDIO_SONG_ID" != 44 ] || { echo "av_interleaved_write_frame(): No space left on device" >&2; exit 65; }
+exec track-studio run --total "$seconds" -- ffmpeg -nostdin -loglevel warning -re -f lavfi \\
+  -i testsrc2=size=320x180:rate=25 -t "$seconds" -y "$(dirname "$0")/$TRACK_STUDIO_ITEM_ID.mp4"
+`
 
 const pictures: readonly (readonly [name: string, path: string, options: TabOptions])[] = [
-  ["page", "/", { width: 1280, height: 860 }],
-  ["page-dark", "/", { width: 1280, height: 860, dark: true }],
-  ["page-item", "/items/4", { width: 1280, height: 980 }],
+  ["page", "/", { width: 1280, height: 940 }],
+  ["page-dark", "/", { width: 1280, height: 940, dark: true }],
+  ["page-item", "/items/5", { width: 1280, height: 980 }],
   ["page-phone", "/", { phone: true, dark: true }],
 ]
 
@@ -64,9 +62,6 @@ const terminalHtml = (lines: readonly (readonly Span[])[]): string =>
 
 /** What a person sees who types these commands, one after the other, the last of which draws live bars. */
 async function typed(server: TestServer, folder: string, commands: readonly string[]): Promise<string> {
-  const program = PROGRAM.map((word) => (word.includes("/") ? resolve(word) : word)).join(" ")
-  await Bun.write(join(folder, "track-studio"), `#!/bin/sh\nexec ${program} "$@"\n`)
-  Bun.spawnSync(["chmod", "+x", join(folder, "track-studio")])
   const env = { PS1: "$ ", PATH: `${folder}:${process.env["PATH"]}`, TRACK_STUDIO_SERVER: server.url }
   await using terminal = new TestTerminal(["bash", "--norc", "--noprofile"], env, { columns: 100, rows: 30 })
   for (const [at, command] of commands.entries()) {
@@ -82,29 +77,63 @@ async function typed(server: TestServer, folder: string, commands: readonly stri
   return terminalHtml(terminal.painted)
 }
 
+/** Puts a script into the folder. */
+async function script(name: string, text: string): Promise<string> {
+  const file = join(folder.path, name)
+  await Bun.write(file, text)
+  Bun.spawnSync(["chmod", "+x", file])
+  return file
+}
+
+/** Makes a picture smaller: a page has few colours. */
+function shrink(file: string): void {
+  const palette = "split[a][b];[a]palettegen=max_colors=255[p];[b][p]paletteuse=dither=none"
+  Bun.spawnSync(["ffmpeg", "-loglevel", "error", "-y", "-i", file, "-vf", palette, `${file}.small.png`])
+  renameSync(`${file}.small.png`, file)
+}
+
+/** Adds a song; how long it is says how much there is to do. */
+const song = (title: string, seconds: number, more: object = {}): Promise<number> =>
+  server.add({
+    ...{ song_id: 10 + title.length * 3, title, kind: "song video", tags: ["gpu"] },
+    ...{ totals: { seconds }, metadata: { seconds }, ...more },
+  })
+
 const folder = temporaryFolder()
 const server = await start()
 const browser = await Browser.start()
-const renders: Bun.Subprocess[] = []
+const workers: Bun.Subprocess[] = []
 try {
   mkdirSync(FOLDER, { recursive: true })
-  for (const [i, [seconds, title]] of SONGS.entries()) {
-    const child = await render(server, folder.path, i + 1, seconds, title)
-    if (seconds < 10) await child.exited
-    else renders.push(child)
+  const program = PROGRAM.map((word) => (word.includes("/") ? resolve(word) : word)).join(" ")
+  await script("track-studio", `#!/bin/sh\nexec ${program} "$@"\n`)
+  const render = await script("render.sh", RENDER)
+  const env = {
+    ...process.env,
+    PATH: `${folder.path}:${process.env["PATH"]}`,
+    TRACK_STUDIO_SERVER: server.url,
+    XDG_STATE_HOME: folder.path,
   }
-  const failed = await server.add({ song_id: 44, title: "Copper Sky" })
-  await server.put(failed, { status: "processing", progress: 31, current_step: "Rendering video" })
-  await server.put(failed, { status: "failed", error_message: "No space left on device" })
-  for (const [i, title] of WAITING.entries())
-    await server.add({ song_id: 60 + i * 7, title, priority: i === 0 ? 5 : 0 })
-  while ((await server.item(4)).progress < 40) await Bun.sleep(500)
+  for (const [seconds, title] of SONGS.slice(0, 3)) await song(title, seconds)
+  await song("Copper Sky", 5, { song_id: 44 })
+  for (const name of ["gpu-box-1", "gpu-box-2", "gpu-box-3"]) {
+    const command = ["track-studio", "work", "--worker", name, "--tags", "gpu", "--exec", render]
+    workers.push(Bun.spawn(command, { env, stdout: "ignore", stderr: "ignore" }))
+  }
+  while ((await server.item(4)).status !== "failed" || (await server.item(3)).status !== "completed")
+    await Bun.sleep(500)
+  for (const [seconds, title] of SONGS.slice(3)) await song(title, seconds)
+  while ((await server.item(7)).status !== "processing") await Bun.sleep(200)
+  for (const [i, title] of WAITING.entries()) await song(title, 40 + i * 7, { priority: i === 0 ? 5 : 0 })
+  await server.put(1, { flag: "lyrics_issue" })
+  while ((await server.item(5)).progress < 40) await Bun.sleep(500)
   for (const [name, path, options] of pictures) {
     const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
     await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
-    // The bars have caught up, and a tick has passed.
-    await Bun.sleep(2000)
+    // The bars have caught up, a tick has passed, and it is known who works and when the next ones start.
+    await Bun.sleep(3000)
     await tab.screenshot(`${FOLDER}/${name}.png`)
+    shrink(`${FOLDER}/${name}.png`)
     await tab.close()
   }
   const shown = await typed(server, folder.path, ["track-studio list --limit 9", "track-studio watch"])
@@ -113,10 +142,11 @@ try {
     height: 420,
   })
   await tab.screenshot(`${FOLDER}/terminal.png`)
+  shrink(`${FOLDER}/terminal.png`)
   await tab.close()
 } finally {
-  for (const child of renders) child.kill()
-  await Promise.all(renders.map(({ exited }) => exited))
+  for (const child of workers) child.kill("SIGKILL")
+  await Promise.all(workers.map(({ exited }) => exited))
   await browser.stop()
   await server[Symbol.asyncDispose]()
   folder[Symbol.dispose]()

@@ -1,4 +1,6 @@
+import { shownOf } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
+import type { Bench } from "../model/bench.ts"
 import type { Crew, WorkerSeen } from "../model/crew.ts"
 import { count, inFull, line, roughly } from "../model/text.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
@@ -14,13 +16,14 @@ const nameOfItem = ({ title, song_id }: WorkerSeen["items"][number]): string =>
   title.trim() === "" ? `Song ${song_id}` : line(title)
 
 /** What a worker does, in a few words: `#12 at 54%`, `idle 4 min`, `away 12 min`. */
-function doing({ state, items, idle_since, last_heard_at, draining }: WorkerSeen, nowMs: number): string {
+function doing(worker: WorkerSeen, bench: Bench): string {
+  const { state, items, idle_since, last_heard_at, draining } = worker
   const since = (time: string | null): string =>
-    time === null ? "" : ` ${roughly((nowMs - Date.parse(time)) / 1000)}`
+    time === null ? "" : ` ${roughly((bench.nowMs() - Date.parse(time)) / 1000)}`
   const [first, ...others] = items
   const what =
     state === "rendering" && first
-      ? `#${first.id} at ${first.progress}%${others.length > 0 ? ` and ${count(others.length)} more` : ""}`
+      ? `#${first.id} at ${shownOf(bench.item(first.id) ?? first)}%${others.length > 0 ? ` and ${count(others.length)} more` : ""}`
       : state === "idle"
         ? `idle${since(idle_since)}`
         : `away${since(last_heard_at)}`
@@ -37,7 +40,7 @@ function rowsOf({
   draining,
 }: WorkerSeen): HTMLElement[] {
   const links = items.flatMap((item) => [
-    el("a", { href: hrefOf(item.id) }, `#${item.id} ${nameOfItem(item)}, ${item.progress}%`),
+    el("a", { href: hrefOf(item.id) }, `#${item.id} ${nameOfItem(item)}, ${shownOf(item)}%`),
     el("br"),
   ])
   const facts: readonly (readonly [string, readonly (Node | string)[]])[] = [
@@ -85,10 +88,10 @@ class Pill {
     this.#button.addEventListener("click", () => this.#open())
   }
 
-  update(worker: WorkerSeen, nowMs: number): void {
+  update(worker: WorkerSeen, bench: Bench): void {
     this.#worker = worker
     say(this.#name, line(worker.worker))
-    say(this.#doing, doing(worker, nowMs))
+    say(this.#doing, doing(worker, bench))
     mark(this.#button, "data-state", worker.draining ? "draining" : worker.state)
   }
 
@@ -140,21 +143,23 @@ export class CrewStrip {
     this.#more,
   )
   readonly #pills = new Map<string, Pill>()
+  readonly #bench: Bench
   readonly #changed: () => void
   #isWhole = false
   #crew: Crew | undefined
 
   /** `changed` is called when a worker was drained, or may take items again. */
-  constructor(changed: () => void) {
+  constructor(bench: Bench, changed: () => void) {
+    this.#bench = bench
     this.#changed = changed
     this.#more.addEventListener("click", () => {
       this.#isWhole = true
-      if (this.#crew) this.update(this.#crew, Date.now())
+      if (this.#crew) this.update(this.#crew)
     })
   }
 
   /** Shows the workers as they are. */
-  update(crew: Crew, nowMs: number): void {
+  update(crew: Crew): void {
     this.#crew = crew
     const { workers, isKnown } = crew
     const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.slice(0, FEW)
@@ -171,7 +176,7 @@ export class CrewStrip {
     for (const worker of seen) {
       const known = this.#pills.get(worker.worker)
       const pill = known ?? new Pill(this.#changed)
-      pill.update(worker, nowMs)
+      pill.update(worker, this.#bench)
       if (known) continue
       this.#pills.set(worker.worker, pill)
       this.#list.append(pill.element)

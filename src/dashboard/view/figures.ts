@@ -90,7 +90,7 @@ export class Figures {
   readonly #completed = new Figure("completed", this.#hour.element)
   readonly #failed = new Figure("failed")
   readonly #all = [this.#running, this.#waiting, this.#completed, this.#failed]
-  /** What finished today and this week, for the page. */
+  /** When all is done, and what finished today and this week, for the page. */
   readonly lately = el("p", { class: "lately" })
   /** All figures, for the page. */
   readonly element = el(
@@ -108,7 +108,7 @@ export class Figures {
       stalled > 0 ? `running, ${count(stalled)} stalled` : "running",
       stalled > 0 ? "warn" : "run",
     )
-    this.#waiting.show(known(waiting), done === "" ? "waiting" : `waiting, all done about ${done}`)
+    this.#waiting.show(known(waiting), "waiting")
     this.#completed.show(known(completed), "completed, last hour")
     this.#failed.show(known(failed), "failed, last hour", "bad")
     this.#hour.show(hour)
@@ -117,8 +117,9 @@ export class Figures {
       : ["", ""]
     // On a Monday, and as long as nothing was finished before today, they are the same.
     const isSame = counts?.today.completed === counts?.this_week.completed
-    const text = [today, isSame && today !== "" ? "" : week].filter((part) => part !== "").join(" · ")
-    say(this.lately, text === "" && counts ? "Nothing finished this week" : text)
+    const past = today === "" && week === "" && counts ? "Nothing finished this week" : today
+    const parts = [done === "" ? "" : `All done about ${done}`, past, isSame && today !== "" ? "" : week]
+    say(this.lately, parts.filter((part) => part !== "").join(" · "))
   }
 
   /** Lets them lead to what they count, from what is wanted now. */

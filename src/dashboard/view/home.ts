@@ -89,7 +89,7 @@ export class Home implements Screen {
     this.#model = model
     this.#options = options
     this.#filter = new Filter(options.seek)
-    this.#crewStrip = new CrewStrip(options.recount)
+    this.#crewStrip = new CrewStrip(model, options.recount)
     this.#pause = new Pause(options.recount)
     const again = (): void => this.#rearrange()
     const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): Section =>
@@ -274,7 +274,7 @@ export class Home implements Screen {
     const done = foreseen.doneMs === null || isDone ? "" : about(foreseen.doneMs, nowMs)
     const pausedAt = counts?.paused_at ?? null
     this.#figures.update(tallies, loaded, done, counts)
-    this.#crewStrip.update(crew, nowMs)
+    this.#crewStrip.update(crew)
     this.#pause.update(pausedAt, nowMs)
     this.#idle.update(crew, tallies.waiting, pausedAt !== null)
   }
