@@ -97,7 +97,7 @@ function expectedFiles(given: Arguments, { file, renderer, total }: Plan): Expec
   const guessed = file === undefined ? [] : [file]
   const isGuessed = named.length === 0
   const paths = isGuessed ? guessed : named
-  const seconds = renderer === "ffmpeg" ? total : undefined
+  const seconds = renderer === "blender" ? undefined : total
   const isVerified = given.flags["no-verify"] !== true
   return { paths, isGuessed, seconds, isVerified }
 }
@@ -175,7 +175,8 @@ code is 1.`,
       return NOT_FOUND
     }
     const useless = uselessTotal(options.plan)
-    if (useless !== undefined) toStderr(`--total ignored: ${useless}`)
+    // A file that the command must write is held against the total all the same.
+    if (useless !== undefined && options.files.isGuessed) toStderr(`--total ignored: ${useless}`)
     const run = new Run(options)
     const signals = takeSignals({
       onEnd: (signal) => run.signal(signal),

@@ -1,18 +1,11 @@
 import type { Media, Report } from "../item/item.ts"
+import { Pass } from "./pass.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine, WHOLE } from "./reader.ts"
 import { Turns } from "./turns.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
 const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "speed"] as const
-/** The most that is believed to follow the time that ffmpeg tells, in seconds. */
-const MAX_AFTER_S = 1
-/** The frames that follow that time at most: the last one begins with it, and encoders hold back two more. */
-const FRAMES_AFTER = 3
-/** The least fraction of a total that a video of so many frames must come to, if its encoder holds frames back. */
-const ALL = 0.995
-/** Time that runs back this far, in seconds, is the time of another ffmpeg. */
-const RESTART_S = 1
 /** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
@@ -76,54 +69,6 @@ function messageOf(media: Media | undefined, block: Block): string {
   return parts.filter((part) => part).join(", ") || "nothing written yet"
 }
 
-/** One run of ffmpeg: what its blocks came to. */
-class Pass {
-  seconds = 0
-  frames = 0
-  blocks = 0
-  hasEnded = false
-  /** Whether it said that it was stopped; then it may say that it ended as well. */
-  isStopped = false
-
-  hear(block: Block, seconds: number, isEnd: boolean): void {
-    this.seconds = Math.max(this.seconds, seconds)
-    this.frames = Math.max(this.frames, block.frame ?? 0)
-    this.blocks += 1
-    this.hasEnded = isEnd
-  }
-
-  /** Whether this block belongs to a later run of ffmpeg. */
-  isOver(block: Block, seconds: number | undefined): boolean {
-    if (this.hasEnded) return true
-    const hasRestarted = seconds !== undefined && seconds < this.seconds - RESTART_S
-    return hasRestarted || (block.frame !== undefined && block.frame < this.frames)
-  }
-
-  /** Whether this was a picture of a single frame, a thumbnail beside the video. */
-  get isStill(): boolean {
-    return this.hasEnded && this.blocks === 1 && this.frames === 1
-  }
-
-  /** Seconds to the end of the last frame. */
-  get length(): number {
-    return this.#lengthAfter(1)
-  }
-
-  /** How much of a total it is, 0 to 1. */
-  fractionOf(total: number): number {
-    // x264 tells 1.88 s of 2 s. Where three frames make all of the total, they are believed, and otherwise one.
-    const held = this.#lengthAfter(FRAMES_AFTER) / total
-    return Math.min(1, held >= ALL ? held : this.length / total)
-  }
-
-  #lengthAfter(frames: number): number {
-    // At one frame a second 5 s end at 4. No more than that second is believed: pictures of 5 s each have sound, and
-    // with it a time that goes on to the end.
-    const each = this.frames > frames ? this.seconds / (this.frames - frames) : 0
-    return this.seconds + Math.min(MAX_AFTER_S, frames * each)
-  }
-}
-
 class Ffmpeg implements LineReader {
   readonly #expected: Expected
   readonly #turns: Turns
@@ -162,7 +107,7 @@ class Ffmpeg implements LineReader {
    */
   get #decisive(): Pass {
     const last = this.#pass.isStill && this.#before ? this.#before : this.#pass
-    const isByItself = this.#expected.hearsWords && last.hasEnded && !last.isStopped
+    const isByItself = this.#expected.hearsWords && last.isByItself
     const longest = this.#longest
     return isByItself && longest && longest.length > last.length ? longest : last
   }
@@ -184,19 +129,25 @@ class Ffmpeg implements LineReader {
     if (STOPPED.test(line)) this.#pass.isStopped = true
     this.#failure ??= failureIn(line)
     if (EMPTY.test(line)) this.#emptiness = plainLine(line)
-    if (line.includes("muxing overhead")) this.#hasWritten ||= WRITTEN.test(line)
+    if (line.includes("muxing overhead")) this.#sum(line)
     return undefined
+  }
+
+  #sum(line: string): void {
+    this.#pass.isSummed = true
+    this.#hasWritten ||= WRITTEN.test(line)
   }
 
   #take(isEnd: boolean): Report {
     const block = this.#block
     this.#block = {}
     const seconds = outTime(block)
-    if (this.#pass.isOver(block, seconds)) this.#leave(isEnd && block.frame === 1)
-    this.#pass.hear(block, seconds ?? 0, isEnd)
+    if (this.#pass.isOver(block.frame, seconds)) this.#leave(isEnd && block.frame === 1)
+    this.#pass.hear(block.frame, seconds ?? 0, isEnd)
     this.#hasWritten ||= this.#pass.frames > 0 || this.#pass.seconds > 0
     // A container without a frame in it is not empty, so ffmpeg does not warn of it.
-    if (isEnd && block.frame === 0 && !seconds) this.#emptiness ??= "ffmpeg encoded no frame"
+    const isEmpty = block.frame === undefined ? seconds === 0 : block.frame === 0 && !seconds
+    if (isEnd && isEmpty) this.#emptiness ??= "ffmpeg encoded nothing"
     if (seconds === undefined) return { message: messageOf(undefined, block) }
     const { total } = this.#expected
     const media: Media = {
@@ -215,8 +166,8 @@ class Ffmpeg implements LineReader {
     const isPass = !isForStill && !this.#pass.isStill
     if (!this.#pass.isStill) this.#before = this.#pass
     if (this.#isFull(this.#pass)) this.#full += 1
-    const { hasEnded, isStopped, length } = this.#pass
-    if (hasEnded && !isStopped && length > (this.#longest?.length ?? 0)) this.#longest = this.#pass
+    const { isByItself, length } = this.#pass
+    if (isByItself && length > (this.#longest?.length ?? 0)) this.#longest = this.#pass
     this.#pass = new Pass()
     if (isPass) this.#turns.begin()
   }

@@ -269,7 +269,10 @@ describe("what ffmpeg says of output that could not be written", () => {
     const empty = "Output file is empty, nothing was encoded (check -ss / -t / -frames parameters if used)"
     const end = "frame=0\nout_time_us=N/A\nprogress=end\n"
     expect(listen("ffmpeg", undefined, `${empty}\n`).failure).toBe(empty)
-    expect(listen("ffmpeg", undefined, end).failure).toBe("ffmpeg encoded no frame")
+    expect(listen("ffmpeg", undefined, end).failure).toBe("ffmpeg encoded nothing")
+    expect(listen("ffmpeg", undefined, "out_time_us=0\nprogress=end\n").failure).toBe(
+      "ffmpeg encoded nothing",
+    )
     // What has no video has no frames: a file of metadata alone.
     expect(listen("ffmpeg", undefined, "out_time_us=N/A\nprogress=end\n").failure).toBeUndefined()
     for (const written of [

@@ -209,6 +209,11 @@ describe("renderers that we know, inside of a script", () => {
     expect(reached(stats(4), end(9), stats(0), end(2), stopped)).toBeLessThan(0.5)
     expect(reached(stats(4), end(9), stats(0), "[q] command received. Exiting.\n", end(2))).toBeLessThan(0.5)
     expect(reached(stats(4), end(9), stats(0), stats(2))).toBeLessThan(0.5)
+    // Of sound alone the last statistics look like those before.
+    const sum =
+      "video:0kB audio:9kB subtitle:0kB other streams:0kB global headers:0kB muxing overhead: 11.2%\n"
+    expect(reached(stats(9), sum, stats(0), stats(2), sum)).toBe(1)
+    expect(reached(stats(9), sum, stats(0), stats(2), sum, stopped)).toBeLessThan(0.5)
   })
 
   test("its blocks are read as well", () => {

@@ -145,6 +145,10 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     expect(await late.ends()).toBe(1)
     const { error_message } = await itemOf(server, await latestOf(server, 4))
     expect(error_message).toBe(`${file} lasts 1.0 s, and not the 3 s of --total`)
+    await using quiet = run(4, "--total", "3", "--output", file, "--", "sh", "-c", short.join(" "))
+    expect(await quiet.ends()).toBe(1)
+    expect((await quiet.stderr).toString()).not.toContain("--total ignored")
+    expect((await itemOf(server, await latestOf(server, 4))).error_message).toBe(error_message)
   })
 
   test("proves a video whole of which ffmpeg told less, as x264 holds back frames", async () => {

@@ -1,0 +1,68 @@
+/** The most that is believed to follow the time that ffmpeg tells, in seconds. */
+const MAX_AFTER_S = 1
+/** The frames that follow that time at most: the last one begins with it, and encoders hold back two more. */
+const FRAMES_AFTER = 3
+/** The least fraction of a total that a video of so many frames must come to, if its encoder holds frames back. */
+const ALL = 0.995
+/** Time that runs back this far, in seconds, is the time of another ffmpeg. */
+const RESTART_S = 1
+
+/** One run of ffmpeg: what its blocks came to. */
+export class Pass {
+  /** The furthest time of the output, in seconds. */
+  seconds = 0
+  /** The most frames that were told. */
+  frames = 0
+  /** How many blocks it told. */
+  blocks = 0
+  /** Whether it said that it ended. */
+  hasEnded = false
+  /** Whether it said how much it had written of what, which comes last. */
+  isSummed = false
+  /** Whether it said that it was stopped; then it may say that it ended as well. */
+  isStopped = false
+
+  /** Takes a block of `-progress`. */
+  hear(frame: number | undefined, seconds: number, isEnd: boolean): void {
+    this.seconds = Math.max(this.seconds, seconds)
+    this.frames = Math.max(this.frames, frame ?? 0)
+    this.blocks += 1
+    this.hasEnded = isEnd
+  }
+
+  /** Whether this block belongs to a later run of ffmpeg. */
+  isOver(frame: number | undefined, seconds: number | undefined): boolean {
+    if (this.hasEnded) return true
+    const hasRestarted = seconds !== undefined && seconds < this.seconds - RESTART_S
+    return hasRestarted || (frame !== undefined && frame < this.frames)
+  }
+
+  /** Whether this was a picture of a single frame, a thumbnail beside the video. */
+  get isStill(): boolean {
+    return this.hasEnded && this.blocks === 1 && this.frames === 1
+  }
+
+  /** Whether it is known to have ended by itself. */
+  get isByItself(): boolean {
+    return (this.hasEnded || this.isSummed) && !this.isStopped
+  }
+
+  /** Seconds to the end of the last frame. */
+  get length(): number {
+    return this.#lengthAfter(1)
+  }
+
+  /** How much of a total it is, 0 to 1. */
+  fractionOf(total: number): number {
+    // x264 tells 1.88 s of 2 s. Where three frames make all of the total, they are believed, and otherwise one.
+    const held = this.#lengthAfter(FRAMES_AFTER) / total
+    return Math.min(1, held >= ALL ? held : this.length / total)
+  }
+
+  #lengthAfter(frames: number): number {
+    // At one frame a second 5 s end at 4. No more than that second is believed: pictures of 5 s each have sound, and
+    // with it a time that goes on to the end.
+    const each = this.frames > frames ? this.seconds / (this.frames - frames) : 0
+    return this.seconds + Math.min(MAX_AFTER_S, frames * each)
+  }
+}
