@@ -80,6 +80,18 @@ const causeOf = (error: unknown): string =>
       ? error.message
       : String(error)
 
+/** What was said, and may come again. */
+interface Repeated {
+  readonly level: Level
+  readonly msg: string
+  readonly cause: string
+  /** How often it came again since it was last said. */
+  again: number
+  /** When that was, in milliseconds of `performance.now()`. */
+  readonly sinceMs: number
+  timer?: Timer
+}
+
 /**
  * Logs what can come again and again. The same thing, by message and cause, is logged once in full; as long as it comes again
  * there is one line each 10 s that says how often. One that stays away for as long counts as new.
@@ -87,7 +99,7 @@ const causeOf = (error: unknown): string =>
 export class ErrorLog {
   readonly #write: typeof log
   readonly #everyMs: number
-  readonly #again = new Map<string, number>()
+  readonly #repeated = new Map<string, Repeated>()
 
   /** `write` takes the lines. `everyMs` is how long repetitions are counted, in milliseconds. */
   constructor(write: typeof log = log, everyMs = COUNT_MS) {
@@ -106,28 +118,40 @@ export class ErrorLog {
     this.#say("warn", msg, cause, fields)
   }
 
-  #say(level: Level, msg: string, cause: string, { error, ...fields }: LogFields): void {
-    const key = `${msg}\n${cause}`
-    const again = this.#again.get(key)
-    if (again !== undefined) {
-      this.#again.set(key, again + 1)
-      return
+  /** Says what has been counted and not yet said. */
+  end(): void {
+    for (const [key, repeated] of this.#repeated) {
+      clearTimeout(repeated.timer)
+      this.#tell(repeated)
+      this.#repeated.delete(key)
     }
-    this.#again.set(key, 0)
-    this.#write(level, msg, { ...fields, cause, ...(error !== undefined && { error }) })
-    this.#count(key, level, msg, cause)
   }
 
-  #count(key: string, level: Level, msg: string, cause: string): void {
-    const timer = setTimeout(() => {
-      const again = this.#again.get(key) ?? 0
-      this.#again.delete(key)
-      if (again === 0) return
-      this.#write(level, msg, { cause, again, seconds: this.#everyMs / 1000 })
-      this.#again.set(key, 0)
-      this.#count(key, level, msg, cause)
+  #say(level: Level, msg: string, cause: string, { error, ...fields }: LogFields): void {
+    const key = `${msg}\n${cause}`
+    const known = this.#repeated.get(key)
+    if (known) {
+      known.again += 1
+      return
+    }
+    this.#write(level, msg, { ...fields, cause, ...(error !== undefined && { error }) })
+    this.#count(key, { level, msg, cause, again: 0, sinceMs: performance.now() })
+  }
+
+  #count(key: string, repeated: Repeated): void {
+    repeated.timer = setTimeout(() => {
+      if (this.#tell(repeated)) this.#count(key, { ...repeated, again: 0, sinceMs: performance.now() })
+      else this.#repeated.delete(key)
     }, this.#everyMs)
     // A server that has ended does not stay for it.
-    timer.unref()
+    repeated.timer.unref()
+    this.#repeated.set(key, repeated)
+  }
+
+  /** Says how often it came again; whether it did. */
+  #tell({ level, msg, cause, again, sinceMs }: Repeated): boolean {
+    const seconds = Math.round((performance.now() - sinceMs) / 100) / 10
+    if (again > 0) this.#write(level, msg, { cause, again, seconds })
+    return again > 0
   }
 }

@@ -58,6 +58,9 @@ export interface Parts {
   readonly services: readonly Service[]
 }
 
+/** Says how often errors came again that are counted and not yet said: the last words of a server. */
+export const sayCounts = (): void => errors.end()
+
 /** Logs an error of the server's own under this message; for `onError`. */
 export const logged =
   (message: string) =>

@@ -11,7 +11,7 @@ import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
 import { openStore } from "./database.ts"
 import { doorbell } from "./doorbell.ts"
-import { accessOf, assembled, logged, type Parts, protect } from "./parts.ts"
+import { accessOf, assembled, logged, type Parts, protect, sayCounts } from "./parts.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900
@@ -150,6 +150,7 @@ export async function serve(config: Config): Promise<void> {
   }
   const failure = await failureOf(run)
   const failureToEnd = await failureOf(() => end(parts, store))
+  sayCounts()
   if (failure) throw explained(failure.error, store.found.path)
   if (failureToEnd) throw failureToEnd.error
   log("info", "stopped")
