@@ -49,6 +49,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "service",
       "store/figures",
       "store/history",
+      "store/instances",
       "store/items",
       "store/life",
       "store/outputs",

@@ -1,4 +1,5 @@
 import type { QueueItem } from "../item/item.ts"
+import type { WorkerReport } from "../store/instances.ts"
 
 /** A worker, and which items it takes: those whose tags are all among its own. */
 export interface Present {
@@ -32,6 +33,14 @@ export interface Known extends Present {
   readonly isDraining: boolean
 }
 
+/** Whether a worker takes no more items. */
+interface Drain {
+  /** Its starts that do not; null if all of them take some. */
+  readonly starts: ReadonlySet<string> | null
+  /** Since when that is so, in epoch milliseconds. */
+  readonly sinceMs: number
+}
+
 interface Entry {
   tags: readonly string[]
   version: string
@@ -41,8 +50,6 @@ interface Entry {
   idleMs: number
   /** The starts of it that were heard of, the latest last. */
   readonly instances: Set<string>
-  /** The starts that take no more items; null if it is not drained. */
-  drained: ReadonlySet<string> | null
 }
 
 interface Taken {
@@ -58,37 +65,78 @@ const MANY_INSTANCES = 16
 /** A worker that was silent for this long is forgotten. */
 const FORGET_MS = 3_600_000
 
-/** Which workers are there, as far as their claims and reports show it: after a restart less is known. */
+/**
+ * Which workers are there, as far as their claims and reports show it: after a restart less is known. What the other
+ * servers of a fleet have heard of is learned of them.
+ */
 export class Presence {
   readonly #nowMs: () => number
   readonly #waiting = new Set<Present>()
   readonly #taken = new Map<number, Taken>()
   readonly #workers = new Map<string, Entry>()
+  readonly #drains = new Map<string, Drain>()
+  #others: readonly WorkerReport[] = []
 
   /** `nowMs` are the epoch milliseconds of now. */
   constructor(nowMs: () => number = Date.now) {
     this.#nowMs = nowMs
   }
 
-  /** The workers whose claims wait now, one for each claim. */
+  /** The workers whose claims wait now, one for each claim; at another server one for all of its claims. */
   get waiting(): readonly Present[] {
-    return [...this.#waiting]
+    return [...this.#waiting, ...this.#others.filter(({ isWaiting }) => isWaiting)]
   }
 
   /** The workers that were heard of within an hour, by name. */
   get known(): readonly Known[] {
+    const all = Map.groupBy([...this.crew, ...this.#others], ({ worker }) => worker)
+    return [...all.values()]
+      .map((reports) => {
+        const [latest] = reports.toSorted((a, b) => b.heardMs - a.heardMs)
+        return {
+          worker: latest?.worker ?? "",
+          tags: (reports.findLast(({ isTaking }) => isTaking) ?? latest)?.tags ?? [],
+          version: latest?.version ?? "",
+          isTaking: reports.some(({ isTaking }) => isTaking),
+          isWaiting: reports.some(({ isWaiting }) => isWaiting),
+          heardMs: latest?.heardMs ?? 0,
+          idleMs: Math.max(...reports.map(({ idleMs }) => idleMs)),
+          isDraining: this.#drains.get(latest?.worker ?? "")?.starts instanceof Set,
+        }
+      })
+      .sort((a, b) => (a.worker < b.worker ? -1 : 1))
+  }
+
+  /** The workers that this server has heard of within an hour. */
+  get crew(): readonly WorkerReport[] {
     const sinceMs = this.#nowMs() - FORGET_MS
     for (const [name, { waits, heardMs }] of this.#workers)
       if (waits === 0 && heardMs < sinceMs) this.#workers.delete(name)
-    return [...this.#workers]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([worker, { tags, version, isTaking, waits, heardMs, idleMs, drained }]) => ({
-        ...{ worker, tags, version, isTaking, idleMs },
-        isWaiting: waits > 0,
-        // Its connection is open.
-        heardMs: waits > 0 ? this.#nowMs() : heardMs,
-        isDraining: drained !== null,
-      }))
+    return [...this.#workers].map(
+      ([worker, { tags, version, isTaking, waits, heardMs, idleMs, instances }]) => {
+        const { starts = null, sinceMs: drainedMs = 0 } = this.#drains.get(worker) ?? {}
+        return {
+          ...{ worker, tags, version, isTaking, idleMs, drainedMs },
+          isWaiting: waits > 0,
+          // Its connection is open.
+          heardMs: waits > 0 ? this.#nowMs() : heardMs,
+          starts: [...instances],
+          drained: starts && [...starts],
+        }
+      },
+    )
+  }
+
+  /** Takes what the other servers have heard of. Answers whether a worker is now drained that was not. */
+  learn(others: readonly WorkerReport[]): boolean {
+    this.#others = others
+    let isNew = false
+    for (const { worker, drained, drainedMs } of others) {
+      if (drainedMs <= (this.#drains.get(worker)?.sinceMs ?? 0)) continue
+      this.#drains.set(worker, { starts: drained && new Set(drained), sinceMs: drainedMs })
+      isNew ||= drained !== null
+    }
+    return isNew
   }
 
   /** Notes that a worker claims. */
@@ -136,9 +184,13 @@ export class Presence {
 
   /** Asks a worker to take no more items, or lets it take some again. Returns whether there is such a worker. */
   drain(worker: string, isDraining: boolean): boolean {
+    const others = this.#others.filter((other) => other.worker === worker)
     const entry = this.#workers.get(worker)
-    if (!entry) return false
-    entry.drained = isDraining ? new Set(entry.instances) : null
+    if (!entry && others.length === 0) return false
+    // Its next claim may come here, and others learn of it from here.
+    const known = entry ?? this.#met(worker, Math.max(...others.map(({ heardMs }) => heardMs)))
+    for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)
+    this.#drains.set(worker, { starts: isDraining ? new Set(known.instances) : null, sinceMs: this.#nowMs() })
     return true
   }
 
@@ -147,7 +199,7 @@ export class Presence {
    * a worker that does not tell its starts apart stays drained.
    */
   isDraining(worker: string, instance: string | undefined): boolean {
-    const drained = this.#workers.get(worker)?.drained ?? null
+    const drained = this.#drains.get(worker)?.starts ?? null
     return drained !== null && (instance === undefined || drained.has(instance))
   }
 
@@ -182,7 +234,6 @@ export class Presence {
     const entry: Entry = {
       ...{ tags: [], version: "", isTaking: false, waits: 0, heardMs: nowMs, idleMs: nowMs },
       instances: new Set(),
-      drained: null,
     }
     this.#workers.set(worker, entry)
     return entry

@@ -16,6 +16,7 @@ import {
 } from "../item/lease.ts"
 import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
 import { every, type Repetition, type Service } from "../service.ts"
+import type { WorkerReport } from "../store/instances.ts"
 import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 import type { Learned } from "./learned.ts"
@@ -244,6 +245,12 @@ export class Workers implements Service {
     }
     // Claims that wait are answered.
     if (isDraining) this.#waiting.ringAll()
+  }
+
+  /** Takes what the other servers of a fleet have heard of. */
+  learn(others: readonly WorkerReport[]): void {
+    // Claims of workers that were drained at another server are answered.
+    if (this.presence.learn(others)) this.#waiting.ringAll()
   }
 
   async #change(id: number, decide: Decide): Promise<Standing> {

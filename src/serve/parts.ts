@@ -314,8 +314,16 @@ export function assembled(
     report: () => {
       const { global, item } = broadcaster.streams
       const address = app.server?.url.origin ?? ""
-      return { name: machineName(), version, address, since, streams: global + item }
+      return {
+        name: machineName(),
+        version,
+        address,
+        since,
+        streams: global + item,
+        crew: queue.workers.presence.crew,
+      }
     },
+    onOthers: (others) => queue.workers.learn(others.flatMap(({ crew }) => crew)),
     onError: logged("the other servers could not be told of this one"),
   })
   const app = createApp({
@@ -332,7 +340,7 @@ export function assembled(
     areDescriptorsFew: () => descriptors.areFew,
     reasons,
     metrics,
-    servers: () => register.all(),
+    servers: async () => (await register.all()).map(({ crew: _crew, ...server }) => server),
     stoodMs: () => loop.stoodMs(),
     retentionBeginsAtMs: () => retention.beginsAtMs,
     version,

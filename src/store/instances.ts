@@ -1,3 +1,27 @@
+/** A worker as one server has heard of it. */
+export interface WorkerReport {
+  /** Its name. */
+  readonly worker: string
+  /** What it offers. */
+  readonly tags: readonly string[]
+  /** Of its program; empty if it did not say. */
+  readonly version: string
+  /** Whether it takes items by their place. */
+  readonly isTaking: boolean
+  /** Whether one of its claims waits at this server. */
+  readonly isWaiting: boolean
+  /** When it was last heard of, in epoch milliseconds. */
+  readonly heardMs: number
+  /** Since when it has held no item, in epoch milliseconds. */
+  readonly idleMs: number
+  /** The starts of it that were heard of, the latest last. */
+  readonly starts: readonly string[]
+  /** The starts that are to take no more items; null if it is not drained. */
+  readonly drained: readonly string[] | null
+  /** When it was drained, or let take items again, in epoch milliseconds; 0 for never. */
+  readonly drainedMs: number
+}
+
 /** What a server tells of itself. */
 export interface InstanceReport {
   /** What its owner calls it; by default the name of its machine. */
@@ -10,6 +34,8 @@ export interface InstanceReport {
   readonly since: string
   /** How many streams are open on it. */
   readonly streams: number
+  /** The workers that it has heard of. */
+  readonly crew: readonly WorkerReport[]
 }
 
 /** A server that uses the database. */

@@ -2,11 +2,15 @@ import { every, type Repetition, type Service } from "../service.ts"
 import type { Instance, InstanceReport, Instances } from "../store/instances.ts"
 
 const TELL_MS = 5000
+/** What a server told that has been silent for so long counts no more. */
+const SILENT_MS = 3 * TELL_MS
 
 /** What is told, and who hears of errors. */
 export interface RegisterOptions {
   /** What this server is now. */
   readonly report: () => InstanceReport
+  /** Takes what the other servers tell of themselves. */
+  readonly onOthers: (others: readonly Instance[]) => void
   /** Called when it could not be told; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
@@ -24,8 +28,9 @@ export class Register implements Service {
 
   /** Tells of this server, and each 5 s from then on. */
   async start(): Promise<void> {
-    this.#turns = every(TELL_MS, () => this.#tell(), this.#options.onError)
-    await this.#tell().catch(this.#options.onError)
+    const turn = async (): Promise<void> => void (await this.all())
+    this.#turns = every(TELL_MS, turn, this.#options.onError)
+    await turn().catch(this.#options.onError)
   }
 
   /** Tells nothing more. */
@@ -35,11 +40,12 @@ export class Register implements Service {
 
   /** All servers that are there, this one as it is now. */
   async all(): Promise<readonly Instance[]> {
-    await this.#tell()
-    return this.#instances.all()
-  }
-
-  #tell(): Promise<void> {
-    return this.#instances.tell(this.#options.report())
+    const { report, onOthers } = this.#options
+    await this.#instances.tell(report())
+    const all = await this.#instances.all()
+    const own = all.find(({ id }) => id === this.#instances.own)
+    const sinceMs = Date.parse(own?.seen_at ?? "") - SILENT_MS
+    onOthers(all.filter((one) => one !== own && Date.parse(one.seen_at) > sinceMs))
+    return all
   }
 }

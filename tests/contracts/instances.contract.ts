@@ -11,7 +11,10 @@ export function storeInstances(name: string, open: Open): void {
     await using opened = await open(() => nowMs)
     const { instances } = opened.store
     expect(await instances.all()).toEqual([])
-    const report = { name: "one", version: "1.2.3", address: "http://one:8080", since: at(0), streams: 3 }
+    const worker = { worker: "box", tags: ["gpu"], version: "1", isTaking: true, isWaiting: false }
+    const times = { heardMs: START_MS, idleMs: START_MS, starts: ["a"], drained: null, drainedMs: 0 }
+    const about = { name: "one", version: "1.2.3", address: "http://one:8080", since: at(0) }
+    const report = { ...about, streams: 3, crew: [{ ...worker, ...times }] }
     await instances.tell(report)
     expect(await instances.all()).toEqual([{ id: instances.own, ...report, seen_at: at(0) }])
     nowMs += 5000

@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
+import type { WorkersAnswer } from "../../src/wire/answers.ts"
 import type { Stats } from "../../src/wire/server.ts"
 import { found, startPostgres } from "../engines.ts"
 import { Instance } from "./fleet.ts"
@@ -11,7 +12,7 @@ const program = found("postgres")
 describe.skipIf(program === null)(
   `two servers on one PostgreSQL${program ? "" : " (skipped: it is not installed)"}`,
   () => {
-    test("know each other, and show what the other one has stored at once", async () => {
+    test("know each other and each other's workers, and show what the other one has stored at once", async () => {
       await using postgres = await startPostgres(program ?? "")
       const args = ["--database", postgres.url]
       const [one, two] = [new Instance(args), new Instance(args)]
@@ -50,6 +51,27 @@ describe.skipIf(program === null)(
           .map(seen),
       )
       expect((await stats(one.url)).connected_clients).toBe(1)
+      const claim = (url: string, wait: number): Promise<Response> => {
+        const body = JSON.stringify({ worker: "box", wait, tags: ["gpu"], instance: "first" })
+        return fetch(`${url}/api/v1/queue/claim`, { method: "POST", headers, body })
+      }
+      expect((await claim(one.url, 0)).status).toBe(200)
+      const waiting = claim(one.url, 50)
+      const worker = async (url: string) =>
+        ((await (await fetch(`${url}/api/v1/workers`)).json()) as WorkersAnswer).workers[0]
+      while (!(await worker(two.url))?.tags);
+      expect(await worker(two.url)).toMatchObject({
+        worker: "box",
+        state: "rendering",
+        tags: ["gpu"],
+        draining: false,
+      })
+      const drained = await fetch(`${two.url}/api/v1/workers/box/drain`, { method: "POST" })
+      expect(drained.status).toBe(200)
+      const answer = await waiting
+      expect([answer.status, answer.headers.get("drain")]).toEqual([204, "true"])
+      expect(await worker(one.url)).toMatchObject({ draining: true })
+
       leave.abort()
       await own?.body?.cancel().catch(() => undefined)
       expect(await two.end("SIGTERM")).toBe(0)

@@ -28,6 +28,7 @@ import { MOVES } from "../../item/moves.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 import type { Course, StepTrace } from "../../item/trace.ts"
 import { ROLES } from "../access.ts"
+import type { WorkerReport } from "../instances.ts"
 import { json, long, time } from "./column-types.ts"
 
 const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${value}'`).join(", "))
@@ -328,6 +329,9 @@ export const instances = pgTable("instances", {
   address: text(),
   since: time(),
   streams: integer().notNull().default(0),
+  crew: json<readonly WorkerReport[]>()
+    .notNull()
+    .default(sql`'[]'`),
 })
 
 /** The groups of writes that were committed lately, with the items that each stored: for a program that lost the answer. */

@@ -1,0 +1,1 @@
+ALTER TABLE "instances" ADD COLUMN "crew" text DEFAULT '[]' NOT NULL;

@@ -1,0 +1,25 @@
+import { expect, test } from "bun:test"
+
+import { Presence } from "../../src/queue/presence.ts"
+
+test("of a drain at one server and a resume at another the later one counts, and its claims are answered", () => {
+  let nowMs = 1000
+  const [one, two] = [new Presence(() => nowMs), new Presence(() => nowMs)]
+  const meet = (): boolean[] => [one.learn(two.crew), two.learn(one.crew)]
+  const claim = { worker: "box", tags: ["gpu"], instance: "first" }
+  one.claims(claim)
+  expect(two.drain("box", true)).toBe(false)
+  expect(meet()).toEqual([false, false])
+  expect(two.known).toEqual([expect.objectContaining({ worker: "box", tags: ["gpu"], isDraining: false })])
+  nowMs = 2000
+  expect(two.drain("box", true)).toBe(true)
+  expect(meet()).toEqual([true, false])
+  expect([one.isDraining("box", "first"), one.isDraining("box", "second")]).toEqual([true, false])
+  nowMs = 3000
+  expect(one.drain("box", false)).toBe(true)
+  meet()
+  expect([one, two].map((presence) => presence.isDraining("box", "first"))).toEqual([false, false])
+  using _waits = one.wait(claim)
+  meet()
+  expect(two.waiting).toEqual([expect.objectContaining({ worker: "box" })])
+})
