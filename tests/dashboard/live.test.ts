@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, te
 import { copyFileSync } from "node:fs"
 
 import type { QueueItem } from "../../src/item/item.ts"
-import { start, type StartOptions, temporaryFolder, type TestServer } from "../server.ts"
+import { run, start, type StartOptions, temporaryFolder, type TestServer } from "../server.ts"
 import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
 
 // The first run may have to install Chromium.
@@ -310,6 +310,25 @@ page("the badge never lies", () => {
     await serveAgain(server, `${folder.path}/older.db`)
     await tab.until(`${LANES} === "10"`)
     await tab.until(`document.querySelector(".notice").innerText.includes("were missed")`)
+    await tab.until(`${BADGE} === "live"`)
+  })
+
+  test("a backup that was put back beneath the page: it shows what is there now, says so, and goes on", async () => {
+    const [database, copy] = [`${folder.path}/restored.db`, `${folder.path}/copy.db`]
+    const server = await serve({ database })
+    const id = await running(server, 10)
+    expect((await run(["backup", copy, "--database", database])).code).toBe(0)
+    await server.put(id, { progress: 40 })
+    await server.add({ song_id: 6, title: "Since the backup" })
+    const tab = await open(server)
+    await tab.until(`${LANES} === "40" && document.body.innerText.includes("Since the backup")`)
+    await server.end("SIGTERM")
+    expect((await run(["restore", copy, "--database", database])).code).toBe(0)
+    const again = await serveAgain(server, database)
+    await tab.until(`${LANES} === "10" && !document.body.innerText.includes("Since the backup")`)
+    await tab.until(`document.querySelector(".notice")`)
+    await again.put(id, { progress: 50 })
+    await tab.until(`${LANES} === "50"`)
     await tab.until(`${BADGE} === "live"`)
   })
 
