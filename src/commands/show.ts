@@ -1,21 +1,29 @@
 import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config.ts"
+import { missingTags, offersOf } from "../item/tags.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
 import { duration, isGuess, leftIn, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
 
+const waits = ({ status }: ReadItem): boolean => status === "queued" || status === "retrying"
+
+/** Why no worker takes an item that waits: `no worker offers 4k`; empty if one does, or if we may not know. */
+async function unserved(client: ReturnType<typeof clientOf>, item: ReadItem): Promise<string> {
+  if (!waits(item) || item.tags.length === 0) return ""
+  try {
+    const missing = missingTags(item.tags, offersOf(await client.workers()))
+    return missing.length === 0 ? "" : `no worker offers ${missing.join(", ")}`
+  } catch {
+    return ""
+  }
+}
+
 /** When an item that waits starts; empty if it is not known, or has started. */
 function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
-  const {
-    status,
-    available_at,
-    starts_in_seconds,
-    starts_low_seconds: low = 0,
-    starts_high_seconds: high = 0,
-  } = item
-  if (status !== "queued" && status !== "retrying") return ""
+  const { available_at, starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
+  if (!waits(item)) return ""
   if (starts_in_seconds !== undefined) {
     return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone).replace(/^starts /, "")
   }
@@ -87,7 +95,8 @@ export const showCommand: Command = {
   },
   async run(given) {
     takes(given, 1)
-    const item = await clientOf(given).get(typedId(given.words[0], "ID"))
+    const client = clientOf(given)
+    const item = await client.get(typedId(given.words[0], "ID"))
     if (given.flags["json"]) {
       say(safeJson(item))
       return 0
@@ -101,6 +110,7 @@ export const showCommand: Command = {
     const facts: Facts = [
       ...progressOf(item, zone, nowMs),
       ...courseOf(item, zone, nowMs),
+      ["waits", await unserved(client, item)],
       ...givenOf(item),
       ["page", pageUrl(given, item.id)],
     ]

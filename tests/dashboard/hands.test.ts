@@ -198,6 +198,9 @@ page("at a hand-over between two items", () => {
     }
     expect(await tab.evaluate<string[]>("window.sizes")).toEqual([size])
     expect(await tab.evaluate<number[]>("[...window.tops]")).toHaveLength(1)
+    // Many are a line each.
+    const height = await tab.evaluate<number>(`document.querySelector(".lane").offsetHeight`)
+    expect(height < 70).toBe(workers >= 7)
   })
 
   test("the lanes grow once one alone has been running for a while", async () => {

@@ -126,6 +126,9 @@ test("track-studio work finishes its item when it is drained, and stops; track-s
     stdout: "box-5 takes no more items.\n",
   })
   expect((await run(["workers"], env)).stdout).toContain(`Paper Boats 0%; takes no more items; tags crew-5`)
+  const other = await server.add({ song_id: 3, tags: ["crew-5", "8k"] })
+  // Of all workers that are there, one lacks the fewest.
+  expect((await run(["show", String(other)], env)).stdout).toContain("waits      no worker offers ")
   await Bun.write(ready, "")
   expect(await child.exited).toBe(0)
   const said = await textOf(child.stderr)

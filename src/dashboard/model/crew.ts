@@ -1,3 +1,4 @@
+import { missingTags, offersOf } from "../../item/tags.ts"
 import type { WorkerSeen } from "../../wire/answers.ts"
 
 export type { WorkerSeen }
@@ -16,17 +17,12 @@ export interface Crew {
 
 /** The workers as the server lists them. */
 export function crewOf(workers: readonly WorkerSeen[]): Crew {
-  const offered = workers.flatMap(({ tags, draining }) => (tags && !draining ? [new Set(tags)] : []))
+  const offers = offersOf(workers)
   return {
     isKnown: true,
     workers,
-    offers: JSON.stringify(offered.map((tags) => [...tags].sort())),
-    missing(tags) {
-      if (offered.length === 0) return []
-      const missing = offered.map((offer) => tags.filter((tag) => !offer.has(tag)))
-      // Of the worker that lacks the least.
-      return missing.reduce((least, some) => (some.length < least.length ? some : least))
-    },
+    offers: JSON.stringify(offers.map((tags) => [...tags].sort())),
+    missing: (tags) => missingTags(tags, offers),
   }
 }
 

@@ -136,7 +136,7 @@ export class Model implements Bridge {
   }
 
   missing(tags: readonly string[]): readonly string[] {
-    return tags.length === 0 ? [] : this.#crew.missing(tags)
+    return this.#crew.missing(tags)
   }
 
   waiting(): readonly QueueItem[] {

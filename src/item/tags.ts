@@ -1,0 +1,26 @@
+/** What is known of a worker's offer. */
+interface Offering {
+  /** Its tags; null if it takes no items by their place. */
+  readonly tags: readonly string[] | null
+  /** Whether it takes no more items. */
+  readonly draining: boolean
+  /** `away` for one that is not there. */
+  readonly state: string
+}
+
+/** What the workers offer that are there and take items. */
+export const offersOf = (workers: readonly Offering[]): readonly (readonly string[])[] =>
+  workers.flatMap(({ tags, draining, state }) => (tags && !draining && state !== "away" ? [tags] : []))
+
+/**
+ * Those of an item's tags that keep every worker from it, as of the worker that lacks the fewest; none if one may take it,
+ * or if no worker is known. `offers` are what each worker offers.
+ */
+export function missingTags(
+  tags: readonly string[],
+  offers: readonly (readonly string[])[],
+): readonly string[] {
+  if (tags.length === 0 || offers.length === 0) return []
+  const missing = offers.map((offer) => tags.filter((tag) => !offer.includes(tag)))
+  return missing.reduce((least, some) => (some.length < least.length ? some : least))
+}

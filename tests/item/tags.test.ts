@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test"
+
+import { missingTags, offersOf } from "../../src/item/tags.ts"
+
+const worker = (tags: string[] | null, more: { draining?: boolean; state?: string } = {}) => ({
+  ...{ tags, draining: false, state: "idle", ...more },
+})
+
+test("an item is missing what the worker lacks that lacks the fewest of its tags", () => {
+  expect(missingTags(["gpu", "4k"], [["cpu"], ["gpu"]])).toEqual(["4k"])
+  expect(missingTags(["gpu", "4k"], [["cpu"], ["4k", "gpu"]])).toEqual([])
+  expect(missingTags([], [["cpu"]])).toEqual([])
+})
+
+test("nothing is said of what is missing while no worker is known that takes items", () => {
+  const gone = [worker(["gpu"], { draining: true }), worker(["gpu"], { state: "away" }), worker(null)]
+  expect(offersOf(gone)).toEqual([])
+  expect(missingTags(["gpu"], offersOf(gone))).toEqual([])
+  expect(offersOf([...gone, worker(["gpu"])])).toEqual([["gpu"]])
+})
