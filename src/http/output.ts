@@ -2,7 +2,9 @@ import { type Static, Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
+import { AppError } from "../errors.ts"
 import { printing } from "../item/lease.ts"
+import type { OutputWriter } from "../queue/output-writer.ts"
 import type { Output, OutputEvent, OutputQuery } from "../queue/output.ts"
 import { OutputPart, OutputStored } from "../wire/output.ts"
 import type { Callers } from "./access.ts"
@@ -123,6 +125,15 @@ async function answer(
   })
 }
 
+/** Gives the body to a writer as it comes, or as much of it as has come when the client goes away. */
+async function take(request: Request, writer: OutputWriter): Promise<void> {
+  try {
+    for await (const bytes of request.body ?? []) writer.push(bytes)
+  } catch (error) {
+    if (!request.signal.aborted || error instanceof AppError) throw error
+  }
+}
+
 const ABOUT =
   "Text as a terminal shows it in the end: without colours, and without what was drawn over; nothing in it can steer a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As server-sent events each piece has its position, an `EventSource` that comes back goes on from there, and `end` is the last."
 
@@ -148,7 +159,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
         // It may come as it is printed, and nothing be printed for minutes.
         server?.timeout(request, 0)
         const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)
-        for await (const bytes of request.body ?? []) writer.push(bytes)
+        await take(request, writer)
         return writer.end()
       },
       {

@@ -88,7 +88,10 @@ page("what the command printed", () => {
 
   test("words in it are found, one place after the other, and it is copied whole", async () => {
     const work = await attempt(server)
-    await print(work, `Error: first\n${many(0, 300)}ERROR: second\n${many(300, 600)}an error, the third\n`)
+    await print(
+      work,
+      `Error: first\n${many(0, 300)}ERROR: second\n${many(300, 600)}İİİ (an error) the third\n`,
+    )
     const tab = await open(work.id)
     await tab.until(`${SHOWN}.endsWith("third\\n")`)
     await tab.evaluate(`document.querySelector(".find input").focus()`)

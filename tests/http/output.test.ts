@@ -153,6 +153,20 @@ test("output that is sent as it is printed is seen while it comes", async () => 
   expect(await read(work.id)).toBe("one\ntwo")
 })
 
+test("what a sender that goes away has sent is stored, and is no fault of the server", async () => {
+  const work = await attempt(server)
+  const { hostname, port } = new URL(server.url)
+  const head = `POST /api/v1/queue/${work.id}/output HTTP/1.1\r\nHost: x.localhost\r\nLease: ${work.lease.token}\r\nTransfer-Encoding: chunked\r\n\r\n`
+  const socket = await Bun.connect({ hostname, port: Number(port), socket: { data: () => undefined } })
+  socket.write(`${head}a\r\none\nno end\r\n`)
+  const reader = await Reader.open(`${server.url}/api/v1/queue/${work.id}/output?follow=true&format=sse`)
+  await reader.until((seen) => seen.length === 1)
+  socket.end()
+  await reader.until((seen) => seen.length === 2)
+  expect(await read(work.id)).toBe("one\nno end")
+  expect(server.log).not.toContain("a request failed")
+})
+
 test("followed without an attempt it goes on with the next one, and ends when the item is finished", async () => {
   const work = await attempt(server, { max_attempts: 2 })
   // As text, not even the head of the answer comes before something was printed.

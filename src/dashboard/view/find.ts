@@ -54,7 +54,7 @@ export class Find {
     this.#input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return
       event.preventDefault()
-      if (this.#input.value.toLowerCase() === this.#words) this.#go(event.shiftKey ? -1 : 1)
+      if (this.#input.value === this.#words) this.#go(event.shiftKey ? -1 : 1)
       else this.#look(true)
     })
   }
@@ -66,15 +66,10 @@ export class Find {
 
   #look(isNew: boolean): void {
     clearTimeout(this.#timer)
-    this.#words = this.#input.value.toLowerCase()
-    const [words, text] = [this.#words, this.#text.data.toLowerCase()]
-    this.#found = []
-    for (
-      let at = words === "" ? -1 : text.indexOf(words);
-      at >= 0;
-      at = text.indexOf(words, at + words.length)
-    )
-      this.#found.push(at)
+    this.#words = this.#input.value
+    // Not in lower case on both sides: that can change the length of a text, and so all places.
+    const words = new RegExp(this.#words.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "gi")
+    this.#found = this.#words === "" ? [] : [...this.#text.data.matchAll(words)].map(({ index }) => index)
     const isFound = this.#found.length > 0
     if (isNew || this.#at >= this.#found.length) this.#at = this.#found.length - 1
     this.#draw()

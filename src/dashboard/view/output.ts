@@ -121,7 +121,8 @@ export class OutputPanel {
     const isFirst = this.#text.data === ""
     this.#text.appendData(plain(text))
     const over = this.#text.length - MOST_SHOWN
-    if (over > 0) this.#text.deleteData(0, this.#text.data.indexOf("\n", over) + 1)
+    const end = this.#text.data.indexOf("\n", over)
+    if (over > 0) this.#text.deleteData(0, end < 0 ? over : end + 1)
     this.#find.changed()
     if (isFirst) this.#draw()
     this.#keepUp()
