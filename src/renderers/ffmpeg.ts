@@ -5,7 +5,7 @@ import { Turns } from "./turns.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
-const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "speed"] as const
+const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "total_size", "speed"] as const
 /** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
@@ -78,6 +78,8 @@ class Ffmpeg implements LineReader {
   #full = 0
   /** The last run but this one that was no still picture. */
   #before: Pass | undefined
+  /** Whether what follows a video can still be a picture of it. */
+  #mayBeStill = false
   /** The longest run before this one that ended by itself. */
   #longest: Pass | undefined
   #failure: string | undefined
@@ -142,8 +144,10 @@ class Ffmpeg implements LineReader {
     const block = this.#block
     this.#block = {}
     const seconds = outTime(block)
-    if (this.#pass.isOver(block.frame, seconds)) this.#leave(isEnd && block.frame === 1)
-    this.#pass.hear(block.frame, seconds ?? 0, isEnd)
+    const told = { frame: block.frame, seconds, size: block.total_size }
+    if (this.#pass.isOver(told)) this.#leave()
+    this.#pass.hear(told, isEnd)
+    if (this.#mayBeStill && block.frame !== 1) this.#beginTurn()
     this.#hasWritten ||= this.#pass.frames > 0 || this.#pass.seconds > 0
     // A container without a frame in it is not empty, so ffmpeg does not warn of it.
     const isEmpty = block.frame === undefined ? seconds === 0 : block.frame === 0 && !seconds
@@ -162,23 +166,30 @@ class Ffmpeg implements LineReader {
   }
 
   /** Another ffmpeg has begun. A still picture before or after a video is no pass over it. */
-  #leave(isForStill: boolean): void {
-    const isPass = !isForStill && !this.#pass.isStill
-    if (!this.#pass.isStill) this.#before = this.#pass
+  #leave(): void {
+    if (!this.#pass.isStill) {
+      this.#before = this.#pass
+      this.#mayBeStill = true
+    }
     if (this.#isFull(this.#pass)) this.#full += 1
     const { isByItself, length } = this.#pass
     if (isByItself && length > (this.#longest?.length ?? 0)) this.#longest = this.#pass
     this.#pass = new Pass()
-    if (isPass) this.#turns.begin()
+  }
+
+  #beginTurn(): void {
+    this.#mayBeStill = false
+    this.#turns.begin()
   }
 
   #progress(fraction: number): Report {
     const turns = this.#turns
-    if (!this.#pass.isStill || !this.#before) turns.move(fraction)
+    if (!this.#mayBeStill) turns.move(fraction)
     const progress = turns.fraction * 100
     if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
     // After the end of ffmpeg nobody knows whether another pass will follow.
-    if (turns.isFirst) return { progress, basis: this.#pass.hasEnded ? "guess" : "declared" }
+    const isLikely = this.#mayBeStill || this.#pass.hasEnded
+    if (turns.isFirst) return { progress, basis: isLikely ? "guess" : "declared" }
     return { progress, basis: "guess", eta_seconds: null }
   }
 }

@@ -47,9 +47,9 @@ function blockOf(line: string): string[] | undefined {
   const [, sign, hours, minutes, seconds] = STATS.exec(line) ?? []
   if (seconds === undefined) return undefined
   const time = sign === "-" ? 0 : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
-  const values = ["frame", "fps", "speed"].flatMap((key) => {
+  const values = ["frame", "fps", "speed", "L?size"].flatMap((key) => {
     const value = field(line, key)
-    return value === undefined ? [] : [`${key}=${value}`]
+    return value === undefined ? [] : [`${key === "L?size" ? "total_size" : key}=${value}`]
   })
   const end = line.includes("Lsize=") ? "end" : "continue"
   return [...values, `out_time_us=${Math.round(time * 1e6)}`, `progress=${end}`]

@@ -7,6 +7,16 @@ const ALL = 0.995
 /** Time that runs back this far, in seconds, is the time of another ffmpeg. */
 const RESTART_S = 1
 
+/** What a block tells. */
+interface Told {
+  /** The frame in hand; undefined if it told none. */
+  readonly frame: number | undefined
+  /** The time of the output, in seconds; undefined if it told none. */
+  readonly seconds: number | undefined
+  /** The bytes of the output; undefined if it told none. */
+  readonly size: number | undefined
+}
+
 /** One run of ffmpeg: what its blocks came to. */
 export class Pass {
   /** The furthest time of the output, in seconds. */
@@ -15,6 +25,8 @@ export class Pass {
   frames = 0
   /** How many blocks it told. */
   blocks = 0
+  /** Whether it told the size of its output: that of pictures is not told. */
+  hasSize = false
   /** Whether it said that it ended. */
   hasEnded = false
   /** Whether it said how much it had written of what, which comes last. */
@@ -22,16 +34,17 @@ export class Pass {
   /** Whether it said that it was stopped; then it may say that it ended as well. */
   isStopped = false
 
-  /** Takes a block of `-progress`. */
-  hear(frame: number | undefined, seconds: number, isEnd: boolean): void {
+  /** Takes a block of `-progress`: its frame, seconds and size, and whether it is the last one. */
+  hear({ frame = 0, seconds = 0, size }: Told, isEnd: boolean): void {
     this.seconds = Math.max(this.seconds, seconds)
-    this.frames = Math.max(this.frames, frame ?? 0)
+    this.frames = Math.max(this.frames, frame)
+    this.hasSize ||= size !== undefined
     this.blocks += 1
     this.hasEnded = isEnd
   }
 
   /** Whether this block belongs to a later run of ffmpeg. */
-  isOver(frame: number | undefined, seconds: number | undefined): boolean {
+  isOver({ frame, seconds }: Told): boolean {
     if (this.hasEnded) return true
     const hasRestarted = seconds !== undefined && seconds < this.seconds - RESTART_S
     return hasRestarted || (frame !== undefined && frame < this.frames)
@@ -39,7 +52,8 @@ export class Pass {
 
   /** Whether this was a picture of a single frame, a thumbnail beside the video. */
   get isStill(): boolean {
-    return this.hasEnded && this.blocks === 1 && this.frames === 1
+    // A video that was stopped at its first frame has a size.
+    return this.hasEnded && this.frames === 1 && !this.hasSize
   }
 
   /** Whether it is known to have ended by itself. */

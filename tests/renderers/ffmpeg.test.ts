@@ -236,6 +236,17 @@ describe("several runs of ffmpeg, one after another", () => {
     expect(listen("ffmpeg", 60, first, thumbnail)).toMatchObject({ reached: 1, hasEnded: true })
     expect(listen("ffmpeg", 60, first, thumbnail).progress).toEqual([50, 100, 100])
     expect(listen("ffmpeg", 60, thumbnail, first).progress).toEqual([0, 50, 100])
+    // As version 5.1 tells it.
+    const twice = `total_size=N/A\n${at(1, 0.04)}total_size=N/A\n${at(1, 0.04, "end")}`
+    expect(listen("ffmpeg", 60, first, twice)).toMatchObject({ reached: 1, hasEnded: true })
+    expect(listen("ffmpeg", 60, first, twice).progress).toEqual([50, 100, 100, 100])
+    expect(listen("ffmpeg", 60, twice, first).reached).toBe(1)
+  })
+
+  test("a second video that is stopped at its first frame is no thumbnail", () => {
+    const stopped = `total_size=48\n${at(1, 0)}total_size=262\n${at(1, 0.04, "end")}`
+    expect(listen("ffmpeg", 60, first, stopped).reached).toBeLessThan(0.98)
+    expect(listen("ffmpeg", 60, first, `total_size=262\n${at(1, 0.04, "end")}`).reached).toBeLessThan(0.98)
   })
 })
 

@@ -41,11 +41,12 @@ const pass = fc.record({
 type Pass = typeof pass extends fc.Arbitrary<infer T> ? T : never
 
 const block = (seconds: number, state: string): string =>
-  `frame=${Math.max(1, Math.round(seconds * FPS))}\nfps=30\nout_time_us=${Math.round(seconds * 1e6)}\nspeed=1x\nprogress=${state}\n`
+  `frame=${Math.max(1, Math.round(seconds * FPS))}\nfps=30\ntotal_size=${Math.round(seconds * 1e5)}\nout_time_us=${Math.round(seconds * 1e6)}\nspeed=1x\nprogress=${state}\n`
 
 /** What a run of ffmpeg prints: only SIGKILL leaves it without its last words. */
 function printed({ isStill, fraction, end, blocks, noise }: Pass, total: number): string {
-  if (isStill) return `frame=1\nout_time_us=40000\nprogress=end\n${noise}`
+  if (isStill)
+    return `frame=1\nout_time_us=40000\ntotal_size=N/A\nprogress=continue\nframe=1\nout_time_us=40000\ntotal_size=N/A\nprogress=end\n${noise}`
   const times = Array.from({ length: blocks }, (_, i) => (fraction * total * i) / (blocks - 1))
   const isTold = (i: number): boolean => i === blocks - 1 && end !== "by SIGKILL"
   return times.map((seconds, i) => block(seconds, isTold(i) ? "end" : "continue") + noise).join("")
