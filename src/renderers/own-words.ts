@@ -18,6 +18,7 @@ const BLENDER_START =
 const BLENDER_5 = /(?:^|\d +)render +\| /
 const BLENDER_SAVED = /Saved: '[^']*'(?: Time:|$)/
 const READ = /\bRead blend: "?(.+?)"?$/
+const BEGINS = /^Blender \d+\.\d/
 const BLENDER_END = /^ ?Time: [\d:.]+/
 const PAIR =
   /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress)= *\S+ *$/
@@ -92,6 +93,8 @@ export class OwnWords {
     const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
     if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
+    // What another program said before Blender began is not Blender's trouble.
+    if (!this.#isBlender && BEGINS.test(line)) this.#blender = blender(this.#expected)
     // A script inside of Blender prints what it likes, and what went wrong is among that.
     const report = this.#blender.read(line, false)
     if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)

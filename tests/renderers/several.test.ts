@@ -242,6 +242,8 @@ describe("renderers that we know, inside of a script", () => {
     expect(evidence(said("/a.blend", ...raised), said("/b.blend", ...saved)).failure).toBe(
       "KeyError: 'light'",
     )
+    // What a script told before Blender began is its own affair.
+    expect(evidence(lf(...raised).join(""), said("/a.blend")).failure).toBeUndefined()
     expect(evidence(said("/a.blend", ...raised), said("/a.blend", ...saved))).toMatchObject({
       failure: undefined,
       saved: ["/o/1.png"],
