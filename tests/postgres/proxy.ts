@@ -24,6 +24,8 @@ export class Proxy implements Disposable {
   decide: (bytes: Buffer) => Fate = () => "pass"
   /** Drops everything in both directions, without a word. */
   isFrozen = false
+  /** Takes no new connections. */
+  isClosed = false
   readonly #pairs = new Set<Pair>()
   readonly #listener: Disposable & { stop(isHard?: boolean): void }
 
@@ -35,6 +37,7 @@ export class Proxy implements Disposable {
         open: (client) => {
           const pair: Pair = { client, server: undefined, pending: [], isDoomed: false, isHeld: false }
           client.data = pair
+          if (this.isClosed) return void client.end()
           this.#pairs.add(pair)
           void this.#connect(pair, to)
         },

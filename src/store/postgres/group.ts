@@ -1,6 +1,7 @@
 import type { Clock } from "../../item/moment.ts"
 import type { Outages } from "../outages.ts"
 import type { Observed } from "../store.ts"
+import { ALIVE } from "./alive.ts"
 import { parametersOf } from "./append.ts"
 import { isRefused, StatementError } from "./faults.ts"
 import type { Fence } from "./fence.ts"
@@ -12,28 +13,6 @@ import { type Attempt, type Known, type Row, Sheet } from "./sheet.ts"
 const RECENT_ITEMS = 1000
 /** How old a sign of life becomes before a group stores the next. */
 const ALIVE_MS = 1000
-
-/**
- * Stores a sign of life at $1, and makes every lease longer by the outage since $2, if that is given, and the wait
- * of items for their workers after a restore. What any instance
- * has counted before, up to the sign of life that is stored, is not counted again.
- */
-const ALIVE = `WITH before AS MATERIALIZED (
-  SELECT coalesce(alive_at, 0) AS alive_at FROM history FOR NO KEY UPDATE),
-held AS MATERIALIZED (
-  SELECT q.id, greatest($2::int8, before.alive_at) AS since FROM queue_items q, before
-  WHERE $2::int8 IS NOT NULL AND greatest($2::int8, before.alive_at) < $1::int8
-    AND ((q.section = 0 AND q.lease_expires_at IS NOT NULL)
-      OR (q.section = 1 AND q.available_ms > 0 AND q.lease_token IS NOT NULL AND q.verdict IS NULL))
-  ORDER BY q.id FOR NO KEY UPDATE OF q),
-lengthened AS (
-  UPDATE queue_items q SET lease_expires_at = q.lease_expires_at + CASE section WHEN 0 THEN $1::int8 - held.since ELSE 0 END,
-    available_ms = q.available_ms + CASE section WHEN 1 THEN $1::int8 - held.since ELSE 0 END,
-    available_at = q.available_at + CASE section WHEN 1 THEN $1::int8 - held.since ELSE 0 END,
-    version = q.version + 1
-  FROM held WHERE q.id = held.id)
-UPDATE history SET alive_at = greatest(history.alive_at, $1::int8) FROM before
-RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
 
 /** A write. */
 export interface Write<T> {

@@ -1,0 +1,33 @@
+/** How far beyond its length a lease can run by errors of measuring; what runs longer was given before the clock went back. */
+const SKEW_MS = 1000
+
+/**
+ * Stores a sign of life at $1, and makes every lease longer by the outage since $2, if that is given, and the wait of
+ * items for their workers after a restore. What any instance has counted before, up to the sign of life that is stored,
+ * is not counted again. A lease that would run longer than its length, because the server's clock has gone back, is
+ * shortened to that. Answers the database's time.
+ */
+export const ALIVE = `WITH before AS MATERIALIZED (
+  SELECT CASE WHEN $2::int8 IS NULL THEN 0 ELSE greatest(0, $1::int8 - greatest($2::int8, coalesce(alive_at, 0))) END AS took
+  FROM history FOR NO KEY UPDATE),
+leased AS MATERIALIZED (
+  SELECT q.id, before.took FROM queue_items q, before
+  WHERE q.section = 0 AND q.lease_expires_at IS NOT NULL
+    AND (before.took > 0 OR (q.lease_ms > 0 AND q.lease_expires_at > $1::int8 + q.lease_ms + ${SKEW_MS}))
+  ORDER BY q.id FOR NO KEY UPDATE OF q),
+lengthened AS (
+  UPDATE queue_items q SET version = q.version + 1,
+    lease_expires_at = CASE WHEN q.lease_ms > 0 AND q.lease_expires_at + leased.took > $1::int8 + q.lease_ms + ${SKEW_MS}
+      THEN $1::int8 + q.lease_ms ELSE q.lease_expires_at + leased.took END
+  FROM leased WHERE q.id = leased.id),
+waiting AS MATERIALIZED (
+  SELECT q.id, before.took FROM queue_items q, before
+  WHERE before.took > 0 AND q.section = 1 AND q.available_ms > 0 AND q.lease_token IS NOT NULL AND q.verdict IS NULL
+  ORDER BY q.id FOR NO KEY UPDATE OF q),
+postponed AS (
+  UPDATE queue_items q SET available_ms = q.available_ms + waiting.took, available_at = q.available_at + waiting.took,
+    version = q.version + 1
+  FROM waiting WHERE q.id = waiting.id)
+UPDATE history SET alive_at = CASE WHEN history.alive_at > $1::int8 + ${SKEW_MS} THEN $1::int8
+    ELSE greatest(history.alive_at, $1::int8) END
+FROM before RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`

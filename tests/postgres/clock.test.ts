@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test"
+
+import { DatabaseClock } from "../../src/store/postgres/clock.ts"
+
+/** A clock that has been told a time, and the ages that it has reported. */
+function told(serverMs: number): { clock: DatabaseClock; jumps: number[] } {
+  const jumps: number[] = []
+  const clock = new DatabaseClock((ageMs) => jumps.push(ageMs))
+  clock.sample(serverMs, performance.now())
+  return { clock, jumps }
+}
+
+test("the clock is the database's, counted on between answers, and measuring never sets it back", () => {
+  const { clock, jumps } = told(1_000_000)
+  expect(clock.now()).toBeWithin(1_000_000, 1_000_500)
+  const before = clock.now()
+  // An answer that took 4 s says less than one that took none.
+  clock.sample(before - 1500, performance.now() - 4000)
+  expect(clock.now()).toBeLessThan(before + 400)
+  clock.sample(before - 400, performance.now())
+  expect(clock.now()).toBeGreaterThanOrEqual(before)
+  expect(clock.steadyMs()).toBeWithin(clock.now() - 5, clock.now() + 5)
+  expect(jumps).toEqual([])
+})
+
+test.each([3_600_000, -3_600_000])(
+  "a jump of the server's clock by %d ms is followed, and is a doubt",
+  (jumpMs) => {
+    const { clock, jumps } = told(10_000_000)
+    clock.sample(10_000_000 + jumpMs, performance.now())
+    expect(clock.now()).toBeWithin(10_000_000 + jumpMs, 10_000_500 + jumpMs)
+    expect(jumps).toHaveLength(1)
+  },
+)
