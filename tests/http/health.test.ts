@@ -1,8 +1,10 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 
 import { DEGRADED, type Reason, Reasons, UNREADY } from "../../src/health.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { healthRoute } from "../../src/http/health.ts"
+import { parsed, valueOf } from "../metrics/exposition.ts"
 import { start } from "../server.ts"
 
 test("health answers 200 with ok and no reasons, also below the API's base", async () => {
@@ -116,3 +118,32 @@ test("the table of reasons in docs/monitoring.md is the one that the server answ
   ])
   expect(told).toEqual(rows)
 })
+
+test("while another program holds the database, ready fails at once and says why; metrics say so too, until it lets go", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const ready = async () => {
+    const askedMs = performance.now()
+    const answer = await fetch(`${server.url}/health/ready`)
+    const body: { reasons: { reason: string; detail: string; since: string }[] } = await answer.json()
+    return { status: answer.status, reasons: body.reasons, tookMs: performance.now() - askedMs }
+  }
+  expect((await ready()).status).toBe(200)
+  const other = new Database(server.database)
+  other.run("BEGIN IMMEDIATE")
+  expect((await server.api("PUT", `/queue/${id}`, { title: "x" })).status).toBe(503)
+  let found = await ready()
+  while (found.status === 200) found = await ready()
+  expect(found.status).toBe(503)
+  const unwritable = { reason: "database_unwritable", detail: "SQLITE_BUSY" }
+  expect(found.reasons).toContainEqual(expect.objectContaining(unwritable))
+  expect(found.tookMs).toBeLessThan(1000)
+  expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
+  const metrics = parsed(await (await fetch(`${server.url}/metrics`)).text())
+  const value = (sample: string) => valueOf(metrics, `track_studio_${sample}`)
+  expect(value("database_writable")).toBe(0)
+  expect(value('commit_errors_total{code="SQLITE_BUSY"}')).toBeGreaterThan(0)
+  expect(value('degraded{reason="database_unwritable"}')).toBe(1)
+  other.close()
+  while ((await ready()).status !== 200);
+}, 40_000)

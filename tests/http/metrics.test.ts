@@ -79,6 +79,9 @@ test("what happens to items is counted: updates, commits, leases, rescues, webho
   expect(attempts).toEqual([
     [expect.stringMatching(/\{webhook="[0-9a-f]{8}",code="500"\}$/), expect.any(Number)],
   ])
+  const ready: { reasons: object[] } = await (await fetch(`${server.url}/health/ready`)).json()
+  const failing = { reason: "webhooks_failing", unready: false }
+  expect(ready.reasons).toContainEqual(expect.objectContaining(failing))
   await held.say("release")
   claiming.abort()
   await waiting
