@@ -107,6 +107,10 @@ function busy(error: string, retryAfterMs: number): Response {
  * whatever it uses.
  */
 const REST_MS = 100
+const RETRY_MS = 1000
+
+/** When to ask again what cannot be done now: within two seconds, so that those who ask together come back apart. */
+const laterMs = ({ retryAfterMs }: AppError): number => retryAfterMs ?? RETRY_MS * (1 + Math.random())
 
 /** Called with each error that is not an AppError, and the request id that the client got. */
 export type OnError = (requestId: string, error: unknown) => void
@@ -165,13 +169,14 @@ export function errors(
     const found = asAppError(code, error, request, routes())
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
     if (known.code === "too_many_requests") await Bun.sleep(REST_MS)
-    if (known.retryAfterMs !== undefined && isEventSource(request)) {
-      set.status = 200
-      account.answered({ request, route, askedMs }, set.status)
-      return busy(known.message, known.retryAfterMs)
-    }
     const requestId = crypto.randomUUID()
     if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
+    const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs
+    if (retryAfterMs !== undefined && isEventSource(request)) {
+      set.status = 200
+      account.answered({ request, route, askedMs }, set.status)
+      return busy(known.message, retryAfterMs)
+    }
     set.status = REFUSALS[known.code].status
     account.answered({ request, route, askedMs }, set.status, requestId)
     if (known.code === "not_found" && isLost(request)) return nowhere(request)

@@ -22,6 +22,7 @@ export class Waiting {
   readonly #items: Items
   readonly #onError: (error: unknown) => void
   readonly #mostGroups: number
+  readonly #restMs: number
   readonly #onLook: (seconds: number) => void
   readonly #groups = new Map<string, Group>()
   #isAsked = false
@@ -31,14 +32,17 @@ export class Waiting {
   /**
    * `onError` is called when the database cannot be read; the next look tries again. `mostGroups` limits the different sets
    * of tags that claims wait with, because a look asks for each; 0 if there is no limit. `onLook` is called with what each
-   * look took, in seconds.
+   * look took, in seconds. `restMs` is the least time between two looks, because many servers may look at one database;
+   * by default none.
    */
   constructor(
     items: Items,
     onError: (error: unknown) => void,
     mostGroups = 0,
     onLook: (seconds: number) => void = () => undefined,
+    restMs = 0,
   ) {
+    this.#restMs = restMs
     this.#mostGroups = mostGroups
     this.#onLook = onLook
     this.#items = items
@@ -104,7 +108,7 @@ export class Waiting {
     const nowMs = performance.now()
     this.#onLook((nowMs - startedMs) / 1000)
     const pauseMs = (nowMs - startedMs) * (1 / LOOKING_PART - 1)
-    this.#restUntilMs = nowMs + Math.min(pauseMs, MAX_PAUSE_MS)
+    this.#restUntilMs = nowMs + Math.max(Math.min(pauseMs, MAX_PAUSE_MS), this.#restMs)
     this.#isLooking = false
     if (this.#isAsked) this.look()
   }

@@ -71,6 +71,8 @@ export interface WorkersOptions {
   readonly room?: Room
   /** The most different sets of tags that claims may wait with; by default there is no limit. */
   readonly mostTagSets?: number
+  /** The least time between two looks for claims that wait, in milliseconds; none by default. */
+  readonly lookRestMs?: number
   /** Called with what each look for claims that wait took, in seconds; absent if nobody counts. */
   readonly onLook?: (seconds: number) => void
   /** Called when the database cannot be read for the claims that wait; it is tried again. */
@@ -99,7 +101,13 @@ export class Workers implements Service {
     this.#bus = bus
     this.#learned = learned
     this.#options = options
-    this.#waiting = new Waiting(store, options.onError, options.mostTagSets, options.onLook)
+    this.#waiting = new Waiting(
+      store,
+      options.onError,
+      options.mostTagSets,
+      options.onLook,
+      options.lookRestMs,
+    )
     this.#unlisten = bus.listen(() => this.#waiting.look())
   }
 

@@ -39,6 +39,9 @@ import type { Doorbell } from "./doorbell.ts"
 import { gauges } from "./gauges.ts"
 import { descriptorsOf, lookingOf, loopOf } from "./looking.ts"
 
+/** Many servers may look for work in one database: none of them does so more than 20 times a second. */
+const FLEET_LOOK_REST_MS = 50
+
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
 
@@ -236,7 +239,7 @@ function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reaso
 
 /** The queue with its workers, and what was learned of earlier renders. */
 function queueOf(
-  { maxTagSets, keepOutputKb, keepaliveMs }: Config,
+  { database, maxTagSets, keepOutputKb, keepaliveMs }: Config,
   store: Store,
   bus: Bus,
   room: Room,
@@ -249,6 +252,7 @@ function queueOf(
     token: () => crypto.randomUUID(),
     room,
     mostTagSets: maxTagSets,
+    ...(isPostgres(database) && { lookRestMs: FLEET_LOOK_REST_MS }),
     onLook: (seconds) => looks.observe(seconds),
     onError: logged("the workers' timer could not read or write"),
   })

@@ -43,6 +43,26 @@ test("a database that cannot be written is a 503 that says when to try again and
   }
 })
 
+test("an EventSource, which gives up at a refusal, is told to come back while the history cannot be read", async () => {
+  await using server = await start()
+  const database = new Database(server.database)
+  database.run("ALTER TABLE history RENAME TO gone")
+  const ask = (accept: string): Promise<Response> =>
+    server.api("GET", "/progress/stream", undefined, { accept })
+  expect((await ask("application/x-ndjson")).status).toBe(503)
+  const answer = await ask("text/event-stream")
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "text/event-stream"])
+  expect(await answer.text()).toMatch(
+    /^event: busy\nretry: 1\d{3}\ndata: \{"error":"the history cannot be read now; try again","retry_ms":1\d{3}\}\n\n$/,
+  )
+  database.run("ALTER TABLE gone RENAME TO history")
+  database.close()
+  const leave = new AbortController()
+  const back = await fetch(`${server.url}/api/v1/progress/stream`, { signal: leave.signal })
+  expect(back.status).toBe(200)
+  leave.abort()
+})
+
 test("the reason of a failure is in the log under the request id that the client was given", async () => {
   await using server = await broken()
   const { request_id }: { request_id: string } = await (await server.api("GET", "/queue")).json()

@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { Waiting } from "../../src/queue/waiting.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { temporaryFolder } from "../server.ts"
+
+test("however often the bell rings, a server of a fleet looks for work so often and no more, and at once after a pause", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const looksIn = async (restMs: number): Promise<number> => {
+    let looks = 0
+    const waiting = new Waiting(store, fail, 0, () => (looks += 1), restMs)
+    using _bell = waiting.bell([], new AbortController().signal)
+    const untilMs = performance.now() + 300
+    while (performance.now() < untilMs) {
+      waiting.look()
+      await new Promise((resolve) => void setImmediate(resolve))
+    }
+    return looks
+  }
+  const rested = await looksIn(100)
+  expect(rested).toBeGreaterThanOrEqual(1)
+  expect(rested).toBeLessThanOrEqual(4)
+  expect(await looksIn(0)).toBeGreaterThan(rested)
+  await store.close()
+})
