@@ -17,8 +17,8 @@ interface Level {
 /**
  * Token buckets, one for each client, which is named by a text.
  *
- * A client that was never seen has a full bucket, so a full one need not be remembered: at most `most` are, and the one
- * that was used longest ago is forgotten first.
+ * A client that was never seen has a full bucket, so a full one need not be remembered: at most `most` are, and one that
+ * was not used for long is forgotten first.
  */
 export class Buckets {
   readonly #rate: Rate
@@ -59,11 +59,13 @@ export class Buckets {
     const known = this.#levels.get(client) ?? { units: burst, atMs: nowMs }
     known.units = Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)
     known.atMs = nowMs
-    // Written again, so that the map stays in the order of use.
-    this.#levels.delete(client)
+    // In the order of use only once it may matter: that is half of what a request costs here.
+    if (this.#levels.size >= this.#most / 2) this.#levels.delete(client)
     this.#levels.set(client, known)
-    const [oldest] = this.#levels.keys()
-    if (this.#levels.size > this.#most && oldest !== undefined) this.#levels.delete(oldest)
+    if (this.#levels.size > this.#most) {
+      const [oldest] = this.#levels.keys()
+      if (oldest !== undefined) this.#levels.delete(oldest)
+    }
     return known
   }
 }

@@ -8,6 +8,9 @@ import type { Tokens } from "./tokens.ts"
 /** Failed tokens of one address: 30 at once, then one a minute. */
 const FAILURES = { perSecond: 1 / 60, burst: 30 }
 
+/** Headers whose secret is remembered. */
+const MOST_HEADERS = 1000
+
 /** What a request brings to be let in. */
 export interface Credentials {
   /** The header `Authorization` as it was sent; null when there is none. */
@@ -47,12 +50,17 @@ export const EVERYBODY: Caller = { role: "admin", token: undefined, client: unde
 
 const unauthorized = (message: string): AppError => new AppError("unauthorized", message)
 
+/** What a header `Authorization` of the kind Bearer holds; empty for another. */
+const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
+
 /** Decides who a caller is, and whether it may use a route. */
 export class Gate {
   readonly #tokens: Tokens
   readonly #tickets: Tickets
   readonly #options: GateOptions
   readonly #failures = new Buckets(FAILURES)
+  /** By header, as it was sent. */
+  readonly #secrets = new Map<string, string>()
   readonly #callers = new Map<number, { readonly caller: Caller; readonly ended: AbortController }>()
   readonly #unlisten: () => void
 
@@ -105,11 +113,10 @@ export class Gate {
     isLeased: boolean,
   ): TokenRow | undefined {
     if (authorization === null && ticket === undefined) return undefined
-    const [, secret] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? []
     const token =
       authorization === null
         ? this.#tickets.find(ticket ?? "", { method, path })
-        : this.#tokens.find(secret ?? "")
+        : this.#bearer(authorization)
     if (token || isLeased) return token
     const waitMs = this.#failures.take(from().key, 1, this.#options.steadyMs())
     if (waitMs > 0) {
@@ -122,6 +129,18 @@ export class Gate {
         ? "the ticket is unknown, has ended, or is for another path; get a new one by POST /api/v1/tickets"
         : "the token is unknown, was revoked, or has expired; send Authorization: Bearer and a token that is in force",
     )
+  }
+
+  /** The token in force that a header holds. Taking a header apart costs as much as all else that is asked of it. */
+  #bearer(authorization: string): TokenRow | undefined {
+    const known = this.#secrets.get(authorization)
+    if (known !== undefined) return this.#tokens.find(known)
+    const secret = secretIn(authorization)
+    const token = this.#tokens.find(secret)
+    if (!token) return undefined
+    if (this.#secrets.size >= MOST_HEADERS) this.#secrets.clear()
+    this.#secrets.set(authorization, secret)
+    return token
   }
 
   /** One object for all requests with a token: each of its streams keeps it. */

@@ -5,8 +5,6 @@ import type { Access, TokenRow } from "../store/access.ts"
 const LOOK_MS = 250
 /** Uses of a token are written down at most this often: otherwise each read would be a write. */
 const REMEMBER_MS = 60_000
-/** Secrets whose hash is remembered, so that a client's next request costs no hash. */
-const KNOWN_SECRETS = 1000
 const SECRET = /^tsk_[A-Za-z0-9_-]{43}$/
 
 /** What the tokens need from outside. */
@@ -32,8 +30,8 @@ export class Tokens implements Service {
   readonly #options: TokensOptions
   /** By hash; those in force alone. */
   #inForce = new Map<string, TokenRow>()
-  /** By secret: what it hashes to, also for secrets of no token. */
-  readonly #hashes = new Map<string, string>()
+  /** Those in force, by their secrets, as far as they were asked for. */
+  readonly #known = new Map<string, TokenRow>()
   readonly #used = new Map<number, number>()
   readonly #onEnded = new Set<(ids: ReadonlySet<number>) => void>()
   #existed = false
@@ -62,9 +60,8 @@ export class Tokens implements Service {
 
   /** The token in force that this secret belongs to. */
   find(secret: string): TokenRow | undefined {
-    const row = SECRET.test(secret) ? this.#inForce.get(this.#hashOf(secret)) : undefined
-    if (!row || this.#hasExpired(row)) return undefined
-    return row
+    const row = this.#known.get(secret) ?? this.#foundByHash(secret)
+    return row === undefined || this.#hasExpired(row) ? undefined : row
   }
 
   /** The token with this id, if it is in force: that of a ticket. */
@@ -102,8 +99,16 @@ export class Tokens implements Service {
     } else if ([...before.values()].some((row) => this.#hasExpired(row))) {
       this.#inForce = new Map([...before].filter(([, row]) => !this.#hasExpired(row)))
     }
+    // Each request of a token that is in force finds it anew.
+    if (this.#inForce !== before) this.#known.clear()
     const ended = new Set([...before].flatMap(([hash, { id }]) => (this.#inForce.has(hash) ? [] : [id])))
     if (ended.size > 0) for (const tell of this.#onEnded) tell(ended)
+  }
+
+  #foundByHash(secret: string): TokenRow | undefined {
+    const row = SECRET.test(secret) ? this.#inForce.get(this.#options.digest(secret)) : undefined
+    if (row) this.#known.set(secret, row)
+    return row
   }
 
   #isInForce(row: TokenRow): boolean {
@@ -113,15 +118,5 @@ export class Tokens implements Service {
 
   #hasExpired({ expires_at }: TokenRow): boolean {
     return expires_at !== null && Date.parse(expires_at) <= this.#options.now()
-  }
-
-  #hashOf(secret: string): string {
-    const known = this.#hashes.get(secret)
-    if (known !== undefined) return known
-    const hash = this.#options.digest(secret)
-    this.#hashes.set(secret, hash)
-    const [oldest] = this.#hashes.keys()
-    if (this.#hashes.size > KNOWN_SECRETS && oldest !== undefined) this.#hashes.delete(oldest)
-    return hash
   }
 }
