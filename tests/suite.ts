@@ -74,6 +74,9 @@ async function tests(
   total.failed += Math.max(count("fail"), ok ? 0 : 1)
 }
 
+/** It measures how fast the binary starts, so nothing else runs beside it. */
+const ALONE = "tests/binary.test.ts"
+
 /** What a test takes from `tests/server.ts` without starting the program. */
 const HARMLESS = /^(type .*|temporaryFolder|textOf)$/
 
@@ -133,8 +136,9 @@ if (prove) {
   await check("build", "bun", "run", "build")
   const files = await Array.fromAsync(new Glob("tests/**/*.test.ts").scan("."))
   const starts = await Promise.all(files.map((file) => startsProgram(file)))
-  const programs = files.filter((_, i) => starts[i]).toSorted()
+  const programs = files.filter((file, i) => starts[i] && file !== ALONE).toSorted()
   const others = files.filter((file, i) => !starts[i] || file.startsWith("tests/commands/")).toSorted()
+  await tests("the binary alone", [ALONE], { TRACK_STUDIO_BINARY: binary })
   // Side by side: they wait more than they work.
   await Promise.all([
     tests("tests against the binary", ["--parallel=2", ...programs], { TRACK_STUDIO_BINARY: binary }),

@@ -263,7 +263,7 @@ export class Tab {
   }
 
   /** Resolves with the value of an expression once it is truthy. */
-  async until<T>(expression: string, timeoutMs = 8000): Promise<T> {
+  async until<T>(expression: string, timeoutMs = 20_000): Promise<T> {
     const endMs = performance.now() + timeoutMs
     // Asked from outside, because timers of hidden tabs are slow.
     for (;;) {
