@@ -39,14 +39,17 @@ over. With --follow it goes on with what is printed from now on, until the item 
     process.once("SIGINT", () => stop.abort())
     process.once("SIGTERM", () => stop.abort())
     const text = new PrintedText()
+    let hasPrinted = false
     const options = { attempt: idFlag(given, "attempt"), isFollowed, signal: stop.signal }
     for await (const said of printedOf(given, options)) {
       if (said.type === "piece") process.stdout.write(text.next(said))
+      hasPrinted ||= said.type === "piece"
       if (said.type !== "offline") continue
       if (!isFollowed) throw new ServerError(said.status, said.reason, { code: said.code })
       process.stderr.write(`# ${printable(said.reason)}; retrying in ${said.retryMs} ms\n`)
     }
     process.stdout.write(text.end)
+    if (!hasPrinted) process.stderr.write("# nothing was printed, or it is not kept any more\n")
     return 0
   },
 }

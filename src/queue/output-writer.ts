@@ -21,9 +21,12 @@ export class OutputWriter {
   readonly #keepBytes: number
   readonly #recent: Recent
   readonly #transcript = new Transcript()
-  /** The position of the first byte; undefined for the end of what is stored, until that is known. */
-  #from: number | undefined
+  /** The position of the first byte; undefined if the output goes on after what is stored. */
+  readonly #from: number | undefined
   #bytes = 0
+  /** Where an output that goes on has come to, and up to where its pieces were placed; undefined before the first. */
+  #next: number | undefined
+  #heard = 0
   #writing: Promise<void> | undefined
   /** Ends the wait for more. */
   #hurry: (() => void) | undefined
@@ -31,7 +34,10 @@ export class OutputWriter {
   #end: OutputEnd | undefined
   #refusal: unknown
 
-  /** `keepBytes` is how much of it is kept at all; 0 for nothing. */
+  /**
+   * `keepBytes` is how much of it is kept at all; 0 for nothing. `from` is the position of the first byte; undefined for
+   * an output that goes on after what is stored, where only what it shows counts, not what was drawn over.
+   */
   constructor(store: Store, keepBytes: number, from: number | undefined) {
     this.#store = store
     this.#keepBytes = keepBytes
@@ -56,7 +62,7 @@ export class OutputWriter {
     await this.#write([...this.#pieces(), ...this.#transcript.rest()])
     const { attempt, end } = this.#end ?? (await this.#store([]))
     // What shows nothing, or is not kept, was taken all the same.
-    return { attempt, end: Math.max(end, (this.#from ?? end) + this.#bytes) }
+    return { attempt, end: this.#from === undefined ? end : Math.max(end, this.#from + this.#bytes) }
   }
 
   async #writeSoon(): Promise<void> {
@@ -90,9 +96,16 @@ export class OutputWriter {
 
   async #write(pieces: readonly OutputPiece[]): Promise<void> {
     if (this.#refusal !== undefined) throw this.#refusal
-    this.#from ??= (await this.#store([])).end
-    const from = this.#from
-    const placed = pieces.map((piece) => ({ ...piece, from: from + piece.from, to: from + piece.to }))
-    if (placed.length > 0) this.#end = await this.#store(placed)
+    if (pieces.length === 0) return
+    if (this.#from === undefined) this.#next ??= (await this.#store([])).end
+    this.#end = await this.#store(pieces.map((piece) => this.#placed(piece)))
+  }
+
+  #placed({ from, to, text }: OutputPiece): OutputPiece {
+    if (this.#from !== undefined) return { from: this.#from + from, to: this.#from + to, text }
+    const at = (this.#next ?? 0) + from - this.#heard
+    this.#heard = to
+    this.#next = at + Buffer.byteLength(text)
+    return { from: at, to: this.#next, text }
   }
 }

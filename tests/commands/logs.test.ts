@@ -70,6 +70,12 @@ test("nothing steers the terminal, whatever a server sends", async () => {
 })
 
 test("what cannot be printed is said, and a server that is away is not waited for", async () => {
+  const silent = await attempt(server)
+  expect(await logs(String(silent.id))).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: "# nothing was printed, or it is not kept any more\n",
+  })
   expect(await logs("999999")).toMatchObject({
     code: 1,
     stderr: "track-studio: queue item 999999 does not exist\n",

@@ -101,6 +101,13 @@ test("the last of each attempt is kept, and each attempt has its own", async () 
   expect(await read(work.id, "?attempt=1")).toEndWith("\nlast words\n")
 })
 
+test("of what goes on without an offset only what it shows counts, not what was drawn over", async () => {
+  const small = await attempt(server)
+  expect(await print(small, "begin\n10%\r20%\rdone\n")).toMatchObject({ end: 11 })
+  expect(await print(small, "on\n")).toMatchObject({ end: 14 })
+  expect(await read(small.id)).toBe("begin\ndone\non\n")
+})
+
 test("a line is followed within a second, as text and as events, and a reader that comes back goes on", async () => {
   const work = await attempt(server)
   await print(work, "first\n")

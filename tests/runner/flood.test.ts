@@ -4,7 +4,7 @@ import { closeSync, createWriteStream } from "node:fs"
 import { OutputSpool } from "../../src/runner/output-spool.ts"
 import { makePipe, Tap } from "../../src/runner/pipes.ts"
 
-const BYTES = 300_000_000
+const BYTES = 150_000_000
 const ROUNDS = 3
 
 /** What it costs to pass a flood on, in milliseconds of processor time, and how many bytes were kept to be sent. */

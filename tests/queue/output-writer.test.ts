@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test"
+
+import { AppError } from "../../src/errors.ts"
+import type { OutputPiece } from "../../src/item/output.ts"
+import { OutputWriter } from "../../src/queue/output-writer.ts"
+
+/** A store of one output, which ends somewhere already. */
+class Kept {
+  readonly pieces: OutputPiece[] = []
+  calls = 0
+  end: number
+
+  constructor(end = 0) {
+    this.end = end
+  }
+
+  store = async (pieces: readonly OutputPiece[]): Promise<{ attempt: number; end: number }> => {
+    this.calls += 1
+    this.pieces.push(...pieces)
+    this.end = pieces.at(-1)?.to ?? this.end
+    return { attempt: 1, end: this.end }
+  }
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const bar = bytes(Array.from({ length: 20_000 }, (_, i) => `frame ${i} of many\r`).join(""))
+
+test("an output that goes on takes only as much room as it shows, and its holes are kept", async () => {
+  const kept = new Kept(100)
+  const writer = new OutputWriter(kept.store, 1_000_000, undefined)
+  for (const piece of [bytes("begin\n"), bar, bytes("end\n"), new Uint8Array([0, 1, 10]), bytes("last")])
+    writer.push(piece)
+  expect(await writer.end()).toEqual({ attempt: 1, end: 117 })
+  expect(kept.pieces.map(({ text }) => text).join("")).toBe("begin\nend\nlast")
+  expect(kept.pieces.at(-1)).toEqual({ from: 113, to: 117, text: "last" })
+})
+
+test("an output with an offset has its sender's positions, and is taken to its end even if it shows nothing", async () => {
+  const kept = new Kept()
+  const writer = new OutputWriter(kept.store, 1_000_000, 50)
+  writer.push(bytes("\u001b[31mred\u001b[0m\n\u001b[0m"))
+  expect(await writer.end()).toEqual({ attempt: 1, end: 67 })
+  expect(kept.pieces).toEqual([{ from: 50, to: 63, text: "red\n" }])
+})
+
+test("what comes faster than it is kept leaves out the oldest, and one request is one write", async () => {
+  const kept = new Kept()
+  const writer = new OutputWriter(kept.store, 1000, 0)
+  for (let i = 0; i < 1000; i += 1) writer.push(bytes(`${"x".repeat(99)}\n`))
+  expect(await writer.end()).toEqual({ attempt: 1, end: 100_000 })
+  expect(kept.pieces[0]?.from).toBe(99_000)
+  expect(kept.calls).toBeLessThanOrEqual(2)
+})
+
+test("a refusal is told to the sender, at the next piece or at the end", async () => {
+  const refusal = new AppError("lease_lost", "refused by the test")
+  const writer = new OutputWriter(() => Promise.reject(refusal), 1000, 0)
+  writer.push(bytes("one\n"))
+  await expect(writer.end()).rejects.toBe(refusal)
+  expect(() => writer.push(bytes("two\n"))).toThrow(refusal)
+})
