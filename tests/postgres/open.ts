@@ -1,5 +1,6 @@
 import { SQL } from "bun"
 
+import type { Clock } from "../../src/item/moment.ts"
 import { PostgresStore } from "../../src/store/postgres/postgres.ts"
 import type { OpenStore } from "../contracts/store.contract.ts"
 import { newDatabase } from "./server.ts"
@@ -11,41 +12,59 @@ const EMPTY = `DELETE FROM updates; DELETE FROM outputs; DELETE FROM queue_items
   WITH old AS (DELETE FROM history) INSERT INTO history (id) VALUES (substr(md5(gen_random_uuid()::text), 1, 16));
   SELECT setval(name, 1, false) FROM unnest(ARRAY['queue_items_ids', 'runs_ids', 'deliveries_ids', 'tokens_ids']) name`
 
+/** What a later version may add to each table, and beside them. */
+const LATER = `DO $$
+DECLARE
+  name text;
+BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('ALTER TABLE %I ADD COLUMN later_text text, ADD COLUMN later_number bigint NOT NULL DEFAULT 7', name);
+    EXECUTE format('CREATE INDEX ON %I (later_number)', name);
+  END LOOP;
+END $$;
+CREATE TABLE later (id bigint PRIMARY KEY);
+INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('later', 9999999999999)`
+
 /** A database that is up to date and empty. */
 interface Database {
   readonly url: string
   readonly client: SQL
 }
 
-const unused: Database[] = []
-
-async function made(): Promise<Database> {
-  const { url } = await newDatabase()
-  const store = await PostgresStore.open(url)
-  await store.close()
-  return { url, client: new SQL({ url, max: 1, idleTimeout: 0 }) }
-}
-
-/** A database that is up to date and empty, to be given back at the end of the test. */
-export async function emptyDatabase(): Promise<{ readonly url: string } & AsyncDisposable> {
-  const database = unused.pop() ?? (await made())
-  return {
-    url: database.url,
-    async [Symbol.asyncDispose]() {
-      await database.client.unsafe(EMPTY).simple()
-      unused.push(database)
-    },
+/** Gives databases to tests, each up to date and empty; `alter` is called with each that is made. */
+function supply(alter: (client: SQL) => Promise<unknown>) {
+  const unused: Database[] = []
+  const made = async (): Promise<Database> => {
+    const { url } = await newDatabase()
+    const store = await PostgresStore.open(url)
+    await store.close()
+    const client = new SQL({ url, max: 1, idleTimeout: 0 })
+    await alter(client)
+    return { url, client }
+  }
+  return async (): Promise<{ readonly url: string } & AsyncDisposable> => {
+    const database = unused.pop() ?? (await made())
+    return {
+      url: database.url,
+      async [Symbol.asyncDispose]() {
+        await database.client.unsafe(EMPTY).simple()
+        unused.push(database)
+      },
+    }
   }
 }
 
-/** A store on a database of its own. */
-export async function openStore(
-  now?: () => number,
-  steadyMs = now,
-  onePerSong = false,
+/** A database that is up to date and empty, to be given back at the end of the test. */
+export const emptyDatabase = supply(async () => undefined)
+
+/** The same as a later version of this program may have left it: its migrations only add. */
+const laterDatabase = supply((client) => client.unsafe(LATER).simple())
+
+async function storeOn(
+  database: { readonly url: string } & AsyncDisposable,
+  clock: Clock | undefined,
+  onePerSong: boolean,
 ): Promise<OpenStore & { readonly store: PostgresStore; readonly url: string }> {
-  const database = await emptyDatabase()
-  const clock = now && steadyMs && { now, steadyMs }
   const store = await PostgresStore.open(database.url, { clock, onePerSong })
   return {
     store,
@@ -56,3 +75,11 @@ export async function openStore(
     },
   }
 }
+
+/** A store on a database of its own. */
+export const openStore = async (now?: () => number, steadyMs = now, onePerSong = false) =>
+  storeOn(await emptyDatabase(), now && steadyMs && { now, steadyMs }, onePerSong)
+
+/** A store on a database of a later version. */
+export const openLaterStore = async (now?: () => number, steadyMs = now) =>
+  storeOn(await laterDatabase(), now && steadyMs && { now, steadyMs }, false)
