@@ -68,6 +68,8 @@ export class Descriptors implements Service {
   /** Begins to look. */
   async start(): Promise<void> {
     this.#door = this.#options.door()
+    // While there are many: the reserve is filled before the first clients come.
+    this.#look()
     this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
   }
 

@@ -8,13 +8,16 @@ import { descriptors, figure } from "../proof.ts"
 import { PROGRAM, start, type TestServer } from "../server.ts"
 import { SocketReader } from "../sockets.ts"
 
-/** Looks ten times a second while descriptors are few; what is left each time, and whether the door is open then. */
+/**
+ * Looks ten times a second while descriptors are few, after a first look while they are many; what is left each time, and
+ * whether the door is open then.
+ */
 async function looked(left: readonly ("many" | "few" | "none")[]) {
   const reasons = new Reasons()
   const [said, doors, noted]: [number[], boolean[], number[]] = [[], [], []]
   let [nowMs, at, isOpen, released] = [0, 0, true, 0]
   const looking = new Descriptors(reasons, {
-    spare: { left: () => left[at++] ?? "many", release: () => void (released += 1) },
+    spare: { left: () => left[at++ - 1] ?? "many", release: () => void (released += 1) },
     door: () => ({ open: () => void (isOpen = true), close: () => void (isOpen = false) }),
     closeIdle: () => 3,
     nowMs: () => nowMs,
