@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { type Caller, type Credentials, Gate } from "../../src/access/gate.ts"
@@ -12,6 +12,9 @@ import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
+
+// Starts programs or waits for the disk, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const START_MS = Date.parse("2026-01-02T03:04:05Z")
 const MINUTE_MS = 60_000

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import { isAllowed } from "../../src/access/roles.ts"
 import { NEEDS } from "../../src/http/access.ts"
 import { type Role, ROLES } from "../../src/store/access.ts"
 import { start, type TestServer } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
+
+// Starts programs or waits for the disk, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 describe("a server with a token of each role", () => {
   let server: TestServer

@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
 import { PROGRAM, start } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
+
+// Starts programs or waits for the disk, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const OPTIONS = { perAddress: 10, perToken: 100, perLease: 2, held: 2 }
 

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 
@@ -8,6 +8,9 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention, type RetentionOptions } from "../../src/upkeep/retention.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
+
+// Starts programs or waits for the disk, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const DAY_MS = 86_400_000
 

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
@@ -11,6 +11,9 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Space } from "../../src/upkeep/space.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
+
+// Starts programs or waits for the disk, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const DAY_MS = 86_400_000
 const TEXT = "x".repeat(8000)
