@@ -82,6 +82,17 @@ async function* bytesOf(
   }
 }
 
+/** A place that is given up once: with the answer, or with a client that goes away before the answer has begun. */
+function placeOf(held: Disposable, signal: AbortSignal): Disposable {
+  let isGiven = true
+  const giveUp = (): void => {
+    if (isGiven) held[Symbol.dispose]()
+    isGiven = false
+  }
+  signal.addEventListener("abort", giveUp)
+  return { [Symbol.dispose]: giveUp }
+}
+
 /** What a route needs of a request to answer with an output. */
 interface Asking {
   readonly request: Request
@@ -107,15 +118,11 @@ async function answer(
   const events = await output.read(id, asked, signal)
   // As text there is nothing to keep a connection alive with while nothing is printed.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
-  const place = asked.isFollowed && !isHead ? limits?.hold(caller) : undefined
-  // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
+  const place = asked.isFollowed && !isHead && limits ? placeOf(limits.hold(caller), signal) : undefined
   const charge = (bytes: number): void => limits?.charge(caller, bytes)
-  const body = bytesOf(
-    events,
-    format,
-    charge,
-    place,
-  ) as AsyncIterable<Uint8Array> as unknown as ReadableStream
+  const bytes: AsyncIterable<Uint8Array> = bytesOf(events, format, charge, place)
+  // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
+  const body = bytes as unknown as ReadableStream
   return new Response(body, {
     headers: {
       "content-type": format.contentType,

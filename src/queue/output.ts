@@ -147,11 +147,7 @@ export class Output implements Service {
     }
   }
 
-  async *#events(
-    reader: OutputReader,
-    { attempt: asked, isFollowed }: OutputQuery,
-    signal: AbortSignal,
-  ): AsyncGenerator<OutputEvent> {
+  async *#events(reader: OutputReader, query: OutputQuery, signal: AbortSignal): AsyncGenerator<OutputEvent> {
     let heardMs = performance.now()
     while (!signal.aborted) {
       using news = this.#news(reader.id, signal)
@@ -161,10 +157,7 @@ export class Output implements Service {
         yield event
         heardMs = performance.now()
       }
-      const isOther = item !== undefined && reader.isOther(item)
-      const isOver = item === undefined || isFinished(item.status)
-      const hasEnded = isOther || item?.status !== "processing"
-      if (!isFollowed || (isOver && !isOther) || (asked !== undefined && hasEnded)) {
+      if (isLast(reader, item, query)) {
         yield { type: "end", attempt: reader.attempt, status: item?.status ?? "failed" }
         return
       }
@@ -172,10 +165,7 @@ export class Output implements Service {
         yield { type: "shutdown" }
         return
       }
-      if (item && isOther) {
-        reader.goTo(item)
-        continue
-      }
+      if (item && reader.goTo(item)) continue
       if (performance.now() - heardMs >= this.#options.keepaliveMs) {
         yield { type: "keepalive" }
         heardMs = performance.now()
@@ -217,6 +207,18 @@ export class Output implements Service {
 const notBegun = ({ id, attempt: begun }: QueueItem, attempt: number): AppError =>
   new AppError("not_found", `attempt ${attempt} of queue item ${id} has not begun; it has had ${begun}`)
 
+/** Whether nothing more follows for this query; `item` is undefined once it was deleted. */
+function isLast(
+  reader: OutputReader,
+  item: QueueItem | undefined,
+  { attempt, isFollowed }: OutputQuery,
+): boolean {
+  if (!isFollowed || item === undefined) return true
+  const isOther = reader.isOther(item)
+  if (attempt !== undefined) return isOther || item.status !== "processing"
+  return isFinished(item.status) && !isOther
+}
+
 /** Reads the output of an item, one attempt after the other. */
 class OutputReader {
   /** The item. */
@@ -245,11 +247,13 @@ class OutputReader {
     return attempt !== this.#attempt || started_at !== this.#begun
   }
 
-  /** Goes to the beginning of the attempt that the item is at. */
-  goTo({ attempt, started_at }: QueueItem): void {
-    this.#attempt = attempt
-    this.#begun = started_at
+  /** Goes to the beginning of the attempt that the item is at; answers whether that is another one. */
+  goTo(item: QueueItem): boolean {
+    if (!this.isOther(item)) return false
+    this.#attempt = item.attempt
+    this.#begun = item.started_at
     this.#at = 0
+    return true
   }
 
   /** What is kept after the place, which moves on. */

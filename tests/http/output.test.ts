@@ -308,7 +308,7 @@ test("output outlives a restart, and who follows it hears of the stop", async ()
 })
 
 test("viewers read output, a token for one item reads that item's alone, and the lease writes it", async () => {
-  await using own = await start()
+  await using own = await start({ args: ["--held-per-client", "3"] })
   const [mine, other] = [await attempt(own, { song_id: 1 }), await attempt(own, { song_id: 2 })]
   await print(mine, "mine\n")
   await print(other, "other\n")
@@ -337,6 +337,14 @@ test("viewers read output, a token for one item reads that item's alone, and the
   expect(await print(mine, "more\n")).toMatchObject({ status: 200 })
   const write = await own.api("POST", `/queue/${mine.id}/output`, undefined, viewer)
   expect(write.status).toBe(403)
+  // Followers have their number, and give their places up when they go.
+  const follow = (format: string): Promise<Reader> =>
+    Reader.open(`${own.url}/api/v1/queue/${mine.id}/output?follow=true&format=${format}`, viewer)
+  const others = [await follow("sse"), await follow("text")]
+  const fourth = await follow("sse")
+  expect(fourth.answer.status).toBe(429)
+  for (const other of others) other.leave()
+  while ((await get(`/queue/${mine.id}/output?follow=true`, viewer)).status === 429);
   // Who may look no more sees no more.
   const beside = openAccessBeside(own.database)
   await beside.access.revokeToken((await beside.access.tokens()).at(-1)?.id ?? 0)
