@@ -45,6 +45,7 @@ class Page {
       items: (items, removed) => this.#home.put(items, removed),
       gap: gapNotice,
       turned: () => {
+        this.#home.forget()
         closeMenu()
         closeDialog()
       },

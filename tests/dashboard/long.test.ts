@@ -6,7 +6,7 @@ import { added } from "../contracts/store.contract.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
 
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 60_000)
+setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 90_000)
 
 const [WAITING, COMPLETED, FAILED] = [10_000, 2000, 500]
 
@@ -133,5 +133,19 @@ page("a queue of 12,500 items", () => {
     await tab.until(`${HEADINGS}.join() === "Failed, 500" && location.search === "?status=failed"`)
     await tab.click(".figure:nth-child(2)")
     await tab.until(`${HEADINGS}.join() === "Waiting, 10,000"`)
+  })
+
+  test("shows what comes to be what the reader has chosen, and lets go of what is no longer", async () => {
+    await go("/?status=failed")
+    await tab.until(`${HEADINGS}.join() === "Failed, 500"`)
+    const id = await server.add({ song_id: 1, title: "One more" })
+    await server.put(id, { status: "processing" })
+    await server.put(id, { status: "failed", error_message: "out of disk" })
+    await tab.until(`${HEADINGS}.join() === "Failed, 501"`)
+    await tab.until(`document.querySelector(".finished .row").dataset.item === "${id}"`)
+    await server.api("POST", `/queue/${id}/retry`)
+    await tab.until(`${HEADINGS}.join() === "Failed, 500"`)
+    expect(await tab.evaluate<boolean>(`document.querySelector('[data-item="${id}"]') === null`)).toBe(true)
+    expect(tab.complaints).toEqual([])
   })
 })

@@ -4,10 +4,11 @@ import fc from "fast-check"
 
 import { Client } from "../../src/client/client.ts"
 import { listsOf } from "../../src/dashboard/model/state.ts"
+import { missingTags } from "../../src/item/tags.ts"
 import { start } from "../server.ts"
 import { item } from "./items.ts"
 
-test("waiting items stand in the order in which workers take them, and none else stands among them", async () => {
+test("waiting items stand in the order in which a worker takes them, moved ones too, and none else stands among them", async () => {
   await using server = await start()
   const client = new Client(server.url)
   const queue = fc.array(
@@ -15,23 +16,33 @@ test("waiting items stand in the order in which workers take them, and none else
       priority: fc.integer({ min: -2, max: 2 }),
       available_in: fc.option(fc.constant(3600), { nil: undefined }),
       hasFailed: fc.boolean(),
+      tags: fc.subarray(["gpu", "4k"]),
     }),
     { maxLength: 9 },
   )
+  const moves = fc.array(fc.tuple(fc.nat(8), fc.nat(8)), { maxLength: 4 })
+  const offer = ["gpu"]
   await fc.assert(
-    fc.asyncProperty(queue, async (wanted) => {
-      for (const { priority, available_in, hasFailed } of wanted) {
+    fc.asyncProperty(queue, moves, async (wanted, moved) => {
+      const ids: number[] = []
+      for (const { priority, available_in, hasFailed, tags } of wanted) {
         const delay = available_in === undefined ? {} : { available_in }
-        const { id } = await client.add({ song_id: 1, priority, ...delay })
+        const { id } = await client.add({ song_id: 1, priority, tags, ...delay })
+        ids.push(id)
         if (!hasFailed) continue
         await client.update(id, { status: "processing" })
         await client.update(id, { status: "retrying" })
       }
+      for (const [from, to] of moved) {
+        const [id, before] = [ids[from], ids[to]]
+        if (id !== undefined && before !== undefined && id !== before) await client.move(id, before)
+      }
       const { queue: items } = await client.list({})
-      const { waiting, delayed } = listsOf(items)
+      const isServed = (tags: readonly string[]): boolean => missingTags(tags, [offer]).length === 0
+      const { waiting, delayed } = listsOf(items, { isServed })
       const claimed: number[] = []
       for (;;) {
-        const next = await client.claim({ worker: "w" })
+        const next = await client.claim({ worker: "w", tags: offer })
         if (!next || next === "drain") break
         claimed.push(next.item.id)
       }
@@ -39,7 +50,7 @@ test("waiting items stand in the order in which workers take them, and none else
       expect(waiting.length + delayed.length).toBe(wanted.length)
       for (const { id } of items) await client.remove(id)
     }),
-    { numRuns: 25 },
+    { numRuns: 16 },
   )
 }, 60_000)
 

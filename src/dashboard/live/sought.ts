@@ -38,9 +38,18 @@ export class Sought {
   /** Takes what the stream says. */
   hear(updates: readonly StreamUpdate[]): void {
     this.#meanwhile?.push(...updates)
-    const { lists, unsure } = this.state.apply(updates)
-    // What was not found before may be wanted now, and what was found no longer.
-    if (lists || unsure.size > 0) this.refresh()
+    // What was not found before may be wanted now. That somebody works on it does not make it so.
+    const isOther = updates.some(
+      ({ queue_id, status }) => status !== "processing" && !this.state.items.has(queue_id),
+    )
+    const { lists } = this.state.apply(updates)
+    if (lists || isOther) this.refresh()
+  }
+
+  /** The server has another history: what was found is nothing any more. */
+  forget(): void {
+    this.state.replace([])
+    this.refresh()
   }
 
   /** Takes items as the server has them now. */

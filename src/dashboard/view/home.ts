@@ -153,6 +153,12 @@ export class Home implements Screen {
     this.#seeking?.put(items, removed)
   }
 
+  /** The server has another history. */
+  forget(): void {
+    this.#sought?.forget()
+    this.#seeking?.forget()
+  }
+
   frame({ ids, lists, all }: Changes): void {
     if (all) this.#sought?.refresh()
     if (lists || all || this.#isStale || this.#isUnordered) this.#arrange(all || this.#isStale)
