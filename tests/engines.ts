@@ -5,13 +5,17 @@ import { join } from "node:path"
 /** How long an engine may take until it answers. */
 const READY_MS = 30_000
 
+const OLDEST_POSTGRES = 15
+
 const isRoot = process.getuid?.() === 0
 
-/** The folder with the newest PostgreSQL's programs; null if none is installed. */
+/** The folder with the newest PostgreSQL's programs; null if none is installed that is new enough. */
 function postgresFolder(): string | null {
   try {
-    const [newest] = readdirSync("/usr/lib/postgresql").sort((a, b) => Number(b) - Number(a))
-    return newest === undefined ? null : `/usr/lib/postgresql/${newest}/bin`
+    const [newest = 0] = readdirSync("/usr/lib/postgresql")
+      .map(Number)
+      .sort((a, b) => b - a)
+    return newest < OLDEST_POSTGRES ? null : `/usr/lib/postgresql/${newest}/bin`
   } catch {
     return null
   }

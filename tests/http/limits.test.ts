@@ -107,6 +107,8 @@ test("an EventSource for which there is no room is told when to come back", asyn
   const third = await open("application/x-ndjson")
   expect(third.status).toBe(429)
   expect(Number(third.headers.get("retry-after"))).toBeGreaterThan(0)
+  // A stream that nobody holds any more would be closed meanwhile.
+  expect(first.bodyUsed).toBe(false)
   stop.abort()
 })
 
