@@ -185,8 +185,9 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     const { wanted } = this
     const { tail } = this.#shared.broadcaster
     const lists = this.beat ? tail.takeThinned(this, wanted) : tail.take(this, wanted)
-    if (this.beat) this.beaten = this.beat.count
     if (!lists) return "read"
+    // Only now: what is read of the history may be a part of what there is.
+    if (this.beat) this.beaten = this.beat.count
     const chunks: Chunk[] = []
     for (const list of lists) {
       this.#count(list)

@@ -96,6 +96,7 @@ export class Order {
     const selection = loop.happens(50)
       ? new Selection(queueId === undefined ? undefined : [queueId], wanted)
       : undefined
+    const thin = queueId === undefined && loop.happens(20) ? 10 : 0
     const untilFinished = queueId !== undefined && loop.happens(50)
     const leave = new AbortController()
     const client = {
@@ -104,6 +105,7 @@ export class Order {
         wanted,
         from,
         untilFinished,
+        isThin: thin > 0,
         announced: this.#mayFail ? 0 : this.#announced,
       }),
       leave,
@@ -111,7 +113,7 @@ export class Order {
       hasEnded: false,
     }
     this.#clients.push(client)
-    const watch = { queueId, wanted, selection, lastEventId: from?.toString(), signal: leave.signal }
+    const watch = { queueId, wanted, thin, selection, lastEventId: from?.toString(), signal: leave.signal }
     void this.#read({ ...watch, snapshot: true, untilFinished, format: asFrames }, client)
   }
 

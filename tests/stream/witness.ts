@@ -11,6 +11,8 @@ export interface Expected {
   readonly from?: number | undefined
   /** Whether the stream ends once its item is finished. */
   readonly untilFinished: boolean
+  /** Whether it may leave out updates of an item that is updated again. */
+  readonly isThin: boolean
   /** The newest event ID that had been announced when the stream was asked for: `live` must not be older. */
   readonly announced: number
 }
@@ -24,6 +26,8 @@ export class Witness {
   #snapshot: number[] = []
   /** Whether the stream has said that it left something out: then only what is newest of an item must have come. */
   #mayHaveSkipped = false
+  /** Whether it was too slow. */
+  #wasSlow = false
   /** Whether the client knows that its item is finished, and that nothing more follows. */
   hasSeenEnd = false
 
@@ -31,6 +35,7 @@ export class Witness {
     this.#history = history
     this.#expected = expected
     this.#at = expected.from
+    this.#mayHaveSkipped = expected.isThin
   }
 
   /** Takes a chunk. */
@@ -40,7 +45,7 @@ export class Witness {
       if (frame.type !== "control") continue
       const { control } = frame
       if (control.event === "live") this.#live(control.last_event_id)
-      if (control.event === "gap" && control.reason === "slow") this.#mayHaveSkipped = true
+      if (control.event === "gap" && control.reason === "slow") this.#wasSlow = this.#mayHaveSkipped = true
       else if (control.event === "gap") this.#missedStart()
       if (control.event === "end") this.assertSeen()
     }
@@ -97,9 +102,12 @@ export class Witness {
   /** Whether an update between these two is the newest of its item. */
   #isNewestBetween(after: number, before: number): boolean {
     const latest = this.#history.latestByItem()
-    return this.#history.all
-      .slice(after, before - 1)
-      .some((update) => this.#isMine(update) && latest.get(update.queue_id) === update)
+    return this.#history.all.slice(after, before - 1).some(
+      (update) =>
+        this.#isMine(update) &&
+        // However thin a stream is, it tells of every end, unless it was too slow.
+        (latest.get(update.queue_id) === update || (!this.#wasSlow && update.status === "completed")),
+    )
   }
 
   #isMine(update: StoredUpdate): boolean {
