@@ -57,6 +57,14 @@ function siteOf({ upstream, change, certificate }: Site, port: number): string {
   return changed.replaceAll("{PORT}", String(port))
 }
 
+/** A configuration, and the ports of loopback that it listens on. */
+interface Sites {
+  readonly text: string
+  readonly ports: readonly number[]
+}
+
+const MAX_TRIES = 5
+
 /** One nginx of our own, in the foreground and on free ports, with many sites. */
 export class Nginx {
   readonly #child: Bun.Subprocess
@@ -72,26 +80,37 @@ export class Nginx {
 
   /** Starts it; resolves once it answers. */
   static async start(path: string, sites: readonly Site[]): Promise<Nginx> {
-    const ports = sites.map(freePort)
-    const text = sites.map((site, at) => siteOf(site, ports[at] ?? 0)).join("\n")
-    return Nginx.#run(path, text, ports)
+    return Nginx.#run(path, () => {
+      const ports = sites.map(freePort)
+      return { ports, text: sites.map((site, at) => siteOf(site, ports[at] ?? 0)).join("\n") }
+    })
   }
 
   /** Starts it as the shipped configuration of a fleet has it, before instances on these ports of loopback. */
   static async startFleet(path: string, instances: readonly number[]): Promise<Nginx> {
-    const port = freePort()
     const [one, two] = ["server one:8080", "server two:8080"]
     const lines = instances.map((instance) => `    server 127.0.0.1:${instance} max_fails=1 fail_timeout=1s;`)
-    const text = FLEET.replace(new RegExp(`^ *${one}.*\n *${two}.*$`, "m"), lines.join("\n")).replace(
-      "listen 80;",
-      `listen 127.0.0.1:${port} backlog=4096;`,
-    )
-    if (text.includes(one) || text.includes("listen 80;"))
+    const before = FLEET.replace(new RegExp(`^ *${one}.*\n *${two}.*$`, "m"), lines.join("\n"))
+    if (before.includes(one) || !before.includes("listen 80;"))
       throw new Error("packaging/nginx-fleet.conf has changed")
-    return Nginx.#run(path, text, [port])
+    return Nginx.#run(path, () => {
+      const port = freePort()
+      return { ports: [port], text: before.replace("listen 80;", `listen 127.0.0.1:${port} backlog=4096;`) }
+    })
   }
 
-  static async #run(path: string, sites: string, ports: readonly number[]): Promise<Nginx> {
+  /** A port that was free may be taken by somebody else before nginx has it; then others are tried. */
+  static async #run(path: string, made: () => Sites): Promise<Nginx> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await Nginx.#once(path, made())
+      } catch (error) {
+        if (tries === MAX_TRIES) throw error
+      }
+    }
+  }
+
+  static async #once(path: string, { text, ports }: Sites): Promise<Nginx> {
     const folder = mkdtempSync(join(tmpdir(), "track-studio-nginx-"))
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     writeFileSync(
@@ -101,7 +120,7 @@ export class Nginx {
       http {
         access_log off; variables_hash_max_size 4096; proxy_cache_path cache keys_zone=kept:1m;
         ${temporary.map((name) => `${name}_temp_path ${name};`).join(" ")}
-        ${sites}
+        ${text}
       }`,
     )
     // It must not outlive the tests, whatever becomes of them.

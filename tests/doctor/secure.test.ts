@@ -26,7 +26,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   async function doctor(at: number, trusts = true): Promise<readonly [number, readonly Finding[]]> {
     const url = `https://localhost:${proxy?.ports[at]}`
     const env = { TRACK_STUDIO_TOKEN: token, ...(trusts && { NODE_EXTRA_CA_CERTS: authority.file }) }
-    const { code, stdout } = await run(["doctor", url, "--idle", "2", "--json"], env)
+    const { code, stdout } = await run(["doctor", url, "--idle", "4", "--json"], env)
     const { findings }: { findings: Finding[] } = JSON.parse(stdout)
     return [code, findings]
   }

@@ -23,7 +23,7 @@ interface Case {
   readonly change?: (config: string) => string
   readonly faults: readonly Fault[]
   /** Which server stands behind it; default: one that serves everybody. */
-  readonly server?: "protected" | "trusting nobody"
+  readonly server?: "protected" | "trusting nobody" | "quiet"
   /** What this machine's clock shows; default: the time. */
   readonly now?: () => number
 }
@@ -61,8 +61,9 @@ const CASES: readonly Case[] = [
   },
   {
     name: "idle streams are cut",
-    change: instead("proxy_read_timeout 1h;", "proxy_read_timeout 2s;"),
+    change: instead("proxy_read_timeout 1h;", "proxy_read_timeout 3s;"),
     faults: ["cut"],
+    server: "quiet",
   },
   {
     name: "bodies are buffered",
@@ -151,10 +152,13 @@ describe.skipIf("why" in nginx)("through nginx", () => {
   let proxy: Nginx | undefined
 
   beforeAll(async () => {
-    const args = ["--keepalive-ms", "3000", "--requests-per-address", "0", "--cors-origin", STUDIO]
+    const base = ["--requests-per-address", "0", "--cors-origin", STUDIO]
+    const args = [...base, "--keepalive-ms", "500"]
+    const believing = ["--open", "--trusted-proxy", "127.0.0.1"]
     const locked = await start({ args })
-    servers.set(undefined, await start({ args: [...args, "--open", "--trusted-proxy", "127.0.0.1"] }))
+    servers.set(undefined, await start({ args: [...args, ...believing] }))
     servers.set("trusting nobody", await start({ args: [...args, "--open"] }))
+    servers.set("quiet", await start({ args: [...base, ...believing, "--keepalive-ms", "20000"] }))
     servers.set("protected", locked)
     expect((await run(["token", "create", "--role", "viewer", "--database", locked.database])).code).toBe(0)
     const sites = CASES.map(({ change, server }): Site => ({
@@ -164,7 +168,7 @@ describe.skipIf("why" in nginx)("through nginx", () => {
     proxy = await Nginx.start("path" in nginx ? nginx.path : "", sites)
     const examine = async ({ name, now = Date.now }: Case, port: number): Promise<void> => {
       const url = new URL(`http://127.0.0.1:${port}`)
-      const findings = examined({ url, token: undefined, patienceMs: 5000, idleMs: 5000, now })
+      const findings = examined({ url, token: undefined, patienceMs: 8000, idleMs: 6000, now })
       found.set(name, await Array.fromAsync(findings))
     }
     await Promise.all(CASES.map((one, at) => examine(one, proxy?.ports[at] ?? 0)))
