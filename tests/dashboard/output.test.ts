@@ -50,18 +50,24 @@ page("what the command printed", () => {
     expect(await tab.evaluate(`document.querySelector(".output").hidden`)).toBe(true)
     await print(work, "\u001b[31mfirst\u001b[0m <b>bold</b>\n")
     await tab.until(`${SHOWN} === "first <b>bold</b>\\n"`)
-    const sentMs = performance.now()
-    await print(work, "second\n")
-    await tab.until(`${SHOWN}.endsWith("second\\n")`)
-    expect(performance.now() - sentMs).toBeLessThan(1000)
+    const tookMs: number[] = []
+    for (const line of ["second", "third"]) {
+      const sentMs = performance.now()
+      await print(work, `${line}\n`)
+      await tab.until(`${SHOWN}.endsWith("${line}\\n")`)
+      tookMs.push(performance.now() - sentMs)
+    }
+    // Not each: the machine may be busy with something else for a while.
+    expect(Math.min(...tookMs)).toBeLessThan(1000)
     expect(await tab.evaluate(`${BODY}.childElementCount`)).toBe(0)
     expect(await own.end()).toBe(0)
     const args = ["--port", new URL(own.url).port]
     await using back = await start({ database: own.database, args })
-    await print(work, "third\n")
-    await tab.until(`${SHOWN} === "first <b>bold</b>\\nsecond\\nthird\\n"`)
+    await print(work, "last\n")
+    const all = `${SHOWN} === "first <b>bold</b>\\nsecond\\nthird\\nlast\\n"`
+    await tab.until(all)
     const fresh = await open(work.id, back)
-    await fresh.until(`${SHOWN} === "first <b>bold</b>\\nsecond\\nthird\\n"`)
+    await fresh.until(all)
     expect([...tab.complaints, ...fresh.complaints]).toEqual([])
     await tab.close()
     await fresh.close()
