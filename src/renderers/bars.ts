@@ -35,8 +35,8 @@ export class Bars {
       this.#add(key, track)
       return this.#isFollower(track)
     }
-    const begun = track.begunAt
-    return this.#judge(track, track.see(fraction, look, this.#line), begun)
+    const before = { begunAt: track.begunAt, seenAt: track.seenAt }
+    return this.#judge(track, track.see(fraction, look, this.#line), before)
   }
 
   #add(key: string, track: Track): void {
@@ -81,20 +81,26 @@ export class Bars {
     return false
   }
 
-  #judge(track: Track, verdict: Verdict, begun: number): boolean {
+  #judge(track: Track, verdict: Verdict, before: Pick<Track, "begunAt" | "seenAt">): boolean {
     if (verdict === "unproven") return false
     if (verdict === "rejected") return this.#drop(track)
-    if (verdict === "restarted") this.#restart(track, begun)
+    if (verdict === "restarted") this.#restart(track, before.begunAt)
     // A bar around this one that is full has ended before it.
     if (track.parent && this.#isOver(track.parent)) {
       if (this.#outlasts(track, track.parent)) return this.#surround(track)
-      track.parent = undefined
+      track.parent = this.#beside(track, before.seenAt)
     }
     if (track.parent) return false
     if (track !== this.#root) this.#follow(track)
     else if (verdict === "grew" && this.#innerAt > 0) this.#isOuter = true
     this.#turns.move(track.fraction, this.#isOuter)
     return true
+  }
+
+  /** The bar that stands for the whole, if it is under way and was seen since that line; undefined otherwise. */
+  #beside(track: Track, since: number): Track | undefined {
+    const root = this.#root
+    return root && root !== track && root.seenAt > since && !this.#isOver(root) ? root : undefined
   }
 
   /** Whether a bar was drawn beside the whole, and goes on past its end. */

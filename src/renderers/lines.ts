@@ -16,7 +16,7 @@ const MAX_MESSAGE = 200
 /** What a program prints faster than this no one can follow, and no bar is drawn so often. */
 const MAX_LINES_A_SECOND = 2000
 /** A line without any of this tells nothing: most output is passed over quickly. */
-const FIGURES = /\d ?[%/]|\d (?:out )?of \d|progress|percent/i
+const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?of\s\d|progress|percent/i
 /** Bars that name this tell nothing of the render. */
 const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
 /** What was said at a time of a song is a text, as of a transcript or of lyrics: "[00:12.40] half of my heart". */

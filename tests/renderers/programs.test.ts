@@ -87,6 +87,12 @@ const WHOLE: readonly Program[] = [
     23,
   ],
   ["an epoch's bar", each([0, 45], (n) => tqdm(n, 100, "Epoch 3/10: ")), 24, 24],
+  [
+    "French, with a space that does not break",
+    lf("rendu\u00a0: 10,5\u202f%", "rendu\u00a0: 45,5\u202f%"),
+    45,
+    45,
+  ],
   ["LuxRender", lf("Rendering 10% (S/p 12)", "Rendering 45% (S/p 54)"), 45, 45],
   ["bytes", each([1, 9], (n) => `\rencoding ${n}.0/20.0 MB`), 45, 45],
   ["progress without a sign", lf("progress: 10", "progress: 45"), 45, 45],

@@ -142,6 +142,17 @@ const SEVERAL: readonly Program[] = [
     95,
   ],
   [
+    "three bars side by side, each half as fast as the one above",
+    Array.from({ length: 17 }, (_, n) =>
+      [1, 2, 4].map(
+        (slow) => `song ${"abcd"[slow - 1]} ${"━".repeat(n + 1)} ${Math.min(100, (n * 10) / slow)}%\n`,
+      ),
+    ).flat(),
+    80,
+    80,
+    100,
+  ],
+  [
     "steps in brackets, around the bars that follow each",
     [1, 2].flatMap((n) => [
       `[${n}/4] rendering a song\n`,
