@@ -26,9 +26,13 @@ export class Bars {
     this.#now = now
   }
 
-  /** Reads a line with a percentage; `key` is what stands before it. Whether the line tells something. */
-  see(key: string, fraction: number, look: Look): boolean {
+  /**
+   * Reads a line with a percentage; `key` is what stands before it. `isEnclosed` tells that the bar that the line told
+   * so far is inside of what it tells from now on. Whether the line tells something.
+   */
+  see(key: string, fraction: number, look: Look, isEnclosed = false): boolean {
     this.#line += 1
+    if (isEnclosed) return this.#widen(key, new Track(fraction, look, this.#line, this.#now()))
     const known = this.#tracks.get(key)
     const track = known ?? new Track(fraction, look, this.#line, this.#now())
     if (!known) {
@@ -37,6 +41,14 @@ export class Bars {
     }
     const before = { begunAt: track.begunAt, seenAt: track.seenAt }
     return this.#judge(track, track.see(fraction, look, this.#line), before)
+  }
+
+  /** What the line told so far was a part of the whole that it tells now. */
+  #widen(key: string, track: Track): boolean {
+    const isRoot = this.#root === undefined || this.#root === this.#tracks.get(key)
+    track.isBelieved = true
+    this.#tracks.set(key, track)
+    return isRoot && this.#surround(track)
   }
 
   #add(key: string, track: Track): void {

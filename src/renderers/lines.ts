@@ -86,14 +86,14 @@ class Lines implements LineReader {
     return percentages === 0 && counts.length > 0 ? this.#tellCounts(piece, counts) : undefined
   }
 
-  #tellPercent({ key, fraction, look, unit }: Measure): Unit | null | undefined {
+  #tellPercent({ key, fraction, look, unit, isEnclosed }: Measure): Unit | null | undefined {
     const isNext = this.#counters.fraction(0) >= 1
     if (isNext) this.#leaveCounted()
     if (this.#counters.isEmpty) {
-      const isTold = this.#bars.see(key, fraction, look)
+      const isTold = this.#bars.see(key, fraction, look, isEnclosed)
       return isTold ? (unit ?? null) : isNext ? null : undefined
     }
-    if (!this.#inner.bars.see(key, fraction, look)) return undefined
+    if (!this.#inner.bars.see(key, fraction, look, isEnclosed)) return undefined
     this.#moveCounted()
     return this.#counters.unit ?? null
   }
@@ -134,7 +134,8 @@ class Lines implements LineReader {
     if (!report) return undefined
     const look: Look = { isRedrawn: true, hasDrawing: false, tail: "", isRow: false, isHead: false }
     if (fraction !== undefined) this.#hasTold = true
-    if (fraction !== undefined) this.#tellPercent({ key: by, fraction, look, unit: undefined })
+    if (fraction !== undefined)
+      this.#tellPercent({ key: by, fraction, look, unit: undefined, isEnclosed: false })
     this.#message = report.message ?? ""
     return { ...(this.#hasTold && this.#progress()), ...report }
   }

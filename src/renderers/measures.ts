@@ -2,7 +2,7 @@ import type { Unit } from "../item/item.ts"
 import type { Count } from "./counts.ts"
 import type { Percent } from "./percent.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./screen.ts"
-import type { Look } from "./track.ts"
+import { type Look, NEAR_START } from "./track.ts"
 
 /** More kinds of lines than this are nothing but noise. */
 const MAX_KINDS = 200
@@ -20,6 +20,14 @@ export interface Measure {
   readonly look: Look
   /** What the line counts; undefined if nothing. */
   readonly unit: Unit | undefined
+  /** Whether it has just turned out that the percentage is a part of what its line counts. */
+  readonly isEnclosed: boolean
+}
+
+/** A percentage and its count, as a line told them last. */
+interface Pair {
+  readonly fraction: number
+  readonly count: Count
 }
 
 const isOf = ({ n, total }: Count, { fraction }: Percent): boolean => Math.abs(n / total - fraction) <= 0.01
@@ -28,15 +36,20 @@ const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
 
 /**
  * Puts percentages and counts of a line together: "epoch 3/10: 45 %" is 45 % of the third, "45 % (3/10 files)" is 45 %
- * of all, and "frame 9/20: 45 %" says the same twice.
+ * of all, and "frame 9/20: 45 %" says the same twice. But if the percentage begins again with the next file, it is that of
+ * a file.
  */
 export class Measures {
   /** The kinds of lines in which the counts before the percentage said something else. */
   readonly #nested = new Set<string>()
+  /** The kinds of lines whose percentage began again as their count went on. */
+  readonly #enclosed = new Set<string>()
+  readonly #last = new Map<string, Pair>()
 
   /** What a line measures. */
   of({ text, isRedrawn }: Shown, percent: Percent, counts: readonly Count[]): Measure {
     const label = shapeOf(text.slice(0, percent.at))
+    const isEnclosed = this.#learns(label, percent, counts)
     const around = this.#around(label, percent, counts)
     const [outermost] = around
     const beside = counts.find((count) => isOf(count, percent)) ?? counts.find(({ isWork }) => isWork)
@@ -55,12 +68,27 @@ export class Measures {
         isRow: isTableRow(text),
         isHead: HEAD.test(text),
       },
+      isEnclosed,
       unit: told && { done: outermost ? begunOf(told) : told.n, total: told.total, name: told.name },
     }
   }
 
+  /** Whether a line shows for the first time that its percentage is a part of what it counts. */
+  #learns(label: string, { fraction }: Percent, counts: readonly Count[]): boolean {
+    const [count] = counts
+    if (!count || counts.length > 1 || this.#enclosed.has(label)) return false
+    const before = this.#last.get(label)
+    if (before || this.#last.size < MAX_KINDS) this.#last.set(label, { fraction, count })
+    const isNext = before?.count.total === count.total && before.count.n + 1 === count.n
+    if (!isNext || fraction > NEAR_START || before.fraction <= fraction || this.#nested.has(label))
+      return false
+    this.#enclosed.add(label)
+    return true
+  }
+
   /** The counts that the percentage is a part of. One that agrees by chance on one line does not on the next. */
   #around(label: string, percent: Percent, counts: readonly Count[]): Count[] {
+    if (this.#enclosed.has(label)) return [...counts]
     const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)
     if (before.some((count) => !isOf(count, percent)) && this.#nested.size < MAX_KINDS)
       this.#nested.add(label)

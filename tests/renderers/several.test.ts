@@ -177,6 +177,30 @@ const SEVERAL: readonly Program[] = [
   ],
 ]
 
+/** A percentage that begins again with each file that is counted on the same line. */
+const ENCLOSED: readonly ((percent: number, file: number) => string)[] = [
+  (percent, file) => `\rEncoding ${file} of 5: ${percent}%`,
+  (percent, file) => `\r(${file}/5) encoding ${percent}%`,
+  (percent, file) => `\r${percent}% (file ${file} of 5)`,
+  (percent, file) => `\rencoding ${percent}% [${file}/5]`,
+  (percent, file) => `${percent}% of file ${file}/5\n`,
+]
+
+test.each(ENCLOSED.map((line) => [line(45, 2), line] as const))(
+  "%j is a part of the second file, once the first is seen to be over",
+  (_name, line) => {
+    const files = [1, 2].flatMap((file) => each([0, 10, 50, 100], (percent) => line(percent, file)))
+    expect(read([...files.slice(0, 7), "\n"], 10).last).toBe(30)
+    // At once the first was over too soon to count, but what the line tells is so.
+    expect(read([...files.slice(0, 7), "\n"], 0).last).toBeLessThanOrEqual(30)
+  },
+)
+
+test("a percentage that goes on while files are counted is that of all of them", () => {
+  const lines = each([10, 30, 50, 70], (percent) => `\r${percent}% (${percent / 10}/10 files)`)
+  expect(read([...lines, "\n"], 10).last).toBe(70)
+})
+
 test.each(SEVERAL)("%s", (_name, pieces, least, most, ever = most) => {
   const shown = read([...pieces, "\n"], 10)
   expect([shown.last >= least, shown.last <= most, shown.last]).toEqual([true, true, shown.last])
