@@ -2,6 +2,9 @@ import type { Size, Thinning, Upkeep } from "../upkeep.ts"
 import { HEAD } from "./history.ts"
 import type { Link } from "./link.ts"
 
+// In ORDER BY a name means what is selected by it, converted, before it means a column: columns are named with their table.
+// A subquery as an array is an index's key; as a table it would be joined, and the planner may walk the whole table for it.
+
 /** Items that one call looks at; most have nothing that may go. */
 const ITEMS_A_CALL = 64
 /** Updates that one call looks at for items that were changed. */
@@ -27,13 +30,13 @@ const REMOVE = `WITH locked AS MATERIALIZED (SELECT id FROM history FOR NO KEY U
 items AS MATERIALIZED (
   SELECT q.id, q.pruned_id FROM queue_items q, locked WHERE q.id = ANY($1::int8[]) ORDER BY q.id FOR NO KEY UPDATE OF q),
 old AS (
-  DELETE FROM updates WHERE id IN (
-    SELECT u.id FROM (
-      SELECT u.id, u.queue_id, u.status, lag(u.status) OVER byId AS before, lead(u.id) OVER byId AS next
-      FROM items i JOIN updates u ON u.queue_id = i.id
-        AND u.id >= (SELECT coalesce(max(k.id), 0) FROM updates k WHERE k.queue_id = i.id AND k.id <= i.pruned_id)
-      WINDOW byId AS (PARTITION BY u.queue_id ORDER BY u.id)) u
-    WHERE u.before = u.status AND u.next IS NOT NULL AND u.id <= $2 ORDER BY u.queue_id, u.id LIMIT $3)
+  DELETE FROM updates WHERE id = ANY (ARRAY(
+    SELECT u.id FROM items i CROSS JOIN LATERAL (
+      SELECT u.id, u.status, lag(u.status) OVER byId AS before, lead(u.id) OVER byId AS next FROM updates u
+      WHERE u.queue_id = i.id
+        AND u.id >= coalesce((SELECT max(k.id) FROM updates k WHERE k.queue_id = i.id AND k.id <= i.pruned_id), 0)
+      WINDOW byId AS (ORDER BY u.id)) u
+    WHERE u.before = u.status AND u.next IS NOT NULL AND u.id <= $2 ORDER BY i.id, u.id LIMIT $3))
   RETURNING id, queue_id),
 pruned AS (
   UPDATE queue_items q SET pruned_id = greatest(q.pruned_id, o.highest)
@@ -45,19 +48,21 @@ const THINNED = `UPDATE queue_items SET thinned_id = last_update_id WHERE id = A
   RETURNING 1 AS n`
 
 /** Removes some of what the commands of items ($1) printed. */
-const REMOVE_OUTPUT = `DELETE FROM outputs WHERE ctid IN (
-    SELECT ctid FROM outputs WHERE queue_id = ANY($1::int8[]) LIMIT $2) RETURNING 1 AS n`
+const REMOVE_OUTPUT = `DELETE FROM outputs WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM outputs WHERE queue_id = ANY($1::int8[]) LIMIT $2)) RETURNING 1 AS n`
 
 const PURGE = `WITH locked AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
 repeated AS (
-  DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE created_at <= $1 LIMIT $2) RETURNING key),
+  DELETE FROM idempotency_keys WHERE key = ANY (ARRAY(
+    SELECT key FROM idempotency_keys WHERE created_at <= $1 LIMIT $2)) RETURNING key),
 item AS MATERIALIZED (
   SELECT q.id FROM queue_items q, locked WHERE q.deleted_at <= $1 AND q.last_update_id <= ${EXAMINED} LIMIT 1 FOR UPDATE OF q),
 old AS (
-  DELETE FROM updates WHERE id IN (
-    SELECT u.id FROM item JOIN updates u ON u.queue_id = item.id ORDER BY u.id LIMIT $2) RETURNING id),
+  DELETE FROM updates WHERE id = ANY (ARRAY(
+    SELECT u.id FROM updates u WHERE u.queue_id = (SELECT id FROM item) ORDER BY u.id LIMIT $2)) RETURNING id),
 printed AS (
-  DELETE FROM outputs WHERE ctid IN (SELECT o.ctid FROM item JOIN outputs o ON o.queue_id = item.id LIMIT $2) RETURNING 1),
+  DELETE FROM outputs WHERE ctid = ANY (ARRAY(
+    SELECT o.ctid FROM outputs o WHERE o.queue_id = (SELECT id FROM item) LIMIT $2)) RETURNING 1),
 gone AS (
   DELETE FROM queue_items WHERE id IN (SELECT id FROM item)
     AND (SELECT count(*) FROM old) < $2 AND (SELECT count(*) FROM printed) < $2 RETURNING id),
@@ -68,10 +73,10 @@ SELECT ((SELECT count(*) FROM repeated) + (SELECT count(*) FROM item) + (SELECT 
 const TURN = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
   ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE timers.due_at <= $2::int8 RETURNING name`
 
-const LAST_BEFORE = `SELECT id::float8 AS id, data::json ->> 'timestamp' AS time FROM updates
-  WHERE id <= $1 ORDER BY id DESC LIMIT 1`
+const LAST_BEFORE = `SELECT u.id::float8 AS id, u.data::json ->> 'timestamp' AS time FROM updates u
+  WHERE u.id <= $1 ORDER BY u.id DESC LIMIT 1`
 
-const CHANGED = `SELECT id::float8 AS id, queue_id::float8 AS queue_id FROM updates WHERE id > $1 ORDER BY id LIMIT ${UPDATES_A_CALL}`
+const CHANGED = `SELECT u.id::float8 AS id, u.queue_id::float8 AS queue_id FROM updates u WHERE u.id > $1 ORDER BY u.id LIMIT ${UPDATES_A_CALL}`
 
 /** Which of these items ($1) keep more updates than $2. */
 const TOO_MANY = `SELECT i.id::float8 AS id FROM unnest($1::int8[]) i(id) WHERE (
@@ -124,7 +129,7 @@ export class PostgresUpkeep implements Upkeep {
   async finishedBefore(before: string, limit: number): Promise<readonly number[]> {
     // `rank` of a finished item is minus the time of its end: the highest rank ended first.
     const rows = await this.#link.run<Id>(
-      "SELECT id::float8 AS id FROM queue_items WHERE section = 2 AND rank >= $1 ORDER BY rank DESC, place DESC, id DESC LIMIT $2",
+      "SELECT q.id::float8 AS id FROM queue_items q WHERE q.section = 2 AND q.rank >= $1 ORDER BY q.rank DESC, q.place DESC, q.id DESC LIMIT $2",
       [-Date.parse(before), limit],
     )
     return rows.map(({ id }) => id)

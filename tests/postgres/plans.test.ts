@@ -1,0 +1,135 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { SQL } from "bun"
+
+import { PostgresStore } from "../../src/store/postgres/postgres.ts"
+import { added, draft, put } from "../contracts/store.contract.ts"
+import { newDatabase, whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(60_000)
+
+const ITEMS = 12_000
+const HOOK = "https://one.example/hook"
+/** Tables that grow. */
+const LARGE = ["queue_items", "updates", "deliveries", "idempotency_keys", "outputs", "tickets"]
+
+/** Copies one item until there are many in every state, with their updates and deliveries. */
+const FILL = `
+ALTER TABLE queue_items DISABLE TRIGGER USER;
+CREATE TEMPORARY TABLE one AS SELECT * FROM queue_items WHERE id = 1;
+ALTER TABLE one DROP COLUMN section, DROP COLUMN rank, DROP COLUMN place, DROP COLUMN thin_at;
+DO $$
+DECLARE
+  names text;
+BEGIN
+  SELECT string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) INTO names
+  FROM information_schema.columns WHERE table_name = 'one' AND column_name <> 'id';
+  EXECUTE format('INSERT INTO queue_items (id, %s) SELECT i, %s FROM one, generate_series(2, ${ITEMS}) i', names, names);
+END $$;
+UPDATE queue_items SET song_id = id / 3 + 1, priority = id % 7, last_update_id = id * 2,
+  status = CASE WHEN id % 300 = 0 THEN 'processing' WHEN id % 2 = 0 THEN 'completed' ELSE 'queued' END,
+  outcome = CASE WHEN id % 300 <> 0 AND id % 2 = 0 THEN 'completed' END,
+  started_at = id, completed_at = CASE WHEN id % 300 <> 0 AND id % 2 = 0 THEN id + 1000 END,
+  needs = CASE WHEN id % 3 = 0 THEN '{}' ELSE ARRAY['gpu'] END,
+  lease_expires_at = CASE WHEN id % 300 = 0 THEN 9e15::int8 END,
+  deleted_at = CASE WHEN id % 50 = 4 THEN 5 END
+WHERE id > 1;
+ALTER TABLE queue_items ENABLE TRIGGER USER;
+INSERT INTO updates (id, queue_id, song_id, status, data)
+  SELECT i, i / 2, 1, 'queued', json_build_object('timestamp', '2026-01-01T00:00:00.000Z', 'message', repeat('x', 200))::text
+  FROM generate_series(4, ${2 * ITEMS}) i;
+INSERT INTO deliveries (url, notice, update_id, queue_id, data, status, created_at, finished_at)
+  SELECT '${HOOK}', 'completed', i, i / 2, '{}', 'delivered', 1, 9e14::int8 FROM generate_series(4, ${ITEMS}) i;
+INSERT INTO idempotency_keys (key, digest, answer, created_at)
+  SELECT 'k' || i, 'd', '{}', 9e14::int8 FROM generate_series(1, ${ITEMS}) i;
+INSERT INTO outputs (queue_id, attempt, until, at, text) SELECT i, 1, 5, 0, 'text' FROM generate_series(2, ${ITEMS}) i;
+SELECT setval('queue_items_ids', ${ITEMS});
+UPDATE history SET retain_from = 0`
+
+/** What is asked many times a second, or by each viewer. */
+async function used(store: PostgresStore): Promise<void> {
+  const id = await added(store, { tags: ["gpu"], available_at: new Date(Date.now() - 1).toISOString() })
+  for (const tags of [[], ["gpu"]]) {
+    await store.nextWaiting(tags)
+    await store.claim(tags, ({ item, work }, { steadyMs }) => ({
+      item: { ...item, status: "processing" },
+      work: { ...work, lease_ms: 60_000, lease_expires_at: steadyMs + 60_000 },
+    }))
+  }
+  await store.nextWaiting()
+  await put(store, id, { message: "a report" })
+  await store.place(id, id, (stored) => ({ ...stored, quiet: true }))
+  await store.add(() => draft(), { key: "key", digest: "digest" })
+  await store.outputs.append(2, [{ from: 5, to: 9, text: "more" }], 1, () => 1)
+  await store.outputs.read(2, 1, 0, 1)
+  store.outages.begin(0)
+  await store.alive()
+  await store.isAnyLeased()
+  await store.sweep({ due: "lease", by: 5 }, (stored) => ({ ...stored, quiet: true }))
+  await store.wasDeleted(id)
+  await store.item(id)
+  await store.figures.oldestWaiting()
+  await store.figures.standing()
+  await store.figures.finished(ITEMS)
+  for (const status of [undefined, "queued", "completed"] as const) {
+    await store.list({ limit: 9, status })
+    await store.list({ limit: 9, status, songId: 70 })
+    await store.list({ limit: 9, status, after: "1.-3.100.100" })
+  }
+  await store.page({ after: ITEMS, limit: 100 })
+  await store.page({ after: 0, limit: 100, queueId: 9 })
+  await store.latest({ of: "changed", after: 2 * ITEMS - 50 })
+  await store.latest({ of: "changed", after: 0, queueId: 9 })
+  await store.previous((await store.latestOfItem(9)).update)
+  await store.updates([5, 6, 7])
+  await store.count(5, 9, 3)
+  await store.bounds(9)
+  await store.head()
+  await store.deliveries.cursor()
+  await store.deliveries.take(HOOK, 4, 1000)
+  await store.deliveries.list({ limit: 9 })
+  await store.deliveries.list({ limit: 9, status: "pending", before: 99 })
+  const before = new Date().toISOString()
+  await store.upkeep.thin({ finishedBefore: before, perItem: 9, before, keepCompleted: 9, limit: 9 })
+  await store.upkeep.purge(before, 9)
+  await store.upkeep.finishedBefore(before, 9)
+}
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "nothing that is asked often walks a table, however many items there are",
+  async () => {
+    const { url } = await newDatabase()
+    const first = await PostgresStore.open(url)
+    await added(first)
+    await first.deliveries.follow([HOOK])
+    await first.close()
+    await using client = new SQL({ url, max: 1 })
+    await client.unsafe(FILL).simple()
+    await client.unsafe("VACUUM ANALYZE").simple()
+    const scans = async (): Promise<Record<string, number>> => {
+      const rows: { name: string; scans: string }[] = await client.unsafe(
+        "SELECT relname AS name, seq_scan AS scans FROM pg_stat_user_tables",
+      )
+      return Object.fromEntries(rows.map(({ name, scans: count }) => [name, Number(count)]))
+    }
+    /** What a store is used for is counted once its sessions have ended. */
+    const walked = async (use: (store: PostgresStore) => Promise<unknown>): Promise<string[]> => {
+      const store = await PostgresStore.open(url)
+      const before = await scans()
+      await use(store)
+      await store.close()
+      await client.unsafe("SELECT pg_stat_clear_snapshot()")
+      for (let sessions = 1; sessions > 0;) {
+        const [row]: { n: number }[] = await client.unsafe(
+          "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'track-studio'",
+        )
+        sessions = row?.n ?? 0
+      }
+      const after = await scans()
+      return LARGE.filter((name) => (after[name] ?? 0) > (before[name] ?? 0))
+    }
+    expect(await walked(used)).toEqual([])
+    // The control: what counts everything does walk.
+    expect(await walked((store) => store.deliveries.standing())).toEqual(["deliveries"])
+  },
+)
