@@ -25,6 +25,8 @@ import type { Room } from "./room.ts"
 import { Waiting } from "./waiting.ts"
 
 const TURN_MS = 500
+/** How long a new claim of a drained worker waits for its answer, if it would have waited for an item. */
+const DRAINED_MS = 1000
 /** 10 s after the first failure, then 20, 40, 80 s and so on up to 10 minutes, each within 20 %. */
 const RETRY: Backoff = { firstMs: 10_000, mostMs: 10 * 60_000, spread: 0.2 }
 
@@ -130,17 +132,21 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then, and at once
-   * for a worker that is drained.
+   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then, and soon for
+   * a worker that is drained.
    * @throws AppError `unavailable`
    */
   async claim(claim: Claim, signal: AbortSignal): Promise<Leased | null> {
     const { tags, version: _version, instance, ...taker } = claim
     this.presence.claims(claim)
-    for (;;) {
+    for (let isNew = true; ; isNew = false) {
       // The bell comes before the look, or an item that is added in between would not wake the claim.
       using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal)
-      if (this.presence.isDraining(claim.worker, instance)) return null
+      if (this.presence.isDraining(claim.worker, instance)) {
+        // A worker that does not know of this would ask again at once, and again.
+        if (isNew && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, DRAINED_MS))
+        return null
+      }
       const by: Taker = { ...taker, token: this.#options.token() }
       const decide: Decide = (stored, moment) => claimed(stored, by, moment)
       const change = await this.#store.claim(tags, this.#learned.follow(decide))
