@@ -49,7 +49,8 @@ cp track-studio other; echo >>other
 packaging/install.sh ./other
 until curl -sf http://127.0.0.1:8080/health; do sleep 0.1; done
 track-studio list
-systemctl is-active track-studio track-studio-worker
+until systemctl is-active --quiet track-studio && systemctl is-active --quiet track-studio-worker; do sleep 0.1; done
+echo BOTH ACTIVE
 packaging/install.sh --uninstall --purge
 systemctl is-active track-studio track-studio-worker || echo STOPPED
 ls /srv/videos
@@ -121,7 +122,7 @@ test.skipIf(!PROVE || !canBoot)(
     expect(said).toMatch(/^✔ track-studio +active \(running\)\n✔ track-studio-worker +active \(running\)$/m)
     expect(said).toContain("copied the queue to /var/lib/track-studio/backups/before-upgrade-")
     expect(said).toMatch(/^ 1 +7 +completed +100% .*song/m)
-    expect(said).toContain("\nactive\nactive\n")
+    expect(said).toContain("\nBOTH ACTIVE\n")
     expect(said).toContain("removed the user track-studio\n")
     expect(said).toMatch(/STOPPED\nsong\.mp4\nTHE END\n$/)
   },
