@@ -181,6 +181,9 @@ test("on a WebSocket the one item can be chosen, and no other exists", async () 
   socket.leave()
   expect(socket.seen.find((said) => said["event"] === "refused")).toMatchObject({ code: "not_found" })
   expect(socket.seen.filter((said) => said["queue_id"] === other)).toEqual([])
+  // The newest event ID of all would tell how much happens besides.
+  const [live] = socket.seen.filter((said) => said["event"] === "live")
+  expect(live?.["last_event_id"]).toBe((await ownIds()).at(-1) ?? 0)
 })
 
 test("streams, sockets and held requests of a revoked token end within a second", async () => {
