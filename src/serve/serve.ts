@@ -83,7 +83,7 @@ const stopping = (): Promise<NodeJS.Signals> =>
 
 async function announce(url: string, store: Store, { beginsAtMs }: Retention): Promise<void> {
   const [items, { stored }] = [await store.items(), await store.bounds()]
-  const { path, isNew, migrated } = store.found
+  const { path, isNew, migrated, warning } = store.found
   log("info", "listening", {
     url,
     version,
@@ -93,6 +93,7 @@ async function announce(url: string, store: Store, { beginsAtMs }: Retention): P
     ...(migrated > 0 && { migrations_applied: migrated }),
     ...(beginsAtMs > Date.now() && { retention_begins_at: new Date(beginsAtMs).toISOString() }),
   })
+  if (warning !== undefined) log("warn", warning)
 }
 
 /** Takes nothing new, ends what is open cleanly, and cuts after `DRAIN_MS` what does not end. */

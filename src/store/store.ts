@@ -18,6 +18,8 @@ export interface Found {
   readonly isNew: boolean
   /** How many migrations were applied to an older database. */
   readonly migrated: number
+  /** What will be in the way later, a sentence; absent if nothing is known. */
+  readonly warning?: string | undefined
   /** Whether it gives unused room back by itself; a file of an older version must be compacted first. */
   readonly canShrink: boolean
 }

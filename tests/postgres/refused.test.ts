@@ -13,6 +13,8 @@ import { postgres, whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(60_000)
 
+const FREE = `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+  - (SELECT sum(numbackends) FROM pg_stat_database) AS free`
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
 withPostgres("an error says neither statement nor parameter, nor what the server says of them", async () => {
@@ -49,6 +51,21 @@ withPostgres("a role with three connections writes and reads all the same", asyn
     await run("DROP ROLE limited")
   }
 })
+
+withPostgres(
+  "a server is told at its start that the database has too few connections left for it",
+  async () => {
+    await using opened = await openStore()
+    expect(opened.store.found.warning).toBeUndefined()
+    const [row] = await opened.store.figures.standing().then(() => postgres().then(({ run }) => run(FREE)))
+    const free = Number(Object.values(Object(row))[0])
+    await using others = new SQL({ url: opened.url, max: free - 4 })
+    await Promise.all(Array.from({ length: free - 4 }, () => others.unsafe("SELECT pg_sleep(1)")))
+    const store = await PostgresStore.open(opened.url)
+    expect(store.found.warning).toMatch(/^PostgreSQL has \d connections left, and a server takes up to 7/)
+    await store.close()
+  },
+)
 
 withPostgres("a server that takes no writes for a while delays them, and loses none", async () => {
   const { run } = await postgres()

@@ -32,6 +32,9 @@ const snapshot = (ids: string): string =>
 const OPEN = snapshot("SELECT last_update_id FROM queue_items WHERE section < 2")
 // Nothing finds items by their last update; the history itself does.
 const CHANGED = snapshot("SELECT max(id) FROM updates WHERE id > $1 GROUP BY queue_id")
+/** After so many updates, looking at every item is quicker. */
+const MANY_UPDATES = 50_000
+const CHANGED_LONG_AGO = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1")
 const CHANGED_ITEM = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1 AND id = $2")
 const COUNT = "SELECT count(*)::int AS n FROM updates WHERE id > $1 AND id <= $2"
 const PRUNED = `SELECT pruned_id::float8 AS id, pruned::float8 AS count, restored_id::float8 AS restored,
@@ -97,7 +100,7 @@ export class PostgresHistory implements History {
       which.of === "open"
         ? [OPEN, []]
         : which.queueId === undefined
-          ? [CHANGED, [which.after]]
+          ? [this.#seen.newest - which.after > MANY_UPDATES ? CHANGED_LONG_AGO : CHANGED, [which.after]]
           : [CHANGED_ITEM, [which.after, which.queueId]]
     const [row] = await this.#link.run<{ head: number; ids: string }>(text, parameters)
     const ids: number[] = JSON.parse(row?.ids ?? "[]")

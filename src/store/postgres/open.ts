@@ -52,7 +52,16 @@ export interface Opened {
 interface Server {
   readonly version: number
   readonly timeout: string
+  readonly free: number
 }
+
+/** What is asked of a server first; the connection that asks is one of those that are taken. */
+const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('statement_timeout') AS timeout,
+  (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+    - (SELECT sum(numbackends) FROM pg_stat_database))::int AS free`
+
+/** Connections that a server takes: for groups, for everything else, and two of a bell. */
+const CONNECTIONS = 1 + READERS + 2
 
 /**
  * Opens the PostgreSQL database at `url`, and brings it up to date; waits up to 30 s for a server that is away.
@@ -66,8 +75,8 @@ export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"])
   const writing = new Link({ open: pool(1), onDoubt })
   const reading = new Link({ open: pool(READERS), onDoubt })
   try {
-    await checkServer(writing, url)
-    const found = await migrated(url, writing)
+    const free = await checkServer(writing, url)
+    const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
     const askedMs = performance.now()
     const [row] = await writing.ask<{ id: string; alive: number | null; now: number }>(
       "SELECT id, alive_at::float8 AS alive, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM history",
@@ -81,17 +90,20 @@ export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"])
   }
 }
 
-async function checkServer(link: Link, url: string): Promise<void> {
-  const { version, timeout } = await patiently(() =>
-    link.ask<Server>(
-      "SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('statement_timeout') AS timeout",
-    ),
-  )
+const tooFew = (free: number): string | undefined =>
+  free + 1 >= CONNECTIONS
+    ? undefined
+    : `PostgreSQL has ${free} connections left, and a server takes up to ${CONNECTIONS}: raise its max_connections`
+
+/** Answers how many connections are left. */
+async function checkServer(link: Link, url: string): Promise<number> {
+  const { version, timeout, free } = await patiently(() => link.ask<Server>(SERVER))
   if (version < OLDEST_SERVER) {
     const message = `${shownDatabase(url)} is PostgreSQL ${version}; version ${OLDEST_SERVER} or newer is needed`
     throw new AppError("unavailable", message)
   }
   if (timeout === "0") throw pooler(url)
+  return free
 }
 
 async function patiently(look: () => Promise<Server[]>): Promise<Server> {
@@ -169,7 +181,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   "28000": "refuses the user; check the user in the URL and the server's pg_hba.conf",
   "3D000": "does not exist; create it with createdb, or name another with --database",
   "42501": "may not be changed by this user; make the user its owner",
-  "53300": "has no connection left; raise max_connections, or start fewer instances (each takes up to 7)",
+  "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 
 /** An error as the sentence of a start that failed. */
