@@ -104,6 +104,19 @@ test("a connection that ends is noticed at once, and what was rung meanwhile is 
   while (!shared.said.includes("ring")) await b.rung.after(b.rung.rings)
 }, 30_000)
 
+test("a ring that was under way when the bell was lost is rung by the next bell", async () => {
+  const shared = wire()
+  const [a, b] = await two(shared)
+  await using _a = a
+  await using _b = b
+  shared.isSwallowing = true
+  a.bus.notify()
+  while (!shared.said.includes("ring")) await new Promise(setImmediate)
+  shared.isSwallowing = false
+  shared.cut()
+  while (shared.said.filter((kind) => kind === "ring").length < 2) await b.rung.after(b.rung.rings)
+}, 30_000)
+
 test("an instance that cannot ring is heard of within about a second", async () => {
   const shared = wire()
   const [a, b] = await two(shared)

@@ -26,7 +26,10 @@ const STREAM = [
   "tests/stream/opening.test.ts",
   "tests/stream/interleaving.test.ts",
   "tests/stream/orders.test.ts",
+  "tests/stream/rollback.test.ts",
+  "tests/stream/thin.test.ts",
 ]
+const BUS = ["tests/bus/remote.test.ts"]
 const WEBHOOKS = ["tests/webhooks"]
 const REPORTER = ["tests/runner/reporter.test.ts", "tests/runner/spool.test.ts"]
 
@@ -226,6 +229,39 @@ export const MISTAKES: readonly Mistake[] = [
       "",
     ],
   ]),
+  ...of("src/stream/opening.ts", STREAM, [
+    ["a client that is ahead of this server is told of a gap", "seen > bounds.newest ?", "seen < 0 ?"],
+    [
+      "an item that was touched since is taken for what it was",
+      "this.#broadcaster.tail.after(head, queueId, 0) !== null",
+      "true",
+    ],
+  ]),
+  ...of("src/stream/beat.ts", STREAM, [
+    ["a thinned stream does not tell of every end", "isFinished(frame.update.status) ||", ""],
+    [
+      "what came last before a pause is not told",
+      "if (waitMs > 0) this.#next = setTimeout(() => this.#strike(), waitMs)",
+      "if (waitMs > 0) return",
+    ],
+  ]),
+  ...of("src/bus/remote.ts", BUS, [
+    ["a bell that was lost is not replaced", "if (!this.#line) void this.#open()", "if (!this.#line) return"],
+    ["a deaf bell counts as one that hears", "this.#awaitedMs ??= this.saidMs", "void this.saidMs"],
+    ["a bell that nobody rings is not tested", "> QUIET_MS)", "> 1e9)"],
+    [
+      "other instances are not told of what was stored while the bell was away",
+      "line.close()\n    this.#isOwed = true",
+      "line.close()",
+    ],
+    [
+      "a test rings in the other instances",
+      'if (isEcho || words.startsWith("ring ")) heard(isEcho)',
+      "heard(isEcho)",
+    ],
+    ["nobody looks while the bell is well", "performance.now() - this.#rungMs >= LOOK_MS", "false"],
+    ["its own ring rings again", "if (!isEcho) this.#ring()", "this.#ring()"],
+  ]),
   ...of("src/webhooks/webhooks.ts", WEBHOOKS, [
     [
       "a notice that could not be stored is not tried again",
@@ -240,7 +276,11 @@ export const MISTAKES: readonly Mistake[] = [
     ["an item that ended is told again", "if (before && isFinished(before.status)) return null", ""],
     ["a webhook may ask for any wait", "Math.min(waitMs, RETRY.mostMs)", "waitMs"],
     ["a webhook is tried for ever", "|| nextMs > Date.parse(created_at) + PATIENCE_MS", ""],
-    ["more than its share is under way to one webhook", "Math.max(0, PARALLEL - busy)", "PARALLEL"],
+    [
+      "more than its share is under way to one webhook",
+      "const free = PARALLEL - [...this.#sending.values()].filter((one) => one.url === url).length",
+      "const free = PARALLEL",
+    ],
   ]),
   ...of("src/webhooks/post.ts", WEBHOOKS, [
     ["redirects are followed", 'redirect: "manual"', 'redirect: "follow"'],
