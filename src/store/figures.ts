@@ -41,3 +41,50 @@ export interface Figures {
   /** What finished at `sinceMs` (epoch milliseconds) or later. */
   finished(sinceMs: number): Promise<Finished>
 }
+
+const NOTHING: Standing = {
+  queued: 0,
+  processing: 0,
+  retrying: 0,
+  completed: 0,
+  failed: 0,
+  cancelled: 0,
+  lost: 0,
+}
+
+/** The standing of counts that leave out what there is none of. */
+export const standingOf = (
+  counts: readonly { readonly standing: string; readonly items: number }[],
+): Standing => ({
+  ...NOTHING,
+  ...Object.fromEntries(counts.map(({ standing, items }) => [standing, items])),
+})
+
+/** The items that ended with one outcome, and how long they took from start to end, in milliseconds. */
+export interface OutcomeRow {
+  /** The outcome. */
+  readonly outcome: string
+  /** How many. */
+  readonly items: number
+  /** The least that one took. */
+  readonly least: number | null
+  /** The most that one took. */
+  readonly most: number | null
+  /** The mean of all. */
+  readonly mean: number | null
+}
+
+/** What finished, of one row for each outcome. */
+export function finishedOf(rows: readonly OutcomeRow[]): Finished {
+  const of = (outcome: string): number => rows.find((row) => row.outcome === outcome)?.items ?? 0
+  const completed = rows.find((row) => row.outcome === "completed")
+  return {
+    completed: of("completed"),
+    failed: of("failed"),
+    cancelled: of("cancelled"),
+    lost: of("lost"),
+    shortestMs: completed?.least ?? null,
+    longestMs: completed?.most ?? null,
+    meanMs: completed?.mean ?? null,
+  }
+}

@@ -1,15 +1,12 @@
-import type { Figures, Finished, Standing } from "../figures.ts"
+import {
+  type Figures,
+  type Finished,
+  finishedOf,
+  type OutcomeRow,
+  type Standing,
+  standingOf,
+} from "../figures.ts"
 import type { Link } from "./link.ts"
-
-const NOTHING: Standing = {
-  queued: 0,
-  processing: 0,
-  retrying: 0,
-  completed: 0,
-  failed: 0,
-  cancelled: 0,
-  lost: 0,
-}
 
 /** From each song to the next one in the index, over all of its items. */
 const SONGS = `WITH RECURSIVE song(at) AS (SELECT min(song_id) FROM queue_items
@@ -30,14 +27,6 @@ const FINISHED = `SELECT outcome, count(*)::int AS items, min(completed_at - sta
     max(completed_at - started_at)::float8 AS most, avg(completed_at - started_at)::float8 AS mean
   FROM queue_items WHERE completed_at >= $1 AND outcome IS NOT NULL AND deleted_at IS NULL GROUP BY outcome`
 
-interface Row {
-  readonly outcome: string
-  readonly items: number
-  readonly least: number | null
-  readonly most: number | null
-  readonly mean: number | null
-}
-
 /** The whole queue in figures: standing ones are counted by triggers, those of a time are read from one index. */
 export class PostgresFigures implements Figures {
   readonly #link: Link
@@ -51,7 +40,7 @@ export class PostgresFigures implements Figures {
     const rows = await this.#link.run<{ standing: string; items: number }>(
       "SELECT standing, items::float8 AS items FROM queue_counts",
     )
-    return { ...NOTHING, ...Object.fromEntries(rows.map(({ standing, items }) => [standing, items])) }
+    return standingOf(rows)
   }
 
   async songs(): Promise<number> {
@@ -70,17 +59,7 @@ export class PostgresFigures implements Figures {
   }
 
   async finished(sinceMs: number): Promise<Finished> {
-    const rows = await this.#link.run<Row>(FINISHED, [sinceMs])
-    const of = (outcome: string): number => rows.find((row) => row.outcome === outcome)?.items ?? 0
-    const completed = rows.find((row) => row.outcome === "completed")
-    return {
-      completed: of("completed"),
-      failed: of("failed"),
-      cancelled: of("cancelled"),
-      lost: of("lost"),
-      shortestMs: completed?.least ?? null,
-      longestMs: completed?.most ?? null,
-      meanMs: completed?.mean ?? null,
-    }
+    const rows = await this.#link.run<OutcomeRow>(FINISHED, [sinceMs])
+    return finishedOf(rows)
   }
 }

@@ -1,16 +1,13 @@
 import type { Database } from "bun:sqlite"
 
-import type { Figures, Finished, Standing } from "../figures.ts"
-
-const NOTHING: Standing = {
-  queued: 0,
-  processing: 0,
-  retrying: 0,
-  completed: 0,
-  failed: 0,
-  cancelled: 0,
-  lost: 0,
-}
+import {
+  type Figures,
+  type Finished,
+  finishedOf,
+  type OutcomeRow,
+  type Standing,
+  standingOf,
+} from "../figures.ts"
 
 /** The whole queue in figures: standing ones are counted by triggers, those of a time are read from one index. */
 export class SqliteFigures implements Figures {
@@ -24,7 +21,7 @@ export class SqliteFigures implements Figures {
     const rows = this.#client
       .query<{ standing: string; items: number }, []>("SELECT standing, items FROM queue_counts")
       .all()
-    return { ...NOTHING, ...Object.fromEntries(rows.map(({ standing, items }) => [standing, items])) }
+    return standingOf(rows)
   }
 
   async songs(): Promise<number> {
@@ -65,26 +62,13 @@ export class SqliteFigures implements Figures {
   async finished(sinceMs: number): Promise<Finished> {
     // With `outcome` and `deleted_at` named as the index names them, it is read alone.
     const rows = this.#client
-      .query<
-        { outcome: string; items: number; least: number | null; most: number | null; mean: number | null },
-        [number]
-      >(
+      .query<OutcomeRow, [number]>(
         `SELECT outcome, count(*) AS items, min(completed_at - started_at) AS least,
           max(completed_at - started_at) AS most, avg(completed_at - started_at) AS mean
         FROM queue_items INDEXED BY queue_items_finished
         WHERE completed_at >= ? AND outcome IS NOT NULL AND deleted_at IS NULL GROUP BY outcome`,
       )
       .all(sinceMs)
-    const of = (outcome: string): number => rows.find((row) => row.outcome === outcome)?.items ?? 0
-    const completed = rows.find((row) => row.outcome === "completed")
-    return {
-      completed: of("completed"),
-      failed: of("failed"),
-      cancelled: of("cancelled"),
-      lost: of("lost"),
-      shortestMs: completed?.least ?? null,
-      longestMs: completed?.most ?? null,
-      meanMs: completed?.mean ?? null,
-    }
+    return finishedOf(rows)
   }
 }
