@@ -4,11 +4,18 @@ import { readdirSync, readFileSync } from "node:fs"
 export interface Process {
   /** Its number. */
   readonly pid: number
+  /** The number of its parent; another one once that has ended. */
+  readonly parent: number
   /** Its process group. */
   readonly group: number
   /** Its session. */
   readonly session: number
+  /** When it started, in ticks since the machine did: another process may get its number. */
+  readonly startedAt: string
 }
+
+/** Where the fields of /proc/PID/stat after the name tell when the process started. */
+const STARTED_AT = 19
 
 /** The fields of /proc/PID/stat after the name: state, parent, group, session, terminal, foreground group. */
 function statOf(pid: number | string): string[] {
@@ -29,9 +36,11 @@ export function isInBackground(): boolean {
 
 function processOf(pid: string): Process | undefined {
   try {
-    const [state = "", , group, session] = statOf(pid)
+    const stat = statOf(pid)
+    const [state = "", parent, group, session] = stat
     if ("ZX".includes(state)) return undefined
-    return { pid: Number(pid), group: Number(group), session: Number(session) }
+    const numbers = { parent: Number(parent), group: Number(group), session: Number(session) }
+    return { pid: Number(pid), ...numbers, startedAt: stat[STARTED_AT] ?? "" }
   } catch {
     // The process has ended meanwhile.
     return undefined
@@ -47,18 +56,35 @@ function hasMark(pid: number, mark: string): boolean {
   }
 }
 
+/** Adds what these processes have started, and what that has. */
+function withChildren(members: readonly Process[], all: readonly Process[]): Process[] {
+  const known = new Set(members.map(({ pid }) => pid))
+  // A child's number is nearly always above its parent's, so one walk finds nearly all.
+  for (let before = 0; before < known.size;) {
+    before = known.size
+    for (const { pid, parent } of all) if (known.has(parent)) known.add(pid)
+  }
+  return all.filter(({ pid }) => known.has(pid))
+}
+
 /**
- * The running processes of a session, and those that were started with `mark` in their environment, which finds what
- * left the session. Undefined on systems without /proc.
+ * The running processes of a session, those that were started with `mark` in their environment, which finds what left the
+ * session, those of `before` that still run, and what any of these has started. Undefined on systems without /proc.
  */
-export function processesOf(session: number | undefined, mark: string): Process[] | undefined {
+export function processesOf(
+  session: number | undefined,
+  mark: string,
+  before: readonly Process[] = [],
+): Process[] | undefined {
   let pids: string[]
   try {
     pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name))
   } catch {
     return undefined
   }
-  return pids
-    .flatMap((pid) => processOf(pid) ?? [])
-    .filter((each) => each.session === session || hasMark(each.pid, mark))
+  const all = pids.flatMap((pid) => processOf(pid) ?? [])
+  const was = new Map(before.map(({ pid, startedAt }) => [pid, startedAt]))
+  const isOf = ({ pid, session: own, startedAt }: Process): boolean =>
+    own === session || was.get(pid) === startedAt || hasMark(pid, mark)
+  return withChildren(all.filter(isOf), all)
 }

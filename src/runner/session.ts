@@ -1,4 +1,4 @@
-import { processesOf } from "./processes.ts"
+import { type Process, processesOf } from "./processes.ts"
 
 const POLL_MS = 50
 const KILLED_WITHIN_MS = 2000
@@ -18,14 +18,17 @@ function send(target: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * A command and every process that it started: the session that it leads, and the processes outside it that carry the
- * command's mark in their environment. Its process group alone is not enough, because a shell with job control and
+ * A command and every process that it started: the session that it leads, the processes outside it that carry the
+ * command's mark in their environment, and what was started by any of them when it was last looked at: that may have left
+ * the session and emptied its environment. Its process group alone is not enough, because a shell with job control and
  * `timeout` make groups of their own, and `setsid` even a session.
  */
 export class Session {
   readonly #pid: number | undefined
   readonly #mark: string
   #ended = false
+  /** What was found last. */
+  #processes: readonly Process[] = []
 
   /**
    * `pid` is the command's, which was started detached and so leads a session; undefined if we did not start it.
@@ -44,7 +47,8 @@ export class Session {
   /** Sends a signal to every process; returns whether any is left. */
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.#ended) return false
-    const processes = processesOf(this.#pid, this.#mark)
+    const processes = processesOf(this.#pid, this.#mark, this.#processes)
+    this.#processes = processes ?? []
     if (processes === undefined) return this.#pid !== undefined && send(-this.#pid, signal)
     const [inside, outside] = [
       processes.filter(({ session }) => session === this.#pid),

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 
+import { Session } from "../../src/runner/session.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { finished, itemOf, latestOf, processesWith, Program, studio } from "./programs.ts"
 
@@ -144,6 +145,29 @@ test("a cancel also ends what took a session of its own", async () => {
   await render.ends()
   expect(running(seconds)).toEqual([])
   expect(await itemOf(server, id)).toMatchObject({ outcome: "cancelled" })
+})
+
+test("a cancel also ends what took a session of its own and emptied its environment", async () => {
+  const seconds = mark()
+  const script = `env -i setsid sleep ${seconds}1 & sleep ${seconds}2 & echo ready; wait`
+  await using render = studio(server, ["run", "--song", "6", "--", "sh", "-c", script])
+  await render.prints("ready")
+  while (running(seconds).length < 2) await Bun.sleep(10)
+  const id = await latestOf(server, 6)
+  await server.api("POST", `/queue/${id}/cancel`)
+  await render.ends()
+  expect(running(seconds)).toEqual([])
+})
+
+test("what was seen once is ended, although nothing tells any more whose it was", async () => {
+  const seconds = mark()
+  // Its parent ends at the first signal, and it ignores that.
+  const script = `env -i setsid sh -c "trap '' TERM; sleep ${seconds}1" & sleep ${seconds}2; true`
+  const child = Bun.spawn(["sh", "-c", script], { detached: true })
+  while (running(seconds).length < 2) await Bun.sleep(10)
+  await new Session(child.pid, "a mark that nobody has").stop(300)
+  expect(running(seconds)).toEqual([])
+  await child.exited
 })
 
 test("a command whose environment was emptied ends with its session", async () => {
