@@ -19,7 +19,7 @@ const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 /** What one of them has alone: versions, the fence, who sends what; and the mark by which a file is known. */
 const ONLY = {
   tables: ["instances", "groups", "timers", "followers", "songs"],
-  postgres: ["queue_items.version", "history.floor", "deliveries.taken_until"],
+  postgres: ["queue_items.version", "queue_items.printed", "history.floor", "deliveries.taken_until"],
   sqlite: ["history.mark"],
 }
 /** Types that are the same in the program, and those that each database stores in its own way. */

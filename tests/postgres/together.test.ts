@@ -169,6 +169,26 @@ withPostgres(
   },
 )
 
+withPostgres("output that is stored makes no decision on its item be taken twice", async () => {
+  await using opened = await together(2)
+  const { one, two } = opened
+  const id = await added(one)
+  const times = async (between: () => Promise<unknown>): Promise<number> => {
+    await put(one, id, { message: "remembered" })
+    await between()
+    let count = 0
+    await one.change(id, (stored) => {
+      count += 1
+      return { ...stored, item: { ...stored.item, message: `${count}` } }
+    })
+    return count
+  }
+  const piece = { from: 0, to: 4, text: "one\n" }
+  expect(await times(() => one.outputs.append(id, [piece], 100, ({ item }) => item.attempt))).toBe(1)
+  // The control: what another instance changed is decided on again.
+  expect(await times(() => put(two, id, { message: "of the other" }))).toBe(2)
+})
+
 withPostgres("changes of one item by several instances build upon each other: none is lost", async () => {
   await using opened = await together(3)
   const id = await added(opened.one)

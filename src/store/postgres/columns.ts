@@ -6,6 +6,7 @@ import { queueItems } from "./schema.ts"
 const {
   last_update_id,
   version,
+  printed: _printed,
   pruned_id: _pruned,
   thinned_id: _thinned,
   deleted_at,

@@ -43,7 +43,7 @@ const NUMBERED = {
   tokens: "tokens_ids",
 }
 /** What only PostgreSQL has: where event IDs go on, the fence, and who sends what. */
-const ONLY_HERE = ["floor", "version", "taken_until"]
+const ONLY_HERE = ["floor", "version", "printed", "taken_until"]
 
 /** What was moved. */
 export interface Moved {

@@ -8,12 +8,17 @@ import { type itemReads, knownOf } from "./look.ts"
 import { outputs } from "./schema.ts"
 import { unknownItem } from "./sheet.ts"
 
-const END =
-  "SELECT coalesce(max(until), 0)::float8 AS until FROM outputs WHERE queue_id = $1 AND attempt = $2"
+const END = `SELECT coalesce(max(until), 0)::float8 AS until,
+    (SELECT printed::float8 FROM queue_items WHERE id = $1) AS printed
+  FROM outputs WHERE queue_id = $1 AND attempt = $2`
 
-/** Stores pieces, if the item is still what was decided on: two writers of one attempt cannot both have that. */
+/**
+ * Stores pieces, if the item is still what was decided on, and nobody else has stored some meanwhile. Its version stays as
+ * it is: what groups remember of the item still holds.
+ */
 const ADD = `WITH held AS (
-  UPDATE queue_items SET version = version + 1 WHERE id = $1 AND version = $2 AND deleted_at IS NULL RETURNING id),
+  UPDATE queue_items SET printed = printed + 1 WHERE id = $1 AND version = $2 AND printed = $8 AND deleted_at IS NULL
+  RETURNING id),
 added AS (
   INSERT INTO outputs (queue_id, attempt, until, at, text)
   SELECT held.id, $3::int8, p.until, p.at, p.text
@@ -45,7 +50,7 @@ export class PostgresOutputs implements Outputs {
         if (!row) throw unknownItem(id)
         const { stored, version } = knownOf(row)
         const attempt = attemptOf(stored)
-        const before = await this.#end(id, attempt)
+        const { until: before, printed } = await this.#end(id, attempt)
         const added = piecesAfter(pieces, before)
         const end = added.at(-1)?.to ?? before
         if (added.length === 0) return { attempt, end }
@@ -54,7 +59,7 @@ export class PostgresOutputs implements Outputs {
           added.map(({ from }) => from),
           added.map(({ text }) => text),
         ]
-        const parameters = [id, version, attempt, ...columns, end - keepBytes]
+        const parameters = [id, version, attempt, ...columns, end - keepBytes, printed]
         const [held] = await this.#link.ask<{ n: number }>(ADD, parameters)
         if (held?.n === 1) return { attempt, end }
       }
@@ -73,12 +78,13 @@ export class PostgresOutputs implements Outputs {
     return { pieces: rows.slice(0, limit), more: rows.length > limit }
   }
 
-  end(id: number, attempt: number): Promise<number> {
-    return this.#link.patiently(() => this.#end(id, attempt))
+  async end(id: number, attempt: number): Promise<number> {
+    return (await this.#link.patiently(() => this.#end(id, attempt))).until
   }
 
-  async #end(id: number, attempt: number): Promise<number> {
-    const [row] = await this.#link.ask<{ until: number }>(END, [id, attempt])
-    return row?.until ?? 0
+  /** Where the output of an attempt ends, and how often output of its item was stored; both of one moment. */
+  async #end(id: number, attempt: number): Promise<{ until: number; printed: number }> {
+    const [row] = await this.#link.ask<{ until: number; printed: number }>(END, [id, attempt])
+    return row ?? { until: 0, printed: 0 }
   }
 }

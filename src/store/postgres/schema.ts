@@ -36,7 +36,8 @@ const list = (values: readonly string[]) => sql.raw(values.map((value) => `'${va
 /**
  * The queue items, as in SQLite's schema, where the columns that serve the store are explained. `version` grows with
  * every write of what a decision is made on: what was decided still holds exactly when it is the same. `needs` are the
- * tags in ascending order. There is no index on `last_update_id`: with it every report would write every index.
+ * tags in ascending order, and `printed` grows with every write of output. There is no index on `last_update_id`: with it
+ * every report would write every index.
  */
 export const queueItems = pgTable(
   "queue_items",
@@ -99,6 +100,7 @@ export const queueItems = pgTable(
     course: json<Course>(),
     last_update_id: long().notNull(),
     version: long().notNull().default(0),
+    printed: long().notNull().default(0),
     pruned_id: long().notNull().default(0),
     thinned_id: long().notNull().default(0),
     deleted_at: time(),

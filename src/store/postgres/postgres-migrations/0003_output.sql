@@ -1,0 +1,1 @@
+ALTER TABLE "queue_items" ADD COLUMN "printed" bigint DEFAULT 0 NOT NULL;
