@@ -1,8 +1,8 @@
 import { and, asc, getTableColumns, gt, isNotNull } from "drizzle-orm"
 
 import type { Instance, InstanceReport, Instances } from "../instances.ts"
+import { instances } from "./fleet-schema.ts"
 import type { Link } from "./link.ts"
-import { instances } from "./schema.ts"
 
 /** How long a server is known after it told of itself last. */
 const KNOWN_MS = 60_000
