@@ -299,6 +299,20 @@ test("a priority of its own takes an item from the place that it was given", () 
   expect(changed(placed, { priority: 4 }, at(1)).item.turn).toBeNull()
 })
 
+test("a second cancel changes nothing, whether a worker is being asked to stop or the item has ended", () => {
+  const stopping = cancelled(claimed(NEW, BY, at(0)), at(1))
+  expect(cancelled(stopping, at(2))).toEqual({ item: stopping.item, work: stopping.work, quiet: true })
+  const over = cancelled(NEW, at(1))
+  expect(cancelled(over, at(2))).toMatchObject({ item: over.item, quiet: true })
+})
+
+test("an item that waits for another attempt can be retried at once, one that is queued or running cannot", () => {
+  const waiting = failed(claimed(NEW, BY, at(0)), "a", failure, at(1))
+  expect(retried(waiting, at(2)).item).toMatchObject({ status: "queued", available_at: null, retry_count: 0 })
+  expect(() => retried(NEW, at(2))).toThrow("is queued; only")
+  expect(() => retried(claimed(NEW, BY, at(0)), at(2))).toThrow("is processing; only")
+})
+
 test("what a worker knows of an item is added to what the item says itself", () => {
   const by = { ...BY, kind: "film", totals: { seconds: 9, frames: 3 } }
   const { item } = NEW
