@@ -14,7 +14,6 @@ import {
   handedOver,
   heartbeat,
   isLeased,
-  printing,
   released,
   rescued,
   stalled,
@@ -251,74 +250,6 @@ test("once told to stop, a worker is told so by every answer until its lease has
       expect([after.item.status, after.item.outcome]).toEqual(["failed", "cancelled"])
     }
   })
-})
-
-test("a worker whose item was cancelled hears it with every answer, also after the end, with its own reason kept", () => {
-  const taken = claimed(NEW, BY, at(0))
-  const stopping = cancelled(taken, at(1000))
-  expect(directiveOf(stopping.item)).toBe("cancel")
-  const over = failed(stopping, "a", failure, at(2000))
-  expect(over.item).toMatchObject({ outcome: "cancelled", error_message: "broken" })
-  expect(directiveOf(over.item)).toBe("cancel")
-  expect(directiveOf(released(stopping, "a", at(2000)).item)).toBe("cancel")
-})
-
-test("the failure that would use up the last attempt is final, and so is one that cannot be retried", () => {
-  let now: Stored = { ...NEW, item: { ...NEW.item, max_attempts: 2 } }
-  const states = [1, 2].map((attempt) => {
-    now = failed(claimed(now, BY, at(attempt * 1000)), "a", failure, at(attempt * 1000 + 1))
-    return now.item.status
-  })
-  expect(states).toEqual(["retrying", "failed"])
-  const final = failed(claimed(NEW, BY, at(0)), "a", { ...failure, retryable: false }, at(1))
-  expect(final.item).toMatchObject({ status: "failed", retry_count: 0 })
-})
-
-test("the last words of an attempt may come after its verdict, and by its own lease alone", () => {
-  const over = completed(claimed(NEW, BY, at(0)), "a", {}, at(1000))
-  expect(printing(over, "a")).toBe(1)
-  expect(() => printing(over, "b")).toThrow("is not yours any more")
-  expect(() => printing(over, "a", 2)).toThrow("is for attempt 1, not for 2")
-})
-
-test("while a worker holds an item, a PUT writes nothing of what the worker reports", () => {
-  const taken = claimed(NEW, BY, at(0))
-  for (const change of [
-    { status: "failed" },
-    { progress: 5 },
-    { current_step: "x" },
-    { message: "x" },
-  ] as const)
-    expect(() => changed(taken, change, at(1))).toThrow(`only its lease may change ${Object.keys(change)}`)
-  expect(changed(taken, { title: "x", priority: 3 }, at(1)).item).toMatchObject({ title: "x", priority: 3 })
-})
-
-test("a priority of its own takes an item from the place that it was given", () => {
-  const placed: Stored = { ...NEW, item: { ...NEW.item, turn: 3.5 } }
-  expect(changed(placed, { title: "x" }, at(1)).item.turn).toBe(3.5)
-  expect(changed(placed, { priority: 4 }, at(1)).item.turn).toBeNull()
-})
-
-test("a second cancel changes nothing, whether a worker is being asked to stop or the item has ended", () => {
-  const stopping = cancelled(claimed(NEW, BY, at(0)), at(1))
-  expect(cancelled(stopping, at(2))).toEqual({ item: stopping.item, work: stopping.work, quiet: true })
-  const over = cancelled(NEW, at(1))
-  expect(cancelled(over, at(2))).toMatchObject({ item: over.item, quiet: true })
-})
-
-test("an item that waits for another attempt can be retried at once, one that is queued or running cannot", () => {
-  const waiting = failed(claimed(NEW, BY, at(0)), "a", failure, at(1))
-  expect(retried(waiting, at(2)).item).toMatchObject({ status: "queued", available_at: null, retry_count: 0 })
-  expect(() => retried(NEW, at(2))).toThrow("is queued; only")
-  expect(() => retried(claimed(NEW, BY, at(0)), at(2))).toThrow("is processing; only")
-})
-
-test("what a worker knows of an item is added to what the item says itself", () => {
-  const by = { ...BY, kind: "film", totals: { seconds: 9, frames: 3 } }
-  const { item } = NEW
-  expect(claimed(NEW, by, at(0)).item).toMatchObject({ kind: "film", totals: { seconds: 9, frames: 3 } })
-  const said = { item: { ...item, kind: "song", totals: { seconds: 200 } }, work: IDLE }
-  expect(claimed(said, by, at(0)).item).toMatchObject({ kind: "song", totals: { seconds: 200, frames: 3 } })
 })
 
 /** The item after a claim and a rescue, again and again. */
