@@ -112,7 +112,8 @@ export class Bars {
   /** The bar that stands for the whole, if it is under way and was seen since that line; undefined otherwise. */
   #beside(track: Track, since: number): Track | undefined {
     const root = this.#root
-    return root && root !== track && root.seenAt > since && !this.#isOver(root) ? root : undefined
+    if (!root || root === track || root.seenAt <= since || this.#isOver(root)) return undefined
+    return this.#isInside(root, track) ? undefined : root
   }
 
   /** Whether a bar was drawn beside the whole, and goes on past its end. */

@@ -170,6 +170,27 @@ describe("whatever bars come", () => {
     )
   })
 
+  test("in any order at all, of any kind, drawn at once or over hours", () => {
+    const label = fc.constantFrom("A: ", "", "B ", "x ", "Encoding 1 of 3: ", "Encoding 2 of 3: ")
+    const one = fc.tuple(label, fc.integer({ min: 0, max: 20 }), fc.boolean())
+    fc.assert(
+      fc.property(
+        fc.array(one, { minLength: 5, maxLength: 60 }),
+        fc.constantFrom(0, 50, 1000, 10_000),
+        (all, apartMs) => {
+          const pieces = all.map(([name, n, isRedrawn], i) => ({
+            text: drawn(name, n / 20, isRedrawn),
+            atMs: i * apartMs,
+            work: 1,
+            isSecond: false,
+          }))
+          holds(pieces)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
   test("in any order at all", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(bar, fc.integer({ min: 0, max: 100 })), { maxLength: 40 }), (all) => {

@@ -207,6 +207,14 @@ test.each(SEVERAL)("%s", (_name, pieces, least, most, ever = most) => {
   expect(shown.most).toBeLessThanOrEqual(ever)
 })
 
+test("no order of bars puts one inside of itself, which would be sought for ever", () => {
+  const bars = [
+    ...[tqdm(12, 20, "A: "), tqdm(5, 20), tqdm(18, 20, "A: "), tqdm(7, 20, "B ")],
+    ...[tqdm(17, 20), tqdm(2, 20, "B "), "x 1%\n", "x 54%\n"],
+  ]
+  expect(read(bars, 1).last).toBeLessThan(90)
+})
+
 test("bars whose number is declared fill the item one after another, however quick they are", () => {
   const bars = [...each(TENTHS, (n) => tqdm(n, 10)), "\n", ...each([0, 5], (n) => tqdm(n, 10)), "\n"]
   for (const apartS of [0, 10]) expect(read(bars, apartS, { bars: 5 }).last).toBe(30)
