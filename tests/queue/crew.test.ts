@@ -137,3 +137,44 @@ test("track-studio work finishes its item when it is drained, and stops; track-s
   expect((await server.item(id)).status).toBe("completed")
   expect((await server.item(id + 1)).status).toBe("queued")
 })
+
+test("track-studio work takes items from a server of an earlier version, which refuses what it does not know", async () => {
+  const refused: string[] = []
+  const older = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    async fetch(request) {
+      const { pathname, search } = new URL(request.url)
+      const body = await request.text()
+      if (pathname.endsWith("/claim") && "version" in JSON.parse(body)) {
+        refused.push(pathname)
+        return Response.json({ error: "the body has the unknown key", code: "invalid" }, { status: 422 })
+      }
+      return fetch(server.url + pathname + search, {
+        method: request.method,
+        headers: request.headers,
+        signal: request.signal,
+        ...(body !== "" && { body }),
+      })
+    },
+  })
+  using folder = temporaryFolder()
+  const id = await server.add({ song_id: 1, tags: ["crew-6"] })
+  const child = Bun.spawn([...PROGRAM, "work", "--worker", "box-6", "--tags", "crew-6", "--exec", "true"], {
+    env: {
+      ...process.env,
+      TRACK_STUDIO_SERVER: `http://127.0.0.1:${older.port}`,
+      XDG_STATE_HOME: folder.path,
+    },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+  })
+  expect((await client.finished(id, 20)).status).toBe("completed")
+  child.kill("SIGTERM")
+  expect(await child.exited).toBe(0)
+  // Once is enough to know.
+  expect(refused).toHaveLength(1)
+  await older.stop(true)
+})
