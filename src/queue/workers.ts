@@ -182,7 +182,10 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
   async report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Standing> {
-    this.#options.room?.check()
+    const { room } = this.#options
+    // A report for which there is no room is still a sign of life.
+    if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
+    room?.check()
     return this.#change(id, (stored, moment) => {
       if (attempt !== undefined) goesOn(stored.item, attempt)
       return reported(stored, token, report, moment)

@@ -1,5 +1,8 @@
 import type { Outage } from "../item/course.ts"
 
+/** An outage that begins so soon after another belongs to it: on a disk that is nearly full some commits find room. */
+const SAME_MS = 5000
+
 /**
  * The account of outages: times in which nothing could be stored, or in which no server watched. They count against no
  * lease, so a store makes every lease longer by what an outage took, in the first transaction after it and before
@@ -10,9 +13,10 @@ export class Outages {
   #endedMs = 0
   #last: Outage | undefined
 
-  /** Notes that an outage has been under way since `sinceMs`. What was counted before is not counted again. */
+  /** Notes that an outage has been under way since `sinceMs`, or since the one just before. Nothing is counted twice. */
   begin(sinceMs: number): void {
-    const uncountedMs = Math.max(sinceMs, this.#endedMs)
+    const isSame = this.#endedMs > 0 && sinceMs < this.#endedMs + SAME_MS
+    const uncountedMs = isSame ? this.#endedMs : sinceMs
     this.#sinceMs = Math.min(this.#sinceMs ?? uncountedMs, uncountedMs)
   }
 

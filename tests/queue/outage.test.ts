@@ -45,6 +45,8 @@ class World implements AsyncDisposable {
   nowMs = START_MS
   readonly leases: Held[] = []
   readonly outages: Span[] = []
+  /** When the last outage of this server ended. */
+  #endedMs: number | undefined
   readonly faults = new Faults()
   readonly #folder = temporaryFolder()
   readonly #bus = new LocalBus()
@@ -91,8 +93,14 @@ class World implements AsyncDisposable {
       return
     }
     const isOver = this.#failingMs !== undefined || this.#downMs !== undefined
-    for (const fromMs of [this.#failingMs, this.#downMs]) {
-      if (fromMs !== undefined) this.outages.push({ fromMs, toMs: this.nowMs })
+    const { outages, nowMs } = this
+    const endedMs = this.#endedMs
+    for (const sinceMs of [this.#failingMs, this.#downMs]) {
+      if (sinceMs === undefined) continue
+      // One that began so soon after another belongs to it.
+      const fromMs = endedMs !== undefined && sinceMs < endedMs + 5000 ? endedMs : sinceMs
+      outages.push({ fromMs, toMs: nowMs })
+      this.#endedMs = nowMs
     }
     this.#failingMs = undefined
     this.#downMs = undefined
@@ -152,6 +160,7 @@ class World implements AsyncDisposable {
     await this.#end()
     this.nowMs += afterMs
     this.#failingMs = undefined
+    this.#endedMs = undefined
     this.#downMs = this.#aliveMs
     this.#store = this.#open()
     ;[this.#workers, this.#rescue] = this.#services()

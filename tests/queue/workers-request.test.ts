@@ -18,7 +18,12 @@ const TAGS = "a list of at most 32 different values"
 refusals.each("POST", "/queue/claim", [
   ["", malformed("the body is empty")],
   ["{", malformed(/^the body is not valid JSON: /)],
-  ["[]", invalid("the body must be a JSON object with the keys worker, wait, lease, tags, id, kind, totals")],
+  [
+    "[]",
+    invalid(
+      "the body must be a JSON object with the keys worker, wait, lease, tags, id, kind, totals, version, instance",
+    ),
+  ],
   ["{}", invalid(`the body lacks "worker": ${WORKER}`)],
   ['{"worker":5}', invalid(`worker must be ${WORKER}, not 5`)],
   ['{"worker":null}', invalid(`worker must be ${WORKER}, not null`)],
@@ -37,7 +42,7 @@ refusals.each("POST", "/queue/claim", [
   [
     '{"worker":"a","song_id":1}',
     invalid(
-      'the body has the unknown key "song_id"; it can have worker, wait, lease, tags, id, kind, totals',
+      'the body has the unknown key "song_id"; it can have worker, wait, lease, tags, id, kind, totals, version, instance',
     ),
   ],
 ])

@@ -7,6 +7,7 @@ import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Room } from "../../src/queue/room.ts"
 import { Workers } from "../../src/queue/workers.ts"
+import type { Items } from "../../src/store/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Space } from "../../src/upkeep/space.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
@@ -77,6 +78,16 @@ test("room is made from the oldest finished history first, and nothing of the la
   expect(looks.at(-1)?.[1]).toBeFalse()
 })
 
+/** When the lease of an item runs out. */
+async function leaseEnd(store: Items, id: number): Promise<number> {
+  let ends = 0
+  await store.change(id, ({ item, work }) => {
+    ends = work.lease_expires_at ?? 0
+    return { item, work, quiet: true }
+  })
+  return ends
+}
+
 test("where nothing may go, adding and reporting are refused, and what ends a render is stored", async () => {
   await using kit = limited()
   const { store, bus, room, space, looks } = kit
@@ -95,7 +106,11 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
       (error: unknown) => (error instanceof AppError ? error.code : "other"),
     )
   expect(await codeOf(queue.add({ song_id: 2 }))).toBe("unavailable")
+  const before = await leaseEnd(store, id)
+  kit.clock.nowMs += 20_000
   expect(await codeOf(workers.report(id, "t", { progress: 5 }))).toBe("unavailable")
+  // It is a sign of life all the same.
+  expect(await leaseEnd(store, id)).toBe(before + 20_000)
   expect(await codeOf(queue.update(other, { message: "more" }))).toBe("unavailable")
   expect(await codeOf(workers.heartbeat(id, "t"))).toBe("none")
   expect(await codeOf(workers.complete(id, "t", {}))).toBe("none")
