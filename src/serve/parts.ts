@@ -44,6 +44,9 @@ const FLEET_LOOK_REST_MS = 50
 
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
+/** When less than a tenth of the descriptors is left, requests are refused; so many the server itself needs. */
+const DESCRIPTORS_BEFORE_FEW = 0.9
+const OWN_DESCRIPTORS = 40
 
 const errors = new ErrorLog()
 
@@ -176,9 +179,9 @@ const limitsOf = (config: Config, { clock }: Store, metrics: Metrics): Limits =>
 function mostStreams({ maxStreams }: Config): number {
   if (maxStreams === 0) return 0
   const descriptors = mostDescriptors()
-  return descriptors === undefined
-    ? maxStreams
-    : Math.min(maxStreams, Math.floor(descriptors * DESCRIPTORS_FOR_STREAMS))
+  if (descriptors === undefined) return maxStreams
+  const before = DESCRIPTORS_BEFORE_FEW * descriptors - OWN_DESCRIPTORS
+  return Math.max(1, Math.floor(Math.min(maxStreams, DESCRIPTORS_FOR_STREAMS * descriptors, before)))
 }
 
 function retentionOf(

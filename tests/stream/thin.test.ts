@@ -91,11 +91,11 @@ test("after a pause the first update comes at once, and no keepalive passes over
 test("a replay is thinned too, and a filter chooses before", async () => {
   using opened = open()
   const { streams, write } = opened
-  for (let update = 3; update <= 300; update += 1) write(update % 3 === 0 ? 1 : 2, "processing")
-  const told = await readUpTo(streams, 300, { lastEventId: "0" })
-  expect(told.flat()).toEqual([299, 300])
-  const filtered = await readUpTo(streams, 299, { lastEventId: "0", wanted: ({ id }) => id % 2 === 1 })
-  expect(filtered.flat()).toEqual([297, 299])
+  for (let update = 3; update <= 250; update += 1) write(update % 3 === 0 ? 1 : 2, "processing")
+  const told = await readUpTo(streams, 250, { lastEventId: "0" })
+  expect(told.flat()).toEqual([249, 250])
+  const filtered = await readUpTo(streams, 249, { lastEventId: "0", wanted: ({ id }) => id % 2 === 1 })
+  expect(filtered.flat()).toEqual([247, 249])
 })
 
 test("thin is a whole number from 1 to 10, and streams and sockets of everything take it", async () => {
