@@ -46,7 +46,7 @@ const FLEET_LOOK_REST_MS = 50
 const DESCRIPTORS_FOR_STREAMS = 0.8
 /** When less than a tenth of the descriptors is left, requests are refused; so many the server itself needs. */
 const DESCRIPTORS_BEFORE_FEW = 0.9
-const OWN_DESCRIPTORS = 40
+const OWN_DESCRIPTORS = 30
 
 const errors = new ErrorLog()
 
