@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { backoff } from "../src/backoff.ts"
+import { backoff, retryAfterMs } from "../src/backoff.ts"
 
 const RETRY = { firstMs: 1000, mostMs: 60_000, spread: 0.2 }
 const waits = (random: number): number[] =>
@@ -23,4 +23,13 @@ test("those who have failed often do not all return at the same moment", () => {
 
 test("without a spread the wait is exact", () => {
   expect(backoff({ ...RETRY, spread: 0 }, 3)).toBe(8000)
+})
+
+test("a date in Retry-After is read by the clock of the server that sent it", () => {
+  const at = (date: string, after: string): number =>
+    retryAfterMs(new Headers({ date, "retry-after": after }))
+  expect(at("Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:01:00 GMT")).toBe(60_000)
+  expect(at("Thu, 01 Jan 2026 00:00:00 GMT", "Wed, 31 Dec 2025 23:59:00 GMT")).toBe(0)
+  expect(at("Thu, 01 Jan 2026 00:00:00 GMT", "90")).toBe(90_000)
+  expect(at("Thu, 01 Jan 2026 00:00:00 GMT", "soon")).toBe(0)
 })
