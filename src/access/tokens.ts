@@ -99,7 +99,7 @@ export class Tokens implements Service {
     } else if ([...before.values()].some((row) => this.#hasExpired(row))) {
       this.#inForce = new Map([...before].filter(([, row]) => !this.#hasExpired(row)))
     }
-    // Each request of a token that is in force finds it anew.
+    // Each request looks again whether its token is in force.
     if (this.#inForce !== before) this.#known.clear()
     const ended = new Set([...before].flatMap(([hash, { id }]) => (this.#inForce.has(hash) ? [] : [id])))
     if (ended.size > 0) for (const tell of this.#onEnded) tell(ended)

@@ -25,7 +25,7 @@ export interface Bell {
   close(): void
 }
 
-/** How a bus reaches the other instances, and who is told when it cannot. */
+/** How a bus reaches the other instances, and what it calls when it cannot. */
 export interface RemoteBusOptions {
   /** Makes a new bell. */
   readonly bell: () => Bell

@@ -68,7 +68,7 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
   return faulty(
     "resuming",
     "not_resumed",
-    "the last event ID does not arrive: whoever reconnects misses what happened meanwhile",
+    "the last event ID does not arrive: a viewer that reconnects misses what happened meanwhile",
   )
 }
 

@@ -14,7 +14,7 @@ const HOUR_MS = 3_600_000
 class Receiver implements Disposable {
   /** The ids of what it was sent, in order. */
   readonly ids: string[] = []
-  answer: () => Response = () => new Response("ok")
+  answer: () => Response | Promise<Response> = () => new Response("ok")
   #changed: () => void = () => undefined
   readonly #server = Bun.serve({
     port: 0,
@@ -187,4 +187,19 @@ test("a receiver that answers with a redirect has failed, and the address it nam
   expect(await scene.settled(1)).toMatchObject({ status: "pending", answer: 307, error: "it answered 307" })
   expect(scene.receiver.ids.filter((id) => id.includes("elsewhere"))).toEqual([])
   expect(scene.receiver.ids).toHaveLength(1)
+})
+
+test("one webhook has at most four deliveries under way, and the others follow when these are over", async () => {
+  const held = Promise.withResolvers<void>()
+  await using scene = new Scene()
+  scene.receiver.answer = () => held.promise.then(() => new Response("ok"))
+  await scene.start()
+  for (let item = 0; item < 10; item += 1) await scene.fail()
+  await scene.receiver.asked(4)
+  // Several turns of the timer, in each of which a fifth could go out.
+  await Promise.race([scene.receiver.asked(5), Bun.sleep(800)])
+  expect(scene.receiver.ids).toHaveLength(4)
+  held.resolve()
+  await scene.receiver.asked(10)
+  expect(new Set(scene.receiver.ids).size).toBe(10)
 })
