@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { cancelled, changed, placed, retried } from "../../src/item/changes.ts"
-import { IDLE, type Stored } from "../../src/item/item.ts"
+import { IDLE, type Report, type Stored } from "../../src/item/item.ts"
 import { claimed, completed, directiveOf, failed, printing, released } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { reported } from "../../src/item/report.ts"
@@ -105,4 +105,10 @@ test("once a command reports by itself, the reader around it is not heard any mo
   const inner = reported(claimed(NEW, BY, at(0)), "a", { progress: 10 }, at(1))
   const outer = reported(inner, "a", { progress: 50, outer: true }, at(2))
   expect(outer).toMatchObject({ item: { progress: 10 }, quiet: true })
+})
+
+test("a step that was begun counts as begun, also after a report on an earlier one", () => {
+  const step = (index: number): Report => ({ step: { index, total: 4, name: "" } })
+  const third = reported(claimed(NEW, BY, at(0)), "a", step(3), at(1))
+  expect(reported(third, "a", step(2), at(2)).work.steps_begun).toBe(3)
 })

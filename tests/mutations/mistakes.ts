@@ -341,7 +341,7 @@ export const MISTAKES: readonly Mistake[] = [
   ]),
   ...of(
     "src/access/roles.ts",
-    ["tests/http/access.test.ts", "tests/http/bound.test.ts"],
+    ["tests/access/roles.test.ts"],
     [
       [
         "a token for one item reads the figures of all",
