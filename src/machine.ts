@@ -12,7 +12,7 @@ const RESERVED = 8
 export const machineName = (): string => hostname()
 
 /** With fewer descriptors left than this part of all, they are few. */
-const FEW = 0.1
+export const FEW = 0.1
 
 /** A few descriptors in reserve, and how many are left beside them. */
 export class SpareDescriptors {

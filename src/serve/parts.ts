@@ -12,7 +12,7 @@ import { TrustedProxies } from "../http/client-address.ts"
 import { Limits } from "../http/limits.ts"
 import { isLoopback } from "../http/origin.ts"
 import { ErrorLog, log } from "../log.ts"
-import { machineName, mostDescriptors } from "../machine.ts"
+import { FEW, machineName, mostDescriptors } from "../machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { Forecasts } from "../queue/forecasts.ts"
 import { Learned } from "../queue/learned.ts"
@@ -44,8 +44,7 @@ const FLEET_LOOK_REST_MS = 50
 
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
-/** When less than a tenth of the descriptors is left, requests are refused; so many the server itself needs. */
-const DESCRIPTORS_BEFORE_FEW = 0.9
+/** So many the server itself needs. */
 const OWN_DESCRIPTORS = 30
 
 const errors = new ErrorLog()
@@ -180,7 +179,8 @@ function mostStreams({ maxStreams }: Config): number {
   if (maxStreams === 0) return 0
   const descriptors = mostDescriptors()
   if (descriptors === undefined) return maxStreams
-  const before = DESCRIPTORS_BEFORE_FEW * descriptors - OWN_DESCRIPTORS
+  // When few are left, requests are refused: streams alone must not bring that about.
+  const before = (1 - FEW) * descriptors - OWN_DESCRIPTORS
   return Math.max(1, Math.floor(Math.min(maxStreams, DESCRIPTORS_FOR_STREAMS * descriptors, before)))
 }
 

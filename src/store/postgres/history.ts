@@ -81,7 +81,7 @@ export class PostgresHistory implements History {
   readonly #seen: Seen
   readonly #reads: ReturnType<typeof updateReads>
 
-  /** Reads on `link`; `seen` is told of event IDs. */
+  /** Reads on `link`; `seen` gets the event IDs that were read. */
   constructor(link: Link, historyId: string, seen: Seen) {
     this.#link = link
     this.#seen = seen
