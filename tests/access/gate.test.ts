@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { type Caller, type Credentials, Gate } from "../../src/access/gate.ts"
-import { isAllowed, type Need } from "../../src/access/roles.ts"
+import { isAllowed } from "../../src/access/roles.ts"
 import { digest, randomText } from "../../src/access/secret.ts"
 import { Tickets } from "../../src/access/tickets.ts"
 import { Tokens } from "../../src/access/tokens.ts"
@@ -12,25 +12,13 @@ import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
+import { ALL_NEEDS } from "./needs.ts"
 
 // Starts programs or waits for the disk, on a machine that may be busy.
 setDefaultTimeout(30_000)
 
 const START_MS = Date.parse("2026-01-02T03:04:05Z")
 const MINUTE_MS = 60_000
-const NEEDS: readonly Need[] = [
-  "nothing",
-  "item",
-  "read",
-  "figures",
-  "add",
-  "change",
-  "files",
-  "claim",
-  "report",
-  "operations",
-  "admin",
-]
 
 const onError = (error: unknown): never => {
   throw error
@@ -101,7 +89,7 @@ function refusal(call: () => Caller): string | undefined {
 test("without tokens this machine may do everything, and nobody else may", async () => {
   await using server = await opened()
   const { gate } = server
-  for (const need of NEEDS) expect(gate.caller(credentials(), need).role).toBe("admin")
+  for (const need of ALL_NEEDS) expect(gate.caller(credentials(), need).role).toBe("admin")
   expect(refusal(() => gate.caller(credentials({}, false), "read"))).toBe("forbidden")
   expect(refusal(() => gate.caller(credentials({}, false), "nothing"))).toBe(undefined)
 })
@@ -126,7 +114,7 @@ test("once a token was created everybody needs one, also after the last is revok
 test.each(ROLES)("the role %s may do what the table says, and the refusal names who may", async (role) => {
   await using server = await opened()
   const { secret } = await server.token({ role })
-  for (const need of NEEDS) {
+  for (const need of ALL_NEEDS) {
     const expected = isAllowed({ role }, need, () => true) ? undefined : "forbidden"
     expect(refusal(() => server.gate.caller(bearer(secret), need))).toBe(expected)
   }
@@ -137,7 +125,7 @@ test("a lease alone opens a worker's routes, and nothing else", async () => {
   await server.token()
   const leased = credentials({ hasLease: true })
   expect(refusal(() => server.gate.caller(leased, "report"))).toBe(undefined)
-  for (const need of NEEDS.filter((each) => each !== "report" && each !== "nothing")) {
+  for (const need of ALL_NEEDS.filter((each) => each !== "report" && each !== "nothing")) {
     expect(refusal(() => server.gate.caller(leased, need))).toBe("unauthorized")
   }
 })
@@ -169,10 +157,10 @@ test("a token for one item reads, and may do nothing else", async () => {
   const item = await added(server.store)
   const { secret } = await server.token({ item })
   expect(server.gate.caller(bearer(secret), "item").item).toBe(item)
-  const refused = NEEDS.filter(
+  const refused = ALL_NEEDS.filter(
     (need) => refusal(() => server.gate.caller(bearer(secret), need)) !== undefined,
   )
-  expect(refused).toEqual(NEEDS.filter((need) => !["nothing", "item", "read"].includes(need)))
+  expect(refused).toEqual(ALL_NEEDS.filter((need) => !["nothing", "item", "read"].includes(need)))
 })
 
 test("a token for an item of another history is worth nothing", async () => {

@@ -2,31 +2,18 @@ import { expect, test } from "bun:test"
 
 import { isAllowed, type Need } from "../../src/access/roles.ts"
 import { type Role, ROLES } from "../../src/store/access.ts"
-
-const ALL: readonly Need[] = [
-  "nothing",
-  "item",
-  "read",
-  "figures",
-  "add",
-  "change",
-  "files",
-  "claim",
-  "report",
-  "operations",
-  "admin",
-]
+import { ALL_NEEDS } from "./needs.ts"
 
 /** What each role may do, as the README promises it; from the machine itself a viewer reads metrics and readiness too. */
 const MAY: Readonly<Record<Role, readonly Need[]>> = {
   viewer: ["nothing", "item", "read", "figures", "operations"],
   operator: ["nothing", "item", "read", "figures", "add", "change", "files"],
   worker: ["nothing", "item", "add", "files", "claim", "report"],
-  admin: ALL,
+  admin: ALL_NEEDS,
 }
 
 const allowed = (role: Role | "nobody", isLocal: boolean, item?: number): Need[] =>
-  ALL.filter((need) => isAllowed({ role, item }, need, () => isLocal))
+  ALL_NEEDS.filter((need) => isAllowed({ role, item }, need, () => isLocal))
 
 test.each([...ROLES])("a %s may do what is promised, and nothing else", (role) => {
   expect(allowed(role, true)).toEqual([...MAY[role]])

@@ -93,7 +93,7 @@ async function booted(script: string): Promise<string> {
   const child = `/proc/${boot.pid}/task/${boot.pid}/children`
   const said = (): string => {
     try {
-      return readFileSync(`/proc/${readFileSync(child, "utf8").trim()}/root/opt/out`, "utf8")
+      return readFileSync(join("/proc", readFileSync(child, "utf8").trim(), "root", "opt", "out"), "utf8")
     } catch {
       return ""
     }
