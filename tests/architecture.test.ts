@@ -142,11 +142,11 @@ test("only the composition root chooses a store and a bus", () => {
       !within(placeOf(file), ["store/sqlite", "store/postgres"]) &&
       /new (SqliteStore|LocalBus|RemoteBus)\b|PostgresStore\.open/.test(read(file)),
   )
-  expect(choosing).toEqual(["src/serve/database.ts", "src/serve/doorbell.ts"])
+  expect(choosing).toEqual(["src/serve/bus.ts", "src/serve/database.ts"])
 })
 
 test("only the configuration reads the environment", () => {
-  expect(files.filter((file) => read(file).includes("process.env"))).toEqual(["src/config.ts"])
+  expect(files.filter((file) => read(file).includes("process.env"))).toEqual(["src/config/config.ts"])
 })
 
 const ours = [

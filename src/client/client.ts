@@ -8,7 +8,7 @@ import type {
   WorkerAnswer,
   WorkerSeen,
 } from "../wire/answers.ts"
-import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/foreseen.ts"
+import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { OutputStored } from "../wire/output.ts"
 import type { ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Health, Stats } from "../wire/server.ts"

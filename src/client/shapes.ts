@@ -11,7 +11,7 @@ import type {
   WorkerAnswer,
   WorkersAnswer,
 } from "../wire/answers.ts"
-import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/foreseen.ts"
+import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/forecast.ts"
 import type { StreamControl } from "../wire/frames.ts"
 import type { OutputPart, OutputStored } from "../wire/output.ts"
 import type { Health, Stats } from "../wire/server.ts"

@@ -3,7 +3,7 @@ import { basename, extname, resolve } from "node:path"
 
 import { Value } from "@sinclair/typebox/value"
 
-import { listFlag, textFlag, wantsColour } from "../config.ts"
+import { listFlag, textFlag, wantsColour } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { NewItem, type QueueItem } from "../item/item.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"

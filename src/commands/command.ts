@@ -1,5 +1,5 @@
 import { Client } from "../client/client.ts"
-import { setting, textFlag, token } from "../config.ts"
+import { setting, textFlag, token } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/words.ts"
 import type { Arguments, Flag, Usage } from "./usage.ts"

@@ -1,4 +1,4 @@
-import { isLively, setting, token, wantsColour } from "../config.ts"
+import { isLively, setting, token, wantsColour } from "../config/config.ts"
 import { examinedBox } from "../doctor/box.ts"
 import { examined } from "../doctor/doctor.ts"
 import type { Finding } from "../doctor/finding.ts"

@@ -1,6 +1,6 @@
 import { hostname } from "node:os"
 
-import { textFlag } from "../config.ts"
+import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"

@@ -1,5 +1,5 @@
 import type { Kinds } from "../client/client.ts"
-import { textFlag } from "../config.ts"
+import { textFlag } from "../config/config.ts"
 import { duration, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, say, takes } from "./command.ts"
 

@@ -1,5 +1,5 @@
 import type { ReadItem } from "../client/client.ts"
-import { textFlag } from "../config.ts"
+import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { STATUSES } from "../item/item.ts"
 import { safeJson } from "../text.ts"

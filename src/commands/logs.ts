@@ -1,6 +1,6 @@
 import { type OutputOptions, type Printed, ServerError } from "../client/client.ts"
 import { AppError } from "../errors.ts"
-import { PrintedText } from "../terminal/printed.ts"
+import { OutputText } from "../terminal/output.ts"
 import { printable } from "../text.ts"
 import { clientOf, type Command, idFlag, takes, typedId } from "./command.ts"
 import type { Arguments } from "./usage.ts"
@@ -38,7 +38,7 @@ over. With --follow it goes on with what is printed from now on, until the item 
     const stop = new AbortController()
     process.once("SIGINT", () => stop.abort())
     process.once("SIGTERM", () => stop.abort())
-    const text = new PrintedText()
+    const text = new OutputText()
     let hasPrinted = false
     const options = { attempt: idFlag(given, "attempt"), isFollowed, signal: stop.signal }
     for await (const said of printedOf(given, options)) {

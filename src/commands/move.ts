@@ -1,4 +1,4 @@
-import { textFlag } from "../config.ts"
+import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { moveDatabase } from "../offline.ts"
 import { clientOf, type Command, idFlag, say, takes, typedId } from "./command.ts"

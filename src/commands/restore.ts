@@ -1,4 +1,4 @@
-import { setting } from "../config.ts"
+import { setting } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { restore } from "../offline.ts"
 import { type Command, say, takes } from "./command.ts"

@@ -1,4 +1,4 @@
-import { config, SERVE_SETTING_NAMES } from "../config.ts"
+import { config, SERVE_SETTING_NAMES } from "../config/config.ts"
 import { serve } from "../serve/serve.ts"
 import { type Command, takes } from "./command.ts"
 

@@ -1,7 +1,7 @@
 import { Value } from "@sinclair/typebox/value"
 
 import type { Client, Held } from "../client/client.ts"
-import { textFlag } from "../config.ts"
+import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result } from "../item/item.ts"
 import { printable, safeJson } from "../text.ts"

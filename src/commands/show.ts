@@ -1,5 +1,5 @@
 import type { ReadItem } from "../client/client.ts"
-import { wantsColour } from "../config.ts"
+import { wantsColour } from "../config/config.ts"
 import { missingTags, offersOf } from "../item/tags.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"

@@ -1,4 +1,4 @@
-import { itemInHand } from "../config.ts"
+import { itemInHand } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { clientOf, type Command, say } from "./command.ts"
 

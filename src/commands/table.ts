@@ -1,5 +1,5 @@
 import type { ReadItem } from "../client/client.ts"
-import { isLively, wantsColour } from "../config.ts"
+import { isLively, wantsColour } from "../config/config.ts"
 import type { QueueItem } from "../item/item.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { leftOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"

@@ -1,4 +1,4 @@
-import { setting, textFlag } from "../config.ts"
+import { setting, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { openAccess } from "../offline.ts"
 import { type Access, type Role, ROLES, type TokenRow } from "../store/access.ts"

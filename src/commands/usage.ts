@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util"
 
-import { type Given, type Setting, type SettingName, SETTINGS } from "../config.ts"
+import { type Given, type Setting, type SettingName, SETTINGS } from "../config/config.ts"
+import { variableOf } from "../config/values.ts"
 import { AppError } from "../errors.ts"
-import { variableOf } from "../values.ts"
 import { didYouMean } from "./nearest.ts"
 
 /** A flag of one command alone. */

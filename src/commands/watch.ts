@@ -1,5 +1,5 @@
 import { type Client, ServerError, type Watched } from "../client/client.ts"
-import { isLively, textFlag } from "../config.ts"
+import { isLively, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import type { Status } from "../item/item.ts"
 import { readable, readableControl } from "../terminal/plain.ts"

@@ -1,4 +1,4 @@
-import { setting, stateFolder, textFlag } from "../config.ts"
+import { setting, stateFolder, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { planned } from "../runner/plan.ts"
 import { takeSignals } from "../runner/signals.ts"

@@ -1,5 +1,5 @@
 import type { WorkerSeen } from "../client/client.ts"
-import { textFlag } from "../config.ts"
+import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import type { Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson, shownOf } from "../text.ts"

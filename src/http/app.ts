@@ -17,15 +17,13 @@ import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import type { ServerSeen } from "../wire/server.ts"
 import { admission, checkNeeds, Owners } from "./access.ts"
-import { Account, type Answered } from "./account.ts"
 import { boardFor } from "./board.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { collectionRoutes } from "./collection.ts"
-import { crewRoutes } from "./crew.ts"
 import { dashboardRoute } from "./dashboard.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type OnError } from "./errors.ts"
-import { foreseenRoutes } from "./foreseen.ts"
+import { foreseenRoutes } from "./forecast.ts"
 import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute, probeRoutes } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
@@ -34,12 +32,14 @@ import { metricsRoute } from "./metrics.ts"
 import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
+import { type Answered, RequestCounts } from "./request-counts.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
 import { sharedTickets, ticketRoutes } from "./tickets.ts"
 import { totalRoutes } from "./totals.ts"
 import { webhookRoutes } from "./webhooks.ts"
+import { workerListRoutes } from "./worker-list.ts"
 import { workerRoutes } from "./workers.ts"
 
 /** The parts that the routes use. */
@@ -137,7 +137,7 @@ export function createApp(parts: AppParts) {
   const refusals = new WeakMap<Request, AppError>()
   const { metrics = new Metrics(), proxies = new TrustedProxies([]) } = parts
   const refused = metrics.counters("refused_total")
-  const account = new Account(metrics, parts.onAnswer)
+  const counts = new RequestCounts(metrics, parts.onAnswer)
   const access = admission({ ...parts, proxies, refusals, refused })
   const owners = new Owners(parts.streams)
   const callers = { access, owners, limits: parts.limits, proxies }
@@ -161,11 +161,11 @@ export function createApp(parts: AppParts) {
     .use(sharedTickets(parts.tickets))
     .use(crossOrigin(parts.corsOrigins))
     .use(guard(parts, () => app.routes, refusals, refused))
-    .use(errors(parts.onError, () => app.routes, refusals, account, access))
+    .use(errors(parts.onError, () => app.routes, refusals, counts, access))
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
-      account.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
+      counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
       // Such a route says by itself whether its answer may be stored. To look would cost each stream an object.
       if (responseValue instanceof Response) return
       set.headers["cache-control"] = "no-store"
@@ -190,7 +190,7 @@ export function createApp(parts: AppParts) {
         .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
         .use(dashboardRoute(parts.totals, access))
         .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
-        .use(crewRoutes(parts.workers, parts.queue, access))
+        .use(workerListRoutes(parts.workers, parts.queue, access))
         .use(stepRoutes(parts.workers, access))
         .use(ingestRoutes(parts.workers, parts.queue, parts.output, callers))
         .use(outputRoutes(parts.output, callers))

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import { ItemChange } from "../item/item.ts"
-import { ReadItem } from "../wire/foreseen.ts"
+import { ReadItem } from "../wire/forecast.ts"
 
 const READ_ONLY = Object.keys(ReadItem.properties).filter((key) => !(key in ItemChange.properties))
 

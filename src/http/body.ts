@@ -2,7 +2,7 @@ import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import type { Admission } from "./access.ts"
-import { inexactMetadata } from "./exact.ts"
+import { inexactMetadata } from "./exact-numbers.ts"
 
 /** Largest JSON body, in bytes. */
 const MAX_BODY_BYTES = 64 * 1024

@@ -10,7 +10,7 @@ import { QueuePage } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
-import { withStarts } from "./foreseen.ts"
+import { withStarts } from "./forecast.ts"
 import { linkToNext, queryInteger, within } from "./params.ts"
 
 const MAX_ROWS = 1000

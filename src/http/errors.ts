@@ -10,9 +10,9 @@ import { tell } from "../wire/frames.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
 import type { Admission } from "./access.ts"
-import type { Account } from "./account.ts"
-import { nowhere } from "./nowhere.ts"
+import { notFoundPage } from "./not-found.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
+import type { RequestCounts } from "./request-counts.ts"
 
 const quoted = (value: unknown): string => {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object"
@@ -161,7 +161,7 @@ export function errors(
   onError: OnError,
   routes: () => readonly Route[],
   refusals: WeakMap<Request, AppError>,
-  account: Account,
+  counts: RequestCounts,
   access: Admission,
 ) {
   const handled = new Elysia({ name: "errors" }).use(access)
@@ -174,12 +174,12 @@ export function errors(
     const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs
     if (retryAfterMs !== undefined && isEventSource(request)) {
       set.status = 200
-      account.answered({ request, route, askedMs }, set.status)
+      counts.answered({ request, route, askedMs }, set.status)
       return busy(known.message, retryAfterMs)
     }
     set.status = REFUSALS[known.code].status
-    account.answered({ request, route, askedMs }, set.status, requestId)
-    if (known.code === "not_found" && isLost(request)) return nowhere(request)
+    counts.answered({ request, route, askedMs }, set.status, requestId)
+    if (known.code === "not_found" && isLost(request)) return notFoundPage(request)
     Object.assign(set.headers, headersOf(known, request, routes()))
     return safeJson(answerOf(known, requestId))
   })

@@ -1,5 +1,5 @@
 import type { OutputEvent } from "../queue/output.ts"
-import { PrintedText } from "../terminal/printed.ts"
+import { OutputText } from "../terminal/output.ts"
 import { safeJson } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
 
@@ -24,7 +24,7 @@ const text: OutputFormat = {
   contentType: "text/plain; charset=utf-8",
   head: "",
   writer: () => {
-    const printed = new PrintedText()
+    const printed = new OutputText()
     return (event) => (event.type === "piece" ? printed.next(event) : "")
   },
 }

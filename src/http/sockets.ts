@@ -13,7 +13,7 @@ import type { Callers } from "./access.ts"
 import { clientKind } from "./client-kind.ts"
 import { words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
-import { type Peer, Pulse } from "./pulse.ts"
+import { type Peer, SilentPeers } from "./silent-peers.ts"
 import {
   type Asked,
   GlobalSocketParams,
@@ -87,13 +87,18 @@ class ProgressSocket implements Peer {
   readonly #stream: Messages | null
   readonly #selection: Selection
   readonly #over: AbortController
-  readonly #pulse: Pulse
+  readonly #silentPeers: SilentPeers
   #ws: Bun.ServerWebSocket<ProgressSocket> | undefined
   #drained: () => void = () => undefined
 
   /** `stream` is null if nothing can ever follow; `over` is aborted when the peer is gone. */
-  constructor(stream: Messages | null, selection: Selection, over: AbortController, pulse: Pulse) {
-    this.#pulse = pulse
+  constructor(
+    stream: Messages | null,
+    selection: Selection,
+    over: AbortController,
+    silentPeers: SilentPeers,
+  ) {
+    this.#silentPeers = silentPeers
     this.#stream = stream
     this.#selection = selection
     this.#over = over
@@ -101,7 +106,7 @@ class ProgressSocket implements Peer {
 
   open(ws: Bun.ServerWebSocket<ProgressSocket>): void {
     this.#ws = ws
-    this.#pulse.heard(this)
+    this.#silentPeers.heard(this)
     void this.#pump(ws)
   }
 
@@ -116,16 +121,16 @@ class ProgressSocket implements Peer {
 
   /** A ping has come. */
   ping(): void {
-    this.#pulse.heard(this)
+    this.#silentPeers.heard(this)
   }
 
   /** The answer to a ping has come. */
   pong(): void {
-    this.#pulse.heard(this)
+    this.#silentPeers.heard(this)
   }
 
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
-    this.#pulse.heard(this)
+    this.#silentPeers.heard(this)
     if (this.#selection.ask(asked(message))) return
     ws.close(UNACCEPTABLE, "too many messages before their answers were read")
   }
@@ -135,7 +140,7 @@ class ProgressSocket implements Peer {
   }
 
   close(): void {
-    this.#pulse.forget(this)
+    this.#silentPeers.forget(this)
     this.#over.abort()
     this.#drained()
   }
@@ -178,7 +183,7 @@ const SOCKET =
 
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners }: Callers) => {
-  const pulse = new Pulse(PATIENCE)
+  const silentPeers = new SilentPeers(PATIENCE)
   const upgrade = async (
     { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
     query: Asked,
@@ -200,7 +205,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       client: clientKind(request),
       signal: over.signal,
     })
-    const data = new ProgressSocket(stream, shown.selection, over, pulse)
+    const data = new ProgressSocket(stream, shown.selection, over, silentPeers)
     if (server?.upgrade(request, { data })) return undefined
     over.abort()
     throw new AppError("invalid", "this is not a handshake of the WebSocket protocol, version 13")

@@ -11,7 +11,7 @@ import { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { type Callers, checkStillIn } from "./access.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
-import { hold } from "./hold.ts"
+import { hold } from "./held-answer.ts"
 import { ItemParams, LEASE, LeaseParams, queryInteger, required, tokenOf, within } from "./params.ts"
 
 const DEFAULT_LEASE_S = 60

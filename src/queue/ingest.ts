@@ -3,10 +3,10 @@ import type { Report, Stored } from "../item/item.ts"
 import { goesOn, printing } from "../item/lease.ts"
 import { type Place, placed, stepWords } from "../item/report.ts"
 import { isWhole, type Renderer, renderer, type RendererName } from "../renderers/renderer.ts"
-import { Newest } from "./newest.ts"
 import type { OutputWriter } from "./output-writer.ts"
 import type { Output } from "./output.ts"
 import type { Queue } from "./queue.ts"
+import { Throttle } from "./throttle.ts"
 import type { Standing, Workers } from "./workers.ts"
 
 /**
@@ -62,7 +62,7 @@ export class Ingest {
   readonly #options: IngestOptions
   readonly #now: () => number
   readonly #renderer: Renderer
-  readonly #newest = new Newest()
+  readonly #throttle = new Throttle()
   #later: Timer | undefined
   #report: Report | undefined
   #isAlive = false
@@ -108,7 +108,7 @@ export class Ingest {
       chunks.return?.().catch(() => undefined)
     }
     // The last line may have no end.
-    this.#hear(`${this.#newest.take()}\n`)
+    this.#hear(`${this.#throttle.take()}\n`)
     await this.settle()
   }
 
@@ -126,13 +126,13 @@ export class Ingest {
   }
 
   #take(text: string): void {
-    this.#hear(this.#newest.push(text, this.#now()))
-    if (this.#newest.isKeeping) this.#later ??= setTimeout(() => this.#hearKept(), this.#newest.waitMs)
+    this.#hear(this.#throttle.push(text, this.#now()))
+    if (this.#throttle.isKeeping) this.#later ??= setTimeout(() => this.#hearKept(), this.#throttle.waitMs)
   }
 
   #hearKept(): void {
     this.#later = undefined
-    if (this.#refusal === undefined) this.#hear(this.#newest.take())
+    if (this.#refusal === undefined) this.#hear(this.#throttle.take())
   }
 
   /** Keeps what was printed, once its attempt has begun. That it cannot be kept does not stop the progress. */

@@ -3,7 +3,7 @@ import type { QueueItem } from "../item/item.ts"
 import type { Figures, Finished, Standing } from "../store/figures.ts"
 import type { Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
-import { startOfDay, startOfWeek, startOfYear } from "./spans.ts"
+import { startOfDay, startOfWeek, startOfYear } from "./calendar.ts"
 
 const HOUR_MS = 3_600_000
 /** How many of the latest items an overview shows. */

@@ -22,7 +22,7 @@ import type { Life } from "../store/life.ts"
 import type { Learned } from "./learned.ts"
 import { type Introduction, Presence } from "./presence.ts"
 import type { Room } from "./room.ts"
-import { Waiting } from "./waiting.ts"
+import { WaitingClaims } from "./waiting-claims.ts"
 
 const TURN_MS = 500
 /** How long a new claim of a drained worker waits for its answer, if it would have waited for an item. */
@@ -92,7 +92,7 @@ export class Workers implements Service {
   readonly #bus: Bus
   readonly #learned: Learned
   readonly #options: WorkersOptions
-  readonly #waiting: Waiting
+  readonly #waiting: WaitingClaims
   readonly #unlisten: () => void
   #turns: Repetition | undefined
   #draining = false
@@ -103,7 +103,7 @@ export class Workers implements Service {
     this.#bus = bus
     this.#learned = learned
     this.#options = options
-    this.#waiting = new Waiting(
+    this.#waiting = new WaitingClaims(
       store,
       options.onError,
       options.mostTagSets,

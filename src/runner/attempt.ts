@@ -2,13 +2,13 @@ import type { Held } from "../client/client.ts"
 import type { QueueItem, Report, Step } from "../item/item.ts"
 import { type Files, type Place, placed, stepWords } from "../item/report.ts"
 import { isWhole } from "../renderers/renderer.ts"
+import type { FilesEnd, FileWatch } from "./expected-files.ts"
 import type { Guarded } from "./guard.ts"
 import type { Plan } from "./plan.ts"
 import { type CommandEnd, Render } from "./render.ts"
 import type { Delivery, Reporter } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import type { Verdict } from "./verdict.ts"
-import type { FilesEnd, FileWatch } from "./verify.ts"
 
 /** By convention: wrong usage, wrong input, not executable, not found. Another attempt would end the same way. */
 const FINAL_CODES: readonly number[] = [64, 65, 126, 127]

@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from "node:fs"
 
-import { pipe } from "../libc.ts"
+import { pipe } from "../machine/libc.ts"
 
 /**
  * Waits until its standard input ends, which it does when we die, whatever kills us. Then it ends the commands that

@@ -1,5 +1,5 @@
 import { type Client, type Held, ServerError } from "../client/client.ts"
-import type { KeptLease } from "./leases.ts"
+import type { KeptLease } from "./lease-file.ts"
 import { isDenied, isUnreachable } from "./reporter.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 
-import { pipe } from "../libc.ts"
+import { pipe } from "../machine/libc.ts"
 
 /** Both ends of a pipe, as file descriptors of this process. */
 export interface Pipe {

@@ -1,6 +1,6 @@
 import { framesAsked, mustShowFrames } from "../renderers/asked.ts"
 import type { RendererName } from "../renderers/renderer.ts"
-import { lastOutput } from "./guess.ts"
+import { lastOutput } from "./output-file.ts"
 import { blenderIn, ffmpegIn } from "./programs.ts"
 
 /** A file descriptor on which a command prints: its standard output, its standard error, or a pipe of our own. */

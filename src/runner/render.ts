@@ -1,11 +1,11 @@
 import { isatty } from "node:tty"
 
-import { environment, outerMarks } from "../config.ts"
+import { environment, outerMarks } from "../config/config.ts"
 import type { Report } from "../item/item.ts"
 import type { Evidence } from "../renderers/reader.ts"
 import type { Guarded } from "./guard.ts"
+import { Outputs } from "./outputs.ts"
 import type { Plan } from "./plan.ts"
-import { Outputs } from "./printed.ts"
 import { isInBackground } from "./processes.ts"
 import { Session } from "./session.ts"
 

@@ -1,7 +1,7 @@
 import { type Claimed, type Client, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
 import type { Report } from "../item/item.ts"
+import { OutputSender } from "./output-sender.ts"
 import { Patience, pause } from "./patience.ts"
-import { Printer } from "./printer.ts"
 import { Spool } from "./spool.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 
@@ -73,7 +73,7 @@ export class Reporter {
   readonly #spool = new Spool()
   readonly #over = new AbortController()
   readonly #loops: Promise<void>[] = []
-  readonly #printer: Printer | undefined
+  readonly #outputSender: OutputSender | undefined
   #held: Held | undefined
   /** The lease that we hold, or the last one that we held. */
   #last: Held | undefined
@@ -91,7 +91,11 @@ export class Reporter {
     this.#first = first
     // What a command inside another one prints, that one's reporter hears.
     if (!options.isLent)
-      this.#printer = new Printer(options.client, this.#over.signal, options.isContinued ?? (() => false))
+      this.#outputSender = new OutputSender(
+        options.client,
+        this.#over.signal,
+        options.isContinued ?? (() => false),
+      )
   }
 
   /** Gets the item before the work begins; the server may be unreachable. @throws ServerError when it refuses */
@@ -118,12 +122,12 @@ export class Reporter {
   start(): void {
     this.#loops.push(this.#sending())
     if (!this.#options.isLent) this.#loops.push(this.#renewing())
-    if (this.#printer) this.#loops.push(this.#printing(this.#printer))
+    if (this.#outputSender) this.#loops.push(this.#sendOutput(this.#outputSender))
   }
 
   /** Takes what the command prints on an output, 1 or 2, to be sent; its bytes must not change any more. */
   print(bytes: Uint8Array, output: number): void {
-    this.#printer?.push(bytes, output)
+    this.#outputSender?.push(bytes, output)
   }
 
   /** Queues a report; the newest of each step is sent. */
@@ -146,7 +150,7 @@ export class Reporter {
         await Promise.all(this.#loops)
         held = await this.#hold()
         // Side by side, so that the server waits for its disk once.
-        const both = await Promise.allSettled([this.#flush(held), this.#printer?.finish(held)])
+        const both = await Promise.allSettled([this.#flush(held), this.#outputSender?.finish(held)])
         for (const each of both) if (each.status === "rejected") throw each.reason
         if (verdict && !isLent) await deliver(this.#options.client, held, verdict)
       }
@@ -235,12 +239,12 @@ export class Reporter {
   }
 
   /** Sends what the command prints, by the lease that the others hold. */
-  async #printing(printer: Printer): Promise<void> {
+  async #sendOutput(sender: OutputSender): Promise<void> {
     const { signal } = this.#over
     const patience = this.#patience()
     while (!signal.aborted) {
       try {
-        const waitMs = this.#held ? await printer.send(this.#held, signal) : 0
+        const waitMs = this.#held ? await sender.send(this.#held, signal) : 0
         patience.reset()
         await pause(Math.max(waitMs, REPORT_EVERY_MS), signal)
       } catch (error) {

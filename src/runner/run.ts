@@ -2,15 +2,15 @@ import type { Client, Held } from "../client/client.ts"
 import { type Place, placeOf } from "../item/report.ts"
 import { shellWord } from "../text.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
+import { type ExpectedFiles, FileWatch } from "./expected-files.ts"
 import { Guard } from "./guard.ts"
-import { keepLease, leasesIn } from "./leases.ts"
+import type { ItemSource } from "./item-source.ts"
+import { keepLease, leasesIn } from "./lease-file.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { dieOf } from "./signals.ts"
-import type { ItemSource } from "./source.ts"
 import { toStderr } from "./stderr.ts"
 import { wordOf } from "./verdict.ts"
-import { type ExpectedFiles, FileWatch } from "./verify.ts"
 
 /** How long the server may take to answer before the command is started without it. */
 const START_WITHIN_MS = 3000

@@ -1,13 +1,13 @@
 import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
+import { FileWatch } from "./expected-files.ts"
 import { Guard, type Guarded } from "./guard.ts"
-import { type Holding, Holdings } from "./holdings.ts"
 import { Patience, pause } from "./patience.ts"
 import type { Plan } from "./plan.ts"
 import { Reporter } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
+import { type UnreportedLease, UnreportedLeases } from "./unreported.ts"
 import { type Verdict, wordOf } from "./verdict.ts"
-import { FileWatch } from "./verify.ts"
 
 const CLAIM_WAIT_S = 30
 /** A server with no items answers after the wait. One that answers sooner is about to stop. */
@@ -67,7 +67,7 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #attempts = new Set<Attempt>()
   readonly #stopping = new AbortController()
-  readonly #holdings: Holdings
+  readonly #unreported: UnreportedLeases
   readonly #guard: Guard
   /** Tells this start of the worker from the others. */
   readonly #instance = crypto.randomUUID()
@@ -79,17 +79,17 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     const { client, worker, leaseS, server, stateFolder } = options
-    this.#holdings = new Holdings(stateFolder, server, { client, worker, leaseS, say: toStderr })
-    this.#guard = new Guard(this.#holdings.descriptor)
+    this.#unreported = new UnreportedLeases(stateFolder, server, { client, worker, leaseS, say: toStderr })
+    this.#guard = new Guard(this.#unreported.descriptor)
   }
 
   /** Resolves once it was stopped and its attempts have ended. @throws Error when it cannot go on */
   async run(): Promise<void> {
-    await this.#tried(() => this.#holdings.inherit())
-    const timer = setInterval(() => void this.#holdings.inherit().catch(() => undefined), INHERIT_EVERY_MS)
+    await this.#tried(() => this.#unreported.inherit())
+    const timer = setInterval(() => void this.#unreported.inherit().catch(() => undefined), INHERIT_EVERY_MS)
     await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#slot()))
     clearInterval(timer)
-    this.#holdings.close()
+    this.#unreported.close()
     if (this.#failure) throw this.#failure
   }
 
@@ -115,7 +115,7 @@ export class Worker {
 
   #stop(): void {
     this.#stopping.abort()
-    if (!this.#holdings.isKept) return
+    if (!this.#unreported.isKept) return
     for (const attempt of this.#attempts) attempt.reportWithin(LEAVE_WITHIN_MS)
   }
 
@@ -193,14 +193,14 @@ export class Worker {
     const { item, lease } = claimed
     const guarded = this.#guard.watch()
     const { mark } = guarded
-    const holding = this.#holdings.hold({ id: item.id, token: lease.token, attempt: item.attempt, mark })
-    const attempt = await this.#start(claimed, holding, guarded)
+    const kept = this.#unreported.hold({ id: item.id, token: lease.token, attempt: item.attempt, mark })
+    const attempt = await this.#start(claimed, kept, guarded)
     this.#attempts.add(attempt)
     toStderr(`queue item ${item.id}: started, attempt ${item.attempt}`)
     const end = await attempt.ended
     this.#attempts.delete(attempt)
-    if (end.delivery !== "pending") holding.end()
-    toStderr(`queue item ${item.id}: ${resultOf(end, this.#holdings.isKept)}`)
+    if (end.delivery !== "pending") kept.end()
+    toStderr(`queue item ${item.id}: ${resultOf(end, this.#unreported.isKept)}`)
     if (RELEASE_CODES.includes(end.code) && !end.stop) {
       this.#fail(new Error(`the command of --exec cannot be run here (code ${end.code})`))
     }
@@ -215,7 +215,7 @@ export class Worker {
     })
   }
 
-  async #start({ item, lease }: Claimed, holding: Holding, guarded: Guarded): Promise<Attempt> {
+  async #start({ item, lease }: Claimed, kept: UnreportedLease, guarded: Guarded): Promise<Attempt> {
     const held = { id: item.id, token: lease.token }
     const { client, worker, leaseS, server, plan, reportWithinMs } = this.#options
     const say = (text: string): void => toStderr(`queue item ${item.id}: ${text}`)
@@ -225,14 +225,14 @@ export class Worker {
       attempt?.stop({ by: "cancel", reason })
     }
     const onClaimedAgain = (again: Claimed): void =>
-      holding.change({ token: again.lease.token, attempt: again.item.attempt })
+      kept.change({ token: again.lease.token, attempt: again.item.attempt })
     const calls = { say, onCancel, onClaimedAgain, onDrain: () => this.#drain() }
     const reporter = new Reporter({ client, worker, leaseS, isOuter: true, ...calls }, async () => held)
     try {
       // A signal may have come while the claim was answered.
       this.#stopping.signal.throwIfAborted()
       await this.#declareSteps(held)
-      const onVerdict = (verdict: Verdict): void => holding.change({ verdict })
+      const onVerdict = (verdict: Verdict): void => kept.change({ verdict })
       const command = { plan, variables: variablesOf(item, held, server), input: `${JSON.stringify(item)}\n` }
       const files = new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true })
       const options = { reporter, guarded, files, reportWithinMs, releaseCodes: RELEASE_CODES, onVerdict }
@@ -240,7 +240,7 @@ export class Worker {
       return attempt
     } catch (error) {
       guarded[Symbol.dispose]()
-      if ((await reporter.finish({ end: "release" }, 0, AbortSignal.abort())) !== "pending") holding.end()
+      if ((await reporter.finish({ end: "release" }, 0, AbortSignal.abort())) !== "pending") kept.end()
       throw error
     }
   }

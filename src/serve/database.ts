@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts"
+import type { Config } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { isPostgres } from "../store/address.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 
-import { poll, type Polled } from "../libc.ts"
+import { poll, type Polled } from "../machine/libc.ts"
 
 /** The state of a socket that listens, in the kernel's tables. */
 const LISTENS = "0A"

@@ -1,13 +1,13 @@
 import { dirname } from "node:path"
 
 import type { Reasons } from "../health.ts"
-import { freeBytes, mostDescriptors, openDescriptors } from "../machine.ts"
+import { freeBytes, mostDescriptors, openDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import type { Workers } from "../queue/workers.ts"
 import { isPostgres } from "../store/address.ts"
 import type { Store } from "../store/store.ts"
 import type { Streams } from "../stream/streams.ts"
-import type { Loop } from "../upkeep/loop.ts"
+import type { EventLoop } from "../upkeep/event-loop.ts"
 import { commit, version } from "../version.ts"
 
 /** What gauges are read from. */
@@ -23,7 +23,7 @@ export interface Sources {
   /** What is wrong with the server. */
   readonly reasons: Reasons
   /** How late the event loop is. */
-  readonly loop: Loop
+  readonly loop: EventLoop
   /** When the latest backup was made, in epoch milliseconds; 0 if that is not known. */
   readonly backedUpMs: () => number
 }

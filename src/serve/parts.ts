@@ -3,16 +3,17 @@ import { digest, randomText } from "../access/secret.ts"
 import { Tickets } from "../access/tickets.ts"
 import { Tokens } from "../access/tokens.ts"
 import type { Bus } from "../bus/bus.ts"
-import type { Config } from "../config.ts"
+import type { Config } from "../config/config.ts"
+import { tokenInOrNew } from "../config/token-file.ts"
 import { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
-import type { Answered } from "../http/account.ts"
 import { createApp } from "../http/app.ts"
 import { TrustedProxies } from "../http/client-address.ts"
 import { Limits } from "../http/limits.ts"
 import { isLoopback } from "../http/origin.ts"
+import type { Answered } from "../http/request-counts.ts"
 import { ErrorLog, log } from "../log.ts"
-import { FEW, machineName, mostDescriptors } from "../machine.ts"
+import { FEW, machineName, mostDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { Forecasts } from "../queue/forecasts.ts"
 import { Learned } from "../queue/learned.ts"
@@ -28,16 +29,15 @@ import type { Store } from "../store/store.ts"
 import { Broadcaster } from "../stream/broadcaster.ts"
 import { Meter } from "../stream/meter.ts"
 import { Streams } from "../stream/streams.ts"
-import { tokenInOrNew } from "../token-file.ts"
-import { Register } from "../upkeep/register.ts"
+import { Fleet } from "../upkeep/fleet.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { Space } from "../upkeep/space.ts"
 import { commit, version } from "../version.ts"
 import { Webhooks } from "../webhooks/webhooks.ts"
-import { backupsOf, compactionOf } from "./aside.ts"
-import type { Doorbell } from "./doorbell.ts"
+import type { BusParts } from "./bus.ts"
+import { checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
+import { backupsOf, compactionOf } from "./child-processes.ts"
 import { gauges } from "./gauges.ts"
-import { descriptorsOf, lookingOf, loopOf } from "./looking.ts"
 
 /** Many servers may look for work in one database: none of them does so more than 20 times a second. */
 const FLEET_LOOK_REST_MS = 50
@@ -270,7 +270,7 @@ function queueOf(
 }
 
 /** What a server is told by, and what it tells. */
-interface Surroundings extends Doorbell {
+interface Surroundings extends BusParts {
   /** What is wrong with it. */
   readonly reasons: Reasons
   /** What is counted. */
@@ -313,11 +313,11 @@ export function assembled(
   const streams = streamsOf(config, store, broadcaster, reasons)
   const queue = queueOf(config, store, bus, room, metrics)
   const webhooks = webhooksOf(config, store, bus, { reasons, metrics })
-  const loop = loopOf(reasons, logged)
+  const loop = eventLoopOf(reasons, logged)
   const retention = retentionOf(config, store, bus)
   const descriptors = descriptorsOf(reasons, () => app.server, logged)
   const since = new Date().toISOString()
-  const register = new Register(store.instances, {
+  const fleet = new Fleet(store.instances, {
     report: () => {
       const { global, item } = broadcaster.streams
       const address = app.server?.url.origin ?? ""
@@ -347,7 +347,7 @@ export function assembled(
     areDescriptorsFew: () => descriptors.areFew,
     reasons,
     metrics,
-    servers: async () => (await register.all()).map(({ crew: _crew, ...server }) => server),
+    servers: async () => (await fleet.all()).map(({ crew: _crew, ...server }) => server),
     stoodMs: () => loop.stoodMs(),
     retentionBeginsAtMs: () => retention.beginsAtMs,
     version,
@@ -363,7 +363,7 @@ export function assembled(
   const { learned, output, workers } = queue
   const backedUpMs = (): number => backups[0]?.latestMs ?? 0
   gauges(metrics, { store, database: store.found.path, streams, workers, reasons, loop, backedUpMs })
-  const looking = lookingOf(store, {
+  const checks = checksOf(store, {
     reasons,
     loop,
     room,
@@ -376,7 +376,7 @@ export function assembled(
   const upkeep = [retention, space, compactionOf(store, logged), ...backups]
   const working = [rescue, workers, output, webhooks]
   // One that has its database for itself has nobody to tell.
-  const telling = isPostgres(config.database) ? [register] : []
-  const services = [...ringing, ...telling, tokens, learned, ...looking, ...working, ...upkeep]
+  const telling = isPostgres(config.database) ? [fleet] : []
+  const services = [...ringing, ...telling, tokens, learned, ...checks, ...working, ...upkeep]
   return { app, broadcaster, reasons, retention, services }
 }

@@ -1,4 +1,4 @@
-import { type Config, wantsColour } from "../config.ts"
+import { type Config, wantsColour } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"
@@ -9,8 +9,8 @@ import { explained } from "../store/sqlite/explain.ts"
 import type { Observed, Store } from "../store/store.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
+import { openBus } from "./bus.ts"
 import { openStore } from "./database.ts"
-import { doorbell } from "./doorbell.ts"
 import { accessOf, assembled, logged, type Parts, protect, sayCounts } from "./parts.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
@@ -135,9 +135,9 @@ export async function serve(config: Config): Promise<void> {
   const asked = stopping()
   const access = accessOf(config, store)
   const reasons = new Reasons()
-  const bell = await doorbell(config, store.historyId, reasons)
+  const busParts = await openBus(config, store.historyId, reasons)
   const onReplaced = (): void => replaced.reject(goneFrom(store.found.path))
-  const parts = assembled(config, store, access, { ...bell, reasons, metrics, onReplaced })
+  const parts = assembled(config, store, access, { ...busParts, reasons, metrics, onReplaced })
   const run = async (): Promise<void> => {
     const isFirst = await protect(config, store, access)
     const url = listening(parts.app, config)

@@ -1,15 +1,15 @@
 import type { Status } from "../item/item.ts"
 import type { Bounds, History, Page } from "../store/history.ts"
 import { type Frame, type Gap, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
-import { thinned } from "./beat.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./lost.ts"
 import type { Meter } from "./meter.ts"
 import { greetingOf, type Opening, type Openings } from "./opening.ts"
+import type { ReadingTurns } from "./reading-turns.ts"
 import { type Hole, salvage } from "./salvage.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
-import type { Turns } from "./turns.ts"
+import { thinned } from "./thinning.ts"
 import { eventId, type Watch } from "./watch.ts"
 
 /** Everybody else waits while a page is read: 0.7 ms for so many. Four times as many take 3.2 ms, and a quarter more each. */
@@ -37,7 +37,7 @@ export interface Shared {
   /** Called when a part of the history proves to be unreadable; streams say so by a gap. */
   readonly onUnreadable: () => void
   /** Shares out the reading of the history. */
-  readonly turns: Turns
+  readonly turns: ReadingTurns
   /** What is counted of streams. */
   readonly meter: Meter
 }

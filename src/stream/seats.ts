@@ -1,6 +1,6 @@
 import type { Batch } from "./batch.ts"
-import { Beat } from "./beat.ts"
 import type { Seat } from "./seat.ts"
+import { Beat } from "./thinning.ts"
 
 /** The seats that are taken, found by what they watch. */
 export class Seats {

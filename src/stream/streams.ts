@@ -3,11 +3,11 @@ import { isFinished } from "../item/moves.ts"
 import type { Bounds, History } from "../store/history.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { asFrames } from "./formats.ts"
+import { ownHistory } from "./one-item.ts"
 import { type Opening, Openings } from "./opening.ts"
-import { ownHistory } from "./own.ts"
 import type { Shared } from "./reader.ts"
+import { ReadingTurns } from "./reading-turns.ts"
 import { type Owner, Seat, type SeatKind } from "./seat.ts"
-import { Turns } from "./turns.ts"
 import { Viewer } from "./viewer.ts"
 import { type Chunks, eventId, type Watch } from "./watch.ts"
 
@@ -64,7 +64,7 @@ export class Streams {
       history,
       broadcaster,
       openings,
-      turns: new Turns(options.mostReplaysOfOwner),
+      turns: new ReadingTurns(options.mostReplaysOfOwner),
       meter: broadcaster.meter,
     }
   }

@@ -1,8 +1,8 @@
 import type { UpdateFrame } from "../wire/frames.ts"
 import type { Batch } from "./batch.ts"
-import { thinned } from "./beat.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
+import { thinned } from "./thinning.ts"
 
 /** How much is kept, in characters of JSON. */
 const KEPT_SIZE = 2 * 1024 * 1024

@@ -2,7 +2,7 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox"
 
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
-import { ReadItem } from "./foreseen.ts"
+import { ReadItem } from "./forecast.ts"
 import { Busy, End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
 
 const Time = Type.String({ format: "date-time" })

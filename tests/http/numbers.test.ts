@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { inexactMetadata } from "../../src/http/exact.ts"
+import { inexactMetadata } from "../../src/http/exact-numbers.ts"
 import { JSON_TYPE } from "../refusals.ts"
 import { start } from "../server.ts"
 

@@ -21,7 +21,7 @@ const of = (
 
 const ITEM = ["tests/item", "tests/store/store.test.ts"]
 const STREAM = [
-  "tests/stream/turns.test.ts",
+  "tests/stream/reading-turns.test.ts",
   "tests/stream/broadcaster.test.ts",
   "tests/stream/opening.test.ts",
   "tests/stream/interleaving.test.ts",
@@ -237,7 +237,7 @@ export const MISTAKES: readonly Mistake[] = [
       "true",
     ],
   ]),
-  ...of("src/stream/beat.ts", STREAM, [
+  ...of("src/stream/thinning.ts", STREAM, [
     ["a thinned stream does not tell of every end", "isFinished(frame.update.status) ||", ""],
     [
       "what came last before a pause is not told",

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
-import { Waiting } from "../../src/queue/waiting.ts"
+import { WaitingClaims } from "../../src/queue/waiting-claims.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -11,7 +11,7 @@ test("however often the bell rings, a server of a fleet looks for work so often 
   const fail = (error: unknown): void => expect(error).toBeUndefined()
   const looksIn = async (restMs: number): Promise<number> => {
     let looks = 0
-    const waiting = new Waiting(store, fail, 0, () => (looks += 1), restMs)
+    const waiting = new WaitingClaims(store, fail, 0, () => (looks += 1), restMs)
     using _bell = waiting.bell([], new AbortController().signal)
     const untilMs = performance.now() + 300
     while (performance.now() < untilMs) {

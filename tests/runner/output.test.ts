@@ -4,8 +4,8 @@ import { join } from "node:path"
 import fc from "fast-check"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
+import { OutputSender } from "../../src/runner/output-sender.ts"
 import { OutputSpool } from "../../src/runner/output-spool.ts"
-import { Printer } from "../../src/runner/printer.ts"
 import { Reader } from "../reader.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import { studio, until } from "./programs.ts"
@@ -114,23 +114,23 @@ class Taking {
   }
 }
 
-const printerFor = (taking: Taking): Printer =>
-  new Printer(taking as unknown as Client, AbortSignal.abort(), () => false)
+const senderFor = (taking: Taking): OutputSender =>
+  new OutputSender(taking as unknown as Client, AbortSignal.abort(), () => false)
 
 const held = (token: string) => ({ id: 1, token })
 
 test("output that goes on by another lease begins there anew with what was not sent", async () => {
   const taking = new Taking()
-  const printer = printerFor(taking)
-  printer.push(bytes("one\n"), 1)
-  await printer.finish(held("a"))
-  printer.push(bytes("two\n"), 1)
+  const sender = senderFor(taking)
+  sender.push(bytes("one\n"), 1)
+  await sender.finish(held("a"))
+  sender.push(bytes("two\n"), 1)
   taking.failure = new ServerError(409, "lost", { code: "lease_lost" })
-  await printer.finish(held("a"))
+  await sender.finish(held("a"))
   taking.failure = new ServerError(0, "away", { code: "unreachable" })
-  await expect(printer.finish(held("a"))).rejects.toThrow("away")
+  await expect(sender.finish(held("a"))).rejects.toThrow("away")
   taking.failure = undefined
-  await printer.finish(held("b"))
+  await sender.finish(held("b"))
   expect([...taking.texts]).toEqual([
     ["a", "one\n"],
     ["b", "two\n"],
@@ -140,22 +140,22 @@ test("output that goes on by another lease begins there anew with what was not s
 test("a server that takes no output is not asked again, and nothing fails", async () => {
   const taking = new Taking()
   taking.failure = new ServerError(404, "not found", { code: "not_found" })
-  const printer = printerFor(taking)
-  printer.push(bytes("one\n"), 1)
-  await printer.finish(held("a"))
-  printer.push(bytes("two\n"), 1)
-  await printer.finish(held("a"))
+  const sender = senderFor(taking)
+  sender.push(bytes("one\n"), 1)
+  await sender.finish(held("a"))
+  sender.push(bytes("two\n"), 1)
+  await sender.finish(held("a"))
   expect(taking.requests).toBe(1)
 })
 
 test("a server that has no room for output gets the verdict all the same", async () => {
   const taking = new Taking()
   taking.failure = new ServerError(503, "the database is as large as it may be", { code: "unavailable" })
-  const printer = printerFor(taking)
-  printer.push(bytes("one\n"), 1)
-  await printer.finish(held("a"))
+  const sender = senderFor(taking)
+  sender.push(bytes("one\n"), 1)
+  await sender.finish(held("a"))
   taking.failure = undefined
-  await printer.finish(held("a"))
+  await sender.finish(held("a"))
   expect(taking.texts.get("a")).toBe("one\n")
 })
 

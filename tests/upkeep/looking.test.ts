@@ -5,8 +5,8 @@ import { Reasons } from "../../src/health.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
 import { Disk } from "../../src/upkeep/disk.ts"
-import { Hearing } from "../../src/upkeep/hearing.ts"
-import { Loop } from "../../src/upkeep/loop.ts"
+import { EventLoop } from "../../src/upkeep/event-loop.ts"
+import { MissedRings } from "../../src/upkeep/missed-rings.ts"
 import { MemoryHistory } from "../stream/memory-history.ts"
 
 const onError = (error: unknown): void => console.error(error)
@@ -16,7 +16,7 @@ function looped() {
   const reasons = new Reasons()
   const clock = { nowMs: 1_700_000_000_000, steadyMs: 5000 }
   const jumps: number[] = []
-  const loop = new Loop(reasons, {
+  const loop = new EventLoop(reasons, {
     nowMs: () => clock.nowMs,
     steadyMs: () => clock.steadyMs,
     onJump: (ms) => jumps.push(ms),
@@ -88,7 +88,7 @@ test("a notification that is lost is noticed, and the streams hear of the update
   const reasons = new Reasons()
   const broadcaster = new Broadcaster(history, bus, 15_000, onError)
   let heads = 0
-  const hearing = new Hearing(reasons, {
+  const rings = new MissedRings(reasons, {
     head: () => {
       heads += 1
       return history.head()
@@ -97,19 +97,19 @@ test("a notification that is lost is noticed, and the streams hear of the update
     ring: () => bus.notify(),
     onError,
   })
-  await hearing.turn()
+  await rings.turn()
   // Nobody listens, so nothing is read.
   expect(heads).toBe(0)
   const seat = new Seat("global", undefined)
   await broadcaster.join(seat, new AbortController().signal)
   history.append(1, "queued")
   const woken = seat.wait()
-  await hearing.turn()
+  await rings.turn()
   expect(reasons.current).toEqual([])
-  await hearing.turn()
+  await rings.turn()
   expect(reasons.current).toEqual(["bell_deaf"])
   expect(await woken).toBe("batch")
-  await hearing.turn()
+  await rings.turn()
   expect([reasons.current, broadcaster.heard]).toEqual([[], 1])
   broadcaster.leave(seat)
 })

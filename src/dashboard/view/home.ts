@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { Sought } from "../live/sought.ts"
-import { Crowd, type Size } from "../model/crowd.ts"
+import { Search } from "../live/search.ts"
+import { LaneSize, type Size } from "../model/lane-size.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import type { Lists } from "../model/state.ts"
@@ -66,7 +66,7 @@ export class Home implements Screen {
   readonly #delayed: Section
   readonly #finished: Section
   readonly #sections: readonly Section[]
-  readonly #crowd = new Crowd()
+  readonly #laneSize = new LaneSize()
   readonly #retryEvery: HTMLButtonElement
   readonly #nothing = el("p", { class: "none", hidden: true })
   readonly #example = example()
@@ -74,9 +74,9 @@ export class Home implements Screen {
   /** What is wanted by what is shown: that of before, as long as the server has not answered. */
   #seen = EVERYTHING
   /** What the server finds of what is shown; undefined where all that is shown is known. */
-  #sought: Sought | undefined
+  #sought: Search | undefined
   /** What is still being looked for. */
-  #seeking: Sought | undefined
+  #seeking: Search | undefined
   /** What is shown is to be chosen again. */
   #isStale = true
   #shownSize: Size = "few"
@@ -132,7 +132,7 @@ export class Home implements Screen {
     this.#seeking = undefined
     const isKnown = wanted.text === "" && ["all", "running", "waiting"].includes(wanted.which)
     if (isKnown) this.#turn(undefined)
-    else this.#seeking = new Sought(wanted, () => this.#found())
+    else this.#seeking = new Search(wanted, () => this.#found())
     mark(this.#filter.element, "data-busy", isKnown ? null : "")
   }
 
@@ -207,7 +207,7 @@ export class Home implements Screen {
   }
 
   /** Shows something else than before. */
-  #turn(sought: Sought | undefined): void {
+  #turn(sought: Search | undefined): void {
     this.#sought?.end()
     this.#sought = sought
     this.#seen = this.#wanted
@@ -269,7 +269,7 @@ export class Home implements Screen {
   }
 
   #size(): Size {
-    return this.#crowd.sizeAt(this.#model.lists.running.length, performance.now())
+    return this.#laneSize.sizeAt(this.#model.lists.running.length, performance.now())
   }
 
   /** Shows the figures, who works, and whether the queue is paused. */

@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { PrintedReading } from "../live/printed.ts"
+import { OutputReading } from "../live/output.ts"
 import { plain } from "../model/text.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
@@ -42,7 +42,7 @@ export class OutputPanel {
     this.#none,
     this.#frame,
   )
-  #reading: PrintedReading | undefined
+  #reading: OutputReading | undefined
   /** What is being shown: the attempt, and when it began, because its number can come again. */
   #shown = ""
   #isRunning = false
@@ -110,7 +110,7 @@ export class OutputPanel {
     const attempt = this.#picked ?? this.#last
     if (attempt === 0) return
     const isFollowed = this.#isRunning && attempt === this.#last
-    this.#reading = new PrintedReading(this.#id, attempt, isFollowed, {
+    this.#reading = new OutputReading(this.#id, attempt, isFollowed, {
       text: (text) => this.#add(text),
       ended: () => this.#draw(),
       isWanted: () => this.element.isConnected,

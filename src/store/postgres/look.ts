@@ -2,7 +2,7 @@ import { and, asc, isNull, sql } from "drizzle-orm"
 
 import type { Clock } from "../../item/moment.ts"
 import type { Due, Idempotency } from "../items.ts"
-import { storedOf } from "../stored.ts"
+import { storedOf } from "../row.ts"
 import { deleted_at, needsOf, place, rank, rowColumns, version } from "./columns.ts"
 import type { Link } from "./link.ts"
 import { idempotencyKeys, queueItems } from "./schema.ts"

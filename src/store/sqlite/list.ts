@@ -6,7 +6,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import type { QueueItem, Status } from "../../item/item.ts"
 import { hasWords, wordsOf } from "../../item/search.ts"
 import type { ListQuery } from "../items.ts"
-import { listPage, type Place, type PlacedItem, placeOf, SECTIONS } from "../places.ts"
+import { listPage, type Place, type PlacedItem, placeOf, SECTIONS } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
 

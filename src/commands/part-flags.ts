@@ -1,0 +1,41 @@
+import { textFlag } from "../config/config.ts"
+import { AppError } from "../errors.ts"
+import type { Step } from "../item/item.ts"
+import { type Place, placeOf } from "../item/report.ts"
+import type { Arguments, Flag } from "./usage.ts"
+
+/** The flags by which a command fills a part of its item's progress. */
+export const PART_FLAGS = {
+  step: { type: "string", placeholder: "N/M", help: "which step of how many this command is: 3/4" },
+  "step-name": { type: "string", placeholder: "TEXT", help: "with --step: what the step does" },
+  span: {
+    type: "string",
+    placeholder: "A-B",
+    help: "the part of the item's progress that this command fills, in percent: 20-95; default: each step counts alike",
+  },
+} as const satisfies Record<string, Flag>
+
+/** @throws AppError `invalid` */
+function stepFlag({ flags }: Arguments): Step | undefined {
+  const text = textFlag(flags, "step")
+  const name = textFlag(flags, "step-name")
+  if (text === undefined && name !== undefined) {
+    throw new AppError("invalid", "--step-name needs --step, such as --step 3/4")
+  }
+  if (text === undefined) return undefined
+  const [, index = 0, total = 0] = (/^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? []).map(Number)
+  if (index >= 1 && index <= total) return { index, total, name: name ?? "" }
+  throw new AppError("invalid", `--step must be a step of how many, such as 3/4, not "${text}"`)
+}
+
+/** The part of the item's progress that a command fills; undefined if the user does not say it. @throws AppError `invalid` */
+export function partFlag(given: Arguments): Place | undefined {
+  const step = stepFlag(given)
+  const text = textFlag(given.flags, "span")
+  if (text === undefined) return step && placeOf(step)
+  const [, from = Number.NaN, to = Number.NaN] = (
+    /^(\d{1,3}(?:\.\d{1,6})?)-(\d{1,3}(?:\.\d{1,6})?)$/.exec(text) ?? []
+  ).map(Number)
+  if (from < to && to <= 100) return { step, from, to }
+  throw new AppError("invalid", `--span must be two percentages, such as 20-95, not "${text}"`)
+}

@@ -1,0 +1,54 @@
+import { readFileSync, writeFileSync } from "node:fs"
+
+import { AppError } from "../errors.ts"
+
+const TOKEN = /^tsk_[A-Za-z0-9_-]{43}$/
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The text of a file without the white space around it; undefined if there is no such file. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim()
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    throw new AppError("unavailable", `the file ${file} cannot be read: ${reasonOf(error)}`)
+  }
+}
+
+/**
+ * The value of a setting that a file holds.
+ * @throws AppError `invalid` if there is no such file, or nothing in it, `unavailable` if it cannot be read
+ */
+export function valueIn(file: string): string {
+  const text = textOf(file)
+  if (text) return text
+  throw new AppError("invalid", `the file ${file} ${text === undefined ? "does not exist" : "is empty"}`)
+}
+
+/**
+ * The token that a file holds.
+ * @throws AppError `invalid` if it holds none, `unavailable` if it cannot be read
+ */
+export function tokenIn(file: string): string {
+  const text = textOf(file)
+  if (text !== undefined && TOKEN.test(text)) return text
+  const found = text === undefined ? "does not exist" : "does not hold a token (tsk_ and 43 characters)"
+  throw new AppError("invalid", `the token file ${file} ${found}`)
+}
+
+/**
+ * The token that a file holds, or a new one, written to it so that its owner alone can read it.
+ * @throws AppError `invalid` if it holds something else, `unavailable` if it cannot be read or written
+ */
+export function tokenInOrNew(file: string, create: () => string): string {
+  const text = textOf(file)
+  if (text !== undefined && text !== "") return tokenIn(file)
+  const token = create()
+  try {
+    writeFileSync(file, `${token}\n`, { mode: 0o600, flush: true })
+  } catch (error) {
+    throw new AppError("unavailable", `the token file ${file} cannot be written: ${reasonOf(error)}`)
+  }
+  return token
+}

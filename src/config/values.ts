@@ -1,0 +1,146 @@
+import { isIPv4, isIPv6 } from "node:net"
+
+import { AppError } from "../errors.ts"
+
+/**
+ * Turns what was given for a setting, or its default, into its value. `texts` is never empty.
+ * @throws AppError `invalid`
+ */
+export type Read<T> = (texts: readonly string[], name: string, isGiven: boolean) => T
+
+/** The environment variable of a setting. */
+export const variableOf = (name: string): string => `TRACK_STUDIO_${name.toUpperCase().replaceAll("-", "_")}`
+
+/** The value given last. */
+const last = (texts: readonly string[]): string => texts.at(-1) ?? ""
+
+/** One of these words. */
+export const oneOf =
+  <const Word extends string>(words: readonly Word[]): Read<Word> =>
+  (texts, name) => {
+    const word = words.find((one) => one === last(texts))
+    if (word === undefined) {
+      throw new AppError("invalid", `--${name} must be one of ${words.join(", ")}, not "${last(texts)}"`)
+    }
+    return word
+  }
+
+/** Any text but the empty one. */
+export const text = (texts: readonly string[], name: string): string => {
+  const value = last(texts)
+  if (value === "") throw new AppError("invalid", `--${name} is empty`)
+  return value
+}
+
+/** Any text; undefined for the empty one. */
+export const optionalText: Read<string | undefined> = (texts) => last(texts) || undefined
+
+/** A whole number within bounds. */
+export const wholeNumber =
+  (least: number, most: number): Read<number> =>
+  (texts, name) => {
+    const given = text(texts, name)
+    const value = /^\d{1,12}$/.test(given) ? Number(given) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw new AppError(
+      "invalid",
+      `--${name} (or ${variableOf(name)}) must be a whole number from ${least} to ${most}, not "${given}"`,
+    )
+  }
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A time such as 7d, 12h, 30m or 90s, in milliseconds; 0 is none. */
+export const duration: Read<number> = (texts, name) => {
+  const given = text(texts, name)
+  if (given === "0") return 0
+  const [, count = "", unit = ""] = /^([1-9]\d{0,5})([smhd])$/.exec(given) ?? []
+  const unitMs = UNITS_MS[unit]
+  if (unitMs !== undefined) return Number(count) * unitMs
+  throw new AppError(
+    "invalid",
+    `--${name} (or ${variableOf(name)}) must be a time such as 7d, 12h, 30m or 90s, or 0, not "${given}"`,
+  )
+}
+
+/** A switch: on by its flag alone, or by 1 or true in its variable. */
+export const isOn: Read<boolean> = (texts, name) => {
+  const value = last(texts).toLowerCase()
+  if (value === "1" || value === "true") return true
+  if (value === "" || value === "0" || value === "false") return false
+  throw new AppError("invalid", `${variableOf(name)} must be 1, true, 0 or false, not "${value}"`)
+}
+
+/** Only what a browser would send as its origin: anything else would never match. By default none is listed. */
+export const origins: Read<readonly string[]> = (texts, name, isGiven) => {
+  for (const given of texts) {
+    if (given === "*" || URL.parse(given)?.origin === given) continue
+    throw new AppError(
+      "invalid",
+      `--${name} must be * or an origin such as https://studio.example:3000, without a path, not "${given}"`,
+    )
+  }
+  return isGiven ? texts : []
+}
+
+/** Host names as a browser would send them. */
+export const hostNames: Read<readonly string[]> = (texts, name, isGiven) =>
+  (isGiven ? texts : []).map((given) => {
+    if (URL.parse(`http://${given}`)?.hostname === given.toLowerCase()) return given.toLowerCase()
+    throw new AppError(
+      "invalid",
+      `--${name} must be a host name such as studio.example, without scheme, port and path, not "${given}"`,
+    )
+  })
+
+/** Addresses, or networks such as 10.0.0.0/8. */
+export const networks: Read<readonly string[]> = (texts, name) => {
+  const given = texts.filter((network) => network !== "")
+  for (const network of given) {
+    const [address = "", bits = "0", ...others] = network.split("/")
+    const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
+    if (others.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most) continue
+    throw new AppError(
+      "invalid",
+      `--${name} must be an address or a network such as 10.0.0.0/8, not "${network}"`,
+    )
+  }
+  return given
+}
+
+/** URLs of webhooks, each once; without a password, which would be shown. */
+export const webhookUrls: Read<readonly string[]> = (texts, name) => {
+  const urls = texts.filter((given) => given !== "")
+  for (const given of urls) {
+    const url = URL.parse(given)
+    if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") continue
+    throw new AppError(
+      "invalid",
+      `--${name} must be a URL such as https://example.com/hook, without a password, not "${given}"`,
+    )
+  }
+  return [...new Set(urls)]
+}
+
+/** How a URL begins that names a bus. */
+const BUS_SCHEME = /^(redis|rediss|valkey|valkeys|postgres|postgresql):$/
+
+/** Where instances ring for each other; undefined if nothing is named. What was given is not repeated: it may hold a password. */
+export const busUrl: Read<string | undefined> = (texts, name) => {
+  const given = last(texts)
+  if (given === "") return undefined
+  const url = URL.parse(given)
+  if (url && BUS_SCHEME.test(url.protocol) && url.hostname !== "") return given
+  throw new AppError(
+    "invalid",
+    `--${name} (or ${variableOf(name)}) must be a URL such as redis://host:6379 or postgres://user@host/database`,
+  )
+}
+
+/** A URL, or a host and a port alone, as in `box:8080`. */
+export const serverUrl: Read<string> = (texts, name) => {
+  const given = text(texts, name)
+  const url = /^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`
+  if (/^https?:\/\/./.test(url) && URL.canParse(url)) return url
+  throw new AppError("invalid", `--${name} must be a URL such as http://box:8080, not "${given}"`)
+}

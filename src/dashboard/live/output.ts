@@ -1,0 +1,84 @@
+import type { Printed } from "../../client/client.ts"
+import { server } from "./server.ts"
+
+const LOOK_MS = 500
+
+/** A place in an output. */
+interface Place {
+  readonly attempt: number
+  readonly to: number
+}
+
+/** What a reading tells. */
+export interface Heard {
+  /** Called with each piece of text that comes next. */
+  readonly text: (text: string) => void
+  /** Called when nothing more will come. */
+  readonly ended: () => void
+  /** Whether somebody may look at it still; once nobody does, the reading is over. */
+  readonly isWanted: () => boolean
+}
+
+/**
+ * Reads what the command of one attempt printed, and follows it while somebody looks: a browser has few connections for
+ * a server, so a tab that is hidden lets go of its own, and goes on later from where it was.
+ */
+export class OutputReading {
+  readonly #id: number
+  readonly #attempt: number
+  readonly #isFollowed: boolean
+  readonly #heard: Heard
+  readonly #timer: ReturnType<typeof setInterval>
+  #place: Place | undefined
+  #connection: AbortController | undefined
+
+  constructor(id: number, attempt: number, isFollowed: boolean, heard: Heard) {
+    this.#id = id
+    this.#attempt = attempt
+    this.#isFollowed = isFollowed
+    this.#heard = heard
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    void this.#read()
+  }
+
+  /** Ends it. */
+  close(): void {
+    clearInterval(this.#timer)
+    this.#connection?.abort()
+  }
+
+  #look(): void {
+    if (!this.#heard.isWanted()) return this.close()
+    if (document.hidden) this.#connection?.abort()
+    else if (!this.#connection) void this.#read()
+  }
+
+  async #read(): Promise<void> {
+    const connection = new AbortController()
+    this.#connection = connection
+    const options = { attempt: this.#attempt, from: this.#place, isFollowed: this.#isFollowed }
+    try {
+      for await (const said of server.output(this.#id, { ...options, signal: connection.signal }))
+        this.#hear(said)
+      if (!connection.signal.aborted) this.#over()
+    } catch {
+      // The server refuses: the item, or its attempt, is not there any more.
+      if (!connection.signal.aborted) this.#over()
+    } finally {
+      this.#connection = undefined
+    }
+  }
+
+  #over(): void {
+    this.close()
+    this.#heard.ended()
+  }
+
+  #hear(said: Printed): void {
+    if (said.type !== "piece") return
+    const { attempt, to, missing, text } = said
+    this.#place = { attempt, to }
+    const bytes = `${missing.toLocaleString()} byte${missing === 1 ? "" : "s"}`
+    this.#heard.text(missing > 0 ? `[${bytes} are not kept]\n${text}` : text)
+  }
+}

@@ -1,0 +1,120 @@
+import type { QueueItem } from "../../item/item.ts"
+import type { StreamUpdate } from "../model/messages.ts"
+import { State } from "../model/state.ts"
+import type { ListName, Wanted } from "../model/wanted.ts"
+import { Reading } from "./reading.ts"
+
+/** What was found is asked for again at most this often. */
+const EVERY_MS = 1000
+/** A server that does not answer is asked again after this. */
+const AGAIN_MS = 2000
+
+/** What the server finds of what the reader wants, kept by the updates, and asked for again after some of them. */
+export class Search {
+  /** What is wanted. */
+  readonly wanted: Wanted
+  /** What was found. */
+  readonly state = new State()
+  /** Whether the server has answered. */
+  isLoaded = false
+  readonly #changed: () => void
+  readonly #ending = new AbortController()
+  #reading: Reading
+  /** How often more of each list was asked for. */
+  readonly #depth: Record<ListName, number> = { running: 0, waiting: 0, finished: 0 }
+  /** Updates that arrive while the server is being asked; null while it is not. */
+  #meanwhile: StreamUpdate[] | null = null
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #askedMs = Number.NEGATIVE_INFINITY
+
+  /** `changed` is called when something else was found. */
+  constructor(wanted: Wanted, changed: () => void) {
+    this.wanted = wanted
+    this.#changed = changed
+    this.#reading = new Reading(wanted)
+    void this.#ask()
+  }
+
+  /** Takes what the stream says. */
+  hear(updates: readonly StreamUpdate[]): void {
+    this.#meanwhile?.push(...updates)
+    // What was not found before may be wanted now. That somebody works on it does not make it so.
+    const isOther = updates.some(
+      ({ queue_id, status }) => status !== "processing" && !this.state.items.has(queue_id),
+    )
+    const { lists } = this.state.apply(updates)
+    if (lists || isOther) this.refresh()
+  }
+
+  /** The server has another history: what was found is nothing any more. */
+  forget(): void {
+    this.state.replace([])
+    this.refresh()
+  }
+
+  /** Takes items as the server has them now. */
+  put(items: readonly QueueItem[], removed: readonly number[]): void {
+    this.state.put(
+      items.filter(({ id }) => this.state.items.has(id)),
+      removed,
+    )
+  }
+
+  /** Asks again, soon. */
+  refresh(): void {
+    this.#after(Math.max(0, this.#askedMs + EVERY_MS - performance.now()))
+  }
+
+  /** Reads on in a list. */
+  async more(list: ListName): Promise<void> {
+    this.#depth[list] += 1
+    const reading = this.#reading
+    const items = await reading.more(list, this.#ending.signal).catch(() => [])
+    if (reading !== this.#reading) return
+    this.state.extend(items, reading.ends)
+    this.#changed()
+  }
+
+  /** Asks no more. */
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#ending.abort()
+  }
+
+  #after(ms: number): void {
+    if (this.#timer !== undefined || this.#ending.signal.aborted) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      if (document.hidden) this.#after(AGAIN_MS)
+      else void this.#ask()
+    }, ms)
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#meanwhile) return this.#after(EVERY_MS)
+    const { signal } = this.#ending
+    const meanwhile: StreamUpdate[] = []
+    this.#meanwhile = meanwhile
+    this.#askedMs = performance.now()
+    const reading = new Reading(this.wanted)
+    try {
+      const items = await reading.begin(signal)
+      for (const [list, depth] of depths(this.#depth))
+        for (let i = 0; i < depth; i += 1) items.push(...(await reading.more(list, signal)))
+      this.#reading = reading
+      this.state.replace(items, reading.ends)
+      // An answer may be slower than the stream, which has the last word.
+      this.state.apply(meanwhile)
+      this.isLoaded = true
+    } catch {
+      this.#after(AGAIN_MS)
+    } finally {
+      this.#meanwhile = null
+    }
+    if (!signal.aborted) this.#changed()
+  }
+}
+
+// Object.entries forgets which keys they are.
+const depths = (depth: Readonly<Record<ListName, number>>): [ListName, number][] =>
+  Object.entries(depth) as [ListName, number][]

@@ -1,0 +1,100 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import { AppError } from "../errors.ts"
+import type { Start } from "../item/forecast.ts"
+import type { QueueItem } from "../item/item.ts"
+import type { Forecasts } from "../queue/forecasts.ts"
+import type { Learned } from "../queue/learned.ts"
+import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts } from "../wire/forecast.ts"
+import type { Admission } from "./access.ts"
+import { json, words } from "./docs/words.ts"
+import { queryInteger, within } from "./params.ts"
+
+const DEFAULT_ROWS = 200
+const MAX_ROWS = 1000
+
+const ForecastParams = Type.Object(
+  { limit: queryInteger(1, "from 1 to 1000 (more counts as 1000); 200 by default") },
+  { additionalProperties: false },
+)
+
+const KindParams = Type.Object({
+  kind: Type.String({ minLength: 1, maxLength: 1024, description: "the kind, as `GET /kinds` names it" }),
+})
+
+const tenth = (seconds: number): number => Math.round(seconds * 10) / 10
+
+const startOf = ({ startsIn, low, high, takes }: Start) =>
+  ({
+    starts_in_seconds: tenth(startsIn),
+    starts_low_seconds: tenth(low),
+    starts_high_seconds: tenth(high),
+    ...(takes !== undefined && { takes_seconds: tenth(takes) }),
+  }) satisfies Starts
+
+/** The items as they are read: those that wait say when they start, as far as it is known. */
+export async function withStarts(forecasts: Forecasts, items: readonly QueueItem[]): Promise<ReadItem[]> {
+  const starts = await forecasts.of(items)
+  return items.map((item) => {
+    const start = starts.get(item.id)
+    return start ? { ...item, ...startOf(start) } : item
+  })
+}
+
+/** The routes of what is foreseen, and of what that is learned from. */
+export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: Admission) =>
+  new Elysia({ normalize: false })
+    .use(access)
+    .get(
+      "/queue/forecast",
+      async ({ query: { limit } }): Promise<QueueForecastAnswer> => {
+        const { starts, doneIn, workers } = await forecasts.now()
+        return {
+          forecast: starts
+            .slice(0, within(limit, DEFAULT_ROWS, MAX_ROWS))
+            .map((start) => ({ id: start.id, ...startOf(start) })),
+          done_in_seconds: doneIn === undefined ? null : tenth(doneIn),
+          workers,
+        }
+      },
+      {
+        query: ForecastParams,
+        ...words({
+          id: "forecastQueue",
+          tag: "Queue",
+          summary: "Say when waiting items start",
+          about:
+            "Known from earlier runs of their kinds, for the workers that are there: those that hold an item which they claimed by its place, and those whose claims wait. Left out is what nobody could know: items that no worker may take, and items behind something of an unknown kind.",
+          successes: [json("when they start", QueueForecastAnswer)],
+        }),
+      },
+    )
+    .get("/kinds", async (): Promise<Kinds> => ({ kinds: [...(await learned.kinds())] }), {
+      ...words({
+        id: "listKinds",
+        tag: "Queue",
+        summary: "List the kinds of items that are known",
+        about: "Of each kind the newest eight runs that look alike are remembered.",
+        successes: [json("the kinds, the one with the newest run first", Kinds)],
+      }),
+    })
+    .delete(
+      "/kinds/:kind/runs",
+      async ({ params: { kind } }): Promise<RunsForgotten> => {
+        const runs = await learned.forget(kind)
+        if (runs === 0) throw new AppError("not_found", `no run of the kind "${kind}" is remembered`)
+        return { message: "Runs forgotten", runs }
+      },
+      {
+        params: KindParams,
+        ...words({
+          id: "forgetRuns",
+          tag: "Queue",
+          summary: "Forget the runs of a kind",
+          about: "Until one of its items completes, estimates rest on the pace of each item alone.",
+          successes: [json("forgotten", RunsForgotten)],
+          refusals: ["not_found"],
+        }),
+      },
+    )

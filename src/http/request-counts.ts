@@ -1,0 +1,76 @@
+import type { Counter, Histogram, Metrics } from "../metrics/metrics.ts"
+import { needOf } from "./access.ts"
+
+/** An answer, as it is logged. */
+export interface Answered {
+  /** What an error answer calls the request; undefined for any other. */
+  readonly requestId: string | undefined
+  /** The method and the path of the route that fitted; `none` if none did. */
+  readonly route: string
+  /** The HTTP status. */
+  readonly status: number
+  /** From when the caller was let in until the answer began, in milliseconds; undefined if none was let in. */
+  readonly tookMs: number | undefined
+}
+
+/** What the framework knows of a request that is answered. */
+interface Asked {
+  readonly request: Request
+  readonly route: string | undefined
+  /** When the caller was let in, in milliseconds of `performance.now()`; undefined if it was not. */
+  readonly askedMs: number | undefined
+}
+
+interface OfRoute {
+  readonly name: string
+  readonly seconds: Histogram
+  readonly byStatus: Map<number, Counter>
+}
+
+/** Counts answers, by route and status, and passes them on to the log. */
+export class RequestCounts {
+  readonly #requests
+  readonly #seconds
+  readonly #onAnswer: ((answered: Answered) => void) | undefined
+  readonly #routes = new Map<string, OfRoute>()
+  readonly #none: OfRoute
+
+  /** `onAnswer` is called after each answer; undefined if nobody wants to know. */
+  constructor(metrics: Metrics, onAnswer: ((answered: Answered) => void) | undefined) {
+    this.#requests = metrics.counters("http_requests_total")
+    this.#seconds = metrics.histograms("http_request_seconds")
+    this.#onAnswer = onAnswer
+    this.#none = this.#made("none")
+  }
+
+  /** Counts an answer. `requestId` is what an error answer calls the request. */
+  answered({ request, route, askedMs }: Asked, status: number, requestId?: string): void {
+    const { name, seconds, byStatus } = this.#routeOf(request.method, route ?? "")
+    let count = byStatus.get(status)
+    if (!count) {
+      count = this.#requests.of(name, String(status))
+      byStatus.set(status, count)
+    }
+    count.add()
+    const tookMs = askedMs === undefined ? undefined : performance.now() - askedMs
+    if (tookMs !== undefined) seconds.observe(tookMs / 1000)
+    this.#onAnswer?.({ requestId, route: name, status, tookMs })
+  }
+
+  /** What a client may write into a path is no route of ours, and must not be remembered. */
+  #routeOf(method: string, path: string): OfRoute {
+    const key = `${method} ${path}`
+    const known = this.#routes.get(key)
+    if (known) return known
+    const verb = method === "HEAD" ? "GET" : method
+    if (needOf({ method: verb, path }) === undefined) return this.#none
+    // Some routes answer with a slash at their end, too.
+    const made = this.#made(`${verb} ${path.length > 1 ? path.replace(/\/$/, "") : path}`)
+    this.#routes.set(key, made)
+    return made
+  }
+
+  #made(name: string): OfRoute {
+    return { name, seconds: this.#seconds.of(name), byStatus: new Map() }
+  }
+}

@@ -1,0 +1,53 @@
+/** One open connection. */
+export interface Peer {
+  /** Asks the peer for a sign of life. */
+  ask(): void
+  /** Ends the connection at once. */
+  cut(): void
+}
+
+/** How much silence a peer may keep, in milliseconds. */
+export interface Patience {
+  /** After so much silence it is asked for a sign of life, again and again. */
+  readonly askAfterMs: number
+  /** After so much silence it is cut: at the latest a quarter of `askAfterMs` later. */
+  readonly cutAfterMs: number
+}
+
+/**
+ * Notices peers that are gone without a word. The server's own idle timer does not: what is sent to a peer resets it,
+ * and streams send a keepalive now and then.
+ */
+export class SilentPeers {
+  readonly #patience: Patience
+  /** When each peer was last heard, in milliseconds of `performance.now()`. */
+  readonly #heardMs = new Map<Peer, number>()
+  #timer: Timer | undefined
+
+  constructor(patience: Patience) {
+    this.#patience = patience
+  }
+
+  /** The peer is there: it has connected, or has sent something. */
+  heard(peer: Peer): void {
+    this.#heardMs.set(peer, performance.now())
+    this.#timer ??= setInterval(() => this.#look(), this.#patience.askAfterMs / 4)
+  }
+
+  /** The connection has ended. */
+  forget(peer: Peer): void {
+    this.#heardMs.delete(peer)
+    if (this.#heardMs.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #look(): void {
+    const { askAfterMs, cutAfterMs } = this.#patience
+    const nowMs = performance.now()
+    for (const [peer, heardMs] of [...this.#heardMs]) {
+      if (nowMs - heardMs >= cutAfterMs) peer.cut()
+      else if (nowMs - heardMs >= askAfterMs) peer.ask()
+    }
+  }
+}

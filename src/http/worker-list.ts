@@ -1,0 +1,113 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import type { QueueItem } from "../item/item.ts"
+import type { Known } from "../queue/presence.ts"
+import type { Queue } from "../queue/queue.ts"
+import type { Workers } from "../queue/workers.ts"
+import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"
+import type { Admission } from "./access.ts"
+import { json, words } from "./docs/words.ts"
+
+/** The most items in hand that are looked at. */
+const MOST_ITEMS = 1000
+/** A worker that claims without waiting is there if it was heard of within this time. */
+const THERE_MS = 30_000
+
+const WorkerParams = Type.Object({
+  worker: Type.String({
+    minLength: 1,
+    maxLength: 16_384,
+    description: "the name, as `GET /workers` gives it",
+  }),
+})
+
+const timeOf = (ms: number): string => new Date(ms).toISOString()
+
+/** A worker as it is answered; `known` is undefined if it has not been heard of since the server started. */
+function seen(
+  worker: string,
+  known: Known | undefined,
+  held: readonly QueueItem[],
+  nowMs: number,
+): WorkerSeen {
+  const isThere = known !== undefined && (known.isWaiting || nowMs - known.heardMs < THERE_MS)
+  return {
+    worker,
+    state: held.length > 0 ? "rendering" : isThere ? "idle" : "away",
+    items: held.map(({ id, song_id, title, progress, time_progress }) => ({
+      ...{ id, song_id, title, progress, time_progress },
+    })),
+    idle_since: held.length > 0 || !known ? null : timeOf(known.idleMs),
+    last_heard_at: known ? timeOf(known.heardMs) : null,
+    tags: known?.isTaking ? [...known.tags] : null,
+    version: known?.version ?? "",
+    draining: known?.isDraining ?? false,
+  }
+}
+
+/** The workers that were heard of, and those that hold items: who only claims by number is there while it holds one. */
+async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> {
+  const { items } = await queue.list({ status: "processing", limit: MOST_ITEMS })
+  const held = Map.groupBy(
+    items.filter(({ worker }) => worker !== ""),
+    ({ worker }) => worker,
+  )
+  const known = new Map(workers.presence.known.map((one) => [one.worker, one]))
+  const taking = [...known.values()].filter(({ isTaking }) => isTaking).map(({ worker }) => worker)
+  const names = [...new Set([...held.keys(), ...taking])].sort()
+  const nowMs = Date.now()
+  return names.map((name) => seen(name, known.get(name), held.get(name) ?? [], nowMs))
+}
+
+/** The routes of who works. */
+export const workerListRoutes = (workers: Workers, queue: Queue, access: Admission) =>
+  new Elysia({ prefix: "/workers", normalize: false })
+    .use(access)
+    .get("", async (): Promise<WorkersAnswer> => ({ workers: await workersOf(workers, queue) }), {
+      ...words({
+        id: "listWorkers",
+        tag: "Workers",
+        summary: "List the workers",
+        about:
+          "A worker is known by its claims, its reports and the items that it holds, for an hour after it was last heard of.",
+        successes: [json("the workers", WorkersAnswer)],
+      }),
+    })
+    .post(
+      "/:worker/drain",
+      async ({ params: { worker } }): Promise<WorkerDrained> => {
+        workers.drain(worker, true)
+        return { message: "Worker takes no more items" }
+      },
+      {
+        params: WorkerParams,
+        ...words({
+          id: "drainWorker",
+          tag: "Workers",
+          summary: "Drain a worker",
+          about:
+            "It finishes what it renders and takes no more items: the answers to its reports say `drain`, and its claims are answered with 204 and the header `Drain: true`, which `track-studio work` obeys by stopping. When it is started again, it takes items again. Idempotent.",
+          successes: [json("drained", WorkerDrained)],
+          refusals: ["not_found", "method_not_allowed"],
+        }),
+      },
+    )
+    .delete(
+      "/:worker/drain",
+      async ({ params: { worker } }): Promise<WorkerTaking> => {
+        workers.drain(worker, false)
+        return { message: "Worker takes items" }
+      },
+      {
+        params: WorkerParams,
+        ...words({
+          id: "undrainWorker",
+          tag: "Workers",
+          summary: "Let a worker take items again",
+          about: "Has no effect on a worker that has stopped meanwhile: start it again.",
+          successes: [json("it takes items", WorkerTaking)],
+          refusals: ["not_found", "method_not_allowed"],
+        }),
+      },
+    )

@@ -1,0 +1,55 @@
+/** Characters that are read in a quarter of a second, however many come: more than any renderer prints. */
+const PIECE = 64 * 1024
+const PER_MS = PIECE / 250
+/** Characters that are read at once after a rest: an output that was kept in a file comes as a whole. */
+const BURST = 16 * PIECE
+const LINE_END = /[\r\n\b]/
+
+/**
+ * Keeps a flood of text from being read faster than `PER_MS`: what comes beyond is passed over up to the newest, which is
+ * read a little later. Between the two stands the end of a line, so that no line is made of two.
+ */
+export class Throttle {
+  #units = BURST
+  #atMs: number | undefined
+  #kept = ""
+  /** Whether text was passed over up to the middle of a line. */
+  #isTorn = false
+
+  /** Whether text is kept for later. */
+  get isKeeping(): boolean {
+    return this.#kept !== ""
+  }
+
+  /** Takes text, and answers what is to be read now. `nowMs` is a clock that never goes back. */
+  push(text: string, nowMs: number): string {
+    this.#units = Math.min(BURST, this.#units + (nowMs - (this.#atMs ?? nowMs)) * PER_MS)
+    this.#atMs = nowMs
+    const isEnough = this.#units >= PIECE || (!this.isKeeping && text.length <= this.#units)
+    this.#keep(text, isEnough ? this.#units : PIECE)
+    return isEnough ? this.take() : ""
+  }
+
+  /** What was kept, to be read now. */
+  take(): string {
+    const kept = this.#kept
+    this.#kept = ""
+    this.#units -= kept.length
+    return kept
+  }
+
+  /** The milliseconds after which what is kept may be read. */
+  get waitMs(): number {
+    return Math.max(0, (PIECE - this.#units) / PER_MS)
+  }
+
+  #keep(text: string, most: number): void {
+    const all = this.#kept + text
+    const isCut = this.#isTorn || all.length > most
+    const newest = isCut ? all.slice(-most) : all
+    const end = isCut ? LINE_END.exec(newest) : null
+    this.#isTorn = isCut && end === null
+    if (this.#isTorn) this.#kept = ""
+    else this.#kept = end ? newest.slice(end.index) : newest
+  }
+}

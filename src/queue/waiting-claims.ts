@@ -1,0 +1,115 @@
+import { AppError } from "../errors.ts"
+import type { Items } from "../store/items.ts"
+
+/** The part of its time that the server may spend on looking for work for claims that wait. */
+const LOOKING_PART = 0.1
+const MAX_PAUSE_MS = 250
+
+/** Claims that wait for the same: the tags of their workers, and what wakes each. */
+interface Group {
+  readonly tags: readonly string[]
+  readonly rings: Set<() => void>
+}
+
+/** Wakes a claim that waits. */
+export interface Bell extends Disposable {
+  /** Resolves when there may be something to claim, when the signal aborts, or when the bell is disposed of. */
+  readonly rung: Promise<void>
+}
+
+/** The claims that wait for an item. They are woken only if there is an item that they may take. */
+export class WaitingClaims {
+  readonly #items: Items
+  readonly #onError: (error: unknown) => void
+  readonly #mostGroups: number
+  readonly #restMs: number
+  readonly #onLook: (seconds: number) => void
+  readonly #groups = new Map<string, Group>()
+  #isAsked = false
+  #isLooking = false
+  #restUntilMs = 0
+
+  /**
+   * `onError` is called when the database cannot be read; the next look tries again. `mostGroups` limits the different sets
+   * of tags that claims wait with, because a look asks for each; 0 if there is no limit. `onLook` is called with what each
+   * look took, in seconds. `restMs` is the least time between two looks, because many servers may look at one database;
+   * by default none.
+   */
+  constructor(
+    items: Items,
+    onError: (error: unknown) => void,
+    mostGroups = 0,
+    onLook: (seconds: number) => void = () => undefined,
+    restMs = 0,
+  ) {
+    this.#restMs = restMs
+    this.#mostGroups = mostGroups
+    this.#onLook = onLook
+    this.#items = items
+    this.#onError = onError
+  }
+
+  /** A bell for a claim by a worker with these tags; undefined if claims wait with too many other sets of tags. */
+  bell(tags: readonly string[], signal: AbortSignal): Bell | undefined {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const key = JSON.stringify(tags.toSorted())
+    const known = this.#groups.get(key)
+    if (!known && this.#mostGroups > 0 && this.#groups.size >= this.#mostGroups) return undefined
+    const group = known ?? { tags, rings: new Set() }
+    const ring = (): void => {
+      group.rings.delete(ring)
+      if (group.rings.size === 0 && this.#groups.get(key) === group) this.#groups.delete(key)
+      signal.removeEventListener("abort", ring)
+      resolve()
+    }
+    this.#groups.set(key, group)
+    group.rings.add(ring)
+    signal.addEventListener("abort", ring)
+    return { rung: promise, [Symbol.dispose]: ring }
+  }
+
+  /** Why a claim cannot wait. */
+  get refusal(): AppError {
+    return new AppError(
+      "unavailable",
+      `claims wait with ${this.#mostGroups} different sets of tags, the most that may; claim without wait, or raise --max-tag-sets`,
+    )
+  }
+
+  /** Wakes all claims. */
+  ringAll(): void {
+    for (const { rings } of this.#groups.values()) for (const ring of rings) ring()
+  }
+
+  /**
+   * Wakes the claims for which there is an item: one look a turn of the event loop, however often it is asked for. The
+   * longer a look takes, the longer is the pause before the next one.
+   */
+  look(): void {
+    this.#isAsked = true
+    if (this.#isLooking || this.#groups.size === 0) return
+    this.#isLooking = true
+    const lookNow = (): void => void this.#look()
+    const pauseMs = this.#restUntilMs - performance.now()
+    if (pauseMs > 0) setTimeout(lookNow, pauseMs)
+    else setImmediate(lookNow)
+  }
+
+  async #look(): Promise<void> {
+    this.#isAsked = false
+    const startedMs = performance.now()
+    try {
+      for (const { tags, rings } of this.#groups.values()) {
+        if (await this.#items.nextWaiting(tags)) for (const ring of rings) ring()
+      }
+    } catch (error) {
+      this.#onError(error)
+    }
+    const nowMs = performance.now()
+    this.#onLook((nowMs - startedMs) / 1000)
+    const pauseMs = (nowMs - startedMs) * (1 / LOOKING_PART - 1)
+    this.#restUntilMs = nowMs + Math.max(Math.min(pauseMs, MAX_PAUSE_MS), this.#restMs)
+    this.#isLooking = false
+    if (this.#isAsked) this.look()
+  }
+}

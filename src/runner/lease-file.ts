@@ -1,0 +1,207 @@
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { join } from "node:path"
+
+import { type Static, Type } from "@sinclair/typebox"
+import { Value } from "@sinclair/typebox/value"
+
+import { lock } from "../machine/libc.ts"
+import { Verdict } from "./verdict.ts"
+
+/** A lease as it is kept on the disk. */
+export const KeptLease = Type.Object({
+  /** The queue item. */
+  id: Type.Integer({ minimum: 1 }),
+  /** The token of the lease. */
+  token: Type.String({ minLength: 1 }),
+  /** The number of the attempt that the lease is for. */
+  attempt: Type.Integer({ minimum: 0 }),
+  /** What the command and all that it started carry in their environment; absent without a command. */
+  mark: Type.Optional(Type.String({ minLength: 1 })),
+  /** How the attempt ended; absent while it goes on. */
+  verdict: Type.Optional(Verdict),
+  /** Until when, in milliseconds since 1970, it is kept for the next step of its item; absent if it is not. */
+  kept_until: Type.Optional(Type.Number()),
+})
+export type KeptLease = Static<typeof KeptLease>
+
+const Contents = Type.Object({ server: Type.String(), leases: Type.Array(KeptLease) })
+type Contents = Static<typeof Contents>
+
+const isKept = ({ kept_until = 0 }: KeptLease): boolean => kept_until > Date.now()
+
+/** The folder of the files of leases, in that for what this user's workers keep. */
+export const leasesIn = (stateFolder: string): string => join(stateFolder, "leases")
+
+const LOCK = ".lock"
+const FILE = ".json"
+
+/** Writes a file as a whole: after a power cut the old or the new contents are there. */
+function replace(path: string, contents: Contents): void {
+  const next = `${path}.new`
+  writeFileSync(next, `${JSON.stringify(contents)}\n`, { mode: 0o600, flush: true })
+  renameSync(next, path)
+  const folder = openSync(join(path, ".."), "r")
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
+  }
+}
+
+function read(path: string): Contents | undefined {
+  try {
+    const contents: unknown = JSON.parse(readFileSync(path, "utf8"))
+    return Value.Check(Contents, contents) ? contents : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Opens a file, created if it does not exist, and locks it; undefined if another process has the lock. */
+function locked(path: string): number | undefined {
+  const descriptor = openSync(path, "a", 0o600)
+  try {
+    // Between our opening and locking it, another process may have locked and removed the file.
+    if (lock(descriptor) && fstatSync(descriptor).ino === statSync(path).ino) return descriptor
+  } catch {
+    // It was removed.
+  }
+  closeSync(descriptor)
+  return undefined
+}
+
+const fileOf = (lockPath: string): string => lockPath.slice(0, -LOCK.length) + FILE
+
+/** Takes the lease that a file keeps for the next step of this item, if it does, and removes the file. */
+function keptIn(lockPath: string, id: number): KeptLease | undefined {
+  const descriptor = locked(lockPath)
+  if (descriptor === undefined) return undefined
+  try {
+    const [lease] = read(fileOf(lockPath))?.leases ?? []
+    if (lease === undefined || lease.id !== id || !isKept(lease)) return undefined
+    rmSync(fileOf(lockPath), { force: true })
+    rmSync(lockPath, { force: true })
+    return lease
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Keeps the lease of an item for its next step. @throws Error when it cannot be written */
+export function keepLease(folder: string, server: string, lease: KeptLease): void {
+  const file = new LeaseFile(folder, server)
+  file.set(lease)
+  file.close()
+}
+
+/** Takes the lease that `keepLease` kept for this item; undefined if there is none. @throws Error from the disk */
+export function takeLease(folder: string, server: string, id: number): KeptLease | undefined {
+  if (!existsSync(folder)) return undefined
+  for (const name of readdirSync(folder).filter((each) => each.endsWith(LOCK))) {
+    const lockPath = join(folder, name)
+    const lease = read(fileOf(lockPath))?.server === server ? keptIn(lockPath, id) : undefined
+    if (lease) return lease
+  }
+  return undefined
+}
+
+/**
+ * The leases that this process holds, in a file of its own. The file is locked by the kernel for as long as the process
+ * or its guard lives, so that other workers can tell by the lock alone, and not by a name or a number, whether the
+ * leases in it are still in use. The lock is a file beside it, because the file itself is replaced at each change.
+ */
+export class LeaseFile {
+  /** The locked file. A child that inherits it keeps the lock. */
+  readonly descriptor: number
+  /** The path of the file. */
+  readonly path: string
+  readonly #folder: string
+  readonly #server: string
+  readonly #leases = new Map<string, KeptLease>()
+
+  /**
+   * Creates a file for the leases of one server. `folder` is created if it does not exist, for this user alone.
+   * @throws Error when it cannot be written or locked
+   */
+  constructor(folder: string, server: string) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const name = join(folder, crypto.randomUUID())
+    const descriptor = locked(name + LOCK) ?? locked(name + LOCK)
+    if (descriptor === undefined) throw new Error(`${name}${LOCK} cannot be locked`)
+    this.descriptor = descriptor
+    this.path = name + FILE
+    this.#folder = folder
+    this.#server = server
+  }
+
+  /** Adds a lease, or changes it. @throws Error when the file cannot be written */
+  set(lease: KeptLease): void {
+    this.#leases.set(lease.token, lease)
+    this.#write()
+  }
+
+  /** Removes a lease that has ended. @throws Error when the file cannot be written */
+  remove(token: string): void {
+    if (this.#leases.delete(token)) this.#write()
+  }
+
+  /** Takes over the leases in files whose lock is free: those who held them are gone. @throws Error from the disk */
+  adopt(): KeptLease[] {
+    const adopted: KeptLease[] = []
+    for (const name of readdirSync(this.#folder)) {
+      const path = join(this.#folder, name)
+      if (name.endsWith(LOCK) && path !== this.#lock) adopted.push(...this.#adoptFrom(path))
+    }
+    return adopted
+  }
+
+  /** Removes the file if it lists nothing, and gives up the lock. What it lists, the next worker takes over. */
+  close(): void {
+    if (this.#leases.size === 0) {
+      rmSync(this.path, { force: true })
+      rmSync(this.#lock, { force: true })
+    }
+    closeSync(this.descriptor)
+  }
+
+  get #lock(): string {
+    return this.path.slice(0, -FILE.length) + LOCK
+  }
+
+  #adoptFrom(lockPath: string): KeptLease[] {
+    const path = fileOf(lockPath)
+    const descriptor = locked(lockPath)
+    if (descriptor === undefined) return []
+    try {
+      const contents = read(path)
+      if (contents && contents.server !== this.#server) return []
+      if (contents?.leases.some(isKept)) return []
+      const leases = (contents?.leases ?? []).filter(({ kept_until }) => kept_until === undefined)
+      for (const lease of leases) this.#leases.set(lease.token, lease)
+      // First into our own file: if we are killed in between, both list it, and it is ended twice.
+      if (leases.length > 0) this.#write()
+      rmSync(path, { force: true })
+      rmSync(lockPath, { force: true })
+      return leases
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  #write(): void {
+    replace(this.path, { server: this.#server, leases: [...this.#leases.values()] })
+  }
+}

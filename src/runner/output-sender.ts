@@ -1,0 +1,85 @@
+import { type Client, type Held, ServerError } from "../client/client.ts"
+import { OutputSpool } from "./output-spool.ts"
+
+/** How often lines are made of what was printed. */
+const GATHER_EVERY_MS = 125
+/** Between two requests: far less than the second within which a line is to be seen. */
+const SEND_EVERY_MS = 250
+/** A command that prints without end is sent no faster, in bytes a millisecond. */
+const MOST_A_MS = 256
+
+/** Whether the same request can succeed later, perhaps by another lease. */
+const isPassing = ({ isPassing: passes, status, code }: ServerError): boolean =>
+  passes || status === 401 || status === 403 || code === "lease_lost" || code === ""
+
+/**
+ * Sends what a command prints. It is the least of what a run reports: whatever becomes of it, the command and the other
+ * reports go on. What a server that is away misses is sent later, as far as the spool holds it.
+ */
+export class OutputSender {
+  readonly #client: Client
+  readonly #isContinued: () => boolean
+  readonly #spool = new OutputSpool()
+  /** The lease that the positions below are for. */
+  #token: string | undefined
+  /** The position in the attempt's output of what is the first byte here. */
+  #shift = 0
+  #isRefused = false
+
+  /** `over` aborts when the command has ended; `isContinued` tells whether others have printed in the first attempt. */
+  constructor(client: Client, over: AbortSignal, isContinued: () => boolean) {
+    this.#client = client
+    this.#isContinued = isContinued
+    const timer = setInterval(() => this.#spool.gather(), GATHER_EVERY_MS)
+    timer.unref()
+    over.addEventListener("abort", () => clearInterval(timer))
+  }
+
+  /** Adds what was printed on an output, 1 or 2. */
+  push(bytes: Uint8Array, output: number): void {
+    if (!this.#isRefused) this.#spool.push(bytes, output)
+  }
+
+  /**
+   * Sends what waits by this lease; resolves with how many milliseconds to wait before the next time.
+   * @throws ServerError when it can succeed later; the signal's reason
+   */
+  async send(held: Held, signal?: AbortSignal): Promise<number> {
+    const next = this.#isRefused ? undefined : this.#spool.next()
+    if (!next) return SEND_EVERY_MS
+    try {
+      if (held.token !== this.#token) {
+        const isBegun = this.#token === undefined && this.#isContinued()
+        this.#shift = (isBegun ? await this.#endOf(held, signal) : 0) - next.at
+        this.#token = held.token
+      }
+      await this.#client.print(held, next.bytes, next.at + this.#shift, signal)
+      this.#spool.stored(next.at + next.bytes.length)
+      return Math.max(SEND_EVERY_MS, next.bytes.length / MOST_A_MS)
+    } catch (error) {
+      if (!(error instanceof ServerError) || isPassing(error)) throw error
+      // An older server, or one that does not want it.
+      this.#isRefused = true
+      return SEND_EVERY_MS
+    }
+  }
+
+  /** Where the attempt's output ends on the server. */
+  async #endOf(held: Held, signal: AbortSignal | undefined): Promise<number> {
+    return (await this.#client.print(held, new Uint8Array(), undefined, signal)).end
+  }
+
+  /**
+   * Sends all that is left, as the command has ended. What the server does not take now must not keep the verdict from
+   * it; if nobody answers, that is not delivered either.
+   * @throws ServerError when nobody answers
+   */
+  async finish(held: Held): Promise<void> {
+    this.#spool.close()
+    try {
+      while (!this.#isRefused && this.#spool.next()) await this.send(held)
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.status === 0) throw error
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { ServerError } from "../client/client.ts"
+import { type HeirOptions, settle } from "./inherit.ts"
+import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
+
+/** One lease that is held. */
+export interface UnreportedLease {
+  /** Notes a change: a new token, or a verdict that is about to be reported. */
+  readonly change: (change: Partial<KeptLease>) => void
+  /** Forgets the lease, because it has ended. */
+  readonly end: () => void
+}
+
+/**
+ * The leases that a worker holds, kept in a file where that is possible, and those that it takes over from workers of
+ * the same user that are gone. A disk that fails stops no render: the leases are then in memory alone.
+ */
+export class UnreportedLeases {
+  readonly #heir: HeirOptions
+  readonly #pending = new Map<string, KeptLease>()
+  #file: LeaseFile | undefined
+  #inheriting: Promise<void> | undefined
+
+  /** `folder` is for what this user's workers keep; undefined keeps the leases in memory alone. */
+  constructor(folder: string | undefined, server: string, heir: HeirOptions) {
+    this.#heir = heir
+    if (folder !== undefined) this.#file = this.#try(() => new LeaseFile(leasesIn(folder), server))
+  }
+
+  /** The descriptor of the locked file, for the guard; undefined without a file. */
+  get descriptor(): number | undefined {
+    return this.#file?.descriptor
+  }
+
+  /** Whether the leases outlive us. */
+  get isKept(): boolean {
+    return this.#file !== undefined
+  }
+
+  /** Keeps a lease that was claimed. */
+  hold(lease: KeptLease): UnreportedLease {
+    let current = lease
+    this.#try(() => this.#file?.set(current))
+    return {
+      change: (change) => {
+        const before = current
+        current = { ...current, ...change }
+        if (before.token !== current.token) this.#remove(before)
+        this.#try(() => this.#file?.set(current))
+      },
+      end: () => this.#remove(current),
+    }
+  }
+
+  /**
+   * Takes over what workers that are gone have left behind, and ends each of these leases: by its verdict, or back to
+   * the queue. What could not be ended is tried again at the next call.
+   * @throws ServerError when the server cannot be reached or does not let us in
+   */
+  inherit(): Promise<void> {
+    this.#inheriting ??= this.#inherit().finally(() => {
+      this.#inheriting = undefined
+    })
+    return this.#inheriting
+  }
+
+  /** Gives up the file; what it still lists is for the next worker. */
+  close(): void {
+    this.#try(() => this.#file?.close())
+    this.#file = undefined
+  }
+
+  async #inherit(): Promise<void> {
+    const adopted = this.#try(() => this.#file?.adopt()) ?? []
+    for (const lease of adopted) this.#pending.set(lease.token, lease)
+    for (const lease of this.#pending.values()) {
+      if (!(await settle(this.#heir, lease))) continue
+      this.#pending.delete(lease.token)
+      this.#remove(lease)
+    }
+  }
+
+  #remove({ token }: KeptLease): void {
+    this.#try(() => this.#file?.remove(token))
+  }
+
+  /** Works on the file. After an error the file is given up, and a line says so once. */
+  #try<T>(work: () => T): T | undefined {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof ServerError) throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#heir.say(
+        `leases cannot be kept on the disk: ${reason}; after a crash, items wait until their leases end`,
+      )
+      this.#file = undefined
+      return undefined
+    }
+  }
+}

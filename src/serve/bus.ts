@@ -1,0 +1,63 @@
+import { type Bus, LocalBus } from "../bus/bus.ts"
+import { type Bell, RemoteBus } from "../bus/remote.ts"
+import type { Config } from "../config/config.ts"
+import type { Reasons } from "../health.ts"
+import { log } from "../log.ts"
+import type { Service } from "../service.ts"
+import { isPostgres } from "../store/address.ts"
+
+/** How a server learns that there is something new. */
+export interface BusParts {
+  /** What rings. */
+  readonly bus: Bus
+  /** What must be started for it. */
+  readonly services: readonly Service[]
+}
+
+/** The shortest times between two rings to other instances, in milliseconds. */
+interface Engine {
+  /** Makes a bell for the instances that share a channel. */
+  readonly bell: (url: string, channel: string) => Bell
+  readonly mergeMs: number
+}
+
+/** Loaded only when it is asked for: one box needs neither. */
+async function engineOf(url: string): Promise<Engine> {
+  if (url.startsWith("postgres")) {
+    const { POSTGRES_MERGE_MS, postgresBell } = await import("../bus/postgres.ts")
+    return { bell: postgresBell, mergeMs: POSTGRES_MERGE_MS }
+  }
+  const { REDIS_MERGE_MS, redisBell } = await import("../bus/redis.ts")
+  return { bell: redisBell, mergeMs: REDIS_MERGE_MS }
+}
+
+/**
+ * The doorbell that `--bus` names; without it that of PostgreSQL, if the database is one, otherwise the one of this
+ * process. Instances hear each other if they use the same history.
+ */
+export async function openBus(
+  { bus, database }: Config,
+  historyId: string,
+  reasons: Reasons,
+): Promise<BusParts> {
+  const url = bus ?? (isPostgres(database) ? database : undefined)
+  if (url === undefined) return { bus: new LocalBus(), services: [] }
+  const { bell, mergeMs } = await engineOf(url)
+  const channel = `track_studio_${historyId.slice(0, 16)}`
+  const remote = new RemoteBus({
+    bell: () => bell(url, channel),
+    mergeMs,
+    onDeaf(error) {
+      reasons.set("bell_lost", true)
+      log("warn", "the bell of the other instances is not heard; looking for news 4 times a second", {
+        error: error instanceof Error ? error.message : String(error),
+      })
+    },
+    onHears() {
+      reasons.set("bell_lost", false)
+      log("info", "the bell of the other instances is heard again")
+    },
+    onError: (error) => log("error", "a listener of the bell threw", { error: String(error) }),
+  })
+  return { bus: remote, services: [remote] }
+}

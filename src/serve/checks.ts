@@ -1,0 +1,127 @@
+import { rmSync } from "node:fs"
+import { dirname } from "node:path"
+
+import type { Bus } from "../bus/bus.ts"
+import type { Reasons } from "../health.ts"
+import { log } from "../log.ts"
+import { freeBytes, mostDescriptors, reserve, sizeOf, SpareDescriptors } from "../machine/machine.ts"
+import type { Room } from "../queue/room.ts"
+import type { Service } from "../service.ts"
+import { isPostgres } from "../store/address.ts"
+import type { Store } from "../store/store.ts"
+import type { Broadcaster } from "../stream/broadcaster.ts"
+import { Ballast, BALLAST_BYTES } from "../upkeep/ballast.ts"
+import { DatabaseCheck } from "../upkeep/database.ts"
+import { Descriptors } from "../upkeep/descriptors.ts"
+import { Disk } from "../upkeep/disk.ts"
+import { EventLoop } from "../upkeep/event-loop.ts"
+import { MissedRings } from "../upkeep/missed-rings.ts"
+import { Entrance } from "./entrance.ts"
+
+/** Logs an error of the server's own under this message. */
+type Logged = (message: string) => (error: unknown) => void
+
+/** What is looked at, and who hears of it. */
+export interface Checked {
+  /** Where faults are noted. */
+  readonly reasons: Reasons
+  /** Looks at the event loop. */
+  readonly loop: EventLoop
+  /** Learns when the disk is full. */
+  readonly room: Room
+  /** What the streams hear by. */
+  readonly broadcaster: Broadcaster
+  /** The doorbell, to be rung again. */
+  readonly bus: Bus
+  /** Looks at file descriptors. */
+  readonly descriptors: Descriptors
+  /** Called when the database file is no longer the one that was opened. */
+  readonly onReplaced: () => void
+  /** Logs errors. */
+  readonly logged: Logged
+}
+
+/** What looks at the event loop and at the machine's clock. */
+export const eventLoopOf = (reasons: Reasons, logged: Logged): EventLoop =>
+  new EventLoop(reasons, {
+    nowMs: Date.now,
+    steadyMs: () => performance.now(),
+    onJump: (ms) => log("warn", "the machine's clock jumped", { seconds: Math.round(ms / 1000) }),
+    onError: logged("the event loop could not be looked at"),
+  })
+
+/** The HTTP server, as far as it is looked at; undefined before it listens. */
+type Listening = () => Pick<Bun.Server<unknown>, "port" | "closeIdleConnections"> | null
+
+/** What looks at file descriptors. */
+export function descriptorsOf(reasons: Reasons, server: Listening, logged: Logged): Descriptors {
+  const spare = new SpareDescriptors(mostDescriptors() ?? Number.POSITIVE_INFINITY)
+  return new Descriptors(reasons, {
+    spare,
+    door: () => new Entrance(server()?.port ?? 0),
+    closeIdle: () => server()?.closeIdleConnections() ?? 0,
+    nowMs: () => performance.now(),
+    sleep: Bun.sleep,
+    onScarce: (closed) =>
+      log(
+        "error",
+        "out of file descriptors: new requests are refused, or wait; raise LimitNOFILE or ulimit -n",
+        {
+          idle_connections_closed: closed,
+        },
+      ),
+    onError: logged("file descriptors could not be looked at"),
+  })
+}
+
+/** Keeps room for results on a disk that is full. */
+function ballastOf(store: Store, { reasons, room, logged }: Checked): Ballast {
+  const { path } = store.found
+  const file = `${path}.ballast`
+  return new Ballast({
+    freeBytes: () => freeBytes(dirname(path)),
+    isRefused: () => store.failure === "SQLITE_FULL" && store.faults().includes("database_unwritable"),
+    isThere: () => sizeOf(file) === BALLAST_BYTES,
+    load: () => reserve(file, BALLAST_BYTES),
+    drop: () => rmSync(file, { force: true }),
+    // On a full disk it can fail as anything else.
+    checkpoint: () => store.upkeep.checkpoint().catch(() => undefined),
+    onFull(isFull) {
+      room.isDiskFull = isFull
+      reasons.set("disk_full", isFull)
+      const now = isFull ? "full: items and reports are refused, results are stored" : "no longer full"
+      log(isFull ? "error" : "info", `the disk of the database is ${now}`)
+    },
+    onError: logged("room could not be kept on the disk"),
+  })
+}
+
+/** Everything that looks at the running server and notes what is wrong, in the order of its start. */
+export function checksOf(store: Store, checked: Checked): readonly Service[] {
+  const { reasons, loop, descriptors, broadcaster, bus, onReplaced, logged } = checked
+  const { path } = store.found
+  return [
+    new DatabaseCheck(store, reasons, {
+      onReplaced,
+      onError: logged("the database could not be looked after"),
+    }),
+    loop,
+    descriptors,
+    // The disk of a PostgreSQL server is not ours to look at.
+    ...(isPostgres(path)
+      ? []
+      : [
+          ballastOf(store, checked),
+          new Disk(reasons, {
+            freeBytes: () => freeBytes(dirname(path)),
+            onError: logged("the disk could not be looked at"),
+          }),
+        ]),
+    new MissedRings(reasons, {
+      head: () => store.head(),
+      heard: () => broadcaster.heard,
+      ring: () => bus.notify(),
+      onError: logged("the history could not be read"),
+    }),
+  ]
+}

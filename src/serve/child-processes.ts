@@ -1,0 +1,67 @@
+import { mkdir, readdir, unlink } from "node:fs/promises"
+import { join } from "node:path"
+
+import type { Config } from "../config/config.ts"
+import type { Reasons } from "../health.ts"
+import type { Store } from "../store/store.ts"
+import { Backups } from "../upkeep/backups.ts"
+import { Compaction } from "../upkeep/compaction.ts"
+
+/** Logs an error of the server's own under this message. */
+type Logged = (message: string) => (error: unknown) => void
+
+/** How this program is run again: the binary alone, or Bun with our source. */
+const ownCommand = (): string[] =>
+  Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main]
+
+/**
+ * Runs a command of this program in a process of its own, so that nobody waits for it here. An abort kills it.
+ * @throws Error with what it said if it failed
+ */
+async function runAside(args: readonly string[], signal: AbortSignal): Promise<void> {
+  const child = Bun.spawn([...ownCommand(), ...args], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    signal,
+    killSignal: "SIGKILL",
+  })
+  const said = await new Response(child.stderr).text()
+  const code = await child.exited
+  if (code !== 0 && !signal.aborted) throw new Error(said.trim())
+}
+
+/** None if no folder is named for backups. */
+export function backupsOf(
+  { backupDir, backupEvery, backupKeep }: Config,
+  { found: { path } }: Store,
+  reasons: Reasons,
+  logged: Logged,
+): Backups[] {
+  if (backupDir === undefined || backupEvery === 0) return []
+  return [
+    new Backups({
+      everyMs: backupEvery,
+      keep: backupKeep,
+      now: Date.now,
+      async names() {
+        await mkdir(backupDir, { recursive: true, mode: 0o700 })
+        return readdir(backupDir)
+      },
+      copy: (name, signal) => runAside(["backup", join(backupDir, name), "--database", path], signal),
+      remove: (name) => unlink(join(backupDir, name)),
+      onResult: (hasFailed) => reasons.set("backup_failed", hasFailed),
+      onError: logged("a backup could not be made"),
+    }),
+  ]
+}
+
+/** Rewrites a database that was made before files could shrink. */
+export const compactionOf = (store: Store, logged: Logged): Compaction =>
+  new Compaction({
+    isDone: store.found.canShrink,
+    bytes: async () => (await store.upkeep.size()).used,
+    isAnyLeased: () => store.isAnyLeased(),
+    compact: (signal) => runAside(["compact", "--database", store.found.path], signal),
+    onError: logged("the database could not be compacted"),
+  })

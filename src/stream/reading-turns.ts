@@ -1,0 +1,70 @@
+import type { Owner } from "./seat.ts"
+
+/** Stints that read the history at once; the others wait in line. */
+const MOST_AT_ONCE = 8
+
+/** The stints of one owner. */
+interface Line {
+  running: number
+  readonly waiting: (() => void)[]
+}
+
+/**
+ * Shares out the reading of the history: however many streams read it, one page is read per turn of the event loop, so
+ * all other work goes on between two pages, and few streams read at a time. Owners take turns, so that one whose many
+ * streams replay keeps no other waiting.
+ */
+export class ReadingTurns {
+  readonly #mostOfOwner: number
+  /** In the order in which they are to be looked at next. */
+  readonly #lines = new Map<Owner | undefined, Line>()
+  #running = 0
+  #pages: Promise<void> = Promise.resolve()
+
+  /** `mostOfOwner`: the stints of one owner that run at once; 0, as by default, if there is no limit but that of all. */
+  constructor(mostOfOwner = 0) {
+    this.#mostOfOwner = mostOfOwner
+  }
+
+  /**
+   * Runs a stint, which may read several pages, once fewer than the most at once are running. Of one owner the first comes
+   * first. Without an owner no limit of owners applies.
+   */
+  async stint<T>(owner: Owner | undefined, run: () => Promise<T>): Promise<T> {
+    const line = this.#lines.get(owner) ?? { running: 0, waiting: [] }
+    this.#lines.set(owner, line)
+    await new Promise<void>((resolve) => {
+      line.waiting.push(resolve)
+      this.#next()
+    })
+    try {
+      return await run()
+    } finally {
+      this.#running -= 1
+      line.running -= 1
+      if (line.running === 0 && line.waiting.length === 0) this.#lines.delete(owner)
+      this.#next()
+    }
+  }
+
+  /** Resolves when the next page may be read. */
+  page(): Promise<void> {
+    this.#pages = this.#pages.then(() => new Promise((resolve) => void setImmediate(resolve)))
+    return this.#pages
+  }
+
+  /** Begins the stint whose turn it is, if one may run. */
+  #next(): void {
+    if (this.#running >= MOST_AT_ONCE) return
+    for (const [owner, line] of this.#lines) {
+      const isFree = owner === undefined || this.#mostOfOwner === 0 || line.running < this.#mostOfOwner
+      const begin = isFree ? line.waiting.shift() : undefined
+      if (!begin) continue
+      this.#running += 1
+      line.running += 1
+      this.#lines.delete(owner)
+      this.#lines.set(owner, line)
+      return begin()
+    }
+  }
+}

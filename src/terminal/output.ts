@@ -1,0 +1,31 @@
+import { printable } from "../text.ts"
+import type { OutputPart } from "../wire/output.ts"
+
+const bytes = (count: number): string => `${count.toLocaleString("en")} byte${count === 1 ? "" : "s"}`
+
+/** Writes what a command printed piece by piece as text that steers no terminal; what is missing has a line of its own. */
+export class OutputText {
+  #attempt: number | undefined
+  #isLineOpen = false
+
+  /** The text of the piece that comes next. */
+  next({ attempt, missing, text }: OutputPart): string {
+    const isOther = this.#attempt !== undefined && this.#attempt !== attempt
+    const head = isOther ? this.#note(`attempt ${attempt}`) : ""
+    const gap = missing > 0 ? this.#note(`${bytes(missing)} are not kept`) : ""
+    this.#attempt = attempt
+    this.#isLineOpen = !text.endsWith("\n")
+    return head + gap + text.replace(/[^\n\t]+/g, printable)
+  }
+
+  #note(line: string): string {
+    const end = this.#isLineOpen ? "\n" : ""
+    this.#isLineOpen = false
+    return `${end}[${line}]\n`
+  }
+
+  /** What ends the last line, if it has no end. */
+  get end(): string {
+    return this.#isLineOpen ? "\n" : ""
+  }
+}

@@ -1,0 +1,46 @@
+import type { Reasons } from "../health.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+import { FAULTS, type Life } from "../store/life.ts"
+
+const TURN_MS = 1000
+
+/** Who hears of the database's faults. */
+export interface DatabaseCheckOptions {
+  /** Called each time the database is found not to be at its path any more. */
+  readonly onReplaced: () => void
+  /** Called when the database cannot be looked after; the next turn tries again. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Looks after the database each second, and notes its faults for `/health`. */
+export class DatabaseCheck implements Service {
+  readonly #life: Life
+  readonly #reasons: Reasons
+  readonly #options: DatabaseCheckOptions
+  #turns: Repetition | undefined
+
+  constructor(life: Life, reasons: Reasons, options: DatabaseCheckOptions) {
+    this.#life = life
+    this.#reasons = reasons
+    this.#options = options
+  }
+
+  /** Begins to look. */
+  async start(): Promise<void> {
+    this.#turns = every(TURN_MS, () => this.#turn(), this.#options.onError)
+  }
+
+  /** Looks no more. */
+  async stop(): Promise<void> {
+    await this.#turns?.stop()
+  }
+
+  #turn(): void {
+    const faults = this.#life.faults()
+    for (const fault of FAULTS) {
+      const detail = fault === "database_unwritable" ? this.#life.failure : ""
+      this.#reasons.set(fault, faults.includes(fault), detail)
+    }
+    if (faults.includes("file_replaced")) this.#options.onReplaced()
+  }
+}

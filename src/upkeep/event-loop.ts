@@ -1,0 +1,79 @@
+import type { Reasons } from "../health.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+
+const TURN_MS = 1000
+/** The lag that counts is the largest of so many turns, so that no look at it misses a short one. */
+const TURNS = 15
+/** A lag that is worth a reason. */
+const LAG_MS = 5000
+/** A difference between the two clocks that no adjustment makes, but a jump. */
+const JUMP_MS = 10_000
+/** How long a jump stays a reason. */
+const TOLD_MS = 10 * 60_000
+
+/** The clocks of the machine, and who hears of them. */
+export interface EventLoopOptions {
+  /** The machine's time, in epoch milliseconds. It can jump. */
+  readonly nowMs: () => number
+  /** Milliseconds that only pass. */
+  readonly steadyMs: () => number
+  /** Called when the machine's time has jumped, with the milliseconds that it went forward, or back if negative. */
+  readonly onJump: (ms: number) => void
+  /** Receives errors. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Looks each second how late the event loop is, and whether the machine's clock has jumped. */
+export class EventLoop implements Service {
+  readonly #reasons: Reasons
+  readonly #options: EventLoopOptions
+  #turns: Repetition | undefined
+  #lags: number[] = []
+  #turnedMs: number
+  #aheadMs: number
+  #jumpedMs = Number.NEGATIVE_INFINITY
+
+  constructor(reasons: Reasons, options: EventLoopOptions) {
+    this.#reasons = reasons
+    this.#options = options
+    this.#turnedMs = options.steadyMs()
+    this.#aheadMs = options.nowMs() - this.#turnedMs
+  }
+
+  /** Begins to look. */
+  async start(): Promise<void> {
+    this.#turns = every(TURN_MS, (lateMs) => this.turn(lateMs), this.#options.onError)
+  }
+
+  /** Looks no more. */
+  async stop(): Promise<void> {
+    await this.#turns?.stop()
+  }
+
+  /** The longest that the event loop kept a timer waiting within the last 15 s, in milliseconds. */
+  get lagMs(): number {
+    return Math.max(0, ...this.#lags)
+  }
+
+  /** For how many milliseconds no timer has had its turn; about a second at most while all is well. */
+  stoodMs(): number {
+    return this.#options.steadyMs() - this.#turnedMs
+  }
+
+  /** One look; the timer was late by `lateMs` milliseconds. */
+  turn(lateMs: number): void {
+    const { nowMs, steadyMs, onJump } = this.#options
+    this.#turnedMs = steadyMs()
+    this.#lags = [...this.#lags.slice(1 - TURNS), lateMs]
+    this.#reasons.set("event_loop_lag", this.lagMs >= LAG_MS, `${Math.round(this.lagMs)} ms`)
+    const aheadMs = nowMs() - this.#turnedMs
+    const jumpMs = aheadMs - this.#aheadMs
+    this.#aheadMs = aheadMs
+    if (Math.abs(jumpMs) >= JUMP_MS) {
+      this.#jumpedMs = this.#turnedMs
+      this.#reasons.set("clock_jumped", true, `${Math.round(jumpMs / 1000)} s`)
+      onJump(jumpMs)
+    }
+    if (this.#turnedMs - this.#jumpedMs > TOLD_MS) this.#reasons.set("clock_jumped", false)
+  }
+}

@@ -1,0 +1,58 @@
+import type { Reasons } from "../health.ts"
+import { every, type Repetition, type Service } from "../service.ts"
+
+const TURN_MS = 5000
+
+/** How far the history goes, and how far the streams have heard of it. */
+export interface MissedRingsOptions {
+  /** The newest event ID of the history. */
+  readonly head: () => Promise<number>
+  /** The newest event ID that was read for the streams; undefined while there is none that listens. */
+  readonly heard: () => number | undefined
+  /** Rings the bell again. */
+  readonly ring: () => void
+  /** Called when the history cannot be read; the next turn tries again. */
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * Looks each 5 s whether the streams hear of what is stored. A notification that was lost would delay updates until the
+ * next one: here it is noted for `/health`, and the bell is rung again.
+ */
+export class MissedRings implements Service {
+  readonly #reasons: Reasons
+  readonly #options: MissedRingsOptions
+  #turns: Repetition | undefined
+  /** What the streams had still to hear of at the look before. */
+  #missing: { readonly heard: number; readonly head: number } | undefined
+
+  constructor(reasons: Reasons, options: MissedRingsOptions) {
+    this.#reasons = reasons
+    this.#options = options
+  }
+
+  /** Begins to look. */
+  async start(): Promise<void> {
+    this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
+  }
+
+  /** Looks no more. */
+  async stop(): Promise<void> {
+    await this.#turns?.stop()
+  }
+
+  /** One look. */
+  async turn(): Promise<void> {
+    const { head: headOf, heard: heardOf, ring } = this.#options
+    const before = this.#missing
+    this.#missing = undefined
+    const heard = heardOf()
+    // While nobody listens nothing is read.
+    const head = heard === undefined ? 0 : await headOf()
+    const isDeaf = before !== undefined && heard === before.heard && head > heard
+    this.#reasons.set("bell_deaf", isDeaf)
+    if (heard === undefined || head <= heard) return
+    this.#missing = { heard, head }
+    if (isDeaf) ring()
+  }
+}

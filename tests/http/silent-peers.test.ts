@@ -1,0 +1,74 @@
+import { expect, test } from "bun:test"
+
+import { SilentPeers } from "../../src/http/silent-peers.ts"
+import { PROVE } from "../proof.ts"
+import { start } from "../server.ts"
+import { WebSocketReader } from "../websockets.ts"
+
+/** A peer that answers as often as it is asked, so many times. */
+function peer(peers: SilentPeers, answers: number) {
+  const cut = Promise.withResolvers<void>()
+  let asked = 0
+  const self = {
+    ask(): void {
+      asked += 1
+      if (asked <= answers) peers.heard(self)
+    },
+    cut(): void {
+      peers.forget(self)
+      cut.resolve()
+    },
+  }
+  peers.heard(self)
+  return { wasCut: cut.promise, asked: () => asked, leave: () => peers.forget(self) }
+}
+
+test("a peer that answers stays, and one that stops answering is cut", async () => {
+  const peers = new SilentPeers({ askAfterMs: 40, cutAfterMs: 120 })
+  const silent = peer(peers, 0)
+  const faltering = peer(peers, 2)
+  const alive = peer(peers, Number.POSITIVE_INFINITY)
+  let aliveWasCut = false
+  void alive.wasCut.then(() => (aliveWasCut = true))
+  await Promise.all([silent.wasCut, faltering.wasCut])
+  expect(silent.asked()).toBeGreaterThan(0)
+  expect(faltering.asked()).toBeGreaterThan(2)
+  expect(alive.asked()).toBeGreaterThan(2)
+  expect(aliveWasCut).toBe(false)
+  alive.leave()
+})
+
+const HANDSHAKE = [
+  "Host: 127.0.0.1",
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "Sec-WebSocket-Version: 13",
+].join("\r\n")
+
+// It takes its minute.
+test.skipIf(!PROVE)(
+  "a WebSocket that answers no ping is closed within a minute, though it is sent keepalives",
+  async () => {
+    await using server = await start({ args: ["--keepalive-ms", "1000"] })
+    const { hostname, port } = new URL(server.url)
+    const answering = await WebSocketReader.open(server.url, "/progress/ws")
+    const closed = Promise.withResolvers<void>()
+    const startedMs = performance.now()
+    await Bun.connect({
+      hostname,
+      port: Number(port),
+      socket: {
+        open: (socket) => void socket.write(`GET /api/v1/progress/ws HTTP/1.1\r\n${HANDSHAKE}\r\n\r\n`),
+        data: () => undefined,
+        close: () => closed.resolve(),
+      },
+    })
+    await server.connectedClients(2)
+    await closed.promise
+    expect(performance.now() - startedMs).toBeWithin(40_000, 60_000)
+    await server.connectedClients(1)
+    answering.leave()
+  },
+  90_000,
+)

@@ -1,0 +1,76 @@
+import { expect, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { Throttle } from "../../src/queue/throttle.ts"
+
+const PIECE = 64 * 1024
+const BURST = 16 * PIECE
+
+/** One that has read as much at once as it may, at the time 0. */
+function flooded(): Throttle {
+  const throttle = new Throttle()
+  expect(throttle.push("x".repeat(BURST), 0)).toHaveLength(BURST)
+  return throttle
+}
+
+test("text that comes no faster than any renderer prints is read as it comes, and a file as a whole", () => {
+  const throttle = flooded()
+  for (let i = 1; i < 100; i += 1) {
+    expect(throttle.push("x".repeat(PIECE), i * 250)).toBe("x".repeat(PIECE))
+    expect(throttle.isKeeping).toBeFalse()
+  }
+})
+
+test("of a flood the newest is read a little later, from the beginning of a line", () => {
+  const throttle = flooded()
+  for (let i = 0; i < 20_000; i += 1) expect(throttle.push(`line ${i}\n`, 0)).toBe("")
+  expect([throttle.isKeeping, throttle.waitMs]).toEqual([true, 250])
+  const read = throttle.push("line 20000\n", 250)
+  expect(read.length).toBeLessThanOrEqual(PIECE)
+  const lines = read.split("\n")
+  expect([lines[0], lines[1], lines.at(-2)]).toEqual(["", expect.stringMatching(/^line \d+$/), "line 20000"])
+  expect(throttle.isKeeping).toBeFalse()
+})
+
+test("a line that has no end for longer than is kept is passed over as a whole", () => {
+  const throttle = flooded()
+  expect(throttle.push("y".repeat(PIECE + 1), 0)).toBe("")
+  expect(throttle.push("end\nnext", 0)).toBe("")
+  expect(throttle.take()).toBe("\nnext")
+})
+
+test("however text comes, little is read in a time, and every line that is read was sent", () => {
+  const line = fc.string({ minLength: 1, maxLength: 9, unit: fc.constantFrom("a", "b", "c") })
+  const piece = fc.record({
+    lines: fc.array(line, { maxLength: 5 }),
+    // As often as it takes to make a flood of it.
+    times: fc.constantFrom(1, 30_000),
+    pauseMs: fc.integer({ min: 0, max: 300 }),
+  })
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
+      const throttle = new Throttle()
+      const sent = new Set([""])
+      let [nowMs, total] = [0, 0]
+      for (const { lines, times, pauseMs } of pieces) {
+        nowMs += pauseMs
+        for (const one of lines) sent.add(one)
+        const read = throttle.push(
+          lines
+            .map((one) => `${one}\n`)
+            .join("")
+            .repeat(times),
+          nowMs,
+        )
+        total += read.length
+        for (const one of new Set(read.split("\n"))) expect(sent).toContain(one)
+      }
+      expect(total).toBeLessThanOrEqual(BURST + (nowMs * PIECE) / 250 + 1)
+      const last = pieces.flatMap(({ lines }) => lines).at(-1)
+      const rest = throttle.take()
+      if (rest !== "") expect(rest).toEndWith(`${last}\n`)
+    }),
+    { numRuns: 50 },
+  )
+})

@@ -1,0 +1,221 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { lastOutput } from "../../src/runner/output-file.ts"
+import { probe } from "../../src/runner/probe.ts"
+import { PROGRAM, start, temporaryFolder } from "../server.ts"
+import { ffmpegProgram, finished, itemOf, latestOf, Program, studio, video } from "./programs.ts"
+
+setDefaultTimeout(60_000)
+
+const server = await start()
+const folder = temporaryFolder()
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+const ffmpeg = ffmpegProgram()
+let names = 0
+const path = (ending: string): string => join(folder.path, `file-${(names += 1)}${ending}`)
+const run = (song: number, ...args: string[]): Program =>
+  studio(server, ["run", "--song", String(song), ...args])
+/** A video of so many seconds, made by ffmpeg itself. */
+async function made(seconds: number): Promise<string> {
+  const file = path(".mp4")
+  await using render = new Program(["ffmpeg", "-v", "error", ...video(seconds, file)], "")
+  expect(await render.ends()).toBe(0)
+  return file
+}
+
+describe("the last output of ffmpeg", () => {
+  test.each([
+    ["-i a.wav out.mp4", "out.mp4"],
+    ["-y -i a.wav -c copy /srv/out.mkv", "/srv/out.mkv"],
+    ["-i a.wav -map_metadata -1 out.mp4", "out.mp4"],
+    ["-i a.wav -shortest out.mp4", "out.mp4"],
+    ["-i a.wav -f mp4 out", "out"],
+    ["-f lavfi -i testsrc out.mp4", "out.mp4"],
+    ["-i a.wav one.mp4 -c copy two.mkv", "two.mkv"],
+    ["-i a.wav -f null -", undefined],
+    ["-i a.wav -f null out.mp4", undefined],
+    ["-i a.wav -f tee out.mp4|two.mp4", undefined],
+    ["-i a.wav -f segment out.mp4", undefined],
+    ["-i a.wav out.m3u8", undefined],
+    ["-i a.wav out-%03d.mp4", undefined],
+    ["-i a.wav thumb.jpg", undefined],
+    ["-i a.wav pipe:1", undefined],
+    ["-i a.wav file:out.mp4", undefined],
+    ["-i a.wav rtmp://host/live", undefined],
+    ["-i a.wav /dev/null", undefined],
+    ["-i a.wav out.mp4 -loglevel error", undefined],
+    ["-i a.wav", undefined],
+    ["-version", undefined],
+  ])("of %j is %j", (words, file) => {
+    expect(lastOutput(words.split(" "))).toBe(file)
+  })
+})
+
+test("an ffprobe that takes too long, or is not installed, verifies nothing", async () => {
+  const slow = join(folder.path, "slow-ffprobe")
+  writeFileSync(slow, "#!/bin/sh\nexec sleep 60\n", { mode: 0o755 })
+  expect(await probe("song.mp4", slow, 100)).toEqual({ kind: "unknown", isLate: true })
+  expect(await probe("song.mp4", "no-such-ffprobe")).toEqual({ kind: "unknown", isLate: false })
+})
+
+describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
+  test("is entered into the item: a video with its size, a still beside it", async () => {
+    const [film, still] = [path(".mp4"), path(".png")]
+    const script = `ffmpeg -v error ${video(1, film).join(" ")} && ffmpeg -v error -i ${film} -frames:v 1 ${still}`
+    await using render = run(1, "--output", film, "--output", still, "--", "sh", "-c", script)
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 1))).toMatchObject({
+      status: "completed",
+      video_file_path: film,
+      video_file_size: statSync(film).size,
+      thumbnail_path: still,
+    })
+  })
+
+  test.each([
+    ["is missing", () => [path(".mp4"), "true"] as const, "was not written"],
+    [
+      "is empty",
+      () => {
+        const file = path(".mp4")
+        return [file, `: > ${file}`] as const
+      },
+      "is empty",
+    ],
+    [
+      "is no medium",
+      () => {
+        const file = path(".mp4")
+        return [file, `head -c 5000 /dev/urandom > ${file}`] as const
+      },
+      "is no medium that opens: ",
+    ],
+  ])("and %s fails the item", async (_what, fault, words) => {
+    const [file, script] = fault()
+    await using render = run(2, "--output", file, "--", "sh", "-c", script)
+    expect(await render.ends()).toBe(1)
+    const { status, error_message } = await itemOf(server, await latestOf(server, 2))
+    expect(status).toBe("failed")
+    expect(error_message).toStartWith(`${file} ${words}`)
+    await using trusting = run(2, "--output", file, "--no-verify", "--", "sh", "-c", script)
+    expect(await trusting.ends()).toBe(0)
+  })
+
+  test("and is left from another attempt fails the item", async () => {
+    const file = await made(1)
+    await using render = run(3, "--output", file, "--", "true")
+    expect(await render.ends()).toBe(1)
+    const { error_message } = await itemOf(server, await latestOf(server, 3))
+    expect(error_message).toBe(`${file} was not written by this attempt`)
+  })
+
+  test("and that Blender saved, but is empty as on a full disk, fails the item, also under a worker", async () => {
+    const frame = path(".png")
+    const script = `: > ${frame}; echo "Fra:1 Mem:9M (Peak 9M)"; echo "Saved: '${frame}'"; echo "Blender quit"`
+    const told = ["--renderer", "blender", "--", "sh", "-c", script]
+    await using render = run(7, ...told)
+    expect(await render.ends()).toBe(1)
+    const { status, error_message } = await itemOf(server, await latestOf(server, 7))
+    expect([status, error_message]).toEqual(["failed", `${frame} is empty`])
+    await using trusting = run(7, "--no-verify", ...told)
+    expect(await trusting.ends()).toBe(0)
+    await using own = await start()
+    const id = await own.add({ song_id: 1, max_attempts: 1 })
+    await using worker = studio(own, ["work", "--exec", script])
+    expect(await finished(own, id)).toMatchObject({ status: "failed", error_message: `${frame} is empty` })
+    worker.kill("SIGTERM")
+    expect(await worker.ends()).toBe(0)
+  })
+
+  test("must last as long as --total says, in seconds", async () => {
+    const file = path(".mp4")
+    const short = ["ffmpeg", "-v", "error", ...video(1, file)]
+    await using render = run(4, "--total", "1", "--output", file, "--", ...short)
+    expect(await render.ends()).toBe(0)
+    // What the script prints tells nothing of the time, so only the file does.
+    const script = `${short.join(" ")}; printf 'out_time_us=3000000\\nprogress=end\\n'`
+    const args = ["--renderer", "ffmpeg", "--total", "3", "--output", file, "--", "sh", "-c", script]
+    await using late = run(4, ...args)
+    expect(await late.ends()).toBe(1)
+    const { error_message } = await itemOf(server, await latestOf(server, 4))
+    expect(error_message).toBe(`${file} lasts 1.0 s, and not the 3 s of --total`)
+    await using quiet = run(4, "--total", "3", "--output", file, "--", "sh", "-c", short.join(" "))
+    expect(await quiet.ends()).toBe(1)
+    expect((await quiet.stderr).toString()).not.toContain("--total ignored")
+    expect((await itemOf(server, await latestOf(server, 4))).error_message).toBe(error_message)
+  })
+
+  test("proves a video whole of which ffmpeg told less, as x264 holds back frames", async () => {
+    const file = path(".mp4")
+    const slow = "-v error -f lavfi -i testsrc=s=160x90:r=1 -t 8 -c:v libx264 -y".split(" ")
+    await using render = run(8, "--total", "8", "--", "ffmpeg", ...slow, file)
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 8))).toMatchObject({
+      status: "completed",
+      video_file_path: file,
+    })
+    await using short = run(8, "--total", "12", "--", "ffmpeg", ...slow, file)
+    expect(await short.ends()).toBe(1)
+  })
+
+  test("is guessed for ffmpeg, whose guess fails nothing but what is missing or empty", async () => {
+    const file = path(".mp4")
+    await using render = run(5, "--", "ffmpeg", "-v", "error", ...video(1, file))
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 5))).toMatchObject({ video_file_path: file })
+    const bin = join(folder.path, "bin")
+    mkdirSync(bin)
+    writeFileSync(join(bin, "ffmpeg"), "#!/bin/sh\nexit 0\n", { mode: 0o755 })
+    const missing = path(".mp4")
+    await using lazy = run(5, "--", join(bin, "ffmpeg"), "-i", "song.wav", missing)
+    expect(await lazy.ends()).toBe(1)
+    const { error_message } = await itemOf(server, await latestOf(server, 5))
+    expect(error_message).toBe(`${missing} was not written`)
+    await using kept = run(5, "--", join(bin, "ffmpeg"), "-i", "song.wav", file)
+    expect(await kept.ends()).toBe(0)
+  })
+
+  test("is entered by a run inside a worker's script, and a later still replaces no video", async () => {
+    await using own = await start()
+    const id = await own.add()
+    const [film, still] = [path(".mp4"), path(".png")]
+    const inner = [...PROGRAM, "run", "--output"].join(" ")
+    const exec = `${inner} ${film} -- ffmpeg -v error ${video(1, film).join(" ")} </dev/null && ${inner} ${still} -- ffmpeg -v error -i ${film} -frames:v 1 ${still} </dev/null`
+    await using worker = studio(own, ["work", "--exec", exec])
+    expect(await finished(own, id)).toMatchObject({
+      status: "completed",
+      video_file_path: film,
+      video_file_size: statSync(film).size,
+      thumbnail_path: still,
+    })
+    worker.kill("SIGTERM")
+    expect(await worker.ends()).toBe(0)
+  })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "is not complete on a disk that fills while its end is written",
+    async () => {
+      const disk = join(folder.path, "disk")
+      mkdirSync(disk)
+      await using mount = new Program(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk], "")
+      if ((await mount.ends()) !== 0) return console.warn("skipped: no tmpfs can be mounted here")
+      try {
+        const file = join(disk, "song.mp4")
+        const noisy =
+          `-hide_banner -f lavfi -i testsrc2=s=320x240:r=25 -t 10 -c:v mpeg4 -b:v 2000k -y ${file}`.split(" ")
+        await using render = run(6, "--total", "10", "--", "ffmpeg", ...noisy)
+        expect(await render.ends()).not.toBe(0)
+        expect(await itemOf(server, await latestOf(server, 6))).toMatchObject({ status: "failed" })
+      } finally {
+        await using unmount = new Program(["umount", disk], "")
+        await unmount.ends()
+      }
+    },
+  )
+})

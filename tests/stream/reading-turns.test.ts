@@ -1,0 +1,149 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import type { StoredUpdate } from "../../src/item/item.ts"
+import type { History } from "../../src/store/history.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { sse } from "../../src/stream/formats.ts"
+import { ReadingTurns } from "../../src/stream/reading-turns.ts"
+import { Owner } from "../../src/stream/seat.ts"
+import { Streams } from "../../src/stream/streams.ts"
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+const update = (id: number): StoredUpdate => ({
+  id,
+  queue_id: 1,
+  song_id: 1,
+  status: "processing",
+  data: "{}",
+})
+
+/** A history of this many updates; `read` is called for each page. */
+function historyOf(updates: number, read: () => Promise<void>): History {
+  return {
+    historyId: "test",
+    head: async () => updates,
+    bounds: async () => ({ oldest: 1, newest: updates, lost: null, stored: updates }),
+    latest: async () => ({ ids: [], head: updates }),
+    latestOfItem: async () => ({ update: update(updates), head: updates }),
+    updates: async (ids) => ({ updates: ids.map(update), more: false }),
+    previous: async () => null,
+    count: async (after, upTo) => upTo - after,
+    async page({ after, limit }) {
+      await read()
+      const upTo = Math.min(after + limit, updates)
+      return {
+        updates: Array.from({ length: upTo - after }, (_, i) => update(after + 1 + i)),
+        more: upTo < updates,
+      }
+    },
+  }
+}
+
+/** Streams on such a history that want none of its updates. Each resolves with what it sent up to `live`, or its end. */
+function replays(updates: number, keepaliveMs: number, read: () => Promise<void>) {
+  const onError = (error: unknown): void => expect(error).toBeUndefined()
+  const history = historyOf(updates, read)
+  const broadcaster = new Broadcaster(history, new LocalBus(), keepaliveMs, onError)
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: Math.random, onError })
+  return async (signal: AbortSignal): Promise<string> => {
+    let got = ""
+    const live = Promise.withResolvers<void>()
+    const write = (chunk: Uint8Array): number => {
+      got += new TextDecoder().decode(chunk)
+      if (got.includes("event: live")) live.resolve()
+      return chunk.length
+    }
+    const watch = { lastEventId: "0", wanted: () => false, snapshot: true, untilFinished: false }
+    const stream = await streams.open({ ...watch, format: sse, signal })
+    const drained = async (): Promise<void> => {
+      for (let next = await stream?.next(); next && !next.done; next = await stream?.next({ write }))
+        write(next.value)
+    }
+    await Promise.race([live.promise, drained()])
+    return got
+  }
+}
+
+test("few stints run at once, the others in the order in which they came", async () => {
+  const turns = new ReadingTurns()
+  let [running, most] = [0, 0]
+  const order: number[] = []
+  const stint = (number: number) =>
+    turns.stint(undefined, async () => {
+      running += 1
+      most = Math.max(most, running)
+      order.push(number)
+      for (let page = 0; page < 3; page += 1) await turns.page()
+      running -= 1
+      if (number % 5 === 0) throw new Error("unreadable")
+    })
+  const all = await Promise.allSettled(Array.from({ length: 40 }, (_, number) => stint(number)))
+  expect(all.filter(({ status }) => status === "rejected")).toHaveLength(8)
+  expect(most).toBe(8)
+  expect(order).toEqual(Array.from({ length: 40 }, (_, number) => number))
+})
+
+test("of one owner so many stints run at once as it may have, and owners take turns", async () => {
+  const turns = new ReadingTurns(4)
+  const running = new Map<string, number>()
+  let most = 0
+  const ended: string[] = []
+  const stint = (name: string, owner: Owner) =>
+    turns.stint(owner, async () => {
+      const now = (running.get(name) ?? 0) + 1
+      running.set(name, now)
+      if (name === "greedy") most = Math.max(most, now)
+      await turns.page()
+      running.set(name, (running.get(name) ?? 0) - 1)
+      ended.push(name)
+    })
+  const greedy = new Owner()
+  const all = Array.from({ length: 1000 }, () => stint("greedy", greedy))
+  all.push(...Array.from({ length: 20 }, (_, number) => stint(`other ${number}`, new Owner())))
+  await Promise.all(all)
+  expect(most).toBe(4)
+  // Each other one waited for a round of all, and not for a thousand.
+  expect(ended.lastIndexOf("other 19")).toBeLessThan(60)
+  expect(ended).toHaveLength(1020)
+})
+
+test("pages are read one per turn of the event loop, however many streams replay", async () => {
+  let [pages, inTurn, most] = [0, 0, 0]
+  const replay = replays(20_000, 50_000, async () => {
+    pages += 1
+    inTurn += 1
+    most = Math.max(most, inTurn)
+    setImmediate(() => (inTurn -= 1))
+  })
+  const client = new AbortController()
+  const done = Promise.all(Array.from({ length: 30 }, () => replay(client.signal)))
+  const all = await done
+  client.abort()
+  expect(all.every((got) => got.includes("event: live"))).toBe(true)
+  expect(pages).toBeGreaterThan(30 * 19)
+  // The page of the turn before may still be counted.
+  expect(most).toBeLessThanOrEqual(2)
+})
+
+test("a replay that wants nothing stops reading when its client leaves", async () => {
+  const client = new AbortController()
+  let pages = 0
+  const replay = replays(1_000_000, 50_000, async () => {
+    pages += 1
+    if (pages === 20) client.abort()
+  })
+  await replay(client.signal)
+  for (let turns = 0; turns < 20; turns += 1) await turn()
+  expect(pages).toBeLessThan(25)
+})
+
+test("a long replay that wants nothing is kept alive", async () => {
+  const replay = replays(100_000, 40, () => Bun.sleep(4))
+  const client = new AbortController()
+  const got = await replay(client.signal)
+  client.abort()
+  expect(got.match(/^: keepalive$/gm)?.length).toBeGreaterThan(2)
+  expect(got).toEndWith('"history":"test"}\n\n')
+})
