@@ -11,7 +11,7 @@ import type {
 import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { OutputStored } from "../wire/output.ts"
 import type { ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
-import type { Health, Stats } from "../wire/server.ts"
+import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
 import type { OpenStream } from "./connections.ts"
 import { type OutputOptions, type Printed, printedAt } from "./output.ts"
@@ -268,6 +268,12 @@ export class Client {
   /** The figures of the streams. */
   stats(signal?: AbortSignal): Promise<Stats> {
     return this.#server.json("GET", "/progress/stats", SHAPES.stats, { signal })
+  }
+
+  /** The open streams, those that lag most first, then the oldest; at most 1,000. It needs the role `admin`. */
+  async openStreams(signal?: AbortSignal): Promise<readonly StreamSeen[]> {
+    const path = "/progress/stats?streams=true"
+    return (await this.#server.json("GET", path, SHAPES.openStreams, { signal })).open_streams
   }
 
   /** How the server is, and which version. */

@@ -14,7 +14,7 @@ import type {
 import type { Kinds, QueueForecastAnswer, ReadItem, RunsForgotten } from "../wire/forecast.ts"
 import type { StreamControl } from "../wire/frames.ts"
 import type { OutputPart, OutputStored } from "../wire/output.ts"
-import type { Health, Stats } from "../wire/server.ts"
+import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 
 /*
  * What this client relies on in an answer: some keys must be there, and the others that it uses must be of their types
@@ -237,6 +237,19 @@ export const SHAPES = {
     timestamp: isText,
     updates: objectOf<Stats["updates"]>({ stored: isNumber, newest_id: orNull(isNumber) }),
     uptime_seconds: isNumber,
+  }),
+  openStreams: objectOf<{ open_streams: StreamSeen[] }>({
+    open_streams: listOf(
+      objectOf<StreamSeen>({
+        kind: isText,
+        queue_id: orNull(isNumber),
+        format: isText,
+        client: isText,
+        since: isText,
+        last_event_id: isNumber,
+        lag: isNumber,
+      }),
+    ),
   }),
   forecast: objectOf<QueueForecastAnswer>({
     forecast: listOf(

@@ -1,6 +1,7 @@
-import { duration, safeJson } from "../text.ts"
+import type { Zone } from "../terminal/words.ts"
+import { duration, printable, safeJson } from "../text.ts"
 import type { Counts, FinishedSince } from "../wire/answers.ts"
-import type { Stats } from "../wire/server.ts"
+import type { Stats, StreamSeen } from "../wire/server.ts"
 import { clientOf, type Command, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
 
 const number = (value: number): string => value.toLocaleString("en")
@@ -40,17 +41,57 @@ function figuresOf(counts: Counts, { streams, updates, uptime_seconds }: Stats, 
   ] as const
 }
 
+const STREAM_COLUMNS = ["SINCE", "SHOWS", "FORMAT", "LAST EVENT ID", "LAG", "CLIENT"] as const
+const isNumber = (at: number): boolean => at === 3 || at === 4
+
+/** The open streams as a table, a line each below the names of the columns. */
+function streamTable(streams: readonly StreamSeen[], zone: Zone, nowMs: number): string {
+  const rows = streams.map(({ since, kind, queue_id, format, last_event_id, lag, client }) => [
+    zone.when(Date.parse(since), nowMs),
+    queue_id !== null ? `#${queue_id}` : kind === "item" ? "some items" : "all items",
+    format,
+    String(last_event_id),
+    String(lag),
+    printable(client),
+  ])
+  const lines = [STREAM_COLUMNS, ...rows]
+  const widths = STREAM_COLUMNS.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)))
+  return lines
+    .map((line) =>
+      line
+        .map((cell, at) => (isNumber(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n")
+}
+
 /** Shows the figures of the queue and of the server. */
 export const statsCommand: Command = {
   usage: {
     line: "stats",
-    about: "Shows the figures of the queue and of the server. Days begin at midnight, weeks on Monday.",
+    about: `Shows the figures of the queue and of the server. Days begin at midnight, weeks on Monday.
+With --streams it lists the open streams, those that lag most first.`,
     settings: ["server", "token-file"],
-    flags: { json: { type: "boolean", help: "print the figures as JSON" }, ...UTC_FLAG },
+    flags: {
+      streams: {
+        type: "boolean",
+        help: "list the open streams, at most 1,000; needs a token with the role admin",
+      },
+      json: { type: "boolean", help: "print the figures as JSON, and streams one per line" },
+      ...UTC_FLAG,
+    },
   },
   async run(given) {
     takes(given, 0)
     const client = clientOf(given)
+    if (given.flags["streams"]) {
+      const streams = await client.openStreams()
+      if (given.flags["json"]) for (const stream of streams) say(safeJson(stream))
+      else if (streams.length === 0) say("No stream is open.")
+      else say(streamTable(streams, zoneFlag(given), Date.now()))
+      return 0
+    }
     const timeZone = given.flags["utc"] ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone
     const [counts, stats] = [await client.counts(timeZone), await client.stats()]
     if (given.flags["json"]) {

@@ -8,7 +8,7 @@ const OrNull = <T extends TSchema>(schema: T, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 
 /** An open stream. */
-const OpenStream = Type.Object({
+const StreamSeen = Type.Object({
   kind: Type.Union([Type.Literal("global"), Type.Literal("item")], { description: "all items, or one" }),
   queue_id: OrNull(Type.Integer(), "the one item that it shows; null for all, or for a choice among them"),
   format: Type.String({
@@ -23,6 +23,7 @@ const OpenStream = Type.Object({
   last_event_id: EventId,
   lag: count("how many updates of the history it has still to examine"),
 })
+export type StreamSeen = Static<typeof StreamSeen>
 
 /** A server of the fleet. */
 const ServerSeen = Type.Object({
@@ -61,7 +62,7 @@ export const Stats = Type.Object({
     }),
   ),
   open_streams: Type.Optional(
-    Type.Array(OpenStream, {
+    Type.Array(StreamSeen, {
       description:
         "with `streams=true`: at most 1,000 of the open streams, those that lag most first, then the oldest",
     }),

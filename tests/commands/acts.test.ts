@@ -3,6 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
+import { Reader } from "../reader.ts"
 import { type Ran, run, start, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(30_000)
@@ -123,6 +124,37 @@ test("stats shows the open streams, the kept updates and the uptime", async () =
     /\nstreams {4}0 of all items, 0 of one item\nupdates {4}\d+ kept, newest \d+\nuptime {5}\d+:\d\d\n$/,
   )
   expect(JSON.parse((await cli("stats", "--json")).stdout)).toMatchObject({ connected_clients: 0 })
+})
+
+test("stats --streams lists the open streams as a table, or one per line as JSON", async () => {
+  expect((await cli("stats", "--streams")).stdout).toBe("No stream is open.\n")
+  const stream = `${server.url}/api/v1/progress/stream`
+  const id = await server.add()
+  const one = await Reader.open(`${stream}/${id}`, {
+    "user-agent": "curl/8.5.0",
+    accept: "text/event-stream",
+  })
+  await one.first("live")
+  const all = await Reader.open(`${stream}?format=ndjson`, { "user-agent": "Mozilla/5.0 (X11)" })
+  await server.connectedClients(2)
+  const head = String(await server.head())
+  const { stdout } = await cli("stats", "--streams", "--utc")
+  const cells = stdout.split("\n").map((line) => line.trim().split(/ {2,}/))
+  const since = expect.stringMatching(/^\d\d:\d\d UTC$/)
+  expect(cells).toEqual([
+    ["SINCE", "SHOWS", "FORMAT", "LAST EVENT ID", "LAG", "CLIENT"],
+    [since, `#${id}`, "sse", head, "0", "curl"],
+    [since, "all items", "ndjson", head, "0", "browser"],
+    [""],
+  ])
+  const lines = (await cli("stats", "--streams", "--json")).stdout.trim().split("\n")
+  expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+    { kind: "item", queue_id: id, format: "sse", client: "curl", lag: 0 },
+    { kind: "global", queue_id: null, format: "ndjson", client: "browser", lag: 0 },
+  ])
+  one.leave()
+  all.leave()
+  await server.connectedClients(0)
 })
 
 test("open prints the address of the page, and gives it to what opens addresses here", async () => {
