@@ -86,6 +86,40 @@ export function every(
   }
 }
 
+/** A service that takes its turns by `every`; a class that extends it says what a turn does. */
+export abstract class Repeating implements Service {
+  readonly #everyMs: number
+  readonly #onError: (error: unknown) => void
+  #turns: Repetition | undefined
+  #isStopped = false
+
+  /** `everyMs` is the time between two turns. `onError` is called with what a turn throws; the next one comes nevertheless. */
+  constructor(everyMs: number, onError: (error: unknown) => void) {
+    this.#everyMs = everyMs
+    this.#onError = onError
+  }
+
+  /** Takes the first turn within `everyMs`; none if it was stopped already. */
+  async start(): Promise<void> {
+    if (this.#isStopped) return
+    this.#turns ??= every(this.#everyMs, (lateMs) => this.turn(lateMs), this.#onError)
+  }
+
+  /** Takes no further turn; resolves once the turn under way has ended. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#turns?.stop()
+  }
+
+  /** Whether `stop` was called: a long turn should end early. */
+  protected get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** One turn; the timer was late by `lateMs` milliseconds at most. */
+  abstract turn(lateMs: number): void | Promise<void>
+}
+
 /** Stops services, each whatever becomes of the others; `onError` is called with what one of them rejects with. */
 export async function stopAll(
   services: readonly Service[],

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { every } from "../src/service.ts"
+import { every, Repeating } from "../src/service.ts"
 
 /** Something that happens, and can be waited for. */
 function happening() {
@@ -115,4 +115,27 @@ test("a timer that was kept waiting says how late it was, once, and goes on in i
   await repetition.stop()
   expect(lates[1]).toBeGreaterThan(60)
   expect(Math.min(...lates.slice(2))).toBeLessThan(60)
+})
+
+/** Counts its turns. */
+class Counting extends Repeating {
+  turns = 0
+  readonly second = happening()
+
+  turn(): void {
+    this.turns += 1
+    if (this.turns === 2) this.second.resolve()
+  }
+}
+
+test("a repeating service takes its turns from the start to the stop, and none if it was stopped before", async () => {
+  const [counting, stopped] = [new Counting(1, () => undefined), new Counting(1, () => undefined)]
+  await stopped.stop()
+  await stopped.start()
+  await counting.start()
+  await counting.second.promise
+  await counting.stop()
+  const { turns } = counting
+  await Bun.sleep(20)
+  expect([counting.turns, stopped.turns]).toEqual([turns, 0])
 })

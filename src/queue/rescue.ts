@@ -1,6 +1,6 @@
 import type { Bus } from "../bus/bus.ts"
 import { rescued, stalled } from "../item/lease.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 import type { Decide, Due, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 
@@ -24,29 +24,22 @@ export interface RescueOptions {
 }
 
 /** The timer over items that are being worked on: it takes them back from lost workers, and marks stalled ones. */
-export class Rescue implements Service {
+export class Rescue extends Repeating {
   readonly #store: Items & Life
   readonly #bus: Bus
   readonly #options: RescueOptions
-  #turns: Repetition | undefined
-  #isStopped = false
 
   constructor(store: Items & Life, bus: Bus, options: RescueOptions) {
+    super(TURN_MS, options.onError)
     this.#store = store
     this.#bus = bus
     this.#options = options
   }
 
   /** Makes leases longer by the time in which no server was alive, and starts the timer. */
-  async start(): Promise<void> {
+  override async start(): Promise<void> {
     await this.#store.alive()
-    if (!this.#isStopped) this.#turns = every(TURN_MS, (lateMs) => this.turn(lateMs), this.#options.onError)
-  }
-
-  /** Stops the timer. Nothing is written any more once this has resolved. */
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#turns?.stop()
+    await super.start()
   }
 
   /** One turn of the timer, which was late by `lateMs` milliseconds. */
@@ -77,6 +70,6 @@ export class Rescue implements Service {
 
   /** Changes every item that is due, however many there are. */
   async #sweep(due: Due, decide: Decide): Promise<void> {
-    while (!this.#isStopped && (await this.#store.sweep(due, decide)) > 0) this.#bus.notify()
+    while (!this.isStopped && (await this.#store.sweep(due, decide)) > 0) this.#bus.notify()
   }
 }

@@ -1,7 +1,7 @@
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 
 /** How often it looks whether a backup is due. */
-const LOOK_MS = 60_000
+const TURN_MS = 60_000
 const NAME = /^track-studio-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
 /** What a backup that was ended leaves behind. */
 const UNFINISHED = /^track-studio-\d{8}T\d{6}Z\.db\.unfinished(-journal)?$/
@@ -22,7 +22,7 @@ export interface BackupsOptions {
   readonly remove: (name: string) => Promise<void>
   /** Whether the latest backup failed, after each. */
   readonly onResult: (hasFailed: boolean) => void
-  /** Receives why a backup failed; the next look tries again. */
+  /** Receives why a backup failed; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -37,33 +37,29 @@ function timeOf(name: string): number | undefined {
 }
 
 /** Makes backups at intervals, also over restarts of the server, and keeps the newest. */
-export class Backups implements Service {
+export class Backups extends Repeating {
   readonly #options: BackupsOptions
   readonly #stopped = new AbortController()
-  #looks: Repetition | undefined
   #latestMs = 0
 
   constructor(options: BackupsOptions) {
+    super(TURN_MS, options.onError)
     this.#options = options
   }
 
-  async start(): Promise<void> {
-    this.#looks ??= every(LOOK_MS, () => this.look(), this.#options.onError)
-  }
-
   /** Ends a backup that is under way: it would hold up the stop. */
-  async stop(): Promise<void> {
+  override async stop(): Promise<void> {
     this.#stopped.abort()
-    await this.#looks?.stop()
+    await super.stop()
   }
 
-  /** When the latest backup was made, in epoch milliseconds; 0 if there is none, or before the first look. */
+  /** When the latest backup was made, in epoch milliseconds; 0 if there is none, or before the first turn. */
   get latestMs(): number {
     return this.#latestMs
   }
 
   /** Makes a backup if one is due, and removes those beyond the number to keep. */
-  async look(): Promise<void> {
+  async turn(): Promise<void> {
     const { everyMs, keep, now, names, copy, remove, onResult } = this.#options
     const latest = (await this.#made()).at(-1)
     this.#latestMs = latest === undefined ? 0 : (timeOf(latest) ?? 0)

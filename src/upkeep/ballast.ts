@@ -1,4 +1,4 @@
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 
 const TURN_MS = 500
 /** What the file takes from the disk: room for the results of thousands of renders. */
@@ -32,26 +32,16 @@ export interface BallastOptions {
  * Keeps a file beside the database that is let go when the disk is full: then items and reports are refused, and what
  * ends a render finds room. An older file is taken over at the next start.
  */
-export class Ballast implements Service {
+export class Ballast extends Repeating {
   readonly #options: BallastOptions
-  #turns: Repetition | undefined
   #isFull = false
 
   constructor(options: BallastOptions) {
+    super(TURN_MS, options.onError)
     this.#options = options
   }
 
-  /** Begins to look; the file is made a turn later, so that a server that is stopped at once made none. */
-  async start(): Promise<void> {
-    this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
-  }
-
-  /** Looks no more. The file stays. */
-  async stop(): Promise<void> {
-    await this.#turns?.stop()
-  }
-
-  /** One look. */
+  /** Looks once. The start does not, so that a server that is stopped at once made no file. */
   async turn(): Promise<void> {
     const { freeBytes, isRefused, isThere, load, drop, checkpoint } = this.#options
     const free = freeBytes()

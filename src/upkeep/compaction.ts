@@ -1,4 +1,4 @@
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 
 const TURN_MS = 60_000
 /** A database up to this size is rewritten in about a second, for which writes can wait. */
@@ -22,26 +22,26 @@ export interface CompactionOptions {
  * Rewrites once, in the background, a database that was made before files could shrink: soon if it is small, and
  * otherwise while nobody renders.
  */
-export class Compaction implements Service {
+export class Compaction extends Repeating {
   readonly #options: CompactionOptions
   readonly #stopped = new AbortController()
-  #turns: Repetition | undefined
   #isDone: boolean
 
   constructor(options: CompactionOptions) {
+    super(TURN_MS, options.onError)
     this.#options = options
     this.#isDone = options.isDone
   }
 
-  /** Begins to look for a moment. */
-  async start(): Promise<void> {
-    if (!this.#isDone) this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
+  /** Begins to look for a moment in which it can be done; not if there is nothing to do. */
+  override async start(): Promise<void> {
+    if (!this.#isDone) await super.start()
   }
 
   /** Ends what is under way. */
-  async stop(): Promise<void> {
+  override async stop(): Promise<void> {
     this.#stopped.abort()
-    await this.#turns?.stop()
+    await super.stop()
   }
 
   /** One look. */

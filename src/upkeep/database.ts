@@ -1,5 +1,5 @@
 import type { Reasons } from "../health.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 import { FAULTS, type Life } from "../store/life.ts"
 
 const TURN_MS = 1000
@@ -13,29 +13,20 @@ export interface DatabaseCheckOptions {
 }
 
 /** Looks after the database each second, and notes its faults for `/health`. */
-export class DatabaseCheck implements Service {
+export class DatabaseCheck extends Repeating {
   readonly #life: Life
   readonly #reasons: Reasons
   readonly #options: DatabaseCheckOptions
-  #turns: Repetition | undefined
 
   constructor(life: Life, reasons: Reasons, options: DatabaseCheckOptions) {
+    super(TURN_MS, options.onError)
     this.#life = life
     this.#reasons = reasons
     this.#options = options
   }
 
-  /** Begins to look. */
-  async start(): Promise<void> {
-    this.#turns = every(TURN_MS, () => this.#turn(), this.#options.onError)
-  }
-
-  /** Looks no more. */
-  async stop(): Promise<void> {
-    await this.#turns?.stop()
-  }
-
-  #turn(): void {
+  /** Looks once. */
+  turn(): void {
     const faults = this.#life.faults()
     for (const fault of FAULTS) {
       const detail = fault === "database_unwritable" ? this.#life.failure : ""

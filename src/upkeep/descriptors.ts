@@ -1,5 +1,5 @@
 import type { Reasons } from "../health.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 
 const TURN_MS = 1000
 /** While they are few. */
@@ -47,12 +47,10 @@ export interface DescriptorsOptions {
  * next request are closed, and `areFew` has new requests refused. When none is left new connections wait; once a second
  * some get the descriptors of the reserve, so that they are refused in words.
  */
-export class Descriptors implements Service {
+export class Descriptors extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DescriptorsOptions
-  #turns: Repetition | undefined
   #door: Door | undefined
-  #isEnded = false
   /** Since when new connections wait; undefined while they are taken. */
   #closedMs: number | undefined
   #saidMs = Number.NEGATIVE_INFINITY
@@ -61,27 +59,22 @@ export class Descriptors implements Service {
   areFew = false
 
   constructor(reasons: Reasons, options: DescriptorsOptions) {
+    super(TURN_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
   }
 
-  /** Begins to look. */
-  async start(): Promise<void> {
+  /** Fills the reserve, and begins to look. */
+  override async start(): Promise<void> {
     this.#door = this.#options.door()
     // While there are many: the reserve is filled before the first clients come.
     this.#look()
-    this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
-  }
-
-  /** Looks no more. */
-  async stop(): Promise<void> {
-    this.#isEnded = true
-    await this.#turns?.stop()
+    await super.start()
   }
 
   /** Looks once, and again until they are many. */
   async turn(): Promise<void> {
-    while (!this.#isEnded && this.#look()) await this.#options.sleep(FEW_TURN_MS)
+    while (!this.isStopped && this.#look()) await this.#options.sleep(FEW_TURN_MS)
   }
 
   /** Whether they are few. */

@@ -1,5 +1,5 @@
 import type { Reasons } from "../health.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 
 const TURN_MS = 10_000
 /** With less room to spare the disk counts as nearly full. */
@@ -14,24 +14,14 @@ export interface DiskOptions {
 }
 
 /** Looks each 10 s how much room is left on the disk of the database. */
-export class Disk implements Service {
+export class Disk extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DiskOptions
-  #turns: Repetition | undefined
 
   constructor(reasons: Reasons, options: DiskOptions) {
+    super(TURN_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
-  }
-
-  /** Begins to look. */
-  async start(): Promise<void> {
-    this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
-  }
-
-  /** Looks no more. */
-  async stop(): Promise<void> {
-    await this.#turns?.stop()
   }
 
   /** One look. */

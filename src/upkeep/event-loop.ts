@@ -1,5 +1,5 @@
 import type { Reasons } from "../health.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 
 const TURN_MS = 1000
 /** The lag that counts is the largest of so many turns, so that no look at it misses a short one. */
@@ -24,30 +24,20 @@ export interface EventLoopOptions {
 }
 
 /** Looks each second how late the event loop is, and whether the machine's clock has jumped. */
-export class EventLoop implements Service {
+export class EventLoop extends Repeating {
   readonly #reasons: Reasons
   readonly #options: EventLoopOptions
-  #turns: Repetition | undefined
   #lags: number[] = []
   #turnedMs: number
   #aheadMs: number
   #jumpedMs = Number.NEGATIVE_INFINITY
 
   constructor(reasons: Reasons, options: EventLoopOptions) {
+    super(TURN_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
     this.#turnedMs = options.steadyMs()
     this.#aheadMs = options.nowMs() - this.#turnedMs
-  }
-
-  /** Begins to look. */
-  async start(): Promise<void> {
-    this.#turns = every(TURN_MS, (lateMs) => this.turn(lateMs), this.#options.onError)
-  }
-
-  /** Looks no more. */
-  async stop(): Promise<void> {
-    await this.#turns?.stop()
   }
 
   /** The longest that the event loop kept a timer waiting within the last 15 s, in milliseconds. */

@@ -1,44 +1,43 @@
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 import type { Instance, InstanceReport, Instances } from "../store/instances.ts"
 
-const TELL_MS = 5000
-/** What a server told that has been silent for so long counts no more. */
-const SILENT_MS = 3 * TELL_MS
+const TURN_MS = 5000
+/** A server that has been silent for so long no longer counts. */
+const SILENT_MS = 3 * TURN_MS
 
-/** What is told, and who hears of errors. */
+/** What a server writes down of itself, and what it does with what the others wrote. */
 export interface FleetOptions {
   /** What this server is now. */
   readonly report: () => InstanceReport
-  /** Takes what the other servers tell of themselves. */
+  /** Called with the other servers that are running, after each turn. */
   readonly onOthers: (others: readonly Instance[]) => void
-  /** Called when it could not be told; the next turn tries again. */
+  /** Called when the database could not be written or read; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** Tells the servers of one database about each other: by it each of them knows all. */
-export class Fleet implements Service {
+/** The servers of one database know each other: each writes itself down in the database, and reads the others there. */
+export class Fleet extends Repeating {
   readonly #instances: Instances
   readonly #options: FleetOptions
-  #turns: Repetition | undefined
 
   constructor(instances: Instances, options: FleetOptions) {
+    super(TURN_MS, options.onError)
     this.#instances = instances
     this.#options = options
   }
 
-  /** Tells of this server, and each 5 s from then on. */
-  async start(): Promise<void> {
-    const turn = async (): Promise<void> => void (await this.all())
-    this.#turns = every(TELL_MS, turn, this.#options.onError)
-    await turn().catch(this.#options.onError)
+  /** Writes this server down at once, and every 5 s from then on. */
+  override async start(): Promise<void> {
+    await super.start()
+    await this.turn().catch(this.#options.onError)
   }
 
-  /** Tells nothing more. */
-  async stop(): Promise<void> {
-    await this.#turns?.stop()
+  /** Writes this server down as it is now, and reads the others. */
+  async turn(): Promise<void> {
+    await this.all()
   }
 
-  /** All servers that are there, this one as it is now. */
+  /** Writes this server down as it is now, and returns all servers, those that stopped not long ago included. */
   async all(): Promise<readonly Instance[]> {
     const { report, onOthers } = this.#options
     await this.#instances.tell(report())

@@ -1,5 +1,5 @@
 import type { Reasons } from "../health.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 
 const TURN_MS = 5000
 
@@ -19,26 +19,16 @@ export interface MissedRingsOptions {
  * Looks each 5 s whether the streams hear of what is stored. A notification that was lost would delay updates until the
  * next one: here it is noted for `/health`, and the bell is rung again.
  */
-export class MissedRings implements Service {
+export class MissedRings extends Repeating {
   readonly #reasons: Reasons
   readonly #options: MissedRingsOptions
-  #turns: Repetition | undefined
   /** What the streams had still to hear of at the look before. */
   #missing: { readonly heard: number; readonly head: number } | undefined
 
   constructor(reasons: Reasons, options: MissedRingsOptions) {
+    super(TURN_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
-  }
-
-  /** Begins to look. */
-  async start(): Promise<void> {
-    this.#turns = every(TURN_MS, () => this.turn(), this.#options.onError)
-  }
-
-  /** Looks no more. */
-  async stop(): Promise<void> {
-    await this.#turns?.stop()
   }
 
   /** One look. */

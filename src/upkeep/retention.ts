@@ -1,11 +1,11 @@
 import type { Bus } from "../bus/bus.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 import type { Items } from "../store/items.ts"
 import type { Upkeep } from "../store/upkeep.ts"
 import { removeFinished } from "./finished.ts"
 
 /** How often it looks whether something may go. */
-const ROUND_MS = 60_000
+const TURN_MS = 60_000
 /** Rows that one transaction removes: a commit of a few milliseconds. */
 const BATCH = 256
 /** After a transaction it rests for this many times as long as that took, so that writers and streams hardly notice. */
@@ -32,21 +32,20 @@ export interface RetentionOptions {
   readonly now: () => number
   /** Resolves after so many milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
-  /** Receives errors; it tries again at its next round. */
+  /** Receives errors; it tries again at its next turn. */
   readonly onError: (error: unknown) => void
 }
 
 /** Removes what is older than it need be kept, in small steps. */
-export class Retention implements Service {
+export class Retention extends Repeating {
   readonly #upkeep: Upkeep
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: RetentionOptions
-  #rounds: Repetition | undefined
   #beginsAtMs = Number.POSITIVE_INFINITY
-  #isStopped = false
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: RetentionOptions) {
+    super(TURN_MS, options.onError)
     this.#upkeep = upkeep
     this.#items = items
     this.#bus = bus
@@ -58,21 +57,17 @@ export class Retention implements Service {
     return this.#beginsAtMs
   }
 
-  async start(): Promise<void> {
+  /** Reads when removing begins, and starts the timer. */
+  override async start(): Promise<void> {
     this.#beginsAtMs = await this.#upkeep.beginsAt(DAY_MS)
-    this.#rounds = every(ROUND_MS, () => this.round(), this.#options.onError)
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#rounds?.stop()
+    await super.start()
   }
 
   /** Removes everything that may go now; resolves when that is done, or the service is stopped. */
-  async round(): Promise<void> {
+  async turn(): Promise<void> {
     const { now, updatesMs, perItem, itemsMs } = this.#options
     const nowMs = now()
-    if (nowMs < this.#beginsAtMs || !(await this.#upkeep.turn("retention", ROUND_MS))) return
+    if (nowMs < this.#beginsAtMs || !(await this.#upkeep.turn("retention", TURN_MS))) return
     const ago = (ms: number): string => new Date(nowMs - ms).toISOString()
     const thinning = {
       finishedBefore: updatesMs === 0 ? null : ago(Math.max(updatesMs, DAY_MS)),
@@ -90,7 +85,7 @@ export class Retention implements Service {
   }
 
   async #repeat(step: () => Promise<number>): Promise<void> {
-    while (!this.#isStopped) {
+    while (!this.isStopped) {
       const startedMs = performance.now()
       if ((await step()) === 0) return
       await this.#options.sleep(Math.max(MIN_REST_MS, REST * (performance.now() - startedMs)))

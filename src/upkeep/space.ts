@@ -1,11 +1,11 @@
 import type { Bus } from "../bus/bus.ts"
-import { every, type Repetition, type Service } from "../service.ts"
+import { Repeating } from "../service.ts"
 import type { Items } from "../store/items.ts"
 import type { Upkeep } from "../store/upkeep.ts"
 import { removeFinished } from "./finished.ts"
 
 /** How often it looks how large the database is. */
-const LOOK_MS = 2000
+const TURN_MS = 2000
 /** From this part of the limit on it says that the limit is near, and it makes room down to it. */
 const NEAR = 0.9
 /** Rows that one transaction removes. */
@@ -21,46 +21,40 @@ export interface SpaceOptions {
   readonly mostBytes: number
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** Called after each look: whether the limit is near, and whether it is reached and nothing more can go. */
+  /** Called after each turn: whether the limit is near, and whether it is reached and nothing more can go. */
   readonly onLook: (isNear: boolean, isFull: boolean) => void
-  /** Receives errors; the next look tries again. */
+  /** Receives errors; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
 /** Keeps the database within a limit: the oldest history of finished items goes first, then finished items themselves. */
-export class Space implements Service {
+export class Space extends Repeating {
   readonly #upkeep: Upkeep
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: SpaceOptions
-  #looks: Repetition | undefined
-  #isStopped = false
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: SpaceOptions) {
+    super(TURN_MS, options.onError)
     this.#upkeep = upkeep
     this.#items = items
     this.#bus = bus
     this.#options = options
   }
 
-  async start(): Promise<void> {
+  /** Looks at once, and starts the timer; neither without a limit. */
+  override async start(): Promise<void> {
     if (this.#options.mostBytes === 0) return
-    await this.look()
-    this.#looks ??= every(LOOK_MS, () => this.look(), this.#options.onError)
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    await this.#looks?.stop()
+    await this.turn()
+    await super.start()
   }
 
   /** Makes room if the limit is reached. */
-  async look(): Promise<void> {
+  async turn(): Promise<void> {
     const { mostBytes, onLook } = this.#options
     let used = await this.#used()
     if (used >= mostBytes) {
-      while (used > NEAR * mostBytes && !this.#isStopped && (await this.#makeRoom()))
-        used = await this.#used()
+      while (used > NEAR * mostBytes && !this.isStopped && (await this.#makeRoom())) used = await this.#used()
     }
     onLook(used > NEAR * mostBytes, used >= mostBytes)
   }

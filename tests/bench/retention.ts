@@ -74,7 +74,7 @@ async function removed(): Promise<Removed> {
   await retention.start()
   await filled(store)
   nowMs += 30 * DAY_MS
-  await retention.round()
+  await retention.turn()
   await retention.stop()
   await store.close()
   rmSync(folder, { recursive: true, force: true })

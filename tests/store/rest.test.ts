@@ -35,7 +35,7 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   await put(store, id, { status: "processing" })
   await put(store, id, { status: "completed" })
   // What it has still to look at after a start.
-  await retention.round()
+  await retention.turn()
   const files = (): string[] => [path, `${path}-wal`].map((file) => Bun.hash(readFileSync(file)).toString())
   const before = files()
   const aliveAt = (): number => {
@@ -50,7 +50,7 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   for (let second = 0; second < 120; second += 1) {
     nowMs += 1000
     await rescue.turn()
-    if (second % 60 === 0) await retention.round()
+    if (second % 60 === 0) await retention.turn()
     store.faults()
   }
   expect(files()).toEqual(before)

@@ -24,20 +24,20 @@ function kept(more: Partial<BackupsOptions> = {}, files: string[] = []) {
 
 test("a backup is made at once if there is none, and then when its time has passed", async () => {
   const { backups, clock, files } = kept()
-  await backups.look()
+  await backups.turn()
   expect(files).toEqual(["track-studio-20260102T030405Z.db"])
   clock.nowMs += 23 * HOUR_MS
-  await backups.look()
+  await backups.turn()
   expect(files).toHaveLength(1)
   clock.nowMs += HOUR_MS
-  await backups.look()
+  await backups.turn()
   expect(files).toEqual(["track-studio-20260102T030405Z.db", "track-studio-20260103T030405Z.db"])
 })
 
 test("the newest are kept, and other files are left alone", async () => {
   const { backups, clock, files } = kept({}, ["mine.db", "track-studio-notes.db"])
   for (let i = 0; i < 4; i += 1) {
-    await backups.look()
+    await backups.turn()
     clock.nowMs += 24 * HOUR_MS
   }
   expect(files).toEqual([
@@ -50,14 +50,14 @@ test("the newest are kept, and other files are left alone", async () => {
 
 test("a restart does not make a backup before its time", async () => {
   const { backups, files } = kept({}, ["track-studio-20260102T000000Z.db"])
-  await backups.look()
+  await backups.turn()
   expect(files).toHaveLength(1)
 })
 
 test("what a backup left that was ended is removed before the next, and a stop ends one", async () => {
   const left = ["track-studio-20260101T000000Z.db.unfinished", "mine.db.unfinished"]
   const { backups, files } = kept({}, [...left])
-  await backups.look()
+  await backups.turn()
   expect(files).toEqual(["mine.db.unfinished", "track-studio-20260102T030405Z.db"])
   const results: boolean[] = []
   const begun = Promise.withResolvers<void>()
@@ -68,7 +68,7 @@ test("what a backup left that was ended is removed before the next, and a stop e
     },
     onResult: (hasFailed) => void results.push(hasFailed),
   })
-  const look = slow.backups.look()
+  const look = slow.backups.turn()
   await begun.promise
   await slow.backups.stop()
   await look
@@ -88,9 +88,9 @@ test("a failure is said, removes nothing, and is tried again", async () => {
     },
     files,
   )
-  await expect(backups.look()).rejects.toThrow("full")
+  await expect(backups.turn()).rejects.toThrow("full")
   expect([files.length, results]).toEqual([1, [true]])
   isFull = false
-  await backups.look()
+  await backups.turn()
   expect([files, results]).toEqual([["track-studio-20260102T030405Z.db"], [true, false]])
 })

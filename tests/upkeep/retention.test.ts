@@ -72,10 +72,10 @@ test("updates of a finished item go after their time, but for those of the newes
     later.push(await rendered(store, 1))
   }
   clock.nowMs += 7 * DAY_MS - 65
-  await retention.round()
+  await retention.turn()
   expect(await left(store, first)).toBe(8)
   clock.nowMs += 2
-  await retention.round()
+  await retention.turn()
   expect(await left(store, first)).toBe(3)
   for (const id of later) expect(await left(store, id)).toBe(4)
 })
@@ -87,10 +87,10 @@ test("an update stays for a day, however short the settings are", async () => {
   await put(store, id, { status: "processing" })
   for (let i = 0; i < 5; i += 1) await put(store, id, { message: `report ${i}` })
   clock.nowMs += DAY_MS - 1
-  await retention.round()
+  await retention.turn()
   expect(await left(store, id)).toBe(7)
   clock.nowMs += 2
-  await retention.round()
+  await retention.turn()
   expect(await left(store, id)).toBe(3)
 })
 
@@ -103,7 +103,7 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   const waiting = await added(store)
   clock.nowMs += 30 * DAY_MS + 1
   const young = await rendered(store, 1)
-  await retention.round()
+  await retention.turn()
   expect(await store.wasDeleted(old)).toBeTrue()
   expect((await store.item(waiting)).status).toBe("queued")
   expect((await store.item(young)).status).toBe("completed")
@@ -111,7 +111,7 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   const { updates } = await store.page({ after: 0, queueId: old, limit: 100 })
   expect(JSON.parse(updates.at(-1)?.data ?? "")).toMatchObject({ status: "completed", deleted: true })
   clock.nowMs += 8 * DAY_MS
-  await retention.round()
+  await retention.turn()
   expect(await left(store, old)).toBe(0)
 })
 
@@ -137,14 +137,14 @@ test("a database that was there before is left alone for a day", async () => {
   const retention = new Retention(store.upkeep, store, new LocalBus(), options)
   await retention.start()
   clock.nowMs += DAY_MS - 1
-  await retention.round()
+  await retention.turn()
   expect(await left(store, id)).toBe(8)
   await retention.stop()
   // The day is counted from the first start, not from each.
   const again = new Retention(store.upkeep, store, new LocalBus(), options)
   await again.start()
   clock.nowMs += 2
-  await again.round()
+  await again.turn()
   expect(await left(store, id)).toBe(3)
   await again.stop()
   await store.close()
@@ -161,7 +161,7 @@ test("a file that was large gives its room back to the disk", async () => {
   const { used } = await store.upkeep.size()
   expect(used).toBeGreaterThan(3_000_000)
   clock.nowMs += 8 * DAY_MS
-  await retention.round()
+  await retention.turn()
   const size = await store.upkeep.size()
   expect(size.free).toBe(0)
   expect(size.used - size.wal).toBeLessThan(500_000)

@@ -70,7 +70,7 @@ test("room is made from the oldest finished history first, and nothing of the la
   const old = await kit.rendered(260)
   clock.nowMs += 2 * DAY_MS
   const young = await kit.rendered(20)
-  await space.look()
+  await space.turn()
   const left = async (id: number): Promise<number> => store.count(0, await store.head(), id)
   expect(await left(old)).toBeLessThan(263)
   expect(await left(young)).toBe(23)
@@ -98,7 +98,7 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   await workers.take(id, { worker: "w", leaseMs: 60_000 })
   const other = await added(store)
   for (let i = 0; i < 250; i += 1) await put(store, other, { message: `${i}${TEXT}` })
-  await space.look()
+  await space.turn()
   expect(looks.at(-1)).toEqual([true, true])
   const codeOf = (promise: Promise<unknown>): Promise<string> =>
     promise.then(

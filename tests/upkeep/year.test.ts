@@ -83,7 +83,7 @@ test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, wh
     // The reader keeps up: one that is a day behind would rightly get a gap.
     while (last < head) await new Promise((turn) => void setImmediate(turn))
     clock.nowMs += DAY_MS
-    await retention.round()
+    await retention.turn()
   }
   const all = DAYS * RENDERS_A_DAY
   expect(seen).toBe(all * (REPORTS + KEPT))
