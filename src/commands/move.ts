@@ -1,4 +1,4 @@
-import { textFlag } from "../config/config.ts"
+import { databaseFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { moveDatabase } from "../offline.ts"
 import { clientOf, type Command, idFlag, say, takes, typedId } from "./command.ts"
@@ -27,7 +27,7 @@ export const moveCommand: Command = {
     },
   },
   async run(given) {
-    const [from, to] = [textFlag(given.flags, "from"), textFlag(given.flags, "to")]
+    const [from, to] = [databaseFlag(given.flags, "from"), databaseFlag(given.flags, "to")]
     const isOfItem = from === undefined && to === undefined
     takes(given, isOfItem ? 1 : 0)
     if (isOfItem) {

@@ -2,6 +2,7 @@ import { LEVELS } from "../log.ts"
 import { tokenIn, valueIn } from "./token-file.ts"
 import {
   busUrl,
+  databaseName,
   duration,
   hostNames,
   isOn,
@@ -44,7 +45,7 @@ const SERVE_SETTINGS = {
     help: "SQLite file, created if it does not exist; or postgres://USER:PASSWORD@HOST/NAME",
     placeholder: "FILE",
     fallback: "./data/track-studio.db",
-    read: text,
+    read: databaseName,
   },
   bus: {
     help: "Redis by which the instances of a fleet tell each other of news, instead of their PostgreSQL",
@@ -278,6 +279,12 @@ export type Given = Readonly<Record<string, string | boolean | readonly string[]
 export const textFlag = (given: Given, name: string): string | undefined => {
   const value = given[name]
   return typeof value === "string" ? value : undefined
+}
+
+/** A flag that names a database; undefined if it was not given. @throws AppError `invalid` */
+export const databaseFlag = (given: Given, name: string): string | undefined => {
+  const value = textFlag(given, name)
+  return value === undefined ? undefined : databaseName([value], name, true)
 }
 
 /** A flag that may be repeated: all its values, in order. */

@@ -122,6 +122,22 @@ export const webhookUrls: Read<readonly string[]> = (texts, name) => {
   return [...new Set(urls)]
 }
 
+/**
+ * A SQLite file, or the URL of a PostgreSQL server. What looks like another URL is no file: each server would have a queue
+ * of its own. What was given is not repeated: it may hold a password.
+ */
+export const databaseName: Read<string> = (texts, name) => {
+  const given = text(texts, name)
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(given)) return given
+  const url = URL.parse(given)
+  if (url && /^postgres(ql)?:$/.test(url.protocol))
+    return `${url.protocol}${given.slice(url.protocol.length)}`
+  throw new AppError(
+    "invalid",
+    `--${name} must be a SQLite file, or a URL such as postgres://user:password@host/database, which names one host`,
+  )
+}
+
 /** How a URL begins that names a bus. */
 const BUS_SCHEME = /^(redis|rediss|valkey|valkeys|postgres|postgresql):$/
 

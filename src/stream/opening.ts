@@ -127,11 +127,10 @@ export class Openings {
       const { update, head } = await this.#history.latestOfItem(queueId)
       return new Opening(head, updateFrames([update]), this.live(head))
     } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "not_found") throw error
       const { ids, head } = await this.#history.latest({ of: "changed", after: 0, queueId })
-      if (ids.length === 0 && error instanceof AppError && error.code === "not_found") {
-        return new Opening(head, [], this.live(head))
-      }
-      throw error
+      if (ids.length > 0) throw error
+      return new Opening(head, [], this.live(head))
     }
   }
 

@@ -38,6 +38,8 @@ test("the server says at its start where it listens, its database, and what it f
   await first.put(id, { progress: 5 })
   await (await first.api("DELETE", `/queue/${await first.add()}`)).arrayBuffer()
   expect(await first.end()).toBe(0)
+  const lines = first.log.trim().split("\n")
+  expect(lines.filter((line) => !line.startsWith('{"time":'))).toEqual([])
 
   await using again = await start({ database })
   expect(started(again)).toMatchObject({ database, found: "1 queue items, 4 updates" })

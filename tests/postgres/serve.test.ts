@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
 
-import { run, start } from "../server.ts"
+import { run, start, temporaryFolder } from "../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 
@@ -64,6 +65,26 @@ withPostgres("what is for a file is refused for PostgreSQL, in words that name p
   }
   const limited = await run(["serve", "--database", database, "--max-database-mb", "9"])
   expect(limited).toMatchObject({ code: 2, stderr: expect.stringContaining("--retain-updates") })
+})
+
+test("what looks like a URL of something else than one PostgreSQL server is taken for no file", async () => {
+  using folder = temporaryFolder()
+  const given = [
+    ["serve", "--port", "0", "--database", "mysql://track:secret-word@db/track"],
+    ["serve", "--port", "0", "--database", "postgres://track:secret-word@one:5432,two:5432/track"],
+    ["token", "list", "--database", "sqlite:///track.db"],
+    ["move", "--from", join(folder.path, "queue.db"), "--to", "http://track:secret-word@db/track"],
+  ]
+  for (const args of given) {
+    const { code, stderr } = await run(args)
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("must be a SQLite file, or a URL such as postgres://"),
+    ])
+    expect(stderr).not.toContain("secret-word")
+  }
+  const { stderr } = await run(["check", "--database", "POSTGRES://track:secret-word@db/track"])
+  expect(stderr).toContain("for postgres://track@db/track use pg_dump")
 })
 
 withPostgres("a database that is not there is told in words, without the password", async () => {

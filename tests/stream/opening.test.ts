@@ -273,3 +273,14 @@ test("a stream opens with what is at hand while the history does not answer", as
   answer()
   client.abort()
 }, 30_000)
+
+test("a database that is away is asked once for the item of a stream, which is then refused", async () => {
+  await using opened = await open()
+  const { streams, count, fail } = opened
+  const away = new AppError("unavailable", "the database cannot be reached now")
+  fail("latestOfItem", away)
+  const { signal } = new AbortController()
+  const opening = first(streams, { queueId: 1 }, signal)
+  await expect(opening).rejects.toBe(away)
+  expect([count("latestOfItem"), count("latest")]).toEqual([1, 0])
+})

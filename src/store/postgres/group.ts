@@ -78,7 +78,7 @@ export class Group {
     return this.#isUnwritable
   }
 
-  /** Why a group could not be stored last: the SQLSTATE, or the code of Bun's client; empty if none failed. */
+  /** Why the last group could not be stored: the SQLSTATE, or the code of Bun's client; empty if it was. */
   get failure(): string {
     return this.#failure
   }
@@ -135,6 +135,7 @@ export class Group {
     try {
       for (let round = 0; jobs.length > 0; round += 1) jobs = await this.#round(jobs, round === 0, untilMs)
       this.#isUnwritable = false
+      this.#failure = ""
     } catch (error) {
       this.#recent.clear()
       if (isRefused(error) && jobs.length > 1) {
