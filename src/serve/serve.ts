@@ -74,11 +74,14 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
-/** Resolves with the signal that asks the server to stop. */
+/**
+ * Resolves with the signal that asks the server to stop. Those that follow change nothing: programs between us and the
+ * sender often pass one on that we have already, and the stop takes `STOP_MS` at most.
+ */
 const stopping = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
-    process.once("SIGTERM", resolve)
-    process.once("SIGINT", resolve)
+    process.on("SIGTERM", resolve)
+    process.on("SIGINT", resolve)
   })
 
 async function announce(url: string, store: Store, { beginsAtMs }: Retention): Promise<void> {

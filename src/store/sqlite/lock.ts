@@ -1,5 +1,5 @@
-import { constants, Database } from "bun:sqlite"
-import { existsSync, renameSync, rmSync, statSync } from "node:fs"
+import { constants, Database, SQLiteError } from "bun:sqlite"
+import { existsSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 
@@ -53,6 +53,10 @@ function markIn(path: string): string | undefined {
   }
 }
 
+/** Whether a file was found to be no whole database, or not one of ours. */
+const isDamage = (error: unknown): boolean =>
+  error instanceof SQLiteError && /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/.test(error.code ?? "")
+
 const refuse = (message: string, path: string): never => {
   throw new AppError(
     "unavailable",
@@ -67,18 +71,28 @@ const refuse = (message: string, path: string): never => {
  */
 export class Lock implements Disposable {
   readonly #path: string
-  readonly #client: Database
   readonly #isNew: boolean
+  #client: Database
   /** The files as they were opened. */
   readonly #opened = new Map<string, string>()
 
-  /** @throws AppError `unavailable` if another server holds the lock */
-  constructor(path: string) {
+  /**
+   * `isNewAllowed`: a lock file that cannot be read may stand beside no database.
+   * @throws AppError `unavailable` if another server holds the lock, or the lock file cannot be read and the database is gone
+   */
+  constructor(path: string, isNewAllowed = false) {
     this.#path = path
     this.#isNew = !existsSync(`${path}.lock`)
-    this.#client = new Database(`${path}.lock`, { create: true, readwrite: true })
+    this.#client = this.#open()
     try {
-      this.#client.run("PRAGMA busy_timeout = 0")
+      if (this.#isReadable()) return
+      if (sizeOf(path) === 0 && !isNewAllowed) {
+        refuse(`the database ${path} is gone, and ${path}.lock, which is damaged, was kept for it`, path)
+      }
+      // A power cut leaves it so, as it is never synced. Nobody holds it: SQLite reads a file once it may lock it.
+      this.#client.close()
+      truncateSync(`${path}.lock`)
+      this.#client = this.#open()
       this.#hold()
     } catch (error) {
       this.#client.close()
@@ -86,13 +100,32 @@ export class Lock implements Disposable {
     }
   }
 
-  #hold(): void {
+  #open(): Database {
+    return new Database(`${this.#path}.lock`, { create: true, readwrite: true })
+  }
+
+  /** Whether the lock, which is held from now on, remembers what can be read. */
+  #isReadable(): boolean {
     try {
-      // What it remembers may lag behind after a power cut (`MOST_AHEAD`), so that no start waits for the disk here.
-      this.#client.run("PRAGMA synchronous = OFF")
-      this.#client.run("PRAGMA journal_mode = MEMORY")
-      this.#client.run("BEGIN EXCLUSIVE")
+      this.#hold()
+      this.#memory()
+      return true
     } catch (error) {
+      if (isDamage(error)) return false
+      throw error
+    }
+  }
+
+  #hold(): void {
+    const client = this.#client
+    try {
+      client.run("PRAGMA busy_timeout = 0")
+      // What it remembers may lag behind after a power cut (`MOST_AHEAD`), so that no start waits for the disk here.
+      client.run("PRAGMA synchronous = OFF")
+      client.run("PRAGMA journal_mode = MEMORY")
+      client.run("BEGIN EXCLUSIVE")
+    } catch (error) {
+      if (!(error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY"))) throw error
       throw new AppError(
         "unavailable",
         `the database ${this.#path} is in use by another server; stop that one, or name another file with --database`,

@@ -170,7 +170,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
   let client: Database | undefined
   try {
     mkdirSync(dirname(absolute), { recursive: true })
-    lock = new Lock(absolute)
+    lock = new Lock(absolute, isNewAllowed)
     if (isNewAllowed) lock.override()
     else lock.check()
     client = new Database(absolute, { create: true, readwrite: true })

@@ -1,0 +1,52 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+import { openDatabase } from "../../src/store/sqlite/open.ts"
+import { temporaryFolder } from "../server.ts"
+
+/** Opens a database as a server does, and closes it. */
+function opened(database: string): void {
+  const { client, lock } = openDatabase(database)
+  client.close()
+  lock.close()
+}
+
+test.each([
+  ["zeros", Buffer.alloc(8192)],
+  ["garbage", Buffer.alloc(5000, "garbage ")],
+  ["a first page alone", undefined],
+])("a lock file of %s, as a power cut may leave it, keeps no server from starting", (_what, bytes) => {
+  using folder = temporaryFolder()
+  const [database, kept] = [join(folder.path, "queue.db"), join(folder.path, "kept.db")]
+  opened(database)
+  const damaged = bytes ?? readFileSync(`${database}.lock`).fill(7, 4096)
+  writeFileSync(`${database}.lock`, damaged)
+  // It tells at least that there was a database.
+  renameSync(database, kept)
+  expect(() => opened(database)).toThrow(`the database ${database} is gone`)
+  renameSync(kept, database)
+  opened(database)
+  rmSync(database)
+  expect(() => opened(database)).toThrow(`${database}.lock remembers it`)
+})
+
+test("a damaged lock file that another server holds is left alone", () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  opened(database)
+  using other = new Database(`${database}.lock`)
+  other.run("BEGIN EXCLUSIVE")
+  const garbage = Buffer.alloc(8192, "garbage ")
+  writeFileSync(`${database}.garbage`, garbage)
+  // By another process: to open the file would take the lock from this one.
+  Bun.spawnSync(["cp", `${database}.garbage`, `${database}.lock`])
+  const { exitCode, stderr } = Bun.spawnSync([
+    "bun",
+    "-e",
+    `(await import(${JSON.stringify(join(import.meta.dir, "../../src/store/sqlite/open.ts"))})).openDatabase(${JSON.stringify(database)})`,
+  ])
+  expect([exitCode, stderr.toString()]).toEqual([1, expect.stringContaining("is in use by another server")])
+  expect(readFileSync(`${database}.lock`).equals(garbage)).toBeTrue()
+})
