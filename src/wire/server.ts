@@ -8,7 +8,7 @@ const OrNull = <T extends TSchema>(schema: T, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 
 /** An open stream. */
-const StreamSeen = Type.Object({
+export const StreamSeen = Type.Object({
   kind: Type.Union([Type.Literal("global"), Type.Literal("item")], { description: "all items, or one" }),
   queue_id: OrNull(Type.Integer(), "the one item that it shows; null for all, or for a choice among them"),
   format: Type.String({
