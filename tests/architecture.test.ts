@@ -28,7 +28,7 @@ const CORE = [
 ]
 
 /** Within them, what knows the engine that it speaks to. */
-const ENGINES = ["bus/postgres", "bus/redis"]
+const ENGINES = ["access/redis", "bus/postgres", "bus/redis"]
 
 const files = [...new Bun.Glob("src/**/*.ts").scanSync(ROOT)].sort()
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8")

@@ -10,6 +10,7 @@ export interface Rule {
 export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
   access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
+  "access/redis": { own: ["access", "service"], packages: ["bun"] },
   offline: { own: ["access", "errors", "store"] },
   machine: { own: [], packages: ["node:fs", "node:os"] },
   "machine/libc": { own: [], packages: ["bun:ffi"] },

@@ -154,13 +154,12 @@ export function admission({ gate, proxies, limits, refusals, host, refused }: Ad
   const nobodyYet = { ...EVERYBODY }
   const admitted = (matched: Matched): Caller => {
     if (!gate || !limits || matched.caller !== nobodyYet) return matched.caller
-    const { request, route, params } = matched
+    const { request, params } = matched
     const peer = (): string => onlyPeer ?? matched.server?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
     const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))
     checkItem(caller, params)
-    const isReport = needOf({ method: request.method, path: route }) === "report"
-    const lease = isReport ? leaseOf(matched) : ""
+    const lease = leaseFor(matched)
     limits.ask(caller, lease)
     const refusal = refusals.get(request)
     if (!refusal) return caller
@@ -169,19 +168,24 @@ export function admission({ gate, proxies, limits, refusals, host, refused }: Ad
     else if (lease === "") throw counted(refused, refusal)
     return caller
   }
-  return (
-    new Elysia({ name: "access" })
-      .decorate("caller", nobodyYet)
-      // For what reads a body, which comes first. A parser of our own for all routes would take the body of those that
-      // read it themselves.
-      .decorate("letIn", (context: Matched): void => void (context.caller = admitted(context)))
-      // The framework reads the text of this function to know what it needs. If it named the whole context, each
-      // request would have its cookies parsed and its headers copied.
-      .derive({ as: "global" }, ({ request, query, params, route, server, caller }) => ({
-        caller: admitted({ request, query, params, route, server, caller }),
-        askedMs: performance.now(),
-      }))
-  )
+  const app = new Elysia({ name: "access" })
+    .decorate("caller", nobodyYet)
+    // For what reads a body, which comes first. A parser of our own for all routes would take the body of those that
+    // read it themselves.
+    .decorate("letIn", (context: Matched): void => void (context.caller = admitted(context)))
+    // The framework reads the text of this function to know what it needs. If it named the whole context, each
+    // request would have its cookies parsed and its headers copied.
+    .derive({ as: "global" }, ({ request, query, params, route, server, caller }) => ({
+      caller: admitted({ request, query, params, route, server, caller }),
+      askedMs: performance.now(),
+    }))
+  // One box waits for nobody here.
+  if (limits?.isShared) {
+    app.onBeforeHandle({ as: "global" }, async ({ request, query, route, caller }) => {
+      await limits.askAll(caller, leaseFor({ request, query, route }))
+    })
+  }
+  return app
 }
 
 /** Counts a refusal of the guard: of the host, or else of the origin. Returns it. */
@@ -216,6 +220,10 @@ function entered(
 /** The token of the lease that was sent; empty without one. */
 const leaseOf = ({ request, query }: Pick<Matched, "request" | "query">): string =>
   request.headers.get("lease") || query["lease"] || ""
+
+/** The same on a worker's route; empty on any other. */
+const leaseFor = ({ request, query, route }: Pick<Matched, "request" | "query" | "route">): string =>
+  needOf({ method: request.method, path: route }) === "report" ? leaseOf({ request, query }) : ""
 
 /** @throws AppError what the gate refuses with */
 function callerOf(gate: Gate, { request, route, query }: Matched, address: () => ClientAddress): Caller {

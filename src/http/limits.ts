@@ -1,5 +1,7 @@
-import { Buckets } from "../access/bucket.ts"
+import type { Allowances } from "../access/allowances.ts"
+import { Buckets, type Rate } from "../access/bucket.ts"
 import type { Caller } from "../access/gate.ts"
+import { digest } from "../access/secret.ts"
 import { AppError } from "../errors.ts"
 
 /** A client that was quiet may ask so many seconds' worth at once. */
@@ -23,9 +25,14 @@ export interface LimitsOptions {
   readonly steadyMs: () => number
   /** Called when a client asks too much; absent if nobody counts. */
   readonly onRefused?: () => void
+  /** What clients ask of all servers of a fleet; absent if this server counts for itself alone. */
+  readonly allowances?: Allowances | undefined
 }
 
-const rate = (perSecond: number) => ({ perSecond, burst: perSecond * BURST_S })
+const rate = (perSecond: number): Rate => ({ perSecond, burst: perSecond * BURST_S })
+
+/** Whether a request is paid by its lease. One that nobody has given out would be a new bucket each time. */
+const isByLease = ({ token }: Caller, lease: string): boolean => lease !== "" && token !== undefined
 
 /** What a request costs, counted by client, so that none leaves the others waiting. */
 export class Limits {
@@ -34,12 +41,20 @@ export class Limits {
   readonly #byToken: Buckets
   readonly #byLease: Buckets
   readonly #held = new Map<string, number>()
+  readonly #rates: { readonly address: Rate; readonly token: Rate; readonly lease: Rate }
 
   constructor(options: LimitsOptions) {
+    const { perAddress, perToken, perLease } = options
     this.#options = options
-    this.#byAddress = new Buckets(rate(options.perAddress))
-    this.#byToken = new Buckets(rate(options.perToken))
-    this.#byLease = new Buckets(rate(options.perLease))
+    this.#rates = { address: rate(perAddress), token: rate(perToken), lease: rate(perLease) }
+    this.#byAddress = new Buckets(this.#rates.address)
+    this.#byToken = new Buckets(this.#rates.token)
+    this.#byLease = new Buckets(this.#rates.lease)
+  }
+
+  /** Whether requests are counted together with those of other servers, by `askAll`. */
+  get isShared(): boolean {
+    return this.#options.allowances !== undefined
   }
 
   /**
@@ -50,22 +65,34 @@ export class Limits {
     const { client } = caller
     if (client === undefined) return
     const nowMs = this.#options.steadyMs()
-    // A lease that nobody has given out would be a new bucket each time: without a token the address pays, too.
-    const isByLease = lease !== "" && caller.token !== undefined
-    const own = isByLease ? 0 : this.#bucketsOf(caller).take(client, 1, nowMs)
-    const waitMs = Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs))
-    if (waitMs === 0) return
-    this.#options.onRefused?.()
-    throw new AppError("too_many_requests", `this client asks too much; ask again in ${waitMs} ms`, {
-      retryAfterMs: waitMs,
-    })
+    const own = isByLease(caller, lease) ? 0 : this.#bucketsOf(caller).take(client, 1, nowMs)
+    this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs)))
+  }
+
+  /**
+   * Counts a request that `ask` has let pass among those of all servers.
+   * @throws AppError `too_many_requests` (rejects)
+   */
+  async askAll(caller: Caller, lease: string): Promise<void> {
+    const { client } = caller
+    const { allowances } = this.#options
+    if (client === undefined || !allowances) return
+    const waits = await Promise.all([
+      isByLease(caller, lease) ? 0 : allowances.take(client, this.#rateOf(caller)),
+      // A lease is a secret, and the buckets are seen by others.
+      lease === "" ? 0 : allowances.take(digest(lease), this.#rates.lease),
+    ])
+    this.#refuse(Math.max(...waits))
   }
 
   /** Charges a client for a large answer: its next requests wait the longer. */
   charge(caller: Caller, bytes: number): void {
     const units = Math.floor(bytes / UNIT_BYTES)
-    if (caller.client === undefined || units === 0) return
-    this.#bucketsOf(caller).charge(caller.client, units, this.#options.steadyMs())
+    const { client } = caller
+    const { allowances, steadyMs } = this.#options
+    if (client === undefined || units === 0) return
+    this.#bucketsOf(caller).charge(client, units, steadyMs())
+    allowances?.charge(client, units, this.#rateOf(caller))
   }
 
   /**
@@ -94,7 +121,19 @@ export class Limits {
     else this.#held.delete(client)
   }
 
+  #refuse(waitMs: number): void {
+    if (waitMs === 0) return
+    this.#options.onRefused?.()
+    throw new AppError("too_many_requests", `this client asks too much; ask again in ${waitMs} ms`, {
+      retryAfterMs: waitMs,
+    })
+  }
+
   #bucketsOf({ token }: Caller): Buckets {
     return token ? this.#byToken : this.#byAddress
+  }
+
+  #rateOf({ token }: Caller): Rate {
+    return token ? this.#rates.token : this.#rates.address
   }
 }

@@ -1,3 +1,4 @@
+import type { SharedBuckets } from "../access/allowances.ts"
 import { type Bus, LocalBus } from "../bus/bus.ts"
 import { type Bell, RemoteBus } from "../bus/remote.ts"
 import type { Config } from "../config/config.ts"
@@ -6,19 +7,24 @@ import { log } from "../log.ts"
 import type { Service } from "../service.ts"
 import { isPostgres } from "../store/address.ts"
 
-/** How a server learns that there is something new. */
+/** How a server learns that there is something new, and what else it has in common with others by the same way. */
 export interface BusParts {
   /** What rings. */
   readonly bus: Bus
+  /** Where all servers count what clients ask; absent if each counts for itself. */
+  readonly shared?: SharedBuckets
   /** What must be started for it. */
   readonly services: readonly Service[]
 }
 
-/** The shortest times between two rings to other instances, in milliseconds. */
+/** What carries the rings. */
 interface Engine {
   /** Makes a bell for the instances that share a channel. */
   readonly bell: (url: string, channel: string) => Bell
+  /** The shortest time between two rings to other instances, in milliseconds. */
   readonly mergeMs: number
+  /** Makes their buckets; absent where these would cost too much, as a write to PostgreSQL for each request does. */
+  readonly bucketsAt?: (url: string, prefix: string) => SharedBuckets & Service
 }
 
 /** Loaded only when it is asked for: one box needs neither. */
@@ -27,8 +33,15 @@ async function engineOf(url: string): Promise<Engine> {
     const { POSTGRES_MERGE_MS, postgresBell } = await import("../bus/postgres.ts")
     return { bell: postgresBell, mergeMs: POSTGRES_MERGE_MS }
   }
-  const { REDIS_MERGE_MS, redisBell } = await import("../bus/redis.ts")
-  return { bell: redisBell, mergeMs: REDIS_MERGE_MS }
+  const [{ REDIS_MERGE_MS, redisBell }, { RedisBuckets }] = await Promise.all([
+    import("../bus/redis.ts"),
+    import("../access/redis.ts"),
+  ])
+  return {
+    bell: redisBell,
+    mergeMs: REDIS_MERGE_MS,
+    bucketsAt: (redis, prefix) => new RedisBuckets(redis, prefix),
+  }
 }
 
 /**
@@ -42,7 +55,7 @@ export async function openBus(
 ): Promise<BusParts> {
   const url = bus ?? (isPostgres(database) ? database : undefined)
   if (url === undefined) return { bus: new LocalBus(), services: [] }
-  const { bell, mergeMs } = await engineOf(url)
+  const { bell, mergeMs, bucketsAt } = await engineOf(url)
   const channel = `track_studio_${historyId.slice(0, 16)}`
   const remote = new RemoteBus({
     bell: () => bell(url, channel),
@@ -59,5 +72,6 @@ export async function openBus(
     },
     onError: (error) => log("error", "a listener of the bell threw", { error: String(error) }),
   })
-  return { bus: remote, services: [remote] }
+  const shared = bucketsAt?.(url, channel)
+  return { bus: remote, services: [remote, ...(shared ? [shared] : [])], ...(shared && { shared }) }
 }

@@ -1,3 +1,4 @@
+import { Allowances } from "../access/allowances.ts"
 import { Gate } from "../access/gate.ts"
 import { digest, randomText } from "../access/secret.ts"
 import { Tickets } from "../access/tickets.ts"
@@ -164,8 +165,13 @@ or let everybody do everything:
   )
 }
 
-const limitsOf = (config: Config, { clock }: Store, metrics: Metrics): Limits =>
+const limitsOf = (
+  config: Config,
+  { clock }: Store,
+  { metrics, shared }: Pick<Surroundings, "metrics" | "shared">,
+): Limits =>
   new Limits({
+    allowances: shared && new Allowances(shared, clock.steadyMs),
     onRefused: () => metrics.counters("refused_total").of("rate").add(),
     perAddress: config.requestsPerAddress,
     perToken: config.requestsPerToken,
@@ -304,8 +310,9 @@ export function assembled(
   config: Config,
   store: Store,
   { tokens, tickets, gate }: Access,
-  { bus, services: ringing, reasons, metrics, onReplaced }: Surroundings,
+  surroundings: Surroundings,
 ): Parts {
+  const { bus, services: ringing, reasons, metrics, onReplaced } = surroundings
   const room = new Room()
   const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
   const unread = logged("the history could not be read")
@@ -337,7 +344,7 @@ export function assembled(
     ...queue,
     gate,
     tickets,
-    limits: limitsOf(config, store, metrics),
+    limits: limitsOf(config, store, surroundings),
     proxies: new TrustedProxies(config.trustedProxy, () => untrusted(reasons)),
     webhooks,
     streams,

@@ -101,6 +101,7 @@ describe.skipIf(why !== undefined)(
         TRACK_STUDIO_TOKEN_FILE: secret("admin-token", TOKEN),
         TRACK_STUDIO_TRUSTED_PROXY: "127.0.0.1",
         TRACK_STUDIO_REQUESTS_PER_ADDRESS: "2",
+        TRACK_STUDIO_REQUESTS_PER_TOKEN: "5",
       }
       instances = [new Instance([], env), new Instance([], env)]
       for (const instance of instances) instance.begin()
@@ -144,6 +145,21 @@ describe.skipIf(why !== undefined)(
       }
       expect(new Set(statuses)).toEqual(new Set([401, 429]))
       expect((await curl(`${url}/api/v1/queue`, "127.0.0.4"))[0]).toBe(401)
+    })
+
+    test("limit each token over all instances, because they have one Redis", async () => {
+      const startedMs = performance.now()
+      const asked = Array.from({ length: 60 }, async (_, i) => {
+        const headers = { authorization: `Bearer ${TOKEN}` }
+        const { status } = await fetch(`${instances[i % 2]?.url}/api/v1/queue`, { headers })
+        return status
+      })
+      const statuses = await Promise.all(asked)
+      const passed = statuses.filter((status) => status === 200).length
+      // Each for itself would let 20 pass.
+      expect(passed).toBeWithin(10, 21 + ((performance.now() - startedMs) * 5) / 1000)
+      expect(statuses.filter((status) => status === 429)).toHaveLength(60 - passed)
+      await Bun.sleep(1000)
     })
 
     test("answer to the names that they were given, as the client wrote them, and to no other", async () => {

@@ -1,0 +1,121 @@
+import type { Rate } from "./bucket.ts"
+
+/** How long units that were taken may be used. */
+const KEPT_MS = 1000
+/** How long shared buckets that could not be reached are not asked again. */
+const AWAY_MS = 1000
+/** Clients remembered; what is left of the others goes. */
+const MOST = 10_000
+
+/** What is taken from a shared bucket. */
+export interface Grant {
+  /** Units that are now taken from the client's bucket; 0 if there is none. */
+  readonly units: number
+  /** Milliseconds after which there is a unit. */
+  readonly waitMs: number
+}
+
+/** The buckets of clients where all servers of a fleet find them. */
+export interface SharedBuckets {
+  /**
+   * Takes up to `wanted` units from the bucket of a client, and more where it is far from empty, which saves the next
+   * questions. Rejects while it cannot be reached.
+   */
+  take(client: string, wanted: number, rate: Rate): Promise<Grant>
+  /** Takes units for something that was done already, however many. Rejects while it cannot be reached. */
+  charge(client: string, units: number, rate: Rate): Promise<unknown>
+}
+
+/** What one server has of a client's units. */
+interface Allowance {
+  units: number
+  untilMs: number
+  /** How long a client has to wait for whom there was nothing; 0 if there was something. */
+  waitMs: number
+  /** Requests that wait for units. */
+  waiting: number
+  asking: Promise<void> | undefined
+}
+
+/**
+ * Counts what clients ask of all servers together: a request passes only with a unit from the one bucket that its client
+ * has. A server takes some at a time for a client that is far below its limit, and one for each request of a client that
+ * is near it. While the buckets cannot be reached everything passes: then each server limits for itself.
+ */
+export class Allowances {
+  readonly #buckets: SharedBuckets
+  readonly #steadyMs: () => number
+  readonly #known = new Map<string, Allowance>()
+  #awayUntilMs = Number.NEGATIVE_INFINITY
+
+  /** `steadyMs`: milliseconds of a clock that never goes back. */
+  constructor(buckets: SharedBuckets, steadyMs: () => number) {
+    this.#buckets = buckets
+    this.#steadyMs = steadyMs
+  }
+
+  /** Takes a unit for a client, and answers 0; or takes nothing, and answers after how many milliseconds there is one. */
+  async take(client: string, rate: Rate): Promise<number> {
+    if (rate.perSecond === 0) return 0
+    const own = this.#of(client)
+    own.waiting += 1
+    try {
+      while (!this.#isAway) {
+        if (own.untilMs <= this.#steadyMs()) own.units = 0
+        if (own.units > 0) {
+          own.units -= 1
+          return 0
+        }
+        await (own.asking ??= this.#ask(client, own, rate))
+        if (own.units === 0 && own.waitMs > 0) return own.waitMs
+      }
+      return 0
+    } finally {
+      own.waiting -= 1
+    }
+  }
+
+  /** Takes units for something that was done already: the client waits the longer for its next. */
+  charge(client: string, units: number, rate: Rate): void {
+    if (rate.perSecond === 0 || this.#isAway) return
+    this.#buckets.charge(client, units, rate).catch(() => this.#lose())
+  }
+
+  get #isAway(): boolean {
+    return this.#steadyMs() < this.#awayUntilMs
+  }
+
+  #lose(): void {
+    this.#awayUntilMs = this.#steadyMs() + AWAY_MS
+  }
+
+  async #ask(client: string, own: Allowance, rate: Rate): Promise<void> {
+    try {
+      const { units, waitMs } = await this.#buckets.take(client, own.waiting, rate)
+      own.units += units
+      own.untilMs = this.#steadyMs() + KEPT_MS
+      own.waitMs = units > 0 ? 0 : Math.max(1, waitMs)
+    } catch {
+      this.#lose()
+      own.waitMs = 0
+    } finally {
+      own.asking = undefined
+    }
+  }
+
+  #of(client: string): Allowance {
+    const known = this.#known.get(client) ?? {
+      units: 0,
+      untilMs: 0,
+      waitMs: 0,
+      waiting: 0,
+      asking: undefined,
+    }
+    // The one that was used last stands last.
+    this.#known.delete(client)
+    this.#known.set(client, known)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > MOST && oldest !== undefined) this.#known.delete(oldest)
+    return known
+  }
+}

@@ -1,0 +1,132 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
+
+import { Allowances, type Grant, type SharedBuckets } from "../../src/access/allowances.ts"
+import { EVERYBODY } from "../../src/access/gate.ts"
+import { RedisBuckets } from "../../src/access/redis.ts"
+import { AppError } from "../../src/errors.ts"
+import { Limits } from "../../src/http/limits.ts"
+import { found, startRedis } from "../engines.ts"
+
+setDefaultTimeout(60_000)
+
+const RATE = { perSecond: 10, burst: 40 }
+
+/** Shared buckets that answer as a test says, and what they were asked for. */
+function answering(answer: (wanted: number) => Grant | Promise<Grant>) {
+  const asked: number[] = []
+  const buckets: SharedBuckets = {
+    async take(_client, wanted) {
+      asked.push(wanted)
+      return answer(wanted)
+    },
+    charge: async () => undefined,
+  }
+  const clock = { nowMs: 0 }
+  return { asked, clock, allowances: new Allowances(buckets, () => clock.nowMs) }
+}
+
+test("what was given in advance is used without a question, for a second", async () => {
+  const { allowances, asked, clock } = answering(() => ({ units: 8, waitMs: 0 }))
+  for (let i = 0; i < 16; i += 1) expect(await allowances.take("one", RATE)).toBe(0)
+  expect(asked).toEqual([1, 1])
+  await allowances.take("one", RATE)
+  clock.nowMs += 1000
+  await allowances.take("one", RATE)
+  expect(asked).toEqual([1, 1, 1, 1])
+  expect(await allowances.take("one", { perSecond: 0, burst: 0 })).toBe(0)
+  expect(asked).toHaveLength(4)
+})
+
+test("requests that come at the same time are one question, and those that get nothing are told how long to wait", async () => {
+  let left = 5
+  const { allowances, asked } = answering(async (wanted) => {
+    await Bun.sleep(1)
+    const units = Math.min(wanted, left)
+    left -= units
+    return { units, waitMs: 70 }
+  })
+  const waits = await Promise.all(Array.from({ length: 9 }, () => allowances.take("one", RATE)))
+  expect(waits.filter((ms) => ms === 0)).toHaveLength(5)
+  expect(waits.filter((ms) => ms === 70)).toHaveLength(4)
+  expect(asked).toEqual([1, 8, 4])
+})
+
+test("buckets that cannot be reached let everything pass, and are asked once a second", async () => {
+  const { allowances, asked, clock } = answering(() => Promise.reject(new Error("away")))
+  for (let i = 0; i < 50; i += 1) expect(await allowances.take("one", RATE)).toBe(0)
+  expect(asked).toEqual([1])
+  clock.nowMs += 1000
+  await allowances.take("two", RATE)
+  expect(asked).toEqual([1, 1])
+})
+
+const program = found("redis-server")
+
+describe.skipIf(program === null)(
+  `two servers with one Redis${program ? "" : " (skipped: it is not installed)"}`,
+  () => {
+    const visitor = { ...EVERYBODY, client: "10.0.0.1" }
+    const other = { ...EVERYBODY, client: "10.0.0.2" }
+
+    /** Servers that limit, together by Redis if there is a URL. */
+    function servers(url: string | undefined) {
+      const buckets = [0, 1].map(() => (url === undefined ? undefined : new RedisBuckets(url, "test")))
+      const limits = buckets.map((shared) => {
+        const steadyMs = (): number => performance.now()
+        const allowances = shared && new Allowances(shared, steadyMs)
+        return new Limits({ perAddress: 10, perToken: 10, perLease: 10, held: 0, steadyMs, allowances })
+      })
+      return {
+        limits,
+        /** How many of so many requests pass that are sent to both servers in turn. */
+        async passing(count: number, caller = visitor): Promise<number> {
+          let passed = 0
+          for (let i = 0; i < count; i += 1) {
+            try {
+              limits[i % 2]?.ask(caller, "")
+              await limits[i % 2]?.askAll(caller, "")
+              passed += 1
+            } catch (error) {
+              if (!(error instanceof AppError) || error.code !== "too_many_requests") throw error
+            }
+          }
+          return passed
+        },
+        async [Symbol.asyncDispose]() {
+          for (const shared of buckets) await shared?.stop()
+        },
+      }
+    }
+
+    test("let a client pass as often as one server would; without it twice as often", async () => {
+      await using redis = await startRedis(program ?? "")
+      await using together = servers(redis.url)
+      const startedMs = performance.now()
+      const passed = await together.passing(100)
+      const flowedBack = Math.ceil(((performance.now() - startedMs) * RATE.perSecond) / 1000)
+      expect(passed).toBeWithin(RATE.burst - 4, RATE.burst + flowedBack + 1)
+      together.limits[0]?.charge(visitor, 100 * 64 * 1024)
+      await Bun.sleep(300)
+      expect(await together.passing(2)).toBe(0)
+      // The control.
+      await using apart = servers(undefined)
+      expect(await apart.passing(100)).toBeGreaterThanOrEqual(2 * RATE.burst)
+    })
+
+    test("limit each for itself while Redis is away or does not answer, and wait for it no longer than a moment", async () => {
+      await using redis = await startRedis(program ?? "")
+      await using together = servers(redis.url)
+      expect(await together.passing(2)).toBe(2)
+      process.kill(redis.pid ?? 0, "SIGSTOP")
+      const startedMs = performance.now()
+      expect(await together.passing(60)).toBe(60)
+      expect(performance.now() - startedMs).toBeLessThan(5000)
+      process.kill(redis.pid ?? 0, "SIGCONT")
+      await redis.crash()
+      expect(await together.passing(100)).toBeWithin(2 * RATE.burst - 62, 100)
+      await redis.start()
+      await Bun.sleep(1100)
+      expect(await together.passing(100, other)).toBeWithin(RATE.burst - 4, RATE.burst + 10)
+    })
+  },
+)
