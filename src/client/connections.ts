@@ -1,7 +1,7 @@
 import { backoff } from "../backoff.ts"
 import { ServerError } from "./ask.ts"
-import { EventParser, type Incoming } from "./events.ts"
-import { pause, Rhythm, type Silence } from "./silence.ts"
+import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
+import { pause, Rhythm, Silence } from "./silence.ts"
 
 /** The stream has broken off: what was shown may be old from here on, until it goes on. */
 export interface Offline {
@@ -24,8 +24,25 @@ export type OpenStream = (
   signal: AbortSignal,
 ) => Promise<Response>
 
-/** How a connection ended: nothing more follows, it broke off, or it is to be opened again at once. */
-export type Ending = "over" | "off" | "again"
+/** What one event of a stream says. */
+export interface Understood<Said> {
+  /** What the caller gets; undefined for nothing. */
+  readonly said?: Said | undefined
+  /** `over` ends the stream after this event; `again` drops the event and opens the next connection at once. */
+  readonly then?: "over" | "again" | undefined
+  /** Why the connection will end, if it ends after this event; default that the stream ended. */
+  readonly reason?: string | undefined
+}
+
+/** How one connection of a stream is asked for and read. */
+export interface Reading<Said> {
+  /** The path in the API, with its query. */
+  readonly path: string
+  /** The error for an answer that is no stream of events. */
+  readonly notStream: string
+  /** Reads an event. @throws Error for what no server sends; the stream is then opened again */
+  readonly read: (event: ServerSentEvent) => Understood<Said>
+}
 
 /** Until the server has named its reconnection time. */
 const FIRST_RETRY_MS = 250
@@ -38,54 +55,98 @@ const MAX_RETRY_AFTER_MS = 300_000
 export interface Connections {
   /** How long to wait before the next one, in milliseconds. */
   retryMs: number
-  /** Connections in a row that told nothing. */
+  /** Connections in a row that brought no event. */
   failures: number
+  /** The last event ID that came, from which the next connection goes on; undefined before the first one. */
+  lastEventId: string | undefined
   /** How often the server sends keepalives. */
   readonly rhythm: Rhythm
 }
 
-/** What is known before the first connection. */
-export const newConnections = (): Connections => ({
+/** What is known before the first connection, which goes on after this event ID. */
+export const newConnections = (lastEventId: string | undefined): Connections => ({
   retryMs: FIRST_RETRY_MS,
   failures: 0,
+  lastEventId,
   rhythm: new Rhythm(),
 })
 
-/** The server has named its reconnection time. */
-export function heardRetry(connections: Connections, retryMs: number): void {
-  connections.retryMs = Math.min(retryMs, MAX_RETRY_AFTER_MS)
-}
-
 /**
- * What a stream says over all of its connections, each of which `connection` opens; `offline` stands between them.
+ * What a stream says over all of its connections; `offline` stands between them. `readingOf` is called for each
+ * connection. `onHeard` is called whenever bytes have come, after everything they held.
  * @throws ServerError when the server refuses for good
  */
 export async function* connected<Said>(
+  open: OpenStream,
   connections: Connections,
-  signal: AbortSignal | undefined,
-  connection: () => AsyncGenerator<Said, Ending, undefined>,
+  {
+    signal,
+    onHeard,
+  }: { readonly signal?: AbortSignal | undefined; readonly onHeard?: (() => void) | undefined },
+  readingOf: () => Reading<Said>,
 ): AsyncGenerator<Said | Offline, void, undefined> {
   while (!signal?.aborted) {
-    let [reason, code, status, leastMs] = ["the stream ended", "", 0, 0]
+    const silence = new Silence(signal, connections.rhythm)
+    let failure: unknown
     try {
-      const how = yield* connection()
+      const how = yield* connection(open, connections, silence, onHeard, readingOf())
       if (how === "over") return
-      if (how === "again") continue
+      continue
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error)
-      if (error instanceof ServerError) {
-        if (!error.isPassing) throw error
-        status = error.status
-        code = error.code
-        leastMs = Math.min(error.retryAfterMs, MAX_RETRY_AFTER_MS)
-      }
+      failure = error
+    } finally {
+      silence.end()
     }
     if (signal?.aborted) return
-    const retryMs = Math.max(leastMs, Math.round(waitOf(connections)))
+    // The network is back: the old connection may be dead without knowing it.
+    if (silence.isNetworkBack) continue
+    const offline = offlineAfter(failure, connections)
     connections.failures += 1
-    yield { type: "offline", reason, status, code, retryMs }
-    await pause(retryMs, signal)
+    yield offline
+    await pause(offline.retryMs, signal)
   }
+}
+
+/** One connection. @throws Error that says why it ended, if the stream is to go on after a pause */
+async function* connection<Said>(
+  open: OpenStream,
+  connections: Connections,
+  silence: Silence,
+  onHeard: (() => void) | undefined,
+  { path, notStream, read }: Reading<Said>,
+): AsyncGenerator<Said, "over" | "again", undefined> {
+  const { lastEventId } = connections
+  const headers = {
+    accept: "text/event-stream",
+    ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+  }
+  const answer = await open(path, headers, silence.signal)
+  if (answer.status === 204) return "over"
+  if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) throw new Error(notStream)
+  silence.opened()
+  let ended = "the stream ended"
+  for await (const incoming of incomingOf(answer, silence, onHeard)) {
+    if ("retryMs" in incoming) connections.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)
+    if (!("data" in incoming)) continue
+    const { said, then, reason = ended } = read(incoming)
+    ended = reason
+    connections.failures = 0
+    if (then === "again") return "again"
+    if (incoming.id !== undefined) connections.lastEventId = incoming.id
+    if (said !== undefined) yield said
+    if (then === "over") return "over"
+  }
+  throw new Error(ended)
+}
+
+/** What to say of a connection that ended with this error. @throws ServerError that is final */
+function offlineAfter(error: unknown, connections: Connections): Offline {
+  const reason = error instanceof Error ? error.message : String(error)
+  const refusal = error instanceof ServerError ? error : undefined
+  if (refusal && !refusal.isPassing) throw refusal
+  const leastMs = Math.min(refusal?.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+  const retryMs = Math.max(leastMs, Math.round(waitOf(connections)))
+  return { type: "offline", reason, status: refusal?.status ?? 0, code: refusal?.code ?? "", retryMs }
 }
 
 /** As long as the server asks for at first, which it spreads over its viewers; after each failure twice as long. */
@@ -98,7 +159,7 @@ function waitOf({ retryMs, failures }: Connections): number {
 }
 
 /** The events of an answer, as they come. A reader, because not every browser can iterate over a body. */
-export async function* incomingOf(
+async function* incomingOf(
   answer: Response,
   silence: Silence,
   onHeard: (() => void) | undefined,

@@ -4,16 +4,13 @@ import { valueOf } from "./ask.ts"
 import {
   connected,
   type Connections,
-  type Ending,
-  heardRetry,
-  incomingOf,
   newConnections,
   type Offline,
   type OpenStream,
+  type Reading,
 } from "./connections.ts"
 import type { ServerSentEvent } from "./events.ts"
 import { isControl, isControlEvent, isUpdate } from "./shapes.ts"
-import { Silence } from "./silence.ts"
 
 /** What a watched stream gives: an update with its event ID, or news of the stream itself. */
 export type Watched =
@@ -52,7 +49,6 @@ const ANOTHER_HISTORY = "another-history"
 
 /** How far a stream has come, over all of its connections. */
 interface Place extends Connections {
-  lastEventId: string | undefined
   /** The history that the last event ID belongs to. */
   history: string | undefined
 }
@@ -72,54 +68,28 @@ function pathOf({ queueId, ids, songId, untilFinished, snapshot }: WatchOptions)
  * @throws ServerError when the server refuses for good
  */
 export function watching(open: OpenStream, options: WatchOptions): AsyncGenerator<Watched, void, undefined> {
-  const { lastEventId, history, signal } = options
+  const { lastEventId, history, signal, onHeard } = options
   const id = lastEventId === undefined ? undefined : String(lastEventId)
-  const place: Place = { ...newConnections(), lastEventId: id, history }
-  return connected(place, signal, () => connection(open, options, place))
+  const place: Place = { ...newConnections(id), history }
+  return connected(open, place, { signal, onHeard }, () => readingOf(options, place))
 }
 
-const headersOf = ({ lastEventId }: Place): Readonly<Record<string, string>> => ({
-  accept: "text/event-stream",
-  ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
-})
-
-/** One connection, from the place on; answers whether the stream is over, broke off, or is to be asked for again. */
-async function* connection(
-  open: OpenStream,
-  options: WatchOptions,
-  place: Place,
-): AsyncGenerator<Watched, Ending, undefined> {
-  const silence = new Silence(options.signal, place.rhythm)
-  let [hasGap, isShutdown] = [false, false]
-  try {
-    const answer = await open(pathOf(options), headersOf(place), silence.signal)
-    if (answer.status === 204) return "over"
-    if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) {
-      throw new Error(NO_STREAM)
-    }
-    silence.opened()
-    for await (const incoming of incomingOf(answer, silence, options.onHeard)) {
-      if ("retryMs" in incoming) heardRetry(place, incoming.retryMs)
-      if (!("data" in incoming)) continue
-      if (incoming.event === "busy") throw new Error(busyOf(incoming.data))
-      const said = saidBy(incoming)
-      place.failures = 0
+/** How one connection of the stream is read. */
+function readingOf(options: WatchOptions, place: Place): Reading<Watched> {
+  let hasGap = false
+  return {
+    path: pathOf(options),
+    notStream: NO_STREAM,
+    read(event) {
+      if (event.event === "busy") throw new Error(busyOf(event.data))
+      const said = saidBy(event)
       const control = said?.type === "control" ? said.control : undefined
       if (control?.event === "gap") hasGap = true
-      // A gap brings the state of now along: then nothing is to be asked for again.
-      if (control?.event === "live" && isOther(place, control.history) && !hasGap) return "again"
-      if (incoming.id !== undefined) place.lastEventId = incoming.id
-      if (said) yield said
-      if (control?.event === "end") return "over"
-      if (control?.event === "shutdown") isShutdown = true
-    }
-    if (isShutdown) throw new Error("the server is shutting down")
-    return "off"
-  } catch (error) {
-    if (silence.isNetworkBack) return "again"
-    throw error
-  } finally {
-    silence.end()
+      // A gap comes with the current state: then nothing needs to be asked for again.
+      if (control?.event === "live" && isOther(place, control.history) && !hasGap) return { then: "again" }
+      if (control?.event === "end") return { said, then: "over" }
+      return { said, ...(control?.event === "shutdown" && { reason: "the server is shutting down" }) }
+    },
   }
 }
 
