@@ -73,3 +73,6 @@ export class AppError extends Error {
     this.retryAfterMs = options?.retryAfterMs
   }
 }
+
+/** The words of anything that was thrown. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

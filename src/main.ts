@@ -1,6 +1,7 @@
 import { COMMANDS } from "./commands/commands.ts"
 import { didYouMean } from "./commands/nearest.ts"
 import { helpOf, readArguments, usageLine } from "./commands/usage.ts"
+import { reasonOf } from "./errors.ts"
 import { printable } from "./text.ts"
 import { commit, version } from "./version.ts"
 
@@ -87,7 +88,7 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
     return await command.run(given)
   } catch (error) {
     const later = isNamed ? undefined : flags.find((word) => entryOf(word))
-    if (!isMisuse(error)) return fail(error instanceof Error ? error.message : String(error), 1)
+    if (!isMisuse(error)) return fail(reasonOf(error), 1)
     const message = later ? `the command comes first: track-studio ${later} ${flags[0]} ...` : error.message
     return misused(message, usageLine(command.usage))
   }

@@ -59,7 +59,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   metrics: { own: [] },
   stream: { own: ["bus", "errors", "item", "metrics", "store/history", "terminal", "text", "wire"] },
   webhooks: {
-    own: ["backoff", "bus", "item", "service", "store/deliveries", "store/history"],
+    own: ["backoff", "bus", "errors", "item", "service", "store/deliveries", "store/history"],
     packages: ["node:crypto"],
   },
   http: {
@@ -85,11 +85,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["elysia", "@sinclair/typebox"],
   },
   config: { own: ["errors", "log"], packages: ["node:fs", "node:net"] },
-  client: { own: ["backoff", "item", "wire"] },
+  client: { own: ["backoff", "errors", "item", "wire"] },
   doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
   "doctor/machine": { own: ["doctor", "text"], packages: ["node:child_process"] },
   runner: {
-    own: ["backoff", "client", "config", "item", "machine", "renderers", "text", "wire"],
+    own: ["backoff", "client", "config", "errors", "item", "machine", "renderers", "text", "wire"],
     packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   commands: {
@@ -106,10 +106,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },
   "commands/serve": { own: ["config", "serve", "commands"] },
   "dashboard/model": { own: ["item", "text", "wire"] },
-  "dashboard/live": { own: ["client", "dashboard/model", "item"] },
+  "dashboard/live": { own: ["client", "dashboard/model", "errors", "item"] },
   "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text"] },
   dashboard: { own: [] },
-  main: { own: ["commands", "text", "version"] },
+  main: { own: ["commands", "errors", "text", "version"] },
   serve: {
     own: [
       "access",

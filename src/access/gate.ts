@@ -62,18 +62,12 @@ export class Gate {
   /** By header, as it was sent. */
   readonly #secrets = new Map<string, string>()
   readonly #callers = new Map<number, { readonly caller: Caller; readonly ended: AbortController }>()
-  readonly #unlisten: () => void
 
   constructor(tokens: Tokens, tickets: Tickets, options: GateOptions) {
     this.#tokens = tokens
     this.#tickets = tickets
     this.#options = options
-    this.#unlisten = tokens.listen((ids) => this.#end(ids))
-  }
-
-  /** Lets go of the tokens. */
-  close(): void {
-    this.#unlisten()
+    tokens.listen((ids) => this.#end(ids))
   }
 
   /**

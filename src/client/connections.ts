@@ -1,4 +1,5 @@
 import { backoff } from "../backoff.ts"
+import { reasonOf } from "../errors.ts"
 import { ServerError } from "./ask.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
 import { pause, Rhythm, Silence } from "./silence.ts"
@@ -29,7 +30,7 @@ export interface Understood<Said> {
   /** What the caller gets; undefined for nothing. */
   readonly said?: Said | undefined
   /** `over` ends the stream after this event; `again` drops the event and opens the next connection at once. */
-  readonly then?: "over" | "again" | undefined
+  readonly ending?: "over" | "again" | undefined
   /** Why the connection will end, if it ends after this event; default that the stream ended. */
   readonly reason?: string | undefined
 }
@@ -128,20 +129,20 @@ async function* connection<Said>(
   for await (const incoming of incomingOf(answer, silence, onHeard)) {
     if ("retryMs" in incoming) connections.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)
     if (!("data" in incoming)) continue
-    const { said, then, reason = ended } = read(incoming)
+    const { said, ending, reason = ended } = read(incoming)
     ended = reason
     connections.failures = 0
-    if (then === "again") return "again"
+    if (ending === "again") return "again"
     if (incoming.id !== undefined) connections.lastEventId = incoming.id
     if (said !== undefined) yield said
-    if (then === "over") return "over"
+    if (ending === "over") return "over"
   }
   throw new Error(ended)
 }
 
 /** What to say of a connection that ended with this error. @throws ServerError that is final */
 function offlineAfter(error: unknown, connections: Connections): Offline {
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   const refusal = error instanceof ServerError ? error : undefined
   if (refusal && !refusal.isPassing) throw refusal
   const leastMs = Math.min(refusal?.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)

@@ -53,7 +53,7 @@ export function printedAt(
     notStream: NO_OUTPUT,
     read(event) {
       const said = saidBy(event)
-      return { said, then: said?.type === "end" ? "over" : undefined }
+      return { said, ending: said?.type === "end" ? "over" : undefined }
     },
   }
   return connected(open, newConnections(from && `${from.attempt}-${from.to}`), { signal }, () => reading)

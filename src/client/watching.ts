@@ -86,8 +86,8 @@ function readingOf(options: WatchOptions, place: Place): Reading<Watched> {
       const control = said?.type === "control" ? said.control : undefined
       if (control?.event === "gap") hasGap = true
       // A gap comes with the current state: then nothing needs to be asked for again.
-      if (control?.event === "live" && isOther(place, control.history) && !hasGap) return { then: "again" }
-      if (control?.event === "end") return { said, then: "over" }
+      if (control?.event === "live" && isOther(place, control.history) && !hasGap) return { ending: "again" }
+      if (control?.event === "end") return { said, ending: "over" }
       return { said, ...(control?.event === "shutdown" && { reason: "the server is shutting down" }) }
     },
   }

@@ -1,4 +1,5 @@
 import type { Client } from "../client/client.ts"
+import { reasonOf } from "../errors.ts"
 import { printable } from "../text.ts"
 import { clientOf, type Command, say, typedIds } from "./command.ts"
 import type { Arguments, Usage } from "./usage.ts"
@@ -18,7 +19,7 @@ export const actCommand = (usage: Omit<Usage, "settings">, act: Act): Command =>
         say(await act(client, id, given))
       } catch (error) {
         code = 1
-        const reason = error instanceof Error ? error.message : String(error)
+        const reason = reasonOf(error)
         process.stderr.write(`track-studio: ${printable(reason)}\n`)
       }
     }

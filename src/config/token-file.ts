@@ -1,10 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs"
 
-import { AppError } from "../errors.ts"
+import { AppError, reasonOf } from "../errors.ts"
 
 const TOKEN = /^tsk_[A-Za-z0-9_-]{43}$/
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** The text of a file without the white space around it; undefined if there is no such file. */
 function textOf(file: string): string | undefined {

@@ -1,5 +1,5 @@
 /** Every fault that the doctor knows, with the lines that put it right. */
-export const FAULTS = {
+const FAULTS = {
   unreachable: ["does the server run, and may this machine reach it? systemctl status track-studio"],
   certificate_bad: ["give the proxy a certificate for this name, with all of its chain"],
   certificate_ends: ["renew the certificate, and look why that did not happen by itself"],

@@ -44,7 +44,7 @@ const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
 /** Whatever belongs to the queue item in the caller's eyes; stored and given back, never read. */
-export const Metadata = Type.Unsafe<Record<string, unknown>>({ [Kind]: "Metadata", type: "object" })
+const Metadata = Type.Unsafe<Record<string, unknown>>({ [Kind]: "Metadata", type: "object" })
 
 /** The five states of a queue item. The list is closed for ever: front ends compare with it. */
 export const Status = Type.Union([

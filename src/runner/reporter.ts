@@ -1,4 +1,5 @@
 import { type Claimed, type Client, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
+import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { OutputSender } from "./output-sender.ts"
 import { Patience, pause } from "./patience.ts"
@@ -356,5 +357,3 @@ async function answered(done: Promise<void>, withinMs: number): Promise<void> {
     clearTimeout(timer)
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,4 +1,5 @@
 import type { Client, Held } from "../client/client.ts"
+import { reasonOf } from "../errors.ts"
 import { type Place, placeOf } from "../item/report.ts"
 import { shellWord } from "../text.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
@@ -154,7 +155,7 @@ export class Run {
       keepLease(leasesIn(stateFolder), server, { ...held, attempt: source.item()?.attempt ?? 0, kept_until })
       toStderr(`queue item ${held.id}: the next step within ${leaseS} s goes on: run --item ${held.id}`)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       toStderr(`queue item ${held.id}: its lease cannot be kept for the next step: ${reason}`)
     }
   }
@@ -171,7 +172,7 @@ export class Run {
   }
 
   async #notStarted(error: unknown): Promise<number> {
-    const error_message = `the command cannot be run: ${error instanceof Error ? error.message : String(error)}`
+    const error_message = `the command cannot be run: ${reasonOf(error)}`
     toStderr(error_message)
     const verdict = { end: "fail", failure: { error_message, retryable: false } } as const
     await this.#reporter.finish(verdict, this.#options.reportWithinMs, AbortSignal.abort())

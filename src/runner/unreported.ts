@@ -1,4 +1,5 @@
 import { ServerError } from "../client/client.ts"
+import { reasonOf } from "../errors.ts"
 import { type HeirOptions, settle } from "./inherit.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
 
@@ -89,7 +90,7 @@ export class UnreportedLeases {
       return work()
     } catch (error) {
       if (error instanceof ServerError) throw error
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       this.#heir.say(
         `leases cannot be kept on the disk: ${reason}; after a crash, items wait until their leases end`,
       )

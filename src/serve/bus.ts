@@ -2,6 +2,7 @@ import type { SharedBuckets } from "../access/allowances.ts"
 import { type Bus, LocalBus } from "../bus/bus.ts"
 import { type Bell, RemoteBus } from "../bus/remote.ts"
 import type { Config } from "../config/config.ts"
+import { reasonOf } from "../errors.ts"
 import type { Reasons } from "../health.ts"
 import { log } from "../log.ts"
 import type { Service } from "../service.ts"
@@ -63,7 +64,7 @@ export async function openBus(
     onDeaf(error) {
       reasons.set("bell_lost", true)
       log("warn", "the bell of the other instances is not heard; looking for news 4 times a second", {
-        error: error instanceof Error ? error.message : String(error),
+        error: reasonOf(error),
       })
     },
     onHears() {

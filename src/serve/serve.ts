@@ -1,5 +1,5 @@
 import { type Config, wantsColour } from "../config/config.ts"
-import { AppError } from "../errors.ts"
+import { AppError, reasonOf } from "../errors.ts"
 import { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
@@ -31,7 +31,7 @@ function onPort<T>({ host, port }: Config, listen: () => T): T {
     return listen()
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     throw new AppError(
       "unavailable",
       code === "EADDRINUSE"

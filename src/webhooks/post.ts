@@ -1,4 +1,5 @@
 import { retryAfterMs } from "../backoff.ts"
+import { reasonOf } from "../errors.ts"
 import type { Delivery } from "../store/deliveries.ts"
 
 // Loaded at its first use: it would be a tenth of the server's start.
@@ -35,7 +36,7 @@ export const urlId = (url: string): string =>
   nodeCrypto().createHash("sha256").update(url).digest("hex").slice(0, 8)
 
 /** The signature by which a receiver knows that a delivery is ours, as the Standard Webhooks specification has it. */
-export function signature(secret: string, id: string, timestampS: number, body: string): string {
+function signature(secret: string, id: string, timestampS: number, body: string): string {
   const prefix = "whsec_"
   const key = secret.startsWith(prefix) ? Buffer.from(secret.slice(prefix.length), "base64") : secret
   return `v1,${nodeCrypto().createHmac("sha256", key).update(`${id}.${timestampS}.${body}`).digest("base64")}`
@@ -66,6 +67,6 @@ export async function post(delivery: Delivery, options: PostOptions): Promise<Re
     const waitMs = retryAfterMs(reply.headers)
     return { status: reply.status, error: reply.ok ? "" : `it answered ${reply.status}`, waitMs }
   } catch (error) {
-    return { status: null, error: error instanceof Error ? error.message : String(error), waitMs: 0 }
+    return { status: null, error: reasonOf(error), waitMs: 0 }
   }
 }

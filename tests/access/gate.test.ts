@@ -57,7 +57,6 @@ async function opened(isOpen = false) {
       return { secret, id }
     },
     async [Symbol.asyncDispose]() {
-      parts.gate.close()
       beside.close()
       await store.close()
       folder[Symbol.dispose]()

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite"
 import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type Checked } from "./check.ts"
 import { BACKUP_MARK } from "./lock.ts"
 
@@ -69,7 +69,7 @@ export function backupDatabase(path: string, file: string): Checked {
   } catch (error) {
     rmSync(unfinished, { force: true })
     if (error instanceof AppError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     throw new AppError("unavailable", `no backup was made of ${path}: ${reason}`, { cause: error })
   }
 }

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite"
 import { chownSync, existsSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
 
@@ -59,7 +59,7 @@ export function openAccessBeside(path: string): AccessBeside {
   } catch (error) {
     client.close()
     if (error instanceof AppError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     throw new AppError("unavailable", `cannot open the database ${absolute}: ${reason}`, { cause: error })
   }
   const run = async <T>(work: () => T): Promise<T> => client.transaction(work).immediate()

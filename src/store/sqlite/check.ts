@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 import { MOVES } from "../../item/moves.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
 
@@ -81,7 +81,7 @@ export function checkDatabase(path: string): Checked {
     }
   } catch (error) {
     if (error instanceof AppError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     throw new AppError("unavailable", `${path} cannot be read: ${reason}`, { cause: error })
   } finally {
     client?.close()

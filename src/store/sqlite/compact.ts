@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite"
 import { existsSync, statSync } from "node:fs"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 import { explained } from "./explain.ts"
 import { appliedMigrations } from "./open.ts"
 
@@ -37,7 +37,7 @@ export function compactDatabase(path: string): Compacted {
     if (error instanceof AppError) throw error
     const explanation = explained(error, path)
     if (explanation instanceof AppError) throw explanation
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     throw new AppError("unavailable", `the database ${path} was not compacted: ${reason}`, { cause: error })
   } finally {
     client.close()

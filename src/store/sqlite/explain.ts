@@ -38,12 +38,6 @@ function faultOf(error: unknown): SQLiteError | undefined {
   return error instanceof Error && error.cause !== undefined ? faultOf(error.cause) : undefined
 }
 
-/** SQLite's own words for a fault, with its code. */
-export const reasonOf = (error: unknown): string => {
-  const fault = faultOf(error)
-  return fault ? `${fault.message} (${fault.code ?? fault.errno})` : ""
-}
-
 /**
  * An error as the sentence of a start that failed: which file, what is wrong with it, and what to do. An error that is
  * not about the database, or is such a sentence already, stays as it is.

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path"
 import { getTableColumns, getTableName } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 import type { Found } from "../store.ts"
 import { explained } from "./explain.ts"
 import { Lock, type Mark, markOf } from "./lock.ts"
@@ -196,6 +196,6 @@ function refusal(error: unknown, path: string): unknown {
   if (error instanceof AppError) return error
   const explanation = explained(error, path)
   if (explanation instanceof AppError) return explanation
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = reasonOf(error)
   return new AppError("unavailable", `cannot open the database ${path}: ${reason}`, { cause: error })
 }
