@@ -1,9 +1,10 @@
-import { dlopen, ptr } from "bun:ffi"
+import { dlopen, type FFIFunction, ptr } from "bun:ffi"
 
 const LOCK_EXCLUSIVE = 2
 const LOCK_NO_WAIT = 4
 const CLOSE_ON_EXEC = 0o2000000
 
+/** What every C library has on which Bun runs. */
 const SYMBOLS = {
   flock: { args: ["int", "int"], returns: "int" },
   pipe2: { args: ["ptr", "int"], returns: "int" },
@@ -13,10 +14,13 @@ const SYMBOLS = {
 /** The names of the C library: glibc's, then musl's. */
 const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]
 
-function open() {
+/** What one of before 2018 lacks. */
+const NEWER_SYMBOLS = { memfd_create: { args: ["ptr", "int"], returns: "int" } } as const
+
+function open<Symbols extends Record<string, FFIFunction>>(symbols: Symbols) {
   for (const name of NAMES) {
     try {
-      return dlopen(name, SYMBOLS).symbols
+      return dlopen(name, symbols).symbols
     } catch {
       // Not this library: try the next one.
     }
@@ -24,11 +28,11 @@ function open() {
   return undefined
 }
 
-let opened: ReturnType<typeof open> | null = null
+let opened: ReturnType<typeof open<typeof SYMBOLS>> | null = null
 
 /** Loaded at the first use, which takes about 0.3 ms. */
-function libc(): ReturnType<typeof open> {
-  if (opened === null) opened = open()
+function libc() {
+  if (opened === null) opened = open(SYMBOLS)
   return opened
 }
 
@@ -44,6 +48,18 @@ export function pipe(): { readonly from: number; readonly to: number } | undefin
   const ends = new Int32Array(2)
   const [from, to] = libc()?.pipe2(ptr(ends), CLOSE_ON_EXEC) === 0 ? ends : []
   return from === undefined || to === undefined ? undefined : { from, to }
+}
+
+const MEMORY_CLOSE_ON_EXEC = 1
+
+/**
+ * The descriptor of a new empty file in memory, which has no path but this name in /proc; undefined where none can be
+ * made. Children do not inherit it.
+ */
+export function memoryFile(name: string): number | undefined {
+  const descriptor =
+    open(NEWER_SYMBOLS)?.memfd_create(ptr(Buffer.from(`${name}\0`)), MEMORY_CLOSE_ON_EXEC) ?? -1
+  return descriptor < 0 ? undefined : descriptor
 }
 
 const EPOLL_CTL_MOD = 3

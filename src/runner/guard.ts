@@ -1,11 +1,12 @@
 import { closeSync, writeSync } from "node:fs"
 
-import { pipe } from "../machine/libc.ts"
+import { memoryFile, pipe } from "../machine/libc.ts"
 
 /**
  * Waits until its standard input ends, which it does when we die, whatever kills us. Then it ends the commands that
- * the last line lists as "NUMBER:PID ...", with "-" for a PID that is not known yet: SIGTERM to each session and to
- * all that carries the command's mark, and SIGKILL after 2 s. $1 is what all marks begin with; $2, our PID, is for
+ * the last line lists as "NUMBER:PID ...", with "-" for a PID that is not known yet: SIGTERM, and SIGKILL after 2 s, to
+ * each session, to all that carries the command's mark in its environment or in the name of an open file, to what
+ * was found before, and to all that any of these has started. $1 is what all marks begin with; $2, our PID, is for
  * people who look at the list of processes.
  *
  * It is a shell script because that is small and starts at once, and because it must still run when our binary was
@@ -15,25 +16,56 @@ const SCRIPT = `
 exec 4<&0
 (
 trap '' HUP INT QUIT TERM
-mark=$1 commands= line=
+mark=$1 commands= line= found=
 while IFS= read -r line; do commands=$line; done
-left() {
+marked() {
   for command in $commands; do
-    for file in $(grep -lsF -e "$mark.\${command%%:*}." /proc/[0-9]*/environ); do
-      file=\${file%/environ}
-      echo "\${file#/proc/}"
-    done
+    grep -lsF -e "$mark.\${command%%:*}." /proc/[0-9]*/environ
   done
+  ls -l /proc/[0-9]*/fd 2>/dev/null | while IFS= read -r line; do
+    case $line in
+      /proc/*/fd:) holder=\${line%:} ;;
+      *"memfd:$mark."*)
+        number=\${line##*"memfd:$mark."}
+        case " $commands " in *" \${number%%.*}:"*) echo "$holder" ;; esac ;;
+    esac
+  done
+}
+# The running processes as "PID:PARENT:SESSION:START".
+running() {
   for file in /proc/[0-9]*/stat; do
     { IFS= read -r stat <"$file"; } 2>/dev/null || continue
     pid=\${stat%% *}
     set -- \${stat##*) }
-    case " $commands " in *":$4 "*) [ "$1" = Z ] || echo "$pid" ;; esac
+    [ "$1" = Z ] || echo "$pid:$2:$4:\${20}"
   done
 }
-signal() { kill "-$1" $pids 2>/dev/null; }
+has() { case $1 in *"$2"*) true ;; *) false ;; esac; }
+# Sets found to all that is to be ended, as "PID:START".
+look() {
+  pids=" "
+  for file in $(marked); do
+    file=\${file#/proc/}
+    pids="$pids\${file%%/*} "
+  done
+  all=$(running) now=" " before=
+  while [ "$now" != "$before" ]; do
+    before=$now
+    for process in $all; do
+      pid=\${process%%:*} start=\${process##*:} rest=\${process#*:}
+      parent=\${rest%%:*} rest=\${rest#*:}
+      ! has "$now" " $pid:$start " || continue
+      if has "$commands " ":\${rest%%:*} " || has "$found" " $pid:$start " ||
+        has "$pids" " $pid " || has "$pids" " $parent "; then
+        now="$now$pid:$start " pids="$pids$pid "
+      fi
+    done
+  done
+  found=$now
+}
+signal() { for process in $found; do kill "-$1" "\${process%%:*}" 2>/dev/null; done; }
 tries=0
-while pids=$(left) && [ -n "$pids" ] && [ "$tries" -lt 100 ]; do
+while look; [ "$found" != " " ] && [ "$tries" -lt 100 ]; do
   case $tries in
     0) signal TERM; signal CONT ;;
     *) [ "$tries" -lt 8 ] || signal KILL ;;
@@ -46,9 +78,11 @@ done
 
 /** A command that the guard watches. */
 export interface Guarded extends Disposable {
-  /** What the guard looks for in the environment of processes. */
+  /** What the guard looks for in the environment of processes, and in the names of their open files. */
   readonly mark: string
-  /** Tells the guard the session that the command leads, once it was started. */
+  /** An empty file of that name, for the command to inherit: it outlives an environment that is emptied. Absent without one. */
+  readonly tie: number | undefined
+  /** Tells the guard the session that the command leads, once it was started. Closes our end of the tie. */
   readonly started: (pid: number) => void
 }
 
@@ -92,10 +126,22 @@ export class Guard {
     }
     // Before the start: if we are killed in the middle of it, the mark finds what was started.
     set()
+    const mark = `${this.#id}.${number}.`
+    const tie = memoryFile(mark)
+    let isTied = tie !== undefined
+    const untie = (): void => {
+      if (isTied && tie !== undefined) closeSync(tie)
+      isTied = false
+    }
     return {
-      mark: `${this.#id}.${number}.`,
-      started: set,
+      mark,
+      tie,
+      started: (pid) => {
+        untie()
+        set(pid)
+      },
       [Symbol.dispose]: () => {
+        untie()
         this.#commands.delete(number)
         this.#tell()
       },

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 
 /** A running process. */
 export interface Process {
@@ -11,7 +11,7 @@ export interface Process {
   /** Its session. */
   readonly session: number
   /** When it started, in ticks since the machine did: another process may get its number. */
-  readonly startedAt: string
+  readonly startedAt: number
 }
 
 /** Where the fields of /proc/PID/stat after the name tell when the process started. */
@@ -40,19 +40,30 @@ function processOf(pid: string): Process | undefined {
     const [state = "", parent, group, session] = stat
     if ("ZX".includes(state)) return undefined
     const numbers = { parent: Number(parent), group: Number(group), session: Number(session) }
-    return { pid: Number(pid), ...numbers, startedAt: stat[STARTED_AT] ?? "" }
+    return { pid: Number(pid), ...numbers, startedAt: Number(stat[STARTED_AT]) }
   } catch {
     // The process has ended meanwhile.
     return undefined
   }
 }
 
+/** Whether a process was started with the mark in its environment, or holds a file of that name open. */
 function hasMark(pid: number, mark: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark)
+    if (readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark)) return true
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => linkOf(`/proc/${pid}/fd/${fd}`).includes(mark))
   } catch {
     // It has ended meanwhile, or it belongs to another user.
     return false
+  }
+}
+
+/** Where a link leads; empty for one that is gone. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ""
   }
 }
 
@@ -67,13 +78,22 @@ function withChildren(members: readonly Process[], all: readonly Process[]): Pro
   return all.filter(({ pid }) => known.has(pid))
 }
 
+/** How the processes of a command are found. */
+export interface Traces {
+  /** The session that the command leads; undefined if that is not known. */
+  readonly session: number | undefined
+  /** What the command and all that it starts carry in their environment, and in the name of an open file. */
+  readonly mark: string
+  /** When the command was started, as `Process.startedAt`: what is older is not its child. 0 if that is not known. */
+  readonly since: number
+}
+
 /**
- * The running processes of a session, those that were started with `mark` in their environment, which finds what left the
- * session, those of `before` that still run, and what any of these has started. Undefined on systems without /proc.
+ * The running processes of a command: its session; what left that, but bears the mark; those of `before` that still run;
+ * and what any of these has started. Undefined on systems without /proc.
  */
 export function processesOf(
-  session: number | undefined,
-  mark: string,
+  { session, mark, since }: Traces,
   before: readonly Process[] = [],
 ): Process[] | undefined {
   let pids: string[]
@@ -85,6 +105,11 @@ export function processesOf(
   const all = pids.flatMap((pid) => processOf(pid) ?? [])
   const was = new Map(before.map(({ pid, startedAt }) => [pid, startedAt]))
   const isOf = ({ pid, session: own, startedAt }: Process): boolean =>
-    own === session || was.get(pid) === startedAt || hasMark(pid, mark)
+    own === session ||
+    was.get(pid) === startedAt ||
+    (startedAt >= since && pid !== process.pid && hasMark(pid, mark))
   return withChildren(all.filter(isOf), all)
 }
+
+/** When a process was started, as `Process.startedAt`; 0 if that is not known. */
+export const startOf = (pid: number): number => processOf(String(pid))?.startedAt ?? 0

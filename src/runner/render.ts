@@ -71,7 +71,11 @@ export class Render {
     let child: Bun.Subprocess
     try {
       child = Bun.spawn([...plan.command], {
-        stdio: [input === undefined ? ownInput() : Buffer.from(input), ...outputs.targets],
+        stdio: [
+          input === undefined ? ownInput() : Buffer.from(input),
+          ...outputs.targets,
+          ...(guarded.tie === undefined ? [] : [guarded.tie]),
+        ],
         env: environment({
           ...coloursOf(plan),
           ...variables,

@@ -1,4 +1,4 @@
-import { type Process, processesOf } from "./processes.ts"
+import { type Process, processesOf, startOf, type Traces } from "./processes.ts"
 
 const POLL_MS = 50
 const KILLED_WITHIN_MS = 2000
@@ -19,24 +19,23 @@ function send(target: number, signal: NodeJS.Signals | 0): boolean {
 
 /**
  * A command and every process that it started: the session that it leads, the processes outside it that carry the
- * command's mark in their environment, and what was started by any of them when it was last looked at: that may have left
- * the session and emptied its environment. Its process group alone is not enough, because a shell with job control and
+ * command's mark in their environment or in an open file, and what was started by any of them. Its process group alone is not enough, because a shell with job control and
  * `timeout` make groups of their own, and `setsid` even a session.
  */
 export class Session {
   readonly #pid: number | undefined
-  readonly #mark: string
+  readonly #traces: Traces
   #ended = false
   /** What was found last. */
   #processes: readonly Process[] = []
 
   /**
    * `pid` is the command's, which was started detached and so leads a session; undefined if we did not start it.
-   * `mark` is in its environment.
+   * `mark` is what it and all that it starts carry.
    */
   constructor(pid: number | undefined, mark: string) {
     this.#pid = pid
-    this.#mark = mark
+    this.#traces = { session: pid, mark, since: pid === undefined ? 0 : startOf(pid) }
   }
 
   /** Passes a signal on to the command's own group, as a terminal would; returns whether the group exists. */
@@ -47,7 +46,7 @@ export class Session {
   /** Sends a signal to every process; returns whether any is left. */
   signal(signal: NodeJS.Signals | 0): boolean {
     if (this.#ended) return false
-    const processes = processesOf(this.#pid, this.#mark, this.#processes)
+    const processes = processesOf(this.#traces, this.#processes)
     this.#processes = processes ?? []
     if (processes === undefined) return this.#pid !== undefined && send(-this.#pid, signal)
     const [inside, outside] = [

@@ -17,10 +17,15 @@ afterAll(async () => {
 let marks = 0
 /** A number of seconds that no other test sleeps for, so that it finds the processes of this one. */
 const mark = (): string => `${70 + (marks += 1)}${process.pid}`
-/** A shell, a child in a group of its own, one in a session of its own, and one that has left its parent, too. */
+/**
+ * A shell, a child in a group of its own, one in a session of its own, one that has left its parent, too, and two that have
+ * emptied their environment besides: with a parent, and without one.
+ */
 const family = (seconds: string): string =>
   `set -m; sleep ${seconds}1 & timeout 90 sleep ${seconds}2 & setsid sleep ${seconds}3 & ` +
-  `setsid --fork sleep ${seconds}4; echo ready; wait`
+  `setsid --fork sleep ${seconds}4; setsid env -i sleep ${seconds}5 & ` +
+  `setsid --fork env -i sleep ${seconds}6 </dev/null >/dev/null 2>&1; echo ready; wait`
+const MEMBERS = 6
 const running = (seconds: string): string[] =>
   processesWith(`sleep ${seconds}`).filter((line) => line.startsWith("sleep "))
 /** The process that guards the commands of a program of ours. */
@@ -47,9 +52,9 @@ async function gone(seconds: string): Promise<void> {
   while (running(seconds).length > 0) await Bun.sleep(10)
 }
 
-/** Resolves once all four sleep. */
+/** Resolves once all of them sleep. */
 async function asleep(seconds: string): Promise<void> {
-  while (running(seconds).length < 4) await Bun.sleep(10)
+  while (running(seconds).length < MEMBERS) await Bun.sleep(10)
 }
 
 describe("a kill without warning", () => {
@@ -97,7 +102,7 @@ describe("a kill without warning", () => {
     process.kill(guardOf(worker), "SIGKILL")
     worker.kill("SIGKILL")
     await worker.ends()
-    expect(running(seconds)).toHaveLength(4)
+    expect(running(seconds)).toHaveLength(MEMBERS)
     await using next = studio(own, ["work", "--exec", exec])
     expect(await finished(own, id)).toMatchObject({ status: "completed", attempt: 2 })
     expect(running(seconds)).toEqual([])
