@@ -31,6 +31,7 @@ export type {
   Health,
   Result,
   Stats,
+  StreamSeen,
   WorkerAnswer,
   WorkerSeen,
 }
