@@ -57,12 +57,14 @@ class World implements AsyncDisposable {
   #rescue: Rescue
   #tokens = 0
   #failingMs: number | undefined
-  #aliveMs = START_MS
+  /** The latest sign of life that is stored; undefined in a database in which nothing was ever written. */
+  #aliveMs: number | undefined
   #downMs: number | undefined
 
   constructor() {
-    this.faults.onCommit = (succeeded) => this.#committed(succeeded)
     this.#store = this.#open()
+    // Only now: making the tables is no sign of life.
+    this.faults.onCommit = (succeeded) => this.#committed(succeeded)
     ;[this.#workers, this.#rescue] = this.#services()
   }
 
@@ -104,7 +106,7 @@ class World implements AsyncDisposable {
     }
     this.#failingMs = undefined
     this.#downMs = undefined
-    if (isOver || this.nowMs - this.#aliveMs >= 1000) this.#aliveMs = this.nowMs
+    if (isOver || this.nowMs - (this.#aliveMs ?? Number.NEGATIVE_INFINITY) >= 1000) this.#aliveMs = this.nowMs
   }
 
   async claim(leaseMs: number): Promise<void> {

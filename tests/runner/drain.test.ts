@@ -7,15 +7,21 @@ import { Reader } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { faultsOf, type Program, studio, type Told } from "./programs.ts"
 
-const ITEMS = size(60, 2000)
+/** Items that are added as long as the kills go on, so many at a time. */
+const ITEMS = 60
+const KILLS = size(0, 1000)
 const WORKERS = 4
 /** Between two kills, at most. */
-const PAUSE_MS = size(200, 1000)
-const LIMIT_MS = size(60_000, 900_000)
+const PAUSE_MS = size(200, 500)
+const LIMIT_MS = size(60_000, 1_800_000)
+/** How long a render takes. */
+const RENDER_S = size(0.03, 0.2)
 
 /** Items, workers and their server, of which any may be killed. */
 class Drain {
   readonly kills = { workers: 0, servers: 0 }
+  /** How many items were added. */
+  items = 0
   server: TestServer
   readonly #workers: Program[] = []
 
@@ -40,6 +46,14 @@ class Drain {
     this.#workers[index] = this.#worker(index)
   }
 
+  /** Adds items. */
+  async add(): Promise<void> {
+    await Promise.all(
+      Array.from({ length: ITEMS }, (_, i) => this.server.add({ song_id: this.items + i + 1 })),
+    )
+    this.items += ITEMS
+  }
+
   /** The queue begins with what is not finished. */
   async isDone(): Promise<boolean> {
     const { queue }: { queue: QueueItem[] } = await (await this.server.api("GET", "/queue?limit=1")).json()
@@ -59,7 +73,7 @@ class Drain {
   }
 
   #worker(index: number): Program {
-    const exec = "echo 29%; echo 30%; sleep 0.03; echo 60%"
+    const exec = `echo 29%; echo 30%; sleep ${RENDER_S}; echo 60%`
     return studio(this.server, ["work", "--exec", exec, "--lease", "1", "--worker", `worker-${index}`])
   }
 }
@@ -74,22 +88,24 @@ async function histories(server: TestServer): Promise<Map<number, Told[]>> {
 }
 
 test(
-  `${WORKERS} workers complete ${ITEMS} items once each, though they and the server are killed at random`,
+  `${WORKERS} workers complete all items once each, though they and the server are killed at random`,
   async () => {
     await using first = await start({ args: ["--max-rescues", "0"] })
-    for (let song = 0; song < ITEMS; song += 20) {
-      await Promise.all(Array.from({ length: 20 }, (_, i) => first.add({ song_id: song + i + 1 })))
-    }
-    const startedMs = performance.now()
     await using drain = new Drain(first)
-    while (!(await drain.isDone())) {
+    await drain.add()
+    const startedMs = performance.now()
+    for (;;) {
+      if (await drain.isDone()) {
+        if (drain.kills.workers + drain.kills.servers >= KILLS) break
+        await drain.add()
+      }
       await Bun.sleep(Math.random() * PAUSE_MS)
       await drain.kill()
     }
     const tookMs = performance.now() - startedMs
     expect(await drain.stop()).toEqual(Array.from({ length: WORKERS }, () => 0))
     const found = await histories(drain.server)
-    expect(found.size).toBe(ITEMS)
+    expect(found.size).toBe(drain.items)
     const all = [...found.values()]
     expect(all.flatMap(faultsOf)).toEqual([])
     expect(all.map((history) => history.filter(({ status }) => status === "completed").length)).toEqual(
@@ -100,7 +116,7 @@ test(
     const { workers, servers } = drain.kills
     const seconds = Math.round(tookMs / 1000)
     figure(
-      `${ITEMS} items in ${seconds} s, ${workers} workers and ${servers} servers killed, ${rescues} rescues`,
+      `${drain.items} items in ${seconds} s, ${workers} workers and ${servers} servers killed, ${rescues} rescues`,
     )
   },
   LIMIT_MS,
