@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { TokenRow } from "../store/access.ts"
 import { Buckets } from "./bucket.ts"
-import { allow, type Need, type Rights } from "./roles.ts"
+import { allow, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
 import type { Tokens } from "./tokens.ts"
 
@@ -48,6 +48,14 @@ export interface GateOptions {
 /** Who may do everything, without a limit: what a server without tokens takes everybody on its machine for. */
 export const EVERYBODY: Caller = { role: "admin", token: undefined, client: undefined, ended: undefined }
 
+/** A caller without a token that counts. */
+const nobody = ({ from }: Credentials): Caller => ({
+  role: "nobody",
+  token: undefined,
+  client: from().key,
+  ended: undefined,
+})
+
 const unauthorized = (message: string): AppError => new AppError("unauthorized", message)
 
 /** What a header `Authorization` of the kind Bearer holds; empty for another. */
@@ -80,16 +88,12 @@ export class Gate {
     const isLeased = need === "report" && credentials.hasLease
     // A token that was revoked or has expired must not end a render in hand: the lease decides.
     const token = this.#tokenOf(credentials, isLeased)
+    const caller = token ? this.#callerWith(token) : nobody(credentials)
     const isLocal = (): boolean => credentials.from().isLocal
-    if (token) {
-      const caller = this.#callerWith(token)
-      allow(caller, need, isLocal)
-      return caller
-    }
-    const client = credentials.from().key
-    const nobody = { role: "nobody", token: undefined, client, ended: undefined } as const
-    if (!isLeased) allow(nobody, need)
-    return nobody
+    // A lease needs no token beside it, so a token that may do less takes nothing from it.
+    if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials)
+    allow(caller, need, isLocal)
+    return caller
   }
 
   #unprotected({ from }: Credentials, need: Need): Caller {

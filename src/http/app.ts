@@ -161,7 +161,7 @@ export function createApp(parts: AppParts) {
     .use(sharedTickets(parts.tickets))
     .use(crossOrigin(parts.corsOrigins))
     .use(guard(parts, () => app.routes, refusals, refused))
-    .use(errors(parts.onError, () => app.routes, refusals, counts, access))
+    .use(errors(parts.onError, () => app.routes, refusals, counts, access, parts.limits))
     .use(access)
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {

@@ -2,6 +2,7 @@ import type { TSchema } from "@sinclair/typebox"
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors"
 import { Elysia, ValidationError } from "elysia"
 
+import { withoutSecrets } from "../access/secret.ts"
 import { AppError, REFUSALS } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { sse } from "../stream/formats.ts"
@@ -10,6 +11,7 @@ import { tell } from "../wire/frames.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
 import type { Admission } from "./access.ts"
+import type { Limits } from "./limits.ts"
 import { notFoundPage } from "./not-found.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
 import type { RequestCounts } from "./request-counts.ts"
@@ -149,13 +151,13 @@ function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: r
 function answerOf({ code, message }: AppError, request_id: string): ErrorAnswer {
   // A worker that has lost its item must stop.
   const mustStop = code === "lease_lost" || code === "gone"
-  return { error: message, code, request_id, ...(mustStop && { directive: "cancel" }) }
+  return { error: withoutSecrets(message), code, request_id, ...(mustStop && { directive: "cancel" }) }
 }
 
 /**
  * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. An error that is not
  * an AppError is reported, and answered without its text. `routes` lists the routes of the whole app;
- * `refusals` holds the refusals that a valid lease would have outweighed.
+ * `refusals` holds the refusals that a valid lease would have outweighed; `limits` counts leases that are nobody's.
  */
 export function errors(
   onError: OnError,
@@ -163,10 +165,12 @@ export function errors(
   refusals: WeakMap<Request, AppError>,
   counts: RequestCounts,
   access: Admission,
+  limits: Limits | undefined,
 ) {
   const handled = new Elysia({ name: "errors" }).use(access)
-  return handled.onError({ as: "global" }, async ({ code, error, request, set, route, askedMs }) => {
+  return handled.onError({ as: "global" }, async ({ code, error, request, set, route, askedMs, caller }) => {
     const found = asAppError(code, error, request, routes())
+    if (found.code === "lease_lost") limits?.chargeLost(caller)
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
     if (known.code === "too_many_requests") await Bun.sleep(REST_MS)
     const requestId = crypto.randomUUID()

@@ -65,7 +65,8 @@ export class Limits {
     const { client } = caller
     if (client === undefined) return
     const nowMs = this.#options.steadyMs()
-    const own = isByLease(caller, lease) ? 0 : this.#bucketsOf(caller).take(client, 1, nowMs)
+    // What leases that were nobody's have cost it, a token must have paid.
+    const own = this.#bucketsOf(caller).take(client, isByLease(caller, lease) ? 0 : 1, nowMs)
     this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs)))
   }
 
@@ -83,6 +84,12 @@ export class Limits {
       lease === "" ? 0 : allowances.take(digest(lease), this.#rates.lease),
     ])
     this.#refuse(Math.max(...waits))
+  }
+
+  /** Charges a client for a request by a lease that it does not hold. Without a token it has paid for it. */
+  chargeLost({ client, token }: Caller): void {
+    if (client === undefined || !token) return
+    this.#byToken.charge(client, 1, this.#options.steadyMs())
   }
 
   /** Charges a client for a large answer: its next requests wait the longer. */

@@ -163,9 +163,10 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
         const token = required(request, query)
         const attempt = query.attempt === undefined ? undefined : Number(query.attempt)
         const from = query.offset === undefined ? undefined : Number(query.offset)
+        const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)
+        await writer.begin()
         // It may come as it is printed, and nothing be printed for minutes.
         server?.timeout(request, 0)
-        const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)
         await take(request, writer)
         return writer.end()
       },

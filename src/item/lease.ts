@@ -19,13 +19,14 @@ export const directiveOf = (item: QueueItem): Directive =>
 /** Whether a worker has the right to write the item. */
 export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !== null
 
+/** What a worker hears whose lease is not that of the item. */
+export const lost = (id: number): AppError =>
+  new AppError("lease_lost", `the lease of queue item ${id} is not yours any more; stop the work`)
+
 /** @throws AppError `lease_lost` unless the token is that of the lease that is held */
 export function holding(stored: Stored, token: string): void {
   if (isLeased(stored) && stored.work.lease_token === token) return
-  throw new AppError(
-    "lease_lost",
-    `the lease of queue item ${stored.item.id} is not yours any more; stop the work`,
-  )
+  throw lost(stored.item.id)
 }
 
 /** The same lease, which from now lasts its whole length again. */
@@ -254,8 +255,8 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   const rest = { ...ended(work, null), rescues }
   const error_message = `worker "${item.worker}" was not heard of for ${work.lease_ms / 1000} s`
   if (maxRescues > 0 && rescues > maxRescues) {
-    const lost = transition(item, { status: "failed", message: "Worker lost", error_message }, moment.time)
-    return { item: { ...lost, outcome: "lost" }, work: rest }
+    const given = transition(item, { status: "failed", message: "Worker lost", error_message }, moment.time)
+    return { item: { ...given, outcome: "lost" }, work: rest }
   }
   const message = "Worker lost, another attempt will follow"
   const next = transition(item, { status: "retrying", message, error_message }, moment.time)

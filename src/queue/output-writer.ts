@@ -45,6 +45,12 @@ export class OutputWriter {
     this.#from = from
   }
 
+  /** Makes sure, before anything comes, that it may be stored. @throws AppError what the store refuses with */
+  async begin(): Promise<void> {
+    const { end } = await this.#store([])
+    if (this.#from === undefined) this.#next = end
+  }
+
   /** Takes the next bytes. @throws AppError what the store refused with */
   push(bytes: Uint8Array): void {
     if (this.#refusal !== undefined) throw this.#refusal

@@ -5,6 +5,7 @@ import type { OutputPiece } from "../item/output.ts"
 import type { Service } from "../service.ts"
 import type { Items } from "../store/items.ts"
 import type { OutputEnd, Outputs } from "../store/outputs.ts"
+import { missing } from "./missing.ts"
 import { OutputWriter } from "./output-writer.ts"
 import type { Room } from "./room.ts"
 
@@ -141,9 +142,7 @@ export class Output implements Service {
       for (const wake of this.#followers.get(id) ?? []) wake()
       return end
     } catch (error) {
-      if (error instanceof AppError && error.code === "not_found" && (await this.#items.wasDeleted(id)))
-        throw new AppError("gone", `queue item ${id} was deleted; stop the work`)
-      throw error
+      return missing(this.#items, id, true, error)
     }
   }
 

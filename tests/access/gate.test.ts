@@ -137,6 +137,18 @@ test("a lease outweighs a token that was revoked, and such a request is no faile
   expect(refusal(() => server.gate.caller(revoked, "read"))).toBe("unauthorized")
 })
 
+test("a lease needs no token beside it, so one that may do less takes nothing from it", async () => {
+  await using server = await opened()
+  const item = await added(server.store)
+  for (const draft of [{ role: "viewer" }, { role: "operator" }, { item }] as const) {
+    const { secret } = await server.token(draft)
+    const leased = { ...bearer(secret), hasLease: true }
+    expect(server.gate.caller(leased, "report")).toMatchObject({ role: "nobody", token: undefined })
+    expect(refusal(() => server.gate.caller(bearer(secret), "report"))).toBe("forbidden")
+    expect(refusal(() => server.gate.caller(leased, "claim"))).toBe("forbidden")
+  }
+})
+
 test("a token has a bounded number of tickets, and those that were not used in time make room", async () => {
   await using server = await opened()
   const { tickets, tokens, clock } = server

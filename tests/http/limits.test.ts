@@ -49,6 +49,21 @@ test("each lease has a rate of its own; without a token the address pays for it,
   expect(passing(1000, () => limits.ask(visitor, `made up ${(lease += 1)}`))).toBeLessThanOrEqual(40)
 })
 
+test("with a token, leases that prove to be nobody's are paid for by the token", async () => {
+  await using server = await start({ args: ["--requests-per-token", "5"] })
+  const id = await server.add()
+  const secret = await tokenOf(server, "worker")
+  await known(server, secret)
+  let lease = 0
+  const ask = async (): Promise<number> => {
+    const headers = { ...bearer(secret), lease: `made up ${(lease += 1)}` }
+    return (await server.api("POST", `/queue/${id}/heartbeat`, {}, headers)).status
+  }
+  const statuses: number[] = []
+  for (let i = 0; i < 40; i += 1) statuses.push(await ask())
+  expect(new Set(statuses)).toEqual(new Set([409, 429]))
+})
+
 test("a large answer delays the next request", () => {
   const { limits, clock } = limited()
   limits.charge(visitor, 100 * 64 * 1024)

@@ -1,4 +1,5 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
+import { request } from "node:http"
 
 import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { Output } from "../output.ts"
@@ -243,6 +244,21 @@ test("the output of a song is that of its item that was started last", async () 
   expect(await (await server.api("GET", `/songs/${song}/output`)).text()).toBe("second\n")
 })
 
+test("a lease that is nobody's is refused before anything is printed, of an item that never was, too", async () => {
+  const { id } = await attempt(server)
+  const headers = { lease: "nobody's", "transfer-encoding": "chunked" }
+  for (const item of [id, 987654]) {
+    const url = `${server.url}/api/v1/queue/${item}/output`
+    const sent = request(url, { method: "POST", headers, agent: false })
+    sent.flushHeaders()
+    const status = await new Promise((resolve, reject) => {
+      sent.on("error", reject).on("response", (answer) => resolve(answer.statusCode))
+    })
+    sent.destroy()
+    expect([item, status]).toEqual([item, 409])
+  }
+})
+
 const refused = await attempt(server)
 const refusals = new Refusals(server, refused.id)
 const POST = { method: "POST", body: "x", headers: { lease: refused.lease.token } }
@@ -269,11 +285,6 @@ test.each([
     },
   ],
   ["/queue/987654/output", {}, { status: 404, code: "not_found", error: "queue item 987654 does not exist" }],
-  [
-    "/queue/987654/output",
-    POST,
-    { status: 404, code: "not_found", error: "queue item 987654 does not exist" },
-  ],
 ])("%s %j is refused", async (path, request, wanted) => {
   await refusals.expect(path, request, wanted)
 })

@@ -67,6 +67,13 @@ test("no token, ticket or lease reaches a log, an error, a metric or the help", 
       }
     }
   }
+  for (const given of [secret, ticket]) {
+    for (const path of [`/queue?status=${given}`, `/nope/${given}`, `/queue/${given}`, `/queue?${given}=1`]) {
+      const answer = await server.api("GET", path, undefined, bearer(secret))
+      expect(answer.status).toBeGreaterThan(400)
+      said.push(await answer.text())
+    }
+  }
   expect(said.length).toBeGreaterThan(20)
   said.push(await (await fetch(`${server.url}/metrics`, { headers: bearer(secret) })).text())
   said.push(await (await fetch(`${server.url}/health/ready`, { headers: bearer(secret) })).text())
