@@ -66,50 +66,78 @@ const isMedia = objectOf<NonNullable<QueueItem["media"]>>({
   speed: orNull(isNumber),
 })
 
-const isItem = objectOf<ReadItem>(
-  { id: isNumber, status: isText },
-  {
-    song_id: isNumber,
-    title: isText,
-    priority: isNumber,
-    turn: orNull(isNumber),
-    current_step: isText,
-    progress: isNumber,
-    message: isText,
-    error_message: isText,
-    video_file_path: isText,
-    video_file_size: isNumber,
-    thumbnail_path: isText,
-    flag: orNull<NonNullable<QueueItem["flag"]>>(isText),
-    queued_at: isText,
-    started_at: orNull(isText),
-    completed_at: orNull(isText),
-    updated_at: isText,
-    basis: orNull<NonNullable<QueueItem["basis"]>>(isText),
-    attempt: isNumber,
-    max_attempts: isNumber,
-    outcome: orNull<NonNullable<QueueItem["outcome"]>>(isText),
-    worker: isText,
-    available_at: orNull(isText),
-    cancel_requested_at: orNull(isText),
-    eta_seconds: orNull(isNumber),
-    eta_low_seconds: orNull(isNumber),
-    eta_high_seconds: orNull(isNumber),
-    eta_runs: isNumber,
-    time_progress: orNull(isNumber),
-    starts_in_seconds: isNumber,
-    starts_low_seconds: isNumber,
-    starts_high_seconds: isNumber,
-    takes_seconds: isNumber,
-    kind: isText,
-    stalled: isBoolean,
-    step: orNull(isStep),
-    unit: orNull(isUnit),
-    media: orNull(isMedia),
-    tags: listOf(isText),
-    metadata: isRecord,
-  },
-)
+const isNumbers = (value: unknown): value is Record<string, number> =>
+  isObject(value) && Object.values(value).every(isNumber)
+
+/** Every key of an item: one that is added must be checked, too. */
+const ITEM = {
+  id: isNumber,
+  status: isText,
+  song_id: isNumber,
+  title: isText,
+  priority: isNumber,
+  turn: orNull(isNumber),
+  current_step: isText,
+  progress: isNumber,
+  message: isText,
+  error_message: isText,
+  retry_count: isNumber,
+  video_file_path: isText,
+  video_file_size: isNumber,
+  thumbnail_path: isText,
+  flag: orNull<NonNullable<QueueItem["flag"]>>(isText),
+  queued_at: isText,
+  started_at: orNull(isText),
+  completed_at: orNull(isText),
+  updated_at: isText,
+  basis: orNull<NonNullable<QueueItem["basis"]>>(isText),
+  attempt: isNumber,
+  max_attempts: isNumber,
+  outcome: orNull<NonNullable<QueueItem["outcome"]>>(isText),
+  worker: isText,
+  available_at: orNull(isText),
+  cancel_requested_at: orNull(isText),
+  eta_seconds: orNull(isNumber),
+  eta_low_seconds: orNull(isNumber),
+  eta_high_seconds: orNull(isNumber),
+  eta_runs: isNumber,
+  time_progress: orNull(isNumber),
+  starts_in_seconds: isNumber,
+  starts_low_seconds: isNumber,
+  starts_high_seconds: isNumber,
+  takes_seconds: isNumber,
+  kind: isText,
+  totals: isNumbers,
+  stalled: isBoolean,
+  steps: orNull(listOf(isText)),
+  step: orNull(isStep),
+  unit: orNull(isUnit),
+  media: orNull(isMedia),
+  tags: listOf(isText),
+  metadata: isRecord,
+} satisfies Required<Checks<ReadItem>>
+
+/** What an item of an older server lacks, as a newer one says it of an item that has none of it. */
+const LATER = {
+  turn: null,
+  basis: null,
+  eta_low_seconds: null,
+  eta_high_seconds: null,
+  eta_runs: 0,
+  time_progress: null,
+  kind: "",
+  totals: {},
+  steps: null,
+} satisfies Partial<ReadItem>
+
+const isItemOfAnyAge = objectOf<ReadItem>({ id: ITEM.id, status: ITEM.status }, ITEM)
+
+/** Whether a value is an item; then it gets what only an older server leaves out. */
+const isItem: Check<ReadItem> = (value): value is ReadItem => {
+  if (!isItemOfAnyAge(value)) return false
+  Object.assign(value, { ...LATER, ...value })
+  return true
+}
 
 /** One change of an item, as a stream tells it. */
 export const isUpdate: Check<ProgressUpdate> = objectOf<ProgressUpdate>(

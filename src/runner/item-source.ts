@@ -1,4 +1,4 @@
-import { type ClaimRequest, type Client, type Held, ServerError } from "../client/client.ts"
+import { type Claimed, type ClaimRequest, type Client, type Held, ServerError } from "../client/client.ts"
 import type { QueueItem } from "../item/item.ts"
 
 /** How a run gets its item. */
@@ -54,11 +54,27 @@ export function claiming(
       isContinued = true
       return before
     }
-    const claimed = await client.take(id, { worker, lease: leaseS, ...known }, before)
+    const claimed = await taken(client, id, { worker, lease: leaseS, ...known }, before)
     item = claimed.item
     return { id, token: claimed.lease.token }
   }
   return { name, first, isLent: false, isContinued: () => isContinued, item: () => item }
+}
+
+/** Claims an item; an older server, which refuses keys that it does not know, gets those that it does. @throws ServerError */
+async function taken(
+  client: Client,
+  id: number,
+  { worker, lease, ...known }: { readonly worker: string; readonly lease: number } & Claiming["known"],
+  before: Held | undefined,
+): Promise<Claimed> {
+  try {
+    return await client.take(id, { worker, lease, ...known }, before)
+  } catch (error) {
+    // Other faults of what is known are for the user to mend.
+    if (!(error instanceof ServerError) || !/\bunknown key\b/.test(error.message)) throw error
+    return client.take(id, { worker, lease }, before)
+  }
 }
 
 /** The item of a lease that still holds; undefined if the lease is lost. @throws ServerError when it is not known */

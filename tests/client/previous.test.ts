@@ -1,7 +1,10 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
+import { Value } from "@sinclair/typebox/value"
+
 import { Client, type Watched } from "../../src/client/client.ts"
+import { QueueItem } from "../../src/item/item.ts"
 import { start } from "../server.ts"
 
 /** A request of the previous version's `work`, and what its server answered. */
@@ -66,7 +69,11 @@ test("this client understands what the previous version's server answers", async
   expect(await client.add({ song_id: 7 })).toMatchObject({ id: 1, status: "queued" })
   expect(await client.update(1, { progress: 40 })).toMatchObject({ progress: 40 })
   expect((await client.list({})).queue).toHaveLength(1)
-  expect(await client.get(1)).toMatchObject({ title: "Northern Lights" })
+  const item = await client.get(1)
+  expect(item).toMatchObject({ title: "Northern Lights" })
+  // What it does not know is there all the same, as if the item had none of it.
+  expect(Object.keys(item).sort()).toEqual(Object.keys(QueueItem.properties).sort())
+  expect(Value.Errors(QueueItem, item).First()).toBeUndefined()
   expect((await client.history(1)).updates).toHaveLength(2)
   await client.flag(1, "image_issue")
   expect(await client.cancel(1)).toMatchObject({ outcome: "cancelled" })
