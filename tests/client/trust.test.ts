@@ -43,6 +43,7 @@ const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) =
   finished: (client, signal) => client.finished(7, 1, signal),
   remove: (client, signal) => client.remove(7, signal),
   stats: (client, signal) => client.stats(signal),
+  openStreams: (client, signal) => client.openStreams(signal),
   health: (client, signal) => client.health(signal),
 }
 const NAMES = Object.keys(REQUESTS)
