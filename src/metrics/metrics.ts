@@ -118,7 +118,10 @@ export class Metrics {
 
   /** The counters of this name, by the values of their labels. */
   counters(name: CounterName): Pick<Series<Counter>, "of"> {
-    return seriesOf(this.#counters, name, () => new Counter())
+    const counters = seriesOf(this.#counters, name, () => new Counter())
+    const { values = [] }: Description = METRICS[name]
+    for (const value of values) counters.of(value)
+    return counters
   }
 
   /** The counter of this name, which has no labels. */

@@ -6,6 +6,11 @@ export interface Description {
   readonly help: string
   /** The names of its labels; absent for none. No item and no worker is ever a label. */
   readonly labels?: readonly string[]
+  /**
+   * Values of its one label that stand there from the start, at 0: Prometheus sees no increase in a counter that comes
+   * into being with its first. Absent for a label whose values are not known before.
+   */
+  readonly values?: readonly string[]
   /** The upper bounds of a histogram's buckets, ascending. */
   readonly buckets?: readonly number[]
 }
@@ -25,10 +30,16 @@ export const METRICS = {
   streams_closed_total: {
     type: "counter",
     labels: ["reason"],
+    values: ["client", "slow", "finished", "drain", "revoked", "error"],
     help: "Streams that ended: client (it left), slow (it did not read for a minute), finished, drain, revoked, error.",
   },
   stream_replays_total: { type: "counter", help: "Streams that were resumed by a last event ID." },
-  gaps_total: { type: "counter", labels: ["reason"], help: "Gaps that streams were told of." },
+  gaps_total: {
+    type: "counter",
+    labels: ["reason"],
+    values: ["expired", "unknown", "slow", "unreadable", "restored", "rolled_back"],
+    help: "Gaps that streams were told of.",
+  },
   sent_frames_total: { type: "counter", help: "Frames given to streams, keepalives among them." },
   sent_bytes_total: { type: "counter", help: "Bytes given to streams, without those of HTTP and TCP." },
   delivery_seconds: {
@@ -36,7 +47,12 @@ export const METRICS = {
     buckets: QUICK,
     help: "From the notification after a commit until a stream that waited has written what is new.",
   },
-  updates_total: { type: "counter", labels: ["status"], help: "Updates that were stored, by their status." },
+  updates_total: {
+    type: "counter",
+    labels: ["status"],
+    values: ["queued", "processing", "completed", "failed", "retrying"],
+    help: "Updates that were stored, by their status.",
+  },
   commit_seconds: {
     type: "histogram",
     buckets: QUICK,
@@ -71,6 +87,7 @@ export const METRICS = {
   leases_lost_total: {
     type: "counter",
     labels: ["reason"],
+    values: ["silent", "revoked"],
     help: "Leases that ended without a verdict: silent (the worker did not renew it), revoked (with its token).",
   },
   rescues_total: { type: "counter", help: "Items that were taken back from workers." },
@@ -88,6 +105,7 @@ export const METRICS = {
   refused_total: {
     type: "counter",
     labels: ["reason"],
+    values: ["origin", "host", "token", "role", "rate", "streams", "descriptors"],
     help: "Requests that were refused: origin, host, token, role, rate, streams (too many are open), descriptors (hardly any are left).",
   },
   webhook_deliveries: {

@@ -125,6 +125,9 @@ export class Streams {
   /** How many streams are open, by what they show and by format. */
   byFormat(): readonly { readonly kind: SeatKind; readonly format: string; readonly count: number }[] {
     const counts = new Map<string, { kind: SeatKind; format: string; count: number }>()
+    // A figure that is not there when no stream is open looks like a server that is not there.
+    for (const kind of ["global", "item"] as const)
+      counts.set(`${kind} sse`, { kind, format: "sse", count: 0 })
     for (const viewer of this.#viewers()) {
       const { kind } = viewer
       const format = viewer.watch.format.name

@@ -122,7 +122,8 @@ test("streams are counted as they open and end, with what they were sent", async
   lost.leave()
   const after = await until('streams_closed_total{reason="client"}', 2)
   expect(ours(after, 'streams_closed_total{reason="finished"}')).toBe(1)
-  expect(after.get("track_studio_streams")).toBeUndefined()
+  expect(ours(after, 'streams{kind="global",format="sse"}')).toBe(0)
+  expect(ours(after, 'streams{kind="item",format="ndjson"}')).toBeUndefined()
   // Two updates to three streams, and the end of one.
   expect(grown("sent_frames_total", metrics, after)).toBe(7)
   expect(lines).toHaveLength(5)
@@ -178,9 +179,7 @@ test("every refusal is counted by its reason, and every answer by its route and 
 test("after all this every metric is exposed as it is described, but for those that only a fault brings about", () => {
   const metrics = parsed(text)
   const described = Object.entries({ ...METRICS, ...PROCESS_METRICS })
-  const expected = described
-    .map(([name]) => name)
-    .filter((name) => !RARE.includes(name) && name !== "streams")
+  const expected = described.map(([name]) => name).filter((name) => !RARE.includes(name))
   const names = [...metrics.keys()].filter((name) => !RARE.some((rare) => name === exposedName(rare)))
   expect(names).toEqual(expected.map(exposedName))
   for (const [name, { type, help, ...rest }] of described) {

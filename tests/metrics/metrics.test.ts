@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
 
+import { MOVES } from "../../src/item/moves.ts"
 import { exposedName, Metrics } from "../../src/metrics/metrics.ts"
 import { type Description, METRICS, PROCESS_METRICS } from "../../src/metrics/names.ts"
+import { Gap } from "../../src/wire/frames.ts"
 import { labelsOf, parsed, valueOf } from "./exposition.ts"
 
 const ALL: readonly [string, Description][] = Object.entries({ ...METRICS, ...PROCESS_METRICS })
@@ -67,6 +69,22 @@ test("one label value has one counter, and a counter that nobody added to is 0",
   expect(valueOf(text, "track_studio_streams_opened_total")).toBe(0)
   expect(valueOf(text, 'track_studio_updates_total{status="queued"}')).toBe(3)
   expect(valueOf(text, 'track_studio_updates_total{status="failed"}')).toBe(1)
+})
+
+test("counters by a cause that is known before stand at 0 from the start, so that the first increase is seen", async () => {
+  const metrics = new Metrics()
+  metrics.counters("gaps_total")
+  metrics.counters("updates_total")
+  metrics.counters("commit_errors_total")
+  const text = parsed(await textOf(metrics))
+  const reasons = Gap.properties.reason.anyOf.map((one) => one.const)
+  expect(reasons.map((reason) => valueOf(text, `track_studio_gaps_total{reason="${reason}"}`))).toEqual(
+    reasons.map(() => 0),
+  )
+  expect(METRICS.gaps_total.values.toSorted()).toEqual(reasons.toSorted())
+  const statuses: readonly string[] = METRICS.updates_total.values
+  expect(statuses.toSorted()).toEqual(Object.keys(MOVES).toSorted())
+  expect(text.has("track_studio_commit_errors_total")).toBe(false)
 })
 
 test("a gauge that cannot be read is left out, and all others are there", async () => {
