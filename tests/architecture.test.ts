@@ -160,6 +160,36 @@ test("no file is longer than 400 lines", () => {
   expect(ours.filter((file) => !file.startsWith("examples/") && length(file) > 400)).toEqual([])
 })
 
+test("half of the files of the source have at most 105 lines", () => {
+  const lengths = files.map((file) => read(file).split("\n").length - 1).sort((one, other) => one - other)
+  expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(105)
+})
+
+/** The first line of a function or method; the indentation that bun fmt gives it says where it ends. */
+const FUNCTION =
+  /^(?:(?:export )?(?:async )?function\*? (\w+)|(?:export )?const (\w+) = (?:async )?\(| {2}(?:(?:override|protected|static|async|get|set) )*\*?(#?\w+)[(<])/
+
+test("no function is longer than 40 lines, but for chains of routes", () => {
+  const long = files.flatMap((file) => {
+    const lines = read(file).split("\n")
+    return lines.flatMap((line, at) => {
+      const [, ...names] = FUNCTION.exec(line) ?? []
+      const name = names.find((one) => one !== undefined)
+      if (name === undefined || !/[({]$/.test(line)) return []
+      const indent = /^ */.exec(line)?.[0] ?? ""
+      const closing = new RegExp(`^${indent}[}\\])]+$`)
+      const outside = new RegExp(`^ {0,${indent.length}}\\S`)
+      const ends = (one: string, i: number): boolean =>
+        closing.test(one) || (one === "" && outside.test(lines[at + i + 1] ?? ""))
+      const length = lines.slice(at).findIndex(ends) + 1
+      return length > 40 ? [`${file} ${name}`] : []
+    })
+  })
+  const isChain = (one: string): boolean => /^src\/http\/\S+ (?:\w+(?:Routes|Sockets)|createApp)$/.test(one)
+  expect(long.filter((one) => !isChain(one))).toEqual([])
+  expect(long.filter(isChain).length).toBeGreaterThan(5)
+})
+
 test("nothing is of type any, and no error is silenced", () => {
   expect(ours.filter((file) => /(?:[:<|&=]|\b(?:as|extends))\s*any\b|\bany\[\]/.test(code(file)))).toEqual([])
   expect(ours.filter((file) => /@ts-(ignore|expect-error|nocheck)/.test(read(file)))).toEqual([])

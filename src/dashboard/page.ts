@@ -51,20 +51,7 @@ class Page {
       },
       ended: announce,
     })
-    this.#home = new Home(this.#model, {
-      changed: () => this.#changed(),
-      seek: (wanted, isStep) => {
-        const address = BASE.pathname + searchOf(wanted)
-        if (isStep) history.pushState(null, "", address)
-        else history.replaceState(null, "", address)
-        this.#home.want(wanted)
-      },
-      more: (list) => this.#line.more(list),
-      recount: () => {
-        this.#line.count()
-        this.#crew.soon()
-      },
-    })
+    this.#home = this.#newHome()
     this.#screen = this.#home
     this.#line = new HubLine((message) => this.#model.hear(message))
     this.#badge = new Badge(() => {
@@ -84,6 +71,30 @@ class Page {
     this.#route(false)
     watchReader()
     setInterval(() => this.#tick(), 1000)
+    this.#listen()
+    forgetting()
+    void footer()
+  }
+
+  #newHome(): Home {
+    return new Home(this.#model, {
+      changed: () => this.#changed(),
+      seek: (wanted, isStep) => {
+        const address = BASE.pathname + searchOf(wanted)
+        if (isStep) history.pushState(null, "", address)
+        else history.replaceState(null, "", address)
+        this.#home.want(wanted)
+      },
+      more: (list) => this.#line.more(list),
+      recount: () => {
+        this.#line.count()
+        this.#crew.soon()
+      },
+    })
+  }
+
+  /** Follows what the reader does outside of the two screens. */
+  #listen(): void {
     addEventListener("popstate", () => this.#route(true))
     document.addEventListener("click", (event) => this.#click(event))
     document.addEventListener("visibilitychange", () => {
@@ -95,8 +106,6 @@ class Page {
     byId("docs", HTMLAnchorElement).href = new URL("docs", BASE).pathname
     byId("keys", HTMLButtonElement).addEventListener("click", () => void showKeys())
     listenForKeys(() => this.#search())
-    forgetting()
-    void footer()
   }
 
   /** Asks for a token, once until the page is loaded again: the badge asks again. */

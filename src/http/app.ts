@@ -130,6 +130,20 @@ const statusOf = (answer: unknown, set: number | string | undefined): number =>
         ? 101
         : 200
 
+const OPTIONS = {
+  normalize: false,
+  websocket: WEBSOCKET,
+  // A path with an empty id must not answer as the path without one, which shows everything.
+  strictPath: true,
+  serve: {
+    idleTimeout: IDLE_TIMEOUT_S,
+    reusePort: false,
+    development: false,
+    // Bun's own limit answers without a body and without CORS headers; the routes have limits of their own.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+  },
+} as const
+
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
   const startedMs = performance.now()
@@ -142,19 +156,7 @@ export function createApp(parts: AppParts) {
   const owners = new Owners(parts.streams)
   const callers = { access, owners, limits: parts.limits, proxies }
   const board = boardFor(parts.streams, parts.forecasts, owners)
-  const app = new Elysia({
-    normalize: false,
-    websocket: WEBSOCKET,
-    // A path with an empty id must not answer as the path without one, which shows everything.
-    strictPath: true,
-    serve: {
-      idleTimeout: IDLE_TIMEOUT_S,
-      reusePort: false,
-      development: false,
-      // Bun's own limit answers without a body and without CORS headers; the routes have limits of their own.
-      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    },
-  })
+  const app = new Elysia(OPTIONS)
   const routed = app
     // Comes before the preflights are answered, so that they have it too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))

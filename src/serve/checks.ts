@@ -17,9 +17,7 @@ import { Disk } from "../upkeep/disk.ts"
 import { EventLoop } from "../upkeep/event-loop.ts"
 import { MissedRings } from "../upkeep/missed-rings.ts"
 import { Entrance } from "./entrance.ts"
-
-/** Logs an error of the server's own under this message. */
-type Logged = (message: string) => (error: unknown) => void
+import { logged } from "./faults.ts"
 
 /** What is looked at, and who hears of it. */
 export interface Checked {
@@ -37,12 +35,10 @@ export interface Checked {
   readonly descriptors: Descriptors
   /** Called when the database file is no longer the one that was opened. */
   readonly onReplaced: () => void
-  /** Logs errors. */
-  readonly logged: Logged
 }
 
 /** What looks at the event loop and at the machine's clock. */
-export const eventLoopOf = (reasons: Reasons, logged: Logged): EventLoop =>
+export const eventLoopOf = (reasons: Reasons): EventLoop =>
   new EventLoop(reasons, {
     nowMs: Date.now,
     steadyMs: () => performance.now(),
@@ -54,7 +50,7 @@ export const eventLoopOf = (reasons: Reasons, logged: Logged): EventLoop =>
 type Listening = () => Pick<Bun.Server<unknown>, "port" | "closeIdleConnections"> | null
 
 /** What looks at file descriptors. */
-export function descriptorsOf(reasons: Reasons, server: Listening, logged: Logged): Descriptors {
+export function descriptorsOf(reasons: Reasons, server: Listening): Descriptors {
   const spare = new SpareDescriptors(mostDescriptors() ?? Number.POSITIVE_INFINITY)
   return new Descriptors(reasons, {
     spare,
@@ -75,7 +71,7 @@ export function descriptorsOf(reasons: Reasons, server: Listening, logged: Logge
 }
 
 /** Keeps room for results on a disk that is full. */
-function ballastOf(store: Store, { reasons, room, logged }: Checked): Ballast {
+function ballastOf(store: Store, { reasons, room }: Checked): Ballast {
   const { path } = store.found
   const file = `${path}.ballast`
   return new Ballast({
@@ -98,7 +94,7 @@ function ballastOf(store: Store, { reasons, room, logged }: Checked): Ballast {
 
 /** Everything that looks at the running server and notes what is wrong, in the order of its start. */
 export function checksOf(store: Store, checked: Checked): readonly Service[] {
-  const { reasons, loop, descriptors, broadcaster, bus, onReplaced, logged } = checked
+  const { reasons, loop, descriptors, broadcaster, bus, onReplaced } = checked
   const { path } = store.found
   return [
     new DatabaseCheck(store, reasons, {

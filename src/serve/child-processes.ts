@@ -6,9 +6,7 @@ import type { Reasons } from "../health.ts"
 import type { Store } from "../store/store.ts"
 import { Backups } from "../upkeep/backups.ts"
 import { Compaction } from "../upkeep/compaction.ts"
-
-/** Logs an error of the server's own under this message. */
-type Logged = (message: string) => (error: unknown) => void
+import { logged } from "./faults.ts"
 
 /** How this program is run again: the binary alone, or Bun with our source. */
 const ownCommand = (): string[] =>
@@ -36,7 +34,6 @@ export function backupsOf(
   { backupDir, backupEvery, backupKeep }: Config,
   { found: { path } }: Store,
   reasons: Reasons,
-  logged: Logged,
 ): Backups[] {
   if (backupDir === undefined || backupEvery === 0) return []
   return [
@@ -57,7 +54,7 @@ export function backupsOf(
 }
 
 /** Rewrites a database that was made before files could shrink. */
-export const compactionOf = (store: Store, logged: Logged): Compaction =>
+export const compactionOf = (store: Store): Compaction =>
   new Compaction({
     isDone: store.found.canShrink,
     bytes: async () => (await store.upkeep.size()).used,

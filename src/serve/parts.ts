@@ -1,19 +1,13 @@
 import { Allowances } from "../access/allowances.ts"
-import { Gate } from "../access/gate.ts"
-import { digest, randomText } from "../access/secret.ts"
-import { Tickets } from "../access/tickets.ts"
-import { Tokens } from "../access/tokens.ts"
+import type { Tokens } from "../access/tokens.ts"
 import type { Bus } from "../bus/bus.ts"
 import type { Config } from "../config/config.ts"
-import { tokenInOrNew } from "../config/token-file.ts"
-import { AppError } from "../errors.ts"
 import type { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"
 import { TrustedProxies } from "../http/client-address.ts"
 import { Limits } from "../http/limits.ts"
-import { isLoopback } from "../http/origin.ts"
 import type { Answered } from "../http/request-counts.ts"
-import { ErrorLog, log } from "../log.ts"
+import { log } from "../log.ts"
 import { FEW, machineName, mostDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { Forecasts } from "../queue/forecasts.ts"
@@ -25,7 +19,7 @@ import { Room } from "../queue/room.ts"
 import { Totals } from "../queue/totals.ts"
 import { Workers } from "../queue/workers.ts"
 import { type Service } from "../service.ts"
-import { isPostgres, shownDatabase } from "../store/address.ts"
+import { isPostgres } from "../store/address.ts"
 import type { Store } from "../store/store.ts"
 import { Broadcaster } from "../stream/broadcaster.ts"
 import { Meter } from "../stream/meter.ts"
@@ -35,9 +29,11 @@ import { Retention } from "../upkeep/retention.ts"
 import { Space } from "../upkeep/space.ts"
 import { commit, version } from "../version.ts"
 import { Webhooks } from "../webhooks/webhooks.ts"
+import type { Access } from "./access.ts"
 import type { BusParts } from "./bus.ts"
-import { checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
+import { type Checked, checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
+import { errors, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
 
 /** Many servers may look for work in one database: none of them does so more than 20 times a second. */
@@ -47,8 +43,6 @@ const FLEET_LOOK_REST_MS = 50
 const DESCRIPTORS_FOR_STREAMS = 0.8
 /** So many the server itself needs. */
 const OWN_DESCRIPTORS = 30
-
-const errors = new ErrorLog()
 
 /** What makes up a server: the app, what it tells streams by, and the work in the background in starting order. */
 export interface Parts {
@@ -63,15 +57,6 @@ export interface Parts {
   /** The work in the background, in the order of its start. */
   readonly services: readonly Service[]
 }
-
-/** Says how often errors came again that are counted and not yet said: the last words of a server. */
-export const sayCounts = (): void => errors.end()
-
-/** Logs an error of the server's own under this message; for `onError`. */
-export const logged =
-  (message: string) =>
-  (error: unknown): void =>
-    errors.log(message, error)
 
 function webhooksOf(
   config: Config,
@@ -106,63 +91,6 @@ function webhooksOf(
       log("info", "a webhook takes deliveries again", { webhook })
     },
   })
-}
-
-/** Who is let in. */
-export interface Access {
-  /** The tokens in force. */
-  readonly tokens: Tokens
-  /** The tickets that were given out. */
-  readonly tickets: Tickets
-  /** Decides who a caller is. */
-  readonly gate: Gate
-}
-
-/** Tokens, tickets and gate of a store; nobody may be let in before `protect`. */
-export function accessOf({ open }: Config, store: Store): Access {
-  const { access, clock, historyId } = store
-  const onError = logged("the tokens could not be read or written")
-  const tokens = new Tokens(access, { history: historyId, now: clock.now, digest, onError })
-  const tickets = new Tickets(access, tokens, { now: clock.now, digest, random: randomText, onError })
-  return { tokens, tickets, gate: new Gate(tokens, tickets, { isOpen: open, steadyMs: clock.steadyMs }) }
-}
-
-/**
- * Creates an admin token in the file that the owner named, if there is no token yet: a file that holds one gives it, an
- * empty one or none is written. Answers whether it created one.
- * @throws AppError `unavailable` if the file cannot be read or written
- */
-async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean> {
-  if (tokenFile === undefined || (await store.access.tokens()).length > 0) return false
-  const secret = tokenInOrNew(tokenFile, () => `tsk_${randomText()}`)
-  const draft = { label: "made at the first start", role: "admin", item: null, expires_at: null } as const
-  try {
-    await store.access.addToken({ ...draft, hash: digest(secret) })
-    return true
-  } catch (error) {
-    // Another instance has added it meanwhile.
-    if ((await store.access.tokens()).length > 0) return false
-    throw error
-  }
-}
-
-/**
- * Reads the tokens before anybody is let in; answers whether the first one was created.
- * @throws AppError `invalid` if others than this machine could reach a server without tokens
- */
-export async function protect(config: Config, store: Store, { tokens, tickets }: Access): Promise<boolean> {
-  const isFirst = await firstToken(config, store)
-  await tokens.start()
-  await tickets.load()
-  const { host, open, database } = config
-  if (tokens.existed || open || isLoopback(host)) return isFirst
-  throw new AppError(
-    "invalid",
-    `with --host ${host} anybody who reaches this machine could use the server, and no token exists. Create one:
-  track-studio token create --role admin --database ${shownDatabase(database)}
-or let everybody do everything:
-  track-studio serve --host ${host} --open`,
-  )
 }
 
 const limitsOf = (
@@ -231,6 +159,15 @@ function untrusted(reasons: Reasons): void {
     "warn",
     "requests come through a proxy that is not trusted: all of its clients count as one; name it by --trusted-proxy",
   )
+}
+
+function broadcasterOf(
+  { keepaliveMs }: Config,
+  store: Store,
+  { bus, metrics }: Pick<Surroundings, "bus" | "metrics">,
+): Broadcaster {
+  const onError = logged("the history could not be read")
+  return new Broadcaster(store, bus, keepaliveMs, onError, undefined, new Meter(metrics))
 }
 
 function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {
@@ -305,6 +242,32 @@ function rescuesIn(metrics: Metrics): (why: "silent" | "revoked") => void {
   }
 }
 
+/** What the servers of one database know of each other. `addressOf` is called once this one listens. */
+function fleetOf(
+  { instances }: Store,
+  broadcaster: Broadcaster,
+  workers: Workers,
+  addressOf: () => string,
+): Fleet {
+  const since = new Date().toISOString()
+  return new Fleet(instances, {
+    report() {
+      const { global, item } = broadcaster.streams
+      const { crew } = workers.presence
+      return { name: machineName(), version, address: addressOf(), since, streams: global + item, crew }
+    },
+    onOthers: (others) => workers.learn(others.flatMap(({ crew }) => crew)),
+    onError: logged("the other servers could not be told of this one"),
+  })
+}
+
+const settingsOfApp = ({ host, corsOrigin, allowedHost, logLevel }: Config) => ({
+  host,
+  corsOrigins: corsOrigin,
+  allowedHosts: allowedHost,
+  onAnswer: logLevel === "debug" ? logAnswer : undefined,
+})
+
 /** Puts a server together. */
 export function assembled(
   config: Config,
@@ -312,35 +275,18 @@ export function assembled(
   { tokens, tickets, gate }: Access,
   surroundings: Surroundings,
 ): Parts {
-  const { bus, services: ringing, reasons, metrics, onReplaced } = surroundings
+  const { bus, reasons, metrics } = surroundings
   const room = new Room()
-  const { stallAfterMs, maxRescues, keepaliveMs, corsOrigin, host, allowedHost } = config
-  const unread = logged("the history could not be read")
-  const broadcaster = new Broadcaster(store, bus, keepaliveMs, unread, undefined, new Meter(metrics))
+  const broadcaster = broadcasterOf(config, store, surroundings)
   const streams = streamsOf(config, store, broadcaster, reasons)
   const queue = queueOf(config, store, bus, room, metrics)
   const webhooks = webhooksOf(config, store, bus, { reasons, metrics })
-  const loop = eventLoopOf(reasons, logged)
+  const loop = eventLoopOf(reasons)
   const retention = retentionOf(config, store, bus)
-  const descriptors = descriptorsOf(reasons, () => app.server, logged)
-  const since = new Date().toISOString()
-  const fleet = new Fleet(store.instances, {
-    report: () => {
-      const { global, item } = broadcaster.streams
-      const address = app.server?.url.origin ?? ""
-      return {
-        name: machineName(),
-        version,
-        address,
-        since,
-        streams: global + item,
-        crew: queue.workers.presence.crew,
-      }
-    },
-    onOthers: (others) => queue.workers.learn(others.flatMap(({ crew }) => crew)),
-    onError: logged("the other servers could not be told of this one"),
-  })
+  const descriptors = descriptorsOf(reasons, () => app.server)
+  const fleet = fleetOf(store, broadcaster, queue.workers, () => app.server?.url.origin ?? "")
   const app = createApp({
+    ...settingsOfApp(config),
     ...queue,
     gate,
     tickets,
@@ -348,9 +294,6 @@ export function assembled(
     proxies: new TrustedProxies(config.trustedProxy, () => untrusted(reasons)),
     webhooks,
     streams,
-    host,
-    corsOrigins: corsOrigin,
-    allowedHosts: allowedHost,
     areDescriptorsFew: () => descriptors.areFew,
     reasons,
     metrics,
@@ -360,30 +303,46 @@ export function assembled(
     version,
     commit,
     onError: (request_id, error) => errors.log("a request failed", error, { request_id }),
-    onAnswer: config.logLevel === "debug" ? logAnswer : undefined,
   })
+  const made = { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }
+  const services = servicesOf(config, store, surroundings, made)
+  return { app, broadcaster, reasons, retention, services }
+}
+
+/** What the services of a server work on. */
+interface Made extends Pick<Checked, "room" | "broadcaster" | "loop" | "descriptors"> {
+  readonly streams: Streams
+  readonly queue: ReturnType<typeof queueOf>
+  readonly webhooks: Webhooks
+  readonly retention: Retention
+  readonly fleet: Fleet
+  readonly tokens: Tokens
+}
+
+/** The work in the background, in the order of its start. */
+function servicesOf(
+  config: Config,
+  store: Store,
+  { bus, services: ringing, reasons, metrics, onReplaced }: Surroundings,
+  { room, broadcaster, streams, queue, webhooks, loop, retention, descriptors, fleet, tokens }: Made,
+): readonly Service[] {
+  const { stallAfterMs, maxRescues } = config
   const onError = logged("the workers' timer could not read or write")
-  const onRescued = rescuesIn(metrics)
-  const rescue = new Rescue(store, bus, { stallAfterMs, maxRescues, onRescued, onError })
+  const rescue = new Rescue(store, bus, {
+    stallAfterMs,
+    maxRescues,
+    onRescued: rescuesIn(metrics),
+    onError,
+  })
   const space = spaceOf(config, store, bus, { room, reasons })
-  const backups = backupsOf(config, store, reasons, logged)
+  const backups = backupsOf(config, store, reasons)
   const { learned, output, workers } = queue
   const backedUpMs = (): number => backups[0]?.latestMs ?? 0
   gauges(metrics, { store, database: store.found.path, streams, workers, reasons, loop, backedUpMs })
-  const checks = checksOf(store, {
-    reasons,
-    loop,
-    room,
-    broadcaster,
-    bus,
-    descriptors,
-    onReplaced,
-    logged,
-  })
-  const upkeep = [retention, space, compactionOf(store, logged), ...backups]
+  const checks = checksOf(store, { reasons, loop, room, broadcaster, bus, descriptors, onReplaced })
+  const upkeep = [retention, space, compactionOf(store), ...backups]
   const working = [rescue, workers, output, webhooks]
-  // One that has its database for itself has nobody to tell.
-  const telling = isPostgres(config.database) ? [fleet] : []
-  const services = [...ringing, ...telling, tokens, learned, ...checks, ...working, ...upkeep]
-  return { app, broadcaster, reasons, retention, services }
+  // A server that has its database for itself has no others to know.
+  const others = isPostgres(config.database) ? [fleet] : []
+  return [...ringing, ...others, tokens, learned, ...checks, ...working, ...upkeep]
 }

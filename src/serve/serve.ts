@@ -9,9 +9,11 @@ import { explained } from "../store/sqlite/explain.ts"
 import type { Observed, Store } from "../store/store.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
+import { accessOf, protect } from "./access.ts"
 import { openBus } from "./bus.ts"
 import { openStore } from "./database.ts"
-import { accessOf, assembled, logged, type Parts, protect, sayCounts } from "./parts.ts"
+import { errors, logged } from "./faults.ts"
+import { assembled, type Parts } from "./parts.ts"
 
 /** How long readers may take to receive the goodbye before they are cut. */
 const DRAIN_MS = 900
@@ -154,7 +156,7 @@ export async function serve(config: Config): Promise<void> {
   }
   const failure = await failureOf(run)
   const failureToEnd = await failureOf(() => end(parts, store))
-  sayCounts()
+  errors.end()
   if (failure) throw explained(failure.error, store.found.path)
   if (failureToEnd) throw failureToEnd.error
   log("info", "stopped")

@@ -39,6 +39,14 @@ const claimable = (isFree: string) => sql`WITH RECURSIVE known(needs) AS (
     ORDER BY q.rank, q.place, q.id LIMIT ${sql.placeholder("limit")}::int) one
   WHERE known.needs <@ ${sql.placeholder("tags")}::text[] AND ${sql.raw(RUNNING)}`
 
+/** The id of the first item in the queue's order that waits for nothing but a worker, as SQL. */
+const firstClaimable = (isFree: string) =>
+  sql`(SELECT q.id FROM queue_items q WHERE q.section = 1 AND ${sql.raw(isFree)}
+    AND ${sql.raw(RUNNING)} AND (q.available_ms IS NULL OR q.available_ms <= ${sql.placeholder("now")}::int8)
+    ORDER BY q.rank, q.place, q.id LIMIT 1)`
+
+const { key: keyOfAnswer, digest, answer } = idempotencyKeys
+
 /** Statements that read whole items. */
 export function itemReads({ db }: Link, onePerSong: boolean) {
   const rows = () => db.select({ ...rowColumns, version }).from(queueItems)
@@ -56,13 +64,9 @@ export function itemReads({ db }: Link, onePerSong: boolean) {
       .orderBy(asc(rank), asc(place), asc(queueItems.id))
       .limit(sql.placeholder("limit"))
       .prepare("items_claimable"),
-    /** The first in the queue's order that waits for nothing but a worker. */
+    /** See `firstClaimable`. */
     first: rows()
-      .where(
-        sql`${queueItems.id} = (SELECT q.id FROM queue_items q WHERE q.section = 1 AND ${sql.raw(free)}
-        AND ${sql.raw(RUNNING)} AND (q.available_ms IS NULL OR q.available_ms <= ${sql.placeholder("now")}::int8)
-        ORDER BY q.rank, q.place, q.id LIMIT 1)`,
-      )
+      .where(sql`${queueItems.id} = ${firstClaimable(free)}`)
       .prepare("items_first"),
     leaseDue: rows()
       .where(sql`section = 0 AND lease_expires_at <= ${sql.placeholder("by")}::int8`)
@@ -75,11 +79,7 @@ export function itemReads({ db }: Link, onePerSong: boolean) {
       .limit(SWEEP_ROWS)
       .prepare("items_stall_due"),
     answers: db
-      .select({
-        key: idempotencyKeys.key,
-        digest: idempotencyKeys.digest,
-        answer: idempotencyKeys.answer,
-      })
+      .select({ key: keyOfAnswer, digest, answer })
       .from(idempotencyKeys)
       .where(
         sql`${idempotencyKeys.key} = ANY(${sql.placeholder("keys")}::text[]) AND ${idempotencyKeys.created_at} > ${sql.placeholder("after")}::int8`,

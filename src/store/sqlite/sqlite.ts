@@ -17,7 +17,7 @@ import { deleted_at, isReport } from "./columns.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
 import { SqliteFigures } from "./figures.ts"
 import { DatabaseFile } from "./file.ts"
-import { GroupCommit } from "./group.ts"
+import { GroupCommit, type Observer } from "./group.ts"
 import { SqliteHistory, unknownItem } from "./history.ts"
 import { SqliteInstances } from "./instances.ts"
 import { Listing } from "./list.ts"
@@ -84,7 +84,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   constructor(
     path: string,
     clockOf: (aliveMs: number) => Clock = systemClock,
-    { isNewAllowed = false, onePerSong = false, onCommit, onFailure }: SqliteOptions = {},
+    { isNewAllowed = false, onePerSong = false, ...observed }: SqliteOptions = {},
   ) {
     const opened = openDatabase(path, isNewAllowed)
     const { client, found } = opened
@@ -100,7 +100,19 @@ export class SqliteStore extends SqliteHistory implements Store {
     const aliveMs = this.#db.select().from(history).get()?.alive_at ?? null
     this.clock = clockOf(aliveMs ?? 0)
     if (aliveMs !== null) this.outages.begin(aliveMs)
-    this.#group = new GroupCommit(client, {
+    this.#group = new GroupCommit(client, this.#observer(observed))
+    this.#file = new DatabaseFile(opened, this.#group)
+    this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
+    this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
+    this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
+    this.instances = new SqliteInstances(this.clock.now)
+    this.runs = new SqliteRuns(client, this.#group)
+    this.outputs = new SqliteOutputs(client, this.#group, (id) => this.#recentRow(id))
+  }
+
+  /** Follows the transactions of the group commit. */
+  #observer({ onCommit, onFailure }: Observed): Observer {
+    return {
       nowMs: this.clock.steadyMs,
       begun: (nowMs) => this.#begun(nowMs),
       ending: (nowMs) => this.#ending(nowMs),
@@ -115,14 +127,7 @@ export class SqliteStore extends SqliteHistory implements Store {
         onFailure?.(code)
         this.outages.begin(sinceMs)
       },
-    })
-    this.#file = new DatabaseFile(opened, this.#group)
-    this.deliveries = new SqliteDeliveries(client, this.#group, this.clock.now)
-    this.access = new SqliteAccess(client, this.#group, this.clock.now, (id) => void this.#recent.delete(id))
-    this.upkeep = new SqliteUpkeep(client, this.#group, found.path, this.clock.now)
-    this.instances = new SqliteInstances(this.clock.now)
-    this.runs = new SqliteRuns(client, this.#group)
-    this.outputs = new SqliteOutputs(client, this.#group, (id) => this.#recentRow(id))
+    }
   }
 
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {

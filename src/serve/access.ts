@@ -1,0 +1,68 @@
+import { Gate } from "../access/gate.ts"
+import { digest, randomText } from "../access/secret.ts"
+import { Tickets } from "../access/tickets.ts"
+import { Tokens } from "../access/tokens.ts"
+import type { Config } from "../config/config.ts"
+import { tokenInOrNew } from "../config/token-file.ts"
+import { AppError } from "../errors.ts"
+import { isLoopback } from "../http/origin.ts"
+import { shownDatabase } from "../store/address.ts"
+import type { Store } from "../store/store.ts"
+import { logged } from "./faults.ts"
+
+/** Who is let in. */
+export interface Access {
+  /** The tokens in force. */
+  readonly tokens: Tokens
+  /** The tickets that were given out. */
+  readonly tickets: Tickets
+  /** Decides who a caller is. */
+  readonly gate: Gate
+}
+
+/** Tokens, tickets and gate of a store; nobody may be let in before `protect`. */
+export function accessOf({ open }: Config, store: Store): Access {
+  const { access, clock, historyId } = store
+  const onError = logged("the tokens could not be read or written")
+  const tokens = new Tokens(access, { history: historyId, now: clock.now, digest, onError })
+  const tickets = new Tickets(access, tokens, { now: clock.now, digest, random: randomText, onError })
+  return { tokens, tickets, gate: new Gate(tokens, tickets, { isOpen: open, steadyMs: clock.steadyMs }) }
+}
+
+/**
+ * Creates an admin token in the file that the owner named, if there is no token yet: a file that holds one gives it, an
+ * empty one or none is written. Answers whether it created one.
+ * @throws AppError `unavailable` if the file cannot be read or written
+ */
+async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean> {
+  if (tokenFile === undefined || (await store.access.tokens()).length > 0) return false
+  const secret = tokenInOrNew(tokenFile, () => `tsk_${randomText()}`)
+  const draft = { label: "made at the first start", role: "admin", item: null, expires_at: null } as const
+  try {
+    await store.access.addToken({ ...draft, hash: digest(secret) })
+    return true
+  } catch (error) {
+    // Another instance has added it meanwhile.
+    if ((await store.access.tokens()).length > 0) return false
+    throw error
+  }
+}
+
+/**
+ * Reads the tokens before anybody is let in; answers whether the first one was created.
+ * @throws AppError `invalid` if others than this machine could reach a server without tokens
+ */
+export async function protect(config: Config, store: Store, { tokens, tickets }: Access): Promise<boolean> {
+  const isFirst = await firstToken(config, store)
+  await tokens.start()
+  await tickets.load()
+  const { host, open, database } = config
+  if (tokens.existed || open || isLoopback(host)) return isFirst
+  throw new AppError(
+    "invalid",
+    `with --host ${host} anybody who reaches this machine could use the server, and no token exists. Create one:
+  track-studio token create --role admin --database ${shownDatabase(database)}
+or let everybody do everything:
+  track-studio serve --host ${host} --open`,
+  )
+}

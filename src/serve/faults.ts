@@ -1,0 +1,10 @@
+import { ErrorLog } from "../log.ts"
+
+/** The server's own errors in its log: an error that comes again is counted, and said once in a while. */
+export const errors = new ErrorLog()
+
+/** Logs an error of the server's own under this message; for `onError`. */
+export const logged =
+  (message: string) =>
+  (error: unknown): void =>
+    errors.log(message, error)
