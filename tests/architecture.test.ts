@@ -175,12 +175,12 @@ test("no function is longer than 40 lines, but for chains of routes", () => {
     return lines.flatMap((line, at) => {
       const [, ...names] = FUNCTION.exec(line) ?? []
       const name = names.find((one) => one !== undefined)
-      if (name === undefined || !/[({]$/.test(line)) return []
+      if (name === undefined || !/(?:[({]|=>)$/.test(line)) return []
       const indent = /^ */.exec(line)?.[0] ?? ""
       const closing = new RegExp(`^${indent}[}\\])]+$`)
       const outside = new RegExp(`^ {0,${indent.length}}\\S`)
       const ends = (one: string, i: number): boolean =>
-        closing.test(one) || (one === "" && outside.test(lines[at + i + 1] ?? ""))
+        closing.test(one) || (one === "" && outside.test(lines[at + i + 1] ?? "end"))
       const length = lines.slice(at).findIndex(ends) + 1
       return length > 40 ? [`${file} ${name}`] : []
     })
