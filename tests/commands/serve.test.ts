@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
@@ -43,6 +43,17 @@ test("the server says at its start where it listens, its database, and what it f
 
   await using again = await start({ database })
   expect(started(again)).toMatchObject({ database, found: "1 queue items, 4 updates" })
+})
+
+test("what is no file is no database, and stays as it is", async () => {
+  using folder = temporaryFolder()
+  const pipe = join(folder.path, "pipe")
+  Bun.spawnSync(["mkfifo", "--mode=644", pipe])
+  for (const path of [pipe, folder.path]) {
+    const { mode } = statSync(path)
+    await refusesToStart(["--database", path], /is no file; name one with --database$/)
+    expect(statSync(path).mode).toBe(mode)
+  }
 })
 
 test("the path of the database is told whole, however it was given", async () => {

@@ -81,5 +81,5 @@ export const openStore = async (now?: () => number, steadyMs = now, onePerSong =
   storeOn(await emptyDatabase(), now && steadyMs && { now, steadyMs }, onePerSong)
 
 /** A store on a database of a later version. */
-export const openLaterStore = async (now?: () => number, steadyMs = now) =>
-  storeOn(await laterDatabase(), now && steadyMs && { now, steadyMs }, false)
+export const openLaterStore = async (now?: () => number, steadyMs = now, onePerSong = false) =>
+  storeOn(await laterDatabase(), now && steadyMs && { now, steadyMs }, onePerSong)

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -12,46 +12,16 @@ import { MOVES, transition } from "../../src/item/moves.ts"
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { movesTrigger, queueItems, updates } from "../../src/store/sqlite/schema.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import { storeAccess } from "../contracts/access.contract.ts"
-import { storeDeliveries } from "../contracts/deliveries.contract.ts"
-import { storeFigures } from "../contracts/figures.contract.ts"
-import { storeReads } from "../contracts/history.contract.ts"
-import { storeInstances } from "../contracts/instances.contract.ts"
-import { storeRuns } from "../contracts/runs.contract.ts"
-import { added, codeOf, type OpenStore, put, storeWrites } from "../contracts/store.contract.ts"
-import { storeUpkeep } from "../contracts/upkeep.contract.ts"
-import { storeWork } from "../contracts/work.contract.ts"
+import { added, codeOf, put } from "../contracts/store.contract.ts"
+import { storeContracts } from "../contracts/stores.ts"
 import { temporaryFolder } from "../server.ts"
+import { openSqlite } from "./open.ts"
+
+setDefaultTimeout(30_000)
 
 const MIGRATIONS = join(import.meta.dir, "../../src/store/sqlite/migrations")
 
-/** A store on a new file, with the path of that file. */
-async function open(
-  now?: () => number,
-  steadyMs = now,
-): Promise<OpenStore & { store: SqliteStore; path: string }> {
-  const folder = temporaryFolder()
-  const path = join(folder.path, "test.db")
-  const store = new SqliteStore(path, now && steadyMs && (() => ({ now, steadyMs })))
-  return {
-    store,
-    path,
-    async [Symbol.asyncDispose]() {
-      await store.close()
-      folder[Symbol.dispose]()
-    },
-  }
-}
-
-storeWrites("SqliteStore", open)
-storeReads("SqliteStore", open)
-storeWork("SqliteStore", open)
-storeDeliveries("SqliteStore", open)
-storeAccess("SqliteStore", open)
-storeUpkeep("SqliteStore", open)
-storeRuns("SqliteStore", open)
-storeFigures("SqliteStore", open)
-storeInstances("SqliteStore", open)
+storeContracts("SqliteStore", openSqlite, () => openSqlite(undefined, undefined, true))
 
 /** How many commits the write-ahead log holds: frames that carry the size of the database after them. */
 function commits(path: string): number {
@@ -63,7 +33,7 @@ function commits(path: string): number {
 }
 
 test("writes that come in one turn share one commit", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)
   const before = commits(path)
@@ -103,7 +73,7 @@ test("every commit is written through to the disk, in a write-ahead log", () => 
 })
 
 test("a write waits while another program writes the database, and reads go on", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)
   using other = new Database(path)
@@ -121,7 +91,7 @@ test("a write waits while another program writes the database, and reads go on",
 })
 
 test("a database that stays locked for 5 s makes writes unavailable, and nothing is changed", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)
   using other = new Database(path)
@@ -139,7 +109,7 @@ test("a database that stays locked for 5 s makes writes unavailable, and nothing
 }, 20_000)
 
 test("a completion that fails to commit leaves no run, and the item as it was", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)
   await put(store, id, { status: "processing" })
@@ -160,7 +130,7 @@ test("a completion that fails to commit leaves no run, and the item as it was", 
 })
 
 test("what a failed commit would have made of an item is forgotten: the next change sees what is stored", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)
   await put(store, id, { status: "processing", current_step: "stored" })
@@ -177,7 +147,7 @@ test("what a failed commit would have made of an item is forgotten: the next cha
 })
 
 test("what another program has written is seen by the next change, and not written over", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)
   await put(store, id, { status: "processing", current_step: "ours" })
@@ -236,7 +206,7 @@ test("the trigger of the migrations is the one that the table of moves gives", (
 const PAIRS = STATUSES.flatMap((from) => STATUSES.map((to) => [from, to] as const))
 
 test("the database itself refuses every illegal move and allows every legal one", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   await added(opened.store)
   using client = new Database(opened.path)
   const template = client.query<{ sql: string }, []>(
@@ -254,7 +224,7 @@ test("the database itself refuses every illegal move and allows every legal one"
 })
 
 test("the database itself refuses values outside the closed lists", async () => {
-  await using opened = await open()
+  await using opened = await openSqlite()
   await added(opened.store)
   using client = new Database(opened.path)
   const bad = [

@@ -159,7 +159,7 @@ export interface Opened {
 /**
  * Opens the SQLite database at `path`, creates it if it does not exist, and brings an older one up to date. With
  * `isNewAllowed` it also takes a database that is not the one that the last server used.
- * @throws AppError `unavailable` if it cannot be opened or written, is in use by another server, is damaged, is another
+ * @throws AppError `unavailable` if it is no file, cannot be opened or written, is in use by another server, is damaged, is another
  * program's, was made by a newer version, or is not the one that the last server used
  */
 export function openDatabase(path: string, isNewAllowed = false): Opened {
@@ -170,6 +170,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
   let client: Database | undefined
   try {
     mkdirSync(dirname(absolute), { recursive: true })
+    checkKind(absolute)
     lock = new Lock(absolute, isNewAllowed)
     if (isNewAllowed) lock.override()
     else lock.check()
@@ -190,6 +191,13 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     lock?.[Symbol.dispose]()
     throw refusal(error, absolute)
   }
+}
+
+/** Whoever runs as root would lock everybody out of a device by making it private. */
+function checkKind(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false })
+  if (!file || file.isFile()) return
+  throw new AppError("unavailable", `the database ${path} is no file; name one with --database`)
 }
 
 function refusal(error: unknown, path: string): unknown {
