@@ -9,7 +9,7 @@ export interface Rule {
 /** Who may import what. A place is a file, or a folder for all of its files, which may import each other. */
 export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
-  access: { own: ["errors", "service", "store/access"], packages: ["node:crypto"] },
+  access: { own: ["errors", "node", "service", "store/access"] },
   "access/redis": { own: ["access", "service"], packages: ["bun"] },
   offline: { own: ["access", "errors", "store"] },
   machine: { own: [], packages: ["node:fs", "node:os"] },
@@ -18,6 +18,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     own: ["bus", "health", "item", "service", "store/instances", "store/items", "store/life", "store/upkeep"],
   },
   errors: { own: [] },
+  node: { own: [], packages: ["node:crypto", "node:net"] },
   health: { own: [] },
   log: { own: ["text"] },
   service: { own: [] },
@@ -59,8 +60,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   metrics: { own: [] },
   stream: { own: ["bus", "errors", "item", "metrics", "store/history", "terminal", "text", "wire"] },
   webhooks: {
-    own: ["backoff", "bus", "errors", "item", "service", "store/deliveries", "store/history"],
-    packages: ["node:crypto"],
+    own: ["backoff", "bus", "errors", "item", "node", "service", "store/deliveries", "store/history"],
   },
   http: {
     own: [
@@ -69,6 +69,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "health",
       "item",
       "metrics",
+      "node",
       "queue",
       "renderers",
       "stream",
@@ -84,7 +85,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     own: ["access", "errors", "http", "item", "wire"],
     packages: ["elysia", "@sinclair/typebox"],
   },
-  config: { own: ["errors", "log"], packages: ["node:fs", "node:net"] },
+  config: { own: ["errors", "log", "node"], packages: ["node:fs"] },
   client: { own: ["backoff", "errors", "item", "wire"] },
   doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
   "doctor/machine": { own: ["doctor", "text"], packages: ["node:child_process"] },

@@ -1,6 +1,5 @@
-import { isIPv4, isIPv6 } from "node:net"
-
 import { AppError } from "../errors.ts"
+import { net } from "../node.ts"
 
 /**
  * Turns what was given for a setting, or its default, into its value. `texts` is never empty.
@@ -98,7 +97,7 @@ export const networks: Read<readonly string[]> = (texts, name) => {
   const given = texts.filter((network) => network !== "")
   for (const network of given) {
     const [address = "", bits = "0", ...others] = network.split("/")
-    const most = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1
+    const most = net().isIPv4(address) ? 32 : net().isIPv6(address) ? 128 : -1
     if (others.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= most) continue
     throw new AppError(
       "invalid",

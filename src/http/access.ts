@@ -6,11 +6,10 @@ import { AppError, type ErrorCode } from "../errors.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { Owner } from "../stream/seat.ts"
 import type { Streams } from "../stream/streams.ts"
+import { API } from "./api.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { Limits } from "./limits.ts"
 import { isLoopback } from "./origin.ts"
-
-const API = "/api/v1"
 
 /**
  * What each route needs, by method and path: one table for the whole server. A route that is not in it keeps the server

@@ -1,5 +1,6 @@
-import { BlockList, isIPv4, isIPv6 } from "node:net"
+import type { BlockList } from "node:net"
 
+import { net } from "../node.ts"
 import { isLoopback } from "./origin.ts"
 
 /** Where a request came from. */
@@ -23,7 +24,7 @@ const plain = (address: string): string =>
 /** The first 64 bits of an IPv6 address, which is what one household or one server has; other addresses whole. */
 function keyOf(address: string): string {
   // Looking for a colon first: this runs for each request, and the whole check is slow.
-  if (!address.includes(":") || !isIPv6(address)) return address
+  if (!address.includes(":") || !net().isIPv6(address)) return address
   const [before = "", after = ""] = address.toLowerCase().split("::", 2)
   const head = before === "" ? [] : before.split(":")
   const tail = after === "" ? [] : after.split(":")
@@ -37,8 +38,7 @@ function keyOf(address: string): string {
 
 /** The proxies whose word about a client's address counts. */
 export class TrustedProxies {
-  readonly #list = new BlockList()
-  readonly #isEmpty: boolean
+  readonly #list: BlockList | undefined
   readonly #onUntrusted: () => void
 
   /**
@@ -47,7 +47,9 @@ export class TrustedProxies {
    */
   constructor(given: readonly string[], onUntrusted: () => void = () => undefined) {
     this.#onUntrusted = onUntrusted
-    this.#isEmpty = given.length === 0
+    if (given.length === 0) return
+    const { BlockList, isIPv4 } = net()
+    this.#list = new BlockList()
     for (const text of given) {
       const [network = "", bits] = text.split("/", 2)
       const family = isIPv4(network) ? "ipv4" : "ipv6"
@@ -62,7 +64,7 @@ export class TrustedProxies {
     const isByProxy = isLoopback(from) && isProxied(headers)
     // Anybody elsewhere can write these headers; on this machine they come from a proxy.
     if (isByProxy && !this.#isTrusted(from)) this.#onUntrusted()
-    const address = this.#isEmpty ? from : this.#behind(from, headers.get("x-forwarded-for"))
+    const address = this.#list === undefined ? from : this.#behind(from, headers.get("x-forwarded-for"))
     // Whatever proxies are trusted to say: what one has passed on does not come from this machine.
     const isLocal = isLoopback(from) && isLoopback(address) && !isByProxy
     return { address, isLocal, key: keyOf(address) }
@@ -78,10 +80,12 @@ export class TrustedProxies {
       client = hop
       if (!this.#isTrusted(hop)) break
     }
-    return isIPv4(client) || isIPv6(client) ? client : peer
+    return net().isIP(client) > 0 ? client : peer
   }
 
   #isTrusted(address: string): boolean {
+    if (this.#list === undefined) return false
+    const { isIPv4, isIPv6 } = net()
     if (isIPv4(address)) return this.#list.check(address, "ipv4")
     return isIPv6(address) && this.#list.check(address, "ipv6")
   }

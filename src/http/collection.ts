@@ -1,5 +1,4 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { NewItem, QueueItem, Status } from "../item/item.ts"
@@ -8,6 +7,7 @@ import type { Forecasts } from "../queue/forecasts.ts"
 import type { Queue } from "../queue/queue.ts"
 import { QueuePage } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
@@ -77,7 +77,7 @@ async function onlyItem(
  * clients make of it; only the first is described.
  */
 export const collectionRoutes = (path: "" | "/", queue: Queue, forecasts: Forecasts, access: Admission) =>
-  new Elysia({ prefix: "/queue", normalize: false })
+  api("/queue")
     .use(access)
     .use(jsonBody(access))
     .post(

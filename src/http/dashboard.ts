@@ -1,9 +1,8 @@
-import { Elysia } from "elysia"
-
 import type { QueueItem } from "../item/item.ts"
 import type { Overview, Totals } from "../queue/totals.ts"
 import { Dashboard } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 import { ZoneParams } from "./totals.ts"
 
@@ -58,7 +57,7 @@ function shown({ songs, standing, today, thisYear, completed, failed }: Overview
 
 /** The queue at a glance, for Track Studio's web application. */
 export const dashboardRoute = (totals: Totals, access: Admission) =>
-  new Elysia({ normalize: false })
+  api("")
     .use(access)
     .get(
       "/dashboard",

@@ -1,5 +1,4 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import type { Start } from "../item/forecast.ts"
@@ -8,6 +7,7 @@ import type { Forecasts } from "../queue/forecasts.ts"
 import type { Learned } from "../queue/learned.ts"
 import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts } from "../wire/forecast.ts"
 import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 import { queryInteger, within } from "./params.ts"
 
@@ -44,7 +44,7 @@ export async function withStarts(forecasts: Forecasts, items: readonly QueueItem
 
 /** The routes of what is foreseen, and of what that is learned from. */
 export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: Admission) =>
-  new Elysia({ normalize: false })
+  api("")
     .use(access)
     .get(
       "/queue/forecast",

@@ -3,6 +3,7 @@ import { Elysia } from "elysia"
 import { DEGRADED, type Reasons, UNREADY } from "../health.ts"
 import { Health, Liveness, Readiness } from "../wire/server.ts"
 import type { Admission } from "./access.ts"
+import { API } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 
 /** What the answer says about this server. */
@@ -28,7 +29,7 @@ function begins({ retentionBeginsAtMs }: Running): Pick<Health, "retention_begin
 
 /** `GET /health`, for one prefix of paths; `id` names the operation. */
 export const healthRoute = (running: Running, id: "health" | "apiHealth") =>
-  new Elysia({ normalize: false }).get(
+  new Elysia({ prefix: id === "health" ? "" : API, normalize: false }).get(
     "/health",
     (): Health => {
       const reasons = running.reasons.current

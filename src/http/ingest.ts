@@ -1,5 +1,4 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import type { QueueItem, Step } from "../item/item.ts"
@@ -13,6 +12,7 @@ import type { Standing, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES } from "../renderers/renderer.ts"
 import { IngestAnswer } from "../wire/answers.ts"
 import { type Callers, whileIn } from "./access.ts"
+import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 import { checkLast, IngestQuery, type Wanted, wantedOf } from "./ingest-query.ts"
 import { ItemParams, LEASE, tokenOf } from "./params.ts"
@@ -56,59 +56,61 @@ function every(ms: number, call: () => void): Disposable {
  * item. With `finish=true` the end of the output ends the item.
  */
 export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { access }: Callers) =>
-  new Elysia({ prefix: "/queue", normalize: false }).use(access).post(
-    "/:id/ingest/:renderer",
-    async ({ params: { id: itemId, renderer: name }, query, request, server, caller }) => {
-      const id = Number(itemId)
-      const token = tokenOf(request, query)
-      const asked = wantedOf(name, query)
-      // A renderer may print nothing for minutes.
-      server?.timeout(request, 0)
-      const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
-      const before = lease?.item ?? (await queue.get(id))
-      if (isFinished(before.status))
-        throw new AppError(
-          "illegal_move",
-          `queue item ${id} is ${before.status}: it takes no progress; ${retryIt(id)}`,
+  api("/queue")
+    .use(access)
+    .post(
+      "/:id/ingest/:renderer",
+      async ({ params: { id: itemId, renderer: name }, query, request, server, caller }) => {
+        const id = Number(itemId)
+        const token = tokenOf(request, query)
+        const asked = wantedOf(name, query)
+        // A renderer may print nothing for minutes.
+        server?.timeout(request, 0)
+        const lease = token === undefined ? undefined : await workers.heartbeat(id, token)
+        const before = lease?.item ?? (await queue.get(id))
+        if (isFinished(before.status))
+          throw new AppError(
+            "illegal_move",
+            `queue item ${id} is ${before.status}: it takes no progress; ${retryIt(id)}`,
+          )
+        const underWay = before.status === "processing" ? before.attempt : undefined
+        const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
+        const ingest = new Ingest(
+          { workers, queue, output },
+          { id, token, renderer: name, underWay, ...wanted },
         )
-      const underWay = before.status === "processing" ? before.attempt : undefined
-      const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
-      const ingest = new Ingest(
-        { workers, queue, output },
-        { id, token, renderer: name, underWay, ...wanted },
-      )
-      // A lease goes on to its verdict, whatever becomes of the token.
-      using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
-      const lengthMs = lease === undefined ? 0 : leaseMs(lease)
-      using _renewing = lease && every(lengthMs / 3, () => ingest.keepAlive(lengthMs))
-      await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
-        // The renderer is gone with its connection; store what it had said.
-        if (!request.signal.aborted || error instanceof AppError) throw error
-        return ingest.settle()
-      })
-      // When this server stops, the renderer has not ended: it goes on without a viewer.
-      const answer = isFinal && !workers.draining ? await ingest.finish() : undefined
-      const item = await queue.get(id)
-      return { directive: answer?.directive ?? directiveOf(item), item } satisfies IngestAnswer
-    },
-    {
-      params: IngestParams,
-      query: IngestQuery,
-      parse: "none",
-      ...words({
-        id: "ingest",
-        tag: "Workers",
-        summary: "Report by piping a renderer's output",
-        about:
-          "Takes the output for as long as it lasts: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its seconds or more, or with all of its frames, and fails it below. What ffmpeg prints on standard error is not seen here, and ffmpeg can exit with 0 after output that it could not write: add `-xerror`, or use `track-studio run`. With `step=3/4&name=Render` the output's own 0 to 100 fill that part of the item, or the part that `from` and `to` name; under a lease whose attempt has declared steps, an output that names none takes the first that has not begun.",
-        headers: LEASE,
-        body: {
-          type: "text/plain",
+        // A lease goes on to its verdict, whatever becomes of the token.
+        using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
+        const lengthMs = lease === undefined ? 0 : leaseMs(lease)
+        using _renewing = lease && every(lengthMs / 3, () => ingest.keepAlive(lengthMs))
+        await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
+          // The renderer is gone with its connection; store what it had said.
+          if (!request.signal.aborted || error instanceof AppError) throw error
+          return ingest.settle()
+        })
+        // When this server stops, the renderer has not ended: it goes on without a viewer.
+        const answer = isFinal && !workers.draining ? await ingest.finish() : undefined
+        const item = await queue.get(id)
+        return { directive: answer?.directive ?? directiveOf(item), item } satisfies IngestAnswer
+      },
+      {
+        params: IngestParams,
+        query: IngestQuery,
+        parse: "none",
+        ...words({
+          id: "ingest",
+          tag: "Workers",
+          summary: "Report by piping a renderer's output",
           about:
-            "the output as it comes, of any length; a line of more than 64 KiB is dropped, and of a flood of more than 256 KiB a second the newest is read",
-        },
-        successes: [json("the output has ended", IngestAnswer)],
-        refusals: ["illegal_move", "leased", "lease_lost", "gone"],
-      }),
-    },
-  )
+            "Takes the output for as long as it lasts: `ffmpeg -progress URL` needs no wrapper. It starts a waiting item. `total` is the seconds of the finished video, or the frames. With `finish=true` the end of the output completes the item at 98 % of its seconds or more, or with all of its frames, and fails it below. What ffmpeg prints on standard error is not seen here, and ffmpeg can exit with 0 after output that it could not write: add `-xerror`, or use `track-studio run`. With `step=3/4&name=Render` the output's own 0 to 100 fill that part of the item, or the part that `from` and `to` name; under a lease whose attempt has declared steps, an output that names none takes the first that has not begun.",
+          headers: LEASE,
+          body: {
+            type: "text/plain",
+            about:
+              "the output as it comes, of any length; a line of more than 64 KiB is dropped, and of a flood of more than 256 KiB a second the newest is read",
+          },
+          successes: [json("the output has ended", IngestAnswer)],
+          refusals: ["illegal_move", "leased", "lease_lost", "gone"],
+        }),
+      },
+    )

@@ -1,5 +1,4 @@
 import { type Static, Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
@@ -8,6 +7,7 @@ import type { OutputWriter } from "../queue/output-writer.ts"
 import type { Output, OutputEvent, OutputQuery } from "../queue/output.ts"
 import { OutputPart, OutputStored } from "../wire/output.ts"
 import type { Callers } from "./access.ts"
+import { api } from "./api.ts"
 import { OUTPUT_SSE, OUTPUT_TEXT } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { type OutputFormat, outputFormat, placeIn } from "./output-formats.ts"
@@ -155,7 +155,7 @@ const WHOLE = {
 
 /** What the commands of items print. */
 export const outputRoutes = (output: Output, { access, limits }: Callers) =>
-  new Elysia({ normalize: false })
+  api("")
     .use(access)
     .post(
       "/queue/:id/output",

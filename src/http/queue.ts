@@ -1,5 +1,4 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import { allowKeys } from "../access/roles.ts"
 import { Flag, ItemChange, QueueItem } from "../item/item.ts"
@@ -9,6 +8,7 @@ import type { Streams } from "../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem } from "../wire/answers.ts"
 import { ReadItem } from "../wire/forecast.ts"
 import { type Callers, checkStillIn } from "./access.ts"
+import { api } from "./api.ts"
 import { asRead } from "./as-read.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
@@ -56,7 +56,7 @@ export const queueRoutes = (
   forecasts: Forecasts,
   { access, limits }: Callers,
 ) =>
-  new Elysia({ prefix: "/queue", normalize: false })
+  api("/queue")
     .use(access)
     .use(jsonBody(access))
     .get(

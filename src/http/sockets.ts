@@ -1,6 +1,5 @@
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
-import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
 import { messages } from "../stream/formats.ts"
@@ -10,6 +9,7 @@ import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Ending } from "../stream/watch.ts"
 import { StreamLine } from "../wire/answers.ts"
 import type { Callers } from "./access.ts"
+import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
@@ -210,7 +210,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
     over.abort()
     throw new AppError("invalid", "this is not a handshake of the WebSocket protocol, version 13")
   }
-  return new Elysia({ prefix: "/progress", normalize: false })
+  return api("/progress")
     .use(access)
     .get(
       "/ws",

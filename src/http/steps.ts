@@ -1,9 +1,8 @@
-import { Elysia } from "elysia"
-
 import type { Workers } from "../queue/workers.ts"
 import { StepAnswer, WorkerAnswer } from "../wire/answers.ts"
 import { StepsRequest } from "../wire/requests.ts"
 import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
@@ -11,7 +10,7 @@ import { shown } from "./workers.ts"
 
 /** The steps of a render: all of them told once, and one begun after the other. */
 export const stepRoutes = (workers: Workers, access: Admission) =>
-  new Elysia({ prefix: "/queue", normalize: false })
+  api("/queue")
     .post(
       "/:id/steps/next",
       async ({ params: { id }, query, request }): Promise<StepAnswer> => {

@@ -1,11 +1,10 @@
-import { Elysia } from "elysia"
-
 import { allow } from "../access/roles.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/formats.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
 import type { Chunks, Watch } from "../stream/watch.ts"
 import { type ServerSeen, Stats } from "../wire/server.ts"
 import type { Callers } from "./access.ts"
+import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { OPEN_STREAM } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
@@ -128,7 +127,7 @@ export const progressRoutes = (
   { startedMs, servers: serversOf = async () => [] }: Servers,
   { access, owners, proxies }: Callers,
 ) =>
-  new Elysia({ prefix: "/progress", normalize: false })
+  api("/progress")
     .use(access)
     .get(
       "/stream",

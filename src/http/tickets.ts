@@ -5,6 +5,7 @@ import { AppError } from "../errors.ts"
 import { NewTicket } from "../wire/answers.ts"
 import { TicketRequest } from "../wire/requests.ts"
 import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 
@@ -20,7 +21,7 @@ export function sharedTickets(tickets: Tickets | undefined) {
 
 /** Tickets for clients that can send no header. */
 export const ticketRoutes = (tickets: Tickets | undefined, access: Admission) =>
-  new Elysia({ prefix: "/tickets", normalize: false })
+  api("/tickets")
     .use(access)
     .use(jsonBody(access))
     .post(

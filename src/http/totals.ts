@@ -1,5 +1,4 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import { QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
@@ -7,6 +6,7 @@ import type { FinishedSince as Since, Totals } from "../queue/totals.ts"
 import { Counts, type FinishedSince, ItemsRetried, QueuePaused, QueueResumed } from "../wire/answers.ts"
 import { MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
 import { optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
@@ -36,7 +36,7 @@ const shown = ({ shortestMs, meanMs, longestMs, ...counts }: Since): FinishedSin
 
 /** The routes of the queue as a whole. */
 export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
-  new Elysia({ prefix: "/queue", normalize: false })
+  api("/queue")
     .use(access)
     .use(optionalJsonBody(access))
     .get(

@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import { DeliveryStatus } from "../item/notice.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
+import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 import { linkToNext, queryInteger, within } from "./params.ts"
 
@@ -21,7 +21,7 @@ const DeliveriesParams = Type.Object(
 
 /** What has been sent to webhooks, and what is still to be. */
 export const webhookRoutes = (webhooks: Webhooks) =>
-  new Elysia({ prefix: "/webhooks", normalize: false }).get(
+  api("/webhooks").get(
     "/deliveries",
     async ({ query: { status, limit, before }, request, set }): Promise<DeliveriesPage> => {
       const page = await webhooks.list({

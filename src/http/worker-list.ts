@@ -1,5 +1,4 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import type { QueueItem } from "../item/item.ts"
 import type { Known } from "../queue/presence.ts"
@@ -7,6 +6,7 @@ import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
 import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 
 /** The most items in hand that are looked at. */
@@ -62,7 +62,7 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
 
 /** The routes of who works. */
 export const workerListRoutes = (workers: Workers, queue: Queue, access: Admission) =>
-  new Elysia({ prefix: "/workers", normalize: false })
+  api("/workers")
     .use(access)
     .get("", async (): Promise<WorkersAnswer> => ({ workers: await workersOf(workers, queue) }), {
       ...words({

@@ -9,6 +9,7 @@ import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
 import { type Callers, checkStillIn } from "./access.ts"
+import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./held-answer.ts"
@@ -80,7 +81,7 @@ const worker = json("stored; the directive says whether to go on", WorkerAnswer)
 
 /** What workers do, and what is done to them. */
 export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, { access, limits }: Callers) =>
-  new Elysia({ prefix: "/queue", normalize: false })
+  api("/queue")
     .use(
       new Elysia({ normalize: false })
         .use(access)

@@ -1,9 +1,7 @@
 import { retryAfterMs } from "../backoff.ts"
 import { reasonOf } from "../errors.ts"
+import { nodeCrypto } from "../node.ts"
 import type { Delivery } from "../store/deliveries.ts"
-
-// Loaded at its first use: it would be a tenth of the server's start.
-const nodeCrypto = (): typeof import("node:crypto") => require("node:crypto")
 
 const REPLY_MS = 10_000
 

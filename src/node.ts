@@ -1,0 +1,7 @@
+/** Modules of Node's that are loaded at their first use: each would be a tenth of the server's start. */
+
+/** Checks and lists of IP addresses. */
+export const net = (): typeof import("node:net") => require("node:net")
+
+/** Signatures. */
+export const nodeCrypto = (): typeof import("node:crypto") => require("node:crypto")
