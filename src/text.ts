@@ -102,26 +102,5 @@ export function bandWords(left: Left): string {
   return `${duration(low)} to ${duration(high)}`
 }
 
-/** What stands before a cause: how the command ended, and in brackets which part of the program speaks. */
-const PREFIX = /^(?:[^\n]{1,80}? (?:exited|ended) with code \d+: *)?(?:\[[^\]\n]{1,60}\] *)*/
-const CAUSE =
-  /\b(?:error|exception|fail(?:ed|ure|s)?|cannot|can't|could not|unable|not|no|invalid|unknown|missing|denied|refused|out of|exceeded|killed)\b/i
-
-/**
- * The one line of an error that says why: the last one of a Python traceback, otherwise the first that names a cause,
- * otherwise the last. Empty for an empty text.
- */
-export function telling(error: string): string {
-  const lines = error
-    .split(/\r\n|[\r\n\u2028\u2029]/)
-    .map((line, at) =>
-      (at === 0 ? line.replace(PREFIX, "") : line.replace(/^(?:\[[^\]]{1,60}\] *)+/, "")).trim(),
-    )
-    .filter((line) => line !== "")
-  const isTraceback = lines.some((line) => line.endsWith("Traceback (most recent call last):"))
-  const cause = isTraceback ? undefined : lines.find((line) => CAUSE.test(line))
-  return cause ?? lines.at(-1) ?? error.trim()
-}
-
 /** A text as one word for a POSIX shell. */
 export const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`

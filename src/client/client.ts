@@ -228,11 +228,11 @@ export class Client {
     return this.#server.json("POST", `/queue/${id}/move`, SHAPES.item, { body, signal })
   }
 
-  /** Puts every item back into the queue that failed or lost its workers; resolves with how many. */
-  async retryFailed(signal?: AbortSignal): Promise<number> {
+  /** Puts every item back into the queue that failed or lost its workers; resolves with their IDs. */
+  async retryFailed(signal?: AbortSignal): Promise<readonly number[]> {
     const body: RetryRequest = { status: "failed" }
-    const { retried } = await this.#server.json("POST", "/queue/retry", SHAPES.retried, { body, signal })
-    return retried
+    const { ids } = await this.#server.json("POST", "/queue/retry", SHAPES.retried, { body, signal })
+    return ids
   }
 
   /** Pauses the queue: workers get no more items until `resume`. */

@@ -236,7 +236,7 @@ export const SHAPES = {
     today: isFinished,
     this_week: isFinished,
   }),
-  retried: objectOf<ItemsRetried>({ retried: isNumber }),
+  retried: objectOf<ItemsRetried>({ retried: isNumber, ids: listOf(isNumber) }),
   item: isItem,
   page: objectOf<QueuePage>({ queue: listOf(isItem), next: orNull(isText) }),
   history: objectOf<HistoryPage>({ updates: listOf(isStored) }),

@@ -20,7 +20,7 @@ export const retryCommand: Command = {
     if (!given.flags["failed"]) return items.run(given)
     if (given.words.length > 0) throw new AppError("invalid", "use either IDs or --failed, not both")
     takes(given, 0)
-    const retried = await clientOf(given).retryFailed()
+    const { length: retried } = await clientOf(given).retryFailed()
     say(retried === 1 ? "1 item is back in the queue" : `${retried} items are back in the queue`)
     return 0
   },

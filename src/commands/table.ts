@@ -1,9 +1,10 @@
+import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { isLively, wantsColour } from "../config/config.ts"
 import type { QueueItem } from "../item/item.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { leftOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
-import { duration, isGuess, leftIn, printable, shownOf, telling } from "../text.ts"
+import { duration, isGuess, leftIn, printable, shownOf } from "../text.ts"
 import { standingOf, toneOf } from "./standing.ts"
 
 /** How a table is shown. */
@@ -80,7 +81,7 @@ function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
 
 /** The step of an item that is not finished. */
 const stepText = (item: QueueItem): string => (item.completed_at === null ? stepOf(item) : "")
-const whyText = ({ error_message }: QueueItem): string => telling(error_message)
+const whyText = ({ error_message }: QueueItem): string => causeOf(error_message)
 
 const COLUMNS: readonly Column[] = [
   { name: "ID", text: ({ id }) => String(id), isNumber: true },

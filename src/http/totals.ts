@@ -109,10 +109,10 @@ export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
     )
     .post(
       "/retry",
-      async (): Promise<ItemsRetried> => ({
-        message: "Queue items retried",
-        retried: await queue.retryFailed(),
-      }),
+      async (): Promise<ItemsRetried> => {
+        const ids = await queue.retryFailed()
+        return { message: "Queue items retried", retried: ids.length, ids }
+      },
       {
         body: RetryRequest,
         ...words({

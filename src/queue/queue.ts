@@ -118,20 +118,22 @@ export class Queue {
   }
 
   /**
-   * Puts every item back into the queue that failed or lost its workers; those that were cancelled stay. Returns how
-   * many there were. Repeated, it finds none.
+   * Puts every item back into the queue that failed or lost its workers; those that were cancelled stay. Returns
+   * their IDs. Repeated, it finds none.
    * @throws AppError `unavailable`
    */
-  async retryFailed(): Promise<number> {
-    let [count, after]: [number, string | undefined] = [0, undefined]
+  async retryFailed(): Promise<number[]> {
+    const ids: number[] = []
+    let after: string | undefined
     do {
       const { items, next } = await this.#store.list({ status: "failed", limit: RETRIED_AT_ONCE, after })
       // Together they share a commit.
-      const changes = await Promise.all(items.filter(isUnwanted).map(({ id }) => this.#retryUnwanted(id)))
-      count += changes.filter((isRetried) => isRetried).length
+      const unwanted = items.filter(isUnwanted)
+      const changes = await Promise.all(unwanted.map(({ id }) => this.#retryUnwanted(id)))
+      ids.push(...unwanted.filter((_, at) => changes[at]).map(({ id }) => id))
       after = next ?? undefined
     } while (after !== undefined)
-    return count
+    return ids
   }
 
   /** Retries an item unless somebody did so, or deleted it, since it was listed. */

@@ -1,6 +1,7 @@
+import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { isGuess, leftIn, leftWords, printable, shownOf, telling } from "../text.ts"
+import { isGuess, leftIn, leftWords, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
 import { leftOf, leftOut, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
@@ -179,7 +180,7 @@ export class Board {
     const name: Piece = [titled(update), "bold"]
     const mark: Piece =
       status === "completed" ? ["✔", "good"] : outcome === "cancelled" ? ["–", "dim"] : ["✘", "bad"]
-    const why = error_message === undefined ? "" : `: ${printable(telling(error_message))}`
+    const why = error_message === undefined ? "" : `: ${printable(causeOf(error_message))}`
     this.#above.push([time, " ", mark, " ", name, ` ${outcome ?? status}${why}`])
   }
 
@@ -274,7 +275,7 @@ export class Board {
       ...(spokenOf(message) === "" ? [] : [[spokenOf(message)]]),
       ...(error_message === undefined
         ? []
-        : [[[printable(telling(error_message)), isBad ? "bad" : "dim"] as const]]),
+        : [[[printable(causeOf(error_message)), isBad ? "bad" : "dim"] as const]]),
     ]
   }
 

@@ -142,6 +142,7 @@ export const ItemsRetried = Type.Object({
   /** Always the same sentence. */
   message: Type.Literal("Queue items retried"),
   retried: count("how many items are back in the queue"),
+  ids: Type.Array(QueueItem.properties.id, { description: "the items that are back in the queue" }),
 })
 
 export type ItemsRetried = Static<typeof ItemsRetried>

@@ -336,7 +336,7 @@ test("list tells who rendered, when, for how long, and the one line that says wh
   expect(cell("WHEN")).toMatch(/^\d\d:\d\d UTC$/)
   expect(cell("TIME")).toBe("took 0:00")
   expect(cell("WORKER")).toBe("render-1")
-  expect(cell("WHY")).toBe("height not divisible by 2")
+  expect(cell("WHY")).toBe("libx264: height not divisible by 2")
   expect(cancelled).toContain("cancelled")
   const only = await run(["list", "--json", "--status", "cancelled"], { TRACK_STUDIO_SERVER: server.url })
   expect(

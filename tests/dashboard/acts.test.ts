@@ -64,6 +64,7 @@ test("everything that the page offers for an item is done by a command as well",
   const others = [item({ id: 8 }), item({ id: 9 }), item({ id: 10 })]
   const bench: Bench = {
     waiting: () => others,
+    waitingTotal: () => others.length,
     item: () => undefined,
     startOf: () => undefined,
     missing: () => [],

@@ -89,11 +89,14 @@ page("titles", () => {
 })
 
 page("what is shown", () => {
-  test("of a long priority covers nothing on a phone", async () => {
+  test("of a priority covers nothing on a phone, however long it is, and whatever stands beside it", async () => {
+    await server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"] })
     await server.add({ song_id: 1, priority: 1_000_000_000 })
     await server.add({ song_id: 2, priority: -1_000_000_000 })
+    await server.add({ song_id: 3, priority: 10, tags: ["a-tag-that-nobody-offers"] })
     await open("/", { phone: true })
-    await tab.until(`document.querySelectorAll(".row .priority").length === 2`)
+    await tab.until(`document.querySelector(".later .since")?.innerText.startsWith("No worker offers a-tag")`)
+    await tab.until(`document.querySelectorAll(".row .priority").length === 3`)
     expect(await tab.evaluate<string>(`document.querySelector(".row .priority").innerText`)).toBe(
       "priority 1,000,000,000",
     )

@@ -98,6 +98,7 @@ describe("a bar", () => {
     isCrowded: () => crowded,
     nowMs: () => Date.parse(time(0)),
     waiting: () => [],
+    waitingTotal: () => 0,
     item: () => undefined,
     startOf: () => undefined,
     missing: () => [],

@@ -11,6 +11,7 @@ export class Asking<T> {
   readonly #onNone: () => void
   readonly #everyMs: number
   #timer: ReturnType<typeof setTimeout> | undefined
+  #dueMs = Number.POSITIVE_INFINITY
   #isAsking = false
 
   /** `onAnswer` is called with each answer, and `onNone` when there is none. */
@@ -19,21 +20,26 @@ export class Asking<T> {
     this.#onAnswer = onAnswer
     this.#onNone = onNone
     this.#everyMs = everyMs
-    this.soon()
+    this.#within(0)
   }
 
   /** Something has changed that the answer may depend on. */
   soon(): void {
-    this.#after(SOON_MS)
+    this.#within(SOON_MS)
   }
 
-  #after(ms: number): void {
+  /** Asks after so long at the latest: changes that follow one another never put it off. */
+  #within(ms: number): void {
+    const dueMs = performance.now() + ms
+    if (dueMs >= this.#dueMs) return
     clearTimeout(this.#timer)
+    this.#dueMs = dueMs
     this.#timer = setTimeout(() => void this.#askNow(), ms)
   }
 
   async #askNow(): Promise<void> {
-    this.#after(this.#everyMs)
+    this.#dueMs = Number.POSITIVE_INFINITY
+    this.#within(this.#everyMs)
     if (document.hidden || this.#isAsking) return
     this.#isAsking = true
     try {

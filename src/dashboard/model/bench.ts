@@ -3,8 +3,10 @@ import type { StartsAt } from "./foreseen.ts"
 
 /** What the actions on an item need to know of the queue. */
 export interface Bench {
-  /** The items that wait, in their order. */
+  /** The items that wait, in their order; of a long queue the first ones. */
   readonly waiting: () => readonly QueueItem[]
+  /** How many items wait in all, whether they are known here or not; those that are delayed apart. */
+  readonly waitingTotal: () => number
   /** The item as it is known now. */
   readonly item: (id: number) => QueueItem | undefined
   /** When an item that waits starts; undefined while unknown. */

@@ -15,6 +15,7 @@ import {
 import { type Lists, listsOf, State } from "./state.ts"
 import { type Tallies, talliesOf } from "./tallies.ts"
 import { nameOf } from "./text.ts"
+import { EVERYTHING, totalsOf } from "./wanted.ts"
 
 /** What has changed since the last frame. */
 export interface Changes {
@@ -141,6 +142,12 @@ export class Model implements Bridge {
 
   waiting(): readonly QueueItem[] {
     return this.lists.waiting
+  }
+
+  waitingTotal(): number {
+    const { waiting, delayed } = this.lists
+    if (this.state.ends.waiting === null || this.counts === null) return waiting.length
+    return Math.max(waiting.length, totalsOf(this.counts, EVERYTHING).waiting - delayed.length)
   }
 
   item(id: number): QueueItem | undefined {

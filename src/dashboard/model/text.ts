@@ -1,3 +1,4 @@
+import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
 import { bandWords, duration, isGuess, type Left, leftIn, leftWords, shownOf } from "../../text.ts"
 import type { StartsAt } from "./foreseen.ts"
@@ -62,6 +63,9 @@ const LONGEST_LINE = 400
 /** Text of whatever length and layout as one line that a list can bear. */
 export const line = (text: string): string =>
   plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
+
+/** The line of an error that tells the most, as a list can bear it; empty for an empty text. */
+export const reasonOf = (error: string): string => line(causeOf(error))
 
 /** What an item is called. */
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>

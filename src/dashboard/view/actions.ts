@@ -65,7 +65,7 @@ async function remove(item: QueueItem): Promise<void> {
 }
 
 async function prioritise(item: QueueItem, bench: Bench): Promise<void> {
-  const priority = await askPriority(item, bench.waiting())
+  const priority = await askPriority(item, bench)
   if (priority === null || priority === item.priority) return
   await attempt(
     () => server.update(item.id, { priority, message: `Priority set to ${priority}` }),

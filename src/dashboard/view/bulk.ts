@@ -54,17 +54,14 @@ const DELETE: Act = {
 }
 
 /** Does it for all items, a few at a time; returns how many it was done for, and the first reason why not for others. */
-async function forAll(
-  items: readonly QueueItem[],
-  act: Act["act"],
-): Promise<[done: number, reason: unknown]> {
-  const rest = [...items]
+async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: number, reason: unknown]> {
+  const rest = [...ids]
   let done = 0
   let reason: unknown
   const work = async (): Promise<void> => {
-    for (let item = rest.shift(); item; item = rest.shift()) {
+    for (let id = rest.shift(); id !== undefined; id = rest.shift()) {
       try {
-        await act(item.id)
+        await act(id)
         done += 1
       } catch (error) {
         reason ??= error
@@ -75,29 +72,39 @@ async function forAll(
   return [done, reason]
 }
 
-async function ask(
-  { label, text, danger, done, act }: Act,
-  items: readonly QueueItem[],
-  what: string,
-): Promise<void> {
-  const question = `${label} ${counted(items.length, what)}?`
-  if (!(await confirm(question, text, { yes: label, no: "Leave them", danger }))) return
-  const [count, reason] = await acting(() => forAll(items, act))
+/** Tells what came of an act, and why not all of it did. */
+function report({ done }: Act, count: number, reason: unknown): void {
   if (count > 0) notify(`${counted(count, "item")} ${done[count === 1 ? 0 : 1]}`)
   if (reason !== undefined) notify(sentenceOf(reason), { failed: true })
 }
 
-/** Puts failed items back into the queue, after a question. */
-export const retryAll = (items: readonly QueueItem[]): Promise<void> => ask(RETRY, items, "failed render")
+/** Does it for these items, after a question. */
+async function ask(act: Act, items: readonly QueueItem[]): Promise<void> {
+  const { label, text, danger } = act
+  const question = `${label} ${counted(items.length, "item")}?`
+  if (!(await confirm(question, text, { yes: label, no: "Leave them", danger }))) return
+  const ids = items.map(({ id }) => id)
+  report(act, ...(await acting(() => forAll(ids, act.act))))
+}
 
-/** Puts all items back into the queue that have ever failed, after a question. */
-export async function retryEveryFailure(count: number): Promise<void> {
-  const { label, text } = RETRY
-  const question = `${label} ${counted(count, "failed render")}?`
-  if (!(await confirm(question, text, { yes: label, no: "Leave them", danger: false }))) return
+/** Cancels items by their IDs, and reports what came of it. */
+async function cancelThese(ids: readonly number[]): Promise<void> {
+  report(CANCEL, ...(await acting(() => forAll(ids, CANCEL.act))))
+}
+
+/**
+ * Puts all items back into the queue that have failed, however long ago, after a question that says how many they are now.
+ * Their errors are gone by that: for 10 s they can be cancelled again, and no more.
+ */
+export async function retryAllFailed(): Promise<void> {
+  const { label, text, done } = RETRY
   try {
-    const retried = await acting(() => server.retryFailed())
-    notify(`${counted(retried, "item")} ${RETRY.done[retried === 1 ? 0 : 1]}`)
+    const { outcome } = await server.counts()
+    const question = `${label} ${counted(outcome.failed + outcome.lost, "failed render")}?`
+    if (!(await confirm(question, text, { yes: label, no: "Leave them", danger: false }))) return
+    const ids = await acting(() => server.retryFailed())
+    const undo = ids.length === 0 ? {} : { undo: () => void cancelThese(ids), undoes: "Cancel them" }
+    notify(`${counted(ids.length, "item")} ${done[ids.length === 1 ? 0 : 1]}`, undo)
   } catch (error) {
     notify(sentenceOf(error), { failed: true })
   }
@@ -187,7 +194,7 @@ export class Bulk {
   }
 
   async #do(act: Act): Promise<void> {
-    await ask(act, this.#items().filter(act.fits), "item")
+    await ask(act, this.#items().filter(act.fits))
     this.update()
   }
 }

@@ -132,7 +132,7 @@ class Pill {
 /** Who works: a strip with a pill for each worker. */
 export class CrewStrip {
   readonly #list = el("ul", { class: "workers" })
-  readonly #none = el("p", {}, "No worker is there")
+  readonly #none = el("p", {}, "No workers")
   readonly #more = el("button", { type: "button", class: "plain", hidden: true })
   /** The strip, for the page. */
   readonly element = el(

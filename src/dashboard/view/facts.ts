@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
-import { inFull, line, paceOf, plain, size } from "../model/text.ts"
+import { count, inFull, line, plain, size } from "../model/text.ts"
 import { el } from "./dom.ts"
 
 type Fact = readonly [name: string, value: string | Node]
@@ -17,10 +17,9 @@ function all(item: QueueItem): readonly Fact[] {
   const { metadata } = item
   return [
     ["Song", String(item.song_id)],
-    ["Priority", String(item.priority)],
+    ["Priority", count(item.priority)],
     ["Attempts", `${item.attempt} of ${item.max_attempts}`],
     ["Worker", line(item.worker)],
-    ["Pace", paceOf(item)],
     ["Added", time(item.queued_at)],
     ["Started", time(item.started_at)],
     ["Finished", time(item.completed_at)],

@@ -1,6 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { causeOf } from "../model/cause.ts"
-import { count, plain, toneOf } from "../model/text.ts"
+import { count, plain, reasonOf, toneOf } from "../model/text.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
@@ -55,7 +54,7 @@ export class Failure {
 
   #draw(): void {
     const lines = this.#error.trimEnd().split("\n")
-    const cause = causeOf(this.#error)
+    const cause = reasonOf(this.#error)
     say(this.#cause, cause)
     const shown = this.#isWhole ? lines : lines.slice(-LAST_LINES)
     const isMore = lines.length > LAST_LINES

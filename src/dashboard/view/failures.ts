@@ -1,8 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { Bench } from "../model/bench.ts"
-import { causeOf } from "../model/cause.ts"
-import { inFull, roughly } from "../model/text.ts"
+import { inFull, reasonOf, roughly } from "../model/text.ts"
 import { hasFailed } from "../model/wanted.ts"
+import { retryAllFailed } from "./bulk.ts"
 import { el, icon, mark, say } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { Frame } from "./rows.ts"
@@ -11,7 +11,7 @@ import { Frame } from "./rows.ts"
 const RECENT_MS = 86_400_000
 
 /** Whether an item has finished within a day. */
-export const isRecent = ({ completed_at }: Pick<QueueItem, "completed_at">, nowMs: number): boolean =>
+const isRecent = ({ completed_at }: Pick<QueueItem, "completed_at">, nowMs: number): boolean =>
   nowMs - Date.parse(completed_at ?? "") < RECENT_MS
 
 /** The items that have failed within a day. */
@@ -38,7 +38,7 @@ export class FailureRow implements Row {
   update(item: QueueItem): void {
     this.#item = item
     this.#frame.update(item)
-    say(this.#cause, causeOf(item.error_message) || "No reason was given")
+    say(this.#cause, reasonOf(item.error_message) || "No reason was given")
     mark(this.#ago, "datetime", item.completed_at)
     mark(this.#ago, "title", item.completed_at && inFull(item.completed_at))
     this.tick()
@@ -50,9 +50,9 @@ export class FailureRow implements Row {
   }
 }
 
-/** A button that retries all of them as `retry` does. */
-export function retryAllButton(retry: () => Promise<void>): HTMLButtonElement {
+/** A button that retries all that have failed in the whole queue. */
+export function retryAllButton(): HTMLButtonElement {
   const button = el("button", { type: "button", class: "retry-all" }, icon("retry"), "Retry all failed")
-  button.addEventListener("click", () => void retry())
+  button.addEventListener("click", () => void retryAllFailed())
   return button
 }

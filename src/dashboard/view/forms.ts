@@ -1,5 +1,6 @@
 import type { NewItem, QueueItem } from "../../item/item.ts"
 import { server } from "../live/server.ts"
+import type { Bench } from "../model/bench.ts"
 import { count, nameOf } from "../model/text.ts"
 import { field, open } from "./dialogs.ts"
 import { el, say } from "./dom.ts"
@@ -10,7 +11,7 @@ const ordinal = (n: number): string => {
 }
 
 /** Asks for another priority, and foretells the place in the queue; null when dismissed. */
-export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]): Promise<number | null> {
+export async function askPriority(item: QueueItem, bench: Bench): Promise<number | null> {
   let chosen: number | null = null
   const input = el("input", {
     type: "number",
@@ -21,14 +22,18 @@ export async function askPriority(item: QueueItem, waiting: readonly QueueItem[]
     value: item.priority,
   })
   const hint = el("p", { "aria-live": "polite" })
-  const others = waiting.filter(({ id }) => id !== item.id)
+  const others = bench.waiting().filter(({ id }) => id !== item.id)
   const tell = (): void => {
     const priority = input.valueAsNumber
     const before = others.filter(
       (other) =>
         other.priority > priority || (other.priority === priority && (other.turn ?? other.id) < item.id),
     )
-    const place = `${ordinal(before.length + 1)} of ${count(others.length + 1)}`
+    const total = bench.waitingTotal()
+    const isBeyond = before.length === others.length && others.length + 1 < total
+    const place = isBeyond
+      ? `behind the first ${count(others.length)}`
+      : `${ordinal(before.length + 1)} of ${count(total)}`
     say(
       hint,
       Number.isNaN(priority)

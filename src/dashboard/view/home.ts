@@ -1,15 +1,16 @@
 import type { QueueItem } from "../../item/item.ts"
 import { Search } from "../live/search.ts"
+import { BASE } from "../live/server.ts"
 import { LaneSize, type Size } from "../model/lane-size.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/text.ts"
-import { EVERYTHING, type ListName, totalsOf, type Wanted, type Which } from "../model/wanted.ts"
-import { Bulk, retryAll, retryEveryFailure } from "./bulk.ts"
+import { EVERYTHING, type ListName, searchOf, totalsOf, type Wanted, type Which } from "../model/wanted.ts"
+import { Bulk } from "./bulk.ts"
 import { CrewStrip } from "./crew.ts"
 import { el, mark, say, show } from "./dom.ts"
-import { FailureRow, isRecent, recentFailures, retryAllButton } from "./failures.ts"
+import { FailureRow, recentFailures, retryAllButton } from "./failures.ts"
 import { Figures } from "./figures.ts"
 import { Filter, type Seek } from "./filter.ts"
 import { isHeld } from "./hold.ts"
@@ -67,7 +68,13 @@ export class Home implements Screen {
   readonly #finished: Section
   readonly #sections: readonly Section[]
   readonly #laneSize = new LaneSize()
-  readonly #retryEvery: HTMLButtonElement
+  readonly #retryEvery = retryAllButton()
+  /** Leads to all failures, where the strip has not all of them. */
+  readonly #allFailures = el("a", {
+    class: "all",
+    href: BASE.pathname + searchOf({ text: "", which: "failed" }),
+    hidden: true,
+  })
   readonly #nothing = el("p", { class: "none", hidden: true })
   readonly #example = example()
   #wanted = EVERYTHING
@@ -99,13 +106,11 @@ export class Home implements Screen {
     const lanes = this.#list("running", LANES, () => new Lane(model), HANDOVER_MS)
     const failures = this.#list("finished", FAILURES, () => new FailureRow(model))
     const finished = this.#list("finished", ROWS, () => new FinishedRow(model))
-    const retryRecent = retryAllButton(() => retryAll(this.#failures()))
-    this.#failed = section("Failed", failures, el("p"), retryRecent)
+    this.#failed = section("Failed", failures, el("p"), this.#allFailures, retryAllButton())
     this.#running = section("Running", lanes, this.#idle.element)
     const rows = (): ItemList => this.#list("waiting", ROWS, () => new WaitingRow(model))
     this.#waiting = section("Waiting", rows(), none, this.#pause.button)
     this.#delayed = section("Later", rows(), el("p"))
-    this.#retryEvery = retryAllButton(() => retryEveryFailure(this.#failedCount()))
     this.#finished = section("Finished", finished, nothingYet, this.#retryEvery, this.#filter.endings)
     this.#sections = [this.#failed, this.#running, this.#waiting, this.#delayed, this.#finished]
     this.#bulk = new Bulk(
@@ -311,14 +316,12 @@ export class Home implements Screen {
     this.#isFailureDue = !isFree
     const failures = isAll ? this.#failures() : []
     const how = { isLoaded: loaded, isNew, isOptional: !isAll }
-    const end = this.#model.state.ends.finished
-    const isCut = end !== null && isRecent(end, this.#model.nowMs())
-    if (isFree)
-      this.#failed.show({
-        ...how,
-        ...{ name: "Failed", items: failures, isOptional: true },
-        count: `${count(failures.length)}${isCut ? "+" : ""}`,
-      })
+    if (isFree) {
+      const total = Math.max(failures.length, this.#failedCount())
+      this.#failed.show({ ...how, name: "Failed", items: failures, isOptional: true, count: count(total) })
+      show(this.#allFailures, total > failures.length)
+      say(this.#allFailures, `Show all ${count(total)}`)
+    }
     const { running, waiting, delayed, finished } = this.#lists()
     this.#running.show({ ...how, name: "Running", ...this.#part("running", running) })
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))

@@ -51,6 +51,7 @@ export class ItemScreen implements Screen {
   readonly #plot = new Plot()
   readonly #steps = new StepsBar()
   readonly #noPlot = el("p", { class: "none" }, "The chart appears once rendering starts.")
+  readonly #course = part("plot", "Progress over time", this.#noPlot, this.#plot.element, this.#steps.element)
   readonly #output: OutputPanel
   readonly #history = new HistoryList()
   readonly #truncated = el(
@@ -89,7 +90,7 @@ export class ItemScreen implements Screen {
       this.#head.element,
       this.#now.element,
       this.#failure.element,
-      part("plot", "Progress over time", this.#noPlot, this.#plot.element, this.#steps.element),
+      this.#course,
       this.#output.element,
       el("div", { class: "columns" }, history, part("facts", "Details", this.#facts)),
     )
@@ -212,6 +213,9 @@ export class ItemScreen implements Screen {
     const { points } = this.#past.timeline
     this.#plot.draw(points, nowMs, expected)
     this.#steps.draw(this.#past.timeline.entries, nowMs)
-    show(this.#noPlot, !points.some(({ running }) => running))
+    const hasRun = points.some(({ running }) => running)
+    show(this.#noPlot, !hasRun)
+    // What was cancelled before it began has no course, and will get none.
+    show(this.#course, hasRun || !isFinished(item.status))
   }
 }

@@ -117,8 +117,9 @@ export class ItemList {
     const { items, isCut = false, total } = this.#listed
     const rest = (total ?? items.length) - seen
     show(this.more, rest > 0 || isCut)
-    const next = this.#options.step * 4
-    say(this.more, rest > 0 ? `Show ${count(Math.min(rest, next))} more of ${count(rest)}` : "Show more")
+    const next = Math.min(rest, this.#options.step * 4)
+    const isAll = next === rest && !isCut
+    say(this.more, rest > 0 ? `Show ${count(next)} more${isAll ? "" : ` of ${count(rest)}`}` : "Show more")
   }
 
   /** Asks for more items where more are to be shown than are known. */

@@ -13,17 +13,19 @@ interface NoticeOptions {
   readonly failed?: boolean
   /** Undoes what the notice tells of, within 10 s; default: nothing can be undone. */
   readonly undo?: () => void
+  /** The word for it; default `Undo`. */
+  readonly undoes?: string
 }
 
 /** A notice in the corner. */
-export function notify(text: string, { failed = false, undo }: NoticeOptions = {}): void {
+export function notify(text: string, { failed = false, undo, undoes = "Undo" }: NoticeOptions = {}): void {
   const area = byId("notices", HTMLElement)
   const dismiss = el("button", { class: "plain", type: "button", "aria-label": "Dismiss" }, icon("close"))
   const notice = el(
     "div",
     { class: "notice", "data-tone": failed ? "bad" : "quiet", role: failed ? "alert" : "status" },
     el("p", {}, text),
-    ...(undo ? [undoing(undo, () => notice.remove())] : []),
+    ...(undo ? [undoing(undo, undoes, () => notice.remove())] : []),
     dismiss,
   )
   dismiss.addEventListener("click", () => notice.remove())
@@ -32,8 +34,8 @@ export function notify(text: string, { failed = false, undo }: NoticeOptions = {
   if (!failed) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)
 }
 
-function undoing(undo: () => void, done: () => void): HTMLElement {
-  const button = el("button", { type: "button", class: "undo" }, "Undo")
+function undoing(undo: () => void, word: string, done: () => void): HTMLElement {
+  const button = el("button", { type: "button", class: "undo" }, word)
   button.addEventListener("click", () => {
     done()
     undo()

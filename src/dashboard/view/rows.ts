@@ -2,8 +2,17 @@ import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { Bench } from "../model/bench.ts"
-import { causeOf } from "../model/cause.ts"
-import { count, inFull, line, nameOf, roughly, standing, startsText, toneOf } from "../model/text.ts"
+import {
+  count,
+  inFull,
+  line,
+  nameOf,
+  reasonOf,
+  roughly,
+  standing,
+  startsText,
+  toneOf,
+} from "../model/text.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
@@ -76,9 +85,6 @@ export class Frame {
   }
 }
 
-/** A priority with so many digits needs a line of its own on a phone. */
-const LONG_PRIORITY = 1_000_000
-
 /** The tags of an item, as chips. */
 function tagChips(tags: readonly string[]): Node[] {
   const more = tags.length - 3
@@ -127,9 +133,8 @@ export class WaitingRow implements Row {
       item.status === "retrying" ? ` · attempt ${item.attempt} of ${item.max_attempts} failed` : ""
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
     say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
-    mark(this.#priority, "data-long", Math.abs(item.priority) >= LONG_PRIORITY ? "" : null)
     show(this.#error, item.error_message !== "")
-    say(this.#error, causeOf(item.error_message))
+    say(this.#error, reasonOf(item.error_message))
     this.tick()
   }
 
@@ -204,7 +209,7 @@ export class FinishedRow implements Row {
     say(this.#flag, (item.flag ?? "").replace("_", " "))
     show(this.#error, item.error_message !== "" && item.status === "failed")
     mark(this.#error, "data-tone", tone)
-    say(this.#error, causeOf(item.error_message))
+    say(this.#error, reasonOf(item.error_message))
     if (completed_at) {
       mark(this.#ago, "datetime", completed_at)
       mark(this.#ago, "title", inFull(completed_at))

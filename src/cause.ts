@@ -1,5 +1,3 @@
-import { line } from "./text.ts"
-
 /** Words by which programs name what went wrong. */
 const CAUSE =
   /\b(?:error|exception|invalid|no such|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
@@ -7,6 +5,8 @@ const CAUSE =
 const CONSEQUENCE =
   /^(?:conversion failed|error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
 const EXCEPTION = /^[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
+/** How the command ended, before its own words. */
+const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
 const COMPONENT = /^\[([^\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
 
 const last = (lines: readonly string[], fits: RegExp): string | undefined =>
@@ -20,10 +20,15 @@ function ofFfmpeg(lines: readonly string[]): string | undefined {
 
 /**
  * The one line of an error that tells the most: of a Python traceback the last, of other stack traces the one above the
- * stack, of ffmpeg the first that names a cause, of anything else the last that does.
+ * stack, of ffmpeg the first that names a cause, of anything else the last that does; empty for an empty text. Control
+ * characters are left in it.
  */
 export function causeOf(error: string): string {
-  const lines = error.split(/\r\n|[\r\n]/).filter((one) => one.trim() !== "")
+  const lines = error
+    .replace(ENDED, "")
+    .split(/\r\n|[\r\n\u2028\u2029]/)
+    .map((one) => one.trimEnd())
+    .filter((one) => one !== "")
   const isPython = lines.some((one) => one.startsWith("Traceback (most recent call last)"))
   const stack = lines.findIndex((one) => /^\s+at .*[:(]/.test(one))
   const isFfmpeg = lines.some(
@@ -36,5 +41,5 @@ export function causeOf(error: string): string {
       : isFfmpeg
         ? ofFfmpeg(lines)
         : last(lines, CAUSE)
-  return line((found ?? lines.at(-1) ?? "").trim().replace(COMPONENT, "$1: "))
+  return (found ?? lines.at(-1) ?? error).trim().replace(COMPONENT, "$1: ")
 }
