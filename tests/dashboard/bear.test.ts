@@ -151,7 +151,7 @@ page("axe finds nothing to object to", () => {
     await tab.until(`document.querySelector("[data-view=failed] .finished .row")`)
     expect(await tab.objections()).toEqual([])
     await tab.go(tab.at("/?q=no+such+song"))
-    await tab.until(`${text(".home > .none")} === "Nothing matches “no such song”."`)
+    await tab.until(`${text(".home > .none span")} === "Nothing matches “no such song”."`)
     expect(await tab.objections()).toEqual([])
     await tab.click("#keys")
     await tab.until(`document.querySelector("dialog").getAnimations().length === 0`)

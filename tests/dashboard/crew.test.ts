@@ -53,9 +53,8 @@ page("who works", () => {
       `track-studio work --server ${server.url.replace("127.0.0.1", HOST)} --exec ./render.sh`,
     )
     await server.add({ song_id: 1, tags: ["cpu"] })
-    await tab.until(
-      `${text(".running .empty p")} === "1 song waits, and no worker is there. Start a worker:"`,
-    )
+    await tab.until(`${text(".running .empty p")} === "1 song waits for a worker. Start one:"`)
+    expect(await tab.evaluate<string>(text(".running .empty code"))).toContain(" --tags cpu --exec ")
     void wait("gpu-1", "gpu")
     await tab.until(`${text(".running .empty p")} === "Nothing is rendering. 1 worker is ready."`)
     expect(await tab.evaluate<boolean>(`document.querySelector(".running .empty code").hidden`)).toBe(true)

@@ -211,7 +211,7 @@ page("the queue on the page", () => {
     await tab.type("north")
     await tab.until(`${text(".waiting")}.includes("Northern") && !${text(".waiting")}.includes("Copper")`)
     await tab.type("x")
-    await tab.until(`${text(".home > .none")} === "Nothing matches “northx”."`)
+    await tab.until(`${text(".home > .none span")} === "Nothing matches “northx”."`)
     await tab.evaluate(
       `(() => { const input = document.querySelector("#filter"); input.value = ""; input.dispatchEvent(new Event("input")) })()`,
     )

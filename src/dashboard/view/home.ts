@@ -75,7 +75,15 @@ export class Home implements Screen {
     href: BASE.pathname + searchOf({ text: "", which: "failed" }),
     hidden: true,
   })
-  readonly #nothing = el("p", { class: "none", hidden: true })
+  readonly #why = el("span")
+  /** Where nothing is found: why, and the way back. */
+  readonly #nothing = el(
+    "p",
+    { class: "none", hidden: true },
+    this.#why,
+    " ",
+    el("a", { href: BASE.pathname }, "Show everything"),
+  )
   readonly #example = example()
   #wanted = EVERYTHING
   /** What is wanted by what is shown: that of before, as long as the server has not answered. */
@@ -287,7 +295,7 @@ export class Home implements Screen {
     this.#figures.update(tallies, loaded, done, counts)
     this.#crewStrip.update(crew)
     this.#pause.update(pausedAt, nowMs)
-    this.#idle.update(crew, tallies.waiting, pausedAt !== null)
+    this.#idle.update(crew, tallies.waiting, this.#model.lists.waiting.slice(0, ROWS), pausedAt !== null)
   }
 
   /** Makes the order again; with `isNew` what is shown is not that of before. */
@@ -314,14 +322,8 @@ export class Home implements Screen {
     mark(this.element, "data-view", isAll ? null : which)
     // It stands above all others, and would push them away from under the pointer.
     this.#isFailureDue = !isFree
-    const failures = isAll ? this.#failures() : []
     const how = { isLoaded: loaded, isNew, isOptional: !isAll }
-    if (isFree) {
-      const total = Math.max(failures.length, this.#failedCount())
-      this.#failed.show({ ...how, name: "Failed", items: failures, isOptional: true, count: count(total) })
-      show(this.#allFailures, total > failures.length)
-      say(this.#allFailures, `Show all ${count(total)}`)
-    }
+    if (isFree) this.#showFailures({ isLoaded: loaded, isNew }, isAll ? this.#failures() : [])
     const { running, waiting, delayed, finished } = this.#lists()
     this.#running.show({ ...how, name: "Running", ...this.#part("running", running) })
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
@@ -335,9 +337,20 @@ export class Home implements Screen {
     this.#finished.show({ ...how, ...ended, ...this.#part("finished", finished) })
     show(this.#retryEvery, which === "failed" && text === "" && this.#failedCount() > 0)
     show(this.#nothing, !isAll && !hasChoice && this.#sections.every((section) => section.isBlank))
-    say(this.#nothing, says)
+    say(this.#why, says)
     this.#bulk.update()
     show(this.#example, this.#model.state.items.size === 0)
+  }
+
+  /** Shows the latest failures, and how many there are in the whole queue. */
+  #showFailures(
+    how: { readonly isLoaded: boolean; readonly isNew: boolean },
+    items: readonly QueueItem[],
+  ): void {
+    const total = Math.max(items.length, this.#failedCount())
+    this.#failed.show({ ...how, name: "Failed", items, isOptional: true, count: count(total) })
+    show(this.#allFailures, total > items.length)
+    say(this.#allFailures, `Show all ${count(total)}`)
   }
 
   /** A list as its section shows it: its items, how many there are in all, and the number for its heading. */

@@ -1,3 +1,5 @@
+import type { QueueItem } from "../../item/item.ts"
+import { shellWord } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { Crew } from "../model/crew.ts"
 import { count, counted } from "../model/text.ts"
@@ -22,34 +24,42 @@ function flatLine(): SVGSVGElement {
 export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
   el("div", { class: "empty" }, el("p", {}, text), ...more)
 
-/** The command that starts a worker for this server. */
-function workCommand(): string {
+/** More tags than this make no command that anybody would type. */
+const MAX_TAGS = 8
+
+/** The command that starts a worker for this server which takes any of these items. */
+function workCommand(items: readonly QueueItem[]): string {
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(BASE.hostname) && BASE.port === "8080"
   const server = isHere ? "" : ` --server ${BASE.href.replace(/\/$/, "")}`
-  return `track-studio work${server} --exec ./render.sh`
+  const needed = [...new Set(items.flatMap((item) => item.tags))].slice(0, MAX_TAGS).join()
+  const tags = needed === "" ? "" : ` --tags ${/^[\w,.:-]+$/.test(needed) ? needed : shellWord(needed)}`
+  return `track-studio work${server}${tags} --exec ./render.sh`
 }
 
 /** What the list of running items says when nothing is running. */
 export class Idle {
   readonly #text = el("p")
-  readonly #command = el("code", {}, workCommand())
+  readonly #command = el("code")
   /** What it says, for the page. */
   readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
 
-  /** Shows who could render something; `waiting` items wait. */
-  update({ workers, isKnown }: Crew, waiting: number, isPaused: boolean): void {
+  /** Shows who could render something; `waiting` items wait, of which these are the first. */
+  update({ workers, isKnown }: Crew, waiting: number, first: readonly QueueItem[], isPaused: boolean): void {
     const ready = workers.filter(({ state, draining }) => state === "idle" && !draining).length
     const isUnserved = isKnown && ready === 0 && !isPaused
-    const waits =
-      waiting > 0 ? `${counted(waiting, "song waits", "songs wait")}, and no worker is there.` : ""
+    const lack =
+      waiting > 0
+        ? `${counted(waiting, "song waits", "songs wait")} for a worker. Start one:`
+        : "Nothing is rendering. Start a worker:"
     const text = isPaused
       ? "The queue is paused, and nothing is rendering."
       : ready > 0
         ? `Nothing is rendering. ${counted(ready, "worker is", "workers are")} ready.`
         : isKnown
-          ? `${waits === "" ? "Nothing is rendering." : waits} Start a worker:`
+          ? lack
           : "Nothing is rendering."
     say(this.#text, text)
+    if (isUnserved) say(this.#command, workCommand(first))
     show(this.#command, isUnserved)
   }
 }
