@@ -10,6 +10,19 @@ const ordinal = (n: number): string => {
   return `${count(n)}${suffix}`
 }
 
+/** The place that an item would have with a priority: `3rd of 72`, or `behind the first 500` that are known here. */
+function placeWith(item: QueueItem, priority: number, bench: Bench): string {
+  const others = bench.waiting().filter(({ id }) => id !== item.id)
+  const before = others.filter(
+    (other) =>
+      other.priority > priority || (other.priority === priority && (other.turn ?? other.id) < item.id),
+  ).length
+  const total = bench.waitingTotal()
+  return before === others.length && others.length + 1 < total
+    ? `behind the first ${count(before)}`
+    : `${ordinal(before + 1)} of ${count(total)}`
+}
+
 /** Asks for another priority, and foretells the place in the queue; null when dismissed. */
 export async function askPriority(item: QueueItem, bench: Bench): Promise<number | null> {
   let chosen: number | null = null
@@ -22,23 +35,13 @@ export async function askPriority(item: QueueItem, bench: Bench): Promise<number
     value: item.priority,
   })
   const hint = el("p", { "aria-live": "polite" })
-  const others = bench.waiting().filter(({ id }) => id !== item.id)
   const tell = (): void => {
     const priority = input.valueAsNumber
-    const before = others.filter(
-      (other) =>
-        other.priority > priority || (other.priority === priority && (other.turn ?? other.id) < item.id),
-    )
-    const total = bench.waitingTotal()
-    const isBeyond = before.length === others.length && others.length + 1 < total
-    const place = isBeyond
-      ? `behind the first ${count(others.length)}`
-      : `${ordinal(before.length + 1)} of ${count(total)}`
     say(
       hint,
       Number.isNaN(priority)
         ? "A whole number. Higher numbers run first."
-        : `Higher numbers run first. It will be ${place}.`,
+        : `Higher numbers run first. It will be ${placeWith(item, priority, bench)}.`,
     )
   }
   input.addEventListener("input", tell)
