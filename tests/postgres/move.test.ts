@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { moveDown, moveUp } from "../../src/store/postgres/move.ts"
@@ -113,6 +114,11 @@ test.skipIf(whyNoPostgres !== undefined)(
     await moved.close()
     await moveDown(database.url, back)
     expect(rowsOf(back)).toEqual(rows)
+    // The control: one byte that is not as it was is seen.
+    const spoilt = join(folder.path, "spoilt.db")
+    writeFileSync(spoilt, readFileSync(back))
+    new Database(spoilt).run("UPDATE updates SET data = replace(data, 'update 8', 'update 9') WHERE id = 39")
+    expect(rowsOf(spoilt)).not.toEqual(rows)
     const again = await PostgresStore.open(database.url)
     const answer = await again.add(() => draft(), { key: "key 5", digest: "d" })
     expect(answer).toMatchObject({ added: false, item: { id: 6 } })
@@ -165,6 +171,9 @@ test.skipIf(whyNoPostgres !== undefined)(
       "4",
     ])
     expect(text).not.toContain("gap")
+    // The control: on a database to which nothing was moved.
+    await using empty = await start()
+    expect(await resumed(empty.url, 2)).toContain("event: gap")
     const back = join(folder.path, "back.db")
     expect((await move(database.url, back)).stderr).toContain("a server runs on postgres://")
     await after.end()

@@ -4,18 +4,29 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 import { SQL } from "bun"
+import { sql } from "drizzle-orm"
+import { drizzle } from "drizzle-orm/bun-sql"
 
+import { stateOf } from "../../src/store/postgres/faults.ts"
 import { PostgresStore } from "../../src/store/postgres/postgres.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { found, freePort } from "../engines.ts"
 import { emptyDatabase, openStore } from "./open.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
+import { from1 } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
 const FREE = `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
   - (SELECT sum(numbackends) FROM pg_stat_database) AS free`
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+/** The SQLSTATE that a statement fails with; undefined if it does not. */
+const stateOfFailure = (asked: Promise<unknown>): Promise<string | undefined> =>
+  asked.then(
+    () => undefined,
+    (error: unknown) => stateOf(error),
+  )
 
 withPostgres("an error says neither statement nor parameter, nor what the server says of them", async () => {
   await using opened = await openStore()
@@ -27,6 +38,13 @@ withPostgres("an error says neither statement nor parameter, nor what the server
   expect(said).toContain("tokens_hash")
   expect(said).not.toContain("a-secret-hash")
   expect(said).not.toContain("insert into")
+  // The control: what drizzle and the server say of the same.
+  await using client = new SQL({ url: opened.url, max: 1 })
+  const insert = sql`insert into tokens (hash, label, role, created_at) values (${token.hash}, '', 'viewer', 0)`
+  const failing = drizzle({ client }).execute(insert)
+  const naked = Bun.inspect(await failing.catch((reason: unknown) => reason))
+  expect(naked).toContain("a-secret-hash")
+  expect(naked).toContain("insert into")
 })
 
 withPostgres("a role with three connections writes and reads all the same", async () => {
@@ -38,13 +56,25 @@ withPostgres("a role with three connections writes and reads all the same", asyn
   await using client = new SQL({ url: database.url, max: 1 })
   await client.unsafe("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO limited").simple()
   await client.unsafe("GRANT USAGE ON SCHEMA drizzle TO limited").simple()
-  const store = await PostgresStore.open(database.url.replace("fleet@", "limited@"))
+  const limited = database.url.replace("fleet@", "limited@")
+  const store = await PostgresStore.open(limited)
   try {
     const id = await added(store)
     const reads = Array.from({ length: 20 }, () => store.item(id))
     const writes = Array.from({ length: 20 }, (_, i) => put(store, id, { message: `${i}` }))
     await Promise.all([...reads, ...writes])
     expect(await store.head()).toBe(21)
+    await store.close()
+    // The control: where the connections for reads come first, there is none for writes.
+    await using readers = new SQL({ url: limited, max: 4 })
+    await using writer = new SQL({ url: limited, max: 1, connectionTimeout: 2 })
+    const reading = Promise.allSettled(from1(4).map(() => readers.unsafe("SELECT pg_sleep(1)")))
+    for (let taken = 0; taken < 3;) {
+      const rows: unknown[] = await client.unsafe("SELECT 1 FROM pg_stat_activity WHERE usename = 'limited'")
+      taken = rows.length
+    }
+    expect(await stateOfFailure(writer.unsafe("SELECT 1"))).toBe("53300")
+    await reading
   } finally {
     await store.close()
     await client.unsafe("REASSIGN OWNED BY limited TO fleet; DROP OWNED BY limited").simple()
@@ -81,6 +111,9 @@ withPostgres("a server that takes no writes for a while delays them, and loses n
     while (
       (await run("SHOW default_transaction_read_only").then(([row]) => JSON.stringify(row))).includes("off")
     );
+    // The control: the client alone.
+    await using client = new SQL({ url: opened.url, max: 1 })
+    expect(await stateOfFailure(client.unsafe("UPDATE history SET pruned = 0"))).toBe("25006")
     const waits = put(store, id, { message: "stored in the end" })
     expect(await Promise.race([waits, Bun.sleep(1500).then(() => "waits")])).toBe("waits")
     expect(store.faults()).toEqual(["database_unwritable"])

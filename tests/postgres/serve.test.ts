@@ -1,9 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
+import { SQL } from "bun"
+
 import { run, start, temporaryFolder } from "../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
+import { withWrong } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
@@ -47,6 +50,33 @@ withPostgres("two servers on one database show the same queue, and tokens are ma
     expect(server.log).toContain("postgres://fleet@127.0.0.1")
     expect(server.log).not.toContain("secret-word")
   }
+})
+
+withPostgres("a server whose statements fail says neither these nor what they carry", async () => {
+  await using database = await emptyDatabase()
+  await using client = new SQL({ url: database.url, max: 1 })
+  await using server = await start({ database: withPassword(database.url) })
+  const id = await server.add({ song_id: 7 })
+  await withWrong(
+    client,
+    "ALTER TABLE queue_items RENAME TO renamed; ALTER TABLE updates RENAME TO renamed_too",
+    "ALTER TABLE renamed RENAME TO queue_items; ALTER TABLE renamed_too RENAME TO updates",
+    async () => {
+      const answers = await Promise.all([
+        server.api("PUT", `/queue/${id}`, { message: "hush" }),
+        server.api("POST", "/queue", { song_id: 7, title: "hush" }),
+        server.api("GET", "/queue?q=hush"),
+        server.api("GET", "/progress/stream?ids=7"),
+        server.api("GET", `/queue/${id}`),
+      ])
+      const texts = await Promise.all(answers.map((answer) => answer.text()))
+      expect(answers.map(({ status }) => status).filter((status) => status < 500)).toEqual([])
+      for (const said of [...texts, server.log])
+        expect(said).not.toMatch(/hush|secret-word|\bselect\b|\binsert\b|\$1/i)
+      expect(server.log).toContain("SQLSTATE 42P01")
+    },
+  )
+  await server.put(id, { message: "as before" })
 })
 
 withPostgres("what is for a file is refused for PostgreSQL, in words that name pg_dump", async () => {

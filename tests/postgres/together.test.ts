@@ -6,41 +6,16 @@ import { drizzle } from "drizzle-orm/bun-sql"
 import { migrate } from "drizzle-orm/bun-sql/migrator"
 
 import { AppError } from "../../src/errors.ts"
-import { transition } from "../../src/item/moves.ts"
 import type { Decide } from "../../src/store/items.ts"
 import { PostgresStore } from "../../src/store/postgres/postgres.ts"
 import type { Store } from "../../src/store/store.ts"
-import { added, codeOf, draft, put } from "../contracts/store.contract.ts"
-import { emptyDatabase } from "./open.ts"
+import { added, codeOf, put } from "../contracts/store.contract.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
+import { from1, killedOnce, LEASE_MS, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 
 setDefaultTimeout(60_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
-const LEASE_MS = 60_000
-const from1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
-
-/** Several stores on one database, and a client of it. */
-async function together(count: number, onePerSong = false) {
-  const database = await emptyDatabase()
-  const stores = await Promise.all(from1(count).map(() => PostgresStore.open(database.url, { onePerSong })))
-  const [one, two = one, three = two] = stores
-  if (!one || !two || !three) throw new Error("there is no store")
-  const client = new SQL({ url: database.url, max: 1 })
-  return {
-    stores,
-    one,
-    two,
-    three,
-    client,
-    url: database.url,
-    async [Symbol.asyncDispose]() {
-      await client.close({ timeout: 0 })
-      for (const store of stores) await store.close()
-      await database[Symbol.asyncDispose]()
-    },
-  }
-}
 
 const refusing: Decide = () => {
   throw new AppError("invalid", "refused by the test")
@@ -55,13 +30,6 @@ const idsOf = async (store: Store): Promise<number[]> => {
   }
   return ids
 }
-
-const taking =
-  (worker: string): Decide =>
-  ({ item, work }, { time, steadyMs }) => ({
-    item: { ...transition(item, { status: "processing" }, time), worker },
-    work: { ...work, lease_token: worker, lease_ms: LEASE_MS, lease_expires_at: steadyMs + LEASE_MS },
-  })
 
 withPostgres("a reader that follows sees every update once and in order, whoever writes", async () => {
   await using opened = await together(3)
@@ -145,6 +113,44 @@ withPostgres(
   },
 )
 
+/** Numbers of a sequence, which are used up by what is undone; and what is right instead. */
+const BY_SEQUENCE = (right: string) => ({
+  wrong: `CREATE SEQUENCE numbers; SELECT setval('numbers', (SELECT max(id) FROM updates));
+    CREATE OR REPLACE FUNCTION take_turn() RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint := nextval('numbers'); BEGIN
+      PERFORM pg_advisory_xact_lock(1, 'updates'::regclass::oid::int); RETURN n - 1; END $$`,
+  right: `${right}; DROP SEQUENCE numbers`,
+})
+
+withPostgres(
+  "event IDs have no holes after a broken constraint, and after a write whose connection was cut",
+  async () => {
+    await using opened = await together(2)
+    const { one, two, client } = opened
+    /** The steps from each event ID to the next one. */
+    const steps = async (): Promise<number[]> => {
+      const id = await added(one)
+      await put(one, id, { message: "before" })
+      await Promise.allSettled([
+        two.change(id, ({ item, work }) => ({ item: { ...item, status: "completed" }, work })),
+      ])
+      await put(two, id, { message: "after a broken constraint" })
+      await killedOnce(client, () => put(one, id, { message: "cut" }))
+      await put(two, id, { message: "after a cut" })
+      const { updates } = await one.page({ after: 0, queueId: id, limit: 9 })
+      const ids = updates.map((update) => update.id)
+      return ids.slice(1).map((next, i) => next - (ids[i] ?? 0))
+    }
+    expect(await steps()).toEqual([1, 1, 1, 1])
+    const [row]: { text: string }[] = await client.unsafe(
+      "SELECT pg_get_functiondef('take_turn'::regproc) AS text",
+    )
+    const { wrong, right } = BY_SEQUENCE(row?.text ?? "")
+    await withWrong(client, wrong, right, async () => {
+      expect((await steps()).map((step) => step > 1)).toEqual([false, true, true, false])
+    })
+  },
+)
+
 withPostgres(
   "what is remembered decides nothing: a refusal and a quiet answer count on the row of now",
   async () => {
@@ -191,88 +197,26 @@ withPostgres("output that is stored makes no decision on its item be taken twice
 
 withPostgres("changes of one item by several instances build upon each other: none is lost", async () => {
   await using opened = await together(3)
-  const id = await added(opened.one)
+  const { two, stores, client } = opened
   const increment: Decide = ({ item, work }) => ({
     item: { ...item, retry_count: item.retry_count + 1 },
     work,
   })
-  const all = opened.stores.flatMap((store) =>
-    from1(4).map(async () => {
-      for (let round = 0; round < 10; round += 1) await store.change(id, increment)
-    }),
-  )
-  await Promise.all(all)
-  expect((await opened.two.item(id)).retry_count).toBe(120)
-  expect(await opened.two.head()).toBe(121)
-})
-
-withPostgres("one idempotency key at several instances at the same time adds one item", async () => {
-  await using opened = await together(3)
-  const results = await Promise.all(
-    from1(20).flatMap((i) =>
-      opened.stores.map((store) => store.add(() => draft(), { key: `k${i}`, digest: "d" })),
-    ),
-  )
-  expect(results.filter(({ added: isNew }) => isNew)).toHaveLength(20)
-  expect(await opened.one.items()).toBe(20)
-  const ids = new Set(results.map(({ item }) => item.id))
-  expect(ids.size).toBe(20)
-})
-
-withPostgres("claims and rescues of several instances take each item once", async () => {
-  await using opened = await together(3)
-  const { one, stores, client } = opened
-  await Promise.all(from1(90).map(() => added(one)))
-  const taken = await Promise.all(
-    stores.flatMap((store, i) =>
-      from1(10).map(async (worker) => {
-        const ids: number[] = []
-        for (;;) {
-          const change = await store.claim([], taking(`${i} ${worker}`))
-          if (!change) return ids
-          ids.push(change.item.id)
-        }
+  const counted = async (): Promise<number> => {
+    const id = await added(opened.one)
+    const all = stores.flatMap((store) =>
+      from1(4).map(async () => {
+        for (let round = 0; round < 10; round += 1) await store.change(id, increment)
       }),
-    ),
-  )
-  expect(taken.flat().sort((a, b) => a - b)).toEqual(from1(90))
-  await client.unsafe("UPDATE queue_items SET lease_expires_at = 1, version = version + 1")
-  const rescue: Decide = ({ item, work }, { time }) => ({
-    item: transition(item, { status: "retrying" }, time),
-    work: { ...work, lease_token: null, lease_expires_at: null },
-  })
-  const head = await one.head()
-  const rescued = await Promise.all(stores.map((store) => store.sweep({ due: "lease", by: 2 }, rescue)))
-  expect(rescued.reduce((sum, count) => sum + count)).toBe(90)
-  expect(await one.head()).toBe(head + 90)
+    )
+    await Promise.all(all)
+    return (await two.item(id)).retry_count
+  }
+  expect(await counted()).toBe(120)
+  expect(await two.head()).toBe(121)
+  const { wrong, right } = WITHOUT_VERSIONS
+  await withWrong(client, wrong, right, async () => expect(await counted()).toBeLessThan(120))
 })
-
-withPostgres(
-  "where a song has one worker at a time, claims at several instances at once take one item of each",
-  async () => {
-    for (const onePerSong of [true, false]) {
-      await using opened = await together(3, onePerSong)
-      // Each instance's workers take other items of the same songs, so no item is wanted by two.
-      for (let i = 0; i < 60; i += 1) await added(opened.one, { song_id: 1 + (i % 4), tags: [`of ${i % 3}`] })
-      await opened.client.unsafe("SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)")
-      const claims = opened.stores.flatMap((store, i) =>
-        from1(5).map((worker) => store.claim([`of ${i}`], taking(`${i} ${worker}`))),
-      )
-      // All have looked, and none has written.
-      for (let waiting = 0; waiting < 3;) {
-        const [row]: { n: number }[] = await opened.client.unsafe(
-          "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        )
-        waiting = row?.n ?? 0
-      }
-      await opened.client.unsafe("SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)")
-      const songs = (await Promise.all(claims)).flatMap((change) => change?.item.song_id ?? [])
-      // The control: otherwise each claim takes an item.
-      if (onePerSong) expect(songs.toSorted()).toEqual([1, 2, 3, 4])
-      else expect(songs).toHaveLength(15)
-    }
-  },
-)
 
 withPostgres("an outage that several instances have seen makes every lease longer once", async () => {
   await using opened = await together(2)

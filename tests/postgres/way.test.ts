@@ -27,6 +27,8 @@ async function distant() {
     store,
     proxy,
     url: database.url,
+    /** The same over the way that can fail. */
+    distantUrl: url.href,
     async [Symbol.asyncDispose]() {
       await store.close()
       proxy[Symbol.dispose]()
@@ -98,9 +100,14 @@ withPostgres("without the fence a write whose answer is lost would be stored twi
 
 withPostgres("over a frozen network every call answers within 10 s, and the next ones go on", async () => {
   await using opened = await distant()
-  const { store, proxy } = opened
+  const { store, proxy, distantUrl } = opened
   const id = await added(store)
+  // The control: the client alone, with its own limit of time, waits for ever.
+  const alone = new SQL({ url: distantUrl, max: 1, connectionTimeout: 2, idleTimeout: 1 })
+  await alone.unsafe("SELECT 1")
   proxy.isFrozen = true
+  let isAloneAnswered = false
+  const asking = Promise.allSettled([alone.unsafe("SELECT 1")]).then(() => (isAloneAnswered = true))
   const startedMs = performance.now()
   const codes = Promise.all([
     codeOf(put(store, id, { message: "frozen" })),
@@ -112,6 +119,9 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   expect(store.faults()).toEqual([])
   expect(await codes).toEqual(["unavailable", "unavailable", "unavailable", "unavailable"])
   expect(performance.now() - startedMs).toBeLessThan(12_000)
+  expect(isAloneAnswered).toBeFalse()
+  await alone.close({ timeout: 0 })
+  await asking
   expect(store.faults()).toEqual(["database_unwritable"])
   proxy.isFrozen = false
   proxy.cut()

@@ -1,0 +1,151 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import type { SQL } from "bun"
+
+import { transition } from "../../src/item/moves.ts"
+import type { Decide } from "../../src/store/items.ts"
+import { APPEND, parametersOf } from "../../src/store/postgres/append.ts"
+import { Sheet } from "../../src/store/postgres/sheet.ts"
+import type { Store } from "../../src/store/store.ts"
+import { added, draft } from "../contracts/store.contract.ts"
+import { whyNoPostgres } from "./server.ts"
+import { atOnce, from1, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
+
+setDefaultTimeout(60_000)
+
+const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+/** How `POST /queue` may add an item for a key; answers the item. */
+type Adds = (store: Store, key: string) => Promise<number>
+
+const byKey: Adds = async (store, key) => (await store.add(() => draft(), { key, digest: "d" })).item.id
+
+/** Looks for the key and then adds, as long as there is none: two instances find none, and both add. */
+const byLooking =
+  (client: SQL): Adds =>
+  async (store, key) => {
+    const [known]: { id: string }[] = await client.unsafe("SELECT id FROM queue_items WHERE title = $1", [
+      key,
+    ])
+    return known ? Number(known.id) : (await store.add(() => draft({ title: key }))).item.id
+  }
+
+withPostgres("one idempotency key at several instances at the same time adds one item", async () => {
+  await using opened = await together(3)
+  const { one, stores, client } = opened
+  const items = async (adds: Adds, count: number): Promise<number> => {
+    const before = await one.items()
+    const ids = await Promise.all(from1(count).flatMap((i) => stores.map((store) => adds(store, `k${i}`))))
+    expect(new Set(ids).size).toBe((await one.items()) - before)
+    return new Set(ids).size
+  }
+  expect(await items(byKey, 20)).toBe(20)
+  // The control.
+  expect(await items(byLooking(client), 20)).toBeGreaterThan(20)
+})
+
+withPostgres("a key that has expired is taken over; one that is left alone would never be free", async () => {
+  await using opened = await together(1)
+  const { one, client } = opened
+  await client.unsafe("INSERT INTO instances (id, seen_at, epoch) VALUES ('control', 0, 7)")
+  await byKey(one, "old")
+  await client.unsafe("UPDATE idempotency_keys SET created_at = 1")
+  const stored = async (statement: string, group: number): Promise<unknown> => {
+    const sheet = new Sheet(one.clock)
+    const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
+    sheet.numbers.push(Number(row?.id))
+    sheet.add(() => draft(), { key: "old", digest: "d" })
+    const parameters = parametersOf(sheet, { nowMs: one.clock.now(), oldestMs: 1 })
+    const [answer]: { kept: string }[] = await client.unsafe(statement, [
+      "control",
+      group,
+      7,
+      0,
+      ...parameters,
+    ])
+    return JSON.parse(answer?.kept ?? "")
+  }
+  // The control.
+  const leaving = APPEND.replace(
+    /ON CONFLICT \(key\) DO UPDATE [^]*?<= \$7::int8/,
+    "ON CONFLICT (key) DO NOTHING",
+  )
+  expect(leaving).not.toBe(APPEND)
+  expect(await stored(leaving, 1)).toEqual([])
+  expect(await stored(APPEND, 2)).toEqual([expect.any(Number)])
+  expect(await one.items()).toBe(2)
+})
+
+const rescue: Decide = ({ item, work }, { time }) => ({
+  item: transition(item, { status: "retrying" }, time),
+  work: { ...work, lease_token: null, lease_expires_at: null },
+})
+
+withPostgres("claims and rescues of several instances take each item once", async () => {
+  await using opened = await together(3)
+  const { one, stores, client } = opened
+  await Promise.all(from1(90).map(() => added(one)))
+  const taken = await Promise.all(
+    stores.flatMap((store, i) =>
+      from1(10).map(async (worker) => {
+        const ids: number[] = []
+        for (;;) {
+          const change = await store.claim([], taking(`${i} ${worker}`))
+          if (!change) return ids
+          ids.push(change.item.id)
+        }
+      }),
+    ),
+  )
+  expect(taken.flat().sort((a, b) => a - b)).toEqual(from1(90))
+  await client.unsafe("UPDATE queue_items SET lease_expires_at = 1, version = version + 1")
+  const head = await one.head()
+  const rescued = await Promise.all(stores.map((store) => store.sweep({ due: "lease", by: 2 }, rescue)))
+  expect(rescued.reduce((sum, count) => sum + count)).toBe(90)
+  expect(await one.head()).toBe(head + 90)
+})
+
+withPostgres("an item that three instances have all seen waiting is taken and rescued by one", async () => {
+  await using opened = await together(3)
+  const { one, stores, client } = opened
+  /** How many of the instances take one item, and how many of them rescue it. */
+  const once = async (): Promise<[claims: number, rescues: number]> => {
+    await client.unsafe("UPDATE queue_items SET deleted_at = 1, version = version + 1")
+    await added(one)
+    const claims = await atOnce(client, 3, () =>
+      Promise.all(stores.map((store, i) => store.claim([], taking(`${i}`)))),
+    )
+    await client.unsafe(
+      "UPDATE queue_items SET lease_expires_at = 1, version = version + 1 WHERE deleted_at IS NULL",
+    )
+    const rescues = await atOnce(client, 3, () =>
+      Promise.all(stores.map((store) => store.sweep({ due: "lease", by: 2 }, rescue))),
+    )
+    return [claims.filter((change) => change !== null).length, rescues.reduce((sum, count) => sum + count)]
+  }
+  expect(await once()).toEqual([1, 1])
+  const { wrong, right } = WITHOUT_VERSIONS
+  await withWrong(client, wrong, right, async () => expect(await once()).toEqual([3, 3]))
+})
+
+withPostgres(
+  "where a song has one worker at a time, claims at several instances at once take one item of each",
+  async () => {
+    for (const onePerSong of [true, false]) {
+      await using opened = await together(3, onePerSong)
+      // Each instance's workers take other items of the same songs, so no item is wanted by two.
+      for (let i = 0; i < 60; i += 1) await added(opened.one, { song_id: 1 + (i % 4), tags: [`of ${i % 3}`] })
+      const claims = await atOnce(opened.client, 3, () =>
+        Promise.all(
+          opened.stores.flatMap((store, i) =>
+            from1(5).map((worker) => store.claim([`of ${i}`], taking(`${i} ${worker}`))),
+          ),
+        ),
+      )
+      const songs = claims.flatMap((change) => change?.item.song_id ?? [])
+      // The control: otherwise each claim takes an item.
+      if (onePerSong) expect(songs.toSorted()).toEqual([1, 2, 3, 4])
+      else expect(songs).toHaveLength(15)
+    }
+  },
+)

@@ -1,0 +1,86 @@
+import { SQL } from "bun"
+
+import { transition } from "../../src/item/moves.ts"
+import type { Decide } from "../../src/store/items.ts"
+import { PostgresStore } from "../../src/store/postgres/postgres.ts"
+import { emptyDatabase } from "./open.ts"
+
+/** 1, 2, 3 and so on. */
+export const from1 = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
+
+/** The lease of `taking`. */
+export const LEASE_MS = 60_000
+
+/** Leases an item to a worker. */
+export const taking =
+  (worker: string): Decide =>
+  ({ item, work }, { time, steadyMs }) => ({
+    item: { ...transition(item, { status: "processing" }, time), worker },
+    work: { ...work, lease_token: worker, lease_ms: LEASE_MS, lease_expires_at: steadyMs + LEASE_MS },
+  })
+
+/** Several stores on one database, and a client of it. */
+export async function together(count: number, onePerSong = false) {
+  const database = await emptyDatabase()
+  const stores = await Promise.all(from1(count).map(() => PostgresStore.open(database.url, { onePerSong })))
+  const [one, two = one, three = two] = stores
+  if (!one || !two || !three) throw new Error("there is no store")
+  const client = new SQL({ url: database.url, max: 1 })
+  return {
+    stores,
+    one,
+    two,
+    three,
+    client,
+    url: database.url,
+    async [Symbol.asyncDispose]() {
+      await client.close({ timeout: 0 })
+      for (const store of stores) await store.close()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const WAITING = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+  AND application_name = 'track-studio'`
+
+/** Takes the turn of all writers while `begin` starts some, until `count` of them wait; answers what these come to. */
+export async function atOnce<T>(client: SQL, count: number, begin: () => Promise<T>): Promise<T> {
+  await client.unsafe("SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)")
+  const begun = begin()
+  while ((await client.unsafe(WAITING)).length < count);
+  await client.unsafe("SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)")
+  return begun
+}
+
+/** Ends the connections of writers that wait for their turn, as often as a writer is started; see `atOnce`. */
+export async function killedOnce<T>(client: SQL, begin: () => Promise<T>): Promise<T> {
+  await client.unsafe("SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)")
+  const begun = begin()
+  while ((await client.unsafe(WAITING)).length < 1);
+  await client.unsafe(`SELECT pg_terminate_backend(pid) FROM (${WAITING}) waiting`)
+  await client.unsafe("SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)")
+  return begun
+}
+
+/** Runs something on a database with a part that is wrong, and puts that right again. */
+export async function withWrong(
+  client: SQL,
+  wrong: string,
+  right: string,
+  run: () => Promise<void>,
+): Promise<void> {
+  await client.unsafe(wrong).simple()
+  try {
+    await run()
+  } finally {
+    await client.unsafe(right).simple()
+  }
+}
+
+/** Versions that stay as they are: then what another instance has changed meanwhile is not noticed. */
+export const WITHOUT_VERSIONS = {
+  wrong: `CREATE FUNCTION keep_version() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.version = OLD.version; RETURN NEW; END';
+    CREATE TRIGGER keep_version BEFORE UPDATE ON queue_items FOR EACH ROW EXECUTE FUNCTION keep_version()`,
+  right: "DROP TRIGGER keep_version ON queue_items; DROP FUNCTION keep_version()",
+}
