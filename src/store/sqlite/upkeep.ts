@@ -13,12 +13,9 @@ const INCREMENTAL = 2
 
 const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT ?`
 
-/** Updates of an item that repeat the status of the one before and are not the last, oldest first. */
-const REMOVABLE = `SELECT id FROM (
-    SELECT id, status, lag(status) OVER byId AS before, lead(id) OVER byId AS next FROM updates
-    WHERE queue_id = $item AND id >= (SELECT coalesce(max(id), 0) FROM updates WHERE queue_id = $item AND id <= $from)
-    WINDOW byId AS (ORDER BY id)
-  ) WHERE before = status AND next IS NOT NULL AND id <= $upTo ORDER BY id LIMIT $limit`
+/** An item's updates from the last one that stays on, in their order. */
+const FROM = `SELECT id, status FROM updates WHERE queue_id = $item AND id >=
+    (SELECT coalesce(max(id), 0) FROM updates WHERE queue_id = $item AND id <= $from) ORDER BY id LIMIT $limit`
 
 interface Row {
   readonly id: number
@@ -178,15 +175,28 @@ export class SqliteUpkeep implements Upkeep {
     return row?.n ?? 0
   }
 
+  /**
+   * Updates of an item up to `upTo` that repeat the status of the one before and are not the last, the oldest first. Fewer
+   * than `limit` once there are no more. It reads hardly more than it gives: everybody waits meanwhile.
+   */
   #removable(item: number, upTo: number, limit: number): number[] {
-    const from =
-      this.#client
-        .query<{ pruned_id: number }, [number]>("SELECT pruned_id FROM queue_items WHERE id = ?")
-        .get(item)?.pruned_id ?? 0
-    return this.#client
-      .query<Row, Record<string, number>>(REMOVABLE)
-      .all({ $item: item, $from: from, $upTo: upTo, $limit: limit })
-      .map(({ id }) => id)
+    const sql = "SELECT pruned_id AS pruned, last_update_id AS last FROM queue_items WHERE id = ?"
+    const row = this.#client.query<{ pruned: number; last: number }, [number]>(sql).get(item)
+    if (!row) return []
+    const updates = this.#client.query<{ id: number; status: string }, Record<string, number>>(FROM)
+    const ids: number[] = []
+    let [from, before] = [row.pruned, ""]
+    for (;;) {
+      const page = updates.all({ $item: item, $from: from, $limit: limit + 1 })
+      for (const { id, status } of page) {
+        if (id > upTo || id === row.last || ids.length === limit) return ids
+        // A page begins with the update at which the one before has ended.
+        if (status === before && id > from) ids.push(id)
+        before = status
+      }
+      if (page.length <= limit) return ids
+      from = page.at(-1)?.id ?? upTo
+    }
   }
 
   #remove(item: number, ids: readonly number[]): void {
