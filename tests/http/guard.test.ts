@@ -4,7 +4,7 @@ import { hostname } from "node:os"
 import { raw } from "../raw.ts"
 import { JSON_TYPE } from "../refusals.ts"
 import { run, start, type TestServer } from "../server.ts"
-import { stateOf, triesOf } from "./writes.ts"
+import { SOCKETS, stateOf, triesOf } from "./writes.ts"
 
 const LAN = "http://studio-pc.lan:3000"
 const PUBLIC = "https://evil.example"
@@ -62,24 +62,27 @@ test("a token and a lease that a page made up open no route to it", async () => 
 })
 
 test("a WebSocket is opened by no foreign page, and by our own", async () => {
-  const handshake = (server: TestServer, origin: string): Promise<string> => {
-    const head = `GET /api/v1/progress/ws HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\nOrigin: ${origin}\r\n`
+  const handshake = (server: TestServer, path: string, origin: string): Promise<string> => {
+    const head = `GET ${path} HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\nOrigin: ${origin}\r\n`
     const upgrade =
       "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n" +
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     // A close frame follows, so that one that is opened ends.
     return raw(server.url, `${head}${upgrade}\x88\x80\0\0\0\0`)
   }
-  for (const origin of [LAN, PUBLIC, "null"]) {
-    expect(await handshake(local, origin)).toContain('"code":"forbidden"')
-    expect(await handshake(named, origin)).toContain("--cors-origin")
-  }
-  for (const [server, origin] of [
-    [local, local.url],
-    [local, "http://localhost:3000"],
-    [named, NAMED],
-  ] as const) {
-    expect(await handshake(server, origin)).toStartWith("HTTP/1.1 101 ")
+  await Promise.all([local.add(), named.add()])
+  for (const path of SOCKETS) {
+    for (const origin of [LAN, PUBLIC, "null"]) {
+      expect(await handshake(local, path, origin)).toContain('"code":"forbidden"')
+      expect(await handshake(named, path, origin)).toContain("--cors-origin")
+    }
+    for (const [server, origin] of [
+      [local, local.url],
+      [local, "http://localhost:3000"],
+      [named, NAMED],
+    ] as const) {
+      expect(await handshake(server, path, origin)).toStartWith("HTTP/1.1 101 ")
+    }
   }
 })
 

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test"
 
 import { Browser, hasChromium, STRANGERS, type Tab } from "../dashboard/browser.ts"
-import { start } from "../server.ts"
-import { stateOf, triesOf, type Try, WRITES } from "./writes.ts"
+import { start, type TestServer } from "../server.ts"
+import { SOCKETS, stateOf, triesOf, type Try, WRITES } from "./writes.ts"
 
 const server = await start()
 /** Serves an empty page under whatever name it is asked by. */
@@ -39,16 +39,42 @@ const forced = (tab: Tab, all: readonly Try[]): Promise<void> =>
     await sent
   })).then(() => undefined)`)
 
-const socket = (tab: Tab): Promise<string> =>
-  tab.evaluate(`new Promise((resolve) => {
-    const socket = new WebSocket("ws://${new URL(server.url).host}/api/v1/progress/ws")
+/** What becomes of a WebSocket to each of the paths. */
+const sockets = (tab: Tab, { url }: TestServer): Promise<string[]> =>
+  tab.evaluate(`Promise.all(${JSON.stringify(SOCKETS)}.map((path) => new Promise((resolve) => {
+    const socket = new WebSocket("ws://${new URL(url).host}" + path)
     socket.addEventListener("open", () => { socket.close(); resolve("open") })
     socket.addEventListener("error", () => resolve("refused"))
-  })`)
+  })))`)
+const each = (outcome: string): string[] => SOCKETS.map(() => outcome)
+
+/** Tries all that a page can do, none of which may succeed. */
+async function changesNothing(tab: Tab, of: TestServer): Promise<void> {
+  const all = await triesOf(of)
+  const before = await stateOf(of)
+  const statuses = await asked(tab, all)
+  // The browser stops what it has to ask leave for, where the page may not even read.
+  expect(statuses.filter((status) => status !== 403 && status !== 0)).toEqual([])
+  await forced(tab, all)
+  expect(await sockets(tab, of)).toEqual(each("refused"))
+  expect(await stateOf(of)).toEqual(before)
+}
+
+/** Tries every route, none of which may refuse the page. */
+async function mayUseAll(tab: Tab, of: TestServer): Promise<void> {
+  const all = await triesOf(of)
+  const before = await of.head()
+  const statuses = await asked(tab, all)
+  const refused = all.filter((_one, at) => statuses[at] === 403 || statuses[at] === 0)
+  expect(refused.map(({ route }) => route)).toEqual([])
+  expect(await of.head()).toBeGreaterThan(before)
+  expect(await sockets(tab, of)).toEqual(each("open"))
+}
 
 test("the routes that change something are known here", () => {
   expect(WRITES.length).toBeGreaterThan(10)
   expect(WRITES.every(({ path }) => path.startsWith("/api/v1/"))).toBeTrue()
+  expect(SOCKETS).toEqual(["/api/v1/progress/ws", "/api/v1/progress/ws/1"])
 })
 
 for (const host of STRANGERS) {
@@ -57,12 +83,7 @@ for (const host of STRANGERS) {
     async () => {
       const tab = await browser?.open(`http://${host}:${pages.port}/`)
       if (!tab) return
-      const all = await triesOf(server)
-      const before = await stateOf(server)
-      expect(await asked(tab, all)).toEqual(all.map(() => 403))
-      await forced(tab, all)
-      expect(await socket(tab)).toBe("refused")
-      expect(await stateOf(server)).toEqual(before)
+      await changesNothing(tab, server)
       // It may read, as every page may.
       expect(await tab.evaluate(`fetch("${server.url}/api/v1/queue").then(({ status }) => status)`)).toBe(200)
       await tab.close()
@@ -86,15 +107,27 @@ for (const [what, url] of [
     async () => {
       const tab = await browser?.open(url)
       if (!tab) return
-      const all = await triesOf(server)
-      const before = await server.head()
-      const statuses = await asked(tab, all)
-      const refused = all.filter((_one, at) => statuses[at] === 403 || statuses[at] === 0)
-      expect(refused.map(({ route }) => route)).toEqual([])
-      expect(await server.head()).toBeGreaterThan(before)
-      expect(await socket(tab)).toBe("open")
+      await mayUseAll(tab, server)
       await tab.close()
     },
     30_000,
   )
 }
+
+test.skipIf(!browser)(
+  "where one origin is listed, its pages may change things, and those of another port of this machine may not",
+  async () => {
+    const [listed = ""] = STRANGERS.map((host) => `http://${host}:${pages.port}`)
+    await using narrow = await start({ args: ["--cors-origin", listed] })
+    const [theirs, others] = [
+      await browser?.open(`${listed}/`),
+      await browser?.open(`http://127.0.0.1:${pages.port}/`),
+    ]
+    if (!theirs || !others) return
+    await changesNothing(others, narrow)
+    await mayUseAll(theirs, narrow)
+    await theirs.close()
+    await others.close()
+  },
+  30_000,
+)

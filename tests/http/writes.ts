@@ -1,13 +1,19 @@
 import { type AppParts, createApp } from "../../src/http/app.ts"
+import { wordsOf } from "../../src/http/docs/words.ts"
 import type { TestServer } from "../server.ts"
 
 /** The parts of an app that is asked for its routes alone. */
 const parts: unknown = { host: "127.0.0.1", corsOrigins: [], allowedHosts: [], version: "0", commit: "none" }
 
+const { routes } = createApp(parts as AppParts)
+
 /** Every route that changes something. */
-export const WRITES = createApp(parts as AppParts).routes.filter(
-  ({ method }) => !/^(GET|OPTIONS)$/.test(method),
-)
+export const WRITES = routes.filter(({ method }) => !/^(GET|OPTIONS)$/.test(method))
+
+/** The paths at which a WebSocket can be opened, for an item that may not exist. */
+export const SOCKETS = routes
+  .filter(({ hooks }) => wordsOf(hooks.detail)?.refusals?.includes("upgrade_required"))
+  .map(({ path }) => path.replace(":id", "1"))
 
 const BODIES: Readonly<Record<string, string>> = {
   "POST /api/v1/queue": '{"song_id":1,"title":"by a page"}',

@@ -203,7 +203,7 @@ function methodsOf(object: object): string[] {
 
 /** The parts of a store that are objects of ours with methods of their own, by name. */
 const partsOf = (store: SqliteStore): [string, object][] =>
-  Object.entries(store).filter(([, part]) => /^Sqlite/.test(Object(part).constructor.name))
+  Object.entries(store).filter(([, part]) => String(Object(part).constructor.name).startsWith("Sqlite"))
 
 /** The same object and its parts, which remember the names of the methods that are called. */
 function counted<T extends object>(
