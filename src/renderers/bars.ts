@@ -1,6 +1,10 @@
 import { type Look, NEAR_END, NEAR_START, Track, type Verdict } from "./track.ts"
 import type { Turns } from "./turns.ts"
 
+/** A bar that has done nothing yet. */
+const AT_START = 0.02
+/** A bar that has come no further than this part of what another has is behind it. */
+const BEHIND = 0.6
 /** The most bars that are distinguished; more are noise. */
 const MAX_TRACKS = 64
 
@@ -43,6 +47,15 @@ export class Bars {
     return this.#judge(track, track.see(fraction, look, this.#line), before)
   }
 
+  /** The bars that are drawn and under way, and how far each is (0 to 1), by what stands before their percentage. */
+  underWay(): Map<string, number> {
+    const drawn = [...this.#tracks].filter(
+      ([, { isDrawn, isBelieved, fraction }]) =>
+        isDrawn && isBelieved && fraction > NEAR_START && fraction < NEAR_END,
+    )
+    return new Map(drawn.map(([key, { fraction }]) => [key, fraction]))
+  }
+
   /** What the line told so far was a part of the whole that it tells now. */
   #widen(key: string, track: Track): boolean {
     const isRoot = this.#root === undefined || this.#root === this.#tracks.get(key)
@@ -55,6 +68,7 @@ export class Bars {
     if (this.#tracks.size >= MAX_TRACKS) this.#tracks.clear()
     this.#tracks.set(key, track)
     track.parent = this.#around(track, 0)
+    track.isEarly = track.fraction <= AT_START && (this.#root?.fraction ?? 0) <= NEAR_START
   }
 
   /** Whether a bar begins after the one that was the whole: then less is proven at once, before it has grown. */
@@ -76,7 +90,7 @@ export class Bars {
     let last: Track | undefined
     for (const track of this.#tracks.values()) {
       const isCandidate =
-        track.isDrawn && !track.isRejected && track.seenAt > Math.max(since, last?.seenAt ?? 0)
+        track.isBar && !track.isRejected && track.seenAt > Math.max(since, last?.seenAt ?? 0)
       if (isCandidate && track !== inner && !this.#isOver(track) && !this.#isInside(track, inner))
         last = track
     }
@@ -97,11 +111,13 @@ export class Bars {
     if (verdict === "unproven") return false
     if (verdict === "rejected") return this.#drop(track)
     if (verdict === "restarted") this.#restart(track, before.begunAt)
+    track.parent ??= this.#beside(track, before.seenAt)
     // A bar around this one that is full has ended before it.
     if (track.parent && this.#isOver(track.parent)) {
       if (this.#outlasts(track, track.parent)) return this.#surround(track)
-      track.parent = this.#beside(track, before.seenAt)
+      track.parent = this.#besideOpen(track, before.seenAt)
     }
+    if (this.#isSlower(track)) return this.#surround(track)
     if (track.parent) return false
     if (track !== this.#root) this.#follow(track)
     else if (verdict === "grew" && this.#innerAt > 0) this.#isOuter = true
@@ -109,16 +125,34 @@ export class Bars {
     return true
   }
 
-  /** The bar that stands for the whole, if it is under way and was seen since that line; undefined otherwise. */
+  /**
+   * Whether a bar that began beside the whole is behind it: a part of the whole would be ahead, up to its own end, so
+   * this one goes on for longer.
+   */
+  #isSlower(track: Track): boolean {
+    const root = this.#root
+    if (!root || track.parent !== root || !track.isEarly || track.hasRestarted || root.hasRestarted)
+      return false
+    return track.isBelieved && track.fraction < root.fraction * BEHIND
+  }
+
+  /** The bar that stands for the whole, if it was seen since that line; undefined otherwise. */
   #beside(track: Track, since: number): Track | undefined {
     const root = this.#root
-    if (!root || root === track || root.seenAt <= since || this.#isOver(root)) return undefined
+    if (!root || root === track || root.seenAt <= since) return undefined
     return this.#isInside(root, track) ? undefined : root
+  }
+
+  /** As `beside`, if the whole is under way. */
+  #besideOpen(track: Track, since: number): Track | undefined {
+    const root = this.#beside(track, since)
+    return root && !this.#isOver(root) ? root : undefined
   }
 
   /** Whether a bar was drawn beside the whole, and goes on past its end. */
   #outlasts(track: Track, parent: Track): boolean {
-    return parent === this.#root && track.isDrawn && parent.seenAt > track.begunAt && !this.#isOver(track)
+    const isSure = track.isDrawn || track.isEarly
+    return parent === this.#root && isSure && parent.seenAt > track.begunAt && !this.#isOver(track)
   }
 
   /** A bar that was drawn beside the whole, and goes on past its end, is around it. */
@@ -133,6 +167,7 @@ export class Bars {
 
   /** A gauge or a table, and no bar. */
   #drop(track: Track): boolean {
+    for (const each of this.#tracks.values()) if (each.parent === track) each.parent = undefined
     if (track !== this.#root) return false
     this.#turns.drop()
     this.#root = undefined
@@ -145,11 +180,20 @@ export class Bars {
     const wasInside = track.parent !== undefined
     track.parent = around
     if (!around) {
-      if (track === this.#root) this.#begin(track)
+      if (track === this.#root) this.#restartRoot(track, begun)
       return
     }
     if (around.parent === undefined && around !== this.#root && !wasInside) this.#enclose(around)
     this.#innerAt = this.#line
+  }
+
+  /** The bar that stood for the whole begins again. A bar that was drawn beside it and goes on is around it. */
+  #restartRoot(root: Track, begun: number): void {
+    const outer = [...this.#tracks.values()].find(
+      (each) => each.parent === root && each.isBelieved && each.begunAt < root.begunAt && each.seenAt > begun,
+    )
+    if (outer && !this.#isOver(outer)) this.#surround(outer)
+    else this.#begin(root)
   }
 
   /** The outer bar is printed after the inner one: until now the inner one stood for the whole. */

@@ -6,7 +6,7 @@ import { Turns } from "./turns.ts"
 
 // Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other programs
 // write without a line end, and so their text can stand before it.
-const PREFIX = /^.*?\b(?:[\d:.]+ +)?render +\| +/
+const CATEGORY = /\brender +\| +/
 const RANGE = /^Rendering animation \(frames (-?\d{1,9})\.\.(-?\d{1,9})\)/
 // The words are translated: "Fra:1 Mem:9M", "Fot:1 Mem:42.10M (Pico 43.00M)".
 const FRAME =
@@ -76,7 +76,8 @@ class Blender implements LineReader {
   }
 
   read(line: string): Report | undefined {
-    const said = line.replace(PREFIX, "").trimEnd()
+    const category = CATEGORY.exec(line)
+    const said = (category ? line.slice(category.index + category[0].length) : line).trimEnd()
     this.#trouble.hear(said)
     if (USUAL.test(said)) this.#hasSpoken = true
     if (said === "Blender quit") this.#hasQuit = true

@@ -5,7 +5,7 @@ import { type Count, OTHER_RANK } from "./counts.ts"
 const MAX_MISSED = 4
 
 /** What a line did to a counter. */
-type Seen = "unproven" | "same" | "moved" | "restarted"
+type Seen = "unproven" | "same" | "begun" | "moved" | "restarted"
 
 /** One thing that is counted, over time. */
 class Counter {
@@ -48,11 +48,16 @@ class Counter {
     this.#count = count
     this.#isDone = isDone
     this.#hasZero = count.n === 0 || (this.#hasZero && !isOther && !isBack)
+    // A total that grows with the number is the place up to which a program has read, and not the end.
+    if (!isNew && count.total > before.total && count.n > before.n) {
+      this.isBelieved = false
+      return "unproven"
+    }
     if (isOther || isBack) {
       const wasBelieved = this.isBelieved
       this.isBelieved = isSure
       if (!this.isBelieved) return "unproven"
-      return wasBelieved ? "restarted" : "moved"
+      return wasBelieved ? "restarted" : "begun"
     }
     if (count.n === before.n) return this.isBelieved ? "same" : "unproven"
     this.isBelieved = true
@@ -81,6 +86,7 @@ export class Counters {
     { label, isDone, isProperty }: { label: string; isDone: boolean; isProperty: boolean },
   ): Counted {
     let [isTold, isNext, isInner] = [false, false, false]
+    const unproven: Counter[] = []
     for (const [i, count] of counts.entries()) {
       const key = count.isWork ? count.name : `${count.isHead ? "[" : label}#${i}`
       const known = this.#known.get(key)
@@ -92,7 +98,16 @@ export class Counters {
       const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))
       const isSure = !isProperty && (isBegun || (count.isWork && (isTold || (isDone && isLast))))
       const seen = counter.see(count, isDone && isLast, isSure, known === undefined)
-      if (seen === "unproven" || this.#isBeside(counter)) continue
+      if (seen === "unproven") {
+        this.#nested = this.#nested.filter((each) => each !== counter)
+        if (count.isWork) unproven.push(counter)
+        continue
+      }
+      // What goes on within a count proves that one, too; what has only begun there does not.
+      const around = unproven.filter((each) => each.rank < counter.rank)
+      if (around.length > 0 && seen !== "moved") continue
+      for (const outer of around) isNext = this.#believe(outer) || isNext
+      if (this.#isBeside(counter)) continue
       isTold = true
       if (seen === "same" && this.#nested.includes(counter)) continue
       isInner = true
@@ -112,6 +127,11 @@ export class Counters {
     if (!other || other.isAtEnd) return false
     other.missed += 1
     return other.missed < MAX_MISSED
+  }
+
+  #believe(counter: Counter): boolean {
+    counter.isBelieved = true
+    return this.#place(counter, "moved")
   }
 
   /** Puts a counter in its place and drops what is inside it; whether the outermost is another one now. */

@@ -90,7 +90,9 @@ export const nestedIn = (counts: readonly Count[], isDone: boolean): number =>
 
 // A line that is nothing but "name: 7/12" tells of a property.
 const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u
-const DONE = /\b(?:done|saved|finished|rendered|completed?)\b/i
+/** Not in a path ("out/done/3.png"), and not denied or foretold: "not done", "to be saved", "being rendered". */
+const DONE =
+  /(?<![\p{L}\p{N}_/\\.-]|\b(?:not|be|being) )(?:done|saved|finished|rendered|completed?)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])/iu
 
 /** Whether a line is a name and its value, which need not be progress. */
 export const isProperty = (text: string): boolean => PROPERTY.test(text)

@@ -4,6 +4,8 @@ export const MAX_LINE_LENGTH = 64 * 1024
 // Runs of them at once: one by one, a stream of NULs would be read at 10 MB a second.
 const NULS = /\0+/g
 
+const isEnd = (unit: number): boolean => unit === 0x0a || unit === 0x0d || unit === 0x08
+
 /** A line of output. */
 export interface Line {
   /** Without its end; never empty. */
@@ -24,7 +26,7 @@ export class LineCutter {
   #isTooLong = false
   #isRedrawn = false
 
-  /** Takes a piece; the one before it must have been read by `next` to its end, or dropped. */
+  /** Takes a piece; the one before it must have been read to its end. */
   feed(piece: string): void {
     this.#piece = piece.includes("\0") ? piece.replace(NULS, "") : piece
     this.#from = 0
@@ -43,16 +45,25 @@ export class LineCutter {
     }
   }
 
-  /** Passes over all lines that end in the piece, at little cost. */
-  drop(): void {
-    const piece = this.#piece
-    const last = Math.max(piece.lastIndexOf("\n"), piece.lastIndexOf("\r"), piece.lastIndexOf("\b"))
-    if (last >= this.#from) {
-      this.#from = last + 1
-      this.#finish(piece.charAt(last))
+  /**
+   * The next line in which this is found; undefined at the end of the piece. What lies between is passed over, at little
+   * cost. A line that began in an earlier piece is given whatever it holds.
+   */
+  nextWith(sought: RegExp): Line | undefined {
+    if (this.#rest === "" && !this.#isTooLong) {
+      const found = this.#piece.slice(this.#from).search(sought)
+      this.#passTo(found < 0 ? this.#piece.length : this.#from + found)
     }
-    this.#add(piece.slice(this.#from))
-    this.#leave()
+    return this.next()
+  }
+
+  /** Passes over the lines before the one in which this place is. */
+  #passTo(at: number): void {
+    let start = at
+    while (start > this.#from && !isEnd(this.#piece.charCodeAt(start - 1))) start -= 1
+    if (start === this.#from) return
+    this.#isRedrawn = this.#piece[start - 1] !== "\n"
+    this.#from = start
   }
 
   #leave(): undefined {

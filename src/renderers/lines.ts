@@ -3,8 +3,8 @@ import { Bars } from "./bars.ts"
 import { Counters } from "./counters.ts"
 import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts.ts"
 import { type Measure, Measures } from "./measures.ts"
-import { type Own, OwnWords } from "./own-words.ts"
-import { percentagesIn, percentIn } from "./percent.ts"
+import { OWN, type Own, OwnWords } from "./own-words.ts"
+import { isContradicted, percentagesIn, percentIn } from "./percent.ts"
 import type { Evidence, Expected, LineReader } from "./reader.ts"
 import { hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
 import type { Look } from "./track.ts"
@@ -15,12 +15,20 @@ const MAX_LINE_READ = 1024
 const MAX_MESSAGE = 200
 /** What a program prints faster than this no one can follow, and no bar is drawn so often. */
 const MAX_LINES_A_SECOND = 2000
+/** The most lines a second in which the words of a renderer are sought. */
+const MAX_WORDS_A_SECOND = 20_000
+const NOTHING = /(?!)/
 /** A line without any of this tells nothing: most output is passed over quickly. */
 const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?of\s\d|progress|percent/i
+/** Colours can stand between a figure and its sign. */
+const ESCAPE = "\u001b"
 /** Bars that name this tell nothing of the render. */
 const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
-/** What was said at a time of a song is a text, as of a transcript or of lyrics: "[00:12.40] half of my heart". */
-const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d[.:]\d\d\d?\]/
+/**
+ * What was said at a time of a song is a text, as of a transcript or of lyrics: "[00:12.40] half of my heart". The time
+ * of a log is another one: "[12:33:10] rendering: 45%".
+ */
+const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d(?:\.\d\d\d?\]|:\d\d\](?! ))/
 
 /** Reads the output of any program. */
 class Lines implements LineReader {
@@ -32,6 +40,10 @@ class Lines implements LineReader {
   readonly #counters = new Counters()
   /** Bars inside of what is counted. */
   #inner: { readonly turns: Turns; readonly bars: Bars }
+  /** The bars that were under way when a count went on. */
+  #before = new Map<string, number>()
+  /** Whether a bar went on while counts did: it is around them, and they say nothing more. */
+  #isSpanned = false
   #message = ""
   #lines = 0
   #secondMs: number
@@ -47,13 +59,13 @@ class Lines implements LineReader {
     this.#secondMs = expected.now()
   }
 
-  get isFlooded(): boolean {
-    if (this.#lines < MAX_LINES_A_SECOND) return false
+  get sought(): RegExp | undefined {
+    if (this.#lines < MAX_LINES_A_SECOND) return undefined
     const nowMs = this.#expected.now()
-    if (nowMs - this.#secondMs < 1000) return true
+    if (nowMs - this.#secondMs < 1000) return this.#lines < MAX_WORDS_A_SECOND ? OWN : NOTHING
     this.#secondMs = nowMs
     this.#lines = 0
-    return false
+    return undefined
   }
 
   get evidence(): Evidence {
@@ -65,7 +77,7 @@ class Lines implements LineReader {
     if (line.length > MAX_LINE_READ) return undefined
     const own = this.#own.read(line)
     if (own) return this.#readOwn(own)
-    if (!FIGURES.test(line)) return undefined
+    if (!FIGURES.test(line) && !line.includes(ESCAPE)) return undefined
     let told: Report | undefined
     for (const piece of shownIn(line, isRedrawn)) {
       const { text } = piece
@@ -82,6 +94,8 @@ class Lines implements LineReader {
     if (percentages > 1) return undefined
     const counts = countsIn(piece.text)
     const percent = percentIn(piece.text)
+    const isBar = piece.isRedrawn || hasDrawing(piece.text)
+    if (percent && !isBar && isContradicted(piece.text)) return undefined
     if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))
     return percentages === 0 && counts.length > 0 ? this.#tellCounts(piece, counts) : undefined
   }
@@ -93,9 +107,21 @@ class Lines implements LineReader {
       const isTold = this.#bars.see(key, fraction, look, isEnclosed)
       return isTold ? (unit ?? null) : isNext ? null : undefined
     }
+    if (this.#isSpanning(key, fraction, look)) {
+      this.#isSpanned = true
+      this.#counters.clear()
+      return this.#bars.see(key, fraction, look, true) ? null : undefined
+    }
     if (!this.#inner.bars.see(key, fraction, look, isEnclosed)) return undefined
     this.#moveCounted()
     return this.#counters.unit ?? null
+  }
+
+  /** Whether a bar goes on where it was before the count around it went on: then it is around that count. */
+  #isSpanning(key: string, fraction: number, { isRedrawn, hasDrawing: isDrawn }: Look): boolean {
+    const before = this.#before.get(key)
+    this.#before.delete(key)
+    return before !== undefined && fraction >= before && (isRedrawn || isDrawn)
   }
 
   #tellCounts({ text, isRedrawn }: Shown, counts: readonly Count[]): Unit | null | undefined {
@@ -106,10 +132,14 @@ class Lines implements LineReader {
       const look = { isRedrawn, hasDrawing: hasDrawing(text), tail: "", isRow: false, isHead: false }
       return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
     }
+    if (this.#isSpanned && this.#turns.fraction < 1) return undefined
     const wasEmpty = this.#counters.isEmpty
     const seen = this.#counters.see(counts, { label, isDone, isProperty: isProperty(text) })
     if (!seen.isTold) return undefined
-    if (seen.isInner) this.#inner = this.#newInner()
+    if (seen.isInner) {
+      this.#before = this.#inner.bars.underWay()
+      this.#inner = this.#newInner()
+    }
     if (seen.isNext || (wasEmpty && this.#turns.fraction > 0)) this.#turns.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null

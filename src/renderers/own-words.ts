@@ -13,6 +13,10 @@ export interface Own {
   readonly by: "ffmpeg" | "blender"
 }
 
+/** A part of each line that matters for how a render ends: it is found in a flood, and read whole. */
+export const OWN =
+  /rror|Unable|av_|muxing overhead|bitrate=|progress=|received signal|command received|nothing was encoded|Blender |Fra: ?-?\d|render +\| |Saved: |ppend frame|Traceback|no camera/i
+
 const BLENDER_START =
   /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
 const BLENDER_5 = /(?:^|\d +)render +\| /

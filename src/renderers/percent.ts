@@ -11,7 +11,11 @@ export interface Percent {
 const ANY = /\d ?%(?![\w%])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%])/u
 const WORD = /\b(?:progress|percent(?:age)?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.,:%/]| ?[/%]| (?:out )?of\b)/iu
-const BYTES = /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:[kmgt]i?b)? ?\/ ?(\d{1,9}(?:\.\d+)?) ?[kmgt]i?b\b/iu
+const BYTES =
+  /(?<![\w.,/\\+-])(\d{1,9}(?:\.\d+)?) ?(?:([kmgt])i?b)? ?\/ ?(\d{1,9}(?:\.\d+)?) ?([kmgt])i?b\b/iu
+const UNITS = "kmgt"
+/** How far a percentage may be from the bytes that it was rounded from. */
+const ROUNDING = 0.02
 
 /** How many percentages a line has. */
 export const percentagesIn = (text: string): number => text.match(ANY)?.length ?? 0
@@ -25,9 +29,24 @@ export function percentIn(text: string): Percent | undefined {
     // "progress: 0.45" may be a fraction as well as a percentage.
     return isPercentage ? found(percent, value / 100) : undefined
   }
+  return bytesIn(text)
+}
+
+/** Bytes of all bytes: "12.3/45.6 MB", "900 kB / 1.2 GB". */
+function bytesIn(text: string): Percent | undefined {
   const bytes = BYTES.exec(text)
-  const fraction = Number(bytes?.[1]) / Number(bytes?.[2])
+  const [, done, unit, all, unitOfAll = ""] = bytes ?? []
+  const [power, most] = [unit ?? unitOfAll, unitOfAll].map((each) => UNITS.indexOf(each.toLowerCase()))
+  const fraction = (Number(done) / Number(all)) * 1024 ** ((power ?? 0) - (most ?? 0))
   return bytes && fraction <= 1 ? found(bytes, fraction) : undefined
+}
+
+/** Whether a line has a percentage and bytes of all bytes that say something else, as a table of loads does. */
+export function isContradicted(text: string): boolean {
+  const [percent, bytes] = [percentIn(text), bytesIn(text)]
+  return (
+    percent !== undefined && bytes !== undefined && Math.abs(percent.fraction - bytes.fraction) > ROUNDING
+  )
 }
 
 const found = (match: RegExpExecArray, fraction: number): Percent => ({

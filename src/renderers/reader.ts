@@ -54,8 +54,11 @@ export interface LineReader {
   read(line: string, isRedrawn: boolean): Report | undefined
   /** What the lines so far prove. */
   readonly evidence: Evidence
-  /** Whether more lines come than can be worth reading: lines are passed over until it is false. Default false. */
-  readonly isFlooded?: boolean
+  /**
+   * What a line must hold to be read, while more lines come than are worth reading; undefined, the default, while every
+   * line is read.
+   */
+  readonly sought?: RegExp | undefined
 }
 
 const MAX_FAILURE_LENGTH = 1000

@@ -51,14 +51,13 @@ class CutOutput implements Renderer {
     this.#cutters.set(output, cutter)
     const reports: Report[] = []
     cutter.feed(text)
-    while (!this.#reader.isFlooded) {
-      const line = cutter.next()
+    for (;;) {
+      const { sought } = this.#reader
+      const line = sought ? cutter.nextWith(sought) : cutter.next()
       if (!line) return reports
       const report = this.#reader.read(line.text, line.isRedrawn)
       if (report) reports.push(report)
     }
-    cutter.drop()
-    return reports
   }
 }
 

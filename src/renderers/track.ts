@@ -40,6 +40,10 @@ export class Track {
   isBelieved = false
   /** Whether it fell as no bar does. */
   isRejected = false
+  /** Whether it began when nothing had come far. */
+  isEarly = false
+  /** Whether it has begun again. */
+  hasRestarted = false
   /** Whether it is drawn as a bar. */
   isDrawn: boolean
   /** The bar around this one. */
@@ -55,6 +59,11 @@ export class Track {
     this.begunAt = line
     this.isDrawn = look.isRedrawn || look.hasDrawing
     this.#tail = look.tail
+  }
+
+  /** Whether it looks like a bar, or behaves like one. */
+  get isBar(): boolean {
+    return this.isDrawn || this.isBelieved
   }
 
   /** Reads what a later line says. */
@@ -84,6 +93,7 @@ export class Track {
     if (this.#isRestart(fraction, isRedrawn)) {
       this.fraction = fraction
       this.begunAt = line
+      this.hasRestarted = true
       return this.isBelieved ? "restarted" : "unproven"
     }
     this.#falls += 1

@@ -1,10 +1,26 @@
 import { plainLine } from "./reader.ts"
 
-const NO_MEMORY = /\berror\b[^|]*?: .*\bout of\b.*\bmemory\b/i
+const ERROR = /\berror\b/i
+const OUT_OF = /out[ _]?of/i
+const MEMORY = /memory/i
 const NOT_SAVED = /\bcannot save: '/i
 const NO_CAMERA = /\bcannot render, no camera\b|\bno camera found\b/i
 const TRACEBACK = /\bTraceback \(most recent call last\):/
 const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
+
+/**
+ * Whether a line tells of memory that is gone: "Error: System is out of GPU memory", "CUDA error: Out of memory", "HIP
+ * Error: hipErrorOutOfMemory". It is sought in steps, as a line of "error: " over and over would be tried for hours.
+ */
+function isOutOfMemory(line: string): boolean {
+  const error = line.search(ERROR)
+  if (error < 0) return false
+  const colon = line.indexOf(": ", error)
+  if (colon < 0 || line.slice(error, colon).includes("|")) return false
+  const said = line.slice(colon)
+  const out = said.search(OUT_OF)
+  return out >= 0 && MEMORY.test(said.slice(out))
+}
 
 /** What Blender says of failure. */
 export class Trouble {
@@ -15,7 +31,7 @@ export class Trouble {
 
   /** Reads a line. */
   hear(line: string): void {
-    if (this.#lasting === undefined && (NO_MEMORY.test(line) || NOT_SAVED.test(line)))
+    if (this.#lasting === undefined && (isOutOfMemory(line) || NOT_SAVED.test(line)))
       this.#lasting = plainLine(line)
     if (TRACEBACK.test(line)) {
       this.#isInTraceback = true

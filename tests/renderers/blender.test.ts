@@ -278,6 +278,7 @@ describe("what Blender says of failure", () => {
     "Error: Out of memory in CUDA queue enqueue (integrator_init_from_camera)",
     "CUDA error: Out of memory in cuMemAlloc(&device_pointer, size)",
     "00:01.547  render           | Error: Out of memory in OptiX queue copy_to_device",
+    "HIP Error: hipErrorOutOfMemory in hipMalloc(&device_pointer, size) (device_impl.cpp:412)",
   ])("memory that is gone always fails: %s", (line) => {
     expect(listen("blender", 1, `${line}\n`, SAVED).failure).toBe(line.replace(/^.*\| /, ""))
   })

@@ -22,6 +22,7 @@ describe("a percentage", () => {
     ["Progress 45.5", 45.5],
     ["######################## 45.5%", 45.5],
     ["encoding 12.3/45.6 MB", (12.3 / 45.6) * 100],
+    ["encoding 512 MB / 2 GB", 25],
   ])("%j", (line, percent) => {
     expect((percentIn(line)?.fraction ?? Number.NaN) * 100).toBeCloseTo(percent, 9)
   })
@@ -50,6 +51,7 @@ describe("a percentage", () => {
     ["\u001b[32m1\u001b[1m2%\u001b[0m", "\u001b[32m4\u001b[1m5%\u001b[0m"],
     ["\u001b]0;render 10%\u0007 12%", "\u001b]0;render 10%\u0007 45%"],
     ["11%\u001b[2K\u001b[1G12%", "12%\u001b[2K\u001b[1G45%"],
+    ["\u001b[1m12\u001b[0m\u001b[2m%\u001b[0m", "\u001b[1m45\u001b[0m\u001b[2m%\u001b[0m"],
   ])("is read without escapes: %j, %j", (first, second) => {
     expect(hear(first, second).progress.at(-1)).toBe(45)
   })

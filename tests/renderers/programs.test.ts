@@ -79,6 +79,13 @@ const WHOLE: readonly Program[] = [
   ["a script's echo", lf("45%", "46%", "47%"), 47, 47],
   ["a script's words", lf("rendering: 10 % done", "rendering: 45 % done"), 45, 45],
   ["a log with times", lf("2026-05-12 10:33:22 INFO 45% done", "2026-05-12 10:34:25 INFO 52% done"), 52, 52],
+  ["a log with clocks in brackets", lf("[12:33:10] rendering: 12%", "[12:33:20] rendering: 45%"), 45, 45],
+  [
+    "indicatif",
+    each([9, 90, 138], (n) => `\r⠙ [00:00:${(n % 50) + 10}] [${"#".repeat(n / 9)}>---] ${n}/300 (15s)`),
+    45,
+    46,
+  ],
   ["cmake", lf("[ 10%] Building CXX object main.o", "[ 45%] Building CXX object render.o"), 45, 45],
   [
     "a percentage of a pass",
@@ -133,6 +140,7 @@ const NOTHING: readonly (readonly [string, readonly string[]])[] = [
     ),
   ],
   ["nvidia-smi's CSV", each([27, 34, 41, 48], (n) => `${n} %, 81${n} MiB\n`)],
+  ["gpustat", each([90, 97], (n) => `[0] RTX 3090 | 45'C,  ${n} % |  81${n} / 24576 MB | user(8000M)\n`)],
   ["lyrics with their times", each([10, 45, 80], (n) => `[00:${n}.25] ${n}% of my heart\n`)],
   ["verses with their times", each([1, 2, 3], (n) => `[00:1${n}.25]part ${n} of 3\n`)],
   ["a coverage table", lf("src/a.py 10 2 80%", "src/b.py 20 1 95%", "TOTAL 30 3 90%")],

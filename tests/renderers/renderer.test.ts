@@ -147,6 +147,10 @@ describe.each(RENDERER_NAMES)("a line too long for %s", (name) => {
       "Fra:1 | ",
       "a of ",
       "1e",
+      "1.",
+      "1:",
+      "error: ",
+      "error: out of ",
     ]
     for (const word of hard) {
       renderer(name, { total: 5 }).push(`${word.repeat(MAX_LINE_LENGTH / word.length)}\n`)
@@ -180,6 +184,24 @@ test("more lines than anyone can follow are passed over, and what comes later is
   nowMs = 1500
   expect(listener.push("half a li")).toEqual([])
   expect(listener.push("ne\nimage 3 of 9\n").at(-1)).toMatchObject({ unit: { done: 2, total: 9 } })
+})
+
+test("what a renderer says of failure is heard among more lines than anyone can follow, however it is cut", () => {
+  const flood = "a file.png\n".repeat(5000)
+  const word = "Error writing trailer of /o/a.mp4: No space left on device"
+  const pieces = [
+    [`${flood}${word}\n${flood}`],
+    [flood, ...word, "\n"],
+    [`${flood}a fi`, `le.png\r${word}\n`],
+  ]
+  for (const texts of pieces) {
+    const listener = renderer("lines", { now: () => 0 })
+    for (const text of texts) listener.push(text)
+    expect(listener.evidence.failure).toBe(word)
+  }
+  const blender = renderer("lines", { now: () => 0 })
+  blender.push(`${flood}Blender 4.2.0\nTraceback (most recent call last):\nKeyError: 'light'\nBlender quit\n`)
+  expect(blender.evidence.failure).toBe("KeyError: 'light'")
 })
 
 test("UTF-16 and Latin-1 are read as far as their letters are ASCII", () => {

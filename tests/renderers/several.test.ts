@@ -43,6 +43,14 @@ const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
   [lf("image 1 of 5", ...[1, 2, 3, 4, 5, 6].map((n) => `frame ${n} of 10`)), 50, "5/10 frames"],
   [lf("Current Frame: 3, percentage: 4", "Current Frame: 30, percentage: 45"), 45, ""],
   [["\r1/20", "\r2/20", "\r3/20"], 10, "2/20 steps"],
+  [lf("image 1 of 5 -> /srv/done/1.png", "image 2 of 5 -> out/finished/2.png"), 20, "1/5 images"],
+  [lf("image 1 of 5 is not done yet", "image 2 of 5, to be saved as 2.png"), 20, "1/5 images"],
+  [lf("image 1 of 5 saved to /o/1.png"), 20, "1/5 images"],
+  // The image is believed once something goes on within it.
+  [lf("tile 1/12, frame 4/10", "tile 7/12, frame 4/10"), 35, "3/10 frames"],
+  [lf("tile 1/12, frame 4/10"), 0, ""],
+  // How far an encoder has read, which is no end.
+  [[1, 10, 100].map((n) => `\rPass 1/2 frame ${n}/${n + 1}`), 0, "0/2 passes"],
   [lf("batch: 3/10", "batch: 4/10"), 30, "3/10 batches"],
 ]
 
@@ -116,7 +124,7 @@ const SEVERAL: readonly Program[] = [
     "layers of an image beside each other",
     [1, 3, 6, 9].flatMap((n) => lf(`layer a ${n * 10}%`, `layer b ${n * 5}%`)),
     0,
-    89,
+    90,
   ],
   [
     "task after task",
@@ -148,9 +156,9 @@ const SEVERAL: readonly Program[] = [
         (slow) => `song ${"abcd"[slow - 1]} ${"━".repeat(n + 1)} ${Math.min(100, (n * 10) / slow)}%\n`,
       ),
     ).flat(),
+    40,
     80,
     80,
-    100,
   ],
   [
     "steps in brackets, around the bars that follow each",
@@ -162,6 +170,35 @@ const SEVERAL: readonly Program[] = [
       "\n",
     ]),
     40,
+    50,
+  ],
+  [
+    "a bar that goes on while epochs do",
+    [
+      ...lf("epoch 1/2"),
+      ...each([0, 4, 8, 10], (n) => tqdm(n, 20, "steps: ")),
+      ...lf("", "epoch 2/2"),
+      ...each([10, 11], (n) => tqdm(n, 20, "steps: ")),
+    ],
+    55,
+    55,
+  ],
+  [
+    "a total in words, told beside the songs whose bars begin again",
+    TENTHS.slice(0, 9).flatMap((n) => lf(`Total: ${n * 5}%`, `song: ${(n * 25) % 100}%`)),
+    40,
+    40,
+  ],
+  [
+    "a total in words, told after each song's",
+    TENTHS.slice(0, 9).flatMap((n) => lf(`song: ${(n * 25) % 100}%`, `Total: ${n * 5}%`)),
+    40,
+    40,
+  ],
+  [
+    "a gauge beside the bar",
+    TENTHS.slice(0, 6).flatMap((n) => lf(`done: ${n * 10}%`, `mem: ${n + 5}%`)),
+    50,
     50,
   ],
   ["a step in brackets within an image", lf("image 1 of 2", "[1/10] sampling", "[6/10] sampling"), 25, 25],
