@@ -1,4 +1,22 @@
-import type { QueueItem, Stored, Work } from "../item/item.ts"
+import { IDLE, QueueItem, type Stored, type Work } from "../item/item.ts"
+
+/** Some of the values of an object, in the order of the keys. */
+export function picked<T, Key extends keyof T>(all: T, keys: readonly Key[]): Pick<T, Key> {
+  // Object.fromEntries forgets which keys they are.
+  return Object.fromEntries(keys.map((key) => [key, all[key]])) as Pick<T, Key>
+}
+
+// Object.keys forgets it, too.
+const ITEM_KEYS = Object.keys(QueueItem.properties) as (keyof QueueItem)[]
+const WORK_KEYS = Object.keys(IDLE) as (keyof Work)[]
+
+/** Of the columns of a table those of a queue item, in the wire's order. */
+export const itemOf = <Columns extends Readonly<Record<keyof QueueItem, unknown>>>(columns: Columns) =>
+  picked(columns, ITEM_KEYS)
+
+/** Of the columns of a table those of what is stored beside a queue item. */
+export const workOf = <Columns extends Readonly<Record<keyof Work, unknown>>>(columns: Columns) =>
+  picked(columns, WORK_KEYS)
 
 /** A row as the domain knows it: the item, and what is stored beside it. */
 export function storedOf(row: QueueItem & Work): Stored {

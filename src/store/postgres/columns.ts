@@ -1,59 +1,16 @@
 import { getTableColumns, is } from "drizzle-orm"
 import { type PgColumn, PgCustomColumn } from "drizzle-orm/pg-core"
 
+import { itemOf, workOf } from "../row.ts"
 import { queueItems } from "./schema.ts"
 
-const {
-  last_update_id,
-  version,
-  printed: _printed,
-  pruned_id: _pruned,
-  thinned_id: _thinned,
-  deleted_at,
-  available_ms: _available,
-  needs: _needs,
-  section,
-  rank,
-  place,
-  thin_at: _thinAt,
-  lease_token,
-  lease_holder,
-  verdict,
-  lease_ms,
-  lease_expires_at,
-  rescues,
-  done,
-  rate,
-  attempt_at,
-  moved_at,
-  is_set_back,
-  has_inner,
-  steps_begun,
-  course,
-  ...items
-} = getTableColumns(queueItems)
+const columns = getTableColumns(queueItems)
 
 /** The columns of a queue item, in the wire's order. */
-export const itemColumns = items
+export const itemColumns = itemOf(columns)
 /** Everything of a row that the domain knows. */
-export const rowColumns = {
-  ...itemColumns,
-  lease_token,
-  lease_holder,
-  verdict,
-  lease_ms,
-  lease_expires_at,
-  rescues,
-  done,
-  rate,
-  attempt_at,
-  moved_at,
-  is_set_back,
-  has_inner,
-  steps_begun,
-  course,
-}
-export { deleted_at, last_update_id, place, rank, section, version }
+export const rowColumns = { ...itemColumns, ...workOf(columns) }
+export const { deleted_at, last_update_id, place, rank, section, version } = columns
 
 /** A row as it is sent in JSON: the names and values of the database. */
 export type SentRow = Readonly<Record<string, unknown>>
