@@ -268,6 +268,12 @@ const settingsOfApp = ({ host, corsOrigin, allowedHost, logLevel }: Config) => (
   onAnswer: logLevel === "debug" ? logAnswer : undefined,
 })
 
+/** Where others find a server: one that listens on all addresses, by the name of its machine. */
+function reachedAt(url: URL | undefined): string {
+  if (!url || !["0.0.0.0", "[::]"].includes(url.hostname)) return url?.origin ?? ""
+  return `http://${machineName()}:${url.port}`
+}
+
 /** Puts a server together. */
 export function assembled(
   config: Config,
@@ -284,7 +290,7 @@ export function assembled(
   const loop = eventLoopOf(reasons)
   const retention = retentionOf(config, store, bus)
   const descriptors = descriptorsOf(reasons, () => app.server)
-  const fleet = fleetOf(store, broadcaster, queue.workers, () => app.server?.url.origin ?? "")
+  const fleet = fleetOf(store, broadcaster, queue.workers, () => reachedAt(app.server?.url))
   const app = createApp({
     ...settingsOfApp(config),
     ...queue,

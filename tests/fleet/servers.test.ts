@@ -1,9 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { hostname } from "node:os"
 
 import type { WorkersAnswer } from "../../src/wire/answers.ts"
 import type { Stats } from "../../src/wire/server.ts"
 import { found, startPostgres } from "../engines.ts"
-import { Instance } from "./fleet.ts"
+import { FREE_FOR_ALL, Instance } from "./fleet.ts"
 
 setDefaultTimeout(60_000)
 
@@ -15,7 +16,10 @@ describe.skipIf(program === null)(
     test("know each other and each other's workers, and show what the other one has stored at once", async () => {
       await using postgres = await startPostgres(program ?? "")
       const args = ["--database", postgres.url]
-      const [one, two] = [new Instance(args), new Instance(args)]
+      const one = new Instance(args)
+      const two = new Instance([...args, ...FREE_FOR_ALL, "--host", "0.0.0.0"])
+      // That it listens on all addresses helps nobody who looks for it.
+      const addresses = [one.url, `http://${hostname()}:${two.port}`]
       for (const instance of [one, two]) instance.begin()
       await Promise.all([one.listening(), two.listening()])
       const leave = new AbortController()
@@ -42,13 +46,10 @@ describe.skipIf(program === null)(
       // Each tells of itself every 5 s.
       let all = await stats(one.url, "?all=true")
       while (all.connected_clients < 2) all = await stats(one.url, "?all=true")
-      const seen = (url: string) =>
-        expect.objectContaining({ address: url, streams: 1, version: expect.any(String) })
+      const seen = (address: string) =>
+        expect.objectContaining({ address, streams: 1, name: hostname(), version: expect.any(String) })
       expect(all.servers?.toSorted((a, b) => a.address.localeCompare(b.address))).toEqual(
-        [one, two]
-          .map(({ url }) => url)
-          .sort()
-          .map(seen),
+        addresses.toSorted((a, b) => a.localeCompare(b)).map(seen),
       )
       expect((await stats(one.url)).connected_clients).toBe(1)
       const claim = (url: string, wait: number): Promise<Response> => {
