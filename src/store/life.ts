@@ -18,7 +18,7 @@ export interface Life {
    */
   readonly outages: Outages
 
-  /** Stores a sign of life, unless one was stored within the last 5 s and no outage is under way. */
+  /** Stores a sign of life, unless one was stored within the last second and no outage is under way. */
   alive(): Promise<void>
 
   /**

@@ -3,6 +3,7 @@ import { storeDeliveries } from "./deliveries.contract.ts"
 import { storeFigures } from "./figures.contract.ts"
 import { storeReads } from "./history.contract.ts"
 import { storeInstances } from "./instances.contract.ts"
+import { storeOutages } from "./outages.contract.ts"
 import { storeOutputs } from "./outputs.contract.ts"
 import { storeRuns } from "./runs.contract.ts"
 import { storeOnePerSong } from "./song.contract.ts"
@@ -16,6 +17,7 @@ export function storeContracts(name: string, open: Open, openOnePerSong: () => P
     storeWrites,
     storeReads,
     storeWork,
+    storeOutages,
     storeDeliveries,
     storeAccess,
     storeUpkeep,

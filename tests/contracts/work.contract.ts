@@ -4,7 +4,6 @@ import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
 import { type Change, type Draft, IDLE, type QueueItem, type Stored, type Work } from "../../src/item/item.ts"
-import { handedOver } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
 import type { Decide } from "../../src/store/items.ts"
 import type { Store } from "../../src/store/store.ts"
@@ -14,7 +13,7 @@ const REFUSAL = new AppError("lease_lost", "refused by the test")
 const LEASE_MS = 60_000
 
 /** What a worker's claim decides, with a lease that runs out at `expiresAt`. */
-const taking =
+export const taking =
   (worker: string, expiresAt = START_MS + LEASE_MS): Decide =>
   ({ item, work }, { time }) => ({
     item: { ...transition(item, { status: "processing" }, time), worker },
@@ -28,7 +27,7 @@ const taking =
   })
 
 /** Takes an item back. */
-const takingBack: Decide = ({ item, work }, { time }) => ({
+export const takingBack: Decide = ({ item, work }, { time }) => ({
   item: transition(item, { status: "retrying" }, time),
   work: { ...IDLE, rescues: work.rescues + 1 },
 })
@@ -37,10 +36,15 @@ const refusing: Decide = () => {
   throw REFUSAL
 }
 
-const idOf = async (claimed: Promise<Change | null>): Promise<number | undefined> => (await claimed)?.item.id
+export const idOf = async (claimed: Promise<Change | null>): Promise<number | undefined> =>
+  (await claimed)?.item.id
 
 /** Adds an item that is being worked on, with this stored beside it. */
-async function working(store: Store, work: Partial<Work> = {}, given: Partial<Draft> = {}): Promise<number> {
+export async function working(
+  store: Store,
+  work: Partial<Work> = {},
+  given: Partial<Draft> = {},
+): Promise<number> {
   const id = await added(store, given)
   await store.change(id, ({ item }, { time }) => ({
     item: { ...transition(item, { status: "processing" }, time), stalled: given.stalled ?? false },
@@ -50,7 +54,7 @@ async function working(store: Store, work: Partial<Work> = {}, given: Partial<Dr
 }
 
 /** What is stored of an item, and beside it. */
-async function storedOf(store: Store, id: number): Promise<Stored> {
+export async function storedOf(store: Store, id: number): Promise<Stored> {
   let found: Stored | undefined
   await store.change(id, (stored): Change => {
     found = stored
@@ -166,49 +170,6 @@ export function storeWork(name: string, open: Open): void {
     expect(await idOf(store.claim([], taking("a")))).toBe(id)
     expect(await idOf(store.claim([], taking("a")))).toBe(retried)
     expect((await store.item(id)).title).toBe("after a jump of -86400000 ms")
-  })
-
-  test(`${name}: an outage makes every lease longer by what it took, once, before anything is decided`, async () => {
-    let now = START_MS
-    await using opened = await open(() => now)
-    const { store } = opened
-    const held = await working(store, { lease_expires_at: START_MS + 1000 })
-    const free = await working(store)
-    const expiry = async (id: number) => (await storedOf(store, id)).work.lease_expires_at
-    store.outages.begin(START_MS + 500)
-    now += 5000
-    expect(await store.sweep({ due: "lease", by: now }, takingBack)).toBe(0)
-    expect([await expiry(held), await expiry(free)]).toEqual([START_MS + 5500, null])
-    now += 100
-    store.outages.begin(START_MS)
-    expect(await expiry(held)).toBe(START_MS + 5600)
-    expect(store.outages.endedMs).toBe(now)
-    now += 10_000
-    expect(await expiry(held)).toBe(START_MS + 5600)
-    expect(await store.sweep({ due: "lease", by: now }, takingBack)).toBe(1)
-  })
-
-  test(`${name}: what waits for its worker after a restore waits the longer for an outage`, async () => {
-    let now = START_MS
-    await using opened = await open(() => now)
-    const { store } = opened
-    const id = await working(store, { lease_token: "a", lease_ms: 1000, lease_expires_at: START_MS + 1000 })
-    await store.change(id, handedOver)
-    const retried = await working(store)
-    const until = new Date(START_MS + 60_000).toISOString()
-    await store.change(retried, ({ item, work }, { time }) => ({
-      item: { ...transition(item, { status: "retrying" }, time), available_at: until },
-      work,
-    }))
-    store.outages.begin(START_MS)
-    now += 50_000
-    expect(await store.claim([], taking("b"))).toBeNull()
-    expect((await store.item(id)).available_at).toBe(new Date(START_MS + 110_000).toISOString())
-    now += 59_999
-    expect(await idOf(store.claim([], taking("b")))).toBe(retried)
-    expect(await store.claim([], taking("b"))).toBeNull()
-    now += 1
-    expect(await idOf(store.claim([], taking("b")))).toBe(id)
   })
 
   test(`${name}: a claim leaves what may not be tried yet until its time has come`, async () => {

@@ -135,6 +135,12 @@ class World implements AsyncDisposable {
     }
   }
 
+  /** The server is busy, and its timer no later than that allows: no outage. */
+  async late(ms: number): Promise<void> {
+    this.nowMs += TURN_MS + ms
+    await this.#turn(ms)
+  }
+
   /** The machine is suspended, perhaps mended meanwhile, and a worker may be heard before the timer has its turn. */
   async suspend(ms: number, isMended: boolean, heard: number | undefined): Promise<void> {
     const fromMs = this.nowMs + TURN_MS
@@ -217,6 +223,7 @@ type Act =
       readonly isMended: boolean
       readonly heard: number | undefined
     }
+  | { readonly do: "late"; readonly ms: number }
   | { readonly do: "crash"; readonly afterMs: number }
 
 const ms = fc.integer({ min: 2001, max: 90_000 })
@@ -243,6 +250,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       heard: fc.option(fc.nat(9), { nil: undefined }),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("late" as const), ms: fc.integer({ min: 0, max: 2000 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), afterMs: ms }) },
 )
 
@@ -260,6 +271,8 @@ function happen(world: World, given: Act): void | Promise<void> {
       return world.faults.mend()
     case "suspend":
       return world.suspend(given.ms, given.isMended, given.heard)
+    case "late":
+      return world.late(given.ms)
     case "crash":
       return world.crash(given.afterMs)
   }
