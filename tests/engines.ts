@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -26,6 +26,7 @@ const PROGRAMS = {
   "redis-server": () => Bun.which("redis-server"),
   pgbouncer: () => Bun.which("pgbouncer"),
   nginx: () => Bun.which("nginx"),
+  openssl: () => Bun.which("openssl"),
   prometheus: () => Bun.which("prometheus"),
   promtool: () => Bun.which("promtool"),
 }
@@ -175,12 +176,13 @@ async function answers(port: number, said: string, answer: string): Promise<bool
   }
 }
 
-/** A Redis of its own, which keeps nothing. */
-export function startRedis(program: string): Promise<Engine> {
+const KEEPS_NOTHING = ["--save", "", "--appendonly", "no"]
+
+/** A Redis of its own; `given` are more of its arguments. */
+export function startRedis(program: string, given: readonly string[] = KEEPS_NOTHING): Promise<Engine> {
   const folder = engineFolder()
   const command = (port: number): string[] => [
-    ...[program, "--port", String(port), "--bind", "127.0.0.1", "--dir", folder],
-    ...["--save", "", "--appendonly", "no"],
+    ...[program, "--port", String(port), "--bind", "127.0.0.1", "--dir", folder, ...given],
   ]
   const isReady = (port: number): Promise<boolean> => answers(port, "PING\r\n", "+PONG")
   return new Engine({ folder, command, isReady, scheme: "redis://", crash: "SIGKILL" }).start()
@@ -189,27 +191,27 @@ export function startRedis(program: string): Promise<Engine> {
 /** Where PostgreSQL's log is, below its folder. */
 export const POSTGRES_LOG = "log"
 
-/** A PostgreSQL of its own with an empty database, without a password. A crash of it loses nothing that was committed. `changed` are settings. */
+/** Who owns a PostgreSQL and its first database. */
+export interface Owner {
+  /** The user. */
+  readonly user: string
+  /** The user's password, which is asked of everybody; default none. */
+  readonly password?: string
+}
+
+/** A PostgreSQL of its own with an empty database. A crash of it loses nothing that was committed. `changed` are settings. */
 export async function startPostgres(
   bin: string,
   changed: Readonly<Record<string, string>> = {},
+  { user, password }: Owner = { user: "fleet" },
 ): Promise<Engine> {
   const folder = engineFolder()
   const data = join(folder, "data")
+  const passwordFile = join(folder, "password")
+  writeFileSync(passwordFile, password ?? "")
+  const auth = password === undefined ? ["-A", "trust"] : ["-A", "scram-sha-256", `--pwfile=${passwordFile}`]
   const setUp = spawned(
-    [
-      join(bin, "initdb"),
-      "-D",
-      data,
-      "-A",
-      "trust",
-      "-U",
-      "fleet",
-      "-E",
-      "UTF8",
-      "--locale=C.UTF-8",
-      "--no-sync",
-    ],
+    [join(bin, "initdb"), "-D", data, ...auth, "-U", user, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
     "KILL",
   )
   if ((await setUp.exited) !== 0) throw new Error(`initdb failed: exit code ${setUp.exitCode}`)
@@ -234,14 +236,14 @@ export async function startPostgres(
     ...given,
   ]
   const isReady = async (port: number): Promise<boolean> => {
-    const asked = [join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(port), "-U", "fleet"]
+    const asked = [join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", String(port), "-U", user]
     return (await Bun.spawn(asked).exited) === 0
   }
   return new Engine({
     folder,
     command,
     isReady,
-    scheme: "postgres://fleet@",
+    scheme: `postgres://${user}${password === undefined ? "" : `:${password}`}@`,
     crash: "SIGQUIT",
     path: "/postgres",
   }).start()

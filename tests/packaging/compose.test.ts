@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { SERVE_SETTING_NAMES } from "../../src/config/config.ts"
+import { SQL } from "bun"
+
+import { config, SERVE_SETTING_NAMES } from "../../src/config/config.ts"
 import { variableOf } from "../../src/config/values.ts"
 import { type Engine, found, startPostgres, startRedis } from "../engines.ts"
 import { Instance, whyNoFleet } from "../fleet/fleet.ts"
@@ -12,9 +14,11 @@ import { temporaryFolder } from "../server.ts"
 setDefaultTimeout(60_000)
 
 const PACKAGING = join(import.meta.dir, "../../packaging")
-const TOKEN = `tsk_${"a".repeat(43)}`
 
 interface Service {
+  readonly image?: string
+  readonly command?: readonly string[]
+  readonly ports?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly secrets?: readonly string[]
   readonly volumes?: readonly string[]
@@ -24,6 +28,10 @@ interface Service {
 interface Compose {
   readonly services: Readonly<Record<string, Service>>
   readonly secrets: Readonly<Record<string, { readonly file: string }>>
+  readonly volumes: Readonly<Record<string, unknown>>
+  readonly networks: {
+    readonly default: { readonly ipam: { readonly config: readonly { readonly subnet: string }[] } }
+  }
 }
 
 const shipped = (name: string): string => readFileSync(join(PACKAGING, name), "utf8")
@@ -40,18 +48,32 @@ test("the fleet has two instances, PostgreSQL, Redis and nginx, and names nothin
     expect(ours.filter((name) => !settings.includes(name))).toEqual([])
     expect(used.filter((name) => !secrets[name])).toEqual([])
     expect(depends_on.filter((name) => !services[name])).toEqual([])
-    const files = volumes.map((volume) => volume.split(":")[0] ?? "").filter((file) => file.startsWith("./"))
-    expect(files.filter((file) => !existsSync(join(PACKAGING, file)))).toEqual([])
+    const sources = volumes.map((volume) => volume.split(":")[0] ?? "")
+    const isThere = (source: string): boolean =>
+      source.startsWith("./") ? existsSync(join(PACKAGING, source)) : source in compose.volumes
+    expect(sources.filter((source) => !isThere(source))).toEqual([])
+    const files = Object.values(environment).filter((value) => value.startsWith("/run/secrets/"))
+    expect(files.map((file) => file.slice("/run/secrets/".length)).toSorted()).toEqual(used.toSorted())
   }
+})
+
+test("its services find each other by their names and ports", () => {
+  const { services, networks } = compose
+  const { one, two, nginx, postgres, redis } = services
+  expect(two).toEqual(one ?? {})
+  expect(one?.command).toEqual(["serve"])
+  const { TRACK_STUDIO_BUS, TRACK_STUDIO_TRUSTED_PROXY } = one?.environment ?? {}
+  expect(TRACK_STUDIO_BUS).toBe("redis://redis:6379")
+  expect(TRACK_STUDIO_TRUSTED_PROXY).toBe(networks.default.ipam.config[0]?.subnet ?? "")
+  const { port: own } = config({}, { TRACK_STUDIO_DATABASE: "postgres://host/name" })
   expect(
-    shipped("compose.yaml")
-      .match(/(?<=>)secrets\/[a-z-]+/g)
-      ?.toSorted(),
-  ).toEqual(
-    Object.values(secrets)
-      .map(({ file }) => file)
-      .sort(),
-  )
+    shipped("nginx-fleet.conf")
+      .match(/^ +server (\w+):(\d+)/gm)
+      ?.map((line) => line.trim()),
+  ).toEqual([`server one:${own}`, `server two:${own}`])
+  expect(nginx?.ports).toEqual(["8080:80"])
+  expect(postgres?.image).toBe("postgres:15")
+  expect(redis?.command?.[0]).toBe("redis-server")
 })
 
 test("nginx passes requests to a fleet as it does to one server", () => {
@@ -60,7 +82,8 @@ test("nginx passes requests to a fleet as it does to one server", () => {
   expect(location("nginx-fleet.conf")).toBe(location("nginx.conf") ?? "")
 })
 
-const why = whyNoFleet()
+const why =
+  whyNoFleet() ?? (found("openssl") === null ? "openssl is not installed, and cannot be" : undefined)
 
 /** Asks with curl, which can come from any address of loopback; answers status and body. */
 async function curl(
@@ -81,24 +104,46 @@ describe.skipIf(why !== undefined)(
     let instances: readonly Instance[] = []
     let nginx: Nginx | undefined
     let url = ""
+    let token = ""
+    let password = ""
 
     beforeAll(async () => {
-      const secrets = temporaryFolder()
-      const secret = (name: string, text: string): string => {
-        const file = join(secrets.path, name)
-        writeFileSync(file, `${text}\n`)
-        return file
-      }
+      // As its first lines say, but for what needs docker.
+      const folder = temporaryFolder()
+      const lines = [...shipped("compose.yaml").matchAll(/^# {3}((?:openssl|echo) .*)$/gm)].map(
+        ([, line]) => line,
+      )
+      const made = Bun.spawnSync(["bash", "-euc", ["mkdir secrets", ...lines].join("\n")], {
+        cwd: folder.path,
+      })
+      expect([made.exitCode, made.stderr.toString()]).toEqual([0, ""])
+      const fileOf = (secret: string): string => join(folder.path, compose.secrets[secret]?.file ?? "")
+      const textOf = (secret: string): string => readFileSync(fileOf(secret), "utf8").trim()
+      token = textOf("admin-token")
+      password = textOf("postgres-password")
+      const { POSTGRES_USER: user = "", POSTGRES_DB: database = "" } =
+        compose.services["postgres"]?.environment ?? {}
       const [postgres, redis] = await Promise.all([
-        startPostgres(found("postgres") ?? ""),
-        startRedis(found("redis-server") ?? ""),
+        startPostgres(found("postgres") ?? "", {}, { user, password }),
+        startRedis(found("redis-server") ?? "", compose.services["redis"]?.command?.slice(1)),
       ])
       engines = [postgres, redis]
+      await using client = new SQL({ url: postgres.url, max: 1 })
+      await client.unsafe(`CREATE DATABASE ${database}`)
+      // Here all of them are on this machine.
+      writeFileSync(
+        fileOf("database-url"),
+        textOf("database-url").replace("@postgres/", `@127.0.0.1:${postgres.port}/`),
+      )
+      const { environment = {} } = compose.services["one"] ?? {}
       const env = {
-        ...compose.services["one"]?.environment,
-        TRACK_STUDIO_DATABASE_FILE: secret("database-url", postgres.url.replace("fleet@", "fleet:hush@")),
+        ...Object.fromEntries(
+          Object.entries(environment).map(([name, value]) => {
+            const secret = /^\/run\/secrets\/(.*)/.exec(value)?.[1]
+            return [name, secret === undefined ? value : fileOf(secret)]
+          }),
+        ),
         TRACK_STUDIO_BUS: redis.url,
-        TRACK_STUDIO_TOKEN_FILE: secret("admin-token", TOKEN),
         TRACK_STUDIO_TRUSTED_PROXY: "127.0.0.1",
         TRACK_STUDIO_REQUESTS_PER_ADDRESS: "2",
         TRACK_STUDIO_REQUESTS_PER_TOKEN: "5",
@@ -112,7 +157,7 @@ describe.skipIf(why !== undefined)(
         instances.map(({ port }) => port),
       )
       url = `http://127.0.0.1:${nginx.ports[0]}`
-      secrets[Symbol.dispose]()
+      folder[Symbol.dispose]()
     })
 
     afterAll(async () => {
@@ -121,19 +166,19 @@ describe.skipIf(why !== undefined)(
       for (const engine of engines) await engine[Symbol.asyncDispose]()
     })
 
-    const authorized = ["-H", `Authorization: Bearer ${TOKEN}`]
+    const authorized = (): string[] => ["-H", `Authorization: Bearer ${token}`]
 
     test("let in who has the token of the file, on every instance, and nobody else", async () => {
       expect((await curl(`${url}/api/v1/queue`, "127.0.0.9"))[0]).toBe(401)
       for (let asked = 0; asked < 4; asked += 1) {
-        expect((await curl(`${url}/api/v1/queue`, "127.0.0.1", ...authorized))[0]).toBe(200)
+        expect((await curl(`${url}/api/v1/queue`, "127.0.0.1", ...authorized()))[0]).toBe(200)
       }
     })
 
     test("know each client by its own address, whatever it says of itself", async () => {
       const forged = ["-H", "X-Forwarded-For: 6.6.6.6", "-H", "Forwarded: for=6.6.6.6"]
       for (const from of ["127.0.0.1", "127.0.0.2"]) {
-        const [status, body] = await curl(`${url}/api/v1/progress/stats`, from, ...authorized, ...forged)
+        const [status, body] = await curl(`${url}/api/v1/progress/stats`, from, ...authorized(), ...forged)
         expect([status, JSON.parse(body).client_address]).toEqual([200, from])
       }
     })
@@ -150,7 +195,7 @@ describe.skipIf(why !== undefined)(
     test("limit each token over all instances, because they have one Redis", async () => {
       const startedMs = performance.now()
       const asked = Array.from({ length: 60 }, async (_, i) => {
-        const headers = { authorization: `Bearer ${TOKEN}` }
+        const headers = { authorization: `Bearer ${token}` }
         const { status } = await fetch(`${instances[i % 2]?.url}/api/v1/queue`, { headers })
         return status
       })
@@ -170,9 +215,11 @@ describe.skipIf(why !== undefined)(
     })
 
     test("show no password in the log", () => {
+      expect(password.length).toBe(48)
       for (const { log } of instances) {
-        expect(log).toContain('"database":"postgres://fleet@127.0.0.1')
-        expect(log).not.toContain("hush")
+        expect(log).toContain('"database":"postgres://track@127.0.0.1')
+        expect(log).not.toContain(password)
+        expect(log).not.toContain(token)
       }
     })
   },
