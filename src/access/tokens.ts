@@ -2,7 +2,7 @@ import { every, type Repetition, type Service } from "../service.ts"
 import type { Access, TokenRow } from "../store/access.ts"
 
 /** How often the database is asked whether a token was created, revoked or has expired. */
-const LOOK_MS = 250
+const LOOK_MS = 500
 /** Uses of a token are written down at most this often: otherwise each read would be a write. */
 const REMEMBER_MS = 60_000
 const SECRET = /^tsk_[A-Za-z0-9_-]{43}$/

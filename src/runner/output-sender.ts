@@ -1,8 +1,9 @@
 import { type Client, type Held, ServerError } from "../client/client.ts"
 import { OutputSpool } from "./output-spool.ts"
+import { Wake } from "./wake.ts"
 
-/** How often lines are made of what was printed. */
-const GATHER_EVERY_MS = 125
+/** How long after something was printed lines are made of it. */
+const GATHER_MS = 125
 /** Between two requests: far less than the second within which a line is to be seen. */
 const SEND_EVERY_MS = 250
 /** A command that prints without end is sent no faster, in bytes a millisecond. */
@@ -25,19 +26,39 @@ export class OutputSender {
   /** The position in the attempt's output of what is the first byte here. */
   #shift = 0
   #isRefused = false
+  readonly #over: AbortSignal
+  readonly #loop = new Wake()
+  #gathering: Timer | undefined
 
   /** `over` aborts when the command has ended; `isContinued` tells whether others have printed in the first attempt. */
   constructor(client: Client, over: AbortSignal, isContinued: () => boolean) {
     this.#client = client
     this.#isContinued = isContinued
-    const timer = setInterval(() => this.#spool.gather(), GATHER_EVERY_MS)
-    timer.unref()
-    over.addEventListener("abort", () => clearInterval(timer))
+    this.#over = over
+    over.addEventListener("abort", () => clearTimeout(this.#gathering))
   }
 
   /** Adds what was printed on an output, 1 or 2. */
   push(bytes: Uint8Array, output: number): void {
-    if (!this.#isRefused) this.#spool.push(bytes, output)
+    if (this.#isRefused) return
+    this.#spool.push(bytes, output)
+    this.#gatherSoon()
+  }
+
+  /** Resolves when something is to be sent, or the signal aborts. */
+  async filled(signal: AbortSignal): Promise<void> {
+    if (this.#isRefused || this.#spool.isEmpty) await this.#loop.woken(signal)
+  }
+
+  /** A timer that runs only when there is something to do costs the render nothing while its command is silent. */
+  #gatherSoon(): void {
+    if (this.#gathering !== undefined || this.#over.aborted) return
+    this.#gathering = setTimeout(() => {
+      this.#gathering = undefined
+      if (this.#spool.gather()) this.#gatherSoon()
+      if (!this.#spool.isEmpty) this.#loop.wake()
+    }, GATHER_MS)
+    this.#gathering.unref()
   }
 
   /**

@@ -33,8 +33,16 @@ export class OutputSpool {
     this.#recent.push({ output, bytes })
   }
 
-  /** Takes in the lines that have ended since the last time, and those of which nothing has come since. */
-  gather(): void {
+  /** Whether nothing waits to be sent. */
+  get isEmpty(): boolean {
+    return this.#parts.length === 0
+  }
+
+  /**
+   * Takes in the lines that have ended since the last time, and those of which nothing has come since. Returns whether there
+   * is a line to be taken in the next time, even if nothing is printed by then.
+   */
+  gather(): boolean {
     const { dropped, chunks } = this.#recent.take()
     if (dropped > 0) this.#lose(dropped)
     for (const lines of this.#lines.values()) lines.isHeard = false
@@ -46,6 +54,7 @@ export class OutputSpool {
     for (const lines of this.#lines.values()) {
       if (!lines.isHeard && lines.transcript.hasOpenLine) this.#add(lines, lines.transcript.rest())
     }
+    return [...this.#lines.values()].some(({ transcript }) => transcript.hasOpenLine)
   }
 
   /** Takes in all that is left: the command has ended. */

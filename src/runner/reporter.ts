@@ -243,7 +243,9 @@ export class Reporter {
   async #sendOutput(sender: OutputSender): Promise<void> {
     const { signal } = this.#over
     const patience = this.#patience()
-    while (!signal.aborted) {
+    for (;;) {
+      await sender.filled(signal)
+      if (signal.aborted) return
       try {
         const waitMs = this.#held ? await sender.send(this.#held, signal) : 0
         patience.reset()

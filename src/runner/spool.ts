@@ -1,4 +1,5 @@
 import type { Report } from "../item/item.ts"
+import { Wake } from "./wake.ts"
 
 const MAX_REPORTS = 32
 
@@ -12,7 +13,7 @@ const isOneStep = (one: Report, other: Report): boolean =>
  */
 export class Spool {
   readonly #reports: Report[] = []
-  #wake: ((value?: unknown) => void) | undefined
+  readonly #sender = new Wake()
 
   /** Adds a newer report. */
   push(report: Report): void {
@@ -20,7 +21,7 @@ export class Spool {
     if (last && !isOneStep(last, report)) this.#reports.push(last)
     this.#reports.push(report)
     if (this.#reports.length > MAX_REPORTS) this.#reports.shift()
-    this.#wake?.()
+    this.#sender.wake()
   }
 
   /** Removes and returns the oldest report; undefined when none waits. */
@@ -36,12 +37,6 @@ export class Spool {
 
   /** Resolves when a report waits, or the signal aborts. */
   async filled(signal: AbortSignal): Promise<void> {
-    if (this.#reports.length > 0 || signal.aborted) return
-    const { promise, resolve } = Promise.withResolvers<unknown>()
-    this.#wake = resolve
-    signal.addEventListener("abort", resolve)
-    await promise
-    signal.removeEventListener("abort", resolve)
-    this.#wake = undefined
+    if (this.#reports.length === 0) await this.#sender.woken(signal)
   }
 }
