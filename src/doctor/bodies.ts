@@ -1,4 +1,4 @@
-import { type Answer, exchange, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** A renderer's output for an item that nobody will add: the server refuses it as soon as it begins. */
@@ -81,5 +81,5 @@ export async function socketOf(patient: Patient): Promise<Finding> {
   if (status === 101) return faulty(about, "not_upgraded", "open, and then nothing comes")
   const { error } = refusalIn(answer)
   const what = error || (status === 0 ? "nothing is answered" : `${status} is answered`)
-  return faulty(about, "not_upgraded", `do not open: ${what}`)
+  return faulty(about, isLimit(answer) ? "limited" : "not_upgraded", `do not open: ${what}`)
 }

@@ -1,6 +1,6 @@
 import { arrivalAt, certificateOf } from "./arrival.ts"
 import { bodiesOf, socketOf } from "./bodies.ts"
-import { accountOf, addressOf, cachesOn, foreignHost, originsOf } from "./doors.ts"
+import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./doors.ts"
 import type { Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
@@ -27,6 +27,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
   const { isIn, findings } = await accountOf(patient)
   yield* findings
   const looks: Promise<Finding | readonly Finding[]>[] = [
+    refusalsOf(patient),
     originsOf(patient),
     foreignHost(patient),
     addressOf(patient, isProxied),
@@ -34,6 +35,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
     ...(isIn
       ? [
           cachesOn(patient),
+          queriesOf(patient),
           socketOf(patient),
           arrivalOf(patient),
           compressionOf(patient),

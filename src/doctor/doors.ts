@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
-import { type Answer, exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
+import { type Answer, exchange, isLimit, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** No item has the largest number there is, so what is asked of it changes nothing. */
@@ -12,6 +12,27 @@ const FOREIGN = "doctor.invalid"
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
   exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
 
+/** What each way of changing is sent to: of an item that does not exist. */
+const CHANGES = { POST: NOTHING, PUT: "/queue/9007199254740991", DELETE: "/queue/9007199254740991" } as const
+
+const isOurs = (answer: Answer): boolean => refusalIn(answer).code !== ""
+
+/** What an answer says that something on the way gave in the server's place. */
+const insteadOf = ({ status }: Answer): string =>
+  status === 0 ? "nothing is answered" : `${status} is answered`
+
+/** Whether the server itself answers those who change something: what it says tells workers what to do. */
+export async function refusalsOf(patient: Patient): Promise<Finding> {
+  const about = "answers"
+  for (const [method, path] of Object.entries(CHANGES)) {
+    const answer = await exchange(patient, { method, path, isNamed: false })
+    if (isOurs(answer)) continue
+    const what = `${method}: ${insteadOf(answer)}, and not by the server`
+    return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
+  }
+  return good(about, "are the server's own, also where it refuses")
+}
+
 /** Whether pages may change things that should: the server's own, and no others. */
 export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
   const { url } = patient
@@ -21,6 +42,8 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     changed(patient, { origin: url.origin, "sec-fetch-site": "same-origin" }),
     changed(patient, { origin: `https://${FOREIGN}` }),
   ])
+  const foreigner = [unasked, own, same, foreign].find((answer) => !isOurs(answer))
+  if (foreigner) return [unknown("strangers", `the server was not asked: ${insteadOf(foreigner)}`)]
   // A server may refuse the change for other reasons as well.
   const { error: otherwise } = refusalIn(unasked)
   const isRefused = (answer: Answer): boolean => {
@@ -94,6 +117,11 @@ export async function accountOf(
       findings: [good("access", "let in"), clocks(Date.parse(String(timestamp)), sentMs, lastMs)],
     }
   }
+  if (isLimit(answer))
+    return {
+      isIn: false,
+      findings: [faulty("access", "limited", `${insteadOf(answer)}, and not by the server`)],
+    }
   const isLost = patient.token !== undefined && (error === "" || error.includes("needs a token"))
   const finding = isLost
     ? faulty("access", "token_lost", "a token was sent, and does not reach the server")
@@ -112,6 +140,19 @@ function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
   return faulty("clock", "clock_off", `the server's is ${seconds} s ${which} this machine's`)
 }
 
+/** Whether what stands behind the question mark arrives: filters, tickets, and where to resume. */
+export async function queriesOf(patient: Patient): Promise<Finding> {
+  const answer = await exchange(patient, { path: "/progress/stats?doctor=1" })
+  if (refusalIn(answer).code === "invalid") return good("queries", "arrive")
+  if (answer.status === 200)
+    return faulty(
+      "queries",
+      "query_lost",
+      "do not arrive: filters and tickets do not work, and nobody says so",
+    )
+  return unknown("queries", insteadOf(answer))
+}
+
 /** Enough for two answers to bear different times. */
 const APART_MS = 20
 
@@ -120,6 +161,8 @@ export async function cachesOn(patient: Patient): Promise<Finding> {
   const first = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
   await new Promise((resolve) => setTimeout(resolve, APART_MS))
   const second = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
+  if (typeof first !== "string" || typeof second !== "string")
+    return unknown("caches", "the server does not tell its time")
   return first === second
     ? faulty("caches", "cached", "an answer came from a cache, and was not the server's of that moment")
     : good("caches", "every answer is of its moment")

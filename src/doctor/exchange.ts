@@ -143,6 +143,10 @@ export function saidIn({ text }: Answer): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Whether something on the way had enough of us, and not the server. */
+export const isLimit = (answer: Answer): boolean =>
+  (answer.status === 429 || answer.status === 503) && refusalIn(answer).code === ""
+
 /** The sentence and the code of a refusal; empty where something else than the server answered. */
 export function refusalIn(answer: Answer): { readonly error: string; readonly code: string } {
   const { error, code } = saidIn(answer)

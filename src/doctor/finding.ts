@@ -22,6 +22,15 @@ const FAULTS = {
     "nginx: proxy_set_header X-Forwarded-For $remote_addr;",
   ],
   address_forgeable: ["nginx: proxy_set_header X-Forwarded-For $remote_addr;"],
+  limited: [
+    "nginx: take away limit_req and limit_conn, or raise them: the server has limits of its own, for each client",
+  ],
+  answers_replaced: [
+    "nginx: proxy_intercept_errors off;   # commands and workers read what the server says",
+    "nginx: no limit_except, which keeps PUT and DELETE away",
+  ],
+  query_lost: ["nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which takes the query away"],
+  cors_doubled: ["nginx: take away add_header Access-Control-Allow-Origin: the server sends its own"],
   clock_off: ["set both clocks by NTP: timedatectl set-ntp true"],
   cached: ["nginx: proxy_cache off;   # and take away proxy_ignore_headers Cache-Control"],
   buffered: [

@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
-import { type Answer, exchange, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** A stream that nothing happens on: of an item that nobody will add. */
@@ -27,13 +27,20 @@ export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
       faulty("streams", "buffered", `${what} within ${seconds(patient.patienceMs)}: they are held back`),
     ]
   }
-  if (status !== 200) return [faulty("streams", "not_ours", `${status} is answered, and no stream`)]
+  if (status !== 200) {
+    const fault = isLimit(answer) ? "limited" : "not_ours"
+    return [faulty("streams", fault, `${status} is answered, and no stream`)]
+  }
   const stripped = Object.entries(EXPECTED).filter(
     ([name, value]) => !String(headers[name] ?? "").includes(value),
   )
   const missing = stripped.map(([name, value]) => `${name}: ${value}`).join(", ")
+  const isDoubled = String(headers["access-control-allow-origin"] ?? "").includes(",")
   return [
     good("streams", `begin after ${Math.ceil(lastMs)} ms`),
+    ...(isDoubled
+      ? [faulty("other pages", "cors_doubled", "browsers refuse it: Access-Control-Allow-Origin comes twice")]
+      : []),
     missing === ""
       ? good("headers", "arrive as they were sent")
       : faulty("headers", "headers_stripped", `these of a stream do not arrive: ${missing}`),

@@ -60,7 +60,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   test("what is shipped has no fault, with a token", async () => {
     const [code, findings] = await doctor(0)
     expect(findings.filter(({ verdict }) => verdict !== "good")).toEqual([])
-    expect([code, findings.length]).toEqual([0, 17])
+    expect([code, findings.length]).toEqual([0, 19])
   })
 
   test.concurrent.each([

@@ -23,7 +23,7 @@ interface Case {
   readonly change?: (config: string) => string
   readonly faults: readonly Fault[]
   /** Which server stands behind it; default: one that serves everybody. */
-  readonly server?: "protected" | "trusting nobody" | "quiet"
+  readonly server?: "protected" | "trusting nobody" | "quiet" | "for all pages"
   /** What this machine's clock shows; default: the time. */
   readonly now?: () => number
 }
@@ -123,6 +123,38 @@ const CASES: readonly Case[] = [
     faults: ["cached"],
   },
   {
+    name: "queries are lost",
+    change: (config) => config.replace(/proxy_pass (http:\/\/track_studio_\d+);/, "proxy_pass $1$uri;"),
+    faults: ["query_lost"],
+  },
+  {
+    name: "refusals are replaced by pages of the proxy",
+    change: also("proxy_intercept_errors on; error_page 404 =404 /nothing.html;"),
+    faults: ["answers_replaced"],
+  },
+  {
+    name: "changes are kept away",
+    change: also("limit_except GET POST { deny all; }"),
+    faults: ["answers_replaced"],
+  },
+  {
+    name: "only reading is let through",
+    change: also("limit_except GET { deny all; }"),
+    faults: ["answers_replaced"],
+  },
+  {
+    name: "the header for other pages comes twice",
+    change: also("add_header Access-Control-Allow-Origin *;"),
+    faults: ["cors_doubled"],
+    server: "for all pages",
+  },
+  {
+    name: "a client may ask seldom",
+    change: (config) =>
+      `limit_req_zone $binary_remote_addr zone=seldom:1m rate=1r/m;\n${also("limit_req zone=seldom burst=1 nodelay;")(config)}`,
+    faults: ["limited", "limited", "limited"],
+  },
+  {
     name: "the address has moved",
     change: also("return 301 https://studio.example$request_uri;"),
     faults: ["redirected"],
@@ -159,6 +191,8 @@ describe.skipIf("why" in nginx)("through nginx", () => {
     servers.set(undefined, await start({ args: [...args, ...believing] }))
     servers.set("trusting nobody", await start({ args: [...args, "--open"] }))
     servers.set("quiet", await start({ args: [...base, ...believing, "--keepalive-ms", "20000"] }))
+    const always = ["--requests-per-address", "0", "--keepalive-ms", "500"]
+    servers.set("for all pages", await start({ args: [...always, ...believing] }))
     servers.set("protected", locked)
     expect((await run(["token", "create", "--role", "viewer", "--database", locked.database])).code).toBe(0)
     const sites = CASES.map(({ change, server }): Site => ({
