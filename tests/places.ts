@@ -88,7 +88,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   config: { own: ["errors", "log", "node"], packages: ["node:fs"] },
   client: { own: ["backoff", "errors", "item", "wire"] },
-  doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
+  doctor: {
+    own: ["store/address", "text"],
+    packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"],
+  },
   "doctor/machine": { own: ["doctor", "text"], packages: ["node:child_process"] },
   runner: {
     own: ["backoff", "client", "config", "errors", "item", "machine", "renderers", "text", "wire"],

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, realpathSync, statfsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
+import { isPostgres, shownDatabase } from "../store/address.ts"
 import { printable } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 import { descriptors, programs, units, vanishing } from "./machine.ts"
@@ -90,13 +91,21 @@ function folderOf(folder: string): Finding {
   }
 }
 
-/** Looks at this machine: at what a server with this database needs, and at what renders need. */
-export async function* examinedBox(database: string): AsyncGenerator<Finding, void, undefined> {
-  const folder = realpathSync(existing(resolve(database)))
+/** What a database in a file needs of its disk. */
+function* examinedDisk(file: string): Generator<Finding, void, undefined> {
+  const folder = realpathSync(existing(resolve(file)))
   yield folderOf(folder)
   const { bavail, blocks, bsize } = statfsSync(folder)
   yield roomOf(bavail * bsize, blocks * bsize)
   yield fileSystemOf(folder, textOf("/proc/self/mountinfo"))
+}
+
+/** Looks at this machine: at what a server with this database needs, and at what renders need. */
+export async function* examinedBox(database: string): AsyncGenerator<Finding, void, undefined> {
+  if (isPostgres(database)) {
+    const what = `${printable(shownDatabase(database))} is not looked at`
+    yield note("database", `${what}: a server says at its start what is wrong with it`)
+  } else yield* examinedDisk(database)
   yield descriptors(textOf("/proc/self/limits"))
   yield vanishing(textOf("/proc/sys/net/ipv4/tcp_retries2"))
   yield* await programs()

@@ -79,6 +79,14 @@ test("without a URL it looks at this machine, in words, and exits with 1 for a f
   expect(code).toBe(1)
 })
 
+test("a database on PostgreSQL is taken for no file of this machine", async () => {
+  const { stdout } = await run(["doctor", "--database", "postgres://track:secret-word@db.studio/track"])
+  expect(stdout).toContain(
+    "• database             postgres://track@db.studio/track is not looked at: a server",
+  )
+  expect(stdout).not.toMatch(/secret-word|can be written|^. disk|^. file system/m)
+})
+
 const SHM_TMPFS = 0x01021994
 const hasMemoryDisk =
   process.platform === "linux" && statfsSync("/dev/shm", { bigint: false }).type === SHM_TMPFS

@@ -26,6 +26,8 @@ export class Proxy implements Disposable {
   isFrozen = false
   /** Takes no new connections. */
   isClosed = false
+  /** How many connections were asked for meanwhile. */
+  refused = 0
   readonly #pairs = new Set<Pair>()
   readonly #listener: Disposable & { stop(isHard?: boolean): void }
 
@@ -37,7 +39,11 @@ export class Proxy implements Disposable {
         open: (client) => {
           const pair: Pair = { client, server: undefined, pending: [], isDoomed: false, isHeld: false }
           client.data = pair
-          if (this.isClosed) return void client.end()
+          if (this.isClosed) {
+            this.refused += 1
+            client.end()
+            return
+          }
           this.#pairs.add(pair)
           void this.#connect(pair, to)
         },

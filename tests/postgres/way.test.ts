@@ -130,3 +130,18 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   expect(store.faults()).toEqual([])
   await store.change(id, ({ item }) => ({ item, work: IDLE }))
 })
+
+withPostgres("a start waits for a server that is away", async () => {
+  const { port } = await postgres()
+  await using database = await emptyDatabase()
+  using proxy = new Proxy(port)
+  const url = new URL(database.url)
+  url.port = `${proxy.port}`
+  proxy.isClosed = true
+  const opening = PostgresStore.open(url.href)
+  while (proxy.refused < 3) await Bun.sleep(20)
+  proxy.isClosed = false
+  const store = await opening
+  expect(await added(store)).toBe(1)
+  await store.close()
+})
