@@ -42,7 +42,7 @@ export const REFUSALS = {
   idempotency_mismatch: { status: 422, reason: "the `Idempotency-Key` was used with another body" },
   too_many_requests: {
     status: 429,
-    reason: "the client asks too much; `Retry-After` says when to go on",
+    reason: "the client sends too many requests; `Retry-After` says when to go on",
   },
   internal: { status: 500, reason: "the server failed; its log has the reason under the `request_id`" },
   unavailable: {

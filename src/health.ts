@@ -16,10 +16,10 @@ export const DEGRADED = {
   descriptors_exhausted:
     "hardly any more files can be opened, so new requests are refused, or wait; raise the limit (LimitNOFILE, ulimit -n)",
   bell_lost:
-    "this instance does not hear the others ring (--bus); it looks for news itself, 4 times a second",
+    "notifications of the other instances do not arrive (--bus); this one checks for updates itself, 4 times a second",
   history_unreadable: "a part of the history cannot be read; streams say so by a gap",
-  webhooks_failing: "a webhook does not take what it is sent; it is tried again",
-  bell_deaf: "updates were stored of which the streams did not hear; they are read again each 5 s",
+  webhooks_failing: "a webhook does not accept its deliveries; they are tried again",
+  bell_deaf: "the streams missed updates that were stored; they are read again every 5 s",
   event_loop_lag: "the server was busy for 5 s or more without a pause, within the last 15 s",
   clock_jumped: "the machine's clock jumped by 10 s or more, within the last 10 minutes",
   draining: "the server is about to stop",

@@ -146,7 +146,7 @@ export class Tickets {
     }
     this.#forgetEnded()
     if (this.#countOf(id) < MOST) return
-    const message = `this token has ${MOST} tickets, the most that it may; use one of them`
+    const message = `this token has ${MOST} tickets, which is the limit; use one of them`
     throw new AppError("too_many_requests", message, { retryAfterMs: FIRST_USE_MS })
   }
 

@@ -90,16 +90,16 @@ export class Asker {
       ask.onHeaders?.(answer.headers)
       const text = await textOf(answer, MAX_ANSWER_MB * 1024 * 1024)
       if (text === undefined)
-        throw new ServerError(0, `the answer of ${this.#origin} is larger than ${MAX_ANSWER_MB} MB`)
+        throw new ServerError(0, `the answer from ${this.#origin} is larger than ${MAX_ANSWER_MB} MB`)
       const value = valueOf(text)
       if (check(value)) return value
       throw new ServerError(
         0,
-        `what answers at ${this.#origin} is no Track Studio server that this client knows`,
+        `the program at ${this.#origin} is not a Track Studio server that this client knows`,
       )
     } catch (cause) {
       if (ask.signal?.aborted || cause instanceof ServerError) throw cause
-      const what = late.signal.aborted ? "did not answer in time" : "gave no whole answer"
+      const what = late.signal.aborted ? "did not answer in time" : "sent an incomplete answer"
       throw new ServerError(0, `the server at ${this.#origin} ${what}`, UNREACHABLE, { cause })
     } finally {
       clearTimeout(timer)

@@ -4,7 +4,7 @@ import { connected, newConnections, type Offline, type OpenStream, type Reading 
 import type { ServerSentEvent } from "./events.ts"
 import { isOutputEnd, isOutputPart } from "./shapes.ts"
 
-const NO_OUTPUT = "what answered is no output of a Track Studio server"
+const NO_OUTPUT = "the answer is not the output of a Track Studio server"
 
 /** What is read of an output: a piece, the end, or that the connection broke off. */
 export type Printed =

@@ -42,7 +42,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const NO_STREAM = "what answered is no stream of a Track Studio server"
+const NO_STREAM = "the answer is not a stream of a Track Studio server"
 
 /** No server's event ID: it makes the server tell of a gap, and of the state of now. */
 const ANOTHER_HISTORY = "another-history"

@@ -49,7 +49,7 @@ function tagsFlag({ flags }: Arguments): string[] | undefined {
  */
 function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id" | "title" | "metadata"> {
   if (/^-?\d+$/.test(word)) {
-    if (song !== undefined) throw new AppError("invalid", `--song is for files; "${word}" is a song already`)
+    if (song !== undefined) throw new AppError("invalid", `--song is for files; "${word}" is already a song`)
     return { song_id: Number(word) }
   }
   if (!existsSync(word)) throw new AppError("invalid", `"${word}" is neither a song's number nor a file`)
@@ -125,12 +125,12 @@ the name is the title, and metadata.path holds the whole path.`,
       total: {
         type: "string",
         placeholder: "SECONDS",
-        help: "how long the video will be: it helps to foresee the time",
+        help: "length of the finished video, for a better estimate of the time",
       },
       totals: {
         type: "string",
         placeholder: "UNIT=N,...",
-        help: "what else there is to do: images=5,frames=250",
+        help: "amounts of work, for a better estimate of the time: images=5,frames=250",
       },
       attempts: {
         type: "string",
@@ -142,7 +142,7 @@ the name is the title, and metadata.path holds the whole path.`,
         type: "string",
         repeatable: true,
         placeholder: "KEY=VALUE",
-        help: "data that is kept with the item; may be repeated",
+        help: "data kept with the item; may be repeated",
       },
       "idempotency-key": {
         type: "string",

@@ -8,7 +8,7 @@ export const backupCommand: Command = {
   usage: {
     line: "backup FILE",
     about:
-      "Writes a checked copy of the database into a new file, also while a server runs on it.\nPut it back with track-studio restore.",
+      "Writes a checked copy of the database into a new file, even while a server runs on it.\nPut it back with track-studio restore.",
     settings: ["database"],
     flags: {},
   },

@@ -40,7 +40,7 @@ export const COMMANDS: Commands = {
     load: async () => (await import("./run.ts")).runCommand,
   },
   steps: {
-    about: "declare the steps of a render, in its script",
+    about: "declare the steps of a render from its script",
     load: async () => (await import("./steps.ts")).stepsCommand,
   },
   work: {
@@ -73,7 +73,7 @@ export const COMMANDS: Commands = {
     load: async () => (await import("./kinds.ts")).kindsCommand,
   },
   stats: {
-    about: "show the figures of the queue and of the server",
+    about: "show statistics of the queue and the server",
     load: async () => (await import("./stats.ts")).statsCommand,
   },
   doctor: {

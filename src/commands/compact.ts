@@ -9,7 +9,7 @@ export const compactCommand: Command = {
   usage: {
     line: "compact",
     about:
-      "Rewrites the database without the room that it does not use, also while a server runs on it; its writes wait meanwhile.\nIt is seldom needed: the server gives room back by itself, and does this once with a database of an older version.",
+      "Rewrites the database file without its unused space. A server may run on it; its writes wait meanwhile.\nThis is seldom needed: the server gives unused space back by itself, and compacts a database of an older version once.",
     settings: ["database"],
     flags: {},
   },

@@ -60,15 +60,15 @@ function urlOf(typed: string): URL {
 export const doctorCommand: Command = {
   usage: {
     line: "doctor [URL]",
-    about: `Looks at a server through its public address, as browsers, commands and renderers come to it, and says what a
-proxy in between does wrong, with the lines that put it right. Without a URL it looks at this machine: disk,
-descriptors, programs, units. It changes nothing. Exits with 1 if there is a fault.`,
+    about: `Checks a server through its public address, the way browsers, commands and renderers reach it, and says what a
+proxy in between does wrong, with the lines that put it right. Without a URL it checks this machine: disk, file
+descriptors, programs, systemd units. It changes nothing. Exits with 1 if there is a fault.`,
     settings: ["database", "token-file"],
     flags: {
       idle: {
         type: "string",
         placeholder: "S",
-        help: `seconds to watch a stream that says nothing, more than --keepalive-ms; 0 for not at all; default ${IDLE_S}`,
+        help: `seconds to watch an idle stream, more than --keepalive-ms; 0 skips this check; default ${IDLE_S}`,
       },
       json: { type: "boolean", help: "print the findings as JSON" },
     },

@@ -8,7 +8,7 @@ export const kindsCommand: Command = {
   usage: {
     line: "kinds",
     about: `Lists the kinds of items that the server learned from: how many runs of each it remembers, and how long
-they took on average. This is how it foresees the time of the next one.`,
+they took on average. Its estimates rest on them.`,
     settings: ["server", "token-file"],
     flags: {
       forget: { type: "string", placeholder: "KIND", help: "forget the runs of this kind" },

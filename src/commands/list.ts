@@ -70,7 +70,7 @@ async function pausedAt(client: ReturnType<typeof clientOf>): Promise<string | n
 export const listCommand: Command = {
   usage: {
     line: "list",
-    about: "Lists the queue: what is rendering, then what waits in its order, then what is finished.",
+    about: "Lists the queue: what is rendering, then what waits, in order, then what is finished.",
     settings: ["server", "token-file"],
     flags: {
       status: { type: "string", placeholder: "STATUS", help: `only items that are ${CHOICES.join(", ")}` },

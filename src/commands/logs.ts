@@ -19,13 +19,13 @@ function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Pri
 export const logsCommand: Command = {
   usage: {
     line: "logs ID",
-    about: `Prints what the command of an item printed, as far as the server keeps it: of the last attempt unless
-another one is named. It is what a terminal shows in the end: no colours, and nothing that was drawn
-over. With --follow it goes on with what is printed from now on, until the item is finished.`,
+    about: `Prints the output of an item's command, as far as the server keeps it: that of the last attempt unless
+another one is named. It is the text that a terminal shows at the end: no colours, and nothing that was
+overwritten. With --follow it continues with new output until the item is finished.`,
     settings: ["server", "token-file"],
     flags: {
-      follow: { type: "boolean", short: "f", help: "go on until the item is finished" },
-      attempt: { type: "string", placeholder: "N", help: "this attempt alone; default the last one" },
+      follow: { type: "boolean", short: "f", help: "continue with new output until the item is finished" },
+      attempt: { type: "string", placeholder: "N", help: "only this attempt; default: the last one" },
       song: {
         type: "string",
         placeholder: "SONG_ID",
@@ -49,7 +49,7 @@ over. With --follow it goes on with what is printed from now on, until the item 
       process.stderr.write(`# ${printable(said.reason)}; retrying in ${said.retryMs} ms\n`)
     }
     process.stdout.write(text.end)
-    if (!hasPrinted) process.stderr.write("# nothing was printed, or it is not kept any more\n")
+    if (!hasPrinted) process.stderr.write("# nothing was printed, or it is no longer kept\n")
     return 0
   },
 }

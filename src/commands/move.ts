@@ -18,12 +18,12 @@ export const moveCommand: Command = {
   usage: {
     line: "move ID --before ID | --from DATABASE --to DATABASE",
     about:
-      "Moves a waiting item directly before another one, whose priority it gets.\nWith --from and --to, moves everything from a SQLite file to an empty PostgreSQL database, or back to a new file,\nwhile no server runs on either. Viewers resume where they were; what was moved stays where it was, too.",
+      "Moves a waiting item directly before another one, and gives it the priority of that one.\nWith --from and --to, copies everything from a SQLite file to an empty PostgreSQL database, or back to a new file,\nwhile no server runs on either. Viewers resume where they were. The old database stays as it was.",
     settings: ["server", "token-file"],
     flags: {
-      before: { type: "string", placeholder: "ID", help: "the waiting item before which it is to stand" },
+      before: { type: "string", placeholder: "ID", help: "the waiting item to move it before" },
       from: { type: "string", placeholder: "DATABASE", help: "a SQLite file or postgres://USER@HOST/NAME" },
-      to: { type: "string", placeholder: "DATABASE", help: "the other one of the two, with nothing in it" },
+      to: { type: "string", placeholder: "DATABASE", help: "the other kind, empty: the database to move to" },
     },
   },
   async run(given) {

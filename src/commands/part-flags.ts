@@ -6,7 +6,7 @@ import type { Arguments, Flag } from "./usage.ts"
 
 /** The flags by which a command fills a part of its item's progress. */
 export const PART_FLAGS = {
-  step: { type: "string", placeholder: "N/M", help: "which step of how many this command is: 3/4" },
+  step: { type: "string", placeholder: "N/M", help: "number of this step, and of all steps: 3/4" },
   "step-name": { type: "string", placeholder: "TEXT", help: "with --step: what the step does" },
   span: {
     type: "string",
@@ -25,7 +25,7 @@ function stepFlag({ flags }: Arguments): Step | undefined {
   if (text === undefined) return undefined
   const [, index = 0, total = 0] = (/^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? []).map(Number)
   if (index >= 1 && index <= total) return { index, total, name: name ?? "" }
-  throw new AppError("invalid", `--step must be a step of how many, such as 3/4, not "${text}"`)
+  throw new AppError("invalid", `--step must be a step and the number of steps, such as 3/4, not "${text}"`)
 }
 
 /** The part of the item's progress that a command fills; undefined if the user does not say it. @throws AppError `invalid` */

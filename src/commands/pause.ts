@@ -4,8 +4,8 @@ import { clientOf, type Command, say, takes } from "./command.ts"
 export const pauseCommand: Command = {
   usage: {
     line: "pause",
-    about: `Pauses the queue: workers get no more items until it is resumed, also after a restart of the server.
-What is rendering goes on, and "track-studio run --item ID" still works.`,
+    about: `Pauses the queue: workers get no more items until it is resumed, even after the server restarts.
+Renders in progress continue, and "track-studio run --item ID" still works.`,
     settings: ["server", "token-file"],
     flags: {},
   },

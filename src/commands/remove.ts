@@ -6,7 +6,7 @@ import type { Command } from "./command.ts"
 export const removeCommand: Command = actCommand(
   {
     line: "remove ID...",
-    about: "Removes items from the queue for good. Their videos are not deleted.",
+    about: "Removes items from the queue permanently. Their videos are not deleted.",
     flags: {
       force: { type: "boolean", help: "also remove an item that is rendering, which stops its render" },
     },

@@ -8,7 +8,7 @@ export const restoreCommand: Command = {
   usage: {
     line: "restore FILE",
     about:
-      "Puts a backup in the place of the database, while no server runs on it. The database that was there is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers learn what they missed.",
+      "Replaces the database by a backup, while no server runs on it. The old database is kept beside it.\nItems that were being rendered wait a minute for their workers; tokens stay as they are now; viewers get a gap and the restored state.",
     settings: ["database"],
     flags: {},
   },
@@ -19,10 +19,10 @@ export const restoreCommand: Command = {
     const database = setting("database", given.flags)
     const { items, before, isKnown } = await restore(database, file)
     say(`Restored ${items} items from ${file} to ${database}.`)
-    if (before !== null) say(`The database that was there is kept as ${before}.`)
+    if (before !== null) say(`The old database is kept as ${before}.`)
     if (!isKnown) {
       say(
-        "It could not be read, so its tokens are lost; those of the backup are in force: look at track-studio token list.",
+        "It could not be read, so its tokens are lost, and those of the backup are in force: check track-studio token list.",
       )
     }
     return 0

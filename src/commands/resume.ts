@@ -11,7 +11,7 @@ export const resumeCommand: Command = {
   async run(given) {
     takes(given, 0)
     await clientOf(given).resume()
-    say("The queue goes on.")
+    say("The queue is resumed.")
     return 0
   },
 }

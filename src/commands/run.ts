@@ -136,9 +136,9 @@ export const runCommand: Command = {
     about: `Runs a render and reports its progress. ffmpeg and Blender are recognised; other programs are read
 for the percentages and "n of m" that they print. Output, signals and exit code pass through. If the
 item is cancelled, the command is stopped. If the server cannot be reached, the render goes on and
-reports later. The item is completed when the command exits with 0 and, where the total is known,
-at least 98 % of it is done, of frames all. When the command exits with 0 short of that, the exit
-code is 1.`,
+reports later. The item is completed when the command exits with 0 and, if the total is known, at
+least 98 % of its seconds, or all of its frames, are done. If the command exits with 0 short of that,
+the exit code is 1.`,
     settings: ["server", "token-file"],
     flags: {
       item: { type: "string", placeholder: "ID", help: "claim this queue item" },

@@ -66,11 +66,11 @@ function streamTable(streams: readonly StreamSeen[], zone: Zone, nowMs: number):
     .join("\n")
 }
 
-/** Shows the figures of the queue and of the server. */
+/** Shows statistics of the queue and the server. */
 export const statsCommand: Command = {
   usage: {
     line: "stats",
-    about: `Shows the figures of the queue and of the server. Days begin at midnight, weeks on Monday.
+    about: `Shows statistics of the queue and the server. Days begin at midnight, weeks on Monday.
 With --streams it lists the open streams, those that lag most first.`,
     settings: ["server", "token-file"],
     flags: {
@@ -78,7 +78,7 @@ With --streams it lists the open streams, those that lag most first.`,
         type: "boolean",
         help: "list the open streams, at most 1,000; needs a token with the role admin",
       },
-      json: { type: "boolean", help: "print the figures as JSON, and streams one per line" },
+      json: { type: "boolean", help: "print the statistics as JSON, and streams one per line" },
       ...UTC_FLAG,
     },
   },

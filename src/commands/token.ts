@@ -36,7 +36,7 @@ async function create(given: Arguments, access: Access, secret: string, hash: st
   const item = idFlag(given, "item")
   const role = roleOf(given)
   if (item !== undefined && role !== "viewer") {
-    throw new AppError("invalid", "a token for one item only reads; give it --role viewer")
+    throw new AppError("invalid", "a token for one item can only read; give it --role viewer")
   }
   const label = textFlag(given.flags, "label") ?? ""
   const expires_at = endOf(textFlag(given.flags, "expires"), Date.now())
@@ -46,7 +46,7 @@ async function create(given: Arguments, access: Access, secret: string, hash: st
   const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`
   note(`token ${id}, role ${role}, ${until}. This is the only time that it is shown.`)
   if (item !== undefined) note(`As a link to the page: /items/${item}#token=${secret}`)
-  if (isFirst) note("From now on the server serves nobody without a token, on this machine neither.")
+  if (isFirst) note("From now on every request needs a token, on this machine too.")
 }
 
 /** For people: standard output holds the token alone, so that a script can take it. */
@@ -103,15 +103,15 @@ export const tokenCommand: Command = {
   usage: {
     line: "token create|list|revoke [ID]",
     about:
-      "Creates, lists and revokes the tokens that let people, pages and workers in.\nIt works on the database itself, also while a server runs on it; the server knows within a second.",
+      "Creates, lists and revokes the tokens that let people, pages and workers in.\nIt works on the database itself, even while a server runs on it; the server notices within a second.",
     settings: ["database"],
     flags: {
       role: { type: "string", placeholder: "ROLE", help: `what a new token may do: ${ROLES.join(", ")}` },
-      label: { type: "string", placeholder: "TEXT", help: "whom or what a new token is for" },
+      label: { type: "string", placeholder: "TEXT", help: "label of a new token: who or what uses it" },
       item: { type: "string", placeholder: "ID", help: "the only queue item that a new token shows" },
       "and-leases": {
         type: "boolean",
-        help: "revoke: end the renders that were claimed with the token, too; default they go on to their end",
+        help: "revoke: also end the renders that were claimed with the token; default: they go on",
       },
       expires: {
         type: "string",
@@ -124,7 +124,7 @@ export const tokenCommand: Command = {
     const [verb] = given.words
     takes(given, verb === "revoke" ? 2 : 1)
     if (verb !== "create" && verb !== "list" && verb !== "revoke") {
-      const said = verb === undefined ? "what to do is missing" : `there is no "token ${verb}"`
+      const said = verb === undefined ? "missing action" : `unknown action "${verb}"`
       throw new AppError("invalid", `${said}; it is create, list or revoke`)
     }
     const { access, digest, newSecret, close } = await openAccess(setting("database", given.flags))

@@ -32,8 +32,8 @@ function lineOf(worker: WorkerSeen, width: number, zone: Zone, nowMs: number): s
 export const workersCommand: Command = {
   usage: {
     line: "workers",
-    about: `Lists the workers that the server heard of within an hour: what they render, since when they are idle,
-and what they offer. One that is drained finishes what it renders and takes no more items.`,
+    about: `Lists the workers of the last hour: what they render, since when they are idle, and what they offer.
+A drained worker finishes what it renders and takes no more items.`,
     settings: ["server", "token-file"],
     flags: {
       drain: { type: "string", placeholder: "NAME", help: "let this worker finish, and take no more items" },
@@ -61,7 +61,7 @@ and what they offer. One that is drained finishes what it renders and takes no m
     const workers = await client.workers()
     if (given.flags["json"]) for (const worker of workers) say(safeJson(worker))
     else if (workers.length === 0)
-      say('No worker is there; start one with "track-studio work --exec ./render.sh".')
+      say('No worker is connected; start one with "track-studio work --exec ./render.sh".')
     else {
       const width = Math.max(...workers.map(({ worker }) => Math.min(30, printable(worker).length)))
       for (const worker of workers) say(lineOf(worker, width, zoneFlag(given), Date.now()))

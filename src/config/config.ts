@@ -48,13 +48,13 @@ const SERVE_SETTINGS = {
     read: databaseName,
   },
   bus: {
-    help: "Redis by which the instances of a fleet tell each other of news, instead of their PostgreSQL",
+    help: "Redis that carries notifications between the servers of a fleet, instead of their PostgreSQL",
     placeholder: "URL",
     fallback: "",
     read: busUrl,
   },
   "new-database": {
-    help: "start although the database is gone, or not the one that the last server used",
+    help: "start even if the database is gone, or is not the one that the last server used",
     fallback: "",
     read: isOn,
   },
@@ -64,7 +64,7 @@ const SERVE_SETTINGS = {
     read: isOn,
   },
   open: {
-    help: "serve everybody who reaches the port, as long as no token exists",
+    help: "let anyone who reaches the port do everything, as long as no token exists",
     fallback: "",
     read: isOn,
   },
@@ -96,7 +96,7 @@ const SERVE_SETTINGS = {
     read: hostNames,
   },
   "log-level": {
-    help: "the least that a line of the log must matter: debug (every request), info, warn or error",
+    help: "lowest level of the lines in the log: debug (every request), info, warn or error",
     placeholder: "LEVEL",
     fallback: "info",
     read: oneOf(LEVELS),
@@ -138,7 +138,7 @@ const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "replays-per-client": {
-    help: "how many streams of one token or address may read the history at once, the others wait; 0 means no limit",
+    help: "how many streams of one token or address may read the history at once, while the others wait; 0 means no limit",
     placeholder: "N",
     fallback: "4",
     read: wholeNumber(0, 1_000_000),
@@ -168,7 +168,7 @@ const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "max-tag-sets": {
-    help: "with how many different sets of tags claims may wait; 0 means no limit",
+    help: "how many different sets of tags the waiting claims may have; 0 means no limit",
     placeholder: "N",
     fallback: "64",
     read: wholeNumber(0, 100_000),
@@ -198,7 +198,7 @@ const SERVE_SETTINGS = {
     read: duration,
   },
   "keep-output-kb": {
-    help: "how much of what the command of each attempt prints is kept, in kB, the last of it; 0 keeps nothing",
+    help: "how much output of each attempt is kept, in kB: the end of it; 0 keeps nothing",
     placeholder: "N",
     fallback: "256",
     read: wholeNumber(0, 1_000_000),

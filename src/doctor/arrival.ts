@@ -40,9 +40,9 @@ export async function certificateOf(patient: Patient): Promise<Finding> {
 
 const REASONS: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "it is signed by itself",
-  SELF_SIGNED_CERT_IN_CHAIN: "nobody here knows who signed it",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "nobody here knows who signed it, or its chain is not sent",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "nobody here knows who signed it, or its chain is not sent",
+  SELF_SIGNED_CERT_IN_CHAIN: "its signer is unknown here",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its signer is unknown here, or its chain is not sent",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its signer is unknown here, or its chain is not sent",
 }
 
 const reasonOf = (refused: Error | string): string => {
@@ -53,15 +53,15 @@ const reasonOf = (refused: Error | string): string => {
 const SILENCES: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",
   ENOTFOUND: "there is no such name",
-  EHOSTUNREACH: "no way leads there",
-  ENETUNREACH: "no way leads there",
+  EHOSTUNREACH: "there is no route to it",
+  ENETUNREACH: "there is no route to it",
   ECONNRESET: "the connection is cut",
 }
 
 /** Why nobody answered, in words. */
 const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): string => {
   const why = end === "late" ? `nothing came within ${patienceMs / 1000} s` : (SILENCES[reason] ?? reason)
-  return `nobody answers at ${url.host}: ${why || "the connection is cut"}`
+  return `no answer from ${url.host}: ${why || "the connection is cut"}`
 }
 
 /** What a server calls itself, and no proxy does. */
@@ -96,7 +96,7 @@ export async function arrivalAt(patient: Patient): Promise<Arrival> {
   if (code === "misdirected") return lost(faulty(about, "host_refused", error))
   const { service, version, commit } = saidIn(answer)
   if (service !== SERVICE) {
-    return lost(faulty(about, "not_ours", `${answeredBy(answer)} answers, and no Track Studio server`))
+    return lost(faulty(about, "not_ours", `${answeredBy(answer)} answers, not a Track Studio server`))
   }
   const by = headers.server === undefined ? "" : `, by ${headers.server}`
   const says = printable(`track-studio ${version} (${commit})${by}, in ${Math.ceil(headMs)} ms`)

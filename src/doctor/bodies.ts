@@ -80,6 +80,6 @@ export async function socketOf(patient: Patient): Promise<Finding> {
   const { status } = answer
   if (status === 101) return faulty(about, "not_upgraded", "open, and then nothing comes")
   const { error } = refusalIn(answer)
-  const what = error || (status === 0 ? "nothing is answered" : `${status} is answered`)
+  const what = error || (status === 0 ? "there is no answer" : `the answer is ${status}`)
   return faulty(about, isLimit(answer) ? "limited" : "not_upgraded", `do not open: ${what}`)
 }

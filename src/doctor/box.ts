@@ -50,7 +50,7 @@ function mountOf(path: string, mounts: string): Mount | undefined {
 export function fileSystemOf(path: string, mounts: string): Finding {
   const about = "file system"
   const mount = mountOf(path, mounts)
-  if (mount === undefined) return unknown(about, "this system does not tell its file systems")
+  if (mount === undefined) return unknown(about, "this system does not say")
   const what = printable(`${mount.type}, mounted at ${mount.point}`)
   if (FOREIGN.test(mount.type)) {
     return faulty(
@@ -60,9 +60,9 @@ export function fileSystemOf(path: string, mounts: string): Finding {
     )
   }
   if (PASSING.test(mount.type))
-    return faulty(about, "disk_passing", `${what}: what it holds is gone after a restart`)
+    return faulty(about, "disk_passing", `${what}: its contents are gone after a restart`)
   if (mount.type === "overlay")
-    return note(about, `${what}: what a container writes there goes with the container`)
+    return note(about, `${what}: what a container writes there is deleted with the container`)
   return good(about, what)
 }
 

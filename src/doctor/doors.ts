@@ -19,7 +19,7 @@ const isOurs = (answer: Answer): boolean => refusalIn(answer).code !== ""
 
 /** What an answer says that something on the way gave in the server's place. */
 const insteadOf = ({ status }: Answer): string =>
-  status === 0 ? "nothing is answered" : `${status} is answered`
+  status === 0 ? "there is no answer" : `the answer is ${status}`
 
 /** Whether the server itself answers those who change something: what it says tells workers what to do. */
 export async function refusalsOf(patient: Patient): Promise<Finding> {
@@ -51,7 +51,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
     return code === "forbidden" && error !== otherwise
   }
   const strangers = isRefused(foreign)
-    ? good("strangers", "pages of other sites may change nothing")
+    ? good("strangers", "pages of other sites may not change anything")
     : faulty(
         "strangers",
         "origin_open",
@@ -93,7 +93,7 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
     return faulty(about, "proxy_untrusted", "all clients of the proxy count as one, and share its limits")
   }
   const { client_address: address } = saidIn(answer)
-  if (typeof address !== "string") return unknown(about, "the server does not tell them")
+  if (typeof address !== "string") return unknown(about, "the server does not show them")
   if (address !== FORGED) return good(about, `this machine is seen as ${printable(address)}`)
   return faulty(
     about,
@@ -124,15 +124,15 @@ export async function accountOf(
     }
   const isLost = patient.token !== undefined && (error === "" || error.includes("needs a token"))
   const finding = isLost
-    ? faulty("access", "token_lost", "a token was sent, and does not reach the server")
-    : faulty("access", "not_let_in", error || `${status} is answered`)
+    ? faulty("access", "token_lost", "a token was sent, but does not reach the server")
+    : faulty("access", "not_let_in", error || `the answer is ${status}`)
   return { isIn: false, findings: [finding] }
 }
 
 const MOST_OFF_MS = 5000
 
 function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
-  if (Number.isNaN(serverMs)) return unknown("clock", "the server does not tell its time")
+  if (Number.isNaN(serverMs)) return unknown("clock", "the server does not show its time")
   const offMs = serverMs - sentMs - tookMs / 2
   const seconds = Math.round(Math.abs(offMs) / 1000)
   if (Math.abs(offMs) <= MOST_OFF_MS + tookMs / 2) return good("clock", "agrees with this machine's")
@@ -164,6 +164,6 @@ export async function cachesOn(patient: Patient): Promise<Finding> {
   if (typeof first !== "string" || typeof second !== "string")
     return unknown("caches", "the server does not tell its time")
   return first === second
-    ? faulty("caches", "cached", "an answer came from a cache, and was not the server's of that moment")
-    : good("caches", "every answer is of its moment")
+    ? faulty("caches", "cached", "an answer came from a cache, and was out of date")
+    : good("caches", "every answer is up to date")
 }

@@ -21,7 +21,7 @@ const said = (program: string, args: readonly string[]): Promise<string | undefi
 export function descriptors(limits: string): Finding {
   const about = "descriptors"
   const [, hard] = /^Max open files +\S+ +(\S+)/m.exec(limits) ?? []
-  if (hard === undefined) return unknown(about, "this system does not tell how many files may be open")
+  if (hard === undefined) return unknown(about, "this system does not say how many files may be open")
   const most = hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard)
   const says = `${hard} files may be open in a process of this shell`
   if (most >= LEAST_DESCRIPTORS) return good(about, says)
@@ -35,7 +35,7 @@ const FEW_TRIES = 8
 export function vanishing(tries: string): Finding {
   const about = "vanished viewers"
   const count = Number(tries.trim() || "NaN")
-  if (Number.isNaN(count)) return unknown(about, "this system does not tell how long it tries")
+  if (Number.isNaN(count)) return unknown(about, "this system does not say how long it tries")
   if (count <= FEW_TRIES) return good(about, "their streams end within two minutes")
   return note(about, "their streams end after up to 16 minutes; sysctl net.ipv4.tcp_retries2=8 makes it two")
 }

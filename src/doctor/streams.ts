@@ -29,7 +29,7 @@ export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
   }
   if (status !== 200) {
     const fault = isLimit(answer) ? "limited" : "not_ours"
-    return [faulty("streams", fault, `${status} is answered, and no stream`)]
+    return [faulty("streams", fault, `the answer is ${status}, not a stream`)]
   }
   const stripped = Object.entries(EXPECTED).filter(
     ([name, value]) => !String(headers[name] ?? "").includes(value),
@@ -43,7 +43,7 @@ export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
       : []),
     missing === ""
       ? good("headers", "arrive as they were sent")
-      : faulty("headers", "headers_stripped", `these of a stream do not arrive: ${missing}`),
+      : faulty("headers", "headers_stripped", `missing from a stream: ${missing}`),
   ]
 }
 
@@ -92,7 +92,7 @@ export async function idlenessOf(patient: Patient): Promise<Finding> {
   if (!isLive(text)) return unknown(about, "no stream came")
   if (/^event: shutdown$/m.test(text)) return unknown(about, "the server was stopped meanwhile")
   if (end !== "late")
-    return faulty(about, "cut", `one on which nothing happened was cut after ${seconds(lastMs)}`)
+    return faulty(about, "cut", `an idle stream was cut after ${seconds(lastMs)}`)
   if (/^: keepalive$/m.test(text))
     return good(about, `stay open, with keepalives; watched for ${seconds(idleMs)}`)
   return faulty(

@@ -63,9 +63,9 @@ export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: A
         ...words({
           id: "forecastQueue",
           tag: "Queue",
-          summary: "Say when waiting items start",
+          summary: "Forecast when waiting items start",
           about:
-            "Known from earlier runs of their kinds, for the workers that are there: those that hold an item which they claimed by its place, and those whose claims wait. Left out is what nobody could know: items that no worker may take, and items behind something of an unknown kind.",
+            "Estimated from earlier runs of their kinds, for the workers that are present: those that hold an item which they claimed by its place in the queue, and those whose claims wait. Items that no worker may take are left out, and items that come after one of an unknown kind.",
           successes: [json("when they start", QueueForecastAnswer)],
         }),
       },

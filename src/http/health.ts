@@ -75,12 +75,12 @@ export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Adm
       words({
         id: "live",
         tag: "Server",
-        summary: "Whether the process still does anything",
+        summary: "Check that the process is alive",
         about:
-          "For a supervisor that restarts the server: it fails only when the server has stood still for 60 s. What a restart does not mend, such as a full disk, is no reason to fail.",
+          "For a supervisor that restarts the server: it fails only when the server has stood still for 60 s. A fault that a restart does not repair, such as a full disk, does not make it fail.",
         successes: [
-          json("it does", Liveness),
-          json("it has stood still for 60 s: restart it", Liveness, 503),
+          json("the process is alive", Liveness),
+          json("the process has stood still for 60 s: restart it", Liveness, 503),
         ],
         refusals: ["method_not_allowed"],
       }),
@@ -100,9 +100,12 @@ export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Adm
       words({
         id: "ready",
         tag: "Server",
-        summary: "Whether the server can do its work",
-        about: `It is answered at once, out of what the server has noticed. It fails for ${UNREADY.map((reason) => `\`${reason}\``).join(", ")}; other reasons are listed with 200.`,
-        successes: [json("it can", Readiness), json("it cannot, for the reasons given", Readiness, 503)],
+        summary: "Check that the server is ready",
+        about: `Answered at once, from what the server already knows. It fails for ${UNREADY.map((reason) => `\`${reason}\``).join(", ")}; other reasons are listed with 200.`,
+        successes: [
+          json("the server is ready", Readiness),
+          json("the server is not ready, for the reasons given", Readiness, 503),
+        ],
         refusals: ["method_not_allowed"],
       }),
     )

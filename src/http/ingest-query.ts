@@ -27,7 +27,7 @@ export const IngestQuery = Type.Object(
     step: Type.Optional(
       Type.String({
         pattern: "^[1-9][0-9]{0,2}/[1-9][0-9]{0,2}$",
-        description: "which step of how many this output is: 3/4",
+        description: "the number of this step, and of all steps: 3/4",
       }),
     ),
     name: Type.Optional(Type.String({ format: "text", description: "what the step does" })),

@@ -107,7 +107,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
           body: {
             type: "text/plain",
             about:
-              "the output as it comes, of any length; a line of more than 64 KiB is dropped, and of a flood of more than 256 KiB a second the newest is read",
+              "the output as it comes, of any length; a line of more than 64 KiB is dropped, and above 256 KiB a second only the newest text is read",
           },
           successes: [json("the output has ended", IngestAnswer)],
           refusals: ["illegal_move", "leased", "lease_lost", "gone"],

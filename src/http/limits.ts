@@ -114,7 +114,7 @@ export class Limits {
       this.#options.onRefused?.()
       throw new AppError(
         "too_many_requests",
-        `this client has ${held} requests waiting, the most that it may; wait for one, or raise --held-per-client`,
+        `this client has ${held} requests waiting, which is the limit; wait for one, or raise --held-per-client`,
         { retryAfterMs: HELD_RETRY_MS },
       )
     }
@@ -131,9 +131,13 @@ export class Limits {
   #refuse(waitMs: number): void {
     if (waitMs === 0) return
     this.#options.onRefused?.()
-    throw new AppError("too_many_requests", `this client asks too much; ask again in ${waitMs} ms`, {
-      retryAfterMs: waitMs,
-    })
+    throw new AppError(
+      "too_many_requests",
+      `this client sends too many requests; try again in ${waitMs} ms`,
+      {
+        retryAfterMs: waitMs,
+      },
+    )
   }
 
   #bucketsOf({ token }: Caller): Buckets {

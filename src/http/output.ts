@@ -142,7 +142,7 @@ async function take(request: Request, writer: OutputWriter): Promise<void> {
 }
 
 const ABOUT =
-  "Text as a terminal shows it in the end: without colours, and without what was drawn over; nothing in it can steer a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As server-sent events each piece has its position, an `EventSource` that comes back goes on from there, and `end` is the last."
+  "Text as a terminal shows it at the end: without colours, and without overwritten text; nothing in it can control a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As server-sent events each piece has its position, an `EventSource` that reconnects continues from there, and `end` comes last."
 
 const WHOLE = {
   status: 200,
@@ -179,7 +179,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
           tag: "Workers",
           summary: "Store what a command prints",
           about:
-            "Takes bytes at once or as they are printed. What was stored before is left out, so a request can be repeated; what was never sent stays a hole. With nothing in it, the request answers where the output ends. It does not renew the lease, and is taken after its end too, until the next attempt begins.",
+            "Takes bytes at once or as they are printed. Bytes that are already stored are skipped, so a request can be repeated; bytes that were never sent leave a hole. An empty request answers where the output ends. It does not renew the lease, and is accepted after the end of the lease, until the next attempt begins.",
           headers: LEASE,
           body: { type: "text/plain", about: "what the command printed, of any length" },
           successes: [json("stored, as far as output is kept", OutputStored)],
@@ -198,7 +198,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
           tag: "Queue",
           summary: "Read or follow what an item's command prints",
           about: ABOUT,
-          headers: { "Last-Event-ID": "the last event that the client has, after which it goes on" },
+          headers: { "Last-Event-ID": "the last event that the client has; what follows it is sent" },
           successes: [WHOLE],
         }),
       },
@@ -216,8 +216,8 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
           id: "getSongOutput",
           tag: "Queue",
           summary: "Read or follow what the command of a song prints",
-          about: `Of the song's item that was started last. ${ABOUT}`,
-          headers: { "Last-Event-ID": "the last event that the client has, after which it goes on" },
+          about: `The output of the song's item that was started last. ${ABOUT}`,
+          headers: { "Last-Event-ID": "the last event that the client has; what follows it is sent" },
           successes: [WHOLE],
           refusals: ["not_found"],
         }),

@@ -179,7 +179,7 @@ interface Shown {
 }
 
 const SOCKET =
-  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that cannot be followed is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages before their answers were read, 1011 the stream broke off.'
+  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages before their answers were read, 1011 the stream broke off.'
 
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners }: Callers) => {

@@ -46,7 +46,7 @@ export const stepRoutes = (workers: Workers, access: Admission) =>
           tag: "Workers",
           summary: "Declare the steps of an attempt",
           about:
-            "Tells all steps once, in their order; they are kept with the attempt, and a retry begins without any. The same list again changes nothing; another one begins again. Renews the lease.",
+            "Declares all steps once, in their order; they are kept with the attempt, and a retry begins without any. Repeating the same list changes nothing; another list replaces it. Renews the lease.",
           headers: LEASE,
           successes: [json("stored; the directive says whether to go on", WorkerAnswer)],
           refusals: ["leased", "lease_lost", "gone", "illegal_move"],

@@ -29,7 +29,7 @@ const thin = {
     Type.String({
       pattern: "^([1-9]|10)$",
       description:
-        "at most so many updates an item and second, from 1 to 10: of what came meanwhile the latest of each item is sent, and every one that ends an item",
+        "at most this many updates per item and second, from 1 to 10: the latest update of each item is sent, and every update that ends an item",
     }),
   ),
 }

@@ -59,7 +59,7 @@ export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
           id: "countItems",
           tag: "Queue",
           summary: "Count the items",
-          about: "The figures of the whole queue, however long it is. A week begins on Monday.",
+          about: "The figures of the whole queue, not of a page only. A week begins on Monday.",
           successes: [json("the figures of now", Counts)],
         }),
       },
@@ -72,7 +72,7 @@ export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
         tag: "Queue",
         summary: "Pause the queue",
         about:
-          "Workers get no more items until it is resumed, over restarts too. What is rendering goes on, and a claim that names its item still works. Idempotent.",
+          "Workers get no more items until it is resumed, even after the server restarts. Renders in progress continue, and a claim that names its item still works. Idempotent.",
         successes: [json("paused", QueuePaused)],
         refusals: ["method_not_allowed"],
       }),

@@ -69,8 +69,7 @@ export const workerListRoutes = (workers: Workers, queue: Queue, access: Admissi
         id: "listWorkers",
         tag: "Workers",
         summary: "List the workers",
-        about:
-          "A worker is known by its claims, its reports and the items that it holds, for an hour after it was last heard of.",
+        about: "A worker is listed while it holds items, and for an hour after its last claim or report.",
         successes: [json("the workers", WorkersAnswer)],
       }),
     })

@@ -138,7 +138,10 @@ export const Report = Type.Object(
       "how much is done, in percent, with decimals if there are any",
     ),
     basis: about(Type.Optional(Basis), "what `progress` rests on; `declared` by default"),
-    eta_seconds: about(Type.Optional(Type.Null()), "null if the pace tells no end, as more may follow"),
+    eta_seconds: about(
+      Type.Optional(Type.Null()),
+      "null if no end can be estimated, because more may follow",
+    ),
     current_step: about(Type.Optional(Text), "what the worker is doing, for viewers"),
     message: about(Type.Optional(Text), "a sentence for viewers; without it the item's message is empty"),
     step: about(Type.Optional(Step), "where it is in a render of several steps"),
@@ -165,7 +168,7 @@ export const QueueItem = Type.Object(
   {
     id: about(Type.Integer({ minimum: 1 }), "the number of the item; never given again"),
     song_id: about(SongId, "the song that it renders; a song may have several items"),
-    title: about(Text, "what viewers see beside the number; empty if unset"),
+    title: about(Text, "the title that viewers see; empty if unset"),
     status: about(Status, "where it is in its life; `outcome` says how a finished one ended"),
     priority: about(Priority, "higher numbers run first; 0 by default"),
     current_step: about(Text, "what its worker is doing, in words; empty if unset"),
@@ -195,7 +198,10 @@ export const QueueItem = Type.Object(
       Nullable(Time),
       "before this time no worker gets it by its place in the queue; null if it need not wait",
     ),
-    turn: about(Nullable(Type.Number()), "its place in its priority, if it was moved; else its id is"),
+    turn: about(
+      Nullable(Type.Number()),
+      "its turn among the items of its priority, if it was moved; otherwise its id counts",
+    ),
     cancel_requested_at: about(Nullable(Time), "when its worker was asked to stop; null if it was not"),
     eta_seconds: about(
       Nullable(Type.Number({ minimum: 0 })),
@@ -203,18 +209,18 @@ export const QueueItem = Type.Object(
     ),
     ...Foreseen.properties,
     stalled: about(Type.Boolean(), "whether it is processing and has made no progress for a while"),
-    basis: about(Nullable(Basis), "what `progress` rests on; null if no report told it"),
+    basis: about(Nullable(Basis), "what `progress` rests on; null if no report said so"),
     steps: about(Nullable(Steps), "the names of all steps of this attempt; null unless they were declared"),
     step: about(Nullable(Step), "where it is in a render of several steps; null if unknown"),
     unit: about(Nullable(Unit), "what is being counted; null if nothing is"),
     media: about(Nullable(Media), "how far into a medium the render is; null if unknown"),
-    kind: about(KindName, "which items are alike, so that one is foreseen from the others; empty if unset"),
+    kind: about(
+      KindName,
+      "the name of items that render alike, so that one is estimated from the others; empty if unset",
+    ),
     totals: about(Totals, "what there is to do, by unit; empty if unset"),
     tags: about(Tags, "what a worker must offer to get it; empty for any worker"),
-    metadata: about(
-      Metadata,
-      "whatever belongs to the item in the caller's eyes; stored and given back, never read",
-    ),
+    metadata: about(Metadata, "the caller's own data; stored and returned, never read"),
   },
   { additionalProperties: false },
 )
@@ -304,8 +310,8 @@ export const ProgressUpdate = Type.Object({
   step: about(Type.Optional(Step), "where it is in a render of several steps"),
   unit: about(Type.Optional(Unit), "what is being counted"),
   media: about(Type.Optional(Media), "how far into a medium the render is"),
-  stalled: about(Type.Optional(Type.Literal(true)), "there while the item makes no progress"),
-  deleted: about(Type.Optional(Type.Literal(true)), "there when the item was deleted with this change"),
+  stalled: about(Type.Optional(Type.Literal(true)), "present while the item makes no progress"),
+  deleted: about(Type.Optional(Type.Literal(true)), "present when the item was deleted with this change"),
 })
 export type ProgressUpdate = Static<typeof ProgressUpdate>
 

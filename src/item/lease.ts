@@ -21,7 +21,7 @@ export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !==
 
 /** What a worker hears whose lease is not that of the item. */
 export const lost = (id: number): AppError =>
-  new AppError("lease_lost", `the lease of queue item ${id} is not yours any more; stop the work`)
+  new AppError("lease_lost", `the lease of queue item ${id} is no longer yours; stop the work`)
 
 /** @throws AppError `lease_lost` unless the token is that of the lease that is held */
 export function holding(stored: Stored, token: string): void {
@@ -174,7 +174,7 @@ function repeated(stored: Stored, token: string, verdict: NonNullable<Work["verd
   if (work.verdict === verdict) return { item, work, quiet: true }
   throw new AppError(
     "lease_lost",
-    `queue item ${item.id} was ended by ${work.verdict}, and cannot be by ${verdict}`,
+    `queue item ${item.id} was already ended by ${work.verdict}, and cannot be ended by ${verdict}`,
   )
 }
 
@@ -253,7 +253,7 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const rescues = work.rescues + 1
   const rest = { ...ended(work, null), rescues }
-  const error_message = `worker "${item.worker}" was not heard of for ${work.lease_ms / 1000} s`
+  const error_message = `worker "${item.worker}" gave no sign of life for ${work.lease_ms / 1000} s`
   if (maxRescues > 0 && rescues > maxRescues) {
     const given = transition(item, { status: "failed", message: "Worker lost", error_message }, moment.time)
     return { item: { ...given, outcome: "lost" }, work: rest }

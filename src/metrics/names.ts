@@ -38,7 +38,7 @@ export const METRICS = {
     type: "counter",
     labels: ["reason"],
     values: ["expired", "unknown", "slow", "unreadable", "restored", "rolled_back"],
-    help: "Gaps that streams were told of.",
+    help: "Gaps that were sent on streams.",
   },
   sent_frames_total: { type: "counter", help: "Frames given to streams, keepalives among them." },
   sent_bytes_total: { type: "counter", help: "Bytes given to streams, without those of HTTP and TCP." },
@@ -56,7 +56,7 @@ export const METRICS = {
   commit_seconds: {
     type: "histogram",
     buckets: QUICK,
-    help: "What a transaction that changed something took, the disk included.",
+    help: "Time that a transaction with changes took, including the disk.",
   },
   commit_writes: {
     type: "histogram",
@@ -71,17 +71,17 @@ export const METRICS = {
   queue_items: {
     type: "gauge",
     labels: ["status"],
-    help: "Queue items by status; of the failed ones those apart that were cancelled, or lost their workers.",
+    help: "Queue items by status; failed items that were cancelled or lost are counted apart.",
   },
   queue_oldest_waiting_seconds: {
     type: "gauge",
-    help: "How long the longest has waited of the items that are first of their priority; 0 if none waits.",
+    help: "The longest wait among the items that are first of their priority; 0 if none waits.",
   },
   claims_waiting: { type: "gauge", help: "Claims that wait for an item." },
   claim_look_seconds: {
     type: "histogram",
     buckets: QUICK,
-    help: "What one look for work for all claims that wait took.",
+    help: "Time that one search for work took, for all waiting claims.",
   },
   leases: { type: "gauge", help: "Leases that workers hold." },
   leases_lost_total: {
@@ -100,7 +100,7 @@ export const METRICS = {
     type: "histogram",
     labels: ["route"],
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60],
-    help: "From when a caller was let in until its answer begins; what is held waits as long as it was asked to.",
+    help: "Time from admitting a request until its answer begins; a held answer includes its wait.",
   },
   refused_total: {
     type: "counter",
@@ -118,12 +118,12 @@ export const METRICS = {
     labels: ["webhook", "code"],
     help: "Requests to webhooks, by the digits that stand for the URL and the HTTP status; none is no answer.",
   },
-  database_bytes: { type: "gauge", help: "What is in use of the database file and its write-ahead log." },
+  database_bytes: { type: "gauge", help: "Bytes in use, of the database file and its write-ahead log." },
   wal_bytes: { type: "gauge", help: "Size of the write-ahead log." },
   database_free_bytes: { type: "gauge", help: "Room in the database file that can be given back." },
   database_writable: {
     type: "gauge",
-    help: "0 from a commit that failed until the next that did not; else 1.",
+    help: "0 from a failed commit until the next one that succeeds; otherwise 1.",
   },
   disk_free_bytes: { type: "gauge", help: "Free room on the disk of the database." },
   backup_last_success_timestamp_seconds: {
@@ -139,7 +139,7 @@ export const METRICS = {
 /** The metrics of the process, under the names that they have everywhere. */
 export const PROCESS_METRICS = {
   process_cpu_seconds_total: { type: "counter", help: "Time that the processors spent on the process." },
-  process_resident_memory_bytes: { type: "gauge", help: "Memory that the process has." },
+  process_resident_memory_bytes: { type: "gauge", help: "Memory that the process uses." },
   process_start_time_seconds: { type: "gauge", help: "When the process started, since 1970." },
   process_open_fds: { type: "gauge", help: "Files and sockets that the process has open." },
   process_max_fds: { type: "gauge", help: "Files and sockets that the process may have open." },

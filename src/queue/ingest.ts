@@ -194,7 +194,7 @@ export class Ingest {
 
   #loseLease(silentMs: number): void {
     const { id } = this.#options
-    const silence = `the renderer of queue item ${id} has said nothing for ${Math.floor(silentMs / 1000)} s`
+    const silence = `the renderer of queue item ${id} has printed nothing for ${Math.floor(silentMs / 1000)} s`
     this.stop(new AppError("lease_lost", `${silence}; its lease has run out`))
   }
 

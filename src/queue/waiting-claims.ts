@@ -72,7 +72,7 @@ export class WaitingClaims {
   get refusal(): AppError {
     return new AppError(
       "unavailable",
-      `claims wait with ${this.#mostGroups} different sets of tags, the most that may; claim without wait, or raise --max-tag-sets`,
+      `claims wait with ${this.#mostGroups} different sets of tags, which is the limit; claim without wait, or raise --max-tag-sets`,
     )
   }
 

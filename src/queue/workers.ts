@@ -259,7 +259,7 @@ export class Workers implements Service {
    */
   drain(worker: string, isDraining: boolean): void {
     if (!this.presence.drain(worker, isDraining)) {
-      throw new AppError("not_found", `no worker "${worker}" was heard of within an hour`)
+      throw new AppError("not_found", `no worker "${worker}" made a claim or a report within an hour`)
     }
     // Claims that wait are answered.
     if (isDraining) this.#waiting.ringAll()

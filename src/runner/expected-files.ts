@@ -117,9 +117,9 @@ export class FileWatch {
     if (after.size === 0n) return `${path} is empty`
     if (isGuessed) return undefined
     if (!isWritten(before, after)) return `${path} was not written by this attempt`
-    if (found.kind === "broken") return `${path} is no medium that opens: ${found.reason}`
+    if (found.kind === "broken") return `${path} is not a readable media file: ${found.reason}`
     if (found.kind !== "lasting" || seconds === undefined || found.seconds === null) return undefined
     if (isWhole(found.seconds / seconds)) return undefined
-    return `${path} lasts ${found.seconds.toFixed(1)} s, and not the ${seconds} s of --total`
+    return `${path} lasts ${found.seconds.toFixed(1)} s instead of the ${seconds} s of --total`
   }
 }

@@ -59,7 +59,7 @@ export async function settle(options: HeirOptions, lease: KeptLease): Promise<bo
     const isEnded = await ended(options, lease, verdict)
     const whose = lease.verdict ? "as its last worker could not report" : "because its worker was killed"
     if (isEnded) say(`queue item ${lease.id}: ${wordOf(verdict)}, ${whose}`)
-    else say(`queue item ${lease.id}: it was begun again since, so its earlier result does not count`)
+    else say(`queue item ${lease.id}: another attempt has begun since, so its earlier result does not count`)
   } catch (error) {
     if (!(error instanceof ServerError) || isUnreachable(error) || isDenied(error)) throw error
     if (error.code === "leased") return false

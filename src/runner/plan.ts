@@ -94,7 +94,7 @@ export function uselessTotal({ command, renderer, outputs, total }: Plan): strin
   if (total === undefined) return undefined
   if (outputs.length === 0) return "ffmpeg's own -progress goes to a place that is not read"
   if (renderer !== "lines" || ffmpegIn(command)) return undefined
-  return "this is neither ffmpeg nor Blender, so it measures no more than an ffmpeg inside. If it is, say so with --renderer"
+  return "this is neither ffmpeg nor Blender, so the total counts only for an ffmpeg that it runs. If it is one of them, say so with --renderer"
 }
 
 /** The plan with an ffmpeg that does not read key presses from standard input. `-i -` still reads it. */

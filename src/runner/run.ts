@@ -153,7 +153,7 @@ export class Run {
       if (stateFolder === undefined) throw new Error("HOME is not set")
       const kept_until = Date.now() + leaseS * 1000
       keepLease(leasesIn(stateFolder), server, { ...held, attempt: source.item()?.attempt ?? 0, kept_until })
-      toStderr(`queue item ${held.id}: the next step within ${leaseS} s goes on: run --item ${held.id}`)
+      toStderr(`queue item ${held.id}: continue within ${leaseS} s with the next step: run --item ${held.id}`)
     } catch (error) {
       const reason = reasonOf(error)
       toStderr(`queue item ${held.id}: its lease cannot be kept for the next step: ${reason}`)
@@ -203,6 +203,6 @@ function laterCommand(
 function sayUnreported(end: AttemptEnd, held: Held | undefined, options: RunOptions): void {
   const item = held ? `queue item ${held.id}` : "its queue item"
   toStderr(
-    `${item} ${wordOf(end.verdict)}, but the server does not know it; once it is back: ${laterCommand(end, held, options)}`,
+    `${item} ${wordOf(end.verdict)}, but the server does not know it; once the server is back, run: ${laterCommand(end, held, options)}`,
   )
 }

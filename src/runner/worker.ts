@@ -54,7 +54,7 @@ export interface WorkerOptions {
 function resultOf({ verdict, code, delivery }: AttemptEnd, isKept: boolean): string {
   const result = verdict.end === "fail" ? `failed, code ${code}` : wordOf(verdict)
   if (delivery === "delivered") return result
-  if (delivery === "refused") return `${result}, but the server does not take the result any more`
+  if (delivery === "refused") return `${result}, but the server no longer accepts the result`
   return isKept
     ? `${result}; the next worker of this user reports it`
     : `${result}, but it could not be reported`

@@ -63,15 +63,19 @@ export async function openBus(
     mergeMs,
     onDeaf(error) {
       reasons.set("bell_lost", true)
-      log("warn", "the bell of the other instances is not heard; looking for news 4 times a second", {
-        error: reasonOf(error),
-      })
+      log(
+        "warn",
+        "notifications of the other instances do not arrive; checking for updates 4 times a second",
+        {
+          error: reasonOf(error),
+        },
+      )
     },
     onHears() {
       reasons.set("bell_lost", false)
-      log("info", "the bell of the other instances is heard again")
+      log("info", "notifications of the other instances arrive again")
     },
-    onError: (error) => log("error", "a listener of the bell threw", { error: String(error) }),
+    onError: (error) => log("error", "a listener of the bus threw", { error: String(error) }),
   })
   const shared = bucketsAt?.(url, channel)
   return { bus: remote, services: [remote, ...(shared ? [shared] : [])], ...(shared && { shared }) }

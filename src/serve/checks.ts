@@ -43,7 +43,7 @@ export const eventLoopOf = (reasons: Reasons): EventLoop =>
     nowMs: Date.now,
     steadyMs: () => performance.now(),
     onJump: (ms) => log("warn", "the machine's clock jumped", { seconds: Math.round(ms / 1000) }),
-    onError: logged("the event loop could not be looked at"),
+    onError: logged("the event loop could not be checked"),
   })
 
 /** The HTTP server, as far as it is looked at; undefined before it listens. */
@@ -66,7 +66,7 @@ export function descriptorsOf(reasons: Reasons, server: Listening): Descriptors 
           idle_connections_closed: closed,
         },
       ),
-    onError: logged("file descriptors could not be looked at"),
+    onError: logged("file descriptors could not be checked"),
   })
 }
 
@@ -88,7 +88,7 @@ function ballastOf(store: Store, { reasons, room }: Checked): Ballast {
       const now = isFull ? "full: items and reports are refused, results are stored" : "no longer full"
       log(isFull ? "error" : "info", `the disk of the database is ${now}`)
     },
-    onError: logged("room could not be kept on the disk"),
+    onError: logged("the reserve on the disk could not be kept"),
   })
 }
 
@@ -99,7 +99,7 @@ export function checksOf(store: Store, checked: Checked): readonly Service[] {
   return [
     new DatabaseCheck(store, reasons, {
       onReplaced,
-      onError: logged("the database could not be looked after"),
+      onError: logged("the database could not be checked"),
     }),
     loop,
     descriptors,
@@ -110,7 +110,7 @@ export function checksOf(store: Store, checked: Checked): readonly Service[] {
           ballastOf(store, checked),
           new Disk(reasons, {
             freeBytes: () => freeBytes(dirname(path)),
-            onError: logged("the disk could not be looked at"),
+            onError: logged("the disk could not be checked"),
           }),
         ]),
     new MissedRings(reasons, {

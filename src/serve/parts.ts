@@ -147,7 +147,7 @@ function spaceOf(
       reasons.set("database_filling", isNear && !isFull)
       reasons.set("database_full", isFull)
     },
-    onError: logged("the size of the database could not be looked at"),
+    onError: logged("the size of the database could not be checked"),
   })
 }
 
@@ -257,7 +257,7 @@ function fleetOf(
       return { name: machineName(), version, address: addressOf(), since, streams: global + item, crew }
     },
     onOthers: (others) => workers.learn(others.flatMap(({ crew }) => crew)),
-    onError: logged("the other servers could not be told of this one"),
+    onError: logged("this server could not be announced to the others"),
   })
 }
 

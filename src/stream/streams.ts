@@ -170,11 +170,11 @@ export class Streams {
     if (isOwnerFull) {
       throw new AppError(
         "too_many_requests",
-        `this client has ${mostOfOwner} streams open, the most that it may; close one, or raise --streams-per-client`,
+        `this client has ${mostOfOwner} streams open, which is the limit; close one, or raise --streams-per-client`,
         { retryAfterMs },
       )
     }
-    throw new AppError("unavailable", `the server has ${most} streams open, the most that it may`, {
+    throw new AppError("unavailable", `the server has ${most} streams open, which is the limit`, {
       retryAfterMs,
     })
   }

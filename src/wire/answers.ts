@@ -88,7 +88,7 @@ export const Counts = Type.Object({
 
 export type Counts = Static<typeof Counts>
 
-const Lasted = Type.String({ description: "such as `1h2m3s`; `N/A` if there is nothing to tell" })
+const Lasted = Type.String({ description: "such as `1h2m3s`; `N/A` if unknown" })
 const Latest = { id: Type.Integer(), song_id: Type.Integer(), title: Type.String() }
 
 /** What `GET /dashboard` answers: the queue at a glance, in the keys of Track Studio's web application. */
@@ -177,7 +177,7 @@ export const WorkerAnswer = Type.Object({
   /** Whether to go on. */
   directive: Directive,
   drain: Type.Optional(
-    Type.Literal(true, { description: "there if the worker is to take no more items after this one" }),
+    Type.Literal(true, { description: "present if the worker is to take no more items after this one" }),
   ),
   /** There while the lease is held. */
   lease: Type.Optional(Type.Object({ expires_at: LeaseEnd })),
@@ -275,7 +275,7 @@ export const DeliveriesPage = Type.Object({
       status: DeliveryStatus,
       attempts: count("how often it was tried"),
       next_attempt_at: OrNull(Time, "when it is tried next; null once it is finished"),
-      answer: OrNull(Type.Integer(), "the HTTP status of the last attempt; null if nobody answered"),
+      answer: OrNull(Type.Integer(), "the HTTP status of the last attempt; null without an answer"),
       error: Type.String({ description: "why the last attempt failed; empty if it did not" }),
       created_at: Type.String({ format: "date-time", description: "when the delivery was decided" }),
       finished_at: OrNull(Time, "when it succeeded or was given up; null until then"),

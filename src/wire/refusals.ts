@@ -11,6 +11,6 @@ export const ErrorAnswer = Type.Object({
   /** Why, for programs: one of the closed set. */
   code: Type.Union(codes.map((code) => Type.Literal(code))),
   request_id: Type.String({ description: "what the server's log calls this request" }),
-  directive: Type.Optional(Type.Literal("cancel", { description: "there when a worker must stop" })),
+  directive: Type.Optional(Type.Literal("cancel", { description: "present when a worker must stop" })),
 })
 export type ErrorAnswer = Static<typeof ErrorAnswer>

@@ -37,7 +37,7 @@ export const ClaimRequest = Type.Object(
         format: "text",
         maxLength: 64,
         description:
-          "tells one start of the worker from the others: a worker that was drained takes items again when it is started again",
+          "another value after each start of the worker: a drained worker takes items again once it was started again",
       }),
     ),
   },

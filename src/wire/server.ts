@@ -35,7 +35,7 @@ const ServerSeen = Type.Object({
   version: Type.String(),
   address: Type.String({ description: "where it listens" }),
   since: Type.String({ format: "date-time", description: "when it was started" }),
-  seen_at: Type.String({ format: "date-time", description: "when it told of itself last" }),
+  seen_at: Type.String({ format: "date-time", description: "when it was last seen" }),
   streams: count("open streams on it, then"),
 })
 export type ServerSeen = Static<typeof ServerSeen>
@@ -99,7 +99,7 @@ export const Health = Type.Object({
 
 export type Health = Static<typeof Health>
 
-/** Whether the server can do its work. */
+/** Check that the server is ready. */
 export const Readiness = Type.Object({
   status: Type.Union([Type.Literal("ready"), Type.Literal("unready")], {
     description: "`unready` if one of the reasons says so",
@@ -119,7 +119,7 @@ export const Readiness = Type.Object({
 
 export type Readiness = Static<typeof Readiness>
 
-/** Whether the process still does anything. */
+/** Check that the process is alive. */
 export const Liveness = Type.Object({
   status: Type.Union([Type.Literal("live"), Type.Literal("stuck")], { description: "`stuck` after 60 s" }),
   stood_seconds: Type.Number({ description: "for how long no timer of the server has had a turn" }),

@@ -177,7 +177,7 @@ test("5xx, 429, answers of others and no answer at all are outlived, as long as 
   expect(watching.offline.map(({ reason }) => reason)).toEqual([
     "the server answered 502",
     "the server answered 429",
-    "what answered is no stream of a Track Studio server",
+    "the answer is not a stream of a Track Studio server",
     "the server answered 503",
   ])
   // Twice as long each time, and what Retry-After says where that is more.

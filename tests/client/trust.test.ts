@@ -109,7 +109,7 @@ describe("an answer that is no answer of the server", () => {
       expect(error).toMatchObject({
         status: 0,
         code: "",
-        message: `what answers at ${other.url} is no Track Studio server that this client knows`,
+        message: `the program at ${other.url} is not a Track Studio server that this client knows`,
       })
     }
   })
@@ -161,7 +161,7 @@ describe("a stream that is none", () => {
     }
     // It counts as a failure: the second wait is longer.
     expect(said).toMatchObject([
-      { type: "offline", reason: "what answered is no stream of a Track Studio server", retryMs: 250 },
+      { type: "offline", reason: "the answer is not a stream of a Track Studio server", retryMs: 250 },
       { type: "offline" },
     ])
     expect(said[1]).toMatchObject({ retryMs: expect.any(Number) })
@@ -235,7 +235,7 @@ describe("an answer without an end", () => {
   test("is given up at 64 MB", async () => {
     await using other = impostor(() => endless(" "))
     expect(await failure("list", other.url)).toMatchObject({
-      message: `the answer of ${other.url} is larger than 64 MB`,
+      message: `the answer from ${other.url} is larger than 64 MB`,
     })
   })
 

@@ -74,7 +74,7 @@ test("what cannot be printed is said, and a server that is away is not waited fo
   expect(await logs(String(silent.id))).toEqual({
     code: 0,
     stdout: "",
-    stderr: "# nothing was printed, or it is not kept any more\n",
+    stderr: "# nothing was printed, or it is no longer kept\n",
   })
   expect(await logs("999999")).toMatchObject({
     code: 1,

@@ -32,10 +32,10 @@ test("a token is printed once, alone on standard output, and the database holds 
   ])
   expect(made.code).toBe(0)
   expect(made.stdout).toMatch(TOKEN)
-  expect(made.stderr).toContain("serves nobody without a token")
+  expect(made.stderr).toContain("every request needs a token")
   expect(readFileSync(database).includes(made.stdout.trim())).toBeFalse()
   const again = await run(["token", "create", "--role", "worker", "--expires", "30d", "--database", database])
-  expect(again.stderr).not.toContain("serves nobody")
+  expect(again.stderr).not.toContain("every request needs")
   const listed = await run(["token", "list", "--database", database])
   expect(listed.stdout).toMatch(/1 +viewer +in force .*wall screen\n2 +worker +in force/)
   expect(listed.stdout).not.toContain("tsk_")
@@ -60,7 +60,7 @@ test.each([
   [["token", "make"], "it is create, list or revoke"],
   [["token", "create"], "--role is missing"],
   [["token", "create", "--role", "boss"], "viewer, operator, worker, admin"],
-  [["token", "create", "--role", "worker", "--item", "7"], "only reads"],
+  [["token", "create", "--role", "worker", "--item", "7"], "can only read"],
   [["token", "create", "--role", "viewer", "--expires", "soon"], "90m, 12h, 30d"],
   [["token", "create", "--role", "viewer", "--expires", "2001-01-01"], "90m, 12h, 30d"],
   [["token", "revoke"], "ID"],

@@ -111,8 +111,8 @@ test.each([
 })
 
 test.each([
-  ["127.0.0.1:1", "nobody answers at 127.0.0.1:1: nothing listens there"],
-  ["http://no-such-name.invalid", "nobody answers at no-such-name.invalid: there is no such name"],
+  ["127.0.0.1:1", "no answer from 127.0.0.1:1: nothing listens there"],
+  ["http://no-such-name.invalid", "no answer from no-such-name.invalid: there is no such name"],
 ])("an address at which nobody answers is a fault in words: %s", async (address, said) => {
   const { code, stdout } = await run(["doctor", address])
   expect([code, stdout]).toEqual([1, expect.stringContaining(said)])

@@ -94,7 +94,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
         const file = path(".mp4")
         return [file, `head -c 5000 /dev/urandom > ${file}`] as const
       },
-      "is no medium that opens: ",
+      "is not a readable media file: ",
     ],
   ])("and %s fails the item", async (_what, fault, words) => {
     const [file, script] = fault()
@@ -144,7 +144,7 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     await using late = run(4, ...args)
     expect(await late.ends()).toBe(1)
     const { error_message } = await itemOf(server, await latestOf(server, 4))
-    expect(error_message).toBe(`${file} lasts 1.0 s, and not the 3 s of --total`)
+    expect(error_message).toBe(`${file} lasts 1.0 s instead of the 3 s of --total`)
     await using quiet = run(4, "--total", "3", "--output", file, "--", "sh", "-c", short.join(" "))
     expect(await quiet.ends()).toBe(1)
     expect((await quiet.stderr).toString()).not.toContain("--total ignored")

@@ -179,8 +179,8 @@ describe("steps run one by one", () => {
 })
 
 test.each([
-  [["--step", "4/3"], '--step must be a step of how many, such as 3/4, not "4/3"'],
-  [["--step", "0/3"], '--step must be a step of how many, such as 3/4, not "0/3"'],
+  [["--step", "4/3"], '--step must be a step and the number of steps, such as 3/4, not "4/3"'],
+  [["--step", "0/3"], '--step must be a step and the number of steps, such as 3/4, not "0/3"'],
   [["--step-name", "x"], "--step-name needs --step, such as --step 3/4"],
   [["--span", "90-20"], '--span must be two percentages, such as 20-95, not "90-20"'],
   [["--span", "20-120"], '--span must be two percentages, such as 20-95, not "20-120"'],

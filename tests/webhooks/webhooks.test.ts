@@ -270,7 +270,7 @@ test("each webhook has its own deliveries: one that fails holds no other up, and
   // One that is configured no more is forgotten, with what was still to be sent.
   await using third = await start({ database, args: ["--webhook", good.url] })
   const [dropped] = (await listed(third, "?status=failed")).deliveries
-  expect(dropped).toMatchObject({ error: "the webhook is not configured any more", next_attempt_at: null })
+  expect(dropped).toMatchObject({ error: "the webhook is no longer configured", next_attempt_at: null })
   await first[Symbol.asyncDispose]()
   await second[Symbol.asyncDispose]()
 }, 30_000)

@@ -11,5 +11,5 @@ export async function copy(text: string): Promise<void> {
   const isCopied = document.execCommand("copy")
   area.remove()
   if (focused instanceof HTMLElement) focused.focus()
-  if (!isCopied) throw new Error("the browser did not allow to copy")
+  if (!isCopied) throw new Error("the browser did not allow copying")
 }

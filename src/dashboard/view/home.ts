@@ -32,7 +32,7 @@ const HANDOVER_MS = 3000
 const ENDED: Readonly<Record<Which, readonly [name: string, none: string]>> = {
   all: ["Finished", "Nothing is finished."],
   running: ["Finished", "Nothing is rendering."],
-  waiting: ["Finished", "Nothing waits."],
+  waiting: ["Finished", "Nothing is waiting."],
   completed: ["Completed", "No completed renders."],
   failed: ["Failed", "No failed renders."],
   cancelled: ["Cancelled", "No cancelled renders."],

@@ -21,7 +21,7 @@ export class OutputPanel {
     this.#text,
   )
   readonly #frame = el("div", { class: "printed" }, this.#body)
-  readonly #none = el("p", { class: "none" }, "Nothing was printed, or it is not kept any more.")
+  readonly #none = el("p", { class: "none" }, "Nothing was printed, or it is no longer kept.")
   readonly #attempts = el("select", { "aria-label": "Attempt" })
   readonly #follow = el("button", { type: "button", "aria-pressed": "true" }, "Follow")
   readonly #copy = el("button", { type: "button" }, icon("copy"), "Copy")
@@ -143,8 +143,8 @@ export class OutputPanel {
     show(this.#copy, !isEmpty)
     show(this.#attempts, this.#last > 1)
     show(this.#follow, !isEmpty && this.#isRunning && this.#picked === undefined)
-    const nothing = this.#isRunning && this.#picked === undefined ? "Nothing was printed so far." : ""
-    say(this.#none, nothing || "Nothing was printed, or it is not kept any more.")
+    const nothing = this.#isRunning && this.#picked === undefined ? "Nothing has been printed yet." : ""
+    say(this.#none, nothing || "Nothing was printed, or it is no longer kept.")
   }
 
   #setFollowing(isFollowing: boolean): void {

@@ -22,7 +22,7 @@ export class Pause {
   constructor(changed: () => void) {
     this.#changed = changed
     this.button.addEventListener("click", () => void this.#do(() => server.pause(), "The queue is paused"))
-    this.#resume.addEventListener("click", () => void this.#do(() => server.resume(), "The queue goes on"))
+    this.#resume.addEventListener("click", () => void this.#do(() => server.resume(), "The queue is resumed"))
   }
 
   /** Shows since when the queue is paused; null if it is not. */

@@ -23,7 +23,7 @@ followed AS MATERIALIZED (
   SELECT unnest($1::text[]) AS url UNION SELECT f.url FROM followers f JOIN instances i ON i.id = f.instance
   WHERE i.id <> $3 AND i.seen_at > $4::int8),
 forgotten AS (
-  UPDATE deliveries SET status = 'failed', error = 'the webhook is not configured any more', next_attempt_at = NULL, finished_at = $2
+  UPDATE deliveries SET status = 'failed', error = 'the webhook is no longer configured', next_attempt_at = NULL, finished_at = $2
   WHERE status = 'pending' AND url NOT IN (SELECT url FROM followed)),
 gone AS (DELETE FROM webhooks WHERE url NOT IN (SELECT url FROM followed))
 INSERT INTO webhooks (url, cursor) SELECT url, ${HEAD} FROM unnest($1::text[]) url ON CONFLICT DO NOTHING`

@@ -31,7 +31,7 @@ export class SqliteDeliveries implements Deliveries {
     return this.#group.run(() => {
       const db = this.#db
       const others = and(notInArray(deliveries.url, [...urls]), eq(deliveries.status, "pending"))
-      const forgotten = { status: "failed", error: "the webhook is not configured any more" } as const
+      const forgotten = { status: "failed", error: "the webhook is no longer configured" } as const
       db.update(deliveries)
         .set({ ...forgotten, next_attempt_at: null, finished_at: this.#time() })
         .where(others)
