@@ -1,6 +1,7 @@
 import { expect } from "bun:test"
 
-import type { QueueItem, StoredUpdate } from "../src/item/item.ts"
+import type { QueueItem } from "../src/item/item.ts"
+import type { StoredUpdate } from "../src/item/stored.ts"
 import type { Lease } from "../src/queue/workers.ts"
 import type { TestServer } from "./server.ts"
 

@@ -27,7 +27,7 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
   for (const [method, path] of Object.entries(CHANGES)) {
     const answer = await exchange(patient, { method, path, isNamed: false })
     if (isOurs(answer)) continue
-    const what = `${method}: ${insteadOf(answer)}, and not by the server`
+    const what = `${method}: ${insteadOf(answer)}, not from the server`
     return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
   }
   return good(about, "are the server's own, also where it refuses")
@@ -120,7 +120,7 @@ export async function accountOf(
   if (isLimit(answer))
     return {
       isIn: false,
-      findings: [faulty("access", "limited", `${insteadOf(answer)}, and not by the server`)],
+      findings: [faulty("access", "limited", `${insteadOf(answer)}, not from the server`)],
     }
   const isLost = patient.token !== undefined && (error === "" || error.includes("needs a token"))
   const finding = isLost

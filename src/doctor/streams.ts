@@ -91,8 +91,7 @@ export async function idlenessOf(patient: Patient): Promise<Finding> {
   })
   if (!isLive(text)) return unknown(about, "no stream came")
   if (/^event: shutdown$/m.test(text)) return unknown(about, "the server was stopped meanwhile")
-  if (end !== "late")
-    return faulty(about, "cut", `an idle stream was cut after ${seconds(lastMs)}`)
+  if (end !== "late") return faulty(about, "cut", `an idle stream was cut after ${seconds(lastMs)}`)
   if (/^: keepalive$/m.test(text))
     return good(about, `stay open, with keepalives; watched for ${seconds(idleMs)}`)
   return faulty(

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox"
 
-import type { StoredUpdate } from "../item/item.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import { formats, type HttpFormat } from "../stream/formats.ts"
 import type { Wanted } from "../stream/selection.ts"
 import { queryInteger } from "./params.ts"

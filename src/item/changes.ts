@@ -1,18 +1,11 @@
 import { AppError } from "../errors.ts"
 import { blank } from "./blank.ts"
-import {
-  type Change,
-  type Draft,
-  IDLE,
-  type ItemChange,
-  type NewItem,
-  type QueueItem,
-  type Stored,
-} from "./item.ts"
+import type { Draft, ItemChange, NewItem, QueueItem } from "./item.ts"
 import { cancelledItem, ended, isLeased, started } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished, transition } from "./moves.ts"
 import { etaOf, paced } from "./pace.ts"
+import { type Change, IDLE, type Stored } from "./stored.ts"
 
 /** Creates an item. */
 export function created({ song_id, available_in, ...given }: NewItem, moment: Moment): Draft {

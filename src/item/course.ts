@@ -1,8 +1,9 @@
 import { estimate, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
-import type { Change, QueueItem, Stored, Work } from "./item.ts"
+import type { QueueItem } from "./item.ts"
 import type { Moment } from "./moment.ts"
 import { UNFORESEEN } from "./moves.ts"
+import type { Change, Stored, Work } from "./stored.ts"
 import { type Course, lookOf, NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
 import type { KeptRun } from "./witness.ts"
 

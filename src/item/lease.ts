@@ -1,16 +1,9 @@
 import { AppError } from "../errors.ts"
-import {
-  type Change,
-  type Directive,
-  IDLE,
-  type QueueItem,
-  type Result,
-  type Stored,
-  type Work,
-} from "./item.ts"
+import type { Directive, QueueItem, Result } from "./item.ts"
 import type { Totals } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
 import { transition, UNFORESEEN } from "./moves.ts"
+import { type Change, IDLE, type Stored, type Work } from "./stored.ts"
 
 /** The worker of a cancelled item must stop. */
 export const directiveOf = (item: QueueItem): Directive =>

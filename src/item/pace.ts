@@ -1,5 +1,6 @@
-import type { QueueItem, Report, Work } from "./item.ts"
+import type { QueueItem, Report } from "./item.ts"
 import type { Moment } from "./moment.ts"
+import type { Work } from "./stored.ts"
 
 const MIN_WINDOW_MS = 10_000
 /** The pace is smoothed over this part of the attempt so far: it follows a change of scene, and not every frame. */

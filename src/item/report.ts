@@ -1,9 +1,10 @@
 import { AppError } from "../errors.ts"
-import type { Change, QueueItem, Report, Step, Steps, Stored } from "./item.ts"
+import type { QueueItem, Report, Step, Steps } from "./item.ts"
 import { holding, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
 import { isFinished, retryIt, transition } from "./moves.ts"
 import { etaOf, followed, paced } from "./pace.ts"
+import type { Change, Stored } from "./stored.ts"
 
 /** The part of a report that tells of files. */
 export type Files = Pick<Report, "video_file_path" | "video_file_size" | "thumbnail_path">

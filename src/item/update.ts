@@ -1,5 +1,6 @@
 import { safeJson } from "../text.ts"
-import type { Change, ProgressUpdate } from "./item.ts"
+import type { ProgressUpdate } from "./item.ts"
+import type { Change } from "./stored.ts"
 
 /** An update as it is stored and sent: JSON on one line, in which nothing can steer a terminal that shows it raw. */
 export const encodeUpdate = (change: Change): string => safeJson(updateOf(change))

@@ -1,7 +1,7 @@
 import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
-import type { Change, Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
+import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
 import {
   claimed,
   completed,
@@ -15,6 +15,7 @@ import {
   type Taker,
 } from "../item/lease.ts"
 import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
+import type { Change } from "../item/stored.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { WorkerReport } from "../store/instances.ts"
 import type { Decide, Items } from "../store/items.ts"

@@ -1,5 +1,5 @@
-import type { StoredUpdate } from "../item/item.ts"
 import type { DeliveryStatus, Notice } from "../item/notice.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
 export interface Delivery {

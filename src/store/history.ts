@@ -1,4 +1,4 @@
-import type { StoredUpdate } from "../item/item.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 
 /** Which updates to read, ascending by event ID. */
 export interface PageQuery {

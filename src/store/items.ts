@@ -1,5 +1,6 @@
-import type { Change, Draft, QueueItem, Status, Stored } from "../item/item.ts"
+import type { Draft, QueueItem, Status } from "../item/item.ts"
 import type { Moment } from "../item/moment.ts"
+import type { Change, Stored } from "../item/stored.ts"
 
 /** What makes a repeated `add` the same one: the key, and a digest of the body it came with. */
 export interface Idempotency {

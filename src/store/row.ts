@@ -1,4 +1,5 @@
-import { IDLE, QueueItem, type Stored, type Work } from "../item/item.ts"
+import { QueueItem } from "../item/item.ts"
+import { IDLE, type Stored, type Work } from "../item/stored.ts"
 
 /** Some of the values of an object, in the order of the keys. */
 export function picked<T, Key extends keyof T>(all: T, keys: readonly Key[]): Pick<T, Key> {

@@ -1,4 +1,4 @@
-import type { StoredUpdate } from "../item/item.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 
 /** What was new in one turn of the event loop: the updates in `(previous, head]`. */

@@ -1,4 +1,4 @@
-import type { StoredUpdate } from "../item/item.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import type { History } from "../store/history.ts"
 import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 

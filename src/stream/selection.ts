@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from "../errors.ts"
-import type { StoredUpdate } from "../item/item.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import type { History } from "../store/history.ts"
 import { type Frame, tell, updateFrames } from "../wire/frames.ts"
 

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
-import { Status, type StoredUpdate } from "../item/item.ts"
+import { Status } from "../item/item.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
 const EventId = Type.Integer({ minimum: 0, description: "the event ID up to which everything was sent" })

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import type { StoredUpdate } from "../../src/item/item.ts"
+import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { Delivery } from "../../src/store/deliveries.ts"
 import type { Store } from "../../src/store/store.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"

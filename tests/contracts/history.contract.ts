@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 
-import type { Status, StoredUpdate } from "../../src/item/item.ts"
+import type { Status } from "../../src/item/item.ts"
+import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { Store } from "../../src/store/store.ts"
 import { added, codeOf, draft, type Open, put, START_MS } from "./store.contract.ts"
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import { IDLE, type Stored } from "../../src/item/item.ts"
 import { MAX_PIECE_BYTES, type OutputPiece } from "../../src/item/output.ts"
+import { IDLE, type Stored } from "../../src/item/stored.ts"
 import type { Store } from "../../src/store/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
 

@@ -2,8 +2,9 @@ import { expect, test } from "bun:test"
 
 import { AppError, type ErrorCode } from "../../src/errors.ts"
 import { blank } from "../../src/item/blank.ts"
-import type { Change, Draft, ItemChange, QueueItem } from "../../src/item/item.ts"
+import type { Draft, ItemChange, QueueItem } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
+import type { Change } from "../../src/item/stored.ts"
 import type { Page } from "../../src/store/history.ts"
 import type { Store } from "../../src/store/store.ts"
 

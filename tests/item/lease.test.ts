@@ -5,7 +5,7 @@ import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
 import { cancelled, changed, retried } from "../../src/item/changes.ts"
-import { type Change, IDLE, QueueItem, type Stored } from "../../src/item/item.ts"
+import { QueueItem } from "../../src/item/item.ts"
 import {
   claimed,
   completed,
@@ -21,6 +21,7 @@ import {
 import type { Moment } from "../../src/item/moment.ts"
 import { isFinished, MOVES } from "../../src/item/moves.ts"
 import { reported } from "../../src/item/report.ts"
+import { type Change, IDLE, type Stored } from "../../src/item/stored.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
 const MAX_RESCUES = 5

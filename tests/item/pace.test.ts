@@ -3,10 +3,11 @@ import { expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { changed } from "../../src/item/changes.ts"
-import { IDLE, type Report, type Stored } from "../../src/item/item.ts"
+import type { Report } from "../../src/item/item.ts"
 import { claimed, stalled } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { reported } from "../../src/item/report.ts"
+import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { median } from "../bench/table.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 

@@ -3,10 +3,11 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
-import { type Basis, IDLE, type Report, type Stored } from "../../src/item/item.ts"
+import type { Basis, Report } from "../../src/item/item.ts"
 import { claimed, failed, released } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { nextStep, placed, placeOf, reported, stepBegun, stepsDeclared } from "../../src/item/report.ts"
+import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
 const at = (seconds: number): Moment => {

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { IDLE } from "../../src/item/item.ts"
+import { IDLE } from "../../src/item/stored.ts"
 import { APPEND, parametersOf } from "../../src/store/postgres/append.ts"
 import { PostgresStore } from "../../src/store/postgres/postgres.ts"
 import { Sheet } from "../../src/store/postgres/sheet.ts"

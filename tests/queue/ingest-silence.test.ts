@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test"
 
-import { IDLE, type QueueItem } from "../../src/item/item.ts"
+import type { QueueItem } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
+import { IDLE } from "../../src/item/stored.ts"
 import { Ingest } from "../../src/queue/ingest.ts"
 import type { RendererName } from "../../src/renderers/renderer.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"

@@ -2,10 +2,10 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { IDLE, type Stored } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { reported } from "../../src/item/report.ts"
+import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { Turns } from "../../src/renderers/turns.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"

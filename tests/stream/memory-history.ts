@@ -1,5 +1,6 @@
 import { AppError } from "../../src/errors.ts"
-import type { Status, StoredUpdate } from "../../src/item/item.ts"
+import type { Status } from "../../src/item/item.ts"
+import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { Bounds, History, Latest, LatestOf, Lost, Page, PageQuery } from "../../src/store/history.ts"
 
 /** A history in memory: event IDs ascend from 1, without a hole but for those that a roll back leaves. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import type { StoredUpdate } from "../../src/item/item.ts"
+import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { History } from "../../src/store/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { sse } from "../../src/stream/formats.ts"

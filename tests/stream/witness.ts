@@ -1,4 +1,4 @@
-import type { StoredUpdate } from "../../src/item/item.ts"
+import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { Wanted } from "../../src/stream/selection.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import type { MemoryHistory } from "./memory-history.ts"

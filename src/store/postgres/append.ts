@@ -1,7 +1,7 @@
 import { getTableColumns } from "drizzle-orm"
 
 import { MAX_RUNS } from "../../item/experience.ts"
-import { IDLE } from "../../item/item.ts"
+import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
 import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"

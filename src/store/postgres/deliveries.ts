@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm"
 
-import type { StoredUpdate } from "../../item/item.ts"
 import type { DeliveryStatus, Notice } from "../../item/notice.ts"
+import type { StoredUpdate } from "../../item/stored.ts"
 import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../deliveries.ts"
 import { HEAD } from "./history.ts"
 import type { Link } from "./link.ts"

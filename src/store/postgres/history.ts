@@ -1,6 +1,6 @@
 import { and, desc, eq, getTableColumns, isNull, lt, sql } from "drizzle-orm"
 
-import type { StoredUpdate } from "../../item/item.ts"
+import type { StoredUpdate } from "../../item/stored.ts"
 import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import type { Link } from "./link.ts"

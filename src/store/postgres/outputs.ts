@@ -1,7 +1,7 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
-import type { Stored } from "../../item/item.ts"
 import { type OutputPiece, piecesAfter } from "../../item/output.ts"
+import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../outputs.ts"
 import type { Link } from "./link.ts"
 import { type itemReads, knownOf } from "./look.ts"

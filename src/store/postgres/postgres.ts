@@ -1,5 +1,6 @@
-import type { Change, QueueItem } from "../../item/item.ts"
+import type { QueueItem } from "../../item/item.ts"
 import type { Clock } from "../../item/moment.ts"
+import type { Change } from "../../item/stored.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
 import type { Fault } from "../life.ts"
 import { Outages } from "../outages.ts"

@@ -1,6 +1,7 @@
 import { AppError } from "../../errors.ts"
-import { type Change, type Draft, IDLE, type QueueItem, type Status, type Stored } from "../../item/item.ts"
+import type { Draft, QueueItem, Status } from "../../item/item.ts"
 import { type Clock, type Moment, momentOf } from "../../item/moment.ts"
+import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { KeptRun } from "../../item/witness.ts"
 import type { Create, Decide, Idempotency } from "../items.ts"

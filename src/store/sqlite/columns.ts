@@ -1,6 +1,6 @@
 import { getTableColumns } from "drizzle-orm"
 
-import type { Stored } from "../../item/item.ts"
+import type { Stored } from "../../item/stored.ts"
 import { itemOf, picked, workOf } from "../row.ts"
 import { queueItems } from "./schema.ts"
 

@@ -4,7 +4,7 @@ import { and, asc, desc, eq, getTableColumns, isNull, lt, type SQL, sql } from "
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError } from "../../errors.ts"
-import type { StoredUpdate } from "../../item/item.ts"
+import type { StoredUpdate } from "../../item/stored.ts"
 import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import { cut } from "./pages.ts"

@@ -1,4 +1,4 @@
-import type { StoredUpdate } from "../../item/item.ts"
+import type { StoredUpdate } from "../../item/stored.ts"
 import type { Page } from "../history.ts"
 
 const PAGE_BYTES = 256 * 1024
