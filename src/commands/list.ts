@@ -5,14 +5,19 @@ import { STATUSES } from "../item/item.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./table.ts"
+import { type Unserved, unservedBy, waits } from "./unserved.ts"
 
 const DEFAULT_LIMIT = 100
 /** As many as the server gives at once. */
 const PAGE = 1000
 
-/** What `--status` accepts beside the statuses: outcomes of items whose status is failed. */
-const OUTCOMES: readonly string[] = ["cancelled", "lost"]
-const CHOICES: readonly string[] = [...STATUSES, ...OUTCOMES]
+/** What `--status` accepts that the server cannot tell apart: all of these have the status failed. */
+const ENDS: Readonly<Record<string, (item: ReadItem) => boolean>> = {
+  failed: ({ outcome }) => outcome !== "cancelled",
+  cancelled: ({ outcome }) => outcome === "cancelled",
+  lost: ({ outcome }) => outcome === "lost",
+}
+const CHOICES: readonly string[] = [...new Set([...STATUSES, ...Object.keys(ENDS)])]
 
 /** What is to be listed. */
 interface Wanted {
@@ -39,22 +44,33 @@ async function listed(
   client: ReturnType<typeof clientOf>,
   { status, song, search, limit }: Wanted,
 ): Promise<{ readonly items: readonly ReadItem[]; readonly more: boolean }> {
-  const outcome = OUTCOMES.find((one) => one === status)
-  const asked = outcome === undefined ? status : "failed"
+  const fits = status !== undefined && Object.hasOwn(ENDS, status) ? ENDS[status] : undefined
+  const asked = fits ? "failed" : status
   const items: ReadItem[] = []
   let next: string | null = null
   do {
     const page = await client.list({
-      limit: String(outcome === undefined ? Math.min(limit - items.length, PAGE) : PAGE),
+      limit: String(fits ? PAGE : Math.min(limit - items.length, PAGE)),
       ...(next !== null && { after: next }),
       ...(asked !== undefined && { status: asked }),
       ...(song !== undefined && { song_id: String(song) }),
       ...(search !== undefined && { q: search }),
     })
-    items.push(...page.queue.filter((item) => outcome === undefined || item.outcome === outcome))
+    items.push(...(fits ? page.queue.filter(fits) : page.queue))
     next = page.next
   } while (next !== null && items.length < limit)
   return { items: items.slice(0, limit), more: next !== null || items.length > limit }
+}
+
+/** The items with those behind the others that wait which no worker takes yet: delayed ones, then those nobody can take. */
+function inTurn(items: readonly ReadItem[], unserved: Unserved): readonly ReadItem[] {
+  const nowMs = Date.now()
+  const rank = (item: ReadItem): number => {
+    if (!waits(item)) return item.completed_at === null ? 0 : 4
+    if (unserved(item).length > 0) return 3
+    return Date.parse(item.available_at ?? "") > nowMs ? 2 : 1
+  }
+  return items.toSorted((one, other) => rank(one) - rank(other))
 }
 
 /** Since when the queue is paused; null if it is not, or if we may not know. */
@@ -70,7 +86,8 @@ async function pausedAt(client: ReturnType<typeof clientOf>): Promise<string | n
 export const listCommand: Command = {
   usage: {
     line: "list",
-    about: "Lists the queue: what is rendering, then what waits, in order, then what is finished.",
+    about: `Lists the queue: what is rendering, then what waits in the order in which it will be taken, and behind it
+what no worker takes yet, then what is finished.`,
     settings: ["server", "token-file"],
     flags: {
       status: { type: "string", placeholder: "STATUS", help: `only items that are ${CHOICES.join(", ")}` },
@@ -92,7 +109,8 @@ export const listCommand: Command = {
     const isAll = asked.status === undefined && asked.song === undefined && asked.search === undefined
     if (items.length === 0) say(isAll ? "The queue is empty." : "No such items.")
     else {
-      say(table(items, lookOf(process.stdout, zoneFlag(given))))
+      const unserved = await unservedBy(client, items)
+      say(table(inTurn(items, unserved), lookOf(process.stdout, zoneFlag(given), unserved)))
       if (more) say(`... and more; see --limit`)
     }
     const since = await pausedAt(client)

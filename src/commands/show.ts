@@ -1,23 +1,30 @@
+import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config/config.ts"
-import { missingTags, offersOf } from "../item/tags.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
 import { duration, isGuess, leftIn, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
+import { unservedBy, unservedText, waits } from "./unserved.ts"
 
-const waits = ({ status }: ReadItem): boolean => status === "queued" || status === "retrying"
+/** What is known of an item, by name; what is not known is empty. */
+type Facts = readonly (readonly [name: string, fact: string])[]
 
-/** Why no worker takes an item that waits: `no worker offers 4k`; empty if one does, or if we may not know. */
-async function unserved(client: ReturnType<typeof clientOf>, item: ReadItem): Promise<string> {
-  if (!waits(item) || item.tags.length === 0) return ""
-  try {
-    const missing = missingTags(item.tags, offersOf(await client.workers()))
-    return missing.length === 0 ? "" : `no worker offers ${missing.join(", ")}`
-  } catch {
-    return ""
-  }
+/** So many lines of an error are shown, the last ones, unless all are wanted. */
+const LAST_LINES = 12
+
+/** An error as it is shown: the line that tells the cause, then its end, or all of it. */
+function errorOf({ error_message }: ReadItem, isWhole: boolean): Facts {
+  const lines = error_message.trimEnd().split(/\r\n|[\r\n]/)
+  const cause = causeOf(error_message)
+  if (lines.length === 1) return [["error", lines[0] ?? ""]]
+  const isCut = !isWhole && lines.length > LAST_LINES
+  const head = isCut ? [`... (--all shows all ${lines.length} lines)`] : []
+  return [
+    ["why", cause],
+    ["error", [...head, ...lines.slice(isCut ? -LAST_LINES : 0)].join("\n")],
+  ]
 }
 
 /** When an item that waits starts; empty if it is not known, or has started. */
@@ -29,9 +36,6 @@ function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
   }
   return available_at === null ? "" : zone.when(Date.parse(available_at), nowMs)
 }
-
-/** What is known of an item, by name; what is not known is empty. */
-type Facts = readonly (readonly [name: string, fact: string])[]
 
 /** How far it is, and what it says. */
 function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
@@ -51,7 +55,6 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
     ["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""],
     ["pace", paceOf(item.media).join(", ")],
     ["message", spokenOf(item.message)],
-    ["error", item.error_message],
   ]
 }
 
@@ -91,7 +94,11 @@ export const showCommand: Command = {
     line: "show ID",
     about: "Shows what is known of one item.",
     settings: ["server", "token-file"],
-    flags: { json: { type: "boolean", help: "print the item as JSON" }, ...UTC_FLAG },
+    flags: {
+      all: { type: "boolean", help: "show the whole of a long error" },
+      json: { type: "boolean", help: "print the item as JSON" },
+      ...UTC_FLAG,
+    },
   },
   async run(given) {
     takes(given, 1)
@@ -107,10 +114,12 @@ export const showCommand: Command = {
     const head: Piece[] = [[nameOf(item.id, item.title, item.song_id), "bold"], "  ", standing]
     say(line(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
     const [zone, nowMs] = [zoneFlag(given), Date.now()]
+    const missing = (await unservedBy(client, [item]))(item)
     const facts: Facts = [
       ...progressOf(item, zone, nowMs),
+      ...errorOf(item, given.flags["all"] === true),
       ...courseOf(item, zone, nowMs),
-      ["waits", await unserved(client, item)],
+      ["waits", unservedText(missing)],
       ...givenOf(item),
       ["page", pageUrl(given, item.id)],
     ]

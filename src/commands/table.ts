@@ -6,6 +6,7 @@ import { bar, coloured, colourless, cut, field, line, type Piece, type Style } f
 import { leftOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
 import { duration, isGuess, leftIn, printable, shownOf } from "../text.ts"
 import { standingOf, toneOf } from "./standing.ts"
+import { type Unserved, unservedText } from "./unserved.ts"
 
 /** How a table is shown. */
 interface Look {
@@ -14,17 +15,21 @@ interface Look {
   readonly columns: number
   readonly zone: Zone
   readonly nowMs: number
+  /** Which tags keep every worker from an item. */
+  readonly unserved: Unserved
 }
 
 /** How a table looks on an output: on a terminal it fits, elsewhere every column is whole. */
 export const lookOf = (
   output: { readonly isTTY?: boolean; readonly columns?: number },
   zone: Zone,
+  unserved: Unserved,
 ): Look => ({
   style: wantsColour(output) ? coloured : colourless,
   columns: isLively(output) ? output.columns || 80 : Number.POSITIVE_INFINITY,
   zone,
   nowMs: Date.now(),
+  unserved,
 })
 
 /** A column of the table. */
@@ -39,7 +44,9 @@ interface Column {
   readonly dropped?: number
 }
 
-const [MIN_TITLE, MAX_TITLE] = [16, 40]
+const [LEAST_TITLE, MIN_TITLE, MAX_TITLE] = [12, 16, 40]
+/** Terminals narrower than this have room for the beginning of a title alone. */
+const NARROW_COLUMNS = 60
 /** Narrower terminals show when a render is done or starts by the clock, and no more. */
 const WIDE_COLUMNS = 100
 const BAR = 12
@@ -81,7 +88,9 @@ function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
 
 /** The step of an item that is not finished. */
 const stepText = (item: QueueItem): string => (item.completed_at === null ? stepOf(item) : "")
-const whyText = ({ error_message }: QueueItem): string => causeOf(error_message)
+/** Why it failed, or why no worker takes it. */
+const whyText = (item: ReadItem, { unserved }: Look): string =>
+  unservedText(unserved(item)) || causeOf(item.error_message)
 
 const COLUMNS: readonly Column[] = [
   { name: "ID", text: ({ id }) => String(id), isNumber: true },
@@ -93,7 +102,10 @@ const COLUMNS: readonly Column[] = [
     name: "TITLE",
     text: ({ title, song_id }) => title || `song ${song_id}`,
     // A long title must not push the reason for a failure off the screen.
-    most: (columns) => Math.min(MAX_TITLE, Math.max(MIN_TITLE, Math.floor((columns - 50) / 2))),
+    most: (columns) =>
+      columns < NARROW_COLUMNS
+        ? LEAST_TITLE
+        : Math.min(MAX_TITLE, Math.max(MIN_TITLE, Math.floor((columns - 50) / 2))),
   },
   { name: "WHEN", text: whenOf, dropped: 2 },
   { name: "TIME", text: timeOf },
@@ -103,7 +115,7 @@ const COLUMNS: readonly Column[] = [
 ]
 
 /** The last column of a terminal that is too narrow for both. */
-const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item) => whyText(item) || stepText(item) }
+const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item, look) => whyText(item, look) || stepText(item) }
 
 /** The column's cells: what is said of each item, and how wide that is at most. */
 function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {

@@ -331,13 +331,14 @@ test("list tells who rendered, when, for how long, and the one line that says wh
   await server.api("POST", `/queue/${failed}/fail?lease=${lease.token}`, { error_message, retryable: false })
   await server.put(await server.add({ song_id: 2 }), { status: "failed" })
   const { stdout } = await run(["list", "--utc", "--status", "failed"], { TRACK_STUDIO_SERVER: server.url })
-  const [head = "", cancelled = "", row = ""] = stdout.split("\n")
+  const [head = "", row = "", none] = stdout.split("\n")
   const cell = (name: string): string => row.slice(head.indexOf(name)).split(/ {2,}/)[0] ?? ""
   expect(cell("WHEN")).toMatch(/^\d\d:\d\d UTC$/)
   expect(cell("TIME")).toBe("took 0:00")
   expect(cell("WORKER")).toBe("render-1")
   expect(cell("WHY")).toBe("libx264: height not divisible by 2")
-  expect(cancelled).toContain("cancelled")
+  // What was cancelled has not failed.
+  expect(none).toBe("")
   const only = await run(["list", "--json", "--status", "cancelled"], { TRACK_STUDIO_SERVER: server.url })
   expect(
     only.stdout
@@ -348,6 +349,37 @@ test("list tells who rendered, when, for how long, and the one line that says wh
   expect((await run(["list", "--status", "lost"], { TRACK_STUDIO_SERVER: server.url })).stdout).toBe(
     "No such items.\n",
   )
+})
+
+test("list has items that no worker takes yet behind the others, with the reason, and show puts the cause in front", async () => {
+  await using server = await start()
+  await server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"] })
+  await server.add({ song_id: 1, title: "Delayed", priority: 9, available_in: 3600 })
+  await server.add({ song_id: 2, title: "Foreign", priority: 8, tags: ["gpu", "macos"] })
+  await server.add({ song_id: 3, title: "Ready" })
+  const failed = await server.add({ song_id: 4, title: "Broken" })
+  await server.put(failed, { status: "processing" })
+  const stack = Array.from({ length: 40 }, (_, i) => `  File "render.py", line ${i}`).join("\n")
+  const error_message = `Traceback (most recent call last):\n${stack}\nMemoryError: no memory`
+  await server.put(failed, { status: "failed", error_message })
+  const env = { TRACK_STUDIO_SERVER: server.url }
+  const [list, show, all] = await Promise.all([
+    run(["list"], env),
+    run(["show", String(failed)], env),
+    run(["show", String(failed), "--all"], env),
+  ])
+  const lines = list.stdout.split("\n").slice(1, 5)
+  expect(lines.map((line) => /Delayed|Foreign|Ready|Broken/.exec(line)?.[0])).toEqual([
+    "Ready",
+    "Delayed",
+    "Foreign",
+    "Broken",
+  ])
+  expect(lines[2]).toEndWith("no worker offers macos")
+  expect(show.stdout).toMatch(/^ {2}why {8}MemoryError: no memory$/m)
+  expect(show.stdout).toContain("(--all shows all 42 lines)")
+  expect(show.stdout).not.toContain("line 20\n")
+  expect(all.stdout).toContain("line 20\n")
 })
 
 test("add names the item in the colours of the terminal, and where to watch it", async () => {

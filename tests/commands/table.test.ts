@@ -36,7 +36,7 @@ const ITEMS = [
   }),
 ]
 const shown = (columns: number): string[] =>
-  table(ITEMS, { style: colourless, columns, zone: UTC, nowMs: NOW }).split("\n")
+  table(ITEMS, { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }).split("\n")
 
 test.each([70, 80, 100, 120, 160, 240])(
   "a table fits into %d columns, and says why something failed",
@@ -66,4 +66,10 @@ test("the wider the terminal, the more a table tells; elsewhere it is whole", ()
     "WHY",
   ])
   expect(whole[1]).toContain("A song with a name that is far too long for a table")
+})
+
+test("a narrow terminal cuts titles before times", () => {
+  const [, running = ""] = shown(50)
+  expect(Bun.stringWidth(running)).toBeLessThanOrEqual(50)
+  expect(running).toContain("done 14:32")
 })
