@@ -54,6 +54,18 @@ export class Buckets {
     if (this.#rate.perSecond > 0) this.#levelOf(client, nowMs).units -= cost
   }
 
+  /**
+   * Takes a unit that may not be there yet, and answers the milliseconds after which it will be; at most `mostMs`, beyond
+   * which nothing more is owed.
+   */
+  owe(client: string, mostMs: number, nowMs: number): number {
+    const { perSecond } = this.#rate
+    if (perSecond === 0) return 0
+    const level = this.#levelOf(client, nowMs)
+    level.units = Math.max(level.units - 1, (-mostMs * perSecond) / 1000)
+    return Math.max(0, (-level.units * 1000) / perSecond)
+  }
+
   #levelOf(client: string, nowMs: number): Level {
     const { perSecond, burst } = this.#rate
     const known = this.#levels.get(client) ?? { units: burst, atMs: nowMs }

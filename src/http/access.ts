@@ -10,6 +10,7 @@ import { API } from "./api.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { Limits } from "./limits.ts"
 import { isLoopback } from "./origin.ts"
+import { Shares } from "./shares.ts"
 
 /**
  * What each route needs, by method and path: one table for the whole server. A route that is not in it keeps the server
@@ -142,17 +143,15 @@ export interface AdmissionOptions {
 /** Counts refusals, by why. */
 export type Refused = ReturnType<Metrics["counters"]>
 
-/**
- * Lets callers in, or refuses them, before anything else is looked at. Routes find who calls as `caller`.
- *
- * What is needed hangs on the route that was matched, never on the text of the address.
- */
-export function admission({ gate, proxies, limits, refusals, host, refused }: AdmissionOptions) {
+/** Who a caller is before it was looked at. */
+const NOBODY_YET: Caller = { ...EVERYBODY }
+
+/** Lets a caller in, or throws; one that was let in before is only answered. */
+function admitting({ gate, proxies, limits, refusals, host, refused }: AdmissionOptions) {
   // Who reaches such an address is on this machine, so a system call for each request can be saved.
   const onlyPeer = isLoopback(host) ? "127.0.0.1" : undefined
-  const nobodyYet = { ...EVERYBODY }
-  const admitted = (matched: Matched): Caller => {
-    if (!gate || !limits || matched.caller !== nobodyYet) return matched.caller
+  return (matched: Matched): Caller => {
+    if (!gate || !limits || matched.caller !== NOBODY_YET) return matched.caller
     const { request, params } = matched
     const peer = (): string => onlyPeer ?? matched.server?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
@@ -167,8 +166,18 @@ export function admission({ gate, proxies, limits, refusals, host, refused }: Ad
     else if (lease === "") throw counted(refused, refusal)
     return caller
   }
+}
+
+/**
+ * Lets callers in, or refuses them, before anything else is looked at. Routes find who calls as `caller`.
+ *
+ * What is needed hangs on the route that was matched, never on the text of the address.
+ */
+export function admission(options: AdmissionOptions) {
+  const { limits } = options
+  const admitted = admitting(options)
   const app = new Elysia({ name: "access" })
-    .decorate("caller", nobodyYet)
+    .decorate("caller", NOBODY_YET)
     // For what reads a body, which comes first. A parser of our own for all routes would take the body of those that
     // read it themselves.
     .decorate("letIn", (context: Matched): void => void (context.caller = admitted(context)))
@@ -178,6 +187,14 @@ export function admission({ gate, proxies, limits, refusals, host, refused }: Ad
       caller: admitted({ request, query, params, route, server, caller }),
       askedMs: performance.now(),
     }))
+  if (limits) {
+    const shares = new Shares()
+    // Writes that come in one turn share a commit, and cost little before it.
+    app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
+      if (request.method !== "GET") return undefined
+      return shares.wait(caller.client)
+    })
+  }
   // One box waits for nobody here.
   if (limits?.isShared) {
     app.onBeforeHandle({ as: "global" }, async ({ request, query, route, caller }) => {

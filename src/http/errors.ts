@@ -104,11 +104,6 @@ function busy(error: string, retryAfterMs: number): Response {
   })
 }
 
-/**
- * A client that asks too much has its refusal after this time: one that asks again at once costs the others little, with
- * whatever it uses.
- */
-const REST_MS = 100
 const RETRY_MS = 1000
 
 /** When to ask again what cannot be done now: within two seconds, so that those who ask together come back apart. */
@@ -172,7 +167,7 @@ export function errors(
     const found = asAppError(code, error, request, routes())
     if (found.code === "lease_lost") limits?.chargeLost(caller)
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
-    if (known.code === "too_many_requests") await Bun.sleep(REST_MS)
+    if (known.code === "too_many_requests" && limits) await Bun.sleep(limits.restMs(caller))
     const requestId = crypto.randomUUID()
     if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
     const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs

@@ -11,6 +11,12 @@ const UNIT_BYTES = 64 * 1024
 /** A client that holds too many answers may come back after this time. */
 const HELD_RETRY_MS = 1000
 
+/** How long a refusal rests at least before it is answered: a client that asks again at once costs the others little. */
+const REST_MS = 100
+/** The refusals of one client are answered one after the other, so many a second. */
+const REFUSALS = { perSecond: 100, burst: 10 }
+const MOST_REST_MS = 5000
+
 /** How much clients may ask; 0 turns a limit off. */
 export interface LimitsOptions {
   /** Requests a second from one address; four times as many at once. */
@@ -40,6 +46,7 @@ export class Limits {
   readonly #byAddress: Buckets
   readonly #byToken: Buckets
   readonly #byLease: Buckets
+  readonly #refusals = new Buckets(REFUSALS)
   readonly #held = new Map<string, number>()
   readonly #rates: { readonly address: Rate; readonly token: Rate; readonly lease: Rate }
 
@@ -84,6 +91,11 @@ export class Limits {
       lease === "" ? 0 : allowances.take(digest(lease), this.#rates.lease),
     ])
     this.#refuse(Math.max(...waits))
+  }
+
+  /** For how many milliseconds a refusal of a client that asks too much rests before it is answered. */
+  restMs({ client = "" }: Caller): number {
+    return REST_MS + this.#refusals.owe(client, MOST_REST_MS, this.#options.steadyMs())
   }
 
   /** Charges a client for a request by a lease that it does not hold. Without a token it has paid for it. */

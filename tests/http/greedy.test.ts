@@ -67,8 +67,8 @@ test("one client that wants all streams, replays and requests leaves the others 
   const reader = await Reader.open(`${server.url}${STREAM}`, mine)
   await reader.first("live")
   for (const [times, ask, most] of [
-    [500, replays, 100],
-    [1000, asks, 900],
+    [200, replays, 100],
+    [700, asks, 650],
   ] as const) {
     const greed = greedyFor(times, ask)
     expect(await slowest(server, mine)).toBeLessThan(MOST_MS)

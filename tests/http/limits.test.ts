@@ -81,6 +81,16 @@ test("no limit applies to this machine without tokens, and 0 turns one off", () 
   expect(passing(1000, () => off.ask(visitor, ""))).toBe(1000)
 })
 
+test("refusals of one client rest longer the more there are, up to a few seconds, and those of others do not", () => {
+  const { limits, clock } = limited()
+  const rests = Array.from({ length: 1000 }, () => limits.restMs(visitor))
+  expect(rests.slice(0, 12)).toEqual([...Array<number>(10).fill(100), 110, 120])
+  expect(rests.at(-1)).toBe(5100)
+  expect(limits.restMs({ ...visitor, client: "10.0.0.2" })).toBe(100)
+  clock.nowMs += 5200
+  expect(limits.restMs(visitor)).toBe(100)
+})
+
 test("a client may let so many answers be held, and again after one is given", () => {
   const { limits } = limited()
   const first = limits.hold(visitor)
@@ -100,6 +110,25 @@ test("a client that asks too much gets 429 with the time to wait, and others not
   expect(Number(refused[0]?.headers.get("retry-after"))).toBeGreaterThan(0)
   expect(await refused[0]?.json()).toMatchObject({ code: "too_many_requests" })
   expect((await ask(two)).status).toBe(200)
+})
+
+test("however much one client asks for at once, another is answered in between", async () => {
+  await using server = await start()
+  for (let song = 1; song <= 200; song += 1) await server.add({ song_id: song, title: "x".repeat(1000) })
+  const [greedy, other] = [await tokenOf(server, "viewer"), await tokenOf(server, "viewer")]
+  await known(server, other)
+  let answered = 0
+  const lists = Array.from({ length: 60 }, async () => {
+    const answer = await server.api("GET", "/queue?limit=200", undefined, bearer(greedy))
+    answered += 1
+    await answer.arrayBuffer()
+  })
+  // One after the other, while those above wait.
+  for (let i = 0; i < 3; i += 1) {
+    expect((await server.api("GET", "/queue/1", undefined, bearer(other))).status).toBe(200)
+  }
+  expect(answered).toBeLessThan(40)
+  await Promise.all(lists)
 })
 
 test("an EventSource for which there is no room is told when to come back", async () => {

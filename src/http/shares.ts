@@ -1,0 +1,84 @@
+/** A client's requests may take so long in one turn of the event loop; the others have theirs before it goes on. */
+const SHARE_MS = 1
+
+/** A client that has asked in this turn, or that waits. */
+interface Client {
+  /** What its requests have taken in this turn, in milliseconds. */
+  spentMs: number
+  /** What one of them takes, as far as it was seen, in milliseconds. */
+  eachMs: number
+  /** Let its requests go on, the oldest first. */
+  readonly waiting: (() => void)[]
+}
+
+/**
+ * Shares out the turns of the event loop among clients: one that asks for very much at once, within all of its limits,
+ * keeps no other waiting. What a request takes is not known before, so it is measured: from when it goes on until the
+ * next one comes.
+ */
+export class Shares {
+  /** In the order in which they have their turn, if they wait. */
+  readonly #clients = new Map<string, Client>()
+  /** Whose requests have gone on last, how many at once, and when. */
+  #latest: { readonly client: Client; readonly count: number; readonly sinceMs: number } | undefined
+  #isTurnDue = false
+
+  /** Undefined if a request of this client may go on at once; else it resolves when it may. */
+  wait(name: string | undefined): Promise<void> | undefined {
+    if (name === undefined) return undefined
+    const nowMs = performance.now()
+    this.#settle(nowMs)
+    this.#turnLater()
+    const client = this.#clientOf(name)
+    if (client.waiting.length > 0 || client.spentMs >= SHARE_MS) {
+      return new Promise((resolve) => void client.waiting.push(resolve))
+    }
+    this.#latest = { client, count: 1, sinceMs: nowMs }
+    return undefined
+  }
+
+  #clientOf(name: string): Client {
+    const known = this.#clients.get(name)
+    if (known) return known
+    const client = { spentMs: 0, eachMs: SHARE_MS, waiting: [] }
+    this.#clients.set(name, client)
+    return client
+  }
+
+  #settle(nowMs: number): void {
+    if (!this.#latest) return
+    const { client, count, sinceMs } = this.#latest
+    const tookMs = nowMs - sinceMs
+    client.spentMs += tookMs
+    client.eachMs = (client.eachMs + tookMs / count) / 2
+    this.#latest = undefined
+  }
+
+  #turnLater(): void {
+    if (this.#isTurnDue) return
+    this.#isTurnDue = true
+    setImmediate(() => this.#turn())
+  }
+
+  /** Everything that had come was looked at: one of the clients that wait goes on. */
+  #turn(): void {
+    this.#isTurnDue = false
+    const nowMs = performance.now()
+    this.#settle(nowMs)
+    let next: string | undefined
+    for (const [name, client] of this.#clients) {
+      client.spentMs = 0
+      if (client.waiting.length === 0) this.#clients.delete(name)
+      else next ??= name
+    }
+    const client = next === undefined ? undefined : this.#clients.get(next)
+    if (next === undefined || !client) return
+    // Now it is the last in line.
+    this.#clients.delete(next)
+    this.#clients.set(next, client)
+    const going = client.waiting.splice(0, Math.max(1, Math.floor(SHARE_MS / client.eachMs)))
+    this.#latest = { client, count: going.length, sinceMs: nowMs }
+    this.#turnLater()
+    for (const go of going) go()
+  }
+}

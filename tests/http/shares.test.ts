@@ -1,0 +1,77 @@
+import { expect, test } from "bun:test"
+
+import { Shares } from "../../src/http/shares.ts"
+
+/** What a request does that takes long. */
+function work(ms: number): void {
+  const startedMs = performance.now()
+  while (performance.now() - startedMs < ms);
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+/** Lets what has just come go as far as it may before the next comes, as a server does. */
+async function settled(): Promise<void> {
+  for (let hop = 0; hop < 10; hop += 1) await Promise.resolve()
+}
+
+/** Requests that take long, which come one after the other in one turn; they are noted as they go on. */
+async function come(shares: Shares, names: readonly string[], order: string[]): Promise<Promise<void>[]> {
+  const all: Promise<void>[] = []
+  for (const name of names) {
+    const one = async (): Promise<void> => {
+      await shares.wait(name.slice(0, 1))
+      order.push(name)
+      work(3)
+    }
+    all.push(one())
+    await settled()
+  }
+  return all
+}
+
+test("a client that has had its share of a turn waits, and the requests of others go on at once", async () => {
+  const order: string[] = []
+  const all = await come(new Shares(), ["a1", "a2", "a3", "b1"], order)
+  expect(order).toEqual(["a1", "b1"])
+  await Promise.all(all)
+  expect(order).toEqual(["a1", "b1", "a2", "a3"])
+})
+
+test("others have their turn between two requests that take long, and clients that wait take turns", async () => {
+  const order: string[] = []
+  const all = await come(new Shares(), ["a1", "a2", "a3", "b1", "b2"], order)
+  let isOver = false
+  const counting = (async () => {
+    for (; !isOver; order.push("turn")) await turn()
+  })()
+  await Promise.all(all)
+  isOver = true
+  await counting
+  const said = order.join(" ")
+  expect(said.replace(/(turn ?)+/g, "").trim()).toBe("a1 b1 a2 b2 a3")
+  expect(said).toMatch(/a2 (turn )+b2 (turn )+a3/)
+})
+
+test("requests that take little go on many at a time, and all of them do", async () => {
+  const shares = new Shares()
+  await shares.wait("client")
+  work(2)
+  let turns = 0
+  let isOver = false
+  const counting = (async () => {
+    for (; !isOver; turns += 1) await turn()
+  })()
+  await Promise.all(Array.from({ length: 1000 }, () => shares.wait("client")))
+  isOver = true
+  await counting
+  expect(turns).toBeLessThan(500)
+})
+
+test("a caller to whom no limit applies waits for nothing", () => {
+  const shares = new Shares()
+  for (let i = 0; i < 3; i += 1) {
+    expect(shares.wait(undefined)).toBe(undefined)
+    work(2)
+  }
+})
