@@ -31,6 +31,7 @@ function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | u
 /** Reads the queue in its order, page by page. */
 export class Listing {
   readonly #db: ReturnType<typeof drizzle>
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(client: Database) {
     this.#db = drizzle(client)
@@ -50,6 +51,7 @@ export class Listing {
   async #found(query: ListQuery, words: readonly string[], from: Place | undefined): Promise<PlacedItem[]> {
     const rows: PlacedItem[] = []
     for (let start = from; ;) {
+      await this.#nextTurn()
       const end = this.#end(query, start)
       const most = query.limit + 1 - rows.length
       const slice = this.#rows(query, most, start, end, words.map(candidates))
@@ -58,8 +60,13 @@ export class Listing {
       const next = slice.length === most ? slice.at(-1) : end
       if (rows.length > query.limit || !next) return rows
       start = next
-      await new Promise((turn) => void setImmediate(turn))
     }
+  }
+
+  /** Of all searches together, one slice is read in each turn of the event loop. */
+  #nextTurn(): Promise<void> {
+    this.#turn = this.#turn.then(() => new Promise((turn) => void setImmediate(turn)))
+    return this.#turn
   }
 
   /** The last item of the slice that begins after `start`; undefined for the last slice. */

@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+const ITEMS = 2100
+/** So many turns a search of them takes. */
+const SLICES = 2
+const SEARCHES = 10
+
+test("however many search at once, others wait for one slice of one search at a time", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  await Promise.all(Array.from({ length: ITEMS }, () => added(store)))
+  let turns = 0
+  const searches = Promise.all(
+    Array.from({ length: SEARCHES }, () => store.list({ limit: 1, search: "nothing has this" })),
+  )
+  const isOver = searches.then(() => true)
+  while (!(await Promise.race([isOver, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
+  expect((await searches).map(({ items }) => items)).toEqual(Array.from({ length: SEARCHES }, () => []))
+  expect(turns).toBeGreaterThanOrEqual(SEARCHES * SLICES - 1)
+  await store.close()
+}, 30_000)
