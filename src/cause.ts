@@ -12,14 +12,14 @@ const COMPONENT = /^\[([^\]@]+?)\s*@\s*0x[0-9a-f]+\]\s*/i
 const last = (lines: readonly string[], fits: RegExp): string | undefined =>
   lines.findLast((one) => fits.test(one))
 
-/** The line of ffmpeg's words that names the cause: the first, for the others tell what came of it. */
+/** The line of ffmpeg's output that names the cause: the first one, because the others are its consequences. */
 function ofFfmpeg(lines: readonly string[]): string | undefined {
   const named = lines.filter((one) => CAUSE.test(one))
   return named.find((one) => !CONSEQUENCE.test(one)) ?? named[0]
 }
 
 /**
- * The one line of an error that tells the most: of a Python traceback the last, of other stack traces the one above the
+ * The one line of an error that says the most: of a Python traceback the last, of other stack traces the one above the
  * stack, of ffmpeg the first that names a cause, of anything else the last that does; empty for an empty text. Control
  * characters are left in it.
  */

@@ -4,7 +4,7 @@ import type { Rate } from "./bucket.ts"
 const KEPT_MS = 1000
 /** How long shared buckets that could not be reached are not asked again. */
 const AWAY_MS = 1000
-/** Clients remembered; what is left of the others goes. */
+/** The most clients that are remembered; the units of the others are given up. */
 const MOST = 10_000
 
 /** What is taken from a shared bucket. */
@@ -18,7 +18,7 @@ export interface Grant {
 /** The buckets of clients where all servers of a fleet find them. */
 export interface SharedBuckets {
   /**
-   * Takes up to `wanted` units from the bucket of a client, and more where it is far from empty, which saves the next
+   * Takes up to `wanted` units from the bucket of a client, or more if it is far from empty, which saves the next
    * questions. Rejects while it cannot be reached.
    */
   take(client: string, wanted: number, rate: Rate): Promise<Grant>
@@ -30,7 +30,7 @@ export interface SharedBuckets {
 interface Allowance {
   units: number
   untilMs: number
-  /** How long a client has to wait for whom there was nothing; 0 if there was something. */
+  /** How long a client that got nothing has to wait; 0 if it got something. */
   waitMs: number
   /** Requests that wait for units. */
   waiting: number

@@ -71,7 +71,7 @@ export class Buckets {
     const known = this.#levels.get(client) ?? { units: burst, atMs: nowMs }
     known.units = Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)
     known.atMs = nowMs
-    // In the order of use only once it may matter: that is half of what a request costs here.
+    // The order of use is kept only once it may matter: that is half of what a request costs here.
     if (this.#levels.size >= this.#most / 2) this.#levels.delete(client)
     this.#levels.set(client, known)
     if (this.#levels.size > this.#most) {

@@ -11,13 +11,13 @@ const FAILURES = { perSecond: 1 / 60, burst: 30 }
 /** Headers whose secret is remembered. */
 const MOST_HEADERS = 1000
 
-/** What a request brings to be let in. */
+/** What a request sends to be let in. */
 export interface Credentials {
   /** The header `Authorization` as it was sent; null when there is none. */
   readonly authorization: string | null
   /** The value of `?ticket=`; undefined when there is none. */
   readonly ticket: string | undefined
-  /** Whether a lease was sent; whether it is good, the store knows. */
+  /** Whether a lease was sent. Only the store knows whether it is valid. */
   readonly hasLease: boolean
   /** `GET` for a HEAD, too. */
   readonly method: string
@@ -45,7 +45,7 @@ export interface GateOptions {
   readonly steadyMs: () => number
 }
 
-/** Who may do everything, without a limit: what a server without tokens takes everybody on its machine for. */
+/** May do everything, without a limit. A server without tokens takes everyone on its machine for this caller. */
 export const EVERYBODY: Caller = { role: "admin", token: undefined, client: undefined, ended: undefined }
 
 /** A caller without a token that counts. */
@@ -58,7 +58,7 @@ const nobody = ({ from }: Credentials): Caller => ({
 
 const unauthorized = (message: string): AppError => new AppError("unauthorized", message)
 
-/** What a header `Authorization` of the kind Bearer holds; empty for another. */
+/** The secret in a header `Authorization: Bearer`; empty for any other header. */
 const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
 
 /** Decides who a caller is, and whether it may use a route. */
@@ -129,7 +129,7 @@ export class Gate {
     )
   }
 
-  /** The token in force that a header holds. Taking a header apart costs as much as all else that is asked of it. */
+  /** The token in force that a header holds. Parsing the header costs as much as all other checks, so it is remembered. */
   #bearer(authorization: string): TokenRow | undefined {
     const known = this.#secrets.get(authorization)
     if (known !== undefined) return this.#tokens.find(known)

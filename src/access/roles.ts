@@ -48,7 +48,7 @@ const WORKER_KEYS: readonly string[] = ["video_file_path", "video_file_size", "t
 /** The roles that may do what a route needs. */
 export const rolesFor = (need: Need): readonly Role[] => (need === "nothing" ? ROLES : ALLOWED[need])
 
-/** Who asks, as far as the rights go. */
+/** The rights of a caller. */
 export interface Rights {
   /** What the token says; `nobody` for a caller without one. */
   readonly role: Role | "nobody"
@@ -87,7 +87,7 @@ export function allow(rights: Rights, need: Need, isLocal: () => boolean = () =>
 }
 
 /**
- * Checks that a worker sets by PUT only what is a worker's to set.
+ * Checks that a worker sets by PUT only the keys that a worker may set.
  * @throws AppError `forbidden` that names the keys
  */
 export function allowKeys({ role }: Rights, keys: readonly string[]): void {

@@ -6,5 +6,5 @@ export const digest = (text: string): string => nodeCrypto().createHash("sha256"
 /** 32 random bytes in base64url: what follows the prefix of a token or a ticket. */
 export const randomText = (): string => nodeCrypto().randomBytes(32).toString("base64url")
 
-/** The text without the tokens and tickets in it: somebody may have put one where it does not belong. */
+/** The text without the tokens and tickets in it: a user may have put one where it does not belong. */
 export const withoutSecrets = (text: string): string => text.replace(/\b(ts[kt]_)[\w-]{8,}/g, "$1...")

@@ -3,13 +3,13 @@ import type { Access, TicketRow, TokenRow } from "../store/access.ts"
 import { isAllowed } from "./roles.ts"
 import type { Tokens } from "./tokens.ts"
 
-/** A ticket that was not used for so long after it was given out is worth nothing. */
+/** A ticket must be used for the first time within this time. */
 const FIRST_USE_MS = 60_000
 /** The most tickets that one token has at the same time. */
 const MOST = 1000
 /** The longest path that a ticket is for. */
 const MOST_PATH = 1024
-/** The longest that a ticket is good for reconnects. */
+/** How long a ticket can be used for reconnects. */
 const LIFE_MS = 12 * 60 * 60_000
 const TICKET = /^tst_[A-Za-z0-9_-]{43}$/
 const INGEST = /^\/api\/v1\/queue\/[1-9]\d{0,15}\/ingest\/[a-z]+($|\?)/
@@ -33,7 +33,7 @@ export interface TicketsOptions {
   readonly digest: (text: string) => string
   /** 32 random bytes in base64url. */
   readonly random: () => string
-  /** Receives errors of writing down a first use. */
+  /** Receives errors of storing a first use. */
   readonly onError: (error: unknown) => void
 }
 
@@ -156,7 +156,7 @@ export class Tickets {
     return count
   }
 
-  /** A ticket that was not used in time is worth nothing any more either. */
+  /** Forgets tickets that have ended, or were not used in time. */
   #forgetEnded(): void {
     const time = new Date(this.#options.now()).toISOString()
     for (const { hash, expires_at, used_at, use_by } of this.#known.values()) {

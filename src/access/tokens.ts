@@ -43,12 +43,12 @@ export class Tokens implements Service {
     this.#options = options
   }
 
-  /** Whether a token was ever created: from then on nobody gets in without one. */
+  /** Whether a token was ever created: from then on every caller needs one. */
   get existed(): boolean {
     return this.#existed
   }
 
-  /** Reads the tokens, and from then on each change of them. Before it has resolved nobody may be let in. */
+  /** Reads the tokens, and from then on each change of them. Let no caller in before it has resolved. */
   async start(): Promise<void> {
     this.#looking ??= every(LOOK_MS, () => this.look(), this.#options.onError)
     await this.look()
@@ -85,7 +85,7 @@ export class Tokens implements Service {
     return () => void this.#onEnded.delete(ended)
   }
 
-  /** Reads the tokens if they may have changed, and tells of those that have ended. */
+  /** Reads the tokens if they may have changed, and reports those that have ended. */
   async look(): Promise<void> {
     const version = await this.#store.version()
     const before = this.#inForce

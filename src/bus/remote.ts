@@ -39,7 +39,7 @@ export interface RemoteBusOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** What is said: a ring is for all instances, a test only for the one that says it. */
+/** What an instance sends: a ring is for all instances, a test only for itself. */
 type Kind = "ring" | "test"
 
 /** One bell, from its opening until it is lost. It is trusted only while it hears its own words. */
@@ -113,7 +113,7 @@ export class RemoteBus extends LocalBus implements Service {
   readonly #name: string = crypto.randomUUID()
   #line: Line | undefined
   #watching: Repetition | undefined
-  /** Whether there is something that the other instances have not been told. */
+  /** Whether a ring in the other instances is still due. */
   #isOwed = false
   #isDeaf = false
   #rungMs = 0
@@ -143,7 +143,7 @@ export class RemoteBus extends LocalBus implements Service {
   override notify(): void {
     this.#ring()
     this.#isOwed = true
-    this.#tell()
+    this.#ringOthers()
   }
 
   #ring(): void {
@@ -151,15 +151,15 @@ export class RemoteBus extends LocalBus implements Service {
     super.notify()
   }
 
-  /** Rings in the other instances what they have not been told, now or when the bell may ring again. */
-  #tell(): void {
+  /** Rings in the other instances if that is due, now or when the bell may ring again. */
+  #ringOthers(): void {
     const line = this.#line
     if (!this.#isOwed || this.#pause || !line?.hears || !line.isFree) return
     const pauseMs = line.saidMs + this.#options.mergeMs - performance.now()
     if (pauseMs > 0) {
       this.#pause = setTimeout(() => {
         this.#pause = undefined
-        this.#tell()
+        this.#ringOthers()
       }, pauseMs)
       return
     }
@@ -170,7 +170,7 @@ export class RemoteBus extends LocalBus implements Service {
   async #say(line: Line, kind: Kind): Promise<void> {
     try {
       await line.say(kind)
-      this.#tell()
+      this.#ringOthers()
     } catch (error) {
       this.#lose(line, error)
     }
@@ -184,7 +184,7 @@ export class RemoteBus extends LocalBus implements Service {
       this.#options.onHears()
       this.#ring()
     }
-    this.#tell()
+    this.#ringOthers()
   }
 
   async #open(): Promise<void> {
@@ -196,7 +196,7 @@ export class RemoteBus extends LocalBus implements Service {
         (isEcho) => this.#heard(line, isEcho),
         (error) => this.#lose(line, error),
       )
-      this.#tell()
+      this.#ringOthers()
     } catch (error) {
       this.#lose(line, error)
     }

@@ -12,11 +12,11 @@ interface Envelope {
 
 /** A request without success: refused, not answered, or answered by something else. The message is for people. */
 export class ServerError extends Error {
-  /** The HTTP status of a refusal; 0 where nobody answered, or not as a Track Studio server does. */
+  /** The HTTP status of a refusal; 0 without an answer, and if another program answered. */
   readonly status: number
-  /** The server's code, such as `not_found`; `unreachable` where nobody answered; empty where something else did. */
+  /** The server's code, such as `not_found`; `unreachable` without an answer; empty if another program answered. */
   readonly code: string
-  /** What the server's log calls the request; empty where something else answered. */
+  /** What the server's log calls the request; empty if another program answered. */
   readonly requestId: string
   /** `cancel` when the item no longer belongs to the worker, which must stop. */
   readonly directive: Directive
@@ -33,7 +33,7 @@ export class ServerError extends Error {
     this.retryAfterMs = envelope.retryAfterMs ?? 0
   }
 
-  /** Whether asking again later may succeed: nobody answered, or the refusal is for now only. */
+  /** Whether asking again later may succeed: there was no answer, or the refusal is only for now. */
   get isPassing(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500
   }
@@ -144,7 +144,7 @@ export class Asker {
     return new URL(this.#base).origin
   }
 
-  /** Browsers do not tell where a redirect leads, nor which it is. */
+  /** Browsers hide where a redirect leads, and its status. */
   #redirected({ status, headers }: Response): ServerError {
     const to = headers.get("location")
     const where = to === null ? "another address" : new URL(to, this.#base).href
@@ -153,13 +153,13 @@ export class Asker {
   }
 }
 
-/** What a refusal means that is not in the server's own words, because a proxy spoke. */
+/** What a refusal by a proxy means, which does not have the server's own words. */
 const MEANINGS: Readonly<Record<number, string>> = {
   403: ": it does not allow this client",
   421: ": it does not serve this host name",
 }
 
-/** The text of an answer; undefined where it is longer than allowed, of which no more is read. */
+/** The text of an answer; undefined if it is longer than allowed: then the rest is not read. */
 async function textOf(answer: Response, mostBytes: number): Promise<string | undefined> {
   const reader = answer.body?.getReader()
   const decoder = new TextDecoder()
@@ -176,7 +176,7 @@ async function textOf(answer: Response, mostBytes: number): Promise<string | und
   }
 }
 
-/** What a text is as JSON: null where it is empty, undefined where it is none. */
+/** A text as a JSON value: null if it is empty, undefined if it is not JSON. */
 export function valueOf(text: string): unknown {
   if (text === "") return null
   try {

@@ -165,7 +165,7 @@ export class Client {
     return this.#work(held, verb, SHAPES.printed, { bytes, signal })
   }
 
-  /** Tells the names of all steps of the attempt, in their order, and renews the lease. */
+  /** Declares the names of all steps of the attempt, in their order, and renews the lease. */
   declareSteps(held: Held, steps: readonly string[], signal?: AbortSignal): Promise<WorkerAnswer> {
     return this.#work(held, "steps", SHAPES.work, { body: { steps }, signal })
   }
@@ -251,7 +251,7 @@ export class Client {
     return this.#server.json("GET", `/queue/counts?${query}`, SHAPES.counts, { signal })
   }
 
-  /** The workers that were heard of within an hour, and those that hold items, by name. */
+  /** The workers that claimed or reported within an hour, and those that hold items, by name. */
   async workers(signal?: AbortSignal): Promise<readonly WorkerSeen[]> {
     return (await this.#server.json("GET", "/workers", SHAPES.workers, { signal })).workers
   }

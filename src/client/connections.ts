@@ -6,7 +6,7 @@ import { pause, Rhythm, Silence } from "./silence.ts"
 
 /** The stream has broken off: what was shown may be old from here on, until it goes on. */
 export interface Offline {
-  /** Tells it from the others. */
+  /** Distinguishes it from the others. */
   readonly type: "offline"
   /** Why, as a sentence without a full stop. */
   readonly reason: string

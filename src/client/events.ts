@@ -11,7 +11,7 @@ export interface ServerSentEvent {
 /** What comes out of a stream: events, and the reconnection time in milliseconds where the server names it. */
 export type Incoming = ServerSentEvent | { readonly retryMs: number }
 
-/** More characters than any event of a server has; what is longer is no such stream. */
+/** No event of a server has more characters; a longer one comes from another program. */
 const MAX_EVENT = 4 * 1024 * 1024
 
 /** Takes server-sent events apart, however their bytes were cut. */

@@ -9,12 +9,12 @@ const NO_OUTPUT = "the answer is not the output of a Track Studio server"
 /** What is read of an output: a piece, the end, or that the connection broke off. */
 export type Printed =
   | (OutputPart & {
-      /** Tells it from the others. */
+      /** Distinguishes it from the others. */
       readonly type: "piece"
     })
   /** Nothing more is kept or, followed, nothing more will be printed. */
   | {
-      /** Tells it from the others. */
+      /** Distinguishes it from the others. */
       readonly type: "end"
       /** The attempt that was read last; 0 if none has begun. */
       readonly attempt: number

@@ -139,7 +139,7 @@ const isItem: Check<ReadItem> = (value): value is ReadItem => {
   return true
 }
 
-/** One change of an item, as a stream tells it. */
+/** One change of an item, as a stream sends it. */
 export const isUpdate: Check<ProgressUpdate> = objectOf<ProgressUpdate>(
   { queue_id: isNumber },
   {
@@ -198,7 +198,7 @@ export const isOutputPart: Check<OutputPart> = objectOf<OutputPart>({
   text: isText,
 })
 
-/** Whether a value tells the end of an output. */
+/** Whether a value is the end of an output. */
 export const isOutputEnd: Check<{ attempt: number; status: string }> = objectOf<{
   attempt: number
   status: string

@@ -1,6 +1,6 @@
-/** How far apart a server's keepalives are unless it was told otherwise. */
+/** How far apart a server's keepalives are unless it is configured otherwise. */
 const KEEPALIVE_MS = 15_000
-/** The furthest apart that a server can be told to send them. */
+/** The furthest apart that a server can be configured to send them. */
 const MAX_KEEPALIVE_MS = 52_000
 /** A keepalive may be late by this much. */
 const GRACE_MS = 5000
@@ -11,7 +11,7 @@ const OPEN_MS = 10_000
  * How often a server sends keepalives, learned from the ones that come. A stream may miss two of them, and 5 s.
  *
  * Until the first one has come, 15 s are assumed. If that gave up a stream to a server that then answered, the
- * assumption was perhaps wrong, and the longest possible interval is allowed until a keepalive tells the true one.
+ * assumption was perhaps wrong, and the longest possible interval is allowed until a keepalive shows the true one.
  */
 export class Rhythm {
   #learnedMs: number | undefined
@@ -76,12 +76,12 @@ export class Silence {
     this.#look()
   }
 
-  /** Bytes are waited for from now on. A caller who takes his time must not make a server look dead. */
+  /** Bytes are waited for from now on. A slow caller must not make a server look dead. */
   wait(): void {
     this.#sinceMs = performance.now()
   }
 
-  /** Bytes have come. A keepalive, which ends a silence, tells how far apart keepalives are. */
+  /** Bytes have come. A keepalive that ends a silence shows how far apart keepalives are. */
   heard(isKeepalive = false): void {
     const nowMs = performance.now()
     if (isKeepalive) this.#rhythm.learn(nowMs - this.#heardMs)

@@ -44,7 +44,7 @@ export interface WatchOptions {
 
 const NO_STREAM = "the answer is not a stream of a Track Studio server"
 
-/** No server's event ID: it makes the server tell of a gap, and of the state of now. */
+/** An event ID that no server gives: it is answered with a gap and the current state. */
 const ANOTHER_HISTORY = "another-history"
 
 /** How far a stream has come, over all of its connections. */

@@ -4,7 +4,7 @@ import { printable } from "../text.ts"
 import { clientOf, type Command, say, typedIds } from "./command.ts"
 import type { Arguments, Usage } from "./usage.ts"
 
-/** Does one thing to one item, and says what came of it. @throws ServerError when the server refuses */
+/** Does one thing to one item, and returns a line about the result. @throws ServerError when the server refuses */
 type Act = (client: Client, id: number, given: Arguments) => Promise<string>
 
 /** A command that does the same to every item that is named. Each is tried; it exits with 1 if one was refused. */

@@ -44,7 +44,7 @@ function tagsFlag({ flags }: Arguments): string[] | undefined {
 }
 
 /**
- * What a song or a file comes to: a file's number are its leading digits, its title is the rest of its name.
+ * The song that a word names. Of a file, the leading digits are the song's number and the rest is the title.
  * @throws AppError `invalid` for what is neither
  */
 function songOf(word: string, song: number | undefined): Pick<NewItem, "song_id" | "title" | "metadata"> {

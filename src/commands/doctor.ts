@@ -34,7 +34,7 @@ function linesOf({ about, verdict, says, remedy }: Finding): string {
 }
 
 /** Prints findings as they come; how many of them are faults. */
-async function told(findings: AsyncGenerator<Finding, void, undefined>, idleS: number): Promise<number> {
+async function printed(findings: AsyncGenerator<Finding, void, undefined>, idleS: number): Promise<number> {
   const [waiting, clear] = isLively(process.stdout)
     ? [idleS > 0 ? `… this takes up to ${idleS} s` : "…", "\r\u001b[K"]
     : ["", ""]
@@ -92,7 +92,7 @@ descriptors, programs, systemd units. It changes nothing. Exits with 1 if there 
       say(safeJson({ findings: all }))
       return all.some(({ verdict }) => verdict === "fault") ? 1 : 0
     }
-    const faults = await told(findings, address === undefined ? 0 : idleS)
+    const faults = await printed(findings, address === undefined ? 0 : idleS)
     say(faults === 0 ? "No fault was found." : `${faults} ${faults === 1 ? "fault" : "faults"}.`)
     return faults === 0 ? 0 : 1
   },

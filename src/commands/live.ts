@@ -48,7 +48,7 @@ export async function drawLive(
     frameMs: FRAME_MS,
     changed: () => disturbance.next(),
     view() {
-      // Some terminals do not tell their size, and say 0.
+      // Some terminals report their size as 0.
       const { columns, rows } = process.stdout
       return {
         columns: columns || 80,

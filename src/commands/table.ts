@@ -117,7 +117,7 @@ const COLUMNS: readonly Column[] = [
 /** The last column of a terminal that is too narrow for both. */
 const STEP_OR_WHY: Column = { name: "STEP, WHY", text: (item, look) => whyText(item, look) || stepText(item) }
 
-/** The column's cells: what is said of each item, and how wide that is at most. */
+/** The column's cells: the text for each item, and the width of the widest. */
 function cellsOf(column: Column, items: readonly ReadItem[], look: Look) {
   const isBounded = Number.isFinite(look.columns) && column.most !== undefined
   const most = isBounded ? column.most(look.columns) : Number.POSITIVE_INFINITY

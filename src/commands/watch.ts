@@ -26,7 +26,7 @@ function jsonLine(said: Watched): string {
 interface Wanted {
   /** One item alone, until it is finished; undefined for all, until interrupted. */
   readonly queueId: number | undefined
-  /** Whether the exit code tells how the item ended. */
+  /** Whether the exit code shows how the item ended. */
   readonly isJudged: boolean
 }
 

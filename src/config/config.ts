@@ -367,7 +367,7 @@ export function token(given: Given, env: NodeJS.ProcessEnv = process.env): strin
   return file === undefined ? undefined : tokenIn(file)
 }
 
-/** The environment of this process for a command that it runs; `undefined` takes a variable away. */
+/** The environment of this process for a command that it runs; `undefined` removes a variable. */
 export const environment = (
   changes: Readonly<Record<string, string | undefined>>,
   env: NodeJS.ProcessEnv = process.env,

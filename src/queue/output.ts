@@ -48,7 +48,7 @@ export interface OutputQuery {
 /** What a reader of an output gets. */
 export type OutputEvent =
   | (OutputPiece & {
-      /** Tells it from the others. */
+      /** Distinguishes it from the others. */
       readonly type: "piece"
       /** The attempt that printed it. */
       readonly attempt: number
@@ -61,7 +61,7 @@ export type OutputEvent =
   | { readonly type: "shutdown" }
   /** Nothing more is kept of this attempt or, followed, nothing more will be printed. */
   | {
-      /** Tells it from the others. */
+      /** Distinguishes it from the others. */
       readonly type: "end"
       /** The attempt. */
       readonly attempt: number

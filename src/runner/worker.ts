@@ -69,7 +69,7 @@ export class Worker {
   readonly #stopping = new AbortController()
   readonly #unreported: UnreportedLeases
   readonly #guard: Guard
-  /** Tells this start of the worker from the others. */
+  /** Distinguishes this start of the worker from the others. */
   readonly #instance = crypto.randomUUID()
   /** Whether the server is older than we are. */
   #isOlder = false

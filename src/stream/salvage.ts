@@ -7,7 +7,7 @@ const ASKED_TOGETHER = 32
 
 /** A run of updates that cannot be read. */
 export interface Hole {
-  /** Tells holes from updates. */
+  /** Distinguishes holes from updates. */
   readonly type: "hole"
   /** The event ID before the hole. */
   readonly after: number

@@ -4,7 +4,7 @@ import { server } from "./server.ts"
 
 const SOON_MS = 1000
 
-/** Asks the server for something that no stream tells: now and then while somebody looks, and soon after changes. */
+/** Asks the server for something that no stream sends: now and then while the page is seen, and soon after changes. */
 export class Asking<T> {
   readonly #ask: () => Promise<T>
   readonly #onAnswer: (answer: T) => void
@@ -69,12 +69,12 @@ export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) 
       return { starts, doneMs: done_in_seconds === null ? null : at(done_in_seconds) }
     },
     onForeseen,
-    // A server that does not answer foresees nothing.
+    // Without an answer there is no forecast.
     () => onForeseen(UNFORESEEN),
     10_000,
   )
 
-/** Asks who works; without an answer it is as it was known last. */
+/** Asks which workers there are; without an answer the last list stays. */
 export const askCrew = (onCrew: (crew: Crew) => void): Asking<Crew> =>
   new Asking(
     async () => crewOf(await server.workers()),

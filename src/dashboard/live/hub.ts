@@ -70,7 +70,7 @@ export class Hub {
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
   }
 
-  /** Takes a word from a tab. */
+  /** Takes a message from a tab. */
   receive(tab: string, message: ToHub): void {
     switch (message.type) {
       case "hello":
@@ -274,7 +274,7 @@ export class Hub {
     this.#doubt(unsure)
   }
 
-  /** Reads the items of which the updates do not tell everything. */
+  /** Reads the items that their updates do not describe completely. */
   async #look(): Promise<void> {
     if (this.#looking) return
     this.#looking = true

@@ -173,7 +173,7 @@ export class Link {
   #probed(stats: Stats, startedMs: number): void {
     const nowMs = Date.now()
     const tripMs = nowMs - startedMs
-    // The quickest trip tells best by how much the clocks differ; an old one counts less and less.
+    // The quickest trip shows best how much the clocks differ; an old one counts less and less.
     this.#bestTripMs *= 1.2
     if (tripMs <= this.#bestTripMs) {
       this.#bestTripMs = Math.max(1, tripMs)

@@ -9,18 +9,18 @@ interface Place {
   readonly to: number
 }
 
-/** What a reading tells. */
+/** What a reading calls as it goes on. */
 export interface Heard {
   /** Called with each piece of text that comes next. */
   readonly text: (text: string) => void
   /** Called when nothing more will come. */
   readonly ended: () => void
-  /** Whether somebody may look at it still; once nobody does, the reading is over. */
+  /** Whether the reader may still look at it; once that is false, the reading ends. */
   readonly isWanted: () => boolean
 }
 
 /**
- * Reads what the command of one attempt printed, and follows it while somebody looks: a browser has few connections for
+ * Reads what the command of one attempt printed, and follows it while it is seen: a browser has few connections for
  * a server, so a tab that is hidden lets go of its own, and goes on later from where it was.
  */
 export class OutputReading {

@@ -38,7 +38,7 @@ export class Search {
   /** Takes what the stream says. */
   hear(updates: readonly StreamUpdate[]): void {
     this.#meanwhile?.push(...updates)
-    // What was not found before may be wanted now. That somebody works on it does not make it so.
+    // What was not found before may be wanted now. That a worker reports on it does not make it so.
     const isOther = updates.some(
       ({ queue_id, status }) => status !== "processing" && !this.state.items.has(queue_id),
     )

@@ -15,7 +15,7 @@ export type Holder = "worker" | "tab"
 declare global {
   var trustedTypes:
     | {
-        /** What the policy makes stands for text wherever a script's address is wanted. */
+        /** What the policy makes is accepted in every place that takes a script's address. */
         createPolicy(
           name: string,
           rules: { createScriptURL: (url: string) => string },

@@ -5,13 +5,13 @@ export type { WorkerSeen }
 
 /** Who works, as far as it is known. */
 export interface Crew {
-  /** Whether the server has said who works. */
+  /** Whether the server has listed the workers. */
   readonly isKnown: boolean
   /** The workers, by name. */
   readonly workers: readonly WorkerSeen[]
   /** What they offer, as one text that differs where that does. */
   readonly offers: string
-  /** Those of an item's tags that keep every worker from it; none where one may take it, or nobody is known. */
+  /** Those of an item's tags that keep every worker from it; none if a worker may take it, or no worker is known. */
   readonly missing: (tags: readonly string[]) => readonly string[]
 }
 
@@ -26,5 +26,5 @@ export function crewOf(workers: readonly WorkerSeen[]): Crew {
   }
 }
 
-/** Nobody knows who works. */
+/** No worker is known yet. */
 export const UNKNOWN_CREW: Crew = { ...crewOf([]), isKnown: false }

@@ -51,7 +51,7 @@ export interface Gap {
   readonly missed: number | null
 }
 
-/** What the hub, which holds the browser's one stream, tells the tabs. */
+/** What the hub, which holds the browser's one stream, sends to the tabs. */
 export type FromHub =
   | {
       /** Everything, once the tab has said hello and whenever it was read again. */
@@ -78,7 +78,7 @@ export type FromHub =
   | { readonly type: "stats"; readonly stats: Stats }
   | { readonly type: "gap"; readonly gap: Gap }
 
-/** What a tab tells the hub. */
+/** What a tab sends to the hub. */
 export type ToHub =
   | { readonly type: "hello"; readonly visible: boolean }
   | { readonly type: "visible"; readonly visible: boolean }

@@ -29,7 +29,7 @@ export interface Changes {
 
 /** Lanes up to this many have bars that move on by themselves. */
 const MAX_GLIDING = 40
-/** The hub says something every 2 s. One that is silent for longer tells nothing about the server any more. */
+/** The hub says something every 2 s. If it is silent for longer, nothing is known about the server any more. */
 const HUB_SILENCE_MS = 7000
 
 /** What is called besides the changes of a frame. */
@@ -42,7 +42,7 @@ interface Ears {
   readonly gap: (gap: Gap) => void
   /** The server has another history: whatever was begun with an item would now meet another one. */
   readonly turned: () => void
-  /** An item came to an end, before the eyes of the reader. */
+  /** An item has finished while the reader was looking. */
   readonly ended: (text: string) => void
 }
 
@@ -170,7 +170,7 @@ export class Model implements Bridge {
     return changes
   }
 
-  /** Takes a word of the hub. */
+  /** Takes a message of the hub. */
   hear(message: FromHub): void {
     this.#hubHeardMs = Date.now()
     switch (message.type) {

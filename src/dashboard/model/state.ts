@@ -10,7 +10,7 @@ const MAX_FINISHED = 1500
 export const isWaiting = ({ status }: Pick<QueueItem, "status">): boolean =>
   status === "queued" || status === "retrying"
 
-/** The item after an update, as far as the update tells. */
+/** The item after an update, as far as the update says it. */
 export function after(item: QueueItem, update: StreamUpdate): QueueItem {
   const { status, timestamp } = update
   const isStart = status === "processing" && (item.status !== status || item.attempt !== update.attempt)
@@ -78,7 +78,7 @@ export class State {
   }
 
   /**
-   * Applies updates in their order. `unsure` are the items of which they do not tell everything: new ones, and those
+   * Applies updates in their order. `unsure` are the items that they do not describe completely: new ones, and those
    * that are not simply being worked on, for an update carries neither priority nor the times of an item.
    */
   apply(updates: readonly StreamUpdate[]): Changed & { readonly unsure: ReadonlySet<number> } {

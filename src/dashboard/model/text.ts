@@ -34,7 +34,7 @@ export function at(time: string | number, nowMs: number): string {
   return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
 }
 
-/** The same without seconds, for a time that is foretold. */
+/** The same without seconds, for a time that is estimated. */
 export function about(ms: number, nowMs: number): string {
   const date = new Date(ms)
   const isToday = date.toDateString() === new Date(nowMs).toDateString()
@@ -71,7 +71,7 @@ export const reasonOf = (error: string): string => line(causeOf(error))
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>
   title.trim() === "" ? `Song ${song_id}` : line(title)
 
-/** What is done, in percent, as finely as is known: of its time, or else `media` may tell more than the whole number. */
+/** How much is done, in percent, as exactly as is known: of its time, otherwise by `media`, and otherwise as reported. */
 export function doneOf({
   progress,
   media,
@@ -149,7 +149,7 @@ export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): 
 export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
   step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
 
-/** What an update says when nobody has given it a message. */
+/** The messages that the server itself gives to updates. */
 const ROUTINE = new Set([
   "Queue item created",
   "Queue item updated",
@@ -162,7 +162,7 @@ const ROUTINE = new Set([
 
 type Told = Pick<QueueItem, "message" | "current_step"> & { readonly media?: QueueItem["media"] | undefined }
 
-/** What a worker or a person says of an item; empty where nobody did, or where something else shown says the same. */
+/** The message that a worker or a person gave; empty if there is none, or if something else shown says the same. */
 export function messageOf({ message, current_step, media }: Told): string {
   // ffmpeg's figures, which are shown in words of our own.
   const isPace = media && message.startsWith(`${media.out_time.toFixed(1)} s`)

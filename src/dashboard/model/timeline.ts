@@ -3,11 +3,11 @@ import { reasonOf, type Tone } from "./text.ts"
 
 /** Something that happened to an item. */
 export interface Happening {
-  /** Tells it from a stretch. */
+  /** Distinguishes it from a stretch. */
   readonly kind: "happening"
   /** The event ID of its update. */
   readonly id: number
-  /** When, as the server tells times. */
+  /** When, as the server writes times. */
   readonly time: string
   /** What happened, in a few words. */
   readonly what: string
@@ -19,7 +19,7 @@ export interface Happening {
 
 /** Reports of one step, one after the other. */
 export interface Stretch {
-  /** Tells it from a happening. */
+  /** Distinguishes it from a happening. */
   readonly kind: "stretch"
   /** The event ID of the first of them. */
   readonly id: number
@@ -85,7 +85,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
   }
 }
 
-/** What an update tells besides a step forward; null where it is no more than that. */
+/** What an update says besides a step forward; null if it says nothing more. */
 function happened(before: StreamUpdate | undefined, update: StreamUpdate): What | null {
   if (update.deleted) return { what: "Deleted", detail: "", tone: "quiet" }
   if (!before) return { what: "Added to the queue", detail: "", tone: "quiet" }

@@ -7,7 +7,7 @@ import { announce } from "./notices.ts"
 
 /** A live stream that was confirmed longer ago than this says so. */
 const CONFIRMED_MS = 8000
-/** A shorter delay than this is none that anybody could see. */
+/** A shorter delay than this cannot be noticed. */
 const DELAY_MS = 100
 
 /** What the badge says: a word, and what goes with it. */
@@ -50,7 +50,7 @@ export function wordsOf(connection: Connection, nowMs: number): Words {
 
 const SHARED: Readonly<Record<Holder, string>> = { worker: "by all tabs of this browser", tab: "no" }
 
-/** The badge that tells how far to trust the page, the facts behind it, and the banner for when that is little. */
+/** The badge that shows how far to trust the page, the facts behind it, and the banner for when it is out of date. */
 export class Badge {
   readonly #retry: () => void
   readonly #button = byId("badge", HTMLButtonElement)

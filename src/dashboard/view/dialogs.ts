@@ -27,7 +27,7 @@ interface Parts {
   readonly submit: () => Promise<void> | void
 }
 
-/** Submits the form once at a time; what fails is said in `problem`, and what is done closes the dialog. */
+/** Submits the form once at a time; a failure is shown in `problem`, and a success closes the dialog. */
 async function submitted(
   { submit }: Parts,
   dialog: HTMLDialogElement,

@@ -4,10 +4,10 @@ import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
 
-/** Lines of an error that are shown before anybody asks for all, the last ones. */
+/** How many lines of an error are shown at first: the last ones. */
 const LAST_LINES = 12
 
-/** Why an item failed: the telling line, the end of what was said, and all of it for who wants it. */
+/** Why an item failed: the line that names the cause, the end of the text, and all of it on request. */
 export class Failure {
   readonly #cause = el("p", { class: "cause", dir: "auto" })
   readonly #text = el("pre", { tabindex: 0, dir: "auto" })

@@ -1,7 +1,7 @@
 import { EVERYTHING, type Wanted, type Which } from "../model/wanted.ts"
 import { el, mark } from "./dom.ts"
 
-/** Whoever types on is not done yet. */
+/** A search begins once no key was pressed for this long. */
 const TYPING_MS = 200
 
 const ENDINGS: readonly Which[] = ["all", "completed", "failed", "cancelled"]

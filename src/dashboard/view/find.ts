@@ -3,7 +3,7 @@ import { el, say, show } from "./dom.ts"
 
 /** More places than this are not marked. */
 const MAX_FOUND = 2000
-/** Whoever types on is not done yet. */
+/** A search begins once no key was pressed for this long. */
 const TYPING_MS = 150
 
 /** Marks ranges of text, where the browser can. */

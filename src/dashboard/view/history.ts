@@ -3,7 +3,7 @@ import { at, count, counted, inFull, line, messageOf } from "../model/text.ts"
 import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 
-/** Entries shown before anybody asks for more. */
+/** How many entries are shown at first. */
 const ENTRIES = 100
 /** Updates of a stretch that are listed, the latest ones. */
 const LISTED = 100

@@ -28,7 +28,7 @@ const FAILURES = 3
 /** Between two items of a worker the place of a lane is kept for this long. */
 const HANDOVER_MS = 3000
 
-/** The name of the finished items that are shown, and what is said where there are none. */
+/** The name of the finished items that are shown, and the text if there are none. */
 const ENDED: Readonly<Record<Which, readonly [name: string, none: string]>> = {
   all: ["Finished", "Nothing is finished."],
   running: ["Finished", "Nothing is rendering."],

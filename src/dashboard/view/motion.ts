@@ -1,7 +1,7 @@
 import { moved } from "./hold.ts"
 
 const GLIDE_MS = 320
-/** What has moved by less has not moved, as far as anybody can see. */
+/** A smaller move cannot be seen. */
 const LEAST_PX = 2
 /** Beyond this the way would be too far to follow. */
 const MOST_PX = 1600

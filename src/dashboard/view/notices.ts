@@ -9,9 +9,9 @@ const SPEECH_MS = 4000
 
 /** What else a notice is. */
 interface NoticeOptions {
-  /** It tells of a failure, and stays until it is dismissed; default false. */
+  /** It reports a failure, and stays until it is dismissed; default false. */
   readonly failed?: boolean
-  /** Undoes what the notice tells of, within 10 s; default: nothing can be undone. */
+  /** Undoes what the notice reports, within 10 s; default: nothing can be undone. */
   readonly undo?: () => void
   /** The word for it; default `Undo`. */
   readonly undoes?: string

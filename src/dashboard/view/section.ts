@@ -78,7 +78,7 @@ export interface Shown extends Listed {
   readonly count: string
   /** Whether what it shows is known by now. */
   readonly isLoaded: boolean
-  /** What is said where there is nothing to show; default what the section says of itself. */
+  /** The text if there is nothing to show; default: the section's own. */
   readonly says?: string
   /** Whether the section goes where it has nothing to show, and says nothing; default false. */
   readonly isOptional?: boolean

@@ -37,10 +37,10 @@ function stepsOf(entries: readonly Entry[], nowMs: number): Step[] {
 
 /** The steps of the latest attempt as one bar, each as long as it took. */
 export class StepsBar {
-  /** The bar; hidden while there are no steps to tell apart. */
+  /** The bar; hidden unless there are several steps. */
   readonly element = el("ol", { class: "steps", hidden: true, "aria-label": "Steps of the latest attempt" })
 
-  /** Draws the steps that the history tells of. */
+  /** Draws the steps that are in the history. */
   draw(entries: readonly Entry[], nowMs: number): void {
     const steps = stepsOf(entries, nowMs)
     show(this.element, steps.length > 1)

@@ -11,7 +11,7 @@ export interface Glance {
   readonly done: number
   /** Whether what is shown is true now. */
   readonly isLive: boolean
-  /** Whether an item has failed that nobody has seen. */
+  /** Whether an item has failed that the reader has not seen. */
   readonly hasFailed: boolean
   readonly title: string
 }
@@ -41,7 +41,7 @@ function drawn({ done, isLive, hasFailed }: Glance): string | null {
   return canvas.toDataURL("image/png")
 }
 
-/** The tab's title and icon, which tell how things go while the tab is hidden. */
+/** The tab's title and icon, which show the state of the queue while the tab is hidden. */
 export class TabFace {
   readonly #link = byId("icon", HTMLLinkElement)
   readonly #still = this.#link.href

@@ -9,7 +9,7 @@ const HALF = 50
 const FAR = 1.5
 const CATCH_UP_S = 0.7
 
-/** Of songs, apart enough to be told from each other, and from the colours of success, warning and failure. */
+/** The hues of songs, far enough from each other, and from the colours of success, warning and failure. */
 const HUES = [256, 205, 312, 178, 284, 342, 230]
 
 /** Numbers from 0 up to 1 that look random, and are the same for the same seed. */
