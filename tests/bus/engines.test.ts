@@ -15,7 +15,8 @@ const ENGINES = [
     name: "PostgreSQL",
     scheme: "postgres",
     program: found("postgres"),
-    begin: startPostgres,
+    // Who listens says nothing for hours, and many servers end such sessions.
+    begin: (bin: string) => startPostgres(bin, { idle_session_timeout: "300ms" }),
     bell: postgresBell,
   },
 ]
@@ -40,6 +41,12 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
         a.bus.notify()
         expect(await took(() => b.rung.after(before))).toBeLessThan(200)
       }
+    })
+
+    test("stays heard although nobody rings", async () => {
+      await using one = await open()
+      await Bun.sleep(1000)
+      expect(one.told).toEqual([])
     })
 
     test("is named in the health and the log of a server while it is not heard", async () => {

@@ -170,7 +170,7 @@ test.skipIf(bouncer === null)(
   "a pooler in front is refused in words, also one that swallows what it is told",
   async () => {
     const swallowed =
-      ", application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, client_connection_check_interval, synchronous_commit, default_transaction_isolation"
+      ", application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, client_connection_check_interval, synchronous_commit, default_transaction_isolation, idle_session_timeout, jit"
     for (const ignored of ["", swallowed]) {
       await using front = await pooler(ignored)
       const opening = PostgresStore.open(front.url("postgres"))

@@ -31,6 +31,10 @@ const SESSION = {
   // A role or a database may have it off, and then what was answered could be lost.
   synchronous_commit: "on",
   default_transaction_isolation: "read committed",
+  // Connections that are kept for hours are what is wanted here.
+  idle_session_timeout: "0",
+  // Compiling takes longer than these statements run.
+  jit: "off",
 }
 
 /** An open database. */
