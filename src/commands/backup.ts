@@ -1,7 +1,8 @@
 import { setting } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { backup } from "../offline.ts"
-import { type Command, say, takes } from "./command.ts"
+import { type Command, say } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** Makes a backup of the database. */
 export const backupCommand: Command = {

@@ -1,6 +1,7 @@
 import { setting } from "../config/config.ts"
 import { check } from "../offline.ts"
-import { type Command, say, takes } from "./command.ts"
+import { type Command, say } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** Checks a database or a backup. */
 export const checkCommand: Command = {

@@ -88,15 +88,6 @@ export function secondsFlag({ flags }: Arguments, name: string): number | undefi
   throw new AppError("invalid", `--${name} must be a time such as 90s, 10m or 2h, not "${text}"`)
 }
 
-/**
- * Refuses more words than the command takes.
- * @throws AppError `invalid`
- */
-export function takes(given: Arguments, most: number): void {
-  const extra = given.words[most]
-  if (extra !== undefined) throw new AppError("invalid", `unexpected argument "${extra}"`)
-}
-
 /** The flag of commands that show times. */
 export const UTC_FLAG = {
   utc: { type: "boolean", help: "show times in UTC instead of this machine's time zone" },

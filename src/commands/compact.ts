@@ -1,6 +1,7 @@
 import { setting } from "../config/config.ts"
 import { compact } from "../offline.ts"
-import { type Command, say, takes } from "./command.ts"
+import { type Command, say } from "./command.ts"
+import { takes } from "./usage.ts"
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 

@@ -1,8 +1,8 @@
 import { AppError } from "../errors.ts"
 import { shellWord } from "../text.ts"
 import type { Command, Commands } from "./command.ts"
-import { say, takes } from "./command.ts"
-import { flagsOf } from "./usage.ts"
+import { say } from "./command.ts"
+import { flagsOf, takes } from "./usage.ts"
 
 /** The commands and their flags, for bash: words alone. */
 function bash(flags: ReadonlyMap<string, readonly string[]>): string {

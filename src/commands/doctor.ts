@@ -5,8 +5,9 @@ import type { Finding } from "../doctor/finding.ts"
 import { AppError } from "../errors.ts"
 import { coloured, colourless, type Tone } from "../terminal/terminal.ts"
 import { safeJson } from "../text.ts"
-import { type Command, say, takes } from "./command.ts"
+import { type Command, say } from "./command.ts"
 import { wholeFlag } from "./flags.ts"
+import { takes } from "./usage.ts"
 
 /** What should come at once may take this long. */
 const PATIENCE_MS = 5000

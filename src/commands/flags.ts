@@ -3,7 +3,7 @@ import { hostname } from "node:os"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
-import { RENDERER_NAMES, type RendererName } from "../renderers/renderer.ts"
+import { RENDERER_NAMES, type RendererName } from "../renderers/names.ts"
 import { integerFlag } from "./command.ts"
 import type { Arguments, Flag } from "./usage.ts"
 

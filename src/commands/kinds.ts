@@ -1,7 +1,8 @@
 import type { Kinds } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { duration, printable, safeJson } from "../text.ts"
-import { clientOf, type Command, say, takes } from "./command.ts"
+import { clientOf, type Command, say } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** Lists what is learned from, or forgets a kind. */
 export const kindsCommand: Command = {

@@ -3,9 +3,10 @@ import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { STATUSES } from "../item/item.ts"
 import { safeJson } from "../text.ts"
-import { clientOf, type Command, idFlag, integerFlag, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./table.ts"
 import { type Unserved, unservedBy, waits } from "./unserved.ts"
+import { takes } from "./usage.ts"
 
 const DEFAULT_LIMIT = 100
 /** As many as the server gives at once. */

@@ -2,8 +2,8 @@ import { type OutputOptions, type Printed, ServerError } from "../client/client.
 import { AppError } from "../errors.ts"
 import { OutputText } from "../terminal/output.ts"
 import { printable } from "../text.ts"
-import { clientOf, type Command, idFlag, takes, typedId } from "./command.ts"
-import type { Arguments } from "./usage.ts"
+import { clientOf, type Command, idFlag, typedId } from "./command.ts"
+import { type Arguments, takes } from "./usage.ts"
 
 /** What the command of the item printed, or of the song's that was started last. @throws AppError `invalid` */
 function printedOf(given: Arguments, options: OutputOptions): AsyncGenerator<Printed, void, undefined> {

@@ -1,8 +1,8 @@
 import { databaseFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { moveDatabase } from "../offline.ts"
-import { clientOf, type Command, idFlag, say, takes, typedId } from "./command.ts"
-import type { Arguments } from "./usage.ts"
+import { clientOf, type Command, idFlag, say, typedId } from "./command.ts"
+import { type Arguments, takes } from "./usage.ts"
 
 async function moveItem(given: Arguments): Promise<void> {
   const id = typedId(given.words[0], "ID")

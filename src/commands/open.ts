@@ -1,7 +1,8 @@
 import { platform } from "node:os"
 
 import { printable } from "../text.ts"
-import { type Command, pageUrl, say, takes, typedId } from "./command.ts"
+import { type Command, pageUrl, say, typedId } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** What opens an address on each system. */
 const OPENERS: Readonly<Record<string, readonly string[]>> = {

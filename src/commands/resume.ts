@@ -1,4 +1,5 @@
-import { clientOf, type Command, say, takes } from "./command.ts"
+import { clientOf, type Command, say } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** Resumes the queue. */
 export const resumeCommand: Command = {

@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts"
 import { actCommand } from "./act.ts"
-import { clientOf, type Command, say, takes } from "./command.ts"
+import { clientOf, type Command, say } from "./command.ts"
+import { takes } from "./usage.ts"
 
 const items = actCommand(
   {

@@ -1,6 +1,7 @@
 import { config, SERVE_SETTING_NAMES } from "../config/config.ts"
 import { serve } from "../serve/serve.ts"
-import { type Command, takes } from "./command.ts"
+import type { Command } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** Runs the server. */
 export const serveCommand: Command = {

@@ -5,7 +5,8 @@ import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { ItemChange, type QueueItem, Result } from "../item/item.ts"
 import { printable, safeJson } from "../text.ts"
-import { clientOf, type Command, integerFlag, say, takes, typedId } from "./command.ts"
+import { clientOf, type Command, integerFlag, say, typedId } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** Flags that carry text as it is, and the key each sets. */
 const TEXTS = {

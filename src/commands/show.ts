@@ -4,9 +4,10 @@ import { wantsColour } from "../config/config.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
 import { duration, isGuess, leftIn, printable, safeJson, shownOf } from "../text.ts"
-import { clientOf, type Command, pageUrl, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
 import { unservedBy, unservedText, waits } from "./unserved.ts"
+import { takes } from "./usage.ts"
 
 /** What is known of an item, by name; what is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]

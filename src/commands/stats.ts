@@ -2,7 +2,8 @@ import type { Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson } from "../text.ts"
 import type { Counts, FinishedSince } from "../wire/answers.ts"
 import type { Stats, StreamSeen } from "../wire/server.ts"
-import { clientOf, type Command, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
+import { takes } from "./usage.ts"
 
 const number = (value: number): string => value.toLocaleString("en")
 

@@ -3,8 +3,8 @@ import { AppError } from "../errors.ts"
 import { openAccess } from "../offline.ts"
 import { type Access, type Role, ROLES, type TokenRow } from "../store/access.ts"
 import { printable } from "../text.ts"
-import { type Command, idFlag, say, takes, typedId } from "./command.ts"
-import type { Arguments } from "./usage.ts"
+import { type Command, idFlag, say, typedId } from "./command.ts"
+import { type Arguments, takes } from "./usage.ts"
 
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 

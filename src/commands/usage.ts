@@ -134,3 +134,12 @@ export function helpOf(usage: Usage): string {
   const list = rows.map(([flag = "", help]) => `  ${flag.padEnd(width)}  ${help}`)
   return `track-studio ${usage.line}\n\n${usage.about}\n\n${list.join("\n")}\n`
 }
+
+/**
+ * Refuses more words than the command takes.
+ * @throws AppError `invalid`
+ */
+export function takes(given: Arguments, most: number): void {
+  const extra = given.words[most]
+  if (extra !== undefined) throw new AppError("invalid", `unexpected argument "${extra}"`)
+}

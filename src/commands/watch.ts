@@ -5,8 +5,9 @@ import type { Status } from "../item/item.ts"
 import { readable, readableControl } from "../terminal/plain.ts"
 import type { Zone } from "../terminal/words.ts"
 import { printable, safeJson } from "../text.ts"
-import { clientOf, type Command, say, takes, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { drawLive } from "./live.ts"
+import { takes } from "./usage.ts"
 
 /** A line for people. */
 function line(said: Watched, zone: Zone): string {

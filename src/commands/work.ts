@@ -5,9 +5,9 @@ import { takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { version } from "../version.ts"
-import { clientOf, type Command, takes } from "./command.ts"
+import { clientOf, type Command } from "./command.ts"
 import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./flags.ts"
-import type { Arguments } from "./usage.ts"
+import { type Arguments, takes } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256
 /** A day: no outage of a night loses a render. */

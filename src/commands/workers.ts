@@ -3,7 +3,8 @@ import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import type { Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson, shownOf } from "../text.ts"
-import { clientOf, type Command, say, takes, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
+import { takes } from "./usage.ts"
 
 /** What a worker does: `#7 Northern Lights 54%`, `idle for 4:10`, `away since 14:32`. */
 function doingOf({ state, items, idle_since, last_heard_at }: WorkerSeen, zone: Zone, nowMs: number): string {

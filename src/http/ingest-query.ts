@@ -3,7 +3,7 @@ import { type Static, Type } from "@sinclair/typebox"
 import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
 import { type Place, placeOf, stepWords } from "../item/report.ts"
-import type { RendererName } from "../renderers/renderer.ts"
+import type { RendererName } from "../renderers/names.ts"
 import { LeaseParams, queryInteger } from "./params.ts"
 
 const percentage = (description: string) =>

@@ -5,11 +5,10 @@ import type { QueueItem, Step } from "../item/item.ts"
 import { directiveOf } from "../item/lease.ts"
 import { isFinished, retryIt } from "../item/moves.ts"
 import { placeOf } from "../item/report.ts"
-import { Ingest } from "../queue/ingest.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
-import { RENDERER_NAMES } from "../renderers/renderer.ts"
+import { RENDERER_NAMES } from "../renderers/names.ts"
 import { IngestAnswer } from "../wire/answers.ts"
 import { type Callers, whileIn } from "./access.ts"
 import { api } from "./api.ts"
@@ -75,6 +74,8 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
           )
         const underWay = before.status === "processing" ? before.attempt : undefined
         const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
+        // Loaded at its first use: the readers of renderers would be a tenth of the start.
+        const { Ingest } = await import("../queue/ingest.ts")
         const ingest = new Ingest(
           { workers, queue, output },
           { id, token, renderer: name, underWay, ...wanted },

@@ -3,6 +3,7 @@ import { blender } from "./blender.ts"
 import { LineCutter } from "./cutter.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { lines } from "./lines.ts"
+import type { RendererName } from "./names.ts"
 import { type Evidence, type Expected, type LineReader, WHOLE } from "./reader.ts"
 
 /** Whether a render that reached this fraction (0 to 1) of its total has finished. */
@@ -21,12 +22,6 @@ export interface Renderer {
   /** What the output so far proves. */
   readonly evidence: Evidence
 }
-
-/** The renderers whose output is understood; `lines` is any program that prints percentages or "n of m". */
-export const RENDERER_NAMES = ["ffmpeg", "blender", "lines"] as const
-
-/** One of `RENDERER_NAMES`. */
-export type RendererName = (typeof RENDERER_NAMES)[number]
 
 const READERS: Readonly<Record<RendererName, (expected: Expected) => LineReader>> = {
   ffmpeg,

@@ -1,5 +1,5 @@
 import { framesAsked, mustShowFrames } from "../renderers/asked.ts"
-import type { RendererName } from "../renderers/renderer.ts"
+import type { RendererName } from "../renderers/names.ts"
 import { lastOutput } from "./output-file.ts"
 import { blenderIn, ffmpegIn } from "./programs.ts"
 

@@ -4,7 +4,7 @@ import type { QueueItem } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
 import { Ingest } from "../../src/queue/ingest.ts"
-import type { RendererName } from "../../src/renderers/renderer.ts"
+import type { RendererName } from "../../src/renderers/names.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
 const MINUTE = 60_000

@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 
 import { MAX_LINE_LENGTH } from "../../src/renderers/cutter.ts"
-import { renderer, RENDERER_NAMES, type RendererName } from "../../src/renderers/renderer.ts"
+import { RENDERER_NAMES, type RendererName } from "../../src/renderers/names.ts"
+import { renderer } from "../../src/renderers/renderer.ts"
 import { capture, CAPTURES, listen } from "./captures.ts"
 
 /** A text in pieces; borders come anywhere, also within CR LF. */

@@ -2,8 +2,9 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
+import type { RendererName } from "../../src/renderers/names.ts"
 import type { Expected } from "../../src/renderers/reader.ts"
-import { isWhole, renderer, type RendererName } from "../../src/renderers/renderer.ts"
+import { isWhole, renderer } from "../../src/renderers/renderer.ts"
 
 setDefaultTimeout(30_000)
 
