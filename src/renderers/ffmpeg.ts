@@ -1,30 +1,19 @@
 import type { Media, Report } from "../item/item.ts"
 import { Pass } from "./pass.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine, WHOLE } from "./reader.ts"
+import { Runs } from "./runs.ts"
+import { isKilled } from "./shell.ts"
 import { Turns } from "./turns.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
 const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "total_size", "speed"] as const
-/** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
-const FAILURE =
-  /\bError writing trailer\b|\bError closing file\b|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
 
 /** ffmpeg's words when it was stopped by a signal or by a key. */
 const STOPPED = /^(?:Exiting normally, received signal \d|\[q\] command received)/
 /** ffmpeg's words for output with nothing in it. It exits with 0 after them. */
 const EMPTY = /^Output file is empty, nothing was encoded\b/
 const WRITTEN = /\b(?:video|audio|subtitle): ?[1-9]\d*k.*\bmuxing overhead\b/i
-const QUOTED = /'[^']*'/g
-
-function failureIn(line: string): string | undefined {
-  // Most lines are none: the cheap question comes first.
-  if (!/rror|Unable|av_/.test(line)) return undefined
-  // What is indented is the tag of a file, and what is quoted its name: a song can be called anything.
-  if (/^\s/.test(line)) return undefined
-  const plain = plainLine(line)
-  return FAILURE.test(plain.replace(QUOTED, "''")) ? plain : undefined
-}
 
 type Key = (typeof KEYS)[number]
 type Block = Partial<Record<Key, number>>
@@ -82,7 +71,7 @@ class Ffmpeg implements LineReader {
   #mayBeStill = false
   /** The longest run before this one that ended by itself. */
   #longest: Pass | undefined
-  #failure: string | undefined
+  readonly #runs = new Runs()
   #emptiness: string | undefined
   #hasWritten = false
 
@@ -95,12 +84,24 @@ class Ffmpeg implements LineReader {
     const { total, bars = 1 } = this.#expected
     const pass = this.#decisive
     // A picture of a time after the end is empty, and the video before it is whole.
-    const failure = this.#failure ?? (this.#hasWritten ? undefined : this.#emptiness)
+    const failure = this.#runs.failure ?? (this.#hasWritten ? undefined : this.#emptiness)
     const last = total !== undefined && pass.blocks > 0 ? pass.fractionOf(total) : null
     // Of bars that were declared, the last must be full, and so many as there are.
     const full = this.#full - (pass === this.#before && this.#isFull(pass) ? 1 : 0)
     const reached = last !== null && full < bars - 1 ? (full + last) / bars : last
-    return { ...NO_EVIDENCE, reached, hasEnded: pass.hasEnded, failure }
+    return { ...NO_EVIDENCE, reached, hasEnded: pass.hasEnded, failure, seen: this.#seen }
+  }
+
+  /** Whether a video was begun and its end not told. The end of sound alone is not always told. */
+  get #isWriting(): boolean {
+    const { frames, hasEnded, isSummed } = this.#pass
+    return frames > 0 && !hasEnded && !isSummed
+  }
+
+  /** What was not seen: the end of what was begun. It is no failure, as a script can hide what it likes. */
+  get #seen(): string | undefined {
+    if (!this.#expected.hearsWords) return undefined
+    return this.#runs.seen ?? (this.#isWriting ? "ffmpeg was not seen to end" : undefined)
   }
 
   /**
@@ -129,7 +130,8 @@ class Ffmpeg implements LineReader {
     }
     if (key === "progress" && (value === "continue" || value === "end")) return this.#take(value === "end")
     if (STOPPED.test(line)) this.#pass.isStopped = true
-    this.#failure ??= failureIn(line)
+    if (isKilled(line, "ffmpeg")) this.#runs.kill(line, this.#isWriting)
+    else this.#runs.hear(line)
     if (EMPTY.test(line)) this.#emptiness = plainLine(line)
     if (line.includes("muxing overhead")) this.#sum(line)
     return undefined

@@ -1,7 +1,8 @@
 import type { Report } from "../item/item.ts"
 import { blender, MAX_FILES } from "./blender.ts"
 import { ffmpeg } from "./ffmpeg.ts"
-import { type Evidence, type Expected, type LineReader, NO_EVIDENCE } from "./reader.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./reader.ts"
+import { isKilled } from "./shell.ts"
 
 /** What one of the renderers that we know said among other output. */
 export interface Own {
@@ -15,7 +16,7 @@ export interface Own {
 
 /** A part of each line that matters for how a render ends: it is found in a flood, and read whole. */
 export const OWN =
-  /rror|Unable|av_|muxing overhead|bitrate=|progress=|received signal|command received|nothing was encoded|Blender |Fra: ?-?\d|render +\| |Saved: |ppend frame|Traceback|no camera/i
+  /rror|Unable|av_|put #0, |Conversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|muxing overhead|bitrate=|progress=|received signal|command received|nothing was encoded|Blender |Fra: ?-?\d|render +\| |Saved: |ppend frame|Traceback|no camera/i
 
 const BLENDER_START =
   /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
@@ -85,11 +86,11 @@ export class OwnWords {
 
   /** What they prove: what ffmpeg reached of a total that was given, and what either said of failure. */
   get evidence(): Evidence {
-    const { reached, failure } = this.#ffmpeg.evidence
+    const { reached, failure, seen } = this.#ffmpeg.evidence
     const [before] = this.#failures.values()
     const saved = [...this.#saved, ...this.#blender.evidence.saved].slice(-MAX_FILES)
     const now = this.#isBlender ? this.#blender.evidence.failure : undefined
-    return { ...NO_EVIDENCE, reached, failure: failure ?? before ?? now, saved }
+    return { ...NO_EVIDENCE, reached, failure: failure ?? before ?? now, saved, seen }
   }
 
   /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
@@ -102,6 +103,7 @@ export class OwnWords {
     // A script inside of Blender prints what it likes, and what went wrong is among that.
     const report = this.#blender.read(line, false)
     if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)
+    if (this.#isBlender && isKilled(line, "blender")) this.#leaveBlender(plainLine(line))
     this.#ffmpeg.read(line, false)
     return isLog(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
   }
@@ -112,9 +114,8 @@ export class OwnWords {
     return this.#heard("blender", report)
   }
 
-  /** What Blender renders next is another render. If it is of the same file, that one decides. */
-  #leaveBlender(): void {
-    const { failure } = this.#blender.evidence
+  /** Blender has ended. What it renders next is another render. If it is of the same file, that one decides. */
+  #leaveBlender(failure = this.#blender.evidence.failure): void {
     this.#saved = this.evidence.saved
     this.#failures.delete(this.#blend)
     if (failure !== undefined && this.#failures.size < MAX_FILES) this.#failures.set(this.#blend, failure)

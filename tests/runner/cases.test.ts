@@ -4,7 +4,7 @@ import { type Case, CASES, pathOf } from "../renderers/cases.ts"
 import { start } from "../server.ts"
 import { faultsOf, finished, historyOf, latestOf, studio, type Told } from "./programs.ts"
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(150_000)
 
 const server = await start()
 afterAll(() => server[Symbol.asyncDispose]())
@@ -21,6 +21,13 @@ function check(one: Case, history: readonly Told[]): void {
   expect(last?.progress).toBeLessThanOrEqual(one.most_at_end ?? 99)
   if (!isFinal(one)) expect(last?.progress).toBeGreaterThanOrEqual(Math.floor(one.least_at_end ?? 0))
   if (one.unit_at_end === false) expect(last?.unit).toBeUndefined()
+}
+
+/** What was shown of a renderer that was read as any program is. */
+function checkUnread(one: Case, history: readonly Told[]): void {
+  expect(faultsOf(history)).toEqual([])
+  const last = history.findLast(({ status }) => status === "processing")
+  expect(last?.progress).toBeLessThanOrEqual(one.most_at_end ?? 99)
 }
 
 /** Prints a file at once, or line by line, so many seconds apart. */
@@ -50,36 +57,28 @@ describe.each([
   })
 })
 
-test("through work, which reads every output as lines, nothing is shown that is not so", async () => {
-  await using own = await start()
-  const lines = CASES.filter(({ reader }) => reader === "lines")
-  for (const one of lines) await own.add({ song_id: CASES.indexOf(one) + 1, metadata: { file: pathOf(one) } })
-  const exec = `cat "$(printenv TRACK_STUDIO_ITEM | sed 's/.*"file":"\\([^"]*\\)".*/\\1/')"; sleep 0.4`
-  await using worker = studio(own, ["work", "--concurrency", "4", "--exec", exec])
-  for (const [index, one] of lines.entries()) {
-    expect(await finished(own, index + 1)).toMatchObject({ status: "completed" })
-    check(one, await historyOf(own, index + 1))
-  }
-  worker.kill("SIGTERM")
-  expect(await worker.ends()).toBe(0)
-})
+/** Prints the file that an item names in its metadata, at once or line by line. */
+const printedOfItem = (apartS: number): string =>
+  `file=$(printenv TRACK_STUDIO_ITEM | sed 's/.*"file":"\\([^"]*\\)".*/\\1/'); ${printed('"$file"', apartS)}`
 
-test("through work, ffmpeg and Blender fail an item by their own words alone, and move it no further than is so", async () => {
+// A worker reads every output as lines: of ffmpeg and Blender it hears their own words of failure alone.
+test.concurrent.each([
+  ["at once", 0, 4],
+  ["a line every 50 ms", 0.05, CASES.length],
+] as const)("through work, %s, nothing is shown that is not so", async (_name, apartS, concurrency) => {
   await using own = await start()
-  const known = CASES.filter(({ reader }) => reader !== "lines")
-  for (const one of known) {
+  for (const one of CASES) {
     await own.add({ song_id: CASES.indexOf(one) + 1, max_attempts: 1, metadata: { file: pathOf(one) } })
   }
-  const exec = `cat "$(printenv TRACK_STUDIO_ITEM | sed 's/.*"file":"\\([^"]*\\)".*/\\1/')"; sleep 0.4`
-  await using worker = studio(own, ["work", "--concurrency", "4", "--exec", exec])
-  for (const [index, one] of known.entries()) {
+  const exec = printedOfItem(apartS)
+  await using worker = studio(own, ["work", "--concurrency", String(concurrency), "--exec", exec])
+  for (const [index, one] of CASES.entries()) {
     const { status, error_message } = await finished(own, index + 1)
     expect([one.file, status]).toEqual([one.file, one.error_at_end === undefined ? "completed" : "failed"])
     expect(error_message).toContain(one.error_at_end ?? "")
     const history = await historyOf(own, index + 1)
-    expect(faultsOf(history)).toEqual([])
-    const last = history.findLast((update) => update.status === "processing")
-    expect(last?.progress).toBeLessThanOrEqual(one.most_at_end ?? 99)
+    if (one.reader === "lines") check(one, history)
+    else checkUnread(one, history)
   }
   worker.kill("SIGTERM")
   expect(await worker.ends()).toBe(0)

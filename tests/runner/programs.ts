@@ -126,7 +126,7 @@ export async function itemOf(server: TestServer, id: number): Promise<QueueItem>
 
 /** The item once it is finished. */
 export async function finished(server: TestServer, id: number): Promise<QueueItem> {
-  return (await server.api("GET", `/queue/${id}?wait=finished&timeout=60`)).json()
+  return (await server.api("GET", `/queue/${id}?wait=finished&timeout=300`)).json()
 }
 
 /** The latest update of an item that fits, as soon as there is one. */
