@@ -83,13 +83,39 @@ install_videos() {
   put "$scratch/videos.conf" "$dropin" 644
 }
 
+# What the settings of the server say; the last line counts, as systemd reads them.
+setting() {
+  sed -n "s/^$1=//p" "$DESTDIR$settings/server.env" 2>/dev/null | tail -n 1 | sed "s/^[\"']//; s/[\"']\$//"
+}
+
+# Where the queue is.
+database() {
+  named=$(setting TRACK_STUDIO_DATABASE)
+  file=$(setting TRACK_STUDIO_DATABASE_FILE)
+  [ -z "$file" ] || [ ! -r "$DESTDIR$file" ] || named=$(cat "$DESTDIR$file")
+  case ${named:=$state/track-studio.db} in
+    /* | *://*) say "$named" ;;
+    *) say "$state/$named" ;;
+  esac
+}
+
+# The flag that names the queue; none for the address of another database, which holds its password.
+flag() { case $(database) in *://*) ;; *) printf ' --database %s' "$(database)" ;; esac; }
+
 # A copy of the queue as the former program knows it, for the way back. It is named by the time.
 keep_queue() {
   old=$DESTDIR$program
-  [ -x "$old" ] && [ -f "$DESTDIR$state/track-studio.db" ] || return 0
+  queue=$(database)
+  case $queue in
+    *://*)
+      [ ! -x "$old" ] || say "the queue is in another database: keep a copy of it by pg_dump, for the way back"
+      return 0
+      ;;
+  esac
+  [ -x "$old" ] && [ -f "$DESTDIR$queue" ] || return 0
   folder "$state/backups" 0750 "$(owner)"
   copy=$state/backups/before-upgrade-$(date -u +%Y%m%dT%H%M%SZ).db
-  "$old" backup "$DESTDIR$copy" --database "$DESTDIR$state/track-studio.db" >/dev/null ||
+  "$old" backup "$DESTDIR$copy" --database "$DESTDIR$queue" >/dev/null ||
     fail "the queue could not be copied to $copy; nothing was changed"
   [ -z "$(owner)" ] || [ "$(id -u)" != 0 ] || chown "$(owner)" "$DESTDIR$copy"
   say "copied the queue to $copy"
@@ -143,7 +169,7 @@ END
 
 start() {
   if ! rules; then
-    [ -n "$DESTDIR" ] || say "systemd does not run here; start it by: $program serve --database $state/track-studio.db"
+    [ -n "$DESTDIR" ] || say "systemd does not run here; start it by: $program serve$(flag)"
     return 0
   fi
   # What runs is restarted if it is not what is installed, and started otherwise.
@@ -180,7 +206,7 @@ install_all() {
   install_videos
   start
   [ "$touched" = 1 ] || say "nothing had to be changed"
-  say "${version:-$binary} is installed; next: $program doctor --database $state/track-studio.db"
+  say "${version:-$binary} is installed; next: $program doctor$(flag)"
 }
 
 uninstall() {

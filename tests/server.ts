@@ -9,7 +9,8 @@ export const PROGRAM: readonly string[] = process.env["TRACK_STUDIO_BINARY"]
   ? [process.env["TRACK_STUDIO_BINARY"]]
   : ["bun", "src/main.ts"]
 
-const START_MS = 10_000
+/** Far more than a start takes, even on a machine with much else to do. */
+const START_MS = 30_000
 
 /** A folder of its own, removed by `dispose`. */
 export function temporaryFolder(): { path: string; [Symbol.dispose]: () => void } {

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 import { PROGRAM, run, temporaryFolder } from "../server.ts"
@@ -108,6 +108,29 @@ test("an upgrade keeps settings, the queue as it was, and the former program", a
   expect(readFileSync(settings, "utf8")).toBe("TRACK_STUDIO_PORT=9000\n")
   expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(next, "utf8"))
   expect(readFileSync(`${root}${PROGRAM_PATH}.previous`, "utf8")).toBe(readFileSync(old, "utf8"))
+})
+
+test("an upgrade copies the queue that the settings name, wherever it is", async () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const [old, next, last] = [1, 2, 3].map((label) => programIn(folder.path, String(label)))
+  install(root, [old ?? ""])
+  const settings = `${root}/etc/track-studio/server.env`
+  mkdirSync(`${root}/srv/queue`, { recursive: true })
+  const database = `${root}/srv/queue/songs.db`
+  expect((await run(["token", "create", "--role", "admin", "--database", database])).code).toBe(0)
+  writeFileSync(settings, 'TRACK_STUDIO_DATABASE=/old.db\nTRACK_STUDIO_DATABASE="/srv/queue/songs.db"\n')
+  const { said } = install(root, [next ?? ""])
+  const [backup = ""] = readdirSync(`${root}/var/lib/track-studio/backups`)
+  expect(said).toContain(`copied the queue to /var/lib/track-studio/backups/${backup}`)
+  expect(said).toContain("doctor --database /srv/queue/songs.db\n")
+  const tokens = ["token", "list", "--database", join(root, "var/lib/track-studio/backups", backup)]
+  expect((await run(tokens)).stdout).toContain("admin")
+  // What an address says of a password is printed nowhere.
+  writeFileSync(settings, "TRACK_STUDIO_DATABASE=postgres://track:secret@db/track\n")
+  const after = install(root, [last ?? ""])
+  expect([after.code, after.said]).toEqual([0, expect.stringContaining("pg_dump")])
+  expect(after.said).not.toContain("secret")
 })
 
 test("an upgrade that cannot copy the queue changes nothing", () => {
