@@ -31,6 +31,12 @@ function freePort(): number {
   return listener.port
 }
 
+/** The configurations that are shipped, by their names. */
+export const SHIPPED_CONFIGS: Readonly<Record<string, string>> = {
+  "nginx.conf": SHIPPED,
+  "nginx-fleet.conf": FLEET,
+}
+
 /** One site of the tested nginx: the shipped configuration, with one thing changed. */
 export interface Site {
   /** The URL of the server behind it. */

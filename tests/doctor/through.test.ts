@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 
 import { examined } from "../../src/doctor/doctor.ts"
 import type { Fault, Finding } from "../../src/doctor/finding.ts"
-import { Nginx, nginxOrWhy, type Site } from "../nginx.ts"
+import { Nginx, nginxOrWhy, SHIPPED_CONFIGS, type Site } from "../nginx.ts"
 import { Reader } from "../reader.ts"
 import { run, start, type TestServer } from "../server.ts"
 
@@ -174,6 +174,12 @@ const CASES: readonly Case[] = [
 
 /** Without it, a server on loopback takes changes from every page of this machine. */
 const STUDIO = "https://studio.example"
+
+// nginx ends a body on which nothing comes for a minute, and a frame may take longer.
+test.each(Object.entries(SHIPPED_CONFIGS))("%s lets a renderer be silent for an hour", (_name, config) => {
+  for (const limit of ["client_body_timeout", "proxy_read_timeout", "proxy_send_timeout"])
+    expect(config).toMatch(new RegExp(`^ *${limit} 1h;$`, "m"))
+})
 
 const nginx = nginxOrWhy()
 if ("why" in nginx) console.warn(`skipped: ${nginx.why}`)
