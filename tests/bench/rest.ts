@@ -7,8 +7,8 @@ import { inQuiet } from "./noise.ts"
 import { databaseFolder, ours, serveCommand } from "./ours.ts"
 import { Process, ready } from "./processes.ts"
 
-/** What a start leaves to do is done by then. */
-const SETTLE_MS = 10_000
+/** What a start leaves to do is done by then, and the code that goes on running is compiled. */
+const SETTLE_MS = 60_000
 
 interface Rest {
   readonly cpuPct: number
