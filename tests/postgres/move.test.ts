@@ -10,7 +10,8 @@ import type { Store } from "../../src/store/store.ts"
 import { added, draft, put } from "../contracts/store.contract.ts"
 import { run, start, temporaryFolder } from "../server.ts"
 import { emptyDatabase } from "./open.ts"
-import { whyNoPostgres } from "./server.ts"
+import { Proxy } from "./proxy.ts"
+import { postgres, whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(60_000)
 
@@ -128,6 +129,39 @@ test.skipIf(whyNoPostgres !== undefined)(
     const home = new SqliteStore(back)
     expect([await added(home), await home.head()]).toEqual([31, newest + 1])
     await home.close()
+  },
+)
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "a server that starts while a move is under way serves what was moved",
+  async () => {
+    using folder = temporaryFolder()
+    await using database = await emptyDatabase()
+    using proxy = new Proxy((await postgres()).port)
+    const url = new URL(database.url)
+    url.port = `${proxy.port}`
+    const file = join(folder.path, "queue.db")
+    const before = new SqliteStore(file)
+    await added(before)
+    const { historyId } = before
+    await before.close()
+    const isHeld = Promise.withResolvers<void>()
+    proxy.decide = (bytes) => {
+      if (!bytes.includes("setval")) return "pass"
+      isHeld.resolve()
+      return "hold"
+    }
+    const moving = moveUp(file, url.href)
+    await isHeld.promise
+    // It may wait for the end of the move, or be refused and start again.
+    const opening = PostgresStore.open(database.url).catch(() => undefined)
+    await Promise.race([opening, Bun.sleep(500)])
+    proxy.decide = () => "pass"
+    proxy.release()
+    await moving
+    const store = (await opening) ?? (await PostgresStore.open(database.url))
+    expect([store.historyId, await store.items()]).toEqual([historyId, 1])
+    await store.close()
   },
 )
 

@@ -95,7 +95,8 @@ async function within<T>(url: string, work: (tx: SQL) => Promise<T>): Promise<T>
   const client = session(url)
   try {
     return await client.begin(async (tx) => {
-      await tx.unsafe("LOCK TABLE history, queue_items, updates IN EXCLUSIVE MODE")
+      // A server that starts meanwhile must not read which history it is that it serves.
+      await tx.unsafe("LOCK TABLE history, queue_items, updates IN ACCESS EXCLUSIVE MODE")
       await checkUnused(tx, url)
       return work(tx)
     })
