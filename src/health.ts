@@ -50,7 +50,7 @@ export interface Held {
   readonly detail: string
 }
 
-/** What is wrong with the server now: its parts note it here, and the routes of health answer it. */
+/** What is wrong with the server now: its parts report it here, and the health routes show it. */
 export class Reasons {
   readonly #held = new Map<Reason, Held>()
 

@@ -58,8 +58,8 @@ export function readableLine(
 }
 
 /**
- * Writes one line to standard output: JSON with `time`, `level` and `msg`, or readable text on a terminal. Line breaks in
- * values are escaped, so that a line of JSON is always one entry.
+ * Writes one line to standard output: JSON with `time`, `level` and `msg`, or readable text on a terminal. Line
+ * breaks in values are escaped, so that a line of JSON is always one entry.
  */
 export function log(level: Level, msg: string, fields: LogFields = {}): void {
   if (LEVELS.indexOf(level) < LEVELS.indexOf(style.level)) return
@@ -72,7 +72,7 @@ export function log(level: Level, msg: string, fields: LogFields = {}): void {
 
 const COUNT_MS = 10_000
 
-/** What an error says, without where it came from. */
+/** The words of an error, without its stack. */
 const causeOf = (error: unknown): string =>
   error instanceof Error && error.cause !== undefined
     ? `${error.message}: ${causeOf(error.cause)}`
@@ -80,7 +80,7 @@ const causeOf = (error: unknown): string =>
       ? error.message
       : String(error)
 
-/** What was said, and may come again. */
+/** A line that was logged, and may come again. */
 interface Repeated {
   readonly level: Level
   readonly msg: string
@@ -93,8 +93,8 @@ interface Repeated {
 }
 
 /**
- * Logs what can come again and again. The same thing, by message and cause, is logged once in full; as long as it comes again
- * there is one line each 10 s that says how often. One that stays away for as long counts as new.
+ * Logs what can come again and again. The same thing, by message and cause, is logged once in full; as long as it
+ * comes again there is one line each 10 s that says how often. One that stays away for as long counts as new.
  */
 export class ErrorLog {
   readonly #write: typeof log
@@ -118,7 +118,7 @@ export class ErrorLog {
     this.#say("warn", msg, cause, fields)
   }
 
-  /** Says what has been counted and not yet said. */
+  /** Logs the counts that were not logged yet. */
   end(): void {
     for (const [key, repeated] of this.#repeated) {
       clearTimeout(repeated.timer)
@@ -148,7 +148,7 @@ export class ErrorLog {
     this.#repeated.set(key, repeated)
   }
 
-  /** Says how often it came again; whether it did. */
+  /** Logs how often it came again; answers whether it did. */
   #tell({ level, msg, cause, again, sinceMs }: Repeated): boolean {
     const seconds = Math.round((performance.now() - sinceMs) / 100) / 10
     if (again > 0) this.#write(level, msg, { cause, again, seconds })

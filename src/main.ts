@@ -19,7 +19,7 @@ ${Object.entries(COMMANDS)
 "track-studio help COMMAND" explains a command. Without one, the server runs.
 `
 
-/** Commands whose work goes on although nobody reads their output. */
+/** Commands whose work goes on even if their output is no longer read. */
 const LASTING = new Set(["serve", "run", "work"])
 
 function fail(message: string, code: number): number {
@@ -27,7 +27,7 @@ function fail(message: string, code: number): number {
   return code
 }
 
-/** Says how the program is used, after what was wrong. */
+/** Prints what was wrong, and then how the program is used. */
 function misused(message: string, usage: string): number {
   fail(message, 2)
   process.stderr.write(`${usage}\n`)

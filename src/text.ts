@@ -42,7 +42,7 @@ interface TellsLeft {
   readonly eta_high_seconds?: number | null
 }
 
-/** How long an item still takes when `ageSeconds` have passed since it was told; null while unknown. */
+/** How long an item still takes when `ageSeconds` have passed since its update; null while unknown. */
 export function leftIn(told: TellsLeft, ageSeconds: number): Left | null {
   const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high } = told
   if (eta_seconds === null || eta_seconds === undefined) return null
@@ -60,7 +60,7 @@ export const shownOf = (item: {
   readonly time_progress?: number | null
 }): number => Math.floor(item.time_progress ?? item.progress)
 
-/** Whether the progress of an item is a guess: told by a bar that may not be the whole, and by no earlier runs. */
+/** Whether the progress of an item is a guess: it comes from a bar that may not be the whole, and not from earlier runs. */
 export const isGuess = (item: {
   readonly basis?: string | null
   readonly time_progress?: number | null
@@ -75,12 +75,12 @@ function range(low: number, high: number): string {
   return `${from} to ${to} ${unit}`
 }
 
-/** Whether nobody knows well how long it still takes: the band is wider than half of it. */
+/** Whether the estimate is vague: the band is wider than half of it. */
 const isVague = ({ seconds, low, high }: Left): boolean =>
   low !== null && high !== null && high - low > seconds / 2
 
 /**
- * How long it still takes: `4:10`, or `3 to 6 min` where nobody knows better; empty once it is over by the band too.
+ * How long it still takes: `4:10`, or `3 to 6 min` if that is vague; empty once even the band is over.
  */
 function spanOf(left: Left): string {
   const { seconds, low, high } = left

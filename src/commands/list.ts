@@ -63,7 +63,10 @@ async function listed(
   return { items: items.slice(0, limit), more: next !== null || items.length > limit }
 }
 
-/** The items with those behind the others that wait which no worker takes yet: delayed ones, then those nobody can take. */
+/**
+ * The items with those behind the others that wait which no worker takes yet: delayed ones, then those nobody can
+ * take.
+ */
 function inTurn(items: readonly ReadItem[], unserved: Unserved): readonly ReadItem[] {
   const nowMs = Date.now()
   const rank = (item: ReadItem): number => {

@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000
 /** A certificate that ends sooner than this was not renewed in time. */
 const RENEWAL_DAYS = 14
 
-/** What a TLS connection brought; undefined if there was none. */
+/** The TLS connection, or why there is none. */
 function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
   const host = url.hostname.replace(/^\[|\]$/g, "")
   return new Promise((resolve) => {
@@ -58,16 +58,16 @@ const SILENCES: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection is cut",
 }
 
-/** Why nobody answered, in words. */
+/** Why there is no answer, in words. */
 const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): string => {
   const why = end === "late" ? `nothing came within ${patienceMs / 1000} s` : (SILENCES[reason] ?? reason)
   return `no answer from ${url.host}: ${why || "the connection is cut"}`
 }
 
-/** What a server calls itself, and no proxy does. */
+/** The name by which a server knows itself; no proxy uses it. */
 const SERVICE = "track-studio-orchestrator"
 
-/** Who answered, where it was not the server. */
+/** Which program answered in the server's place. */
 const answeredBy = ({ status, headers }: Answer): string =>
   printable(`${status}${headers.server === undefined ? "" : ` from ${headers.server}`}`)
 

@@ -1,7 +1,7 @@
 import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
-/** A renderer's output for an item that nobody will add: the server refuses it as soon as it begins. */
+/** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
 const INGEST = { method: "POST", path: "/queue/9007199254740991/ingest/lines", unfinished: "0 %\n" } as const
 
 /** More than any renderer prints. */
@@ -9,7 +9,7 @@ const LARGE_BYTES = 1e9
 
 const hasBegun = (): boolean => true
 
-/** Whether the output of a renderer, which has no end for hours, reaches the server while it comes. */
+/** Whether the output of a renderer, which may last for hours, reaches the server while it is sent. */
 export async function bodiesOf(patient: Patient): Promise<readonly Finding[]> {
   const [endless, large] = await Promise.all([
     exchange(patient, { ...INGEST, until: hasBegun }),
@@ -37,7 +37,7 @@ function size({ status }: Answer): Finding {
   return good(about, "bodies may have any size")
 }
 
-/** Nobody will add the item that it watches. */
+/** It watches an item that is never added. */
 const SOCKET = "/progress/ws?ids=9007199254740991"
 
 /** Milliseconds until a WebSocket of the server's own page says that it is live; undefined if it never does. */
@@ -66,7 +66,7 @@ export async function socketOf(patient: Patient): Promise<Finding> {
   const about = "WebSockets"
   const ms = await liveSocket(patient)
   if (ms !== undefined) return good(about, `open after ${Math.ceil(ms)} ms`)
-  // Its refusal is hidden by the protocol's own client.
+  // The WebSocket client hides the refusal, so a plain request asks for it.
   const answer = await exchange(patient, {
     path: SOCKET,
     headers: {

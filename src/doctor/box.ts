@@ -6,7 +6,7 @@ import { printable } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 import { descriptors, programs, units, vanishing } from "./machine.ts"
 
-/** With less room SQLite and a day of renders may fill the disk before somebody looks. */
+/** With less room SQLite and a day of renders may fill the disk before anyone notices. */
 const LEAST_FREE_BYTES = 500e6
 
 /** File systems of other machines, on which SQLite's locks and shared memory do not hold. */
@@ -39,7 +39,7 @@ function mountOf(path: string, mounts: string): Mount | undefined {
     const isHolding = point !== undefined && (point === "/" || path === point || path.startsWith(`${point}/`))
     return isHolding ? [{ point, type: after.split(" ")[0] ?? "" }] : []
   })
-  // Of two at the same place the later one lies above.
+  // Of two mounts at the same place the later one hides the other.
   return holding.reduce<Mount | undefined>(
     (best, mount) => (mount.point.length >= (best?.point.length ?? 0) ? mount : best),
     undefined,

@@ -5,7 +5,7 @@ import type { Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
 
-/** Whether an address is one of this machine, so that nobody stands on the way. */
+/** Whether an address is one of this machine, so that no proxy or network is in between. */
 const isHere = ({ hostname }: URL): boolean => /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
 
 /**
@@ -16,7 +16,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
   if (patient.url.protocol === "https:") {
     const certificate = await certificateOf(patient)
     yield certificate
-    // The token must not go to somebody who cannot show that he is the server.
+    // The token must not be sent to a program that cannot prove that it is the server.
     if (certificate.verdict === "fault" && certificate.fault !== "certificate_ends") return
   } else if (patient.token !== undefined && !isHere(patient.url)) {
     yield note("encryption", "none: everybody on the way can read the token; https hides it")

@@ -5,23 +5,23 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 /** No item has the largest number there is, so what is asked of it changes nothing. */
 const NOTHING = "/queue/9007199254740991/cancel"
 
-/** A name that can belong to nobody. */
+/** A host name that cannot exist. */
 const FOREIGN = "doctor.invalid"
 
 /** What the server answers to a change, sent as a browser would send it from a page of this origin. */
 const changed = (patient: Patient, headers: Readonly<Record<string, string>>): Promise<Answer> =>
   exchange(patient, { method: "POST", path: NOTHING, isNamed: false, headers })
 
-/** What each way of changing is sent to: of an item that does not exist. */
+/** The path for each method that changes something; its item does not exist. */
 const CHANGES = { POST: NOTHING, PUT: "/queue/9007199254740991", DELETE: "/queue/9007199254740991" } as const
 
 const isOurs = (answer: Answer): boolean => refusalIn(answer).code !== ""
 
-/** What an answer says that something on the way gave in the server's place. */
+/** What another program answered in the server's place. */
 const insteadOf = ({ status }: Answer): string =>
   status === 0 ? "there is no answer" : `the answer is ${status}`
 
-/** Whether the server itself answers those who change something: what it says tells workers what to do. */
+/** Whether refusals come from the server itself: workers act on what they say. */
 export async function refusalsOf(patient: Patient): Promise<Finding> {
   const about = "answers"
   for (const [method, path] of Object.entries(CHANGES)) {
@@ -80,10 +80,10 @@ export async function foreignHost(patient: Patient): Promise<Finding> {
   return faulty("other names", "host_open", `it answers to any host name, such as ${FOREIGN}`)
 }
 
-/** An address that belongs to nobody. */
+/** An address that no machine has. */
 const FORGED = "192.0.2.1"
 
-/** Whether the server sees where requests come from, and does not believe what a client says of that. */
+/** Whether the server sees where requests come from, and does not trust a client's own claim of it. */
 export async function addressOf(patient: Patient, isProxied: boolean): Promise<Finding> {
   const about = "addresses"
   // A server that is asked directly would take us for a proxy.
@@ -103,7 +103,7 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
   )
 }
 
-/** Whether the token is taken, and what the clocks say. */
+/** Whether the token is accepted, and whether the clocks agree. */
 export async function accountOf(
   patient: Patient,
 ): Promise<{ readonly isIn: boolean; readonly findings: Finding[] }> {
@@ -141,7 +141,7 @@ function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
   return faulty("clock", "clock_off", `the server's is ${seconds} s ${which} this machine's`)
 }
 
-/** Whether what stands behind the question mark arrives: filters, tickets, and where to resume. */
+/** Whether the query of an address arrives: it holds filters, tickets, and where to resume. */
 export async function queriesOf(patient: Patient): Promise<Finding> {
   const answer = await exchange(patient, { path: "/progress/stats?doctor=1" })
   if (refusalIn(answer).code === "invalid") return good("queries", "arrive")
@@ -154,10 +154,10 @@ export async function queriesOf(patient: Patient): Promise<Finding> {
   return unknown("queries", insteadOf(answer))
 }
 
-/** Enough for two answers to bear different times. */
+/** Long enough for two answers to have different times. */
 const APART_MS = 20
 
-/** Whether something on the way answers in the server's place, from memory. */
+/** Whether a cache on the way answers in the server's place. */
 export async function cachesOn(patient: Patient): Promise<Finding> {
   const first = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
   await new Promise((resolve) => setTimeout(resolve, APART_MS))

@@ -12,9 +12,9 @@ export interface Patient {
   readonly url: URL
   /** The access token to send; undefined for none. */
   readonly token: string | undefined
-  /** How long what should come at once may take, in milliseconds. */
+  /** How long an immediate answer may take, in milliseconds. */
   readonly patienceMs: number
-  /** How long a stream that says nothing is watched, in milliseconds; 0 for not at all. */
+  /** How long an idle stream is watched, in milliseconds; 0 for not at all. */
   readonly idleMs: number
   /** This machine's time, in milliseconds since 1970. */
   readonly now: () => number
@@ -143,7 +143,7 @@ export function saidIn({ text }: Answer): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Whether something on the way had enough of us, and not the server. */
+/** Whether a proxy on the way, and not the server, limits the requests. */
 export const isLimit = (answer: Answer): boolean =>
   (answer.status === 429 || answer.status === 503) && refusalIn(answer).code === ""
 

@@ -2,7 +2,7 @@ import { printable } from "../text.ts"
 import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
-/** A stream that nothing happens on: of an item that nobody will add. */
+/** An idle stream: that of an item that is never added. */
 const QUIET = "/progress/stream?ids=9007199254740991"
 
 const LIVE = /^event: live\n/m
@@ -67,7 +67,7 @@ export async function compressionOf(patient: Patient): Promise<Finding> {
   )
 }
 
-/** Whether a reader that comes back is known by its last event ID. No server ever gave this one, and says so. */
+/** Whether a last event ID reaches the server. This one was never given, so the server answers with a gap. */
 export async function resumptionOf(patient: Patient): Promise<Finding> {
   const { text } = await opened(patient, { "last-event-id": "doctor" })
   if (!isLive(text)) return unknown("resuming", "no stream came")
@@ -79,7 +79,7 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
   )
 }
 
-/** Whether a stream that nothing happens on stays open, with its keepalives. */
+/** Whether an idle stream stays open, with its keepalives. */
 export async function idlenessOf(patient: Patient): Promise<Finding> {
   const about = "idle streams"
   const { idleMs } = patient

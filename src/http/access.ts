@@ -77,7 +77,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`DELETE ${API}/kinds/:kind/runs`]: "change",
 }
 
-/** What stands before every route, and tells it who calls. */
+/** Runs before every route, and gives it the caller. */
 export type Admission = ReturnType<typeof admission>
 
 /** What routes need to know of their callers. */
@@ -88,7 +88,7 @@ export interface Callers {
   readonly owners: Owners
   /** How much callers may ask; undefined for no limit. */
   readonly limits: Limits | undefined
-  /** Whose word about a client's address counts. */
+  /** The proxies that are believed about a client's address. */
   readonly proxies: TrustedProxies
 }
 
@@ -126,11 +126,11 @@ interface Matched {
 
 /** What decides who is let in. */
 export interface AdmissionOptions {
-  /** Absent in tests that are not about access: then everybody may do everything. */
+  /** Absent in tests that are not about access: then every caller may do everything. */
   readonly gate?: Gate | undefined
   /** How much callers may ask; absent with `gate`. */
   readonly limits?: Limits | undefined
-  /** The proxies whose word about a client's address counts. */
+  /** The proxies that are believed about a client's address. */
   readonly proxies: TrustedProxies
   /** The address that the server is bound to. */
   readonly host: string
@@ -143,12 +143,12 @@ export interface AdmissionOptions {
 /** Counts refusals, by why. */
 export type Refused = ReturnType<Metrics["counters"]>
 
-/** Who a caller is before it was looked at. */
+/** A caller before it was checked. */
 const NOBODY_YET: Caller = { ...EVERYBODY }
 
 /** Lets a caller in, or throws; one that was let in before is only answered. */
 function admitting({ gate, proxies, limits, refusals, host, refused }: AdmissionOptions) {
-  // Who reaches such an address is on this machine, so a system call for each request can be saved.
+  // Every client of such an address is on this machine, so a system call for each request can be saved.
   const onlyPeer = isLoopback(host) ? "127.0.0.1" : undefined
   return (matched: Matched): Caller => {
     if (!gate || !limits || matched.caller !== NOBODY_YET) return matched.caller
@@ -161,7 +161,8 @@ function admitting({ gate, proxies, limits, refusals, host, refused }: Admission
     limits.ask(caller, lease)
     const refusal = refusals.get(request)
     if (!refusal) return caller
-    // No stranger's page knows a token. Whether a lease is good, the store finds out on the routes that take one.
+    // A page of another site knows no token. Whether a lease is valid is checked by the store, on the routes that
+    // take one.
     if (caller.token && request.headers.has("authorization")) refusals.delete(request)
     else if (lease === "") throw counted(refused, refusal)
     return caller
@@ -169,9 +170,9 @@ function admitting({ gate, proxies, limits, refusals, host, refused }: Admission
 }
 
 /**
- * Lets callers in, or refuses them, before anything else is looked at. Routes find who calls as `caller`.
+ * Lets callers in, or refuses them, before anything else happens. Routes get the caller as `caller`.
  *
- * What is needed hangs on the route that was matched, never on the text of the address.
+ * What is needed depends on the route that was matched, never on the text of the address.
  */
 export function admission(options: AdmissionOptions) {
   const { limits } = options
@@ -195,7 +196,7 @@ export function admission(options: AdmissionOptions) {
       return shares.wait(caller.client)
     })
   }
-  // One box waits for nobody here.
+  // A server that is alone never waits here.
   if (limits?.isShared) {
     app.onBeforeHandle({ as: "global" }, async ({ request, query, route, caller }) => {
       await limits.askAll(caller, leaseFor({ request, query, route }))
@@ -313,7 +314,7 @@ export function whileIn({ ended }: Caller, leave: (refusal: AppError) => void): 
   return { [Symbol.dispose]: () => over.abort() }
 }
 
-/** To a token for one item all other items are unknown. @throws AppError `not_found` */
+/** For a token of one item all other items do not exist. @throws AppError `not_found` */
 function checkItem({ item }: Caller, params: Readonly<Record<string, string | undefined>> | undefined): void {
   const id = params?.["id"]
   if (item === undefined || id === undefined || !ITEM_ID.test(id) || Number(id) === item) return

@@ -60,9 +60,9 @@ export interface AppParts extends GuardOptions {
   readonly streams: Streams
   /** The deliveries to webhooks, for their list. */
   readonly webhooks: Webhooks
-  /** Decides which callers are let in; absent if everybody is. */
+  /** Decides which callers are let in; absent if all are. */
   readonly gate?: Gate
-  /** Gives tickets; absent if everybody is let in. */
+  /** Gives tickets; absent if all callers are let in. */
   readonly tickets?: Tickets
   /** How much each caller may ask for; absent if there are no limits. */
   readonly limits?: Limits
@@ -74,11 +74,11 @@ export interface AppParts extends GuardOptions {
   readonly servers?: () => Promise<readonly ServerSeen[]>
   /** For how many milliseconds no timer of the server has had its turn. */
   readonly stoodMs: () => number
-  /** When removing old updates begins, in epoch milliseconds; absent if nobody has to know. */
+  /** When removing old updates begins, in epoch milliseconds; absent if it has begun long ago. */
   readonly retentionBeginsAtMs?: () => number
-  /** What is counted; absent for counting for nobody. */
+  /** The metrics to count in; absent to count nothing. */
   readonly metrics?: Metrics
-  /** Called after each answer; absent if nobody wants to know. */
+  /** Called after each answer; absent for no call. */
   readonly onAnswer?: ((answered: Answered) => void) | undefined
   /** The version of the program. */
   readonly version: string

@@ -42,7 +42,10 @@ function zoneAsked(name: string): Zone {
   }
 }
 
-/** How the client wants the board; a request does not say how large the client's terminal is, or where it stands. */
+/**
+ * How the client wants the board; a request does not say how large the client's terminal is, or in which time zone it
+ * is.
+ */
 function lookOf(request: Request, isTTY: boolean): Look {
   const query = Object.fromEntries(new URL(request.url, "http://localhost").searchParams)
   if (!Value.Check(BoardParams, query)) {
@@ -113,15 +116,15 @@ async function drawnOnce(
   return `${lines.map(({ text }) => text.trimEnd()).join("\n")}\n`
 }
 
-/** Programs that print what they get on a terminal, as it comes. */
+/** Programs that print an answer on a terminal while it arrives. */
 const TERMINALS = /^(curl|wget|httpie|xh)\b/i
 /** Whether text is among what the client takes. */
 const acceptsText = (accept: string | null): boolean =>
   accept === null || /(^|,)\s*(\*\/\*|text\/(\*|plain))/i.test(accept)
 
 /**
- * Answers those who want no HTML: curl and its like get the board of what is being rendered, drawn in place until
- * they leave, and any other program gets it once, as plain text.
+ * Answers clients that want no HTML: curl and similar programs get the board of what is being rendered, drawn in
+ * place until they leave, and any other program gets it once, as plain text.
  */
 export const boardFor =
   (streams: Streams, forecasts: Forecasts, owners: Owners) =>

@@ -9,7 +9,7 @@ export interface ClientAddress {
   readonly address: string
   /** Whether the client is on this machine, and its request came through no proxy. */
   readonly isLocal: boolean
-  /** What stands for the client where clients are counted: the address, of IPv6 its first 64 bits. */
+  /** The key under which the client is counted: its address, or the first 64 bits of an IPv6 address. */
   readonly key: string
 }
 
@@ -36,14 +36,14 @@ function keyOf(address: string): string {
     .join(":")}::/64`
 }
 
-/** The proxies whose word about a client's address counts. */
+/** The proxies that are believed about a client's address. */
 export class TrustedProxies {
   readonly #list: BlockList | undefined
   readonly #onUntrusted: () => void
 
   /**
-   * `given`: addresses, or networks such as 10.0.0.0/8; each was checked by `config`. `onUntrusted` is called at each request
-   * that came through a proxy on this machine which is not among them: all of its clients count as one.
+   * `given`: addresses, or networks such as 10.0.0.0/8; each was checked by `config`. `onUntrusted` is called at each
+   * request that came through a proxy on this machine which is not among them: all of its clients count as one.
    */
   constructor(given: readonly string[], onUntrusted: () => void = () => undefined) {
     this.#onUntrusted = onUntrusted
@@ -62,15 +62,15 @@ export class TrustedProxies {
   clientOf(peer: string, headers: Headers): ClientAddress {
     const from = plain(peer)
     const isByProxy = isLoopback(from) && isProxied(headers)
-    // Anybody elsewhere can write these headers; on this machine they come from a proxy.
+    // A client elsewhere can write these headers itself; on this machine they come from a proxy.
     if (isByProxy && !this.#isTrusted(from)) this.#onUntrusted()
     const address = this.#list === undefined ? from : this.#behind(from, headers.get("x-forwarded-for"))
-    // Whatever proxies are trusted to say: what one has passed on does not come from this machine.
+    // A request that a proxy passed on does not count as one of this machine, whatever the proxy says.
     const isLocal = isLoopback(from) && isLoopback(address) && !isByProxy
     return { address, isLocal, key: keyOf(address) }
   }
 
-  /** The last address in the list that no trusted proxy stands for: what comes before it, anybody may have written. */
+  /** The last address in the list that is not a trusted proxy: any client can have written what comes before it. */
   #behind(peer: string, forwardedFor: string | null): string {
     const hops = [...(forwardedFor ?? "").split(",").map((hop) => plain(hop.trim())), peer].filter(
       (hop) => hop !== "",

@@ -87,7 +87,7 @@ function methodsOf(routes: readonly Route[], path: string): string[] {
   return [...new Set(methods)].filter((method) => method !== "OPTIONS").sort()
 }
 
-/** Whether the client is one that gives up for good at any refusal. */
+/** Whether the client gives up for good at any refusal, as an EventSource does. */
 const isEventSource = ({ method, headers }: Request): boolean =>
   method === "GET" && /\btext\/event-stream\b/i.test(headers.get("accept") ?? "")
 
@@ -95,7 +95,7 @@ const isEventSource = ({ method, headers }: Request): boolean =>
 const isLost = (request: Request): boolean =>
   request.method === "GET" && acceptsHtml(request) && !pathOf(request).startsWith("/api/")
 
-/** Tells an EventSource when to come back. */
+/** The answer that makes an EventSource come back after a time. */
 function busy(error: string, retryAfterMs: number): Response {
   const retry_ms = Math.round(retryAfterMs)
   const bytes = sse.encode([tell({ event: "busy", error, retry_ms })])
@@ -106,7 +106,10 @@ function busy(error: string, retryAfterMs: number): Response {
 
 const RETRY_MS = 1000
 
-/** When to ask again what cannot be done now: within two seconds, so that those who ask together come back apart. */
+/**
+ * When to ask again what cannot be done now: within two seconds, so that clients that asked together come back at
+ * different times.
+ */
 const laterMs = ({ retryAfterMs }: AppError): number => retryAfterMs ?? RETRY_MS * (1 + Math.random())
 
 /** Called with each error that is not an AppError, and the request id that the client got. */
@@ -152,7 +155,7 @@ function answerOf({ code, message }: AppError, request_id: string): ErrorAnswer 
 /**
  * Gives every error its status and the one envelope `{"error", "code", "request_id"}`. An error that is not
  * an AppError is reported, and answered without its text. `routes` lists the routes of the whole app;
- * `refusals` holds the refusals that a valid lease would have outweighed; `limits` counts leases that are nobody's.
+ * `refusals` holds the refusals that a valid lease would have outweighed; `limits` counts leases that no item has.
  */
 export function errors(
   onError: OnError,

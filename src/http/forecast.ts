@@ -42,7 +42,7 @@ export async function withStarts(forecasts: Forecasts, items: readonly QueueItem
   })
 }
 
-/** The routes of what is foreseen, and of what that is learned from. */
+/** The routes of forecasts, and of the runs that they are learned from. */
 export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: Admission) =>
   api("")
     .use(access)

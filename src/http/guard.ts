@@ -18,7 +18,7 @@ export interface GuardOptions {
   readonly corsOrigins: readonly string[]
   /** More host names that the server answers to, in lower case. */
   readonly allowedHosts: readonly string[]
-  /** Whether the process can open hardly any more files; absent if nobody looks. */
+  /** Whether the process can open hardly any more files; absent if that is not checked. */
   readonly areDescriptorsFew?: () => boolean
 }
 
@@ -84,10 +84,10 @@ function refuseEncoded({ headers }: Request): void {
   )
 }
 
-/** A client that is refused for want of descriptors may come back after this time. */
+/** A client that is refused because descriptors are few may come back after this time. */
 const FEW_RETRY_MS = 5000
 
-/** What is answered all the same: how the server is, and the reports of renders that are under way. */
+/** What is answered even then: the health of the server, and the reports of renders that are under way. */
 const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
   /^(?:\/api\/v1)?\/(?:health|metrics)\b/.test(pathOf(request)) || showsLease(request, routes)
 
@@ -96,7 +96,7 @@ const FEW = "the server has hardly any file descriptors left; ask again in a few
 /**
  * Comes before all routes. It refuses requests from pages of strangers, and requests that can be understood
  * in two ways. A request that is refused but shows a lease or a token goes on, and its refusal is put into
- * `refusals`: it stands if the lease or the token turns out to be nobody's.
+ * `refusals`: it stands if the lease or the token turns out to be invalid.
  * @throws AppError `forbidden`, `misdirected`, `malformed_request`, `invalid`, `unsupported_media_type`,
  * `unavailable` where descriptors are few
  */
@@ -110,7 +110,7 @@ export function guard(
   return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
     if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
       refused.of("descriptors").add()
-      // The connection is what there is too little of.
+      // Connections are what has run short, so this one is closed.
       set.headers["connection"] = "close"
       throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
     }

@@ -16,7 +16,7 @@ export interface Running {
   readonly commit: string
   /** When the server started, by `performance.now()`. */
   readonly startedMs: number
-  /** When removing old updates begins, in epoch milliseconds; absent if nobody has to know. */
+  /** When removing old updates begins, in epoch milliseconds; absent if it has begun long ago. */
   readonly retentionBeginsAtMs?: (() => number) | undefined
 }
 
@@ -54,12 +54,12 @@ export const healthRoute = (running: Running, id: "health" | "apiHealth") =>
     }),
   )
 
-/** An event loop that has stood for so long will not go on. */
+/** An event loop that has not turned for so long will not go on. */
 const STUCK_MS = 60_000
 
 /**
- * `GET /health/live` and `GET /health/ready`. Neither reads the database. `stoodMs` says for how long no timer had its
- * turn.
+ * `GET /health/live` and `GET /health/ready`. Neither reads the database. `stoodMs` answers for how long no timer had
+ * its turn.
  */
 export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Admission) =>
   new Elysia({ prefix: "/health", normalize: false })

@@ -58,12 +58,12 @@ export interface Wanted {
   readonly isFinal: boolean
 }
 
-/** @throws AppError `invalid` if the end of the output would not tell success from failure */
+/** @throws AppError `invalid` if the end of the output does not distinguish success from failure */
 function checkFinish(name: RendererName, total: number | undefined): void {
   if (name === "lines") {
     throw new AppError(
       "invalid",
-      "finish=true works with ffmpeg and blender: lines do not tell success from failure",
+      "finish=true works with ffmpeg and blender: lines do not distinguish success from failure",
     )
   }
   // A total of 0 is not known either.

@@ -85,7 +85,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         const lengthMs = lease === undefined ? 0 : leaseMs(lease)
         using _renewing = lease && every(lengthMs / 3, () => ingest.keepAlive(lengthMs))
         await ingest.listen(request.body ?? new Blob().stream()).catch((error: unknown) => {
-          // The renderer is gone with its connection; store what it had said.
+          // The renderer has closed its connection; store what it had printed.
           if (!request.signal.aborted || error instanceof AppError) throw error
           return ingest.settle()
         })

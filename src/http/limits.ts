@@ -11,7 +11,7 @@ const UNIT_BYTES = 64 * 1024
 /** A client that holds too many answers may come back after this time. */
 const HELD_RETRY_MS = 1000
 
-/** How long a refusal rests at least before it is answered: a client that asks again at once costs the others little. */
+/** The shortest delay of a refusal: a client that asks again at once then costs the others little. */
 const REST_MS = 100
 /** The refusals of one client are answered one after the other, so many a second. */
 const REFUSALS = { perSecond: 100, burst: 10 }
@@ -29,7 +29,7 @@ export interface LimitsOptions {
   readonly held: number
   /** Milliseconds of a clock that never goes back. */
   readonly steadyMs: () => number
-  /** Called when a client asks too much; absent if nobody counts. */
+  /** Called when a client is refused; absent if refusals are not counted. */
   readonly onRefused?: () => void
   /** What clients ask of all servers of a fleet; absent if this server counts for itself alone. */
   readonly allowances?: Allowances | undefined
@@ -37,10 +37,10 @@ export interface LimitsOptions {
 
 const rate = (perSecond: number): Rate => ({ perSecond, burst: perSecond * BURST_S })
 
-/** Whether a request is paid by its lease. One that nobody has given out would be a new bucket each time. */
+/** Whether a request counts against its lease. A made-up lease would have a new bucket each time. */
 const isByLease = ({ token }: Caller, lease: string): boolean => lease !== "" && token !== undefined
 
-/** What a request costs, counted by client, so that none leaves the others waiting. */
+/** Counts the cost of requests by client, so that no client makes the others wait. */
 export class Limits {
   readonly #options: LimitsOptions
   readonly #byAddress: Buckets
@@ -72,7 +72,7 @@ export class Limits {
     const { client } = caller
     if (client === undefined) return
     const nowMs = this.#options.steadyMs()
-    // What leases that were nobody's have cost it, a token must have paid.
+    // A token must first have paid for the made-up leases that it sent.
     const own = this.#bucketsOf(caller).take(client, isByLease(caller, lease) ? 0 : 1, nowMs)
     this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(lease, 1, nowMs)))
   }
@@ -87,7 +87,7 @@ export class Limits {
     if (client === undefined || !allowances) return
     const waits = await Promise.all([
       isByLease(caller, lease) ? 0 : allowances.take(client, this.#rateOf(caller)),
-      // A lease is a secret, and the buckets are seen by others.
+      // A lease is a secret, and the shared buckets can be read by others.
       lease === "" ? 0 : allowances.take(digest(lease), this.#rates.lease),
     ])
     this.#refuse(Math.max(...waits))

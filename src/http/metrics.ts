@@ -5,7 +5,7 @@ import { CONTENT_TYPE, type Metrics } from "../metrics/metrics.ts"
 import type { Admission } from "./access.ts"
 import { words } from "./docs/words.ts"
 
-/** `GET /metrics`. `onError` hears why a metric could not be read; it is left out. */
+/** `GET /metrics`. `onError` is called with the reason why a metric could not be read; it is left out. */
 export const metricsRoute = (metrics: Metrics, onError: (error: unknown) => void, access: Admission) =>
   new Elysia({ normalize: false }).use(access).get(
     "/metrics",

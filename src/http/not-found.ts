@@ -5,7 +5,7 @@ const POLICY =
 
 /** The page that a browser gets at a path where there is nothing. Its links work below any path of a proxy. */
 export function notFoundPage(request: Request): Response {
-  // As many steps up as the path has.
+  // One step up for each part of the path.
   const top = "../".repeat(pathOf(request).split("/").length - 2) || "./"
   const html = `<!doctype html>
 <html lang="en">

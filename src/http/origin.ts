@@ -50,7 +50,7 @@ const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
 export const isLoopback = (host: string): boolean =>
   /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|(?:.+\.)?localhost)$/.test(host.toLowerCase())
 
-/** Cut to a length that fits a sentence. */
+/** The text, cut to a length that fits in a sentence. */
 const shown = (text: string): string => text.slice(0, 200)
 
 /**

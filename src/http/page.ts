@@ -95,7 +95,7 @@ export const pageRoutes = (others: AnswerOthers, access: Admission) =>
       },
       unlisted,
     )
-    // For the pages of others, which take them as they are now.
+    // For pages of other sites, which always want the current version.
     .get(
       "/client.js",
       async ({ request }) => sent(request, await pageFile("client.js"), FRESH),

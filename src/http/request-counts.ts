@@ -5,7 +5,7 @@ import { needOf } from "./access.ts"
 export interface Answered {
   /** What an error answer calls the request; undefined for any other. */
   readonly requestId: string | undefined
-  /** The method and the path of the route that fitted; `none` if none did. */
+  /** The method and the path of the route that matched; `none` if none did. */
   readonly route: string
   /** The HTTP status. */
   readonly status: number
@@ -35,7 +35,7 @@ export class RequestCounts {
   readonly #routes = new Map<string, OfRoute>()
   readonly #none: OfRoute
 
-  /** `onAnswer` is called after each answer; undefined if nobody wants to know. */
+  /** `onAnswer` is called after each answer; undefined for no call. */
   constructor(metrics: Metrics, onAnswer: ((answered: Answered) => void) | undefined) {
     this.#requests = metrics.counters("http_requests_total")
     this.#seconds = metrics.histograms("http_request_seconds")
@@ -57,7 +57,7 @@ export class RequestCounts {
     this.#onAnswer?.({ requestId, route: name, status, tookMs })
   }
 
-  /** What a client may write into a path is no route of ours, and must not be remembered. */
+  /** A path that is no route was made up by the client, and must not be remembered. */
   #routeOf(method: string, path: string): OfRoute {
     const key = `${method} ${path}`
     const known = this.#routes.get(key)

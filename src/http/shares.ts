@@ -60,7 +60,7 @@ export class Shares {
     setImmediate(() => this.#turn())
   }
 
-  /** Everything that had come was looked at: one of the clients that wait goes on. */
+  /** All requests that had come were handled: one of the waiting clients goes on. */
   #turn(): void {
     this.#isTurnDue = false
     const nowMs = performance.now()
@@ -73,7 +73,7 @@ export class Shares {
     }
     const client = next === undefined ? undefined : this.#clients.get(next)
     if (next === undefined || !client) return
-    // Now it is the last in line.
+    // It is the last in line now.
     this.#clients.delete(next)
     this.#clients.set(next, client)
     const going = client.waiting.splice(0, Math.max(1, Math.floor(SHARE_MS / client.eachMs)))

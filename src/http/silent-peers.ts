@@ -28,7 +28,7 @@ export class SilentPeers {
     this.#patience = patience
   }
 
-  /** The peer is there: it has connected, or has sent something. */
+  /** Notes a sign of life: the peer has connected, or has sent something. */
   heard(peer: Peer): void {
     this.#heardMs.set(peer, performance.now())
     this.#timer ??= setInterval(() => this.#look(), this.#patience.askAfterMs / 4)

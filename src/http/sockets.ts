@@ -57,7 +57,7 @@ const Ids = Type.Array(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEG
 const Subscribe = Type.Object({ subscribe: Ids }, { additionalProperties: false })
 const Unsubscribe = Type.Object({ unsubscribe: Ids }, { additionalProperties: false })
 
-/** A message of the viewer as a question to its selection. */
+/** A message of the viewer as a request to its selection. */
 function asked(message: string | Buffer): Ask {
   if (typeof message !== "string") {
     return { do: "refuse", code: "unsupported_media_type", error: "a message must be text" }

@@ -8,7 +8,7 @@ import { json, words } from "./docs/words.ts"
 import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
 import { shown } from "./workers.ts"
 
-/** The steps of a render: all of them told once, and one begun after the other. */
+/** The steps of a render: declared once, and begun one after the other. */
 export const stepRoutes = (workers: Workers, access: Admission) =>
   api("/queue")
     .post(

@@ -72,13 +72,13 @@ export const RESUME = {
   "Last-Event-ID": "the last event ID seen, as `EventSource` sends it: what came after it is sent first",
 }
 
-/** What the query says of any stream. */
+/** The parts of the query that every stream has. */
 export interface Asked {
   /** The format, before what `Accept` asks for. */
   readonly format?: HttpFormat["name"]
   /** The last event ID seen; the header wins. */
   readonly last_event_id?: string
-  /** Whether to begin with the state of now; true by default. */
+  /** Whether to begin with the current state; true by default. */
   readonly snapshot?: "true" | "false"
   /** At most so many updates an item and second; all of them by default. */
   readonly thin?: string
@@ -91,7 +91,7 @@ const ALIASES: readonly string[] = ["lastEventId", "Last-Event-ID"]
 
 /** Before the query is checked: removes the keys that mean nothing, and gives others the name that they have here. */
 export function tidy({ query }: { readonly query: object }): void {
-  // Most queries are empty, and thousands of streams may open at once: this way nothing is made for them.
+  // Most queries are empty, and thousands of streams may open at once: this way they cost nothing.
   for (const key in query) {
     const isAlias = ALIASES.includes(key)
     const value: unknown = Reflect.get(query, key)

@@ -75,10 +75,10 @@ const shown = ({ kind, queueId, format, client, openedMs, lastEventId, lag }: Op
   lag,
 })
 
-/** What a stream shows, and to whom. */
+/** What a stream shows, and to which caller. */
 type Shown = Pick<Watch, "queueId" | "isBound" | "wanted" | "owner"> & { readonly untilFinished?: boolean }
 
-/** Opens a stream, without a wait if it can: that counts when thousands reconnect at once. */
+/** Opens a stream, at once if possible: that matters when thousands reconnect at the same time. */
 function respond(
   streams: Streams,
   request: Request,
@@ -98,7 +98,8 @@ function respond(
     snapshot: asked.snapshot !== "false",
     thin: Number(asked.thin ?? 0),
     untilFinished,
-    // A program may watch an item before it is added; for people, and for a wait for its end, a missing item is an error.
+    // A program may watch an item before it is added; for people, and for a wait for its end, a missing item is an
+    // error.
     awaitsItem: !untilFinished && format !== text,
     format,
     client: clientKind(request),

@@ -11,7 +11,7 @@ import { json, words } from "./docs/words.ts"
 
 /** The most items in hand that are looked at. */
 const MOST_ITEMS = 1000
-/** A worker that claims without waiting is there if it was heard of within this time. */
+/** A worker that claims without waiting counts as present if its last claim or report is not older than this. */
 const THERE_MS = 30_000
 
 const WorkerParams = Type.Object({
@@ -24,7 +24,7 @@ const WorkerParams = Type.Object({
 
 const timeOf = (ms: number): string => new Date(ms).toISOString()
 
-/** A worker as it is answered; `known` is undefined if it has not been heard of since the server started. */
+/** A worker as it is answered; `known` is undefined if it made no claim or report since the server started. */
 function seen(
   worker: string,
   known: Known | undefined,
@@ -46,7 +46,10 @@ function seen(
   }
 }
 
-/** The workers that were heard of, and those that hold items: who only claims by number is there while it holds one. */
+/**
+ * The workers that made claims or reports, and those that hold items: one that only claims by number is listed while
+ * it holds one.
+ */
 async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> {
   const { items } = await queue.list({ status: "processing", limit: MOST_ITEMS })
   const held = Map.groupBy(
@@ -60,7 +63,7 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
   return names.map((name) => seen(name, known.get(name), held.get(name) ?? [], nowMs))
 }
 
-/** The routes of who works. */
+/** The routes that list and drain workers. */
 export const workerListRoutes = (workers: Workers, queue: Queue, access: Admission) =>
   api("/workers")
     .use(access)

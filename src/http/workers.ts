@@ -47,7 +47,7 @@ async function claim(
     id === undefined
       ? await workers.claim({ ...taker, tags, version, instance }, signal)
       : await workers.take(id, taker)
-  // Nobody will hear of this lease.
+  // The client is gone and will not learn of this lease.
   if (claimed && (request.signal.aborted || caller.ended?.aborted))
     await workers.release(claimed.item.id, claimed.lease.token)
   checkStillIn(caller)
@@ -55,9 +55,9 @@ async function claim(
 }
 
 /**
- * Renews a lease, and once more when there is something to say or the time is over: `waitMs`, or half the lease, so that
- * it never runs out while its worker is being held. In between it looks at each change of the item, most of which are
- * the worker's own reports: a write for each would double what they cost.
+ * Renews a lease, and once more when there is something to say or the time is over: `waitMs`, or half the lease, so
+ * that it never runs out while its worker is being held. In between it looks at each change of the item, most of
+ * which are the worker's own reports: a write for each would double what they cost.
  */
 async function held(
   { workers, streams }: { readonly workers: Workers; readonly streams: Streams },
@@ -72,14 +72,14 @@ async function held(
   for await (const _ of streams.changes(id, limit.signal)) {
     if ((await workers.look(id, token)) === "cancel") break
   }
-  // A worker that has gone is not to keep its lease.
+  // A worker that is gone must not keep its lease.
   return client.aborted ? answer : workers.heartbeat(id, token)
 }
 
 const item = json("the item as it is now", QueueItem)
 const worker = json("stored; the directive says whether to go on", WorkerAnswer)
 
-/** What workers do, and what is done to them. */
+/** The routes by which workers claim and report, and people cancel and retry. */
 export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, { access, limits }: Callers) =>
   api("/queue")
     .use(

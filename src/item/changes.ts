@@ -33,7 +33,7 @@ export function changed(stored: Stored, change: ItemChange, moment: Moment): Cha
     return { item, work: item.status === before.status ? known : ended(known, null) }
   }
   const isStart = before.status !== "processing"
-  // The stored value has decimals; the shown one, repeated by a PUT, would take them away.
+  // The stored value has decimals. A PUT that repeats the shown value must not remove them.
   if (!isStart && item.progress === before.progress) return { item, work: known }
   const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
   const eta_seconds = etaOf(work, moment)

@@ -7,7 +7,7 @@ import type { Change, Stored, Work } from "./stored.ts"
 import { type Course, lookOf, NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
 import type { KeptRun } from "./witness.ts"
 
-/** A time in which nobody watched, in milliseconds of the steady clock. */
+/** A time in which no server could watch, in milliseconds of the steady clock. */
 export interface Outage {
   /** When it began. */
   readonly sinceMs: number
@@ -18,17 +18,17 @@ export interface Outage {
 /** What is known when an attempt is followed. */
 export interface Knowledge {
   /**
-   * What the runs of a kind teach that look so; both are empty while unknown. Undefined if there are none, null if they
-   * are not at hand yet.
+   * What the runs of this kind and look teach; both texts are empty while unknown. Undefined if there are none, null
+   * if they are not at hand yet.
    */
   of(kind: string, look: string): Experience | undefined | null
   /** The last outage; undefined if there was none. */
   readonly outage: Outage | undefined
 }
 
-/** An attempt is not learned from if nobody watched for more than this part of it. */
+/** An attempt is not learned from if no server watched for more than this part of it. */
 const MAX_UNWATCHED = 1 / 20
-/** The one step of an attempt that told nothing. */
+/** The one step of an attempt that reported nothing. */
 const WHOLE: StepTrace = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
 
 const tenth = (value: number): number => Math.round(value * 10) / 10
@@ -43,9 +43,9 @@ function watched(course: Course, outage: Outage | undefined): Course {
 const lookOfItem = ({ step, steps }: QueueItem, trace: Course["trace"]): string =>
   lookOf(trace, steps?.length ?? step?.total ?? 1)
 
-/** What the item tells of how far it is, after a change of it. */
+/** What the item says of its progress after a change. */
 function signOf(before: Stored, { item, work }: Stored): Sign {
-  // A start leaves the words of the attempt before.
+  // A start keeps the words of the attempt before.
   const isStale = before.item.status !== "processing" && item.current_step === before.item.current_step
   return {
     progress: work.done === before.work.done ? undefined : work.done,
@@ -78,17 +78,17 @@ function foreseen(
   at: number,
   known: Knowledge,
 ): QueueItem {
-  // How long what stands still will take, nobody can say.
+  // Of a render that stands still no end can be estimated.
   if (item.stalled) return { ...item, ...UNFORESEEN, eta_seconds: null, time_progress: item.time_progress }
   const experience = known.of(item.kind, lookOfItem(item, trace))
   if (experience === null) {
-    // What was foreseen before is still nearly right.
+    // The estimate from before is still nearly right.
     return before.eta_runs > 0 ? { ...item, eta_seconds: before.eta_seconds } : item
   }
   const { time_progress: shown, worker, totals } = item
   const said = experience && estimate({ trace, at, worker, totals }, experience)
   if (!said) {
-    // What runs said that are forgotten now is no longer true; the bar stays where it is until there is more to say.
+    // Estimates from runs that are forgotten now no longer hold; the bar stays where it is until there are new ones.
     const isStale = before.eta_runs > 0 && item.eta_seconds === before.eta_seconds
     const eta_seconds = isStale ? null : item.eta_seconds
     const isShown = shown !== null && eta_seconds !== null

@@ -26,7 +26,7 @@ import {
 /** How many runs of a kind are asked, the newest. */
 export const MAX_RUNS = 8
 
-/** What was heard, and the totals for which it was. */
+/** What the witnesses said, and the totals for which they said it. */
 interface Remembered {
   readonly totals: Place["totals"]
   readonly hearing: Hearing
@@ -86,7 +86,7 @@ function median(values: readonly number[]): number {
 const errorOf = (told: number, truth: number): number =>
   truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, told / truth))) : 0
 
-/** The log of how many times as long a run took as another one would have it. */
+/** The logarithm of how many times as long a run took as another one predicts. */
 function apart({ run }: Witness, other: Witness): number {
   const expected = wholeOf(other, run.steps, NONE)
   return expected > 0 && run.seconds > 0 ? Math.log(run.seconds / expected) : 0
@@ -108,7 +108,7 @@ function slownessOf(witnesses: readonly Witness[]): Map<string, number> {
   )
 }
 
-/** A run like no other counts little. Of two nobody knows which one is odd. */
+/** A run unlike all others counts little. Of two different runs it is unknown which one is unusual. */
 function weightsOf(witnesses: readonly Witness[]): number[] {
   if (witnesses.length < 3) return witnesses.map(() => 1)
   return witnesses.map((one) => {
@@ -159,12 +159,12 @@ function hear(place: Place, { witnesses, weights, slowness }: Known, except?: Wi
   return all
 }
 
-/** A run told by all the others, after a part of its way. */
+/** What all the other runs predict for a run, after a part of its way. */
 interface Trial {
   readonly run: Run
   readonly at: number
   readonly stepAt: number
-  /** What each says, and all together. */
+  /** What each of them predicts, and all together. */
   readonly each: readonly Hearing[]
   readonly heard: Hearing
 }
@@ -227,7 +227,7 @@ export function ask(
   const isSame = remembered !== undefined && remembered.totals === place.totals
   const known = isSame ? remembered.hearing : hearing(hear(place, experience))
   if (!known) return undefined
-  // Attempts that have told nothing share their trace.
+  // Attempts that have reported nothing share their trace.
   if (!isSame && steps.length > 0) experience.heard.set(steps, { totals: place.totals, hearing: known })
   const heard = placed(known, place.trace, place.at)
   const stepAt = steps.at(-1)?.at ?? 0

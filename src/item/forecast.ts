@@ -6,10 +6,7 @@ export interface Slot {
   readonly worker: string
   /** It takes items whose tags are all among these. */
   readonly tags: readonly string[]
-  /**
-   * When it takes its next item, in seconds from now, with the standard deviation; undefined where nobody
-   * knows.
-   */
+  /** When it takes its next item, in seconds from now, with the standard deviation; undefined while unknown. */
   readonly free: Outlook | undefined
 }
 
@@ -21,7 +18,7 @@ export interface Waiting {
   readonly tags: readonly string[]
   /** Seconds until it may be claimed; 0 when it may be now. */
   readonly availableIn: number
-  /** How long it will take on a worker; undefined where nobody knows. */
+  /** How long it will take on a worker; undefined while unknown. */
   readonly takes: (worker: string) => Outlook | undefined
 }
 
@@ -35,7 +32,7 @@ export interface Start {
   readonly low: number
   /** Seconds from now, at least `startsIn`. */
   readonly high: number
-  /** How long it will take then, in seconds; undefined where nobody knows. */
+  /** How long it will take then, in seconds; undefined while unknown. */
   readonly takes: number | undefined
 }
 
@@ -88,7 +85,7 @@ function startOf({ filled, item, at }: Claim, takes: Outlook | undefined, mayBeS
   return { id: item.id, startsIn: at, low: Math.min(low, at), high: at + spread, takes: takes?.seconds }
 }
 
-/** A slot as it is at first; none if it lasts nobody knows how long. */
+/** A slot at first; none if it is unknown when it is free. */
 const filledOf = (slot: Slot): Filled[] =>
   slot.free
     ? [

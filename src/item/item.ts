@@ -41,7 +41,7 @@ const about = <T extends TSchema>(schema: T, description: string): T => ({ ...sc
 const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
-/** Whatever belongs to the queue item in the caller's eyes; stored and given back, never read. */
+/** The caller's own data on the queue item; stored and returned, never read. */
 const Metadata = Type.Unsafe<Record<string, unknown>>({ [Kind]: "Metadata", type: "object" })
 
 /** The five states of a queue item. The list is closed for ever: front ends compare with it. */
@@ -123,7 +123,7 @@ export type Media = Static<typeof Media>
 
 /**
  * What a progress rests on: a `guess` (a bar that may not be the whole), `counted` (frames or time of a total that the
- * renderer tells), or `declared` (a total, steps or bars that the user gave, or a worker's own word).
+ * renderer reports), or `declared` (a total, steps or bars that the user gave, or a worker's own word).
  */
 export const Basis = Type.Union([Type.Literal("guess"), Type.Literal("counted"), Type.Literal("declared")])
 export type Basis = Static<typeof Basis>

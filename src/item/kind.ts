@@ -6,7 +6,7 @@ const PercentOrNull = Type.Union([Type.Number({ minimum: 0, maximum: 100 }), Typ
 /** Control characters, and halves of surrogate pairs. */
 const NO_NAME = "\\u0000-\\u001f\\u007f\\ud800-\\udfff"
 
-/** Which items are alike, as their owner says it; empty if nobody says it. */
+/** The name of items that render alike, given by their owner; empty if none was given. */
 export const KindName = Type.String({ format: "text", maxLength: 64 })
 
 /** What there is to do in an item, by unit: `{"seconds": 212.5, "images": 5}`. */
@@ -17,7 +17,7 @@ export const Totals = Type.Record(
 )
 export type Totals = Static<typeof Totals>
 
-/** What earlier runs of the same kind say of an item that is being worked on. */
+/** What is estimated from earlier runs of the same kind, for an item that is being worked on. */
 export const Foreseen = Type.Object({
   eta_low_seconds: about(SecondsOrNull, "with a chance of four in five it takes no less; null while unknown"),
   eta_high_seconds: about(

@@ -12,7 +12,7 @@ export const directiveOf = (item: QueueItem): Directive =>
 /** Whether a worker has the right to write the item. */
 export const isLeased = ({ work }: Stored): boolean => work.lease_expires_at !== null
 
-/** What a worker hears whose lease is not that of the item. */
+/** The error for a worker whose lease is not that of the item. */
 export const lost = (id: number): AppError =>
   new AppError("lease_lost", `the lease of queue item ${id} is no longer yours; stop the work`)
 
@@ -56,7 +56,7 @@ export interface Taker {
   readonly holder?: number | undefined
   /** The token of the lease that the worker held before; absent if it held none. */
   readonly former?: string | undefined
-  /** What the worker knows of an item that does not say it itself: of what kind it is. */
+  /** The kind of the item as the worker knows it; used if the item has none. */
   readonly kind?: string | undefined
   /** As `kind`: what there is to do, by unit. */
   readonly totals?: Totals | undefined
@@ -73,7 +73,7 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
   const available_at = later(moment, HAND_OVER_MS)
   return {
     item: { ...next, available_at, retry_count: item.retry_count, worker: "" },
-    // The token of a lease without verdict and end: by it the worker is known that may go on.
+    // The token of a lease without verdict and end: it identifies the worker that may go on.
     work: { ...ended(work, null), lease_token: work.lease_token },
   }
 }
@@ -239,8 +239,8 @@ export function released(stored: Stored, token: string, moment: Moment): Change 
 }
 
 /**
- * The lease ran out: the item is taken back. It is marked lost if this has happened more than `maxRescues` times; 0 means
- * no limit.
+ * The lease ran out: the item is taken back. It is marked lost if this has happened more than `maxRescues` times; 0
+ * means no limit.
  */
 export function rescued({ item, work }: Stored, maxRescues: number, moment: Moment): Change {
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }

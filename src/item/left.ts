@@ -55,8 +55,7 @@ export function between(values: readonly number[], part: number): number {
 }
 
 /**
- * What all say together: those that know the step in hand, if there are any. Undefined when nobody says
- * anything.
+ * What all say together: those that know the step in hand, if there are any. Undefined if none says anything.
  */
 export function hearing(all: readonly Heard[]): Hearing | undefined {
   const isKnown = all.some(({ hand }) => hand !== undefined)
@@ -138,7 +137,7 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
   let inertia = custom.inertia * whole
   if (off * offLately > 0) {
     const surprise = Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
-    // What is hardly begun alarms nobody.
+    // A step that has hardly begun is no reason for alarm.
     inertia = Math.max(Math.min(inertia, LATEST * whole), inertia / (1 + (surprise / ALARM) ** 4))
   }
   const trusted = said.trusted + said.trust * inStep

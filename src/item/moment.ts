@@ -2,7 +2,7 @@
 export interface Clock {
   /** The machine's time, in epoch milliseconds. It can jump. */
   readonly now: () => number
-  /** Milliseconds that only ever pass: the machine's time when the server started, and counted on from there. */
+  /** Milliseconds that never jump: the machine's time when the server started, and counted on from there. */
   readonly steadyMs: () => number
 }
 

@@ -28,7 +28,7 @@ interface Amount {
 
 /** What there is to do in an attempt beside what there was in a run, as logarithms. */
 export interface Amounts {
-  /** In the steps that have begun, as far as both tell it. */
+  /** In the steps that have begun, as far as it is known of both. */
   readonly pairs: readonly { readonly unit: string; readonly was: number; readonly now: number }[]
   /** What was declared before the start. */
   readonly totals: Sizes
@@ -98,7 +98,9 @@ function growthOf({ pairs, totals, whole }: Amounts, { unit, size }: Amount): nu
   return declared === undefined || was === undefined ? (latest ?? 0) : declared - was
 }
 
-/** How long a step of a run would take with what there is to do now; `now` is the attempt's own step, if it has begun. */
+/**
+ * How long a step of a run would take with what there is to do now; `now` is the attempt's own step, if it has begun.
+ */
 export function lasts({ step, seconds, sizes }: Part, amounts: Amounts, now?: StepTrace): number {
   if (amounts.pairs.length === 0 && amounts.totals.size === 0) return seconds
   const isTold = now !== undefined && now.size > 0 && now.unit === step.unit

@@ -2,7 +2,7 @@ import type { ProgressUpdate, QueueItem } from "./item.ts"
 import { lookOf, NO_TRACE, settled, type Sign, traced } from "./trace.ts"
 import type { KeptRun } from "./witness.ts"
 
-/** What an update told that the one before it did not: an update repeats what was told before. */
+/** The part of an update that the one before it did not have: each update repeats earlier values. */
 function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sign {
   const isNew = (key: "unit" | "media"): boolean =>
     JSON.stringify(update[key]) !== JSON.stringify(before?.[key])
@@ -17,7 +17,7 @@ function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sig
 
 /**
  * The run that completed an item, by its updates as JSON, ascending. Undefined if it did not complete, if its start is
- * no longer kept, or if it told nothing.
+ * no longer kept, or if it reported nothing.
  */
 export function pastRun(
   item: QueueItem,

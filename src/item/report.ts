@@ -6,7 +6,7 @@ import { isFinished, retryIt, transition } from "./moves.ts"
 import { etaOf, followed, paced } from "./pace.ts"
 import type { Change, Stored } from "./stored.ts"
 
-/** The part of a report that tells of files. */
+/** The part of a report that names files. */
 export type Files = Pick<Report, "video_file_path" | "video_file_size" | "thumbnail_path">
 
 /** Which part of an item's progress one step fills. */
@@ -37,7 +37,7 @@ export function placed(report: Report, { step, from, to }: Place): Report {
   return { basis: "declared", ...told, progress: from + (report.progress * (to - from)) / 100 }
 }
 
-/** The progress that a report tells, in percent of the item; undefined if it tells none. @throws AppError `invalid` */
+/** The progress in a report, in percent of the item; undefined if there is none. @throws AppError `invalid` */
 function progressIn({ progress, step_progress }: Report, step: Step | null): number | undefined {
   if (step_progress === undefined) return progress
   if (progress !== undefined) {
@@ -50,7 +50,7 @@ function progressIn({ progress, step_progress }: Report, step: Step | null): num
   return Math.min(100, Math.max(0, done))
 }
 
-/** @throws AppError `lease_lost`, `leased` unless the reporter holds the lease, or nobody does */
+/** @throws AppError `lease_lost`, `leased` unless the reporter holds the lease, or no worker does */
 function checkRight(stored: Stored, token: string | undefined): void {
   if (token !== undefined) holding(stored, token)
   else if (isLeased(stored)) {
@@ -98,7 +98,7 @@ function moved({ item, work }: Stored, report: Report): Moved {
   }
 }
 
-/** The files that a report tells of. A report that tells of none leaves those of the item. */
+/** The files that a report names. If it names none, the item keeps its own. */
 function filesIn({ video_file_path, video_file_size, thumbnail_path }: Report): Files {
   return {
     ...(video_file_path !== undefined && { video_file_path }),
@@ -108,8 +108,8 @@ function filesIn({ video_file_path, video_file_size, thumbnail_path }: Report): 
 }
 
 /**
- * A worker reports. With a token it must hold the lease, and renews it; without one nobody may hold it, and a waiting
- * item is started. The progress shown is at most 99 until the item is completed.
+ * A worker reports. With a token it must hold the lease, and renews it; without one no worker may hold it, and a
+ * waiting item is started. The progress shown is at most 99 until the item is completed.
  * @throws AppError `lease_lost`, `leased`, `illegal_move`, `invalid`
  */
 export function reported(stored: Stored, token: string | undefined, report: Report, moment: Moment): Change {
@@ -158,7 +158,7 @@ function checkAttempt({ id, status }: QueueItem): void {
 }
 
 /**
- * Tells the steps of the attempt that is under way. The same list again changes nothing; another begins again.
+ * Declares the steps of the attempt that is under way. The same list again changes nothing; another list replaces it.
  * @throws AppError `lease_lost`, `leased`, `illegal_move`
  */
 export function stepsDeclared(

@@ -24,7 +24,7 @@ export interface StoredUpdate {
 export interface Work {
   /** Of the lease that is held, or of the one that a worker ended by a verdict. */
   readonly lease_token: string | null
-  /** The id of the token by which the item was claimed; null without tokens, and when nobody holds a lease. */
+  /** The id of the token by which the item was claimed; null without tokens, and when no lease is held. */
   readonly lease_holder: number | null
   /** How the worker ended its lease; null while it holds one, and when it never had. */
   readonly verdict: "complete" | "fail" | "release" | null
@@ -44,7 +44,7 @@ export interface Work {
   readonly moved_at: number
   /** Whether the progress of this attempt was set back, which can happen once. */
   readonly is_set_back: boolean
-  /** Whether the command itself has reported in this attempt: then the reader around it is not heard. */
+  /** Whether the command itself has reported in this attempt: then reports of the reader around it are ignored. */
   readonly has_inner: boolean
   /** The highest index of a step that has begun in this attempt; 0 before the first. */
   readonly steps_begun: number
@@ -52,7 +52,7 @@ export interface Work {
   readonly course: Course | null
 }
 
-/** Nobody works on it. */
+/** No worker has it. */
 export const IDLE: Work = {
   lease_token: null,
   lease_holder: null,

@@ -8,13 +8,13 @@ interface Offering {
   readonly state: string
 }
 
-/** What the workers offer that are there and take items. */
+/** The tags of each worker that is present and takes items. */
 export const offersOf = (workers: readonly Offering[]): readonly (readonly string[])[] =>
   workers.flatMap(({ tags, draining, state }) => (tags && !draining && state !== "away" ? [tags] : []))
 
 /**
- * Those of an item's tags that keep every worker from it, as of the worker that lacks the fewest; none if one may take it,
- * or if no worker is known. `offers` are what each worker offers.
+ * Those of an item's tags that keep every worker from it, as of the worker that lacks the fewest; none if one may
+ * take it, or if no worker is known. `offers` are what each worker offers.
  */
 export function missingTags(
   tags: readonly string[],

@@ -1,4 +1,4 @@
-/** What can tell how far a step is: the medium's time, what is counted, or the percentage. */
+/** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
 export type Signal = "media" | "unit" | "percent"
 
 /** All signals. */
@@ -12,7 +12,7 @@ export type Lines = Readonly<Partial<Record<Signal, readonly Point[]>>>
 
 /** How one step of an attempt went. */
 export interface StepTrace {
-  /** As it was told; empty where nothing was. */
+  /** As it was reported; empty if nothing was. */
   readonly name: string
   /** Its place among the steps, from 1. */
   readonly index: number
@@ -137,7 +137,7 @@ function drawn(trace: Trace, sign: Sign, at: number): Trace {
   return { ...before, lines: more, latest: newest }
 }
 
-/** The trace with a report in its last step, which that may tell more about. */
+/** The trace with a report in its last step, about which the report may say more. */
 function followed(trace: Trace, sign: Sign, at: number): Trace {
   const step = trace.steps.at(-1)
   if (!step) return trace
@@ -197,7 +197,7 @@ export function traced(trace: Trace, sign: Sign, at: number): Trace {
 
 /**
  * What attempts that are alike look like: how many steps there are, and the first one's name, or else what it counts.
- * Empty while nothing was told that attempts could be alike in.
+ * Empty while nothing was reported by which attempts can be compared.
  */
 export function lookOf({ steps, latest }: Trace, total: number): string {
   const [first] = steps
@@ -212,7 +212,7 @@ export interface Course {
   readonly beganMs: number
   /** How it went so far. */
   readonly trace: Trace
-  /** For how many milliseconds of it nobody watched. */
+  /** For how many milliseconds of it no server watched. */
   readonly unwatchedMs: number
   /** The end of the last outage that these contain, in milliseconds of the steady clock; 0 before the first. */
   readonly outageEndedMs: number
@@ -239,7 +239,7 @@ export function timesAt(
   }
   const before = line[low - 1]
   const point = line[low]
-  // Further than was ever told: nothing more comes until the step ends.
+  // Further than was ever reported: nothing more comes until the step ends.
   if (!point) return { at: before?.[1] ?? 0, next: Number.POSITIVE_INFINITY }
   const next = point[0] > value ? point[1] : (line[low + 1]?.[1] ?? Number.POSITIVE_INFINITY)
   if (!before) return { at: 0, next }

@@ -8,7 +8,7 @@ export interface Run {
   readonly steps: readonly StepTrace[]
   /** From its start to its end. */
   readonly seconds: number
-  /** Who worked on it; empty where nobody told. */
+  /** The worker; empty if it is unknown. */
   readonly worker: string
 }
 
@@ -28,7 +28,7 @@ export interface Place {
   readonly trace: Trace
   /** Seconds since it started. */
   readonly at: number
-  /** Who works on it; empty where nobody told. */
+  /** The worker; empty if it is unknown. */
   readonly worker: string
   /** What there is to do, by unit, as far as it was declared before the start. */
   readonly totals?: Readonly<Record<string, number>> | undefined
@@ -36,7 +36,7 @@ export interface Place {
 
 /** A run prepared for being asked. */
 export interface Witness {
-  /** What it tells of. */
+  /** The run itself. */
   readonly run: Run
   /** Its steps. */
   readonly parts: readonly Part[]
@@ -61,7 +61,7 @@ export interface Testimony {
   step: number
   /** How far the run was in it where this attempt is now. */
   inStep: number
-  /** From there to what the run told next, or to the end of the step. */
+  /** From there to what the run reported next, or to the end of the step. */
   gap: number
   /** The steps after the one in hand. */
   after: number
@@ -88,7 +88,7 @@ const SILENT: Readonly<Testimony> = {
   roughness: 0,
 }
 
-/** A line that has fewer points tells nothing of how even a step went. */
+/** A line with fewer points does not show how evenly a step went. */
 const MIN_LINE = 4
 /** What changes a length by less is left out, for speed. */
 const MIN_POWER = 0.02
@@ -170,7 +170,7 @@ export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals:
 }
 
 /**
- * The witness's finest line by which both tell how far they are in the step, and where this attempt is on it.
+ * The witness's finest line of a signal that both have in the step, and where this attempt is on it.
  */
 function commonOf(trace: Trace, step: StepTrace): { line: readonly Point[]; point: Point } | undefined {
   let common: { line: readonly Point[]; point: Point } | undefined
@@ -221,7 +221,7 @@ export function testify(
   totals: Sizes,
   { parts }: Witness,
 ): { readonly said: Testimony; readonly hand: Hand | undefined } {
-  // Of an attempt that has told nothing yet, the first step is in hand.
+  // An attempt that has reported nothing yet is in its first step.
   const matches = steps.length > 0 ? matched(steps, parts) : [0]
   const amounts = amountsOf(parts, steps, matches, totals)
   const said: Testimony = { ...SILENT }
@@ -243,7 +243,7 @@ export function testify(
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
 
-/** How far a witness was in the step where the trace is now, and how long from there to what it told next. */
+/** How far a witness was in the step where the trace is now, and how long from there to its next report. */
 export function within(
   { part, scale }: Hand,
   trace: Trace,

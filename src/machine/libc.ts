@@ -14,7 +14,7 @@ const SYMBOLS = {
 /** The names of the C library: glibc's, then musl's. */
 const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]
 
-/** What one of before 2018 lacks. */
+/** What a C library from before 2018 lacks. */
 const NEWER_SYMBOLS = { memfd_create: { args: ["ptr", "int"], returns: "int" } } as const
 
 function open<Symbols extends Record<string, FFIFunction>>(symbols: Symbols) {

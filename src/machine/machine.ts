@@ -26,7 +26,7 @@ export class SpareDescriptors {
 
   /**
    * Fills the reserve, and says how many are left: `few` is less than a tenth, `none` is none beside the reserve. The
-   * kernel gives the lowest number that is free, so the number of a new one tells how many are taken.
+   * kernel gives the lowest number that is free, so the number of a new one shows how many are taken.
    */
   left(): "many" | "few" | "none" {
     try {
@@ -69,7 +69,10 @@ export function freeBytes(folder: string): number {
 /** How large a file is, in bytes; 0 if it is not there. */
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
-/** Writes a file for its owner alone that takes so many bytes of the disk, in small pieces so that nobody waits. */
+/**
+ * Writes a file for its owner alone that takes so many bytes of the disk, in small pieces, so that other requests do
+ * not wait.
+ */
 export async function reserve(path: string, bytes: number): Promise<void> {
   const file = await open(path, "w", 0o600)
   try {

@@ -108,8 +108,8 @@ function histogramLines(
 }
 
 /**
- * The metrics of one server. Counters and histograms are asked for once and then kept by what counts, so that counting is
- * an addition. Gauges are read when the text is made.
+ * The metrics of one server. Counters and histograms are asked for once and then kept by what counts, so that
+ * counting is an addition. Gauges are read when the text is made.
  */
 export class Metrics {
   readonly #counters = new Map<string, Series<Counter>>()
@@ -145,7 +145,8 @@ export class Metrics {
   }
 
   /**
-   * All metrics in the text format of Prometheus. A gauge that cannot be read is left out, and `onError` hears why.
+   * All metrics in the text format of Prometheus. A gauge that cannot be read is left out, and `onError` is called
+   * with the reason.
    */
   async text(onError: (error: unknown) => void): Promise<string> {
     const parts: string[] = []

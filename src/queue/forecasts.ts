@@ -55,7 +55,7 @@ export class Forecasts {
   async #made(): Promise<QueueForecast> {
     const { items, next } = await this.#store.list({ limit: MOST_ITEMS })
     const nowMs = this.#store.clock.now()
-    // Of a paused queue nothing is given out, nobody knows until when.
+    // A paused queue gives nothing out, for an unknown time.
     const isPaused = (await this.#store.pausedAt()) !== null
     const slots = isPaused ? [] : this.#slots(items, nowMs)
     const waiting: Waiting[] = []
@@ -93,7 +93,7 @@ const waits = ({ status }: QueueItem): boolean => status === "queued" || status 
 const secondsTo = (time: string | null, nowMs: number): number =>
   time === null ? 0 : (Date.parse(time) - nowMs) / 1000
 
-/** When an item that is being worked on is done; undefined where nobody knows. */
+/** When an item that is being worked on is done; undefined while unknown. */
 function freeIn(item: QueueItem, nowMs: number): Outlook | undefined {
   const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high, updated_at, cancel_requested_at } = item
   if (cancel_requested_at !== null) return { seconds: 0, deviation: 0 }

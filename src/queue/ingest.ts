@@ -25,7 +25,7 @@ const MAX_EARLY_CHUNKS = 16
 export interface IngestOptions {
   /** The item's id. */
   readonly id: number
-  /** The token of the lease under which the output is stored; undefined for an item that nobody holds. */
+  /** The token of the lease under which the output is stored; undefined for an item that no worker holds. */
   readonly token: string | undefined
   /** Whose output it is. */
   readonly renderer: RendererName
@@ -45,9 +45,9 @@ export interface IngestOptions {
 export interface IngestParts {
   /** Takes the reports, and the verdict under a lease. */
   readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail">
-  /** Takes the verdict on an item that nobody holds. */
+  /** Takes the verdict on an item that no worker holds. */
   readonly queue: Pick<Queue, "get" | "update">
-  /** Keeps the output itself; absent if nobody does. */
+  /** Keeps the output itself; absent if it is not kept. */
   readonly output?: Pick<Output, "writer">
 }
 
@@ -106,7 +106,7 @@ export class Ingest {
       }
     } finally {
       clearTimeout(this.#later)
-      // What is left is not read. Nobody waits for that: the other end may be gone without a word.
+      // The rest is not read, and the cancel is not awaited: the other end may be gone without a word.
       chunks.return?.().catch(() => undefined)
     }
     // The last line may have no end.
@@ -145,7 +145,7 @@ export class Ingest {
     try {
       for (const chunk of this.#early.splice(0)) this.#printed?.push(chunk)
     } catch {
-      // It was refused before, and is not asked again.
+      // It was refused before, and is not tried again.
     }
   }
 

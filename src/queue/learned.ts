@@ -42,7 +42,9 @@ export class Learned implements Service, Knowledge {
     this.#onError = onError
   }
 
-  /** Puts the newest kinds at hand. Once per database, what it holds of completed items is learned in the background. */
+  /**
+   * Puts the newest kinds at hand. Once per database, what it holds of completed items is learned in the background.
+   */
   async start(): Promise<void> {
     const { runs } = this.#store
     const known = await runs.kinds(FROM_START)
@@ -106,7 +108,7 @@ export class Learned implements Service, Knowledge {
     return this.#store.runs.kinds(MOST_KINDS)
   }
 
-  /** How long an item that waits will take on a worker; undefined where nobody knows. */
+  /** How long an item that waits will take on a worker; undefined while unknown. */
   async outlookOf({ kind, totals }: QueueItem): Promise<(worker: string) => Outlook | undefined> {
     if (this.of(kind, "") === null) await this.#loading.get(keyOf(kind, ""))
     const experience = this.of(kind, "")

@@ -3,8 +3,8 @@ import { lost } from "../item/lease.ts"
 import type { Items } from "../store/items.ts"
 
 /**
- * Refuses a worker whose item cannot be found: it was deleted, or the lease is nobody's. To one who makes leases up, an
- * item that never was looks like one that others hold. Other errors are thrown as they are.
+ * Refuses a worker whose item cannot be found: it was deleted, or the lease is made up. For a worker that makes
+ * leases up, an item that never existed looks like one that others hold. Other errors are thrown as they are.
  * @throws AppError `gone`, `lease_lost`, and the error itself
  */
 export async function missing(

@@ -13,7 +13,7 @@ export interface Present {
 export interface Introduction extends Present {
   /** Of its program; undefined if it does not say. */
   readonly version?: string | undefined
-  /** Tells one start of it from the others; undefined if it does not say. */
+  /** Differs after each start of the worker; undefined if the worker does not send it. */
   readonly instance?: string | undefined
 }
 
@@ -25,7 +25,7 @@ export interface Known extends Present {
   readonly isTaking: boolean
   /** Whether one of its claims waits now. */
   readonly isWaiting: boolean
-  /** When it was last heard of, in epoch milliseconds. */
+  /** When it last claimed or reported, in epoch milliseconds. */
   readonly heardMs: number
   /** Since when it has held no item, as far as that was seen, in epoch milliseconds. */
   readonly idleMs: number
@@ -48,7 +48,7 @@ interface Entry {
   waits: number
   heardMs: number
   idleMs: number
-  /** The starts of it that were heard of, the latest last. */
+  /** Its starts that are known, the latest last. */
   readonly instances: Set<string>
 }
 
@@ -67,7 +67,7 @@ const FORGET_MS = 3_600_000
 
 /**
  * Which workers are there, as far as their claims and reports show it: after a restart less is known. What the other
- * servers of a fleet have heard of is learned of them.
+ * servers of a fleet know is learned from them.
  */
 export class Presence {
   readonly #nowMs: () => number
@@ -87,7 +87,7 @@ export class Presence {
     return [...this.#waiting, ...this.#others.filter(({ isWaiting }) => isWaiting)]
   }
 
-  /** The workers that were heard of within an hour, by name. */
+  /** The workers that claimed or reported within an hour, by name. */
   get known(): readonly Known[] {
     const all = Map.groupBy([...this.crew, ...this.#others], ({ worker }) => worker)
     return [...all.values()]
@@ -107,7 +107,7 @@ export class Presence {
       .sort((a, b) => (a.worker < b.worker ? -1 : 1))
   }
 
-  /** The workers that this server has heard of within an hour. */
+  /** The workers that claimed from or reported to this server within an hour. */
   get crew(): readonly WorkerReport[] {
     const sinceMs = this.#nowMs() - FORGET_MS
     for (const [name, { waits, heardMs }] of this.#workers)
@@ -127,7 +127,7 @@ export class Presence {
     )
   }
 
-  /** Takes what the other servers have heard of. Answers whether a worker is now drained that was not. */
+  /** Takes the workers that the other servers know. Answers whether this drains a worker that was not drained. */
   learn(others: readonly WorkerReport[]): boolean {
     this.#others = others
     let isNew = false
@@ -175,7 +175,7 @@ export class Presence {
     if (this.#taken.size > MANY && oldest !== undefined) this.#taken.delete(oldest)
   }
 
-  /** Notes that the worker of an item was heard of. */
+  /** Notes a report of an item's worker. */
   reports({ worker, status }: Pick<QueueItem, "worker" | "status">): void {
     if (worker === "") return
     const entry = this.#heard(worker)
@@ -187,7 +187,7 @@ export class Presence {
     const others = this.#others.filter((other) => other.worker === worker)
     const entry = this.#workers.get(worker)
     if (!entry && others.length === 0) return false
-    // Its next claim may come here, and others learn of it from here.
+    // Its next claim may come to this server, and the others learn of it from this one.
     const known = entry ?? this.#met(worker, Math.max(...others.map(({ heardMs }) => heardMs)))
     for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)
     this.#drains.set(worker, { starts: isDraining ? new Set(known.instances) : null, sinceMs: this.#nowMs() })
@@ -195,8 +195,8 @@ export class Presence {
   }
 
   /**
-   * Whether a worker takes no more items. A start of it that had not been heard of when it was drained is another one;
-   * a worker that does not tell its starts apart stays drained.
+   * Whether a worker takes no more items. A start that was not known when the worker was drained takes items again;
+   * a worker that does not identify its starts stays drained.
    */
   isDraining(worker: string, instance: string | undefined): boolean {
     const drained = this.#drains.get(worker)?.starts ?? null
@@ -209,7 +209,7 @@ export class Presence {
   }
 
   /**
-   * Who takes the next item when this one, which is being worked on, is done; null if nobody does: who claimed an item by
+   * The worker that takes the next item once this one is done; null if none does: a worker that claimed an item by
    * its number, or is drained, takes no other.
    */
   afterwards({ id, worker, tags }: QueueItem): Present | null {

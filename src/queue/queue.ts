@@ -34,8 +34,8 @@ const isUnwanted = ({ outcome }: QueueItem): boolean => outcome === "failed" || 
 /**
  * The render queue: what people and programs do with queue items.
  *
- * A pure function decides each change; the store writes it with its update in one transaction; then the bus announces it.
- * When a method resolves, its change is on the disk.
+ * A pure function decides each change; the store writes it with its update in one transaction; then the bus announces
+ * it. When a method resolves, its change is on the disk.
  */
 export class Queue {
   readonly #store: Items & History
@@ -137,7 +137,7 @@ export class Queue {
     return ids
   }
 
-  /** Retries an item unless somebody did so, or deleted it, since it was listed. */
+  /** Retries an item unless it was retried or deleted since it was listed. */
   async #retryUnwanted(id: number): Promise<boolean> {
     try {
       const change = await this.#store.change(id, (stored, moment) =>

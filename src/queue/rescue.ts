@@ -5,7 +5,7 @@ import type { Decide, Due, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 
 const TURN_MS = 500
-/** A timer that is later than this was not kept waiting by a busy server: the machine was suspended. */
+/** A timer that is later than this was not delayed by a busy server: the machine was suspended. */
 const SUSPENDED_MS = 2000
 
 /** When items are taken back, and when they are called stalled. */
@@ -15,8 +15,8 @@ export interface RescueOptions {
   /** How many times an item may lose its worker before it is marked lost; 0 means no limit. */
   readonly maxRescues: number
   /**
-   * Called with each item that was taken back: `silent` if its worker did not renew the lease, `revoked` if that ended with
-   * its token. Absent if nobody counts.
+   * Called with each item that was taken back: `silent` if its worker did not renew the lease, `revoked` if that
+   * ended with its token. Absent if this is not counted.
    */
   readonly onRescued?: (why: "silent" | "revoked") => void
   /** Called when a turn cannot read or write the database; the next turn tries again. */

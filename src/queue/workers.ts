@@ -65,7 +65,7 @@ export interface Standing {
   readonly isDraining: boolean
 }
 
-/** What chance decides, and who hears of errors. */
+/** Sources of random values, limits, and callbacks. */
 export interface WorkersOptions {
   /** Numbers from 0 up to 1; they spread retries. */
   readonly random: () => number
@@ -77,7 +77,7 @@ export interface WorkersOptions {
   readonly mostTagSets?: number
   /** The least time between two looks for claims that wait, in milliseconds; none by default. */
   readonly lookRestMs?: number
-  /** Called with what each look for claims that wait took, in seconds; absent if nobody counts. */
+  /** Called with what each look for claims that wait took, in seconds; absent if this is not counted. */
   readonly onLook?: (seconds: number) => void
   /** Called when the database cannot be read for the claims that wait; it is tried again. */
   readonly onError: (error: unknown) => void
@@ -134,15 +134,15 @@ export class Workers implements Service {
   }
 
   /**
-   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then, and soon for
-   * a worker that is drained.
+   * Takes the first claimable item, and waits for one until `signal` aborts. Null if there is none by then, and soon
+   * for a worker that is drained.
    * @throws AppError `unavailable`
    */
   async claim(claim: Claim, signal: AbortSignal): Promise<Leased | null> {
     const { tags, version: _version, instance, ...taker } = claim
     this.presence.claims(claim)
     for (let isNew = true; ; isNew = false) {
-      // The bell comes before the look, or an item that is added in between would not wake the claim.
+      // Ask for the bell before the look; otherwise an item that is added in between would not wake the claim.
       using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal)
       if (this.presence.isDraining(claim.worker, instance)) {
         // A worker that does not know of this would ask again at once, and again.
@@ -266,7 +266,7 @@ export class Workers implements Service {
     if (isDraining) this.#waiting.ringAll()
   }
 
-  /** Takes what the other servers of a fleet have heard of. */
+  /** Takes the workers that the other servers of a fleet know. */
   learn(others: readonly WorkerReport[]): void {
     // Claims of workers that were drained at another server are answered.
     if (this.presence.learn(others)) this.#waiting.ringAll()

@@ -14,11 +14,11 @@ function ownWords(command: readonly string[]): readonly string[] {
 }
 
 /**
- * How many frames a Blender command line asks for, or undefined if it does not tell. It is a guess: the scene can
+ * How many frames a Blender command line asks for, or undefined if it does not say so. It is a guess: the scene can
  * have a frame step of its own, and a relative frame may not exist.
  *
- * It tells by `--render-frame` (`-f`), and by `--render-anim` (`-a`) after `--frame-start` (`-s`) and `--frame-end`
- * (`-e`); without those the scene decides.
+ * The frames are named by `--render-frame` (`-f`), and by `--render-anim` (`-a`) after `--frame-start` (`-s`) and
+ * `--frame-end` (`-e`); without those the scene decides.
  */
 export function framesAsked(command: readonly string[]): number | undefined {
   const words = ownWords(command)
@@ -39,7 +39,7 @@ export function framesAsked(command: readonly string[]): number | undefined {
 const RENDERS = new Set(["-a", "--render-anim", "-f", "--render-frame"])
 const QUIET = new Set(["-q", "--quiet"])
 
-/** Whether a Blender command line renders, and is not told to be quiet about it: then frames must be seen. */
+/** Whether a Blender command line renders, and is not made quiet by a flag: then frames must be seen. */
 export function mustShowFrames(command: readonly string[]): boolean {
   const words = ownWords(command)
   return words.some((word) => RENDERS.has(word)) && !words.some((word) => QUIET.has(word))

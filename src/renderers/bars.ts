@@ -31,8 +31,8 @@ export class Bars {
   }
 
   /**
-   * Reads a line with a percentage; `key` is what stands before it. `isEnclosed` tells that the bar that the line told
-   * so far is inside of what it tells from now on. Whether the line tells something.
+   * Reads a line with a percentage; `key` is the text before it. `isEnclosed` means that the bar that the line showed
+   * so far is inside of the one that it shows from now on. Answers whether the line shows progress.
    */
   see(key: string, fraction: number, look: Look, isEnclosed = false): boolean {
     this.#line += 1
@@ -56,7 +56,7 @@ export class Bars {
     return new Map(drawn.map(([key, { fraction }]) => [key, fraction]))
   }
 
-  /** What the line told so far was a part of the whole that it tells now. */
+  /** The bar that the line showed so far was a part of the whole that it shows now. */
   #widen(key: string, track: Track): boolean {
     const isRoot = this.#root === undefined || this.#root === this.#tracks.get(key)
     track.isBelieved = true

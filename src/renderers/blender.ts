@@ -167,7 +167,7 @@ class Blender implements LineReader {
     const progress = turns.fraction * 100
     if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
     if (!turns.isFirst) return { progress, basis: "guess", eta_seconds: null }
-    // After its last frame nobody knows whether another render will follow.
+    // After its last frame it is unknown whether another render will follow.
     if (this.#hasQuit || (!this.#isTotalGiven && progress === 100)) return { progress, basis: "guess" }
     return { progress, basis: this.#isTotalGiven ? "declared" : "counted" }
   }
@@ -193,7 +193,7 @@ class Blender implements LineReader {
  * Reads what `blender --background` writes, of versions 2.7 to 5, and finds what it says of failure.
  *
  * A frame is done when Blender says that it saved it (or that it exists already and is skipped). `total` is the
- * number of frames, 1 for a still. Without it Blender 5 tells the range of an animation; older versions tell
+ * number of frames, 1 for a still. Without it Blender 5 prints the range of an animation; older versions print
  * nothing, and there is no progress, but the frame's number and samples as message and unit.
  */
 export const blender = (expected: Expected): LineReader => new Blender(expected)

@@ -65,7 +65,7 @@ class Counter {
   }
 }
 
-/** What a line with counts came to. */
+/** What a line with counts showed. */
 export interface Counted {
   /** Whether a count of it is believed. */
   readonly isTold: boolean
@@ -92,7 +92,7 @@ export class Counters {
       const known = this.#known.get(key)
       const counter = known ?? new Counter(count, this.#rankOf(count))
       this.#known.set(key, counter)
-      // Of nested counts the words tell of the innermost.
+      // The words of nested counts are about the innermost.
       const isLast = i === counts.length - 1
       // What is inside of a believed count on its own line needs no start of its own.
       const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))

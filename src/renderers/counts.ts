@@ -88,9 +88,9 @@ export const nestedIn = (counts: readonly Count[], isDone: boolean): number =>
     isDone ? 1 : 0,
   )
 
-// A line that is nothing but "name: 7/12" tells of a property.
+// A line that is only "name: 7/12" shows a property, not progress.
 const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u
-/** Not in a path ("out/done/3.png"), and not denied or foretold: "not done", "to be saved", "being rendered". */
+/** Not in a path ("out/done/3.png"), and not denied or announced: "not done", "to be saved", "being rendered". */
 const DONE =
   /(?<![\p{L}\p{N}_/\\.-]|\b(?:not|be|being) )(?:done|saved|finished|rendered|completed?)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])/iu
 

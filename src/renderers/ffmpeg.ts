@@ -105,8 +105,8 @@ class Ffmpeg implements LineReader {
   }
 
   /**
-   * The run that tells whether all was written: the last one. A last one that ended by itself can be a short preview
-   * of the video before it. But it is only known to have ended by itself if ffmpeg's words are heard.
+   * The run that shows whether all was written: the last one. A last one that ended by itself can be a short preview
+   * of the video before it. But that it ended by itself is known only if ffmpeg's log is read.
    */
   get #decisive(): Pass {
     const last = this.#pass.isStill && this.#before ? this.#before : this.#pass
@@ -189,7 +189,7 @@ class Ffmpeg implements LineReader {
     if (!this.#mayBeStill) turns.move(fraction)
     const progress = turns.fraction * 100
     if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
-    // After the end of ffmpeg nobody knows whether another pass will follow.
+    // After the end of ffmpeg it is unknown whether another pass will follow.
     const isLikely = this.#mayBeStill || this.#pass.hasEnded
     if (turns.isFirst) return { progress, basis: isLikely ? "guess" : "declared" }
     return { progress, basis: "guess", eta_seconds: null }

@@ -20,7 +20,9 @@ function count(pattern: RegExp, line: string): Count | undefined {
   return counted.total > 0 && counted.done <= counted.total ? counted : undefined
 }
 
-/** How far Blender is with one frame. A frame has as many layers (and views) as the frame before it, or as were seen. */
+/**
+ * How far Blender is with one frame. A frame has as many layers (and views) as the frame before it, or as were seen.
+ */
 export class FrameInHand {
   /** The samples of the tile or layer in hand; undefined while unknown. */
   samples: Count | undefined
@@ -65,7 +67,7 @@ export class FrameInHand {
   }
 }
 
-/** The frames of an animation, as Blender 5 tells them: first and last, but never the step between them. */
+/** The frames of an animation, as Blender 5 prints them: first and last, but never the step between them. */
 export class FrameRange {
   #from = 0
   #to = -1

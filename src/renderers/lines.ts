@@ -13,16 +13,16 @@ import { Turns } from "./turns.ts"
 /** A longer line is a text or a table. */
 const MAX_LINE_READ = 1024
 const MAX_MESSAGE = 200
-/** What a program prints faster than this no one can follow, and no bar is drawn so often. */
+/** Lines that come faster than this cannot be followed by a reader, and no bar is drawn so often. */
 const MAX_LINES_A_SECOND = 2000
 /** The most lines a second in which the words of a renderer are sought. */
 const MAX_WORDS_A_SECOND = 20_000
 const NOTHING = /(?!)/
-/** A line without any of this tells nothing: most output is passed over quickly. */
+/** A line without any of these shows no progress: most output is skipped quickly. */
 const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?of\s\d|progress|percent/i
 /** Colours can stand between a figure and its sign. */
 const ESCAPE = "\u001b"
-/** Bars that name this tell nothing of the render. */
+/** Bars with these words say nothing of the render. */
 const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
 /**
  * What was said at a time of a song is a text, as of a transcript or of lyrics: "[00:12.40] half of my heart". The time
@@ -47,7 +47,7 @@ class Lines implements LineReader {
   #message = ""
   #lines = 0
   #secondMs: number
-  /** Whether anything was told of the progress. */
+  /** Whether any progress was reported. */
   #hasTold = false
 
   constructor(expected: Expected) {
@@ -88,7 +88,7 @@ class Lines implements LineReader {
     return told
   }
 
-  /** Undefined if a piece tells nothing; otherwise what it counts, or null. */
+  /** Undefined if a piece shows no progress; otherwise what it counts, or null. */
   #tell(piece: Shown): Unit | null | undefined {
     const percentages = percentagesIn(piece.text)
     if (percentages > 1) return undefined
@@ -190,8 +190,8 @@ class Lines implements LineReader {
  * Reads progress from the output of any program: bars and percentages that are redrawn or repeated and grow, and counts
  * such as "image 3 of 5" or "[3/5]", which may nest. The line is the message.
  *
- * A percentage earns belief by its behaviour: a line that comes once, a table, a gauge and several percentages in a
- * line tell nothing. A bar is the whole only as a guess, see `Turns`. Lines of ffmpeg's and Blender's are read as
- * their own readers do, and nothing else tells of success. `total` is that of an ffmpeg inside.
+ * A percentage is believed by its behaviour: a line that comes once, a table, a gauge and several percentages in a
+ * line show no progress. A bar is the whole only as a guess, see `Turns`. Lines of ffmpeg's and Blender's are read as
+ * their own readers do, and nothing else proves success. `total` is that of an ffmpeg inside.
  */
 export const lines = (expected: Expected): LineReader => new Lines(expected)

@@ -12,7 +12,7 @@ const HEAD = /^\[ ?\d+ ?%\]/
 
 /** A percentage of a line, with the counts around it. */
 export interface Measure {
-  /** What tells this bar from others: the words before the percentage. */
+  /** What distinguishes this bar from others: the words before the percentage. */
   readonly key: string
   /** How far it is, 0 to 1. */
   readonly fraction: number
@@ -24,7 +24,7 @@ export interface Measure {
   readonly isEnclosed: boolean
 }
 
-/** A percentage and its count, as a line told them last. */
+/** A percentage and its count, as a line showed them last. */
 interface Pair {
   readonly fraction: number
   readonly count: Count
@@ -36,8 +36,8 @@ const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
 
 /**
  * Puts percentages and counts of a line together: "epoch 3/10: 45 %" is 45 % of the third, "45 % (3/10 files)" is 45 %
- * of all, and "frame 9/20: 45 %" says the same twice. But if the percentage begins again with the next file, it is that of
- * a file.
+ * of all, and "frame 9/20: 45 %" says the same twice. But if the percentage begins again with the next file, it is
+ * that of a file.
  */
 export class Measures {
   /** The kinds of lines in which the counts before the percentage said something else. */

@@ -6,11 +6,11 @@ import { isKilled } from "./shell.ts"
 
 /** What one of the renderers that we know said among other output. */
 export interface Own {
-  /** What can be reported, without progress; undefined if the line tells nothing. */
+  /** What can be reported, without progress; undefined if the line says nothing of them. */
   readonly report: Report | undefined
   /** How far the renderer is, 0 to 1; undefined while unknown. */
   readonly fraction: number | undefined
-  /** Whose words they are. */
+  /** Which renderer printed it. */
   readonly by: "ffmpeg" | "blender"
 }
 

@@ -1,4 +1,4 @@
-/** The most that is believed to follow the time that ffmpeg tells, in seconds. */
+/** The most video that is assumed to follow the time that ffmpeg reports, in seconds. */
 const MAX_AFTER_S = 1
 /** The frames that follow that time at most: the last one begins with it, and encoders hold back two more. */
 const FRAMES_AFTER = 3
@@ -7,13 +7,13 @@ const ALL = 0.995
 /** Time that runs back this far, in seconds, is the time of another ffmpeg. */
 const RESTART_S = 1
 
-/** What a block tells. */
+/** What a block of `-progress` holds. */
 interface Told {
-  /** The frame in hand; undefined if it told none. */
+  /** The frame in hand; undefined if there is none. */
   readonly frame: number | undefined
-  /** The time of the output, in seconds; undefined if it told none. */
+  /** The time of the output, in seconds; undefined if there is none. */
   readonly seconds: number | undefined
-  /** The bytes of the output; undefined if it told none. */
+  /** The bytes of the output; undefined if there are none. */
   readonly size: number | undefined
 }
 
@@ -21,11 +21,11 @@ interface Told {
 export class Pass {
   /** The furthest time of the output, in seconds. */
   seconds = 0
-  /** The most frames that were told. */
+  /** The highest frame that was reported. */
   frames = 0
-  /** How many blocks it told. */
+  /** How many blocks it printed. */
   blocks = 0
-  /** Whether it told the size of its output: that of pictures is not told. */
+  /** Whether it reported the size of its output; for pictures it does not. */
   hasSize = false
   /** Whether it said that it ended. */
   hasEnded = false
@@ -68,7 +68,7 @@ export class Pass {
 
   /** How much of a total it is, 0 to 1. */
   fractionOf(total: number): number {
-    // x264 tells 1.88 s of 2 s. Where three frames make all of the total, they are believed, and otherwise one.
+    // x264 reports 1.88 s of 2 s. Where three frames make all of the total, they are believed, and otherwise one.
     const held = this.#lengthAfter(FRAMES_AFTER) / total
     return Math.min(1, held >= ALL ? held : this.length / total)
   }

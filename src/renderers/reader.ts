@@ -37,7 +37,7 @@ export interface Expected {
   readonly isTotalGuessed: boolean
   /** How many progress bars follow one another; undefined while unknown. */
   readonly bars: number | undefined
-  /** Whether the renderer must tell of at least one frame: without any, the render failed. */
+  /** Whether the renderer must print at least one frame: without any, the render failed. */
   readonly mustShowFrames: boolean
   /** Whether what the renderer says of its end is among the output, and not its progress alone. */
   readonly hearsWords: boolean
@@ -48,7 +48,7 @@ export interface Expected {
 /** Understands the output of one kind of renderer. */
 export interface LineReader {
   /**
-   * Reads one line: without its end, never empty. `isRedrawn` tells that it replaces the line before it, as progress
+   * Reads one line: without its end, never empty. `isRedrawn` means that it replaces the line before it, as progress
    * bars do. Returns what can be reported now, complete in itself; undefined if the line said nothing new.
    */
   read(line: string, isRedrawn: boolean): Report | undefined

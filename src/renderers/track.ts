@@ -32,7 +32,7 @@ export class Track {
   readonly startedMs: number
   /** How far it is, 0 to 1: the most since it began. */
   fraction: number
-  /** The number of the line that told it last. */
+  /** The number of the line that showed it last. */
   seenAt: number
   /** The number of the line with which it began, or began again. */
   begunAt: number

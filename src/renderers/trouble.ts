@@ -9,7 +9,7 @@ const TRACEBACK = /\bTraceback \(most recent call last\):/
 const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
 
 /**
- * Whether a line tells of memory that is gone: "Error: System is out of GPU memory", "CUDA error: Out of memory", "HIP
+ * Whether a line says that memory ran out: "Error: System is out of GPU memory", "CUDA error: Out of memory", "HIP
  * Error: hipErrorOutOfMemory". It is sought in steps, as a line of "error: " over and over would be tried for hours.
  */
 function isOutOfMemory(line: string): boolean {
@@ -25,7 +25,7 @@ function isOutOfMemory(line: string): boolean {
 /** What Blender says of failure. */
 export class Trouble {
   #isInTraceback = false
-  /** What no frame makes good: memory that is gone, and a frame that could not be saved. */
+  /** Failures that no later frame repairs: no memory, and a frame that could not be saved. */
   #lasting: string | undefined
   #other: string | undefined
 

@@ -17,7 +17,7 @@ export interface TurnsOptions {
 class Turn {
   readonly startedMs: number
   fraction = 0
-  /** Whether it was full at once, or is no bar after all, and so tells nothing. */
+  /** Whether it was full at once, or is no bar after all, and so does not count. */
   isVoid = false
 
   constructor(startedMs: number) {
@@ -54,7 +54,7 @@ export class Turns {
     return this.#ended === 0 && !this.#isSetBack
   }
 
-  /** Whether the bar in hand tells nothing: it was full at once, or is no bar. */
+  /** Whether the bar in hand does not count: it was full at once, or is no bar. */
   get isVoid(): boolean {
     return this.#turn?.isVoid ?? false
   }
@@ -73,7 +73,7 @@ export class Turns {
   }
 
   /**
-   * The bar in hand is this far, 0 to 1. A lower fraction than before changes nothing. `isWhole` tells that it is
+   * The bar in hand is this far, 0 to 1. A lower fraction than before changes nothing. `isWhole` means that it is
    * around all others: then it counts as it is.
    */
   move(fraction: number, isWhole = false): void {
@@ -81,14 +81,14 @@ export class Turns {
     const turn = this.#turn
     turn.fraction = Math.max(turn.fraction, fraction)
     if (turn.fraction >= 1 && this.#isYoung(turn)) this.drop()
-    // The step back is spent: what this bar would move could not be taken back.
+    // The one step back was used: the progress of this bar could not be taken back.
     else if (!turn.isVoid && !(this.#isSetBack && this.#isYoung(turn))) {
       const most = this.#isSetBack ? MOST_UNKNOWN : 1
       this.#grow(isWhole ? Math.min(most, fraction) : this.#proven(turn.fraction))
     }
   }
 
-  /** The bar in hand tells nothing of the whole: what it moved is taken back. */
+  /** The bar in hand says nothing of the whole: its progress is taken back. */
   drop(): void {
     if (!this.#turn) return
     this.#turn.isVoid = true

@@ -10,11 +10,11 @@ export interface WorkerReport {
   readonly isTaking: boolean
   /** Whether one of its claims waits at this server. */
   readonly isWaiting: boolean
-  /** When it was last heard of, in epoch milliseconds. */
+  /** When it last claimed or reported, in epoch milliseconds. */
   readonly heardMs: number
   /** Since when it has held no item, in epoch milliseconds. */
   readonly idleMs: number
-  /** The starts of it that were heard of, the latest last. */
+  /** Its starts that are known, the latest last. */
   readonly starts: readonly string[]
   /** The starts that are to take no more items; null if it is not drained. */
   readonly drained: readonly string[] | null
