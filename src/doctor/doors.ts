@@ -27,7 +27,7 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
   for (const [method, path] of Object.entries(CHANGES)) {
     const answer = await exchange(patient, { method, path, isNamed: false })
     if (isOurs(answer)) continue
-    if (answer.status === 0) return unknown(about, `${method}: nothing is answered`)
+    if (answer.status === 0) return unknown(about, `${method}: ${insteadOf(answer)}`)
     const what = `${method}: ${insteadOf(answer)}, not from the server`
     return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
   }
