@@ -45,13 +45,18 @@ interface Allowance {
 export class Allowances {
   readonly #buckets: SharedBuckets
   readonly #steadyMs: () => number
+  readonly #onError: (error: unknown) => void
   readonly #known = new Map<string, Allowance>()
   #awayUntilMs = Number.NEGATIVE_INFINITY
 
-  /** `steadyMs`: milliseconds of a clock that never goes back. */
-  constructor(buckets: SharedBuckets, steadyMs: () => number) {
+  /**
+   * `steadyMs`: milliseconds of a clock that never goes back. `onError` is called with why the buckets cannot be reached,
+   * at most once a second.
+   */
+  constructor(buckets: SharedBuckets, steadyMs: () => number, onError: (error: unknown) => void) {
     this.#buckets = buckets
     this.#steadyMs = steadyMs
+    this.#onError = onError
   }
 
   /** Takes a unit for a client, and answers 0; or takes nothing, and answers after how many milliseconds there is one. */
@@ -78,14 +83,15 @@ export class Allowances {
   /** Takes units for something that was done already: the client waits the longer for its next. */
   charge(client: string, units: number, rate: Rate): void {
     if (rate.perSecond === 0 || this.#isAway) return
-    this.#buckets.charge(client, units, rate).catch(() => this.#lose())
+    this.#buckets.charge(client, units, rate).catch((error: unknown) => this.#lose(error))
   }
 
   get #isAway(): boolean {
     return this.#steadyMs() < this.#awayUntilMs
   }
 
-  #lose(): void {
+  #lose(error: unknown): void {
+    if (!this.#isAway) this.#onError(error)
     this.#awayUntilMs = this.#steadyMs() + AWAY_MS
   }
 
@@ -95,8 +101,8 @@ export class Allowances {
       own.units += units
       own.untilMs = this.#steadyMs() + KEPT_MS
       own.waitMs = units > 0 ? 0 : Math.max(1, waitMs)
-    } catch {
-      this.#lose()
+    } catch (error) {
+      this.#lose(error)
       own.waitMs = 0
     } finally {
       own.asking = undefined

@@ -93,13 +93,15 @@ function webhooksOf(
   })
 }
 
+const NOT_SHARED = "what clients ask of all servers could not be counted: each limits for itself"
+
 const limitsOf = (
   config: Config,
   { clock }: Store,
   { metrics, shared }: Pick<Surroundings, "metrics" | "shared">,
 ): Limits =>
   new Limits({
-    allowances: shared && new Allowances(shared, clock.steadyMs),
+    allowances: shared && new Allowances(shared, clock.steadyMs, logged(NOT_SHARED)),
     onRefused: () => metrics.counters("refused_total").of("rate").add(),
     perAddress: config.requestsPerAddress,
     perToken: config.requestsPerToken,

@@ -22,7 +22,13 @@ function answering(answer: (wanted: number) => Grant | Promise<Grant>) {
     charge: async () => undefined,
   }
   const clock = { nowMs: 0 }
-  return { asked, clock, allowances: new Allowances(buckets, () => clock.nowMs) }
+  const errors: unknown[] = []
+  const allowances = new Allowances(
+    buckets,
+    () => clock.nowMs,
+    (error) => errors.push(error),
+  )
+  return { asked, clock, errors, allowances }
 }
 
 test("what was given in advance is used without a question, for a second", async () => {
@@ -52,12 +58,16 @@ test("requests that come at the same time are one question, and those that get n
 })
 
 test("buckets that cannot be reached let everything pass, and are asked once a second", async () => {
-  const { allowances, asked, clock } = answering(() => Promise.reject(new Error("away")))
+  const away = new Error("away")
+  const { allowances, asked, clock, errors } = answering(() => Promise.reject(away))
   for (let i = 0; i < 50; i += 1) expect(await allowances.take("one", RATE)).toBe(0)
-  expect(asked).toEqual([1])
+  expect([asked, errors]).toEqual([[1], [away]])
   clock.nowMs += 1000
-  await allowances.take("two", RATE)
-  expect(asked).toEqual([1, 1])
+  await Promise.all(["two", "three"].map((client) => allowances.take(client, RATE)))
+  expect([asked, errors]).toEqual([
+    [1, 1, 1],
+    [away, away],
+  ])
 })
 
 const program = found("redis-server")
@@ -73,7 +83,7 @@ describe.skipIf(program === null)(
       const buckets = [0, 1].map(() => (url === undefined ? undefined : new RedisBuckets(url, "test")))
       const limits = buckets.map((shared) => {
         const steadyMs = (): number => performance.now()
-        const allowances = shared && new Allowances(shared, steadyMs)
+        const allowances = shared && new Allowances(shared, steadyMs, () => undefined)
         return new Limits({ perAddress: 10, perToken: 10, perLease: 10, held: 0, steadyMs, allowances })
       })
       return {

@@ -9,7 +9,7 @@ import { variableOf } from "../../src/config/values.ts"
 import { type Engine, found, startPostgres, startRedis } from "../engines.ts"
 import { Instance, whyNoFleet } from "../fleet/fleet.ts"
 import { Nginx, nginxOrWhy } from "../nginx.ts"
-import { temporaryFolder } from "../server.ts"
+import { run, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(60_000)
 
@@ -212,6 +212,13 @@ describe.skipIf(why !== undefined)(
         (await curl(`${url}/api/v1/queue`, "127.0.0.5", "-H", `Host: ${host}`))[0]
       expect(await named("studio.example")).toBe(401)
       expect(await named("other.example")).toBe(421)
+    })
+
+    test("have a database whose password a command may be given by PGPASSWORD, which no list of processes shows", async () => {
+      const database = engines[0]?.url.replace(`:${password}@`, "@").replace(/postgres$/, "track") ?? ""
+      const listed = await run(["token", "list", "--database", database], { PGPASSWORD: password })
+      expect([listed.code, listed.stdout]).toEqual([0, expect.stringContaining("admin")])
+      expect((await run(["token", "list", "--database", database])).stderr).toContain("refuses the password")
     })
 
     test("show no password in the log", () => {
