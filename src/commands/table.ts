@@ -61,6 +61,9 @@ function timeOf(item: ReadItem, { zone, nowMs, columns }: Look): string {
   const isWide = columns >= WIDE_COLUMNS
   const at = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
   const { status, started_at, completed_at, available_at, updated_at } = item
+  if (status === "processing" && item.stalled_since !== null) {
+    return `stalled for ${duration(since(item.stalled_since, nowMs))}`
+  }
   if (status === "processing") {
     const left = leftIn(item, since(updated_at, nowMs))
     const isTold = left !== null && (left.seconds > 0 || left.high !== null)

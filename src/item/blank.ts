@@ -30,6 +30,7 @@ export const blank = (song_id: number, time: string): Draft => ({
   eta_seconds: null,
   ...UNFORESEEN,
   stalled: false,
+  stalled_since: null,
   basis: null,
   steps: null,
   step: null,

@@ -3,7 +3,7 @@ import { blank } from "./blank.ts"
 import type { Draft, ItemChange, NewItem, QueueItem } from "./item.ts"
 import { cancelledItem, ended, isLeased, started } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
-import { isFinished, transition } from "./moves.ts"
+import { isFinished, MOVING, transition } from "./moves.ts"
 import { etaOf, paced } from "./pace.ts"
 import { type Change, IDLE, type Stored } from "./stored.ts"
 
@@ -37,7 +37,7 @@ export function changed(stored: Stored, change: ItemChange, moment: Moment): Cha
   if (!isStart && item.progress === before.progress) return { item, work: known }
   const work = paced(isStart ? started(known, moment) : known, item.progress, moment)
   const eta_seconds = etaOf(work, moment)
-  return { item: { ...item, basis: null, eta_seconds, stalled: false }, work }
+  return { item: { ...item, basis: null, eta_seconds, ...MOVING }, work }
 }
 
 /**

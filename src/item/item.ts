@@ -207,6 +207,7 @@ export const QueueItem = Type.Object(
     ),
     ...Foreseen.properties,
     stalled: about(Type.Boolean(), "whether it is processing and has made no progress for a while"),
+    stalled_since: about(Nullable(Time), "since when it has made no progress; null unless it is stalled"),
     basis: about(Nullable(Basis), "what `progress` rests on; null if no report said so"),
     steps: about(Nullable(Steps), "the names of all steps of this attempt; null unless they were declared"),
     step: about(Nullable(Step), "where it is in a render of several steps; null if unknown"),
@@ -309,6 +310,7 @@ export const ProgressUpdate = Type.Object({
   unit: about(Type.Optional(Unit), "what is being counted"),
   media: about(Type.Optional(Media), "how far into a medium the render is"),
   stalled: about(Type.Optional(Type.Literal(true)), "present while the item makes no progress"),
+  stalled_since: about(Type.Optional(Time), "since when it has made no progress, while it is stalled"),
   deleted: about(Type.Optional(Type.Literal(true)), "present when the item was deleted with this change"),
 })
 export type ProgressUpdate = Static<typeof ProgressUpdate>

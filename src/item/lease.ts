@@ -258,15 +258,16 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
 }
 
 /** The item has not moved for a while. It is marked, not stopped; how long it will take is unknown from now on. */
-export const stalled = ({ item, work }: Stored, { time }: Moment): Change => ({
+export const stalled = ({ item, work }: Stored, moment: Moment): Change => ({
   item: {
     ...item,
     ...UNFORESEEN,
     time_progress: item.time_progress,
     stalled: true,
+    stalled_since: later(moment, work.moved_at - moment.steadyMs),
     eta_seconds: null,
     message: "No progress for a while",
-    updated_at: time,
+    updated_at: moment.time,
   },
   work,
 })

@@ -33,7 +33,9 @@ export const UNFORESEEN: Foreseen = {
   time_progress: null,
 }
 const { time_progress, ...NO_BAND } = UNFORESEEN
-const UNKNOWN_PACE = { eta_seconds: null, ...NO_BAND, stalled: false, step: null, unit: null, media: null }
+/** It is not stalled. */
+export const MOVING = { stalled: false, stalled_since: null }
+const UNKNOWN_PACE = { eta_seconds: null, ...NO_BAND, ...MOVING, step: null, unit: null, media: null }
 /** No attempt is under way, or one has just begun. */
 const BEGINNING = { progress: 0, time_progress, basis: null, steps: null, ...UNKNOWN_PACE }
 

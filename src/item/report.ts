@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts"
 import type { QueueItem, Report, Step, Steps } from "./item.ts"
 import { holding, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
-import { isFinished, retryIt, transition } from "./moves.ts"
+import { isFinished, MOVING, retryIt, transition } from "./moves.ts"
 import { etaOf, followed, paced } from "./pace.ts"
 import type { Change, Stored } from "./stored.ts"
 
@@ -136,7 +136,7 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
       unit: report.unit ?? null,
       media: report.media ?? (isSameStep ? before.item.media : null),
       eta_seconds: report.eta_seconds === null ? null : eta_seconds,
-      stalled: work === kept && before.item.stalled,
+      ...(work === kept ? {} : MOVING),
       updated_at: moment.time,
     },
     work: {

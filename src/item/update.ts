@@ -32,6 +32,7 @@ export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): P
     ...(item.unit !== null && { unit: item.unit }),
     ...(item.media !== null && { media: item.media }),
     ...(item.stalled && { stalled: true as const }),
+    ...(item.stalled_since !== null && { stalled_since: item.stalled_since }),
     ...(deleted && { deleted: true as const }),
   }
 }

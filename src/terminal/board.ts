@@ -1,7 +1,7 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { isGuess, leftIn, leftWords, printable, shownOf } from "../text.ts"
+import { duration, isGuess, leftIn, leftWords, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
 import { leftOf, leftOut, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
@@ -238,8 +238,12 @@ export class Board {
   /** How long it still takes, counted down since the update; or that nothing moves. */
   #left(update: ProgressUpdate, { nowMs, columns }: View): readonly [string, "warn"?] {
     if (update.cancel_requested_at !== undefined && !isFinished(update.status)) return ["cancelling", "warn"]
-    if (update.stalled) return ["stalled", "warn"]
-    const ageMs = Math.max(0, nowMs - Date.parse(update.timestamp) - this.#aheadMs)
+    const ageOf = (time: string): number => Math.max(0, nowMs - Date.parse(time) - this.#aheadMs)
+    if (update.stalled) {
+      const since = update.stalled_since
+      return [since === undefined ? "stalled" : `stalled for ${duration(ageOf(since) / 1000)}`, "warn"]
+    }
+    const ageMs = ageOf(update.timestamp)
     const left = leftIn(update, ageMs / 1000)
     if (!left) return [""]
     const isOver = left.high !== null && left.high <= 0

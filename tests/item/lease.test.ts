@@ -332,3 +332,19 @@ test("after a restore the former holder takes its item at once, and others after
   const queued = changed(back, { status: "queued" }, at(2000))
   expect(claimed(queued, { ...BY, token: "next" }, at(2000)).item.status).toBe("processing")
 })
+
+test("a stalled item knows since when it has made no progress, whatever it says meanwhile", () => {
+  const begun = claimed(NEW, BY, at(0))
+  const moving = reported(begun, "a", { progress: 10 }, at(5000))
+  const still = stalled(moving, at(125_000))
+  expect(still.item).toMatchObject({ stalled: true, stalled_since: at(5000).time })
+  const spoke = reported(still, "a", { progress: 10, message: "still here" }, at(190_000))
+  expect(spoke.item).toMatchObject({
+    stalled: true,
+    stalled_since: at(5000).time,
+    updated_at: at(190_000).time,
+  })
+  const went = reported(spoke, "a", { progress: 11 }, at(200_000))
+  expect(went.item).toMatchObject({ stalled: false, stalled_since: null })
+  expect(completed(still, "a", {}, at(130_000)).item.stalled_since).toBeNull()
+})

@@ -11,7 +11,7 @@ afterAll(() => server[Symbol.asyncDispose]())
 const KEYS = (
   "id song_id title status priority current_step progress message error_message retry_count video_file_path " +
   "video_file_size thumbnail_path flag queued_at started_at completed_at updated_at attempt max_attempts outcome " +
-  "worker available_at turn cancel_requested_at eta_seconds eta_low_seconds eta_high_seconds eta_runs time_progress stalled " +
+  "worker available_at turn cancel_requested_at eta_seconds eta_low_seconds eta_high_seconds eta_runs time_progress stalled stalled_since " +
   "basis steps step unit media kind totals tags metadata"
 ).split(" ")
 
@@ -75,6 +75,7 @@ test("a new item has every key, empty where nothing is known", async () => {
     eta_runs: 0,
     time_progress: null,
     stalled: false,
+    stalled_since: null,
     basis: null,
     steps: null,
     step: null,

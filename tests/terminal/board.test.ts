@@ -79,6 +79,9 @@ test("a clock that differs from the server's does not change the time left", () 
 
 test("an item that stands still, or is to be cancelled, says so instead", () => {
   expect(leftOf(boardOf(update(1, { eta_seconds: 60, stalled: true })), NOW)).toBe("stalled")
+  const stalled_since = new Date(NOW - 250_000).toISOString()
+  const still = boardOf(update(1, { eta_seconds: 60, stalled: true, stalled_since }))
+  expect(leftOf(still, NOW)).toBe("stalled for 4:10")
   const cancel_requested_at = new Date(NOW).toISOString()
   expect(leftOf(boardOf(update(1, { eta_seconds: 60, cancel_requested_at })), NOW)).toBe("cancelling")
 })

@@ -39,6 +39,7 @@ export function after(item: QueueItem, update: StreamUpdate): QueueItem {
     unit: update.unit ?? null,
     media: update.media ?? null,
     stalled: update.stalled ?? false,
+    stalled_since: update.stalled_since ?? null,
     started_at: isStart ? timestamp : item.started_at,
     completed_at: isEnd ? timestamp : isFinished(status) ? item.completed_at : null,
     updated_at: timestamp,

@@ -116,9 +116,11 @@ export function bandText(item: QueueItem, nowMs: number): string {
   return left === null || left.seconds < 1 ? "" : bandWords(left)
 }
 
-/** For how long a stalled item has been known to be stalled: `No progress for 4 min`. */
-export const stalledText = ({ updated_at }: Pick<QueueItem, "updated_at">, nowMs: number): string =>
-  `No progress for ${roughly((nowMs - Date.parse(updated_at)) / 1000)}`
+/** For how long a stalled item has made no progress: `No progress for 4 min`. */
+export const stalledText = (
+  { stalled_since, updated_at }: Pick<QueueItem, "stalled_since" | "updated_at">,
+  nowMs: number,
+): string => `No progress for ${roughly((nowMs - Date.parse(stalled_since ?? updated_at)) / 1000)}`
 
 /** What a progress bar is called: `Progress of Northern Lights, a guess`. */
 export const progressLabel = (item: QueueItem): string =>

@@ -71,6 +71,7 @@ export const queueItems = pgTable(
     eta_runs: long().notNull().default(0),
     time_progress: doublePrecision(),
     stalled: boolean().notNull(),
+    stalled_since: time(),
     basis: text({ enum: ["guess", "counted", "declared"] }),
     steps: json<Steps>(),
     step: json<Step>(),

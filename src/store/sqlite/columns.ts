@@ -43,6 +43,7 @@ export const reportColumns = {
     "eta_runs",
     "time_progress",
     "stalled",
+    "stalled_since",
     "basis",
     "step",
     "unit",

@@ -91,6 +91,7 @@ export const queueItems = sqliteTable(
     eta_runs: integer().notNull().default(0),
     time_progress: real(),
     stalled: integer({ mode: "boolean" }).notNull(),
+    stalled_since: time(),
     basis: text({ enum: ["guess", "counted", "declared"] }),
     steps: json<Steps>(),
     step: json<Step>(),

@@ -1,0 +1,1 @@
+ALTER TABLE `queue_items` ADD `stalled_since` integer;
