@@ -57,7 +57,7 @@ const ODD = 0.4
  * How wrong an estimate of a hardly known kind usually is, and by how much more where its steps go unevenly.
  */
 const USUAL = 0.1
-const USUAL_ROUGH = 0.5
+const USUAL_ROUGH = 0.8
 const MAX_ROUGHNESS = 0.5
 const MAX_ERROR = 5
 /** How far the pace usually is from what is expected. */

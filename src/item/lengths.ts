@@ -32,11 +32,13 @@ export interface Habits {
 }
 
 /**
- * Weights before anything is known: that a step takes its own unit's size, no size, or the sizes of other
- * units.
+ * Weights before anything is known: that a step's time grows with its own unit's size, with a part of it, with no
+ * size, or with the sizes of other units.
  */
-const OWN_UNIT = { own: 0.9, none: 0.07, others: 0.03 }
-const NO_UNIT = { own: 0, none: 0.45, others: 0.55 }
+const OWN_UNIT = { own: 0.84, partly: 0.08, none: 0.05, others: 0.03 }
+const NO_UNIT = { own: 0, partly: 0, none: 0.45, others: 0.55 }
+/** How a step's time grows whose start, such as loading a model, takes a part of it whatever the size: as powers. */
+const PARTLY: readonly number[] = [0.75, 0.5, 0.25]
 /** How much the log of a step's time usually varies, and how many runs that is worth. */
 const USUAL_STEP = 0.15
 const USUAL_STEP_RUNS = 2
@@ -87,18 +89,23 @@ function powersOf(all: readonly Lasted[]): Map<string, number> {
   const prior = own === "" ? NO_UNIT : OWN_UNIT
   const units = [...(all[0]?.sizes.keys() ?? [])].filter((unit) => all.every(({ sizes }) => sizes.has(unit)))
   const others = units.filter((unit) => unit !== own)
-  const weigh = (unit: string, before: number): [string, number] => {
-    const rates = all.map((one) => log(one.seconds) - (unit === "" ? 0 : sizeFor(one, unit)))
+  const weigh = (unit: string, power: number, before: number) => {
+    const rates = all.map((one) => log(one.seconds) - (power === 0 ? 0 : power * sizeFor(one, unit)))
     const spread = squares(rates) + USUAL_STEP_RUNS * USUAL_STEP ** 2
-    return [unit, before * spread ** (-(all.length - 1) / 2)]
+    return { unit, power, weight: before * spread ** (-(all.length - 1) / 2) }
   }
-  const weights = [
-    weigh("", prior.none),
-    ...(units.includes(own) ? [weigh(own, prior.own)] : []),
-    ...others.map((unit) => weigh(unit, prior.others / others.length)),
+  const partly = PARTLY.map((power) => weigh(own, power, prior.partly / PARTLY.length))
+  const guesses = [
+    weigh("", 0, prior.none),
+    ...(units.includes(own) ? [weigh(own, 1, prior.own), ...partly] : []),
+    ...others.map((unit) => weigh(unit, 1, prior.others / others.length)),
   ]
-  const whole = weights.reduce((sum, [, weight]) => sum + weight, 0)
-  return new Map(weights.filter(([unit]) => unit !== "").map(([unit, weight]) => [unit, weight / whole]))
+  const whole = guesses.reduce((sum, { weight }) => sum + weight, 0)
+  const powers = new Map<string, number>()
+  for (const { unit, power, weight } of guesses) {
+    if (power > 0) powers.set(unit, (powers.get(unit) ?? 0) + (power * weight) / whole)
+  }
+  return powers
 }
 
 /** How far the log of each run's time in a step was from what the others would have it. */

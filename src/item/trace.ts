@@ -82,12 +82,20 @@ const withoutDigits = (name: string): string => name.replace(/\d+/g, "#")
 
 /** Whether what a report counts has begun again. */
 function fell(trace: Trace, step: StepTrace, sign: Sign): boolean {
-  const { media, unit } = valuesOf(sign)
+  const { media, unit, percent } = valuesOf(sign)
   const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
     value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
   return (
-    isBelow(media, trace.latest.media) || (sign.unit?.name === step.unit && isBelow(unit, trace.latest.unit))
+    isBelow(media, trace.latest.media) ||
+    isBelow(percent, trace.latest.percent) ||
+    (sign.unit?.name === step.unit && isBelow(unit, trace.latest.unit))
   )
+}
+
+/** The percentage where a step begins: where the one before it ended, unless each counts from the start. */
+function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
+  const reached = latest.percent?.[0] ?? from
+  return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
 }
 
 /** Whether a report belongs to another step than the one in hand. */
@@ -190,7 +198,7 @@ export function traced(trace: Trace, sign: Sign, at: number): Trace {
   if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, at)
   const goesOn = last.name === "" ? !fell(trace, last, sign) : !isOther(trace, last, sign)
   if (goesOn || trace.steps.length >= MAX_STEPS || at < last.at) return followed(trace, sign, at)
-  const from = Math.min(HELD_AT, Math.max(trace.latest.percent?.[0] ?? trace.from, sign.progress ?? 0))
+  const from = Math.min(HELD_AT, beginsAt(trace, sign))
   const steps = [...settled(trace), begun(sign, last.name, last.index + 1, round(at, 1000))]
   return followed({ steps, lines: {}, latest: {}, from }, sign, at)
 }

@@ -169,16 +169,29 @@ export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals:
   return parts.reduce((sum, part) => sum + lasts(part, amounts), 0)
 }
 
+/** A line of a witness, where an attempt is on it, and the next value that the attempt can tell. */
+interface Common {
+  readonly line: readonly Point[]
+  readonly point: Point
+  readonly next: number
+}
+
+/** What is counted goes on by one. */
+function nextOf({ steps }: Trace, signal: Signal, [value]: Point): number {
+  const size = steps.at(-1)?.size ?? 0
+  return signal === "unit" && size > 0 ? value + 1 / size : value
+}
+
 /**
  * The witness's finest line of a signal that both have in the step, and where this attempt is on it.
  */
-function commonOf(trace: Trace, step: StepTrace): { line: readonly Point[]; point: Point } | undefined {
-  let common: { line: readonly Point[]; point: Point } | undefined
+function commonOf(trace: Trace, step: StepTrace): Common | undefined {
+  let common: Common | undefined
   for (const signal of SIGNALS) {
     const line = step.lines[signal]
     if (!line || line.length <= (common?.line.length ?? 0)) continue
     const point = trace.latest[signal]
-    if (point) common = { line, point }
+    if (point) common = { line, point, next: nextOf(trace, signal, point) }
   }
   return common
 }
@@ -251,7 +264,9 @@ export function within(
   const step = part.seconds * scale
   const common = commonOf(trace, part.step)
   if (!common) return { inStep: 0, gap: step, movedAfter: 0 }
-  const { at, next } = timesAt(common.line, common.point[0])
+  const { at, next: soon } = timesAt(common.line, common.point[0])
+  const next =
+    common.next >= 1 ? Number.POSITIVE_INFINITY : Math.max(soon, timesAt(common.line, common.next).at)
   const inStep = Math.min(step, at * scale)
   return { inStep, gap: Math.min(step, next * scale) - inStep, movedAfter: common.point[1] }
 }

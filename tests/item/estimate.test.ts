@@ -180,6 +180,33 @@ test("a still of one second says nothing about the film of the same unit", () =>
   expect(left({ seconds: 200 })).toBeGreaterThan(150)
 })
 
+test("a step that takes a time of its own beside that of its size is known by its sizes", () => {
+  const images = (count: number): Signs => {
+    const unit = (done: number): Sign => ({ unit: { done, total: count, name: "images" } })
+    return [
+      [0, unit(0)],
+      [19 + 10 * count, unit(count)],
+    ]
+  }
+  const known = learn([8, 2, 11, 1, 5].map((count) => runOfSigns(images(count), "")))
+  for (const count of [1, 3, 12]) {
+    const seconds = outlook(known, "", { images: count })?.seconds ?? 0
+    expect(Math.abs(seconds / (20 + 10 * count) - 1)).toBeLessThan(0.25)
+  }
+})
+
+test("a count that goes on by one is not overdue before the next one can come", () => {
+  const frames = (count: number): Signs =>
+    Array.from({ length: count + 1 }, (_, done) => [
+      (100 * done) / count,
+      { unit: { done, total: count, name: "images" } },
+    ])
+  const experience = learn([runOfSigns(frames(20), "")])
+  const trace = traceOfSigns(frames(2).slice(0, 2))
+  const left = (at: number): number => estimate({ trace, at, worker: "" }, experience)?.left ?? 0
+  expect(left(90)).toBeCloseTo(left(50) - 40)
+})
+
 test("totals that were declared make the outlook right before anything is told", () => {
   const errors = (isDeclared: boolean): number =>
     median(

@@ -17,6 +17,9 @@ interface MadeStep {
   readonly size: number
   /** How long each part of the step takes beside the others; one part, where it goes evenly. */
   readonly costs?: readonly number[]
+  /** From where to where the percentage goes in it; by default its equal part of the bar. */
+  readonly from?: number
+  readonly to?: number
 }
 
 /** Up to which part of what there is to do a step is after a part of its time. */
@@ -54,12 +57,13 @@ function attempt(
   let at = 0
   for (const [i, step] of steps.entries()) {
     const way = wayOf(step.costs)
-    const of = { from: (98 * i) / steps.length, to: (98 * (i + 1)) / steps.length }
+    const { from = (98 * i) / steps.length, to = (98 * (i + 1)) / steps.length } = step
+    const of = { from, to }
     if (step.counts !== "percent" && step.counts !== "nothing") totals[step.counts] = step.size
     for (let inStep = 0; inStep < step.seconds; inStep += every) {
       const name = { current_step: step.name, step: { index: i + 1, total: steps.length, name: step.name } }
       const sign = told(step, way(inStep / step.seconds), of)
-      reports.push({ at: at + inStep, ...(steps.length > 1 && name), ...sign })
+      reports.push({ at: at + inStep, ...(step.name !== "" && name), ...sign })
     }
     at += step.seconds
   }
@@ -119,6 +123,25 @@ export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
       const factor = costs.reduce((sum, cost) => sum + cost, 0) / 600
       return attempt(item, "visual", workerOf(item), 1, [
         { name: "", seconds: about(seconds * factor, 0.06), counts: "seconds", size: seconds, costs },
+      ])
+    },
+    /** Nothing but a percentage, which each of three programs counts from 0. */
+    restarts: (item) => {
+      const pace = about(1, 0.1)
+      const steps = [60, 120, 25].map((seconds): MadeStep => {
+        const lasts = about(seconds * pace, 0.07)
+        return { name: "", seconds: lasts, counts: "percent", size: 0, from: 0, to: 100 }
+      })
+      return attempt(item, "restarts", workerOf(item), 2, steps)
+    },
+    /** A model is loaded, then pictures are made: one or twelve, the first of which takes its time. */
+    pictures: (item) => {
+      const images = Math.round(between(1, 12))
+      const costs = Array.from({ length: images }, (_, i) => about(i === 0 ? 2.2 : 1, 0.06))
+      const whole = costs.reduce((sum, cost) => sum + cost, 0)
+      return attempt(item, "pictures", workerOf(item), 1, [
+        { name: "Load", seconds: about(18, 0.15), counts: "nothing", size: 0 },
+        { name: "Images", seconds: about(whole * 9, 0.05), counts: "images", size: images, costs },
       ])
     },
   }

@@ -110,9 +110,35 @@ test("attempts look alike by the number of their steps, and the first one's name
   expect(lookOf(told([0, {}]), 1)).toBe("")
 })
 
-test("a percentage that was taken back begins again", () => {
-  const trace = told([0, { progress: 60 }], [4, { progress: 0 }], [9, { progress: 20 }])
-  expect(settled(trace)[0]?.lines.percent?.at(-1)).toEqual([20, 9])
+test("a percentage that is corrected downwards is drawn again from there", () => {
+  const trace = told([0, { progress: 60 }], [4, { progress: 40 }], [9, { progress: 55 }])
+  expect(settled(trace).map(({ lines }) => lines.percent?.at(-1))).toEqual([[55, 9]])
+})
+
+test("a percentage that begins again is another step, which counts from where it begins", () => {
+  const trace = told(
+    [4, { progress: 20 }],
+    [9, { progress: 97 }],
+    [10, { progress: 2 }],
+    [20, { progress: 60 }],
+  )
+  expect(settled(trace).map(({ at, lines }) => [at, lines.percent])).toEqual([
+    [
+      0,
+      [
+        [0, 0],
+        [20, 4],
+        [97, 9],
+      ],
+    ],
+    [
+      10,
+      [
+        [2, 0],
+        [60, 10],
+      ],
+    ],
+  ])
 })
 
 test("whatever is told, a trace stays small, and its lines ascend", () => {
