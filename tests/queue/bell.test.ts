@@ -20,7 +20,8 @@ test("claims wait with as many sets of tags as they may, and who does not wait i
   const stop = new AbortController()
   const claim = (signal: AbortSignal, ...tags: string[]) =>
     workers.claim({ worker: "w", leaseMs: 60_000, tags }, signal)
-  const waiting = [claim(stop.signal, "a"), claim(stop.signal, "b"), claim(stop.signal, "a")]
+  // The same tags in another order are the same set.
+  const waiting = [claim(stop.signal, "a", "b"), claim(stop.signal, "b"), claim(stop.signal, "b", "a")]
   await store.items()
   await expect(claim(stop.signal, "c")).rejects.toThrow("2 different sets of tags")
   expect(await claim(AbortSignal.abort(), "c")).toBeNull()
@@ -58,6 +59,10 @@ test("the bell rings once for each change, and not for one that was made before"
   expect(await rings(() => queue.cancel(1))).toBe(0)
   expect(await rings(() => workers.complete(1, "token", {}))).toBe(1)
   expect(await rings(() => workers.complete(1, "token", {}))).toBe(0)
+  expect(await rings(() => queue.add({ song_id: 1 }))).toBe(1)
+  const claim = (): Promise<unknown> => workers.claim({ ...by, tags: [] }, AbortSignal.abort())
+  expect(await rings(claim)).toBe(1)
+  expect(await rings(claim)).toBe(0)
   expect(await rings(() => queue.retry(1))).toBe(1)
   expect(await rings(() => queue.cancel(1))).toBe(1)
   expect(await rings(() => queue.cancel(1))).toBe(0)

@@ -3,6 +3,7 @@ import { join } from "node:path"
 
 import { WaitingClaims } from "../../src/queue/waiting-claims.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 test("however often the bell rings, a server of a fleet looks for work so often and no more, and at once after a pause", async () => {
@@ -24,5 +25,29 @@ test("however often the bell rings, a server of a fleet looks for work so often 
   expect(rested).toBeGreaterThanOrEqual(1)
   expect(rested).toBeLessThanOrEqual(4)
   expect(await looksIn(0)).toBeGreaterThan(rested)
+  await store.close()
+})
+
+test("a look that is asked for while another one is under way follows it, and finds what came meanwhile", async () => {
+  using folder = temporaryFolder()
+  const underWay = Promise.withResolvers<void>()
+  const mayEnd = Promise.withResolvers<void>()
+  class Slow extends SqliteStore {
+    override async nextWaiting(tags?: readonly string[]) {
+      const found = await super.nextWaiting(tags)
+      underWay.resolve()
+      await mayEnd.promise
+      return found
+    }
+  }
+  const store = new Slow(join(folder.path, "test.db"))
+  const waiting = new WaitingClaims(store, (error) => expect(error).toBeUndefined())
+  using bell = waiting.bell([], new AbortController().signal)
+  waiting.look()
+  await underWay.promise
+  await added(store)
+  waiting.look()
+  mayEnd.resolve()
+  await bell?.rung
   await store.close()
 })
