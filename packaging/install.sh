@@ -167,6 +167,13 @@ END
   done
 }
 
+# Whether the server is still the same one a little later: one that cannot run is started again and again.
+lasts() {
+  restarts=$(systemctl show -P NRestarts track-studio)
+  sleep 2
+  systemctl is-active --quiet track-studio && [ "$(systemctl show -P NRestarts track-studio)" = "$restarts" ]
+}
+
 start() {
   if ! rules; then
     [ -n "$DESTDIR" ] || say "systemd does not run here; start it by: $program serve$(flag)"
@@ -178,6 +185,7 @@ start() {
   systemctl daemon-reload
   systemctl enable --quiet track-studio
   systemctl "$verb" track-studio || fail "the server did not start; journalctl -u track-studio says why"
+  lasts || fail "the server starts, and ends again; journalctl -u track-studio says why"
   if grep -q '^RENDER_COMMAND=' "$settings/worker.env"; then
     systemctl enable --quiet track-studio-worker
     # It ends the render in hand first, which may take an hour.

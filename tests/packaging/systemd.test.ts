@@ -51,6 +51,9 @@ until curl -sf http://127.0.0.1:8080/health; do sleep 0.1; done
 track-studio list
 until systemctl is-active --quiet track-studio && systemctl is-active --quiet track-studio-worker; do sleep 0.1; done
 echo BOTH ACTIVE
+echo TRACK_STUDIO_PORT=none >>/etc/track-studio/server.env
+systemctl restart track-studio
+packaging/install.sh || echo CANNOT RUN
 packaging/install.sh --uninstall --purge
 systemctl is-active track-studio track-studio-worker || echo STOPPED
 ls /srv/videos
@@ -117,6 +120,7 @@ test.skipIf(!PROVE || !canBoot)(
     )
     expect(said).toContain("track-studio is active\n")
     expect(said).toContain("queue track-studio 600\n")
+    expect(said).toContain("CANNOT RUN\n")
     expect(said).toContain("\nRENDERED\nvideo track-studio\n")
     expect(said).not.toContain("LEAK")
     expect(said).toMatch(/^✔ track-studio +active \(running\)\n✔ track-studio-worker +active \(running\)$/m)
