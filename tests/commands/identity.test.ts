@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
@@ -25,6 +26,8 @@ async function used(database: string, signal: "SIGTERM" | "SIGKILL" = "SIGTERM")
   await server.add()
   await server.end(signal)
 }
+
+const json = (body: string) => ({ body, headers: { "content-type": "application/json" } })
 
 /** What a server says that does not start on a database. */
 async function refusal(database: string): Promise<string> {
@@ -158,7 +161,7 @@ test("a lock file that lags behind after a power cut keeps no server from starti
   expect(await itemsOf(database)).toBe(1)
 })
 
-test.each(["moved", "deleted", "replaced", "without its lock file"])(
+test.each(["moved", "deleted", "replaced", "emptied", "copied over", "without its lock file"])(
   "a server whose database is %s refuses writes, says so, and ends",
   async (how) => {
     using folder = temporaryFolder()
@@ -177,11 +180,23 @@ test.each(["moved", "deleted", "replaced", "without its lock file"])(
       copyFileSync(database, join(folder.path, "copy.db"))
       renameSync(join(folder.path, "copy.db"), database)
     }
+    if (how === "emptied") truncateSync(database)
+    if (how === "copied over") {
+      const [, url = ""] = /"url":"([^"]+)"/.exec(log) ?? []
+      expect((await run(["backup", join(folder.path, "copy.db"), "--database", database])).code).toBe(0)
+      await fetch(`${url}/api/v1/queue`, { method: "POST", ...json('{"song_id":1}') })
+      copyFileSync(join(folder.path, "copy.db"), database)
+    }
     if (how === "without its lock file") rmSync(`${database}.lock`)
     expect(await child.exited).toBe(1)
     expect(await said).toContain(
       `the database ${database} was replaced, moved or deleted while the server ran`,
     )
+    if (how !== "copied over") return
+    // It was left as it was put there, and its log is not read into it.
+    expect(readFileSync(database).equals(readFileSync(join(folder.path, "copy.db")))).toBeTrue()
+    expect(await refusal(database)).toContain(`${database} is a backup`)
+    expect(await itemsOf(database, "--new-database")).toBe(0)
   },
 )
 

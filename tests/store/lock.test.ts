@@ -50,3 +50,21 @@ test("a damaged lock file that another server holds is left alone", () => {
   expect([exitCode, stderr.toString()]).toEqual([1, expect.stringContaining("is in use by another server")])
   expect(readFileSync(`${database}.lock`).equals(garbage)).toBeTrue()
 })
+
+test.each([
+  ["a copy of its folder", [".lock"]],
+  ["a copy without its lock file", []],
+])("%s keeps its write-ahead log, also where a new database is allowed", (_what, parts) => {
+  using folder = temporaryFolder()
+  const [database, copy] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  const { client, lock } = openDatabase(database)
+  client.run("UPDATE history SET paused_at = 7")
+  // As after a power cut: nothing was closed.
+  for (const part of ["", "-wal", ...parts]) Bun.spawnSync(["cp", `${database}${part}`, `${copy}${part}`])
+  client.close()
+  lock.close()
+  const again = openDatabase(copy, true)
+  expect(again.client.query("SELECT paused_at FROM history").get()).toEqual({ paused_at: 7 })
+  again.client.close()
+  again.lock.close()
+})

@@ -1,8 +1,9 @@
-import { statSync } from "node:fs"
+import { closeSync, copyFileSync, existsSync, openSync, readSync, statSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import type { Fault } from "../life.ts"
 import type { GroupCommit } from "./group.ts"
+import { textOfMark } from "./lock.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
 
 /** A write-ahead log of this size has not been taken over for long: something holds an old state. */
@@ -12,18 +13,23 @@ const PINNED_BYTES = 2 * WAL_BYTES
 export class DatabaseFile {
   readonly #opened: Opened
   readonly #group: GroupCommit
+  readonly #markPage: MarkPage
   #isMarkKept = false
+  /** Whether the file itself has borne the mark of this start: then it must go on to. */
+  #wasMarked: boolean
 
   constructor(opened: Opened, group: GroupCommit) {
     this.#opened = opened
     this.#group = group
+    this.#markPage = new MarkPage(opened)
+    this.#wasMarked = this.#markPage.isMarked()
   }
 
   /** What is wrong with the file now; see `Life.faults`. */
   faults(): Fault[] {
     const { lock, found } = this.#opened
-    if (!this.#isMarkKept) void this.#keepMark()
-    const isReplaced = !lock.isInPlace
+    const isReplaced = !lock.isInPlace || this.#isOverwritten()
+    if (!this.#isMarkKept && !isReplaced) void this.#keepMark()
     if (isReplaced) this.#group.refuse(replaced(found.path))
     return [
       ...(isReplaced ? ["file_replaced" as const] : []),
@@ -33,6 +39,15 @@ export class DatabaseFile {
 
   /** Writes everything into the file, after the last words, and releases it. */
   close(lastWords: () => void): void {
+    const { client, lock, found } = this.#opened
+    if (this.#isOverwritten()) setLogAside(found.path)
+    else this.#writeAll(lastWords)
+    client.close()
+    this.#markPage.close()
+    lock.close()
+  }
+
+  #writeAll(lastWords: () => void): void {
     const { client, lock, mark } = this.#opened
     try {
       lastWords()
@@ -41,8 +56,13 @@ export class DatabaseFile {
     } catch {
       // What was acknowledged is in the write-ahead log, where the next start finds it.
     }
-    client.close()
-    lock.close()
+  }
+
+  /** Whether something else was written into the file itself, as by a plain copy over it. */
+  #isOverwritten(): boolean {
+    const isMarked = this.#markPage.isMarked()
+    this.#wasMarked ||= isMarked
+    return this.#wasMarked && !isMarked
   }
 
   /** Brings the mark of this start to the disk, and lets the lock count on it; a start is too early for the wait. */
@@ -65,6 +85,50 @@ export class DatabaseFile {
     if (size() <= PINNED_BYTES) return false
     client.run("PRAGMA wal_checkpoint(TRUNCATE)")
     return size() > PINNED_BYTES
+  }
+}
+
+/** SQLite would write the log into the file at its close, or at the next start; but it belongs to what was there before. */
+function setLogAside(path: string): void {
+  if (!existsSync(`${path}-wal`)) return
+  copyFileSync(`${path}-wal`, `${path}-wal.old`)
+  truncateSync(`${path}-wal`)
+}
+
+/** The page of the database file that bears the mark. It is read without SQLite, which would read its own memory of it. */
+class MarkPage {
+  readonly #descriptor: number
+  readonly #page: Buffer
+  readonly #position: number
+  readonly #mark: string
+
+  constructor({ client, found, mark }: Opened) {
+    const sql =
+      "SELECT rootpage, page_size AS size FROM sqlite_master, pragma_page_size WHERE name = 'history'"
+    const { rootpage, size } = client.query<{ rootpage: number; size: number }, []>(sql).get() ?? {
+      rootpage: 1,
+      size: 0,
+    }
+    this.#page = Buffer.alloc(size)
+    this.#position = (rootpage - 1) * size
+    this.#mark = textOfMark(mark)
+    this.#descriptor = openSync(found.path, "r")
+  }
+
+  isMarked(): boolean {
+    const { length } = this.#page
+    try {
+      const read = readSync(this.#descriptor, this.#page, 0, length, this.#position)
+      return this.#page.subarray(0, read).includes(this.#mark)
+    } catch {
+      // A disk that fails has written nothing over it.
+      return true
+    }
+  }
+
+  /** To be called after SQLite has closed the file: this takes all locks from it that the process has on it. */
+  close(): void {
+    closeSync(this.#descriptor)
   }
 }
 

@@ -29,6 +29,9 @@ export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | 
   return name === undefined ? undefined : { name, starts: Number(starts) }
 }
 
+/** A mark as the database stores it. */
+export const textOfMark = ({ name, starts }: Mark): string => `${name}.${starts}`
+
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ino ?? 0
 
@@ -51,6 +54,13 @@ function markIn(path: string): string | undefined {
     // A damaged file is for its opening to explain.
     return undefined
   }
+}
+
+/** Whether a database with this mark is the one that is remembered. */
+function isMarkOf({ name, starts }: Memory, text: string | undefined): boolean {
+  const mark = markOf(text)
+  const ahead = mark?.name === name ? mark.starts - starts : -1
+  return ahead >= 0 && ahead <= MOST_AHEAD
 }
 
 /** Whether a file was found to be no whole database, or not one of ours. */
@@ -154,21 +164,26 @@ export class Lock implements Disposable {
     const text = isThere ? markIn(path) : undefined
     if (text === BACKUP_MARK) refuse(`${path} is a backup, and viewers would not learn what it lacks`, path)
     if (!memory) return
-    const mark = markOf(text)
-    const ahead = mark?.name === memory.name ? mark.starts - memory.starts : -1
-    if (ahead < 0 || ahead > MOST_AHEAD) {
+    if (!isMarkOf(memory, text)) {
       refuse(`${path} is not the database that the last server used, as ${path}.lock remembers`, path)
     }
-    const isCopy = inodeOf(`${path}.lock`) !== memory.own
-    if (hasLog && !isCopy && inodeOf(path) !== memory.inode) {
+    if (hasLog && this.#isInPlaceOfAnother(memory)) {
       refuse(`${path}-wal belongs to another file than ${path}, which was put in its place`, path)
     }
+  }
+
+  /** Whether another file lies at the path than the one that is remembered, and not because the whole folder was copied. */
+  #isInPlaceOfAnother({ inode, own }: Memory): boolean {
+    return inodeOf(`${this.#path}.lock`) === own && inodeOf(this.#path) !== inode
   }
 
   /** Takes the file at the path as it is; a write-ahead log that belongs to another one is set aside. */
   override(): void {
     const path = this.#path
-    const isOther = inodeOf(path) !== this.#memory()?.inode
+    const memory = this.#memory()
+    const text = sizeOf(path) > 0 ? markIn(path) : BACKUP_MARK
+    const isKnown = memory === null || (isMarkOf(memory, text) && !this.#isInPlaceOfAnother(memory))
+    const isOther = text === BACKUP_MARK || !isKnown
     for (const part of ["-wal", "-shm"]) {
       if (isOther && existsSync(`${path}${part}`)) renameSync(`${path}${part}`, `${path}${part}.old`)
     }

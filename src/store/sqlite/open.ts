@@ -8,7 +8,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import { AppError, reasonOf } from "../../errors.ts"
 import type { Found } from "../store.ts"
 import { explained } from "./explain.ts"
-import { Lock, type Mark, markOf } from "./lock.ts"
+import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
 import { TABLES } from "./schema.ts"
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
@@ -129,7 +129,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   // What an earlier server left in the write-ahead log must reach the disk before the log starts over.
   const isClean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0
   if (isClean) client.run("PRAGMA synchronous = OFF")
-  client.run("UPDATE history SET mark = ?", [`${now.name}.${now.starts}`])
+  client.run("UPDATE history SET mark = ?", [textOfMark(now)])
   client.run("PRAGMA wal_checkpoint(PASSIVE)")
   client.run("PRAGMA synchronous = FULL")
   return now
