@@ -67,6 +67,9 @@ test("the bell rings once for each change, and not for one that was made before"
   expect(await rings(() => queue.cancel(1))).toBe(1)
   expect(await rings(() => queue.cancel(1))).toBe(0)
   expect(await rings(() => queue.remove(1))).toBe(1)
+  expect(await rings(() => queue.pause())).toBe(0)
+  // There is something to claim then.
+  expect(await rings(() => queue.resume())).toBe(1)
   await workers.stop()
   await store.close()
 })

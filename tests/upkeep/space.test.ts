@@ -97,6 +97,7 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   const { id } = await queue.add({ song_id: 1 })
   await workers.take(id, { worker: "w", leaseMs: 60_000 })
   const other = await added(store)
+  const third = await added(store)
   for (let i = 0; i < 250; i += 1) await put(store, other, { message: `${i}${TEXT}` })
   await space.turn()
   expect(looks.at(-1)).toEqual([true, true])
@@ -115,6 +116,8 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   expect(await codeOf(workers.heartbeat(id, "t"))).toBe("none")
   expect(await codeOf(workers.complete(id, "t", {}))).toBe("none")
   expect(await codeOf(queue.cancel(other))).toBe("none")
+  expect(await codeOf(queue.update(third, { status: "processing" }))).toBe("unavailable")
+  expect(await codeOf(queue.update(third, { status: "failed" }))).toBe("none")
 })
 
 test("a server that has reached its limit says so in its health", async () => {

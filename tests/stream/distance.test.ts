@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+const fail = (error: unknown): void => expect(error).toBeUndefined()
+
+/** What a frame is: the event ID of an update, or the name of what the stream says of itself. */
+const nameOf = (frame: Frame): number | string =>
+  frame.type === "update" ? frame.update.id : frame.type === "control" ? frame.control.event : frame.type
+
+/** What the stream of an item says next after `own` updates of it and five of another, with a most of two. */
+async function after(own: number): Promise<(number | string)[]> {
+  const history = new MemoryHistory(async () => undefined, 100)
+  const bus = new LocalBus()
+  const broadcaster = new Broadcaster(history, bus, 50_000, fail)
+  const streams = new Streams(history, broadcaster, { maxLag: 2, random: () => 0.5, onError: fail })
+  history.append(1, "processing")
+  const leave = new AbortController()
+  const watch = { queueId: 1, snapshot: true, untilFinished: false, format: asFrames, signal: leave.signal }
+  const stream = await streams.open(watch)
+  await stream?.next()
+  for (let update = 0; update < own; update += 1) history.append(1, "processing")
+  for (let update = 0; update < 5; update += 1) history.append(2, "processing")
+  bus.notify()
+  while (broadcaster.head < history.all.length) await new Promise((turn) => void setImmediate(turn))
+  const next = await stream?.next()
+  leave.abort()
+  return next?.done === false ? next.value.map(nameOf) : []
+}
+
+test("the stream of one item skips only when more of the item's own updates wait than it may lag", async () => {
+  expect(await after(2)).toEqual([2, 3])
+  expect((await after(3))[0]).toBe("gap")
+})
