@@ -15,8 +15,11 @@ const MAX_LINE_READ = 1024
 const MAX_MESSAGE = 200
 /** Lines that come faster than this cannot be followed by a reader, and no bar is drawn so often. */
 const MAX_LINES_A_SECOND = 2000
-/** The most lines a second in which the words of a renderer are sought. */
-const MAX_WORDS_A_SECOND = 20_000
+/** The most characters a second in which all words of a renderer are sought, and lines in which they are found. */
+const MAX_SEARCHED_A_SECOND = 8_000_000
+const MAX_FOUND_A_SECOND = 5000
+/** What is sought in more: it is found at a gigabyte a second. */
+const LOUDEST = /rror/
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress: most output is skipped quickly. */
 const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?of\s\d|progress|percent/i
@@ -47,6 +50,7 @@ class Lines implements LineReader {
   #message = ""
   #lines = 0
   #secondMs: number
+  #secondAt = 0
   /** Whether any progress was reported. */
   #hasTold = false
 
@@ -59,13 +63,17 @@ class Lines implements LineReader {
     this.#secondMs = expected.now()
   }
 
-  get sought(): RegExp | undefined {
+  sought(came: number): RegExp | undefined {
     if (this.#lines < MAX_LINES_A_SECOND) return undefined
     const nowMs = this.#expected.now()
-    if (nowMs - this.#secondMs < 1000) return this.#lines < MAX_WORDS_A_SECOND ? OWN : NOTHING
-    this.#secondMs = nowMs
-    this.#lines = 0
-    return undefined
+    if (nowMs - this.#secondMs >= 1000) {
+      this.#secondMs = nowMs
+      this.#secondAt = came
+      this.#lines = 0
+      return undefined
+    }
+    if (this.#lines >= MAX_FOUND_A_SECOND) return NOTHING
+    return came - this.#secondAt < MAX_SEARCHED_A_SECOND ? OWN : LOUDEST
   }
 
   get evidence(): Evidence {

@@ -16,7 +16,7 @@ export interface Own {
 
 /** A part of each line that matters for how a render ends: it is found in a flood, and read whole. */
 export const OWN =
-  /rror|Unable|av_|put #0, |Conversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|muxing overhead|bitrate=|progress=|received signal|command received|nothing was encoded|Blender |Fra: ?-?\d|render +\| |Saved: |ppend frame|Traceback|no camera/i
+  /rror|Unable|av_|put #0|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera/
 
 const BLENDER_START =
   /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u

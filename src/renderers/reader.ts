@@ -55,10 +55,10 @@ export interface LineReader {
   /** What the lines so far prove. */
   readonly evidence: Evidence
   /**
-   * What a line must hold to be read, while more lines come than are worth reading; undefined, the default, while every
-   * line is read.
+   * What a line must hold to be read, while more comes than is worth reading; undefined while every line is read. `came`
+   * is how many characters came so far. Absent, every line is read.
    */
-  readonly sought?: RegExp | undefined
+  sought?(came: number): RegExp | undefined
 }
 
 const MAX_FAILURE_LENGTH = 1000

@@ -32,6 +32,7 @@ const READERS: Readonly<Record<RendererName, (expected: Expected) => LineReader>
 class CutOutput implements Renderer {
   readonly #cutters = new Map<number, LineCutter>()
   readonly #reader: LineReader
+  #came = 0
 
   constructor(reader: LineReader) {
     this.#reader = reader
@@ -46,8 +47,9 @@ class CutOutput implements Renderer {
     this.#cutters.set(output, cutter)
     const reports: Report[] = []
     cutter.feed(text)
+    this.#came += text.length
     for (;;) {
-      const { sought } = this.#reader
+      const sought = this.#reader.sought?.(this.#came)
       const line = sought ? cutter.nextWith(sought) : cutter.next()
       if (!line) return reports
       const report = this.#reader.read(line.text, line.isRedrawn)

@@ -1,14 +1,21 @@
 import { expect, test } from "bun:test"
 import { closeSync, createWriteStream } from "node:fs"
 
+import { type Renderer, renderer } from "../../src/renderers/renderer.ts"
 import { OutputSpool } from "../../src/runner/output-spool.ts"
 import { makePipe, Tap } from "../../src/runner/pipes.ts"
 
 const BYTES = 150_000_000
 const ROUNDS = 3
 
+/** What is done with a flood beside passing it on. */
+interface Beside {
+  readonly spool?: OutputSpool
+  readonly reader?: Renderer
+}
+
 /** What it costs to pass a flood on, in milliseconds of processor time, and how many bytes were kept to be sent. */
-async function passedOn(spool: OutputSpool | undefined): Promise<{ cpuMs: number; kept: number }> {
+async function passedOn({ spool, reader }: Beside): Promise<{ cpuMs: number; kept: number }> {
   const pipe = makePipe()
   if (!pipe) throw new Error("no pipe can be made")
   const flood = `yes "a line of output that is long enough" | head -c ${BYTES}`
@@ -28,7 +35,7 @@ async function passedOn(spool: OutputSpool | undefined): Promise<{ cpuMs: number
     sink: createWriteStream("/dev/null"),
     descriptor: pipe.from,
     onBytes: (bytes) => spool?.push(bytes, 1),
-    onText: () => undefined,
+    onText: (text) => reader?.push(text),
   })
   await tap.drain(1000)
   clearInterval(timer)
@@ -38,14 +45,28 @@ async function passedOn(spool: OutputSpool | undefined): Promise<{ cpuMs: number
   return { cpuMs: (user + system) / 1000, kept }
 }
 
-test("a command that prints without end is slowed by far less than by passing its output on", async () => {
-  let [without, within] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+/** How much more processor time a flood takes with this beside it: 1 if none. */
+async function costOf(beside: () => Beside): Promise<{ ratio: number; kept: number }> {
+  let [without, within, kept] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]
   // In turns, because other programs disturb both.
   for (let round = 0; round < ROUNDS; round += 1) {
-    without = Math.min(without, (await passedOn(undefined)).cpuMs)
-    const { cpuMs, kept } = await passedOn(new OutputSpool())
-    within = Math.min(within, cpuMs)
-    expect(kept).toBeGreaterThan(200_000)
+    without = Math.min(without, (await passedOn({})).cpuMs)
+    const passed = await passedOn(beside())
+    within = Math.min(within, passed.cpuMs)
+    kept = passed.kept
   }
-  expect(within / without).toBeLessThan(1.5)
+  return { ratio: within / without, kept }
+}
+
+test("a command that prints without end is slowed by far less than by passing its output on", async () => {
+  const { ratio, kept } = await costOf(() => ({ spool: new OutputSpool() }))
+  expect(kept).toBeGreaterThan(200_000)
+  expect(ratio).toBeLessThan(1.5)
+}, 60_000)
+
+test("to read it as well costs no more than to pass it on, and no memory", async () => {
+  const before = process.memoryUsage.rss()
+  const { ratio } = await costOf(() => ({ spool: new OutputSpool(), reader: renderer("lines") }))
+  expect(ratio).toBeLessThan(2)
+  expect(process.memoryUsage.rss() - before).toBeLessThan(BYTES)
 }, 60_000)
