@@ -1,5 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem, Status } from "../item/item.ts"
+import { hasWords, wordsOf } from "../item/search.ts"
+import type { ListQuery } from "./items.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
 
@@ -27,8 +29,26 @@ export interface Place {
 /** An item, and where it stands. */
 export type PlacedItem = QueueItem & Place
 
+/** A part of the queue, in its order. */
+export interface Slice {
+  /** The item before the first one; undefined for the beginning of the queue. */
+  readonly start?: Place | undefined
+  /** The last item; undefined for the end of the queue. */
+  readonly end?: Place | undefined
+  /** Only items that may have these words; some that do not have them may be among these. */
+  readonly words?: readonly string[]
+}
+
+/** How a store reads the queue in its order. */
+export interface Slices {
+  /** The first items of a slice, at most so many. */
+  rows(query: ListQuery, limit: number, slice: Slice): Promise<PlacedItem[]>
+  /** The last item of a slice that is not too much to search at once; undefined if the rest of the queue is not. */
+  end(query: ListQuery, start: Place | undefined): Promise<Place | undefined>
+}
+
 /** The place that a page gave as its `next`. @throws AppError `invalid` for anything else */
-export function placeOf(after: string): Place {
+function placeOf(after: string): Place {
   const [, section, rank, place, id] =
     /^([012])\.(-?\d{1,16})\.(-?\d{1,16}(?:\.\d{1,20})?(?:e-?\d{1,3})?)\.(\d{1,16})$/.exec(after) ?? []
   if (section === undefined) throw new AppError("invalid", `after "${after}" is not the "next" of a page`)
@@ -36,14 +56,46 @@ export function placeOf(after: string): Place {
 }
 
 /** A page of rows, which are one more than `limit` if others follow: at most about 4 MB, and at least one item. */
-export function listPage(
-  rows: readonly PlacedItem[],
-  limit: number,
-): { items: QueueItem[]; next: string | null } {
+function shown(rows: readonly PlacedItem[], limit: number): { items: QueueItem[]; next: string | null } {
   let size = 0
   const fitting = rows.slice(0, limit).findIndex((row) => (size += JSON.stringify(row).length) > LIST_BYTES)
-  const shown = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
-  const last = shown.length < rows.length ? shown.at(-1) : undefined
-  const items = shown.map(({ section: _section, rank: _rank, place: _place, ...item }) => item)
+  const fit = fitting < 0 ? rows.slice(0, limit) : rows.slice(0, Math.max(1, fitting))
+  const last = fit.length < rows.length ? fit.at(-1) : undefined
+  const items = fit.map(({ section: _section, rank: _rank, place: _place, ...item }) => item)
   return { items, next: last ? `${last.section}.${last.rank}.${last.place}.${last.id}` : null }
+}
+
+/** One more item than the page holds, or all that have the words. */
+async function found(
+  query: ListQuery,
+  slices: Slices,
+  words: readonly string[],
+  from: Place | undefined,
+): Promise<PlacedItem[]> {
+  const rows: PlacedItem[] = []
+  for (let start = from; ;) {
+    const end = await slices.end(query, start)
+    const most = query.limit + 1 - rows.length
+    const slice = await slices.rows(query, most, { start, end, words })
+    rows.push(...slice.filter((row) => hasWords(row, words)))
+    // A slice that gave as many as it might has not been searched to its end.
+    const next = slice.length === most ? slice.at(-1) : end
+    if (rows.length > query.limit || !next) return rows
+    start = next
+  }
+}
+
+/** One page of the queue; see `Items.list`. @throws AppError `invalid` (rejects) */
+export async function pageOf(
+  query: ListQuery,
+  slices: Slices,
+): Promise<{ items: QueueItem[]; next: string | null }> {
+  const { limit, after, search } = query
+  const start = after === undefined ? undefined : placeOf(after)
+  const words = wordsOf(search ?? "")
+  const rows =
+    words.length === 0
+      ? await slices.rows(query, limit + 1, { start })
+      : await found(query, slices, words, start)
+  return shown(rows, limit)
 }

@@ -1,9 +1,8 @@
 import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
 
-import type { QueueItem, Status } from "../../item/item.ts"
-import { hasWords, wordsOf } from "../../item/search.ts"
+import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../items.ts"
-import { listPage, type Place, type PlacedItem, placeOf, SECTIONS } from "../list-order.ts"
+import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import type { Link } from "./link.ts"
 import { queueItems } from "./schema.ts"
@@ -26,8 +25,8 @@ function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | u
   return (s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`
 }
 
-/** Reads the queue in its order, page by page. */
-export class Listing {
+/** Reads the queue in its order. */
+export class Listing implements Slices {
   readonly #link: Link
 
   /** Reads on `link`. */
@@ -35,33 +34,7 @@ export class Listing {
     this.#link = link
   }
 
-  /** One page; see `Items.list`. @throws AppError `invalid` */
-  async page(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
-    const { limit, after, search } = query
-    const from = after === undefined ? undefined : placeOf(after)
-    const words = wordsOf(search ?? "")
-    const rows =
-      words.length === 0 ? await this.#rows(query, limit + 1, from) : await this.#found(query, words, from)
-    return listPage(rows, limit)
-  }
-
-  /** One more item than the page holds, or all that have the words. */
-  async #found(query: ListQuery, words: readonly string[], from: Place | undefined): Promise<PlacedItem[]> {
-    const rows: PlacedItem[] = []
-    for (let start = from; ;) {
-      const end = await this.#end(query, start)
-      const most = query.limit + 1 - rows.length
-      const slice = await this.#rows(query, most, start, end, words.map(candidates))
-      rows.push(...slice.filter((row) => hasWords(row, words)))
-      // A slice that gave as many as it might has not been searched to its end.
-      const next = slice.length === most ? slice.at(-1) : end
-      if (rows.length > query.limit || !next) return rows
-      start = next
-    }
-  }
-
-  /** The last item of the slice that begins after `start`; undefined for the last slice. */
-  async #end(query: ListQuery, start: Place | undefined): Promise<Place | undefined> {
+  async end(query: ListQuery, start: Place | undefined): Promise<Place | undefined> {
     const last = this.#link.db
       .select({ section, rank, place, id: queueItems.id })
       .from(queueItems)
@@ -72,6 +45,16 @@ export class Listing {
     return (await this.#link.get(last))[0]
   }
 
+  rows(query: ListQuery, limit: number, { start, end, words = [] }: Slice): Promise<PlacedItem[]> {
+    const rows = this.#link.db
+      .select({ ...itemColumns, section, rank, place })
+      .from(queueItems)
+      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words.map(candidates)))
+      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
+      .limit(limit)
+    return this.#link.get(rows)
+  }
+
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
     return and(
       status === undefined
@@ -80,21 +63,5 @@ export class Listing {
       songId === undefined ? undefined : eq(queueItems.song_id, songId),
       start && beyond(start, status),
     )
-  }
-
-  #rows(
-    query: ListQuery,
-    limit: number,
-    start?: Place,
-    end?: Place,
-    words: readonly SQL[] = [],
-  ): Promise<PlacedItem[]> {
-    const rows = this.#link.db
-      .select({ ...itemColumns, section, rank, place })
-      .from(queueItems)
-      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words))
-      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
-      .limit(limit)
-    return this.#link.get(rows)
   }
 }

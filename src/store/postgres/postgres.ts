@@ -3,6 +3,7 @@ import type { Clock } from "../../item/moment.ts"
 import type { Change } from "../../item/stored.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
 import type { Fault } from "../life.ts"
+import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
 import type { Found, Observed, Store } from "../store.ts"
 import { PostgresAccess } from "./access.ts"
@@ -176,7 +177,7 @@ export class PostgresStore extends PostgresHistory implements Store {
   }
 
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
-    return this.#listing.page(query)
+    return pageOf(query, this.#listing)
   }
 
   async pause(): Promise<string> {

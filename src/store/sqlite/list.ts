@@ -3,10 +3,9 @@ import type { Database } from "bun:sqlite"
 import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import type { QueueItem, Status } from "../../item/item.ts"
-import { hasWords, wordsOf } from "../../item/search.ts"
+import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../items.ts"
-import { listPage, type Place, type PlacedItem, placeOf, SECTIONS } from "../list-order.ts"
+import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
 
@@ -28,8 +27,8 @@ function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | u
   return (s ?? 0) < SECTIONS[status] ? sql`true` : sql`false`
 }
 
-/** Reads the queue in its order, page by page. */
-export class Listing {
+/** Reads the queue in its order. */
+export class Listing implements Slices {
   readonly #db: ReturnType<typeof drizzle>
   #turn: Promise<void> = Promise.resolve()
 
@@ -37,40 +36,10 @@ export class Listing {
     this.#db = drizzle(client)
   }
 
-  /** One page; see `Items.list`. @throws AppError `invalid` */
-  async page(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
-    const { limit, after, search } = query
-    const from = after === undefined ? undefined : placeOf(after)
-    const words = wordsOf(search ?? "")
-    const rows =
-      words.length === 0 ? this.#rows(query, limit + 1, from) : await this.#found(query, words, from)
-    return listPage(rows, limit)
-  }
-
-  /** One more item than the page holds, or all that have the words; the event loop turns between slices of the queue. */
-  async #found(query: ListQuery, words: readonly string[], from: Place | undefined): Promise<PlacedItem[]> {
-    const rows: PlacedItem[] = []
-    for (let start = from; ;) {
-      await this.#nextTurn()
-      const end = this.#end(query, start)
-      const most = query.limit + 1 - rows.length
-      const slice = this.#rows(query, most, start, end, words.map(candidates))
-      rows.push(...slice.filter((row) => hasWords(row, words)))
-      // A slice that gave as many as it might has not been searched to its end.
-      const next = slice.length === most ? slice.at(-1) : end
-      if (rows.length > query.limit || !next) return rows
-      start = next
-    }
-  }
-
   /** Of all searches together, one slice is read in each turn of the event loop. */
-  #nextTurn(): Promise<void> {
+  async end(query: ListQuery, start: Place | undefined): Promise<Place | undefined> {
     this.#turn = this.#turn.then(() => new Promise((turn) => void setImmediate(turn)))
-    return this.#turn
-  }
-
-  /** The last item of the slice that begins after `start`; undefined for the last slice. */
-  #end(query: ListQuery, start: Place | undefined): Place | undefined {
+    await this.#turn
     return this.#db
       .select({ section, rank, place, id: queueItems.id })
       .from(queueItems)
@@ -81,6 +50,16 @@ export class Listing {
       .get()
   }
 
+  async rows(query: ListQuery, limit: number, { start, end, words = [] }: Slice): Promise<PlacedItem[]> {
+    return this.#db
+      .select({ ...itemColumns, section, rank, place })
+      .from(queueItems)
+      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words.map(candidates)))
+      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
+      .limit(limit)
+      .all()
+  }
+
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
     return and(
       status === undefined
@@ -89,21 +68,5 @@ export class Listing {
       songId === undefined ? undefined : eq(queueItems.song_id, songId),
       start && beyond(start, status),
     )
-  }
-
-  #rows(
-    query: ListQuery,
-    limit: number,
-    start?: Place,
-    end?: Place,
-    words: readonly SQL[] = [],
-  ): PlacedItem[] {
-    return this.#db
-      .select({ ...itemColumns, section, rank, place })
-      .from(queueItems)
-      .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words))
-      .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
-      .limit(limit)
-      .all()
   }
 }

@@ -9,6 +9,7 @@ import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
 import type { Fault } from "../life.ts"
+import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
 import { storedOf } from "../row.ts"
 import type { Found, Observed, Store } from "../store.ts"
@@ -206,7 +207,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }> {
-    return this.#listing.page(query)
+    return pageOf(query, this.#listing)
   }
 
   pause(): Promise<string> {
