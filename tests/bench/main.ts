@@ -23,6 +23,7 @@ import { passes, plainTable, type Row } from "./table.ts"
 import { tokens } from "./tokens.ts"
 import { watching } from "./watching.ts"
 import { writes } from "./writes.ts"
+import { year } from "./year.ts"
 
 const scenarios: Scenario[] = [
   fanOutFew,
@@ -44,6 +45,7 @@ const scenarios: Scenario[] = [
   greedy,
   fleet,
   retention,
+  year,
 ]
 
 const limitMs = 28 * 60_000

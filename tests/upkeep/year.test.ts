@@ -2,19 +2,17 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { created } from "../../src/item/changes.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/formats.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
-import { put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
+import { RENDERS_A_DAY, renderDay } from "./renders.ts"
 
 setDefaultTimeout(300_000)
 
 const DAY_MS = 86_400_000
-const RENDERS_A_DAY = 20
 const isProof = process.env["TRACK_STUDIO_PROVE"] === "1"
 const DAYS = isProof ? 365 : 30
 const REPORTS = isProof ? 200 : 40
@@ -25,19 +23,6 @@ const ROW_BYTES = 2000
 
 function fail(error: unknown): never {
   throw error
-}
-
-/** One day's renders, all at once, so that they share their commits. */
-async function day(store: SqliteStore, bus: LocalBus): Promise<void> {
-  await Promise.all(
-    Array.from({ length: RENDERS_A_DAY }, async (_, song) => {
-      const { item } = await store.add((moment) => created({ song_id: song + 1, title: "A song" }, moment))
-      await put(store, item.id, { status: "processing" })
-      for (let i = 1; i <= REPORTS; i += 1) await put(store, item.id, { message: `frame ${i} of ${REPORTS}` })
-      await put(store, item.id, { status: "completed" })
-    }),
-  )
-  bus.notify()
 }
 
 test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, while a stream gets every update`, async () => {
@@ -78,7 +63,8 @@ test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, wh
     }
   })()
   for (let i = 0; i < DAYS; i += 1) {
-    await day(store, bus)
+    await renderDay(store, REPORTS)
+    bus.notify()
     const head = await store.head()
     // The reader keeps up: one that is a day behind would rightly get a gap.
     while (last < head) await new Promise((turn) => void setImmediate(turn))

@@ -1,0 +1,117 @@
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { created } from "../../src/item/changes.ts"
+import { claimed, released } from "../../src/item/lease.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { Retention } from "../../src/upkeep/retention.ts"
+import { RENDERS_A_DAY, renderDay } from "../upkeep/renders.ts"
+import type { Scenario } from "./bench.ts"
+import { databaseFolder, ours, oursSmall } from "./ours.ts"
+import { median, type Row } from "./table.ts"
+
+const DAY_MS = 86_400_000
+const REPORTS = 40
+/** A list of 100 is full after so many days. */
+const FEW_DAYS = 6
+const WAITING = 40
+const LISTED = 100
+const ROUNDS = 40
+/** The clock of CPU time is coarse, so a call is made so often for one figure. */
+const CALLS = 20
+
+/** What is done often, and must not cost more in a queue that is old. */
+const KINDS = ["list of 100", "claim", "snapshot"] as const
+type Kind = (typeof KINDS)[number]
+
+/** The CPU time of one call of many, in microseconds. */
+async function cpuUs(call: (nth: number) => Promise<unknown>): Promise<number> {
+  const before = process.threadCpuUsage()
+  for (let nth = 0; nth < CALLS; nth += 1) await call(nth)
+  const { user, system } = process.threadCpuUsage(before)
+  return (user + system) / CALLS
+}
+
+/** A queue that has run for so many days, each of which ends with a round of retention; now some items wait. */
+class Aged implements Disposable {
+  readonly #folder = databaseFolder()
+  #nowMs = Date.parse("2026-01-01T00:00:00Z")
+  readonly #store = new SqliteStore(join(this.#folder, "track-studio.db"), () => ({
+    now: () => this.#nowMs,
+    steadyMs: () => this.#nowMs,
+  }))
+
+  static async of(days: number): Promise<Aged> {
+    const aged = new Aged()
+    const store = aged.#store
+    const now = (): number => aged.#nowMs
+    const onError = (error: unknown): never => {
+      throw error
+    }
+    const sleep = async (): Promise<void> => undefined
+    const options = { updatesMs: 7 * DAY_MS, perItem: 10_000, itemsMs: 0, now, sleep, onError }
+    const retention = new Retention(store.upkeep, store, new LocalBus(), options)
+    await retention.start()
+    for (let day = 0; day < days; day += 1) {
+      await renderDay(store, REPORTS)
+      aged.#nowMs += DAY_MS
+      await retention.turn()
+    }
+    await retention.stop()
+    for (let i = 0; i < WAITING; i += 1) await store.add((moment) => created({ song_id: 1 }, moment))
+    return aged
+  }
+
+  /** The CPU time of one call of each kind, in microseconds. */
+  async costs(): Promise<Record<Kind, number>> {
+    const store = this.#store
+    const list = await cpuUs(() => store.list({ limit: LISTED }))
+    const snapshot = await cpuUs(async () => store.updates((await store.latest({ of: "open" })).ids))
+    const taken: { readonly id: number; readonly token: string }[] = []
+    const claim = await cpuUs(async (nth) => {
+      const taker = { worker: "bench", token: `lease ${nth}`, leaseMs: 60_000 }
+      const change = await store.claim([], (stored, moment) => claimed(stored, taker, moment))
+      if (change) taken.push({ id: change.item.id, token: taker.token })
+    })
+    for (const { id, token } of taken)
+      await store.change(id, (stored, moment) => released(stored, token, moment))
+    return { "list of 100": list, claim, snapshot }
+  }
+
+  [Symbol.dispose](): void {
+    void this.#store.close().then(() => rmSync(this.#folder, { recursive: true, force: true }))
+  }
+}
+
+/** What a queue costs that has rendered for a year, beside one that has for a week. */
+export const year: Scenario = {
+  letter: "Y",
+  name: "year",
+  title: "a year of renders against a week",
+  async measure({ plan, ours: contender }) {
+    if (!contender) return []
+    const days = plan.storedUpdates < 1_000_000 ? 60 : 365
+    using old = await Aged.of(days)
+    using young = await Aged.of(FEW_DAYS)
+    const seen = Object.fromEntries(KINDS.map((kind) => [kind, { old: [] as number[], young: [] as number[] }]))
+    // In turn, so that noise meets both; the first rounds warm the code up.
+    for (let round = -5; round < ROUNDS; round += 1) {
+      const [mine, other] = [await old.costs(), await young.costs()]
+      if (round < 0) continue
+      for (const kind of KINDS) {
+        seen[kind]?.old.push(mine[kind])
+        seen[kind]?.young.push(other[kind])
+      }
+    }
+    const bar = { kind: "at most", limit: 2, times: oursSmall } as const
+    return KINDS.map((kind): Row => ({
+      scenario: "Y",
+      measure: `${days} days of ${RENDERS_A_DAY} renders against ${FEW_DAYS}: ${kind}, CPU`,
+      unit: "us",
+      figures: { [ours]: median(seen[kind]?.old ?? []), [oursSmall]: median(seen[kind]?.young ?? []) },
+      bar,
+      faults: [],
+    }))
+  },
+}
