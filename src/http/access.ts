@@ -10,7 +10,7 @@ import { API } from "./api.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { Limits } from "./limits.ts"
 import { isLoopback } from "./origin.ts"
-import { Shares } from "./shares.ts"
+import type { Shares } from "./shares.ts"
 
 /**
  * What each route needs, by method and path: one table for the whole server. A route that is not in it keeps the server
@@ -88,6 +88,8 @@ export interface Callers {
   readonly owners: Owners
   /** How much callers may ask; undefined for no limit. */
   readonly limits: Limits | undefined
+  /** Shares out the turns of the event loop among callers. */
+  readonly shares: Shares
   /** The proxies that are believed about a client's address. */
   readonly proxies: TrustedProxies
 }
@@ -130,6 +132,8 @@ export interface AdmissionOptions {
   readonly gate?: Gate | undefined
   /** How much callers may ask; absent with `gate`. */
   readonly limits?: Limits | undefined
+  /** Shares out the turns of the event loop among callers. */
+  readonly shares: Shares
   /** The proxies that are believed about a client's address. */
   readonly proxies: TrustedProxies
   /** The address that the server is bound to. */
@@ -175,7 +179,7 @@ function admitting({ gate, proxies, limits, refusals, host, refused }: Admission
  * What is needed depends on the route that was matched, never on the text of the address.
  */
 export function admission(options: AdmissionOptions) {
-  const { limits } = options
+  const { limits, shares } = options
   const admitted = admitting(options)
   const app = new Elysia({ name: "access" })
     .decorate("caller", NOBODY_YET)
@@ -188,14 +192,11 @@ export function admission(options: AdmissionOptions) {
       caller: admitted({ request, query, params, route, server, caller }),
       askedMs: performance.now(),
     }))
-  if (limits) {
-    const shares = new Shares()
-    // Writes that come in one turn share a commit, and cost little before it.
-    app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
-      if (request.method !== "GET") return undefined
-      return shares.wait(caller.client)
-    })
-  }
+  // Writes that come in one turn share a commit, and cost little before it.
+  app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
+    if (request.method !== "GET") return undefined
+    return shares.wait(caller.client)
+  })
   // A server that is alone never waits here.
   if (limits?.isShared) {
     app.onBeforeHandle({ as: "global" }, async ({ request, query, route, caller }) => {

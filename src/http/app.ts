@@ -33,6 +33,7 @@ import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
 import { type Answered, RequestCounts } from "./request-counts.ts"
+import { Shares } from "./shares.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
@@ -152,9 +153,10 @@ export function createApp(parts: AppParts) {
   const { metrics = new Metrics(), proxies = new TrustedProxies([]) } = parts
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
-  const access = admission({ ...parts, proxies, refusals, refused })
+  const shares = new Shares()
+  const access = admission({ ...parts, shares, proxies, refusals, refused })
   const owners = new Owners(parts.streams)
-  const callers = { access, owners, limits: parts.limits, proxies }
+  const callers = { access, owners, limits: parts.limits, shares, proxies }
   const board = boardFor(parts.streams, parts.forecasts, owners)
   const app = new Elysia(OPTIONS)
   const routed = app

@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
+import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { messages } from "../stream/formats.ts"
-import type { Owner } from "../stream/seat.ts"
 import { type Ask, MAX_CHOSEN, Selection } from "../stream/selection.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { Chunks, Ending } from "../stream/watch.ts"
@@ -77,6 +77,14 @@ function asked(message: string | Buffer): Ask {
   }
 }
 
+/** What is said of an item that is chosen takes about so many bytes. */
+const ITEM_BYTES = 1024
+
+/** Who asks over a socket, and what that is counted by. */
+interface Asker extends Pick<Callers, "limits" | "shares"> {
+  readonly caller: Caller
+}
+
 type Messages = Chunks<readonly string[]>
 
 /**
@@ -88,6 +96,7 @@ class ProgressSocket implements Peer {
   readonly #selection: Selection
   readonly #over: AbortController
   readonly #silentPeers: SilentPeers
+  readonly #asker: Asker
   #ws: Bun.ServerWebSocket<ProgressSocket> | undefined
   #drained: () => void = () => undefined
 
@@ -97,7 +106,9 @@ class ProgressSocket implements Peer {
     selection: Selection,
     over: AbortController,
     silentPeers: SilentPeers,
+    asker: Asker,
   ) {
+    this.#asker = asker
     this.#silentPeers = silentPeers
     this.#stream = stream
     this.#selection = selection
@@ -131,7 +142,23 @@ class ProgressSocket implements Peer {
 
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
     this.#silentPeers.heard(this)
-    if (this.#selection.ask(asked(message))) return
+    const { limits, shares, caller } = this.#asker
+    try {
+      limits?.ask(caller, "")
+    } catch (error) {
+      return ws.close(UNACCEPTABLE, error instanceof AppError ? error.message : "")
+    }
+    const turn = shares.wait(caller.client)
+    if (turn) void turn.then(() => this.#take(ws, message))
+    else this.#take(ws, message)
+  }
+
+  /** Puts a question to the selection. Each item that is chosen has to be read. */
+  #take(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
+    const { limits, caller } = this.#asker
+    const ask = asked(message)
+    if (ask.do === "subscribe") limits?.charge(caller, ask.ids.length * ITEM_BYTES)
+    if (this.#over.signal.aborted || this.#selection.ask(ask)) return
     ws.close(UNACCEPTABLE, "too many messages before their answers were read")
   }
 
@@ -175,17 +202,23 @@ interface Shown {
   readonly isBound: boolean
   readonly selection: Selection
   readonly untilFinished: boolean
-  readonly owner: Owner | undefined
+}
+
+/** What the framework knows of a request that is to become a socket. */
+interface Upgrading {
+  readonly request: Request
+  readonly server: Bun.Server<unknown> | null
+  readonly caller: Caller
 }
 
 const SOCKET =
-  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages before their answers were read, 1011 the stream broke off.'
+  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages, 1011 the stream broke off.'
 
 /** The routes of the streams over WebSockets. */
-export const progressSockets = (streams: Streams, { access, owners }: Callers) => {
+export const progressSockets = (streams: Streams, { access, owners, limits, shares }: Callers) => {
   const silentPeers = new SilentPeers(PATIENCE)
   const upgrade = async (
-    { request, server }: { readonly request: Request; readonly server: Bun.Server<unknown> | null },
+    { request, server, caller }: Upgrading,
     query: Asked,
     shown: Shown,
   ): Promise<Response | undefined> => {
@@ -198,6 +231,7 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
     const over = new AbortController()
     const stream = await streams.open({
       ...shown,
+      owner: owners.of(caller),
       lastEventId: lastEventIdOf(request, query),
       snapshot: query.snapshot !== "false",
       thin: Number(query.thin ?? 0),
@@ -205,7 +239,11 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       client: clientKind(request),
       signal: over.signal,
     })
-    const data = new ProgressSocket(stream, shown.selection, over, silentPeers)
+    const data = new ProgressSocket(stream, shown.selection, over, silentPeers, {
+      caller,
+      limits,
+      shares,
+    })
     if (server?.upgrade(request, { data })) return undefined
     over.abort()
     throw new AppError("invalid", "this is not a handshake of the WebSocket protocol, version 13")
@@ -219,12 +257,11 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
         const ids = idsOf(query.ids)
         const seen = item === undefined ? ids : [item].filter((id) => ids?.includes(id) ?? true)
         const selection = new Selection(seen, wantedOf(query.song_id), false, item)
-        return upgrade({ request, server }, query, {
+        return upgrade({ request, server, caller }, query, {
           ...(item !== undefined && { queueId: item }),
           isBound: item !== undefined,
           selection,
           untilFinished: false,
-          owner: owners.of(caller),
         })
       },
       {
@@ -252,9 +289,9 @@ export const progressSockets = (streams: Streams, { access, owners }: Callers) =
       async ({ request, server, query, params: { id }, caller }) => {
         const untilFinished = query.until === "finished"
         const selection = new Selection([Number(id)], undefined, untilFinished, caller.item)
-        const [owner, isBound] = [owners.of(caller), caller.item !== undefined]
-        const shown = { queueId: Number(id), isBound, selection, untilFinished, owner }
-        return upgrade({ request, server }, query, shown)
+        const isBound = caller.item !== undefined
+        const shown = { queueId: Number(id), isBound, selection, untilFinished }
+        return upgrade({ request, server, caller }, query, shown)
       },
       {
         query: OneItemSocketParams,

@@ -6,7 +6,7 @@ import { created } from "../../src/item/changes.ts"
 import { claimed, released } from "../../src/item/lease.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
-import { RENDERS_A_DAY, renderDay } from "../upkeep/renders.ts"
+import { renderDay, RENDERS_A_DAY } from "../upkeep/renders.ts"
 import type { Scenario } from "./bench.ts"
 import { databaseFolder, ours, oursSmall } from "./ours.ts"
 import { median, type Row } from "./table.ts"
@@ -94,7 +94,9 @@ export const year: Scenario = {
     const days = plan.storedUpdates < 1_000_000 ? 60 : 365
     using old = await Aged.of(days)
     using young = await Aged.of(FEW_DAYS)
-    const seen = Object.fromEntries(KINDS.map((kind) => [kind, { old: [] as number[], young: [] as number[] }]))
+    const seen = Object.fromEntries(
+      KINDS.map((kind) => [kind, { old: [] as number[], young: [] as number[] }]),
+    )
     // In turn, so that noise meets both; the first rounds warm the code up.
     for (let round = -5; round < ROUNDS; round += 1) {
       const [mine, other] = [await old.costs(), await young.costs()]

@@ -4,6 +4,7 @@ import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
 import { PROGRAM, start } from "../server.ts"
+import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 
 // Starts programs or waits for the disk, on a machine that may be busy.
@@ -129,6 +130,26 @@ test("however much one client asks for at once, another is answered in between",
   }
   expect(answered).toBeLessThan(40)
   await Promise.all(lists)
+})
+
+test("what is asked over a socket counts as requests do", async () => {
+  await using server = await start({ args: ["--requests-per-token", "10"] })
+  const id = await server.add()
+  const secret = await tokenOf(server, "viewer")
+  await known(server, secret)
+  const socket = await WebSocketReader.open(server.url, "/progress/ws", bearer(secret))
+  // One answer after the other, so that there are never many without one.
+  const asking = async (): Promise<void> => {
+    for (let asked = 1; ; asked += 1) {
+      socket.say({ subscribe: [id] })
+      await socket.control("watching", asked)
+    }
+  }
+  await expect(asking()).rejects.toThrow("closed")
+  expect(await socket.closed).toMatchObject({
+    code: 1008,
+    reason: expect.stringContaining("too many requests"),
+  })
 })
 
 test("an EventSource for which there is no room is told when to come back", async () => {

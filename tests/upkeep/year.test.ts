@@ -8,14 +8,14 @@ import { asFrames } from "../../src/stream/formats.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
 import { temporaryFolder } from "../server.ts"
-import { RENDERS_A_DAY, renderDay } from "./renders.ts"
+import { renderDay, RENDERS_A_DAY } from "./renders.ts"
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(1_200_000)
 
 const DAY_MS = 86_400_000
 const isProof = process.env["TRACK_STUDIO_PROVE"] === "1"
 const DAYS = isProof ? 365 : 30
-const REPORTS = isProof ? 200 : 40
+const REPORTS = isProof ? 100 : 40
 /** What an item that is done with keeps: its first update, its two moves. */
 const KEPT = 3
 /** What a row takes at most, with its share of indexes. */
