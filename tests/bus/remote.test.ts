@@ -71,6 +71,22 @@ test("a bell that is connected and deaf is noticed: the bus polls, says so once,
   expect(shared.opened).toBeGreaterThan(1)
 }, 30_000)
 
+test("control: who trusts a bell that is connected and deaf hears nothing, and no error", async () => {
+  const shared = wire()
+  const heard: string[] = []
+  const lost: unknown[] = []
+  const [a, b] = [shared.bell(), shared.bell()]
+  for (const bell of [a, b])
+    await bell.open(
+      (words) => heard.push(words),
+      (error) => lost.push(error),
+    )
+  await a.say("ring heard")
+  shared.isSwallowing = true
+  await a.say("ring swallowed")
+  expect([heard, lost]).toEqual([["ring heard", "ring heard"], []])
+})
+
 test("a bell that neither carries words nor refuses them is noticed", async () => {
   const shared = wire()
   await using one = await ringing(() => shared.bell())
