@@ -13,6 +13,12 @@ test("a client may use its burst at once, and then waits as long as the answer s
   expect(buckets.take("a", 1, waitMs)).toBe(0)
 })
 
+test("however long a client was quiet, it may use its burst at once and no more", () => {
+  const buckets = new Buckets({ perSecond: 10, burst: 3 })
+  expect(buckets.take("a", 1, 0)).toBe(0)
+  expect([1, 2, 3, 4].map(() => buckets.take("a", 1, 60_000))).toEqual([0, 0, 0, 100])
+})
+
 test("one client's use is nothing to another", () => {
   const buckets = new Buckets({ perSecond: 1, burst: 1 })
   expect(buckets.take("a", 1, 0)).toBe(0)

@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test"
+
+import { MAX_CHOSEN, Selection } from "../../src/stream/selection.ts"
+import type { Frame } from "../../src/wire/frames.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+/** A history in which each of so many items has one update. */
+function historyOf(items: number): MemoryHistory {
+  const history = new MemoryHistory(async () => undefined, 100)
+  for (let item = 1; item <= items; item += 1) history.append(item, "processing")
+  return history
+}
+
+/** What a frame is: the event ID of an update, or the name of what the stream says of itself. */
+const nameOf = (frame: Frame): number | string =>
+  frame.type === "update" ? frame.update.id : frame.type === "control" ? frame.control.event : frame.type
+
+test("an item that is watched already is not told of again, and one that is new begins with its state", async () => {
+  const history = historyOf(3)
+  const selection = new Selection([1], undefined)
+  selection.ask({ do: "subscribe", ids: [1, 2, 2] })
+  expect((await selection.answer(history, 3)).map(nameOf)).toEqual(["watching", 2])
+})
+
+test("as many items can be chosen as may be, and not one more", async () => {
+  const history = historyOf(MAX_CHOSEN + 1)
+  const ids = Array.from({ length: MAX_CHOSEN + 1 }, (_, at) => at + 1)
+  const selection = new Selection([], undefined)
+  selection.ask({ do: "subscribe", ids: ids.slice(1) })
+  selection.ask({ do: "subscribe", ids: [1] })
+  expect((await selection.answer(history, 0)).map(nameOf)).toEqual(["watching"])
+  expect((await selection.answer(history, 0)).map(nameOf)).toEqual(["refused"])
+})
