@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 
 import { EventSource } from "eventsource"
 
+import { raw } from "./raw.ts"
 import { Reader } from "./reader.ts"
 import { start, type TestServer } from "./server.ts"
 import { SocketReader } from "./sockets.ts"
@@ -141,6 +142,16 @@ test("a reader that never reads cannot keep the server from stopping, and a seco
   expect(ms).toBeLessThan(DRAIN_LIMIT_MS)
   stopped.resume()
   await stopped.ended
+}, 30_000)
+
+test("a renderer that reports by ingest and is silent does not make a stop fail", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const head = `POST /api/v1/queue/${id}/ingest/ffmpeg HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked`
+  const reporting = raw(server.url, `${head}\r\n\r\n5\r\nframe\r\n`)
+  while ((await server.item(id)).status !== "processing") await Bun.sleep(10)
+  expect(await server.end()).toBe(0)
+  await reporting
 }, 30_000)
 
 test("an EventSource sees every update once across a restart of the server", async () => {

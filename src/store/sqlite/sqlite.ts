@@ -261,6 +261,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   async close(): Promise<void> {
     this.#group.drain()
     await this.#group.idle()
+    // What still comes, as from a connection that was cut, finds no database any more.
+    this.#group.refuse(new AppError("unavailable", "the server has stopped; nothing was changed"))
     this.#file.close(() => this.#signOfLife(this.clock.steadyMs()))
   }
 
