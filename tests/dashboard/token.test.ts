@@ -84,6 +84,8 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await tab.until(LIVE)
     await tab.until(`document.querySelector("h1")?.textContent.includes("Northern Lights")`)
     expect(await tab.evaluate(`location.hash`)).toBe("")
+    // How long the queue is, is not for this reader, and is not guessed.
+    await tab.until(`document.querySelector(".now .left").innerText === "Waiting"`)
     await server.api("PUT", `/queue/${mine}`, { message: "seen" }, bearer(admin))
     await tab.until(`document.body.textContent.includes("seen")`)
     await tab.click("#brand")

@@ -5,8 +5,11 @@ import type { StartsAt } from "./foreseen.ts"
 export interface Bench {
   /** The items that wait, in their order; of a long queue the first ones. */
   readonly waiting: () => readonly QueueItem[]
-  /** How many items wait in all, whether they are known here or not; those that are delayed apart. */
-  readonly waitingTotal: () => number
+  /**
+   * How many items wait in all, whether they are known here or not; those that are delayed apart. Null while it is not
+   * known, and for a reader who may not know.
+   */
+  readonly waitingTotal: () => number | null
   /** The item as it is known now. */
   readonly item: (id: number) => QueueItem | undefined
   /** When an item that waits starts; undefined while unknown. */

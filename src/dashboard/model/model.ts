@@ -144,9 +144,10 @@ export class Model implements Bridge {
     return this.lists.waiting
   }
 
-  waitingTotal(): number {
+  waitingTotal(): number | null {
     const { waiting, delayed } = this.lists
-    if (this.state.ends.waiting === null || this.counts === null) return waiting.length
+    if (this.counts === null) return null
+    if (this.state.ends.waiting === null) return waiting.length
     return Math.max(waiting.length, totalsOf(this.counts, EVERYTHING).waiting - delayed.length)
   }
 

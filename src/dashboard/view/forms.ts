@@ -17,7 +17,7 @@ function placeWith(item: QueueItem, priority: number, bench: Bench): string {
     (other) =>
       other.priority > priority || (other.priority === priority && (other.turn ?? other.id) < item.id),
   ).length
-  const total = bench.waitingTotal()
+  const total = bench.waitingTotal() ?? others.length + 1
   return before === others.length && others.length + 1 < total
     ? `behind the first ${count(before)}`
     : `${ordinal(before + 1)} of ${count(total)}`

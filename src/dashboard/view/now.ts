@@ -96,8 +96,8 @@ export class Now {
   #waiting(item: QueueItem, nowMs: number): Times {
     const { waiting } = this.#model.lists
     const place = waiting.findIndex(({ id }) => id === item.id) + 1
-    const where =
-      place > 0 ? `${count(place)} of ${count(this.#model.waitingTotal())} in the queue` : "Waiting"
+    const total = this.#model.waitingTotal()
+    const where = place > 0 && total !== null ? `${count(place)} of ${count(total)} in the queue` : "Waiting"
     const missing = this.#model.missing(item.tags)
     if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(line).join(", ")}`]
     const start = this.#model.startOf(item.id)

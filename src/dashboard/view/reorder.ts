@@ -29,7 +29,7 @@ export async function move(item: QueueItem, direction: Direction, bench: Bench):
       return below && (await server.move(below.id, item.id))
     })
     const place = at + 1 + (direction === "up" ? -1 : 1)
-    announce(`${nameOf(item)} is ${count(place)} of ${count(bench.waitingTotal())}`)
+    announce(`${nameOf(item)} is ${count(place)} of ${count(bench.waitingTotal() ?? waiting.length)}`)
   } catch (error) {
     notify(sentenceOf(error), { failed: true })
   }
