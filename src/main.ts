@@ -46,7 +46,9 @@ const entryOf = (name: string) => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name
 async function help(name: string | undefined): Promise<number> {
   const entry = name === undefined ? undefined : entryOf(name)
   if (name !== undefined && !entry) return unknown(name)
-  process.stdout.write(entry ? helpOf((await entry.load()).usage) : HELP)
+  const { isTTY, columns } = process.stdout
+  const width = isTTY ? columns || 80 : Number.POSITIVE_INFINITY
+  process.stdout.write(entry ? helpOf((await entry.load()).usage, width) : HELP)
   return 0
 }
 

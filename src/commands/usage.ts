@@ -39,6 +39,8 @@ export interface Arguments {
   readonly words: readonly string[]
 }
 
+/** A flag's help is at least this wide: on a narrower terminal its lines are broken anywhere. */
+const LEAST_HELP = 20
 const HELP: Flag = { type: "boolean", short: "h", help: "show this help" }
 
 /** All flags of a command, its settings and `--help` among them. */
@@ -124,15 +126,30 @@ export const usageLine = ({ line }: Usage): string => {
   return `usage: track-studio ${line} (more: track-studio ${name} --help)`
 }
 
-/** The help text of a command. */
-export function helpOf(usage: Usage): string {
+/** A text in lines of at most so many characters, broken between words; a word that is longer has a line of its own. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines
+}
+
+/** The help text of a command, in lines of at most `columns` characters; infinite where lines may be of any length. */
+export function helpOf(usage: Usage, columns: number): string {
   const rows = Object.entries(flagsOf(usage)).map(([name, { help, short, placeholder }]) => [
     `${short === undefined ? "" : `-${short}, `}--${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
     help,
   ])
   const width = Math.max(...rows.map(([flag = ""]) => flag.length))
-  const list = rows.map(([flag = "", help]) => `  ${flag.padEnd(width)}  ${help}`)
-  return `track-studio ${usage.line}\n\n${usage.about}\n\n${list.join("\n")}\n`
+  const list = rows.map(([flag = "", help = ""]) => {
+    const lines = wrapped(help, Math.max(LEAST_HELP, columns - width - 4))
+    return `  ${flag.padEnd(width)}  ${lines.join(`\n${" ".repeat(width + 4)}`)}`
+  })
+  const about = Number.isFinite(columns) ? wrapped(usage.about, columns).join("\n") : usage.about
+  return `track-studio ${usage.line}\n\n${about}\n\n${list.join("\n")}\n`
 }
 
 /**

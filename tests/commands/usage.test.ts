@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test"
+
+import { COMMANDS } from "../../src/commands/commands.ts"
+import { helpOf } from "../../src/commands/usage.ts"
+
+test.each(Object.keys(COMMANDS))(
+  "the help of %s fits a terminal of 80 columns, and says the same as elsewhere",
+  async (name) => {
+    const usage = (await COMMANDS[name]?.load())?.usage
+    if (!usage) throw new Error(`there is no command ${name}`)
+    const fitted = helpOf(usage, 80)
+    const wide = helpOf(usage, Number.POSITIVE_INFINITY)
+    expect(fitted.replace(/\s+/g, " ")).toBe(wide.replace(/\s+/g, " "))
+    const long = fitted.split("\n").filter((line) => line.length > 80)
+    // A word that is longer than a line cannot be broken, and the line to type is not.
+    expect(long.filter((line) => line !== `track-studio ${usage.line}` && line.trim().includes(" "))).toEqual(
+      [],
+    )
+  },
+)
