@@ -69,11 +69,11 @@ export interface Ask {
 /** Sends requests to one server. */
 export class Asker {
   readonly #base: string
-  readonly #authorization: Readonly<Record<string, string>>
+  readonly #token: () => string | undefined
 
-  /** `base` is the server's URL; `token` an access token, if the server wants one. */
-  constructor(base: string, token?: string) {
-    this.#authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  /** `base` is the server's URL; `token` an access token, if the server wants one, or what tells it for each request. */
+  constructor(base: string, token?: string | (() => string | undefined)) {
+    this.#token = typeof token === "function" ? token : () => token
     this.#base = base.replace(/\/+$/, "")
   }
 
@@ -112,13 +112,14 @@ export class Asker {
    */
   async ask(method: string, path: string, ask: Ask): Promise<Response> {
     const { body, bytes, headers, signal, isOutsideApi } = ask
+    const token = this.#token()
     const answer = await fetch(`${this.#base}${isOutsideApi ? "" : "/api/v1"}${path}`, {
       method,
       cache: "no-store",
       // A redirect would carry the lease to another server, and turn a POST into a GET.
       redirect: "manual",
       headers: {
-        ...this.#authorization,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...headers,
         ...(body !== undefined && { "content-type": "application/json" }),
         ...(bytes !== undefined && { "content-type": "application/octet-stream" }),

@@ -49,8 +49,11 @@ const drainPath = (worker: string): string => `/workers/${encodeURIComponent(wor
 
 /** How a client introduces itself. */
 export interface ClientOptions {
-  /** An access token, `tsk_...`, sent as `Authorization: Bearer` with each request; default none. */
-  readonly token?: string | undefined
+  /**
+   * An access token, `tsk_...`, sent as `Authorization: Bearer` with each request, or a function that tells it before
+   * each, so that it can be replaced; default none.
+   */
+  readonly token?: string | (() => string | undefined) | undefined
 }
 
 /**

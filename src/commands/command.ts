@@ -27,11 +27,27 @@ export interface Entry {
 export type Commands = Readonly<Record<string, Entry>>
 
 /**
+ * Tells the token that is to be sent now: one that replaces another in its file counts from the next request on.
+ * @throws AppError `invalid` if there is none in the file that is named
+ */
+function latestToken(flags: Arguments["flags"]): () => string | undefined {
+  let latest = token(flags)
+  return () => {
+    try {
+      latest = token(flags)
+    } catch {
+      // The file is being written. The token that it held may still be in force.
+    }
+    return latest
+  }
+}
+
+/**
  * The client of the server that the arguments or the environment name.
  * @throws AppError `invalid`
  */
 export const clientOf = ({ flags }: Arguments): Client =>
-  new Client(setting("server", flags), { token: token(flags) })
+  new Client(setting("server", flags), { token: latestToken(flags) })
 
 /** The address of the server's page, or of one item's page. @throws AppError `invalid` */
 export const pageUrl = ({ flags }: Arguments, id?: number): string =>

@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { clientOf } from "../../src/commands/command.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 // Starts programs or waits for the disk, on a machine that may be busy.
@@ -174,4 +175,28 @@ test("a token is revoked with the renders that it claimed if that is asked for",
     409,
     expect.objectContaining({ directive: "cancel" }),
   ])
+})
+
+test("a command that goes on sends the token that its file holds now", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "token")
+  const sent: (string | null)[] = []
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: ({ headers }) => {
+      sent.push(headers.get("authorization"))
+      return Response.json({}, { status: 401 })
+    },
+  })
+  const [before, after] = ["a", "b"].map((letter) => `tsk_${letter.repeat(43)}`)
+  writeFileSync(file, `${before}\n`)
+  const flags = { server: `http://127.0.0.1:${server.port}`, "token-file": file }
+  const client = clientOf({ flags, words: [] })
+  // Half written, it is not yet a token.
+  for (const text of [before, "tsk_", after]) {
+    writeFileSync(file, `${text}\n`)
+    await expect(client.get(1)).rejects.toThrow()
+  }
+  expect(sent).toEqual([before, before, after].map((token) => `Bearer ${token}`))
 })
