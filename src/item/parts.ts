@@ -1,5 +1,5 @@
 import { type Habit, type Sizes, sizesOf } from "./lengths.ts"
-import type { StepTrace } from "./trace.ts"
+import { type StepTrace, withoutDigits } from "./trace.ts"
 
 /** One step of a run that is asked. */
 export interface Part {
@@ -41,9 +41,18 @@ const MAX_GROWTH = Math.log(10_000)
 /** Sizes this near are of the same thing: the medium that several steps are about. */
 const SAME = 0.01
 
+/** The part of the same series, whose names differ in numbers alone: at the same place, or else the last one. */
+function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
+  const series = withoutDigits(name)
+  if (series === name) return -1
+  const isOfSeries = ({ step }: Part): boolean => withoutDigits(step.name) === series
+  const there = parts.findIndex((part) => part.step.index === index && isOfSeries(part))
+  return there >= 0 ? there : parts.findLastIndex(isOfSeries)
+}
+
 /**
- * For each step of the attempt, which one of the run's it is, or -1: the next one of its name; else the one with its
- * index, where that one's name does not occur any more, so that a step is found under its new name.
+ * For each step of the attempt, which one of the run's it is, or -1: the next one of its name; else the last one of its
+ * series; else the one with its index, where that one's name does not occur any more, so that a step is found under its new name.
  */
 export function matched(live: readonly StepTrace[], parts: readonly Part[]): number[] {
   let from = 0
@@ -58,9 +67,13 @@ export function matched(live: readonly StepTrace[], parts: readonly Part[]): num
   if (!found.includes(-1)) return found
   const names = new Set(live.map(({ name }) => name))
   const isFree = ({ step }: Part, i: number): boolean => !found.includes(i) && !names.has(step.name)
-  return found.map((i, at) =>
-    i >= 0 ? i : parts.findIndex((part, other) => part.step.index === live[at]?.index && isFree(part, other)),
-  )
+  return live.map((step, at) => {
+    const i = found[at] ?? -1
+    if (i >= 0) return i
+    const like = alike(step, parts)
+    if (like >= 0) return like
+    return parts.findIndex((part, other) => part.step.index === step.index && isFree(part, other))
+  })
 }
 
 /** What there is to do in an attempt, seen from a run whose parts its steps are matched with. */

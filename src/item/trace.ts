@@ -16,6 +16,8 @@ export interface StepTrace {
   readonly name: string
   /** Its place among the steps, from 1. */
   readonly index: number
+  /** Of how many steps it is one; absent while nobody told. */
+  readonly total?: number
   /** What there is to do in it: `seconds` of a medium, or the name of a unit. Empty while unknown. */
   readonly unit: string
   /** How much of it; 0 while unknown. */
@@ -78,7 +80,8 @@ function valuesOf({ progress, unit, media }: Sign): Partial<Record<Signal, numbe
   }
 }
 
-const withoutDigits = (name: string): string => name.replace(/\d+/g, "#")
+/** A text in which every number is the same, so that "image 3" and "image 4" are alike. */
+export const withoutDigits = (text: string): string => text.replace(/\d+/g, "#")
 
 /** Whether what a report counts has begun again. */
 function fell(trace: Trace, step: StepTrace, sign: Sign): boolean {
@@ -145,6 +148,11 @@ function drawn(trace: Trace, sign: Sign, at: number): Trace {
   return { ...before, lines: more, latest: newest }
 }
 
+const KEYS = ["name", "index", "total", "unit", "size"] as const
+
+const totalIn = ({ step }: Sign): Pick<StepTrace, "total"> =>
+  step && step.total > 0 ? { total: step.total } : {}
+
 /** The trace with a report in its last step, about which the report may say more. */
 function followed(trace: Trace, sign: Sign, at: number): Trace {
   const step = trace.steps.at(-1)
@@ -152,8 +160,9 @@ function followed(trace: Trace, sign: Sign, at: number): Trace {
   const name = step.name || sign.step?.name || sign.current_step || ""
   const index = step.name === "" ? (sign.step?.index ?? step.index) : step.index
   const { unit, size } = sizeOf(sign, step)
-  const isSame = name === step.name && index === step.index && unit === step.unit && size === step.size
-  const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), { ...step, name, index, unit, size }]
+  const now: StepTrace = { ...step, name, index, unit, size, ...totalIn(sign) }
+  const isSame = KEYS.every((key) => now[key] === step[key])
+  const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), now]
   return { ...drawn(trace, sign, round(at - step.at, 1000)), steps }
 }
 

@@ -1,5 +1,6 @@
 import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./lengths.ts"
 import { type Amounts, amountsOf, lasts, matched, type Part } from "./parts.ts"
+import { moreSteps, surplusOf } from "./series.ts"
 import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, type Trace } from "./trace.ts"
 
 /** An attempt that completed, as it is remembered. */
@@ -166,7 +167,9 @@ export function witnessOf(run: Run, habits: Habits): Witness {
  */
 export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals: Sizes): number => {
   const amounts = amountsOf(parts, steps, matched(steps, parts), totals)
-  return parts.reduce((sum, part) => sum + lasts(part, amounts), 0)
+  const more = moreSteps(steps[0], parts[0]?.step)
+  const surplus = surplusOf(parts, 0, more, amounts)
+  return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
 }
 
 /** A line of a witness, where an attempt is on it, and the next value that the attempt can tell. */
@@ -174,6 +177,17 @@ interface Common {
   readonly line: readonly Point[]
   readonly point: Point
   readonly next: number
+}
+
+/**
+ * A percentage in a step, as it would be in a run of another number of steps: there the step has another part of the
+ * bar. Undefined if the steps are no equal parts of it.
+ */
+function movedTo(was: StepTrace, now: StepTrace | undefined, [value, at]: Point): Point | undefined {
+  if (!now?.total || !was.total || now.total === was.total) return [value, at]
+  const inStep = (value / 100) * now.total - now.index + 1
+  if (inStep < 0 || inStep > 1) return undefined
+  return [((was.index - 1 + inStep) / was.total) * 100, at]
 }
 
 /** What is counted goes on by one. */
@@ -190,7 +204,8 @@ function commonOf(trace: Trace, step: StepTrace): Common | undefined {
   for (const signal of SIGNALS) {
     const line = step.lines[signal]
     if (!line || line.length <= (common?.line.length ?? 0)) continue
-    const point = trace.latest[signal]
+    const latest = trace.latest[signal]
+    const point = latest && signal === "percent" ? movedTo(step, trace.steps.at(-1), latest) : latest
     if (point) common = { line, point, next: nextOf(trace, signal, point) }
   }
   return common
@@ -245,6 +260,7 @@ export function testify(
     const part = parts[i]
     if (part) said.after += lasts(part, amounts)
   }
+  said.after += surplusOf(parts, last + 1, moreSteps(steps.at(-1), parts[last]?.step), amounts)
   const part = parts[matches.at(-1) ?? -1]
   if (!part) return { said, hand: undefined }
   const current = steps.at(-1)

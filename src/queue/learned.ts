@@ -1,9 +1,11 @@
 import { followed, type Knowledge, type Outage } from "../item/course.ts"
 import { type Outlook, outlook } from "../item/estimate.ts"
-import { type Experience, learn } from "../item/experience.ts"
+import { type Experience, learn, MAX_RUNS } from "../item/experience.ts"
 import type { QueueItem } from "../item/item.ts"
 import { pastRun } from "../item/past.ts"
 import type { Change } from "../item/stored.ts"
+import { withoutDigits } from "../item/trace.ts"
+import type { Run } from "../item/witness.ts"
 import type { Service } from "../service.ts"
 import type { History } from "../store/history.ts"
 import type { Decide, Items } from "../store/items.ts"
@@ -21,7 +23,15 @@ const MOST_KINDS = 1000
 
 type Store = Items & History & Life & { readonly runs: Runs }
 
-const keyOf = (kind: string, look: string): string => JSON.stringify([kind, look])
+/** What runs are found by. */
+type Found = Pick<KnownKind, "kind" | "look">
+
+const keyOf = ({ kind, look }: Found): string => JSON.stringify([kind, look])
+
+/** Whether attempts look the same but for numbers: one more picture is one more step. */
+const isNear = (one: Found, other: Found): boolean =>
+  withoutDigits(one.look) === withoutDigits(other.look) &&
+  (one.kind === other.kind || (one.kind === one.look && other.kind === other.look))
 
 /**
  * What was learned of how long renders take, at hand: it is asked in the middle of every decision on an item that is
@@ -32,6 +42,8 @@ export class Learned implements Service, Knowledge {
   readonly #onError: (error: unknown) => void
   readonly #atHand = new Map<string, Experience | undefined>()
   readonly #loading = new Map<string, Promise<void>>()
+  /** The kinds and looks of which there are runs, as far as this server knows; the newest last. */
+  readonly #known = new Map<string, Found>()
   #past: Promise<void> | undefined
   #isStopped = false
   #hasRuns = false
@@ -47,9 +59,10 @@ export class Learned implements Service, Knowledge {
    */
   async start(): Promise<void> {
     const { runs } = this.#store
-    const known = await runs.kinds(FROM_START)
+    const known = await runs.kinds(MOST_KINDS)
     this.#hasRuns = known.length > 0
-    for (const { kind, look } of known) await this.#load(kind, look)
+    for (const found of known.toReversed()) this.#know(found)
+    for (const found of known.slice(0, FROM_START)) await this.#load(found)
     if (!this.#isStopped) this.#past = this.#learnPast().catch(this.#onError)
   }
 
@@ -67,10 +80,10 @@ export class Learned implements Service, Knowledge {
 
   /** See `Knowledge`. */
   of(kind: string, look: string): Experience | undefined | null {
-    const named = kind || look
-    const key = keyOf(named, look)
+    const named = { kind: kind || look, look }
+    const key = keyOf(named)
     if (this.#atHand.has(key)) return this.#atHand.get(key)
-    void this.#load(named, look)
+    void this.#load(named)
     return null
   }
 
@@ -83,17 +96,20 @@ export class Learned implements Service, Knowledge {
   async note({ run }: Change): Promise<void> {
     if (!run) return
     this.#hasRuns = true
-    const kinds = new Set([run.kind, ""])
-    const stale = [...this.#atHand.keys()].filter((key) => kinds.has(JSON.parse(key)[0]))
-    for (const key of new Set([keyOf(run.kind, run.look), ...stale])) {
+    const own = keyOf(run)
+    this.#know(run)
+    const isStale = (found: Found): boolean =>
+      found.kind === run.kind || found.kind === "" || isNear(found, run)
+    for (const key of new Set([own, ...this.#atHand.keys()])) {
       const [kind, look] = JSON.parse(key)
-      await this.#load(kind, look)
+      if (isStale({ kind, look })) await this.#load({ kind, look })
     }
   }
 
   /** Forgets the runs of a kind; returns how many there were. @throws AppError `unavailable` */
   async forget(kind: string): Promise<number> {
     const count = await this.#store.runs.forget(kind)
+    for (const [key, found] of this.#known) if (found.kind === kind) this.#known.delete(key)
     this.#atHand.clear()
     return count
   }
@@ -110,17 +126,37 @@ export class Learned implements Service, Knowledge {
 
   /** How long an item that waits will take on a worker; undefined while unknown. */
   async outlookOf({ kind, totals }: QueueItem): Promise<(worker: string) => Outlook | undefined> {
-    if (this.of(kind, "") === null) await this.#loading.get(keyOf(kind, ""))
+    if (this.of(kind, "") === null) await this.#loading.get(keyOf({ kind, look: "" }))
     const experience = this.of(kind, "")
     return (worker) => (experience ? outlook(experience, worker, totals) : undefined)
   }
 
-  #load(kind: string, look: string): Promise<void> {
-    const key = keyOf(kind, look)
+  #know({ kind, look }: Found): void {
+    const key = keyOf({ kind, look })
+    this.#known.delete(key)
+    this.#known.set(key, { kind, look })
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > MOST_KINDS && oldest !== undefined) this.#known.delete(oldest)
+  }
+
+  /** The runs of a kind that look so; if there are none, the newest ones that look nearly so. */
+  async #runsOf(wanted: Found): Promise<readonly Run[]> {
+    const { runs } = this.#store
+    const isExact = wanted.look === "" || this.#known.has(keyOf(wanted))
+    const near = isExact ? [] : [...this.#known.values()].filter((found) => isNear(found, wanted))
+    const found: Run[] = []
+    for (const { kind, look } of near.toReversed()) {
+      if (found.length < MAX_RUNS) found.unshift(...(await runs.alike(kind, look)))
+    }
+    return found.length > 0 ? found : runs.alike(wanted.kind, wanted.look)
+  }
+
+  #load(wanted: Found): Promise<void> {
+    const key = keyOf(wanted)
     const load = async (): Promise<void> => {
       if (this.#isStopped) return
       try {
-        const runs = await this.#store.runs.alike(kind, look)
+        const runs = await this.#runsOf(wanted)
         this.#atHand.delete(key)
         this.#atHand.set(key, runs.length > 0 ? learn(runs) : undefined)
         const [oldest] = this.#atHand.keys()
@@ -151,6 +187,7 @@ export class Learned implements Service, Knowledge {
     }
     await runs.addLearned(learned)
     this.#hasRuns ||= learned.length > 0
+    for (const run of learned) this.#know(run)
     this.#atHand.clear()
   }
 

@@ -195,6 +195,41 @@ test("a step that takes a time of its own beside that of its size is known by it
   }
 })
 
+/** Chapters of a film, each a step of its own that takes ten seconds; the file is written at the end. */
+const film = (chapters: number): Signs => {
+  const names = Array.from({ length: chapters }, (_, i) => `Chapter ${i + 1} of ${chapters}`)
+  return [...names, "Write"].map((name, i, { length: total }) => {
+    return [10 * i, { progress: (100 * i) / total, step: { index: i + 1, total, name } }]
+  })
+}
+
+test("a series of steps that is longer or shorter than it ever was takes as much longer or shorter", () => {
+  const experience = learn(
+    [film(4), film(6), film(5)].map((one) => ({ ...runOfSigns(one, ""), seconds: 10 * one.length })),
+  )
+  for (const chapters of [3, 5, 12]) {
+    const all = film(chapters)
+    for (const [i, [at]] of all.entries()) {
+      const left = estimate({ trace: traceOfSigns(all.slice(0, i + 1)), at, worker: "" }, experience)?.left
+      expect(left).toBeCloseTo(10 * all.length - at, 0)
+    }
+  }
+})
+
+test("how far a step is says its own part of the bar, however many steps there are", () => {
+  const half = (steps: number): Signs => [
+    [0, { progress: 0, step: { index: 1, total: steps, name: "Part 1" } }],
+    [8, { progress: 50 / steps }],
+  ]
+  const run = {
+    ...runOfSigns([...half(2), [10, { step: { index: 2, total: 2, name: "Part 2" } }]], ""),
+    seconds: 20,
+  }
+  const at = (now: Signs): number =>
+    estimate({ trace: traceOfSigns(now), at: 8, worker: "" }, learn([run]))?.left ?? 0
+  expect(at(half(4))).toBeCloseTo(at(half(2)))
+})
+
 test("a count that goes on by one is not overdue before the next one can come", () => {
   const frames = (count: number): Signs =>
     Array.from({ length: count + 1 }, (_, done) => [

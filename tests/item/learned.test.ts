@@ -50,7 +50,7 @@ test("kinds that nothing was fitted to are told as well", () => {
   for (const seed of [11, 12, 13]) {
     const made = madeKinds(seed, 12)
     holds(after(3, made), 2.5, 6, 11, 85)
-    for (const kind of ["slides", "plain", "frames", "restarts"]) {
+    for (const kind of ["slides", "plain", "frames", "restarts", "chapters"]) {
       holds(figuresOf(scoresOf(made.get(kind) ?? [], 3)), 2.5, 10, 10, 80)
     }
   }

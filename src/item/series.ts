@@ -1,0 +1,40 @@
+import { type Amounts, lasts, type Part } from "./parts.ts"
+import { type StepTrace, withoutDigits } from "./trace.ts"
+
+/** So many steps whose names differ in a number alone are a series: fewer may be the passes of an encoder. */
+const MIN_SERIES = 3
+
+/** The name of all steps of a series, the longest one; undefined if there is none. */
+function seriesIn(parts: readonly Part[]): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { step } of parts) {
+    const name = withoutDigits(step.name)
+    if (name !== step.name) counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  let longest: string | undefined
+  let most = MIN_SERIES - 1
+  for (const [name, count] of counts) if (count > most) [longest, most] = [name, count]
+  return longest
+}
+
+/**
+ * How much longer an attempt takes than a run whose parts from `from` on are still to come, because it has `more` steps
+ * than those; in seconds, below 0 for fewer. What an attempt has more of is the run's series: pictures, chapters. That
+ * is 0 if the run has none.
+ */
+export function surplusOf(parts: readonly Part[], from: number, more: number, amounts: Amounts): number {
+  if (more === 0) return 0
+  const series = seriesIn(parts)
+  if (series === undefined) return 0
+  const isOfSeries = ({ step }: Part): boolean => withoutDigits(step.name) === series
+  const rest = parts.slice(from).filter(isOfSeries)
+  const known = rest.length > 0 ? rest : parts.filter(isOfSeries)
+  const each = known.reduce((sum, part) => sum + lasts(part, amounts), 0) / known.length
+  return Math.max(more, -rest.length) * each
+}
+
+/** How many steps more are to come after a step of an attempt than after one of a run; 0 while that is unknown. */
+export function moreSteps(now: StepTrace | undefined, was: StepTrace | undefined): number {
+  if (now?.total === undefined || was?.total === undefined) return 0
+  return now.total - now.index - (was.total - was.index)
+}
