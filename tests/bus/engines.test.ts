@@ -58,7 +58,9 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       await engine?.start()
       while ((await reasons()).includes("bell_lost"));
       expect(await server.end()).toBe(0)
-      expect(server.log).toMatch(/"level":"warn".*bell.*not heard[^]*"level":"info".*bell.*heard again/)
+      expect(server.log).toMatch(
+        /"level":"warn".*notifications.*do not arrive[^]*"level":"info".*notifications.*arrive again/,
+      )
     })
 
     test("carries nothing to those of another history", async () => {
