@@ -7,6 +7,7 @@ const CLOSE_ON_EXEC = 0o2000000
 /** What every C library has on which Bun runs. */
 const SYMBOLS = {
   flock: { args: ["int", "int"], returns: "int" },
+  alarm: { args: ["uint32_t"], returns: "uint32_t" },
   pipe2: { args: ["ptr", "int"], returns: "int" },
   epoll_ctl: { args: ["int", "int", "int", "ptr"], returns: "int" },
 } as const
@@ -42,6 +43,12 @@ function libc() {
  */
 export const lock = (descriptor: number): boolean =>
   libc()?.flock(descriptor, LOCK_EXCLUSIVE | LOCK_NO_WAIT) === 0
+
+/**
+ * Lets the kernel end this process, by SIGALRM, so many seconds from now: also while it waits for a disk, when no timer has
+ * its turn.
+ */
+export const endIn = (seconds: number): void => void libc()?.alarm(seconds)
 
 /** The descriptors of both ends of a new pipe, which children do not inherit; undefined where none can be made. */
 export function pipe(): { readonly from: number; readonly to: number } | undefined {

@@ -3,6 +3,7 @@ import { AppError, reasonOf } from "../errors.ts"
 import { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
+import { endIn } from "../machine/libc.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { failureOf, stopAll, within } from "../service.ts"
 import { explained } from "../store/sqlite/explain.ts"
@@ -20,6 +21,8 @@ const DRAIN_MS = 900
 
 /** How long the whole stop may take. */
 const STOP_MS = 2000
+/** When the kernel ends a stop that hangs at a disk, so that not even its deadline has its turn. */
+const LATEST_STOP_S = 3
 
 /** How long after a stop that was cut off the process still lives, for its last words. */
 const EXIT_MS = 50
@@ -116,6 +119,7 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
  * @throws AppError `unavailable` in that case
  */
 async function end(parts: Parts, store: Store): Promise<void> {
+  endIn(LATEST_STOP_S)
   parts.reasons.set("draining", true)
   store.drain()
   const ended = drain(parts).finally(() => store.close())

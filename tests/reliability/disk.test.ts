@@ -73,3 +73,22 @@ test.skipIf(WITHOUT_SHIM !== undefined).each(["full", "readonly", "broken", "uns
     expect(kept).toEqual(expect.arrayContaining(acknowledged))
   },
 )
+
+test.skipIf(WITHOUT_SHIM !== undefined)(
+  "a disk that hangs for seconds at each sync does not keep the server from stopping",
+  async () => {
+    using folder = temporaryFolder()
+    await using faulty = await FaultyServer.start(folder.path)
+    const { server } = faulty
+    await server.add()
+    faulty.now("stuck")
+    const adding = server.add().catch(() => undefined)
+    const startedMs = performance.now()
+    await server.end()
+    // Of the four syncs that a stop waits for, one at most is waited for to its end.
+    expect(performance.now() - startedMs).toBeLessThan(8000)
+    await adding
+    faulty.now("ok")
+    expect((await run(["check", "--database", join(folder.path, "queue.db")])).code).toBe(0)
+  },
+)

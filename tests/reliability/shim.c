@@ -3,7 +3,7 @@
  *
  * SHIM_FILES    which files: those whose path contains this text
  * SHIM_CONTROL  a file with one word that says what happens now: ok, full, readonly, broken (a write fails),
- *               unsynced (a sync fails), slow (a sync takes 200 ms), or clock SECONDS (the wall clock is off by that)
+ *               unsynced (a sync fails), slow (a sync takes 200 ms), stuck (it takes 3 s), or clock SECONDS (the wall clock is off by that)
  * SHIM_RECORD   optional: where each write, truncation and sync of these files, and each answer that is sent, is
  *               recorded with its bytes: a kind (1 byte), the end of the path (15), offset (8), length (8), the bytes
  */
@@ -110,6 +110,7 @@ static int synced(int fd, int (*sync)(int)) {
   if (!is_ours(fd, path, sizeof path)) return sync(fd);
   say_now(word, sizeof word);
   if (!strncmp(word, "slow", 4)) usleep(200000);
+  if (!strncmp(word, "stuck", 5)) sleep(3);
   if (!strncmp(word, "unsynced", 8) || !strncmp(word, "broken", 6)) {
     errno = EIO;
     return -1;

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 
 /** What the disk or the clock does now; `clock SECONDS` moves the wall clock by so much. */
-export type Fault = "ok" | "full" | "readonly" | "broken" | "unsynced" | "slow" | `clock ${number}`
+export type Fault = "ok" | "full" | "readonly" | "broken" | "unsynced" | "slow" | "stuck" | `clock ${number}`
 
 /** Why the faults cannot be tried here; undefined if they can. */
 export const WITHOUT_SHIM =
