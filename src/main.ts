@@ -22,8 +22,10 @@ ${Object.entries(COMMANDS)
 /** Commands whose work goes on even if their output is no longer read. */
 const LASTING = new Set(["serve", "run", "work"])
 
+/** A message of one line; below it, indented, may stand commands to paste. */
 function fail(message: string, code: number): number {
-  process.stderr.write(`track-studio: ${printable(message)}\n`)
+  const lines = message.split(/\n(?= {2}track-studio )/).map(printable)
+  process.stderr.write(`track-studio: ${lines.join("\n")}\n`)
   return code
 }
 

@@ -60,9 +60,8 @@ export async function protect(config: Config, store: Store, { tokens, tickets }:
   if (tokens.existed || open || isLoopback(host)) return isFirst
   throw new AppError(
     "invalid",
-    `with --host ${host} anyone who reaches this machine could use the server, and no token exists. Create one:
+    `with --host ${host} anyone who reaches this machine could use the server, and no token exists. Create one, or let anyone do everything:
   track-studio token create --role admin --database ${shownDatabase(database)}
-or let anyone do everything:
-  track-studio serve --host ${host} --open`,
+  track-studio serve --host ${host} --database ${shownDatabase(database)} --open`,
   )
 }

@@ -105,8 +105,10 @@ test("beyond loopback a server starts with a token or --open alone, and says bot
   const database = join(folder.path, "test.db")
   const refused = await run(["serve", "--host", "0.0.0.0", "--port", "0", "--database", database])
   expect(refused.code).toBe(2)
-  expect(refused.stderr).toContain(`track-studio token create --role admin --database ${database}`)
-  expect(refused.stderr).toContain("track-studio serve --host 0.0.0.0 --open")
+  // Each is a line of its own, to paste.
+  const lines = refused.stderr.split("\n").map((line) => line.trim())
+  expect(lines).toContain(`track-studio token create --role admin --database ${database}`)
+  expect(lines).toContain(`track-studio serve --host 0.0.0.0 --database ${database} --open`)
   {
     await using open = await start({ database, args: ["--host", "0.0.0.0", "--open"] })
     expect((await fetch(`http://127.0.0.1:${new URL(open.url).port}/api/v1/queue`)).status).toBe(200)
