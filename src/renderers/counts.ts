@@ -14,6 +14,8 @@ export interface Count {
   readonly isHead: boolean
   /** Where it stands in the text. */
   readonly at: number
+  /** Where it ends in the text. */
+  readonly end: number
 }
 
 /** Nouns of work, from the outermost: "frame 12/300, tile 3/4" is tile 3 of frame 12. */
@@ -69,6 +71,7 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
     isWork,
     isHead,
     at: match.index,
+    end: match.index + match[0].length,
   }
 }
 

@@ -4,9 +4,9 @@ import { Counters } from "./counters.ts"
 import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts.ts"
 import { type Measure, Measures } from "./measures.ts"
 import { OWN, type Own, OwnWords } from "./own-words.ts"
-import { isContradicted, percentagesIn, percentIn } from "./percent.ts"
+import { isContradicted, type Percent, percentagesIn, percentIn } from "./percent.ts"
 import type { Evidence, Expected, LineReader } from "./reader.ts"
-import { hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
+import { hasBar, hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
 import type { Look } from "./track.ts"
 import { Turns } from "./turns.ts"
 
@@ -32,6 +32,13 @@ const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
  * of a log is another one: "[12:33:10] rendering: 45%".
  */
 const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d(?:\.\d\d\d?\]|:\d\d\](?! ))/
+
+/** A bar that is drawn beside how many of how many are done: "[####>---] 12/30". Undefined if the line shows none. */
+function drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
+  const [count] = counts
+  if (!count || counts.length > 1 || count.isWork || !hasBar(text)) return undefined
+  return { fraction: count.n / count.total, at: count.at, end: count.end }
+}
 
 /** Reads the output of any program. */
 class Lines implements LineReader {
@@ -101,7 +108,7 @@ class Lines implements LineReader {
     const percentages = percentagesIn(piece.text)
     if (percentages > 1) return undefined
     const counts = countsIn(piece.text)
-    const percent = percentIn(piece.text)
+    const percent = percentIn(piece.text) ?? drawnIn(piece.text, counts)
     const isBar = piece.isRedrawn || hasDrawing(piece.text)
     if (percent && !isBar && isContradicted(piece.text)) return undefined
     if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))

@@ -29,6 +29,12 @@ const EMPTY_BAR = /%\||\[[ #=>.-]{1,4}\]/
 /** Whether a bar is drawn in the text. */
 export const hasDrawing = (text: string): boolean => EMPTY_BAR.test(text) || text.search(DRAWING) >= 0
 
+// Two glyphs of a bar, or a bar of letters between its ends: "[###>---]". Single glyphs turn beside any text.
+const BAR = /[\u2500-\u259f\u25a0-\u25ff\u2800-\u28ff]{2}|[[(|][ #=>*.·_-]*[#=>*·_-][ #=>*.·_-]*[\])|]/u
+
+/** Whether the text holds a bar that shows how far something is, and not just a decoration. */
+export const hasBar = (text: string): boolean => BAR.test(text)
+
 /**
  * What stays of a text when its figures change and its bar grows: words, and names with digits in them. Numbers with
  * their units, times and durations are all "0".

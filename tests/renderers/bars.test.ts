@@ -45,9 +45,12 @@ function play(pieces: readonly Piece[], look: (piece: Piece, progress: number) =
   return falls
 }
 
+/** A bar of this name is drawn beside a count, and tells no percentage. */
+const COUNTED = "Mix: "
 const drawn = (label: string, fraction: number, isRedrawn: boolean): string => {
   const percent = Math.floor(fraction * 100)
   const bar = "█".repeat(Math.floor(fraction * 20))
+  if (label === COUNTED) return `${label}[${"#".repeat(bar.length)}>---] ${percent}/100 (15s)\r`
   return isRedrawn ? `${label}${percent}%|${bar}| [eta 0:0${percent % 9}]\r` : `${label}${percent}% done\n`
 }
 
@@ -55,7 +58,7 @@ const steps = fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 2, maxLengt
 const bar = fc.record({
   steps,
   durationS: fc.integer({ min: 1, max: 300 }),
-  label: fc.constantFrom("", "Frames: ", "Pass: ", "Encoding "),
+  label: fc.constantFrom("", "Frames: ", "Pass: ", "Encoding ", COUNTED),
   isRedrawn: fc.boolean(),
 })
 const NOISE = fc.constantFrom(

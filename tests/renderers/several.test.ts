@@ -196,6 +196,17 @@ const SEVERAL: readonly Program[] = [
     40,
   ],
   [
+    "a total that is drawn around bars beside counts",
+    [0, 1].flatMap((k) => [
+      `Total ${"━".repeat(k + 1)} ${k * 33}% 0:00:0${k}\r`,
+      "\n",
+      ...TENTHS.map((n) => `[${"#".repeat(n)}>---] ${n * 3}/30 (15s)\r`),
+      "\n",
+    ]),
+    33,
+    33,
+  ],
+  [
     "a gauge beside the bar",
     TENTHS.slice(0, 6).flatMap((n) => lf(`done: ${n * 10}%`, `mem: ${n + 5}%`)),
     50,
