@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test"
 
-import { Client } from "../../src/client/client.ts"
+import { Client, type Held, ServerError } from "../../src/client/client.ts"
 import { blank } from "../../src/item/blank.ts"
 import { Reporter } from "../../src/runner/reporter.ts"
 
 const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }
 const LEASE = { token: "second", expires_at: ITEM.queued_at, renew_every: 20 }
+const FIRST: Held = { id: 7, token: "first" }
 const ERROR = { error: "refused by the test", request_id: "r" }
 
 /** A request of a worker, as a server sees it. */
@@ -29,7 +30,8 @@ class Scene implements AsyncDisposable {
   #changed: () => void = () => undefined
   readonly #server: ReturnType<typeof Bun.serve>
 
-  constructor(answer: Answer) {
+  /** `first` gets the item at first; by default it is there. */
+  constructor(answer: Answer, first: () => Promise<Held> = async () => FIRST) {
     this.#server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -55,7 +57,7 @@ class Scene implements AsyncDisposable {
         this.#changed()
       },
     }
-    this.reporter = new Reporter(options, async () => ({ id: 7, token: "first" }))
+    this.reporter = new Reporter(options, first)
   }
 
   /** The requests of one kind, as far as they were answered. */
@@ -134,6 +136,34 @@ test("a cancel is acted on once, however often the server says it", async () => 
   await scene.until(() => scene.of("progress").length === 1 && scene.cancelled.length > 0)
   await scene.reporter.finish({ end: "release" }, 1000, AbortSignal.abort())
   expect(scene.cancelled).toEqual(["queue item 7 was cancelled"])
+})
+
+test("after a cancel the lease is renewed at leisure, though the server answers at once", async () => {
+  await using scene = new Scene(() => Response.json({ directive: "cancel", item: ITEM }))
+  await scene.reporter.begin()
+  scene.reporter.start()
+  await scene.until(() => scene.cancelled.length > 0)
+  // Long enough for several of the pauses between two held heartbeats.
+  await Bun.sleep(400)
+  expect(scene.of("heartbeat")).toHaveLength(1)
+})
+
+test("a claim whose answer was lost is tried again until its lease has run out, and reports go on then", async () => {
+  const answers: (() => Held)[] = [
+    () => {
+      throw new ServerError(0, "no answer came")
+    },
+    () => {
+      throw new ServerError(409, "queue item 7 is processing", { code: "illegal_move" })
+    },
+    () => FIRST,
+  ]
+  await using scene = new Scene(ok, async () => answers.shift()?.() ?? FIRST)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "kept" })
+  await scene.until(() => messages(scene.of("progress")).includes("kept"))
+  expect(scene.said.join()).toContain("the claim is tried again")
 })
 
 for (const status of [401, 403]) {

@@ -48,6 +48,8 @@ class Scene implements AsyncDisposable {
   readonly receiver = new Receiver()
   readonly errors: unknown[] = []
   readonly givenUp: string[] = []
+  /** What was said of the receiver: that it fails, and that it does not any more. */
+  readonly told: string[] = []
   readonly settlements: Settlement[] = []
   readonly store: SqliteStore
   readonly #bus = new LocalBus()
@@ -82,8 +84,8 @@ class Scene implements AsyncDisposable {
       now: () => this.#nowMs,
       random: () => 0.5,
       onError: (error) => this.errors.push(error),
-      onFailing: () => undefined,
-      onRecovered: () => undefined,
+      onFailing: () => void this.told.push("failing"),
+      onRecovered: () => void this.told.push("recovered"),
       onGivenUp: (_, error) => this.givenUp.push(error),
     })
   }
@@ -202,4 +204,22 @@ test("one webhook has at most four deliveries under way, and the others follow w
   held.resolve()
   await scene.receiver.asked(10)
   expect(new Set(scene.receiver.ids).size).toBe(10)
+})
+
+test("a receiver that begins to fail, or recovers, is told of once, and one that is well is not", async () => {
+  await using scene = new Scene()
+  const { receiver } = scene
+  await scene.start()
+  await scene.fail()
+  await scene.settled(1)
+  expect(scene.told).toEqual([])
+  receiver.answer = () => new Response("", { status: 500 })
+  await scene.fail()
+  await scene.fail()
+  await scene.settled(3)
+  expect(scene.told).toEqual(["failing"])
+  receiver.answer = () => new Response("ok")
+  scene.pass(HOUR_MS)
+  await scene.settled(5)
+  expect(scene.told).toEqual(["failing", "recovered"])
 })

@@ -1,0 +1,58 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Owner, Seat } from "../../src/stream/seat.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+const fail = (error: unknown): void => expect(error).toBeUndefined()
+
+test("a stream that has left makes room for another one of its owner", async () => {
+  const history = new MemoryHistory(async () => undefined, 100)
+  const broadcaster = new Broadcaster(history, new LocalBus(), 50_000, fail)
+  const streams = new Streams(history, broadcaster, {
+    maxLag: 0,
+    random: () => 0.5,
+    onError: fail,
+    mostOfOwner: 1,
+  })
+  const owner = new Owner()
+  for (let time = 0; time < 3; time += 1) {
+    const leave = new AbortController()
+    const { signal } = leave
+    const watch = { snapshot: true, untilFinished: false, format: asFrames, owner, signal }
+    const stream = await streams.open(watch)
+    await stream?.next()
+    expect(() => streams.open(watch)).toThrow("has 1 streams open")
+    leave.abort()
+    await stream?.next()
+  }
+})
+
+test("a stream that stays silent is sent a keepalive once in its time, and not at every look", async () => {
+  const keepaliveMs = 200
+  const broadcaster = new Broadcaster(
+    new MemoryHistory(async () => undefined, 100),
+    new LocalBus(),
+    keepaliveMs,
+    fail,
+  )
+  let keepalives = 0
+  class Busy extends Seat {
+    override get isIdle(): boolean {
+      return true
+    }
+    override wake(why: string): void {
+      if (why === "keepalive") keepalives += 1
+    }
+  }
+  const seat = new Busy("global", undefined)
+  const startedMs = performance.now()
+  await broadcaster.join(seat, new AbortController().signal)
+  await Bun.sleep(3.5 * keepaliveMs)
+  broadcaster.leave(seat)
+  expect(keepalives).toBeGreaterThan(0)
+  expect(keepalives).toBeLessThanOrEqual((performance.now() - startedMs) / keepaliveMs)
+})
