@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from "bun:test"
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { type Caller, type Credentials, Gate } from "../../src/access/gate.ts"
@@ -270,4 +270,26 @@ test("a ticket for an ingest path needs a role that may report", async () => {
   ]) {
     await expect(tickets.create(worker, bad)).rejects.toThrow("path must be")
   }
+})
+
+test("a ticket ends with its token at the latest, and says so", async () => {
+  await using house = await opened()
+  const expires_at = new Date(START_MS + 5 * MINUTE_MS).toISOString()
+  const token = house.tokens.find((await house.token({ expires_at })).secret)
+  if (!token) throw new Error("the token is unknown")
+  expect((await house.tickets.create(token, "/api/v1/progress/stream")).expires_at).toBe(expires_at)
+})
+
+test("however often a token is used, that is written down once a minute", async () => {
+  await using house = await opened()
+  const token = house.tokens.find((await house.token()).secret)
+  if (!token) throw new Error("the token is unknown")
+  const written = spyOn(house.store.access, "useTokens")
+  for (const afterMs of [0, 1, MINUTE_MS - 1, MINUTE_MS, MINUTE_MS + 1]) {
+    house.clock.nowMs = START_MS + afterMs
+    house.tokens.use(token)
+  }
+  expect(written).toHaveBeenCalledTimes(2)
+  await Promise.all(written.mock.results.map(({ value }) => value))
+  expect((await house.store.access.tokens())[0]?.last_used_at).not.toBeNull()
 })

@@ -3,7 +3,8 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 
 import { GroupCommit } from "../../src/store/sqlite/group.ts"
-import { codeOf } from "../contracts/store.contract.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added, codeOf, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 /** A database of one table, with the group commit over it. */
@@ -210,3 +211,21 @@ const quiet = (): void => undefined
 function unsynced(): never {
   throw Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_FSYNC" })
 }
+
+test("of writes that share a commit those that were refused are not counted", async () => {
+  using folder = temporaryFolder()
+  const commits: (readonly string[])[] = []
+  const store = new SqliteStore(join(folder.path, "test.db"), undefined, {
+    onCommit: ({ statuses }) => void commits.push([...statuses]),
+  })
+  const [one, other] = [await added(store), await added(store)]
+  // The database itself refuses what is no move, after its update was written.
+  const refused = store.change(one, (stored) => ({
+    ...stored,
+    item: { ...stored.item, status: "completed" },
+  }))
+  const [first, second] = await Promise.allSettled([refused, put(store, other, { message: "new" })])
+  expect([first.status, second.status]).toEqual(["rejected", "fulfilled"])
+  expect(commits.at(-1)).toEqual(["queued"])
+  await store.close()
+})

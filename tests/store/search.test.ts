@@ -24,3 +24,14 @@ test("however many search at once, others wait for one slice of one search at a 
   expect(turns).toBeGreaterThanOrEqual(SEARCHES * SLICES - 1)
   await store.close()
 }, 30_000)
+
+test("letters that the database cannot fold are told apart all the same, and every word must be there", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  for (const title of ["Bär Zoë", "Bor Zoo", "Bär Zoo"]) await added(store, { title })
+  const found = async (search: string): Promise<string[]> =>
+    (await store.list({ limit: 10, search })).items.map(({ title }) => title)
+  expect(await found("BÄR")).toEqual(["Bär Zoë", "Bär Zoo"])
+  expect(await found("bär zoë")).toEqual(["Bär Zoë"])
+  await store.close()
+})
