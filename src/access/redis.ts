@@ -23,6 +23,7 @@ return {taken, math.ceil(math.max(0, 1 - units) * 1000 / perSecond)}`
 
 /** How long a connection or an answer may take; then the connection is given up. */
 const ANSWER_MS = 250
+const MORE_MS = 20
 
 /**
  * Buckets in Redis or Valkey, for the servers that give the same prefix. A connection that was lost or does not answer is
@@ -77,7 +78,8 @@ export class RedisBuckets implements SharedBuckets, Service {
     const lose = (): void => {
       if (this.#opening === opening) this.#close()
     }
-    const late = setTimeout(lose, ANSWER_MS)
+    // After a pause of this process the answer waits behind the first timer, and comes before the second.
+    let late = setTimeout(() => (late = setTimeout(lose, MORE_MS)), ANSWER_MS)
     try {
       const redis = await opening
       const values = [perSecond, burst, units, isCharge ? 1 : 0].map(String)

@@ -123,6 +123,17 @@ describe.skipIf(program === null)(
       expect(await apart.passing(100)).toBeGreaterThanOrEqual(2 * RATE.burst)
     })
 
+    test("go on together after one of them has stood still for longer than Redis may take", async () => {
+      await using redis = await startRedis(program ?? "")
+      const buckets = new RedisBuckets(redis.url, "still")
+      for (let round = 0; round < 3; round += 1) {
+        const taking = buckets.take("one", 1, RATE)
+        Bun.sleepSync(round * 200)
+        expect((await taking).units).toBeGreaterThan(0)
+      }
+      await buckets.stop()
+    })
+
     test("limit each for itself while Redis is away or does not answer, and wait for it no longer than a moment", async () => {
       await using redis = await startRedis(program ?? "")
       await using together = servers(redis.url)
