@@ -163,7 +163,12 @@ export class LeaseFile {
     const adopted: KeptLease[] = []
     for (const name of readdirSync(this.#folder)) {
       const path = join(this.#folder, name)
-      if (name.endsWith(LOCK) && path !== this.#lock) adopted.push(...this.#adoptFrom(path))
+      if (!name.endsWith(LOCK) || path === this.#lock) continue
+      try {
+        adopted.push(...this.#adoptFrom(path))
+      } catch {
+        // It may be another user's, as after a `sudo`. It is no obstacle to the others.
+      }
     }
     return adopted
   }

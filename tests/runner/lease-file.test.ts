@@ -260,6 +260,19 @@ describe("the file of leases", () => {
     expect(readdirSync(home)).toEqual([])
   })
 
+  test("that cannot be opened is no obstacle to those beside it", () => {
+    const home = path()
+    const file = new LeaseFile(home, "http://a")
+    // Stands for a file that a worker of another user has left there, which root could open in a test.
+    mkdirSync(join(home, "0.lock"))
+    const other = new LeaseFile(home, "http://a")
+    const lease = { id: 1, token: "t", attempt: 1 }
+    other.set(lease)
+    other.close()
+    expect(file.adopt()).toEqual([lease])
+    file.close()
+  })
+
   test("that cannot be made stops no worker", async () => {
     await using server = await start()
     const [id, state] = [await server.add(), path()]
