@@ -92,7 +92,7 @@ describe("a result that could not be reported", () => {
       await next.ends()
       if (isBegun) expect(lines(log)).toEqual([String(id)])
       expect((await next.stderr).toString()).toContain(
-        isBegun ? "was begun again since" : "completed, as its last worker could not report",
+        isBegun ? "another attempt has begun since" : "completed, as its last worker could not report",
       )
     }
   })
