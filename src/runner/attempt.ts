@@ -80,7 +80,7 @@ function verdictOf(
   const { failure, seen } = end.evidence
   // A renderer can exit with 0 and have written nothing that plays.
   if (end.code === 0 && failure !== undefined) return failed(failure, true)
-  // What ffmpeg tells of its time can fall short of what it wrote: the file knows better.
+  // The time that ffmpeg reports can fall short of what it wrote: the file decides.
   if (end.code !== 0 || !(isWhole(end.reached ?? 1) || found?.isWhole)) {
     return failed(errorMessageOf(end, stop), !FINAL_CODES.includes(end.code))
   }

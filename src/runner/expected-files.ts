@@ -45,7 +45,7 @@ const isWritten = (before: BigIntStats | undefined, after: BigIntStats): boolean
   before.mtimeNs !== after.mtimeNs ||
   before.ctimeNs !== after.ctimeNs
 
-/** Whether a file is a picture: by what was found in it, and by its name where that does not tell. */
+/** Whether a file is a picture: by what was found in it, and by its name if that does not show it. */
 function isStill(path: string, found: Probe): boolean {
   if (found.kind === "still") return true
   // A picture in a video's container, such as AVIF, has no length.
@@ -54,8 +54,8 @@ function isStill(path: string, found: Probe): boolean {
 }
 
 /**
- * Why files that a renderer says it saved are not: on a full disk Blender saves empty ones, and says nothing. One that is
- * missing may have been moved since, or be on another machine.
+ * Why files that a renderer says it saved are missing or empty: on a full disk Blender saves empty ones without a
+ * word. One that is missing may have been moved since, or be on another machine.
  */
 function emptyAmong(saved: readonly string[]): string | undefined {
   const path = saved.find((each) => {

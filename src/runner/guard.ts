@@ -80,9 +80,12 @@ done
 export interface Guarded extends Disposable {
   /** What the guard looks for in the environment of processes, and in the names of their open files. */
   readonly mark: string
-  /** An empty file of that name, for the command to inherit: it outlives an environment that is emptied. Absent without one. */
+  /**
+   * An empty file of that name, for the command to inherit: it outlives an environment that is emptied. Absent
+   * without one.
+   */
   readonly tie: number | undefined
-  /** Tells the guard the session that the command leads, once it was started. Closes our end of the tie. */
+  /** Sends the guard the session that the command leads, once it was started. Closes our end of the tie. */
   readonly started: (pid: number) => void
 }
 

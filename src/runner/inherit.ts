@@ -4,7 +4,7 @@ import { isDenied, isUnreachable } from "./reporter.ts"
 import { Session } from "./session.ts"
 import { deliver, type Verdict, wordOf } from "./verdict.ts"
 
-/** Who ends the lease that another worker left behind. */
+/** The worker that ends a lease which another worker left behind. */
 export interface HeirOptions {
   /** The server that gave the lease. */
   readonly client: Client
@@ -47,8 +47,8 @@ async function ended(options: HeirOptions, lease: KeptLease, verdict: Verdict): 
 
 /**
  * Ends a lease that a worker left behind when it was killed: reports the verdict, or gives the item back if there is
- * none. First it kills what is left of the command. A lease that has ended meanwhile is left alone. Answers false when the
- * item waits for another worker, which it does for a minute after a restore: try again later.
+ * none. First it kills what is left of the command. A lease that has ended meanwhile is left alone. Answers false
+ * when the item waits for another worker, which it does for a minute after a restore: try again later.
  * @throws ServerError when the server cannot be reached or does not let us in: try again later
  */
 export async function settle(options: HeirOptions, lease: KeptLease): Promise<boolean> {

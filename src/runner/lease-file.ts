@@ -120,7 +120,7 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
 
 /**
  * The leases that this process holds, in a file of its own. The file is locked by the kernel for as long as the process
- * or its guard lives, so that other workers can tell by the lock alone, and not by a name or a number, whether the
+ * or its guard lives, so that other workers can see by the lock alone, and not by a name or a number, whether the
  * leases in it are still in use. The lock is a file beside it, because the file itself is replaced at each change.
  */
 export class LeaseFile {
@@ -158,7 +158,7 @@ export class LeaseFile {
     if (this.#leases.delete(token)) this.#write()
   }
 
-  /** Takes over the leases in files whose lock is free: those who held them are gone. @throws Error from the disk */
+  /** Takes over the leases in files whose lock is free: their workers are gone. @throws Error from the disk */
   adopt(): KeptLease[] {
     const adopted: KeptLease[] = []
     for (const name of readdirSync(this.#folder)) {

@@ -30,7 +30,9 @@ export class OutputSender {
   readonly #loop = new Wake()
   #gathering: Timer | undefined
 
-  /** `over` aborts when the command has ended; `isContinued` tells whether others have printed in the first attempt. */
+  /**
+   * `over` aborts when the command has ended; `isContinued` answers whether others have printed in the first attempt.
+   */
   constructor(client: Client, over: AbortSignal, isContinued: () => boolean) {
     this.#client = client
     this.#isContinued = isContinued
@@ -92,8 +94,8 @@ export class OutputSender {
 
   /**
    * Sends all that is left, as the command has ended. What the server does not take now must not keep the verdict from
-   * it; if nobody answers, that is not delivered either.
-   * @throws ServerError when nobody answers
+   * it; if the server does not answer, the verdict is not delivered either.
+   * @throws ServerError when the server does not answer
    */
   async finish(held: Held): Promise<void> {
     this.#spool.close()

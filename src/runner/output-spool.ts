@@ -2,7 +2,10 @@ import type { OutputPiece } from "../item/output.ts"
 import { Recent } from "../renderers/recent.ts"
 import { Transcript } from "../renderers/transcript.ts"
 
-/** How much is kept for a server that is away; it keeps as much of each attempt itself, unless it was told otherwise. */
+/**
+ * How much is kept for a server that is away; it keeps as much of each attempt itself, unless it is configured
+ * otherwise.
+ */
 const SPOOL_BYTES = 256 * 1024
 
 /** Text that waits to be sent. */
@@ -39,8 +42,8 @@ export class OutputSpool {
   }
 
   /**
-   * Takes in the lines that have ended since the last time, and those of which nothing has come since. Returns whether there
-   * is a line to be taken in the next time, even if nothing is printed by then.
+   * Takes in the lines that have ended since the last time, and those of which nothing has come since. Returns
+   * whether there is a line to be taken in the next time, even if nothing is printed by then.
    */
   gather(): boolean {
     const { dropped, chunks } = this.#recent.take()

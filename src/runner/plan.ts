@@ -18,7 +18,7 @@ export interface Plan {
   readonly isTotalGuessed: boolean
   /** How many progress bars follow one another; undefined when unknown. */
   readonly bars: number | undefined
-  /** Whether the command must tell of a frame, or else has failed. */
+  /** Whether the command must print a frame; otherwise it has failed. */
   readonly mustShowFrames: boolean
   /** The outputs that are read for progress. */
   readonly outputs: readonly Output[]

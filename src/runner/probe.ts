@@ -7,7 +7,7 @@ export type Probe =
   | {
       /** A medium that lasts, such as a video. */
       readonly kind: "lasting"
-      /** How long it lasts; null if the file does not tell it. */
+      /** How long it lasts; null if the file does not say. */
       readonly seconds: number | null
     }
   | {

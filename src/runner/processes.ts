@@ -14,7 +14,7 @@ export interface Process {
   readonly startedAt: number
 }
 
-/** Where the fields of /proc/PID/stat after the name tell when the process started. */
+/** The field of /proc/PID/stat, counted after the name, that holds when the process started. */
 const STARTED_AT = 19
 
 /** The fields of /proc/PID/stat after the name: state, parent, group, session, terminal, foreground group. */
@@ -89,8 +89,8 @@ export interface Traces {
 }
 
 /**
- * The running processes of a command: its session; what left that, but bears the mark; those of `before` that still run;
- * and what any of these has started. Undefined on systems without /proc.
+ * The running processes of a command: its session; what left that, but bears the mark; those of `before` that still
+ * run; and what any of these has started. Undefined on systems without /proc.
  */
 export function processesOf(
   { session, mark, since }: Traces,

@@ -90,7 +90,7 @@ export class Reporter {
   constructor(options: ReporterOptions, first: () => Promise<Held>) {
     this.#options = options
     this.#first = first
-    // What a command inside another one prints, that one's reporter hears.
+    // The output of a command inside another one is sent by the reporter of the outer one.
     if (!options.isLent)
       this.#outputSender = new OutputSender(
         options.client,
@@ -137,8 +137,8 @@ export class Reporter {
   }
 
   /**
-   * Sends what is left and the verdict; without one, or with a lent item, the lease goes on. While the server is unreachable or denies us access, it tries again, for
-   * `withinMs` or until the signal aborts. Never rejects.
+   * Sends what is left and the verdict; without one, or with a lent item, the lease goes on. While the server is
+   * unreachable or denies us access, it tries again, for `withinMs` or until the signal aborts. Never rejects.
    */
   async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<Delivery> {
     this.#over.abort()
@@ -180,7 +180,7 @@ export class Reporter {
     return this.#taking
   }
 
-  /** An outage makes the lease longer by what it took. What was left of it, at least half, is our time to be heard. */
+  /** An outage makes the lease longer by what it took. What was left of it, at least half, is our time to report. */
   #patience(): Patience {
     return new Patience((this.#options.leaseS * 1000) / 4)
   }
@@ -251,7 +251,7 @@ export class Reporter {
         patience.reset()
         await pause(Math.max(waitMs, REPORT_EVERY_MS), signal)
       } catch (error) {
-        // The other loops tell that the server is away, and get another lease.
+        // The other loops report that the server is away, and get another lease.
         await rest(error, patience, signal)
       }
     }

@@ -19,7 +19,7 @@ const START_WITHIN_MS = 3000
 const LENT_GRACE_MS = 8000
 const NOT_EXECUTABLE = 126
 
-/** What a run renders, and for whom. */
+/** What a run renders, and for which server. */
 export interface RunOptions {
   /** The server that has the queue. */
   readonly client: Client
@@ -110,7 +110,7 @@ export class Run {
 
   /**
    * The exit code for an attempt: the command's own, or 1 when the command ended with 0 and the server does not know
-   * the item as completed. When a signal ended the command, the same signal ends this process: handle it no more.
+   * the item as completed. When a signal ended the command, the same signal ends this process: do not handle it again.
    */
   async exitCode(end: AttemptEnd): Promise<number> {
     const { code, signal, verdict, stop, delivery } = end
@@ -121,7 +121,7 @@ export class Run {
     }
     if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.held, this.#options)
     const [reason] = verdict.end === "fail" ? (verdict.failure.error_message ?? "").split("\n") : []
-    // The worker around us, which fails the item, knows of no step but what it reads here.
+    // The worker around us, which fails the item, knows the step only from this text.
     if (isLent && this.#isStep && reason !== undefined) toStderr(reason)
     if (signal !== null && stop?.by !== "cancel") await dieOf(signal)
     if (code !== 0) return code
@@ -185,7 +185,7 @@ export class Run {
   }
 }
 
-/** The command by which a person can tell the server later how the attempt ended. */
+/** The command by which a person can report the result later. */
 function laterCommand(
   { verdict }: AttemptEnd,
   held: Held | undefined,
@@ -199,7 +199,7 @@ function laterCommand(
   return `track-studio set ${held.id} --status ${status} --lease ${held.token} ${at}`
 }
 
-/** Says what the server does not know, and how to tell it. */
+/** Says which result the server does not have, and how to report it. */
 function sayUnreported(end: AttemptEnd, held: Held | undefined, options: RunOptions): void {
   const item = held ? `queue item ${held.id}` : "its queue item"
   toStderr(

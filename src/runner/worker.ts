@@ -23,7 +23,7 @@ const INHERIT_EVERY_MS = 1000
 /** How long a worker that is stopping tries to report a verdict that is kept for the next worker anyway. */
 const LEAVE_WITHIN_MS = 5000
 
-/** What a worker runs, and for whom. */
+/** What a worker runs, and for which server. */
 export interface WorkerOptions {
   /** The server that has the queue. */
   readonly client: Client

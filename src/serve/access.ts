@@ -10,7 +10,7 @@ import { shownDatabase } from "../store/address.ts"
 import type { Store } from "../store/store.ts"
 import { logged } from "./faults.ts"
 
-/** Who is let in. */
+/** What decides which callers are let in. */
 export interface Access {
   /** The tokens in force. */
   readonly tokens: Tokens
@@ -20,7 +20,7 @@ export interface Access {
   readonly gate: Gate
 }
 
-/** Tokens, tickets and gate of a store; nobody may be let in before `protect`. */
+/** Tokens, tickets and gate of a store; let no caller in before `protect`. */
 export function accessOf({ open }: Config, store: Store): Access {
   const { access, clock, historyId } = store
   const onError = logged("the tokens could not be read or written")
@@ -49,7 +49,7 @@ async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean>
 }
 
 /**
- * Reads the tokens before anybody is let in; answers whether the first one was created.
+ * Reads the tokens before any caller is let in; answers whether the first one was created.
  * @throws AppError `invalid` if others than this machine could reach a server without tokens
  */
 export async function protect(config: Config, store: Store, { tokens, tickets }: Access): Promise<boolean> {

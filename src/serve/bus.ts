@@ -10,15 +10,15 @@ import { isPostgres } from "../store/address.ts"
 
 /** How a server learns that there is something new, and what else it has in common with others by the same way. */
 export interface BusParts {
-  /** What rings. */
+  /** Carries the notifications. */
   readonly bus: Bus
   /** Where all servers count what clients ask; absent if each counts for itself. */
   readonly shared?: SharedBuckets
-  /** What must be started for it. */
+  /** The services that it needs. */
   readonly services: readonly Service[]
 }
 
-/** What carries the rings. */
+/** A program that carries notifications between servers. */
 interface Engine {
   /** Makes a bell for the instances that share a channel. */
   readonly bell: (url: string, channel: string) => Bell
@@ -28,7 +28,7 @@ interface Engine {
   readonly bucketsAt?: (url: string, prefix: string) => SharedBuckets & Service
 }
 
-/** Loaded only when it is asked for: one box needs neither. */
+/** Loaded only when it is needed: a server that is alone needs neither. */
 async function engineOf(url: string): Promise<Engine> {
   if (url.startsWith("postgres")) {
     const { POSTGRES_MERGE_MS, postgresBell } = await import("../bus/postgres.ts")

@@ -19,7 +19,7 @@ import { MissedRings } from "../upkeep/missed-rings.ts"
 import { Entrance } from "./entrance.ts"
 import { logged } from "./faults.ts"
 
-/** What is looked at, and who hears of it. */
+/** What is checked, and what is called with the findings. */
 export interface Checked {
   /** Where faults are noted. */
   readonly reasons: Reasons
@@ -27,7 +27,7 @@ export interface Checked {
   readonly loop: EventLoop
   /** Learns when the disk is full. */
   readonly room: Room
-  /** What the streams hear by. */
+  /** What wakes the streams. */
   readonly broadcaster: Broadcaster
   /** The doorbell, to be rung again. */
   readonly bus: Bus
@@ -103,7 +103,7 @@ export function checksOf(store: Store, checked: Checked): readonly Service[] {
     }),
     loop,
     descriptors,
-    // The disk of a PostgreSQL server is not ours to look at.
+    // The disk of a PostgreSQL server is not on this machine.
     ...(isPostgres(path)
       ? []
       : [

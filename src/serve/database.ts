@@ -5,7 +5,8 @@ import { SqliteStore } from "../store/sqlite/sqlite.ts"
 import type { Observed, Store } from "../store/store.ts"
 
 /**
- * Opens the database that the configuration names; `observed` hears of its commits. What PostgreSQL needs is loaded only if it is asked for.
+ * Opens the database that the configuration names; `observed` is called at its commits. What PostgreSQL needs is
+ * loaded only if it is asked for.
  * @throws AppError `unavailable` if it cannot be had, `invalid` for settings that it does not know
  */
 export async function openStore(config: Config, observed: Observed): Promise<Store> {

@@ -54,7 +54,7 @@ function linkOf(path: string): string {
 
 /**
  * Where new connections come in. While it is closed they wait in the kernel. A process that may open no more files
- * cannot take them, and would be told of them again and again without a pause.
+ * cannot take them, and the kernel would report them again and again without a pause.
  *
  * Bun has no way to pause, so this asks the kernel itself; where it is not Linux, nothing happens.
  */

@@ -1,6 +1,6 @@
 import { ErrorLog } from "../log.ts"
 
-/** The server's own errors in its log: an error that comes again is counted, and said once in a while. */
+/** The server's own errors in its log: an error that comes again is counted, and logged once in a while. */
 export const errors = new ErrorLog()
 
 /** Logs an error of the server's own under this message; for `onError`. */

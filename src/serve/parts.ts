@@ -41,10 +41,10 @@ const FLEET_LOOK_REST_MS = 50
 
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
-/** So many the server itself needs. */
+/** How many descriptors the server itself needs. */
 const OWN_DESCRIPTORS = 30
 
-/** What makes up a server: the app, what it tells streams by, and the work in the background in starting order. */
+/** The parts of a server: the app, what wakes its streams, and the work in the background in starting order. */
 export interface Parts {
   /** The HTTP server, not yet listening. */
   readonly app: ReturnType<typeof createApp>
@@ -115,7 +115,7 @@ function mostStreams({ maxStreams }: Config): number {
   if (maxStreams === 0) return 0
   const descriptors = mostDescriptors()
   if (descriptors === undefined) return maxStreams
-  // When few are left, requests are refused: streams alone must not bring that about.
+  // When few are left, requests are refused: streams alone must not cause that.
   const before = (1 - FEW) * descriptors - OWN_DESCRIPTORS
   return Math.max(1, Math.floor(Math.min(maxStreams, DESCRIPTORS_FOR_STREAMS * descriptors, before)))
 }
@@ -153,7 +153,7 @@ function spaceOf(
   })
 }
 
-/** Says once that clients cannot be told apart. */
+/** Logs once that clients cannot be distinguished. */
 function untrusted(reasons: Reasons): void {
   if (reasons.current.includes("proxy_untrusted")) return
   reasons.set("proxy_untrusted", true)
@@ -214,7 +214,7 @@ function queueOf(
   }
 }
 
-/** What a server is told by, and what it tells. */
+/** What a server shares with its surroundings. */
 interface Surroundings extends BusParts {
   /** What is wrong with it. */
   readonly reasons: Reasons
@@ -270,7 +270,7 @@ const settingsOfApp = ({ host, corsOrigin, allowedHost, logLevel }: Config) => (
   onAnswer: logLevel === "debug" ? logAnswer : undefined,
 })
 
-/** Where others find a server: one that listens on all addresses, by the name of its machine. */
+/** The address at which other servers find this one; if it listens on all addresses, the name of its machine. */
 function reachedAt(url: URL | undefined): string {
   if (!url || !["0.0.0.0", "[::]"].includes(url.hostname)) return url?.origin ?? ""
   return `http://${machineName()}:${url.port}`

@@ -24,7 +24,7 @@ const STOP_MS = 2000
 /** When the kernel ends a stop that hangs at a disk, so that not even its deadline has its turn. */
 const LATEST_STOP_S = 3
 
-/** How long after a stop that was cut off the process still lives, for its last words. */
+/** How long after a stop that was cut off the process still lives, to write its last log lines. */
 const EXIT_MS = 50
 
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */

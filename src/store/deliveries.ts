@@ -31,7 +31,7 @@ export interface Delivery {
   readonly finished_at: string | null
 }
 
-/** What posting a delivery came to. */
+/** The result of posting a delivery. */
 export interface Settlement {
   /** What becomes of the delivery; a pending one is posted again. */
   readonly status: DeliveryStatus
@@ -59,8 +59,8 @@ export interface DeliveriesQuery {
  */
 export interface Deliveries {
   /**
-   * Follows the history for these URLs, new ones from now on. Others are forgotten, with their pending deliveries, unless
-   * another instance follows them.
+   * Follows the history for these URLs, new ones from now on. Others are forgotten, with their pending deliveries,
+   * unless another instance follows them.
    */
   follow(urls: readonly string[]): Promise<void>
 
@@ -68,8 +68,8 @@ export interface Deliveries {
   cursor(): Promise<number | null>
 
   /**
-   * Adds a delivery of each update for each URL whose cursor is below it, and moves all cursors up to `upTo`. What several
-   * instances have examined is added once.
+   * Adds a delivery of each update for each URL whose cursor is below it, and moves all cursors up to `upTo`. What
+   * several instances have examined is added once.
    */
   add(
     notices: readonly { readonly notice: Notice; readonly update: StoredUpdate }[],
@@ -78,7 +78,8 @@ export interface Deliveries {
 
   /**
    * Takes the pending deliveries to a URL that are due, those that have waited longest first. For so many milliseconds
-   * nobody else takes them, unless they are settled or given back before; a program that ends gives all of its back.
+   * no other instance takes them, unless they are settled or given back before; a program that ends gives all of its
+   * back.
    */
   take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]>
 

@@ -1,4 +1,4 @@
-/** A worker as one server has heard of it. */
+/** A worker as one server knows it. */
 export interface WorkerReport {
   /** Its name. */
   readonly worker: string
@@ -22,7 +22,7 @@ export interface WorkerReport {
   readonly drainedMs: number
 }
 
-/** What a server tells of itself. */
+/** What a server writes down of itself. */
 export interface InstanceReport {
   /** What its owner calls it; by default the name of its machine. */
   readonly name: string
@@ -34,26 +34,26 @@ export interface InstanceReport {
   readonly since: string
   /** How many streams are open on it. */
   readonly streams: number
-  /** The workers that it has heard of. */
+  /** The workers that it knows. */
   readonly crew: readonly WorkerReport[]
 }
 
 /** A server that uses the database. */
 export interface Instance extends InstanceReport {
-  /** Another one after each start. */
+  /** Different after each start. */
   readonly id: string
-  /** When it told of itself last, RFC 3339 UTC. */
+  /** When it last wrote itself down, RFC 3339 UTC. */
   readonly seen_at: string
 }
 
-/** The servers that use one database know each other by it. */
+/** The servers that use one database, as they find each other in it. */
 export interface Instances {
   /** The id of this server. */
   readonly own: string
 
-  /** Tells what this server is now; it is forgotten a minute after it told of itself last. */
+  /** Writes down what this server is now; a server is forgotten a minute after it last did so. */
   tell(report: InstanceReport): Promise<void>
 
-  /** The servers that are known, this one among them once it has told of itself, in the order of their starts. */
+  /** The servers that are known, this one among them once it has written itself down, in the order of their starts. */
   all(): Promise<readonly Instance[]>
 }

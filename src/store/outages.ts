@@ -4,8 +4,8 @@ import type { Outage } from "../item/course.ts"
 const SAME_MS = 5000
 
 /**
- * The account of outages: times in which nothing could be stored, or in which no server watched. They count against no
- * lease, so a store makes every lease longer by what an outage took, in the first transaction after it and before
+ * The account of outages: times in which nothing could be stored, or in which no server was alive. They count against
+ * no lease, so a store makes every lease longer by what an outage took, in the first transaction after it and before
  * anything else. All times are milliseconds of the steady clock.
  */
 export class Outages {
@@ -13,7 +13,9 @@ export class Outages {
   #endedMs = 0
   #last: Outage | undefined
 
-  /** Notes that an outage has been under way since `sinceMs`, or since the one just before. Nothing is counted twice. */
+  /**
+   * Notes that an outage has been under way since `sinceMs`, or since the one just before. Nothing is counted twice.
+   */
   begin(sinceMs: number): void {
     const isSame = this.#endedMs > 0 && sinceMs < this.#endedMs + SAME_MS
     const uncountedMs = isSame ? this.#endedMs : sinceMs

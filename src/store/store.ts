@@ -18,7 +18,7 @@ export interface Found {
   readonly isNew: boolean
   /** How many migrations were applied to an older database. */
   readonly migrated: number
-  /** What will be in the way later, a sentence; absent if nothing is known. */
+  /** What will become a problem later, as a sentence; absent if nothing is known. */
   readonly warning?: string | undefined
   /** Whether it gives unused room back by itself; a file of an older version must be compacted first. */
   readonly canShrink: boolean
@@ -34,11 +34,13 @@ export interface Commit {
   readonly statuses: readonly Status[]
 }
 
-/** What hears of the transactions of a store. */
+/** Callbacks for the transactions of a store. */
 export interface Observed {
-  /** Called after each commit that changed something; absent if nobody counts. */
+  /** Called after each commit that changed something; absent if it is not counted. */
   readonly onCommit?: (commit: Commit) => void
-  /** Called when a transaction could not begin or be committed, with the database's code; absent if nobody counts. */
+  /**
+   * Called when a transaction could not begin or be committed, with the database's code; absent if it is not counted.
+   */
   readonly onFailure?: (code: string) => void
 }
 

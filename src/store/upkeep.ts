@@ -31,23 +31,27 @@ export interface Size {
  */
 export interface Upkeep {
   /**
-   * When removing may begin, in epoch milliseconds: at once for a new database, and `graceMs` after the first call for one
-   * that was there before, so that its owner can take another decision. Stored at the first call.
+   * When removing may begin, in epoch milliseconds: at once for a new database, and `graceMs` after the first call
+   * for one that was there before, so that its owner can take another decision. Stored at the first call.
    */
   beginsAt(graceMs: number): Promise<number>
 
   /**
-   * Whether it is the turn of this server to do what one of all that use the database does at a time: once in `everyMs`,
-   * by the name of what is done. Always, where there is one server.
+   * Whether it is the turn of this server to do what one of all that use the database does at a time: once in
+   * `everyMs`, by the name of what is done. Always, where there is one server.
    */
   turn(name: string, everyMs: number): Promise<boolean>
 
-  /** Removes updates that may go, and what finished items printed. Answers how much was done, removing and looking, and 0 once nothing is left to do. */
+  /**
+   * Removes updates that may go, and what finished items printed. Answers how much was done, removing and looking,
+   * and 0 once nothing is left to do.
+   */
   thin(thinning: Thinning): Promise<number>
 
   /**
-   * Removes what is left of items that were deleted before this time, and answers of `POST /queue` that nobody repeats any
-   * more; at most about `limit` rows. Answers how many, and 0 once nothing is left. `before` is RFC 3339 UTC.
+   * Removes what is left of items that were deleted before this time, and answers of `POST /queue` that cannot be
+   * repeated any more; at most about `limit` rows. Answers how many, and 0 once nothing is left. `before` is RFC 3339
+   * UTC.
    */
   purge(before: string, limit: number): Promise<number>
 

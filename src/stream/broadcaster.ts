@@ -74,7 +74,7 @@ export class Broadcaster extends EventTarget {
   #answeredMs = 0
   #pumping = false
   #isReading = false
-  /** Resolves when what is being read has been read; undefined if nobody waits for that. */
+  /** Resolves when what is being read has been read; undefined if nothing waits for that. */
   #read: PromiseWithResolvers<void> | undefined
   /** Resolves when what will be read next has been read. */
   #nextRead: PromiseWithResolvers<void> | undefined
@@ -88,7 +88,7 @@ export class Broadcaster extends EventTarget {
   /**
    * `keepaliveMs`: after how many milliseconds of silence a stream gets a keepalive. `onError` is called with each
    * error of reading the history; the broadcaster tries again a second later. `wakeSlice`: how many streams are woken
-   * for a batch in one turn of the event loop. `meter` counts; by default for nobody.
+   * for a batch in one turn of the event loop. `meter` counts; by default nothing is counted.
    */
   constructor(
     history: History,
@@ -133,8 +133,8 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * The first event ID after those that were lost, if this one is among them: its stream has shown what is not true any
-   * more. Otherwise undefined.
+   * The first event ID after those that were lost, if this one is among them: its stream has shown what is no longer
+   * true more. Otherwise undefined.
    */
   afterLost(eventId: number): number | undefined {
     return this.#lost && isLost(eventId, this.#lost) ? this.#lost.upTo + 1 : undefined
@@ -151,7 +151,7 @@ export class Broadcaster extends EventTarget {
 
   /**
    * Resolves once everything has been read for which the bell has rung, or after a second at the latest; undefined if
-   * it has been, or nobody watches.
+   * it has been, or no stream is open.
    */
   caughtUp(): Promise<void> | undefined {
     if (!this.#isFollowing) return undefined
@@ -341,7 +341,7 @@ export class Broadcaster extends EventTarget {
     return more
   }
 
-  /** Whether updates are gone that were announced. Then all streams begin again, behind the event IDs of those. */
+  /** Whether announced updates are gone. Then all streams begin again, after the event IDs of those. */
   async #hasLost(previous: number): Promise<boolean> {
     const { lost } = await this.#history.bounds()
     if (!lost || !isLost(previous, lost) || this.#head !== previous) return false

@@ -14,7 +14,7 @@ const NOBODYS = "unknown"
 export function ownHistory<Chunk extends object>(watch: Watch<Chunk>, item: Opening): Watch<Chunk> {
   const last = item.updates.at(-1)?.update.id ?? 0
   const given = eventId(watch.lastEventId)
-  // Whether another item's update has this ID already is not to be found out by trying.
+  // A viewer must not find out by trying whether another item's update has this ID already.
   const isAhead = given !== undefined && given > last
   return {
     ...watch,
@@ -66,7 +66,7 @@ class OwnFormat<Chunk extends object> implements Format<Chunk> {
       this.#last = 0
       return { ...control, last_event_id }
     }
-    // Whose updates cannot be read is not known.
+    // It is unknown to which items the unreadable updates belong.
     if (control.reason === "unreadable") return { ...control, last_event_id, missed: null }
     return this.#given === undefined ? control : { ...control, last_event_id: this.#given }
   }

@@ -27,13 +27,13 @@ export const greetingOf = (random: number): Greeting => ({
 })
 
 /**
- * What streams say first if they open in the same way: a greeting, some updates, and `live`. Without `live` what follows
- * is at hand with the broadcaster, and is said next.
+ * What streams say first if they open in the same way: a greeting, some updates, and `live`. Without `live` what
+ * follows is at hand with the broadcaster, and is sent next.
  */
 export class Opening {
   /** The event ID up to which a stream has examined everything once it has said this. */
   readonly head: number
-  /** The updates that are said, ascending. */
+  /** The updates that are sent, ascending. */
   readonly updates: readonly UpdateFrame[]
   readonly #live: readonly Frame[]
   /** By reconnection time. Kept, because a format encodes each shared list once. */
@@ -75,7 +75,7 @@ const NONE: Page = { updates: [], more: true }
 
 /**
  * How streams begin. What that takes is read once for all streams that begin in the same way, so that a storm of
- * reconnects costs few reads; who resumes within the broadcaster's tail costs none.
+ * reconnects costs few reads; a stream that resumes within the broadcaster's tail costs none.
  */
 export class Openings {
   readonly #history: History
@@ -183,7 +183,7 @@ export class Openings {
       () => this.#history.bounds(queueId),
       () => undefined,
     )
-    // Another instance may have told it what has not been rung for here.
+    // Another instance may have sent it updates whose ring has not arrived here.
     return seen > bounds.newest ? this.#history.bounds(queueId) : bounds
   }
 

@@ -12,7 +12,10 @@ import type { Wanted } from "./selection.ts"
 import { thinned } from "./thinning.ts"
 import { eventId, type Watch } from "./watch.ts"
 
-/** Everybody else waits while a page is read: 0.7 ms for so many. Four times as many take 3.2 ms, and a quarter more each. */
+/**
+ * All other work waits while a page is read: 0.7 ms for so many. Four times as many take 3.2 ms, and a quarter more
+ * each.
+ */
 const PAGE_UPDATES = 256
 /** How many updates are read one by one if a page cannot be read. */
 const SALVAGED_UPDATES = 256
@@ -121,7 +124,9 @@ export class Reader {
     this.#place.cursor = head
   }
 
-  /** An answer to the viewer, a page of the history, or, if the stream is too far behind, a gap and the latest state. */
+  /**
+   * An answer to the viewer, a page of the history, or, if the stream is too far behind, a gap and the latest state.
+   */
   async *behind(): Passage {
     const { history, broadcaster } = this.#shared
     const { watch, cursor, queueId } = this.#place
@@ -242,7 +247,7 @@ export class Reader {
     return tell(gap)
   }
 
-  /** Whether anybody still reads the stream, and the server goes on. */
+  /** Whether the stream is still read, and the server goes on. */
   get #isWatched(): boolean {
     const { watch, owner } = this.#place
     return !this.#shared.broadcaster.draining && !watch.signal.aborted && owner?.hasEnded !== true

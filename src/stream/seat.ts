@@ -1,13 +1,16 @@
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "asked" | "over"
 
-/** What a seat is for: a stream of everything, a stream of one item, or a held answer, which is not counted as a stream. */
+/**
+ * What a seat is for: a stream of everything, a stream of one item, or a held answer, which is not counted as a
+ * stream.
+ */
 export type SeatKind = "global" | "item" | "held"
 
-/** Why a stream ended, for the one who counts; `slow` if the client had not read for about a minute. */
+/** Why a stream ended, for the metrics; `slow` if the client had not read for about a minute. */
 export type Leaving = "client" | "slow" | "finished" | "drain" | "revoked" | "error"
 
-/** Who has opened streams: one for all streams of a client. */
+/** The owner of streams: one for all streams of a client. */
 export class Owner {
   /** How many streams are open. */
   streams = 0
@@ -42,7 +45,7 @@ export class Seat {
   cursor = 0
   /** The broadcaster that this seat has joined, if any. A reference is cheaper than a closure per stream. */
   keeper: Keeper | undefined
-  /** Whose stream it is; undefined if nobody counts. */
+  /** The owner of the stream; undefined if its streams are not limited. */
   readonly owner: Owner | undefined
   /** Counts the beats by which the stream is woken, if it wants few updates. */
   beat: Count | undefined

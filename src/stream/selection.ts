@@ -3,7 +3,7 @@ import type { StoredUpdate } from "../item/stored.ts"
 import type { History } from "../store/history.ts"
 import { type Frame, tell, updateFrames } from "../wire/frames.ts"
 
-/** Tells whether an update is wanted; undefined if all are. */
+/** Whether an update is wanted; undefined if all are. */
 export type Wanted = ((update: StoredUpdate) => boolean) | undefined
 
 /** The most items that can be chosen. */

@@ -16,7 +16,7 @@ const BUSY_RETRY_MS = 5000
 
 /** How streams behave. */
 export interface StreamOptions extends Pick<Shared, "maxLag" | "random" | "onError"> {
-  /** Called when a part of the history proves to be unreadable; absent if nobody has to know. */
+  /** Called when a part of the history proves to be unreadable; absent for no call. */
   readonly onUnreadable?: () => void
   /** The most streams and held answers that are open at once; 0, as by default, if there is no limit. */
   readonly most?: number
@@ -40,7 +40,7 @@ export interface OpenStream {
   readonly lag: number
   /** Its format. */
   readonly format: string
-  /** What kind of client reads it; `unknown` if nobody said. */
+  /** What kind of client reads it. */
   readonly client: string
 }
 
@@ -72,8 +72,8 @@ export class Streams {
   /**
    * Opens a stream, or null if nothing can ever follow: `untilFinished`, and the client has seen the last update of
    * the finished item.
-   * @throws AppError `not_found` for an item that was deleted, or that does not exist yet and is not waited for, `unavailable` while the server drains or has as many streams open
-   * as it may, `too_many_requests` if the owner has
+   * @throws AppError `not_found` for an item that was deleted, or that does not exist yet and is not waited for,
+   * `unavailable` while the server drains or has as many streams open as it may, `too_many_requests` if the owner has
    */
   open<Chunk extends object>(watch: Watch<Chunk>): Opened<Chunk> | Promise<Opened<Chunk>> {
     this.#checkRoom(watch.owner)

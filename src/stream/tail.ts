@@ -6,7 +6,9 @@ import { thinned } from "./thinning.ts"
 
 /** How much is kept, in characters of JSON. */
 const KEPT_SIZE = 2 * 1024 * 1024
-/** How much is taken at once, in characters of JSON: larger chunks save writes, up to the size of the socket's buffer. */
+/**
+ * How much is taken at once, in characters of JSON: larger chunks save writes, up to the size of the socket's buffer.
+ */
 const TAKEN_SIZE = 256 * 1024
 
 /** What thinned streams of all items take after an event ID. */
@@ -55,7 +57,7 @@ export class Tail {
   }
 
   /**
-   * As `take`, but everything up to the newest, in one list, in which each item is told of once. It is the same list for
+   * As `take`, but everything up to the newest, in one list that is thinned (`thinned`). It is the same list for
    * all seats that take the same.
    */
   takeThinned(seat: Seat, wanted?: Wanted): readonly (readonly UpdateFrame[])[] | null {
@@ -109,7 +111,9 @@ function selected(batch: Batch, { queueId, cursor }: Seat, wanted: Wanted): read
   return wanted ? frames.filter(({ update }) => wanted(update)) : frames
 }
 
-/** The updates of a batch after an event ID, of one item or of all: a list of the batch itself if they are all of it. */
+/**
+ * The updates of a batch after an event ID, of one item or of all: a list of the batch itself if they are all of it.
+ */
 function newer(batch: Batch, queueId: number | undefined, eventId: number): readonly UpdateFrame[] {
   const frames = queueId === undefined ? batch.frames : (batch.byItem.get(queueId) ?? [])
   return eventId <= batch.previous ? frames : frames.filter(({ update }) => update.id > eventId)

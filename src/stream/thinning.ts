@@ -3,7 +3,7 @@ import type { Frame } from "../wire/frames.ts"
 import type { Seat } from "./seat.ts"
 
 /**
- * What is left of updates when each item is to be told of once: its latest update, and every one that ends it. The same
+ * The updates that are left when each item is shown once: its latest update, and every one that ends it. The same
  * list if that is all of them.
  */
 export function thinned<One extends Frame>(frames: readonly One[]): readonly One[] {
@@ -12,11 +12,11 @@ export function thinned<One extends Frame>(frames: readonly One[]): readonly One
     if (frame.type === "update") latest.set(frame.update.queue_id, frame.update.id)
   }
   frames.forEach(note)
-  const isTold = (frame: Frame): boolean =>
+  const isKept = (frame: Frame): boolean =>
     frame.type !== "update" ||
     isFinished(frame.update.status) ||
     latest.get(frame.update.queue_id) === frame.update.id
-  return frames.every(isTold) ? frames : frames.filter(isTold)
+  return frames.every(isKept) ? frames : frames.filter(isKept)
 }
 
 /**

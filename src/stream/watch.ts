@@ -24,9 +24,9 @@ export interface Watch<Chunk extends object = object> {
   readonly untilFinished: boolean
   /** How frames become chunks. */
   readonly format: Format<Chunk>
-  /** Whose stream it is; absent if nobody counts. */
+  /** Whose stream it is; absent if it is not counted. */
   readonly owner?: Owner | undefined
-  /** What kind of client reads it, for those who look at the streams; absent if nobody said. */
+  /** What kind of client reads it, for the list of open streams; absent if it is unknown. */
   readonly client?: string | undefined
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal

@@ -17,10 +17,13 @@ export interface Screen {
 /** How often a board asks when everything is done. */
 const FORESEE_MS = 5000
 
-/** Tells a board when everything is done, now and every 5 s until it is disposed: `ask` answers the seconds until then. */
+/**
+ * Gives a board the time at which everything is done, now and every 5 s until it is disposed: `ask` answers the
+ * seconds until then.
+ */
 export function foreseeing(board: Board, ask: () => Promise<number | null>): Disposable {
   const turn = async (): Promise<void> => {
-    // A server that does not answer foresees nothing; the board says that it is away.
+    // Without an answer there is no forecast; the board says that the server is away.
     const seconds = await ask().catch(() => null)
     board.foresee(seconds, Date.now())
   }
@@ -29,7 +32,7 @@ export function foreseeing(board: Board, ask: () => Promise<number | null>): Dis
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** What a stream says comes to, for the board that is drawn: nothing special, or a frame even if it looks the same. */
+/** What a frame of the stream needs: no special drawing, or a new drawing even if it looks the same. */
 type Taken = "shown" | "forced"
 
 /** Resolves after `ms`, unless it is disposed before. */

@@ -3,7 +3,10 @@ import type { OutputPart } from "../wire/output.ts"
 
 const bytes = (count: number): string => `${count.toLocaleString("en")} byte${count === 1 ? "" : "s"}`
 
-/** Writes what a command printed piece by piece as text that steers no terminal; what is missing has a line of its own. */
+/**
+ * Writes what a command printed piece by piece as text that cannot control a terminal; what is missing has a line of
+ * its own.
+ */
 export class OutputText {
   #attempt: number | undefined
   #isLineOpen = false

@@ -72,7 +72,7 @@ export function line(
 }
 
 /**
- * A bar of `width` columns, filled to `percent`; told apart by shape where there is no colour. A guess is drawn in
+ * A bar of `width` columns, filled to `percent`; distinguished by shape if there are no colours. A guess is drawn in
  * dashes.
  */
 export function bar(

@@ -89,10 +89,10 @@ export const paceOf = (media: Media | null | undefined): readonly string[] => [
   ...(media?.speed ? [`${figure(media.speed)}x`] : []),
 ]
 
-/** What the server says by itself when nobody has sent a message. */
+/** The messages that the server itself gives. */
 const ROUTINE = new Set(["Queue item created", "Queue item updated", "Processing failed"])
 
-/** The message that somebody sent; empty if the server spoke for itself. */
+/** The message that a worker or a person sent; empty if it is one of the server's own. */
 export const spokenOf = (message: string): string => (ROUTINE.has(message) ? "" : printable(message))
 
 /** How long it still takes, and when it is done by the clock: `2:08 left (1:44 to 2:46), done at 14:32`. */

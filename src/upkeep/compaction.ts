@@ -20,7 +20,7 @@ export interface CompactionOptions {
 
 /**
  * Rewrites once, in the background, a database that was made before files could shrink: soon if it is small, and
- * otherwise while nobody renders.
+ * otherwise while no item is rendered.
  */
 export class Compaction extends Repeating {
   readonly #options: CompactionOptions

@@ -4,15 +4,15 @@ import { FAULTS, type Life } from "../store/life.ts"
 
 const TURN_MS = 1000
 
-/** Who hears of the database's faults. */
+/** What is called when the database has a fault. */
 export interface DatabaseCheckOptions {
   /** Called each time the database is found not to be at its path any more. */
   readonly onReplaced: () => void
-  /** Called when the database cannot be looked after; the next turn tries again. */
+  /** Called when the database cannot be checked; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** Looks after the database each second, and notes its faults for `/health`. */
+/** Checks the database every second, and notes its faults for `/health`. */
 export class DatabaseCheck extends Repeating {
   readonly #life: Life
   readonly #reasons: Reasons

@@ -24,7 +24,7 @@ export interface Spare {
   release(): void
 }
 
-/** What is known of file descriptors, and who hears of it. */
+/** What the check of file descriptors needs, and what it calls. */
 export interface DescriptorsOptions {
   /** How many are left. */
   readonly spare: Spare
@@ -38,14 +38,14 @@ export interface DescriptorsOptions {
   readonly nowMs: () => number
   /** Called when they are scarce, at most once a minute, with the number of connections that were closed since. */
   readonly onScarce: (closed: number) => void
-  /** Called when they cannot be looked at. */
+  /** Called when they cannot be checked. */
   readonly onError: (error: unknown) => void
 }
 
 /**
- * Looks each second whether the process runs out of file descriptors. When they are few, connections that only wait for a
- * next request are closed, and `areFew` has new requests refused. When none is left new connections wait; once a second
- * some get the descriptors of the reserve, so that they are refused in words.
+ * Checks every second whether the process runs out of file descriptors. When they are few, connections that only wait
+ * for a next request are closed, and `areFew` has new requests refused. When none is left new connections wait; once
+ * a second some get the descriptors of the reserve, so that they are refused in words.
  */
 export class Descriptors extends Repeating {
   readonly #reasons: Reasons

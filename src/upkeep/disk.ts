@@ -9,11 +9,11 @@ const LOW_BYTES = 256 * 1024 * 1024
 export interface DiskOptions {
   /** Bytes that are free on the disk of the database. */
   readonly freeBytes: () => number
-  /** Called when the disk cannot be looked at; the next turn tries again. */
+  /** Called when the disk cannot be checked; the next turn tries again. */
   readonly onError: (error: unknown) => void
 }
 
-/** Looks each 10 s how much room is left on the disk of the database. */
+/** Checks every 10 s how much room is left on the disk of the database. */
 export class Disk extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DiskOptions

@@ -6,12 +6,12 @@ const TURN_MS = 1000
 const TURNS = 15
 /** A lag that is worth a reason. */
 const LAG_MS = 5000
-/** A difference between the two clocks that no adjustment makes, but a jump. */
+/** A difference between the two clocks that is a jump, and no adjustment. */
 const JUMP_MS = 10_000
 /** How long a jump stays a reason. */
 const TOLD_MS = 10 * 60_000
 
-/** The clocks of the machine, and who hears of them. */
+/** The clocks of the machine, and what is called when they jump. */
 export interface EventLoopOptions {
   /** The machine's time, in epoch milliseconds. It can jump. */
   readonly nowMs: () => number
@@ -23,7 +23,7 @@ export interface EventLoopOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Looks each second how late the event loop is, and whether the machine's clock has jumped. */
+/** Checks every second how late the event loop is, and whether the machine's clock has jumped. */
 export class EventLoop extends Repeating {
   readonly #reasons: Reasons
   readonly #options: EventLoopOptions

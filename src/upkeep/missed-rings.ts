@@ -3,11 +3,11 @@ import { Repeating } from "../service.ts"
 
 const TURN_MS = 5000
 
-/** How far the history goes, and how far the streams have heard of it. */
+/** How far the history goes, and how far it was read for the streams. */
 export interface MissedRingsOptions {
   /** The newest event ID of the history. */
   readonly head: () => Promise<number>
-  /** The newest event ID that was read for the streams; undefined while there is none that listens. */
+  /** The newest event ID that was read for the streams; undefined while no stream is open. */
   readonly heard: () => number | undefined
   /** Rings the bell again. */
   readonly ring: () => void
@@ -16,13 +16,13 @@ export interface MissedRingsOptions {
 }
 
 /**
- * Looks each 5 s whether the streams hear of what is stored. A notification that was lost would delay updates until the
+ * Checks every 5 s whether the streams get what is stored. A notification that was lost would delay updates until the
  * next one: here it is noted for `/health`, and the bell is rung again.
  */
 export class MissedRings extends Repeating {
   readonly #reasons: Reasons
   readonly #options: MissedRingsOptions
-  /** What the streams had still to hear of at the look before. */
+  /** What the streams still lacked at the check before. */
   #missing: { readonly heard: number; readonly head: number } | undefined
 
   constructor(reasons: Reasons, options: MissedRingsOptions) {
@@ -37,7 +37,7 @@ export class MissedRings extends Repeating {
     const before = this.#missing
     this.#missing = undefined
     const heard = heardOf()
-    // While nobody listens nothing is read.
+    // While no stream is open nothing is read.
     const head = heard === undefined ? 0 : await headOf()
     const isDeaf = before !== undefined && heard === before.heard && head > heard
     this.#reasons.set("bell_deaf", isDeaf)

@@ -36,7 +36,7 @@ export interface RetentionOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Removes what is older than it need be kept, in small steps. */
+/** Removes what is old enough to go, in small steps. */
 export class Retention extends Repeating {
   readonly #upkeep: Upkeep
   readonly #items: Items

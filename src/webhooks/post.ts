@@ -5,7 +5,7 @@ import type { Delivery } from "../store/deliveries.ts"
 
 const REPLY_MS = 10_000
 
-/** Who posts, and how. */
+/** How a delivery is posted. */
 export interface PostOptions {
   /** Signs what is posted: text, or base64 after `whsec_`. Undefined for no signature. */
   readonly secret: string | undefined
@@ -40,7 +40,10 @@ function signature(secret: string, id: string, timestampS: number, body: string)
   return `v1,${nodeCrypto().createHmac("sha256", key).update(`${id}.${timestampS}.${body}`).digest("base64")}`
 }
 
-/** Posts a delivery once. It never rejects: a failure is a reply with an error. Without a reply it gives up after 10 s. */
+/**
+ * Posts a delivery once. It never rejects: a failure is a reply with an error. Without a reply it gives up after 10
+ * s.
+ */
 export async function post(delivery: Delivery, options: PostOptions): Promise<Reply> {
   const { secret, userAgent, historyId, now, signal } = options
   const { url, data, notice, update_id } = delivery

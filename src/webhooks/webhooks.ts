@@ -38,8 +38,8 @@ export interface WebhooksOptions {
   /** Called when the database cannot be read or written; the next turn tries again. */
   readonly onError: (error: unknown) => void
   /**
-   * Called after each request to a webhook, with the eight digits that stand for it and the HTTP status, null if no reply
-   * came; absent if nobody counts.
+   * Called after each request to a webhook, with the eight digits that stand for it and the HTTP status, null if no
+   * reply came; absent if it is not counted.
    */
   readonly onReply?: (webhook: string, status: number | null) => void
   /** Called when a webhook fails that did not fail before, with the eight digits that stand for it and the reason. */
@@ -188,7 +188,7 @@ export class Webhooks implements Service {
       await this.#attempt(delivery)
     } catch (error) {
       this.#options.onError(error)
-      // What it came to is not stored, so it is sent again.
+      // Its result could not be stored, so it is sent again.
       await this.#deliveries.giveBack(delivery.id).catch(this.#options.onError)
       return
     } finally {

@@ -172,14 +172,14 @@ export const Claimed = Type.Object({
 
 export type Claimed = Static<typeof Claimed>
 
-/** What a worker is answered; `lease` is there while it is held. */
+/** The answer to a worker; `lease` is there while it is held. */
 export const WorkerAnswer = Type.Object({
   /** Whether to go on. */
   directive: Directive,
   drain: Type.Optional(
     Type.Literal(true, { description: "present if the worker is to take no more items after this one" }),
   ),
-  /** There while the lease is held. */
+  /** Present while the lease is held. */
   lease: Type.Optional(Type.Object({ expires_at: LeaseEnd })),
   /** The item as it is now. */
   item: QueueItem,
@@ -187,7 +187,7 @@ export const WorkerAnswer = Type.Object({
 
 export type WorkerAnswer = Static<typeof WorkerAnswer>
 
-/** A worker that was heard of within an hour, or holds an item. */
+/** A worker that claimed or reported within an hour, or holds an item. */
 export const WorkerSeen = Type.Object({
   worker: Type.String({ description: "its name" }),
   state: Type.Union([Type.Literal("rendering"), Type.Literal("idle"), Type.Literal("away")], {
@@ -241,7 +241,7 @@ export const StepAnswer = Type.Object({
 
 export type StepAnswer = Static<typeof StepAnswer>
 
-/** What a renderer's output comes to. */
+/** The answer to a renderer's output. */
 export const IngestAnswer = Type.Object({
   /** Whether to go on. */
   directive: Directive,

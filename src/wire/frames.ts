@@ -70,7 +70,7 @@ export const Shutdown = Type.Object(
 )
 
 /**
- * There is no room for this stream now. Said instead of a refusal to an EventSource, which would give up at
+ * There is no room for this stream now. Sent instead of a refusal to an EventSource, which would give up at
  * that.
  */
 export const Busy = Type.Object(
@@ -91,7 +91,7 @@ export const Watching = Type.Object(
   { title: "watching: on WebSockets alone" },
 )
 
-/** What the viewer of a WebSocket asked was refused, and changed nothing. */
+/** A request of the viewer of a WebSocket was refused, and changed nothing. */
 export const Refused = Type.Object(
   { ...event("refused"), ...Type.Omit(ErrorAnswer, ["directive"]).properties },
   { title: "refused: on WebSockets alone" },
@@ -110,7 +110,7 @@ export type Control = StreamControl | Static<typeof Watching> | Static<typeof Re
 
 /** A frame that carries one update of the history. */
 export interface UpdateFrame {
-  /** Tells this frame from the others. */
+  /** Distinguishes this frame from the others. */
   readonly type: "update"
   /** The update as it is stored. */
   readonly update: StoredUpdate

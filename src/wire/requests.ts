@@ -25,7 +25,7 @@ export const ClaimRequest = Type.Object(
     tags: NewItem.properties.tags,
     /** Claim this item and no other. */
     id: Type.Optional(QueueItem.properties.id),
-    /** What the worker knows of an item that does not say it itself. */
+    /** The kind of the item as the worker knows it; used if the item has none. */
     kind: NewItem.properties.kind,
     /** As `kind`. */
     totals: NewItem.properties.totals,
@@ -58,7 +58,7 @@ export type TicketRequest = Static<typeof TicketRequest>
 /** What `POST /queue/:id/move` takes. */
 export const MoveRequest = Type.Object(
   {
-    /** The waiting item before which it is to stand. */
+    /** The waiting item to move it before. */
     before: QueueItem.properties.id,
   },
   { additionalProperties: false },

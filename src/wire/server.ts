@@ -27,7 +27,7 @@ export type StreamSeen = Static<typeof StreamSeen>
 
 /** A server of the fleet. */
 const ServerSeen = Type.Object({
-  /** Another one after each start. */
+  /** Different after each start. */
   id: Type.String(),
   /** Of its machine. */
   name: Type.String(),

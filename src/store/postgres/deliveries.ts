@@ -11,7 +11,7 @@ const { taken_until: _taken, ...columns } = getTableColumns(deliveries)
 
 const KEPT_MS = 7 * 24 * 60 * 60 * 1000
 
-/** An instance that was not heard of for so long follows nothing any more. */
+/** An instance that gave no sign of life for this long follows no webhook any more. */
 const FOLLOWING_MS = 10 * 60_000
 
 /** An instance ($3) follows webhooks ($1) from now ($2) on; those that none follows any more are forgotten. */

@@ -9,7 +9,8 @@ export const epochs = pgSequence("instance_epochs")
 
 /**
  * The programs that write this database, and the fence of each: a write that bears another epoch than its row is
- * refused. Epochs come from one sequence, so none comes twice. What a server tells of itself is null for other programs.
+ * refused. Epochs come from one sequence, so none comes twice. What a server writes down of itself is null for other
+ * programs.
  */
 export const instances = pgTable("instances", {
   id: text().primaryKey(),
@@ -27,7 +28,10 @@ export const instances = pgTable("instances", {
     .default(sql`'[]'`),
 })
 
-/** The groups of writes that were committed lately, with the items that each stored: for a program that lost the answer. */
+/**
+ * The groups of writes that were committed lately, with the items that each stored: for a program that lost the
+ * answer.
+ */
 export const groups = pgTable(
   "groups",
   {
@@ -40,7 +44,10 @@ export const groups = pgTable(
   (table) => [primaryKey({ columns: [table.instance, table.no] })],
 )
 
-/** How often an item of a song was claimed where a song has one worker at a time: two claims at once cannot both count. */
+/**
+ * How often an item of a song was claimed where a song has one worker at a time: two claims at once cannot both
+ * count.
+ */
 export const songs = pgTable("songs", {
   song_id: long().primaryKey(),
   version: long().notNull(),

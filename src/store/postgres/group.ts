@@ -44,7 +44,7 @@ export interface GroupOptions {
   readonly clock: Clock
   /** The account of outages. */
   readonly outages: Outages
-  /** Hears of commits. */
+  /** Called at commits. */
   readonly observed: Observed
   /** Receives the database's time with when it was asked for, on the clock of `performance.now()`. */
   readonly onTime: (serverMs: number, askedMs: number) => void
@@ -89,7 +89,7 @@ export class Group {
     return outages.isUnderWay || clock.steadyMs() - this.#aliveMs >= ALIVE_MS
   }
 
-  /** Nothing that is remembered counts any more. */
+  /** Forgets all rows that are remembered. */
   forget(): void {
     this.#recent.clear()
   }

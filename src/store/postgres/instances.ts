@@ -4,7 +4,7 @@ import type { Instance, InstanceReport, Instances } from "../instances.ts"
 import { instances } from "./fleet-schema.ts"
 import type { Link } from "./link.ts"
 
-/** How long a server is known after it told of itself last. */
+/** How long a server is known after it last wrote itself down. */
 const KNOWN_MS = 60_000
 /** How long its row is kept: by then nothing that it sent is under way. */
 const KEPT_MS = 10 * 60_000

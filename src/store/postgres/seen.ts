@@ -5,7 +5,7 @@ const JUMP = 1_000_000
 
 /**
  * Notes that event IDs were lost, if the newest one is below $1, and answers the new floor. It takes the row of the
- * history before its turn: whoever waits for that row holds no item that a group could wait for.
+ * history before its turn: a transaction that waits for that row holds no item that a group could wait for.
  */
 const RAISE = `WITH held AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
 turn AS MATERIALIZED (SELECT take_turn() AS head FROM held)
@@ -37,7 +37,9 @@ export class Seen {
     if (eventId > this.#newest) this.#newest = eventId
   }
 
-  /** Takes the newest event ID of the database; answers it, or the one from which new ones begin if it has gone back. */
+  /**
+   * Takes the newest event ID of the database; answers it, or the one from which new ones begin if it has gone back.
+   */
   async checked(link: Link, head: number): Promise<number> {
     if (head < this.#newest) await this.raise(link)
     else this.note(head)

@@ -90,7 +90,10 @@ export class Sheet {
   readonly keys: Answer[] = []
   /** What is to be appended to the history. */
   readonly said: Said[] = []
-  /** How often the songs of items that may be claimed were claimed, by item; only where a song has one worker at a time. */
+  /**
+   * How often the songs of items that may be claimed were claimed, by item; only where a song has one worker at a
+   * time.
+   */
   readonly songVersions = new Map<number, number>()
   /** Claims that count only if no other one of their songs does. */
   readonly soleClaims: { readonly id: number; readonly song_id: number; readonly version: number }[] = []
@@ -188,7 +191,7 @@ export class Sheet {
     if (!this.#undo.has(id)) this.#undo.set(id, row)
     const isMoved = item.available_at !== before.item.available_at
     const availableMs = isMoved ? steadyOf(item.available_at, moment) : row.availableMs
-    // What is quiet leaves the item as everybody sees it.
+    // A quiet change leaves the item as everyone sees it.
     const now = { item: quiet ? before.item : item, work }
     this.rows.set(id, { ...row, now, change, availableMs })
     if (!quiet) this.#say(change)

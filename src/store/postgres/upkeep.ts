@@ -2,8 +2,9 @@ import type { Size, Thinning, Upkeep } from "../upkeep.ts"
 import { HEAD } from "./history.ts"
 import type { Link } from "./link.ts"
 
-// In ORDER BY a name means what is selected by it, converted, before it means a column: columns are named with their table.
-// A subquery as an array is an index's key; as a table it would be joined, and the planner may walk the whole table for it.
+// In ORDER BY a name means what is selected by it, converted, before it means a column: columns are named with their
+// table. A subquery as an array is an index's key; as a table it would be joined, and the planner may walk the whole
+// table for it.
 
 /** Items that one call looks at; most have nothing that may go. */
 const ITEMS_A_CALL = 64
@@ -69,7 +70,7 @@ gone AS (
 noted AS (${noted})
 SELECT ((SELECT count(*) FROM repeated) + (SELECT count(*) FROM item) + (SELECT n FROM noted))::int AS n`
 
-/** Whoever finds it due and moves it on has the turn. */
+/** The instance that finds it due and moves it on has the turn. */
 const TURN = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
   ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE timers.due_at <= $2::int8 RETURNING name`
 

@@ -17,7 +17,7 @@ export class SqliteDeliveries implements Deliveries {
   readonly #db: ReturnType<typeof drizzle>
   readonly #group: GroupCommit
   readonly #now: () => number
-  /** Until when deliveries are taken, in epoch milliseconds. One process has the file, so nobody else need know. */
+  /** Until when deliveries are taken, in epoch milliseconds. One process has the file, so this is kept in memory. */
   readonly #taken = new Map<number, number>()
 
   /** `now` is the clock, in epoch milliseconds. */

@@ -5,7 +5,7 @@ import { AppError } from "../../errors.ts"
 const BUSY_LIMIT_MS = 5000
 const BUSY_PAUSE_MS = 10
 
-/** What hears of the transactions of a group. Times are milliseconds of one clock. */
+/** Callbacks for the transactions of a group. Times are milliseconds of one clock. */
 export interface Observer {
   /** That clock. */
   readonly nowMs: () => number

@@ -1,6 +1,6 @@
 import type { Instance, InstanceReport, Instances } from "../instances.ts"
 
-/** The Instances on SQLite: one server has the file, so nobody else is to know of it. */
+/** The Instances on SQLite: one server has the file, so there are no others. */
 export class SqliteInstances implements Instances {
   readonly own = crypto.randomUUID()
   readonly #now: () => number

@@ -15,7 +15,10 @@ export interface Mark {
 
 /** What the lock file remembers. */
 interface Memory extends Mark {
-  /** The number of the database file in its file system, and that of the lock file: both differ in a copy of the folder. */
+  /**
+   * The number of the database file in its file system, and that of the lock file: both differ in a copy of the
+   * folder.
+   */
   readonly inode: number
   readonly own: number
 }
@@ -88,7 +91,8 @@ export class Lock implements Disposable {
 
   /**
    * `isNewAllowed`: a lock file that cannot be read may stand beside no database.
-   * @throws AppError `unavailable` if another server holds the lock, or the lock file cannot be read and the database is gone
+   * @throws AppError `unavailable` if another server holds the lock, or the lock file cannot be read and the database
+   * is gone
    */
   constructor(path: string, isNewAllowed = false) {
     this.#path = path
@@ -99,7 +103,7 @@ export class Lock implements Disposable {
       if (sizeOf(path) === 0 && !isNewAllowed) {
         refuse(`the database ${path} is gone, and ${path}.lock, which is damaged, was kept for it`, path)
       }
-      // A power cut leaves it so, as it is never synced. Nobody holds it: SQLite reads a file once it may lock it.
+      // A power cut leaves it so, as it is never synced. It is not held: SQLite reads a file once it may lock it.
       this.#client.close()
       truncateSync(`${path}.lock`)
       this.#client = this.#open()

@@ -159,8 +159,8 @@ export interface Opened {
 /**
  * Opens the SQLite database at `path`, creates it if it does not exist, and brings an older one up to date. With
  * `isNewAllowed` it also takes a database that is not the one that the last server used.
- * @throws AppError `unavailable` if it is no file, cannot be opened or written, is in use by another server, is damaged, is another
- * program's, was made by a newer version, or is not the one that the last server used
+ * @throws AppError `unavailable` if it is no file, cannot be opened or written, is in use by another server, is
+ * damaged, is another program's, was made by a newer version, or is not the one that the last server used
  */
 export function openDatabase(path: string, isNewAllowed = false): Opened {
   const named = resolve(path)
@@ -193,7 +193,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
   }
 }
 
-/** Whoever runs as root would lock everybody out of a device by making it private. */
+/** A server that runs as root would lock everyone out of a device by making it private. */
 function checkKind(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false })
   if (!file || file.isFile()) return

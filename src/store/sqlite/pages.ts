@@ -19,6 +19,6 @@ export function cut(limit: number, read: (after: number | undefined, rows: numbe
     }
     if (slice.length < asked) return { updates: found, more: false }
   }
-  // The page is full; only the next one can tell whether anything follows.
+  // The page is full; only the next one shows whether anything follows.
   return { updates: found, more: true }
 }

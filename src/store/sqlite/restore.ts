@@ -37,7 +37,7 @@ function sequence(client: Database, table: "updates" | "queue_items"): number {
   return query.get(table)?.seq ?? 0
 }
 
-/** Null if the present database is too broken to tell, or there is none. */
+/** Null if the present database cannot be read, or there is none. */
 function presentOf(path: string): (Omit<Present, "tokens"> & { readonly tokens: readonly Row[] }) | null {
   if (!existsSync(path)) return null
   let client: Database | undefined
@@ -107,9 +107,9 @@ function removeBeside(path: string): void {
  * Puts a backup in the place of the database at `path`, while no server runs on it. The database that was there stays
  * beside it, under another name.
  *
- * The history gets a new name, and event IDs and item IDs go on above those of both databases, so that none ever means two
- * things. Items that were being rendered wait a minute for their workers, which may claim them by their id at once.
- * Webhooks hear of nothing twice. Tokens are those of the present database.
+ * The history gets a new name, and event IDs and item IDs go on above those of both databases, so that none ever
+ * means two things. Items that were being rendered wait a minute for their workers, which may claim them by their id
+ * at once. No webhook is called twice for the same update. Tokens are those of the present database.
  * @throws AppError `unavailable` if a server runs, or the backup is not whole
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {

@@ -79,8 +79,8 @@ export class SqliteStore extends SqliteHistory implements Store {
   #aliveMs = Number.NEGATIVE_INFINITY
 
   /**
-   * Opens the database at `path` (see `openDatabase`). `clockOf` makes the clocks, given when a server was last alive on
-   * the steady one, or 0.
+   * Opens the database at `path` (see `openDatabase`). `clockOf` makes the clocks, given when a server was last alive
+   * on the steady one, or 0.
    * @throws AppError `unavailable`
    */
   constructor(
@@ -288,7 +288,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The beginning of every transaction. */
   #begun(nowMs: number): void {
     this.#statuses = []
-    // What is remembered holds only while nobody else writes the file.
+    // Remembered rows are right only while no other process writes the file.
     const version = this.#reads.version.get()?.data_version ?? 0
     if (version !== this.#version) this.#recent.clear()
     this.#version = version

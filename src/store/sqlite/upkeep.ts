@@ -176,8 +176,9 @@ export class SqliteUpkeep implements Upkeep {
   }
 
   /**
-   * Updates of an item up to `upTo` that repeat the status of the one before and are not the last, the oldest first. Fewer
-   * than `limit` once there are no more. It reads hardly more than it gives: everybody waits meanwhile.
+   * Updates of an item up to `upTo` that repeat the status of the one before and are not the last, the oldest first.
+   * Fewer than `limit` once there are no more. It reads hardly more than it gives, because all other work waits
+   * meanwhile.
    */
   #removable(item: number, upTo: number, limit: number): number[] {
     const sql = "SELECT pruned_id AS pruned, last_update_id AS last FROM queue_items WHERE id = ?"
