@@ -134,7 +134,7 @@ export class Broadcaster extends EventTarget {
 
   /**
    * The first event ID after those that were lost, if this one is among them: its stream has shown what is no longer
-   * true more. Otherwise undefined.
+   * true. Otherwise undefined.
    */
   afterLost(eventId: number): number | undefined {
     return this.#lost && isLost(eventId, this.#lost) ? this.#lost.upTo + 1 : undefined

@@ -24,7 +24,7 @@ export interface Watch<Chunk extends object = object> {
   readonly untilFinished: boolean
   /** How frames become chunks. */
   readonly format: Format<Chunk>
-  /** Whose stream it is; absent if it is not counted. */
+  /** The owner of the stream; absent if its streams are not limited. */
   readonly owner?: Owner | undefined
   /** What kind of client reads it, for the list of open streams; absent if it is unknown. */
   readonly client?: string | undefined

@@ -115,7 +115,7 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["add", "1", "--in", "soon"], '--in must be a time such as 90s, 10m or 2h, not "soon"'],
   [["add", "1", "--in", "25h"], "available_in cannot be 90000"],
   [["add", "1", "--metadata", "take"], '--metadata must be key=value, not "take"'],
-  [["add", "1", "--song", "2"], '--song is for files; "1" is a song already'],
+  [["add", "1", "--song", "2"], '--song is for files; "1" is already a song'],
   [["add", "1", "2", "--idempotency-key", "k"], "--idempotency-key is for one song at a time"],
   [["list", "1"], 'unexpected argument "1"'],
   [["list", "--limit", "ten"], '--limit must be a whole number, not "ten"'],

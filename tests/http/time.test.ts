@@ -41,7 +41,7 @@ test.concurrent(
       ["processing", "Processing started"],
     ])
     const lost = (await told(server, first.id))[2]
-    expect(lost?.error_message).toBe('worker "dead" was not heard of for 1 s')
+    expect(lost?.error_message).toBe('worker "dead" gave no sign of life for 1 s')
     expect(await first.say("progress", { progress: 99 })).toMatchObject({ status: 409, directive: "cancel" })
     expect((await next?.now())?.progress).toBe(0)
   },

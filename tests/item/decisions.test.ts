@@ -38,7 +38,7 @@ test("the failure that would use up the last attempt is final, and so is one tha
 test("the last words of an attempt may come after its verdict, and by its own lease alone", () => {
   const over = completed(claimed(NEW, BY, at(0)), "a", {}, at(1000))
   expect(printing(over, "a")).toBe(1)
-  expect(() => printing(over, "b")).toThrow("is not yours any more")
+  expect(() => printing(over, "b")).toThrow("is no longer yours")
   expect(() => printing(over, "a", 2)).toThrow("is for attempt 1, not for 2")
 })
 

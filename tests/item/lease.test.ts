@@ -272,7 +272,7 @@ test("rescues count apart from failures, and the sixth gives the item up as lost
     worker: "",
     available_at: null,
     message: "Worker lost, another attempt will follow",
-    error_message: 'worker "box1" was not heard of for 60 s',
+    error_message: 'worker "box1" gave no sign of life for 60 s',
   })
   const sixth = lostTimes(6, MAX_RESCUES)
   expect(sixth.item).toMatchObject({
@@ -327,7 +327,7 @@ test("after a restore the former holder takes its item at once, and others after
   expect(claim("another", 60_999)).toThrow("others may claim it in 1 s")
   expect(claim("a", 1000)()).toBe("processing")
   expect(claim(undefined, 61_000)()).toBe("processing")
-  expect(() => heartbeat(back, "a", at(1000))).toThrow("not yours any more")
+  expect(() => heartbeat(back, "a", at(1000))).toThrow("no longer yours")
   // An operator decides otherwise.
   const queued = changed(back, { status: "queued" }, at(2000))
   expect(claimed(queued, { ...BY, token: "next" }, at(2000)).item.status).toBe("processing")

@@ -101,7 +101,9 @@ test("a claim that waits is answered the moment its worker is drained; another s
 test("an unknown worker cannot be drained", async () => {
   const answer = await server.api("POST", "/workers/nobody%20here/drain")
   expect(answer.status).toBe(404)
-  expect(await answer.json()).toMatchObject({ error: 'no worker "nobody here" was heard of within an hour' })
+  expect(await answer.json()).toMatchObject({
+    error: 'no worker "nobody here" made a claim or a report within an hour',
+  })
 })
 
 test("track-studio work finishes its item when it is drained, and stops; track-studio workers lists and drains it", async () => {

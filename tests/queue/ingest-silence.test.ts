@@ -49,7 +49,7 @@ async function lostAfter(renderer: RendererName, leaseMs: number, output: string
   }
   nowMs = (lostMs ?? 0) + leaseMs
   ingest.keepAlive(leaseMs)
-  expect(await heard).toContain("has said nothing for")
+  expect(await heard).toContain("has printed nothing for")
   return (lostMs ?? Number.NaN) / MINUTE
 }
 

@@ -106,7 +106,7 @@ describe("while the server is away", () => {
     const said = (await render.stderr).toString()
     expect(said).toContain("could not report the result: no server answers")
     expect(said).toEndWith(
-      `its queue item failed, but the server does not know it; once it is back: track-studio run --song 4 --server ${server.url} -- false\n`,
+      `its queue item failed, but the server does not know it; once the server is back, run: track-studio run --song 4 --server ${server.url} -- false\n`,
     )
   })
 
@@ -128,7 +128,9 @@ describe("while the server is away", () => {
       await Bun.write(go, "")
       expect(await render.ends()).toBe(exit)
       const said = (await render.stderr).toString()
-      expect(said).toContain(`queue item ${id} ${status}, but the server does not know it; once it is back: `)
+      expect(said).toContain(
+        `queue item ${id} ${status}, but the server does not know it; once the server is back, run: `,
+      )
       const [, command = ""] = /once it is back: (track-studio set .*)\n$/s.exec(said) ?? []
       await using back = await again(server)
       const later = command.replace("track-studio", PROGRAM.join(" "))
