@@ -131,7 +131,7 @@ describe("while the server is away", () => {
       expect(said).toContain(
         `queue item ${id} ${status}, but the server does not know it; once the server is back, run: `,
       )
-      const [, command = ""] = /once it is back: (track-studio set .*)\n$/s.exec(said) ?? []
+      const [, command = ""] = /once the server is back, run: (track-studio set .*)\n$/s.exec(said) ?? []
       await using back = await again(server)
       const later = command.replace("track-studio", PROGRAM.join(" "))
       await using set = new Program(["sh", "-c", later], back.url)
