@@ -122,7 +122,7 @@ export class ErrorLog {
   end(): void {
     for (const [key, repeated] of this.#repeated) {
       clearTimeout(repeated.timer)
-      this.#tell(repeated)
+      this.#logCount(repeated)
       this.#repeated.delete(key)
     }
   }
@@ -140,7 +140,7 @@ export class ErrorLog {
 
   #count(key: string, repeated: Repeated): void {
     repeated.timer = setTimeout(() => {
-      if (this.#tell(repeated)) this.#count(key, { ...repeated, again: 0, sinceMs: performance.now() })
+      if (this.#logCount(repeated)) this.#count(key, { ...repeated, again: 0, sinceMs: performance.now() })
       else this.#repeated.delete(key)
     }, this.#everyMs)
     // A server that has ended does not stay for it.
@@ -149,7 +149,7 @@ export class ErrorLog {
   }
 
   /** Logs how often it came again; answers whether it did. */
-  #tell({ level, msg, cause, again, sinceMs }: Repeated): boolean {
+  #logCount({ level, msg, cause, again, sinceMs }: Repeated): boolean {
     const seconds = Math.round((performance.now() - sinceMs) / 100) / 10
     if (again > 0) this.#write(level, msg, { cause, again, seconds })
     return again > 0

@@ -12,7 +12,7 @@ const DEFAULT_LIMIT = 100
 /** As many as the server gives at once. */
 const PAGE = 1000
 
-/** What `--status` accepts that the server cannot tell apart: all of these have the status failed. */
+/** What `--status` accepts that the server cannot distinguish: all of these have the status failed. */
 const ENDS: Readonly<Record<string, (item: ReadItem) => boolean>> = {
   failed: ({ outcome }) => outcome !== "cancelled",
   cancelled: ({ outcome }) => outcome === "cancelled",

@@ -15,7 +15,7 @@ type Facts = readonly (readonly [name: string, fact: string])[]
 /** So many lines of an error are shown, the last ones, unless all are wanted. */
 const LAST_LINES = 12
 
-/** An error as it is shown: the line that tells the cause, then its end, or all of it. */
+/** An error as it is shown: the line that names the cause, then its end, or all of it. */
 function errorOf({ error_message }: ReadItem, isWhole: boolean): Facts {
   const lines = error_message.trimEnd().split(/\r\n|[\r\n]/)
   const cause = causeOf(error_message)

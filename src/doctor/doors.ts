@@ -149,7 +149,7 @@ export async function queriesOf(patient: Patient): Promise<Finding> {
     return faulty(
       "queries",
       "query_lost",
-      "do not arrive: filters and tickets do not work, and nobody says so",
+      "do not arrive: filters and tickets do not work, without any error",
     )
   return unknown("queries", insteadOf(answer))
 }
@@ -163,7 +163,7 @@ export async function cachesOn(patient: Patient): Promise<Finding> {
   await new Promise((resolve) => setTimeout(resolve, APART_MS))
   const second = saidIn(await exchange(patient, { path: "/progress/stats" }))["timestamp"]
   if (typeof first !== "string" || typeof second !== "string")
-    return unknown("caches", "the server does not tell its time")
+    return unknown("caches", "the server does not show its time")
   return first === second
     ? faulty("caches", "cached", "an answer came from a cache, and was out of date")
     : good("caches", "every answer is up to date")

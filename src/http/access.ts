@@ -247,7 +247,7 @@ const leaseFor = ({ request, query, route }: Pick<Matched, "request" | "query" |
 function callerOf(gate: Gate, { request, route, query }: Matched, address: () => ClientAddress): Caller {
   const method = request.method === "HEAD" ? "GET" : request.method
   const need = needOf({ method, path: route })
-  if (need === undefined) throw new AppError("forbidden", `nobody may use ${method} ${route}`)
+  if (need === undefined) throw new AppError("forbidden", `no caller may use ${method} ${route}`)
   const ticket = query["ticket"]
   // The routes know nothing of tickets, and would refuse the key.
   if (ticket !== undefined) delete query["ticket"]

@@ -8,7 +8,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
- * A body with the `id` of the path is an item as it was read: the keys that nobody can change are removed
+ * A body with the `id` of the path is an item as it was read: the read-only keys are removed
  * from it. Any other body stays as it is. `readAt` is the item's `updated_at`.
  * @throws AppError `invalid` if it names another item
  */

@@ -7,7 +7,7 @@ import { AppError, REFUSALS } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { sse } from "../stream/formats.ts"
 import { safeJson } from "../text.ts"
-import { tell } from "../wire/frames.ts"
+import { controlFrame } from "../wire/frames.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
 import type { Admission } from "./access.ts"
@@ -98,7 +98,7 @@ const isLost = (request: Request): boolean =>
 /** The answer that makes an EventSource come back after a time. */
 function busy(error: string, retryAfterMs: number): Response {
   const retry_ms = Math.round(retryAfterMs)
-  const bytes = sse.encode([tell({ event: "busy", error, retry_ms })])
+  const bytes = sse.encode([controlFrame({ event: "busy", error, retry_ms })])
   return new Response(bytes && new Uint8Array(bytes), {
     headers: { "content-type": sse.contentType, "cache-control": "no-store, no-transform" },
   })

@@ -40,7 +40,7 @@ export const ticketRoutes = (tickets: Tickets | undefined, access: Admission) =>
           tag: "Access",
           summary: "Get a ticket for a client that can send no header",
           about:
-            "For EventSource, a browser's WebSocket, `<video>` and `ffmpeg -progress URL`: add `ticket=` to the query of the path. A ticket is for that path and query alone, must be used within 60 seconds, is then good for reconnects for 12 hours at most, and ends with the token. Prefer the header `Authorization` wherever it can be sent.",
+            "For EventSource, a browser's WebSocket, `<video>` and `ffmpeg -progress URL`: add `ticket=` to the query of the path. A ticket is for that path and query alone, must be used within 60 seconds, is then good for reconnects for 12 hours at most, and ends with the token. Prefer the header `Authorization` if it can be sent.",
           successes: [json("the ticket, which is shown once", NewTicket, 201)],
         }),
       },

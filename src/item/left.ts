@@ -150,7 +150,7 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
 
 /**
  * Seconds left `at` seconds after the start, `stepAt` being when the step in hand began. While nothing is
- * told they count down; what is overdue shows that the pace is slower.
+ * reported they count down; what is overdue shows that the pace is slower.
  */
 export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custom): number {
   const { inStep, gap, movedAt } = heard.said

@@ -112,7 +112,7 @@ function isOther(trace: Trace, step: StepTrace, sign: Sign): boolean {
 
 const beginning = (signal: Signal, from: number): Point => [signal === "percent" ? from : 0, 0]
 
-/** What there is to do in the step, as told by now. A medium's length says more than a count beside it. */
+/** What there is to do in the step, as reported by now. A medium's length says more than a count beside it. */
 function sizeOf({ unit, media }: Sign, known: Pick<StepTrace, "unit" | "size">) {
   if (media?.total) return { unit: "seconds", size: media.total }
   if (unit && unit.total > 0 && known.unit !== "seconds") return { unit: unit.name, size: unit.total }

@@ -201,7 +201,7 @@ export class Queue {
   }
 
   /**
-   * The updates of one item with an event ID above `after`, ascending: at most `limit`, and about 4 MB. `more` tells
+   * The updates of one item with an event ID above `after`, ascending: at most `limit`, and about 4 MB. `more` says
    * that others follow.
    * @throws AppError `not_found`
    */

@@ -80,7 +80,7 @@ export class Counters {
   readonly #known = new Map<string, Counter>()
   #nested: Counter[] = []
 
-  /** Reads the counts of a line, the outermost first. `label` tells apart counts without a noun. */
+  /** Reads the counts of a line, the outermost first. `label` distinguishes counts without a noun. */
   see(
     counts: readonly Count[],
     { label, isDone, isProperty }: { label: string; isDone: boolean; isProperty: boolean },

@@ -92,7 +92,7 @@ class Ffmpeg implements LineReader {
     return { ...NO_EVIDENCE, reached, hasEnded: pass.hasEnded, failure, seen: this.#seen }
   }
 
-  /** Whether a video was begun and its end not told. The end of sound alone is not always told. */
+  /** Whether a video was begun and its end was not reported. The end of sound alone is not always reported. */
   get #isWriting(): boolean {
     const { frames, hasEnded, isSummed } = this.#pass
     return frames > 0 && !hasEnded && !isSummed

@@ -43,7 +43,7 @@ export class Runs {
     this.#before = plainLine(line)
   }
 
-  /** A signal ended an ffmpeg, as the shell says in this line. `isWriting` tells that one was at work for sure. */
+  /** A signal ended an ffmpeg, as the shell says in this line. `isWriting` means that one was certainly at work. */
   kill(line: string, isWriting: boolean): void {
     const name = this.#open ?? (isWriting ? "" : undefined)
     if (name !== undefined) this.#unfinished.set(name, plainLine(line))
@@ -74,7 +74,7 @@ export class Runs {
     const output = OUTPUT.exec(line)?.[1]
     if (output === undefined) return
     this.#output = output
-    // It is written anew, and that may go well.
+    // It is written again, and that may go well.
     this.#unfinished.delete(output)
     if (FILE.test(output)) this.#unfinished.set(output, undefined)
   }

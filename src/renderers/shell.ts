@@ -1,4 +1,4 @@
-/** A shell's words for a program that a signal ended; some tell the line of the script, and the command. */
+/** A shell's words for a program that a signal ended; some name the line of the script, and the command. */
 const KILLED =
   /^(?:[^|]+: line \d+: +\d+ )?(?:Killed|Terminated|Aborted|Segmentation fault|Bus error|Illegal instruction|Floating point exception)(?: \(core dumped\))?(?: {2,}(\S.*))?$/
 

@@ -52,7 +52,7 @@ export interface Instances {
   readonly own: string
 
   /** Writes down what this server is now; a server is forgotten a minute after it last did so. */
-  tell(report: InstanceReport): Promise<void>
+  write(report: InstanceReport): Promise<void>
 
   /** The servers that are known, this one among them once it has written itself down, in the order of their starts. */
   all(): Promise<readonly Instance[]>

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { Bounds, History, Latest, Page } from "../store/history.ts"
-import { type Frame, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
+import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./lost.ts"
 import { type Known, Remembered } from "./remembered.ts"
@@ -97,7 +97,7 @@ export class Openings {
 
   /** The last frame of an opening: every update after `head` is new. */
   live(head: number): Frame {
-    return tell({ event: "live", last_event_id: head, history: this.#history.historyId })
+    return controlFrame({ event: "live", last_event_id: head, history: this.#history.historyId })
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Status } from "../item/item.ts"
 import type { Bounds, History, Page } from "../store/history.ts"
-import { type Frame, type Gap, tell, type UpdateFrame, updateFrames } from "../wire/frames.ts"
+import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./lost.ts"
 import type { Meter } from "./meter.ts"
@@ -244,7 +244,7 @@ export class Reader {
 
   #gap(gap: Gap): Frame {
     this.#shared.meter.gaps.of(gap.reason).add()
-    return tell(gap)
+    return controlFrame(gap)
   }
 
   /** Whether the stream is still read, and the server goes on. */

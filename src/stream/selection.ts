@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode } from "../errors.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import type { History } from "../store/history.ts"
-import { type Frame, tell, updateFrames } from "../wire/frames.ts"
+import { controlFrame, type Frame, updateFrames } from "../wire/frames.ts"
 
 /** Whether an update is wanted; undefined if all are. */
 export type Wanted = ((update: StoredUpdate) => boolean) | undefined
@@ -17,7 +17,7 @@ export type Ask =
   | { readonly do: "refuse"; readonly code: ErrorCode; readonly error: string }
 
 const refused = (code: ErrorCode, error: string): Frame =>
-  tell({ event: "refused", error, code, request_id: crypto.randomUUID() })
+  controlFrame({ event: "refused", error, code, request_id: crypto.randomUUID() })
 
 /**
  * Which items a viewer has chosen, and the changes of this choice that it asks for.
@@ -82,7 +82,7 @@ export class Selection {
       const state = asked.do === "subscribe" ? await this.#subscribe(asked.ids, history) : []
       if (asked.do === "unsubscribe") this.#unsubscribe(asked.ids)
       const shown = state.filter((update) => update.id <= cursor && (this.#among?.(update) ?? true))
-      return [tell({ event: "watching", ids: [...(this.#ids ?? [])] }), ...updateFrames(shown)]
+      return [controlFrame({ event: "watching", ids: [...(this.#ids ?? [])] }), ...updateFrames(shown)]
     } catch (error) {
       if (error instanceof AppError) return [refused(error.code, error.message)]
       throw error

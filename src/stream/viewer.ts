@@ -1,6 +1,6 @@
 import type { Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { type Frame, tell } from "../wire/frames.ts"
+import { controlFrame, type Frame } from "../wire/frames.ts"
 import type { Opening } from "./opening.ts"
 import { isFar, openWith, type Passage, type Place, Reader, type Shared } from "./reader.ts"
 import { type Leaving, Seat, type SeatKind, type Wake } from "./seat.ts"
@@ -256,11 +256,11 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   }
 
   #finished(): Frame {
-    return tell({ event: "end", last_event_id: this.cursor, status: this.status ?? "completed" })
+    return controlFrame({ event: "end", last_event_id: this.cursor, status: this.status ?? "completed" })
   }
 
   #shutdown(): Frame {
     const spreadMs = DRAIN_RETRY_SPREAD_MS * this.#shared.random()
-    return tell({ event: "shutdown", retry_ms: Math.round(DRAIN_RETRY_MS + spreadMs) })
+    return controlFrame({ event: "shutdown", retry_ms: Math.round(DRAIN_RETRY_MS + spreadMs) })
   }
 }

@@ -39,7 +39,7 @@ type Link =
     }
 
 /** What a stream says, as far as a board shows it. */
-export type Told =
+export type Said =
   | { readonly type: "update"; readonly update: ProgressUpdate }
   | { readonly type: "offline"; readonly reason: string; readonly retryMs: number }
   | { readonly type: "control"; readonly control: Control }
@@ -95,7 +95,7 @@ export class Board {
   }
 
   /** Takes what a stream says. */
-  take(said: Told, nowMs: number): void {
+  take(said: Said, nowMs: number): void {
     if (said.type === "update") this.update(said.update, nowMs)
     else if (said.type === "offline") this.offline(said.reason, said.retryMs, nowMs)
     else if (said.control.event === "live") this.live(nowMs)

@@ -40,7 +40,7 @@ export class Fleet extends Repeating {
   /** Writes this server down as it is now, and returns all servers, those that stopped not long ago included. */
   async all(): Promise<readonly Instance[]> {
     const { report, onOthers } = this.#options
-    await this.#instances.tell(report())
+    await this.#instances.write(report())
     const all = await this.#instances.all()
     const own = all.find(({ id }) => id === this.#instances.own)
     const sinceMs = Date.parse(own?.seen_at ?? "") - SILENT_MS

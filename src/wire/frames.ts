@@ -124,7 +124,7 @@ export type Frame =
   | { readonly type: "keepalive" }
 
 /** A control frame. */
-export const tell = (control: Control): Frame => ({ type: "control", control })
+export const controlFrame = (control: Control): Frame => ({ type: "control", control })
 
 /** One frame for each update, in the same order. */
 export const updateFrames = (updates: readonly StoredUpdate[]): UpdateFrame[] =>

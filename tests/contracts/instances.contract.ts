@@ -15,10 +15,10 @@ export function storeInstances(name: string, open: Open): void {
     const times = { heardMs: START_MS, idleMs: START_MS, starts: ["a"], drained: null, drainedMs: 0 }
     const about = { name: "one", version: "1.2.3", address: "http://one:8080", since: at(0) }
     const report = { ...about, streams: 3, crew: [{ ...worker, ...times }] }
-    await instances.tell(report)
+    await instances.write(report)
     expect(await instances.all()).toEqual([{ id: instances.own, ...report, seen_at: at(0) }])
     nowMs += 5000
-    await instances.tell({ ...report, streams: 4 })
+    await instances.write({ ...report, streams: 4 })
     expect(await instances.all()).toEqual([{ id: instances.own, ...report, streams: 4, seen_at: at(5000) }])
   })
 

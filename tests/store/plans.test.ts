@@ -150,7 +150,7 @@ async function upkeep(all: Store["upkeep"]): Promise<void> {
 }
 
 async function instances(all: Store["instances"]): Promise<void> {
-  await all.tell({ name: "box", version: "", address: "", since: "", streams: 0, crew: [] })
+  await all.write({ name: "box", version: "", address: "", since: "", streams: 0, crew: [] })
   await all.all()
 }
 

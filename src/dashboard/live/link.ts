@@ -39,7 +39,7 @@ export class Link {
   #history: string | undefined
   /** The next `live` begins a new state. */
   #isFresh = true
-  /** A gap that was reported before `live`, which tells whether the history is another one. */
+  /** A gap that was reported before `live`, which shows whether the history is another one. */
   #gap: Gap | undefined
   /** What the bytes that are being read have brought so far. */
   #updates: StreamUpdate[] = []

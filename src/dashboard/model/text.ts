@@ -64,7 +64,7 @@ const LONGEST_LINE = 400
 export const line = (text: string): string =>
   plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
 
-/** The line of an error that tells the most, as a list can bear it; empty for an empty text. */
+/** The line of an error that says the most, short enough for a list; empty for an empty text. */
 export const reasonOf = (error: string): string => line(causeOf(error))
 
 /** What an item is called. */

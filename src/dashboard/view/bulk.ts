@@ -72,7 +72,7 @@ async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: n
   return [done, reason]
 }
 
-/** Tells what came of an act, and why not all of it did. */
+/** Reports the result of an act, and why not all of it succeeded. */
 function report({ done }: Act, count: number, reason: unknown): void {
   if (count > 0) notify(`${counted(count, "item")} ${done[count === 1 ? 0 : 1]}`)
   if (reason !== undefined) notify(sentenceOf(reason), { failed: true })

@@ -78,7 +78,7 @@ export function watchReader(): void {
       const button = event.target instanceof Element ? event.target.closest("button") : null
       // To open a menu changes nothing.
       if (!button || button.ariaHasPopup === "menu") return
-      // A key presses the button that has the focus, wherever it has moved.
+      // A key presses the button that has the focus, even after it has moved.
       const isByKey = event.detail === 0
       if (!isUnsteady(button, isByKey ? refocusedMs : movedMs)) return
       event.preventDefault()

@@ -9,7 +9,7 @@ const KNOWN_MS = 60_000
 /** How long its row is kept: by then nothing that it sent is under way. */
 const KEPT_MS = 10 * 60_000
 
-const TELL = `WITH gone AS (DELETE FROM instances WHERE seen_at <= $7::int8 AND id <> $1)
+const WRITE = `WITH gone AS (DELETE FROM instances WHERE seen_at <= $7::int8 AND id <> $1)
 INSERT INTO instances (id, seen_at, name, version, address, since, streams, crew) VALUES ($1, $2, $3, $4, $5, $6, $8, $9)
 ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, name = excluded.name, version = excluded.version,
   address = excluded.address, since = excluded.since, streams = excluded.streams, crew = excluded.crew`
@@ -29,10 +29,10 @@ export class PostgresInstances implements Instances {
     this.#now = now
   }
 
-  async tell({ name, version, address, since, streams, crew }: InstanceReport): Promise<void> {
+  async write({ name, version, address, since, streams, crew }: InstanceReport): Promise<void> {
     const nowMs = this.#now()
     const report = [name, version, address, Date.parse(since)]
-    await this.#link.run(TELL, [this.own, nowMs, ...report, nowMs - KEPT_MS, streams, JSON.stringify(crew)])
+    await this.#link.run(WRITE, [this.own, nowMs, ...report, nowMs - KEPT_MS, streams, JSON.stringify(crew)])
   }
 
   async all(): Promise<readonly Instance[]> {

@@ -11,7 +11,7 @@ export class SqliteInstances implements Instances {
     this.#now = now
   }
 
-  async tell(report: InstanceReport): Promise<void> {
+  async write(report: InstanceReport): Promise<void> {
     this.#self = { id: this.own, ...report, seen_at: new Date(this.#now()).toISOString() }
   }
 
