@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test"
+
+import { SQL } from "bun"
+
+import { Link } from "../../src/store/postgres/link.ts"
+
+const READS = 50
+const AWAY_MS = 600
+
+/** A pool of connections to a server that may be away, and how often it was asked while it was. */
+function pool() {
+  const state = { isAway: true, asked: 0 }
+  const fake = {
+    async unsafe(text: string): Promise<unknown[]> {
+      if (!state.isAway) return text.includes("transaction_read_only") ? [{ is: "off" }] : [{ n: 1 }]
+      state.asked += 1
+      throw new SQL.PostgresError("gone", { code: "ERR_POSTGRES_CONNECTION_CLOSED" })
+    },
+    close: async () => undefined,
+  }
+  // Of the pool a link uses no more than this.
+  return { state, sql: fake as unknown as SQL }
+}
+
+/** How often a server that is away is asked, while this many reads wait for it. */
+async function askedBy(read: (sql: SQL) => () => Promise<unknown>): Promise<number> {
+  const { state, sql } = pool()
+  const reading = Promise.all(Array.from({ length: READS }, read(sql)))
+  await Bun.sleep(AWAY_MS)
+  state.isAway = false
+  await reading
+  return state.asked
+}
+
+test("while the server is away one probe asks for it, however many reads wait", async () => {
+  const probed = await askedBy((sql) => {
+    const link = new Link({ open: () => sql, onDoubt: () => undefined })
+    return () => link.run("SELECT 1 AS n")
+  })
+  expect(probed).toBeWithin(READS + 1, READS + 12)
+  // The control: each read asks again by itself.
+  const again = async (sql: SQL): Promise<unknown> => {
+    try {
+      return await sql.unsafe("SELECT 1 AS n")
+    } catch {
+      await Bun.sleep(100)
+      return again(sql)
+    }
+  }
+  expect(await askedBy((sql) => () => again(sql))).toBeGreaterThan(3 * READS)
+})
