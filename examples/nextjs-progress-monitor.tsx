@@ -114,7 +114,7 @@ export interface Target {
 }
 
 /**
- * Watches until the returned function is called, and tells `onChange` everything that is known whenever that changes.
+ * Watches until the returned function is called, and calls `onChange` with everything that is known, whenever that changes.
  * The hooks below stand on it; it needs no React.
  */
 export function openProgress(
@@ -172,7 +172,7 @@ export function openProgress(
       if (said.type === "update") keep(said.update)
       else if (said.type === "offline") {
         lose()
-        // Where nobody answers, the state of the connection says that much.
+        // Without an answer, the state of the connection says so.
         problem = said.status === 0 ? null : said.reason
       } else if (said.control.event === "live") found()
       else if (said.control.event === "shutdown") lose()

@@ -38,7 +38,7 @@ class Refused(Exception):
 
 
 def post(path, body=None, token="", timeout=15):
-    """The answer as JSON, None when it is empty. Raises Refused, or OSError when nobody answers."""
+    """The answer as JSON, None when it is empty. Raises Refused, or OSError without an answer."""
     request = urllib.request.Request(
         f"{QUEUE}/{path}",
         data=json.dumps(body or {}).encode(),

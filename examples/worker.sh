@@ -149,7 +149,7 @@ while [[ -z $stopping ]]; do
   claim
   case $? in
     0) render "$@" ;;
-    # Nobody answers: away, or refusing.
+    # No answer, or a refusal.
     2) [[ -n $stopping ]] || sleep 1 ;;
   esac
 done

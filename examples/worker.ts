@@ -158,7 +158,7 @@ say(`taking items from ${server} as ${name}`)
 while (!stopping.signal.aborted) {
   try {
     const claimed = await client.claim({ worker: name, wait: 25 }, stopping.signal)
-    // Somebody wants this worker to take no more items.
+    // This worker is to take no more items.
     if (claimed === "drain") break
     if (claimed) await render(claimed, command)
   } catch (error) {

@@ -62,7 +62,7 @@ make_user() {
   fi
 }
 
-# folder PATH MODE OWNER: OWNER is empty for whoever installs.
+# folder PATH MODE OWNER: OWNER is empty for the user that installs.
 folder() {
   [ ! -d "$DESTDIR$1" ] || return 0
   mkdir -p "$DESTDIR$1"
