@@ -91,6 +91,9 @@ page("what has failed", () => {
     expect(await tab.until<string>(`document.querySelector(".notice p").innerText`)).toBe(
       "5 items are back in the queue",
     )
+    await tab.click(".notice .undo")
+    await tab.until(`document.querySelector(".notice p").innerText === "5 items are being cancelled"`)
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 0`)
   })
 
   test("shows the end of its error on its page, all of it when asked, and copies it", async () => {

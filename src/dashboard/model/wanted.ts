@@ -17,8 +17,9 @@ export const EVERYTHING: Wanted = { text: "", which: "all" }
 
 const WHICH: readonly Which[] = ["all", "running", "waiting", "completed", "failed", "cancelled"]
 
+const LISTS = ["running", "waiting", "finished"] as const
 /** A list of the page. */
-export type ListName = "running" | "waiting" | "finished"
+export type ListName = (typeof LISTS)[number]
 
 /**
  * How far each list is known: the last item up to which all of it are known; null for one that is known to its end.
@@ -42,6 +43,12 @@ export function statusesOf({ which }: Wanted): Readonly<Record<ListName, readonl
           ? ["failed"]
           : [],
   }
+}
+
+/** Whether there is more of what is wanted than is known. */
+export const isCut = (ends: Ends, wanted: Wanted): boolean => {
+  const statuses = statusesOf(wanted)
+  return LISTS.some((list) => statuses[list].length > 0 && ends[list] !== null)
 }
 
 /** Whether an item has failed, and was not cancelled. */

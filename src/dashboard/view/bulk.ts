@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import { sentenceOf, server } from "../live/server.ts"
-import { counted } from "../model/text.ts"
+import { count, counted } from "../model/text.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { acting } from "./hold.ts"
@@ -73,8 +73,8 @@ async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: n
 }
 
 /** Reports the result of an act, and why not all of it succeeded. */
-function report({ done }: Act, count: number, reason: unknown): void {
-  if (count > 0) notify(`${counted(count, "item")} ${done[count === 1 ? 0 : 1]}`)
+function report({ done }: Act, many: number, reason: unknown): void {
+  if (many > 0) notify(`${counted(many, "item")} ${done[many === 1 ? 0 : 1]}`)
   if (reason !== undefined) notify(sentenceOf(reason), { failed: true })
 }
 
@@ -113,6 +113,14 @@ export async function retryAllFailed(): Promise<void> {
 /** The item whose row a box is in. */
 const idOf = (box: Element): number => Number(box.closest<HTMLElement>("[data-item]")?.dataset["item"])
 
+/** What can be selected. */
+interface Selectable {
+  /** The items that are known of what is shown. */
+  readonly items: readonly QueueItem[]
+  /** Whether there are others that are not known here. */
+  readonly isCut: boolean
+}
+
 /** Selects items, and acts on all that are selected. */
 export class Bulk {
   /** Begins and ends the selecting, for the page. */
@@ -126,17 +134,16 @@ export class Bulk {
   })
   readonly #count = el("p", { role: "status" })
   readonly #buttons: readonly (readonly [Act, HTMLButtonElement])[]
+  readonly #everything = el("button", { type: "button" })
+  readonly #all: () => Selectable
   readonly #home: () => HTMLElement
   readonly #item: (id: number) => QueueItem | undefined
   #isOn = false
 
-  /** `home` is where the rows are, `item` knows an item by its ID, and `all` are those that are shown. */
-  constructor(
-    home: () => HTMLElement,
-    item: (id: number) => QueueItem | undefined,
-    all: () => readonly QueueItem[],
-  ) {
+  /** `home` is where the rows are, `item` knows an item by its ID, and `all` are those that can be selected. */
+  constructor(home: () => HTMLElement, item: (id: number) => QueueItem | undefined, all: () => Selectable) {
     this.#home = home
+    this.#all = all
     this.#item = item
     this.#buttons = [RETRY, CANCEL, DELETE].map((act) => {
       const attributes = { type: "button", class: act === DELETE ? "danger quiet" : null }
@@ -144,14 +151,13 @@ export class Bulk {
       button.addEventListener("click", () => void this.#do(act))
       return [act, button]
     })
-    const everything = el("button", { type: "button" }, "Select all")
-    everything.addEventListener("click", () => {
-      for (const { id } of all()) selected.add(id)
+    this.#everything.addEventListener("click", () => {
+      for (const { id } of all().items) selected.add(id)
       this.update()
     })
     const done = el("button", { type: "button", class: "primary" }, "Done")
     done.addEventListener("click", () => this.#set(false))
-    this.element.append(this.#count, everything, ...this.#buttons.map(([, button]) => button), done)
+    this.element.append(this.#count, this.#everything, ...this.#buttons.map(([, button]) => button), done)
     this.toggle.addEventListener("click", () => this.#set(!this.#isOn))
     document.addEventListener("keydown", ({ key }) => {
       if (key === "Escape" && this.#isOn && !document.querySelector("dialog, .menu")) this.#set(false)
@@ -167,6 +173,8 @@ export class Bulk {
     for (const box of this.#home().querySelectorAll<HTMLInputElement>(".check"))
       box.checked = selected.has(idOf(box))
     const items = this.#items()
+    const { items: all, isCut } = this.#all()
+    say(this.#everything, isCut ? `Select these ${count(all.length)}` : "Select all")
     say(this.#count, `${counted(items.length, "item")} selected`)
     for (const [{ fits }, button] of this.#buttons) button.disabled = !items.some(fits)
   }

@@ -6,7 +6,15 @@ import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/text.ts"
-import { EVERYTHING, type ListName, searchOf, totalsOf, type Wanted, type Which } from "../model/wanted.ts"
+import {
+  EVERYTHING,
+  isCut,
+  type ListName,
+  searchOf,
+  totalsOf,
+  type Wanted,
+  type Which,
+} from "../model/wanted.ts"
 import { Bulk } from "./bulk.ts"
 import { CrewStrip } from "./crew.ts"
 import { el, mark, say, show } from "./dom.ts"
@@ -242,20 +250,17 @@ export class Home implements Screen {
     return which === "running" ? { ...none, running } : { ...none, waiting, delayed }
   }
 
-  /** Everything that is wanted, whether there is a row for it yet or not. */
-  #shown(): readonly QueueItem[] {
+  /** Everything known that is wanted, whether there is a row for it yet or not. */
+  #shown() {
     const { running, waiting, delayed, finished } = this.#lists()
-    return [...running, ...waiting, ...delayed, ...finished]
+    const { ends } = this.#sought?.state ?? this.#model.state
+    return { items: [...running, ...waiting, ...delayed, ...finished], isCut: isCut(ends, this.#seen) }
   }
 
   /** How many items of the whole queue have failed. */
   #failedCount(): number {
     const { counts } = this.#model
     return counts ? totalsOf(counts, { text: "", which: "failed" }).finished : 0
-  }
-
-  #failures(): readonly QueueItem[] {
-    return recentFailures(this.#model.lists.finished, this.#model.nowMs())
   }
 
   #list(name: ListName, step: number, make: () => Row, keepMs = 0): ItemList {
@@ -323,7 +328,11 @@ export class Home implements Screen {
     // It stands above all others, and would push them away from under the pointer.
     this.#isFailureDue = !isFree
     const how = { isLoaded: loaded, isNew, isOptional: !isAll }
-    if (isFree) this.#showFailures({ isLoaded: loaded, isNew }, isAll ? this.#failures() : [])
+    if (isFree)
+      this.#showFailures(
+        { isLoaded: loaded, isNew },
+        isAll ? recentFailures(all.finished, this.#model.nowMs()) : [],
+      )
     const { running, waiting, delayed, finished } = this.#lists()
     this.#running.show({ ...how, name: "Running", ...this.#part("running", running) })
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
