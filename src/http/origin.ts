@@ -44,7 +44,11 @@ export const isRead = (method: string): boolean =>
   method === "GET" || method === "HEAD" || method === "OPTIONS"
 
 const HOST = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/
-const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/
+const OCTET = "(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)"
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
+/** With the name of a network card after it, as some clients send. */
+const IPV6 = /^\[[0-9a-f:.]+(?:%[\w.-]+)?\]$/
+const DOTLESS = /^[\w-]*$/
 
 /** Whether a host is a loopback address or name, which only this machine can reach. */
 export const isLoopback = (host: string): boolean =>
@@ -63,7 +67,7 @@ function refusedHost(host: string | null, doors: Doors): NotTaken | undefined {
   if (host.includes(","))
     return { code: "malformed_request", error: "a request must have one Host, not several" }
   const name = (HOST.exec(host)?.[1] ?? host).toLowerCase().replace(/\.$/, "")
-  if (!name.includes(".") || name.startsWith("[") || IPV4.test(name)) return undefined
+  if ([DOTLESS, IPV4, IPV6].some((form) => form.test(name))) return undefined
   if (name.endsWith(".localhost") || doors.isOwnName(name)) return undefined
   return {
     code: "misdirected",

@@ -88,6 +88,7 @@ describe("by the rule of hosts", () => {
     "192.168.1.20:8080",
     "[::1]:8080",
     "[2001:db8::7]",
+    "[fe80::1%25eth0]:8080",
     "localhost",
     "LOCALHOST:8080",
     "localhost.",
@@ -114,6 +115,13 @@ describe("by the rule of hosts", () => {
     "localhost@evil.example",
     "evil.example:localhost",
     "evil.example#.localhost:80:80",
+    "[evil.example]",
+    "[evil]",
+    "[::1].evil.example",
+    "[::1]evil",
+    "999.1.1.1",
+    "evil example",
+    "evil/box",
   ]
   test.each(foreign)("%p is not", (host) => {
     for (const method of ["GET", "HEAD", "OPTIONS", "POST"]) {
