@@ -4,7 +4,7 @@ import { Counters } from "./counters.ts"
 import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts.ts"
 import { type Measure, Measures } from "./measures.ts"
 import { OWN, type Own, OwnWords } from "./own-words.ts"
-import { isContradicted, type Percent, percentagesIn, percentIn } from "./percent.ts"
+import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent.ts"
 import type { Evidence, Expected, LineReader } from "./reader.ts"
 import { hasBar, hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
 import type { Look } from "./track.ts"
@@ -110,7 +110,8 @@ class Lines implements LineReader {
     const counts = countsIn(piece.text)
     const percent = percentIn(piece.text) ?? drawnIn(piece.text, counts)
     const isBar = piece.isRedrawn || hasDrawing(piece.text)
-    if (percent && !isBar && isContradicted(piece.text)) return undefined
+    // A table of loads: of a graphics card, and of its memory.
+    if (percent && !isBar && isConfirmed(piece.text) === false) return undefined
     if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))
     return percentages === 0 && counts.length > 0 ? this.#tellCounts(piece, counts) : undefined
   }

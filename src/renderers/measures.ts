@@ -1,6 +1,6 @@
 import type { Unit } from "../item/item.ts"
 import type { Count } from "./counts.ts"
-import type { Percent } from "./percent.ts"
+import { isConfirmed, type Percent } from "./percent.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./screen.ts"
 import { type Look, NEAR_START } from "./track.ts"
 
@@ -65,7 +65,7 @@ export class Measures {
         isRedrawn,
         hasDrawing: hasDrawing(text),
         tail: shapeOf(text.slice(percent.end)),
-        isRow: isTableRow(text),
+        isRow: isTableRow(text) && isConfirmed(text) !== true,
         isHead: HEAD.test(text),
       },
       isEnclosed,

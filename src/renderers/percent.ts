@@ -41,12 +41,10 @@ function bytesIn(text: string): Percent | undefined {
   return bytes && fraction <= 1 ? found(bytes, fraction) : undefined
 }
 
-/** Whether a line has a percentage and bytes of all bytes that say something else, as a table of loads does. */
-export function isContradicted(text: string): boolean {
+/** Whether the bytes of all bytes in a line say the same as its percentage; undefined if the line lacks either. */
+export function isConfirmed(text: string): boolean | undefined {
   const [percent, bytes] = [percentIn(text), bytesIn(text)]
-  return (
-    percent !== undefined && bytes !== undefined && Math.abs(percent.fraction - bytes.fraction) > ROUNDING
-  )
+  return percent && bytes && Math.abs(percent.fraction - bytes.fraction) <= ROUNDING
 }
 
 const found = (match: RegExpExecArray, fraction: number): Percent => ({

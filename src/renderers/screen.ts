@@ -37,14 +37,15 @@ export const hasBar = (text: string): boolean => BAR.test(text)
 
 /**
  * What stays of a text when its figures change and its bar grows: words, and names with digits in them. Numbers with
- * their units, times and durations are all "0".
+ * their units, times and durations are all "0", and bytes are "0b".
  */
 export const shapeOf = (text: string): string =>
   text
     .toLowerCase()
     .replace(DRAWING, " ")
     .replace(/(?<![\p{L}\p{N}_])\d+[dhms](?:\d+[hms])*\b/gu, "0")
-    .replace(/(?<![\p{L}\p{N}_])\d[\d.,:]*(?: ?[kmgt]i?b?\b| ?b\b)?/gu, "0")
+    .replace(/(?<![\p{L}\p{N}_])\d[\d.,:]* ?(?:[kmgt]i?)?b\b/gu, "0b")
+    .replace(/(?<![\p{L}\p{N}_])\d(?!b\b)[\d.,:]*(?: ?[kmgt]i?\b)?/gu, "0")
     .replace(/[|()[\]<>{},;=…-]+/gu, " ")
     .replace(/\s+/gu, " ")
     .trim()

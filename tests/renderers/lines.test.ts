@@ -139,7 +139,8 @@ describe("a count", () => {
 
 describe("the shape of a line", () => {
   test.each([
-    ["[download]  60.3% of   48.31MiB at    6.10MiB/s ETA 00:07", "download 0% of 0 at 0/s eta 0"],
+    ["[download]  60.3% of   48.31MiB at    6.10MiB/s ETA 00:07", "download 0% of 0b at 0b/s eta 0"],
+    ["Transferred: 1 / 5, 20%", "transferred: 0 / 0 0%"],
     ["Encoding: task 1 of 2, 0.48 % (60.03 fps, ETA 00h06m57s)", "encoding: task 0 of 0 0 % 0 fps eta 0"],
     ["/dev/sda1 100G", "/dev/sda1 0"],
     ["part2.mp4 █████▌   |", "part2.mp4"],

@@ -207,6 +207,18 @@ const SEVERAL: readonly Program[] = [
     33,
   ],
   [
+    "rclone, which tells bytes, files and the file in hand",
+    Array.from({ length: 13 }, (_, n) => n * 3).flatMap((n) =>
+      lf(
+        `Transferred:   ${n * 12} MiB / 1.172 GiB, ${n}%, 11 MiB/s, ETA 57s`,
+        `Transferred:   ${Math.floor(n / 20)} / 5, ${Math.floor(n / 20) * 20}%`,
+        ` * song-${Math.floor(n / 20)}.mp4: ${(n % 20) * 5}% /240Mi, 5Mi/s, 20s`,
+      ),
+    ),
+    20,
+    36,
+  ],
+  [
     "a gauge beside the bar",
     TENTHS.slice(0, 6).flatMap((n) => lf(`done: ${n * 10}%`, `mem: ${n + 5}%`)),
     50,
