@@ -348,3 +348,12 @@ test("a stalled item knows since when it has made no progress, whatever it says 
   expect(went.item).toMatchObject({ stalled: false, stalled_since: null })
   expect(completed(still, "a", {}, at(130_000)).item.stalled_since).toBeNull()
 })
+
+test("an attempt begins without the step of the one before", () => {
+  const first = claimed(NEW, BY, at(0))
+  const told = reported(first, "a", { progress: 40, current_step: "Encoding" }, at(1000))
+  const back = failed(told, "a", failure, at(2000))
+  expect(back.item.current_step).toBe("Encoding")
+  const second = claimed(back, { ...BY, token: "b" }, at(20_000))
+  expect(second.item).toMatchObject({ current_step: "", progress: 0, attempt: 2 })
+})

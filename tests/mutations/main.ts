@@ -8,7 +8,8 @@ import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 import { temporaryFolder } from "../server.ts"
-import { type Mistake, MISTAKES } from "./mistakes.ts"
+import type { Mistake } from "./mistake.ts"
+import { MISTAKES } from "./mistakes.ts"
 
 const LIMIT_MS = 120_000
 const WANTED = 0.95

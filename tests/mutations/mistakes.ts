@@ -1,23 +1,6 @@
-/** A small mistake, as somebody could make it. */
-export interface Mistake {
-  /** What goes wrong, in a sentence. */
-  readonly name: string
-  /** The file it is made in. */
-  readonly file: string
-  /** What stands there once. */
-  readonly from: string
-  /** What the mistake makes of it. */
-  readonly to: string
-  /** The tests that should notice. */
-  readonly tests: readonly string[]
-}
-
-/** The mistakes of one file, each with its name, what stands there, and what it becomes. */
-const of = (
-  file: string,
-  tests: readonly string[],
-  mistakes: readonly (readonly [name: string, from: string, to: string])[],
-): Mistake[] => mistakes.map(([name, from, to]) => ({ name, file, from, to, tests }))
+import { BLIND_REST } from "./blind-rest.ts"
+import { BLIND_WORK } from "./blind-work.ts"
+import { type Mistake, of } from "./mistake.ts"
 
 const ITEM = ["tests/item", "tests/store/store.test.ts"]
 const STREAM = [
@@ -35,6 +18,8 @@ const REPORTER = ["tests/runner/reporter.test.ts", "tests/runner/spool.test.ts"]
 
 /** Each must be noticed by its tests. */
 export const MISTAKES: readonly Mistake[] = [
+  ...BLIND_WORK,
+  ...BLIND_REST,
   ...of("src/item/lease.ts", ITEM, [
     [
       "any token of a leased item will do",

@@ -30,8 +30,8 @@ class Scene implements AsyncDisposable {
   #changed: () => void = () => undefined
   readonly #server: ReturnType<typeof Bun.serve>
 
-  /** `first` gets the item at first; by default it is there. */
-  constructor(answer: Answer, first: () => Promise<Held> = async () => FIRST) {
+  /** `first` gets the item at first; by default it is there. `isLent`: the lease is another's. */
+  constructor(answer: Answer, first: () => Promise<Held> = async () => FIRST, isLent = false) {
     this.#server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
@@ -51,6 +51,7 @@ class Scene implements AsyncDisposable {
       client,
       worker: "box1",
       leaseS: 60,
+      isLent,
       say: (text: string) => void this.said.push(text),
       onCancel: (reason: string) => {
         this.cancelled.push(reason)
@@ -164,6 +165,30 @@ test("a claim whose answer was lost is tried again until its lease has run out, 
   scene.reporter.push({ message: "kept" })
   await scene.until(() => messages(scene.of("progress")).includes("kept"))
   expect(scene.said.join()).toContain("the claim is tried again")
+})
+
+test("the last report of a lent item keeps the command that waits for it no longer than a few seconds", async () => {
+  const never = new Promise<Response>(() => undefined)
+  await using scene = new Scene(() => never, undefined, true)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "the last" })
+  const startedMs = performance.now()
+  const ending = scene.reporter.finish(undefined, 60_000, new AbortController().signal)
+  expect(await ending).toBe("pending")
+  expect(performance.now() - startedMs).toBeLessThan(15_000)
+}, 90_000)
+
+test("an older server is asked once about keys that it does not know, and then gets those that it does", async () => {
+  await using scene = new Scene(({ verb, body }) =>
+    verb === "progress" && "basis" in body ? refusal(422, "invalid") : ok(),
+  )
+  await scene.reporter.begin()
+  scene.reporter.start()
+  for (const step of ["one", "two", "three"])
+    scene.reporter.push({ message: step, current_step: step, basis: "counted" })
+  await scene.until(() => messages(scene.of("progress")).includes("three"))
+  expect(messages(scene.of("progress"))).toEqual(["one", "one", "two", "three"])
 })
 
 for (const status of [401, 403]) {
