@@ -1,25 +1,51 @@
 /** Prints the figures of `docs/learned.md`: `bun tests/item/figures.ts`. */
 import { histories } from "./histories.ts"
-import { figuresOf, scoresOf } from "./replay.ts"
+import { madeKinds } from "./made.ts"
+import { figuresOf, type Score, scoresOf } from "./replay.ts"
 
-const real = histories()
+/** What the dice of the made-up kinds begin with. */
+const SEEDS = [11, 12, 13]
+const MADE_ATTEMPTS = 12
+
 const line = (cells: readonly string[]): void => console.log(`| ${cells.join(" | ")} |`)
 
-line(["kind", "runs known", "bar, mean", "bar, worst moment", "time left", "band holds"])
-line(Array.from({ length: 6 }, () => "---"))
-for (const [kind, attempts] of [...real, ["all", undefined] as const]) {
-  for (const runs of [1, 3, 8]) {
-    const scores = attempts
-      ? scoresOf(attempts, runs)
-      : [...real.values()].flatMap((all) => scoresOf(all, runs))
-    const { barMean, barWorst, etaError, bandHolds } = figuresOf(scores)
-    line([
-      kind,
-      String(runs),
-      `${barMean.toFixed(1)} points`,
-      `${barWorst.toFixed(1)} points`,
-      `${etaError.toFixed(0)} %`,
-      `${bandHolds.toFixed(0)} %`,
-    ])
-  }
+function header(): void {
+  line(["kind", "runs known", "bar, mean", "bar, worst moment", "time left", "band holds"])
+  line(Array.from({ length: 6 }, () => "---"))
+}
+
+function row(kind: string, runs: number, scores: readonly Score[]): void {
+  const { barMean, barWorst, etaError, bandHolds } = figuresOf(scores)
+  line([
+    kind,
+    String(runs),
+    `${barMean.toFixed(1)} points`,
+    `${barWorst.toFixed(1)} points`,
+    `${etaError.toFixed(0)} %`,
+    `${bandHolds.toFixed(0)} %`,
+  ])
+}
+
+const real = histories()
+header()
+for (const [kind, attempts] of real) {
+  for (const runs of [1, 3, 8]) row(kind, runs, scoresOf(attempts, runs))
+}
+for (const runs of [1, 3, 8]) {
+  const all = [...real.values()]
+  row(
+    "all",
+    runs,
+    all.flatMap((attempts) => scoresOf(attempts, runs)),
+  )
+}
+
+const made = SEEDS.map((seed) => madeKinds(seed, MADE_ATTEMPTS))
+header()
+for (const kind of made[0]?.keys() ?? []) {
+  row(
+    kind,
+    3,
+    made.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], 3)),
+  )
 }

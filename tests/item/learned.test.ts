@@ -46,7 +46,7 @@ test("over all kinds, with those that nobody can foresee, the bar is 3 points of
   holds(after(8, REAL), 3, 7, 14, 88)
 })
 
-test("kinds that nothing was fitted to are told as well", () => {
+test("kinds that are made up are told as well", () => {
   for (const seed of [11, 12, 13]) {
     const made = madeKinds(seed, 12)
     holds(after(3, made), 2.5, 6, 11, 85)

@@ -70,7 +70,7 @@ function attempt(
   return { item, kind, worker, seconds: at, reports, totals }
 }
 
-/** Kinds of work that the estimates were not made with: what they get right here they were not fitted to. */
+/** Kinds of work that are made up, after what renders do. */
 export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {
   const throwOne = dice(seed)
   const between = (low: number, high: number): number => low + (high - low) * throwOne()
