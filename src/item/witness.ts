@@ -93,6 +93,8 @@ const SILENT: Readonly<Testimony> = {
 const MIN_LINE = 4
 /** What changes a length by less is left out, for speed. */
 const MIN_POWER = 0.02
+/** A step that begins so much of its part of the bar away from where it began before has another part of it. */
+const ELSEWHERE = 0.25
 const NO_HABIT: Habit = { powers: new Map(), trust: 1 }
 /** Paces beyond these say something else: what went three times as fast found something done. */
 const [MIN_PACE, MAX_PACE] = [1 / 3, 20]
@@ -180,14 +182,18 @@ interface Common {
 }
 
 /**
- * A percentage in a step, as it would be in a run of another number of steps: there the step has another part of the
- * bar. Undefined if the steps are no equal parts of it.
+ * The latest percentage, as it would be in a run of another number of steps: there the step has another part of the
+ * bar. Undefined if the step begins elsewhere on the run's bar: then the same percentage means another place.
  */
-function movedTo(was: StepTrace, now: StepTrace | undefined, [value, at]: Point): Point | undefined {
-  if (!now?.total || !was.total || now.total === was.total) return [value, at]
-  const inStep = (value / 100) * now.total - now.index + 1
-  if (inStep < 0 || inStep > 1) return undefined
-  return [((was.index - 1 + inStep) / was.total) * 100, at]
+function percentIn(was: StepTrace, trace: Trace): Point | undefined {
+  const [latest, now, line] = [trace.latest.percent, trace.steps.at(-1), was.lines.percent ?? []]
+  if (!latest || !now) return undefined
+  const isOther = was.total !== undefined && now.total !== undefined && was.total !== now.total
+  const moved = (percent: number): number =>
+    isOther ? ((was.index - now.index) * 100 + percent * (now.total ?? 1)) / (was.total ?? 1) : percent
+  const [[from = 0] = [], [to = 0] = []] = [line[0], line.at(-1)]
+  if (Math.abs(moved(trace.from) - from) > ELSEWHERE * (to - from)) return undefined
+  return [moved(latest[0]), latest[1]]
 }
 
 /** What is counted goes on by one. */
@@ -204,8 +210,7 @@ function commonOf(trace: Trace, step: StepTrace): Common | undefined {
   for (const signal of SIGNALS) {
     const line = step.lines[signal]
     if (!line || line.length <= (common?.line.length ?? 0)) continue
-    const latest = trace.latest[signal]
-    const point = latest && signal === "percent" ? movedTo(step, trace.steps.at(-1), latest) : latest
+    const point = signal === "percent" ? percentIn(step, trace) : trace.latest[signal]
     if (point) common = { line, point, next: nextOf(trace, signal, point) }
   }
   return common
@@ -299,5 +304,6 @@ export function placeOf(run: Run, at: number): Place {
     if (points.length < 2 || !point) continue
     latest[signal] = point
   }
-  return { trace: { ...NO_TRACE, steps: begun, latest }, at, worker: run.worker }
+  const [from = 0] = current.lines.percent?.[0] ?? []
+  return { trace: { ...NO_TRACE, steps: begun, latest, from }, at, worker: run.worker }
 }

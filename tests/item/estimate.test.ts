@@ -230,6 +230,24 @@ test("how far a step is says its own part of the bar, however many steps there a
   expect(at(half(4))).toBeCloseTo(at(half(2)))
 })
 
+test("a percentage of a step that begins elsewhere on the bar, because one was left out, is no place in it", () => {
+  const all: Signs = [
+    [0, { current_step: "Analyse", progress: 0 }],
+    [10, { current_step: "Stems", progress: 33 }],
+    [20, { current_step: "Render", progress: 66 }],
+    [30, { current_step: "Render", progress: 82 }],
+    [38, { current_step: "Render", progress: 96 }],
+  ]
+  const fewer: Signs = [
+    [0, { current_step: "Analyse", progress: 0 }],
+    [10, { current_step: "Render", progress: 50 }],
+    [20, { current_step: "Render", progress: 75 }],
+  ]
+  const experience = learn([{ ...runOfSigns(all, ""), seconds: 40 }])
+  const said = estimate({ trace: traceOfSigns(fewer), at: 20, worker: "" }, experience)
+  expect(said?.left).toBeCloseTo(10)
+})
+
 test("a count that goes on by one is not overdue before the next one can come", () => {
   const frames = (count: number): Signs =>
     Array.from({ length: count + 1 }, (_, done) => [
