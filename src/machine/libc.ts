@@ -59,13 +59,15 @@ export function pipe(): { readonly from: number; readonly to: number } | undefin
 
 const MEMORY_CLOSE_ON_EXEC = 1
 
+let newer: ReturnType<typeof open<typeof NEWER_SYMBOLS>> | null = null
+
 /**
  * The descriptor of a new empty file in memory, which has no path but this name in /proc; undefined where none can be
  * made. Children do not inherit it.
  */
 export function memoryFile(name: string): number | undefined {
-  const descriptor =
-    open(NEWER_SYMBOLS)?.memfd_create(ptr(Buffer.from(`${name}\0`)), MEMORY_CLOSE_ON_EXEC) ?? -1
+  if (newer === null) newer = open(NEWER_SYMBOLS)
+  const descriptor = newer?.memfd_create(ptr(Buffer.from(`${name}\0`)), MEMORY_CLOSE_ON_EXEC) ?? -1
   return descriptor < 0 ? undefined : descriptor
 }
 
