@@ -12,7 +12,7 @@ interface Start {
   privateBytes: number
 }
 
-/** Asks again and again, as whoever waits for the server does, until there is an answer. */
+/** Asks again and again, like any program that waits for the server, until there is an answer. */
 async function firstAnswer(url: string): Promise<Response> {
   for (const limitMs = performance.now() + 10_000; ;) {
     try {

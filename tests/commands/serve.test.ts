@@ -174,7 +174,7 @@ test("a database made by a newer version is refused in one line and stays as it 
   expect(await Bun.file(file).bytes()).toEqual(before)
 })
 
-test("a server runs on when whoever read its log has gone", async () => {
+test("a server runs on when the reader of its log has gone", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
   await using server = await start({ database, leaveLog: true })

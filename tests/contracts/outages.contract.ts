@@ -48,7 +48,7 @@ export function storeOutages(name: string, open: Open): void {
           now += gapMs
           await store.alive()
           now += heardMs
-          // Whoever notices it may do so later than it began, but since then nothing was stored.
+          // It may be noticed later than it began, but since then nothing was stored.
           const sinceMs = Math.max(now - Math.min(agoMs, heardMs), endedMs)
           store.outages.begin(sinceMs)
           now += tookMs

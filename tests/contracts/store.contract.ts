@@ -230,7 +230,7 @@ export function storeWrites(name: string, open: Open): void {
     expect(await store.head()).toBe(201)
   })
 
-  test(`${name}: an illegal move is refused by the store itself, whoever decides it`, async () => {
+  test(`${name}: an illegal move is refused by the store itself, whatever decided on it`, async () => {
     await using opened = await open()
     const { store } = opened
     const id = await added(store)

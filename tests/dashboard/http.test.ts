@@ -26,7 +26,7 @@ async function assetsOf(path: string): Promise<string[]> {
 
 describe("the page", () => {
   test.each(["/", "/items/7", "/items/seven"])(
-    "is served at %s to those who accept HTML, and asked for anew each time",
+    "is served at %s to clients that accept HTML, and asked for again each time",
     async (path) => {
       const answer = await get(path)
       expect(answer.status).toBe(200)

@@ -133,7 +133,7 @@ page("an answer that is slower than the stream", () => {
     expect(await tab.evaluate<boolean>("window.wrong")).toBe(false)
   })
 
-  test("does not hold up the stream while the queue is read anew", async () => {
+  test("does not hold up the stream while the queue is read again", async () => {
     const server = await serve()
     const proxy = holdingBack(server)
     const id = await server.add({ song_id: 5 })

@@ -193,7 +193,7 @@ test("streams take at most four in five of the descriptors, however many they ma
   stop.abort()
 })
 
-test("the server opens no more streams than it may, whoever asks", async () => {
+test("the server opens no more streams than it may, for any client", async () => {
   await using server = await start({ args: ["--max-streams", "2"] })
   const stop = new AbortController()
   const open = (): Promise<Response> =>

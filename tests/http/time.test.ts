@@ -72,7 +72,7 @@ test.concurrent(
 )
 
 test.concurrent(
-  "an item that was called off is cancelled when the lease of its silent worker runs out",
+  "an item whose cancel was requested is cancelled when the lease of its silent worker runs out",
   async () => {
     await using server = await start()
     const taken = await attempt(server, {}, { lease: 1 })
@@ -99,7 +99,7 @@ test.concurrent(
 )
 
 test.concurrent(
-  "leases that ran out while no server was alive get one length more, once, whoever is heard of by then",
+  "leases that ran out while no server was alive get one length more, once, whatever worker has reported by then",
   async () => {
     using all = await servers()
     // It dies so young that it has not yet said that it was alive.
@@ -212,7 +212,7 @@ test.concurrent("a claim whose answer nobody waits for any more gives its lease 
   client.abort()
   const id = await server.add()
   expect(await left).toBe("left")
-  // Whoever of the two came first: the item is there for others, long before a lease would have run out.
+  // Whichever of the two came first: the item is there for others, long before a lease would have run out.
   const next = await claim(server, { wait: 5 })
   expect(next?.id).toBe(id)
 })

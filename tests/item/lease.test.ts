@@ -217,7 +217,7 @@ test("what is refused says why: a lost lease to those who have a token, an illeg
   })
 })
 
-test("attempt counts the starts, and a retry alone begins to count anew", () => {
+test("attempt counts the starts, and only a retry begins to count from zero", () => {
   during(({ before, act, after }) => {
     if (after instanceof AppError) return
     const starts = before.item.status !== "processing" && after.item.status === "processing"
@@ -246,7 +246,7 @@ test("once told to stop, a worker is told so by every answer until its lease has
     const wasCalledOff = before.item.cancel_requested_at !== null
     if (after.item.status === "completed") expect(directiveOf(after.item)).toBe("continue")
     else expect(directiveOf(after.item)).toBe(wasCalledOff ? "cancel" : "continue")
-    // However it ends, but for a success: it was called off.
+    // However it ends, but for a success: its cancel was requested.
     if (wasCalledOff && after.item.status !== "processing" && after.item.status !== "completed") {
       expect([after.item.status, after.item.outcome]).toEqual(["failed", "cancelled"])
     }

@@ -31,33 +31,36 @@ const idsOf = async (store: Store): Promise<number[]> => {
   return ids
 }
 
-withPostgres("a reader that follows sees every update once and in order, whoever writes", async () => {
-  await using opened = await together(3)
-  const items = await Promise.all(opened.stores.map((store) => added(store)))
-  const seen: number[] = []
-  let isOver = false
-  const follow = async (): Promise<void> => {
-    for (let isLast = false; !isLast;) {
-      isLast = isOver
-      const { updates } = await opened.two.page({ after: seen.at(-1) ?? 0, limit: 100 })
-      seen.push(...updates.map(({ id }) => id))
-    }
-  }
-  const following = follow()
-  const writers = opened.stores.flatMap((store, i) =>
-    from1(4).map(async (writer) => {
-      for (let round = 0; round < 25; round += 1) {
-        // Some on one item, which the others write as well.
-        const id = items[round % 5 === 0 ? 0 : i] ?? 0
-        await put(store, id, { message: `${writer} of ${i}, ${round}` })
+withPostgres(
+  "a reader that follows sees every update once and in order, whichever instance writes",
+  async () => {
+    await using opened = await together(3)
+    const items = await Promise.all(opened.stores.map((store) => added(store)))
+    const seen: number[] = []
+    let isOver = false
+    const follow = async (): Promise<void> => {
+      for (let isLast = false; !isLast;) {
+        isLast = isOver
+        const { updates } = await opened.two.page({ after: seen.at(-1) ?? 0, limit: 100 })
+        seen.push(...updates.map(({ id }) => id))
       }
-    }),
-  )
-  await Promise.all(writers)
-  isOver = true
-  await following
-  expect(seen).toEqual(from1(3 + 3 * 4 * 25))
-})
+    }
+    const following = follow()
+    const writers = opened.stores.flatMap((store, i) =>
+      from1(4).map(async (writer) => {
+        for (let round = 0; round < 25; round += 1) {
+          // Some on one item, which the others write as well.
+          const id = items[round % 5 === 0 ? 0 : i] ?? 0
+          await put(store, id, { message: `${writer} of ${i}, ${round}` })
+        }
+      }),
+    )
+    await Promise.all(writers)
+    isOver = true
+    await following
+    expect(seen).toEqual(from1(3 + 3 * 4 * 25))
+  },
+)
 
 withPostgres(
   "an update is not seen before those that come before it; with a sequence it would be",

@@ -185,7 +185,7 @@ test("an item that never was is not found, by whatever verb", async () => {
   }
 })
 
-test("a held heartbeat is answered as soon as its item is called off", async () => {
+test("a held heartbeat is answered as soon as the cancel of its item is requested", async () => {
   const latenciesMs: number[] = []
   for (let round = 0; round < 10; round += 1) {
     const taken = await attempt(server)

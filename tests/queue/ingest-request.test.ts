@@ -108,7 +108,7 @@ test("an item that is cancelled meanwhile stays cancelled, whatever its renderer
   }
 })
 
-test("an item that was called off and put back is not started again by the output of before", async () => {
+test("an item that was cancelled and put back is not started again by the output of before", async () => {
   for (const query of ["", "&finish=true"]) {
     const [item, output] = await halfway(query)
     await server.api("POST", `/queue/${item}/cancel`)

@@ -47,7 +47,7 @@ test("a report is stored and told as it was said, its progress floored and at mo
   expect(next.item).toMatchObject({ unit: null, message: "", basis: "declared" })
 })
 
-test("progress never goes down within an attempt, and begins anew with the next", async () => {
+test("progress never goes down within an attempt, and begins again with the next", async () => {
   const taken = await attempt(server)
   const shown: (number | undefined)[] = []
   for (const progress of [10, 55.5, 20, 0, 55.9, 56, 100, 3]) {

@@ -49,7 +49,7 @@ test.skipIf(WITHOUT_SHIM !== undefined).each(["full", "readonly", "broken", "uns
       for (let i = 0; i < 10; i += 1) statuses.push(await told(`during ${i}`))
       if (fault === "slow") expect(new Set(statuses)).toEqual(new Set([200]))
       else expect(new Set(statuses)).toEqual(new Set([503]))
-      // Whoever reads sees the state of before.
+      // A reader sees the state of before.
       expect((await server.item(id)).message).toBe(acknowledged.at(-1) ?? "")
       const during = await Reader.open(`${server.url}/api/v1/progress/stream`)
       await during.first("live")

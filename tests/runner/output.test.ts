@@ -119,7 +119,7 @@ const senderFor = (taking: Taking): OutputSender =>
 
 const held = (token: string) => ({ id: 1, token })
 
-test("output that goes on by another lease begins there anew with what was not sent", async () => {
+test("output that goes on by another lease begins there with what was not sent", async () => {
   const taking = new Taking()
   const sender = senderFor(taking)
   sender.push(bytes("one\n"), 1)

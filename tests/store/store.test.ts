@@ -44,7 +44,7 @@ test("writes that come in one turn share one commit", async () => {
   expect(await store.head()).toBe(52)
 })
 
-test("what finished lately is read from its index alone, and what stands is not counted anew", () => {
+test("what finished lately is read from its index alone, and the standing counts are not counted again", () => {
   using folder = temporaryFolder()
   const { client } = openDatabase(join(folder.path, "test.db"))
   const plan = (query: string): string[] =>

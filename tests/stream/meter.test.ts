@@ -68,7 +68,7 @@ test("a stream that ends with its item is finished, and all that it said is coun
   expect(await server.count("sent_frames_total")).toBe(5)
 })
 
-test("whoever leaves is a client that left, and whose token has ended is revoked", async () => {
+test("a stream whose client leaves counts as client, and one whose token has ended as revoked", async () => {
   const server = open()
   server.say("processing")
   const owner = new Owner()
