@@ -200,6 +200,23 @@ test("the source asserts no value into being: no postfix exclamation mark", () =
   expect(files.filter((file) => /[\w\])]!(?!=)/.test(code(file)))).toEqual([])
 })
 
+test("the documents name no file of the source that does not exist", () => {
+  const documents = [...new Bun.Glob("*.md").scanSync(ROOT), ...new Bun.Glob("docs/*.md").scanSync(ROOT)]
+  const places = new Set(files.map(placeOf))
+  const folders = new Set(files.map((file) => placeOf(file).split("/")[0]))
+  const named = documents.flatMap((file) =>
+    [...read(file).matchAll(/`(?:src\/)?([a-z-]+(?:\/[a-z-]+)+)(?:\.ts)?`/g)].map(([, place = ""]) => ({
+      file,
+      place,
+    })),
+  )
+  const own = named.filter(({ place }) => folders.has(place.split("/")[0] ?? ""))
+  expect(own.length).toBeGreaterThan(20)
+  const isThere = (place: string): boolean =>
+    [...places].some((one) => one === place || one.startsWith(`${place}/`))
+  expect(own.filter(({ place }) => !isThere(place))).toEqual([])
+})
+
 test("every exported thing of the source says what it is for", () => {
   const silent = files.flatMap((file) => {
     const lines = read(file).split("\n")
