@@ -64,7 +64,7 @@ export const BLIND_WORK: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/workers.ts",
-    ["tests/queue/workers-request.test.ts"],
+    ["tests/queue/claim.test.ts"],
     [
       [
         "a worker is asked to renew when its lease is nearly over",
