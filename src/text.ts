@@ -102,5 +102,9 @@ export function bandWords(left: Left): string {
   return `${duration(low)} to ${duration(high)}`
 }
 
+/** Whether a message has nothing but ffmpeg's own figures, which are shown from `media` in words of ours. */
+export const isPace = (message: string, media: { readonly out_time: number } | null | undefined): boolean =>
+  media != null && message.startsWith(`${media.out_time.toFixed(1)} s`)
+
 /** A text as one word for a POSIX shell. */
 export const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`

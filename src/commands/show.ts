@@ -55,7 +55,7 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
     ["step", stepOf(item)],
     ["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""],
     ["pace", paceOf(item.media).join(", ")],
-    ["message", spokenOf(item.message)],
+    ["message", spokenOf(item.message, item.media)],
   ]
 }
 

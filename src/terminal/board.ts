@@ -215,8 +215,9 @@ export class Board {
       const shown = field(left, widths.left, widthOf)
       pieces.push("  ", tone ? [shown, tone] : shown)
     }
-    const [step, message] = [stepOf(update), spokenOf(update.message)]
-    if (step !== "" || message !== "") pieces.push("  ", step || [message, "dim"])
+    const { message, media } = update
+    const [step, rest] = [stepOf(update), spokenOf(message, media) || paceOf(media).join(" · ")]
+    if (step !== "" || rest !== "") pieces.push("  ", step || [rest, "dim"])
     return pieces
   }
 
@@ -276,7 +277,7 @@ export class Board {
         tone ? [left, tone] : left,
       ],
       ...(facts.length > 0 ? [[facts.join(" · ")]] : []),
-      ...(spokenOf(message) === "" ? [] : [[spokenOf(message)]]),
+      ...(spokenOf(message, media) === "" ? [] : [[spokenOf(message, media)]]),
       ...(error_message === undefined
         ? []
         : [[[printable(causeOf(error_message)), isBad ? "bad" : "dim"] as const]]),

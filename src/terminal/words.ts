@@ -1,5 +1,5 @@
 import type { Media, Step } from "../item/item.ts"
-import { bandWords, type Left, leftWords, printable } from "../text.ts"
+import { bandWords, duration, isPace, type Left, leftWords, printable } from "../text.ts"
 
 /** How the times of one zone are read. */
 export interface Zone {
@@ -83,8 +83,11 @@ const figure = (value: number): string =>
       ? value.toFixed(1)
       : value.toPrecision(1)
 
-/** The pace of a render: `24 fps`, `1.5x`; empty if none is known. */
+/** How far into a medium a render is, and its pace: `0:48 of 1:20`, `24 fps`, `1.5x`; empty if none is known. */
 export const paceOf = (media: Media | null | undefined): readonly string[] => [
+  ...(media
+    ? [`${duration(media.out_time)}${media.total === null ? "" : ` of ${duration(media.total)}`}`]
+    : []),
   ...(media?.fps ? [`${figure(media.fps)} fps`] : []),
   ...(media?.speed ? [`${figure(media.speed)}x`] : []),
 ]
@@ -92,8 +95,9 @@ export const paceOf = (media: Media | null | undefined): readonly string[] => [
 /** The messages that the server itself gives. */
 const ROUTINE = new Set(["Queue item created", "Queue item updated", "Processing failed"])
 
-/** The message that a worker or a person sent; empty if it is one of the server's own. */
-export const spokenOf = (message: string): string => (ROUTINE.has(message) ? "" : printable(message))
+/** The message that a worker or a person sent; empty if it is one of the server's own, or ffmpeg's figures. */
+export const spokenOf = (message: string, media: Media | null | undefined): string =>
+  ROUTINE.has(message) || isPace(message, media) ? "" : printable(message)
 
 /** How long it still takes, and when it is done by the clock: `2:08 left (1:44 to 2:46), done at 14:32`. */
 export function leftOf(left: Left, nowMs: number, zone: Zone): string {

@@ -1,10 +1,13 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { COMMANDS } from "../../src/commands/commands.ts"
 import type { Bench } from "../../src/dashboard/model/bench.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { item } from "./items.ts"
+
+// Each command is loaded, which takes its time on a busy machine.
+setDefaultTimeout(30_000)
 
 /** What the page offers for an item, and the command that does the same. */
 const BY_COMMAND: Readonly<Record<string, string>> = {

@@ -169,6 +169,13 @@ page("what is shown", () => {
       await colour('.choice [aria-pressed="false"]', "backgroundColor"),
     ]
     expect(pressed).not.toBe(other)
+    const highlight = `(() => {
+      const probe = document.createElement("p")
+      probe.style.cssText = "forced-color-adjust: none; background: Highlight"
+      document.body.append(probe)
+      return getComputedStyle(probe).backgroundColor
+    })()`
+    expect(pressed).toBe(await tab.evaluate<string>(highlight))
     expect(await colour("#badge .dot", "backgroundColor")).not.toBe(await colour("#badge", "backgroundColor"))
     expect(await colour(".wave-done path", "stroke")).not.toBe(await colour(".wave > svg path", "stroke"))
     expect(await colour(".wave-head", "backgroundColor", "::before")).not.toBe(

@@ -1,6 +1,6 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { bandWords, duration, isGuess, type Left, leftIn, leftWords, shownOf } from "../../text.ts"
+import { bandWords, duration, isGuess, isPace, type Left, leftIn, leftWords, shownOf } from "../../text.ts"
 import type { StartsAt } from "./foreseen.ts"
 
 const number = new Intl.NumberFormat("en")
@@ -166,9 +166,7 @@ type Told = Pick<QueueItem, "message" | "current_step"> & { readonly media?: Que
 
 /** The message that a worker or a person gave; empty if there is none, or if something else shown says the same. */
 export function messageOf({ message, current_step, media }: Told): string {
-  // ffmpeg's figures, which are shown in words of our own.
-  const isPace = media && message.startsWith(`${media.out_time.toFixed(1)} s`)
-  return ROUTINE.has(message) || message === current_step || isPace ? "" : line(message)
+  return ROUTINE.has(message) || message === current_step || isPace(message, media) ? "" : line(message)
 }
 
 /** How fast a medium is being written: `48 fps, 1.9 times real time`. */
