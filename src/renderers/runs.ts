@@ -6,7 +6,7 @@ const FAILURE =
 /** Its last words after a failure. A script can go on after them, and exit with 0. */
 const GIVEN_UP = /^Conversion failed\b/
 const INPUT = /^Input #0, .*, from '(.*)':$/
-const OUTPUT = /^Output #0, \S+, to '(.*)':$/
+const OUTPUT = /^Output #0, (\S+), to '(.*)':$/
 /** It sums up once an output file, and earlier versions once for all. */
 const SUM = /^(?!\[out#[1-9]).*\bmuxing overhead\b/
 /** What can be left behind unfinished: a file, and no pipe, address or device. */
@@ -31,6 +31,7 @@ export class Runs {
   readonly #unfinished = new Map<string, string | undefined>()
   #input = ""
   #output: string | undefined
+  #isPicture = false
   #before = ""
 
   /** Reads a line that is no part of a block. */
@@ -71,9 +72,10 @@ export class Runs {
       this.#input = input
       this.#output = undefined
     }
-    const output = OUTPUT.exec(line)?.[1]
+    const [, muxer, output] = OUTPUT.exec(line) ?? []
     if (output === undefined) return
     this.#output = output
+    this.#isPicture = muxer === "image2"
     // It is written again, and that may go well.
     this.#unfinished.delete(output)
     if (FILE.test(output)) this.#unfinished.set(output, undefined)
@@ -87,7 +89,7 @@ export class Runs {
   #end(): void {
     const open = this.#open
     if (open !== undefined) this.#unfinished.delete(open)
-    // What failed with this input before has been done in another way.
-    if (open !== undefined && this.#input !== "") this.#unfinished.delete(this.#input)
+    // What failed with this input before has been done in another way, but a picture of it is no video.
+    if (open !== undefined && !this.#isPicture) this.#unfinished.delete(this.#input)
   }
 }

@@ -37,6 +37,8 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(input("a.wav"), GIVEN_UP).failure).toBe(GIVEN_UP)
     expect(proven(input("a.wav"), LOST, GIVEN_UP, input("b.wav"), output("b.mp4"), SUM).failure).toBe(LOST)
     expect(proven(input("a.wav"), LOST, GIVEN_UP, input("a.wav"), output("a.mp4"), SUM)).toEqual(WHOLE)
+    const picture = "Output #0, image2, to 'a.png':"
+    expect(proven(input("a.wav"), LOST, GIVEN_UP, input("a.wav"), picture, SUM).failure).toBe(LOST)
   })
 
   test("one that could not write fails it, unless it wrote the same file later", () => {
