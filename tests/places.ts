@@ -38,7 +38,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   "store/postgres": {
-    own: ["errors", "item", "store"],
+    own: ["backoff", "errors", "item", "store"],
     packages: ["bun", "bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   queue: {

@@ -1,6 +1,7 @@
 import type { SQL } from "bun"
 import { drizzle } from "drizzle-orm/pg-proxy"
 
+import { backoff } from "../../backoff.ts"
 import { AppError } from "../../errors.ts"
 import { isLost, isOfDatabase, isReadOnly, isUndone, LateError, StatementError } from "./faults.ts"
 
@@ -10,8 +11,8 @@ export const LIMIT_MS = 5000
 export const PATIENCE_MS = 8000
 /** An answer that took longer than this may have come through an outage. */
 const SLOW_MS = 2000
-const FIRST_PAUSE_MS = 10
-const PAUSE_MS = 250
+/** Between two tries. The spread keeps instances from trying again at the same moment. */
+const RETRY = { firstMs: 10, mostMs: 250, spread: 0.5 }
 
 /** How a link is made, and what hears of it. */
 export interface LinkOptions {
@@ -86,7 +87,7 @@ export class Link {
         if (isReadOnly(error)) this.#renew(this.#sql)
         if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
         if (isLost(error)) await this.#found(untilMs, error)
-        else await Bun.sleep(Math.min(PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries) * (0.5 + Math.random()))
+        else await Bun.sleep(backoff(RETRY, tries))
       }
     }
   }
@@ -140,7 +141,7 @@ export class Link {
   /** Asks until the server answers, and takes writes. */
   async #probe(): Promise<void> {
     for (let tries = 0; !this.#isClosed; tries += 1) {
-      await Bun.sleep(Math.min(PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries))
+      await Bun.sleep(backoff(RETRY, tries))
       try {
         const [row] = await this.ask<{ is: string }>("SELECT current_setting('transaction_read_only') AS is")
         if (row?.is === "off") return
