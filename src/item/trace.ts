@@ -148,11 +148,6 @@ function drawn(trace: Trace, sign: Sign, at: number): Trace {
   return { ...before, lines: more, latest: newest }
 }
 
-const KEYS = ["name", "index", "total", "unit", "size"] as const
-
-const totalIn = ({ step }: Sign): Pick<StepTrace, "total"> =>
-  step && step.total > 0 ? { total: step.total } : {}
-
 /** The trace with a report in its last step, about which the report may say more. */
 function followed(trace: Trace, sign: Sign, at: number): Trace {
   const step = trace.steps.at(-1)
@@ -160,9 +155,15 @@ function followed(trace: Trace, sign: Sign, at: number): Trace {
   const name = step.name || sign.step?.name || sign.current_step || ""
   const index = step.name === "" ? (sign.step?.index ?? step.index) : step.index
   const { unit, size } = sizeOf(sign, step)
-  const now: StepTrace = { ...step, name, index, unit, size, ...totalIn(sign) }
-  const isSame = KEYS.every((key) => now[key] === step[key])
-  const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), now]
+  const total = sign.step?.total || step.total
+  const isSame =
+    name === step.name &&
+    index === step.index &&
+    total === step.total &&
+    unit === step.unit &&
+    size === step.size
+  const now = (): StepTrace => ({ ...step, name, index, unit, size, ...(total && { total }) })
+  const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), now()]
   return { ...drawn(trace, sign, round(at - step.at, 1000)), steps }
 }
 

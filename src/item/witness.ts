@@ -174,32 +174,26 @@ export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals:
   return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
 }
 
-/** A line of a witness, where an attempt is on it, and the next value that the attempt can tell. */
+/** A line of a witness, where an attempt is on it, and by which signal. */
 interface Common {
+  readonly signal: Signal
   readonly line: readonly Point[]
   readonly point: Point
-  readonly next: number
 }
 
 /**
  * The latest percentage, as it would be in a run of another number of steps: there the step has another part of the
  * bar. Undefined if the step begins elsewhere on the run's bar: then the same percentage means another place.
  */
-function percentIn(was: StepTrace, trace: Trace): Point | undefined {
-  const [latest, now, line] = [trace.latest.percent, trace.steps.at(-1), was.lines.percent ?? []]
-  if (!latest || !now) return undefined
-  const isOther = was.total !== undefined && now.total !== undefined && was.total !== now.total
-  const moved = (percent: number): number =>
-    isOther ? ((was.index - now.index) * 100 + percent * (now.total ?? 1)) / (was.total ?? 1) : percent
-  const [[from = 0] = [], [to = 0] = []] = [line[0], line.at(-1)]
-  if (Math.abs(moved(trace.from) - from) > ELSEWHERE * (to - from)) return undefined
-  return [moved(latest[0]), latest[1]]
-}
-
-/** What is counted goes on by one. */
-function nextOf({ steps }: Trace, signal: Signal, [value]: Point): number {
-  const size = steps.at(-1)?.size ?? 0
-  return signal === "unit" && size > 0 ? value + 1 / size : value
+function percentIn(was: StepTrace, { steps, latest, from }: Trace): Point | undefined {
+  const { percent } = latest
+  const [line, now] = [was.lines.percent, steps.at(-1)]
+  if (!percent || !line || !now) return undefined
+  const [begins, ends] = [line[0]?.[0] ?? 0, line.at(-1)?.[0] ?? 0]
+  const isElsewhere = (start: number): boolean => Math.abs(start - begins) > ELSEWHERE * (ends - begins)
+  if (!was.total || !now.total || was.total === now.total) return isElsewhere(from) ? undefined : percent
+  const [times, shift] = [now.total / was.total, (100 * (was.index - now.index)) / was.total]
+  return isElsewhere(from * times + shift) ? undefined : [percent[0] * times + shift, percent[1]]
 }
 
 /**
@@ -211,7 +205,7 @@ function commonOf(trace: Trace, step: StepTrace): Common | undefined {
     const line = step.lines[signal]
     if (!line || line.length <= (common?.line.length ?? 0)) continue
     const point = signal === "percent" ? percentIn(step, trace) : trace.latest[signal]
-    if (point) common = { line, point, next: nextOf(trace, signal, point) }
+    if (point) common = { signal, line, point }
   }
   return common
 }
@@ -277,6 +271,17 @@ export function testify(
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
 
+/** When the witness got where the attempt is, and when it was where the attempt's next news can come from. */
+function nextOn({ signal, line, point: [value] }: Common, { steps }: Trace): ReturnType<typeof timesAt> {
+  const times = timesAt(line, value)
+  const size = steps.at(-1)?.size ?? 0
+  if (signal !== "unit" || size <= 0) return times
+  // What is counted goes on by one, however fine the witness's line is.
+  const next = value + 1 / size
+  if (next >= 1) return { at: times.at, next: Number.POSITIVE_INFINITY }
+  return { at: times.at, next: Math.max(times.next, timesAt(line, next).at) }
+}
+
 /** How far a witness was in the step where the trace is now, and how long from there to its next report. */
 export function within(
   { part, scale }: Hand,
@@ -285,9 +290,7 @@ export function within(
   const step = part.seconds * scale
   const common = commonOf(trace, part.step)
   if (!common) return { inStep: 0, gap: step, movedAfter: 0 }
-  const { at, next: soon } = timesAt(common.line, common.point[0])
-  const next =
-    common.next >= 1 ? Number.POSITIVE_INFINITY : Math.max(soon, timesAt(common.line, common.next).at)
+  const { at, next } = nextOn(common, trace)
   const inStep = Math.min(step, at * scale)
   return { inStep, gap: Math.min(step, next * scale) - inStep, movedAfter: common.point[1] }
 }

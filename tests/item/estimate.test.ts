@@ -248,6 +248,22 @@ test("a percentage of a step that begins elsewhere on the bar, because one was l
   expect(said?.left).toBeCloseTo(10)
 })
 
+test("a percentage, a medium or a count that stands still is overdue, and does not run down to nothing", () => {
+  const ways: ((done: number) => Sign)[] = [
+    (done) => ({ progress: done * 90 }),
+    (done) => ({ media: { out_time: done * 20, total: 20 } }),
+    (done) => ({ unit: { done: Math.round(done * 50), total: 50, name: "frames" } }),
+  ]
+  for (const way of ways) {
+    const all: Signs = Array.from({ length: 10 }, (_, i) => [10 * i, way(i / 10)])
+    const experience = learn([{ ...runOfSigns(all, ""), seconds: 100 }])
+    const trace = traceOfSigns(all.slice(0, 6))
+    const left = (at: number): number => estimate({ trace, at, worker: "" }, experience)?.left ?? 0
+    expect(left(50)).toBeCloseTo(50)
+    expect(left(95)).toBeGreaterThan(25)
+  }
+})
+
 test("a count that goes on by one is not overdue before the next one can come", () => {
   const frames = (count: number): Signs =>
     Array.from({ length: count + 1 }, (_, done) => [
