@@ -9,7 +9,7 @@ import type { Streams } from "../stream/streams.ts"
 import { API } from "./api.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { Limits } from "./limits.ts"
-import { isLoopback } from "./origin.ts"
+import { isLoopback, isRead } from "./origin.ts"
 import type { Shares } from "./shares.ts"
 
 /**
@@ -194,7 +194,7 @@ export function admission(options: AdmissionOptions) {
     }))
   // Writes that come in one turn share a commit, and cost little before it.
   app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
-    if (request.method !== "GET") return undefined
+    if (!isRead(request.method)) return undefined
     return shares.wait(caller.client)
   })
   // A server that is alone never waits here.
