@@ -80,7 +80,7 @@ describe.skipIf(named === undefined)("the binary", () => {
     }
   })
 
-  test("tells the version and the commit it was built from", async () => {
+  test("shows the version and the commit it was built from", async () => {
     using folder = temporaryFolder()
     const child = Bun.spawn([BINARY, "--version"], { cwd: folder.path, env: {}, stdout: "pipe" })
     const said = await textOf(child.stdout)

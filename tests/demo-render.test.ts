@@ -157,7 +157,7 @@ describe("whatever ffmpeg says, demo-render.sh", () => {
     ])
   })
 
-  test("tells its last error line when it breaks off", async () => {
+  test("reports its last error line when it breaks off", async () => {
     const complaint = String.raw`[libx264 @ 0x55d0c0de] The "pipe" \\ brokeü\t\033[31m`
     await using server = await start()
     await using ffmpeg = new FakeFfmpeg([half], `echo first >&2; printf '${complaint}\\n\\n' >&2; exit 187`)
@@ -189,7 +189,7 @@ describe("whatever ffmpeg says, demo-render.sh", () => {
 })
 
 describe("whatever happens to the queue, demo-render.sh", () => {
-  test("renders on while the server is away, and tells it the end when it is back", async () => {
+  test("renders on while the server is away, and reports the end when it is back", async () => {
     using folder = temporaryFolder()
     const database = join(folder.path, "test.db")
     const before = await start({ database })

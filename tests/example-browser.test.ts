@@ -56,7 +56,7 @@ async function bundled(): Promise<Blob> {
 const chromium = Bun.which("chromium")
 
 test.skipIf(chromium === null)(
-  "the React example connects, shows updates, outlives a restart of the server, and tells a gap",
+  "the React example connects, shows updates, outlives a restart of the server, and shows a gap",
   async () => {
     let shown: Shown = { text: "", bars: [] }
     let changed: () => void = () => undefined

@@ -272,7 +272,7 @@ describe("when it is refused or the network changes the page", () => {
 })
 
 describe("when updates were left out the page", () => {
-  test("tells how many, and shows the refreshed state alone", async () => {
+  test("says how many, and shows only the refreshed state", async () => {
     let answers = 0
     await using server = scripted(() => {
       answers += 1
@@ -346,7 +346,7 @@ describe("the page of one item", () => {
     expect(shown.items.size).toBe(0)
   })
 
-  test("tells in the server's words that there is no such item", async () => {
+  test("says in the server's words that there is no such item", async () => {
     await using server = await start()
     using page = Page.item(server, 7)
     const shown = await page.until(({ connection }) => connection === "ended")

@@ -43,7 +43,7 @@ test("what was given in advance is used without a question, for a second", async
   expect(asked).toHaveLength(4)
 })
 
-test("requests that come at the same time are one question, and those that get nothing are told how long to wait", async () => {
+test("requests that come at the same time are one question, and those that get nothing learn how long to wait", async () => {
   let left = 5
   const { allowances, asked } = answering(async (wanted) => {
     await Bun.sleep(1)

@@ -105,7 +105,7 @@ const sse = (text: string): Response =>
 const live = (id: number, history = "a"): string =>
   `event: live\nid: ${id}\ndata: {"last_event_id":${id},"history":"${history}"}\n\n`
 
-test("watch tells the state, live, and each update, with its event ID", async () => {
+test("watch yields the state, live, and each update, with its event ID", async () => {
   await using server = await start()
   const client = new Client(`${server.url}/`)
   const { id } = await client.add({ song_id: 7, title: "A song" })
@@ -128,7 +128,7 @@ test("watch tells the state, live, and each update, with its event ID", async ()
   await server.connectedClients(0)
 })
 
-test("watch narrows by items and song, begins where it is told to, and ends with its item", async () => {
+test("watch narrows by items and song, begins at the given event ID, and ends with its item", async () => {
   await using server = await start()
   for (const song_id of [1, 2, 3]) await server.add({ song_id })
   for (const [options, updates] of [
@@ -204,7 +204,7 @@ test("it waits as long as the server asks, and resumes after the last update", a
   expect(fake.asked.slice(0, 5).map(({ lastEventId }) => lastEventId)).toEqual([null, "1", "2", "3", "3"])
 })
 
-test("a server that drains or dies is resumed without a hole, and its farewell is told", async () => {
+test("a server that drains or dies is resumed without a hole, and its farewell is yielded", async () => {
   await using home = { ...temporaryFolder(), [Symbol.asyncDispose]: async () => undefined }
   const database = join(home.path, "queue.db")
   const first = await start({ database })
@@ -226,7 +226,7 @@ test("a server that drains or dies is resumed without a hole, and its farewell i
   home[Symbol.dispose]()
 }, 30_000)
 
-test("a gap is told, and another database behind the same address is a gap too", async () => {
+test("a gap is yielded, and another database behind the same address is a gap too", async () => {
   await using one = await start()
   await using other = await start()
   for (let at = 0; at < 5; at += 1) await one.add({ song_id: 1 })

@@ -29,7 +29,7 @@ describe("how long a stream may be silent", () => {
   })
 })
 
-test("a server that is frozen is told to be offline after two keepalives and 5 s, one that waits for its reader is not", async () => {
+test("a server that is frozen is reported as offline after two keepalives and 5 s, one that waits for its reader is not", async () => {
   await using server = await start({ args: ["--keepalive-ms", "20"] })
   await server.add()
   const stop = new AbortController()

@@ -202,7 +202,7 @@ describe("a stream that is none", () => {
 })
 
 describe("a redirect", () => {
-  test.each(NAMES)("of %s is not followed, and told by name", async (name) => {
+  test.each(NAMES)("of %s is not followed, and is named in the error", async (name) => {
     await using target = impostor(() => json({}))
     for (const status of [301, 302, 303, 307, 308]) {
       await using other = impostor(
@@ -246,7 +246,7 @@ describe("an answer without an end", () => {
 })
 
 describe("a refusal", () => {
-  test("is told in the server's words", async () => {
+  test("is reported in the server's words", async () => {
     const envelope = { error: "use --allowed-host box.lan", code: "misdirected", request_id: "r1" }
     for (const status of [403, 421]) {
       await using other = impostor(() => Response.json(envelope, { status }))
@@ -260,7 +260,7 @@ describe("a refusal", () => {
     }
   })
 
-  test("of a proxy is told clearly as well", async () => {
+  test("of a proxy is reported clearly as well", async () => {
     let status = 403
     await using other = impostor(() => new Response("<h1>no</h1>", { status }))
     expect(await failure("get", other.url)).toMatchObject({

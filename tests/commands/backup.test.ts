@@ -63,7 +63,7 @@ test("a restore is refused while a server runs", async () => {
   expect((await server.item(1)).id).toBe(1)
 })
 
-test("a restored backup goes on above all numbers, and tells each reader the truth", async () => {
+test("a restored backup continues above all numbers, and each reader sees the truth", async () => {
   using folder = temporaryFolder()
   const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
   {

@@ -153,7 +153,7 @@ test("more items than the terminal has lines are counted, and nothing scrolls", 
   expect(terminal.lines.at(-2)).toBe("  and 7 more")
 })
 
-test("a server that goes away is told as such, and when it is back the board goes on", async () => {
+test("a server that goes away is shown as offline, and when it is back the board goes on", async () => {
   using folder = temporaryFolder()
   const database = `${folder.path}/queue.db`
   const before = await start({ database })
@@ -321,7 +321,7 @@ test("list fits the terminal, draws bars where there is room, and colours the st
   ])
 })
 
-test("list tells who rendered, when, for how long, and the one line that says why it failed", async () => {
+test("list shows which worker rendered, when, for how long, and the one line that says why it failed", async () => {
   await using server = await start()
   const failed = await server.add({ song_id: 1, title: "Northern Lights" })
   const claim = await server.api("POST", "/queue/claim", { worker: "render-1" })

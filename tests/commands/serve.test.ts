@@ -56,7 +56,7 @@ test("what is no file is no database, and stays as it is", async () => {
   }
 })
 
-test("the path of the database is told whole, however it was given", async () => {
+test("the path of the database is logged whole, however it was given", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
   const given = `${folder.path}/./x/../queue.db`

@@ -48,7 +48,7 @@ test.each([70, 80, 100, 120, 160, 240])(
   },
 )
 
-test("the wider the terminal, the more a table tells; elsewhere it is whole", () => {
+test("the wider the terminal, the more a table shows; elsewhere it is whole", () => {
   expect(shown(80)[1]).toContain("done 14:32 UTC")
   expect(shown(120)[1]).toContain("2:10 left, done at 14:32 UTC")
   const whole = shown(Number.POSITIVE_INFINITY)

@@ -195,7 +195,7 @@ test("watch waits for a server that is not there yet", async () => {
   await watching.until(tells("hello"))
 }, 20_000)
 
-test("watch ends with exit 0 when it is interrupted or told to stop", async () => {
+test("watch ends with exit 0 when it is interrupted or terminated", async () => {
   await using server = await start()
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     await using watching = new Watching(server.url)

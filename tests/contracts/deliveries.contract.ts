@@ -126,7 +126,7 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(await taken(9)).toEqual([1, 3])
   })
 
-  test(`${name}: a webhook that is followed no more keeps the record of what it was told, and gets nothing`, async () => {
+  test(`${name}: a webhook that is followed no more keeps the record of its deliveries, and gets nothing`, async () => {
     await using opened = await open(() => START_MS)
     const { store } = opened
     const { deliveries } = store

@@ -6,7 +6,7 @@ const at = (ms: number): string => new Date(START_MS + ms).toISOString()
 
 /** What every Store promises about the servers that use it. */
 export function storeInstances(name: string, open: Open): void {
-  test(`${name}: a server that has told of itself is known, as it told last`, async () => {
+  test(`${name}: a server that has written itself down is known, as it wrote last`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { instances } = opened.store

@@ -84,7 +84,7 @@ export function storeRuns(name: string, open: Open): void {
     expect(await secondsOf(store, "film")).toEqual([100])
   })
 
-  test(`${name}: a look that is not known yet is told by the newest one of its kind`, async () => {
+  test(`${name}: a look that is not known yet is estimated by the newest one of its kind`, async () => {
     await using opened = await open()
     const { store } = opened
     await completed(store, run("song", 1, "two"))
@@ -96,7 +96,7 @@ export function storeRuns(name: string, open: Open): void {
     expect(await secondsOf(store, "film", "two")).toEqual([])
   })
 
-  test(`${name}: items of no kind are told by the newest runs, if three are alike and none is of a kind`, async () => {
+  test(`${name}: items of no kind are estimated by the newest runs, if three are alike and none is of a kind`, async () => {
     await using opened = await open()
     const { store } = opened
     await completed(store, run("frames", 1, "frames"))

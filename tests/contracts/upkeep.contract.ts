@@ -138,7 +138,7 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(create).toThrow()
   })
 
-  test(`${name}: finished items are told by their age, the oldest first`, async () => {
+  test(`${name}: finished items are listed by their age, the oldest first`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { store } = opened

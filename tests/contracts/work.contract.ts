@@ -341,7 +341,7 @@ export function storeWork(name: string, open: Open): void {
     expect(await store.isAnyLeased()).toBeFalse()
   })
 
-  test(`${name}: an item that was deleted is told from one that never was`, async () => {
+  test(`${name}: an item that was deleted is distinguished from one that never existed`, async () => {
     await using opened = await open()
     const { store } = opened
     const id = await added(store)

@@ -47,7 +47,7 @@ const wait = (worker: string, tag: string) =>
   client.claim({ worker, wait: 30, tags: [tag], version: "1.2.3" }, leaving.signal).catch(() => null)
 
 page("who works", () => {
-  test("is told by an empty box, which says the command that starts a worker", async () => {
+  test("is shown by an empty box with the command that starts a worker", async () => {
     await tab.until(`${text(".running .empty p")} === "Nothing is rendering. Start a worker:"`)
     expect(await tab.evaluate<string>(text(".running .empty code"))).toBe(
       `track-studio work --server ${server.url.replace("127.0.0.1", HOST)} --exec ./render.sh`,

@@ -154,7 +154,7 @@ page("what is shown", () => {
     await tab.until(`document.querySelector(".timeline summary")?.textContent.startsWith("Video, ")`)
   })
 
-  test("with colours of the system's choice still tells what is pressed, live, and done", async () => {
+  test("with colours of the system's choice still shows what is pressed, live, and done", async () => {
     const id = await server.add({ song_id: 1 })
     await server.put(id, { status: "processing", progress: 50 })
     await open()

@@ -144,7 +144,7 @@ page("one stream for all tabs of a browser", () => {
     expect([...tab.complaints, ...other.complaints]).toEqual([])
   })
 
-  test("a hidden tab tells by its title and icon how things go", async () => {
+  test("a hidden tab shows the state by its title and icon", async () => {
     const server = await serve()
     const id = await running(server, 10)
     const tab = await open(server)
@@ -296,7 +296,7 @@ page("the badge never lies", () => {
     expect(await other.evaluate<string>("document.body.innerText")).not.toContain("Of the first history")
   })
 
-  test("a server that was set back to a backup: the gap is told, and closes by itself", async () => {
+  test("a server that was set back to a backup: the gap is shown, and closes by itself", async () => {
     const database = `${folder.path}/backup.db`
     const before = await serve({ database })
     const id = await running(before, 10)

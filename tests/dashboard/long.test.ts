@@ -63,7 +63,7 @@ const go = async (path: string): Promise<void> => {
 }
 
 page("a queue of 12,500 items", () => {
-  test("is told exactly, and every change of it is", async () => {
+  test("is shown exactly, and so is every change of it", async () => {
     await tab.until(`${FIGURES}[1] === "10,000 waiting"`)
     expect(await tab.evaluate<string[]>(FIGURES)).toEqual([
       "0 running",
@@ -160,7 +160,7 @@ page("a queue of 12,500 items", () => {
     await tab.press("Escape")
   })
 
-  test("tells the place of an item among all that wait", async () => {
+  test("shows the place of an item among all that wait", async () => {
     await go("/items/7")
     await tab.until(`/^7 of 10,00[01] in the queue$/.test(document.querySelector(".now .left").innerText)`)
   })

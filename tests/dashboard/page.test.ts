@@ -198,7 +198,7 @@ page("the queue on the page", () => {
     await tab.until(`${focused}?.matches('.waiting [data-item="${other}"]')`)
   })
 
-  test("a refusal is told in the server's words, and a filter finds", async () => {
+  test("a refusal is shown in the server's words, and a filter finds", async () => {
     await server.add({ song_id: 5, title: "Northern Lights" })
     const id = await server.add({ song_id: 6, title: "Copper Sky" })
     const tab = await open()
@@ -246,7 +246,7 @@ page("a worker's report", () => {
 })
 
 page("an item's page", () => {
-  test("tells its history as it goes on, draws it, and is there after a reload", async () => {
+  test("shows its history as it goes on, draws it, and is there after a reload", async () => {
     const id = await server.add({ song_id: 5, title: "Tidelines", metadata: { album: "Signal" } })
     await server.put(id, { status: "processing", progress: 5, current_step: "Images" })
     for (const progress of [10, 20, 30]) await server.put(id, { progress, current_step: "Images" })
@@ -291,7 +291,7 @@ page("an item's page", () => {
 })
 
 page("the badge", () => {
-  test("tells its facts as soon as it is opened", async () => {
+  test("shows its facts as soon as it is opened", async () => {
     const tab = await open()
     const told = `(() => { document.querySelector("#badge").click(); return ${text("#facts")} })()`
     expect(await tab.evaluate<string>(told)).toContain("Confirmed")

@@ -11,7 +11,7 @@ const stateOf = (...items: Parameters<State["replace"]>[0]): State => {
 }
 
 describe("the state of a tab", () => {
-  test("takes what an update tells, and keeps what it does not", () => {
+  test("takes what an update has, and keeps what it has not", () => {
     const state = stateOf(item({ priority: 7, tags: ["gpu"], error_message: "old", worker: "old" }))
     state.apply([update(5, { progress: 40, current_step: "Encoding", worker: "gpu-1", eta_seconds: 30 })])
     expect(state.items.get(1)).toMatchObject({

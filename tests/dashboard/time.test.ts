@@ -93,7 +93,7 @@ page("a render of a kind that is known", () => {
     await own.close()
   })
 
-  test("tells those that wait when they start, and when everything is done", async () => {
+  test("shows when waiting items start, and when everything is done", async () => {
     const tag = crypto.randomUUID()
     await server.add({ song_id: 5, kind: "song", tags: [tag] })
     const taken = await claim(server, { tags: [tag], lease: 600 })

@@ -17,7 +17,7 @@ import { glideOf } from "../../src/dashboard/view/lane.ts"
 import { item, time, update } from "./items.ts"
 
 describe("the timeline", () => {
-  test("gathers the reports of a step, and tells what else happened", () => {
+  test("gathers the reports of a step, and shows what else happened", () => {
     const timeline = new Timeline()
     const updates = [
       update(1, { status: "queued", attempt: 0 }),
@@ -132,7 +132,7 @@ describe("a bar", () => {
     }
   })
 
-  test("is as fine as the medium tells, within its percent", () => {
+  test("is as fine as the medium's time, within its percent", () => {
     const media = { out_time: 81, total: 200, fps: null, speed: null }
     const known = { progress: 40, time_progress: null }
     expect(doneOf({ ...known, media })).toBe(40.5)
@@ -141,7 +141,7 @@ describe("a bar", () => {
     expect(doneOf({ ...known, media, time_progress: 12.5 })).toBe(12.5)
   })
 
-  test("the time left is told with the time of day at which it is over", () => {
+  test("the time left is shown with the time of day at which it is over", () => {
     const end = new Date(Date.parse(time(120)))
     const two = (value: number): string => String(value).padStart(2, "0")
     const clock = `${two(end.getHours())}:${two(end.getMinutes())}`

@@ -57,7 +57,7 @@ test("curl draws the board that watch draws, frame by frame", async () => {
   await server.connectedClients(0)
 })
 
-test("columns, rows, colours and time zone of curl's board can be told", async () => {
+test("columns, rows, colours and time zone of curl's board can be chosen", async () => {
   await using server = await start()
   for (let song_id = 1; song_id <= 6; song_id += 1) {
     await server.put(await server.add({ song_id, title: `A song with the number ${song_id}` }), {
@@ -103,7 +103,7 @@ test("wget gets the board too; other programs get it once, as plain text; who ta
   await server.connectedClients(0)
 })
 
-test("curl is told when the server goes away, and ends in order", async () => {
+test("curl sees when the server goes away, and ends in order", async () => {
   await using server = await start()
   await server.put(await server.add({ song_id: 1, title: "Hello" }), { status: "processing" })
   await using board = curl(server)

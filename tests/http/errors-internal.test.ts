@@ -16,7 +16,7 @@ async function broken(): Promise<TestServer> {
 const ENVELOPE = { error: expect.any(String), code: expect.any(String), request_id: expect.any(String) }
 const INTERNALS = /sql|table|gone|queue_items|\.ts|\/|stack|Error:/i
 
-test("a failure of the server is a 500 that tells nothing of its inside, with CORS", async () => {
+test("a failure of the server is a 500 that shows nothing of its inside, with CORS", async () => {
   await using server = await broken()
   for (const path of ["/queue", "/queue/1", "/queue/next", "/queue/1/updates", "/progress/stream/1"]) {
     const answer = await server.api("GET", path)
@@ -43,7 +43,7 @@ test("a database that cannot be written is a 503 that says when to try again and
   }
 })
 
-test("an EventSource, which gives up at a refusal, is told to come back while the history cannot be read", async () => {
+test("an EventSource, which gives up at a refusal, gets an answer to come back while the history cannot be read", async () => {
   await using server = await start()
   const database = new Database(server.database)
   database.run("ALTER TABLE history RENAME TO gone")

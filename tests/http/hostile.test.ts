@@ -186,7 +186,7 @@ test("hostile text is one line of text, without anything that steers a terminal"
   reader.leave()
 }, 60_000)
 
-test("a hostile last event ID gets a gap, and is told back without harm", async () => {
+test("a hostile last event ID gets a gap, and is repeated without harm", async () => {
   await using server = await start()
   await server.add()
   await fc.assert(

@@ -154,7 +154,7 @@ test("what is asked over a socket counts as requests do", async () => {
   })
 })
 
-test("an EventSource for which there is no room is told when to come back", async () => {
+test("an EventSource for which there is no room learns when to come back", async () => {
   await using server = await start({ args: ["--streams-per-client", "1"] })
   const secret = await tokenOf(server, "viewer")
   await known(server, secret)

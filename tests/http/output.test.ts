@@ -68,7 +68,7 @@ test("what a worker sends is read as text that steers no terminal, and is no upd
   ).toStartWith("HTTP/1.1 200")
 })
 
-test("a request that is repeated stores nothing twice, one without an offset goes on, and a hole is told", async () => {
+test("a request that is repeated stores nothing twice, one without an offset goes on, and a hole is reported", async () => {
   const work = await attempt(server)
   expect(await print(work, "one\n", "?attempt=1&offset=0")).toMatchObject({ attempt: 1, end: 4 })
   expect(await print(work, "one\n", "?attempt=1&offset=0")).toMatchObject({ end: 4 })

@@ -56,7 +56,7 @@ test("a socket says what the NDJSON stream says, a message each", async () => {
   lines.leave()
 })
 
-test("a socket resumes after the last event ID, and is told of a gap", async () => {
+test("a socket resumes after the last event ID, and gets a gap", async () => {
   await using server = await start()
   const id = await server.add()
   for (const progress of [1, 2, 3]) await server.put(id, { progress })

@@ -120,7 +120,7 @@ describe("a completed attempt leaves a run", () => {
     ])
   })
 
-  test("even when it told nothing, if its kind was said", () => {
+  test("even when it reported nothing, if its kind was given", () => {
     expect(new Render().claim().complete(5).runs).toEqual([])
     expect(new Render({ kind: "song" }).claim().complete(5).runs).toMatchObject([
       { kind: "song", seconds: 5 },

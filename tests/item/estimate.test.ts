@@ -276,7 +276,7 @@ test("a count that goes on by one is not overdue before the next one can come", 
   expect(left(90)).toBeCloseTo(left(50) - 40)
 })
 
-test("totals that were declared make the outlook right before anything is told", () => {
+test("totals that were declared make the outlook right before anything is reported", () => {
   const errors = (isDeclared: boolean): number =>
     median(
       [1, 2, 3].flatMap((seed) => {

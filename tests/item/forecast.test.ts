@@ -59,7 +59,7 @@ test("all is done when the last is; nobody knows that where one is not known", (
   expect(forecast([slot(10)], [item(1, 5), item(2, 5)], 1).doneIn).toBeUndefined()
 })
 
-test("each waiting item is told once, in its band, never before it may start, never to whom it cannot go", () => {
+test("each waiting item is forecast once, in its band, never before it may start, never to whom it cannot go", () => {
   const tags = fc.subarray(["gpu", "fast"])
   const seconds = fc.double({ min: 0, max: 1e6, noNaN: true })
   const known = fc.record({ seconds, deviation: seconds })
@@ -146,7 +146,7 @@ describe("queues of real renders, three runs of each kind known, totals declared
     })
   }
 
-  test.each([1, 4])("the wait is told within 15 %% at every place, with %d workers", (slots) => {
+  test.each([1, 4])("the wait is estimated within 15 %% at every place, with %d workers", (slots) => {
     const byPlace: { error: number; held: boolean }[][] = []
     for (let seed = 1; seed <= 40; seed += 1) {
       const throwOne = dice(seed)

@@ -180,7 +180,7 @@ test("a start begins at the progress given, else at 0, at its own time, and forg
   })
 })
 
-test("a change without a move touches its own keys alone, and tells of itself in message and updated_at", () => {
+test("a change without a move touches its own keys alone, and shows in message and updated_at", () => {
   during((before, wanted, after) => {
     if (after instanceof AppError || after.status !== before.status) return
     const given = isFinished(before.status) ? { ...wanted, progress: before.progress } : wanted

@@ -31,7 +31,7 @@ test("the histories are what they say", () => {
   ])
 })
 
-test("repeatable work is told within 2.5 points and 11 % of the time left after three runs", () => {
+test("repeatable work is estimated within 2.5 points and 11 % of the time left after three runs", () => {
   holds(figuresOf(scoresOf(attemptsOf("song"), 3)), 2.5, 6, 11, 88)
   holds(figuresOf(scoresOf(attemptsOf("inner"), 3)), 2, 6, 8, 88)
 })
@@ -46,7 +46,7 @@ test("over all kinds, with those that nobody can foresee, the bar is 3 points of
   holds(after(8, REAL), 3, 7, 14, 88)
 })
 
-test("kinds that are made up are told as well", () => {
+test("kinds that are made up are estimated as well", () => {
   for (const seed of [11, 12, 13]) {
     const made = madeKinds(seed, 12)
     holds(after(3, made), 2.5, 6, 11, 85)

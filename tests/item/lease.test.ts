@@ -240,7 +240,7 @@ test("a quiet change is one that no viewer could see", () => {
   })
 })
 
-test("once told to stop, a worker is told so by every answer until its lease has ended", () => {
+test("once a worker is to stop, every answer says so until its lease has ended", () => {
   during(({ before, after, token }) => {
     if (after instanceof AppError || token === undefined || !isLeased(before)) return
     const wasCalledOff = before.item.cancel_requested_at !== null

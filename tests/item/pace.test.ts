@@ -67,7 +67,7 @@ const steady =
   (after) =>
     (100 * after) / seconds
 
-test("a steady render's end is told to a tenth of a second or 2 % of the time left, from 3 s and 1 percent on", () => {
+test("a steady render's end is estimated to a tenth of a second or 2 % of the time left, from 3 s and 1 percent on", () => {
   fc.assert(
     fc.property(fc.integer({ min: 5, max: 20_000 }), fc.integer({ min: 1, max: 300 }), (seconds, reports) => {
       for (const { seconds: after, share, eta, left } of follow(steady(seconds), seconds / reports)) {
@@ -80,7 +80,7 @@ test("a steady render's end is told to a tenth of a second or 2 % of the time le
   )
 })
 
-test("nothing is told before there is a pace: no report, no movement, less than 3 s, less than 1 percent", () => {
+test("nothing is estimated before there is a pace: no report, no movement, less than 3 s, less than 1 percent", () => {
   expect(CLAIMED.item.eta_seconds).toBeNull()
   for (const said of [{}, { message: "starting" }, { progress: 0 }]) {
     expect(report(CLAIMED, 60, said).item.eta_seconds).toBeNull()
@@ -90,7 +90,7 @@ test("nothing is told before there is a pace: no report, no movement, less than 
   expect(report(CLAIMED, 60, { progress: 1 }).item.eta_seconds).toBe(5940)
 })
 
-test("nothing is told once everything is done, and a report of other things leaves what was told", () => {
+test("nothing is estimated once everything is done, and a report of other things keeps the estimate", () => {
   const half = report(CLAIMED, 30, { progress: 50 })
   expect(half.item.eta_seconds).toBe(30)
   expect(report(half, 35, { message: "still here" }).item.eta_seconds).toBe(30)
@@ -104,7 +104,7 @@ test("the time is computed from shares that are not rounded", () => {
   expect(Math.max(...errors(late.slice(0, -20)))).toBeLessThan(0.02)
 })
 
-test("a report right after the start tells where the work resumes, not how fast it goes", () => {
+test("a report right after the start shows where the work resumes, not how fast it goes", () => {
   for (const share of [5, 50, 80]) {
     const resumed = report(CLAIMED, 0.005, { progress: share })
     const render: Render = (after) => share + after / 10
@@ -146,7 +146,7 @@ test("scenes of different speed do not shake the time: its median error over the
   }
 })
 
-test("whole percents and frames that take long are told as well as finer reports", () => {
+test("whole percents and frames that take long are estimated as well as finer reports", () => {
   const percents: Render = (after) => Math.floor((100 * after) / 600)
   expect(median(errors(middle(follow(percents, 0.5))))).toBeLessThan(0.15)
   // A frame of 40 s at a time, of 20: what is told when it is done is true then.
@@ -157,7 +157,7 @@ test("whole percents and frames that take long are told as well as finer reports
   }
 })
 
-test("a change of title or priority leaves the time that is told, and what is known of the pace", () => {
+test("a change of title or priority keeps the estimated time, and what is known of the pace", () => {
   const half = report(CLAIMED, 30.05, { progress: 45.7 })
   const renamed = changed(half, { title: "New", priority: 3 }, at(31))
   expect(renamed.item.eta_seconds).toBe(half.item.eta_seconds)

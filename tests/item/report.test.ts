@@ -59,7 +59,7 @@ describe("the progress of an attempt", () => {
     )
   })
 
-  test("has no time to its end while the reporter says that none can be told", () => {
+  test("has no time to its end while the reporter says that none can be estimated", () => {
     const moving = after(CLAIMED, { progress: 10 }, { progress: 20 }, { progress: 30 }, { progress: 40 })
     expect(moving.item.eta_seconds).toBeGreaterThan(0)
     expect(reported(moving, "a", { progress: 50, eta_seconds: null }, at(5)).item.eta_seconds).toBeNull()

@@ -23,7 +23,7 @@ const media = (out_time: number, total = 100): Sign => ({
 })
 const namesOf = (trace: Trace): (readonly [string, number])[] => trace.steps.map(({ name, at }) => [name, at])
 
-test("a step begins where its name is first told, and what came before belongs to the first one", () => {
+test("a step begins where its name is first reported, and what came before belongs to the first one", () => {
   const trace = told(
     [0, {}],
     [2, { current_step: "Analyze" }],
@@ -49,7 +49,7 @@ test("a number that goes up in a step's name makes no step of its own", () => {
   expect(namesOf(trace)).toEqual([["frame 1 of 40", 0]])
 })
 
-test("steps that are counted are told apart by their index, whatever their names", () => {
+test("steps that are counted are distinguished by their index, whatever their names", () => {
   const step = (index: number): Sign => ({ step: { index, total: 2, name: "Encode" } })
   expect(namesOf(told([0, step(1)], [4, step(2)]))).toEqual([
     ["Encode", 0],
@@ -68,7 +68,7 @@ test("what there is to do is a medium's length, or else what is counted", () => 
   expect(told([0, { ...count, ...media(1, 212.5) }]).steps).toMatchObject([{ unit: "seconds", size: 212.5 }])
 })
 
-test("a percentage that is held at 99 tells nothing", () => {
+test("a percentage that is held at 99 does not count", () => {
   const trace = told([0, { progress: 10 }], [5, { progress: 99 }], [9, { progress: 100 }])
   expect(trace.latest.percent?.[0]).toBe(undefined)
   expect(settled(told([0, {}], [3, { progress: 10 }], [5, { progress: 99 }]))[0]?.lines.percent).toEqual([
@@ -141,7 +141,7 @@ test("a percentage that begins again is another step, which counts from where it
   ])
 })
 
-test("whatever is told, a trace stays small, and its lines ascend", () => {
+test("whatever is reported, a trace stays small, and its lines ascend", () => {
   fc.assert(
     fc.property(signs, (all) => {
       const steps = settled(told(...all))

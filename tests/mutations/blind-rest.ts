@@ -21,7 +21,7 @@ export const BLIND_REST: readonly Mistake[] = [
     ["tests/stream/salvage.test.ts"],
     [
       [
-        "a filtered stream is told how many updates of others cannot be read",
+        "a filtered stream learns how many updates of others cannot be read",
         "missed: isEverything ? one.count : null",
         "missed: one.count",
       ],
@@ -32,7 +32,7 @@ export const BLIND_REST: readonly Mistake[] = [
     ["tests/stream/lag.test.ts"],
     [
       [
-        "a slow stream is told of more missed updates than it missed",
+        "a slow stream gets more missed updates reported than it missed",
         "wanted ? null : between - ids.length",
         "wanted ? null : between",
       ],
@@ -53,11 +53,7 @@ export const BLIND_REST: readonly Mistake[] = [
     "src/stream/opening.ts",
     ["tests/stream/orders.test.ts"],
     [
-      [
-        "a resume at an event ID that is not kept tells of no gap",
-        "if (!isKept(from, bounds)) return null",
-        "",
-      ],
+      ["a resume at an event ID that is not kept gets no gap", "if (!isKept(from, bounds)) return null", ""],
       [
         "what follows the first page of a resume is passed over",
         "return more ? null : new Opening(head,",

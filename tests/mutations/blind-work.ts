@@ -45,7 +45,7 @@ export const BLIND_WORK: readonly Mistake[] = [
     ["tests/queue/cancel.test.ts"],
     [
       [
-        "the worker of a deleted item is told that it never existed",
+        "the worker of a deleted item learns that it never existed",
         "if (await store.wasDeleted(id)) throw",
         "if (id < 0) throw",
       ],
@@ -329,7 +329,7 @@ export const BLIND_WORK: readonly Mistake[] = [
     [
       ["an item stalls again with each update", "&& !(before && isStalled(before)) ?", "?"],
       [
-        "the list of deliveries tells the secret path",
+        "the list of deliveries shows the secret path",
         "url: `${origin}${rest}` }",
         "url: url + rest.slice(0, 0) }",
       ],

@@ -140,7 +140,7 @@ export const MISTAKES: readonly Mistake[] = [
     ],
     ["100 % is shown before the item is completed", "Math.min(99, Math.floor(done))", "Math.floor(done)"],
     [
-      "a unit stays that the report no longer tells",
+      "a unit stays that the report no longer has",
       "unit: report.unit ?? null",
       "unit: report.unit ?? before.item.unit",
     ],
@@ -225,7 +225,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...of("src/stream/thinning.ts", STREAM, [
     ["a thinned stream does not tell of every end", "isFinished(frame.update.status) ||", ""],
     [
-      "what came last before a pause is not told",
+      "what came last before a pause is not sent",
       "if (waitMs > 0) this.#next = setTimeout(() => this.#strike(), waitMs)",
       "if (waitMs > 0) return",
     ],
@@ -235,7 +235,7 @@ export const MISTAKES: readonly Mistake[] = [
     ["a deaf bell counts as one that hears", "this.#awaitedMs ??= this.saidMs", "void this.saidMs"],
     ["a bell that nobody rings is not tested", "> QUIET_MS)", "> 1e9)"],
     [
-      "other instances are not told of what was stored while the bell was away",
+      "other instances do not learn what was stored while the bell was away",
       "line.close()\n    this.#isOwed = true",
       "line.close()",
     ],

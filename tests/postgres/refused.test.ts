@@ -83,7 +83,7 @@ withPostgres("a role with three connections writes and reads all the same", asyn
 })
 
 withPostgres(
-  "a server is told at its start that the database has too few connections left for it",
+  "a server learns at its start that the database has too few connections left for it",
   async () => {
     await using opened = await openStore()
     expect(opened.store.found.warning).toBeUndefined()
@@ -167,7 +167,7 @@ ignore_startup_parameters = extra_float_digits${ignored}\n`,
 }
 
 test.skipIf(bouncer === null)(
-  "a pooler in front is refused in words, also one that swallows what it is told",
+  "a pooler in front is refused in words, also one that swallows the parameters of a session",
   async () => {
     const swallowed =
       ", application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, client_connection_check_interval, synchronous_commit, default_transaction_isolation, idle_session_timeout, jit"

@@ -72,7 +72,7 @@ describe.skipIf(whyNoPostgres !== undefined)(
       await ignorant.close()
     })
 
-    test("may be told of a backup that was put back, by the statement of the documentation", async () => {
+    test("may be informed of a backup that was put back, by the statement of the documentation", async () => {
       await using opened = await takenBack()
       const { store, url, id } = opened
       await opened.takeBack()
@@ -85,7 +85,7 @@ describe.skipIf(whyNoPostgres !== undefined)(
       expect(await store.bounds()).toEqual({ oldest: 1, newest: 1_000_009, lost, stored: 8 })
     })
 
-    test("is told to open streams by a gap, before and after new updates, and to those that come back", async () => {
+    test("is reported to open streams by a gap, before and after new updates, and to those that come back", async () => {
       await using opened = await takenBack()
       const { store, id } = opened
       const bus = new LocalBus()

@@ -92,7 +92,7 @@ test("a leased item goes on until its worker stops: one update asks for it, and 
   }
 })
 
-test("a worker that stops because it was told to makes the item cancelled, by fail or by release", async () => {
+test("a worker that stops because of the directive makes the item cancelled, by fail or by release", async () => {
   for (const [verb, body] of [
     ["fail", { error_message: "terminated", retryable: true }],
     ["fail", undefined],
@@ -135,7 +135,7 @@ test("an item that has ended otherwise cannot be cancelled any more, and stays a
   }
 })
 
-test("a cancelled item can be put back, and its next worker is not told to stop", async () => {
+test("a cancelled item can be put back, and its next worker is not asked to stop", async () => {
   const taken = await attempt(server)
   await cancel(taken.id)
   await taken.say("release")
@@ -145,7 +145,7 @@ test("a cancelled item can be put back, and its next worker is not told to stop"
   expect(await next?.say("heartbeat")).toMatchObject({ status: 200, directive: "continue" })
 })
 
-test("a leased item that is deleted is gone: viewers see it cancelled, and its worker is told to stop", async () => {
+test("a leased item that is deleted is gone: viewers see it cancelled, and its worker is asked to stop", async () => {
   const taken = await attempt(server)
   const viewer = await Reader.open(`${server.url}/api/v1/progress/stream/${taken.id}`)
   await viewer.first("live")

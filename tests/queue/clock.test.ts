@@ -153,7 +153,7 @@ async function started(wrap?: (store: Store) => Store): Promise<Bench> {
 const statusOf = async (bench: Bench, id: number): Promise<string> => (await bench.store.item(id)).status
 
 test.concurrent(
-  "a jump of the machine's clock ends no lease, whichever way, and moves only the times that are told",
+  "a jump of the machine's clock ends no lease, whichever way, and moves only the times that are shown",
   async () => {
     await using bench = await started()
     const { id, token } = await bench.claim()

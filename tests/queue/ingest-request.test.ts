@@ -140,7 +140,7 @@ test("an item that a PUT completes meanwhile is not completed twice", async () =
   expect((await told(server, item)).filter(({ status }) => status === "completed")).toHaveLength(1)
 })
 
-test("with a lease a cancel is told at the end, and a render that finished anyway wins", async () => {
+test("with a lease a cancel is reported at the end, and a render that finished anyway wins", async () => {
   for (const [query, last, status, outcome, directive] of [
     ["", block(6, "end"), "processing", null, "cancel"],
     ["&finish=true", block(3.5, "end"), "failed", "cancelled", "cancel"],
@@ -154,7 +154,7 @@ test("with a lease a cancel is told at the end, and a render that finished anywa
   }
 })
 
-test("with a lease that is lost, or an item that is deleted, the renderer is told to stop", async () => {
+test("with a lease that is lost, or an item that is deleted, the renderer is asked to stop", async () => {
   const lost = await attempt(server)
   const [, output] = await halfway(`&finish=true&lease=${lost.lease.token}`, lost.id)
   await lost.say("release")

@@ -176,7 +176,7 @@ test("a renderer whose connection breaks has failed, where it was to finish its 
   expect(await server.item(other)).toMatchObject({ status: "processing" })
 })
 
-test("an output of many blocks is read as fast as it comes, and told as fast as that goes", async () => {
+test("an output of many blocks is read as fast as it comes, and stored as fast as that goes", async () => {
   const id = await add()
   const blocks = 20_000
   const block = (i: number): string => `frame=${i}\nout_time_us=${i * 1000}\nspeed=2x\nprogress=continue\n`

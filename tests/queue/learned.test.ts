@@ -99,7 +99,7 @@ async function rendered(on: TestServer, ms: number, body: object = {}): Promise<
 }
 
 describe("a client that knows nothing but PUT", () => {
-  test("is learned from, and told", async () => {
+  test("is learned from, and listed", async () => {
     await using own = await start()
     const first = await rendered(own, 100)
     expect(first.map(({ eta_runs, time_progress }) => [eta_runs, time_progress])).toEqual([
@@ -120,7 +120,7 @@ describe("a client that knows nothing but PUT", () => {
   })
 })
 
-test("attempts of which one has more steps of a series are alike, and what was learned of one tells the other", async () => {
+test("attempts of which one has more steps of a series are alike, and what was learned of one estimates the other", async () => {
   await using own = await start()
   const made = async (images: number): Promise<(QueueItem | undefined)[]> => {
     const id = await own.add()

@@ -52,7 +52,7 @@ test("what comes faster than it is kept leaves out the oldest, and one request i
   expect(kept.calls).toBeLessThanOrEqual(2)
 })
 
-test("a refusal is told to the sender, at the next piece or at the end", async () => {
+test("a refusal reaches the sender, at the next piece or at the end", async () => {
   const refusal = new AppError("lease_lost", "refused by the test")
   const writer = new OutputWriter(() => Promise.reject(refusal), 1000, 0)
   writer.push(bytes("one\n"))

@@ -104,7 +104,7 @@ test("a new item takes all that can be given with it, and every read answers the
   expect(queue.find(({ id }) => id === item.id)).toEqual(item)
 })
 
-test("the first update of an item tells that it was created", async () => {
+test("the first update of an item says that it was created", async () => {
   const id = await server.add({ song_id: 4, title: "One" })
   const { queued_at } = await server.item(id)
   expect(await history(id)).toEqual([
@@ -234,7 +234,7 @@ test("one answer holds at most 1000 updates, and the next goes on from there", a
   expect(await history(id, `?after=${first.at(-1)?.id}`)).toHaveLength(5)
 })
 
-test("a flag is set and taken away, also on a finished item, and viewers are told", async () => {
+test("a flag is set and taken away, also on a finished item, and viewers see it", async () => {
   const id = await server.add()
   await put(id, { status: "processing" })
   await put(id, { status: "completed" })

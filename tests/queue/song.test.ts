@@ -19,7 +19,7 @@ test("serve --one-per-song gives a waiting worker the next item of a song when t
   expect(next.item.id).toBe(second)
 })
 
-test("serve gives workers several items of one song unless it is told otherwise", async () => {
+test("serve gives workers several items of one song unless configured otherwise", async () => {
   await using server = await start()
   for (let index = 0; index < 2; index += 1) await server.add({ song_id: 7 })
   for (let index = 0; index < 2; index += 1) {

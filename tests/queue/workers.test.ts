@@ -30,7 +30,7 @@ test("progress renews the lease, and so does a heartbeat, which no viewer sees",
   }
 })
 
-test("a report is stored and told as it was said, its progress floored and at most 99", async () => {
+test("a report is stored and shown as it was sent, its progress floored and at most 99", async () => {
   const taken = await attempt(server)
   const step = { index: 2, total: 5, name: "images" }
   const unit = { done: 3, total: 5, name: "images" }
