@@ -91,7 +91,7 @@ test("one item's board shows its step, unit, worker and message", async () => {
   const { lease }: { lease: { token: string } } = await answer.json()
   await server.api("POST", `/queue/1/progress?lease=${lease.token}`, {
     progress: 25,
-    step: { index: 3, total: 5, name: "Rendering video" },
+    step: { index: 3, total: 5, name: "Render" },
     unit: { done: 300, total: 1200, name: "frames" },
     media: { out_time: 10, total: 40, fps: 24, speed: 1.5 },
     message: "two-pass",
@@ -102,7 +102,7 @@ test("one item's board shows its step, unit, worker and message", async () => {
   expect(name).toBe("#1 Northern Lights  processing")
   expect(bar).toMatch(/^[━╸]{40,} {2}25%/)
   expect(rest).toEqual([
-    "3/5 Rendering video · 300 of 1200 frames · 24 fps · 1.5x · on render-1",
+    "3/5 Render · 300 of 1200 frames · 0:10 of 0:40 · 24 fps · 1.5x · on render-1",
     "two-pass",
     "● live",
   ])
