@@ -11,6 +11,7 @@ import {
   placed,
 } from "./left.ts"
 import { declaredOf, habitsOf, type Sizes } from "./lengths.ts"
+import { compared } from "./shape.ts"
 import type { StepTrace } from "./trace.ts"
 import {
   lastedOf,
@@ -193,7 +194,9 @@ export function learn(runs: readonly Run[]): Experience {
   const plainly = habitsOf(asked.map((run) => lastedOf(run, 1)))
   const slowness = slownessOf(asked.map((run) => witnessOf(run, plainly)))
   const habits = habitsOf(asked.map((run) => lastedOf(run, Math.exp(slowness.get(run.worker) ?? 0))))
-  const witnesses = asked.map((run) => witnessOf(run, habits))
+  const prepared = asked.map((run) => witnessOf(run, habits))
+  const parts = compared(prepared.map((witness) => witness.parts))
+  const witnesses = prepared.map((witness, i) => ({ ...witness, parts: parts[i] ?? witness.parts }))
   const known = { witnesses, weights: weightsOf(witnesses), slowness }
   const trials = PARTS.map((part) => trialsOf(known, part))
   const n = asked.length

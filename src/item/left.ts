@@ -96,7 +96,7 @@ function mix(said: Testimony, other: Testimony, part: number): void {
   said.step += (other.step - said.step) * part
   said.after += (other.after - said.after) * part
   said.trust += (other.trust - said.trust) * part
-  said.roughness += (other.roughness - said.roughness) * part
+  said.variation += (other.variation - said.variation) * part
 }
 
 /** The pace so far: over all, in the latest part of the way, and in the step in hand. */
@@ -142,7 +142,7 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
   }
   const trusted = said.trusted + said.trust * inStep
   const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
-  const rough = Math.min(MAX_ROUGH_INERTIA, ROUGH_INERTIA * said.roughness)
+  const rough = Math.min(MAX_ROUGH_INERTIA, ROUGH_INERTIA * said.variation)
   const ofStep = inStep + (STEP_INERTIA + rough) * said.step
   const inThisStep = ofStep > 0 ? pace + ((paces.step - pace) * inStep) / ofStep : pace
   return (said.step - inStep) * Math.exp(inThisStep) + said.after * Math.exp(pace)

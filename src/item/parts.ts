@@ -9,6 +9,8 @@ export interface Part {
   readonly seconds: number
   /** How unevenly it went: the part of its time that would have to move for one even speed. */
   readonly roughness: number
+  /** How much of that differs from run to run: what is uneven in the same way each time can be relied on. */
+  readonly variation: number
   /** What all runs teach about it. */
   readonly habit: Habit
   /** What there was to do, by each unit that its time depends on. */

@@ -1,6 +1,7 @@
 import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./lengths.ts"
 import { type Amounts, amountsOf, lasts, matched, type Part } from "./parts.ts"
 import { moreSteps, surplusOf } from "./series.ts"
+import { roughnessOf } from "./shape.ts"
 import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, type Trace } from "./trace.ts"
 
 /** An attempt that completed, as it is remembered. */
@@ -70,8 +71,8 @@ export interface Testimony {
   movedAt: number
   /** How much the pace in the step in hand says of the rest: see `Habit`. */
   trust: number
-  /** How unevenly the run went through that step: see `Part`. */
-  roughness: number
+  /** How differently from other runs it went through that step: see `Part`. */
+  variation: number
 }
 
 const SILENT: Readonly<Testimony> = {
@@ -86,11 +87,9 @@ const SILENT: Readonly<Testimony> = {
   after: 0,
   movedAt: 0,
   trust: 1,
-  roughness: 0,
+  variation: 0,
 }
 
-/** A line with fewer points does not show how evenly a step went. */
-const MIN_LINE = 4
 /** What changes a length by less is left out, for speed. */
 const MIN_POWER = 0.02
 /** A step that begins so much of its part of the bar away from where it began before has another part of it. */
@@ -128,24 +127,6 @@ export function lastedOf(run: Run, slowness: number): Lasted[] {
   }))
 }
 
-function roughnessOf(step: StepTrace, seconds: number): number {
-  let finest: readonly Point[] = []
-  for (const signal of SIGNALS) {
-    const line = step.lines[signal] ?? []
-    if (line.length > finest.length) finest = line
-  }
-  const [from = 0] = finest[0] ?? []
-  const [to = 0, end = 0] = finest.at(-1) ?? []
-  if (finest.length < MIN_LINE || to <= from || end <= 0 || seconds <= 0) return 0
-  let off = 0
-  for (let i = 1; i < finest.length; i += 1) {
-    const [v0 = 0, t0 = 0] = finest[i - 1] ?? []
-    const [v1 = 0, t1 = 0] = finest[i] ?? []
-    off += Math.abs((v1 - v0) / (to - from) - (t1 - t0) / end)
-  }
-  return ((off / 2) * end) / seconds
-}
-
 /** Prepares a run for being asked. */
 export function witnessOf(run: Run, habits: Habits): Witness {
   const known = sizesOf(run.steps)
@@ -158,7 +139,8 @@ export function witnessOf(run: Run, habits: Habits): Witness {
       const size = isOwn ? Math.log(step.size) : known.get(unit)
       return size === undefined || power < MIN_POWER ? [] : [{ unit, power, size, isOwn }]
     })
-    return { step, seconds, roughness: roughnessOf(step, seconds), habit, sizes }
+    const roughness = roughnessOf(step, seconds)
+    return { step, seconds, roughness, variation: roughness, habit, sizes }
   })
   return { run, parts }
 }
@@ -267,7 +249,7 @@ export function testify(
   said.gap = said.step
   said.movedAt = current?.at ?? 0
   said.trust = part.habit.trust
-  said.roughness = part.roughness
+  said.variation = part.variation
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
 

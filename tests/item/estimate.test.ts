@@ -264,6 +264,16 @@ test("a percentage, a medium or a count that stands still is overdue, and does n
   }
 })
 
+test("a step that is uneven in the same way each time is told by its own pace", () => {
+  const coarse = (slowness: number): Signs =>
+    [0, 20, 75, 215, 245].map((at, i) => [at * slowness, { progress: 23 * i }])
+  const experience = learn([0.9, 1, 1.1].map((slowness) => runOfSigns(coarse(slowness), "")))
+  const all = coarse(1.4)
+  const [at = 0] = all[2] ?? []
+  const left = estimate({ trace: traceOfSigns(all.slice(0, 3)), at, worker: "" }, experience)?.left ?? 0
+  expect(Math.abs(left / (245 * 1.4 - at) - 1)).toBeLessThan(0.12)
+})
+
 test("a count that goes on by one is not overdue before the next one can come", () => {
   const frames = (count: number): Signs =>
     Array.from({ length: count + 1 }, (_, done) => [

@@ -1,0 +1,67 @@
+import type { Part } from "./parts.ts"
+import { type Point, SIGNALS, type StepTrace, timesAt } from "./trace.ts"
+
+/** A line that has fewer points tells nothing of how even a step went. */
+const MIN_LINE = 4
+/** The parts of a step at which two runs are compared. */
+const COMPARED = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
+/** What two runs have in common may be chance: a run is compared with at least so many others. */
+const MIN_OTHERS = 2
+/** How much roughness a distance of two runs stands for. */
+const ROUGHNESS_OF_DISTANCE = 4
+
+/** How unevenly a step of so many seconds went: see `Part`. */
+export function roughnessOf(step: StepTrace, seconds: number): number {
+  let finest: readonly Point[] = []
+  for (const signal of SIGNALS) {
+    const line = step.lines[signal] ?? []
+    if (line.length > finest.length) finest = line
+  }
+  const [from = 0] = finest[0] ?? []
+  const [to = 0, end = 0] = finest.at(-1) ?? []
+  if (finest.length < MIN_LINE || to <= from || end <= 0 || seconds <= 0) return 0
+  let off = 0
+  for (let i = 1; i < finest.length; i += 1) {
+    const [v0 = 0, t0 = 0] = finest[i - 1] ?? []
+    const [v1 = 0, t1 = 0] = finest[i] ?? []
+    off += Math.abs((v1 - v0) / (to - from) - (t1 - t0) / end)
+  }
+  return ((off / 2) * end) / seconds
+}
+
+/** After which part of its time a step was so far on a line. */
+function timeOn(line: readonly Point[], { seconds }: Part, part: number): number {
+  const [from, to] = [line[0]?.[0] ?? 0, line.at(-1)?.[0] ?? 0]
+  return timesAt(line, from + part * (to - from)).at / seconds
+}
+
+/** How far two courses of a step are from each other, in parts of its time; undefined without a common signal. */
+function distance(one: Part, other: Part): number | undefined {
+  if (one.seconds <= 0 || other.seconds <= 0) return undefined
+  for (const signal of SIGNALS) {
+    const [a = [], b = []] = [one.step.lines[signal], other.step.lines[signal]]
+    if (a.length < MIN_LINE || b.length < MIN_LINE) continue
+    const apart = COMPARED.map((part) => Math.abs(timeOn(a, one, part) - timeOn(b, other, part)))
+    return apart.reduce((sum, value) => sum + value, 0) / apart.length
+  }
+  return undefined
+}
+
+/** How much the course of a step differs from those of the same step in other runs: see `Part`. */
+function variationOf(part: Part, others: readonly (readonly Part[])[]): number {
+  const { name, index } = part.step
+  const far = others.flatMap((parts) => {
+    const other = parts.find(({ step }) => step.name === name && step.index === index)
+    return other ? (distance(part, other) ?? []) : []
+  })
+  if (far.length < MIN_OTHERS) return part.roughness
+  const mean = far.reduce((sum, value) => sum + value, 0) / far.length
+  return Math.min(part.roughness, ROUGHNESS_OF_DISTANCE * mean)
+}
+
+/** The parts of all runs, of which each knows how much its course differs from those of the other runs. */
+export const compared = (runs: readonly (readonly Part[])[]): Part[][] =>
+  runs.map((parts) => {
+    const others = runs.filter((other) => other !== parts)
+    return parts.map((part) => ({ ...part, variation: variationOf(part, others) }))
+  })
