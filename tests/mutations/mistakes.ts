@@ -4,6 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 
 const ITEM = ["tests/item", "tests/store/store.test.ts"]
 const STREAM = [
+  "tests/stream/owners.test.ts",
   "tests/stream/reading-turns.test.ts",
   "tests/stream/broadcaster.test.ts",
   "tests/stream/opening.test.ts",

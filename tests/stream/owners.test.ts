@@ -9,15 +9,26 @@ import { MemoryHistory } from "./memory-history.ts"
 
 const fail = (error: unknown): void => expect(error).toBeUndefined()
 
-test("a stream that has left makes room for another one of its owner", async () => {
+/** Streams of which an owner may have one. */
+function oneEach(): Streams {
   const history = new MemoryHistory(async () => undefined, 100)
   const broadcaster = new Broadcaster(history, new LocalBus(), 50_000, fail)
-  const streams = new Streams(history, broadcaster, {
-    maxLag: 0,
-    random: () => 0.5,
-    onError: fail,
-    mostOfOwner: 1,
-  })
+  return new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail, mostOfOwner: 1 })
+}
+
+test("a stream whose owner may watch no more ends at once", async () => {
+  const streams = oneEach()
+  const owner = new Owner()
+  const { signal } = new AbortController()
+  const stream = await streams.open({ snapshot: true, untilFinished: false, format: asFrames, owner, signal })
+  await stream?.next()
+  const ended = stream?.next()
+  streams.dismiss(owner)
+  expect((await ended)?.done).toBe(true)
+})
+
+test("a stream that has left makes room for another one of its owner", async () => {
+  const streams = oneEach()
   const owner = new Owner()
   for (let time = 0; time < 3; time += 1) {
     const leave = new AbortController()
