@@ -5,7 +5,7 @@ import { STATUSES } from "../item/item.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./table.ts"
-import { type Unserved, unservedBy, waits } from "./unserved.ts"
+import { type Unserved, unservedBy, waits, workersFor } from "./unserved.ts"
 import { takes } from "./usage.ts"
 
 const DEFAULT_LIMIT = 100
@@ -111,9 +111,11 @@ what no worker takes yet, then what is finished.`,
       return 0
     }
     const isAll = asked.status === undefined && asked.song === undefined && asked.search === undefined
-    if (items.length === 0) say(isAll ? "The queue is empty." : "No such items.")
+    const workers = await workersFor(client, items)
+    if (items.length === 0)
+      say(isAll ? 'The queue is empty; add a song with "track-studio add 7".' : "No such items.")
     else {
-      const unserved = await unservedBy(client, items)
+      const unserved = unservedBy(workers)
       say(table(inTurn(items, unserved), lookOf(process.stdout, zoneFlag(given), unserved)))
       if (more) say(`... and more; see --limit`)
     }
@@ -121,6 +123,8 @@ what no worker takes yet, then what is finished.`,
     if (since !== null) {
       const when = zoneFlag(given).when(Date.parse(since), Date.now())
       say(`The queue has been paused since ${when}; "track-studio resume" lets workers go on.`)
+    } else if (process.stdout.isTTY && workers?.every(({ state }) => state === "away")) {
+      say('No worker takes what waits; start one with "track-studio work --exec ./render.sh".')
     }
     return 0
   },

@@ -6,7 +6,7 @@ import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from ".
 import { duration, isGuess, leftIn, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
-import { unservedBy, unservedText, waits } from "./unserved.ts"
+import { unservedBy, unservedText, waits, workersFor } from "./unserved.ts"
 import { takes } from "./usage.ts"
 
 /** What is known of an item, by name; what is not known is empty. */
@@ -115,7 +115,7 @@ export const showCommand: Command = {
     const head: Piece[] = [[nameOf(item.id, item.title, item.song_id), "bold"], "  ", standing]
     say(line(head, Number.POSITIVE_INFINITY, style, Bun.stringWidth).text)
     const [zone, nowMs] = [zoneFlag(given), Date.now()]
-    const missing = (await unservedBy(client, [item]))(item)
+    const missing = unservedBy(await workersFor(client, [item]))(item)
     const facts: Facts = [
       ...progressOf(item, zone, nowMs),
       ...errorOf(item, given.flags["all"] === true),

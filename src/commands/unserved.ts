@@ -1,4 +1,4 @@
-import type { Client, ReadItem } from "../client/client.ts"
+import type { Client, ReadItem, WorkerSeen } from "../client/client.ts"
 import { missingTags, offersOf } from "../item/tags.ts"
 
 /** Those of an item's tags that keep every worker from it; none where one may take it, or where it does not wait. */
@@ -7,15 +7,23 @@ export type Unserved = (item: ReadItem) => readonly string[]
 /** Whether an item waits for a worker. */
 export const waits = ({ status }: ReadItem): boolean => status === "queued" || status === "retrying"
 
-/** Asks who works, if that matters to any of the items; where we may not know, every item counts as served. */
-export async function unservedBy(client: Client, items: readonly ReadItem[]): Promise<Unserved> {
-  if (!items.some((item) => waits(item) && item.tags.length > 0)) return () => []
+/** Asks who works, if any of the items waits for a worker; null where it does not matter, or we may not know. */
+export async function workersFor(
+  client: Client,
+  items: readonly ReadItem[],
+): Promise<readonly WorkerSeen[] | null> {
+  if (!items.some(waits)) return null
   try {
-    const offers = offersOf(await client.workers())
-    return (item) => (waits(item) ? missingTags(item.tags, offers) : [])
+    return await client.workers()
   } catch {
-    return () => []
+    return null
   }
+}
+
+/** Which tags keep these workers from an item; where the workers are not known, every item counts as served. */
+export function unservedBy(workers: readonly WorkerSeen[] | null): Unserved {
+  const offers = offersOf(workers ?? [])
+  return (item) => (waits(item) ? missingTags(item.tags, offers) : [])
 }
 
 /** Why no worker takes an item: `no worker offers 4k`; empty where one does. */

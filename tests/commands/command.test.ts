@@ -254,7 +254,9 @@ test("list goes on where one answer of the server ends", async () => {
 
 test("list says that the queue is empty; as JSON that is nothing", async () => {
   await using empty = await start()
-  expect((await run(["list", "--server", empty.url])).stdout).toBe("The queue is empty.\n")
+  expect((await run(["list", "--server", empty.url])).stdout).toBe(
+    'The queue is empty; add a song with "track-studio add 7".\n',
+  )
   expect(await printed("list", "--song", "999999")).toBe("No such items.\n")
   expect(await printed("list", "--song", "999999", "--json")).toBe("")
 })

@@ -387,4 +387,9 @@ test("add names the item in the colours of the terminal, and where to watch it",
   const { code, lines, raw } = await shown(server, ["add", "7", "--title", "Northern Lights"])
   expect([code, lines]).toEqual([0, [`queue item 1: Northern Lights, queued  ${server.url}/items/1`]])
   expect(raw).toContain("\u001b[1mNorthern Lights\u001b[0m")
+  // Nobody is there to take it.
+  const list = await shown(server, ["list"], {}, 100)
+  expect(list.lines.at(-1)).toBe(
+    'No worker takes what waits; start one with "track-studio work --exec ./render.sh".',
+  )
 })
