@@ -93,7 +93,7 @@ test("show prints what is known of an item and nothing else, with an error line 
     "done: 49%",
     "step: 3/5 Rendering video",
     "unit: 300 of 1200 frames",
-    "pace: 49 fps, 2.0x",
+    "pace: 0:11 of 4:00, 49 fps, 2.0x",
     "message: two-pass",
     "worker: render-1",
     "attempt: 1 of 3",

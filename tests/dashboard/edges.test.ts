@@ -97,6 +97,9 @@ page("what is shown", () => {
     await open("/", { phone: true })
     await tab.until(`document.querySelector(".later .since")?.innerText.startsWith("No worker offers a-tag")`)
     await tab.until(`document.querySelectorAll(".row .priority").length === 3`)
+    // The figures share one line.
+    const tops = `new Set([...document.querySelectorAll(".figure")].map((one) => one.getBoundingClientRect().top)).size`
+    expect(await tab.evaluate<number>(tops)).toBe(1)
     expect(await tab.evaluate<string>(`document.querySelector(".row .priority").innerText`)).toBe(
       "priority 1,000,000,000",
     )
