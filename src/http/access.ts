@@ -236,7 +236,7 @@ function entered(
 }
 
 /** The token of the lease that was sent; empty without one. */
-const leaseOf = ({ request, query }: Pick<Matched, "request" | "query">): string =>
+export const leaseOf = ({ request, query }: Pick<Matched, "request" | "query">): string =>
   request.headers.get("lease") || query["lease"] || ""
 
 /** The same on a worker's route; empty on any other. */

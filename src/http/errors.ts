@@ -2,15 +2,17 @@ import type { TSchema } from "@sinclair/typebox"
 import { type ValueError, ValueErrorType } from "@sinclair/typebox/errors"
 import { Elysia, ValidationError } from "elysia"
 
+import type { Caller } from "../access/gate.ts"
 import { withoutSecrets } from "../access/secret.ts"
 import { AppError, REFUSALS } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
+import { lost } from "../item/lease.ts"
 import { sse } from "../stream/formats.ts"
 import { safeJson } from "../text.ts"
 import { controlFrame } from "../wire/frames.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
-import type { Admission } from "./access.ts"
+import { type Admission, leaseOf } from "./access.ts"
 import type { Limits } from "./limits.ts"
 import { notFoundPage } from "./not-found.ts"
 import { isAt, pathOf, type Route } from "./paths.ts"
@@ -132,6 +134,21 @@ function asAppError(code: unknown, error: unknown, request: Request, routes: rea
   return new AppError("internal", "the server failed; its log has the reason under this request_id")
 }
 
+/** What the framework knows of a request that was refused. */
+interface Refused {
+  readonly caller: Caller
+  readonly request: Request
+  readonly query: Readonly<Record<string, string | undefined>>
+  readonly params?: Readonly<Record<string, string | undefined>>
+}
+
+/** To a caller with nothing but a lease, an item that never existed looks like one that others hold. */
+function withoutItems(error: AppError, { caller, request, query, params }: Refused): AppError {
+  const id = params?.["id"]
+  const hides = error.code === "not_found" && id !== undefined && caller.role === "nobody"
+  return hides && leaseOf({ request, query }) !== "" ? lost(Number(id)) : error
+}
+
 /** The headers that belong to a refusal. */
 function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: readonly Route[]) {
   const isForNow = code === "unavailable" || retryAfterMs !== undefined
@@ -166,8 +183,9 @@ export function errors(
   limits: Limits | undefined,
 ) {
   const handled = new Elysia({ name: "errors" }).use(access)
-  return handled.onError({ as: "global" }, async ({ code, error, request, set, route, askedMs, caller }) => {
-    const found = asAppError(code, error, request, routes())
+  return handled.onError({ as: "global" }, async (context) => {
+    const { code, error, request, set, route, askedMs, caller } = context
+    const found = withoutItems(asAppError(code, error, request, routes()), context)
     if (found.code === "lease_lost") limits?.chargeLost(caller)
     const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
     if (known.code === "too_many_requests" && limits) await Bun.sleep(limits.restMs(caller))

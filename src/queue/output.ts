@@ -143,7 +143,7 @@ export class Output implements Service {
       for (const wake of this.#followers.get(id) ?? []) wake()
       return end
     } catch (error) {
-      return missing(this.#items, id, true, error)
+      return missing(this.#items, id, error)
     }
   }
 

@@ -173,7 +173,7 @@ export class Workers implements Service {
    */
   async take(id: number, taker: Omit<Taker, "token">): Promise<Leased> {
     const by: Taker = { ...taker, token: this.#options.token() }
-    const { item } = await this.#change(id, undefined, (stored, moment) => claimed(stored, by, moment))
+    const { item } = await this.#change(id, (stored, moment) => claimed(stored, by, moment))
     this.presence.took(id, null)
     return { item, lease: this.#lease(by) }
   }
@@ -188,7 +188,7 @@ export class Workers implements Service {
     // A report for which there is no room is still a sign of life.
     if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
     room?.check()
-    return this.#change(id, token, (stored, moment) => {
+    return this.#change(id, (stored, moment) => {
       if (attempt !== undefined) goesOn(stored.item, attempt)
       return reported(stored, token, report, moment)
     })
@@ -199,7 +199,7 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
   declareSteps(id: number, token: string | undefined, steps: Steps): Promise<Standing> {
-    return this.#change(id, token, (stored, moment) => stepsDeclared(stored, token, steps, moment))
+    return this.#change(id, (stored, moment) => stepsDeclared(stored, token, steps, moment))
   }
 
   /**
@@ -209,7 +209,7 @@ export class Workers implements Service {
    */
   async beginStep(id: number, token: string | undefined): Promise<Standing & { readonly step: Step | null }> {
     let step: Step | null = null
-    const standing = await this.#change(id, token, (stored, moment) => {
+    const standing = await this.#change(id, (stored, moment) => {
       step = nextStep(stored) ?? null
       return stepBegun(stored, token, moment)
     })
@@ -218,7 +218,7 @@ export class Workers implements Service {
 
   /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
   heartbeat(id: number, token: string): Promise<Standing> {
-    return this.#change(id, token, (stored, moment) => heartbeat(stored, token, moment))
+    return this.#change(id, (stored, moment) => heartbeat(stored, token, moment))
   }
 
   /**
@@ -226,12 +226,12 @@ export class Workers implements Service {
    * @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable`
    */
   async look(id: number, token: string): Promise<Directive> {
-    return (await this.#change(id, token, (stored) => lookedAt(stored, token))).directive
+    return (await this.#change(id, (stored) => lookedAt(stored, token))).directive
   }
 
   /** Ends a lease with success. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
   complete(id: number, token: string, result: Result): Promise<Standing> {
-    return this.#change(id, token, (stored, moment) => completed(stored, token, result, moment))
+    return this.#change(id, (stored, moment) => completed(stored, token, result, moment))
   }
 
   /**
@@ -243,7 +243,7 @@ export class Workers implements Service {
     token: string,
     failure: Omit<Failure, "retryInMs"> & { readonly retryInMs?: number | undefined },
   ): Promise<Standing> {
-    return this.#change(id, token, (stored, moment) => {
+    return this.#change(id, (stored, moment) => {
       const retryInMs = failure.retryInMs ?? backoff(RETRY, stored.item.retry_count, this.#options.random)
       return failed(stored, token, { ...failure, retryInMs }, moment)
     })
@@ -251,7 +251,7 @@ export class Workers implements Service {
 
   /** Gives an item back. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
   release(id: number, token: string): Promise<Standing> {
-    return this.#change(id, token, (stored, moment) => released(stored, token, moment))
+    return this.#change(id, (stored, moment) => released(stored, token, moment))
   }
 
   /**
@@ -272,8 +272,7 @@ export class Workers implements Service {
     if (this.presence.learn(others)) this.#waiting.ringAll()
   }
 
-  /** `lease` is the one that the worker shows; undefined for none. */
-  async #change(id: number, lease: string | undefined, decide: Decide): Promise<Standing> {
+  async #change(id: number, decide: Decide): Promise<Standing> {
     try {
       const change = await this.#store.change(id, this.#learned.follow(decide))
       void this.#learned.note(change)
@@ -281,7 +280,7 @@ export class Workers implements Service {
       this.presence.reports(change.item)
       return this.#standing(change)
     } catch (error) {
-      return missing(this.#store, id, lease !== undefined, error)
+      return missing(this.#store, id, error)
     }
   }
 

@@ -167,6 +167,10 @@ page("what is shown", () => {
       tab.evaluate(
         `getComputedStyle(document.querySelector(${JSON.stringify(selector)}), ${JSON.stringify(pseudo)}).${property}`,
       )
+    // A colour that is still on its way to another one is neither.
+    await tab.until(
+      "document.getAnimations().every((one) => one.playState !== 'running' || !(one instanceof CSSTransition))",
+    )
     const [pressed, other] = [
       await colour('.choice [aria-pressed="true"]', "backgroundColor"),
       await colour('.choice [aria-pressed="false"]', "backgroundColor"),

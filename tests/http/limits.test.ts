@@ -50,6 +50,19 @@ test("each lease has a rate of its own; without a token the address pays for it,
   expect(passing(1000, () => limits.ask(visitor, `made up ${(lease += 1)}`))).toBeLessThanOrEqual(40)
 })
 
+test("without a token, a made-up lease hears the same of an item that is there and of one that never was", async () => {
+  await using server = await start()
+  const id = await server.add()
+  await known(server, await tokenOf(server, "worker"))
+  const ask = async (item: number, verb: string): Promise<unknown> => {
+    const answer = await server.api("POST", `/queue/${item}/${verb}`, {}, { lease: "made up" })
+    const said: { code: string; error: string } = await answer.json()
+    return [answer.status, said.code, said.error.replaceAll(String(item), "N")]
+  }
+  for (const verb of ["heartbeat", "progress", "complete", "fail", "release", "output"])
+    expect([verb, await ask(id, verb)]).toEqual([verb, await ask(987_654, verb)])
+})
+
 test("with a token, leases that prove to be nobody's are paid for by the token", async () => {
   await using server = await start({ args: ["--requests-per-token", "5"] })
   const id = await server.add()

@@ -244,10 +244,13 @@ test("the output of a song is that of its item that was started last", async () 
   expect(await (await server.api("GET", `/songs/${song}/output`)).text()).toBe("second\n")
 })
 
-test("a lease that is nobody's is refused before anything is printed, of an item that never was, too", async () => {
+test("a lease that is nobody's is refused before anything is printed, and an item that never was", async () => {
   const { id } = await attempt(server)
   const headers = { lease: "nobody's", "transfer-encoding": "chunked" }
-  for (const item of [id, 987654]) {
+  for (const [item, refusal] of [
+    [id, 409],
+    [987654, 404],
+  ] as const) {
     const url = `${server.url}/api/v1/queue/${item}/output`
     const sent = request(url, { method: "POST", headers, agent: false })
     sent.flushHeaders()
@@ -255,7 +258,7 @@ test("a lease that is nobody's is refused before anything is printed, of an item
       sent.on("error", reject).on("response", (answer) => resolve(answer.statusCode))
     })
     sent.destroy()
-    expect([item, status]).toEqual([item, 409])
+    expect([item, status]).toEqual([item, refusal])
   }
 })
 
@@ -285,6 +288,11 @@ test.each([
     },
   ],
   ["/queue/987654/output", {}, { status: 404, code: "not_found", error: "queue item 987654 does not exist" }],
+  [
+    "/queue/987654/output",
+    POST,
+    { status: 404, code: "not_found", error: "queue item 987654 does not exist" },
+  ],
 ])("%s %j is refused", async (path, request, wanted) => {
   await refusals.expect(path, request, wanted)
 })
