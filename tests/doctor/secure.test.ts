@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 
 import type { Finding } from "../../src/doctor/finding.ts"
 import { Authority } from "../certificates.ts"
+import { known } from "../http/tokens.ts"
 import { Nginx, nginxOrWhy, type Site } from "../nginx.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
@@ -39,6 +40,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
     server = await start({ args: ["--keepalive-ms", "500", ...strict] })
     const { stdout } = await run(["token", "create", "--role", "viewer", "--database", server.database])
     token = stdout.trim()
+    await known(server, token)
     const upstream = server.url
     const sites: Site[] = [
       { upstream, certificate },
