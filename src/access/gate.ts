@@ -21,7 +21,7 @@ export interface Credentials {
   readonly hasLease: boolean
   /** `GET` for a HEAD, too. */
   readonly method: string
-  /** The path with its query, as it was sent. */
+  /** The path with its query, as it was sent; only a ticket needs it. */
   readonly path: string
   /** Where the request came from. */
   readonly from: () => { readonly key: string; readonly isLocal: boolean }

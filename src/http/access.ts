@@ -94,6 +94,15 @@ export interface Callers {
   readonly proxies: TrustedProxies
 }
 
+/** The table by path and method: to join the two for each request would cost more than all else here. */
+const needs = Map.groupBy(Object.entries(NEEDS), ([route]) => route.slice(route.indexOf(" ") + 1))
+const byPath = new Map(
+  [...needs].map(([path, rows]) => [
+    path,
+    new Map(rows.map(([route, need]) => [route.slice(0, route.indexOf(" ")), need])),
+  ]),
+)
+
 /** What a route needs; undefined if it has no row. */
 export const needOf = ({
   method,
@@ -101,7 +110,7 @@ export const needOf = ({
 }: {
   readonly method: string
   readonly path: string
-}): Need | undefined => NEEDS[`${method} ${path}`]
+}): Need | undefined => byPath.get(path)?.get(method)
 
 /**
  * Checks that every route has a row in `NEEDS`. A preflight needs none: it does nothing.
@@ -118,7 +127,6 @@ const ITEM_ID = /^[1-9][0-9]{0,15}$/
 
 /** What the framework knows of a request whose route was matched. */
 interface Matched {
-  caller: Caller
   readonly request: Request
   readonly route: string
   readonly query: Record<string, string | undefined>
@@ -147,15 +155,12 @@ export interface AdmissionOptions {
 /** Counts refusals, by why. */
 export type Refused = ReturnType<Metrics["counters"]>
 
-/** A caller before it was checked. */
-const NOBODY_YET: Caller = { ...EVERYBODY }
-
-/** Lets a caller in, or throws; one that was let in before is only answered. */
+/** Lets a caller in, or throws. */
 function admitting({ gate, proxies, limits, refusals, host, refused }: AdmissionOptions) {
   // Every client of such an address is on this machine, so a system call for each request can be saved.
   const onlyPeer = isLoopback(host) ? "127.0.0.1" : undefined
   return (matched: Matched): Caller => {
-    if (!gate || !limits || matched.caller !== NOBODY_YET) return matched.caller
+    if (!gate || !limits) return EVERYBODY
     const { request, params } = matched
     const peer = (): string => onlyPeer ?? matched.server?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
@@ -181,15 +186,16 @@ function admitting({ gate, proxies, limits, refusals, host, refused }: Admission
 export function admission(options: AdmissionOptions) {
   const { limits, shares } = options
   const admitted = admitting(options)
+  const before = new WeakMap<Request, Caller>()
   const app = new Elysia({ name: "access" })
-    .decorate("caller", NOBODY_YET)
+    .decorate("caller", EVERYBODY)
     // For what reads a body, which comes first. A parser of our own for all routes would take the body of those that
     // read it themselves.
-    .decorate("letIn", (context: Matched): void => void (context.caller = admitted(context)))
-    // The framework reads the text of this function to know what it needs. If it named the whole context, each
-    // request would have its cookies parsed and its headers copied.
-    .derive({ as: "global" }, ({ request, query, params, route, server, caller }) => ({
-      caller: admitted({ request, query, params, route, server, caller }),
+    .decorate("letIn", (matched: Matched): void => void before.set(matched.request, admitted(matched)))
+    // The framework reads the text of each hook to know what it needs. If one named the whole context, every request
+    // would have its cookies parsed and its headers copied.
+    .derive({ as: "global" }, ({ request, query, params, route, server }) => ({
+      caller: before.get(request) ?? admitted({ request, query, params, route, server }),
       askedMs: performance.now(),
     }))
   // Writes that come in one turn share a commit, and cost little before it.
@@ -258,7 +264,8 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
       ticket,
       hasLease: leaseOf({ request, query }) !== "",
       method,
-      path: pathOf(request.url),
+      // To take an address apart costs every stream that opens a microsecond.
+      path: ticket === undefined ? "" : pathOf(request.url),
       from: () => (from ??= address()),
     },
     need,

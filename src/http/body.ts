@@ -76,19 +76,23 @@ async function jsonOf(request: Request): Promise<unknown> {
  * `invalid`
  */
 export const jsonBody = (access: Admission) =>
-  new Elysia({ name: "json-body" }).use(access).onParse({ as: "scoped" }, async (context) => {
-    context.letIn(context)
-    // A DELETE has no body; some clients send a length of 0. With undefined the framework would parse it
-    // itself.
-    return context.request.method === "DELETE" ? null : jsonOf(context.request)
-  })
+  new Elysia({ name: "json-body" })
+    .use(access)
+    .onParse({ as: "scoped" }, async ({ request, query, params, route, server, letIn }) => {
+      letIn({ request, query, params, route, server })
+      // A DELETE has no body; some clients send a length of 0. With undefined the framework would parse it
+      // itself.
+      return request.method === "DELETE" ? null : jsonOf(request)
+    })
 
 const isAbsent = (request: Request): boolean =>
   request.body === null || request.headers.get("content-length") === "0"
 
 /** Like `jsonBody`, but the body is optional; no body counts as `{}`. */
 export const optionalJsonBody = (access: Admission) =>
-  new Elysia({ name: "optional-json-body" }).use(access).onParse({ as: "scoped" }, async (context) => {
-    context.letIn(context)
-    return isAbsent(context.request) ? {} : jsonOf(context.request)
-  })
+  new Elysia({ name: "optional-json-body" })
+    .use(access)
+    .onParse({ as: "scoped" }, async ({ request, query, params, route, server, letIn }) => {
+      letIn({ request, query, params, route, server })
+      return isAbsent(request) ? {} : jsonOf(request)
+    })

@@ -183,24 +183,32 @@ export function errors(
   limits: Limits | undefined,
 ) {
   const handled = new Elysia({ name: "errors" }).use(access)
-  return handled.onError({ as: "global" }, async (context) => {
-    const { code, error, request, set, route, askedMs, caller } = context
-    const found = withoutItems(asAppError(code, error, request, routes()), context)
-    if (found.code === "lease_lost") limits?.chargeLost(caller)
-    const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
-    if (known.code === "too_many_requests" && limits) await Bun.sleep(limits.restMs(caller))
-    const requestId = crypto.randomUUID()
-    if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
-    const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs
-    if (retryAfterMs !== undefined && isEventSource(request)) {
-      set.status = 200
-      counts.answered({ request, route, askedMs }, set.status)
-      return busy(known.message, retryAfterMs)
-    }
-    set.status = REFUSALS[known.code].status
-    counts.answered({ request, route, askedMs }, set.status, requestId)
-    if (known.code === "not_found" && isLost(request)) return notFoundPage(request)
-    Object.assign(set.headers, headersOf(known, request, routes()))
-    return safeJson(answerOf(known, requestId))
-  })
+  // As in `admission`, the framework must see by name what this needs, or every request pays for all there is.
+  return handled.onError(
+    { as: "global" },
+    async ({ code, error, request, query, params, set, route, askedMs, caller }) => {
+      const found = withoutItems(asAppError(code, error, request, routes()), {
+        request,
+        query,
+        params,
+        caller,
+      })
+      if (found.code === "lease_lost") limits?.chargeLost(caller)
+      const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
+      if (known.code === "too_many_requests" && limits) await Bun.sleep(limits.restMs(caller))
+      const requestId = crypto.randomUUID()
+      if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
+      const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs
+      if (retryAfterMs !== undefined && isEventSource(request)) {
+        set.status = 200
+        counts.answered({ request, route, askedMs }, set.status)
+        return busy(known.message, retryAfterMs)
+      }
+      set.status = REFUSALS[known.code].status
+      counts.answered({ request, route, askedMs }, set.status, requestId)
+      if (known.code === "not_found" && isLost(request)) return notFoundPage(request)
+      Object.assign(set.headers, headersOf(known, request, routes()))
+      return safeJson(answerOf(known, requestId))
+    },
+  )
 }

@@ -107,6 +107,8 @@ export function guard(
   refused: Refused,
 ) {
   const doors = doorsOf(options)
+  // Nearly all requests name the same host.
+  let acceptedHost: string | null = null
   return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
     if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
       refused.of("descriptors").add()
@@ -114,8 +116,10 @@ export function guard(
       set.headers["connection"] = "close"
       throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
     }
-    const notAccepted = notTaken(senderOf(request), doors)
-    if (notAccepted) {
+    const sender = senderOf(request)
+    const notAccepted = notTaken(sender, doors, sender.host === acceptedHost)
+    if (!notAccepted) acceptedHost = sender.host
+    else {
       const error = new AppError(notAccepted.code, notAccepted.error)
       if (!request.headers.has("authorization") && !showsLease(request, routes()))
         throw counted(refused, error)

@@ -52,7 +52,7 @@ const DOTLESS = /^[\w-]*$/
 
 /** Whether a host is a loopback address or name, which only this machine can reach. */
 export const isLoopback = (host: string): boolean =>
-  /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|(?:.+\.)?localhost)$/.test(host.toLowerCase())
+  host === "127.0.0.1" || /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|(?:.+\.)?localhost)$/.test(host.toLowerCase())
 
 /** The text, cut to a length that fits in a sentence. */
 const shown = (text: string): string => text.slice(0, 200)
@@ -102,6 +102,9 @@ function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {
   return refused(`pages of ${shown(origin)}`, shown(origin))
 }
 
-/** Why a request is not accepted; undefined if it is. A valid lease or token overrules it. */
-export const notTaken = (sender: Sender, doors: Doors): NotTaken | undefined =>
-  refusedHost(sender.host, doors) ?? refusedOrigin(sender, doors)
+/**
+ * Why a request is not accepted; undefined if it is. A valid lease or token overrules it. `isKnownHost`: the host was
+ * accepted before.
+ */
+export const notTaken = (sender: Sender, doors: Doors, isKnownHost = false): NotTaken | undefined =>
+  (isKnownHost ? undefined : refusedHost(sender.host, doors)) ?? refusedOrigin(sender, doors)

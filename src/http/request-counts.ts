@@ -32,7 +32,8 @@ export class RequestCounts {
   readonly #requests
   readonly #seconds
   readonly #onAnswer: ((answered: Answered) => void) | undefined
-  readonly #routes = new Map<string, OfRoute>()
+  /** By path and method. */
+  readonly #routes = new Map<string, Map<string, OfRoute>>()
   readonly #none: OfRoute
 
   /** `onAnswer` is called after each answer; undefined for no call. */
@@ -59,14 +60,15 @@ export class RequestCounts {
 
   /** A path that is no route was made up by the client, and must not be remembered. */
   #routeOf(method: string, path: string): OfRoute {
-    const key = `${method} ${path}`
-    const known = this.#routes.get(key)
+    const ofPath = this.#routes.get(path)
+    const known = ofPath?.get(method)
     if (known) return known
     const verb = method === "HEAD" ? "GET" : method
     if (needOf({ method: verb, path }) === undefined) return this.#none
     // Some routes answer with a slash at their end, too.
     const made = this.#made(`${verb} ${path.length > 1 ? path.replace(/\/$/, "") : path}`)
-    this.#routes.set(key, made)
+    if (ofPath) ofPath.set(method, made)
+    else this.#routes.set(path, new Map([[method, made]]))
     return made
   }
 
