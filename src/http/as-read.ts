@@ -8,16 +8,16 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
- * A body with the `id` of the path is an item as it was read: the read-only keys are removed
- * from it. Any other body stays as it is. `readAt` is the item's `updated_at`.
+ * Removes the read-only keys from a body that is an item as it was read: one with the `id` of the path. Any other body
+ * stays as it is. Returns the item's `updated_at` if the body has it.
  * @throws AppError `invalid` if it names another item
  */
-export function asRead(body: unknown, id: string): { readonly body: unknown; readonly readAt?: string } {
-  if (!isObject(body) || typeof body["id"] !== "number") return { body }
+export function asRead(body: unknown, id: string): string | undefined {
+  if (!isObject(body) || typeof body["id"] !== "number") return undefined
   if (body["id"] !== Number(id)) {
     throw new AppError("invalid", `the body is that of item ${body["id"]}, but the path names item ${id}`)
   }
-  const rest = Object.fromEntries(Object.entries(body).filter(([key]) => !READ_ONLY.includes(key)))
   const { updated_at: readAt } = body
-  return { body: rest, ...(typeof readAt === "string" && { readAt }) }
+  for (const key of READ_ONLY) delete body[key]
+  return typeof readAt === "string" ? readAt : undefined
 }

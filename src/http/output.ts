@@ -189,7 +189,8 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
     )
     .get(
       "/queue/:id/output",
-      ({ params: { id }, ...asking }): Promise<Response> => answer(output, limits, Number(id), asking),
+      ({ params: { id }, request, query, caller, server }): Promise<Response> =>
+        answer(output, limits, Number(id), { request, query, caller, server }),
       {
         params: ItemParams,
         query: OutputParams,
@@ -205,9 +206,9 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
     )
     .get(
       "/songs/:song_id/output",
-      async ({ params: { song_id }, ...asking }): Promise<Response> => {
-        const id = await output.lastOfSong(Number(song_id), asking.caller.item)
-        return answer(output, limits, id, asking)
+      async ({ params: { song_id }, request, query, caller, server }): Promise<Response> => {
+        const id = await output.lastOfSong(Number(song_id), caller.item)
+        return answer(output, limits, id, { request, query, caller, server })
       },
       {
         params: SongParams,

@@ -133,10 +133,9 @@ export const queueRoutes = (
         params: ItemParams,
         body: ItemChange,
         // Not a method: the framework reads the text of this function, and prints a warning into the log for one that is minified.
-        transform: (context) => {
-          const { body, readAt } = asRead(context.body, context.params.id)
-          Object.assign(context, { body })
-          if (readAt !== undefined) readAts.set(context.request, readAt)
+        transform: ({ body, params, request }) => {
+          const readAt = asRead(body, params.id)
+          if (readAt !== undefined) readAts.set(request, readAt)
         },
         ...words({
           id: "changeItem",

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test"
 
+import { type Sucrose, sucrose } from "elysia/sucrose"
+
 import { type AppParts, createApp } from "../../src/http/app.ts"
 
-test("no hook names the whole context, so no request pays for cookies, a copy of its headers or a body", () => {
+test("no hook and no route names the whole context, so no request pays for cookies or a copy of its headers", () => {
   const parts: unknown = {
     host: "127.0.0.1",
     corsOrigins: [],
@@ -10,6 +12,13 @@ test("no hook names the whole context, so no request pays for cookies, a copy of
     version: "0",
     commit: "none",
   }
-  const inference: unknown = Reflect.get(createApp(parts as AppParts), "inference")
+  const app = createApp(parts as AppParts)
+  const inference: unknown = Reflect.get(app, "inference")
   expect(inference).toMatchObject({ body: false, cookie: false, headers: false, path: false, url: false })
+  for (const { method, path, handler, hooks } of app.routes) {
+    // The preflights are answered by a plugin.
+    if (method === "OPTIONS") continue
+    const inferred = sucrose({ handler, ...hooks } as Sucrose.LifeCycle)
+    expect([method, path, inferred.cookie, inferred.headers]).toEqual([method, path, false, false])
+  }
 })
