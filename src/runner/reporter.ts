@@ -15,6 +15,8 @@ const MAX_HELD_S = 20
 const LENT_WITHIN_MS = 5000
 /** The least time that each try to report the verdict gets. */
 const LAST_TRY_MS = 1500
+/** A try had all the time that was left. */
+const OUT_OF_TIME = new ServerError(0, "the server did not answer in time")
 
 /** Whether the answer does not come from our server: none came, a passing error, or a proxy answered instead. */
 export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPassing || code === ""
@@ -161,7 +163,8 @@ export class Reporter {
       } catch (error) {
         this.#failed(error, held)
         if (this.#hasGivenUp) return "refused"
-        if (signal.aborted || performance.now() > deadlineMs) {
+        // A timer may fire a moment before the deadline, and what that try sends is still under way.
+        if (error === OUT_OF_TIME || signal.aborted || performance.now() > deadlineMs) {
           if (!isLent) say(`could not report the result: ${reasonOf(error)}`)
           return "pending"
         }
@@ -352,7 +355,7 @@ function rest(error: unknown, patience: Patience, signal: AbortSignal, mostMs = 
 /** Waits for `done`, at most `withinMs`. @throws ServerError when the time is over; the work may still go on */
 async function answered(done: Promise<void>, withinMs: number): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new ServerError(0, "the server did not answer in time")), withinMs)
+  const timer = setTimeout(() => reject(OUT_OF_TIME), withinMs)
   try {
     await Promise.race([done, promise])
   } finally {

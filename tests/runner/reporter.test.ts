@@ -174,7 +174,8 @@ test("the last report of a lent item keeps the command that waits for it no long
   scene.reporter.start()
   scene.reporter.push({ message: "the last" })
   const startedMs = performance.now()
-  await scene.reporter.finish(undefined, 60_000, new AbortController().signal)
+  const ending = scene.reporter.finish(undefined, 60_000, new AbortController().signal)
+  expect(await ending).toBe("pending")
   expect(performance.now() - startedMs).toBeLessThan(15_000)
 }, 90_000)
 
