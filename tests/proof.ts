@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 
 import type { TestServer } from "./server.ts"
 
@@ -19,6 +19,18 @@ export function memory({ child: { pid } }: TestServer): number {
 
 /** How many files and sockets the server holds open. */
 export const descriptors = ({ child: { pid } }: TestServer): number => readdirSync(`/proc/${pid}/fd`).length
+
+/** How many sockets the server holds open: unlike its files, no other work of the server changes them. */
+export function sockets({ child: { pid } }: TestServer): number {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).filter((fd) => {
+    try {
+      return readlinkSync(`${folder}/${fd}`).startsWith("socket:")
+    } catch {
+      return false // It was closed since the folder was read.
+    }
+  }).length
+}
 
 /** How to write many updates. */
 export interface Load {

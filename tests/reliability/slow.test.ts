@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { connect, type Socket } from "node:net"
 
-import { descriptors, figure, memory, PROVE, size } from "../proof.ts"
+import { eventually, figure, memory, PROVE, size, sockets } from "../proof.ts"
 import { start, type TestServer } from "../server.ts"
 
 setDefaultTimeout(120_000)
@@ -46,10 +46,10 @@ test("clients that take their time harm nobody else", async () => {
   await using server = await start()
   const port = Number(new URL(server.url).port)
   await answerMs(server)
-  const [openBefore, memoryBefore] = [descriptors(server), memory(server)]
+  const [openBefore, memoryBefore] = [sockets(server), memory(server)]
   const each = size(40, 200)
   const clients = Object.values(WAYS).flatMap((way) => Array.from({ length: each }, () => slow(port, way)))
-  while (descriptors(server) < openBefore + clients.length) await answerMs(server)
+  await eventually(() => sockets(server) >= openBefore + clients.length, 9000)
   const answers: number[] = []
   for (let i = 0; i < 20; i++) answers.push(await answerMs(server))
   const grownMb = memory(server) - memoryBefore
@@ -71,5 +71,5 @@ test("clients that take their time harm nobody else", async () => {
     expect(Math.max(...cut)).toBeLessThan(75)
   }
   for (const { socket } of clients) socket.destroy()
-  while (descriptors(server) > openBefore + 2) await answerMs(server)
+  await eventually(() => sockets(server) <= openBefore + 2, 20_000)
 })
