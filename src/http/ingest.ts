@@ -54,7 +54,7 @@ function every(ms: number, call: () => void): Disposable {
  * The output of renderers, taken as it comes, for hours: `ffmpeg -progress URL` needs no wrapper. It starts a waiting
  * item. With `finish=true` the end of the output ends the item.
  */
-export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { access }: Callers) =>
+export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { access, limits }: Callers) =>
   api("/queue")
     .use(access)
     .post(
@@ -63,6 +63,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         const id = Number(itemId)
         const token = tokenOf(request, query)
         const asked = wantedOf(name, query)
+        using _place = limits?.hold(caller, "output")
         // A renderer may print nothing for minutes.
         server?.timeout(request, 0)
         const lease = token === undefined ? undefined : await workers.heartbeat(id, token)

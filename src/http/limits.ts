@@ -17,6 +17,9 @@ const REST_MS = 100
 const REFUSALS = { perSecond: 100, burst: 10 }
 const MOST_REST_MS = 5000
 
+/** What a client can leave open: an answer that is held, or a body that is sent for as long as it is printed. */
+export type Open = "answer" | "output"
+
 /** How much clients may ask; 0 turns a limit off. */
 export interface LimitsOptions {
   /** Requests a second from one address; four times as many at once. */
@@ -25,7 +28,7 @@ export interface LimitsOptions {
   readonly perToken: number
   /** Requests a second to the worker's routes with one lease; four times as many at once. */
   readonly perLease: number
-  /** Answers that one client lets the server hold at the same time. */
+  /** Answers that one client lets the server hold at the same time; and as many outputs that it sends. */
   readonly held: number
   /** Milliseconds of a clock that never goes back. */
   readonly steadyMs: () => number
@@ -40,6 +43,18 @@ const rate = (perSecond: number): Rate => ({ perSecond, burst: perSecond * BURST
 /** Whether a request counts against its lease. A made-up lease would have a new bucket each time. */
 const isByLease = ({ token }: Caller, lease: string): boolean => lease !== "" && token !== undefined
 
+const HELD: Readonly<Record<Open, string>> = {
+  answer: "requests waiting",
+  output: "outputs on their way",
+}
+
+/** One less of what a client has open. */
+function letGo(open: Map<string, number>, client: string): void {
+  const count = (open.get(client) ?? 1) - 1
+  if (count > 0) open.set(client, count)
+  else open.delete(client)
+}
+
 /** Counts the cost of requests by client, so that no client makes the others wait. */
 export class Limits {
   readonly #options: LimitsOptions
@@ -47,7 +62,7 @@ export class Limits {
   readonly #byToken: Buckets
   readonly #byLease: Buckets
   readonly #refusals = new Buckets(REFUSALS)
-  readonly #held = new Map<string, number>()
+  readonly #held: Readonly<Record<Open, Map<string, number>>> = { answer: new Map(), output: new Map() }
   readonly #rates: { readonly address: Rate; readonly token: Rate; readonly lease: Rate }
 
   constructor(options: LimitsOptions) {
@@ -115,29 +130,25 @@ export class Limits {
   }
 
   /**
-   * Counts an answer that is held, until it is disposed of.
-   * @throws AppError `too_many_requests` when the client lets as many be held as it may
+   * Counts what a client leaves open, until it is disposed of. Answers and outputs are counted apart, so that renders
+   * which send outputs keep nobody from waiting for work.
+   * @throws AppError `too_many_requests` when the client has as many open as it may
    */
-  hold({ client }: Caller): Disposable {
+  hold({ client }: Caller, open: Open = "answer"): Disposable {
     const { held } = this.#options
     if (client === undefined || held === 0) return { [Symbol.dispose]: () => undefined }
-    const count = this.#held.get(client) ?? 0
+    const ofKind = this.#held[open]
+    const count = ofKind.get(client) ?? 0
     if (count >= held) {
       this.#options.onRefused?.()
       throw new AppError(
         "too_many_requests",
-        `this client has ${held} requests waiting, which is the limit; wait for one, or raise --held-per-client`,
+        `this client has ${held} ${HELD[open]}, which is the limit; wait for one, or raise --held-per-client`,
         { retryAfterMs: HELD_RETRY_MS },
       )
     }
-    this.#held.set(client, count + 1)
-    return { [Symbol.dispose]: () => this.#letGo(client) }
-  }
-
-  #letGo(client: string): void {
-    const count = (this.#held.get(client) ?? 1) - 1
-    if (count > 0) this.#held.set(client, count)
-    else this.#held.delete(client)
+    ofKind.set(client, count + 1)
+    return { [Symbol.dispose]: () => letGo(ofKind, client) }
   }
 
   #refuse(waitMs: number): void {

@@ -159,8 +159,9 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
     .use(access)
     .post(
       "/queue/:id/output",
-      async ({ params: { id }, query, request, server }): Promise<OutputStored> => {
+      async ({ params: { id }, query, request, server, caller }): Promise<OutputStored> => {
         const token = required(request, query)
+        using _place = limits?.hold(caller, "output")
         const attempt = query.attempt === undefined ? undefined : Number(query.attempt)
         const from = query.offset === undefined ? undefined : Number(query.offset)
         const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)

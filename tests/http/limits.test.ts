@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
+import { Output } from "../output.ts"
 import { PROGRAM, start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
@@ -111,6 +112,35 @@ test("a client may let so many answers be held, and again after one is given", (
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
   first[Symbol.dispose]()
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
+})
+
+test("a client may have so many outputs of renderers on their way, beside the answers that it waits for", async () => {
+  await using server = await start({ args: ["--held-per-client", "2"] })
+  const ids = [await server.add(), await server.add(), await server.add()] as const
+  const secret = await tokenOf(server, "worker")
+  await known(server, secret)
+  const headers = bearer(secret)
+  const [one, two] = ids.map((id) => new Output(server.url, id, "ffmpeg?total=10", headers))
+  // An output that has begun shows in its item.
+  for (const [at, output] of [one, two].entries()) {
+    await output?.write("out_time_us=1000000\nprogress=continue\n")
+    const progressOf = async (): Promise<number> =>
+      (await (await server.api("GET", `/queue/${ids[at]}`, undefined, headers)).json()).progress
+    while ((await progressOf()) < 10);
+  }
+  const claim = await server.api("POST", "/queue/claim", { worker: "w", id: ids[2] }, headers)
+  const { lease }: { lease: { token: string } } = await claim.json()
+  const byLease = { ...headers, lease: lease.token }
+  for (const path of [`/queue/${ids[2]}/ingest/ffmpeg`, `/queue/${ids[2]}/output`]) {
+    const refused = await server.api("POST", path, undefined, byLease)
+    expect([path, refused.status, refused.headers.has("retry-after")]).toEqual([path, 429, true])
+    expect(await refused.json()).toMatchObject({ error: expect.stringContaining("--held-per-client") })
+  }
+  const waited = await server.api("POST", "/queue/claim", { worker: "w", wait: 1 }, headers)
+  expect(waited.status).toBe(204)
+  expect(await one?.end()).toMatchObject({ status: 200 })
+  expect((await server.api("POST", `/queue/${ids[2]}/output`, undefined, byLease)).status).toBe(200)
+  two?.break()
 })
 
 test("a client that asks too much gets 429 with the time to wait, and others notice nothing", async () => {
