@@ -88,11 +88,11 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   config: { own: ["errors", "log", "node"], packages: ["node:fs"] },
   client: { own: ["backoff", "errors", "item", "wire"] },
-  doctor: {
-    own: ["store/address", "text"],
-    packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"],
+  doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
+  "doctor/machine": {
+    own: ["doctor", "store/address", "text"],
+    packages: ["node:child_process", "node:fs"],
   },
-  "doctor/machine": { own: ["doctor", "text"], packages: ["node:child_process"] },
   runner: {
     own: ["backoff", "client", "config", "errors", "item", "machine", "renderers", "text", "wire"],
     packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],

@@ -1,7 +1,7 @@
 import { isLively, setting, token, wantsColour } from "../config/config.ts"
-import { examinedBox } from "../doctor/box.ts"
 import { examined } from "../doctor/doctor.ts"
 import type { Finding } from "../doctor/finding.ts"
+import { examinedMachine } from "../doctor/machine.ts"
 import { AppError } from "../errors.ts"
 import { coloured, colourless, type Tone } from "../terminal/terminal.ts"
 import { safeJson } from "../text.ts"
@@ -80,7 +80,7 @@ descriptors, programs, systemd units. It changes nothing. Exits with 1 if there 
     const idleS = wholeFlag(given, "idle", { least: 0, most: MAX_IDLE_S, fallback: IDLE_S })
     const findings =
       address === undefined
-        ? examinedBox(setting("database", given.flags))
+        ? examinedMachine(setting("database", given.flags))
         : examined({
             url: urlOf(address),
             token: token(given.flags),

@@ -1,11 +1,11 @@
-import { askCrew, askStarts } from "./live/asking.ts"
+import { askStarts, askWorkers } from "./live/asking.ts"
 import { BASE, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
 import { changeToken, ownToken } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
+import { queryIn, searchOf } from "./model/query.ts"
 import { count, counted, nameOf, runningTitle } from "./model/text.ts"
-import { searchOf, wantedIn } from "./model/wanted.ts"
 import { Badge } from "./view/badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
 import { byId, el, say, show } from "./view/dom.ts"
@@ -27,7 +27,7 @@ class Page {
   readonly #line: HubLine
   readonly #badge: Badge
   readonly #starts: ReturnType<typeof askStarts>
-  readonly #crew: ReturnType<typeof askCrew>
+  readonly #workers: ReturnType<typeof askWorkers>
   readonly #home: Home
   readonly #face = new TabFace()
   readonly #main = byId("main", HTMLElement)
@@ -65,8 +65,8 @@ class Page {
         this.#tick()
       },
     )
-    this.#crew = askCrew((crew) => {
-      this.#model.crew = crew
+    this.#workers = askWorkers((workers) => {
+      this.#model.workers = workers
     })
     this.#route(false)
     watchReader()
@@ -88,7 +88,7 @@ class Page {
       more: (list) => this.#line.more(list),
       recount: () => {
         this.#line.count()
-        this.#crew.soon()
+        this.#workers.soon()
       },
     })
   }
@@ -130,7 +130,7 @@ class Page {
       const changes = this.#model.take()
       if (changes.lists || changes.all) {
         this.#starts.soon()
-        this.#crew.soon()
+        this.#workers.soon()
       }
       const isLive = this.#model.isLive()
       // Whatever counts on by itself stops, or goes on again.
@@ -207,7 +207,7 @@ class Page {
     closeMenu()
     const before = this.#screen
     const id = screenPath(location.pathname)
-    if (id === null) this.#home.want(wantedIn(location.search))
+    if (id === null) this.#home.want(queryIn(location.search))
     if (typeof id === "number") this.#screen = new ItemScreen(id, this.#model, () => this.#changed())
     else this.#screen = location.pathname.startsWith(`${BASE.pathname}items/`) ? nowhere() : this.#home
     // Another view of the queue keeps what has the focus.

@@ -1,9 +1,10 @@
 import { arrivalAt, certificateOf } from "./arrival.ts"
-import { bodiesOf, socketOf } from "./bodies.ts"
-import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./doors.ts"
 import type { Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
+import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
+import { socketOf } from "./sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
+import { uploadsOf } from "./uploads.ts"
 
 /** Whether an address is one of this machine, so that no proxy or network is in between. */
 const isHere = ({ hostname }: URL): boolean => /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
@@ -31,7 +32,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
     originsOf(patient),
     foreignHost(patient),
     addressOf(patient, isProxied),
-    bodiesOf(patient),
+    uploadsOf(patient),
     ...(isIn
       ? [
           cachesOn(patient),

@@ -1,6 +1,9 @@
 import { execFile } from "node:child_process"
+import { readFileSync } from "node:fs"
 
+import { isPostgres, shownDatabase } from "../store/address.ts"
 import { printable } from "../text.ts"
+import { examinedDisk } from "./disk.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
 /** Ten thousand streams, and what the server needs beside them. */
@@ -69,4 +72,25 @@ async function unit(name: string): Promise<Finding> {
   if (stateOf("LoadState") === "not-found") return note(name, "not installed; packaging/install.sh does it")
   const state = `${stateOf("ActiveState")} (${stateOf("SubState")})`
   return stateOf("ActiveState") === "active" ? good(name, state) : faulty(name, "unit_down", state)
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** Looks at this machine: at what a server with this database needs, and at what renders need. */
+export async function* examinedMachine(database: string): AsyncGenerator<Finding, void, undefined> {
+  const mounts = textOf("/proc/self/mountinfo")
+  if (isPostgres(database)) {
+    const what = `${printable(shownDatabase(database))} is not looked at`
+    yield note("database", `${what}: a server says at its start what is wrong with it`)
+  } else yield* examinedDisk(database, mounts)
+  yield descriptors(textOf("/proc/self/limits"))
+  yield vanishing(textOf("/proc/sys/net/ipv4/tcp_retries2"))
+  yield* await programs()
+  yield* await units()
 }

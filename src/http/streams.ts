@@ -1,7 +1,7 @@
 import { allow } from "../access/roles.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/formats.ts"
+import type { Chunks, StreamRequest } from "../stream/request.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
-import type { Chunks, Watch } from "../stream/watch.ts"
 import { type ServerSeen, Stats } from "../wire/server.ts"
 import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
@@ -76,7 +76,9 @@ const shown = ({ kind, queueId, format, client, openedMs, lastEventId, lag }: Op
 })
 
 /** What a stream shows, and to which caller. */
-type Shown = Pick<Watch, "queueId" | "isBound" | "wanted" | "owner"> & { readonly untilFinished?: boolean }
+type Shown = Pick<StreamRequest, "queueId" | "isBound" | "wanted" | "owner"> & {
+  readonly untilFinished?: boolean
+}
 
 /** Opens a stream, at once if possible: that matters when thousands reconnect at the same time. */
 function respond(

@@ -22,7 +22,7 @@ import { type Service } from "../service.ts"
 import { isPostgres } from "../store/address.ts"
 import type { Store } from "../store/store.ts"
 import { Broadcaster } from "../stream/broadcaster.ts"
-import { Meter } from "../stream/meter.ts"
+import { StreamMetrics } from "../stream/metrics.ts"
 import { Streams } from "../stream/streams.ts"
 import { Fleet } from "../upkeep/fleet.ts"
 import { Retention } from "../upkeep/retention.ts"
@@ -169,7 +169,7 @@ function broadcasterOf(
   { bus, metrics }: Pick<Surroundings, "bus" | "metrics">,
 ): Broadcaster {
   const onError = logged("the history could not be read")
-  return new Broadcaster(store, bus, keepaliveMs, onError, undefined, new Meter(metrics))
+  return new Broadcaster(store, bus, keepaliveMs, onError, undefined, new StreamMetrics(metrics))
 }
 
 function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {

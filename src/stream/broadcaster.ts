@@ -3,8 +3,9 @@ import { AppError } from "../errors.ts"
 import type { History, Lost } from "../store/history.ts"
 import { Batch } from "./batch.ts"
 import { isLost } from "./lost.ts"
-import { Meter } from "./meter.ts"
-import type { Owner, Seat } from "./seat.ts"
+import { StreamMetrics } from "./metrics.ts"
+import type { Owner } from "./owner.ts"
+import type { Seat } from "./seat.ts"
 import { Seats } from "./seats.ts"
 import { Tail } from "./tail.ts"
 
@@ -48,7 +49,7 @@ export class Broadcaster extends EventTarget {
   /** The newest updates, for streams that are a little behind. */
   readonly tail = new Tail()
   /** What is counted of streams. */
-  readonly meter: Meter
+  readonly metrics: StreamMetrics
   readonly #history: History
   readonly #onError: (error: unknown) => void
   readonly #keepaliveMs: number
@@ -88,7 +89,7 @@ export class Broadcaster extends EventTarget {
   /**
    * `keepaliveMs`: after how many milliseconds of silence a stream gets a keepalive. `onError` is called with each
    * error of reading the history; the broadcaster tries again a second later. `wakeSlice`: how many streams are woken
-   * for a batch in one turn of the event loop. `meter` counts; by default nothing is counted.
+   * for a batch in one turn of the event loop. `metrics` counts; by default nothing is counted.
    */
   constructor(
     history: History,
@@ -96,10 +97,10 @@ export class Broadcaster extends EventTarget {
     keepaliveMs: number,
     onError: (error: unknown) => void,
     wakeSlice = WAKE_SLICE,
-    meter = new Meter(),
+    metrics = new StreamMetrics(),
   ) {
     super()
-    this.meter = meter
+    this.metrics = metrics
     this.#wakeSlice = wakeSlice
     this.#history = history
     this.#onError = onError
@@ -192,7 +193,7 @@ export class Broadcaster extends EventTarget {
     seat.keeper = this
     if (seat.owner) seat.owner.streams += 1
     this.#seats.put(seat)
-    if (seat.kind !== "held") this.meter.opened.add()
+    if (seat.kind !== "held") this.metrics.opened.add()
     signal.addEventListener("abort", seat)
     return this.#ready
   }
@@ -201,7 +202,7 @@ export class Broadcaster extends EventTarget {
   leave(seat: Seat): void {
     if (!this.#seats.remove(seat)) return
     if (seat.owner) seat.owner.streams -= 1
-    if (seat.kind !== "held") this.meter.closed.of(seat.leaving).add()
+    if (seat.kind !== "held") this.metrics.closed.of(seat.leaving).add()
     seat.wake("over")
     if (this.#seats.size === 0) this.#unfollow()
   }
@@ -243,7 +244,7 @@ export class Broadcaster extends EventTarget {
       const slice = seats.slice(from, from + this.#wakeSlice)
       for (const seat of slice) seat.wake("batch", examined)
       // Those that waited have written by now.
-      this.meter.delivered.observe((performance.now() - this.#answeredMs) / 1000, slice.length)
+      this.metrics.delivered.observe((performance.now() - this.#answeredMs) / 1000, slice.length)
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Control, Frame } from "../wire/frames.ts"
 import type { Format } from "./formats.ts"
 import type { Opening } from "./opening.ts"
-import { eventId, type Watch } from "./watch.ts"
+import { eventId, type StreamRequest } from "./request.ts"
 
 /** Stands for an event ID that the viewer cannot have been given. */
 const NOBODYS = "unknown"
@@ -11,15 +11,18 @@ const NOBODYS = "unknown"
  * item. Event IDs count the updates of all items, so frames of control bear the last event ID of the item's own updates
  * in place of the newest of all; the viewer can resume there as well. `item` is the item's state.
  */
-export function ownHistory<Chunk extends object>(watch: Watch<Chunk>, item: Opening): Watch<Chunk> {
+export function ownHistory<Chunk extends object>(
+  request: StreamRequest<Chunk>,
+  item: Opening,
+): StreamRequest<Chunk> {
   const last = item.updates.at(-1)?.update.id ?? 0
-  const given = eventId(watch.lastEventId)
+  const given = eventId(request.lastEventId)
   // A viewer must not find out by trying whether another item's update has this ID already.
   const isAhead = given !== undefined && given > last
   return {
-    ...watch,
+    ...request,
     ...(isAhead && { lastEventId: NOBODYS }),
-    format: new OwnFormat(watch.format, last, isAhead ? given : undefined),
+    format: new OwnFormat(request.format, last, isAhead ? given : undefined),
   }
 }
 

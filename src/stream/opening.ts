@@ -4,8 +4,8 @@ import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wir
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./lost.ts"
 import { type Known, Remembered } from "./remembered.ts"
+import { eventId, type StreamRequest } from "./request.ts"
 import type { Wanted } from "./selection.ts"
-import { eventId, type Watch } from "./watch.ts"
 
 /** An opening with more updates than this is not shared: each stream sends it in pages of its own. */
 const MOST_UPDATES = 64
@@ -138,7 +138,7 @@ export class Openings {
    * How a stream opens; at once if that is known, which it is for nearly all streams of a storm. `item` is the state
    * of its item, if it watches one. Null if it has more to say than is shared, or cannot resume where it wants to.
    */
-  of({ lastEventId, snapshot, queueId }: Watch, item: Opening | undefined): Known<Opening | null> {
+  of({ lastEventId, snapshot, queueId }: StreamRequest, item: Opening | undefined): Known<Opening | null> {
     if (lastEventId !== undefined) {
       const from = eventId(lastEventId)
       if (from === undefined) return null

@@ -3,14 +3,14 @@ import type { Bounds, History, Page } from "../store/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./lost.ts"
-import type { Meter } from "./meter.ts"
+import type { StreamMetrics } from "./metrics.ts"
 import { greetingOf, type Opening, type Openings } from "./opening.ts"
 import type { ReadingTurns } from "./reading-turns.ts"
+import { eventId, type StreamRequest } from "./request.ts"
 import { type Hole, salvage } from "./salvage.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
 import { thinned } from "./thinning.ts"
-import { eventId, type Watch } from "./watch.ts"
 
 /**
  * All other work waits while a page is read: 0.7 ms for so many. Four times as many take 3.2 ms, and a quarter more
@@ -42,13 +42,13 @@ export interface Shared {
   /** Shares out the reading of the history. */
   readonly turns: ReadingTurns
   /** What is counted of streams. */
-  readonly meter: Meter
+  readonly metrics: StreamMetrics
 }
 
 /** A stream's place in the history, as far as reading moves it. */
 export interface Place extends Seat {
   /** What the viewer asked for. */
-  readonly watch: Watch
+  readonly request: StreamRequest
   /** Which updates are wanted now; undefined for all. */
   readonly wanted: Wanted
   /** The status in the last update that was examined. */
@@ -81,15 +81,15 @@ export class Reader {
 
   /** The greeting, a replay or the current state, and `live`. `item` is the state of the watched item, if one is. */
   async *opening(item: Opening | undefined): Passage {
-    const { watch } = this.#place
+    const { request } = this.#place
     const { openings, random } = this.#shared
-    const opening = await openings.of(watch, item)
+    const opening = await openings.of(request, item)
     if (opening) {
       yield openWith(opening, this.#place, this.#shared)
       return
     }
     const greeting = greetingOf(random())
-    const from = eventId(watch.lastEventId)
+    const from = eventId(request.lastEventId)
     const bounds = await openings.bounds(from ?? 0, this.#place.queueId)
     if (from !== undefined && isKept(from, bounds)) {
       this.#place.cursor = from
@@ -98,7 +98,9 @@ export class Reader {
       return
     }
     const gap =
-      watch.lastEventId === undefined ? [] : [this.#gap(missedStart(watch.lastEventId, bounds, this.#place))]
+      request.lastEventId === undefined
+        ? []
+        : [this.#gap(missedStart(request.lastEventId, bounds, this.#place))]
     yield* this.#state(item, [greeting, ...gap])
   }
 
@@ -129,10 +131,10 @@ export class Reader {
    */
   async *behind(): Passage {
     const { history, broadcaster } = this.#shared
-    const { watch, cursor, queueId } = this.#place
-    if (watch.selection?.isAsked) {
-      const answer = await watch.selection.answer(history, cursor)
-      if (watch.selection.isWider(queueId)) broadcaster.widen(this.#place)
+    const { request, cursor, queueId } = this.#place
+    if (request.selection?.isAsked) {
+      const answer = await request.selection.answer(history, cursor)
+      if (request.selection.isWider(queueId)) broadcaster.widen(this.#place)
       yield answer
     } else if (await this.#isTooFar()) {
       yield* this.#skip()
@@ -243,14 +245,14 @@ export class Reader {
   }
 
   #gap(gap: Gap): Frame {
-    this.#shared.meter.gaps.of(gap.reason).add()
+    this.#shared.metrics.gaps.of(gap.reason).add()
     return controlFrame(gap)
   }
 
   /** Whether the stream is still read, and the server goes on. */
   get #isWatched(): boolean {
-    const { watch, owner } = this.#place
-    return !this.#shared.broadcaster.draining && !watch.signal.aborted && owner?.hasEnded !== true
+    const { request, owner } = this.#place
+    return !this.#shared.broadcaster.draining && !request.signal.aborted && owner?.hasEnded !== true
   }
 
   /** Whether more updates than a stream may lag behind concern this stream: for an item's stream its own alone. */

@@ -1,3 +1,5 @@
+import type { Owner } from "./owner.ts"
+
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "asked" | "over"
 
@@ -9,14 +11,6 @@ export type SeatKind = "global" | "item" | "held"
 
 /** Why a stream ended, for the metrics; `slow` if the client had not read for about a minute. */
 export type Leaving = "client" | "slow" | "finished" | "drain" | "revoked" | "error"
-
-/** The owner of streams: one for all streams of a client. */
-export class Owner {
-  /** How many streams are open. */
-  streams = 0
-  /** Whether the client may watch no more: its streams end. */
-  hasEnded = false
-}
 
 /** What seats are joined to: the broadcaster. */
 export interface Keeper {

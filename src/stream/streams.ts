@@ -5,11 +5,12 @@ import type { Broadcaster } from "./broadcaster.ts"
 import { asFrames } from "./formats.ts"
 import { ownHistory } from "./one-item.ts"
 import { type Opening, Openings } from "./opening.ts"
+import type { Owner } from "./owner.ts"
 import type { Shared } from "./reader.ts"
 import { ReadingTurns } from "./reading-turns.ts"
-import { type Owner, Seat, type SeatKind } from "./seat.ts"
+import { type Chunks, eventId, type StreamRequest } from "./request.ts"
+import { Seat, type SeatKind } from "./seat.ts"
 import { Viewer } from "./viewer.ts"
-import { type Chunks, eventId, type Watch } from "./watch.ts"
 
 /** A client for which there is no room comes back after once to twice this time. */
 const BUSY_RETRY_MS = 5000
@@ -65,7 +66,7 @@ export class Streams {
       broadcaster,
       openings,
       turns: new ReadingTurns(options.mostReplaysOfOwner),
-      meter: broadcaster.meter,
+      metrics: broadcaster.metrics,
     }
   }
 
@@ -75,9 +76,9 @@ export class Streams {
    * @throws AppError `not_found` for an item that was deleted, or that does not exist yet and is not waited for,
    * `unavailable` while the server drains or has as many streams open as it may, `too_many_requests` if the owner has
    */
-  open<Chunk extends object>(watch: Watch<Chunk>): Opened<Chunk> | Promise<Opened<Chunk>> {
-    this.#checkRoom(watch.owner)
-    return this.#open(watch, watch.queueId === undefined ? "global" : "item")
+  open<Chunk extends object>(request: StreamRequest<Chunk>): Opened<Chunk> | Promise<Opened<Chunk>> {
+    this.#checkRoom(request.owner)
+    return this.#open(request, request.queueId === undefined ? "global" : "item")
   }
 
   /** Ends the streams of an owner who may watch no more, and lets it open none. */
@@ -90,8 +91,8 @@ export class Streams {
    * @throws AppError `not_found`, `unavailable`
    */
   async finished(queueId: number, signal: AbortSignal): Promise<void> {
-    const watch = { queueId, snapshot: false, untilFinished: true, format: asFrames, signal }
-    for await (const _ of (await this.#open(watch, "held")) ?? []);
+    const request = { queueId, snapshot: false, untilFinished: true, format: asFrames, signal }
+    for await (const _ of (await this.#open(request, "held")) ?? []);
   }
 
   /**
@@ -130,7 +131,7 @@ export class Streams {
       counts.set(`${kind} sse`, { kind, format: "sse", count: 0 })
     for (const viewer of this.#viewers()) {
       const { kind } = viewer
-      const format = viewer.watch.format.name
+      const format = viewer.request.format.name
       const one = counts.get(`${kind} ${format}`) ?? { kind, format, count: 0 }
       one.count += 1
       counts.set(`${kind} ${format}`, one)
@@ -142,9 +143,9 @@ export class Streams {
   list(limit: number): readonly OpenStream[] {
     const { head, examined } = this.#shared.broadcaster
     const all = [...this.#viewers()].map((viewer): OpenStream => {
-      const { queueId, openedMs, cursor, waiting, watch } = viewer
+      const { queueId, openedMs, cursor, waiting, request } = viewer
       const kind = viewer.kind === "item" ? "item" : "global"
-      const { format, client = "unknown" } = watch
+      const { format, client = "unknown" } = request
       // One that waits has examined what all have, though its cursor is older.
       const lastEventId = waiting ? Math.max(cursor, examined) : cursor
       const lag = Math.max(0, head - lastEventId)
@@ -161,11 +162,11 @@ export class Streams {
 
   #checkRoom(owner: Owner | undefined): void {
     const { most = 0, mostOfOwner = 0 } = this.#options
-    const { broadcaster, meter, random } = this.#shared
+    const { broadcaster, metrics, random } = this.#shared
     const isOwnerFull = owner !== undefined && mostOfOwner > 0 && owner.streams >= mostOfOwner
     const isFull = most > 0 && broadcaster.seats >= most
     if (!isOwnerFull && !isFull) return
-    meter.refused.of("streams").add()
+    metrics.refused.of("streams").add()
     const retryAfterMs = BUSY_RETRY_MS * (1 + random())
     if (isOwnerFull) {
       throw new AppError(
@@ -179,42 +180,46 @@ export class Streams {
     })
   }
 
-  #open<Chunk extends object>(watch: Watch<Chunk>, kind: SeatKind): Opened<Chunk> | Promise<Opened<Chunk>> {
+  #open<Chunk extends object>(
+    request: StreamRequest<Chunk>,
+    kind: SeatKind,
+  ): Opened<Chunk> | Promise<Opened<Chunk>> {
     const { broadcaster, openings } = this.#shared
     if (broadcaster.draining) throw new AppError("unavailable", "the server is shutting down")
-    if (watch.queueId === undefined) return this.#join(new Viewer(this.#shared, kind, watch))
-    const item = openings.item(watch.queueId)
-    if (item instanceof Promise || isAhead(watch, item)) return this.#openItem(watch, watch.queueId, kind)
-    return this.#openKnown(watch, item, kind)
+    if (request.queueId === undefined) return this.#join(new Viewer(this.#shared, kind, request))
+    const item = openings.item(request.queueId)
+    if (item instanceof Promise || isAhead(request, item))
+      return this.#openItem(request, request.queueId, kind)
+    return this.#openKnown(request, item, kind)
   }
 
   /** As `#open`, for an item that has to be read. */
   async #openItem<Chunk extends object>(
-    watch: Watch<Chunk>,
+    request: StreamRequest<Chunk>,
     queueId: number,
     kind: SeatKind,
   ): Promise<Opened<Chunk>> {
     const { openings } = this.#shared
     let item = await openings.item(queueId)
     // The client can be ahead of what was read, and must not wait for the end that it has seen.
-    if (isAhead(watch, item)) item = await openings.itemNow(queueId)
-    return this.#openKnown(watch, item, kind)
+    if (isAhead(request, item)) item = await openings.itemNow(queueId)
+    return this.#openKnown(request, item, kind)
   }
 
   #openKnown<Chunk extends object>(
-    watch: Watch<Chunk>,
+    request: StreamRequest<Chunk>,
     item: Opening,
     kind: SeatKind,
   ): Opened<Chunk> | Promise<Opened<Chunk>> {
-    if (item.updates.length === 0 && !watch.awaitsItem) {
-      throw new AppError("not_found", `queue item ${watch.queueId} does not exist`)
+    if (item.updates.length === 0 && !request.awaitsItem) {
+      throw new AppError("not_found", `queue item ${request.queueId} does not exist`)
     }
-    const own = watch.isBound ? ownHistory(watch, item) : watch
+    const own = request.isBound ? ownHistory(request, item) : request
     return hasSeenEnd(own, item) ? null : this.#join(new Viewer(this.#shared, kind, own, item))
   }
 
   #join<Chunk extends object>(viewer: Viewer<Chunk>): Chunks<Chunk> | Promise<Chunks<Chunk>> {
-    const { selection, signal } = viewer.watch
+    const { selection, signal } = viewer.request
     selection?.attach(viewer)
     const { broadcaster } = this.#shared
     const joining = broadcaster.join(viewer, signal)
@@ -228,13 +233,13 @@ export class Streams {
 }
 
 /** Whether the client has seen updates that are newer than this state of its item. */
-function isAhead({ lastEventId, isBound }: Watch, { updates, head }: Opening): boolean {
+function isAhead({ lastEventId, isBound }: StreamRequest, { updates, head }: Opening): boolean {
   const newest = isBound ? (updates.at(-1)?.update.id ?? 0) : head
   return (eventId(lastEventId) ?? 0) > newest
 }
 
 /** Whether the client resumes after the last update of a finished item, and only waits for its end. */
-function hasSeenEnd({ untilFinished, lastEventId }: Watch, { updates, head }: Opening): boolean {
+function hasSeenEnd({ untilFinished, lastEventId }: StreamRequest, { updates, head }: Opening): boolean {
   const last = updates.at(-1)?.update
   const seen = eventId(lastEventId) ?? 0
   return untilFinished && last !== undefined && isFinished(last.status) && seen >= last.id && seen <= head

@@ -3,9 +3,9 @@ import { isFinished } from "../item/moves.ts"
 import { controlFrame, type Frame } from "../wire/frames.ts"
 import type { Opening } from "./opening.ts"
 import { isFar, openWith, type Passage, type Place, Reader, type Shared } from "./reader.ts"
+import type { Chunks, Ending, Sink, StreamRequest } from "./request.ts"
 import { type Leaving, Seat, type SeatKind, type Wake } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
-import type { Chunks, Ending, Sink, Watch } from "./watch.ts"
 
 const DRAIN_RETRY_MS = 500
 const DRAIN_RETRY_SPREAD_MS = 1500
@@ -18,7 +18,7 @@ type Next<Chunk> = Chunk | "wait" | "read" | "over"
 
 /** One open stream: a cursor over the history that runs itself. It keeps no queue of updates. */
 export class Viewer<Chunk extends object> extends Seat implements Place {
-  readonly watch: Watch<Chunk>
+  readonly request: StreamRequest<Chunk>
   status: Status | undefined
   liveAt: number | undefined
   readonly #shared: Shared
@@ -36,17 +36,17 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   #ending: Ending | undefined
 
   /** `item` is the state of the watched item, if one is watched. */
-  constructor(shared: Shared, kind: SeatKind, watch: Watch<Chunk>, item?: Opening) {
-    super(kind, watch.queueId, watch.owner, watch.thin)
+  constructor(shared: Shared, kind: SeatKind, request: StreamRequest<Chunk>, item?: Opening) {
+    super(kind, request.queueId, request.owner, request.thin)
     this.#shared = shared
-    this.watch = watch
+    this.request = request
     this.#item = item
     // A stream that resumes may begin before the state that was read: the updates in between will say it.
-    if (watch.lastEventId === undefined) this.status = item?.updates.at(-1)?.update.status
+    if (request.lastEventId === undefined) this.status = item?.updates.at(-1)?.update.status
   }
 
   get wanted(): Wanted {
-    const { selection, wanted } = this.watch
+    const { selection, wanted } = this.request
     return selection ? selection.wanted : wanted
   }
 
@@ -115,7 +115,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
       const next = this.#next()
       if (typeof next === "string") return next
       this.saidMs = performance.now()
-      this.#shared.meter.bytes.add(this.watch.format.size(next))
+      this.#shared.metrics.bytes.add(this.request.format.size(next))
       if (!this.#sink) return next
       // Takes a tenth less time per chunk than another `yield`.
       const written = this.#sink.write(next)
@@ -125,13 +125,13 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   #next(): Next<Chunk> {
     const { broadcaster, maxLag } = this.#shared
-    if (this.#ending || this.watch.signal.aborted || this.owner?.hasEnded) return "over"
+    if (this.#ending || this.request.signal.aborted || this.owner?.hasEnded) return "over"
     if (this.#ready) return this.#takeReady(this.#ready)
     if (broadcaster.draining) return this.#end("shutdown")
     if (!this.#isBegun) return this.#begin()
     const afterLost = broadcaster.afterLost(this.cursor)
     if (afterLost !== undefined) this.#beginAgain(afterLost)
-    if (this.#passage || this.watch.selection?.isAsked) return "read"
+    if (this.#passage || this.request.selection?.isAsked) return "read"
     if (this.liveAt !== undefined && this.cursor >= this.liveAt) return this.#live()
     if (this.cursor >= broadcaster.head) return this.#isOver ? this.#end("finished") : "wait"
     if (this.liveAt === undefined && isFar(broadcaster.head - this.cursor, maxLag)) return "read"
@@ -151,14 +151,14 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     const { openings } = this.#shared
     const item = this.#item
     this.#item = undefined
-    if (this.watch.lastEventId !== undefined) this.#shared.meter.replays.add()
-    const opening = openings.of(this.watch, item)
+    if (this.request.lastEventId !== undefined) this.#shared.metrics.replays.add()
+    const opening = openings.of(this.request, item)
     if (opening === null || opening instanceof Promise) {
       this.#passage = new Reader(this, this.#shared).opening(item)
       return "read"
     }
     const frames = openWith(opening, this, this.#shared)
-    const { format } = this.watch
+    const { format } = this.request
     this.#count(frames)
     return (this.wanted || this.beat ? format.encode(frames) : format.shared(frames)) ?? "read"
   }
@@ -168,7 +168,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     this.liveAt = undefined
     const frames = [this.#shared.openings.live(this.cursor)]
     this.#count(frames)
-    return this.watch.format.encode(frames) ?? "read"
+    return this.request.format.encode(frames) ?? "read"
   }
 
   /** What this stream has said last is gone from the history: it says so, and then what is true now. */
@@ -181,7 +181,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   /** What the broadcaster has at hand after the cursor; undefined if nothing of it is wanted. */
   #taken(): Chunk | "read" | undefined {
-    const { format } = this.watch
+    const { format } = this.request
     const { wanted } = this
     const { tail } = this.#shared.broadcaster
     const lists = this.beat ? tail.takeThinned(this, wanted) : tail.take(this, wanted)
@@ -212,7 +212,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   #keepAlive(): void {
     const chunk = this.#keepaliveChunk()
     if (!chunk) return
-    this.#shared.meter.bytes.add(this.watch.format.size(chunk))
+    this.#shared.metrics.bytes.add(this.request.format.size(chunk))
     const written = this.#sink?.write(chunk)
     if (!(written instanceof Promise)) return
     this.#blocked = written
@@ -222,7 +222,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   #keepaliveChunk(): Chunk | undefined {
     this.#count(KEEPALIVE)
-    return this.watch.format.shared(KEEPALIVE)
+    return this.request.format.shared(KEEPALIVE)
   }
 
   /** Waits until there is something to do. */
@@ -237,7 +237,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   }
 
   get #isOver(): boolean {
-    return this.watch.untilFinished && this.status !== undefined && isFinished(this.status)
+    return this.request.untilFinished && this.status !== undefined && isFinished(this.status)
   }
 
   /** The last frame of the stream. */
@@ -248,11 +248,11 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
 
   #encoded(frames: readonly Frame[]): Chunk | undefined {
     this.#count(frames)
-    return this.watch.format.encode(frames)
+    return this.request.format.encode(frames)
   }
 
   #count({ length }: readonly Frame[]): void {
-    if (this.kind !== "held") this.#shared.meter.frames.add(length)
+    if (this.kind !== "held") this.#shared.metrics.frames.add(length)
   }
 
   #finished(): Frame {

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { COMMANDS } from "../../src/commands/commands.ts"
-import type { Bench } from "../../src/dashboard/model/bench.ts"
+import type { KnownQueue } from "../../src/dashboard/model/queue.ts"
 import { choicesOf } from "../../src/dashboard/view/actions.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { item } from "./items.ts"
@@ -65,7 +65,7 @@ async function check(line: string): Promise<void> {
 
 test("everything that the page offers for an item is done by a command as well", async () => {
   const others = [item({ id: 8 }), item({ id: 9 }), item({ id: 10 })]
-  const bench: Bench = {
+  const queue: KnownQueue = {
     waiting: () => others,
     waitingTotal: () => others.length,
     item: () => undefined,
@@ -80,7 +80,7 @@ test("everything that the page offers for an item is done by a command as well",
     item({ id: 1, status: "completed", outcome: "completed" }),
     item({ id: 1, status: "failed", outcome: "failed", flag: "image_issue" }),
   ]
-  const labels = new Set(items.flatMap((one) => choicesOf(one, bench).map(({ label }) => label)))
+  const labels = new Set(items.flatMap((one) => choicesOf(one, queue).map(({ label }) => label)))
   expect([...labels].sort()).toEqual(Object.keys(BY_COMMAND).sort())
   for (const line of Object.values(BY_COMMAND)) await check(line)
 })

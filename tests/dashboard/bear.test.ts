@@ -144,7 +144,7 @@ page("axe finds nothing to object to", () => {
     await tab.until(`document.querySelector(".worker") && !document.querySelector(".paused").hidden`)
     expect(await tab.objections()).toEqual([])
     await tab.click(".worker")
-    await tab.until(`document.querySelector(".crew .stream-facts")`)
+    await tab.until(`document.querySelector(".workers-strip .stream-facts")`)
     expect(await tab.objections()).toEqual([])
     await tab.press("Escape")
     await tab.click(".figure:nth-child(4)")

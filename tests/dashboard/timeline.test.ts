@@ -93,7 +93,7 @@ describe("words", () => {
 })
 
 describe("a bar", () => {
-  const bridge = (live: boolean, crowded = false) => ({
+  const queue = (live: boolean, crowded = false) => ({
     isLive: () => live,
     isCrowded: () => crowded,
     nowMs: () => Date.parse(time(0)),
@@ -106,18 +106,15 @@ describe("a bar", () => {
   const running = item({ status: "processing", progress: 40, eta_seconds: 120, updated_at: time(0) })
 
   test("goes on at the item's pace, and never reaches the next percent by itself", () => {
-    const { to, seconds } = glideOf(running, bridge(true))
+    const { to, seconds } = glideOf(running, queue(true))
     expect(to).toBeCloseTo(40.95)
     expect(seconds).toBeCloseTo(1.9)
-    expect(glideOf({ ...running, progress: 98 }, bridge(true)).to).toBeLessThan(99)
-    expect(glideOf({ ...running, progress: 99 }, bridge(true)).to).toBe(99)
+    expect(glideOf({ ...running, progress: 98 }, queue(true)).to).toBeLessThan(99)
+    expect(glideOf({ ...running, progress: 99 }, queue(true)).to).toBe(99)
   })
 
   test("goes half of the way that is left, in the time that is left, where time is known", () => {
-    const { done, to, seconds, attempt } = glideOf(
-      { ...running, time_progress: 20, attempt: 2 },
-      bridge(true),
-    )
+    const { done, to, seconds, attempt } = glideOf({ ...running, time_progress: 20, attempt: 2 }, queue(true))
     expect({ done, to, seconds, attempt }).toEqual({ done: 20, to: 60, seconds: 120, attempt: 2 })
   })
 
@@ -128,7 +125,7 @@ describe("a bar", () => {
       [running, false, false],
       [running, true, true],
     ] as const) {
-      expect(glideOf(one, bridge(live, crowded)).to).toBe(40)
+      expect(glideOf(one, queue(live, crowded)).to).toBe(40)
     }
   })
 

@@ -7,9 +7,9 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import type { Store } from "../../src/store/store.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/formats.ts"
+import type { StreamRequest } from "../../src/stream/request.ts"
 import { Selection } from "../../src/stream/selection.ts"
 import { Streams } from "../../src/stream/streams.ts"
-import type { Watch } from "../../src/stream/watch.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -51,7 +51,7 @@ async function open() {
   }
 }
 
-type Asked = Partial<Watch>
+type Asked = Partial<StreamRequest>
 
 /** The first chunk of a stream that is opened in this way. */
 async function first(streams: Streams, asked: Asked, signal: AbortSignal): Promise<readonly Frame[]> {

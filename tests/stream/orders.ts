@@ -1,9 +1,9 @@
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/formats.ts"
+import type { Sink, StreamRequest } from "../../src/stream/request.ts"
 import { Selection } from "../../src/stream/selection.ts"
 import { Streams } from "../../src/stream/streams.ts"
-import type { Sink, Watch } from "../../src/stream/watch.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { MemoryHistory } from "./memory-history.ts"
 import { Scheduler } from "./scheduler.ts"
@@ -113,12 +113,12 @@ export class Order {
       hasEnded: false,
     }
     this.#clients.push(client)
-    const watch = { queueId, wanted, thin, selection, lastEventId: from?.toString(), signal: leave.signal }
-    void this.#read({ ...watch, snapshot: true, untilFinished, format: asFrames }, client)
+    const request = { queueId, wanted, thin, selection, lastEventId: from?.toString(), signal: leave.signal }
+    void this.#read({ ...request, snapshot: true, untilFinished, format: asFrames }, client)
   }
 
   /** Reads a stream as Bun does: it gives its sink to the generator, which sleeps while the socket is full. */
-  async #read(watch: Watch<readonly Frame[]>, client: Client): Promise<void> {
+  async #read(request: StreamRequest<readonly Frame[]>, client: Client): Promise<void> {
     const loop = this.#loop
     let isFull = false
     const take = (frames: readonly Frame[]): Promise<void> | undefined => {
@@ -131,7 +131,7 @@ export class Order {
       ? { write: (frames) => take(frames) ?? frames.length }
       : undefined
     try {
-      const stream = await this.#streams.open(watch)
+      const stream = await this.#streams.open(request)
       if (stream === null) client.witness.assertSeen()
       for (let next = await stream?.next(); next && !next.done; next = await stream?.next(sink)) {
         await take(next.value)

@@ -3,9 +3,9 @@ import { expect, test } from "bun:test"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/formats.ts"
+import type { StreamRequest } from "../../src/stream/request.ts"
 import { Selection } from "../../src/stream/selection.ts"
 import { Streams } from "../../src/stream/streams.ts"
-import type { Watch } from "../../src/stream/watch.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
@@ -31,7 +31,7 @@ function short(frame: Frame): string {
 }
 
 /** Opens a stream; `next` answers the frames of its next chunk. */
-async function watching(streams: Streams, asked: Partial<Watch> = {}) {
+async function watching(streams: Streams, asked: Partial<StreamRequest> = {}) {
   const leave = new AbortController()
   const common = { snapshot: false, untilFinished: false, signal: leave.signal }
   const stream = await streams.open({ ...common, ...asked, format: asFrames })

@@ -4,8 +4,8 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import type { Status } from "../../src/item/item.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { asFrames } from "../../src/stream/formats.ts"
+import type { StreamRequest } from "../../src/stream/request.ts"
 import { Streams } from "../../src/stream/streams.ts"
-import type { Watch } from "../../src/stream/watch.ts"
 import type { Frame } from "../../src/wire/frames.ts"
 import { start } from "../server.ts"
 import { MemoryHistory } from "./memory-history.ts"
@@ -31,7 +31,7 @@ const idsOf = (frames: readonly Frame[]): number[] =>
   frames.flatMap((frame) => (frame.type === "update" ? [frame.update.id] : []))
 
 /** Reads a stream up to an event ID; answers the IDs of each chunk that has updates. */
-async function readUpTo(streams: Streams, last: number, asked: Partial<Watch>): Promise<number[][]> {
+async function readUpTo(streams: Streams, last: number, asked: Partial<StreamRequest>): Promise<number[][]> {
   const leave = new AbortController()
   const common = { snapshot: true, untilFinished: false, thin: PER_SECOND, signal: leave.signal }
   const chunks: number[][] = []

@@ -1,5 +1,5 @@
-import { type Crew, crewOf } from "../model/crew.ts"
 import { type Foreseen, UNFORESEEN } from "../model/foreseen.ts"
+import { type KnownWorkers, knownWorkers } from "../model/workers.ts"
 import { server } from "./server.ts"
 
 const SOON_MS = 1000
@@ -75,10 +75,10 @@ export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) 
   )
 
 /** Asks which workers there are; without an answer the last list stays. */
-export const askCrew = (onCrew: (crew: Crew) => void): Asking<Crew> =>
+export const askWorkers = (onWorkers: (known: KnownWorkers) => void): Asking<KnownWorkers> =>
   new Asking(
-    async () => crewOf(await server.workers()),
-    onCrew,
+    async () => knownWorkers(await server.workers()),
+    onWorkers,
     () => undefined,
     5000,
   )

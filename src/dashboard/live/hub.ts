@@ -1,7 +1,7 @@
 import { ServerError } from "../../client/client.ts"
+import type { ListName } from "../model/lists.ts"
 import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/messages.ts"
 import { isWaiting, State } from "../model/state.ts"
-import type { ListName } from "../model/wanted.ts"
 import { Link } from "./link.ts"
 import { Reading } from "./reading.ts"
 import { server } from "./server.ts"

@@ -1,6 +1,7 @@
 import type { QueueItem, Status } from "../../item/item.ts"
+import { type Ends, type ListName, statusesOf } from "../model/lists.ts"
+import { EVERYTHING, isWanted, type Query } from "../model/query.ts"
 import { ORDERS } from "../model/state.ts"
-import { type Ends, EVERYTHING, isWanted, type ListName, statusesOf, type Wanted } from "../model/wanted.ts"
 import { server } from "./server.ts"
 
 /** Items of one status that are read at once. */
@@ -20,9 +21,9 @@ interface Place {
 class Pages {
   readonly #places: readonly Place[]
   readonly #order: (a: QueueItem, b: QueueItem) => number
-  readonly #wanted: Wanted
+  readonly #wanted: Query
 
-  constructor(statuses: readonly Status[], list: ListName, wanted: Wanted) {
+  constructor(statuses: readonly Status[], list: ListName, wanted: Query) {
     this.#places = statuses.map((status) => ({ status, next: undefined, last: null }))
     this.#order = ORDERS[list]
     this.#wanted = wanted
@@ -66,7 +67,7 @@ export class Reading {
   readonly #pages: Readonly<Record<ListName, Pages>>
 
   /** By default everything. */
-  constructor(wanted: Wanted = EVERYTHING) {
+  constructor(wanted: Query = EVERYTHING) {
     const statuses = statusesOf(wanted)
     const pages = (list: ListName): Pages => new Pages(statuses[list], list, wanted)
     this.#pages = { running: pages("running"), waiting: pages("waiting"), finished: pages("finished") }

@@ -1,7 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
+import type { ListName } from "../model/lists.ts"
 import type { StreamUpdate } from "../model/messages.ts"
+import type { Query } from "../model/query.ts"
 import { State } from "../model/state.ts"
-import type { ListName, Wanted } from "../model/wanted.ts"
 import { Reading } from "./reading.ts"
 
 /** What was found is asked for again at most this often. */
@@ -12,7 +13,7 @@ const AGAIN_MS = 2000
 /** What the server finds of what the reader wants, kept by the updates, and asked for again after some of them. */
 export class Search {
   /** What is wanted. */
-  readonly wanted: Wanted
+  readonly wanted: Query
   /** What was found. */
   readonly state = new State()
   /** Whether the server has answered. */
@@ -28,7 +29,7 @@ export class Search {
   #askedMs = Number.NEGATIVE_INFINITY
 
   /** `changed` is called when something else was found. */
-  constructor(wanted: Wanted, changed: () => void) {
+  constructor(wanted: Query, changed: () => void) {
     this.wanted = wanted
     this.#changed = changed
     this.#reading = new Reading(wanted)

@@ -2,7 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import type { Counts, Update } from "../../wire/answers.ts"
 import type { Gap as StreamGap } from "../../wire/frames.ts"
 import type { Stats } from "../../wire/server.ts"
-import type { Ends, ListName } from "./wanted.ts"
+import type { Ends, ListName } from "./lists.ts"
 
 export type { Counts, Stats }
 

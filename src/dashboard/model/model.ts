@@ -1,8 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import type { Bridge } from "./bench.ts"
-import { type Crew, UNKNOWN_CREW } from "./crew.ts"
 import { type Foreseen, type StartsAt, UNFORESEEN } from "./foreseen.ts"
+import { totalsOf } from "./lists.ts"
 import {
   CONNECTING,
   type Connection,
@@ -12,10 +11,12 @@ import {
   type Stats,
   type StreamUpdate,
 } from "./messages.ts"
+import { EVERYTHING } from "./query.ts"
+import type { LiveQueue } from "./queue.ts"
 import { type Lists, listsOf, State } from "./state.ts"
 import { type Tallies, talliesOf } from "./tallies.ts"
 import { nameOf } from "./text.ts"
-import { EVERYTHING, totalsOf } from "./wanted.ts"
+import { type KnownWorkers, UNKNOWN_WORKERS } from "./workers.ts"
 
 /** What has changed since the last frame. */
 export interface Changes {
@@ -47,7 +48,7 @@ interface Ears {
 }
 
 /** What this tab knows, and what of it has not been shown yet. */
-export class Model implements Bridge {
+export class Model implements LiveQueue {
   readonly state = new State()
   /** The figures of the streams; null before the first probe. */
   stats: Stats | null = null
@@ -55,7 +56,7 @@ export class Model implements Bridge {
   counts: Counts | null = null
   /** What is foreseen of the queue. */
   foreseen: Foreseen = UNFORESEEN
-  #crew = UNKNOWN_CREW
+  #workers = UNKNOWN_WORKERS
   /** Whether the queue has been read. */
   loaded = false
   readonly #ears: Ears
@@ -95,15 +96,15 @@ export class Model implements Bridge {
     return talliesOf(this.lists, this.nowMs(), { ends: this.state.ends, counts: this.counts })
   }
 
-  /** Who works. */
-  get crew(): Crew {
-    return this.#crew
+  /** The workers, as far as they are known. */
+  get workers(): KnownWorkers {
+    return this.#workers
   }
 
-  /** Who works, as it is known now. */
-  set crew(crew: Crew) {
-    const isOther = crew.offers !== this.#crew.offers
-    this.#crew = crew
+  /** Takes the workers as the server has just listed them. */
+  set workers(workers: KnownWorkers) {
+    const isOther = workers.offers !== this.#workers.offers
+    this.#workers = workers
     if (isOther) this.#touched([], true)
     this.#ears.changed()
   }
@@ -137,7 +138,7 @@ export class Model implements Bridge {
   }
 
   missing(tags: readonly string[]): readonly string[] {
-    return this.#crew.missing(tags)
+    return this.#workers.missing(tags)
   }
 
   waiting(): readonly QueueItem[] {

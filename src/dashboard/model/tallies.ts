@@ -1,7 +1,8 @@
 import { shownOf } from "../../text.ts"
 import type { Counts } from "../../wire/answers.ts"
+import { type Ends, totalsOf, WHOLE } from "./lists.ts"
+import { EVERYTHING } from "./query.ts"
 import type { Lists } from "./state.ts"
-import { type Ends, EVERYTHING, totalsOf, WHOLE } from "./wanted.ts"
 
 const HOUR_MS = 3_600_000
 const BARS = 12

@@ -2,7 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import { duration } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
-import type { Bench } from "../model/bench.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import { isWaiting } from "../model/state.ts"
 import { count, nameOf } from "../model/text.ts"
 import { copy } from "./clipboard.ts"
@@ -42,10 +42,10 @@ async function retry(item: QueueItem): Promise<void> {
   await backInQueue(item)
 }
 
-async function cancel(item: QueueItem, bench: Bench): Promise<void> {
+async function cancel(item: QueueItem, queue: KnownQueue): Promise<void> {
   const name = nameOf(item)
   if (item.status === "processing") {
-    const forSeconds = (bench.nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
+    const forSeconds = (queue.nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
     const text = `It has been running for ${duration(forSeconds)} and is ${item.progress}% done. The unfinished render will be lost.`
     if (!(await confirm(`Cancel ${name}?`, text, { yes: "Stop rendering", no: "Keep rendering" }))) return
   }
@@ -64,8 +64,8 @@ async function remove(item: QueueItem): Promise<void> {
     await attempt(() => server.remove(item.id), `Deleted ${name}`)
 }
 
-async function prioritise(item: QueueItem, bench: Bench): Promise<void> {
-  const priority = await askPriority(item, bench)
+async function prioritise(item: QueueItem, queue: KnownQueue): Promise<void> {
+  const priority = await askPriority(item, queue)
   if (priority === null || priority === item.priority) return
   await attempt(
     () => server.update(item.id, { priority, message: `Priority set to ${priority}` }),
@@ -73,8 +73,8 @@ async function prioritise(item: QueueItem, bench: Bench): Promise<void> {
   )
 }
 
-async function runNext(item: QueueItem, bench: Bench): Promise<void> {
-  const [first] = bench.waiting()
+async function runNext(item: QueueItem, queue: KnownQueue): Promise<void> {
+  const [first] = queue.waiting()
   if (!first || first.id === item.id) return notify(`${nameOf(item)} is already next`)
   const priority = Math.min(MAX_PRIORITY, first.priority + 1)
   await attempt(
@@ -116,13 +116,13 @@ function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: Queu
 }
 
 /** What can be done with an item as it stands, the likeliest first. */
-export function choicesOf(item: QueueItem, bench: Bench): Choice[] {
-  type Act = (now: QueueItem, bench: Bench) => Promise<void>
+export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
+  type Act = (now: QueueItem, queue: KnownQueue) => Promise<void>
   const choice = (label: string, icon: string, act: Act): Choice => ({
     label,
     icon,
     // It may have changed since the menu was opened.
-    choose: () => void act(bench.item(item.id) ?? item, bench),
+    choose: () => void act(queue.item(item.id) ?? item, queue),
   })
   const minor = (label: string, icon: string, act: Act): Choice => ({
     ...choice(label, icon, act),
@@ -131,16 +131,16 @@ export function choicesOf(item: QueueItem, bench: Bench): Choice[] {
   const choices: Choice[] = []
   if (isFinished(item.status)) choices.push(choice("Retry", "retry", retry))
   if (isWaiting(item)) {
-    const at = bench.waiting().findIndex(({ id }) => id === item.id)
+    const at = queue.waiting().findIndex(({ id }) => id === item.id)
     if (at > 0) choices.push(choice("Run next", "up", runNext))
     if (item.status === "retrying") choices.push(choice("Retry now", "retry", retry))
     choices.push(choice("Set priority…", "order", prioritise))
   }
   if (!isFinished(item.status) && item.cancel_requested_at === null)
     choices.push(choice("Cancel", "cancel", cancel))
-  if (canMove(item, "up", bench)) choices.push(minor("Move up", "rise", (now) => move(now, "up", bench)))
-  if (canMove(item, "down", bench))
-    choices.push(minor("Move down", "fall", (now) => move(now, "down", bench)))
+  if (canMove(item, "up", queue)) choices.push(minor("Move up", "rise", (now) => move(now, "up", queue)))
+  if (canMove(item, "down", queue))
+    choices.push(minor("Move down", "fall", (now) => move(now, "down", queue)))
   choices.push(minor("Rename…", "rename", rename))
   if (item.status === "completed" || item.flag !== null) choices.push(minor("Flag…", "flag", flag))
   const { href } = new URL(`items/${item.id}`, BASE)

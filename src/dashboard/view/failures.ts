@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
-import type { Bench } from "../model/bench.ts"
+import { hasFailed } from "../model/query.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import { inFull, reasonOf, roughly } from "../model/text.ts"
-import { hasFailed } from "../model/wanted.ts"
 import { retryAllFailed } from "./bulk.ts"
 import { el, icon, mark, say } from "./dom.ts"
 import type { Row } from "./list.ts"
@@ -21,15 +21,15 @@ export const recentFailures = (finished: readonly QueueItem[], nowMs: number): r
 /** A failed item, with its cause in front. */
 export class FailureRow implements Row {
   readonly element: HTMLElement
-  readonly #bench: Bench
+  readonly #queue: KnownQueue
   readonly #frame: Frame
   readonly #cause = el("p", { class: "cause", dir: "auto" })
   readonly #ago = el("time", { class: "since" })
   #item: QueueItem | undefined
 
-  constructor(bench: Bench) {
-    this.#bench = bench
-    this.#frame = new Frame(bench)
+  constructor(queue: KnownQueue) {
+    this.#queue = queue
+    this.#frame = new Frame(queue)
     const { link, markBox, actions } = this.#frame
     const about = el("div", { class: "about" }, link, this.#cause)
     this.element = el("li", { class: "row failed" }, markBox, about, this.#ago, actions)
@@ -46,7 +46,7 @@ export class FailureRow implements Row {
 
   tick(): void {
     const end = this.#item?.completed_at
-    if (end) say(this.#ago, `${roughly((this.#bench.nowMs() - Date.parse(end)) / 1000)} ago`)
+    if (end) say(this.#ago, `${roughly((this.#queue.nowMs() - Date.parse(end)) / 1000)} ago`)
   }
 }
 

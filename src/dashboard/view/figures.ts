@@ -1,9 +1,9 @@
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { Counts } from "../model/messages.ts"
+import { EVERYTHING, type Query, searchOf, type Which } from "../model/query.ts"
 import type { Bar, Tallies } from "../model/tallies.ts"
 import { count } from "../model/text.ts"
-import { EVERYTHING, searchOf, type Wanted, type Which } from "../model/wanted.ts"
 import { el, mark, say, svg } from "./dom.ts"
 
 type FinishedSince = Counts["today"]
@@ -60,7 +60,7 @@ class Figure {
   }
 
   /** Where it leads from what is wanted now: away from what it leads to. */
-  lead({ which }: Wanted): void {
+  lead({ which }: Query): void {
     const isHere = which === this.#which
     mark(this.element, "aria-current", isHere ? "page" : null)
     const to = isHere ? EVERYTHING : { text: "", which: this.#which }
@@ -123,7 +123,7 @@ export class Figures {
   }
 
   /** Lets them lead to what they count, from what is wanted now. */
-  lead(wanted: Wanted): void {
+  lead(wanted: Query): void {
     for (const figure of this.#all) figure.lead(wanted)
   }
 }

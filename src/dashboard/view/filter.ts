@@ -1,4 +1,4 @@
-import { EVERYTHING, type Wanted, type Which } from "../model/wanted.ts"
+import { EVERYTHING, type Query, type Which } from "../model/query.ts"
 import { el, mark } from "./dom.ts"
 
 /** A search begins once no key was pressed for this long. */
@@ -7,7 +7,7 @@ const TYPING_MS = 200
 const ENDINGS: readonly Which[] = ["all", "completed", "failed", "cancelled"]
 
 /** Called with what the reader wants to see; a step is one that the browser's back button takes back. */
-export type Seek = (wanted: Wanted, isStep: boolean) => void
+export type Seek = (wanted: Query, isStep: boolean) => void
 
 /** What the reader wants to see of the queue: items that have some words, and that stand in some way. */
 export class Filter {
@@ -59,7 +59,7 @@ export class Filter {
   }
 
   /** Shows what is wanted. */
-  show(wanted: Wanted): void {
+  show(wanted: Query): void {
     this.#wanted = wanted
     if (this.#input.value.trim() !== wanted.text) this.#input.value = wanted.text
     for (const [which, button] of this.#buttons)

@@ -1,6 +1,6 @@
 import type { NewItem, QueueItem } from "../../item/item.ts"
 import { server } from "../live/server.ts"
-import type { Bench } from "../model/bench.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import { count, nameOf } from "../model/text.ts"
 import { field, open } from "./dialogs.ts"
 import { el, say } from "./dom.ts"
@@ -11,20 +11,20 @@ const ordinal = (n: number): string => {
 }
 
 /** The place that an item would have with a priority: `3rd of 72`, or `behind the first 500` that are known here. */
-function placeWith(item: QueueItem, priority: number, bench: Bench): string {
-  const others = bench.waiting().filter(({ id }) => id !== item.id)
+function placeWith(item: QueueItem, priority: number, queue: KnownQueue): string {
+  const others = queue.waiting().filter(({ id }) => id !== item.id)
   const before = others.filter(
     (other) =>
       other.priority > priority || (other.priority === priority && (other.turn ?? other.id) < item.id),
   ).length
-  const total = bench.waitingTotal() ?? others.length + 1
+  const total = queue.waitingTotal() ?? others.length + 1
   return before === others.length && others.length + 1 < total
     ? `behind the first ${count(before)}`
     : `${ordinal(before + 1)} of ${count(total)}`
 }
 
 /** Asks for another priority, and foretells the place in the queue; null when dismissed. */
-export async function askPriority(item: QueueItem, bench: Bench): Promise<number | null> {
+export async function askPriority(item: QueueItem, queue: KnownQueue): Promise<number | null> {
   let chosen: number | null = null
   const input = el("input", {
     type: "number",
@@ -41,7 +41,7 @@ export async function askPriority(item: QueueItem, bench: Bench): Promise<number
       hint,
       Number.isNaN(priority)
         ? "A whole number. Higher numbers run first."
-        : `Higher numbers run first. It will be ${placeWith(item, priority, bench)}.`,
+        : `Higher numbers run first. It will be ${placeWith(item, priority, queue)}.`,
     )
   }
   input.addEventListener("input", tell)

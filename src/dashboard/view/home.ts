@@ -2,21 +2,13 @@ import type { QueueItem } from "../../item/item.ts"
 import { Search } from "../live/search.ts"
 import { BASE } from "../live/server.ts"
 import { LaneSize, type Size } from "../model/lane-size.ts"
+import { isCut, type ListName, totalsOf } from "../model/lists.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
+import { EVERYTHING, type Query, searchOf, type Which } from "../model/query.ts"
 import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/text.ts"
-import {
-  EVERYTHING,
-  isCut,
-  type ListName,
-  searchOf,
-  totalsOf,
-  type Wanted,
-  type Which,
-} from "../model/wanted.ts"
 import { Bulk } from "./bulk.ts"
-import { CrewStrip } from "./crew.ts"
 import { el, mark, say, show } from "./dom.ts"
 import { FailureRow, recentFailures, retryAllButton } from "./failures.ts"
 import { Figures } from "./figures.ts"
@@ -29,6 +21,7 @@ import { Pause } from "./pause.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
 import type { Screen } from "./screen.ts"
 import { empty, example, Idle, Section } from "./section.ts"
+import { WorkersStrip } from "./workers.ts"
 
 const LANES = 24
 const ROWS = 40
@@ -66,7 +59,7 @@ export class Home implements Screen {
   readonly #figures = new Figures()
   readonly #filter: Filter
   readonly #bulk: Bulk
-  readonly #crewStrip: CrewStrip
+  readonly #workersStrip: WorkersStrip
   readonly #pause: Pause
   readonly #idle = new Idle()
   readonly #failed: Section
@@ -112,7 +105,7 @@ export class Home implements Screen {
     this.#model = model
     this.#options = options
     this.#filter = new Filter(options.seek)
-    this.#crewStrip = new CrewStrip(model, options.recount)
+    this.#workersStrip = new WorkersStrip(model, options.recount)
     this.#pause = new Pause(options.recount)
     const again = (): void => this.#rearrange()
     const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): Section =>
@@ -143,7 +136,7 @@ export class Home implements Screen {
   }
 
   /** Shows what the reader wants; what only the server knows is shown once it has answered. */
-  want(wanted: Wanted): void {
+  want(wanted: Query): void {
     const { text, which } = this.#wanted
     if (wanted.text === text && wanted.which === which) return
     this.#wanted = wanted
@@ -213,7 +206,7 @@ export class Home implements Screen {
       this.#finished.element,
     )
     const heading = el("h1", { class: "for-ears", tabindex: -1 }, "Render queue")
-    const parts = [heading, top, this.#pause.element, this.#crewStrip.element, this.#failed.element]
+    const parts = [heading, top, this.#pause.element, this.#workersStrip.element, this.#failed.element]
     return el("div", { class: "home" }, ...parts, this.#nothing, columns, this.#bulk.element)
   }
 
@@ -292,15 +285,15 @@ export class Home implements Screen {
 
   /** Shows the figures, who works, and whether the queue is paused. */
   #count(): void {
-    const { tallies, loaded, counts, foreseen, crew } = this.#model
+    const { tallies, loaded, counts, foreseen, workers } = this.#model
     const nowMs = this.#model.nowMs()
     const isDone = tallies.running + tallies.waiting === 0
     const done = foreseen.doneMs === null || isDone ? "" : about(foreseen.doneMs, nowMs)
     const pausedAt = counts?.paused_at ?? null
     this.#figures.update(tallies, loaded, done, counts)
-    this.#crewStrip.update(crew)
+    this.#workersStrip.update(workers)
     this.#pause.update(pausedAt, nowMs)
-    this.#idle.update(crew, tallies.waiting, this.#model.lists.waiting.slice(0, ROWS), pausedAt !== null)
+    this.#idle.update(workers, tallies.waiting, this.#model.lists.waiting.slice(0, ROWS), pausedAt !== null)
   }
 
   /** Makes the order again; with `isNew` what is shown is not that of before. */

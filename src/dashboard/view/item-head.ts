@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import type { Bench } from "../model/bench.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import { line, nameOf, standing, toneOf } from "../model/text.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say } from "./dom.ts"
@@ -11,7 +11,7 @@ import { songMark } from "./wave.ts"
 export class ItemHead {
   /** The heading, which takes the focus when the page opens. */
   readonly name = el("h1", { tabindex: -1, dir: "auto" })
-  readonly #bench: Bench
+  readonly #queue: KnownQueue
   readonly #mark = el("span", { class: "mark-box" })
   readonly #standing = el("span", { class: "chip" })
   readonly #about = el("span", { class: "meta" })
@@ -34,12 +34,12 @@ export class ItemHead {
   #songId = 0
   #offered = ""
 
-  constructor(bench: Bench) {
-    this.#bench = bench
+  constructor(queue: KnownQueue) {
+    this.#queue = queue
     this.#more.addEventListener("click", () => {
       const item = this.#item
       if (!item) return
-      const minor = choicesOf(item, bench).filter((choice) => choice.minor)
+      const minor = choicesOf(item, queue).filter((choice) => choice.minor)
       toggleMenu(this.#more, `More actions for ${nameOf(item)}`, minor)
     })
   }
@@ -67,7 +67,7 @@ export class ItemHead {
 
   #offer(item: QueueItem): void {
     this.#item = item
-    const choices = choicesOf(item, this.#bench)
+    const choices = choicesOf(item, this.#queue)
     const offered = choices.map(({ label }) => label).join()
     if (offered === this.#offered) return
     this.#offered = offered

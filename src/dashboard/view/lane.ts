@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { duration, isGuess, shownOf } from "../../text.ts"
-import type { Bridge } from "../model/bench.ts"
+import type { LiveQueue } from "../model/queue.ts"
 import {
   bandText,
   doneOf,
@@ -27,11 +27,11 @@ const MAX_GLIDE_S = 90
  * Where the bar of an item is heading. Between two updates it goes on at the item's own pace, and never reaches the
  * next percent before it is true.
  */
-export function glideOf(item: QueueItem, bridge: Bridge): Glide {
+export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
   const done = doneOf(item)
   const attempt = item.time_progress === null ? undefined : item.attempt
-  const left = leftOf(item, bridge.nowMs())?.seconds ?? null
-  if (left === null || item.stalled || !bridge.isLive() || bridge.isCrowded() || done >= 99)
+  const left = leftOf(item, queue.nowMs())?.seconds ?? null
+  if (left === null || item.stalled || !queue.isLive() || queue.isCrowded() || done >= 99)
     return { done, to: done, seconds: STEP_S, attempt }
   // At half its pace a bar of time is never ahead of its place for long, and never stands still.
   if (attempt !== undefined) {
@@ -45,7 +45,7 @@ export function glideOf(item: QueueItem, bridge: Bridge): Glide {
 /** A running item: its wave, and everything that is known of where it is. */
 export class Lane implements Row {
   readonly element: HTMLElement
-  readonly #bridge: Bridge
+  readonly #queue: LiveQueue
   readonly #frame: Frame
   readonly #wave = new Wave()
   readonly #meta = el("span", { class: "meta" })
@@ -63,9 +63,9 @@ export class Lane implements Row {
   #isCancelling: boolean | undefined
   #item: QueueItem | undefined
 
-  constructor(bridge: Bridge) {
-    this.#bridge = bridge
-    this.#frame = new Frame(bridge)
+  constructor(queue: LiveQueue) {
+    this.#queue = queue
+    this.#frame = new Frame(queue)
     const { link, markBox, actions } = this.#frame
     const percent = el(
       "p",
@@ -89,7 +89,7 @@ export class Lane implements Row {
   update(item: QueueItem): void {
     this.#item = item
     this.#frame.update(item)
-    this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#bridge))
+    this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#queue))
     const attempt = item.attempt > 1 ? ` · attempt ${item.attempt} of ${item.max_attempts}` : ""
     const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempt}${worker}`)
@@ -114,7 +114,7 @@ export class Lane implements Row {
   tick(): void {
     const item = this.#item
     if (!item) return
-    const nowMs = this.#bridge.isLive() ? this.#bridge.nowMs() : Date.parse(item.updated_at)
+    const nowMs = this.#queue.isLive() ? this.#queue.nowMs() : Date.parse(item.updated_at)
     say(this.#stateText, item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling")
     say(this.#words, leftText(item, nowMs))
     say(this.#band, bandText(item, nowMs))

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { sentenceOf, server } from "../live/server.ts"
-import type { Bench } from "../model/bench.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import { count, nameOf } from "../model/text.ts"
 import { acting } from "./hold.ts"
 import { announce, notify } from "./notices.ts"
@@ -9,16 +9,16 @@ import { announce, notify } from "./notices.ts"
 export type Direction = "up" | "down"
 
 /** Whether a waiting item has another one above or below it. */
-export function canMove({ id }: QueueItem, direction: Direction, bench: Bench): boolean {
-  const waiting = bench.waiting()
+export function canMove({ id }: QueueItem, direction: Direction, queue: KnownQueue): boolean {
+  const waiting = queue.waiting()
   const at = waiting.findIndex((one) => one.id === id)
   return at >= 0 && (direction === "up" ? at > 0 : at < waiting.length - 1)
 }
 
 /** Moves a waiting item by one place; at the end of the queue it does nothing. */
-export async function move(item: QueueItem, direction: Direction, bench: Bench): Promise<void> {
-  if (!canMove(item, direction, bench)) return
-  const waiting = bench.waiting()
+export async function move(item: QueueItem, direction: Direction, queue: KnownQueue): Promise<void> {
+  if (!canMove(item, direction, queue)) return
+  const waiting = queue.waiting()
   const at = waiting.findIndex(({ id }) => id === item.id)
   const [above, below, next] = [waiting[at - 1], waiting[at + 1], waiting[at + 2]]
   try {
@@ -29,14 +29,14 @@ export async function move(item: QueueItem, direction: Direction, bench: Bench):
       return below && (await server.move(below.id, item.id))
     })
     const place = at + 1 + (direction === "up" ? -1 : 1)
-    announce(`${nameOf(item)} is ${count(place)} of ${count(bench.waitingTotal() ?? waiting.length)}`)
+    announce(`${nameOf(item)} is ${count(place)} of ${count(queue.waitingTotal() ?? waiting.length)}`)
   } catch (error) {
     notify(sentenceOf(error), { failed: true })
   }
 }
 
 /** Alt and an arrow key move the waiting item whose row has the focus. */
-export function moveByKeys(row: HTMLElement, item: () => QueueItem | undefined, bench: Bench): void {
+export function moveByKeys(row: HTMLElement, item: () => QueueItem | undefined, queue: KnownQueue): void {
   row.querySelector("a")?.setAttribute("aria-keyshortcuts", "Alt+ArrowUp Alt+ArrowDown")
   row.addEventListener("keydown", (event) => {
     const direction = { ArrowUp: "up", ArrowDown: "down" } as const
@@ -45,6 +45,6 @@ export function moveByKeys(row: HTMLElement, item: () => QueueItem | undefined, 
     const moved = item()
     if (!to || !moved) return
     event.preventDefault()
-    void move(moved, to, bench)
+    void move(moved, to, queue)
   })
 }

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
-import type { Bench } from "../model/bench.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import {
   count,
   inFull,
@@ -39,13 +39,13 @@ export class Frame {
     { type: "button", class: "plain", "aria-haspopup": "menu", "aria-expanded": "false" },
     icon("more"),
   )
-  readonly #bench: Bench
+  readonly #queue: KnownQueue
   #item: QueueItem | undefined
   #songId = 0
   #label = ""
 
-  constructor(bench: Bench) {
-    this.#bench = bench
+  constructor(queue: KnownQueue) {
+    this.#queue = queue
     this.actions.append(this.#quick, this.#menu)
     this.#quick.addEventListener("click", () => this.#choices()[0]?.choose())
     this.#menu.addEventListener("click", () => {
@@ -81,7 +81,7 @@ export class Frame {
   }
 
   #choices(): ReturnType<typeof choicesOf> {
-    return this.#item ? choicesOf(this.#item, this.#bench) : []
+    return this.#item ? choicesOf(this.#item, this.#queue) : []
   }
 }
 
@@ -95,7 +95,7 @@ function tagChips(tags: readonly string[]): Node[] {
 /** A row of the queue: its place, its priority, how long it has waited. */
 export class WaitingRow implements Row {
   readonly element: HTMLElement
-  readonly #bench: Bench
+  readonly #queue: KnownQueue
   readonly #frame: Frame
   readonly #place = el("span", { class: "place", "aria-hidden": "true" })
   readonly #meta = el("span", { class: "meta" })
@@ -105,9 +105,9 @@ export class WaitingRow implements Row {
   readonly #error = el("p", { class: "error", dir: "auto", hidden: true })
   #item: QueueItem | undefined
 
-  constructor(bench: Bench) {
-    this.#bench = bench
-    this.#frame = new Frame(bench)
+  constructor(queue: KnownQueue) {
+    this.#queue = queue
+    this.#frame = new Frame(queue)
     const { link, markBox, actions } = this.#frame
     const about = el("div", { class: "about" }, link, el("p", {}, this.#meta, this.#tags), this.#error)
     this.element = el(
@@ -120,7 +120,7 @@ export class WaitingRow implements Row {
       this.#waited,
       actions,
     )
-    moveByKeys(this.element, () => this.#item, bench)
+    moveByKeys(this.element, () => this.#item, queue)
   }
 
   update(item: QueueItem, place?: number): void {
@@ -141,13 +141,13 @@ export class WaitingRow implements Row {
   tick(): void {
     const item = this.#item
     if (!item) return
-    const nowMs = this.#bench.nowMs()
-    const missing = this.#bench.missing(item.tags)
+    const nowMs = this.#queue.nowMs()
+    const missing = this.#queue.missing(item.tags)
     if (missing.length > 0) {
       mark(this.#waited, "data-tone", "warn")
       return say(this.#waited, `No worker offers ${missing.map(line).join(", ")}`)
     }
-    const start = this.#bench.startOf(item.id)
+    const start = this.#queue.startOf(item.id)
     if (start) {
       mark(this.#waited, "data-tone", null)
       return say(this.#waited, startsText(start, nowMs))
@@ -167,7 +167,7 @@ const TAKEN_ICON = { good: "done", bad: "failed", quiet: "cancel", warn: "failed
 /** A row of what is finished: how it ended, when, and how long it took. */
 export class FinishedRow implements Row {
   readonly element: HTMLElement
-  readonly #bench: Bench
+  readonly #queue: KnownQueue
   readonly #frame: Frame
   readonly #end = el("span", { class: "end" })
   readonly #meta = el("span", { class: "meta" })
@@ -176,9 +176,9 @@ export class FinishedRow implements Row {
   readonly #error = el("p", { class: "error", dir: "auto", hidden: true })
   #item: QueueItem | undefined
 
-  constructor(bench: Bench) {
-    this.#bench = bench
-    this.#frame = new Frame(bench)
+  constructor(queue: KnownQueue) {
+    this.#queue = queue
+    this.#frame = new Frame(queue)
     const { link, markBox, actions } = this.#frame
     const about = el(
       "div",
@@ -219,6 +219,6 @@ export class FinishedRow implements Row {
 
   tick(): void {
     const end = this.#item?.completed_at
-    if (end) say(this.#ago, `${roughly((this.#bench.nowMs() - Date.parse(end)) / 1000)} ago`)
+    if (end) say(this.#ago, `${roughly((this.#queue.nowMs() - Date.parse(end)) / 1000)} ago`)
   }
 }

@@ -1,8 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
 import { shellWord } from "../../text.ts"
 import { BASE } from "../live/server.ts"
-import type { Crew } from "../model/crew.ts"
 import { count, counted } from "../model/text.ts"
+import type { KnownWorkers } from "../model/workers.ts"
 import { el, say, show, svg } from "./dom.ts"
 import { follow } from "./hold.ts"
 import type { ItemList, Listed } from "./list.ts"
@@ -44,7 +44,12 @@ export class Idle {
   readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
 
   /** Shows who could render something; `waiting` items wait, of which these are the first. */
-  update({ workers, isKnown }: Crew, waiting: number, first: readonly QueueItem[], isPaused: boolean): void {
+  update(
+    { workers, isKnown }: KnownWorkers,
+    waiting: number,
+    first: readonly QueueItem[],
+    isPaused: boolean,
+  ): void {
     const ready = workers.filter(({ state, draining }) => state === "idle" && !draining).length
     const isUnserved = isKnown && ready === 0 && !isPaused
     const lack =

@@ -1,7 +1,7 @@
 import { Metrics } from "../metrics/metrics.ts"
 
 /** What is counted of streams, asked for once, so that counting is an addition. */
-export class Meter {
+export class StreamMetrics {
   /** Streams that were opened. */
   readonly opened
   /** Streams that ended, by why. */

@@ -1,10 +1,8 @@
-import { accessSync, constants, existsSync, readFileSync, realpathSync, statfsSync } from "node:fs"
+import { accessSync, constants, existsSync, realpathSync, statfsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-import { isPostgres, shownDatabase } from "../store/address.ts"
 import { printable } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
-import { descriptors, programs, units, vanishing } from "./machine.ts"
 
 /** With less room SQLite and a day of renders may fill the disk before anyone notices. */
 const LEAST_FREE_BYTES = 500e6
@@ -74,14 +72,6 @@ export function roomOf(freeBytes: number, allBytes: number): Finding {
   return freeBytes < LEAST_FREE_BYTES ? faulty("disk", "disk_full", says) : good("disk", says)
 }
 
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8")
-  } catch {
-    return ""
-  }
-}
-
 function folderOf(folder: string): Finding {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
@@ -91,23 +81,14 @@ function folderOf(folder: string): Finding {
   }
 }
 
-/** What a database in a file needs of its disk. */
-function* examinedDisk(file: string): Generator<Finding, void, undefined> {
+/**
+ * Whether the database in this file can be written, has room, and is on a disk that suits it. `mounts` is the text of
+ * `/proc/self/mountinfo`.
+ */
+export function* examinedDisk(file: string, mounts: string): Generator<Finding, void, undefined> {
   const folder = realpathSync(existing(resolve(file)))
   yield folderOf(folder)
   const { bavail, blocks, bsize } = statfsSync(folder)
   yield roomOf(bavail * bsize, blocks * bsize)
-  yield fileSystemOf(folder, textOf("/proc/self/mountinfo"))
-}
-
-/** Looks at this machine: at what a server with this database needs, and at what renders need. */
-export async function* examinedBox(database: string): AsyncGenerator<Finding, void, undefined> {
-  if (isPostgres(database)) {
-    const what = `${printable(shownDatabase(database))} is not looked at`
-    yield note("database", `${what}: a server says at its start what is wrong with it`)
-  } else yield* examinedDisk(database)
-  yield descriptors(textOf("/proc/self/limits"))
-  yield vanishing(textOf("/proc/sys/net/ipv4/tcp_retries2"))
-  yield* await programs()
-  yield* await units()
+  yield fileSystemOf(folder, mounts)
 }

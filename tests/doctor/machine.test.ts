@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { chmodSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { fileSystemOf, roomOf } from "../../src/doctor/box.ts"
+import { fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
 import { descriptors, vanishing } from "../../src/doctor/machine.ts"
 import { run, temporaryFolder } from "../server.ts"
 

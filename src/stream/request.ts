@@ -1,9 +1,9 @@
 import type { Format } from "./formats.ts"
-import type { Owner } from "./seat.ts"
+import type { Owner } from "./owner.ts"
 import type { Selection, Wanted } from "./selection.ts"
 
 /** What one viewer asks for. */
-export interface Watch<Chunk extends object = object> {
+export interface StreamRequest<Chunk extends object = object> {
   /** Only the updates of this item; absent for those of all items. */
   readonly queueId?: number | undefined
   /** Whether the viewer may know of this item alone, and so not how much happens besides. Default false. */

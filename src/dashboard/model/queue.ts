@@ -1,8 +1,8 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { StartsAt } from "./foreseen.ts"
 
-/** What the actions on an item need to know of the queue. */
-export interface Bench {
+/** What rows, lanes and the actions on an item need to know of the queue. */
+export interface KnownQueue {
   /** The items that wait, in their order; of a long queue the first ones. */
   readonly waiting: () => readonly QueueItem[]
   /**
@@ -21,7 +21,7 @@ export interface Bench {
 }
 
 /** What a bar that moves by itself needs to know besides its item. */
-export interface Bridge extends Bench {
+export interface LiveQueue extends KnownQueue {
   /** Whether what is shown is true now: only then may anything count on. */
   readonly isLive: () => boolean
   /** Whether so many items are shown that bars had better not move on by themselves. */

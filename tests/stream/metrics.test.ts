@@ -4,10 +4,10 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { Metrics } from "../../src/metrics/metrics.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { sse } from "../../src/stream/formats.ts"
-import { Meter } from "../../src/stream/meter.ts"
-import { Owner } from "../../src/stream/seat.ts"
+import { StreamMetrics } from "../../src/stream/metrics.ts"
+import { Owner } from "../../src/stream/owner.ts"
+import type { Chunks, Sink } from "../../src/stream/request.ts"
 import { Streams } from "../../src/stream/streams.ts"
-import type { Chunks, Sink } from "../../src/stream/watch.ts"
 import { parsed, valueOf } from "../metrics/exposition.ts"
 import { MemoryHistory } from "./memory-history.ts"
 
@@ -16,7 +16,14 @@ function open() {
   const history = new MemoryHistory(async () => undefined, 1024)
   const bus = new LocalBus()
   const metrics = new Metrics()
-  const broadcaster = new Broadcaster(history, bus, 15_000, () => undefined, undefined, new Meter(metrics))
+  const broadcaster = new Broadcaster(
+    history,
+    bus,
+    15_000,
+    () => undefined,
+    undefined,
+    new StreamMetrics(metrics),
+  )
   const streams = new Streams(history, broadcaster, {
     maxLag: 0,
     random: () => 0,

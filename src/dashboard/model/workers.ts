@@ -3,8 +3,8 @@ import type { WorkerSeen } from "../../wire/answers.ts"
 
 export type { WorkerSeen }
 
-/** Who works, as far as it is known. */
-export interface Crew {
+/** The workers, as far as the page knows them. */
+export interface KnownWorkers {
   /** Whether the server has listed the workers. */
   readonly isKnown: boolean
   /** The workers, by name. */
@@ -16,7 +16,7 @@ export interface Crew {
 }
 
 /** The workers as the server lists them. */
-export function crewOf(workers: readonly WorkerSeen[]): Crew {
+export function knownWorkers(workers: readonly WorkerSeen[]): KnownWorkers {
   const offers = offersOf(workers)
   return {
     isKnown: true,
@@ -27,4 +27,4 @@ export function crewOf(workers: readonly WorkerSeen[]): Crew {
 }
 
 /** No worker is known yet. */
-export const UNKNOWN_CREW: Crew = { ...crewOf([]), isKnown: false }
+export const UNKNOWN_WORKERS: KnownWorkers = { ...knownWorkers([]), isKnown: false }

@@ -1,8 +1,8 @@
 import { shownOf } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
-import type { Bench } from "../model/bench.ts"
-import type { Crew, WorkerSeen } from "../model/crew.ts"
+import type { KnownQueue } from "../model/queue.ts"
 import { count, inFull, line, roughly } from "../model/text.ts"
+import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
 import { hrefOf } from "./rows.ts"
@@ -16,14 +16,14 @@ const nameOfItem = ({ title, song_id }: WorkerSeen["items"][number]): string =>
   title.trim() === "" ? `Song ${song_id}` : line(title)
 
 /** What a worker does, in a few words: `#12 at 54%`, `idle 4 min`, `away 12 min`. */
-function doing(worker: WorkerSeen, bench: Bench): string {
+function doing(worker: WorkerSeen, queue: KnownQueue): string {
   const { state, items, idle_since, last_heard_at, draining } = worker
   const since = (time: string | null): string =>
-    time === null ? "" : ` ${roughly((bench.nowMs() - Date.parse(time)) / 1000)}`
+    time === null ? "" : ` ${roughly((queue.nowMs() - Date.parse(time)) / 1000)}`
   const [first, ...others] = items
   const what =
     state === "rendering" && first
-      ? `#${first.id} at ${shownOf(bench.item(first.id) ?? first)}%${others.length > 0 ? ` and ${count(others.length)} more` : ""}`
+      ? `#${first.id} at ${shownOf(queue.item(first.id) ?? first)}%${others.length > 0 ? ` and ${count(others.length)} more` : ""}`
       : state === "idle"
         ? `idle${since(idle_since)}`
         : `away${since(last_heard_at)}`
@@ -88,10 +88,10 @@ class Pill {
     this.#button.addEventListener("click", () => this.#open())
   }
 
-  update(worker: WorkerSeen, bench: Bench): void {
+  update(worker: WorkerSeen, queue: KnownQueue): void {
     this.#worker = worker
     say(this.#name, line(worker.worker))
-    say(this.#doing, doing(worker, bench))
+    say(this.#doing, doing(worker, queue))
     mark(this.#button, "data-state", worker.draining ? "draining" : worker.state)
   }
 
@@ -130,38 +130,38 @@ class Pill {
 }
 
 /** Who works: a strip with a pill for each worker. */
-export class CrewStrip {
+export class WorkersStrip {
   readonly #list = el("ul", { class: "workers" })
   readonly #none = el("p", {}, "No workers")
   readonly #more = el("button", { type: "button", class: "plain", hidden: true })
   /** The strip, for the page. */
   readonly element = el(
     "section",
-    { class: "crew", "aria-label": "Workers" },
+    { class: "workers-strip", "aria-label": "Workers" },
     this.#none,
     this.#list,
     this.#more,
   )
   readonly #pills = new Map<string, Pill>()
-  readonly #bench: Bench
+  readonly #queue: KnownQueue
   readonly #changed: () => void
   #isWhole = false
-  #crew: Crew | undefined
+  #workers: KnownWorkers | undefined
 
   /** `changed` is called when a worker was drained, or may take items again. */
-  constructor(bench: Bench, changed: () => void) {
-    this.#bench = bench
+  constructor(queue: KnownQueue, changed: () => void) {
+    this.#queue = queue
     this.#changed = changed
     this.#more.addEventListener("click", () => {
       this.#isWhole = true
-      if (this.#crew) this.update(this.#crew)
+      if (this.#workers) this.update(this.#workers)
     })
   }
 
   /** Shows the workers as they are. */
-  update(crew: Crew): void {
-    this.#crew = crew
-    const { workers, isKnown } = crew
+  update(known: KnownWorkers): void {
+    this.#workers = known
+    const { workers, isKnown } = known
     const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.slice(0, FEW)
     show(this.#none, isKnown && workers.length === 0)
     show(this.#list, workers.length > 0)
@@ -174,10 +174,10 @@ export class CrewStrip {
       this.#pills.delete(name)
     }
     for (const worker of seen) {
-      const known = this.#pills.get(worker.worker)
-      const pill = known ?? new Pill(this.#changed)
-      pill.update(worker, this.#bench)
-      if (known) continue
+      const shown = this.#pills.get(worker.worker)
+      const pill = shown ?? new Pill(this.#changed)
+      pill.update(worker, this.#queue)
+      if (shown) continue
       this.#pills.set(worker.worker, pill)
       this.#list.append(pill.element)
     }

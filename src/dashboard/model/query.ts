@@ -1,0 +1,53 @@
+import type { QueueItem, Status } from "../../item/item.ts"
+
+/** Which items are shown: all, or those that stand in one way. */
+export type Which = "all" | "running" | "waiting" | "completed" | "failed" | "cancelled"
+
+/** Which part of the queue the reader wants to see. */
+export interface Query {
+  /** Words that must all occur in an item; empty for any item. */
+  readonly text: string
+  /** How the items stand. */
+  readonly which: Which
+}
+
+/** The whole queue. */
+export const EVERYTHING: Query = { text: "", which: "all" }
+
+const WHICH: readonly Which[] = ["all", "running", "waiting", "completed", "failed", "cancelled"]
+
+/** Whether an item has failed, and was not cancelled. */
+export const hasFailed = ({ status, outcome }: Pick<QueueItem, "status" | "outcome">): boolean =>
+  status === "failed" && outcome !== "cancelled"
+
+/** The statuses that items may have which stand in one way. */
+export const STATUSES: Readonly<Record<Which, readonly Status[]>> = {
+  all: ["processing", "queued", "retrying", "completed", "failed"],
+  running: ["processing"],
+  waiting: ["queued", "retrying"],
+  completed: ["completed"],
+  failed: ["failed"],
+  cancelled: ["failed"],
+}
+
+/** Whether an item stands as wanted; only the server can tell whether its words match. */
+export function isWanted(item: QueueItem, { which }: Query): boolean {
+  if (which === "failed") return hasFailed(item)
+  if (which === "cancelled") return item.outcome === "cancelled"
+  return STATUSES[which].includes(item.status)
+}
+
+/** What an address asks for: `?q=lights&status=failed`. */
+export function queryIn(address: string): Query {
+  const query = new URLSearchParams(address)
+  const status = query.get("status")
+  return { text: (query.get("q") ?? "").trim(), which: WHICH.find((which) => which === status) ?? "all" }
+}
+
+/** The part of an address that asks for it, as in `?q=lights`; empty for everything. */
+export function searchOf({ text, which }: Query): string {
+  const query = new URLSearchParams()
+  if (text !== "") query.set("q", text)
+  if (which !== "all") query.set("status", which)
+  return query.size === 0 ? "" : `?${query}`
+}
