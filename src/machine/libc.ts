@@ -1,4 +1,4 @@
-import { dlopen, type FFIFunction, ptr } from "bun:ffi"
+import { dlopen, ptr } from "bun:ffi"
 
 const LOCK_EXCLUSIVE = 2
 const LOCK_NO_WAIT = 4
@@ -10,18 +10,16 @@ const SYMBOLS = {
   alarm: { args: ["uint32_t"], returns: "uint32_t" },
   pipe2: { args: ["ptr", "int"], returns: "int" },
   epoll_ctl: { args: ["int", "int", "int", "ptr"], returns: "int" },
+  prlimit: { args: ["int", "int", "ptr", "ptr"], returns: "int" },
 } as const
 
 /** The names of the C library: glibc's, then musl's. */
 const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`]
 
-/** What a C library from before 2018 lacks. */
-const NEWER_SYMBOLS = { memfd_create: { args: ["ptr", "int"], returns: "int" } } as const
-
-function open<Symbols extends Record<string, FFIFunction>>(symbols: Symbols) {
+function open() {
   for (const name of NAMES) {
     try {
-      return dlopen(name, symbols).symbols
+      return dlopen(name, SYMBOLS).symbols
     } catch {
       // Not this library: try the next one.
     }
@@ -29,11 +27,11 @@ function open<Symbols extends Record<string, FFIFunction>>(symbols: Symbols) {
   return undefined
 }
 
-let opened: ReturnType<typeof open<typeof SYMBOLS>> | null = null
+let opened: ReturnType<typeof open> | null = null
 
 /** Loaded at the first use, which takes about 0.3 ms. */
 function libc() {
-  if (opened === null) opened = open(SYMBOLS)
+  if (opened === null) opened = open()
   return opened
 }
 
@@ -57,18 +55,26 @@ export function pipe(): { readonly from: number; readonly to: number } | undefin
   return from === undefined || to === undefined ? undefined : { from, to }
 }
 
-const MEMORY_CLOSE_ON_EXEC = 1
-
-let newer: ReturnType<typeof open<typeof NEWER_SYMBOLS>> | null = null
+const THIS_PROCESS = 0
+const LIMIT_OF_LOCKS = 10
 
 /**
- * The descriptor of a new empty file in memory, which has no path but this name in /proc; undefined where none can be
- * made. Children do not inherit it.
+ * Runs `run` while this process has another limit of file locks, which the processes that it starts keep. Where that
+ * cannot be set, the limit stays as it is.
  */
-export function memoryFile(name: string): number | undefined {
-  if (newer === null) newer = open(NEWER_SYMBOLS)
-  const descriptor = newer?.memfd_create(ptr(Buffer.from(`${name}\0`)), MEMORY_CLOSE_ON_EXEC) ?? -1
-  return descriptor < 0 ? undefined : descriptor
+export function withLockLimit<T>(limit: bigint, run: () => T): T {
+  const before = new BigUint64Array(2)
+  const set = (soft: bigint): void => {
+    const [, hard = soft] = before
+    libc()?.prlimit(THIS_PROCESS, LIMIT_OF_LOCKS, ptr(new BigUint64Array([soft, hard])), null)
+  }
+  if (libc()?.prlimit(THIS_PROCESS, LIMIT_OF_LOCKS, null, ptr(before)) !== 0) return run()
+  set(limit)
+  try {
+    return run()
+  } finally {
+    set(before[0] ?? 0n)
+  }
 }
 
 const EPOLL_CTL_MOD = 3

@@ -1,11 +1,12 @@
 import { closeSync, writeSync } from "node:fs"
 
-import { memoryFile, pipe } from "../machine/libc.ts"
+import { pipe } from "../machine/libc.ts"
+import { brandOf } from "./brand.ts"
 
 /**
  * Waits until its standard input ends, which it does when we die, whatever kills us. Then it ends the commands that
- * the last line lists as "NUMBER:PID ...", with "-" for a PID that is not known yet: SIGTERM, and SIGKILL after 2 s, to
- * each session, to all that carries the command's mark in its environment or in the name of an open file, to what
+ * the last line lists as "NUMBER:BRAND:PID ...", with "-" for a PID that is not known yet: SIGTERM, and SIGKILL after
+ * 2 s, to each session, to all that carries the command's mark in its environment or its brand as a limit, to what
  * was found before, and to all that any of these has started. $1 is what all marks begin with; $2, our PID, is for
  * people who look at the list of processes.
  *
@@ -19,17 +20,16 @@ trap '' HUP INT QUIT TERM
 mark=$1 commands= line= found=
 while IFS= read -r line; do commands=$line; done
 marked() {
+  [ -n "$commands" ] || return
+  set --
+  for command in $commands; do set -- "$@" -e "$mark.\${command%%:*}."; done
+  grep -lsF "$@" /proc/[0-9]*/environ
+  set --
   for command in $commands; do
-    grep -lsF -e "$mark.\${command%%:*}." /proc/[0-9]*/environ
+    brand=\${command#*:}
+    set -- "$@" -e "^Max file locks  *\${brand%%:*} "
   done
-  ls -l /proc/[0-9]*/fd 2>/dev/null | while IFS= read -r line; do
-    case $line in
-      /proc/*/fd:) holder=\${line%:} ;;
-      *"memfd:$mark."*)
-        number=\${line##*"memfd:$mark."}
-        case " $commands " in *" \${number%%.*}:"*) echo "$holder" ;; esac ;;
-    esac
-  done
+  grep -ls "$@" /proc/[0-9]*/limits
 }
 # The running processes as "PID:PARENT:SESSION:START".
 running() {
@@ -78,14 +78,9 @@ done
 
 /** A command that the guard watches. */
 export interface Guarded extends Disposable {
-  /** What the guard looks for in the environment of processes, and in the names of their open files. */
+  /** What the guard looks for in the environment of processes; the brand that it looks for is `brandOf` it. */
   readonly mark: string
-  /**
-   * An empty file of that name, for the command to inherit: it outlives an environment that is emptied. Absent
-   * without one.
-   */
-  readonly tie: number | undefined
-  /** Sends the guard the session that the command leads, once it was started. Closes our end of the tie. */
+  /** Sends the guard the session that the command leads, once it was started. */
   readonly started: (pid: number) => void
 }
 
@@ -95,7 +90,7 @@ export interface Guarded extends Disposable {
  */
 export class Guard {
   readonly #id = crypto.randomUUID()
-  readonly #commands = new Map<number, number | undefined>()
+  readonly #commands = new Map<string, number | undefined>()
   #input: number | undefined
   #count = 0
 
@@ -123,29 +118,19 @@ export class Guard {
   /** Watches a command that is about to be started, until the result is disposed of. */
   watch(): Guarded {
     const number = (this.#count += 1)
-    const set = (pid?: number): void => {
-      this.#commands.set(number, pid)
+    const mark = `${this.#id}.${number}.`
+    const name = `${number}:${brandOf(mark)}`
+    const started = (pid?: number): void => {
+      this.#commands.set(name, pid)
       this.#tell()
     }
     // Before the start: if we are killed in the middle of it, the mark finds what was started.
-    set()
-    const mark = `${this.#id}.${number}.`
-    const tie = memoryFile(mark)
-    let isTied = tie !== undefined
-    const untie = (): void => {
-      if (isTied && tie !== undefined) closeSync(tie)
-      isTied = false
-    }
+    started()
     return {
       mark,
-      tie,
-      started: (pid) => {
-        untie()
-        set(pid)
-      },
+      started,
       [Symbol.dispose]: () => {
-        untie()
-        this.#commands.delete(number)
+        this.#commands.delete(name)
         this.#tell()
       },
     }
@@ -153,7 +138,7 @@ export class Guard {
 
   #tell(): void {
     if (this.#input === undefined) return
-    const list = [...this.#commands].map(([number, pid]) => `${number}:${pid ?? "-"}`)
+    const list = [...this.#commands].map(([name, pid]) => `${name}:${pid ?? "-"}`)
     try {
       writeSync(this.#input, `${list.join(" ")}\n`)
     } catch {

@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
+
+import { brandOf, hasBrand } from "./brand.ts"
 
 /** A running process. */
 export interface Process {
@@ -47,25 +49,18 @@ function processOf(pid: string): Process | undefined {
   }
 }
 
-/** Whether a process was started with the mark in its environment, or holds a file of that name open. */
-function hasMark(pid: number, mark: string): boolean {
+/** What `read` says of a process; false when that has ended meanwhile, or belongs to another user. */
+function known(read: () => boolean): boolean {
   try {
-    if (readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark)) return true
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => linkOf(`/proc/${pid}/fd/${fd}`).includes(mark))
+    return read()
   } catch {
-    // It has ended meanwhile, or it belongs to another user.
     return false
   }
 }
 
-/** Where a link leads; empty for one that is gone. */
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return ""
-  }
-}
+/** Whether a process was started with the mark in its environment. */
+const hasMark = (pid: number, mark: string): boolean =>
+  readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark)
 
 /** Adds what these processes have started, and what that has. */
 function withChildren(members: readonly Process[], all: readonly Process[]): Process[] {
@@ -82,15 +77,15 @@ function withChildren(members: readonly Process[], all: readonly Process[]): Pro
 export interface Traces {
   /** The session that the command leads; undefined if that is not known. */
   readonly session: number | undefined
-  /** What the command and all that it starts carry in their environment, and in the name of an open file. */
+  /** What the command and all that it starts carry in their environment, and as a brand. */
   readonly mark: string
   /** When the command was started, as `Process.startedAt`: what is older is not its child. 0 if that is not known. */
   readonly since: number
 }
 
 /**
- * The running processes of a command: its session; what left that, but bears the mark; those of `before` that still
- * run; and what any of these has started. Undefined on systems without /proc.
+ * The running processes of a command: its session; what left that, but bears the mark or its brand; those of `before`
+ * that still run; and what any of these has started. Undefined on systems without /proc.
  */
 export function processesOf(
   { session, mark, since }: Traces,
@@ -104,10 +99,13 @@ export function processesOf(
   }
   const all = pids.flatMap((pid) => processOf(pid) ?? [])
   const was = new Map(before.map(({ pid, startedAt }) => [pid, startedAt]))
+  const brand = brandOf(mark)
   const isOf = ({ pid, session: own, startedAt }: Process): boolean =>
     own === session ||
     was.get(pid) === startedAt ||
-    (startedAt >= since && pid !== process.pid && hasMark(pid, mark))
+    (startedAt >= since &&
+      pid !== process.pid &&
+      (known(() => hasMark(pid, mark)) || known(() => hasBrand(pid, brand))))
   return withChildren(all.filter(isOf), all)
 }
 

@@ -3,6 +3,7 @@ import { isatty } from "node:tty"
 import { environment, outerMarks } from "../config/config.ts"
 import type { Report } from "../item/item.ts"
 import type { Evidence } from "../renderers/reader.ts"
+import { branded } from "./brand.ts"
 import type { Guarded } from "./guard.ts"
 import { Outputs } from "./outputs.ts"
 import type { Plan } from "./plan.ts"
@@ -70,19 +71,17 @@ export class Render {
     const outputs = new Outputs(plan)
     let child: Bun.Subprocess
     try {
-      child = Bun.spawn([...plan.command], {
-        stdio: [
-          input === undefined ? ownInput() : Buffer.from(input),
-          ...outputs.targets,
-          ...(guarded.tie === undefined ? [] : [guarded.tie]),
-        ],
-        env: environment({
-          ...coloursOf(plan),
-          ...variables,
-          TRACK_STUDIO_RUN: outerMarks() + guarded.mark,
+      child = branded(guarded.mark, () =>
+        Bun.spawn([...plan.command], {
+          stdio: [input === undefined ? ownInput() : Buffer.from(input), ...outputs.targets],
+          env: environment({
+            ...coloursOf(plan),
+            ...variables,
+            TRACK_STUDIO_RUN: outerMarks() + guarded.mark,
+          }),
+          detached: true,
         }),
-        detached: true,
-      })
+      )
     } catch (error) {
       outputs.discard()
       throw error

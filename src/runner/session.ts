@@ -19,8 +19,8 @@ function send(target: number, signal: NodeJS.Signals | 0): boolean {
 
 /**
  * A command and every process that it started: the session that it leads, the processes outside it that carry the
- * command's mark in their environment or in an open file, and what was started by any of them. Its process group alone is not enough, because a shell with job control and
- * `timeout` make groups of their own, and `setsid` even a session.
+ * command's mark in their environment or as a brand, and what was started by any of them. Its process group alone is
+ * not enough, because a shell with job control and `timeout` make groups of their own, and `setsid` even a session.
  */
 export class Session {
   readonly #pid: number | undefined

@@ -18,14 +18,15 @@ let marks = 0
 /** A number of seconds that no other test sleeps for, so that it finds the processes of this one. */
 const mark = (): string => `${70 + (marks += 1)}${process.pid}`
 /**
- * A shell, a child in a group of its own, one in a session of its own, one that has left its parent, too, and two that have
- * emptied their environment besides: with a parent, and without one.
+ * A shell, a child in a group of its own, one in a session of its own, one that has left its parent, too, two that have
+ * emptied their environment besides, with a parent and without one, and one that has closed what it inherited besides.
  */
 const family = (seconds: string): string =>
   `set -m; sleep ${seconds}1 & timeout 90 sleep ${seconds}2 & setsid sleep ${seconds}3 & ` +
   `setsid --fork sleep ${seconds}4; setsid env -i sleep ${seconds}5 & ` +
-  `setsid --fork env -i sleep ${seconds}6 </dev/null >/dev/null 2>&1; echo ready; wait`
-const MEMBERS = 6
+  `setsid --fork env -i sleep ${seconds}6 </dev/null >/dev/null 2>&1; ` +
+  `setsid --fork env -i bash -c "for fd in {0..63}; do eval exec \\$fd\\<\\&-; done; exec sleep ${seconds}7"; echo ready; wait`
+const MEMBERS = 7
 const running = (seconds: string): string[] =>
   processesWith(`sleep ${seconds}`).filter((line) => line.startsWith("sleep "))
 /** The process that guards the commands of a program of ours. */

@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs"
+
+import { withLockLimit } from "../machine/libc.ts"
+
+/** Leaves two bits free: the kernel takes the highest numbers for "unlimited". */
+const SPARE_BITS = 2n
+
+/** The number with which a command is branded that carries this mark. */
+export const brandOf = (mark: string): bigint =>
+  new Bun.CryptoHasher("sha256").update(mark).digest().readBigUInt64BE() >> SPARE_BITS
+
+/**
+ * Starts a process that is branded, as is all that it starts: whatever sessions these take, and whatever they do to
+ * their environment, their files and their parents. Where the system does not let us, it starts without a brand.
+ *
+ * The brand is the limit of file locks. The kernel passes it on with every fork, keeps it over every exec, shows it
+ * in /proc/PID/limits, and has not applied it to anything since Linux 2.4.
+ */
+export const branded = <T>(mark: string, start: () => T): T => withLockLimit(brandOf(mark), start)
+
+/** Whether a process has a brand. @throws Error if the process has ended */
+export const hasBrand = (pid: number, brand: bigint): boolean =>
+  new RegExp(`^Max file locks +${brand} `, "m").test(readFileSync(`/proc/${pid}/limits`, "latin1"))
