@@ -150,6 +150,12 @@ test("only the configuration reads the environment", () => {
   expect(files.filter((file) => read(file).includes("process.env"))).toEqual(["src/config/config.ts"])
 })
 
+test("every process that is started is given an environment, which holds no token of ours", () => {
+  const starting = files.filter((file) => read(file).includes("Bun.spawn(") && !file.includes("page-files"))
+  const inheriting = starting.filter((file) => !/\benv: (environment\(|\{ PATH: )/.test(read(file)))
+  expect([starting.length > 3, inheriting]).toEqual([true, []])
+})
+
 const ours = [
   ...files,
   ...new Bun.Glob("tests/**/*.ts").scanSync(ROOT),

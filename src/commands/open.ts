@@ -1,5 +1,6 @@
 import { platform } from "node:os"
 
+import { environment } from "../config/config.ts"
 import { printable } from "../text.ts"
 import { type Command, pageUrl, say, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
@@ -26,7 +27,8 @@ export const openCommand: Command = {
     const command = OPENERS[platform()] ?? ["xdg-open"]
     // On a machine without a browser the address is all that can be given.
     if (given.flags["print"] || Bun.which(command[0] ?? "") === null) return 0
-    Bun.spawn([...command, url], { stdin: "ignore", stdout: "ignore", stderr: "ignore" }).unref()
+    const quiet = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const
+    Bun.spawn([...command, url], { ...quiet, env: environment({}) }).unref()
     return 0
   },
 }

@@ -144,7 +144,7 @@ const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "held-per-client": {
-    help: "how many held requests one token or address may have waiting; 0 means no limit",
+    help: "how many held requests one token or address may have waiting, and as many outputs of renderers on their way; 0 means no limit",
     placeholder: "N",
     fallback: "256",
     read: wholeNumber(0, 1_000_000),

@@ -1,3 +1,5 @@
+import { environment } from "../config/config.ts"
+
 const PROBE_MS = 30_000
 /** Formats that hold a single picture. */
 const STILL = /^(?:image2|[a-z0-9]+_pipe)$/
@@ -50,6 +52,7 @@ export async function probe(path: string, program = "ffprobe", withinMs = PROBE_
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    env: environment({}),
     timeout: withinMs,
     killSignal: "SIGKILL",
   })

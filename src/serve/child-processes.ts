@@ -1,7 +1,7 @@
 import { mkdir, readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
 
-import type { Config } from "../config/config.ts"
+import { type Config, environment } from "../config/config.ts"
 import type { Reasons } from "../health.ts"
 import type { Store } from "../store/store.ts"
 import { Backups } from "../upkeep/backups.ts"
@@ -21,6 +21,7 @@ async function runAside(args: readonly string[], signal: AbortSignal): Promise<v
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
+    env: environment({}),
     signal,
     killSignal: "SIGKILL",
   })

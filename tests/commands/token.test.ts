@@ -155,6 +155,18 @@ test("commands send the token of the environment or of a file, and what they sta
   expect(rendered.code).toBe(0)
 })
 
+test("what looks at a finished video inherits no token either", async () => {
+  await using server = await start()
+  using folder = temporaryFolder()
+  const [seen, video] = [join(folder.path, "seen"), join(folder.path, "a.mp4")]
+  writeFileSync(join(folder.path, "ffprobe"), `#!/bin/sh\nenv >${seen}\necho '{}'\n`, { mode: 0o755 })
+  const env = { TRACK_STUDIO_TOKEN: "tsk_secret", PATH: `${folder.path}:${process.env["PATH"]}` }
+  const args = ["run", "--song", "1", "--server", server.url, "--output", video]
+  await run([...args, "--", "sh", "-c", `echo video >${video}`], env)
+  expect(readFileSync(seen, "utf8")).toContain("PATH=")
+  expect(readFileSync(seen, "utf8")).not.toContain("tsk_secret")
+})
+
 test("a token is revoked with the renders that it claimed if that is asked for", async () => {
   await using server = await start()
   const { stdout } = await run(["token", "create", "--role", "worker", "--database", server.database])
