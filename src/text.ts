@@ -25,6 +25,12 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
+/** How many updates a gap left out, as a clause: `1 update was missed`; null if the number is unknown. */
+export function missedUpdates(missed: number | null): string {
+  if (missed === null) return "some updates were missed"
+  return missed === 1 ? "1 update was missed" : `${missed.toLocaleString("en")} updates were missed`
+}
+
 /** How long something still takes, in seconds that count down; the band is null while unknown. */
 export interface Left {
   /** What is expected. */

@@ -113,7 +113,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "dashboard/model": { own: ["cause", "item", "text", "wire"] },
   "dashboard/live": { own: ["client", "dashboard/model", "errors", "item"] },
   "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text"] },
-  dashboard: { own: [] },
+  dashboard: { own: ["text"] },
   main: { own: ["commands", "errors", "text", "version"] },
   serve: {
     own: [

@@ -1,3 +1,4 @@
+import { missedUpdates } from "../text.ts"
 import { askStarts, askWorkers } from "./live/asking.ts"
 import { BASE, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
@@ -5,7 +6,7 @@ import { changeToken, ownToken } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
-import { count, counted, nameOf, runningTitle } from "./model/text.ts"
+import { capital, count, nameOf, runningTitle } from "./model/text.ts"
 import { Badge } from "./view/badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
 import { byId, el, say, show } from "./view/dom.ts"
@@ -248,9 +249,7 @@ function nowhere(): Screen {
 function gapNotice({ reason, missed }: Gap): void {
   if (reason === "history")
     return notify("The server now uses a different database. The page has been reloaded.")
-  const were =
-    missed === null ? "Some updates were" : `${counted(missed, "update")} ${missed === 1 ? "was" : "were"}`
-  notify(`${were} missed. The page has been refreshed and is up to date.`)
+  notify(`${capital(missedUpdates(missed))}. The page has been refreshed and is up to date.`)
 }
 
 /** The button that forgets the reader's token, where there is one. */

@@ -4,7 +4,7 @@ import { Value } from "@sinclair/typebox/value"
 import type { Caller } from "../access/gate.ts"
 import { allow, isAllowed } from "../access/roles.ts"
 import { AppError } from "../errors.ts"
-import type { ProgressUpdate } from "../item/item.ts"
+import { updateIn } from "../item/update.ts"
 import type { Forecasts } from "../queue/forecasts.ts"
 import { asFrames } from "../stream/formats.ts"
 import type { Chunks } from "../stream/request.ts"
@@ -71,9 +71,7 @@ type DoneIn = () => Promise<number | null>
 function take(board: Board, frames: readonly Frame[]): void {
   for (const frame of frames) {
     if (frame.type === "control") board.take(frame, Date.now())
-    if (frame.type !== "update") continue
-    const update: ProgressUpdate = JSON.parse(frame.update.data)
-    board.update(update, Date.now())
+    if (frame.type === "update") board.update(updateIn(frame.update), Date.now())
   }
 }
 

@@ -1,5 +1,7 @@
 import type { ProgressUpdate, QueueItem } from "./item.ts"
+import type { StoredUpdate } from "./stored.ts"
 import { lookOf, NO_TRACE, settled, type Sign, traced } from "./trace.ts"
+import { updateIn } from "./update.ts"
 import type { KeptRun } from "./witness.ts"
 
 /** The part of an update that the one before it did not have: each update repeats earlier values. */
@@ -16,14 +18,14 @@ function signOf(update: ProgressUpdate, before: ProgressUpdate | undefined): Sig
 }
 
 /**
- * The run that completed an item, by its updates as JSON, ascending. Undefined if it did not complete, if its start is
+ * The run that completed an item, by its updates, ascending. Undefined if it did not complete, if its start is
  * no longer kept, or if it reported nothing.
  */
 export function pastRun(
   item: QueueItem,
-  history: readonly string[],
+  history: readonly StoredUpdate[],
 ): (KeptRun & { readonly ended_at: string }) | undefined {
-  const updates = history.map((data): ProgressUpdate => JSON.parse(data))
+  const updates = history.map(updateIn)
   const end = updates.findLast(({ status }) => status === "completed")
   const own = updates.filter(({ status, attempt }) => status === "processing" && attempt === end?.attempt)
   const [start] = own

@@ -1,9 +1,24 @@
 import { safeJson } from "../text.ts"
 import type { ProgressUpdate } from "./item.ts"
-import type { Change } from "./stored.ts"
+import type { Change, StoredUpdate } from "./stored.ts"
 
 /** An update as it is stored and sent: JSON on one line, in which nothing can steer a terminal that shows it raw. */
 export const encodeUpdate = (change: Change): string => safeJson(updateOf(change))
+
+/** Rows that were parsed, as long as they are at hand. */
+const parsed = new WeakMap<StoredUpdate, ProgressUpdate>()
+
+/**
+ * The update that a row of the history holds. Its text is parsed at the first call only, so all boards of a server
+ * share the result; streams send the text and never parse it. Not to be changed.
+ */
+export function updateIn(row: StoredUpdate): ProgressUpdate {
+  const known = parsed.get(row)
+  if (known) return known
+  const update: ProgressUpdate = JSON.parse(row.data)
+  parsed.set(row, update)
+  return update
+}
 
 /** What viewers receive of an item after a change. */
 export function updateOf({ item, deleted }: Pick<Change, "item" | "deleted">): ProgressUpdate {

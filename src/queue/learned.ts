@@ -3,7 +3,7 @@ import { type Outlook, outlook } from "../item/estimate.ts"
 import { type Experience, learn, MAX_RUNS } from "../item/experience.ts"
 import type { QueueItem } from "../item/item.ts"
 import { pastRun } from "../item/past.ts"
-import type { Change } from "../item/stored.ts"
+import type { Change, StoredUpdate } from "../item/stored.ts"
 import { withoutDigits } from "../item/trace.ts"
 import type { Run } from "../item/witness.ts"
 import type { Service } from "../service.ts"
@@ -191,11 +191,11 @@ export class Learned implements Service, Knowledge {
     this.#atHand.clear()
   }
 
-  async #updatesOf(queueId: number): Promise<string[]> {
-    const found: string[] = []
+  async #updatesOf(queueId: number): Promise<StoredUpdate[]> {
+    const found: StoredUpdate[] = []
     for (let after = 0; ;) {
       const { updates, more } = await this.#store.page({ after, queueId, limit: PAGE_UPDATES })
-      found.push(...updates.map(({ data }) => data))
+      found.push(...updates)
       after = updates.at(-1)?.id ?? after
       if (!more) return found
     }

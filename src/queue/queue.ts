@@ -5,6 +5,7 @@ import { cancelled, changed, created, placed, removed, retried } from "../item/c
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import type { StoredUpdate } from "../item/stored.ts"
+import { updateIn } from "../item/update.ts"
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 import type { Learned } from "./learned.ts"
@@ -83,7 +84,7 @@ export class Queue {
     const read: ProgressUpdate[] = []
     let stored: StoredUpdate | null = latest
     for (let looked = 0; stored && looked < MAX_LOOKED_AT; looked += 1) {
-      const update: ProgressUpdate = JSON.parse(stored.data)
+      const update = updateIn(stored)
       if (update.timestamp === readAt) read.push(update)
       else if (read.length > 0) break
       stored = await this.#store.previous(stored)

@@ -1,4 +1,4 @@
-import type { ProgressUpdate } from "../item/item.ts"
+import { updateIn } from "../item/update.ts"
 import { readable, readableControl } from "../terminal/plain.ts"
 import { safeJson } from "../text.ts"
 import type { Control, Frame } from "../wire/frames.ts"
@@ -100,10 +100,8 @@ export const text = overHttp({ name: "text", contentType: "text/plain; charset=u
   switch (frame.type) {
     case "hello":
       return ""
-    case "update": {
-      const update: ProgressUpdate = JSON.parse(frame.update.data)
-      return `${readable(update)}\n`
-    }
+    case "update":
+      return `${readable(updateIn(frame.update))}\n`
     case "control":
       return `${readableControl(frame.control)}\n`
     case "keepalive":

@@ -4,7 +4,7 @@ import { isFinished } from "../item/moves.ts"
 import { duration, isGuess, leftIn, leftWords, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
-import { leftOf, leftOut, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
+import { gapOf, leftOf, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {
@@ -132,7 +132,7 @@ export class Board {
     // After these the stream goes on with what has changed; after any other gap it sends a whole snapshot.
     const goesOn = gap.reason === "slow" || gap.reason === "unreadable"
     if (!goesOn) this.#doubtful = new Set([...this.#running.keys(), ...this.#waiting.keys()])
-    this.#above.push([[`${this.#zone.clock(nowMs)} ${leftOut(gap)}`, "dim"]])
+    this.#above.push([[`${this.#zone.clock(nowMs)} ${gapOf(gap)}`, "dim"]])
   }
 
   /** The stream has broken off; the next try begins in `retryMs`. */

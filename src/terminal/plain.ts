@@ -1,7 +1,7 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import { isGuess, leftIn, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
-import { leftOf, leftOut, UTC, type Zone } from "./words.ts"
+import { gapOf, leftOf, UTC, type Zone } from "./words.ts"
 
 /**
  * One update as a line for people: time, item, status, percent done, time left, step and message. Times are UTC by
@@ -26,7 +26,7 @@ export function readableControl(control: Control): string {
     case "live":
       return `# live after update ${control.last_event_id}`
     case "gap":
-      return `# gap: ${leftOut(control)}; the current state follows`
+      return `# gap: ${gapOf(control)}; the current state follows`
     case "end":
       return `# ${control.status}`
     case "busy":

@@ -1,5 +1,5 @@
 import type { Media, Step } from "../item/item.ts"
-import { bandWords, duration, isPace, type Left, leftWords, printable } from "../text.ts"
+import { bandWords, duration, isPace, type Left, leftWords, missedUpdates, printable } from "../text.ts"
 
 /** How the times of one zone are read. */
 export interface Zone {
@@ -120,19 +120,11 @@ export function startsOf(
   return low === high ? `starts about ${about}` : `starts about ${about} (${low} to ${high})`
 }
 
-/** What a gap left out: `1 update was left out (slow)`. `missed` is null when the number is unknown. */
-export function leftOut({
+/** What a gap left out, and why: `1 update was missed (slow)`. */
+export const gapOf = ({
   missed,
   reason,
 }: {
   readonly missed: number | null
   readonly reason: string
-}): string {
-  const what =
-    missed === 1
-      ? "1 update was"
-      : missed === null
-        ? "some updates were"
-        : `${missed.toLocaleString("en")} updates were`
-  return `${what} left out (${printable(reason)})`
-}
+}): string => `${missedUpdates(missed)} (${printable(reason)})`

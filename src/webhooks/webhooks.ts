@@ -1,9 +1,9 @@
 import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus/bus.ts"
-import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Notice } from "../item/notice.ts"
 import type { StoredUpdate } from "../item/stored.ts"
+import { updateIn } from "../item/update.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../store/deliveries.ts"
 import type { History } from "../store/history.ts"
@@ -74,11 +74,8 @@ function noticeOf(update: StoredUpdate, before: StoredUpdate | null): Notice | n
 }
 
 /** Searches the text before it parses: nearly no update has the key. */
-function isStalled({ data }: StoredUpdate): boolean {
-  if (!data.includes('"stalled":true')) return false
-  const { stalled }: ProgressUpdate = JSON.parse(data)
-  return stalled === true
-}
+const isStalled = (update: StoredUpdate): boolean =>
+  update.data.includes('"stalled":true') && updateIn(update).stalled === true
 
 /**
  * Calls webhooks when an item completes, fails or stalls.

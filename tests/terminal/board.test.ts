@@ -93,7 +93,7 @@ test("what a snapshot after a gap does not mention leaves the board", () => {
   expect(drawn(board).at(-1)).toBe("live · 2 running · 1 waiting")
   board.live(NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting")
-  expect(board.news(VIEW)[0]).toEndWith(" some updates were left out (unknown)")
+  expect(board.news(VIEW)[0]).toEndWith(" some updates were missed (unknown)")
 })
 
 test("a stream that was too slow is told of all changes, and keeps what did not change", () => {
@@ -102,7 +102,7 @@ test("a stream that was too slow is told of all changes, and keeps what did not 
   board.update(update(2, { status: "completed" }), NOW)
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 completed")
   expect(board.news(VIEW).map((line) => line.slice(9))).toEqual([
-    "120 updates were left out (slow)",
+    "120 updates were missed (slow)",
     "✔ #2 song 2 completed",
   ])
 })

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { leftOf, leftOut, paceOf, spokenOf, UTC, zoneNamed } from "../../src/terminal/words.ts"
+import { gapOf, leftOf, paceOf, spokenOf, UTC, zoneNamed } from "../../src/terminal/words.ts"
 import { run, start } from "../server.ts"
 
 // A program is started, which takes its time on a busy machine.
@@ -33,9 +33,9 @@ test("the pace has no digits that nobody reads", () => {
 })
 
 test("a gap counts one update, several, or none that it knows", () => {
-  expect(leftOut({ missed: 1, reason: "slow" })).toBe("1 update was left out (slow)")
-  expect(leftOut({ missed: 1200, reason: "expired" })).toBe("1,200 updates were left out (expired)")
-  expect(leftOut({ missed: null, reason: "unknown" })).toBe("some updates were left out (unknown)")
+  expect(gapOf({ missed: 1, reason: "slow" })).toBe("1 update was missed (slow)")
+  expect(gapOf({ missed: 1200, reason: "expired" })).toBe("1,200 updates were missed (expired)")
+  expect(gapOf({ missed: null, reason: "unknown" })).toBe("some updates were missed (unknown)")
 })
 
 test("a command shows the time of this machine, or UTC when it is asked to", async () => {

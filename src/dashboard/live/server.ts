@@ -1,5 +1,6 @@
 import { Client, ServerError } from "../../client/client.ts"
 import { reasonOf } from "../../errors.ts"
+import { capital } from "../model/text.ts"
 import { ownToken, takeShared } from "./token.ts"
 
 // Before the token is looked for.
@@ -14,6 +15,5 @@ export const server = new Client(BASE.href, { token: ownToken() })
 /** What went wrong, as a sentence for a reader of the page, without its full stop. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof ServerError && error.code === "unreachable") return "Can't reach the server"
-  const message = reasonOf(error)
-  return message.charAt(0).toUpperCase() + message.slice(1)
+  return capital(reasonOf(error))
 }

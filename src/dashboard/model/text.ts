@@ -12,6 +12,9 @@ const longest = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle:
 /** A number for people: 12,345. */
 export const count = (value: number): string => number.format(value)
 
+/** With a capital letter, as a sentence begins. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** `1 item`, `2 items`. */
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`

@@ -1,4 +1,5 @@
 import { EVERYTHING, type Query, type Which } from "../model/query.ts"
+import { capital } from "../model/text.ts"
 import { el, mark } from "./dom.ts"
 
 /** A search begins once no key was pressed for this long. */
@@ -44,8 +45,7 @@ export class Filter {
     })
     this.#buttons = new Map(
       ENDINGS.map((which) => {
-        const name = which.charAt(0).toUpperCase() + which.slice(1)
-        const button = el("button", { type: "button" }, name)
+        const button = el("button", { type: "button" }, capital(which))
         button.addEventListener("click", () => seek({ ...this.#wanted, which }, true))
         return [which, button]
       }),
