@@ -82,6 +82,9 @@ function isOwn(url: URL, { host, fetchSite, forwardedProto }: Sender): boolean {
   return isScheme && host !== null && URL.parse(`${url.protocol}//${host}`)?.host === url.host
 }
 
+/** How no page of another site is related to us: not a browser, our own page, or something that a person typed. */
+const OWN_SITES: ReadonlySet<string | null> = new Set([null, "same-origin", "none"])
+
 function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {
   const { method, isUpgrade, origin, fetchSite } = sender
   if (isRead(method) && !isUpgrade) return undefined
@@ -90,8 +93,7 @@ function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {
     error: `${who} may not ${isUpgrade ? "open a WebSocket" : "change anything"} here; if they should, start the server with --cors-origin ${flag}`,
   })
   if (origin === null) {
-    const isForeign = fetchSite === "cross-site" || fetchSite === "same-site"
-    return isForeign ? refused("pages of other sites", "and their origin") : undefined
+    return !OWN_SITES.has(fetchSite) ? refused("pages of other sites", "and their origin") : undefined
   }
   const url = URL.parse(origin)
   if (url === null || url.origin !== origin || origin === "null") {

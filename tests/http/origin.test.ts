@@ -31,6 +31,8 @@ describe("by the rule of origins", () => {
     [`no origin, ${none}`, {}, {}, true],
     ["no origin, and a page of another site", { fetchSite: "cross-site" }, {}, false],
     ["no origin, and a page of another port", { fetchSite: "same-site" }, {}, false],
+    ["no origin, and a relation that is spelled differently", { fetchSite: "Cross-Site" }, {}, false],
+    ["no origin, and two relations", { fetchSite: "same-origin, cross-site" }, {}, false],
     ["no origin, and our own page", { fetchSite: "same-origin" }, {}, true],
     ["no origin, and an address that somebody typed", { fetchSite: "none" }, {}, true],
     ["our own origin", { origin: own }, { isLocal: false }, true],
