@@ -51,8 +51,13 @@ const FILE = ".json"
 /** Writes a file as a whole: after a power cut the old or the new contents are there. */
 function replace(path: string, contents: Contents): void {
   const next = `${path}.new`
-  writeFileSync(next, `${JSON.stringify(contents)}\n`, { mode: 0o600, flush: true })
-  renameSync(next, path)
+  try {
+    writeFileSync(next, `${JSON.stringify(contents)}\n`, { mode: 0o600, flush: true })
+    renameSync(next, path)
+  } catch (error) {
+    rmSync(next, { force: true })
+    throw error
+  }
   const folder = openSync(join(path, ".."), "r")
   try {
     fsyncSync(folder)
@@ -131,6 +136,7 @@ export class LeaseFile {
   readonly #folder: string
   readonly #server: string
   readonly #leases = new Map<string, KeptLease>()
+  #isWritten = true
 
   /**
    * Creates a file for the leases of one server. `folder` is created if it does not exist, for this user alone.
@@ -155,7 +161,12 @@ export class LeaseFile {
 
   /** Removes a lease that has ended. @throws Error when the file cannot be written */
   remove(token: string): void {
-    if (this.#leases.delete(token)) this.#write()
+    if (this.#leases.delete(token) || !this.#isWritten) this.#write()
+  }
+
+  /** Writes what could not be written before. @throws Error when it still cannot */
+  retry(): void {
+    if (!this.#isWritten) this.#write()
   }
 
   /** Takes over the leases in files whose lock is free: their workers are gone. @throws Error from the disk */
@@ -207,6 +218,8 @@ export class LeaseFile {
   }
 
   #write(): void {
+    this.#isWritten = false
     replace(this.path, { server: this.#server, leases: [...this.#leases.values()] })
+    this.#isWritten = true
   }
 }

@@ -13,12 +13,13 @@ export interface UnreportedLease {
 
 /**
  * The leases that a worker holds, kept in a file where that is possible, and those that it takes over from workers of
- * the same user that are gone. A disk that fails stops no render: the leases are then in memory alone.
+ * the same user that are gone. A disk that fails stops no render: the leases are then in memory alone, until it works again.
  */
 export class UnreportedLeases {
   readonly #heir: HeirOptions
   readonly #pending = new Map<string, KeptLease>()
   #file: LeaseFile | undefined
+  #isFailing = false
   #inheriting: Promise<void> | undefined
 
   /** `folder` is for what this user's workers keep; undefined keeps the leases in memory alone. */
@@ -34,7 +35,7 @@ export class UnreportedLeases {
 
   /** Whether the leases outlive us. */
   get isKept(): boolean {
-    return this.#file !== undefined
+    return this.#file !== undefined && !this.#isFailing
   }
 
   /** Keeps a lease that was claimed. */
@@ -71,7 +72,7 @@ export class UnreportedLeases {
   }
 
   async #inherit(): Promise<void> {
-    const adopted = this.#try(() => this.#file?.adopt()) ?? []
+    const adopted = this.#try(() => this.#adopt()) ?? []
     for (const lease of adopted) this.#pending.set(lease.token, lease)
     for (const lease of this.#pending.values()) {
       if (!(await settle(this.#heir, lease))) continue
@@ -80,21 +81,30 @@ export class UnreportedLeases {
     }
   }
 
+  #adopt(): KeptLease[] {
+    this.#file?.retry()
+    return this.#file?.adopt() ?? []
+  }
+
   #remove({ token }: KeptLease): void {
     this.#try(() => this.#file?.remove(token))
   }
 
-  /** Works on the file. After an error the file is given up, and a line says so once. */
+  /** Works on the file, which is tried again at the next change, and each time we look for what others left behind. */
   #try<T>(work: () => T): T | undefined {
     try {
-      return work()
+      const result = work()
+      this.#isFailing = false
+      return result
     } catch (error) {
       if (error instanceof ServerError) throw error
-      const reason = reasonOf(error)
-      this.#heir.say(
-        `leases cannot be kept on the disk: ${reason}; after a crash, items wait until their leases end`,
-      )
-      this.#file = undefined
+      if (!this.#isFailing) {
+        const reason = reasonOf(error)
+        this.#heir.say(
+          `leases cannot be kept on the disk: ${reason}; after a crash, items wait until their leases end`,
+        )
+      }
+      this.#isFailing = true
       return undefined
     }
   }
