@@ -64,6 +64,13 @@ export function isAllowed({ role, item }: Rights, need: Need, isLocal: () => boo
   return role !== "nobody" && ALLOWED[need].includes(role)
 }
 
+/** What a client may ask of the server, as `GET /me` names it. */
+const RIGHTS = ["read", "figures", "add", "change", "claim", "admin"] as const satisfies readonly Need[]
+
+/** What a caller may do, of what a client must know before it offers it. */
+export const rightsOf = (rights: Rights): (typeof RIGHTS)[number][] =>
+  RIGHTS.filter((need) => isAllowed(rights, need, () => false))
+
 const list = (roles: readonly Role[]): string => roles.join(" or ")
 
 /**

@@ -3,6 +3,7 @@ import type {
   Claimed,
   Counts,
   HistoryPage,
+  Me,
   QueuePage,
   StepAnswer,
   WorkerAnswer,
@@ -29,6 +30,7 @@ export type {
   Directive,
   FailRequest,
   Health,
+  Me,
   Result,
   Stats,
   StreamSeen,
@@ -278,6 +280,11 @@ export class Client {
   async openStreams(signal?: AbortSignal): Promise<readonly StreamSeen[]> {
     const path = "/progress/stats?streams=true"
     return (await this.#server.json("GET", path, SHAPES.openStreams, { signal })).open_streams
+  }
+
+  /** The role of this client, and what it may do. A server without tokens takes every client for an admin. */
+  me(signal?: AbortSignal): Promise<Me> {
+    return this.#server.json("GET", "/me", SHAPES.me, { signal })
   }
 
   /** How the server is, and which version. */

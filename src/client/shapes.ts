@@ -5,6 +5,7 @@ import type {
   FinishedSince,
   HistoryPage,
   ItemsRetried,
+  Me,
   QueuePage,
   StepAnswer,
   Update,
@@ -300,5 +301,11 @@ export const SHAPES = {
     ),
   }),
   forgotten: objectOf<RunsForgotten>({ runs: isNumber }),
+  me: objectOf<Me>({
+    role: isText,
+    item: orNull(isNumber),
+    expires_at: orNull(isText),
+    may: listOf<Me["may"][number]>(isText),
+  }),
   health: objectOf<Health>({ version: isText, commit: isText }),
 } satisfies Readonly<Record<string, Check<unknown>>>

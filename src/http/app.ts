@@ -28,6 +28,7 @@ import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute, probeRoutes } from "./health.ts"
 import { ingestRoutes } from "./ingest.ts"
 import type { Limits } from "./limits.ts"
+import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
 import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
@@ -200,6 +201,7 @@ export function createApp(parts: AppParts) {
     .use(progressSockets(parts.streams, callers))
     .use(webhookRoutes(parts.webhooks))
     .use(ticketRoutes(parts.tickets, access))
+    .use(meRoute(access))
   checkNeeds(routed.routes)
   return routed
 }

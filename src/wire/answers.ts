@@ -317,3 +317,28 @@ export const NewTicket = Type.Object({
   expires_at: Type.String({ format: "date-time", description: "when it ends, used or not" }),
 })
 export type NewTicket = Static<typeof NewTicket>
+
+/** Who asks, as far as the server knows, and what that caller may do. */
+export const Me = Type.Object({
+  role: Type.Union(
+    [Type.Literal("viewer"), Type.Literal("operator"), Type.Literal("worker"), Type.Literal("admin")],
+    { description: "the role of the token; `admin` on a server without tokens" },
+  ),
+  item: OrNull(Type.Integer({ minimum: 1 }), "the only queue item that the token shows; null for all"),
+  expires_at: OrNull(Time, "from when on the token is worth nothing; null for never, and without a token"),
+  may: Type.Array(
+    Type.Union([
+      Type.Literal("read"),
+      Type.Literal("figures"),
+      Type.Literal("add"),
+      Type.Literal("change"),
+      Type.Literal("claim"),
+      Type.Literal("admin"),
+    ]),
+    {
+      description:
+        "what the caller may do. `read`: see items and their streams, or the one `item`; `figures`: see counts, forecasts and workers; `add`: add items; `change`: change, cancel, retry and delete items, pause the queue, drain workers; `claim`: take items to render them; `admin`: everything else",
+    },
+  ),
+})
+export type Me = Static<typeof Me>

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import { isAllowed } from "../../src/access/roles.ts"
+import { Client } from "../../src/client/client.ts"
 import { NEEDS } from "../../src/http/access.ts"
 import { type Role, ROLES } from "../../src/store/access.ts"
 import { start, type TestServer } from "../server.ts"
@@ -90,8 +91,26 @@ describe("a server with a token of each role", () => {
     expect(await item.json()).toMatchObject({ video_file_path: "/a.mp4", priority: 0 })
   })
 
+  test.each([
+    ["viewer", ["read", "figures"]],
+    ["operator", ["read", "figures", "add", "change"]],
+    ["worker", ["add", "claim"]],
+    ["admin", ["read", "figures", "add", "change", "claim", "admin"]],
+  ] as const)("a %s can ask what it may do", async (role, may) => {
+    const me = await new Client(server.url, { token: secrets.get(role) }).me()
+    expect(me).toEqual({ role, item: null, expires_at: null, may: [...may] })
+  })
+
   test("a bad token is refused where anybody may come in, too", async () => {
     expect((await fetch(`${server.url}/health`, { headers: bearer("tsk_unknown") })).status).toBe(401)
+  })
+
+  test("a token for one item can ask for which, and when it ends", async () => {
+    const [item, expiresAt] = [await added(), "2999-01-01T00:00:00.000Z"]
+    const shared = await tokenOf(server, "viewer", { item, expiresAt })
+    await known(server, shared)
+    const me = await new Client(server.url, { token: shared }).me()
+    expect(me).toEqual({ role: "viewer", item, expires_at: expiresAt, may: ["read"] })
   })
 
   test("no secret reaches the log", () => {
@@ -102,6 +121,7 @@ describe("a server with a token of each role", () => {
 test("without tokens on loopback the seed's session works as before, and not through a proxy", async () => {
   await using server = await start()
   expect((await server.api("POST", "/queue", { song_id: 1 })).status).toBe(201)
+  expect(await new Client(server.url).me()).toMatchObject({ role: "admin", item: null, expires_at: null })
   for (const header of ["forwarded", "x-forwarded-for", "via"]) {
     const answer = await server.api("GET", "/queue", undefined, { [header]: "for=1.2.3.4" })
     expect(answer.status).toBe(403)

@@ -1,0 +1,33 @@
+import { rightsOf } from "../access/roles.ts"
+import { AppError } from "../errors.ts"
+import { Me } from "../wire/answers.ts"
+import type { Admission } from "./access.ts"
+import { api } from "./api.ts"
+import { json, words } from "./docs/words.ts"
+
+/** Says to a caller who it is, so that a client offers only what the server would do. */
+export const meRoute = (access: Admission) =>
+  api("/me")
+    .use(access)
+    .get(
+      "",
+      async ({ caller: { role, item, token } }): Promise<Me> => {
+        if (role === "nobody") throw new AppError("unauthorized", "a caller without a token has no role")
+        return {
+          role,
+          item: item ?? null,
+          expires_at: token?.expires_at ?? null,
+          may: rightsOf({ role, item }),
+        }
+      },
+      {
+        ...words({
+          id: "getMe",
+          tag: "Access",
+          summary: "Get your role and what it may do",
+          about:
+            "A server without tokens takes everyone on its machine for an admin. A client that asks this first offers nothing that would be refused.",
+          successes: [json("the role and what it may do", Me)],
+        }),
+      },
+    )
