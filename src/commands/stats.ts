@@ -1,3 +1,4 @@
+import { type Client, ServerError } from "../client/client.ts"
 import type { Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson } from "../text.ts"
 import type { Counts, FinishedSince } from "../wire/answers.ts"
@@ -67,6 +68,17 @@ function streamTable(streams: readonly StreamSeen[], zone: Zone, nowMs: number):
     .join("\n")
 }
 
+/** The role of who asks: `viewer until 3 Dec 14:32`; empty if the server is older than the question. */
+async function roleFrom(client: Client, zone: Zone): Promise<string> {
+  try {
+    const { role, expires_at } = await client.me()
+    return expires_at === null ? role : `${role} until ${zone.when(Date.parse(expires_at), Date.now())}`
+  } catch (error) {
+    if (error instanceof ServerError && error.status === 404) return ""
+    throw error
+  }
+}
+
 /** Shows statistics of the queue and the server. */
 export const statsCommand: Command = {
   usage: {
@@ -101,7 +113,8 @@ With --streams it lists the open streams, those that lag most first.`,
     }
     const { paused_at } = counts
     const pausedAt = paused_at === null ? "" : zoneFlag(given).when(Date.parse(paused_at), Date.now())
-    for (const [name, figure] of figuresOf(counts, stats, pausedAt)) {
+    const role = ["your role", await roleFrom(client, zoneFlag(given))] as const
+    for (const [name, figure] of [...figuresOf(counts, stats, pausedAt), role]) {
       if (figure !== "") say(`${name.padEnd(10)} ${figure}`)
     }
     return 0

@@ -1,11 +1,12 @@
 import { missedUpdates } from "../text.ts"
-import { askStarts, askWorkers } from "./live/asking.ts"
+import { askRights, askStarts, askWorkers } from "./live/asking.ts"
 import { BASE, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
 import { changeToken, ownToken } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
+import { unknownRights } from "./model/rights.ts"
 import { capital, count, nameOf, runningTitle } from "./model/text.ts"
 import { Badge } from "./view/badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
@@ -17,6 +18,7 @@ import { ItemScreen } from "./view/item.ts"
 import { listenForKeys, showKeys } from "./view/keys.ts"
 import { closeMenu } from "./view/menu.ts"
 import { announce, notify } from "./view/notices.ts"
+import { RightsNote } from "./view/rights.ts"
 import type { Screen } from "./view/screen.ts"
 import { type Glance, TabFace } from "./view/tab.ts"
 
@@ -29,6 +31,8 @@ class Page {
   readonly #badge: Badge
   readonly #starts: ReturnType<typeof askStarts>
   readonly #workers: ReturnType<typeof askWorkers>
+  readonly #rights: ReturnType<typeof askRights>
+  readonly #rightsNote = new RightsNote(() => void this.#askToken())
   readonly #home: Home
   readonly #face = new TabFace()
   readonly #main = byId("main", HTMLElement)
@@ -40,10 +44,10 @@ class Page {
   #isAsking = false
 
   constructor() {
-    this.#model = new Model({
+    const ears = {
       changed: () => this.#changed(),
-      updates: (updates) => this.#updates(updates),
-      items: (items, removed) => this.#home.put(items, removed),
+      updates: (updates: readonly StreamUpdate[]) => this.#updates(updates),
+      items: (items: readonly QueueItem[], removed: readonly number[]) => this.#home.put(items, removed),
       gap: gapNotice,
       turned: () => {
         this.#home.forget()
@@ -51,7 +55,9 @@ class Page {
         closeDialog()
       },
       ended: announce,
-    })
+    }
+    this.#model = new Model(ears, unknownRights(ownToken() !== undefined))
+    this.#rightsNote.update(this.#model.rights)
     this.#home = this.#newHome()
     this.#screen = this.#home
     this.#line = new HubLine((message) => this.#model.hear(message))
@@ -69,6 +75,12 @@ class Page {
     this.#workers = askWorkers((workers) => {
       this.#model.workers = workers
     })
+    this.#rights = askRights(
+      () => this.#model.nowMs(),
+      (rights) => {
+        this.#model.rights = rights
+      },
+    )
     this.#route(false)
     watchReader()
     setInterval(() => this.#tick(), 1000)
@@ -136,7 +148,9 @@ class Page {
       const isLive = this.#model.isLive()
       // Whatever counts on by itself stops, or goes on again.
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
+      if (isLive && !this.#wasLive) this.#rights.soon()
       this.#wasLive = isLive
+      this.#rightsNote.update(this.#model.rights)
       this.#badge.update(this.#model.connection, this.#model.stats, this.#line.holder)
       if (this.#model.connection.needsToken && !this.#isAsking) void this.#askToken()
     })

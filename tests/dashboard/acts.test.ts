@@ -52,6 +52,7 @@ const READS: Readonly<Record<string, string>> = {
   forecast: "list",
   workers: "workers",
   health: "stats",
+  me: "stats",
 }
 
 /** Fails unless the command exists and has the flags. */
@@ -71,6 +72,7 @@ test("everything that the page offers for an item is done by a command as well",
     item: () => undefined,
     startOf: () => undefined,
     missing: () => [],
+    may: () => true,
     nowMs: () => Date.now(),
   }
   const items: readonly QueueItem[] = [

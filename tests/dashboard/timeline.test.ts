@@ -102,6 +102,7 @@ describe("a bar", () => {
     item: () => undefined,
     startOf: () => undefined,
     missing: () => [],
+    may: () => true,
   })
   const running = item({ status: "processing", progress: 40, eta_seconds: 120, updated_at: time(0) })
 

@@ -20,6 +20,19 @@ const LIVE = `document.querySelector("#badge").dataset.state === "live"`
 const ASKS = `document.querySelector("dialog")?.open === true`
 const ROWS = `[...document.querySelectorAll("[data-item]")].map(({ dataset }) => dataset.item).join()`
 
+/** The names of the buttons that can be seen in an element. */
+const OFFERED_IN = (within: string): string =>
+  `[...document.querySelectorAll("${within} button")].filter((one) => one.checkVisibility()).map((one) => one.innerText.trim() || one.title)`
+const OFFERED = OFFERED_IN("body")
+/** The first words of what changes something. */
+const ACTS = /^(Add|Cancel|Pause|Resume|Retry|Run|Move|Set|Select|Delete|Rename|Flag)\b/
+
+/** What the page offers to change, each once. */
+async function acts(tab: Tab): Promise<string[]> {
+  const names = await tab.evaluate<string[]>(OFFERED)
+  return [...new Set(names.filter((name) => ACTS.test(name)))].sort()
+}
+
 /** Waits over the page's own reload, which takes away what is being evaluated. */
 async function reloaded(tab: Tab, expression: string): Promise<void> {
   for (;;) {
@@ -58,6 +71,41 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     expect(tab.complaints.filter((said) => !said.includes("401"))).toEqual([])
     await tab.close()
   })
+
+  test.each(["viewer", "operator", "share link"] as const)(
+    "a reader with the token of a %s is offered what the server would do, and told why no more",
+    async (who) => {
+      await using server = await start()
+      const failed = await server.add({ song_id: 1, title: "Copper Sky" })
+      for (const status of ["processing", "failed"]) await server.put(failed, { status })
+      const running = await server.add({ song_id: 2, title: "Northern Lights" })
+      await server.put(running, { status: "processing" })
+      await server.add({ song_id: 3, title: "Glasshouse" })
+      const isShared = who === "share link"
+      const token = await tokenOf(server, isShared ? "viewer" : who, isShared ? { item: failed } : {})
+      await known(server, token)
+      const tab = await browser.open(
+        `${server.url.replace("127.0.0.1", HOST)}/items/${failed}#token=${token}`,
+      )
+      const said = `(document.querySelector("#rights:not([hidden]) p")?.textContent ?? "")`
+      if (who === "operator") await tab.until(`${OFFERED}.includes("Retry")`)
+      else await tab.until(`${said}.startsWith("View only: ")`)
+      await tab.until(`${LIVE} && document.querySelector("h1")?.textContent === "Copper Sky"`)
+      expect(await acts(tab)).toEqual(who === "operator" ? ["Add a song", "Retry"] : [])
+      await tab.click(".item-head [aria-haspopup=menu]")
+      const menu = ["Copy link", ...(who === "operator" ? ["Copy as curl", "Delete…", "Rename…"] : [])]
+      expect(await tab.evaluate(`${OFFERED_IN("[role=menu]")}.sort()`)).toEqual(menu.sort())
+      await tab.press("Escape")
+      await tab.click("#brand")
+      await tab.until(`${ROWS} !== ""`)
+      const all = ["Add a song", "Cancel", "Pause the queue", "Retry", "Retry all failed", "Select"]
+      expect(await acts(tab)).toEqual(who === "operator" ? all : [])
+      const shown = await tab.evaluate<string>(said)
+      if (who === "operator") expect(shown).toBe("")
+      else expect(shown).toContain(isShared ? `item ${failed} and nothing else` : "role operator")
+      await tab.close()
+    },
+  )
 
   test("a token that is revoked ends what is shown as live, and another one is asked for", async () => {
     await using server = await start()

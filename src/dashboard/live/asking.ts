@@ -1,4 +1,5 @@
 import { type Foreseen, UNFORESEEN } from "../model/foreseen.ts"
+import { type Rights, rightsOf } from "../model/rights.ts"
 import { type KnownWorkers, knownWorkers } from "../model/workers.ts"
 import { server } from "./server.ts"
 
@@ -72,6 +73,15 @@ export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) 
     // Without an answer there is no forecast.
     () => onForeseen(UNFORESEEN),
     10_000,
+  )
+
+/** Asks what the reader may do, which changes only with the token; until there is an answer, again and again. */
+export const askRights = (nowMs: () => number, onRights: (rights: Rights) => void): Asking<Rights> =>
+  new Asking(
+    async () => rightsOf(await server.me(), nowMs()),
+    onRights,
+    () => undefined,
+    30_000,
   )
 
 /** Asks which workers there are; without an answer the last list stays. */

@@ -13,6 +13,7 @@ import {
 } from "./messages.ts"
 import { EVERYTHING } from "./query.ts"
 import type { LiveQueue } from "./queue.ts"
+import type { Right, Rights } from "./rights.ts"
 import { type Lists, listsOf, State } from "./state.ts"
 import { type Tallies, talliesOf } from "./tallies.ts"
 import { nameOf } from "./text.ts"
@@ -57,6 +58,7 @@ export class Model implements LiveQueue {
   /** What is foreseen of the queue. */
   foreseen: Foreseen = UNFORESEEN
   #workers = UNKNOWN_WORKERS
+  #rights: Rights
   /** Whether the queue has been read. */
   loaded = false
   readonly #ears: Ears
@@ -69,8 +71,10 @@ export class Model implements LiveQueue {
   #listsChanged = true
   #all = true
 
-  constructor(ears: Ears) {
+  /** `rights` are those of the reader until the server has named them. */
+  constructor(ears: Ears, rights: Rights) {
     this.#ears = ears
+    this.#rights = rights
   }
 
   get lists(): Lists {
@@ -107,6 +111,23 @@ export class Model implements LiveQueue {
     this.#workers = workers
     if (isOther) this.#touched([], true)
     this.#ears.changed()
+  }
+
+  /** What the reader may do. */
+  get rights(): Rights {
+    return this.#rights
+  }
+
+  /** What the reader may do, as the server says. */
+  set rights(rights: Rights) {
+    const isOther = rights.all !== this.#rights.all
+    this.#rights = rights
+    if (isOther) this.#touched([], true)
+    this.#ears.changed()
+  }
+
+  may(right: Right): boolean {
+    return this.#rights.may(right)
   }
 
   /** What is known of the stream; no more than the hub vouches for. */

@@ -1,5 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { StartsAt } from "./foreseen.ts"
+import type { Right } from "./rights.ts"
 
 /** What rows, lanes and the actions on an item need to know of the queue. */
 export interface KnownQueue {
@@ -16,6 +17,8 @@ export interface KnownQueue {
   readonly startOf: (id: number) => StartsAt | undefined
   /** Those of an item's tags that no worker offers. */
   readonly missing: (tags: readonly string[]) => readonly string[]
+  /** Whether the reader may do something. */
+  readonly may: (right: Right) => boolean
   /** Milliseconds of the server's clock. */
   readonly nowMs: () => number
 }

@@ -115,19 +115,11 @@ function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: Queu
   return `curl -X POST ${quoted(url)} -H 'Content-Type: application/json' -d ${quoted(body)}`
 }
 
-/** What can be done with an item as it stands, the likeliest first. */
-export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
-  type Act = (now: QueueItem, queue: KnownQueue) => Promise<void>
-  const choice = (label: string, icon: string, act: Act): Choice => ({
-    label,
-    icon,
-    // It may have changed since the menu was opened.
-    choose: () => void act(queue.item(item.id) ?? item, queue),
-  })
-  const minor = (label: string, icon: string, act: Act): Choice => ({
-    ...choice(label, icon, act),
-    minor: true,
-  })
+type Act = (now: QueueItem, queue: KnownQueue) => Promise<void>
+type Make = (label: string, icon: string, act: Act) => Choice
+
+/** What changes an item as it stands, the likeliest first. */
+function changesOf(item: QueueItem, queue: KnownQueue, choice: Make, minor: Make): Choice[] {
   const choices: Choice[] = []
   if (isFinished(item.status)) choices.push(choice("Retry", "retry", retry))
   if (isWaiting(item)) {
@@ -143,11 +135,25 @@ export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
     choices.push(minor("Move down", "fall", (now) => move(now, "down", queue)))
   choices.push(minor("Rename…", "rename", rename))
   if (item.status === "completed" || item.flag !== null) choices.push(minor("Flag…", "flag", flag))
+  return choices
+}
+
+/** What the reader can do with an item as it stands, the likeliest first. */
+export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
+  const choice: Make = (label, icon, act) => ({
+    label,
+    icon,
+    // It may have changed since the menu was opened.
+    choose: () => void act(queue.item(item.id) ?? item, queue),
+  })
+  const minor: Make = (label, icon, act) => ({ ...choice(label, icon, act), minor: true })
   const { href } = new URL(`items/${item.id}`, BASE)
-  choices.push(
-    minor("Copy link", "link", () => copied(href, "the link")),
-    minor("Copy as curl", "copy", (now) => copied(curlOf(now), "a command that adds this song again")),
-    { ...minor("Delete…", "delete", remove), danger: true },
-  )
+  const choices: Choice[] = queue.may("change") ? changesOf(item, queue, choice, minor) : []
+  choices.push(minor("Copy link", "link", () => copied(href, "the link")))
+  if (queue.may("add"))
+    choices.push(
+      minor("Copy as curl", "copy", (now) => copied(curlOf(now), "a command that adds this song again")),
+    )
+  if (queue.may("change")) choices.push({ ...minor("Delete…", "delete", remove), danger: true })
   return choices
 }

@@ -124,7 +124,11 @@ interface Selectable {
 /** Selects items, and acts on all that are selected. */
 export class Bulk {
   /** Begins and ends the selecting, for the page. */
-  readonly toggle = el("button", { type: "button", "aria-pressed": "false" }, "Select")
+  readonly toggle = el(
+    "button",
+    { type: "button", "aria-pressed": "false", "data-needs": "change" },
+    "Select",
+  )
   /** What can be done with the selection, for the page. */
   readonly element = el("div", {
     class: "bulk",

@@ -52,7 +52,8 @@ export class FailureRow implements Row {
 
 /** A button that retries all that have failed in the whole queue. */
 export function retryAllButton(): HTMLButtonElement {
-  const button = el("button", { type: "button", class: "retry-all" }, icon("retry"), "Retry all failed")
+  const attributes = { type: "button", class: "retry-all", "data-needs": "change" }
+  const button = el("button", attributes, icon("retry"), "Retry all failed")
   button.addEventListener("click", () => void retryAllFailed())
   return button
 }

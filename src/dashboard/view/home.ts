@@ -110,7 +110,7 @@ export class Home implements Screen {
     const again = (): void => this.#rearrange()
     const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): Section =>
       new Section(name, list, nothing, again, ...tools)
-    const none = empty("The queue is empty. Songs you add appear here.", this.#example)
+    const none = empty("The queue is empty. Added songs appear here.", this.#example)
     const nothingYet = empty("Finished renders appear here, with the reason for any failure.")
     const lanes = this.#list("running", LANES, () => new Lane(model), HANDOVER_MS)
     const failures = this.#list("finished", FAILURES, () => new FailureRow(model))

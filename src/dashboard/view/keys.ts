@@ -1,18 +1,24 @@
+import type { Right } from "../model/rights.ts"
 import { open } from "./dialogs.ts"
 import { el } from "./dom.ts"
 
-const KEYS: readonly (readonly [keys: readonly string[], does: string])[] = [
+const KEYS: readonly (readonly [keys: readonly string[], does: string, needs?: Right])[] = [
   [["/"], "Search the queue"],
-  [["Alt", "↑"], "Move the waiting item that has the focus up"],
-  [["Alt", "↓"], "Move it down"],
+  [["Alt", "↑"], "Move the waiting item that has the focus up", "change"],
+  [["Alt", "↓"], "Move it down", "change"],
   [["Esc"], "Leave the search, a menu, or the selection"],
   [["?"], "Show these keys"],
 ]
 
 /** Shows the keys. */
 export async function showKeys(): Promise<void> {
-  const rows = KEYS.map(([keys, does]) =>
-    el("div", {}, el("dt", {}, ...keys.map((key) => el("kbd", {}, key))), el("dd", {}, does)),
+  const rows = KEYS.map(([keys, does, needs = null]) =>
+    el(
+      "div",
+      { "data-needs": needs },
+      el("dt", {}, ...keys.map((key) => el("kbd", {}, key))),
+      el("dd", {}, does),
+    ),
   )
   await open({
     title: "Keys",

@@ -6,7 +6,7 @@ import { notify } from "./notices.ts"
 /** Pauses the queue, says that it is paused, and lets it go on. */
 export class Pause {
   readonly #text = el("p")
-  readonly #resume = el("button", { type: "button" }, "Resume")
+  readonly #resume = el("button", { type: "button", "data-needs": "change" }, "Resume")
   /** Says that the queue is paused, for the page. */
   readonly element = el(
     "section",
@@ -15,7 +15,7 @@ export class Pause {
     this.#resume,
   )
   /** Pauses the queue, for the page. */
-  readonly button = el("button", { type: "button" }, "Pause the queue")
+  readonly button = el("button", { type: "button", "data-needs": "change" }, "Pause the queue")
   readonly #changed: () => void
 
   /** `changed` is called when the queue was paused or resumed here. */

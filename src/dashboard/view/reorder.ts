@@ -8,8 +8,9 @@ import { announce, notify } from "./notices.ts"
 /** A way to move a waiting item by one place. */
 export type Direction = "up" | "down"
 
-/** Whether a waiting item has another one above or below it. */
+/** Whether the reader may move a waiting item, and there is another one above or below it. */
 export function canMove({ id }: QueueItem, direction: Direction, queue: KnownQueue): boolean {
+  if (!queue.may("change")) return false
   const waiting = queue.waiting()
   const at = waiting.findIndex((one) => one.id === id)
   return at >= 0 && (direction === "up" ? at > 0 : at < waiting.length - 1)

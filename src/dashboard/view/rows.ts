@@ -16,7 +16,7 @@ import {
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
-import { toggleMenu } from "./menu.ts"
+import { type Choice, toggleMenu } from "./menu.ts"
 import { moveByKeys } from "./reorder.ts"
 import { selected } from "./selection.ts"
 import { songMark } from "./wave.ts"
@@ -47,7 +47,7 @@ export class Frame {
   constructor(queue: KnownQueue) {
     this.#queue = queue
     this.actions.append(this.#quick, this.#menu)
-    this.#quick.addEventListener("click", () => this.#choices()[0]?.choose())
+    this.#quick.addEventListener("click", () => this.#first()?.choose())
     this.#menu.addEventListener("click", () => {
       if (this.#item) toggleMenu(this.#menu, `Actions for ${nameOf(this.#item)}`, this.#choices())
     })
@@ -65,19 +65,24 @@ export class Frame {
       this.markBox.replaceChildren(songMark(item.song_id), this.#check)
     }
     this.#check.checked = selected.has(item.id)
-    const [first] = this.#choices()
+    const first = this.#first()
     const label = `${first?.label} ${name}`
     if (label === this.#label) return
     this.#label = label
     const focused = document.activeElement === this.#quick
     show(this.#quick, first !== undefined && !first.label.endsWith("…"))
     if (focused && this.#quick.hidden) this.#menu.focus()
+    mark(this.#menu, "aria-label", `Actions for ${name}`)
+    mark(this.#check, "aria-label", `Select ${name}`)
     if (!first) return
     this.#quick.replaceChildren(icon(first.icon))
     mark(this.#quick, "aria-label", `${first.label} ${name}`)
     mark(this.#quick, "title", first.label)
-    mark(this.#menu, "aria-label", `Actions for ${name}`)
-    mark(this.#check, "aria-label", `Select ${name}`)
+  }
+
+  /** What is done without the menu. */
+  #first(): Choice | undefined {
+    return this.#choices().find(({ minor }) => !minor)
   }
 
   #choices(): ReturnType<typeof choicesOf> {

@@ -72,7 +72,11 @@ export class Idle {
 /** How a song is added from a terminal. */
 export function example(): HTMLElement {
   const url = new URL("api/v1/queue", BASE).href
-  return el("code", {}, `curl -X POST ${url} \\\n  -H "Content-Type: application/json" -d '{"song_id": 1}'`)
+  return el(
+    "code",
+    { "data-needs": "add" },
+    `curl -X POST ${url} \\\n  -H "Content-Type: application/json" -d '{"song_id": 1}'`,
+  )
 }
 
 /** What a section shows. */

@@ -110,7 +110,9 @@ class Pill {
       },
       el("h2", { dir: "auto" }, line(worker.worker)),
       el("dl", {}, ...rowsOf(worker)),
-      ...(worker.state === "away" && !worker.draining ? [] : [el("div", { class: "buttons" }, act)]),
+      ...(worker.state === "away" && !worker.draining
+        ? []
+        : [el("div", { class: "buttons", "data-needs": "change" }, act)]),
     )
     act.addEventListener("click", () => {
       panel.hidePopover()

@@ -1,0 +1,37 @@
+import type { Me } from "../../wire/answers.ts"
+import { at } from "./text.ts"
+
+/** Something that a role may do or not. */
+export type Right = Me["may"][number]
+
+/** What the reader may do. */
+export interface Rights {
+  /** Whether the reader may do something. */
+  readonly may: (right: Right) => boolean
+  /** All that the reader may do, for the document. */
+  readonly all: string
+  /** Why the page offers less than it could; empty if it offers everything. */
+  readonly why: string
+}
+
+const rights = (all: readonly Right[], why = ""): Rights => ({
+  may: (right) => all.includes(right),
+  all: all.join(" "),
+  why,
+})
+
+/** Those of a reader of whom nothing is known yet: a server without tokens lets everybody do everything. */
+export const unknownRights = (hasToken: boolean): Rights =>
+  rights(hasToken ? [] : ["read", "figures", "add", "change"])
+
+/** Those that the server has named. */
+export const rightsOf = (me: Me, nowMs: number): Rights => rights(me.may, whyOf(me, nowMs))
+
+function whyOf({ role, item, expires_at, may }: Me, nowMs: number): string {
+  const until = expires_at === null ? "" : ` until ${at(expires_at, nowMs)}`
+  if (item !== null) return `View only: this link shows item ${item} and nothing else${until}.`
+  if (may.includes("change")) return ""
+  if (may.includes("read"))
+    return `View only: your token has the role ${role}. To change the queue, use one with the role operator.`
+  return `Your token has the role ${role}, which may not see the queue. Use one with the role viewer or operator.`
+}
