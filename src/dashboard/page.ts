@@ -44,19 +44,7 @@ class Page {
   #isAsking = false
 
   constructor() {
-    const ears = {
-      changed: () => this.#changed(),
-      updates: (updates: readonly StreamUpdate[]) => this.#updates(updates),
-      items: (items: readonly QueueItem[], removed: readonly number[]) => this.#home.put(items, removed),
-      gap: gapNotice,
-      turned: () => {
-        this.#home.forget()
-        closeMenu()
-        closeDialog()
-      },
-      ended: announce,
-    }
-    this.#model = new Model(ears, unknownRights(ownToken() !== undefined))
+    this.#model = this.#newModel()
     this.#rightsNote.update(this.#model.rights)
     this.#home = this.#newHome()
     this.#screen = this.#home
@@ -87,6 +75,22 @@ class Page {
     this.#listen()
     forgetting()
     void footer()
+  }
+
+  #newModel(): Model {
+    const ears: ConstructorParameters<typeof Model>[0] = {
+      changed: () => this.#changed(),
+      updates: (updates) => this.#updates(updates),
+      items: (items, removed) => this.#home.put(items, removed),
+      gap: gapNotice,
+      turned: () => {
+        this.#home.forget()
+        closeMenu()
+        closeDialog()
+      },
+      ended: announce,
+    }
+    return new Model(ears, unknownRights(ownToken() !== undefined))
   }
 
   #newHome(): Home {
