@@ -1,4 +1,4 @@
-import { type Look, NEAR_END, NEAR_START, Track, type Verdict } from "./track.ts"
+import { isAtStart, type Look, NEAR_END, NEAR_START, Track, type Verdict } from "./track.ts"
 import type { Turns } from "./turns.ts"
 
 /** A bar that has done nothing yet. */
@@ -41,7 +41,7 @@ export class Bars {
     const track = known ?? new Track(fraction, look, this.#line, this.#now())
     if (!known) {
       this.#add(key, track)
-      return this.#isFollower(track)
+      return this.#isFollower(track, look)
     }
     const before = { begunAt: track.begunAt, seenAt: track.seenAt }
     return this.#judge(track, track.see(fraction, look, this.#line), before)
@@ -72,9 +72,9 @@ export class Bars {
   }
 
   /** Whether a bar begins after the one that was the whole: then less is proven at once, before it has grown. */
-  #isFollower(track: Track): boolean {
+  #isFollower(track: Track, look: Look): boolean {
     if (!this.#root || !this.#isOver(this.#root)) return false
-    if (track.fraction === 0 || (track.isDrawn && track.fraction <= NEAR_START)) {
+    if (isAtStart(track.fraction, look)) {
       this.#follow(track)
       this.#turns.move(track.fraction)
       return true

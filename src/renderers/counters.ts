@@ -4,6 +4,9 @@ import { type Count, OTHER_RANK } from "./counts.ts"
 /** A count that was passed over so often was abandoned. */
 const MAX_MISSED = 4
 
+/** What is inside of a count is full from here on: the last redraw of many stops short of the end. */
+const FULL = 0.995
+
 /** What a line did to a counter. */
 type Seen = "unproven" | "same" | "begun" | "moved" | "restarted"
 
@@ -14,7 +17,16 @@ class Counter {
   isBelieved = false
   /** How often another count of its rank came since it was seen. */
   missed = 0
+  /** Whether anything was told inside of one of what it counts. */
+  hasInner = false
+  /** Whether it was told inside of another count. */
+  isInner = false
   #count: Count
+  #shape = ""
+  /** Whether it has gone on since it began. */
+  #hasMoved = false
+  /** Whether its lines say something else each time: it counts steps that differ. */
+  #isVaried = false
   #hasZero = false
   #isDone = false
 
@@ -39,6 +51,23 @@ class Counter {
     return n >= total || this.done >= 0.9 * total
   }
 
+  /** Whether the last of all is in hand, and the ones before it were alike, with nothing inside of them. */
+  get isPlainToLast(): boolean {
+    const { n, total } = this.#count
+    return n >= total && this.#hasMoved && !this.#isVaried && !this.hasInner
+  }
+
+  /** Whether the last of all is in hand. */
+  get isAtLast(): boolean {
+    return this.#count.n >= this.#count.total
+  }
+
+  /** Remembers what the words of a line are. */
+  hear(shape: string): void {
+    this.#isVaried ||= this.#shape !== "" && shape !== this.#shape
+    this.#shape = shape
+  }
+
   /** `isSure`: the line cannot but count work, and from its start. */
   see(count: Count, isDone: boolean, isSure: boolean, isNew: boolean): Seen {
     this.missed = 0
@@ -54,6 +83,7 @@ class Counter {
       return "unproven"
     }
     if (isOther || isBack) {
+      this.#hasMoved = false
       const wasBelieved = this.isBelieved
       this.isBelieved = isSure
       if (!this.isBelieved) return "unproven"
@@ -61,6 +91,7 @@ class Counter {
     }
     if (count.n === before.n) return this.isBelieved ? "same" : "unproven"
     this.isBelieved = true
+    this.#hasMoved = true
     return "moved"
   }
 }
@@ -75,16 +106,27 @@ export interface Counted {
   readonly isInner: boolean
 }
 
+/** What a line says beside its counts. */
+interface CountedLine {
+  /** The words before its counts; they distinguish counts without a noun. */
+  readonly label: string
+  /** All of its words. */
+  readonly shape: string
+  /** Whether they say that what it counts is done. */
+  readonly isDone: boolean
+  /** Whether it is a name and its value. */
+  readonly isProperty: boolean
+  /** How far what is inside of the counts is, 0 to 1. */
+  readonly inner: number
+}
+
 /** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
 export class Counters {
   readonly #known = new Map<string, Counter>()
   #nested: Counter[] = []
 
-  /** Reads the counts of a line, the outermost first. `label` distinguishes counts without a noun. */
-  see(
-    counts: readonly Count[],
-    { label, isDone, isProperty }: { label: string; isDone: boolean; isProperty: boolean },
-  ): Counted {
+  /** Reads the counts of a line, the outermost first. */
+  see(counts: readonly Count[], { label, shape, isDone, isProperty, inner }: CountedLine): Counted {
     let [isTold, isNext, isInner] = [false, false, false]
     const unproven: Counter[] = []
     for (const [i, count] of counts.entries()) {
@@ -92,6 +134,7 @@ export class Counters {
       const known = this.#known.get(key)
       const counter = known ?? new Counter(count, this.#rankOf(count))
       this.#known.set(key, counter)
+      counter.hear(shape)
       // The words of nested counts are about the innermost.
       const isLast = i === counts.length - 1
       // What is inside of a believed count on its own line needs no start of its own.
@@ -108,10 +151,12 @@ export class Counters {
       if (around.length > 0 && seen !== "moved") continue
       for (const outer of around) isNext = this.#believe(outer) || isNext
       if (this.#isBeside(counter)) continue
+      const isAfter = !isTold && !counter.isInner && this.#isBelow(counter) && this.isOver(inner)
       isTold = true
       if (seen === "same" && this.#nested.includes(counter)) continue
       isInner = true
-      isNext = this.#place(counter, seen) || isNext
+      if (isAfter) this.clear()
+      isNext = this.#place(counter, seen) || isAfter || isNext
     }
     return { isTold, isNext, isInner }
   }
@@ -129,6 +174,12 @@ export class Counters {
     return other.missed < MAX_MISSED
   }
 
+  /** Whether a count is another one than the outermost, and would be inside of it. */
+  #isBelow({ rank }: Counter): boolean {
+    const [outermost] = this.#nested
+    return outermost !== undefined && rank > outermost.rank
+  }
+
   #believe(counter: Counter): boolean {
     counter.isBelieved = true
     return this.#place(counter, "moved")
@@ -139,13 +190,32 @@ export class Counters {
     const [outermost] = this.#nested
     const had =
       outermost !== undefined && (outermost !== counter ? this.fraction(0) > 0 : seen === "restarted")
-    this.#nested = [...this.#nested.filter(({ rank }) => rank < counter.rank), counter]
+    const around = this.#nested.filter(({ rank }) => rank < counter.rank)
+    for (const each of around) each.hasInner = true
+    counter.isInner ||= around.length > 0
+    this.#nested = [...around, counter]
     return had && this.#nested[0] === counter
   }
 
   /** Whether anything is counted. */
   get isEmpty(): boolean {
     return this.#nested.length === 0
+  }
+
+  /**
+   * Whether something new follows what is counted: the last of all is in hand, and what was inside of it, `inner` of 1,
+   * is full, or nothing was inside of the ones before.
+   */
+  isOver(inner: number): boolean {
+    const innermost = this.#nested.at(-1)
+    if (!innermost || !this.#nested.every(({ isAtLast }) => isAtLast)) return false
+    return inner >= FULL || innermost.isPlainToLast
+  }
+
+  /** Something is told inside of the innermost. */
+  enter(): void {
+    const innermost = this.#nested.at(-1)
+    if (innermost) innermost.hasInner = true
   }
 
   /** What the outermost count counts; undefined if nothing is counted. */

@@ -7,7 +7,7 @@ import { OWN, type Own, OwnWords } from "./own-words.ts"
 import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent.ts"
 import type { Evidence, Expected, LineReader } from "./reader.ts"
 import { hasBar, hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
-import type { Look } from "./track.ts"
+import { isAtStart, type Look } from "./track.ts"
 import { Turns } from "./turns.ts"
 
 /** A longer line is a text or a table. */
@@ -23,6 +23,8 @@ const LOUDEST = /rror/
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress: most output is skipped quickly. */
 const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?of\s\d|progress|percent/i
+/** The most bars inside of counts that are distinguished. */
+const MAX_INSIDE = 64
 /** Colours can stand between a figure and its sign. */
 const ESCAPE = "\u001b"
 /** Bars with these words say nothing of the render. */
@@ -50,6 +52,8 @@ class Lines implements LineReader {
   readonly #counters = new Counters()
   /** Bars inside of what is counted. */
   #inner: { readonly turns: Turns; readonly bars: Bars }
+  /** The bars that were seen inside of what is counted. */
+  readonly #inside = new Set<string>()
   /** The bars that were under way when a count went on. */
   #before = new Map<string, number>()
   /** Whether a bar went on while counts did: it is around them, and they say nothing more. */
@@ -117,10 +121,12 @@ class Lines implements LineReader {
   }
 
   #tellPercent({ key, fraction, look, unit, isEnclosed }: Measure): Unit | null | undefined {
-    const isNext = this.#counters.fraction(0) >= 1
+    const isOver = !this.#inside.has(key) && this.#counters.isOver(this.#inner.turns.fraction)
+    const isNext = this.#counters.fraction(0) >= 1 || (isOver && isAtStart(fraction, look))
     if (isNext) this.#leaveCounted()
-    if (this.#counters.isEmpty) {
+    if (this.#counters.isEmpty || isOver) {
       const isTold = this.#bars.see(key, fraction, look, isEnclosed)
+      if (isTold) this.#counters.clear()
       return isTold ? (unit ?? null) : isNext ? null : undefined
     }
     if (this.#isSpanning(key, fraction, look)) {
@@ -128,7 +134,9 @@ class Lines implements LineReader {
       this.#counters.clear()
       return this.#bars.see(key, fraction, look, true) ? null : undefined
     }
+    if (this.#inside.size < MAX_INSIDE) this.#inside.add(key)
     if (!this.#inner.bars.see(key, fraction, look, isEnclosed)) return undefined
+    this.#counters.enter()
     this.#moveCounted()
     return this.#counters.unit ?? null
   }
@@ -150,7 +158,14 @@ class Lines implements LineReader {
     }
     if (this.#isSpanned && this.#turns.fraction < 1) return undefined
     const wasEmpty = this.#counters.isEmpty
-    const seen = this.#counters.see(counts, { label, isDone, isProperty: isProperty(text) })
+    const words = {
+      label,
+      shape: shapeOf(text),
+      isDone,
+      isProperty: isProperty(text),
+      inner: this.#inner.turns.fraction,
+    }
+    const seen = this.#counters.see(counts, words)
     if (!seen.isTold) return undefined
     if (seen.isInner) {
       this.#before = this.#inner.bars.underWay()

@@ -22,6 +22,10 @@ export interface Look {
   readonly isHead: boolean
 }
 
+/** Whether a bar has just begun. One that is not drawn can only be taken for one at 0. */
+export const isAtStart = (fraction: number, { isRedrawn, hasDrawing }: Look): boolean =>
+  fraction === 0 || ((isRedrawn || hasDrawing) && fraction <= NEAR_START)
+
 /**
  * One percentage over time, by the words before it. It is believed as a bar once it was seen again and had grown. Bars
  * fall to their start, and then another begins; a percentage that falls otherwise is a gauge or a table, and is

@@ -62,7 +62,8 @@ export class Turns {
   /** A bar begins, after the one in hand. `startedMs` is when that was; now by default. */
   begin(startedMs = this.#options.now()): void {
     const before = this.#turn
-    if (before && !before.isVoid && !this.#isYoung(before)) {
+    // One that never moved was no bar.
+    if (before && before.fraction > 0 && !before.isVoid && !this.#isYoung(before)) {
       this.#ended += 1
       this.#sum += before.fraction
     }
