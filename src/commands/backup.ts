@@ -1,8 +1,6 @@
 import { setting } from "../config/config.ts"
-import { AppError } from "../errors.ts"
 import { backup } from "../offline.ts"
-import { type Command, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { type Command, say, typedFile } from "./command.ts"
 
 /** Makes a backup of the database. */
 export const backupCommand: Command = {
@@ -14,9 +12,7 @@ export const backupCommand: Command = {
     flags: {},
   },
   async run(given) {
-    takes(given, 1)
-    const [file] = given.words
-    if (file === undefined) throw new AppError("invalid", "missing FILE")
+    const file = typedFile(given)
     const { items, updates } = await backup(setting("database", given.flags), file)
     say(`Backed up ${items} items and ${updates} updates to ${file}.`)
     return 0

@@ -2,7 +2,7 @@ import { Client } from "../client/client.ts"
 import { setting, textFlag, token } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { LOCAL, UTC, type Zone } from "../terminal/words.ts"
-import type { Arguments, Flag, Usage } from "./usage.ts"
+import { type Arguments, type Flag, takes, type Usage } from "./usage.ts"
 
 /** One command of the program. */
 export interface Command {
@@ -79,6 +79,14 @@ export function typedId(text: string | undefined, name: string): number {
 export function typedIds({ words }: Arguments, name: string): number[] {
   if (words.length === 0) throw new AppError("invalid", `missing ${name}`)
   return [...new Set(words.map((word) => typedId(word, name)))]
+}
+
+/** The file that was named, the one argument of a command. @throws AppError `invalid` */
+export function typedFile(given: Arguments): string {
+  takes(given, 1)
+  const [file] = given.words
+  if (file === undefined) throw new AppError("invalid", "missing FILE")
+  return file
 }
 
 /** As `typedId`, of a flag that may be absent. */

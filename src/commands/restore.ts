@@ -1,8 +1,6 @@
 import { setting } from "../config/config.ts"
-import { AppError } from "../errors.ts"
 import { restore } from "../offline.ts"
-import { type Command, say } from "./command.ts"
-import { takes } from "./usage.ts"
+import { type Command, say, typedFile } from "./command.ts"
 
 /** Puts a backup back. */
 export const restoreCommand: Command = {
@@ -14,9 +12,7 @@ export const restoreCommand: Command = {
     flags: {},
   },
   async run(given) {
-    takes(given, 1)
-    const [file] = given.words
-    if (file === undefined) throw new AppError("invalid", "missing FILE")
+    const file = typedFile(given)
     const database = setting("database", given.flags)
     const { items, before, isKnown } = await restore(database, file)
     say(`Restored ${items} items from ${file} to ${database}.`)

@@ -11,7 +11,7 @@ import { StreamLine } from "../wire/answers.ts"
 import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
-import { words } from "./docs/words.ts"
+import { type Words, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
 import { type Peer, SilentPeers } from "./silent-peers.ts"
 import {
@@ -214,6 +214,13 @@ interface Upgrading {
 const SOCKET =
   'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages, 1011 the stream broke off.'
 
+/** How the routes of WebSockets are asked and answered. */
+const UPGRADE = {
+  headers: RESUME,
+  successes: [{ status: 101, about: "a WebSocket", content: { "application/json": { schema: StreamLine } } }],
+  refusals: ["upgrade_required", "forbidden"],
+} satisfies Partial<Words>
+
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners, limits, shares }: Callers) => {
   const silentPeers = new SilentPeers(PATIENCE)
@@ -272,15 +279,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, shar
           tag: "Streams",
           summary: "Stream all updates over a WebSocket",
           about: SOCKET,
-          headers: RESUME,
-          successes: [
-            {
-              status: 101,
-              about: "a WebSocket",
-              content: { "application/json": { schema: StreamLine } },
-            },
-          ],
-          refusals: ["upgrade_required", "forbidden"],
+          ...UPGRADE,
         }),
       },
     )
@@ -302,15 +301,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, shar
           tag: "Streams",
           summary: "Stream the updates of one item over a WebSocket",
           about: `${SOCKET} With \`until=finished\` the socket is closed once the item is finished, and messages are refused.`,
-          headers: RESUME,
-          successes: [
-            {
-              status: 101,
-              about: "a WebSocket",
-              content: { "application/json": { schema: StreamLine } },
-            },
-          ],
-          refusals: ["upgrade_required", "forbidden"],
+          ...UPGRADE,
         }),
       },
     )

@@ -97,3 +97,20 @@ export interface Deliveries {
     query: DeliveriesQuery,
   ): Promise<{ readonly deliveries: readonly Delivery[]; readonly next: number | null }>
 }
+
+/** A page of deliveries, made of the rows that were read: one more than the page may hold shows that there are more. */
+export function deliveriesPage(
+  rows: readonly Delivery[],
+  limit: number,
+): { readonly deliveries: readonly Delivery[]; readonly next: number | null } {
+  const deliveries = rows.slice(0, limit)
+  return { deliveries, next: rows.length > limit ? (deliveries.at(-1)?.id ?? null) : null }
+}
+
+/** How many deliveries there are of each status, made of the counts that were read. */
+export function deliveryCounts(
+  rows: readonly { readonly status: string; readonly count: number }[],
+): Readonly<Record<DeliveryStatus, number>> {
+  const of = (status: DeliveryStatus): number => rows.find((row) => row.status === status)?.count ?? 0
+  return { pending: of("pending"), delivered: of("delivered"), failed: of("failed") }
+}

@@ -1,4 +1,5 @@
 import { QueueItem } from "../item/item.ts"
+import { MOVES } from "../item/moves.ts"
 import { IDLE, type Stored, type Work } from "../item/stored.ts"
 
 /** Some of the values of an object, in the order of the keys. */
@@ -28,3 +29,8 @@ export function storedOf(row: QueueItem & Work): Stored {
   const pace = { done, rate, attempt_at, moved_at, is_set_back, has_inner, steps_begun, course }
   return { item, work: { ...lease, ...pace } }
 }
+
+/** The legal moves as rows of SQL, for the trigger that refuses all others: `('queued', 'processing'), ...`. */
+export const legalMoves = Object.entries(MOVES)
+  .flatMap(([from, tos]) => tos.map((to) => `('${from}', '${to}')`))
+  .join(", ")

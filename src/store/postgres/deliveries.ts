@@ -2,7 +2,14 @@ import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-o
 
 import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
-import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../deliveries.ts"
+import {
+  type Deliveries,
+  deliveriesPage,
+  type DeliveriesQuery,
+  type Delivery,
+  deliveryCounts,
+  type Settlement,
+} from "../deliveries.ts"
 import { HEAD } from "./history.ts"
 import type { Link } from "./link.ts"
 import { deliveries } from "./schema.ts"
@@ -85,11 +92,10 @@ export class PostgresDeliveries implements Deliveries {
   }
 
   async standing(): Promise<Readonly<Record<DeliveryStatus, number>>> {
-    const rows = await this.#link.run<{ status: string; n: number }>(
-      "SELECT status, count(*)::int AS n FROM deliveries GROUP BY status",
+    const rows = await this.#link.run<{ status: string; count: number }>(
+      "SELECT status, count(*)::int AS count FROM deliveries GROUP BY status",
     )
-    const of = (status: DeliveryStatus): number => rows.find((row) => row.status === status)?.n ?? 0
-    return { pending: of("pending"), delivered: of("delivered"), failed: of("failed") }
+    return deliveryCounts(rows)
   }
 
   async take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]> {
@@ -144,8 +150,7 @@ export class PostgresDeliveries implements Deliveries {
         .orderBy(desc(deliveries.id))
         .limit(limit + 1),
     )
-    const page = rows.slice(0, limit)
-    return { deliveries: page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null }
+    return deliveriesPage(rows, limit)
   }
 
   #time(): string {

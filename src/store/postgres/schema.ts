@@ -11,21 +11,12 @@ import {
   uniqueIndex,
 } from "drizzle-orm/pg-core"
 
-import {
-  Flag,
-  type Media,
-  Outcome,
-  type Status,
-  STATUSES,
-  type Step,
-  type Steps,
-  type Unit,
-} from "../../item/item.ts"
+import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
-import { MOVES } from "../../item/moves.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 import type { Course, StepTrace } from "../../item/trace.ts"
 import { ROLES } from "../access.ts"
+import { legalMoves } from "../row.ts"
 import { json, long, time } from "./column-types.ts"
 import { followers, groups, instances, songs, timers } from "./fleet-schema.ts"
 
@@ -299,16 +290,13 @@ export const tickets = pgTable(
 
 /** The trigger that refuses an illegal move by any program, generated from the table of moves. */
 export function movesTrigger(): string {
-  const legal = Object.entries(MOVES).flatMap(([from, tos]) =>
-    tos.map((to: Status) => `('${from}', '${to}')`),
-  )
   return `CREATE FUNCTION queue_items_moves() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'illegal move' USING ERRCODE = 'check_violation';
 END $$;
 --> statement-breakpoint
 CREATE TRIGGER queue_items_moves BEFORE UPDATE OF status ON queue_items FOR EACH ROW
-WHEN (OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (${legal.join(", ")}))
+WHEN (OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (${legalMoves}))
 EXECUTE FUNCTION queue_items_moves();
 `
 }

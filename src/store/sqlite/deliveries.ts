@@ -5,7 +5,14 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
-import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../deliveries.ts"
+import {
+  type Deliveries,
+  deliveriesPage,
+  type DeliveriesQuery,
+  type Delivery,
+  deliveryCounts,
+  type Settlement,
+} from "../deliveries.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 import { deliveries, webhooks } from "./schema.ts"
@@ -125,8 +132,7 @@ export class SqliteDeliveries implements Deliveries {
       .from(deliveries)
       .groupBy(deliveries.status)
       .all()
-    const of = (status: DeliveryStatus): number => rows.find((row) => row.status === status)?.count ?? 0
-    return { pending: of("pending"), delivered: of("delivered"), failed: of("failed") }
+    return deliveryCounts(rows)
   }
 
   async list({ status, limit, before }: DeliveriesQuery) {
@@ -142,8 +148,7 @@ export class SqliteDeliveries implements Deliveries {
       .orderBy(desc(deliveries.id))
       .limit(limit + 1)
       .all()
-    const page = rows.slice(0, limit)
-    return { deliveries: page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null }
+    return deliveriesPage(rows, limit)
   }
 
   #time(): string {

@@ -12,21 +12,12 @@ import {
   uniqueIndex,
 } from "drizzle-orm/sqlite-core"
 
-import {
-  Flag,
-  type Media,
-  Outcome,
-  type Status,
-  STATUSES,
-  type Step,
-  type Steps,
-  type Unit,
-} from "../../item/item.ts"
+import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
-import { MOVES } from "../../item/moves.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 import type { Course, StepTrace } from "../../item/trace.ts"
 import { ROLES } from "../access.ts"
+import { legalMoves } from "../row.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */
 const time = customType<{ data: string; driverData: number | null }>({
@@ -285,11 +276,8 @@ export const deliveries = sqliteTable(
 
 /** The trigger that refuses an illegal move by any program, generated from the table of moves. */
 export function movesTrigger(): string {
-  const legal = Object.entries(MOVES).flatMap(([from, tos]) =>
-    tos.map((to: Status) => `('${from}', '${to}')`),
-  )
   return `CREATE TRIGGER queue_items_moves BEFORE UPDATE OF status ON queue_items
-WHEN OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (VALUES ${legal.join(", ")})
+WHEN OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (VALUES ${legalMoves})
 BEGIN
   SELECT RAISE(ABORT, 'illegal move');
 END;
