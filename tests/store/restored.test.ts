@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { copyDatabase } from "../../src/store/sqlite/backup.ts"
 import { restoreDatabase } from "../../src/store/sqlite/restore.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import type { Store } from "../../src/store/store.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -25,4 +26,108 @@ test("after a restore the updates that are there are counted, and not the number
   expect(await restored.count(1, head)).toBe(2)
   expect(await restored.count(head - 1, head)).toBe(1)
   await restored.close()
+})
+
+const HOOK = "https://one.example/hook"
+
+/** Fails an item, and notes for the webhook that it did. */
+async function noticed(store: Store): Promise<number> {
+  const id = await added(store)
+  await put(store, id, { status: "failed" })
+  const { update } = await store.latestOfItem(id)
+  await store.deliveries.add([{ notice: "failed", update }], update.id)
+  return id
+}
+
+/** Of each delivery the item, the status and why. */
+const standing = async (store: Store): Promise<string[]> => {
+  const { deliveries } = await store.deliveries.list({ limit: 100 })
+  return deliveries.map(({ queue_id, status, error }) => `${queue_id} ${status} ${error}`.trim()).sort()
+}
+
+/** A database with a delivery that waits in its backup and is made later, and one that the backup does not have. */
+async function lived(path: string, backup: string): Promise<void> {
+  const store = new SqliteStore(path)
+  await store.deliveries.follow([HOOK])
+  await noticed(store)
+  await noticed(store)
+  copyDatabase(path, backup)
+  const [first] = await store.deliveries.take(HOOK, 1, 1000)
+  await store.deliveries.settle(first?.id ?? 0, {
+    status: "delivered",
+    nextAttemptAt: null,
+    answer: 200,
+    error: "",
+  })
+  await noticed(store)
+  await store.close()
+}
+
+test("after a restore a webhook is called for what it has not heard of, and for nothing twice", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  await lived(path, backup)
+  await restoreDatabase(path, backup)
+  const restored = new SqliteStore(path)
+  expect(await standing(restored)).toEqual([
+    "1 delivered",
+    "2 pending",
+    "3 failed a backup was restored that does not have this update",
+  ])
+  const [due, ...others] = await restored.deliveries.take(HOOK, 9, 1000)
+  expect([due?.queue_id, others]).toEqual([2, []])
+  expect(await restored.deliveries.cursor()).toBeGreaterThan(6)
+  await restored.close()
+})
+
+test("what a webhook has not examined when a backup is put back is examined then", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await store.deliveries.follow([HOOK])
+  const cursor = await store.deliveries.cursor()
+  await put(store, await added(store), { status: "failed" })
+  copyDatabase(path, backup)
+  await store.close()
+  await restoreDatabase(path, backup)
+  const restored = new SqliteStore(path)
+  expect(await restored.deliveries.cursor()).toBe(cursor)
+  await restored.close()
+})
+
+test("where the database that was there is gone, a webhook is not called again", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  await lived(path, backup)
+  const elsewhere = join(folder.path, "elsewhere.db")
+  await restoreDatabase(elsewhere, backup)
+  const restored = new SqliteStore(elsewhere)
+  const why = "a backup was restored, and it is unknown whether this was delivered"
+  expect(await standing(restored)).toEqual([`1 failed ${why}`, `2 failed ${why}`])
+  await restored.close()
+})
+
+test("a token for one item shows it after a restore, unless the backup is of another history", async () => {
+  using folder = temporaryFolder()
+  const [path, backup, other] = ["test.db", "backup.db", "other.db"].map((name) =>
+    join(folder.path, name),
+  ) as [string, string, string]
+  const store = new SqliteStore(path)
+  const item = await added(store)
+  copyDatabase(path, backup)
+  await store.access.addToken({ hash: "h", label: "", role: "viewer", item, expires_at: null })
+  await store.close()
+  const isOurs = async (): Promise<boolean> => {
+    const restored = new SqliteStore(path)
+    const [token] = await restored.access.tokens()
+    await restored.close()
+    return token?.history === restored.historyId
+  }
+  await restoreDatabase(path, backup)
+  expect(await isOurs()).toBe(true)
+  const strange = new SqliteStore(other)
+  await added(strange)
+  await strange.close()
+  await restoreDatabase(path, other)
+  expect(await isOurs()).toBe(false)
 })

@@ -4,10 +4,10 @@ import { dirname, resolve } from "node:path"
 
 import { AppError } from "../../errors.ts"
 import { handedOver } from "../../item/lease.ts"
-import type { TokenRow } from "../access.ts"
 import { copyDatabase, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { Lock } from "./lock.ts"
+import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, sequence } from "./present.ts"
 import { SqliteStore } from "./sqlite.ts"
 
 /** Where numbers go on if the present database cannot be read: far above any that it can have given. */
@@ -23,35 +23,6 @@ export interface Restored {
   readonly isKnown: boolean
 }
 
-/** What of the present database outlives a restore. */
-interface Present {
-  readonly tokens: readonly TokenRow[]
-  readonly updateId: number
-  readonly itemId: number
-}
-
-type Row = Record<string, string | number | null>
-
-function sequence(client: Database, table: "updates" | "queue_items"): number {
-  const query = client.query<{ seq: number }, [string]>("SELECT seq FROM sqlite_sequence WHERE name = ?")
-  return query.get(table)?.seq ?? 0
-}
-
-/** Null if the present database cannot be read, or there is none. */
-function presentOf(path: string): (Omit<Present, "tokens"> & { readonly tokens: readonly Row[] }) | null {
-  if (!existsSync(path)) return null
-  let client: Database | undefined
-  try {
-    client = new Database(path, { readwrite: true })
-    const tokens = client.query<Row, []>("SELECT * FROM tokens ORDER BY id").all()
-    return { tokens, updateId: sequence(client, "updates"), itemId: sequence(client, "queue_items") }
-  } catch {
-    return null
-  } finally {
-    client?.close()
-  }
-}
-
 function setSequence(client: Database, table: "updates" | "queue_items", value: number): void {
   client.query("UPDATE sqlite_sequence SET seq = ? WHERE name = ?").run(value, table)
   client
@@ -61,32 +32,22 @@ function setSequence(client: Database, table: "updates" | "queue_items", value: 
     .run(table, value)
 }
 
-/** The tokens of now win: one that was revoked since the backup must not live again. Tickets died with the history. */
-function keepTokens(client: Database, tokens: readonly Row[]): void {
-  client.run("DELETE FROM tickets")
-  client.run("DELETE FROM tokens")
-  for (const token of tokens) {
-    const names = Object.keys(token)
-    client
-      .query(`INSERT INTO tokens (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`)
-      .run(...names.map((name) => token[name] ?? null))
-  }
-}
-
 /** Gives the copy a history of its own, whose numbers go on above all that were ever given. */
-function begin(client: Database, present: ReturnType<typeof presentOf>, isReplaced: boolean): void {
+function begin(client: Database, present: Present | null, isReplaced: boolean): void {
   const [lastUpdate, lastItem] = [sequence(client, "updates"), sequence(client, "queue_items")]
   const jump = isReplaced && present === null ? UNKNOWN_JUMP : 0
   // One more than was ever given: a reader at the old head has seen updates that are lost, one at the new head has not.
   const resumed = Math.max(lastUpdate, present?.updateId ?? 0) + jump
+  const [from, to] = [historyIdOf(client), crypto.randomUUID()]
+  const passage = { from, to, lastUpdate, head: resumed + 1, time: new Date().toISOString() }
   client.transaction(() => {
     setSequence(client, "updates", resumed + 1)
     setSequence(client, "queue_items", Math.max(lastItem, present?.itemId ?? 0) + jump)
     client
       .query("UPDATE history SET id = ?, restored_id = ?, resumed_id = ?, pruned = pruned + ?")
-      .run(crypto.randomUUID(), lastUpdate, resumed, resumed + 1 - lastUpdate)
-    client.query("UPDATE webhooks SET cursor = ?").run(resumed + 1)
-    if (present) keepTokens(client, present.tokens)
+      .run(to, lastUpdate, resumed, resumed + 1 - lastUpdate)
+    keepDeliveries(client, present, passage)
+    if (present) keepTokens(client, present, passage)
   })()
 }
 

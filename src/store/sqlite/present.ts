@@ -1,0 +1,119 @@
+import { Database } from "bun:sqlite"
+import { existsSync } from "node:fs"
+
+type Row = Record<string, string | number | null>
+
+/** What of the present database outlives a restore. */
+export interface Present {
+  /** The name of its history. */
+  readonly historyId: string
+  /** The highest event ID that it gave. */
+  readonly updateId: number
+  /** The highest item ID that it gave. */
+  readonly itemId: number
+  /** All tokens that were ever created. */
+  readonly tokens: readonly Row[]
+  /** What webhooks were told, or are to be told. */
+  readonly deliveries: readonly Row[]
+  /** Up to where each webhook has been told. */
+  readonly webhooks: readonly { readonly url: string; readonly cursor: number }[]
+}
+
+/** Where a restore leads from and to. */
+export interface Passage {
+  /** The name that the history of the backup had. */
+  readonly from: string
+  /** The name that it gets. */
+  readonly to: string
+  /** The last event ID of the backup. */
+  readonly lastUpdate: number
+  /** The event ID from which the restored history goes on. */
+  readonly head: number
+  /** When it happens. */
+  readonly time: string
+}
+
+/** The highest number that a table gave. */
+export function sequence(client: Database, table: "updates" | "queue_items"): number {
+  const query = client.query<{ seq: number }, [string]>("SELECT seq FROM sqlite_sequence WHERE name = ?")
+  return query.get(table)?.seq ?? 0
+}
+
+/** The name of the history of a database. */
+export const historyIdOf = (client: Database): string =>
+  client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
+
+/** Null if the present database cannot be read, or there is none. */
+export function presentOf(path: string): Present | null {
+  if (!existsSync(path)) return null
+  let client: Database | undefined
+  try {
+    client = new Database(path, { readwrite: true })
+    const all = (table: string): Row[] => client?.query<Row, []>(`SELECT * FROM ${table}`).all() ?? []
+    return {
+      historyId: historyIdOf(client),
+      updateId: sequence(client, "updates"),
+      itemId: sequence(client, "queue_items"),
+      tokens: all("tokens"),
+      deliveries: all("deliveries"),
+      webhooks: client.query<{ url: string; cursor: number }, []>("SELECT url, cursor FROM webhooks").all(),
+    }
+  } catch {
+    return null
+  } finally {
+    client?.close()
+  }
+}
+
+/** Puts rows in the place of all that a table has. */
+function replace(client: Database, table: "tokens" | "deliveries", rows: readonly Row[]): void {
+  client.run(`DELETE FROM ${table}`)
+  for (const row of rows) {
+    const names = Object.keys(row)
+    client
+      .query(`INSERT INTO ${table} (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`)
+      .run(...names.map((name) => row[name] ?? null))
+  }
+}
+
+/** Whether the backup is of the history that the present database has, so that their numbers mean the same. */
+const isSame = ({ historyId }: Present, { from }: Passage): boolean => historyId === from
+
+/**
+ * The tokens of now win: one that was revoked since the backup must not live again. Tickets died with the history. A
+ * token for one item goes on showing it if the backup is of the same history; in any other its number may be another
+ * song's.
+ */
+export function keepTokens(client: Database, present: Present, passage: Passage): void {
+  client.run("DELETE FROM tickets")
+  replace(client, "tokens", present.tokens)
+  if (!isSame(present, passage)) return
+  client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, passage.from)
+}
+
+/** Ends deliveries that wait and are not to be made. */
+function giveUp(client: Database, after: number, error: string, time: string): void {
+  client
+    .query(
+      "UPDATE deliveries SET status = 'failed', error = ?, next_attempt_at = NULL, finished_at = ? WHERE status = 'pending' AND update_id > ?",
+    )
+    .run(error, time, after)
+}
+
+/**
+ * No webhook is called twice for the same update, or for one that was lost; and it is called for what it has not heard
+ * of yet, as far as that is known.
+ */
+export function keepDeliveries(client: Database, present: Present | null, passage: Passage): void {
+  const { lastUpdate, head, time } = passage
+  client.query("UPDATE webhooks SET cursor = ?").run(head)
+  if (present === null || !isSame(present, passage)) {
+    giveUp(client, 0, "a backup was restored, and it is unknown whether this was delivered", time)
+    return
+  }
+  replace(client, "deliveries", present.deliveries)
+  giveUp(client, lastUpdate, "a backup was restored that does not have this update", time)
+  for (const { url, cursor } of present.webhooks) {
+    if (cursor < lastUpdate) client.query("UPDATE webhooks SET cursor = ? WHERE url = ?").run(cursor, url)
+  }
+}
