@@ -1,7 +1,7 @@
 /** Words by which programs name what went wrong. */
 const CAUSE =
   /\b(?:error|exception|invalid|no such|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could not|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
-/** What ffmpeg says after the cause, of what came of it. */
+/** Lines in which ffmpeg reports the consequences of a failure, after its cause. */
 const CONSEQUENCE =
   /^(?:conversion failed|error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
 const EXCEPTION = /^[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/

@@ -15,14 +15,16 @@ export interface Grant {
   readonly waitMs: number
 }
 
-/** The buckets of clients where all servers of a fleet find them. */
+/** The buckets of clients, kept where all servers of a fleet reach them. */
 export interface SharedBuckets {
   /**
-   * Takes up to `wanted` units from the bucket of a client, or more if it is far from empty, which saves the next
-   * questions. Rejects while it cannot be reached.
+   * Takes up to `wanted` units from the bucket of a client, or more while the bucket is far from empty, which
+   * saves requests later. Rejects if the bucket cannot be reached.
    */
   take(client: string, wanted: number, rate: Rate): Promise<Grant>
-  /** Takes units for something that was done already, however many. Rejects while it cannot be reached. */
+  /**
+   * Takes units for something that was done already, however many. Rejects if the bucket cannot be reached.
+   */
   charge(client: string, units: number, rate: Rate): Promise<unknown>
 }
 
@@ -80,7 +82,7 @@ export class Allowances {
     }
   }
 
-  /** Takes units for something that was done already: the client waits the longer for its next. */
+  /** Takes units for something that was done already, so the client waits longer for its next request. */
   charge(client: string, units: number, rate: Rate): void {
     if (rate.perSecond === 0 || this.#isAway) return
     this.#buckets.charge(client, units, rate).catch((error: unknown) => this.#lose(error))
@@ -117,7 +119,7 @@ export class Allowances {
       waiting: 0,
       asking: undefined,
     }
-    // The one that was used last stands last.
+    // A map keeps the order of insertion: the client that was used last comes last.
     this.#known.delete(client)
     this.#known.set(client, known)
     const [oldest] = this.#known.keys()

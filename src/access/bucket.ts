@@ -1,4 +1,4 @@
-/** How fast a client may go on: `perSecond` units for ever, `burst` of them at once. */
+/** How fast a client may act: `perSecond` units for ever, `burst` of them at once. */
 export interface Rate {
   /** Units that flow back each second; 0 means no limit. */
   readonly perSecond: number
@@ -47,8 +47,8 @@ export class Buckets {
   }
 
   /**
-   * Takes units for something that was done already, however many: what it cost is known only at its end. The client
-   * waits the longer for its next.
+   * Takes units for something that was done already, however many: its cost is known only at its end. So the
+   * client waits longer for its next request.
    */
   charge(client: string, cost: number, nowMs: number): void {
     if (this.#rate.perSecond > 0) this.#levelOf(client, nowMs).units -= cost
@@ -71,7 +71,7 @@ export class Buckets {
     const known = this.#levels.get(client) ?? { units: burst, atMs: nowMs }
     known.units = Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)
     known.atMs = nowMs
-    // The order of use is kept only once it may matter: that is half of what a request costs here.
+    // Keep the order of use only when it may matter: keeping it is half of the cost of a request here.
     if (this.#levels.size >= this.#most / 2) this.#levels.delete(client)
     this.#levels.set(client, known)
     if (this.#levels.size > this.#most) {

@@ -27,11 +27,11 @@ export interface Credentials {
   readonly from: () => { readonly key: string; readonly isLocal: boolean }
 }
 
-/** Who makes a request, and what it may do. */
+/** The caller of a request, and what it may do. */
 export interface Caller extends Rights {
   /** The token that was sent, or that the ticket stands in for; undefined on a server without tokens, and for a lease. */
   readonly token: TokenRow | undefined
-  /** What stands for the caller where clients are counted; undefined for one that no limit applies to. */
+  /** The key under which the caller's requests are counted; undefined if no limit applies to it. */
   readonly client: string | undefined
   /** Aborts when the token is revoked or expires; undefined without a token. */
   readonly ended: AbortSignal | undefined
@@ -67,7 +67,7 @@ export class Gate {
   readonly #tickets: Tickets
   readonly #options: GateOptions
   readonly #failures = new Buckets(FAILURES)
-  /** By header, as it was sent. */
+  /** The secrets that were read from headers, by the header as it was sent. */
   readonly #secrets = new Map<string, string>()
   readonly #callers = new Map<number, { readonly caller: Caller; readonly ended: AbortController }>()
 
@@ -86,7 +86,7 @@ export class Gate {
   caller(credentials: Credentials, need: Need): Caller {
     if (!this.#tokens.existed) return this.#unprotected(credentials, need)
     const isLeased = need === "report" && credentials.hasLease
-    // A token that was revoked or has expired must not end a render in hand: the lease decides.
+    // A token that was revoked or has expired must not end a render that is under way: the lease decides.
     const token = this.#tokenOf(credentials, isLeased)
     const caller = token ? this.#callerWith(token) : nobody(credentials)
     const isLocal = (): boolean => credentials.from().isLocal

@@ -5,8 +5,9 @@ import type { Grant, SharedBuckets } from "./allowances.ts"
 import type { Rate } from "./bucket.ts"
 
 /**
- * Takes units from a bucket, by the clock of Redis: as many as are wanted, or a sixteenth of what there is if that is more;
- * or, where it is charged, units that there may not be. A bucket that is full again is forgotten.
+ * Takes units from a bucket, by the clock of Redis: as many as are wanted, or a sixteenth of what is in the
+ * bucket if that is more. A charge may take more than the bucket holds. A bucket that is full again is
+ * forgotten.
  */
 const TAKE = `local perSecond, burst, wanted, isCharge = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == "1"
 local time = redis.call("TIME")
@@ -35,7 +36,7 @@ export class RedisBuckets implements SharedBuckets, Service {
   #opening: Promise<RedisClient> | undefined
   #isStopped = false
 
-  /** `prefix`: what the servers have in common that share the buckets. */
+  /** `prefix` is the same for all servers that share the buckets. */
   constructor(url: string, prefix: string) {
     this.#url = url
     this.#prefix = prefix

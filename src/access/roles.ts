@@ -67,7 +67,7 @@ export function isAllowed({ role, item }: Rights, need: Need, isLocal: () => boo
 /** What a client may ask of the server, as `GET /me` names it. */
 const RIGHTS = ["read", "figures", "add", "change", "claim", "admin"] as const satisfies readonly Need[]
 
-/** What a caller may do, of what a client must know before it offers it. */
+/** The rights of a caller that a client must know before it offers an action. */
 export const rightsOf = (rights: Rights): (typeof RIGHTS)[number][] =>
   RIGHTS.filter((need) => isAllowed(rights, need, () => false))
 

@@ -14,7 +14,7 @@ const LIFE_MS = 12 * 60 * 60_000
 const TICKET = /^tst_[A-Za-z0-9_-]{43}$/
 const INGEST = /^\/api\/v1\/queue\/[1-9]\d{0,15}\/ingest\/[a-z]+($|\?)/
 const READ = /^\/api\/v1\/[\x21-\x7e]*$/
-/** What a client adds to the address at a reconnect, or against caches: no part of what the ticket is for. */
+/** Parameters that a client adds at a reconnect, or against caches; a ticket does not cover them. */
 const INCIDENTAL = /^(ticket|t|ts|cb|_.*|last_event_id|lastEventId|Last-Event-ID)$/
 
 /** A request as far as a ticket is concerned. */

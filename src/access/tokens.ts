@@ -28,9 +28,9 @@ export interface TokensOptions {
 export class Tokens implements Service {
   readonly #store: Access
   readonly #options: TokensOptions
-  /** By hash; those in force alone. */
+  /** The tokens in force, by hash. */
   #inForce = new Map<string, TokenRow>()
-  /** Those in force, by their secrets, as far as they were asked for. */
+  /** The tokens in force that were looked up already, by secret. */
   readonly #known = new Map<string, TokenRow>()
   readonly #used = new Map<number, number>()
   readonly #onEnded = new Set<(ids: ReadonlySet<number>) => void>()

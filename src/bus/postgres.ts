@@ -19,7 +19,7 @@ export function postgresBell(url: string, channel: string): Bell {
     max: 1,
     connectionTimeout: CONNECT_S,
     idleTimeout: 0,
-    // Who listens is idle for hours; a server may be set to end such sessions.
+    // A listener is idle for hours, and a server may be configured to end idle sessions.
     connection: { application_name: "track-studio", idle_session_timeout: "0" },
     onclose: (error) => onClose(error),
   })

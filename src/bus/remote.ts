@@ -1,9 +1,11 @@
 import { every, type Repetition, type Service, within } from "../service.ts"
 import { LocalBus } from "./bus.ts"
 
-/** How often a bus that does not hear itself looks for itself, and how often a bell is looked after. */
+/** How often a bus that does not hear itself looks for news, and how often a bell is checked. */
 const POLL_MS = 250
-/** How long the bus may go without a ring before it looks for itself: another instance may be unable to ring. */
+/**
+ * How long the bus may go without a ring before it looks for news: another instance may be unable to ring.
+ */
 const LOOK_MS = 1000
 /** How long an echo may take. */
 const ECHO_MS = 1000

@@ -16,7 +16,7 @@ export class ServerError extends Error {
   readonly status: number
   /** The server's code, such as `not_found`; `unreachable` without an answer; empty if another program answered. */
   readonly code: string
-  /** What the server's log calls the request; empty if another program answered. */
+  /** The ID of the request in the server's log; empty if another program answered. */
   readonly requestId: string
   /** `cancel` when the item no longer belongs to the worker, which must stop. */
   readonly directive: Directive
@@ -71,7 +71,10 @@ export class Asker {
   readonly #base: string
   readonly #token: () => string | undefined
 
-  /** `base` is the server's URL; `token` an access token, if the server wants one, or what tells it for each request. */
+  /**
+   * `base` is the server's URL; `token` an access token, if the server wants one, or a function that returns
+   * the token for each request.
+   */
   constructor(base: string, token?: string | (() => string | undefined)) {
     this.#token = typeof token === "function" ? token : () => token
     this.#base = base.replace(/\/+$/, "")

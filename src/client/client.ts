@@ -52,8 +52,8 @@ const drainPath = (worker: string): string => `/workers/${encodeURIComponent(wor
 /** How a client introduces itself. */
 export interface ClientOptions {
   /**
-   * An access token, `tsk_...`, sent as `Authorization: Bearer` with each request, or a function that tells it before
-   * each, so that it can be replaced; default none.
+   * An access token, `tsk_...`, sent as `Authorization: Bearer` with each request, or a function that returns
+   * it before each request, so that it can be replaced; default none.
    */
   readonly token?: string | (() => string | undefined) | undefined
 }

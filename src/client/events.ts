@@ -26,10 +26,7 @@ export class EventParser {
   #event = ""
   #id: string | undefined;
 
-  /**
-   * What is complete with these bytes.
-   * @throws Error when an event is longer than any of a server's
-   */
+  /** Yields what these bytes complete. @throws Error when an event is longer than any of a server's */
   *feed(bytes: Uint8Array): Generator<Incoming, void, undefined> {
     // A carriage return at the very end may be half of a line break.
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/)

@@ -59,7 +59,7 @@ export function printedAt(
   return connected(open, newConnections(from && `${from.attempt}-${from.to}`), { signal }, () => reading)
 }
 
-/** What an event says; undefined for one that is not known here. @throws Error when no server says so */
+/** What an event says; undefined for one that is not known here. @throws Error for what no server sends */
 function saidBy({ event, data }: ServerSentEvent): Printed | undefined {
   const value = valueOf(data)
   if (event === "message" && isOutputPart(value)) return { type: "piece", ...value }

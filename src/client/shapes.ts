@@ -28,7 +28,7 @@ export type Check<T> = (value: unknown) => value is T
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
-/** Any text, also where only some are known. */
+/** Any text, even if the type names only some. */
 const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
 const orNull =
   <T>(check: Check<T>): Check<T | null> =>
@@ -44,7 +44,7 @@ type Checks<T> = { readonly [K in keyof T]?: Check<T[K]> }
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Whether the values of an object pass these checks; where they are optional a missing one does. */
+/** Whether the values of an object pass these checks; optional values may be missing. */
 const fits = (value: Readonly<Record<string, unknown>>, checks: object, isOptional = false): boolean => {
   const all: [string, Check<unknown>][] = Object.entries(checks)
   return all.every(([key, check]) => (isOptional && value[key] === undefined) || check(value[key]))
@@ -119,7 +119,10 @@ const ITEM = {
   metadata: isRecord,
 } satisfies Required<Checks<ReadItem>>
 
-/** What an item of an older server lacks, as a newer one says it of an item that has none of it. */
+/**
+ * The keys that items of older servers lack, with the values that a newer server gives to an item without
+ * them.
+ */
 const LATER = {
   turn: null,
   basis: null,

@@ -110,7 +110,7 @@ function busyOf(data: string): string {
 
 /**
  * What an event says; undefined for one that is not known here.
- * @throws Error when it does not say what such an event of a server does
+ * @throws Error for an event whose data no server sends
  */
 function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined {
   if (event !== "message" && !isControlEvent(event)) return undefined

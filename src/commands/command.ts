@@ -27,8 +27,8 @@ export interface Entry {
 export type Commands = Readonly<Record<string, Entry>>
 
 /**
- * Tells the token that is to be sent now: one that replaces another in its file counts from the next request on.
- * @throws AppError `invalid` if there is none in the file that is named
+ * Returns the token to send now. A token that replaces another in its file is used from the next request on.
+ * @throws AppError `invalid` if the named file holds none
  */
 function latestToken(flags: Arguments["flags"]): () => string | undefined {
   let latest = token(flags)

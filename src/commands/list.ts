@@ -64,8 +64,8 @@ async function listed(
 }
 
 /**
- * The items with those behind the others that wait which no worker takes yet: delayed ones, then those nobody can
- * take.
+ * The items in the order in which workers take them. Items that no worker takes yet come last: first the
+ * delayed ones, then those whose tags no worker offers.
  */
 function inTurn(items: readonly ReadItem[], unserved: Unserved): readonly ReadItem[] {
   const nowMs = Date.now()

@@ -7,11 +7,11 @@ import { coloured, colourless } from "../terminal/terminal.ts"
 /** As fast as the eye follows. */
 const FRAME_MS = 100
 
-/** The events that make a terminal look other than what was drawn there. */
+/** The events after which the terminal no longer shows what was drawn there. */
 class Disturbance implements Disposable {
   #next = Promise.withResolvers<"resized" | "overwritten">()
   readonly #resized = (): void => this.#next.resolve("resized")
-  /** While we were stopped the shell has written below. */
+  /** While we were stopped the shell wrote below the board. */
   readonly #continued = (): void => this.#next.resolve("overwritten")
 
   constructor() {

@@ -24,7 +24,7 @@ function totalFlag({ flags }: Arguments): number | undefined {
   return text === undefined ? undefined : totalOf(text, "total")
 }
 
-/** What is known of the render, from which the server estimates how long it takes. */
+/** What is known of the render; the server estimates from it how long the render takes. */
 function knownOf({ flags }: Arguments, { renderer, total }: Plan): Claiming["known"] {
   const kind = textFlag(flags, "kind")
   const unit = { ffmpeg: "seconds", blender: "frames", lines: undefined }[renderer]

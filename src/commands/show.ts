@@ -12,7 +12,7 @@ import { takes } from "./usage.ts"
 /** What is known of an item, by name; what is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]
 
-/** So many lines of an error are shown, the last ones, unless all are wanted. */
+/** How many lines of an error are shown, the last ones, unless all are asked for. */
 const LAST_LINES = 12
 
 /** An error as it is shown: the line that names the cause, then its end, or all of it. */
@@ -38,7 +38,7 @@ function startOf(item: ReadItem, zone: Zone, nowMs: number): string {
   return available_at === null ? "" : zone.when(Date.parse(available_at), nowMs)
 }
 
-/** How far it is, and what it says. */
+/** How far the item is, and its message. */
 function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const { unit, totals, eta_runs } = item
   const left = leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000)
@@ -59,7 +59,7 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   ]
 }
 
-/** Who works on it, and when it was, is or will be worked on. */
+/** Its worker, and when the item was, is or will be worked on. */
 function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const { worker, attempt, max_attempts, started_at, completed_at } = item
   const when = (time: string | null): string => (time === null ? "" : zone.when(Date.parse(time), nowMs))
@@ -76,7 +76,7 @@ function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   ]
 }
 
-/** What people and workers gave it. */
+/** What people and workers have set on the item. */
 function givenOf({ metadata, ...item }: ReadItem): Facts {
   return [
     ["song", String(item.song_id)],

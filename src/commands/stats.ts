@@ -68,7 +68,7 @@ function streamTable(streams: readonly StreamSeen[], zone: Zone, nowMs: number):
     .join("\n")
 }
 
-/** The role of who asks: `viewer until 3 Dec 14:32`; empty if the server is older than the question. */
+/** The role of our token: `viewer until 3 Dec 14:32`; empty if the server is too old to tell. */
 async function roleFrom(client: Client, zone: Zone): Promise<string> {
   try {
     const { role, expires_at } = await client.me()

@@ -36,7 +36,7 @@ export const lookOf = (
 interface Column {
   readonly name: string
   readonly text: (item: ReadItem, look: Look) => string
-  /** Numbers stand to the right. */
+  /** Whether its texts are numbers, which are aligned to the right. */
   readonly isNumber?: boolean
   /** Longer texts are cut on a terminal of so many columns; default: never. */
   readonly most?: (columns: number) => number
@@ -51,7 +51,7 @@ const NARROW_COLUMNS = 60
 const WIDE_COLUMNS = 100
 const BAR = 12
 const BARS_FROM_COLUMNS = 140
-/** What the last columns need at least to be worth their place. */
+/** The least width at which the last columns are worth showing. */
 const LEAST_REST = 28
 
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
@@ -83,7 +83,7 @@ function timeOf(item: ReadItem, { zone, nowMs, columns }: Look): string {
   return waitS > 0 ? `${verb} in ${duration(waitS)}` : `waits ${duration(since(item.queued_at, nowMs))}`
 }
 
-/** When the item came to be as it is. */
+/** When the item got its present status. */
 function whenOf(item: QueueItem, { zone, nowMs }: Look): string {
   const started = item.status === "processing" ? item.started_at : null
   return zone.when(Date.parse(item.completed_at ?? started ?? item.queued_at), nowMs)

@@ -7,7 +7,7 @@ export type Unserved = (item: ReadItem) => readonly string[]
 /** Whether an item waits for a worker. */
 export const waits = ({ status }: ReadItem): boolean => status === "queued" || status === "retrying"
 
-/** Asks who works, if any of the items waits for a worker; null where it does not matter, or we may not know. */
+/** Asks for the workers if any of the items waits for one; null if none waits, or if we may not know. */
 export async function workersFor(
   client: Client,
   items: readonly ReadItem[],

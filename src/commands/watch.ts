@@ -34,7 +34,11 @@ interface Wanted {
 /** Shows what a stream says, to its end. */
 type Show = (said: AsyncGenerator<Watched, void, undefined>) => Promise<void>
 
-/** A stream would wait for an item that is still to come; a mistyped number is an error instead. @throws ServerError */
+/**
+ * Refuses an item that does not exist: a stream would wait for it to be added, but the number was probably
+ * mistyped.
+ * @throws ServerError
+ */
 async function checkExists(client: Client, id: number, signal: AbortSignal): Promise<void> {
   try {
     await client.get(id, signal)

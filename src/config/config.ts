@@ -383,10 +383,13 @@ export function stateFolder(env: NodeJS.ProcessEnv = process.env): string | unde
   return home.startsWith("/") ? `${home}/.local/state/track-studio` : undefined
 }
 
-/** The marks of the commands inside which we were started, each of which finds us; empty outside of any. */
+/**
+ * The marks of the commands that started this program, directly or not; each of them finds us by its mark.
+ * Empty if no such command did.
+ */
 export const outerMarks = (env: NodeJS.ProcessEnv = process.env): string => env["TRACK_STUDIO_RUN"] ?? ""
 
-/** The item that the command we were started by has in hand, and the token of its lease; undefined without one. */
+/** The item that the command around us works on, and the token of its lease; undefined without one. */
 export function itemInHand(
   env: NodeJS.ProcessEnv = process.env,
 ): { readonly id: number; readonly token: string } | undefined {

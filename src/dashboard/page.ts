@@ -247,7 +247,7 @@ function screenPath(path: string): number | null | undefined {
   return path.startsWith(BASE.pathname) && id !== undefined ? Number(id) : undefined
 }
 
-/** What is shown at the address of no item. */
+/** The screen for an address of no item. */
 function nowhere(): Screen {
   const gone = el(
     "div",
@@ -270,7 +270,7 @@ function gapNotice({ reason, missed }: Gap): void {
   notify(`${capital(missedUpdates(missed))}. The page has been refreshed and is up to date.`)
 }
 
-/** The button that forgets the reader's token, where there is one. */
+/** The button that forgets the reader's token; hidden if there is none. */
 function forgetting(): void {
   const token = byId("token", HTMLButtonElement)
   show(token, ownToken() !== undefined)

@@ -68,11 +68,11 @@ export interface Finding {
    * `unknown`: could not be looked at.
    */
   readonly verdict: "good" | "note" | "fault" | "unknown"
-  /** Which fault it is; undefined where the verdict is another. */
+  /** Which fault it is; undefined for any other verdict. */
   readonly fault: Fault | undefined
   /** What was seen, in words. */
   readonly says: string
-  /** The lines that put it right; empty where nothing is to be done. */
+  /** The lines that put it right; empty if nothing is to be done. */
   readonly remedy: readonly string[]
 }
 

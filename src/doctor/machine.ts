@@ -14,7 +14,7 @@ const FOR_STREAMS = 0.8
 
 const ANSWER_MS = 10_000
 
-/** What a program prints on standard output; undefined if it is not there, or fails. */
+/** What a program prints on standard output; undefined if it is missing or fails. */
 const said = (program: string, args: readonly string[]): Promise<string | undefined> =>
   new Promise((resolve) => {
     execFile(program, args, { timeout: ANSWER_MS }, (error, text) => resolve(error ? undefined : text))

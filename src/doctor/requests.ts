@@ -2,7 +2,7 @@ import { printable } from "../text.ts"
 import { type Answer, exchange, isLimit, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
-/** No item has the largest number there is, so what is asked of it changes nothing. */
+/** The largest number there is belongs to no item, so a request for it changes nothing. */
 const NOTHING = "/queue/9007199254740991/cancel"
 
 /** A host name that cannot exist. */
@@ -73,7 +73,7 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
   return [page, strangers]
 }
 
-/** Whether the server answers under a name that is not its own, by which a stranger's page could read everything. */
+/** Whether the server answers under a foreign name, by which a stranger's page could read everything. */
 export async function foreignHost(patient: Patient): Promise<Finding> {
   const answer = await exchange(patient, { path: "/health", isNamed: false, headers: { host: FOREIGN } })
   if (saidIn(answer)["service"] === undefined) return good("other names", "it does not answer to them")
@@ -83,7 +83,7 @@ export async function foreignHost(patient: Patient): Promise<Finding> {
 /** An address that no machine has. */
 const FORGED = "192.0.2.1"
 
-/** Whether the server sees where requests come from, and does not trust a client's own claim of it. */
+/** Whether the server sees where requests come from, and does not believe what a client says about that. */
 export async function addressOf(patient: Patient, isProxied: boolean): Promise<Finding> {
   const about = "addresses"
   // A server that is asked directly would take us for a proxy.

@@ -9,7 +9,7 @@ function liveSocket({ url, token, patienceMs }: Patient): Promise<number | undef
   const startedMs = performance.now()
   const address = `${url.href.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1${SOCKET}`
   const headers = { origin: url.origin, ...(token !== undefined && { authorization: `Bearer ${token}` }) }
-  // Bun takes headers; the DOM's types, which the page needs, do not know that.
+  // Bun takes headers; the types of the DOM, which the page needs, do not have them.
   const socket = new WebSocket(address, { headers } as unknown as string[])
   return new Promise((resolve) => {
     const end = (ms?: number): void => {

@@ -4,7 +4,7 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
 const INGEST = { method: "POST", path: "/queue/9007199254740991/ingest/lines", unfinished: "0 %\n" } as const
 
-/** More than any renderer prints. */
+/** More bytes than any renderer prints. */
 const LARGE_BYTES = 1e9
 
 const hasBegun = (): boolean => true

@@ -85,9 +85,9 @@ export type Admission = ReturnType<typeof admission>
 export interface Callers {
   /** Lets callers in. */
   readonly access: Admission
-  /** Whose streams are whose. */
+  /** Knows which streams belong to which client. */
   readonly owners: Owners
-  /** How much callers may ask; undefined for no limit. */
+  /** Limits how much callers may ask; undefined for no limit. */
   readonly limits: Limits | undefined
   /** Shares out the turns of the event loop among callers. */
   readonly shares: Shares
@@ -95,7 +95,9 @@ export interface Callers {
   readonly proxies: TrustedProxies
 }
 
-/** The table by path and method: to join the two for each request would cost more than all else here. */
+/**
+ * The table by path and method: joining the two for each request would cost more than everything else here.
+ */
 const needs = Map.groupBy(Object.entries(NEEDS), ([route]) => route.slice(route.indexOf(" ") + 1))
 const byPath = new Map(
   [...needs].map(([path, rows]) => [
@@ -139,7 +141,7 @@ interface Matched {
 export interface AdmissionOptions {
   /** Absent in tests that are not about access: then every caller may do everything. */
   readonly gate?: Gate | undefined
-  /** How much callers may ask; absent with `gate`. */
+  /** Limits how much callers may ask; absent with `gate`. */
   readonly limits?: Limits | undefined
   /** Shares out the turns of the event loop among callers. */
   readonly shares: Shares
@@ -149,11 +151,11 @@ export interface AdmissionOptions {
   readonly host: string
   /** The refusals of the guard that a good token or lease outweighs. */
   readonly refusals: WeakMap<Request, AppError>
-  /** Counts who is refused, by why. */
+  /** Counts refused callers, by reason. */
   readonly refused: Refused
 }
 
-/** Counts refusals, by why. */
+/** Counts refusals, by reason. */
 export type Refused = ReturnType<Metrics["counters"]>
 
 /** Lets a caller in, or throws. */
@@ -190,11 +192,11 @@ export function admission(options: AdmissionOptions) {
   const before = new WeakMap<Request, Caller>()
   const app = new Elysia({ name: "access" })
     .decorate("caller", EVERYBODY)
-    // For what reads a body, which comes first. A parser of our own for all routes would take the body of those that
-    // read it themselves.
+    // For routes that read a body, which happens first. A parser of our own for all routes would take the
+    // body of those that read it themselves.
     .decorate("letIn", (matched: Matched): void => void before.set(matched.request, admitted(matched)))
-    // The framework reads the text of each hook to know what it needs. If one named the whole context, every request
-    // would have its cookies parsed and its headers copied.
+    // The framework reads the text of each hook to find out what it needs. If a hook named the whole context,
+    // the cookies of every request would be parsed and its headers copied.
     .derive({ as: "global" }, ({ request, query, params, route, server }) => ({
       caller: before.get(request) ?? admitted({ request, query, params, route, server }),
       askedMs: performance.now(),
@@ -204,7 +206,7 @@ export function admission(options: AdmissionOptions) {
     if (!isRead(request.method)) return undefined
     return shares.wait(caller.client)
   })
-  // A server that is alone never waits here.
+  // A server without a fleet never waits here.
   if (limits?.isShared) {
     app.onBeforeHandle({ as: "global" }, async ({ request, query, route, caller }) => {
       await limits.askAll(caller, leaseFor({ request, query, route }))
@@ -213,20 +215,23 @@ export function admission(options: AdmissionOptions) {
   return app
 }
 
-/** Counts a refusal of the guard: of the host, or else of the origin. Returns it. */
+/** Counts a refusal of the guard, by its reason: the host, or the origin. Returns it. */
 export function counted(refused: Refused, refusal: AppError): AppError {
   refused.of(refusal.code === "forbidden" ? "origin" : "host").add()
   return refusal
 }
 
-/** Why the gate refuses, by the code. */
+/** The reason for which the gate refuses, by the code. */
 const WHY: Readonly<Partial<Record<ErrorCode, string>>> = {
   unauthorized: "token",
   forbidden: "role",
   too_many_requests: "rate",
 }
 
-/** The caller that was let in; one that is refused is counted by its address, and asks no more often than others. */
+/**
+ * The caller that was let in. One that is refused is counted by its address, and may ask no more often than
+ * others.
+ */
 function entered(
   { limits, refused }: { readonly limits: Limits; readonly refused: Refused },
   from: () => ClientAddress,
@@ -256,7 +261,7 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
   const need = needOf({ method, path: route })
   if (need === undefined) throw new AppError("forbidden", `no caller may use ${method} ${route}`)
   const ticket = query["ticket"]
-  // The routes know nothing of tickets, and would refuse the key.
+  // The routes do not know tickets, and would refuse the key.
   if (ticket !== undefined) delete query["ticket"]
   let from: ClientAddress | undefined
   return gate.caller(
@@ -265,7 +270,7 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
       ticket,
       hasLease: leaseOf({ request, query }) !== "",
       method,
-      // To take an address apart costs every stream that opens a microsecond.
+      // Parsing an address costs every stream that opens a microsecond.
       path: ticket === undefined ? "" : pathOf(request.url),
       from: () => (from ??= address()),
     },
@@ -273,10 +278,13 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
   )
 }
 
-/** Clients remembered by their address; those without an open stream are forgotten beyond. */
+/**
+ * The most clients that are remembered by their address; beyond it, those without an open stream are
+ * forgotten.
+ */
 const MOST_OWNERS = 10_000
 
-/** Whose streams are whose, and the end of those whose token has ended. */
+/** Knows which streams belong to which client, and ends those whose token has ended. */
 export class Owners {
   readonly #streams: Streams
   readonly #owners = new Map<string, Owner>()

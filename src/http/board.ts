@@ -67,7 +67,7 @@ function lookOf(request: Request, isTTY: boolean): Look {
 /** Answers in how many seconds everything is done; null if that is unknown, or not for this caller. */
 type DoneIn = () => Promise<number | null>
 
-/** Lets the board take what a stream says. */
+/** Gives the frames of a stream to the board. */
 function take(board: Board, frames: readonly Frame[]): void {
   for (const frame of frames) {
     if (frame.type === "control") board.take(frame, Date.now())
@@ -146,7 +146,7 @@ export const boardFor =
       client: clientKind(request),
       snapshot: true,
       untilFinished: false,
-      // As in `progress.ts`: a HEAD request never aborts and is never read.
+      // As in `streams.ts`: a HEAD request never aborts and is never read.
       signal: request.method === "HEAD" ? AbortSignal.abort() : request.signal,
     })
     if (!stream) return new Response(null, { status: 204 })

@@ -52,7 +52,7 @@ function parsed(bytes: Uint8Array): unknown {
   }
 }
 
-/** Looks no deeper than `levels`, so a very deep value costs no more than a shallow one. */
+/** Looks at most `levels` deep, so a very deep value costs no more than a shallow one. */
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))

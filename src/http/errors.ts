@@ -183,7 +183,7 @@ export function errors(
   limits: Limits | undefined,
 ) {
   const handled = new Elysia({ name: "errors" }).use(access)
-  // As in `admission`, the framework must see by name what this needs, or every request pays for all there is.
+  // As in `admission`, the framework must see by name what this needs, or every request pays for all of it.
   return handled.onError(
     { as: "global" },
     async ({ code, error, request, query, params, set, route, askedMs, caller }) => {

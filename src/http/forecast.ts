@@ -33,7 +33,7 @@ const startOf = ({ startsIn, low, high, takes }: Start) =>
     ...(takes !== undefined && { takes_seconds: tenth(takes) }),
   }) satisfies Starts
 
-/** The items as they are read: those that wait say when they start, as far as it is known. */
+/** The items as they are read: waiting ones say when they start, as far as that is known. */
 export async function withStarts(forecasts: Forecasts, items: readonly QueueItem[]): Promise<ReadItem[]> {
   const starts = await forecasts.of(items)
   return items.map((item) => {

@@ -84,10 +84,12 @@ function refuseEncoded({ headers }: Request): void {
   )
 }
 
-/** A client that is refused because descriptors are few may come back after this time. */
+/** A client that is refused because descriptors are scarce may come back after this time. */
 const FEW_RETRY_MS = 5000
 
-/** What is answered even then: the health of the server, and the reports of renders that are under way. */
+/**
+ * Requests that are answered even then: the health of the server, and reports of renders that are under way.
+ */
 const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
   /^(?:\/api\/v1)?\/(?:health|metrics)\b/.test(pathOf(request)) || showsLease(request, routes)
 
@@ -112,7 +114,7 @@ export function guard(
   return new Elysia({ name: "guard" }).onRequest(({ request, set }) => {
     if (options.areDescriptorsFew?.() && !isSpared(request, routes())) {
       refused.of("descriptors").add()
-      // Connections are what has run short, so this one is closed.
+      // Connections are scarce, so this one is closed.
       set.headers["connection"] = "close"
       throw new AppError("unavailable", FEW, { retryAfterMs: FEW_RETRY_MS })
     }

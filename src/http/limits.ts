@@ -13,7 +13,7 @@ const HELD_RETRY_MS = 1000
 
 /** The shortest delay of a refusal: a client that asks again at once then costs the others little. */
 const REST_MS = 100
-/** The refusals of one client are answered one after the other, so many a second. */
+/** How many refusals of one client are answered a second, one after the other. */
 const REFUSALS = { perSecond: 100, burst: 10 }
 const MOST_REST_MS = 5000
 
@@ -48,7 +48,7 @@ const HELD: Readonly<Record<Open, string>> = {
   output: "outputs on their way",
 }
 
-/** One less of what a client has open. */
+/** Counts one thing less that a client has open. */
 function letGo(open: Map<string, number>, client: string): void {
   const count = (open.get(client) ?? 1) - 1
   if (count > 0) open.set(client, count)
@@ -108,7 +108,7 @@ export class Limits {
     this.#refuse(Math.max(...waits))
   }
 
-  /** For how many milliseconds a refusal of a client that asks too much rests before it is answered. */
+  /** How many milliseconds to wait before a refusal of a client that asks too much is answered. */
   restMs({ client = "" }: Caller): number {
     return REST_MS + this.#refusals.owe(client, MOST_REST_MS, this.#options.steadyMs())
   }
@@ -119,7 +119,7 @@ export class Limits {
     this.#byToken.charge(client, 1, this.#options.steadyMs())
   }
 
-  /** Charges a client for a large answer: its next requests wait the longer. */
+  /** Charges a client for a large answer, so that its next requests wait longer. */
   charge(caller: Caller, bytes: number): void {
     const units = Math.floor(bytes / UNIT_BYTES)
     const { client } = caller

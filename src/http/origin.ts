@@ -18,7 +18,7 @@ export interface Sender {
   readonly forwardedProto: string | null
 }
 
-/** Which requests are accepted. */
+/** The settings by which requests are accepted. */
 export interface Doors {
   /** Origins whose pages may change things, from `--cors-origin`. `*` allows none. */
   readonly origins: readonly string[]
@@ -82,7 +82,10 @@ function isOwn(url: URL, { host, fetchSite, forwardedProto }: Sender): boolean {
   return isScheme && host !== null && URL.parse(`${url.protocol}//${host}`)?.host === url.host
 }
 
-/** How no page of another site is related to us: not a browser, our own page, or something that a person typed. */
+/**
+ * How requests are marked that no other site's page sends: by no browser, by our own page, or by something
+ * that a person typed.
+ */
 const OWN_SITES: ReadonlySet<string | null> = new Set([null, "same-origin", "none"])
 
 function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {

@@ -55,7 +55,7 @@ function queryOf({ attempt, after = "0", follow }: OutputParams, request: Reques
 }
 
 const utf8 = new TextEncoder()
-/** An answer is charged for whenever so much of it has been sent. */
+/** The caller is charged each time so much of an answer has been sent. */
 const CHARGED_BYTES = 64 * 1024
 
 /** The bytes of an answer; `place` is given up with it. A large answer makes its caller's next requests wait. */
@@ -166,7 +166,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
         const from = query.offset === undefined ? undefined : Number(query.offset)
         const writer = output.writer(Number(id), (stored) => printing(stored, token, attempt), from)
         await writer.begin()
-        // It may come as it is printed, and nothing be printed for minutes.
+        // The body may come as it is printed, and nothing may be printed for minutes.
         server?.timeout(request, 0)
         await take(request, writer)
         return writer.end()

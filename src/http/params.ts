@@ -28,7 +28,7 @@ export const within = (text: string | undefined, fallback: number, most: number)
 export function linkToNext({ url }: Request, name: string, next: string | number): string {
   const query = new URLSearchParams(url.includes("?") ? url.slice(url.indexOf("?")) : "")
   query.set(name, String(next))
-  // Nothing but a query, so that it holds below any path of a proxy.
+  // Only a query, so that the link holds below any path of a proxy.
   return `<?${query}>; rel="next"`
 }
 
@@ -41,7 +41,7 @@ export const LeaseParams = Type.Object(
 /** How the reference names the header. */
 export const LEASE = { Lease: "the token of the lease; `?lease=` is the same" }
 
-/** The token that a worker sent: the header's, else the query's. */
+/** The token that a worker sent: that of the header, otherwise that of the query. */
 export const tokenOf = (request: Request, query: Static<typeof LeaseParams>): string | undefined =>
   request.headers.get("lease") || query.lease
 

@@ -44,7 +44,7 @@ async function readItem(queue: Queue, forecasts: Forecasts, id: number): Promise
   return read
 }
 
-/** When the items in bodies were read, for those that are given back whole. */
+/** When the item in a body was read, for items that are given back whole. */
 const readAts = new WeakMap<Request, string>()
 
 const item = json("the item as it is now", QueueItem)

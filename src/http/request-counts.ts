@@ -3,7 +3,7 @@ import { needOf } from "./access.ts"
 
 /** An answer, as it is logged. */
 export interface Answered {
-  /** What an error answer calls the request; undefined for any other. */
+  /** The ID of the request in an error answer; undefined for any other. */
   readonly requestId: string | undefined
   /** The method and the path of the route that matched; `none` if none did. */
   readonly route: string

@@ -46,7 +46,7 @@ export class Asking<T> {
     try {
       this.#onAnswer(await this.#ask())
     } catch {
-      // What is wrong the badge says.
+      // The badge says what is wrong.
       this.#onNone()
     } finally {
       this.#isAsking = false

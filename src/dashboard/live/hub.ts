@@ -195,7 +195,7 @@ export class Hub {
       const read = await queue.more(list)
       if (reading !== this.#reading) return
       this.#state.extend(read, queue.ends)
-      // An answer may be slower than the stream, which has the last word.
+      // The stream may be ahead of a slow answer, so its updates are applied last.
       const { unsure } = this.#state.apply(meanwhile)
       const items = read.flatMap(({ id }) => this.#state.items.get(id) ?? [])
       this.#send({ type: "more", items, ends: queue.ends })
@@ -312,7 +312,7 @@ export class Hub {
     if (reading !== this.#reading) return
     const read = found.filter((item) => item !== undefined)
     this.#state.put(read, removed)
-    // An answer may be slower than the stream, which has the last word.
+    // The stream may be ahead of a slow answer, so its updates are applied last.
     const asked = new Set(ids)
     const { unsure } = this.#state.apply(overtaking.filter(({ queue_id }) => asked.has(queue_id)))
     for (const id of unsure) this.#unsure.add(id)

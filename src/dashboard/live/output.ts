@@ -9,7 +9,7 @@ interface Place {
   readonly to: number
 }
 
-/** What a reading calls as it goes on. */
+/** What a reading calls while it goes on. */
 export interface Heard {
   /** Called with each piece of text that comes next. */
   readonly text: (text: string) => void

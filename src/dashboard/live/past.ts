@@ -24,7 +24,10 @@ export class Past {
   #meanwhile: StreamUpdate[] | null = null
   #pages = 0
 
-  /** `changed` is called when there is more to show. What failed is tried again while it `isWanted`. */
+  /**
+   * `changed` is called when there is more to show. A request that failed is repeated while `isWanted`
+   * returns true.
+   */
   constructor(id: number, changed: () => void, isWanted: () => boolean) {
     this.#id = id
     this.#isWanted = isWanted

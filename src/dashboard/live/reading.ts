@@ -6,7 +6,7 @@ import { server } from "./server.ts"
 
 /** Items of one status that are read at once. */
 const PAGE = 500
-/** Pages that are read at once of what is running, and of items of which few stand as wanted. */
+/** Pages that are read at once of what is running, and of lists few of whose items are wanted. */
 const MAX_PAGES = 10
 
 /** How far the items of one status have been read. */

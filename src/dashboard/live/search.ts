@@ -10,7 +10,10 @@ const EVERY_MS = 1000
 /** A server that does not answer is asked again after this. */
 const AGAIN_MS = 2000
 
-/** What the server finds of what the reader wants, kept by the updates, and asked for again after some of them. */
+/**
+ * What the server finds for the reader's query. Updates keep it current; after some of them the server is
+ * asked again.
+ */
 export class Search {
   /** What is wanted. */
   readonly wanted: Query
@@ -39,7 +42,7 @@ export class Search {
   /** Takes what the stream says. */
   hear(updates: readonly StreamUpdate[]): void {
     this.#meanwhile?.push(...updates)
-    // What was not found before may be wanted now. That a worker reports on it does not make it so.
+    // An item that was not found before may match by now, but not because a worker reports on it.
     const isOther = updates.some(
       ({ queue_id, status }) => status !== "processing" && !this.state.items.has(queue_id),
     )
@@ -104,7 +107,7 @@ export class Search {
         for (let i = 0; i < depth; i += 1) items.push(...(await reading.more(list, signal)))
       this.#reading = reading
       this.state.replace(items, reading.ends)
-      // An answer may be slower than the stream, which has the last word.
+      // The stream may be ahead of a slow answer, so its updates are applied last.
       this.state.apply(meanwhile)
       this.isLoaded = true
     } catch {

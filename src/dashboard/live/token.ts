@@ -22,7 +22,10 @@ export function ownToken(): string | undefined {
   return stored(() => sessionStorage) ?? stored(() => localStorage)
 }
 
-/** Takes the token of a share link out of the address: a fragment reaches no server, and this one no history either. */
+/**
+ * Takes the token of a share link out of the address, so that the browser's history does not keep it. A
+ * fragment never reaches a server.
+ */
 export function takeShared(): void {
   const [, token] = FRAGMENT.exec(location.hash) ?? []
   if (token === undefined) return

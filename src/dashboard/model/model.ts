@@ -34,7 +34,7 @@ const MAX_GLIDING = 40
 /** The hub says something every 2 s. If it is silent for longer, nothing is known about the server any more. */
 const HUB_SILENCE_MS = 7000
 
-/** What is called besides the changes of a frame. */
+/** The callbacks of the model. */
 interface Ears {
   /** There is something new to show. */
   readonly changed: () => void
@@ -130,7 +130,7 @@ export class Model implements LiveQueue {
     return this.#rights.may(right)
   }
 
-  /** What is known of the stream; no more than the hub vouches for. */
+  /** What is known of the stream; stale once the hub is silent. */
   get connection(): Connection {
     const known = this.#connection
     if (known.state !== "live" || Date.now() - this.#hubHeardMs < HUB_SILENCE_MS) return known
@@ -177,7 +177,7 @@ export class Model implements LiveQueue {
     return this.state.items.get(id)
   }
 
-  /** Looks at the time: what was delayed may be due. Asks for a frame where it is. */
+  /** Checks the time: an item that was delayed may be due, and then a frame is needed. */
   tick(): void {
     if (!this.#lists || this.nowMs() < this.#lists.dueMs) return
     this.#touched([], true)

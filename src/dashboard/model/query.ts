@@ -1,6 +1,6 @@
 import type { QueueItem, Status } from "../../item/item.ts"
 
-/** Which items are shown: all, or those that stand in one way. */
+/** Which items are shown: all, or those of one standing. */
 export type Which = "all" | "running" | "waiting" | "completed" | "failed" | "cancelled"
 
 /** Which part of the queue the reader wants to see. */
@@ -20,7 +20,7 @@ const WHICH: readonly Which[] = ["all", "running", "waiting", "completed", "fail
 export const hasFailed = ({ status, outcome }: Pick<QueueItem, "status" | "outcome">): boolean =>
   status === "failed" && outcome !== "cancelled"
 
-/** The statuses that items may have which stand in one way. */
+/** The statuses that the items of each choice may have. */
 export const STATUSES: Readonly<Record<Which, readonly Status[]>> = {
   all: ["processing", "queued", "retrying", "completed", "failed"],
   running: ["processing"],

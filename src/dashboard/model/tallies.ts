@@ -58,8 +58,8 @@ function lastHour(finished: Lists["finished"], nowMs: number) {
 }
 
 /**
- * Counts what is in the lists, which follow each update. Of a list that is not known to its end the server's figures
- * count. `nowMs` is the server's clock.
+ * Counts what is in the lists, which follow each update. For a list that is not known to its end, the
+ * server's figures count. `nowMs` is the server's clock.
  */
 export function talliesOf(
   { running, waiting, delayed = [], finished }: Omit<Lists, "delayed" | "dueMs"> & Partial<Lists>,

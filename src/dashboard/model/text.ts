@@ -55,7 +55,7 @@ export function size(bytes: number): string {
   return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
 }
 
-/** What turns the direction of all that follows: it can make a text read as what it is not. */
+/** Characters that turn the direction of all that follows: they can make a text read as what it is not. */
 const TURNING = /[\u202a-\u202e\u2066-\u2069]/g
 
 /** The text with every character that could turn what is around it replaced. */
@@ -63,7 +63,7 @@ export const plain = (text: string): string => text.replace(TURNING, "\ufffd")
 
 const LONGEST_LINE = 400
 
-/** Text of whatever length and layout as one line that a list can bear. */
+/** A text of any length and layout as one line for a list. */
 export const line = (text: string): string =>
   plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
 
@@ -91,7 +91,7 @@ export function leftOf(item: QueueItem, nowMs: number): Left | null {
   return item.status === "processing" ? leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000) : null
 }
 
-/** When it will be done by the reader's clock, as far as that is known: `done at 14:32`; else empty. */
+/** When it will be done by the reader's clock, as far as that is known: `done at 14:32`; otherwise empty. */
 function doneAt(item: QueueItem, nowMs: number): string {
   const left = leftOf(item, nowMs)
   return left === null || left.seconds < 1 ? "" : `done at ${about(nowMs + left.seconds * 1000, nowMs)}`
@@ -101,7 +101,7 @@ function doneAt(item: QueueItem, nowMs: number): string {
 export const runningTitle = (item: QueueItem, nowMs: number): string =>
   [`${shownOf(item)}% ${nameOf(item)}`, doneAt(item, nowMs)].filter((part) => part !== "").join(", ")
 
-/** From this percentage on an end that is overdue may come any moment. */
+/** From this percentage on, the end of an item that is overdue may come at any moment. */
 const NEARLY = 95
 
 /** How long it will take: `0:42 left, done at 14:32`; empty while that is unknown. */
@@ -129,7 +129,10 @@ export const stalledText = (
 export const progressLabel = (item: QueueItem): string =>
   `Progress of ${nameOf(item)}${isGuess(item) ? ", a guess" : ""}`
 
-/** What a bar rests on, if not on what was reported: `from 5 earlier runs; the worker says 75%`; else empty. */
+/**
+ * What a bar is based on, if not on what was reported: `from 5 earlier runs; the worker says 75%`; otherwise
+ * empty.
+ */
 export function restsOn(item: QueueItem): string {
   const { eta_runs, time_progress, progress } = item
   if (isGuess(item)) return "a guess, from a progress bar that may not be the whole"
@@ -143,7 +146,10 @@ export function startsText({ aboutMs, lowMs, highMs }: StartsAt, nowMs: number):
   return low === high ? `starts about ${middle}` : `starts about ${middle} (${low} to ${high})`
 }
 
-/** What is being counted, as a worker reports it: `3 of 5 images`; empty where that was said, or is done. */
+/**
+ * What is being counted, as a worker reports it: `3 of 5 images`; empty if the message says it, or if it is
+ * done.
+ */
 export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
   if (!unit || unit.done >= unit.total) return ""
   const done = `${count(unit.done)} of ${count(unit.total)}`

@@ -85,7 +85,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
   }
 }
 
-/** What an update says besides a step forward; null if it says nothing more. */
+/** What an update says beyond a step forward; null if it says nothing more. */
 function happened(before: StreamUpdate | undefined, update: StreamUpdate): What | null {
   if (update.deleted) return { what: "Deleted", detail: "", tone: "quiet" }
   if (!before) return { what: "Added to the queue", detail: "", tone: "quiet" }

@@ -15,7 +15,7 @@ import { canMove, move } from "./reorder.ts"
 
 const MAX_PRIORITY = 1_000_000_000
 
-/** Does it, and reports what came of it, or why it failed; `undo` is what takes it back. */
+/** Does it, and reports the result or why it failed; `undo` takes it back. */
 async function attempt(
   what: () => Promise<QueueItem | void>,
   done: string | ((item: QueueItem) => string),
@@ -51,7 +51,7 @@ async function cancel(item: QueueItem, queue: KnownQueue): Promise<void> {
   }
   const done = ({ status }: QueueItem): string =>
     status === "processing" ? `Cancelling ${name}, waiting for the worker to stop` : `Cancelled ${name}`
-  // What has not begun has lost nothing, and can be put back.
+  // An item that has not begun loses nothing, and can be put back.
   const undo = isWaiting(item) ? () => void backInQueue(item) : undefined
   await attempt(() => server.cancel(item.id), done, undo)
 }
@@ -118,7 +118,7 @@ function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: Queu
 type Act = (now: QueueItem, queue: KnownQueue) => Promise<void>
 type Make = (label: string, icon: string, act: Act) => Choice
 
-/** What changes an item as it stands, the likeliest first. */
+/** The actions that change an item in its present state, the likeliest first. */
 function changesOf(item: QueueItem, queue: KnownQueue, choice: Make, minor: Make): Choice[] {
   const choices: Choice[] = []
   if (isFinished(item.status)) choices.push(choice("Retry", "retry", retry))
@@ -138,7 +138,7 @@ function changesOf(item: QueueItem, queue: KnownQueue, choice: Make, minor: Make
   return choices
 }
 
-/** What the reader can do with an item as it stands, the likeliest first. */
+/** What the reader can do with an item in its present state, the likeliest first. */
 export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
   const choice: Make = (label, icon, act) => ({
     label,

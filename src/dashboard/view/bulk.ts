@@ -16,9 +16,9 @@ interface Act {
   /** The verb on its button. */
   readonly label: string
   readonly icon: string
-  /** What comes of it for one item, and for several: `is back in the queue`. */
+  /** The result for one item, and for several: `is back in the queue`. */
   readonly done: readonly [one: string, several: string]
-  /** What to know before a yes. */
+  /** What the reader should know before agreeing. */
   readonly text: string
   readonly danger: boolean
   readonly fits: (item: QueueItem) => boolean
@@ -53,7 +53,10 @@ const DELETE: Act = {
   act: (id) => server.remove(id),
 }
 
-/** Does it for all items, a few at a time; returns how many it was done for, and the first reason why not for others. */
+/**
+ * Does it for all items, a few at a time; returns for how many it worked, and the first reason for which it
+ * did not.
+ */
 async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: number, reason: unknown]> {
   const rest = [...ids]
   let done = 0
@@ -87,14 +90,14 @@ async function ask(act: Act, items: readonly QueueItem[]): Promise<void> {
   report(act, ...(await acting(() => forAll(ids, act.act))))
 }
 
-/** Cancels items by their IDs, and reports what came of it. */
+/** Cancels items by their IDs, and reports the result. */
 async function cancelThese(ids: readonly number[]): Promise<void> {
   report(CANCEL, ...(await acting(() => forAll(ids, CANCEL.act))))
 }
 
 /**
- * Puts all items back into the queue that have failed, however long ago, after a question that says how many they are now.
- * Their errors are gone by that: for 10 s they can be cancelled again, and no more.
+ * Puts all items back into the queue that have failed, however long ago, after a question that says how many
+ * they are now. Their errors are then gone; for 10 s the items can be cancelled again, and no longer.
  */
 export async function retryAllFailed(): Promise<void> {
   const { label, text, done } = RETRY

@@ -64,7 +64,7 @@ export function open(parts: Parts): Promise<void> {
   document.body.append(dialog)
   dialog.showModal()
   shown = dialog
-  // What cannot be undone is not one key press away.
+  // What cannot be undone must need more than one key press.
   if (danger) dismiss.focus()
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
@@ -74,10 +74,10 @@ export function open(parts: Parts): Promise<void> {
   })
 }
 
-/** Closes whatever dialog is open, with nothing done. */
+/** Closes the dialog that is open, if any, with nothing done. */
 export const closeDialog = (): void => shown?.close()
 
-/** The words on the buttons of a question, and whether something is lost by a yes; default true. */
+/** The words on the buttons of a question, and whether agreeing loses something; default true. */
 interface Answers {
   readonly yes: string
   readonly no: string

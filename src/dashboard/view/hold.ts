@@ -1,8 +1,8 @@
-/** A button does nothing for this long after what it stands in has moved. */
+/** A button does nothing for this long after the row or section around it has moved. */
 const STEADY_MS = 400
-/** For this long after an act of the reader lists follow what has changed at once. */
+/** For this long after the reader has acted, lists show changes at once. */
 const FOLLOW_MS = 1500
-/** A reader who has not moved for this long does not hold anything any more. */
+/** A reader who has not moved for this long no longer holds a list. */
 const IDLE_MS = 30_000
 
 const movedMs = new WeakMap<Element, number>()
@@ -76,9 +76,9 @@ export function watchReader(): void {
     "click",
     (event) => {
       const button = event.target instanceof Element ? event.target.closest("button") : null
-      // To open a menu changes nothing.
+      // Opening a menu changes nothing.
       if (!button || button.ariaHasPopup === "menu") return
-      // A key presses the button that has the focus, even after it has moved.
+      // A key presses the button that has the focus, even after the button has moved.
       const isByKey = event.detail === 0
       if (!isUnsteady(button, isByKey ? refocusedMs : movedMs)) return
       event.preventDefault()

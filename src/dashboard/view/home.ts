@@ -77,7 +77,7 @@ export class Home implements Screen {
     hidden: true,
   })
   readonly #why = el("span")
-  /** Where nothing is found: why, and the way back. */
+  /** Shown if nothing is found: why, and the way back. */
   readonly #nothing = el(
     "p",
     { class: "none", hidden: true },
@@ -87,11 +87,11 @@ export class Home implements Screen {
   )
   readonly #example = example()
   #wanted = EVERYTHING
-  /** What is wanted by what is shown: that of before, as long as the server has not answered. */
+  /** The query of what is shown: the former one until the server has answered. */
   #seen = EVERYTHING
-  /** What the server finds of what is shown; undefined where all that is shown is known. */
+  /** What the server has found for it; undefined if the page itself knows all that is shown. */
   #sought: Search | undefined
-  /** What is still being looked for. */
+  /** The search that the server has not answered yet. */
   #seeking: Search | undefined
   /** What is shown is to be chosen again. */
   #isStale = true
@@ -135,7 +135,7 @@ export class Home implements Screen {
     return ""
   }
 
-  /** Shows what the reader wants; what only the server knows is shown once it has answered. */
+  /** Shows what the reader wants; what only the server knows appears once it has answered. */
   want(wanted: Query): void {
     const { text, which } = this.#wanted
     if (wanted.text === text && wanted.which === which) return
@@ -283,7 +283,7 @@ export class Home implements Screen {
     return this.#laneSize.sizeAt(this.#model.lists.running.length, performance.now())
   }
 
-  /** Shows the figures, who works, and whether the queue is paused. */
+  /** Shows the figures, the workers, and whether the queue is paused. */
   #count(): void {
     const { tallies, loaded, counts, foreseen, workers } = this.#model
     const nowMs = this.#model.nowMs()
@@ -296,7 +296,7 @@ export class Home implements Screen {
     this.#idle.update(workers, tallies.waiting, this.#model.lists.waiting.slice(0, ROWS), pausedAt !== null)
   }
 
-  /** Makes the order again; with `isNew` what is shown is not that of before. */
+  /** Makes the order again; with `isNew` another query is shown than before. */
   #arrange(isNew: boolean): void {
     const focused = document.activeElement
     const before = focused?.closest<HTMLElement>("[data-item]")
@@ -318,7 +318,7 @@ export class Home implements Screen {
     if (isFree) this.#shownSize = this.#size()
     mark(this.element, "data-crowd", this.#shownSize === "few" ? null : this.#shownSize)
     mark(this.element, "data-view", isAll ? null : which)
-    // It stands above all others, and would push them away from under the pointer.
+    // The strip is above all lists, and would push them away from under the pointer.
     this.#isFailureDue = !isFree
     const how = { isLoaded: loaded, isNew, isOptional: !isAll }
     if (isFree)
@@ -332,7 +332,7 @@ export class Home implements Screen {
     this.#waiting.show({ ...how, name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places })
     const later = { name: "Later", items: delayed, count: count(delayed.length), isOptional: true }
     this.#delayed.show({ ...how, ...later })
-    // The choice of endings stands beside its heading.
+    // The choice of endings is beside its heading.
     const hasChoice = which === "completed" || which === "failed" || which === "cancelled"
     const says = isAll ? "" : text === "" ? ENDED[which][1] : `Nothing matches “${text}”.`
     const ended = { name: ENDED[which][0], isOptional: !isAll && !hasChoice, says }

@@ -62,12 +62,12 @@ export class ItemScreen implements Screen {
   readonly #facts = el("div")
   readonly #body: HTMLElement
   readonly #gone = el("div", { class: "empty gone", hidden: true })
-  /** The item, where it is none of those that the model keeps. */
+  /** The item, if the model does not keep it. */
   #own: QueueItem | undefined
   /** What the stream says while the item is being read; null while it is not. */
   #meanwhile: StreamUpdate[] | null = null
   #isDeleted = false
-  /** What is drawn is an item of a history that is no more. */
+  /** Whether the item that is drawn belongs to another history than the server's. */
   #isForeign = false
   #isShown = false
   #historyId = ""
@@ -160,14 +160,14 @@ export class ItemScreen implements Screen {
     this.#head.withdraw()
   }
 
-  /** Reads the item; what failed is tried again. */
+  /** Reads the item, again if that failed. */
   async #fetch(): Promise<void> {
     if (this.#meanwhile) return
     const meanwhile: StreamUpdate[] = []
     this.#meanwhile = meanwhile
     try {
       const item = await server.get(this.#id)
-      // The answer may be slower than the stream, which has the last word.
+      // The stream may be ahead of a slow answer, so its updates are applied last.
       if (meanwhile === this.#meanwhile) this.#own = meanwhile.reduce(after, item)
     } catch (error) {
       if (!(error instanceof ServerError && error.status === 404))

@@ -42,7 +42,7 @@ export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
   return { done, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)), attempt }
 }
 
-/** A running item: its wave, and everything that is known of where it is. */
+/** A running item: its wave, and what is known of its progress. */
 export class Lane implements Row {
   readonly element: HTMLElement
   readonly #queue: LiveQueue

@@ -178,7 +178,7 @@ export class ItemList {
     const nowMs = performance.now()
     let nextMs = Number.POSITIVE_INFINITY
     for (const [element, untilMs] of this.#traces) {
-      // What was kept for the reader alone has no end of its own.
+      // A trace that is kept only for the reader has no end of its own.
       const endMs = Number.isFinite(untilMs) ? untilMs : nowMs
       if (all || endMs <= nowMs) {
         element.remove()
@@ -222,14 +222,17 @@ export class ItemList {
     return { element, index }
   }
 
-  /** Gives the focus back to what lost it by being moved, or else to the row that took the place of one that left. */
+  /**
+   * Gives the focus back to an element that lost it by being moved, otherwise to the row that took the place
+   * of one that left.
+   */
   #refocus(before: Focus | undefined): void {
     if (!before || document.activeElement === before.element) return
     const { element, index } = before
     if (element.isConnected && element instanceof HTMLElement) return element.focus()
     const row = this.element.children[Math.min(index, this.element.childElementCount - 1)]
     if (!row) return
-    // It is another row than the one whose button was meant.
+    // This is another row than the one whose button the reader meant.
     refocused(row)
     row.querySelector<HTMLElement>("a")?.focus()
   }

@@ -4,7 +4,7 @@ const NOTICE_MS = 6000
 /** How long something can be undone. */
 const UNDO_MS = 10_000
 const MAX_NOTICES = 3
-/** At most this often is anything read out, so that a busy queue does not talk over its reader. */
+/** Read something out at most this often, so that a busy queue does not talk over its reader. */
 const SPEECH_MS = 4000
 
 /** What else a notice is. */
@@ -43,14 +43,14 @@ function undoing(undo: () => void, word: string, done: () => void): HTMLElement 
   return button
 }
 
-/** What happens together is read out together. */
+/** What happens within this time is read out together. */
 const GATHER_MS = 250
 
 let pending: string[] = []
 let spokenMs = 0
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** Has something read out by a screen reader; soon, or else together with whatever happens within a few seconds. */
+/** Has a screen reader read something out, soon, together with whatever else happens within a few seconds. */
 export function announce(text: string): void {
   pending.push(text)
   timer ??= setTimeout(

@@ -8,7 +8,7 @@ import { notify } from "./notices.ts"
 
 /** Characters that the page shows of an output; the end is what counts. */
 const MOST_SHOWN = 1_000_000
-/** So close to its end a text counts as scrolled down. */
+/** A text this close to its end counts as scrolled down. */
 const NEAR_PX = 24
 
 /** What the command of an item printed, attempt by attempt, followed while it prints. */

@@ -24,7 +24,7 @@ function flatLine(): SVGSVGElement {
 export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
   el("div", { class: "empty" }, el("p", {}, text), ...more)
 
-/** More tags than this make no command that anybody would type. */
+/** A command with more tags than this would be too long to type. */
 const MAX_TAGS = 8
 
 /** The command that starts a worker for this server which takes any of these items. */
@@ -43,7 +43,10 @@ export class Idle {
   /** What it says, for the page. */
   readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
 
-  /** Shows who could render something; `waiting` items wait, of which these are the first. */
+  /**
+   * Shows how to start a worker that could render something; `waiting` items wait, of which these are the
+   * first.
+   */
   update(
     { workers, isKnown }: KnownWorkers,
     waiting: number,

@@ -159,7 +159,7 @@ export class Wave {
     const before = this.#glide
     const wanted = this.#held(asked)
     const place = wanted.attempt === undefined ? before?.to : this.#place()
-    // It is where it is at once when it is new, and soon after it was far off; then it glides.
+    // A new bar is at its place at once, and a bar that was far off is there soon; then it glides.
     const isFar = place === undefined || !before || Math.abs(wanted.done - place) > FAR
     const glide = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
     if (glide.to === before?.to && glide.seconds === before.seconds) return

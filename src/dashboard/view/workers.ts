@@ -7,7 +7,7 @@ import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
 import { hrefOf } from "./rows.ts"
 
-/** So many workers are shown until more are wanted. */
+/** How many workers are shown until more are wanted. */
 const FEW = 8
 
 const NAMES = { rendering: "Rendering", idle: "Idle", away: "Away" } as const
@@ -131,7 +131,7 @@ class Pill {
   }
 }
 
-/** Who works: a strip with a pill for each worker. */
+/** The workers: a strip with a pill for each. */
 export class WorkersStrip {
   readonly #list = el("ul", { class: "workers" })
   readonly #none = el("p", {}, "No workers")

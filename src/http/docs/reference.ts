@@ -165,7 +165,7 @@ function groupsOf({ tags, paths, webhooks }: Json): Group[] {
   }))
 }
 
-/** What every page has around what is its own; `top` leads to the address of the queue's page. */
+/** The frame of every page around its own content; `top` leads to the address of the queue's page. */
 const around = (
   title: string,
   top: string,

@@ -74,6 +74,6 @@ export const unlisted = { detail: { hide: true } }
 /** The words in a route's `detail`; undefined if it has none. */
 export function wordsOf(detail: unknown): Words | undefined {
   const isOurs = typeof detail === "object" && detail !== null && "summary" in detail && "successes" in detail
-  // Elysia hands out what `words` put there as one of its own details.
+  // Elysia hands out what `words` put there as if it were one of its own details.
   return isOurs ? (detail as Words) : undefined
 }
