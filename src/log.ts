@@ -19,18 +19,18 @@ export interface LogStyle {
 
 let style: LogStyle = { level: "info", isColoured: false }
 
-/** Says how all lines of this process are written from now on. */
+/** Sets how all lines of this process are written from now on. */
 export function setLog(wanted: LogStyle): void {
   style = wanted
 }
 
 const COLOURS: Readonly<Record<Level, string>> = { debug: "2", info: "0", warn: "33", error: "31" }
 
-/** A value on a terminal: bare if it is one word, else as JSON; nothing in it can steer the terminal. */
+/** A value on a terminal: bare if it is one word, otherwise as JSON; nothing in it can steer the terminal. */
 const bare = (value: LogFields[string]): string =>
   typeof value === "string" && /^[^\s"=]+$/.test(value) ? printable(value) : safeJson(value)
 
-/** The lines of a stack, below what they belong to. */
+/** The lines of a stack, to be written below a line. */
 const below = (stack: string): string =>
   stack
     .split("\n")
@@ -38,8 +38,8 @@ const below = (stack: string): string =>
     .join("")
 
 /**
- * A line as a person reads it: the time of day on this machine, the level unless it is `info`, the message and the
- * fields. The stack of an error stands below it.
+ * A line as a person reads it: the time of day on this machine, the level unless it is `info`, the message
+ * and the fields. The stack of an error is below it.
  */
 export function readableLine(
   time: Date,
@@ -85,9 +85,9 @@ interface Repeated {
   readonly level: Level
   readonly msg: string
   readonly cause: string
-  /** How often it came again since it was last said. */
+  /** How often it came again since it was last logged. */
   again: number
-  /** When that was, in milliseconds of `performance.now()`. */
+  /** When it was last logged, in milliseconds of `performance.now()`. */
   readonly sinceMs: number
   timer?: Timer
 }
@@ -143,7 +143,7 @@ export class ErrorLog {
       if (this.#logCount(repeated)) this.#count(key, { ...repeated, again: 0, sinceMs: performance.now() })
       else this.#repeated.delete(key)
     }, this.#everyMs)
-    // A server that has ended does not stay for it.
+    // A server that has ended does not wait for this timer.
     repeated.timer.unref()
     this.#repeated.set(key, repeated)
   }

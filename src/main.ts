@@ -22,7 +22,7 @@ ${Object.entries(COMMANDS)
 /** Commands whose work goes on even if their output is no longer read. */
 const LASTING = new Set(["serve", "run", "work"])
 
-/** A message of one line; below it, indented, may stand commands to paste. */
+/** Prints a message of one line; commands to paste may follow below it, indented. */
 function fail(message: string, code: number): number {
   const lines = message.split(/\n(?= {2}track-studio )/).map(printable)
   process.stderr.write(`track-studio: ${lines.join("\n")}\n`)
@@ -54,11 +54,11 @@ async function help(name: string | undefined): Promise<number> {
   return 0
 }
 
-/** Wrong usage, whether it was noticed here or by the server. */
+/** Wrong usage, no matter whether it was noticed here or by the server. */
 const isMisuse = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "invalid"
 
-/** Goes on without a reader of what is printed where there is something else to do, and ends otherwise. */
+/** Without a reader of what is printed: goes on if there is other work, and ends the program otherwise. */
 function outliveReaders(isLasting: boolean): void {
   // Without a listener a closed standard error would end the process, and the watch over a render with it.
   process.stderr.on("error", () => undefined)
@@ -75,7 +75,7 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   outliveReaders(LASTING.has(name))
   // What follows "--" is for the command that is run.
   const flags = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length)
-  // Without its "--", a later -v of run may be meant for the command: ffmpeg has one.
+  // Without its "--", a later -v of `run` may be meant for the command: ffmpeg has one.
   const isVersion = flags.includes("--version") || (name === "run" ? flags.slice(0, 1) : flags).includes("-v")
   if (isVersion) {
     process.stdout.write(`track-studio ${version} (${commit})\n`)

@@ -17,13 +17,15 @@ interface Client {
  * next one comes.
  */
 export class Shares {
-  /** In the order in which they have their turn, if they wait. */
+  /** The clients whose requests wait, in the order of their turns. */
   readonly #clients = new Map<string, Client>()
-  /** Whose requests have gone on last, how many at once, and when. */
+  /** The client whose requests went on last, how many at once, and when. */
   #latest: { readonly client: Client; readonly count: number; readonly sinceMs: number } | undefined
   #isTurnDue = false
 
-  /** Undefined if a request of this client may go on at once; else it resolves when it may. */
+  /**
+   * Undefined if a request of this client may go on at once; otherwise a promise that resolves when it may.
+   */
   wait(name: string | undefined): Promise<void> | undefined {
     if (name === undefined) return undefined
     const nowMs = performance.now()

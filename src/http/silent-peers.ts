@@ -6,7 +6,7 @@ export interface Peer {
   cut(): void
 }
 
-/** How much silence a peer may keep, in milliseconds. */
+/** How much silence is allowed, in milliseconds. */
 export interface Patience {
   /** After so much silence it is asked for a sign of life, again and again. */
   readonly askAfterMs: number

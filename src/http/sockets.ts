@@ -42,7 +42,7 @@ const PATIENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
 /** The close code of RFC 6455 for a peer whose messages are not accepted. */
 const UNACCEPTABLE = 1008
 const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its last event ID" }
-/** How a socket is closed, by why its stream ended. */
+/** How a socket is closed, by the reason for which its stream ended. */
 const CLOSE: Readonly<Record<Ending, { readonly code: number; readonly reason: string }>> = {
   finished: { code: 1000, reason: "finished" },
   shutdown: { code: 1001, reason: "the server is shutting down" },
@@ -77,10 +77,10 @@ function asked(message: string | Buffer): Ask {
   }
 }
 
-/** What is said of an item that is chosen takes about so many bytes. */
+/** The state of one chosen item takes about so many bytes. */
 const ITEM_BYTES = 1024
 
-/** Who asks over a socket, and what that is counted by. */
+/** The caller behind a socket, and the limits under which it is counted. */
 interface Asker extends Pick<Callers, "limits" | "shares"> {
   readonly caller: Caller
 }

@@ -89,7 +89,10 @@ const AGAINST_CACHES = /^(t|ts|cb|_.*)$/
 /** What polyfills of EventSource call `last_event_id`. */
 const ALIASES: readonly string[] = ["lastEventId", "Last-Event-ID"]
 
-/** Before the query is checked: removes the keys that mean nothing, and gives others the name that they have here. */
+/**
+ * Prepares the query before it is checked: removes keys that mean nothing, and gives others the name that
+ * they have here.
+ */
 export function tidy({ query }: { readonly query: object }): void {
   // Most queries are empty, and thousands of streams may open at once: this way they cost nothing.
   for (const key in query) {
@@ -104,7 +107,7 @@ export function tidy({ query }: { readonly query: object }): void {
 export const lastEventIdOf = (request: Request, { last_event_id }: Asked): string | undefined =>
   request.headers.get("last-event-id") || last_event_id || undefined
 
-/** The ids of the query; undefined where it names none. */
+/** The ids of the query; undefined if it names none. */
 export const idsOf = (ids: string | undefined): readonly number[] | undefined => ids?.split(",").map(Number)
 
 /** Which updates the query wants, by song and by item; undefined for all. */

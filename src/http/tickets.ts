@@ -9,7 +9,10 @@ import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 
-/** Reads the tickets that other servers gave out, before anything asks for them. Costs nothing where there is one server. */
+/**
+ * Reads the tickets that other servers gave out, before any request uses them. With one server it costs
+ * nothing.
+ */
 export function sharedTickets(tickets: Tickets | undefined) {
   const plugin = new Elysia({ name: "shared tickets" })
   if (!tickets?.isShared) return plugin

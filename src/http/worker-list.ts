@@ -9,7 +9,7 @@ import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 
-/** The most items in hand that are looked at. */
+/** The most items under way that are looked at. */
 const MOST_ITEMS = 1000
 /** A worker that claims without waiting counts as present if its last claim or report is not older than this. */
 const THERE_MS = 30_000

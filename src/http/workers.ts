@@ -55,9 +55,9 @@ async function claim(
 }
 
 /**
- * Renews a lease, and once more when there is something to say or the time is over: `waitMs`, or half the lease, so
- * that it never runs out while its worker is being held. In between it looks at each change of the item, most of
- * which are the worker's own reports: a write for each would double what they cost.
+ * Renews a lease, and once more when there is a directive or the time is over: `waitMs`, or half the lease,
+ * so that it never runs out while its worker's request is held. In between it looks at each change of the
+ * item. Most of them are the worker's own reports, and a write for each would double their cost.
  */
 async function held(
   { workers, streams }: { readonly workers: Workers; readonly streams: Streams },

@@ -20,7 +20,7 @@ export function changesIn(given: ItemChange, read: readonly ProgressUpdate[], no
   const isUnchanged = (key: string, value: unknown): boolean => {
     if (isEqual(value, Object.entries(now).find(([name]) => name === key)?.[1])) return true
     const carried = inUpdates.find((one) => one === key)
-    // An update leaves out what is empty.
+    // An update leaves out empty values.
     return carried !== undefined && read.some((update) => (update[carried] ?? "") === value)
   }
   return Object.fromEntries(Object.entries(given).filter(([key, value]) => !isUnchanged(key, value)))

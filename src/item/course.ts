@@ -45,7 +45,7 @@ const lookOfItem = ({ step, steps }: QueueItem, trace: Course["trace"]): string 
 
 /** What the item says of its progress after a change. */
 function signOf(before: Stored, { item, work }: Stored): Sign {
-  // A start keeps the words of the attempt before.
+  // A start keeps the words of the former attempt.
   const isStale = before.item.status !== "processing" && item.current_step === before.item.current_step
   return {
     progress: work.done === before.work.done ? undefined : work.done,
@@ -78,17 +78,18 @@ function foreseen(
   at: number,
   known: Knowledge,
 ): QueueItem {
-  // Of a render that stands still no end can be estimated.
+  // If a render stands still, its end cannot be estimated.
   if (item.stalled) return { ...item, ...UNFORESEEN, eta_seconds: null, time_progress: item.time_progress }
   const experience = known.of(item.kind, lookOfItem(item, trace))
   if (experience === null) {
-    // The estimate from before is still nearly right.
+    // The former estimate is still nearly right.
     return before.eta_runs > 0 ? { ...item, eta_seconds: before.eta_seconds } : item
   }
   const { time_progress: shown, worker, totals } = item
   const said = experience && estimate({ trace, at, worker, totals }, experience)
   if (!said) {
-    // Estimates from runs that are forgotten now no longer hold; the bar stays where it is until there are new ones.
+    // Estimates from runs that are forgotten by now do not hold any more; the bar stays in its place until
+    // there are new ones.
     const isStale = before.eta_runs > 0 && item.eta_seconds === before.eta_seconds
     const eta_seconds = isStale ? null : item.eta_seconds
     const isShown = shown !== null && eta_seconds !== null

@@ -20,17 +20,17 @@ export interface Outlook {
   readonly deviation: number
 }
 
-/** So many standard deviations to both sides hold four fifths of a normal distribution. */
+/** This many standard deviations to both sides hold four fifths of a normal distribution. */
 export const FOUR_FIFTHS = 1.2816
-/** An attempt that is under way is not over: what is left is at least this part of what went by. */
+/** An attempt that is under way is not over: at least this part of the time so far is left. */
 const LEAST_LEFT = 0.02
 const MAX_SHOWN = 99
-/** How wrong the log of an outlook usually is, and how many runs that is worth. */
+/** The usual error of an outlook's logarithm, and how many runs it weighs as much as. */
 const USUAL = 0.25
 const USUAL_RUNS = 2
 const WIDER = 0.5
 
-/** How long the attempt will still take; null when nothing like it was ever seen. */
+/** How long the attempt will still take; null if no run resembles it. */
 export function estimate(place: Place, experience: Experience): Estimate | null {
   const said = ask(place, experience)
   if (!said) return null
@@ -46,7 +46,7 @@ export function estimate(place: Place, experience: Experience): Estimate | null 
 
 /**
  * The part of its time that an attempt has behind it, in percent: below 100 while it goes on, and never below
- * what was shown `before` in it.
+ * `before`, which this attempt has shown already.
  */
 export function timeProgress(at: number, left: number, before: number): number {
   const rest = Math.max(left, LEAST_LEFT * at)
@@ -55,8 +55,7 @@ export function timeProgress(at: number, left: number, before: number): number {
 }
 
 /**
- * How long an attempt will take on a worker, by what there is to do in it; undefined when nothing like it was
- * seen.
+ * How long an attempt will take on a worker, by what there is to do in it; undefined if no run resembles it.
  */
 export function outlook(
   experience: Experience,

@@ -43,7 +43,7 @@ export interface Experience {
   readonly slowness: ReadonlyMap<string, number>
   /** How the kind's attempts keep their pace. */
   readonly custom: Custom
-  /** How wrong the log of the whole time was after each part of `PARTS`: a standard deviation. */
+  /** The error of the logarithm of the whole time after each part of `PARTS`, as a standard deviation. */
   readonly deviations: readonly number[]
   /**
    * What was heard of an attempt, while its steps are the same: most reports change nothing but the latest
@@ -54,21 +54,22 @@ export interface Experience {
 
 /** A run whose time differs this much from the nearest other counts for half; the natural logarithm of the ratio. */
 const ODD = 0.4
-/**
- * How wrong an estimate of a hardly known kind usually is, and by how much more where its steps go unevenly.
- */
+/** The usual error of an estimate of a kind that is hardly known, and how much is added for uneven steps. */
 const USUAL = 0.1
 const USUAL_ROUGH = 0.8
 const MAX_ROUGHNESS = 0.5
 const MAX_ERROR = 5
-/** How far the pace usually is from what is expected. */
+/** How far the pace usually is from the expected one. */
 const USUAL_PACE = 0.18
-/** As many runs that is worth; of few runs the deviation itself is uncertain, and so wider. */
+/**
+ * How many runs the usual values weigh as much as. With few runs the deviation itself is uncertain, and so
+ * wider.
+ */
 const USUAL_RUNS = 2
 const WIDER = 0.5
 /** How much of an uncertainty at the start is settled by the end. */
 const SETTLED = 0.7
-/** How much the latest pace, where it differs from what is expected of the rest, adds to the uncertainty. */
+/** How much the latest pace adds to the uncertainty if it differs from what is expected of the rest. */
 const DOUBT = 0.5
 
 /** Nothing was declared. */
@@ -83,7 +84,7 @@ function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** The log of how wrong a whole time was, within what is still an error and not nonsense. */
+/** The logarithm of an estimate's error, cut to what is still an error and not nonsense. */
 const errorOf = (told: number, truth: number): number =>
   truth > 0 ? Math.log(Math.min(MAX_ERROR, Math.max(1 / MAX_ERROR, told / truth))) : 0
 
@@ -132,10 +133,7 @@ function roughnessOf(witnesses: readonly Witness[]): number {
   return seconds > 0 ? Math.min(MAX_ROUGHNESS, rough / seconds) : 0
 }
 
-/**
- * A standard deviation, from errors that were seen in so many runs and from what is usual after a part of the
- * way.
- */
+/** A standard deviation, from the errors of so many runs and from the usual error after a part of the way. */
 function deviationOf(errors: readonly number[], runs: number, usualAtStart: number, part: number): number {
   const usual = usualAtStart * (1 - SETTLED * part)
   const weight = errors.length > 0 ? runs - 1 : 0
@@ -217,10 +215,7 @@ export function learn(runs: readonly Run[]): Experience {
   return { ...known, custom, deviations, heard: new WeakMap() }
 }
 
-/**
- * Seconds left, and how wrong the log of the whole time may be: a standard deviation. Undefined without a
- * run.
- */
+/** Seconds left, and the standard deviation of the logarithm of the whole time. Undefined without a run. */
 export function ask(
   place: Place,
   experience: Experience,

@@ -44,7 +44,10 @@ export interface Forecast {
   readonly doneIn: number | undefined
 }
 
-/** How alike the errors of items on one slot are: all of them longer than expected, or each on its own. */
+/**
+ * How alike the errors of items on one slot are: 1 if all of them take longer than expected together, 0 if
+ * each errs on its own.
+ */
 const ALIKE = 0.3
 
 /** A slot as the items before have filled it. */
@@ -67,7 +70,8 @@ interface Claim {
 const canTake = ({ tags }: Slot, item: Waiting): boolean => item.tags.every((tag) => tags.includes(tag))
 
 /**
- * What a slot takes when it is free: the first item that waits then, or else the one that is available first.
+ * The claim that a slot makes when it is free: the first item that waits then, otherwise the one that is
+ * available first.
  */
 function claimOf(filled: Filled, waiting: Iterable<Waiting>): Claim | undefined {
   let first: Waiting | undefined
@@ -85,7 +89,7 @@ function startOf({ filled, item, at }: Claim, takes: Outlook | undefined, mayBeS
   return { id: item.id, startsIn: at, low: Math.min(low, at), high: at + spread, takes: takes?.seconds }
 }
 
-/** A slot at first; none if it is unknown when it is free. */
+/** A slot before any claim; none if it is unknown when the slot is free. */
 const filledOf = (slot: Slot): Filled[] =>
   slot.free
     ? [

@@ -122,8 +122,9 @@ export const Media = Type.Object(
 export type Media = Static<typeof Media>
 
 /**
- * What a progress rests on: a `guess` (a bar that may not be the whole), `counted` (frames or time of a total that the
- * renderer reports), or `declared` (a total, steps or bars that the user gave, or a worker's own word).
+ * What a progress is based on: a `guess` (a bar that may not be the whole), `counted` (frames or time of a
+ * total that the renderer reports), or `declared` (a total, steps or bars that the user gave, or a worker's
+ * own word).
  */
 export const Basis = Type.Union([Type.Literal("guess"), Type.Literal("counted"), Type.Literal("declared")])
 export type Basis = Static<typeof Basis>

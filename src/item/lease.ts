@@ -44,7 +44,7 @@ export const started = (work: Work, { steadyMs }: Moment): Work => ({
   moved_at: steadyMs,
 })
 
-/** Who takes an item, and for how long. */
+/** The worker that takes an item, and for how long. */
 export interface Taker {
   /** The name of the worker, as viewers see it. */
   readonly worker: string
@@ -73,7 +73,7 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
   const available_at = later(moment, HAND_OVER_MS)
   return {
     item: { ...next, available_at, retry_count: item.retry_count, worker: "" },
-    // The token of a lease without verdict and end: it identifies the worker that may go on.
+    // The token of a lease without verdict and end identifies the worker that may go on.
     work: { ...ended(work, null), lease_token: work.lease_token },
   }
 }
@@ -184,7 +184,7 @@ export function completed(stored: Stored, token: string, result: Result, moment:
   return { item: { ...item, cancel_requested_at: null }, work: ended(stored.work, "complete") }
 }
 
-/** How a worker failed: whether another attempt makes sense, and after how long. */
+/** How a worker failed: whether another attempt makes sense, and after which time. */
 export interface Failure {
   /** What went wrong, for people. */
   readonly error_message: string

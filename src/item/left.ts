@@ -1,11 +1,11 @@
 import type { Trace } from "./trace.ts"
 import { type Hand, paceOf, type Testimony, within } from "./witness.ts"
 
-/** A testimony, and how it counts. */
+/** A testimony, and its weight. */
 export interface Heard {
   /** What the witness says. */
   readonly said: Testimony
-  /** Undefined where the witness never had the step in hand. */
+  /** Undefined if the witness never was in this step. */
   readonly hand: Hand | undefined
   /** The pace that is expected from the start: how much slower this worker usually is than the witness's. */
   readonly expected: number
@@ -19,7 +19,7 @@ export interface Hearing {
   readonly said: Testimony
   /** The mean of the paces that are expected from the start. */
   readonly expected: number
-  /** The step in hand as each had it, and which part of what is said is that one's. */
+  /** The current step as each witness had it, and which part of `said` comes from that witness. */
   readonly hands: readonly { readonly hand: Hand; readonly part: number }[]
 }
 
@@ -31,11 +31,11 @@ export interface Custom {
   readonly usual: readonly number[]
 }
 
-/** The parts of an attempt after which it is looked at how wrong an estimate was. */
+/** The parts of an attempt after which the error of an estimate is measured. */
 export const PARTS: readonly number[] = [0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95]
-/** The part of the whole whose pace is the latest. */
+/** The part of the whole that counts as the latest, for its pace. */
 const LATEST = 0.1
-/** A pace that is so many times as far off as usual, over all and lately, is believed twice as soon. */
+/** A pace that is this many times as far off as usual, over all and lately, is believed twice as soon. */
 const ALARM = 2
 /**
  * Which part of an even step must be done until its own pace counts for half; and how much more of a rough
@@ -55,7 +55,8 @@ export function between(values: readonly number[], part: number): number {
 }
 
 /**
- * What all say together: those that know the step in hand, if there are any. Undefined if none says anything.
+ * What all say together; if some witnesses know the current step, only they count. Undefined if none says
+ * anything.
  */
 export function hearing(all: readonly Heard[]): Hearing | undefined {
   const isKnown = all.some(({ hand }) => hand !== undefined)
@@ -73,7 +74,7 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
   return { said, expected, hands }
 }
 
-/** What is heard, with where the attempt is in its step; one of an unknown step is where it is, at `at`. */
+/** What is heard, with the attempt's place in its step. An unknown step counts as being at `at`. */
 export function placed({ said, expected, hands }: Hearing, trace: Trace, at: number): Hearing {
   if (hands.length === 0) return { said: { ...said, movedAt: at }, expected, hands }
   let [inStep, gap, movedAfter] = [0, 0, 0]
@@ -99,7 +100,7 @@ function mix(said: Testimony, other: Testimony, part: number): void {
   said.variation += (other.variation - said.variation) * part
 }
 
-/** The pace so far: over all, in the latest part of the way, and in the step in hand. */
+/** The pace so far: over all, in the latest part of the way, and in the current step. */
 interface Paces {
   readonly all: number
   readonly latest: number
@@ -117,7 +118,7 @@ function pacesOf(said: Testimony, inStep: number, secondsInStep: number): Paces 
 }
 
 /**
- * How far the pace over all was from what was expected when the attempt got where it is; undefined at its
+ * How far the pace over all was from the expected one when the attempt reached its place; undefined at its
  * start.
  */
 export function offBy({ said, expected }: Hearing, stepAt: number): number | undefined {
@@ -137,7 +138,7 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
   let inertia = custom.inertia * whole
   if (off * offLately > 0) {
     const surprise = Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
-    // A step that has hardly begun is no reason for alarm.
+    // A step that has hardly begun gives no reason for alarm.
     inertia = Math.max(Math.min(inertia, LATEST * whole), inertia / (1 + (surprise / ALARM) ** 4))
   }
   const trusted = said.trusted + said.trust * inStep
@@ -149,8 +150,8 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
 }
 
 /**
- * Seconds left `at` seconds after the start, `stepAt` being when the step in hand began. While nothing is
- * reported they count down; what is overdue shows that the pace is slower.
+ * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
+ * they count down; being overdue shows that the pace is slower.
  */
 export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custom): number {
   const { inStep, gap, movedAt } = heard.said
@@ -160,9 +161,7 @@ export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custo
   return Math.max(left - (at - movedBy), leftAt(heard, inStep + gap, at - stepAt, custom), 0)
 }
 
-/**
- * How far the latest pace is from the one that is expected of the rest, as far as that matters for the whole.
- */
+/** How far the latest pace is from the one expected for the rest, as far as that matters for the whole. */
 export function doubtOf({ said }: Hearing, at: number, stepAt: number, left: number): number {
   const rest = said.step - said.inStep + said.after
   if (rest <= 0 || left <= 0 || said.behind + said.inStep <= 0) return 0

@@ -17,9 +17,9 @@ export interface Lasted {
 
 /** What the runs of a kind teach about one of its steps. */
 export interface Habit {
-  /** By which power of each unit's size the step takes longer: 1 in proportion, 0 not at all. */
+  /** By unit, the power of its size with which the step's time grows: 1 in proportion, 0 not at all. */
   readonly powers: ReadonlyMap<string, number>
-  /** How much the pace in it says of the rest: 1, or less where it took very different times. */
+  /** How much the pace in this step says of the rest: 1, or less if the step took very different times. */
   readonly trust: number
 }
 
@@ -27,27 +27,27 @@ export interface Habit {
 export interface Habits {
   /** By the steps' keys. */
   readonly steps: ReadonlyMap<string, Habit>
-  /** Which part of the whole must be done until an attempt's own pace counts for half of what is expected. */
+  /** The part of the whole that must be done until an attempt's own pace counts for half. */
   readonly inertia: number
 }
 
 /**
- * Weights before anything is known: that a step's time grows with its own unit's size, with a part of it, with no
- * size, or with the sizes of other units.
+ * Weights before anything is known: that a step's time grows with the size of its own unit, with a part of
+ * that size, with no size, or with the sizes of other units.
  */
 const OWN_UNIT = { own: 0.84, partly: 0.08, none: 0.05, others: 0.03 }
 const NO_UNIT = { own: 0, partly: 0, none: 0.45, others: 0.55 }
-/** How a step's time grows whose start, such as loading a model, takes a part of it whatever the size: as powers. */
+/** The powers for a step of which a part, such as loading a model, takes the same time whatever the size. */
 const PARTLY: readonly number[] = [0.75, 0.5, 0.25]
-/** How much the log of a step's time usually varies, and how many runs that is worth. */
+/** How much the logarithm of a step's time usually varies, and how many runs that weighs as much as. */
 const USUAL_STEP = 0.15
 const USUAL_STEP_RUNS = 2
-/** How much the log of a whole run's pace usually varies, and how many runs that is worth. */
+/** How much the logarithm of a whole run's pace usually varies, and how many runs that weighs as much as. */
 const USUAL_RUN = 0.1
 const USUAL_RUN_RUNS = 2
 const MIN_TRUST = 0.05
 const [MIN_INERTIA, MAX_INERTIA] = [0.1, 4]
-/** Where one step is nearly all of a run, nothing shows whether steps are slow together. */
+/** If one step is nearly all of a run, nothing shows whether steps are slow together. */
 const MIN_PAIRS = 0.02
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
@@ -76,13 +76,16 @@ export function declaredOf(totals: Readonly<Record<string, number>> = {}): Map<s
   return sizes
 }
 
-/** What there was to do by a unit, for one step: in it, if it counts that, otherwise in all of the run. */
+/**
+ * How much there was to do of a unit, for one step: in the step if it counts that unit, otherwise in all of
+ * the run.
+ */
 const sizeFor = ({ step, sizes }: Lasted, unit: string): number =>
   unit === step.unit && step.size > 0 ? Math.log(step.size) : (sizes.get(unit) ?? 0)
 
 /**
- * What a step's time depends on. Each unit that all runs know, and none, is a guess; a guess weighs as much
- * as it was likely before, times how well the runs agree under it.
+ * What a step's time depends on. Each unit that all runs know, and none, is a hypothesis. Its weight is its
+ * likelihood before, times how well the runs agree under it.
  */
 function powersOf(all: readonly Lasted[]): Map<string, number> {
   const own = all.findLast(({ step }) => step.size > 0)?.step.unit ?? ""
@@ -108,7 +111,7 @@ function powersOf(all: readonly Lasted[]): Map<string, number> {
   return powers
 }
 
-/** How far the log of each run's time in a step was from what the others would have it. */
+/** How far the logarithm of each run's time in a step was from the one that the other runs predict. */
 function errorsOf(all: readonly Lasted[], powers: ReadonlyMap<string, number>): number[] {
   const rates = all.map((one) => {
     let rate = log(one.seconds)
@@ -119,10 +122,7 @@ function errorsOf(all: readonly Lasted[], powers: ReadonlyMap<string, number>): 
   return rates.map((rate) => rate - middle)
 }
 
-/**
- * A step's part in its runs: which part of their time it takes, how far off each was, and how much that
- * varies.
- */
+/** A step's part in its runs: the part of their time, how far off each run was, and how much that varies. */
 interface Part {
   readonly fraction: number
   readonly variance: number
@@ -143,7 +143,7 @@ function partOf(all: readonly Lasted[], seconds: number): Part {
   }
 }
 
-/** How much the pace of whole runs varies: how far the steps of a run are slow or fast together. */
+/** How much the pace of whole runs varies: how far all steps of a run are slow or fast together. */
 function paceVarianceOf(parts: readonly Part[], runs: readonly Sizes[]): number {
   let [together, pairs] = [0, 0]
   for (const run of runs) {

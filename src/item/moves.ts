@@ -14,7 +14,7 @@ export const MOVES: Readonly<Record<Status, readonly Status[]>> = {
   failed: ["queued"],
 }
 
-/** Whether an item in this state is finished. */
+/** Whether an item of this status is finished. */
 export const isFinished = (status: Status): boolean => status === "completed" || status === "failed"
 
 /** The way out for a finished item, as the end of a sentence. */
@@ -33,10 +33,10 @@ export const UNFORESEEN: Foreseen = {
   time_progress: null,
 }
 const { time_progress, ...NO_BAND } = UNFORESEEN
-/** It is not stalled. */
+/** The values of an item that is not stalled. */
 export const MOVING = { stalled: false, stalled_since: null }
 const UNKNOWN_PACE = { eta_seconds: null, ...NO_BAND, ...MOVING, step: null, unit: null, media: null }
-/** No attempt is under way, or one has just begun. */
+/** The values of an item of which no attempt is under way, or of which one has just begun. */
 const BEGINNING = { progress: 0, time_progress, basis: null, steps: null, ...UNKNOWN_PACE }
 
 /** What a move sets besides the status, before the caller's own keys are laid over it. */

@@ -6,12 +6,14 @@ const MIN_WINDOW_MS = 10_000
 /** The pace is smoothed over this part of the attempt so far: it follows a change of scene, and not every frame. */
 const WINDOW_PART = 0.3
 const MIN_ELAPSED_MS = 3000
-/** What is done so soon after the start was done before it: a worker resumes, or counts its preparations. */
+/**
+ * Work that is done so soon after the start was done before it: a worker resumes, or counts its preparations.
+ */
 const HEAD_START_MS = 1000
 const MIN_DONE = 1
 
 /**
- * How many windows of the smoothing have gone by since the attempt started. What was seen k of them ago counts for
+ * How many windows of the smoothing have passed since the attempt started. A sample from k windows ago weighs
  * e to the minus k.
  */
 function windows(elapsedMs: number): number {
@@ -34,7 +36,7 @@ export function paced(work: Work, done: number, { steadyMs }: Moment): Work {
   return { ...work, done, rate: kept * work.rate + (1 - kept) * latest, moved_at: steadyMs }
 }
 
-/** An attempt of unknown progress moves when what it counts does. */
+/** An attempt of unknown progress moves when the things that it counts do. */
 export function followed(
   work: Work,
   item: QueueItem,

@@ -7,9 +7,12 @@ export interface Part {
   readonly step: StepTrace
   /** How long it took. */
   readonly seconds: number
-  /** How unevenly it went: the part of its time that would have to move for one even speed. */
+  /** How uneven its pace was: the part of its time that would have to move to make the pace even. */
   readonly roughness: number
-  /** How much of that differs from run to run: what is uneven in the same way each time can be relied on. */
+  /**
+   * How much of that differs from run to run; a pace that is uneven in the same way each time can be relied
+   * on.
+   */
   readonly variation: number
   /** What all runs teach about it. */
   readonly habit: Habit
@@ -28,7 +31,7 @@ interface Amount {
   readonly isOwn: boolean
 }
 
-/** What there is to do in an attempt beside what there was in a run, as logarithms. */
+/** How much there is to do in an attempt and how much there was in a run, as logarithms. */
 export interface Amounts {
   /** In the steps that have begun, as far as it is known of both. */
   readonly pairs: readonly { readonly unit: string; readonly was: number; readonly now: number }[]
@@ -38,12 +41,15 @@ export interface Amounts {
   readonly whole: Sizes
 }
 
-/** The logarithm of how many times as much there can be to do: beyond it a number is wrong. */
+/** The logarithm of how many times as much there can be to do: a number beyond it is wrong. */
 const MAX_GROWTH = Math.log(10_000)
 /** Sizes this near are of the same thing: the medium that several steps are about. */
 const SAME = 0.01
 
-/** The part of the same series, whose names differ in numbers alone: at the same place, or else the last one. */
+/**
+ * The part of the same series, whose names differ only in numbers: the one at the same place, otherwise the
+ * last one.
+ */
 function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
   const series = withoutDigits(name)
   if (series === name) return -1
@@ -53,8 +59,9 @@ function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
 }
 
 /**
- * For each step of the attempt, which one of the run's it is, or -1: the next one of its name; else the last one of its
- * series; else the one with its index, where that one's name does not occur any more, so that a step is found under its new name.
+ * For each step of the attempt, the run's step that corresponds to it, or -1. This is the next one of its
+ * name; otherwise the last one of its series; otherwise the one with its index if that one's name does not
+ * occur any more, so that a renamed step is found.
  */
 export function matched(live: readonly StepTrace[], parts: readonly Part[]): number[] {
   let from = 0
@@ -78,7 +85,7 @@ export function matched(live: readonly StepTrace[], parts: readonly Part[]): num
   })
 }
 
-/** What there is to do in an attempt, seen from a run whose parts its steps are matched with. */
+/** What there is to do in an attempt, compared with a run whose parts its steps are matched with. */
 export function amountsOf(
   parts: readonly Part[],
   live: readonly StepTrace[],
@@ -92,14 +99,14 @@ export function amountsOf(
     if (!now || !was || now.size <= 0 || was.size <= 0 || now.unit !== was.unit) continue
     pairs.push({ unit: now.unit, was: Math.log(was.size), now: Math.log(now.size) })
   }
-  // Only what was declared is compared with the whole.
+  // Only declared totals are compared with the whole.
   const whole = totals.size > 0 ? sizesOf(parts.map(({ step }) => step)) : totals
   return { pairs, totals, whole }
 }
 
 /**
- * How many times as much there is to do of a unit where there was so much, as a logarithm; 0 while unknown. The latest
- * step that was about the same thing knows best, then what was declared, then the latest step of that unit.
+ * How many times as much there is to do of a unit as there was, as a logarithm; 0 while unknown. The latest
+ * step about the same thing decides, otherwise the declared totals, otherwise the latest step of that unit.
  */
 function growthOf({ pairs, totals, whole }: Amounts, { unit, size }: Amount): number {
   let latest: number | undefined

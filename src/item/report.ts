@@ -78,8 +78,8 @@ interface Moved {
 }
 
 /**
- * The progress never goes down within an attempt, but once: from a guess. When the command itself begins to report,
- * what the reader around it had guessed is taken back whatever the report says.
+ * The progress never goes down within an attempt, except once after a guess: when the command itself begins
+ * to report, the guess of the reader around it is taken back, whatever the report says.
  */
 function moved({ item, work }: Stored, report: Report): Moved {
   const said = progressIn(report, report.step ?? item.step)

@@ -1,7 +1,9 @@
 import { type Amounts, lasts, type Part } from "./parts.ts"
 import { type StepTrace, withoutDigits } from "./trace.ts"
 
-/** So many steps whose names differ in a number alone are a series: fewer may be the passes of an encoder. */
+/**
+ * This many steps whose names differ only in a number are a series: fewer may be the passes of an encoder.
+ */
 const MIN_SERIES = 3
 
 /** The name of all steps of a series, the longest one; undefined if there is none. */
@@ -18,9 +20,9 @@ function seriesIn(parts: readonly Part[]): string | undefined {
 }
 
 /**
- * How much longer an attempt takes than a run whose parts from `from` on are still to come, because it has `more` steps
- * than those; in seconds, below 0 for fewer. What an attempt has more of is the run's series: pictures, chapters. That
- * is 0 if the run has none.
+ * How much longer an attempt takes than a run whose parts from `from` on are still to come, because it has
+ * `more` steps; in seconds, below 0 for fewer steps. The additional steps are of the run's series (pictures,
+ * chapters). 0 if the run has no series.
  */
 export function surplusOf(parts: readonly Part[], from: number, more: number, amounts: Amounts): number {
   if (more === 0) return 0
@@ -33,7 +35,7 @@ export function surplusOf(parts: readonly Part[], from: number, more: number, am
   return Math.max(more, -rest.length) * each
 }
 
-/** How many steps more are to come after a step of an attempt than after one of a run; 0 while that is unknown. */
+/** How many more steps follow a step of an attempt than follow one of a run; 0 while that is unknown. */
 export function moreSteps(now: StepTrace | undefined, was: StepTrace | undefined): number {
   if (now?.total === undefined || was?.total === undefined) return 0
   return now.total - now.index - (was.total - was.index)

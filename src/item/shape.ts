@@ -1,16 +1,16 @@
 import type { Part } from "./parts.ts"
 import { type Point, SIGNALS, type StepTrace, timesAt } from "./trace.ts"
 
-/** A line that has fewer points tells nothing of how even a step went. */
+/** A line of fewer points does not show how even a step's pace was. */
 const MIN_LINE = 4
 /** The parts of a step at which two runs are compared. */
 const COMPARED = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
-/** What two runs have in common may be chance: a run is compared with at least so many others. */
+/** Two runs may be alike by chance, so a run is compared with at least this many others. */
 const MIN_OTHERS = 2
-/** How much roughness a distance of two runs stands for. */
+/** How much roughness a distance between two runs stands for. */
 const ROUGHNESS_OF_DISTANCE = 4
 
-/** How unevenly a step of so many seconds went: see `Part`. */
+/** How uneven the pace of a step of so many seconds was: see `Part`. */
 export function roughnessOf(step: StepTrace, seconds: number): number {
   let finest: readonly Point[] = []
   for (const signal of SIGNALS) {

@@ -22,7 +22,9 @@ export interface StoredUpdate {
  * Times are milliseconds of the steady clock (see `Moment`).
  */
 export interface Work {
-  /** Of the lease that is held, or of the one that a worker ended by a verdict. */
+  /**
+   * The token of the lease that is held, or of the one that a worker ended by a verdict; null without either.
+   */
   readonly lease_token: string | null
   /** The id of the token by which the item was claimed; null without tokens, and when no lease is held. */
   readonly lease_holder: number | null
@@ -52,7 +54,7 @@ export interface Work {
   readonly course: Course | null
 }
 
-/** No worker has it. */
+/** The values of an item that no worker has. */
 export const IDLE: Work = {
   lease_token: null,
   lease_holder: null,
@@ -78,13 +80,13 @@ export interface Stored {
   readonly work: Work
 }
 
-/** What a decision on a queue item comes to. */
+/** The result of a decision on a queue item. */
 export interface Change {
   /** The item after the change. */
   readonly item: QueueItem
   /** How it is being worked on after the change. */
   readonly work: Work
-  /** Nothing that a viewer sees has changed: no update is appended. */
+  /** True if viewers see no difference: then no update is appended. */
   readonly quiet?: boolean
   /** The item disappears from all reads with this change. */
   readonly deleted?: boolean

@@ -13,8 +13,8 @@ export const offersOf = (workers: readonly Offering[]): readonly (readonly strin
   workers.flatMap(({ tags, draining, state }) => (tags && !draining && state !== "away" ? [tags] : []))
 
 /**
- * Those of an item's tags that keep every worker from it, as of the worker that lacks the fewest; none if one may
- * take it, or if no worker is known. `offers` are what each worker offers.
+ * The tags of an item that keep every worker from it, of the worker that lacks the fewest; none if a worker
+ * may take the item, or if no worker is known. `offers` are the tags of each worker.
  */
 export function missingTags(
   tags: readonly string[],

@@ -16,7 +16,7 @@ export interface StepTrace {
   readonly name: string
   /** Its place among the steps, from 1. */
   readonly index: number
-  /** Of how many steps it is one; absent while nobody told. */
+  /** How many steps there are; absent while nobody has said it. */
   readonly total?: number
   /** What there is to do in it: `seconds` of a medium, or the name of a unit. Empty while unknown. */
   readonly unit: string
@@ -24,7 +24,7 @@ export interface StepTrace {
   readonly size: number
   /** When it began, in seconds since the attempt started. */
   readonly at: number
-  /** Of the step in hand they are in the trace. */
+  /** Empty for the current step, whose lines are in the trace. */
   readonly lines: Lines
 }
 
@@ -32,15 +32,15 @@ export interface StepTrace {
 export interface Trace {
   /** The same array while the attempt goes on in the same step. */
   readonly steps: readonly StepTrace[]
-  /** How the step in hand went; the same object until a point is added that will remain. */
+  /** The lines of the current step; the same object until a point is added that will remain. */
   readonly lines: Lines
-  /** The latest point of each signal of that step. The next one replaces it, unless it is far enough. */
+  /** The latest point of each signal of that step. The next one replaces it, unless it is far enough away. */
   readonly latest: Readonly<Partial<Record<Signal, Point>>>
-  /** The percentage where the step in hand began. */
+  /** The percentage at which the current step began. */
   readonly from: number
 }
 
-/** An attempt of which nothing was reported yet. */
+/** The trace of an attempt that has reported nothing yet. */
 export const NO_TRACE: Trace = { steps: [], lines: {}, latest: {}, from: 0 }
 
 /** What a report says of how far an attempt is: the part of it that a trace is made of. */
@@ -49,7 +49,7 @@ export interface Sign {
   readonly progress?: number | undefined
   /** What is being done, in words. */
   readonly current_step?: string | undefined
-  /** The step in hand, its index from 1. */
+  /** The current step, its index from 1. */
   readonly step?: { readonly index: number; readonly total: number; readonly name: string } | undefined
   /** What is being counted. */
   readonly unit?: { readonly done: number; readonly total: number; readonly name: string } | undefined
@@ -62,11 +62,11 @@ export interface Sign {
  * its end.
  */
 export const GRAIN = 1 / 24
-/** An attempt that names more steps than this is in its last one from there on. */
+/** An attempt that names more steps than this stays in its last one. */
 export const MAX_STEPS = 48
-/** Where an item's percentage is held until it completes: reaching it says nothing. */
+/** The percentage at which an item is held until it completes: reaching it says nothing. */
 const HELD_AT = 99
-/** What falls to this part of where it was has begun again: another pass, another file. */
+/** A value that falls to this part of its former one has begun again: another pass, another file. */
 const BEGAN_AGAIN = 0.5
 
 const round = (value: number, steps: number): number => Math.round(value * steps) / steps
@@ -101,7 +101,7 @@ function beginsAt({ latest, from }: Trace, { progress = 0 }: Sign): number {
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
 }
 
-/** Whether a report belongs to another step than the one in hand. */
+/** Whether a report belongs to another step than the current one. */
 function isOther(trace: Trace, step: StepTrace, sign: Sign): boolean {
   if (fell(trace, step, sign)) return true
   if (sign.step) return sign.step.index !== step.index || (sign.step.name || step.name) !== step.name
@@ -119,7 +119,7 @@ function sizeOf({ unit, media }: Sign, known: Pick<StepTrace, "unit" | "size">) 
   return { unit: known.unit, size: known.size }
 }
 
-/** The trace without its percentages: what they were based on was a guess, and was taken back. */
+/** The trace without its percentages, which came from a guess that was taken back. */
 function setBack(trace: Trace, to: number): Trace {
   const { percent: _line, ...lines } = trace.lines
   const { percent: _point, ...latest } = trace.latest
@@ -167,10 +167,7 @@ function followed(trace: Trace, sign: Sign, at: number): Trace {
   return { ...drawn(trace, sign, round(at - step.at, 1000)), steps }
 }
 
-/**
- * The line of a signal of the step in hand, its latest point included; undefined where the signal never
- * moved.
- */
+/** The line of a signal of the current step, with its latest point; undefined if the signal never moved. */
 function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[] | undefined {
   const point = latest[signal]
   if (!point) return undefined
@@ -178,7 +175,7 @@ function lineOf({ lines, latest, from }: Trace, signal: Signal): readonly Point[
   return line.at(-1)?.[1] === point[1] ? line : [...line, point]
 }
 
-/** All steps, with the lines of the one in hand: of an attempt that has ended, or of a step that has. */
+/** All steps, the current one with its lines: of an attempt that has ended, or of a step that has. */
 export function settled(trace: Trace): readonly StepTrace[] {
   const step = trace.steps.at(-1)
   if (!step) return []
@@ -200,8 +197,8 @@ const begun = (sign: Sign, name: string, index: number, at: number): StepTrace =
 })
 
 /**
- * The trace after a report, `at` seconds after the attempt started. Until a step is named the attempt
- * prepares itself, and its first named step takes that over. Reports that come late or fall back add nothing.
+ * The trace after a report, `at` seconds after the attempt started. Until a step is named, the attempt is
+ * preparing; its first named step takes that time over. Reports that come late or fall back add nothing.
  */
 export function traced(trace: Trace, sign: Sign, at: number): Trace {
   const last = trace.steps.at(-1)
@@ -214,8 +211,8 @@ export function traced(trace: Trace, sign: Sign, at: number): Trace {
 }
 
 /**
- * What attempts that are alike look like: how many steps there are, and the first one's name, or else what it counts.
- * Empty while nothing was reported by which attempts can be compared.
+ * What attempts that are alike look like: the number of steps, and the name of the first one, otherwise the
+ * unit that it counts. Empty while nothing was reported by which attempts can be compared.
  */
 export function lookOf({ steps, latest }: Trace, total: number): string {
   const [first] = steps
@@ -236,7 +233,7 @@ export interface Course {
   readonly outageEndedMs: number
 }
 
-/** Whether a course has got something that must not be lost, beside one that is stored. */
+/** Whether a course has gained something that must not be lost, compared with the stored one. */
 export const hasGrown = (stored: Course | null, now: Course | null): boolean =>
   stored?.beganMs !== now?.beganMs ||
   stored?.unwatchedMs !== now?.unwatchedMs ||
@@ -257,7 +254,7 @@ export function timesAt(
   }
   const before = line[low - 1]
   const point = line[low]
-  // Further than was ever reported: nothing more comes until the step ends.
+  // The value was never reached: nothing more comes until the step ends.
   if (!point) return { at: before?.[1] ?? 0, next: Number.POSITIVE_INFINITY }
   const next = point[0] > value ? point[1] : (line[low + 1]?.[1] ?? Number.POSITIVE_INFINITY)
   if (!before) return { at: 0, next }

@@ -5,7 +5,7 @@ import type { Change, StoredUpdate } from "./stored.ts"
 /** An update as it is stored and sent: JSON on one line, in which nothing can steer a terminal that shows it raw. */
 export const encodeUpdate = (change: Change): string => safeJson(updateOf(change))
 
-/** Rows that were parsed, as long as they are at hand. */
+/** Rows that were parsed, for as long as the rows are in memory. */
 const parsed = new WeakMap<StoredUpdate, ProgressUpdate>()
 
 /**

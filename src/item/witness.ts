@@ -14,9 +14,9 @@ export interface Run {
   readonly worker: string
 }
 
-/** A run with what it is found by. */
+/** A run, and the keys by which it is found. */
 export interface KeptRun extends Run {
-  /** Which runs are alike: as it was said, or else the look. */
+  /** The name that runs of this kind share, if their owner gave one; otherwise the look. */
   readonly kind: string
   /** See `lookOf`. */
   readonly look: string
@@ -24,7 +24,7 @@ export interface KeptRun extends Run {
   readonly queue_id: number
 }
 
-/** Where an attempt is, of which one asks how long it will take. */
+/** The place of an attempt whose remaining time is asked for. */
 export interface Place {
   /** How it went so far. */
   readonly trace: Trace
@@ -36,7 +36,7 @@ export interface Place {
   readonly totals?: Readonly<Record<string, number>> | undefined
 }
 
-/** A run prepared for being asked. */
+/** A run that is prepared to be asked. */
 export interface Witness {
   /** The run itself. */
   readonly run: Run
@@ -45,31 +45,31 @@ export interface Witness {
 }
 
 /**
- * What one run has to say of a place, in proportion to what there is to do now. Spans are seconds as the run
+ * What one run says about a place, in proportion to what there is to do now. Spans are seconds as the run
  * took them; a pace is the logarithm of how many times as long this attempt takes.
  */
 export interface Testimony {
-  /** The steps behind, as far as both had them. */
+  /** The seconds of the steps behind, as far as both had them. */
   behind: number
-  /** The same, each as far as its pace can be trusted. */
+  /** The same, each step weighed by how far its pace can be trusted. */
   trusted: number
-  /** The pace in them, times that. */
+  /** The pace in these steps, times `trusted`. */
   trustedPace: number
-  /** The last of the steps behind. */
+  /** The seconds of the last of these steps. */
   previous: number
-  /** The pace in it, times that. */
+  /** The pace in it, times `previous`. */
   previousPace: number
-  /** The step in hand. */
+  /** The seconds of the current step. */
   step: number
-  /** How far the run was in it where this attempt is now. */
+  /** How far the run was in that step at the place where this attempt is now. */
   inStep: number
-  /** From there to what the run reported next, or to the end of the step. */
+  /** From there to the run's next report, or to the end of the step. */
   gap: number
-  /** The steps after the one in hand. */
+  /** The seconds of the steps after the current one. */
   after: number
-  /** When this attempt got where it is, in seconds since its start. */
+  /** When this attempt reached its place, in seconds since its start. */
   movedAt: number
-  /** How much the pace in the step in hand says of the rest: see `Habit`. */
+  /** How much the pace in the current step says of the rest: see `Habit`. */
   trust: number
   /** How differently from other runs it went through that step: see `Part`. */
   variation: number
@@ -90,15 +90,18 @@ const SILENT: Readonly<Testimony> = {
   variation: 0,
 }
 
-/** What changes a length by less is left out, for speed. */
+/** A change of a length by less than this is ignored, for speed. */
 const MIN_POWER = 0.02
-/** A step that begins so much of its part of the bar away from where it began before has another part of it. */
+/**
+ * A step that begins this far from its former beginning, as a part of its stretch of the bar, has another
+ * stretch now.
+ */
 const ELSEWHERE = 0.25
 const NO_HABIT: Habit = { powers: new Map(), trust: 1 }
-/** Paces beyond these say something else: what went three times as fast found something done. */
+/** Paces outside these bounds say something else: a step that was three times as fast found its work done. */
 const [MIN_PACE, MAX_PACE] = [1 / 3, 20]
 
-/** The pace of a span that was expected to take so long, as far as that is credible. */
+/** The pace of a span that was expected to take this long, as far as it is credible. */
 export const paceOf = (seconds: number, expected: number): number =>
   expected > 0 ? Math.log(Math.min(MAX_PACE, Math.max(MIN_PACE, seconds / expected))) : 0
 
@@ -127,7 +130,7 @@ export function lastedOf(run: Run, slowness: number): Lasted[] {
   }))
 }
 
-/** Prepares a run for being asked. */
+/** Prepares a run to be asked. */
 export function witnessOf(run: Run, habits: Habits): Witness {
   const known = sizesOf(run.steps)
   const keys = keysOf(run.steps)
@@ -156,7 +159,7 @@ export const wholeOf = ({ parts }: Witness, steps: readonly StepTrace[], totals:
   return parts.reduce((sum, part) => sum + lasts(part, amounts), surplus)
 }
 
-/** A line of a witness, where an attempt is on it, and by which signal. */
+/** A line of a witness, the attempt's place on it, and its signal. */
 interface Common {
   readonly signal: Signal
   readonly line: readonly Point[]
@@ -164,8 +167,9 @@ interface Common {
 }
 
 /**
- * The latest percentage, as it would be in a run of another number of steps: there the step has another part of the
- * bar. Undefined if the step begins elsewhere on the run's bar: then the same percentage means another place.
+ * The latest percentage, converted for a run with another number of steps, in which the step has another
+ * stretch of the bar. Undefined if the step begins elsewhere on the run's bar: then the same percentage means
+ * another place.
  */
 function percentIn(was: StepTrace, { steps, latest, from }: Trace): Point | undefined {
   const { percent } = latest
@@ -192,7 +196,7 @@ function commonOf(trace: Trace, step: StepTrace): Common | undefined {
   return common
 }
 
-/** What a witness says of the steps behind. */
+/** What a witness says about the steps behind. */
 function hearBehind(
   said: Testimony,
   live: readonly StepTrace[],
@@ -213,7 +217,7 @@ function hearBehind(
   }
 }
 
-/** The step in hand as a witness had it. */
+/** The current step as a witness had it. */
 export interface Hand {
   /** The witness's step. */
   readonly part: Part
@@ -222,8 +226,8 @@ export interface Hand {
 }
 
 /**
- * What a witness says of a place, as if the step in hand had just begun; `hand` is undefined where the
- * witness never had that step. It is the same while the trace's steps are the same.
+ * What a witness says about a place, as if the current step had just begun; `hand` is undefined if the
+ * witness never had that step. The result is the same while the trace's steps are the same.
  */
 export function testify(
   steps: readonly StepTrace[],
@@ -253,18 +257,23 @@ export function testify(
   return { said, hand: { part, scale: part.seconds > 0 ? said.step / part.seconds : 1 } }
 }
 
-/** When the witness got where the attempt is, and when it was where the attempt's next news can come from. */
+/**
+ * When the witness was at the attempt's place, and when it was at the place of the attempt's next possible
+ * report.
+ */
 function nextOn({ signal, line, point: [value] }: Common, { steps }: Trace): ReturnType<typeof timesAt> {
   const times = timesAt(line, value)
   const size = steps.at(-1)?.size ?? 0
   if (signal !== "unit" || size <= 0) return times
-  // What is counted goes on by one, however fine the witness's line is.
+  // A count goes up by one, however fine the witness's line is.
   const next = value + 1 / size
   if (next >= 1) return { at: times.at, next: Number.POSITIVE_INFINITY }
   return { at: times.at, next: Math.max(times.next, timesAt(line, next).at) }
 }
 
-/** How far a witness was in the step where the trace is now, and how long from there to its next report. */
+/**
+ * How far a witness was in the current step of the trace, and how long it took from there to its next report.
+ */
 export function within(
   { part, scale }: Hand,
   trace: Trace,
@@ -277,7 +286,7 @@ export function within(
   return { inStep, gap: Math.min(step, next * scale) - inStep, movedAfter: common.point[1] }
 }
 
-/** A run as it was `at` seconds after its start, so that the others can be asked about it. */
+/** A run in its state `at` seconds after its start, so that the others can be asked about it. */
 export function placeOf(run: Run, at: number): Place {
   const begun = run.steps.filter((step) => step.at <= at)
   const current = begun.at(-1)

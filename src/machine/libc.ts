@@ -4,7 +4,7 @@ const LOCK_EXCLUSIVE = 2
 const LOCK_NO_WAIT = 4
 const CLOSE_ON_EXEC = 0o2000000
 
-/** What every C library has on which Bun runs. */
+/** The functions that every C library has on which Bun runs. */
 const SYMBOLS = {
   flock: { args: ["int", "int"], returns: "int" },
   alarm: { args: ["uint32_t"], returns: "uint32_t" },
@@ -43,12 +43,14 @@ export const lock = (descriptor: number): boolean =>
   libc()?.flock(descriptor, LOCK_EXCLUSIVE | LOCK_NO_WAIT) === 0
 
 /**
- * Lets the kernel end this process, by SIGALRM, so many seconds from now: also while it waits for a disk, when no timer has
- * its turn.
+ * Lets the kernel end this process by SIGALRM, so many seconds from now, even while it waits for a disk and
+ * no timer has its turn.
  */
 export const endIn = (seconds: number): void => void libc()?.alarm(seconds)
 
-/** The descriptors of both ends of a new pipe, which children do not inherit; undefined where none can be made. */
+/**
+ * The descriptors of both ends of a new pipe, which children do not inherit; undefined if none can be made.
+ */
 export function pipe(): { readonly from: number; readonly to: number } | undefined {
   const ends = new Int32Array(2)
   const [from, to] = libc()?.pipe2(ptr(ends), CLOSE_ON_EXEC) === 0 ? ends : []
@@ -59,8 +61,8 @@ const THIS_PROCESS = 0
 const LIMIT_OF_LOCKS = 10
 
 /**
- * Runs `run` while this process has another limit of file locks, which the processes that it starts keep. Where that
- * cannot be set, the limit stays as it is.
+ * Runs `run` while this process has another limit of file locks, which the processes that it starts keep. If
+ * the limit cannot be set, it stays as it is.
  */
 export function withLockLimit<T>(limit: bigint, run: () => T): T {
   const before = new BigUint64Array(2)

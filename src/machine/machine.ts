@@ -5,10 +5,10 @@ import { hostname } from "node:os"
 /** A reserved file is written in pieces of this size. */
 const PIECE_BYTES = 64 * 1024
 
-/** So many descriptors are held in reserve. */
+/** How many descriptors are held in reserve. */
 const RESERVED = 8
 
-/** What this machine is called. */
+/** The name of this machine. */
 export const machineName = (): string => hostname()
 
 /** With fewer descriptors left than this part of all, they are few. */
@@ -45,13 +45,13 @@ export class SpareDescriptors {
   }
 }
 
-/** How many files this process may have open; undefined where the system does not say. */
+/** How many files this process may have open; undefined if the system does not say. */
 export function mostDescriptors(): number | undefined {
   const [, soft] = /^Max open files +(\d+)/m.exec(readOr("/proc/self/limits")) ?? []
   return soft === undefined ? undefined : Number(soft)
 }
 
-/** How many files this process has open; 0 where the system does not say. */
+/** How many files this process has open; 0 if the system does not say. */
 export function openDescriptors(): number {
   try {
     return readdirSync("/proc/self/fd").length
@@ -85,7 +85,7 @@ export async function reserve(path: string, bytes: number): Promise<void> {
   }
 }
 
-/** What the system says in a file of its own; empty where there is no such file. */
+/** The text of a file of the system; empty if there is no such file. */
 function readOr(path: string): string {
   try {
     return readFileSync(path, "utf8")

@@ -12,7 +12,7 @@ export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 /** A number that only grows. */
 export class Counter {
-  /** What it has come to. */
+  /** The number so far. */
   value = 0
 
   /** Adds to it: 1 by default. */
@@ -81,7 +81,7 @@ export interface Sample {
 /** What a gauge reads: one number, or one for each value of its labels. */
 type Read = () => number | readonly Sample[] | Promise<number | readonly Sample[]>
 
-/** The name of a metric as it is exposed: those of the process have no prefix of ours. */
+/** The name of a metric as it is exposed: metrics of the process do not have our prefix. */
 export const exposedName = (name: string): string =>
   Object.hasOwn(METRICS, name) ? `track_studio_${name}` : name
 
@@ -93,7 +93,7 @@ const line = (name: string, labels: readonly (readonly [string, string])[], valu
   return `${name}${shown === "" ? "" : `{${shown}}`} ${value}\n`
 }
 
-/** The lines of a histogram: buckets count what is in those below, too. */
+/** The lines of a histogram: a bucket also counts the values of the buckets below it. */
 function histogramLines(
   name: string,
   labels: readonly (readonly [string, string])[],

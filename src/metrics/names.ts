@@ -1,14 +1,17 @@
 /** What is known of a metric beside its values. */
 export interface Description {
-  /** How it behaves: a counter only grows, a gauge is read when it is asked for, a histogram counts by size. */
+  /**
+   * How it behaves: a counter only grows, a gauge is read when the metrics are asked for, a histogram counts
+   * by size.
+   */
   readonly type: "counter" | "gauge" | "histogram"
   /** What it says, as a sentence. */
   readonly help: string
   /** The names of its labels; absent for none. No item and no worker is ever a label. */
   readonly labels?: readonly string[]
   /**
-   * Values of its one label that stand there from the start, at 0: Prometheus sees no increase in a counter that comes
-   * into being with its first. Absent for a label whose values are not known before.
+   * Values of its one label that are shown from the start, at 0: Prometheus sees no increase in a counter
+   * that appears with its first count. Absent if the values are not known before.
    */
   readonly values?: readonly string[]
   /** The upper bounds of a histogram's buckets, ascending. */
@@ -155,5 +158,5 @@ export type CounterName = NamesOf<"counter", typeof METRICS>
 /** The names of our histograms. */
 export type HistogramName = NamesOf<"histogram", typeof METRICS>
 
-/** The names of what is read when it is asked for. */
+/** The names of the gauges. */
 export type ReadName = NamesOf<"gauge", typeof METRICS> | keyof typeof PROCESS_METRICS

@@ -20,7 +20,7 @@ function readingOf(
 }
 
 /**
- * When the day began in which `ms` is, in a zone such as `Europe/Berlin`.
+ * The beginning of the day that contains `ms`, in a zone such as `Europe/Berlin`.
  * @throws RangeError if there is no such zone
  */
 export function startOfDay(ms: number, timeZone: string): number {
@@ -30,17 +30,17 @@ export function startOfDay(ms: number, timeZone: string): number {
   return sinceMidnightMs < DAY_MS / 2 ? midnightMs - sinceMidnightMs : midnightMs + DAY_MS - sinceMidnightMs
 }
 
-/** When the year began in which `ms` is; see `startOfDay`. @throws RangeError */
+/** The beginning of the year that contains `ms`; see `startOfDay`. @throws RangeError */
 export function startOfYear(ms: number, timeZone: string): number {
   const reader = new Intl.DateTimeFormat("en-GB", { timeZone, year: "numeric" })
   const yearOf = (at: number): number => Number(reader.format(at))
   const year = yearOf(ms)
-  // East of UTC this is on the first of January; far west of it that day has not begun, and the next one is it.
+  // East of UTC this is on the first of January. Far west of it that is still the day before.
   const dayMs = startOfDay(Date.UTC(year, 0, 1, 9), timeZone)
   return yearOf(dayMs) === year ? dayMs : startOfDay(dayMs + 1.5 * DAY_MS, timeZone)
 }
 
-/** When the week began in which `ms` is, with its Monday; see `startOfDay`. @throws RangeError */
+/** The beginning of the week that contains `ms`, with its Monday; see `startOfDay`. @throws RangeError */
 export function startOfWeek(ms: number, timeZone: string): number {
   const dayMs = startOfDay(ms, timeZone)
   // Noon of the Monday is on the Monday whatever the clock was changed by since.

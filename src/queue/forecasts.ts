@@ -6,16 +6,16 @@ import type { Life } from "../store/life.ts"
 import type { Learned } from "./learned.ts"
 import type { Presence } from "./presence.ts"
 
-/** So many items are looked at, those that are being worked on included. */
+/** How many items are looked at, those that are being worked on included. */
 const MOST_ITEMS = 1000
-/** For how long a forecast is given again. */
+/** How long a forecast is used again. */
 const FRESH_MS = 1000
-/** How uncertain a time is that is known from the pace of one attempt alone, as a part of it. */
+/** The uncertainty of a time that comes only from the pace of one attempt, as a part of it. */
 const PACE_ALONE = 0.3
 
 /** When the waiting items start, and how many workers that rests on. */
 export interface QueueForecast extends Forecast {
-  /** How many workers are there, as far as their claims show it. */
+  /** How many workers there are, as far as their claims show it. */
   readonly workers: number
 }
 
@@ -40,7 +40,7 @@ export class Forecasts {
     this.#madeMs = nowMs
     const made = this.#made()
     this.#latest = made
-    // What could not be read is tried again by the next one who asks.
+    // If it could not be read, the next caller tries again.
     made.catch(() => (this.#latest = undefined))
     return made
   }
@@ -55,7 +55,7 @@ export class Forecasts {
   async #made(): Promise<QueueForecast> {
     const { items, next } = await this.#store.list({ limit: MOST_ITEMS })
     const nowMs = this.#store.clock.now()
-    // A paused queue gives nothing out, for an unknown time.
+    // A paused queue gives no items out, for an unknown time.
     const isPaused = (await this.#store.pausedAt()) !== null
     const slots = isPaused ? [] : this.#slots(items, nowMs)
     const waiting: Waiting[] = []

@@ -12,8 +12,9 @@ import { Throttle } from "./throttle.ts"
 import type { Standing, Workers } from "./workers.ts"
 
 /**
- * How long a renderer can be silent before it loses its lease, while its connection is open. ffmpeg reports twice a
- * second, but for the time in which it waits for its input. Once it has written all, it can move its index for long.
+ * How long a renderer may be silent before it loses its lease, while its connection is open. ffmpeg reports
+ * twice a second, except while it waits for its input. After writing everything it may take long to move its
+ * index.
  */
 const FFMPEG_SILENCE_MS = 5 * 60_000
 const SILENCE_MS = 30 * 60_000
@@ -27,7 +28,7 @@ export interface IngestOptions {
   readonly id: number
   /** The token of the lease under which the output is stored; undefined for an item that no worker holds. */
   readonly token: string | undefined
-  /** Whose output it is. */
+  /** The renderer that prints it. */
   readonly renderer: RendererName
   /** Seconds of output for ffmpeg, frames for Blender; undefined while unknown. */
   readonly total: number | undefined
@@ -73,7 +74,7 @@ export class Ingest {
   /** The attempt that this output belongs to, once that has begun. */
   #attempt: number | undefined
   readonly #printed: OutputWriter | undefined
-  /** What was printed before that. */
+  /** The output from before that. */
   readonly #early: Uint8Array[] = []
   #writing: Promise<void> | undefined
   #refusal: unknown
@@ -90,9 +91,9 @@ export class Ingest {
   }
 
   /**
-   * Reads the whole output. Each piece is progress and a heartbeat. A waiting item is started by the first words, not
-   * by the request: ffmpeg opens the request even if its input is missing.
-   * @throws AppError what the queue refuses with
+   * Reads the whole output. Each piece is progress and a heartbeat. A waiting item is started by the first
+   * words, not by the request: ffmpeg opens the request even if its input is missing.
+   * @throws AppError for what the queue refuses
    */
   async listen(body: AsyncIterable<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder()
@@ -106,10 +107,10 @@ export class Ingest {
       }
     } finally {
       clearTimeout(this.#later)
-      // The rest is not read, and the cancel is not awaited: the other end may be gone without a word.
+      // The rest is not read, and the cancel is not awaited: the other end may be gone without notice.
       chunks.return?.().catch(() => undefined)
     }
-    // The last line may have no end.
+    // The last line may end without a line break.
     this.#hear(`${this.#throttle.take()}\n`)
     await this.settle()
   }
@@ -137,7 +138,10 @@ export class Ingest {
     if (this.#refusal === undefined) this.#hear(this.#throttle.take())
   }
 
-  /** Keeps what was printed, once its attempt has begun. That it cannot be kept does not stop the progress. */
+  /**
+   * Keeps what was printed, once its attempt has begun. If it cannot be kept, the progress goes on all the
+   * same.
+   */
   #keep(...bytes: Uint8Array[]): void {
     this.#early.push(...bytes)
     if (this.#early.length > MAX_EARLY_CHUNKS) this.#early.shift()

@@ -12,23 +12,23 @@ import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 import type { KnownKind, Runs } from "../store/runs.ts"
 
-/** So many kinds are kept at hand. */
+/** How many kinds are kept at hand. */
 const AT_HAND = 1000
-/** So many kinds are at hand from the start on; the others when they are first asked for. */
+/** How many kinds are at hand from the start; the others are read when they are first asked for. */
 const FROM_START = 8
-/** An older database is learned from by so many of its completed items, the newest. */
+/** How many completed items of an older database are learned from, the newest. */
 const PAST_ITEMS = 64
 const PAGE_UPDATES = 1000
 const MOST_KINDS = 1000
 
 type Store = Items & History & Life & { readonly runs: Runs }
 
-/** What runs are found by. */
+/** The keys by which runs are found. */
 type Found = Pick<KnownKind, "kind" | "look">
 
 const keyOf = ({ kind, look }: Found): string => JSON.stringify([kind, look])
 
-/** Whether attempts look the same but for numbers: one more picture is one more step. */
+/** Whether attempts look the same except for numbers: one more picture is one more step. */
 const isNear = (one: Found, other: Found): boolean =>
   withoutDigits(one.look) === withoutDigits(other.look) &&
   (one.kind === other.kind || (one.kind === one.look && other.kind === other.look))
@@ -139,7 +139,7 @@ export class Learned implements Service, Knowledge {
     if (this.#known.size > MOST_KINDS && oldest !== undefined) this.#known.delete(oldest)
   }
 
-  /** The runs of a kind that look so; if there are none, the newest ones that look nearly so. */
+  /** The runs of a kind that have this look; if there are none, the newest ones of nearly the same look. */
   async #runsOf(wanted: Found): Promise<readonly Run[]> {
     const { runs } = this.#store
     const isExact = wanted.look === "" || this.#known.has(keyOf(wanted))
@@ -167,7 +167,7 @@ export class Learned implements Service, Knowledge {
         this.#loading.delete(key)
       }
     }
-    // What is being read may be older than what made this call.
+    // A read that is under way may be older than the change that led to this call.
     const loading = (this.#loading.get(key) ?? Promise.resolve()).then(load)
     this.#loading.set(key, loading)
     return loading

@@ -24,7 +24,7 @@ export class OutputWriter {
   /** The position of the first byte; undefined if the output goes on after what is stored. */
   readonly #from: number | undefined
   #bytes = 0
-  /** Where an output that goes on has come to, and up to where its pieces were placed; undefined before the first. */
+  /** The end of an output that goes on, up to which its pieces were placed; undefined before the first. */
   #next: number | undefined
   #heard = 0
   #writing: Promise<void> | undefined
@@ -67,7 +67,7 @@ export class OutputWriter {
     await this.#writing
     await this.#write([...this.#pieces(), ...this.#transcript.rest()])
     const { attempt, end } = this.#end ?? (await this.#store([]))
-    // What shows nothing, or is not kept, was taken all the same.
+    // Bytes that show nothing, or are not kept, count as taken.
     return { attempt, end: this.#from === undefined ? end : Math.max(end, this.#from + this.#bytes) }
   }
 

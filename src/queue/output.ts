@@ -74,7 +74,7 @@ export class Output implements Service {
   readonly #items: Items
   readonly #outputs: Outputs
   readonly #options: OutputOptions
-  /** What wakes those who follow an item. */
+  /** The functions that wake the followers of an item. */
   readonly #followers = new Map<number, Set<() => void>>()
   #isDraining = false
 
@@ -112,7 +112,7 @@ export class Output implements Service {
     const isPlaced = (query.from.attempt ?? attempt) === attempt
     const after = isPlaced ? query.from.after : 0
     if (query.attempt !== undefined && attempt > item.attempt) throw notBegun(item, attempt)
-    // What lies beyond the end was printed before the item was retried, and went with that.
+    // Output beyond the end was printed before the item was retried, and was removed then.
     const isKnown = after <= (await this.#outputs.end(id, attempt))
     return this.#events(new OutputReader(this.#outputs, item, attempt, isKnown ? after : 0), query, signal)
   }

@@ -17,7 +17,7 @@ export interface Introduction extends Present {
   readonly instance?: string | undefined
 }
 
-/** A worker as its claims and reports show it. */
+/** A worker as far as its claims and reports show it. */
 export interface Known extends Present {
   /** Of its program; empty if it did not say. */
   readonly version: string
@@ -35,7 +35,7 @@ export interface Known extends Present {
 
 /** Whether a worker takes no more items. */
 interface Drain {
-  /** Its starts that do not; null if all of them take some. */
+  /** The starts of the worker that take no more items; null if it was not drained. */
   readonly starts: ReadonlySet<string> | null
   /** Since when that is so, in epoch milliseconds. */
   readonly sinceMs: number
@@ -66,8 +66,8 @@ const MANY_INSTANCES = 16
 const FORGET_MS = 3_600_000
 
 /**
- * Which workers are there, as far as their claims and reports show it: after a restart less is known. What the other
- * servers of a fleet know is learned from them.
+ * Which workers there are, as far as their claims and reports show it: after a restart less is known. The
+ * workers of the other servers of a fleet are learned from them.
  */
 export class Presence {
   readonly #nowMs: () => number
@@ -167,7 +167,7 @@ export class Presence {
     }
   }
 
-  /** Notes who took an item, and with which tags; null if it was claimed by its number. */
+  /** Notes which worker took an item, and with which tags; null if it was claimed by its number. */
   took(id: number, tags: readonly string[] | null, instance?: string): void {
     this.#taken.delete(id)
     this.#taken.set(id, { tags, instance })

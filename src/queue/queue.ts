@@ -70,13 +70,14 @@ export class Queue {
    * @throws AppError `not_found`, `illegal_move`, `leased`, `unavailable`
    */
   async update(id: number, change: ItemChange): Promise<QueueItem> {
-    // What ends a render is stored, however full the database is.
+    // The end of a render is stored, however full the database is.
     if (change.status === undefined || !isFinished(change.status)) this.#room.check()
     return this.#change(id, (stored, moment) => changed(stored, change, moment))
   }
 
   /**
-   * What of an item that was read at `readAt`, its `updated_at`, and is given back whole is a change.
+   * The keys that were changed in an item that was read at `readAt`, its `updated_at`, and is sent back
+   * whole.
    * @throws AppError `not_found`
    */
   async changesIn(id: number, given: ItemChange, readAt: string): Promise<ItemChange> {

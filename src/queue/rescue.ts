@@ -5,7 +5,7 @@ import type { Decide, Due, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 
 const TURN_MS = 500
-/** A timer that is later than this was not delayed by a busy server: the machine was suspended. */
+/** If the timer is later than this, no busy server delayed it: the machine was suspended. */
 const SUSPENDED_MS = 2000
 
 /** When items are taken back, and when they are called stalled. */
@@ -47,7 +47,7 @@ export class Rescue extends Repeating {
     const { stallAfterMs, maxRescues } = this.#options
     const { clock, outages } = this.#store
     if (lateMs > SUSPENDED_MS) outages.begin(clock.steadyMs() - lateMs)
-    // This also finds out whether an outage is over: a database that is not asked would stay out of order.
+    // This also notices the end of an outage: the fault of a database that is not asked would stay.
     const isAnyLeased = await this.#store.isAnyLeased()
     if (outages.isUnderWay || isAnyLeased) await this.#store.alive()
     const now = clock.steadyMs()

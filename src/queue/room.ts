@@ -1,6 +1,9 @@
 import { AppError } from "../errors.ts"
 
-/** Whether the database has room for more. What ends a render is always stored; what adds to it is not. */
+/**
+ * Whether the database has room for more. The end of a render is always stored; whatever adds to the database
+ * is refused.
+ */
 export class Room {
   /** Whether the database is as large as it may be. */
   isFull = false
