@@ -128,7 +128,7 @@ class Page {
   /** Asks for a token, once until the page is loaded again: the badge asks again. */
   async #askToken(): Promise<void> {
     this.#isAsking = true
-    const token = await askToken()
+    const token = await askToken(whyToken(this.#model.connection.needsToken))
     if (token !== undefined) changeToken(token)
   }
 
@@ -268,6 +268,12 @@ function gapNotice({ reason, missed }: Gap): void {
   if (reason === "history")
     return notify("The server now uses a different database. The page has been reloaded.")
   notify(`${capital(missedUpdates(missed))}. The page has been refreshed and is up to date.`)
+}
+
+/** Why a token is asked for; `isNeeded` if the server wants one, or another one. */
+function whyToken(isNeeded: boolean): string {
+  if (ownToken() === undefined) return "This server needs a token"
+  return isNeeded ? "Your token is not accepted" : "Use another token"
 }
 
 /** The button that forgets the reader's token; hidden if there is none. */

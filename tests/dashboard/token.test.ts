@@ -119,6 +119,29 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     beside.close()
     await tab.until(ASKS)
     expect(await tab.evaluate(`document.querySelector("#badge").dataset.state`)).not.toBe("live")
+    expect(await tab.evaluate(`document.querySelector("dialog h2").textContent`)).toBe(
+      "Your token is not accepted",
+    )
+    await tab.press("Escape")
+    // It says to a reader what to do, and nothing of headers.
+    const banner = `document.querySelector("#banner").innerText`
+    await tab.until(
+      `${banner}.startsWith("Your token is not accepted") && !${banner}.includes("Authorization")`,
+    )
+    await tab.click("#banner button")
+    await tab.until(ASKS)
+    await tab.close()
+  })
+
+  test("a share link that was cut off leaves nothing of it in the address, and asks for a token", async () => {
+    await using server = await start()
+    const id = await server.add()
+    await known(server, await tokenOf(server, "viewer"))
+    const tab = await browser.open(`${server.url.replace("127.0.0.1", HOST)}/items/${id}#token=tsk_half`)
+    await tab.until(ASKS)
+    expect(await tab.evaluate(`location.hash + document.querySelector("dialog h2").textContent`)).toBe(
+      "This server needs a token",
+    )
     await tab.close()
   })
 

@@ -247,6 +247,7 @@ export class Link {
       state: "live",
       confirmedMs: Date.now(),
       reason: "",
+      needsToken: false,
       retryAtMs: null,
       lastEventId,
       history,

@@ -15,5 +15,10 @@ export const server = new Client(BASE.href, { token: ownToken() })
 /** What went wrong, as a sentence for a reader of the page, without its full stop. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof ServerError && error.code === "unreachable") return "Can't reach the server"
+  // What the server says is for those who write programs.
+  if (error instanceof ServerError && error.code === "unauthorized")
+    return ownToken() === undefined
+      ? "This server needs a token"
+      : "Your token is not accepted: it was revoked, has expired, or is not whole"
   return capital(reasonOf(error))
 }

@@ -1,5 +1,6 @@
 const KEY = "track-studio token"
-const FRAGMENT = /^#token=(tsk_[A-Za-z0-9_-]{43})$/
+const FRAGMENT = /^#token=(.*)$/
+const TOKEN = /^tsk_[A-Za-z0-9_-]{43}$/
 
 /** A browser may forbid a page to keep anything. */
 function stored(storage: () => Storage): string | undefined {
@@ -29,7 +30,8 @@ export function ownToken(): string | undefined {
 export function takeShared(): void {
   const [, token] = FRAGMENT.exec(location.hash) ?? []
   if (token === undefined) return
-  sessionStorage.setItem(KEY, token)
+  // A link that was cut off holds none.
+  if (TOKEN.test(token)) sessionStorage.setItem(KEY, token)
   history.replaceState(history.state, "", location.pathname + location.search)
 }
 

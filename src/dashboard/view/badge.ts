@@ -59,6 +59,7 @@ export class Badge {
   readonly #facts = byId("facts", HTMLElement)
   readonly #banner = byId("banner", HTMLElement)
   readonly #reason = el("p")
+  readonly #again = el("button", { type: "button" })
   #state: Connection["state"] = "connecting"
   #latest: Parameters<Badge["update"]> | undefined
 
@@ -69,9 +70,8 @@ export class Badge {
       this.#word,
       this.#detail,
     )
-    const button = el("button", { type: "button" }, "Try now")
-    button.addEventListener("click", () => this.#retry())
-    this.#banner.replaceChildren(this.#reason, button)
+    this.#again.addEventListener("click", () => this.#retry())
+    this.#banner.replaceChildren(this.#reason, this.#again)
     this.#facts.addEventListener("beforetoggle", ({ newState }) => {
       if (newState === "open" && this.#latest) this.#tell(...this.#latest)
     })
@@ -109,6 +109,7 @@ export class Badge {
         ? "Nothing has been loaded yet."
         : `Showing the state at ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
     if (isLost) say(this.#reason, `${reason}. ${old}`)
+    say(this.#again, connection.needsToken ? "Enter a token" : "Try now")
     if (state !== this.#state) this.#turned(state, reason)
     if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)
   }

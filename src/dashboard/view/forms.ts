@@ -149,8 +149,8 @@ export async function addSong(): Promise<QueueItem | null> {
   return added
 }
 
-/** Asks for an access token; undefined when dismissed. */
-export async function askToken(): Promise<string | undefined> {
+/** Asks for an access token, and says in the title why; undefined when dismissed. */
+export async function askToken(title: string): Promise<string | undefined> {
   let given: string | undefined
   const input = el("input", {
     type: "password",
@@ -160,7 +160,7 @@ export async function askToken(): Promise<string | undefined> {
     title: "tsk_ and 43 characters",
   })
   await open({
-    title: "This server needs a token",
+    title,
     content: [
       field(
         "Access token",
