@@ -19,7 +19,10 @@ interface Due {
   readonly call: (nowMs: number) => void
 }
 
-/** All that waits for its time. It shares one timer, so that what is due at the same time wakes the process once. */
+/**
+ * Everything that waits for its time. All of it shares one timer, so that what is due at the same time wakes
+ * the process once.
+ */
 const waiting = new Set<Due>()
 let timer: Timer | undefined
 let armedMs = Number.POSITIVE_INFINITY
@@ -41,11 +44,11 @@ function ring(): void {
 }
 
 /**
- * Calls `run` every `ms` milliseconds, the first time within `ms` from now, until it is stopped. All that is called so has
- * its turns at the same times, as far as their `ms` allow it: a server at rest is woken seldom. Turns never overlap: one
- * that is due while another is under way is left out. `run` is given by how many milliseconds the timer was late, at
- * most, since the turn before: on a machine that was suspended that is how long. `onError` is called with what a turn
- * throws; the next turn comes nevertheless.
+ * Calls `run` every `ms` milliseconds, the first time within `ms` from now, until it is stopped. All such
+ * calls have their turns at the same times, as far as their `ms` allow it, so that a server at rest is woken
+ * seldom. Turns never overlap: a turn that is due while another is under way is left out. `run` gets the
+ * number of milliseconds by which the timer was late, at most, since the turn before: on a machine that was
+ * suspended, this is how long. `onError` is called with what a turn throws; the next turn comes all the same.
  */
 export function every(
   ms: number,
@@ -93,7 +96,10 @@ export abstract class Repeating implements Service {
   #turns: Repetition | undefined
   #isStopped = false
 
-  /** `everyMs` is the time between two turns. `onError` is called with what a turn throws; the next one comes nevertheless. */
+  /**
+   * `everyMs` is the time between two turns. `onError` is called with what a turn throws; the next turn comes
+   * all the same.
+   */
   constructor(everyMs: number, onError: (error: unknown) => void) {
     this.#everyMs = everyMs
     this.#onError = onError
@@ -120,7 +126,7 @@ export abstract class Repeating implements Service {
   abstract turn(lateMs: number): void | Promise<void>
 }
 
-/** Stops services, each whatever becomes of the others; `onError` is called with what one of them rejects with. */
+/** Stops all services, even if one of them fails; `onError` is called with each failure. */
 export async function stopAll(
   services: readonly Service[],
   onError: (error: unknown) => void,
@@ -130,7 +136,7 @@ export async function stopAll(
   }
 }
 
-/** Whether something is over within so many milliseconds. @throws what it rejects with by then */
+/** Whether a promise is over within so many milliseconds. @throws what it rejects with by then */
 export async function within(ms: number, over: Promise<void> | undefined): Promise<boolean> {
   const late = Promise.withResolvers<boolean>()
   const timer = setTimeout(late.resolve, ms, false)

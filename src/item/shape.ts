@@ -29,7 +29,7 @@ export function roughnessOf(step: StepTrace, seconds: number): number {
   return ((off / 2) * end) / seconds
 }
 
-/** After which part of its time a step was so far on a line. */
+/** The part of its time after which a step had come that far on a line. */
 function timeOn(line: readonly Point[], { seconds }: Part, part: number): number {
   const [from, to] = [line[0]?.[0] ?? 0, line.at(-1)?.[0] ?? 0]
   return timesAt(line, from + part * (to - from)).at / seconds

@@ -17,7 +17,7 @@ export interface FinishedSince extends Finished {
 
 /** The whole queue in figures. */
 export interface Counts {
-  /** How many items there are now, by how they stand. */
+  /** How many items there are now, by standing. */
   readonly standing: Standing
   /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */
   readonly pausedAt: string | null
@@ -29,7 +29,7 @@ export interface Counts {
   readonly thisWeek: FinishedSince
 }
 
-/** Fails like any wrong parameter for a zone that does not exist. @throws AppError `invalid` */
+/** Reads in a time zone; an unknown zone is refused like any wrong parameter. @throws AppError `invalid` */
 function inZone<T>(timeZone: string, read: () => T): T {
   try {
     return read()
@@ -45,7 +45,7 @@ function inZone<T>(timeZone: string, read: () => T): T {
 export interface Overview {
   /** How many songs have ever been in the queue. */
   readonly songs: number
-  /** How many items there are now, by how they stand. */
+  /** How many items there are now, by standing. */
   readonly standing: Standing
   /** What finished since midnight. */
   readonly today: FinishedSince

@@ -1,11 +1,11 @@
 import { AppError } from "../errors.ts"
 import type { Items } from "../store/items.ts"
 
-/** The part of its time that the server may spend on looking for work for claims that wait. */
+/** The part of the server's time that may go into looking for work for waiting claims. */
 const LOOKING_PART = 0.1
 const MAX_PAUSE_MS = 250
 
-/** Claims that wait for the same: the tags of their workers, and what wakes each. */
+/** Claims that wait for the same items: the tags of their workers, and the function that wakes each. */
 interface Group {
   readonly tags: readonly string[]
   readonly rings: Set<() => void>

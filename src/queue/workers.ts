@@ -145,7 +145,8 @@ export class Workers implements Service {
       // Ask for the bell before the look; otherwise an item that is added in between would not wake the claim.
       using bell = signal.aborted ? undefined : this.#waiting.bell(tags, signal)
       if (this.presence.isDraining(claim.worker, instance)) {
-        // A worker that does not know of this would ask again at once, and again.
+        // A worker of an older version, which does not know the answer `drain`, would ask again at once, and
+        // again.
         if (isNew && !signal.aborted) await new Promise((resolve) => setTimeout(resolve, DRAINED_MS))
         return null
       }

@@ -46,8 +46,8 @@ export class LineCutter {
   }
 
   /**
-   * The next line in which this is found; undefined at the end of the piece. What lies between is passed over, at little
-   * cost. A line that began in an earlier piece is given whatever it holds.
+   * The next line in which `sought` is found; undefined at the end of the piece. The lines before it are
+   * skipped at little cost. A line that began in an earlier piece is returned whatever it holds.
    */
   nextWith(sought: RegExp): Line | undefined {
     if (this.#rest === "" && !this.#isTooLong) {

@@ -55,8 +55,8 @@ export interface LineReader {
   /** What the lines so far prove. */
   readonly evidence: Evidence
   /**
-   * What a line must hold to be read, while more comes than is worth reading; undefined while every line is read. `came`
-   * is how many characters came so far. Absent, every line is read.
+   * What a line must contain to be read while the output is a flood; undefined while every line is read.
+   * `came` is how many characters came so far. If absent, every line is read.
    */
   sought?(came: number): RegExp | undefined
 }

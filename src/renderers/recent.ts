@@ -1,12 +1,12 @@
 /** Bytes as they came, and from where. */
 export interface Chunk {
-  /** The file descriptor that they were printed on; 1 where there is but one. */
+  /** The file descriptor that they were printed on; 1 if there is only one. */
   readonly output: number
   /** They must not change any more. */
   readonly bytes: Uint8Array
 }
 
-/** The last of what was printed and is not looked at yet. To add to it costs nothing, however much is printed. */
+/** The latest output that was not looked at yet. Adding to it costs nothing, however much is printed. */
 export class Recent {
   readonly #mostBytes: number
   #chunks: Chunk[] = []
@@ -14,7 +14,7 @@ export class Recent {
   #bytes = 0
   #dropped = 0
 
-  /** `mostBytes` is how much is kept; the last chunk is, whatever its size. */
+  /** `mostBytes` is how much is kept; the last chunk is kept whatever its size. */
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes
   }
@@ -24,10 +24,10 @@ export class Recent {
     return this.#bytes + this.#dropped === 0
   }
 
-  /** Adds what was printed next; the oldest goes where it is too much. */
+  /** Adds what was printed next; if it is too much, the oldest is dropped. */
   push({ output, bytes }: Chunk): void {
     if (bytes.length === 0) return
-    // A few bytes would keep the whole buffer in memory that they were read into.
+    // A few bytes would keep the whole buffer that they were read into in memory.
     const isSmall = bytes.length < bytes.buffer.byteLength / 2
     this.#chunks.push({ output, bytes: isSmall ? bytes.slice() : bytes })
     this.#bytes += bytes.length

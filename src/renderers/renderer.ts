@@ -9,7 +9,10 @@ import { type Evidence, type Expected, type LineReader, WHOLE } from "./reader.t
 /** Whether a render that reached this fraction (0 to 1) of its total has finished. */
 export const isWhole = (fraction: number): boolean => fraction >= WHOLE
 
-/** Reads the output of one run of a renderer. It is pure: it knows its input, and the time that it is given. */
+/**
+ * Reads the output of one run of a renderer. It is pure: it depends only on its input and on the time that it
+ * is given.
+ */
 export interface Renderer {
   /**
    * Takes the next piece of output, cut anywhere, and returns the reports that follow from it, each complete in

@@ -14,7 +14,7 @@ const FILE = /^(?![a-z][a-z0-9+.-]*:|\/dev\/)./i
 const QUOTED = /'[^']*'/g
 
 function failureIn(line: string): string | undefined {
-  // Most lines are none: the cheap question comes first.
+  // Most lines match none of these, so ask the cheap question first.
   if (!/rror|Unable|av_/.test(line)) return undefined
   // What is indented is the tag of a file, and what is quoted its name: a song can be called anything.
   if (/^\s/.test(line)) return undefined
@@ -22,7 +22,7 @@ function failureIn(line: string): string | undefined {
   return FAILURE.test(plain.replace(QUOTED, "''")) ? plain : undefined
 }
 
-/** What became of what ffmpeg wrote, run after run, in its own words and in those of the shell that ran it. */
+/** The fate of what ffmpeg wrote, run after run, in its own words and in those of the shell that ran it. */
 export class Runs {
   /**
    * Why each output is not whole, by its name; undefined while it is being written. A run that failed before it named its

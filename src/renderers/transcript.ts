@@ -4,7 +4,7 @@ const NEW_LINE = 0x0a
 const RETURN = 0x0d
 
 const ESCAPE = "\u001b"
-/** Where a line is begun over: the cursor goes to its first column, or the line is erased. */
+/** A line begins again here: the cursor goes to its first column, or the line is erased. */
 const BEGUN_OVER = new RegExp(`(?:${ESCAPE}\\[|\u009b)(?:[01]?G|2K)`, "g")
 /** Other escape sequences: those with parameters, titles and other strings, and short ones. */
 const ESCAPES = new RegExp(
@@ -16,9 +16,9 @@ const ESCAPES = new RegExp(
   ].join("|"),
   "g",
 )
-/** What steers a terminal or turns the direction of text, but for tabs. */
+/** What steers a terminal or turns the direction of text, except tabs. */
 const UNPRINTABLE = /(?!\t)\p{Cc}|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
-/** Without any of these a text is as it is shown. */
+/** A text without any of these is shown as it is. */
 const PLAIN = /^[^\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u
 
 /** A text in which each backspace has taken away what stood before it. */

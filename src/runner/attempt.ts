@@ -66,8 +66,8 @@ const failed = (error_message: string, retryable: boolean): Verdict => ({
 })
 
 /**
- * The verdict on a command that ended. `releaseCodes` are exit codes that are not the item's fault; `found` is what
- * became of the files that the command was to write.
+ * The verdict on a command that ended. `releaseCodes` are exit codes that are not the item's fault; `found`
+ * says whether the files that the command was to write are there and whole.
  */
 function verdictOf(
   end: CommandEnd,

@@ -21,7 +21,7 @@ export interface ExpectedFiles {
   readonly isVerified: boolean
 }
 
-/** What became of the files. */
+/** The result of looking at the files. */
 export interface FilesEnd {
   /** Why the attempt failed; undefined if all is well. */
   readonly failure: string | undefined

@@ -77,7 +77,10 @@ async function taken(
   }
 }
 
-/** The item of a lease that still holds; undefined if the lease is lost. @throws ServerError when it is not known */
+/**
+ * The item of a lease that still holds; undefined if the lease is lost.
+ * @throws ServerError if the answer is not known
+ */
 async function renewedOrLost(client: Client, held: Held): Promise<QueueItem | undefined> {
   try {
     return (await client.heartbeat(held)).item

@@ -42,7 +42,7 @@ type Contents = Static<typeof Contents>
 
 const isKept = ({ kept_until = 0 }: KeptLease): boolean => kept_until > Date.now()
 
-/** The folder of the files of leases, in that for what this user's workers keep. */
+/** The folder of the files of leases, inside the folder for what this user's workers keep. */
 export const leasesIn = (stateFolder: string): string => join(stateFolder, "leases")
 
 const LOCK = ".lock"
@@ -90,7 +90,9 @@ function locked(path: string): number | undefined {
 
 const fileOf = (lockPath: string): string => lockPath.slice(0, -LOCK.length) + FILE
 
-/** Takes the lease that a file keeps for the next step of this item, if it does, and removes the file. */
+/**
+ * Takes the lease that a file keeps for the next step of this item, if there is one, and removes the file.
+ */
 function keptIn(lockPath: string, id: number): KeptLease | undefined {
   const descriptor = locked(lockPath)
   if (descriptor === undefined) return undefined
@@ -178,7 +180,8 @@ export class LeaseFile {
       try {
         adopted.push(...this.#adoptFrom(path))
       } catch {
-        // It may be another user's, as after a `sudo`. It is no obstacle to the others.
+        // The file may be another user's, as after a `sudo`. That must not stop us from taking over the
+        // others.
       }
     }
     return adopted

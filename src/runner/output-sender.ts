@@ -6,7 +6,7 @@ import { Wake } from "./wake.ts"
 const GATHER_MS = 125
 /** Between two requests: far less than the second within which a line is to be seen. */
 const SEND_EVERY_MS = 250
-/** A command that prints without end is sent no faster, in bytes a millisecond. */
+/** A command that prints without end is sent no faster than this, in bytes a millisecond. */
 const MOST_A_MS = 256
 
 /** Whether the same request can succeed later, perhaps by another lease. */
@@ -14,8 +14,8 @@ const isPassing = ({ isPassing: passes, status, code }: ServerError): boolean =>
   passes || status === 401 || status === 403 || code === "lease_lost" || code === ""
 
 /**
- * Sends what a command prints. It is the least of what a run reports: whatever becomes of it, the command and the other
- * reports go on. What a server that is away misses is sent later, as far as the spool holds it.
+ * Sends what a command prints. This is the least important report of a run: even if it fails, the command and
+ * the other reports go on. What an unreachable server misses is sent later, as far as the spool holds it.
  */
 export class OutputSender {
   readonly #client: Client
@@ -23,7 +23,7 @@ export class OutputSender {
   readonly #spool = new OutputSpool()
   /** The lease that the positions below are for. */
   #token: string | undefined
-  /** The position in the attempt's output of what is the first byte here. */
+  /** The position of our first byte in the attempt's output. */
   #shift = 0
   #isRefused = false
   readonly #over: AbortSignal

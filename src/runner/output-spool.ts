@@ -3,8 +3,8 @@ import { Recent } from "../renderers/recent.ts"
 import { Transcript } from "../renderers/transcript.ts"
 
 /**
- * How much is kept for a server that is away; it keeps as much of each attempt itself, unless it is configured
- * otherwise.
+ * How much is kept while the server is unreachable; a server keeps as much of each attempt, unless it is
+ * configured otherwise.
  */
 const SPOOL_BYTES = 256 * 1024
 

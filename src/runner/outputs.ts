@@ -65,7 +65,7 @@ export class Outputs {
     this.#pipes = this.#read.map(makePipe)
   }
 
-  /** What the command gets as standard output, standard error, and file descriptor 3 where the plan needs it. */
+  /** What the command gets as standard output, standard error, and file descriptor 3 if the plan needs it. */
   get targets(): [Target, Target, ...Target[]] {
     const third = this.#read.includes(3) ? [this.#target(3)] : []
     return [this.#target(1), this.#target(this.#isMerged ? 1 : 2), ...third]

@@ -12,10 +12,8 @@ export interface Pipe {
 }
 
 /**
- * Makes a pipe, or returns undefined where the system does not let us.
- *
- * Bun gives its children sockets, which cannot be opened by name: `echo >/dev/stderr` would fail in a script that
- * works without us.
+ * Makes a pipe, or returns undefined if the system does not let us. Bun gives its children sockets, which
+ * cannot be opened by name: `echo >/dev/stderr` would fail in a script that works without us.
  */
 export function makePipe(): Pipe | undefined {
   const ends = pipe()

@@ -15,7 +15,7 @@ const MAX_HELD_S = 20
 const LENT_WITHIN_MS = 5000
 /** The least time that each try to report the verdict gets. */
 const LAST_TRY_MS = 1500
-/** A try had all the time that was left. */
+/** A try that had all the time that was left. */
 const OUT_OF_TIME = new ServerError(0, "the server did not answer in time")
 
 /** Whether the answer does not come from our server: none came, a passing error, or a proxy answered instead. */
@@ -183,7 +183,10 @@ export class Reporter {
     return this.#taking
   }
 
-  /** An outage makes the lease longer by what it took. What was left of it, at least half, is our time to report. */
+  /**
+   * An outage makes the lease longer by its length. What was left of the lease, at least half, is our time to
+   * report.
+   */
   #patience(): Patience {
     return new Patience((this.#options.leaseS * 1000) / 4)
   }
@@ -260,7 +263,10 @@ export class Reporter {
     }
   }
 
-  /** Sends the oldest report. A report that could not be sent is kept; one that the server cannot read is dropped. */
+  /**
+   * Sends the oldest report. A report that could not be sent is kept; one that the server cannot read is
+   * dropped.
+   */
   async #send(held: Held): Promise<boolean> {
     const report = this.#spool.take()
     if (!report) return false
@@ -306,7 +312,7 @@ export class Reporter {
     this.#options.onCancel(reason)
   }
 
-  /** Decides what an error means for the work: mostly nothing. */
+  /** Decides what an error means for the work, which mostly goes on. */
   #failed(error: unknown, held: Held | undefined): void {
     if (!(error instanceof ServerError)) return this.#giveUp(error)
     if (isUnreachable(error) || isDenied(error)) return this.#offline(error)
@@ -317,7 +323,7 @@ export class Reporter {
     }
     // The item may be held by our own claim whose answer was lost: that lease expires soon.
     if (error.code === "illegal_move" && this.#last === undefined) return this.#refused(error)
-    // After a restore the item waits for its holder of the time of the backup, for a minute.
+    // After a restore the item waits a minute for the worker that held it at the time of the backup.
     if (error.code === "leased" && canClaim) return this.#refused(error)
     this.#giveUp(error)
   }

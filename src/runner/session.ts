@@ -26,7 +26,7 @@ export class Session {
   readonly #pid: number | undefined
   readonly #traces: Traces
   #ended = false
-  /** What was found last. */
+  /** The processes that were found last. */
   #processes: readonly Process[] = []
 
   /**

@@ -90,7 +90,10 @@ export class UnreportedLeases {
     this.#try(() => this.#file?.remove(token))
   }
 
-  /** Works on the file, which is tried again at the next change, and each time we look for what others left behind. */
+  /**
+   * Works on the file. After a failure it is tried again at the next change, and each time we look for leases
+   * that others left behind.
+   */
   #try<T>(work: () => T): T | undefined {
     try {
       const result = work()

@@ -16,7 +16,7 @@ export interface Access {
   readonly tokens: Tokens
   /** The tickets that were given out. */
   readonly tickets: Tickets
-  /** Decides who a caller is. */
+  /** Decides which role a caller has. */
   readonly gate: Gate
 }
 

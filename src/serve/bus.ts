@@ -12,7 +12,7 @@ import { isPostgres } from "../store/address.ts"
 export interface BusParts {
   /** Carries the notifications. */
   readonly bus: Bus
-  /** Where all servers count what clients ask; absent if each counts for itself. */
+  /** Where all servers count the requests of clients; absent if each counts for itself. */
   readonly shared?: SharedBuckets
   /** The services that it needs. */
   readonly services: readonly Service[]
@@ -24,7 +24,10 @@ interface Engine {
   readonly bell: (url: string, channel: string) => Bell
   /** The shortest time between two rings to other instances, in milliseconds. */
   readonly mergeMs: number
-  /** Makes their buckets; absent where these would cost too much, as a write to PostgreSQL for each request does. */
+  /**
+   * Makes their buckets; absent if these would cost too much, as a write to PostgreSQL for each request
+   * would.
+   */
   readonly bucketsAt?: (url: string, prefix: string) => SharedBuckets & Service
 }
 

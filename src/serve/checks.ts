@@ -37,7 +37,7 @@ export interface Checked {
   readonly onReplaced: () => void
 }
 
-/** What looks at the event loop and at the machine's clock. */
+/** Looks at the event loop and at the machine's clock. */
 export const eventLoopOf = (reasons: Reasons): EventLoop =>
   new EventLoop(reasons, {
     nowMs: Date.now,
@@ -46,10 +46,10 @@ export const eventLoopOf = (reasons: Reasons): EventLoop =>
     onError: logged("the event loop could not be checked"),
   })
 
-/** The HTTP server, as far as it is looked at; undefined before it listens. */
+/** The HTTP server, as far as the checks need it; undefined before it listens. */
 type Listening = () => Pick<Bun.Server<unknown>, "port" | "closeIdleConnections"> | null
 
-/** What looks at file descriptors. */
+/** Looks at file descriptors. */
 export function descriptorsOf(reasons: Reasons, server: Listening): Descriptors {
   const spare = new SpareDescriptors(mostDescriptors() ?? Number.POSITIVE_INFINITY)
   return new Descriptors(reasons, {
@@ -80,7 +80,7 @@ function ballastOf(store: Store, { reasons, room }: Checked): Ballast {
     isThere: () => sizeOf(file) === BALLAST_BYTES,
     load: () => reserve(file, BALLAST_BYTES),
     drop: () => rmSync(file, { force: true }),
-    // On a full disk it can fail as anything else.
+    // On a full disk this can fail like anything else.
     checkpoint: () => store.upkeep.checkpoint().catch(() => undefined),
     onFull(isFull) {
       room.isDiskFull = isFull
@@ -92,7 +92,7 @@ function ballastOf(store: Store, { reasons, room }: Checked): Ballast {
   })
 }
 
-/** Everything that looks at the running server and notes what is wrong, in the order of its start. */
+/** Every check of the running server, in the order of their start; each notes what is wrong. */
 export function checksOf(store: Store, checked: Checked): readonly Service[] {
   const { reasons, loop, descriptors, broadcaster, bus, onReplaced } = checked
   const { path } = store.found

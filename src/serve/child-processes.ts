@@ -30,7 +30,7 @@ async function runAside(args: readonly string[], signal: AbortSignal): Promise<v
   if (code !== 0 && !signal.aborted) throw new Error(said.trim())
 }
 
-/** None if no folder is named for backups. */
+/** Makes backups; undefined if no folder is named for them. */
 export function backupsOf(
   { backupDir, backupEvery, backupKeep }: Config,
   { found: { path } }: Store,

@@ -18,7 +18,7 @@ function listeningOn(port: number): ReadonlySet<string> {
   return new Set(inodes)
 }
 
-/** What the poll instances of this process wait for on the socket that listens on a port. */
+/** What the poll instances of this process watch on the socket that listens on a port. */
 function polledOn(port: number): readonly Polled[] {
   const inodes = listeningOn(port)
   return readdirSync("/proc/self/fd")

@@ -3,7 +3,7 @@ import { ErrorLog } from "../log.ts"
 /** The server's own errors in its log: an error that comes again is counted, and logged once in a while. */
 export const errors = new ErrorLog()
 
-/** Logs an error of the server's own under this message; for `onError`. */
+/** Logs one of the server's own errors under this message; for `onError`. */
 export const logged =
   (message: string) =>
   (error: unknown): void =>

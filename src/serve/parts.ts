@@ -224,7 +224,7 @@ interface Surroundings extends BusParts {
   readonly onReplaced: () => void
 }
 
-/** What a person who looks for a fault wants to know of every request: no query, which may hold a secret. */
+/** Logs a request for a person who looks for a fault: without its query, which may hold a secret. */
 function logAnswer({ requestId, route, status, tookMs }: Answered): void {
   log("debug", "a request was answered", {
     request_id: requestId ?? crypto.randomUUID(),
@@ -317,7 +317,7 @@ export function assembled(
   return { app, broadcaster, reasons, retention, services }
 }
 
-/** What the services of a server work on. */
+/** The parts that the services of a server work on. */
 interface Made extends Pick<Checked, "room" | "broadcaster" | "loop" | "descriptors"> {
   readonly streams: Streams
   readonly queue: ReturnType<typeof queueOf>

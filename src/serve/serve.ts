@@ -21,7 +21,7 @@ const DRAIN_MS = 900
 
 /** How long the whole stop may take. */
 const STOP_MS = 2000
-/** When the kernel ends a stop that hangs at a disk, so that not even its deadline has its turn. */
+/** After this time the kernel ends a stop that hangs at a disk, so that no timer has its turn. */
 const LATEST_STOP_S = 3
 
 /** How long after a stop that was cut off the process still lives, to write its last log lines. */
@@ -80,8 +80,8 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
 }
 
 /**
- * Resolves with the signal that asks the server to stop. Those that follow change nothing: programs between us and the
- * sender often pass one on that we have already, and the stop takes `STOP_MS` at most.
+ * Resolves with the signal that asks the server to stop. Later signals change nothing: programs between us
+ * and the sender often pass on one that we have already, and the stop takes `STOP_MS` at most.
  */
 const stopping = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {

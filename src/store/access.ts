@@ -7,7 +7,7 @@ export const ROLES = ["viewer", "operator", "worker", "admin"] as const
  */
 export type Role = (typeof ROLES)[number]
 
-/** Who may do what. */
+/** A token, as it is stored: its role, and what it is good for. */
 export interface TokenRow {
   /** Ascending in the order in which tokens were created. */
   readonly id: number
@@ -38,7 +38,7 @@ export type TokenDraft = Pick<TokenRow, "hash" | "label" | "role" | "item" | "ex
 export interface TicketRow {
   /** SHA-256 of the ticket, in hex. */
   readonly hash: string
-  /** The token that it stands in for; it dies with that. */
+  /** The token that it stands in for, with which it ends. */
   readonly token_id: number
   /** `GET` or `POST`. */
   readonly method: string

@@ -33,7 +33,7 @@ export interface Delivery {
 
 /** The result of posting a delivery. */
 export interface Settlement {
-  /** What becomes of the delivery; a pending one is posted again. */
+  /** Whether the delivery is over; a pending one is posted again. */
   readonly status: DeliveryStatus
   /** When a pending delivery is posted again, RFC 3339 UTC; null for any other. */
   readonly nextAttemptAt: string | null
@@ -77,16 +77,16 @@ export interface Deliveries {
   ): Promise<void>
 
   /**
-   * Takes the pending deliveries to a URL that are due, those that have waited longest first. For so many milliseconds
-   * no other instance takes them, unless they are settled or given back before; a program that ends gives all of its
-   * back.
+   * Takes the pending deliveries to a URL that are due, those that have waited longest first. For `forMs`
+   * milliseconds no other instance takes them, unless they are settled or given back before; a program that
+   * ends gives all of its deliveries back.
    */
   take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]>
 
   /** Gives a delivery back that was taken and not sent. */
   giveBack(id: number): Promise<void>
 
-  /** Counts one more attempt at a delivery, and stores what it came to. */
+  /** Counts one more attempt at a delivery, and stores its result. */
   settle(id: number, settlement: Settlement): Promise<void>
 
   /** How many deliveries are kept, by status. */

@@ -52,7 +52,7 @@ const NOTHING: Standing = {
   lost: 0,
 }
 
-/** The standing of counts that leave out what there is none of. */
+/** The standing from counts that leave out what there is none of. */
 export const standingOf = (
   counts: readonly { readonly standing: string; readonly items: number }[],
 ): Standing => ({

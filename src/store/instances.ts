@@ -22,9 +22,9 @@ export interface WorkerReport {
   readonly drainedMs: number
 }
 
-/** What a server writes down of itself. */
+/** What a server writes about itself into the database. */
 export interface InstanceReport {
-  /** What its owner calls it; by default the name of its machine. */
+  /** The name that its owner gave it; by default the name of its machine. */
   readonly name: string
   /** Its version. */
   readonly version: string
@@ -34,7 +34,7 @@ export interface InstanceReport {
   readonly since: string
   /** How many streams are open on it. */
   readonly streams: number
-  /** The workers that it knows. */
+  /** The workers that it knows: its crew. */
   readonly crew: readonly WorkerReport[]
 }
 
@@ -42,7 +42,7 @@ export interface InstanceReport {
 export interface Instance extends InstanceReport {
   /** Different after each start. */
   readonly id: string
-  /** When it last wrote itself down, RFC 3339 UTC. */
+  /** When it last wrote about itself, RFC 3339 UTC. */
   readonly seen_at: string
 }
 
@@ -51,9 +51,12 @@ export interface Instances {
   /** The id of this server. */
   readonly own: string
 
-  /** Writes down what this server is now; a server is forgotten a minute after it last did so. */
+  /** Writes what this server is now; a server is forgotten a minute after it last did so. */
   write(report: InstanceReport): Promise<void>
 
-  /** The servers that are known, this one among them once it has written itself down, in the order of their starts. */
+  /**
+   * The servers that are known, this one among them once it has written about itself, in the order of their
+   * starts.
+   */
   all(): Promise<readonly Instance[]>
 }

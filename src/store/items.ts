@@ -2,7 +2,7 @@ import type { Draft, QueueItem, Status } from "../item/item.ts"
 import type { Moment } from "../item/moment.ts"
 import type { Change, Stored } from "../item/stored.ts"
 
-/** What makes a repeated `add` the same one: the key, and a digest of the body it came with. */
+/** By what a repeated `add` is recognised: the key, and a digest of the body it came with. */
 export interface Idempotency {
   /** The key that the client chose. */
   readonly key: string

@@ -14,9 +14,9 @@ export const SECTIONS: Readonly<Record<Status, number>> = {
   failed: 2,
 }
 
-/** Where an item stands in the queue's order; lower comes first, and null stands nowhere. */
+/** The place of an item in the queue's order; lower comes first, and null has no place. */
 export interface Place {
-  /** What is being worked on, what waits, and what is finished. */
+  /** Its section: what is being worked on, what waits, or what is finished. */
   readonly section: number | null
   /** Its priority, or the end of its work. */
   readonly rank: number | null
@@ -26,7 +26,7 @@ export interface Place {
   readonly id: number
 }
 
-/** An item, and where it stands. */
+/** An item, and its place. */
 export type PlacedItem = QueueItem & Place
 
 /** A part of the queue, in its order. */
@@ -78,7 +78,7 @@ async function found(
     const most = query.limit + 1 - rows.length
     const slice = await slices.rows(query, most, { start, end, words })
     rows.push(...slice.filter((row) => hasWords(row, words)))
-    // A slice that gave as many as it might has not been searched to its end.
+    // A slice that returned as many rows as it may was not searched to its end.
     const next = slice.length === most ? slice.at(-1) : end
     if (rows.length > query.limit || !next) return rows
     start = next

@@ -1,12 +1,15 @@
 import type { Outage } from "../item/course.ts"
 
-/** An outage that begins so soon after another belongs to it: on a disk that is nearly full some commits find room. */
+/**
+ * An outage that begins this soon after another belongs to it: on a disk that is nearly full some commits
+ * find room.
+ */
 const SAME_MS = 5000
 
 /**
- * The account of outages: times in which nothing could be stored, or in which no server was alive. They count against
- * no lease, so a store makes every lease longer by what an outage took, in the first transaction after it and before
- * anything else. All times are milliseconds of the steady clock.
+ * The account of outages: times in which nothing could be stored, or in which no server was alive. They count
+ * against no lease: in the first transaction after an outage, before anything else, a store makes every lease
+ * longer by its length. All times are milliseconds of the steady clock.
  */
 export class Outages {
   #sinceMs: number | undefined

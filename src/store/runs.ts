@@ -4,7 +4,7 @@ import type { KeptRun, Run } from "../item/witness.ts"
 export interface KnownKind {
   /** The kind. */
   readonly kind: string
-  /** What the runs look like; the same as `kind` where that was not said. */
+  /** What the runs look like; the same as `kind` if no kind was given. */
   readonly look: string
   /** How many runs are kept. */
   readonly runs: number
@@ -20,8 +20,9 @@ export interface KnownKind {
  */
 export interface Runs {
   /**
-   * The runs of a kind that look so, the oldest first; if there are none, those that look like the newest one of the
-   * kind. Without a kind, the newest runs, if there are at least three and all look alike; otherwise none.
+   * The runs of a kind that have this look, the oldest first; if there are none, those that look like the
+   * newest one of the kind. Without a kind, the newest runs, if there are at least three and all look alike;
+   * otherwise none.
    */
   alike(kind: string, look: string): Promise<readonly Run[]>
 

@@ -18,7 +18,7 @@ export interface Found {
   readonly isNew: boolean
   /** How many migrations were applied to an older database. */
   readonly migrated: number
-  /** What will become a problem later, as a sentence; absent if nothing is known. */
+  /** A coming problem, as a sentence; absent if none is known. */
   readonly warning?: string | undefined
   /** Whether it gives unused room back by itself; a file of an older version must be compacted first. */
   readonly canShrink: boolean
@@ -58,7 +58,7 @@ export interface Store extends Items, History, Life {
   /** The whole queue in figures. */
   readonly figures: Figures
 
-  /** Who may do what. */
+  /** Tokens and tickets. */
   readonly access: Access
   /** What is remembered of attempts that completed. */
   readonly runs: Runs

@@ -1,4 +1,4 @@
-/** What of the history may go. */
+/** Which part of the history may be removed. */
 export interface Thinning {
   /** Updates of items that finished before this time may go; null if age is no reason. RFC 3339 UTC. */
   readonly finishedBefore: string | null
@@ -14,11 +14,11 @@ export interface Thinning {
 
 /** How much room the database takes, in bytes. */
 export interface Size {
-  /** What is in use of the file, and the log beside it. */
+  /** The part of the file that is in use, and the log beside it. */
   readonly used: number
   /** The log beside the file, which a checkpoint empties. */
   readonly wal: number
-  /** What was in use once, and can be given back to the disk. */
+  /** The part of the file that is not used any more, and can be given back to the disk. */
   readonly free: number
 }
 
@@ -37,8 +37,8 @@ export interface Upkeep {
   beginsAt(graceMs: number): Promise<number>
 
   /**
-   * Whether it is the turn of this server to do what one of all that use the database does at a time: once in
-   * `everyMs`, by the name of what is done. Always, where there is one server.
+   * Whether it is this server's turn to do something that only one of all servers of the database does at a
+   * time: once in `everyMs`, by the `name` of the work. Always true if there is one server.
    */
   turn(name: string, everyMs: number): Promise<boolean>
 

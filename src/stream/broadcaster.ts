@@ -21,7 +21,7 @@ const CATCH_UP_MS = 1000
 /** The longest that updates wait to gather, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
 
-/** Something that is waited for, but not for long. */
+/** A promise to wait for, but not for long. */
 function expected(): PromiseWithResolvers<void> {
   const waiting = Promise.withResolvers<void>()
   const late = setTimeout(waiting.resolve, CATCH_UP_MS)
@@ -48,7 +48,7 @@ class BatchEvent extends Event {
 export class Broadcaster extends EventTarget {
   /** The newest updates, for streams that are a little behind. */
   readonly tail = new Tail()
-  /** What is counted of streams. */
+  /** The metrics of streams. */
   readonly metrics: StreamMetrics
   readonly #history: History
   readonly #onError: (error: unknown) => void
@@ -237,7 +237,10 @@ export class Broadcaster extends EventTarget {
     return this.#seats.all()
   }
 
-  /** In slices: a few streams do all their work, up to their last write, while the processor's caches are warm. */
+  /**
+   * Streams are woken in slices: a few of them do all their work, up to their last write, while the
+   * processor's caches are warm.
+   */
   async #wakeAll(seats: readonly Seat[], examined: number): Promise<void> {
     for (let from = 0; from < seats.length; from += this.#wakeSlice) {
       if (from > 0) await new Promise((resolve) => void setImmediate(resolve))

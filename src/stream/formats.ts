@@ -5,7 +5,7 @@ import type { Control, Frame } from "../wire/frames.ts"
 
 /** Turns frames into the chunks that a stream yields. */
 export interface Format<Chunk extends object> {
-  /** What it is called; over HTTP the value of the query parameter `format`. */
+  /** Its name; over HTTP the value of the query parameter `format`. */
   readonly name: "sse" | "ndjson" | "text" | "websocket" | "board"
   /** One chunk that says all these frames; undefined if this format has nothing to say for them. */
   encode(frames: readonly Frame[]): Chunk | undefined
@@ -13,7 +13,7 @@ export interface Format<Chunk extends object> {
   shared(frames: readonly Frame[]): Chunk | undefined
   /** Several chunks as one. */
   join(chunks: readonly Chunk[]): Chunk
-  /** How many bytes a chunk has on its way. */
+  /** How many bytes a chunk takes on the network. */
   size(chunk: Chunk): number
 }
 
@@ -25,7 +25,7 @@ export interface HttpFormat extends Format<Uint8Array> {
   readonly contentType: string
 }
 
-/** A format that keeps what it made of a shared list for as long as that list is kept. */
+/** A format that remembers the chunk of a shared list for as long as the list is kept. */
 function remembering<Chunk extends object>(format: Omit<Format<Chunk>, "shared">): Format<Chunk> {
   const { encode } = format
   const made = new WeakMap<readonly Frame[], Chunk>()
@@ -125,7 +125,8 @@ export const messages: Format<readonly string[]> = remembering({
 
 /** The frames themselves, for streams that are read within the process. */
 export const asFrames: Format<readonly Frame[]> = {
-  // What is read within the process is drawn, or is a held answer, which is listed nowhere.
+  // Frames that are read within the process are drawn, or are those of a held answer, which no list of
+  // streams shows.
   name: "board",
   encode: orNothing,
   shared: orNothing,

@@ -1,6 +1,9 @@
 import type { Bounds, Lost } from "../store/history.ts"
 
-/** Whether an event ID is one of those that were lost: a client that has seen it has seen what never was. */
+/**
+ * Whether an event ID is one of those that were lost: a client that has seen it has seen an update that does
+ * not exist any more.
+ */
 export const isLost = (eventId: number, lost: Lost | null): boolean =>
   lost !== null && eventId > lost.after && eventId <= lost.upTo
 

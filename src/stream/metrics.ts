@@ -1,10 +1,10 @@
 import { Metrics } from "../metrics/metrics.ts"
 
-/** What is counted of streams, asked for once, so that counting is an addition. */
+/** The metrics of streams, looked up once, so that counting is an addition. */
 export class StreamMetrics {
   /** Streams that were opened. */
   readonly opened
-  /** Streams that ended, by why. */
+  /** Streams that ended, by reason. */
   readonly closed
   /** Streams that were resumed. */
   readonly replays
@@ -14,9 +14,9 @@ export class StreamMetrics {
   readonly frames
   /** Bytes given to streams. */
   readonly bytes
-  /** From a notification until streams that waited have written. */
+  /** Seconds from a notification until the waiting streams have written. */
   readonly delivered
-  /** Requests that were refused, by why. */
+  /** Requests that were refused, by reason. */
   readonly refused
 
   constructor(metrics = new Metrics()) {

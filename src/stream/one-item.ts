@@ -3,7 +3,7 @@ import type { Format } from "./formats.ts"
 import type { Opening } from "./opening.ts"
 import { eventId, type StreamRequest } from "./request.ts"
 
-/** Stands for an event ID that the viewer cannot have been given. */
+/** Stands for an event ID that this viewer cannot have received. */
 const NOBODYS = "unknown"
 
 /**

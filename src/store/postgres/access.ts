@@ -10,7 +10,7 @@ const REVOKE = `WITH revoked AS (
 gone AS (DELETE FROM tickets WHERE token_id = $1)
 SELECT count(*)::int AS n FROM revoked`
 
-/** Run out long ago, and with no token that a worker could show. */
+/** A lease that ran out long ago, with no token that a worker could show. */
 const END_LEASES = `WITH held AS MATERIALIZED (
   SELECT id FROM queue_items WHERE section = 0 AND lease_holder = $1 AND lease_expires_at IS NOT NULL
   ORDER BY id FOR NO KEY UPDATE),

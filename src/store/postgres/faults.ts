@@ -3,30 +3,33 @@ import { SQL } from "bun"
 /** Codes of Bun's client that mean: the way to the server was lost, or there was none. */
 const WAY =
   /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|EXPECTED|UNEXPECTED|INVALID)|^ERR_SOCKET|^ECONN|^FailedToOpen/
-/** SQLSTATEs of a server that goes, comes, has become a standby, or has no room for one more connection. */
+/**
+ * SQLSTATEs of a server that is starting or ending, has become a standby, or has no room for one more
+ * connection.
+ */
 const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", "25006", "53300", "25P03"]
 /** SQLSTATEs of a statement that the server has undone: a deadlock, a lock or a statement that took too long. */
 const UNDONE = ["40001", "40P01", "55P03", "57014"]
 /** The first two characters of the SQLSTATE of a row that a constraint or a trigger refused. */
 const CONSTRAINT = "23"
 
-/** What `LateError` is called in words. */
+/** The message of `LateError`. */
 const LATE = "no answer in time"
 
-/** No answer came within the deadline: what was asked may have been done, or may be done later. */
+/** No answer came within the deadline: the request may have been carried out, or may be later. */
 export class LateError extends Error {}
 
 /**
- * A fault of the database without what a log or an answer must not have: drizzle's errors carry the statement with its
- * parameters, and PostgreSQL's own messages carry values.
+ * A fault of the database, without anything that a log or an answer must not have: drizzle's errors carry the
+ * statement with its parameters, and PostgreSQL's own messages carry values.
  */
 export class StatementError extends Error {
   /** The SQLSTATE; empty if the server gave none. */
   readonly state: string
-  /** The same, or else the code of Bun's client. */
+  /** The same, otherwise the code of Bun's client. */
   readonly code: string
 
-  /** Takes from an error of the client, of drizzle, or of this program what may be shown. */
+  /** Takes what may be shown from an error of the client, of drizzle, or of this program. */
   constructor(error: unknown) {
     const { state, constraint, code } = partsOf(error)
     const why = [state && `SQLSTATE ${state}`, constraint && `constraint ${constraint}`, code]
@@ -36,7 +39,7 @@ export class StatementError extends Error {
   }
 }
 
-/** An error of the server, of whatever wrapping. */
+/** The server's error inside an error, however it is wrapped. */
 function partsOf(error: unknown): { state: string; constraint: string; code: string } {
   if (error instanceof StatementError) return { state: error.state, constraint: "", code: error.code }
   if (error instanceof SQL.PostgresError) {
@@ -55,7 +58,7 @@ export const isOfDatabase = (error: unknown): boolean =>
   error instanceof StatementError ||
   (error instanceof Error && error.cause !== undefined && isOfDatabase(error.cause))
 
-/** Whether the way to the server was lost: what was asked may have been done. */
+/** Whether the way to the server was lost: the request may have been carried out. */
 export function isLost(error: unknown): boolean {
   const { state, code } = partsOf(error)
   return code === LATE || AWAY.includes(state) || (state === "" && WAY.test(code))

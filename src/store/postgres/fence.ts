@@ -12,7 +12,7 @@ const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
 /** The notes of earlier groups are removed whenever there are so many. */
 const KEPT_GROUPS = 500
 
-/** What became of a group. */
+/** What is known of a group that was sent. */
 export interface Outcome {
   /** The items that were stored. */
   readonly kept: ReadonlySet<number>
@@ -29,9 +29,9 @@ const idsOf = (json: string): ReadonlySet<number> => {
 }
 
 /**
- * Sends groups so that each is stored once, whatever becomes of the connection. An answer that was lost leaves open
- * whether the group was stored, or will be. So the instance enters again under another epoch, which waits for what is
- * under way and shuts out what is still to come, and then reads whether the group is there.
+ * Sends groups so that each is stored once, even if the connection breaks. After a lost answer it is open
+ * whether the group was stored, or will be. So the instance enters again under another epoch, which waits for
+ * what is under way and shuts out what is still to come, and then reads whether the group is there.
  */
 export class Fence {
   /** The name of this instance. */
@@ -77,14 +77,14 @@ export class Fence {
     await this.#link.ask("DELETE FROM instances WHERE id = $1", [this.instance])
   }
 
-  /** Enters, unless it is in; answers what became of the group if it was sent before and has come through. */
+  /** Enters, unless it is in. If the group was sent before, answers whether it was stored. */
   async #enter(nowMs: number, isSent: boolean): Promise<Outcome | undefined> {
     if (this.#epoch !== undefined) return undefined
     const [row] = await this.#link.ask<{ epoch: number }>(ENTER, [this.instance, nowMs])
     const [group] = isSent
       ? await this.#link.ask<{ kept: string }>(COMMITTED, [this.instance, this.#group])
       : []
-    // After a failover or a restore there may be less than was seen.
+    // After a failover or a restore the database may know less than was seen.
     await this.#seen.raise(this.#link)
     this.#epoch = row?.epoch
     return group && { kept: idsOf(group.kept), answer: undefined }
@@ -110,7 +110,7 @@ export class Fence {
   #forget(): void {
     if (this.#group - this.#forgotten < KEPT_GROUPS) return
     this.#forgotten = this.#group
-    // What was not removed now is removed the next time.
+    // Notes that were not removed now are removed the next time.
     this.#link.ask(FORGET, [this.instance, this.#group]).catch(() => undefined)
   }
 }

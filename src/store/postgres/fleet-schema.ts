@@ -4,13 +4,13 @@ import { bigint, index, integer, pgSequence, pgTable, primaryKey, text } from "d
 import type { WorkerReport } from "../instances.ts"
 import { json, long, time } from "./column-types.ts"
 
-/** Where the epochs of instances come from. */
+/** The sequence from which instances take their epochs. */
 export const epochs = pgSequence("instance_epochs")
 
 /**
- * The programs that write this database, and the fence of each: a write that bears another epoch than its row is
- * refused. Epochs come from one sequence, so none comes twice. What a server writes down of itself is null for other
- * programs.
+ * The programs that write this database, and the fence of each: a write that bears another epoch than its row
+ * is refused. Epochs come from one sequence, so none comes twice. The columns that a server writes about
+ * itself are null for other programs.
  */
 export const instances = pgTable("instances", {
   id: text().primaryKey(),
@@ -45,8 +45,8 @@ export const groups = pgTable(
 )
 
 /**
- * How often an item of a song was claimed where a song has one worker at a time: two claims at once cannot both
- * count.
+ * How often an item of a song was claimed, if a song has one worker at a time: of two claims at once only one
+ * can count.
  */
 export const songs = pgTable("songs", {
   song_id: long().primaryKey(),

@@ -22,7 +22,7 @@ export interface Write<T> {
   readonly isFresh?: boolean
   /** Whether no other write of this kind may be in its group. */
   readonly isAlone?: boolean
-  /** What else it asks for before it decides. */
+  /** What else the write must read before it decides. */
   readonly look?: (look: Look) => unknown
   /** Decides, on the rows of the sheet. May be called more than once. @throws to refuse */
   readonly decide: (sheet: Sheet) => T
@@ -51,12 +51,11 @@ export interface GroupOptions {
 }
 
 /**
- * The writes of one instance, in groups: one at a time, and what comes meanwhile is the next one. A group reads what it
- * needs, decides without any lock, and appends in one statement, which leaves out what another instance changed
- * meanwhile: that is decided again.
- *
- * Rows are remembered. What is remembered may be old, so it only ever leads to a write, which checks its version; a
- * refusal or an answer without a write counts on rows that were read now.
+ * The writes of one instance, in groups: one at a time, and what comes meanwhile is the next one. A group
+ * reads what it needs, decides without any lock, and appends in one statement. The statement leaves out what
+ * another instance changed meanwhile, which is decided again. Rows are remembered. A remembered row may be
+ * old, so it may only lead to a write, which checks its version; a refusal or an answer without a write needs
+ * rows that were read now.
  */
 export class Group {
   readonly #options: GroupOptions
@@ -186,7 +185,7 @@ export class Group {
     return again
   }
 
-  /** The beginning of every group: an outage that was under way makes leases longer before anything is decided. */
+  /** The beginning of every group: after an outage all leases are made longer before anything is decided. */
   async #begin(): Promise<void> {
     if (!this.isAliveDue) return
     const { link, clock, outages, onTime } = this.#options

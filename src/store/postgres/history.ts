@@ -41,7 +41,7 @@ const PRUNED = `SELECT pruned_id::float8 AS id, pruned::float8 AS count, restore
   resumed_id::float8 AS resumed, ${HEAD}::float8 AS head,
   (SELECT q.pruned_id::float8 FROM queue_items q WHERE q.id = $1) AS own FROM history`
 
-/** Which event IDs are not kept any more. */
+/** The event IDs that are no longer kept. */
 interface Pruned {
   readonly id: number
   readonly count: number

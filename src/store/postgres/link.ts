@@ -14,7 +14,7 @@ const SLOW_MS = 2000
 /** Between two tries. The spread keeps instances from trying again at the same moment. */
 const RETRY = { firstMs: 10, mostMs: 250, spread: 0.5 }
 
-/** How a link is made, and what hears of it. */
+/** How a link is made, and its callback. */
 export interface LinkOptions {
   /** Opens a pool of connections. */
   readonly open: () => SQL
@@ -73,9 +73,10 @@ export class Link {
   }
 
   /**
-   * Does work again as long as the way to the server is lost, or the server has undone it, until `untilMs` on the clock
-   * of `performance.now()`. The work must do the same when it is done twice.
-   * @throws AppError `unavailable` after that time, StatementError for what the server refuses, and what the work throws
+   * Does work again as long as the way to the server is lost, or the server has undone it, until `untilMs` on
+   * the clock of `performance.now()`. Doing the work twice must have the same result.
+   * @throws AppError `unavailable` after that time, StatementError for what the server refuses, and what the
+   * work throws
    */
   async patiently<T>(work: () => Promise<T>, untilMs = performance.now() + PATIENCE_MS): Promise<T> {
     for (let tries = 0; ; tries += 1) {

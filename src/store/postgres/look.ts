@@ -90,17 +90,22 @@ export function itemReads({ db }: Link, onePerSong: boolean) {
 
 type ItemRow = Awaited<ReturnType<ReturnType<typeof itemReads>["byId"]["execute"]>>[number]
 
-/** What a row of these statements is in the program. */
+/** A row of these statements in the program's form. */
 export const knownOf = ({ version: at, song: _song, ...row }: ItemRow & { song?: string }): Known => ({
   stored: storedOf(row),
   version: at,
 })
 
-/** The item that is directly before the place of another one among the waiting ones, a third one aside. */
+/**
+ * The item that is directly before the place of another one among the waiting ones; a third item, which is
+ * being moved, does not count.
+ */
 const AHEAD = `SELECT q.place FROM queue_items q, queue_items b WHERE b.id = $1 AND q.section = 1
   AND q.rank = -b.priority AND q.place < coalesce(b.turn, b.id) AND q.id <> $2 ORDER BY q.place DESC LIMIT 1`
 
-/** What the writes of one group ask for before they decide; it is sent together, in one round trip. */
+/**
+ * Collects what the writes of one group must read before they decide; it is sent together, in one round trip.
+ */
 export class Look {
   readonly #link: Link
   readonly #reads: ReturnType<typeof itemReads>
@@ -146,7 +151,10 @@ export class Look {
     return this.#read(await (due === "lease" ? leaseDue : stallDue).execute({ by }))
   }
 
-  /** The turn of the item ahead of another one, a third one aside; null for none. */
+  /**
+   * The turn of the item ahead of another one; a third item, which is being moved, does not count. Null for
+   * none.
+   */
   async ahead(id: number, before: number): Promise<number | null> {
     const [row] = await this.#link.ask<{ place: number }>(AHEAD, [before, id])
     return row?.place ?? null

@@ -35,14 +35,17 @@ const PAGE_ROWS = 1000
 
 /** The tables that both databases have, each after those that it refers to; the history comes last. */
 const TABLES = [queueItems, updates, outputs, idempotencyKeys, runs, webhooks, deliveries, tokens, tickets]
-/** The numbers that go on where they were, and the sequence of each in PostgreSQL. */
+/** Numbers that continue after the move, and the sequence of each in PostgreSQL. */
 const NUMBERED = {
   queue_items: "queue_items_ids",
   runs: "runs_ids",
   deliveries: "deliveries_ids",
   tokens: "tokens_ids",
 }
-/** What only PostgreSQL has: where event IDs go on, the fence, and who sends what. */
+/**
+ * Columns that only PostgreSQL has: where event IDs continue, the fence, and which instance sends which
+ * delivery.
+ */
 const ONLY_HERE = ["floor", "version", "printed", "taken_until"]
 
 /** What was moved. */
@@ -56,7 +59,7 @@ export interface Moved {
 type Value = string | number | null
 type Row = Record<string, Value>
 
-/** The names of the columns that are moved, and which of them are true or false. */
+/** The names of the columns that are moved, and which of them are booleans. */
 function columnsOf(table: PgTable): {
   readonly names: readonly string[]
   readonly isBoolean: ReadonlySet<string>
@@ -68,7 +71,7 @@ function columnsOf(table: PgTable): {
   return { names: columns.map(({ name }) => name), isBoolean: new Set(isBoolean) }
 }
 
-/** A session for a move: one connection, whose statements may take their time. */
+/** A session for a move: one connection, whose statements have no time limit. */
 const session = (url: string): SQL =>
   new SQL({ url, max: 1, connectionTimeout: 2, connection: { application_name: "track-studio move" } })
 
@@ -95,7 +98,7 @@ async function within<T>(url: string, work: (tx: SQL) => Promise<T>): Promise<T>
   const client = session(url)
   try {
     return await client.begin(async (tx) => {
-      // A server that starts meanwhile must not read which history it is that it serves.
+      // A server that starts meanwhile must not read which history it serves.
       await tx.unsafe("LOCK TABLE history, queue_items, updates IN ACCESS EXCLUSIVE MODE")
       await checkUnused(tx, url)
       return work(tx)
@@ -238,7 +241,7 @@ export async function moveDown(url: string, file: string): Promise<Moved> {
         )
         setSequence(client, table, row?.last ?? 0)
       }
-      // By this the next server knows that it is the file that was there before.
+      // By this mark the next server recognises the file that was there before.
       client.query("UPDATE history SET mark = ?").run(mark)
       const [head]: { id: number }[] = await tx.unsafe("SELECT (take_turn())::float8 AS id")
       setSequence(client, "updates", head?.id ?? 0)
@@ -251,7 +254,7 @@ export async function moveDown(url: string, file: string): Promise<Moved> {
     if (client.inTransaction) client.run("ROLLBACK")
     client.close()
     lock.close()
-    // A file that holds nothing would be in the way of the next try.
+    // An empty file would be in the way of the next try.
     if (!isDone)
       for (const suffix of ["", "-wal", "-shm", ".lock"]) rmSync(`${file}${suffix}`, { force: true })
   }

@@ -18,17 +18,20 @@ const READERS = 4
 /** The advisory lock under which a database is prepared. */
 const PREPARING = 7_446_291
 
-/** In the binary all such folders stand side by side, so each has a name of its own. */
+/** In the binary all such folders are beside each other, so each has a name of its own. */
 const migrationsFolder = join(import.meta.dir, "postgres-migrations")
 
-/** What an instance asks of its sessions. A pooler refuses what it does not pass on, or swallows it, which is seen. */
+/**
+ * The settings that an instance needs in its sessions. A pooler refuses what it does not pass on, or swallows
+ * it, which is noticed.
+ */
 const SESSION = {
   application_name: "track-studio",
   statement_timeout: `${LIMIT_MS - 500}`,
   lock_timeout: `${LIMIT_MS - 1000}`,
   idle_in_transaction_session_timeout: `${LIMIT_MS}`,
   client_connection_check_interval: "1000",
-  // A role or a database may have it off, and then what was answered could be lost.
+  // A role or a database may have it turned off, and then what was answered could be lost.
   synchronous_commit: "on",
   default_transaction_isolation: "read committed",
   // Connections that are kept for hours are what is wanted here.
@@ -59,7 +62,7 @@ interface Server {
   readonly free: number
 }
 
-/** What is asked of a server first; the connection that asks is one of those that are taken. */
+/** The first question to a server; the connection that asks it is one of those that are taken. */
 const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('statement_timeout') AS timeout,
   (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
     - (SELECT sum(numbackends) FROM pg_stat_database))::int AS free`
@@ -75,7 +78,7 @@ const CONNECTIONS = 1 + READERS + 2
 export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"]): Promise<Opened> {
   const pool = (max: number) => () =>
     new SQL({ url, max, connectionTimeout: 2, idleTimeout: 0, connection: SESSION })
-  // The connection of the groups comes first: where there are few, writes must not wait for reads to end.
+  // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
   const writing = new Link({ open: pool(1), onDoubt })
   const reading = new Link({ open: pool(READERS), onDoubt })
   try {
@@ -179,7 +182,7 @@ const pooler = (url: string): AppError =>
     `${shownDatabase(url)} is a connection pooler such as pgbouncer, behind which answers get mixed up; name the PostgreSQL server itself with --database`,
   )
 
-/** What a start that failed says, by SQLSTATE: what is wrong, and what to do. */
+/** The message of a start that failed, by SQLSTATE: what is wrong, and what to do. */
 const ADVICE: Readonly<Record<string, string>> = {
   "28P01": "refuses the password; check the user and the password in the URL",
   "28000": "refuses the user; check the user in the URL and the server's pg_hba.conf",

@@ -91,7 +91,7 @@ export class PostgresStore extends PostgresHistory implements Store {
    */
   static async open(url: string, options: PostgresOptions = {}): Promise<PostgresStore> {
     const outages = new Outages()
-    // Whatever was counted before, by any instance, is not counted again: a doubt does no harm.
+    // Time that any instance has counted before is not counted again: a doubt does no harm.
     const onDoubt = (ageMs: number): void =>
       outages.begin((options.clock ?? own).steadyMs() - Math.ceil(ageMs))
     const own = new DatabaseClock(onDoubt)
@@ -231,7 +231,7 @@ export class PostgresStore extends PostgresHistory implements Store {
 
   async close(): Promise<void> {
     await this.#group.idle()
-    // Whatever is left of this instance means nothing to the others.
+    // The other instances ignore what is left of this one.
     await this.#fence.leave().catch(() => undefined)
     await Promise.all([this.#writing.close(), this.#reading.close()])
   }

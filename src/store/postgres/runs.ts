@@ -6,7 +6,7 @@ import type { KnownKind, Runs } from "../runs.ts"
 import type { Link } from "./link.ts"
 import { history, runs } from "./schema.ts"
 
-/** So many runs that say no kind must look alike, that the next item can be expected to. */
+/** If this many runs without a kind look alike, the next item is expected to look like them. */
 const SURE_RUNS = 3
 
 /** Adds runs in their order, keeps the newest of each kind and look, and notes that the history was learned from. */

@@ -253,7 +253,9 @@ export const deliveries = pgTable(
   ],
 )
 
-/** Who may do what; the tokens themselves are stored nowhere. Rows stay when a token is revoked. */
+/**
+ * The access tokens, as hashes: the tokens themselves are stored nowhere. Rows stay when a token is revoked.
+ */
 export const tokens = pgTable(
   "tokens",
   {
@@ -271,7 +273,7 @@ export const tokens = pgTable(
   (table) => [uniqueIndex("tokens_hash").on(table.hash)],
 )
 
-/** What stands in for a token at one path. */
+/** The tickets; each stands in for a token at one path. */
 export const tickets = pgTable(
   "tickets",
   {

@@ -4,8 +4,9 @@ import type { Link } from "./link.ts"
 const JUMP = 1_000_000
 
 /**
- * Notes that event IDs were lost, if the newest one is below $1, and answers the new floor. It takes the row of the
- * history before its turn: a transaction that waits for that row holds no item that a group could wait for.
+ * Notes that event IDs were lost, if the newest one is below $1, and answers the new floor. It locks the row
+ * of the history before it takes its turn: a transaction that waits for that row holds no item that a group
+ * could wait for.
  */
 const RAISE = `WITH held AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
 turn AS MATERIALIZED (SELECT take_turn() AS head FROM held)
@@ -32,7 +33,7 @@ export class Seen {
     return this.#newest
   }
 
-  /** An event ID was seen. */
+  /** Notes that an event ID was seen. */
   note(eventId: number): void {
     if (eventId > this.#newest) this.#newest = eventId
   }
@@ -46,7 +47,7 @@ export class Seen {
     return Math.max(head, this.#newest)
   }
 
-  /** Asks whether the database has gone back, and then has new event IDs begin above all that were seen. */
+  /** Asks whether the database has gone back; if so, new event IDs begin above all that were seen. */
   async raise(link: Link): Promise<void> {
     const [row] = await link.ask<{ floor: number }>(RAISE, [this.#newest])
     if (!row) return

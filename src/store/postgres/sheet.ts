@@ -14,11 +14,11 @@ export interface Known {
   readonly version: number
 }
 
-/** A row in the hands of a group. */
+/** A row that a group works on. */
 export interface Row {
-  /** What it is after the decisions so far. */
+  /** The row after the decisions so far. */
   readonly now: Stored
-  /** What it was when it was read. */
+  /** The row as it was read. */
   readonly before: Known
   /** Whether it was read by this very group, and not remembered. */
   readonly isFresh: boolean
@@ -32,7 +32,7 @@ export interface Row {
 export interface Added {
   /** The item, with its number. */
   readonly item: QueueItem
-  /** The key that must be ours for it; undefined for none. */
+  /** The key that no other add may have used; undefined for none. */
   readonly key: string | undefined
   /** See `Row`. */
   readonly availableMs: number | null
@@ -56,19 +56,19 @@ export interface Said {
   readonly data: string
 }
 
-/** What a decision came to, and what it depends on. */
+/** The result of a decision, and what it depends on. */
 export interface Attempt<T> {
   /** What it answers, or why it refused. */
   readonly result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
-  /** Whether it has not found what another look may find. */
+  /** Whether it did not find something that another look may find. */
   readonly isOpen: boolean
-  /** The items that it has seen, and must be as it saw them. */
+  /** The items that it has seen, and which must still be as it saw them. */
   readonly seen: ReadonlySet<number>
   /** The new items that it depends on. */
   readonly added: ReadonlySet<number>
 }
 
-/** An item that does not exist, or not any more. */
+/** The error for an item that does not exist, or was deleted. */
 export const unknownItem = (id: number): AppError =>
   new AppError("not_found", `queue item ${id} does not exist`)
 
@@ -76,7 +76,7 @@ export const unknownItem = (id: number): AppError =>
 const steadyOf = (time: string | null, moment: Moment): number | null =>
   time === null ? null : moment.steadyMs + Date.parse(time) - Date.parse(moment.time)
 
-/** What one group of writes has read, and what it has decided: each decision builds upon those before it. */
+/** Everything that one group of writes has read and decided: each decision builds upon those before it. */
 export class Sheet {
   /** The rows by item. */
   readonly rows = new Map<number, Row>()
@@ -84,15 +84,14 @@ export class Sheet {
   readonly answers = new Map<string, { readonly digest: string; readonly answer: string }>()
   /** Numbers for new items. */
   readonly numbers: number[] = []
-  /** What is to be added. */
+  /** The items that are to be added. */
   readonly adds: Added[] = []
-  /** The keys of that. */
+  /** The keys of added items, with their answers. */
   readonly keys: Answer[] = []
-  /** What is to be appended to the history. */
+  /** The updates that are to be appended to the history. */
   readonly said: Said[] = []
   /**
-   * How often the songs of items that may be claimed were claimed, by item; only where a song has one worker at a
-   * time.
+   * How often the songs of claimable items were claimed, by item; only if a song has one worker at a time.
    */
   readonly songVersions = new Map<number, number>()
   /** Claims that count only if no other one of their songs does. */
@@ -129,7 +128,7 @@ export class Sheet {
     return id
   }
 
-  /** Makes one decision; of one that throws nothing is left. */
+  /** Makes one decision; one that throws leaves nothing behind. */
   attempt<T>(work: () => T): Attempt<T> {
     const lists = [this.adds, this.keys, this.said, this.runs, this.soleClaims]
     const lengths = lists.map(({ length }) => length)

@@ -2,13 +2,13 @@ import type { Size, Thinning, Upkeep } from "../upkeep.ts"
 import { HEAD } from "./history.ts"
 import type { Link } from "./link.ts"
 
-// In ORDER BY a name means what is selected by it, converted, before it means a column: columns are named with their
-// table. A subquery as an array is an index's key; as a table it would be joined, and the planner may walk the whole
-// table for it.
+// In ORDER BY a name means the converted column that is selected by it before it means the column itself, so
+// columns are named with their table. A subquery as an array is an index's key; as a table it would be
+// joined, and the planner may walk the whole table for it.
 
-/** Items that one call looks at; most have nothing that may go. */
+/** How many items one call looks at; most have nothing to remove. */
 const ITEMS_A_CALL = 64
-/** Updates that one call looks at for items that were changed. */
+/** How many updates one call looks at for items that were changed. */
 const UPDATES_A_CALL = 4096
 
 /** The highest event ID that every webhook has examined, as SQL. */
@@ -70,7 +70,7 @@ gone AS (
 noted AS (${noted})
 SELECT ((SELECT count(*) FROM repeated) + (SELECT count(*) FROM item) + (SELECT n FROM noted))::int AS n`
 
-/** The instance that finds it due and moves it on has the turn. */
+/** The instance that finds the timer due and moves it on has the turn. */
 const TURN = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
   ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE timers.due_at <= $2::int8 RETURNING name`
 
@@ -146,7 +146,7 @@ export class PostgresUpkeep implements Upkeep {
   }
 
   async shrink(): Promise<number> {
-    // What is unused is used again by PostgreSQL itself, after its vacuum.
+    // PostgreSQL itself uses free space again, after its vacuum.
     return 0
   }
 
@@ -175,7 +175,7 @@ export class PostgresUpkeep implements Upkeep {
       const removed = await this.#remove([id], upTo, Math.min(excess, limit))
       if (removed > 0) return removed
     }
-    // Looking on is work, too, though nothing was removed.
+    // Moving on is work, too, even if nothing was removed.
     return changed.length
   }
 

@@ -71,7 +71,7 @@ export class SqliteAccess implements Access {
       const { section, lease_holder, lease_expires_at } = queueItems
       const ended = this.#db
         .update(queueItems)
-        // Run out long ago, and with no token that a worker could show.
+        // A lease that ran out long ago, with no token that a worker could show.
         .set({ lease_token: null, lease_expires_at: 0 })
         .where(and(eq(section, 0), eq(lease_holder, id), isNotNull(lease_expires_at)))
         .returning({ id: queueItems.id })

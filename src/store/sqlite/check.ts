@@ -26,7 +26,7 @@ const LEGAL = Object.entries(MOVES)
   .flatMap(([from, tos]) => tos.map((to) => `('${from}', '${to}')`))
   .join(", ")
 
-/** What the history of every item must hold to, as queries for what does not. */
+/** The rules for the history of every item, as queries for what breaks them. */
 const RULES: readonly string[] = [
   `SELECT format('item %d: update %d goes from %s to %s, which is no legal move', queue_id, id, before, status) AS fault
    FROM (SELECT id, queue_id, status, lag(status) OVER (PARTITION BY queue_id ORDER BY id) AS before FROM updates)

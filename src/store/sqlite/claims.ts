@@ -63,8 +63,8 @@ export function firstFitting(
 const compare = (a: Candidate, b: Candidate): number => a.rank - b.rank || a.place - b.place || a.id - b.id
 
 /**
- * The lowest key of given tags that begins with `prefix` and goes on above `after`; without one, the same with the last
- * tag of the prefix taken away and gone above. Null if there is none at all.
+ * The lowest key of given tags that begins with `prefix` and continues above `after`. If there is none, the
+ * same with the last tag of the prefix removed, above that tag; null if there is none at all.
  */
 function next(
   given: readonly Uint8Array[],

@@ -28,8 +28,8 @@ export const {
 /** What a report changes beside an item; a renewed lease changes no more than this. */
 export const pacedColumns = picked(columns, ["done", "rate", "moved_at", "lease_expires_at"])
 /**
- * What a report changes of an item and beside it. Written alone it leaves the indexes of the queue's order untouched,
- * and takes a fifth of the time.
+ * What a report changes of an item and beside it. Writing only these leaves the indexes of the queue's order
+ * untouched, and takes a fifth of the time.
  */
 export const reportColumns = {
   ...picked(columns, [

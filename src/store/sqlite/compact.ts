@@ -8,7 +8,7 @@ import { appliedMigrations } from "./open.ts"
 /** How long to wait while a server writes; this blocks the command alone. */
 const BUSY_MS = 5000
 
-/** What a compaction came to, in bytes of the file. */
+/** The result of a compaction, in bytes of the file. */
 export interface Compacted {
   /** How large the file was. */
   readonly before: number

@@ -2,7 +2,9 @@ import { SQLiteError } from "bun:sqlite"
 
 import { AppError } from "../../errors.ts"
 
-/** What SQLite's codes mean for people, and what to do: the first that a code begins with. */
+/**
+ * The meaning of SQLite's codes for people, and what to do; the first entry that a code begins with counts.
+ */
 const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] = [
   ["SQLITE_FULL", "has no room on its disk", "free some and start again"],
   ["SQLITE_BUSY", "is being written by another program", "end that program and start again"],
@@ -32,15 +34,15 @@ const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] =
   ],
 ]
 
-/** The fault of SQLite inside an error; undefined if it is none. */
+/** The SQLite error inside an error; undefined if there is none. */
 function faultOf(error: unknown): SQLiteError | undefined {
   if (error instanceof SQLiteError) return error
   return error instanceof Error && error.cause !== undefined ? faultOf(error.cause) : undefined
 }
 
 /**
- * An error as the sentence of a start that failed: which file, what is wrong with it, and what to do. An error that is
- * not about the database, or is such a sentence already, stays as it is.
+ * An error as the sentence of a start that failed: which file, what is wrong with it, and what to do. An
+ * error that is not about the database, or that is such a sentence already, stays as it is.
  */
 export function explained(error: unknown, path: string): unknown {
   const fault = faultOf(error)

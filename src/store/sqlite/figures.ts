@@ -37,7 +37,7 @@ export class SqliteFigures implements Figures {
   }
 
   async oldestWaiting(): Promise<string | null> {
-    // From each priority to the next one in the index: a look at every waiting item would take its time.
+    // From each priority to the next one in the index: looking at every waiting item would take too long.
     const row = this.#client
       .query<{ at: number | null }, []>(
         `WITH RECURSIVE ranks(rank) AS (SELECT min(rank) FROM queue_items WHERE section = 1
@@ -60,7 +60,7 @@ export class SqliteFigures implements Figures {
   }
 
   async finished(sinceMs: number): Promise<Finished> {
-    // With `outcome` and `deleted_at` named as the index names them, it is read alone.
+    // If `outcome` and `deleted_at` are named as the index names them, only the index is read.
     const rows = this.#client
       .query<OutcomeRow, [number]>(
         `SELECT outcome, count(*) AS items, min(completed_at - started_at) AS least,

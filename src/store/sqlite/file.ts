@@ -6,7 +6,7 @@ import type { GroupCommit } from "./group.ts"
 import { textOfMark } from "./lock.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
 
-/** A write-ahead log of this size has not been taken over for long: something holds an old state. */
+/** A write-ahead log of this size was not written into the file for long: something holds an old state. */
 const PINNED_BYTES = 2 * WAL_BYTES
 
 /** The file of an open database: whether it is still in its place, its write-ahead log, its mark, and its end. */
@@ -15,7 +15,7 @@ export class DatabaseFile {
   readonly #group: GroupCommit
   readonly #markPage: MarkPage
   #isMarkKept = false
-  /** Whether the file itself has borne the mark of this start: then it must go on to. */
+  /** Whether the file itself has carried the mark of this start: then it must still carry it. */
   #wasMarked: boolean
 
   constructor(opened: Opened, group: GroupCommit) {
@@ -37,7 +37,7 @@ export class DatabaseFile {
     ]
   }
 
-  /** Writes everything into the file, after the last words, and releases it. */
+  /** Writes everything into the file, after `lastWords`, and releases it. */
   close(lastWords: () => void): void {
     const { client, lock, found } = this.#opened
     if (this.#isOverwritten()) setLogAside(found.path)
@@ -54,18 +54,21 @@ export class DatabaseFile {
       client.run("PRAGMA wal_checkpoint(TRUNCATE)")
       lock.remember(mark)
     } catch {
-      // What was acknowledged is in the write-ahead log, where the next start finds it.
+      // Acknowledged writes are in the write-ahead log, where the next start finds them.
     }
   }
 
-  /** Whether something else was written into the file itself, as by a plain copy over it. */
+  /** Whether something else was written into the file itself, such as a plain copy over it. */
   #isOverwritten(): boolean {
     const isMarked = this.#markPage.isMarked()
     this.#wasMarked ||= isMarked
     return this.#wasMarked && !isMarked
   }
 
-  /** Brings the mark of this start to the disk, and lets the lock count on it; a start is too early for the wait. */
+  /**
+   * Brings the mark of this start to the disk, and lets the lock rely on it; at the start this wait would be
+   * too long.
+   */
   async #keepMark(): Promise<void> {
     const { client, lock, mark } = this.#opened
     this.#isMarkKept = true
@@ -74,7 +77,7 @@ export class DatabaseFile {
       client.run("PRAGMA wal_checkpoint(PASSIVE)")
       lock.remember(mark)
     } catch {
-      // The next look tries again; until then the lock counts on the mark before.
+      // The next look tries again; until then the lock relies on the mark before.
       this.#isMarkKept = false
     }
   }
@@ -121,7 +124,7 @@ class MarkPage {
       const read = readSync(this.#descriptor, this.#page, 0, length, this.#position)
       return this.#page.subarray(0, read).includes(this.#mark)
     } catch {
-      // A disk that fails has written nothing over it.
+      // A disk that fails has not written anything over it.
       return true
     }
   }

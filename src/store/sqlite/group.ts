@@ -7,7 +7,7 @@ const BUSY_PAUSE_MS = 10
 
 /** Callbacks for the transactions of a group. Times are milliseconds of one clock. */
 export interface Observer {
-  /** That clock. */
+  /** The clock. */
   readonly nowMs: () => number
   /** Called first thing in each transaction, in which it may write. */
   begun(nowMs: number): void
@@ -38,7 +38,7 @@ class Unavailable extends AppError {
 const unavailable = (cause: unknown): Unavailable =>
   new Unavailable("the database cannot be written now; nothing was changed", cause)
 
-/** Whether a commit failed when it had been written, and was to reach the disk: after a crash it may be there. */
+/** Whether a commit failed after it was written, on its way to the disk: after a crash it may be there. */
 const isUnsynced = (error: unknown): boolean =>
   error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_IOERR")
 
@@ -55,7 +55,7 @@ function codeOf(error: unknown): string {
   return error instanceof SQLiteError ? (error.code ?? "SQLITE_ERROR") : error.name
 }
 
-/** A fault of the database, as opposed to a row that a constraint refused. */
+/** Whether an error is a fault of the database, and not a row that a constraint refused. */
 const isFault = (error: unknown): boolean =>
   error instanceof SQLiteError && !error.code?.startsWith("SQLITE_CONSTRAINT")
 

@@ -16,7 +16,7 @@ const updateColumns = getTableColumns(updates)
 /** The newest event ID, as SQL. */
 export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'updates'), 0)"
 
-/** An item that does not exist, or not any more. */
+/** The error for an item that does not exist, or was deleted. */
 export const unknownItem = (id: number): AppError =>
   new AppError("not_found", `queue item ${id} does not exist`)
 

@@ -3,13 +3,13 @@ import { existsSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
 
-/** What a database is called: the same name for its whole life, and a number that each start raises. */
+/** How a database is recognised: a name for its whole life, and a number that each start raises. */
 export interface Mark {
   /** Given when the database was created. */
   readonly name: string
   /** How many starts there were. */
   readonly starts: number
-  /** SQLite's number for the tables as they are; it changes with every change of them. */
+  /** SQLite's number for the present tables; it changes with every change of them. */
   readonly tables: number
 }
 
@@ -23,10 +23,13 @@ interface Memory extends Mark {
   readonly own: number
 }
 
-/** By so much the database may be ahead of what the lock file remembers: that is not synced when it is written. */
+/**
+ * How many starts the database may be ahead of what the lock file remembers, which is not synced when it is
+ * written.
+ */
 const MOST_AHEAD = 2
 
-/** A mark as the database stores it; undefined for anything else. */
+/** A mark from the database's text; undefined for anything else. */
 export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | undefined {
   const [, name, starts] = /^([0-9a-f-]+)\.(\d{1,15})$/.exec(text ?? "") ?? []
   return name === undefined ? undefined : { name, starts: Number(starts) }
@@ -44,7 +47,7 @@ function identityOf(path: string): string {
   return file ? `${file.dev}.${file.ino}` : ""
 }
 
-/** What a backup bears in place of a mark: it is put back by a restore, which gives its history another name. */
+/** What a backup carries in place of a mark: a restore puts it back, and gives its history another name. */
 export const BACKUP_MARK = "backup"
 
 /** The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none. */
@@ -54,7 +57,7 @@ function markIn(path: string): string | undefined {
     using client = new Database(file, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI)
     return client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? undefined
   } catch {
-    // A damaged file is for its opening to explain.
+    // Opening the database explains a damaged file.
     return undefined
   }
 }
@@ -66,7 +69,7 @@ function isMarkOf({ name, starts }: Memory, text: string | undefined): boolean {
   return ahead >= 0 && ahead <= MOST_AHEAD
 }
 
-/** Whether a file was found to be no whole database, or not one of ours. */
+/** Whether an error means that a file is no whole database, or not one of ours. */
 const isDamage = (error: unknown): boolean =>
   error instanceof SQLiteError && /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/.test(error.code ?? "")
 
@@ -86,7 +89,7 @@ export class Lock implements Disposable {
   readonly #path: string
   readonly #isNew: boolean
   #client: Database
-  /** The files as they were opened. */
+  /** The identity of each file as it was opened, by path. */
   readonly #opened = new Map<string, string>()
 
   /**
@@ -103,7 +106,8 @@ export class Lock implements Disposable {
       if (sizeOf(path) === 0 && !isNewAllowed) {
         refuse(`the database ${path} is gone, and ${path}.lock, which is damaged, was kept for it`, path)
       }
-      // A power cut leaves it so, as it is never synced. It is not held: SQLite reads a file once it may lock it.
+      // A power cut leaves it so, as it is never synced. The lock is free: SQLite reads a file only once it
+      // may lock it.
       this.#client.close()
       truncateSync(`${path}.lock`)
       this.#client = this.#open()
@@ -176,7 +180,10 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Whether another file lies at the path than the one that is remembered, and not because the whole folder was copied. */
+  /**
+   * Whether the file at the path is another one than the one that is remembered, and not because the whole
+   * folder was copied.
+   */
   #isInPlaceOfAnother({ inode, own }: Memory): boolean {
     return inodeOf(`${this.#path}.lock`) === own && inodeOf(this.#path) !== inode
   }
@@ -193,7 +200,7 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Remembers the mark that the database bears at least, whatever becomes of it. */
+  /** Remembers that the database carries at least this mark, whatever happens later. */
   remember({ name, starts, tables }: Mark): void {
     const { ino } = statSync(this.#path)
     if (this.#opened.size === 0) {

@@ -31,7 +31,7 @@ export function appliedMigrations(client: Database): number {
   return client.query<{ n: number }, []>("SELECT count(*) AS n FROM __drizzle_migrations").get()?.n ?? 0
 }
 
-/** Whether the pages of the file say where they belong, so that unused ones can be given back. */
+/** Whether the pages of the file record where they belong, so that unused ones can be given back. */
 const canShrink = (client: Database): boolean =>
   client.query<{ auto_vacuum: number }, []>("PRAGMA auto_vacuum").get()?.auto_vacuum !== 0
 
@@ -83,7 +83,7 @@ function prepare(client: Database, before: Before): void {
   client.run(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   client.run("PRAGMA cache_size = -16000")
   if (before.applied === before.newest) return
-  // Loaded when there is something to migrate: it brings node:crypto along, a tenth of a start.
+  // Loaded when there is something to migrate: it loads node:crypto, which takes a tenth of a start.
   const {
     migrate,
   }: typeof import("drizzle-orm/bun-sqlite/migrator") = require("drizzle-orm/bun-sqlite/migrator")
@@ -117,8 +117,8 @@ const damaged = (path: string, reason: string): AppError =>
   )
 
 /**
- * Gives the database a new mark, in the file itself. That is not synced yet, or a start would wait for the disk: until
- * the first second is over the lock remembers the mark before.
+ * Gives the database a new mark, in the file itself. It is not synced here, because the start would wait for
+ * the disk: until the first second is over the lock remembers the mark before.
  */
 function mark(client: Database, lock: Lock, path: string, tables: number): Mark {
   const row = client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()
@@ -135,7 +135,7 @@ function mark(client: Database, lock: Lock, path: string, tables: number): Mark 
   return now
 }
 
-/** Only the owner may read or write the files, as far as they are ours. */
+/** Only the owner may read or write the files, if they are ours. */
 function keepPrivate(path: string): void {
   for (const part of ["", "-wal", "-shm", ".lock"]) {
     const file = statSync(`${path}${part}`, { throwIfNoEntry: false })
@@ -164,7 +164,7 @@ export interface Opened {
  */
 export function openDatabase(path: string, isNewAllowed = false): Opened {
   const named = resolve(path)
-  // By whatever link it is named, it is one database, with one lock.
+  // A database has one lock, whatever links lead to it.
   const absolute = existsSync(named) ? realpathSync(named) : named
   let lock: Lock | undefined
   let client: Database | undefined

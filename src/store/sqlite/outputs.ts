@@ -10,7 +10,7 @@ import type { GroupCommit } from "./group.ts"
 import { lazily, slots } from "./prepared.ts"
 import { outputs } from "./schema.ts"
 
-/** Which attempt of which item. */
+/** An attempt of an item. */
 type Key = Readonly<Record<"queue_id" | "attempt", number>>
 
 function statements(client: Database) {
@@ -30,13 +30,13 @@ function statements(client: Database) {
         .delete(outputs)
         .where(and(eq(outputs.queue_id, slot.queue_id), gte(outputs.attempt, slot.attempt)))
         .prepare(),
-    /** Removes what ends at this position or before. */
+    /** Removes the pieces that end at this position or before. */
     trim: () =>
       db
         .delete(outputs)
         .where(and(ofAttempt, lte(outputs.to, slot.to)))
         .prepare(),
-    /** What ends after this position. */
+    /** The pieces that end after this position. */
     read: () =>
       db
         .select({ from: outputs.from, to: outputs.to, text: outputs.text })

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs"
 
 type Row = Record<string, string | number | null>
 
-/** What of the present database outlives a restore. */
+/** The part of the present database that outlives a restore. */
 export interface Present {
   /** The name of its history. */
   readonly historyId: string
@@ -13,9 +13,9 @@ export interface Present {
   readonly itemId: number
   /** All tokens that were ever created. */
   readonly tokens: readonly Row[]
-  /** What webhooks were told, or are to be told. */
+  /** The deliveries to webhooks, those that were made and those that are to be made. */
   readonly deliveries: readonly Row[]
-  /** Up to where each webhook has been told. */
+  /** The event ID up to which each webhook has examined the history. */
   readonly webhooks: readonly { readonly url: string; readonly cursor: number }[]
 }
 
@@ -43,7 +43,7 @@ export function sequence(client: Database, table: "updates" | "queue_items"): nu
 export const historyIdOf = (client: Database): string =>
   client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
 
-/** Null if the present database cannot be read, or there is none. */
+/** What outlives a restore; null if the present database cannot be read, or if there is none. */
 export function presentOf(path: string): Present | null {
   if (!existsSync(path)) return null
   let client: Database | undefined
@@ -65,7 +65,7 @@ export function presentOf(path: string): Present | null {
   }
 }
 
-/** Puts rows in the place of all that a table has. */
+/** Replaces all rows of a table. */
 function replace(client: Database, table: "tokens" | "deliveries", rows: readonly Row[]): void {
   client.run(`DELETE FROM ${table}`)
   for (const row of rows) {
@@ -80,9 +80,9 @@ function replace(client: Database, table: "tokens" | "deliveries", rows: readonl
 const isSame = ({ historyId }: Present, { from }: Passage): boolean => historyId === from
 
 /**
- * The tokens of now win: one that was revoked since the backup must not live again. Tickets died with the history. A
- * token for one item goes on showing it if the backup is of the same history; in any other its number may be another
- * song's.
+ * Keeps the present tokens: one that was revoked since the backup must not be in force again. Tickets ended
+ * with the history. A token for one item still shows it if the backup is of the same history; in any other,
+ * its number may be another song's.
  */
 export function keepTokens(client: Database, present: Present, passage: Passage): void {
   client.run("DELETE FROM tickets")
@@ -91,7 +91,7 @@ export function keepTokens(client: Database, present: Present, passage: Passage)
   client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, passage.from)
 }
 
-/** Ends deliveries that wait and are not to be made. */
+/** Ends waiting deliveries that must not be made. */
 function giveUp(client: Database, after: number, error: string, time: string): void {
   client
     .query(
@@ -101,8 +101,8 @@ function giveUp(client: Database, after: number, error: string, time: string): v
 }
 
 /**
- * No webhook is called twice for the same update, or for one that was lost; and it is called for what it has not heard
- * of yet, as far as that is known.
+ * Calls no webhook twice for the same update, nor for a lost one, and calls it for what it has not received
+ * yet, as far as that is known.
  */
 export function keepDeliveries(client: Database, present: Present | null, passage: Passage): void {
   const { lastUpdate, head, time } = passage

@@ -10,14 +10,17 @@ import { Lock } from "./lock.ts"
 import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, sequence } from "./present.ts"
 import { SqliteStore } from "./sqlite.ts"
 
-/** Where numbers go on if the present database cannot be read: far above any that it can have given. */
+/**
+ * The numbers continue this far ahead if the present database cannot be read: far above any that it can have
+ * given.
+ */
 const UNKNOWN_JUMP = 10_000_000
 
-/** What a restore came to. */
+/** The result of a restore. */
 export interface Restored {
   /** How many items the backup had, deleted ones among them. */
   readonly items: number
-  /** Where the database lies that was there before; null if there was none. */
+  /** The path of the database that was there before; null if there was none. */
   readonly before: string | null
   /** Whether the tokens and numbers of that database could be read. */
   readonly isKnown: boolean
@@ -107,7 +110,7 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
     return { items, before, isKnown: !isReplaced || present !== null }
   } finally {
     lock.close()
-    // What it says of the database that was there would keep the next server from starting.
+    // Its memory of the former database would keep the next server from starting.
     rmSync(`${target}.lock`, { force: true })
   }
 }

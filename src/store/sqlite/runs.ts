@@ -9,7 +9,7 @@ import type { KnownKind, Runs } from "../runs.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, runs } from "./schema.ts"
 
-/** So many runs that say no kind must look alike, that the next item can be expected to. */
+/** If this many runs without a kind look alike, the next item is expected to look like them. */
 const SURE_RUNS = 3
 
 /** The Runs on SQLite. */
@@ -69,7 +69,10 @@ export class SqliteRuns implements Runs {
     })
   }
 
-  /** Adds a run that ended then, within the transaction under way, and lets go of those that are too many. */
+  /**
+   * Adds a run that ended at this time, within the transaction under way, and removes those that are too
+   * many.
+   */
   keep({ kind, look, worker, queue_id, seconds, steps }: KeptRun, ended_at: string): void {
     const db = this.#db
     db.insert(runs).values({ kind, look, worker, queue_id, seconds, steps, ended_at }).run()

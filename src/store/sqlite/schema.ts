@@ -284,7 +284,9 @@ END;
 `
 }
 
-/** Who may do what; the tokens themselves are stored nowhere. Rows stay when a token is revoked. */
+/**
+ * The access tokens, as hashes: the tokens themselves are stored nowhere. Rows stay when a token is revoked.
+ */
 export const tokens = sqliteTable(
   "tokens",
   {
@@ -302,7 +304,7 @@ export const tokens = sqliteTable(
   (table) => [uniqueIndex("tokens_hash").on(table.hash)],
 )
 
-/** What stands in for a token at one path. */
+/** The tickets; each stands in for a token at one path. */
 export const tickets = sqliteTable(
   "tickets",
   {

@@ -64,7 +64,10 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #writes: ReturnType<typeof writes>
   readonly #claims: ReturnType<typeof claims>
   readonly #leases: ReturnType<typeof leases>
-  /** Rows as they are stored, by item, the latest written last: reports come in rows, and reading costs most. */
+  /**
+   * The latest rows as they are stored, by item, the latest written last: reports come in rows, and reading
+   * the row is most of their cost.
+   */
   readonly #recent = new Map<number, Stored>()
   #version = 0
   /** How many rows were changed before the transaction under way. */
@@ -261,7 +264,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   async close(): Promise<void> {
     this.#group.drain()
     await this.#group.idle()
-    // What still comes, as from a connection that was cut, finds no database any more.
+    // Requests that still come, as from a connection that was cut, find no database any more.
     this.#group.refuse(new AppError("unavailable", "the server has stopped; nothing was changed"))
     this.#file.close(() => this.#signOfLife(this.clock.steadyMs()))
   }
@@ -288,7 +291,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The beginning of every transaction. */
   #begun(nowMs: number): void {
     this.#statuses = []
-    // Remembered rows are right only while no other process writes the file.
+    // Remembered rows are valid only while no other process writes the file.
     const version = this.#reads.version.get()?.data_version ?? 0
     if (version !== this.#version) this.#recent.clear()
     this.#version = version
@@ -299,7 +302,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       this.#leases.wait.run(tookMs)
       this.#recent.clear()
     }
-    // It keeps the next server from counting the same time again.
+    // This keeps the next server from counting the same time again.
     if (outage) this.#signOfLife(nowMs)
     this.#changes = this.#reads.changes.get()?.changes ?? 0
   }
@@ -307,7 +310,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The end of every transaction. One that changes nothing must not write to the disk. */
   #ending(nowMs: number): void {
     this.#hasChanged = this.#reads.changes.get()?.changes !== this.#changes
-    // Here it costs no commit of its own, and no lease is given out long after the latest sign of life.
+    // Here it costs no commit of its own, and no lease is given long after the latest sign of life.
     if (this.#hasChanged && this.#isAliveDue(nowMs)) this.#signOfLife(nowMs)
   }
 
@@ -320,7 +323,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     this.#aliveMs = nowMs
   }
 
-  /** Runs `work` in the next transaction; what it has written is forgotten where that failed. */
+  /** Runs `work` in the next transaction; if that fails, the rows that it has written are forgotten. */
   async #guarded<T>(ids: readonly number[], work: () => T): Promise<T> {
     const forget = (error: unknown): never => {
       for (const id of ids) this.#recent.delete(id)

@@ -81,7 +81,10 @@ export function reads(client: Database) {
         .from(queueItems)
         .where(and(eq(queueItems.id, sql.placeholder("id")), isNull(deleted_at)))
         .prepare(),
-    /** The item that is directly before a place among the waiting ones, another one aside. */
+    /**
+     * The item that is directly before a place among the waiting ones; the item that is being moved does not
+     * count.
+     */
     ahead: () =>
       client.prepare<{ place: number }, [number, number, number]>(
         "SELECT place FROM queue_items INDEXED BY queue_items_order WHERE section = 1 AND rank = ? AND place < ? AND id <> ? ORDER BY place DESC LIMIT 1",

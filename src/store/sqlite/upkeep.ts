@@ -5,7 +5,7 @@ import type { Size, Thinning, Upkeep } from "../upkeep.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 
-/** Items that one call looks at; most have nothing that may go. */
+/** How many items one call looks at; most have nothing to remove. */
 const ITEMS_A_CALL = 64
 
 /** The `auto_vacuum` of a file that gives room back in pieces. */
@@ -162,7 +162,7 @@ export class SqliteUpkeep implements Upkeep {
       this.#remove(id, ids)
       if (ids.length > 0) return ids.length
     }
-    // Looking on is work, too, though nothing was removed.
+    // Moving on is work, too, even if nothing was removed.
     return changed.length
   }
 
