@@ -26,6 +26,11 @@ export class LineCutter {
   #isTooLong = false
   #isRedrawn = false
 
+  /** Whether the line that has not ended yet will be dropped. */
+  get isTooLong(): boolean {
+    return this.#isTooLong
+  }
+
   /** Takes a piece; the one before it must have been read to its end. */
   feed(piece: string): void {
     this.#piece = piece.includes("\0") ? piece.replace(NULS, "") : piece

@@ -5,6 +5,7 @@ import { type Count, countsIn, isProperty, nestedIn, saysDone } from "./counts.t
 import { type Measure, Measures } from "./measures.ts"
 import { OWN, type Own, OwnWords } from "./own-words.ts"
 import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent.ts"
+import { LOUD } from "./quiet.ts"
 import type { Evidence, Expected, LineReader } from "./reader.ts"
 import { hasBar, hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
 import { isAtStart, type Look } from "./track.ts"
@@ -19,7 +20,7 @@ const MAX_LINES_A_SECOND = 2000
 const MAX_SEARCHED_A_SECOND = 8_000_000
 const MAX_FOUND_A_SECOND = 5000
 /** What is sought in more: it is found at a gigabyte a second. */
-const LOUDEST = /rror/
+const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress: most output is skipped quickly. */
 const FIGURES = /\d\s?[%/]|\d\s(?:out\s)?of\s\d|progress|percent/i
@@ -84,7 +85,15 @@ class Lines implements LineReader {
       return undefined
     }
     if (this.#lines >= MAX_FOUND_A_SECOND) return NOTHING
-    return came - this.#secondAt < MAX_SEARCHED_A_SECOND ? OWN : LOUDEST
+    return this.#isLoud(came) ? LOUDEST : OWN
+  }
+
+  isFlooded(came: number): boolean {
+    return this.sought(came) !== undefined && this.#isLoud(came)
+  }
+
+  #isLoud(came: number): boolean {
+    return came - this.#secondAt >= MAX_SEARCHED_A_SECOND
   }
 
   get evidence(): Evidence {

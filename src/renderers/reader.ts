@@ -59,6 +59,8 @@ export interface LineReader {
    * `came` is how many characters came so far. If absent, every line is read.
    */
   sought?(came: number): RegExp | undefined
+  /** Whether so much came that only lines with `LOUD` in them are still read. Absent, it is never so much. */
+  isFlooded?(came: number): boolean
 }
 
 const MAX_FAILURE_LENGTH = 1000

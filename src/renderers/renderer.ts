@@ -4,6 +4,7 @@ import { LineCutter } from "./cutter.ts"
 import { ffmpeg } from "./ffmpeg.ts"
 import { lines } from "./lines.ts"
 import type { RendererName } from "./names.ts"
+import { hasEnd, worthDecoding } from "./quiet.ts"
 import { type Evidence, type Expected, type LineReader, WHOLE } from "./reader.ts"
 
 /** Whether a render that reached this fraction (0 to 1) of its total has finished. */
@@ -22,6 +23,8 @@ export interface Renderer {
    * A line is heard once it has ended, so `push("\n")` hears a last line that has no end.
    */
   push(text: string, output?: number): Report[]
+  /** What must be decoded of the next bytes and pushed: not all while more comes than is read, or a line is too long. */
+  worthDecoding(bytes: Uint8Array, output?: number): Uint8Array
   /** What the output so far proves. */
   readonly evidence: Evidence
 }
@@ -31,6 +34,8 @@ const READERS: Readonly<Record<RendererName, (expected: Expected) => LineReader>
   blender,
   lines,
 }
+
+const NOTHING = new Uint8Array()
 
 class CutOutput implements Renderer {
   readonly #cutters = new Map<number, LineCutter>()
@@ -43,6 +48,11 @@ class CutOutput implements Renderer {
 
   get evidence(): Evidence {
     return this.#reader.evidence
+  }
+
+  worthDecoding(bytes: Uint8Array, output = 1): Uint8Array {
+    if (this.#cutters.get(output)?.isTooLong && !hasEnd(bytes)) return NOTHING
+    return this.#reader.isFlooded?.(this.#came) ? worthDecoding(bytes) : bytes
   }
 
   push(text: string, output = 1): Report[] {

@@ -1,21 +1,25 @@
+import { Recent } from "../renderers/recent.ts"
 import { printable } from "../text.ts"
 
 const MAX_CHARACTERS = 2000
 const MAX_LINES = 20
+/** More than is shown, as colours and overwritten text are removed at the end. */
+const MOST_BYTES = 8 * MAX_CHARACTERS
 
 /** Remembers the last lines of an output, as a terminal would show them. */
 export class LastLines {
-  #text = ""
+  readonly #recent = new Recent(MOST_BYTES)
 
-  /** Takes the next piece of the output. */
-  push(text: string): void {
-    // Keep more than is shown: colours and overwritten text are removed at the end.
-    this.#text = (this.#text + text).slice(-4 * MAX_CHARACTERS)
+  /** Takes the next piece of the output, which must not change any more. */
+  push(bytes: Uint8Array): void {
+    this.#recent.push({ output: 2, bytes })
   }
 
-  /** At most 20 lines and 2,000 characters, without colours; empty when nothing was printed. */
-  get text(): string {
-    const lines = this.#text
+  /** Removes and returns what was pushed: at most 20 lines and 2,000 characters, without colours; empty without any. */
+  take(): string {
+    const last = Buffer.concat(this.#recent.take().chunks.map(({ bytes }) => bytes)).subarray(-MOST_BYTES)
+    const lines = new TextDecoder()
+      .decode(last)
       .split(/\r?\n/)
       .map((line) => printable(Bun.stripANSI(line.slice(line.lastIndexOf("\r") + 1))).trimEnd())
       .filter((line) => line !== "")

@@ -11,6 +11,7 @@ import type { Output, Plan } from "./plan.ts"
 class ProgressReader {
   readonly #onReport: (report: Report) => void
   readonly #renderer: Renderer
+  readonly #decoders = new Map<Output, TextDecoder>()
 
   constructor(plan: Plan, onReport: (report: Report) => void) {
     this.#onReport = onReport
@@ -25,10 +26,19 @@ class ProgressReader {
     return this.#renderer.evidence
   }
 
-  push(text: string, output: Output): void {
-    for (const report of this.#renderer.push(text, output)) {
-      this.#onReport(report)
-    }
+  push(bytes: Uint8Array, output: Output): void {
+    const decoder = this.#decoders.get(output) ?? new TextDecoder()
+    this.#decoders.set(output, decoder)
+    this.#read(decoder.decode(this.#renderer.worthDecoding(bytes, output), { stream: true }), output)
+  }
+
+  /** Reads the last line of an output, which may lack its end. */
+  end(output: Output): void {
+    this.#read("\n", output)
+  }
+
+  #read(text: string, output: Output): void {
+    for (const report of this.#renderer.push(text, output)) this.#onReport(report)
   }
 }
 
@@ -85,8 +95,10 @@ export class Outputs {
     for (const [index, output] of this.#read.entries()) {
       const onBytes = (bytes: Uint8Array): void => {
         if (output !== 3) onPrinted(bytes, output)
+        reader.push(bytes, output)
+        if (this.#isError(output)) this.#lastLines.push(bytes)
       }
-      this.#listenTo(output, index, child, { reader, onBytes })
+      this.#listenTo(output, index, child, onBytes)
     }
     this.#closeTargets()
   }
@@ -100,8 +112,7 @@ export class Outputs {
   /** Reads to the end of all outputs, or until one has been silent for `quietMs`. */
   async drain(quietMs: number): Promise<void> {
     await Promise.all(this.#taps.map((tap) => tap.drain(quietMs)))
-    // The last line may lack its end.
-    for (const output of this.#read) this.#reader?.push("\n", output)
+    for (const output of this.#read) this.#reader?.end(output)
   }
 
   /** The fraction (0 to 1) of the total that was reached; null when the total or the fraction is unknown. */
@@ -114,26 +125,26 @@ export class Outputs {
     return this.#reader?.evidence ?? NO_EVIDENCE
   }
 
-  /** The last lines of standard error; empty when nothing was printed there. */
-  get lastLines(): string {
-    return this.#lastLines.text
+  /** Removes and returns the last lines of standard error; empty when nothing was printed there. */
+  takeLastLines(): string {
+    return this.#lastLines.take()
   }
 
   #listenTo(
     output: Output,
     index: number,
     child: Bun.Subprocess,
-    { reader, onBytes }: { readonly reader: ProgressReader; readonly onBytes: (bytes: Uint8Array) => void },
+    onBytes: (bytes: Uint8Array) => void,
   ): void {
-    const lastLines = output === 2 || (output === 1 && this.#isMerged) ? this.#lastLines : undefined
     const descriptor = this.#pipes[index]?.from
     const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
     const sink = output === 1 ? process.stdout : output === 2 ? process.stderr : undefined
-    const onText = (text: string): void => {
-      reader.push(text, output)
-      lastLines?.push(text)
-    }
-    this.#taps.push(new Tap(stream, { sink, onBytes, onText, descriptor }))
+    this.#taps.push(new Tap(stream, { sink, onBytes, descriptor }))
+  }
+
+  /** Whether standard error is among what this output carries. */
+  #isError(output: Output): boolean {
+    return output === 2 || (output === 1 && this.#isMerged)
   }
 
   #target(output: Output): Target {

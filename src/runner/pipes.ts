@@ -36,8 +36,6 @@ export interface TapOptions {
   readonly sink?: NodeJS.WritableStream | undefined
   /** Called with each piece of the output, which does not change any more. */
   readonly onBytes: (bytes: Uint8Array) => void
-  /** Called with each piece of the output as text. */
-  readonly onText: (text: string) => void
   /** The file descriptor under the stream, closed at its end; absent when the stream owns it. */
   readonly descriptor?: number | undefined
 }
@@ -72,8 +70,7 @@ export class Tap {
   }
 
   async #read(): Promise<void> {
-    const decoder = new TextDecoder()
-    const { sink, onBytes, onText, descriptor } = this.#options
+    const { sink, onBytes, descriptor } = this.#options
     try {
       for (;;) {
         const { value, done } = await this.#reader.read()
@@ -81,7 +78,6 @@ export class Tap {
         this.#chunks += 1
         this.#isWriting = true
         onBytes(value)
-        onText(decoder.decode(value, { stream: true }))
         if (sink) await written(sink, value)
         this.#isWriting = false
       }

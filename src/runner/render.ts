@@ -100,7 +100,8 @@ export class Render {
   async #end(): Promise<CommandEnd> {
     const code = await this.#child.exited
     await this.#outputs.drain(QUIET_MS)
-    const { reached, evidence, lastLines } = this.#outputs
+    const { reached, evidence } = this.#outputs
+    const lastLines = this.#outputs.takeLastLines()
     const { signalCode } = this.#child
     return { code, signal: typeof signalCode === "string" ? signalCode : null, reached, evidence, lastLines }
   }

@@ -30,12 +30,15 @@ async function passedOn({ spool, reader }: Beside): Promise<{ cpuMs: number; kep
     }
   }
   const timer = setInterval(send, 250)
+  const decoder = new TextDecoder()
   const startedAt = process.cpuUsage()
   const tap = new Tap(Bun.file(pipe.from).stream(), {
     sink: createWriteStream("/dev/null"),
     descriptor: pipe.from,
-    onBytes: (bytes) => spool?.push(bytes, 1),
-    onText: (text) => reader?.push(text),
+    onBytes: (bytes) => {
+      spool?.push(bytes, 1)
+      if (reader) reader.push(decoder.decode(reader.worthDecoding(bytes), { stream: true }))
+    },
   })
   await tap.drain(1000)
   clearInterval(timer)

@@ -1,0 +1,21 @@
+/** A part of each word of failure that is sought among more output than can be read. */
+export const LOUD = "rror"
+
+const NUL = 0
+const NEW_LINE = 0x0a
+const ENDS = [NEW_LINE, 0x0d, 0x08]
+
+/** Whether a line ends in these bytes. */
+export const hasEnd = (bytes: Uint8Array): boolean => ENDS.some((end) => bytes.includes(end))
+
+/**
+ * What is worth decoding of bytes of which only lines with `LOUD` would be read: all of them if they may hold such a
+ * line; otherwise the end of the line that began before them, and the line that goes on after them. Without NUL bytes
+ * they are no UTF-16, in which the word looks different.
+ */
+export function worthDecoding(bytes: Uint8Array): Uint8Array {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [first, last] = [all.indexOf(NEW_LINE), all.lastIndexOf(NEW_LINE)]
+  if (first === last || all.includes(LOUD) || all.includes(NUL)) return bytes
+  return Buffer.concat([all.subarray(0, first + 1), all.subarray(last + 1)])
+}
