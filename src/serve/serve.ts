@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs"
+
 import { type Config, wantsColour } from "../config/config.ts"
 import { AppError, reasonOf } from "../errors.ts"
 import { Reasons } from "../health.ts"
@@ -29,6 +31,9 @@ const EXIT_MS = 50
 
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
 const FIRST_ANSWERS_MS = 20
+
+/** What ends the server when its database file is no longer the one that was opened. */
+const REPLACED = new Error("the database was replaced")
 
 /** @throws AppError `unavailable` with the reason in words */
 function onPort<T>({ host, port }: Config, listen: () => T): T {
@@ -145,7 +150,7 @@ export async function serve(config: Config): Promise<void> {
   const access = accessOf(config, store)
   const reasons = new Reasons()
   const busParts = await openBus(config, store.historyId, reasons)
-  const onReplaced = (): void => replaced.reject(goneFrom(store.found.path))
+  const onReplaced = (): void => replaced.reject(REPLACED)
   const parts = assembled(config, store, access, { ...busParts, reasons, metrics, onReplaced })
   const run = async (): Promise<void> => {
     const isFirst = await protect(config, store, access)
@@ -161,13 +166,18 @@ export async function serve(config: Config): Promise<void> {
   const failure = await failureOf(run)
   const failureToEnd = await failureOf(() => end(parts, store))
   errors.end()
-  if (failure) throw explained(failure.error, store.found.path)
+  const { path } = store.found
+  if (failure) throw failure.error === REPLACED ? goneFrom(path) : explained(failure.error, path)
   if (failureToEnd) throw failureToEnd.error
   log("info", "stopped")
 }
 
-const goneFrom = (path: string): AppError =>
-  new AppError(
+/** To be called once the database is closed. */
+function goneFrom(path: string): AppError {
+  const rescued = `${path}.rescued`
+  const wayOut = existsSync(rescued) ? `what it held is in ${rescued}: put that in its place` : "put it back"
+  return new AppError(
     "unavailable",
-    `the database ${path} was replaced, moved or deleted while the server ran; put it back and start again`,
+    `the database ${path} was replaced, moved or deleted while the server ran, or a file beside it that belongs to it; ${wayOut} and start again`,
   )
+}

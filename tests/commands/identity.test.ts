@@ -10,11 +10,14 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 
+import { AppError } from "../../src/errors.ts"
+import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { PROGRAM, run, start, temporaryFolder, textOf } from "../server.ts"
 
 // Each starts servers of its own, on a machine that may be busy.
@@ -81,7 +84,7 @@ test.each(["SIGTERM", "SIGKILL"] as const)(
       await using server = await start({ database })
       await server.add()
       // The mark of this start is on the disk within a second.
-      while (!isKept(database)) await Bun.sleep(20)
+      while (!isKept(database, 2)) await Bun.sleep(20)
       await server.end(signal)
     }
     rmSync(`${database}-wal`, { force: true })
@@ -92,11 +95,11 @@ test.each(["SIGTERM", "SIGKILL"] as const)(
   },
 )
 
-/** Whether the lock file counts on the mark of the second start; its server holds it, so that only the file can be read. */
-function isKept(database: string): boolean {
+/** Whether the lock file counts on the mark of this start; its server holds it, so that only the file can be read. */
+function isKept(database: string, start: number): boolean {
   const flags = constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI
   using lock = new Database(`file:${database}.lock?immutable=1`, flags)
-  return lock.query<{ starts: number }, []>("SELECT starts FROM mark").get()?.starts === 2
+  return lock.query<{ starts: number }, []>("SELECT starts FROM mark").get()?.starts === start
 }
 
 test("a backup that is put in its place by a plain copy is refused, and the way out is named", async () => {
@@ -161,11 +164,62 @@ test("a lock file that lags behind after a power cut keeps no server from starti
   expect(await itemsOf(database)).toBe(1)
 })
 
-test.each(["moved", "deleted", "replaced", "emptied", "copied over", "without its lock file"])(
-  "a server whose database is %s refuses writes, says so, and ends",
-  async (how) => {
+/** What replaces a database, or a file that belongs to it, under its server. */
+const WAYS: Readonly<Record<string, (database: string) => void | Promise<void>>> = {
+  moved: (database) => renameSync(database, join(dirname(database), "moved.db")),
+  deleted: (database) => rmSync(database),
+  // As it is on the disk now: what is still in the write-ahead log is missing.
+  "replaced by a copy of itself": (database) => {
+    copyFileSync(database, `${database}.copy`)
+    renameSync(`${database}.copy`, database)
+  },
+  emptied: (database) => truncateSync(database),
+  "cut off": (database) => truncateSync(database, statSync(database).size - 4096),
+  "copied over": async (database) => {
+    const copy = join(dirname(database), "copy.db")
+    expect((await run(["backup", copy, "--database", database])).code).toBe(0)
+    copyFileSync(copy, database)
+  },
+  "without its lock file": (database) => rmSync(`${database}.lock`),
+  "without its write-ahead log": (database) => rmSync(`${database}-wal`),
+  "without the index of its log": (database) => rmSync(`${database}-shm`),
+  "in a folder that is moved": (database) => renameSync(dirname(database), `${dirname(database)}-moved`),
+  "in a folder that is deleted": (database) => rmSync(dirname(database), { recursive: true }),
+}
+
+/** What a start finds at a path: so many items, or why it is refused. */
+function foundBy(database: string): string | number {
+  try {
+    const { client, lock } = openDatabase(database)
+    const found = client.query<{ n: number }, []>("SELECT count(*) AS n FROM queue_items").get()?.n ?? 0
+    client.close()
+    lock.close()
+    return found
+  } catch (error) {
+    return error instanceof AppError ? error.message : String(error)
+  }
+}
+
+/** What the next start finds. */
+const NEXT: Readonly<Record<string, string | number>> = {
+  moved: "is gone",
+  deleted: "is gone",
+  "replaced by a copy of itself": "is not the database that the last server used",
+  emptied: "is gone",
+  "cut off": "is not the database that the last server used",
+  "copied over": "is a backup",
+  "without its lock file": 1,
+  "without its write-ahead log": 1,
+  "without the index of its log": 1,
+  "in a folder that is moved": "is gone",
+  "in a folder that is deleted": "is gone",
+}
+
+test.each(Object.entries(WAYS))(
+  "a server whose database is %s refuses writes, says so, and ends, and the next start loses nothing",
+  async (how, replace) => {
     using folder = temporaryFolder()
-    const database = join(folder.path, "queue.db")
+    const database = join(folder.path, "data", "queue.db")
     const child = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database], {
       stdout: "pipe",
       stderr: "pipe",
@@ -174,31 +228,57 @@ test.each(["moved", "deleted", "replaced", "emptied", "copied over", "without it
     const reader = child.stdout.getReader()
     let log = ""
     while (!log.includes('"listening"')) log += new TextDecoder().decode((await reader.read()).value)
-    if (how === "moved") renameSync(database, join(folder.path, "moved.db"))
-    if (how === "deleted") rmSync(database)
-    if (how === "replaced") {
-      copyFileSync(database, join(folder.path, "copy.db"))
-      renameSync(join(folder.path, "copy.db"), database)
-    }
-    if (how === "emptied") truncateSync(database)
-    if (how === "copied over") {
-      const [, url = ""] = /"url":"([^"]+)"/.exec(log) ?? []
-      expect((await run(["backup", join(folder.path, "copy.db"), "--database", database])).code).toBe(0)
-      await fetch(`${url}/api/v1/queue`, { method: "POST", ...json('{"song_id":1}') })
-      copyFileSync(join(folder.path, "copy.db"), database)
-    }
-    if (how === "without its lock file") rmSync(`${database}.lock`)
+    const [, url = ""] = /"url":"([^"]+)"/.exec(log) ?? []
+    expect((await fetch(`${url}/api/v1/queue`, { method: "POST", ...json('{"song_id":1}') })).status).toBe(
+      201,
+    )
+    while (!isKept(database, 1)) await Bun.sleep(20)
+    await replace(database)
+    const left = how === "copied over" ? readFileSync(database) : undefined
     expect(await child.exited).toBe(1)
     expect(await said).toContain(
       `the database ${database} was replaced, moved or deleted while the server ran`,
     )
-    if (how !== "copied over") return
-    // It was left as it was put there, and its log is not read into it.
-    expect(readFileSync(database).equals(readFileSync(join(folder.path, "copy.db")))).toBeTrue()
-    expect(await refusal(database)).toContain(`${database} is a backup`)
-    expect(await itemsOf(database, "--new-database")).toBe(0)
+    // What was put there is left as it is, and the log is not read into it.
+    if (left) expect(readFileSync(database).equals(left)).toBeTrue()
+    const next = NEXT[how] ?? ""
+    expect(foundBy(database)).toEqual(typeof next === "number" ? next : expect.stringContaining(next))
+    // What had no name any more was rescued, with all that was acknowledged.
+    const isRescued = existsSync(`${database}.rescued`)
+    expect(isRescued).toBe(/deleted|replaced/.test(how))
+    if (!isRescued) return
+    expect(await said).toContain(`what it held is in ${database}.rescued`)
+    renameSync(`${database}.rescued`, database)
+    expect(foundBy(database)).toBe(1)
   },
 )
+
+test("a server whose database was moved takes it up again once it is back", async () => {
+  using folder = temporaryFolder()
+  const [database, away] = [join(folder.path, "queue.db"), join(folder.path, "away.db")]
+  await using server = await start({ database })
+  await server.add()
+  renameSync(database, away)
+  expect(await server.child.exited).toBe(1)
+  renameSync(away, database)
+  expect(await itemsOf(database)).toBe(1)
+})
+
+test("a link that leads elsewhere ends the server, and begins no empty queue there", async () => {
+  using folder = temporaryFolder()
+  const [link, database] = [join(folder.path, "link"), join(folder.path, "link/queue.db")]
+  for (const name of ["here", "there"]) mkdirSync(join(folder.path, name))
+  symlinkSync("here", link)
+  await used(database)
+  await using server = await start({ database })
+  rmSync(link)
+  symlinkSync("there", link)
+  expect(await server.child.exited).toBe(1)
+  expect(await refusal(database)).toContain("is gone")
+  rmSync(link)
+  symlinkSync("here", link)
+  expect(await itemsOf(database)).toBe(1)
+})
 
 test("nobody but the owner can read what the server stores", async () => {
   using folder = temporaryFolder()

@@ -1,13 +1,27 @@
-import { closeSync, copyFileSync, existsSync, openSync, readSync, statSync, truncateSync } from "node:fs"
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+  truncateSync,
+} from "node:fs"
 
 import { AppError } from "../../errors.ts"
 import type { Fault } from "../life.ts"
 import type { GroupCommit } from "./group.ts"
-import { textOfMark } from "./lock.ts"
+import { leaveWord, type Mark, movedOn, textOfMark } from "./lock.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
 
 /** A write-ahead log of this size was not written into the file for long: something holds an old state. */
 const PINNED_BYTES = 2 * WAL_BYTES
+
+/** A deleted database up to this size is copied before it is gone: a stop has no time for more. */
+const RESCUED_BYTES = 256 * 1024 * 1024
 
 /** The file of an open database: whether it is still in its place, its write-ahead log, its mark, and its end. */
 export class DatabaseFile {
@@ -17,6 +31,8 @@ export class DatabaseFile {
   #isMarkKept = false
   /** Whether the file itself has carried the mark of this start: then it must still carry it. */
   #wasMarked: boolean
+  /** Whether the file was too short at the last look. */
+  #wasCut = false
 
   constructor(opened: Opened, group: GroupCommit) {
     this.#opened = opened
@@ -28,7 +44,7 @@ export class DatabaseFile {
   /** What is wrong with the file now; see `Life.faults`. */
   faults(): Fault[] {
     const { lock, found } = this.#opened
-    const isReplaced = !lock.isInPlace || this.#isOverwritten()
+    const isReplaced = !lock.isInPlace || this.#isOverwritten() || this.#isCut()
     if (!this.#isMarkKept && !isReplaced) void this.#keepMark()
     if (isReplaced) this.#group.refuse(replaced(found.path))
     return [
@@ -37,24 +53,45 @@ export class DatabaseFile {
     ]
   }
 
-  /** Writes everything into the file, after `lastWords`, and releases it. */
+  /**
+   * Writes everything into the file, after `lastWords`, and releases it. A file that was deleted is copied to a new
+   * one, with `.rescued` behind its name.
+   */
   close(lastWords: () => void): void {
-    const { client, lock, found } = this.#opened
-    if (this.#isOverwritten()) setLogAside(found.path)
-    else this.#writeAll(lastWords)
+    const { client, lock, mark, found } = this.#opened
+    const isInPlace = lock.isInPlace
+    // No copy that was put in its place may pass for it.
+    const last = isInPlace ? mark : movedOn(mark)
+    if (!lock.isTaken) {
+      if (this.#isOverwritten() || this.#markPage.isCut) setLogAside(found.path)
+      else this.#writeAll(lastWords, last)
+    }
     client.close()
-    this.#markPage.close()
     lock.close()
+    if (!isInPlace) this.#leaveBehind(last)
+    this.#markPage.close()
   }
 
-  #writeAll(lastWords: () => void): void {
+  #writeAll(lastWords: () => void, last: Mark): void {
     const { client, lock, mark } = this.#opened
     try {
       lastWords()
+      if (last !== mark) client.run("UPDATE history SET mark = ?", [textOfMark(last)])
       client.run("PRAGMA wal_checkpoint(TRUNCATE)")
-      lock.remember(mark)
+      lock.remember(last)
     } catch {
       // Acknowledged writes are in the write-ahead log, where the next start finds them.
+    }
+  }
+
+  #leaveBehind(last: Mark): void {
+    const { found, named } = this.#opened
+    const { path } = found
+    try {
+      for (const each of [path, named]) leaveWord(each, last)
+      this.#markPage.rescue(`${path}.rescued`)
+    } catch {
+      // There is no place for it.
     }
   }
 
@@ -63,6 +100,13 @@ export class DatabaseFile {
     const isMarked = this.#markPage.isMarked()
     this.#wasMarked ||= isMarked
     return this.#wasMarked && !isMarked
+  }
+
+  /** Whether the end of the file is gone. One look alone may see another program that is about to make it longer. */
+  #isCut(): boolean {
+    const wasCut = this.#wasCut
+    this.#wasCut = this.#markPage.isCut
+    return wasCut && this.#wasCut
   }
 
   /**
@@ -98,6 +142,9 @@ function setLogAside(path: string): void {
   truncateSync(`${path}-wal`)
 }
 
+/** Where the first page says how many pages there are. */
+const SIZE_IN_PAGES = 28
+
 /** The page of the database file that bears the mark. It is read without SQLite, which would read its own memory of it. */
 class MarkPage {
   readonly #descriptor: number
@@ -127,6 +174,26 @@ class MarkPage {
       // A disk that fails has not written anything over it.
       return true
     }
+  }
+
+  /** Whether the file is shorter than its own first page says. */
+  get isCut(): boolean {
+    const header = Buffer.alloc(SIZE_IN_PAGES + 4)
+    try {
+      readSync(this.#descriptor, header, 0, header.length, 0)
+      return fstatSync(this.#descriptor).size < header.readUInt32BE(SIZE_IN_PAGES) * this.#page.length
+    } catch {
+      // A disk that fails has cut off nothing.
+      return false
+    }
+  }
+
+  /** Copies a file that has no name any more. @throws Error if that cannot be done */
+  rescue(to: string): void {
+    const { nlink, size } = fstatSync(this.#descriptor)
+    if (nlink > 0 || size > RESCUED_BYTES) return
+    copyFileSync(`/proc/self/fd/${this.#descriptor}`, to, constants.COPYFILE_FICLONE)
+    chmodSync(to, 0o600)
   }
 
   /** To be called after SQLite has closed the file: this takes all locks from it that the process has on it. */

@@ -1,5 +1,6 @@
 import { constants, Database, SQLiteError } from "bun:sqlite"
-import { existsSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
+import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
 
@@ -80,6 +81,22 @@ const refuse = (message: string, path: string): never => {
   )
 }
 
+/** The mark that a database gets which is no longer at its path: no copy that was made of it before bears it. */
+export const movedOn = (mark: Mark): Mark => ({ ...mark, starts: mark.starts + MOST_AHEAD + 1 })
+
+/**
+ * Leaves word of a database where its lock file is gone, with all of its folder perhaps: or the next start would begin
+ * an empty queue there.
+ */
+export function leaveWord(path: string, mark: Mark): void {
+  if (existsSync(`${path}.lock`)) return
+  mkdirSync(dirname(path), { recursive: true })
+  const lock = new Lock(path, true)
+  lock.remember(mark)
+  lock.close()
+  chmodSync(`${path}.lock`, 0o600)
+}
+
 /**
  * The lock file beside a database: a database of its own, held by a transaction, so that whatever ends the process
  * releases it. A second server would show none of the first one's updates, and take its workers for lost. It also
@@ -91,6 +108,7 @@ export class Lock implements Disposable {
   #client: Database
   /** The identity of each file as it was opened, by path. */
   readonly #opened = new Map<string, string>()
+  #inode: number | undefined
 
   /**
    * `isNewAllowed`: a lock file that cannot be read may stand beside no database.
@@ -202,10 +220,7 @@ export class Lock implements Disposable {
 
   /** Remembers that the database carries at least this mark, whatever happens later. */
   remember({ name, starts, tables }: Mark): void {
-    const { ino } = statSync(this.#path)
-    if (this.#opened.size === 0) {
-      for (const file of [this.#path, `${this.#path}.lock`]) this.#opened.set(file, identityOf(file))
-    }
+    this.#inode ??= inodeOf(this.#path)
     const client = this.#client
     client.run(
       "CREATE TABLE IF NOT EXISTS mark (name TEXT, starts INTEGER, tables INTEGER, inode INTEGER, own INTEGER)",
@@ -215,7 +230,7 @@ export class Lock implements Disposable {
       name,
       starts,
       tables,
-      ino,
+      this.#inode,
       inodeOf(`${this.#path}.lock`),
     ])
     client.run("COMMIT")
@@ -227,9 +242,20 @@ export class Lock implements Disposable {
     return this.#memory()?.tables
   }
 
-  /** Whether database and lock are still the files that were opened: not replaced, moved or deleted. */
+  /** From now on these paths must lead to the files that they lead to now. */
+  watch(paths: readonly string[]): void {
+    for (const path of paths) this.#opened.set(path, identityOf(path))
+  }
+
+  /** Whether the files that are watched are in their places: not replaced, moved or deleted. */
   get isInPlace(): boolean {
     return [...this.#opened].every(([file, identity]) => identityOf(file) === identity)
+  }
+
+  /** Whether another server may have the database by now: it lies there still, beside another lock file. */
+  get isTaken(): boolean {
+    const [path, lock] = [this.#path, `${this.#path}.lock`]
+    return existsSync(lock) && identityOf(lock) !== this.#opened.get(lock) && inodeOf(path) === this.#inode
   }
 
   /** Releases the lock. */

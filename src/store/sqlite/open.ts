@@ -154,6 +154,8 @@ export interface Opened {
   readonly mark: Mark
   /** What was at the path. */
   readonly found: Found
+  /** The path by which it was named; links in it may lead elsewhere by now. */
+  readonly named: string
 }
 
 /**
@@ -183,9 +185,10 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     if (lock.tables !== tables) checkTables(client, absolute)
     const now = mark(client, lock, absolute, tables)
     keepPrivate(absolute)
+    lock.watch([named, ...["", "-wal", "-shm", ".lock"].map((part) => `${absolute}${part}`)])
     const migrated = before.isNew ? 0 : before.newest - before.applied
     const found = { path: absolute, isNew: before.isNew, migrated, canShrink: canShrink(client) }
-    return { client, lock, mark: now, found }
+    return { client, lock, mark: now, found, named }
   } catch (error) {
     client?.close()
     lock?.[Symbol.dispose]()
