@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { chownSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { Reader } from "../reader.ts"
@@ -29,6 +29,41 @@ test("a backup of a running server is a whole database for its owner alone, and 
   expect((await run(["check", "--database", server.database])).stdout).toContain("21 updates, whole")
   const again = await run(["backup", file, "--database", server.database])
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("exists; name a new file")])
+})
+
+test("a backup is for its owner alone while it is being written, too", async () => {
+  await using server = await start()
+  using folder = temporaryFolder()
+  const file = join(folder.path, "copy.db")
+  {
+    using client = new Database(server.database)
+    const rows = "WITH RECURSIVE rows(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM rows WHERE n < 30)"
+    client.run(`CREATE TABLE filler AS ${rows} SELECT randomblob(1000000) FROM rows`)
+  }
+  let isMade = false
+  const made = run(["backup", file, "--database", server.database]).finally(() => (isMade = true))
+  const modes = new Set<number>()
+  while (!isMade) {
+    const unfinished = statSync(`${file}.unfinished`, { throwIfNoEntry: false })
+    if (unfinished) modes.add(unfinished.mode & 0o777)
+    await Bun.sleep(1)
+  }
+  expect([(await made).stderr, [...modes]]).toEqual(["", [0o600]])
+})
+
+test.skipIf(process.getuid?.() !== 0)("what root restores belongs to the owner of the folder", async () => {
+  using folder = temporaryFolder()
+  const [database, file] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  {
+    await using server = await start({ database })
+    await run(["backup", file, "--database", database])
+    await server.end()
+  }
+  chownSync(folder.path, 65_534, 65_534)
+  chownSync(database, 65_534, 65_534)
+  await run(["restore", file, "--database", database])
+  const { uid, gid, mode } = statSync(database)
+  expect([uid, gid, mode & 0o777]).toEqual([65_534, 65_534, 0o600])
 })
 
 test("a check names what is wrong, and exits with 1", async () => {

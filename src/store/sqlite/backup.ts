@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
@@ -27,11 +27,12 @@ export function copyDatabase(from: string, to: string): void {
   const client = new Database(from, { readwrite: true })
   try {
     client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    // SQLite would make it readable for others, as long as it writes.
+    closeSync(openSync(to, "wx", 0o600))
     client.query("VACUUM INTO ?").run(to)
   } finally {
     client.close()
   }
-  chmodSync(to, 0o600)
   sync(to)
 }
 

@@ -1,10 +1,11 @@
 import { Database } from "bun:sqlite"
-import { chownSync, existsSync, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
+import { giveToOwner } from "./owner.ts"
 
 /** How long a command waits while a server writes; this blocks the command alone. */
 const BUSY_MS = 5000
@@ -15,15 +16,6 @@ export interface AccessBeside {
   readonly access: SqliteAccess
   /** Closes the database. */
   close(): void
-}
-
-/** Gives files that root has made beside a service to the owner of their folder, so that the service can use them. */
-function giveToOwner(path: string): void {
-  const { uid, gid } = statSync(dirname(path))
-  for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}.lock`]) {
-    if (process.getuid?.() !== 0 || uid === 0 || !existsSync(file)) continue
-    if (statSync(file).uid !== uid) chownSync(file, uid, gid)
-  }
 }
 
 /** Creates the database, or brings it up to date; only possible while no server runs on it. */

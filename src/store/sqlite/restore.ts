@@ -7,6 +7,7 @@ import { handedOver } from "../../item/lease.ts"
 import { copyDatabase, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { Lock } from "./lock.ts"
+import { giveToOwner } from "./owner.ts"
 import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, sequence } from "./present.ts"
 import { SqliteStore } from "./sqlite.ts"
 
@@ -96,6 +97,7 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
     client.close()
     await endLeases(copy)
     removeBeside(copy)
+    giveToOwner(copy)
     sync(copy)
     const before = isReplaced
       ? `${target}.before-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`

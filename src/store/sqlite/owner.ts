@@ -1,0 +1,14 @@
+import { chownSync, existsSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+
+/**
+ * Gives files of the database at `path` that root has made for a service to the owner of their folder, so that the
+ * service can use them.
+ */
+export function giveToOwner(path: string): void {
+  const { uid, gid } = statSync(dirname(path))
+  for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}.lock`]) {
+    if (process.getuid?.() !== 0 || uid === 0 || !existsSync(file)) continue
+    if (statSync(file).uid !== uid) chownSync(file, uid, gid)
+  }
+}
