@@ -25,10 +25,15 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
+/** A number with its noun: `1 item`, `2,400 items`. */
+export const counted = (value: number, one: string, many = `${one}s`): string =>
+  `${value.toLocaleString("en")} ${value === 1 ? one : many}`
+
 /** How many updates a gap left out, as a clause: `1 update was missed`; null if the number is unknown. */
 export function missedUpdates(missed: number | null): string {
-  if (missed === null) return "some updates were missed"
-  return missed === 1 ? "1 update was missed" : `${missed.toLocaleString("en")} updates were missed`
+  return missed === null
+    ? "some updates were missed"
+    : `${counted(missed, "update was", "updates were")} missed`
 }
 
 /** How long something still takes, in seconds that count down; the band is null while unknown. */

@@ -111,7 +111,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },
   "commands/serve": { own: ["config", "serve", "commands"] },
   "dashboard/model": { own: ["cause", "item", "text", "wire"] },
-  "dashboard/live": { own: ["client", "dashboard/model", "errors", "item"] },
+  "dashboard/live": { own: ["client", "dashboard/model", "errors", "item", "text"] },
   "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text"] },
   dashboard: { own: ["text"] },
   main: { own: ["commands", "errors", "text", "version"] },

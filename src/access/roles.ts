@@ -82,7 +82,7 @@ export function allow(rights: Rights, need: Need, isLocal: () => boolean = () =>
   if (rights.role === "nobody") {
     throw new AppError(
       "unauthorized",
-      "this server needs a token: send Authorization: Bearer tsk_..., which track-studio token create makes",
+      "this server needs a token: send Authorization: Bearer tsk_...; create one with track-studio token create",
     )
   }
   throw new AppError(

@@ -4,7 +4,7 @@ import type { Finding } from "../doctor/finding.ts"
 import { examinedMachine } from "../doctor/machine.ts"
 import { AppError } from "../errors.ts"
 import { coloured, colourless, type Tone } from "../terminal/terminal.ts"
-import { safeJson } from "../text.ts"
+import { counted, safeJson } from "../text.ts"
 import { type Command, say } from "./command.ts"
 import { wholeFlag } from "./flags.ts"
 import { takes } from "./usage.ts"
@@ -94,7 +94,7 @@ descriptors, programs, systemd units. It changes nothing. Exits with 1 if there 
       return all.some(({ verdict }) => verdict === "fault") ? 1 : 0
     }
     const faults = await printed(findings, address === undefined ? 0 : idleS)
-    say(faults === 0 ? "No fault was found." : `${faults} ${faults === 1 ? "fault" : "faults"}.`)
+    say(faults === 0 ? "No fault was found." : `${counted(faults, "fault")}.`)
     return faults === 0 ? 0 : 1
   },
 }

@@ -1,6 +1,6 @@
 import type { Kinds } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
-import { duration, printable, safeJson } from "../text.ts"
+import { counted, duration, printable, safeJson } from "../text.ts"
 import { clientOf, type Command, say } from "./command.ts"
 import { takes } from "./usage.ts"
 
@@ -9,7 +9,7 @@ export const kindsCommand: Command = {
   usage: {
     line: "kinds",
     about: `Lists the kinds of items that the server learned from: how many runs of each it remembers, and how long
-they took on average. Its estimates rest on them.`,
+they took on average. Its estimates are based on them.`,
     settings: ["server", "token-file"],
     flags: {
       forget: { type: "string", placeholder: "KIND", help: "forget the runs of this kind" },
@@ -22,7 +22,7 @@ they took on average. Its estimates rest on them.`,
     const forgotten = textFlag(given.flags, "forget")
     if (forgotten !== undefined) {
       const runs = await client.forgetRuns(forgotten)
-      say(`${runs} ${runs === 1 ? "run" : "runs"} of "${printable(forgotten)}" forgotten.`)
+      say(`${counted(runs, "run")} of "${printable(forgotten)}" forgotten.`)
       return 0
     }
     const { kinds } = await client.kinds()
@@ -35,5 +35,5 @@ they took on average. Its estimates rest on them.`,
 
 function sentence({ kind, look, runs, seconds }: Kinds["kinds"][number]): string {
   const about = look === kind || look === "" ? "" : ` (${printable(look)})`
-  return `${printable(kind)}${about}: ${runs} ${runs === 1 ? "run" : "runs"}, ${duration(seconds)} on average`
+  return `${printable(kind)}${about}: ${counted(runs, "run")}, ${duration(seconds)} on average`
 }

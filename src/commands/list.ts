@@ -90,8 +90,8 @@ async function pausedAt(client: ReturnType<typeof clientOf>): Promise<string | n
 export const listCommand: Command = {
   usage: {
     line: "list",
-    about: `Lists the queue: what is rendering, then what waits in the order in which it will be taken, and behind it
-what no worker takes yet, then what is finished.`,
+    about: `Lists the queue: what is rendering, then what waits in the order in which workers take it, then what no
+worker takes yet, then what is finished.`,
     settings: ["server", "token-file"],
     flags: {
       status: { type: "string", placeholder: "STATUS", help: `only items that are ${CHOICES.join(", ")}` },

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts"
+import { counted } from "../text.ts"
 import { actCommand } from "./act.ts"
 import { clientOf, type Command, say } from "./command.ts"
 import { takes } from "./usage.ts"
@@ -22,7 +23,7 @@ export const retryCommand: Command = {
     if (given.words.length > 0) throw new AppError("invalid", "use either IDs or --failed, not both")
     takes(given, 0)
     const { length: retried } = await clientOf(given).retryFailed()
-    say(retried === 1 ? "1 item is back in the queue" : `${retried} items are back in the queue`)
+    say(`${counted(retried, "item is", "items are")} back in the queue`)
     return 0
   },
 }

@@ -48,7 +48,7 @@ async function ended(client: Client, held: Held, { status, ...rest }: ItemChange
 export const setCommand: Command = {
   usage: {
     line: "set ID",
-    about: "Changes an item; what is not named stays as it is.",
+    about: "Changes an item. What no flag names stays as it is.",
     settings: ["server", "token-file"],
     flags: {
       status: { type: "string", placeholder: "STATUS", help: STATUS },

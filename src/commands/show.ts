@@ -3,7 +3,7 @@ import type { ReadItem } from "../client/client.ts"
 import { wantsColour } from "../config/config.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, paceOf, spokenOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
-import { duration, isGuess, leftIn, printable, safeJson, shownOf } from "../text.ts"
+import { counted, duration, isGuess, leftIn, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { standingOf, toneOf } from "./standing.ts"
 import { unservedBy, unservedText, waits, workersFor } from "./unserved.ts"
@@ -43,15 +43,18 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const { unit, totals, eta_runs } = item
   const left = leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000)
   const isRunning = item.status === "processing"
-  const counted = Object.entries(totals).map(([name, total]) => `${total} ${name}`)
+  const amounts = Object.entries(totals).map(([name, total]) => `${total} ${name}`)
   return [
     [
       "done",
       `${isGuess(item) ? "about " : ""}${shownOf(item)}%${isRunning && left ? `, ${leftOf(left, nowMs, zone)}` : ""}`,
     ],
-    ["known", eta_runs > 0 ? `from ${eta_runs} earlier runs; the worker says ${item.progress}%` : ""],
+    [
+      "known",
+      eta_runs > 0 ? `from ${counted(eta_runs, "earlier run")}; the worker says ${item.progress}%` : "",
+    ],
     ["kind", item.kind],
-    ["totals", counted.join(", ")],
+    ["totals", amounts.join(", ")],
     ["step", stepOf(item)],
     ["unit", unit ? `${unit.done} of ${unit.total} ${unit.name}` : ""],
     ["pace", paceOf(item.media).join(", ")],

@@ -1,5 +1,6 @@
 import { itemInHand } from "../config/config.ts"
 import { AppError } from "../errors.ts"
+import { counted } from "../text.ts"
 import { clientOf, type Command, say } from "./command.ts"
 
 /** Declares the steps of the attempt in whose script it is called. */
@@ -23,7 +24,7 @@ item's progress; each step counts alike.`,
       )
     }
     await clientOf(given).declareSteps(held, words)
-    say(`queue item ${held.id}: ${words.length === 1 ? "1 step" : `${words.length} steps`}`)
+    say(`queue item ${held.id}: ${counted(words.length, "step")}`)
     return 0
   },
 }

@@ -2,7 +2,7 @@ import { setting, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { openAccess } from "../offline.ts"
 import { type Access, type Role, ROLES, type TokenRow } from "../store/access.ts"
-import { printable } from "../text.ts"
+import { counted, printable } from "../text.ts"
 import { type Command, idFlag, say, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
@@ -93,9 +93,7 @@ async function revoke(given: Arguments, access: Access): Promise<void> {
   say(`Token ${id} is revoked. Streams that it opened end within a second.`)
   if (given.flags["and-leases"] !== true) return
   const ended = await access.endLeases(id)
-  say(
-    `${ended === 1 ? "1 lease" : `${ended} leases`} that it claimed ended; the renders are stopped and tried again.`,
-  )
+  say(`${counted(ended, "lease")} that it claimed ended; the renders are stopped and tried again.`)
 }
 
 /** Creates, lists and revokes tokens, on the database itself. */

@@ -48,7 +48,7 @@ const SERVE_SETTINGS = {
     read: databaseName,
   },
   bus: {
-    help: "Redis that carries notifications between the servers of a fleet, instead of their PostgreSQL, and limit requests together",
+    help: "Redis by which the servers of a fleet notify each other, instead of their PostgreSQL, and limit requests together",
     placeholder: "URL",
     fallback: "",
     read: busUrl,

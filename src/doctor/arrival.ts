@@ -1,6 +1,6 @@
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls"
 
-import { printable } from "../text.ts"
+import { counted, printable } from "../text.ts"
 import { type Answer, exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
@@ -32,10 +32,11 @@ export async function certificateOf(patient: Patient): Promise<Finding> {
   const end = new Date(certificate.valid_to)
   const days = Math.floor((end.getTime() - patient.now()) / DAY_MS)
   const until = `until ${end.toISOString().slice(0, 10)}`
-  if (days < 0) return faulty(about, "certificate_bad", `ended: it was good ${until}`)
+  if (days < 0) return faulty(about, "certificate_bad", `expired: it was valid ${until}`)
   if (refused) return faulty(about, "certificate_bad", `clients refuse it: ${reasonOf(refused)}`)
-  if (days < RENEWAL_DAYS) return faulty(about, "certificate_ends", `good ${until}, ${days} days more`)
-  return good(about, `good ${until}`)
+  if (days < RENEWAL_DAYS)
+    return faulty(about, "certificate_ends", `valid ${until}, for ${counted(days, "more day")}`)
+  return good(about, `valid ${until}`)
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -55,16 +56,16 @@ const SILENCES: Readonly<Record<string, string>> = {
   ENOTFOUND: "there is no such name",
   EHOSTUNREACH: "there is no route to it",
   ENETUNREACH: "there is no route to it",
-  ECONNRESET: "the connection is cut",
+  ECONNRESET: "the connection was cut",
 }
 
 /** Why there is no answer, in words. */
 const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): string => {
   const why = end === "late" ? `nothing came within ${patienceMs / 1000} s` : (SILENCES[reason] ?? reason)
-  return `no answer from ${url.host}: ${why || "the connection is cut"}`
+  return `no answer from ${url.host}: ${why || "the connection was cut"}`
 }
 
-/** The name by which a server knows itself; no proxy uses it. */
+/** The name that a server gives itself; no proxy uses it. */
 const SERVICE = "track-studio-orchestrator"
 
 /** Which program answered in the server's place. */

@@ -2,7 +2,7 @@
 const FAULTS = {
   unreachable: ["does the server run, and may this machine reach it? systemctl status track-studio"],
   certificate_bad: ["give the proxy a certificate for this name, with its whole chain"],
-  certificate_ends: ["renew the certificate, and find out why this did not happen by itself"],
+  certificate_ends: ["renew the certificate, and find out why it was not renewed automatically"],
   redirected: [
     "give that address to commands and workers: they follow no redirect, which would leak the token",
   ],
@@ -13,9 +13,11 @@ const FAULTS = {
   host_refused: ["start the server with --allowed-host and this name"],
   host_changed: ["nginx: proxy_set_header Host $http_host;"],
   scheme_lost: ["nginx: proxy_set_header X-Forwarded-Proto $scheme;"],
-  host_open: ["nginx: proxy_set_header Host $http_host;   # the name that was asked for, whichever it is"],
-  origin_open: ["remove whatever sets or removes the header Origin on its way to the server"],
-  not_let_in: ["track-studio token create --role viewer, and give it by TRACK_STUDIO_TOKEN or --token-file"],
+  host_open: ["nginx: proxy_set_header Host $http_host;   # the name that the client asked for"],
+  origin_open: ["remove anything that sets or removes the header Origin on its way to the server"],
+  not_let_in: [
+    "track-studio token create --role viewer, and pass it with TRACK_STUDIO_TOKEN or --token-file",
+  ],
   token_lost: ["nginx: remove proxy_set_header Authorization, and auth_basic, which uses that header"],
   proxy_untrusted: [
     "start the server with --trusted-proxy and the address of the proxy, such as 127.0.0.1",
@@ -23,14 +25,14 @@ const FAULTS = {
   ],
   address_forgeable: ["nginx: proxy_set_header X-Forwarded-For $remote_addr;"],
   limited: [
-    "nginx: take away limit_req and limit_conn, or raise them: the server has limits of its own, for each client",
+    "nginx: remove limit_req and limit_conn, or raise them: the server has its own limits for each client",
   ],
   answers_replaced: [
     "nginx: proxy_intercept_errors off;   # commands and workers read what the server says",
-    "nginx: no limit_except, which keeps PUT and DELETE away",
+    "nginx: remove limit_except, which keeps PUT and DELETE away",
   ],
-  query_lost: ["nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which takes the query away"],
-  cors_doubled: ["nginx: take away add_header Access-Control-Allow-Origin: the server sends its own"],
+  query_lost: ["nginx: proxy_pass http://127.0.0.1:8080;   # without $uri, which drops the query"],
+  cors_doubled: ["nginx: remove add_header Access-Control-Allow-Origin: the server sends its own"],
   clock_off: ["set both clocks by NTP: timedatectl set-ntp true"],
   cached: ["nginx: proxy_cache off;   # and remove proxy_ignore_headers Cache-Control"],
   buffered: [
@@ -40,7 +42,7 @@ const FAULTS = {
   compressed: ["nginx: gzip off;   # or remove text/event-stream from gzip_types"],
   headers_stripped: ["nginx: remove proxy_hide_header and add_header for what is missing"],
   not_resumed: ["nginx: remove proxy_set_header Last-Event-ID, so that it passes unchanged"],
-  keepalive_lost: ["remove whatever rewrites bodies on their way, such as sub_filter in nginx"],
+  keepalive_lost: ["remove anything that rewrites bodies on their way, such as sub_filter in nginx"],
   cut: ["nginx: proxy_read_timeout 1h;   # more than the keepalive of the server, 15 s by default"],
   body_buffered: ["nginx: proxy_request_buffering off; proxy_http_version 1.1;"],
   body_limited: ["nginx: client_max_body_size 0;"],
@@ -48,10 +50,10 @@ const FAULTS = {
     "nginx: proxy_http_version 1.1;",
     'nginx: proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
   ],
-  disk_unusable: ["name a folder that the server may write, by --database"],
+  disk_unusable: ["choose a folder that the server may write, with --database"],
   disk_full: ["make room, or keep less: --retain-updates, --retain-items, --max-database-mb"],
-  disk_foreign: ["put the database on a disk of this machine, by --database"],
-  disk_passing: ["put the database on a disk that outlives a restart, by --database"],
+  disk_foreign: ["put the database on a disk of this machine, with --database"],
+  disk_passing: ["put the database on a disk that outlives a restart, with --database"],
   descriptors_few: ["raise LimitNOFILE in the unit, or ulimit -n; each stream takes one"],
   unit_down: ["systemctl enable --now UNIT; journalctl -u UNIT says why it stopped"],
 } as const satisfies Readonly<Record<string, readonly string[]>>

@@ -31,7 +31,7 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
     const what = `${method}: ${insteadOf(answer)}, not from the server`
     return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
   }
-  return good(about, "are the server's own, also where it refuses")
+  return good(about, "come from the server itself, refusals included")
 }
 
 /** Whether pages may change things that should: the server's own, and no others. */

@@ -25,7 +25,7 @@ function pieces({ status, reason }: Answer, { patienceMs }: Patient): Finding {
   return faulty(
     about,
     "body_buffered",
-    `a body arrives only once it is whole (nothing within ${patienceMs / 1000} s): a render shows nothing till its end`,
+    `a body arrives only once it is whole (nothing within ${patienceMs / 1000} s): a render shows nothing until its end`,
   )
 }
 

@@ -1,4 +1,5 @@
 import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
+import { counted } from "../text.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
 import { FileWatch } from "./expected-files.ts"
 import { Guard, type Guarded } from "./guard.ts"
@@ -60,8 +61,6 @@ function resultOf({ verdict, code, delivery }: AttemptEnd, isKept: boolean): str
     : `${result}, but it could not be reported`
 }
 
-const itemsOf = (count: number): string => (count === 1 ? "1 item" : `${count} items`)
-
 /** Takes items and renders them, several at a time, until it is stopped. */
 export class Worker {
   readonly #options: WorkerOptions
@@ -102,7 +101,7 @@ export class Worker {
     this.#stop()
     const { size } = this.#attempts
     if (size > 0)
-      toStderr(`finishing ${itemsOf(size)}, then stopping; signal again to return them to the queue`)
+      toStderr(`finishing ${counted(size, "item")}, then stopping; signal again to return them to the queue`)
   }
 
   /** A viewer wants this worker to take no more items. */
@@ -110,7 +109,7 @@ export class Worker {
     if (this.#stopping.signal.aborted) return
     this.#stop()
     const { size } = this.#attempts
-    toStderr(`drained: ${size > 0 ? `finishing ${itemsOf(size)}, then ` : ""}stopping`)
+    toStderr(`drained: ${size > 0 ? `finishing ${counted(size, "item")}, then ` : ""}stopping`)
   }
 
   #stop(): void {

@@ -9,7 +9,7 @@ import type { Wanted } from "./selection.ts"
 
 /** An opening with more updates than this is not shared: each stream sends it in pages of its own. */
 const MOST_UPDATES = 64
-/** Openings remembered at once, of each sort. */
+/** The most openings of each sort that are remembered. */
 const MOST_OPENINGS = 1024
 const RETRY_MS = 2000
 /** Different reconnection times, from 0.75 to 1.25 of `RETRY_MS`. */
@@ -18,8 +18,8 @@ const RETRY_STEPS = 16
 type Greeting = Extract<Frame, { type: "hello" }>
 
 /**
- * The first frame of a stream. Its reconnection time differs, so that clients which lost their streams at the same
- * time come back apart. `random` is from 0 up to 1.
+ * The first frame of a stream. Its reconnection time differs, so that clients which lost their streams at the
+ * same time come back at different times. `random` is from 0 up to 1.
  */
 export const greetingOf = (random: number): Greeting => ({
   type: "hello",
@@ -27,8 +27,8 @@ export const greetingOf = (random: number): Greeting => ({
 })
 
 /**
- * What streams say first if they open in the same way: a greeting, some updates, and `live`. Without `live` what
- * follows is at hand with the broadcaster, and is sent next.
+ * What streams say first if they open in the same way: a greeting, some updates, and `live`. Without `live`
+ * the broadcaster has the following updates at hand, which are sent next.
  */
 export class Opening {
   /** The event ID up to which a stream has examined everything once it has said this. */
@@ -81,7 +81,7 @@ export class Openings {
   readonly #history: History
   readonly #broadcaster: Broadcaster
   readonly #items: Remembered<number, Opening>
-  /** By the way in which streams open; null for those that each stream reads by itself. */
+  /** Openings by the way in which streams open; null for those that each stream reads by itself. */
   readonly #ways: Remembered<string, Opening | null>
   readonly #bounds: Remembered<number | undefined, Bounds>
   readonly #open: Remembered<undefined, Latest>
@@ -135,8 +135,9 @@ export class Openings {
   }
 
   /**
-   * How a stream opens; at once if that is known, which it is for nearly all streams of a storm. `item` is the state
-   * of its item, if it watches one. Null if it has more to say than is shared, or cannot resume where it wants to.
+   * How a stream opens; at once if that is known, as for nearly all streams of a storm. `item` is the state
+   * of its item, if it watches one. Null if the stream has more to say than is shared, or cannot resume at
+   * its last event ID.
    */
   of({ lastEventId, snapshot, queueId }: StreamRequest, item: Opening | undefined): Known<Opening | null> {
     if (lastEventId !== undefined) {

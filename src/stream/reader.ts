@@ -25,11 +25,11 @@ const SNAPSHOT_UPDATES = 256
 
 /** What all viewers of a server share. */
 export interface Shared {
-  /** What streams read. */
+  /** The history that streams read. */
   readonly history: History
-  /** What wakes streams, and has the newest updates at hand. */
+  /** Wakes streams, and has the newest updates at hand. */
   readonly broadcaster: Broadcaster
-  /** What streams begin with. */
+  /** The beginnings of streams. */
   readonly openings: Openings
   /** A stream that falls more updates behind than this gets a gap and the latest state; 0 for never. */
   readonly maxLag: number
@@ -41,7 +41,7 @@ export interface Shared {
   readonly onUnreadable: () => void
   /** Shares out the reading of the history. */
   readonly turns: ReadingTurns
-  /** What is counted of streams. */
+  /** The metrics of streams. */
   readonly metrics: StreamMetrics
 }
 
@@ -184,8 +184,8 @@ export class Reader {
   }
 
   /**
-   * What is wanted of the next pages after the cursor: of the first page that has any of it, or nothing if none has up
-   * to `head`. Moves the cursor past what was read, at least to `head` if nothing is left.
+   * The wanted updates of the next pages after the cursor: of the first page that has any, or none if no page
+   * up to `head` has. Moves the cursor past what was read, at least to `head` if nothing is left.
    */
   #older(head: number): Promise<readonly Frame[]> {
     const { turns } = this.#shared
@@ -222,7 +222,7 @@ export class Reader {
     }
   }
 
-  /** What is wanted of what was read; a hole is always reported, because its content is unknown. */
+  /** The wanted updates of what was read. A hole is always reported, because its content is unknown. */
   #examined(found: readonly (UpdateFrame | Hole)[]): readonly Frame[] {
     const { wanted, queueId, beat } = this.#place
     const isEverything = !wanted && queueId === undefined
@@ -255,7 +255,10 @@ export class Reader {
     return !this.#shared.broadcaster.draining && !request.signal.aborted && owner?.hasEnded !== true
   }
 
-  /** Whether more updates than a stream may lag behind concern this stream: for an item's stream its own alone. */
+  /**
+   * Whether more updates concern this stream than it may lag behind: for an item's stream only the updates of
+   * that item.
+   */
   async #isTooFar(): Promise<boolean> {
     const { history, broadcaster, maxLag } = this.#shared
     const { cursor, queueId } = this.#place

@@ -10,9 +10,9 @@ interface Line {
 }
 
 /**
- * Shares out the reading of the history: however many streams read it, one page is read per turn of the event loop, so
- * all other work goes on between two pages, and few streams read at a time. Owners take turns, so that one whose many
- * streams replay keeps no other waiting.
+ * Shares out the reading of the history: however many streams read it, one page is read per turn of the event
+ * loop, so all other work goes on between two pages, and few streams read at a time. Owners take turns, so
+ * that an owner whose many streams replay does not keep the others waiting.
  */
 export class ReadingTurns {
   readonly #mostOfOwner: number

@@ -10,8 +10,9 @@ interface Entry<T> {
 }
 
 /**
- * What was read of the history, for all streams that ask for the same before the bell rings again. After a ring it is
- * brought up to date from what the broadcaster has at hand, if that can be done, and otherwise read again.
+ * What was read of the history, for all streams that ask for the same before the bell rings again. After a
+ * ring it is brought up to date from the updates that the broadcaster has at hand, or read again if these do
+ * not suffice.
  */
 export class Remembered<Name, T> {
   readonly #broadcaster: Broadcaster
@@ -25,8 +26,9 @@ export class Remembered<Name, T> {
   }
 
   /**
-   * At once if it is known; it holds everything that was rung for. `read` reads it; `renewed` makes it of what was known,
-   * if anything was, and of what the broadcaster has at hand; undefined if it must be read.
+   * At once if it is known; it contains everything that was rung for. `read` reads it; `renewed` makes it
+   * from what was known, if anything was, and from the updates that the broadcaster has at hand; it returns
+   * undefined if it must be read.
    */
   of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Known<T> {
     const { rings } = this.#broadcaster

@@ -12,13 +12,13 @@ export type SeatKind = "global" | "item" | "held"
 /** Why a stream ended, for the metrics; `slow` if the client had not read for about a minute. */
 export type Leaving = "client" | "slow" | "finished" | "drain" | "revoked" | "error"
 
-/** What seats are joined to: the broadcaster. */
+/** The broadcaster, as far as a seat knows it. */
 export interface Keeper {
   /** Gives the seat up; a second call does nothing. */
   leave(seat: Seat): void
 }
 
-/** What only ascends. */
+/** A number that only grows. */
 interface Count {
   readonly count: number
 }
@@ -43,7 +43,7 @@ export class Seat {
   readonly owner: Owner | undefined
   /** Counts the beats by which the stream is woken, if it wants few updates. */
   beat: Count | undefined
-  /** Of how many beats the stream has taken something. */
+  /** The number of beats in which the stream has taken something. */
   beaten = -1
   /** When the seat was taken, in milliseconds of `performance.now()`. */
   readonly openedMs = performance.now()

@@ -6,7 +6,7 @@ import { Beat } from "./thinning.ts"
 export class Seats {
   /** By queue item; under undefined, those of streams that watch everything. */
   readonly #byItem = new Map<number | undefined, Set<Seat>>()
-  /** Those that want few updates, by how many an item and second. */
+  /** The seats that want few updates, by how many an item and second. */
   readonly #byBeat = new Map<number, Beat>()
   readonly #wake: (seats: readonly Seat[]) => void
   #size = 0
@@ -62,7 +62,7 @@ export class Seats {
     for (const queueId of batch.byItem.keys()) yield* this.#byItem.get(queueId) ?? []
   }
 
-  /** What wakes the others. */
+  /** The beats that wake all other seats. */
   beats(): Iterable<Beat> {
     return this.#byBeat.values()
   }

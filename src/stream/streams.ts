@@ -12,7 +12,7 @@ import { type Chunks, eventId, type StreamRequest } from "./request.ts"
 import { Seat, type SeatKind } from "./seat.ts"
 import { Viewer } from "./viewer.ts"
 
-/** A client for which there is no room comes back after once to twice this time. */
+/** A client for which there is no room comes back after this time, or up to twice as long. */
 const BUSY_RETRY_MS = 5000
 
 /** How streams behave. */
@@ -107,7 +107,7 @@ export class Streams {
       while (!signal.aborted && !broadcaster.draining) {
         seat.cursor = broadcaster.head
         yield
-        // If several batches have gone by since, one look at the item covers them all.
+        // If several batches have passed since, one look at the item covers them all.
         while (seat.cursor >= broadcaster.head && !signal.aborted && !broadcaster.draining) {
           if ((await seat.wait()) === "batch") break
         }
@@ -126,7 +126,7 @@ export class Streams {
   /** How many streams are open, by what they show and by format. */
   byFormat(): readonly { readonly kind: SeatKind; readonly format: string; readonly count: number }[] {
     const counts = new Map<string, { kind: SeatKind; format: string; count: number }>()
-    // A figure that is not there when no stream is open looks like a server that is not there.
+    // A figure that is missing while no stream is open looks like a server that is missing.
     for (const kind of ["global", "item"] as const)
       counts.set(`${kind} sse`, { kind, format: "sse", count: 0 })
     for (const viewer of this.#viewers()) {
@@ -146,7 +146,7 @@ export class Streams {
       const { queueId, openedMs, cursor, waiting, request } = viewer
       const kind = viewer.kind === "item" ? "item" : "global"
       const { format, client = "unknown" } = request
-      // One that waits has examined what all have, though its cursor is older.
+      // A stream that waits has examined everything, even if its cursor is older.
       const lastEventId = waiting ? Math.max(cursor, examined) : cursor
       const lag = Math.max(0, head - lastEventId)
       return { kind, queueId, openedMs, lastEventId, lag, format: format.name, client }
@@ -201,7 +201,7 @@ export class Streams {
   ): Promise<Opened<Chunk>> {
     const { openings } = this.#shared
     let item = await openings.item(queueId)
-    // The client can be ahead of what was read, and must not wait for the end that it has seen.
+    // The client can be ahead of what was read, and must not wait for the end that it has seen already.
     if (isAhead(request, item)) item = await openings.itemNow(queueId)
     return this.#openKnown(request, item, kind)
   }

@@ -22,7 +22,7 @@ interface Thinned {
 export class Tail {
   #batches: Batch[] = []
   #size = 0
-  /** What was thinned last: most of such streams take the same. */
+  /** The latest result of thinning: most of these streams take the same. */
   #thinned: Thinned | undefined
 
   /** Adds the newest batch, which begins where the one before it ends, and drops the oldest ones beyond the size. */
@@ -74,7 +74,7 @@ export class Tail {
     return list.length > 0 ? [list] : []
   }
 
-  /** Where the first batch stands that has something after an event ID. */
+  /** The index of the first batch that has something after an event ID. */
   #indexAfter(eventId: number): number {
     let at = this.#batches.length
     while (at > 0 && (this.#batches[at - 1]?.head ?? 0) > eventId) at -= 1

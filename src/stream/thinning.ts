@@ -20,8 +20,8 @@ export function thinned<One extends Frame>(frames: readonly One[]): readonly One
 }
 
 /**
- * Wakes the streams that want few updates: all of them together, at most so often a second. Each then takes what has
- * come since, thinned. What came last is always taken, at the next beat.
+ * Wakes the streams that want few updates: all of them together, at most so often a second. Each then takes
+ * what has come since, thinned. The last update is always taken, at the next beat.
  */
 export class Beat {
   /** The streams that this beat wakes. */

@@ -25,10 +25,10 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
   /** The state of its item before the stream has begun; dropped then. */
   #item: Opening | undefined
   #isBegun = false
-  /** What it reads of the history before it can go on with what is new. */
+  /** Reads the history before the stream can go on with what is new. */
   #passage: Passage | undefined
   #isReading = false
-  /** Read and not yet sent. */
+  /** A chunk that was read and not yet sent. */
   #ready: Chunk | undefined
   #sink: Sink<Chunk> | undefined
   /** Pending while the client does not read what the stream wrote when it was woken. */
@@ -41,7 +41,7 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     this.#shared = shared
     this.request = request
     this.#item = item
-    // A stream that resumes may begin before the state that was read: the updates in between will say it.
+    // A stream that resumes may begin before the state that was read: the updates in between will change it.
     if (request.lastEventId === undefined) this.status = item?.updates.at(-1)?.update.status
   }
 
@@ -171,7 +171,10 @@ export class Viewer<Chunk extends object> extends Seat implements Place {
     return this.request.format.encode(frames) ?? "read"
   }
 
-  /** What this stream has said last is gone from the history: it says so, and then what is true now. */
+  /**
+   * The updates that this stream has said last are gone from the history: it says so, and then what is true
+   * now.
+   */
   #beginAgain(cursor: number): void {
     this.#passage = new Reader(this, this.#shared).rolledBack(this.cursor)
     this.cursor = cursor

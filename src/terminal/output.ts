@@ -1,7 +1,5 @@
-import { printable } from "../text.ts"
+import { counted, printable } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
-
-const bytes = (count: number): string => `${count.toLocaleString("en")} byte${count === 1 ? "" : "s"}`
 
 /**
  * Writes what a command printed piece by piece as text that cannot control a terminal; what is missing has a line of
@@ -15,7 +13,7 @@ export class OutputText {
   next({ attempt, missing, text }: OutputPart): string {
     const isOther = this.#attempt !== undefined && this.#attempt !== attempt
     const head = isOther ? this.#note(`attempt ${attempt}`) : ""
-    const gap = missing > 0 ? this.#note(`${bytes(missing)} are not kept`) : ""
+    const gap = missing > 0 ? this.#note(`${counted(missing, "byte is", "bytes are")} not kept`) : ""
     this.#attempt = attempt
     this.#isLineOpen = !text.endsWith("\n")
     return head + gap + text.replace(/[^\n\t]+/g, printable)

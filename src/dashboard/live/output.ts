@@ -1,4 +1,5 @@
 import type { Printed } from "../../client/client.ts"
+import { counted } from "../../text.ts"
 import { server } from "./server.ts"
 
 const LOOK_MS = 500
@@ -78,7 +79,7 @@ export class OutputReading {
     if (said.type !== "piece") return
     const { attempt, to, missing, text } = said
     this.#place = { attempt, to }
-    const bytes = `${missing.toLocaleString()} byte${missing === 1 ? "" : "s"}`
-    this.#heard.text(missing > 0 ? `[${bytes} are not kept]\n${text}` : text)
+    const bytes = counted(missing, "byte is", "bytes are")
+    this.#heard.text(missing > 0 ? `[${bytes} not kept]\n${text}` : text)
   }
 }

@@ -1,6 +1,16 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { bandWords, duration, isGuess, isPace, type Left, leftIn, leftWords, shownOf } from "../../text.ts"
+import {
+  bandWords,
+  counted,
+  duration,
+  isGuess,
+  isPace,
+  type Left,
+  leftIn,
+  leftWords,
+  shownOf,
+} from "../../text.ts"
 import type { StartsAt } from "./foreseen.ts"
 
 const number = new Intl.NumberFormat("en")
@@ -14,10 +24,6 @@ export const count = (value: number): string => number.format(value)
 
 /** With a capital letter, as a sentence begins. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
-
-/** `1 item`, `2 items`. */
-export const counted = (value: number, one: string, many = `${one}s`): string =>
-  `${count(value)} ${value === 1 ? one : many}`
 
 /** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
 export function roughly(seconds: number): string {

@@ -1,7 +1,7 @@
-import { duration } from "../../text.ts"
+import { counted, duration } from "../../text.ts"
 import type { Holder } from "../live/tabs.ts"
 import type { Connection, Stats } from "../model/messages.ts"
-import { at, count, counted, inFull, roughly } from "../model/text.ts"
+import { at, count, inFull, roughly } from "../model/text.ts"
 import { byId, el, mark, say, show } from "./dom.ts"
 import { announce } from "./notices.ts"
 

@@ -1,5 +1,5 @@
-import { duration } from "../../text.ts"
-import { at, count, counted, inFull, line, messageOf } from "../model/text.ts"
+import { counted, duration } from "../../text.ts"
+import { at, count, inFull, line, messageOf } from "../model/text.ts"
 import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 
