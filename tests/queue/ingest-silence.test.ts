@@ -14,32 +14,44 @@ const { item } = claimed(
   { time: new Date(START_MS).toISOString(), steadyMs: START_MS },
 )
 
-/** After how many minutes of silence a renderer loses its lease, looked at a third of a lease apart. */
-async function lostAfter(renderer: RendererName, leaseMs: number, output: string): Promise<number> {
-  let [nowMs, renewedMs] = [0, 0]
+/** An ingest whose connection stays open: a peer that lost its power does not close it. */
+function listening(renderer: RendererName, now: () => number, onRenewed: () => void) {
   const standing = (): Promise<{
     directive: "continue"
     item: QueueItem
     expiresAt: null
     isDraining: false
   }> => {
-    renewedMs = nowMs
+    onRenewed()
     return Promise.resolve({ directive: "continue", item, expiresAt: null, isDraining: false })
   }
   const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
   const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }
   const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, part: undefined, underWay: 1 }
-  const ingest = new Ingest({ workers, queue }, { ...known, now: () => nowMs })
-  // The connection stays open: a peer that lost its power does not close it.
-  const body = new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(new TextEncoder().encode(output)),
-  })
-  const heard = ingest.listen(body).then(
+  const ingest = new Ingest({ workers, queue }, { ...known, now })
+  const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
+  const writer = output.writable.getWriter()
+  const ended = ingest.listen(output.readable).then(
     () => "ended",
     (error: Error) => error.message,
   )
+  const print = async (text: string): Promise<void> => {
+    await writer.write(new TextEncoder().encode(text))
+    await new Promise(setImmediate)
+  }
+  return { ingest, ended, print }
+}
+
+/** After how many minutes of silence a renderer loses its lease, looked at a third of a lease apart. */
+async function lostAfter(renderer: RendererName, leaseMs: number, output: string): Promise<number> {
+  let [nowMs, renewedMs] = [0, 0]
+  const { ingest, ended, print } = listening(
+    renderer,
+    () => nowMs,
+    () => (renewedMs = nowMs),
+  )
+  await print(output)
   await ingest.settle()
-  await Promise.resolve()
   let lostMs: number | undefined
   while (lostMs === undefined && nowMs < 200 * MINUTE) {
     nowMs += leaseMs / 3
@@ -49,7 +61,7 @@ async function lostAfter(renderer: RendererName, leaseMs: number, output: string
   }
   nowMs = (lostMs ?? 0) + leaseMs
   ingest.keepAlive(leaseMs)
-  expect(await heard).toContain("has printed nothing for")
+  expect(await ended).toContain("has printed nothing for")
   return (lostMs ?? Number.NaN) / MINUTE
 }
 
@@ -67,4 +79,23 @@ test.each([
   const lost = await lostAfter(renderer, leaseMin * MINUTE, output)
   // A turn of the timer can come late by a third of a lease.
   expect(lost).toBeWithin(minutes - leaseMin / 3 - 0.01, minutes + 0.01)
+})
+
+test("a renderer that prints a line every four minutes keeps its lease for hours", async () => {
+  let [nowMs, renewedMs] = [0, 0]
+  const { ingest, ended, print } = listening(
+    "ffmpeg",
+    () => nowMs,
+    () => (renewedMs = nowMs),
+  )
+  let isOver = false
+  void ended.then(() => (isOver = true))
+  for (let minute = 0; minute < 120 && !isOver; minute += 1) {
+    if (minute % 4 === 0) await print(at(1 + minute / 4))
+    ingest.keepAlive(MINUTE)
+    await new Promise(setImmediate)
+    expect(nowMs - renewedMs).toBeLessThanOrEqual(MINUTE)
+    nowMs += MINUTE
+  }
+  expect(isOver).toBe(false)
 })
