@@ -88,7 +88,11 @@ describe("a server with a token of each role", () => {
     expect(refused.status).toBe(403)
     expect(await refused.json()).toMatchObject({ error: expect.stringContaining("priority") })
     const item = await server.api("GET", `/queue/${id}`, undefined, headers)
-    expect(await item.json()).toMatchObject({ video_file_path: "/a.mp4", priority: 0 })
+    const read: object = await item.json()
+    expect(read).toMatchObject({ video_file_path: "/a.mp4", priority: 0 })
+    // Given back whole, only what is changed in it counts.
+    const whole = await server.api("PUT", `/queue/${id}`, { ...read, video_file_size: 7 }, headers)
+    expect([whole.status, await whole.json()]).toEqual([200, expect.objectContaining({ video_file_size: 7 })])
   })
 
   test.each([

@@ -195,6 +195,21 @@ test("followed without an attempt it goes on with the next one, and ends when th
   expect(await (await answer).text()).toBe("first\n[attempt 2]\nsecond\n")
 })
 
+test("a reader whose place is in one attempt and who asks for another gets all of that", async () => {
+  const work = await attempt(server, { max_attempts: 2 })
+  await print(work, "first, and longer\n")
+  await work.say("fail", { error_message: "broken", retry_in: 0 })
+  const again = await claimed(work.id)
+  await print(again, "second\n")
+  await print(again, "third\n")
+  const url = `${server.url}/api/v1/queue/${work.id}/output`
+  const read = async (query: string, place: string): Promise<string> =>
+    (await fetch(`${url}${query}`, { headers: { "last-event-id": place } })).text()
+  expect(await read("?attempt=1", "2-7")).toBe("first, and longer\n")
+  expect(await read("?attempt=2", "1-7")).toBe("second\nthird\n")
+  expect(await read("?attempt=2", "2-7")).toBe("third\n")
+})
+
 test("after a retry the attempt that begins again has an output of its own, also for those who follow", async () => {
   const work = await attempt(server, { max_attempts: 1 })
   await print(work, "before\n")

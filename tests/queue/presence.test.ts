@@ -23,3 +23,27 @@ test("of a drain at one server and a resume at another the later one counts, and
   meet()
   expect(two.waiting).toEqual([expect.objectContaining({ worker: "box" })])
 })
+
+test("a worker that does not say which of its starts it is stays drained until it may take items again", () => {
+  const presence = new Presence()
+  const claim = { worker: "box", tags: [] }
+  presence.claims(claim)
+  expect(presence.isDraining("box", undefined)).toBe(false)
+  presence.drain("box", true)
+  presence.claims(claim)
+  expect(presence.isDraining("box", undefined)).toBe(true)
+  presence.drain("box", false)
+  expect(presence.isDraining("box", undefined)).toBe(false)
+})
+
+test("of several workers that another server knows, one that was drained is enough to answer the claims", () => {
+  let nowMs = 1000
+  const [one, two] = [new Presence(() => nowMs), new Presence(() => nowMs)]
+  for (const worker of ["a", "b", "c"]) two.claims({ worker, tags: [], instance: worker })
+  for (const worker of ["a", "b", "c"]) two.drain(worker, worker === "b")
+  expect(one.learn(two.crew)).toBe(true)
+  expect(["a", "b", "c"].map((worker) => one.isDraining(worker, worker))).toEqual([false, true, false])
+  nowMs = 2000
+  for (const worker of ["a", "b", "c"]) two.drain(worker, false)
+  expect(one.learn(two.crew)).toBe(false)
+})

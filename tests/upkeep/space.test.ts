@@ -110,8 +110,13 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   const before = await leaseEnd(store, id)
   kit.clock.nowMs += 20_000
   expect(await codeOf(workers.report(id, "t", { progress: 5 }))).toBe("unavailable")
-  // It is a sign of life all the same.
+  // It is a sign of life all the same, whatever is full.
   expect(await leaseEnd(store, id)).toBe(before + 20_000)
+  Object.assign(room, { isFull: false, isDiskFull: true })
+  kit.clock.nowMs += 20_000
+  expect(await codeOf(workers.report(id, "t", { progress: 5 }))).toBe("unavailable")
+  expect(await leaseEnd(store, id)).toBe(before + 40_000)
+  Object.assign(room, { isFull: true, isDiskFull: false })
   expect(await codeOf(queue.update(other, { message: "more" }))).toBe("unavailable")
   expect(await codeOf(workers.heartbeat(id, "t"))).toBe("none")
   expect(await codeOf(workers.complete(id, "t", {}))).toBe("none")
