@@ -89,6 +89,15 @@ test("an item is moved before the other one, and behind the one that was there",
   expect(placed({ ...NEW, item: { ...NEW.item, turn: 2.7 } }, before, 2, at(1)).quiet).toBe(true)
 })
 
+test("neither an item that is being rendered nor a finished one is moved, nor is another moved before it", () => {
+  const taken = claimed(NEW, BY, at(0))
+  for (const { item, work } of [taken, completed(taken, "a", {}, at(1)), cancelled(NEW, at(1))]) {
+    const refused = `is ${item.status}; only a waiting item has a place`
+    expect(() => placed({ item, work }, { ...NEW.item, id: 3 }, null, at(2))).toThrow(refused)
+    expect(() => placed({ ...NEW, item: { ...NEW.item, id: 3 } }, item, null, at(2))).toThrow(refused)
+  }
+})
+
 test("an item that is put back into the queue waits for no delay of before", () => {
   const waiting = failed(claimed(NEW, BY, at(0)), "a", failure, at(1))
   expect(waiting.item.available_at).not.toBeNull()
@@ -112,4 +121,18 @@ test("a step that was begun counts as begun, also after a report on an earlier o
   const step = (index: number): Report => ({ step: { index, total: 4, name: "" } })
   const third = reported(claimed(NEW, BY, at(0)), "a", step(3), at(1))
   expect(reported(third, "a", step(2), at(2)).work.steps_begun).toBe(3)
+})
+
+test("a retry keeps what people gave an item and the files that it made, and begins with nothing else", () => {
+  const given = {
+    ...{ title: "Northern Lights", priority: 4, flag: "image_issue" as const, max_attempts: 5 },
+    ...{ kind: "lyrics", totals: { frames: 300 }, tags: ["gpu", "blender"], metadata: { a: [1] } },
+    ...{ video_file_path: "/a.mp4", video_file_size: 7, thumbnail_path: "/a.png" },
+  }
+  const begun = claimed({ ...NEW, item: { ...NEW.item, ...given } }, BY, at(0))
+  const over = failed(begun, "a", { ...failure, retryable: false }, at(1000))
+  expect(retried(over, at(2000))).toEqual({
+    item: { ...NEW.item, ...given, updated_at: at(2000).time, message: "Queued for a retry" },
+    work: IDLE,
+  })
 })
