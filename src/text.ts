@@ -38,11 +38,11 @@ export function missedUpdates(missed: number | null): string {
 
 /** How long something still takes, in seconds that count down; the band is null while unknown. */
 export interface Left {
-  /** What is expected. */
+  /** How long it is expected to take, in seconds. */
   readonly seconds: number
-  /** With a chance of four in five it takes no less. */
+  /** With a chance of four in five it takes no less, in seconds; null while unknown. */
   readonly low: number | null
-  /** With a chance of four in five it takes no more. */
+  /** With a chance of four in five it takes no more, in seconds; null while unknown. */
   readonly high: number | null
 }
 

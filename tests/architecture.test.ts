@@ -235,7 +235,7 @@ test("every exported thing of the source says what it is for", () => {
   expect(silent).toEqual([])
 })
 
-test("no function, class or constant is exported that nothing imports", () => {
+test("nothing is exported that nothing imports, but for types that an exported signature names", () => {
   const namedIn = new Map<string, number>()
   for (const file of ours) {
     for (const name of new Set(read(file).match(/\w+/g))) namedIn.set(name, (namedIn.get(name) ?? 0) + 1)
@@ -249,14 +249,30 @@ test("no function, class or constant is exported that nothing imports", () => {
         .map(([, name]) => `${file} ${name}`),
     )
   expect(idle).toEqual([])
+  const idleTypes = files.flatMap((file) =>
+    [...read(file).matchAll(/^export (?:interface|type) (\w+)/gm)]
+      .map(([, name = ""]) => name)
+      .filter(
+        (name) => namedIn.get(name) === 1 && read(file).match(new RegExp(`\\b${name}\\b`, "g"))?.length === 1,
+      )
+      .map((name) => `${file} ${name}`),
+  )
+  expect(idleTypes).toEqual([])
 })
 
-test("every member of an exported interface, object type, class or schema says what it is", () => {
+test("every member of an exported contract says what it is, and an optional one what its absence means", () => {
   const promised = new Set(files.flatMap((file) => promisedBy(read(file))))
   const all = files.flatMap((file) => membersOf(read(file), promised).map((member) => ({ file, ...member })))
   expect(all.length).toBeGreaterThan(700)
-  const silent = all.filter(({ isDocumented }) => !isDocumented)
-  expect(silent.map(({ file, of, name }) => `${file} ${of}.${name}`)).toEqual([])
+  const nameOf = ({ file, of, name }: (typeof all)[number]): string => `${file} ${of}.${name}`
+  expect(all.filter(({ isDocumented }) => !isDocumented).map(nameOf)).toEqual([])
+  expect(all.filter(({ isSilentOnAbsence }) => isSilentOnAbsence).map(nameOf)).toEqual([])
+  // The control: a member without a sentence is found, and an optional one that does not say what its absence means.
+  const silent = "export interface One {\n  readonly a: string\n  /** A text. */\n  readonly b?: string\n}\n"
+  expect(membersOf(silent, new Set())).toEqual([
+    { of: "One", name: "a", isDocumented: false, isSilentOnAbsence: false },
+    { of: "One", name: "b", isDocumented: true, isSilentOnAbsence: true },
+  ])
 })
 
 test("the lock file names packages by version alone, so that they come from the configured registry", () => {

@@ -6,6 +6,8 @@ export interface Member {
   readonly name: string
   /** Whether a doc comment, or the description of a schema, says what it is. */
   readonly isDocumented: boolean
+  /** Whether it may be absent, and its doc comment does not say what that means. */
+  readonly isSilentOnAbsence: boolean
 }
 
 /** A declaration that has members on lines of their own. */
@@ -21,6 +23,7 @@ const CONTRACT =
   /^export (?:abstract )?(?:(interface|type|class) (\w+).*[{=]|const (\w+) = Type\.(?:Object|Partial)\(\{?)$/
 const MODIFIERS = /^(?:(?:readonly|static|async|abstract|get|set) |\*)*/
 const MEMBER = /^(?:"([^"]+)"|(\w+))\??(?:[:(<]| =)/
+const ABSENCE = /\b(?:default|absent|undefined|none|without|optional|otherwise|unless|null|only if)\b/i
 const OPTIONS = new Set(["additionalProperties", "title", "description", "constructor"])
 
 /** The source as the formatter lays it out: a declaration begins and ends at the margin. */
@@ -56,6 +59,13 @@ function isDescribed(body: readonly string[], at: number): boolean {
   return /\bdescription:|\babout\(|\bcount\("|\bOrNull\([^]*, "|\.properties\./.test(property)
 }
 
+/** The doc comment that ends on the line before this one; empty without one. */
+function docBefore(body: readonly string[], at: number): string {
+  if (!(body[at - 1] ?? "").endsWith("*/")) return ""
+  const start = body.findLastIndex((line, i) => i < at && line.trimStart().startsWith("/**"))
+  return body.slice(start, at).join(" ")
+}
+
 /**
  * The public members of the exported interfaces, object types, classes and TypeBox schemas of a source file.
  * `promised` are names that interfaces document: a class that implements one need not say the same again.
@@ -68,10 +78,10 @@ export function membersOf(source: string, promised: ReadonlySet<string>): Member
       const [, quoted, plain] = MEMBER.exec(text.replace(MODIFIERS, "")) ?? []
       const name = quoted ?? plain
       if (name === undefined || OPTIONS.has(name) || (contract.implementsAny && promised.has(name))) return []
-      const isDocumented =
-        (contract.body[at - 1] ?? "").endsWith("*/") ||
-        (contract.kind === "schema" && isDescribed(contract.body, at))
-      return { of: contract.name, name, isDocumented }
+      const doc = docBefore(contract.body, at)
+      const isDocumented = doc !== "" || (contract.kind === "schema" && isDescribed(contract.body, at))
+      const isSilentOnAbsence = contract.kind === "interface" && /^[\w ]+\?:/.test(text) && !ABSENCE.test(doc)
+      return { of: contract.name, name, isDocumented, isSilentOnAbsence }
     }),
   )
 }

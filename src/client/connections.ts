@@ -29,7 +29,10 @@ export type OpenStream = (
 export interface Understood<Said> {
   /** What the caller gets; undefined for nothing. */
   readonly said?: Said | undefined
-  /** `over` ends the stream after this event; `again` drops the event and opens the next connection at once. */
+  /**
+   * `over` ends the stream after this event; `again` drops the event and opens the next connection at once.
+   * Default: the stream goes on.
+   */
   readonly ending?: "over" | "again" | undefined
   /** Why the connection will end, if it ends after this event; default that the stream ended. */
   readonly reason?: string | undefined

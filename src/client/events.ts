@@ -1,6 +1,6 @@
 /** An event of a stream, as the HTML standard has it; keys are there only when the server sent them. */
 export interface ServerSentEvent {
-  /** The event ID. */
+  /** The event ID; absent if the server sent none. */
   readonly id?: string
   /** The event type; `message` where the server named none. */
   readonly event: string

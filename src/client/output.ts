@@ -25,7 +25,7 @@ export type Printed =
 
 /** Which output to read. */
 export interface OutputOptions {
-  /** Only this attempt; default the last one and, followed, those that come after it. */
+  /** The number of the only attempt to read; default the last one and, followed, those that come after it. */
   readonly attempt?: number | undefined
   /** Begins after this place, which a piece has named; default at the beginning of what is kept. */
   readonly from?: Pick<OutputPart, "attempt" | "to"> | undefined

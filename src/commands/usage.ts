@@ -15,7 +15,7 @@ export interface Flag {
   readonly repeatable?: boolean
   /** What it does, in one line, with its default. */
   readonly help: string
-  /** What its value stands for in the help, in capitals. */
+  /** What its value stands for in the help, in capitals; default `VALUE`. */
   readonly placeholder?: string
 }
 

@@ -26,7 +26,10 @@ export interface Request {
   readonly method?: string
   /** The path below `/api/v1`, with its query. */
   readonly path: string
-  /** Beside those that every request has; a name that is given here is sent as it is given. */
+  /**
+   * Headers beside those that every request has; a name that is given here is sent as it is given. Default
+   * none.
+   */
   readonly headers?: Readonly<Record<string, string>>
   /** Whether to send the token; default true. */
   readonly isNamed?: boolean

@@ -74,9 +74,9 @@ export const RESUME = {
 
 /** The parts of the query that every stream has. */
 export interface Asked {
-  /** The format, before what `Accept` asks for. */
+  /** The format; default: the one that `Accept` asks for. */
   readonly format?: HttpFormat["name"]
-  /** The last event ID seen; the header wins. */
+  /** The last event ID seen; the header wins. Absent if the client does not resume. */
   readonly last_event_id?: string
   /** Whether to begin with the current state; true by default. */
   readonly snapshot?: "true" | "false"

@@ -14,7 +14,7 @@ export interface Estimate {
 
 /** How long something will take that has not begun. */
 export interface Outlook {
-  /** What is expected. */
+  /** How long it is expected to take, in seconds. */
   readonly seconds: number
   /** The standard deviation of that, in seconds. */
   readonly deviation: number

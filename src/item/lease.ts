@@ -58,7 +58,7 @@ export interface Taker {
   readonly former?: string | undefined
   /** The kind of the item as the worker knows it; used if the item has none. */
   readonly kind?: string | undefined
-  /** As `kind`: what there is to do, by unit. */
+  /** What there is to do, by unit, as the worker knows it; used if the item has none. */
   readonly totals?: Totals | undefined
 }
 

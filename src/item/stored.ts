@@ -84,12 +84,12 @@ export interface Stored {
 export interface Change {
   /** The item after the change. */
   readonly item: QueueItem
-  /** How it is being worked on after the change. */
+  /** Whether viewers see no difference, so that no update is appended; default no. */
   readonly work: Work
-  /** True if viewers see no difference: then no update is appended. */
+  /** Whether viewers see no difference, so that no update is appended; default no. */
   readonly quiet?: boolean
-  /** The item disappears from all reads with this change. */
+  /** Whether the item disappears from all reads with this change; default no. */
   readonly deleted?: boolean
-  /** The run that ends with this change, if it is remembered. */
+  /** The run that ends with this change; absent if none is remembered. */
   readonly run?: KeptRun
 }

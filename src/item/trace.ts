@@ -20,7 +20,7 @@ export interface StepTrace {
   readonly total?: number
   /** What there is to do in it: `seconds` of a medium, or the name of a unit. Empty while unknown. */
   readonly unit: string
-  /** How much of it; 0 while unknown. */
+  /** How much of it there is to do; 0 while unknown. */
   readonly size: number
   /** When it began, in seconds since the attempt started. */
   readonly at: number
@@ -45,15 +45,15 @@ export const NO_TRACE: Trace = { steps: [], lines: {}, latest: {}, from: 0 }
 
 /** What a report says of how far an attempt is: the part of it that a trace is made of. */
 export interface Sign {
-  /** How much of the attempt is done, in percent. */
+  /** How much of the attempt is done, in percent; undefined if the report does not say. */
   readonly progress?: number | undefined
-  /** What is being done, in words. */
+  /** What is being done, in words; undefined if the report does not say. */
   readonly current_step?: string | undefined
-  /** The current step, its index from 1. */
+  /** The current step, its index from 1; undefined if the report names none. */
   readonly step?: { readonly index: number; readonly total: number; readonly name: string } | undefined
-  /** What is being counted. */
+  /** What is being counted; undefined if nothing is. */
   readonly unit?: { readonly done: number; readonly total: number; readonly name: string } | undefined
-  /** How far into a medium it is, in seconds. */
+  /** How far into a medium it is, in seconds; undefined if the report does not say. */
   readonly media?: { readonly out_time: number; readonly total: number | null } | undefined
 }
 

@@ -8,7 +8,7 @@ import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, ty
 export interface Run {
   /** How each of its steps went. */
   readonly steps: readonly StepTrace[]
-  /** From its start to its end. */
+  /** Seconds from its start to its end. */
   readonly seconds: number
   /** The worker; empty if it is unknown. */
   readonly worker: string
@@ -32,7 +32,7 @@ export interface Place {
   readonly at: number
   /** The worker; empty if it is unknown. */
   readonly worker: string
-  /** What there is to do, by unit, as far as it was declared before the start. */
+  /** What there is to do, by unit, as far as it was declared before the start; absent if nothing was. */
   readonly totals?: Readonly<Record<string, number>> | undefined
 }
 
@@ -63,7 +63,7 @@ export interface Testimony {
   step: number
   /** How far the run was in that step at the place where this attempt is now. */
   inStep: number
-  /** From there to the run's next report, or to the end of the step. */
+  /** Seconds from there to the run's next report, or to the end of the step. */
   gap: number
   /** The seconds of the steps after the current one. */
   after: number

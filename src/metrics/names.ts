@@ -14,7 +14,7 @@ export interface Description {
    * that appears with its first count. Absent if the values are not known before.
    */
   readonly values?: readonly string[]
-  /** The upper bounds of a histogram's buckets, ascending. */
+  /** The upper bounds of a histogram's buckets, ascending; absent for other types. */
   readonly buckets?: readonly number[]
 }
 

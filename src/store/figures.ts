@@ -70,7 +70,7 @@ export interface OutcomeRow {
   readonly least: number | null
   /** The most that one took. */
   readonly most: number | null
-  /** The mean of all. */
+  /** The mean of all, in milliseconds. */
   readonly mean: number | null
 }
 

@@ -38,7 +38,7 @@ export interface Latest {
 export interface Lost {
   /** The last event ID before them. */
   readonly after: number
-  /** The last of them. */
+  /** The last event ID of them. */
   readonly upTo: number
   /** Why: a backup was put back, or the database lost what it had acknowledged, as a late standby does. */
   readonly reason: "restored" | "rolled_back"

@@ -20,7 +20,10 @@ export interface ListQuery {
   readonly limit: number
   /** The `next` of the page before; undefined for the first page. */
   readonly after?: string | undefined
-  /** Words that must all occur in an item's number, song, title, error, worker, tags or metadata, in any case. */
+  /**
+   * Words that must all occur in an item's number, song, title, error, worker, tags or metadata, in any case;
+   * undefined for any item.
+   */
   readonly search?: string | undefined
 }
 

@@ -35,7 +35,10 @@ export interface Slice {
   readonly start?: Place | undefined
   /** The last item; undefined for the end of the queue. */
   readonly end?: Place | undefined
-  /** Only items that may have these words; some that do not have them may be among these. */
+  /**
+   * Only items that may have these words; some that do not have them may be among these. Absent for all
+   * items.
+   */
   readonly words?: readonly string[]
 }
 

@@ -11,7 +11,7 @@ export interface OutputPage {
 
 /** Where the output of an attempt ends. */
 export interface OutputEnd {
-  /** The attempt. */
+  /** The number of the attempt. */
   readonly attempt: number
   /** The position after the last byte that is stored; 0 if nothing is. */
   readonly end: number

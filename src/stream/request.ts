@@ -14,7 +14,10 @@ export interface StreamRequest<Chunk extends object = object> {
   readonly wanted?: Wanted
   /** At most so many updates an item and second, its end always; 0 or absent for all. */
   readonly thin?: number | undefined
-  /** Used instead of `wanted` if the viewer may change its choice while the stream is open. */
+  /**
+   * Used instead of `wanted` if the viewer may change its choice while the stream is open; absent if it may
+   * not.
+   */
   readonly selection?: Selection | undefined
   /** The last event ID that the client gave, unchecked; absent if it does not resume. */
   readonly lastEventId?: string | undefined

@@ -23,9 +23,9 @@ export interface Tallies {
   readonly waiting: number
   /** How many of the running ones make no progress. */
   readonly stalled: number
-  /** Within the last hour. */
+  /** How many completed within the last hour. */
   readonly completed: number
-  /** Within the last hour, those that were cancelled aside. */
+  /** How many failed within the last hour, those that were cancelled aside. */
   readonly failed: number
   /** The last hour in steps of five minutes, the oldest first; empty if that is not known. */
   readonly hour: readonly Bar[]

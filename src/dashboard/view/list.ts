@@ -37,7 +37,7 @@ export interface Listed {
   readonly isCut?: boolean
   /** How many there are in all, where that is known; default those that are given. */
   readonly total?: number | undefined
-  /** The places of the items by their numbers, where they are not those in this list. */
+  /** The places of the items by their numbers; default: their places in this list. */
   readonly places?: ReadonlyMap<number, number>
   /** Whether they are not those of before; default false. */
   readonly isNew?: boolean

@@ -28,13 +28,13 @@ export interface RouteOfApp {
   readonly path: string
   /** What was given beside the handler. */
   readonly hooks: {
-    /** The schema of the body. */
+    /** The schema of the body; absent for none. */
     readonly body?: unknown
-    /** The schema of the query. */
+    /** The schema of the query; absent for none. */
     readonly query?: unknown
-    /** The schema of the parameters in the path. */
+    /** The schema of the parameters in the path; absent for none. */
     readonly params?: unknown
-    /** The route's own words (`words`). */
+    /** The route's own words (`words`); absent for a route of the framework. */
     readonly detail?: unknown
   }
 }

@@ -6,9 +6,9 @@ import type { ErrorCode } from "../../errors.ts"
 export interface Content {
   /** The schema of the body, or of each thing in a stream. */
   readonly schema: TSchema
-  /** An example of one. */
+  /** An example of one; absent for none. */
   readonly example?: unknown
-  /** An example as it looks on the wire. */
+  /** An example as it looks on the wire; absent if `example` shows that. */
   readonly wire?: string
 }
 
@@ -30,17 +30,18 @@ export interface Words {
   readonly tag: "Queue" | "Workers" | "Streams" | "Webhooks" | "Access" | "Server"
   /** What it does, in a few words without a full stop. */
   readonly summary: string
-  /** Sentences; code in backticks. */
+  /** Sentences, with code in backticks; absent if the summary says it all. */
   readonly about?: string
-  /** Request headers that it reads, and what they mean. */
+  /** Request headers that it reads, and what they mean; absent for none. */
   readonly headers?: Readonly<Record<string, string>>
   /** The answers if it succeeds; at least one. */
   readonly successes: readonly Success[]
   /**
-   * Codes of refusals of its own; those that every request with such a body, query or path can get are added.
+   * Codes of refusals of its own; default none. Those that every request with such a body, query or path can
+   * get are added.
    */
   readonly refusals?: readonly ErrorCode[]
-  /** What the body is, if it is not JSON. */
+  /** What the body is; absent if it is JSON, or if there is none. */
   readonly body?: { readonly type: string; readonly about: string }
 }
 

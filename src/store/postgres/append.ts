@@ -100,7 +100,7 @@ export interface Appended {
   readonly kept: string
   /** The newest event ID that was given; 0 if none was. */
   readonly head: number
-  /** The database's time. */
+  /** The database's time, in epoch milliseconds. */
   readonly now: number
 }
 

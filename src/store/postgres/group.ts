@@ -18,11 +18,11 @@ const ALIVE_MS = 1000
 export interface Write<T> {
   /** The items that it decides on. */
   readonly ids: readonly number[]
-  /** Whether it must see them as they are stored now, and not as they are remembered. */
+  /** Whether it must see the items as they are stored now, and not as they are remembered; default no. */
   readonly isFresh?: boolean
-  /** Whether no other write of this kind may be in its group. */
+  /** Whether no other write of this kind may be in its group; default no. */
   readonly isAlone?: boolean
-  /** What else the write must read before it decides. */
+  /** What else the write must read before it decides; default nothing. */
   readonly look?: (look: Look) => unknown
   /** Decides, on the rows of the sheet. May be called more than once. @throws to refuse */
   readonly decide: (sheet: Sheet) => T
