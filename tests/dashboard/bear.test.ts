@@ -127,7 +127,7 @@ page("axe finds nothing to object to", () => {
     await tab.until(`document.querySelector(".finished .row")`)
     expect(await tab.objections()).toEqual([])
     await tab.go(tab.at(`/items/${id}`))
-    await tab.until(`document.querySelector(".plot .line") && document.querySelector(".timeline li")`)
+    await tab.until(`document.querySelector(".plot .area .line") && document.querySelector(".timeline li")`)
     await tab.until(`document.querySelector(".output pre").textContent !== ""`)
     expect(await tab.objections()).toEqual([])
     await tab.colours(!options.dark)

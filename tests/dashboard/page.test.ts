@@ -257,7 +257,7 @@ page("an item's page", () => {
     expect(await tab.evaluate<string>("document.activeElement.tagName")).toBe("H1")
     await server.put(id, { progress: 60, current_step: "Video" })
     await tab.until(`${text(".timeline > li")}.includes("Video")`)
-    await tab.until(`document.querySelector(".plot .line")?.getAttribute("d").split("L").length >= 5`)
+    await tab.until(`document.querySelector(".plot .area .line")?.getAttribute("d").split("L").length >= 5`)
     expect(await tab.evaluate<string>(text(".facts"))).toContain("Signal")
     await server.put(id, { status: "failed", error_message: "out of memory\nat frame 12" })
     await tab.until(`${text(".failure pre")} === "out of memory\\nat frame 12"`)

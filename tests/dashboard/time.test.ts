@@ -80,7 +80,11 @@ page("a render of a kind that is known", () => {
       const rests = await tab.evaluate<string>(`document.querySelector(".lane .figures").title`)
       expect(rests).toBe("from 2 earlier runs; the worker says 90%")
       expect(await own.evaluate<number>(`document.querySelectorAll(".steps li").length`)).toBe(2)
-      expect(await own.evaluate<number>(`document.querySelectorAll(".plot .time").length`)).toBe(1)
+      expect(await own.evaluate<number>(`document.querySelectorAll(".plot .area .time").length`)).toBe(1)
+      const named = `[...document.querySelectorAll(".plot .legend span")].filter((one) => one.checkVisibility()).map((one) => one.innerText).join()`
+      expect(await own.evaluate<string>(named)).toBe(
+        "Reported by the worker,Estimated from earlier runs,Expected",
+      )
     })
     // The numbers follow the time, and not the 80 and 90 that are reported.
     for (const [part, shown] of bars.slice(2)) expect(Math.abs(shown - part * 100)).toBeLessThan(35)

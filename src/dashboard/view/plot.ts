@@ -24,6 +24,22 @@ function thinned(points: readonly Point[]): readonly Point[] {
   )
 }
 
+/** What the lines are, by their class. */
+const LINES = [
+  ["line latest", "Reported by the worker"],
+  ["line earlier", "Earlier attempts"],
+  ["time", "Estimated from earlier runs"],
+  ["hope", "Expected"],
+] as const
+
+/** A short piece of each line with its name. */
+const legend = () =>
+  LINES.map(([name, text]) => {
+    const sample = svg("svg", { viewBox: "0 0 24 8", "aria-hidden": "true" })
+    sample.append(svg("path", { class: name, d: "M2 4H22" }))
+    return [name, el("span", { hidden: true }, sample, text)] as const
+  })
+
 /** Where the end is expected. */
 interface Expected {
   readonly ms: number
@@ -40,6 +56,7 @@ export class Plot {
     preserveAspectRatio: "none",
     "aria-hidden": "true",
   })
+  readonly #legend = legend()
   readonly #marks = el("div", { class: "marks", "aria-hidden": "true" })
   readonly #cursor = el("div", { class: "cursor", hidden: true, "aria-hidden": "true" })
   readonly #readout = el("p", { class: "readout", hidden: true, "aria-hidden": "true" })
@@ -57,6 +74,7 @@ export class Plot {
     this.element = el(
       "figure",
       { class: "plot", role: "img", hidden: true },
+      el("div", { class: "legend", "aria-hidden": "true" }, ...this.#legend.map(([, entry]) => entry)),
       el("div", { class: "levels", "aria-hidden": "true" }, ...levels),
       area,
       this.#marks,
@@ -81,6 +99,7 @@ export class Plot {
       expected?.ms ?? 0,
     )
     this.#picture.replaceChildren(...this.#grid(), ...this.#lines(points), ...this.#hope(expected))
+    this.#explain()
     this.#label()
     const lasted = duration((last.ms - first.ms) / 1000)
     mark(
@@ -136,6 +155,12 @@ export class Plot {
     if (!expected) return []
     const from = `${this.#x(expected.fromMs)} ${HEIGHT - (expected.progress / 100) * HEIGHT}`
     return [svg("path", { class: "hope", d: `M${from}L${this.#x(expected.ms)} 0` })]
+  }
+
+  /** Names the lines that were drawn, if there are several. */
+  #explain(): void {
+    const drawn = this.#legend.filter(([name]) => this.#picture.getElementsByClassName(name).length > 0)
+    for (const entry of this.#legend) show(entry[1], drawn.length > 1 && drawn.includes(entry))
   }
 
   /** Round times along the foot, as they passed since the start. */
