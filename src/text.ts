@@ -119,3 +119,17 @@ export const isPace = (message: string, media: { readonly out_time: number } | n
 
 /** A text as one word for a POSIX shell. */
 export const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+
+/** The messages that the server itself gives to updates. */
+const ROUTINE = new Set([
+  "Queue item created",
+  "Queue item updated",
+  "Queue item cancelled",
+  "Processing started",
+  "Processing completed successfully",
+  "Processing failed",
+  "No progress for a while",
+])
+
+/** Whether a message is one of the server's own, and says no more than the status does. */
+export const isRoutine = (message: string): boolean => ROUTINE.has(message)

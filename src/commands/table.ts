@@ -17,16 +17,28 @@ interface Look {
   readonly nowMs: number
   /** Which tags keep every worker from an item. */
   readonly unserved: Unserved
+  /** How much is said of times to come; default everything. */
+  readonly times?: Times
 }
 
+/** With the times between which it may be, with the clock, or by the clock alone; the longest first. */
+const TIMES = ["band", "clock", "short"] as const
+type Times = (typeof TIMES)[number]
+
+/** Where lines go. */
+interface Output {
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+/** How wide lines may be: as the terminal is; elsewhere there is no limit. */
+export const columnsOf = (output: Output): number =>
+  isLively(output) ? output.columns || 80 : Number.POSITIVE_INFINITY
+
 /** How a table looks on an output: on a terminal it fits, elsewhere every column is whole. */
-export const lookOf = (
-  output: { readonly isTTY?: boolean; readonly columns?: number },
-  zone: Zone,
-  unserved: Unserved,
-): Look => ({
+export const lookOf = (output: Output, zone: Zone, unserved: Unserved): Look => ({
   style: wantsColour(output) ? coloured : colourless,
-  columns: isLively(output) ? output.columns || 80 : Number.POSITIVE_INFINITY,
+  columns: columnsOf(output),
   zone,
   nowMs: Date.now(),
   unserved,
@@ -45,10 +57,8 @@ interface Column {
 }
 
 const [LEAST_TITLE, MIN_TITLE, MAX_TITLE] = [12, 16, 40]
-/** Terminals narrower than this have room for the beginning of a title alone. */
-const NARROW_COLUMNS = 60
-/** Narrower terminals show when a render is done or starts by the clock, and no more. */
-const WIDE_COLUMNS = 100
+/** Terminals that are no wider have room for the beginning of a title alone. */
+const NARROW_COLUMNS = 64
 const BAR = 12
 const BARS_FROM_COLUMNS = 140
 /** The least width at which the last columns are worth showing. */
@@ -57,25 +67,25 @@ const LEAST_REST = 28
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 
 /** How long it takes, took, or waits. */
-function timeOf(item: ReadItem, { zone, nowMs, columns }: Look): string {
-  const isWide = columns >= WIDE_COLUMNS
+function timeOf(item: ReadItem, { zone, nowMs, times = "band" }: Look): string {
   const at = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
   const { status, started_at, completed_at, available_at, updated_at } = item
   if (status === "processing" && item.stalled_since !== null) {
-    return `stalled for ${duration(since(item.stalled_since, nowMs))}`
+    return `stalled ${times === "short" ? "" : "for "}${duration(since(item.stalled_since, nowMs))}`
   }
   if (status === "processing") {
     const left = leftIn(item, since(updated_at, nowMs))
     const isTold = left !== null && (left.seconds > 0 || left.high !== null)
     if (!isTold) return `for ${duration(since(started_at, nowMs))}`
-    return isWide ? leftOf(left, nowMs, zone) : `done ${at(left.seconds)}`
+    return times === "short" ? `done ${at(left.seconds)}` : leftOf(left, nowMs, zone, times === "band")
   }
   if (completed_at !== null) {
     return started_at === null ? "" : `took ${duration(since(started_at, Date.parse(completed_at)))}`
   }
   const { starts_in_seconds, starts_low_seconds: low = 0, starts_high_seconds: high = 0 } = item
   if (starts_in_seconds !== undefined) {
-    if (!isWide) return `starts ${at(starts_in_seconds)}`
+    if (times === "short") return `starts ${at(starts_in_seconds)}`
+    if (times === "clock") return `starts about ${at(starts_in_seconds)}`
     return startsOf({ in: starts_in_seconds, low, high }, nowMs, zone)
   }
   const waitS = -since(available_at, nowMs)
@@ -106,7 +116,7 @@ const COLUMNS: readonly Column[] = [
     text: ({ title, song_id }) => title || `song ${song_id}`,
     // A long title must not push the reason for a failure off the screen.
     most: (columns) =>
-      columns < NARROW_COLUMNS
+      columns <= NARROW_COLUMNS
         ? LEAST_TITLE
         : Math.min(MAX_TITLE, Math.max(MIN_TITLE, Math.floor((columns - 50) / 2))),
   },
@@ -133,22 +143,27 @@ type Cells = ReturnType<typeof cellsOf>
 /** Whether there is room for bars. */
 const hasBars = ({ columns }: Look): boolean => columns >= BARS_FROM_COLUMNS && Number.isFinite(columns)
 
-/** The columns that fit: a terminal leaves out those that say nothing, then the least important. */
+/** The columns, as wide as they are at least, beside each other. */
+const widthOf = (cells: readonly Cells[], look: Look): number =>
+  cells.reduce(
+    (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? Math.min(width, LEAST_REST) : width),
+    hasBars(look) ? BAR - 1 : -2,
+  )
+
+/** The columns that fit: a terminal shortens times, leaves out what says nothing, then what is least important. */
 function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
-  const all = COLUMNS.map((column) => cellsOf(column, items, look))
-  const { columns } = look
-  if (!Number.isFinite(columns)) return all
-  let shown = all.filter(({ isEmpty }) => !isEmpty)
-  const widthOf = (cells: readonly Cells[]): number =>
-    cells.reduce(
-      (sum, { column, width }) => sum + 2 + (column.name === "WHY" ? Math.min(width, LEAST_REST) : width),
-      hasBars(look) ? BAR - 1 : -2,
-    )
-  while (widthOf(shown) > columns) {
-    const [least] = shown.toSorted((a, b) => (b.column.dropped ?? 0) - (a.column.dropped ?? 0))
-    if (!least?.column.dropped) return shown
-    shown = shown.filter((cells) => cells !== least)
-    if (least.column.name === "STEP") {
+  const cellsIn = (times: Times): Cells[] =>
+    COLUMNS.map((column) => cellsOf(column, items, { ...look, times }))
+  if (!Number.isFinite(look.columns)) return cellsIn("band")
+  const all = TIMES.map((times) => cellsIn(times).filter(({ isEmpty }) => !isEmpty))
+  const least = (cells: readonly Cells[]): Cells[] => cells.filter(({ column }) => !column.dropped)
+  // Why something failed matters more than between which times a render ends.
+  let shown = all.find((cells) => widthOf(least(cells), look) <= look.columns) ?? all.at(-1) ?? []
+  while (widthOf(shown, look) > look.columns) {
+    const [last] = shown.toSorted((a, b) => (b.column.dropped ?? 0) - (a.column.dropped ?? 0))
+    if (!last?.column.dropped) return shown
+    shown = shown.filter((cells) => cells !== last)
+    if (last.column.name === "STEP") {
       const rest = shown.filter(({ column }) => column.name !== "WHY")
       return [...rest, cellsOf(STEP_OR_WHY, items, look)]
     }

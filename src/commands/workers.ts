@@ -1,32 +1,59 @@
 import type { WorkerSeen } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
+import { cut } from "../terminal/terminal.ts"
 import type { Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
+import { columnsOf } from "./table.ts"
 import { takes } from "./usage.ts"
 
+/** How a line is shown. */
+interface Look {
+  /** Width of the names. */
+  readonly name: number
+  /** Width of the terminal; infinite where lines may be of any length. */
+  readonly columns: number
+  readonly zone: Zone
+  readonly nowMs: number
+}
+
+const LEAST_TITLE = 12
+
 /** What a worker does: `#7 Northern Lights 54%`, `idle for 4:10`, `away since 14:32`. */
-function doingOf({ state, items, idle_since, last_heard_at }: WorkerSeen, zone: Zone, nowMs: number): string {
+function doingOf(
+  { state, items, idle_since, last_heard_at }: WorkerSeen,
+  { zone, nowMs }: Look,
+  mostTitle: number,
+): string {
   if (state === "rendering") {
     return items
-      .map((item) => `#${item.id} ${item.title || `song ${item.song_id}`} ${shownOf(item)}%`)
+      .map((item) => {
+        const title = printable(item.title || `song ${item.song_id}`)
+        return `#${item.id} ${cut(title, mostTitle, Bun.stringWidth)} ${shownOf(item)}%`
+      })
       .join(", ")
   }
   if (state === "idle") return `idle for ${duration((nowMs - Date.parse(idle_since ?? "")) / 1000)}`
   return last_heard_at === null ? "away" : `away since ${zone.when(Date.parse(last_heard_at), nowMs)}`
 }
 
-/** One worker as a line: its name, what it does, and what else is known. */
-function lineOf(worker: WorkerSeen, width: number, zone: Zone, nowMs: number): string {
+/** One worker as a line: its name, what it does, and what else is known. Long titles give way to the rest. */
+function lineOf(worker: WorkerSeen, look: Look): string {
   const { tags, version, draining } = worker
   const more = [
     draining ? "takes no more items" : "",
     tags !== null && tags.length > 0 ? `tags ${tags.join(", ")}` : "",
     version === "" ? "" : `version ${version}`,
   ]
-  const rest = [doingOf(worker, zone, nowMs), ...more].filter((part) => part !== "").join("; ")
-  return `${printable(worker.worker).padEnd(width)}  ${printable(rest)}`
+  const within = (mostTitle: number): string => {
+    const rest = [doingOf(worker, look, mostTitle), ...more].filter((part) => part !== "").join("; ")
+    return `${printable(worker.worker).padEnd(look.name)}  ${printable(rest)}`
+  }
+  const whole = within(Number.POSITIVE_INFINITY)
+  if (Bun.stringWidth(whole) <= look.columns) return whole
+  const spare = Math.max(0, look.columns - Bun.stringWidth(within(LEAST_TITLE)))
+  return cut(within(LEAST_TITLE + spare), look.columns, Bun.stringWidth)
 }
 
 /** Lists the workers, or drains one. */
@@ -64,8 +91,9 @@ A drained worker finishes what it renders and takes no more items.`,
     else if (workers.length === 0)
       say('No worker is connected; start one with "track-studio work --exec ./render.sh".')
     else {
-      const width = Math.max(...workers.map(({ worker }) => Math.min(30, printable(worker).length)))
-      for (const worker of workers) say(lineOf(worker, width, zoneFlag(given), Date.now()))
+      const name = Math.max(...workers.map(({ worker }) => Math.min(30, printable(worker).length)))
+      const look = { name, columns: columnsOf(process.stdout), zone: zoneFlag(given), nowMs: Date.now() }
+      for (const worker of workers) say(lineOf(worker, look))
     }
     return 0
   },

@@ -3,7 +3,18 @@ import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { duration, isGuess, leftIn, leftWords, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
-import { bar, colourless, field, line, type Piece, type Style, type WidthOf } from "./terminal.ts"
+import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./columns.ts"
+import {
+  bar,
+  colourless,
+  cut,
+  field,
+  line,
+  type Piece,
+  type Style,
+  type Tone,
+  type WidthOf,
+} from "./terminal.ts"
 import { gapOf, leftOf, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
 
 /** Where and how a board is drawn. */
@@ -52,15 +63,16 @@ export interface BoardOptions {
   readonly zone?: Zone
 }
 
-const MIN_BAR = 10
-const MAX_BAR = 40
 const MIN_COLUMNS = 20
-/** Narrower terminals show how long it takes, and not when it is done. */
-const CLOCK_FROM_COLUMNS = 72
+/** What stands beside the bar of one item, its time left aside. */
+const AROUND_BAR = 12
+/** A message or an error takes no more lines than this. */
+const MOST_LINES = 3
 /** From this percentage on, an item whose time is up is about to finish; before, the estimate was wrong. */
 const ALMOST_DONE = 95
-/** The width of a time left without a clock. */
-const SHORT_LEFT = 12
+
+/** How wide a line may be: the last column stays free, where some terminals wrap. */
+const widthIn = ({ columns }: View): number => Math.max(MIN_COLUMNS, columns) - 1
 
 const titled = ({ queue_id, title, song_id }: ProgressUpdate): string => nameOf(queue_id, title, song_id)
 
@@ -159,10 +171,11 @@ export class Board {
 
   /** The board as it is now: at least one line, and at most `rows - 1`. */
   draw(view: View): Drawn[] {
-    const drawn = (pieces: readonly Piece[]): Drawn =>
-      line(pieces, Math.max(MIN_COLUMNS, view.columns) - 1, view.style, view.widthOf)
-    const body = this.#queueId === undefined ? this.#rows(view) : this.#one(view)
-    return [...body.slice(0, Math.max(0, view.rows - 2)), this.#sum(view)].map(drawn)
+    const drawn = (pieces: readonly Piece[]): Drawn => line(pieces, widthIn(view), view.style, view.widthOf)
+    const foot = this.#foot(view).slice(0, Math.max(1, view.rows - 2))
+    const room = Math.max(0, view.rows - 1 - foot.length)
+    const body = this.#queueId === undefined ? this.#rows(view, room) : this.#one(view).slice(0, room)
+    return [...body, ...foot].map(drawn)
   }
 
   #staleSinceMs(nowMs: number): number {
@@ -184,40 +197,46 @@ export class Board {
     this.#above.push([time, " ", mark, " ", name, ` ${outcome ?? status}${why}`])
   }
 
-  #rows(view: View): Piece[][] {
+  #rows(view: View, room: number): Piece[][] {
     const all = [...this.#running.values()].sort((a, b) => a.queue_id - b.queue_id)
-    const room = Math.max(0, view.rows - 2)
-    const shown = all.length > room ? all.slice(0, room - 1) : all
-    const names = shown.map((update) => view.widthOf(titled(update)))
-    const nameWidth = Math.min(Math.max(0, ...names), Math.max(8, Math.floor(view.columns * 0.3)))
-    const lefts = shown.map((update) => this.#left(update, view)[0].length)
-    const widths = { name: nameWidth, left: Math.max(0, ...lefts) }
-    const lines = shown.map((update) => this.#row(update, widths, view))
+    const shown = all.length > room ? all.slice(0, Math.max(0, room - 1)) : all
+    const columns = this.#columns(shown, view)
+    const lines = shown.map((update) => this.#row(update, columns, view))
     if (shown.length < all.length) lines.push([[`  and ${all.length - shown.length} more`, "dim"]])
     if (all.length === 0 && this.#liveMs > 0) lines.push([["Nothing is rendering.", "dim"]])
     return lines
   }
 
-  #row(
-    update: ProgressUpdate,
-    widths: { readonly name: number; readonly left: number },
-    view: View,
-  ): Piece[] {
-    const { columns, widthOf } = view
-    const pieces: Piece[] = [[field(titled(update), widths.name, widthOf), "bold"], "  "]
-    // The bar gives way to the time left.
-    const room = Math.floor(columns * 0.25) - Math.max(0, widths.left - SHORT_LEFT)
-    const barWidth = Math.min(MAX_BAR, Math.max(MIN_BAR, room))
-    if (columns >= widths.name + MIN_BAR + 10) pieces.push(...this.#bar(update, barWidth, view), " ")
+  #columns(shown: readonly ProgressUpdate[], view: View): Columns {
+    const longest = (textOf: (update: ProgressUpdate) => string): number =>
+      Math.max(0, ...shown.map((update) => view.widthOf(textOf(update))))
+    const left = (detail: Detail): number => longest((update) => this.#left(update, view.nowMs, detail)[0])
+    return columnsFor(widthIn(view), {
+      name: longest(titled),
+      left: { band: left("band"), clock: left("clock"), time: left("time") },
+      step: longest(({ message, media, ...update }) => stepOf(update) || spokenOf(message, media)),
+      pace: longest(({ media }) => paceOf(media).join(" · ")),
+    })
+  }
+
+  #row(update: ProgressUpdate, columns: Columns, view: View): Piece[] {
+    const { widthOf, nowMs } = view
+    const pieces: Piece[] = [[field(titled(update), columns.name, widthOf), "bold"], "  "]
+    if (columns.bar > 0) pieces.push(...this.#bar(update, columns.bar, view), " ")
     pieces.push(`${isGuess(update) ? "~" : ""}${shownOf(update)}%`.padStart(4))
-    const [left, tone] = this.#left(update, view)
-    if (columns >= 50 && widths.left > 0) {
-      const shown = field(left, widths.left, widthOf)
+    if (columns.left > 0) {
+      const [left, tone] = this.#left(update, nowMs, columns.detail)
+      const shown = field(left, columns.left, widthOf)
       pieces.push("  ", tone ? [shown, tone] : shown)
     }
     const { message, media } = update
-    const [step, rest] = [stepOf(update), spokenOf(message, media) || paceOf(media).join(" · ")]
-    if (step !== "" || rest !== "") pieces.push("  ", step || [rest, "dim"])
+    const [step, spoken] = [stepOf(update), spokenOf(message, media)]
+    const rest = spoken || fitting(paceOf(media), " · ", columns.rest, widthOf)
+    if (columns.rest > 0 && (step !== "" || rest !== ""))
+      pieces.push(
+        "  ",
+        step === "" ? [cut(rest, columns.rest, widthOf), "dim"] : cut(step, columns.rest, widthOf),
+      )
     return pieces
   }
 
@@ -237,7 +256,7 @@ export class Board {
   }
 
   /** How long it still takes, counted down since the update; or that nothing moves. */
-  #left(update: ProgressUpdate, { nowMs, columns }: View): readonly [string, "warn"?] {
+  #left(update: ProgressUpdate, nowMs: number, detail: Detail): readonly [string, "warn"?] {
     if (update.cancel_requested_at !== undefined && !isFinished(update.status)) return ["cancelling", "warn"]
     const ageOf = (time: string): number => Math.max(0, nowMs - Date.parse(time) - this.#aheadMs)
     if (update.stalled) {
@@ -249,7 +268,7 @@ export class Board {
     if (!left) return [""]
     const isOver = left.high !== null && left.high <= 0
     if (left.seconds < 1 && !isOver) return [shownOf(update) >= ALMOST_DONE ? "finishing" : "estimating"]
-    return [columns < CLOCK_FROM_COLUMNS ? leftWords(left) : leftOf(left, nowMs, this.#zone)]
+    return [detail === "time" ? leftWords(left) : leftOf(left, nowMs, this.#zone, detail === "band")]
   }
 
   /** The one item of this board, and what is known of it. */
@@ -257,36 +276,44 @@ export class Board {
     const update = this.#only
     if (!update) return []
     const { status, outcome, attempt, worker, unit, media, message, error_message } = update
-    const [left, tone] = this.#left(update, view)
-    const barWidth = Math.min(60, Math.max(MIN_BAR, view.columns - 12 - left.length))
+    const width = widthIn(view)
+    const texts = DETAILS.map((detail) => this.#left(update, view.nowMs, detail))
+    const [left, tone] = texts.find(([text]) => view.widthOf(text) + MIN_BAR + AROUND_BAR <= width) ?? [""]
+    const barWidth = Math.min(60, Math.max(MIN_BAR, width - AROUND_BAR - view.widthOf(left)))
+    const lines = (parts: readonly string[], separator: string): string[] =>
+      wrapped(parts.filter(Boolean), separator, { width, most: MOST_LINES, widthOf: view.widthOf })
     const facts = [
       stepOf(update),
       unit ? `${unit.done} of ${unit.total} ${printable(unit.name)}` : "",
       ...paceOf(media),
       worker === undefined ? "" : `on ${printable(worker)}`,
       attempt !== undefined && attempt > 1 ? `attempt ${attempt}` : "",
-    ].filter((fact) => fact !== "")
+    ]
     const isBad = isFinished(status) && outcome !== "cancelled"
     const colour = status === "completed" ? "good" : isBad ? "bad" : "dim"
+    const standing = outcome ?? status
+    const percent = isGuess(update)
+      ? ` about ${shownOf(update)}%`
+      : ` ${String(shownOf(update)).padStart(3)}%`
+    const said = spokenOf(message, media).split(" ")
+    const cause = error_message === undefined ? [] : printable(causeOf(error_message)).split(" ")
     return [
-      [[titled(update), "bold"], "  ", [outcome ?? status, colour]],
-      [
-        ...this.#bar(update, barWidth, view),
-        isGuess(update) ? ` about ${shownOf(update)}%` : ` ${String(shownOf(update)).padStart(3)}%`,
-        "  ",
-        tone ? [left, tone] : left,
-      ],
-      ...(facts.length > 0 ? [[facts.join(" · ")]] : []),
-      ...(spokenOf(message, media) === "" ? [] : [[spokenOf(message, media)]]),
-      ...(error_message === undefined
-        ? []
-        : [[[printable(causeOf(error_message)), isBad ? "bad" : "dim"] as const]]),
+      [[cut(titled(update), width - standing.length - 2, view.widthOf), "bold"], "  ", [standing, colour]],
+      [...this.#bar(update, barWidth, view), percent, "  ", tone ? [left, tone] : left],
+      ...lines(facts, " · ").map((text) => [text]),
+      ...lines(said, " ").map((text) => [text]),
+      ...lines(cause, " ").map((text) => [[text, isBad ? "bad" : "dim"] as const]),
     ]
   }
 
-  #sum(view: View): Piece[] {
-    const link = this.#linkPieces(view)
-    if (this.#queueId !== undefined || this.#liveMs === 0) return link
+  /** Whether what is shown is true now, and how many items there are. */
+  #foot(view: View): Piece[][] {
+    const [text, tone] = this.#linkWords(view)
+    const width = widthIn(view)
+    const lines = wrapped(text.split(" "), " ", { width, most: MOST_LINES, widthOf: view.widthOf })
+    const foot = lines.map((each): Piece[] => [[each, tone]])
+    const [last] = foot.slice(-1)
+    if (this.#queueId !== undefined || this.#liveMs === 0 || !last) return foot
     const parts = [
       count(this.#running.size, "running"),
       count(this.#waiting.size, "waiting"),
@@ -294,8 +321,11 @@ export class Board {
       ...(this.#failed > 0 ? [count(this.#failed, "failed")] : []),
       ...(this.#cancelled > 0 ? [count(this.#cancelled, "cancelled")] : []),
       ...this.#end(view.nowMs),
-    ]
-    return [...link, [` · ${parts.join(" · ")}`, "dim"]]
+    ].join(" · ")
+    const isFitting = view.widthOf(`${lines.at(-1)} · ${parts}`) <= width
+    if (isFitting || this.#link.state === "live") last.push([` · ${parts}`, "dim"])
+    else foot.push([[parts, "dim"]])
+    return foot
   }
 
   /** When everything is done by the clock, if more than one item is to be done. */
@@ -305,14 +335,14 @@ export class Board {
     return [`all done about ${this.#zone.when(this.#doneMs, nowMs)}`]
   }
 
-  #linkPieces({ nowMs, style }: View): Piece[] {
+  #linkWords({ nowMs, style }: View): readonly [text: string, tone: Tone] {
     const link = this.#link
-    if (link.state === "live") return [[style === colourless ? "live" : "● live", "good"]]
-    if (link.state === "connecting") return [["connecting", "dim"]]
+    if (link.state === "live") return [style === colourless ? "live" : "● live", "good"]
+    if (link.state === "connecting") return ["connecting", "dim"]
     const seconds = Math.ceil(((link.untilMs ?? nowMs) - nowMs) / 1000)
     const since = link.sinceMs === 0 ? "not connected" : `offline since ${this.#zone.clock(link.sinceMs)}`
     const again = seconds <= 0 ? ", retrying" : `, retrying in ${seconds} s`
     const text = `${since}${link.untilMs === undefined ? "" : again}: ${printable(link.reason)}`
-    return [[`${style === colourless ? "" : "○ "}${text}`, "warn"]]
+    return [`${style === colourless ? "" : "○ "}${text}`, "warn"]
   }
 }

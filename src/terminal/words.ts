@@ -1,5 +1,14 @@
 import type { Media, Step } from "../item/item.ts"
-import { bandWords, duration, isPace, type Left, leftWords, missedUpdates, printable } from "../text.ts"
+import {
+  bandWords,
+  duration,
+  isPace,
+  isRoutine,
+  type Left,
+  leftWords,
+  missedUpdates,
+  printable,
+} from "../text.ts"
 
 /** How the times of one zone are read. */
 export interface Zone {
@@ -92,16 +101,16 @@ export const paceOf = (media: Media | null | undefined): readonly string[] => [
   ...(media?.speed ? [`${figure(media.speed)}x`] : []),
 ]
 
-/** The messages that the server itself gives. */
-const ROUTINE = new Set(["Queue item created", "Queue item updated", "Processing failed"])
-
 /** The message that a worker or a person sent; empty if it is one of the server's own, or ffmpeg's figures. */
 export const spokenOf = (message: string, media: Media | null | undefined): string =>
-  ROUTINE.has(message) || isPace(message, media) ? "" : printable(message)
+  isRoutine(message) || isPace(message, media) ? "" : printable(message)
 
-/** How long it still takes, and when it is done by the clock: `2:08 left (1:44 to 2:46), done at 14:32`. */
-export function leftOf(left: Left, nowMs: number, zone: Zone): string {
-  const band = bandWords(left)
+/**
+ * How long it still takes, and when it is done by the clock: `2:08 left (1:44 to 2:46), done at 14:32`; without the band
+ * where there is no room for it.
+ */
+export function leftOf(left: Left, nowMs: number, zone: Zone, hasBand = true): string {
+  const band = hasBand ? bandWords(left) : ""
   const words = leftWords(left)
   if (left.high !== null && left.high <= 0) return words
   const end = `done at ${zone.when(nowMs + left.seconds * 1000, nowMs)}`

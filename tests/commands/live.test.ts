@@ -164,7 +164,7 @@ test("a server that goes away is shown as offline, and when it is back the board
   await terminal.until(says("● live · 1 running"))
   await before.end("SIGKILL")
   await terminal.until(says("○ offline since"))
-  expect(timeless(terminal.lines).at(-1)).toMatch(
+  expect(timeless(terminal.lines).find((line) => line.startsWith("○"))).toMatch(
     /^○ offline since TIME, retrying( in \d+ s)?: (the connection was lost|no server answers at )/,
   )
   await using after = await start({ database, args: ["--port", port] })

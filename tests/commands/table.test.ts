@@ -68,6 +68,21 @@ test("the wider the terminal, the more a table shows; elsewhere it is whole", ()
   expect(whole[1]).toContain("A song with a name that is far too long for a table")
 })
 
+test.each([100, 120, 140])("at %d columns a reason has room before the band of a time left", (columns) => {
+  const foreseen = { time_progress: 40, eta_low_seconds: 104, eta_high_seconds: 166, eta_runs: 5 }
+  const waiting = { ...item(3, {}), starts_in_seconds: 60, starts_low_seconds: 0, starts_high_seconds: 900 }
+  const items = [
+    { ...item(1, { title: "x".repeat(50), status: "processing", eta_seconds: 130 }), ...foreseen },
+    waiting,
+    item(4, { status: "failed", completed_at: at(0), error_message: "CUDA out of memory on device 0" }),
+  ]
+  const look = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
+  const lines = table(items, look).split("\n")
+  expect(lines[3]).toMatch(/CUDA out of memory on devi/)
+  expect(lines[1]).toMatch(/ (left, )?done (at )?14:32 UTC/)
+  for (const line of lines.slice(1)) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
+})
+
 test("a narrow terminal cuts titles before times", () => {
   const [, running = ""] = shown(50)
   expect(Bun.stringWidth(running)).toBeLessThanOrEqual(50)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 import { Client, type WorkerSeen } from "../../src/client/client.ts"
 import { version } from "../../src/version.ts"
 import { PROGRAM, run, start, temporaryFolder, type TestServer, textOf } from "../server.ts"
+import { TestTerminal } from "../terminal.ts"
 
 setDefaultTimeout(30_000)
 
@@ -104,6 +105,19 @@ test("an unknown worker cannot be drained", async () => {
   expect(await answer.json()).toMatchObject({
     error: 'no worker "nobody here" made a claim or a report within an hour',
   })
+})
+
+test("on a terminal each worker has one line, in which a long title gives way to the rest", async () => {
+  await server.add({ song_id: 1, title: "A Title That Is Longer Than Any Narrow Terminal", tags: ["crew-7"] })
+  await claim("box-7", "crew-7")
+  const env = { TRACK_STUDIO_SERVER: server.url }
+  await using terminal = new TestTerminal([...PROGRAM, "workers"], env, { columns: 64 })
+  await terminal.child.exited
+  await terminal.drawn()
+  const shown = terminal.lines.filter((line) => line.includes("crew-7"))
+  expect(shown).toHaveLength(1)
+  expect(shown[0]).toMatch(/^box-7 +#\d+ A Title \S+.*… 0%; tags crew-7/)
+  expect(terminal.lines.join("\n")).not.toMatch(/^[^b]/m)
 })
 
 test("track-studio work finishes its item when it is drained, and stops; track-studio workers lists and drains it", async () => {

@@ -133,6 +133,16 @@ test("while it is not live the board says since when, why, and when the next try
   )
 })
 
+test("on a narrow terminal what helps when no server answers is not cut", () => {
+  const board = boardOf(update(1))
+  board.offline('no server answers at http://127.0.0.1:8080; start one with "track-studio serve"', 4000, NOW)
+  for (const columns of [60, 80, 100]) {
+    const lines = drawn(board, { columns })
+    expect(lines.join(" ")).toContain('start one with "track-studio serve"')
+    expect(lines.at(-1)).toEndWith("1 running · 0 waiting")
+  }
+})
+
 test("no line is wider than the terminal, and there are fewer than it has, whatever their size", () => {
   const title = "日本語のとても長い題名 🎵 and more of it"
   const updates = Array.from({ length: 30 }, (_, i) =>
@@ -151,6 +161,57 @@ test("no line is wider than the terminal, and there are fewer than it has, whate
       }
     }
   }
+})
+
+const pace = { media: { out_time: 10, total: 40, fps: 24, speed: 1.2 } }
+const foreseen = { time_progress: 41.3, eta_seconds: 128, eta_low_seconds: 104, eta_high_seconds: 166 }
+const long = { title: "Midnight at the Observatory (Extended Orchestral Version)" }
+
+test.each([
+  [60, "2:08 left", ""],
+  [80, "2:08 left, done at 03:06 UTC", ""],
+  [100, "2:08 left (1:44 to 2:46), done at 03:06 UTC", ""],
+  [140, "2:08 left (1:44 to 2:46), done at 03:06 UTC", "0:10 of 0:40"],
+  [200, "2:08 left (1:44 to 2:46), done at 03:06 UTC", "0:10 of 0:40 · 24 fps · 1.2x"],
+])(
+  "at %d columns nothing but a long name is cut, and what there is no room for is left out",
+  (columns, left, rest) => {
+    const board = boardOf(update(1, { ...pace, ...foreseen, ...long }), update(2, pace))
+    const [first = "", second = ""] = drawn(board, { columns })
+    expect(first).toMatch(/^#1 Midnight [^…]*(?:…|\)) +█+░+  41% {2}[^…]+$/)
+    expect(
+      first
+        .slice(first.indexOf("%") + 1)
+        .trim()
+        .split(/ {2,}/),
+    ).toEqual([left, rest].filter(Boolean))
+    expect(second.endsWith(rest === "" ? "50%" : rest)).toBe(true)
+  },
+)
+
+test("a step has more room than the band of the time left, and is cut before the clock", () => {
+  const step = { current_step: "Rendering video", step: { index: 3, total: 5, name: "Rendering video" } }
+  const board = boardOf(update(1, { ...foreseen, ...long, ...step }))
+  expect(drawn(board, { columns: 110 })[0]).toEndWith("2:08 left, done at 03:06 UTC  3/5 Rendering video")
+  expect(drawn(board, { columns: 90 })[0]).toMatch(/left, done at 03:06 UTC {2}3\/5 Rende\S*…$/)
+  expect(drawn(board, { columns: 70 })[0]).toEndWith("2:08 left, done at 03:06 UTC")
+})
+
+test("the board of one item shows its worker, its state and its error whole, in lines of their own", () => {
+  const worker = "render-node-07.studio.internal"
+  const board = new Board({ queueId: 1 })
+  board.live(NOW)
+  const step = { current_step: "Rendering video", step: { index: 3, total: 5, name: "Rendering video" } }
+  board.update(update(1, { ...pace, ...step, ...long, worker, attempt: 2 }), NOW)
+  for (const columns of [60, 80, 100, 140]) {
+    const lines = drawn(board, { columns })
+    expect(lines.join("\n")).toContain(`on ${worker}`)
+    expect(lines[0]).toEndWith("  processing")
+    expect(lines.slice(1).join("")).not.toContain("…")
+  }
+  const error_message = `${"a cause that is long ".repeat(6)}end`
+  board.update(update(1, { status: "failed", outcome: "failed", error_message }), NOW)
+  expect(drawn(board).slice(2, -1).join(" ")).toBe(error_message)
 })
 
 test("text is cut and padded by the columns it takes", () => {

@@ -6,6 +6,7 @@ import {
   duration,
   isGuess,
   isPace,
+  isRoutine,
   type Left,
   leftIn,
   leftWords,
@@ -166,22 +167,11 @@ export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): 
 export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
   step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
 
-/** The messages that the server itself gives to updates. */
-const ROUTINE = new Set([
-  "Queue item created",
-  "Queue item updated",
-  "Queue item cancelled",
-  "Processing started",
-  "Processing completed successfully",
-  "Processing failed",
-  "No progress for a while",
-])
-
 type Told = Pick<QueueItem, "message" | "current_step"> & { readonly media?: QueueItem["media"] | undefined }
 
 /** The message that a worker or a person gave; empty if there is none, or if something else shown says the same. */
 export function messageOf({ message, current_step, media }: Told): string {
-  return ROUTINE.has(message) || message === current_step || isPace(message, media) ? "" : line(message)
+  return isRoutine(message) || message === current_step || isPace(message, media) ? "" : line(message)
 }
 
 /** How fast a medium is being written: `48 fps, 1.9 times real time`. */

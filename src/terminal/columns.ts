@@ -1,0 +1,92 @@
+import { cut, type WidthOf } from "./terminal.ts"
+
+/** How much is said of the time left: with its band and the clock, with the clock, or alone. */
+export const DETAILS = ["band", "clock", "time"] as const
+export type Detail = (typeof DETAILS)[number]
+
+/** What the rows of a board would like to show: the widths of the longest texts, 0 for none. */
+export interface Wish {
+  readonly name: number
+  readonly left: Readonly<Record<Detail, number>>
+  /** A step or a message. */
+  readonly step: number
+  /** Figures beside it, which may be left out. */
+  readonly pace: number
+}
+
+/** How wide the columns of a board are; 0 for one that is left out. */
+export interface Columns {
+  readonly name: number
+  readonly bar: number
+  readonly left: number
+  /** What `left` has room for. */
+  readonly detail: Detail
+  /** For the step or the figures. */
+  readonly rest: number
+}
+
+/** The narrowest bar. */
+export const MIN_BAR = 10
+const [MIN_NAME, MAX_BAR, PERCENT, GAP] = [8, 40, 4, 2]
+/** A shorter piece of a step says nothing. */
+const LEAST_REST = 12
+/** What most steps need: the bar grows only beyond that. */
+const WISHED_REST = 20
+
+/**
+ * Divides the columns of a terminal. What matters less gives way first: the length of the bar, the figures of the pace,
+ * the band of the time left, the step, then the clock, the time left, and the bar.
+ */
+export function columnsFor(columns: number, { name: longest, left: lefts, step, pace }: Wish): Columns {
+  const name = Math.min(longest, Math.max(MIN_NAME, Math.round(columns * 0.3)))
+  const least = columns >= name + MIN_BAR + 10 ? MIN_BAR : 0
+  const room = columns - name - GAP - PERCENT - (least === 0 ? 0 : least + 1)
+  const tries = [
+    ["band", WISHED_REST],
+    ["clock", LEAST_REST],
+    ["clock", 0],
+    ["time", 0],
+  ] as const
+  const stepOf = (most: number): number => (step === 0 || most === 0 ? 0 : GAP + Math.min(step, most))
+  const [detail] = tries.find(([each, most]) => GAP + lefts[each] + stepOf(most) <= room) ?? []
+  const left = detail === undefined ? 0 : lefts[detail]
+  const free = room - (left === 0 ? 0 : GAP + left)
+  const said = Math.max(step, pace)
+  const spare = free - GAP
+  const shown = { name, left, detail: detail ?? "time" }
+  const wanted = Math.max(least, Math.min(MAX_BAR, Math.round(columns * 0.25)))
+  if (said === 0 || spare < Math.min(said, LEAST_REST)) {
+    return { ...shown, bar: least === 0 ? 0 : Math.min(wanted, least + Math.max(0, free)), rest: 0 }
+  }
+  const grown = Math.max(0, Math.min(wanted - least, spare - WISHED_REST))
+  const bar = least === 0 ? 0 : least + grown
+  return { ...shown, bar, rest: spare - (bar - least) }
+}
+
+/** As many of the parts as fit into a width, from the first on. */
+export function fitting(
+  parts: readonly string[],
+  separator: string,
+  width: number,
+  widthOf: WidthOf,
+): string {
+  const texts = parts.map((_, at) => parts.slice(0, at + 1).join(separator))
+  return texts.findLast((text) => widthOf(text) <= width) ?? ""
+}
+
+/** The parts in lines of at most this width, and at most so many lines; a part that is longer is cut. */
+export function wrapped(
+  parts: readonly string[],
+  separator: string,
+  { width, most, widthOf }: { readonly width: number; readonly most: number; readonly widthOf: WidthOf },
+): string[] {
+  const lines: string[] = []
+  for (const part of parts) {
+    const last = lines.at(-1)
+    const longer = last === undefined ? part : `${last}${separator}${part}`
+    if (last !== undefined && (widthOf(longer) <= width || lines.length === most))
+      lines[lines.length - 1] = cut(longer, width, widthOf)
+    else lines.push(cut(part, width, widthOf))
+  }
+  return lines
+}
