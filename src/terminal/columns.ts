@@ -2,11 +2,14 @@ import { cut, type WidthOf } from "./terminal.ts"
 
 /** How much is said of the time left: with its band and the clock, with the clock, or alone. */
 export const DETAILS = ["band", "clock", "time"] as const
+/** One of them. */
 export type Detail = (typeof DETAILS)[number]
 
 /** What the rows of a board would like to show: the widths of the longest texts, 0 for none. */
 export interface Wish {
+  /** The number and the title. */
   readonly name: number
+  /** The time left, in each detail. */
   readonly left: Readonly<Record<Detail, number>>
   /** A step or a message. */
   readonly step: number
@@ -16,8 +19,11 @@ export interface Wish {
 
 /** How wide the columns of a board are; 0 for one that is left out. */
 export interface Columns {
+  /** The number and the title, which may be cut. */
   readonly name: number
+  /** The bar. */
   readonly bar: number
+  /** The time left. */
   readonly left: number
   /** What `left` has room for. */
   readonly detail: Detail
