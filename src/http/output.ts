@@ -12,6 +12,7 @@ import { OUTPUT_SSE, OUTPUT_TEXT } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { type OutputFormat, outputFormat, placeIn } from "./output-formats.ts"
 import { ItemParams, LEASE, LeaseParams, queryInteger, required, SongParams } from "./params.ts"
+import { heard, silence } from "./silences.ts"
 
 const PrintedParams = Type.Object(
   {
@@ -58,20 +59,25 @@ const utf8 = new TextEncoder()
 /** The caller is charged each time so much of an answer has been sent. */
 const CHARGED_BYTES = 64 * 1024
 
-/** The bytes of an answer; `place` is given up with it. A large answer makes its caller's next requests wait. */
+/**
+ * The bytes of an answer; `place` is given up with it. A large answer makes its caller's next requests wait. Only a write
+ * shows that a reader has gone, so after a day without any `giveUp` is called.
+ */
 async function* bytesOf(
   events: AsyncGenerator<OutputEvent>,
   { head, writer }: OutputFormat,
   charge: (bytes: number) => void,
-  place: Disposable | undefined,
+  { place, giveUp }: { readonly place: Disposable | undefined; readonly giveUp: () => void },
 ): AsyncGenerator<Uint8Array> {
   using _place = place
+  using silent = silence(giveUp)
   if (head !== "") yield utf8.encode(head)
   const write = writer()
   let uncharged = 0
   for await (const event of events) {
     const text = write(event)
     if (text === "") continue
+    silent.broken()
     const bytes = utf8.encode(text)
     uncharged += bytes.length
     if (uncharged >= CHARGED_BYTES) {
@@ -111,7 +117,9 @@ async function answer(
   const format = outputFormat(query.format, request.headers.get("accept"))
   const asked = queryOf(query, request)
   const isHead = request.method === "HEAD"
+  const over = new AbortController()
   const signal = AbortSignal.any([
+    over.signal,
     isHead ? AbortSignal.abort() : request.signal,
     ...(caller.ended ? [caller.ended] : []),
   ])
@@ -120,7 +128,10 @@ async function answer(
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
   const place = asked.isFollowed && !isHead && limits ? placeOf(limits.hold(caller), signal) : undefined
   const charge = (bytes: number): void => limits?.charge(caller, bytes)
-  const bytes: AsyncIterable<Uint8Array> = bytesOf(events, format, charge, place)
+  const bytes: AsyncIterable<Uint8Array> = bytesOf(events, format, charge, {
+    place,
+    giveUp: () => over.abort(),
+  })
   // Bun takes an async iterable as a body; the DOM's types, which the page needs, do not know that.
   const body = bytes as unknown as ReadableStream
   return new Response(body, {
@@ -135,14 +146,14 @@ async function answer(
 /** Gives the body to a writer as it comes, or as much of it as has come when the client goes away. */
 async function take(request: Request, writer: OutputWriter): Promise<void> {
   try {
-    for await (const bytes of request.body ?? []) writer.push(bytes)
+    for await (const bytes of heard(request.body)) writer.push(bytes)
   } catch (error) {
     if (!request.signal.aborted || error instanceof AppError) throw error
   }
 }
 
 const ABOUT =
-  "Text as a terminal shows it at the end: without colours, and without overwritten text; nothing in it can control a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As text, an answer to a command that is silent begins with its first line, headers too; server-sent events begin at once. As server-sent events each piece has its position, an `EventSource` that reconnects continues from there, and `end` comes last."
+  "Text as a terminal shows it at the end: without colours, and without overwritten text; nothing in it can control a terminal. The server keeps the last 256 kB of each attempt (`--keep-output-kb`); what is missing has a line in brackets. With `follow=true` the answer stays open and gives each line as it is printed, until the attempt has ended; without `attempt`, until the item is finished. As text it ends after a day in which nothing was printed. As text, an answer to a command that is silent begins with its first line, headers too; server-sent events begin at once. As server-sent events each piece has its position, an `EventSource` that reconnects continues from there, and `end` comes last."
 
 const WHOLE = {
   status: 200,

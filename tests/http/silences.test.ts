@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test"
+
+import { heard, silence } from "../../src/http/silences.ts"
+import { raw } from "../raw.ts"
+
+test("a body whose sender has lost its power ends after a silence, and one that goes on does not", async () => {
+  const texts: string[] = []
+  using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request, own) => {
+      own.timeout(request, 0)
+      for await (const bytes of heard(request.body, 300)) texts.push(Buffer.from(bytes).toString())
+      return new Response("ended")
+    },
+  })
+  const head = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+  // The last piece never comes, and the connection stays open.
+  expect(await raw(server.url.href, `${head}3\r\none\r\n`)).toContain("ended")
+  expect(texts).toEqual(["one"])
+  const pieces = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      for (let i = 0; i < 6; i += 1) {
+        await Bun.sleep(100)
+        controller.enqueue(new Uint8Array([i]))
+      }
+      controller.close()
+    },
+  })
+  const seen: number[] = []
+  for await (const [byte = -1] of heard(pieces, 400)) seen.push(byte)
+  expect(seen).toEqual([0, 1, 2, 3, 4, 5])
+})
+
+test("a silence that is disposed of gives nothing up", async () => {
+  let given = 0
+  {
+    using _ = silence(() => (given += 1), 1)
+  }
+  await Bun.sleep(20)
+  expect(given).toBe(0)
+})
