@@ -16,7 +16,7 @@ import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
 import type { OpenStream } from "./connections.ts"
 import { type OutputOptions, type Printed, printedAt } from "./output.ts"
-import { type Check, SHAPES } from "./shapes.ts"
+import { aboutItem, type Check, isItemOf, SHAPES } from "./shapes.ts"
 import { type Watched, watching, type WatchOptions } from "./watching.ts"
 
 export type { OutputOptions, Printed } from "./output.ts"
@@ -80,7 +80,7 @@ export class Client {
 
   /** Changes the given keys of an item, and returns it as it is then. */
   update(id: number, change: ItemChange, signal?: AbortSignal): Promise<QueueItem> {
-    return this.#server.json("PUT", `/queue/${id}`, SHAPES.item, { body: change, signal })
+    return this.#server.json("PUT", `/queue/${id}`, isItemOf(id), { body: change, signal })
   }
 
   /** Flags a problem with an item's video; null removes the flag. */
@@ -95,7 +95,7 @@ export class Client {
 
   /** One item. */
   get(id: number, signal?: AbortSignal): Promise<ReadItem> {
-    return this.#server.json("GET", `/queue/${id}`, SHAPES.item, { signal })
+    return this.#server.json("GET", `/queue/${id}`, isItemOf(id), { signal })
   }
 
   /** When the waiting items start, as far as it is known; the first `limit` (1 to 1,000) of them. */
@@ -148,12 +148,12 @@ export class Client {
   ): Promise<Claimed> {
     const headers: Record<string, string> = former ? { lease: former.token } : {}
     const body = { ...request, id }
-    return this.#server.json("POST", "/queue/claim", SHAPES.claimed, { body, headers, signal })
+    return this.#server.json("POST", "/queue/claim", aboutItem(id, SHAPES.claimed), { body, headers, signal })
   }
 
   /** Reports progress, and renews the lease. */
   report(held: Held, report: Report, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "progress", SHAPES.work, { body: report, signal })
+    return this.#work(held, "progress", aboutItem(held.id, SHAPES.work), { body: report, signal })
   }
 
   /**
@@ -172,7 +172,7 @@ export class Client {
 
   /** Declares the names of all steps of the attempt, in their order, and renews the lease. */
   declareSteps(held: Held, steps: readonly string[], signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "steps", SHAPES.work, { body: { steps }, signal })
+    return this.#work(held, "steps", aboutItem(held.id, SHAPES.work), { body: { steps }, signal })
   }
 
   /**
@@ -180,7 +180,7 @@ export class Client {
    * was declared.
    */
   beginStep(held: Held, signal?: AbortSignal): Promise<StepAnswer> {
-    return this.#work(held, "steps/next", SHAPES.step, { signal })
+    return this.#work(held, "steps/next", aboutItem(held.id, SHAPES.step), { signal })
   }
 
   /**
@@ -188,38 +188,41 @@ export class Client {
    * until there is a directive to stop; default 0.
    */
   heartbeat(held: Held, waitS = 0, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, `heartbeat?wait=${waitS}`, SHAPES.work, { signal, heldS: waitS })
+    return this.#work(held, `heartbeat?wait=${waitS}`, aboutItem(held.id, SHAPES.work), {
+      signal,
+      heldS: waitS,
+    })
   }
 
   /** Ends the lease with success. */
   complete(held: Held, result: Result = {}, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "complete", SHAPES.work, { body: result, signal })
+    return this.#work(held, "complete", aboutItem(held.id, SHAPES.work), { body: result, signal })
   }
 
   /** Ends the lease with a failure. */
   fail(held: Held, failure: FailRequest, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "fail", SHAPES.work, { body: failure, signal })
+    return this.#work(held, "fail", aboutItem(held.id, SHAPES.work), { body: failure, signal })
   }
 
   /** Ends the lease and returns the item to the queue, with nothing counted against it. */
   release(held: Held, signal?: AbortSignal): Promise<WorkerAnswer> {
-    return this.#work(held, "release", SHAPES.work, { body: {}, signal })
+    return this.#work(held, "release", aboutItem(held.id, SHAPES.work), { body: {}, signal })
   }
 
   /** Cancels an item. One that a worker holds stays `processing` until the worker has stopped. */
   cancel(id: number, signal?: AbortSignal): Promise<QueueItem> {
-    return this.#server.json("POST", `/queue/${id}/cancel`, SHAPES.item, { signal })
+    return this.#server.json("POST", `/queue/${id}/cancel`, isItemOf(id), { signal })
   }
 
   /** Puts a finished or retrying item back into the queue. */
   retry(id: number, signal?: AbortSignal): Promise<QueueItem> {
-    return this.#server.json("POST", `/queue/${id}/retry`, SHAPES.item, { signal })
+    return this.#server.json("POST", `/queue/${id}/retry`, isItemOf(id), { signal })
   }
 
   /** The item once it is finished, or as it is after `timeoutS` seconds (at most 3,600). */
   finished(id: number, timeoutS: number, signal?: AbortSignal): Promise<QueueItem> {
     const path = `/queue/${id}?wait=finished&timeout=${timeoutS}`
-    return this.#server.json("GET", path, SHAPES.item, { signal, heldS: timeoutS })
+    return this.#server.json("GET", path, isItemOf(id), { signal, heldS: timeoutS })
   }
 
   /** Deletes an item. One that is not finished is cancelled. */
@@ -230,7 +233,7 @@ export class Client {
   /** Moves a waiting item directly before another one; it gets that item's priority. */
   move(id: number, before: number, signal?: AbortSignal): Promise<QueueItem> {
     const body: MoveRequest = { before }
-    return this.#server.json("POST", `/queue/${id}/move`, SHAPES.item, { body, signal })
+    return this.#server.json("POST", `/queue/${id}/move`, isItemOf(id), { body, signal })
   }
 
   /** Puts every item back into the queue that failed or lost its workers; resolves with their IDs. */

@@ -26,7 +26,7 @@ import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 /** Whether a value is what its type says, as far as the client relies on it. */
 export type Check<T> = (value: unknown) => value is T
 
-const isNumber = (value: unknown): value is number => typeof value === "number"
+const isNumber = (value: unknown): value is number => Number.isFinite(value)
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
 /** Any text, even if the type names only some. */
 const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
@@ -136,7 +136,18 @@ const LATER = {
   steps: null,
 } satisfies Partial<ReadItem>
 
-const isItemOfAnyAge = objectOf<ReadItem>({ id: ITEM.id, status: ITEM.status }, ITEM)
+const MAY_LACK: ReadonlySet<string> = new Set([
+  ...Object.keys(LATER),
+  "starts_in_seconds",
+  "starts_low_seconds",
+  "starts_high_seconds",
+  "takes_seconds",
+])
+
+const isItemOfAnyAge = objectOf<ReadItem>(
+  Object.fromEntries(Object.entries(ITEM).filter(([key]) => !MAY_LACK.has(key))),
+  ITEM,
+)
 
 /** Whether a value is an item; then it gets what only an older server leaves out. */
 const isItem: Check<ReadItem> = (value): value is ReadItem => {
@@ -144,6 +155,18 @@ const isItem: Check<ReadItem> = (value): value is ReadItem => {
   Object.assign(value, { ...LATER, ...value })
   return true
 }
+
+/** Whether a value is this item, and no other. */
+export const isItemOf =
+  (id: number): Check<ReadItem> =>
+  (value): value is ReadItem =>
+    isItem(value) && value.id === id
+
+/** What an answer about an item must be, with that item in it. */
+export const aboutItem =
+  <T extends { readonly item: { readonly id: number } }>(id: number, check: Check<T>): Check<T> =>
+  (value): value is T =>
+    check(value) && value.item.id === id
 
 /** One change of an item, as a stream sends it. */
 export const isUpdate: Check<ProgressUpdate> = objectOf<ProgressUpdate>(

@@ -92,12 +92,16 @@ test("this client understands what the previous version's server answers", async
   const first = await client.claim({ worker: "box-1" })
   const held = { id: 1, token: first === "drain" || !first ? "" : first.lease.token }
   for (const _of of [1, 2, 3]) expect(await client.report(held, {})).toMatchObject({ directive: "continue" })
+  const [second, third] = [
+    { ...held, id: 2 },
+    { ...held, id: 3 },
+  ]
   expect(await client.complete(held)).toMatchObject({ item: { outcome: "completed" } })
   expect(await client.claim({ worker: "box-1" })).toMatchObject({ item: { id: 2 } })
-  await client.report(held, {})
-  expect(await client.fail(held, {})).toMatchObject({ item: { outcome: "failed" } })
+  await client.report(second, {})
+  expect(await client.fail(second, {})).toMatchObject({ item: { outcome: "failed" } })
   expect(await client.claim({ worker: "box-1" })).toMatchObject({ item: { id: 3 } })
-  await client.report(held, {})
-  expect(await client.heartbeat(held)).toMatchObject({ directive: "cancel" })
-  expect(await client.fail(held, {})).toMatchObject({ item: { outcome: "cancelled" } })
+  await client.report(third, {})
+  expect(await client.heartbeat(third)).toMatchObject({ directive: "cancel" })
+  expect(await client.fail(third, {})).toMatchObject({ item: { outcome: "cancelled" } })
 })

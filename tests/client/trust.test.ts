@@ -45,6 +45,7 @@ const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) =
   stats: (client, signal) => client.stats(signal),
   openStreams: (client, signal) => client.openStreams(signal),
   health: (client, signal) => client.health(signal),
+  me: (client, signal) => client.me(signal),
 }
 const NAMES = Object.keys(REQUESTS)
 /** What has no answer of its own, but goes on: see the tests of streams and outputs. */
@@ -84,6 +85,13 @@ async function failure(name: string, url: string, signal?: AbortSignal): Promise
 
 const json = (value: unknown): Response => Response.json(value)
 
+/** An item as a server of the previous version gives it, with the ID that is asked for. */
+async function recordedItem(): Promise<Record<string, unknown>> {
+  const recorded = join(import.meta.dir, "../captures/previous-version.json")
+  const { answers }: { answers: Record<string, Record<string, unknown>> } = await Bun.file(recorded).json()
+  return { ...answers["GET /queue/1"], id: 7 }
+}
+
 /** Bytes without an end, as fast as they are taken. */
 const endless = (text: string, init?: ResponseInit): Response => {
   const chunk = new TextEncoder().encode(text.repeat(65_536 / text.length))
@@ -115,9 +123,7 @@ describe("an answer that is no answer of the server", () => {
   })
 
   test("a wrong type of any key that is used is noticed", async () => {
-    const recorded = join(import.meta.dir, "../captures/previous-version.json")
-    const { answers }: { answers: Record<string, Record<string, unknown>> } = await Bun.file(recorded).json()
-    const item = answers["GET /queue/1"] ?? {}
+    const item = await recordedItem()
     let wrong = ""
     await using other = impostor(() =>
       json({ ...item, [wrong]: wrong === "metadata" ? "this" : { not: "this" } }),
@@ -126,10 +132,41 @@ describe("an answer that is no answer of the server", () => {
       expect([wrong, await failure("get", other.url)]).toEqual([wrong, expect.any(ServerError)])
   })
 
+  test("a key that is missing is noticed, but for those that an older server does not know", async () => {
+    const item = await recordedItem()
+    let missing = ""
+    await using other = impostor(() => json({ ...item, [missing]: undefined }))
+    const client = new Client(other.url)
+    for (missing of Object.keys(item))
+      await expect(client.get(7)).rejects.toThrow("is not a Track Studio server that this client knows")
+    missing = ""
+    expect(await client.get(7)).toMatchObject({ id: 7, kind: "" })
+  })
+
+  test("another item than the one that was asked for is noticed", async () => {
+    const item = { ...(await recordedItem()), id: 8 }
+    const lease = { token: "t", expires_at: "2026-11-26T07:00:00Z", renew_every: 20 }
+    await using other = impostor(({ url }) =>
+      json(/claim$|(progress|heartbeat|complete|fail|release|steps|next)\b/.test(url) ? answerOf() : item),
+    )
+    const answerOf = () => ({ item, lease, directive: "continue", step: null })
+    const about = ["update", "get", "take", "move", "cancel", "retry", "finished"]
+    const working = ["report", "declareSteps", "beginStep", "heartbeat", "complete", "fail", "release"]
+    for (const request of [...about, ...working])
+      expect([request, await failure(request, other.url)]).toEqual([request, expect.any(ServerError)])
+  })
+
+  test("a number that JSON can hold and no program is noticed", async () => {
+    const text = JSON.stringify(await recordedItem()).replace('"priority":0', '"priority":1e999')
+    await using other = impostor(() => new Response(text))
+    expect(await failure("get", other.url)).toBeInstanceOf(ServerError)
+  })
+
   test("keys and values that this client does not know yet pass", async () => {
     await using server = await start()
-    const id = await server.add()
-    const item = { ...(await server.item(id)), status: "paused", outcome: "skipped", priority_class: "gold" }
+    const { id } = HELD
+    const added = await server.item(await server.add())
+    const item = { ...added, id, status: "paused", outcome: "skipped", priority_class: "gold" }
     await using newer = impostor(({ url }) =>
       url.endsWith("/progress") ? json({ directive: "drain", item, since: 4 }) : json(item),
     )
