@@ -84,7 +84,7 @@ export interface Stored {
 export interface Change {
   /** The item after the change. */
   readonly item: QueueItem
-  /** Whether viewers see no difference, so that no update is appended; default no. */
+  /** How it is being worked on after the change. */
   readonly work: Work
   /** Whether viewers see no difference, so that no update is appended; default no. */
   readonly quiet?: boolean
