@@ -151,7 +151,7 @@ export const progressRoutes = (
           id: "streamAll",
           tag: "Streams",
           summary: "Stream all updates",
-          about: `${FRAMES} \`song_id\` and \`ids\` narrow it. \`thin=2\` is for many viewers of everything: they get at most two updates of an item in a second, and every end of an item. \`Accept\` or \`format\` choose between server-sent events, NDJSON and text.`,
+          about: `${FRAMES} \`song_id\` and \`ids\` narrow it. \`thin=2\` is for many viewers of everything: they get at most two updates of an item in a second, and every end of an item. \`Accept\` or \`format\` choose the format.`,
           headers: RESUME,
           successes: [OPEN_STREAM],
         }),

@@ -12,7 +12,7 @@ export const StreamSeen = Type.Object({
   kind: Type.Union([Type.Literal("global"), Type.Literal("item")], { description: "all items, or one" }),
   queue_id: OrNull(Type.Integer(), "the one item that it shows; null for all, or for a choice among them"),
   format: Type.String({
-    description: "`sse`, `ndjson`, `text`, `websocket`, or `board` for the one that is drawn for curl",
+    description: "the `format` of its request, `websocket`, or `board` for the one that is drawn for curl",
   }),
   client: Type.String({
     description:

@@ -5,9 +5,10 @@ import type { TSchema } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import { BODIES } from "../../src/http/docs/examples.ts"
+import { BODIES, OPEN_STREAM } from "../../src/http/docs/examples.ts"
 import { unlisted, wordsOf } from "../../src/http/docs/words.ts"
 import { QueueItem } from "../../src/item/item.ts"
+import { formats } from "../../src/stream/formats.ts"
 import {
   Claimed,
   Counts,
@@ -54,6 +55,12 @@ test("the document is OpenAPI 3.1 and passes a strict public linter", async () =
   const problems = await lintFromString({ source, config })
   expect(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([])
   expect((await openApi()).openapi).toBe("3.1.0")
+})
+
+test("the reference shows the bytes of an open stream in each of its formats", () => {
+  const types = formats.map(({ contentType }) => contentType.split(";")[0] ?? "")
+  expect(Object.keys(OPEN_STREAM.content ?? {})).toEqual(types)
+  expect(Object.values(OPEN_STREAM.content ?? {}).every(({ wire = "" }) => wire !== "")).toBe(true)
 })
 
 test("every route of the API is described, and nothing else is", async () => {
