@@ -11,7 +11,7 @@ import {
 import { join } from "node:path"
 
 import type { Claimed, ClaimRequest } from "../../src/client/client.ts"
-import { LeaseFile } from "../../src/runner/lease-file.ts"
+import { keepLease, LeaseFile, takeLease } from "../../src/runner/lease-file.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 import { finished, historyOf, itemOf, processesWith, Program, studio, until } from "./programs.ts"
 
@@ -243,6 +243,26 @@ describe("the file of leases", () => {
     heir.close()
     expect(foreign.adopt()).toEqual([])
     expect(new LeaseFile(home, "http://a").adopt()).toEqual([lease])
+  })
+
+  test("keeps a lease for the next step of its item: for the same server, once, and not for long", () => {
+    const home = path()
+    expect(takeLease(home, "http://a", 1)).toBeUndefined()
+    const kept = { id: 1, token: "t", attempt: 1, kept_until: Date.now() + 60_000 }
+    keepLease(home, "http://a", kept)
+    keepLease(home, "http://b", { ...kept, token: "u" })
+    keepLease(home, "http://a", { ...kept, id: 2, token: "late", kept_until: Date.now() - 1 })
+    expect(takeLease(home, "http://c", 1)).toBeUndefined()
+    expect(takeLease(home, "http://a", 3)).toBeUndefined()
+    expect(takeLease(home, "http://a", 2)).toBeUndefined()
+    // A worker beside takes nothing of it.
+    const worker = new LeaseFile(home, "http://a")
+    expect(worker.adopt()).toEqual([])
+    worker.close()
+    expect(takeLease(home, "http://a", 1)).toEqual(kept)
+    expect(takeLease(home, "http://a", 1)).toBeUndefined()
+    expect(takeLease(home, "http://b", 1)).toMatchObject({ token: "u" })
+    expect(readdirSync(home)).toEqual([])
   })
 
   test("that is torn or foreign is no obstacle", () => {

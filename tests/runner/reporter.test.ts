@@ -179,6 +179,22 @@ test("the last report of a lent item keeps the command that waits for it no long
   expect(performance.now() - startedMs).toBeLessThan(15_000)
 }, 90_000)
 
+test("the lease of a lent item is ended by the command that lent it, and by nobody inside", async () => {
+  await using scene = new Scene(ok, undefined, true)
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "the last" })
+  const verdicts = [
+    { end: "complete", result: {} },
+    { end: "fail", failure: { error_message: "broken" } },
+    { end: "release" },
+  ] as const
+  for (const verdict of verdicts)
+    expect(await scene.reporter.finish(verdict, 5000, new AbortController().signal)).toBe("delivered")
+  expect(messages(scene.of("progress"))).toEqual(["the last"])
+  expect(["complete", "fail", "release", "heartbeat"].flatMap((verb) => scene.of(verb))).toEqual([])
+})
+
 test("an older server is asked once about keys that it does not know, and then gets those that it does", async () => {
   await using scene = new Scene(({ verb, body }) =>
     verb === "progress" && "basis" in body ? refusal(422, "invalid") : ok(),

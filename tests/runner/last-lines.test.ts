@@ -1,0 +1,22 @@
+import { expect, test } from "bun:test"
+
+import { LastLines } from "../../src/runner/last-lines.ts"
+
+const textOf = (...pieces: readonly string[]): string => {
+  const lines = new LastLines()
+  for (const piece of pieces) lines.push(new TextEncoder().encode(piece))
+  return lines.take()
+}
+
+test("what failed is told as a terminal shows it: without colours, and without what was drawn over", () => {
+  expect(textOf("10 %\r50 %\r\u001b[31mbroken\u001b[0m\n")).toBe("broken")
+  expect(textOf("10 %\r50", " %\rno", " space left\r\nbye  \n")).toBe("no space left\nbye")
+})
+
+test("at most the last twenty lines that are not empty are told, and the last 2,000 characters", () => {
+  expect(textOf()).toBe("")
+  expect(textOf("\n \n\r\n")).toBe("")
+  const lines = Array.from({ length: 30 }, (_, i) => `line ${i}\n\n`)
+  expect(textOf(...lines).split("\n")).toEqual(lines.slice(-20).map((line) => line.trimEnd()))
+  expect(textOf("x".repeat(9000), "end\n")).toBe(`${"x".repeat(1997)}end`)
+})
