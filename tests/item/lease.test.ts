@@ -333,6 +333,25 @@ test("after a restore the former holder takes its item at once, and others after
   expect(claimed(queued, { ...BY, token: "next" }, at(2000)).item.status).toBe("processing")
 })
 
+test("an item that is to be cancelled ends so however its work ends, unless that succeeds", () => {
+  const stopping = cancelled(claimed(NEW, BY, at(0)), at(1000))
+  const ways = [
+    () => released(stopping, "a", at(2000)),
+    () => failed(stopping, "a", failure, at(2000)),
+    () => rescued(stopping, MAX_RESCUES, at(2000)),
+    () => handedOver(stopping, at(2000)),
+  ]
+  for (const way of ways) {
+    const { item, work } = way()
+    expect(item).toMatchObject({ status: "failed", outcome: "cancelled", completed_at: at(2000).time })
+    expect(work.lease_expires_at).toBeNull()
+  }
+  expect(completed(stopping, "a", {}, at(2000)).item).toMatchObject({
+    outcome: "completed",
+    cancel_requested_at: null,
+  })
+})
+
 test("a stalled item knows since when it has made no progress, whatever it says meanwhile", () => {
   const begun = claimed(NEW, BY, at(0))
   const moving = reported(begun, "a", { progress: 10 }, at(5000))

@@ -113,3 +113,24 @@ test("a notification that is lost is noticed, and the streams hear of the update
   expect([reasons.current, broadcaster.heard]).toEqual([[], 1])
   broadcaster.leave(seat)
 })
+
+test("streams that are behind, but go on, are not deaf: the bell is not rung for them", async () => {
+  const reasons = new Reasons()
+  const seen = { head: 10, heard: 5, rings: 0 }
+  const rings = new MissedRings(reasons, {
+    head: async () => seen.head,
+    heard: () => seen.heard,
+    ring: () => (seen.rings += 1),
+    onError,
+  })
+  for (let turn = 0; turn < 4; turn += 1) {
+    await rings.turn()
+    expect([reasons.current, seen.rings]).toEqual([[], 0])
+    seen.heard += 10
+    seen.head += 10
+  }
+  // Now they stand still.
+  seen.heard -= 10
+  await rings.turn()
+  expect([reasons.current, seen.rings]).toEqual([["bell_deaf"], 1])
+})
