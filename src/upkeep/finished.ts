@@ -9,7 +9,7 @@ import type { Upkeep } from "../store/upkeep.ts"
  * would: viewers see it. Answers how many there were.
  */
 export async function removeFinished(
-  upkeep: Upkeep,
+  upkeep: Pick<Upkeep, "finishedBefore">,
   items: Items,
   bus: Bus,
   before: string,

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import { Reader } from "../reader.ts"
@@ -241,6 +242,29 @@ test("a heartbeat is held for half its lease at most, so that the lease never ru
   const [said, ms] = await timed(taken.say("heartbeat", undefined, "?wait=60"))
   expect(said).toMatchObject({ status: 200, directive: "continue" })
   expect(ms).toBeWithin(950, 1900)
+})
+
+test("a worker that goes away while its heartbeat is held leaves its lease as it was", async () => {
+  const taken = await attempt(server)
+  using database = new Database(server.database, { readonly: true })
+  const ends = (): number =>
+    database
+      .query<{ at: number }, [number]>("SELECT lease_expires_at AS at FROM queue_items WHERE id = ?")
+      .get(taken.id)?.at ?? 0
+  const before = ends()
+  const leaving = new AbortController()
+  const held = fetch(`${server.url}/api/v1/queue/${taken.id}/heartbeat?wait=30`, {
+    method: "POST",
+    headers: { lease: taken.lease.token },
+    signal: leaving.signal,
+  }).catch(() => undefined)
+  while (ends() === before) await exchanges(server)
+  const renewed = ends()
+  leaving.abort()
+  await held
+  await exchanges(server)
+  await exchanges(server)
+  expect(ends()).toBe(renewed)
 })
 
 test("held heartbeats are answered when the server drains, and the leases hold after it", async () => {

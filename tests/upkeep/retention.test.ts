@@ -3,8 +3,9 @@ import { statSync } from "node:fs"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import { changed } from "../../src/item/changes.ts"
+import { changed, retried } from "../../src/item/changes.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { removeFinished } from "../../src/upkeep/finished.ts"
 import { Retention, type RetentionOptions } from "../../src/upkeep/retention.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -94,6 +95,22 @@ test("an update stays for a day, however short the settings are", async () => {
   expect(await left(store, id)).toBe(3)
 })
 
+test("an item that took days keeps all of its updates for a day after its end, however short the settings are", async () => {
+  await using kit = await opened({ updatesMs: 1 })
+  const { store, clock, retention } = kit
+  const id = await added(store)
+  await put(store, id, { status: "processing" })
+  for (let i = 0; i < 5; i += 1) await put(store, id, { message: `report ${i}` })
+  clock.nowMs += 3 * DAY_MS
+  await put(store, id, { status: "failed" })
+  clock.nowMs += DAY_MS - 1
+  await retention.turn()
+  expect(await left(store, id)).toBe(8)
+  clock.nowMs += 2
+  await retention.turn()
+  expect(await left(store, id)).toBe(3)
+})
+
 test("finished items are deleted after their time, as by a person, and unfinished ones never", async () => {
   await using kit = await opened({ itemsMs: 30 * DAY_MS })
   const { store, clock, retention, bus } = kit
@@ -113,6 +130,27 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   clock.nowMs += 8 * DAY_MS
   await retention.turn()
   expect(await left(store, old)).toBe(0)
+})
+
+test("an item that was put back since it was found stays, also when it has finished again", async () => {
+  await using kit = await opened()
+  const { store, clock, bus } = kit
+  const [again, waiting] = [await rendered(store, 1), await rendered(store, 1)]
+  clock.nowMs += 30 * DAY_MS
+  const before = new Date(clock.nowMs).toISOString()
+  // While these two are looked at, somebody retries both.
+  const found = {
+    finishedBefore: async (): Promise<number[]> => {
+      clock.nowMs += 1000
+      for (const id of [again, waiting]) await store.change(id, retried)
+      await put(store, again, { status: "processing" })
+      await put(store, again, { status: "completed" })
+      return [again, waiting]
+    },
+  }
+  await removeFinished(found, store, bus, before, 10)
+  expect((await store.item(again)).status).toBe("completed")
+  expect((await store.item(waiting)).status).toBe("queued")
 })
 
 test("a database that was there before is left alone for a day", async () => {

@@ -1,0 +1,24 @@
+import { afterEach, expect, setSystemTime, test } from "bun:test"
+
+import { Reasons } from "../src/health.ts"
+
+afterEach(() => void setSystemTime())
+
+test("a reason says since when it holds, as long as it does, and begins again after an end; its detail is the latest", () => {
+  const reasons = new Reasons()
+  const at = (minute: number): string => `2026-01-02T03:0${minute}:00.000Z`
+  const note = (minute: number, holds: boolean, detail?: string): void => {
+    setSystemTime(new Date(at(minute)))
+    reasons.set("disk_low", holds, detail)
+  }
+  note(1, true, "200 MiB free")
+  note(2, true, "100 MiB free")
+  expect(reasons.held).toEqual([{ reason: "disk_low", since: at(1), detail: "100 MiB free" }])
+  reasons.set("draining", true)
+  note(3, true)
+  expect(reasons.current).toEqual(["disk_low", "draining"])
+  note(4, false)
+  expect(reasons.current).toEqual(["draining"])
+  note(5, true)
+  expect(reasons.held[1]).toEqual({ reason: "disk_low", since: at(5), detail: "" })
+})
