@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
+import { NEEDS } from "../../src/http/access.ts"
 import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { Output } from "../output.ts"
 import { start, type TestServer } from "../server.ts"
@@ -78,6 +79,33 @@ test("a token for one item sees that item, and every other is unknown to it", as
       return error.replace(/\d+/, "N")
     }
     expect(await wordsOf(refused)).toBe(await wordsOf(missing))
+  }
+})
+
+/** All of an answer that a caller can tell from another one; a stream is not waited for. */
+async function tellingOf(answer: Response, id: number): Promise<string> {
+  const headers = [...answer.headers].filter(([name]) => name !== "date" && name !== "content-length")
+  const isStream = /event-stream|ndjson/.test(answer.headers.get("content-type") ?? "")
+  const text = isStream ? "" : (await answer.text()).replace(/"request_id":"[^"]*"/, "")
+  return `${answer.status} ${JSON.stringify(headers)} ${text}`.replaceAll(new RegExp(`\\b${id}\\b`, "g"), "N")
+}
+
+test("no route tells by anything that another item exists, nor shows any of it", async () => {
+  const missing = other + 900_000
+  for (const route of Object.keys(NEEDS)) {
+    const [method = "", path = ""] = route.split(" ")
+    const ask = async (id: number): Promise<string> => {
+      const asked = path.replace(/:id|:song_id/, String(id)).replace(/:\w+/, "ffmpeg")
+      const stop = new AbortController()
+      const headers = { ...bearer(secret), "content-type": "application/json", accept: "application/json" }
+      const init = { method, headers, signal: stop.signal, ...(method !== "GET" && { body: "{}" }) }
+      const telling = await tellingOf(await fetch(`${server.url}${asked}`, init), id)
+      stop.abort()
+      return telling
+    }
+    const told = await ask(other)
+    if (/:id|:song_id/.test(path)) expect([route, told]).toEqual([route, await ask(missing)])
+    expect([route, told.includes('"other"')]).toEqual([route, false])
   }
 })
 
@@ -175,7 +203,11 @@ test("on a WebSocket the one item can be chosen, and no other exists", async () 
   const has = (event: string) => (): boolean => socket.seen.some((said) => said["event"] === event)
   await socket.until(has("live"))
   socket.say({ subscribe: [other] })
-  await socket.until(has("refused"))
+  socket.say({ subscribe: [other + 900_000] })
+  await socket.control("refused", 2)
+  const refused = socket.seen.filter((said) => said["event"] === "refused")
+  const [one, two] = refused.map(({ error }) => String(error).replace(/\d+/, "N"))
+  expect(one).toBe(two ?? "")
   socket.say({ subscribe: [mine] })
   await socket.until(has("watching"))
   socket.leave()
