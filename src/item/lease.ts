@@ -246,7 +246,10 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }
   const rescues = work.rescues + 1
   const rest = { ...ended(work, null), rescues }
-  const error_message = `worker "${item.worker}" gave no sign of life for ${work.lease_ms / 1000} s`
+  const error_message =
+    work.lease_token === null
+      ? `the token by which worker "${item.worker}" had claimed the item was revoked`
+      : `worker "${item.worker}" gave no sign of life for ${work.lease_ms / 1000} s`
   if (maxRescues > 0 && rescues > maxRescues) {
     const given = transition(item, { status: "failed", message: "Worker lost", error_message }, moment.time)
     return { item: { ...given, outcome: "lost" }, work: rest }

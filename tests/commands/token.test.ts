@@ -189,6 +189,15 @@ test("a token is revoked with the renders that it claimed if that is asked for",
     409,
     expect.objectContaining({ directive: "cancel" }),
   ])
+  // The new one may be known a moment later.
+  const { stdout: viewer } = await run(["token", "create", "--role", "viewer", "--database", server.database])
+  const read = async (): Promise<{ error_message?: string }> =>
+    (
+      await server.api("GET", `/queue/${added.id}`, undefined, { authorization: `Bearer ${viewer.trim()}` })
+    ).json()
+  let item = await read()
+  while (!item.error_message) item = await read()
+  expect(item.error_message).toContain("was revoked")
 })
 
 test("a command that goes on sends the token that its file holds now", async () => {
