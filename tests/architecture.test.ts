@@ -223,6 +223,29 @@ test("the documents name no file of the source that does not exist", () => {
   expect(own.filter(({ place }) => !isThere(place))).toEqual([])
 })
 
+test("the map names files by what they are called in their folder", () => {
+  const map = read("docs/ARCHITECTURE.md")
+  const between = (start: string, end: string): string =>
+    map.slice(map.indexOf(`## ${start}`), map.indexOf(`## ${end}`))
+  const rows = [...between("The map", "What each table holds").matchAll(/^\| `src\/([\w/]+)\/` +\|(.*)$/gm)]
+  expect(rows.length).toBeGreaterThan(15)
+  const described = [
+    ...rows.map(([, folder = "", text = ""]) => ({ folder, text })),
+    { folder: "runner", text: between("How `run` and `work`", "How the page") },
+    { folder: "dashboard", text: between("How the page is built", "Words") },
+  ]
+  const places = files.map(placeOf)
+  const isIn = (folder: string, name: string): boolean =>
+    places.some((place) => place.startsWith(`${folder}/`) && `/${place}`.endsWith(`/${name}`))
+  const wrong = described.flatMap(({ folder, text }) =>
+    [...text.matchAll(/`([a-z]+(?:-[a-z]+)*)`/g)]
+      .map(([, name = ""]) => name)
+      .filter((name) => !isIn(folder, name) && !isIn("commands", name) && !isIn("renderers", name))
+      .map((name) => `${folder} ${name}`),
+  )
+  expect(wrong).toEqual([])
+})
+
 test("every exported thing of the source says what it is for", () => {
   const silent = files.flatMap((file) => {
     const lines = read(file).split("\n")
