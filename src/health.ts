@@ -1,7 +1,8 @@
 /** The reasons for which the server can be degraded, each with a sentence for people. */
 export const DEGRADED = {
   database_unwritable: "the database cannot be written; requests that change something are answered 503",
-  file_replaced: "the database file was replaced, moved or deleted while the server ran",
+  file_replaced:
+    "the database file, or one that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran",
   wal_pinned: "another program holds an old state of the database open, so its write-ahead log grows",
   database_full:
     "the database has reached --max-database-mb; items and reports are refused, results are stored",
