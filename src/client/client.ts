@@ -1,5 +1,6 @@
 import type { Directive, ItemChange, NewItem, QueueItem, Report, Result } from "../item/item.ts"
 import type {
+  BatchAnswer,
   Claimed,
   Counts,
   HistoryPage,
@@ -11,7 +12,7 @@ import type {
 } from "../wire/answers.ts"
 import type { Kinds, QueueForecastAnswer, ReadItem } from "../wire/forecast.ts"
 import type { OutputStored } from "../wire/output.ts"
-import type { ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
+import type { BatchRequest, ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
 import type { OpenStream } from "./connections.ts"
@@ -22,6 +23,7 @@ import { type Watched, watching, type WatchOptions } from "./watching.ts"
 export type { OutputOptions, Printed } from "./output.ts"
 export type { Watched, WatchOptions } from "./watching.ts"
 export type {
+  BatchAnswer,
   Claimed,
   ClaimRequest,
   Counts,
@@ -241,6 +243,14 @@ export class Client {
     const body: RetryRequest = { status: "failed" }
     const { ids } = await this.#server.json("POST", "/queue/retry", SHAPES.retried, { body, signal })
     return ids
+  }
+
+  /**
+   * Cancels, retries or deletes up to 1,000 items; resolves with those that it was done to, and why not to the others.
+   */
+  batch(act: BatchRequest["act"], ids: readonly number[], signal?: AbortSignal): Promise<BatchAnswer> {
+    const body: BatchRequest = { act, ids: [...ids] }
+    return this.#server.json("POST", "/queue/batch", SHAPES.batch, { body, signal })
   }
 
   /** Pauses the queue: workers get no more items until `resume`. */

@@ -1,5 +1,6 @@
 import type { ProgressUpdate, QueueItem } from "../item/item.ts"
 import type {
+  BatchAnswer,
   Claimed,
   Counts,
   FinishedSince,
@@ -265,6 +266,10 @@ export const SHAPES = {
     last_hour: isFinished,
     today: isFinished,
     this_week: isFinished,
+  }),
+  batch: objectOf<BatchAnswer>({
+    done: listOf(isNumber),
+    refused: listOf(objectOf<BatchAnswer["refused"][number]>({ id: isNumber, error: isText, code: isText })),
   }),
   retried: objectOf<ItemsRetried>({ retried: isNumber, ids: listOf(isNumber) }),
   item: isItem,

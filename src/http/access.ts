@@ -48,6 +48,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   [`POST ${API}/queue/pause`]: "change",
   [`POST ${API}/queue/resume`]: "change",
   [`POST ${API}/queue/retry`]: "change",
+  [`POST ${API}/queue/batch`]: "change",
   [`PUT ${API}/queue/:id`]: "files",
   [`PUT ${API}/queue/:id/flag`]: "change",
   [`DELETE ${API}/queue/:id`]: "change",

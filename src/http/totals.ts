@@ -3,8 +3,15 @@ import { Type } from "@sinclair/typebox"
 import { QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { FinishedSince as Since, Totals } from "../queue/totals.ts"
-import { Counts, type FinishedSince, ItemsRetried, QueuePaused, QueueResumed } from "../wire/answers.ts"
-import { MoveRequest, RetryRequest } from "../wire/requests.ts"
+import {
+  BatchAnswer,
+  Counts,
+  type FinishedSince,
+  ItemsRetried,
+  QueuePaused,
+  QueueResumed,
+} from "../wire/answers.ts"
+import { BatchRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { optionalJsonBody } from "./body.ts"
@@ -104,6 +111,27 @@ export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
           about: "It gets that item's priority, and the turn directly before it. Idempotent.",
           successes: [json("the item as it is now", QueueItem)],
           refusals: ["illegal_move"],
+        }),
+      },
+    )
+    .post(
+      "/batch",
+      async ({ body: { act, ids } }): Promise<BatchAnswer> => {
+        const { done, refused } = await queue.batch(act, ids)
+        return {
+          done,
+          refused: refused.map(({ id, reason: { message, code } }) => ({ id, error: message, code })),
+        }
+      },
+      {
+        body: BatchRequest,
+        ...words({
+          id: "changeItems",
+          tag: "Queue",
+          summary: "Cancel, retry or delete many items",
+          about:
+            "Does to each item what the request for that item alone does. An item that is refused keeps no other from it.",
+          successes: [json("what was done, and what was refused", BatchAnswer)],
         }),
       },
     )

@@ -11,7 +11,8 @@ import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 import type { Learned } from "./learned.ts"
 import { Room } from "./room.ts"
 
-const RETRIED_AT_ONCE = 100
+/** So many changes share a commit; others have their turn between two commits. */
+const CHANGED_AT_ONCE = 100
 const PAGE_UPDATES = 1000
 /** How many of the latest updates are looked through for the one that was read. */
 const MAX_LOOKED_AT = 500
@@ -27,6 +28,12 @@ async function digest(body: NewItem): Promise<string> {
   )
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(sorted))
   return new Uint8Array(bytes).toHex()
+}
+
+/** What came of the same change of many items. */
+interface Batch {
+  readonly done: number[]
+  readonly refused: { readonly id: number; readonly reason: AppError }[]
 }
 
 /** Whether an item failed or lost its worker; a cancel is wanted. */
@@ -129,7 +136,7 @@ export class Queue {
     const ids: number[] = []
     let after: string | undefined
     do {
-      const { items, next } = await this.#store.list({ status: "failed", limit: RETRIED_AT_ONCE, after })
+      const { items, next } = await this.#store.list({ status: "failed", limit: CHANGED_AT_ONCE, after })
       // Together they share a commit.
       const unwanted = items.filter(isUnwanted)
       const changes = await Promise.all(unwanted.map(({ id }) => this.#retryUnwanted(id)))
@@ -175,6 +182,26 @@ export class Queue {
    */
   async remove(id: number): Promise<void> {
     await this.#change(id, removed)
+  }
+
+  /**
+   * Does the same to many items. One that is refused stays as it is, and the others are changed.
+   * @throws Error that is no refusal
+   */
+  async batch(act: "cancel" | "retry" | "delete", ids: readonly number[]): Promise<Batch> {
+    const decide = { cancel: cancelled, retry: retried, delete: removed }[act]
+    const batch: Batch = { done: [], refused: [] }
+    for (let at = 0; at < ids.length; at += CHANGED_AT_ONCE) {
+      const some = ids.slice(at, at + CHANGED_AT_ONCE)
+      const results = await Promise.allSettled(some.map((id) => this.#change(id, decide)))
+      for (const [i, id] of some.entries()) {
+        const result = results[i]
+        if (result?.status !== "rejected") batch.done.push(id)
+        else if (result.reason instanceof AppError) batch.refused.push({ id, reason: result.reason })
+        else throw result.reason
+      }
+    }
+    return batch
   }
 
   async #change(id: number, decide: Decide): Promise<QueueItem> {

@@ -4,6 +4,7 @@ import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
 import { ReadItem } from "./forecast.ts"
 import { Busy, End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
+import { ErrorAnswer } from "./refusals.ts"
 
 const Time = Type.String({ format: "date-time" })
 const LeaseEnd = Type.String({ format: "date-time", description: "when the lease runs out unless renewed" })
@@ -146,6 +147,24 @@ export const ItemsRetried = Type.Object({
 })
 
 export type ItemsRetried = Static<typeof ItemsRetried>
+
+/** What `POST /queue/batch` answers: every item is in one of the two lists. */
+export const BatchAnswer = Type.Object({
+  done: Type.Array(QueueItem.properties.id, { description: "the items that it was done to" }),
+  refused: Type.Array(
+    Type.Object({
+      /** The item. */
+      id: QueueItem.properties.id,
+      /** Why, as the request for this item alone would be answered. */
+      error: ErrorAnswer.properties.error,
+      /** The same for programs. */
+      code: ErrorAnswer.properties.code,
+    }),
+    { description: "the items that stay as they are" },
+  ),
+})
+
+export type BatchAnswer = Static<typeof BatchAnswer>
 
 /** What `PUT /queue/:id/flag` answers. */
 export const FlagUpdated = message("Flag updated")

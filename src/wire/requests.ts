@@ -76,6 +76,23 @@ export const RetryRequest = Type.Object(
 )
 export type RetryRequest = Static<typeof RetryRequest>
 
+/** What `POST /queue/batch` takes. */
+export const BatchRequest = Type.Object(
+  {
+    act: Type.Union([Type.Literal("cancel"), Type.Literal("retry"), Type.Literal("delete")], {
+      description: "what to do to each item",
+    }),
+    ids: Type.Array(QueueItem.properties.id, {
+      minItems: 1,
+      maxItems: 1000,
+      uniqueItems: true,
+      description: "the items, each once",
+    }),
+  },
+  { additionalProperties: false },
+)
+export type BatchRequest = Static<typeof BatchRequest>
+
 /** What `POST /queue/:id/fail` takes. */
 export const FailRequest = Type.Object(
   {

@@ -44,6 +44,8 @@ const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) =
   remove: (client, signal) => client.remove(7, signal),
   stats: (client, signal) => client.stats(signal),
   openStreams: (client, signal) => client.openStreams(signal),
+  me: (client, signal) => client.me(signal),
+  batch: (client, signal) => client.batch("cancel", [7], signal),
   health: (client, signal) => client.health(signal),
   me: (client, signal) => client.me(signal),
 }

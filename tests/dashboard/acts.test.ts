@@ -30,6 +30,7 @@ const CHANGES: Readonly<Record<string, string>> = {
   add: "add SONG_ID",
   update: "set ID --title TEXT",
   flag: "set ID --flag FLAG",
+  batch: "cancel ID",
   cancel: "cancel ID",
   retry: "retry ID",
   retryFailed: "retry --failed",

@@ -10,6 +10,7 @@ import { unlisted, wordsOf } from "../../src/http/docs/words.ts"
 import { QueueItem } from "../../src/item/item.ts"
 import { formats } from "../../src/stream/formats.ts"
 import {
+  BatchAnswer,
   Claimed,
   Counts,
   Dashboard,
@@ -19,6 +20,7 @@ import {
   IngestAnswer,
   ItemDeleted,
   ItemsRetried,
+  Me,
   NextItem,
   QueuePage,
   QueuePaused,
@@ -108,6 +110,8 @@ test("the answers are what is described, down to the last key", async () => {
     [QueuePaused, "POST", "/queue/pause"],
     [QueueResumed, "POST", "/queue/resume"],
     [ItemsRetried, "POST", "/queue/retry", { status: "failed" }],
+    [BatchAnswer, "POST", "/queue/batch", { act: "retry", ids: [4_000_000] }],
+    [Me, "GET", "/me"],
     [DeliveriesPage, "GET", "/webhooks/deliveries"],
     [WorkerAnswer, "POST", `/queue/${id}/progress`, { progress: 3 }, lease],
     [WorkerAnswer, "POST", `/queue/${id}/heartbeat`, undefined, lease],

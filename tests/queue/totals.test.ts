@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import type { QueueItem } from "../../src/item/item.ts"
-import type { Counts, Dashboard } from "../../src/wire/answers.ts"
+import type { BatchAnswer, Counts, Dashboard } from "../../src/wire/answers.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 setDefaultTimeout(30_000)
@@ -125,6 +125,31 @@ test("retrying all that failed leaves cancelled items alone, and finds nothing t
   expect(found.outcome).toEqual({ completed: 1, failed: 0, cancelled: 1, lost: 0 })
   expect((await server.item(completed)).status).toBe("completed")
   expect((await server.api("POST", "/queue/retry", { status: "completed" })).status).toBe(422)
+})
+
+test("many items are cancelled, retried and deleted in one request, and one that is refused keeps no other from it", async () => {
+  await using server = await start()
+  const ids = await Promise.all(Array.from({ length: 230 }, () => server.add()))
+  const completed = await ended(server, "completed")
+  const batch = async (act: string, all: readonly number[]): Promise<BatchAnswer> =>
+    json(server.api("POST", "/queue/batch", { act, ids: all }))
+  const { done, refused } = await batch("cancel", [...ids, completed, 4_000_000])
+  expect(done).toEqual(ids)
+  expect(refused.map(({ id, code }) => [id, code])).toEqual([
+    [completed, "illegal_move"],
+    [4_000_000, "not_found"],
+  ])
+  expect((await counts(server)).outcome).toMatchObject({ cancelled: 230, completed: 1 })
+  expect(await batch("retry", ids)).toMatchObject({ refused: [] })
+  expect((await counts(server)).status.queued).toBe(230)
+  expect((await batch("delete", ids)).done).toHaveLength(230)
+  expect((await server.api("GET", `/queue/${ids[0]}`)).status).toBe(404)
+  for (const body of [
+    { act: "cancel", ids: [] },
+    { act: "move", ids: [1] },
+    { act: "cancel", ids: [1, 1] },
+  ])
+    expect((await server.api("POST", "/queue/batch", body)).status).toBe(422)
 })
 
 test("a search finds an item far down a long queue by its title", async () => {

@@ -9,8 +9,8 @@ import { acting } from "./hold.ts"
 import { notify } from "./notices.ts"
 import { selected } from "./selection.ts"
 
-/** Requests at a time: as many as a browser keeps open to one host, one left for others. */
-const AT_ONCE = 5
+/** As many items as the server takes in one request. */
+const AT_ONCE = 1000
 
 /** Something to do with many items. */
 interface Act {
@@ -23,7 +23,8 @@ interface Act {
   readonly text: string
   readonly danger: boolean
   readonly fits: (item: QueueItem) => boolean
-  readonly act: (id: number) => Promise<unknown>
+  /** What the server calls it. */
+  readonly act: "cancel" | "retry" | "delete"
 }
 
 const RETRY: Act = {
@@ -33,7 +34,7 @@ const RETRY: Act = {
   text: "They go back into the queue with all of their attempts.",
   danger: false,
   fits: ({ status }) => isFinished(status) || status === "retrying",
-  act: (id) => server.retry(id),
+  act: "retry",
 }
 const CANCEL: Act = {
   label: "Cancel",
@@ -42,7 +43,7 @@ const CANCEL: Act = {
   text: "Unfinished renders will be lost.",
   danger: true,
   fits: ({ status, cancel_requested_at }) => !isFinished(status) && cancel_requested_at === null,
-  act: (id) => server.cancel(id),
+  act: "cancel",
 }
 const DELETE: Act = {
   label: "Delete",
@@ -51,28 +52,23 @@ const DELETE: Act = {
   text: "This removes them permanently and stops their renders. Video files are not deleted.",
   danger: true,
   fits: () => true,
-  act: (id) => server.remove(id),
+  act: "delete",
 }
 
-/**
- * Does it for all items, a few at a time; returns for how many it worked, and the first reason for which it
- * did not.
- */
+/** Does it for all items; returns for how many it worked, and the first reason for which it did not for others. */
 async function forAll(ids: readonly number[], act: Act["act"]): Promise<[done: number, reason: unknown]> {
-  const rest = [...ids]
   let done = 0
   let reason: unknown
-  const work = async (): Promise<void> => {
-    for (let id = rest.shift(); id !== undefined; id = rest.shift()) {
-      try {
-        await act(id)
-        done += 1
-      } catch (error) {
-        reason ??= error
-      }
+  try {
+    for (let at = 0; at < ids.length; at += AT_ONCE) {
+      const answer = await server.batch(act, ids.slice(at, at + AT_ONCE))
+      done += answer.done.length
+      const [first] = answer.refused
+      if (first) reason ??= new Error(first.error)
     }
+  } catch (error) {
+    reason ??= error
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
   return [done, reason]
 }
 

@@ -51,6 +51,7 @@ export const BODIES: Readonly<Record<string, object>> = {
   flagItem: { flag: "lyrics_issue" },
   moveItem: { before: 8 },
   retryItems: { status: "failed" },
+  changeItems: { act: "cancel", ids: [7, 8] },
   claimItem: { worker: "box-1", wait: 30, tags: ["gpu"] },
   reportProgress: {
     progress: 54,
