@@ -47,7 +47,6 @@ const REQUESTS: Readonly<Record<string, (client: Client, signal?: AbortSignal) =
   me: (client, signal) => client.me(signal),
   batch: (client, signal) => client.batch("cancel", [7], signal),
   health: (client, signal) => client.health(signal),
-  me: (client, signal) => client.me(signal),
 }
 const NAMES = Object.keys(REQUESTS)
 /** What has no answer of its own, but goes on: see the tests of streams and outputs. */

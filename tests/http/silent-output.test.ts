@@ -1,0 +1,20 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { start } from "../server.ts"
+import { attempt } from "../worker.ts"
+
+setDefaultTimeout(30_000)
+
+test("a client that follows a silent command gets the headers of events at once, and as text only what is printed", async () => {
+  await using server = await start()
+  const { id, lease } = await attempt(server)
+  const path = `/queue/${id}/output?follow=true`
+  const events = await server.api("GET", `${path}&format=sse`)
+  expect([events.status, events.headers.get("content-type")]).toEqual([200, "text/event-stream"])
+  await events.body?.cancel()
+  const text = server.api("GET", path)
+  const headers = { lease: lease.token }
+  await fetch(`${server.url}/api/v1/queue/${id}/output`, { method: "POST", body: "only this\n", headers })
+  await server.api("POST", `/queue/${id}/complete`, {}, headers)
+  expect(await (await text).text()).toBe("only this\n")
+})
