@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs"
+import { resolve } from "node:path"
 
 import { type Config, wantsColour } from "../config/config.ts"
 import { AppError, reasonOf } from "../errors.ts"
@@ -134,12 +135,8 @@ async function end(parts: Parts, store: Store): Promise<void> {
   throw new AppError("unavailable", `the server did not end within ${STOP_MS / 1000} s and was cut off`)
 }
 
-/**
- * Runs the server until SIGTERM or SIGINT, or until its database is replaced, then drains: streams say goodbye,
- * requests are answered, the database is closed. Resolves when that is done.
- * @throws AppError `unavailable` if the database or the port cannot be had, or the database was replaced
- */
-export async function serve(config: Config): Promise<void> {
+/** As `serve`, whose errors of the database do not say which file it is. */
+async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: wantsColour(process.stdout) })
   const metrics = new Metrics()
   const store = await opened(config, metrics)
@@ -166,10 +163,22 @@ export async function serve(config: Config): Promise<void> {
   const failure = await failureOf(run)
   const failureToEnd = await failureOf(() => end(parts, store))
   errors.end()
-  const { path } = store.found
-  if (failure) throw failure.error === REPLACED ? goneFrom(path) : explained(failure.error, path)
+  if (failure) throw failure.error === REPLACED ? goneFrom(store.found.path) : failure.error
   if (failureToEnd) throw failureToEnd.error
   log("info", "stopped")
+}
+
+/**
+ * Runs the server until SIGTERM or SIGINT, or until its database is replaced, then drains: streams say goodbye,
+ * requests are answered, the database is closed. Resolves when that is done.
+ * @throws AppError `unavailable` if the database or the port cannot be had, or the database was replaced
+ */
+export async function serve(config: Config): Promise<void> {
+  try {
+    await served(config)
+  } catch (error) {
+    throw explained(error, resolve(config.database))
+  }
 }
 
 /** To be called once the database is closed. */

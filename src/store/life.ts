@@ -2,7 +2,7 @@ import type { Clock } from "../item/moment.ts"
 import type { Outages } from "./outages.ts"
 
 /** What can be wrong with a database while a server uses it; `/health` says what each means. */
-export const FAULTS = ["database_unwritable", "file_replaced", "wal_pinned"] as const
+export const FAULTS = ["database_unwritable", "database_damaged", "file_replaced", "wal_pinned"] as const
 
 /** One of `FAULTS`. */
 export type Fault = (typeof FAULTS)[number]

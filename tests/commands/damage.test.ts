@@ -100,6 +100,8 @@ const damages: Readonly<Record<string, (file: string) => void>> = {
   "has garbage for the order of its items": (file) =>
     overwrite(file, rootOf(file, "queue_items_order"), PAGE),
   "has garbage for its name": (file) => overwrite(file, rootOf(file, "history"), PAGE),
+  "has garbage for the order of its names": (file) =>
+    overwrite(file, rootOf(file, "sqlite_autoindex_history_1"), PAGE),
   "lacks a table": (file) => change(file, "PRAGMA foreign_keys = OFF", "DROP TABLE updates"),
   "lacks a column": (file) => change(file, "ALTER TABLE queue_items DROP COLUMN worker"),
   "lacks its name": (file) => change(file, "DELETE FROM history"),

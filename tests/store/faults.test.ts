@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { renameSync, statSync } from "node:fs"
+import { closeSync, openSync, renameSync, statSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -20,6 +20,28 @@ test("a database that cannot be written is known as such from the first write th
   faults.mend()
   await store.alive()
   expect(store.faults()).toEqual([])
+  await store.close()
+})
+
+test("a database of which a part is damaged is known as such from the first write that met it, for good", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const before = new SqliteStore(path)
+  await added(before)
+  await before.close()
+  {
+    using other = new Database(path, { readonly: true })
+    const sql = "SELECT rootpage AS page FROM sqlite_master WHERE name = 'queue_items_ready'"
+    const { page } = other.query<{ page: number }, []>(sql).get() ?? { page: 0 }
+    const file = openSync(path, "r+")
+    writeSync(file, Buffer.alloc(4096, 7), 0, 4096, (page - 1) * 4096)
+    closeSync(file)
+  }
+  const store = new SqliteStore(path)
+  expect(store.faults()).toEqual([])
+  expect(await codeOf(added(store))).toBe("unavailable")
+  await store.alive()
+  expect(store.faults()).toEqual(["database_damaged"])
   await store.close()
 })
 

@@ -34,6 +34,9 @@ const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] =
   ],
 ]
 
+/** Whether SQLite's code says that the file is damaged: what succeeds afterwards does not mend it. */
+export const isDamage = (code: string): boolean => /^SQLITE_(?:CORRUPT|NOTADB)/.test(code)
+
 /** The SQLite error inside an error; undefined if there is none. */
 function faultOf(error: unknown): SQLiteError | undefined {
   if (error instanceof SQLiteError) return error

@@ -17,6 +17,7 @@ import { SqliteAccess } from "./access.ts"
 import { firstFitting, needsOf } from "./claims.ts"
 import { deleted_at, isReport } from "./columns.ts"
 import { SqliteDeliveries } from "./deliveries.ts"
+import { isDamage } from "./explain.ts"
 import { SqliteFigures } from "./figures.ts"
 import { DatabaseFile } from "./file.ts"
 import { GroupCommit, type Observer } from "./group.ts"
@@ -77,6 +78,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The statuses in the updates of the transaction under way. */
   #statuses: Status[] = []
   #isUnwritable = false
+  #isDamaged = false
   #failure = ""
   /** The latest sign of life, in milliseconds of the steady clock. */
   #aliveMs = Number.NEGATIVE_INFINITY
@@ -128,6 +130,7 @@ export class SqliteStore extends SqliteHistory implements Store {
       },
       failed: (sinceMs, code) => {
         this.#isUnwritable = true
+        this.#isDamaged ||= isDamage(code)
         this.#failure = code
         onFailure?.(code)
         this.outages.begin(sinceMs)
@@ -253,8 +256,9 @@ export class SqliteStore extends SqliteHistory implements Store {
   }
 
   faults(): readonly Fault[] {
-    const faults = this.#file.faults()
-    return this.#isUnwritable ? ["database_unwritable", ...faults] : faults
+    const faults: Fault[] = this.#isUnwritable ? ["database_unwritable"] : []
+    if (this.#isDamaged) faults.push("database_damaged")
+    return [...faults, ...this.#file.faults()]
   }
 
   drain(): void {
