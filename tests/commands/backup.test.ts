@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { chownSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { chownSync, existsSync, lstatSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { Reader } from "../reader.ts"
@@ -64,6 +64,30 @@ test.skipIf(process.getuid?.() !== 0)("what root restores belongs to the owner o
   await run(["restore", file, "--database", database])
   const { uid, gid, mode } = statSync(database)
   expect([uid, gid, mode & 0o777]).toEqual([65_534, 65_534, 0o600])
+})
+
+test("a backup is put where a link leads to, and into a folder that is not there yet", async () => {
+  using folder = temporaryFolder()
+  const [real, link, file] = ["queue.db", "link.db", "copy.db"].map((name) => join(folder.path, name)) as [
+    string,
+    string,
+    string,
+  ]
+  {
+    await using server = await start({ database: real })
+    await server.add()
+    await run(["backup", file, "--database", real])
+    symlinkSync(real, link)
+    const inUse = await run(["restore", file, "--database", link])
+    expect([inUse.code, inUse.stderr]).toEqual([1, expect.stringContaining("in use by another server")])
+    await server.end()
+  }
+  expect((await run(["restore", file, "--database", link])).code).toBe(0)
+  expect([lstatSync(link).isSymbolicLink(), lstatSync(real).isFile()]).toEqual([true, true])
+  expect(readdirSync(folder.path).filter((name) => name.startsWith("queue.db.before-"))).toHaveLength(1)
+  const elsewhere = join(folder.path, "new", "box", "queue.db")
+  const made = await run(["restore", file, "--database", elsewhere])
+  expect([made.code, made.stderr, existsSync(elsewhere)]).toEqual([0, "", true])
 })
 
 test("a check names what is wrong, and exits with 1", async () => {

@@ -1,11 +1,10 @@
 import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
-import { resolve } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
-import { giveToOwner } from "./owner.ts"
+import { giveToOwner, placeOf } from "./place.ts"
 
 /** How long a command waits while a server writes; this blocks the command alone. */
 const BUSY_MS = 5000
@@ -35,7 +34,7 @@ function isCurrent(client: Database): boolean {
  * @throws AppError `unavailable` when it cannot be opened, or a server of another version runs on it
  */
 export function openAccessBeside(path: string): AccessBeside {
-  const absolute = resolve(path)
+  const absolute = placeOf(path)
   if (!existsSync(absolute)) prepare(absolute)
   let client = new Database(absolute, { readwrite: true })
   try {

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
 import { getTableColumns, getTableName } from "drizzle-orm"
@@ -9,6 +9,7 @@ import { AppError, reasonOf } from "../../errors.ts"
 import type { Found } from "../store.ts"
 import { explained } from "./explain.ts"
 import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
+import { placeOf } from "./place.ts"
 import { TABLES } from "./schema.ts"
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
@@ -166,8 +167,8 @@ export interface Opened {
  */
 export function openDatabase(path: string, isNewAllowed = false): Opened {
   const named = resolve(path)
-  // A database has one lock, whatever links lead to it.
-  const absolute = existsSync(named) ? realpathSync(named) : named
+  // It has one lock.
+  const absolute = placeOf(path)
   let lock: Lock | undefined
   let client: Database | undefined
   try {

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { existsSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
 import { AppError } from "../../errors.ts"
@@ -7,7 +7,7 @@ import { handedOver } from "../../item/lease.ts"
 import { copyDatabase, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { Lock } from "./lock.ts"
-import { giveToOwner } from "./owner.ts"
+import { giveToOwner, placeOf } from "./place.ts"
 import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, sequence } from "./present.ts"
 import { SqliteStore } from "./sqlite.ts"
 
@@ -78,10 +78,11 @@ function removeBeside(path: string): void {
  * @throws AppError `unavailable` if a server runs, or the backup is not whole
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
-  const target = resolve(path)
+  const target = placeOf(path)
   const { items, faults } = checkDatabase(file)
   const [fault] = faults
   if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
+  mkdirSync(dirname(target), { recursive: true })
   const lock = new Lock(target)
   const copy = `${target}.restoring`
   try {

@@ -1,5 +1,11 @@
-import { chownSync, existsSync, statSync } from "node:fs"
-import { dirname } from "node:path"
+import { chownSync, existsSync, realpathSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+
+/** Where the database lies that a path names: a database is one and the same, whatever links lead to it. */
+export function placeOf(path: string): string {
+  const named = resolve(path)
+  return existsSync(named) ? realpathSync(named) : named
+}
 
 /**
  * Gives files of the database at `path` that root has made for a service to the owner of their folder, so that the
