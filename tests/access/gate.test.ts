@@ -235,6 +235,26 @@ test("a ticket is good for its path alone, within a minute at first, and then fo
   expect(use(ticket)).toBe("unauthorized")
 })
 
+test("what clients add to an address by themselves is no part of what a ticket is for, on either side", async () => {
+  await using server = await opened()
+  const { tickets, tokens } = server
+  const token = tokens.find((await server.token()).secret)
+  if (!token) throw new Error("the token is unknown")
+  const path = "/api/v1/progress/stream"
+  const added = ["t=1", "ts=2", "cb=3", "_=4", "last_event_id=5", "lastEventId=6", "Last-Event-ID=7", "ticket=8"]
+  const addresses = ["", "?song_id=1"].map((query) => `${path}${query}`)
+  for (const address of addresses) {
+    const all = [address, ...added.map((one) => `${address}${address.includes("?") ? "&" : "?"}${one}`)]
+    for (const given of all) {
+      const { ticket } = await tickets.create(token, given)
+      const uses = all.filter((used) => tickets.find(ticket, { method: "GET", path: used })?.id === token.id)
+      expect([given, ...uses]).toEqual([given, ...all])
+      for (const other of addresses.filter((one) => one !== address))
+        expect(tickets.find(ticket, { method: "GET", path: other })).toBeUndefined()
+    }
+  }
+})
+
 test("tickets outlive a restart of the server, and die with their token", async () => {
   await using server = await opened()
   const { tickets, tokens, beside } = server
