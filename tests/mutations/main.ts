@@ -21,13 +21,25 @@ async function isNoticed(folder: string, tests: readonly string[]): Promise<bool
     stdin: "ignore",
     stdout: "ignore",
     stderr: "ignore",
+    // A group of its own: what a test has started does not end when the test breaks off.
+    detached: true,
     env: { ...process.env, TRACK_STUDIO_BINARY: undefined, TRACK_STUDIO_PROVE: undefined },
   })
   // A mistake that makes a test hang is noticed as well.
   const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS)
   const code = await child.exited
   clearTimeout(timer)
+  endGroup(child.pid)
   return code !== 0
+}
+
+/** Ends all that is left of a process group. */
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL")
+  } catch {
+    // Nothing is left.
+  }
 }
 
 /** Puts a mistake in, and returns how to take it out again. */
