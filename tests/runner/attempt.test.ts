@@ -1,0 +1,68 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { Attempt, variablesOf } from "../../src/runner/attempt.ts"
+import { FileWatch } from "../../src/runner/expected-files.ts"
+import { Guard } from "../../src/runner/guard.ts"
+import { planned } from "../../src/runner/plan.ts"
+import type { Reporter } from "../../src/runner/reporter.ts"
+import type { Verdict } from "../../src/runner/verdict.ts"
+import { blank } from "../../src/item/blank.ts"
+
+// Commands are started on a machine that may be busy.
+setDefaultTimeout(30_000)
+
+/** A reporter whose server never answers, and what it was asked to report, for how long. */
+class Unheard {
+  readonly isLent = false
+  readonly asked: { readonly verdict: Verdict | undefined; readonly withinMs: number }[] = []
+  start(): void {}
+  push(): void {}
+  print(): void {}
+  async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<"pending"> {
+    this.asked.push({ verdict, withinMs })
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve))
+    return "pending"
+  }
+}
+
+function attempt(reporter: Unheard, reportWithinMs: number, script: string): Attempt {
+  return new Attempt({
+    plan: planned(["sh", "-c", script]),
+    reporter: reporter as unknown as Reporter,
+    guarded: new Guard().watch(),
+    variables: {},
+    files: new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true }),
+    reportWithinMs,
+  })
+}
+
+test("a worker that stops shortens the time for which a verdict is reported, and never makes it longer", async () => {
+  for (const [given, stopped, expected] of [
+    [60_000, 300, 300],
+    [300, 60_000, 300],
+  ] as const) {
+    const reporter = new Unheard()
+    const one = attempt(reporter, given, "true")
+    one.reportWithin(stopped)
+    while (reporter.asked.length === 0) await Bun.sleep(10)
+    expect(reporter.asked).toEqual([{ verdict: { end: "complete", result: {} }, withinMs: expected }])
+    // Said again after the end, it breaks off what is under way.
+    one.reportWithin(1)
+    expect((await one.ended).delivery).toBe("pending")
+  }
+})
+
+test("an item that is too long for a variable is left out of the environment, and its ids are not", () => {
+  const item = { id: 7, ...blank(3, "2026-01-02T03:04:05.678Z") }
+  const held = { id: 7, token: "t" }
+  const long = { ...item, metadata: { text: Array<string>(10).fill("x".repeat(10_000)) } }
+  expect(variablesOf(item, held, "http://a").TRACK_STUDIO_ITEM).toBe(JSON.stringify(item))
+  expect(variablesOf(long, held, "http://a")).toEqual({
+    TRACK_STUDIO_SERVER: "http://a",
+    TRACK_STUDIO_ITEM: undefined,
+    TRACK_STUDIO_ITEM_ID: "7",
+    TRACK_STUDIO_SONG_ID: "3",
+    TRACK_STUDIO_LEASE: "t",
+  })
+  expect(variablesOf(undefined, undefined, "http://a")).toMatchObject({ TRACK_STUDIO_SERVER: "http://a" })
+})
