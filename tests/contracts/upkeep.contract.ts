@@ -127,6 +127,26 @@ export function storeUpkeep(name: string, open: Open): void {
     expect(await store.head()).toBe(head + 1)
   })
 
+  test(`${name}: what is left of a deleted item waits for the webhooks that have not examined its end`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    await store.deliveries.follow(["https://one.example/hook"])
+    const id = await rendered(store, 3)
+    await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
+    const head = await store.head()
+    nowMs += DAY_MS
+    const purged = async (): Promise<void> => {
+      while ((await store.upkeep.purge(at(DAY_MS), 2)) > 0);
+    }
+    await store.deliveries.add([], head - 1)
+    await purged()
+    expect(await kept(store, id)).toHaveLength(head)
+    await store.deliveries.add([], head)
+    await purged()
+    expect(await kept(store, id)).toEqual([])
+  })
+
   test(`${name}: an answer that may be repeated is kept for its time`, async () => {
     await using opened = await open()
     const { store } = opened
