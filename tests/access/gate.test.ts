@@ -241,7 +241,16 @@ test("what clients add to an address by themselves is no part of what a ticket i
   const token = tokens.find((await server.token()).secret)
   if (!token) throw new Error("the token is unknown")
   const path = "/api/v1/progress/stream"
-  const added = ["t=1", "ts=2", "cb=3", "_=4", "last_event_id=5", "lastEventId=6", "Last-Event-ID=7", "ticket=8"]
+  const added = [
+    "t=1",
+    "ts=2",
+    "cb=3",
+    "_=4",
+    "last_event_id=5",
+    "lastEventId=6",
+    "Last-Event-ID=7",
+    "ticket=8",
+  ]
   const addresses = ["", "?song_id=1"].map((query) => `${path}${query}`)
   for (const address of addresses) {
     const all = [address, ...added.map((one) => `${address}${address.includes("?") ? "&" : "?"}${one}`)]

@@ -1,12 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { blank } from "../../src/item/blank.ts"
 import { Attempt, variablesOf } from "../../src/runner/attempt.ts"
 import { FileWatch } from "../../src/runner/expected-files.ts"
 import { Guard } from "../../src/runner/guard.ts"
 import { planned } from "../../src/runner/plan.ts"
 import type { Reporter } from "../../src/runner/reporter.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
-import { blank } from "../../src/item/blank.ts"
 
 // Commands are started on a machine that may be busy.
 setDefaultTimeout(30_000)
