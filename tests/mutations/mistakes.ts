@@ -175,7 +175,7 @@ export const MISTAKES: readonly Mistake[] = [
     ],
     [
       "every stream of one item ends with it",
-      "return this.watch.untilFinished && this.status",
+      "return this.request.untilFinished && this.status",
       "return this.status",
     ],
     [
