@@ -1,6 +1,6 @@
 import type { Report } from "../item/item.ts"
 import { FrameInHand, FrameRange } from "./frames.ts"
-import { type Evidence, type Expected, type LineReader, WHOLE } from "./reader.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, WHOLE } from "./reader.ts"
 import { Trouble } from "./trouble.ts"
 import { Turns } from "./turns.ts"
 
@@ -55,6 +55,7 @@ class Blender implements LineReader {
     const most = this.#expected.bars === undefined ? 1 : this.#turns.fraction
     const fraction = total === undefined ? null : Math.min(most, this.#most / total)
     return {
+      ...NO_EVIDENCE,
       reached: this.#isTotalGiven ? fraction : null,
       hasEnded: this.#hasQuit,
       failure: this.#failure(fraction),

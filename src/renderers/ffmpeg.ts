@@ -9,8 +9,9 @@ const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/
 const KEYS = ["frame", "fps", "out_time_us", "out_time_ms", "total_size", "speed"] as const
 
-/** ffmpeg's words when it was stopped by a signal or by a key. */
-const STOPPED = /^(?:Exiting normally, received signal \d|\[q\] command received)/
+/** ffmpeg's words when it was stopped by a key, and by a signal. */
+const BY_KEY = /^\[q\] command received/
+const BY_SIGNAL = /^Exiting normally, received signal \d/
 /** ffmpeg's words for output with nothing in it. It exits with 0 after them. */
 const EMPTY = /^Output file is empty, nothing was encoded\b/
 const WRITTEN = /\b(?:video|audio|subtitle): ?[1-9]\d*k.*\bmuxing overhead\b/i
@@ -89,7 +90,8 @@ class Ffmpeg implements LineReader {
     // Of bars that were declared, the last must be full, and so many as there are.
     const full = this.#full - (pass === this.#before && this.#isFull(pass) ? 1 : 0)
     const reached = last !== null && full < bars - 1 ? (full + last) / bars : last
-    return { ...NO_EVIDENCE, reached, hasEnded: pass.hasEnded, failure, seen: this.#seen }
+    const { hasEnded } = pass
+    return { ...NO_EVIDENCE, reached, hasEnded, failure, seen: this.#seen, unfinished: this.#runs.unfinished }
   }
 
   /** Whether a video was begun and its end was not reported. The end of sound alone is not always reported. */
@@ -101,7 +103,9 @@ class Ffmpeg implements LineReader {
   /** What was not seen: the end of what was begun. It is no failure, as a script can hide what it likes. */
   get #seen(): string | undefined {
     if (!this.#expected.hearsWords) return undefined
-    return this.#runs.seen ?? (this.#isWriting ? "ffmpeg was not seen to end" : undefined)
+    const { stop } = this.#pass
+    const open = this.#runs.seen ?? (this.#isWriting ? "ffmpeg was not seen to end" : undefined)
+    return open ?? (stop && `ffmpeg was stopped: ${stop}`)
   }
 
   /**
@@ -129,7 +133,8 @@ class Ffmpeg implements LineReader {
       return undefined
     }
     if (key === "progress" && (value === "continue" || value === "end")) return this.#take(value === "end")
-    if (STOPPED.test(line)) this.#pass.isStopped = true
+    if (BY_KEY.test(line) || BY_SIGNAL.test(line)) this.#pass.stop = plainLine(line)
+    if (BY_SIGNAL.test(line)) this.#runs.stop(line, this.#pass.seconds)
     if (isKilled(line, "ffmpeg")) this.#runs.kill(line, this.#isWriting)
     else this.#runs.hear(line)
     if (EMPTY.test(line)) this.#emptiness = plainLine(line)

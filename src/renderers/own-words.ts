@@ -86,11 +86,11 @@ export class OwnWords {
 
   /** What they prove: what ffmpeg reached of a total that was given, and what either said of failure. */
   get evidence(): Evidence {
-    const { reached, failure, seen } = this.#ffmpeg.evidence
+    const { reached, failure, seen, unfinished } = this.#ffmpeg.evidence
     const [before] = this.#failures.values()
     const saved = [...this.#saved, ...this.#blender.evidence.saved].slice(-MAX_FILES)
     const now = this.#isBlender ? this.#blender.evidence.failure : undefined
-    return { ...NO_EVIDENCE, reached, failure: failure ?? before ?? now, saved, seen }
+    return { ...NO_EVIDENCE, reached, failure: failure ?? before ?? now, saved, unfinished, seen }
   }
 
   /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */

@@ -31,8 +31,8 @@ export class Pass {
   hasEnded = false
   /** Whether it said how much it had written of what, which comes last. */
   isSummed = false
-  /** Whether it said that it was stopped; then it may say that it ended as well. */
-  isStopped = false
+  /** The line in which it said that it was stopped; then it may say that it ended as well. */
+  stop: string | undefined
 
   /** Takes a block of `-progress`: its frame, seconds and size, and whether it is the last one. */
   hear({ frame = 0, seconds = 0, size }: Told, isEnd: boolean): void {
@@ -58,7 +58,7 @@ export class Pass {
 
   /** Whether it is known to have ended by itself. */
   get isByItself(): boolean {
-    return (this.hasEnded || this.isSummed) && !this.isStopped
+    return (this.hasEnded || this.isSummed) && this.stop === undefined
   }
 
   /** Seconds to the end of the last frame. */

@@ -13,6 +13,8 @@ export interface Evidence {
   readonly failure: string | undefined
   /** The files that the renderer says it saved: the last thousand or so. It can say so of a file that is empty. */
   readonly saved: readonly string[]
+  /** The files that an ffmpeg began to write and was not seen to end, as it names them. */
+  readonly unfinished: readonly string[]
   /** How much was seen of a total that is a guess, in words ("3 of 6 frames seen"); undefined if all of it was. */
   readonly seen: string | undefined
 }
@@ -23,6 +25,7 @@ export const NO_EVIDENCE: Evidence = {
   hasEnded: false,
   failure: undefined,
   saved: [],
+  unfinished: [],
   seen: undefined,
 }
 

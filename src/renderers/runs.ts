@@ -1,4 +1,4 @@
-import { plainLine } from "./reader.ts"
+import { plainLine, WHOLE } from "./reader.ts"
 
 /** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
 const FAILURE =
@@ -6,7 +6,13 @@ const FAILURE =
 /** Its last words after a failure. A script can go on after them, and exit with 0. */
 const GIVEN_UP = /^Conversion failed\b/
 const INPUT = /^Input #0, .*, from '(.*)':$/
+/** An input that has a length of its own: no picture, and nothing that ffmpeg makes up. */
+const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
+const ANY_INPUT = /^Input #\d+, /
 const OUTPUT = /^Output #0, (\S+), to '(.*)':$/
+const DURATION = /^ {2}Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N\/A),/
+/** The most outputs that are named as unfinished. */
+const MOST_UNFINISHED = 8
 /** It sums up once an output file, and earlier versions once for all. */
 const SUM = /^(?!\[out#[1-9]).*\bmuxing overhead\b/
 /** What can be left behind unfinished: a file, and no pipe, address or device. */
@@ -30,6 +36,9 @@ export class Runs {
    */
   readonly #unfinished = new Map<string, string | undefined>()
   #input = ""
+  /** How long the inputs of the run in hand last that have a length, in seconds; `NaN` while that is unknown. */
+  #lengths: number[] = []
+  #isLong = false
   #output: string | undefined
   #isPicture = false
   #before = ""
@@ -50,6 +59,16 @@ export class Runs {
     if (name !== undefined) this.#unfinished.set(name, plainLine(line))
   }
 
+  /**
+   * A signal ended the ffmpeg in hand, as it says in this line, after so many seconds of output. If each of its inputs
+   * has an end, and the last was not reached, the output was cut off. What has no end, such as a screen, is stopped so.
+   */
+  stop(line: string, seconds: number): void {
+    const longest = Math.max(...this.#lengths)
+    if (this.#output === undefined || !FILE.test(this.#output) || !(longest > 0)) return
+    if (seconds < longest * WHOLE) this.#unfinished.set(this.#output, plainLine(line))
+  }
+
   /** Why an output is not whole; undefined if nothing was said against any. */
   get failure(): string | undefined {
     return [...this.#unfinished.values()].find((failure) => failure !== undefined)
@@ -58,6 +77,12 @@ export class Runs {
   /** The output that was begun last and is not finished; undefined if there is none. */
   get #open(): string | undefined {
     return [...this.#unfinished.keys()].findLast((name) => this.#unfinished.get(name) === undefined)
+  }
+
+  /** The outputs that were begun and never seen to end: the last few. */
+  get unfinished(): readonly string[] {
+    const open = [...this.#unfinished].flatMap(([name, failure]) => (failure === undefined ? [name] : []))
+    return open.slice(-MOST_UNFINISHED)
   }
 
   /** What was begun and never seen to end, in words; undefined if nothing was. */
@@ -71,7 +96,9 @@ export class Runs {
     if (input !== undefined) {
       this.#input = input
       this.#output = undefined
+      this.#lengths = []
     }
+    this.#measure(line)
     const [, muxer, output] = OUTPUT.exec(line) ?? []
     if (output === undefined) return
     this.#output = output
@@ -79,6 +106,17 @@ export class Runs {
     // It is written again, and that may go well.
     this.#unfinished.delete(output)
     if (FILE.test(output)) this.#unfinished.set(output, undefined)
+  }
+
+  /** Hears how long an input lasts. */
+  #measure(line: string): void {
+    if (ANY_INPUT.test(line)) {
+      this.#isLong = LONG_INPUT.test(line)
+      if (this.#isLong) this.#lengths.push(Number.NaN)
+    }
+    const [found, hours, minutes, seconds] = DURATION.exec(line) ?? []
+    if (found === undefined || !this.#isLong) return
+    this.#lengths[this.#lengths.length - 1] = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
   }
 
   #fail(failure: string): void {

@@ -198,7 +198,7 @@ export class Attempt {
     await this.#stopped
     const { guarded, reporter, files, place, keepsLease, releaseCodes = [], onVerdict } = this.#options
     guarded[Symbol.dispose]()
-    const found = end.code === 0 && !this.#stop ? await files.end(end.evidence.saved) : undefined
+    const found = end.code === 0 && !this.#stop ? await files.end(end.evidence) : undefined
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
     const verdict = onStep(verdictOf(end, this.#stop, releaseCodes, found), place?.step)

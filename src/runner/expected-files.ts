@@ -2,6 +2,7 @@ import { type BigIntStats, statSync } from "node:fs"
 import { extname, isAbsolute, resolve } from "node:path"
 
 import type { Files } from "../item/report.ts"
+import type { Evidence } from "../renderers/reader.ts"
 import { isWhole } from "../renderers/renderer.ts"
 import { type Probe, probe } from "./probe.ts"
 
@@ -21,6 +22,9 @@ export interface ExpectedFiles {
   readonly isVerified: boolean
 }
 
+/** The files that a renderer named. */
+export type Named = Pick<Evidence, "saved" | "unfinished">
+
 /** The result of looking at the files. */
 export interface FilesEnd {
   /** Why the attempt failed; undefined if all is well. */
@@ -33,8 +37,13 @@ export interface FilesEnd {
   readonly unchecked: readonly string[]
 }
 
+/** What the system says of a file; undefined if there is none, and if its name is none, as in what a command prints. */
 function statOf(path: string): BigIntStats | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false })
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether a file was written between two looks at it. Clocks are not compared: the disk may have one of its own. */
@@ -65,6 +74,24 @@ function emptyAmong(saved: readonly string[]): string | undefined {
   return path === undefined ? undefined : `${path} is empty`
 }
 
+const brokenWords = (path: string, reason: string): string =>
+  `${path} is not a readable media file: ${reason}`
+
+/**
+ * Why files that nobody saw ended cannot be read. They may be whole all the same, as a script can hide the last words of
+ * an ffmpeg; one that is missing may have been moved since.
+ */
+async function brokenAmong(unfinished: readonly string[]): Promise<string | undefined> {
+  for (const path of unfinished) {
+    const stat = statOf(path)
+    if (!stat?.isFile()) continue
+    if (stat.size === 0n) return `${path} is empty`
+    const found = await probe(path)
+    if (found.kind === "broken") return brokenWords(path, found.reason)
+  }
+  return undefined
+}
+
 /** Watches the files that a command is expected to write. Create it before the command is started. */
 export class FileWatch {
   readonly #expected: ExpectedFiles
@@ -75,11 +102,11 @@ export class FileWatch {
     this.#before = new Map(expected.paths.map((path) => [resolve(path), statOf(path)]))
   }
 
-  /** Looks at the files once the command has ended well. `saved` are those that the renderer says it saved. */
-  async end(saved: readonly string[]): Promise<FilesEnd> {
+  /** Looks at the files once the command has ended well, and at those that its renderer named. */
+  async end({ saved, unfinished }: Named): Promise<FilesEnd> {
     const { isVerified } = this.#expected
     const unchecked: string[] = []
-    let failure = isVerified ? emptyAmong(saved) : undefined
+    let failure = isVerified ? (emptyAmong(saved) ?? (await brokenAmong(unfinished))) : undefined
     let files: Files = {}
     let hasWhole = false
     for (const [path, before] of this.#before) {
@@ -117,7 +144,7 @@ export class FileWatch {
     if (after.size === 0n) return `${path} is empty`
     if (isGuessed) return undefined
     if (!isWritten(before, after)) return `${path} was not written by this attempt`
-    if (found.kind === "broken") return `${path} is not a readable media file: ${found.reason}`
+    if (found.kind === "broken") return brokenWords(path, found.reason)
     if (found.kind !== "lasting" || seconds === undefined || found.seconds === null) return undefined
     if (isWhole(found.seconds / seconds)) return undefined
     return `${path} lasts ${found.seconds.toFixed(1)} s instead of the ${seconds} s of --total`

@@ -8,6 +8,9 @@ const input = (name: string): string => `Input #0, wav, from '${name}':`
 const output = (name: string): string => `Output #0, mp4, to '${name}':`
 const STATS =
   "frame=   11 fps= 11 q=2.0 size=       0kB time=00:00:01.00 bitrate=   0.4kbits/s speed=0.998x    \r"
+const SONG = ["Input #1, mp3, from 'a.mp3':", "  Duration: 00:03:00.50, start: 0.025057, bitrate: 64 kb/s"]
+const PICTURE = ["Input #0, png_pipe, from 'a.png':", "  Duration: N/A, bitrate: N/A"]
+const SIGNAL = "Exiting normally, received signal 15."
 const SUM = "video:33kB audio:0kB subtitle:0kB other streams:0kB global headers:0kB muxing overhead: 1.2%"
 const LOST = "Error initializing output stream 0:0 -- Error while opening encoder for output stream #0:0"
 const GIVEN_UP = "Conversion failed!"
@@ -55,6 +58,25 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(`${STATS}Killed`).failure).toBe("Killed")
     expect(proven(output("a.mp4"), STATS + KILLED, output("a.mp4"), STATS, SUM)).toEqual(WHOLE)
     expect(proven(output("a.mp4"), STATS, SUM, "Killed")).toEqual(WHOLE)
+  })
+
+  test("one that a signal stopped before the end of its inputs fails it, unless it wrote the same file later", () => {
+    const stopped = [...PICTURE, ...SONG, output("a.mp4"), STATS, SUM, SIGNAL]
+    expect(proven(...stopped).failure).toBe(SIGNAL)
+    expect(proven(...stopped, output("b.mp4"), STATS, SUM).failure).toBe(SIGNAL)
+    expect(proven(...stopped, output("a.mp4"), STATS, SUM).failure).toBeUndefined()
+    const end = STATS.replace("00:00:01", "00:02:59")
+    expect(proven(...PICTURE, ...SONG, output("a.mp4"), end, SUM, SIGNAL).failure).toBeUndefined()
+  })
+
+  test("one that records what has no end is stopped by a signal, which fails nothing and is told", () => {
+    const screen = ["Input #0, x11grab, from ':0':", "  Duration: N/A, start: 1732.5, bitrate: N/A"]
+    const told = { failure: undefined, seen: `ffmpeg was stopped: ${SIGNAL}` }
+    expect(proven(...screen, output("a.mp4"), STATS, SUM, SIGNAL)).toEqual(told)
+    expect(proven(...screen, ...SONG, output("a.mp4"), STATS, SUM, SIGNAL)).toEqual(told)
+    const made = ["Input #0, lavfi, from 'testsrc':", "  Duration: N/A, start: 0.000000, bitrate: N/A"]
+    expect(proven(...made, output("a.mp4"), STATS, SUM, SIGNAL)).toEqual(told)
+    expect(proven(...SONG, output("pipe:"), STATS, SUM, SIGNAL)).toEqual(told)
   })
 
   test("one that nobody saw end is told, and fails nothing: a script can hide what it likes", () => {

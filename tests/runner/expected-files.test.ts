@@ -133,6 +133,33 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
     expect(await worker.ends()).toBe(0)
   })
 
+  test("and that an ffmpeg in the script began and did not end, so that it cannot be read, fails the item", async () => {
+    const file = path(".mp4")
+    const told = `echo "Output #0, mp4, to '${file}':" >&2`
+    await using cut = run(9, "--", "sh", "-c", `${told}; head -c 5000 /dev/urandom > ${file}`)
+    expect(await cut.ends()).toBe(1)
+    const { status, error_message } = await itemOf(server, await latestOf(server, 9))
+    expect(status).toBe("failed")
+    expect(error_message).toStartWith(`${file} is not a readable media file: `)
+    // Its last words can be hidden as well, and then the file is whole; or it was moved.
+    const whole = `${told}; ffmpeg -v error ${video(1, file).join(" ")}`
+    for (const script of [whole, `${whole}; rm ${file}`]) {
+      await using render = run(9, "--", "sh", "-c", script)
+      expect(await render.ends()).toBe(0)
+      expect((await itemOf(server, await latestOf(server, 9))).message).toBe(
+        `ffmpeg was not seen to end ${file}`,
+      )
+    }
+  })
+
+  test("by a name that is none is not looked for", async () => {
+    const long = `/${"a".repeat(300)}`
+    const script = `echo "Fra:1 Mem:9M (Peak 9M)"; echo "Saved: '${long}'"; echo "Output #0, mp4, to '${long}':"`
+    await using render = run(10, "--", "sh", "-c", script)
+    expect(await render.ends()).toBe(0)
+    expect(await itemOf(server, await latestOf(server, 10))).toMatchObject({ status: "completed" })
+  })
+
   test("must last as long as --total says, in seconds", async () => {
     const file = path(".mp4")
     const short = ["ffmpeg", "-v", "error", ...video(1, file)]
