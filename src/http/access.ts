@@ -94,6 +94,8 @@ export interface Callers {
   readonly shares: Shares
   /** The proxies that are believed about a client's address. */
   readonly proxies: TrustedProxies
+  /** The server that listens; null before it does. */
+  readonly server: AdmissionOptions["server"]
 }
 
 /**
@@ -135,7 +137,6 @@ interface Matched {
   readonly route: string
   readonly query: Record<string, string | undefined>
   readonly params?: Readonly<Record<string, string | undefined>>
-  readonly server: Bun.Server<unknown> | null
 }
 
 /** What decides who is let in. */
@@ -154,19 +155,21 @@ export interface AdmissionOptions {
   readonly refusals: WeakMap<Request, AppError>
   /** Counts refused callers, by reason. */
   readonly refused: Refused
+  /** The server that listens; null before it does. A hook that names it would have it defined anew for each request. */
+  readonly server: () => Bun.Server<unknown> | null
 }
 
 /** Counts refusals, by reason. */
 export type Refused = ReturnType<Metrics["counters"]>
 
 /** Lets a caller in, or throws. */
-function admitting({ gate, proxies, limits, refusals, host, refused }: AdmissionOptions) {
+function admitting({ gate, proxies, limits, refusals, host, refused, server }: AdmissionOptions) {
   // Every client of such an address is on this machine, so a system call for each request can be saved.
   const onlyPeer = isLoopback(host) ? "127.0.0.1" : undefined
   return (matched: Matched): Caller => {
     if (!gate || !limits) return EVERYBODY
     const { request, params } = matched
-    const peer = (): string => onlyPeer ?? matched.server?.requestIP(request)?.address ?? ""
+    const peer = (): string => onlyPeer ?? server()?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
     const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))
     checkItem(caller, params)
@@ -198,8 +201,8 @@ export function admission(options: AdmissionOptions) {
     .decorate("letIn", (matched: Matched): void => void before.set(matched.request, admitted(matched)))
     // The framework reads the text of each hook to find out what it needs. If a hook named the whole context,
     // the cookies of every request would be parsed and its headers copied.
-    .derive({ as: "global" }, ({ request, query, params, route, server }) => ({
-      caller: before.get(request) ?? admitted({ request, query, params, route, server }),
+    .derive({ as: "global" }, ({ request, query, params, route }) => ({
+      caller: before.get(request) ?? admitted({ request, query, params, route }),
       askedMs: performance.now(),
     }))
   // Writes that come in one turn share a commit, and cost little before it.

@@ -155,11 +155,12 @@ export function createApp(parts: AppParts) {
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
   const shares = new Shares()
-  const access = admission({ ...parts, shares, proxies, refusals, refused })
-  const owners = new Owners(parts.streams)
-  const callers = { access, owners, limits: parts.limits, shares, proxies }
-  const board = boardFor(parts.streams, parts.forecasts, owners)
   const app = new Elysia(OPTIONS)
+  const server = () => app.server
+  const access = admission({ ...parts, shares, proxies, refusals, refused, server })
+  const owners = new Owners(parts.streams)
+  const callers = { access, owners, limits: parts.limits, shares, proxies, server }
+  const board = boardFor(parts.streams, parts.forecasts, owners)
   const routed = app
     // Comes before the preflights are answered, so that they have it too.
     .onRequest(({ set }) => void (set.headers["x-content-type-options"] = "nosniff"))

@@ -54,7 +54,7 @@ export const queueRoutes = (
   queue: Queue,
   streams: Streams,
   forecasts: Forecasts,
-  { access, limits }: Callers,
+  { access, limits, server }: Callers,
 ) =>
   api("/queue")
     .use(access)
@@ -72,9 +72,9 @@ export const queueRoutes = (
     )
     .get(
       "/:id",
-      async ({ params: { id }, query: { wait, timeout }, request, server, caller }): Promise<ReadItem> => {
+      async ({ params: { id }, query: { wait, timeout }, request, caller }): Promise<ReadItem> => {
         if (wait === undefined) return readItem(queue, forecasts, Number(id))
-        server?.timeout(request, 0)
+        server()?.timeout(request, 0)
         const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
         using _place = limits?.hold(caller)
         using limit = hold(request.signal, waitMs, caller.ended)

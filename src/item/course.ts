@@ -94,6 +94,9 @@ function foreseen(
     const eta_seconds = isStale ? null : item.eta_seconds
     const isShown = shown !== null && eta_seconds !== null
     const time_progress = isShown ? tenth(timeProgress(at, eta_seconds, shown)) : shown
+    // Most items of which nothing is known are so already, and a copy of an item takes time.
+    const isSame = item.eta_runs === 0 && item.eta_low_seconds === null && item.eta_high_seconds === null
+    if (isSame && eta_seconds === item.eta_seconds && time_progress === shown) return item
     return { ...item, ...UNFORESEEN, eta_seconds, time_progress }
   }
   return {

@@ -3,9 +3,9 @@ import { type Outlook, outlook } from "../item/estimate.ts"
 import { type Experience, learn, MAX_RUNS } from "../item/experience.ts"
 import type { QueueItem } from "../item/item.ts"
 import { pastRun } from "../item/past.ts"
-import type { Change, StoredUpdate } from "../item/stored.ts"
+import type { StoredUpdate } from "../item/stored.ts"
 import { withoutDigits } from "../item/trace.ts"
-import type { Run } from "../item/witness.ts"
+import type { KeptRun, Run } from "../item/witness.ts"
 import type { Service } from "../service.ts"
 import type { History } from "../store/history.ts"
 import type { Decide, Items } from "../store/items.ts"
@@ -26,7 +26,8 @@ type Store = Items & History & Life & { readonly runs: Runs }
 /** The keys by which runs are found. */
 type Found = Pick<KnownKind, "kind" | "look">
 
-const keyOf = ({ kind, look }: Found): string => JSON.stringify([kind, look])
+/** The length keeps two pairs apart whose texts are the same one after the other. */
+const keyOf = ({ kind, look }: Found): string => `${kind.length} ${kind}${look}`
 
 /** Whether attempts look the same except for numbers: one more picture is one more step. */
 const isNear = (one: Found, other: Found): boolean =>
@@ -40,7 +41,7 @@ const isNear = (one: Found, other: Found): boolean =>
 export class Learned implements Service, Knowledge {
   readonly #store: Store
   readonly #onError: (error: unknown) => void
-  readonly #atHand = new Map<string, Experience | undefined>()
+  readonly #atHand = new Map<string, Found & { readonly experience: Experience | undefined }>()
   readonly #loading = new Map<string, Promise<void>>()
   /** The kinds and looks of which there are runs, as far as this server knows; the newest last. */
   readonly #known = new Map<string, Found>()
@@ -82,7 +83,8 @@ export class Learned implements Service, Knowledge {
   of(kind: string, look: string): Experience | undefined | null {
     const named = { kind: kind || look, look }
     const key = keyOf(named)
-    if (this.#atHand.has(key)) return this.#atHand.get(key)
+    const known = this.#atHand.get(key)
+    if (known) return known.experience
     void this.#load(named)
     return null
   }
@@ -92,18 +94,15 @@ export class Learned implements Service, Knowledge {
     return (stored, moment) => followed(stored, decide(stored, moment), moment, this)
   }
 
-  /** Takes note of a change that has been stored: a run that completed is known to the next item of its kind. */
-  async note({ run }: Change): Promise<void> {
-    if (!run) return
+  /** Takes note of a run whose item has been stored as completed: it is known to the next item of its kind. */
+  async note(run: KeptRun): Promise<void> {
     this.#hasRuns = true
-    const own = keyOf(run)
     this.#know(run)
     const isStale = (found: Found): boolean =>
       found.kind === run.kind || found.kind === "" || isNear(found, run)
-    for (const key of new Set([own, ...this.#atHand.keys()])) {
-      const [kind, look] = JSON.parse(key)
-      if (isStale({ kind, look })) await this.#load({ kind, look })
-    }
+    const own = keyOf(run)
+    const others = [...this.#atHand].filter(([key, found]) => key !== own && isStale(found))
+    for (const { kind, look } of [run, ...others.map(([, found]) => found)]) await this.#load({ kind, look })
   }
 
   /** Forgets the runs of a kind; returns how many there were. @throws AppError `unavailable` */
@@ -158,7 +157,7 @@ export class Learned implements Service, Knowledge {
       try {
         const runs = await this.#runsOf(wanted)
         this.#atHand.delete(key)
-        this.#atHand.set(key, runs.length > 0 ? learn(runs) : undefined)
+        this.#atHand.set(key, { ...wanted, experience: runs.length > 0 ? learn(runs) : undefined })
         const [oldest] = this.#atHand.keys()
         if (this.#atHand.size > AT_HAND && oldest !== undefined) this.#atHand.delete(oldest)
       } catch (error) {

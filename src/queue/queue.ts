@@ -207,7 +207,7 @@ export class Queue {
   async #change(id: number, decide: Decide): Promise<QueueItem> {
     const change = await this.#store.change(id, this.#learned.follow(decide))
     if (!change.quiet) this.#bus.notify()
-    void this.#learned.note(change)
+    if (change.run) void this.#learned.note(change.run)
     return change.item
   }
 

@@ -276,7 +276,7 @@ export class Workers implements Service {
   async #change(id: number, decide: Decide): Promise<Standing> {
     try {
       const change = await this.#store.change(id, this.#learned.follow(decide))
-      void this.#learned.note(change)
+      if (change.run) void this.#learned.note(change.run)
       if (!change.quiet) this.#bus.notify()
       this.presence.reports(change.item)
       return this.#standing(change)

@@ -14,7 +14,14 @@ test("no hook and no route names the whole context, so no request pays for cooki
   }
   const app = createApp(parts as AppParts)
   const inference: unknown = Reflect.get(app, "inference")
-  expect(inference).toMatchObject({ body: false, cookie: false, headers: false, path: false, url: false })
+  expect(inference).toMatchObject({
+    body: false,
+    cookie: false,
+    headers: false,
+    path: false,
+    server: false,
+    url: false,
+  })
   for (const { method, path, handler, hooks } of app.routes) {
     // The preflights are answered by a plugin.
     if (method === "OPTIONS") continue

@@ -9,7 +9,7 @@ const columns = getTableColumns(queueItems)
 /** The columns of a queue item, in the wire's order. */
 export const itemColumns = itemOf(columns)
 /** The columns of what is stored beside an item. */
-const workColumns = workOf(columns)
+export const workColumns = workOf(columns)
 /** Everything of a row that the domain knows. */
 export const rowColumns = { ...itemColumns, ...workColumns }
 export const {

@@ -350,7 +350,7 @@ export class SqliteStore extends SqliteHistory implements Store {
     const moment = momentOf(this.clock)
     const change = decide(before, moment)
     if (!change.quiet) this.#write(change, before, moment)
-    else if (change.work !== before.work) this.#writes.writeLease.run({ id: change.item.id, ...change.work })
+    else if (change.work !== before.work) this.#writes.writeLease.run(change)
     this.#remember(change)
     return change
   }
@@ -369,16 +369,17 @@ export class SqliteStore extends SqliteHistory implements Store {
     const data = encodeUpdate(change)
     const { lastInsertRowid } = this.#writes.insertUpdate.run(item.id, item.song_id, item.status, data)
     this.#statuses.push(item.status)
-    const row = { ...item, ...work, last_update_id: Number(lastInsertRowid) }
+    const last_update_id = Number(lastInsertRowid)
     if (run) this.runs.keep(run, item.updated_at)
     if (item.attempt > before.item.attempt) this.outputs.forgetFrom(item.id, item.attempt)
     if (!deleted && isReport(before, change)) {
-      this.#writes.writeReport.run(row)
-      if (hasGrown(before.work.course, work.course)) this.#writes.writeCourse.run(row)
+      this.#writes.writeReport.run({ item, work, rest: { last_update_id } })
+      if (hasGrown(before.work.course, work.course)) this.#writes.writeCourse.run({ item, work })
       return
     }
     const available_ms = steadyOf(item.available_at, moment)
-    this.#writes.writeItem.run({ ...row, available_ms, deleted_at: deleted ? item.updated_at : null })
+    const deleted_at = deleted ? item.updated_at : null
+    this.#writes.writeItem.run({ item, work, rest: { last_update_id, available_ms, deleted_at } })
   }
 
   #answered({ key, digest }: Idempotency): QueueItem | undefined {

@@ -4,6 +4,7 @@ import { and, asc, eq, isNull, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
+import type { Stored } from "../../item/stored.ts"
 import type { Candidate } from "./claims.ts"
 import {
   available_ms,
@@ -20,8 +21,9 @@ import {
   reportColumns,
   rowColumns,
   section,
+  workColumns,
 } from "./columns.ts"
-import { lazily, slots } from "./prepared.ts"
+import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 
 const SWEEP_ROWS = 100
@@ -32,20 +34,35 @@ const SONG_IS_FREE =
 /** Whether the queue is not paused, as SQL. */
 const RUNNING = "NOT EXISTS (SELECT 1 FROM history WHERE paused_at IS NOT NULL)"
 
+/** What is written of an item. */
+interface Written extends Stored {
+  /** What the store alone knows, by its columns. */
+  readonly rest?: Readonly<Record<string, unknown>>
+}
+
+function valueOf(name: string): (from: Written) => unknown {
+  if (isKey(name, itemColumns)) return ({ item }) => item[name]
+  if (isKey(name, workColumns)) return ({ work }) => work[name]
+  return ({ rest }) => rest?.[name]
+}
+
 /** Statements that write queue items. */
 export function writes(client: Database) {
   const db = drizzle(client)
   const { id: _id, ...draftColumns } = itemColumns
   const { id: _rowId, ...storedColumns } = rowColumns
   const write = (set: Record<string, SQL>) =>
-    db
-      .update(queueItems)
-      .set(set)
-      .where(eq(queueItems.id, sql.placeholder("id")))
-      .prepare()
+    often(
+      client,
+      db
+        .update(queueItems)
+        .set(set)
+        .where(sql`${queueItems.id} = ${slot("id", queueItems.id)}`),
+      valueOf,
+    )
   const slotted = (columns: Record<string, SQLiteColumn>) => write(slots(columns))
   // The steady time at which an item becomes available is made once, when that is decided.
-  const available = sql`CASE WHEN ${queueItems.available_at} IS ${sql.param(sql.placeholder("available_at"), queueItems.available_at)} THEN ${available_ms} ELSE ${sql.placeholder("available_ms")} END`
+  const available = sql`CASE WHEN ${queueItems.available_at} IS ${slot("available_at", queueItems.available_at)} THEN ${available_ms} ELSE ${slot("available_ms", available_ms)} END`
   return lazily({
     insertItem: () =>
       db
