@@ -15,7 +15,7 @@ import type { OutputStored } from "../wire/output.ts"
 import type { BatchRequest, ClaimRequest, FailRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Health, Stats, StreamSeen } from "../wire/server.ts"
 import { type Ask, Asker, ServerError } from "./ask.ts"
-import type { OpenStream } from "./connections.ts"
+import type { OpenConnection } from "./connections.ts"
 import { type OutputOptions, type Printed, printedAt } from "./output.ts"
 import { aboutItem, type Check, isItemOf, SHAPES } from "./shapes.ts"
 import { type Watched, watching, type WatchOptions } from "./watching.ts"
@@ -331,7 +331,8 @@ export class Client {
     return printedAt(this.#open, `/songs/${songId}/output`, options)
   }
 
-  readonly #open: OpenStream = (path, headers, signal) => this.#server.ask("GET", path, { headers, signal })
+  readonly #open: OpenConnection = (path, headers, signal) =>
+    this.#server.ask("GET", path, { headers, signal })
 
   #work<T>({ id, token }: Held, verb: string, check: Check<T>, ask: Ask): Promise<T> {
     return this.#server.json("POST", `/queue/${id}/${verb}`, check, { ...ask, headers: { lease: token } })

@@ -19,7 +19,7 @@ export interface Offline {
 }
 
 /** Asks for a path of the API; throws a ServerError for anything but a success. */
-export type OpenStream = (
+export type OpenConnection = (
   path: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
@@ -81,7 +81,7 @@ export const newConnections = (lastEventId: string | undefined): Connections => 
  * @throws ServerError when the server refuses for good
  */
 export async function* connected<Said>(
-  open: OpenStream,
+  open: OpenConnection,
   connections: Connections,
   {
     signal,
@@ -113,7 +113,7 @@ export async function* connected<Said>(
 
 /** One connection. @throws Error that says why it ended, if the stream is to go on after a pause */
 async function* connection<Said>(
-  open: OpenStream,
+  open: OpenConnection,
   connections: Connections,
   silence: Silence,
   onHeard: (() => void) | undefined,

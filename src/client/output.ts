@@ -1,6 +1,6 @@
 import type { OutputPart } from "../wire/output.ts"
 import { valueOf } from "./ask.ts"
-import { connected, newConnections, type Offline, type OpenStream, type Reading } from "./connections.ts"
+import { connected, newConnections, type Offline, type OpenConnection, type Reading } from "./connections.ts"
 import type { ServerSentEvent } from "./events.ts"
 import { isOutputEnd, isOutputPart } from "./shapes.ts"
 
@@ -41,7 +41,7 @@ export interface OutputOptions {
  * @throws ServerError when the server refuses for good
  */
 export function printedAt(
-  open: OpenStream,
+  open: OpenConnection,
   path: string,
   options: OutputOptions,
 ): AsyncGenerator<Printed, void, undefined> {

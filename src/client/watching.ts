@@ -6,7 +6,7 @@ import {
   type Connections,
   newConnections,
   type Offline,
-  type OpenStream,
+  type OpenConnection,
   type Reading,
 } from "./connections.ts"
 import type { ServerSentEvent } from "./events.ts"
@@ -48,7 +48,7 @@ const NO_STREAM = "the answer is not a stream of a Track Studio server"
 const ANOTHER_HISTORY = "another-history"
 
 /** How far a stream has come, over all of its connections. */
-interface Place extends Connections {
+interface Progress extends Connections {
   /** The history that the last event ID belongs to. */
   history: string | undefined
 }
@@ -67,15 +67,18 @@ function pathOf({ queueId, ids, songId, untilFinished, snapshot }: WatchOptions)
  * A stream over all of its connections; see `Client.watch`.
  * @throws ServerError when the server refuses for good
  */
-export function watching(open: OpenStream, options: WatchOptions): AsyncGenerator<Watched, void, undefined> {
+export function watching(
+  open: OpenConnection,
+  options: WatchOptions,
+): AsyncGenerator<Watched, void, undefined> {
   const { lastEventId, history, signal, onHeard } = options
   const id = lastEventId === undefined ? undefined : String(lastEventId)
-  const place: Place = { ...newConnections(id), history }
+  const place: Progress = { ...newConnections(id), history }
   return connected(open, place, { signal, onHeard }, () => readingOf(options, place))
 }
 
 /** How one connection of the stream is read. */
-function readingOf(options: WatchOptions, place: Place): Reading<Watched> {
+function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
   let hasGap = false
   return {
     path: pathOf(options),
@@ -94,7 +97,7 @@ function readingOf(options: WatchOptions, place: Place): Reading<Watched> {
 }
 
 /** Whether the event IDs so far mean nothing to the server, which has another database than before. */
-function isOther(place: Place, history: string): boolean {
+function isOther(place: Progress, history: string): boolean {
   const other =
     place.history !== undefined && place.history !== history && place.lastEventId !== ANOTHER_HISTORY
   if (other) place.lastEventId = ANOTHER_HISTORY

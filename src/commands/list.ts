@@ -21,7 +21,7 @@ const ENDS: Readonly<Record<string, (item: ReadItem) => boolean>> = {
 const CHOICES: readonly string[] = [...new Set([...STATUSES, ...Object.keys(ENDS)])]
 
 /** What is to be listed. */
-interface Wanted {
+interface ListFlags {
   readonly status: string | undefined
   readonly song: number | undefined
   readonly search: string | undefined
@@ -29,7 +29,7 @@ interface Wanted {
 }
 
 /** @throws AppError `invalid` */
-function wanted(given: Parameters<Command["run"]>[0]): Wanted {
+function wanted(given: Parameters<Command["run"]>[0]): ListFlags {
   takes(given, 0)
   const status = textFlag(given.flags, "status")
   if (status !== undefined && !CHOICES.includes(status)) {
@@ -43,7 +43,7 @@ function wanted(given: Parameters<Command["run"]>[0]): Wanted {
 /** The first items that are wanted, and whether others follow. */
 async function listed(
   client: ReturnType<typeof clientOf>,
-  { status, song, search, limit }: Wanted,
+  { status, song, search, limit }: ListFlags,
 ): Promise<{ readonly items: readonly ReadItem[]; readonly more: boolean }> {
   const fits = status !== undefined && Object.hasOwn(ENDS, status) ? ENDS[status] : undefined
   const asked = fits ? "failed" : status

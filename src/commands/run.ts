@@ -10,7 +10,7 @@ import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
 import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf, wholeFlag } from "./flags.ts"
-import { PART_FLAGS, partFlag } from "./part-flags.ts"
+import { SPAN_FLAGS, spanFlag } from "./span-flags.ts"
 import type { Arguments } from "./usage.ts"
 
 /** Longer than it takes to claim the item that we add: until then no other worker can claim it. */
@@ -123,7 +123,7 @@ function runOptions(given: Arguments): RunOptions {
     // Our standard input carries the item as JSON, and ffmpeg would read its letters as key presses: "q" quits.
     plan: source.isLent ? withoutKeys(plan) : plan,
     source,
-    place: partFlag(given),
+    span: spanFlag(given),
     files: expectedFiles(given, plan),
     stateFolder: stateFolder(),
   }
@@ -162,7 +162,7 @@ the exit code is 1.`,
         help: "a file that the command must write, checked at the end; repeatable; default: guessed for ffmpeg",
       },
       "no-verify": { type: "boolean", help: "do not check the files" },
-      ...PART_FLAGS,
+      ...SPAN_FLAGS,
       ...RENDER_FLAGS,
       "report-within": reportWithinFlag(REPORT_WITHIN_S),
     },

@@ -24,7 +24,7 @@ function jsonLine(said: Watched): string {
 }
 
 /** What is to be watched. */
-interface Wanted {
+interface WatchFlags {
   /** One item alone, until it is finished; undefined for all, until interrupted. */
   readonly queueId: number | undefined
   /** Whether the exit code shows how the item ended. */
@@ -49,7 +49,7 @@ async function checkExists(client: Client, id: number, signal: AbortSignal): Pro
 }
 
 /** Watches until interrupted, or until the item is finished; the exit code. */
-async function watch(client: Client, { queueId, isJudged }: Wanted, show: Show): Promise<number> {
+async function watch(client: Client, { queueId, isJudged }: WatchFlags, show: Show): Promise<number> {
   const stop = new AbortController()
   const interrupt = (): void => stop.abort()
   process.once("SIGINT", interrupt)

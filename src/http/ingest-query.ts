@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox"
 
 import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
-import { type Place, placeOf, stepWords } from "../item/report.ts"
+import { type Span, spanOf, stepWords } from "../item/report.ts"
 import type { RendererName } from "../renderers/names.ts"
 import { LeaseParams, queryInteger } from "./params.ts"
 
@@ -47,13 +47,13 @@ export const IngestQuery = Type.Object(
 type IngestQuery = Static<typeof IngestQuery>
 
 /** What a request wants of its output. */
-export interface Wanted {
+export interface Ingesting {
   /** Seconds or frames; undefined while unknown. */
   readonly total: number | undefined
   /** How many bars follow one another; undefined while unknown. */
   readonly bars: number | undefined
   /** The part of the item's progress that the output fills; undefined for all of it. */
-  readonly part: Place | undefined
+  readonly span: Span | undefined
   /** Whether the end of the output ends the item. */
   readonly isFinal: boolean
 }
@@ -93,11 +93,11 @@ function stepOf({ step, name = "" }: IngestQuery): Step | undefined {
 }
 
 /** @throws AppError `invalid` */
-function partOf(query: IngestQuery): Place | undefined {
+function spanIn(query: IngestQuery): Span | undefined {
   const step = stepOf(query)
-  const place = step ? placeOf(step) : { step, from: 0, to: 100 }
-  const from = query.from === undefined ? place.from : Number(query.from)
-  const to = query.to === undefined ? place.to : Number(query.to)
+  const span = step ? spanOf(step) : { step, from: 0, to: 100 }
+  const from = query.from === undefined ? span.from : Number(query.from)
+  const to = query.to === undefined ? span.to : Number(query.to)
   if (from >= to) throw new AppError("invalid", `from (${from}) must be below to (${to})`)
   return step === undefined && query.from === undefined && query.to === undefined
     ? undefined
@@ -105,12 +105,12 @@ function partOf(query: IngestQuery): Place | undefined {
 }
 
 /** What a query asks for, of the output of this renderer. @throws AppError `invalid` */
-export function wantedOf(name: RendererName, query: IngestQuery): Wanted {
+export function wantedOf(name: RendererName, query: IngestQuery): Ingesting {
   const total = query.total === undefined ? undefined : Number(query.total)
   const bars = query.bars === undefined ? undefined : Number(query.bars)
-  const part = partOf(query)
+  const span = spanIn(query)
   const isFinal = query.finish === "true"
   if (isFinal) checkFinish(name, total)
-  if (isFinal) checkLast(part?.step)
-  return { total, bars, part, isFinal }
+  if (isFinal) checkLast(span?.step)
+  return { total, bars, span, isFinal }
 }

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import type { QueueItem, Step } from "../item/item.ts"
 import { directiveOf } from "../item/lease.ts"
 import { isFinished, retryIt } from "../item/moves.ts"
-import { placeOf } from "../item/report.ts"
+import { spanOf } from "../item/report.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Standing, Workers } from "../queue/workers.ts"
@@ -13,7 +13,7 @@ import { IngestAnswer } from "../wire/answers.ts"
 import { type Callers, whileIn } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { checkLast, IngestQuery, type Wanted, wantedOf } from "./ingest-query.ts"
+import { checkLast, type Ingesting, IngestQuery, wantedOf } from "./ingest-query.ts"
 import { ItemParams, LEASE, tokenOf } from "./params.ts"
 import { heard } from "./silences.ts"
 
@@ -32,15 +32,15 @@ function comingStep({ step, steps }: QueueItem): Step | undefined {
 /** Under a lease, an output that names no step takes the first one that has not begun, if steps were declared. */
 async function withStep(
   workers: Workers,
-  wanted: Wanted,
+  wanted: Ingesting,
   token: string | undefined,
   item: QueueItem,
-): Promise<Wanted> {
+): Promise<Ingesting> {
   const coming = comingStep(item)
-  if (wanted.part !== undefined || token === undefined || coming === undefined) return wanted
+  if (wanted.span !== undefined || token === undefined || coming === undefined) return wanted
   if (wanted.isFinal) checkLast(coming)
   const { step } = await workers.beginStep(item.id, token)
-  return step ? { ...wanted, part: placeOf(step) } : wanted
+  return step ? { ...wanted, span: spanOf(step) } : wanted
 }
 
 const leaseMs = ({ expiresAt }: Standing): number => Date.parse(expiresAt ?? "") - Date.now()

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox"
 
 import { QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { FinishedSince as Since, Totals } from "../queue/totals.ts"
+import type { Period, Totals } from "../queue/totals.ts"
 import {
   BatchAnswer,
   Counts,
@@ -34,7 +34,7 @@ export const ZoneParams = Type.Object(
 
 const seconds = (ms: number | null): number | null => (ms === null ? null : Math.round(ms) / 1000)
 
-const shown = ({ shortestMs, meanMs, longestMs, ...counts }: Since): FinishedSince => ({
+const shown = ({ shortestMs, meanMs, longestMs, ...counts }: Period): FinishedSince => ({
   ...counts,
   shortest_seconds: seconds(shortestMs),
   mean_seconds: seconds(meanMs),

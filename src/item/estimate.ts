@@ -1,6 +1,6 @@
 import { ask, type Experience, wholes } from "./experience.ts"
 import { declaredOf } from "./lengths.ts"
-import type { Place } from "./witness.ts"
+import type { AttemptNow } from "./witness.ts"
 
 /** How long an attempt will still take. */
 export interface Estimate {
@@ -31,7 +31,7 @@ const USUAL_RUNS = 2
 const WIDER = 0.5
 
 /** How long the attempt will still take; null if no run resembles it. */
-export function estimate(place: Place, experience: Experience): Estimate | null {
+export function estimate(place: AttemptNow, experience: Experience): Estimate | null {
   const said = ask(place, experience)
   if (!said) return null
   const { left, deviation } = said

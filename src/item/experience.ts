@@ -14,8 +14,8 @@ import { declaredOf, habitsOf, type Sizes } from "./lengths.ts"
 import { compared } from "./shape.ts"
 import type { StepTrace } from "./trace.ts"
 import {
+  type AttemptNow,
   lastedOf,
-  type Place,
   placeOf,
   type Run,
   testify,
@@ -29,7 +29,7 @@ export const MAX_RUNS = 8
 
 /** What the witnesses said, and the totals for which they said it. */
 interface Remembered {
-  readonly totals: Place["totals"]
+  readonly totals: AttemptNow["totals"]
   readonly hearing: Hearing
 }
 
@@ -145,7 +145,7 @@ function deviationOf(errors: readonly number[], runs: number, usualAtStart: numb
 type Known = Pick<Experience, "witnesses" | "weights" | "slowness">
 
 /** What the witnesses say of a place while its steps are the same, but for one of them. */
-function hear(place: Place, { witnesses, weights, slowness }: Known, except?: Witness): Heard[] {
+function hear(place: AttemptNow, { witnesses, weights, slowness }: Known, except?: Witness): Heard[] {
   const totals = declaredOf(place.totals)
   const own = slowness.get(place.worker) ?? 0
   const all: Heard[] = []
@@ -217,7 +217,7 @@ export function learn(runs: readonly Run[]): Experience {
 
 /** Seconds left, and the standard deviation of the logarithm of the whole time. Undefined without a run. */
 export function ask(
-  place: Place,
+  place: AttemptNow,
   experience: Experience,
 ): { readonly left: number; readonly deviation: number } | undefined {
   const { steps } = place.trace

@@ -61,7 +61,7 @@ interface Filled {
 }
 
 /** The next claim that gets something: the item, when, and by which slot. */
-interface Claim {
+interface NextClaim {
   readonly filled: Filled
   readonly item: Waiting
   readonly at: number
@@ -73,7 +73,7 @@ const canTake = ({ tags }: Slot, item: Waiting): boolean => item.tags.every((tag
  * The claim that a slot makes when it is free: the first item that waits then, otherwise the one that is
  * available first.
  */
-function claimOf(filled: Filled, waiting: Iterable<Waiting>): Claim | undefined {
+function claimOf(filled: Filled, waiting: Iterable<Waiting>): NextClaim | undefined {
   let first: Waiting | undefined
   for (const item of waiting) {
     if (!canTake(filled.slot, item)) continue
@@ -83,7 +83,7 @@ function claimOf(filled: Filled, waiting: Iterable<Waiting>): Claim | undefined 
   return first && { filled, item: first, at: first.availableIn }
 }
 
-function startOf({ filled, item, at }: Claim, takes: Outlook | undefined, mayBeSooner: boolean): Start {
+function startOf({ filled, item, at }: NextClaim, takes: Outlook | undefined, mayBeSooner: boolean): Start {
   const spread = FOUR_FIFTHS * Math.sqrt((1 - ALIKE) * filled.variance + ALIKE * filled.deviation ** 2)
   const low = mayBeSooner ? item.availableIn : Math.max(0, item.availableIn, at - spread)
   return { id: item.id, startsIn: at, low: Math.min(low, at), high: at + spread, takes: takes?.seconds }
@@ -103,8 +103,8 @@ const filledOf = (slot: Slot): Filled[] =>
     : []
 
 /** The claim that comes first of all that the slots can make. */
-function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waiting>): Claim | undefined {
-  let next: Claim | undefined
+function firstClaim(known: ReadonlySet<Filled>, rest: ReadonlyMap<number, Waiting>): NextClaim | undefined {
+  let next: NextClaim | undefined
   for (const filled of known) {
     if (next && filled.at >= next.at) continue
     const claim = claimOf(filled, rest.values())

@@ -10,7 +10,7 @@ import type { Change, Stored } from "./stored.ts"
 export type Files = Pick<Report, "video_file_path" | "video_file_size" | "thumbnail_path">
 
 /** Which part of an item's progress one step fills. */
-export interface Place {
+export interface Span {
   /** The step; undefined if the part has no name. */
   readonly step: Step | undefined
   /** Where the part begins, in percent of the item. */
@@ -19,8 +19,8 @@ export interface Place {
   readonly to: number
 }
 
-/** The place of a step if all steps count alike. */
-export const placeOf = (step: Step): Place => ({
+/** The span of a step if all steps count alike. */
+export const spanOf = (step: Step): Span => ({
   step,
   from: ((step.index - 1) / step.total) * 100,
   to: (step.index / step.total) * 100,
@@ -30,8 +30,8 @@ export const placeOf = (step: Step): Place => ({
 export const stepWords = ({ index, total, name }: Step): string =>
   `step ${index} of ${total}${name === "" ? "" : ` (${name})`}`
 
-/** A report on a step alone as a report on the item: its 0 to 100 fill the place of the step. */
-export function placed(report: Report, { step, from, to }: Place): Report {
+/** A report on a step alone as a report on the item: its 0 to 100 fill the span of the step. */
+export function spanned(report: Report, { step, from, to }: Span): Report {
   const told = { ...report, ...(step && { step }) }
   if (report.progress === undefined) return told
   return { basis: "declared", ...told, progress: from + (report.progress * (to - from)) / 100 }

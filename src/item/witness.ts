@@ -25,7 +25,7 @@ export interface KeptRun extends Run {
 }
 
 /** The place of an attempt whose remaining time is asked for. */
-export interface Place {
+export interface AttemptNow {
   /** How it went so far. */
   readonly trace: Trace
   /** Seconds since it started. */
@@ -287,7 +287,7 @@ export function within(
 }
 
 /** A run in its state `at` seconds after its start, so that the others can be asked about it. */
-export function placeOf(run: Run, at: number): Place {
+export function placeOf(run: Run, at: number): AttemptNow {
   const begun = run.steps.filter((step) => step.at <= at)
   const current = begun.at(-1)
   if (!current) return { trace: NO_TRACE, at, worker: run.worker }

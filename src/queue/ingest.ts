@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { goesOn, printing } from "../item/lease.ts"
-import { type Place, placed, stepWords } from "../item/report.ts"
+import { type Span, spanned, stepWords } from "../item/report.ts"
 import type { Stored } from "../item/stored.ts"
 import type { RendererName } from "../renderers/names.ts"
 import { isWhole, type Renderer, renderer } from "../renderers/renderer.ts"
@@ -34,8 +34,8 @@ export interface IngestOptions {
   readonly total: number | undefined
   /** How many bars follow one another; undefined while unknown. */
   readonly bars: number | undefined
-  /** The part of the item's progress that the output fills; undefined for all of it. */
-  readonly part: Place | undefined
+  /** The span of the item's progress that the output fills; undefined for all of it. */
+  readonly span: Span | undefined
   /** The attempt that is under way; undefined for an item that waits: the renderer's first words start it. */
   readonly underWay: number | undefined
   /** Milliseconds from an arbitrary start, never going back; by default the machine's. */
@@ -230,11 +230,11 @@ export class Ingest {
   }
 
   async #send(report: Report): Promise<void> {
-    const { id, token, part } = this.#options
+    const { id, token, span } = this.#options
     const isFirst = this.#attempt === undefined
     // The steps before this one are done.
-    const begun: Report = part && isFirst ? { progress: part.from, basis: "declared" } : {}
-    const told = part ? { ...begun, ...placed(report, part) } : report
+    const begun: Report = span && isFirst ? { progress: span.from, basis: "declared" } : {}
+    const told = span ? { ...begun, ...spanned(report, span) } : report
     // Without a lease nothing else ties this output to its attempt: the item may have been cancelled and retried.
     const attempt = token === undefined ? this.#attempt : undefined
     const { item } = await this.#workers.report(id, token, told, attempt)
@@ -266,8 +266,8 @@ export class Ingest {
   }
 
   async #fail(why: string): Promise<Standing | undefined> {
-    const { id, token, part } = this.#options
-    const error_message = part?.step ? `${stepWords(part.step)}: ${why}` : why
+    const { id, token, span } = this.#options
+    const error_message = span?.step ? `${stepWords(span.step)}: ${why}` : why
     if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })
     await this.#queue.update(id, { status: "failed", message: "Processing failed", error_message })
     return undefined

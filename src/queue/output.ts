@@ -18,7 +18,7 @@ const LOOK_MS = 500
 const MAX_SONG_ITEMS = 1000
 
 /** How output is kept. */
-export interface OutputOptions {
+export interface OutputSettings {
   /** How many bytes of each attempt are kept, the last ones; 0 keeps none. */
   readonly keepBytes: number
   /** Whether the database has room; by default it has. */
@@ -73,12 +73,12 @@ export type OutputEvent =
 export class Output implements Service {
   readonly #items: Items
   readonly #outputs: Outputs
-  readonly #options: OutputOptions
+  readonly #options: OutputSettings
   /** The functions that wake the followers of an item. */
   readonly #followers = new Map<number, Set<() => void>>()
   #isDraining = false
 
-  constructor(items: Items, outputs: Outputs, options: OutputOptions) {
+  constructor(items: Items, outputs: Outputs, options: OutputSettings) {
     this.#items = items
     this.#outputs = outputs
     this.#options = options

@@ -10,23 +10,23 @@ const HOUR_MS = 3_600_000
 const LATEST = 10
 
 /** What finished since a moment. */
-export interface FinishedSince extends Finished {
+export interface Period extends Finished {
   /** The moment, RFC 3339 UTC. */
   readonly since: string
 }
 
 /** The whole queue in figures. */
-export interface Counts {
+export interface QueueFigures {
   /** How many items there are now, by standing. */
   readonly standing: Standing
   /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */
   readonly pausedAt: string | null
   /** What finished in the last 60 minutes. */
-  readonly lastHour: FinishedSince
+  readonly lastHour: Period
   /** What finished since midnight. */
-  readonly today: FinishedSince
+  readonly today: Period
   /** What finished since Monday. */
-  readonly thisWeek: FinishedSince
+  readonly thisWeek: Period
 }
 
 /** Reads in a time zone; an unknown zone is refused like any wrong parameter. @throws AppError `invalid` */
@@ -48,16 +48,16 @@ export interface Overview {
   /** How many items there are now, by standing. */
   readonly standing: Standing
   /** What finished since midnight. */
-  readonly today: FinishedSince
+  readonly today: Period
   /** What finished since the first of January. */
-  readonly thisYear: FinishedSince
+  readonly thisYear: Period
   /** The latest completed items, newest first. */
   readonly completed: readonly QueueItem[]
   /** The latest items that failed or lost their workers, newest first. */
   readonly failed: readonly QueueItem[]
 }
 
-/** Counts the whole queue. */
+/** QueueFigures the whole queue. */
 export class Totals {
   readonly #store: Items & Life
   readonly #figures: Figures
@@ -71,7 +71,7 @@ export class Totals {
    * The figures of now; days and weeks begin at midnight in `timeZone`.
    * @throws AppError `invalid` if there is no such zone
    */
-  async counts(timeZone: string): Promise<Counts> {
+  async counts(timeZone: string): Promise<QueueFigures> {
     const nowMs = this.#store.clock.now()
     const dayMs = inZone(timeZone, () => startOfDay(nowMs, timeZone))
     return {
@@ -101,7 +101,7 @@ export class Totals {
     }
   }
 
-  async #since(sinceMs: number): Promise<FinishedSince> {
+  async #since(sinceMs: number): Promise<Period> {
     return { since: new Date(sinceMs).toISOString(), ...(await this.#figures.finished(sinceMs)) }
   }
 }

@@ -1,6 +1,6 @@
 import type { Held } from "../client/client.ts"
 import type { QueueItem, Report, Step } from "../item/item.ts"
-import { type Files, type Place, placed, stepWords } from "../item/report.ts"
+import { type Files, type Span, spanned, stepWords } from "../item/report.ts"
 import { isWhole } from "../renderers/renderer.ts"
 import type { FilesEnd, FileWatch } from "./expected-files.ts"
 import type { Guarded } from "./guard.ts"
@@ -111,7 +111,7 @@ export interface AttemptOptions {
   /** Changes to our environment for the command; `undefined` removes a variable. */
   readonly variables: Readonly<Record<string, string | undefined>>
   /** The part of the item's progress that the command fills; default all of it. */
-  readonly place?: Place | undefined
+  readonly span?: Span | undefined
   /** Whether the lease goes on when the command ends well, as other steps follow. Default false. */
   readonly keepsLease?: boolean
   /** The files that the command is to write. */
@@ -141,7 +141,7 @@ export class Attempt {
 
   /** Starts the command. @throws Error when it cannot be started */
   constructor(options: AttemptOptions) {
-    const { plan, reporter, guarded, input, variables, reportWithinMs, place } = options
+    const { plan, reporter, guarded, input, variables, reportWithinMs, span } = options
     this.#options = options
     this.#reportWithinMs = reportWithinMs
     const onReport = (report: Report): void => this.#report(report)
@@ -149,7 +149,7 @@ export class Attempt {
     this.#render = Render.start({ plan, guarded, input, variables, onReport, onPrinted })
     reporter.start()
     // The steps before this one are done.
-    if (place) this.#report({ progress: 0 })
+    if (span) this.#report({ progress: 0 })
     this.ended = this.#end()
   }
 
@@ -179,29 +179,27 @@ export class Attempt {
   }
 
   #report(report: Report): void {
-    const { place, reporter } = this.#options
-    this.#last = place ? placed(report, place) : report
+    const { span, reporter } = this.#options
+    this.#last = span ? spanned(report, span) : report
     reporter.push(this.#last)
   }
 
   /** Reports what the command itself does not: that its part is done, and the files that it made. */
   #reportEnd(files: Files): void {
-    const { place, reporter } = this.#options
-    const end = place
-      ? { ...placed({ progress: 100 }, place), ...this.#last, progress: place.to }
-      : this.#last
-    if (place || Object.keys(files).length > 0) reporter.push({ ...end, ...files })
+    const { span, reporter } = this.#options
+    const end = span ? { ...spanned({ progress: 100 }, span), ...this.#last, progress: span.to } : this.#last
+    if (span || Object.keys(files).length > 0) reporter.push({ ...end, ...files })
   }
 
   async #end(): Promise<AttemptEnd> {
     const end = await this.#render.ended
     await this.#stopped
-    const { guarded, reporter, files, place, keepsLease, releaseCodes = [], onVerdict } = this.#options
+    const { guarded, reporter, files, span, keepsLease, releaseCodes = [], onVerdict } = this.#options
     guarded[Symbol.dispose]()
     const found = end.code === 0 && !this.#stop ? await files.end(end.evidence) : undefined
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
-    const verdict = onStep(verdictOf(end, this.#stop, releaseCodes, found), place?.step)
+    const verdict = onStep(verdictOf(end, this.#stop, releaseCodes, found), span?.step)
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})
     onVerdict?.(verdict)

@@ -1,6 +1,6 @@
 import type { Client, Held } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
-import { type Place, placeOf } from "../item/report.ts"
+import { type Span, spanOf } from "../item/report.ts"
 import { shellWord } from "../text.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
 import { type ExpectedFiles, FileWatch } from "./expected-files.ts"
@@ -36,7 +36,7 @@ export interface RunOptions {
   /** Where the item comes from. */
   readonly source: ItemSource
   /** The part of the item's progress that the command fills; undefined for the next declared step, or for all. */
-  readonly place: Place | undefined
+  readonly span: Span | undefined
   /** The files that the command is to write. */
   readonly files: ExpectedFiles
   /** The folder in which leases are kept for the next step; undefined without a home. */
@@ -91,8 +91,8 @@ export class Run {
       await this.#reporter.finish({ end: "release" }, 0, AbortSignal.abort())
       return 128
     }
-    const place = this.#options.place ?? (await this.#nextStep())
-    const step = place?.step
+    const span = this.#options.span ?? (await this.#nextStep())
+    const step = span?.step
     this.#isStep = step !== undefined
     this.#keepsLease = !source.isLent && step !== undefined && step.index < step.total
     const variables = source.isLent ? {} : variablesOf(source.item(), this.#reporter.held, server)
@@ -100,7 +100,7 @@ export class Run {
     const files = new FileWatch(this.#options.files)
     try {
       const [reporter, guarded, keepsLease] = [this.#reporter, this.#guard.watch(), this.#keepsLease]
-      const command = { plan, variables, place, files, keepsLease }
+      const command = { plan, variables, span, files, keepsLease }
       this.#attempt = new Attempt({ ...command, reporter, guarded, reportWithinMs, ...graceMs })
     } catch (error) {
       return this.#notStarted(error)
@@ -131,13 +131,13 @@ export class Run {
   }
 
   /** The declared step that comes next, if an attempt goes on that has declared its steps. */
-  async #nextStep(): Promise<Place | undefined> {
+  async #nextStep(): Promise<Span | undefined> {
     const { client, source } = this.#options
     const { held } = this.#reporter
     if (!held || !source.isContinued()) return undefined
     try {
       const { step } = await client.beginStep(held, AbortSignal.timeout(START_WITHIN_MS))
-      return step ? placeOf(step) : undefined
+      return step ? spanOf(step) : undefined
     } catch {
       // Without an answer the command is started all the same, and reports as if there were no steps.
       return undefined

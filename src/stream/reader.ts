@@ -46,7 +46,7 @@ export interface Shared {
 }
 
 /** A stream's place in the history, as far as reading moves it. */
-export interface Place extends Seat {
+export interface ReadingSeat extends Seat {
   /** What the viewer asked for. */
   readonly request: StreamRequest
   /** Which updates are wanted now; undefined for all. */
@@ -71,10 +71,10 @@ export type Passage = AsyncGenerator<readonly Frame[], void, undefined>
  * Made when it is needed and dropped after its last list, so that an open stream does not keep it.
  */
 export class Reader {
-  readonly #place: Place
+  readonly #place: ReadingSeat
   readonly #shared: Shared
 
-  constructor(place: Place, shared: Shared) {
+  constructor(place: ReadingSeat, shared: Shared) {
     this.#place = place
     this.#shared = shared
   }
@@ -282,14 +282,14 @@ export class Reader {
 export const isFar = (behind: number, maxLag: number): boolean => maxLag > 0 && behind > maxLag
 
 /** Moves a stream's place to where it is once it has said an opening. */
-function examine(opening: Opening, place: Place, { broadcaster }: Pick<Shared, "broadcaster">): void {
+function examine(opening: Opening, place: ReadingSeat, { broadcaster }: Pick<Shared, "broadcaster">): void {
   place.cursor = opening.head
   if (!opening.isWhole) place.liveAt = broadcaster.head
   place.status = opening.updates.at(-1)?.update.status ?? place.status
 }
 
 /** A greeting and the frames of an opening for one stream, which has then examined everything up to its head. */
-export function openWith(opening: Opening, place: Place, shared: Shared): readonly Frame[] {
+export function openWith(opening: Opening, place: ReadingSeat, shared: Shared): readonly Frame[] {
   examine(opening, place, shared)
   const { wanted, beat } = place
   const greeting = greetingOf(shared.random())
@@ -298,7 +298,7 @@ export function openWith(opening: Opening, place: Place, shared: Shared): readon
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */
-function missedStart(given: string, bounds: Bounds, place: Place): Gap {
+function missedStart(given: string, bounds: Bounds, place: ReadingSeat): Gap {
   const from = eventId(given)
   const { lost } = bounds
   if (from !== undefined && lost && isLost(from, lost)) {

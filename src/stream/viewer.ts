@@ -2,7 +2,7 @@ import type { Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { controlFrame, type Frame } from "../wire/frames.ts"
 import type { Opening } from "./opening.ts"
-import { isFar, openWith, type Passage, type Place, Reader, type Shared } from "./reader.ts"
+import { isFar, openWith, type Passage, Reader, type ReadingSeat, type Shared } from "./reader.ts"
 import type { Chunks, Ending, Sink, StreamRequest } from "./request.ts"
 import { type Leaving, Seat, type SeatKind, type Wake } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
@@ -17,7 +17,7 @@ const KEEPALIVE: readonly Frame[] = [{ type: "keepalive" }]
 type Next<Chunk> = Chunk | "wait" | "read" | "over"
 
 /** One open stream: a cursor over the history that runs itself. It keeps no queue of updates. */
-export class Viewer<Chunk extends object> extends Seat implements Place {
+export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
   readonly request: StreamRequest<Chunk>
   status: Status | undefined
   liveAt: number | undefined

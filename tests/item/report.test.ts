@@ -6,7 +6,7 @@ import { AppError } from "../../src/errors.ts"
 import type { Basis, Report } from "../../src/item/item.ts"
 import { claimed, failed, released } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
-import { nextStep, placed, placeOf, reported, stepBegun, stepsDeclared } from "../../src/item/report.ts"
+import { nextStep, reported, spanned, spanOf, stepBegun, stepsDeclared } from "../../src/item/report.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
@@ -186,16 +186,16 @@ describe("steps", () => {
 
   test("a report on a step alone fills its place", () => {
     const step = { index: 3, total: 4, name: "Render" }
-    expect(placed({ progress: 50, message: "x" }, placeOf(step))).toEqual({
+    expect(spanned({ progress: 50, message: "x" }, spanOf(step))).toEqual({
       progress: 62.5,
       basis: "declared",
       message: "x",
       step,
     })
-    expect(placed({ progress: 50, basis: "guess" }, { step, from: 20, to: 95 })).toMatchObject({
+    expect(spanned({ progress: 50, basis: "guess" }, { step, from: 20, to: 95 })).toMatchObject({
       progress: 57.5,
       basis: "guess",
     })
-    expect(placed({ message: "x" }, { step: undefined, from: 20, to: 95 })).toEqual({ message: "x" })
+    expect(spanned({ message: "x" }, { step: undefined, from: 20, to: 95 })).toEqual({ message: "x" })
   })
 })

@@ -13,7 +13,7 @@ const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
 const KEPT_GROUPS = 500
 
 /** What is known of a group that was sent. */
-export interface Outcome {
+export interface SentGroup {
   /** The items that were stored. */
   readonly kept: ReadonlySet<number>
   /** What the statement answered; undefined if its answer was lost. */
@@ -53,10 +53,10 @@ export class Fence {
    * clock of `performance.now()`.
    * @throws AppError `unavailable`, when it is not known whether it was stored; StatementError when a row was refused
    */
-  async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<Outcome> {
+  async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<SentGroup> {
     this.#group += 1
     let isSent = false
-    const work = async (): Promise<Outcome> => {
+    const work = async (): Promise<SentGroup> => {
       for (;;) {
         const before = await this.#enter(nowMs, isSent)
         if (before) return before
@@ -78,7 +78,7 @@ export class Fence {
   }
 
   /** Enters, unless it is in. If the group was sent before, answers whether it was stored. */
-  async #enter(nowMs: number, isSent: boolean): Promise<Outcome | undefined> {
+  async #enter(nowMs: number, isSent: boolean): Promise<SentGroup | undefined> {
     if (this.#epoch !== undefined) return undefined
     const [row] = await this.#link.ask<{ epoch: number }>(ENTER, [this.instance, nowMs])
     const [group] = isSent
@@ -90,7 +90,7 @@ export class Fence {
     return group && { kept: idsOf(group.kept), answer: undefined }
   }
 
-  async #append(parameters: readonly unknown[]): Promise<Outcome | typeof SHUT_OUT> {
+  async #append(parameters: readonly unknown[]): Promise<SentGroup | typeof SHUT_OUT> {
     try {
       const own = [this.instance, this.#group, this.#epoch, this.#seen.newest]
       const [answer] = await this.#link.ask<Appended>(APPEND, [...own, ...parameters])

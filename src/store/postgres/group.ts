@@ -7,7 +7,7 @@ import { isRefused, StatementError } from "./faults.ts"
 import type { Fence } from "./fence.ts"
 import { type Link, PATIENCE_MS } from "./link.ts"
 import { IDEMPOTENCY_MS, type itemReads, Look } from "./look.ts"
-import { type Attempt, type Known, type Row, Sheet } from "./sheet.ts"
+import { type Decision, type Known, type Row, Sheet } from "./sheet.ts"
 
 /** Rows kept in memory as they are stored. */
 const RECENT_ITEMS = 1000
@@ -29,7 +29,7 @@ export interface Write<T> {
 }
 
 interface Job extends Write<unknown> {
-  readonly settle: (result: Attempt<unknown>["result"]) => void
+  readonly settle: (result: Decision<unknown>["result"]) => void
 }
 
 /** What the group needs from the store. */
@@ -228,7 +228,7 @@ export class Group {
 }
 
 /** Whether a decision stands: all that it has seen was stored as it saw it, or was read just now. */
-function holds({ isOpen, seen, added }: Attempt<unknown>, sheet: Sheet, kept: ReadonlySet<number>): boolean {
+function holds({ isOpen, seen, added }: Decision<unknown>, sheet: Sheet, kept: ReadonlySet<number>): boolean {
   const isAsSeen = (id: number): boolean => {
     const row = sheet.rows.get(id)
     return !row || (row.change ? kept.has(id) : row.isFresh)

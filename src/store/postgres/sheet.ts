@@ -39,7 +39,7 @@ export interface Added {
 }
 
 /** The answer to an `add` that may be repeated. */
-export interface Answer extends Idempotency {
+export interface KeptAnswer extends Idempotency {
   /** The item as it was added, as JSON. */
   readonly answer: string
 }
@@ -57,7 +57,7 @@ export interface Said {
 }
 
 /** The result of a decision, and what it depends on. */
-export interface Attempt<T> {
+export interface Decision<T> {
   /** What it answers, or why it refused. */
   readonly result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
   /** Whether it did not find something that another look may find. */
@@ -87,7 +87,7 @@ export class Sheet {
   /** The items that are to be added. */
   readonly adds: Added[] = []
   /** The keys of added items, with their answers. */
-  readonly keys: Answer[] = []
+  readonly keys: KeptAnswer[] = []
   /** The updates that are to be appended to the history. */
   readonly said: Said[] = []
   /**
@@ -129,7 +129,7 @@ export class Sheet {
   }
 
   /** Makes one decision; one that throws leaves nothing behind. */
-  attempt<T>(work: () => T): Attempt<T> {
+  attempt<T>(work: () => T): Decision<T> {
     const lists = [this.adds, this.keys, this.said, this.runs, this.soleClaims]
     const lengths = lists.map(({ length }) => length)
     this.#isOpen = false

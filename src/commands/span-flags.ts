@@ -1,11 +1,11 @@
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import type { Step } from "../item/item.ts"
-import { type Place, placeOf } from "../item/report.ts"
+import { type Span, spanOf } from "../item/report.ts"
 import type { Arguments, Flag } from "./usage.ts"
 
 /** The flags by which a command fills a part of its item's progress. */
-export const PART_FLAGS = {
+export const SPAN_FLAGS = {
   step: { type: "string", placeholder: "N/M", help: "number of this step, and of all steps: 3/4" },
   "step-name": { type: "string", placeholder: "TEXT", help: "with --step: what the step does" },
   span: {
@@ -29,10 +29,10 @@ function stepFlag({ flags }: Arguments): Step | undefined {
 }
 
 /** The part of the item's progress that a command fills; undefined if the user does not say it. @throws AppError `invalid` */
-export function partFlag(given: Arguments): Place | undefined {
+export function spanFlag(given: Arguments): Span | undefined {
   const step = stepFlag(given)
   const text = textFlag(given.flags, "span")
-  if (text === undefined) return step && placeOf(step)
+  if (text === undefined) return step && spanOf(step)
   const [, from = Number.NaN, to = Number.NaN] = (
     /^(\d{1,3}(?:\.\d{1,6})?)-(\d{1,3}(?:\.\d{1,6})?)$/.exec(text) ?? []
   ).map(Number)
