@@ -2,7 +2,7 @@ import { missedUpdates } from "../text.ts"
 import { askRights, askStarts, askWorkers } from "./live/asking.ts"
 import { BASE, server } from "./live/server.ts"
 import { HubLine } from "./live/tabs.ts"
-import { changeToken, ownToken } from "./live/token.ts"
+import { changeToken, ownToken, watchShared } from "./live/token.ts"
 import type { Gap, StreamUpdate } from "./model/messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
@@ -113,6 +113,7 @@ class Page {
   /** Follows what the reader does outside of the two screens. */
   #listen(): void {
     addEventListener("popstate", () => this.#route(true))
+    watchShared()
     document.addEventListener("click", (event) => this.#click(event))
     document.addEventListener("visibilitychange", () => {
       this.#failedUnseen &&= document.hidden

@@ -133,15 +133,42 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await tab.close()
   })
 
-  test("a share link that was cut off leaves nothing of it in the address, and asks for a token", async () => {
+  test("where the browser keeps nothing, a share link and a token that is entered still work", async () => {
     await using server = await start()
-    const id = await server.add()
-    await known(server, await tokenOf(server, "viewer"))
-    const tab = await browser.open(`${server.url.replace("127.0.0.1", HOST)}/items/${id}#token=tsk_half`)
+    const id = await server.add({ song_id: 1, title: "Northern Lights" })
+    const [own, shared] = [await tokenOf(server, "operator"), await tokenOf(server, "viewer", { item: id })]
+    await known(server, shared)
+    const forbid = `for (const name of ["localStorage", "sessionStorage"])
+      Object.defineProperty(window, name, { get() { throw new DOMException("no", "SecurityError") } })`
+    const base = server.url.replace("127.0.0.1", HOST)
+    const link = await browser.open(`${base}/items/${id}#token=${shared}`, { before: forbid })
+    await link.until(`${LIVE} && document.querySelector("h1")?.textContent === "Northern Lights"`)
+    await link.close()
+    const tab = await browser.open(base, { before: forbid })
+    await enter(tab, own)
+    await tab.until(`${ROWS} === "${id}"`)
+    expect(await tab.evaluate(`location.hash`)).toBe("")
+    await tab.close()
+  })
+
+  test("a share link opens where the page is already, and to forget its token leaves the reader's own", async () => {
+    await using server = await start()
+    const [mine, other] = [await server.add({ song_id: 1 }), await server.add({ song_id: 2 })]
+    const [own, shared] = [await tokenOf(server, "viewer"), await tokenOf(server, "viewer", { item: mine })]
+    await known(server, shared)
+    const base = server.url.replace("127.0.0.1", HOST)
+    // A link that was cut off leaves nothing of it in the address.
+    const tab = await browser.open(`${base}/#token=tsk_half`)
     await tab.until(ASKS)
     expect(await tab.evaluate(`location.hash + document.querySelector("dialog h2").textContent`)).toBe(
       "This server needs a token",
     )
+    await enter(tab, own)
+    // At the path where the page is already, as when a link is pasted.
+    await tab.evaluate(`void (location.hash = "#token=${shared}")`)
+    await reloaded(tab, `${LIVE} && ${ROWS} === "${mine}" && location.hash === ""`)
+    await tab.click("#token")
+    await reloaded(tab, `${LIVE} && ${ROWS}.split(",").sort().join() === "${mine},${other}"`)
     await tab.close()
   })
 

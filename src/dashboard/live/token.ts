@@ -2,14 +2,20 @@ const KEY = "track-studio token"
 const FRAGMENT = /^#token=(.*)$/
 const TOKEN = /^tsk_[A-Za-z0-9_-]{43}$/
 
-/** A browser may forbid a page to keep anything. */
-function stored(storage: () => Storage): string | undefined {
+/** The token of a share link, until the page is loaded again. */
+let taken: string | undefined
+
+/** What `use` answers; undefined where the browser forbids the page to keep anything. */
+function allowed<T>(use: () => T): T | undefined {
   try {
-    return storage().getItem(KEY) ?? undefined
+    return use()
   } catch {
     return undefined
   }
 }
+
+const stored = (storage: () => Storage): string | undefined =>
+  allowed(() => storage().getItem(KEY)) ?? undefined
 
 /**
  * The access token of this page; undefined without one. That of a share link belongs to its tab alone, any other to the
@@ -20,7 +26,7 @@ export function ownToken(): string | undefined {
     const name: unknown = Reflect.get(globalThis, "name")
     return typeof name === "string" && name !== "" ? name : undefined
   }
-  return stored(() => sessionStorage) ?? stored(() => localStorage)
+  return taken ?? stored(() => sessionStorage) ?? stored(() => localStorage)
 }
 
 /**
@@ -31,14 +37,28 @@ export function takeShared(): void {
   const [, token] = FRAGMENT.exec(location.hash) ?? []
   if (token === undefined) return
   // A link that was cut off holds none.
-  if (TOKEN.test(token)) sessionStorage.setItem(KEY, token)
+  if (TOKEN.test(token)) {
+    taken = token
+    allowed(() => sessionStorage.setItem(KEY, token))
+  }
   history.replaceState(history.state, "", location.pathname + location.search)
 }
 
-/** Keeps a token for this browser, or forgets it, and begins again with it. */
+/** Begins again when a share link is opened in a page that is at its path already: the browser does not load it anew. */
+export function watchShared(): void {
+  addEventListener("hashchange", () => {
+    if (FRAGMENT.test(location.hash)) location.reload()
+  })
+}
+
+/** Keeps a token for this browser and begins again with it; or forgets the one that is used here. */
 export function changeToken(token: string | undefined): void {
-  sessionStorage.removeItem(KEY)
-  if (token === undefined) localStorage.removeItem(KEY)
-  else localStorage.setItem(KEY, token)
+  const isShared = stored(() => sessionStorage) !== undefined
+  allowed(() => sessionStorage.removeItem(KEY))
+  if (token !== undefined) allowed(() => localStorage.setItem(KEY, token))
+  // The reader's own is still there after a share link.
+  else if (!isShared) allowed(() => localStorage.removeItem(KEY))
+  // Where nothing may be kept, the token is good until the page is loaded again, as that of a share link.
+  if (token !== undefined && stored(() => localStorage) !== token) location.hash = `token=${token}`
   location.reload()
 }
