@@ -229,3 +229,28 @@ test("of writes that share a commit those that were refused are not counted", as
   expect(commits.at(-1)).toEqual(["queued"])
   await store.close()
 })
+
+test("a write waits while another program holds the lock, but not once the server stops", async () => {
+  using opened = open()
+  const { client, group, add, ids } = opened
+  using other = new Database(client.filename)
+  const tried = async (): Promise<void> => {
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  }
+  other.run("BEGIN IMMEDIATE")
+  const waiting = group.run(add(1))
+  await tried()
+  expect(ids()).toEqual([])
+  other.run("ROLLBACK")
+  expect(await waiting).toBe(1)
+  other.run("BEGIN IMMEDIATE")
+  const startedMs = performance.now()
+  const cut = codeOf(group.run(add(2)))
+  await tried()
+  group.drain()
+  expect([await cut, await codeOf(group.run(add(3)))]).toEqual(["unavailable", "unavailable"])
+  expect(performance.now() - startedMs).toBeLessThan(4000)
+  other.run("ROLLBACK")
+  expect(await group.run(add(4))).toBe(4)
+  expect(ids()).toEqual([1, 4])
+})
