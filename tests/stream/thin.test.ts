@@ -98,6 +98,22 @@ test("a replay is thinned too, and a filter chooses before", async () => {
   expect(filtered.flat()).toEqual([247, 249])
 })
 
+test("thinned streams of all items, of some and of one that read the same updates each get their own", async () => {
+  using opened = open()
+  const { streams, write } = opened
+  const ofTwo = ({ queue_id }: { readonly queue_id: number }): boolean => queue_id === 2
+  const reading = [
+    readUpTo(streams, 4, { lastEventId: "2" }),
+    readUpTo(streams, 3, { lastEventId: "2", wanted: ofTwo }),
+    readUpTo(streams, 4, { lastEventId: "2", queueId: 1 }),
+    readUpTo(streams, 4, { lastEventId: "2" }),
+  ]
+  await new Promise(setImmediate)
+  write(2, "processing")
+  write(1, "processing")
+  expect((await Promise.all(reading)).map((chunks) => chunks.flat())).toEqual([[3, 4], [3], [4], [3, 4]])
+})
+
 test("thin is a whole number from 1 to 10, and streams and sockets of everything take it", async () => {
   await using server = await start()
   await server.add()

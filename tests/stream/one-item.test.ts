@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import type { Status } from "../../src/item/item.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+test("whatever a stream of one item says, it names no event ID but those of that item", async () => {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const bus = new LocalBus()
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, bus, 50_000, fail)
+  const streams = new Streams(history, broadcaster, { maxLag: 3, random: () => 0.5, onError: fail })
+  const write = (...all: readonly (readonly [queueId: number, status: Status])[]): void => {
+    for (const [queueId, status] of all) history.append(queueId, status)
+    bus.notify()
+  }
+  write([1, "processing"], [2, "processing"], [2, "processing"])
+  const leave = new AbortController()
+  const stream = await streams.open({
+    ...{ queueId: 1, isBound: true, untilFinished: true, snapshot: true },
+    ...{ format: asFrames, signal: leave.signal },
+  })
+  const said: (string | number)[] = []
+  const next = async (): Promise<boolean> => {
+    const { value, done } = (await stream?.next()) ?? { value: undefined, done: true }
+    if (done || typeof value !== "object") return false
+    for (const frame of value) {
+      if (frame.type === "update") said.push(frame.update.id)
+      if (frame.type === "control" && "last_event_id" in frame.control)
+        said.push(`${frame.control.event} ${frame.control.last_event_id}`)
+    }
+    return true
+  }
+  await next()
+  // Others go on, more than the stream may lag behind, and after its end, too.
+  write([2, "processing"], [1, "processing"], [2, "processing"])
+  await next()
+  write([2, "processing"], [1, "completed"], [2, "processing"], [2, "processing"])
+  while (await next());
+  expect(said).toEqual([1, "live 1", 5, 8, "end 8"])
+  leave.abort()
+  broadcaster.drain()
+})
