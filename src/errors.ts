@@ -74,5 +74,9 @@ export class AppError extends Error {
   }
 }
 
+/** The error for an item that does not exist, was deleted, or must not be known to the caller. */
+export const unknownItem = (id: number | string): AppError =>
+  new AppError("not_found", `queue item ${id} does not exist`)
+
 /** The words of anything that was thrown. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -2,7 +2,7 @@ import { Elysia } from "elysia"
 
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
 import type { Need } from "../access/roles.ts"
-import { AppError, type ErrorCode } from "../errors.ts"
+import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { Owner } from "../stream/owner.ts"
 import type { Streams } from "../stream/streams.ts"
@@ -339,5 +339,5 @@ export function whileIn({ ended }: Caller, leave: (refusal: AppError) => void): 
 function checkItem({ item }: Caller, params: Readonly<Record<string, string | undefined>> | undefined): void {
   const id = params?.["id"]
   if (item === undefined || id === undefined || !ITEM_ID.test(id) || Number(id) === item) return
-  throw new AppError("not_found", `queue item ${id} does not exist`)
+  throw unknownItem(id)
 }

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from "../errors.ts"
+import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import type { History } from "../store/history.ts"
 import { controlFrame, type Frame, updateFrames } from "../wire/frames.ts"
@@ -92,7 +92,7 @@ export class Selection {
   async #subscribe(ids: readonly number[], history: History): Promise<StoredUpdate[]> {
     this.#mayChange()
     const unknown = ids.find((id) => this.#only !== undefined && id !== this.#only)
-    if (unknown !== undefined) throw new AppError("not_found", `queue item ${unknown} does not exist`)
+    if (unknown !== undefined) throw unknownItem(unknown)
     const chosen = new Set([...(this.#ids ?? []), ...ids])
     if (chosen.size > MAX_CHOSEN) {
       throw new AppError(

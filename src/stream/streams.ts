@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts"
+import { AppError, unknownItem } from "../errors.ts"
 import { isFinished } from "../item/moves.ts"
 import type { Bounds, History } from "../store/history.ts"
 import type { Broadcaster } from "./broadcaster.ts"
@@ -211,9 +211,8 @@ export class Streams {
     item: Opening,
     kind: SeatKind,
   ): Opened<Chunk> | Promise<Opened<Chunk>> {
-    if (item.updates.length === 0 && !request.awaitsItem) {
-      throw new AppError("not_found", `queue item ${request.queueId} does not exist`)
-    }
+    const { queueId, awaitsItem } = request
+    if (queueId !== undefined && item.updates.length === 0 && !awaitsItem) throw unknownItem(queueId)
     const own = request.isBound ? ownHistory(request, item) : request
     return hasSeenEnd(own, item) ? null : this.#join(new Viewer(this.#shared, kind, own, item))
   }

@@ -1,9 +1,9 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
+import { unknownItem } from "../../errors.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
 import type { Link } from "./link.ts"
 import { tickets, tokens } from "./schema.ts"
-import { unknownItem } from "./sheet.ts"
 
 const REVOKE = `WITH revoked AS (
   UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id),

@@ -1,12 +1,12 @@
 import { and, desc, eq, getTableColumns, isNull, lt, sql } from "drizzle-orm"
 
+import { unknownItem } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
 import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import type { Link } from "./link.ts"
 import { queueItems, updates } from "./schema.ts"
 import type { Seen } from "./seen.ts"
-import { unknownItem } from "./sheet.ts"
 
 const PAGE_BYTES = 256 * 1024
 

@@ -1,12 +1,12 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
+import { unknownItem } from "../../errors.ts"
 import { type OutputPiece, piecesAfter } from "../../item/output.ts"
 import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../outputs.ts"
 import type { Link } from "./link.ts"
 import { type itemReads, knownOf } from "./look.ts"
 import { outputs } from "./schema.ts"
-import { unknownItem } from "./sheet.ts"
 
 const END = `SELECT coalesce(max(until), 0)::float8 AS until,
     (SELECT printed::float8 FROM queue_items WHERE id = $1) AS printed

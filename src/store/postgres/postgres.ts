@@ -1,3 +1,4 @@
+import { unknownItem } from "../../errors.ts"
 import type { QueueItem } from "../../item/item.ts"
 import type { Clock } from "../../item/moment.ts"
 import type { Change } from "../../item/stored.ts"
@@ -21,7 +22,6 @@ import { type Opened, openPostgres } from "./open.ts"
 import { PostgresOutputs } from "./outputs.ts"
 import { PostgresRuns } from "./runs.ts"
 import { Seen } from "./seen.ts"
-import { unknownItem } from "./sheet.ts"
 import { PostgresUpkeep } from "./upkeep.ts"
 
 /** How a database is used. */

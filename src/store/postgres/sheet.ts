@@ -1,4 +1,4 @@
-import { AppError } from "../../errors.ts"
+import { AppError, unknownItem } from "../../errors.ts"
 import type { Draft, QueueItem, Status } from "../../item/item.ts"
 import { type Clock, type Moment, momentOf } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
@@ -67,10 +67,6 @@ export interface Decision<T> {
   /** The new items that it depends on. */
   readonly added: ReadonlySet<number>
 }
-
-/** The error for an item that does not exist, or was deleted. */
-export const unknownItem = (id: number): AppError =>
-  new AppError("not_found", `queue item ${id} does not exist`)
 
 /** A time of the database's clock on the steady one. */
 const steadyOf = (time: string | null, moment: Moment): number | null =>

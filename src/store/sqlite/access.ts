@@ -3,9 +3,9 @@ import type { Database } from "bun:sqlite"
 import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, or } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
+import { unknownItem } from "../../errors.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
 import type { GroupCommit } from "./group.ts"
-import { unknownItem } from "./history.ts"
 import { history, queueItems, tickets, tokens } from "./schema.ts"
 
 /** The Access on SQLite. */

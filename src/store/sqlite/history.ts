@@ -3,7 +3,7 @@ import { type Database } from "bun:sqlite"
 import { and, asc, desc, eq, getTableColumns, isNull, lt, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import { AppError } from "../../errors.ts"
+import { unknownItem } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
 import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
@@ -15,10 +15,6 @@ const updateColumns = getTableColumns(updates)
 
 /** The newest event ID, as SQL. */
 export const HEAD = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'updates'), 0)"
-
-/** The error for an item that does not exist, or was deleted. */
-export const unknownItem = (id: number): AppError =>
-  new AppError("not_found", `queue item ${id} does not exist`)
 
 /** Statements that read updates. */
 function updateStatements(client: Database) {
