@@ -8,6 +8,9 @@ const BEHIND = 0.6
 /** The most bars that are distinguished; more are noise. */
 const MAX_TRACKS = 64
 
+/** A bar as it was before a line was read. */
+type Before = Pick<Track, "begunAt" | "seenAt" | "fraction">
+
 /**
  * Progress bars as they are drawn, one after another or one inside another, as one fraction.
  *
@@ -43,7 +46,7 @@ export class Bars {
       this.#add(key, track)
       return this.#isFollower(track, look)
     }
-    const before = { begunAt: track.begunAt, seenAt: track.seenAt }
+    const before = { begunAt: track.begunAt, seenAt: track.seenAt, fraction: track.fraction }
     return this.#judge(track, track.see(fraction, look, this.#line), before)
   }
 
@@ -107,10 +110,10 @@ export class Bars {
     return false
   }
 
-  #judge(track: Track, verdict: Verdict, before: Pick<Track, "begunAt" | "seenAt">): boolean {
+  #judge(track: Track, verdict: Verdict, before: Before): boolean {
     if (verdict === "unproven") return false
     if (verdict === "rejected") return this.#drop(track)
-    if (verdict === "restarted") this.#restart(track, before.begunAt)
+    if (verdict === "restarted") this.#restart(track, before)
     track.parent ??= this.#beside(track, before.seenAt)
     // A bar around this one that is full has ended before it.
     if (track.parent && this.#isOver(track.parent)) {
@@ -175,11 +178,16 @@ export class Bars {
   }
 
   /** A bar has begun again, inside of another or after its own end. */
-  #restart(track: Track, begun: number): void {
+  #restart(track: Track, { begunAt: begun, fraction }: Before): void {
     const around = this.#around(track, begun)
     const wasInside = track.parent !== undefined
     track.parent = around
     if (!around) {
+      // What seemed to be around it was abandoned at its start: it was a bar of its own already before.
+      if (!this.#root) {
+        this.#follow(track)
+        this.#turns.move(fraction)
+      }
       if (track === this.#root) this.#restartRoot(track, begun)
       return
     }

@@ -36,6 +36,11 @@ const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
  */
 const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d(?:\.\d\d\d?\]|:\d\d\](?! ))/
 
+/** A line that is nothing but the time of what the lines below it say, as in subtitles. */
+const CUE = /^(?:\d+:)?\d\d:\d\d[.,]\d{3} --> (?:\d+:)?\d\d:\d\d[.,]\d{3}\b/
+/** The most lines that are said at one time. */
+const LINES_OF_CUE = 3
+
 /** A bar that is drawn beside how many of how many are done: "[####>---] 12/30". Undefined if the line shows none. */
 function drawnIn(text: string, counts: readonly Count[]): Percent | undefined {
   const [count] = counts
@@ -59,6 +64,8 @@ class Lines implements LineReader {
   #before = new Map<string, number>()
   /** Whether a bar went on while counts did: it is around them, and they say nothing more. */
   #isSpanned = false
+  /** How many lines may still be those of a subtitle. */
+  #saidLines = 0
   #message = ""
   #lines = 0
   #secondMs: number
@@ -105,6 +112,7 @@ class Lines implements LineReader {
     if (line.length > MAX_LINE_READ) return undefined
     const own = this.#own.read(line)
     if (own) return this.#readOwn(own)
+    if (this.#isSaid(line) && !isRedrawn) return undefined
     if (!FIGURES.test(line) && !line.includes(ESCAPE)) return undefined
     let told: Report | undefined
     for (const piece of shownIn(line, isRedrawn)) {
@@ -114,6 +122,12 @@ class Lines implements LineReader {
       if (unit !== undefined) told = this.#report(text, unit ?? undefined) ?? told
     }
     return told
+  }
+
+  /** Whether a line is of subtitles. */
+  #isSaid(line: string): boolean {
+    this.#saidLines = CUE.test(line) ? LINES_OF_CUE + 1 : Math.max(0, this.#saidLines - 1)
+    return this.#saidLines > 0
   }
 
   /** Undefined if a piece shows no progress; otherwise what it counts, or null. */

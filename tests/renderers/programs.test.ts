@@ -142,6 +142,16 @@ const NOTHING: readonly (readonly [string, readonly string[]])[] = [
   ["nvidia-smi's CSV", each([27, 34, 41, 48], (n) => `${n} %, 81${n} MiB\n`)],
   ["gpustat", each([90, 97], (n) => `[0] RTX 3090 | 45'C,  ${n} % |  81${n} / 24576 MB | user(8000M)\n`)],
   ["lyrics with their times", each([10, 45, 80], (n) => `[00:${n}.25] ${n}% of my heart\n`)],
+  [
+    "subtitles",
+    [1, 2, 3, 4].flatMap((n) =>
+      lf(`${n}`, `00:00:0${n},000 --> 00:00:0${n},900`, "I give you", "and then", `${n}0% of my heart`, ""),
+    ),
+  ],
+  [
+    "subtitles of the web",
+    [1, 2, 3].flatMap((n) => lf(`00:0${n}.000 --> 00:0${n}.900 align:start`, `part ${n} of 9`, "")),
+  ],
   ["verses with their times", each([1, 2, 3], (n) => `[00:1${n}.25]part ${n} of 3\n`)],
   ["a coverage table", lf("src/a.py 10 2 80%", "src/b.py 20 1 95%", "TOTAL 30 3 90%")],
   ["a coverage table of parts", lf("src/part1.py    10    2    80%", "src/part2.py    20    1    95%")],

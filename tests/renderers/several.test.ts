@@ -219,6 +219,12 @@ const SEVERAL: readonly Program[] = [
     36,
   ],
   [
+    "bars in turn below one that never moves",
+    [tqdm(0, 2, "File: "), ...[1, 2].flatMap(() => ["\n", ...each(TENTHS, (n) => tqdm(n, 10, "Stream: "))])],
+    66,
+    67,
+  ],
+  [
     "a gauge beside the bar",
     TENTHS.slice(0, 6).flatMap((n) => lf(`done: ${n * 10}%`, `mem: ${n + 5}%`)),
     50,
