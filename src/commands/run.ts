@@ -106,7 +106,7 @@ function expectedFiles(given: Arguments, { file, renderer, total }: Plan): Expec
 function runOptions(given: Arguments): RunOptions {
   if (given.words.length === 0) {
     const example = "-- ffmpeg -i song.wav song.mp4"
-    throw new AppError("invalid", `the command is missing; put it after --, for example: ${example}`)
+    throw new AppError("invalid", `missing command; put it after --, for example: ${example}`)
   }
   const flags = renderFlags(given, REPORT_WITHIN_S)
   const client = clientOf(given)

@@ -24,7 +24,11 @@ const namesFlag = ({ flags }: Arguments, name: string): string[] =>
 function workerOptions(given: Arguments): WorkerOptions {
   takes(given, 0)
   const exec = textFlag(given.flags, "exec") ?? ""
-  if (exec.trim() === "") throw new AppError("invalid", "the command is missing: --exec ./render.sh")
+  if (exec.trim() === "")
+    throw new AppError(
+      "invalid",
+      "missing command; give it with --exec, as in: track-studio work --exec ./render.sh",
+    )
   const flags = renderFlags(given, REPORT_WITHIN_S)
   return {
     ...flags,

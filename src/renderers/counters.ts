@@ -212,7 +212,7 @@ export class Counters {
     return inner >= FULL || innermost.isPlainToLast
   }
 
-  /** Something is told inside of the innermost. */
+  /** Notes that something was counted inside of the innermost. */
   enter(): void {
     const innermost = this.#nested.at(-1)
     if (innermost) innermost.hasInner = true

@@ -12,7 +12,7 @@ const run = (...args: string[]): Program => studio(server, ["run", ...args])
 
 test.each([
   [["--", "true"], "choose an item with --item ID, or add one with --song SONG_ID"],
-  [["--song", "1"], "the command is missing; put it after --, for example: -- ffmpeg -i song.wav song.mp4"],
+  [["--song", "1"], "missing command; put it after --, for example: -- ffmpeg -i song.wav song.mp4"],
   [["--song", "1", "--item", "2", "--", "true"], "use either --item or --song, not both"],
   [
     ["--item", "2", "--title", "x", "--", "true"],

@@ -169,7 +169,7 @@ describe("a worker", () => {
   })
 
   test.each([
-    [[], "the command is missing: --exec ./render.sh"],
+    [[], "missing command; give it with --exec, as in: track-studio work --exec ./render.sh"],
     [["--exec", "true", "--concurrency", "0"], "--concurrency must be a whole number from 1 to 256, not 0"],
     [["--exec", "true", "--worker", ""], "--worker must be a name of 1 to 16384 bytes"],
     [["--exec", "true", "now"], 'unexpected argument "now"'],

@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { Reader, type Seen } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"
 import { SocketReader } from "../sockets.ts"
+
+setDefaultTimeout(30_000)
 
 const STREAM = "/progress/stream"
 
