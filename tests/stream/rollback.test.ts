@@ -99,6 +99,22 @@ test("a client that comes back with an event ID that is gone is told so, and one
   expect(await opening("1002")).toEqual(["live 1002"])
 })
 
+test("a stream that waits for the end of an item does not take an end that is gone for one", async () => {
+  using opened = open()
+  const { history, bus, broadcaster, streams } = opened
+  for (const status of ["processing", "completed"] as const) history.append(3, status)
+  const waiting = await watching(streams, { queueId: 3, snapshot: true, untilFinished: true })
+  expect(await waiting.next()).toEqual(["hello", "12", "live 12"])
+  history.rollBack(10, 1000)
+  bus.notify()
+  while (broadcaster.head !== 1001) await new Promise(setImmediate)
+  expect(await waiting.next()).toEqual(["gap rolled_back 12", "live 1001"])
+  const next = waiting.next()
+  history.append(3, "processing")
+  bus.notify()
+  expect(await next).toEqual(["1002"])
+})
+
 test("updates that nobody was told of may go without a word", async () => {
   using opened = open()
   const { history, bus, streams } = opened

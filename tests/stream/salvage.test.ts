@@ -1,8 +1,13 @@
 import { expect, test } from "bun:test"
 import { readFileSync, writeFileSync } from "node:fs"
 
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Streams } from "../../src/stream/streams.ts"
 import { Reader } from "../reader.ts"
 import { start } from "../server.ts"
+import { MemoryHistory } from "./memory-history.ts"
 
 const PAGE_BYTES = 4096
 
@@ -60,4 +65,28 @@ test("an open item whose latest update cannot be read is told as a gap, and ever
   const [gap] = reader.seen.filter(({ event }) => event === "gap")
   expect(gap?.data).toMatchObject({ reason: "unreadable" })
   expect(reader.updates.length).toBeWithin(60, 80)
+}, 30_000)
+
+test("where pages cannot be read, a stream of one item still shows that item and no other", async () => {
+  let isDamaged = false
+  const read = async (name: string): Promise<void> => {
+    if (isDamaged && name === "page") throw new Error("the page is damaged")
+  }
+  const history = new MemoryHistory(read, 1000)
+  const fail = (): void => undefined
+  const broadcaster = new Broadcaster(history, new LocalBus(), 50_000, fail)
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  for (let id = 1; id <= 10; id += 1) history.append(id % 2 === 1 ? 1 : 2, "processing")
+  isDamaged = true
+  const leave = new AbortController()
+  const common = { untilFinished: false, snapshot: true, format: asFrames, signal: leave.signal }
+  const stream = await streams.open({ ...common, queueId: 1, lastEventId: "2" })
+  const ids: number[] = []
+  for await (const frames of stream ?? []) {
+    for (const frame of frames) if (frame.type === "update") ids.push(frame.update.id)
+    if (frames.some((frame) => frame.type === "control" && frame.control.event === "live")) break
+  }
+  expect(ids).toEqual([3, 5, 7, 9])
+  leave.abort()
+  broadcaster.drain()
 }, 30_000)
