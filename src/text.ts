@@ -65,7 +65,7 @@ export function leftIn(told: TellsLeft, ageSeconds: number): Left | null {
   }
 }
 
-/** How much of an item is done, in whole percent: of its time if that is known, or else as it was reported. */
+/** How much of an item is done, in whole percent: of its time if that is known, otherwise as it was reported. */
 export const shownOf = (item: {
   readonly progress: number
   readonly time_progress?: number | null

@@ -62,7 +62,7 @@ export interface Ask {
   readonly heldS?: number
   /** Called with the headers of a success; default: nothing. */
   readonly onHeaders?: (headers: Headers) => void
-  /** Whether the path stands beside `/api/v1` instead of below it; default false. */
+  /** Whether the path is beside `/api/v1` instead of below it; default false. */
   readonly isOutsideApi?: boolean
 }
 

@@ -50,7 +50,7 @@ interface Column {
   readonly text: (item: ReadItem, look: Look) => string
   /** Whether its texts are numbers, which are aligned to the right. */
   readonly isNumber?: boolean
-  /** Longer texts are cut on a terminal of so many columns; default: never. */
+  /** Longer texts are cut on a terminal of this many columns; default: never. */
   readonly most?: (columns: number) => number
   /** On a terminal that is too narrow, columns are left out from the highest number down; absent: never. */
   readonly dropped?: number

@@ -150,7 +150,7 @@ export function saidIn({ text }: Answer): Readonly<Record<string, unknown>> {
 export const isLimit = (answer: Answer): boolean =>
   (answer.status === 429 || answer.status === 503) && refusalIn(answer).code === ""
 
-/** The sentence and the code of a refusal; empty where something else than the server answered. */
+/** The sentence and the code of a refusal; empty if another program answered. */
 export function refusalIn(answer: Answer): { readonly error: string; readonly code: string } {
   const { error, code } = saidIn(answer)
   return typeof error === "string" && typeof code === "string" ? { error, code } : { error: "", code: "" }

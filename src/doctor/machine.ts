@@ -31,7 +31,7 @@ export function descriptors(limits: string): Finding {
   return faulty(about, "descriptors_few", `${says}, so ${Math.floor(most * FOR_STREAMS)} streams`)
 }
 
-/** With so many tries the kernel gives up a viewer who vanished after about 100 s; with its own 15 after 16 minutes. */
+/** With this many tries the kernel gives up a viewer who vanished after about 100 s; with its own 15 after 16 minutes. */
 const FEW_TRIES = 8
 
 /** How soon a viewer who vanished is noticed. `tries` is the text of `/proc/sys/net/ipv4/tcp_retries2`. */

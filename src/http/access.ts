@@ -139,7 +139,7 @@ interface Matched {
   readonly params?: Readonly<Record<string, string | undefined>>
 }
 
-/** What decides who is let in. */
+/** The parts that decide which callers are let in. */
 export interface AdmissionOptions {
   /** Absent in tests that are not about access: then every caller may do everything. */
   readonly gate?: Gate | undefined
@@ -155,7 +155,7 @@ export interface AdmissionOptions {
   readonly refusals: WeakMap<Request, AppError>
   /** Counts refused callers, by reason. */
   readonly refused: Refused
-  /** The server that listens; null before it does. A hook that names it would have it defined anew for each request. */
+  /** The server that listens; null before it does. A hook that names it would have it defined again for each request. */
   readonly server: () => Bun.Server<unknown> | null
 }
 

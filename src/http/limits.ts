@@ -4,7 +4,7 @@ import type { Caller } from "../access/gate.ts"
 import { digest } from "../access/secret.ts"
 import { AppError } from "../errors.ts"
 
-/** A client that was quiet may ask so many seconds' worth at once. */
+/** A client that was quiet may use the units of this many seconds at once. */
 const BURST_S = 4
 /** An answer costs a unit for each piece of this size, beside the one for asking. */
 const UNIT_BYTES = 64 * 1024
@@ -131,7 +131,7 @@ export class Limits {
 
   /**
    * Counts what a client leaves open, until it is disposed of. Answers and outputs are counted apart, so that renders
-   * which send outputs keep nobody from waiting for work.
+   * which send outputs do not keep workers from waiting for work.
    * @throws AppError `too_many_requests` when the client has as many open as it may
    */
   hold({ client }: Caller, open: Open = "answer"): Disposable {

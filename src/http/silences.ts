@@ -6,7 +6,7 @@ const GONE_AFTER_MS = 24 * 60 * 60_000
 
 /** A silence that lasts until something is said, or it is disposed of. */
 export interface Silence extends Disposable {
-  /** It begins anew: something was said. */
+  /** Notes that something was said, so that the silence begins again. */
   readonly broken: () => void
 }
 

@@ -77,7 +77,7 @@ function asked(message: string | Buffer): Ask {
   }
 }
 
-/** The state of one chosen item takes about so many bytes. */
+/** The state of one chosen item takes about this many bytes. */
 const ITEM_BYTES = 1024
 
 /** The caller behind a socket, and the limits under which it is counted. */

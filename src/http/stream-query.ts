@@ -80,7 +80,7 @@ export interface Asked {
   readonly last_event_id?: string
   /** Whether to begin with the current state; true by default. */
   readonly snapshot?: "true" | "false"
-  /** At most so many updates an item and second; all of them by default. */
+  /** At most this many updates per item and second; all of them by default. */
   readonly thin?: string
 }
 

@@ -186,7 +186,7 @@ function trialsOf(known: Known, part: number): Trial[] {
   })
 }
 
-/** What so many runs teach, the newest last. */
+/** What these runs teach, the newest last. */
 export function learn(runs: readonly Run[]): Experience {
   const asked = runs.slice(-MAX_RUNS)
   const plainly = habitsOf(asked.map((run) => lastedOf(run, 1)))

@@ -16,7 +16,7 @@ export interface StepTrace {
   readonly name: string
   /** Its place among the steps, from 1. */
   readonly index: number
-  /** How many steps there are; absent while nobody has said it. */
+  /** How many steps there are; absent while no report has said it. */
   readonly total?: number
   /** What there is to do in it: `seconds` of a medium, or the name of a unit. Empty while unknown. */
   readonly unit: string

@@ -43,7 +43,7 @@ export const lock = (descriptor: number): boolean =>
   libc()?.flock(descriptor, LOCK_EXCLUSIVE | LOCK_NO_WAIT) === 0
 
 /**
- * Lets the kernel end this process by SIGALRM, so many seconds from now, even while it waits for a disk and
+ * Lets the kernel end this process by SIGALRM, `seconds` from now, even while it waits for a disk and
  * no timer has its turn.
  */
 export const endIn = (seconds: number): void => void libc()?.alarm(seconds)

@@ -35,7 +35,7 @@ export class Histogram {
     this.counts = Array<number>(bounds.length + 1).fill(0)
   }
 
-  /** Counts a value, so many times: once by default. */
+  /** Counts a value `times` times; once by default. */
   observe(value: number, times = 1): void {
     let at = 0
     while (value > (this.bounds[at] ?? Number.POSITIVE_INFINITY)) at += 1

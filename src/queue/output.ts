@@ -12,7 +12,7 @@ import type { Room } from "./room.ts"
 
 /** Pieces that one read of the database brings: at most about 1.5 MB. */
 const PAGE_PIECES = 64
-/** How often a follower looks: there is no notification for what another process has stored. */
+/** How often a follower looks: another process that stores output sends no notification. */
 const LOOK_MS = 500
 /** Items of a song among which its last attempt is looked for. */
 const MAX_SONG_ITEMS = 1000

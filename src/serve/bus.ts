@@ -8,7 +8,7 @@ import { log } from "../log.ts"
 import type { Service } from "../service.ts"
 import { isPostgres } from "../store/address.ts"
 
-/** How a server learns that there is something new, and what else it has in common with others by the same way. */
+/** How a server learns that there is something new, and what it shares with other servers in the same way. */
 export interface BusParts {
   /** Carries the notifications. */
   readonly bus: Bus

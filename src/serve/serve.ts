@@ -33,7 +33,7 @@ const EXIT_MS = 50
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
 const FIRST_ANSWERS_MS = 20
 
-/** What ends the server when its database file is no longer the one that was opened. */
+/** Ends the server when its database file is no longer the one that was opened. */
 const REPLACED = new Error("the database was replaced")
 
 /** @throws AppError `unavailable` with the reason in words */

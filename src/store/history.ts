@@ -6,7 +6,7 @@ export interface PageQuery {
   readonly after: number
   /** Only updates of this item; undefined for all. */
   readonly queueId?: number | undefined
-  /** At most so many updates. */
+  /** At most this many updates. */
   readonly limit: number
 }
 

@@ -16,7 +16,7 @@ export interface ListQuery {
   readonly status?: Status | undefined
   /** Only items of this song; undefined for all. */
   readonly songId?: number | undefined
-  /** At most so many items. */
+  /** At most this many items. */
   readonly limit: number
   /** The `next` of the page before; undefined for the first page. */
   readonly after?: string | undefined

@@ -44,7 +44,7 @@ export interface Slice {
 
 /** How a store reads the queue in its order. */
 export interface Slices {
-  /** The first items of a slice, at most so many. */
+  /** The first items of a slice, at most `limit`. */
   rows(query: ListQuery, limit: number, slice: Slice): Promise<PlacedItem[]>
   /** The last item of a slice that is not too much to search at once; undefined if the rest of the queue is not. */
   end(query: ListQuery, start: Place | undefined): Promise<Place | undefined>

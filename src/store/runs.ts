@@ -26,7 +26,7 @@ export interface Runs {
    */
   alike(kind: string, look: string): Promise<readonly Run[]>
 
-  /** At most so many kinds, the one with the newest run first. */
+  /** At most `limit` kinds, the one with the newest run first. */
   kinds(limit: number): Promise<readonly KnownKind[]>
 
   /** Forgets the runs of a kind; returns how many there were. */

@@ -19,7 +19,7 @@ export class Remembered<Name, T> {
   readonly #most: number
   readonly #entries = new Map<Name, Entry<T>>()
 
-  /** At most so many things are remembered. */
+  /** `most`: how many things are remembered. */
   constructor(broadcaster: Broadcaster, most: number) {
     this.#broadcaster = broadcaster
     this.#most = most

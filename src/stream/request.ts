@@ -12,7 +12,7 @@ export interface StreamRequest<Chunk extends object = object> {
   readonly awaitsItem?: boolean | undefined
   /** Which updates of the global stream are wanted; absent for all. */
   readonly wanted?: Wanted
-  /** At most so many updates an item and second, its end always; 0 or absent for all. */
+  /** At most this many updates per item and second, and always its end; 0 or absent for all. */
   readonly thin?: number | undefined
   /**
    * Used instead of `wanted` if the viewer may change its choice while the stream is open; absent if it may

@@ -31,7 +31,7 @@ interface Count {
 export class Seat {
   /** What the seat is for. */
   readonly kind: SeatKind
-  /** At most so many updates an item and second are wanted; 0 for all. */
+  /** At most this many updates per item and second are wanted; 0 for all. */
   readonly thin: number
   /** The one item that is watched; undefined for all items, or for a choice among them. */
   queueId: number | undefined

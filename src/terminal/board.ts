@@ -64,7 +64,7 @@ export interface BoardOptions {
 }
 
 const MIN_COLUMNS = 20
-/** What stands beside the bar of one item, its time left aside. */
+/** What is shown beside the bar of one item, except its time left. */
 const AROUND_BAR = 12
 /** A message or an error takes no more lines than this. */
 const MOST_LINES = 3

@@ -30,7 +30,7 @@ export interface DescriptorsOptions {
   readonly spare: Spare
   /** Finds where new connections come in; called once the server listens. */
   readonly door: () => Door
-  /** Resolves after so many milliseconds. */
+  /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
   /** Closes connections on which nothing is under way; returns how many. */
   readonly closeIdle: () => number

@@ -2,7 +2,7 @@ import type { Reasons } from "../health.ts"
 import { Repeating } from "../service.ts"
 
 const TURN_MS = 1000
-/** The lag that counts is the largest of so many turns, so that no look at it misses a short one. */
+/** The lag that counts is the largest of this many turns, so that no look misses a short one. */
 const TURNS = 15
 /** A lag that is worth a reason. */
 const LAG_MS = 5000

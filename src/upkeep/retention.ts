@@ -30,7 +30,7 @@ export interface RetentionOptions {
   readonly itemsMs: number
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** Resolves after so many milliseconds. */
+  /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
   /** Receives errors; it tries again at its next turn. */
   readonly onError: (error: unknown) => void

@@ -4,7 +4,7 @@ import { Hub } from "./hub.ts"
 import { ownToken } from "./token.ts"
 
 const TICK_MS = 500
-/** The hub says something every 2 s. A worker that is silent for so many ticks, in a visible tab, is dead. */
+/** The hub says something every 2 s. A worker that is silent for this many ticks, in a visible tab, is dead. */
 const SILENT_TICKS = 16
 /** How long a hidden tab keeps a stream of its own. */
 const HIDDEN_MS = 300_000

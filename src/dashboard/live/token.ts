@@ -44,7 +44,7 @@ export function takeShared(): void {
   history.replaceState(history.state, "", location.pathname + location.search)
 }
 
-/** Begins again when a share link is opened in a page that is at its path already: the browser does not load it anew. */
+/** Begins again when a share link is opened in a page that is at its path already: the browser does not load it again. */
 export function watchShared(): void {
   addEventListener("hashchange", () => {
     if (FRAGMENT.test(location.hash)) location.reload()

@@ -27,6 +27,6 @@ export interface KnownQueue {
 export interface LiveQueue extends KnownQueue {
   /** Whether what is shown is true now: only then may anything count on. */
   readonly isLive: () => boolean
-  /** Whether so many items are shown that bars had better not move on by themselves. */
+  /** Whether too many items are shown for bars that move by themselves. */
   readonly isCrowded: () => boolean
 }

@@ -20,7 +20,7 @@ interface Parts {
   readonly title: string
   readonly content: readonly Node[]
   readonly yes: string
-  /** Absent where there is nothing to decide. */
+  /** Absent if there is nothing to decide. */
   readonly no?: string
   readonly danger?: boolean
   /** Does it; throws to keep the dialog open with the reason. */

@@ -1,7 +1,7 @@
 import { count } from "../model/text.ts"
 import { el, say, show } from "./dom.ts"
 
-/** More places than this are not marked. */
+/** At most this many places are marked. */
 const MAX_FOUND = 2000
 /** A search begins once no key was pressed for this long. */
 const TYPING_MS = 150

@@ -91,7 +91,7 @@ const viewOf = (entry: Entry): View =>
 export class HistoryList {
   /** The entries, for the page. */
   readonly element = el("ol", { class: "timeline" })
-  /** Shows earlier entries; hidden where there are none. */
+  /** Shows earlier entries; hidden if there are none. */
   readonly more = el("button", { type: "button", class: "more", hidden: true })
   #timeline: Timeline | undefined
   /** Views of the entries from `#from` on. */

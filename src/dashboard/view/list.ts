@@ -112,7 +112,7 @@ export class ItemList {
     this.#offer(seen.length)
   }
 
-  /** Offers to show more, where there is more than is seen. */
+  /** Offers to show more if there is more than is shown. */
   #offer(seen: number): void {
     const { items, isCut = false, total } = this.#listed
     const rest = (total ?? items.length) - seen

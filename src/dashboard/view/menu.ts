@@ -8,7 +8,7 @@ export interface Choice {
   readonly icon: string
   /** Whether it destroys something; default false. */
   readonly danger?: boolean
-  /** Whether it stands in a menu even where there is room for buttons; default false. */
+  /** Whether it is in a menu even if there is room for buttons; default false. */
   readonly minor?: boolean
   /** Does it. */
   readonly choose: () => void

@@ -7,7 +7,7 @@ const MAX_NOTICES = 3
 /** Read something out at most this often, so that a busy queue does not talk over its reader. */
 const SPEECH_MS = 4000
 
-/** What else a notice is. */
+/** Options of a notice. */
 interface NoticeOptions {
   /** It reports a failure, and stays until it is dismissed; default false. */
   readonly failed?: boolean

@@ -12,7 +12,7 @@ interface Step {
   readonly seconds: number
 }
 
-/** The steps of the latest attempt, the one in hand until `nowMs`. */
+/** The steps of the latest attempt, the current one until `nowMs`. */
 function stepsOf(entries: readonly Entry[], nowMs: number): Step[] {
   const started = entries.findLastIndex(
     (entry) => entry.kind === "happening" && /^Attempt \d+ started$/.test(entry.what),

@@ -9,7 +9,7 @@ const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
   RETURNING epoch::float8 AS epoch`
 const COMMITTED = "SELECT array_to_json(kept)::text AS kept FROM groups WHERE instance = $1 AND no = $2"
 const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
-/** The notes of earlier groups are removed whenever there are so many. */
+/** The notes of earlier groups are removed whenever there are this many. */
 const KEPT_GROUPS = 500
 
 /** What is known of a group that was sent. */

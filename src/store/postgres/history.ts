@@ -32,7 +32,7 @@ const snapshot = (ids: string): string =>
 const OPEN = snapshot("SELECT last_update_id FROM queue_items WHERE section < 2")
 // Nothing finds items by their last update; the history itself does.
 const CHANGED = snapshot("SELECT max(id) FROM updates WHERE id > $1 GROUP BY queue_id")
-/** After so many updates, looking at every item is quicker. */
+/** Beyond this many updates, looking at every item is quicker. */
 const MANY_UPDATES = 50_000
 const CHANGED_LONG_AGO = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1")
 const CHANGED_ITEM = snapshot("SELECT last_update_id FROM queue_items WHERE last_update_id > $1 AND id = $2")

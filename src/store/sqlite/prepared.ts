@@ -51,7 +51,7 @@ function takerOf<From>(param: unknown, valueOf: (name: string) => Taker<From>): 
 }
 
 /**
- * A statement of slots that is run very often. Drizzle looks at every parameter anew at each run, which takes as long as
+ * A statement of slots that is run very often. Drizzle looks at every parameter again at each run, which takes as long as
  * SQLite does; here that is done once. `valueOf` says where the value of a slot is found.
  */
 export function often<From>(
