@@ -13,11 +13,15 @@ setDefaultTimeout(30_000)
 describe("a server with a token of each role", () => {
   let server: TestServer
   const secrets = new Map<Role, string>()
+  let lease = ""
 
   beforeAll(async () => {
     server = await start()
     for (const role of ROLES) secrets.set(role, await tokenOf(server, role))
     for (const secret of secrets.values()) await known(server, secret)
+    const claim = { worker: "w", id: await added() }
+    const answer = await server.api("POST", "/queue/claim", claim, bearer(secrets.get("worker") ?? ""))
+    lease = (await answer.json()).lease.token
   })
   afterAll(async () => server[Symbol.asyncDispose]())
 
@@ -54,8 +58,10 @@ describe("a server with a token of each role", () => {
         const status = await ask(route, bearer(secret))
         expect([role, isRefusal(status)]).toEqual([role, !isAllowed({ role }, need, () => true)])
       }
-      const leased = await ask(route, { lease: "no-such-lease" })
+      // The lease of another item.
+      const leased = await ask(route, { lease })
       expect(isRefusal(leased)).toBe(need !== "nothing" && need !== "report")
+      if (need === "report") expect([409, 415, 422]).toContain(leased)
     },
   )
 
