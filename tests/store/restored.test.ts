@@ -1,4 +1,6 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 
 import { copyDatabase } from "../../src/store/sqlite/backup.ts"
@@ -130,4 +132,20 @@ test("a token for one item shows it after a restore, unless the backup is of ano
   await strange.close()
   await restoreDatabase(path, other)
   expect(await isOurs()).toBe(false)
+})
+
+test("a restore that fails leaves everything as it was", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await added(store)
+  copyDatabase(path, backup)
+  await store.close()
+  using client = new Database(path)
+  client.run("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 9e15)")
+  const files = (): string[] => readdirSync(folder.path).filter((name) => !/-(wal|shm)$/.test(name))
+  const before = files()
+  expect(before).toContain("test.db.lock")
+  await expect(restoreDatabase(path, backup)).rejects.toThrow("made by a newer version")
+  expect(files()).toEqual(before)
 })

@@ -1,6 +1,12 @@
 import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
+import { AppError } from "../../errors.ts"
+import { appliedMigrations, knownMigrations } from "./open.ts"
+
+/** How long to wait for a command that writes a token. */
+const BUSY_MS = 5000
+
 type Row = Record<string, string | number | null>
 
 /** The part of the present database that outlives a restore. */
@@ -43,12 +49,21 @@ export function sequence(client: Database, table: "updates" | "queue_items"): nu
 export const historyIdOf = (client: Database): string =>
   client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
 
-/** What outlives a restore; null if the present database cannot be read, or if there is none. */
+/** What its tokens say may mean more than is known here. */
+const newer = (path: string): AppError =>
+  new AppError("unavailable", `${path} was made by a newer version; restore the backup with that one`)
+
+/**
+ * What outlives a restore; null if the present database cannot be read, or if there is none.
+ * @throws AppError `unavailable` if it was made by a newer version
+ */
 export function presentOf(path: string): Present | null {
   if (!existsSync(path)) return null
   let client: Database | undefined
   try {
     client = new Database(path, { readwrite: true })
+    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    if (appliedMigrations(client) > knownMigrations()) throw newer(path)
     const all = (table: string): Row[] => client?.query<Row, []>(`SELECT * FROM ${table}`).all() ?? []
     return {
       historyId: historyIdOf(client),
@@ -58,7 +73,8 @@ export function presentOf(path: string): Present | null {
       deliveries: all("deliveries"),
       webhooks: client.query<{ url: string; cursor: number }, []>("SELECT url, cursor FROM webhooks").all(),
     }
-  } catch {
+  } catch (error) {
+    if (error instanceof AppError) throw error
     return null
   } finally {
     client?.close()

@@ -68,6 +68,20 @@ function removeBeside(path: string): void {
   for (const suffix of ["-wal", "-shm", ".lock", ".lock-journal"]) rmSync(`${path}${suffix}`, { force: true })
 }
 
+/** Puts the copy where a database may have been; answers under which name that lies beside it. */
+function putInPlace(copy: string, target: string): string | null {
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")
+  const before = existsSync(target) ? `${target}.before-${time}` : null
+  if (before !== null) renameSync(target, before)
+  // They belong to the database that was there: SQLite would put them into the restored one.
+  if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)
+  rmSync(`${target}-wal`, { force: true })
+  rmSync(`${target}-shm`, { force: true })
+  renameSync(copy, target)
+  sync(dirname(target))
+  return before
+}
+
 /**
  * Puts a backup in the place of the database at `path`, while no server runs on it. The database that was there stays
  * beside it, under another name.
@@ -75,7 +89,8 @@ function removeBeside(path: string): void {
  * The history gets a new name, and event IDs and item IDs go on above those of both databases, so that none ever
  * means two things. Items that were being rendered wait a minute for their workers, which may claim them by their id
  * at once. No webhook is called twice for the same update. Tokens are those of the present database.
- * @throws AppError `unavailable` if a server runs, or the backup is not whole
+ * @throws AppError `unavailable` if a server runs, the backup is not whole, or the present database was made by a newer
+ * version; then nothing is changed
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
   const target = placeOf(path)
@@ -83,8 +98,10 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
   const [fault] = faults
   if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
   mkdirSync(dirname(target), { recursive: true })
+  const wasLockThere = existsSync(`${target}.lock`)
   const lock = new Lock(target)
   const copy = `${target}.restoring`
+  let isDone = false
   try {
     rmSync(copy, { force: true })
     removeBeside(copy)
@@ -93,27 +110,22 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
     const present = presentOf(target)
     // Opening brings an older backup up to date, and takes away its mark of a backup.
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
-    const client = new Database(copy, { readwrite: true })
-    begin(client, present, isReplaced)
-    client.close()
+    {
+      using client = new Database(copy, { readwrite: true })
+      begin(client, present, isReplaced)
+    }
     await endLeases(copy)
     removeBeside(copy)
     giveToOwner(copy)
     sync(copy)
-    const before = isReplaced
-      ? `${target}.before-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`
-      : null
-    if (before !== null) renameSync(target, before)
-    // They belong to the database that was there: SQLite would put them into the restored one.
-    if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)
-    rmSync(`${target}-wal`, { force: true })
-    rmSync(`${target}-shm`, { force: true })
-    renameSync(copy, target)
-    sync(dirname(target))
+    const before = putInPlace(copy, target)
+    isDone = true
     return { items, before, isKnown: !isReplaced || present !== null }
   } finally {
     lock.close()
     // Its memory of the former database would keep the next server from starting.
-    rmSync(`${target}.lock`, { force: true })
+    if (isDone || !wasLockThere) rmSync(`${target}.lock`, { force: true })
+    rmSync(copy, { force: true })
+    removeBeside(copy)
   }
 }
