@@ -1,11 +1,14 @@
 import type { QueueItem } from "./item.ts"
 
-/** The words of a search, in lower case; none for an empty one. */
-export const wordsOf = (search: string): string[] =>
-  search
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== "")
+/** The words of a search, in lower case, each once; none for an empty one. */
+export const wordsOf = (search: string): string[] => [
+  ...new Set(
+    search
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== ""),
+  ),
+]
 
 /** The texts of an item that a search looks at. */
 const textsOf = ({ id, song_id, title, error_message, worker, tags, metadata }: QueueItem): string =>

@@ -25,6 +25,19 @@ test("however many search at once, others wait for one slice of one search at a 
   await store.close()
 }, 30_000)
 
+test("a search that takes long for each item looks at fewer in a turn, so that others wait no longer", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const words = Array.from({ length: 60 }, (_, i) => `z${i + 10}`)
+  const title = `${"a song of many words ".repeat(400)} ${words.join(" ")}`
+  await Promise.all(Array.from({ length: 300 }, () => added(store, { title })))
+  let turns = 0
+  const search = store.list({ limit: 1, search: `${words.join(" ")} missing` }).then(() => true)
+  while (!(await Promise.race([search, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
+  expect(turns).toBeGreaterThan(10)
+  await store.close()
+}, 30_000)
+
 test("letters that the database cannot fold are told apart all the same, and every word must be there", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))

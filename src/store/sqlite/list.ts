@@ -9,8 +9,10 @@ import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"
 
-/** Items that a search looks at in one turn of the event loop. */
-const SEARCH_ROWS = 2000
+/** How long a search may compute in one turn of the event loop, about. */
+const SEARCH_MS = 10
+/** Items that it looks at in one turn: at first, at least and at most. */
+const SEARCH_ROWS = { first: 100, least: 10, most: 2000 }
 
 /** Every item that has the word, and a few more: SQLite folds the case of ASCII alone, so other letters match any. */
 function candidates(word: string): SQL {
@@ -31,6 +33,8 @@ function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | u
 export class Listing implements Slices {
   readonly #db: ReturnType<typeof drizzle>
   #turn: Promise<void> = Promise.resolve()
+  /** Items that the next slice has. One with many words, or of long texts, takes longer for each. */
+  #sliceRows = SEARCH_ROWS.first
 
   constructor(client: Database) {
     this.#db = drizzle(client)
@@ -46,18 +50,27 @@ export class Listing implements Slices {
       .where(this.#where(query, start))
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(1)
-      .offset(SEARCH_ROWS - 1)
+      .offset(this.#sliceRows - 1)
       .get()
   }
 
   async rows(query: ListQuery, limit: number, { start, end, words = [] }: Slice): Promise<PlacedItem[]> {
-    return this.#db
+    const before = process.threadCpuUsage()
+    const rows = this.#db
       .select({ ...itemColumns, section, rank, place })
       .from(queueItems)
       .where(and(this.#where(query, start), end && not(beyond(end, query.status)), ...words.map(candidates)))
       .orderBy(asc(section), asc(rank), asc(place), asc(queueItems.id))
       .limit(limit)
       .all()
+    if (words.length > 0) this.#adapt(process.threadCpuUsage(before))
+    return rows
+  }
+
+  /** The time is of this thread alone, in microseconds: other work of the machine makes no slice smaller. */
+  #adapt({ user, system }: NodeJS.CpuUsage): void {
+    const wanted = Math.round(this.#sliceRows * Math.min(2, (SEARCH_MS * 1000) / (user + system)))
+    this.#sliceRows = Math.min(SEARCH_ROWS.most, Math.max(SEARCH_ROWS.least, wanted))
   }
 
   #where({ status, songId }: ListQuery, start: Place | undefined): SQL | undefined {
