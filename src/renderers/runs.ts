@@ -2,7 +2,7 @@ import { plainLine, WHOLE } from "./reader.ts"
 
 /** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
 const FAILURE =
-  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
+  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
 /** Its last words after a failure. A script can go on after them, and exit with 0. */
 const GIVEN_UP = /^Conversion failed\b/
 const INPUT = /^Input #0, .*, from '(.*)':$/

@@ -39,23 +39,37 @@ function probeOf(text: string): Probe {
     const seconds = Number(duration)
     return { kind: "lasting", seconds: seconds > 0 ? seconds : null }
   } catch {
-    return { kind: "unknown", isLate: false }
+    return UNKNOWN
+  }
+}
+
+const UNKNOWN: Probe = { kind: "unknown", isLate: false }
+/** ffprobe's exit code for a file that it cannot open. Others are of one that does not run. */
+const NO_MEDIUM = 1
+
+/** Starts a program whose output is read; undefined if the system cannot. */
+function started(command: string[], withinMs: number) {
+  try {
+    return Bun.spawn(command, {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: environment({}),
+      timeout: withinMs,
+      killSignal: "SIGKILL",
+    })
+  } catch {
+    return undefined
   }
 }
 
 /** Asks ffprobe what a file is; `program` and `withinMs` are for tests. It is given 30 s by default. */
 export async function probe(path: string, program = "ffprobe", withinMs = PROBE_MS): Promise<Probe> {
   const ffprobe = Bun.which(program)
-  if (ffprobe === null) return { kind: "unknown", isLate: false }
+  if (ffprobe === null) return UNKNOWN
   const show = ["-show_entries", "format=format_name,duration:stream=codec_type", "-of", "json"]
-  const child = Bun.spawn([ffprobe, "-v", "error", ...show, `file:${path}`], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-    env: environment({}),
-    timeout: withinMs,
-    killSignal: "SIGKILL",
-  })
+  const child = started([ffprobe, "-v", "error", ...show, `file:${path}`], withinMs)
+  if (!child) return UNKNOWN
   const [out, error] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -63,6 +77,7 @@ export async function probe(path: string, program = "ffprobe", withinMs = PROBE_
   ])
   if (child.signalCode !== null) return { kind: "unknown", isLate: true }
   if (child.exitCode === 0) return probeOf(out)
+  if (child.exitCode !== NO_MEDIUM) return UNKNOWN
   const reason = error.trim().split("\n").at(-1)?.replaceAll(`file:${path}`, path)
-  return { kind: "broken", reason: reason || `ffprobe ended with code ${child.exitCode}` }
+  return { kind: "broken", reason: reason || "ffprobe does not say why" }
 }

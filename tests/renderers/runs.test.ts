@@ -44,6 +44,13 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(input("a.wav"), LOST, GIVEN_UP, input("a.wav"), picture, SUM).failure).toBe(LOST)
   })
 
+  test("one whose filters could not be set up fails it, unless its input was done after all", () => {
+    const filters = "Error initializing complex filters."
+    const tried = [input("a.wav"), "[AVFilterGraph @ 0x55] No such filter: 'drawtxt'", filters]
+    expect(proven(...tried).failure).toBe(filters)
+    expect(proven(...tried, input("a.wav"), output("a.mp4"), STATS, SUM)).toEqual(WHOLE)
+  })
+
   test("one that could not write fails it, unless it wrote the same file later", () => {
     const full = [output("a.mp4"), STATS, FULL, SUM, GIVEN_UP]
     expect(proven(...full).failure).toBe(FULL)

@@ -57,11 +57,19 @@ describe("the last output of ffmpeg", () => {
   })
 })
 
-test("an ffprobe that takes too long, or is not installed, verifies nothing", async () => {
+test("an ffprobe that takes too long, does not run, or is not installed, verifies nothing", async () => {
   const slow = join(folder.path, "slow-ffprobe")
   writeFileSync(slow, "#!/bin/sh\nexec sleep 60\n", { mode: 0o755 })
   expect(await probe("song.mp4", slow, 100)).toEqual({ kind: "unknown", isLate: true })
   expect(await probe("song.mp4", "no-such-ffprobe")).toEqual({ kind: "unknown", isLate: false })
+  for (const [name, script] of [
+    ["without-its-shell", "#!/no/such/shell"],
+    ["without-its-library", "#!/bin/sh\necho ffprobe: error while loading shared libraries >&2; exit 127"],
+  ] as const) {
+    const broken = join(folder.path, name)
+    writeFileSync(broken, `${script}\n`, { mode: 0o755 })
+    expect(await probe("song.mp4", broken)).toEqual({ kind: "unknown", isLate: false })
+  }
 })
 
 describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
