@@ -31,7 +31,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   item: { own: ["errors", "text"], packages: ["@sinclair/typebox"] },
   wire: { own: ["errors", "health", "item"], packages: ["@sinclair/typebox"] },
   renderers: { own: ["item"] },
-  terminal: { own: ["cause", "item", "text", "wire"] },
+  terminal: { own: ["cause", "item", "service", "text", "wire"] },
   store: { own: ["errors", "item"] },
   "store/sqlite": {
     own: ["errors", "item", "store"],

@@ -46,7 +46,7 @@ async function withStep(
 const leaseMs = ({ expiresAt }: Standing): number => Date.parse(expiresAt ?? "") - Date.now()
 
 /** Calls again and again, until it is disposed of. */
-function every(ms: number, call: () => void): Disposable {
+function repeated(ms: number, call: () => void): Disposable {
   const timer = setInterval(call, ms)
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
@@ -85,7 +85,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         // A lease goes on to its verdict, whatever becomes of the token.
         using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
         const lengthMs = lease === undefined ? 0 : leaseMs(lease)
-        using _renewing = lease && every(lengthMs / 3, () => ingest.keepAlive(lengthMs))
+        using _renewing = lease && repeated(lengthMs / 3, () => ingest.keepAlive(lengthMs))
         await ingest.listen(heard(request.body)).catch((error: unknown) => {
           // The renderer has closed its connection; store what it had printed.
           if (!request.signal.aborted || error instanceof AppError) throw error

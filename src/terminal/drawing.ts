@@ -1,3 +1,4 @@
+import { every } from "../service.ts"
 import type { Board, View } from "./board.ts"
 import { Region } from "./terminal.ts"
 
@@ -28,8 +29,8 @@ export function foreseeing(board: Board, ask: () => Promise<number | null>): Dis
     board.foresee(seconds, Date.now())
   }
   void turn()
-  const timer = setInterval(() => void turn(), FORESEE_MS)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+  const turns = every(FORESEE_MS, turn, () => undefined)
+  return { [Symbol.dispose]: () => void turns.stop() }
 }
 
 /** What a frame of the stream needs: no special drawing, or a new drawing even if it looks the same. */
