@@ -272,7 +272,8 @@ function callerOf(gate: Gate, { request, route, query }: Matched, address: () =>
     {
       authorization: request.headers.get("authorization"),
       ticket,
-      hasLease: leaseOf({ request, query }) !== "",
+      // Reading a header takes time, and nobody else may use a lease.
+      hasLease: need === "report" && leaseOf({ request, query }) !== "",
       method,
       // Parsing an address costs every stream that opens a microsecond.
       path: ticket === undefined ? "" : pathOf(request.url),

@@ -32,7 +32,7 @@ function doorsOf({ host, corsOrigins, allowedHosts }: GuardOptions): Doors {
 }
 
 function senderOf({ method, headers }: Request): Sender {
-  const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket"
+  const isUpgrade = method === "GET" && headers.get("upgrade")?.toLowerCase() === "websocket"
   const host = headers.get("host")
   // Reading headers is most of what this costs, and thousands of streams may open at once.
   if (isRead(method) && !isUpgrade) {
