@@ -70,7 +70,7 @@ function removeBeside(path: string): void {
 
 /** Puts the copy where a database may have been; answers under which name that lies beside it. */
 function putInPlace(copy: string, target: string): string | null {
-  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")
+  const time = new Date().toISOString().replaceAll(/[-:.]/g, "")
   const before = existsSync(target) ? `${target}.before-${time}` : null
   if (before !== null) renameSync(target, before)
   // They belong to the database that was there: SQLite would put them into the restored one.
