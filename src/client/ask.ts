@@ -151,7 +151,7 @@ export class Asker {
   /** Browsers hide where a redirect leads, and its status. */
   #redirected({ status, headers }: Response): ServerError {
     const to = headers.get("location")
-    const where = to === null ? "another address" : new URL(to, this.#base).href
+    const where = to === null ? "another address" : (URL.parse(to, this.#base)?.href ?? to)
     const text = `${this.#origin} redirects to ${where}, which is not followed; give the server's own address`
     return new ServerError(status || 307, text)
   }

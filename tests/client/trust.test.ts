@@ -256,6 +256,16 @@ describe("a redirect", () => {
     expect(target.asked).toEqual([])
   })
 
+  test("to an address that is none is told by that, too", async () => {
+    await using other = impostor(
+      () => new Response(null, { status: 302, headers: { location: "http://[no address" } }),
+    )
+    expect(await failure("get", other.url)).toMatchObject({
+      status: 302,
+      message: `${other.url} redirects to http://[no address, which is not followed; give the server's own address`,
+    })
+  })
+
   test("of a stream ends it with the same words", async () => {
     await using other = impostor(() => new Response(null, { status: 302, headers: { location: "/login" } }))
     const first = await new Client(other.url)
