@@ -10,6 +10,14 @@ const FULL = 0.995
 /** What a line did to a counter. */
 type Seen = "unproven" | "same" | "begun" | "moved" | "restarted"
 
+/** How a count came. */
+interface Circumstances {
+  readonly isDone: boolean
+  readonly isSure: boolean
+  readonly isNew: boolean
+  readonly isUnderWay: boolean
+}
+
 /** One thing that is counted, over time. */
 class Counter {
   readonly rank: number
@@ -68,10 +76,13 @@ class Counter {
     this.#shape = shape
   }
 
-  /** `isSure`: the line cannot but count work, and from its start. */
-  see(count: Count, isDone: boolean, isSure: boolean, isNew: boolean): Seen {
+  /** `isSure`: the line cannot but count work, and from its start. `isUnderWay`: nothing around it has gone on. */
+  see(count: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
     this.missed = 0
     const before = this.#count
+    // Where several are in hand at once, they come in no order. Whatever begins again does so at its start.
+    const isAside = count.n > 1 && count.n < before.n && count.n > before.n / 2
+    if (isAside && isUnderWay && count.total === before.total) return "same"
     const isOther = isNew || count.total !== before.total
     const isBack = count.n < before.n
     this.#count = count
@@ -140,7 +151,8 @@ export class Counters {
       // What is inside of a believed count on its own line needs no start of its own.
       const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))
       const isSure = !isProperty && (isBegun || (count.isWork && (isTold || (isDone && isLast))))
-      const seen = counter.see(count, isDone && isLast, isSure, known === undefined)
+      const isUnderWay = this.#nested.includes(counter)
+      const seen = counter.see(count, { isDone: isDone && isLast, isSure, isNew: !known, isUnderWay })
       if (seen === "unproven") {
         this.#nested = this.#nested.filter((each) => each !== counter)
         if (count.isWork) unproven.push(counter)

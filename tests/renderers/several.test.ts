@@ -52,6 +52,8 @@ const COUNTS: readonly (readonly [readonly string[], number, string])[] = [
   // How far an encoder has read, which is no end.
   [[1, 10, 100].map((n) => `\rPass 1/2 frame ${n}/${n + 1}`), 0, "0/2 passes"],
   [lf("batch: 3/10", "batch: 4/10"), 30, "3/10 batches"],
+  // Several at once, in no order.
+  [lf(...[1, 2, 4, 3, 6, 5, 8, 7].map((n) => `frame ${n} of 10`)), 70, "7/10 frames"],
 ]
 
 test.each(COUNTS)("%j shows %d %%, %s", (pieces, progress, unit) => {
