@@ -246,6 +246,20 @@ test("the map names files by what they are called in their folder", () => {
   expect(wrong).toEqual([])
 })
 
+test("the table of timers names each service that repeats itself, and how often", () => {
+  const table = read("docs/ARCHITECTURE.md")
+  const shown = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
+  const timers = files.flatMap((file) => {
+    const [, name] = /^export class (\w+) extends Repeating\b/m.exec(read(file)) ?? []
+    const [, ms = ""] = /^const TURN_MS = ([\d_]+)$/m.exec(read(file)) ?? []
+    return name === undefined ? [] : [{ name, every: shown(Number(ms.replaceAll("_", ""))) }]
+  })
+  expect(timers.length).toBeGreaterThan(8)
+  const rowOf = ({ name }: { name: string }) =>
+    new RegExp(`^\\| \`${name}\` +\\| (.*?) +\\|`, "m").exec(table)?.[1]
+  expect(timers.map((timer) => ({ ...timer, every: rowOf(timer) }))).toEqual(timers)
+})
+
 test("every exported thing of the source says what it is for", () => {
   const silent = files.flatMap((file) => {
     const lines = read(file).split("\n")

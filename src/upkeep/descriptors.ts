@@ -45,7 +45,7 @@ export interface DescriptorsOptions {
 /**
  * Checks every second whether the process runs out of file descriptors. When they are few, connections that only wait
  * for a next request are closed, and `areFew` has new requests refused. When none is left new connections wait; once
- * a second some get the descriptors of the reserve, so that they are refused in words.
+ * a second some get the descriptors of the reserve, so that they are refused with a message.
  */
 export class Descriptors extends Repeating {
   readonly #reasons: Reasons

@@ -4,7 +4,7 @@ import { Repeating } from "../service.ts"
 const TURN_MS = 1000
 /** The lag that counts is the largest of this many turns, so that no look misses a short one. */
 const TURNS = 15
-/** A lag that is worth a reason. */
+/** A lag that is a reason to be degraded. */
 const LAG_MS = 5000
 /** A difference between the two clocks that is a jump, and no adjustment. */
 const JUMP_MS = 10_000

@@ -2,10 +2,10 @@ import { Repeating } from "../service.ts"
 import type { Instance, InstanceReport, Instances } from "../store/instances.ts"
 
 const TURN_MS = 5000
-/** A server that has been silent for so long no longer counts. */
+/** A server that has been silent for this long no longer counts. */
 const SILENT_MS = 3 * TURN_MS
 
-/** What a server writes down of itself, and what it does with what the others wrote. */
+/** What a server writes about itself, and what is called with the reports of the others. */
 export interface FleetOptions {
   /** What this server is now. */
   readonly report: () => InstanceReport
@@ -15,7 +15,7 @@ export interface FleetOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** The servers of one database know each other: each writes itself down in the database, and reads the others there. */
+/** The servers of one database know each other: each writes about itself into the database, and reads the others there. */
 export class Fleet extends Repeating {
   readonly #instances: Instances
   readonly #options: FleetOptions
@@ -26,18 +26,18 @@ export class Fleet extends Repeating {
     this.#options = options
   }
 
-  /** Writes this server down at once, and every 5 s from then on. */
+  /** Writes this server into the database at once, and every 5 s from then on. */
   override async start(): Promise<void> {
     await super.start()
     await this.turn().catch(this.#options.onError)
   }
 
-  /** Writes this server down as it is now, and reads the others. */
+  /** Writes this server as it is now, and reads the others. */
   async turn(): Promise<void> {
     await this.all()
   }
 
-  /** Writes this server down as it is now, and returns all servers, those that stopped not long ago included. */
+  /** Writes this server as it is now, and returns all servers, those that stopped lately included. */
   async all(): Promise<readonly Instance[]> {
     const { report, onOthers } = this.#options
     await this.#instances.write(report())

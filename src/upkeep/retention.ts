@@ -13,9 +13,9 @@ const REST = 4
 const MIN_REST_MS = 5
 /** Whatever the settings say, an update stays for a day. */
 const DAY_MS = 24 * 60 * 60_000
-/** What is left of a deleted item stays for as long: its worker and its viewers can still learn of it. */
+/** The remains of a deleted item stay for this long: its worker and its viewers can still learn of it. */
 const DELETED_MS = 7 * DAY_MS
-/** The newest completed items, which the estimates of others rest on. */
+/** The newest completed items, on which the estimates of others are based. */
 const KEEP_COMPLETED = 64
 /** Unused room is given back to the disk in pieces of this size. */
 const SHRINK_BYTES = 256 * 1024

@@ -10,7 +10,7 @@ const TURN_MS = 2000
 const NEAR = 0.9
 /** Rows that one transaction removes. */
 const BATCH = 256
-/** Nothing younger goes, however full the database is. */
+/** Nothing younger is removed, however full the database is. */
 const DAY_MS = 24 * 60 * 60_000
 /** Viewers have had this long to hear that an item was deleted before its history goes. */
 const HEARD_MS = 10 * 60_000
