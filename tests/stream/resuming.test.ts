@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { asFrames } from "../../src/stream/formats.ts"
+import { Streams } from "../../src/stream/streams.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+test("a stream that resumes gets every update before its live, however far behind it is by then", async () => {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const bus = new LocalBus()
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, bus, 50_000, fail)
+  const streams = new Streams(history, broadcaster, { maxLag: 50, random: () => 0.5, onError: fail })
+  const leave = new AbortController()
+  const common = { untilFinished: false, snapshot: false, format: asFrames, signal: leave.signal }
+  const write = async (count: number, length = 0): Promise<void> => {
+    for (let update = 0; update < count; update += 1) {
+      history.append(1, "processing")
+      Object.assign(history.all.at(-1) ?? {}, { data: JSON.stringify("x".repeat(length)) })
+    }
+    bus.notify()
+    const head = await history.head()
+    while (broadcaster.head !== head) await new Promise(setImmediate)
+  }
+  const other = await streams.open(common)
+  await other?.next()
+  await write(200)
+  // What it lacks is at hand when it opens, and then the newest updates take that place.
+  const stream = await streams.open({ ...common, lastEventId: "0" })
+  await stream?.next()
+  await write(4, 1024 * 1024)
+  const said: (string | number)[] = []
+  while (said.at(-1) !== "live") {
+    const { value, done } = (await stream?.next()) ?? { value: undefined, done: true }
+    if (done || typeof value !== "object") break
+    for (const frame of value) {
+      if (frame.type === "update") said.push(frame.update.id)
+      if (frame.type === "control") said.push(frame.control.event)
+    }
+  }
+  expect(said).toEqual([...Array.from({ length: 204 }, (_, i) => i + 1), "live"])
+  leave.abort()
+  broadcaster.drain()
+}, 30_000)
