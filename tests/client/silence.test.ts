@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
 import { Client, type Watched } from "../../src/client/client.ts"
-import { Rhythm } from "../../src/client/silence.ts"
+import { Rhythm, Silence } from "../../src/client/silence.ts"
 import { start } from "../server.ts"
 
 describe("how long a stream may be silent", () => {
@@ -29,45 +29,74 @@ describe("how long a stream may be silent", () => {
   })
 })
 
-test("a server that is frozen is reported as offline after two keepalives and 5 s, one that waits for its reader is not", async () => {
-  await using server = await start({ args: ["--keepalive-ms", "20"] })
-  await server.add()
-  const stop = new AbortController()
-  const client = new Client(server.url)
-  let heard = 0
-  const heardOften = Promise.withResolvers<void>()
-  const onHeard = (): void => {
-    heard += 1
-    if (heard === 20) heardOften.resolve()
-  }
-  const watching = async (atLive: () => Promise<void>): Promise<Watched | undefined> => {
-    for await (const said of client.watch({ signal: stop.signal, onHeard })) {
-      if (said.type === "offline") return said
-      if (said.type !== "update") await atLive()
+test.concurrent(
+  "a server that is frozen is reported as offline after two keepalives and 5 s, one that waits for its reader is not",
+  async () => {
+    await using server = await start({ args: ["--keepalive-ms", "20"] })
+    await server.add()
+    const stop = new AbortController()
+    const client = new Client(server.url)
+    let heard = 0
+    const heardOften = Promise.withResolvers<void>()
+    const onHeard = (): void => {
+      heard += 1
+      if (heard === 20) heardOften.resolve()
     }
-    return undefined
-  }
-  const frozen = watching(() => Promise.resolve())
-  // This reader is busy for as long as the server is frozen, and longer than any silence may last.
-  const busy = watching(async () => {
-    await frozen
-  })
-  // Keepalives are heard though they say nothing.
-  await heardOften.promise
-  server.child.kill("SIGSTOP")
-  const startedMs = performance.now()
-  const offline = await frozen
-  const waitedMs = performance.now() - startedMs
-  expect(offline).toMatchObject({
-    type: "offline",
-    status: 0,
-    reason: "nothing came from the server for 5 s",
-  })
-  expect(waitedMs).toBeGreaterThan(4900)
-  expect(waitedMs).toBeLessThan(8000)
-  server.child.kill("SIGCONT")
-  await server.put(1, { progress: 5 })
-  await server.connectedClients(1)
-  stop.abort()
-  expect(await busy).toBeUndefined()
-}, 20_000)
+    const watching = async (atLive: () => Promise<void>): Promise<Watched | undefined> => {
+      for await (const said of client.watch({ signal: stop.signal, onHeard })) {
+        if (said.type === "offline") return said
+        if (said.type !== "update") await atLive()
+      }
+      return undefined
+    }
+    const frozen = watching(() => Promise.resolve())
+    // This reader is busy for as long as the server is frozen, and longer than any silence may last.
+    const busy = watching(async () => {
+      await frozen
+    })
+    // Keepalives are heard though they say nothing.
+    await heardOften.promise
+    server.child.kill("SIGSTOP")
+    const startedMs = performance.now()
+    const offline = await frozen
+    const waitedMs = performance.now() - startedMs
+    expect(offline).toMatchObject({
+      type: "offline",
+      status: 0,
+      reason: "nothing came from the server for 5 s",
+    })
+    expect(waitedMs).toBeGreaterThan(4900)
+    expect(waitedMs).toBeLessThan(8000)
+    server.child.kill("SIGCONT")
+    await server.put(1, { progress: 5 })
+    await server.connectedClients(1)
+    stop.abort()
+    expect(await busy).toBeUndefined()
+  },
+  20_000,
+)
+
+test.concurrent(
+  "a connection is silent while bytes are waited for, and not while the caller is busy with the last ones",
+  async () => {
+    const open = (): Silence => {
+      const rhythm = new Rhythm()
+      rhythm.learn(1)
+      const silence = new Silence(undefined, rhythm)
+      silence.opened()
+      silence.wait()
+      silence.heard()
+      return silence
+    }
+    const [busy, waiting] = [open(), open()]
+    waiting.wait()
+    await new Promise((resolve) => waiting.signal.addEventListener("abort", resolve))
+    expect(waiting.signal.reason).toMatchObject({ message: "nothing came from the server for 5 s" })
+    // The timers of both would have run out together.
+    await Bun.sleep(100)
+    expect(busy.signal.aborted).toBe(false)
+    busy.end()
+    waiting.end()
+  },
+  20_000,
+)

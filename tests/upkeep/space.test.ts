@@ -3,6 +3,7 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { AppError } from "../../src/errors.ts"
+import { removed } from "../../src/item/changes.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Room } from "../../src/queue/room.ts"
@@ -76,6 +77,23 @@ test("room is made from the oldest finished history first, and nothing of the la
   expect(await left(young)).toBe(23)
   expect((await store.item(old)).status).toBe("completed")
   expect(looks.at(-1)?.[1]).toBeFalse()
+})
+
+test("room is made for a while: a tenth of what is allowed is free then, where so much may go", async () => {
+  await using kit = limited()
+  const { store, clock, space, looks } = kit
+  await kit.rendered(195)
+  // What is left of a deleted item goes first, and that alone would be enough for a moment.
+  await store.change(await kit.rendered(20), removed)
+  clock.nowMs += 2 * DAY_MS
+  const used = async (): Promise<number> => {
+    await store.upkeep.checkpoint()
+    return (await store.upkeep.size()).used
+  }
+  expect(await used()).toBeWithin(2_000_000, 2_150_000)
+  await space.turn()
+  expect(await used()).toBeLessThan(0.9 * 2_000_000)
+  expect(looks.at(-1)).toEqual([false, false])
 })
 
 /** When the lease of an item runs out. */
