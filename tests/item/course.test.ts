@@ -152,6 +152,9 @@ describe("a completed attempt leaves a run", () => {
     // An outage that was over before the attempt began is none of its own.
     const before = whole(Object.assign(new Render(), { outage: { sinceMs: 0, endedMs: START_MS } }))
     expect(before.complete(100).runs).toHaveLength(1)
+    // Of one that went on into the attempt only that part is.
+    const into = whole(Object.assign(new Render(), { outage: { sinceMs: 0, endedMs: START_MS + 4000 } }))
+    expect(into.complete(100).runs).toHaveLength(1)
   })
 })
 

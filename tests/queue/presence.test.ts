@@ -47,3 +47,23 @@ test("of several workers that another server knows, one that was drained is enou
   for (const worker of ["a", "b", "c"]) two.drain(worker, false)
   expect(one.learn(two.crew)).toBe(false)
 })
+
+test("a worker is forgotten an hour after it was last heard, and not while its claim waits", () => {
+  const hourMs = 3_600_000
+  let nowMs = hourMs
+  const presence = new Presence(() => nowMs)
+  const names = (): string[] => presence.known.map(({ worker }) => worker)
+  for (const worker of ["a", "b"]) presence.claims({ worker, tags: [] })
+  const waits = presence.wait({ worker: "b", tags: [] })
+  nowMs += hourMs
+  expect(names()).toEqual(["a", "b"])
+  nowMs += 1
+  expect(names()).toEqual(["b"])
+  nowMs += 10 * hourMs
+  expect(presence.known).toMatchObject([{ worker: "b", isWaiting: true, heardMs: nowMs }])
+  waits[Symbol.dispose]()
+  nowMs += hourMs
+  expect(names()).toEqual(["b"])
+  nowMs += 1
+  expect(names()).toEqual([])
+})

@@ -40,6 +40,13 @@ test("a line that has no end for longer than is kept is passed over as a whole",
   expect(throttle.take()).toBe("\nnext")
 })
 
+test("the rest of a line that was passed over is no line of its own, whenever its end comes", () => {
+  const throttle = flooded()
+  expect(throttle.push("x".repeat(2 * PIECE), 0)).toBe("")
+  expect(throttle.push("rest", 250)).toBe("")
+  expect(throttle.push(" of it\nnext\n", 500)).toBe("\nnext\n")
+})
+
 test("however text comes, little is read in a time, and every line that is read was sent", () => {
   const line = fc.string({ minLength: 1, maxLength: 9, unit: fc.constantFrom("a", "b", "c") })
   const piece = fc.record({

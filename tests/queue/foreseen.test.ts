@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test"
+
+import { blank } from "../../src/item/blank.ts"
+import type { QueueItem } from "../../src/item/item.ts"
+import { Forecasts } from "../../src/queue/forecasts.ts"
+import type { Learned } from "../../src/queue/learned.ts"
+import { Presence } from "../../src/queue/presence.ts"
+import type { Items } from "../../src/store/items.ts"
+import type { Life } from "../../src/store/life.ts"
+
+const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
+const at = (second: number): string => new Date(NOW_MS + second * 1000).toISOString()
+
+/** When the one item that waits starts, in seconds, while a worker has this one in hand. */
+async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined> {
+  const items = [
+    { id: 1, ...blank(1, at(-60)), status: "processing", worker: "box", ...inHand },
+    { id: 2, ...blank(1, at(-60)) },
+  ]
+  const store: unknown = {
+    clock: { now: () => NOW_MS, steadyMs: () => NOW_MS },
+    list: async () => ({ items, next: null }),
+    pausedAt: async () => null,
+  }
+  const learned: unknown = {
+    isAnythingKnown: true,
+    outlookOf: async () => () => ({ seconds: 100, deviation: 0 }),
+  }
+  const presence = new Presence(() => NOW_MS)
+  presence.took(1, [])
+  const { starts } = await new Forecasts(store as Items & Life, presence, learned as Learned).now()
+  return starts.find(({ id }) => id === 2)?.startsIn
+}
+
+test("what is left of an item counts from its last report, and an overdue one ends any moment", async () => {
+  expect(await startsIn({ eta_seconds: 90, updated_at: at(0) })).toBe(90)
+  expect(await startsIn({ eta_seconds: 90, updated_at: at(-30) })).toBe(60)
+  expect(await startsIn({ eta_seconds: 90, updated_at: at(-300) })).toBe(0)
+})
+
+test("a worker that is asked to stop its item takes the next one soon, whatever was left", async () => {
+  expect(await startsIn({ eta_seconds: 90, updated_at: at(0), cancel_requested_at: at(0) })).toBe(0)
+  expect(await startsIn({ eta_seconds: null, cancel_requested_at: at(0) })).toBe(0)
+})
+
+test("behind an item whose end is unknown nothing is foreseen", async () => {
+  expect(await startsIn({ eta_seconds: null })).toBeUndefined()
+})

@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Learned } from "../../src/queue/learned.ts"
+import { Rescue } from "../../src/queue/rescue.ts"
+import { Workers } from "../../src/queue/workers.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added, START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+function fail(error: unknown): never {
+  throw error
+}
+
+test("an item that is taken back is counted once, with why: its worker was silent, or its token was revoked", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const bus = new LocalBus()
+  const learned = new Learned(store, fail)
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  const why: string[] = []
+  const rescue = new Rescue(store, bus, {
+    ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
+    onRescued: (reason) => void why.push(reason),
+  })
+  const [silent, revoked] = [await added(store), await added(store)]
+  await workers.take(silent, { worker: "a", leaseMs: 10_000 })
+  await workers.take(revoked, { worker: "b", leaseMs: 60_000, holder: 7 })
+  await rescue.turn()
+  expect(why).toEqual([])
+  clock.nowMs += 10_000
+  await rescue.turn()
+  expect(why).toEqual(["silent"])
+  expect(await store.access.endLeases(7)).toBe(1)
+  await rescue.turn()
+  expect(why).toEqual(["silent", "revoked"])
+  for (const id of [silent, revoked])
+    expect(await store.item(id)).toMatchObject({ status: "retrying", retry_count: 0 })
+  await store.close()
+})
