@@ -1,12 +1,15 @@
 import { expect, test } from "bun:test"
+import { join } from "node:path"
 
 import { blank } from "../../src/item/blank.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Forecasts } from "../../src/queue/forecasts.ts"
-import type { Learned } from "../../src/queue/learned.ts"
+import { Learned } from "../../src/queue/learned.ts"
 import { Presence } from "../../src/queue/presence.ts"
 import type { Items } from "../../src/store/items.ts"
 import type { Life } from "../../src/store/life.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { temporaryFolder } from "../server.ts"
 
 const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
 const at = (second: number): string => new Date(NOW_MS + second * 1000).toISOString()
@@ -45,4 +48,22 @@ test("a worker that is asked to stop its item takes the next one soon, whatever 
 
 test("behind an item whose end is unknown nothing is foreseen", async () => {
   expect(await startsIn({ eta_seconds: null })).toBeUndefined()
+})
+
+test("once enough items without a kind went alike, the next one is expected to, without being asked for before", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const learned = new Learned(store, (error) => expect(error).toBeUndefined())
+  const item = { id: 9, ...blank(1, at(0)) }
+  const seconds = async (): Promise<number | undefined> => (await learned.outlookOf(item))("box")?.seconds
+  const step = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
+  const expected: (number | undefined)[] = [await seconds()]
+  for (const queue_id of [1, 2, 3]) {
+    const run = { kind: "alike", look: "alike", queue_id, worker: "box", seconds: 100, steps: [step] }
+    await store.runs.addLearned([{ ...run, ended_at: at(queue_id) }])
+    await learned.note(run)
+    expected.push(await seconds())
+  }
+  expect(expected).toEqual([undefined, undefined, undefined, expect.closeTo(100, 0)])
+  await store.close()
 })

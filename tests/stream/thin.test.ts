@@ -134,4 +134,16 @@ test("thin is a whole number from 1 to 10, and streams and sockets of everything
   })
   expect(JSON.parse(first)).toMatchObject({ id: 1, status: "queued" })
   socket.close()
+  for (const title of ["one", "two", "three"]) await server.put(1, { title })
+  const again = new WebSocket(`${server.url.replace("http", "ws")}/api/v1/progress/ws?thin=2&last_event_id=1`)
+  const ids: unknown[] = []
+  await new Promise<void>((resolve) => {
+    again.onmessage = ({ data }) => {
+      const { id, event }: { id?: number; event?: string } = JSON.parse(String(data))
+      ids.push(id ?? event)
+      if (event === "live") resolve()
+    }
+  })
+  expect(ids).toEqual([4, "live"])
+  again.close()
 }, 30_000)

@@ -1,0 +1,76 @@
+import { afterEach, expect, spyOn, test } from "bun:test"
+
+import { Client } from "../../src/client/client.ts"
+
+const HELD = { id: 7, token: "secret" }
+const timers = spyOn(globalThis, "setTimeout")
+afterEach(() => void timers.mockClear())
+
+/** A server that answers 204 to everything, and the paths that it was asked for, as they came. */
+function server() {
+  const paths: string[] = []
+  const serving = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      paths.push(new URL(request.url).pathname)
+      return new Response(null, { status: 204 })
+    },
+  })
+  return {
+    paths,
+    client: new Client(`http://127.0.0.1:${serving.port}`),
+    [Symbol.asyncDispose]: () => serving.stop(true),
+  }
+}
+
+test("names reach the server whole, whatever is in them", async () => {
+  await using asked = server()
+  const { client, paths } = asked
+  const name = "a/b c?d=e#f%é"
+  for (const ask of [() => client.forgetRuns(name), () => client.drain(name), () => client.undrain(name)])
+    await ask().catch(() => undefined)
+  const encoded = encodeURIComponent(name)
+  expect(paths).toEqual([
+    `/api/v1/kinds/${encoded}/runs`,
+    `/api/v1/workers/${encoded}/drain`,
+    `/api/v1/workers/${encoded}/drain`,
+  ])
+})
+
+test("an answer may take ten seconds more than the server was asked to hold it", async () => {
+  await using asked = server()
+  const { client } = asked
+  const longest = async (ask: () => Promise<unknown>): Promise<number> => {
+    timers.mockClear()
+    await ask().catch(() => undefined)
+    return Math.max(...timers.mock.calls.map(([, ms]) => ms ?? 0))
+  }
+  expect(await longest(() => client.get(7))).toBe(10_000)
+  expect(await longest(() => client.claim({ worker: "w" }))).toBe(10_000)
+  expect(await longest(() => client.claim({ worker: "w", wait: 30 }))).toBe(40_000)
+  expect(await longest(() => client.heartbeat(HELD, 20))).toBe(30_000)
+})
+
+test.each([
+  ["2", 2000],
+  ["299", 299_000],
+  ["100000", 300_000],
+])(
+  "a stream that is refused for %s s is asked for again after %d ms, which is five minutes at most",
+  async (after, ms) => {
+    const body = { error: "busy", code: "unavailable", request_id: "r" }
+    const serving = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => Response.json(body, { status: 503, headers: { "retry-after": after } }),
+    })
+    const leave = new AbortController()
+    for await (const said of new Client(`http://127.0.0.1:${serving.port}`).watch({ signal: leave.signal })) {
+      expect(said).toMatchObject({ type: "offline", status: 503, retryMs: ms })
+      break
+    }
+    leave.abort()
+    await serving.stop(true)
+  },
+)
