@@ -1,0 +1,98 @@
+import { expect, test } from "bun:test"
+
+import { type Client, ServerError } from "../../src/client/client.ts"
+import { blank } from "../../src/item/blank.ts"
+import { planned } from "../../src/runner/plan.ts"
+import { Worker } from "../../src/runner/worker.ts"
+
+/** A worker whose every claim is refused with this status, and a promise that resolves at the first. */
+function refused(status: number): { readonly worker: Worker; readonly asked: Promise<void> } {
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  const client: unknown = {
+    claim: () => {
+      resolve()
+      return Promise.reject(new ServerError(status, `refused with ${status}`, { code: "of the test" }))
+    },
+  }
+  const worker = new Worker({
+    client: client as Client,
+    ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 0 },
+    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: [], concurrency: 1 },
+    stateFolder: undefined,
+  })
+  return { worker, asked }
+}
+
+test.each([401, 403, 429, 503])(
+  "a worker that is answered %d waits until it is let in or stopped",
+  async (status) => {
+    const { worker, asked } = refused(status)
+    let isOver = false
+    const running = worker.run().finally(() => (isOver = true))
+    await asked
+    await new Promise(setImmediate)
+    expect(isOver).toBe(false)
+    worker.signal()
+    await running
+  },
+)
+
+test.each([400, 404, 409])("a worker that is answered %d ends with the reason", async (status) => {
+  await expect(refused(status).worker.run()).rejects.toThrow(`refused with ${status}`)
+})
+
+/** A worker with one item, whose command runs this script, and a promise that resolves once that has printed. */
+function rendering(script: string): {
+  readonly worker: Worker
+  readonly printed: Promise<void>
+  readonly ended: string[]
+} {
+  const { promise: printed, resolve } = Promise.withResolvers<void>()
+  const item = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }
+  const ended: string[] = []
+  let claims = 0
+  const end = (verb: string) => async (): Promise<object> => {
+    ended.push(verb)
+    return { directive: "continue", item }
+  }
+  const untilOver = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+  const client: unknown = {
+    claim: (_request: object, signal: AbortSignal) => {
+      claims += 1
+      return claims === 1 ? Promise.resolve({ item, lease: { token: "t" } }) : untilOver(signal)
+    },
+    heartbeat: (_held: object, _waitS: number, signal: AbortSignal) => untilOver(signal),
+    report: async () => ({ directive: "continue", item }),
+    print: async (_held: object, bytes: Uint8Array) => {
+      resolve()
+      return { attempt: 1, end: bytes.length }
+    },
+    ...{ complete: end("complete"), fail: end("fail"), release: end("release") },
+  }
+  const worker = new Worker({
+    client: client as Client,
+    ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 5000 },
+    ...{ plan: planned(["sh", "-c", script]), tags: [], kind: undefined, steps: [], concurrency: 1 },
+    stateFolder: undefined,
+  })
+  return { worker, printed, ended }
+}
+
+test("a command that cannot be run here gives its item back, and ends the worker with the reason", async () => {
+  const { worker, ended } = rendering("exit 127")
+  await expect(worker.run()).rejects.toThrow("cannot be run here (code 127)")
+  expect(ended).toEqual(["release"])
+}, 30_000)
+
+test("a worker that is told to return its items ends well, whatever its command then ends with", async () => {
+  const { worker, printed, ended } = rendering(
+    "trap 'exit 127' TERM; echo ready; while :; do sleep 0.02; done",
+  )
+  const running = worker.run()
+  await printed
+  worker.signal()
+  worker.signal()
+  await running
+  expect(ended).toEqual(["release"])
+}, 30_000)
