@@ -4,7 +4,7 @@ import { Elysia, ValidationError } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
 import { withoutSecrets } from "../access/secret.ts"
-import { AppError, REFUSALS } from "../errors.ts"
+import { AppError, type ErrorCode, REFUSALS } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
 import { lost } from "../item/lease.ts"
 import { sse } from "../stream/formats.ts"
@@ -149,6 +149,9 @@ function withoutItems(error: AppError, { caller, request, query, params }: Refus
   return hides && leaseOf({ request, query }) !== "" ? lost(Number(id)) : error
 }
 
+/** What a request is refused with that has shown no valid lease: who sent it learns no more from that. */
+const UNPROVEN: readonly ErrorCode[] = ["lease_lost", "not_found"]
+
 /** The headers that belong to a refusal. */
 function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: readonly Route[]) {
   const isForNow = code === "unavailable" || retryAfterMs !== undefined
@@ -194,7 +197,7 @@ export function errors(
         caller,
       })
       if (found.code === "lease_lost") limits?.chargeLost(caller)
-      const known = found.code === "lease_lost" ? (refusals.get(request) ?? found) : found
+      const known = UNPROVEN.includes(found.code) ? (refusals.get(request) ?? found) : found
       if (known.code === "too_many_requests" && limits) await Bun.sleep(limits.restMs(caller))
       const requestId = crypto.randomUUID()
       if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)

@@ -61,6 +61,18 @@ test("a token and a lease that a page made up open no route to it", async () => 
   }
 })
 
+test("a token and a lease that a page made up do not tell it either which items there are", async () => {
+  const missing = await local.api("POST", "/queue/999999/heartbeat", {}, { origin: PUBLIC, lease: "made-up" })
+  expect(missing.status).toBe(403)
+  for (const [path, forged] of [
+    ["POST /api/v1/queue/999999/heartbeat", "Lease: made-up"],
+    ["GET /nope", "Authorization: Bearer made-up"],
+  ] as const) {
+    const head = `${path} HTTP/1.1\r\nHost: evil.example\r\n${forged}\r\nContent-Length: 0\r\n`
+    expect(await raw(local.url, `${head}Connection: close\r\n\r\n`)).toStartWith("HTTP/1.1 421 ")
+  }
+})
+
 test("a WebSocket is opened by no foreign page, and by our own", async () => {
   const handshake = (server: TestServer, path: string, origin: string): Promise<string> => {
     const head = `GET ${path} HTTP/1.1\r\nHost: ${new URL(server.url).host}\r\nOrigin: ${origin}\r\n`
