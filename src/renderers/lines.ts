@@ -176,7 +176,14 @@ class Lines implements LineReader {
     const label = shapeOf(text.slice(0, at))
     const isDone = saysDone(text)
     if (this.#expected.bars !== undefined) {
-      const look = { isRedrawn, hasDrawing: hasDrawing(text), tail: "", isRow: false, isHead: false }
+      const look = {
+        isRedrawn,
+        hasDrawing: hasDrawing(text),
+        tail: "",
+        isRow: false,
+        isHead: false,
+        isSummary: false,
+      }
       return this.#bars.see(`${label} #`, nestedIn(counts, isDone), look) ? null : undefined
     }
     if (this.#isSpanned && this.#turns.fraction < 1) return undefined
@@ -216,7 +223,14 @@ class Lines implements LineReader {
 
   #readOwn({ report, fraction, by }: Own): Report | undefined {
     if (!report) return undefined
-    const look: Look = { isRedrawn: true, hasDrawing: false, tail: "", isRow: false, isHead: false }
+    const look: Look = {
+      isRedrawn: true,
+      hasDrawing: false,
+      tail: "",
+      isRow: false,
+      isHead: false,
+      isSummary: false,
+    }
     if (fraction !== undefined) this.#hasTold = true
     if (fraction !== undefined)
       this.#tellPercent({ key: by, fraction, look, unit: undefined, isEnclosed: false })

@@ -8,6 +8,8 @@ import { type Look, NEAR_START } from "./track.ts"
 const MAX_KINDS = 200
 /** tqdm's bar, "45%|████    | 9/20": bars of one kind have the same total. */
 const TOTAL = /%\|[^|]*\| ?[\d.]+\w?\/([\d.]+\w?)/
+/** A figure that is no time, date or name, and that no colon follows: "Pass 2:" is a name. */
+const FIGURE = /(?<![\w.,:/#-])\d+(?![\w.:/-]|,\d)/
 const HEAD = /^\[ ?\d+ ?%\]/
 
 /** A percentage of a line, with the counts around it. */
@@ -67,6 +69,7 @@ export class Measures {
         tail: shapeOf(text.slice(percent.end)),
         isRow: isTableRow(text) && isConfirmed(text) !== true,
         isHead: HEAD.test(text),
+        isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
       },
       isEnclosed,
       unit: told && { done: outermost ? begunOf(told) : told.n, total: told.total, name: told.name },

@@ -20,11 +20,13 @@ export interface Look {
   readonly isRow: boolean
   /** Whether the percentage comes first, in brackets: then what follows it changes. */
   readonly isHead: boolean
+  /** Whether figures stand before it that are no count, as where results are summed up: "4 received, 0% lost". */
+  readonly isSummary: boolean
 }
 
 /** Whether a bar has just begun. One that is not drawn can only be taken for one at 0. */
-export const isAtStart = (fraction: number, { isRedrawn, hasDrawing }: Look): boolean =>
-  fraction === 0 || ((isRedrawn || hasDrawing) && fraction <= NEAR_START)
+export const isAtStart = (fraction: number, { isRedrawn, hasDrawing, isSummary }: Look): boolean =>
+  (fraction === 0 && !isSummary) || ((isRedrawn || hasDrawing) && fraction <= NEAR_START)
 
 /**
  * One percentage over time, by the words before it. It is believed as a bar once it was seen again and had grown. Bars

@@ -221,6 +221,21 @@ const SEVERAL: readonly Program[] = [
     36,
   ],
   [
+    "a summary after a bar",
+    [...each(TENTHS, (n) => tqdm(n, 10)), ...lf("", "Dropped frames: 0 (0%)", "4 sent, 4 received, 0% lost")],
+    100,
+    100,
+  ],
+  [
+    "bars in words, in turn",
+    [1, 2]
+      .flatMap((pass) => each(TENTHS, (n) => `10:33:2${n % 10} pass ${pass}: ${n * 10}% done\n`))
+      .slice(0, 12),
+    33,
+    33,
+    100,
+  ],
+  [
     "bars in turn below one that never moves",
     [tqdm(0, 2, "File: "), ...[1, 2].flatMap(() => ["\n", ...each(TENTHS, (n) => tqdm(n, 10, "Stream: "))])],
     66,
