@@ -1,6 +1,7 @@
 import { COMMANDS } from "./commands/commands.ts"
 import { didYouMean } from "./commands/nearest.ts"
 import { helpOf, readArguments, usageLine } from "./commands/usage.ts"
+import { passProxy } from "./config/proxy.ts"
 import { reasonOf } from "./errors.ts"
 import { printable } from "./text.ts"
 import { commit, version } from "./version.ts"
@@ -98,4 +99,5 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   }
 }
 
+passProxy()
 process.exitCode = await run(process.argv.slice(2))

@@ -147,7 +147,10 @@ test("only the composition root chooses a store and a bus", () => {
 })
 
 test("only the configuration reads the environment", () => {
-  expect(files.filter((file) => read(file).includes("process.env"))).toEqual(["src/config/config.ts"])
+  expect(files.filter((file) => read(file).includes("process.env"))).toEqual([
+    "src/config/config.ts",
+    "src/config/proxy.ts",
+  ])
 })
 
 test("every process that is started is given an environment, which holds no token of ours", () => {

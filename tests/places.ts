@@ -114,7 +114,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "dashboard/live": { own: ["client", "dashboard/model", "errors", "item", "text"] },
   "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text"] },
   dashboard: { own: ["text"] },
-  main: { own: ["commands", "errors", "text", "version"] },
+  main: { own: ["commands", "config/proxy", "errors", "text", "version"] },
   serve: {
     own: [
       "access",

@@ -1,4 +1,5 @@
 import { LEVELS } from "../log.ts"
+import { proxyAsInherited } from "./proxy.ts"
 import { tokenIn, valueIn } from "./token-file.ts"
 import {
   busUrl,
@@ -371,7 +372,7 @@ export function token(given: Given, env: NodeJS.ProcessEnv = process.env): strin
 export const environment = (
   changes: Readonly<Record<string, string | undefined>>,
   env: NodeJS.ProcessEnv = process.env,
-): NodeJS.ProcessEnv => ({ ...env, ...WITHOUT_TOKEN, ...changes })
+): NodeJS.ProcessEnv => ({ ...env, ...proxyAsInherited(), ...WITHOUT_TOKEN, ...changes })
 
 /**
  * The folder for what a worker of this user keeps over its own restart: `XDG_STATE_HOME/track-studio`, by default

@@ -1,0 +1,50 @@
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
+
+import { passProxy } from "../../src/config/proxy.ts"
+import { run, start } from "../server.ts"
+
+setDefaultTimeout(30_000)
+
+const seen: string[] = []
+/** Stands for the proxy of a company: whatever it is asked for, it answers by itself. */
+const proxy = Bun.serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  fetch: ({ url, headers }) => {
+    seen.push(`${url} ${headers.get("lease") ?? ""}`)
+    return new Response("Blocked by the proxy", { status: 403 })
+  },
+})
+const server = await start()
+afterAll(async () => {
+  await proxy.stop(true)
+  await server[Symbol.asyncDispose]()
+})
+const address = `http://127.0.0.1:${proxy.port}`
+
+test("requests to this machine pass the proxy of the environment, and a command gets that as it was", async () => {
+  const script = 'echo "[${NO_PROXY-none}] [${no_proxy-none}] $HTTP_PROXY"'
+  for (const [env, told] of [
+    [{ HTTP_PROXY: address, http_proxy: address }, "[none] [none]"],
+    [{ HTTP_PROXY: address, NO_PROXY: "intranet" }, "[intranet] [none]"],
+  ] as const) {
+    for (const url of [server.url, server.url.replace("127.0.0.1", "localhost")]) {
+      const args = ["run", "--server", url, "--song", "1", "--", "sh", "-c", script]
+      const { code, stdout } = await run(args, env)
+      expect([code, stdout]).toEqual([0, `${told} ${address}\n`])
+    }
+  }
+  expect(seen).toEqual([])
+  // The control: another machine is asked for through it.
+  const { code, stderr } = await run(["list", "--server", "http://192.0.2.1:8080"], { HTTP_PROXY: address })
+  expect([code, stderr]).toEqual([1, expect.stringContaining("the server answered 403")])
+  expect(seen).toHaveLength(1)
+})
+
+test("without a proxy nothing is changed, nor where all requests pass it already", () => {
+  for (const env of [{ NO_PROXY: "intranet" }, { HTTP_PROXY: address, no_proxy: "*" }]) {
+    const before = { ...env }
+    passProxy(env)
+    expect<object>(env).toEqual(before)
+  }
+})
