@@ -129,6 +129,8 @@ page("a waiting item", () => {
       `[...document.querySelectorAll(${JSON.stringify(rows)})].map(({ dataset }) => dataset.item).join()`
     await tab.until(`${ids(".section.waiting .row")} === "${now}"`)
     expect(await tab.evaluate<string>(ids(".section.later .row"))).toBe(`${soon},3`)
+    // It has no place in the order yet.
+    expect(await tab.evaluate<string>(`document.querySelector('[data-item="3"] .place').innerText`)).toBe("")
     expect(await tab.evaluate<string>(`document.querySelector('[data-item="3"] .since').innerText`)).toMatch(
       /^Starts in 1:59:5\d$/,
     )

@@ -263,6 +263,12 @@ page("an item's page", () => {
     await tab.until(`${text(".failure pre")} === "out of memory\\nat frame 12"`)
     await tab.until(`${text(".timeline > li")}.startsWith("Failed")`)
 
+    // What was reported once holds until now, and is drawn so.
+    const still = await server.add({ song_id: 6 })
+    await server.put(still, { status: "processing", progress: 40 })
+    const single = await open(`/items/${still}`)
+    await single.until(`document.querySelector(".plot .area .line")?.getAttribute("d").includes("L")`)
+    await server.put(still, { status: "failed" })
     const again = await open(`/items/${id}`)
     await again.until(`${text("h1")} === "Tidelines" && ${text(".timeline")}.includes("10 to 30%")`)
     await again.click(".buttons button")

@@ -80,8 +80,20 @@ page("a render of a kind that is known", () => {
       const rests = await tab.evaluate<string>(`document.querySelector(".lane .figures").title`)
       expect(rests).toBe("from 2 earlier runs; the worker says 90%")
       expect(await own.evaluate<number>(`document.querySelectorAll(".steps li").length`)).toBe(2)
+      // A question before a cancel names the same percentage as the bar.
+      await tab.evaluate(`document.querySelector(".lane .quick").click()`)
+      const asked = await tab.until<string>(`document.querySelector("dialog[open] form > p")?.innerText`)
+      expect(Math.abs(Number(/(\d+)% done/.exec(asked)?.[1]) - part * 100)).toBeLessThan(20)
+      await tab.evaluate(`document.querySelector("dialog").close()`)
       expect(await own.evaluate<number>(`document.querySelectorAll(".plot .area .time").length`)).toBe(1)
       const named = `[...document.querySelectorAll(".plot .legend span")].filter((one) => one.checkVisibility()).map((one) => one.innerText).join()`
+      // The levels stand at their lines, whatever stands above.
+      const [level, top] = [".plot .levels span", ".plot .area"].map(
+        (one) => `document.querySelector("${one}").getBoundingClientRect()`,
+      )
+      expect(
+        await own.evaluate<number>(`Math.abs(${level}.top + ${level}.height / 2 - ${top}.top)`),
+      ).toBeLessThan(2)
       expect(await own.evaluate<string>(named)).toBe(
         "Reported by the worker,Estimated from earlier runs,Expected",
       )

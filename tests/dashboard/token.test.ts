@@ -101,6 +101,9 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       const all = ["Add a song", "Cancel", "Pause the queue", "Retry", "Retry all failed", "Select"]
       expect(await acts(tab)).toEqual(who === "operator" ? all : [])
       const shown = await tab.evaluate<string>(said)
+      // A share link says nothing about a queue that it does not show.
+      const others = `[...document.querySelectorAll(".figure, .empty")].some((one) => one.checkVisibility())`
+      expect(await tab.evaluate<boolean>(others)).toBe(!isShared)
       if (who === "operator") expect(shown).toBe("")
       else expect(shown).toContain(isShared ? `item ${failed} and nothing else` : "role operator")
       await tab.close()

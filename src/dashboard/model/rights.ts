@@ -1,5 +1,5 @@
 import type { Me } from "../../wire/answers.ts"
-import { at } from "./text.ts"
+import { about } from "./text.ts"
 
 /** Something that a role may do or not. */
 export type Right = Me["may"][number]
@@ -28,8 +28,8 @@ export const unknownRights = (hasToken: boolean): Rights =>
 export const rightsOf = (me: Me, nowMs: number): Rights => rights(me.may, whyOf(me, nowMs))
 
 function whyOf({ role, item, expires_at, may }: Me, nowMs: number): string {
-  const until = expires_at === null ? "" : ` until ${at(expires_at, nowMs)}`
-  if (item !== null) return `View only: this link shows item ${item} and nothing else${until}.`
+  const until = expires_at === null ? "" : ` It works until ${about(Date.parse(expires_at), nowMs)}.`
+  if (item !== null) return `View only: this link shows item ${item} and nothing else.${until}`
   if (may.includes("change")) return ""
   if (may.includes("read"))
     return `View only: your token has the role ${role}. To change the queue, use one with the role operator.`

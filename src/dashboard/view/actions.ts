@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { duration } from "../../text.ts"
+import { duration, shownOf } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { isWaiting } from "../model/state.ts"
@@ -46,7 +46,7 @@ async function cancel(item: QueueItem, queue: KnownQueue): Promise<void> {
   const name = nameOf(item)
   if (item.status === "processing") {
     const forSeconds = (queue.nowMs() - Date.parse(item.started_at ?? item.updated_at)) / 1000
-    const text = `It has been running for ${duration(forSeconds)} and is ${item.progress}% done. The unfinished render will be lost.`
+    const text = `It has been running for ${duration(forSeconds)} and is ${shownOf(item)}% done. The unfinished render will be lost.`
     if (!(await confirm(`Cancel ${name}?`, text, { yes: "Stop rendering", no: "Keep rendering" }))) return
   }
   const done = ({ status }: QueueItem): string =>

@@ -48,7 +48,10 @@ export function wordsOf(connection: Connection, nowMs: number): Words {
   }
 }
 
-const SHARED: Readonly<Record<Holder, string>> = { worker: "by all tabs of this browser", tab: "no" }
+const SHARED: Readonly<Record<Holder, string>> = {
+  worker: "all tabs of this browser",
+  tab: "this tab alone",
+}
 
 /** The badge that shows how far to trust the page, the facts behind it, and the banner for when it is out of date. */
 export class Badge {
@@ -132,7 +135,7 @@ export class Badge {
       ["Viewers", stats === null ? "unknown" : count(stats.connected_clients)],
       ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
       ["History", history === "" ? "unknown" : history],
-      ["Shared", SHARED[holder]],
+      ["Used by", SHARED[holder]],
     ]
     if (reason !== "") facts.unshift(["Problem", reason])
     const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))

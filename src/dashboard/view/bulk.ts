@@ -31,7 +31,7 @@ const RETRY: Act = {
   label: "Retry",
   icon: "retry",
   done: ["is back in the queue", "are back in the queue"],
-  text: "They go back into the queue with all of their attempts.",
+  text: "They go back into the queue as if they were new.",
   danger: false,
   fits: ({ status }) => isFinished(status) || status === "retrying",
   act: "retry",

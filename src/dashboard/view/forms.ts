@@ -165,7 +165,7 @@ export async function askToken(title: string): Promise<string | undefined> {
       field(
         "Access token",
         input,
-        "It begins with tsk_. The owner of the server makes one: track-studio token create",
+        "It begins with tsk_. The owner of the server creates it with: track-studio token create",
       ),
     ],
     yes: "Continue",

@@ -195,7 +195,7 @@ export class Home implements Screen {
   #drawn(): HTMLElement {
     const top = el(
       "section",
-      { class: "top", "aria-label": "Figures" },
+      { class: "top", "aria-label": "Figures", "data-needs": "figures" },
       el("div", {}, this.#figures.element, this.#figures.lately),
       el("div", { class: "tools" }, this.#filter.element, this.#bulk.toggle),
     )
@@ -320,7 +320,9 @@ export class Home implements Screen {
     mark(this.element, "data-view", isAll ? null : which)
     // The strip is above all lists, and would push them away from under the pointer.
     this.#isFailureDue = !isFree
-    const how = { isLoaded: loaded, isNew, isOptional: !isAll }
+    // A reader who sees one item alone is not told that the others are none.
+    const isOptional = !isAll || !this.#model.may("figures")
+    const how = { isLoaded: loaded, isNew, isOptional }
     if (isFree)
       this.#showFailures(
         { isLoaded: loaded, isNew },
@@ -330,12 +332,13 @@ export class Home implements Screen {
     this.#running.show({ ...how, name: "Running", ...this.#part("running", running) })
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
     this.#waiting.show({ ...how, name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places })
-    const later = { name: "Later", items: delayed, count: count(delayed.length), isOptional: true }
-    this.#delayed.show({ ...how, ...later })
+    // They have no place in the order: each starts when it can.
+    const later = { name: "Later", items: delayed, places: new Map<number, number>() }
+    this.#delayed.show({ ...how, ...later, count: count(delayed.length), isOptional: true })
     // The choice of endings is beside its heading.
     const hasChoice = which === "completed" || which === "failed" || which === "cancelled"
     const says = isAll ? "" : text === "" ? ENDED[which][1] : `Nothing matches “${text}”.`
-    const ended = { name: ENDED[which][0], isOptional: !isAll && !hasChoice, says }
+    const ended = { name: ENDED[which][0], isOptional: isOptional && !hasChoice, says }
     this.#finished.show({ ...how, ...ended, ...this.#part("finished", finished) })
     show(this.#retryEvery, which === "failed" && text === "" && this.#failedCount() > 0)
     show(this.#nothing, !isAll && !hasChoice && this.#sections.every((section) => section.isBlank))

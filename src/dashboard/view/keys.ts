@@ -4,8 +4,8 @@ import { el } from "./dom.ts"
 
 const KEYS: readonly (readonly [keys: readonly string[], does: string, needs?: Right])[] = [
   [["/"], "Search the queue"],
-  [["Alt", "↑"], "Move the waiting item that has the focus up", "change"],
-  [["Alt", "↓"], "Move it down", "change"],
+  [["Alt", "↑"], "Move the focused waiting item up", "change"],
+  [["Alt", "↓"], "Move the focused waiting item down", "change"],
   [["Esc"], "Leave the search, a menu, or the selection"],
   [["?"], "Show these keys"],
 ]

@@ -75,9 +75,13 @@ export class Plot {
       "figure",
       { class: "plot", role: "img", hidden: true },
       el("div", { class: "legend", "aria-hidden": "true" }, ...this.#legend.map(([, entry]) => entry)),
-      el("div", { class: "levels", "aria-hidden": "true" }, ...levels),
-      area,
-      this.#marks,
+      el(
+        "div",
+        { class: "canvas" },
+        el("div", { class: "levels", "aria-hidden": "true" }, ...levels),
+        area,
+        this.#marks,
+      ),
     )
     area.addEventListener("pointermove", (event) => this.#point(event, area))
     area.addEventListener("pointerleave", () => this.#leave())
@@ -86,7 +90,11 @@ export class Plot {
   /** Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. */
   draw(all: readonly Point[], nowMs: number, expected: Expected | null): void {
     const started = all.findIndex(({ running }) => running)
-    const points = thinned(started < 0 ? [] : all.slice(Math.max(0, started)))
+    const seen = thinned(started < 0 ? [] : all.slice(Math.max(0, started)))
+    const latest = seen.at(-1)
+    const isOpen = latest !== undefined && latest.running && latest.progress < 100 && latest.ms < nowMs
+    // What was reported last is what is known until now.
+    const points = isOpen ? [...seen, { ...latest, time: null, ms: nowMs }] : seen
     this.#points = points
     const [first] = points
     const last = points.at(-1)

@@ -30,10 +30,12 @@ const MAX_TAGS = 8
 /** The command that starts a worker for this server which takes any of these items. */
 function workCommand(items: readonly QueueItem[]): string {
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(BASE.hostname) && BASE.port === "8080"
-  const server = isHere ? "" : ` --server ${BASE.href.replace(/\/$/, "")}`
+  const server = isHere ? [] : [`--server ${BASE.href.replace(/\/$/, "")}`]
   const needed = [...new Set(items.flatMap((item) => item.tags))].slice(0, MAX_TAGS).join()
-  const tags = needed === "" ? "" : ` --tags ${/^[\w,.:-]+$/.test(needed) ? needed : shellWord(needed)}`
-  return `track-studio work${server}${tags} --exec ./render.sh`
+  const tags = needed === "" ? [] : [`--tags ${/^[\w,.:-]+$/.test(needed) ? needed : shellWord(needed)}`]
+  const words = ["track-studio work", ...server, ...tags, "--exec ./render.sh"]
+  // On a phone a long line would break within a flag.
+  return words.join(words.length > 2 ? " \\\n  " : " ")
 }
 
 /** What the list of running items says when nothing is running. */

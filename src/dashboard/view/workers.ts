@@ -47,7 +47,7 @@ function rowsOf({
     ["State", [draining ? `${NAMES[state]}, takes no more items` : NAMES[state]]],
     ["Renders", links],
     ["Idle since", idle_since === null || state !== "idle" ? [] : [inFull(idle_since)]],
-    ["Last heard of", last_heard_at === null ? [] : [inFull(last_heard_at)]],
+    ["Last contact", last_heard_at === null ? [] : [inFull(last_heard_at)]],
     ["Tags", tags === null || tags.length === 0 ? [] : [tags.map(line).join(", ")]],
     ["Version", version === "" ? [] : [line(version)]],
   ]
@@ -139,7 +139,7 @@ export class WorkersStrip {
   /** The strip, for the page. */
   readonly element = el(
     "section",
-    { class: "workers-strip", "aria-label": "Workers" },
+    { class: "workers-strip", "aria-label": "Workers", "data-needs": "figures" },
     this.#none,
     this.#list,
     this.#more,
