@@ -16,7 +16,7 @@ export interface Own {
 
 /** A part of each line that matters for how a render ends: it is found in a flood, and read whole. */
 export const OWN =
-  /rror|Unable|av_|put #0|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera/
+  /rror|Unable|av_|put #0|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera|\.crash/
 
 const BLENDER_START =
   /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
@@ -24,6 +24,8 @@ const BLENDER_5 = /(?:^|\d +)render +\| /
 const BLENDER_SAVED = /Saved: '[^']*'(?: Time:|$)/
 const READ = /\bRead blend: "?(.+?)"?$/
 const BEGINS = /^Blender \d+\.\d/
+/** Blender's last words when it crashes. */
+const CRASHED = /^Writing: .+\.crash\.txt$/
 const BLENDER_END = /^ ?Time: [\d:.]+/
 const PAIR =
   /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress)= *\S+ *$/
@@ -71,6 +73,8 @@ export class OwnWords {
   #blender: LineReader
   /** Whether Blender was heard since it quit last. */
   #isBlender = false
+  /** Whether it said that it began, and has not quit since. */
+  #hasBegun = false
   /** Why Blender failed with each file that it read, if it did not render it later. */
   readonly #failures = new Map<string, string>()
   #blend = ""
@@ -90,7 +94,19 @@ export class OwnWords {
     const [before] = this.#failures.values()
     const saved = [...this.#saved, ...this.#blender.evidence.saved].slice(-MAX_FILES)
     const now = this.#isBlender ? this.#blender.evidence.failure : undefined
-    return { ...NO_EVIDENCE, reached, failure: failure ?? before ?? now, saved, unfinished, seen }
+    return {
+      ...NO_EVIDENCE,
+      reached,
+      failure: failure ?? before ?? now,
+      saved,
+      unfinished,
+      seen: seen ?? this.#seen,
+    }
+  }
+
+  /** What was not seen of Blender: its last words, which a script can hide as well. */
+  get #seen(): string | undefined {
+    return this.#hasBegun ? "Blender was not seen to end" : undefined
   }
 
   /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
@@ -99,11 +115,15 @@ export class OwnWords {
     if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
     if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
     // What another program said before Blender began is not Blender's trouble.
-    if (!this.#isBlender && BEGINS.test(line)) this.#blender = blender(this.#expected)
+    if (!this.#isBlender && BEGINS.test(line)) {
+      this.#blender = blender(this.#expected)
+      this.#hasBegun = true
+    }
     // A script inside of Blender prints what it likes, and what went wrong is among that.
     const report = this.#blender.read(line, false)
     if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)
-    if (this.#isBlender && isKilled(line, "blender")) this.#leaveBlender(plainLine(line))
+    const isDead = this.#isBlender && (CRASHED.test(line) || isKilled(line, "blender"))
+    if (isDead) this.#leaveBlender(plainLine(line))
     this.#ffmpeg.read(line, false)
     return isLog(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
   }
@@ -121,6 +141,7 @@ export class OwnWords {
     if (failure !== undefined && this.#failures.size < MAX_FILES) this.#failures.set(this.#blend, failure)
     this.#blender = blender(this.#expected)
     this.#isBlender = false
+    this.#hasBegun = false
     this.#blend = ""
   }
 

@@ -103,6 +103,20 @@ test("a Blender that the shell says was killed fails the script", () => {
   expect(proven(...begun, "Blender quit", "Killed").failure).toBeUndefined()
 })
 
+test("a Blender that crashed fails the script, unless a later one renders the same file", () => {
+  const begun = ["Blender 4.2.0", 'Read blend: "/a.blend"', "Fra:1 Mem:9M (Peak 9M)"]
+  const crash = "Writing: /tmp/a.crash.txt"
+  expect(proven(...begun, crash).failure).toBe(crash)
+  expect(proven(...begun, crash, ...begun, "Saved: '/o/1.png'", "Blender quit")).toEqual(WHOLE)
+})
+
+test("a Blender that nobody saw end is told, and fails nothing", () => {
+  const seen = "Blender was not seen to end"
+  expect(proven("Blender 4.2.0", "Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'")).toEqual({ ...WHOLE, seen })
+  // Other programs say that they saved something, too.
+  expect(proven("Saved: '/o/1.png'")).toEqual(WHOLE)
+})
+
 test.each([
   "Killed by death",
   "job 7: Killed",
