@@ -235,6 +235,25 @@ test("a ticket is good for its path alone, within a minute at first, and then fo
   expect(use(ticket)).toBe("unauthorized")
 })
 
+test("a caller counts as its token, or else as its address, whatever else it shows", async () => {
+  await using server = await opened()
+  const { gate } = server
+  const { secret, id } = await server.token({ role: "worker" })
+  const from = (key: string) => (): { key: string; isLocal: boolean } => ({ key, isLocal: false })
+  const clientOf = (more: Partial<Credentials>): string | undefined =>
+    gate.caller(credentials(more, false), "report").client
+  for (const key of ["10.0.0.1", "10.0.0.2"]) {
+    expect(clientOf({ hasLease: true, from: from(key) })).toBe(key)
+    const withToken = { authorization: `Bearer ${secret}`, from: from(key) }
+    expect([clientOf(withToken), clientOf({ ...withToken, hasLease: true })]).toEqual([
+      `token ${id}`,
+      `token ${id}`,
+    ])
+    // Of a token that is not in force only the lease counts.
+    expect(clientOf({ authorization: "Bearer tsk_unknown", hasLease: true, from: from(key) })).toBe(key)
+  }
+})
+
 test("what clients add to an address by themselves is no part of what a ticket is for, on either side", async () => {
   await using server = await opened()
   const { tickets, tokens } = server
