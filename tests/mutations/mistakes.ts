@@ -1,4 +1,7 @@
 import { BLIND_REST } from "./blind-rest.ts"
+import { BLIND_SECOND_REST } from "./blind-second-rest.ts"
+import { BLIND_SECOND_WORK } from "./blind-second-work.ts"
+import { BLIND_THIRD } from "./blind-third.ts"
 import { BLIND_WORK } from "./blind-work.ts"
 import { type Mistake, of } from "./mistake.ts"
 
@@ -21,6 +24,9 @@ const REPORTER = ["tests/runner/reporter.test.ts", "tests/runner/spool.test.ts"]
 export const MISTAKES: readonly Mistake[] = [
   ...BLIND_WORK,
   ...BLIND_REST,
+  ...BLIND_SECOND_WORK,
+  ...BLIND_SECOND_REST,
+  ...BLIND_THIRD,
   ...of("src/item/lease.ts", ITEM, [
     [
       "any token of a leased item will do",
