@@ -121,6 +121,14 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
 }
 
 /**
+ * Ends the process after so many milliseconds at the latest; its last log lines have time until then. What has not
+ * ended would keep it running, and so would a log that nobody reads.
+ */
+function exitWithin(ms: number): void {
+  setTimeout(() => process.exit(), Math.max(EXIT_MS, ms)).unref()
+}
+
+/**
  * Stops everything within `STOP_MS`. What has not ended by then is left to the end of the process, which follows.
  * @throws AppError `unavailable` in that case
  */
@@ -130,8 +138,6 @@ async function end(parts: Parts, store: Store): Promise<void> {
   store.drain()
   const ended = drain(parts).finally(() => store.close())
   if (await within(STOP_MS, ended)) return
-  // Later than the message about it; what has not ended would keep the process running.
-  setTimeout(() => process.exit(), EXIT_MS)
   throw new AppError("unavailable", `the server did not end within ${STOP_MS / 1000} s and was cut off`)
 }
 
@@ -161,7 +167,9 @@ async function served(config: Config): Promise<void> {
     log("info", "draining", { signal, streams: global + item })
   }
   const failure = await failureOf(run)
+  const startedMs = performance.now()
   const failureToEnd = await failureOf(() => end(parts, store))
+  exitWithin(STOP_MS - (performance.now() - startedMs))
   errors.end()
   if (failure) throw failure.error === REPLACED ? goneFrom(store.found.path) : failure.error
   if (failureToEnd) throw failureToEnd.error

@@ -1,9 +1,9 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
-import { run, start, temporaryFolder, type TestServer } from "../server.ts"
+import { PROGRAM, run, start, temporaryFolder, type TestServer } from "../server.ts"
 
 /** The fields of the first line of a server's log. */
 setDefaultTimeout(30_000)
@@ -17,6 +17,31 @@ async function refusesToStart(args: readonly string[], said: RegExp): Promise<vo
   expect(ran.stderr).toMatch(/^track-studio: .+\n$/)
   expect(ran.stderr.slice("track-studio: ".length, -1)).toMatch(said)
 }
+
+test("a server whose log nobody reads works on, and stops in time", async () => {
+  using folder = temporaryFolder()
+  const log = join(folder.path, "log")
+  expect(Bun.spawnSync(["mkfifo", log]).exitCode).toBe(0)
+  const descriptor = openSync(log, "r+")
+  const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } })
+  const { port } = free
+  free.stop(true)
+  const args = ["--port", `${port}`, "--database", join(folder.path, "queue.db"), "--log-level", "debug"]
+  const child = Bun.spawn([...PROGRAM, "serve", ...args], { stdout: descriptor, stderr: "ignore" })
+  const ask = (): Promise<number> =>
+    fetch(`http://127.0.0.1:${port}/api/v1/queue/next`).then(
+      (answer) => answer.status,
+      () => 0,
+    )
+  while ((await ask()) === 0) await Bun.sleep(20)
+  // A pipe holds 64 KiB, which are fewer lines.
+  for (let asked = 0; asked < 700; asked += 1) expect(await ask()).toBe(200)
+  const startedMs = performance.now()
+  child.kill("SIGTERM")
+  expect(await child.exited).toBe(0)
+  expect(performance.now() - startedMs).toBeLessThan(2900)
+  closeSync(descriptor)
+})
 
 test("the server says at its start where it listens, its database, and what it found there", async () => {
   using folder = temporaryFolder()
