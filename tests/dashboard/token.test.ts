@@ -86,6 +86,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       await known(server, token)
       const tab = await browser.open(
         `${server.url.replace("127.0.0.1", HOST)}/items/${failed}#token=${token}`,
+        { bypassPolicy: true },
       )
       const said = `(document.querySelector("#rights:not([hidden]) p")?.textContent ?? "")`
       if (who === "operator") await tab.until(`${OFFERED}.includes("Retry")`)
@@ -104,6 +105,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       // A share link says nothing about a queue that it does not show.
       const others = `[...document.querySelectorAll(".figure, .empty")].some((one) => one.checkVisibility())`
       expect(await tab.evaluate<boolean>(others)).toBe(!isShared)
+      expect(await tab.objections()).toEqual([])
       if (who === "operator") expect(shown).toBe("")
       else expect(shown).toContain(isShared ? `item ${failed} and nothing else` : "role operator")
       await tab.close()
