@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { type Attempt, histories } from "./histories.ts"
 import { madeKinds } from "./made.ts"
 import { type Figures, figuresOf, scoresOf } from "./replay.ts"
+
+setDefaultTimeout(30_000)
 
 const REAL = histories()
 const attemptsOf = (kind: string): Attempt[] => REAL.get(kind) ?? []
