@@ -4,6 +4,7 @@ import {
   copyFileSync,
   cpSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -278,6 +279,19 @@ test("a link that leads elsewhere ends the server, and begins no empty queue the
   rmSync(link)
   symlinkSync("here", link)
   expect(await itemsOf(database)).toBe(1)
+})
+
+test("a database that another server uses is refused by another name, too, and taken once that is gone", async () => {
+  using folder = temporaryFolder()
+  const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
+  await using server = await start({ database })
+  await server.add()
+  linkSync(database, other)
+  expect(foundBy(other)).toBe(
+    `the database ${other} is in use under another name, a hard link; use one name for it`,
+  )
+  await server.end()
+  expect(foundBy(other)).toBe(1)
 })
 
 test("nobody but the owner can read what the server stores", async () => {

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, type Stats, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 
 import { getTableColumns, getTableName } from "drizzle-orm"
@@ -200,8 +200,31 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
 /** A server that runs as root would lock everyone out of a device by making it private. */
 function checkKind(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false })
-  if (!file || file.isFile()) return
-  throw new AppError("unavailable", `the database ${path} is no file; name one with --database`)
+  if (file && !file.isFile())
+    throw new AppError("unavailable", `the database ${path} is no file; name one with --database`)
+  // By another name it has another lock file, and another write-ahead log.
+  if (file && file.nlink > 1 && existsSync("/proc") && isOpenElsewhere(file)) {
+    throw new AppError(
+      "unavailable",
+      `the database ${path} is in use under another name, a hard link; use one name for it`,
+    )
+  }
+}
+
+/** Whether another process has a file open, as far as we may see that. */
+function isOpenElsewhere({ dev, ino }: Stats): boolean {
+  const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
+  return processes.some((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).some((name) => {
+        const file = statSync(`/proc/${pid}/fd/${name}`, { throwIfNoEntry: false })
+        return file !== undefined && file.dev === dev && file.ino === ino
+      })
+    } catch {
+      // It has ended meanwhile, or it belongs to another user.
+      return false
+    }
+  })
 }
 
 function refusal(error: unknown, path: string): unknown {
