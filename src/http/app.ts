@@ -117,7 +117,7 @@ function crossOrigin(origins: readonly string[]) {
       "pragma",
       "x-requested-with",
     ],
-    exposeHeaders: ["retry-after", "drain"],
+    exposeHeaders: ["retry-after", "drain", "link"],
     maxAge: 600,
   })
 }
@@ -190,7 +190,7 @@ export function createApp(parts: AppParts) {
     .use(collectionRoutes("", parts.queue, parts.forecasts, access))
     .use(collectionRoutes("/", parts.queue, parts.forecasts, access))
     .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
-    .use(totalRoutes(parts.queue, parts.totals, access))
+    .use(totalRoutes(parts.queue, parts.totals, callers))
     .use(foreseenRoutes(parts.forecasts, parts.learned, access))
     .use(dashboardRoute(parts.totals, access))
     .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))

@@ -121,7 +121,11 @@ export class Limits {
 
   /** Charges a client for a large answer, so that its next requests wait longer. */
   charge(caller: Caller, bytes: number): void {
-    const units = Math.floor(bytes / UNIT_BYTES)
+    this.chargeUnits(caller, Math.floor(bytes / UNIT_BYTES))
+  }
+
+  /** Charges a client for one request that does the work of several more. */
+  chargeUnits(caller: Caller, units: number): void {
     const { client } = caller
     const { allowances, steadyMs } = this.#options
     if (client === undefined || units === 0) return

@@ -12,7 +12,7 @@ import {
   QueueResumed,
 } from "../wire/answers.ts"
 import { BatchRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
-import type { Admission } from "./access.ts"
+import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
@@ -42,7 +42,7 @@ const shown = ({ shortestMs, meanMs, longestMs, ...counts }: Period): FinishedSi
 })
 
 /** The routes of the queue as a whole. */
-export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
+export const totalRoutes = (queue: Queue, totals: Totals, { access, limits }: Callers) =>
   api("/queue")
     .use(access)
     .use(optionalJsonBody(access))
@@ -116,7 +116,8 @@ export const totalRoutes = (queue: Queue, totals: Totals, access: Admission) =>
     )
     .post(
       "/batch",
-      async ({ body: { act, ids } }): Promise<BatchAnswer> => {
+      async ({ body: { act, ids }, caller }): Promise<BatchAnswer> => {
+        limits?.chargeUnits(caller, ids.length - 1)
         const { done, refused } = await queue.batch(act, ids)
         return {
           done,

@@ -1,4 +1,5 @@
 import type { Held } from "../client/client.ts"
+import { reasonOf } from "../errors.ts"
 import type { QueueItem, Report, Step } from "../item/item.ts"
 import { type Files, type Span, spanned, stepWords } from "../item/report.ts"
 import { isWhole } from "../renderers/renderer.ts"
@@ -95,6 +96,16 @@ function onStep(verdict: Verdict, step: Step | undefined): Verdict {
   return {
     ...verdict,
     failure: { ...failure, error_message: `${stepWords(step)}: ${failure.error_message}` },
+  }
+}
+
+/** What `run` gives; undefined if it fails. Says so then: a verdict must be reported whatever else fails. */
+async function unless<T>(failure: string, run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run()
+  } catch (error) {
+    toStderr(`${failure}: ${reasonOf(error)}`)
+    return undefined
   }
 }
 
@@ -196,13 +207,16 @@ export class Attempt {
     await this.#stopped
     const { guarded, reporter, files, span, keepsLease, releaseCodes = [], onVerdict } = this.#options
     guarded[Symbol.dispose]()
-    const found = end.code === 0 && !this.#stop ? await files.end(end.evidence) : undefined
+    const found =
+      end.code === 0 && !this.#stop
+        ? await unless("the files of the command could not be checked", () => files.end(end.evidence))
+        : undefined
     this.#hasEnded = true
     for (const path of found?.unchecked ?? []) toStderr(`${path}: not verified, as ffprobe takes too long`)
     const verdict = onStep(verdictOf(end, this.#stop, releaseCodes, found), span?.step)
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})
-    onVerdict?.(verdict)
+    await unless("the verdict could not be kept", async () => onVerdict?.(verdict))
     const ending = isOn ? undefined : verdict
     const delivery = await reporter.finish(ending, this.#reportWithinMs, this.#reporting.signal)
     return { ...end, verdict, delivery, stop: this.#stop }

@@ -73,7 +73,7 @@ for (const [status, what, path, request] of KINDS) {
       expect(answer.status).toBe(origin === undefined ? status : foreign)
       expect(answer.headers.get("access-control-allow-origin")).toBe("*")
       expect(answer.headers.has("access-control-allow-credentials")).toBeFalse()
-      expect(list(answer, "access-control-expose-headers")).toEqual(["drain", "retry-after"])
+      expect(list(answer, "access-control-expose-headers")).toEqual(["drain", "link", "retry-after"])
     }
   })
 

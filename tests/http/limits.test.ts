@@ -43,6 +43,16 @@ test("an address may ask four seconds' worth at once, and then its rate", () => 
   expect(passing(100, () => limits.ask({ ...visitor, client: "10.0.0.2" }, ""))).toBe(40)
 })
 
+test("a request that changes many items costs as many requests", async () => {
+  await using server = await start({ args: ["--requests-per-token", "10"] })
+  const operator = bearer(await tokenOf(server, "operator"))
+  await known(server, await tokenOf(server, "viewer"))
+  const ids = Array.from({ length: 38 }, (_, i) => i + 1)
+  const ask = async (): Promise<number> =>
+    (await server.api("POST", "/queue/batch", { act: "cancel", ids }, operator)).status
+  expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 429])
+})
+
 test("each lease has a rate of its own; without a token the address pays for it, too", () => {
   const { limits } = limited()
   expect(passing(20, () => limits.ask(visitor, "one"))).toBe(8)

@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { blank } from "../../src/item/blank.ts"
-import { Attempt, variablesOf } from "../../src/runner/attempt.ts"
-import { FileWatch } from "../../src/runner/expected-files.ts"
+import { Attempt, type AttemptOptions, variablesOf } from "../../src/runner/attempt.ts"
+import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
 import { Guard } from "../../src/runner/guard.ts"
 import { planned } from "../../src/runner/plan.ts"
 import type { Reporter } from "../../src/runner/reporter.ts"
@@ -25,7 +25,12 @@ class Unheard {
   }
 }
 
-function attempt(reporter: Unheard, reportWithinMs: number, script: string): Attempt {
+function attempt(
+  reporter: Unheard,
+  reportWithinMs: number,
+  script: string,
+  more: Partial<AttemptOptions> = {},
+): Attempt {
   return new Attempt({
     plan: planned(["sh", "-c", script]),
     reporter: reporter as unknown as Reporter,
@@ -33,6 +38,7 @@ function attempt(reporter: Unheard, reportWithinMs: number, script: string): Att
     variables: {},
     files: new FileWatch({ paths: [], isGuessed: true, seconds: undefined, isVerified: true }),
     reportWithinMs,
+    ...more,
   })
 }
 
@@ -50,6 +56,24 @@ test("a worker that stops shortens the time for which a verdict is reported, and
     one.reportWithin(1)
     expect((await one.ended).delivery).toBe("pending")
   }
+})
+
+test("a verdict is reported although the files cannot be checked and it cannot be kept", async () => {
+  class Broken extends FileWatch {
+    override end(): Promise<FilesEnd> {
+      throw new Error("no such device")
+    }
+  }
+  const reporter = new Unheard()
+  const files = new Broken({ paths: [], isGuessed: true, seconds: undefined, isVerified: true })
+  const onVerdict = (): never => {
+    throw new Error("no space")
+  }
+  const one = attempt(reporter, 60_000, "true", { files, onVerdict })
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  expect(reporter.asked).toEqual([{ verdict: { end: "complete", result: {} }, withinMs: 60_000 }])
+  one.signal("SIGTERM")
+  expect((await one.ended).verdict).toEqual({ end: "complete", result: {} })
 })
 
 test("an item that is too long for a variable is left out of the environment, and its ids are not", () => {
