@@ -143,7 +143,7 @@ page("a list in which the pointer is", () => {
     const top = `${topOf('.waiting [data-item="3"]')} - ${topOf(".waiting .items")}`
     const before = await tab.evaluate<number>(top)
     await run(1)
-    await tab.until(`document.querySelector(".lane")`)
+    await tab.until(`document.querySelector(".lane") && document.querySelector(".waiting .trace")`)
     expect(await tab.evaluate<string>(`document.querySelector(".waiting .trace").innerText`)).toBe(
       "Song of 1 · Running",
     )

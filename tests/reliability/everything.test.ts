@@ -123,7 +123,8 @@ test("everything at once costs no more memory, descriptors or log after a long t
   )
   expect(completed).toBeGreaterThan(0)
   expect(late.descriptors).toBeLessThan(early.descriptors + 20)
-  expect(late.walMegabytes).toBeLessThan(early.walMegabytes + 8)
+  // SQLite puts the log into the database at 16 MB, and a reader can delay that for a moment.
+  expect(late.walMegabytes).toBeLessThan(Math.max(early.walMegabytes, 17) + 8)
   expect(late.megabytes).toBeLessThan(early.megabytes + 60)
   expect(counts.status.completed).toBe(completed)
   await server.end()
