@@ -50,11 +50,11 @@ page("who works", () => {
   test("is shown by an empty box with the command that starts a worker", async () => {
     await tab.until(`${text(".running .empty p")} === "Nothing is rendering. Start a worker:"`)
     expect(await tab.evaluate<string>(text(".running .empty code"))).toBe(
-      `track-studio work \\\n  --server ${server.url.replace("127.0.0.1", HOST)} \\\n  --exec ./render.sh`,
+      `track-studio work --server ${server.url.replace("127.0.0.1", HOST)} --exec ./render.sh`,
     )
     await server.add({ song_id: 1, tags: ["cpu"] })
     await tab.until(`${text(".running .empty p")} === "1 song waits for a worker. Start one:"`)
-    expect(await tab.evaluate<string>(text(".running .empty code"))).toContain("  --tags cpu \\\n  --exec ")
+    expect(await tab.evaluate<string>(text(".running .empty code"))).toContain(" --tags cpu --exec ")
     void wait("gpu-1", "gpu")
     await tab.until(`${text(".running .empty p")} === "Nothing is rendering. 1 worker is ready."`)
     expect(await tab.evaluate<boolean>(`document.querySelector(".running .empty code").hidden`)).toBe(true)

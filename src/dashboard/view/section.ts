@@ -27,15 +27,13 @@ export const empty = (text: string, ...more: readonly Node[]): HTMLElement =>
 /** A command with more tags than this would be too long to type. */
 const MAX_TAGS = 8
 
-/** The command that starts a worker for this server which takes any of these items. */
-function workCommand(items: readonly QueueItem[]): string {
+/** The command that starts a worker for this server which takes any of these items, in parts that belong together. */
+function workCommand(items: readonly QueueItem[]): string[] {
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(BASE.hostname) && BASE.port === "8080"
   const server = isHere ? [] : [`--server ${BASE.href.replace(/\/$/, "")}`]
   const needed = [...new Set(items.flatMap((item) => item.tags))].slice(0, MAX_TAGS).join()
   const tags = needed === "" ? [] : [`--tags ${/^[\w,.:-]+$/.test(needed) ? needed : shellWord(needed)}`]
-  const words = ["track-studio work", ...server, ...tags, "--exec ./render.sh"]
-  // On a phone a long line would break within a flag.
-  return words.join(words.length > 2 ? " \\\n  " : " ")
+  return ["track-studio work", ...server, ...tags, "--exec ./render.sh"]
 }
 
 /** What the list of running items says when nothing is running. */
@@ -69,8 +67,15 @@ export class Idle {
           ? lack
           : "Nothing is rendering."
     say(this.#text, text)
-    if (isUnserved) say(this.#command, workCommand(first))
+    if (isUnserved) this.#type(workCommand(first))
     show(this.#command, isUnserved)
+  }
+
+  /** Shows a command that breaks between its parts on a phone, and is one line to copy. */
+  #type(parts: readonly string[]): void {
+    if (this.#command.textContent === parts.join(" ")) return
+    const words = parts.map((part) => el("span", {}, part))
+    this.#command.replaceChildren(...words.flatMap((word, at) => (at === 0 ? [word] : [" ", word])))
   }
 }
 
