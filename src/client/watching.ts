@@ -32,7 +32,10 @@ export interface WatchOptions {
   readonly untilFinished?: boolean | undefined
   /** Begins with the updates after this event ID; default: with the current state. */
   readonly lastEventId?: number | undefined
-  /** The history that `lastEventId` belongs to, as `live` named it. In another history the ID means nothing. Default: any. */
+  /**
+   * The history that `lastEventId` belongs to, as `live` named it. If the server has another one, the stream begins
+   * with a gap and the current state. Default: not checked.
+   */
   readonly history?: string | undefined
   /** Whether to begin with the current state; default true. */
   readonly snapshot?: boolean | undefined

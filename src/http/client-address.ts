@@ -70,7 +70,10 @@ export class TrustedProxies {
     return { address, isLocal, key: keyOf(address) }
   }
 
-  /** The last address in the list that is not a trusted proxy: any client can have written what comes before it. */
+  /**
+   * The address of the client: the last one in the list that is not a trusted proxy. A client can write everything
+   * that comes before it.
+   */
   #behind(peer: string, forwardedFor: string | null): string {
     const hops = [...(forwardedFor ?? "").split(",").map((hop) => plain(hop.trim())), peer].filter(
       (hop) => hop !== "",

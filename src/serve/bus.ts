@@ -8,7 +8,7 @@ import { log } from "../log.ts"
 import type { Service } from "../service.ts"
 import { isPostgres } from "../store/address.ts"
 
-/** How a server learns that there is something new, and what it shares with other servers in the same way. */
+/** How a server hears of new updates, and what it shares with the other servers of its fleet. */
 export interface BusParts {
   /** Carries the notifications. */
   readonly bus: Bus

@@ -1,6 +1,9 @@
 import type { DeliveryStatus, Notice } from "../item/notice.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 
+/** How long a delivery stays listed after it was settled, in milliseconds: seven days. */
+export const KEPT_MS = 7 * 24 * 60 * 60 * 1000
+
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
 export interface Delivery {
   /** Ascending in the order in which deliveries were added. */

@@ -8,6 +8,7 @@ import {
   type DeliveriesQuery,
   type Delivery,
   deliveryCounts,
+  KEPT_MS,
   type Settlement,
 } from "../deliveries.ts"
 import { HEAD } from "./history.ts"
@@ -15,8 +16,6 @@ import type { Link } from "./link.ts"
 import { deliveries } from "./schema.ts"
 
 const { taken_until: _taken, ...columns } = getTableColumns(deliveries)
-
-const KEPT_MS = 7 * 24 * 60 * 60 * 1000
 
 /** An instance that gave no sign of life for this long follows no webhook any more. */
 const FOLLOWING_MS = 10 * 60_000

@@ -32,7 +32,7 @@ export interface PostgresOptions extends Observed {
   readonly onePerSong?: boolean
 }
 
-/** The Store on PostgreSQL: any number of instances on one database, none of which leads. */
+/** The Store on PostgreSQL. Any number of instances use one database, and no instance leads the others. */
 export class PostgresStore extends PostgresHistory implements Store {
   readonly found: Found
   readonly deliveries: PostgresDeliveries

@@ -11,13 +11,12 @@ import {
   type DeliveriesQuery,
   type Delivery,
   deliveryCounts,
+  KEPT_MS,
   type Settlement,
 } from "../deliveries.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 import { deliveries, webhooks } from "./schema.ts"
-
-const KEPT_MS = 7 * 24 * 60 * 60 * 1000
 
 /** The Deliveries on SQLite. */
 export class SqliteDeliveries implements Deliveries {
