@@ -94,7 +94,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:child_process", "node:fs"],
   },
   runner: {
-    own: ["backoff", "client", "config", "errors", "item", "machine", "renderers", "text", "wire"],
+    own: ["backoff", "client", "config", "errors", "item", "machine", "renderers", "service", "text", "wire"],
     packages: ["@sinclair/typebox", "node:fs", "node:os", "node:path", "node:timers", "node:tty"],
   },
   commands: {

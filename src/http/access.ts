@@ -1,83 +1,15 @@
 import { Elysia } from "elysia"
 
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
-import type { Need } from "../access/roles.ts"
 import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
 import type { Metrics } from "../metrics/metrics.ts"
-import { Owner } from "../stream/owner.ts"
+import { Owner } from "../stream/limits.ts"
 import type { Streams } from "../stream/streams.ts"
-import { API } from "./api.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
+import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
+import { needOf } from "./needs.ts"
 import { isLoopback, isRead } from "./origin.ts"
-import type { Shares } from "./shares.ts"
-
-/**
- * What each route needs, by method and path: one table for the whole server. A route that is not in it keeps the server
- * from starting. `GET /` draws the board for clients that are no browsers, and asks for that itself.
- */
-export const NEEDS: Readonly<Record<string, Need>> = {
-  "GET /": "nothing",
-  "GET /items/:id": "nothing",
-  "GET /assets/:name": "nothing",
-  "GET /client.js": "nothing",
-  "GET /client.d.ts": "nothing",
-  "GET /docs": "nothing",
-  "GET /docs/:page": "nothing",
-  "GET /docs/style.css": "nothing",
-  "GET /openapi.json": "nothing",
-  "GET /health": "nothing",
-  [`GET ${API}/health`]: "nothing",
-  "GET /health/live": "nothing",
-  "GET /health/ready": "operations",
-  "GET /metrics": "operations",
-  [`POST ${API}/queue`]: "add",
-  [`GET ${API}/queue`]: "read",
-  // Some clients make this of `/queue`.
-  [`POST ${API}/queue/`]: "add",
-  [`GET ${API}/queue/`]: "read",
-  [`GET ${API}/queue/next`]: "figures",
-  [`GET ${API}/queue/forecast`]: "figures",
-  [`GET ${API}/queue/:id`]: "item",
-  [`GET ${API}/queue/:id/updates`]: "item",
-  [`GET ${API}/queue/:id/output`]: "item",
-  [`GET ${API}/songs/:song_id/output`]: "item",
-  [`GET ${API}/dashboard`]: "figures",
-  [`GET ${API}/queue/counts`]: "figures",
-  [`POST ${API}/queue/:id/move`]: "change",
-  [`POST ${API}/queue/pause`]: "change",
-  [`POST ${API}/queue/resume`]: "change",
-  [`POST ${API}/queue/retry`]: "change",
-  [`POST ${API}/queue/batch`]: "change",
-  [`PUT ${API}/queue/:id`]: "files",
-  [`PUT ${API}/queue/:id/flag`]: "change",
-  [`DELETE ${API}/queue/:id`]: "change",
-  [`POST ${API}/queue/claim`]: "claim",
-  [`POST ${API}/queue/:id/progress`]: "report",
-  [`POST ${API}/queue/:id/heartbeat`]: "report",
-  [`POST ${API}/queue/:id/complete`]: "report",
-  [`POST ${API}/queue/:id/fail`]: "report",
-  [`POST ${API}/queue/:id/release`]: "report",
-  [`POST ${API}/queue/:id/steps`]: "report",
-  [`POST ${API}/queue/:id/steps/next`]: "report",
-  [`POST ${API}/queue/:id/output`]: "report",
-  [`POST ${API}/queue/:id/cancel`]: "change",
-  [`POST ${API}/queue/:id/retry`]: "change",
-  [`POST ${API}/queue/:id/ingest/:renderer`]: "report",
-  [`GET ${API}/progress/stream`]: "read",
-  [`GET ${API}/progress/stream/:id`]: "read",
-  [`GET ${API}/progress/stats`]: "figures",
-  [`GET ${API}/progress/ws`]: "read",
-  [`GET ${API}/progress/ws/:id`]: "read",
-  [`GET ${API}/webhooks/deliveries`]: "admin",
-  [`POST ${API}/tickets`]: "item",
-  [`GET ${API}/me`]: "item",
-  [`GET ${API}/workers`]: "figures",
-  [`POST ${API}/workers/:worker/drain`]: "change",
-  [`DELETE ${API}/workers/:worker/drain`]: "change",
-  [`GET ${API}/kinds`]: "figures",
-  [`DELETE ${API}/kinds/:kind/runs`]: "change",
-}
 
 /** Runs before every route, and gives it the caller. */
 export type Admission = ReturnType<typeof admission>
@@ -90,42 +22,12 @@ export interface Callers {
   readonly owners: Owners
   /** Limits how much callers may ask; undefined for no limit. */
   readonly limits: Limits | undefined
-  /** Shares out the turns of the event loop among callers. */
-  readonly shares: Shares
+  /** Gives the turns of the event loop to callers fairly. */
+  readonly turns: FairTurns
   /** The proxies that are believed about a client's address. */
   readonly proxies: TrustedProxies
   /** The server that listens; null before it does. */
   readonly server: AdmissionOptions["server"]
-}
-
-/**
- * The table by path and method: joining the two for each request would cost more than everything else here.
- */
-const needs = Map.groupBy(Object.entries(NEEDS), ([route]) => route.slice(route.indexOf(" ") + 1))
-const byPath = new Map(
-  [...needs].map(([path, rows]) => [
-    path,
-    new Map(rows.map(([route, need]) => [route.slice(0, route.indexOf(" ")), need])),
-  ]),
-)
-
-/** What a route needs; undefined if it has no row. */
-export const needOf = ({
-  method,
-  path,
-}: {
-  readonly method: string
-  readonly path: string
-}): Need | undefined => byPath.get(path)?.get(method)
-
-/**
- * Checks that every route has a row in `NEEDS`. A preflight needs none: it does nothing.
- * @throws Error that names the routes
- */
-export function checkNeeds(routes: readonly { readonly method: string; readonly path: string }[]): void {
-  const missing = routes.filter((route) => route.method !== "OPTIONS" && needOf(route) === undefined)
-  if (missing.length === 0) return
-  throw new Error(`no need is set for ${missing.map(({ method, path }) => `${method} ${path}`).join(", ")}`)
 }
 
 const pathOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/#.*$/s, "")
@@ -145,8 +47,8 @@ export interface AdmissionOptions {
   readonly gate?: Gate | undefined
   /** Limits how much callers may ask; absent with `gate`. */
   readonly limits?: Limits | undefined
-  /** Shares out the turns of the event loop among callers. */
-  readonly shares: Shares
+  /** Gives the turns of the event loop to callers fairly. */
+  readonly turns: FairTurns
   /** The proxies that are believed about a client's address. */
   readonly proxies: TrustedProxies
   /** The address that the server is bound to. */
@@ -191,7 +93,7 @@ function admitting({ gate, proxies, limits, refusals, host, refused, server }: A
  * What is needed depends on the route that was matched, never on the text of the address.
  */
 export function admission(options: AdmissionOptions) {
-  const { limits, shares } = options
+  const { limits, turns } = options
   const admitted = admitting(options)
   const before = new WeakMap<Request, Caller>()
   const app = new Elysia({ name: "access" })
@@ -208,7 +110,7 @@ export function admission(options: AdmissionOptions) {
   // Writes that come in one turn share a commit, and cost little before it.
   app.onBeforeHandle({ as: "global" }, ({ request, caller }) => {
     if (!isRead(request.method)) return undefined
-    return shares.wait(caller.client)
+    return turns.wait(caller.client)
   })
   // A server without a fleet never waits here.
   if (limits?.isShared) {

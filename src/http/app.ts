@@ -16,13 +16,15 @@ import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import type { ServerSeen } from "../wire/server.ts"
-import { admission, checkNeeds, Owners } from "./access.ts"
+import { admission, Owners } from "./access.ts"
 import { boardFor } from "./board.ts"
 import { TrustedProxies } from "./client-address.ts"
+import { clientModuleRoutes } from "./client-module.ts"
 import { collectionRoutes } from "./collection.ts"
 import { dashboardRoute } from "./dashboard.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type OnError } from "./errors.ts"
+import { FairTurns } from "./fair-turns.ts"
 import { foreseenRoutes } from "./forecast.ts"
 import { guard, type GuardOptions } from "./guard.ts"
 import { healthRoute, probeRoutes } from "./health.ts"
@@ -30,11 +32,11 @@ import { ingestRoutes } from "./ingest.ts"
 import type { Limits } from "./limits.ts"
 import { meRoute } from "./me.ts"
 import { metricsRoute } from "./metrics.ts"
+import { checkNeeds } from "./needs.ts"
 import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
 import { queueRoutes } from "./queue.ts"
 import { type Answered, RequestCounts } from "./request-counts.ts"
-import { Shares } from "./shares.ts"
 import { progressSockets, WEBSOCKET } from "./sockets.ts"
 import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
@@ -154,12 +156,12 @@ export function createApp(parts: AppParts) {
   const { metrics = new Metrics(), proxies = new TrustedProxies([]) } = parts
   const refused = metrics.counters("refused_total")
   const counts = new RequestCounts(metrics, parts.onAnswer)
-  const shares = new Shares()
+  const turns = new FairTurns()
   const app = new Elysia(OPTIONS)
   const server = () => app.server
-  const access = admission({ ...parts, shares, proxies, refusals, refused, server })
+  const access = admission({ ...parts, turns, proxies, refusals, refused, server })
   const owners = new Owners(parts.streams)
-  const callers = { access, owners, limits: parts.limits, shares, proxies, server }
+  const callers = { access, owners, limits: parts.limits, turns, proxies, server }
   const board = boardFor(parts.streams, parts.forecasts, owners)
   const routed = app
     // Comes before the preflights are answered, so that they have it too.
@@ -183,6 +185,7 @@ export function createApp(parts: AppParts) {
     })
     .use(docsRoutes(() => app.routes, parts.version))
     .use(pageRoutes(board, access))
+    .use(clientModuleRoutes(access))
     .use(healthRoute(running, "health"))
     .use(probeRoutes(parts.reasons, parts.stoodMs, access))
     .use(metricsRoute(metrics, (error) => parts.onError("metrics", error), access))

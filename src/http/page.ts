@@ -3,48 +3,13 @@ import { Elysia } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
-import { acceptsGzip, acceptsHtml } from "./accepts.ts"
+import { acceptsHtml } from "./accepts.ts"
 import type { Admission } from "./access.ts"
 import { unlisted, words } from "./docs/words.ts"
-import { type PageFile, pageFile } from "./page-files.ts"
+import { pageFile, sent } from "./page-files.ts"
 
 /** Answers `GET /` for clients that are not browsers. */
 type AnswerOthers = (request: Request, caller: Caller) => Response | Promise<Response>
-
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  // The page draws its own icon, which shows progress.
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  // No text, such as a title, can become code or markup.
-  "require-trusted-types-for 'script'",
-  "trusted-types track-studio",
-].join("; ")
-
-const SAFE = {
-  "content-security-policy": POLICY,
-  "referrer-policy": "no-referrer",
-}
-
-const hasTag = (request: Request, etag: string): boolean =>
-  (request.headers.get("if-none-match") ?? "").split(",").some((tag) => tag.trim() === etag)
-
-function sent(request: Request, file: PageFile, headers: Readonly<Record<string, string>>): Response {
-  const all = { ...SAFE, ...headers, etag: file.etag }
-  if (hasTag(request, file.etag)) return new Response(null, { status: 304, headers: all })
-  const body = acceptsGzip(request)
-    ? { bytes: file.gzipped, encoding: { "content-encoding": "gzip" } }
-    : { bytes: file.bytes, encoding: {} }
-  return new Response(body.bytes, { headers: { ...all, ...body.encoding, "content-type": file.contentType } })
-}
-
-const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
 
 /** The page. It names its assets by relative paths, so it works below any path of a proxy. */
 async function html(request: Request, name: "index.html" | "item.html"): Promise<Response> {
@@ -95,23 +60,6 @@ export const pageRoutes = (others: AnswerOthers, access: Admission) =>
       },
       unlisted,
     )
-    // For pages of other sites, which always want the current version.
-    .get(
-      "/client.js",
-      async ({ request }) => sent(request, await pageFile("client.js"), FRESH),
-      words({
-        id: "client",
-        tag: "Server",
-        summary: "The client as a module",
-        about:
-          "One ES module without dependencies, for browsers, Node and Bun, that exports `Client`; `/client.d.ts` has its types.",
-        successes: [
-          { status: 200, about: "the module", content: { "text/javascript": { schema: Type.String() } } },
-        ],
-        refusals: ["not_found"],
-      }),
-    )
-    .get("/client.d.ts", async ({ request }) => sent(request, await pageFile("client.d.ts"), FRESH), unlisted)
     .get(
       "/assets/:name",
       async ({ request, params: { name } }) =>

@@ -9,12 +9,12 @@ import { FlagUpdated, HistoryPage, ItemDeleted, NextItem } from "../wire/answers
 import { ReadItem } from "../wire/forecast.ts"
 import { type Callers, checkStillIn } from "./access.ts"
 import { api } from "./api.ts"
-import { asRead } from "./as-read.ts"
 import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
 import { hold } from "./held-answer.ts"
 import { ItemParams, linkToNext, queryInteger, within } from "./params.ts"
+import { withoutReadOnly } from "./whole-item.ts"
 
 const MAX_ROWS = 1000
 const DEFAULT_WAIT_S = 60
@@ -134,7 +134,7 @@ export const queueRoutes = (
         body: ItemChange,
         // Not a method: the framework reads the text of this function, and prints a warning into the log for one that is minified.
         transform: ({ body, params, request }) => {
-          const readAt = asRead(body, params.id)
+          const readAt = withoutReadOnly(body, params.id)
           if (readAt !== undefined) readAts.set(request, readAt)
         },
         ...words({

@@ -81,7 +81,7 @@ function asked(message: string | Buffer): Ask {
 const ITEM_BYTES = 1024
 
 /** The caller behind a socket, and the limits under which it is counted. */
-interface Asker extends Pick<Callers, "limits" | "shares"> {
+interface Asker extends Pick<Callers, "limits" | "turns"> {
   readonly caller: Caller
 }
 
@@ -142,13 +142,13 @@ class ProgressSocket implements Peer {
 
   message(ws: Bun.ServerWebSocket<ProgressSocket>, message: string | Buffer): void {
     this.#silentPeers.heard(this)
-    const { limits, shares, caller } = this.#asker
+    const { limits, turns, caller } = this.#asker
     try {
       limits?.ask(caller, "")
     } catch (error) {
       return ws.close(UNACCEPTABLE, error instanceof AppError ? error.message : "")
     }
-    const turn = shares.wait(caller.client)
+    const turn = turns.wait(caller.client)
     if (turn) void turn.then(() => this.#take(ws, message))
     else this.#take(ws, message)
   }
@@ -222,7 +222,7 @@ const UPGRADE = {
 } satisfies Partial<Words>
 
 /** The routes of the streams over WebSockets. */
-export const progressSockets = (streams: Streams, { access, owners, limits, shares }: Callers) => {
+export const progressSockets = (streams: Streams, { access, owners, limits, turns }: Callers) => {
   const silentPeers = new SilentPeers(PATIENCE)
   const upgrade = async (
     { request, server, caller }: Upgrading,
@@ -249,7 +249,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, shar
     const data = new ProgressSocket(stream, shown.selection, over, silentPeers, {
       caller,
       limits,
-      shares,
+      turns,
     })
     if (server?.upgrade(request, { data })) return undefined
     over.abort()

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import { blank } from "./blank.ts"
-import type { Draft, ItemChange, NewItem, QueueItem } from "./item.ts"
+import type { Draft, ItemChange, NewItem } from "./item.ts"
 import { cancelledItem, ended, isLeased, started } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"
 import { isFinished, MOVING, transition } from "./moves.ts"
@@ -87,43 +87,4 @@ export function removed({ item }: Stored, moment: Moment): Change {
     ? { ...item, message: "Queue item deleted", updated_at: moment.time }
     : cancelledItem(item, moment)
   return { item: last, work: IDLE, deleted: true }
-}
-
-/** Its place among the waiting items of its priority. */
-const turnOf = ({ turn, id }: QueueItem): number => turn ?? id
-
-const mustWait = ({ id, status }: QueueItem): void => {
-  if (status === "queued" || status === "retrying") return
-  throw new AppError(
-    "illegal_move",
-    `queue item ${id} is ${status}; only a waiting item has a place in the queue`,
-  )
-}
-
-/**
- * Moves an item directly before another one. `ahead` is the turn of the item that is there now, null for none.
- * @throws AppError `illegal_move` if one of them does not wait
- */
-export function placed(
-  { item, work }: Stored,
-  before: QueueItem,
-  ahead: number | null,
-  { time }: Moment,
-): Change {
-  mustWait(item)
-  mustWait(before)
-  const { priority } = before
-  const last = turnOf(before)
-  const isThere = (turn: number): boolean => (ahead === null || ahead < turn) && turn < last
-  if (item.id === before.id || (item.priority === priority && isThere(turnOf(item)))) {
-    return { item, work, quiet: true }
-  }
-  const turn = ahead === null ? last - 1 : (ahead + last) / 2
-  if (!isThere(turn)) {
-    throw new AppError(
-      "illegal_move",
-      `there is no more room before queue item ${before.id}; give queue item ${item.id} another priority`,
-    )
-  }
-  return { item: { ...item, priority, turn, message: "Moved in the queue", updated_at: time }, work }
 }

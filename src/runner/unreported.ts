@@ -20,7 +20,6 @@ export class UnreportedLeases {
   readonly #pending = new Map<string, KeptLease>()
   #file: LeaseFile | undefined
   #isFailing = false
-  #inheriting: Promise<void> | undefined
 
   /** `folder` is for what this user's workers keep; undefined keeps the leases in memory alone. */
   constructor(folder: string | undefined, server: string, heir: HeirOptions) {
@@ -58,20 +57,7 @@ export class UnreportedLeases {
    * the queue. What could not be ended is tried again at the next call.
    * @throws ServerError when the server cannot be reached or does not let us in
    */
-  inherit(): Promise<void> {
-    this.#inheriting ??= this.#inherit().finally(() => {
-      this.#inheriting = undefined
-    })
-    return this.#inheriting
-  }
-
-  /** Gives up the file; what it still lists is for the next worker. */
-  close(): void {
-    this.#try(() => this.#file?.close())
-    this.#file = undefined
-  }
-
-  async #inherit(): Promise<void> {
+  async inherit(): Promise<void> {
     const adopted = this.#try(() => this.#adopt()) ?? []
     for (const lease of adopted) this.#pending.set(lease.token, lease)
     for (const lease of this.#pending.values()) {
@@ -79,6 +65,12 @@ export class UnreportedLeases {
       this.#pending.delete(lease.token)
       this.#remove(lease)
     }
+  }
+
+  /** Gives up the file; what it still lists is for the next worker. */
+  close(): void {
+    this.#try(() => this.#file?.close())
+    this.#file = undefined
   }
 
   #adopt(): KeptLease[] {

@@ -1,4 +1,5 @@
 import { type Claimed, type Client, type Held, ServerError } from "../client/client.ts"
+import { every, within } from "../service.ts"
 import { counted } from "../text.ts"
 import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
 import { FileWatch } from "./expected-files.ts"
@@ -85,9 +86,14 @@ export class Worker {
   /** Resolves once it was stopped and its attempts have ended. @throws Error when it cannot go on */
   async run(): Promise<void> {
     await this.#tried(() => this.#unreported.inherit())
-    const timer = setInterval(() => void this.#unreported.inherit().catch(() => undefined), INHERIT_EVERY_MS)
+    // What fails is tried again at the next turn.
+    const inheriting = every(
+      INHERIT_EVERY_MS,
+      () => this.#unreported.inherit(),
+      () => undefined,
+    )
     await Promise.all(Array.from({ length: this.#options.concurrency }, () => this.#slot()))
-    clearInterval(timer)
+    await within(LEAVE_WITHIN_MS, inheriting.stop())
     this.#unreported.close()
     if (this.#failure) throw this.#failure
   }

@@ -6,9 +6,8 @@ import { AppError, reasonOf } from "../errors.ts"
 import { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
-import { endIn } from "../machine/libc.ts"
 import { Metrics } from "../metrics/metrics.ts"
-import { failureOf, stopAll, within } from "../service.ts"
+import { failureOf } from "../service.ts"
 import { explained } from "../store/sqlite/explain.ts"
 import type { Observed, Store } from "../store/store.ts"
 import { Retention } from "../upkeep/retention.ts"
@@ -16,19 +15,9 @@ import { commit, version } from "../version.ts"
 import { accessOf, protect } from "./access.ts"
 import { openBus } from "./bus.ts"
 import { openStore } from "./database.ts"
-import { errors, logged } from "./faults.ts"
-import { assembled, type Parts } from "./parts.ts"
-
-/** How long readers may take to receive the goodbye before they are cut. */
-const DRAIN_MS = 900
-
-/** How long the whole stop may take. */
-const STOP_MS = 2000
-/** After this time the kernel ends a stop that hangs at a disk, so that no timer has its turn. */
-const LATEST_STOP_S = 3
-
-/** How long after a stop that was cut off the process still lives, to write its last log lines. */
-const EXIT_MS = 50
+import { stop, stopSignal } from "./drain.ts"
+import { errors } from "./faults.ts"
+import { assembled } from "./parts.ts"
 
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
 const FIRST_ANSWERS_MS = 20
@@ -85,16 +74,6 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
-/**
- * Resolves with the signal that asks the server to stop. Later signals change nothing: programs between us
- * and the sender often pass on one that we have already, and the stop takes `STOP_MS` at most.
- */
-const stopping = (): Promise<NodeJS.Signals> =>
-  new Promise((resolve) => {
-    process.on("SIGTERM", resolve)
-    process.on("SIGINT", resolve)
-  })
-
 async function announce(url: string, store: Store, { beginsAtMs }: Retention): Promise<void> {
   const [items, { stored }] = [await store.items(), await store.bounds()]
   const { path, isNew, migrated, warning } = store.found
@@ -110,37 +89,6 @@ async function announce(url: string, store: Store, { beginsAtMs }: Retention): P
   if (warning !== undefined) log("warn", warning)
 }
 
-/** Takes nothing new, ends what is open cleanly, and cuts after `DRAIN_MS` what does not end. */
-async function drain({ app, broadcaster, services }: Parts): Promise<void> {
-  const { server } = app
-  const ended = server?.stop()
-  broadcaster.drain()
-  await stopAll(services, logged("a part of the server could not be stopped"))
-  await within(DRAIN_MS, ended)
-  await server?.stop(true)
-}
-
-/**
- * Ends the process after so many milliseconds at the latest; its last log lines have time until then. What has not
- * ended would keep it running, and so would a log that nobody reads.
- */
-function exitWithin(ms: number): void {
-  setTimeout(() => process.exit(), Math.max(EXIT_MS, ms)).unref()
-}
-
-/**
- * Stops everything within `STOP_MS`. What has not ended by then is left to the end of the process, which follows.
- * @throws AppError `unavailable` in that case
- */
-async function end(parts: Parts, store: Store): Promise<void> {
-  endIn(LATEST_STOP_S)
-  parts.reasons.set("draining", true)
-  store.drain()
-  const ended = drain(parts).finally(() => store.close())
-  if (await within(STOP_MS, ended)) return
-  throw new AppError("unavailable", `the server did not end within ${STOP_MS / 1000} s and was cut off`)
-}
-
 /** As `serve`, whose errors of the database do not say which file it is. */
 async function served(config: Config): Promise<void> {
   setLog({ level: config.logLevel, isColoured: wantsColour(process.stdout) })
@@ -149,7 +97,7 @@ async function served(config: Config): Promise<void> {
   const replaced = Promise.withResolvers<never>()
   // It may be rejected before anything waits for it.
   replaced.promise.catch(() => undefined)
-  const asked = stopping()
+  const asked = stopSignal()
   const access = accessOf(config, store)
   const reasons = new Reasons()
   const busParts = await openBus(config, store.historyId, reasons)
@@ -167,9 +115,7 @@ async function served(config: Config): Promise<void> {
     log("info", "draining", { signal, streams: global + item })
   }
   const failure = await failureOf(run)
-  const startedMs = performance.now()
-  const failureToEnd = await failureOf(() => end(parts, store))
-  exitWithin(STOP_MS - (performance.now() - startedMs))
+  const failureToEnd = await failureOf(() => stop(parts, store))
   errors.end()
   if (failure) throw failure.error === REPLACED ? goneFrom(store.found.path) : failure.error
   if (failureToEnd) throw failureToEnd.error

@@ -1,4 +1,4 @@
-import type { Owner } from "./owner.ts"
+import type { Owner } from "./limits.ts"
 
 /** Why a waiting stream was woken. */
 export type Wake = "batch" | "keepalive" | "asked" | "over"

@@ -3,26 +3,19 @@ import { isFinished } from "../item/moves.ts"
 import type { Bounds, History } from "../store/history.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { asFrames } from "./formats.ts"
+import { checkRoom, type Owner, type StreamLimits } from "./limits.ts"
 import { ownHistory } from "./one-item.ts"
 import { type Opening, Openings } from "./opening.ts"
-import type { Owner } from "./owner.ts"
 import type { Shared } from "./reader.ts"
 import { ReadingTurns } from "./reading-turns.ts"
 import { type Chunks, eventId, type StreamRequest } from "./request.ts"
 import { Seat, type SeatKind } from "./seat.ts"
 import { Viewer } from "./viewer.ts"
 
-/** A client for which there is no room comes back after this time, or up to twice as long. */
-const BUSY_RETRY_MS = 5000
-
 /** How streams behave. */
-export interface StreamOptions extends Pick<Shared, "maxLag" | "random" | "onError"> {
+export interface StreamOptions extends StreamLimits, Pick<Shared, "maxLag" | "random" | "onError"> {
   /** Called when a part of the history proves to be unreadable; absent for no call. */
   readonly onUnreadable?: () => void
-  /** The most streams and held answers that are open at once; 0, as by default, if there is no limit. */
-  readonly most?: number
-  /** The most streams that one owner has open at once; 0, as by default, if there is no limit. */
-  readonly mostOfOwner?: number
   /** The most streams of one owner that read the history at once; 0, as by default, if there is no limit. */
   readonly mostReplaysOfOwner?: number
 }
@@ -77,7 +70,8 @@ export class Streams {
    * `unavailable` while the server drains or has as many streams open as it may, `too_many_requests` if the owner has
    */
   open<Chunk extends object>(request: StreamRequest<Chunk>): Opened<Chunk> | Promise<Opened<Chunk>> {
-    this.#checkRoom(request.owner)
+    const { broadcaster, metrics, random } = this.#shared
+    checkRoom(this.#options, request.owner, { seats: broadcaster.seats, metrics, random })
     return this.#open(request, request.queueId === undefined ? "global" : "item")
   }
 
@@ -158,26 +152,6 @@ export class Streams {
     for (const seat of this.#shared.broadcaster.all()) {
       if (seat instanceof Viewer && seat.kind !== "held") yield seat
     }
-  }
-
-  #checkRoom(owner: Owner | undefined): void {
-    const { most = 0, mostOfOwner = 0 } = this.#options
-    const { broadcaster, metrics, random } = this.#shared
-    const isOwnerFull = owner !== undefined && mostOfOwner > 0 && owner.streams >= mostOfOwner
-    const isFull = most > 0 && broadcaster.seats >= most
-    if (!isOwnerFull && !isFull) return
-    metrics.refused.of("streams").add()
-    const retryAfterMs = BUSY_RETRY_MS * (1 + random())
-    if (isOwnerFull) {
-      throw new AppError(
-        "too_many_requests",
-        `this client has ${mostOfOwner} streams open, which is the limit; close one, or raise --streams-per-client`,
-        { retryAfterMs },
-      )
-    }
-    throw new AppError("unavailable", `the server has ${most} streams open, which is the limit`, {
-      retryAfterMs,
-    })
   }
 
   #open<Chunk extends object>(

@@ -101,7 +101,7 @@ export const BLIND_REST: readonly Mistake[] = [
     [["who has seen the end waits for it", "seen >= last.id &&", "seen > last.id &&"]],
   ),
   ...of(
-    "src/stream/streams.ts",
+    "src/stream/limits.ts",
     ["tests/stream/owners.test.ts"],
     [
       [

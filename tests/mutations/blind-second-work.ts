@@ -271,7 +271,7 @@ export const BLIND_SECOND_WORK: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/changes.ts",
+    "src/item/place.ts",
     ["tests/queue/order.test.ts"],
     [["an item is moved before one that is being rendered", "  mustWait(before)\n", ""]],
   ),

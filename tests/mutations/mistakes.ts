@@ -101,13 +101,15 @@ export const MISTAKES: readonly Mistake[] = [
       'if (!isFinished(item.status) && item.status !== "retrying") {',
       "if (!isFinished(item.status)) {",
     ],
-    ["an item is moved behind another one, not before", "(ahead + last) / 2", "last + 0.5"],
     ["a deleted item stays", "work: IDLE, deleted: true }", "work: IDLE }"],
     [
       "a PUT that starts an item does not start its pace",
       "isStart ? started(known, moment) : known",
       "known",
     ],
+  ]),
+  ...of("src/item/place.ts", ITEM, [
+    ["an item is moved behind another one, not before", "(ahead + last) / 2", "last + 0.5"],
   ]),
   ...of("src/item/moves.ts", ITEM, [
     ["attempts are not counted", "attempt: item.attempt + 1,", "attempt: item.attempt,"],

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
+import { giveToOwner, realPathOf } from "./database-path.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
-import { giveToOwner, placeOf } from "./place.ts"
 
 /** How long a command waits while a server writes; this blocks the command alone. */
 const BUSY_MS = 5000
@@ -34,7 +34,7 @@ function isCurrent(client: Database): boolean {
  * @throws AppError `unavailable` when it cannot be opened, or a server of another version runs on it
  */
 export function openAccessBeside(path: string): AccessBeside {
-  const absolute = placeOf(path)
+  const absolute = realPathOf(path)
   if (!existsSync(absolute)) prepare(absolute)
   let client = new Database(absolute, { readwrite: true })
   try {

@@ -7,9 +7,9 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import type { Found } from "../store.ts"
+import { realPathOf } from "./database-path.ts"
 import { explained } from "./explain.ts"
 import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
-import { placeOf } from "./place.ts"
 import { TABLES } from "./schema.ts"
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
@@ -168,7 +168,7 @@ export interface Opened {
 export function openDatabase(path: string, isNewAllowed = false): Opened {
   const named = resolve(path)
   // It has one lock.
-  const absolute = placeOf(path)
+  const absolute = realPathOf(path)
   let lock: Lock | undefined
   let client: Database | undefined
   try {

@@ -6,8 +6,8 @@ import { AppError } from "../../errors.ts"
 import { handedOver } from "../../item/lease.ts"
 import { copyDatabase, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
+import { giveToOwner, realPathOf } from "./database-path.ts"
 import { Lock } from "./lock.ts"
-import { giveToOwner, placeOf } from "./place.ts"
 import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, sequence } from "./present.ts"
 import { SqliteStore } from "./sqlite.ts"
 
@@ -93,7 +93,7 @@ function putInPlace(copy: string, target: string): string | null {
  * version; then nothing is changed
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
-  const target = placeOf(path)
+  const target = realPathOf(path)
   const { items, faults } = checkDatabase(file)
   const [fault] = faults
   if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)

@@ -12,7 +12,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * stays as it is. Returns the item's `updated_at` if the body has it.
  * @throws AppError `invalid` if it names another item
  */
-export function asRead(body: unknown, id: string): string | undefined {
+export function withoutReadOnly(body: unknown, id: string): string | undefined {
   if (!isObject(body) || typeof body["id"] !== "number") return undefined
   if (body["id"] !== Number(id)) {
     throw new AppError("invalid", `the body is that of item ${body["id"]}, but the path names item ${id}`)

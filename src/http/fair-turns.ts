@@ -1,5 +1,5 @@
 /** A client's requests may take so long in one turn of the event loop; the others have theirs before it goes on. */
-const SHARE_MS = 1
+const MOST_MS = 1
 
 /** A client that has asked in this turn, or that waits. */
 interface Client {
@@ -12,11 +12,11 @@ interface Client {
 }
 
 /**
- * Shares out the turns of the event loop among clients: one that asks for very much at once, within all of its limits,
+ * Gives the turns of the event loop to clients fairly: one that asks for very much at once, within all of its limits,
  * keeps no other waiting. What a request takes is not known before, so it is measured: from when it goes on until the
  * next one comes.
  */
-export class Shares {
+export class FairTurns {
   /** The clients whose requests wait, in the order of their turns. */
   readonly #clients = new Map<string, Client>()
   /** The client whose requests went on last, how many at once, and when. */
@@ -32,7 +32,7 @@ export class Shares {
     this.#settle(nowMs)
     this.#turnLater()
     const client = this.#clientOf(name)
-    if (client.waiting.length > 0 || client.spentMs >= SHARE_MS) {
+    if (client.waiting.length > 0 || client.spentMs >= MOST_MS) {
       return new Promise((resolve) => void client.waiting.push(resolve))
     }
     this.#latest = { client, count: 1, sinceMs: nowMs }
@@ -42,7 +42,7 @@ export class Shares {
   #clientOf(name: string): Client {
     const known = this.#clients.get(name)
     if (known) return known
-    const client = { spentMs: 0, eachMs: SHARE_MS, waiting: [] }
+    const client = { spentMs: 0, eachMs: MOST_MS, waiting: [] }
     this.#clients.set(name, client)
     return client
   }
@@ -78,7 +78,7 @@ export class Shares {
     // It is the last in line now.
     this.#clients.delete(next)
     this.#clients.set(next, client)
-    const going = client.waiting.splice(0, Math.max(1, Math.floor(SHARE_MS / client.eachMs)))
+    const going = client.waiting.splice(0, Math.max(1, Math.floor(MOST_MS / client.eachMs)))
     this.#latest = { client, count: going.length, sinceMs: nowMs }
     this.#turnLater()
     for (const go of going) go()

@@ -1,8 +1,8 @@
 import { chownSync, existsSync, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-/** Where the database lies that a path names: a database is one and the same, whatever links lead to it. */
-export function placeOf(path: string): string {
+/** The real path of a database, whichever links its name leads through: one database has one path. */
+export function realPathOf(path: string): string {
   const named = resolve(path)
   return existsSync(named) ? realpathSync(named) : named
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { Shares } from "../../src/http/shares.ts"
+import { FairTurns } from "../../src/http/fair-turns.ts"
 
 /** What a request does that takes long. */
 function work(ms: number): void {
@@ -16,11 +16,11 @@ async function settled(): Promise<void> {
 }
 
 /** Requests that take long, which come one after the other in one turn; they are noted as they go on. */
-async function come(shares: Shares, names: readonly string[], order: string[]): Promise<Promise<void>[]> {
+async function come(turns: FairTurns, names: readonly string[], order: string[]): Promise<Promise<void>[]> {
   const all: Promise<void>[] = []
   for (const name of names) {
     const one = async (): Promise<void> => {
-      await shares.wait(name.slice(0, 1))
+      await turns.wait(name.slice(0, 1))
       order.push(name)
       work(3)
     }
@@ -32,7 +32,7 @@ async function come(shares: Shares, names: readonly string[], order: string[]): 
 
 test("a client that has had its share of a turn waits, and the requests of others go on at once", async () => {
   const order: string[] = []
-  const all = await come(new Shares(), ["a1", "a2", "a3", "b1"], order)
+  const all = await come(new FairTurns(), ["a1", "a2", "a3", "b1"], order)
   expect(order).toEqual(["a1", "b1"])
   await Promise.all(all)
   expect(order).toEqual(["a1", "b1", "a2", "a3"])
@@ -40,7 +40,7 @@ test("a client that has had its share of a turn waits, and the requests of other
 
 test("others have their turn between two requests that take long, and clients that wait take turns", async () => {
   const order: string[] = []
-  const all = await come(new Shares(), ["a1", "a2", "a3", "b1", "b2"], order)
+  const all = await come(new FairTurns(), ["a1", "a2", "a3", "b1", "b2"], order)
   let isOver = false
   const counting = (async () => {
     for (; !isOver; order.push("turn")) await turn()
@@ -54,24 +54,24 @@ test("others have their turn between two requests that take long, and clients th
 })
 
 test("requests that take little go on many at a time, and all of them do", async () => {
-  const shares = new Shares()
-  await shares.wait("client")
+  const turns = new FairTurns()
+  await turns.wait("client")
   work(2)
-  let turns = 0
+  let count = 0
   let isOver = false
   const counting = (async () => {
-    for (; !isOver; turns += 1) await turn()
+    for (; !isOver; count += 1) await turn()
   })()
-  await Promise.all(Array.from({ length: 1000 }, () => shares.wait("client")))
+  await Promise.all(Array.from({ length: 1000 }, () => turns.wait("client")))
   isOver = true
   await counting
-  expect(turns).toBeLessThan(500)
+  expect(count).toBeLessThan(500)
 })
 
 test("a caller to whom no limit applies waits for nothing", () => {
-  const shares = new Shares()
+  const turns = new FairTurns()
   for (let i = 0; i < 3; i += 1) {
-    expect(shares.wait(undefined)).toBe(undefined)
+    expect(turns.wait(undefined)).toBe(undefined)
     work(2)
   }
 })

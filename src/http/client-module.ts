@@ -1,0 +1,29 @@
+import { Type } from "@sinclair/typebox"
+import { Elysia } from "elysia"
+
+import type { Admission } from "./access.ts"
+import { unlisted, words } from "./docs/words.ts"
+import { pageFile, sent } from "./page-files.ts"
+
+const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
+
+/** The client that pages of other sites import, and its types. Such pages always want the current version. */
+export const clientModuleRoutes = (access: Admission) =>
+  new Elysia({ normalize: false })
+    .use(access)
+    .get(
+      "/client.js",
+      async ({ request }) => sent(request, await pageFile("client.js"), FRESH),
+      words({
+        id: "client",
+        tag: "Server",
+        summary: "The client as a module",
+        about:
+          "One ES module without dependencies, for browsers, Node and Bun, that exports `Client`; `/client.d.ts` has its types.",
+        successes: [
+          { status: 200, about: "the module", content: { "text/javascript": { schema: Type.String() } } },
+        ],
+        refusals: ["not_found"],
+      }),
+    )
+    .get("/client.d.ts", async ({ request }) => sent(request, await pageFile("client.d.ts"), FRESH), unlisted)

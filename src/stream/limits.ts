@@ -1,0 +1,54 @@
+import { AppError } from "../errors.ts"
+import type { StreamMetrics } from "./metrics.ts"
+
+/** A client for which there is no room comes back after this time, or up to twice as long. */
+const BUSY_RETRY_MS = 5000
+
+/** The owner of streams: one for all streams of a client. */
+export class Owner {
+  /** How many streams are open. */
+  streams = 0
+  /** Whether the client may watch no more: its streams end. */
+  hasEnded = false
+}
+
+/** How many streams may be open at once. */
+export interface StreamLimits {
+  /** The most streams and held answers; 0, as by default, if there is no limit. */
+  readonly most?: number
+  /** The most streams of one owner; 0, as by default, if there is no limit. */
+  readonly mostOfOwner?: number
+}
+
+/** What the limits are compared with, and what counts a refusal. */
+interface OpenNow {
+  readonly seats: number
+  readonly metrics: StreamMetrics
+  readonly random: () => number
+}
+
+/**
+ * Checks that one more stream may be opened.
+ * @throws AppError `too_many_requests` if the owner has as many as it may, `unavailable` if the server has
+ */
+export function checkRoom(
+  { most = 0, mostOfOwner = 0 }: StreamLimits,
+  owner: Owner | undefined,
+  { seats, metrics, random }: OpenNow,
+): void {
+  const isOwnerFull = owner !== undefined && mostOfOwner > 0 && owner.streams >= mostOfOwner
+  const isFull = most > 0 && seats >= most
+  if (!isOwnerFull && !isFull) return
+  metrics.refused.of("streams").add()
+  const retryAfterMs = BUSY_RETRY_MS * (1 + random())
+  if (isOwnerFull) {
+    throw new AppError(
+      "too_many_requests",
+      `this client has ${mostOfOwner} streams open, which is the limit; close one, or raise --streams-per-client`,
+      { retryAfterMs },
+    )
+  }
+  throw new AppError("unavailable", `the server has ${most} streams open, which is the limit`, {
+    retryAfterMs,
+  })
+}
