@@ -1,3 +1,4 @@
+import type { Database } from "bun:sqlite"
 import {
   chmodSync,
   closeSync,
@@ -142,6 +143,47 @@ function setLogAside(path: string): void {
   truncateSync(`${path}-wal`)
 }
 
+/** The length of the header of a write-ahead log, and of the header of each frame in it, in bytes. */
+const [LOG_HEADER, FRAME_HEADER] = [32, 24]
+
+/** The write-ahead log of an open database. */
+class Log {
+  readonly #client: Database
+  readonly #path: string
+
+  /** `path` is that of the database. */
+  constructor(client: Database, path: string) {
+    this.#client = client
+    this.#path = `${path}-wal`
+  }
+
+  /** Whether all pages of a range will come from the log into the file. @throws Error if it cannot be read */
+  has({ from, to }: { readonly from: number; readonly to: number }): boolean {
+    const { log = 0, checkpointed = 0 } =
+      this.#client.query<{ log: number; checkpointed: number }, []>("PRAGMA wal_checkpoint(NOOP)").get() ?? {}
+    if (log - checkpointed < to - from + 1) return false
+    const missing = new Set(Array.from({ length: to - from + 1 }, (_, at) => from + at))
+    for (const page of this.#pages(checkpointed + 1, log)) missing.delete(page)
+    return missing.size === 0
+  }
+
+  /** The numbers of the pages that some frames hold. */
+  *#pages(from: number, to: number): Generator<number> {
+    const query = this.#client.query<{ page_size: number }, []>("PRAGMA page_size")
+    const frameBytes = FRAME_HEADER + (query.get()?.page_size ?? 0)
+    const number = Buffer.alloc(4)
+    const descriptor = openSync(this.#path, "r")
+    try {
+      for (let frame = from; frame <= to; frame++) {
+        readSync(descriptor, number, 0, number.length, LOG_HEADER + (frame - 1) * frameBytes)
+        yield number.readUInt32BE()
+      }
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+}
+
 /** Where the first page says how many pages there are. */
 const SIZE_IN_PAGES = 28
 
@@ -151,6 +193,7 @@ class MarkPage {
   readonly #page: Buffer
   readonly #position: number
   readonly #mark: string
+  readonly #log: Log
 
   constructor({ client, found, mark }: Opened) {
     const sql =
@@ -162,6 +205,7 @@ class MarkPage {
     this.#page = Buffer.alloc(size)
     this.#position = (rootpage - 1) * size
     this.#mark = textOfMark(mark)
+    this.#log = new Log(client, found.path)
     this.#descriptor = openSync(found.path, "r")
   }
 
@@ -176,12 +220,17 @@ class MarkPage {
     }
   }
 
-  /** Whether the file is shorter than its own first page says. */
+  /**
+   * Whether the file is shorter than its own first page says, and the log has not got the rest: while somebody reads an
+   * old state, SQLite writes the first page into the file, and not yet those that have changed since that state.
+   */
   get isCut(): boolean {
     const header = Buffer.alloc(SIZE_IN_PAGES + 4)
     try {
       readSync(this.#descriptor, header, 0, header.length, 0)
-      return fstatSync(this.#descriptor).size < header.readUInt32BE(SIZE_IN_PAGES) * this.#page.length
+      const there = Math.floor(fstatSync(this.#descriptor).size / this.#page.length)
+      const pages = header.readUInt32BE(SIZE_IN_PAGES)
+      return there < pages && !this.#log.has({ from: there + 1, to: pages })
     } catch {
       // A disk that fails has cut off nothing.
       return false
