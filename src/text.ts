@@ -113,6 +113,39 @@ export function bandWords(left: Left): string {
   return `${duration(low)} to ${duration(high)}`
 }
 
+/** A figure without needless digits: `0.02`, `1.5`, `49`. */
+const figure = (value: number): string =>
+  value >= 10 || value === 0
+    ? String(Math.round(value))
+    : value >= 0.1
+      ? value.toFixed(1)
+      : value.toPrecision(1)
+
+/** How far into a medium a render is, and how fast, as far as that is known. */
+interface Pace {
+  readonly out_time: number
+  readonly total: number | null
+  readonly fps: number | null
+  readonly speed: number | null
+}
+
+/**
+ * How far into a medium a render is, and its pace: `0:48 of 1:20`, `24 fps`, `1.5x`; empty if nothing is known. `times`
+ * stands behind the speed.
+ */
+export function paceOf(media: Pace | null | undefined, times: "x" | "×" = "x"): readonly string[] {
+  if (!media) return []
+  const { out_time, total, fps, speed } = media
+  const parts = [`${duration(out_time)}${total === null ? "" : ` of ${duration(total)}`}`]
+  if (fps) parts.push(`${figure(fps)} fps`)
+  if (speed) parts.push(`${figure(speed)}${times}`)
+  return parts
+}
+
+/** When an item that waits starts, with its earliest and latest time as they read: `starts about 14:50 (14:47 to 14:54)`. */
+export const startsWords = (about: string, low: string, high: string): string =>
+  low === high ? `starts about ${about}` : `starts about ${about} (${low} to ${high})`
+
 /** Whether a message has nothing but ffmpeg's own figures, which are shown from `media` in words of ours. */
 export const isPace = (message: string, media: { readonly out_time: number } | null | undefined): boolean =>
   media != null && message.startsWith(`${media.out_time.toFixed(1)} s`)

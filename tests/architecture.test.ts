@@ -88,7 +88,17 @@ test.each(files)("%s imports what its place may import", (file) => {
 })
 
 /** What of ours the page and the client may need when they run; of everything else they take types alone. */
-const LIGHT = ["backoff", "cause", "client", "dashboard", "errors", "item/moves", "item/tags", "text"]
+const LIGHT = [
+  "backoff",
+  "cause",
+  "client",
+  "dashboard",
+  "errors",
+  "item/moves",
+  "item/standing",
+  "item/tags",
+  "text",
+]
 
 test("the page and the client need no package when they run, and little of ours", () => {
   const needing = files.filter((file) => within(placeOf(file), LIGHT))

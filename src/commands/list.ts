@@ -2,6 +2,7 @@ import type { ReadItem } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { STATUSES } from "../item/item.ts"
+import { hasFailed } from "../item/standing.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./table.ts"
@@ -14,7 +15,7 @@ const PAGE = 1000
 
 /** What `--status` accepts that the server cannot distinguish: all of these have the status failed. */
 const ENDS: Readonly<Record<string, (item: ReadItem) => boolean>> = {
-  failed: ({ outcome }) => outcome !== "cancelled",
+  failed: hasFailed,
   cancelled: ({ outcome }) => outcome === "cancelled",
   lost: ({ outcome }) => outcome === "lost",
 }

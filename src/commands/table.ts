@@ -2,10 +2,10 @@ import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
 import { isLively, wantsColour } from "../config/config.ts"
 import type { QueueItem } from "../item/item.ts"
+import { standingOf } from "../item/standing.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
-import { leftOf, startsOf, stepOf, type Zone } from "../terminal/words.ts"
+import { leftOf, startsOf, stepOf, toneOf, type Zone } from "../terminal/words.ts"
 import { duration, isGuess, leftIn, printable, shownOf } from "../text.ts"
-import { standingOf, toneOf } from "./standing.ts"
 import { type Unserved, unservedText } from "./unserved.ts"
 
 /** How a table is shown. */

@@ -7,7 +7,7 @@ import { isFinished, retryIt } from "../item/moves.ts"
 import { spanOf } from "../item/report.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Standing, Workers } from "../queue/workers.ts"
+import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES } from "../renderers/names.ts"
 import { IngestAnswer } from "../wire/answers.ts"
 import { type Callers, whileIn } from "./access.ts"
@@ -43,7 +43,7 @@ async function withStep(
   return step ? { ...wanted, span: spanOf(step) } : wanted
 }
 
-const leaseMs = ({ expiresAt }: Standing): number => Date.parse(expiresAt ?? "") - Date.now()
+const leaseMs = ({ expiresAt }: LeaseStanding): number => Date.parse(expiresAt ?? "") - Date.now()
 
 /** Calls again and again, until it is disposed of. */
 function repeated(ms: number, call: () => void): Disposable {

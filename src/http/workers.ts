@@ -4,7 +4,7 @@ import { Elysia } from "elysia"
 import type { Caller } from "../access/gate.ts"
 import { QueueItem, Report, Result } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Standing, Workers } from "../queue/workers.ts"
+import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../wire/requests.ts"
@@ -24,7 +24,7 @@ const HeartbeatParams = Type.Object(
 )
 
 /** How a worker stands, as it is answered. */
-export const shown = ({ directive, item, expiresAt, isDraining }: Standing): WorkerAnswer => ({
+export const shown = ({ directive, item, expiresAt, isDraining }: LeaseStanding): WorkerAnswer => ({
   directive,
   ...(isDraining && { drain: true }),
   ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
@@ -65,7 +65,7 @@ async function held(
   token: string,
   waitMs: number,
   client: AbortSignal,
-): Promise<Standing> {
+): Promise<LeaseStanding> {
   const answer = await workers.heartbeat(id, token)
   const leaseMs = answer.expiresAt === null ? 0 : Date.parse(answer.expiresAt) - Date.now()
   using limit = hold(client, Math.min(waitMs, leaseMs / 2))

@@ -9,7 +9,7 @@ import type { OutputWriter } from "./output-writer.ts"
 import type { Output } from "./output.ts"
 import type { Queue } from "./queue.ts"
 import { Throttle } from "./throttle.ts"
-import type { Standing, Workers } from "./workers.ts"
+import type { LeaseStanding, Workers } from "./workers.ts"
 
 /**
  * How long a renderer may be silent before it loses its lease, while its connection is open. ffmpeg reports
@@ -243,7 +243,7 @@ export class Ingest {
   }
 
   /** Completes or fails the item, as its renderer's output ended. @throws AppError what the queue refuses with */
-  async finish(): Promise<Standing | undefined> {
+  async finish(): Promise<LeaseStanding | undefined> {
     const { id, token, renderer: name } = this.#options
     const { failure, hasEnded: saidSo, reached } = this.#renderer.evidence
     // ffmpeg says that it ended. Blender's last line proves nothing: only its frames do.
@@ -258,14 +258,14 @@ export class Ingest {
     )
   }
 
-  async #complete(): Promise<Standing | undefined> {
+  async #complete(): Promise<LeaseStanding | undefined> {
     const { id, token } = this.#options
     if (token !== undefined) return this.#workers.complete(id, token, {})
     await this.#queue.update(id, { status: "completed", message: "Processing completed successfully" })
     return undefined
   }
 
-  async #fail(why: string): Promise<Standing | undefined> {
+  async #fail(why: string): Promise<LeaseStanding | undefined> {
     const { id, token, span } = this.#options
     const error_message = span?.step ? `${stepWords(span.step)}: ${why}` : why
     if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })

@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
-import type { Figures, Finished, Standing } from "../store/figures.ts"
+import { hasFailed } from "../item/standing.ts"
+import type { Figures, Finished, Standings } from "../store/figures.ts"
 import type { Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 import { startOfDay, startOfWeek, startOfYear } from "./calendar.ts"
@@ -18,7 +19,7 @@ export interface Period extends Finished {
 /** The whole queue in figures. */
 export interface QueueFigures {
   /** How many items there are now, by standing. */
-  readonly standing: Standing
+  readonly standing: Standings
   /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */
   readonly pausedAt: string | null
   /** What finished in the last 60 minutes. */
@@ -46,7 +47,7 @@ export interface Overview {
   /** How many songs have ever been in the queue. */
   readonly songs: number
   /** How many items there are now, by standing. */
-  readonly standing: Standing
+  readonly standing: Standings
   /** What finished since midnight. */
   readonly today: Period
   /** What finished since the first of January. */
@@ -97,7 +98,7 @@ export class Totals {
       today: await this.#since(dayMs),
       thisYear: await this.#since(startOfYear(nowMs, timeZone)),
       completed: completed.items,
-      failed: failed.items.filter(({ outcome }) => outcome !== "cancelled").slice(0, LATEST),
+      failed: failed.items.filter(hasFailed).slice(0, LATEST),
     }
   }
 

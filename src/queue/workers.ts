@@ -54,7 +54,7 @@ export interface Leased {
 }
 
 /** How a worker stands with its item after a request. */
-export interface Standing {
+export interface LeaseStanding {
   /** Whether the worker is to go on or to stop. */
   readonly directive: Directive
   /** The item as it is stored. */
@@ -184,7 +184,12 @@ export class Workers implements Service {
    * report belongs to that attempt, and is refused once it has ended; without, it may start one.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
-  async report(id: number, token: string | undefined, report: Report, attempt?: number): Promise<Standing> {
+  async report(
+    id: number,
+    token: string | undefined,
+    report: Report,
+    attempt?: number,
+  ): Promise<LeaseStanding> {
     const { room } = this.#options
     // A report for which there is no room is still a sign of life.
     if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)
@@ -199,7 +204,7 @@ export class Workers implements Service {
    * Declares the steps of the attempt that is under way, and renews the lease.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
-  declareSteps(id: number, token: string | undefined, steps: Steps): Promise<Standing> {
+  declareSteps(id: number, token: string | undefined, steps: Steps): Promise<LeaseStanding> {
     return this.#change(id, (stored, moment) => stepsDeclared(stored, token, steps, moment))
   }
 
@@ -208,7 +213,10 @@ export class Workers implements Service {
    * left, or none was declared, nothing changes.
    * @throws AppError `not_found`, `gone`, `lease_lost`, `leased`, `illegal_move`, `unavailable`
    */
-  async beginStep(id: number, token: string | undefined): Promise<Standing & { readonly step: Step | null }> {
+  async beginStep(
+    id: number,
+    token: string | undefined,
+  ): Promise<LeaseStanding & { readonly step: Step | null }> {
     let step: Step | null = null
     const standing = await this.#change(id, (stored, moment) => {
       step = nextStep(stored) ?? null
@@ -218,7 +226,7 @@ export class Workers implements Service {
   }
 
   /** Renews a lease. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
-  heartbeat(id: number, token: string): Promise<Standing> {
+  heartbeat(id: number, token: string): Promise<LeaseStanding> {
     return this.#change(id, (stored, moment) => heartbeat(stored, token, moment))
   }
 
@@ -231,7 +239,7 @@ export class Workers implements Service {
   }
 
   /** Ends a lease with success. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
-  complete(id: number, token: string, result: Result): Promise<Standing> {
+  complete(id: number, token: string, result: Result): Promise<LeaseStanding> {
     return this.#change(id, (stored, moment) => completed(stored, token, result, moment))
   }
 
@@ -243,7 +251,7 @@ export class Workers implements Service {
     id: number,
     token: string,
     failure: Omit<Failure, "retryInMs"> & { readonly retryInMs?: number | undefined },
-  ): Promise<Standing> {
+  ): Promise<LeaseStanding> {
     return this.#change(id, (stored, moment) => {
       const retryInMs = failure.retryInMs ?? backoff(RETRY, stored.item.retry_count, this.#options.random)
       return failed(stored, token, { ...failure, retryInMs }, moment)
@@ -251,7 +259,7 @@ export class Workers implements Service {
   }
 
   /** Gives an item back. @throws AppError `not_found`, `gone`, `lease_lost`, `unavailable` */
-  release(id: number, token: string): Promise<Standing> {
+  release(id: number, token: string): Promise<LeaseStanding> {
     return this.#change(id, (stored, moment) => released(stored, token, moment))
   }
 
@@ -273,7 +281,7 @@ export class Workers implements Service {
     if (this.presence.learn(others)) this.#waiting.ringAll()
   }
 
-  async #change(id: number, decide: Decide): Promise<Standing> {
+  async #change(id: number, decide: Decide): Promise<LeaseStanding> {
     try {
       const change = await this.#store.change(id, this.#learned.follow(decide))
       if (change.run) void this.#learned.note(change.run)
@@ -285,7 +293,7 @@ export class Workers implements Service {
     }
   }
 
-  #standing({ item, work }: Change): Standing {
+  #standing({ item, work }: Change): LeaseStanding {
     const expiresAt = work.lease_expires_at === null ? null : this.#in(work.lease_ms)
     return { directive: directiveOf(item), item, expiresAt, isDraining: this.presence.isDrainingAt(item) }
   }

@@ -19,12 +19,12 @@ export interface Finished {
 }
 
 /** How many items there are now: waiting, processing, or ended with an outcome. Deleted ones do not count. */
-export type Standing = Readonly<Record<Status | NonNullable<QueueItem["outcome"]>, number>>
+export type Standings = Readonly<Record<Status | NonNullable<QueueItem["outcome"]>, number>>
 
 /** Figures of the whole queue. They cost the same however many items there are. */
 export interface Figures {
   /** How many items wait, are processing, or ended with each outcome. */
-  standing(): Promise<Standing>
+  standing(): Promise<Standings>
 
   /** How many songs have ever been in the queue. */
   songs(): Promise<number>
@@ -42,7 +42,7 @@ export interface Figures {
   finished(sinceMs: number): Promise<Finished>
 }
 
-const NOTHING: Standing = {
+const NOTHING: Standings = {
   queued: 0,
   processing: 0,
   retrying: 0,
@@ -52,10 +52,10 @@ const NOTHING: Standing = {
   lost: 0,
 }
 
-/** The standing from counts that leave out what there is none of. */
-export const standingOf = (
+/** The same from counts that leave out what there is none of. */
+export const standingsOf = (
   counts: readonly { readonly standing: string; readonly items: number }[],
-): Standing => ({
+): Standings => ({
   ...NOTHING,
   ...Object.fromEntries(counts.map(({ standing, items }) => [standing, items])),
 })

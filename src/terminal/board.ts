@@ -1,7 +1,7 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { duration, isGuess, leftIn, leftWords, printable, shownOf } from "../text.ts"
+import { duration, isGuess, leftIn, leftWords, paceOf, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./columns.ts"
 import {
@@ -15,7 +15,7 @@ import {
   type Tone,
   type WidthOf,
 } from "./terminal.ts"
-import { gapOf, leftOf, nameOf, paceOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
+import { gapOf, leftOf, nameOf, spokenOf, stepOf, UTC, type Zone } from "./words.ts"
 
 /** Where and how a board is drawn. */
 export interface View {

@@ -1,14 +1,16 @@
-import type { Media, Step } from "../item/item.ts"
+import type { Media, QueueItem, Step } from "../item/item.ts"
+import { type Standing, standingOf } from "../item/standing.ts"
 import {
   bandWords,
-  duration,
   isPace,
   isRoutine,
   type Left,
   leftWords,
   missedUpdates,
   printable,
+  startsWords,
 } from "../text.ts"
+import type { Tone } from "./terminal.ts"
 
 /** How the times of one zone are read. */
 export interface Zone {
@@ -84,23 +86,6 @@ export function stepOf(item: { readonly step?: Step | null; readonly current_ste
   return printable(step ? `${step.index}/${step.total} ${step.name || current_step}`.trim() : current_step)
 }
 
-/** A figure without needless digits: `0.02`, `1.5`, `49`. */
-const figure = (value: number): string =>
-  value >= 10 || value === 0
-    ? String(Math.round(value))
-    : value >= 0.1
-      ? value.toFixed(1)
-      : value.toPrecision(1)
-
-/** How far into a medium a render is, and its pace: `0:48 of 1:20`, `24 fps`, `1.5x`; empty if none is known. */
-export const paceOf = (media: Media | null | undefined): readonly string[] => [
-  ...(media
-    ? [`${duration(media.out_time)}${media.total === null ? "" : ` of ${duration(media.total)}`}`]
-    : []),
-  ...(media?.fps ? [`${figure(media.fps)} fps`] : []),
-  ...(media?.speed ? [`${figure(media.speed)}x`] : []),
-]
-
 /** The message that a worker or a person sent; empty if it is one of the server's own, or ffmpeg's figures. */
 export const spokenOf = (message: string, media: Media | null | undefined): string =>
   isRoutine(message) || isPace(message, media) ? "" : printable(message)
@@ -123,10 +108,8 @@ export function startsOf(
   nowMs: number,
   zone: Zone,
 ): string {
-  const [about, low, high] = [starts.in, starts.low, starts.high].map((seconds) =>
-    zone.when(nowMs + seconds * 1000, nowMs),
-  )
-  return low === high ? `starts about ${about}` : `starts about ${about} (${low} to ${high})`
+  const when = (seconds: number): string => zone.when(nowMs + seconds * 1000, nowMs)
+  return startsWords(when(starts.in), when(starts.low), when(starts.high))
 }
 
 /** What a gap left out, and why: `1 update was missed (slow)`. */
@@ -137,3 +120,18 @@ export const gapOf = ({
   readonly missed: number | null
   readonly reason: string
 }): string => `${missedUpdates(missed)} (${printable(reason)})`
+
+const TONES: Readonly<Record<Standing, Tone | undefined>> = {
+  queued: undefined,
+  processing: "bar",
+  cancelling: "warn",
+  stalled: "warn",
+  completed: "good",
+  failed: "bad",
+  lost: "bad",
+  cancelled: "dim",
+  retrying: "warn",
+}
+
+/** The colour of an item's standing; undefined for none. */
+export const toneOf = (item: QueueItem): Tone | undefined => TONES[standingOf(item)]

@@ -122,7 +122,7 @@ export const BLIND_THIRD: readonly Mistake[] = [
     [
       [
         "the dashboard shows cancelled items as failed",
-        'failed.items.filter(({ outcome }) => outcome !== "cancelled").slice',
+        "failed.items.filter(hasFailed).slice",
         "failed.items.slice",
       ],
     ],

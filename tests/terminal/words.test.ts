@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { gapOf, leftOf, paceOf, spokenOf, UTC, zoneNamed } from "../../src/terminal/words.ts"
+import { gapOf, leftOf, spokenOf, UTC, zoneNamed } from "../../src/terminal/words.ts"
+import { paceOf } from "../../src/text.ts"
 import { run, start } from "../server.ts"
 
 // A program is started, which takes its time on a busy machine.

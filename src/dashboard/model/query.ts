@@ -1,4 +1,5 @@
 import type { QueueItem, Status } from "../../item/item.ts"
+import { hasFailed } from "../../item/standing.ts"
 
 /** Which items are shown: all, or those of one standing. */
 export type Which = "all" | "running" | "waiting" | "completed" | "failed" | "cancelled"
@@ -15,10 +16,6 @@ export interface Query {
 export const EVERYTHING: Query = { text: "", which: "all" }
 
 const WHICH: readonly Which[] = ["all", "running", "waiting", "completed", "failed", "cancelled"]
-
-/** Whether an item has failed, and was not cancelled. */
-export const hasFailed = ({ status, outcome }: Pick<QueueItem, "status" | "outcome">): boolean =>
-  status === "failed" && outcome !== "cancelled"
 
 /** The statuses that the items of each choice may have. */
 export const STATUSES: Readonly<Record<Which, readonly Status[]>> = {

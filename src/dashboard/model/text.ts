@@ -1,16 +1,18 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
+import { type Standing, standingOf } from "../../item/standing.ts"
 import {
   bandWords,
   counted,
-  duration,
   isGuess,
   isPace,
   isRoutine,
   type Left,
   leftIn,
   leftWords,
+  paceOf,
   shownOf,
+  startsWords,
 } from "../../text.ts"
 import type { StartsAt } from "./foreseen.ts"
 
@@ -149,8 +151,7 @@ export function restsOn(item: QueueItem): string {
 
 /** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
 export function startsText({ aboutMs, lowMs, highMs }: StartsAt, nowMs: number): string {
-  const [middle, low, high] = [aboutMs, lowMs, highMs].map((ms) => about(ms, nowMs))
-  return low === high ? `starts about ${middle}` : `starts about ${middle} (${low} to ${high})`
+  return startsWords(about(aboutMs, nowMs), about(lowMs, nowMs), about(highMs, nowMs))
 }
 
 /**
@@ -174,36 +175,38 @@ export function messageOf({ message, current_step, media }: Told): string {
   return isRoutine(message) || message === current_step || isPace(message, media) ? "" : line(message)
 }
 
-/** How fast a medium is being written: `48 fps, 1.9 times real time`. */
-export function paceOf({ media }: Pick<QueueItem, "media">): string {
-  if (!media) return ""
-  const of = media.total === null ? "" : ` of ${duration(media.total)}`
-  const parts = [`${duration(media.out_time)}${of}`]
-  if (media.fps !== null) parts.push(`${Math.round(media.fps)} fps`)
-  if (media.speed !== null)
-    parts.push(`${media.speed >= 0.1 ? media.speed.toFixed(1) : media.speed.toPrecision(1)}×`)
-  return parts.join(" · ")
+/** How fast a medium is being written: `0:53 of 4:00 · 48 fps · 1.9×`; empty while that is unknown. */
+export const paceText = ({ media }: Pick<QueueItem, "media">): string => paceOf(media, "×").join(" · ")
+
+const STANDINGS: Readonly<Record<Standing, string>> = {
+  queued: "Waiting",
+  processing: "Running",
+  cancelling: "Cancelling",
+  stalled: "Stalled",
+  completed: "Completed",
+  failed: "Failed",
+  lost: "Worker lost",
+  cancelled: "Cancelled",
+  retrying: "Retrying",
 }
 
 /** How an item stands, in a word or two. */
-export function standing(item: QueueItem): string {
-  if (item.status === "processing") {
-    if (item.cancel_requested_at !== null) return "Cancelling"
-    return item.stalled ? "Stalled" : "Running"
-  }
-  if (item.status === "failed") {
-    if (item.outcome === "cancelled") return "Cancelled"
-    return item.outcome === "lost" ? "Worker lost" : "Failed"
-  }
-  return item.status === "completed" ? "Completed" : item.status === "retrying" ? "Retrying" : "Waiting"
-}
+export const standing = (item: QueueItem): string => STANDINGS[standingOf(item)]
 
 /** How an item stands, for its colour. */
 export type Tone = "run" | "warn" | "good" | "bad" | "quiet"
 
-/** The tone of an item's standing. */
-export function toneOf(item: QueueItem): Tone {
-  if (item.status === "processing") return item.stalled || item.cancel_requested_at !== null ? "warn" : "run"
-  if (item.status === "failed") return item.outcome === "cancelled" ? "quiet" : "bad"
-  return item.status === "completed" ? "good" : item.status === "retrying" ? "warn" : "quiet"
+const TONES: Readonly<Record<Standing, Tone>> = {
+  queued: "quiet",
+  processing: "run",
+  cancelling: "warn",
+  stalled: "warn",
+  completed: "good",
+  failed: "bad",
+  lost: "bad",
+  cancelled: "quiet",
+  retrying: "warn",
 }
+
+/** The tone of an item's standing. */
+export const toneOf = (item: QueueItem): Tone => TONES[standingOf(item)]

@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { hasFailed } from "../model/query.ts"
+import { hasFailed } from "../../item/standing.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { inFull, reasonOf, roughly } from "../model/text.ts"
 import { retryAllFailed } from "./bulk.ts"

@@ -8,7 +8,7 @@ import {
   leftText,
   line,
   messageOf,
-  paceOf,
+  paceText,
   progressLabel,
   restsOn,
   stalledText,
@@ -106,7 +106,7 @@ export class Lane implements Row {
     mark(this.#figures, "title", restsOn(item) || null)
     const name = item.current_step || item.step?.name || ""
     say(this.#step, [stepOf(item), line(name)].filter((part) => part !== "").join(": "))
-    say(this.#unit, unitOf(item) || paceOf(item))
+    say(this.#unit, unitOf(item) || paceText(item))
     say(this.#message, messageOf(item))
     this.tick()
   }

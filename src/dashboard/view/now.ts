@@ -10,7 +10,7 @@ import {
   leftText,
   line,
   messageOf,
-  paceOf,
+  paceText,
   progressLabel,
   restsOn,
   roughly,
@@ -62,7 +62,7 @@ export class Now {
     const told = [
       [stepOf(item), line(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
       unitOf(item),
-      paceOf(item),
+      paceText(item),
       messageOf(item),
     ]
     say(this.#told, [...new Set(told)].filter((part) => part !== "").join(" · "))

@@ -3,8 +3,8 @@ import {
   type Finished,
   finishedOf,
   type OutcomeRow,
-  type Standing,
-  standingOf,
+  type Standings,
+  standingsOf,
 } from "../figures.ts"
 import type { Link } from "./link.ts"
 
@@ -36,11 +36,11 @@ export class PostgresFigures implements Figures {
     this.#link = link
   }
 
-  async standing(): Promise<Standing> {
+  async standing(): Promise<Standings> {
     const rows = await this.#link.run<{ standing: string; items: number }>(
       "SELECT standing, items::float8 AS items FROM queue_counts",
     )
-    return standingOf(rows)
+    return standingsOf(rows)
   }
 
   async songs(): Promise<number> {

@@ -5,8 +5,8 @@ import {
   type Finished,
   finishedOf,
   type OutcomeRow,
-  type Standing,
-  standingOf,
+  type Standings,
+  standingsOf,
 } from "../figures.ts"
 
 /** The whole queue in figures: standing ones are counted by triggers, those of a time are read from one index. */
@@ -17,11 +17,11 @@ export class SqliteFigures implements Figures {
     this.#client = client
   }
 
-  async standing(): Promise<Standing> {
+  async standing(): Promise<Standings> {
     const rows = this.#client
       .query<{ standing: string; items: number }, []>("SELECT standing, items FROM queue_counts")
       .all()
-    return standingOf(rows)
+    return standingsOf(rows)
   }
 
   async songs(): Promise<number> {

@@ -1,0 +1,20 @@
+import type { QueueItem, Status } from "./item.ts"
+
+/** The state of an item in one word: its outcome if that says more than its status, and what befalls a running one. */
+export type Standing = Status | "cancelling" | "stalled" | "cancelled" | "lost"
+
+/** The standing of an item. */
+export function standingOf({
+  status,
+  outcome,
+  cancel_requested_at,
+  stalled,
+}: Pick<QueueItem, "status" | "outcome" | "cancel_requested_at" | "stalled">): Standing {
+  if (status === "processing" && cancel_requested_at !== null) return "cancelling"
+  if (status === "processing" && stalled) return "stalled"
+  return outcome === "cancelled" || outcome === "lost" ? outcome : status
+}
+
+/** Whether an item has failed: a cancelled one has the status `failed` and has not. */
+export const hasFailed = ({ status, outcome }: Pick<QueueItem, "status" | "outcome">): boolean =>
+  status === "failed" && outcome !== "cancelled"
