@@ -7,13 +7,13 @@ import {
   duration,
   hostNames,
   isOn,
+  listenAddress,
   networks,
   oneOf,
   optionalText,
   origins,
   type Read,
   serverUrl,
-  text,
   variableOf,
   webhookUrls,
   wholeNumber,
@@ -35,7 +35,7 @@ export interface Setting<T = unknown> {
 
 /** The settings of `serve`, by the name of their flag: the one place where a setting is described. */
 const SERVE_SETTINGS = {
-  host: { help: "address to listen on", placeholder: "ADDRESS", fallback: "127.0.0.1", read: text },
+  host: { help: "address to listen on", placeholder: "ADDRESS", fallback: "127.0.0.1", read: listenAddress },
   port: {
     help: "port to listen on; 0 picks a free port",
     placeholder: "N",
@@ -76,7 +76,7 @@ const SERVE_SETTINGS = {
     read: optionalText,
   },
   "trusted-proxy": {
-    help: "address or network of a proxy whose X-Forwarded-For counts; may be repeated",
+    help: "address or network of a proxy whose X-Forwarded-For, or else Forwarded, counts; may be repeated",
     placeholder: "ADDRESS",
     fallback: "",
     repeatable: true,

@@ -82,6 +82,23 @@ export const origins: Read<readonly string[]> = (texts, name, isGiven) => {
   return isGiven ? texts : []
 }
 
+/** An address or a host name to listen on, in its usual spelling; one of IPv6 may come in brackets, and loses them. */
+export const listenAddress: Read<string> = (texts, name) => {
+  const given = text(texts, name)
+  const [, bare = given] = /^\[(.*)\]$/.exec(given) ?? []
+  // A name of a network card stays as it is: no URL may have one.
+  const [address = "", card] = bare.split("%", 2)
+  const isIPv6 = address.includes(":")
+  const host = URL.parse(`http://${isIPv6 ? `[${address}]` : given}`)?.hostname.replace(/^\[|\]$|\.$/g, "")
+  if (host && !/[\s/?#@*]/.test(given) && (isIPv6 || bare === given)) {
+    return card === undefined ? host : `${host}%${card}`
+  }
+  throw new AppError(
+    "invalid",
+    `--${name} (or ${variableOf(name)}) must be an address or a host name, such as 127.0.0.1, 0.0.0.0 or ::, without scheme and port, not "${given}"`,
+  )
+}
+
 /** Host names as a browser would send them. */
 export const hostNames: Read<readonly string[]> = (texts, name, isGiven) =>
   (isGiven ? texts : []).map((given) => {

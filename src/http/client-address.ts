@@ -21,6 +21,27 @@ const isProxied = (headers: Headers): boolean => PROXY_HEADERS.some((name) => he
 const plain = (address: string): string =>
   address.startsWith("::") ? address.replace(/^::ffff:(?=\d+\.)/i, "") : address
 
+/** The address that a proxy names: without its port, the brackets of IPv6, and quotation marks. */
+function addressIn(hop: string): string {
+  const named = hop.trim().replace(/^"(.*)"$/, "$1")
+  const [, inBrackets, beforePort] =
+    /^\[([^\]]*)\](?::[\w.-]+)?$|^(\d+\.\d+\.\d+\.\d+):[\w.-]+$/.exec(named) ?? []
+  return plain(inBrackets ?? beforePort ?? named)
+}
+
+/**
+ * The addresses that proxies wrote down, that of the client first. A proxy that writes `X-Forwarded-For` may have passed
+ * on a `Forwarded` that anybody wrote, so that counts only alone.
+ *
+ * Every comma divides, also between quotation marks: a client could leave one open, to hide what a proxy adds.
+ */
+function hopsIn(headers: Headers): string[] {
+  const list = headers.get("x-forwarded-for")
+  if (list !== null) return list.split(",").map(addressIn)
+  const elements = headers.get("forwarded")?.split(",") ?? []
+  return elements.map((element) => addressIn(/(?:^|;)\s*for\s*=([^;]*)/i.exec(element)?.[1] ?? "unknown"))
+}
+
 /** The first 64 bits of an IPv6 address, which is what one household or one server has; other addresses whole. */
 function keyOf(address: string): string {
   // Looking for a colon first: this runs for each request, and the whole check is slow.
@@ -64,7 +85,7 @@ export class TrustedProxies {
     const isByProxy = isLoopback(from) && isProxied(headers)
     // A client elsewhere can write these headers itself; on this machine they come from a proxy.
     if (isByProxy && !this.#isTrusted(from)) this.#onUntrusted()
-    const address = this.#list === undefined ? from : this.#behind(from, headers.get("x-forwarded-for"))
+    const address = this.#list === undefined ? from : this.#behind(from, headers)
     // A request that a proxy passed on does not count as one of this machine, whatever the proxy says.
     const isLocal = isLoopback(from) && isLoopback(address) && !isByProxy
     return { address, isLocal, key: keyOf(address) }
@@ -74,10 +95,8 @@ export class TrustedProxies {
    * The address of the client: the last one in the list that is not a trusted proxy. A client can write everything
    * that comes before it.
    */
-  #behind(peer: string, forwardedFor: string | null): string {
-    const hops = [...(forwardedFor ?? "").split(",").map((hop) => plain(hop.trim())), peer].filter(
-      (hop) => hop !== "",
-    )
+  #behind(peer: string, headers: Headers): string {
+    const hops = [...hopsIn(headers), peer].filter((hop) => hop !== "")
     let client = peer
     for (const hop of hops.reverse()) {
       client = hop

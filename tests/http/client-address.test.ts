@@ -63,3 +63,39 @@ test("a proxy on this machine that is not trusted is noticed", () => {
   proxies.clientOf("127.0.0.1", headers("1.2.3.4"))
   expect(noticed).toBe(1)
 })
+
+test.each([
+  ["1.2.3.4:5678", "1.2.3.4"],
+  ["2001:db8::1", "2001:db8::1"],
+  ["[2001:db8::1]", "2001:db8::1"],
+  ["[2001:db8::1]:443", "2001:db8::1"],
+  ['"[2001:db8::1]:443"', "2001:db8::1"],
+  ["6.6.6.6, 1.2.3.4:5678 , 10.0.0.7:80", "1.2.3.4"],
+  ["6.6.6.6, [::ffff:1.2.3.4]:80", "1.2.3.4"],
+  ["6.6.6.6, unknown", "10.1.2.3"],
+  ["6.6.6.6, [1.2.3.4", "10.1.2.3"],
+])("a trusted proxy may write X-Forwarded-For: %s", (value, address) => {
+  expect(new TrustedProxies(["10.0.0.0/8"]).clientOf("10.1.2.3", headers(value)).address).toBe(address)
+})
+
+test.each([
+  ["for=1.2.3.4", "1.2.3.4"],
+  ["For=1.2.3.4:5678;proto=https", "1.2.3.4"],
+  ['proto=http; for="1.2.3.4:5678";by=10.0.0.7', "1.2.3.4"],
+  ['for="[2001:db8::1]:443"', "2001:db8::1"],
+  ['for="[2001:DB8::1]"', "2001:DB8::1"],
+  ['for=6.6.6.6, for=1.2.3.4;by="a;b", for=10.0.0.7', "1.2.3.4"],
+  ['for=6.6.6.6;by=", for="[2001:db8::1]:443"', "2001:db8::1"],
+  ['for=", for=1.2.3.4;by="box"', "1.2.3.4"],
+  ["for=6.6.6.6, for=unknown", "10.1.2.3"],
+  ["for=6.6.6.6, by=10.0.0.7", "10.1.2.3"],
+  ["for=6.6.6.6, for=_hidden", "10.1.2.3"],
+])("a trusted proxy may write Forwarded: %s", (value, address) => {
+  const proxies = new TrustedProxies(["10.0.0.0/8"])
+  expect(proxies.clientOf("10.1.2.3", new Headers({ forwarded: value })).address).toBe(address)
+})
+
+test("Forwarded does not count beside X-Forwarded-For, as anybody may have written it", () => {
+  const both = new Headers({ forwarded: "for=6.6.6.6", "x-forwarded-for": "1.2.3.4" })
+  expect(new TrustedProxies(["10.0.0.0/8"]).clientOf("10.1.2.3", both).address).toBe("1.2.3.4")
+})
