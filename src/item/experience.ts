@@ -54,9 +54,13 @@ export interface Experience {
 
 /** A run whose time differs this much from the nearest other counts for half; the natural logarithm of the ratio. */
 const ODD = 0.4
-/** The usual error of an estimate of a kind that is hardly known, and how much is added for uneven steps. */
-const USUAL = 0.1
+/**
+ * The usual error of an estimate of a kind that is hardly known, and how much is added for uneven steps and for one that
+ * does not say how far it is.
+ */
+const USUAL = 0.12
 const USUAL_ROUGH = 0.8
+const USUAL_SILENT = 0.08
 const MAX_ROUGHNESS = 0.5
 const MAX_ERROR = 5
 /** How far the pace usually is from the expected one. */
@@ -133,9 +137,19 @@ function roughnessOf(witnesses: readonly Witness[]): number {
   return seconds > 0 ? Math.min(MAX_ROUGHNESS, rough / seconds) : 0
 }
 
+/** For which part of their time the runs were in one step that did not say how far it was: the longest of each. */
+function silenceOf(witnesses: readonly Witness[]): number {
+  let [silent, seconds] = [0, 0]
+  for (const { run, parts } of witnesses) {
+    const without = parts.filter(({ step }) => Object.keys(step.lines).length === 0)
+    silent += Math.max(0, ...without.map((part) => part.seconds))
+    seconds += run.seconds
+  }
+  return seconds > 0 ? silent / seconds : 1
+}
+
 /** A standard deviation, from the errors of so many runs and from the usual error after a part of the way. */
-function deviationOf(errors: readonly number[], runs: number, usualAtStart: number, part: number): number {
-  const usual = usualAtStart * (1 - SETTLED * part)
+function deviationOf(errors: readonly number[], runs: number, usual: number): number {
   const weight = errors.length > 0 ? runs - 1 : 0
   const seen = errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length)
   const known = USUAL_RUNS + weight
@@ -202,15 +216,17 @@ export function learn(runs: readonly Run[]): Experience {
     const offs = (trials[i] ?? []).flatMap(({ each, stepAt }) =>
       each.flatMap((one) => offBy(one, stepAt) ?? []),
     )
-    return deviationOf(offs, n, USUAL_PACE, part)
+    return deviationOf(offs, n, USUAL_PACE * (1 - SETTLED * part))
   })
   const custom: Custom = { inertia: habits.inertia, usual }
-  const atStart = USUAL + USUAL_ROUGH * roughnessOf(witnesses)
+  const silence = silenceOf(witnesses)
+  const atStart = USUAL + USUAL_ROUGH * roughnessOf(witnesses) + USUAL_SILENT * silence
+  const settled = SETTLED * (1 - silence)
   const deviations = PARTS.map((part, i) => {
     const wrong = (trials[i] ?? []).map(({ run, heard, at, stepAt }) =>
       errorOf(at + leftOf(heard, at, stepAt, custom), run.seconds),
     )
-    return deviationOf(wrong, n, atStart, part)
+    return deviationOf(wrong, n, atStart * (1 - settled * part))
   })
   return { ...known, custom, deviations, heard: new WeakMap() }
 }

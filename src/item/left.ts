@@ -41,7 +41,8 @@ const ALARM = 2
  * Which part of an even step must be done until its own pace counts for half; and how much more of a rough
  * one.
  */
-const STEP_INERTIA = 0.15
+const STEP_INERTIA = 0.1
+const MIN_STEP_INERTIA = 0.03
 const ROUGH_INERTIA = 4
 const MAX_ROUGH_INERTIA = 2
 
@@ -135,16 +136,18 @@ function leftAt({ said, expected }: Hearing, inStep: number, secondsInStep: numb
   const paces = pacesOf(said, inStep, secondsInStep)
   const off = done > 0 ? paces.all - expected : 0
   const offLately = paces.latest - expected
-  let inertia = custom.inertia * whole
-  if (off * offLately > 0) {
-    const surprise = Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
-    // A step that has hardly begun gives no reason for alarm.
-    inertia = Math.max(Math.min(inertia, LATEST * whole), inertia / (1 + (surprise / ALARM) ** 4))
-  }
+  const isOff = off * offLately > 0
+  const surprise = isOff
+    ? Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
+    : 0
+  const alarm = 1 + (surprise / ALARM) ** 4
+  const usual = custom.inertia * whole
+  // A step that has hardly begun gives no reason for alarm.
+  const inertia = Math.max(Math.min(usual, LATEST * whole), usual / alarm)
   const trusted = said.trusted + said.trust * inStep
   const pace = trusted > 0 ? expected + (off * trusted) / (trusted + inertia) : expected
   const rough = Math.min(MAX_ROUGH_INERTIA, ROUGH_INERTIA * said.variation)
-  const ofStep = inStep + (STEP_INERTIA + rough) * said.step
+  const ofStep = inStep + (Math.max(MIN_STEP_INERTIA, STEP_INERTIA / alarm) + rough) * said.step
   const inThisStep = ofStep > 0 ? pace + ((paces.step - pace) * inStep) / ofStep : pace
   return (said.step - inStep) * Math.exp(inThisStep) + said.after * Math.exp(pace)
 }

@@ -62,6 +62,11 @@ export interface Sign {
  * its end.
  */
 export const GRAIN = 1 / 24
+/** A line has a corner where its pace changes this many times, if it kept one of the two for this part of the step. */
+const CORNER = 3
+const LONG = 1 / 12
+/** A line with corners has at most so many points. */
+const MAX_LINE = 2 / GRAIN
 /** An attempt that names more steps than this stays in its last one. */
 export const MAX_STEPS = 48
 /** The percentage at which an item is held until it completes: reaching it says nothing. */
@@ -126,6 +131,17 @@ function setBack(trace: Trace, to: number): Trace {
   return { ...trace, lines, latest, from: to }
 }
 
+/**
+ * Whether a point that is not on the line yet must stay: there the step came to a standstill, or went on after one.
+ */
+function isCorner(line: readonly Point[], [value, at]: Point, [nextValue, nextAt]: Point): boolean {
+  const [beforeValue, beforeAt] = line.at(-1) ?? [0, 0]
+  const [before, after] = [at - beforeAt, nextAt - at]
+  if (before <= 0 || line.length >= MAX_LINE || Math.max(before, after) <= LONG * nextAt) return false
+  const slowdown = (after * (value - beforeValue)) / (before * (nextValue - value))
+  return slowdown > CORNER || slowdown < 1 / CORNER
+}
+
 /** The trace with one more point on each line, if that is far enough from the one before, and the latest points. */
 function drawn(trace: Trace, sign: Sign, at: number): Trace {
   const values = valuesOf(sign)
@@ -143,7 +159,9 @@ function drawn(trace: Trace, sign: Sign, at: number): Trace {
     if (point[0] <= last[0] || at <= last[1]) continue
     newest = { ...newest, [signal]: point }
     const whole = signal === "percent" ? 100 - from : 1
-    if (point[0] - settledAt[0] >= whole * GRAIN) more = { ...more, [signal]: [...line, point] }
+    const settling = isCorner(line, last, point) ? [last] : []
+    if (point[0] - settledAt[0] >= whole * GRAIN) settling.push(point)
+    if (settling.length > 0) more = { ...more, [signal]: [...line, ...settling] }
   }
   return { ...before, lines: more, latest: newest }
 }
@@ -240,6 +258,28 @@ export const hasGrown = (stored: Course | null, now: Course | null): boolean =>
   stored?.trace.steps !== now?.trace.steps ||
   stored?.trace.lines !== now?.trace.lines
 
+const rangeOf = (line: readonly Point[]): number => (line.at(-1)?.[0] ?? 0) - (line[0]?.[0] ?? 0)
+
+/**
+ * When a line came to its point `i`, which is the next one after a value. Its last point is where a report happened to
+ * be before the step ended, so shortly before that nothing more need come.
+ */
+function nextAt(line: readonly Point[], i: number, value: number): number {
+  const isOver = i >= line.length - 1 || (line.at(-1)?.[0] ?? 0) - value <= GRAIN * rangeOf(line)
+  return isOver ? Number.POSITIVE_INFINITY : (line[i]?.[1] ?? 0)
+}
+
+/** When a line reached a value between its point `i` and the one before. */
+function timeBetween(line: readonly Point[], i: number, value: number): number {
+  const [earlier, before, point] = [line[i - 2], line[i - 1], line[i]]
+  if (!before || !point) return 0
+  const way = value - before[0]
+  const even = ((point[1] - before[1]) * way) / (point[0] - before[0])
+  if (!earlier || point[0] - before[0] >= GRAIN * rangeOf(line)) return before[1] + even
+  // Points are so near each other only at a corner: it went on as before, and then stood still.
+  return before[1] + Math.min(even, ((before[1] - earlier[1]) * way) / (before[0] - earlier[0]))
+}
+
 /** When a line reached a value, and when it reached the point after that, in seconds since the step began. */
 export function timesAt(
   line: readonly Point[],
@@ -252,12 +292,9 @@ export function timesAt(
     if ((line[middle]?.[0] ?? 0) < value) low = middle + 1
     else high = middle
   }
-  const before = line[low - 1]
   const point = line[low]
   // The value was never reached: nothing more comes until the step ends.
-  if (!point) return { at: before?.[1] ?? 0, next: Number.POSITIVE_INFINITY }
-  const next = point[0] > value ? point[1] : (line[low + 1]?.[1] ?? Number.POSITIVE_INFINITY)
-  if (!before) return { at: 0, next }
-  const part = (value - before[0]) / (point[0] - before[0])
-  return { at: before[1] + (point[1] - before[1]) * part, next }
+  if (!point) return { at: line.at(-1)?.[1] ?? 0, next: Number.POSITIVE_INFINITY }
+  const next = nextAt(line, point[0] > value ? low : low + 1, value)
+  return { at: timeBetween(line, low, value), next }
 }

@@ -264,6 +264,43 @@ test("a percentage, a medium or a count that stands still is overdue, and does n
   }
 })
 
+test("a step that stands still before its end is not overdue because its last report was another one", () => {
+  const quick = (last: number): Signs =>
+    Array.from({ length: last + 1 }, (_, i) => [i * (40 / last), { progress: i }])
+  const experience = learn([{ ...runOfSigns(quick(98), ""), seconds: 100 }])
+  const trace = traceOfSigns(quick(96))
+  for (const at of [41, 60, 80, 95]) {
+    const left = estimate({ trace, at, worker: "" }, experience)?.left ?? 0
+    expect(Math.abs(left - (100 - at))).toBeLessThan(3)
+  }
+})
+
+test("what was nearly at its end before it stood still is known, though it came on by less than a point of a line", () => {
+  const encode = (to: number): Signs => [
+    ...Array.from({ length: to + 1 }, (_, i): Signs[number] => [i, { media: { out_time: i, total: 100 } }]),
+    [130, { media: { out_time: 100, total: 100 } }],
+  ]
+  const experience = learn([{ ...runOfSigns(encode(98), ""), seconds: 130 }])
+  const said = estimate({ trace: traceOfSigns(encode(99).slice(0, -1)), at: 99, worker: "" }, experience)
+  expect(Math.abs((said?.left ?? 0) - 31)).toBeLessThan(3)
+})
+
+test("a percentage that stands at 0 at first says how far it is as soon as it goes on", () => {
+  const late = (slowness: number): Signs =>
+    Array.from({ length: 91 }, (_, i) => [i === 0 ? 0 : slowness * (29 + i), { progress: i }])
+  const experience = learn([0.9, 1, 1.1].map((slowness) => runOfSigns(late(slowness), "")))
+  const said = estimate({ trace: traceOfSigns(late(1).slice(0, 3)), at: 31, worker: "" }, experience)
+  expect(Math.abs((said?.left ?? 0) - 89)).toBeLessThan(15)
+})
+
+test("of work that says nothing of how far it is the band stays as wide as it was", () => {
+  const silent = (seconds: number): Run => ({ ...runOfSigns([[0, { current_step: "Work" }]], ""), seconds })
+  const experience = learn([90, 100, 110].map(silent))
+  const trace = traceOfSigns([[0, { current_step: "Work" }]])
+  const [early, late] = [10, 80].map((at) => estimate({ trace, at, worker: "" }, experience))
+  expect((late?.high ?? 0) + 80).toBeCloseTo((early?.high ?? 0) + 10, 0)
+})
+
 test("a step that is uneven in the same way each time is told by its own pace", () => {
   const coarse = (slowness: number): Signs =>
     [0, 20, 75, 215, 245].map((at, i) => [at * slowness, { progress: 23 * i }])

@@ -1,6 +1,7 @@
 /** Prints the figures of `docs/learned.md`: `bun tests/item/figures.ts`. */
 import { histories } from "./histories.ts"
 import { madeKinds } from "./made.ts"
+import { otherKinds } from "./other-kinds.ts"
 import { figuresOf, type Score, scoresOf } from "./replay.ts"
 
 /** What the dice of the made-up kinds begin with. */
@@ -40,12 +41,14 @@ for (const runs of [1, 3, 8]) {
   )
 }
 
-const made = SEEDS.map((seed) => madeKinds(seed, MADE_ATTEMPTS))
-header()
-for (const kind of made[0]?.keys() ?? []) {
-  row(
-    kind,
-    3,
-    made.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], 3)),
-  )
+for (const kinds of [madeKinds, otherKinds]) {
+  const made = SEEDS.map((seed) => kinds(seed, MADE_ATTEMPTS))
+  header()
+  for (const kind of made[0]?.keys() ?? []) {
+    row(
+      kind,
+      3,
+      made.flatMap((of) => scoresOf(of.get(kind) ?? [], 3)),
+    )
+  }
 }

@@ -5,8 +5,8 @@ import fc from "fast-check"
 import { estimate, outlook } from "../../src/item/estimate.ts"
 import { type Experience, learn } from "../../src/item/experience.ts"
 import { forecast, type Slot, type Waiting } from "../../src/item/forecast.ts"
+import { dice } from "./chance.ts"
 import { type Attempt, histories } from "./histories.ts"
-import { dice } from "./made.ts"
 import { median, runOf, traceOf } from "./replay.ts"
 
 const free = (seconds: number, deviation = 0): Slot["free"] => ({ seconds, deviation })

@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { type Attempt, histories } from "./histories.ts"
 import { madeKinds } from "./made.ts"
+import { otherKinds } from "./other-kinds.ts"
 import { type Figures, figuresOf, scoresOf } from "./replay.ts"
 
 setDefaultTimeout(30_000)
@@ -33,19 +34,19 @@ test("the histories are what they say", () => {
   ])
 })
 
-test("repeatable work is estimated within 2.5 points and 11 % of the time left after three runs", () => {
-  holds(figuresOf(scoresOf(attemptsOf("song"), 3)), 2.5, 6, 11, 88)
-  holds(figuresOf(scoresOf(attemptsOf("inner"), 3)), 2, 6, 8, 88)
+test("repeatable work is estimated within 2.5 points and 11 % of the time left after three runs, and 5 at worst", () => {
+  holds(figuresOf(scoresOf(attemptsOf("song"), 3)), 2, 4.5, 11, 88)
+  holds(figuresOf(scoresOf(attemptsOf("inner"), 3)), 2, 5, 8, 88)
 })
 
 test("so is it after one run, a little wider", () => {
-  holds(figuresOf(scoresOf(attemptsOf("song"), 1)), 4, 9.5, 20, 85)
+  holds(figuresOf(scoresOf(attemptsOf("song"), 1)), 3.5, 7.5, 18, 85)
   holds(figuresOf(scoresOf(attemptsOf("inner"), 1)), 2, 5, 10, 85)
 })
 
 test("over all kinds, with those that nobody can foresee, the bar is 3 points off and the band holds", () => {
-  holds(after(3, REAL), 3, 8.5, 16, 85)
-  holds(after(8, REAL), 3, 7, 14, 88)
+  holds(after(3, REAL), 3, 7, 15, 85)
+  holds(after(8, REAL), 3, 6, 13, 88)
 })
 
 test("kinds that are made up are estimated as well", () => {
@@ -56,6 +57,16 @@ test("kinds that are made up are estimated as well", () => {
       holds(figuresOf(scoresOf(made.get(kind) ?? [], 3)), 2.5, 10, 10, 80)
     }
   }
+})
+
+test("kinds that were made up later, to find weak spots, are estimated as well", () => {
+  const seeds = [21, 22, 23].map((seed) => otherKinds(seed, 12))
+  const figures = (kind: string): Figures =>
+    figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], 3)))
+  for (const kind of ["fetch", "slowing", "pictured", "ahead", "lengths"]) holds(figures(kind), 2, 6.6, 8, 90)
+  for (const kind of ["muxing", "rare", "tiers", "behind"]) holds(figures(kind), 3.5, 6.5, 16, 80)
+  // What is told of these says next to nothing, so that the end is not known; the band says it.
+  for (const kind of ["jumps", "silent"]) holds(figures(kind), 4.5, 8.5, 22, 77)
 })
 
 test("more runs tell more", () => {

@@ -89,13 +89,41 @@ test("a line is asked between its points, and says when the next one came", () =
   const line = [
     [0, 0],
     [0.5, 10],
-    [1, 40],
+    [0.75, 40],
+    [1, 50],
   ] as const
   expect(timesAt(line, 0)).toEqual({ at: 0, next: 10 })
   expect(timesAt(line, 0.25)).toEqual({ at: 5, next: 10 })
   expect(timesAt(line, 0.5)).toEqual({ at: 10, next: 40 })
-  expect(timesAt(line, 1)).toEqual({ at: 40, next: Number.POSITIVE_INFINITY })
-  expect(timesAt(line, 2)).toEqual({ at: 40, next: Number.POSITIVE_INFINITY })
+  expect(timesAt(line, 1)).toEqual({ at: 50, next: Number.POSITIVE_INFINITY })
+  expect(timesAt(line, 2)).toEqual({ at: 50, next: Number.POSITIVE_INFINITY })
+})
+
+test("the last point of a line is not waited for: it is where a report happened to be before the step ended", () => {
+  const line = [
+    [0, 0],
+    [0.5, 10],
+    [0.75, 40],
+    [0.97, 50],
+  ] as const
+  expect(timesAt(line, 0.94)).toEqual({ at: expect.any(Number), next: Number.POSITIVE_INFINITY })
+  expect(timesAt(line, 0.8)).toEqual({ at: expect.any(Number), next: Number.POSITIVE_INFINITY })
+})
+
+test("where a step comes to a standstill or goes on after one is kept, however little it moved", () => {
+  const linesOf = (...points: readonly (readonly [at: number, progress: number])[]) =>
+    told([0, { progress: 0 }], ...points.map(([at, progress]): [number, Sign] => [at, { progress }])).lines
+  const even = Array.from({ length: 98 }, (_, i): [number, number] => [i + 1, i + 1])
+  const { percent: plain = [] } = linesOf(...even)
+  expect(plain).not.toContainEqual([98, 98])
+  const { percent: stood = [] } = linesOf(...even.slice(0, 97), [300, 98])
+  expect(stood).toEqual([...plain, [97, 97]])
+  const { percent: late = [] } = linesOf([100, 1], [101, 2], [102, 3], [103, 4], [104, 5], [105, 6])
+  expect(late).toEqual([
+    [0, 0],
+    [1, 100],
+    [6, 105],
+  ])
 })
 
 test("attempts look alike by the number of their steps, and the first one's name or what it counts", () => {
