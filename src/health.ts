@@ -43,7 +43,7 @@ export const UNREADY: readonly Reason[] = [
 ]
 
 /** A reason that holds. */
-export interface Held {
+export interface HeldReason {
   /** Its name. */
   readonly reason: Reason
   /** Since when it holds, RFC 3339 UTC. */
@@ -54,7 +54,7 @@ export interface Held {
 
 /** What is wrong with the server now: its parts report it here, and the health routes show it. */
 export class Reasons {
-  readonly #held = new Map<Reason, Held>()
+  readonly #held = new Map<Reason, HeldReason>()
 
   /**
    * Notes that a reason holds from now on, or no longer does. Noting the same again changes nothing but the detail.
@@ -71,7 +71,7 @@ export class Reasons {
   }
 
   /** The reasons that hold now, the oldest first. */
-  get held(): readonly Held[] {
+  get held(): readonly HeldReason[] {
     return [...this.#held.values()]
   }
 }

@@ -3,7 +3,7 @@ import { AppError } from "./errors.ts"
 import type { Access } from "./store/access.ts"
 import { isPostgres, shownDatabase } from "./store/address.ts"
 import type { Moved } from "./store/postgres/move.ts"
-import type { Checked } from "./store/sqlite/check.ts"
+import type { CheckResult } from "./store/sqlite/check.ts"
 import type { Compacted } from "./store/sqlite/compact.ts"
 import type { Restored } from "./store/sqlite/restore.ts"
 
@@ -65,7 +65,7 @@ export async function moveDatabase(from: string, to: string): Promise<Moved> {
  * Makes a backup of a database, beside a server that may be running on it.
  * @throws AppError `unavailable`
  */
-export async function backup(database: string, file: string): Promise<Checked> {
+export async function backup(database: string, file: string): Promise<CheckResult> {
   checkFile(database, "backup")
   const { backupDatabase } = await import("./store/sqlite/backup.ts")
   return backupDatabase(database, file)
@@ -85,7 +85,7 @@ export async function restore(database: string, file: string): Promise<Restored>
  * Checks a database, beside a server that may be running on it.
  * @throws AppError `unavailable` if it cannot be read
  */
-export async function check(database: string): Promise<Checked> {
+export async function check(database: string): Promise<CheckResult> {
   checkFile(database, "check")
   const { checkDatabase } = await import("./store/sqlite/check.ts")
   return checkDatabase(database)

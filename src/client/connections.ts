@@ -2,7 +2,7 @@ import { backoff } from "../backoff.ts"
 import { reasonOf } from "../errors.ts"
 import { ServerError } from "./ask.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
-import { pause, Rhythm, Silence } from "./silence.ts"
+import { pause, Rhythm, SilenceWatch } from "./silence.ts"
 
 /** The stream has broken off: what was shown may be old from here on, until it goes on. */
 export interface Offline {
@@ -90,7 +90,7 @@ export async function* connected<Said>(
   readingOf: () => Reading<Said>,
 ): AsyncGenerator<Said | Offline, void, undefined> {
   while (!signal?.aborted) {
-    const silence = new Silence(signal, connections.rhythm)
+    const silence = new SilenceWatch(signal, connections.rhythm)
     let failure: unknown
     try {
       const how = yield* connection(open, connections, silence, onHeard, readingOf())
@@ -115,7 +115,7 @@ export async function* connected<Said>(
 async function* connection<Said>(
   open: OpenConnection,
   connections: Connections,
-  silence: Silence,
+  silence: SilenceWatch,
   onHeard: (() => void) | undefined,
   { path, notStream, read }: Reading<Said>,
 ): AsyncGenerator<Said, "over" | "again", undefined> {
@@ -165,7 +165,7 @@ function waitOf({ retryMs, failures }: Connections): number {
 /** The events of an answer, as they come. A reader, because not every browser can iterate over a body. */
 async function* incomingOf(
   answer: Response,
-  silence: Silence,
+  silence: SilenceWatch,
   onHeard: (() => void) | undefined,
 ): AsyncGenerator<Incoming, void, undefined> {
   const reader = answer.body?.getReader()

@@ -45,7 +45,7 @@ function onOnline(listener: () => void): () => void {
 }
 
 /** Watches one connection: its signal aborts with the caller's, after too long a silence, and when the network is back. */
-export class Silence {
+export class SilenceWatch {
   /** Aborts with the reason for which the connection ends. */
   readonly signal: AbortSignal
   readonly #dead = new AbortController()

@@ -16,7 +16,7 @@ export interface Command {
 }
 
 /** A command as the list of all commands names it; loaded by need, so that a command does not pay for the others. */
-export interface Entry {
+export interface CommandEntry {
   /** What it does, in a few words. */
   readonly about: string
   /** Loads it. */
@@ -24,7 +24,7 @@ export interface Entry {
 }
 
 /** All commands, by name. */
-export type Commands = Readonly<Record<string, Entry>>
+export type Commands = Readonly<Record<string, CommandEntry>>
 
 /**
  * Returns the token to send now. A token that replaces another in its file is used from the next request on.

@@ -1,7 +1,7 @@
 import type { Watched } from "../client/client.ts"
 import { wantsColour } from "../config/config.ts"
 import { Board, type BoardOptions } from "../terminal/board.ts"
-import { drawing, foreseeing, type Screen } from "../terminal/drawing.ts"
+import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 
 /** As fast as the eye follows. */
@@ -44,7 +44,7 @@ export async function drawLive(
   using _ = options.queueId === undefined ? foreseeing(board, doneIn) : undefined
   const style = wantsColour(process.stdout) ? coloured : colourless
   using disturbance = new Disturbance()
-  const screen: Screen = {
+  const screen: TerminalScreen = {
     frameMs: FRAME_MS,
     changed: () => disturbance.next(),
     view() {

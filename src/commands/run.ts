@@ -5,7 +5,7 @@ import type { ExpectedFiles } from "../runner/expected-files.ts"
 import { type Claiming, claiming, type ItemSource } from "../runner/item-source.ts"
 import { leasesIn, takeLease } from "../runner/lease-file.ts"
 import { type Plan, planned, uselessTotal, withoutKeys } from "../runner/plan.ts"
-import { Run, type RunOptions } from "../runner/run.ts"
+import { CommandRun, type RunOptions } from "../runner/run.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { clientOf, type Command, idFlag, pageUrl } from "./command.ts"
@@ -177,7 +177,7 @@ the exit code is 1.`,
     const useless = uselessTotal(options.plan)
     // A file that the command must write is held against the total all the same.
     if (useless !== undefined && options.files.isGuessed) toStderr(`--total ignored: ${useless}`)
-    const run = new Run(options)
+    const run = new CommandRun(options)
     const signals = takeSignals({
       onEnd: (signal) => run.signal(signal),
       onSuspend: (isSuspended) => run.suspend(isSuspended),

@@ -56,13 +56,13 @@ export interface AdmissionOptions {
   /** The refusals of the guard that a good token or lease outweighs. */
   readonly refusals: WeakMap<Request, AppError>
   /** Counts refused callers, by reason. */
-  readonly refused: Refused
+  readonly refused: RefusalCounts
   /** The server that listens; null before it does. A hook that names it would have it defined again for each request. */
   readonly server: () => Bun.Server<unknown> | null
 }
 
 /** Counts refusals, by reason. */
-export type Refused = ReturnType<Metrics["counters"]>
+export type RefusalCounts = ReturnType<Metrics["counters"]>
 
 /** Lets a caller in, or throws. */
 function admitting({ gate, proxies, limits, refusals, host, refused, server }: AdmissionOptions) {
@@ -82,7 +82,7 @@ function admitting({ gate, proxies, limits, refusals, host, refused, server }: A
     // A page of another site knows no token. Whether a lease is valid is checked by the store, on the routes that
     // take one.
     if (caller.token && request.headers.has("authorization")) refusals.delete(request)
-    else if (lease === "") throw counted(refused, refusal)
+    else if (lease === "") throw countedRefusal(refused, refusal)
     return caller
   }
 }
@@ -122,7 +122,7 @@ export function admission(options: AdmissionOptions) {
 }
 
 /** Counts a refusal of the guard, by its reason: the host, or the origin. Returns it. */
-export function counted(refused: Refused, refusal: AppError): AppError {
+export function countedRefusal(refused: RefusalCounts, refusal: AppError): AppError {
   refused.of(refusal.code === "forbidden" ? "origin" : "host").add()
   return refusal
 }
@@ -139,7 +139,7 @@ const WHY: Readonly<Partial<Record<ErrorCode, string>>> = {
  * others.
  */
 function entered(
-  { limits, refused }: { readonly limits: Limits; readonly refused: Refused },
+  { limits, refused }: { readonly limits: Limits; readonly refused: RefusalCounts },
   from: () => ClientAddress,
   enter: () => Caller,
 ): Caller {

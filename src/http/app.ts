@@ -10,7 +10,7 @@ import type { Forecasts } from "../queue/forecasts.ts"
 import type { Learned } from "../queue/learned.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Totals } from "../queue/totals.ts"
+import type { QueueTotals } from "../queue/totals.ts"
 import type { Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
@@ -51,7 +51,7 @@ export interface AppParts extends GuardOptions {
   /** The queue as people use it. */
   readonly queue: Queue
   /** The queue in figures. */
-  readonly totals: Totals
+  readonly totals: QueueTotals
   /** When waiting items start. */
   readonly forecasts: Forecasts
   /** What was learned of how long renders take. */

@@ -10,7 +10,7 @@ import { asFrames } from "../stream/formats.ts"
 import type { Chunks } from "../stream/request.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Board, type View } from "../terminal/board.ts"
-import { drawing, foreseeing, type Screen } from "../terminal/drawing.ts"
+import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/words.ts"
 import type { Frame } from "../wire/frames.ts"
@@ -89,7 +89,7 @@ async function* drawn(
     yield* stream
     board.ended("the server is shutting down", Date.now())
   }
-  const screen: Screen = { view: () => ({ ...look, nowMs: Date.now() }), frameMs: FRAME_MS }
+  const screen: TerminalScreen = { view: () => ({ ...look, nowMs: Date.now() }), frameMs: FRAME_MS }
   const taken = (frames: readonly Frame[]): "forced" | "shown" => {
     take(board, frames)
     // Only a write shows that a client has gone, so a keepalive is passed on even if the board looks the same.

@@ -11,7 +11,7 @@ import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
-import { linkToNext, queryInteger, within } from "./params.ts"
+import { bounded, linkToNext, queryInteger } from "./params.ts"
 
 const MAX_ROWS = 1000
 
@@ -116,7 +116,7 @@ export const collectionRoutes = (path: "" | "/", queue: Queue, forecasts: Foreca
         const { items, next } = await queue.list({
           status,
           songId: song_id === undefined ? undefined : Number(song_id),
-          limit: within(limit, MAX_ROWS, MAX_ROWS),
+          limit: bounded(limit, MAX_ROWS, MAX_ROWS),
           after,
           search: q,
         })

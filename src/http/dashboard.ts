@@ -1,5 +1,5 @@
 import type { QueueItem } from "../item/item.ts"
-import type { Overview, Totals } from "../queue/totals.ts"
+import type { Overview, QueueTotals } from "../queue/totals.ts"
 import { Dashboard } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
@@ -56,7 +56,7 @@ function shown({ songs, standing, today, thisYear, completed, failed }: Overview
 }
 
 /** The queue at a glance, for Track Studio's web application. */
-export const dashboardRoute = (totals: Totals, access: Admission) =>
+export const dashboardRoute = (totals: QueueTotals, access: Admission) =>
   api("")
     .use(access)
     .get(

@@ -9,7 +9,7 @@ import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts }
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { queryInteger, within } from "./params.ts"
+import { bounded, queryInteger } from "./params.ts"
 
 const DEFAULT_ROWS = 200
 const MAX_ROWS = 1000
@@ -52,7 +52,7 @@ export const foreseenRoutes = (forecasts: Forecasts, learned: Learned, access: A
         const { starts, doneIn, workers } = await forecasts.now()
         return {
           forecast: starts
-            .slice(0, within(limit, DEFAULT_ROWS, MAX_ROWS))
+            .slice(0, bounded(limit, DEFAULT_ROWS, MAX_ROWS))
             .map((start) => ({ id: start.id, ...startOf(start) })),
           done_in_seconds: doneIn === undefined ? null : tenth(doneIn),
           workers,

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
 import { AppError } from "../errors.ts"
-import { counted, type Refused } from "./access.ts"
+import { countedRefusal, type RefusalCounts } from "./access.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
 import { type Doors, isLoopback, isRead, notTaken, type Sender } from "./origin.ts"
 import { ownNames } from "./own-names.ts"
@@ -106,7 +106,7 @@ export function guard(
   options: GuardOptions,
   routes: () => readonly RouteOfApp[],
   refusals: WeakMap<Request, AppError>,
-  refused: Refused,
+  refused: RefusalCounts,
 ) {
   const doors = doorsOf(options)
   // Nearly all requests name the same host.
@@ -124,7 +124,7 @@ export function guard(
     else {
       const error = new AppError(notAccepted.code, notAccepted.error)
       if (!request.headers.has("authorization") && !showsLease(request, routes()))
-        throw counted(refused, error)
+        throw countedRefusal(refused, error)
       refusals.set(request, error)
     }
     refuseTwice(request, routes())

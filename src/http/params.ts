@@ -21,7 +21,7 @@ export const queryInteger = (from: 0 | 1, description: string) =>
   )
 
 /** A number of the query within bounds; `fallback` if it is absent. */
-export const within = (text: string | undefined, fallback: number, most: number): number =>
+export const bounded = (text: string | undefined, fallback: number, most: number): number =>
   Math.min(text === undefined ? fallback : Number(text), most)
 
 /** The header `Link` to the page that follows: the same query with this parameter in place. */

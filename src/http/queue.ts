@@ -13,7 +13,7 @@ import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
 import { hold } from "./held-answer.ts"
-import { ItemParams, linkToNext, queryInteger, within } from "./params.ts"
+import { bounded, ItemParams, linkToNext, queryInteger } from "./params.ts"
 import { withoutReadOnly } from "./whole-item.ts"
 
 const MAX_ROWS = 1000
@@ -75,7 +75,7 @@ export const queueRoutes = (
       async ({ params: { id }, query: { wait, timeout }, request, caller }): Promise<ReadItem> => {
         if (wait === undefined) return readItem(queue, forecasts, Number(id))
         server()?.timeout(request, 0)
-        const waitMs = within(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
+        const waitMs = bounded(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
         using _place = limits?.hold(caller)
         using limit = hold(request.signal, waitMs, caller.ended)
         await streams.finished(Number(id), limit.signal)
@@ -98,7 +98,7 @@ export const queueRoutes = (
     .get(
       "/:id/updates",
       async ({ params: { id }, query: { after, limit }, caller, request, set }) => {
-        const most = within(limit, MAX_ROWS, MAX_ROWS)
+        const most = bounded(limit, MAX_ROWS, MAX_ROWS)
         const { updates, more } = await queue.history(Number(id), Number(after ?? 0), most)
         // The rows are JSON already: they are joined, not parsed and written again.
         const rows = updates.map((row) => `{"id":${row.id},${row.data.slice(1)}`)

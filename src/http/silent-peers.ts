@@ -7,7 +7,7 @@ export interface Peer {
 }
 
 /** How much silence is allowed, in milliseconds. */
-export interface Patience {
+export interface AllowedSilence {
   /** After so much silence it is asked for a sign of life, again and again. */
   readonly askAfterMs: number
   /** After so much silence it is cut: at the latest a quarter of `askAfterMs` later. */
@@ -19,12 +19,12 @@ export interface Patience {
  * and streams send a keepalive now and then.
  */
 export class SilentPeers {
-  readonly #patience: Patience
+  readonly #patience: AllowedSilence
   /** When each peer was last heard, in milliseconds of `performance.now()`. */
   readonly #heardMs = new Map<Peer, number>()
   #timer: Timer | undefined
 
-  constructor(patience: Patience) {
+  constructor(patience: AllowedSilence) {
     this.#patience = patience
   }
 

@@ -5,13 +5,13 @@ import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { messages } from "../stream/formats.ts"
 import type { Chunks, Ending } from "../stream/request.ts"
-import { type Ask, MAX_CHOSEN, Selection } from "../stream/selection.ts"
+import { MAX_CHOSEN, type Question, Selection } from "../stream/selection.ts"
 import type { Streams } from "../stream/streams.ts"
 import { StreamLine } from "../wire/answers.ts"
 import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
-import { type Words, words } from "./docs/words.ts"
+import { type RouteWords, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
 import { type Peer, SilentPeers } from "./silent-peers.ts"
 import {
@@ -58,7 +58,7 @@ const Subscribe = Type.Object({ subscribe: Ids }, { additionalProperties: false 
 const Unsubscribe = Type.Object({ unsubscribe: Ids }, { additionalProperties: false })
 
 /** A message of the viewer as a request to its selection. */
-function asked(message: string | Buffer): Ask {
+function asked(message: string | Buffer): Question {
   if (typeof message !== "string") {
     return { do: "refuse", code: "unsupported_media_type", error: "a message must be text" }
   }
@@ -219,7 +219,7 @@ const UPGRADE = {
   headers: RESUME,
   successes: [{ status: 101, about: "a WebSocket", content: { "application/json": { schema: StreamLine } } }],
   refusals: ["upgrade_required", "forbidden"],
-} satisfies Partial<Words>
+} satisfies Partial<RouteWords>
 
 /** The routes of the streams over WebSockets. */
 export const progressSockets = (streams: Streams, { access, owners, limits, turns }: Callers) => {

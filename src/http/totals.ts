@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox"
 
 import { QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Period, Totals } from "../queue/totals.ts"
+import type { Period, QueueTotals } from "../queue/totals.ts"
 import {
   BatchAnswer,
   Counts,
@@ -42,7 +42,7 @@ const shown = ({ shortestMs, meanMs, longestMs, ...counts }: Period): FinishedSi
 })
 
 /** The routes of the queue as a whole. */
-export const totalRoutes = (queue: Queue, totals: Totals, { access, limits }: Callers) =>
+export const totalRoutes = (queue: Queue, totals: QueueTotals, { access, limits }: Callers) =>
   api("/queue")
     .use(access)
     .use(optionalJsonBody(access))

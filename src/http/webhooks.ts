@@ -5,7 +5,7 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { linkToNext, queryInteger, within } from "./params.ts"
+import { bounded, linkToNext, queryInteger } from "./params.ts"
 
 const DEFAULT_ROWS = 100
 const MAX_ROWS = 1000
@@ -26,7 +26,7 @@ export const webhookRoutes = (webhooks: Webhooks) =>
     async ({ query: { status, limit, before }, request, set }): Promise<DeliveriesPage> => {
       const page = await webhooks.list({
         status,
-        limit: within(limit, DEFAULT_ROWS, MAX_ROWS),
+        limit: bounded(limit, DEFAULT_ROWS, MAX_ROWS),
         before: before === undefined ? undefined : Number(before),
       })
       if (page.next !== null) set.headers["link"] = linkToNext(request, "before", page.next)

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 
 import type { QueueItem } from "../item/item.ts"
-import type { Known } from "../queue/presence.ts"
+import type { KnownWorker } from "../queue/presence.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
 import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"
@@ -27,7 +27,7 @@ const timeOf = (ms: number): string => new Date(ms).toISOString()
 /** A worker as it is answered; `known` is undefined if it made no claim or report since the server started. */
 function seen(
   worker: string,
-  known: Known | undefined,
+  known: KnownWorker | undefined,
   held: readonly QueueItem[],
   nowMs: number,
 ): WorkerSeen {

@@ -13,7 +13,7 @@ import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./held-answer.ts"
-import { ItemParams, LEASE, LeaseParams, queryInteger, required, tokenOf, within } from "./params.ts"
+import { bounded, ItemParams, LEASE, LeaseParams, queryInteger, required, tokenOf } from "./params.ts"
 
 const DEFAULT_LEASE_S = 60
 const MAX_HOLD_S = 60
@@ -138,7 +138,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, {
       "/:id/heartbeat",
       async ({ params: { id }, query, request, server, caller }) => {
         const token = required(request, query)
-        const waitS = within(query.wait, 0, MAX_HOLD_S)
+        const waitS = bounded(query.wait, 0, MAX_HOLD_S)
         if (waitS === 0) return shown(await workers.heartbeat(Number(id), token))
         server?.timeout(request, 0)
         using _place = limits?.hold(caller)

@@ -141,7 +141,7 @@ function ended(before: Stored, change: Change, moment: Moment, outage: Outage | 
  * A change of an item, with what it means for how long the attempt will take: the course of the attempt is followed,
  * what earlier runs foresee is put on the item, and a completed attempt leaves a run. What was reported stays as it is.
  */
-export function followed(before: Stored, change: Change, moment: Moment, known: Knowledge): Change {
+export function withCourse(before: Stored, change: Change, moment: Moment, known: Knowledge): Change {
   const { item, work, quiet, deleted } = change
   const isUnderWay = item.status === "processing"
   if (quiet || deleted || (!isUnderWay && before.item.status !== "processing")) return change

@@ -8,15 +8,15 @@ import {
   leftOf,
   offBy,
   PARTS,
-  placed,
+  placedHearing,
 } from "./left.ts"
 import { declaredOf, habitsOf, type Sizes } from "./lengths.ts"
 import { compared } from "./shape.ts"
 import type { StepTrace } from "./trace.ts"
 import {
+  attemptAt,
   type AttemptNow,
   lastedOf,
-  placeOf,
   type Run,
   testify,
   wholeOf,
@@ -187,16 +187,16 @@ function trialsOf(known: Known, part: number): Trial[] {
   return known.witnesses.flatMap((witness) => {
     const { run } = witness
     const at = run.seconds * part
-    const place = placeOf(run, at)
+    const place = attemptAt(run, at)
     const all = hear(place, known, witness)
     const together = hearing(all)
     if (!together) return []
     const each = all.flatMap((one) => {
       const alone = hearing([one])
-      return alone ? placed(alone, place.trace, at) : []
+      return alone ? placedHearing(alone, place.trace, at) : []
     })
     const stepAt = place.trace.steps.at(-1)?.at ?? 0
-    return [{ run, at, stepAt, each, heard: placed(together, place.trace, at) }]
+    return [{ run, at, stepAt, each, heard: placedHearing(together, place.trace, at) }]
   })
 }
 
@@ -243,7 +243,7 @@ export function ask(
   if (!known) return undefined
   // Attempts that have reported nothing share their trace.
   if (!isSame && steps.length > 0) experience.heard.set(steps, { totals: place.totals, hearing: known })
-  const heard = placed(known, place.trace, place.at)
+  const heard = placedHearing(known, place.trace, place.at)
   const stepAt = steps.at(-1)?.at ?? 0
   const left = leftOf(heard, place.at, stepAt, experience.custom)
   const whole = place.at + left

@@ -76,7 +76,7 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
 }
 
 /** What is heard, with the attempt's place in its step. An unknown step counts as being at `at`. */
-export function placed({ said, expected, hands }: Hearing, trace: Trace, at: number): Hearing {
+export function placedHearing({ said, expected, hands }: Hearing, trace: Trace, at: number): Hearing {
   if (hands.length === 0) return { said: { ...said, movedAt: at }, expected, hands }
   let [inStep, gap, movedAfter] = [0, 0, 0]
   for (const { hand, part } of hands) {

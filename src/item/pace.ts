@@ -37,7 +37,7 @@ export function paced(work: Work, done: number, { steadyMs }: Moment): Work {
 }
 
 /** An attempt of unknown progress moves when the things that it counts do. */
-export function followed(
+export function movedByCounts(
   work: Work,
   item: QueueItem,
   { step, unit, media }: Report,

@@ -3,7 +3,7 @@ import type { QueueItem, Report, Step, Steps } from "./item.ts"
 import { holding, isLeased, renewed, started } from "./lease.ts"
 import type { Moment } from "./moment.ts"
 import { isFinished, MOVING, retryIt, transition } from "./moves.ts"
-import { etaOf, followed, paced } from "./pace.ts"
+import { etaOf, movedByCounts, paced } from "./pace.ts"
 import type { Change, Stored } from "./stored.ts"
 
 /** The part of a report that names files. */
@@ -122,7 +122,7 @@ export function reported(stored: Stored, token: string | undefined, report: Repo
   const step = report.step ?? before.item.step
   const isSameStep = step?.index === before.item.step?.index
   const isMoved = done !== before.work.done
-  const work = isMoved ? paced(kept, done, moment) : followed(kept, before.item, report, moment)
+  const work = isMoved ? paced(kept, done, moment) : movedByCounts(kept, before.item, report, moment)
   const eta_seconds = isMoved ? etaOf(work, moment) : before.item.eta_seconds
   return {
     item: {

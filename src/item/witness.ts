@@ -287,7 +287,7 @@ export function within(
 }
 
 /** A run in its state `at` seconds after its start, so that the others can be asked about it. */
-export function placeOf(run: Run, at: number): AttemptNow {
+export function attemptAt(run: Run, at: number): AttemptNow {
   const begun = run.steps.filter((step) => step.at <= at)
   const current = begun.at(-1)
   if (!current) return { trace: NO_TRACE, at, worker: run.worker }

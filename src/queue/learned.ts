@@ -1,4 +1,4 @@
-import { followed, type Knowledge, type Outage } from "../item/course.ts"
+import { type Knowledge, type Outage, withCourse } from "../item/course.ts"
 import { type Outlook, outlook } from "../item/estimate.ts"
 import { type Experience, learn, MAX_RUNS } from "../item/experience.ts"
 import type { QueueItem } from "../item/item.ts"
@@ -91,7 +91,7 @@ export class Learned implements Service, Knowledge {
 
   /** A decision whose change also says how long the attempt will take. */
   follow(decide: Decide): Decide {
-    return (stored, moment) => followed(stored, decide(stored, moment), moment, this)
+    return (stored, moment) => withCourse(stored, decide(stored, moment), moment, this)
   }
 
   /** Takes note of a run whose item has been stored as completed: it is known to the next item of its kind. */

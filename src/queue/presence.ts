@@ -18,7 +18,7 @@ export interface Introduction extends Present {
 }
 
 /** A worker as far as its claims and reports show it. */
-export interface Known extends Present {
+export interface KnownWorker extends Present {
   /** Of its program; empty if it did not say. */
   readonly version: string
   /** Whether it takes items by their place; one that only claimed by number takes no other. */
@@ -88,7 +88,7 @@ export class Presence {
   }
 
   /** The workers that claimed or reported within an hour, by name. */
-  get known(): readonly Known[] {
+  get known(): readonly KnownWorker[] {
     const all = Map.groupBy([...this.crew, ...this.#others], ({ worker }) => worker)
     return [...all.values()]
       .map((reports) => {

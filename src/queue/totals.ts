@@ -59,7 +59,7 @@ export interface Overview {
 }
 
 /** QueueFigures the whole queue. */
-export class Totals {
+export class QueueTotals {
   readonly #store: Items & Life
   readonly #figures: Figures
 

@@ -12,7 +12,7 @@ interface Group {
 }
 
 /** Wakes a claim that waits. */
-export interface Bell extends Disposable {
+export interface ClaimBell extends Disposable {
   /** Resolves when there may be something to claim, when the signal aborts, or when the bell is disposed of. */
   readonly rung: Promise<void>
 }
@@ -50,7 +50,7 @@ export class WaitingClaims {
   }
 
   /** A bell for a claim by a worker with these tags; undefined if claims wait with too many other sets of tags. */
-  bell(tags: readonly string[], signal: AbortSignal): Bell | undefined {
+  bell(tags: readonly string[], signal: AbortSignal): ClaimBell | undefined {
     const { promise, resolve } = Promise.withResolvers<void>()
     const key = JSON.stringify(tags.toSorted())
     const known = this.#groups.get(key)

@@ -1,4 +1,4 @@
-import { isAtStart, type Look, NEAR_END, NEAR_START, Track, type Verdict } from "./track.ts"
+import { type Growth, isAtStart, type LineLook, NEAR_END, NEAR_START, Track } from "./track.ts"
 import type { Turns } from "./turns.ts"
 
 /** A bar that has done nothing yet. */
@@ -37,7 +37,7 @@ export class Bars {
    * Reads a line with a percentage; `key` is the text before it. `isEnclosed` means that the bar that the line showed
    * so far is inside of the one that it shows from now on. Answers whether the line shows progress.
    */
-  see(key: string, fraction: number, look: Look, isEnclosed = false): boolean {
+  see(key: string, fraction: number, look: LineLook, isEnclosed = false): boolean {
     this.#line += 1
     if (isEnclosed) return this.#widen(key, new Track(fraction, look, this.#line, this.#now()))
     const known = this.#tracks.get(key)
@@ -75,7 +75,7 @@ export class Bars {
   }
 
   /** Whether a bar begins after the one that was the whole: then less is proven at once, before it has grown. */
-  #isFollower(track: Track, look: Look): boolean {
+  #isFollower(track: Track, look: LineLook): boolean {
     if (!this.#root || !this.#isOver(this.#root)) return false
     if (isAtStart(track.fraction, look)) {
       this.#follow(track)
@@ -110,7 +110,7 @@ export class Bars {
     return false
   }
 
-  #judge(track: Track, verdict: Verdict, before: Before): boolean {
+  #judge(track: Track, verdict: Growth, before: Before): boolean {
     if (verdict === "unproven") return false
     if (verdict === "rejected") return this.#drop(track)
     if (verdict === "restarted") this.#restart(track, before)

@@ -1,7 +1,7 @@
 import type { Media, Report } from "../item/item.ts"
 import { Pass } from "./pass.ts"
 import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine, WHOLE } from "./reader.ts"
-import { Runs } from "./runs.ts"
+import { FfmpegRuns } from "./runs.ts"
 import { isKilled } from "./shell.ts"
 import { Turns } from "./turns.ts"
 
@@ -72,7 +72,7 @@ class Ffmpeg implements LineReader {
   #mayBeStill = false
   /** The longest run before this one that ended by itself. */
   #longest: Pass | undefined
-  readonly #runs = new Runs()
+  readonly #runs = new FfmpegRuns()
   #emptiness: string | undefined
   #hasWritten = false
 

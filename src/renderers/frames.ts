@@ -3,14 +3,14 @@ const TILES = /\| (?:Rendered (\d{1,9})\/(\d{1,9}) Tiles|Path Tracing Tile (\d{1
 const LAYER_DONE = /\| Finished$/
 
 /** So many of so many. */
-export interface Count {
+export interface FrameCount {
   /** How many are done. */
   readonly done: number
   /** How many there are. */
   readonly total: number
 }
 
-function count(pattern: RegExp, line: string): Count | undefined {
+function count(pattern: RegExp, line: string): FrameCount | undefined {
   const [done, total] =
     pattern
       .exec(line)
@@ -25,9 +25,9 @@ function count(pattern: RegExp, line: string): Count | undefined {
  */
 export class FrameInHand {
   /** The samples of the tile or layer in hand; undefined while unknown. */
-  samples: Count | undefined
+  samples: FrameCount | undefined
   /** The tiles that are done; undefined if the frame has none. */
-  tiles: Count | undefined
+  tiles: FrameCount | undefined
   #layersDone = 0
   #layersBefore = 0
   #layer = 0

@@ -8,7 +8,7 @@ import { isConfirmed, type Percent, percentagesIn, percentIn } from "./percent.t
 import { LOUD } from "./quiet.ts"
 import type { Evidence, Expected, LineReader } from "./reader.ts"
 import { hasBar, hasDrawing, shapeOf, type Shown, shownIn } from "./screen.ts"
-import { isAtStart, type Look } from "./track.ts"
+import { isAtStart, type LineLook } from "./track.ts"
 import { Turns } from "./turns.ts"
 
 /** A longer line is a text or a table. */
@@ -165,7 +165,7 @@ class Lines implements LineReader {
   }
 
   /** Whether a bar goes on where it was before the count around it went on: then it is around that count. */
-  #isSpanning(key: string, fraction: number, { isRedrawn, hasDrawing: isDrawn }: Look): boolean {
+  #isSpanning(key: string, fraction: number, { isRedrawn, hasDrawing: isDrawn }: LineLook): boolean {
     const before = this.#before.get(key)
     this.#before.delete(key)
     return before !== undefined && fraction >= before && (isRedrawn || isDrawn)
@@ -223,7 +223,7 @@ class Lines implements LineReader {
 
   #readOwn({ report, fraction, by }: Own): Report | undefined {
     if (!report) return undefined
-    const look: Look = {
+    const look: LineLook = {
       isRedrawn: true,
       hasDrawing: false,
       tail: "",

@@ -2,7 +2,7 @@ import type { Unit } from "../item/item.ts"
 import type { Count } from "./counts.ts"
 import { isConfirmed, type Percent } from "./percent.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./screen.ts"
-import { type Look, NEAR_START } from "./track.ts"
+import { type LineLook, NEAR_START } from "./track.ts"
 
 /** More kinds of lines than this are nothing but noise. */
 const MAX_KINDS = 200
@@ -19,7 +19,7 @@ export interface Measure {
   /** How far it is, 0 to 1. */
   readonly fraction: number
   /** How the line looks. */
-  readonly look: Look
+  readonly look: LineLook
   /** What the line counts; undefined if nothing. */
   readonly unit: Unit | undefined
   /** Whether it has just turned out that the percentage is a part of what its line counts. */

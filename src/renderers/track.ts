@@ -6,10 +6,10 @@ export const NEAR_START = 0.1
 export const NEAR_END = 0.9
 
 /** What a line says of a percentage that came before. */
-export type Verdict = "unproven" | "same" | "grew" | "restarted" | "rejected"
+export type Growth = "unproven" | "same" | "grew" | "restarted" | "rejected"
 
 /** How a line came, and what it says beside its percentage. */
-export interface Look {
+export interface LineLook {
   /** Whether it replaced the line before it. */
   readonly isRedrawn: boolean
   /** Whether a bar is drawn in it. */
@@ -25,7 +25,7 @@ export interface Look {
 }
 
 /** Whether a bar has just begun. One that is not drawn can only be taken for one at 0. */
-export const isAtStart = (fraction: number, { isRedrawn, hasDrawing, isSummary }: Look): boolean =>
+export const isAtStart = (fraction: number, { isRedrawn, hasDrawing, isSummary }: LineLook): boolean =>
   (fraction === 0 && !isSummary) || ((isRedrawn || hasDrawing) && fraction <= NEAR_START)
 
 /**
@@ -58,7 +58,7 @@ export class Track {
   #rises = 0
   #falls = 0
 
-  constructor(fraction: number, look: Look, line: number, startedMs: number) {
+  constructor(fraction: number, look: LineLook, line: number, startedMs: number) {
     this.fraction = fraction
     this.startedMs = startedMs
     this.seenAt = line
@@ -73,7 +73,7 @@ export class Track {
   }
 
   /** Reads what a later line says. */
-  see(fraction: number, look: Look, line: number): Verdict {
+  see(fraction: number, look: LineLook, line: number): Growth {
     if (this.isRejected) return "unproven"
     // Only a bar goes back to nothing, however the line goes on.
     const isLine = !look.isRow && (look.isHead || look.tail === this.#tail || fraction === 0)
@@ -87,14 +87,14 @@ export class Track {
     return this.#fall(fraction, look.isRedrawn, line)
   }
 
-  #rise(fraction: number): Verdict {
+  #rise(fraction: number): Growth {
     this.fraction = fraction
     this.isBelieved = true
     this.#rises += 1
     return "grew"
   }
 
-  #fall(fraction: number, isRedrawn: boolean, line: number): Verdict {
+  #fall(fraction: number, isRedrawn: boolean, line: number): Growth {
     const fall = this.fraction - fraction
     if (this.#isRestart(fraction, isRedrawn)) {
       this.fraction = fraction

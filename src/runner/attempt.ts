@@ -7,7 +7,7 @@ import type { FilesEnd, FileWatch } from "./expected-files.ts"
 import type { Guarded } from "./guard.ts"
 import type { Plan } from "./plan.ts"
 import { type CommandEnd, Render } from "./render.ts"
-import type { Delivery, Reporter } from "./reporter.ts"
+import type { Reporter, VerdictDelivery } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import type { Verdict } from "./verdict.ts"
 
@@ -44,7 +44,7 @@ export interface AttemptEnd extends CommandEnd {
   /** How the attempt ended, as the server knows it or will know it. */
   readonly verdict: Verdict
   /** What became of the verdict. */
-  readonly delivery: Delivery
+  readonly delivery: VerdictDelivery
   /** Why we stopped the command; undefined when it ended by itself. */
   readonly stop: Stop | undefined
 }

@@ -16,7 +16,7 @@ export interface ItemSource {
 }
 
 /** How to get an item that was not lent to us. */
-export interface Finding {
+export interface ItemFinding {
   /** The flag that names the item. */
   readonly name: string
   /** Resolves with the item's ID; called once it succeeds no more. */
@@ -39,7 +39,7 @@ export interface Claiming {
 export function claiming(
   client: Client,
   { worker, leaseS, known }: Claiming,
-  { name, find, kept }: Finding,
+  { name, find, kept }: ItemFinding,
 ): ItemSource {
   let id: number | undefined
   let item: QueueItem | undefined

@@ -5,13 +5,13 @@ import { type Evidence, NO_EVIDENCE } from "../renderers/reader.ts"
 import { type Renderer, renderer } from "../renderers/renderer.ts"
 import { LastLines } from "./last-lines.ts"
 import { makePipe, type Pipe, Tap } from "./pipes.ts"
-import type { Output, Plan } from "./plan.ts"
+import type { OutputDescriptor, Plan } from "./plan.ts"
 
 /** Turns the outputs of one command into reports. */
 class ProgressReader {
   readonly #onReport: (report: Report) => void
   readonly #renderer: Renderer
-  readonly #decoders = new Map<Output, TextDecoder>()
+  readonly #decoders = new Map<OutputDescriptor, TextDecoder>()
 
   constructor(plan: Plan, onReport: (report: Report) => void) {
     this.#onReport = onReport
@@ -26,18 +26,18 @@ class ProgressReader {
     return this.#renderer.evidence
   }
 
-  push(bytes: Uint8Array, output: Output): void {
+  push(bytes: Uint8Array, output: OutputDescriptor): void {
     const decoder = this.#decoders.get(output) ?? new TextDecoder()
     this.#decoders.set(output, decoder)
     this.#read(decoder.decode(this.#renderer.worthDecoding(bytes, output), { stream: true }), output)
   }
 
   /** Reads the last line of an output, which may lack its end. */
-  end(output: Output): void {
+  end(output: OutputDescriptor): void {
     this.#read("\n", output)
   }
 
-  #read(text: string, output: Output): void {
+  #read(text: string, output: OutputDescriptor): void {
     for (const report of this.#renderer.push(text, output)) this.#onReport(report)
   }
 }
@@ -56,11 +56,11 @@ function isOneOutput(): boolean {
 type Target = number | "inherit" | "pipe"
 
 /** The outputs of one command: passed on as they come, read for progress, and remembered for the error message. */
-export class Outputs {
+export class CommandOutputs {
   readonly #plan: Plan
   readonly #isMerged: boolean
   /** The outputs that we read. With both outputs merged, 1 carries 2. */
-  readonly #read: readonly Output[]
+  readonly #read: readonly OutputDescriptor[]
   /** A pipe for each output that we read; undefined where Bun makes its own. */
   readonly #pipes: readonly (Pipe | undefined)[]
   readonly #lastLines = new LastLines()
@@ -88,7 +88,7 @@ export class Outputs {
   listen(
     child: Bun.Subprocess,
     onReport: (report: Report) => void,
-    onPrinted: (bytes: Uint8Array, output: Output) => void,
+    onPrinted: (bytes: Uint8Array, output: OutputDescriptor) => void,
   ): void {
     const reader = new ProgressReader(this.#plan, onReport)
     this.#reader = reader
@@ -131,7 +131,7 @@ export class Outputs {
   }
 
   #listenTo(
-    output: Output,
+    output: OutputDescriptor,
     index: number,
     child: Bun.Subprocess,
     onBytes: (bytes: Uint8Array) => void,
@@ -143,11 +143,11 @@ export class Outputs {
   }
 
   /** Whether standard error is among what this output carries. */
-  #isError(output: Output): boolean {
+  #isError(output: OutputDescriptor): boolean {
     return output === 2 || (output === 1 && this.#isMerged)
   }
 
-  #target(output: Output): Target {
+  #target(output: OutputDescriptor): Target {
     const index = this.#read.indexOf(output)
     return index === -1 ? "inherit" : (this.#pipes[index]?.to ?? "pipe")
   }
@@ -158,7 +158,7 @@ export class Outputs {
 }
 
 /** An output of the command when we could not make a pipe and Bun made its own. */
-function streamOf(child: Bun.Subprocess, output: Output): ReadableStream<Uint8Array> {
+function streamOf(child: Bun.Subprocess, output: OutputDescriptor): ReadableStream<Uint8Array> {
   const stream = output === 1 ? child.stdout : child.stderr
   if (output !== 3 && stream instanceof ReadableStream) return stream
   const descriptor = child.stdio[output]

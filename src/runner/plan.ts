@@ -4,7 +4,7 @@ import { lastOutput } from "./output-file.ts"
 import { blenderIn, ffmpegIn } from "./programs.ts"
 
 /** A file descriptor on which a command prints: its standard output, its standard error, or a pipe of our own. */
-export type Output = 1 | 2 | 3
+export type OutputDescriptor = 1 | 2 | 3
 
 /** What to run, and how to read its progress. */
 export interface Plan {
@@ -21,13 +21,13 @@ export interface Plan {
   /** Whether the command must print a frame; otherwise it has failed. */
   readonly mustShowFrames: boolean
   /** The outputs that are read for progress. */
-  readonly outputs: readonly Output[]
+  readonly outputs: readonly OutputDescriptor[]
   /** The file that the command seems to write; undefined if that is not certain. */
   readonly file: string | undefined
 }
 
 /** What the user says about a command. */
-export interface Asked {
+export interface PlanRequest {
   /** The reader; by default it is guessed from the command. */
   readonly renderer?: RendererName | undefined
   /** Seconds of video for ffmpeg, frames for Blender; by default taken from Blender's command if that says it. */
@@ -37,7 +37,7 @@ export interface Asked {
 }
 
 /** The outputs on which ffmpeg prints its progress, given the value of `-progress`. */
-function ffmpegOutputs(url: string): Output[] {
+function ffmpegOutputs(url: string): OutputDescriptor[] {
   if (url === "-" || url === "pipe:" || url === "pipe:1") return [1]
   return url === "pipe:2" ? [2] : []
 }
@@ -73,7 +73,7 @@ function blenderPlan(plan: Plan): Plan {
  * How to run a command. ffmpeg gets `-progress` to a pipe of its own, unless the user gave one; what it prints stays
  * as it is.
  */
-export function planned(command: readonly string[], { renderer, total, bars }: Asked = {}): Plan {
+export function planned(command: readonly string[], { renderer, total, bars }: PlanRequest = {}): Plan {
   const guess = ffmpegIn(command) ? "ffmpeg" : blenderIn(command) ? "blender" : "lines"
   const plan: Plan = {
     command,

@@ -15,7 +15,7 @@ const DISTANT = new Set(
 )
 
 /** A renderer, found in a command. */
-export interface Found {
+export interface FoundProgram {
   /** Which word of the command it is. */
   readonly index: number
   /** Whether it may run in a container, or otherwise without our files and file descriptors. */
@@ -29,7 +29,7 @@ const named = (name: string): RegExp =>
 const [FFMPEG, BLENDER] = [named("ffmpeg"), named("blender")]
 
 /** Finds a program in a command: first, or after others that run it; undefined if it is not there. */
-function find(command: readonly string[], program: RegExp): Found | undefined {
+function find(command: readonly string[], program: RegExp): FoundProgram | undefined {
   const index = command.findIndex((word) => program.test(basename(word)))
   const [first = ""] = command
   if (index < 0) return undefined
@@ -38,7 +38,7 @@ function find(command: readonly string[], program: RegExp): Found | undefined {
 }
 
 /** Finds ffmpeg in a command. */
-export const ffmpegIn = (command: readonly string[]): Found | undefined => find(command, FFMPEG)
+export const ffmpegIn = (command: readonly string[]): FoundProgram | undefined => find(command, FFMPEG)
 
 /** Finds Blender in a command. */
-export const blenderIn = (command: readonly string[]): Found | undefined => find(command, BLENDER)
+export const blenderIn = (command: readonly string[]): FoundProgram | undefined => find(command, BLENDER)

@@ -5,7 +5,7 @@ import type { Report } from "../item/item.ts"
 import type { Evidence } from "../renderers/reader.ts"
 import { branded } from "./brand.ts"
 import type { Guarded } from "./guard.ts"
-import { Outputs } from "./outputs.ts"
+import { CommandOutputs } from "./outputs.ts"
 import type { Plan } from "./plan.ts"
 import { isInBackground } from "./processes.ts"
 import { Session } from "./session.ts"
@@ -57,9 +57,9 @@ export class Render {
   /** The command and every process that it started. */
   readonly session: Session
   readonly #child: Bun.Subprocess
-  readonly #outputs: Outputs
+  readonly #outputs: CommandOutputs
 
-  private constructor(child: Bun.Subprocess, outputs: Outputs, mark: string) {
+  private constructor(child: Bun.Subprocess, outputs: CommandOutputs, mark: string) {
     this.#child = child
     this.#outputs = outputs
     this.session = new Session(child.pid, mark)
@@ -68,7 +68,7 @@ export class Render {
 
   /** Starts a command. @throws Error when it cannot be started */
   static start({ plan, guarded, onReport, onPrinted, input, variables }: RenderOptions): Render {
-    const outputs = new Outputs(plan)
+    const outputs = new CommandOutputs(plan)
     let child: Bun.Subprocess
     try {
       child = branded(guarded.mark, () =>

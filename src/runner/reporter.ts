@@ -61,7 +61,7 @@ export interface ReporterOptions {
 }
 
 /** What became of a verdict: the server has it, refuses it for good, or could not be reached yet. */
-export type Delivery = "delivered" | "refused" | "pending"
+export type VerdictDelivery = "delivered" | "refused" | "pending"
 
 /**
  * Reports the work on one item.
@@ -142,7 +142,11 @@ export class Reporter {
    * Sends what is left and the verdict; without one, or with a lent item, the lease goes on. While the server is
    * unreachable or denies us access, it tries again, for `withinMs` or until the signal aborts. Never rejects.
    */
-  async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<Delivery> {
+  async finish(
+    verdict: Verdict | undefined,
+    withinMs: number,
+    signal: AbortSignal,
+  ): Promise<VerdictDelivery> {
     this.#over.abort()
     const { isLent = false, say } = this.#options
     const deadlineMs = performance.now() + (isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs)

@@ -44,7 +44,7 @@ export interface RunOptions {
 }
 
 /** One render of one item, as `track-studio run` does it. */
-export class Run {
+export class CommandRun {
   readonly #options: RunOptions
   readonly #reporter: Reporter
   readonly #guard = new Guard()

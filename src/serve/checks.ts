@@ -20,7 +20,7 @@ import { Entrance } from "./entrance.ts"
 import { logged } from "./faults.ts"
 
 /** What is checked, and what is called with the findings. */
-export interface Checked {
+export interface Checks {
   /** Where faults are noted. */
   readonly reasons: Reasons
   /** Looks at the event loop. */
@@ -71,7 +71,7 @@ export function descriptorsOf(reasons: Reasons, server: Listening): Descriptors 
 }
 
 /** Keeps room for results on a disk that is full. */
-function ballastOf(store: Store, { reasons, room }: Checked): Ballast {
+function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
   const { path } = store.found
   const file = `${path}.ballast`
   return new Ballast({
@@ -93,7 +93,7 @@ function ballastOf(store: Store, { reasons, room }: Checked): Ballast {
 }
 
 /** Every check of the running server, in the order of their start; each notes what is wrong. */
-export function checksOf(store: Store, checked: Checked): readonly Service[] {
+export function checksOf(store: Store, checked: Checks): readonly Service[] {
   const { reasons, loop, descriptors, broadcaster, bus, onReplaced } = checked
   const { path } = store.found
   return [

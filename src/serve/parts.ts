@@ -16,7 +16,7 @@ import { Output } from "../queue/output.ts"
 import { Queue } from "../queue/queue.ts"
 import { Rescue } from "../queue/rescue.ts"
 import { Room } from "../queue/room.ts"
-import { Totals } from "../queue/totals.ts"
+import { QueueTotals } from "../queue/totals.ts"
 import { Workers } from "../queue/workers.ts"
 import { type Service } from "../service.ts"
 import { isPostgres } from "../store/address.ts"
@@ -31,7 +31,7 @@ import { commit, version } from "../version.ts"
 import { Webhooks } from "../webhooks/webhooks.ts"
 import type { Access } from "./access.ts"
 import type { BusParts } from "./bus.ts"
-import { type Checked, checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
+import { type Checks, checksOf, descriptorsOf, eventLoopOf } from "./checks.ts"
 import { backupsOf, compactionOf } from "./child-processes.ts"
 import { errors, logged } from "./faults.ts"
 import { gauges } from "./gauges.ts"
@@ -206,7 +206,7 @@ function queueOf(
   })
   return {
     queue: new Queue(store, bus, learned, room),
-    totals: new Totals(store, store.figures),
+    totals: new QueueTotals(store, store.figures),
     output: new Output(store, store.outputs, { keepBytes: keepOutputKb * 1024, keepaliveMs, room }),
     workers,
     learned,
@@ -318,7 +318,7 @@ export function assembled(
 }
 
 /** The parts that the services of a server work on. */
-interface Made extends Pick<Checked, "room" | "broadcaster" | "loop" | "descriptors"> {
+interface Made extends Pick<Checks, "room" | "broadcaster" | "loop" | "descriptors"> {
   readonly streams: Streams
   readonly queue: ReturnType<typeof queueOf>
   readonly webhooks: Webhooks

@@ -5,7 +5,7 @@ import type { Outages } from "./outages.ts"
 export const FAULTS = ["database_unwritable", "database_damaged", "file_replaced", "wal_pinned"] as const
 
 /** One of `FAULTS`. */
-export type Fault = (typeof FAULTS)[number]
+export type StoreFault = (typeof FAULTS)[number]
 
 /** The time by which the database lives, and the times in which it did not. */
 export interface Life {
@@ -25,7 +25,7 @@ export interface Life {
    * What is wrong with the database now. Once it is found not to be at its path any more, every write is refused with
    * AppError `unavailable`.
    */
-  faults(): readonly Fault[]
+  faults(): readonly StoreFault[]
 
   /** The database's own code for why a commit failed last, such as SQLITE_FULL; empty if none did. */
   readonly failure: string

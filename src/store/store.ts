@@ -11,7 +11,7 @@ import type { Runs } from "./runs.ts"
 import type { Upkeep } from "./upkeep.ts"
 
 /** What was there when the database was opened. */
-export interface Found {
+export interface FoundDatabase {
   /** The database as it may be shown: an absolute path, or a URL without its password. */
   readonly path: string
   /** Whether nothing was there, so that a new database was made. */
@@ -50,7 +50,7 @@ export interface Observed {
  */
 export interface Store extends Items, History, Life {
   /** What was there when it was opened. */
-  readonly found: Found
+  readonly found: FoundDatabase
 
   /** What is sent to webhooks. */
   readonly deliveries: Deliveries

@@ -13,7 +13,7 @@ export interface Thinning {
 }
 
 /** How much room the database takes, in bytes. */
-export interface Size {
+export interface DatabaseSize {
   /** The part of the file that is in use, and the log beside it. */
   readonly used: number
   /** The log beside the file, which a checkpoint empties. */
@@ -59,7 +59,7 @@ export interface Upkeep {
   finishedBefore(before: string, limit: number): Promise<readonly number[]>
 
   /** How much room the database takes. */
-  size(): Promise<Size>
+  size(): Promise<DatabaseSize>
 
   /** Writes the log into the file and empties it, as far as no reader stands in the way. */
   checkpoint(): Promise<void>

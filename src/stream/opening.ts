@@ -3,7 +3,7 @@ import type { Bounds, History, Latest, Page } from "../store/history.ts"
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./lost.ts"
-import { type Known, Remembered } from "./remembered.ts"
+import { type Knowable, Remembered } from "./remembered.ts"
 import { eventId, type StreamRequest } from "./request.ts"
 import type { Wanted } from "./selection.ts"
 
@@ -104,7 +104,7 @@ export class Openings {
    * The state of one item: its latest update, or none if the item does not exist yet.
    * @throws AppError `not_found` for an item that was deleted (rejects)
    */
-  item(queueId: number): Known<Opening> {
+  item(queueId: number): Knowable<Opening> {
     const renewed = (known: Opening | undefined): Opening | undefined =>
       known && this.#isUntouched(queueId, known.head) ? this.#movedOn(known) : undefined
     return this.#items.of(queueId, () => this.itemNow(queueId), renewed)
@@ -139,7 +139,7 @@ export class Openings {
    * of its item, if it watches one. Null if the stream has more to say than is shared, or cannot resume at
    * its last event ID.
    */
-  of({ lastEventId, snapshot, queueId }: StreamRequest, item: Opening | undefined): Known<Opening | null> {
+  of({ lastEventId, snapshot, queueId }: StreamRequest, item: Opening | undefined): Knowable<Opening | null> {
     if (lastEventId !== undefined) {
       const from = eventId(lastEventId)
       if (from === undefined) return null
@@ -160,7 +160,7 @@ export class Openings {
   }
 
   /** The latest update of every open item; null if there are more than are shared. */
-  state(): Known<Opening | null> {
+  state(): Knowable<Opening | null> {
     return this.#ways.of(
       "state",
       () => this.#state(),
@@ -169,7 +169,7 @@ export class Openings {
   }
 
   /** The latest updates of all open items. */
-  latestOpen(): Known<Latest> {
+  latestOpen(): Knowable<Latest> {
     return this.#open.of(
       undefined,
       () => this.#history.latest({ of: "open" }),

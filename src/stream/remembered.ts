@@ -1,10 +1,10 @@
 import type { Broadcaster } from "./broadcaster.ts"
 
 /** Something known already, or being read. */
-export type Known<T> = T | Promise<T>
+export type Knowable<T> = T | Promise<T>
 
 interface Entry<T> {
-  readonly value: Known<T>
+  readonly value: Knowable<T>
   /** How often the bell had rung when this was up to date. */
   readonly rings: number
 }
@@ -30,11 +30,11 @@ export class Remembered<Name, T> {
    * from what was known, if anything was, and from the updates that the broadcaster has at hand; it returns
    * undefined if it must be read.
    */
-  of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Known<T> {
+  of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Knowable<T> {
     const { rings } = this.#broadcaster
     const entry = this.#entries.get(name)
     if (entry?.rings === rings) return entry.value
-    const renew = (): Known<T> => this.#renew(name, rings, read, renewed)
+    const renew = (): Knowable<T> => this.#renew(name, rings, read, renewed)
     const caughtUp = this.#broadcaster.caughtUp()
     return caughtUp ? caughtUp.then(renew) : renew()
   }
@@ -44,7 +44,7 @@ export class Remembered<Name, T> {
     rings: number,
     read: () => Promise<T>,
     renewed: (known: T | undefined) => T | undefined,
-  ): Known<T> {
+  ): Knowable<T> {
     const entry = this.#entries.get(name)
     // Another stream that waited has done it.
     if (entry && entry.rings >= rings) return entry.value

@@ -1,7 +1,7 @@
 import type { Owner } from "./limits.ts"
 
 /** Why a waiting stream was woken. */
-export type Wake = "batch" | "keepalive" | "asked" | "over"
+export type WakeReason = "batch" | "keepalive" | "asked" | "over"
 
 /**
  * What a seat is for: a stream of everything, a stream of one item, or a held answer, which is not counted as a
@@ -49,7 +49,7 @@ export class Seat {
   readonly openedMs = performance.now()
   /** When the stream last said something, in milliseconds of `performance.now()`. */
   saidMs = this.openedMs
-  #wake: ((why: Wake) => void) | undefined
+  #wake: ((why: WakeReason) => void) | undefined
 
   constructor(kind: SeatKind, queueId: number | undefined, owner?: Owner, thin = 0) {
     this.thin = thin
@@ -74,7 +74,7 @@ export class Seat {
   }
 
   /** Resolves when there is something to do. Only a stream that has examined everything may wait. */
-  wait(): Promise<Wake> {
+  wait(): Promise<WakeReason> {
     return new Promise((resolve) => {
       this.#wake = resolve
     })
@@ -86,7 +86,7 @@ export class Seat {
   }
 
   /** Wakes the stream if it waits; `examined` is the event ID up to which nothing concerned it. */
-  wake(why: Wake, examined = 0): void {
+  wake(why: WakeReason, examined = 0): void {
     const wake = this.#wake
     if (!wake) return
     this.#wake = undefined

@@ -12,7 +12,7 @@ export const MAX_CHOSEN = 256
 const MAX_ASKED = 32
 
 /** What a viewer asks while its stream is open; `refuse` stands for a message that could not be understood. */
-export type Ask =
+export type Question =
   | { readonly do: "subscribe" | "unsubscribe"; readonly ids: readonly number[] }
   | { readonly do: "refuse"; readonly code: ErrorCode; readonly error: string }
 
@@ -31,7 +31,7 @@ export class Selection {
   readonly #among: Wanted
   readonly #isFixed: boolean
   readonly #only: number | undefined
-  readonly #asked: Ask[] = []
+  readonly #asked: Question[] = []
   #ids: Set<number> | undefined
   #viewer: { asked(): void } | undefined
 
@@ -53,7 +53,7 @@ export class Selection {
   }
 
   /** Takes a question; false if so many are unanswered that the viewer must have stopped reading. */
-  ask(ask: Ask): boolean {
+  ask(ask: Question): boolean {
     if (this.#asked.length >= MAX_ASKED) return false
     this.#asked.push(ask)
     this.#viewer?.asked()

@@ -4,7 +4,7 @@ import { controlFrame, type Frame } from "../wire/frames.ts"
 import type { Opening } from "./opening.ts"
 import { isFar, openWith, type Passage, Reader, type ReadingSeat, type Shared } from "./reader.ts"
 import type { Chunks, Ending, Sink, StreamRequest } from "./request.ts"
-import { type Leaving, Seat, type SeatKind, type Wake } from "./seat.ts"
+import { type Leaving, Seat, type SeatKind, type WakeReason } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
 
 const DRAIN_RETRY_MS = 500
@@ -85,7 +85,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
   }
 
   /** Writes what is new if that is all there is to do: the generator sleeps on, and leaves no garbage. */
-  override wake(why: Wake, examined = 0): void {
+  override wake(why: WakeReason, examined = 0): void {
     if (why === "keepalive" && this.#isReading) {
       this.#keepAlive()
       return

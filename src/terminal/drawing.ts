@@ -6,7 +6,7 @@ import { Region } from "./terminal.ts"
 const TICK_MS = 1000
 
 /** Where a board is drawn. */
-export interface Screen {
+export interface TerminalScreen {
   /** Size, looks and time; asked for before each frame. */
   readonly view: () => View
   /** Least time between two frames. */
@@ -77,7 +77,7 @@ export async function* drawing<T>(
   board: Board,
   said: AsyncGenerator<T, void, undefined>,
   take: (one: T) => Taken,
-  { view, frameMs, changed }: Screen,
+  { view, frameMs, changed }: TerminalScreen,
 ): AsyncGenerator<string, void, undefined> {
   const frames = new Frames(board)
   let next = said.next()

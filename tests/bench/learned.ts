@@ -1,4 +1,4 @@
-import { followed, type Knowledge } from "../../src/item/course.ts"
+import { type Knowledge, withCourse } from "../../src/item/course.ts"
 import { learn } from "../../src/item/experience.ts"
 import type { Report } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
@@ -38,7 +38,7 @@ function costUs(reports: readonly (readonly [Report, Moment])[], known: Knowledg
   const round = (): void => {
     let stored: Stored = { item: { id: 7, ...draft() }, work: IDLE }
     const decide = (change: ReturnType<typeof claimed>, moment: Moment): void => {
-      const { item, work } = known ? followed(stored, change, moment, known) : change
+      const { item, work } = known ? withCourse(stored, change, moment, known) : change
       if (hasGrown(stored.work.course, work.course)) JSON.stringify(work.course)
       stored = { item, work }
     }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
 import { Client, type Watched } from "../../src/client/client.ts"
-import { Rhythm, Silence } from "../../src/client/silence.ts"
+import { Rhythm, SilenceWatch } from "../../src/client/silence.ts"
 import { start } from "../server.ts"
 
 describe("how long a stream may be silent", () => {
@@ -79,10 +79,10 @@ test.concurrent(
 test.concurrent(
   "a connection is silent while bytes are waited for, and not while the caller is busy with the last ones",
   async () => {
-    const open = (): Silence => {
+    const open = (): SilenceWatch => {
       const rhythm = new Rhythm()
       rhythm.learn(1)
-      const silence = new Silence(undefined, rhythm)
+      const silence = new SilenceWatch(undefined, rhythm)
       silence.opened()
       silence.wait()
       silence.heard()

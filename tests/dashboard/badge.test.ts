@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test"
 
 import { CONNECTING, type Connection } from "../../src/dashboard/model/messages.ts"
-import { wordsOf } from "../../src/dashboard/view/badge.ts"
+import { badgeWords } from "../../src/dashboard/view/badge.ts"
 
 const nowMs = Date.UTC(2026, 0, 2, 12, 0, 0)
 const live: Connection = { ...CONNECTING, state: "live", confirmedMs: nowMs - 1000 }
 const said = (changes: Partial<Connection>): string => {
-  const { word, detail } = wordsOf({ ...live, ...changes }, nowMs)
+  const { word, detail } = badgeWords({ ...live, ...changes }, nowMs)
   return `${word} ${detail}`.trim()
 }
 
@@ -31,7 +31,7 @@ describe("the badge", () => {
   })
 
   test("claims nothing before anything was known", () => {
-    expect(wordsOf(CONNECTING, nowMs)).toEqual({ word: "Connecting", detail: "" })
+    expect(badgeWords(CONNECTING, nowMs)).toEqual({ word: "Connecting", detail: "" })
     expect(said({ state: "stale", confirmedMs: null })).toBe("Can't connect")
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
 import { changed } from "../../src/item/changes.ts"
-import { followed, type Knowledge, type Outage } from "../../src/item/course.ts"
+import { type Knowledge, type Outage, withCourse } from "../../src/item/course.ts"
 import { type Experience, learn } from "../../src/item/experience.ts"
 import type { ItemChange, Report } from "../../src/item/item.ts"
 import { claimed, completed, failed, rescued, stalled } from "../../src/item/lease.ts"
@@ -43,7 +43,7 @@ class Render {
         return this.experience
       },
     }
-    const { item, work, run } = followed(this.stored, decide(this.stored, this.moment), this.moment, known)
+    const { item, work, run } = withCourse(this.stored, decide(this.stored, this.moment), this.moment, known)
     this.stored = { item, work }
     if (run) this.runs.push(run)
     return this

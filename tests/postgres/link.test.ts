@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { Link } from "../../src/store/postgres/link.ts"
+import { PostgresLink } from "../../src/store/postgres/link.ts"
 
 const READS = 50
 const AWAY_MS = 600
@@ -34,7 +34,7 @@ async function askedBy(read: (sql: SQL) => () => Promise<unknown>): Promise<numb
 
 test("while the server is away one probe asks for it, however many reads wait", async () => {
   const probed = await askedBy((sql) => {
-    const link = new Link({ open: () => sql, onDoubt: () => undefined })
+    const link = new PostgresLink({ open: () => sql, onDoubt: () => undefined })
     return () => link.run("SELECT 1 AS n")
   })
   expect(probed).toBeWithin(READS + 1, READS + 12)

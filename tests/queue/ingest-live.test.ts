@@ -8,7 +8,7 @@ import { Forecasts } from "../../src/queue/forecasts.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Output as Printed } from "../../src/queue/output.ts"
 import { Queue } from "../../src/queue/queue.ts"
-import { Totals } from "../../src/queue/totals.ts"
+import { QueueTotals } from "../../src/queue/totals.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
@@ -199,7 +199,7 @@ function impatient(seconds: number) {
     learned,
     forecasts,
     queue,
-    totals: new Totals(store, store.figures),
+    totals: new QueueTotals(store, store.figures),
     output: new Printed(store, store.outputs, { keepBytes: 1000, keepaliveMs: 1000 }),
     workers,
     streams,

@@ -5,7 +5,7 @@ import { LocalBus } from "../../src/bus/bus.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { ndjson, sse } from "../../src/stream/formats.ts"
-import { Seat, type SeatKind, type Wake } from "../../src/stream/seat.ts"
+import { Seat, type SeatKind, type WakeReason } from "../../src/stream/seat.ts"
 import type { Wanted } from "../../src/stream/selection.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -54,7 +54,7 @@ async function seated(
 }
 
 /** A seat that has examined everything and waits. */
-async function waiting(broadcaster: Broadcaster, queueId?: number): Promise<[Seat, Promise<Wake>]> {
+async function waiting(broadcaster: Broadcaster, queueId?: number): Promise<[Seat, Promise<WakeReason>]> {
   const seat = await seated(broadcaster, queueId === undefined ? "global" : "item", queueId, never)
   seat.cursor = broadcaster.head
   return [seat, seat.wait()]
@@ -277,7 +277,7 @@ test("a keepalive goes to idle streams alone, however many there are", async () 
 
 test("a keepalive between two slices of those who are woken takes no update from anyone", async () => {
   class Slow extends Seat {
-    override wake(why: Wake, examined?: number): void {
+    override wake(why: WakeReason, examined?: number): void {
       for (const until = performance.now() + (why === "batch" ? 40 : 0); performance.now() < until;);
       super.wake(why, examined)
     }

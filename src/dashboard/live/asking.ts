@@ -1,4 +1,4 @@
-import { type Foreseen, UNFORESEEN } from "../model/foreseen.ts"
+import { NO_FORECAST, type PageForecast } from "../model/foreseen.ts"
 import { type Rights, rightsOf } from "../model/rights.ts"
 import { type KnownWorkers, knownWorkers } from "../model/workers.ts"
 import { server } from "./server.ts"
@@ -55,8 +55,11 @@ export class Asking<T> {
 }
 
 /** Asks when waiting items start; `nowMs` is the server's clock. */
-export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) => void): Asking<Foreseen> =>
-  new Asking<Foreseen>(
+export const askStarts = (
+  nowMs: () => number,
+  onForeseen: (foreseen: PageForecast) => void,
+): Asking<PageForecast> =>
+  new Asking<PageForecast>(
     async () => {
       const { forecast, done_in_seconds } = await server.forecast()
       const askedMs = nowMs()
@@ -71,7 +74,7 @@ export const askStarts = (nowMs: () => number, onForeseen: (foreseen: Foreseen) 
     },
     onForeseen,
     // Without an answer there is no forecast.
-    () => onForeseen(UNFORESEEN),
+    () => onForeseen(NO_FORECAST),
     10_000,
   )
 

@@ -11,7 +11,7 @@ interface Place {
 }
 
 /** What a reading calls while it goes on. */
-export interface Heard {
+export interface HeardOutput {
   /** Called with each piece of text that comes next. */
   readonly text: (text: string) => void
   /** Called when nothing more will come. */
@@ -28,12 +28,12 @@ export class OutputReading {
   readonly #id: number
   readonly #attempt: number
   readonly #isFollowed: boolean
-  readonly #heard: Heard
+  readonly #heard: HeardOutput
   readonly #timer: ReturnType<typeof setInterval>
   #place: Place | undefined
   #connection: AbortController | undefined
 
-  constructor(id: number, attempt: number, isFollowed: boolean, heard: Heard) {
+  constructor(id: number, attempt: number, isFollowed: boolean, heard: HeardOutput) {
     this.#id = id
     this.#attempt = attempt
     this.#isFollowed = isFollowed

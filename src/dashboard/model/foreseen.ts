@@ -9,7 +9,7 @@ export interface StartsAt {
 }
 
 /** What is foreseen of the queue. */
-export interface Foreseen {
+export interface PageForecast {
   /** By the items' numbers. */
   readonly starts: ReadonlyMap<number, StartsAt>
   /** When everything is done; null while that is unknown. */
@@ -17,4 +17,4 @@ export interface Foreseen {
 }
 
 /** Nothing is foreseen. */
-export const UNFORESEEN: Foreseen = { starts: new Map(), doneMs: null }
+export const NO_FORECAST: PageForecast = { starts: new Map(), doneMs: null }

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { type Foreseen, type StartsAt, UNFORESEEN } from "./foreseen.ts"
+import { NO_FORECAST, type PageForecast, type StartsAt } from "./foreseen.ts"
 import { totalsOf } from "./lists.ts"
 import {
   CONNECTING,
@@ -56,7 +56,7 @@ export class Model implements LiveQueue {
   /** The figures of the queue; null while they are not known. */
   counts: Counts | null = null
   /** What is foreseen of the queue. */
-  foreseen: Foreseen = UNFORESEEN
+  foreseen: PageForecast = NO_FORECAST
   #workers = UNKNOWN_WORKERS
   #rights: Rights
   /** Whether the queue has been read. */

@@ -77,7 +77,7 @@ export const line = (text: string): string =>
   plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
 
 /** The line of an error that says the most, short enough for a list; empty for an empty text. */
-export const reasonOf = (error: string): string => line(causeOf(error))
+export const causeLine = (error: string): string => line(causeOf(error))
 
 /** What an item is called. */
 export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>

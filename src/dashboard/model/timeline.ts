@@ -1,5 +1,5 @@
 import type { StreamUpdate } from "./messages.ts"
-import { reasonOf, type Tone } from "./text.ts"
+import { causeLine, type Tone } from "./text.ts"
 
 /** Something that happened to an item. */
 export interface Happening {
@@ -51,7 +51,7 @@ export interface Point {
 type What = Pick<Happening, "what" | "detail" | "tone">
 
 function ended(update: StreamUpdate): What {
-  const detail = reasonOf(update.error_message ?? "")
+  const detail = causeLine(update.error_message ?? "")
   if (update.status === "completed") return { what: "Completed", detail: update.message, tone: "good" }
   if (update.outcome === "cancelled") return { what: "Cancelled", detail, tone: "quiet" }
   return update.outcome === "lost"
@@ -68,7 +68,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
     case "retrying":
       return {
         what: `Attempt ${update.attempt ?? 1} failed, retrying`,
-        detail: reasonOf(update.error_message ?? ""),
+        detail: causeLine(update.error_message ?? ""),
         tone: "warn",
       }
     case "queued": {

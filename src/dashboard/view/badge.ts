@@ -11,14 +11,14 @@ const CONFIRMED_MS = 8000
 const DELAY_MS = 100
 
 /** What the badge says: a word, and what goes with it. */
-export interface Words {
+export interface BadgeWords {
   /** The state in a word. */
   readonly word: string
   /** What goes with it; empty for nothing. */
   readonly detail: string
 }
 
-function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): Words {
+function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): BadgeWords {
   const quietMs = nowMs - (confirmedMs ?? nowMs)
   if (behind > 0) return { word: "Live", detail: `${counted(behind, "update")} behind` }
   if (quietMs > CONFIRMED_MS) return { word: "Live", detail: `confirmed ${roughly(quietMs / 1000)} ago` }
@@ -27,7 +27,7 @@ function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): W
 }
 
 /** What can be said of the stream, and no more. `nowMs` is this machine's clock. */
-export function wordsOf(connection: Connection, nowMs: number): Words {
+export function badgeWords(connection: Connection, nowMs: number): BadgeWords {
   const { state, confirmedMs, retryAtMs } = connection
   const again =
     retryAtMs !== null && retryAtMs - nowMs > 1500
@@ -90,7 +90,7 @@ export class Badge {
     this.#latest = [connection, stats, holder]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
-    const { word, detail } = wordsOf(connection, nowMs)
+    const { word, detail } = badgeWords(connection, nowMs)
     mark(this.#button, "data-state", state)
     mark(
       this.#button,

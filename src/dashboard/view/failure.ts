@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { count, plain, reasonOf, toneOf } from "../model/text.ts"
+import { causeLine, count, plain, toneOf } from "../model/text.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
@@ -8,7 +8,7 @@ import { notify } from "./notices.ts"
 const LAST_LINES = 12
 
 /** Why an item failed: the line that names the cause, the end of the text, and all of it on request. */
-export class Failure {
+export class FailureBox {
   readonly #cause = el("p", { class: "cause", dir: "auto" })
   readonly #text = el("pre", { tabindex: 0, dir: "auto" })
   readonly #all = el("button", { type: "button", class: "plain-text" })
@@ -54,7 +54,7 @@ export class Failure {
 
   #draw(): void {
     const lines = this.#error.trimEnd().split("\n")
-    const cause = reasonOf(this.#error)
+    const cause = causeLine(this.#error)
     say(this.#cause, cause)
     const shown = this.#isWhole ? lines : lines.slice(-LAST_LINES)
     const isMore = lines.length > LAST_LINES

@@ -1,11 +1,11 @@
 import type { QueueItem } from "../../item/item.ts"
 import { hasFailed } from "../../item/standing.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { inFull, reasonOf, roughly } from "../model/text.ts"
+import { causeLine, inFull, roughly } from "../model/text.ts"
 import { retryAllFailed } from "./bulk.ts"
 import { el, icon, mark, say } from "./dom.ts"
 import type { Row } from "./list.ts"
-import { Frame } from "./rows.ts"
+import { RowParts } from "./rows.ts"
 
 /** Failures older than this are found among the finished items alone. */
 const RECENT_MS = 86_400_000
@@ -22,14 +22,14 @@ export const recentFailures = (finished: readonly QueueItem[], nowMs: number): r
 export class FailureRow implements Row {
   readonly element: HTMLElement
   readonly #queue: KnownQueue
-  readonly #frame: Frame
+  readonly #frame: RowParts
   readonly #cause = el("p", { class: "cause", dir: "auto" })
   readonly #ago = el("time", { class: "since" })
   #item: QueueItem | undefined
 
   constructor(queue: KnownQueue) {
     this.#queue = queue
-    this.#frame = new Frame(queue)
+    this.#frame = new RowParts(queue)
     const { link, markBox, actions } = this.#frame
     const about = el("div", { class: "about" }, link, this.#cause)
     this.element = el("li", { class: "row failed" }, markBox, about, this.#ago, actions)
@@ -38,7 +38,7 @@ export class FailureRow implements Row {
   update(item: QueueItem): void {
     this.#item = item
     this.#frame.update(item)
-    say(this.#cause, reasonOf(item.error_message) || "No reason was given")
+    say(this.#cause, causeLine(item.error_message) || "No reason was given")
     mark(this.#ago, "datetime", item.completed_at)
     mark(this.#ago, "title", item.completed_at && inFull(item.completed_at))
     this.tick()

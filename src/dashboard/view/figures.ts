@@ -83,7 +83,7 @@ function lately(name: string, { completed, failed, lost, ...lasted }: FinishedSi
 }
 
 /** The figures at the top of the page. */
-export class Figures {
+export class FiguresBar {
   readonly #hour = new Hour()
   readonly #running = new Figure("running")
   readonly #waiting = new Figure("waiting")

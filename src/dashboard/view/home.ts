@@ -11,7 +11,7 @@ import { about, count, nameOf, standing } from "../model/text.ts"
 import { Bulk } from "./bulk.ts"
 import { el, mark, say, show } from "./dom.ts"
 import { FailureRow, recentFailures, retryAllButton } from "./failures.ts"
-import { Figures } from "./figures.ts"
+import { FiguresBar } from "./figures.ts"
 import { Filter, type Seek } from "./filter.ts"
 import { isHeld } from "./hold.ts"
 import { Lane } from "./lane.ts"
@@ -56,7 +56,7 @@ export class Home implements Screen {
   readonly element: HTMLElement
   readonly #model: Model
   readonly #options: HomeOptions
-  readonly #figures = new Figures()
+  readonly #figures = new FiguresBar()
   readonly #filter: Filter
   readonly #bulk: Bulk
   readonly #workersStrip: WorkersStrip

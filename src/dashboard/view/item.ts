@@ -9,7 +9,7 @@ import { after } from "../model/state.ts"
 import { doneOf, leftOf, nameOf, runningTitle, standing, toneOf } from "../model/text.ts"
 import { el, icon, mark, show } from "./dom.ts"
 import { factsOf } from "./facts.ts"
-import { Failure } from "./failure.ts"
+import { FailureBox } from "./failure.ts"
 import { HistoryList } from "./history.ts"
 import { ItemHead } from "./item-head.ts"
 import { Now } from "./now.ts"
@@ -47,7 +47,7 @@ export class ItemScreen implements Screen {
   readonly #past: Past
   readonly #head: ItemHead
   readonly #now: Now
-  readonly #failure = new Failure()
+  readonly #failure = new FailureBox()
   readonly #plot = new Plot()
   readonly #steps = new StepsBar()
   readonly #noPlot = el("p", { class: "none" }, "The chart appears once rendering starts.")

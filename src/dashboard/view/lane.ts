@@ -17,7 +17,7 @@ import {
 } from "../model/text.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
-import { Frame } from "./rows.ts"
+import { RowParts } from "./rows.ts"
 import { type Glide, Wave } from "./wave.ts"
 
 const STEP_S = 0.6
@@ -46,7 +46,7 @@ export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
 export class Lane implements Row {
   readonly element: HTMLElement
   readonly #queue: LiveQueue
-  readonly #frame: Frame
+  readonly #frame: RowParts
   readonly #wave = new Wave()
   readonly #meta = el("span", { class: "meta" })
   readonly #percent = el("span", { class: "number" })
@@ -65,7 +65,7 @@ export class Lane implements Row {
 
   constructor(queue: LiveQueue) {
     this.#queue = queue
-    this.#frame = new Frame(queue)
+    this.#frame = new RowParts(queue)
     const { link, markBox, actions } = this.#frame
     const percent = el(
       "p",

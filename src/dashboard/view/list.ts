@@ -14,7 +14,7 @@ export interface Row {
 }
 
 /** What a list shows, and how. */
-export interface ListOptions {
+export interface ItemListOptions {
   /** How many rows are shown at first; each request for more shows four times as many. */
   readonly step: number
   /** Makes a row for one more item. */
@@ -61,7 +61,7 @@ export class ItemList {
   readonly element = el("ol", { class: "items" })
   /** Shows more rows; hidden when all are shown. */
   readonly more = el("button", { type: "button", class: "more", hidden: true })
-  readonly #options: ListOptions
+  readonly #options: ItemListOptions
   #cap: number
   #rows = new Map<number, Row>()
   /** The places of items that have left, and until when they are kept. */
@@ -70,7 +70,7 @@ export class ItemList {
   #pending = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(options: ListOptions) {
+  constructor(options: ItemListOptions) {
     this.#options = options
     this.#cap = options.step
     this.more.addEventListener("click", () => {

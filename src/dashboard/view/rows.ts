@@ -3,11 +3,11 @@ import { duration } from "../../text.ts"
 import { BASE } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import {
+  causeLine,
   count,
   inFull,
   line,
   nameOf,
-  reasonOf,
   roughly,
   standing,
   startsText,
@@ -25,7 +25,7 @@ import { songMark } from "./wave.ts"
 export const hrefOf = (id: number): string => new URL(`items/${id}`, BASE).pathname
 
 /** The parts that all rows have: the song's mark, the name that leads to the item's page, and what can be done. */
-export class Frame {
+export class RowParts {
   /** The name, which leads to the item's page. */
   readonly link = el("a", { class: "name", dir: "auto" })
   /** Holds the mark of the song. */
@@ -101,7 +101,7 @@ function tagChips(tags: readonly string[]): Node[] {
 export class WaitingRow implements Row {
   readonly element: HTMLElement
   readonly #queue: KnownQueue
-  readonly #frame: Frame
+  readonly #frame: RowParts
   readonly #place = el("span", { class: "place", "aria-hidden": "true" })
   readonly #meta = el("span", { class: "meta" })
   readonly #tags = el("span", { class: "tags" })
@@ -112,7 +112,7 @@ export class WaitingRow implements Row {
 
   constructor(queue: KnownQueue) {
     this.#queue = queue
-    this.#frame = new Frame(queue)
+    this.#frame = new RowParts(queue)
     const { link, markBox, actions } = this.#frame
     const about = el("div", { class: "about" }, link, el("p", {}, this.#meta, this.#tags), this.#error)
     this.element = el(
@@ -139,7 +139,7 @@ export class WaitingRow implements Row {
     say(this.#meta, `#${item.id} · song ${item.song_id}${attempts}`)
     say(this.#priority, item.priority === 0 ? "" : `priority ${count(item.priority)}`)
     show(this.#error, item.error_message !== "")
-    say(this.#error, reasonOf(item.error_message))
+    say(this.#error, causeLine(item.error_message))
     this.tick()
   }
 
@@ -173,7 +173,7 @@ const TAKEN_ICON = { good: "done", bad: "failed", quiet: "cancel", warn: "failed
 export class FinishedRow implements Row {
   readonly element: HTMLElement
   readonly #queue: KnownQueue
-  readonly #frame: Frame
+  readonly #frame: RowParts
   readonly #end = el("span", { class: "end" })
   readonly #meta = el("span", { class: "meta" })
   readonly #flag = el("span", { class: "chip", "data-tone": "warn", hidden: true })
@@ -183,7 +183,7 @@ export class FinishedRow implements Row {
 
   constructor(queue: KnownQueue) {
     this.#queue = queue
-    this.#frame = new Frame(queue)
+    this.#frame = new RowParts(queue)
     const { link, markBox, actions } = this.#frame
     const about = el(
       "div",
@@ -214,7 +214,7 @@ export class FinishedRow implements Row {
     say(this.#flag, (item.flag ?? "").replace("_", " "))
     show(this.#error, item.error_message !== "" && item.status === "failed")
     mark(this.#error, "data-tone", tone)
-    say(this.#error, reasonOf(item.error_message))
+    say(this.#error, causeLine(item.error_message))
     if (completed_at) {
       mark(this.#ago, "datetime", completed_at)
       mark(this.#ago, "title", inFull(completed_at))

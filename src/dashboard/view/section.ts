@@ -90,7 +90,7 @@ export function example(): HTMLElement {
 }
 
 /** What a section shows. */
-export interface Shown extends Listed {
+export interface ShownSection extends Listed {
   /** What its heading says. */
   readonly name: string
   /** The number in its heading; empty for none. */
@@ -145,7 +145,7 @@ export class Section {
   }
 
   /** Shows these items. */
-  show({ name, count: number, isLoaded, isOptional = false, says = "", ...listed }: Shown): void {
+  show({ name, count: number, isLoaded, isOptional = false, says = "", ...listed }: ShownSection): void {
     this.list.show(listed)
     const { pending, element } = this.list
     say(this.#name, name)

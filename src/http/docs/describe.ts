@@ -15,7 +15,7 @@ import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } fro
 import { ErrorAnswer } from "../../wire/refusals.ts"
 import { needOf } from "../needs.ts"
 import { BODIES } from "./examples.ts"
-import { type Success, TAGS, type Words, wordsOf } from "./words.ts"
+import { type RouteWords, type Success, TAGS, wordsOf } from "./words.ts"
 
 /** A JSON Schema, or any other part of the document. */
 export type Json = Record<string, unknown>
@@ -99,7 +99,7 @@ function schemaOf(schema: TSchema, isTop = false): Json {
 const mapped = (properties: Readonly<Record<string, TSchema>>): Json =>
   Object.fromEntries(Object.entries(properties).map(([key, schema]) => [key, schemaOf(schema)]))
 
-function parametersOf({ hooks, path }: RouteOfApp, { headers = {} }: Words): Json[] {
+function parametersOf({ hooks, path }: RouteOfApp, { headers = {} }: RouteWords): Json[] {
   const from = (where: "path" | "query", schema: unknown): Json[] =>
     Object.entries<TSchema>(isSchema(schema) ? (schema["properties"] ?? {}) : {}).map(([name, one]) => ({
       name,
@@ -131,7 +131,7 @@ function successOf({ status, about, content }: Success): [string, Json] {
 }
 
 /** The reasons for which a request of this shape can be refused. */
-function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }: Words): ErrorCode[] {
+function refusalsOf({ hooks, path, method }: RouteOfApp, { refusals = [], body }: RouteWords): ErrorCode[] {
   const codes = new Set<ErrorCode>(refusals)
   if (path.includes(":id")) codes.add("not_found")
   if (isSchema(hooks.params) || isSchema(hooks.query) || isSchema(hooks.body)) codes.add("invalid")
@@ -160,7 +160,7 @@ function refusalAnswers(codes: readonly ErrorCode[]): Json {
   )
 }
 
-function bodyOf({ hooks }: RouteOfApp, { body, id }: Words): Json | undefined {
+function bodyOf({ hooks }: RouteOfApp, { body, id }: RouteWords): Json | undefined {
   if (body) return { description: body.about, content: { [body.type]: { schema: { type: "string" } } } }
   if (!isSchema(hooks.body)) return undefined
   const required: unknown = hooks.body["required"]
@@ -181,7 +181,7 @@ function rightsOf(route: RouteOfApp): string {
   return `On a server with tokens it needs the role ${roles.join(", ").replace(/, (?=[^,]*$)/, " or ")}${lease}.`
 }
 
-function operationOf(route: RouteOfApp, described: Words): Json {
+function operationOf(route: RouteOfApp, described: RouteWords): Json {
   const requestBody = bodyOf(route, described)
   const parameters = parametersOf(route, described)
   return {

@@ -23,7 +23,7 @@ export interface Success {
 }
 
 /** How a route describes itself, beside its schemas. */
-export interface Words {
+export interface RouteWords {
   /** A name in camelCase, for generated clients. */
   readonly id: string
   /** The group that it belongs to. */
@@ -46,7 +46,7 @@ export interface Words {
 }
 
 /** What the groups of routes are about. */
-export const TAGS: Readonly<Record<Words["tag"], string>> = {
+export const TAGS: Readonly<Record<RouteWords["tag"], string>> = {
   Queue: "Add, look at and change queue items.",
   Workers: "Claim an item, report on it, and end it; a lease is the right to write it until a time.",
   Streams: "Watch progress as it happens.",
@@ -67,14 +67,14 @@ export const json = (about: string, schema: TSchema, status = 200): Success => (
 /**
  * A route's own words, for its options: Elysia keeps `detail` on the route, and `describe` reads it there.
  */
-export const words = (own: Words): { readonly detail: Words } => ({ detail: own })
+export const words = (own: RouteWords): { readonly detail: RouteWords } => ({ detail: own })
 
 /** For a route that is not part of the described API. */
 export const unlisted = { detail: { hide: true } }
 
 /** The words in a route's `detail`; undefined if it has none. */
-export function wordsOf(detail: unknown): Words | undefined {
+export function wordsOf(detail: unknown): RouteWords | undefined {
   const isOurs = typeof detail === "object" && detail !== null && "summary" in detail && "successes" in detail
   // Elysia hands out what `words` put there as if it were one of its own details.
-  return isOurs ? (detail as Words) : undefined
+  return isOurs ? (detail as RouteWords) : undefined
 }

@@ -5,7 +5,7 @@ import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
 import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"
-import type { Added, Row, Sheet } from "./sheet.ts"
+import type { Added, Sheet, SheetRow } from "./sheet.ts"
 
 const { id: _id, ...writable } = rowColumns
 const WRITTEN = Object.values(writable).map(({ name }) => name)
@@ -112,7 +112,7 @@ export interface Times {
   readonly oldestMs: number
 }
 
-function changedRow({ now, before, change, availableMs }: Row): SentRow {
+function changedRow({ now, before, change, availableMs }: SheetRow): SentRow {
   const { item, work } = now
   const row = { ...item, ...work }
   const old = { ...before.stored.item, ...before.stored.work }

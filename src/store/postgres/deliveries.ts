@@ -12,7 +12,7 @@ import {
   type Settlement,
 } from "../deliveries.ts"
 import { HEAD } from "./history.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 import { deliveries } from "./schema.ts"
 
 const { taken_until: _taken, ...columns } = getTableColumns(deliveries)
@@ -51,12 +51,12 @@ UPDATE webhooks w SET cursor = greatest(w.cursor, $6::int8) FROM followed f WHER
 
 /** The Deliveries on PostgreSQL. */
 export class PostgresDeliveries implements Deliveries {
-  readonly #link: Link
+  readonly #link: PostgresLink
   readonly #instance: string
   readonly #now: () => number
 
   /** `instance` is the id of this server. `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: Link, instance: string, now: () => number) {
+  constructor(link: PostgresLink, instance: string, now: () => number) {
     this.#link = link
     this.#instance = instance
     this.#now = now

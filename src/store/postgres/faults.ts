@@ -59,7 +59,7 @@ export const isOfDatabase = (error: unknown): boolean =>
   (error instanceof Error && error.cause !== undefined && isOfDatabase(error.cause))
 
 /** Whether the way to the server was lost: the request may have been carried out. */
-export function isLost(error: unknown): boolean {
+export function isConnectionLost(error: unknown): boolean {
   const { state, code } = partsOf(error)
   return code === LATE || AWAY.includes(state) || (state === "" && WAY.test(code))
 }

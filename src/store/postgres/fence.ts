@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.ts"
 import { APPEND, type Appended } from "./append.ts"
-import { isLost } from "./faults.ts"
-import type { Link } from "./link.ts"
+import { isConnectionLost } from "./faults.ts"
+import type { PostgresLink } from "./link.ts"
 import type { Seen } from "./seen.ts"
 
 const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
@@ -36,14 +36,14 @@ const idsOf = (json: string): ReadonlySet<number> => {
 export class Fence {
   /** The name of this instance. */
   readonly instance = crypto.randomUUID()
-  readonly #link: Link
+  readonly #link: PostgresLink
   readonly #seen: Seen
   #epoch: number | undefined
   #group = 0
   #forgotten = 0
 
   /** `seen` knows the event IDs that this instance has seen. */
-  constructor(link: Link, seen: Seen) {
+  constructor(link: PostgresLink, seen: Seen) {
     this.#link = link
     this.#seen = seen
   }
@@ -102,7 +102,7 @@ export class Fence {
       this.#forget()
       return { kept: idsOf(answer.kept), answer }
     } catch (error) {
-      if (isLost(error)) this.#epoch = undefined
+      if (isConnectionLost(error)) this.#epoch = undefined
       throw error
     }
   }

@@ -5,9 +5,9 @@ import { ALIVE } from "./alive.ts"
 import { parametersOf } from "./append.ts"
 import { isRefused, StatementError } from "./faults.ts"
 import type { Fence } from "./fence.ts"
-import { type Link, PATIENCE_MS } from "./link.ts"
+import { PATIENCE_MS, type PostgresLink } from "./link.ts"
 import { IDEMPOTENCY_MS, type itemReads, Look } from "./look.ts"
-import { type Decision, type Known, type Row, Sheet } from "./sheet.ts"
+import { type Decision, type KnownRow, Sheet, type SheetRow } from "./sheet.ts"
 
 /** Rows kept in memory as they are stored. */
 const RECENT_ITEMS = 1000
@@ -35,7 +35,7 @@ interface Job extends Write<unknown> {
 /** What the group needs from the store. */
 export interface GroupOptions {
   /** The connection that groups have for themselves: they wait for their turn on it. */
-  readonly link: Link
+  readonly link: PostgresLink
   /** Stores each group once. */
   readonly fence: Fence
   /** How items are read on that connection. */
@@ -60,7 +60,7 @@ export interface GroupOptions {
 export class Group {
   readonly #options: GroupOptions
   /** The rows that were written last, as they are stored; the latest one last. */
-  readonly #recent = new Map<number, Known>()
+  readonly #recent = new Map<number, KnownRow>()
   #jobs: Job[] = []
   #isFlushing = false
   #flushing: Promise<void> = Promise.resolve()
@@ -217,7 +217,7 @@ export class Group {
     return sheet
   }
 
-  #remember({ now, before, change }: Row, kept: ReadonlySet<number>): void {
+  #remember({ now, before, change }: SheetRow, kept: ReadonlySet<number>): void {
     const { id } = now.item
     this.#recent.delete(id)
     if (!kept.has(id) || change?.deleted) return

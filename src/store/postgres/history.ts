@@ -4,7 +4,7 @@ import { unknownItem } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
 import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 import { queueItems, updates } from "./schema.ts"
 import type { Seen } from "./seen.ts"
 
@@ -56,7 +56,7 @@ type Counted = StoredUpdate & { readonly total: number }
 const updateColumns = getTableColumns(updates)
 
 /** Statements that read single updates. */
-function updateReads({ db }: Link) {
+function updateReads({ db }: PostgresLink) {
   return {
     previous: db
       .select(updateColumns)
@@ -77,12 +77,12 @@ function updateReads({ db }: Link) {
 /** The History on PostgreSQL. */
 export class PostgresHistory implements History {
   readonly historyId: string
-  readonly #link: Link
+  readonly #link: PostgresLink
   readonly #seen: Seen
   readonly #reads: ReturnType<typeof updateReads>
 
   /** Reads on `link`; `seen` gets the event IDs that were read. */
-  constructor(link: Link, historyId: string, seen: Seen) {
+  constructor(link: PostgresLink, historyId: string, seen: Seen) {
     this.#link = link
     this.#seen = seen
     this.historyId = historyId

@@ -2,7 +2,7 @@ import { and, asc, getTableColumns, gt, isNotNull } from "drizzle-orm"
 
 import type { Instance, InstanceReport, Instances } from "../instances.ts"
 import { instances } from "./fleet-schema.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 
 /** How long a server is known after it last wrote itself down. */
 const KNOWN_MS = 60_000
@@ -19,11 +19,11 @@ const { epoch: _epoch, ...columns } = getTableColumns(instances)
 /** The Instances on PostgreSQL. */
 export class PostgresInstances implements Instances {
   readonly own: string
-  readonly #link: Link
+  readonly #link: PostgresLink
   readonly #now: () => number
 
   /** `own` is the id of this server. `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: Link, own: string, now: () => number) {
+  constructor(link: PostgresLink, own: string, now: () => number) {
     this.#link = link
     this.own = own
     this.#now = now

@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/pg-proxy"
 
 import { backoff } from "../../backoff.ts"
 import { AppError } from "../../errors.ts"
-import { isLost, isOfDatabase, isReadOnly, isUndone, LateError, StatementError } from "./faults.ts"
+import { isConnectionLost, isOfDatabase, isReadOnly, isUndone, LateError, StatementError } from "./faults.ts"
 
 /** How long one statement may take before the pool is given up: a frozen network would hang Bun's client for ever. */
 export const LIMIT_MS = 5000
@@ -32,7 +32,7 @@ interface Query<T> {
  * under way on the pool, and another pool takes its place. While the server is away one probe asks for it, and
  * everything waits for that.
  */
-export class Link {
+export class PostgresLink {
   /** drizzle on this link. */
   readonly db: ReturnType<typeof drizzle>
   readonly #options: LinkOptions
@@ -84,10 +84,10 @@ export class Link {
         return await work()
       } catch (error) {
         if (!isOfDatabase(error)) throw error
-        if (!isLost(error) && !isUndone(error)) throw new StatementError(error)
+        if (!isConnectionLost(error) && !isUndone(error)) throw new StatementError(error)
         if (isReadOnly(error)) this.#renew(this.#sql)
         if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
-        if (isLost(error)) await this.#found(untilMs, error)
+        if (isConnectionLost(error)) await this.#found(untilMs, error)
         else await Bun.sleep(backoff(RETRY, tries))
       }
     }
@@ -119,7 +119,7 @@ export class Link {
         answer.catch(() => undefined)
         this.#renew(pool)
       }
-      if (isLost(error)) this.#options.onDoubt(performance.now() - askedMs)
+      if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs)
       throw error
     } finally {
       clearTimeout(timer)
@@ -147,7 +147,7 @@ export class Link {
         const [row] = await this.ask<{ is: string }>("SELECT current_setting('transaction_read_only') AS is")
         if (row?.is === "off") return
       } catch (error) {
-        if (!isLost(error)) return
+        if (!isConnectionLost(error)) return
       }
     }
   }

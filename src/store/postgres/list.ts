@@ -4,7 +4,7 @@ import type { Status } from "../../item/item.ts"
 import type { ListQuery } from "../items.ts"
 import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 import { queueItems } from "./schema.ts"
 
 /** Items that a search looks at in one statement. */
@@ -27,10 +27,10 @@ function beyond({ section: s, rank: r, place: p, id }: Place, status: Status | u
 
 /** Reads the queue in its order. */
 export class Listing implements Slices {
-  readonly #link: Link
+  readonly #link: PostgresLink
 
   /** Reads on `link`. */
-  constructor(link: Link) {
+  constructor(link: PostgresLink) {
     this.#link = link
   }
 

@@ -4,9 +4,9 @@ import type { Clock } from "../../item/moment.ts"
 import type { Due, Idempotency } from "../items.ts"
 import { storedOf } from "../row.ts"
 import { deleted_at, needsOf, place, rank, rowColumns, version } from "./columns.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 import { idempotencyKeys, queueItems } from "./schema.ts"
-import type { Known, Sheet } from "./sheet.ts"
+import type { KnownRow, Sheet } from "./sheet.ts"
 
 /** How long the answer of an `add` is kept for its repetition. */
 export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
@@ -48,7 +48,7 @@ const firstClaimable = (isFree: string) =>
 const { key: keyOfAnswer, digest, answer } = idempotencyKeys
 
 /** Statements that read whole items. */
-export function itemReads({ db }: Link, onePerSong: boolean) {
+export function itemReads({ db }: PostgresLink, onePerSong: boolean) {
   const rows = () => db.select({ ...rowColumns, version }).from(queueItems)
   const free = onePerSong ? SONG_IS_FREE : "true"
   return {
@@ -91,7 +91,7 @@ export function itemReads({ db }: Link, onePerSong: boolean) {
 type ItemRow = Awaited<ReturnType<ReturnType<typeof itemReads>["byId"]["execute"]>>[number]
 
 /** A row of these statements in the program's form. */
-export const knownOf = ({ version: at, song: _song, ...row }: ItemRow & { song?: string }): Known => ({
+export const knownOf = ({ version: at, song: _song, ...row }: ItemRow & { song?: string }): KnownRow => ({
   stored: storedOf(row),
   version: at,
 })
@@ -107,7 +107,7 @@ const AHEAD = `SELECT q.place FROM queue_items q, queue_items b WHERE b.id = $1 
  * Collects what the writes of one group must read before they decide; it is sent together, in one round trip.
  */
 export class Look {
-  readonly #link: Link
+  readonly #link: PostgresLink
   readonly #reads: ReturnType<typeof itemReads>
   readonly #sheet: Sheet
   readonly #clock: Clock
@@ -118,7 +118,7 @@ export class Look {
 
   /** `most` is how many items the group may change at most. */
   constructor(
-    link: Link,
+    link: PostgresLink,
     reads: ReturnType<typeof itemReads>,
     sheet: Sheet,
     { clock, most }: { readonly clock: Clock; readonly most: number },

@@ -5,9 +5,9 @@ import { SQL } from "bun"
 
 import { AppError } from "../../errors.ts"
 import { shownDatabase } from "../address.ts"
-import type { Found } from "../store.ts"
-import { isLost, StatementError, stateOf } from "./faults.ts"
-import { LIMIT_MS, Link, type LinkOptions } from "./link.ts"
+import type { FoundDatabase } from "../store.ts"
+import { isConnectionLost, StatementError, stateOf } from "./faults.ts"
+import { LIMIT_MS, type LinkOptions, PostgresLink } from "./link.ts"
 
 /** How long a start waits for a server that is away. */
 const START_MS = 30_000
@@ -43,9 +43,9 @@ const SESSION = {
 /** An open database. */
 export interface Opened {
   /** The one connection of the groups. */
-  readonly writing: Link
+  readonly writing: PostgresLink
   /** Connections for everything else. */
-  readonly reading: Link
+  readonly reading: PostgresLink
   /** The name of the history. */
   readonly historyId: string
   /** When a server was last alive, in milliseconds of the database; null if none was. */
@@ -53,7 +53,7 @@ export interface Opened {
   /** The database's time, and when it was asked for on the clock of `performance.now()`. */
   readonly time: { readonly serverMs: number; readonly askedMs: number }
   /** What was there. */
-  readonly found: Found
+  readonly found: FoundDatabase
 }
 
 interface Server {
@@ -79,8 +79,8 @@ export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"])
   const pool = (max: number) => () =>
     new SQL({ url, max, connectionTimeout: 2, idleTimeout: 0, connection: SESSION })
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
-  const writing = new Link({ open: pool(1), onDoubt })
-  const reading = new Link({ open: pool(READERS), onDoubt })
+  const writing = new PostgresLink({ open: pool(1), onDoubt })
+  const reading = new PostgresLink({ open: pool(READERS), onDoubt })
   try {
     const free = await checkServer(writing, url)
     const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
@@ -103,7 +103,7 @@ const tooFew = (free: number): string | undefined =>
     : `PostgreSQL has ${free} connections left, and a server takes up to ${CONNECTIONS}: raise its max_connections`
 
 /** Answers how many connections are left. */
-async function checkServer(link: Link, url: string): Promise<number> {
+async function checkServer(link: PostgresLink, url: string): Promise<number> {
   const { version, timeout, free } = await patiently(() => link.ask<Server>(SERVER))
   if (version < OLDEST_SERVER) {
     const message = `${shownDatabase(url)} is PostgreSQL ${version}; version ${OLDEST_SERVER} or newer is needed`
@@ -119,7 +119,7 @@ async function patiently(look: () => Promise<Server[]>): Promise<Server> {
       const [server] = await look()
       if (server) return server
     } catch (error) {
-      if (!isLost(error) || performance.now() > untilMs) throw error
+      if (!isConnectionLost(error) || performance.now() > untilMs) throw error
     }
   }
 }
@@ -144,7 +144,7 @@ async function applied(ask: Ask): Promise<number> {
 }
 
 /** Brings the database up to date. A newer one stays as it is: migrations only add, and older instances go on. */
-async function migrated(url: string, link: Link): Promise<Found> {
+async function migrated(url: string, link: PostgresLink): Promise<FoundDatabase> {
   const newest = known()
   const path = shownDatabase(url)
   if ((await applied((text) => link.ask(text))) >= newest)
@@ -198,7 +198,7 @@ function explained(error: unknown, url: string): unknown {
   // A startup parameter that it does not know.
   if (state === "08P01") return pooler(url)
   const { message } = new StatementError(error)
-  const advice = ADVICE[state] ?? (isLost(error) ? "cannot be reached" : "cannot be used")
+  const advice = ADVICE[state] ?? (isConnectionLost(error) ? "cannot be reached" : "cannot be used")
   return new AppError("unavailable", `the database ${shownDatabase(url)} ${advice} (${message})`, {
     cause: new StatementError(error),
   })

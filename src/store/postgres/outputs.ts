@@ -4,7 +4,7 @@ import { unknownItem } from "../../errors.ts"
 import { type OutputPiece, piecesAfter } from "../../item/output.ts"
 import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../outputs.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 import { type itemReads, knownOf } from "./look.ts"
 import { outputs } from "./schema.ts"
 
@@ -29,11 +29,11 @@ SELECT count(*)::int AS n FROM held`
 
 /** The Outputs on PostgreSQL. */
 export class PostgresOutputs implements Outputs {
-  readonly #link: Link
+  readonly #link: PostgresLink
   readonly #reads: ReturnType<typeof itemReads>
 
   /** Reads and writes on `link`. */
-  constructor(link: Link, reads: ReturnType<typeof itemReads>) {
+  constructor(link: PostgresLink, reads: ReturnType<typeof itemReads>) {
     this.#link = link
     this.#reads = reads
   }

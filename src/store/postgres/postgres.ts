@@ -3,10 +3,10 @@ import type { QueueItem } from "../../item/item.ts"
 import type { Clock } from "../../item/moment.ts"
 import type { Change } from "../../item/stored.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
-import type { Fault } from "../life.ts"
+import type { StoreFault } from "../life.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
-import type { Found, Observed, Store } from "../store.ts"
+import type { FoundDatabase, Observed, Store } from "../store.ts"
 import { PostgresAccess } from "./access.ts"
 import { DatabaseClock } from "./clock.ts"
 import { PostgresDeliveries } from "./deliveries.ts"
@@ -15,7 +15,7 @@ import { PostgresFigures } from "./figures.ts"
 import { Group } from "./group.ts"
 import { PostgresHistory } from "./history.ts"
 import { PostgresInstances } from "./instances.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 import { Listing } from "./list.ts"
 import { itemReads, knownOf, RIPEN } from "./look.ts"
 import { type Opened, openPostgres } from "./open.ts"
@@ -34,7 +34,7 @@ export interface PostgresOptions extends Observed {
 
 /** The Store on PostgreSQL. Any number of instances use one database, and no instance leads the others. */
 export class PostgresStore extends PostgresHistory implements Store {
-  readonly found: Found
+  readonly found: FoundDatabase
   readonly deliveries: PostgresDeliveries
   readonly figures: PostgresFigures
   readonly access: PostgresAccess
@@ -45,8 +45,8 @@ export class PostgresStore extends PostgresHistory implements Store {
   readonly clock: Clock
   readonly outages: Outages
   readonly #onePerSong: boolean
-  readonly #writing: Link
-  readonly #reading: Link
+  readonly #writing: PostgresLink
+  readonly #reading: PostgresLink
   readonly #fence: Fence
   readonly #group: Group
   readonly #listing: Listing
@@ -219,7 +219,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     return this.#group.failure
   }
 
-  faults(): readonly Fault[] {
+  faults(): readonly StoreFault[] {
     const isAway = this.#group.isUnwritable || this.#writing.isLost || this.#reading.isLost
     return isAway ? ["database_unwritable"] : []
   }

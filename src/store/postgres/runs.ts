@@ -3,7 +3,7 @@ import { and, avg, count, desc, eq, max } from "drizzle-orm"
 import { MAX_RUNS } from "../../item/experience.ts"
 import type { KeptRun, Run } from "../../item/witness.ts"
 import type { KnownKind, Runs } from "../runs.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 import { history, runs } from "./schema.ts"
 
 /** If this many runs without a kind look alike, the next item is expected to look like them. */
@@ -19,10 +19,10 @@ SELECT kind, look, worker, queue_id, seconds, steps, ended_at FROM given WHERE n
 
 /** The Runs on PostgreSQL. They are written with the change that completes the item; see `APPEND`. */
 export class PostgresRuns implements Runs {
-  readonly #link: Link
+  readonly #link: PostgresLink
 
   /** Reads and writes on `link`. */
-  constructor(link: Link) {
+  constructor(link: PostgresLink) {
     this.#link = link
   }
 

@@ -1,4 +1,4 @@
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 
 /** How far above what an instance has seen new event IDs begin: no other instance can have seen so many more. */
 const JUMP = 1_000_000
@@ -41,14 +41,14 @@ export class Seen {
   /**
    * Takes the newest event ID of the database; answers it, or the one from which new ones begin if it has gone back.
    */
-  async checked(link: Link, head: number): Promise<number> {
+  async checked(link: PostgresLink, head: number): Promise<number> {
     if (head < this.#newest) await this.raise(link)
     else this.note(head)
     return Math.max(head, this.#newest)
   }
 
   /** Asks whether the database has gone back; if so, new event IDs begin above all that were seen. */
-  async raise(link: Link): Promise<void> {
+  async raise(link: PostgresLink): Promise<void> {
     const [row] = await link.ask<{ floor: number }>(RAISE, [this.#newest])
     if (!row) return
     this.note(row.floor)

@@ -7,7 +7,7 @@ import type { KeptRun } from "../../item/witness.ts"
 import type { Create, Decide, Idempotency } from "../items.ts"
 
 /** A row as it was read. */
-export interface Known {
+export interface KnownRow {
   /** What is stored. */
   readonly stored: Stored
   /** Its version: what is decided on it holds as long as that is the same. */
@@ -15,11 +15,11 @@ export interface Known {
 }
 
 /** A row that a group works on. */
-export interface Row {
+export interface SheetRow {
   /** The row after the decisions so far. */
   readonly now: Stored
   /** The row as it was read. */
-  readonly before: Known
+  readonly before: KnownRow
   /** Whether it was read by this very group, and not remembered. */
   readonly isFresh: boolean
   /** The last decision on it; undefined as long as nothing is to be written. */
@@ -45,7 +45,7 @@ export interface KeptAnswer extends Idempotency {
 }
 
 /** An update before it has an event ID. */
-export interface Said {
+export interface NewUpdate {
   /** The item. */
   readonly queue_id: number
   /** Its song. */
@@ -75,7 +75,7 @@ const steadyOf = (time: string | null, moment: Moment): number | null =>
 /** Everything that one group of writes has read and decided: each decision builds upon those before it. */
 export class Sheet {
   /** The rows by item. */
-  readonly rows = new Map<number, Row>()
+  readonly rows = new Map<number, SheetRow>()
   /** The stored answers by key. */
   readonly answers = new Map<string, { readonly digest: string; readonly answer: string }>()
   /** Numbers for new items. */
@@ -85,7 +85,7 @@ export class Sheet {
   /** The keys of added items, with their answers. */
   readonly keys: KeptAnswer[] = []
   /** The updates that are to be appended to the history. */
-  readonly said: Said[] = []
+  readonly said: NewUpdate[] = []
   /**
    * How often the songs of claimable items were claimed, by item; only if a song has one worker at a time.
    */
@@ -97,7 +97,7 @@ export class Sheet {
   readonly #clock: Clock
   #seen = new Set<number>()
   #added = new Set<number>()
-  #undo = new Map<number, Row>()
+  #undo = new Map<number, SheetRow>()
   #isOpen = false
 
   constructor(clock: Clock) {
@@ -105,12 +105,12 @@ export class Sheet {
   }
 
   /** The rows that are to be written. */
-  get changed(): readonly Row[] {
+  get changed(): readonly SheetRow[] {
     return [...this.rows.values()].filter(({ change }) => change !== undefined)
   }
 
   /** Notes a row that was read; the newest of what is known of an item counts. */
-  read(known: Known, isFresh: boolean): number {
+  read(known: KnownRow, isFresh: boolean): number {
     const { id } = known.stored.item
     const there = this.rows.get(id)
     if (!there || there.before.version <= known.version)

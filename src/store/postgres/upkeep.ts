@@ -1,6 +1,6 @@
-import type { Size, Thinning, Upkeep } from "../upkeep.ts"
+import type { DatabaseSize, Thinning, Upkeep } from "../upkeep.ts"
 import { HEAD } from "./history.ts"
-import type { Link } from "./link.ts"
+import type { PostgresLink } from "./link.ts"
 
 // In ORDER BY a name means the converted column that is selected by it before it means the column itself, so
 // columns are named with their table. A subquery as an array is an index's key; as a table it would be
@@ -92,7 +92,7 @@ interface Count {
 
 /** The Upkeep on PostgreSQL, which itself gives room back within its files. */
 export class PostgresUpkeep implements Upkeep {
-  readonly #link: Link
+  readonly #link: PostgresLink
   readonly #now: () => number
   /** Items that were changed up to this event ID were looked at for having too many updates. */
   #counted = 0
@@ -100,7 +100,7 @@ export class PostgresUpkeep implements Upkeep {
   readonly #tooMany = new Set<number>()
 
   /** `now` is the database's clock, in epoch milliseconds. */
-  constructor(link: Link, now: () => number) {
+  constructor(link: PostgresLink, now: () => number) {
     this.#link = link
     this.#now = now
   }
@@ -136,7 +136,7 @@ export class PostgresUpkeep implements Upkeep {
     return rows.map(({ id }) => id)
   }
 
-  async size(): Promise<Size> {
+  async size(): Promise<DatabaseSize> {
     const [row] = await this.#link.run<Count>("SELECT pg_database_size(current_database())::float8 AS n")
     return { used: row?.n ?? 0, wal: 0, free: 0 }
   }

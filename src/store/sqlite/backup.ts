@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "
 import { dirname } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
-import { checkDatabase, type Checked } from "./check.ts"
+import { checkDatabase, type CheckResult } from "./check.ts"
 import { BACKUP_MARK } from "./lock.ts"
 
 /** How long to wait while a server writes; this blocks the command alone. */
@@ -53,7 +53,7 @@ function markAsBackup(file: string): void {
  * the disk.
  * @throws AppError `unavailable` if the file exists, the copy cannot be written, or it is not whole
  */
-export function backupDatabase(path: string, file: string): Checked {
+export function backupDatabase(path: string, file: string): CheckResult {
   if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
   if (existsSync(file)) throw new AppError("unavailable", `${file} exists; name a new file for the backup`)
   const unfinished = `${file}.unfinished`

@@ -9,7 +9,7 @@ import { appliedMigrations, knownMigrations } from "./open.ts"
 const MOST_FAULTS = 20
 
 /** What a check of a database found. */
-export interface Checked {
+export interface CheckResult {
   /** How many items there are, deleted ones among them. */
   readonly items: number
   /** How many updates are kept. */
@@ -63,7 +63,7 @@ const count = (client: Database, table: "queue_items" | "updates"): number =>
  * server.
  * @throws AppError `unavailable` if it is no database of this program, or cannot be opened
  */
-export function checkDatabase(path: string): Checked {
+export function checkDatabase(path: string): CheckResult {
   if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
   let client: Database | undefined
   try {

@@ -13,7 +13,7 @@ import {
 } from "node:fs"
 
 import { AppError } from "../../errors.ts"
-import type { Fault } from "../life.ts"
+import type { StoreFault } from "../life.ts"
 import type { GroupCommit } from "./group.ts"
 import { leaveWord, type Mark, movedOn, textOfMark } from "./lock.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
@@ -43,7 +43,7 @@ export class DatabaseFile {
   }
 
   /** What is wrong with the file now; see `Life.faults`. */
-  faults(): Fault[] {
+  faults(): StoreFault[] {
     const { lock, found } = this.#opened
     const isReplaced = !lock.isInPlace || this.#isOverwritten() || this.#isCut()
     if (!this.#isMarkKept && !isReplaced) void this.#keepMark()

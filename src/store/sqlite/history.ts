@@ -7,7 +7,7 @@ import { unknownItem } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
 import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
-import { cut } from "./pages.ts"
+import { cutPage } from "./pages.ts"
 import { lazily } from "./prepared.ts"
 import { queueItems, updates } from "./schema.ts"
 
@@ -92,7 +92,7 @@ export class SqliteHistory implements History {
 
   async page({ after, queueId, limit }: PageQuery): Promise<Page> {
     const { page, itemPage } = this.#updates
-    return cut(limit, (from, rows) =>
+    return cutPage(limit, (from, rows) =>
       queueId === undefined
         ? page.all({ after: from ?? after, limit: rows })
         : itemPage.all({ after: from ?? after, queueId, limit: rows }),
@@ -120,7 +120,7 @@ export class SqliteHistory implements History {
 
   async updates(ids: readonly number[]): Promise<Page> {
     // One more than there can be, so that a page that holds them all is not taken for a full one.
-    return cut(ids.length + 1, (from, rows) => {
+    return cutPage(ids.length + 1, (from, rows) => {
       const rest = from === undefined ? ids : ids.filter((id) => id > from)
       return this.#updates.updates.all({ ids: JSON.stringify(rest), limit: rows })
     })

@@ -6,7 +6,7 @@ import { getTableColumns, getTableName } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError, reasonOf } from "../../errors.ts"
-import type { Found } from "../store.ts"
+import type { FoundDatabase } from "../store.ts"
 import { realPathOf } from "./database-path.ts"
 import { explained } from "./explain.ts"
 import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
@@ -154,7 +154,7 @@ export interface Opened {
   /** The mark that this start gave it. */
   readonly mark: Mark
   /** What was at the path. */
-  readonly found: Found
+  readonly found: FoundDatabase
   /** The path by which it was named; links in it may lead elsewhere by now. */
   readonly named: string
 }

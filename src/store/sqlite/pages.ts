@@ -6,7 +6,10 @@ const PAGE_BYTES = 256 * 1024
 const SLICE_ROWS = 64
 
 /** Reads slices until `limit` rows or about PAGE_BYTES are there. */
-export function cut(limit: number, read: (after: number | undefined, rows: number) => StoredUpdate[]): Page {
+export function cutPage(
+  limit: number,
+  read: (after: number | undefined, rows: number) => StoredUpdate[],
+): Page {
   const found: StoredUpdate[] = []
   let bytes = 0
   while (found.length < limit) {

@@ -26,7 +26,7 @@ export interface Present {
 }
 
 /** Where a restore leads from and to. */
-export interface Passage {
+export interface RestoreNames {
   /** The name that the history of the backup had. */
   readonly from: string
   /** The name that it gets. */
@@ -93,14 +93,14 @@ function replace(client: Database, table: "tokens" | "deliveries", rows: readonl
 }
 
 /** Whether the backup is of the history that the present database has, so that their numbers mean the same. */
-const isSame = ({ historyId }: Present, { from }: Passage): boolean => historyId === from
+const isSame = ({ historyId }: Present, { from }: RestoreNames): boolean => historyId === from
 
 /**
  * Keeps the present tokens: one that was revoked since the backup must not be in force again. Tickets ended
  * with the history. A token for one item still shows it if the backup is of the same history; in any other,
  * its number may be another song's.
  */
-export function keepTokens(client: Database, present: Present, passage: Passage): void {
+export function keepTokens(client: Database, present: Present, passage: RestoreNames): void {
   client.run("DELETE FROM tickets")
   replace(client, "tokens", present.tokens)
   if (!isSame(present, passage)) return
@@ -120,7 +120,7 @@ function giveUp(client: Database, after: number, error: string, time: string): v
  * Calls no webhook twice for the same update, nor for a lost one, and calls it for what it has not received
  * yet, as far as that is known.
  */
-export function keepDeliveries(client: Database, present: Present | null, passage: Passage): void {
+export function keepDeliveries(client: Database, present: Present | null, passage: RestoreNames): void {
   const { lastUpdate, head, time } = passage
   client.query("UPDATE webhooks SET cursor = ?").run(head)
   if (present === null || !isSame(present, passage)) {

@@ -8,11 +8,11 @@ import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
-import type { Fault } from "../life.ts"
+import type { StoreFault } from "../life.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
 import { storedOf } from "../row.ts"
-import type { Found, Observed, Store } from "../store.ts"
+import type { FoundDatabase, Observed, Store } from "../store.ts"
 import { SqliteAccess } from "./access.ts"
 import { firstFitting, needsOf } from "./claims.ts"
 import { deleted_at, isReport } from "./columns.ts"
@@ -47,7 +47,7 @@ export interface SqliteOptions extends Observed {
 
 /** The Store on SQLite: one process, one file, WAL, `synchronous = FULL`, group commit. */
 export class SqliteStore extends SqliteHistory implements Store {
-  readonly found: Found
+  readonly found: FoundDatabase
   readonly deliveries: SqliteDeliveries
   readonly access: SqliteAccess
   readonly upkeep: SqliteUpkeep
@@ -255,8 +255,8 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#failure
   }
 
-  faults(): readonly Fault[] {
-    const faults: Fault[] = this.#isUnwritable ? ["database_unwritable"] : []
+  faults(): readonly StoreFault[] {
+    const faults: StoreFault[] = this.#isUnwritable ? ["database_unwritable"] : []
     if (this.#isDamaged) faults.push("database_damaged")
     return [...faults, ...this.#file.faults()]
   }

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite"
 import { statSync } from "node:fs"
 
-import type { Size, Thinning, Upkeep } from "../upkeep.ts"
+import type { DatabaseSize, Thinning, Upkeep } from "../upkeep.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 
@@ -99,7 +99,7 @@ export class SqliteUpkeep implements Upkeep {
       .map(({ id }) => id)
   }
 
-  async size(): Promise<Size> {
+  async size(): Promise<DatabaseSize> {
     const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0
     const page = this.#pragma("page_size")
     const free = this.#pragma("freelist_count") * page
