@@ -1,0 +1,132 @@
+import { type Database, SQLiteError } from "bun:sqlite"
+import { chmodSync, closeSync, constants, copyFileSync, fstatSync, openSync, readSync } from "node:fs"
+
+import { isDamage } from "./explain.ts"
+import { textOfMark } from "./lock.ts"
+import type { Opened } from "./open.ts"
+
+/** A deleted database up to this size is copied before it is gone: a stop has no time for more. */
+const RESCUED_BYTES = 256 * 1024 * 1024
+
+/** The length of the header of a write-ahead log, and of the header of each frame in it, in bytes. */
+const [LOG_HEADER, FRAME_HEADER] = [32, 24]
+
+/** The write-ahead log of an open database. */
+class Log {
+  readonly #client: Database
+  readonly #path: string
+
+  /** `path` is that of the database. */
+  constructor(client: Database, path: string) {
+    this.#client = client
+    this.#path = `${path}-wal`
+  }
+
+  /** Whether all pages of a range will come from the log into the file. @throws Error if it cannot be read */
+  has({ from, to }: { readonly from: number; readonly to: number }): boolean {
+    const { log = 0, checkpointed = 0 } =
+      this.#client.query<{ log: number; checkpointed: number }, []>("PRAGMA wal_checkpoint(NOOP)").get() ?? {}
+    if (log - checkpointed < to - from + 1) return false
+    const missing = new Set(Array.from({ length: to - from + 1 }, (_, at) => from + at))
+    for (const page of this.#pages(checkpointed + 1, log)) missing.delete(page)
+    return missing.size === 0
+  }
+
+  /** The numbers of the pages that some frames hold. */
+  *#pages(from: number, to: number): Generator<number> {
+    const query = this.#client.query<{ page_size: number }, []>("PRAGMA page_size")
+    const frameBytes = FRAME_HEADER + (query.get()?.page_size ?? 0)
+    const number = Buffer.alloc(4)
+    const descriptor = openSync(this.#path, "r")
+    try {
+      for (let frame = from; frame <= to; frame++) {
+        readSync(descriptor, number, 0, number.length, LOG_HEADER + (frame - 1) * frameBytes)
+        yield number.readUInt32BE()
+      }
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+}
+
+/** Where the first page says how many pages there are. */
+const SIZE_IN_PAGES = 28
+
+/** The page of the database file that bears the mark. It is read without SQLite, which would read its own memory of it. */
+export class MarkPage {
+  readonly #descriptor: number
+  readonly #page: Buffer
+  readonly #client: Database
+  readonly #mark: string
+  readonly #log: Log
+  /** The number of the page; another one once the database was rewritten. */
+  #number: number
+
+  /** Opens the file of the database once more, to look at what lies on the disk. */
+  constructor({ client, found, mark }: Opened) {
+    this.#client = client
+    const { page_size = 0 } = client.query<{ page_size: number }, []>("PRAGMA page_size").get() ?? {}
+    this.#page = Buffer.alloc(page_size)
+    this.#number = this.#numberNow
+    this.#mark = textOfMark(mark)
+    this.#log = new Log(client, found.path)
+    this.#descriptor = openSync(found.path, "r")
+  }
+
+  /** Whether the file bears the mark. */
+  isMarked(): boolean {
+    try {
+      if (this.#hasMark()) return true
+      const now = this.#numberNow
+      if (now === this.#number) return false
+      // What rewrote the database may not be in the file yet.
+      if (this.#log.has({ from: now, to: now })) return true
+      this.#number = now
+      return this.#hasMark()
+    } catch (error) {
+      // A disk that fails has not written anything over it.
+      return !isDamage(error instanceof SQLiteError ? (error.code ?? "") : "")
+    }
+  }
+
+  get #numberNow(): number {
+    const sql = "SELECT rootpage FROM sqlite_master WHERE name = 'history'"
+    return this.#client.query<{ rootpage: number }, []>(sql).get()?.rootpage ?? 1
+  }
+
+  #hasMark(): boolean {
+    const { length } = this.#page
+    const read = readSync(this.#descriptor, this.#page, 0, length, (this.#number - 1) * length)
+    return this.#page.subarray(0, read).includes(this.#mark)
+  }
+
+  /**
+   * Whether the file is shorter than its own first page says, and the log has not got the rest: while somebody reads an
+   * old state, SQLite writes the first page into the file, and not yet those that have changed since that state.
+   */
+  get isCut(): boolean {
+    const header = Buffer.alloc(SIZE_IN_PAGES + 4)
+    try {
+      readSync(this.#descriptor, header, 0, header.length, 0)
+      const there = Math.floor(fstatSync(this.#descriptor).size / this.#page.length)
+      const pages = header.readUInt32BE(SIZE_IN_PAGES)
+      return there < pages && !this.#log.has({ from: there + 1, to: pages })
+    } catch {
+      // A disk that fails has cut off nothing.
+      return false
+    }
+  }
+
+  /** Copies a file that has no name any more. @throws Error if that cannot be done */
+  rescue(to: string): void {
+    const { nlink, size } = fstatSync(this.#descriptor)
+    if (nlink > 0 || size > RESCUED_BYTES) return
+    copyFileSync(`/proc/self/fd/${this.#descriptor}`, to, constants.COPYFILE_FICLONE)
+    chmodSync(to, 0o600)
+  }
+
+  /** To be called after SQLite has closed the file: this takes all locks from it that the process has on it. */
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+}
