@@ -2,7 +2,7 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 
 import { row, type Scenario } from "./bench.ts"
-import { freePort, memoryBytes, moveTo, sleep, tree } from "./machine.ts"
+import { folder, freePort, memoryBytes, moveTo, run, sleep, tree } from "./machine.ts"
 import { databaseFolder, ours, paths, serveCommand } from "./ours.ts"
 import { Process } from "./processes.ts"
 
@@ -24,12 +24,12 @@ async function firstAnswer(url: string): Promise<Response> {
   }
 }
 
-async function startOnce(databasePath: string, restMs: number): Promise<Start> {
+async function startOnce(name: string, argv: (port: number) => string[], restMs: number): Promise<Start> {
   const port = freePort()
   // The server inherits the CPU: a wrapper that pins it would be measured with it.
   moveTo("server")
   const startedMs = performance.now()
-  const server = Process.start(ours, serveCommand(port, databasePath), {})
+  const server = Process.start(name, argv(port), {})
   moveTo("client")
   const answer = await firstAnswer(`http://127.0.0.1:${port}${paths.health}`)
   const firstAnswerMs = performance.now() - startedMs
@@ -41,6 +41,18 @@ async function startOnce(databasePath: string, restMs: number): Promise<Start> {
   return { firstAnswerMs, restBytes, privateBytes }
 }
 
+/** The name of the column of the least program that answers. */
+const bare = "bare Bun"
+
+/** Compiles the least program that answers as ours is compiled; gives its path, or undefined if it cannot be built. */
+function bareProgram(): string | undefined {
+  const [source, file] = [join(import.meta.dir, "native/bare.ts"), join(folder("bin"), "bare")]
+  const how = ["--compile", "--bytecode", "--format=esm", "--outfile", file]
+  const { ok, text } = run([process.execPath, "build", ...how, source])
+  if (!ok) console.error(`  G ${bare}: ${text}`)
+  return ok ? file : undefined
+}
+
 /** From the start of the process to its first answer, and the memory it rests at. */
 export const start: Scenario = {
   letter: "G",
@@ -50,22 +62,27 @@ export const start: Scenario = {
     if (!contender) return []
     const fresh: Start[] = []
     const again: Start[] = []
+    const least: Start[] = []
+    const bareFile = bareProgram()
     for (let number = 1; number <= plan.manyRuns; number++) {
       const home = databaseFolder()
       const databasePath = join(home, "track-studio.db")
-      fresh.push(await startOnce(databasePath, 0))
-      again.push(await startOnce(databasePath, 2_000))
+      const serve = (port: number): string[] => serveCommand(port, databasePath)
+      fresh.push(await startOnce(ours, serve, 0))
+      again.push(await startOnce(ours, serve, 2_000))
+      if (bareFile) least.push(await startOnce("bare", (port) => [bareFile, `${port}`], 2_000))
       rmSync(home, { recursive: true, force: true })
       console.error(`  G ${number}/${plan.manyRuns}: ${again.at(-1)?.firstAnswerMs.toFixed(1)} ms`)
     }
     const bar = (limit: number) => ({ kind: "at most", limit }) as const
     const figures = (starts: Start[]): Map<string, Start[]> => new Map([[ours, starts]])
+    const beside = new Map([...figures(again), [bare, least]])
     const about = (measure: string, unit: string) => ({ scenario: "G", measure, unit })
     const ms = ({ firstAnswerMs }: Start): number => firstAnswerMs
     return [
-      row(figures(again), ms, { ...about("start to first answer", "ms"), bar: bar(40) }),
+      row(beside, ms, { ...about("start to first answer", "ms"), bar: bar(40) }),
       row(figures(fresh), ms, about("start to first answer, creating the database", "ms")),
-      row(figures(again), ({ restBytes }) => restBytes / 1e6, {
+      row(beside, ({ restBytes }) => restBytes / 1e6, {
         ...about("memory at rest (RSS)", "MB"),
         bar: bar(60),
       }),
