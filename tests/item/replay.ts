@@ -28,8 +28,13 @@ export interface Score {
 
 const LOOK = 0.005
 
+/** What was told at a report, so many seconds after the start. */
+interface Told extends Estimate {
+  readonly at: number
+}
+
 /** What is told at each report of an attempt when so many runs are known. */
-function followed(attempt: Attempt, past: readonly Attempt[]): (Estimate & { readonly at: number })[] {
+function followed(attempt: Attempt, past: readonly Attempt[]): Told[] {
   const experience = learn(past.map(runOf))
   let trace = NO_TRACE
   return attempt.reports.flatMap((told) => {
@@ -39,13 +44,12 @@ function followed(attempt: Attempt, past: readonly Attempt[]): (Estimate & { rea
   })
 }
 
-/** Plays an attempt to a viewer. Between the reports the time left counts down. */
-export function scored(attempt: Attempt, past: readonly Attempt[]): Score {
-  const said = followed(attempt, past)
+/** What a viewer saw of an attempt of so many seconds. Between the reports the time left counts down. */
+export function scoreOf(seconds: number, said: readonly Told[]): Score {
   const [bars, errors, held]: [number[], number[], boolean[]] = [[], [], []]
   let [next, shown] = [0, 0]
   for (let part = LOOK; part < 1; part += LOOK) {
-    const at = part * attempt.seconds
+    const at = part * seconds
     while ((said[next]?.at ?? Number.POSITIVE_INFINITY) <= at) next += 1
     const latest = said[next - 1]
     const age = at - (latest?.at ?? 0)
@@ -53,7 +57,7 @@ export function scored(attempt: Attempt, past: readonly Attempt[]): Score {
     shown = latest ? timeProgress(at, left, shown) : 0
     bars.push(Math.abs(shown - part * 100))
     if (part < 0.1 || part > 0.9 || !latest) continue
-    const truth = attempt.seconds - at
+    const truth = seconds - at
     errors.push((Math.abs(left - truth) / truth) * 100)
     held.push(truth >= latest.low - age && truth <= latest.high - age)
   }
@@ -64,6 +68,10 @@ export function scored(attempt: Attempt, past: readonly Attempt[]): Score {
     held,
   }
 }
+
+/** Plays an attempt to a viewer. */
+export const scored = (attempt: Attempt, past: readonly Attempt[]): Score =>
+  scoreOf(attempt.seconds, followed(attempt, past))
 
 /** The scores of all attempts of a kind that have so many before them, with exactly those known. */
 export const scoresOf = (attempts: readonly Attempt[], runs: number): Score[] =>

@@ -1,89 +1,13 @@
 import { Database } from "bun:sqlite"
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import type { QueueItem } from "../../src/item/item.ts"
-import { type Attempt, histories } from "../item/histories.ts"
-import { median } from "../item/replay.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 import { claim, itemOnce, told } from "../worker.ts"
 
 // Renders take their time, and servers are started on a machine that may be busy.
 setDefaultTimeout(60_000)
-
-const SPEED = 10
-
-let server: TestServer
-beforeAll(async () => void (server = await start()))
-afterAll(() => server[Symbol.asyncDispose]())
-
-/** What a viewer of one render was told: how far off the bar was, how wrong the time left, and if the band held. */
-interface Seen {
-  readonly bar: number
-  readonly eta: number
-  readonly held: number
-  /** How late reports came on average, in percent of the whole time: what a busy machine adds to any error. */
-  readonly late: number
-}
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length
-
-/**
- * Plays a real render to the server, as fast as SPEED says, and looks at what each report is answered. Truth is when it
- * was over here: a busy machine reports late.
- */
-async function played(attempt: Attempt): Promise<Seen> {
-  const id = await server.add({ song_id: 1, tags: [crypto.randomUUID()] })
-  const taken = await claim(server, { worker: attempt.worker, id })
-  if (!taken) throw new Error("nothing was claimed")
-  const startedMs = performance.now()
-  const sinceStart = (): number => (performance.now() - startedMs) / 1000
-  const until = (seconds: number): Promise<void> =>
-    Bun.sleep(Math.max(0, (seconds / SPEED - sinceStart()) * 1000))
-  const late: number[] = []
-  const answers: { readonly at: number; readonly item: QueueItem | undefined }[] = []
-  for (const { at, progress, ...sign } of attempt.reports) {
-    await until(at)
-    late.push((sinceStart() - at / SPEED) / (attempt.seconds / SPEED))
-    const media = sign.media && { media: { fps: null, speed: null, ...sign.media } }
-    const report = { ...sign, ...media, ...(progress !== undefined && progress < 99 && { progress }) }
-    const { item } = await taken.say("progress", report)
-    answers.push({ at: sinceStart(), item })
-  }
-  await until(attempt.seconds)
-  const whole = sinceStart()
-  await taken.say("complete", {})
-  const [bars, errors, held]: [number[], number[], number[]] = [[], [], []]
-  for (const { at, item } of answers) {
-    if (!item || item.time_progress === null || item.eta_seconds === null) continue
-    bars.push(Math.abs(item.time_progress - (at / whole) * 100))
-    const left = whole - at
-    if (at < 0.1 * whole || left < 0.1 * whole) continue
-    errors.push(Math.abs(item.eta_seconds - left) / left)
-    held.push(Number(left >= (item.eta_low_seconds ?? 0) - 0.1 && left <= (item.eta_high_seconds ?? 0) + 0.1))
-  }
-  return { bar: mean(bars), eta: median(errors), held: mean(held), late: mean(late) * 100 }
-}
-
-/** Plays renders one after the other; what is said of the first one does not count. */
-async function playedAll(attempts: readonly Attempt[]): Promise<Seen[]> {
-  const seen: Seen[] = []
-  for (const attempt of attempts) seen.push(await played(attempt))
-  return seen.slice(1)
-}
-
-test("from the second render on the bar is at most 5 points off on average, live and in each one", async () => {
-  const real = histories()
-  const all = await Promise.all(
-    ["song", "inner"].map((kind) => playedAll((real.get(kind) ?? []).slice(0, 6))),
-  )
-  for (const seen of all) {
-    for (const { bar, late } of seen) expect(bar - late).toBeLessThan(5)
-    expect(median(seen.map(({ eta }) => eta))).toBeLessThan(0.2)
-    expect(mean(seen.map(({ held }) => held))).toBeGreaterThan(0.75)
-  }
-})
 
 /** Renders by PUT alone, in `ms` milliseconds for each of the steps; answers what the item was after each of them. */
 async function rendered(on: TestServer, ms: number, body: object = {}): Promise<QueueItem[]> {

@@ -1,0 +1,82 @@
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { config } from "../../src/config/config.ts"
+import { Reasons } from "../../src/health.ts"
+import type { QueueItem } from "../../src/item/item.ts"
+import { Metrics } from "../../src/metrics/metrics.ts"
+import { accessOf } from "../../src/serve/access.ts"
+import { assembled } from "../../src/serve/parts.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { START_MS } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+/** Nothing is refused because of how often it is asked while the clock stands still. */
+const UNLIMITED = { "requests-per-address": "0", "reports-per-lease": "0" }
+
+/** What is answered to a worker. */
+interface Said {
+  readonly item?: QueueItem
+  readonly lease?: { readonly token: string }
+  readonly updates?: readonly QueueItem[]
+}
+
+/** The whole server with clocks that stand still until they are moved. Nothing in it happens by a timer. */
+export class ClockedServer implements AsyncDisposable {
+  /** The steady clock, in seconds since the server's first start. */
+  seconds = 0
+  /** How far the machine's time is from it, in milliseconds. */
+  jumpedMs = 0
+  readonly #folder = temporaryFolder()
+  #end = async (): Promise<void> => undefined
+  #url = ""
+
+  static async start(): Promise<ClockedServer> {
+    const server = new ClockedServer()
+    await server.begin()
+    return server
+  }
+
+  /** Starts it, on the database that it had before. */
+  async begin(): Promise<void> {
+    const steadyMs = (): number => START_MS + Math.round(this.seconds * 1000)
+    const database = join(this.#folder.path, "test.db")
+    const store = new SqliteStore(database, () => ({ now: () => steadyMs() + this.jumpedMs, steadyMs }), {
+      isNewAllowed: true,
+    })
+    const settings = config({ database, ...UNLIMITED }, {})
+    const bus = new LocalBus()
+    const surroundings = { bus, services: [], reasons: new Reasons(), metrics: new Metrics() }
+    const { app } = assembled(settings, store, accessOf(settings, store), {
+      ...surroundings,
+      onReplaced: () => undefined,
+    })
+    app.listen({ hostname: "127.0.0.1", port: 0 })
+    this.#url = `http://127.0.0.1:${app.server?.port}/api/v1`
+    this.#end = async () => {
+      await app.server?.stop(true)
+      await store.close()
+    }
+  }
+
+  /** Ends it, as a crash would for whoever asks it. */
+  end(): Promise<void> {
+    return this.#end()
+  }
+
+  /** Asks something; answers its JSON, and throws what is refused. */
+  async ask(method: string, path: string, body?: object, lease = ""): Promise<Said & QueueItem> {
+    const answer = await fetch(`${this.#url}${path}`, {
+      method,
+      headers: { "content-type": "application/json", ...(lease !== "" && { lease }) },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return await answer.json()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end()
+    this.#folder[Symbol.dispose]()
+  }
+}
