@@ -16,7 +16,7 @@ export const REFUSALS = {
   malformed_request: { status: 400, reason: "the request has several hosts" },
   unauthorized: {
     status: 401,
-    reason: "a token is missing, or is not in force; the error says how to send one",
+    reason: "a token is missing or not valid; the error says how to send one",
   },
   forbidden: { status: 403, reason: "pages of this origin may not change anything, nor open a WebSocket" },
   not_found: { status: 404, reason: "there is no such item, or nothing at this path" },
@@ -42,12 +42,12 @@ export const REFUSALS = {
   idempotency_mismatch: { status: 422, reason: "the `Idempotency-Key` was used with another body" },
   too_many_requests: {
     status: 429,
-    reason: "the client sends too many requests; `Retry-After` says when to go on",
+    reason: "the client sends too many requests; `Retry-After` says when to continue",
   },
   internal: { status: 500, reason: "the server failed; its log has the reason under the `request_id`" },
   unavailable: {
     status: 503,
-    reason: "not now, and nothing was changed; `Retry-After` says when to ask again",
+    reason: "the server cannot do this now, and nothing was changed; `Retry-After` says when to try again",
   },
 } as const satisfies Readonly<Record<string, Meaning>>
 

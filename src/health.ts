@@ -1,6 +1,6 @@
 /** The reasons for which the server can be degraded, each with a sentence for people. */
 export const DEGRADED = {
-  database_unwritable: "the database cannot be written; requests that change something are answered 503",
+  database_unwritable: "the database cannot be written; requests that change something get 503",
   database_damaged: "a part of the database cannot be read, so some changes are refused; restore a backup",
   file_replaced:
     "the database file, or one that belongs to it (`-wal`, `-shm`, `.lock`), was replaced, moved or deleted while the server ran",
@@ -8,18 +8,18 @@ export const DEGRADED = {
   database_full:
     "the database has reached --max-database-mb; items and reports are refused, results are stored",
   database_filling:
-    "the database has nearly reached --max-database-mb; the oldest finished history goes first",
+    "the database has nearly reached --max-database-mb; the oldest finished history is deleted first",
   disk_full:
     "the disk of the database is full; items and reports are refused, results are stored until 8 MiB are used up",
   disk_low: "the disk of the database has less than 256 MiB left",
   proxy_untrusted:
-    "requests come through a proxy that no --trusted-proxy names, so all of its clients count as one",
+    "requests come through a proxy that --trusted-proxy does not name, so all of its clients count as one",
   backup_failed: "the latest backup could not be made; the log says why",
   descriptors_exhausted:
-    "hardly any more files can be opened, so new requests are refused, or wait; raise the limit (LimitNOFILE, ulimit -n)",
+    "almost no file descriptors are left, so new requests are refused or wait; raise the limit (LimitNOFILE, ulimit -n)",
   bell_lost:
     "notifications of the other instances do not arrive (--bus); this one checks for updates itself, 4 times a second",
-  history_unreadable: "a part of the history cannot be read; streams say so by a gap",
+  history_unreadable: "a part of the history cannot be read; streams announce it with a gap",
   webhooks_failing: "a webhook does not accept its deliveries; they are tried again",
   bell_deaf: "the streams missed updates that were stored; they are read again every 5 s",
   event_loop_lag: "the server was busy for 5 s or more without a pause, within the last 15 s",

@@ -102,7 +102,7 @@ export class Gate {
     if (this.#options.isOpen || need === "nothing") return { ...EVERYBODY, client: key }
     throw new AppError(
       "forbidden",
-      "this server has no tokens and serves this machine alone, and the request came through a proxy or from elsewhere; create a token with track-studio token create, or start the server with --open",
+      "this server has no tokens, so it serves this machine alone, but the request came through a proxy or from another machine; create a token with track-studio token create, or start the server with --open",
     )
   }
 
@@ -125,7 +125,7 @@ export class Gate {
     throw unauthorized(
       authorization === null
         ? "the ticket is unknown, has ended, or is for another path; get a new one by POST /api/v1/tickets"
-        : "the token is unknown, was revoked, or has expired; send Authorization: Bearer and a token that is in force",
+        : "the token is unknown, was revoked, or has expired; send Authorization: Bearer and a valid token",
     )
   }
 

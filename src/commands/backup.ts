@@ -1,5 +1,6 @@
 import { setting } from "../config/config.ts"
 import { backup } from "../offline.ts"
+import { counted } from "../text.ts"
 import { type Command, say, typedFile } from "./command.ts"
 
 /** Makes a backup of the database. */
@@ -14,7 +15,7 @@ export const backupCommand: Command = {
   async run(given) {
     const file = typedFile(given)
     const { items, updates } = await backup(setting("database", given.flags), file)
-    say(`Backed up ${items} items and ${updates} updates to ${file}.`)
+    say(`Backed up ${counted(items, "item")} and ${counted(updates, "update")} to ${file}.`)
     return 0
   },
 }

@@ -6,7 +6,8 @@ import type { Command } from "./command.ts"
 export const cancelCommand: Command = actCommand(
   {
     line: "cancel ID...",
-    about: "Cancels items. A worker that renders one is asked to stop; until it has, the item is processing.",
+    about:
+      "Cancels items. If a worker is rendering one, it is asked to stop; the item stays processing until it has.",
     flags: {},
   },
   async (client, id) => {

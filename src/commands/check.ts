@@ -1,5 +1,6 @@
 import { setting } from "../config/config.ts"
 import { check } from "../offline.ts"
+import { counted } from "../text.ts"
 import { type Command, say } from "./command.ts"
 import { takes } from "./usage.ts"
 
@@ -17,7 +18,8 @@ export const checkCommand: Command = {
     const file = given.words[0] ?? setting("database", given.flags)
     const { items, updates, faults } = await check(file)
     for (const fault of faults) say(fault)
-    say(`${file}: ${items} items, ${updates} updates, ${faults.length === 0 ? "whole" : "NOT whole"}`)
+    const is = faults.length === 0 ? "is whole" : "is NOT whole"
+    say(`${file} ${is}: ${counted(items, "item")}, ${counted(updates, "update")}`)
     return faults.length === 0 ? 0 : 1
   },
 }

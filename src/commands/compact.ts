@@ -18,7 +18,7 @@ export const compactCommand: Command = {
     takes(given, 0)
     const database = setting("database", given.flags)
     const { before, after } = await compact(database)
-    say(`${database}: ${megabytes(before)}, now ${megabytes(after)}.`)
+    say(`${database} is compacted: ${megabytes(before)} before, ${megabytes(after)} now.`)
     return 0
   },
 }

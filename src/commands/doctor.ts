@@ -26,7 +26,7 @@ const MARKS: Readonly<Record<Finding["verdict"], readonly [mark: string, tone: T
 /** As wide as the longest thing that is looked at. */
 const WIDTH = "track-studio-worker".length
 
-/** A finding as lines for people: what was seen, and below a fault what puts it right. */
+/** A finding as lines for people: what was seen, and below a fault what fixes it. */
 function linesOf({ about, verdict, says, remedy }: Finding): string {
   const style = wantsColour(process.stdout) ? coloured : colourless
   const [mark, tone] = MARKS[verdict]
@@ -61,9 +61,9 @@ function urlOf(typed: string): URL {
 export const doctorCommand: Command = {
   usage: {
     line: "doctor [URL]",
-    about: `Checks a server through its public address, the way browsers, commands and renderers reach it, and says what a
-proxy in between does wrong, with the lines that put it right. Without a URL it checks this machine: disk, file
-descriptors, programs, systemd units. It changes nothing. Exits with 1 if there is a fault.`,
+    about: `Checks a server through its public address, the way browsers, commands and renderers reach it, reports what
+a proxy in between does wrong, and prints the configuration lines that fix it. Without a URL it checks this
+machine: disk, file descriptors, programs, systemd units. It changes nothing. Exits with 1 if there is a fault.`,
     settings: ["database", "token-file"],
     flags: {
       idle: {

@@ -35,7 +35,7 @@ export const KIND_FLAG = {
   kind: {
     type: "string",
     placeholder: "KIND",
-    help: "name of the items that render alike, so that one is estimated from the others; default: by their steps",
+    help: "name for items that render alike, so that their times are learned together; default: by their steps",
   },
 } as const satisfies Record<string, Flag>
 

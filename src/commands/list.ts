@@ -95,7 +95,11 @@ export const listCommand: Command = {
 worker takes yet, then what is finished.`,
     settings: ["server", "token-file"],
     flags: {
-      status: { type: "string", placeholder: "STATUS", help: `only items that are ${CHOICES.join(", ")}` },
+      status: {
+        type: "string",
+        placeholder: "STATUS",
+        help: `only items that are ${CHOICES.join(", ").replace(/, (?=[^,]*$)/, " or ")}`,
+      },
       song: { type: "string", placeholder: "SONG_ID", help: "only this song's items" },
       search: { type: "string", placeholder: "WORDS", help: "only items in which all of these words occur" },
       limit: { type: "string", placeholder: "N", help: `at most this many; default ${DEFAULT_LIMIT}` },

@@ -1,6 +1,7 @@
 import { databaseFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { moveDatabase } from "../offline.ts"
+import { counted } from "../text.ts"
 import { clientOf, type Command, idFlag, say, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
@@ -37,7 +38,9 @@ export const moveCommand: Command = {
     if (from === undefined || to === undefined)
       throw new AppError("invalid", `missing ${from === undefined ? "--from" : "--to"} DATABASE`)
     const { items, updates } = await moveDatabase(from, to)
-    say(`Moved ${items} items and ${updates} updates. Start the server on the new database.`)
+    say(
+      `Moved ${counted(items, "item")} and ${counted(updates, "update")}. Start the server on the new database.`,
+    )
     return 0
   },
 }

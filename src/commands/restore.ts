@@ -1,5 +1,6 @@
 import { setting } from "../config/config.ts"
 import { restore } from "../offline.ts"
+import { counted } from "../text.ts"
 import { type Command, say, typedFile } from "./command.ts"
 
 /** Puts a backup back. */
@@ -15,7 +16,7 @@ export const restoreCommand: Command = {
     const file = typedFile(given)
     const database = setting("database", given.flags)
     const { items, before, isKnown } = await restore(database, file)
-    say(`Restored ${items} items from ${file} to ${database}.`)
+    say(`Restored ${counted(items, "item")} from ${file} to ${database}.`)
     if (before !== null) say(`The old database is kept as ${before}.`)
     if (!isKnown) {
       say(

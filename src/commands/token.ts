@@ -46,7 +46,7 @@ async function create(given: Arguments, access: Access, secret: string, hash: st
   const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`
   note(`token ${id}, role ${role}, ${until}. This is the only time that it is shown.`)
   if (item !== undefined) note(`As a link to the page: /items/${item}#token=${secret}`)
-  if (isFirst) note("From now on every request needs a token, on this machine too.")
+  if (isFirst) note("From now on every request needs a token, even from this machine.")
 }
 
 /** For people: standard output holds the token alone, so that a script can take it. */
@@ -88,7 +88,7 @@ async function list(access: Access): Promise<void> {
 async function revoke(given: Arguments, access: Access): Promise<void> {
   const id = typedId(given.words[1], "ID")
   if (!(await access.revokeToken(id))) {
-    throw new AppError("not_found", `there is no token ${id} in force; track-studio token list shows them`)
+    throw new AppError("not_found", `no token ${id} is valid; track-studio token list shows those that are`)
   }
   say(`Token ${id} is revoked. Streams that it opened end within a second.`)
   if (given.flags["and-leases"] !== true) return
@@ -109,7 +109,7 @@ export const tokenCommand: Command = {
       item: { type: "string", placeholder: "ID", help: "the only queue item that a new token shows" },
       "and-leases": {
         type: "boolean",
-        help: "revoke: also end the renders that were claimed with the token; default: they go on",
+        help: "with revoke: also stop the renders that were claimed with the token; default: they continue",
       },
       expires: {
         type: "string",

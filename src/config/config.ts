@@ -49,7 +49,7 @@ const SERVE_SETTINGS = {
     read: databaseName,
   },
   bus: {
-    help: "Redis by which the servers of a fleet notify each other, instead of their PostgreSQL, and limit requests together",
+    help: "Redis that carries notifications and request limits between the servers of a fleet, instead of PostgreSQL",
     placeholder: "URL",
     fallback: "",
     read: busUrl,
@@ -83,7 +83,7 @@ const SERVE_SETTINGS = {
     read: networks,
   },
   "cors-origin": {
-    help: "origin whose pages may call the server, and change things unless it is *; may be repeated",
+    help: "origin whose pages may call the server and, unless it is *, change things; may be repeated",
     placeholder: "ORIGIN",
     fallback: "*",
     repeatable: true,
@@ -145,25 +145,25 @@ const SERVE_SETTINGS = {
     read: wholeNumber(0, 1_000_000),
   },
   "held-per-client": {
-    help: "how many held requests one token or address may have waiting, and as many outputs of renderers on their way; 0 means no limit",
+    help: "how many requests of one token or address may wait for their answer, and how many may stream output; 0 means no limit",
     placeholder: "N",
     fallback: "256",
     read: wholeNumber(0, 1_000_000),
   },
   "requests-per-address": {
-    help: "requests a second from one address, four times as many at once; 0 means no limit",
+    help: "requests per second from one address, with bursts of four times as many; 0 means no limit",
     placeholder: "N",
     fallback: "100",
     read: wholeNumber(0, 1_000_000),
   },
   "requests-per-token": {
-    help: "requests a second with one token, four times as many at once; 0 means no limit",
+    help: "requests per second with one token, with bursts of four times as many; 0 means no limit",
     placeholder: "N",
     fallback: "1000",
     read: wholeNumber(0, 1_000_000),
   },
   "reports-per-lease": {
-    help: "a worker's requests a second with one lease, four times as many at once; 0 means no limit",
+    help: "a worker's requests per second with one lease, with bursts of four times as many; 0 means no limit",
     placeholder: "N",
     fallback: "20",
     read: wholeNumber(0, 1_000_000),
@@ -175,7 +175,7 @@ const SERVE_SETTINGS = {
     read: wholeNumber(0, 100_000),
   },
   "max-database-mb": {
-    help: "how large the database may grow, in MB, before the oldest finished history goes; 0 means no limit",
+    help: "how large the database may grow, in MB, before the oldest finished history is deleted; 0 means no limit",
     placeholder: "N",
     fallback: "0",
     read: wholeNumber(0, 100_000_000),
@@ -187,7 +187,7 @@ const SERVE_SETTINGS = {
     read: duration,
   },
   "retain-per-item": {
-    help: "how many updates an item keeps, the oldest going first; 0 means no limit",
+    help: "how many updates an item keeps before its oldest are deleted; 0 means no limit",
     placeholder: "N",
     fallback: "10000",
     read: wholeNumber(0, 1_000_000_000),
@@ -199,7 +199,7 @@ const SERVE_SETTINGS = {
     read: duration,
   },
   "keep-output-kb": {
-    help: "how much output of each attempt is kept, in kB: the end of it; 0 keeps nothing",
+    help: "how much of each attempt's output is kept, in kB, counted from its end; 0 keeps nothing",
     placeholder: "N",
     fallback: "256",
     read: wholeNumber(0, 1_000_000),
@@ -217,7 +217,7 @@ const SERVE_SETTINGS = {
     read: duration,
   },
   "backup-keep": {
-    help: "how many such backups are kept, the oldest going first",
+    help: "how many such backups are kept before the oldest is deleted",
     placeholder: "N",
     fallback: "7",
     read: wholeNumber(1, 10_000),

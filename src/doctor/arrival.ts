@@ -99,8 +99,8 @@ export async function arrivalAt(patient: Patient): Promise<Arrival> {
   if (service !== SERVICE) {
     return lost(faulty(about, "not_ours", `${answeredBy(answer)} answers, not a Track Studio server`))
   }
-  const by = headers.server === undefined ? "" : `, by ${headers.server}`
-  const says = printable(`track-studio ${version} (${commit})${by}, in ${Math.ceil(headMs)} ms`)
+  const by = headers.server === undefined ? "" : ` through ${headers.server}`
+  const says = printable(`track-studio ${version} (${commit})${by}, answered in ${Math.ceil(headMs)} ms`)
   const isProxied = headers.server !== undefined || headers.via !== undefined
   return { finding: good(about, says), isReached: true, isProxied }
 }

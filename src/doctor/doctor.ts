@@ -20,7 +20,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
     // The token must not be sent to a program that cannot prove that it is the server.
     if (certificate.verdict === "fault" && certificate.fault !== "certificate_ends") return
   } else if (patient.token !== undefined && !isHere(patient.url)) {
-    yield note("encryption", "none: everybody on the way can read the token; https hides it")
+    yield note("encryption", "none: anyone between here and the server can read the token; use https")
   }
   const { finding, isReached, isProxied } = await arrivalAt(patient)
   yield finding

@@ -1,4 +1,4 @@
-/** Every fault that the doctor knows, with the lines that put it right. */
+/** Every fault that the doctor knows, with the lines that fix it. */
 const FAULTS = {
   unreachable: ["does the server run, and may this machine reach it? systemctl status track-studio"],
   certificate_bad: ["give the proxy a certificate for this name, with its whole chain"],
@@ -74,7 +74,7 @@ export interface Finding {
   readonly fault: Fault | undefined
   /** What was seen, in words. */
   readonly says: string
-  /** The lines that put it right; empty if nothing is to be done. */
+  /** The lines that fix it; empty if nothing is to be done. */
   readonly remedy: readonly string[]
 }
 

@@ -24,9 +24,9 @@ const said = (program: string, args: readonly string[]): Promise<string | undefi
 export function descriptors(limits: string): Finding {
   const about = "descriptors"
   const [, hard] = /^Max open files +\S+ +(\S+)/m.exec(limits) ?? []
-  if (hard === undefined) return unknown(about, "this system does not say how many files may be open")
+  if (hard === undefined) return unknown(about, "this system does not show how many files may be open")
   const most = hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard)
-  const says = `${hard} files may be open in a process of this shell`
+  const says = `a process started from this shell may open ${hard} files`
   if (most >= LEAST_DESCRIPTORS) return good(about, says)
   return faulty(about, "descriptors_few", `${says}, so ${Math.floor(most * FOR_STREAMS)} streams`)
 }
@@ -40,7 +40,10 @@ export function vanishing(tries: string): Finding {
   const count = Number(tries.trim() || "NaN")
   if (Number.isNaN(count)) return unknown(about, "this system does not say how long it tries")
   if (count <= FEW_TRIES) return good(about, "their streams end within two minutes")
-  return note(about, "their streams end after up to 16 minutes; sysctl net.ipv4.tcp_retries2=8 makes it two")
+  return note(
+    about,
+    "their streams stay open for up to 16 minutes; sysctl net.ipv4.tcp_retries2=8 shortens that to two",
+  )
 }
 
 /** The programs that renders need, with what prints their version. */
@@ -69,7 +72,8 @@ async function unit(name: string): Promise<Finding> {
   const text = await said("systemctl", ["show", name, "--property", "LoadState,ActiveState,SubState"])
   if (text === undefined) return note(name, "systemd does not run here")
   const stateOf = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? ""
-  if (stateOf("LoadState") === "not-found") return note(name, "not installed; packaging/install.sh does it")
+  if (stateOf("LoadState") === "not-found")
+    return note(name, "not installed; packaging/install.sh installs it")
   const state = `${stateOf("ActiveState")} (${stateOf("SubState")})`
   return stateOf("ActiveState") === "active" ? good(name, state) : faulty(name, "unit_down", state)
 }
@@ -87,7 +91,7 @@ export async function* examinedMachine(database: string): AsyncGenerator<Finding
   const mounts = textOf("/proc/self/mountinfo")
   if (isPostgres(database)) {
     const what = `${printable(shownDatabase(database))} is not looked at`
-    yield note("database", `${what}: a server says at its start what is wrong with it`)
+    yield note("database", `${what}: a server reports at its start what is wrong with it`)
   } else yield* examinedDisk(database, mounts)
   yield descriptors(textOf("/proc/self/limits"))
   yield vanishing(textOf("/proc/sys/net/ipv4/tcp_retries2"))

@@ -31,7 +31,7 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
     const what = `${method}: ${insteadOf(answer)}, not from the server`
     return faulty(about, isLimit(answer) ? "limited" : "answers_replaced", what)
   }
-  return good(about, "come from the server itself, refusals included")
+  return good(about, "come from the server itself, even refusals")
 }
 
 /** Whether pages may change things that should: the server's own, and no others. */
@@ -76,7 +76,8 @@ export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
 /** Whether the server answers under a foreign name, by which a stranger's page could read everything. */
 export async function foreignHost(patient: Patient): Promise<Finding> {
   const answer = await exchange(patient, { path: "/health", isNamed: false, headers: { host: FOREIGN } })
-  if (saidIn(answer)["service"] === undefined) return good("other names", "it does not answer to them")
+  if (saidIn(answer)["service"] === undefined)
+    return good("other names", "requests for other host names are refused")
   return faulty("other names", "host_open", `it answers to any host name, such as ${FOREIGN}`)
 }
 
@@ -115,7 +116,7 @@ export async function accountOf(
     const { timestamp } = saidIn(answer)
     return {
       isIn: true,
-      findings: [good("access", "let in"), clocks(Date.parse(String(timestamp)), sentMs, lastMs)],
+      findings: [good("access", "granted"), clocks(Date.parse(String(timestamp)), sentMs, lastMs)],
     }
   }
   if (isLimit(answer))
@@ -144,7 +145,7 @@ function clocks(serverMs: number, sentMs: number, tookMs: number): Finding {
 /** Whether the query of an address arrives: it holds filters, tickets, and where to resume. */
 export async function queriesOf(patient: Patient): Promise<Finding> {
   const answer = await exchange(patient, { path: "/progress/stats?doctor=1" })
-  if (refusalIn(answer).code === "invalid") return good("queries", "arrive")
+  if (refusalIn(answer).code === "invalid") return good("queries", "arrive unchanged")
   if (answer.status === 200)
     return faulty(
       "queries",
@@ -165,6 +166,6 @@ export async function cachesOn(patient: Patient): Promise<Finding> {
   if (typeof first !== "string" || typeof second !== "string")
     return unknown("caches", "the server does not show its time")
   return first === second
-    ? faulty("caches", "cached", "an answer came from a cache, and was out of date")
+    ? faulty("caches", "cached", "an answer came from a cache and was out of date")
     : good("caches", "every answer is up to date")
 }

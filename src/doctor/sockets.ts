@@ -42,7 +42,7 @@ export async function socketOf(patient: Patient): Promise<Finding> {
     },
   })
   const { status } = answer
-  if (status === 101) return faulty(about, "not_upgraded", "open, and then nothing comes")
+  if (status === 101) return faulty(about, "not_upgraded", "they open, but no message arrives")
   const { error } = refusalIn(answer)
   const what = error || (status === 0 ? "there is no answer" : `the answer is ${status}`)
   return faulty(about, isLimit(answer) ? "limited" : "not_upgraded", `do not open: ${what}`)

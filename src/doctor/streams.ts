@@ -22,10 +22,8 @@ export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
   const busy = /^event: busy\ndata: (.*)$/m.exec(text)?.[1]
   if (error !== "" || busy !== undefined) return [unknown("streams", error || printable(busy ?? ""))]
   if (headMs === undefined || (status === 200 && !isLive(text))) {
-    const what = headMs === undefined ? "nothing of a stream comes" : "a stream does not come whole"
-    return [
-      faulty("streams", "buffered", `${what} within ${seconds(patient.patienceMs)}: they are held back`),
-    ]
+    const what = headMs === undefined ? "no part of a stream arrives" : "only part of a stream arrives"
+    return [faulty("streams", "buffered", `${what} within ${seconds(patient.patienceMs)}: they are delayed`)]
   }
   if (status !== 200) {
     const fault = isLimit(answer) ? "limited" : "not_ours"
@@ -39,7 +37,13 @@ export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
   return [
     good("streams", `begin after ${Math.ceil(lastMs)} ms`),
     ...(isDoubled
-      ? [faulty("other pages", "cors_doubled", "browsers refuse it: Access-Control-Allow-Origin comes twice")]
+      ? [
+          faulty(
+            "other pages",
+            "cors_doubled",
+            "browsers refuse the stream: Access-Control-Allow-Origin is sent twice",
+          ),
+        ]
       : []),
     missing === ""
       ? good("headers", "arrive as they were sent")
@@ -58,24 +62,24 @@ const EXPECTED = {
 export async function compressionOf(patient: Patient): Promise<Finding> {
   const { headers, headMs } = await opened(patient, { "accept-encoding": "gzip, deflate, br, zstd" })
   const encoding = headers["content-encoding"] ?? "identity"
-  if (headMs === undefined) return unknown("compression", "no stream came for browsers")
+  if (headMs === undefined) return unknown("compression", "a browser's request got no stream")
   if (encoding === "identity") return good("compression", "streams are not compressed")
   return faulty(
     "compression",
     "compressed",
-    `streams are compressed (${printable(encoding)}), which holds updates back and costs time for each`,
+    `streams are compressed (${printable(encoding)}), which delays each update`,
   )
 }
 
 /** Whether a last event ID reaches the server. This one was never given, so the server answers with a gap. */
 export async function resumptionOf(patient: Patient): Promise<Finding> {
   const { text } = await opened(patient, { "last-event-id": "doctor" })
-  if (!isLive(text)) return unknown("resuming", "no stream came")
+  if (!isLive(text)) return unknown("resuming", "the request got no stream")
   if (/^event: gap$/m.test(text)) return good("resuming", "the last event ID arrives")
   return faulty(
     "resuming",
     "not_resumed",
-    "the last event ID does not arrive: a viewer that reconnects misses what happened meanwhile",
+    "the last event ID does not arrive, so a viewer that reconnects misses updates",
   )
 }
 
@@ -83,13 +87,13 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
 export async function idlenessOf(patient: Patient): Promise<Finding> {
   const about = "idle streams"
   const { idleMs } = patient
-  if (idleMs === 0) return unknown(about, "not watched")
+  if (idleMs === 0) return unknown(about, "not checked (--idle 0)")
   const { text, end, lastMs } = await exchange(patient, {
     path: QUIET,
     headers: { accept: "text/event-stream" },
     mostMs: idleMs,
   })
-  if (!isLive(text)) return unknown(about, "no stream came")
+  if (!isLive(text)) return unknown(about, "the request got no stream")
   if (/^event: shutdown$/m.test(text)) return unknown(about, "the server was stopped meanwhile")
   if (end !== "late") return faulty(about, "cut", `an idle stream was cut after ${seconds(lastMs)}`)
   if (/^: keepalive$/m.test(text))

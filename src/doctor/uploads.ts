@@ -20,19 +20,19 @@ export async function uploadsOf(patient: Patient): Promise<readonly Finding[]> {
 
 function pieces({ status, reason }: Answer, { patienceMs }: Patient): Finding {
   const about = "ingest"
-  if (status !== 0) return good(about, "bodies arrive while they are sent")
+  if (status !== 0) return good(about, "request bodies arrive while they are sent")
   if (reason !== "") return unknown(about, `the connection broke: ${reason}`)
   return faulty(
     about,
     "body_buffered",
-    `a body arrives only once it is whole (nothing within ${patienceMs / 1000} s): a render shows nothing until its end`,
+    `a request body arrives only when it is complete (nothing within ${patienceMs / 1000} s), so a render shows no progress until its end`,
   )
 }
 
 function size({ status }: Answer): Finding {
   const about = "ingest, size"
   if (status === 413)
-    return faulty(about, "body_limited", "large bodies are refused: a long render breaks off")
-  if (status === 0) return unknown(about, "large bodies were not answered")
-  return good(about, "bodies may have any size")
+    return faulty(about, "body_limited", "large request bodies are refused, so a long render would break off")
+  if (status === 0) return unknown(about, "a large request body got no answer")
+  return good(about, "request bodies may have any size")
 }

@@ -80,7 +80,7 @@ function refuseEncoded({ headers }: Request): void {
   if (encoding === undefined || encoding === "" || encoding === "identity") return
   throw new AppError(
     "unsupported_media_type",
-    `the body must come as it is, without content-encoding, not as ${encoding.slice(0, 60)}`,
+    `the body must not be encoded: send it without content-encoding, not as ${encoding.slice(0, 60)}`,
   )
 }
 
@@ -93,7 +93,7 @@ const FEW_RETRY_MS = 5000
 const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
   /^(?:\/api\/v1)?\/(?:health|metrics)\b/.test(pathOf(request)) || showsLease(request, routes)
 
-const FEW = "the server has hardly any file descriptors left; ask again in a few seconds"
+const FEW = "the server has almost no file descriptors left; try again in a few seconds"
 
 /**
  * Comes before all routes. It refuses requests from pages of strangers, and requests that can be understood

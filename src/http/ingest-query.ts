@@ -80,7 +80,7 @@ export function checkLast(step: Step | undefined): void {
   if (step === undefined || step.index >= step.total) return
   throw new AppError(
     "invalid",
-    `finish=true ends the item, and ${stepWords(step)} is not the last; leave finish away until that one`,
+    `finish=true ends the item, but ${stepWords(step)} is not the last; send finish only with the last step`,
   )
 }
 

@@ -45,7 +45,7 @@ const isByLease = ({ token }: Caller, lease: string): boolean => lease !== "" &&
 
 const HELD: Readonly<Record<Open, string>> = {
   answer: "requests waiting",
-  output: "outputs on their way",
+  output: "outputs being sent",
 }
 
 /** Counts one thing less that a client has open. */
@@ -147,7 +147,7 @@ export class Limits {
       this.#options.onRefused?.()
       throw new AppError(
         "too_many_requests",
-        `this client has ${held} ${HELD[open]}, which is the limit; wait for one, or raise --held-per-client`,
+        `this client has ${held} ${HELD[open]}, which is the limit; wait until one ends, or raise --held-per-client`,
         { retryAfterMs: HELD_RETRY_MS },
       )
     }

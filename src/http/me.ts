@@ -26,7 +26,7 @@ export const meRoute = (access: Admission) =>
           tag: "Access",
           summary: "Get your role and what it may do",
           about:
-            "A server without tokens takes everyone on its machine for an admin. A client that asks this first offers nothing that would be refused.",
+            "On a server without tokens every caller on its machine is an admin. A client can ask this first, to offer only what is allowed.",
           successes: [json("the role and what it may do", Me)],
         }),
       },

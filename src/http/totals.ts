@@ -131,7 +131,7 @@ export const totalRoutes = (queue: Queue, totals: QueueTotals, { access, limits 
           tag: "Queue",
           summary: "Cancel, retry or delete many items",
           about:
-            "Does to each item what the request for that item alone does. An item that is refused keeps no other from it.",
+            "Does to each item what the request for that item alone does. If one item is refused, the others are still done.",
           successes: [json("what was done, and what was refused", BatchAnswer)],
         }),
       },

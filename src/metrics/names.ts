@@ -43,8 +43,11 @@ export const METRICS = {
     values: ["expired", "unknown", "slow", "unreadable", "restored", "rolled_back"],
     help: "Gaps that were sent on streams.",
   },
-  sent_frames_total: { type: "counter", help: "Frames given to streams, keepalives among them." },
-  sent_bytes_total: { type: "counter", help: "Bytes given to streams, without those of HTTP and TCP." },
+  sent_frames_total: { type: "counter", help: "Frames given to streams, including keepalives." },
+  sent_bytes_total: {
+    type: "counter",
+    help: "Bytes given to streams, without the overhead of HTTP and TCP.",
+  },
   delivery_seconds: {
     type: "histogram",
     buckets: QUICK,
@@ -74,7 +77,7 @@ export const METRICS = {
   queue_items: {
     type: "gauge",
     labels: ["status"],
-    help: "Queue items by status; failed items that were cancelled or lost are counted apart.",
+    help: "Queue items by status; failed items that were cancelled or lost are counted separately.",
   },
   queue_oldest_waiting_seconds: {
     type: "gauge",
@@ -84,7 +87,7 @@ export const METRICS = {
   claim_look_seconds: {
     type: "histogram",
     buckets: QUICK,
-    help: "Time that one search for work took, for all waiting claims.",
+    help: "Time that one search for items took, for all waiting claims.",
   },
   leases: { type: "gauge", help: "Leases that workers hold." },
   leases_lost_total: {
@@ -97,7 +100,7 @@ export const METRICS = {
   http_requests_total: {
     type: "counter",
     labels: ["route", "code"],
-    help: "Answers, by route and HTTP status; none is a request that no route fits.",
+    help: "Answers, by route and HTTP status; the route is none if no route matches.",
   },
   http_request_seconds: {
     type: "histogram",
@@ -109,7 +112,7 @@ export const METRICS = {
     type: "counter",
     labels: ["reason"],
     values: ["origin", "host", "token", "role", "rate", "streams", "descriptors"],
-    help: "Requests that were refused: origin, host, token, role, rate, streams (too many are open), descriptors (hardly any are left).",
+    help: "Requests that were refused: origin, host, token, role, rate, streams (too many are open), descriptors (almost none are left).",
   },
   webhook_deliveries: {
     type: "gauge",
@@ -119,14 +122,14 @@ export const METRICS = {
   webhook_attempts_total: {
     type: "counter",
     labels: ["webhook", "code"],
-    help: "Requests to webhooks, by the digits that stand for the URL and the HTTP status; none is no answer.",
+    help: "Requests to webhooks, by the digits that stand for the URL, and by HTTP status; none means no answer.",
   },
   database_bytes: { type: "gauge", help: "Bytes in use, of the database file and its write-ahead log." },
   wal_bytes: { type: "gauge", help: "Size of the write-ahead log." },
-  database_free_bytes: { type: "gauge", help: "Room in the database file that can be given back." },
+  database_free_bytes: { type: "gauge", help: "Room in the database file that can be returned to the disk." },
   database_writable: {
     type: "gauge",
-    help: "0 from a failed commit until the next one that succeeds; otherwise 1.",
+    help: "0 after a failed commit, until one succeeds; otherwise 1.",
   },
   disk_free_bytes: { type: "gauge", help: "Free room on the disk of the database." },
   backup_last_success_timestamp_seconds: {
@@ -143,7 +146,7 @@ export const METRICS = {
 export const PROCESS_METRICS = {
   process_cpu_seconds_total: { type: "counter", help: "Time that the processors spent on the process." },
   process_resident_memory_bytes: { type: "gauge", help: "Memory that the process uses." },
-  process_start_time_seconds: { type: "gauge", help: "When the process started, since 1970." },
+  process_start_time_seconds: { type: "gauge", help: "When the process started, in seconds since 1970." },
   process_open_fds: { type: "gauge", help: "Files and sockets that the process has open." },
   process_max_fds: { type: "gauge", help: "Files and sockets that the process may have open." },
 } as const satisfies Readonly<Record<string, Description>>

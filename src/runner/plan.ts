@@ -92,7 +92,7 @@ export function planned(command: readonly string[], { renderer, total, bars }: P
 /** Why the total that the user gave measures nothing; undefined when it does. */
 export function uselessTotal({ command, renderer, outputs, total }: Plan): string | undefined {
   if (total === undefined) return undefined
-  if (outputs.length === 0) return "ffmpeg's own -progress goes to a place that is not read"
+  if (outputs.length === 0) return "this ffmpeg has a -progress of its own, which is not read"
   if (renderer !== "lines" || ffmpegIn(command)) return undefined
   return "this is neither ffmpeg nor Blender, so the total counts only for an ffmpeg that it runs. If it is one of them, say so with --renderer"
 }

@@ -24,7 +24,7 @@ export const isUnreachable = ({ isPassing, code }: ServerError): boolean => isPa
 /** Whether the server does not let us in: a token or a host name that was wrong can be put right while we wait. */
 export const isDenied = ({ status }: ServerError): boolean => [401, 403, 421].includes(status)
 
-/** How long to wait before asking a server again that does not take our token; its owner must put that right. */
+/** How long to wait before asking a server again that does not take our token; its owner must fix that. */
 const FORBIDDEN_MS = 10_000
 
 const isForbidden = (error: unknown): boolean =>

@@ -203,6 +203,6 @@ function laterCommand(
 function sayUnreported(end: AttemptEnd, held: Held | undefined, options: RunOptions): void {
   const item = held ? `queue item ${held.id}` : "its queue item"
   toStderr(
-    `${item} ${wordOf(end.verdict)}, but the server does not know it; once the server is back, run: ${laterCommand(end, held, options)}`,
+    `${item} ${wordOf(end.verdict)}, but this could not be reported; once the server is back, run: ${laterCommand(end, held, options)}`,
   )
 }

@@ -14,7 +14,7 @@ import { type Verdict, wordOf } from "./verdict.ts"
 const CLAIM_WAIT_S = 30
 /** A server with no items answers after the wait. One that answers sooner is about to stop. */
 const EARLY_ANSWER_MS = 1000
-/** The statuses of a token that is not in force, or may not claim: its owner can put that right. */
+/** The statuses of a token that is not in force, or may not claim: its owner can fix that. */
 const DENIED = [401, 403]
 /** How long to wait before asking again after one of them. */
 const DENIED_MS = 10_000

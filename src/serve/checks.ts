@@ -61,7 +61,7 @@ export function descriptorsOf(reasons: Reasons, server: Listening): Descriptors 
     onScarce: (closed) =>
       log(
         "error",
-        "out of file descriptors: new requests are refused, or wait; raise LimitNOFILE or ulimit -n",
+        "out of file descriptors: new requests are refused or wait; raise LimitNOFILE or ulimit -n",
         {
           idle_connections_closed: closed,
         },

@@ -93,7 +93,7 @@ function webhooksOf(
   })
 }
 
-const NOT_SHARED = "what clients ask of all servers could not be counted: each limits for itself"
+const NOT_SHARED = "requests could not be counted across the servers: each server applies its limits alone"
 
 const limitsOf = (
   config: Config,
@@ -159,7 +159,7 @@ function untrusted(reasons: Reasons): void {
   reasons.set("proxy_untrusted", true)
   log(
     "warn",
-    "requests come through a proxy that is not trusted: all of its clients count as one; name it by --trusted-proxy",
+    "requests come through a proxy that is not trusted: all of its clients count as one; name the proxy with --trusted-proxy",
   )
 }
 

@@ -10,6 +10,7 @@ import { Metrics } from "../metrics/metrics.ts"
 import { failureOf } from "../service.ts"
 import { explained } from "../store/sqlite/explain.ts"
 import type { Observed, Store } from "../store/store.ts"
+import { counted } from "../text.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
 import { accessOf, protect } from "./access.ts"
@@ -82,7 +83,9 @@ async function announce(url: string, store: Store, { beginsAtMs }: Retention): P
     version,
     commit,
     database: path,
-    found: isNew ? "nothing; database created" : `${items} queue items, ${stored} updates`,
+    found: isNew
+      ? "nothing; database created"
+      : `${counted(items, "queue item")}, ${counted(stored, "update")}`,
     ...(migrated > 0 && { migrations_applied: migrated }),
     ...(beginsAtMs > Date.now() && { retention_begins_at: new Date(beginsAtMs).toISOString() }),
   })

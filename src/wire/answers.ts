@@ -227,9 +227,9 @@ export const WorkerSeen = Type.Object({
   /** What it offers. */
   tags: OrNull(
     Type.Array(Type.String()),
-    "what it offers; null if it takes no items by their place, or has not since the server started",
+    "the tags that it offers; null if it has not asked for the next item since the server started",
   ),
-  version: Type.String({ description: "of its program; empty if it does not say" }),
+  version: Type.String({ description: "the version of its program; empty if it does not say" }),
   draining: Type.Boolean({ description: "whether it takes no more items" }),
 })
 
@@ -292,7 +292,7 @@ export const DeliveriesPage = Type.Object({
       queue_id: Type.Integer({ description: "the item that it is about" }),
       /** How far the delivery has come. */
       status: DeliveryStatus,
-      attempts: count("how often it was tried"),
+      attempts: count("how many times it was tried"),
       next_attempt_at: OrNull(Time, "when it is tried next; null once it is finished"),
       answer: OrNull(Type.Integer(), "the HTTP status of the last attempt; null without an answer"),
       error: Type.String({ description: "why the last attempt failed; empty if it did not" }),
@@ -333,7 +333,7 @@ export const StreamLine = Type.Union([
 /** A ticket as it is given out. */
 export const NewTicket = Type.Object({
   ticket: Type.String({ description: "to be sent as `ticket` in the query of the path" }),
-  expires_at: Type.String({ format: "date-time", description: "when it ends, used or not" }),
+  expires_at: Type.String({ format: "date-time", description: "when it expires, used or not" }),
 })
 export type NewTicket = Static<typeof NewTicket>
 
@@ -344,7 +344,7 @@ export const Me = Type.Object({
     { description: "the role of the token; `admin` on a server without tokens" },
   ),
   item: OrNull(Type.Integer({ minimum: 1 }), "the only queue item that the token shows; null for all"),
-  expires_at: OrNull(Time, "from when on the token is worth nothing; null for never, and without a token"),
+  expires_at: OrNull(Time, "when the token expires; null if it never does, and without a token"),
   may: Type.Array(
     Type.Union([
       Type.Literal("read"),

@@ -34,7 +34,7 @@ export const QueueForecastAnswer = Type.Object({
   done_in_seconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
     description: "estimated seconds until everything is done; null while that is not known of every item",
   }),
-  workers: count("how many workers are there, as far as their claims show it"),
+  workers: count("how many workers are present, judging by their claims"),
 })
 export type QueueForecastAnswer = Static<typeof QueueForecastAnswer>
 

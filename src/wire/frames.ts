@@ -76,7 +76,7 @@ export const Shutdown = Type.Object(
 export const Busy = Type.Object(
   {
     ...event("busy"),
-    error: Type.String({ description: "a sentence for people: what there is too much of" }),
+    error: Type.String({ description: "a sentence for people: which limit was reached" }),
     retry_ms: Type.Integer({ description: "milliseconds to wait before connecting again" }),
   },
   { title: "busy" },

@@ -21,12 +21,14 @@ test("a backup of a running server is a whole database for its owner alone, and 
   const id = await server.add()
   await upTo(server, id, 20)
   const made = await run(["backup", file, "--database", server.database])
-  expect([made.code, made.stdout]).toEqual([0, `Backed up 1 items and 20 updates to ${file}.\n`])
+  expect([made.code, made.stdout]).toEqual([0, `Backed up 1 item and 20 updates to ${file}.\n`])
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(readdirSync(folder.path)).toEqual(["copy.db"])
   await server.put(id, { message: "after" })
-  expect((await run(["check", file])).stdout).toContain("1 items, 20 updates, whole")
-  expect((await run(["check", "--database", server.database])).stdout).toContain("21 updates, whole")
+  expect((await run(["check", file])).stdout).toContain(" is whole: 1 item, 20 updates")
+  expect((await run(["check", "--database", server.database])).stdout).toContain(
+    " is whole: 1 item, 21 updates",
+  )
   const again = await run(["backup", file, "--database", server.database])
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("exists; name a new file")])
 })

@@ -67,7 +67,7 @@ test("the server says at its start where it listens, its database, and what it f
   expect(lines.filter((line) => !line.startsWith('{"time":'))).toEqual([])
 
   await using again = await start({ database })
-  expect(started(again)).toMatchObject({ database, found: "1 queue items, 4 updates" })
+  expect(started(again)).toMatchObject({ database, found: "1 queue item, 4 updates" })
 })
 
 test("what is no file is no database, and stays as it is", async () => {
@@ -76,7 +76,7 @@ test("what is no file is no database, and stays as it is", async () => {
   Bun.spawnSync(["mkfifo", "--mode=644", pipe])
   for (const path of [pipe, folder.path]) {
     const { mode } = statSync(path)
-    await refusesToStart(["--database", path], /is no file; name one with --database$/)
+    await refusesToStart(["--database", path], /is not a file; name one with --database$/)
     expect(statSync(path).mode).toBe(mode)
   }
 })

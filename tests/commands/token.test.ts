@@ -53,7 +53,7 @@ test("a running server knows a token that is created or revoked beside it", asyn
   // Revoking the last opens nothing.
   expect((await server.api("GET", "/queue")).status).toBe(401)
   const again = await run(["token", "revoke", "1", "--database", server.database])
-  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("no token 1 in force")])
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("no token 1 is valid")])
 })
 
 test.each([

@@ -74,7 +74,7 @@ test("without a URL it looks at this machine, in words, and exits with 1 for a f
   expect(stdout).toMatch(/^✔ disk +\d+\.\d GB of \d+\.\d GB are free$/m)
   expect(stdout).toMatch(/^• ffmpeg +not found: on a machine that renders, renders that use it fail$/m)
   expect(stdout).toMatch(/^✘ track-studio +failed \(failed\)\n +systemctl enable --now UNIT; /m)
-  expect(stdout).toMatch(/^• track-studio-worker +not installed; packaging\/install.sh does it$/m)
+  expect(stdout).toMatch(/^• track-studio-worker +not installed; packaging\/install.sh installs it$/m)
   expect(stdout).toEndWith("\n1 fault.\n")
   expect(code).toBe(1)
 })

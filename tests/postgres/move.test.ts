@@ -194,7 +194,7 @@ test.skipIf(whyNoPostgres !== undefined)(
     await before.end()
     expect(await move(file, database.url)).toMatchObject({
       code: 0,
-      stdout: "Moved 1 items and 3 updates. Start the server on the new database.\n",
+      stdout: "Moved 1 item and 3 updates. Start the server on the new database.\n",
     })
     expect((await move(file, database.url)).stderr).toContain("is not empty")
     await using after = await start({ database: database.url })

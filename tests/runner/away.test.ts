@@ -106,7 +106,7 @@ describe("while the server is away", () => {
     const said = (await render.stderr).toString()
     expect(said).toContain("could not report the result: no server answers")
     expect(said).toEndWith(
-      `its queue item failed, but the server does not know it; once the server is back, run: track-studio run --song 4 --server ${server.url} -- false\n`,
+      `its queue item failed, but this could not be reported; once the server is back, run: track-studio run --song 4 --server ${server.url} -- false\n`,
     )
   })
 
@@ -129,7 +129,7 @@ describe("while the server is away", () => {
       expect(await render.ends()).toBe(exit)
       const said = (await render.stderr).toString()
       expect(said).toContain(
-        `queue item ${id} ${status}, but the server does not know it; once the server is back, run: `,
+        `queue item ${id} ${status}, but this could not be reported; once the server is back, run: `,
       )
       const [, command = ""] = /once the server is back, run: (track-studio set .*)\n$/s.exec(said) ?? []
       await using back = await again(server)

@@ -244,7 +244,7 @@ describe("a --total that measures nothing", () => {
     await using render = run("--song", "31", "--total", "10", "--", "ffmpeg", ...own)
     expect(await render.ends()).toBe(0)
     expect((await render.stderr).toString()).toBe(
-      "track-studio: --total ignored: ffmpeg's own -progress goes to a place that is not read\n",
+      "track-studio: --total ignored: this ffmpeg has a -progress of its own, which is not read\n",
     )
   })
 

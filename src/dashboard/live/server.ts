@@ -19,6 +19,6 @@ export function sentenceOf(error: unknown): string {
   if (error instanceof ServerError && error.code === "unauthorized")
     return ownToken() === undefined
       ? "This server needs a token"
-      : "Your token is not accepted: it was revoked, has expired, or is not whole"
+      : "Your token is not accepted: it was revoked, has expired, or is incomplete"
   return capital(reasonOf(error))
 }

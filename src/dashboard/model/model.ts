@@ -137,7 +137,7 @@ export class Model implements LiveQueue {
     return {
       ...known,
       state: "stale",
-      reason: "The connection that the tabs of this browser share is silent",
+      reason: "The connection shared by this browser's tabs is silent",
       retryAtMs: null,
     }
   }

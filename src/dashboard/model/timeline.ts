@@ -55,7 +55,7 @@ function ended(update: StreamUpdate): What {
   if (update.status === "completed") return { what: "Completed", detail: update.message, tone: "good" }
   if (update.outcome === "cancelled") return { what: "Cancelled", detail, tone: "quiet" }
   return update.outcome === "lost"
-    ? { what: "Failed: its worker was lost too often", detail, tone: "bad" }
+    ? { what: "Failed: lost its worker too often", detail, tone: "bad" }
     : { what: "Failed", detail, tone: "bad" }
 }
 

@@ -201,7 +201,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
 function checkKind(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false })
   if (file && !file.isFile())
-    throw new AppError("unavailable", `the database ${path} is no file; name one with --database`)
+    throw new AppError("unavailable", `the database ${path} is not a file; name one with --database`)
   // By another name it has another lock file, and another write-ahead log.
   if (file && file.nlink > 1 && existsSync("/proc") && isOpenElsewhere(file)) {
     throw new AppError(
