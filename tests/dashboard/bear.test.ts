@@ -1,48 +1,8 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test"
+import { expect, test } from "bun:test"
 
-import { start, type TestServer } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
+import { opening, page } from "./opening.ts"
 
-// The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
-
-const page = describe.skipIf(!hasChromium)
-
-let browser: Browser
-let server: TestServer
-let tabs: Tab[] = []
-
-beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
-})
-afterAll(async () => {
-  if (hasChromium) await browser.stop()
-})
-beforeEach(async () => {
-  server = await start()
-})
-afterEach(async () => {
-  for (const tab of tabs) await tab.close()
-  tabs = []
-  await server[Symbol.asyncDispose]()
-})
-
-/** Opens a page of the server, by a name that is not localhost; resolves when it is live. */
-async function open(path = "/", options: TabOptions = {}): Promise<Tab> {
-  const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
-  tabs.push(tab)
-  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
-  return tab
-}
+const here = opening()
 
 const text = (selector: string): string => `document.querySelector(${JSON.stringify(selector)})?.innerText`
 
@@ -54,18 +14,23 @@ const HOSTILE = [
 /** Fills the queue with what a page may have to bear. */
 async function fill(): Promise<number> {
   for (const title of HOSTILE) {
-    const id = await server.add({
+    const id = await here.server.add({
       song_id: 7,
       title,
       tags: HOSTILE.map((tag) => tag.slice(0, 60)),
       metadata: { [title]: title },
     })
-    await server.put(id, { status: "processing", progress: 40, current_step: title, message: title })
-    await fetch(`${server.url}/api/v1/queue/${id}/ingest/lines`, { method: "POST", body: `${title}\n` })
-    await server.put(id, { status: "failed", error_message: title.repeat(20) })
-    const running = await server.add({ song_id: 8, title })
-    await server.put(running, { status: "processing", progress: 40, current_step: title, message: title })
-    await server.add({ song_id: 9, title, priority: -1_000_000_000, tags: [title.slice(0, 64)] })
+    await here.server.put(id, { status: "processing", progress: 40, current_step: title, message: title })
+    await fetch(`${here.server.url}/api/v1/queue/${id}/ingest/lines`, { method: "POST", body: `${title}\n` })
+    await here.server.put(id, { status: "failed", error_message: title.repeat(20) })
+    const running = await here.server.add({ song_id: 8, title })
+    await here.server.put(running, {
+      status: "processing",
+      progress: 40,
+      current_step: title,
+      message: title,
+    })
+    await here.server.add({ song_id: 9, title, priority: -1_000_000_000, tags: [title.slice(0, 64)] })
   }
   return 1
 }
@@ -74,7 +39,7 @@ page("what the page must bear", () => {
   test("hostile text is only ever text", async () => {
     const id = await fill()
     for (const path of ["/", `/items/${id}`]) {
-      const tab = await open(path)
+      const tab = await here.open(path)
       await tab.until(`document.body.innerText.includes("<script>document.title='owned'")`)
       expect(
         await tab.evaluate<number>(
@@ -88,7 +53,7 @@ page("what the page must bear", () => {
 
   test("nothing is wider than the screen, however narrow that is", async () => {
     const id = await fill()
-    const tab = await open()
+    const tab = await here.open()
     await tab.until(`document.querySelector(".lane")`)
     for (const shown of [".lane", ".timeline li"]) {
       for (const width of [320, 390, 768, 1100]) {
@@ -109,11 +74,11 @@ page("what the page must bear", () => {
 async function fillAll(): Promise<number> {
   const id = await fill()
   for (const ending of ["retrying", "completed"]) {
-    const other = await server.add({ song_id: 3 })
-    await server.put(other, { status: "processing" })
-    await server.put(other, { status: ending })
+    const other = await here.server.add({ song_id: 3 })
+    await here.server.put(other, { status: "processing" })
+    await here.server.put(other, { status: ending })
   }
-  await server.add({ song_id: 4, available_in: 3600 })
+  await here.server.add({ song_id: 4, available_in: 3600 })
   return id
 }
 
@@ -123,7 +88,7 @@ page("axe finds nothing to object to", () => {
     ["light, then dark, on a phone", { dark: false, phone: true }],
   ])("in what is shown, %s", async (_name, options) => {
     const id = await fillAll()
-    const tab = await open("/", { ...options, bypassPolicy: true })
+    const tab = await here.open("/", { ...options, bypassPolicy: true })
     await tab.until(`document.querySelector(".finished .row")`)
     expect(await tab.objections()).toEqual([])
     await tab.go(tab.at(`/items/${id}`))
@@ -137,10 +102,10 @@ page("axe finds nothing to object to", () => {
 
   test("in every view, with workers, in a paused queue, and where nothing is found", async () => {
     await fillAll()
-    await server.api("POST", "/queue/pause")
-    await server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"], version: "1.2.3" })
-    await server.add({ song_id: 5, tags: ["4k"] })
-    const tab = await open("/", { bypassPolicy: true })
+    await here.server.api("POST", "/queue/pause")
+    await here.server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"], version: "1.2.3" })
+    await here.server.add({ song_id: 5, tags: ["4k"] })
+    const tab = await here.open("/", { bypassPolicy: true })
     await tab.until(`document.querySelector(".worker") && !document.querySelector(".paused").hidden`)
     expect(await tab.objections()).toEqual([])
     await tab.click(".worker")
@@ -159,16 +124,16 @@ page("axe finds nothing to object to", () => {
   })
 
   test.each(["/docs", "/docs/webhooks", "/nothing"])("in %s", async (path) => {
-    const tab = await browser.open(server.url + path, { bypassPolicy: true })
-    tabs.push(tab)
+    const tab = await here.browser.open(here.server.url + path, { bypassPolicy: true })
     expect(await tab.objections()).toEqual([])
     await tab.colours(true)
     expect(await tab.objections()).toEqual([])
+    await tab.close()
   })
 
   test("in menus and dialogs", async () => {
     await fillAll()
-    const tab = await open("/", { bypassPolicy: true })
+    const tab = await here.open("/", { bypassPolicy: true })
     await tab.click("#badge")
     await tab.until(`${text("#facts")}.includes("Confirmed")`)
     expect(await tab.objections()).toEqual([])

@@ -1,43 +1,13 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test"
+import { expect, test } from "bun:test"
 
-import { start, type TestServer } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
+import { type Tab, type TabOptions } from "./browser.ts"
+import { opening, page } from "./opening.ts"
 
-// The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
-
-const page = describe.skipIf(!hasChromium)
-
-let browser: Browser
-let server: TestServer
+const here = opening({ args: ["--stall-after-ms", "1000"] })
 let tab: Tab
 
-beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
-})
-afterAll(async () => {
-  if (hasChromium) await browser.stop()
-})
-beforeEach(async () => {
-  server = await start({ args: ["--stall-after-ms", "1000"] })
-})
-afterEach(async () => {
-  await tab.close()
-  await server[Symbol.asyncDispose]()
-})
-
 async function open(path = "/", options: TabOptions = {}): Promise<void> {
-  tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
-  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+  tab = await here.open(path, options)
 }
 
 const LONG =
@@ -45,28 +15,27 @@ const LONG =
 
 page("titles", () => {
   test("from right to left begin at their beginning, also where they are cut", async () => {
-    await server.add({ song_id: 1, title: "שיר ארוך מאוד על הלילה והכוכבים בשמיים ".repeat(4) })
-    await server.add({ song_id: 2, title: LONG })
+    await here.server.add({ song_id: 1, title: "שיר ארוך מאוד על הלילה והכוכבים בשמיים ".repeat(4) })
+    await here.server.add({ song_id: 2, title: LONG })
     await open("/", { width: 700 })
     const directions = `[...document.querySelectorAll(".row .name")].map((name) => getComputedStyle(name).direction).join()`
     await tab.until(`${directions} === "rtl,ltr"`)
   })
 
   test("cannot turn what is around them, nor themselves", async () => {
-    const id = await server.add({ song_id: 1, title: "evil \u202e4pm.edirrevo\u202c end \u2066x\u2069" })
+    const id = await here.server.add({ song_id: 1, title: "evil \u202e4pm.edirrevo\u202c end \u2066x\u2069" })
     for (const path of ["/", `/items/${id}`]) {
       await open(path)
       await tab.until(`document.querySelector(".name, .item h1").innerText.includes("evil")`)
       const found = await tab.evaluate<string>(`document.body.innerText + document.title`)
       expect(found).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/)
       expect(found).toContain("evil \ufffd4pm.edirrevo\ufffd end")
-      if (path === "/") await tab.close()
     }
   })
 
   test("are had in full wherever they are cut, and are not broken within a word on a tablet", async () => {
-    const id = await server.add({ song_id: 1, title: LONG })
-    await server.add({ song_id: 2, title: "First", priority: 1 })
+    const id = await here.server.add({ song_id: 1, title: LONG })
+    await here.server.add({ song_id: 2, title: "First", priority: 1 })
     await open("/", { width: 820 })
     expect(await tab.until<string>(`document.querySelector('[data-item="${id}"] .name').title`)).toBe(LONG)
     await tab.click(`[data-item="${id}"] .name`)
@@ -90,10 +59,10 @@ page("titles", () => {
 
 page("what is shown", () => {
   test("of a priority covers nothing on a phone, however long it is, and whatever stands beside it", async () => {
-    await server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"] })
-    await server.add({ song_id: 1, priority: 1_000_000_000 })
-    await server.add({ song_id: 2, priority: -1_000_000_000 })
-    await server.add({ song_id: 3, priority: 10, tags: ["a-tag-that-nobody-offers"] })
+    await here.server.api("POST", "/queue/claim", { worker: "gpu-1", tags: ["gpu"] })
+    await here.server.add({ song_id: 1, priority: 1_000_000_000 })
+    await here.server.add({ song_id: 2, priority: -1_000_000_000 })
+    await here.server.add({ song_id: 3, priority: 10, tags: ["a-tag-that-nobody-offers"] })
     await open("/", { phone: true })
     await tab.until(`document.querySelector(".later .since")?.innerText.startsWith("No worker offers a-tag")`)
     await tab.until(`document.querySelectorAll(".row .priority").length === 3`)
@@ -111,15 +80,15 @@ page("what is shown", () => {
   })
 
   test("of ffmpeg's figures is shown once", async () => {
-    const id = await server.add({ song_id: 1 })
-    const claim = await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const id = await here.server.add({ song_id: 1 })
+    const claim = await here.server.api("POST", "/queue/claim", { worker: "gpu-1" })
     const { lease }: { lease: { token: string } } = await claim.json()
     const report = {
       progress: 22,
       media: { out_time: 53.44, total: 240, fps: 48.2, speed: 0.02 },
       message: "53.4 s of 240.0 s, 48 fps, 0.02x",
     }
-    await server.api("POST", `/queue/${id}/progress`, report, { lease: lease.token })
+    await here.server.api("POST", `/queue/${id}/progress`, report, { lease: lease.token })
     await open()
     const foot = await tab.until<string>(`document.querySelector(".lane .foot p")?.innerText`)
     expect(foot).toContain("0:53 of 4:00 · 48 fps · 0.02×")
@@ -130,8 +99,8 @@ page("what is shown", () => {
   })
 
   test("of a stalled item is for how long", async () => {
-    const id = await server.add({ song_id: 1 })
-    await server.put(id, { status: "processing", progress: 10 })
+    const id = await here.server.add({ song_id: 1 })
+    await here.server.put(id, { status: "processing", progress: 10 })
     await open()
     // Since it stopped, not since that was noticed, a second later.
     await tab.until(
@@ -147,9 +116,9 @@ page("what is shown", () => {
   })
 
   test("to ears keeps words and numbers apart", async () => {
-    const id = await server.add({ song_id: 1 })
+    const id = await here.server.add({ song_id: 1 })
     for (const progress of [10, 20])
-      await server.put(id, { status: "processing", progress, current_step: "Video" })
+      await here.server.put(id, { status: "processing", progress, current_step: "Video" })
     await open()
     const names = `[...document.querySelectorAll("h2")].filter((one) => one.checkVisibility()).map((one) => one.textContent)`
     await tab.until(`${names}.includes("Running, 1")`)
@@ -158,8 +127,8 @@ page("what is shown", () => {
   })
 
   test("with colours of the system's choice still shows what is pressed, live, and done", async () => {
-    const id = await server.add({ song_id: 1 })
-    await server.put(id, { status: "processing", progress: 50 })
+    const id = await here.server.add({ song_id: 1 })
+    await here.server.put(id, { status: "processing", progress: 50 })
     await open()
     await tab.send("Emulation.setEmulatedMedia", { features: [{ name: "forced-colors", value: "active" }] })
     await tab.until(`matchMedia("(forced-colors: active)").matches && document.querySelector(".lane")`)

@@ -1,21 +1,6 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test"
+import { expect, test } from "bun:test"
 
-import { start, type TestServer } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
-
-// The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
-
-const page = describe.skipIf(!hasChromium)
+import { opening, page } from "./opening.ts"
 
 const TRACEBACK = `the command ended with code 1
 Traceback (most recent call last):
@@ -26,35 +11,15 @@ const X264 = `the command ended with code 187
 Error while opening encoder - maybe incorrect parameters such as bit_rate, rate, width or height.
 Conversion failed!`
 
-let browser: Browser
-let server: TestServer
-const tabs: Tab[] = []
-
-beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
-})
-afterAll(async () => {
-  if (hasChromium) await browser.stop()
-})
-beforeEach(async () => {
-  server = await start()
-})
-afterEach(async () => {
-  for (const tab of tabs.splice(0)) await tab.close()
-  await server[Symbol.asyncDispose]()
-})
-
-async function open(path = "/", options: TabOptions = {}): Promise<Tab> {
-  const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
-  tabs.push(tab)
-  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
-  return tab
-}
+const here = opening()
 
 async function failed(error_message: string): Promise<number> {
-  const id = await server.add({ song_id: 7, title: "A song whose title is long enough to need its room" })
-  await server.put(id, { status: "processing", progress: 40 })
-  await server.put(id, { status: "failed", error_message })
+  const id = await here.server.add({
+    song_id: 7,
+    title: "A song whose title is long enough to need its room",
+  })
+  await here.server.put(id, { status: "processing", progress: 40 })
+  await here.server.put(id, { status: "failed", error_message })
   return id
 }
 
@@ -63,7 +28,7 @@ page("what has failed", () => {
     await failed(TRACEBACK)
     await failed(X264)
     for (const options of [{ width: 1280, height: 900 }, { phone: true }]) {
-      const tab = await open("/", options)
+      const tab = await here.open("/", options)
       const causes = `[...document.querySelectorAll(".section.failed .cause")]`
       await tab.until(`${causes}.length === 2`)
       expect(await tab.evaluate<string[]>(`${causes}.map((cause) => cause.innerText)`)).toEqual([
@@ -81,7 +46,7 @@ page("what has failed", () => {
 
   test("is retried all at once, after a question", async () => {
     for (const error of [X264, TRACEBACK, "no frames", "no frames", "no frames"]) await failed(error)
-    const tab = await open()
+    const tab = await here.open()
     await tab.until(`document.querySelectorAll(".section.failed .row").length === 3`)
     await tab.click(".retry-all")
     await tab.until(`document.querySelector("dialog").innerText.includes("Retry 5 failed renders?")`)
@@ -98,7 +63,7 @@ page("what has failed", () => {
 
   test("shows the end of its error on its page, all of it when asked, and copies it", async () => {
     const id = await failed(TRACEBACK)
-    const tab = await open(`/items/${id}`)
+    const tab = await here.open(`/items/${id}`)
     const text = `document.querySelector(".failure pre").innerText`
     expect(await tab.until<string>(`document.querySelector(".failure .cause").innerText`)).toBe(
       "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
@@ -129,13 +94,13 @@ page("what has failed", () => {
 
 page("what was cancelled", () => {
   test("is grey everywhere, and no failure", async () => {
-    const id = await server.add({ song_id: 7, title: "Northern Lights" })
-    const claim = await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const id = await here.server.add({ song_id: 7, title: "Northern Lights" })
+    const claim = await here.server.api("POST", "/queue/claim", { worker: "gpu-1" })
     const { lease }: { lease: { token: string } } = await claim.json()
-    await server.api("POST", `/queue/${id}/progress`, { progress: 40 }, { lease: lease.token })
-    await server.api("POST", `/queue/${id}/cancel`)
-    await server.api("POST", `/queue/${id}/fail`, { error_message: "stopped" }, { lease: lease.token })
-    const tab = await open()
+    await here.server.api("POST", `/queue/${id}/progress`, { progress: 40 }, { lease: lease.token })
+    await here.server.api("POST", `/queue/${id}/cancel`)
+    await here.server.api("POST", `/queue/${id}/fail`, { error_message: "stopped" }, { lease: lease.token })
+    const tab = await here.open()
     await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
     expect(await tab.evaluate<number>(`document.querySelectorAll('main [data-tone="bad"]').length`)).toBe(0)
     expect(await tab.evaluate<boolean>(`document.querySelector(".section.failed").hidden`)).toBe(true)

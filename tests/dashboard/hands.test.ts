@@ -1,51 +1,21 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test"
+import { expect, test } from "bun:test"
 
-import { start, type TestServer } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+import { type Tab } from "./browser.ts"
+import { opening, page } from "./opening.ts"
 
-// The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
-
-const page = describe.skipIf(!hasChromium)
-
-let browser: Browser
-let server: TestServer
+const here = opening()
 let tab: Tab
-
-beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
-})
-afterAll(async () => {
-  if (hasChromium) await browser.stop()
-})
-beforeEach(async () => {
-  server = await start()
-})
-afterEach(async () => {
-  await tab.close()
-  await server[Symbol.asyncDispose]()
-})
 
 async function open(): Promise<void> {
   // As high as the page: at its end it would move by itself, as it becomes shorter.
-  tab = await browser.open(server.url.replace("127.0.0.1", HOST), { height: 1600 })
-  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+  tab = await here.open("/", { height: 1600 })
 }
 
-const run = (id: number): Promise<void> => server.put(id, { status: "processing", progress: 40 })
+const run = (id: number): Promise<void> => here.server.put(id, { status: "processing", progress: 40 })
 
 async function finish(id: number, status: "completed" | "failed"): Promise<void> {
   await run(id)
-  await server.put(id, { status, ...(status === "failed" && { error_message: "out of memory" }) })
+  await here.server.put(id, { status, ...(status === "failed" && { error_message: "out of memory" }) })
 }
 
 const ITEMS = (rows: string): string =>
@@ -54,7 +24,7 @@ const ITEMS = (rows: string): string =>
 page("safe hands", () => {
   test("a double click on Retry changes one item", async () => {
     // The strip of failures is full before and after, so that nothing else moves.
-    for (const song_id of [1, 2, 3, 4, 5]) await finish(await server.add({ song_id }), "failed")
+    for (const song_id of [1, 2, 3, 4, 5]) await finish(await here.server.add({ song_id }), "failed")
     await open()
     await tab.click(`.finished [data-item="5"] .quick`)
     // The list has closed up: another item's button is under the pointer.
@@ -62,28 +32,28 @@ page("safe hands", () => {
     await tab.clickAgain()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
     await Bun.sleep(500)
-    expect((await server.item(4)).status).toBe("failed")
+    expect((await here.server.item(4)).status).toBe("failed")
     // Later the same click counts.
     await tab.clickAgain()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
   })
 
   test("to render a completed item again is asked for, and is not one key press away", async () => {
-    await finish(await server.add({ song_id: 1, title: "Northern Lights" }), "completed")
+    await finish(await here.server.add({ song_id: 1, title: "Northern Lights" }), "completed")
     await open()
     await tab.click(`.finished .quick`)
     await tab.until(`document.querySelector("dialog").innerText.includes("Render Northern Lights again?")`)
     await tab.press("Enter")
     await tab.until(`!document.querySelector("dialog")`)
-    expect((await server.item(1)).status).toBe("completed")
+    expect((await here.server.item(1)).status).toBe("completed")
     await tab.click(`.finished .quick`)
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelector(".waiting .row")`)
   })
 
   test("a waiting item that was cancelled is put back by Undo", async () => {
-    const id = await server.add({ song_id: 1, title: "Northern Lights", priority: 4 })
-    await server.add({ song_id: 2 })
+    const id = await here.server.add({ song_id: 1, title: "Northern Lights", priority: 4 })
+    await here.server.add({ song_id: 2 })
     await open()
     await tab.click(`.waiting [data-item="${id}"] [aria-haspopup]`)
     await tab.press("ArrowDown")
@@ -91,14 +61,14 @@ page("safe hands", () => {
     await tab.until(`document.querySelector(".finished .row")?.innerText.includes("Cancelled")`)
     await tab.click(".notice .undo")
     await tab.until(`${ITEMS(".waiting .row")} === "1,2"`)
-    expect(await server.item(id)).toMatchObject({ status: "queued", priority: 4 })
+    expect(await here.server.item(id)).toMatchObject({ status: "queued", priority: 4 })
   })
 
   test("no button acts within 400 ms of its row having moved", async () => {
-    for (const song_id of [1, 2, 3]) await server.add({ song_id })
+    for (const song_id of [1, 2, 3]) await here.server.add({ song_id })
     await open()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 3`)
-    await server.put(3, { priority: 5 })
+    await here.server.put(3, { priority: 5 })
     await tab.until(`${ITEMS(".waiting .row")} === "3,1,2"`)
     // It glides there, so that an eye can follow.
     expect(
@@ -106,7 +76,7 @@ page("safe hands", () => {
     ).toBe(1)
     await tab.clickNow(`[data-item="2"] .quick`)
     await Bun.sleep(450)
-    expect([(await server.item(1)).priority, (await server.item(2)).priority]).toEqual([0, 0])
+    expect([(await here.server.item(1)).priority, (await here.server.item(2)).priority]).toEqual([0, 0])
     await tab.click(`[data-item="2"] .quick`)
     await tab.until(`${ITEMS(".waiting .row")} === "2,3,1"`)
   })
@@ -114,8 +84,8 @@ page("safe hands", () => {
 
 page("a list in which the pointer is", () => {
   test("keeps its order, counts what is new, and follows when the pointer has left", async () => {
-    for (const song_id of [1, 2]) await finish(await server.add({ song_id }), "completed")
-    for (const song_id of [3, 4, 5]) await server.add({ song_id })
+    for (const song_id of [1, 2]) await finish(await here.server.add({ song_id }), "completed")
+    for (const song_id of [3, 4, 5]) await here.server.add({ song_id })
     await open()
     await tab.hover(`.finished [data-item="1"]`)
     const top = `document.querySelector('.finished [data-item="1"]').getBoundingClientRect().top`
@@ -135,7 +105,7 @@ page("a list in which the pointer is", () => {
   })
 
   test("keeps the place of an item that leaves", async () => {
-    for (const song_id of [1, 2, 3]) await server.add({ song_id, title: `Song of ${song_id}` })
+    for (const song_id of [1, 2, 3]) await here.server.add({ song_id, title: `Song of ${song_id}` })
     await open()
     await tab.hover(`.waiting [data-item="3"]`)
     const topOf = (selector: string): string =>
@@ -153,8 +123,8 @@ page("a list in which the pointer is", () => {
   })
 
   test("stands still for the keyboard as well", async () => {
-    for (const song_id of [1, 2]) await finish(await server.add({ song_id }), "completed")
-    const id = await server.add({ song_id: 3 })
+    for (const song_id of [1, 2]) await finish(await here.server.add({ song_id }), "completed")
+    const id = await here.server.add({ song_id: 3 })
     await open()
     await tab.until(`document.querySelector(".finished .row")`)
     await tab.press("Tab")
@@ -186,13 +156,13 @@ page("at a hand-over between two items", () => {
     [2, "few"],
     [7, "many"],
   ])("of %d workers nothing jumps", async (workers, size) => {
-    for (let at = 0; at < workers + 10; at += 1) await server.add({ song_id: at + 1 })
+    for (let at = 0; at < workers + 10; at += 1) await here.server.add({ song_id: at + 1 })
     for (let id = 1; id <= workers; id += 1) await run(id)
     await open()
     await tab.until(`document.querySelectorAll(".lane").length === ${workers}`)
     await tab.evaluate(NOTE)
     for (let at = 1; at <= 10; at += 1) {
-      await server.put(at, { status: "completed" })
+      await here.server.put(at, { status: "completed" })
       await tab.until(`!document.querySelector('.lane[data-item="${at}"]')`)
       await Bun.sleep(at * 25)
       await run(at + workers)
@@ -206,11 +176,11 @@ page("at a hand-over between two items", () => {
   })
 
   test("the lanes grow once one alone has been running for a while", async () => {
-    for (const song_id of [1, 2]) await run(await server.add({ song_id }))
+    for (const song_id of [1, 2]) await run(await here.server.add({ song_id }))
     await open()
     await tab.until(`document.querySelectorAll(".lane").length === 2`)
     await tab.evaluate(NOTE)
-    await server.put(1, { status: "completed" })
+    await here.server.put(1, { status: "completed" })
     await tab.until(`window.sizes.length === 2`, 12_000)
     expect(await tab.evaluate<string[]>("window.sizes")).toEqual(["few", "one"])
   })

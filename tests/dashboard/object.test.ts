@@ -1,39 +1,10 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test"
+import { expect, test } from "bun:test"
 
-import { start, type TestServer } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+import { HOST, type Tab } from "./browser.ts"
+import { addressOf, opening, page } from "./opening.ts"
 
-// The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
-
-const page = describe.skipIf(!hasChromium)
-
-let browser: Browser
-let server: TestServer
+const here = opening()
 let tab: Tab
-
-beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
-})
-afterAll(async () => {
-  if (hasChromium) await browser.stop()
-})
-beforeEach(async () => {
-  server = await start()
-})
-afterEach(async () => {
-  await tab.close()
-  await server[Symbol.asyncDispose]()
-})
 
 /** Notes what is copied. */
 const COPIES = `(() => {
@@ -42,8 +13,7 @@ const COPIES = `(() => {
 })()`
 
 async function open(path = "/"): Promise<void> {
-  tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path)
-  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+  tab = await here.open(path)
   await tab.evaluate(COPIES)
 }
 
@@ -63,7 +33,7 @@ const act = async (id: number, label: string): Promise<void> => {
 
 page("an item on the page", () => {
   test("is renamed, and keeps its song when the title is taken away", async () => {
-    const id = await server.add({ song_id: 7, title: "Northern Ligths" })
+    const id = await here.server.add({ song_id: 7, title: "Northern Ligths" })
     await open()
     await act(id, "Rename…")
     await tab.until(`document.activeElement.value === "Northern Ligths"`)
@@ -71,7 +41,7 @@ page("an item on the page", () => {
     await tab.type("Northern Lights")
     await tab.press("Enter")
     await tab.until(`document.querySelector(".waiting .name").innerText === "Northern Lights"`)
-    expect((await server.item(id)).title).toBe("Northern Lights")
+    expect((await here.server.item(id)).title).toBe("Northern Lights")
     await act(id, "Rename…")
     await tab.evaluate(`document.activeElement.value = ""`)
     await tab.press("Enter")
@@ -79,16 +49,16 @@ page("an item on the page", () => {
   })
 
   test("is flagged, and the flag is removed", async () => {
-    const id = await server.add({ song_id: 7, title: "Northern Lights" })
-    await server.put(id, { status: "processing" })
-    await server.put(id, { status: "completed" })
+    const id = await here.server.add({ song_id: 7, title: "Northern Lights" })
+    await here.server.put(id, { status: "processing" })
+    await here.server.put(id, { status: "completed" })
     await open(`/items/${id}`)
     await tab.click(".buttons [aria-haspopup]")
     await choose("Flag…")
     await tab.click("dialog .radio:nth-child(3) input")
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelector(".facts").innerText.includes("lyrics issue")`)
-    expect((await server.item(id)).flag).toBe("lyrics_issue")
+    expect((await here.server.item(id)).flag).toBe("lyrics_issue")
     await tab.click(".buttons [aria-haspopup]")
     await choose("Flag…")
     expect(
@@ -97,20 +67,20 @@ page("an item on the page", () => {
     await tab.click("dialog .radio:nth-child(1) input")
     await tab.click("dialog [type=submit]")
     await tab.until(`!document.querySelector(".facts").innerText.includes("lyrics issue")`)
-    expect((await server.item(id)).flag).toBeNull()
+    expect((await here.server.item(id)).flag).toBeNull()
     expect(tab.complaints).toEqual([])
   })
 
   test("gives its link, and the command that adds another like it", async () => {
     const song = { song_id: 7, title: "Don't stop", priority: 3, tags: ["gpu"], metadata: { album: "x" } }
-    const id = await server.add(song)
+    const id = await here.server.add(song)
     await open()
     await act(id, "Copy link")
     await tab.until("window.copies.length === 1")
     await act(id, "Copy as curl")
     await tab.until("window.copies.length === 2")
     const [link, command] = await tab.evaluate<[string, string]>("window.copies")
-    expect(link).toBe(`${server.url.replace("127.0.0.1", HOST)}/items/${id}`)
+    expect(link).toBe(`${addressOf(here.server)}/items/${id}`)
     const child = Bun.spawn(["sh", "-c", command.replaceAll(HOST, "127.0.0.1")], {
       stdout: "pipe",
       stderr: "pipe",
@@ -121,9 +91,9 @@ page("an item on the page", () => {
 
 page("a waiting item", () => {
   test("that is delayed stands apart with its time, and moves up when that has come", async () => {
-    const now = await server.add({ song_id: 1 })
-    const soon = await server.add({ song_id: 2, priority: 5, available_in: 6 })
-    await server.add({ song_id: 3, available_in: 7200 })
+    const now = await here.server.add({ song_id: 1 })
+    const soon = await here.server.add({ song_id: 2, priority: 5, available_in: 6 })
+    await here.server.add({ song_id: 3, available_in: 7200 })
     await open()
     const ids = (rows: string): string =>
       `[...document.querySelectorAll(${JSON.stringify(rows)})].map(({ dataset }) => dataset.item).join()`
@@ -141,7 +111,7 @@ page("a waiting item", () => {
 
 page("the order of waiting items", () => {
   test("is changed by the menu and by keys, and is the order in which they are taken", async () => {
-    for (const song_id of [1, 2, 3]) await server.add({ song_id, ...(song_id === 1 && { priority: 2 }) })
+    for (const song_id of [1, 2, 3]) await here.server.add({ song_id, ...(song_id === 1 && { priority: 2 }) })
     await open()
     const order = `[...document.querySelectorAll(".waiting .row")].map(({ dataset }) => dataset.item).join()`
     await tab.until(`${order} === "1,2,3"`)
@@ -162,7 +132,7 @@ page("the order of waiting items", () => {
     await tab.until(`document.querySelector("#announcer").textContent.includes("Song 1 is 2 of 3")`)
     const taken: number[] = []
     for (let i = 0; i < 3; i += 1) {
-      const claimed = await server.api("POST", "/queue/claim", { worker: "w" })
+      const claimed = await here.server.api("POST", "/queue/claim", { worker: "w" })
       const { item }: { item: { id: number } } = await claimed.json()
       taken.push(item.id)
     }
@@ -172,7 +142,7 @@ page("the order of waiting items", () => {
 
 page("many items", () => {
   test("are selected and cancelled, retried and deleted at once, each after a question", async () => {
-    for (const song_id of [1, 2, 3]) await server.add({ song_id })
+    for (const song_id of [1, 2, 3]) await here.server.add({ song_id })
     await open()
     await tab.until(`document.querySelectorAll(".waiting .row").length === 3`)
     await tab.click(".tools > button")
@@ -182,7 +152,7 @@ page("many items", () => {
     await tab.until(`document.querySelector("dialog").innerText.includes("Cancel 2 items?")`)
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelectorAll(".finished .row").length === 2`)
-    expect(await server.item(2)).toMatchObject({ status: "queued" })
+    expect(await here.server.item(2)).toMatchObject({ status: "queued" })
     // They are still selected, wherever they have gone.
     await tab.until(`document.querySelector('.finished [data-item="3"] .check').checked`)
     await tab.click(".bulk button:nth-of-type(2)")
@@ -201,7 +171,7 @@ page("many items", () => {
 
   test("are selected as far as they fit the filter", async () => {
     for (const title of ["Northern Lights", "Copper Sky", "Northern Rail"])
-      await server.add({ song_id: 1, title })
+      await here.server.add({ song_id: 1, title })
     await open()
     await tab.click("#filter")
     await tab.type("northern")
@@ -212,6 +182,6 @@ page("many items", () => {
     await tab.click(".bulk button:nth-of-type(4)")
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelector(".notice p")?.innerText === "2 items were deleted"`)
-    expect((await server.item(2)).title).toBe("Copper Sky")
+    expect((await here.server.item(2)).title).toBe("Copper Sky")
   })
 })

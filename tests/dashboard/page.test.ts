@@ -1,25 +1,10 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test"
+import { afterAll, beforeAll, expect, test } from "bun:test"
 
-import { start, type TestServer } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab, type TabOptions } from "./browser.ts"
+import { start } from "../server.ts"
+import { hasChromium } from "./browser.ts"
+import { opening, page } from "./opening.ts"
 
-// The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 20_000)
-
-const page = describe.skipIf(!hasChromium)
-
-let browser: Browser
-let server: TestServer
-let tabs: Tab[] = []
+const here = opening()
 let paced: Awaited<ReturnType<typeof begun>>
 
 /** How long an item must have been running before its pace is known. */
@@ -41,31 +26,11 @@ async function begun() {
 }
 
 beforeAll(async () => {
-  if (!hasChromium) return
-  paced = await begun()
-  browser = await Browser.start()
+  if (hasChromium) paced = await begun()
 })
 afterAll(async () => {
-  if (!hasChromium) return
-  await browser.stop()
-  await paced.server[Symbol.asyncDispose]()
+  if (hasChromium) await paced.server[Symbol.asyncDispose]()
 })
-beforeEach(async () => {
-  server = await start()
-})
-afterEach(async () => {
-  for (const tab of tabs) await tab.close()
-  tabs = []
-  await server[Symbol.asyncDispose]()
-})
-
-/** Opens a page of the server, by a name that is not localhost; resolves when it is live. */
-async function open(path = "/", options: TabOptions = {}, at = server): Promise<Tab> {
-  const tab = await browser.open(at.url.replace("127.0.0.1", HOST) + path, options)
-  tabs.push(tab)
-  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
-  return tab
-}
 
 const text = (selector: string): string => `document.querySelector(${JSON.stringify(selector)})?.innerText`
 
@@ -78,10 +43,10 @@ const UNCOVERED = `(() => {
 
 page("the queue on the page", () => {
   test("a bar moves on each PUT, smoothly, with all that is known of the item", async () => {
-    const id = await server.add({ song_id: 5, title: "Northern Lights" })
-    const tab = await open()
+    const id = await here.server.add({ song_id: 5, title: "Northern Lights" })
+    const tab = await here.open()
     await tab.until(`${text(".waiting .row")}.includes("Northern Lights")`)
-    await server.put(id, {
+    await here.server.put(id, {
       status: "processing",
       progress: 20,
       current_step: "Rendering video",
@@ -102,12 +67,12 @@ page("the queue on the page", () => {
       }
       look()
     })()`)
-    await server.put(id, { progress: 80 })
+    await here.server.put(id, { progress: 80 })
     await tab.until(`Math.abs(${UNCOVERED} - 0.8) < 0.01`)
     expect(await tab.evaluate<number>("window.seen.size")).toBeGreaterThan(4)
     await tab.until(`document.title === "80% Northern Lights · Track Studio"`)
 
-    await server.put(id, { status: "completed" })
+    await here.server.put(id, { status: "completed" })
     await tab.until(`${text(".finished .row")}.includes("Completed")`)
     expect(await tab.evaluate<number>(`document.querySelectorAll(".lane").length`)).toBe(0)
     // A screen reader hears of the end, and did not of each percent.
@@ -116,7 +81,7 @@ page("the queue on the page", () => {
   })
 
   test("songs are added, moved, cancelled, retried and deleted from the page", async () => {
-    const tab = await open()
+    const tab = await here.open()
     await tab.click("#add")
     await tab.type("12")
     await tab.press("Tab")
@@ -124,18 +89,18 @@ page("the queue on the page", () => {
     await tab.press("Enter")
     await tab.until(`${text(".waiting .row")}.includes("Paper Boats")`)
     expect(await tab.evaluate<string>("document.activeElement.id")).toBe("add")
-    expect(await server.item(1)).toMatchObject({
+    expect(await here.server.item(1)).toMatchObject({
       song_id: 12,
       title: "Paper Boats",
       priority: 0,
       max_attempts: 3,
     })
 
-    await server.add({ song_id: 13, title: "Glasshouse" })
+    await here.server.add({ song_id: 13, title: "Glasshouse" })
     await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
     await tab.click(`.row[data-item="2"] .quick`)
     await tab.until(`${text(".waiting .row")}.includes("Glasshouse")`)
-    expect((await server.item(2)).priority).toBe(1)
+    expect((await here.server.item(2)).priority).toBe(1)
     // What is first cannot be moved to the front.
     await tab.until(`document.querySelector('.row[data-item="2"] .quick').hidden`)
 
@@ -149,16 +114,16 @@ page("the queue on the page", () => {
     await tab.press("Enter")
     await tab.until(`${text(".waiting .row")}.includes("priority 9")`)
 
-    await server.put(1, { status: "processing", progress: 30 })
+    await here.server.put(1, { status: "processing", progress: 30 })
     await tab.click(`.lane[data-item="1"] .quick`)
     expect(await tab.evaluate<string>(text("dialog"))).toContain("30% done")
     await tab.click("dialog button[type=submit]")
     await tab.until(`${text(".finished .row")}.includes("Cancelled")`)
-    expect(await server.item(1)).toMatchObject({ status: "failed", outcome: "cancelled" })
+    expect(await here.server.item(1)).toMatchObject({ status: "failed", outcome: "cancelled" })
 
     await tab.click(`.row[data-item="1"] .quick`)
     await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
-    expect((await server.item(1)).status).toBe("queued")
+    expect((await here.server.item(1)).status).toBe("queued")
 
     await tab.click(`.row[data-item="1"] [aria-haspopup]`)
     await tab.press("ArrowUp")
@@ -167,17 +132,17 @@ page("the queue on the page", () => {
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
     // The focus does not vanish with the row that had it.
     await tab.until(`document.activeElement.closest(".row")?.dataset.item === "2"`)
-    expect((await server.api("GET", "/queue/1")).status).toBe(404)
+    expect((await here.server.api("GET", "/queue/1")).status).toBe(404)
     expect(tab.complaints).toEqual([])
   })
 
   test("the focus stays with an item whose button goes, or that moves to another list", async () => {
-    const id = await server.add({ song_id: 5 })
-    const claim = await server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const id = await here.server.add({ song_id: 5 })
+    const claim = await here.server.api("POST", "/queue/claim", { worker: "gpu-1" })
     const { lease }: { lease: { token: string } } = await claim.json()
-    const other = await server.add({ song_id: 6 })
-    await server.put(other, { status: "processing" })
-    const tab = await open()
+    const other = await here.server.add({ song_id: 6 })
+    await here.server.put(other, { status: "processing" })
+    const tab = await here.open()
     const focused = `document.activeElement.closest("[data-item]")`
     const cancel = async (item: number): Promise<void> => {
       await tab.until(`document.querySelector('.lane[data-item="${item}"] .quick')`)
@@ -192,16 +157,16 @@ page("the queue on the page", () => {
     await tab.until(`${focused}?.dataset.item === "${id}" && document.activeElement.ariaHasPopup === "menu"`)
     await cancel(other)
     await tab.until(`${focused}?.matches('.finished [data-item="${other}"]')`)
-    await server.api("POST", `/queue/${id}/fail`, { error_message: "stopped" }, { lease: lease.token })
+    await here.server.api("POST", `/queue/${id}/fail`, { error_message: "stopped" }, { lease: lease.token })
     await tab.evaluate(`document.querySelector('.finished [data-item="${other}"] .quick').focus()`)
     await tab.press("Enter")
     await tab.until(`${focused}?.matches('.waiting [data-item="${other}"]')`)
   })
 
   test("a refusal is shown in the server's words, and a filter finds", async () => {
-    await server.add({ song_id: 5, title: "Northern Lights" })
-    const id = await server.add({ song_id: 6, title: "Copper Sky" })
-    const tab = await open()
+    await here.server.add({ song_id: 5, title: "Northern Lights" })
+    const id = await here.server.add({ song_id: 6, title: "Copper Sky" })
+    const tab = await here.open()
     await tab.evaluate(`document.querySelector("#filter").focus()`)
     await tab.type("copper")
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
@@ -216,7 +181,7 @@ page("the queue on the page", () => {
       `(() => { const input = document.querySelector("#filter"); input.value = ""; input.dispatchEvent(new Event("input")) })()`,
     )
     await tab.click(`.row[data-item="${id}"] [aria-haspopup]`)
-    await server.api("DELETE", `/queue/${id}`)
+    await here.server.api("DELETE", `/queue/${id}`)
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
     await tab.press("Enter")
     expect(await tab.until<string>(text(".notice[role=alert]"))).toBe("Queue item 2 does not exist")
@@ -226,7 +191,7 @@ page("the queue on the page", () => {
 page("a worker's report", () => {
   test("shows its step, what is counted, and the time left, which counts down", async () => {
     await paced.report(0)
-    const tab = await open("/", { timeZone: "Asia/Tokyo" }, paced.server)
+    const tab = await here.open("/", { timeZone: "Asia/Tokyo" }, paced.server)
     await tab.until(`${text(".lane")}.includes("gpu-1")`)
     await Bun.sleep(paced.startedMs + PACE_MS - performance.now())
     await paced.report(20)
@@ -247,29 +212,29 @@ page("a worker's report", () => {
 
 page("an item's page", () => {
   test("shows its history as it goes on, draws it, and is there after a reload", async () => {
-    const id = await server.add({ song_id: 5, title: "Tidelines", metadata: { album: "Signal" } })
-    await server.put(id, { status: "processing", progress: 5, current_step: "Images" })
-    for (const progress of [10, 20, 30]) await server.put(id, { progress, current_step: "Images" })
-    const tab = await open()
+    const id = await here.server.add({ song_id: 5, title: "Tidelines", metadata: { album: "Signal" } })
+    await here.server.put(id, { status: "processing", progress: 5, current_step: "Images" })
+    for (const progress of [10, 20, 30]) await here.server.put(id, { progress, current_step: "Images" })
+    const tab = await here.open()
     await tab.click(".lane .name")
     await tab.until(`location.pathname === "/items/${id}"`)
     await tab.until(`${text(".timeline")}?.includes("Attempt 1 started")`)
     expect(await tab.evaluate<string>("document.activeElement.tagName")).toBe("H1")
-    await server.put(id, { progress: 60, current_step: "Video" })
+    await here.server.put(id, { progress: 60, current_step: "Video" })
     await tab.until(`${text(".timeline > li")}.includes("Video")`)
     await tab.until(`document.querySelector(".plot .area .line")?.getAttribute("d").split("L").length >= 5`)
     expect(await tab.evaluate<string>(text(".facts"))).toContain("Signal")
-    await server.put(id, { status: "failed", error_message: "out of memory\nat frame 12" })
+    await here.server.put(id, { status: "failed", error_message: "out of memory\nat frame 12" })
     await tab.until(`${text(".failure pre")} === "out of memory\\nat frame 12"`)
     await tab.until(`${text(".timeline > li")}.startsWith("Failed")`)
 
     // What was reported once holds until now, and is drawn so.
-    const still = await server.add({ song_id: 6 })
-    await server.put(still, { status: "processing", progress: 40 })
-    const single = await open(`/items/${still}`)
+    const still = await here.server.add({ song_id: 6 })
+    await here.server.put(still, { status: "processing", progress: 40 })
+    const single = await here.open(`/items/${still}`)
     await single.until(`document.querySelector(".plot .area .line")?.getAttribute("d").includes("L")`)
-    await server.put(still, { status: "failed" })
-    const again = await open(`/items/${id}`)
+    await here.server.put(still, { status: "failed" })
+    const again = await here.open(`/items/${id}`)
     await again.until(`${text("h1")} === "Tidelines" && ${text(".timeline")}.includes("10 to 30%")`)
     await again.click(".buttons button")
     await again.until(`${text(".item-head .chip")} === "Waiting"`)
@@ -281,16 +246,16 @@ page("an item's page", () => {
   })
 
   test("says that there is no such item, or that it was deleted", async () => {
-    const tab = await open("/items/99")
+    const tab = await here.open("/items/99")
     await tab.until(`${text(".gone")}.includes("no item 99")`)
     await tab.go(tab.at("/items/abc"))
     await tab.until(`${text(".gone")}.includes("No such item")`)
     await tab.click(".gone a")
     await tab.until(`document.querySelector("#filter")`)
-    const id = await server.add()
-    const other = await open(`/items/${id}`)
+    const id = await here.server.add()
+    const other = await here.open(`/items/${id}`)
     await other.until(`${text("h1")} === "Song 1"`)
-    await server.api("DELETE", `/queue/${id}`)
+    await here.server.api("DELETE", `/queue/${id}`)
     await other.until(`${text(".gone")}.includes("was deleted")`)
     expect(await other.evaluate<number>(`document.querySelectorAll(".item-head button").length`)).toBe(0)
   })
@@ -298,7 +263,7 @@ page("an item's page", () => {
 
 page("the badge", () => {
   test("shows its facts as soon as it is opened", async () => {
-    const tab = await open()
+    const tab = await here.open()
     const told = `(() => { document.querySelector("#badge").click(); return ${text("#facts")} })()`
     expect(await tab.evaluate<string>(told)).toContain("Confirmed")
   })

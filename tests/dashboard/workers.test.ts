@@ -1,43 +1,17 @@
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test"
+import { afterAll, beforeEach, expect, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
-import { start, type TestServer } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+import { type Tab } from "./browser.ts"
+import { addressOf, opening, page } from "./opening.ts"
 
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
-
-const page = describe.skipIf(!hasChromium)
-
-let browser: Browser
-let server: TestServer
+const here = opening()
 let client: Client
 let tab: Tab
 const leaving = new AbortController()
-beforeAll(async () => {
-  if (hasChromium) browser = await Browser.start()
-})
-afterAll(async () => {
-  leaving.abort()
-  if (hasChromium) await browser.stop()
-})
+afterAll(() => leaving.abort())
 beforeEach(async () => {
-  server = await start()
-  client = new Client(server.url)
-  tab = await browser.open(server.url.replace("127.0.0.1", HOST))
-  await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
-})
-afterEach(async () => {
-  await tab.close()
-  await server[Symbol.asyncDispose]()
+  client = new Client(here.server.url)
+  tab = await here.open()
 })
 
 const text = (selector: string): string => `document.querySelector(${JSON.stringify(selector)})?.textContent`
@@ -50,9 +24,9 @@ page("who works", () => {
   test("is shown by an empty box with the command that starts a worker", async () => {
     await tab.until(`${text(".running .empty p")} === "Nothing is rendering. Start a worker:"`)
     expect(await tab.evaluate<string>(text(".running .empty code"))).toBe(
-      `track-studio work --server ${server.url.replace("127.0.0.1", HOST)} --exec ./render.sh`,
+      `track-studio work --server ${addressOf(here.server)} --exec ./render.sh`,
     )
-    await server.add({ song_id: 1, tags: ["cpu"] })
+    await here.server.add({ song_id: 1, tags: ["cpu"] })
     await tab.until(`${text(".running .empty p")} === "1 song waits for a worker. Start one:"`)
     expect(await tab.evaluate<string>(text(".running .empty code"))).toContain(" --tags cpu --exec ")
     void wait("gpu-1", "gpu")
@@ -63,7 +37,7 @@ page("who works", () => {
   test("stands in a strip: idle, then rendering, with its tags and its version, and is drained from there", async () => {
     const waiting = wait("gpu-1", "gpu")
     await tab.until(`/^gpu-1 idle \\d+ s$/.test(${text(".worker")})`)
-    const id = await server.add({ song_id: 3, title: "Northern Lights", tags: ["gpu"] })
+    const id = await here.server.add({ song_id: 3, title: "Northern Lights", tags: ["gpu"] })
     const claimed = await waiting
     if (claimed === null || claimed === "drain") throw new Error("nothing was claimed")
     const held = { id, token: claimed.lease.token }
@@ -84,8 +58,8 @@ page("who works", () => {
 
   test("is nobody for an item whose tags no worker offers: it stands apart, and says so", async () => {
     void wait("gpu-1", "gpu")
-    await server.add({ song_id: 1, title: "Small", tags: ["gpu", "4k"] })
-    await server.add({ song_id: 2, title: "Smaller", tags: ["cpu"], priority: 9 })
+    await here.server.add({ song_id: 1, title: "Small", tags: ["gpu", "4k"] })
+    await here.server.add({ song_id: 2, title: "Smaller", tags: ["cpu"], priority: 9 })
     await tab.until(`document.querySelectorAll(".later .row").length === 2`)
     const reasons = `[...document.querySelectorAll(".later .since")].map((one) => one.textContent).join("; ")`
     await tab.until(`${reasons} === "No worker offers cpu; No worker offers 4k"`)
@@ -96,18 +70,18 @@ page("who works", () => {
 
 page("the queue", () => {
   test("is paused and resumed on the page, which says so for as long as it is", async () => {
-    await server.add()
+    await here.server.add()
     await tab.click(".waiting .head button:not(.news)")
     await tab.until(`${text(".paused p")}?.startsWith("The queue has been paused since ")`)
     expect((await client.counts()).paused_at).not.toBeNull()
-    expect((await server.api("POST", "/queue/claim", { worker: "w" })).status).toBe(204)
+    expect((await here.server.api("POST", "/queue/claim", { worker: "w" })).status).toBe(204)
     await tab.click(".paused button")
     await tab.until(`document.querySelector(".paused").hidden`)
     expect((await client.counts()).paused_at).toBeNull()
   })
 
   test("is searched by / from everywhere, and ? shows the keys", async () => {
-    const id = await server.add({ song_id: 1, title: "Northern Lights" })
+    const id = await here.server.add({ song_id: 1, title: "Northern Lights" })
     await tab.go(tab.at(`/items/${id}`))
     await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
     await tab.press("/")
