@@ -122,6 +122,23 @@ page("a list in which the pointer is", () => {
     await tab.until(`!document.querySelector(".trace") && ${ITEMS(".waiting .row")} === "2,3"`)
   })
 
+  test("keeps its order when a list above it grows and pushes it away from under the pointer", async () => {
+    for (const song_id of [1, 2, 3, 4]) await here.server.add({ song_id })
+    await run(1)
+    await open()
+    await tab.until(`${ITEMS(".waiting .row")} === "2,3,4"`)
+    await tab.hover(`.waiting [data-item="2"] .name`)
+    const order = `[...document.querySelectorAll(".waiting .items > *")].map(({ dataset, className }) => dataset.item ?? className).join()`
+    // In one frame, and in a later one.
+    await run(3)
+    await tab.until(`document.querySelectorAll(".lane").length === 2 && ${order} === "2,trace,4"`)
+    await here.server.put(4, { priority: 5, title: "First" })
+    await tab.until(`document.querySelector('.waiting [data-item="4"]').innerText.includes("First")`)
+    expect(await tab.evaluate<string>(order)).toBe("2,trace,4")
+    await tab.hover("#brand")
+    await tab.until(`${order} === "4,2"`)
+  })
+
   test("stands still for the keyboard as well", async () => {
     for (const song_id of [1, 2]) await finish(await here.server.add({ song_id }), "completed")
     const id = await here.server.add({ song_id: 3 })

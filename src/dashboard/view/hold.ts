@@ -9,6 +9,8 @@ const movedMs = new WeakMap<Element, number>()
 const refocusedMs = new WeakMap<Element, number>()
 
 let pointer: { readonly x: number; readonly y: number } | undefined
+/** What the pointer was in when it last moved: a list that was pushed away since is still the one that is meant. */
+let aimed: readonly EventTarget[] = []
 /** When the pointer or a key was last moved. */
 let touchedMs = Number.NEGATIVE_INFINITY
 let followMs = Number.NEGATIVE_INFINITY
@@ -46,6 +48,7 @@ export function isHeld(list: Element): boolean {
   if (list.querySelector('[aria-expanded="true"]')) return true
   const focused = document.activeElement
   if (focused && list.contains(focused) && focused.matches(":focus-visible")) return true
+  if (aimed.includes(list)) return true
   return pointer !== undefined && list.contains(document.elementFromPoint(pointer.x, pointer.y))
 }
 
@@ -63,14 +66,20 @@ export function watchReader(): void {
     touchedMs = performance.now()
   }
   for (const type of ["pointermove", "pointerdown"] as const) {
-    document.addEventListener(type, ({ clientX, clientY, pointerType }) => {
+    document.addEventListener(type, (event) => {
       touch()
-      pointer = pointerType === "touch" ? undefined : { x: clientX, y: clientY }
+      const isTouch = event.pointerType === "touch"
+      pointer = isTouch ? undefined : { x: event.clientX, y: event.clientY }
+      aimed = isTouch ? [] : event.composedPath()
     })
   }
   document.addEventListener("keydown", touch)
+  document.addEventListener("scroll", () => {
+    aimed = []
+  })
   document.documentElement.addEventListener("pointerleave", () => {
     pointer = undefined
+    aimed = []
   })
   document.addEventListener(
     "click",

@@ -20,7 +20,7 @@ import { gliding } from "./motion.ts"
 import { Pause } from "./pause.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
 import type { Screen } from "./screen.ts"
-import { empty, example, Idle, Section } from "./section.ts"
+import { empty, example, Idle, Section, type Shown } from "./section.ts"
 import { WorkersStrip } from "./workers.ts"
 
 const LANES = 24
@@ -314,7 +314,9 @@ export class Home implements Screen {
     const { loaded, lists: all } = this.#model
     const { text, which } = this.#seen
     const isAll = text === "" && which === "all"
-    const isFree = isNew || !this.#isHeld()
+    // Asked before any list changes: a list that grows pushes the others away from under the pointer.
+    const held = new Set(this.#sections.filter(({ list }) => isHeld(list.element)))
+    const isFree = isNew || held.size === 0
     if (isFree) this.#shownSize = this.#size()
     mark(this.element, "data-crowd", this.#shownSize === "few" ? null : this.#shownSize)
     mark(this.element, "data-view", isAll ? null : which)
@@ -322,24 +324,22 @@ export class Home implements Screen {
     this.#isFailureDue = !isFree
     // A reader who sees one item alone is not told that the others are none.
     const isOptional = !isAll || !this.#model.may("figures")
-    const how = { isLoaded: loaded, isNew, isOptional }
+    const how = (section: Section) => ({ isLoaded: loaded, isNew, isOptional, isHeld: held.has(section) })
     if (isFree)
-      this.#showFailures(
-        { isLoaded: loaded, isNew },
-        isAll ? recentFailures(all.finished, this.#model.nowMs()) : [],
-      )
+      this.#showFailures(how(this.#failed), isAll ? recentFailures(all.finished, this.#model.nowMs()) : [])
     const { running, waiting, delayed, finished } = this.#lists()
-    this.#running.show({ ...how, name: "Running", ...this.#part("running", running) })
+    this.#running.show({ ...how(this.#running), name: "Running", ...this.#part("running", running) })
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
-    this.#waiting.show({ ...how, name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places })
+    const inOrder = { name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places }
+    this.#waiting.show({ ...how(this.#waiting), ...inOrder })
     // They have no place in the order: each starts when it can.
     const later = { name: "Later", items: delayed, places: new Map<number, number>() }
-    this.#delayed.show({ ...how, ...later, count: count(delayed.length), isOptional: true })
+    this.#delayed.show({ ...how(this.#delayed), ...later, count: count(delayed.length), isOptional: true })
     // The choice of endings is beside its heading.
     const hasChoice = which === "completed" || which === "failed" || which === "cancelled"
     const says = isAll ? "" : text === "" ? ENDED[which][1] : `Nothing matches “${text}”.`
     const ended = { name: ENDED[which][0], isOptional: isOptional && !hasChoice, says }
-    this.#finished.show({ ...how, ...ended, ...this.#part("finished", finished) })
+    this.#finished.show({ ...how(this.#finished), ...ended, ...this.#part("finished", finished) })
     show(this.#retryEvery, which === "failed" && text === "" && this.#failedCount() > 0)
     show(this.#nothing, !isAll && !hasChoice && this.#sections.every((section) => section.isBlank))
     say(this.#why, says)
@@ -348,10 +348,7 @@ export class Home implements Screen {
   }
 
   /** Shows the latest failures, and how many there are in the whole queue. */
-  #showFailures(
-    how: { readonly isLoaded: boolean; readonly isNew: boolean },
-    items: readonly QueueItem[],
-  ): void {
+  #showFailures(how: Pick<Shown, "isLoaded" | "isNew" | "isHeld">, items: readonly QueueItem[]): void {
     const total = Math.max(items.length, this.#failedCount())
     this.#failed.show({ ...how, name: "Failed", items, isOptional: true, count: count(total) })
     show(this.#allFailures, total > items.length)

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { count } from "../model/text.ts"
 import { el, say, show } from "./dom.ts"
-import { follow, isHeld, refocused } from "./hold.ts"
+import { follow, refocused } from "./hold.ts"
 
 /** What shows one item in a list. */
 export interface Row {
@@ -41,6 +41,8 @@ export interface Listed {
   readonly places?: ReadonlyMap<number, number>
   /** Whether they are not those of before; default false. */
   readonly isNew?: boolean
+  /** Whether the reader is in the list; default false. */
+  readonly isHeld?: boolean
 }
 
 /** What has the focus, and in which row. */
@@ -77,7 +79,7 @@ export class ItemList {
       const first = this.#cap
       this.#cap += options.step * 4
       follow()
-      this.show({ ...this.#listed, isNew: false })
+      this.show({ ...this.#listed, isNew: false, isHeld: false })
       this.#reach()
       this.element.children[first]?.querySelector<HTMLElement>("a")?.focus()
     })
@@ -96,10 +98,10 @@ export class ItemList {
   /** Shows these items, in this order. */
   show(listed: Listed): void {
     this.#listed = listed
-    const { items, isNew = false, places } = listed
+    const { items, isNew = false, isHeld = false, places } = listed
     const seen = items.slice(0, this.#cap)
     const focused = this.#focused()
-    const held = !isNew && isHeld(this.element)
+    const held = !isNew && isHeld
     const keepMs = isNew ? 0 : this.#options.keepMs
     this.#pending = 0
     this.#leave(new Set(seen.map(({ id }) => id)), held ? Number.POSITIVE_INFINITY : keepMs)
