@@ -1,31 +1,25 @@
+import { framed } from "./docs/frame.ts"
 import { pathOf } from "./paths.ts"
 
 const POLICY =
   "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+/** A wave of which nothing has been heard. */
+const FLAT_LINE = `<svg class="flat-line" viewBox="0 0 240 24" aria-hidden="true"><path d="${Array.from(
+  { length: 40 },
+  (_, i) => `M${i * 6 + 3} ${i % 9 === 4 ? "9v6" : "11v2"}`,
+).join("")}"/></svg>`
+
 /** The page that a browser gets at a path where there is nothing. Its links work below any path of a proxy. */
 export function notFoundPage(request: Request): Response {
   // One step up for each part of the path.
   const top = "../".repeat(pathOf(request).split("/").length - 2) || "./"
-  const html = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Nothing here · Track Studio</title>
-<link rel="stylesheet" href="${top}docs/style.css">
-</head>
-<body>
-<main>
-<h1>There is nothing at this address</h1>
-<ul class="routes">
-<li><a href="${top}">The render queue</a></li>
-<li><a href="${top}docs">The API reference</a></li>
-</ul>
-</main>
-</body>
-</html>
-`
+  const links = `<a class="button first" href="${top}">Open the render queue</a> <a class="button" href="${top}docs">API reference</a>`
+  const html = framed({
+    title: "Nothing here · Track Studio",
+    top,
+    main: `<div class="gone">${FLAT_LINE}<h1>There is nothing at this address</h1><p>The link may be old, or mistyped.</p><p>${links}</p></div>`,
+  })
   return new Response(html, {
     status: 404,
     headers: {

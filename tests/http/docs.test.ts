@@ -249,8 +249,22 @@ test("every operation has an example for curl, whose body is one that the route 
     }
   }
   const { html } = await pageAt(`${server.url}/docs/queue`)
-  const example = "curl -X POST http://localhost:8080/api/v1/queue \\\n  -H 'Content-Type"
+  const example = `curl -X POST ${server.url}/api/v1/queue \\\n  -H 'Content-Type`
   expect(html.includes(example)).toBe(true)
+})
+
+test("the examples ask the server at the address by which the reader came", async () => {
+  const port = new URL(server.url).port
+  for (const [headers, address] of [
+    [{ host: `localhost:${port}` }, `http://localhost:${port}`],
+    [{ host: "render-box", "x-forwarded-proto": "https" }, "https://render-box"],
+  ] as const) {
+    for (const path of ["/docs", "/docs/streams"]) {
+      const html = await (await fetch(server.url + path, { headers })).text()
+      const asked = [...html.matchAll(/https?:\/\/[^/ ]+(?=\/api\/v1)/g)].map(([one]) => one)
+      expect([...new Set(asked)]).toEqual([address])
+    }
+  }
 })
 
 test("a browser at a wrong path gets a page with a way back, and everybody else the error", async () => {
@@ -264,7 +278,7 @@ test("a browser at a wrong path gets a page with a way back, and everybody else 
     const back = [...html.matchAll(/href="([^"]+)"/g)].map(
       ([, link = ""]) => new URL(link, page.url).pathname,
     )
-    expect(back).toEqual(["/docs/style.css", "/", "/docs"])
+    expect(back).toEqual(["/docs/style.css", "/", "/", "/docs"])
   }
   const api = await fetch(`${server.url}/api/v1/nothing`, { headers: { accept: "text/html" } })
   expect(api.headers.get("content-type")).toBe("application/json")

@@ -18,6 +18,12 @@ const sent = (body: string, type: string): Response =>
     },
   })
 
+/** The address by which the reader came, also through a proxy. */
+function addressOf({ headers }: Request): string {
+  const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http"
+  return `${scheme}://${headers.get("host") ?? "localhost"}`
+}
+
 /**
  * The description of the API for programs and for people, made when it is asked for. `routes` lists the routes of the
  * whole app.
@@ -26,15 +32,16 @@ export function docsRoutes(routes: () => readonly RouteOfApp[], version: string)
   let document: ReturnType<typeof describe> | undefined
   const described = async () => (document ??= (await import("./describe.ts")).describe(routes(), version))
   let pages: ReadonlyMap<string, string> | undefined
-  const page = async (name: string): Promise<Response> => {
-    pages ??= (await import("./reference.ts")).reference(await described())
+  const page = async (request: Request, name: string): Promise<Response> => {
+    const { pageFor, reference } = await import("./reference.ts")
+    pages ??= reference(await described())
     const html = pages.get(name)
     if (html === undefined) throw new AppError("not_found", `there is nothing at /docs/${name}`)
-    return sent(html, "text/html; charset=utf-8")
+    return sent(pageFor(html, addressOf(request)), "text/html; charset=utf-8")
   }
   return new Elysia({ normalize: false })
     .get("/openapi.json", async () => sent(JSON.stringify(await described()), "application/json"), unlisted)
-    .get("/docs", async () => page(""), unlisted)
-    .get("/docs/:page", async ({ params }) => page(params.page), unlisted)
+    .get("/docs", async ({ request }) => page(request, ""), unlisted)
+    .get("/docs/:page", async ({ request, params }) => page(request, params.page), unlisted)
     .get("/docs/style.css", async () => sent(style, "text/css; charset=utf-8"), unlisted)
 }

@@ -1,4 +1,5 @@
 import type { Json } from "./describe.ts"
+import { framed } from "./frame.ts"
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" }
 const escape = (text: unknown): string => String(text).replace(/[&<>"]/g, (one) => ESCAPES[one] ?? one)
@@ -69,7 +70,7 @@ function contents(content: unknown): string {
     .join("")
 }
 
-/** Where the examples ask: the default address. */
+/** Where the examples ask: the default address, until a page is sent to a reader who came by another one. */
 const SERVER = "http://localhost:8080"
 const SAMPLES: Readonly<Record<string, string>> = {
   id: "7",
@@ -165,31 +166,6 @@ function groupsOf({ tags, paths, webhooks }: Json): Group[] {
   }))
 }
 
-/** The frame of every page around its own content; `top` leads to the address of the queue's page. */
-const around = (
-  title: string,
-  top: string,
-  header: string,
-  nav: string,
-  main: string,
-): string => `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<link rel="stylesheet" href="${top}docs/style.css">
-</head>
-<body>
-<header>${header}</header>
-${nav}
-<main>
-${main}
-</main>
-</body>
-</html>
-`
-
 /** The page that leads to all others. */
 function start(document: Json, groups: readonly Group[]): string {
   const { title, version, description } = object(document["info"])
@@ -215,7 +191,7 @@ function start(document: Json, groups: readonly Group[]): string {
 <p>Add a song, and watch it:</p>
 <pre tabindex="0">${escape(`${add}\n\ncurl -N ${SERVER}/api/v1/progress/stream`)}</pre>`
   const all = `${sections.join("\n")}<section><h2><a href="docs/schemas">Schemas</a></h2><p>What bodies and answers are made of.</p></section>`
-  return around(`${escape(title)}: API`, "", header, "", all)
+  return framed({ title: `${escape(title)}: API`, top: "", header, main: all })
 }
 
 /** A page of operations, or of schemas. */
@@ -234,7 +210,7 @@ function page(
   const header = `<nav aria-label="Breadcrumb"><a href="../">Render queue</a> <a href="../docs">API reference</a></nav>
 <h1>${title}</h1><p>${about}</p>`
   const nav = `<nav class="pages" aria-label="Reference"><ul>${links.join("")}</ul></nav>`
-  return around(`${title}: API`, "../", header, nav, articles)
+  return framed({ title: `${title}: API`, top: "../", header, nav, main: articles })
 }
 
 const entry = (id: string, text: string): string => `<li><a href="#${id}">${text}</a></li>`
@@ -262,3 +238,6 @@ export function reference(document: Json): ReadonlyMap<string, string> {
   const last = page("Schemas", groups, "schemas", about, articles.join("\n"), entries.join(""))
   return new Map([["", start(document, groups)], ...pages, ["schemas", last]])
 }
+
+/** A page of the reference, whose examples ask the server at this address. */
+export const pageFor = (page: string, address: string): string => page.replaceAll(SERVER, escape(address))

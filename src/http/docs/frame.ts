@@ -1,0 +1,35 @@
+/** What an HTML page that needs no script has of its own. */
+export interface Framed {
+  /** Its title. */
+  readonly title: string
+  /** Leads from its address to that of the queue's page. */
+  readonly top: string
+  /** What stands above its content, as HTML; default nothing. */
+  readonly header?: string
+  /** What leads to other pages, as HTML; default nothing. */
+  readonly nav?: string
+  /** Its content, as HTML. */
+  readonly main: string
+}
+
+/** The sign of the product: a wave. */
+const LOGO = `<svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#1c2540"/><path d="M8 13v6M13 8v16M18.5 11v10M24 14v4" stroke="#7aa5ff" stroke-width="3.2" stroke-linecap="round"/></svg>`
+
+/** A page without scripts in the look of the product. Its links work below any path of a proxy. */
+export const framed = ({ title, top, header = "", nav = "", main }: Framed): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<link rel="stylesheet" href="${top}docs/style.css">
+</head>
+<body>
+<header><a class="brand" href="${top || "./"}">${LOGO}Track Studio</a>${header}</header>
+${nav}
+<main>
+${main}
+</main>
+</body>
+</html>
+`
