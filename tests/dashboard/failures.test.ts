@@ -24,6 +24,24 @@ async function failed(error_message: string): Promise<number> {
 }
 
 page("what has failed", () => {
+  test("before any progress was reported says so, and draws no empty chart", async () => {
+    const id = await here.server.add({ song_id: 7 })
+    await here.server.put(id, { status: "processing" })
+    await here.server.put(id, { status: "failed", error_message: "no space left on device" })
+    const tab = await here.open(`/items/${id}`)
+    await tab.until(`document.querySelector("main").innerText.includes("No progress was reported.")`)
+    expect(await tab.evaluate<boolean>(`document.querySelector("figure.plot").checkVisibility()`)).toBe(
+      false,
+    )
+    // The next attempt is drawn as soon as it runs.
+    await here.server.api("POST", `/queue/${id}/retry`)
+    await here.server.put(id, { status: "processing", progress: 10 })
+    await tab.until(`document.querySelector("figure.plot").checkVisibility()`)
+    expect(await tab.evaluate<string>(`document.querySelector("main").innerText`)).not.toContain(
+      "No progress was reported.",
+    )
+  })
+
   test("stands in front with its cause, readable without a click at 1280 and 390 pixels", async () => {
     await failed(TRACEBACK)
     await failed(X264)

@@ -7,7 +7,7 @@ import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { after } from "../model/state.ts"
 import { doneOf, leftOf, nameOf, runningTitle, standing, toneOf } from "../model/text.ts"
-import { el, icon, mark, show } from "./dom.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
 import { factsOf } from "./facts.ts"
 import { FailureBox } from "./failure.ts"
 import { HistoryList } from "./history.ts"
@@ -50,7 +50,7 @@ export class ItemScreen implements Screen {
   readonly #failure = new FailureBox()
   readonly #plot = new Plot()
   readonly #steps = new StepsBar()
-  readonly #noPlot = el("p", { class: "none" }, "The chart appears once rendering starts.")
+  readonly #noPlot = el("p", { class: "none" })
   readonly #course = part("plot", "Progress over time", this.#noPlot, this.#plot.element, this.#steps.element)
   readonly #output: OutputPanel
   readonly #history = new HistoryList()
@@ -211,10 +211,11 @@ export class ItemScreen implements Screen {
     const expected =
       left === null ? null : { ms: nowMs + left.seconds * 1000, fromMs: nowMs, progress: doneOf(item) }
     const { points } = this.#past.timeline
-    this.#plot.draw(points, nowMs, expected)
+    const isDrawn = this.#plot.draw(points, nowMs, expected)
     this.#steps.draw(this.#past.timeline.entries, nowMs)
     const hasRun = points.some(({ running }) => running)
-    show(this.#noPlot, !hasRun)
+    show(this.#noPlot, !isDrawn)
+    say(this.#noPlot, hasRun ? "No progress was reported." : "The chart appears once rendering starts.")
     // What was cancelled before it began has no course, and will get none.
     show(this.#course, hasRun || !isFinished(item.status))
   }

@@ -24,6 +24,19 @@ function thinned(points: readonly Point[]): readonly Point[] {
   )
 }
 
+/** The points of each line: those of an attempt for as long as it goes up. */
+function runsOf(points: readonly Point[]): readonly (readonly Point[])[] {
+  const runs: Point[][] = []
+  for (const point of points) {
+    const run = runs.at(-1)
+    const before = run?.at(-1)
+    if (!point.running) continue
+    if (run && before?.attempt === point.attempt && point.progress >= before.progress) run.push(point)
+    else runs.push([point])
+  }
+  return runs
+}
+
 /** What the lines are, by their class. */
 const LINES = [
   ["line latest", "Reported by the worker"],
@@ -87,8 +100,11 @@ export class Plot {
     area.addEventListener("pointerleave", () => this.#leave())
   }
 
-  /** Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. */
-  draw(all: readonly Point[], nowMs: number, expected: Expected | null): void {
+  /**
+   * Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. Returns whether
+   * there is anything to draw: a single point makes no line.
+   */
+  draw(all: readonly Point[], nowMs: number, expected: Expected | null): boolean {
     const started = all.findIndex(({ running }) => running)
     const seen = thinned(started < 0 ? [] : all.slice(Math.max(0, started)))
     const latest = seen.at(-1)
@@ -98,15 +114,17 @@ export class Plot {
     this.#points = points
     const [first] = points
     const last = points.at(-1)
-    show(this.element, first !== undefined)
-    if (!first || !last) return
+    const runs = runsOf(points)
+    const isDrawn = runs.some((run) => run.length > 1)
+    show(this.element, isDrawn)
+    if (!first || !last || !isDrawn) return false
     this.#fromMs = first.ms
     this.#toMs = Math.max(
       first.ms + 1000,
       last.running && last.progress < 100 ? nowMs : last.ms,
       expected?.ms ?? 0,
     )
-    this.#picture.replaceChildren(...this.#grid(), ...this.#lines(points), ...this.#hope(expected))
+    this.#picture.replaceChildren(...this.#grid(), ...this.#lines(runs), ...this.#hope(expected))
     this.#explain()
     this.#label()
     const lasted = duration((last.ms - first.ms) / 1000)
@@ -115,6 +133,7 @@ export class Plot {
       "aria-label",
       `Progress over time: ${last.progress}% after ${lasted}, ${points.at(-1)?.attempt ?? 1} attempts`,
     )
+    return true
   }
 
   #x(ms: number): number {
@@ -128,15 +147,7 @@ export class Plot {
     })
   }
 
-  #lines(points: readonly Point[]): SVGElement[] {
-    const runs: Point[][] = []
-    for (const point of points) {
-      const run = runs.at(-1)
-      const before = run?.at(-1)
-      if (!point.running) continue
-      if (run && before?.attempt === point.attempt && point.progress >= before.progress) run.push(point)
-      else runs.push([point])
-    }
+  #lines(runs: readonly (readonly Point[])[]): SVGElement[] {
     return runs.flatMap((run, i) => {
       const way = run.map(
         ({ ms, progress }) => `${this.#x(ms).toFixed(1)} ${(HEIGHT - (progress / 100) * HEIGHT).toFixed(1)}`,
