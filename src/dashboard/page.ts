@@ -156,7 +156,7 @@ class Page {
       if (isLive && !this.#wasLive) this.#rights.soon()
       this.#wasLive = isLive
       this.#rightsNote.update(this.#model.rights)
-      this.#badge.update(this.#model.connection, this.#model.stats, this.#line.holder)
+      this.#showBadge()
       if (this.#model.connection.needsToken && !this.#isAsking) void this.#askToken()
     })
   }
@@ -173,7 +173,13 @@ class Page {
     if (document.hidden) return
     this.#model.tick()
     if (this.#model.isLive()) this.#screen.tick()
-    this.#badge.update(this.#model.connection, this.#model.stats, this.#line.holder)
+    this.#showBadge()
+  }
+
+  #showBadge(): void {
+    const { connection, stats, rights } = this.#model
+    const isExplained = rights.why !== "" && !rights.may("read") && !connection.needsToken
+    this.#badge.update(connection, stats, this.#line.holder, isExplained)
   }
 
   #glance(): void {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { type Tab, type TabOptions } from "./browser.ts"
-import { opening, page } from "./opening.ts"
+import { addressOf, opening, page } from "./opening.ts"
 
 const here = opening({ args: ["--stall-after-ms", "1000"] })
 let tab: Tab
@@ -12,6 +12,28 @@ async function open(path = "/", options: TabOptions = {}): Promise<void> {
 
 const LONG =
   "A song with a title that is longer than any lane or row has room for, and longer than a phone is wide"
+
+page("commands of an empty box", () => {
+  test.each([390, 320])(
+    "at a width of %d break between their parts, and are copied as one line",
+    async (width) => {
+      await open("/", { width })
+      await tab.until(`document.querySelectorAll(".empty code:not([hidden])").length === 2`)
+      // Each part is one line.
+      const parts = `[...document.querySelectorAll(".empty code:not([hidden]) span")]`
+      const torn = `${parts}.filter((part) => part.offsetHeight > 30 || part.getClientRects().length > 1).map((part) => part.innerText)`
+      expect(await tab.evaluate<string[]>(torn)).toEqual([])
+      expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)
+      const copied = await tab.evaluate<string>(`(() => {
+      getSelection().selectAllChildren(document.querySelector(".waiting .empty code"))
+      return getSelection().toString()
+    })()`)
+      expect(copied).toBe(
+        `curl -X POST ${addressOf(here.server)}/api/v1/queue -H "Content-Type: application/json" -d '{"song_id": 1}'`,
+      )
+    },
+  )
+})
 
 page("titles", () => {
   test("from right to left begin at their beginning, also where they are cut", async () => {

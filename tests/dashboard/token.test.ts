@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 
 import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
 import { bearer, known, tokenOf } from "../http/tokens.ts"
 import { start } from "../server.ts"
-import { Browser, hasChromium, HOST, type Tab } from "./browser.ts"
+import { Browser, hasChromium, type Tab } from "./browser.ts"
+import { addressOf, limitTo, LIVE } from "./opening.ts"
 
-// The first run may have to install Chromium.
-setDefaultTimeout(hasChromium && Bun.which("chromium") === null ? 300_000 : 30_000)
+limitTo(30_000)
 
 let browser: Browser
 beforeAll(async () => {
@@ -16,7 +16,6 @@ afterAll(async () => {
   if (hasChromium) await browser.stop()
 })
 
-const LIVE = `document.querySelector("#badge").dataset.state === "live"`
 const ASKS = `document.querySelector("dialog")?.open === true`
 const ROWS = `[...document.querySelectorAll("[data-item]")].map(({ dataset }) => dataset.item).join()`
 
@@ -60,11 +59,11 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     const id = await server.add({ song_id: 1, title: "Northern Lights" })
     const token = await tokenOf(server, "operator")
     await known(server, token)
-    const tab = await browser.open(server.url.replace("127.0.0.1", HOST), { width, phone: width < 500 })
+    const tab = await browser.open(addressOf(server), { width, phone: width < 500 })
     await enter(tab, token)
     await tab.until(`${ROWS} === "${id}"`)
     expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)
-    await tab.go(server.url.replace("127.0.0.1", HOST))
+    await tab.go(addressOf(server))
     await tab.until(LIVE)
     await tab.click("#token")
     await reloaded(tab, ASKS)
@@ -84,10 +83,9 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
       const isShared = who === "share link"
       const token = await tokenOf(server, isShared ? "viewer" : who, isShared ? { item: failed } : {})
       await known(server, token)
-      const tab = await browser.open(
-        `${server.url.replace("127.0.0.1", HOST)}/items/${failed}#token=${token}`,
-        { bypassPolicy: true },
-      )
+      const tab = await browser.open(`${addressOf(server)}/items/${failed}#token=${token}`, {
+        bypassPolicy: true,
+      })
       const said = `(document.querySelector("#rights:not([hidden]) p")?.textContent ?? "")`
       if (who === "operator") await tab.until(`${OFFERED}.includes("Retry")`)
       else await tab.until(`${said}.startsWith("View only: ")`)
@@ -112,12 +110,31 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     },
   )
 
+  test("a reader with the token of a worker reads once why nothing is shown, and is offered nothing else", async () => {
+    await using server = await start()
+    const id = await server.add({ song_id: 1, title: "Northern Lights" })
+    const token = await tokenOf(server, "worker")
+    await known(server, token)
+    for (const path of ["/", `/items/${id}`]) {
+      const tab = await browser.open(`${addressOf(server)}${path}#token=${token}`, { bypassPolicy: true })
+      await tab.until(
+        `document.querySelector("#badge").dataset.state === "refused" && !document.querySelector("#rights").hidden`,
+      )
+      const said = await tab.evaluate<string>(`document.body.innerText`)
+      expect(said.match(/\brole worker\b/g)).toHaveLength(1)
+      expect(await acts(tab)).toEqual([])
+      expect(await tab.evaluate<string[]>(OFFERED)).toContain("Use another token")
+      expect(await tab.objections()).toEqual([])
+      await tab.close()
+    }
+  })
+
   test("a token that is revoked ends what is shown as live, and another one is asked for", async () => {
     await using server = await start()
     await server.add({ song_id: 1 })
     const token = await tokenOf(server, "viewer")
     await known(server, token)
-    const tab = await browser.open(server.url.replace("127.0.0.1", HOST))
+    const tab = await browser.open(addressOf(server))
     await enter(tab, token)
     const beside = openAccessBeside(server.database)
     await beside.access.revokeToken(1)
@@ -145,7 +162,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await known(server, shared)
     const forbid = `for (const name of ["localStorage", "sessionStorage"])
       Object.defineProperty(window, name, { get() { throw new DOMException("no", "SecurityError") } })`
-    const base = server.url.replace("127.0.0.1", HOST)
+    const base = addressOf(server)
     const link = await browser.open(`${base}/items/${id}#token=${shared}`, { before: forbid })
     await link.until(`${LIVE} && document.querySelector("h1")?.textContent === "Northern Lights"`)
     await link.close()
@@ -161,7 +178,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     const [mine, other] = [await server.add({ song_id: 1 }), await server.add({ song_id: 2 })]
     const [own, shared] = [await tokenOf(server, "viewer"), await tokenOf(server, "viewer", { item: mine })]
     await known(server, shared)
-    const base = server.url.replace("127.0.0.1", HOST)
+    const base = addressOf(server)
     // A link that was cut off leaves nothing of it in the address.
     const tab = await browser.open(`${base}/#token=tsk_half`)
     await tab.until(ASKS)
@@ -183,7 +200,7 @@ describe.skipIf(!hasChromium)("a page of a server with tokens", () => {
     await server.add({ song_id: 2, title: "Secret Song" })
     const [admin, shared] = [await tokenOf(server, "admin"), await tokenOf(server, "viewer", { item: mine })]
     await known(server, shared)
-    const tab = await browser.open(`${server.url.replace("127.0.0.1", HOST)}/items/${mine}#token=${shared}`)
+    const tab = await browser.open(`${addressOf(server)}/items/${mine}#token=${shared}`)
     await tab.until(LIVE)
     await tab.until(`document.querySelector("h1")?.textContent.includes("Northern Lights")`)
     expect(await tab.evaluate(`location.hash`)).toBe("")

@@ -76,7 +76,9 @@ export class Badge {
     this.#again.addEventListener("click", () => this.#retry())
     this.#banner.replaceChildren(this.#reason, this.#again)
     this.#facts.addEventListener("beforetoggle", ({ newState }) => {
-      if (newState === "open" && this.#latest) this.#tell(...this.#latest)
+      if (newState !== "open" || !this.#latest) return
+      const [connection, stats, holder] = this.#latest
+      this.#tell(connection, stats, holder)
     })
     this.#facts.addEventListener("toggle", () => {
       const { bottom, right } = this.#button.getBoundingClientRect()
@@ -85,9 +87,9 @@ export class Badge {
     })
   }
 
-  /** Shows how things stand. */
-  update(connection: Connection, stats: Stats | null, holder: Holder): void {
-    this.#latest = [connection, stats, holder]
+  /** Shows how things stand; `isExplained` if the page says already why the server refuses this reader. */
+  update(connection: Connection, stats: Stats | null, holder: Holder, isExplained: boolean): void {
+    this.#latest = [connection, stats, holder, isExplained]
     const nowMs = Date.now()
     const { state, reason, confirmedMs } = connection
     const { word, detail } = badgeWords(connection, nowMs)
@@ -105,7 +107,7 @@ export class Badge {
       state === "live" ? "now" : confirmedMs === null ? "nothing" : "old",
     )
     const isLost = state === "stale" || state === "refused"
-    show(this.#banner, isLost)
+    show(this.#banner, isLost && !(state === "refused" && isExplained))
     mark(this.#banner, "data-tone", state === "refused" ? "bad" : "warn")
     const old =
       confirmedMs === null

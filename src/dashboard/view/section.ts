@@ -36,10 +36,18 @@ function workCommand(items: readonly QueueItem[]): string[] {
   return ["track-studio work", ...server, ...tags, "--exec ./render.sh"]
 }
 
+/** A command's parts, with spaces between them. */
+const wordsOf = (parts: readonly string[]): (Node | string)[] =>
+  parts.flatMap((part, at) => [...(at === 0 ? [] : [" "]), el("span", {}, part)])
+
+/** A command that breaks between its parts on a phone, and is one line to copy. A part that is too long is scrolled. */
+const commandLine = (parts: readonly string[]): HTMLElement =>
+  el("code", { class: "command", tabindex: 0 }, ...wordsOf(parts))
+
 /** What the list of running items says when nothing is running. */
 export class Idle {
   readonly #text = el("p")
-  readonly #command = el("code")
+  readonly #command = commandLine([])
   /** What it says, for the page. */
   readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
 
@@ -71,22 +79,18 @@ export class Idle {
     show(this.#command, isUnserved)
   }
 
-  /** Shows a command that breaks between its parts on a phone, and is one line to copy. */
   #type(parts: readonly string[]): void {
-    if (this.#command.textContent === parts.join(" ")) return
-    const words = parts.map((part) => el("span", {}, part))
-    this.#command.replaceChildren(...words.flatMap((word, at) => (at === 0 ? [word] : [" ", word])))
+    if (this.#command.textContent !== parts.join(" ")) this.#command.replaceChildren(...wordsOf(parts))
   }
 }
 
 /** How a song is added from a terminal. */
 export function example(): HTMLElement {
   const url = new URL("api/v1/queue", BASE).href
-  return el(
-    "code",
-    { "data-needs": "add" },
-    `curl -X POST ${url} \\\n  -H "Content-Type: application/json" -d '{"song_id": 1}'`,
-  )
+  const type = '-H "Content-Type: application/json"'
+  const line = commandLine(["curl -X POST", url, type, `-d '{"song_id": 1}'`])
+  line.dataset["needs"] = "add"
+  return line
 }
 
 /** What a section shows. */
