@@ -30,9 +30,7 @@ page("what has failed", () => {
     await here.server.put(id, { status: "failed", error_message: "no space left on device" })
     const tab = await here.open(`/items/${id}`)
     await tab.until(`document.querySelector("main").innerText.includes("No progress was reported.")`)
-    expect(await tab.evaluate<boolean>(`document.querySelector("figure.plot").checkVisibility()`)).toBe(
-      false,
-    )
+    expect(await tab.evaluate<boolean>(`document.querySelector("figure.plot").checkVisibility()`)).toBe(false)
     // The next attempt is drawn as soon as it runs.
     await here.server.api("POST", `/queue/${id}/retry`)
     await here.server.put(id, { status: "processing", progress: 10 })
