@@ -20,7 +20,7 @@ import { gliding } from "./motion.ts"
 import { Pause } from "./pause.ts"
 import { FinishedRow, WaitingRow } from "./rows.ts"
 import type { Screen } from "./screen.ts"
-import { empty, example, Idle, Section, type Shown } from "./section.ts"
+import { empty, example, Idle, Section, type ShownSection } from "./section.ts"
 import { WorkersStrip } from "./workers.ts"
 
 const LANES = 24
@@ -348,7 +348,7 @@ export class Home implements Screen {
   }
 
   /** Shows the latest failures, and how many there are in the whole queue. */
-  #showFailures(how: Pick<Shown, "isLoaded" | "isNew" | "isHeld">, items: readonly QueueItem[]): void {
+  #showFailures(how: Pick<ShownSection, "isLoaded" | "isNew" | "isHeld">, items: readonly QueueItem[]): void {
     const total = Math.max(items.length, this.#failedCount())
     this.#failed.show({ ...how, name: "Failed", items, isOptional: true, count: count(total) })
     show(this.#allFailures, total > items.length)
