@@ -215,7 +215,8 @@ export class ItemScreen implements Screen {
     this.#steps.draw(this.#past.timeline.entries, nowMs)
     const hasRun = points.some(({ running }) => running)
     show(this.#noPlot, !isDrawn)
-    say(this.#noPlot, hasRun ? "No progress was reported." : "The chart appears once rendering starts.")
+    const none = isFinished(item.status) ? "No progress was reported." : "No progress is reported yet."
+    say(this.#noPlot, hasRun ? none : "The chart appears once rendering starts.")
     // What was cancelled before it began has no course, and will get none.
     show(this.#course, hasRun || !isFinished(item.status))
   }

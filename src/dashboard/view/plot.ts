@@ -24,13 +24,17 @@ function thinned(points: readonly Point[]): readonly Point[] {
   )
 }
 
-/** The points of each line: those of an attempt for as long as it goes up. */
+/** The points of each line: those of an attempt for as long as it goes up, to where the attempt ended. */
 function runsOf(points: readonly Point[]): readonly (readonly Point[])[] {
   const runs: Point[][] = []
   for (const point of points) {
     const run = runs.at(-1)
     const before = run?.at(-1)
-    if (!point.running) continue
+    const isEnd = before?.running && before.attempt === point.attempt
+    if (!point.running) {
+      if (isEnd) run?.push({ ...point, progress: before.progress })
+      continue
+    }
     if (run && before?.attempt === point.attempt && point.progress >= before.progress) run.push(point)
     else runs.push([point])
   }
@@ -102,7 +106,7 @@ export class Plot {
 
   /**
    * Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. Returns whether
-   * there is anything to draw: a single point makes no line.
+   * there is anything to draw: an attempt that never left 0% is no line that could be seen.
    */
   draw(all: readonly Point[], nowMs: number, expected: Expected | null): boolean {
     const started = all.findIndex(({ running }) => running)
@@ -115,7 +119,7 @@ export class Plot {
     const [first] = points
     const last = points.at(-1)
     const runs = runsOf(points)
-    const isDrawn = runs.some((run) => run.length > 1)
+    const isDrawn = expected !== null || points.some(({ progress }) => progress > 0)
     show(this.element, isDrawn)
     if (!first || !last || !isDrawn) return false
     this.#fromMs = first.ms
