@@ -31,3 +31,23 @@ test("a request in absolute form is judged by its Host header, although it names
   expect(await ask("localhost", "evil.example")).toStartWith("HTTP/1.1 421 ")
   expect(await ask("evil.example", "localhost")).toStartWith("HTTP/1.1 200 ")
 })
+
+// Nothing asks Bun for less: a proxy or a firewall must limit the connections of each address.
+test("a connection that never sends a whole request is ended after 10 s, whether it is silent or trickles", async () => {
+  await using server = await start()
+  const { hostname, port } = new URL(server.url)
+  const livedMs = async (request: string, more: string): Promise<number> => {
+    const [openedMs, closed] = [performance.now(), Promise.withResolvers<void>()]
+    const close = (): void => closed.resolve()
+    const socket = { data: () => undefined, close, error: close }
+    const connection = await Bun.connect({ hostname, port: Number(port), socket })
+    connection.write(request)
+    const timer = setInterval(() => connection.write(more), 500)
+    await closed.promise
+    clearInterval(timer)
+    return performance.now() - openedMs
+  }
+  const begun = "GET /health HTTP/1.1\r\nHost: localhost\r\nX: "
+  const lives = await Promise.all([livedMs("", ""), livedMs(begun, ""), livedMs(begun, "x")])
+  for (const lived of lives) expect(lived).toBeWithin(7000, 20_000)
+}, 40_000)
