@@ -91,3 +91,39 @@ test("a class need not say again what its interface says", () => {
   const members = membersOf(SOURCE, new Set(promisedBy(SOURCE)))
   expect(members.filter(({ of }) => of === "Thing").map(({ name }) => name)).toEqual(["extra"])
 })
+
+test("a comment without a word says nothing, a head may take several lines, and an arm of a union is a member", () => {
+  const source = `
+export interface Long
+  extends One, Two<
+    Three
+  > {
+  /** . */
+  readonly dotted: string
+}
+
+export class Heir
+  extends One
+  implements Two
+{
+  protected get silent(): number {
+    return 1
+  }
+
+  override said(): void {}
+}
+
+export type Union =
+  | { readonly type: "silent"; readonly value: string }
+  /** An arm. */
+  | { readonly type: "said"; readonly value: string }
+`
+  const members = membersOf(source, new Set())
+  expect(members.map(({ of, name, isDocumented }) => [of, name, isDocumented])).toEqual([
+    ["Long", "dotted", false],
+    ["Heir", "silent", false],
+    ["Heir", "said", true],
+    ["Union", '"silent"', false],
+    ["Union", '"said"', true],
+  ])
+})

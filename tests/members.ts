@@ -21,14 +21,23 @@ interface Contract {
 
 const CONTRACT =
   /^export (?:abstract )?(?:(interface|type|class) (\w+).*[{=]|const (\w+) = Type\.(?:Object|Partial)\(\{?)$/
-const MODIFIERS = /^(?:(?:readonly|static|async|abstract|get|set) |\*)*/
+const MODIFIERS = /^(?:(?:readonly|static|async|abstract|get|set|protected|override) |\*)*/
 const MEMBER = /^(?:"([^"]+)"|(\w+))\??(?:[:(<]| =)/
 const ABSENCE = /\b(?:default|absent|undefined|none|without|optional|otherwise|unless|null|only if)\b/i
+/** An object type on one line, as an arm of a union: `| { readonly type: "gap"; readonly gap: Gap }`. */
+const ARM = /^\| \{ (?:readonly )?\w+\??: ([^;]+); .*\}$/
+/** A comment that says something has a word of three letters. */
+const WORD = /[a-z]{3}/i
 const OPTIONS = new Set(["additionalProperties", "title", "description", "constructor"])
 
-/** The source as the formatter lays it out: a declaration begins and ends at the margin. */
+/**
+ * The source as the formatter lays it out: a declaration begins and ends at the margin, and one whose head takes several
+ * lines begins its body with a bracket at the margin.
+ */
 function contractsOf(source: string): Contract[] {
-  const lines = source.split("\n")
+  const lines = source
+    .replace(/^(export (?:abstract )?(?:interface|class) [^{\n]*)((?:\n +[^\n]*)+?)\n?\{$/gm, "$1 {$2")
+    .split("\n")
   return lines.flatMap((line, at) => {
     const [, kind, name, schema] = CONTRACT.exec(line) ?? []
     if (name === undefined && schema === undefined) return []
@@ -48,7 +57,7 @@ const depthOf = (line: string): number => line.length - line.trimStart().length
 function isMemberDepth({ kind }: Contract, depth: number, text: string): boolean {
   if (kind === "class") return depth === 2
   if (kind === "schema") return depth <= 4 && /^[\w"]+: /.test(text)
-  if (kind === "type") return text.startsWith("readonly ")
+  if (kind === "type") return text.startsWith("readonly ") || ARM.test(text)
   return depth === 2 || text.startsWith("readonly ")
 }
 
@@ -76,10 +85,12 @@ export function membersOf(source: string, promised: ReadonlySet<string>): Member
       const text = line.trimStart()
       if (!isMemberDepth(contract, depthOf(line), text)) return []
       const [, quoted, plain] = MEMBER.exec(text.replace(MODIFIERS, "")) ?? []
-      const name = quoted ?? plain
+      const name = quoted ?? plain ?? ARM.exec(text)?.[1]
       if (name === undefined || OPTIONS.has(name) || (contract.implementsAny && promised.has(name))) return []
       const doc = docBefore(contract.body, at)
-      const isDocumented = doc !== "" || (contract.kind === "schema" && isDescribed(contract.body, at))
+      const isOverride = /^(?:static |async )*override /.test(text)
+      const isDocumented =
+        isOverride || WORD.test(doc) || (contract.kind === "schema" && isDescribed(contract.body, at))
       const isSilentOnAbsence = contract.kind === "interface" && /^[\w ]+\?:/.test(text) && !ABSENCE.test(doc)
       return { of: contract.name, name, isDocumented, isSilentOnAbsence }
     }),

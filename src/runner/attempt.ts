@@ -35,8 +35,10 @@ export function variablesOf(
 
 /** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
 export type Stop =
+  /** The item was cancelled, for this reason. */
   | { readonly by: "cancel"; readonly reason: string }
   | { readonly by: "release" }
+  /** We got this signal, which the command gets too. */
   | { readonly by: "signal"; readonly signal: NodeJS.Signals }
 
 /** How an attempt ended. */

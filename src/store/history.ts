@@ -24,6 +24,7 @@ export interface Page {
  */
 export type LatestOf =
   | { readonly of: "open" }
+  /** All items that changed after an update, or one of them; deleted ones too. */
   | { readonly of: "changed"; readonly after: number; readonly queueId?: number | undefined }
 
 /** The event IDs of latest updates, and the newest event ID, all of one moment. */

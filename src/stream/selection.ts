@@ -13,7 +13,9 @@ const MAX_ASKED = 32
 
 /** What a viewer asks while its stream is open; `refuse` stands for a message that could not be understood. */
 export type Question =
+  /** Watch these items, or watch them no longer. */
   | { readonly do: "subscribe" | "unsubscribe"; readonly ids: readonly number[] }
+  /** Answer with this refusal. */
   | { readonly do: "refuse"; readonly code: ErrorCode; readonly error: string }
 
 const refused = (code: ErrorCode, error: string): Frame =>

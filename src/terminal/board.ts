@@ -51,8 +51,11 @@ type Link =
 
 /** What a stream says, as far as a board shows it. */
 export type Said =
+  /** A change of an item. */
   | { readonly type: "update"; readonly update: ProgressUpdate }
+  /** The connection was lost, and is tried again after `retryMs` milliseconds. */
   | { readonly type: "offline"; readonly reason: string; readonly retryMs: number }
+  /** What the stream says about itself. */
   | { readonly type: "control"; readonly control: Control }
 
 /** What is shown of which items, and how. */

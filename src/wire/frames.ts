@@ -118,8 +118,10 @@ export interface UpdateFrame {
 
 /** What a stream says, before it is encoded. */
 export type Frame =
+  /** The first frame: after how many milliseconds a client that loses the stream reconnects. */
   | { readonly type: "hello"; readonly retryMs: number }
   | UpdateFrame
+  /** What the stream says about itself. */
   | { readonly type: "control"; readonly control: Control }
   | { readonly type: "keepalive" }
 

@@ -69,18 +69,26 @@ export type FromHub =
       /** False until the queue was read for the first time. */
       readonly loaded: boolean
     }
+  /** What has changed, in the order of the stream. */
   | { readonly type: "updates"; readonly updates: readonly StreamUpdate[] }
+  /** Items as they were read again, and the IDs of those that are gone. */
   | { readonly type: "items"; readonly items: readonly QueueItem[]; readonly removed: readonly number[] }
   /** Items that follow on those that are known. */
   | { readonly type: "more"; readonly items: readonly QueueItem[]; readonly ends: Ends }
+  /** The figures of the queue, read again. */
   | { readonly type: "counts"; readonly counts: Counts }
+  /** The state of the stream has changed. */
   | { readonly type: "connection"; readonly connection: Connection }
+  /** The figures of the streams, read again. */
   | { readonly type: "stats"; readonly stats: Stats }
+  /** Updates were left out, and everything was read again. */
   | { readonly type: "gap"; readonly gap: Gap }
 
 /** What a tab sends to the hub. */
 export type ToHub =
+  /** The first message of a tab, which wants the state; and whether it is on the screen. */
   | { readonly type: "hello"; readonly visible: boolean }
+  /** The tab has come onto the screen, or left it. */
   | { readonly type: "visible"; readonly visible: boolean }
   | { readonly type: "bye" }
   /** Makes the next attempt now. */
