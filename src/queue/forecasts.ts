@@ -47,7 +47,7 @@ export class Forecasts {
 
   /** When each of these items starts, as far as they wait and it is known. */
   async of(items: readonly QueueItem[]): Promise<ReadonlyMap<number, Start>> {
-    if (!items.some(waits) || !this.#learned.isAnythingKnown) return new Map()
+    if (!items.some(waits) || !(await this.#learned.isAnythingKnown())) return new Map()
     const { starts } = await this.now()
     return new Map(starts.map((start) => [start.id, start]))
   }

@@ -23,6 +23,15 @@ const MOST_KINDS = 1000
 
 type Store = Items & History & Life & { readonly runs: Runs }
 
+/** What is at hand of a kind. */
+interface AtHand extends Found {
+  readonly experience: Experience | undefined
+  /** The runs that it comes from. */
+  readonly runs: readonly Run[]
+  /** When they were read, in milliseconds of the monotonic clock. */
+  readonly readMs: number
+}
+
 /** The keys by which runs are found. */
 type Found = Pick<KnownKind, "kind" | "look">
 
@@ -41,28 +50,31 @@ const isNear = (one: Found, other: Found): boolean =>
 export class Learned implements Service, Knowledge {
   readonly #store: Store
   readonly #onError: (error: unknown) => void
-  readonly #atHand = new Map<string, Found & { readonly experience: Experience | undefined }>()
+  readonly #freshMs: number
+  readonly #atHand = new Map<string, AtHand>()
   readonly #loading = new Map<string, Promise<void>>()
   /** The kinds and looks of which there are runs, as far as this server knows; the newest last. */
   readonly #known = new Map<string, Found>()
   #past: Promise<void> | undefined
   #isStopped = false
   #hasRuns = false
+  #kindsReadMs = 0
 
-  /** `onError` is called when runs cannot be read; they are read again when they are asked for. */
-  constructor(store: Store, onError: (error: unknown) => void) {
+  /**
+   * `onError` is called when runs cannot be read; they are read again when they are asked for. What was read longer than
+   * `freshMs` milliseconds ago is read again, because other servers learn and forget too; by default never.
+   */
+  constructor(store: Store, onError: (error: unknown) => void, freshMs = Number.POSITIVE_INFINITY) {
     this.#store = store
     this.#onError = onError
+    this.#freshMs = freshMs
   }
 
   /**
    * Puts the newest kinds at hand. Once per database, what it holds of completed items is learned in the background.
    */
   async start(): Promise<void> {
-    const { runs } = this.#store
-    const known = await runs.kinds(MOST_KINDS)
-    this.#hasRuns = known.length > 0
-    for (const found of known.toReversed()) this.#know(found)
+    const known = await this.#readKinds()
     for (const found of known.slice(0, FROM_START)) await this.#load(found)
     if (!this.#isStopped) this.#past = this.#learnPast().catch(this.#onError)
   }
@@ -84,9 +96,8 @@ export class Learned implements Service, Knowledge {
     const named = { kind: kind || look, look }
     const key = keyOf(named)
     const known = this.#atHand.get(key)
-    if (known) return known.experience
-    void this.#load(named)
-    return null
+    if (!known || (this.#isOld(known.readMs) && !this.#loading.has(key))) void this.#load(named)
+    return known ? known.experience : null
   }
 
   /** A decision whose change also says how long the attempt will take. */
@@ -113,8 +124,9 @@ export class Learned implements Service, Knowledge {
     return count
   }
 
-  /** Whether there is any run to learn from. */
-  get isAnythingKnown(): boolean {
+  /** Whether there is any run to learn from. @throws AppError `unavailable` */
+  async isAnythingKnown(): Promise<boolean> {
+    if (this.#isOld(this.#kindsReadMs)) await this.#readKinds()
     return this.#hasRuns
   }
 
@@ -130,6 +142,19 @@ export class Learned implements Service, Knowledge {
     return (worker) => (experience ? outlook(experience, worker, totals) : undefined)
   }
 
+  #isOld(readMs: number): boolean {
+    return performance.now() - readMs > this.#freshMs
+  }
+
+  async #readKinds(): Promise<readonly KnownKind[]> {
+    this.#kindsReadMs = performance.now()
+    const known = await this.#store.runs.kinds(MOST_KINDS)
+    this.#hasRuns = known.length > 0
+    this.#known.clear()
+    for (const found of known.toReversed()) this.#know(found)
+    return known
+  }
+
   #know({ kind, look }: Found): void {
     const key = keyOf({ kind, look })
     this.#known.delete(key)
@@ -141,6 +166,7 @@ export class Learned implements Service, Knowledge {
   /** The runs of a kind that have this look; if there are none, the newest ones of nearly the same look. */
   async #runsOf(wanted: Found): Promise<readonly Run[]> {
     const { runs } = this.#store
+    if (this.#isOld(this.#kindsReadMs)) await this.#readKinds()
     const isExact = wanted.look === "" || this.#known.has(keyOf(wanted))
     const near = isExact ? [] : [...this.#known.values()].filter((found) => isNear(found, wanted))
     const found: Run[] = []
@@ -155,9 +181,13 @@ export class Learned implements Service, Knowledge {
     const load = async (): Promise<void> => {
       if (this.#isStopped) return
       try {
+        const readMs = performance.now()
         const runs = await this.#runsOf(wanted)
+        const before = this.#atHand.get(key)
+        const isSame = before !== undefined && Bun.deepEquals(before.runs, runs)
+        const experience = isSame ? before.experience : runs.length > 0 ? learn(runs) : undefined
         this.#atHand.delete(key)
-        this.#atHand.set(key, { ...wanted, experience: runs.length > 0 ? learn(runs) : undefined })
+        this.#atHand.set(key, { ...wanted, runs, experience, readMs })
         const [oldest] = this.#atHand.keys()
         if (this.#atHand.size > AT_HAND && oldest !== undefined) this.#atHand.delete(oldest)
       } catch (error) {

@@ -215,7 +215,12 @@ export class Presence {
   afterwards({ id, worker, tags }: QueueItem): Present | null {
     const taken = this.#taken.get(id)
     if (taken?.tags === null || this.isDrainingAt({ id, worker })) return null
-    return { worker, tags: taken?.tags ?? tags }
+    if (taken) return { worker, tags: taken.tags ?? tags }
+    // It took the item at another server, or before this one started.
+    const others = this.#others.filter((other) => other.worker === worker)
+    const own = this.#workers.get(worker)
+    const taking = own?.isTaking ? own : others.find(({ isTaking }) => isTaking)
+    return others.length > 0 && !taking ? null : { worker, tags: taking?.tags ?? tags }
   }
 
   #heard(worker: string): Entry {

@@ -38,6 +38,8 @@ import { gauges } from "./gauges.ts"
 
 /** Many servers may look for work in one database: none of them does so more than 20 times a second. */
 const FLEET_LOOK_REST_MS = 50
+/** What the other servers of a fleet have learned or forgotten is noticed after this time. */
+const FLEET_LEARNED_MS = 1000
 
 /** The part of the file descriptors that streams may take. */
 const DESCRIPTORS_FOR_STREAMS = 0.8
@@ -194,13 +196,15 @@ function queueOf(
   metrics: Metrics,
 ) {
   const looks = metrics.histogram("claim_look_seconds")
-  const learned = new Learned(store, logged("what was learned of earlier renders could not be read"))
+  const isShared = isPostgres(database)
+  const unread = logged("what was learned of earlier renders could not be read")
+  const learned = new Learned(store, unread, isShared ? FLEET_LEARNED_MS : undefined)
   const workers = new Workers(store, bus, learned, {
     random: Math.random,
     token: () => crypto.randomUUID(),
     room,
     mostTagSets: maxTagSets,
-    ...(isPostgres(database) && { lookRestMs: FLEET_LOOK_REST_MS }),
+    ...(isShared && { lookRestMs: FLEET_LOOK_REST_MS }),
     onLook: (seconds) => looks.observe(seconds),
     onError: logged("the workers' timer could not read or write"),
   })

@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { hostname } from "node:os"
 
+import type { QueueItem } from "../../src/item/item.ts"
 import type { WorkersAnswer } from "../../src/wire/answers.ts"
 import type { Stats } from "../../src/wire/server.ts"
 import { found, startPostgres } from "../engines.ts"
@@ -72,6 +73,28 @@ describe.skipIf(program === null)(
       const answer = await waiting
       expect([answer.status, answer.headers.get("drain")]).toEqual([204, "true"])
       expect(await worker(one.url)).toMatchObject({ draining: true })
+
+      // What a render teaches one of them the other knows within a second.
+      const put = async (url: string, id: number, body: object): Promise<QueueItem> => {
+        const answer = await fetch(`${url}/api/v1/queue/${id}`, {
+          method: "PUT",
+          headers,
+          body: JSON.stringify(body),
+        })
+        return await answer.json()
+      }
+      const add = async (): Promise<number> => {
+        const body = '{"song_id": 2, "kind": "song"}'
+        const answer = await fetch(`${one.url}/api/v1/queue`, { method: "POST", headers, body })
+        return ((await answer.json()) as QueueItem).id
+      }
+      const [first, second] = [await add(), await add()]
+      const drawing = (progress: number): object => ({ status: "processing", current_step: "Draw", progress })
+      expect(await put(two.url, first, drawing(1))).toMatchObject({ eta_runs: 0 })
+      await put(one.url, first, { status: "completed" })
+      let progress = 1
+      while ((await put(two.url, second, drawing(progress))).eta_runs === 0) progress += 0.01
+      expect((await put(one.url, second, drawing(progress + 1))).eta_runs).toBe(1)
 
       leave.abort()
       await own?.body?.cancel().catch(() => undefined)

@@ -26,7 +26,7 @@ async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined>
     pausedAt: async () => null,
   }
   const learned: unknown = {
-    isAnythingKnown: true,
+    isAnythingKnown: async () => true,
     outlookOf: async () => () => ({ seconds: 100, deviation: 0 }),
   }
   const presence = new Presence(() => NOW_MS)
@@ -48,6 +48,40 @@ test("a worker that is asked to stop its item takes the next one soon, whatever 
 
 test("behind an item whose end is unknown nothing is foreseen", async () => {
   expect(await startsIn({ eta_seconds: null })).toBeUndefined()
+})
+
+test("what one server of a fleet has learned or forgotten the others notice", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const [one, other, alone] = [
+    new Learned(store, fail, 0),
+    new Learned(store, fail, 0),
+    new Learned(store, fail),
+  ]
+  const runsAt = (learned: Learned): number => learned.of("song", "Draw")?.witnesses.length ?? 0
+  const once = async (count: number): Promise<void> => {
+    while (runsAt(other) !== count) await Bun.sleep(1)
+  }
+  for (const learned of [one, other, alone]) expect(await learned.isAnythingKnown()).toBe(false)
+  await once(0)
+  const step = { name: "Draw", index: 1, unit: "", size: 0, at: 0, lines: {} }
+  for (const queue_id of [1, 2]) {
+    const run = { kind: "song", look: "Draw", queue_id, worker: "box", seconds: 100, steps: [step] }
+    await store.runs.addLearned([{ ...run, ended_at: at(queue_id) }])
+    await one.note(run)
+    await once(queue_id)
+  }
+  expect([await other.isAnythingKnown(), await alone.isAnythingKnown()]).toEqual([true, false])
+  const before = other.of("song", "Draw")
+  await Bun.sleep(20)
+  // What has not changed is not learned again.
+  expect(other.of("song", "Draw")).toBe(before)
+  expect(await one.forget("song")).toBe(2)
+  await once(0)
+  for (const learned of [one, other]) expect(await learned.isAnythingKnown()).toBe(false)
+  await Promise.all([one.stop(), other.stop(), alone.stop()])
+  await store.close()
 })
 
 test("once enough items without a kind went alike, the next one is expected to, without being asked for before", async () => {

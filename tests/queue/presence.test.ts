@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test"
 
+import { blank } from "../../src/item/blank.ts"
+import type { QueueItem } from "../../src/item/item.ts"
 import { Presence } from "../../src/queue/presence.ts"
 
 test("of a drain at one server and a resume at another the later one counts, and its claims are answered", () => {
@@ -46,6 +48,26 @@ test("of several workers that another server knows, one that was drained is enou
   nowMs = 2000
   for (const worker of ["a", "b", "c"]) two.drain(worker, false)
   expect(one.learn(two.crew)).toBe(false)
+})
+
+test("who takes another item afterwards is the same at both servers", () => {
+  const [one, two] = [new Presence(() => 1000), new Presence(() => 1000)]
+  one.claims({ worker: "box", tags: ["gpu", "fast"] })
+  one.took(1, ["gpu", "fast"])
+  one.took(2, null)
+  const item = (id: number, worker: string): QueueItem => ({
+    id,
+    ...blank(1, new Date(0).toISOString()),
+    ...{ worker, tags: ["gpu"], status: "processing" },
+  })
+  const [rendering, run] = [item(1, "box"), item(2, "laptop")]
+  for (const reporting of [rendering, run]) one.reports(reporting)
+  two.learn(one.crew)
+  two.reports(rendering)
+  for (const presence of [one, two]) {
+    expect(presence.afterwards(rendering)).toEqual({ worker: "box", tags: ["gpu", "fast"] })
+    expect(presence.afterwards(run)).toBeNull()
+  }
 })
 
 test("a worker is forgotten an hour after it was last heard, and not while its claim waits", () => {
