@@ -184,7 +184,7 @@ export class Learned implements Service, Knowledge {
         const readMs = performance.now()
         const runs = await this.#runsOf(wanted)
         const before = this.#atHand.get(key)
-        const isSame = before !== undefined && Bun.deepEquals(before.runs, runs)
+        const isSame = before !== undefined && JSON.stringify(before.runs) === JSON.stringify(runs)
         const experience = isSame ? before.experience : runs.length > 0 ? learn(runs) : undefined
         this.#atHand.delete(key)
         this.#atHand.set(key, { ...wanted, runs, experience, readMs })
