@@ -190,20 +190,20 @@ export function valueOf(text: string): unknown {
   }
 }
 
-const textIn = (value: unknown): string => (typeof value === "string" ? value : "")
+const isText = (value: unknown): value is string => typeof value === "string"
 
 function refusal({ status, headers }: Response, said: string): ServerError {
   const waitMs = retryAfterMs(headers)
   const { error, code, request_id, directive }: Readonly<Record<string, unknown>> = Object(valueOf(said))
-  if (typeof error === "string") {
+  // Other programs refuse with an error and a code of their own, too, but with no ID of the request.
+  if (isText(error) && isText(code) && isText(request_id)) {
     return new ServerError(status, error, {
-      code: textIn(code),
-      requestId: textIn(request_id),
+      code,
+      requestId: request_id,
       directive: directive === "cancel" ? "cancel" : "continue",
       retryAfterMs: waitMs,
     })
   }
-  return new ServerError(status, `the server answered ${status}${MEANINGS[status] ?? ""}`, {
-    retryAfterMs: waitMs,
-  })
+  const words = isText(error) ? `: ${error}` : (MEANINGS[status] ?? "")
+  return new ServerError(status, `the server answered ${status}${words}`, { retryAfterMs: waitMs })
 }

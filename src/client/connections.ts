@@ -61,6 +61,8 @@ export interface Connections {
   retryMs: number
   /** Connections in a row that brought no event. */
   failures: number
+  /** Whether an event has come: then this is the right address, and the server is behind it. */
+  isFound: boolean
   /** The last event ID that came, from which the next connection goes on; undefined before the first one. */
   lastEventId: string | undefined
   /** How often the server sends keepalives. */
@@ -71,6 +73,7 @@ export interface Connections {
 export const newConnections = (lastEventId: string | undefined): Connections => ({
   retryMs: FIRST_RETRY_MS,
   failures: 0,
+  isFound: false,
   lastEventId,
   rhythm: new Rhythm(),
 })
@@ -135,6 +138,7 @@ async function* connection<Said>(
     const { said, ending, reason = ended } = read(incoming)
     ended = reason
     connections.failures = 0
+    connections.isFound = true
     if (ending === "again") return "again"
     if (incoming.id !== undefined) connections.lastEventId = incoming.id
     if (said !== undefined) yield said
@@ -147,7 +151,9 @@ async function* connection<Said>(
 function offlineAfter(error: unknown, connections: Connections): Offline {
   const reason = reasonOf(error)
   const refusal = error instanceof ServerError ? error : undefined
-  if (refusal && !refusal.isPassing) throw refusal
+  // A proxy may answer with anything while the server is away.
+  const isByOther = refusal?.code === "" && connections.isFound
+  if (refusal && !refusal.isPassing && !isByOther) throw refusal
   const leastMs = Math.min(refusal?.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
   const retryMs = Math.max(leastMs, Math.round(waitOf(connections)))
   return { type: "offline", reason, status: refusal?.status ?? 0, code: refusal?.code ?? "", retryMs }

@@ -6,7 +6,7 @@ import { FileWatch } from "./expected-files.ts"
 import { Guard, type Guarded } from "./guard.ts"
 import { Patience, pause } from "./patience.ts"
 import type { Plan } from "./plan.ts"
-import { Reporter } from "./reporter.ts"
+import { isDenied, isUnreachable, Reporter } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported.ts"
 import { type Verdict, wordOf } from "./verdict.ts"
@@ -14,9 +14,7 @@ import { type Verdict, wordOf } from "./verdict.ts"
 const CLAIM_WAIT_S = 30
 /** A server with no items answers after the wait. One that answers sooner is about to stop. */
 const EARLY_ANSWER_MS = 1000
-/** The statuses of a token that is not in force, or may not claim: its owner can fix that. */
-const DENIED = [401, 403]
-/** How long to wait before asking again after one of them. */
+/** How long to wait before asking again a server that does not let us in: its owner must fix that. */
 const DENIED_MS = 10_000
 /** A shell's exit codes for "not executable" and "not found". */
 const RELEASE_CODES = [126, 127]
@@ -169,7 +167,10 @@ export class Worker {
     return claimed
   }
 
-  /** Asks until the server answers. Undefined when we are stopped meanwhile, or when it refuses: then we stop. */
+  /**
+   * Asks until the server itself answers, and lets us in. Undefined when we are stopped meanwhile, or when it refuses:
+   * then we stop.
+   */
   async #tried<T>(ask: () => Promise<T>): Promise<T | undefined> {
     const { signal } = this.#stopping
     const patience = new Patience()
@@ -181,14 +182,13 @@ export class Worker {
         return answer
       } catch (error) {
         if (signal.aborted) return undefined
-        const isDenied = error instanceof ServerError && DENIED.includes(error.status)
-        if (!isDenied && !(error instanceof ServerError && error.isPassing)) {
+        if (!(error instanceof ServerError && (isUnreachable(error) || isDenied(error)))) {
           this.#fail(error)
           return undefined
         }
         if (!this.#isOffline) toStderr(`${error.message}; waiting for the server`)
         this.#isOffline = true
-        await (isDenied ? pause(DENIED_MS, signal) : patience.wait(signal))
+        await (isDenied(error) ? pause(DENIED_MS, signal) : patience.wait(signal))
       }
     }
     return undefined

@@ -256,6 +256,24 @@ describe("a redirect", () => {
     expect(target.asked).toEqual([])
   })
 
+  test("of a stream that has begun does not end it, nor does anything else that a proxy answers", async () => {
+    const live = 'event: live\ndata: {"last_event_id":1,"history":"h"}\nretry: 1\n\n'
+    const answers = [
+      () => new Response(live, { headers: { "content-type": "text/event-stream" } }),
+      () => new Response(null, { status: 302, headers: { location: "/login" } }),
+      () => new Response("404 page not found", { status: 404 }),
+      () => new Response(live, { headers: { "content-type": "text/event-stream" } }),
+      () => Response.json({ error: "gone", code: "gone", request_id: "r" }, { status: 410 }),
+    ]
+    await using other = impostor(() => answers.shift()?.() ?? new Response(null, { status: 204 }))
+    const types: string[] = []
+    const watched = (async () => {
+      for await (const each of new Client(other.url).watch()) types.push(each.type)
+    })()
+    await expect(watched).rejects.toThrow("gone")
+    expect(types).toEqual(["control", "offline", "offline", "offline", "control", "offline"])
+  })
+
   test("to an address that is none is told by that, too", async () => {
     await using other = impostor(
       () => new Response(null, { status: 302, headers: { location: "http://[no address" } }),
@@ -306,6 +324,16 @@ describe("a refusal", () => {
         isPassing: false,
       })
     }
+  })
+
+  test("of another program, in words of its own, is not taken for the server's", async () => {
+    const body = { error: "Not Found", code: "not_found", directive: "cancel" }
+    await using other = impostor(() => Response.json(body, { status: 404 }))
+    expect(await failure("get", other.url)).toMatchObject({
+      message: "the server answered 404: Not Found",
+      code: "",
+      directive: "continue",
+    })
   })
 
   test("of a proxy is reported clearly as well", async () => {

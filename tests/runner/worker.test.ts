@@ -5,13 +5,16 @@ import { blank } from "../../src/item/blank.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
 
-/** A worker whose every claim is refused with this status, and a promise that resolves at the first. */
-function refused(status: number): { readonly worker: Worker; readonly asked: Promise<void> } {
+/** A worker whose every claim is refused with this status and code, and a promise that resolves at the first. */
+function refused(
+  status: number,
+  code = "of the test",
+): { readonly worker: Worker; readonly asked: Promise<void> } {
   const { promise: asked, resolve } = Promise.withResolvers<void>()
   const client: unknown = {
     claim: () => {
       resolve()
-      return Promise.reject(new ServerError(status, `refused with ${status}`, { code: "of the test" }))
+      return Promise.reject(new ServerError(status, `refused with ${status}`, { code }))
     },
   }
   const worker = new Worker({
@@ -23,10 +26,20 @@ function refused(status: number): { readonly worker: Worker; readonly asked: Pro
   return { worker, asked }
 }
 
-test.each([401, 403, 429, 503])(
-  "a worker that is answered %d waits until it is let in or stopped",
-  async (status) => {
-    const { worker, asked } = refused(status)
+test.each([
+  [401, undefined],
+  [403, undefined],
+  [421, undefined],
+  [429, undefined],
+  [503, undefined],
+  // Without a code of ours a proxy answers while the server is away.
+  [302, ""],
+  [404, ""],
+  [409, ""],
+])(
+  "a worker that is answered %d, with the code %p, waits until it is let in or stopped",
+  async (status, code) => {
+    const { worker, asked } = refused(status, code)
     let isOver = false
     const running = worker.run().finally(() => (isOver = true))
     await asked
