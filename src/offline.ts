@@ -36,7 +36,7 @@ export async function openAccess(database: string): Promise<OpenAccess> {
   return { access, close, digest, newSecret }
 }
 
-/** @throws AppError `invalid` for a database on PostgreSQL, which has programs of its own for this */
+/** @throws AppError `invalid` for a database on PostgreSQL, which has its own programs for this */
 function checkFile(database: string, command: string): void {
   if (!isPostgres(database)) return
   throw new AppError(

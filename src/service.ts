@@ -1,6 +1,6 @@
 /** Work in the background, with a beginning and an end. */
 export interface Service {
-  /** Begins the work. If it rejects, `stop` must be called all the same. */
+  /** Begins the work. If it rejects, `stop` must be called anyway. */
   start(): Promise<void>
   /** Ends the work; resolves once nothing of it runs any more. It may be called again, and before `start`. */
   stop(): Promise<void>
@@ -48,7 +48,7 @@ function ring(): void {
  * calls have their turns at the same times, as far as their `ms` allow it, so that a server at rest is woken
  * seldom. Turns never overlap: a turn that is due while another is under way is left out. `run` gets the
  * number of milliseconds by which the timer was late, at most, since the turn before: on a machine that was
- * suspended, this is how long. `onError` is called with what a turn throws; the next turn comes all the same.
+ * suspended, this is how long. `onError` is called with what a turn throws; the next turn comes anyway.
  */
 export function every(
   ms: number,
@@ -98,7 +98,7 @@ export abstract class Repeating implements Service {
 
   /**
    * `everyMs` is the time between two turns. `onError` is called with what a turn throws; the next turn comes
-   * all the same.
+   * anyway.
    */
   constructor(everyMs: number, onError: (error: unknown) => void) {
     this.#everyMs = everyMs
@@ -136,7 +136,7 @@ export async function stopAll(
   }
 }
 
-/** Whether a promise is over within so many milliseconds. @throws what it rejects with by then */
+/** Whether a promise is over within this many milliseconds. @throws what it rejects with by then */
 export async function within(ms: number, over: Promise<void> | undefined): Promise<boolean> {
   const late = Promise.withResolvers<boolean>()
   const timer = setTimeout(late.resolve, ms, false)

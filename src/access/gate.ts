@@ -39,7 +39,7 @@ export interface Caller extends Rights {
 
 /** How the gate is set up. */
 export interface GateOptions {
-  /** Whether everybody may do everything, from anywhere, as long as no token was ever created. */
+  /** Whether everyone may do everything, from anywhere, as long as no token was ever created. */
   readonly isOpen: boolean
   /** Milliseconds of a clock that never goes back. */
   readonly steadyMs: () => number

@@ -8,12 +8,12 @@ export const POSTGRES_MERGE_MS = 10
 const CONNECT_S = 2
 
 /**
- * A bell of PostgreSQL: one connection listens, another speaks. It speaks in a transaction of its own: within the
+ * A bell of PostgreSQL: one connection listens, another speaks. It speaks in its own transaction: within the
  * transaction that writes, NOTIFY holds a lock of the whole database until the write is on the disk.
  */
 export function postgresBell(url: string, channel: string): Bell {
   let onClose = (_error: unknown): void => undefined
-  // One for the speaker; `listen` takes a connection of its own.
+  // One for the speaker; `listen` takes its own connection.
   const sql = new SQL({
     url,
     max: 1,

@@ -42,7 +42,7 @@ export interface Understood<Said> {
 export interface Reading<Said> {
   /** The path in the API, with its query. */
   readonly path: string
-  /** The error for an answer that is no stream of events. */
+  /** The error for an answer that is not a stream of events. */
   readonly notStream: string
   /** Reads an event. @throws Error for what no server sends; the stream is then opened again */
   readonly read: (event: ServerSentEvent) => Understood<Said>
@@ -179,7 +179,7 @@ async function* incomingOf(
   for (;;) {
     silence.wait()
     const read = await reader?.read().catch((cause: unknown) => {
-      // Each runtime has words of its own for this, and some are long.
+      // Each runtime has its own words for this, and some are long.
       throw silence.signal.aborted ? silence.signal.reason : new Error("the connection was lost", { cause })
     })
     if (!read?.value) return

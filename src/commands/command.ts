@@ -15,7 +15,7 @@ export interface Command {
   readonly run: (given: Arguments) => Promise<number>
 }
 
-/** A command as the list of all commands names it; loaded by need, so that a command does not pay for the others. */
+/** A command in the list of all commands; it is loaded when it is run, so that it does not pay for the others. */
 export interface CommandEntry {
   /** What it does, in a few words. */
   readonly about: string

@@ -175,7 +175,7 @@ the exit code is 1.`,
       return NOT_FOUND
     }
     const useless = uselessTotal(options.plan)
-    // A file that the command must write is held against the total all the same.
+    // A file that the command must write is held against the total anyway.
     if (useless !== undefined && options.files.isGuessed) toStderr(`--total ignored: ${useless}`)
     const run = new CommandRun(options)
     const signals = takeSignals({

@@ -31,7 +31,7 @@ interface Output {
   readonly columns?: number
 }
 
-/** How wide lines may be: as the terminal is; elsewhere there is no limit. */
+/** How wide lines may be: the width of the terminal; without one there is no limit. */
 export const columnsOf = (output: Output): number =>
   isLively(output) ? output.columns || 80 : Number.POSITIVE_INFINITY
 

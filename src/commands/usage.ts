@@ -126,7 +126,7 @@ export const usageLine = ({ line }: Usage): string => {
   return `usage: track-studio ${line} (more: track-studio ${name} --help)`
 }
 
-/** A text in lines of at most so many characters, broken between words; a word that is longer has a line of its own. */
+/** A text in lines of at most this many characters, broken between words; a word that is longer has its own line. */
 function wrapped(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(/\s+/)) {

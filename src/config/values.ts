@@ -139,8 +139,8 @@ export const webhookUrls: Read<readonly string[]> = (texts, name) => {
 }
 
 /**
- * A SQLite file, or the URL of a PostgreSQL server. What looks like another URL is no file: each server would have a queue
- * of its own. What was given is not repeated: it may hold a password.
+ * A SQLite file, or the URL of a PostgreSQL server. What looks like another URL is not taken for a file,
+ * or each server would have its own queue. What was given is not repeated: it may hold a password.
  */
 export const databaseName: Read<string> = (texts, name) => {
   const given = text(texts, name)

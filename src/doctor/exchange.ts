@@ -133,7 +133,7 @@ class Exchange {
   }
 }
 
-/** Sends one request over a connection of its own, and answers what came back; it never rejects. */
+/** Sends one request over its own connection, and answers what came back; it never rejects. */
 export const exchange = (patient: Patient, request: Request): Promise<Answer> =>
   new Exchange(patient, request).over.promise
 

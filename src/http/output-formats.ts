@@ -18,7 +18,7 @@ export interface OutputFormat {
 /** A client whose stream the server ended comes back after this time. */
 const RETRY_MS = 1000
 
-/** The output as the command printed it; what is missing has a line of its own. */
+/** The output as the command printed it; what is missing has its own line. */
 const text: OutputFormat = {
   name: "text",
   contentType: "text/plain; charset=utf-8",

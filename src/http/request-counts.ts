@@ -58,7 +58,7 @@ export class RequestCounts {
     this.#onAnswer?.({ requestId, route: name, status, tookMs })
   }
 
-  /** A path that is no route was made up by the client, and must not be remembered. */
+  /** A path that is not a route was made up by the client, and must not be remembered. */
   #routeOf(method: string, path: string): OfRoute {
     const ofPath = this.#routes.get(path)
     const known = ofPath?.get(method)

@@ -19,7 +19,7 @@ export interface Outage {
 export interface Knowledge {
   /**
    * What the runs of this kind and look teach; both texts are empty while unknown. Undefined if there are none, null
-   * if they are not at hand yet.
+   * if they are not in memory yet.
    */
   of(kind: string, look: string): Experience | undefined | null
   /** The last outage; undefined if there was none. */

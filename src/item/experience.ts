@@ -148,7 +148,7 @@ function silenceOf(witnesses: readonly Witness[]): number {
   return seconds > 0 ? silent / seconds : 1
 }
 
-/** A standard deviation, from the errors of so many runs and from the usual error after a part of the way. */
+/** A standard deviation, from the errors of this many runs and from the usual error after a part of the way. */
 function deviationOf(errors: readonly number[], runs: number, usual: number): number {
   const weight = errors.length > 0 ? runs - 1 : 0
   const seen = errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length)

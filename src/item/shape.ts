@@ -10,7 +10,7 @@ const MIN_OTHERS = 2
 /** How much roughness a distance between two runs stands for. */
 const ROUGHNESS_OF_DISTANCE = 4
 
-/** How uneven the pace of a step of so many seconds was: see `Part`. */
+/** How uneven the pace of a step of this many seconds was: see `Part`. */
 export function roughnessOf(step: StepTrace, seconds: number): number {
   let finest: readonly Point[] = []
   for (const signal of SIGNALS) {

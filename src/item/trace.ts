@@ -65,7 +65,7 @@ export const GRAIN = 1 / 24
 /** A line has a corner where its pace changes this many times, if it kept one of the two for this part of the step. */
 const CORNER = 3
 const LONG = 1 / 12
-/** A line with corners has at most so many points. */
+/** A line with corners has at most this many points. */
 const MAX_LINE = 2 / GRAIN
 /** An attempt that names more steps than this stays in its last one. */
 export const MAX_STEPS = 48

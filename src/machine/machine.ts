@@ -70,7 +70,7 @@ export function freeBytes(folder: string): number {
 export const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /**
- * Writes a file for its owner alone that takes so many bytes of the disk, in small pieces, so that other requests do
+ * Writes a file for its owner alone that takes this many bytes of the disk, in small pieces, so that other requests do
  * not wait.
  */
 export async function reserve(path: string, bytes: number): Promise<void> {

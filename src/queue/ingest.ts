@@ -138,10 +138,7 @@ export class Ingest {
     if (this.#refusal === undefined) this.#hear(this.#throttle.take())
   }
 
-  /**
-   * Keeps what was printed, once its attempt has begun. If it cannot be kept, the progress goes on all the
-   * same.
-   */
+  /** Keeps what was printed, once its attempt has begun. If it cannot be kept, the progress goes on anyway. */
   #keep(...bytes: Uint8Array[]): void {
     this.#early.push(...bytes)
     if (this.#early.length > MAX_EARLY_CHUNKS) this.#early.shift()

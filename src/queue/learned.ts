@@ -12,9 +12,9 @@ import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
 import type { KnownKind, Runs } from "../store/runs.ts"
 
-/** How many kinds are kept at hand. */
+/** How many kinds are kept in memory. */
 const AT_HAND = 1000
-/** How many kinds are at hand from the start; the others are read when they are first asked for. */
+/** How many kinds are in memory from the start; the others are read when they are first asked for. */
 const FROM_START = 8
 /** How many completed items of an older database are learned from, the newest. */
 const PAST_ITEMS = 64
@@ -23,8 +23,8 @@ const MOST_KINDS = 1000
 
 type Store = Items & History & Life & { readonly runs: Runs }
 
-/** What is at hand of a kind. */
-interface AtHand extends Found {
+/** What is in memory of a kind. */
+interface InMemory extends Found {
   readonly experience: Experience | undefined
   /** The runs that it comes from. */
   readonly runs: readonly Run[]
@@ -44,14 +44,14 @@ const isNear = (one: Found, other: Found): boolean =>
   (one.kind === other.kind || (one.kind === one.look && other.kind === other.look))
 
 /**
- * What was learned of how long renders take, at hand: it is asked in the middle of every decision on an item that is
- * being worked on, and so never waits for the database.
+ * What was learned about how long renders take, kept in memory: every decision on an item that is being worked on asks
+ * it, so it never waits for the database.
  */
 export class Learned implements Service, Knowledge {
   readonly #store: Store
   readonly #onError: (error: unknown) => void
   readonly #freshMs: number
-  readonly #atHand = new Map<string, AtHand>()
+  readonly #inMemory = new Map<string, InMemory>()
   readonly #loading = new Map<string, Promise<void>>()
   /** The kinds and looks of which there are runs, as far as this server knows; the newest last. */
   readonly #known = new Map<string, Found>()
@@ -71,7 +71,7 @@ export class Learned implements Service, Knowledge {
   }
 
   /**
-   * Puts the newest kinds at hand. Once per database, what it holds of completed items is learned in the background.
+   * Puts the newest kinds into memory. Once per database, what it holds of completed items is learned in the background.
    */
   async start(): Promise<void> {
     const known = await this.#readKinds()
@@ -95,7 +95,7 @@ export class Learned implements Service, Knowledge {
   of(kind: string, look: string): Experience | undefined | null {
     const named = { kind: kind || look, look }
     const key = keyOf(named)
-    const known = this.#atHand.get(key)
+    const known = this.#inMemory.get(key)
     if (!known || (this.#isOld(known.readMs) && !this.#loading.has(key))) void this.#load(named)
     return known ? known.experience : null
   }
@@ -112,7 +112,7 @@ export class Learned implements Service, Knowledge {
     const isStale = (found: Found): boolean =>
       found.kind === run.kind || found.kind === "" || isNear(found, run)
     const own = keyOf(run)
-    const others = [...this.#atHand].filter(([key, found]) => key !== own && isStale(found))
+    const others = [...this.#inMemory].filter(([key, found]) => key !== own && isStale(found))
     for (const { kind, look } of [run, ...others.map(([, found]) => found)]) await this.#load({ kind, look })
   }
 
@@ -120,7 +120,7 @@ export class Learned implements Service, Knowledge {
   async forget(kind: string): Promise<number> {
     const count = await this.#store.runs.forget(kind)
     for (const [key, found] of this.#known) if (found.kind === kind) this.#known.delete(key)
-    this.#atHand.clear()
+    this.#inMemory.clear()
     return count
   }
 
@@ -183,13 +183,13 @@ export class Learned implements Service, Knowledge {
       try {
         const readMs = performance.now()
         const runs = await this.#runsOf(wanted)
-        const before = this.#atHand.get(key)
+        const before = this.#inMemory.get(key)
         const isSame = before !== undefined && JSON.stringify(before.runs) === JSON.stringify(runs)
         const experience = isSame ? before.experience : runs.length > 0 ? learn(runs) : undefined
-        this.#atHand.delete(key)
-        this.#atHand.set(key, { ...wanted, runs, experience, readMs })
-        const [oldest] = this.#atHand.keys()
-        if (this.#atHand.size > AT_HAND && oldest !== undefined) this.#atHand.delete(oldest)
+        this.#inMemory.delete(key)
+        this.#inMemory.set(key, { ...wanted, runs, experience, readMs })
+        const [oldest] = this.#inMemory.keys()
+        if (this.#inMemory.size > AT_HAND && oldest !== undefined) this.#inMemory.delete(oldest)
       } catch (error) {
         this.#onError(error)
       } finally {
@@ -217,7 +217,7 @@ export class Learned implements Service, Knowledge {
     await runs.addLearned(learned)
     this.#hasRuns ||= learned.length > 0
     for (const run of learned) this.#know(run)
-    this.#atHand.clear()
+    this.#inMemory.clear()
   }
 
   async #updatesOf(queueId: number): Promise<StoredUpdate[]> {

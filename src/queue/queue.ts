@@ -187,7 +187,7 @@ export class Queue {
 
   /**
    * Does the same to many items. One that is refused stays as it is, and the others are changed.
-   * @throws Error that is no refusal
+   * @throws Error that is not a refusal
    */
   async batch(act: "cancel" | "retry" | "delete", ids: readonly number[]): Promise<Batch> {
     const decide = { cancel: cancelled, retry: retried, delete: removed }[act]

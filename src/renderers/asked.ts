@@ -15,7 +15,7 @@ function ownWords(command: readonly string[]): readonly string[] {
 
 /**
  * How many frames a Blender command line asks for, or undefined if it does not say so. It is a guess: the scene can
- * have a frame step of its own, and a relative frame may not exist.
+ * have its own frame step, and a relative frame may not exist.
  *
  * The frames are named by `--render-frame` (`-f`), and by `--render-anim` (`-a`) after `--frame-start` (`-s`) and
  * `--frame-end` (`-e`); without those the scene decides.

@@ -183,7 +183,7 @@ export class Bars {
     const wasInside = track.parent !== undefined
     track.parent = around
     if (!around) {
-      // What seemed to be around it was abandoned at its start: it was a bar of its own already before.
+      // What seemed to be around it was abandoned at its start: it had been a bar by itself before.
       if (!this.#root) {
         this.#follow(track)
         this.#turns.move(fraction)

@@ -26,7 +26,7 @@ class Blender implements LineReader {
   readonly #trouble = new Trouble()
   readonly #turns: Turns
   #frame: number | undefined
-  /** Frames of this turn: of the bar in hand, when several renders follow one another. */
+  /** Frames of this turn: of the current bar, when several renders follow one another. */
   #done = 0
   #most = 0
   #isSaved = false

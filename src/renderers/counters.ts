@@ -25,9 +25,9 @@ class Counter {
   isBelieved = false
   /** How often another count of its rank came since it was seen. */
   missed = 0
-  /** Whether anything was told inside of one of what it counts. */
+  /** Whether anything was reported inside one of what it counts. */
   hasInner = false
-  /** Whether it was told inside of another count. */
+  /** Whether it was reported inside another count. */
   isInner = false
   #count: Count
   #shape = ""
@@ -43,7 +43,7 @@ class Counter {
     this.#count = count
   }
 
-  /** How many are done. The number in hand is not, unless the counter began at 0 or the words say so. */
+  /** How many are done. The current one is not, unless the counter began at 0 or the words say so. */
   get done(): number {
     const { n } = this.#count
     return this.#hasZero || this.#isDone ? n : Math.max(0, n - 1)
@@ -53,19 +53,19 @@ class Counter {
     return { done: this.done, total: this.#count.total, name: this.#count.name }
   }
 
-  /** Whether the last of all is in hand, or nearly. */
+  /** Whether the last of all is under way, or nearly. */
   get isAtEnd(): boolean {
     const { n, total } = this.#count
     return n >= total || this.done >= 0.9 * total
   }
 
-  /** Whether the last of all is in hand, and the ones before it were alike, with nothing inside of them. */
+  /** Whether the last of all is under way, and the ones before it were alike, with nothing inside of them. */
   get isPlainToLast(): boolean {
     const { n, total } = this.#count
     return n >= total && this.#hasMoved && !this.#isVaried && !this.hasInner
   }
 
-  /** Whether the last of all is in hand. */
+  /** Whether the last of all is under way. */
   get isAtLast(): boolean {
     return this.#count.n >= this.#count.total
   }
@@ -80,7 +80,7 @@ class Counter {
   see(count: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
     this.missed = 0
     const before = this.#count
-    // Where several are in hand at once, they come in no order. Whatever begins again does so at its start.
+    // Where several are under way at once, they come in no order. Whatever begins again does so at its start.
     const isAside = count.n > 1 && count.n < before.n && count.n > before.n / 2
     if (isAside && isUnderWay && count.total === before.total) return "same"
     const isOther = isNew || count.total !== before.total
@@ -215,7 +215,7 @@ export class Counters {
   }
 
   /**
-   * Whether something new follows what is counted: the last of all is in hand, and what was inside of it, `inner` of 1,
+   * Whether something new follows what is counted: the last of all is under way, and what was inside of it, `inner` of 1,
    * is full, or nothing was inside of the ones before.
    */
   isOver(inner: number): boolean {

@@ -1,6 +1,6 @@
-/** So many of so many, as a line says it. */
+/** A count as a line shows it: this many of that many. */
 export interface Count {
-  /** The number in hand, or done. */
+  /** The number of the current one, or how many are done. */
   readonly n: number
   /** How many there are. */
   readonly total: number

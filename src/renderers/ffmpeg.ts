@@ -87,7 +87,7 @@ class Ffmpeg implements LineReader {
     // A picture of a time after the end is empty, and the video before it is whole.
     const failure = this.#runs.failure ?? (this.#hasWritten ? undefined : this.#emptiness)
     const last = total !== undefined && pass.blocks > 0 ? pass.fractionOf(total) : null
-    // Of bars that were declared, the last must be full, and so many as there are.
+    // Of bars that were declared, the last must be full, and there must be that many bars.
     const full = this.#full - (pass === this.#before && this.#isFull(pass) ? 1 : 0)
     const reached = last !== null && full < bars - 1 ? (full + last) / bars : last
     const { hasEnded } = pass
@@ -100,7 +100,7 @@ class Ffmpeg implements LineReader {
     return frames > 0 && !hasEnded && !isSummed
   }
 
-  /** What was not seen: the end of what was begun. It is no failure, as a script can hide what it likes. */
+  /** What was not seen: the end of what was begun. It is not a failure, as a script can hide what it likes. */
   get #seen(): string | undefined {
     if (!this.#expected.hearsWords) return undefined
     const { stop } = this.#pass
@@ -172,7 +172,7 @@ class Ffmpeg implements LineReader {
     return total === undefined ? known : { ...this.#progress(Math.min(1, seconds / total)), ...known }
   }
 
-  /** Another ffmpeg has begun. A still picture before or after a video is no pass over it. */
+  /** Another ffmpeg has begun. A still picture before or after a video is not a pass over it. */
   #leave(): void {
     if (!this.#pass.isStill) {
       this.#before = this.#pass
@@ -206,6 +206,6 @@ class Ffmpeg implements LineReader {
  * written.
  *
  * `total` is the length of the output in seconds. Without it there is no progress, but media and message. When one
- * ffmpeg follows another, as in two passes, each is a bar of its own.
+ * ffmpeg follows another, as in two passes, each has its own bar.
  */
 export const ffmpeg = (expected: Expected): LineReader => new Ffmpeg(expected)

@@ -2,7 +2,7 @@ const SAMPLES = /[|,] (?:Sample|Rendering) (\d{1,9}) ?\/ ?(\d{1,9})\b/
 const TILES = /\| (?:Rendered (\d{1,9})\/(\d{1,9}) Tiles|Path Tracing Tile (\d{1,9})\/(\d{1,9}))\b/
 const LAYER_DONE = /\| Finished$/
 
-/** So many of so many. */
+/** A count: this many of that many. */
 export interface FrameCount {
   /** How many are done. */
   readonly done: number
@@ -24,7 +24,7 @@ function count(pattern: RegExp, line: string): FrameCount | undefined {
  * How far Blender is with one frame. A frame has as many layers (and views) as the frame before it, or as were seen.
  */
 export class FrameInHand {
-  /** The samples of the tile or layer in hand; undefined while unknown. */
+  /** The samples of the current tile or layer; undefined while unknown. */
   samples: FrameCount | undefined
   /** The tiles that are done; undefined if the frame has none. */
   tiles: FrameCount | undefined
@@ -90,7 +90,7 @@ export class FrameRange {
     this.#last = number
   }
 
-  /** A frame is skipped: the distance across it is no step. */
+  /** A frame is skipped: the distance across it is not a step. */
   skip(): void {
     this.#last = undefined
   }

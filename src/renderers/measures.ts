@@ -8,7 +8,7 @@ import { type LineLook, NEAR_START } from "./track.ts"
 const MAX_KINDS = 200
 /** tqdm's bar, "45%|████    | 9/20": bars of one kind have the same total. */
 const TOTAL = /%\|[^|]*\| ?[\d.]+\w?\/([\d.]+\w?)/
-/** A figure that is no time, date or name, and that no colon follows: "Pass 2:" is a name. */
+/** A figure that is not a time, date or name, and that no colon follows: "Pass 2:" is a name. */
 const FIGURE = /(?<![\w.,:/#-])\d+(?![\w.:/-]|,\d)/
 const HEAD = /^\[ ?\d+ ?%\]/
 

@@ -2,14 +2,14 @@
 const MAX_AFTER_S = 1
 /** The frames that follow that time at most: the last one begins with it, and encoders hold back two more. */
 const FRAMES_AFTER = 3
-/** The least fraction of a total that a video of so many frames must come to, if its encoder holds frames back. */
+/** The least fraction of a total that a video of this many frames must come to, if its encoder holds frames back. */
 const ALL = 0.995
 /** Time that runs back this far, in seconds, is the time of another ffmpeg. */
 const RESTART_S = 1
 
 /** What a block of `-progress` holds. */
 interface Told {
-  /** The frame in hand; undefined if there is none. */
+  /** The current frame; undefined if there is none. */
   readonly frame: number | undefined
   /** The time of the output, in seconds; undefined if there is none. */
   readonly seconds: number | undefined

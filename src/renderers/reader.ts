@@ -7,7 +7,7 @@ export interface Evidence {
    * guess proves nothing.
    */
   readonly reached: number | null
-  /** Whether the renderer said that it ended. ffmpeg says so after a SIGTERM too, so this is no success. */
+  /** Whether the renderer said that it ended. ffmpeg says so after a SIGTERM too, so this is not a success. */
   readonly hasEnded: boolean
   /** The line in which the renderer said that it failed; undefined if it did not. */
   readonly failure: string | undefined

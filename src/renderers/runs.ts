@@ -6,7 +6,7 @@ const FAILURE =
 /** Its last words after a failure. A script can go on after them, and exit with 0. */
 const GIVEN_UP = /^Conversion failed\b/
 const INPUT = /^Input #0, .*, from '(.*)':$/
-/** An input that has a length of its own: no picture, and nothing that ffmpeg makes up. */
+/** An input with a length: not a picture, and nothing that ffmpeg generates. */
 const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
 const ANY_INPUT = /^Input #\d+, /
 const OUTPUT = /^Output #0, (\S+), to '(.*)':$/
@@ -36,14 +36,14 @@ export class FfmpegRuns {
    */
   readonly #unfinished = new Map<string, string | undefined>()
   #input = ""
-  /** How long the inputs of the run in hand last that have a length, in seconds; `NaN` while that is unknown. */
+  /** How long the inputs of the current run last that have a length, in seconds; `NaN` while that is unknown. */
   #lengths: number[] = []
   #isLong = false
   #output: string | undefined
   #isPicture = false
   #before = ""
 
-  /** Reads a line that is no part of a block. */
+  /** Reads a line that is not part of a block. */
   hear(line: string): void {
     const failure = failureIn(line)
     if (failure !== undefined) this.#fail(failure)
@@ -60,7 +60,7 @@ export class FfmpegRuns {
   }
 
   /**
-   * A signal ended the ffmpeg in hand, as it says in this line, after so many seconds of output. If each of its inputs
+   * A signal ended the current ffmpeg, as it says in this line, after this many seconds of output. If each of its inputs
    * has an end, and the last was not reached, the output was cut off. What has no end, such as a screen, is stopped so.
    */
   stop(line: string, seconds: number): void {
@@ -127,7 +127,7 @@ export class FfmpegRuns {
   #end(): void {
     const open = this.#open
     if (open !== undefined) this.#unfinished.delete(open)
-    // What failed with this input before has been done in another way, but a picture of it is no video.
+    // What failed with this input before has been done in another way, but a picture of it is not a video.
     if (open !== undefined && !this.#isPicture) this.#unfinished.delete(this.#input)
   }
 }

@@ -1,4 +1,4 @@
-/** A fall of this much, as a fraction, is no new beginning: totals are corrected while they are counted. */
+/** A fall of this much, as a fraction, is not a new beginning: totals are corrected while they are counted. */
 const SMALL_FALL = 0.05
 /** A bar begins this low. */
 export const NEAR_START = 0.1

@@ -58,7 +58,7 @@ function cutOf(bytes: Uint8Array): number {
 
 /**
  * What a command prints, as text that can be shown anywhere: a line once it has ended, as a terminal shows it then,
- * without colours and without what was drawn over. Data that is no text, which has NUL bytes, is left out.
+ * without colours and without what was drawn over. Data that is not text, which has NUL bytes, is left out.
  */
 export class Transcript {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true })

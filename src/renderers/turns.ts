@@ -17,7 +17,7 @@ export interface TurnsOptions {
 class Turn {
   readonly startedMs: number
   fraction = 0
-  /** Whether it was full at once, or is no bar after all, and so does not count. */
+  /** Whether it was full at once, or is not a bar after all, and so does not count. */
   isVoid = false
 
   constructor(startedMs: number) {
@@ -49,12 +49,12 @@ export class Turns {
     return this.#fraction
   }
 
-  /** Whether the bar in hand can still be the whole. */
+  /** Whether the current bar can still be the whole. */
   get isFirst(): boolean {
     return this.#ended === 0 && !this.#isSetBack
   }
 
-  /** Whether the bar in hand does not count: it was full at once, or is no bar. */
+  /** Whether the current bar does not count: it was full at once, or is not a bar. */
   get isVoid(): boolean {
     return this.#turn?.isVoid ?? false
   }
@@ -109,13 +109,13 @@ export class Turns {
     this.#fraction = Math.max(this.#fraction, fraction)
   }
 
-  /** Whether a bar is so young that it may turn out to be no work. */
+  /** Whether a bar is so young that it may turn out not to be work. */
   #isYoung({ startedMs }: Turn): boolean {
     const { bars, countsQuick, now } = this.#options
     return !countsQuick && bars === undefined && now() - startedMs < QUICK_MS
   }
 
-  /** What is proven while the bar in hand is this far. */
+  /** What is proven while the current bar is this far. */
   #proven(current: number): number {
     const { bars } = this.#options
     if (bars !== undefined) return (Math.min(this.#ended, bars - 1) + current) / bars

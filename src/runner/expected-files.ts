@@ -78,7 +78,7 @@ const brokenWords = (path: string, reason: string): string =>
   `${path} is not a readable media file: ${reason}`
 
 /**
- * Why files that nobody saw ended cannot be read. They may be whole all the same, as a script can hide the last words of
+ * Why files whose end nobody saw cannot be read. They may be whole anyway, as a script can hide the last words of
  * an ffmpeg; one that is missing may have been moved since.
  */
 async function brokenAmong(unfinished: readonly string[]): Promise<string | undefined> {

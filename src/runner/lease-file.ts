@@ -126,7 +126,7 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
 }
 
 /**
- * The leases that this process holds, in a file of its own. The file is locked by the kernel for as long as the process
+ * The leases that this process holds, in its own file. The file is locked by the kernel for as long as the process
  * or its guard lives, so that other workers can see by the lock alone, and not by a name or a number, whether the
  * leases in it are still in use. The lock is a file beside it, because the file itself is replaced at each change.
  */

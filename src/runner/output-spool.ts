@@ -10,7 +10,7 @@ const SPOOL_BYTES = 256 * 1024
 
 /** Text that waits to be sent. */
 interface Part {
-  /** The position of its first byte in all that is sent; what was lost before it counts as if it was sent. */
+  /** The position of its first byte in all that is sent; what was lost before it counts as if it had been sent. */
   readonly at: number
   readonly bytes: Uint8Array<ArrayBuffer>
 }
@@ -100,7 +100,7 @@ export class OutputSpool {
 
   #add(lines: Lines, pieces: readonly OutputPiece[]): void {
     for (const { from, to, text } of pieces) {
-      // Data between two lines, which is no text.
+      // Data between two lines, which is not text.
       this.#end += Math.max(0, from - lines.to)
       lines.to = to
       const bytes = new TextEncoder().encode(text)

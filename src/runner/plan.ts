@@ -70,7 +70,7 @@ function blenderPlan(plan: Plan): Plan {
 }
 
 /**
- * How to run a command. ffmpeg gets `-progress` to a pipe of its own, unless the user gave one; what it prints stays
+ * How to run a command. ffmpeg gets `-progress` to its own pipe, unless the user gave one; what it prints stays
  * as it is.
  */
 export function planned(command: readonly string[], { renderer, total, bars }: PlanRequest = {}): Plan {

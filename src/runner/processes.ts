@@ -84,7 +84,7 @@ export interface Traces {
 }
 
 /**
- * The running processes of a command: its session; what left that, but bears the mark or its brand; those of `before`
+ * The running processes of a command: its session; what left that, but carries the mark or its brand; those of `before`
  * that still run; and what any of these has started. Undefined on systems without /proc.
  */
 export function processesOf(

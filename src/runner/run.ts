@@ -139,7 +139,7 @@ export class CommandRun {
       const { step } = await client.beginStep(held, AbortSignal.timeout(START_WITHIN_MS))
       return step ? spanOf(step) : undefined
     } catch {
-      // Without an answer the command is started all the same, and reports as if there were no steps.
+      // Without an answer the command is started anyway, and reports as if there were no steps.
       return undefined
     }
   }

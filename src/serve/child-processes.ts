@@ -13,7 +13,7 @@ const ownCommand = (): string[] =>
   Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main]
 
 /**
- * Runs a command of this program in a process of its own, so that this server goes on meanwhile. An abort kills it.
+ * Runs a command of this program in its own process, so that this server goes on meanwhile. An abort kills it.
  * @throws Error with what it said if it failed
  */
 async function runAside(args: readonly string[], signal: AbortSignal): Promise<void> {

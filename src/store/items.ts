@@ -92,7 +92,7 @@ export interface Items {
   /**
    * One page of the queue: processing items, then waiting ones by priority and turn, then finished ones, newest first.
    * It holds at most `limit` items and about 4 MB, and at least one item if any follows. A search reads the queue in
-   * slices, each of which is a transaction of its own.
+   * slices, each of which is its own transaction.
    * @throws AppError `invalid` for an `after` that is not the `next` of a page
    */
   list(query: ListQuery): Promise<{ items: QueueItem[]; next: string | null }>

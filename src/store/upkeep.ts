@@ -1,6 +1,6 @@
 /** Which part of the history may be removed. */
 export interface Thinning {
-  /** Updates of items that finished before this time may go; null if age is no reason. RFC 3339 UTC. */
+  /** Updates of items that finished before this time may go; null if age is not a reason. RFC 3339 UTC. */
   readonly finishedBefore: string | null
   /** The most updates that one item keeps, the oldest going first; 0 if there is no limit. */
   readonly perItem: number
@@ -64,6 +64,6 @@ export interface Upkeep {
   /** Writes the log into the file and empties it, as far as no reader stands in the way. */
   checkpoint(): Promise<void>
 
-  /** Gives unused room back to the disk, at most so many bytes a call; answers how much is left to give. */
+  /** Gives unused room back to the disk, at most this many bytes per call; answers how much is left to give. */
   shrink(bytes: number): Promise<number>
 }

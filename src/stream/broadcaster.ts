@@ -16,7 +16,7 @@ const KEEPALIVE_SLICE = 256
 /** Streams that are woken for a batch in one turn. 64 gave a fifth more deliveries flat out than all at once. */
 const WAKE_SLICE = 64
 const RETRY_MS = 1000
-/** The longest that a stream waits for what is being read before it opens with what is at hand. */
+/** The longest that a stream waits for what is being read before it opens with what is in memory. */
 const CATCH_UP_MS = 1000
 /** The longest that updates wait to gather, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10

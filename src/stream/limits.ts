@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { StreamMetrics } from "./metrics.ts"
 
-/** A client for which there is no room comes back after this time, or up to twice as long. */
+/** A client that was refused for lack of room comes back after this time, or up to twice as long. */
 const BUSY_RETRY_MS = 5000
 
 /** The owner of streams: one for all streams of a client. */

@@ -7,7 +7,7 @@ import { type Knowable, Remembered } from "./remembered.ts"
 import { eventId, type StreamRequest } from "./request.ts"
 import type { Wanted } from "./selection.ts"
 
-/** An opening with more updates than this is not shared: each stream sends it in pages of its own. */
+/** An opening with more updates than this is not shared: each stream sends it in its own pages. */
 const MOST_UPDATES = 64
 /** The most openings of each sort that are remembered. */
 const MOST_OPENINGS = 1024
@@ -28,7 +28,7 @@ export const greetingOf = (random: number): Greeting => ({
 
 /**
  * What streams say first if they open in the same way: a greeting, some updates, and `live`. Without `live`
- * the broadcaster has the following updates at hand, which are sent next.
+ * the broadcaster has the following updates in memory, which are sent next.
  */
 export class Opening {
   /** The event ID up to which a stream has examined everything once it has said this. */

@@ -13,7 +13,7 @@ import type { Wanted } from "./selection.ts"
 import { thinned } from "./thinning.ts"
 
 /**
- * All other work waits while a page is read: 0.7 ms for so many. Four times as many take 3.2 ms, and a quarter more
+ * All other work waits while a page is read: 0.7 ms for this many rows. Four times as many take 3.2 ms, and a quarter more
  * each.
  */
 const PAGE_UPDATES = 256
@@ -27,7 +27,7 @@ const SNAPSHOT_UPDATES = 256
 export interface Shared {
   /** The history that streams read. */
   readonly history: History
-  /** Wakes streams, and has the newest updates at hand. */
+  /** Wakes streams, and has the newest updates in memory. */
   readonly broadcaster: Broadcaster
   /** The beginnings of streams. */
   readonly openings: Openings
@@ -67,7 +67,7 @@ interface Piece {
 export type Passage = AsyncGenerator<readonly Frame[], void, undefined>
 
 /**
- * Reads for one stream what its broadcaster does not have at hand: openings, replays, and what a slow stream missed.
+ * Reads for one stream what its broadcaster does not hold in memory: openings, replays, and what a slow stream missed.
  * Made when it is needed and dropped after its last list, so that an open stream does not keep it.
  */
 export class Reader {

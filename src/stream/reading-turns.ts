@@ -21,7 +21,7 @@ export class ReadingTurns {
   #running = 0
   #pages: Promise<void> = Promise.resolve()
 
-  /** `mostOfOwner`: the stints of one owner that run at once; 0, as by default, if there is no limit but that of all. */
+  /** `mostOfOwner`: the stints of one owner that run at once; 0, as by default, if only the limit for all applies. */
   constructor(mostOfOwner = 0) {
     this.#mostOfOwner = mostOfOwner
   }

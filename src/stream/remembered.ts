@@ -11,7 +11,7 @@ interface Entry<T> {
 
 /**
  * What was read of the history, for all streams that ask for the same before the bell rings again. After a
- * ring it is brought up to date from the updates that the broadcaster has at hand, or read again if these do
+ * ring it is brought up to date from the updates that the broadcaster holds in memory, or read again if these do
  * not suffice.
  */
 export class Remembered<Name, T> {
@@ -27,7 +27,7 @@ export class Remembered<Name, T> {
 
   /**
    * At once if it is known; it contains everything that was rung for. `read` reads it; `renewed` makes it
-   * from what was known, if anything was, and from the updates that the broadcaster has at hand; it returns
+   * from what was known, if anything was, and from the updates that the broadcaster holds in memory; it returns
    * undefined if it must be read.
    */
   of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Knowable<T> {

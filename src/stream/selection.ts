@@ -54,7 +54,7 @@ export class Selection {
     this.#viewer = viewer
   }
 
-  /** Takes a question; false if so many are unanswered that the viewer must have stopped reading. */
+  /** Takes a question; false if too many are unanswered, so that the viewer must have stopped reading. */
   ask(ask: Question): boolean {
     if (this.#asked.length >= MAX_ASKED) return false
     this.#asked.push(ask)

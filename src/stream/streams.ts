@@ -43,7 +43,7 @@ type Opened<Chunk> = Chunks<Chunk> | null
 
 /**
  * The open streams of this server. A stream is a cursor over the history: it sends a snapshot or a replay, then
- * `live`, then whatever is new, and keeps no queue of its own, so a slow reader costs what a fast one does.
+ * `live`, then whatever is new, and keeps no queue, so a slow reader costs what a fast one does.
  */
 export class Streams {
   readonly #shared: Shared

@@ -18,7 +18,7 @@ interface Thinned {
   readonly list: readonly UpdateFrame[]
 }
 
-/** The newest batches, kept at hand for streams that are a little behind. */
+/** The newest batches, kept in memory for streams that are a little behind. */
 export class Tail {
   #batches: Batch[] = []
   #size = 0
@@ -39,7 +39,7 @@ export class Tail {
     this.#thinned = undefined
   }
 
-  /** Whether every update after this event ID is at hand; only one up to the newest may be asked for. */
+  /** Whether every update after this event ID is in memory; only one up to the newest may be asked for. */
   reachesTo(eventId: number): boolean {
     const first = this.#batches[0]
     return first !== undefined && first.previous <= eventId

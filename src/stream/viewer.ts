@@ -182,7 +182,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     this.liveAt = undefined
   }
 
-  /** What the broadcaster has at hand after the cursor; undefined if nothing of it is wanted. */
+  /** What the broadcaster holds in memory after the cursor; undefined if nothing of it is wanted. */
   #taken(): Chunk | "read" | undefined {
     const { format } = this.request
     const { wanted } = this

@@ -80,7 +80,7 @@ export function fitting(
   return texts.findLast((text) => widthOf(text) <= width) ?? ""
 }
 
-/** The parts in lines of at most this width, and at most so many lines; a part that is longer is cut. */
+/** The parts in lines of at most this width, and at most this many lines; a part that is longer is cut. */
 export function wrapped(
   parts: readonly string[],
   separator: string,

@@ -2,8 +2,8 @@ import { counted, printable } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
 
 /**
- * Writes what a command printed piece by piece as text that cannot control a terminal; what is missing has a line of
- * its own.
+ * Writes what a command printed piece by piece as text that cannot control a terminal; what is missing has its
+ * own line.
  */
 export class OutputText {
   #attempt: number | undefined

@@ -29,7 +29,7 @@ export interface BallastOptions {
 }
 
 /**
- * Keeps a file beside the database that is let go when the disk is full: then items and reports are refused, and what
+ * Keeps a file beside the database that is released when the disk is full: then items and reports are refused, and what
  * ends a render finds room. An older file is taken over at the next start.
  */
 export class Ballast extends Repeating {

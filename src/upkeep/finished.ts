@@ -5,7 +5,7 @@ import type { Items } from "../store/items.ts"
 import type { Upkeep } from "../store/upkeep.ts"
 
 /**
- * Deletes the items that finished before a time (RFC 3339 UTC), the oldest first and at most so many, as a person
+ * Deletes the items that finished before a time (RFC 3339 UTC), the oldest first and at most this many, as a person
  * would: viewers see it. Answers how many there were.
  */
 export async function removeFinished(

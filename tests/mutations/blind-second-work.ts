@@ -163,13 +163,13 @@ export const BLIND_SECOND_WORK: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/worker.ts",
+    "src/runner/reporter.ts",
     ["tests/runner/worker.test.ts"],
     [
       [
         "a worker that may not claim stops instead of waiting for its owner",
-        "const DENIED = [401, 403]",
-        "const DENIED = [401]",
+        "[401, 403, 421].includes",
+        "[401, 421].includes",
       ],
     ],
   ),

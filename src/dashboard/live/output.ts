@@ -22,7 +22,7 @@ export interface HeardOutput {
 
 /**
  * Reads what the command of one attempt printed, and follows it while it is seen: a browser has few connections for
- * a server, so a tab that is hidden lets go of its own, and goes on later from where it was.
+ * a server, so a tab that is hidden releases its own, and goes on later from where it was.
  */
 export class OutputReading {
   readonly #id: number

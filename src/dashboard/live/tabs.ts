@@ -6,7 +6,7 @@ import { ownToken } from "./token.ts"
 const TICK_MS = 500
 /** The hub says something every 2 s. A worker that is silent for this many ticks, in a visible tab, is dead. */
 const SILENT_TICKS = 16
-/** How long a hidden tab keeps a stream of its own. */
+/** How long a hidden tab keeps its own stream. */
 const HIDDEN_MS = 300_000
 
 /** Who holds the stream behind this tab: a worker that all tabs share, or the tab itself. */
@@ -76,7 +76,7 @@ function inThisTab(hear: (message: FromHub) => void): Way {
 
 /**
  * This tab's way to the hub. Browsers allow six connections to a host over all tabs, so all tabs share one stream, in
- * a SharedWorker. Without one a tab has a stream of its own.
+ * a SharedWorker. Without one a tab has its own stream.
  */
 export class HubLine {
   readonly #hear: (message: FromHub) => void

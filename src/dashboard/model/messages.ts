@@ -43,7 +43,7 @@ export interface Connection {
   readonly skewMs: number
 }
 
-/** Updates that were left out. Everything is loaded again after it, so what is shown is right all the same. */
+/** Updates that were left out. Everything is loaded again after it, so what is shown is right anyway. */
 export interface Gap {
   /** Why; `history` where the server has another database. */
   readonly reason: StreamGap["reason"] | "history"

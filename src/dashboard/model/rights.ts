@@ -20,7 +20,7 @@ const rights = (all: readonly Right[], why = ""): Rights => ({
   why,
 })
 
-/** Those of a reader of whom nothing is known yet: a server without tokens lets everybody do everything. */
+/** Those of a reader of whom nothing is known yet: a server without tokens lets everyone do everything. */
 export const unknownRights = (hasToken: boolean): Rights =>
   rights(hasToken ? [] : ["read", "figures", "add", "change"])
 

@@ -105,7 +105,7 @@ export class State {
     return { ids, lists, unsure }
   }
 
-  /** Takes items as the server has them now, and lets go of those it has no more. */
+  /** Takes items as the server has them now, and drops those that it no longer has. */
   put(items: readonly QueueItem[], removed: readonly number[]): Changed {
     for (const id of removed) this.items.delete(id)
     for (const item of items) this.items.set(item.id, item)

@@ -37,7 +37,7 @@ export function svg<K extends keyof SVGElementTagNameMap>(
 export const icon = (name: string): SVGSVGElement =>
   svg("svg", { class: "icon", "aria-hidden": "true" }, svg("use", { href: `#i-${name}` }))
 
-/** Sets an element's text, where it is not the same already. */
+/** Sets an element's text, if it is not the same already. */
 export function say(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }

@@ -322,7 +322,7 @@ export class Home implements Screen {
     mark(this.element, "data-view", isAll ? null : which)
     // The strip is above all lists, and would push them away from under the pointer.
     this.#isFailureDue = !isFree
-    // A reader who sees one item alone is not told that the others are none.
+    // A reader who sees one item alone is not shown that there are no others.
     const isOptional = !isAll || !this.#model.may("figures")
     const how = (section: Section) => ({ isLoaded: loaded, isNew, isOptional, isHeld: held.has(section) })
     if (isFree)

@@ -52,7 +52,7 @@ interface Focus {
 }
 
 /**
- * A list of items, each in a row of its own for as long as it is in the list. It shows the first few, and more when
+ * A list of items, each in its own row for as long as it is in the list. It shows the first few, and more when
  * asked to, so that a queue of thousands costs no more than what can be looked at.
  *
  * While the reader is in it, its rows stay where they are: the place of an item that leaves is kept, and items that

@@ -37,7 +37,7 @@ function walk(menu: HTMLElement, event: KeyboardEvent): void {
   buttons[to]?.focus()
 }
 
-/** Opens a menu at a button, or closes it where it is open. */
+/** Opens a menu at a button, or closes it if it is open. */
 export function toggleMenu(opener: HTMLElement, label: string, choices: readonly Choice[]): void {
   const was = open
   was?.menu.hidePopover()

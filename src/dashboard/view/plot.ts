@@ -106,7 +106,7 @@ export class Plot {
 
   /**
    * Draws the points from the start of the first attempt to `nowMs`, or to where the end is expected. Returns whether
-   * there is anything to draw: an attempt that never left 0% is no line that could be seen.
+   * there is anything to draw: an attempt that never left 0% is a line that cannot be seen.
    */
   draw(all: readonly Point[], nowMs: number, expected: Expected | null): boolean {
     const started = all.findIndex(({ running }) => running)

@@ -147,7 +147,7 @@ export class Wave {
     return this.#from + (glide.to - this.#from) * Math.min(1, part)
   }
 
-  /** The glide as it may be: a bar that is ahead of its place goes on from where it is. */
+  /** The glide that is allowed: a bar that is ahead of its place goes on from where it is. */
   #held(wanted: Glide): Glide {
     const place = this.#place()
     const isSame = wanted.attempt !== undefined && wanted.attempt === this.#glide?.attempt

@@ -2,7 +2,7 @@ import type { Clock } from "../../item/moment.ts"
 
 /** A sample that is older than this gives way to any other. */
 const SAMPLE_MS = 60_000
-/** A difference that is larger than this is no error of measuring: the server's clock has jumped. */
+/** A difference that is larger than this is not a measuring error: the server's clock has jumped. */
 const JUMP_MS = 1000
 
 /**

@@ -8,7 +8,7 @@ import { json, long, time } from "./column-types.ts"
 export const epochs = pgSequence("instance_epochs")
 
 /**
- * The programs that write this database, and the fence of each: a write that bears another epoch than its row
+ * The programs that write this database, and the fence of each: a write that carries another epoch than its row
  * is refused. Epochs come from one sequence, so none comes twice. The columns that a server writes about
  * itself are null for other programs.
  */

@@ -18,7 +18,7 @@ const READERS = 4
 /** The advisory lock under which a database is prepared. */
 const PREPARING = 7_446_291
 
-/** In the binary all such folders are beside each other, so each has a name of its own. */
+/** In the binary all such folders are beside each other, so each has its own name. */
 const migrationsFolder = join(import.meta.dir, "postgres-migrations")
 
 /**
@@ -149,7 +149,7 @@ async function migrated(url: string, link: PostgresLink): Promise<FoundDatabase>
   const path = shownDatabase(url)
   if ((await applied((text) => link.ask(text))) >= newest)
     return { path, isNew: false, migrated: 0, canShrink: true }
-  // Loaded when there is something to migrate, and on a session of its own: the lock is waited for as long as another
+  // Loaded when there is something to migrate, and on its own session: the lock is waited for as long as another
   // instance needs for its migrations.
   const [{ drizzle }, { migrate }] = await Promise.all([
     import("drizzle-orm/bun-sql"),

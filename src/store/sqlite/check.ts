@@ -61,7 +61,7 @@ const count = (client: Database, table: "queue_items" | "updates"): number =>
 /**
  * Checks that a database is whole, and that the history of every item is a legal one. It only reads, also beside a running
  * server.
- * @throws AppError `unavailable` if it is no database of this program, or cannot be opened
+ * @throws AppError `unavailable` if it is not a database of this program, or cannot be opened
  */
 export function checkDatabase(path: string): CheckResult {
   if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)

@@ -57,7 +57,7 @@ const keysBeside = <K extends string>(all: Record<K, unknown>, some: object): K[
   // Object.keys forgets which keys they are.
   (Object.keys(all) as K[]).filter((key) => !(key in some))
 const otherItemKeys = keysBeside(itemColumns, reportColumns)
-// The course has a statement of its own.
+// The course has its own statement.
 const otherWorkKeys = keysBeside(workColumns, { ...reportColumns, course })
 
 /** Whether a change touches nothing but what a report may change. */

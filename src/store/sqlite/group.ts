@@ -62,7 +62,7 @@ const isFault = (error: unknown): boolean =>
 /**
  * Writes that arrive in one turn of the event loop share one commit, and so one wait for the disk.
  *
- * Each write has a savepoint of its own: one that throws is undone and fails alone. When the commit fails, or an error
+ * Each write has its own savepoint: one that throws is undone and fails alone. When the commit fails, or an error
  * ends the transaction, all of its writes fail with AppError `unavailable`. While another process holds the write lock
  * the group waits by timer, for at most 5 s.
  */

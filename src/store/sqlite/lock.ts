@@ -51,7 +51,7 @@ function identityOf(path: string): string {
 /** What a backup carries in place of a mark: a restore puts it back, and gives its history another name. */
 export const BACKUP_MARK = "backup"
 
-/** The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none. */
+/** The mark in the database file itself, without what its write-ahead log would add; undefined if it carries none. */
 function markIn(path: string): string | undefined {
   const file = `file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`
   try {
@@ -70,7 +70,7 @@ function isMarkOf({ name, starts }: Memory, text: string | undefined): boolean {
   return ahead >= 0 && ahead <= MOST_AHEAD
 }
 
-/** Whether an error means that a file is no whole database, or not one of ours. */
+/** Whether an error means that a file is not a complete database, or not one of ours. */
 const isDamage = (error: unknown): boolean =>
   error instanceof SQLiteError && /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/.test(error.code ?? "")
 
@@ -81,7 +81,7 @@ const refuse = (message: string, path: string): never => {
   )
 }
 
-/** The mark that a database gets which is no longer at its path: no copy that was made of it before bears it. */
+/** The mark that a database gets which is no longer at its path: no copy that was made of it before carries it. */
 export const movedOn = (mark: Mark): Mark => ({ ...mark, starts: mark.starts + MOST_AHEAD + 1 })
 
 /**

@@ -52,7 +52,7 @@ class Log {
 /** Where the first page says how many pages there are. */
 const SIZE_IN_PAGES = 28
 
-/** The page of the database file that bears the mark. It is read without SQLite, which would read its own memory of it. */
+/** The page of the database file that carries the mark, read without SQLite, which would use its cached copy. */
 export class MarkPage {
   readonly #descriptor: number
   readonly #page: Buffer
@@ -73,7 +73,7 @@ export class MarkPage {
     this.#descriptor = openSync(found.path, "r")
   }
 
-  /** Whether the file bears the mark. */
+  /** Whether the file carries the mark. */
   isMarked(): boolean {
     try {
       if (this.#hasMark()) return true

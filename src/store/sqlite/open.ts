@@ -162,7 +162,7 @@ export interface Opened {
 /**
  * Opens the SQLite database at `path`, creates it if it does not exist, and brings an older one up to date. With
  * `isNewAllowed` it also takes a database that is not the one that the last server used.
- * @throws AppError `unavailable` if it is no file, cannot be opened or written, is in use by another server, is
+ * @throws AppError `unavailable` if it is not a file, cannot be opened or written, is in use by another server, is
  * damaged, is another program's, was made by a newer version, or is not the one that the last server used
  */
 export function openDatabase(path: string, isNewAllowed = false): Opened {

@@ -36,7 +36,7 @@ function setSequence(client: Database, table: "updates" | "queue_items", value: 
     .run(table, value)
 }
 
-/** Gives the copy a history of its own, whose numbers go on above all that were ever given. */
+/** Gives the copy its own history, whose numbers go on above all that were ever given. */
 function begin(client: Database, present: Present | null, isReplaced: boolean): void {
   const [lastUpdate, lastItem] = [sequence(client, "updates"), sequence(client, "queue_items")]
   const jump = isReplaced && present === null ? UNKNOWN_JUMP : 0

@@ -314,7 +314,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The end of every transaction. One that changes nothing must not write to the disk. */
   #ending(nowMs: number): void {
     this.#hasChanged = this.#reads.changes.get()?.changes !== this.#changes
-    // Here it costs no commit of its own, and no lease is given long after the latest sign of life.
+    // Here it costs no extra commit, and no lease is given long after the latest sign of life.
     if (this.#hasChanged && this.#isAliveDue(nowMs)) this.#signOfLife(nowMs)
   }
 
