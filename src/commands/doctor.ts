@@ -53,7 +53,12 @@ async function printed(findings: AsyncGenerator<Finding, void, undefined>, idleS
 /** The address that was typed; one without a scheme is of plain HTTP. @throws AppError `invalid` */
 function urlOf(typed: string): URL {
   const url = URL.parse(typed.includes("://") ? typed : `http://${typed}`)
-  if (url && /^https?:$/.test(url.protocol) && url.hostname !== "") return url
+  if (url && /^https?:$/.test(url.protocol) && url.hostname !== "") {
+    // What was copied from a browser may name a view of the page.
+    url.search = ""
+    url.hash = ""
+    return url
+  }
   throw new AppError("invalid", `URL must be an address such as https://studio.example, not "${typed}"`)
 }
 

@@ -9,6 +9,20 @@ const DAY_MS = 86_400_000
 /** A certificate that ends sooner than this was not renewed in time. */
 const RENEWAL_DAYS = 14
 
+const SILENCES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "there is no such name",
+  EHOSTUNREACH: "there is no route to it",
+  ENETUNREACH: "there is no route to it",
+  ECONNRESET: "the connection was cut",
+}
+
+/** Why there is no TLS connection, in words. */
+function plainly(error: Error): string {
+  if (error.message.includes("WRONG_VERSION_NUMBER")) return "what listens there speaks plain http"
+  return SILENCES["code" in error ? String(error.code) : ""] ?? error.message
+}
+
 /** The TLS connection, or why there is none. */
 function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
   const host = url.hostname.replace(/^\[|\]$/g, "")
@@ -25,7 +39,7 @@ function secured({ url, patienceMs }: Patient): Promise<TLSSocket | Error> {
 export async function certificateOf(patient: Patient): Promise<Finding> {
   const about = "certificate"
   const socket = await secured(patient)
-  if (socket instanceof Error) return faulty(about, "unreachable", `no TLS connection: ${socket.message}`)
+  if (socket instanceof Error) return faulty(about, "unreachable", `no TLS connection: ${plainly(socket)}`)
   const certificate = socket.getPeerCertificate()
   const refused = socket.authorizationError ?? checkServerIdentity(patient.url.hostname, certificate)
   socket.destroy()
@@ -51,14 +65,6 @@ const reasonOf = (refused: Error | string): string => {
   return REASONS[code] ?? (typeof refused === "string" ? refused : refused.message)
 }
 
-const SILENCES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "nothing listens there",
-  ENOTFOUND: "there is no such name",
-  EHOSTUNREACH: "there is no route to it",
-  ENETUNREACH: "there is no route to it",
-  ECONNRESET: "the connection was cut",
-}
-
 /** Why there is no answer, in words. */
 const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): string => {
   const why = end === "late" ? `nothing came within ${patienceMs / 1000} s` : (SILENCES[reason] ?? reason)
@@ -71,6 +77,23 @@ const SERVICE = "track-studio-orchestrator"
 /** Which program answered in the server's place. */
 const answeredBy = ({ status, headers }: Answer): string =>
   printable(`${status}${headers.server === undefined ? "" : ` from ${headers.server}`}`)
+
+/** What another answer than that of the health check means. */
+function strangerOf(answer: Answer, { url }: Patient): Finding {
+  const [about, { status }] = ["server", answer]
+  const { error, code } = refusalIn(answer)
+  if (code === "not_found") {
+    const says = `it is reached, and does not know ${printable(url.pathname)}: the proxy must take that path away`
+    return faulty(about, "path_kept", says)
+  }
+  if (code !== "") return faulty(about, "not_let_in", error)
+  const by = answeredBy(answer)
+  if (status === 401 || status === 403)
+    return faulty(about, "kept_out", `${by}: a proxy lets nobody through without its own login`)
+  if (status === 502 || status === 503 || status === 504)
+    return faulty(about, "not_ours", `${by}: a proxy answers, and does not reach the server`)
+  return faulty(about, "not_ours", `${by} answers, not a Track Studio server`)
+}
 
 /** What was found on the way to the server, and what the server says of itself. */
 export interface Arrival {
@@ -96,9 +119,7 @@ export async function arrivalAt(patient: Patient): Promise<Arrival> {
   const { error, code } = refusalIn(answer)
   if (code === "misdirected") return lost(faulty(about, "host_refused", error))
   const { service, version, commit } = saidIn(answer)
-  if (service !== SERVICE) {
-    return lost(faulty(about, "not_ours", `${answeredBy(answer)} answers, not a Track Studio server`))
-  }
+  if (service !== SERVICE) return lost(strangerOf(answer, patient))
   const by = headers.server === undefined ? "" : ` through ${headers.server}`
   const says = printable(`track-studio ${version} (${commit})${by}, answered in ${Math.ceil(headMs)} ms`)
   const isProxied = headers.server !== undefined || headers.via !== undefined

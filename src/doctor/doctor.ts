@@ -4,7 +4,7 @@ import { type Finding, note } from "./finding.ts"
 import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
 import { socketOf } from "./sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
-import { uploadsOf } from "./uploads.ts"
+import { pausesOf, uploadsOf } from "./uploads.ts"
 
 /** Whether an address is one of this machine, so that no proxy or network is in between. */
 const isHere = ({ hostname }: URL): boolean => /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
@@ -41,6 +41,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
           arrivalOf(patient),
           compressionOf(patient),
           resumptionOf(patient),
+          pausesOf(patient, isProxied),
           idlenessOf(patient),
         ]
       : []),

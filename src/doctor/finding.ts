@@ -10,9 +10,17 @@ const FAULTS = {
     "nginx: proxy_pass http://127.0.0.1:8080;   # where the server listens",
     "does the server run? systemctl status track-studio",
   ],
+  kept_out: ["nginx: remove auth_basic, auth_request, allow and deny: the server has tokens of its own"],
+  path_kept: [
+    "nginx: proxy_pass http://127.0.0.1:8080/;   # its last slash takes the path of the location away",
+    "or leave out the path of the URL, if the server is not below one",
+  ],
   host_refused: ["start the server with --allowed-host and this name"],
   host_changed: ["nginx: proxy_set_header Host $http_host;"],
-  scheme_lost: ["nginx: proxy_set_header X-Forwarded-Proto $scheme;"],
+  scheme_lost: [
+    "nginx: proxy_set_header X-Forwarded-Proto $scheme;",
+    "nginx behind another proxy: proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;",
+  ],
   host_open: ["nginx: proxy_set_header Host $http_host;   # the name that the client asked for"],
   origin_open: ["remove anything that sets or removes the header Origin on its way to the server"],
   not_let_in: [
@@ -40,11 +48,17 @@ const FAULTS = {
     "Apache: ProxyPass ... flushpackets=on   # Caddy: flush_interval -1",
   ],
   compressed: ["nginx: gzip off;   # or remove text/event-stream from gzip_types"],
-  headers_stripped: ["nginx: remove proxy_hide_header and add_header for what is missing"],
-  not_resumed: ["nginx: remove proxy_set_header Last-Event-ID, so that it passes unchanged"],
+  rewritten: ["remove anything that rewrites bodies on their way, such as sub_filter in nginx"],
+  headers_stripped: ["nginx: remove proxy_hide_header, add_header and expires for what is missing"],
+  not_resumed: [
+    "nginx: remove proxy_set_header Last-Event-ID and proxy_pass_request_headers off, so that it passes unchanged",
+  ],
   keepalive_lost: ["remove anything that rewrites bodies on their way, such as sub_filter in nginx"],
   cut: ["nginx: proxy_read_timeout 1h;   # more than the keepalive of the server, 15 s by default"],
   body_buffered: ["nginx: proxy_request_buffering off; proxy_http_version 1.1;"],
+  body_cut: [
+    "nginx: client_body_timeout 1h;   # a frame may take long, and the renderer is silent meanwhile",
+  ],
   body_limited: ["nginx: client_max_body_size 0;"],
   not_upgraded: [
     "nginx: proxy_http_version 1.1;",

@@ -1,4 +1,4 @@
-import { exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
+import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
 /** It watches an item that is never added. */
@@ -25,13 +25,9 @@ function liveSocket({ url, token, patienceMs }: Patient): Promise<number | undef
   })
 }
 
-/** Whether a WebSocket opens, from the server's own page. */
-export async function socketOf(patient: Patient): Promise<Finding> {
-  const about = "WebSockets"
-  const ms = await liveSocket(patient)
-  if (ms !== undefined) return good(about, `open after ${Math.ceil(ms)} ms`)
-  // The WebSocket client hides the refusal, so a plain request asks for it.
-  const answer = await exchange(patient, {
+/** What a plain request for a WebSocket is answered. */
+const asked = (patient: Patient, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
+  exchange(patient, {
     path: SOCKET,
     headers: {
       origin: patient.url.origin,
@@ -39,11 +35,25 @@ export async function socketOf(patient: Patient): Promise<Finding> {
       upgrade: "websocket",
       "sec-websocket-version": "13",
       "sec-websocket-key": "dHJhY2sgc3R1ZGlvIDopIQ==",
+      ...headers,
     },
   })
+
+/** Whether a WebSocket opens, from the server's own page. */
+export async function socketOf(patient: Patient): Promise<Finding> {
+  const about = "WebSockets"
+  const ms = await liveSocket(patient)
+  if (ms !== undefined) return good(about, `open after ${Math.ceil(ms)} ms`)
+  // The WebSocket client hides the refusal, so a plain request asks for it.
+  const answer = await asked(patient)
   const { status } = answer
   if (status === 101) return faulty(about, "not_upgraded", "they open, but no message arrives")
-  const { error } = refusalIn(answer)
+  const { error, code } = refusalIn(answer)
   const what = error || (status === 0 ? "there is no answer" : `the answer is ${status}`)
-  return faulty(about, isLimit(answer) ? "limited" : "not_upgraded", `do not open: ${what}`)
+  const says = `do not open: ${what}`
+  if (isLimit(answer)) return faulty(about, "limited", says)
+  if (code !== "forbidden") return faulty(about, "not_upgraded", says)
+  // A caller who may watch is refused because the server sees another host than the page, or another scheme.
+  const same = await asked(patient, { "sec-fetch-site": "same-origin" })
+  return faulty(about, refusalIn(same).code === "forbidden" ? "host_changed" : "scheme_lost", says)
 }

@@ -7,6 +7,9 @@ const QUIET = "/progress/stream?ids=9007199254740991"
 
 const LIVE = /^event: live\n/m
 
+/** The data of a whole frame. */
+const DATA = /^data: .*\n/m
+
 const isLive = (text: string): boolean => LIVE.test(text)
 
 const opened = (patient: Patient, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
@@ -21,6 +24,8 @@ export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
   const { error } = refusalIn(answer)
   const busy = /^event: busy\ndata: (.*)$/m.exec(text)?.[1]
   if (error !== "" || busy !== undefined) return [unknown("streams", error || printable(busy ?? ""))]
+  if (status === 200 && !isLive(text) && DATA.test(text))
+    return [faulty("streams", "rewritten", "a stream is changed on its way: what comes is not what was sent")]
   if (headMs === undefined || (status === 200 && !isLive(text))) {
     const what = headMs === undefined ? "no part of a stream arrives" : "only part of a stream arrives"
     return [faulty("streams", "buffered", `${what} within ${seconds(patient.patienceMs)}: they are delayed`)]

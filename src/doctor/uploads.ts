@@ -1,4 +1,4 @@
-import { type Answer, exchange, type Patient } from "./exchange.ts"
+import { type Answer, exchange, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
@@ -35,4 +35,31 @@ function size({ status }: Answer): Finding {
     return faulty(about, "body_limited", "large request bodies are refused, so a long render would break off")
   if (status === 0) return unknown(about, "a large request body got no answer")
   return good(about, "request bodies may have any size")
+}
+
+/** A request that the server waits for: the rest of its body never comes, so it changes nothing. */
+const PAUSING = {
+  method: "POST",
+  path: "/tickets",
+  headers: { "content-type": "application/json" },
+  unfinished: "{",
+} as const
+
+/** The server itself ends such a request after 60 s. */
+const LONGEST_PAUSE_MS = 50_000
+
+/** Whether a body may pause, as a renderer does in a frame that takes long. */
+export async function pausesOf(patient: Patient, isProxied: boolean): Promise<Finding> {
+  const about = "ingest, pauses"
+  const pauseMs = Math.min(patient.idleMs, LONGEST_PAUSE_MS)
+  if (pauseMs === 0) return unknown(about, "not watched")
+  const answer = await exchange(patient, { ...PAUSING, mostMs: pauseMs })
+  const seconds = Math.round(answer.lastMs / 1000)
+  const { error } = refusalIn(answer)
+  // Without an answer, or with "Request Timeout", somebody on the way has lost patience.
+  if (answer.status !== 0 && answer.status !== 408)
+    return unknown(about, error || `the answer is ${answer.status}`)
+  const longer = isProxied ? "; client_body_timeout of nginx, 60 s by default, ends longer ones" : ""
+  if (answer.end === "late") return good(about, `bodies may pause; watched for ${seconds} s${longer}`)
+  return faulty(about, "body_cut", `a body that pauses is cut after ${seconds} s: a slow frame ends a render`)
 }

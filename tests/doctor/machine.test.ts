@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import { fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
 import { descriptors, vanishing } from "../../src/doctor/machine.ts"
-import { run, temporaryFolder } from "../server.ts"
+import { run, start, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(30_000)
 
@@ -113,8 +113,22 @@ test.each([
 test.each([
   ["127.0.0.1:1", "no answer from 127.0.0.1:1: nothing listens there"],
   ["http://no-such-name.invalid", "no answer from no-such-name.invalid: there is no such name"],
+  ["https://127.0.0.1:1", "no TLS connection: nothing listens there"],
+  ["https://no-such-name.invalid", "no TLS connection: there is no such name"],
 ])("an address at which nobody answers is a fault in words: %s", async (address, said) => {
   const { code, stdout } = await run(["doctor", address])
   expect([code, stdout]).toEqual([1, expect.stringContaining(said)])
   expect(stdout).toEndWith("\n1 fault.\n")
+})
+
+test("an address that was copied from the page is that of its server, and https of a server without it is said", async () => {
+  await using server = await start()
+  const { code, stdout } = await run(["doctor", `${server.url}/?view=all#item`, "--idle", "0", "--json"])
+  const { findings }: { findings: { about: string; verdict: string }[] } = JSON.parse(stdout)
+  expect(findings.filter(({ verdict }) => verdict === "good").map(({ about }) => about)).toContain(
+    "WebSockets",
+  )
+  expect(code).toBe(0)
+  const secure = await run(["doctor", server.url.replace("http:", "https:")])
+  expect(secure.stdout).toContain("no TLS connection: what listens there speaks plain http")
 })

@@ -13,6 +13,9 @@ if ("why" in nginx) console.warn(`skipped: ${nginx.why}`)
 
 const withoutScheme = (config: string): string =>
   config.replace("proxy_set_header X-Forwarded-Proto $scheme;", "")
+/** As behind another proxy, which alone speaks https. */
+const asPlain = (config: string): string =>
+  config.replace("X-Forwarded-Proto $scheme;", "X-Forwarded-Proto http;")
 const withoutToken = (config: string): string =>
   config.replace("proxy_http_version 1.1;", 'proxy_http_version 1.1; proxy_set_header Authorization "";')
 
@@ -20,7 +23,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   const folder = temporaryFolder()
   const authority = new Authority(folder.path)
   const certificate = authority.sign("localhost", 90)
-  let [server, proxy]: [TestServer?, Nginx?] = []
+  let [server, open, proxy]: [TestServer?, TestServer?, Nginx?] = []
   let token = ""
 
   /** The program's exit code, and what it found. */
@@ -38,6 +41,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
     // Without an origin, a server on loopback takes changes from every page of this machine.
     const strict = ["--trusted-proxy", "127.0.0.1", "--cors-origin", "https://studio.example"]
     server = await start({ args: ["--keepalive-ms", "500", ...strict] })
+    open = await start({ args: ["--open", "--keepalive-ms", "500", ...strict] })
     const { stdout } = await run(["token", "create", "--role", "viewer", "--database", server.database])
     token = stdout.trim()
     await known(server, token)
@@ -49,6 +53,7 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
       { upstream, certificate: authority.sign("other.example", 90) },
       { upstream, certificate, change: withoutScheme },
       { upstream, certificate, change: withoutToken },
+      { upstream: open.url, certificate, change: asPlain },
     ]
     proxy = await Nginx.start("path" in nginx ? nginx.path : "", sites)
   })
@@ -56,13 +61,14 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   afterAll(async () => {
     await proxy?.[Symbol.asyncDispose]()
     await server?.[Symbol.asyncDispose]()
+    await open?.[Symbol.asyncDispose]()
     folder[Symbol.dispose]()
   })
 
   test("what is shipped has no fault, with a token", async () => {
     const [code, findings] = await doctor(0)
     expect(findings.filter(({ verdict }) => verdict !== "good")).toEqual([])
-    expect([code, findings.length]).toEqual([0, 19])
+    expect([code, findings.length]).toEqual([0, 20])
   })
 
   test.concurrent.each([
@@ -80,6 +86,11 @@ describe.skipIf("why" in nginx)("through nginx with TLS", () => {
   test.concurrent("a page that is not known to have come by https may change nothing", async () => {
     const [code, findings] = await doctor(4)
     expect([code, faultsOf(findings)]).toEqual([1, ["scheme_lost"]])
+  })
+
+  test.concurrent("neither may it open a WebSocket, without a token", async () => {
+    const [code, findings] = await doctor(6)
+    expect([code, faultsOf(findings)]).toEqual([1, ["scheme_lost", "scheme_lost"]])
   })
 
   test.concurrent("a token that is taken out is a fault", async () => {

@@ -24,6 +24,8 @@ interface Case {
   readonly faults: readonly Fault[]
   /** Which server stands behind it; default: one that serves everybody. */
   readonly server?: "protected" | "trusting nobody" | "quiet" | "for all pages"
+  /** The path of the URL; default: none. */
+  readonly path?: string
   /** What this machine's clock shows; default: the time. */
   readonly now?: () => number
 }
@@ -43,6 +45,16 @@ const CASES: readonly Case[] = [
     name: "streams are compressed",
     change: instead("gzip off;", "gzip on; gzip_proxied any; gzip_types text/event-stream;"),
     faults: ["compressed"],
+  },
+  {
+    name: "streams are rewritten",
+    change: also("sub_filter_types *; sub_filter_once off; sub_filter live alive;"),
+    faults: ["rewritten"],
+  },
+  {
+    name: "a header is replaced by another one",
+    change: also("expires 1h;"),
+    faults: ["headers_stripped"],
   },
   {
     name: "comments are taken out",
@@ -70,6 +82,11 @@ const CASES: readonly Case[] = [
     change: instead("proxy_request_buffering off;", ""),
     faults: ["body_buffered"],
   },
+  {
+    name: "bodies may not pause",
+    change: instead("client_body_timeout 1h;", "client_body_timeout 2s;"),
+    faults: ["body_cut"],
+  },
   { name: "bodies are limited", change: instead("client_max_body_size 0;", ""), faults: ["body_limited"] },
   {
     name: "bodies are buffered and limited, as nginx does by default",
@@ -85,7 +102,12 @@ const CASES: readonly Case[] = [
   {
     name: "the host is that of the upstream",
     change: instead("proxy_set_header Host $http_host;", ""),
-    faults: ["host_changed", "host_open", "not_upgraded"],
+    faults: ["host_changed", "host_changed", "host_open"],
+  },
+  {
+    name: "the host has lost its port",
+    change: instead("proxy_set_header Host $http_host;", "proxy_set_header Host $host;"),
+    faults: ["host_changed", "host_changed"],
   },
   {
     name: "the host is fixed",
@@ -164,6 +186,31 @@ const CASES: readonly Case[] = [
     change: (config) => config.replace(/server 127\.0\.0\.1:\d+;/, "server 127.0.0.1:1;"),
     faults: ["not_ours"],
   },
+  { name: "the proxy wants a login of its own", change: also("deny all;"), faults: ["kept_out"] },
+  {
+    name: "the proxy asks another program about each request",
+    change: (config) =>
+      also("auth_request /asked;")(config).replace(
+        "location / {",
+        "location = /asked { internal; return 401; }\n    location / {",
+      ),
+    faults: ["kept_out"],
+  },
+  {
+    name: "the server is below a path",
+    change: (config) =>
+      config
+        .replace("location / {", "location /studio/ {")
+        .replace(/proxy_pass (http:\/\/track_studio_\d+);/, "proxy_pass $1/;"),
+    path: "/studio/",
+    faults: [],
+  },
+  {
+    name: "the path is not taken away",
+    change: instead("location / {", "location /studio/ {"),
+    path: "/studio/",
+    faults: ["path_kept"],
+  },
   { name: "the clock is off", now: () => Date.now() - 20_000, faults: ["clock_off"] },
   {
     name: "there is no token for it, and nobody trusts it",
@@ -206,8 +253,8 @@ describe.skipIf("why" in nginx)("through nginx", () => {
       ...(change && { change }),
     }))
     proxy = await Nginx.start("path" in nginx ? nginx.path : "", sites)
-    const examine = async ({ name, now = Date.now }: Case, port: number): Promise<void> => {
-      const url = new URL(`http://127.0.0.1:${port}`)
+    const examine = async ({ name, path = "", now = Date.now }: Case, port: number): Promise<void> => {
+      const url = new URL(`http://127.0.0.1:${port}${path}`)
       const findings = examined({ url, token: undefined, patienceMs: 8000, idleMs: 6000, now })
       found.set(name, await Array.fromAsync(findings))
     }
