@@ -1,3 +1,4 @@
+import { asTyped } from "./commands/as-typed.ts"
 import { COMMANDS } from "./commands/commands.ts"
 import { didYouMean } from "./commands/nearest.ts"
 import { helpOf, readArguments, usageLine } from "./commands/usage.ts"
@@ -93,9 +94,10 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
     return await command.run(given)
   } catch (error) {
     const later = isNamed ? undefined : flags.find((word) => entryOf(word))
-    if (!isMisuse(error)) return fail(reasonOf(error), 1)
-    const message = later ? `the command comes first: track-studio ${later} ${flags[0]} ...` : error.message
-    return misused(message, usageLine(command.usage))
+    if (!isMisuse(error)) return fail(asTyped(reasonOf(error)), 1)
+    const meant = later === undefined ? undefined : await entryOf(later)?.load()
+    if (!meant) return misused(error.message, usageLine(command.usage))
+    return misused(`the command comes first: track-studio ${later} ${flags[0]} ...`, usageLine(meant.usage))
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import { printable } from "../text.ts"
+import { asTyped } from "./as-typed.ts"
 import { clientOf, type Command, say, typedIds } from "./command.ts"
 import type { Arguments, Usage } from "./usage.ts"
 
@@ -19,7 +20,7 @@ export const actCommand = (usage: Omit<Usage, "settings">, act: Act): Command =>
         say(await act(client, id, given))
       } catch (error) {
         code = 1
-        const reason = reasonOf(error)
+        const reason = asTyped(reasonOf(error))
         process.stderr.write(`track-studio: ${printable(reason)}\n`)
       }
     }

@@ -41,6 +41,22 @@ test("what is refused for one item is said, exits with 1, and keeps none of the 
   expect(stderr).toBe("track-studio: queue item 999999 does not exist\n")
 })
 
+test("what a server says to do by a request is said as what to type", async () => {
+  const id = await server.add()
+  await cli("cancel", String(id))
+  const { code, stderr } = await cli("run", "--item", String(id), "--", "true")
+  expect(code).toBe(1)
+  expect(stderr).toEndWith(`cannot become processing; retry it with "track-studio retry ${id}"\n`)
+})
+
+test("a command after its flags is named with its own usage", async () => {
+  const { code, stderr } = await cli("--utc", "list")
+  expect([code, stderr]).toEqual([
+    2,
+    "track-studio: the command comes first: track-studio list --utc ...\nusage: track-studio list (more: track-studio list --help)\n",
+  ])
+})
+
 test("retry puts a finished item back into the queue", async () => {
   const id = await server.add()
   await server.put(id, { status: "failed" })

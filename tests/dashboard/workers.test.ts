@@ -80,6 +80,32 @@ page("the queue", () => {
     expect((await client.counts()).paused_at).toBeNull()
   })
 
+  test("is paused once by a double click, on a slow network too, and says it once", async () => {
+    await tab.send("Network.enable")
+    const slow = { offline: false, latency: 400, downloadThroughput: -1, uploadThroughput: -1 }
+    await tab.send("Network.emulateNetworkConditions", slow)
+    await tab.until(`document.querySelector(".waiting .head button:not(.news)").checkVisibility()`)
+    await tab.click(".waiting .head button:not(.news)")
+    await tab.clickAgain()
+    await tab.until(`document.querySelector(".paused").checkVisibility()`)
+    await Bun.sleep(500)
+    expect(await tab.evaluate<number>(`document.querySelectorAll(".notice").length`)).toBe(1)
+    // The bar of a selection stays in reach.
+    await tab.click(".tools [aria-pressed]")
+    const covered = `(() => {
+      const bar = [...document.querySelectorAll(".bulk button")]
+      return bar.filter((button) => {
+        const { left, top, width, height } = button.getBoundingClientRect()
+        return !button.contains(document.elementFromPoint(left + width / 2, top + height / 2))
+      }).map((button) => button.innerText)
+    })()`
+    await tab.until(`document.querySelector(".bulk").checkVisibility()`)
+    for (const width of [1280, 820, 390]) {
+      await tab.resize(width)
+      expect(await tab.evaluate<string[]>(covered)).toEqual([])
+    }
+  })
+
   test("is searched by / from everywhere, and ? shows the keys", async () => {
     const id = await here.server.add({ song_id: 1, title: "Northern Lights" })
     await tab.go(tab.at(`/items/${id}`))

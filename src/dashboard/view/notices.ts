@@ -29,6 +29,8 @@ export function notify(text: string, { failed = false, undo, undoes = "Undo" }: 
     dismiss,
   )
   dismiss.addEventListener("click", () => notice.remove())
+  // The same again says nothing more, unless it undoes something else.
+  if (!undo) [...area.children].find((other) => other.textContent === notice.textContent)?.remove()
   while (area.childElementCount >= MAX_NOTICES) area.firstElementChild?.remove()
   area.append(notice)
   if (!failed) setTimeout(() => notice.remove(), undo ? UNDO_MS : NOTICE_MS)

@@ -17,6 +17,7 @@ export class Pause {
   /** Pauses the queue, for the page. */
   readonly button = el("button", { type: "button", "data-needs": "change" }, "Pause the queue")
   readonly #changed: () => void
+  #isAsking = false
 
   /** `changed` is called when the queue was paused or resumed here. */
   constructor(changed: () => void) {
@@ -37,12 +38,16 @@ export class Pause {
   }
 
   async #do(act: () => Promise<void>, done: string): Promise<void> {
+    if (this.#isAsking) return
+    this.#isAsking = true
     try {
       await act()
       notify(done)
       this.#changed()
     } catch (error) {
       notify(sentenceOf(error), { failed: true })
+    } finally {
+      this.#isAsking = false
     }
   }
 }
