@@ -131,13 +131,12 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
  * leases in it are still in use. The lock is a file beside it, because the file itself is replaced at each change.
  */
 export class LeaseFile {
-  /** The locked file. A child that inherits it keeps the lock. */
-  readonly descriptor: number
   /** The path of the file. */
   readonly path: string
   readonly #folder: string
   readonly #server: string
   readonly #leases = new Map<string, KeptLease>()
+  #descriptor: number
   #isWritten = true
 
   /**
@@ -145,14 +144,16 @@ export class LeaseFile {
    * @throws Error when it cannot be written or locked
    */
   constructor(folder: string, server: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
     const name = join(folder, crypto.randomUUID())
-    const descriptor = locked(name + LOCK) ?? locked(name + LOCK)
-    if (descriptor === undefined) throw new Error(`${name}${LOCK} cannot be locked`)
-    this.descriptor = descriptor
     this.path = name + FILE
     this.#folder = folder
     this.#server = server
+    this.#descriptor = this.#create()
+  }
+
+  /** The locked file. A child that inherits it keeps the lock. */
+  get descriptor(): number {
+    return this.#descriptor
   }
 
   /** Adds a lease, or changes it. @throws Error when the file cannot be written */
@@ -166,13 +167,12 @@ export class LeaseFile {
     if (this.#leases.delete(token) || !this.#isWritten) this.#write()
   }
 
-  /** Writes what could not be written before. @throws Error when it still cannot */
-  retry(): void {
-    if (!this.#isWritten) this.#write()
-  }
-
-  /** Takes over the leases in files whose lock is free: their workers are gone. @throws Error from the disk */
+  /**
+   * Takes over the leases in files whose lock is free: their workers are gone. Before that it writes what could not be
+   * written before, and what somebody has removed. @throws Error from the disk
+   */
   adopt(): KeptLease[] {
+    if (!this.#isWritten || !this.#isThere) this.#write()
     const adopted: KeptLease[] = []
     for (const name of readdirSync(this.#folder)) {
       const path = join(this.#folder, name)
@@ -193,11 +193,23 @@ export class LeaseFile {
       rmSync(this.path, { force: true })
       rmSync(this.#lock, { force: true })
     }
-    closeSync(this.descriptor)
+    closeSync(this.#descriptor)
   }
 
   get #lock(): string {
     return this.path.slice(0, -FILE.length) + LOCK
+  }
+
+  /** Whether others find the file that we have locked. */
+  get #isThere(): boolean {
+    return statSync(this.#lock, { throwIfNoEntry: false })?.ino === fstatSync(this.#descriptor).ino
+  }
+
+  #create(): number {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    const descriptor = locked(this.#lock) ?? locked(this.#lock)
+    if (descriptor === undefined) throw new Error(`${this.#lock} cannot be locked`)
+    return descriptor
   }
 
   #adoptFrom(lockPath: string): KeptLease[] {
@@ -222,6 +234,11 @@ export class LeaseFile {
 
   #write(): void {
     this.#isWritten = false
+    if (!this.#isThere) {
+      const removed = this.#descriptor
+      this.#descriptor = this.#create()
+      closeSync(removed)
+    }
     replace(this.path, { server: this.#server, leases: [...this.#leases.values()] })
     this.#isWritten = true
   }

@@ -17,14 +17,21 @@ export interface UnreportedLease {
  */
 export class UnreportedLeases {
   readonly #heir: HeirOptions
+  readonly #server: string
+  /** Those that we hold, by token. */
+  readonly #held = new Map<string, KeptLease>()
+  /** Those that we took over, by token. */
   readonly #pending = new Map<string, KeptLease>()
+  #folder: string | undefined
   #file: LeaseFile | undefined
   #isFailing = false
 
   /** `folder` is for what this user's workers keep; undefined keeps the leases in memory alone. */
   constructor(folder: string | undefined, server: string, heir: HeirOptions) {
     this.#heir = heir
-    if (folder !== undefined) this.#file = this.#try(() => new LeaseFile(leasesIn(folder), server))
+    this.#server = server
+    this.#folder = folder
+    this.#withFile(() => undefined)
   }
 
   /** The descriptor of the locked file, for the guard; undefined without a file. */
@@ -40,13 +47,13 @@ export class UnreportedLeases {
   /** Keeps a lease that was claimed. */
   hold(lease: KeptLease): UnreportedLease {
     let current = lease
-    this.#try(() => this.#file?.set(current))
+    this.#set(current)
     return {
       change: (change) => {
         const before = current
         current = { ...current, ...change }
         if (before.token !== current.token) this.#remove(before)
-        this.#try(() => this.#file?.set(current))
+        this.#set(current)
       },
       end: () => this.#remove(current),
     }
@@ -58,7 +65,7 @@ export class UnreportedLeases {
    * @throws ServerError when the server cannot be reached or does not let us in
    */
   async inherit(): Promise<void> {
-    const adopted = this.#try(() => this.#adopt()) ?? []
+    const adopted = this.#withFile((file) => file.adopt()) ?? []
     for (const lease of adopted) this.#pending.set(lease.token, lease)
     for (const lease of this.#pending.values()) {
       if (!(await settle(this.#heir, lease))) continue
@@ -70,16 +77,32 @@ export class UnreportedLeases {
   /** Gives up the file; what it still lists is for the next worker. */
   close(): void {
     this.#try(() => this.#file?.close())
-    this.#file = undefined
+    this.#folder = this.#file = undefined
   }
 
-  #adopt(): KeptLease[] {
-    this.#file?.retry()
-    return this.#file?.adopt() ?? []
+  #set(lease: KeptLease): void {
+    this.#held.set(lease.token, lease)
+    this.#withFile((file) => file.set(lease))
   }
 
   #remove({ token }: KeptLease): void {
-    this.#try(() => this.#file?.remove(token))
+    this.#held.delete(token)
+    this.#withFile((file) => file.remove(token))
+  }
+
+  #withFile<T>(work: (file: LeaseFile) => T): T | undefined {
+    return this.#try(() => {
+      const file = this.#opened()
+      return file && work(file)
+    })
+  }
+
+  /** The file, created now if the folder was not there, or not ours to write, until now. */
+  #opened(): LeaseFile | undefined {
+    if (this.#file || this.#folder === undefined) return this.#file
+    this.#file = new LeaseFile(leasesIn(this.#folder), this.#server)
+    for (const lease of this.#held.values()) this.#file.set(lease)
+    return this.#file
   }
 
   /**

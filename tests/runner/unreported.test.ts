@@ -79,3 +79,37 @@ describe("leases on a disk that is full for a while", () => {
     expect(readdirSync(leasesIn(folder.path))).toEqual([])
   })
 })
+
+describe("leases whose folder", () => {
+  const seven = { id: 7, token: "seven", attempt: 1 }
+  const eight = { id: 8, token: "eight", attempt: 1 }
+
+  test("cannot be made when the worker starts are written once it can", async () => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, "state")
+    await Bun.write(path, "a file in its place")
+    const kept = new UnreportedLeases(path, SERVER, heirOf([]))
+    kept.hold(seven)
+    expect(kept.isKept).toBe(false)
+    rmSync(path)
+    await kept.inherit()
+    expect(kept.isKept).toBe(true)
+    kept.close()
+    expect(leftIn(path)).toEqual([seven])
+  })
+
+  test.each([true, false])("is removed are written again, with a change first: %p", async (isChanged) => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, "state")
+    const kept = new UnreportedLeases(path, SERVER, heirOf([]))
+    kept.hold(seven)
+    rmSync(path, { recursive: true })
+    if (isChanged) kept.hold(eight)
+    else await kept.inherit()
+    expect(kept.isKept).toBe(true)
+    // While we live, nobody else takes them over.
+    expect(leftIn(path)).toEqual([])
+    kept.close()
+    expect(leftIn(path)).toEqual(isChanged ? [seven, eight] : [seven])
+  })
+})
