@@ -1,9 +1,10 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { readdirSync } from "node:fs"
+import { lstatSync, mkdirSync, readdirSync, realpathSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 
-import { copyDatabase } from "../../src/store/sqlite/backup.ts"
+import { backupDatabase, copyDatabase } from "../../src/store/sqlite/backup.ts"
+import { checkDatabase } from "../../src/store/sqlite/check.ts"
 import { restoreDatabase } from "../../src/store/sqlite/restore.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import type { Store } from "../../src/store/store.ts"
@@ -149,3 +150,44 @@ test("a restore that fails leaves everything as it was", async () => {
   await expect(restoreDatabase(path, backup)).rejects.toThrow("made by a newer version")
   expect(files()).toEqual(before)
 })
+
+test("where a link leads to a database that is gone, the backup takes its place", async () => {
+  using folder = temporaryFolder()
+  const at = (name: string): string => join(folder.path, name)
+  const store = new SqliteStore(at("other.db"))
+  await added(store)
+  copyDatabase(at("other.db"), at("backup.db"))
+  await store.close()
+  symlinkSync("lost.db", at("nearer.db"))
+  symlinkSync(at("nearer.db"), at("test.db"))
+  await restoreDatabase(at("test.db"), at("backup.db"))
+  expect(lstatSync(at("test.db")).isSymbolicLink()).toBeTrue()
+  expect(realpathSync(at("test.db"))).toBe(realpathSync(at("lost.db")))
+})
+
+const IS_ROOT = process.getuid?.() === 0 && Bun.which("mount") !== null
+test.skipIf(!IS_ROOT)(
+  "a database on a disk that takes no writes can be checked, copied and put back elsewhere",
+  async () => {
+    using folder = temporaryFolder()
+    const at = (name: string): string => join(folder.path, name)
+    mkdirSync(at("disk"))
+    const store = new SqliteStore(at("disk/test.db"))
+    await added(store)
+    await store.close()
+    const remount = (options: string): number =>
+      Bun.spawnSync(["mount", "-o", options, at("disk"), at("disk")]).exitCode
+    expect([remount("bind"), remount("remount,bind,ro")]).toEqual([0, 0])
+    try {
+      expect(checkDatabase(at("disk/test.db"))).toEqual({ items: 1, updates: 1, faults: [] })
+      expect(backupDatabase(at("disk/test.db"), at("backup.db")).items).toBe(1)
+      expect((await restoreDatabase(at("new.db"), at("disk/test.db"))).items).toBe(1)
+      await expect(restoreDatabase(at("disk/test.db"), at("backup.db"))).rejects.toThrow(
+        `${at("backup.db")} was not restored to ${at("disk/test.db")}: EROFS`,
+      )
+    } finally {
+      Bun.spawnSync(["umount", "--lazy", at("disk")])
+    }
+  },
+  30_000,
+)

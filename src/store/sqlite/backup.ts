@@ -5,6 +5,7 @@ import { dirname } from "node:path"
 import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type CheckResult } from "./check.ts"
 import { BACKUP_MARK } from "./lock.ts"
+import { openToRead } from "./reading.ts"
 
 /** How long to wait while a server writes; this blocks the command alone. */
 const BUSY_MS = 5000
@@ -24,7 +25,7 @@ export function sync(path: string): void {
  * owner alone.
  */
 export function copyDatabase(from: string, to: string): void {
-  const client = new Database(from, { readwrite: true })
+  const client = openToRead(from)
   try {
     client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
     // SQLite would make it readable for others, as long as it writes.

@@ -1,9 +1,10 @@
-import { Database } from "bun:sqlite"
+import type { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { MOVES } from "../../item/moves.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
+import { openToRead } from "./reading.ts"
 
 /** Faults that are listed; of a broken database the first ones say enough. */
 const MOST_FAULTS = 20
@@ -67,7 +68,7 @@ export function checkDatabase(path: string): CheckResult {
   if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
   let client: Database | undefined
   try {
-    client = new Database(path, { readwrite: true })
+    client = openToRead(path)
     client.run("PRAGMA query_only = ON")
     const applied = appliedMigrations(client)
     if (applied === 0) throw new AppError("unavailable", `${path} is not a database of this program`)

@@ -1,9 +1,19 @@
-import { chownSync, existsSync, realpathSync, statSync } from "node:fs"
+import { chownSync, existsSync, lstatSync, readlinkSync, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-/** The real path of a database, whichever links its name leads through: one database has one path. */
+/** As many links as the system itself follows, one after the other. */
+const MOST_LINKS = 40
+
+/**
+ * Where the database lies that a path names: a database is one and the same, whatever links lead to it. Where a link
+ * leads to nothing, that is where it is to be made.
+ */
 export function realPathOf(path: string): string {
-  const named = resolve(path)
+  let named = resolve(path)
+  for (let links = 0; links < MOST_LINKS && !existsSync(named); links += 1) {
+    if (!lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) return named
+    named = resolve(dirname(named), readlinkSync(named))
+  }
   return existsSync(named) ? realpathSync(named) : named
 }
 

@@ -1,8 +1,9 @@
-import { constants, Database, SQLiteError } from "bun:sqlite"
+import { Database, SQLiteError } from "bun:sqlite"
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
 import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
+import { openAsItIs } from "./reading.ts"
 
 /** How a database is recognised: a name for its whole life, and a number that each start raises. */
 export interface Mark {
@@ -53,9 +54,8 @@ export const BACKUP_MARK = "backup"
 
 /** The mark in the database file itself, without what its write-ahead log would add; undefined if it carries none. */
 function markIn(path: string): string | undefined {
-  const file = `file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`
   try {
-    using client = new Database(file, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI)
+    using client = openAsItIs(path)
     return client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? undefined
   } catch {
     // Opening the database explains a damaged file.

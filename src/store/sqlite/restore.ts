@@ -2,11 +2,12 @@ import { Database } from "bun:sqlite"
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-import { AppError } from "../../errors.ts"
+import { AppError, reasonOf } from "../../errors.ts"
 import { handedOver } from "../../item/lease.ts"
 import { copyDatabase, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
+import { explained } from "./explain.ts"
 import { Lock } from "./lock.ts"
 import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, sequence } from "./present.ts"
 import { SqliteStore } from "./sqlite.ts"
@@ -64,8 +65,13 @@ async function endLeases(path: string): Promise<void> {
   }
 }
 
+/** On a disk that takes no writes, to remove even what is not there is an error. */
+function remove(path: string): void {
+  if (existsSync(path)) rmSync(path, { force: true })
+}
+
 function removeBeside(path: string): void {
-  for (const suffix of ["-wal", "-shm", ".lock", ".lock-journal"]) rmSync(`${path}${suffix}`, { force: true })
+  for (const suffix of ["-wal", "-shm", ".lock", ".lock-journal"]) remove(`${path}${suffix}`)
 }
 
 /** Puts the copy where a database may have been; answers under which name that lies beside it. */
@@ -75,8 +81,8 @@ function putInPlace(copy: string, target: string): string | null {
   if (before !== null) renameSync(target, before)
   // They belong to the database that was there: SQLite would put them into the restored one.
   if (before !== null && existsSync(`${target}-wal`)) renameSync(`${target}-wal`, `${before}-wal`)
-  rmSync(`${target}-wal`, { force: true })
-  rmSync(`${target}-shm`, { force: true })
+  remove(`${target}-wal`)
+  remove(`${target}-shm`)
   renameSync(copy, target)
   sync(dirname(target))
   return before
@@ -97,13 +103,25 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
   const { items, faults } = checkDatabase(file)
   const [fault] = faults
   if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
+  try {
+    return { items, ...(await put(file, target)) }
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    const explanation = explained(error, target)
+    if (explanation instanceof AppError) throw explanation
+    const reason = reasonOf(error)
+    throw new AppError("unavailable", `${file} was not restored to ${target}: ${reason}`, { cause: error })
+  }
+}
+
+async function put(file: string, target: string): Promise<Omit<Restored, "items">> {
   mkdirSync(dirname(target), { recursive: true })
   const wasLockThere = existsSync(`${target}.lock`)
   const lock = new Lock(target)
   const copy = `${target}.restoring`
   let isDone = false
   try {
-    rmSync(copy, { force: true })
+    remove(copy)
     removeBeside(copy)
     copyDatabase(resolve(file), copy)
     const isReplaced = existsSync(target)
@@ -120,12 +138,12 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
     sync(copy)
     const before = putInPlace(copy, target)
     isDone = true
-    return { items, before, isKnown: !isReplaced || present !== null }
+    return { before, isKnown: !isReplaced || present !== null }
   } finally {
     lock.close()
     // Its memory of the former database would keep the next server from starting.
-    if (isDone || !wasLockThere) rmSync(`${target}.lock`, { force: true })
-    rmSync(copy, { force: true })
+    if (isDone || !wasLockThere) remove(`${target}.lock`)
+    remove(copy)
     removeBeside(copy)
   }
 }

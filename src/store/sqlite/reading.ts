@@ -1,0 +1,27 @@
+import { constants, Database, SQLiteError } from "bun:sqlite"
+import { existsSync } from "node:fs"
+
+const READ_AS_IT_IS = constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI
+
+/** Opens a database file as it is, without what its write-ahead log would add, and without a lock. */
+export const openAsItIs = (path: string): Database =>
+  new Database(`file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`, READ_AS_IT_IS)
+
+/**
+ * Opens a database for a command that reads it, perhaps beside a server. One on a disk that takes no writes, such as one
+ * that failed, can be read if its server wrote everything into it.
+ * @throws Error if it cannot be read
+ */
+export function openToRead(path: string): Database {
+  // Only a connection that may write can share what a server has in memory of its log.
+  const client = new Database(path, { readwrite: true })
+  try {
+    client.query("SELECT 1 FROM sqlite_master").get()
+    return client
+  } catch (error) {
+    client.close()
+    const isUnwritable = error instanceof SQLiteError && error.code === "SQLITE_CANTOPEN"
+    if (!isUnwritable || !existsSync(path) || existsSync(`${path}-wal`)) throw error
+    return openAsItIs(path)
+  }
+}
