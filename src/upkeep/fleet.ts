@@ -1,9 +1,10 @@
 import { Repeating } from "../service.ts"
 import type { Instance, InstanceReport, Instances } from "../store/instances.ts"
 
-const TURN_MS = 5000
+/** What a server writes in one turn the others read in their next one: at the latest after two of them. */
+const TURN_MS = 2000
 /** A server that has been silent for this long no longer counts. */
-const SILENT_MS = 3 * TURN_MS
+const SILENT_MS = 15_000
 
 /** What a server writes about itself, and what is called with the reports of the others. */
 export interface FleetOptions {
@@ -26,7 +27,7 @@ export class Fleet extends Repeating {
     this.#options = options
   }
 
-  /** Writes this server into the database at once, and every 5 s from then on. */
+  /** Writes this server into the database at once, and every 2 s from then on. */
   override async start(): Promise<void> {
     await super.start()
     await this.turn().catch(this.#options.onError)

@@ -44,7 +44,7 @@ describe.skipIf(program === null)(
 
       const stats = async (url: string, query = ""): Promise<Stats> =>
         (await fetch(`${url}/api/v1/progress/stats${query}`)).json()
-      // Each tells of itself every 5 s.
+      // Each tells of itself every 2 s.
       let all = await stats(one.url, "?all=true")
       while (all.connected_clients < 2) all = await stats(one.url, "?all=true")
       const seen = (address: string) =>
@@ -68,9 +68,11 @@ describe.skipIf(program === null)(
         tags: ["gpu"],
         draining: false,
       })
+      const askedMs = performance.now()
       const drained = await fetch(`${two.url}/api/v1/workers/box/drain`, { method: "POST" })
       expect(drained.status).toBe(200)
       const answer = await waiting
+      expect(performance.now() - askedMs).toBeLessThan(5500)
       expect([answer.status, answer.headers.get("drain")]).toEqual([204, "true"])
       expect(await worker(one.url)).toMatchObject({ draining: true })
 
