@@ -29,6 +29,14 @@ export function duration(seconds: number): string {
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${value.toLocaleString("en")} ${value === 1 ? one : many}`
 
+/** A size in the largest unit that fits: `12.4 MB`. */
+export function sizeWords(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"]
+  const power = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3))
+  const value = bytes / 1000 ** power
+  return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
+}
+
 /** How many updates a gap left out, as a clause: `1 update was missed`; null if the number is unknown. */
 export function missedUpdates(missed: number | null): string {
   return missed === null

@@ -83,7 +83,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   "http/own-names": { own: [], packages: ["node:fs", "node:os"] },
   "http/docs": {
-    own: ["access", "errors", "http", "item", "wire"],
+    own: ["access", "errors", "http", "item", "text", "wire"],
     packages: ["elysia", "@sinclair/typebox"],
   },
   config: { own: ["errors", "log", "node"], packages: ["node:fs"] },
@@ -104,7 +104,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/work": { own: ["commands", "config", "errors", "runner", "version"] },
   "commands/backup": { own: ["commands", "config", "offline", "text"] },
   "commands/check": { own: ["commands", "config", "offline", "text"] },
-  "commands/compact": { own: ["commands", "config", "offline"] },
+  "commands/compact": { own: ["commands", "config", "offline", "text"] },
   "commands/doctor": { own: ["commands", "config", "doctor", "errors", "terminal", "text"] },
   "commands/move": { own: ["commands", "config", "errors", "offline", "text"] },
   "commands/restore": { own: ["commands", "config", "offline", "text"] },

@@ -115,9 +115,10 @@ export class SilenceWatch {
   }
 }
 
-/** Waits, but no longer than until the network has come back or the signal aborts. */
+/** Waits, but no longer than until the network has come back or the signal aborts; never rejects. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
     const timer = setTimeout(done, ms)
     const unlisten = onOnline(done)
     function done(): void {

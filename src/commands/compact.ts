@@ -1,9 +1,8 @@
 import { setting } from "../config/config.ts"
 import { compact } from "../offline.ts"
+import { sizeWords } from "../text.ts"
 import { type Command, say } from "./command.ts"
 import { takes } from "./usage.ts"
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
 /** Makes the database file as small as it can be. */
 export const compactCommand: Command = {
@@ -18,7 +17,7 @@ export const compactCommand: Command = {
     takes(given, 0)
     const database = setting("database", given.flags)
     const { before, after } = await compact(database)
-    say(`${database} is compacted: ${megabytes(before)} before, ${megabytes(after)} now.`)
+    say(`${database} is compacted: ${sizeWords(before)} before, ${sizeWords(after)} now.`)
     return 0
   },
 }

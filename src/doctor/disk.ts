@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, realpathSync, statfsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
-import { printable } from "../text.ts"
+import { printable, sizeWords } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
 /** With less room SQLite and a day of renders may fill the disk before anyone notices. */
@@ -64,11 +64,9 @@ export function fileSystemOf(path: string, mounts: string): Finding {
   return good(about, what)
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
-
 /** Whether there is room. */
 export function roomOf(freeBytes: number, allBytes: number): Finding {
-  const says = `${gigabytes(freeBytes)} of ${gigabytes(allBytes)} are free`
+  const says = `${sizeWords(freeBytes)} of ${sizeWords(allBytes)} are free`
   return freeBytes < LEAST_FREE_BYTES ? faulty("disk", "disk_full", says) : good("disk", says)
 }
 

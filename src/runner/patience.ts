@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises"
-
 import { backoff } from "../backoff.ts"
+import { pause } from "../client/silence.ts"
 
 const FIRST_MS = 100
 const MOST_MS = 1000
@@ -28,7 +27,3 @@ export class Patience {
     this.#failures = 0
   }
 }
-
-/** Waits for `ms`, or until the signal aborts; never rejects. */
-export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined)

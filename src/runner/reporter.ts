@@ -1,8 +1,9 @@
 import { type Claimed, type Client, type Held, ServerError, type WorkerAnswer } from "../client/client.ts"
+import { pause } from "../client/silence.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { OutputSender } from "./output-sender.ts"
-import { Patience, pause } from "./patience.ts"
+import { Patience } from "./patience.ts"
 import { Spool } from "./spool.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 

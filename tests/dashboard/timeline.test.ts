@@ -9,11 +9,11 @@ import {
   nameOf,
   roughly,
   runningTitle,
-  size,
   unitOf,
 } from "../../src/dashboard/model/text.ts"
 import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import { glideOf } from "../../src/dashboard/view/lane.ts"
+import { sizeWords } from "../../src/text.ts"
 import { item, time, update } from "./items.ts"
 
 describe("the timeline", () => {
@@ -73,7 +73,7 @@ describe("words", () => {
   ])("%d seconds are roughly %s", (seconds, text) => expect(roughly(seconds)).toBe(text))
 
   test("sizes, names, and lines", () => {
-    expect([size(0), size(999), size(48_123_456), size(2.5e12)]).toEqual([
+    expect([sizeWords(0), sizeWords(999), sizeWords(48_123_456), sizeWords(2.5e12)]).toEqual([
       "0 bytes",
       "999 bytes",
       "48.1 MB",

@@ -33,7 +33,7 @@ test.each([
 })
 
 test("a disk without room and a process with few descriptors are faults", () => {
-  expect(roomOf(400e6, 40e9)).toMatchObject({ fault: "disk_full", says: "0.4 GB of 40.0 GB are free" })
+  expect(roomOf(400e6, 40e9)).toMatchObject({ fault: "disk_full", says: "400 MB of 40.0 GB are free" })
   expect(roomOf(4e9, 40e9)).toMatchObject({ verdict: "good" })
   const limits = (hard: string): string => `Max open files            1024                 ${hard}  files`
   expect(descriptors(limits("4096"))).toMatchObject({
@@ -71,7 +71,7 @@ test("without a URL it looks at this machine, in words, and exits with 1 for a f
     PATH: path,
   })
   expect(stdout).toContain(`✔ database             ${folder.path} can be written\n`)
-  expect(stdout).toMatch(/^✔ disk +\d+\.\d GB of \d+\.\d GB are free$/m)
+  expect(stdout).toMatch(/^✔ disk +[\d.]+ [GT]B of [\d.]+ [GT]B are free$/m)
   expect(stdout).toMatch(/^• ffmpeg +not found: on a machine that renders, renders that use it fail$/m)
   expect(stdout).toMatch(/^✘ track-studio +failed \(failed\)\n +systemctl enable --now UNIT; /m)
   expect(stdout).toMatch(/^• track-studio-worker +not installed; packaging\/install.sh installs it$/m)

@@ -1,4 +1,5 @@
 import { ServerError } from "../../client/client.ts"
+import { pause } from "../../client/silence.ts"
 import type { ListName } from "../model/lists.ts"
 import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/messages.ts"
 import { isWaiting, State } from "../model/state.ts"
@@ -24,8 +25,6 @@ const RELOAD_EVERY_MS = 1000
 
 /** Speaks to one tab, or to all. */
 type Send = (message: FromHub, tab?: string) => void
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Holds a stream and the state it adds up to: in a SharedWorker for all tabs of a browser, or in a tab for itself. */
 export class Hub {

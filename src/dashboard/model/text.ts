@@ -56,14 +56,6 @@ export function about(ms: number, nowMs: number): string {
 /** A time in full. */
 export const inFull = (time: string | number): string => longest.format(new Date(time))
 
-/** A size: 12.4 MB. */
-export function size(bytes: number): string {
-  const units = ["bytes", "kB", "MB", "GB", "TB"]
-  const power = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3))
-  const value = bytes / 1000 ** power
-  return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
-}
-
 /** Characters that turn the direction of all that follows: they can make a text read as what it is not. */
 const TURNING = /[\u202a-\u202e\u2066-\u2069]/g
 

@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { duration, shownOf } from "../../text.ts"
+import { duration, shellWord, shownOf } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { isWaiting } from "../model/state.ts"
@@ -106,13 +106,11 @@ async function copied(text: string, what: string): Promise<void> {
   }
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-
 /** The command that adds an item like this one. */
 function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: QueueItem): string {
   const body = JSON.stringify({ song_id, title, priority, max_attempts, tags, metadata })
   const url = new URL("api/v1/queue", BASE).href
-  return `curl -X POST ${quoted(url)} -H 'Content-Type: application/json' -d ${quoted(body)}`
+  return `curl -X POST ${shellWord(url)} -H 'Content-Type: application/json' -d ${shellWord(body)}`
 }
 
 type Act = (now: QueueItem, queue: KnownQueue) => Promise<void>

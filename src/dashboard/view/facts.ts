@@ -1,6 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
-import { duration } from "../../text.ts"
-import { count, inFull, line, plain, size } from "../model/text.ts"
+import { duration, sizeWords } from "../../text.ts"
+import { count, inFull, line, plain } from "../model/text.ts"
 import { el } from "./dom.ts"
 
 type Fact = readonly [name: string, value: string | Node]
@@ -27,7 +27,7 @@ function all(item: QueueItem): readonly Fact[] {
     ["Next attempt", time(item.available_at)],
     ["Flag", (item.flag ?? "").replace("_", " ")],
     ["Video", plain(item.video_file_path)],
-    ["Size", item.video_file_size > 0 ? size(item.video_file_size) : ""],
+    ["Size", item.video_file_size > 0 ? sizeWords(item.video_file_size) : ""],
     ["Thumbnail", plain(item.thumbnail_path)],
     ["Tags", item.tags.map(line).join(", ")],
     [

@@ -1,3 +1,4 @@
+import { shellWord } from "../../text.ts"
 import type { Json } from "./describe.ts"
 import { framed } from "./frame.ts"
 
@@ -80,8 +81,6 @@ const SAMPLES: Readonly<Record<string, string>> = {
   renderer: "ffmpeg",
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
-
 /** The command that makes such a request; empty where curl cannot. */
 function curlOf(method: string, path: string, { requestBody, parameters, responses }: Json): string {
   if (object(responses)["101"] !== undefined || !path.startsWith("/")) return ""
@@ -95,7 +94,7 @@ function curlOf(method: string, path: string, { requestBody, parameters, respons
     ...(list(parameters).some(({ name }) => name === "Lease") ? ["-H 'Lease: TOKEN'"] : []),
     ...(example === undefined
       ? []
-      : ["-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(example))}`]),
+      : ["-H 'Content-Type: application/json'", `-d ${shellWord(JSON.stringify(example))}`]),
     ...(data === "" ? [] : [data]),
   ].join(" \\\n  ")
 }
