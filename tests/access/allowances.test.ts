@@ -70,6 +70,17 @@ test("buckets that cannot be reached let everything pass, and are asked once a s
   ])
 })
 
+test("a client that had to wait passes once the buckets cannot be reached any more", async () => {
+  let isAway = false
+  const { allowances } = answering(() => {
+    if (isAway) throw new Error("away")
+    return { units: 0, waitMs: 70 }
+  })
+  expect(await allowances.take("one", RATE)).toBe(70)
+  isAway = true
+  expect(await allowances.take("one", RATE)).toBe(0)
+})
+
 const program = found("redis-server")
 
 describe.skipIf(program === null)(

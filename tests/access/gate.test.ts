@@ -198,6 +198,20 @@ test("a token that expires or is revoked ends what it opened, and what others op
   expect(ended.map((signal) => signal?.aborted)).toEqual([true, true, false])
 })
 
+test("a token that is in force again, because the clock was put right, ends nothing that it opens then", async () => {
+  await using server = await opened()
+  const { gate, tokens, clock } = server
+  const { secret } = await server.token({ expires_at: new Date(START_MS + MINUTE_MS).toISOString() })
+  const before = gate.caller(bearer(secret), "read")
+  clock.nowMs += MINUTE_MS
+  await tokens.look()
+  expect(before.ended?.aborted).toBe(true)
+  clock.nowMs -= MINUTE_MS
+  // Another command beside the server makes it read the tokens again.
+  await server.token()
+  expect(gate.caller(bearer(secret), "read").ended?.aborted).toBe(false)
+})
+
 test("thirty bad tokens of one address are answered, then one a minute, and a good one always", async () => {
   await using server = await opened()
   const { gate, clock } = server

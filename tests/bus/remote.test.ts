@@ -1,5 +1,6 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
+import { RemoteBus } from "../../src/bus/remote.ts"
 import { busContract } from "../contracts/bus.contract.ts"
 import { ringing, took, type Wire, wire } from "./bell.ts"
 
@@ -154,3 +155,60 @@ test("a bus that was stopped opens no bell and rings no more by itself", async (
   await Bun.sleep(600)
   expect([shared.opened, rung.rings]).toEqual([opened, rings])
 })
+
+test("after a pause of the whole process the bus waits for the echo before it gives its bell up", async () => {
+  const shared = wire()
+  const held: (() => Promise<unknown>)[] = []
+  let isHolding = false
+  await using one = await ringing(() => {
+    const bell = shared.bell()
+    const say = async (words: string): Promise<unknown> => {
+      if (!isHolding) return bell.say(words)
+      return new Promise((resolve) => held.push(async () => resolve(await bell.say(words))))
+    }
+    return { ...bell, say }
+  }, 0)
+  // The first test is over then, and the bell free.
+  await new Promise(setImmediate)
+  isHolding = true
+  one.bus.notify()
+  expect(held).toHaveLength(1)
+  const now = performance.now.bind(performance)
+  const clock = spyOn(performance, "now").mockImplementation(() => now() + 3000)
+  try {
+    // It looks for news at its next turn, which is late.
+    await one.rung.after(one.rung.rings)
+    isHolding = false
+    await held[0]?.()
+    await one.rung.after(one.rung.rings)
+    expect(one.told).toEqual([])
+  } finally {
+    clock.mockRestore()
+  }
+}, 30_000)
+
+test("a bus that hears again looks at once for what it may have missed", async () => {
+  const shared = wire()
+  let rings = 0
+  let [ringsAtHearing, ringsAfter] = [Number.NaN, Number.NaN]
+  const hears = Promise.withResolvers<void>()
+  const bus = new RemoteBus({
+    bell: () => shared.bell(),
+    mergeMs: 0,
+    onDeaf: () => (shared.isAway = false),
+    onHears: () => {
+      ringsAtHearing = rings
+      queueMicrotask(() => {
+        ringsAfter = rings
+        hears.resolve()
+      })
+    },
+    onError: (error) => expect(error).toBeUndefined(),
+  })
+  bus.listen(() => (rings += 1))
+  shared.isAway = true
+  await bus.start()
+  await hears.promise
+  expect(ringsAfter).toBe(ringsAtHearing + 1)
+  await bus.stop()
+}, 30_000)

@@ -1,7 +1,7 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, spyOn, test } from "bun:test"
 
 import { Client, type Watched } from "../../src/client/client.ts"
-import { Rhythm, SilenceWatch } from "../../src/client/silence.ts"
+import { pause, Rhythm, SilenceWatch } from "../../src/client/silence.ts"
 import { start } from "../server.ts"
 
 describe("how long a stream may be silent", () => {
@@ -100,3 +100,20 @@ test.concurrent(
   },
   20_000,
 )
+
+test("a pause ends at its time or with its signal, and leaves nothing at the signal", async () => {
+  for (const ms of [0, 600_000]) {
+    const leave = new AbortController()
+    const [adding, removing] = [
+      spyOn(leave.signal, "addEventListener"),
+      spyOn(leave.signal, "removeEventListener"),
+    ]
+    const over = pause(ms, leave.signal)
+    if (ms > 0) leave.abort()
+    await over
+    expect(removing.mock.calls.map(([, listener]) => listener)).toEqual(
+      adding.mock.calls.map(([, listener]) => listener),
+    )
+    expect(adding).toHaveBeenCalledTimes(1)
+  }
+})

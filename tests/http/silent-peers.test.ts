@@ -38,6 +38,14 @@ test("a peer that answers stays, and one that stops answering is cut", async () 
   alive.leave()
 })
 
+test("after all peers have left the next one is asked and cut as well", async () => {
+  const peers = new SilentPeers({ askAfterMs: 4, cutAfterMs: 12 })
+  peer(peers, 0).leave()
+  const next = peer(peers, 0)
+  await next.wasCut
+  expect(next.asked()).toBeGreaterThan(0)
+})
+
 const HANDSHAKE = [
   "Host: 127.0.0.1",
   "Upgrade: websocket",

@@ -101,3 +101,46 @@ test("once enough items without a kind went alike, the next one is expected to, 
   expect(expected).toEqual([undefined, undefined, undefined, expect.closeTo(100, 0)])
   await store.close()
 })
+
+test("a forecast that could not be made is made for the next who asks", async () => {
+  let failures = 1
+  const store: unknown = {
+    clock: { now: () => NOW_MS, steadyMs: () => NOW_MS },
+    list: async () => {
+      if (failures-- > 0) throw new Error("the disk is broken")
+      return { items: [], next: null }
+    },
+    pausedAt: async () => null,
+  }
+  const learned: unknown = { isAnythingKnown: true }
+  const forecasts = new Forecasts(store as Items & Life, new Presence(() => NOW_MS), learned as Learned)
+  await expect(forecasts.now()).rejects.toThrow("broken")
+  expect(await forecasts.now()).toMatchObject({ starts: [], workers: 0 })
+})
+
+test("a read that began before a run ended replaces nothing that was read after it", async () => {
+  const step = { name: "", index: 1, unit: "", size: 0, at: 0, lines: {} }
+  const run = { kind: "song", look: "song", queue_id: 1, worker: "box", seconds: 100, steps: [step] }
+  const stored: (typeof run)[] = []
+  const reads: (() => void)[] = []
+  const store: unknown = {
+    runs: {
+      alike: () => {
+        const { promise, resolve } = Promise.withResolvers<readonly (typeof run)[]>()
+        const found = [...stored]
+        reads.push(() => resolve(found))
+        return promise
+      },
+    },
+  }
+  const learned = new Learned(store as SqliteStore, (error) => expect(error).toBeUndefined())
+  expect(learned.of("song", "song")).toBeNull()
+  stored.push(run)
+  let isNoted = false
+  const noting = learned.note(run).then(() => (isNoted = true))
+  // The newest read is the first to be answered, where several are under way.
+  for (; !isNoted; await new Promise(setImmediate)) reads.pop()?.()
+  await noting
+  for (; reads.length > 0; await new Promise(setImmediate)) reads.pop()?.()
+  expect(learned.of("song", "song")?.witnesses).toHaveLength(1)
+})

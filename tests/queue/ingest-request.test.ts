@@ -121,6 +121,15 @@ test("an item that was cancelled and put back is not started again by the output
   }
 })
 
+test("the end of an output completes no later attempt than its own", async () => {
+  const [item, output] = await halfway("&finish=true")
+  await server.put(item, { status: "retrying" })
+  await server.put(item, { status: "processing" })
+  await output.write("frame=")
+  expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+  expect(await server.item(item)).toMatchObject({ status: "processing", attempt: 2 })
+})
+
 test("an item that is deleted meanwhile is gone, and nothing comes after", async () => {
   for (const query of ["", "&finish=true"]) {
     const [item, output] = await halfway(query)

@@ -70,6 +70,13 @@ test("who takes another item afterwards is the same at both servers", () => {
   }
 })
 
+test("what another server says again of a drain answers no claims again", () => {
+  const [one, two] = [new Presence(() => 1000), new Presence(() => 1000)]
+  two.claims({ worker: "box", tags: [] })
+  two.drain("box", true)
+  expect([1, 2, 3].map(() => one.learn(two.crew))).toEqual([true, false, false])
+})
+
 test("a worker is forgotten an hour after it was last heard, and not while its claim waits", () => {
   const hourMs = 3_600_000
   let nowMs = hourMs

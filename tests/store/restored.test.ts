@@ -1,6 +1,15 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { lstatSync, mkdirSync, readdirSync, realpathSync, symlinkSync } from "node:fs"
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 
 import { backupDatabase, copyDatabase } from "../../src/store/sqlite/backup.ts"
@@ -133,6 +142,54 @@ test("a token for one item shows it after a restore, unless the backup is of ano
   await strange.close()
   await restoreDatabase(path, other)
   expect(await isOurs()).toBe(false)
+})
+
+test("a ticket from before a restore opens nothing", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  const { id } = await store.access.addToken({
+    hash: "h",
+    label: "",
+    role: "viewer",
+    item: null,
+    expires_at: null,
+  })
+  const later = new Date(Date.now() + 3_600_000).toISOString()
+  const ticket = {
+    hash: "t",
+    token_id: id,
+    method: "GET",
+    path: "/api/v1/queue",
+    use_by: later,
+    expires_at: later,
+  } as const
+  await store.access.addTicket(ticket)
+  copyDatabase(path, backup)
+  await store.close()
+  await restoreDatabase(path, backup)
+  const restored = new SqliteStore(path)
+  expect(await restored.access.tokens()).toHaveLength(1)
+  expect(await restored.access.tickets()).toEqual([])
+  await restored.close()
+})
+
+test("a write-ahead log that is left of a database which is gone gets into no backup that is put in its place", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await added(store)
+  copyDatabase(path, backup)
+  await added(store)
+  const log = readFileSync(`${path}-wal`)
+  await store.close()
+  for (const name of readdirSync(folder.path)) if (name !== "backup.db") rmSync(join(folder.path, name))
+  writeFileSync(`${path}-wal`, log)
+  await restoreDatabase(path, backup)
+  expect(readdirSync(folder.path).toSorted()).toEqual(["backup.db", "test.db"])
+  const restored = new SqliteStore(path)
+  expect(await restored.items()).toBe(1)
+  await restored.close()
 })
 
 test("a restore that fails leaves everything as it was", async () => {

@@ -66,7 +66,7 @@ class Scene implements AsyncDisposable {
     const faulty: Deliveries = {
       follow: (urls) => deliveries.follow(urls),
       cursor: () => deliveries.cursor(),
-      take: (url, limit, forMs) => deliveries.take(url, limit, forMs),
+      take: disturbed.take ?? ((url, limit, forMs) => deliveries.take(url, limit, forMs)),
       giveBack: (id) => deliveries.giveBack(id),
       standing: () => deliveries.standing(),
       list: (query) => deliveries.list(query),
@@ -92,6 +92,10 @@ class Scene implements AsyncDisposable {
 
   start(): Promise<void> {
     return this.#webhooks.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#webhooks.stop()
   }
 
   /** Fails an item. */
@@ -134,6 +138,41 @@ test("a notice that could not be stored is stored by a later turn, and told once
   expect(scene.errors).toHaveLength(2)
   await scene.settled(1)
   expect(scene.receiver.ids).toHaveLength(1)
+})
+
+test("deliveries that could not be read are read by a later turn", async () => {
+  let failures = 2
+  await using scene = new Scene((deliveries) => ({
+    async take(url, limit, forMs) {
+      if (failures-- > 0) throw new Error("the disk is broken")
+      return deliveries.take(url, limit, forMs)
+    },
+  }))
+  await scene.start()
+  await scene.fail()
+  await scene.receiver.asked(1)
+  expect(scene.errors).toHaveLength(2)
+})
+
+test("a stop waits until what a receiver has answered is stored", async () => {
+  const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  await using scene = new Scene((deliveries) => ({
+    async settle(id, settlement) {
+      begun.resolve()
+      await held.promise
+      await deliveries.settle(id, settlement)
+    },
+  }))
+  await scene.start()
+  await scene.fail()
+  await begun.promise
+  let isStopped = false
+  const stopping = scene.stop().then(() => (isStopped = true))
+  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  expect(isStopped).toBe(false)
+  held.resolve()
+  await stopping
+  expect(await scene.store.deliveries.standing()).toMatchObject({ pending: 0, delivered: 1 })
 })
 
 test("a delivery whose outcome could not be stored is sent again under the same id", async () => {

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test"
+
+import { ServerError } from "../../src/client/ask.ts"
+import { connected, newConnections, type Offline, type Understood } from "../../src/client/connections.ts"
+
+const streamOf = (text: string): Response =>
+  new Response(text, { headers: { "content-type": "text/event-stream" } })
+
+/** A stream whose connections are answered as the test says, one after the other, and then by 204, which ends it. */
+async function played(
+  answers: readonly (() => Response)[],
+  read: (data: string) => Understood<string> = (data) => ({ said: data }),
+) {
+  const [said, offline, asked]: [string[], Offline[], (string | undefined)[]] = [[], [], []]
+  const open = async (_: string, headers: Readonly<Record<string, string>>): Promise<Response> => {
+    asked.push(headers["last-event-id"])
+    return answers[asked.length - 1]?.() ?? new Response(null, { status: 204 })
+  }
+  const reading = { path: "/", notStream: "no stream", read: ({ data }: { data: string }) => read(data) }
+  for await (const one of connected(open, newConnections(undefined), {}, () => reading)) {
+    if (typeof one === "string") said.push(one)
+    else offline.push(one)
+  }
+  return { said, offline, asked }
+}
+
+test("each failure doubles the pause, and a connection that brings an event makes it short again", async () => {
+  const event = (): Response => streamOf("retry: 2\n\ndata: one\n\n")
+  const busy = (): Response => {
+    throw new ServerError(503, "busy")
+  }
+  const { said, offline } = await played([event, busy, busy, busy, event, busy, event])
+  expect(said).toEqual(["one", "one", "one"])
+  const waits = offline.map(({ retryMs }) => retryMs)
+  expect([waits[0], waits[4], waits[6]]).toEqual([2, 2, 2])
+  expect(waits[1]).toBeWithin(3, 6)
+  expect(waits[3]).toBeWithin(12, 21)
+  expect(offline.map(({ status }) => status)).toEqual([0, 503, 503, 503, 0, 503, 0])
+})
+
+test("a connection goes on after the last event that was taken, and not after one that was dropped", async () => {
+  const { said, asked } = await played(
+    [
+      () => streamOf("retry: 0\nid: 7\ndata: one\n\nid: 8\ndata: again\n\nid: 9\ndata: late\n\n"),
+      () => streamOf("data: two\n\n"),
+    ],
+    (data) => (data === "again" ? { ending: "again" } : { said: data }),
+  )
+  expect(said).toEqual(["one", "two"])
+  expect(asked).toEqual([undefined, "7", "7"])
+})
+
+test("an event may end the stream, and what comes after it is not read", async () => {
+  const { said, asked } = await played([() => streamOf("id: 1\ndata: last\n\ndata: late\n\n")], (data) => ({
+    said: data,
+    ending: "over",
+  }))
+  expect([said, asked]).toEqual([["last"], [undefined]])
+})
