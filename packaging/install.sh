@@ -6,17 +6,20 @@
 #   packaging/install.sh --uninstall --purge keeps the videos alone
 #
 # Variables:
-#   PREFIX   where the program goes; default /usr/local
+#   PREFIX   where the program goes; default: as at the last time, and /usr/local at first
 #   VIDEOS   folders, separated by spaces, into which workers may write beside their own; made if they are not there;
 #            default: as at the last time
 #   DESTDIR  a folder that stands for the root, for packagers: nothing is started, and no user of this machine is made
 set -eu
 
-PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
 here=$(cd "$(dirname "$0")" && pwd)
-program=$PREFIX/bin/track-studio
 units=/etc/systemd/system
+# The PREFIX of the last time, from the unit of the server; empty if there is none.
+last=$(sed -n 's|^ExecStart=\(/.*\)/bin/track-studio serve$|\1|p' "$DESTDIR$units/track-studio.service" 2>/dev/null || true)
+PREFIX=${PREFIX:-${last:-/usr/local}}
+program=$PREFIX/bin/track-studio
+former=${last:-$PREFIX}/bin/track-studio
 settings=/etc/track-studio
 state=/var/lib/track-studio
 dropin=$units/track-studio-worker.service.d/videos.conf
@@ -104,7 +107,7 @@ flag() { case $(database) in *://*) ;; *) printf ' --database %s' "$(database)" 
 
 # A copy of the queue as the former program knows it, for the way back. It is named by the time.
 keep_queue() {
-  old=$DESTDIR$program
+  old=$DESTDIR$former
   queue=$(database)
   case $queue in
     *://*)
@@ -125,8 +128,9 @@ keep_queue() {
 install_program() {
   if cmp -s "$binary" "$DESTDIR$program"; then return 0; fi
   keep_queue
-  if [ -e "$DESTDIR$program" ]; then
-    cp "$DESTDIR$program" "$DESTDIR$program.previous.new"
+  if [ -e "$DESTDIR$former" ]; then
+    mkdir -p "$DESTDIR$PREFIX/bin"
+    cp "$DESTDIR$former" "$DESTDIR$program.previous.new"
     mv -f "$DESTDIR$program.previous.new" "$DESTDIR$program.previous"
   fi
   put "$binary" "$program" 755
@@ -167,6 +171,19 @@ END
   done
 }
 
+# remove PATH...: removes what is there, and says so.
+remove() {
+  for each in "$@"; do
+    [ ! -e "$DESTDIR$each" ] || { rm -f "$DESTDIR$each" && say "removed $each"; }
+  done
+}
+
+# Removes what goes below a PREFIX.
+remove_program() {
+  remove "$1/bin/track-studio" "$1/bin/track-studio.previous" \
+    "$1/share/bash-completion/completions/track-studio" "$1/share/zsh/site-functions/_track-studio"
+}
+
 # Whether the server is still the same one a little later: one that cannot run is started again and again.
 lasts() {
   restarts=$(systemctl show -P NRestarts track-studio)
@@ -201,8 +218,15 @@ install_all() {
   done
   [ -n "$binary" ] || fail "there is no binary beside this folder; name one, or make it: bun run build"
   [ -f "$binary" ] || fail "there is no file $binary"
-  version=$("$binary" --version 2>/dev/null) || version=""
-  [ -n "$version" ] || [ -n "$DESTDIR" ] || fail "$binary does not run here; is it for another kind of machine?"
+  version=$("$binary" --version 2>/dev/null | head -n 1) || version=""
+  case $version in
+    "track-studio "*) ;;
+    "")
+      [ -n "$DESTDIR" ] || fail "$binary does not run here; is it for another kind of machine?"
+      [ "$(head -c 4 "$binary" | tail -c 3)" = ELF ] || fail "$binary is not a program of Linux"
+      ;;
+    *) fail "$binary is another program: $version" ;;
+  esac
   for each in ${VIDEOS:-}; do case $each in /*) ;; *) misused "VIDEOS must be whole paths, not $each" ;; esac; done
   make_user
   install_settings
@@ -211,6 +235,7 @@ install_all() {
   stale=0
   install_program
   install_units
+  [ "${last:-$PREFIX}" = "$PREFIX" ] || remove_program "$last"
   install_videos
   start
   [ "$touched" = 1 ] || say "nothing had to be changed"
@@ -219,11 +244,10 @@ install_all() {
 
 uninstall() {
   if rules; then systemctl disable --quiet --now track-studio track-studio-worker 2>/dev/null || true; fi
-  for each in "$program" "$program.previous" "$units/track-studio.service" "$units/track-studio-worker.service" "$dropin" \
-    /usr/lib/sysusers.d/track-studio.conf "$PREFIX/share/bash-completion/completions/track-studio" \
-    "$PREFIX/share/zsh/site-functions/_track-studio"; do
-    [ ! -e "$DESTDIR$each" ] || { rm -f "$DESTDIR$each" && say "removed $each"; }
-  done
+  remove_program "$PREFIX"
+  [ "${last:-$PREFIX}" = "$PREFIX" ] || remove_program "$last"
+  remove "$units/track-studio.service" "$units/track-studio-worker.service" "$dropin" \
+    /usr/lib/sysusers.d/track-studio.conf
   rmdir "$DESTDIR$(dirname "$dropin")" 2>/dev/null || true
   if rules; then systemctl daemon-reload; fi
   if [ "$purge" = 1 ]; then

@@ -144,6 +144,40 @@ test("an upgrade that cannot copy the queue changes nothing", () => {
   expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(old, "utf8"))
 })
 
+test("PREFIX is remembered, by an upgrade and when all is taken away; another one moves the program", async () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const [old, next] = [programIn(folder.path, "1"), programIn(folder.path, "2")]
+  expect(install(root, [old], { PREFIX: "/opt/studio" }).code).toBe(0)
+  const database = `${root}/var/lib/track-studio/track-studio.db`
+  expect((await run(["token", "create", "--role", "admin", "--database", database])).code).toBe(0)
+  const upgraded = install(root, [next], { PREFIX: "" })
+  expect(upgraded.said).toContain("copied the queue to ")
+  expect(readFileSync(`${root}/opt/studio/bin/track-studio`, "utf8")).toBe(readFileSync(next, "utf8"))
+  const moved = install(root, [old], { PREFIX: "/usr/local" })
+  expect(moved.said).toContain("copied the queue to ")
+  expect(readFileSync(`${root}${PROGRAM_PATH}.previous`, "utf8")).toBe(readFileSync(next, "utf8"))
+  expect(filesIn(root).filter((path) => path.startsWith("/opt"))).toEqual([])
+  install(root, [next], { PREFIX: "/opt/studio" })
+  expect(install(root, ["--uninstall", "--purge"], { PREFIX: "" }).code).toBe(0)
+  expect(filesIn(root)).toEqual([])
+})
+
+test.each([
+  [
+    "that says it is another one",
+    "#!/bin/sh\necho 'ls (coreutils) 9.1'",
+    "is another program: ls (coreutils) 9.1",
+  ],
+  ["that is none", "track-studio", "is not a program of Linux"],
+])("a file %s is not installed", (_name, text, said) => {
+  using folder = temporaryFolder()
+  const [root, file] = [join(folder.path, "root"), join(folder.path, "other")]
+  writeFileSync(file, text, { mode: 0o755 })
+  expect(install(root, [file])).toEqual({ code: 1, said: expect.stringContaining(said) })
+  expect(existsSync(root)).toBeFalse()
+})
+
 test("VIDEOS names folders that workers may write, and is remembered", () => {
   using folder = temporaryFolder()
   const root = join(folder.path, "root")
