@@ -36,7 +36,10 @@ export const METRICS = {
     values: ["client", "slow", "finished", "drain", "revoked", "error"],
     help: "Streams that ended: client (it left), slow (it did not read for a minute), finished, drain, revoked, error.",
   },
-  stream_replays_total: { type: "counter", help: "Streams that were resumed by a last event ID." },
+  stream_replays_total: {
+    type: "counter",
+    help: "Streams that came with a last event ID; one that could not be resumed counts among the gaps, too.",
+  },
   gaps_total: {
     type: "counter",
     labels: ["reason"],
