@@ -1,0 +1,115 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in tokens, tickets and the shared limits of clients. */
+export const ACCESS: readonly Mistake[] = [
+  ...of(
+    "src/access/bucket.ts",
+    ["tests/access/bucket.test.ts"],
+    [
+      [
+        "a client that was quiet may do without end",
+        "Math.min(burst, known.units + ((nowMs - known.atMs) * perSecond) / 1000)",
+        "known.units + ((nowMs - known.atMs) * perSecond) / 1000",
+      ],
+      [
+        "a cost above the burst can never be paid",
+        "const asked = Math.min(cost, burst)",
+        "const asked = cost",
+      ],
+      ["a client that asks all the time is never stopped", "    known.atMs = nowMs\n", ""],
+    ],
+  ),
+  ...of(
+    "src/access/gate.ts",
+    ["tests/access/gate.test.ts"],
+    [
+      [
+        "a token that has expired ends a render in hand",
+        "if (token || isLeased) return token",
+        "if (token) return token",
+      ],
+      ["the streams of a revoked token go on", "this.#callers.get(id)?.ended.abort()\n", ""],
+      [
+        "bad tokens of one address lock all others out",
+        "this.#failures.take(from().key, 1,",
+        'this.#failures.take("all", 1,',
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/roles.ts",
+    ["tests/access/roles.test.ts"],
+    [
+      [
+        "a viewer on another machine reads the metrics",
+        'need === "operations" && role === "viewer") return isLocal()',
+        'need === "operations" && role === "viewer") return true',
+      ],
+      [
+        "a token for one item reads the figures of all",
+        'if (item !== undefined && need !== "item" && need !== "read") return false',
+        "",
+      ],
+      [
+        "a worker may change items",
+        'change: ["operator", "admin"],',
+        'change: ["operator", "worker", "admin"],',
+      ],
+      [
+        "a viewer may add items",
+        'add: ["operator", "worker", "admin"],',
+        'add: ["viewer", "operator", "worker", "admin"],',
+      ],
+    ],
+  ),
+  ...of(
+    "src/access/tickets.ts",
+    ["tests/access/gate.test.ts"],
+    [
+      [
+        "a ticket is good for every path",
+        "row.method !== method || row.path !== pathOfTicket(path)",
+        "row.method !== method",
+      ],
+      [
+        "a ticket may be used first at any time",
+        "|| (row.used_at === null && row.use_by <= time)) return undefined",
+        ") return undefined",
+      ],
+      ["a ticket says that it outlives its token", "Math.min(now() + LIFE_MS, lastMs)", "now() + LIFE_MS"],
+      [
+        "a viewer gets a ticket that reports",
+        'method === "POST" && !isAllowed(',
+        'method === "PUT" && !isAllowed(',
+      ],
+      ["a ticket for an address with a cache key is good for nothing", "path: pathOfTicket(path),", "path,"],
+    ],
+  ),
+  ...of(
+    "src/access/tokens.ts",
+    ["tests/access/gate.test.ts"],
+    [
+      [
+        "a token for an item of another history is in force",
+        "row.item === null || row.history === this.#options.history",
+        "row.item === null || row.history !== undefined",
+      ],
+      [
+        "the streams of a token that expires go on",
+        "} else if ([...before.values()].some((row) => this.#hasExpired(row))) {",
+        "} else if (before.size < 0) {",
+      ],
+      ["every use of a token is written down", "if (nowMs - beforeMs < REMEMBER_MS) return", ""],
+      [
+        "a token that was revoked is let in if it was used before",
+        "    if (this.#inForce !== before) this.#known.clear()\n",
+        "",
+      ],
+      [
+        "a token for an item of another history shows the item of the same number",
+        "return isOurs && row.revoked_at === null",
+        "return (isOurs || row.item !== null) && row.revoked_at === null",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,35 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in the doorbell between servers. */
+export const BUS: readonly Mistake[] = [
+  ...of(
+    "src/bus/remote.ts",
+    ["tests/bus/remote.test.ts"],
+    [
+      [
+        "a bus that is away for long says so again and again",
+        "    if (this.#isDeaf) return\n    this.#isDeaf = true",
+        "    this.#isDeaf = true",
+      ],
+      [
+        "a bell that was lost is not replaced",
+        "if (!this.#line) void this.#open()",
+        "if (!this.#line) return",
+      ],
+      ["a deaf bell counts as one that hears", "this.#awaitedMs ??= this.saidMs", "void this.saidMs"],
+      ["a bell that nobody rings is not tested", "> QUIET_MS)", "> 1e9)"],
+      [
+        "other instances do not learn what was stored while the bell was away",
+        "line.close()\n    this.#isOwed = true",
+        "line.close()",
+      ],
+      [
+        "a test rings in the other instances",
+        'if (isEcho || words.startsWith("ring ")) heard(isEcho)',
+        "heard(isEcho)",
+      ],
+      ["nobody looks while the bell is well", "performance.now() - this.#rungMs >= LOOK_MS", "false"],
+      ["its own ring rings again", "if (!isEcho) this.#ring()", "this.#ring()"],
+    ],
+  ),
+]

@@ -1,0 +1,197 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in who may write an item, and which moves it makes. */
+export const LEASE: readonly Mistake[] = [
+  ...of(
+    "src/item/changes.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "a retried item has lost its tags",
+        "const kept = { title, priority, flag, queued_at, max_attempts, kind, totals, tags, metadata }",
+        "const kept = { title, priority, flag, queued_at, max_attempts, kind, totals, metadata }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/changes.ts",
+    ["tests/item", "tests/store/store.test.ts"],
+    [
+      [
+        "a PUT may write the message of a leased item",
+        '(["status", "progress", "current_step", "message"] as const)',
+        '(["status", "progress", "current_step"] as const)',
+      ],
+      [
+        "an item of a new priority keeps its old turn",
+        "next.priority === before.priority ? next : { ...next, turn: null }",
+        "next",
+      ],
+      [
+        "a second cancel is stored again",
+        'if (item.outcome === "cancelled" || item.cancel_requested_at !== null) return',
+        'if (item.outcome === "cancelled") return',
+      ],
+      [
+        "a retrying item cannot be retried at once",
+        'if (!isFinished(item.status) && item.status !== "retrying") {',
+        "if (!isFinished(item.status)) {",
+      ],
+      ["a deleted item stays", "work: IDLE, deleted: true }", "work: IDLE }"],
+      [
+        "a PUT that starts an item does not start its pace",
+        "isStart ? started(known, moment) : known",
+        "known",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/item", "tests/queue/workers.test.ts"],
+    [
+      [
+        "an item that was given back keeps its worker",
+        '{ ...transition(item, { status: "queued", message }, moment.time), worker: "" }',
+        'transition(item, { status: "queued", message }, moment.time)',
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/item", "tests/queue/steps.test.ts"],
+    [
+      [
+        "a claimed item keeps the step of the attempt before",
+        '...taken,\n      current_step: "",',
+        "...taken,",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/item/lease.test.ts"],
+    [
+      [
+        "a restore counts as a retry of the items that were rendered",
+        'item: { ...next, available_at, retry_count: item.retry_count, worker: "" }',
+        'item: { ...next, available_at, worker: "" }',
+      ],
+      [
+        "an item whose cancel was requested goes back to the queue when it is released",
+        '  const work = ended(stored.work, "release")\n  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work }\n',
+        '  const work = ended(stored.work, "release")\n',
+      ],
+      [
+        "an item that was taken back from its worker is still shown as that worker's",
+        'return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }',
+        "return { item: { ...next, retry_count: item.retry_count }, work: rest }",
+      ],
+      [
+        "an item may lose its workers without an end, as each attempt counts anew",
+        "  ...IDLE,\n  rescues: work.rescues,\n  attempt_at",
+        "  ...IDLE,\n  attempt_at",
+      ],
+      [
+        "a restore lets an item go on whose cancel was requested",
+        '  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }\n  const message = "Restored',
+        '  const message = "Restored',
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/item/decisions.test.ts"],
+    [
+      [
+        "what a worker knows of an item replaces the totals that the item has",
+        "totals: { ...by.totals, ...item.totals }",
+        "totals: { ...item.totals, ...by.totals }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/lease.ts",
+    ["tests/item", "tests/store/store.test.ts"],
+    [
+      [
+        "any token of a leased item will do",
+        "if (isLeased(stored) && stored.work.lease_token === token) return",
+        "if (isLeased(stored)) return",
+      ],
+      [
+        "the kind that a worker knows replaces the item's own",
+        'kind: item.kind || (by.kind ?? "")',
+        "kind: by.kind ?? item.kind",
+      ],
+      [
+        "a failure is final one attempt too late",
+        "item.retry_count + 1 >= item.max_attempts",
+        "item.retry_count + 1 > item.max_attempts",
+      ],
+      [
+        "the reason of a cancelled worker's failure is forgotten",
+        "return { item: { ...cancelledItem(item, moment), error_message }, work }",
+        "return { item: cancelledItem(item, moment), work }",
+      ],
+      ["an item is lost one rescue too early", "rescues > maxRescues", "rescues >= maxRescues"],
+      [
+        "a rescue counts as a retry",
+        'return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }',
+        'return { item: { ...next, worker: "" }, work: rest }',
+      ],
+      [
+        "another verdict after the first is taken for a repetition",
+        "if (work.verdict === verdict) return { item, work, quiet: true }",
+        "return { item, work, quiet: true }",
+      ],
+      [
+        "a completed item keeps the request to cancel it",
+        'return { item: { ...item, cancel_requested_at: null }, work: ended(stored.work, "complete") }',
+        'return { item, work: ended(stored.work, "complete") }',
+      ],
+      [
+        "the last words after the verdict are refused",
+        "if (work.lease_token !== token) holding(stored, token)",
+        "holding(stored, token)",
+      ],
+      [
+        "after a restore any former lease opens the item",
+        "former === work.lease_token) return",
+        "former !== undefined) return",
+      ],
+      [
+        "a rescued item whose cancel was requested runs again",
+        "if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }\n  const rescues",
+        "const rescues",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/moves.ts",
+    ["tests/item", "tests/store/store.test.ts"],
+    [
+      ["attempts are not counted", "attempt: item.attempt + 1,", "attempt: item.attempt,"],
+      [
+        "a completed item shows what was reported last",
+        'return to === "completed" ? { ...next, progress: 100 } : next',
+        "return next",
+      ],
+      ["a failed item may go on", 'failed: ["queued"],\n}', 'failed: ["queued", "processing"],\n}'],
+      [
+        "a queued item waits for its old delay",
+        "return { available_at: null, ...BEGINNING }",
+        "return BEGINNING",
+      ],
+      [
+        "an item that nobody worked on has failed",
+        'outcome: item.status === "processing" ? "failed" : "cancelled"',
+        'outcome: "failed"',
+      ],
+      [
+        "a retrying item keeps its progress",
+        "retry_count: item.retry_count + 1, ...BEGINNING }",
+        "retry_count: item.retry_count + 1 }",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,291 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in the work on items as a whole: claims, reports, outputs, forecasts. */
+export const QUEUE: readonly Mistake[] = [
+  ...of(
+    "src/queue/calendar.ts",
+    ["tests/queue/calendar.test.ts"],
+    [
+      [
+        "a week begins on Sunday",
+        '["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]',
+        '["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]',
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/forecasts.ts",
+    ["tests/queue/foreseen.test.ts"],
+    [
+      [
+        "an item that is being cancelled keeps its worker busy in the forecast",
+        "  if (cancel_requested_at !== null) return { seconds: 0, deviation: 0 }\n",
+        "",
+      ],
+      [
+        "the time that has passed since the last report is not taken off a forecast",
+        "Math.max(0, eta_seconds + secondsTo(updated_at, nowMs))",
+        "Math.max(0, eta_seconds)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/ingest-silence.test.ts"],
+    [
+      [
+        "an ingest that is heard all the time loses its lease after the longest silence",
+        "    this.#isAlive = true\n    this.#heardMs = this.#now()\n",
+        "    this.#isAlive = true\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/ingest.test.ts"],
+    [
+      [
+        "the last line of an ingest is not read if it has no end",
+        "this.#hear(`${this.#throttle.take()}\\n`)",
+        "this.#hear(this.#throttle.take())",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/learned.ts",
+    ["tests/queue/foreseen.test.ts"],
+    [
+      [
+        "a run that ends teaches nothing about items that say no kind",
+        'found.kind === run.kind || found.kind === "" || isNear(found, run)',
+        "found.kind === run.kind || isNear(found, run)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/missing.ts",
+    ["tests/queue/cancel.test.ts"],
+    [
+      [
+        "the worker of a deleted item learns that it never existed",
+        "if (await store.wasDeleted(id)) throw",
+        "if (id < 0) throw",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/http/output.test.ts"],
+    [
+      [
+        "a reader that asks for another attempt goes on at the position of the one before",
+        "const after = isPlaced ? query.from.after : 0",
+        "const after = query.from.after",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/presence.ts",
+    ["tests/queue/presence.test.ts"],
+    [
+      [
+        "a worker that does not identify its starts cannot be drained",
+        "(instance === undefined || drained.has(instance))",
+        "(instance !== undefined && drained.has(instance))",
+      ],
+      [
+        "only the last of the workers that other servers know decides whether claims are answered",
+        "isNew ||= drained !== null",
+        "isNew = drained !== null",
+      ],
+      [
+        "a worker that has waited for an hour is forgotten",
+        "if (waits === 0 && heardMs < sinceMs)",
+        "if (heardMs < sinceMs)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/queue.ts",
+    ["tests/queue/bell.test.ts"],
+    [
+      [
+        "the same body with its keys in another order counts as another body",
+        "? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))",
+        "? value",
+      ],
+      [
+        "claims that wait do not hear that the queue goes on",
+        "// There is something to claim now.\n    this.#bus.notify()",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/queue.ts",
+    ["tests/queue/totals.test.ts"],
+    [
+      [
+        "what was cancelled is retried with what failed",
+        'outcome === "failed" || outcome === "lost"',
+        'outcome !== "completed"',
+      ],
+      ["only the first hundred failed items are retried", "after = next ?? undefined", "after = undefined"],
+    ],
+  ),
+  ...of(
+    "src/queue/queue.ts",
+    ["tests/upkeep/space.test.ts"],
+    [
+      [
+        "the end of a render is refused while the database is full",
+        "if (change.status === undefined || !isFinished(change.status)) this.#room.check()",
+        "this.#room.check()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/queue.ts",
+    ["tests/queue/history.test.ts"],
+    [
+      [
+        "a page of the history that was cut says that nothing follows",
+        "return { updates: found, more }",
+        "return { updates: found, more: false }",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/rescue.ts",
+    ["tests/queue/outage.test.ts"],
+    [
+      [
+        "a suspended machine costs its workers their leases",
+        "if (lateMs > SUSPENDED_MS) outages.begin(clock.steadyMs() - lateMs)",
+        "",
+      ],
+      ["items stall because nothing could be stored", "if (now - outages.endedMs >= stallAfterMs) {", "{"],
+      [
+        "only the first page of lost items is taken back",
+        "while (!this.isStopped && (await",
+        "if (!this.isStopped && (await",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/rescue.ts",
+    ["tests/queue/rescue.test.ts"],
+    [
+      [
+        "a rescue is counted with the wrong reason",
+        'stored.work.lease_token === null ? "revoked" : "silent"',
+        'stored.work.lease_token !== null ? "revoked" : "silent"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/throttle.ts",
+    ["tests/queue/throttle.test.ts"],
+    [
+      [
+        "after a flood the end of a torn line is read as a line",
+        "this.#isTorn = isCut && end === null",
+        "this.#isTorn = false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/totals.ts",
+    ["tests/queue/totals.test.ts"],
+    [
+      [
+        "the dashboard shows cancelled items as failed",
+        "failed.items.filter(hasFailed).slice",
+        "failed.items.slice",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/waiting-claims.ts",
+    ["tests/queue/looks.test.ts"],
+    [["a look that is asked for during a look is forgotten", "if (this.#isAsked) this.look()", ""]],
+  ),
+  ...of(
+    "src/queue/waiting-claims.ts",
+    ["tests/queue/bell.test.ts"],
+    [
+      [
+        "the same tags in another order count as other tags",
+        "JSON.stringify(tags.toSorted())",
+        "JSON.stringify(tags)",
+      ],
+      [
+        "one set of tags more may wait than is allowed",
+        "this.#groups.size >= this.#mostGroups",
+        "this.#groups.size > this.#mostGroups",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/queue/crew.test.ts"],
+    [
+      [
+        "a claim of a drained worker takes an item",
+        "if (this.presence.isDraining(claim.worker, instance)) {",
+        "if (isNew === null) {",
+      ],
+      ["the waiting claims of a drained worker go on waiting", "if (isDraining) this.#waiting.ringAll()", ""],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/queue/bell.test.ts"],
+    [
+      [
+        "a claim whose client left while it waited takes an item",
+        "if (signal.aborted || this.#draining) return null",
+        "if (this.#draining) return null",
+      ],
+      ["a claim is not announced", "this.#bus.notify()\n        this.presence.took(", "this.presence.took("],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/upkeep/space.test.ts"],
+    [
+      [
+        "a report for which there is no room is no sign of life",
+        "if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)",
+        "",
+      ],
+      [
+        "a report for which the disk is full does not renew the lease",
+        "(room?.isFull || room?.isDiskFull)",
+        "room?.isFull",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/queue/clock.test.ts", "tests/queue/looks.test.ts", "tests/queue/outage.test.ts"],
+    [
+      [
+        "the wait for the next attempt does not grow",
+        "backoff(RETRY, stored.item.retry_count,",
+        "backoff(RETRY, 0,",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/queue/claim.test.ts"],
+    [
+      [
+        "a worker is asked to renew when its lease is nearly over",
+        "Math.round(leaseMs / 300) / 10",
+        "Math.round(leaseMs / 110) / 10",
+      ],
+    ],
+  ),
+]

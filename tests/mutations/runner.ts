@@ -1,0 +1,197 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in running commands and reporting on them. */
+export const RUNNER: readonly Mistake[] = [
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/work.test.ts"],
+    [["a command that cannot be found is tried again", "!FINAL_CODES.includes(end.code)", "end.code > 0"]],
+  ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      [
+        "a worker that stops tries longer to report than it was asked to",
+        "Math.min(this.#reportWithinMs, ms)",
+        "ms",
+      ],
+      [
+        "the command of an item with much metadata cannot be started",
+        "json && Buffer.byteLength(json) <= MAX_VARIABLE_LENGTH ? json : undefined",
+        "json",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/inherit.ts",
+    ["tests/runner/lease-file.test.ts"],
+    [
+      [
+        "an earlier result counts over a later attempt",
+        "claimed.item.attempt === lease.attempt + 1",
+        "claimed.item.attempt >= lease.attempt + 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/item-source.ts",
+    ["tests/runner/item-source.test.ts"],
+    [["a run that goes on with a kept lease begins no declared step", "      isContinued = true\n", ""]],
+  ),
+  ...of(
+    "src/runner/last-lines.ts",
+    ["tests/runner/last-lines.test.ts"],
+    [["an error message holds text that was drawn over", 'line.slice(line.lastIndexOf("\\r") + 1)', "line"]],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
+    ["tests/runner/lease-file.test.ts"],
+    [
+      [
+        "the leases of another server are taken over",
+        "if (contents && contents.server !== this.#server) return []",
+        "",
+      ],
+      ["leases that were taken over are not written down", "if (leases.length > 0) this.#write()", ""],
+      [
+        "a lease that was kept for another server is used",
+        "read(fileOf(lockPath))?.server === server ? keptIn",
+        "read(fileOf(lockPath)) !== undefined ? keptIn",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/lease-file.ts",
+    ["tests/runner/steps.test.ts"],
+    [
+      [
+        "a lease that is kept for a next step is taken over",
+        "if (contents?.leases.some(isKept)) return []",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-spool.ts",
+    ["tests/runner/output-spool.test.ts"],
+    [["a part of the output is taken for sent", "at >= end", "at > end"]],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts"],
+    [
+      [
+        "after a cancel the server is flooded with heartbeats",
+        "this.#isCancelled ? leaseS * 300 : HEARTBEAT_PAUSE_MS",
+        "HEARTBEAT_PAUSE_MS",
+      ],
+      [
+        "a claim whose answer was lost ends the reports",
+        'if (error.code === "illegal_move" && this.#last === undefined) return this.#refused(error)',
+        "",
+      ],
+      [
+        "the last report of a lent item keeps its command waiting",
+        "isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs",
+        "withinMs",
+      ],
+      ["an older server is asked twice for each report", "this.#isOlder = true\n", ""],
+      [
+        "a run inside of another ends the lease of the outer one",
+        "if (verdict && !isLent) await deliver",
+        "if (verdict) await deliver",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/worker.test.ts"],
+    [
+      [
+        "a worker that may not claim stops instead of waiting for its owner",
+        "[401, 403, 421].includes",
+        "[401, 421].includes",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts", "tests/runner/spool.test.ts"],
+    [
+      [
+        "the late loss of an old lease drops the new one",
+        "if (this.#held === held) this.#held = undefined",
+        "this.#held = undefined",
+      ],
+      [
+        "a report that cannot be read is sent for ever",
+        "error.status !== 413 && error.status !== 422",
+        "error.status !== 413",
+      ],
+      [
+        "a denial ends the reports",
+        "if (isUnreachable(error) || isDenied(error)) return",
+        "if (isUnreachable(error)) return",
+      ],
+      [
+        "a cancel is acted on again and again",
+        "if (this.#isCancelled) return\n    this.#isCancelled = true",
+        "this.#isCancelled = true",
+      ],
+      [
+        "a report that could not be sent is forgotten",
+        "this.#spool.giveBack(report)\n        throw error",
+        "throw error",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/session.ts",
+    ["tests/runner/session.test.ts"],
+    [["a suspended command is only killed, not ended", 'this.signal("SIGCONT")', ""]],
+  ),
+  ...of(
+    "src/runner/spool.ts",
+    ["tests/runner/reporter.test.ts", "tests/runner/spool.test.ts"],
+    [
+      [
+        "the last report of a step is dropped with the next step",
+        "if (last && !isOneStep(last, report)) this.#reports.push(last)",
+        "void last",
+      ],
+      [
+        "the newest of too many is dropped",
+        "> MAX_REPORTS) this.#reports.shift()",
+        "> MAX_REPORTS) this.#reports.pop()",
+      ],
+      [
+        "an older report replaces a newer one of its step",
+        "if (!next || !isOneStep(report, next)) this.#reports.unshift(report)",
+        "this.#reports.unshift(report)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/unreported.ts",
+    ["tests/runner/unreported.test.ts"],
+    [
+      [
+        "the old token of a lease stays in the file",
+        "if (before.token !== current.token) this.#remove(before)",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/worker.ts",
+    ["tests/runner/worker.test.ts"],
+    [
+      [
+        "a worker that was told to return its items ends with an error",
+        "RELEASE_CODES.includes(end.code) && !end.stop",
+        "RELEASE_CODES.includes(end.code)",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,236 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what is stored, and how it is read back. */
+export const STORE: readonly Mistake[] = [
+  ...of(
+    "src/store/list-order.ts",
+    ["tests/store/search.test.ts"],
+    [["a search finds what only looks alike", "slice.filter((row) => hasWords(row, words))", "slice"]],
+  ),
+  ...of(
+    "src/store/outages.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "an outage soon after another one is counted from its own beginning",
+        "const isSame = this.#endedMs > 0 && sinceMs < this.#endedMs + SAME_MS",
+        "const isSame = false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/access.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a lease that was ended with its token goes on in memory",
+        "for (const item of ended) this.#onItem(item.id)",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/claims.ts",
+    ["tests/store/claims.test.ts"],
+    [
+      [
+        "of two items that fit the later one is taken",
+        "compare(found, best) < 0",
+        "compare(found, best) > 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/deliveries.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "the attempts of a delivery are not counted",
+        "attempts: sql`${deliveries.attempts} + 1`",
+        "attempts: sql`${deliveries.attempts}`",
+      ],
+      ["a new webhook is told the whole past", "cursor: sql.raw(HEAD) })", "cursor: 0 })"],
+      [
+        "a webhook that is configured again is called for what happened meanwhile",
+        "      db.delete(webhooks)\n        .where(notInArray(webhooks.url, [...urls]))\n        .run()\n",
+        "",
+      ],
+      [
+        "deliveries that are under way keep the others from being taken",
+        ".limit(limit + this.#taken.size)",
+        ".limit(limit)",
+      ],
+      [
+        "a page of deliveries begins with the last one of the page before",
+        "lt(deliveries.id, before)",
+        "lte(deliveries.id, before)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/group.ts",
+    ["tests/store/group.test.ts"],
+    [
+      [
+        "what a refused write has written stays",
+        "this.#undo.run()\n      this.#release.run()",
+        "this.#release.run()",
+      ],
+      ["a full disk looks like an error of ours", "isFault(error) ? unavailable(error) : error }", "error }"],
+      [
+        "a server that stops waits for the write lock of another program",
+        "!busy || this.#isDraining || performance.now()",
+        "!busy || performance.now()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/history.ts",
+    ["tests/store/restored.test.ts"],
+    [
+      [
+        "after a restore the event IDs of both histories are counted",
+        "Math.max(row?.id ?? 0, row?.resumed ?? 0)",
+        "(row?.id ?? 0)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/history.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "the update before an update is that update",
+        'lt(updates.id, sql.placeholder("id"))',
+        'sql`${updates.id} <= ${sql.placeholder("id")}`',
+      ],
+      [
+        "what was removed of other items makes the stream of an item begin again",
+        "(own?.id ?? id) + 1",
+        "Math.max(own?.id ?? 0, id) + 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/outputs.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "half of what is to be kept of an output is kept",
+        "to: end - keepBytes }",
+        "to: end - keepBytes / 2 }",
+      ],
+      ["of a long output only the first page is read", "more: rows.length > limit }", "more: false }"],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/runs.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "a run that is remembered pushes out those of all other kinds",
+        "and(alike, notInArray(runs.id, newest))",
+        "notInArray(runs.id, newest)",
+      ],
+      [
+        "one item without a kind is expected to be like the one before",
+        "newest.length >= SURE_RUNS && newest.every",
+        "newest.every",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "leases that an outage made longer are remembered as they were",
+        "this.#leases.wait.run(tookMs)\n      this.#recent.clear()",
+        "this.#leases.wait.run(tookMs)",
+      ],
+      [
+        "an idempotency key is forgotten after an hour",
+        "const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000",
+        "const IDEMPOTENCY_MS = 60 * 60 * 1000",
+      ],
+      ["a deleted item is remembered", "if (deleted) return\n", ""],
+      [
+        "a claim that does not wait misses an item whose time has come",
+        "      this.#ripen()\n      const first",
+        "      const first",
+      ],
+      [
+        "an outage shortens the wait for workers after a restore",
+        "      this.#leases.wait.run(tookMs)\n",
+        "",
+      ],
+      [
+        "an idempotency key is remembered for ever",
+        "    this.#db.delete(idempotencyKeys).where(lte(idempotencyKeys.created_at, oldest)).run()\n",
+        "",
+      ],
+      [
+        "a retried item still has the output from before",
+        "    if (item.attempt > before.item.attempt) this.outputs.forgetFrom(item.id, item.attempt)\n",
+        "",
+      ],
+      [
+        "a queue that is paused again is paused since just now",
+        "this.#pausedAt() ?? momentOf(this.clock).time",
+        "momentOf(this.clock).time",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/group.test.ts"],
+    [["the status of a refused write is counted", "this.#statuses.length = length", ""]],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/queue/order.test.ts"],
+    [
+      [
+        "a moved item looks for its neighbour among other priorities",
+        "this.#reads.ahead.get(-item.priority,",
+        "this.#reads.ahead.get(item.priority,",
+      ],
+      [
+        "moving an item to where it is changes it",
+        "item.turn ?? item.id, id)?.place",
+        "item.turn ?? item.id, 0)?.place",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/upkeep.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "retention removes the last update of an item",
+        "id > upTo || id === row.last || ids",
+        "id > upTo || ids",
+      ],
+      [
+        "retention removes what a webhook has not examined",
+        "Math.min(this.#lastBefore(thinning.before), this.#examinedByAll())",
+        "this.#lastBefore(thinning.before)",
+      ],
+      [
+        "the updates of the newest completed items are removed",
+        " AND id NOT IN (${NEWEST_COMPLETED}) ORDER",
+        " AND (SELECT count(*) FROM (${NEWEST_COMPLETED})) >= 0 ORDER",
+      ],
+      [
+        "a deleted item goes before every webhook has seen it",
+        "deleted_at <= ? AND last_update_id <= ? LIMIT 1",
+        "deleted_at <= ? AND ? >= 0 LIMIT 1",
+      ],
+      [
+        "the stream of an item does not say which of its updates are gone",
+        '    this.#client.query("UPDATE queue_items SET pruned_id = max(pruned_id, ?) WHERE id = ?").run(highest, item)\n',
+        "    void item\n",
+      ],
+    ],
+  ),
+]

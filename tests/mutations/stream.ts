@@ -1,0 +1,120 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in waking streams, and in what they share: the batches, the beats, the turns of reading. */
+export const STREAM: readonly Mistake[] = [
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/owners.test.ts"],
+    [
+      ["a stream that has left still counts for its owner", "if (seat.owner) seat.owner.streams -= 1", ""],
+      ["a silent stream gets a keepalive at every look", "seat.saidMs = nowMs\n", ""],
+    ],
+  ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    [
+      "tests/stream/owners.test.ts",
+      "tests/stream/reading-turns.test.ts",
+      "tests/stream/broadcaster.test.ts",
+      "tests/stream/opening.test.ts",
+      "tests/stream/interleaving.test.ts",
+      "tests/stream/orders.test.ts",
+      "tests/stream/rollback.test.ts",
+      "tests/stream/thin.test.ts",
+    ],
+    [
+      [
+        "what is announced counts as examined at once",
+        "await this.#waking\n    this.#examined = last.id",
+        "this.#examined = last.id\n    await this.#waking",
+      ],
+      ["a ring during a turn is lost", "if (this.#isRung) this.#ring()\n    })", "})"],
+      ["lost updates are not noticed", "if (isStrange && (await this.#hasLost(previous))) return true", ""],
+      [
+        "a history that cannot be read is not tried again",
+        "setTimeout(() => this.#ring(), RETRY_MS)",
+        "void RETRY_MS",
+      ],
+      [
+        "a page that was read for others is taken for the next ones",
+        "if (this.#followed !== followed || this.#seats.size === 0) return true",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/limits.ts",
+    ["tests/stream/owners.test.ts"],
+    [
+      [
+        "an owner may have one stream too many",
+        "owner.streams >= mostOfOwner",
+        "owner.streams > mostOfOwner",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/lost.ts",
+    ["tests/stream/orders.test.ts"],
+    [["who has seen all that was thinned is told of a gap", "eventId >= oldest - 1", "eventId >= oldest"]],
+  ),
+  ...of(
+    "src/stream/reading-turns.ts",
+    ["tests/stream/reading-turns.test.ts"],
+    [
+      [
+        "one owner reads the history with one stream more than it may",
+        "line.running < this.#mostOfOwner",
+        "line.running <= this.#mostOfOwner",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/salvage.ts",
+    ["tests/stream/salvage.test.ts"],
+    [["a hole begins one update too late", "after: id - 1, count: 1", "after: id, count: 1"]],
+  ),
+  ...of(
+    "src/stream/tail.ts",
+    ["tests/stream/opening.test.ts"],
+    [
+      [
+        "a stream in the middle of a batch gets it whole",
+        "eventId <= batch.previous ? frames",
+        "eventId < batch.head ? frames",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/tail.ts",
+    ["tests/stream/thin.test.ts"],
+    [
+      [
+        "a thinned stream of one song gets what the thinned streams of all get",
+        "queueId === undefined && !wanted",
+        "queueId === undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/thinning.ts",
+    [
+      "tests/stream/owners.test.ts",
+      "tests/stream/reading-turns.test.ts",
+      "tests/stream/broadcaster.test.ts",
+      "tests/stream/opening.test.ts",
+      "tests/stream/interleaving.test.ts",
+      "tests/stream/orders.test.ts",
+      "tests/stream/rollback.test.ts",
+      "tests/stream/thin.test.ts",
+    ],
+    [
+      ["a thinned stream does not tell of every end", "isFinished(frame.update.status) ||", ""],
+      [
+        "what came last before a pause is not sent",
+        "if (waitMs > 0) this.#next = setTimeout(() => this.#strike(), waitMs)",
+        "if (waitMs > 0) return",
+      ],
+    ],
+  ),
+]

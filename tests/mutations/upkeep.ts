@@ -1,0 +1,143 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what a server does by itself from time to time. */
+export const UPKEEP: readonly Mistake[] = [
+  ...of(
+    "src/backoff.ts",
+    ["tests/backoff.test.ts", "tests/webhooks"],
+    [
+      ["no wait has a limit", "Math.min(mostMs, firstMs * 2 ** failures)", "firstMs * 2 ** failures"],
+      ["the spread goes one way only", "(1 + spread * (2 * random() - 1))", "(1 + spread * random())"],
+      ["a date is read by the wrong clock", 'date === "" ? Date.now() : Date.parse(date)', "Date.now()"],
+    ],
+  ),
+  ...of(
+    "src/health.ts",
+    ["tests/health.test.ts"],
+    [
+      [
+        "a reason for being degraded always began just now",
+        "this.#held.get(reason)?.since ?? new Date().toISOString()",
+        "new Date().toISOString()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/backups.ts",
+    ["tests/upkeep/backups.test.ts"],
+    [
+      [
+        "what an ended backup left behind stays",
+        "      for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)\n",
+        "      await names()\n",
+      ],
+      ["one backup more is kept than is wanted", ".slice(0, -keep))", ".slice(0, -keep - 1))"],
+    ],
+  ),
+  ...of(
+    "src/upkeep/ballast.ts",
+    ["tests/upkeep/ballast.test.ts"],
+    [
+      [
+        "the file is put back as soon as there is a little room",
+        "if (free >= ENOUGH_BYTES)",
+        "if (free >= FULL_BYTES)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/compaction.ts",
+    ["tests/upkeep/compaction.test.ts"],
+    [
+      [
+        "a small database waits until nothing is rendered",
+        "(await bytes()) > SMALL_BYTES && (await isAnyLeased())",
+        "await isAnyLeased()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/descriptors.ts",
+    ["tests/upkeep/descriptors.test.ts"],
+    [
+      [
+        "that descriptors are scarce is said at each look",
+        "    if (nowMs() - this.#saidMs < SAY_MS) return\n",
+        "",
+      ],
+      ["connections that were closed are told again and again", "    this.#closed = 0\n  }", "  }"],
+      [
+        "new connections wait although there are many descriptors again",
+        'if (left !== "many" && nowMs()',
+        "if (nowMs()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/event-loop.ts",
+    ["tests/upkeep/looking.test.ts"],
+    [
+      ["one jump of the clock is reported each second", "    this.#aheadMs = aheadMs\n", ""],
+      [
+        "a short lag of the event loop is forgotten a second later",
+        "this.#lags.slice(1 - TURNS)",
+        "this.#lags.slice(-1)",
+      ],
+      [
+        "a clock that jumped once is a reason for ever",
+        '    if (this.#turnedMs - this.#jumpedMs > TOLD_MS) this.#reasons.set("clock_jumped", false)\n',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/finished.ts",
+    ["tests/upkeep/retention.test.ts"],
+    [
+      [
+        "an item that finished again meanwhile is deleted",
+        "stored.item.completed_at !== null && stored.item.completed_at < before && isFinished",
+        "stored.item.completed_at !== null && isFinished",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/fleet.ts",
+    ["tests/upkeep/fleet.test.ts"],
+    [
+      ["a server counts itself among the others", "one !== own && Date.parse", "Date.parse"],
+      [
+        "a server that stopped long ago still counts",
+        "onOthers(all.filter((one) => one !== own && Date.parse(one.seen_at) > sinceMs))",
+        "onOthers(all.filter((one) => one !== own && sinceMs > 0))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/missed-rings.ts",
+    ["tests/upkeep/looking.test.ts"],
+    [
+      [
+        "streams that are behind for a moment count as deaf",
+        "before !== undefined && heard === before.heard && head > heard",
+        "before !== undefined && head > (heard ?? 0)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/retention.ts",
+    ["tests/upkeep/retention.test.ts"],
+    [["updates of the last day are removed", "ago(Math.max(updatesMs, DAY_MS))", "ago(updatesMs)"]],
+  ),
+  ...of(
+    "src/upkeep/space.ts",
+    ["tests/upkeep/space.test.ts"],
+    [
+      [
+        "room is made down to the limit alone, and so again and again",
+        "while (used > NEAR * mostBytes &&",
+        "while (used >= mostBytes &&",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,222 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in what a single stream says: its opening, its replay, its choice and its end. */
+export const VIEWERS: readonly Mistake[] = [
+  ...of(
+    "src/stream/formats.ts",
+    ["tests/stream/formats.test.ts"],
+    [["a format that is not wanted at all is taken", "quality > best.quality", "quality >= best.quality"]],
+  ),
+  ...of(
+    "src/stream/one-item.ts",
+    ["tests/http/bound.test.ts"],
+    [
+      [
+        "a viewer of one item learns the newest event ID of all",
+        'if (control.event === "live" || control.event === "end") return',
+        'if (control.event === "end") return',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/one-item.ts",
+    ["tests/stream/one-item.test.ts"],
+    [
+      [
+        "the end of a stream shows the newest event ID to a viewer of one item",
+        'control.event === "live" || control.event === "end"',
+        'control.event === "live"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/orders.test.ts"],
+    [
+      ["a resume at an event ID that is not kept gets no gap", "if (!isKept(from, bounds)) return null", ""],
+      [
+        "what follows the first page of a resume is passed over",
+        "return more ? null : new Opening(head,",
+        "return new Opening(head,",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/streams.test.ts"],
+    [["a deleted item counts as one that is still to come", "if (ids.length > 0) throw error", ""]],
+  ),
+  ...of(
+    "src/stream/opening.ts",
+    ["tests/stream/opening.test.ts"],
+    [
+      [
+        "a stream of one item that wants no state gets it",
+        "return snapshot ? item : item.bare",
+        "return item",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/opening.ts",
+    [
+      "tests/stream/owners.test.ts",
+      "tests/stream/reading-turns.test.ts",
+      "tests/stream/broadcaster.test.ts",
+      "tests/stream/opening.test.ts",
+      "tests/stream/interleaving.test.ts",
+      "tests/stream/orders.test.ts",
+      "tests/stream/rollback.test.ts",
+      "tests/stream/thin.test.ts",
+    ],
+    [
+      ["a client that is ahead of this server is told of a gap", "seen > bounds.newest ?", "seen < 0 ?"],
+      [
+        "an item that was touched since is taken for what it was",
+        "this.#broadcaster.tail.after(head, queueId, 0) !== null",
+        "true",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/reader.ts",
+    ["tests/stream/distance.test.ts"],
+    [
+      [
+        "a stream skips one update too early",
+        "(await history.count(cursor, broadcaster.head, queueId)) > maxLag",
+        "(await history.count(cursor, broadcaster.head, queueId)) >= maxLag",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/reader.ts",
+    ["tests/stream/salvage.test.ts"],
+    [
+      [
+        "a filtered stream learns how many updates of others cannot be read",
+        "missed: isEverything ? one.count : null",
+        "missed: one.count",
+      ],
+      [
+        "a stream of one item shows others where the history is damaged",
+        '        (one) => one.type === "hole" || one.update.queue_id === (queueId ?? one.update.queue_id),',
+        '        (one) => one.type === "hole" || one.update.queue_id > 0,',
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/reader.ts",
+    ["tests/stream/lag.test.ts"],
+    [
+      [
+        "a slow stream gets more missed updates reported than it missed",
+        "wanted ? null : between - ids.length",
+        "wanted ? null : between",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/reader.ts",
+    ["tests/stream/replay.test.ts"],
+    [
+      [
+        "one update too many counts as expired",
+        "bounds.oldest - 1 - from : null",
+        "bounds.oldest - from : null",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/reader.ts",
+    ["tests/stream/resuming.test.ts"],
+    [
+      [
+        "a stream that has not said live yet is told that it is slow",
+        "this.#place.liveAt !== undefined || !isFar",
+        "!isFar",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/remembered.ts",
+    ["tests/stream/opening.test.ts"],
+    [["a read that failed is remembered", "() => isKept() && this.#entries.delete(name)", "() => undefined"]],
+  ),
+  ...of(
+    "src/stream/selection.ts",
+    ["tests/http/sockets.test.ts"],
+    [["an item that is subscribed begins with what is still to come", "update.id <= cursor && (", "("]],
+  ),
+  ...of(
+    "src/stream/selection.ts",
+    ["tests/stream/selection.test.ts"],
+    [
+      ["an item that is watched already is told of again", ".filter((id) => !known?.has(id))", ""],
+      ["one item fewer can be chosen", "if (chosen.size > MAX_CHOSEN) {", "if (chosen.size >= MAX_CHOSEN) {"],
+      [
+        "a socket chooses more items than it may, little by little",
+        "if (chosen.size > MAX_CHOSEN)",
+        "if (ids.length > MAX_CHOSEN)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/streams.ts",
+    ["tests/stream/orders.test.ts"],
+    [["who has seen the end waits for it", "seen >= last.id &&", "seen > last.id &&"]],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/rollback.test.ts"],
+    [
+      [
+        "after updates were lost a stream ends by a status that is no longer true",
+        "    this.status = undefined\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    [
+      "tests/stream/owners.test.ts",
+      "tests/stream/reading-turns.test.ts",
+      "tests/stream/broadcaster.test.ts",
+      "tests/stream/opening.test.ts",
+      "tests/stream/interleaving.test.ts",
+      "tests/stream/orders.test.ts",
+      "tests/stream/rollback.test.ts",
+      "tests/stream/thin.test.ts",
+    ],
+    [
+      [
+        "a question passes over what is not examined",
+        'this.wake("asked", this.#shared.broadcaster.examined)',
+        'this.wake("asked", this.#shared.broadcaster.head)',
+      ],
+      [
+        "every stream of one item ends with it",
+        "return this.request.untilFinished && this.status",
+        "return this.status",
+      ],
+      [
+        "a stream that waits for the end does not see it come",
+        "this.status = list.at(-1)?.update.status ?? this.status",
+        "void 0",
+      ],
+      ["a full socket is not waited for", "if (next instanceof Promise) this.#blocked = next", "void next"],
+      ["a stream that was revoked goes on", '|| this.owner?.hasEnded) return "over"', ') return "over"'],
+      [
+        "live comes before what was missed",
+        "if (this.liveAt !== undefined && this.cursor >= this.liveAt) return this.#live()",
+        "if (this.liveAt !== undefined) return this.#live()",
+      ],
+      [
+        "a keepalive during a read drops what is blocked",
+        "if (!(written instanceof Promise)) return\n    this.#blocked = written",
+        "if (!(written instanceof Promise)) return",
+      ],
+    ],
+  ),
+]

@@ -1,0 +1,69 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in calling webhooks. */
+export const WEBHOOKS: readonly Mistake[] = [
+  ...of(
+    "src/webhooks/post.ts",
+    ["tests/webhooks"],
+    [
+      [
+        "two databases send the same ids",
+        "const id = `${historyId}-${update_id}`",
+        "const id = `${update_id}`",
+      ],
+      ["redirects are followed", 'redirect: "manual"', 'redirect: "follow"'],
+      ["what is not a success counts as one", 'reply.ok ? "" :', 'reply.status < 500 ? "" :'],
+    ],
+  ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/faults.test.ts"],
+    [
+      [
+        "a delivery whose result could not be stored waits long",
+        "await this.#deliveries.giveBack(delivery.id).catch(this.#options.onError)\n",
+        "",
+      ],
+      [
+        "a webhook recovers with each delivery",
+        "if (this.#failing.delete(url)) this.#options.onRecovered",
+        "this.#failing.delete(url)\n      this.#options.onRecovered",
+      ],
+    ],
+  ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks"],
+    [
+      ["an item stalls again with each update", "&& !(before && isStalled(before)) ?", "?"],
+      [
+        "the list of deliveries shows the secret path",
+        "url: `${origin}${rest}` }",
+        "url: url + rest.slice(0, 0) }",
+      ],
+      [
+        "a notice that could not be stored is not tried again",
+        "this.#rung = true\n      throw error",
+        "throw error",
+      ],
+      [
+        "the cursor moves before the notice is stored",
+        "if (notices.length > 0 || last.id - this.#stored",
+        "this.#cursor = last.id\n    if (notices.length > 0 || last.id - this.#stored",
+      ],
+      ["an item that ended is told again", "if (before && isFinished(before.status)) return null", ""],
+      ["a webhook may ask for any wait", "Math.min(waitMs, RETRY.mostMs)", "waitMs"],
+      ["a webhook is tried for ever", "|| nextMs > Date.parse(created_at) + PATIENCE_MS", ""],
+      [
+        "more than its share is under way to one webhook",
+        "const free = PARALLEL - [...this.#sending.values()].filter((one) => one.url === url).length",
+        "const free = PARALLEL",
+      ],
+    ],
+  ),
+  ...of(
+    "src/webhooks/webhooks.ts",
+    ["tests/webhooks/faults.test.ts", "tests/webhooks/webhooks.test.ts"],
+    [["a webhook that is gone is called on", "if (answer === GONE || nextMs", "if (nextMs"]],
+  ),
+]
