@@ -147,6 +147,11 @@ test("the core knows neither framework nor database nor what is peculiar to Bun"
   }
 })
 
+test("the map names the core as it is checked", () => {
+  const [, names = ""] = /imports no framework\.\*\* `([^`]+)`/.exec(read("docs/ARCHITECTURE.md")) ?? []
+  expect(names.split(", ")).toEqual(CORE.toSorted())
+})
+
 test("only the composition root chooses a store and a bus", () => {
   const choosing = files.filter(
     (file) =>

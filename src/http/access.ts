@@ -1,7 +1,7 @@
 import { Elysia } from "elysia"
 
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
-import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
+import { AppError, type ErrorCode } from "../errors.ts"
 import type { Metrics } from "../metrics/metrics.ts"
 import { Owner } from "../stream/limits.ts"
 import type { Streams } from "../stream/streams.ts"
@@ -10,6 +10,7 @@ import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
 import { needOf } from "./needs.ts"
 import { isLoopback, isRead } from "./origin.ts"
+import { checkShared } from "./share-link.ts"
 
 /** Runs before every route, and gives it the caller. */
 export type Admission = ReturnType<typeof admission>
@@ -31,7 +32,6 @@ export interface Callers {
 }
 
 const pathOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/#.*$/s, "")
-const ITEM_ID = /^[1-9][0-9]{0,15}$/
 
 /** What the framework knows of a request whose route was matched. */
 interface Matched {
@@ -74,7 +74,7 @@ function admitting({ gate, proxies, limits, refusals, host, refused, server }: A
     const peer = (): string => onlyPeer ?? server()?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
     const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))
-    checkItem(caller, params)
+    checkShared(caller, params)
     const lease = leaseFor(matched)
     limits.ask(caller, lease)
     const refusal = refusals.get(request)
@@ -236,11 +236,4 @@ export function whileIn({ ended }: Caller, leave: (refusal: AppError) => void): 
   if (ended?.aborted) leave(endedToken())
   ended?.addEventListener("abort", () => leave(endedToken()), { signal: over.signal })
   return { [Symbol.dispose]: () => over.abort() }
-}
-
-/** For a token of one item all other items do not exist. @throws AppError `not_found` */
-function checkItem({ item }: Caller, params: Readonly<Record<string, string | undefined>> | undefined): void {
-  const id = params?.["id"]
-  if (item === undefined || id === undefined || !ITEM_ID.test(id) || Number(id) === item) return
-  throw unknownItem(id)
 }

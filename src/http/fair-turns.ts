@@ -13,8 +13,8 @@ interface Client {
 
 /**
  * Gives the turns of the event loop to clients fairly: one that asks for very much at once, within all of its limits,
- * keeps no other waiting. What a request takes is not known before, so it is measured: from when it goes on until the
- * next one comes.
+ * keeps no other waiting. The cost of a request is not known in advance, so it is measured from when the
+ * request goes on until the next one comes.
  */
 export class FairTurns {
   /** The clients whose requests wait, in the order of their turns. */

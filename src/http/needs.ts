@@ -3,7 +3,7 @@ import { API } from "./api.ts"
 
 /**
  * What each route needs, by method and path: one table for the whole server. A route that is not in it keeps the server
- * from starting. `GET /` draws the board for clients that are no browsers, and asks for that itself.
+ * from starting. `GET /` draws the board for clients that are not browsers, and asks for that itself.
  */
 export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /": "nothing",

@@ -18,7 +18,7 @@ export function realPathOf(path: string): string {
 }
 
 /**
- * Gives files of the database at `path` that root has made for a service to the owner of their folder, so that the
+ * If root created files of the database at `path` for a service, gives them to the owner of their folder, so that the
  * service can use them.
  */
 export function giveToOwner(path: string): void {

@@ -1,0 +1,18 @@
+import type { Caller } from "../access/gate.ts"
+import { unknownItem } from "../errors.ts"
+
+const ITEM_ID = /^[1-9][0-9]{0,15}$/
+
+/**
+ * Checks the item of a path for a share link, which carries a token for one item: for such a token all other items do
+ * not exist.
+ * @throws AppError `not_found`
+ */
+export function checkShared(
+  { item }: Pick<Caller, "item">,
+  params: Readonly<Record<string, string | undefined>> | undefined,
+): void {
+  const id = params?.["id"]
+  if (item === undefined || id === undefined || !ITEM_ID.test(id) || Number(id) === item) return
+  throw unknownItem(id)
+}
