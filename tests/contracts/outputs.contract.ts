@@ -61,6 +61,7 @@ export function storeOutputs(name: string, open: Open): void {
     const [a, b, c] = [piece(0, "a\n"), piece(2, "b\n"), piece(4, "c\n")] as const
     await add(store, id, a, b, c)
     expect(await store.outputs.read(id, 1, 0, 2)).toEqual({ pieces: [a, b], more: true })
+    expect(await store.outputs.read(id, 1, 2, 2)).toEqual({ pieces: [b, c], more: false })
     expect(await store.outputs.read(id, 1, 4, 2)).toEqual({ pieces: [c], more: false })
     expect(await store.outputs.read(id, 1, 6, 2)).toEqual({ pieces: [], more: false })
   })

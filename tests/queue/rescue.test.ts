@@ -41,3 +41,17 @@ test("an item that is taken back is counted once, with why: its worker was silen
     expect(await store.item(id)).toMatchObject({ status: "retrying", retry_count: 0 })
   await store.close()
 })
+
+test("the end of an outage is noticed though no worker holds an item", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 600_000, maxRescues: 5, onError: fail })
+  await added(store)
+  store.outages.begin(clock.nowMs)
+  clock.nowMs += 60_000
+  await rescue.turn()
+  expect([store.outages.isUnderWay, store.outages.endedMs]).toEqual([false, clock.nowMs])
+  await store.close()
+})

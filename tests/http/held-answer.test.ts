@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test"
+
+import { hold } from "../../src/http/held-answer.ts"
+
+const HOUR_MS = 3_600_000
+
+test("an answer is held until its client leaves, its token has ended, or its time is over", async () => {
+  const [client, token] = [new AbortController(), new AbortController()]
+  using waiting = hold(client.signal, HOUR_MS, token.signal)
+  using open = hold(client.signal, HOUR_MS)
+  using short = hold(new AbortController().signal, 0)
+  expect([waiting, open].map(({ signal }) => signal.aborted)).toEqual([false, false])
+  token.abort()
+  expect([waiting, open].map(({ signal }) => signal.aborted)).toEqual([true, false])
+  client.abort()
+  expect(open.signal.aborted).toBe(true)
+  if (!short.signal.aborted) await new Promise((resolve) => short.signal.addEventListener("abort", resolve))
+})
+
+test("once an answer was given, its time ends nothing any more", async () => {
+  const held = hold(new AbortController().signal, 1)
+  held[Symbol.dispose]()
+  // A timer that began later is over.
+  await new Promise((resolve) => setTimeout(resolve, 2))
+  expect(held.signal.aborted).toBe(false)
+})
