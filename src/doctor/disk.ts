@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, realpathSync, statfsSync } from "node:fs"
+import { accessSync, constants, existsSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
 import { printable, sizeWords } from "../text.ts"
@@ -70,13 +70,29 @@ export function roomOf(freeBytes: number, allBytes: number): Finding {
   return freeBytes < LEAST_FREE_BYTES ? faulty("disk", "disk_full", says) : good("disk", says)
 }
 
-function folderOf(folder: string): Finding {
+const mayUse = (path: string, how: number): boolean => {
   try {
-    accessSync(folder, constants.W_OK | constants.X_OK)
-    return good("database", `${printable(folder)} can be written`)
+    accessSync(path, how)
+    return true
   } catch {
-    return faulty("database", "disk_unusable", `this user may not write into ${printable(folder)}`)
+    return false
   }
+}
+
+/** What SQLite and the server keep beside a database, by what is added to its name. */
+const PARTS = ["", "-wal", "-shm", ".lock"]
+
+/** Whether this user may write the database, and into its folder. */
+function writableOf(file: string, folder: string): Finding {
+  const unusable = (says: string): Finding => faulty("database", "disk_unusable", says)
+  if (!mayUse(folder, constants.W_OK | constants.X_OK))
+    return unusable(`this user may not write into ${printable(folder)}`)
+  const parts = PARTS.map((part) => `${file}${part}`).filter((path) => existsSync(path))
+  const strange = parts.find((path) => !statSync(path).isFile())
+  if (strange !== undefined) return unusable(`${printable(strange)} is not a file`)
+  const locked = parts.find((path) => !mayUse(path, constants.R_OK | constants.W_OK))
+  if (locked !== undefined) return unusable(`this user may not read and write ${printable(locked)}`)
+  return good("database", `${printable(folder)} can be written`)
 }
 
 /**
@@ -84,8 +100,10 @@ function folderOf(folder: string): Finding {
  * `/proc/self/mountinfo`.
  */
 export function* examinedDisk(file: string, mounts: string): Generator<Finding, void, undefined> {
-  const folder = realpathSync(existing(resolve(file)))
-  yield folderOf(folder)
+  // What a link names may be on another disk than the link.
+  const path = existsSync(file) ? realpathSync(file) : resolve(file)
+  const folder = realpathSync(existing(path))
+  yield writableOf(path, folder)
   const { bavail, blocks, bsize } = statfsSync(folder)
   yield roomOf(bavail * bsize, blocks * bsize)
   yield fileSystemOf(folder, mounts)

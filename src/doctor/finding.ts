@@ -64,7 +64,9 @@ const FAULTS = {
     "nginx: proxy_http_version 1.1;",
     'nginx: proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
   ],
-  disk_unusable: ["choose a folder that the server may write, with --database"],
+  disk_unusable: [
+    "run this as the user of the server, or choose a file that the server may write, with --database",
+  ],
   disk_full: ["make room, or keep less: --retain-updates, --retain-items, --max-database-mb"],
   disk_foreign: ["put the database on a disk of this machine, with --database"],
   disk_passing: ["put the database on a disk that outlives a restart, with --database"],

@@ -69,12 +69,20 @@ const UNITS = ["track-studio", "track-studio-worker"] as const
 export const units = (): Promise<Finding[]> => Promise.all(UNITS.map(unit))
 
 async function unit(name: string): Promise<Finding> {
-  const text = await said("systemctl", ["show", name, "--property", "LoadState,ActiveState,SubState"])
+  const text = await said("systemctl", [
+    "show",
+    name,
+    "--property",
+    "LoadState,ActiveState,SubState,UnitFileState",
+  ])
   if (text === undefined) return note(name, "systemd does not run here")
   const stateOf = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? ""
   if (stateOf("LoadState") === "not-found")
     return note(name, "not installed; packaging/install.sh installs it")
   const state = `${stateOf("ActiveState")} (${stateOf("SubState")})`
+  // A box may be for the server alone, or for a worker; what should run is enabled.
+  if (stateOf("ActiveState") === "inactive" && stateOf("UnitFileState") === "disabled")
+    return note(name, "installed, and not in use here; systemctl enable --now starts it")
   return stateOf("ActiveState") === "active" ? good(name, state) : faulty(name, "unit_down", state)
 }
 

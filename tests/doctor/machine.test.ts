@@ -1,8 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { chmodSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
+import { examinedDisk, fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
+import type { Finding } from "../../src/doctor/finding.ts"
 import { descriptors, vanishing } from "../../src/doctor/machine.ts"
 import { run, start, temporaryFolder } from "../server.ts"
 
@@ -77,6 +78,43 @@ test("without a URL it looks at this machine, in words, and exits with 1 for a f
   expect(stdout).toMatch(/^• track-studio-worker +not installed; packaging\/install.sh installs it$/m)
   expect(stdout).toEndWith("\n1 fault.\n")
   expect(code).toBe(1)
+})
+
+test("a unit that is installed and not enabled is no fault; one that is enabled and does not run is one", async () => {
+  using folder = temporaryFolder()
+  const path = withSystemctl(folder.path, {
+    "track-studio": "LoadState=loaded\\nActiveState=inactive\\nSubState=dead\\nUnitFileState=enabled\\n",
+    "track-studio-worker":
+      "LoadState=loaded\\nActiveState=inactive\\nSubState=dead\\nUnitFileState=disabled\\n",
+  })
+  symlinkSync(process.execPath, join(path, "bun"))
+  const { stdout } = await run(["doctor", "--database", join(folder.path, "queue.db")], { PATH: path })
+  expect(stdout).toMatch(/^✘ track-studio +inactive \(dead\)$/m)
+  expect(stdout).toMatch(/^• track-studio-worker +installed, and not in use here; /m)
+})
+
+const databaseOf = (file: string): Finding | undefined =>
+  [...examinedDisk(file, "")].find(({ about }) => about === "database")
+
+test("a database that is no file is a fault, through a link too", () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "queue.db")
+  mkdirSync(file)
+  expect(databaseOf(file)).toMatchObject({ fault: "disk_unusable", says: `${file} is not a file` })
+  const link = join(folder.path, "link.db")
+  symlinkSync(file, link)
+  expect(databaseOf(link)).toMatchObject({ fault: "disk_unusable", says: `${file} is not a file` })
+  writeFileSync(join(folder.path, "other.db"), "")
+  expect(databaseOf(join(folder.path, "other.db"))).toMatchObject({ verdict: "good" })
+  mkdirSync(join(folder.path, "other.db-wal"))
+  expect(databaseOf(join(folder.path, "other.db"))?.says).toEndWith("other.db-wal is not a file")
+})
+
+test.skipIf(process.getuid?.() === 0)("a database that this user may not write is a fault", () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "queue.db")
+  writeFileSync(file, "", { mode: 0o400 })
+  expect(databaseOf(file)?.says).toBe(`this user may not read and write ${file}`)
 })
 
 test("a database on PostgreSQL is taken for no file of this machine", async () => {
