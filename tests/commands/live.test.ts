@@ -199,7 +199,7 @@ test("--until finished ends with the item: exit 0 when it completed, 1 when it f
   const ran = await Promise.all(piped)
   expect(ran.map(({ code }) => code)).toEqual([0, 1, 1])
   expect(ran[0]?.stdout.trimEnd().split("\n").at(-1)).toBe("# completed")
-  // One who comes late is told at once.
+  // A late viewer gets it at once.
   const late = await shown(server, ["watch", String(ids[0]), "--until=finished"])
   expect([late.code, late.lines[0]]).toEqual([0, "#1 song 1  completed"])
   for (const terminal of [completed, failed, interrupted]) await terminal?.[Symbol.asyncDispose]()

@@ -301,7 +301,7 @@ test("of work that says nothing of how far it is the band stays as wide as it wa
   expect((late?.high ?? 0) + 80).toBeCloseTo((early?.high ?? 0) + 10, 0)
 })
 
-test("a step that is uneven in the same way each time is told by its own pace", () => {
+test("a step that is uneven in the same way each time is estimated by its own pace", () => {
   const coarse = (slowness: number): Signs =>
     [0, 20, 75, 215, 245].map((at, i) => [at * slowness, { progress: 23 * i }])
   const experience = learn([0.9, 1, 1.1].map((slowness) => runOfSigns(coarse(slowness), "")))

@@ -117,7 +117,7 @@ test("what looks like a URL of something else than one PostgreSQL server is take
   expect(stderr).toContain("for postgres://track@db/track use pg_dump")
 })
 
-withPostgres("a database that is not there is told in words, without the password", async () => {
+withPostgres("a database that does not exist is reported in words, without the password", async () => {
   await using database = await emptyDatabase()
   const url = withPassword(database.url).replace(/\/[^/]+$/, "/nowhere")
   const { code, stderr } = await run(["token", "list", "--database", url])

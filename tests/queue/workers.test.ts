@@ -195,7 +195,7 @@ test("a release gives the item back unharmed: no failure is counted, and anyone 
   expect(await taken.say("heartbeat")).toMatchObject({ status: 409, code: "lease_lost", directive: "cancel" })
 })
 
-test("only the token of the lease that is held may write; others are told to stop, and change nothing", async () => {
+test("only the token of the lease that is held may write; others are asked to stop, and change nothing", async () => {
   const [mine, other] = [await attempt(server), await attempt(server)]
   const head = await server.head()
   for (const verb of VERBS) {

@@ -82,7 +82,7 @@ describe("what Blender 3.4 really says", () => {
     expect(reached).toBe(1)
   })
 
-  test("a frame that could not be saved is not done, though its time is told", async () => {
+  test("a frame that could not be saved is not done, though its time is printed", async () => {
     const text = await capture("blender-unsaved")
     expect(text).toMatch(/^ Time: .*Saving/m)
     const { last, hasEnded, reached } = listen("blender", 3, text)
@@ -294,7 +294,7 @@ describe("what Blender says of failure", () => {
     expect(listen("blender", { total: 100, isTotalGuessed: true }, ...frames).failure).toBeUndefined()
   })
 
-  test("the files that it says it saved are told, of very many the last", () => {
+  test("the files that it says it saved are reported, of very many the last", () => {
     const saved = (n: number): string =>
       `Fra:${n} Mem:9M (Peak 9M)\nSaved: '/o/it's ${n}.png'\n Time: 00:01.00\n`
     expect(listen("blender", {}, saved(1), "Saved: /o/old.png Time: 00:00.38\n").saved).toEqual([
@@ -314,7 +314,7 @@ describe("what Blender says of failure", () => {
   })
 })
 
-test("a total that was guessed proves nothing, and what was seen is told", () => {
+test("a total that was guessed proves nothing, and what was seen is reported", () => {
   const guess = { total: 6, isTotalGuessed: true }
   expect(listen("blender", guess, "Saved: 'f_1.png'\n", " Time: 00:01.00\n")).toMatchObject({
     reached: null,

@@ -5,7 +5,7 @@ import { ascends, capture, listen } from "./captures.ts"
 const block = (...lines: string[]): string => `${lines.join("\n")}\nprogress=continue\n`
 
 describe("what ffmpeg really says", () => {
-  test("a song video ends past its total and is told as 100", async () => {
+  test("a song video ends past its total and is reported as 100", async () => {
     const text = await capture("ffmpeg-song")
     const { reports, progress, last, reached } = listen("ffmpeg", 6, text)
     expect(reports.length).toBeGreaterThan(2)

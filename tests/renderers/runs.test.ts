@@ -76,7 +76,7 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(...PICTURE, ...SONG, output("a.mp4"), end, SUM, SIGNAL).failure).toBeUndefined()
   })
 
-  test("one that records what has no end is stopped by a signal, which fails nothing and is told", () => {
+  test("a recording without an end is stopped by a signal, which fails nothing and is reported", () => {
     const screen = ["Input #0, x11grab, from ':0':", "  Duration: N/A, start: 1732.5, bitrate: N/A"]
     const told = { failure: undefined, seen: `ffmpeg was stopped: ${SIGNAL}` }
     expect(proven(...screen, output("a.mp4"), STATS, SUM, SIGNAL)).toEqual(told)
@@ -86,7 +86,7 @@ describe("of the ffmpegs in a script that exits with 0", () => {
     expect(proven(...SONG, output("pipe:"), STATS, SUM, SIGNAL)).toEqual(told)
   })
 
-  test("one that nobody saw end is told, and fails nothing: a script can hide what it likes", () => {
+  test("one whose end nobody saw is reported, and fails nothing: a script can hide what it likes", () => {
     expect(proven(output("a.mp4"), STATS, "next")).toEqual({
       failure: undefined,
       seen: "ffmpeg was not seen to end a.mp4",
@@ -110,7 +110,7 @@ test("a Blender that crashed fails the script, unless a later one renders the sa
   expect(proven(...begun, crash, ...begun, "Saved: '/o/1.png'", "Blender quit")).toEqual(WHOLE)
 })
 
-test("a Blender that nobody saw end is told, and fails nothing", () => {
+test("a Blender whose end nobody saw is reported, and fails nothing", () => {
   const seen = "Blender was not seen to end"
   expect(proven("Blender 4.2.0", "Fra:1 Mem:9M (Peak 9M)", "Saved: '/o/1.png'")).toEqual({ ...WHOLE, seen })
   // Other programs say that they saved something, too.

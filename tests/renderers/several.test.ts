@@ -376,7 +376,7 @@ describe("renderers that we know, inside of a script", () => {
     })
   })
 
-  test("Blender's frames are told, and counted where it says how many there are", () => {
+  test("Blender's frames are reported, and counted if it says how many there are", () => {
     const five = (line: string): string => `00:01.547  render           | ${line}\n`
     const frame = (n: number): string[] => [
       five(`Fra: ${n} | Mem: 360M | Sample 0/16`),

@@ -98,25 +98,22 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     },
   )
 
-  test.skipIf(skipped)(
-    "finishes what it has in hand when it is told to stop, and takes nothing more",
-    async () => {
-      await using server = await start()
-      const [first, second] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
-      const go = join(folder.path, `${name}-go`)
-      await using worker = working(
-        server,
-        command,
-        `echo 19%; echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`,
-      )
-      await until(server, first, ({ progress }) => progress === 20)
-      worker.kill("SIGTERM")
-      await Bun.write(go, "")
-      expect(await worker.ends()).toBe(0)
-      expect(await itemOf(server, first)).toMatchObject({ status: "completed" })
-      expect(await itemOf(server, second)).toMatchObject({ status: "queued", attempt: 0 })
-    },
-  )
+  test.skipIf(skipped)("finishes its items when it is asked to stop, and takes nothing more", async () => {
+    await using server = await start()
+    const [first, second] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
+    const go = join(folder.path, `${name}-go`)
+    await using worker = working(
+      server,
+      command,
+      `echo 19%; echo 20%; while [ ! -e ${go} ]; do sleep 0.02; done`,
+    )
+    await until(server, first, ({ progress }) => progress === 20)
+    worker.kill("SIGTERM")
+    await Bun.write(go, "")
+    expect(await worker.ends()).toBe(0)
+    expect(await itemOf(server, first)).toMatchObject({ status: "completed" })
+    expect(await itemOf(server, second)).toMatchObject({ status: "queued", attempt: 0 })
+  })
 
   test.skipIf(skipped)("ends at once while it waits for an item", async () => {
     await using server = await start()

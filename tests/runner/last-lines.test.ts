@@ -8,12 +8,12 @@ const textOf = (...pieces: readonly string[]): string => {
   return lines.take()
 }
 
-test("what failed is told as a terminal shows it: without colours, and without what was drawn over", () => {
+test("a failure is reported as a terminal shows it: without colours, and without what was overwritten", () => {
   expect(textOf("10 %\r50 %\r\u001b[31mbroken\u001b[0m\n")).toBe("broken")
   expect(textOf("10 %\r50", " %\rno", " space left\r\nbye  \n")).toBe("no space left\nbye")
 })
 
-test("at most the last twenty lines that are not empty are told, and the last 2,000 characters", () => {
+test("at most the last twenty lines that are not empty are reported, and the last 2,000 characters", () => {
   expect(textOf()).toBe("")
   expect(textOf("\n \n\r\n")).toBe("")
   const lines = Array.from({ length: 30 }, (_, i) => `line ${i}\n\n`)

@@ -139,7 +139,7 @@ describe("a result that could not be reported", () => {
     await worker.ends()
   })
 
-  test("is not dropped while the server denies access, and the reason is told", async () => {
+  test("is not dropped while the server denies access, and the reason is printed", async () => {
     await using server = await start()
     let isDenied = false
     using proxy = Bun.serve({

@@ -120,7 +120,7 @@ describe.skipIf(ffmpeg === null)("a render by ffmpeg", () => {
     expect(item.error_message).toContain("Exiting normally, received signal")
   })
 
-  test("that is told to quit halfway is not completed, though it ends with 0", async () => {
+  test("that is asked to quit halfway is not completed, though it ends with 0", async () => {
     const args = ["run", "--song", "5", "--total", "60", "--", "ffmpeg", ...video(60, videoFile(), true)]
     await using render = studio(server, args, { stdin: "pipe" })
     await render.prints("Output #0")

@@ -90,7 +90,7 @@ describe("a signal", () => {
     expect(error_message).toMatch(/^the command ended with code 3(\n|$)/)
   })
 
-  test("that ends the command from elsewhere is told by the code of a shell", async () => {
+  test("that ends the command from elsewhere gives the exit code of a shell", async () => {
     await using render = shell(5, "kill -KILL $$")
     expect(await render.ends()).toBe(137)
     const { error_message } = await finished(server, await latestOf(server, 5))

@@ -31,7 +31,7 @@ async function stopped(worker: Program): Promise<number> {
 }
 
 describe("a worker", () => {
-  test("drains the queue, as many items at a time as it is told, each once", async () => {
+  test("drains the queue, as many items at a time as --concurrency says, each once", async () => {
     await using server = await start()
     const ids = await Promise.all(Array.from({ length: 20 }, (_, song) => server.add({ song_id: song + 1 })))
     await using worker = work(

@@ -98,7 +98,7 @@ test("a command that cannot be run here gives its item back, and ends the worker
   expect(ended).toEqual(["release"])
 }, 30_000)
 
-test("a worker that is told to return its items ends well, whatever its command then ends with", async () => {
+test("a worker that is asked to return its items exits with 0, whatever code its command ends with", async () => {
   const { worker, printed, ended } = rendering(
     "trap 'exit 127' TERM; echo ready; while :; do sleep 0.02; done",
   )

@@ -35,7 +35,7 @@ test.each([
   expect(items.seeks).toBeLessThanOrEqual(6)
 })
 
-test("tags of which one begins with another are told apart, and their order does not matter", () => {
+test("tags of which one begins with another are distinguished, and their order does not matter", () => {
   const items = index([["ab"], ["a", "b"], ["b", "a"], ["a"]])
   expect(items.first(["ab"])).toBe(1)
   expect(items.first(["a"])).toBe(4)

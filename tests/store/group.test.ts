@@ -156,7 +156,7 @@ test("a refused write in an otherwise empty group leaves no transaction open", a
   expect(client.inTransaction).toBe(false)
 })
 
-test("what becomes of a transaction is told: when it began, and when it was first tried if it failed", async () => {
+test("the result of a transaction is reported: when it began, and when it was first tried if it failed", async () => {
   using database = open()
   const { group, add, noted } = database
   await group.run(add(1))

@@ -38,7 +38,7 @@ test("a search that takes long for each item looks at fewer in a turn, so that o
   await store.close()
 }, 30_000)
 
-test("letters that the database cannot fold are told apart all the same, and every word must be there", async () => {
+test("letters that the database cannot fold are distinguished, and every word must be there", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   for (const title of ["Bär Zoë", "Bor Zoo", "Bär Zoo"]) await added(store, { title })

@@ -280,7 +280,7 @@ test("a sink that fails ends its own stream, is reported, and keeps nothing from
   await store.close()
 })
 
-test("a viewer that asks something while others are told of an update is told of it too", async () => {
+test("a viewer that asks something while others get an update gets it too", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "queue.db"))
   const bus = new LocalBus()

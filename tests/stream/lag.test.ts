@@ -43,7 +43,7 @@ const isGap = ({ event }: Seen): boolean => event === "gap"
 const ascending = (ids: readonly (number | undefined)[]): boolean =>
   ids.every((id, i) => i === 0 || Number(id) > Number(ids[i - 1]))
 
-test("a reader too far behind is told how many updates it loses, and gets the latest of each item", async () => {
+test("a reader too far behind learns how many updates it loses, and gets the latest of each item", async () => {
   await using server = await start({ args: ["--max-lag", "100"] })
   const items = [await server.add(), await server.add(), await server.add()]
   const quiet = await server.add()

@@ -107,7 +107,7 @@ test.each(UNKNOWN)("the last event ID %s is not ours: gap, then snapshot and liv
   })
 })
 
-test("an absurdly long last event ID is told back in part, and harms nothing", async () => {
+test("an absurdly long last event ID is quoted in part, and harms nothing", async () => {
   await using server = await start()
   const seen = await opening(await open(server, STREAM, { "last-event-id": "9".repeat(4000) }))
   expect(names(seen)).toEqual(["gap", "live"])
@@ -154,7 +154,7 @@ test("an item stream or a filtered one cannot know how many of its updates are g
   }
 })
 
-test("a viewer of another history is told so, even where that had the same event IDs", async () => {
+test("a viewer of another history gets a gap, even if that history had the same event IDs", async () => {
   await using server = await start()
   await tenUpdates(server)
   await using other = await start()

@@ -45,7 +45,7 @@ async function watching(streams: Streams, asked: Partial<StreamRequest> = {}) {
   }
 }
 
-test("a stream is told when updates that it has said are gone, gets the state of now, and goes on", async () => {
+test("a stream gets a gap when updates that it has sent are gone, then the current state, and goes on", async () => {
   using opened = open()
   const { history, bus, streams, errors } = opened
   const all = await watching(streams)
@@ -68,7 +68,7 @@ test("a stream is told when updates that it has said are gone, gets the state of
   expect(errors).toEqual([])
 })
 
-test("it is told before anything new, also when that is how the server learns of it", async () => {
+test("the gap comes before anything new, even if a new update is how the server learns of it", async () => {
   using opened = open()
   const { history, bus, streams } = opened
   const all = await watching(streams)
@@ -82,7 +82,7 @@ test("it is told before anything new, also when that is how the server learns of
   expect(await all.next()).toEqual(["1003"])
 })
 
-test("a client that comes back with an event ID that is gone is told so, and one that has seen no such does not", async () => {
+test("a client that comes back with an event ID that is gone gets a gap, and one that has not seen such an ID does not", async () => {
   using opened = open()
   const { history, bus, streams } = opened
   const watcher = await watching(streams)
@@ -115,7 +115,7 @@ test("a stream that waits for the end of an item does not take an end that is go
   expect(await next).toEqual(["1002"])
 })
 
-test("updates that nobody was told of may go without a word", async () => {
+test("updates that were sent to nobody may go without a gap", async () => {
   using opened = open()
   const { history, bus, streams } = opened
   const all = await watching(streams)

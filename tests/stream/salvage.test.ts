@@ -21,7 +21,7 @@ function damage(database: string, text: string): void {
   writeFileSync(database, bytes)
 }
 
-test("a damaged page in the middle of the history is told as a gap, and all other updates are sent", async () => {
+test("a damaged page in the middle of the history is reported as a gap, and all other updates are sent", async () => {
   await using whole = await start()
   const id = await whole.add()
   for (let update = 2; update <= 200; update += 1) {
@@ -51,7 +51,7 @@ test("a damaged page in the middle of the history is told as a gap, and all othe
   expect(health).toMatchObject({ status: "degraded", reasons: ["history_unreadable"] })
 }, 30_000)
 
-test("an open item whose latest update cannot be read is told as a gap, and every other item is shown", async () => {
+test("an open item whose latest update cannot be read is reported as a gap, and every other item is shown", async () => {
   await using whole = await start()
   for (let item = 1; item <= 80; item += 1) {
     await whole.add({ song_id: item, title: `item ${item} ${".".repeat(300)}` })

@@ -15,7 +15,7 @@ function historyOf(items: number): MemoryHistory {
 const nameOf = (frame: Frame): number | string =>
   frame.type === "update" ? frame.update.id : frame.type === "control" ? frame.control.event : frame.type
 
-test("an item that is watched already is not told of again, and one that is new begins with its state", async () => {
+test("an item that is watched already is not sent again, and a new one begins with its state", async () => {
   const history = historyOf(3)
   const selection = new Selection([1], undefined)
   selection.ask({ do: "subscribe", ids: [1, 2, 2] })

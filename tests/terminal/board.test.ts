@@ -96,7 +96,7 @@ test("what a snapshot after a gap does not mention leaves the board", () => {
   expect(board.news(VIEW)[0]).toEndWith(" some updates were missed (unknown)")
 })
 
-test("a stream that was too slow is told of all changes, and keeps what did not change", () => {
+test("a stream that was too slow gets all changes, and keeps what did not change", () => {
   const board = boardOf(update(1), update(2))
   board.gap({ reason: "slow", missed: 120 }, NOW)
   board.update(update(2, { status: "completed" }), NOW)
@@ -107,7 +107,7 @@ test("a stream that was too slow is told of all changes, and keeps what did not 
   ])
 })
 
-test("an item that ends is told once, and a finished one that changes is not told again", () => {
+test("an item that ends is shown once, and a finished one that changes is not shown again", () => {
   const board = boardOf(update(1), update(2), update(3, { status: "queued" }))
   board.update(update(1, { status: "failed", outcome: "lost", error_message: "gone" }), NOW)
   board.update(update(3, { status: "failed", outcome: "cancelled", deleted: true }), NOW)
@@ -252,7 +252,7 @@ test("a frame goes up by the rows that the last one takes now, also when they ha
   expect(region.frame([], [line], 80)).not.toMatch(/\[\dA/)
 })
 
-test("what finished is told with the time when it did, in UTC, however late we hear of it", () => {
+test("a finished item is shown with the time of its end, in UTC, however late we hear of it", () => {
   const board = boardOf(update(1))
   const finished = new Date(NOW + 5000).toISOString()
   board.update(update(1, { status: "completed", progress: 100, timestamp: finished }), NOW + 3_600_000)

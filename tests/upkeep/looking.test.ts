@@ -50,7 +50,7 @@ test("a loop that stands is known by the time since its last turn", () => {
   expect(loop.stoodMs()).toBe(61_000)
 })
 
-test("a clock that jumps by an hour either way is told once, and stays a reason for 10 minutes", () => {
+test("a clock that jumps by an hour either way is reported once, and stays a reason for 10 minutes", () => {
   const { reasons, clock, jumps, turn } = looped()
   turn()
   clock.nowMs += 3_600_000

@@ -245,7 +245,7 @@ test("one webhook has at most four deliveries under way, and the others follow w
   expect(new Set(scene.receiver.ids).size).toBe(10)
 })
 
-test("a receiver that begins to fail, or recovers, is told of once, and one that is well is not", async () => {
+test("a receiver that begins to fail, or recovers, is reported once, and one that works is not", async () => {
   await using scene = new Scene()
   const { receiver } = scene
   await scene.start()

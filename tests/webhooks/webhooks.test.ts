@@ -81,7 +81,7 @@ async function finished(server: TestServer, status = "completed"): Promise<numbe
   return id
 }
 
-test("a webhook is told once of an item that completes, fails, is cancelled or stalls, and of nothing else", async () => {
+test("a webhook is called once for an item that completes, fails, is cancelled or stalls, and for nothing else", async () => {
   await using receiver = new Receiver()
   await using server = await start({ args: ["--webhook", receiver.url, "--stall-after-ms", "300"] })
   const [completed, failed] = [await finished(server), await finished(server, "failed")]
@@ -111,7 +111,7 @@ test("a webhook is told once of an item that completes, fails, is cancelled or s
   expect(receiver.told.find(({ data }) => data.queue_id === cancelled)?.data.outcome).toBe("cancelled")
 }, 20_000)
 
-test("what a webhook is told is signed after Standard Webhooks, with a secret as it is or in base64", async () => {
+test("a call of a webhook is signed as Standard Webhooks says, with a secret as it is or in base64", async () => {
   const key = Buffer.from("a key of thirty-two bytes length")
   for (const secret of ["open sesame", `whsec_${key.toString("base64")}`]) {
     await using receiver = new Receiver()
@@ -315,7 +315,7 @@ test("a receiver may name the time at which it is asked again as a date", async 
   ])
 }, 20_000)
 
-test("a receiver that does not answer delays no drain, and is told again by the next start", async () => {
+test("a receiver that does not answer delays no drain, and is called again after the next start", async () => {
   using folder = temporaryFolder()
   const database = `${folder.path}/queue.db`
   let isUp = false
