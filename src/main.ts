@@ -77,9 +77,9 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
   outliveReaders(LASTING.has(name))
   // What follows "--" is for the command that is run.
   const flags = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length)
-  // Without its "--", a later -v of `run` may be meant for the command: ffmpeg has one.
-  const isVersion = flags.includes("--version") || (name === "run" ? flags.slice(0, 1) : flags).includes("-v")
-  if (isVersion) {
+  // Without its "--", a later one of `run` may be meant for the command: ffmpeg has a -v.
+  const ours = name === "run" ? flags.slice(0, 1) : flags
+  if (ours.includes("--version") || ours.includes("-v")) {
     process.stdout.write(`track-studio ${version} (${commit})\n`)
     return 0
   }

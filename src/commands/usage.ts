@@ -72,22 +72,38 @@ function valueOf(typed: string, flag: Flag, value: string | undefined, isInline:
   return value
 }
 
-/** The error for a flag that the command does not have: mistyped, or meant for a command that lacks its `--`. */
-function unknownFlag(
-  usage: Usage,
-  { rawName }: { readonly rawName: string },
-  [program]: readonly string[],
-): AppError {
-  const [name = ""] = usage.line.split(" ")
-  if (usage.line.includes(" -- ") && program !== undefined) {
-    const example = `track-studio ${name} ... -- ${program} ${rawName} ...`
-    return new AppError(
-      "invalid",
-      `${rawName} is no flag of ${name}; if it belongs to ${program}, put -- before that: ${example}`,
-    )
-  }
+/** A flag as it was typed, and its place among what was typed. */
+interface Typed {
+  readonly rawName: string
+  readonly index: number
+}
+
+/** The error for a flag that the command does not have. */
+function unknownFlag(usage: Usage, { rawName }: Typed): AppError {
   const names = Object.keys(flagsOf(usage)).map((known) => `--${known}`)
   return new AppError("invalid", `unknown flag ${rawName}${didYouMean(rawName, names)}`)
+}
+
+/**
+ * Refuses a flag behind the program that the command is to run, without the -- that divides them: it may be the
+ * program's, even if the command has one of that name.
+ * @throws AppError `invalid`
+ */
+function refuseBehind(
+  usage: Usage,
+  program: { readonly value: string; readonly index: number } | undefined,
+  { rawName, index }: Typed,
+  isKnown: boolean,
+): void {
+  if (program === undefined || index < program.index || !usage.line.includes(" -- ")) return
+  const [name = ""] = usage.line.split(" ")
+  const { value } = program
+  const what = isKnown ? `${rawName} comes after ${value}` : `${rawName} is no flag of ${name}`
+  const otherwise = isKnown ? `; if it belongs to ${name}, put it before ${value}` : ""
+  throw new AppError(
+    "invalid",
+    `${what}; if it belongs to ${value}, put -- before that: track-studio ${name} ... -- ${value} ${rawName} ...${otherwise}`,
+  )
 }
 
 /**
@@ -107,11 +123,13 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
     tokens: true,
   })
   const given: Record<string, string | true | readonly string[]> = {}
+  const program = tokens.find((token) => token.kind === "positional")
   for (const token of tokens) {
     if (token.kind !== "option") continue
     const { name, rawName, value, inlineValue = false } = token
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
-    if (!flag) throw unknownFlag(usage, token, positionals)
+    refuseBehind(usage, program, token, flag !== undefined)
+    if (!flag) throw unknownFlag(usage, token)
     const read = valueOf(rawName, flag, value, inlineValue)
     const before = given[name]
     const list = typeof before === "object" ? before : []

@@ -36,6 +36,19 @@ test.each([
     ["--song", "1", "ffmpeg", "-v", "error"],
     "-v is no flag of run; if it belongs to ffmpeg, put -- before that: track-studio run ... -- ffmpeg -v ...",
   ],
+  [
+    ["--song", "1", "render.py", "--output", "song.mp4"],
+    "--output comes after render.py; if it belongs to render.py, put -- before that: track-studio run ... -- render.py --output ...; if it belongs to run, put it before render.py",
+  ],
+  [
+    ["--song", "1", "ffmpeg", "-h"],
+    "-h comes after ffmpeg; if it belongs to ffmpeg, put -- before that: track-studio run ... -- ffmpeg -h ...; if it belongs to run, put it before ffmpeg",
+  ],
+  [
+    ["--song", "1", "blender", "--version"],
+    "--version is no flag of run; if it belongs to blender, put -- before that: track-studio run ... -- blender --version ...",
+  ],
+  [["--sonng", "1", "ffmpeg"], 'unknown flag --sonng; did you mean "--song"?'],
 ])("%j is wrong usage", async (args, message) => {
   await using render = run(...args)
   expect(await render.ends()).toBe(2)
