@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 
 import { AppError, reasonOf } from "../errors.ts"
 
@@ -44,7 +44,10 @@ export function tokenInOrNew(file: string, create: () => string): string {
   if (text !== undefined && text !== "") return tokenIn(file)
   const token = create()
   try {
-    writeFileSync(file, `${token}\n`, { mode: 0o600, flush: true })
+    writeFileSync(file, "", { mode: 0o600 })
+    // A file that was there keeps its mode: others could read what is written to it.
+    chmodSync(file, 0o600)
+    writeFileSync(file, `${token}\n`, { flush: true })
   } catch (error) {
     throw new AppError("unavailable", `the token file ${file} cannot be written: ${reasonOf(error)}`)
   }
