@@ -40,9 +40,10 @@ interface Allowance {
 }
 
 /**
- * Counts what clients ask of all servers together: a request passes only with a unit from the one bucket that its client
- * has. A server takes some at a time for a client that is far below its limit, and one for each request of a client that
- * is near it. While the buckets cannot be reached everything passes: then each server limits for itself.
+ * Limits what clients ask of all servers together: a request passes only with a unit from the client's one bucket.
+ * For a client that is far below its limit a server takes several units in advance; for one that is near its limit it
+ * takes one for each request. While the buckets cannot be reached, everything passes, and each server applies its own
+ * limits.
  */
 export class Allowances {
   readonly #buckets: SharedBuckets

@@ -47,16 +47,16 @@ export class Buckets {
   }
 
   /**
-   * Takes units for something that was done already, however many: its cost is known only at its end. So the
-   * client waits longer for its next request.
+   * Takes units for work that was already done and whose cost is known only at its end, however many they are. The
+   * client then waits longer for its next request.
    */
   charge(client: string, cost: number, nowMs: number): void {
     if (this.#rate.perSecond > 0) this.#levelOf(client, nowMs).units -= cost
   }
 
   /**
-   * Takes a unit that may not be there yet, and answers the milliseconds after which it will be; at most `mostMs`, beyond
-   * which nothing more is owed.
+   * Takes one unit, even if the bucket is empty, and returns the milliseconds until it is covered; at most `mostMs`,
+   * beyond which the client owes nothing more.
    */
   owe(client: string, mostMs: number, nowMs: number): number {
     const { perSecond } = this.#rate

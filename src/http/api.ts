@@ -4,8 +4,8 @@ import { Elysia } from "elysia"
 export const API = "/api/v1"
 
 /**
- * Takes routes whose paths begin with the API's own and then with `prefix`; "" for none. Each route has its whole path from
- * here on, because the framework would make all routes of a group again.
+ * For routes whose paths begin with the API's base and then with `prefix`; "" for none. Each route gets its whole
+ * path here, because the framework would create all routes of a group again.
  */
 export const api = <Prefix extends string>(prefix: Prefix) =>
   new Elysia({ prefix: `${API}${prefix}`, normalize: false })

@@ -73,8 +73,8 @@ async function onlyItem(
 }
 
 /**
- * The routes of the queue as a whole: add an item, list the items. They answer at `/queue`, and at `/queue/`, which some
- * clients make of it; only the first is described.
+ * The routes of the queue as a whole: add an item, list the items. They answer at `/queue` and at `/queue/`, which
+ * some clients use; only the first is described.
  */
 export const collectionRoutes = (path: "" | "/", queue: Queue, forecasts: Forecasts, access: Admission) =>
   api("/queue")

@@ -35,8 +35,8 @@ const sourceOf = (context: unknown): string | undefined =>
   typeof context === "object" && context !== null && "source" in context ? String(context.source) : undefined
 
 /**
- * Numbers in `metadata` must come back as they were sent. Returns a sentence about the first one in a JSON
- * text that would not, such as 1e400 or one with 20 digits; undefined if there is none.
+ * Numbers in `metadata` must be returned exactly as they were sent. Returns a sentence about the first number in a
+ * JSON text that would not be, such as 1e400 or one with 20 digits; undefined if there is none.
  */
 export function inexactMetadata(text: string): string | undefined {
   if (!SUSPICIOUS.test(text)) return undefined

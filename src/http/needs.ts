@@ -2,8 +2,9 @@ import type { Need } from "../access/roles.ts"
 import { API } from "./api.ts"
 
 /**
- * What each route needs, by method and path: one table for the whole server. A route that is not in it keeps the server
- * from starting. `GET /` draws the board for clients that are not browsers, and asks for that itself.
+ * The right that each route needs, by method and path: one table for the whole server. A route without a row keeps
+ * the server from starting. `GET /` draws the board for clients that are not browsers, and checks the right for that
+ * itself.
  */
 export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /": "nothing",

@@ -1,5 +1,5 @@
 /**
- * A connection over which nothing went for so long is given up: a machine that lost its power ends none, and each would
+ * How long a connection may be silent before it is given up. A machine that lost its power closes none, so each would
  * count as open for ever.
  */
 const GONE_AFTER_MS = 24 * 60 * 60_000

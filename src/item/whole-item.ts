@@ -13,8 +13,9 @@ const inUpdates = [
 const isEqual = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)
 
 /**
- * The keys that a person changed in an item that was read and is given back whole. `read` are the updates of the moment
- * at which it was read, and `now` is the item as it is: a key that is as it was then, or as it is, is no change.
+ * The keys that a person changed in an item that was read and is sent back whole. `read` are the updates of the
+ * moment at which it was read, and `now` is the item as it is. A key with its value of then, or of now, is not a
+ * change.
  */
 export function changesIn(given: ItemChange, read: readonly ProgressUpdate[], now: QueueItem): ItemChange {
   const isUnchanged = (key: string, value: unknown): boolean => {

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts"
 import type { Items } from "../store/items.ts"
 
 /**
- * Refuses a worker whose item cannot be found: it was deleted, or never existed. Other errors are thrown as they are.
+ * For a worker whose item cannot be found: throws `gone` if it was deleted, and otherwise the error as it is.
  * @throws AppError `gone`, and the error itself
  */
 export async function missing(store: Pick<Items, "wasDeleted">, id: number, error: unknown): Promise<never> {

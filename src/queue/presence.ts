@@ -209,7 +209,7 @@ export class Presence {
   }
 
   /**
-   * The worker that takes the next item once this one is done; null if none does: a worker that claimed an item by
+   * The worker that takes the next item once this one is done. Null if none does: a worker that claimed an item by
    * its number, or is drained, takes no other.
    */
   afterwards({ id, worker, tags }: QueueItem): Present | null {

@@ -6,8 +6,8 @@ const BURST = 16 * PIECE
 const LINE_END = /[\r\n\b]/
 
 /**
- * Keeps a flood of text from being read faster than `PER_MS`: text beyond that is dropped except for the
- * newest, which is read a little later. A line break is put between the two, so that no line is made of two.
+ * Keeps a flood of text from being read faster than `PER_MS`. Of the text beyond that only the newest is kept, and is
+ * read a little later. A line break is put between the two, so that no line is made of both.
  */
 export class Throttle {
   #units = BURST

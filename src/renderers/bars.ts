@@ -129,8 +129,8 @@ export class Bars {
   }
 
   /**
-   * Whether a bar that began beside the whole is behind it: a part of the whole would be ahead, up to its own end, so
-   * this one goes on for longer.
+   * Whether a bar that began beside the whole is behind it. A part of the whole would be ahead of it until the part
+   * ends, so such a bar takes longer than the whole.
    */
   #isSlower(track: Track): boolean {
     const root = this.#root

@@ -109,8 +109,8 @@ class Ffmpeg implements LineReader {
   }
 
   /**
-   * The run that shows whether all was written: the last one. A last one that ended by itself can be a short preview
-   * of the video before it. But that it ended by itself is known only if ffmpeg's log is read.
+   * The run that shows whether everything was written: usually the last one. A last run that ended by itself may be a
+   * short preview of the video before it, but only ffmpeg's log shows whether it ended by itself.
    */
   get #decisive(): Pass {
     const last = this.#pass.isStill && this.#before ? this.#before : this.#pass

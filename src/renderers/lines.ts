@@ -31,8 +31,8 @@ const ESCAPE = "\u001b"
 /** Bars with these words say nothing of the render. */
 const PREPARATION = /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling)\b/i
 /**
- * What was said at a time of a song is a text, as of a transcript or of lyrics: "[00:12.40] half of my heart". The time
- * of a log is another one: "[12:33:10] rendering: 45%".
+ * A line with the time of a song is text, as of a transcript or lyrics: "[00:12.40] half of my heart". The time of a
+ * log looks different: "[12:33:10] rendering: 45%".
  */
 const TRANSCRIPT = /\d:\d\d(?:[.,]\d+)? *--> *\d|^\[\d\d:\d\d(?:\.\d\d\d?\]|:\d\d\](?! ))/
 

@@ -9,9 +9,9 @@ const ENDS = [NEW_LINE, 0x0d, 0x08]
 export const hasEnd = (bytes: Uint8Array): boolean => ENDS.some((end) => bytes.includes(end))
 
 /**
- * What is worth decoding of bytes of which only lines with `LOUD` would be read: all of them if they may hold such a
- * line; otherwise the end of the line that began before them, and the line that goes on after them. Without NUL bytes
- * they are no UTF-16, in which the word looks different.
+ * Of bytes in which only lines with `LOUD` would be read, the part that is worth decoding: all of them if they may
+ * hold such a line; otherwise the end of the line that began before them, and the line that continues after them.
+ * Bytes without a NUL are not UTF-16, in which the word looks different.
  */
 export function worthDecoding(bytes: Uint8Array): Uint8Array {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

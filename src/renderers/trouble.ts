@@ -10,7 +10,8 @@ const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
 
 /**
  * Whether a line says that memory ran out: "Error: System is out of GPU memory", "CUDA error: Out of memory", "HIP
- * Error: hipErrorOutOfMemory". It is sought in steps, as a line of "error: " over and over would be tried for hours.
+ * Error: hipErrorOutOfMemory". It is searched in steps, because one pattern would take hours on a line that repeats
+ * "error: ".
  */
 function isOutOfMemory(line: string): boolean {
   const error = line.search(ERROR)

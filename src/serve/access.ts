@@ -30,8 +30,8 @@ export function accessOf({ open }: Config, store: Store): Access {
 }
 
 /**
- * Creates an admin token in the file that the owner named, if there is no token yet: a file that holds one gives it, an
- * empty one or none is written. Answers whether it created one.
+ * If there is no token yet, creates an admin token in the file that the owner named, or takes over the one that the
+ * file holds. Returns whether it created one.
  * @throws AppError `unavailable` if the file cannot be read or written
  */
 async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean> {

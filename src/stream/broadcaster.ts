@@ -142,8 +142,8 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Whether the tail has every update after this event ID, which this server or another of the same history has given:
-   * a stream that resumes there needs nothing of the history.
+   * Whether the tail has every update after this event ID, which must be one that this server or another of the same
+   * history has given. A stream that resumes there needs nothing from the history.
    */
   covers(eventId: number): boolean {
     if (!this.#isFollowing || eventId > this.#head || isLost(eventId, this.#lost)) return false

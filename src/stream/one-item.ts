@@ -7,9 +7,9 @@ import { eventId, type StreamRequest } from "./request.ts"
 const NOBODYS = "unknown"
 
 /**
- * A stream for a viewer who may know of one item and nothing else: for that viewer the history is what happened to this
- * item. Event IDs count the updates of all items, so frames of control bear the last event ID of the item's own updates
- * in place of the newest of all; the viewer can resume there as well. `item` is the item's state.
+ * A stream for a viewer who may see one item and nothing else: for this viewer the history is what happened to that
+ * item. Event IDs count the updates of all items, so control frames carry the last event ID of the item's own updates
+ * instead of the newest of all; the viewer can resume there as well. `item` is the item's state.
  */
 export function ownHistory<Chunk extends object>(
   request: StreamRequest<Chunk>,

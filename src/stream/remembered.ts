@@ -26,9 +26,9 @@ export class Remembered<Name, T> {
   }
 
   /**
-   * At once if it is known; it contains everything that was rung for. `read` reads it; `renewed` makes it
-   * from what was known, if anything was, and from the updates that the broadcaster holds in memory; it returns
-   * undefined if it must be read.
+   * Returned at once if it is known, with everything that the bell has rung for. `read` reads it. `renewed` updates
+   * what was known, if anything was, with the updates that the broadcaster holds in memory; it returns undefined if
+   * it must be read.
    */
   of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Knowable<T> {
     const { rings } = this.#broadcaster

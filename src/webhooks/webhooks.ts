@@ -11,7 +11,7 @@ import { post, type Reply, urlId } from "./post.ts"
 
 const TURN_MS = 250
 const PAGE_UPDATES = 1024
-/** After examining this many updates without a notice the cursor is stored; a crash repeats no more than these. */
+/** After this many updates without a notice the cursor is stored, so that a crash repeats no more than these. */
 const UNSTORED_UPDATES = 1000
 /** Deliveries under way to one webhook. */
 const PARALLEL = 4

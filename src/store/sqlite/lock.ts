@@ -85,8 +85,8 @@ const refuse = (message: string, path: string): never => {
 export const movedOn = (mark: Mark): Mark => ({ ...mark, starts: mark.starts + MOST_AHEAD + 1 })
 
 /**
- * Leaves word of a database where its lock file is gone, with all of its folder perhaps: or the next start would begin
- * an empty queue there.
+ * Notes where a database was if its lock file is gone, perhaps with the whole folder. Without the note the next start
+ * would begin an empty queue there.
  */
 export function leaveWord(path: string, mark: Mark): void {
   if (existsSync(`${path}.lock`)) return
@@ -111,7 +111,7 @@ export class Lock implements Disposable {
   #inode: number | undefined
 
   /**
-   * `isNewAllowed`: a lock file that cannot be read may stand beside no database.
+   * With `isNewAllowed`, a lock file that cannot be read is accepted even if there is no database beside it.
    * @throws AppError `unavailable` if another server holds the lock, or the lock file cannot be read and the database
    * is gone
    */

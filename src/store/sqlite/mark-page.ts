@@ -101,8 +101,8 @@ export class MarkPage {
   }
 
   /**
-   * Whether the file is shorter than its own first page says, and the log has not got the rest: while somebody reads an
-   * old state, SQLite writes the first page into the file, and not yet those that have changed since that state.
+   * Whether the file is shorter than its first page says and the log does not hold the rest. While someone reads an
+   * old state, SQLite writes the first page into the file before the pages that have changed since that state.
    */
   get isCut(): boolean {
     const header = Buffer.alloc(SIZE_IN_PAGES + 4)
