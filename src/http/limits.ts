@@ -55,6 +55,18 @@ function letGo(open: Map<string, number>, client: string): void {
   else open.delete(client)
 }
 
+/** Calls `letGo` once: when it is disposed of, or with the signal, which may have aborted already. */
+function place(letGo: () => void, signal: AbortSignal | undefined): Disposable {
+  let isTaken = true
+  const giveUp = (): void => {
+    if (isTaken) letGo()
+    isTaken = false
+  }
+  if (signal?.aborted) giveUp()
+  signal?.addEventListener("abort", giveUp, { once: true })
+  return { [Symbol.dispose]: giveUp }
+}
+
 /** Counts the cost of requests by client, so that no client makes the others wait. */
 export class Limits {
   readonly #options: LimitsOptions
@@ -134,11 +146,12 @@ export class Limits {
   }
 
   /**
-   * Counts what a client leaves open, until it is disposed of. Answers and outputs are counted apart, so that renders
-   * which send outputs do not keep workers from waiting for work.
+   * Counts what a client leaves open, until it is disposed of or the signal aborts: the body of an answer to a client
+   * that has left before is never begun. Answers and outputs are counted apart, so that renders which send outputs do
+   * not keep workers from waiting for work.
    * @throws AppError `too_many_requests` when the client has as many open as it may
    */
-  hold({ client }: Caller, open: Open = "answer"): Disposable {
+  hold({ client }: Caller, open: Open = "answer", signal?: AbortSignal): Disposable {
     const { held } = this.#options
     if (client === undefined || held === 0) return { [Symbol.dispose]: () => undefined }
     const ofKind = this.#held[open]
@@ -152,7 +165,7 @@ export class Limits {
       )
     }
     ofKind.set(client, count + 1)
-    return { [Symbol.dispose]: () => letGo(ofKind, client) }
+    return place(() => letGo(ofKind, client), signal)
   }
 
   #refuse(waitMs: number): void {

@@ -88,17 +88,6 @@ async function* bytesOf(
   }
 }
 
-/** A place that is given up once: with the answer, or with a client that goes away before the answer has begun. */
-function placeOf(held: Disposable, signal: AbortSignal): Disposable {
-  let isGiven = true
-  const giveUp = (): void => {
-    if (isGiven) held[Symbol.dispose]()
-    isGiven = false
-  }
-  signal.addEventListener("abort", giveUp)
-  return { [Symbol.dispose]: giveUp }
-}
-
 /** What a route needs of a request to answer with an output. */
 interface Asking {
   readonly request: Request
@@ -126,7 +115,7 @@ async function answer(
   const events = await output.read(id, asked, signal)
   // As text there is nothing to keep a connection alive with while nothing is printed.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
-  const place = asked.isFollowed && !isHead && limits ? placeOf(limits.hold(caller), signal) : undefined
+  const place = asked.isFollowed && !isHead ? limits?.hold(caller, "answer", signal) : undefined
   const charge = (bytes: number): void => limits?.charge(caller, bytes)
   const bytes: AsyncIterable<Uint8Array> = bytesOf(events, format, charge, {
     place,

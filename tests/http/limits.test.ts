@@ -124,6 +124,18 @@ test("a client may let so many answers be held, and again after one is given", (
   expect(passing(5, () => limits.hold(visitor))).toBe(1)
 })
 
+test("what a client leaves open is given up once, also when it leaves before its answer has begun", () => {
+  const { limits } = limited()
+  const gone = limits.hold(visitor, "answer", AbortSignal.abort())
+  const leave = new AbortController()
+  const leaving = limits.hold(visitor, "answer", leave.signal)
+  using _stays = limits.hold(visitor)
+  expect(passing(5, () => limits.hold(visitor))).toBe(0)
+  leave.abort()
+  for (const place of [gone, leaving]) place[Symbol.dispose]()
+  expect(passing(5, () => limits.hold(visitor))).toBe(1)
+})
+
 test("a client may have so many outputs of renderers on their way, beside the answers that it waits for", async () => {
   await using server = await start({ args: ["--held-per-client", "2"] })
   const ids = [await server.add(), await server.add(), await server.add()] as const

@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test"
+
+import { blank } from "../../src/item/blank.ts"
+import type { QueueItem } from "../../src/item/item.ts"
+import type { OutputPiece } from "../../src/item/output.ts"
+import { Output } from "../../src/queue/output.ts"
+import type { Items } from "../../src/store/items.ts"
+import type { Outputs } from "../../src/store/outputs.ts"
+
+test("what is printed between a look at the output and the end of its item is read before the end", async () => {
+  let item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
+  const [one, two]: OutputPiece[] = [
+    { from: 0, to: 4, text: "one\n" },
+    { from: 4, to: 8, text: "two\n" },
+  ]
+  const stored = one ? [one] : []
+  const items: unknown = { item: async () => item }
+  const outputs: unknown = {
+    end: async () => 0,
+    async read(_id: number, _attempt: number, after: number) {
+      const pieces = stored.filter(({ to }) => to > after)
+      // The command prints its last line, and its item is finished, as soon as this was read.
+      if (two && stored.length === 1) stored.push(two)
+      item = { ...item, status: "completed", outcome: "completed" }
+      return { pieces, more: false }
+    },
+  }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  const place = { attempt: undefined, after: 0 }
+  const query = { attempt: undefined, from: place, isFollowed: true }
+  const told: string[] = []
+  for await (const event of await output.read(1, query, new AbortController().signal))
+    told.push(event.type === "piece" ? event.text : event.type)
+  expect(told).toEqual(["one\n", "two\n", "end"])
+})
