@@ -35,6 +35,20 @@ page("commands of an empty box", () => {
   )
 })
 
+page("tags on a phone", () => {
+  test("are cut from the longest on, with a sign", async () => {
+    await here.server.add({
+      song_id: 1,
+      tags: ["gpu", "4k", "a-tag-that-is-longer-than-a-phone-is-wide-by-far"],
+    })
+    await open("/", { phone: true })
+    const chips = `[...document.querySelectorAll(".row .tags .chip")]`
+    await tab.until(`${chips}.length === 3`)
+    const cut = `${chips}.filter((chip) => chip.scrollWidth > chip.clientWidth).map((chip) => getComputedStyle(chip).display + " " + chip.innerText.slice(0, 5))`
+    expect(await tab.evaluate<string[]>(cut)).toEqual(["block a-tag"])
+  })
+})
+
 page("titles", () => {
   test("from right to left begin at their beginning, also where they are cut", async () => {
     await here.server.add({ song_id: 1, title: "שיר ארוך מאוד על הלילה והכוכבים בשמיים ".repeat(4) })

@@ -80,6 +80,15 @@ page("the queue", () => {
     expect((await client.counts()).paused_at).toBeNull()
   })
 
+  test("shows an item whose time has come as waiting, and no time that is over", async () => {
+    const added = await here.server.api("POST", "/queue", { song_id: 4, available_in: 4 })
+    const { id }: { id: number } = await added.json()
+    await tab.go(tab.at(`/items/${id}`))
+    const elapsed = `document.querySelector(".now .elapsed")?.innerText ?? ""`
+    await tab.until(`${elapsed}.startsWith("starts at ")`)
+    await tab.until(`/^waiting \\d+ s$/.test(${elapsed})`)
+  })
+
   test("is paused once by a double click, on a slow network too, and says it once", async () => {
     await tab.send("Network.enable")
     const slow = { offline: false, latency: 400, downloadThroughput: -1, uploadThroughput: -1 }

@@ -103,7 +103,9 @@ export class Now {
     const start = this.#model.startOf(item.id)
     if (start) return [where, startsText(start, nowMs)]
     const { available_at, queued_at, status } = item
-    if (available_at === null) return [where, `waiting ${roughly((nowMs - Date.parse(queued_at)) / 1000)}`]
-    return [where, `${status === "retrying" ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
+    const isRetry = status === "retrying"
+    if (available_at !== null && Date.parse(available_at) > nowMs)
+      return [where, `${isRetry ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
+    return [where, isRetry ? "ready to retry" : `waiting ${roughly((nowMs - Date.parse(queued_at)) / 1000)}`]
   }
 }
