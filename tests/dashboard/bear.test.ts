@@ -141,6 +141,18 @@ page("axe finds nothing to object to", () => {
     await tab.click(".finished .row [aria-haspopup]")
     expect(await tab.objections()).toEqual([])
     await tab.press("Escape")
+    await tab.evaluate(`document.querySelector(".waiting .row [aria-haspopup]").click()`)
+    await tab.evaluate(
+      `[...document.querySelectorAll(".menu button")].find((one) => one.innerText === "Cancel").click()`,
+    )
+    await tab.until(`document.querySelector(".notice .undo")?.parentElement.getAnimations().length === 0`)
+    for (const isDark of [true, false]) {
+      await tab.colours(isDark)
+      await tab.until(
+        `[...document.querySelectorAll("button")].every((one) => one.getAnimations().length === 0)`,
+      )
+      expect(await tab.objections()).toEqual([])
+    }
     await tab.click("#add")
     await tab.until(`document.querySelector("dialog").getAnimations().length === 0`)
     expect(await tab.objections()).toEqual([])

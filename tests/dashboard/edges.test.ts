@@ -18,9 +18,10 @@ page("commands of an empty box", () => {
     "at a width of %d break between their parts, and are copied as one line",
     async (width) => {
       await open("/", { width })
-      await tab.until(`document.querySelectorAll(".empty code:not([hidden])").length === 2`)
+      const shown = `[...document.querySelectorAll(".empty code")].filter((code) => code.checkVisibility())`
+      await tab.until(`${shown}.length === 2`)
       // Each part is one line.
-      const parts = `[...document.querySelectorAll(".empty code:not([hidden]) span")]`
+      const parts = `${shown}.flatMap((code) => [...code.children])`
       const torn = `${parts}.filter((part) => part.offsetHeight > 30 || part.getClientRects().length > 1).map((part) => part.innerText)`
       expect(await tab.evaluate<string[]>(torn)).toEqual([])
       expect(await tab.evaluate(`document.documentElement.scrollWidth <= innerWidth`)).toBe(true)

@@ -130,6 +130,11 @@ page("the order of waiting items", () => {
     await alt("ArrowUp")
     await tab.until(`${order} === "3,1,2"`)
     await tab.until(`document.querySelector("#announcer").textContent.includes("Song 1 is 2 of 3")`)
+    // As often as the key is pressed, however quickly, and not beyond the end.
+    for (const key of ["ArrowUp", "ArrowDown", "ArrowDown", "ArrowDown"]) await alt(key)
+    await tab.until(`${order} === "3,2,1"`)
+    for (const key of ["ArrowUp", "ArrowUp", "ArrowDown"]) await alt(key)
+    await tab.until(`${order} === "3,1,2"`)
     const taken: number[] = []
     for (let i = 0; i < 3; i += 1) {
       const claimed = await here.server.api("POST", "/queue/claim", { worker: "w" })

@@ -81,8 +81,8 @@ function report({ done }: Act, many: number, reason: unknown): void {
 /** Does it for these items, after a question. */
 async function ask(act: Act, items: readonly QueueItem[]): Promise<void> {
   const { label, text, danger } = act
-  const question = `${label} ${counted(items.length, "item")}?`
-  if (!(await confirm(question, text, { yes: label, no: "Leave them", danger }))) return
+  const what = `${label} ${counted(items.length, "item")}`
+  if (!(await confirm(`${what}?`, text, { yes: what, no: "Leave them", danger }))) return
   const ids = items.map(({ id }) => id)
   report(act, ...(await acting(() => forAll(ids, act.act))))
 }
@@ -100,8 +100,8 @@ export async function retryAllFailed(): Promise<void> {
   const { label, text, done } = RETRY
   try {
     const { outcome } = await server.counts()
-    const question = `${label} ${counted(outcome.failed + outcome.lost, "failed render")}?`
-    if (!(await confirm(question, text, { yes: label, no: "Leave them", danger: false }))) return
+    const what = `${label} ${counted(outcome.failed + outcome.lost, "failed render")}`
+    if (!(await confirm(`${what}?`, text, { yes: what, no: "Leave them", danger: false }))) return
     const ids = await acting(() => server.retryFailed())
     const undo = ids.length === 0 ? {} : { undo: () => void cancelThese(ids), undoes: "Cancel them" }
     notify(`${counted(ids.length, "item")} ${done[ids.length === 1 ? 0 : 1]}`, undo)

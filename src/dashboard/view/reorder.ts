@@ -16,6 +16,16 @@ export function canMove({ id }: QueueItem, direction: Direction, queue: KnownQue
   return at >= 0 && (direction === "up" ? at > 0 : at < waiting.length - 1)
 }
 
+/** How long a moved item is waited for at its new place. */
+const SETTLE_MS = 1000
+
+/** Resolves once the item is at another place than before, as the stream says, or after a second. */
+async function settled(id: number, before: number, queue: KnownQueue): Promise<void> {
+  const endMs = performance.now() + SETTLE_MS
+  while (queue.waiting().findIndex((one) => one.id === id) === before && performance.now() < endMs)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
 /** Moves a waiting item by one place; at the end of the queue it does nothing. */
 export async function move(item: QueueItem, direction: Direction, queue: KnownQueue): Promise<void> {
   if (!canMove(item, direction, queue)) return
@@ -30,13 +40,18 @@ export async function move(item: QueueItem, direction: Direction, queue: KnownQu
       return below && (await server.move(below.id, item.id))
     })
     const place = at + 1 + (direction === "up" ? -1 : 1)
+    await settled(item.id, at, queue)
     announce(`${nameOf(item)} is ${count(place)} of ${count(queue.waitingTotal() ?? waiting.length)}`)
   } catch (error) {
     notify(sentenceOf(error), { failed: true })
   }
 }
 
-/** Alt and an arrow key move the waiting item whose row has the focus. */
+/** The moves by keys, one after the other: each begins where the one before has ended. */
+let moving = Promise.resolve()
+let underWay = 0
+
+/** Alt and an arrow key move the waiting item whose row has the focus, by one place for each press. */
 export function moveByKeys(row: HTMLElement, item: () => QueueItem | undefined, queue: KnownQueue): void {
   row.querySelector("a")?.setAttribute("aria-keyshortcuts", "Alt+ArrowUp Alt+ArrowDown")
   row.addEventListener("keydown", (event) => {
@@ -46,6 +61,9 @@ export function moveByKeys(row: HTMLElement, item: () => QueueItem | undefined, 
     const moved = item()
     if (!to || !moved) return
     event.preventDefault()
-    void move(moved, to, queue)
+    // A key that is held down must not go on after it was let go.
+    if (event.repeat && underWay > 0) return
+    underWay += 1
+    moving = moving.then(() => move(moved, to, queue)).finally(() => (underWay -= 1))
   })
 }
