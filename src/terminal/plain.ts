@@ -1,5 +1,5 @@
 import type { ProgressUpdate } from "../item/item.ts"
-import { isGuess, leftIn, printable, shownOf } from "../text.ts"
+import { isGuess, isRoutine, leftIn, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { gapOf, leftOf, UTC, type Zone } from "./words.ts"
 
@@ -10,7 +10,10 @@ import { gapOf, leftOf, UTC, type Zone } from "./words.ts"
 export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   const { queue_id, status, current_step, message, error_message, title, timestamp } = update
   const name = title === undefined ? `#${queue_id}` : `#${queue_id} ${title}`
-  const said = [current_step, message, error_message].filter((part) => part !== undefined && part !== "")
+  const isSpoken = (part: string | undefined): part is string => part !== undefined && part !== ""
+  // A message of the server's own adds nothing to a step or an error.
+  const spoken = isRoutine(message) && (isSpoken(current_step) || isSpoken(error_message)) ? "" : message
+  const said = [current_step, spoken, error_message].filter(isSpoken)
   const done = isGuess(update) ? `about ${shownOf(update)}%` : `${shownOf(update)}%`.padStart(4)
   const toldMs = Date.parse(timestamp)
   const left = leftIn(update, 0)

@@ -79,7 +79,7 @@ test("watch shows the state of all items that are not finished, then every updat
     "#1 Evening song  processing   5%  Images - 3 of 5",
     "#1 Evening song  completed  100%  Images - done",
     "#3  queued       0%  Queue item created",
-    "#3  queued       0%  Queue item updated - careful",
+    "#3  queued       0%  careful",
   ])
 })
 
@@ -96,13 +96,13 @@ test("watch with an id shows that item alone, and ends with it or when it is fin
   expect(watching.updates.map((line) => line.slice(9))).toEqual([
     "#1  queued       0%  Queue item created",
     "#1 Renamed  queued       0%  Queue item updated",
-    "#1 Renamed  failed       0%  Queue item updated - no space",
+    "#1 Renamed  failed       0%  no space",
   ])
   await using late = new Watching(server.url, String(one))
   expect(await late.child.exited).toBe(0)
   await late.until(tells("# failed"))
   expect(late.lines.map((line) => line.replace(/^\d\d:\d\d:\d\d /, ""))).toEqual([
-    "#1 Renamed  failed       0%  Queue item updated - no space",
+    "#1 Renamed  failed       0%  no space",
     "# live",
     "# failed",
   ])

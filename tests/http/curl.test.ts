@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { PROGRAM, start, type TestServer, textOf } from "../server.ts"
 import { TestTerminal } from "../terminal.ts"
+
+// Programs are started, which takes its time on a busy machine.
+setDefaultTimeout(30_000)
 
 const ESCAPE = "\u001b"
 /** What a board consists of beside text: synchronized update, wrapping, cursor up, erase, colours. */
@@ -183,7 +186,7 @@ test("curl waits for an item with until=finished, and reads lines of text", asyn
   expect((await textOf(child.stdout)).replace(/\d\d:\d\d:\d\d/g, "TIME").split("\n")).toEqual([
     "TIME #1 Hello  queued       0%  Queue item created",
     "# live after update 1",
-    "TIME #1 Hello  processing   5%  Images - Queue item updated",
+    "TIME #1 Hello  processing   5%  Images",
     "TIME #1 Hello  completed  100%  Images - done",
     "# completed",
     "",
