@@ -52,7 +52,7 @@ const SAME = 0.01
  */
 function alike({ name, index }: StepTrace, parts: readonly Part[]): number {
   const series = withoutDigits(name)
-  if (series === name) return -1
+  if (series === "") return -1
   const isOfSeries = ({ step }: Part): boolean => withoutDigits(step.name) === series
   const there = parts.findIndex((part) => part.step.index === index && isOfSeries(part))
   return there >= 0 ? there : parts.findLastIndex(isOfSeries)

@@ -2,7 +2,8 @@ import { type Amounts, lasts, type Part } from "./parts.ts"
 import { type StepTrace, withoutDigits } from "./trace.ts"
 
 /**
- * This many steps whose names differ only in a number are a series: fewer may be the passes of an encoder.
+ * This many steps whose names are the same, or differ only in a number, are a series: fewer may be the passes of an
+ * encoder.
  */
 const MIN_SERIES = 3
 
@@ -11,7 +12,7 @@ function seriesIn(parts: readonly Part[]): string | undefined {
   const counts = new Map<string, number>()
   for (const { step } of parts) {
     const name = withoutDigits(step.name)
-    if (name !== step.name) counts.set(name, (counts.get(name) ?? 0) + 1)
+    if (name !== "") counts.set(name, (counts.get(name) ?? 0) + 1)
   }
   let longest: string | undefined
   let most = MIN_SERIES - 1

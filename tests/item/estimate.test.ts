@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
@@ -10,6 +10,9 @@ import type { Attempt } from "./histories.ts"
 import { madeKinds } from "./made.ts"
 import { median, runOf, traceOf } from "./replay.ts"
 import { signs } from "./signs.ts"
+
+// The machine may be busy.
+setDefaultTimeout(30_000)
 
 type Signs = readonly (readonly [at: number, sign: Sign])[]
 
@@ -212,6 +215,24 @@ test("a series of steps that is longer or shorter than it ever was takes as much
     for (const [i, [at]] of all.entries()) {
       const left = estimate({ trace: traceOfSigns(all.slice(0, i + 1)), at, worker: "" }, experience)?.left
       expect(left).toBeCloseTo(10 * all.length - at, 0)
+    }
+  }
+})
+
+test("so is a series whose steps all have the same name", () => {
+  const song = (verses: number): Signs =>
+    Array.from({ length: verses + 1 }, (_, i) => {
+      const name = i === verses ? "Mix" : i % 3 === 2 ? "Chorus" : "Verse"
+      return [10 * i, { step: { index: i + 1, total: verses + 1, name } }]
+    })
+  const experience = learn(
+    [song(6), song(9), song(7)].map((one) => ({ ...runOfSigns(one, ""), seconds: 10 * one.length })),
+  )
+  for (const verses of [6, 8, 15]) {
+    const all = song(verses)
+    for (const [i, [at]] of all.entries()) {
+      const left = estimate({ trace: traceOfSigns(all.slice(0, i + 1)), at, worker: "" }, experience)?.left
+      expect(Math.abs((left ?? 0) - (10 * all.length - at))).toBeLessThan(all.length)
     }
   }
 })

@@ -112,6 +112,13 @@ export function otherKinds(seed: number, runs: number): Map<string, Attempt[]> {
     },
     /** Nothing but its begin and its end. */
     silent: (item) => attempt(item, "silent", workerOf(item), 10, [silent("Working", about(200, 0.15))]),
+    /** Parts of a song, any number of them, with the same two names again and again. */
+    verses: (item) => {
+      const parts = Array.from({ length: Math.round(between(4, 12)) }, (_, i) =>
+        silent(i % 3 === 2 ? "Chorus" : "Verse", about(20, 0.1)),
+      )
+      return attempt(item, "verses", workerOf(item), 1, [...parts, percent("Mix", about(30, 0.1))])
+    },
   }
   return new Map(
     Object.entries(makers).map(([kind, make]) => [kind, Array.from({ length: runs }, (_, i) => make(i))]),
