@@ -1,13 +1,10 @@
 import { arrivalAt, certificateOf } from "./arrival.ts"
-import type { Patient } from "./exchange.ts"
+import { isHere, type Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
 import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
 import { socketOf } from "./sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
 import { pausesOf, uploadsOf } from "./uploads.ts"
-
-/** Whether an address is one of this machine, so that no proxy or network is in between. */
-const isHere = ({ hostname }: URL): boolean => /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
 
 /**
  * Looks at a server through its public address, as browsers, commands and renderers come to it; the findings come in

@@ -20,6 +20,10 @@ export interface Patient {
   readonly now: () => number
 }
 
+/** Whether an address is one of this machine, so that no proxy or network is in between. */
+export const isHere = ({ hostname }: URL): boolean =>
+  /^(?:127\.[\d.]+|\[::1\]|(?:.+\.)?localhost)$/.test(hostname)
+
 /** One request. */
 export interface Request {
   /** Default GET. */
@@ -31,6 +35,8 @@ export interface Request {
    * none.
    */
   readonly headers?: Readonly<Record<string, string>>
+  /** The address of this machine to send from; default: the one that the system chooses. */
+  readonly from?: string | undefined
   /** Whether to send the token; default true. */
   readonly isNamed?: boolean
   /** The beginning of a body whose end never comes; default no body. */
@@ -59,13 +65,17 @@ export interface Answer {
   readonly reason: string
 }
 
-function requestOf({ url, token }: Patient, { method = "GET", path, headers, isNamed = true }: Request) {
+function requestOf(
+  { url, token }: Patient,
+  { method = "GET", path, headers, from, isNamed = true }: Request,
+) {
   const send = url.protocol === "https:" ? secure : plain
   return send({
     agent: false,
     hostname: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port || (url.protocol === "https:" ? 443 : 80),
     method,
+    ...(from !== undefined && { localAddress: from }),
     path: `${url.pathname.replace(/\/+$/, "")}/api/v1${path}`,
     headers: {
       host: url.host,

@@ -16,7 +16,7 @@ const FAULTS = {
     "or leave out the path of the URL, if the server is not below one",
   ],
   host_refused: ["start the server with --allowed-host and this name"],
-  host_changed: ["nginx: proxy_set_header Host $http_host;"],
+  host_changed: ["nginx: proxy_set_header Host $http_host;", "Apache: ProxyPreserveHost On"],
   scheme_lost: [
     "nginx: proxy_set_header X-Forwarded-Proto $scheme;",
     "nginx behind another proxy: proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;",
@@ -54,8 +54,14 @@ const FAULTS = {
     "nginx: remove proxy_set_header Last-Event-ID and proxy_pass_request_headers off, so that it passes unchanged",
   ],
   keepalive_lost: ["remove anything that rewrites bodies on their way, such as sub_filter in nginx"],
-  cut: ["nginx: proxy_read_timeout 1h;   # more than the keepalive of the server, 15 s by default"],
-  body_buffered: ["nginx: proxy_request_buffering off; proxy_http_version 1.1;"],
+  cut: [
+    "nginx: proxy_read_timeout 1h;   # more than the keepalive of the server, 15 s by default",
+    "HAProxy: timeout server 1h, timeout tunnel 1h   # Apache: ProxyTimeout 3600",
+  ],
+  body_buffered: [
+    "nginx: proxy_request_buffering off; proxy_http_version 1.1;",
+    "HAProxy: remove option http-buffer-request",
+  ],
   body_cut: [
     "nginx: client_body_timeout 1h;   # a frame may take long, and the renderer is silent meanwhile",
   ],

@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
-import { type Answer, exchange, isLimit, type Patient, refusalIn, saidIn } from "./exchange.ts"
+import { type Answer, exchange, isHere, isLimit, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** The largest number there is belongs to no item, so a request for it changes nothing. */
@@ -84,19 +84,26 @@ export async function foreignHost(patient: Patient): Promise<Finding> {
 /** An address that no machine has. */
 const FORGED = "192.0.2.1"
 
+/** An address of this machine that nobody trusts as that of a proxy. */
+const ASIDE = "127.0.0.2"
+
 /** Whether the server sees where requests come from, and does not believe what a client says about that. */
 export async function addressOf(patient: Patient, isProxied: boolean): Promise<Finding> {
   const about = "addresses"
   // A server that is asked directly would take us for a proxy.
   const headers = isProxied ? { "x-forwarded-for": FORGED } : {}
-  const answer = await exchange(patient, { path: "/progress/stats", headers })
+  const seen = async (from?: string): Promise<unknown> =>
+    saidIn(await exchange(patient, { path: "/progress/stats", headers, from }))["client_address"]
+  const address = await seen()
   const { reasons } = saidIn(await exchange(patient, { path: "/health", isNamed: false }))
   if (Array.isArray(reasons) && reasons.includes("proxy_untrusted")) {
     return faulty(about, "proxy_untrusted", "all clients of the proxy count as one, and share its limits")
   }
-  const { client_address: address } = saidIn(answer)
   if (typeof address !== "string") return unknown(about, "the server does not show them")
   if (address !== FORGED) return good(about, `this machine is seen as ${printable(address)}`)
+  // A proxy that adds to what a client says is right. From its own address, which is trusted, that is not seen.
+  const aside = isHere(patient.url) ? await seen(ASIDE) : FORGED
+  if (aside === ASIDE) return good(about, "clients elsewhere are seen as they are")
   return faulty(
     about,
     "address_forgeable",

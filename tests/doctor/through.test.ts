@@ -126,6 +126,11 @@ const CASES: readonly Case[] = [
     faults: ["address_forgeable"],
   },
   {
+    name: "the proxy adds to what a client says of its address",
+    change: instead("$remote_addr;", "$proxy_add_x_forwarded_for;"),
+    faults: [],
+  },
+  {
     name: "clients are hidden, as nginx does by default",
     change: instead("proxy_set_header X-Forwarded-For $remote_addr;", ""),
     faults: ["proxy_untrusted"],
