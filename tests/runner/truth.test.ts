@@ -14,8 +14,12 @@ const ffmpeg = ffmpegProgram()
 /** How long a render takes, in seconds. */
 const LENGTH = 65
 const POINTS = 2
+/** ffmpeg reports twice a second, and a machine that does other work as well is late with that. */
+const LATE_MS = 1000
 const ETA_SHARE = 0.15
 const ETA_SECONDS = 2
+/** How much worse it may be than a straight line, where the machine does not keep its pace. */
+const ETA_AGAINST_LINE = 1.25
 
 /** A song video: a tone, its waves on a moving picture, as libx264 and AAC. */
 const song = (seconds: number, ...output: string[]): string[] => [
@@ -73,12 +77,21 @@ async function truthsOf(stderr: ReadableStream<Uint8Array>, total: number): Prom
   return truths
 }
 
-/** By how many points what the viewer had on the screen was off, at each time. */
-const pointsOff = (sights: readonly Sight[], truths: readonly Truth[]): number[] =>
-  truths.flatMap(({ atMs, share }) => {
+/** By how many points what the viewer had on the screen was off what ffmpeg said in the last while, at each time. */
+const pointsOff = (sights: readonly Sight[], truths: readonly Truth[], lateMs: number): number[] =>
+  truths.flatMap(({ atMs }) => {
     const shown = sights.findLast((sight) => sight.atMs <= atMs)?.update
-    return shown?.status === "processing" ? [Math.abs(shown.progress - share)] : []
+    if (shown?.status !== "processing") return []
+    const said = truths.filter((one) => one.atMs <= atMs && one.atMs >= atMs - lateMs)
+    return [Math.min(...said.map(({ share }) => Math.abs(shown.progress - share)))]
   })
+
+/** The seconds left at a time if the render goes on as it has gone so far; undefined before that is known. */
+function lineAt(truths: readonly Truth[], atMs: number): number | undefined {
+  const [first, last] = [truths[0], truths.findLast((one) => one.atMs <= atMs)]
+  if (first === undefined || last === undefined || last.share <= first.share) return undefined
+  return (((last.atMs - first.atMs) / (last.share - first.share)) * (100 - last.share)) / 1000
+}
 
 /** The middle of a render: from 10 to 90 %. */
 const middleOf = (sights: readonly Sight[]): Sight[] =>
@@ -86,36 +99,43 @@ const middleOf = (sights: readonly Sight[]): Sight[] =>
     ({ update: { status, progress } }) => status === "processing" && progress >= 10 && progress < 90,
   )
 
-/** The error of each ETA in the middle, as seconds and as a share of what was left. */
-function etaErrors(sights: readonly Sight[]): { seconds: number; share: number }[] {
+/** How far an ETA was from what was left. */
+interface Miss {
+  readonly seconds: number
+  /** As a share of what was left. */
+  readonly share: number
+}
+
+/** The error of each ETA in the middle, and that of a straight line at the same time. */
+function etaErrors(sights: readonly Sight[], truths: readonly Truth[]): { eta: Miss; line: Miss }[] {
   const endMs = sights.at(-1)?.atMs ?? 0
   return middleOf(sights).flatMap(({ atMs, update: { eta_seconds: eta } }) => {
-    const left = (endMs - atMs) / 1000
-    return eta === undefined ? [] : [{ seconds: Math.abs(eta - left), share: Math.abs(eta - left) / left }]
+    const [left, line] = [(endMs - atMs) / 1000, lineAt(truths, atMs)]
+    const miss = (said: number): Miss => ({
+      seconds: Math.abs(said - left),
+      share: Math.abs(said - left) / left,
+    })
+    return eta === undefined || line === undefined ? [] : [{ eta: miss(eta), line: miss(line) }]
   })
 }
 
 /** Holds what a viewer saw against the truth, and prints how far off it was. */
 function judge(name: string, sights: readonly Sight[], truths: readonly Truth[]): void {
-  const off = pointsOff(sights, truths)
-  const errors = etaErrors(sights)
-  const seconds = quantile(
-    errors.map((error) => error.seconds),
-    0.5,
-  )
-  const share = quantile(
-    errors.map((error) => error.share),
-    0.5,
-  )
+  const off = pointsOff(sights, truths, 0)
+  const errors = etaErrors(sights, truths)
+  const median = (of: (error: { eta: Miss; line: Miss }) => number): number => quantile(errors.map(of), 0.5)
+  const [seconds, share] = [median(({ eta }) => eta.seconds), median(({ eta }) => eta.share)]
+  const line = median((error) => error.line.share)
   figure(
     `${name}: at ${off.length} times at most ${Math.max(...off).toFixed(1)} points off, median ` +
       `${quantile(off, 0.5).toFixed(1)}; ETA in the middle 80 %, ${errors.length} times, ` +
-      `median error ${seconds.toFixed(1)} s, ${(share * 100).toFixed(1)} % of what was left`,
+      `median error ${seconds.toFixed(1)} s, ${(share * 100).toFixed(1)} % of what was left ` +
+      `(a straight line: ${(line * 100).toFixed(1)} %)`,
   )
   expect(off.length).toBeGreaterThan(LENGTH)
-  expect(Math.max(...off)).toBeLessThanOrEqual(POINTS)
+  expect(Math.max(...pointsOff(sights, truths, LATE_MS))).toBeLessThanOrEqual(POINTS)
   expect(errors.length).toBeGreaterThan(middleOf(sights).length * 0.9)
-  expect(share <= ETA_SHARE || seconds <= ETA_SECONDS).toBeTrue()
+  expect(share <= Math.max(ETA_SHARE, line * ETA_AGAINST_LINE) || seconds <= ETA_SECONDS).toBeTrue()
   const ends = sights.filter(({ update }) => update.progress === 100)
   expect(ends.map(({ update }) => update.status)).toEqual(["completed"])
 }
