@@ -1,9 +1,10 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { openDatabase } from "../../src/store/sqlite/open.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { temporaryFolder } from "../server.ts"
 
 /** Opens a database as a server does, and closes it. */
@@ -68,3 +69,15 @@ test.each([
   again.client.close()
   again.lock.close()
 })
+
+test("a server that died while somebody read an old state is started again, with all that was acknowledged", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "queue.db")
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "short.ts"), path], { stdout: "pipe" })
+  await child.exited
+  const store = new SqliteStore(path)
+  expect(await store.items()).toBe(1)
+  await store.close()
+  // The file had no end of its own.
+  expect(Number(await new Response(child.stdout).text())).toBeLessThan(statSync(path).size)
+}, 30_000)

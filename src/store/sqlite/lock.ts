@@ -1,5 +1,16 @@
 import { Database, SQLiteError } from "bun:sqlite"
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, truncateSync } from "node:fs"
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs"
 import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
@@ -52,14 +63,37 @@ function identityOf(path: string): string {
 /** What a backup carries in place of a mark: a restore puts it back, and gives its history another name. */
 export const BACKUP_MARK = "backup"
 
-/** The mark in the database file itself, without what its write-ahead log would add; undefined if it carries none. */
-function markIn(path: string): string | undefined {
+/** The mark lies in one of the first pages, which are no longer than this together. */
+const BEGINNING_BYTES = 1024 * 1024
+
+/**
+ * The mark in the database file itself, without what its write-ahead log would add; undefined if it bears none, or not
+ * the one of `memory` where SQLite cannot read it.
+ */
+function markIn(path: string, memory: Memory | null): string | undefined {
   try {
     using client = openAsItIs(path)
     return client.query<{ mark: string | null }, []>("SELECT mark FROM history").get()?.mark ?? undefined
   } catch {
     // Opening the database explains a damaged file.
-    return undefined
+    return memory && sizeOf(`${path}-wal`) > 0 ? rememberedIn(path, memory) : undefined
+  }
+}
+
+/**
+ * Looks for a remembered mark, or one of the next, without SQLite. That reads no file that is shorter than it should be,
+ * and the end of one may be in its log alone: while somebody reads an old state, the log is not written into the file as
+ * a whole.
+ */
+function rememberedIn(path: string, { name, starts }: Memory): string | undefined {
+  const descriptor = openSync(path, "r")
+  try {
+    const beginning = Buffer.alloc(BEGINNING_BYTES)
+    const bytes = beginning.subarray(0, readSync(descriptor, beginning, 0, BEGINNING_BYTES, 0))
+    const marks = Array.from({ length: MOST_AHEAD + 1 }, (_, ahead) => `${name}.${starts + ahead}`)
+    return marks.find((mark) => bytes.includes(mark))
+  } finally {
+    closeSync(descriptor)
   }
 }
 
@@ -187,7 +221,7 @@ export class Lock implements Disposable {
     const hasLog = sizeOf(`${path}-wal`) > 0
     if (memory && !isThere) refuse(`the database ${path} is gone, and ${path}.lock remembers it`, path)
     if (!isThere && hasLog) refuse(`${path}-wal is left over from a database that is gone`, path)
-    const text = isThere ? markIn(path) : undefined
+    const text = isThere ? markIn(path, memory) : undefined
     if (text === BACKUP_MARK) refuse(`${path} is a backup, and viewers would not learn what it lacks`, path)
     if (!memory) return
     if (!isMarkOf(memory, text)) {
@@ -210,7 +244,7 @@ export class Lock implements Disposable {
   override(): void {
     const path = this.#path
     const memory = this.#memory()
-    const text = sizeOf(path) > 0 ? markIn(path) : BACKUP_MARK
+    const text = sizeOf(path) > 0 ? markIn(path, memory) : BACKUP_MARK
     const isKnown = memory === null || (isMarkOf(memory, text) && !this.#isInPlaceOfAnother(memory))
     const isOther = text === BACKUP_MARK || !isKnown
     for (const part of ["-wal", "-shm"]) {
