@@ -1,6 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { blank } from "../../src/item/blank.ts"
 import type { QueueItem } from "../../src/item/item.ts"
+import { QueueTotals } from "../../src/queue/totals.ts"
+import type { Figures } from "../../src/store/figures.ts"
+import type { Items, ListQuery } from "../../src/store/items.ts"
+import type { Life } from "../../src/store/life.ts"
 import type { BatchAnswer, Counts, Dashboard } from "../../src/wire/answers.ts"
 import { run, start, temporaryFolder, type TestServer } from "../server.ts"
 
@@ -194,4 +199,24 @@ test("the commands pause, resume, retry --failed, stats and list --search do the
   await server.put(id, { title: "Needle" })
   expect(await cli("list", "--search", "needle", "--json")).toContain('"title":"Needle"')
   expect((await cli("list", "--search", "needle", "--json")).trim().split("\n")).toHaveLength(1)
+})
+
+test("among the latest failures are no cancelled items, though many were cancelled since", async () => {
+  const item = (id: number, outcome: QueueItem["outcome"]): QueueItem => ({
+    id,
+    ...blank(1, new Date(id).toISOString()),
+    ...{ status: "failed", outcome },
+  })
+  const finished = Array.from({ length: 60 }, (_, at) =>
+    item(100 - at, at % 4 === 3 ? "failed" : "cancelled"),
+  )
+  const store: unknown = {
+    clock: { now: () => 0 },
+    list: async ({ status, limit }: ListQuery) => ({
+      items: status === "failed" ? finished.slice(0, limit) : [],
+    }),
+  }
+  const figures: unknown = { songs: async () => 0, standing: async () => ({}), finished: async () => ({}) }
+  const { failed } = await new QueueTotals(store as Items & Life, figures as Figures).overview("UTC")
+  expect(failed.map(({ id }) => id)).toEqual([97, 93, 89, 85, 81, 77, 73, 69, 65, 61])
 })

@@ -131,9 +131,11 @@ test("output that goes on by another lease begins there with what was not sent",
   await expect(sender.finish(held("a"))).rejects.toThrow("away")
   taking.failure = undefined
   await sender.finish(held("b"))
+  sender.push(bytes("three\n"), 1)
+  await sender.finish(held("b"))
   expect([...taking.texts]).toEqual([
     ["a", "one\n"],
-    ["b", "two\n"],
+    ["b", "two\nthree\n"],
   ])
 })
 

@@ -1,7 +1,11 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { type HttpFormat, negotiate } from "../../src/stream/formats.ts"
+import { type HttpFormat, negotiate, sse } from "../../src/stream/formats.ts"
+import { type Control, controlFrame } from "../../src/wire/frames.ts"
 import { start, type TestServer } from "../server.ts"
+
+// Starts servers, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const STREAM = "/progress/stream"
 
@@ -19,6 +23,27 @@ async function lines(server: TestServer, path: string, accept: string | undefine
   abort.abort()
   return { type: answer.headers.get("content-type"), lines: text.split("\n").slice(0, count) }
 }
+
+test("as server-sent events only live has an event ID, and what ends a stream says when to come back", () => {
+  const said: Control[] = [
+    { event: "live", last_event_id: 7, history: "h" },
+    { event: "gap", reason: "slow", last_event_id: 7, missed: 2 },
+    { event: "end", last_event_id: 7, status: "completed" },
+    { event: "shutdown", retry_ms: 700 },
+    { event: "busy", error: "full", retry_ms: 5000 },
+  ]
+  const fields = said.map((control) => {
+    const text = new TextDecoder().decode(sse.encode([controlFrame(control)]))
+    return text.split("\n").filter((line) => /^(?:event|id|retry):/.test(line))
+  })
+  expect(fields).toEqual([
+    ["event: live", "id: 7"],
+    ["event: gap"],
+    ["event: end"],
+    ["event: shutdown", "retry: 700"],
+    ["event: busy", "retry: 5000"],
+  ])
+})
 
 test("ndjson is one JSON object a line: updates with their event ID, and what is said of the stream", async () => {
   await using server = await start()

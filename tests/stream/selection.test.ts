@@ -31,3 +31,25 @@ test("as many items can be chosen as may be, and not one more", async () => {
   expect((await selection.answer(history, 0)).map(nameOf)).toEqual(["watching"])
   expect((await selection.answer(history, 0)).map(nameOf)).toEqual(["refused"])
 })
+
+test("a choice that is fixed takes no change of either kind", async () => {
+  const selection = new Selection([1], undefined, true)
+  selection.ask({ do: "subscribe", ids: [2] })
+  selection.ask({ do: "unsubscribe", ids: [1] })
+  for (let asked = 0; asked < 2; asked += 1)
+    expect((await selection.answer(historyOf(2), 2)).map(nameOf)).toEqual(["refused"])
+  expect(historyOf(2).all.map((update) => selection.wanted?.(update))).toEqual([true, false])
+})
+
+test("a choice of one item is wider than that item once another is added, and once it is left", async () => {
+  const history = historyOf(2)
+  const added = new Selection([1], undefined)
+  expect(added.isWider(1)).toBe(false)
+  added.ask({ do: "subscribe", ids: [2] })
+  await added.answer(history, 2)
+  expect([added.isWider(1), added.isWider(undefined)]).toEqual([true, false])
+  const left = new Selection([1], undefined)
+  left.ask({ do: "unsubscribe", ids: [1] })
+  await left.answer(history, 2)
+  expect(left.isWider(1)).toBe(true)
+})

@@ -1,9 +1,10 @@
-import { afterAll, expect, test } from "bun:test"
+import { afterAll, expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import type { Deliveries, Settlement } from "../../src/store/deliveries.ts"
+import type { Deliveries, Delivery, Settlement } from "../../src/store/deliveries.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { post } from "../../src/webhooks/post.ts"
 import { Webhooks } from "../../src/webhooks/webhooks.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -102,6 +103,10 @@ class Scene implements AsyncDisposable {
   async fail(): Promise<void> {
     const id = await added(this.store)
     await put(this.store, id, { status: "failed" })
+    this.ring()
+  }
+
+  ring(): void {
     this.#bus.notify()
   }
 
@@ -261,4 +266,45 @@ test("a receiver that begins to fail, or recovers, is reported once, and one tha
   scene.pass(HOUR_MS)
   await scene.settled(5)
   expect(scene.told).toEqual(["failing", "recovered"])
+})
+
+test("a receiver that does not answer is given up after 10 s", async () => {
+  using receiver = new Receiver()
+  receiver.answer = () => new Promise<Response>(() => undefined)
+  const late = new AbortController()
+  const limit = spyOn(AbortSignal, "timeout").mockReturnValue(late.signal)
+  try {
+    const over = { answer: null, error: "", created_at: "", next_attempt_at: null, finished_at: null }
+    const update = { update_id: 2, queue_id: 3, data: "{}" }
+    const delivery: Delivery = {
+      ...{ id: 1, url: receiver.url, ...update, ...over },
+      notice: "failed",
+      status: "pending",
+      attempts: 0,
+    }
+    const common = { secret: undefined, userAgent: "test", historyId: "h", now: () => START_MS }
+    const posted = post(delivery, { ...common, signal: new AbortController().signal })
+    await receiver.asked(1)
+    late.abort(new Error("too late"))
+    expect(await posted).toEqual({ status: null, error: "too late", waitMs: 0 })
+    expect(limit).toHaveBeenCalledWith(10_000)
+  } finally {
+    limit.mockRestore()
+  }
+})
+
+test("what is worth no notice is examined once: now and then the place is stored", async () => {
+  const examined = Promise.withResolvers<number>()
+  await using scene = new Scene((deliveries) => ({
+    async add(notices, upTo) {
+      await deliveries.add(notices, upTo)
+      examined.resolve(notices.length)
+    },
+  }))
+  await scene.start()
+  const id = await added(scene.store)
+  await Promise.all(Array.from({ length: 1000 }, (_, i) => put(scene.store, id, { message: `${i}` })))
+  scene.ring()
+  expect(await examined.promise).toBe(0)
+  expect(await scene.store.deliveries.cursor()).toBeGreaterThanOrEqual(1000)
 })
