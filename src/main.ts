@@ -83,6 +83,11 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
     process.stdout.write(`track-studio ${version} (${commit})\n`)
     return 0
   }
+  if (name === "help" && rest[1] !== undefined)
+    return misused(
+      `unexpected argument "${rest[1]}"`,
+      "usage: track-studio help [COMMAND] (more: track-studio --help)",
+    )
   if (name === "help") return help(rest[0])
   if (!isNamed && (flags.includes("--help") || flags.includes("-h"))) return help(undefined)
   const entry = entryOf(name)

@@ -29,7 +29,7 @@ const COMMANDS = [
 ]
 
 const USAGE =
-  /^track-studio: .+\n(usage: track-studio .+ \(more: track-studio \w+ --help\)|commands: .+ \(more: track-studio --help\))\n$/
+  /^track-studio: .+\n(usage: track-studio .+ \(more: track-studio (?:\w+ )?--help\)|commands: .+ \(more: track-studio --help\))\n$/
 
 /** Runs a command that talks to the server. */
 const cli = (...args: readonly string[]): Promise<Ran> => run(args, { TRACK_STUDIO_SERVER: server.url })
@@ -146,6 +146,7 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["list", "--server", "ftp://box"], '--server must be a URL such as http://box:8080, not "ftp://box"'],
   [["list", "--server", ""], "--server is empty"],
   [["serve", "now"], 'unexpected argument "now"'],
+  [["help", "add", "now"], 'unexpected argument "now"'],
   [
     ["serve", "--port", "80a"],
     /^--port \(or TRACK_STUDIO_PORT\) must be a whole number from 0 to 65535, not "80a"$/,
