@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { openDatabase } from "../../src/store/sqlite/open.ts"
@@ -80,4 +80,25 @@ test("a server that died while somebody read an old state is started again, with
   await store.close()
   // The file had no end of its own.
   expect(Number(await new Response(child.stdout).text())).toBeLessThan(statSync(path).size)
+}, 30_000)
+
+test("nobody else can open a new database at any moment, whatever the mask of the process is", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "queue.db")
+  const script = `umask 0; exec ${process.execPath} ${join(import.meta.dir, "fill.ts")} ${path}`
+  const child = Bun.spawn(["sh", "-c", script], { stdout: "ignore" })
+  const modes = new Set<number>()
+  const files = ["", "-wal", ".lock"].map((part) => `${path}${part}`)
+  while (child.exitCode === null && !existsSync(`${path}-wal`)) {
+    // In one turn of the event loop, as a file is open to others for less than a millisecond.
+    for (let look = 0; look < 2000; look += 1) {
+      for (const file of files) {
+        const found = statSync(file, { throwIfNoEntry: false })
+        if (found) modes.add(found.mode & 0o777)
+      }
+    }
+    await Bun.sleep(0)
+  }
+  await child.exited
+  expect([...modes]).toEqual([0o600])
 }, 30_000)

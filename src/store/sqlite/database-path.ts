@@ -1,4 +1,13 @@
-import { chownSync, existsSync, lstatSync, readlinkSync, realpathSync, statSync } from "node:fs"
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from "node:fs"
 import { dirname, resolve } from "node:path"
 
 /** As many links as the system itself follows, one after the other. */
@@ -26,5 +35,15 @@ export function giveToOwner(path: string): void {
   for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}.lock`]) {
     if (process.getuid?.() !== 0 || uid === 0 || !existsSync(file)) continue
     if (statSync(file).uid !== uid) chownSync(file, uid, gid)
+  }
+}
+
+/** Makes an empty file for its owner alone, if none is there: SQLite would make one that others can open until it is done. */
+export function reservePrivately(path: string): void {
+  if (existsSync(path)) return
+  try {
+    closeSync(openSync(path, "ax", 0o600))
+  } catch {
+    // SQLite says why it cannot be made.
   }
 }

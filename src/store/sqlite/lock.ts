@@ -14,6 +14,7 @@ import {
 import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
+import { reservePrivately } from "./database-path.ts"
 import { openAsItIs } from "./reading.ts"
 
 /** How a database is recognised: a name for its whole life, and a number that each start raises. */
@@ -171,6 +172,7 @@ export class Lock implements Disposable {
   }
 
   #open(): Database {
+    reservePrivately(`${this.#path}.lock`)
     return new Database(`${this.#path}.lock`, { create: true, readwrite: true })
   }
 

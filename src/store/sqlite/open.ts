@@ -7,7 +7,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import type { FoundDatabase } from "../store.ts"
-import { realPathOf } from "./database-path.ts"
+import { realPathOf, reservePrivately } from "./database-path.ts"
 import { explained } from "./explain.ts"
 import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
 import { TABLES } from "./schema.ts"
@@ -177,6 +177,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     lock = new Lock(absolute, isNewAllowed)
     if (isNewAllowed) lock.override()
     else lock.check()
+    reservePrivately(absolute)
     client = new Database(absolute, { create: true, readwrite: true })
     // A database that is not ours must not be touched: look before the first write.
     const before = inspect(client, absolute)
