@@ -91,13 +91,23 @@ export interface Guarded extends Disposable {
 export class Guard {
   readonly #id = crypto.randomUUID()
   readonly #commands = new Map<string, number | undefined>()
+  readonly #lease: () => number | undefined
   #input: number | undefined
   #count = 0
 
-  /** `lease` is the descriptor of a locked file, which stays locked until the guard has done its work; optional. */
-  constructor(lease?: number) {
+  /**
+   * `lease` returns the descriptor of a locked file, which stays locked until the guard has done its work; default
+   * none.
+   */
+  constructor(lease: () => number | undefined = () => undefined) {
+    this.#lease = lease
+    this.#start()
+  }
+
+  #start(): void {
     const ends = pipe()
     if (!ends) return
+    const lease = this.#lease()
     try {
       const child = Bun.spawn(["/bin/sh", "-c", SCRIPT, "track-studio-guard", this.#id, `${process.pid}`], {
         stdio: [ends.from, "ignore", "ignore", ...(lease === undefined ? [] : [lease])],
@@ -137,13 +147,23 @@ export class Guard {
   }
 
   #tell(): void {
-    if (this.#input === undefined) return
+    if (this.#send()) return
+    // The guard was killed, as memory was short perhaps: what runs from now on gets another one.
+    this.#start()
+    this.#send()
+  }
+
+  /** Sends the guard the commands; returns whether there is a guard. */
+  #send(): boolean {
+    if (this.#input === undefined) return false
     const list = [...this.#commands].map(([name, pid]) => `${name}:${pid ?? "-"}`)
     try {
       writeSync(this.#input, `${list.join(" ")}\n`)
+      return true
     } catch {
-      // The guard was killed. Rendering goes on without it.
+      closeSync(this.#input)
       this.#input = undefined
+      return false
     }
   }
 }

@@ -79,7 +79,7 @@ export class Worker {
     this.#options = options
     const { client, worker, leaseS, server, stateFolder } = options
     this.#unreported = new UnreportedLeases(stateFolder, server, { client, worker, leaseS, say: toStderr })
-    this.#guard = new Guard(this.#unreported.descriptor)
+    this.#guard = new Guard(() => this.#unreported.descriptor)
   }
 
   /** Resolves once it was stopped and its attempts have ended. @throws Error when it cannot go on */

@@ -111,6 +111,23 @@ describe("a kill without warning", () => {
     expect(await next.ends()).toBe(0)
   })
 
+  test("of work whose guard was killed before ends the commands that were started since", async () => {
+    await using own = await start()
+    const seconds = mark()
+    const first = await own.add({ song_id: 1 })
+    const exec = `if [ $TRACK_STUDIO_SONG_ID = 1 ]; then echo first; sleep 0.5; else exec bash -c '${family(seconds)}'; fi`
+    await using worker = studio(own, ["work", "--exec", exec])
+    await worker.prints("first")
+    const guard = guardOf(worker)
+    process.kill(guard, "SIGKILL")
+    await ended(guard)
+    expect(await finished(own, first)).toMatchObject({ status: "completed" })
+    await own.add({ song_id: 2 })
+    await asleep(seconds)
+    worker.kill("SIGKILL")
+    await gone(seconds)
+  })
+
   test("of a run inside a worker's script ends its own command, and not the script", async () => {
     await using own = await start()
     const seconds = mark()
