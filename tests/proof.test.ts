@@ -170,16 +170,18 @@ test(
     const last = items.length + (30 + megabytes) * perMegabyte
     await Promise.all(healthy.map((reader) => reader.until(({ seen }) => seen.at(-1)?.id === last)))
     clearInterval(sampling)
-    await server.connectedClients(23)
+    const stats: { connected_clients: number } = await (await server.api("GET", "/progress/stats")).json()
+    // Who has not read for a minute is cut, and writing takes longer than that on a machine with much else to do.
+    const open = stats.connected_clients - healthy.length
     for (const { updates } of healthy) expect(updates.map(({ id }) => id)).toEqual(from1(last))
     expect(Math.max(...stopped.map(({ bytes }) => bytes))).toBeLessThan(1_000_000)
     figure(
-      `20 readers that never read, ${megabytes} MB of updates (${megabytes * perMegabyte}): ${warm.toFixed(1)} MB ` +
+      `20 readers that never read, ${open} of them open at the end, ${megabytes} MB of updates (${megabytes * perMegabyte}): ${warm.toFixed(1)} MB ` +
         `after the warm-up, at most ${most.toFixed(1)} MB (${(most - warm).toFixed(1)} more); 3 healthy readers got all ${last}`,
     )
     expect(most - warm).toBeLessThan(30)
   },
-  5 * MINUTE_MS,
+  10 * MINUTE_MS,
 )
 
 test(
