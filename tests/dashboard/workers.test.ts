@@ -37,6 +37,9 @@ page("who works", () => {
   test("stands in a strip: idle, then rendering, with its tags and its version, and is drained from there", async () => {
     const waiting = wait("gpu-1", "gpu")
     await tab.until(`/^gpu-1 idle \\d+ s$/.test(${text(".worker")})`)
+    // Those that do not fit are reached with a mouse, too.
+    const bar = `getComputedStyle(document.querySelector(".workers-strip")).scrollbarWidth`
+    expect(await tab.evaluate<string>(bar)).toBe("thin")
     const id = await here.server.add({ song_id: 3, title: "Northern Lights", tags: ["gpu"] })
     const claimed = await waiting
     if (claimed === null || claimed === "drain") throw new Error("nothing was claimed")
