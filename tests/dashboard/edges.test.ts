@@ -36,6 +36,19 @@ page("commands of an empty box", () => {
   )
 })
 
+page("waiting items", () => {
+  test("say how long they wait in one line below each other, also the first, which needs no button", async () => {
+    for (const song_id of [1, 2, 3]) await here.server.add({ song_id })
+    await open()
+    const rights = `[...document.querySelectorAll(".waiting .since")].map((one) => Math.round(one.getBoundingClientRect().right))`
+    await tab.until(`${rights}.length === 3`)
+    expect(new Set(await tab.evaluate<number[]>(rights)).size).toBe(1)
+    // The kept place is no button, neither for the eye nor for the keyboard.
+    const button = `document.querySelector(".waiting .quick")`
+    expect(await tab.evaluate<string>(`getComputedStyle(${button}).visibility`)).toBe("hidden")
+  })
+})
+
 page("tags on a phone", () => {
   test("are cut from the longest on, with a sign", async () => {
     await here.server.add({
