@@ -59,7 +59,7 @@ export interface Answer {
   readonly headMs: number | undefined
   /** Milliseconds until enough had come, until the other side ended it, or until the time was over. */
   readonly lastMs: number
-  /** Why it ended: it was whole, enough had come, the time was over, or the connection broke. */
+  /** Why it ended: it was whole, enough (or 4 MB) had come, the time was over, or the connection broke. */
   readonly end: "whole" | "enough" | "late" | "broken"
   /** Why it broke, such as `ECONNREFUSED`; empty otherwise. */
   readonly reason: string
@@ -88,6 +88,9 @@ function requestOf(
 }
 
 const reasonOf = (error: NodeJS.ErrnoException): string => error.code ?? error.message
+
+/** More than any answer that is asked for here; another program may send without an end. */
+const MAX_LENGTH = 4 * 1024 * 1024
 
 /** Reads answers as they come. A connection is closed as soon as enough of it was read. */
 class Exchange {
@@ -125,7 +128,7 @@ class Exchange {
 
   #take(bytes: Buffer): void {
     this.#text += bytes.toString("latin1")
-    if (this.#until(this.#text)) this.#end("enough")
+    if (this.#until(this.#text) || this.#text.length > MAX_LENGTH) this.#end("enough")
   }
 
   #end(end: Answer["end"], reason = ""): void {
