@@ -2,7 +2,9 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { EVERYBODY } from "../../src/access/gate.ts"
 import { AppError } from "../../src/errors.ts"
+import { Owners } from "../../src/http/access.ts"
 import { Limits, type LimitsOptions } from "../../src/http/limits.ts"
+import type { Streams } from "../../src/stream/streams.ts"
 import { Output } from "../output.ts"
 import { PROGRAM, start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"
@@ -59,6 +61,15 @@ test("each lease has a rate of its own; without a token the address pays for it,
   expect(passing(20, () => limits.ask(visitor, "two"))).toBe(8)
   let lease = 0
   expect(passing(1000, () => limits.ask(visitor, `made up ${(lease += 1)}`))).toBeLessThanOrEqual(40)
+})
+
+test("with a token, requests by a lease count against the lease alone", () => {
+  const { limits } = limited({ perToken: 1, perLease: 10 })
+  const times = { created_at: "", expires_at: null, revoked_at: null, last_used_at: null }
+  const token = { id: 1, hash: "", label: "", role: "worker", item: null, history: "", ...times } as const
+  const worker = { ...EVERYBODY, client: "token 1", token }
+  expect(passing(20, () => limits.ask(worker, "one"))).toBe(20)
+  expect(passing(20, () => limits.ask(worker, ""))).toBe(4)
 })
 
 test("without a token, a made-up lease hears the same of an item that is there and of one that never was", async () => {
@@ -217,6 +228,35 @@ test("what is asked over a socket counts as requests do", async () => {
     code: 1008,
     reason: expect.stringContaining("too many requests"),
   })
+})
+
+test("a question for very many items costs as much as they take", async () => {
+  await using server = await start({ args: ["--requests-per-token", "10"] })
+  const secret = await tokenOf(server, "viewer")
+  await known(server, secret)
+  const socket = await WebSocketReader.open(server.url, "/progress/ws", bearer(secret))
+  const subscribe = Array.from({ length: 256 }, (_, at) => 1000 + at)
+  let asked = 0
+  const asking = async (): Promise<void> => {
+    for (;;) {
+      socket.say({ subscribe })
+      await socket.control("refused", asked + 1)
+      asked += 1
+    }
+  }
+  await expect(asking()).rejects.toThrow("closed")
+  // Each costs five units of forty, and ten flow back in a second.
+  expect(asked).toBeWithin(5, 20)
+})
+
+test("the streams of a client are counted on, however many clients come after it", () => {
+  const streams: unknown = { dismiss: () => undefined }
+  const owners = new Owners(streams as Streams)
+  const [one, idle] = [owners.of(visitor), owners.of({ ...visitor, client: "idle" })]
+  if (one) one.streams = 1
+  for (let i = 0; i < 10_000; i += 1) owners.of({ ...visitor, client: `${i}` })
+  expect(owners.of(visitor)).toBe(one)
+  expect(owners.of({ ...visitor, client: "idle" })).not.toBe(idle)
 })
 
 test("an EventSource for which there is no room learns when to come back", async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { blank } from "../../src/item/blank.ts"
 import type { QueueItem } from "../../src/item/item.ts"
@@ -32,4 +32,37 @@ test("what is printed between a look at the output and the end of its item is re
   for await (const event of await output.read(1, query, new AbortController().signal))
     told.push(event.type === "piece" ? event.text : event.type)
   expect(told).toEqual(["one\n", "two\n", "end"])
+})
+
+test("a follower gets what is stored the moment it is, and waits for no look", async () => {
+  const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
+  const stored: OutputPiece[] = []
+  const read = Promise.withResolvers<void>()
+  const items: unknown = { item: async () => item }
+  const outputs: unknown = {
+    end: async () => 0,
+    append: async () => ({ attempt: 1, end: 0 }),
+    async read(_id: number, _attempt: number, after: number) {
+      read.resolve()
+      return { pieces: stored.filter(({ to }) => to > after), more: false }
+    },
+  }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  const place = { attempt: undefined, after: 0 }
+  const query = { attempt: undefined, from: place, isFollowed: true }
+  const leave = new AbortController()
+  // No timer ends while this follows.
+  const never: unknown = () => undefined
+  const timers = spyOn(globalThis, "setTimeout").mockImplementation(never as typeof setTimeout)
+  try {
+    const next = (await output.read(1, query, leave.signal)).next()
+    await read.promise
+    await new Promise(setImmediate)
+    stored.push({ from: 0, to: 4, text: "one\n" })
+    await output.writer(1, () => 1).begin()
+    expect((await next).value).toMatchObject({ type: "piece", text: "one\n" })
+  } finally {
+    timers.mockRestore()
+    leave.abort()
+  }
 })

@@ -1,6 +1,15 @@
 import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { closeSync, openSync, renameSync, statSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs"
 import { join } from "node:path"
 
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -121,4 +130,25 @@ test("a file whose end is still in its log, because somebody reads an old state,
   await store.close()
   using after = new Database(path)
   expect(after.query("SELECT title FROM queue_items").get()).toEqual({ title: "kept" })
+})
+
+test("a file is taken for cut off only if it is too short at two looks in a row", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const before = new SqliteStore(path)
+  await added(before)
+  await before.close()
+  const store = new SqliteStore(path)
+  const { size } = statSync(path)
+  const whole = readFileSync(path)
+  // Another program that is about to make it longer.
+  truncateSync(path, size - 4096)
+  expect(store.faults()).toEqual([])
+  writeFileSync(path, whole)
+  expect(store.faults()).toEqual([])
+  truncateSync(path, size - 4096)
+  expect(store.faults()).toEqual([])
+  expect(store.faults()).toEqual(["file_replaced"])
+  writeFileSync(path, whole)
+  await store.close()
 })
