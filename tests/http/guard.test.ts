@@ -195,6 +195,7 @@ test("a parameter that is given twice is refused, however it is written", async 
     "/progress/stream?ids=1&ids=2",
     "/progress/stream?last_event_id=1&format=sse&last_event_id=1",
     "/queue/1?wait=finished&wait=finished",
+    "/queue/1?ticket=a&%74icket=a",
   ]) {
     const answer = await local.api("GET", path)
     const { code, error }: { code: string; error: string } = await answer.json()
