@@ -3,7 +3,7 @@ import { hostname } from "node:os"
 
 import { raw } from "../raw.ts"
 import { JSON_TYPE } from "../refusals.ts"
-import { run, start, type TestServer } from "../server.ts"
+import { PROGRAM, run, start, type TestServer } from "../server.ts"
 import { SOCKETS, stateOf, triesOf } from "./writes.ts"
 
 const LAN = "http://studio-pc.lan:3000"
@@ -128,7 +128,7 @@ test("the names that are allowed are answered, and those that the machine goes b
   }
 })
 
-test("the commands say which flag lets them in, and give up at once", async () => {
+test("the commands say which flag lets them in, and give up at once, but for `work`, which waits", async () => {
   // Stands for a name that the server does not know: what comes here reaches it under that name.
   using proxy = Bun.serve({
     hostname: "127.0.0.1",
@@ -140,13 +140,7 @@ test("the commands say which flag lets them in, and give up at once", async () =
       return fetch(local.url + pathname + search, { method, headers: named, body })
     },
   })
-  for (const args of [
-    ["list"],
-    ["add", "7"],
-    ["watch"],
-    ["work", "--exec", "true"],
-    ["run", "--song", "7", "--", "true"],
-  ]) {
+  for (const args of [["list"], ["add", "7"], ["watch"], ["run", "--song", "7", "--", "true"]]) {
     const [command = "", ...rest] = args
     const ran = await run([command, "--server", `http://127.0.0.1:${proxy.port}`, ...rest])
     expect([args, ran.code, ran.stderr]).toEqual([
@@ -155,7 +149,19 @@ test("the commands say which flag lets them in, and give up at once", async () =
       expect.stringContaining("--allowed-host queue.example"),
     ])
   }
-})
+  const server = ["--server", `http://127.0.0.1:${proxy.port}`]
+  const work = Bun.spawn([...PROGRAM, "work", ...server, "--exec", "true"], {
+    stdout: "ignore",
+    stderr: "pipe",
+  })
+  let said = ""
+  for await (const bytes of work.stderr) {
+    said += Buffer.from(bytes).toString()
+    if (said.includes("waiting for the server")) work.kill()
+  }
+  expect(said).toContain("--allowed-host queue.example")
+  expect(await work.exited).toBe(0)
+}, 30_000)
 
 test("a valid lease passes from anywhere on its own routes, and no other token does", async () => {
   const id = await local.add({ song_id: 4, tags: ["leased"] })
