@@ -1,4 +1,4 @@
-import type { StepTrace } from "./trace.ts"
+import { STEPS, type StepTrace } from "./trace.ts"
 
 /** What there is to do, by unit: the logarithm of how much. */
 export type Sizes = ReadonlyMap<string, number>
@@ -89,9 +89,11 @@ const sizeFor = ({ step, sizes }: Lasted, unit: string): number =>
  */
 function powersOf(all: readonly Lasted[]): Map<string, number> {
   const own = all.findLast(({ step }) => step.size > 0)?.step.unit ?? ""
+  if (own === STEPS) return new Map([[own, 1]])
   const prior = own === "" ? NO_UNIT : OWN_UNIT
   const units = [...(all[0]?.sizes.keys() ?? [])].filter((unit) => all.every(({ sizes }) => sizes.has(unit)))
-  const others = units.filter((unit) => unit !== own)
+  // How many steps there are says nothing of how long one of them takes.
+  const others = units.filter((unit) => unit !== own && unit !== STEPS)
   const weigh = (unit: string, power: number, before: number) => {
     const rates = all.map((one) => log(one.seconds) - (power === 0 ? 0 : power * sizeFor(one, unit)))
     const spread = squares(rates) + USUAL_STEP_RUNS * USUAL_STEP ** 2

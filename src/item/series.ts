@@ -1,5 +1,5 @@
 import { type Amounts, lasts, type Part } from "./parts.ts"
-import { type StepTrace, withoutDigits } from "./trace.ts"
+import { STEPS, type StepTrace, withoutDigits } from "./trace.ts"
 
 /**
  * This many steps whose names are the same, or differ only in a number, are a series: fewer may be the passes of an
@@ -20,6 +20,10 @@ function seriesIn(parts: readonly Part[]): string | undefined {
   return longest
 }
 
+/** How many steps these are: the last one may take in others. */
+const countOf = (parts: readonly Part[]): number =>
+  parts.reduce((sum, { step }) => sum + (step.unit === STEPS ? step.size : 1), 0)
+
 /**
  * How much longer an attempt takes than a run whose parts from `from` on are still to come, because it has
  * `more` steps; in seconds, below 0 for fewer steps. The additional steps are of the run's series (pictures,
@@ -32,12 +36,14 @@ export function surplusOf(parts: readonly Part[], from: number, more: number, am
   const isOfSeries = ({ step }: Part): boolean => withoutDigits(step.name) === series
   const rest = parts.slice(from).filter(isOfSeries)
   const known = rest.length > 0 ? rest : parts.filter(isOfSeries)
-  const each = known.reduce((sum, part) => sum + lasts(part, amounts), 0) / known.length
-  return Math.max(more, -rest.length) * each
+  const each = known.reduce((sum, part) => sum + lasts(part, amounts), 0) / countOf(known)
+  return Math.max(more, -countOf(rest)) * each
 }
 
 /** How many more steps follow a step of an attempt than follow one of a run; 0 while that is unknown. */
 export function moreSteps(now: StepTrace | undefined, was: StepTrace | undefined): number {
   if (now?.total === undefined || was?.total === undefined) return 0
+  // Then their number is the size of the step.
+  if (now.unit === STEPS && was.unit === STEPS) return 0
   return now.total - now.index - (was.total - was.index)
 }

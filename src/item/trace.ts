@@ -67,8 +67,10 @@ const CORNER = 3
 const LONG = 1 / 12
 /** A line with corners has at most this many points. */
 const MAX_LINE = 2 / GRAIN
-/** An attempt that names more steps than this stays in its last one. */
+/** An attempt that names more steps than this stays in its last one, in which the others are counted. */
 export const MAX_STEPS = 48
+/** What the last step counts if there are too many: a name that no worker gives to what it counts. */
+export const STEPS = "\nsteps"
 /** The percentage at which an item is held until it completes: reaching it says nothing. */
 const HELD_AT = 99
 /** A value that falls to this part of its former one has begun again: another pass, another file. */
@@ -119,6 +121,7 @@ const beginning = (signal: Signal, from: number): Point => [signal === "percent"
 
 /** What there is to do in the step, as reported by now. A medium's length says more than a count beside it. */
 function sizeOf({ unit, media }: Sign, known: Pick<StepTrace, "unit" | "size">) {
+  if (unit?.name === STEPS || known.unit === STEPS) return { unit: STEPS, size: unit?.total ?? known.size }
   if (media?.total) return { unit: "seconds", size: media.total }
   if (unit && unit.total > 0 && known.unit !== "seconds") return { unit: unit.name, size: unit.total }
   return { unit: known.unit, size: known.size }
@@ -205,6 +208,13 @@ export function settled(trace: Trace): readonly StepTrace[] {
   return [...trace.steps.slice(0, -1), { ...step, lines }]
 }
 
+/** The trace after a report in the last step for which there is a place: that one counts how many it takes in. */
+function counted(trace: Trace, last: StepTrace, { step }: Sign, at: number): Trace {
+  if (!step || step.index < last.index || step.total < step.index) return trace
+  const unit = { done: step.index - last.index, total: step.total - last.index + 1, name: STEPS }
+  return followed(last.unit === STEPS ? trace : { ...trace, lines: {}, latest: {} }, { unit }, at)
+}
+
 const begun = (sign: Sign, name: string, index: number, at: number): StepTrace => ({
   name: sign.step?.name || sign.current_step || name,
   index: sign.step?.index ?? index,
@@ -222,10 +232,15 @@ export function traced(trace: Trace, sign: Sign, at: number): Trace {
   const last = trace.steps.at(-1)
   if (!last) return followed({ ...NO_TRACE, steps: [begun(sign, "", 1, 0)] }, sign, at)
   const goesOn = last.name === "" ? !fell(trace, last, sign) : !isOther(trace, last, sign)
-  if (goesOn || trace.steps.length >= MAX_STEPS || at < last.at) return followed(trace, sign, at)
+  if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
+    return counted(trace, last, sign, at)
+  if (goesOn || at < last.at) return followed(trace, sign, at)
   const from = Math.min(HELD_AT, beginsAt(trace, sign))
   const steps = [...settled(trace), begun(sign, last.name, last.index + 1, round(at, 1000))]
-  return followed({ steps, lines: {}, latest: {}, from }, sign, at)
+  const next: Trace = { steps, lines: {}, latest: {}, from }
+  const [step] = steps.slice(-1)
+  const isCounting = step && steps.length === MAX_STEPS && sign.step && sign.step.total > sign.step.index
+  return isCounting ? counted(next, step, sign, at) : followed(next, sign, at)
 }
 
 /**

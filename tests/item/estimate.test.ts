@@ -237,6 +237,21 @@ test("so is a series whose steps all have the same name", () => {
   }
 })
 
+test("an attempt of more steps than are kept is estimated by how many of them are done", () => {
+  const experience = learn(
+    [60, 90, 70].map((chapters) => ({ ...runOfSigns(film(chapters), ""), seconds: 10 * (chapters + 1) })),
+  )
+  for (const chapters of [55, 80, 120]) {
+    const all = film(chapters)
+    const whole = 10 * all.length
+    for (let i = 0; i < all.length; i += 7) {
+      const [at] = all[i] ?? [0]
+      const left = estimate({ trace: traceOfSigns(all.slice(0, i + 1)), at, worker: "" }, experience)?.left
+      expect(Math.abs((left ?? 0) - (whole - at)) / whole).toBeLessThan(0.03)
+    }
+  }
+})
+
 test("how far a step is says its own part of the bar, however many steps there are", () => {
   const half = (steps: number): Signs => [
     [0, { progress: 0, step: { index: 1, total: steps, name: "Part 1" } }],

@@ -63,7 +63,7 @@ test("kinds that were made up later, to find weak spots, are estimated as well",
   const seeds = [21, 22, 23].map((seed) => otherKinds(seed, 12))
   const figures = (kind: string): Figures =>
     figuresOf(seeds.flatMap((kinds) => scoresOf(kinds.get(kind) ?? [], 3)))
-  for (const kind of ["fetch", "slowing", "pictured", "ahead", "lengths", "verses"])
+  for (const kind of ["fetch", "slowing", "pictured", "ahead", "lengths", "verses", "album"])
     holds(figures(kind), 2, 6.6, 8, 90)
   for (const kind of ["muxing", "rare", "tiers", "behind"]) holds(figures(kind), 3.5, 6.5, 16, 80)
   // What is told of these says next to nothing, so that the end is not known; the band says it.

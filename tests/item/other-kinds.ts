@@ -119,6 +119,13 @@ export function otherKinds(seed: number, runs: number): Map<string, Attempt[]> {
       )
       return attempt(item, "verses", workerOf(item), 1, [...parts, percent("Mix", about(30, 0.1))])
     },
+    /** More steps than are kept, any number of them. */
+    album: (item) => {
+      const songs = Array.from({ length: Math.round(between(60, 100)) }, (_, i) =>
+        silent(`Song ${i + 1}`, about(6, 0.2)),
+      )
+      return attempt(item, "album", workerOf(item), 1, [...songs, silent("Upload", about(20, 0.1))])
+    },
   }
   return new Map(
     Object.entries(makers).map(([kind, make]) => [kind, Array.from({ length: runs }, (_, i) => make(i))]),
