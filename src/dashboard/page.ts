@@ -251,7 +251,8 @@ class Page {
 function screenPath(path: string): number | null | undefined {
   if (path === BASE.pathname) return null
   const [, id] = /^items\/([1-9][0-9]{0,15})$/.exec(path.slice(BASE.pathname.length)) ?? []
-  return path.startsWith(BASE.pathname) && id !== undefined ? Number(id) : undefined
+  // A larger number would name another item.
+  return path.startsWith(BASE.pathname) && Number.isSafeInteger(Number(id)) ? Number(id) : undefined
 }
 
 /** The screen for an address of no item. */

@@ -248,8 +248,11 @@ page("an item's page", () => {
   test("says that there is no such item, or that it was deleted", async () => {
     const tab = await here.open("/items/99")
     await tab.until(`${text(".gone")}.includes("no item 99")`)
-    await tab.go(tab.at("/items/abc"))
-    await tab.until(`${text(".gone")}.includes("No such item")`)
+    // The last one is too large to be told from its neighbours.
+    for (const id of ["abc", "9007199254740993"]) {
+      await tab.go(tab.at(`/items/${id}`))
+      await tab.until(`${text(".gone")}.includes("No such item")`)
+    }
     await tab.click(".gone a")
     await tab.until(`document.querySelector("#filter")`)
     const id = await here.server.add()
