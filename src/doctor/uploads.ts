@@ -52,7 +52,7 @@ const LONGEST_PAUSE_MS = 50_000
 export async function pausesOf(patient: Patient, isProxied: boolean): Promise<Finding> {
   const about = "ingest, pauses"
   const pauseMs = Math.min(patient.idleMs, LONGEST_PAUSE_MS)
-  if (pauseMs === 0) return unknown(about, "not watched")
+  if (pauseMs === 0) return unknown(about, "not checked (--idle 0)")
   const answer = await exchange(patient, { ...PAUSING, mostMs: pauseMs })
   const seconds = Math.round(answer.lastMs / 1000)
   const { error } = refusalIn(answer)
