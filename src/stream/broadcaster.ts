@@ -279,6 +279,8 @@ export class Broadcaster extends EventTarget {
   /** The last stream has left: forget the tail, and read nothing more. */
   #unfollow(): void {
     clearInterval(this.#keepalives)
+    // A head that is still being read must not be taken for one that is followed.
+    this.#followed += 1
     this.#isFollowing = false
     this.tail.clear()
   }

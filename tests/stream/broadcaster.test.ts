@@ -10,6 +10,7 @@ import type { Wanted } from "../../src/stream/selection.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { counting } from "./counting.ts"
+import { MemoryHistory } from "./memory-history.ts"
 
 const LONG_MS = 50_000
 const never = new AbortController().signal
@@ -93,6 +94,24 @@ test("many notifications of one turn are one read", async () => {
   await woken
   await turns()
   expect(count("page") - before).toBe(1)
+})
+
+test("a stream that leaves while it still learns where the history is leaves nobody who follows it", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const history = new MemoryHistory(async () => promise, 10)
+  const bus = new LocalBus()
+  const broadcaster = new Broadcaster(history, bus, LONG_MS, (error) => Promise.reject(error))
+  history.append(1, "processing")
+  const seat = new Seat("global", undefined)
+  const joined = broadcaster.join(seat, never)
+  broadcaster.leave(seat)
+  resolve()
+  await joined
+  history.append(1, "processing")
+  bus.notify()
+  await turns()
+  // Otherwise it would pass for deaf, and a later stream would open with what was true then.
+  expect([broadcaster.heard, broadcaster.covers(1)]).toEqual([undefined, false])
 })
 
 test("with no stream open the history is not read, and no timer runs", async () => {
