@@ -11,9 +11,7 @@ import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
-import { bounded, linkToNext, queryInteger } from "./params.ts"
-
-const MAX_ROWS = 1000
+import { bounded, linkToNext, MAX_ROWS, queryInteger } from "./params.ts"
 
 const ListParams = Type.Object(
   {

@@ -9,10 +9,9 @@ import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts }
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, queryInteger } from "./params.ts"
+import { bounded, MAX_ROWS, queryInteger } from "./params.ts"
 
 const DEFAULT_ROWS = 200
-const MAX_ROWS = 1000
 
 const ForecastParams = Type.Object(
   { limit: queryInteger(1, "from 1 to 1000 (more counts as 1000); 200 by default") },

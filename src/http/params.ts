@@ -20,6 +20,9 @@ export const queryInteger = (from: 0 | 1, description: string) =>
     Type.String({ pattern: from === 0 ? "^(0|[1-9][0-9]{0,14})$" : "^[1-9][0-9]{0,14}$", description }),
   )
 
+/** How many rows a page holds at most; a larger `limit` counts as this. */
+export const MAX_ROWS = 1000
+
 /** A number of the query within bounds; `fallback` if it is absent. */
 export const bounded = (text: string | undefined, fallback: number, most: number): number =>
   Math.min(text === undefined ? fallback : Number(text), most)

@@ -13,10 +13,9 @@ import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
 import { hold } from "./held-answer.ts"
-import { bounded, ItemParams, linkToNext, queryInteger } from "./params.ts"
+import { bounded, ItemParams, linkToNext, MAX_ROWS, queryInteger } from "./params.ts"
 import { withoutReadOnly } from "./whole-item.ts"
 
-const MAX_ROWS = 1000
 const DEFAULT_WAIT_S = 60
 const MAX_WAIT_S = 3600
 

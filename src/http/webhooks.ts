@@ -5,10 +5,9 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, linkToNext, queryInteger } from "./params.ts"
+import { bounded, linkToNext, MAX_ROWS, queryInteger } from "./params.ts"
 
 const DEFAULT_ROWS = 100
-const MAX_ROWS = 1000
 
 const DeliveriesParams = Type.Object(
   {

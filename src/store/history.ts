@@ -1,5 +1,8 @@
 import type { StoredUpdate } from "../item/stored.ts"
 
+/** How much a page of the history holds, in bytes: about this much, so that reading one takes little time. */
+export const PAGE_BYTES = 256 * 1024
+
 /** Which updates to read, ascending by event ID. */
 export interface PageQuery {
   /** The last event ID that is not to be read; 0 for the beginning. */

@@ -2,6 +2,12 @@ import type { Draft, QueueItem, Status } from "../item/item.ts"
 import type { Moment } from "../item/moment.ts"
 import type { Change, Stored } from "../item/stored.ts"
 
+/** How many items one sweep changes at most. */
+export const SWEEP_ROWS = 100
+
+/** How long the answer of an `add` is kept for its repetition. */
+export const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
+
 /** By what a repeated `add` is recognised: the key, and a digest of the body it came with. */
 export interface Idempotency {
   /** The key that the client chose. */

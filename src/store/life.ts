@@ -1,6 +1,9 @@
 import type { Clock } from "../item/moment.ts"
 import type { Outages } from "./outages.ts"
 
+/** How old a sign of life becomes before a write stores the next. */
+export const ALIVE_MS = 1000
+
 /** What can be wrong with a database while a server uses it; `/health` says what each means. */
 export const FAULTS = ["database_unwritable", "database_damaged", "file_replaced", "wal_pinned"] as const
 

@@ -2,6 +2,9 @@ import { QueueItem } from "../item/item.ts"
 import { MOVES } from "../item/moves.ts"
 import { IDLE, type Stored, type Work } from "../item/stored.ts"
 
+/** How many rows are kept in memory as they are stored. */
+export const RECENT_ITEMS = 1000
+
 /** Some of the values of an object, in the order of the keys. */
 export function picked<T, Key extends keyof T>(all: T, keys: readonly Key[]): Pick<T, Key> {
   // Object.fromEntries forgets which keys they are.

@@ -1,5 +1,8 @@
 import type { KeptRun, Run } from "../item/witness.ts"
 
+/** If this many runs without a kind look alike, the next item is expected to look like them. */
+export const SURE_RUNS = 3
+
 /** The runs of a kind that look alike, in short. */
 export interface KnownKind {
   /** The kind. */

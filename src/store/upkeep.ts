@@ -1,3 +1,6 @@
+/** How many items one call looks at; most have nothing to remove. */
+export const ITEMS_A_CALL = 64
+
 /** Which part of the history may be removed. */
 export interface Thinning {
   /** Updates of items that finished before this time may go; null if age is not a reason. RFC 3339 UTC. */

@@ -140,6 +140,17 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/items.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "an idempotency key is forgotten after an hour",
+        "const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000",
+        "const IDEMPOTENCY_MS = 60 * 60 * 1000",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/sqlite/sqlite.ts",
     ["tests/store/store.test.ts"],
     [
@@ -147,11 +158,6 @@ export const STORE: readonly Mistake[] = [
         "leases that an outage made longer are remembered as they were",
         "this.#leases.wait.run(tookMs)\n      this.#recent.clear()",
         "this.#leases.wait.run(tookMs)",
-      ],
-      [
-        "an idempotency key is forgotten after an hour",
-        "const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000",
-        "const IDEMPOTENCY_MS = 60 * 60 * 1000",
       ],
       ["a deleted item is remembered", "if (deleted) return\n", ""],
       [

@@ -1,18 +1,16 @@
 import type { Clock } from "../../item/moment.ts"
+import { IDEMPOTENCY_MS } from "../items.ts"
+import { ALIVE_MS } from "../life.ts"
 import type { Outages } from "../outages.ts"
+import { RECENT_ITEMS } from "../row.ts"
 import type { Observed } from "../store.ts"
 import { ALIVE } from "./alive.ts"
 import { parametersOf } from "./append.ts"
 import { isRefused, StatementError } from "./faults.ts"
 import type { Fence } from "./fence.ts"
 import { PATIENCE_MS, type PostgresLink } from "./link.ts"
-import { IDEMPOTENCY_MS, type itemReads, Look } from "./look.ts"
+import { type itemReads, Look } from "./look.ts"
 import { type Decision, type KnownRow, Sheet, type SheetRow } from "./sheet.ts"
-
-/** Rows kept in memory as they are stored. */
-const RECENT_ITEMS = 1000
-/** How old a sign of life becomes before a group stores the next. */
-const ALIVE_MS = 1000
 
 /** A write. */
 export interface Write<T> {

@@ -2,13 +2,19 @@ import { and, desc, eq, getTableColumns, isNull, lt, sql } from "drizzle-orm"
 
 import { unknownItem } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
-import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
+import {
+  type Bounds,
+  type History,
+  type Latest,
+  type LatestOf,
+  type Page,
+  PAGE_BYTES,
+  type PageQuery,
+} from "../history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
 import type { PostgresLink } from "./link.ts"
 import { queueItems, updates } from "./schema.ts"
 import type { Seen } from "./seen.ts"
-
-const PAGE_BYTES = 256 * 1024
 
 /** The newest event ID, as SQL. */
 export const HEAD =

@@ -2,12 +2,9 @@ import { and, avg, count, desc, eq, max } from "drizzle-orm"
 
 import { MAX_RUNS } from "../../item/experience.ts"
 import type { KeptRun, Run } from "../../item/witness.ts"
-import type { KnownKind, Runs } from "../runs.ts"
+import { type KnownKind, type Runs, SURE_RUNS } from "../runs.ts"
 import type { PostgresLink } from "./link.ts"
 import { history, runs } from "./schema.ts"
-
-/** If this many runs without a kind look alike, the next item is expected to look like them. */
-const SURE_RUNS = 3
 
 /** Adds runs in their order, keeps the newest of each kind and look, and notes that the history was learned from. */
 const ADD_LEARNED = `WITH noted AS (UPDATE history SET has_learned = true WHERE NOT has_learned RETURNING id),

@@ -1,4 +1,4 @@
-import type { DatabaseSize, Thinning, Upkeep } from "../upkeep.ts"
+import { type DatabaseSize, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
 import { HEAD } from "./history.ts"
 import type { PostgresLink } from "./link.ts"
 
@@ -6,8 +6,6 @@ import type { PostgresLink } from "./link.ts"
 // columns are named with their table. A subquery as an array is an index's key; as a table it would be
 // joined, and the planner may walk the whole table for it.
 
-/** How many items one call looks at; most have nothing to remove. */
-const ITEMS_A_CALL = 64
 /** How many updates one call looks at for items that were changed. */
 const UPDATES_A_CALL = 4096
 

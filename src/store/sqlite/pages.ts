@@ -1,7 +1,6 @@
 import type { StoredUpdate } from "../../item/stored.ts"
-import type { Page } from "../history.ts"
+import { type Page, PAGE_BYTES } from "../history.ts"
 
-const PAGE_BYTES = 256 * 1024
 /** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
 const SLICE_ROWS = 64
 

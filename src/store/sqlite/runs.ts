@@ -5,12 +5,9 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { MAX_RUNS } from "../../item/experience.ts"
 import type { KeptRun, Run } from "../../item/witness.ts"
-import type { KnownKind, Runs } from "../runs.ts"
+import { type KnownKind, type Runs, SURE_RUNS } from "../runs.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, runs } from "./schema.ts"
-
-/** If this many runs without a kind look alike, the next item is expected to look like them. */
-const SURE_RUNS = 3
 
 /** The Runs on SQLite. */
 export class SqliteRuns implements Runs {

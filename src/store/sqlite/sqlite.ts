@@ -8,10 +8,11 @@ import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { hasGrown } from "../../item/trace.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { Create, Decide, Due, Idempotency, ListQuery, Placing } from "../items.ts"
-import type { StoreFault } from "../life.ts"
+import { IDEMPOTENCY_MS } from "../items.ts"
+import { ALIVE_MS, type StoreFault } from "../life.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages.ts"
-import { storedOf } from "../row.ts"
+import { RECENT_ITEMS, storedOf } from "../row.ts"
 import type { FoundDatabase, Observed, Store } from "../store.ts"
 import { SqliteAccess } from "./access.ts"
 import { firstFitting, needsOf } from "./claims.ts"
@@ -30,12 +31,6 @@ import { SqliteRuns } from "./runs.ts"
 import { history, idempotencyKeys, queueItems } from "./schema.ts"
 import { claims, leases, reads, writes } from "./statements.ts"
 import { SqliteUpkeep } from "./upkeep.ts"
-
-const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000
-/** How old a sign of life becomes before a write stores the next. */
-const ALIVE_MS = 1000
-/** Rows kept in memory as they are stored. */
-const RECENT_ITEMS = 1000
 
 /** How a database is used. */
 export interface SqliteOptions extends Observed {

@@ -5,6 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
 import type { Stored } from "../../item/stored.ts"
+import { SWEEP_ROWS } from "../items.ts"
 import type { Candidate } from "./claims.ts"
 import {
   available_ms,
@@ -26,7 +27,6 @@ import {
 import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 
-const SWEEP_ROWS = 100
 /** Whether no worker has another item of the same song, as SQL. */
 const SONG_IS_FREE =
   "NOT EXISTS (SELECT 1 FROM queue_items AS other WHERE other.song_id = queue_items.song_id AND other.section = 0 AND other.lease_expires_at IS NOT NULL)"

@@ -1,12 +1,9 @@
 import type { Database } from "bun:sqlite"
 import { statSync } from "node:fs"
 
-import type { DatabaseSize, Thinning, Upkeep } from "../upkeep.ts"
+import { type DatabaseSize, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
-
-/** How many items one call looks at; most have nothing to remove. */
-const ITEMS_A_CALL = 64
 
 /** The `auto_vacuum` of a file that gives room back in pieces. */
 const INCREMENTAL = 2
