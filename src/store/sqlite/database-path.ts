@@ -13,14 +13,23 @@ import { dirname, resolve } from "node:path"
 /** As many links as the system itself follows, one after the other. */
 const MOST_LINKS = 40
 
+/** Whether a link is at a path; false also if the path cannot exist, such as one below a file. */
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false
+  }
+}
+
 /**
- * Where the database lies that a path names: a database is one and the same, whatever links lead to it. Where a link
- * leads to nothing, that is where it is to be made.
+ * The real path of a database, whichever links its name leads through: one database has one path. If a link leads to
+ * nothing, this is where the database is to be created.
  */
 export function realPathOf(path: string): string {
   let named = resolve(path)
   for (let links = 0; links < MOST_LINKS && !existsSync(named); links += 1) {
-    if (!lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink()) return named
+    if (!isLink(named)) return named
     named = resolve(dirname(named), readlinkSync(named))
   }
   return existsSync(named) ? realpathSync(named) : named
