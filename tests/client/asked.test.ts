@@ -74,3 +74,16 @@ test.each([
     await serving.stop(true)
   },
 )
+
+test("once an answer has come, no timer of its request keeps the program alive", async () => {
+  await using asked = server()
+  const clearing = spyOn(globalThis, "clearTimeout")
+  try {
+    await asked.client.get(7).catch(() => undefined)
+    const limits = timers.mock.results.filter((_, at) => timers.mock.calls[at]?.[1] === 10_000)
+    expect(limits).toHaveLength(1)
+    expect(clearing.mock.calls.some(([timer]) => timer === limits[0]?.value)).toBe(true)
+  } finally {
+    clearing.mockRestore()
+  }
+})

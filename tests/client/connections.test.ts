@@ -16,12 +16,13 @@ async function played(
     asked.push(headers["last-event-id"])
     return answers[asked.length - 1]?.() ?? new Response(null, { status: 204 })
   }
+  const connections = newConnections(undefined)
   const reading = { path: "/", notStream: "no stream", read: ({ data }: { data: string }) => read(data) }
-  for await (const one of connected(open, newConnections(undefined), {}, () => reading)) {
+  for await (const one of connected(open, connections, {}, () => reading)) {
     if (typeof one === "string") said.push(one)
     else offline.push(one)
   }
-  return { said, offline, asked }
+  return { said, offline, asked, limitMs: connections.rhythm.limitMs }
 }
 
 test("each failure doubles the pause, and a connection that brings an event makes it short again", async () => {
@@ -56,4 +57,11 @@ test("an event may end the stream, and what comes after it is not read", async (
     ending: "over",
   }))
   expect([said, asked]).toEqual([["last"], [undefined]])
+})
+
+test("only a keepalive that comes alone shows how far apart keepalives are", async () => {
+  const beside = await played([() => streamOf("retry: 0\n\n: keepalive\n\ndata: one\n\n")])
+  expect(beside.limitMs).toBe(35_000)
+  const alone = await played([() => streamOf(": keepalive\n\n"), () => streamOf("retry: 0\n\ndata: one\n\n")])
+  expect(alone.limitMs).toBeLessThan(35_000)
 })

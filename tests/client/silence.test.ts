@@ -117,3 +117,19 @@ test("a pause ends at its time or with its signal, and leaves nothing at the sig
     expect(adding).toHaveBeenCalledTimes(1)
   }
 })
+
+test("a connection that has ended no longer listens for the network, and its end breaks it off", () => {
+  const [adding, removing] = [spyOn(globalThis, "addEventListener"), spyOn(globalThis, "removeEventListener")]
+  try {
+    const watch = new SilenceWatch(undefined, new Rhythm())
+    watch.end()
+    expect(adding.mock.calls.map(([type]) => type)).toEqual(["online"])
+    expect(removing.mock.calls.map(([, listener]) => listener)).toEqual(
+      adding.mock.calls.map(([, listener]) => listener),
+    )
+    expect(watch.signal.aborted).toBe(true)
+  } finally {
+    adding.mockRestore()
+    removing.mockRestore()
+  }
+})

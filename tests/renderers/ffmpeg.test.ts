@@ -276,6 +276,14 @@ describe("what ffmpeg says of output that could not be written", () => {
     expect(listen("ffmpeg", 4, `${line}\n`).failure).toBeUndefined()
   })
 
+  test("an output that failed and was then written again, and well, is no failure", () => {
+    const begun = "Output #0, mp4, to 'song.mp4':\n"
+    const failed = `${begun}Error writing trailer of song.mp4: No space left on device\n`
+    const ended = "[out#0/mp4 @ 0x1] video:9kB audio:1kB muxing overhead: 1%\n"
+    expect(listen("ffmpeg", 4, failed).failure).toContain("No space left")
+    expect(listen("ffmpeg", 4, `${failed}${begun}${ended}`).failure).toBeUndefined()
+  })
+
   test("an output with nothing in it is a failure, unless another ffmpeg of the same script has written one", () => {
     const empty = "Output file is empty, nothing was encoded (check -ss / -t / -frames parameters if used)"
     const end = "frame=0\nout_time_us=N/A\nprogress=end\n"

@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test"
+
+import { Client } from "../../src/client/client.ts"
+import { NO_EVIDENCE } from "../../src/renderers/reader.ts"
+import type { AttemptEnd } from "../../src/runner/attempt.ts"
+import { CommandRun } from "../../src/runner/run.ts"
+
+/** The exit code of a run whose command ended in this way. */
+function codeOf(end: Partial<AttemptEnd>, isLent = false): Promise<number> {
+  const run = new CommandRun({
+    ...{ client: new Client("http://127.0.0.1:1"), server: "http://127.0.0.1:1", worker: "box" },
+    ...{ leaseS: 60, reportWithinMs: 0, span: undefined, stateFolder: undefined },
+    plan: {
+      ...{ command: ["true"], renderer: "lines", outputs: [], total: undefined, isTotalGuessed: false },
+      ...{ bars: undefined, mustShowFrames: false, file: undefined },
+    },
+    source: {
+      ...{ name: "--item 7", isLent, isContinued: () => false, item: () => undefined },
+      first: async () => ({ id: 7, token: "t" }),
+    },
+    files: { paths: [], isGuessed: true, seconds: undefined, isVerified: false },
+  })
+  return run.exitCode({
+    ...{ code: 0, signal: null, reached: null, evidence: NO_EVIDENCE, lastLines: "", stop: undefined },
+    ...{ verdict: { end: "complete", result: {} }, delivery: "delivered" },
+    ...end,
+  })
+}
+
+test("a command that ended well counts as completed only where the server knows it", async () => {
+  expect(await codeOf({})).toBe(0)
+  expect(await codeOf({ delivery: "refused" })).toBe(1)
+  expect(await codeOf({ delivery: "pending" })).toBe(1)
+  for (const delivery of ["delivered", "refused", "pending"] as const)
+    expect(await codeOf({ delivery }, true)).toBe(0)
+})
+
+test("a command's own code comes first, and one that failed without any is 1", async () => {
+  const failed = {
+    end: "fail",
+    failure: { error_message: "no frame was rendered", retryable: true },
+  } as const
+  expect(await codeOf({ code: 3, verdict: failed, delivery: "refused" })).toBe(3)
+  expect(await codeOf({ verdict: failed })).toBe(1)
+})
