@@ -13,7 +13,15 @@ export interface ClientAddress {
   readonly key: string
 }
 
-const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const
+/** What proxies add: the first three are meant to say so, and some proxies send one of the others alone. */
+const PROXY_HEADERS: readonly string[] = [
+  "forwarded",
+  "x-forwarded-for",
+  "via",
+  "x-real-ip",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+]
 
 /** Whether a proxy says that it has passed the request on. */
 const isProxied = (headers: Headers): boolean => PROXY_HEADERS.some((name) => headers.has(name))

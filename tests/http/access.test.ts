@@ -132,7 +132,10 @@ test("without tokens on loopback the seed's session works as before, and not thr
   await using server = await start()
   expect((await server.api("POST", "/queue", { song_id: 1 })).status).toBe(201)
   expect(await new Client(server.url).me()).toMatchObject({ role: "admin", item: null, expires_at: null })
-  for (const header of ["forwarded", "x-forwarded-for", "via"]) {
+  for (const header of [
+    ...["forwarded", "x-forwarded-for", "via"],
+    ...["x-real-ip", "x-forwarded-host", "x-forwarded-proto"],
+  ]) {
     const answer = await server.api("GET", "/queue", undefined, { [header]: "for=1.2.3.4" })
     expect(answer.status).toBe(403)
     expect(await answer.json()).toMatchObject({ error: expect.stringContaining("--open") })

@@ -31,6 +31,9 @@ test("what a proxy has passed on is never local, whichever proxies are trusted",
       ["Forwarded", "for=1.2.3.4"],
       ["Via", "1.1 nginx"],
       ["X-Forwarded-For", "unknown"],
+      ["X-Real-IP", "127.0.0.1"],
+      ["X-Forwarded-Host", "localhost"],
+      ["X-Forwarded-Proto", "http"],
     ] as const) {
       expect(proxies.clientOf("127.0.0.1", new Headers({ [name]: value })).isLocal).toBeFalse()
     }
