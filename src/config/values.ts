@@ -169,10 +169,14 @@ export const busUrl: Read<string | undefined> = (texts, name) => {
   )
 }
 
-/** A URL, or a host and a port alone, as in `box:8080`. */
+/**
+ * A URL, or a host and a port alone, as in `box:8080`. It is given in one spelling, because the leases that are kept for
+ * a server are found by its address.
+ */
 export const serverUrl: Read<string> = (texts, name) => {
   const given = text(texts, name)
   const url = /^[a-z][a-z\d+.-]*:\/\//i.test(given) ? given : `http://${given}`
-  if (/^https?:\/\/./.test(url) && URL.canParse(url)) return url
+  const parsed = URL.parse(url)
+  if (parsed && /^https?:$/.test(parsed.protocol)) return parsed.href.replace(/\/+$/, "")
   throw new AppError("invalid", `--${name} must be a URL such as http://box:8080, not "${given}"`)
 }
