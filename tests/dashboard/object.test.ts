@@ -155,6 +155,8 @@ page("many items", () => {
     await tab.until(`document.querySelector(".bulk p").innerText === "2 items selected"`)
     await tab.click(".bulk button:nth-of-type(3)")
     await tab.until(`document.querySelector("dialog").innerText.includes("Cancel 2 items?")`)
+    const asked = await tab.evaluate<string>(`document.querySelector("dialog").innerText`)
+    expect(asked).toContain("None of them is rendering: nothing is lost.")
     await tab.click("dialog [type=submit]")
     await tab.until(`document.querySelectorAll(".finished .row").length === 2`)
     expect(await here.server.item(2)).toMatchObject({ status: "queued" })

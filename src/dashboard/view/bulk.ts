@@ -2,6 +2,7 @@ import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
 import { counted } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
+import { isWaiting } from "../model/state.ts"
 import { count } from "../model/text.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
@@ -19,8 +20,8 @@ interface Act {
   readonly icon: string
   /** The result for one item, and for several: `is back in the queue`. */
   readonly done: readonly [one: string, several: string]
-  /** What the reader should know before agreeing. */
-  readonly text: string
+  /** What the reader should know before agreeing to it for these items. */
+  readonly text: (items: readonly QueueItem[]) => string
   readonly danger: boolean
   readonly fits: (item: QueueItem) => boolean
   /** What the server calls it. */
@@ -31,7 +32,7 @@ const RETRY: Act = {
   label: "Retry",
   icon: "retry",
   done: ["is back in the queue", "are back in the queue"],
-  text: "They go back into the queue as if they were new.",
+  text: () => "They go back into the queue as if they were new.",
   danger: false,
   fits: ({ status }) => isFinished(status) || status === "retrying",
   act: "retry",
@@ -40,7 +41,10 @@ const CANCEL: Act = {
   label: "Cancel",
   icon: "cancel",
   done: ["is being cancelled", "are being cancelled"],
-  text: "Unfinished renders will be lost.",
+  text: (items) =>
+    items.every(isWaiting)
+      ? "None of them is rendering: nothing is lost."
+      : "Unfinished renders will be lost.",
   danger: true,
   fits: ({ status, cancel_requested_at }) => !isFinished(status) && cancel_requested_at === null,
   act: "cancel",
@@ -49,7 +53,7 @@ const DELETE: Act = {
   label: "Delete",
   icon: "delete",
   done: ["was deleted", "were deleted"],
-  text: "This removes them permanently and stops their renders. Video files are not deleted.",
+  text: () => "This removes them permanently and stops their renders. Video files are not deleted.",
   danger: true,
   fits: () => true,
   act: "delete",
@@ -82,7 +86,7 @@ function report({ done }: Act, many: number, reason: unknown): void {
 async function ask(act: Act, items: readonly QueueItem[]): Promise<void> {
   const { label, text, danger } = act
   const what = `${label} ${counted(items.length, "item")}`
-  if (!(await confirm(`${what}?`, text, { yes: what, no: "Leave them", danger }))) return
+  if (!(await confirm(`${what}?`, text(items), { yes: what, no: "Leave them", danger }))) return
   const ids = items.map(({ id }) => id)
   report(act, ...(await acting(() => forAll(ids, act.act))))
 }
@@ -101,7 +105,7 @@ export async function retryAllFailed(): Promise<void> {
   try {
     const { outcome } = await server.counts()
     const what = `${label} ${counted(outcome.failed + outcome.lost, "failed render")}`
-    if (!(await confirm(`${what}?`, text, { yes: what, no: "Leave them", danger: false }))) return
+    if (!(await confirm(`${what}?`, text([]), { yes: what, no: "Leave them", danger: false }))) return
     const ids = await acting(() => server.retryFailed())
     const undo = ids.length === 0 ? {} : { undo: () => void cancelThese(ids), undoes: "Cancel them" }
     notify(`${counted(ids.length, "item")} ${done[ids.length === 1 ? 0 : 1]}`, undo)
