@@ -3,6 +3,27 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in tokens, tickets and the shared limits of clients. */
 export const ACCESS: readonly Mistake[] = [
   ...of(
+    "src/access/allowances.ts",
+    ["tests/access/allowances.test.ts"],
+    [
+      [
+        "a server takes one unit for all that wait",
+        "this.#buckets.take(client, own.waiting, rate)",
+        "this.#buckets.take(client, 1, rate)",
+      ],
+      [
+        "after the buckets were away a client waits as long as before",
+        "      this.#lose(error)\n      own.waitMs = 0",
+        "      this.#lose(error)",
+      ],
+      [
+        "units that were taken are kept for ever",
+        "        if (own.untilMs <= this.#steadyMs()) own.units = 0\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
     "src/access/bucket.ts",
     ["tests/access/bucket.test.ts"],
     [
@@ -20,6 +41,17 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/access/bucket.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "a debt grows without an end",
+        "level.units = Math.max(level.units - 1, (-mostMs * perSecond) / 1000)",
+        "level.units = level.units - 1",
+      ],
+    ],
+  ),
+  ...of(
     "src/access/gate.ts",
     ["tests/access/gate.test.ts"],
     [
@@ -33,6 +65,16 @@ export const ACCESS: readonly Mistake[] = [
         "bad tokens of one address lock all others out",
         "this.#failures.take(from().key, 1,",
         'this.#failures.take("all", 1,',
+      ],
+      [
+        "a caller whose token has ended is found again",
+        "      this.#callers.get(id)?.ended.abort()\n      this.#callers.delete(id)",
+        "      this.#callers.get(id)?.ended.abort()",
+      ],
+      [
+        "a token that may do less takes the right of a lease",
+        "    if (isLeased && !isAllowed(caller, need, isLocal)) return nobody(credentials)\n",
+        "",
       ],
     ],
   ),
@@ -83,6 +125,11 @@ export const ACCESS: readonly Mistake[] = [
         'method === "PUT" && !isAllowed(',
       ],
       ["a ticket for an address with a cache key is good for nothing", "path: pathOfTicket(path),", "path,"],
+      [
+        "tickets that were not used in time count against the limit",
+        "if (expires_at <= time || (used_at === null && use_by <= time)) this.#known.delete(hash)",
+        "if (expires_at <= time) this.#known.delete(hash)",
+      ],
     ],
   ),
   ...of(
@@ -110,6 +157,7 @@ export const ACCESS: readonly Mistake[] = [
         "return isOurs && row.revoked_at === null",
         "return (isOurs || row.item !== null) && row.revoked_at === null",
       ],
+      ["each use of a token is written to the disk", "    this.#used.set(id, nowMs)\n", ""],
     ],
   ),
 ]

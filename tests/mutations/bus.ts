@@ -30,6 +30,21 @@ export const BUS: readonly Mistake[] = [
       ],
       ["nobody looks while the bell is well", "performance.now() - this.#rungMs >= LOOK_MS", "false"],
       ["its own ring rings again", "if (!isEcho) this.#ring()", "this.#ring()"],
+      [
+        "a bus that hears again does not look for what it missed",
+        "      this.#options.onHears()\n      this.#ring()",
+        "      this.#options.onHears()",
+      ],
+      [
+        "a pause of this process loses a bell that works",
+        "if (line?.isOverdue && lateMs < POLL_MS) this.#lose",
+        "if (line?.isOverdue) this.#lose",
+      ],
+      [
+        "after one pause the other instances are never rung again",
+        "        this.#pause = undefined\n        this.#ringOthers()",
+        "        this.#ringOthers()",
+      ],
     ],
   ),
 ]

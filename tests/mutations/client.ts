@@ -11,6 +11,16 @@ export const CLIENT: readonly Mistake[] = [
         "ANSWER_MS + (ask.heldS ?? 0) * 1000",
         "ANSWER_MS",
       ],
+      [
+        "the wait that a refusal asks for is lost",
+        '      directive: directive === "cancel" ? "cancel" : "continue",\n      retryAfterMs: waitMs,',
+        '      directive: directive === "cancel" ? "cancel" : "continue",',
+      ],
+      [
+        "a program stays for ten seconds after its last request",
+        "    } finally {\n      clearTimeout(timer)\n    }",
+        "    }",
+      ],
     ],
   ),
   ...of(
@@ -36,6 +46,32 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/client/connections.ts",
+    ["tests/client/connections.test.ts"],
+    [
+      [
+        "the event ID of an event that begins another connection is kept",
+        '    if (ending === "again") return "again"\n    if (incoming.id !== undefined) connections.lastEventId = incoming.id',
+        '    if (incoming.id !== undefined) connections.lastEventId = incoming.id\n    if (ending === "again") return "again"',
+      ],
+      [
+        "a keepalive beside an event teaches a rhythm that is too quick",
+        "silence.heard(incoming.length === 0 && parser.keepalives > before)",
+        "silence.heard(parser.keepalives > before)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/connections.ts",
+    ["tests/client/client.test.ts"],
+    [["a 204 is taken for a stream that broke off", '  if (answer.status === 204) return "over"\n', ""]],
+  ),
+  ...of(
+    "src/client/events.ts",
+    ["tests/client/client.test.ts"],
+    [["a line break that is cut in two ends two lines", "/\\r\\n|\\n|\\r(?!$)/", "/\\r\\n|\\n|\\r/"]],
+  ),
+  ...of(
     "src/client/silence.ts",
     ["tests/client/silence.test.ts"],
     [
@@ -48,6 +84,32 @@ export const CLIENT: readonly Mistake[] = [
         "a stream is given up after one missed keepalive",
         "return 2 * everyMs + GRACE_MS",
         "return everyMs + GRACE_MS",
+      ],
+      [
+        "a slow caller makes the server look dead",
+        "    this.#heardMs = nowMs\n    this.#sinceMs = undefined",
+        "    this.#heardMs = nowMs",
+      ],
+      [
+        "a pause leaves its listener behind",
+        '      signal?.removeEventListener("abort", done)\n      resolve()',
+        "      resolve()",
+      ],
+      [
+        "each connection leaves a listener in the browser",
+        "    clearTimeout(this.#timer)\n    this.#unlisten()",
+        "    clearTimeout(this.#timer)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/client/watching.ts",
+    ["tests/client/client.test.ts"],
+    [
+      [
+        "a stream begins again and again after the server has another history",
+        "  place.history = history\n",
+        "",
       ],
     ],
   ),

@@ -3,6 +3,28 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what requests are answered, and how long they may stay open. */
 export const HTTP: readonly Mistake[] = [
   ...of(
+    "src/http/access.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "among very many clients the streams of one are not counted any more",
+        "if (streams === 0) this.#owners.delete(client)",
+        "this.#owners.delete(client)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/body.ts",
+    ["tests/http/errors-request.test.ts"],
+    [
+      [
+        "a body of unknown length may be as long as it likes",
+        "    if (size > MAX_BODY_BYTES) throw tooLarge()\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
     "src/http/client-address.ts",
     ["tests/http/client-address.test.ts"],
     [
@@ -10,6 +32,65 @@ export const HTTP: readonly Mistake[] = [
         "a request through a proxy counts as one of this machine",
         "isLoopback(address) && !isByProxy",
         "isLoopback(address)",
+      ],
+      [
+        "through a trusted proxy a client names itself",
+        "for (const hop of hops.reverse()) {",
+        "for (const hop of hops) {",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/held-answer.ts",
+    ["tests/http/bound.test.ts"],
+    [
+      [
+        "an answer is held on though the token was revoked",
+        "[client, over.signal, ...(ended ? [ended] : [])]",
+        "[client, over.signal]",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/ingest.ts",
+    ["tests/queue/ingest.test.ts"],
+    [
+      [
+        "a server that stops fails the renders whose output it reads",
+        "isFinal && !workers.draining ?",
+        "isFinal ?",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/limits.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "held answers and outputs are counted together",
+        "const ofKind = this.#held[open]",
+        'const ofKind = this.#held["answer"]',
+      ],
+      [
+        "a client that has sent made-up leases with its token pays nothing",
+        "    if (client === undefined || !token) return\n    this.#byToken.charge",
+        "    if (client === undefined || token) return\n    this.#byToken.charge",
+      ],
+      [
+        "a request by a lease counts against its token as well",
+        "isByLease(caller, lease) ? 0 : 1, nowMs",
+        "1, nowMs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/origin.ts",
+    ["tests/http/origin.test.ts"],
+    [
+      [
+        "a host name with a dot at its end is refused",
+        '.toLowerCase().replace(/\\.$/, "")',
+        ".toLowerCase()",
       ],
     ],
   ),
@@ -25,9 +106,42 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/http/silences.ts",
+    ["tests/http/silences.test.ts"],
+    [
+      [
+        "a body that comes slowly is given up after a day",
+        "    silent.broken()\n    yield next.value",
+        "    yield next.value",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/silent-peers.ts",
+    ["tests/http/silent-peers.test.ts"],
+    [
+      [
+        "a second peer after a quiet time is never asked",
+        "    clearInterval(this.#timer)\n    this.#timer = undefined",
+        "    clearInterval(this.#timer)",
+      ],
+    ],
+  ),
+  ...of(
     "src/http/sockets.ts",
     ["tests/stream/thin.test.ts"],
     [["a socket that wants few updates gets all", "thin: Number(query.thin ?? 0),", "thin: 0,"]],
+  ),
+  ...of(
+    "src/http/sockets.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "subscribing to many items costs nothing",
+        '    if (ask.do === "subscribe") limits?.charge(caller, ask.ids.length * ITEM_BYTES)\n',
+        "",
+      ],
+    ],
   ),
   ...of(
     "src/http/stream-query.ts",

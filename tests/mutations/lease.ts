@@ -96,6 +96,11 @@ export const LEASE: readonly Mistake[] = [
         '  if (item.cancel_requested_at !== null) return { item: cancelledItem(item, moment), work: ended(work, null) }\n  const message = "Restored',
         '  const message = "Restored',
       ],
+      [
+        "after a restore the worker that rendered the item is refused, too",
+        "if (!isHandedOver || former === work.lease_token) return",
+        "if (!isHandedOver) return",
+      ],
     ],
   ),
   ...of(
@@ -106,6 +111,11 @@ export const LEASE: readonly Mistake[] = [
         "what a worker knows of an item replaces the totals that the item has",
         "totals: { ...by.totals, ...item.totals }",
         "totals: { ...item.totals, ...by.totals }",
+      ],
+      [
+        "an item gets one attempt more than it has",
+        "item.retry_count + 1 >= item.max_attempts",
+        "item.retry_count >= item.max_attempts",
       ],
     ],
   ),

@@ -27,6 +27,11 @@ export const QUEUE: readonly Mistake[] = [
         "Math.max(0, eta_seconds + secondsTo(updated_at, nowMs))",
         "Math.max(0, eta_seconds)",
       ],
+      [
+        "a forecast that failed is answered for a second",
+        "    made.catch(() => (this.#latest = undefined))",
+        "    made.catch(() => undefined)",
+      ],
     ],
   ),
   ...of(
@@ -38,6 +43,7 @@ export const QUEUE: readonly Mistake[] = [
         "    this.#isAlive = true\n    this.#heardMs = this.#now()\n",
         "    this.#isAlive = true\n",
       ],
+      ["a renewal outlasts the silence that is allowed", "    if (silentMs + leaseMs > mostMs) return\n", ""],
     ],
   ),
   ...of(
@@ -52,6 +58,18 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/queue/ingest.ts",
+    ["tests/queue/ingest-request.test.ts"],
+    [
+      [
+        "the output of an attempt that was cancelled and retried completes the new one",
+        "    else if (token === undefined) goesOn(await this.#queue.get(id), this.#attempt)\n",
+        "",
+      ],
+      ["a renderer whose lease was lost is listened to on and on", "      this.#refusal = error\n", ""],
+    ],
+  ),
+  ...of(
     "src/queue/learned.ts",
     ["tests/queue/foreseen.test.ts"],
     [
@@ -59,6 +77,11 @@ export const QUEUE: readonly Mistake[] = [
         "a run that ends teaches nothing about items that say no kind",
         'found.kind === run.kind || found.kind === "" || isNear(found, run)',
         "found.kind === run.kind || isNear(found, run)",
+      ],
+      [
+        "a read that is under way may replace what a newer one has found",
+        "(this.#loading.get(key) ?? Promise.resolve()).then(load)",
+        "load()",
       ],
     ],
   ),
@@ -74,6 +97,17 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/queue/output-writer.ts",
+    ["tests/queue/output-writer.test.ts"],
+    [
+      [
+        "bytes that show nothing are asked for again and again",
+        "Math.max(end, this.#from + this.#bytes)",
+        "end",
+      ],
+    ],
+  ),
+  ...of(
     "src/queue/output.ts",
     ["tests/http/output.test.ts"],
     [
@@ -81,6 +115,32 @@ export const QUEUE: readonly Mistake[] = [
         "a reader that asks for another attempt goes on at the position of the one before",
         "const after = isPlaced ? query.from.after : 0",
         "const after = query.from.after",
+      ],
+      [
+        "a reader beyond the end of a retried attempt gets nothing",
+        "attempt, isKnown ? after : 0)",
+        "attempt, after)",
+      ],
+      [
+        "the output of a song is that of its first render",
+        'Date.parse(b.started_at ?? "") - Date.parse(a.started_at ?? "")',
+        'Date.parse(a.started_at ?? "") - Date.parse(b.started_at ?? "")',
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/output.ts",
+    ["tests/queue/output.test.ts"],
+    [
+      [
+        "what is printed just before the end of an attempt is left out",
+        "      // The item comes first: what is printed until its attempt ends is read after that.\n      const item = await this.#itemOf(reader.id)\n      for await (const event of reader.pieces()) {\n        yield event\n        heardMs = performance.now()\n      }",
+        "      for await (const event of reader.pieces()) {\n        yield event\n        heardMs = performance.now()\n      }\n      const item = await this.#itemOf(reader.id)",
+      ],
+      [
+        "a follower sees new lines at its next look only",
+        "      for (const wake of this.#followers.get(id) ?? []) wake()\n",
+        "",
       ],
     ],
   ),
@@ -102,6 +162,21 @@ export const QUEUE: readonly Mistake[] = [
         "a worker that has waited for an hour is forgotten",
         "if (waits === 0 && heardMs < sinceMs)",
         "if (heardMs < sinceMs)",
+      ],
+      [
+        "a worker that waited for long is forgotten when its claim ends",
+        "        entry.heardMs = this.#nowMs()\n",
+        "",
+      ],
+      [
+        "each look at the other servers answers all claims",
+        "if (drainedMs <= (this.#drains",
+        "if (drainedMs < (this.#drains",
+      ],
+      [
+        "a worker of another server takes items though it was drained here",
+        "    for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)\n",
+        "",
       ],
     ],
   ),
@@ -142,6 +217,11 @@ export const QUEUE: readonly Mistake[] = [
         "if (change.status === undefined || !isFinished(change.status)) this.#room.check()",
         "this.#room.check()",
       ],
+      [
+        "a full database takes changes that are no end of a render",
+        "if (change.status === undefined || !isFinished(change.status)) this.#room.check()",
+        "if (change.status !== undefined && !isFinished(change.status)) this.#room.check()",
+      ],
     ],
   ),
   ...of(
@@ -152,6 +232,11 @@ export const QUEUE: readonly Mistake[] = [
         "a page of the history that was cut says that nothing follows",
         "return { updates: found, more }",
         "return { updates: found, more: false }",
+      ],
+      [
+        "a page of history is longer than its limit",
+        "limit: Math.min(rest, PAGE_UPDATES)",
+        "limit: PAGE_UPDATES",
       ],
     ],
   ),
@@ -181,6 +266,11 @@ export const QUEUE: readonly Mistake[] = [
         'stored.work.lease_token === null ? "revoked" : "silent"',
         'stored.work.lease_token !== null ? "revoked" : "silent"',
       ],
+      [
+        "without a leased item the end of an outage is not noticed",
+        "if (outages.isUnderWay || isAnyLeased) await",
+        "if (isAnyLeased) await",
+      ],
     ],
   ),
   ...of(
@@ -192,6 +282,7 @@ export const QUEUE: readonly Mistake[] = [
         "this.#isTorn = isCut && end === null",
         "this.#isTorn = false",
       ],
+      ["what was read late does not count", "    this.#units -= kept.length\n", ""],
     ],
   ),
   ...of(
@@ -203,6 +294,7 @@ export const QUEUE: readonly Mistake[] = [
         "failed.items.filter(hasFailed).slice",
         "failed.items.slice",
       ],
+      ["after many cancels the latest failures are not shown", "limit: LATEST * 5", "limit: LATEST"],
     ],
   ),
   ...of(

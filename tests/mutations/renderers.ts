@@ -5,7 +5,14 @@ export const RENDERERS: readonly Mistake[] = [
   ...of(
     "src/renderers/blender.ts",
     ["tests/renderers/blender.test.ts"],
-    [["the distance across skipped frames is taken for a frame step", "    this.#range.skip()\n", ""]],
+    [
+      ["the distance across skipped frames is taken for a frame step", "    this.#range.skip()\n", ""],
+      [
+        "a frame of two pictures counts as two",
+        "    if (!this.#isSaved) this.#count()\n",
+        "    this.#count()\n",
+      ],
+    ],
   ),
   ...of(
     "src/renderers/counts.ts",
@@ -35,6 +42,50 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/renderers/ffmpeg.ts",
+    ["tests/renderers/ffmpeg.test.ts"],
+    [
+      [
+        "a thumbnail after the video is a pass of its own",
+        "    if (this.#mayBeStill && block.frame !== 1) this.#beginTurn()",
+        "    if (this.#mayBeStill) this.#beginTurn()",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/frames.ts",
+    ["tests/renderers/blender.test.ts"],
+    [
+      [
+        "the samples of one frame are shown for the next",
+        "    this.#layer = 0\n    this.samples = undefined\n    this.tiles = undefined",
+        "    this.#layer = 0\n    this.tiles = undefined",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/pass.ts",
+    ["tests/renderers/ffmpeg.test.ts"],
+    [
+      [
+        "a time that steps back a little is another ffmpeg",
+        "seconds < this.seconds - RESTART_S",
+        "seconds < this.seconds",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/runs.ts",
+    ["tests/renderers/ffmpeg.test.ts"],
+    [
+      [
+        "what failed first and was then written again counts as failed",
+        "    this.#unfinished.delete(output)\n    if (FILE.test(output)) this.#unfinished.set(output, undefined)",
+        "    if (FILE.test(output)) this.#unfinished.set(output, this.#unfinished.get(output))",
+      ],
+    ],
+  ),
+  ...of(
     "src/renderers/track.ts",
     ["tests/renderers/lines.test.ts"],
     [["a gauge that fell is believed again", "    this.isRejected = true\n", ""]],
@@ -47,6 +98,17 @@ export const RENDERERS: readonly Mistake[] = [
         "an error in a script fails a render that has its frames",
         "this.#lasting ?? (frames === 0 ? this.#other : undefined)",
         "this.#lasting ?? (frames >= 0 ? this.#other : undefined)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/turns.ts",
+    ["tests/renderers/bars.test.ts"],
+    [
+      [
+        "a bar that was full at once counts as one that has ended",
+        "before.fraction > 0 && !before.isVoid && !this.#isYoung(before)",
+        "before.fraction > 0 && !this.#isYoung(before)",
       ],
     ],
   ),

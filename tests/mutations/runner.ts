@@ -24,6 +24,22 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/run.test.ts"],
+    [["a verdict is reported while processes of the command still run", "    await this.#stopped\n", ""]],
+  ),
+  ...of(
+    "src/runner/expected-files.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a file that was there before counts as written",
+        "before.mtimeNs !== after.mtimeNs ||\n  before.ctimeNs !== after.ctimeNs",
+        "before.mtimeNs === after.mtimeNs ||\n  before.ctimeNs !== after.ctimeNs",
+      ],
+    ],
+  ),
+  ...of(
     "src/runner/inherit.ts",
     ["tests/runner/lease-file.test.ts"],
     [
@@ -32,12 +48,24 @@ export const RUNNER: readonly Mistake[] = [
         "claimed.item.attempt === lease.attempt + 1",
         "claimed.item.attempt >= lease.attempt + 1",
       ],
+      [
+        "a render that was completed twice is given to its former worker",
+        "  await client.release(held)\n  return undefined",
+        "  return undefined",
+      ],
     ],
   ),
   ...of(
     "src/runner/item-source.ts",
     ["tests/runner/item-source.test.ts"],
-    [["a run that goes on with a kept lease begins no declared step", "      isContinued = true\n", ""]],
+    [
+      ["a run that goes on with a kept lease begins no declared step", "      isContinued = true\n", ""],
+      [
+        "after a restore the next step of a render is refused",
+        "{ worker, lease: leaseS, ...known }, before)",
+        "{ worker, lease: leaseS, ...known }, undefined)",
+      ],
+    ],
   ),
   ...of(
     "src/runner/last-lines.ts",
@@ -69,6 +97,22 @@ export const RUNNER: readonly Mistake[] = [
         "a lease that is kept for a next step is taken over",
         "if (contents?.leases.some(isKept)) return []",
         "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-sender.ts",
+    ["tests/runner/output.test.ts"],
+    [
+      [
+        "after another claim what was printed is stored at the old place",
+        "        this.#token = held.token\n",
+        "        this.#token ??= held.token\n",
+      ],
+      [
+        "an output that is refused for now is never sent again",
+        "if (!(error instanceof ServerError) || isPassing(error)) throw error",
+        "if (!(error instanceof ServerError)) throw error",
       ],
     ],
   ),
@@ -143,6 +187,17 @@ export const RUNNER: readonly Mistake[] = [
         "a report that could not be sent is forgotten",
         "this.#spool.giveBack(report)\n        throw error",
         "throw error",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/run.ts",
+    ["tests/runner/exit-code.test.ts"],
+    [
+      [
+        "a result that the server refuses counts as reported",
+        '(isLent || delivery === "delivered") ? 0 : 1',
+        '(isLent || delivery !== "pending") ? 0 : 1',
       ],
     ],
   ),

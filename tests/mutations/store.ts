@@ -3,6 +3,17 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what is stored, and how it is read back. */
 export const STORE: readonly Mistake[] = [
   ...of(
+    "src/store/items.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "an idempotency key is forgotten after an hour",
+        "const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000",
+        "const IDEMPOTENCY_MS = 60 * 60 * 1000",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/list-order.ts",
     ["tests/store/search.test.ts"],
     [["a search finds what only looks alike", "slice.filter((row) => hasWords(row, words))", "slice"]],
@@ -16,6 +27,11 @@ export const STORE: readonly Mistake[] = [
         "const isSame = this.#endedMs > 0 && sinceMs < this.#endedMs + SAME_MS",
         "const isSame = false",
       ],
+      [
+        "an outage that comes soon after another is counted twice",
+        "isSame ? this.#endedMs : sinceMs",
+        "sinceMs",
+      ],
     ],
   ),
   ...of(
@@ -27,7 +43,17 @@ export const STORE: readonly Mistake[] = [
         "for (const item of ended) this.#onItem(item.id)",
         "",
       ],
+      [
+        "a token that was revoked long ago is revoked again",
+        ".where(and(eq(tokens.id, id), isNull(tokens.revoked_at)))",
+        ".where(eq(tokens.id, id))",
+      ],
     ],
+  ),
+  ...of(
+    "src/store/sqlite/backup.ts",
+    ["tests/store/restored.test.ts"],
+    [["everybody may read a backup while it is written", '    closeSync(openSync(to, "wx", 0o600))\n', ""]],
   ),
   ...of(
     "src/store/sqlite/claims.ts",
@@ -68,6 +94,28 @@ export const STORE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/sqlite/deliveries.ts",
+    ["tests/webhooks/faults.test.ts"],
+    [
+      [
+        "a delivery that was settled is taken until the time is over",
+        "    )\n    this.#taken.delete(id)\n  }\n\n  async standing",
+        "    )\n  }\n\n  async standing",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/file.ts",
+    ["tests/store/faults.test.ts"],
+    [
+      [
+        "a file that another program is about to make longer counts as cut",
+        "return wasCut && this.#wasCut",
+        "return this.#wasCut",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/sqlite/group.ts",
     ["tests/store/group.test.ts"],
     [
@@ -81,6 +129,16 @@ export const STORE: readonly Mistake[] = [
         "a server that stops waits for the write lock of another program",
         "!busy || this.#isDraining || performance.now()",
         "!busy || performance.now()",
+      ],
+      [
+        "a commit that fails leaves the transaction open",
+        '      if (this.#client.inTransaction) this.#client.run("ROLLBACK")\n',
+        "",
+      ],
+      [
+        "one write that meets a fault of the disk is not noted while others succeed",
+        "      if (fault && !fault.ok) this.#observer.failed(nowMs, codeOf(fault.error))\n",
+        "",
       ],
     ],
   ),
@@ -109,6 +167,22 @@ export const STORE: readonly Mistake[] = [
         "(own?.id ?? id) + 1",
         "Math.max(own?.id ?? 0, id) + 1",
       ],
+      [
+        "after a retention what is missed is counted as if all were kept",
+        "if (after >= Math.max(row?.id ?? 0, row?.resumed ?? 0)) return upTo - after",
+        "if (after >= (row?.resumed ?? 0)) return upTo - after",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/commands/identity.test.ts"],
+    [
+      [
+        "an older copy of the database is taken for it",
+        "return ahead >= 0 && ahead <= MOST_AHEAD",
+        "return ahead <= MOST_AHEAD",
+      ],
     ],
   ),
   ...of(
@@ -121,7 +195,17 @@ export const STORE: readonly Mistake[] = [
         "to: end - keepBytes / 2 }",
       ],
       ["of a long output only the first page is read", "more: rows.length > limit }", "more: false }"],
+      [
+        "a page that is just full says that more follow",
+        "more: rows.length > limit }",
+        "more: rows.length >= limit }",
+      ],
     ],
+  ),
+  ...of(
+    "src/store/sqlite/present.ts",
+    ["tests/store/restored.test.ts"],
+    [["tickets of before a restore are good still", '  client.run("DELETE FROM tickets")\n', ""]],
   ),
   ...of(
     "src/store/sqlite/runs.ts",
@@ -136,17 +220,6 @@ export const STORE: readonly Mistake[] = [
         "one item without a kind is expected to be like the one before",
         "newest.length >= SURE_RUNS && newest.every",
         "newest.every",
-      ],
-    ],
-  ),
-  ...of(
-    "src/store/items.ts",
-    ["tests/store/store.test.ts"],
-    [
-      [
-        "an idempotency key is forgotten after an hour",
-        "const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000",
-        "const IDEMPOTENCY_MS = 60 * 60 * 1000",
       ],
     ],
   ),
@@ -185,6 +258,11 @@ export const STORE: readonly Mistake[] = [
         "this.#pausedAt() ?? momentOf(this.clock).time",
         "momentOf(this.clock).time",
       ],
+      [
+        "after a failed commit an item that was swept is remembered as it never was",
+        "        taken.push(row.id)\n",
+        "",
+      ],
     ],
   ),
   ...of(
@@ -205,6 +283,44 @@ export const STORE: readonly Mistake[] = [
         "moving an item to where it is changes it",
         "item.turn ?? item.id, id)?.place",
         "item.turn ?? item.id, 0)?.place",
+      ],
+      [
+        "an item stands for its old place after a move of it before another one",
+        "const ahead = this.#reads.ahead.get(-item.priority, item.turn ?? item.id, id)?.place ?? null",
+        "const ahead = this.#reads.ahead.get(-item.priority, item.turn ?? item.id, before)?.place ?? null",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/store/faults.test.ts"],
+    [
+      [
+        "after a commit that succeeded the fault of the disk stays",
+        "        this.#isUnwritable = false\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/sqlite.ts",
+    ["tests/http/output.test.ts"],
+    [
+      [
+        "output of an attempt that is retried under the same number is mixed with the new one",
+        "if (item.attempt > before.item.attempt) this.outputs",
+        "if (item.attempt > before.item.attempt + 1) this.outputs",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/statements.ts",
+    ["tests/store/store.test.ts"],
+    [
+      [
+        "an item that nobody leased keeps those of its song from workers",
+        " AND other.section = 0 AND other.lease_expires_at IS NOT NULL)",
+        " AND other.section = 0)",
       ],
     ],
   ),
@@ -236,6 +352,11 @@ export const STORE: readonly Mistake[] = [
         "the stream of an item does not say which of its updates are gone",
         '    this.#client.query("UPDATE queue_items SET pruned_id = max(pruned_id, ?) WHERE id = ?").run(highest, item)\n',
         "    void item\n",
+      ],
+      [
+        "an item is done with though webhooks have not examined its end",
+        'SET thinned_id = last_update_id WHERE id = ? AND last_update_id <= ?")\n      .run(id, upTo)',
+        'SET thinned_id = last_update_id WHERE id = ?")\n      .run(id)',
       ],
     ],
   ),

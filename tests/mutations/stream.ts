@@ -8,6 +8,11 @@ export const STREAM: readonly Mistake[] = [
     [
       ["a stream that has left still counts for its owner", "if (seat.owner) seat.owner.streams -= 1", ""],
       ["a silent stream gets a keepalive at every look", "seat.saidMs = nowMs\n", ""],
+      [
+        "a stream that reads the history goes on for a token that was revoked",
+        "    owner.hasEnded = true\n    for",
+        "    for",
+      ],
     ],
   ),
   ...of(
@@ -43,6 +48,38 @@ export const STREAM: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/broadcaster.test.ts"],
+    [
+      [
+        "after an error of reading nothing is read until the next ring",
+        "      this.#onError(error)\n      setTimeout(() => this.#ring(), RETRY_MS)",
+        "      this.#onError(error)",
+      ],
+      [
+        "a stream whose owner may watch no more waits for ever",
+        '    seat.wake("over")\n    if (this.#seats.size === 0) this.#unfollow()',
+        "    if (this.#seats.size === 0) this.#unfollow()",
+      ],
+      [
+        "a request that is over before its stream begins keeps a seat",
+        "    if (signal.aborted) return undefined\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/orders.test.ts"],
+    [
+      [
+        "a stream that opens after a ring waits for the read that is under way, which may be older",
+        "if (this.#isRung) return (this.#nextRead ??= expected()).promise",
+        "if (this.#isRung) return (this.#read ??= expected()).promise",
+      ],
+    ],
+  ),
+  ...of(
     "src/stream/limits.ts",
     ["tests/stream/owners.test.ts"],
     [
@@ -67,6 +104,7 @@ export const STREAM: readonly Mistake[] = [
         "line.running < this.#mostOfOwner",
         "line.running <= this.#mostOfOwner",
       ],
+      ["an owner whose stints are over counts as having them still", "      line.running -= 1\n", ""],
     ],
   ),
   ...of(
@@ -114,6 +152,17 @@ export const STREAM: readonly Mistake[] = [
         "what came last before a pause is not sent",
         "if (waitMs > 0) this.#next = setTimeout(() => this.#strike(), waitMs)",
         "if (waitMs > 0) return",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/thinning.ts",
+    ["tests/stream/thin.test.ts"],
+    [
+      [
+        "after the first beat a thinned stream is woken by each batch",
+        "    this.#lastMs = performance.now()\n",
+        "",
       ],
     ],
   ),

@@ -32,6 +32,12 @@ export const UPKEEP: readonly Mistake[] = [
         "      await names()\n",
       ],
       ["one backup more is kept than is wanted", ".slice(0, -keep))", ".slice(0, -keep - 1))"],
+      [
+        "a backup that was ended by the stop counts as made",
+        "    if (signal.aborted) return\n    this.#latestMs = nowMs",
+        "    this.#latestMs = nowMs",
+      ],
+      ["a backup that failed is not noted", "      onResult(true)\n      throw error", "      throw error"],
     ],
   ),
   ...of(
@@ -42,6 +48,11 @@ export const UPKEEP: readonly Mistake[] = [
         "the file is put back as soon as there is a little room",
         "if (free >= ENOUGH_BYTES)",
         "if (free >= FULL_BYTES)",
+      ],
+      [
+        "the file is let go before new items are refused",
+        "      this.#set(true)\n      drop()",
+        "      drop()\n      this.#set(true)",
       ],
     ],
   ),
@@ -70,6 +81,11 @@ export const UPKEEP: readonly Mistake[] = [
         "new connections wait although there are many descriptors again",
         'if (left !== "many" && nowMs()',
         "if (nowMs()",
+      ],
+      [
+        "when no descriptor is left new connections get no refusal",
+        '    if (left === "none") spare.release()\n',
+        "",
       ],
     ],
   ),

@@ -5,7 +5,14 @@ export const VIEWERS: readonly Mistake[] = [
   ...of(
     "src/stream/formats.ts",
     ["tests/stream/formats.test.ts"],
-    [["a format that is not wanted at all is taken", "quality > best.quality", "quality >= best.quality"]],
+    [
+      ["a format that is not wanted at all is taken", "quality > best.quality", "quality >= best.quality"],
+      [
+        "an EventSource is not told when to come back after a stop",
+        'control.event === "shutdown" || control.event === "busy" ? `retry',
+        'control.event === "busy" ? `retry',
+      ],
+    ],
   ),
   ...of(
     "src/stream/one-item.ts",
@@ -54,6 +61,11 @@ export const VIEWERS: readonly Mistake[] = [
         "a stream of one item that wants no state gets it",
         "return snapshot ? item : item.bare",
         "return item",
+      ],
+      [
+        "a client that has seen what another instance stored gets a gap",
+        "return seen > bounds.newest ? this.#history.bounds(queueId) : bounds",
+        "return bounds",
       ],
     ],
   ),
@@ -114,6 +126,11 @@ export const VIEWERS: readonly Mistake[] = [
         "wanted ? null : between - ids.length",
         "wanted ? null : between",
       ],
+      [
+        "the updates that a slow stream gets count as missed",
+        "const missed = wanted ? null : between - ids.length",
+        "const missed = wanted ? null : between",
+      ],
     ],
   ),
   ...of(
@@ -124,6 +141,11 @@ export const VIEWERS: readonly Mistake[] = [
         "one update too many counts as expired",
         "bounds.oldest - 1 - from : null",
         "bounds.oldest - from : null",
+      ],
+      [
+        "a page beyond the head leaves the cursor behind it, and the updates are sent twice",
+        "this.#place.cursor = more ? last : Math.max(last, head, after)",
+        "this.#place.cursor = more ? last : head",
       ],
     ],
   ),
@@ -159,12 +181,44 @@ export const VIEWERS: readonly Mistake[] = [
         "if (chosen.size > MAX_CHOSEN)",
         "if (ids.length > MAX_CHOSEN)",
       ],
+      [
+        "a socket with until=finished may unsubscribe from its item",
+        "  #unsubscribe(ids: readonly number[]): void {\n    this.#mayChange()\n",
+        "  #unsubscribe(ids: readonly number[]): void {\n",
+      ],
+      [
+        "a socket of one item that subscribes to another gets nothing of that",
+        "!(this.#ids?.size === 1 && this.#ids.has(queueId))",
+        "!this.#ids?.has(queueId)",
+      ],
     ],
   ),
   ...of(
     "src/stream/streams.ts",
     ["tests/stream/orders.test.ts"],
     [["who has seen the end waits for it", "seen >= last.id &&", "seen > last.id &&"]],
+  ),
+  ...of(
+    "src/stream/streams.ts",
+    ["tests/stream/replay.test.ts"],
+    [
+      [
+        "a client of another history with a high event ID is told that its item is finished",
+        "&& seen >= last.id && seen <= head",
+        "&& seen >= last.id",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/streams.ts",
+    ["tests/http/stream-list.test.ts"],
+    [
+      [
+        "the streams that lag least are listed first",
+        "b.lag - a.lag || a.openedMs",
+        "a.lag - b.lag || a.openedMs",
+      ],
+    ],
   ),
   ...of(
     "src/stream/viewer.ts",
@@ -216,6 +270,22 @@ export const VIEWERS: readonly Mistake[] = [
         "a keepalive during a read drops what is blocked",
         "if (!(written instanceof Promise)) return\n    this.#blocked = written",
         "if (!(written instanceof Promise)) return",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/orders.test.ts"],
+    [
+      [
+        "a page is sent to a client that has not read the keepalive before it",
+        "    else this.#ready = this.#encoded(piece.value)\n    await this.#unblocked()",
+        "    else this.#ready = this.#encoded(piece.value)",
+      ],
+      [
+        "a thinned stream that has to read the history waits for the next beat in the middle of it",
+        '    if (!lists) return "read"\n    // Only now: what is read of the history may be a part of what there is.\n    if (this.beat) this.beaten = this.beat.count',
+        '    if (this.beat) this.beaten = this.beat.count\n    if (!lists) return "read"',
       ],
     ],
   ),

@@ -16,6 +16,17 @@ export const WEBHOOKS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/webhooks/post.ts",
+    ["tests/webhooks/faults.test.ts"],
+    [
+      [
+        "a receiver that never answers keeps its place for ever",
+        "signal: AbortSignal.any([signal, AbortSignal.timeout(REPLY_MS)])",
+        "signal",
+      ],
+    ],
+  ),
+  ...of(
     "src/webhooks/webhooks.ts",
     ["tests/webhooks/faults.test.ts"],
     [
@@ -28,6 +39,26 @@ export const WEBHOOKS: readonly Mistake[] = [
         "a webhook recovers with each delivery",
         "if (this.#failing.delete(url)) this.#options.onRecovered",
         "this.#failing.delete(url)\n      this.#options.onRecovered",
+      ],
+      [
+        "once the deliveries could not be read, that webhook is never called again",
+        "    } finally {\n      this.#looking.delete(url)\n    }",
+        "      this.#looking.delete(url)\n    } catch (error) {\n      throw error\n    }",
+      ],
+      [
+        "a stop does not wait for the result of a delivery to be stored",
+        "    await Promise.all([...this.#sending.values()].map(({ over }) => over))\n",
+        "",
+      ],
+      [
+        "each failure of a webhook is reported, not the first of a row",
+        "} else if (!this.#failing.has(url)) {",
+        "} else {",
+      ],
+      [
+        "without notices the cursor stays, and nothing is ever thinned",
+        "if (notices.length > 0 || last.id - this.#stored >= UNSTORED_UPDATES) {",
+        "if (notices.length > 0) {",
       ],
     ],
   ),
