@@ -49,6 +49,7 @@ const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`)
 /** With the name of a network card after it, as some clients send. */
 const IPV6 = /^\[[0-9a-f:.]+(?:%[\w.-]+)?\]$/
 const DOTLESS = /^[\w-]*$/
+const BELOW_LOCALHOST = /^[\w.-]+\.localhost$/
 
 /** Whether a host is a loopback address or name, which only this machine can reach. */
 export const isLoopback = (host: string): boolean =>
@@ -67,8 +68,8 @@ function refusedHost(host: string | null, doors: Doors): NotTaken | undefined {
   if (host.includes(","))
     return { code: "malformed_request", error: "a request must have one Host, not several" }
   const name = (HOST.exec(host)?.[1] ?? host).toLowerCase().replace(/\.$/, "")
-  if ([DOTLESS, IPV4, IPV6].some((form) => form.test(name))) return undefined
-  if (name.endsWith(".localhost") || doors.isOwnName(name)) return undefined
+  if ([DOTLESS, IPV4, IPV6, BELOW_LOCALHOST].some((form) => form.test(name))) return undefined
+  if (doors.isOwnName(name)) return undefined
   return {
     code: "misdirected",
     error: `this server does not answer to the host name "${shown(name)}"; if it is its name, start it with --allowed-host ${shown(name)}`,
