@@ -88,6 +88,9 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
   )
 }
 
+/** How often a server sends a keepalive, unless it was started with another time. */
+const KEEPALIVE_MS = 15_000
+
 /** Whether an idle stream stays open, with its keepalives. */
 export async function idlenessOf(patient: Patient): Promise<Finding> {
   const about = "idle streams"
@@ -103,6 +106,11 @@ export async function idlenessOf(patient: Patient): Promise<Finding> {
   if (end !== "late") return faulty(about, "cut", `an idle stream was cut after ${seconds(lastMs)}`)
   if (/^: keepalive$/m.test(text))
     return good(about, `stay open, with keepalives; watched for ${seconds(idleMs)}`)
+  if (idleMs <= KEEPALIVE_MS)
+    return unknown(
+      about,
+      `open for ${seconds(idleMs)}, in which no keepalive may have been due: watch longer`,
+    )
   return faulty(
     about,
     "keepalive_lost",
