@@ -117,7 +117,8 @@ keep_queue() {
   esac
   [ -x "$old" ] && [ -f "$DESTDIR$queue" ] || return 0
   folder "$state/backups" 0750 "$(owner)"
-  copy=$state/backups/before-upgrade-$(date -u +%Y%m%dT%H%M%SZ).db
+  # Two upgrades within a second would have one name.
+  while copy=$state/backups/before-upgrade-$(date -u +%Y%m%dT%H%M%SZ).db && [ -e "$DESTDIR$copy" ]; do sleep 0.2; done
   "$old" backup "$DESTDIR$copy" --database "$DESTDIR$queue" >/dev/null ||
     fail "the queue could not be copied to $copy; nothing was changed"
   [ -z "$(owner)" ] || [ "$(id -u)" != 0 ] || chown "$(owner)" "$DESTDIR$copy"
@@ -140,8 +141,11 @@ install_completions() {
   # A packager may pack for another kind of machine.
   "$binary" completion bash >"$scratch/bash" 2>/dev/null || return 0
   "$binary" completion zsh >"$scratch/zsh"
+  # Nothing that runs reads them.
+  before=$stale
   put "$scratch/bash" "$PREFIX/share/bash-completion/completions/track-studio" 644
   put "$scratch/zsh" "$PREFIX/share/zsh/site-functions/_track-studio" 644
+  stale=$before
 }
 
 install_units() {
@@ -231,9 +235,9 @@ install_all() {
   make_user
   install_settings
   folder "$state" 0750 "$(owner)"
-  install_completions
   stale=0
   install_program
+  install_completions
   install_units
   [ "${last:-$PREFIX}" = "$PREFIX" ] || remove_program "$last"
   install_videos

@@ -158,7 +158,7 @@ test("PREFIX is remembered, by an upgrade and when all is taken away; another on
   expect(moved.said).toContain("copied the queue to ")
   expect(readFileSync(`${root}${PROGRAM_PATH}.previous`, "utf8")).toBe(readFileSync(next, "utf8"))
   expect(filesIn(root).filter((path) => path.startsWith("/opt"))).toEqual([])
-  install(root, [next], { PREFIX: "/opt/studio" })
+  expect(install(root, [next], { PREFIX: "/opt/studio" }).code).toBe(0)
   expect(install(root, ["--uninstall", "--purge"], { PREFIX: "" }).code).toBe(0)
   expect(filesIn(root)).toEqual([])
 })

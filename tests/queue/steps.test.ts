@@ -109,7 +109,7 @@ test("an output of a step below the last completes no item", async () => {
   const taken = await attempt(server)
   const path = `ffmpeg?total=6&finish=true&lease=${taken.lease.token}`
   const error =
-    "finish=true ends the item, and step 1 of 4 (Image) is not the last; leave finish away until that one"
+    "finish=true ends the item, but step 1 of 4 (Image) is not the last; send finish only with the last step"
   expect(await ingest(taken.id, `${path}&step=1/4&name=Image`, block(6, "end"))).toMatchObject({
     status: 422,
     error,
