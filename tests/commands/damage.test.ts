@@ -194,3 +194,41 @@ test("while another program holds the write lock the server stops in time, and s
     expect.stringContaining(`the database ${database} is being written by another program`),
   ])
 })
+
+/** Starts a server on a database that another program writes; resolves once it has opened the file. */
+async function startBeside(database: string): Promise<Bun.Subprocess<"ignore", "pipe", "pipe">> {
+  const server = Bun.spawn([...PROGRAM, "serve", "--port", "0", "--database", database], {
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const isOpen = (): boolean => {
+    const { stdout } = Bun.spawnSync(["ls", "-l", `/proc/${server.pid}/fd`])
+    return stdout.toString().includes(`-> ${database}\n`)
+  }
+  while (server.exitCode === null && !isOpen()) await Bun.sleep(20)
+  return server
+}
+
+test.skipIf(process.platform !== "linux")(
+  "a start waits while another program writes the database, and a signal ends the wait; Linux alone shows what is open",
+  async () => {
+    using folder = temporaryFolder()
+    const database = prepare(folder.path)
+    using other = new Database(database)
+    other.run("BEGIN IMMEDIATE")
+    const stopped = await startBeside(database)
+    const startedMs = performance.now()
+    stopped.kill("SIGTERM")
+    await stopped.exited
+    expect([stopped.signalCode, await new Response(stopped.stderr).text()]).toEqual(["SIGTERM", ""])
+    expect(performance.now() - startedMs).toBeLessThan(2500)
+    const server = await startBeside(database)
+    other.run("ROLLBACK")
+    let log = ""
+    for await (const text of server.stdout.pipeThrough(new TextDecoderStream())) {
+      log += text
+      if (log.includes('"listening"')) server.kill("SIGTERM")
+    }
+    expect([await server.exited, await new Response(server.stderr).text()]).toEqual([0, ""])
+  },
+)

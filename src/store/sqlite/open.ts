@@ -15,6 +15,12 @@ import { TABLES } from "./schema.ts"
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
 export const WAL_BYTES = 32 * 1024 * 1024
 
+/**
+ * How long a start waits for another program that writes the database. It blocks the process, which listens to nothing
+ * yet: a signal ends it at once.
+ */
+const BUSY_MS = 5000
+
 const migrationsFolder = join(import.meta.dir, "migrations")
 
 /** How many migrations this binary knows. */
@@ -78,8 +84,6 @@ function prepare(client: Database, before: Before): void {
   // FULL: each commit reaches the disk before it is answered, so an acknowledged write survives a power cut.
   client.run("PRAGMA synchronous = FULL")
   client.run("PRAGMA foreign_keys = ON")
-  // SQLite's own wait would block the event loop; the group commit waits by timer instead.
-  client.run("PRAGMA busy_timeout = 0")
   client.run("PRAGMA wal_autocheckpoint = 4000")
   client.run(`PRAGMA journal_size_limit = ${WAL_BYTES}`)
   client.run("PRAGMA cache_size = -16000")
@@ -160,8 +164,9 @@ export interface Opened {
 }
 
 /**
- * Opens the SQLite database at `path`, creates it if it does not exist, and brings an older one up to date. With
- * `isNewAllowed` it also takes a database that is not the one that the last server used.
+ * Opens the SQLite database at `path`, creates it if it does not exist, and brings an older one up to date. It waits for
+ * some seconds while another program writes the database. With `isNewAllowed` it also takes a database that is not the
+ * one that the last server used.
  * @throws AppError `unavailable` if it is not a file, cannot be opened or written, is in use by another server, is
  * damaged, is another program's, was made by a newer version, or is not the one that the last server used
  */
@@ -179,6 +184,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     else lock.check()
     reservePrivately(absolute)
     client = new Database(absolute, { create: true, readwrite: true })
+    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
     // A database that is not ours must not be touched: look before the first write.
     const before = inspect(client, absolute)
     keepPrivate(absolute)
@@ -186,6 +192,8 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     const tables = schemaVersion(client)
     if (lock.tables !== tables) checkTables(client, absolute)
     const now = mark(client, lock, absolute, tables)
+    // SQLite's own wait would block the event loop of a server; its group commit waits by timer instead.
+    client.run("PRAGMA busy_timeout = 0")
     keepPrivate(absolute)
     lock.watch([named, ...["", "-wal", "-shm", ".lock"].map((part) => `${absolute}${part}`)])
     const migrated = before.isNew ? 0 : before.newest - before.applied
