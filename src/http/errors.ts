@@ -150,7 +150,7 @@ function withoutItems(error: AppError, { caller, request, query, params }: Refus
 }
 
 /** What a request is refused with that has shown no valid lease: who sent it learns no more from that. */
-const UNPROVEN: readonly ErrorCode[] = ["lease_lost", "not_found"]
+const UNPROVEN: readonly ErrorCode[] = ["lease_lost", "not_found", "gone"]
 
 /** The headers that belong to a refusal. */
 function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: readonly Route[]) {

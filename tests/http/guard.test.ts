@@ -64,8 +64,11 @@ test("a token and a lease that a page made up open no route to it", async () => 
 test("a token and a lease that a page made up do not tell it either which items there are", async () => {
   const missing = await local.api("POST", "/queue/999999/heartbeat", {}, { origin: PUBLIC, lease: "made-up" })
   expect(missing.status).toBe(403)
+  const deleted = await local.add()
+  await local.api("DELETE", `/queue/${deleted}`)
   for (const [path, forged] of [
     ["POST /api/v1/queue/999999/heartbeat", "Lease: made-up"],
+    [`POST /api/v1/queue/${deleted}/heartbeat`, "Lease: made-up"],
     ["GET /nope", "Authorization: Bearer made-up"],
   ] as const) {
     const head = `${path} HTTP/1.1\r\nHost: evil.example\r\n${forged}\r\nContent-Length: 0\r\n`
