@@ -20,7 +20,7 @@ export interface BackupsOptions {
   readonly copy: (name: string, signal: AbortSignal) => Promise<void>
   /** Removes a backup. */
   readonly remove: (name: string) => Promise<void>
-  /** Whether the latest backup failed, after each. */
+  /** Whether the latest backup failed, after each turn. */
   readonly onResult: (hasFailed: boolean) => void
   /** Receives why a backup failed; the next turn tries again. */
   readonly onError: (error: unknown) => void
@@ -60,27 +60,38 @@ export class Backups extends Repeating {
 
   /** Makes a backup if one is due, and removes those beyond the number to keep. */
   async turn(): Promise<void> {
-    const { everyMs, keep, now, names, copy, remove, onResult } = this.#options
-    const latest = (await this.#made()).at(-1)
-    this.#latestMs = latest === undefined ? 0 : (timeOf(latest) ?? 0)
-    if (latest !== undefined && now() - this.#latestMs < everyMs) return
-    const nowMs = now()
-    const { signal } = this.#stopped
+    const { keep, remove, onResult } = this.#options
     try {
-      for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)
-      if (!signal.aborted) await copy(nameOf(nowMs), signal)
+      await this.#makeIfDue()
     } catch (error) {
       onResult(true)
       throw error
     }
-    if (signal.aborted) return
-    this.#latestMs = nowMs
+    if (this.#stopped.signal.aborted) return
     onResult(false)
     for (const name of (await this.#made()).slice(0, -keep)) await remove(name)
   }
 
-  /** The backups that are there, the oldest first; other files are none. */
+  async #makeIfDue(): Promise<void> {
+    const { everyMs, now, names, copy, remove } = this.#options
+    const latest = (await this.#made()).at(-1)
+    this.#latestMs = latest === undefined ? 0 : (timeOf(latest) ?? 0)
+    const nowMs = now()
+    if (latest !== undefined && nowMs - this.#latestMs < everyMs) return
+    const { signal } = this.#stopped
+    for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)
+    if (signal.aborted) return
+    await copy(nameOf(nowMs), signal)
+    if (!signal.aborted) this.#latestMs = nowMs
+  }
+
+  /**
+   * The backups that are there, the oldest first; other files are none. One that was made while the clock was far ahead
+   * does not count before its time has come: it would put off the next ones, and push them out.
+   */
   async #made(): Promise<string[]> {
-    return (await this.#options.names()).filter((name) => NAME.test(name)).sort()
+    const { names, now, everyMs } = this.#options
+    const aheadMs = now() + everyMs
+    return (await names()).filter((name) => (timeOf(name) ?? aheadMs) < aheadMs).sort()
   }
 }

@@ -94,3 +94,52 @@ test("a failure is said, removes nothing, and is tried again", async () => {
   await backups.turn()
   expect([files, results]).toEqual([["track-studio-20260102T030405Z.db"], [true, false]])
 })
+
+test("a folder that cannot be read is a backup that failed, too", async () => {
+  let isLost = true
+  const { backups, results } = kept({
+    async names() {
+      if (isLost) throw new Error("not a folder")
+      return []
+    },
+    copy: async () => undefined,
+  })
+  await expect(backups.turn()).rejects.toThrow("not a folder")
+  isLost = false
+  await backups.turn()
+  expect(results).toEqual([true, false])
+})
+
+test("a folder that was away for a moment is a failure no longer than that", async () => {
+  let isLost = false
+  const { backups, results } = kept({
+    async names() {
+      if (isLost) throw new Error("away")
+      return ["track-studio-20260102T000000Z.db"]
+    },
+  })
+  isLost = true
+  await expect(backups.turn()).rejects.toThrow("away")
+  isLost = false
+  await backups.turn()
+  expect(results).toEqual([true, false])
+})
+
+test("a backup from a clock that was far ahead neither puts off the next ones nor pushes them out", async () => {
+  const ahead = "track-studio-20310101T000000Z.db"
+  const { backups, clock, files } = kept({ keep: 1 }, [ahead])
+  await backups.turn()
+  await backups.turn()
+  expect(files).toEqual([ahead, "track-studio-20260102T030405Z.db"])
+  clock.nowMs += 24 * HOUR_MS
+  await backups.turn()
+  expect(files).toEqual([ahead, "track-studio-20260103T030405Z.db"])
+  // A clock that is put back a little makes no backup before its time.
+  clock.nowMs -= HOUR_MS
+  await backups.turn()
+  expect(files).toHaveLength(2)
+  // Once its time has come, it is one of them.
+  clock.nowMs = Date.parse("2031-01-02T00:00:00Z")
+  await backups.turn()
+  expect(files).toEqual(["track-studio-20310102T000000Z.db"])
+})
