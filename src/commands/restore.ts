@@ -20,7 +20,7 @@ export const restoreCommand: Command = {
     if (before !== null) say(`The old database is kept as ${before}.`)
     if (!isKnown) {
       say(
-        "It could not be read, so its tokens are lost, and those of the backup are in force: check track-studio token list.",
+        `${before === null ? "The database that was there is gone" : "It could not be read"}, so its tokens are lost, and those of the backup are in force: check track-studio token list.`,
       )
     }
     return 0

@@ -119,6 +119,25 @@ test("where the database that was there is gone, a webhook is not called again",
   await restored.close()
 })
 
+test("after a database was lost no number means two things in the backup that takes its place", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  const id = await added(store)
+  copyDatabase(path, backup)
+  const lost = await added(store)
+  for (const message of ["lost", "lost", "lost"]) await put(store, id, { message })
+  const seen = await store.head()
+  await store.close()
+  for (const part of ["", "-wal", "-shm"]) rmSync(`${path}${part}`, { force: true })
+  const { before, isKnown } = await restoreDatabase(path, backup)
+  expect([before, isKnown]).toEqual([null, false])
+  const restored = new SqliteStore(path)
+  expect(await added(restored)).toBeGreaterThan(lost)
+  expect(await restored.head()).toBeGreaterThan(seen)
+  await restored.close()
+})
+
 test("a token for one item shows it after a restore, unless the backup is of another history", async () => {
   using folder = temporaryFolder()
   const [path, backup, other] = ["test.db", "backup.db", "other.db"].map((name) =>

@@ -13,8 +13,8 @@ import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, seque
 import { SqliteStore } from "./sqlite.ts"
 
 /**
- * The numbers continue this far ahead if the present database cannot be read: far above any that it can have
- * given.
+ * The numbers continue this far ahead if the present database cannot be read, or is gone: far above any that it can
+ * have given.
  */
 const UNKNOWN_JUMP = 10_000_000
 
@@ -24,7 +24,7 @@ export interface Restored {
   readonly items: number
   /** The path of the database that was there before; null if there was none. */
   readonly before: string | null
-  /** Whether the tokens and numbers of that database could be read. */
+  /** Whether the tokens and numbers of the database that was there, or that is gone, could be read. */
   readonly isKnown: boolean
 }
 
@@ -124,7 +124,8 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     remove(copy)
     removeBeside(copy)
     copyDatabase(resolve(file), copy)
-    const isReplaced = existsSync(target)
+    // The lock remembers one that is gone.
+    const isReplaced = existsSync(target) || lock.tables !== undefined
     const present = presentOf(target)
     // Opening brings an older backup up to date, and takes away its mark of a backup.
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
