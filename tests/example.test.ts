@@ -247,7 +247,8 @@ describe("when it is refused or the network changes the page", () => {
     let answers = 0
     await using proxy = scripted((request) => {
       answers += 1
-      if (answers <= 2) return Response.json({ error: "the server is shutting down" }, { status: 503 })
+      const refusal = { error: "the server is shutting down", code: "unavailable", request_id: "1" }
+      if (answers <= 2) return Response.json(refusal, { status: 503 })
       return relay(request, server)
     })
     using page = new Page(proxy)
