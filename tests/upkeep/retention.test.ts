@@ -1,4 +1,5 @@
-import { expect, setDefaultTimeout, test } from "bun:test"
+import { Database } from "bun:sqlite"
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 
@@ -151,6 +152,24 @@ test("an item that was put back since it was found stays, also when it has finis
   await removeFinished(found, store, bus, before, 10)
   expect((await store.item(again)).status).toBe("completed")
   expect((await store.item(waiting)).status).toBe("queued")
+})
+
+test("items with more moves than an item may keep updates, and young ones, are not looked at again and again", async () => {
+  await using kit = await opened({ updatesMs: 0, perItem: 2 })
+  const { store, clock, retention } = kit
+  const many = (): Promise<number[]> => Promise.all(Array.from({ length: 150 }, () => rendered(store, 1)))
+  const [old = 0] = await many()
+  clock.nowMs += 2 * DAY_MS
+  const [young = 0] = await many()
+  await retention.turn()
+  expect([await left(store, old), await left(store, young)]).toEqual([3, 4])
+  using query = spyOn(Database.prototype, "query")
+  await retention.turn()
+  expect(query.mock.calls.length).toBeLessThan(100)
+  query.mockRestore()
+  clock.nowMs += DAY_MS + 1
+  await retention.turn()
+  expect(await left(store, young)).toBe(3)
 })
 
 test("a database that was there before is left alone for a day", async () => {

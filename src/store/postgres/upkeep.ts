@@ -81,6 +81,10 @@ const CHANGED = `SELECT u.id::float8 AS id, u.queue_id::float8 AS queue_id FROM 
 const TOO_MANY = `SELECT i.id::float8 AS id FROM unnest($1::int8[]) i(id) WHERE (
   SELECT count(*) FROM (SELECT FROM updates u WHERE u.queue_id = i.id LIMIT $2::int8 + 1) few) > $2::int8`
 
+/** The first event ID above $2 of each of these items ($1) that has one. */
+const LATER = `SELECT u.queue_id::float8 AS id, min(u.id)::float8 AS next FROM updates u
+  WHERE u.queue_id = ANY($1::int8[]) AND u.id > $2 GROUP BY u.queue_id`
+
 interface Id {
   readonly id: number
 }
@@ -94,8 +98,8 @@ export class PostgresUpkeep implements Upkeep {
   readonly #now: () => number
   /** Items that were changed up to this event ID were looked at for having too many updates. */
   #counted = 0
-  /** Items with too many updates. */
-  readonly #tooMany = new Set<number>()
+  /** Items with too many updates, each with the event ID that has to be old enough before it is looked at again. */
+  readonly #tooMany = new Map<number, number>()
 
   /** `now` is the database's clock, in epoch milliseconds. */
   constructor(link: PostgresLink, now: () => number) {
@@ -163,16 +167,19 @@ export class PostgresUpkeep implements Upkeep {
   async #thinLongest({ perItem, limit }: Thinning, upTo: number): Promise<number> {
     if (perItem === 0) return 0
     const changed = await this.#link.run<{ id: number; queue_id: number }>(CHANGED, [this.#counted])
-    const looked = [...new Set(changed.map(({ queue_id }) => queue_id)), ...this.#tooMany]
-    const many = await this.#link.run<Id>(TOO_MANY, [looked, perItem])
     this.#counted = changed.at(-1)?.id ?? this.#counted
-    this.#tooMany.clear()
-    for (const { id } of many) this.#tooMany.add(id)
+    for (const { queue_id } of changed) if (!this.#tooMany.has(queue_id)) this.#tooMany.set(queue_id, 0)
+    const looked = [...this.#tooMany].flatMap(([id, next]) => (next > upTo ? [] : [id]))
+    if (looked.length === 0) return changed.length
+    const many = await this.#link.run<Id>(TOO_MANY, [looked, perItem])
     for (const { id } of many) {
       const excess = (await this.#count(id, perItem + limit)) - perItem
       const removed = await this.#remove([id], upTo, Math.min(excess, limit))
       if (removed > 0) return removed
     }
+    for (const id of looked) this.#tooMany.delete(id)
+    const later = await this.#link.run<{ id: number; next: number }>(LATER, [many.map(({ id }) => id), upTo])
+    for (const { id, next } of later) this.#tooMany.set(id, next)
     // Moving on is work, too, even if nothing was removed.
     return changed.length
   }

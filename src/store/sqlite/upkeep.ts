@@ -26,8 +26,8 @@ export class SqliteUpkeep implements Upkeep {
   readonly #now: () => number
   /** Items that were changed up to this event ID were looked at for having too many updates. */
   #counted = 0
-  /** Items with too many updates. */
-  readonly #tooMany = new Set<number>()
+  /** Items with too many updates, each with the event ID that has to be old enough before it is looked at again. */
+  readonly #tooMany = new Map<number, number>()
 
   /** `path`: the database file. `now` is the clock, in epoch milliseconds. */
   constructor(client: Database, group: GroupCommit, path: string, now: () => number) {
@@ -151,16 +151,28 @@ export class SqliteUpkeep implements Upkeep {
       )
       .all(this.#counted, ITEMS_A_CALL)
     this.#counted = changed.at(-1)?.last ?? this.#counted
-    for (const { id } of changed) if (this.#count(id, perItem + 1) > perItem) this.#tooMany.add(id)
-    for (const id of this.#tooMany) {
+    for (const { id } of changed) {
+      if (!this.#tooMany.has(id) && this.#count(id, perItem + 1) > perItem) this.#tooMany.set(id, 0)
+    }
+    for (const [id, next] of this.#tooMany) {
+      if (next > upTo) continue
       const excess = this.#count(id, perItem + limit) - perItem
       const ids = excess > 0 ? this.#removable(id, upTo, Math.min(excess, limit)) : []
-      if (excess <= 0) this.#tooMany.delete(id)
       this.#remove(id, ids)
       if (ids.length > 0) return ids.length
+      const later = excess > 0 ? this.#firstAfter(id, upTo) : null
+      // What is left is few enough, or moves alone.
+      if (later === null) this.#tooMany.delete(id)
+      else this.#tooMany.set(id, later)
     }
     // Moving on is work, too, even if nothing was removed.
     return changed.length
+  }
+
+  /** The first event ID of an item above another one; null if there is none. */
+  #firstAfter(item: number, id: number): number | null {
+    const sql = "SELECT min(id) AS id FROM updates WHERE queue_id = ? AND id > ?"
+    return this.#client.query<{ id: number | null }, [number, number]>(sql).get(item, id)?.id ?? null
   }
 
   #count(id: number, most: number): number {
