@@ -28,13 +28,13 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "what an ended backup left behind stays",
-        "      for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)\n",
-        "      await names()\n",
+        "    for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)\n",
+        "    await names()\n",
       ],
       ["one backup more is kept than is wanted", ".slice(0, -keep))", ".slice(0, -keep - 1))"],
       [
         "a backup that was ended by the stop counts as made",
-        "    if (signal.aborted) return\n    this.#latestMs = nowMs",
+        "    if (!signal.aborted) this.#latestMs = nowMs",
         "    this.#latestMs = nowMs",
       ],
       ["a backup that failed is not noted", "      onResult(true)\n      throw error", "      throw error"],

@@ -72,7 +72,7 @@ test("what a backup left that was ended is removed before the next, and a stop e
   await begun.promise
   await slow.backups.stop()
   await look
-  expect([slow.files, results]).toEqual([[], []])
+  expect([slow.files, results, slow.backups.latestMs]).toEqual([[], [], 0])
 })
 
 test("a failure is said, removes nothing, and is tried again", async () => {
