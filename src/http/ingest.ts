@@ -15,7 +15,7 @@ import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
 import { checkLast, type Ingesting, IngestQuery, wantedOf } from "./ingest-query.ts"
 import { ItemParams, LEASE, tokenOf } from "./params.ts"
-import { heard } from "./silences.ts"
+import { piecesOf } from "./silence-limit.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,
@@ -86,7 +86,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
         const lengthMs = lease === undefined ? 0 : leaseMs(lease)
         using _renewing = lease && repeated(lengthMs / 3, () => ingest.keepAlive(lengthMs))
-        await ingest.listen(heard(request.body)).catch((error: unknown) => {
+        await ingest.listen(piecesOf(request.body)).catch((error: unknown) => {
           // The renderer has closed its connection; store what it had printed.
           if (!request.signal.aborted || error instanceof AppError) throw error
           return ingest.settle()

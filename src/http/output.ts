@@ -12,7 +12,7 @@ import { OUTPUT_SSE, OUTPUT_TEXT } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { type OutputFormat, outputFormat, placeIn } from "./output-formats.ts"
 import { ItemParams, LEASE, LeaseParams, queryInteger, required, SongParams } from "./params.ts"
-import { heard, silence } from "./silences.ts"
+import { limitSilence, piecesOf } from "./silence-limit.ts"
 
 const PrintedParams = Type.Object(
   {
@@ -70,14 +70,14 @@ async function* bytesOf(
   { place, giveUp }: { readonly place: Disposable | undefined; readonly giveUp: () => void },
 ): AsyncGenerator<Uint8Array> {
   using _place = place
-  using silent = silence(giveUp)
+  using silence = limitSilence(giveUp)
   if (head !== "") yield utf8.encode(head)
   const write = writer()
   let uncharged = 0
   for await (const event of events) {
     const text = write(event)
     if (text === "") continue
-    silent.broken()
+    silence.restart()
     const bytes = utf8.encode(text)
     uncharged += bytes.length
     if (uncharged >= CHARGED_BYTES) {
@@ -135,7 +135,7 @@ async function answer(
 /** Gives the body to a writer as it comes, or as much of it as has come when the client goes away. */
 async function take(request: Request, writer: OutputWriter): Promise<void> {
   try {
-    for await (const bytes of heard(request.body)) writer.push(bytes)
+    for await (const bytes of piecesOf(request.body)) writer.push(bytes)
   } catch (error) {
     if (!request.signal.aborted || error instanceof AppError) throw error
   }

@@ -6,9 +6,9 @@ import type { Stored } from "../item/stored.ts"
 import type { Service } from "../service.ts"
 import type { Items } from "../store/items.ts"
 import type { OutputEnd, Outputs } from "../store/outputs.ts"
-import { missing } from "./missing.ts"
+import type { DatabaseRoom } from "./database-room.ts"
+import { throwGoneIfDeleted } from "./deleted-item.ts"
 import { OutputWriter } from "./output-writer.ts"
-import type { Room } from "./room.ts"
 
 /** Pieces that one read of the database brings: at most about 1.5 MB. */
 const PAGE_PIECES = 64
@@ -22,7 +22,7 @@ export interface OutputSettings {
   /** How many bytes of each attempt are kept, the last ones; 0 keeps none. */
   readonly keepBytes: number
   /** Whether the database has room; by default it has. */
-  readonly room?: Room
+  readonly room?: DatabaseRoom
   /** How long a follower hears nothing before it gets a keepalive, in milliseconds. */
   readonly keepaliveMs: number
 }
@@ -143,7 +143,7 @@ export class Output implements Service {
       for (const wake of this.#followers.get(id) ?? []) wake()
       return end
     } catch (error) {
-      return missing(this.#items, id, error)
+      return throwGoneIfDeleted(this.#items, id, error)
     }
   }
 

@@ -9,8 +9,8 @@ import { updateIn } from "../item/update.ts"
 import { changesIn } from "../item/whole-item.ts"
 import type { History, Page } from "../store/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
+import { DatabaseRoom } from "./database-room.ts"
 import type { Learned } from "./learned.ts"
-import { Room } from "./room.ts"
 
 /** So many changes share a commit; others have their turn between two commits. */
 const CHANGED_AT_ONCE = 100
@@ -50,9 +50,9 @@ export class Queue {
   readonly #store: Items & History
   readonly #bus: Bus
   readonly #learned: Learned
-  readonly #room: Room
+  readonly #room: DatabaseRoom
 
-  constructor(store: Items & History, bus: Bus, learned: Learned, room = new Room()) {
+  constructor(store: Items & History, bus: Bus, learned: Learned, room = new DatabaseRoom()) {
     this.#room = room
     this.#store = store
     this.#bus = bus

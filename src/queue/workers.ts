@@ -20,10 +20,10 @@ import { every, type Repetition, type Service } from "../service.ts"
 import type { WorkerReport } from "../store/instances.ts"
 import type { Decide, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"
+import type { DatabaseRoom } from "./database-room.ts"
+import { throwGoneIfDeleted } from "./deleted-item.ts"
 import type { Learned } from "./learned.ts"
-import { missing } from "./missing.ts"
 import { type Introduction, Presence } from "./presence.ts"
-import type { Room } from "./room.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
 const TURN_MS = 500
@@ -72,7 +72,7 @@ export interface WorkersOptions {
   /** Makes the token of a new lease. */
   readonly token: () => string
   /** Whether reports are stored; by default always. */
-  readonly room?: Room
+  readonly room?: DatabaseRoom
   /** The most different sets of tags that claims may wait with; by default there is no limit. */
   readonly mostTagSets?: number
   /** The least time between two looks for claims that wait, in milliseconds; none by default. */
@@ -289,7 +289,7 @@ export class Workers implements Service {
       this.presence.reports(change.item)
       return this.#standing(change)
     } catch (error) {
-      return missing(this.#store, id, error)
+      return throwGoneIfDeleted(this.#store, id, error)
     }
   }
 

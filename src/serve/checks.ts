@@ -5,7 +5,7 @@ import type { Bus } from "../bus/bus.ts"
 import type { Reasons } from "../health.ts"
 import { log } from "../log.ts"
 import { freeBytes, mostDescriptors, reserve, sizeOf, SpareDescriptors } from "../machine/machine.ts"
-import type { Room } from "../queue/room.ts"
+import type { DatabaseRoom } from "../queue/database-room.ts"
 import type { Service } from "../service.ts"
 import { isPostgres } from "../store/address.ts"
 import type { Store } from "../store/store.ts"
@@ -26,7 +26,7 @@ export interface Checks {
   /** Looks at the event loop. */
   readonly loop: EventLoop
   /** Learns when the disk is full. */
-  readonly room: Room
+  readonly room: DatabaseRoom
   /** What wakes the streams. */
   readonly broadcaster: Broadcaster
   /** The doorbell, to be rung again. */

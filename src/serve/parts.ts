@@ -10,12 +10,12 @@ import type { Answered } from "../http/request-counts.ts"
 import { log } from "../log.ts"
 import { FEW, machineName, mostDescriptors } from "../machine/machine.ts"
 import type { Metrics } from "../metrics/metrics.ts"
+import { DatabaseRoom } from "../queue/database-room.ts"
 import { Forecasts } from "../queue/forecasts.ts"
 import { Learned } from "../queue/learned.ts"
 import { Output } from "../queue/output.ts"
 import { Queue } from "../queue/queue.ts"
 import { Rescue } from "../queue/rescue.ts"
-import { Room } from "../queue/room.ts"
 import { QueueTotals } from "../queue/totals.ts"
 import { Workers } from "../queue/workers.ts"
 import { type Service } from "../service.ts"
@@ -141,7 +141,7 @@ function spaceOf(
   { maxDatabaseMb }: Config,
   store: Store,
   bus: Bus,
-  { room, reasons }: { readonly room: Room; readonly reasons: Reasons },
+  { room, reasons }: { readonly room: DatabaseRoom; readonly reasons: Reasons },
 ): Space {
   return new Space(store.upkeep, store, bus, {
     mostBytes: maxDatabaseMb * 1e6,
@@ -192,7 +192,7 @@ function queueOf(
   { database, maxTagSets, keepOutputKb, keepaliveMs }: Config,
   store: Store,
   bus: Bus,
-  room: Room,
+  room: DatabaseRoom,
   metrics: Metrics,
 ) {
   const looks = metrics.histogram("claim_look_seconds")
@@ -288,7 +288,7 @@ export function assembled(
   surroundings: Surroundings,
 ): Parts {
   const { bus, reasons, metrics } = surroundings
-  const room = new Room()
+  const room = new DatabaseRoom()
   const broadcaster = broadcasterOf(config, store, surroundings)
   const streams = streamsOf(config, store, broadcaster, reasons)
   const queue = queueOf(config, store, bus, room, metrics)

@@ -106,12 +106,12 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/silences.ts",
-    ["tests/http/silences.test.ts"],
+    "src/http/silence-limit.ts",
+    ["tests/http/silence-limit.test.ts"],
     [
       [
         "a body that comes slowly is given up after a day",
-        "    silent.broken()\n    yield next.value",
+        "    limit.restart()\n    yield next.value",
         "    yield next.value",
       ],
     ],

@@ -86,7 +86,7 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/missing.ts",
+    "src/queue/deleted-item.ts",
     ["tests/queue/cancel.test.ts"],
     [
       [

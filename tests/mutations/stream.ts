@@ -91,7 +91,7 @@ export const STREAM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/lost.ts",
+    "src/stream/kept-ids.ts",
     ["tests/stream/orders.test.ts"],
     [["who has seen all that was thinned is told of a gap", "eventId >= oldest - 1", "eventId >= oldest"]],
   ),

@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { AppError } from "../../src/errors.ts"
 import { removed } from "../../src/item/changes.ts"
+import { DatabaseRoom } from "../../src/queue/database-room.ts"
 import { Learned } from "../../src/queue/learned.ts"
 import { Queue } from "../../src/queue/queue.ts"
-import { Room } from "../../src/queue/room.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import type { Items } from "../../src/store/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -31,7 +31,7 @@ function limited() {
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
   const bus = new LocalBus()
-  const room = new Room()
+  const room = new DatabaseRoom()
   const looks: (readonly [boolean, boolean])[] = []
   const space = new Space(store.upkeep, store, bus, {
     mostBytes: 2_000_000,

@@ -1,16 +1,16 @@
 import { AppError } from "../errors.ts"
 
 /**
- * Whether the database has room for more. The end of a render is always stored; whatever adds to the database
- * is refused.
+ * Whether the database has room for more. While it has none, new items and reports are refused; the results of
+ * renders are still stored.
  */
-export class Room {
-  /** Whether the database is as large as it may be. */
+export class DatabaseRoom {
+  /** Whether the database is as large as `--max-database-mb` allows. */
   isFull = false
-  /** Whether the disk has room for results alone. */
+  /** Whether the disk is full. */
   isDiskFull = false
 
-  /** @throws AppError `unavailable` while it is full */
+  /** @throws AppError `unavailable` if the database or the disk is full */
   check(): void {
     if (this.isDiskFull) {
       throw new AppError(

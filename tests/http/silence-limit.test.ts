@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { heard, silence } from "../../src/http/silences.ts"
+import { limitSilence, piecesOf } from "../../src/http/silence-limit.ts"
 import { raw } from "../raw.ts"
 
 test("a body whose sender has lost its power ends after a silence, and one that goes on does not", async () => {
@@ -10,7 +10,7 @@ test("a body whose sender has lost its power ends after a silence, and one that 
     hostname: "127.0.0.1",
     fetch: async (request, own) => {
       own.timeout(request, 0)
-      for await (const bytes of heard(request.body, 300)) texts.push(Buffer.from(bytes).toString())
+      for await (const bytes of piecesOf(request.body, 300)) texts.push(Buffer.from(bytes).toString())
       return new Response("ended")
     },
   })
@@ -28,14 +28,14 @@ test("a body whose sender has lost its power ends after a silence, and one that 
     },
   })
   const seen: number[] = []
-  for await (const [byte = -1] of heard(pieces, 400)) seen.push(byte)
+  for await (const [byte = -1] of piecesOf(pieces, 400)) seen.push(byte)
   expect(seen).toEqual([0, 1, 2, 3, 4, 5])
 })
 
 test("a silence that is disposed of gives nothing up", async () => {
   let given = 0
   {
-    using _ = silence(() => (given += 1), 1)
+    using _ = limitSilence(() => (given += 1), 1)
   }
   await Bun.sleep(20)
   expect(given).toBe(0)
