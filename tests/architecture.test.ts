@@ -164,6 +164,7 @@ test("only the composition root chooses a store and a bus", () => {
 test("only the configuration reads the environment", () => {
   expect(files.filter((file) => read(file).includes("process.env"))).toEqual([
     "src/config/config.ts",
+    "src/config/output.ts",
     "src/config/proxy.ts",
   ])
 })

@@ -103,7 +103,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   "commands/work": { own: ["commands", "config", "errors", "runner", "version"] },
   "commands/backup": { own: ["commands", "config", "offline", "text"] },
-  "commands/check": { own: ["commands", "config", "offline", "text"] },
+  "commands/check": { own: ["commands", "config", "errors", "offline", "text"] },
   "commands/compact": { own: ["commands", "config", "offline", "text"] },
   "commands/doctor": { own: ["commands", "config", "doctor", "errors", "terminal", "text"] },
   "commands/move": { own: ["commands", "config", "errors", "offline", "text"] },

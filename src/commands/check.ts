@@ -1,4 +1,5 @@
 import { setting } from "../config/config.ts"
+import { AppError } from "../errors.ts"
 import { check } from "../offline.ts"
 import { counted } from "../text.ts"
 import { type Command, say } from "./command.ts"
@@ -15,6 +16,9 @@ export const checkCommand: Command = {
   },
   async run(given) {
     takes(given, 1)
+    if (given.words.length > 0 && given.flags["database"] !== undefined) {
+      throw new AppError("invalid", "use either FILE or --database, not both")
+    }
     const file = given.words[0] ?? setting("database", given.flags)
     const { items, updates, faults } = await check(file)
     for (const fault of faults) say(fault)

@@ -1,4 +1,5 @@
-import { isLively, setting, token, wantsColour } from "../config/config.ts"
+import { setting, token } from "../config/config.ts"
+import { isLively, wantsColour } from "../config/output.ts"
 import { examined } from "../doctor/doctor.ts"
 import type { Finding } from "../doctor/finding.ts"
 import { examinedMachine } from "../doctor/machine.ts"
@@ -82,6 +83,9 @@ machine: disk, file descriptors, programs, systemd units. It changes nothing. Ex
   async run(given) {
     takes(given, 1)
     const [address] = given.words
+    if (address === undefined && given.flags["idle"] !== undefined) {
+      throw new AppError("invalid", "--idle needs a URL: without one, doctor checks this machine alone")
+    }
     const idleS = wholeFlag(given, "idle", { least: 0, most: MAX_IDLE_S, fallback: IDLE_S })
     const findings =
       address === undefined

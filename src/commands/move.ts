@@ -37,6 +37,8 @@ export const moveCommand: Command = {
     }
     if (from === undefined || to === undefined)
       throw new AppError("invalid", `missing ${from === undefined ? "--from" : "--to"} DATABASE`)
+    if (given.flags["before"] !== undefined)
+      throw new AppError("invalid", "--before moves an item; --from and --to move everything")
     const { items, updates } = await moveDatabase(from, to)
     say(
       `Moved ${counted(items, "item")} and ${counted(updates, "update")}. Start the server on the new database.`,

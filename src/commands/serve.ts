@@ -1,4 +1,5 @@
-import { config, SERVE_SETTING_NAMES } from "../config/config.ts"
+import { config } from "../config/config.ts"
+import { SERVE_SETTING_NAMES } from "../config/settings.ts"
 import { serve } from "../serve/serve.ts"
 import type { Command } from "./command.ts"
 import { takes } from "./usage.ts"

@@ -96,6 +96,22 @@ async function revoke(given: Arguments, access: Access): Promise<void> {
   say(`${counted(ended, "lease")} that it claimed ended; the renders are stopped and tried again.`)
 }
 
+/** The flags of each action. */
+const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  create: ["role", "label", "item", "expires"],
+  list: [],
+  revoke: ["and-leases"],
+}
+
+/** Refuses a flag that belongs to another action. @throws AppError `invalid` */
+function refuseOthers(verb: string, { flags }: Arguments): void {
+  for (const [other, names] of Object.entries(FLAGS)) {
+    const one = names.find((name) => flags[name] !== undefined)
+    if (other === verb || one === undefined) continue
+    throw new AppError("invalid", `--${one} belongs to token ${other}, and has no effect with token ${verb}`)
+  }
+}
+
 /** Creates, lists and revokes tokens, on the database itself. */
 export const tokenCommand: Command = {
   usage: {
@@ -125,6 +141,7 @@ export const tokenCommand: Command = {
       const said = verb === undefined ? "missing action" : `unknown action "${verb}"`
       throw new AppError("invalid", `${said}; it is create, list or revoke`)
     }
+    refuseOthers(verb, given)
     const { access, digest, newSecret, close } = await openAccess(setting("database", given.flags))
     try {
       const secret = newSecret()

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util"
 
-import { type Given, type Setting, type SettingName, SETTINGS } from "../config/config.ts"
+import { type Given } from "../config/config.ts"
+import { type Setting, type SettingName, SETTINGS } from "../config/settings.ts"
 import { variableOf } from "../config/values.ts"
 import { AppError } from "../errors.ts"
 import { didYouMean } from "./nearest.ts"

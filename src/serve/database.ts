@@ -17,6 +17,12 @@ export async function openStore(config: Config, observed: Observed): Promise<Sto
   if (config.backupDir !== undefined) {
     throw new AppError("invalid", "--backup-dir copies a SQLite file; back up PostgreSQL by pg_dump")
   }
+  if (isNewAllowed) {
+    throw new AppError(
+      "invalid",
+      "--new-database is for a SQLite file; with PostgreSQL --database alone says which one",
+    )
+  }
   if (config.maxDatabaseMb > 0) {
     throw new AppError(
       "invalid",

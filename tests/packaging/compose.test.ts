@@ -4,7 +4,8 @@ import { join } from "node:path"
 
 import { SQL } from "bun"
 
-import { config, SERVE_SETTING_NAMES } from "../../src/config/config.ts"
+import { config } from "../../src/config/config.ts"
+import { SERVE_SETTING_NAMES } from "../../src/config/settings.ts"
 import { variableOf } from "../../src/config/values.ts"
 import { type Engine, found, startPostgres, startRedis } from "../engines.ts"
 import { Instance, whyNoFleet } from "../fleet/fleet.ts"
