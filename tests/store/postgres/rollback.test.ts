@@ -2,12 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { LocalBus } from "../../src/bus/bus.ts"
-import { PostgresStore } from "../../src/store/postgres/postgres.ts"
-import { Broadcaster } from "../../src/stream/broadcaster.ts"
-import { ndjson } from "../../src/stream/formats.ts"
-import { Streams } from "../../src/stream/streams.ts"
-import { added, put } from "../contracts/store.contract.ts"
+import { LocalBus } from "../../../src/bus/bus.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import { Broadcaster } from "../../../src/stream/broadcaster.ts"
+import { ndjson } from "../../../src/stream/formats.ts"
+import { Streams } from "../../../src/stream/streams.ts"
+import { added, put } from "../../contracts/store.contract.ts"
 import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 

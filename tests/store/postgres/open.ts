@@ -1,8 +1,8 @@
 import { SQL } from "bun"
 
-import type { Clock } from "../../src/item/moment.ts"
-import { PostgresStore } from "../../src/store/postgres/postgres.ts"
-import type { OpenStore } from "../contracts/store.contract.ts"
+import type { Clock } from "../../../src/item/moment.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import type { OpenStore } from "../../contracts/store.contract.ts"
 import { newDatabase } from "./server.ts"
 
 /** Puts a database back to what its migrations made of it, which is quicker than making another one. */

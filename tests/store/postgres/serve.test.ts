@@ -3,7 +3,7 @@ import { join } from "node:path"
 
 import { SQL } from "bun"
 
-import { run, start, temporaryFolder } from "../server.ts"
+import { run, start, temporaryFolder } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"

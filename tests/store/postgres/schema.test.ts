@@ -6,9 +6,9 @@ import { SQL } from "bun"
 import { getTableConfig as ofPostgres, type PgTable } from "drizzle-orm/pg-core"
 import { getTableConfig as ofSqlite, type SQLiteTable } from "drizzle-orm/sqlite-core"
 
-import * as postgres from "../../src/store/postgres/schema.ts"
-import * as sqlite from "../../src/store/sqlite/schema.ts"
-import { added, put } from "../contracts/store.contract.ts"
+import * as postgres from "../../../src/store/postgres/schema.ts"
+import * as sqlite from "../../../src/store/sqlite/schema.ts"
+import { added, put } from "../../contracts/store.contract.ts"
 import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 
@@ -76,7 +76,7 @@ test("both databases have the same tables, with the same columns of the same kin
 })
 
 test("the database itself refuses the moves that the table of moves does not allow", () => {
-  const folder = join(import.meta.dir, "../../src/store/postgres/postgres-migrations")
+  const folder = join(import.meta.dir, "../../../src/store/postgres/postgres-migrations")
   expect(readFileSync(join(folder, "0001_moves.sql"), "utf8")).toStartWith(postgres.movesTrigger())
 })
 

@@ -2,9 +2,9 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { PostgresStore } from "../../src/store/postgres/postgres.ts"
-import { added, draft, put } from "../contracts/store.contract.ts"
-import { counted } from "../store/counted.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import { added, draft, put } from "../../contracts/store.contract.ts"
+import { counted } from "../counted.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(60_000)

@@ -2,12 +2,12 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import type { SQL } from "bun"
 
-import { transition } from "../../src/item/moves.ts"
-import type { Decide } from "../../src/store/items.ts"
-import { APPEND, parametersOf } from "../../src/store/postgres/append.ts"
-import { Sheet } from "../../src/store/postgres/sheet.ts"
-import type { Store } from "../../src/store/store.ts"
-import { added, draft } from "../contracts/store.contract.ts"
+import { transition } from "../../../src/item/moves.ts"
+import type { Decide } from "../../../src/store/items.ts"
+import { APPEND, parametersOf } from "../../../src/store/postgres/append.ts"
+import { Sheet } from "../../../src/store/postgres/sheet.ts"
+import type { Store } from "../../../src/store/store.ts"
+import { added, draft } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
 import { atOnce, from1, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 

@@ -1,6 +1,6 @@
 import { setDefaultTimeout, test } from "bun:test"
 
-import { storeContracts } from "../contracts/stores.ts"
+import { storeContracts } from "../../contracts/stores.ts"
 import { openStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 

@@ -1,8 +1,8 @@
 import { SQL } from "bun"
 
-import { transition } from "../../src/item/moves.ts"
-import type { Decide } from "../../src/store/items.ts"
-import { PostgresStore } from "../../src/store/postgres/postgres.ts"
+import { transition } from "../../../src/item/moves.ts"
+import type { Decide } from "../../../src/store/items.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { emptyDatabase } from "./open.ts"
 
 /** 1, 2, 3 and so on. */

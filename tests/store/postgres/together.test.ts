@@ -5,11 +5,11 @@ import { SQL } from "bun"
 import { drizzle } from "drizzle-orm/bun-sql"
 import { migrate } from "drizzle-orm/bun-sql/migrator"
 
-import { AppError } from "../../src/errors.ts"
-import type { Decide } from "../../src/store/items.ts"
-import { PostgresStore } from "../../src/store/postgres/postgres.ts"
-import type { Store } from "../../src/store/store.ts"
-import { added, codeOf, put } from "../contracts/store.contract.ts"
+import { AppError } from "../../../src/errors.ts"
+import type { Decide } from "../../../src/store/items.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import type { Store } from "../../../src/store/store.ts"
+import { added, codeOf, put } from "../../contracts/store.contract.ts"
 import { newDatabase, whyNoPostgres } from "./server.ts"
 import { from1, killedOnce, LEASE_MS, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 
@@ -277,7 +277,7 @@ withPostgres("instances that start at once on a new database migrate it once", a
   for (const store of stores) await store.close()
   // The control: drizzle alone.
   const other = await newDatabase()
-  const migrationsFolder = join(import.meta.dir, "../../src/store/postgres/postgres-migrations")
+  const migrationsFolder = join(import.meta.dir, "../../../src/store/postgres/postgres-migrations")
   const alone = await Promise.allSettled(
     from1(4).map(async () => {
       await using client = new SQL({ url: other.url, max: 1 })

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs"
 
 import { SQL } from "bun"
 
-import { type Engine, found, startPostgres } from "../engines.ts"
+import { type Engine, found, startPostgres } from "../../engines.ts"
 
 /** The PostgreSQL of this test process alone. */
 export interface PostgresServer {

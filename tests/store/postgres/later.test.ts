@@ -2,8 +2,8 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { added } from "../contracts/store.contract.ts"
-import { storeContracts } from "../contracts/stores.ts"
+import { added } from "../../contracts/store.contract.ts"
+import { storeContracts } from "../../contracts/stores.ts"
 import { openLaterStore } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"
