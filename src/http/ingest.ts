@@ -74,7 +74,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
             "illegal_move",
             `queue item ${id} is ${before.status}: it takes no progress; ${retryIt(id)}`,
           )
-        const underWay = before.status === "processing" ? before.attempt : undefined
+        const underWay = before.status === "processing" ? before : undefined
         const { isFinal, ...wanted } = await withStep(workers, asked, token, before)
         // Loaded at its first use: the readers of renderers would be a tenth of the start.
         const { Ingest } = await import("../queue/ingest.ts")

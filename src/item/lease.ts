@@ -117,18 +117,6 @@ export function claimed(stored: Stored, by: Taker, moment: Moment): Change {
 }
 
 /**
- * Checks that this attempt of an item is still under way.
- * @throws AppError `illegal_move` if it is not
- */
-export function goesOn({ id, attempt, status }: QueueItem, expected: number): void {
-  if (status === "processing" && attempt === expected) return
-  throw new AppError(
-    "illegal_move",
-    `attempt ${expected} of queue item ${id} has ended: the item is ${status}`,
-  )
-}
-
-/**
  * A worker gives a sign of life: its lease is renewed, and viewers see nothing.
  * @throws AppError `lease_lost`
  */

@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts"
+import { type AttemptName, printingOf } from "../item/attempt.ts"
 import type { Report } from "../item/item.ts"
-import { goesOn, printing } from "../item/lease.ts"
+import { printing } from "../item/lease.ts"
 import { type Span, spanned, stepWords } from "../item/report.ts"
 import type { Stored } from "../item/stored.ts"
 import type { RendererName } from "../renderers/names.ts"
@@ -37,7 +38,7 @@ export interface IngestOptions {
   /** The span of the item's progress that the output fills; undefined for all of it. */
   readonly span: Span | undefined
   /** The attempt that is under way; undefined for an item that waits: the renderer's first words start it. */
-  readonly underWay: number | undefined
+  readonly underWay: AttemptName | undefined
   /** Milliseconds from an arbitrary start, never going back; by default the machine's. */
   readonly now?: () => number
 }
@@ -47,7 +48,7 @@ export interface IngestParts {
   /** Takes the reports, and the verdict under a lease. */
   readonly workers: Pick<Workers, "report" | "heartbeat" | "complete" | "fail">
   /** Takes the verdict on an item that no worker holds. */
-  readonly queue: Pick<Queue, "get" | "update">
+  readonly queue: Pick<Queue, "update">
   /** Keeps the output itself; absent if it is not kept. */
   readonly output?: Pick<Output, "writer">
 }
@@ -72,7 +73,7 @@ export class Ingest {
   #heardMs: number
   #hasSpoken = false
   /** The attempt that this output belongs to, once that has begun. */
-  #attempt: number | undefined
+  #attempt: AttemptName | undefined
   readonly #printed: OutputWriter | undefined
   /** The output from before that. */
   readonly #early: Uint8Array[] = []
@@ -118,7 +119,7 @@ export class Ingest {
   /** Resolves when everything that was heard is stored. @throws AppError what the queue refused with */
   async settle(): Promise<void> {
     await this.#writing
-    if (this.#printing !== undefined) await this.#printed?.end().catch(() => undefined)
+    if (this.#current !== undefined) await this.#printed?.end().catch(() => undefined)
     if (this.#refusal !== undefined) throw this.#refusal
   }
 
@@ -142,7 +143,7 @@ export class Ingest {
   #keep(...bytes: Uint8Array[]): void {
     this.#early.push(...bytes)
     if (this.#early.length > MAX_EARLY_CHUNKS) this.#early.shift()
-    if (this.#printing === undefined) return
+    if (this.#current === undefined) return
     try {
       for (const chunk of this.#early.splice(0)) this.#printed?.push(chunk)
     } catch {
@@ -151,15 +152,14 @@ export class Ingest {
   }
 
   /** The attempt whose output this is; undefined until it has begun. */
-  get #printing(): number | undefined {
+  get #current(): AttemptName | undefined {
     return this.#attempt ?? this.#options.underWay
   }
 
   #attemptOf(stored: Stored): number {
     const { token } = this.#options
     if (token !== undefined) return printing(stored, token)
-    if (stored.item.attempt === this.#printing) return stored.item.attempt
-    throw new AppError("illegal_move", `attempt ${this.#printing} of queue item ${stored.item.id} has ended`)
+    return printingOf(stored, this.#current ?? stored.item)
   }
 
   #hear(text: string): void {
@@ -233,20 +233,19 @@ export class Ingest {
     const begun: Report = span && isFirst ? { progress: span.from, basis: "declared" } : {}
     const told = span ? { ...begun, ...spanned(report, span) } : report
     // Without a lease nothing else ties this output to its attempt: the item may have been cancelled and retried.
-    const attempt = token === undefined ? this.#attempt : undefined
+    const attempt = token === undefined ? this.#current : undefined
     const { item } = await this.#workers.report(id, token, told, attempt)
-    this.#attempt = item.attempt
+    this.#attempt = item
     this.#keep()
   }
 
   /** Completes or fails the item, as its renderer's output ended. @throws AppError what the queue refuses with */
   async finish(): Promise<LeaseStanding | undefined> {
-    const { id, token, renderer: name } = this.#options
+    const { renderer: name } = this.#options
     const { failure, hasEnded: saidSo, reached } = this.#renderer.evidence
     // ffmpeg says that it ended. Blender's last line proves nothing: only its frames do.
     const hasEnded = saidSo || name === "blender"
     if (this.#attempt === undefined) await this.#send({})
-    else if (token === undefined) goesOn(await this.#queue.get(id), this.#attempt)
     if (failure !== undefined) return this.#fail(failure)
     if (hasEnded && isWhole(reached ?? 0)) return this.#complete()
     const done = `${Math.floor((reached ?? 0) * 100)} % of its total`
@@ -258,7 +257,8 @@ export class Ingest {
   async #complete(): Promise<LeaseStanding | undefined> {
     const { id, token } = this.#options
     if (token !== undefined) return this.#workers.complete(id, token, {})
-    await this.#queue.update(id, { status: "completed", message: "Processing completed successfully" })
+    const change = { status: "completed", message: "Processing completed successfully" } as const
+    await this.#queue.update(id, change, this.#attempt)
     return undefined
   }
 
@@ -266,7 +266,8 @@ export class Ingest {
     const { id, token, span } = this.#options
     const error_message = span?.step ? `${stepWords(span.step)}: ${why}` : why
     if (token !== undefined) return this.#workers.fail(id, token, { error_message, retryable: true })
-    await this.#queue.update(id, { status: "failed", message: "Processing failed", error_message })
+    const change = { status: "failed", message: "Processing failed", error_message } as const
+    await this.#queue.update(id, change, this.#attempt)
     return undefined
   }
 }

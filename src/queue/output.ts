@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts"
+import { isSameAttempt } from "../item/attempt.ts"
 import type { QueueItem, Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import type { OutputPiece } from "../item/output.ts"
@@ -244,7 +245,7 @@ class OutputReader {
 
   /** Whether the item is at another attempt than the one that is read. */
   isOther({ attempt, started_at }: QueueItem): boolean {
-    return attempt !== this.#attempt || started_at !== this.#begun
+    return !isSameAttempt({ attempt, started_at }, { attempt: this.#attempt, started_at: this.#begun })
   }
 
   /** Goes to the beginning of the attempt that the item is at; answers whether that is another one. */

@@ -1,5 +1,6 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
+import { type AttemptName, goesOn } from "../item/attempt.ts"
 import { cancelled, changed, created, removed, retried } from "../item/changes.ts"
 import type { ItemChange, NewItem, ProgressUpdate, QueueItem } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
@@ -74,13 +75,17 @@ export class Queue {
   }
 
   /**
-   * Merges `change` into an item: keys that are absent stay as they are.
+   * Merges `change` into an item: keys that are absent stay as they are. With `attempt` it is refused once that attempt
+   * has ended.
    * @throws AppError `not_found`, `illegal_move`, `leased`, `unavailable`
    */
-  async update(id: number, change: ItemChange): Promise<QueueItem> {
+  async update(id: number, change: ItemChange, attempt?: AttemptName): Promise<QueueItem> {
     // The end of a render is stored, however full the database is.
     if (change.status === undefined || !isFinished(change.status)) this.#room.check()
-    return this.#change(id, (stored, moment) => changed(stored, change, moment))
+    return this.#change(id, (stored, moment) => {
+      if (attempt !== undefined) goesOn(stored.item, attempt)
+      return changed(stored, change, moment)
+    })
   }
 
   /**

@@ -1,6 +1,7 @@
 import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
+import { type AttemptName, goesOn } from "../item/attempt.ts"
 import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
 import {
   claimed,
@@ -8,7 +9,6 @@ import {
   directiveOf,
   failed,
   type Failure,
-  goesOn,
   heartbeat,
   lookedAt,
   released,
@@ -188,7 +188,7 @@ export class Workers implements Service {
     id: number,
     token: string | undefined,
     report: Report,
-    attempt?: number,
+    attempt?: AttemptName,
   ): Promise<LeaseStanding> {
     const { room } = this.#options
     // A report for which there is no room is still a sign of life.

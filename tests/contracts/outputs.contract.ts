@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
+import { printingOf } from "../../src/item/attempt.ts"
+import { retried } from "../../src/item/changes.ts"
 import { MAX_PIECE_BYTES, type OutputPiece } from "../../src/item/output.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import type { Store } from "../../src/store/store.ts"
@@ -169,6 +171,24 @@ export function storeOutputs(name: string, open: Open): void {
     expect([await kept(store, id), await kept(store, id, 2)]).toEqual([[], []])
     await add(store, id, piece(0, "again\n"))
     expect(await kept(store, id)).toEqual([piece(0, "again\n")])
+  })
+
+  test(`${name}: the output of an attempt is not added to a later one that has its number`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const id = await rendering(store)
+    const of = await store.item(id)
+    const print = (text: string) =>
+      store.outputs.append(id, [piece(0, text)], KEEP_BYTES, (stored) => printingOf(stored, of))
+    await print("first\n")
+    nowMs += 1
+    await put(store, id, { status: "failed" })
+    await store.change(id, (stored, moment) => retried(stored, moment))
+    await put(store, id, { status: "processing" })
+    expect((await store.item(id)).attempt).toBe(of.attempt)
+    expect(await codeOf(print("first\nlast\n"))).toBe("illegal_move")
+    expect(await kept(store, id)).toEqual([])
   })
 
   test(`${name}: large pieces read back whole`, async () => {

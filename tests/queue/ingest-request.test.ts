@@ -121,6 +121,41 @@ test("an item that was cancelled and put back is not started again by the output
   }
 })
 
+/** Cancels an item, puts it back and starts it: its attempt has the number 1 again. */
+async function again(item: number): Promise<void> {
+  await server.api("POST", `/queue/${item}/cancel`)
+  await server.api("POST", `/queue/${item}/retry`)
+  await server.put(item, { status: "processing" })
+}
+
+const printed = async (item: number): Promise<string> =>
+  (await server.api("GET", `/queue/${item}/output`)).text()
+
+test("an attempt that has the number of an earlier one gets nothing of that one's output", async () => {
+  for (const query of ["", "&finish=true"]) {
+    const [item, output] = await halfway(query)
+    await again(item)
+    await output.write(block(4))
+    await output.write(block(6, "end"))
+    expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+    expect(await server.item(item)).toMatchObject({ status: "processing", attempt: 1, progress: 0 })
+    expect(await printed(item)).toBe("")
+  }
+})
+
+test("output that tells no progress neither ends nor fills an attempt with the number of its own", async () => {
+  const item = await server.add({ song_id: 1, tags: ["by itself"] })
+  await server.put(item, { status: "processing" })
+  const output = new Output(server.url, item, "ffmpeg?total=6&finish=true")
+  await output.write("no progress\n")
+  while ((await printed(item)) === "") await Bun.sleep(20)
+  await again(item)
+  await output.write("nor here\n")
+  expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+  expect(await server.item(item)).toMatchObject({ status: "processing", attempt: 1 })
+  expect(await printed(item)).toBe("")
+})
+
 test("the end of an output completes no later attempt than its own", async () => {
   const [item, output] = await halfway("&finish=true")
   await server.put(item, { status: "retrying" })

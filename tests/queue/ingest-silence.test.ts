@@ -27,7 +27,7 @@ function listening(renderer: RendererName, now: () => number, onRenewed: () => v
   }
   const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
   const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }
-  const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, span: undefined, underWay: 1 }
+  const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, span: undefined, underWay: item }
   const ingest = new Ingest({ workers, queue }, { ...known, now })
   const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
   const writer = output.writable.getWriter()
