@@ -1,4 +1,4 @@
-import { digest, randomText } from "./access/secret.ts"
+import { digest, newToken } from "./access/secret.ts"
 import { AppError } from "./errors.ts"
 import type { Access } from "./store/access.ts"
 import { isPostgres, shownDatabase } from "./store/address.ts"
@@ -14,7 +14,7 @@ export interface OpenAccess {
   /** SHA-256 of a text, in hex. */
   readonly digest: (text: string) => string
   /** A new token. */
-  readonly newSecret: () => string
+  readonly newToken: () => string
   /** Closes the database. */
   close(): void | Promise<void>
 }
@@ -24,16 +24,15 @@ export interface OpenAccess {
  * @throws AppError `unavailable`
  */
 export async function openAccess(database: string): Promise<OpenAccess> {
-  const newSecret = (): string => `tsk_${randomText()}`
   // Loaded here, so that commands that talk to a server do not pay for it.
   if (isPostgres(database)) {
     const { openAccessBeside } = await import("./store/postgres/beside.ts")
     const store = await openAccessBeside(database)
-    return { access: store.access, close: () => store.close(), digest, newSecret }
+    return { access: store.access, close: () => store.close(), digest, newToken }
   }
   const { openAccessBeside } = await import("./store/sqlite/beside.ts")
   const { access, close } = openAccessBeside(database)
-  return { access, close, digest, newSecret }
+  return { access, close, digest, newToken }
 }
 
 /** @throws AppError `invalid` for a database on PostgreSQL, which has its own programs for this */

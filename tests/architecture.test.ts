@@ -16,6 +16,7 @@ const CORE = [
   "metrics",
   "cause",
   "text",
+  "token",
   "item",
   "wire",
   "bus",
@@ -98,6 +99,7 @@ const LIGHT = [
   "item/standing",
   "item/tags",
   "text",
+  "token",
 ]
 
 test("the page and the client need no package when they run, and little of ours", () => {

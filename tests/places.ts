@@ -9,7 +9,7 @@ export interface Rule {
 /** Who may import what. A place is a file, or a folder for all of its files, which may import each other. */
 export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
-  access: { own: ["errors", "node", "service", "store/access"] },
+  access: { own: ["errors", "node", "service", "store/access", "token"] },
   "access/redis": { own: ["access", "service"], packages: ["bun"] },
   offline: { own: ["access", "errors", "store"] },
   machine: { own: [], packages: ["node:fs", "node:os"] },
@@ -24,6 +24,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   service: { own: [] },
   cause: { own: [] },
   text: { own: [] },
+  token: { own: [] },
   bus: { own: ["service"] },
   "bus/postgres": { own: ["bus"], packages: ["bun"] },
   "bus/redis": { own: ["bus"], packages: ["bun"] },
@@ -73,6 +74,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "node",
       "queue",
       "renderers",
+      "service",
       "stream",
       "terminal",
       "text",
@@ -86,7 +88,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     own: ["access", "errors", "http", "item", "text", "wire"],
     packages: ["elysia", "@sinclair/typebox"],
   },
-  config: { own: ["errors", "log", "node"], packages: ["node:fs"] },
+  config: { own: ["errors", "log", "node", "token"], packages: ["node:fs"] },
   client: { own: ["backoff", "errors", "item", "wire"] },
   doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
   "doctor/machine": {
@@ -111,8 +113,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "commands/token": { own: ["commands", "config", "errors", "offline", "store/access", "text"] },
   "commands/serve": { own: ["config", "serve", "commands"] },
   "dashboard/model": { own: ["cause", "item", "text", "wire"] },
-  "dashboard/live": { own: ["client", "dashboard/model", "errors", "item", "text"] },
-  "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text"] },
+  "dashboard/live": { own: ["client", "dashboard/model", "errors", "item", "text", "token"] },
+  "dashboard/view": { own: ["client", "dashboard/live", "dashboard/model", "item", "text", "token"] },
   dashboard: { own: ["text"] },
   main: { own: ["commands", "config/proxy", "errors", "text", "version"] },
   serve: {

@@ -1,10 +1,14 @@
 import { nodeCrypto } from "../node.ts"
+import { tokenText } from "../token.ts"
 
 /** SHA-256 of a text, in hex. A secret of 256 random bits needs no slow hash. */
 export const digest = (text: string): string => nodeCrypto().createHash("sha256").update(text).digest("hex")
 
 /** 32 random bytes in base64url: what follows the prefix of a token or a ticket. */
 export const randomText = (): string => nodeCrypto().randomBytes(32).toString("base64url")
+
+/** A new access token. */
+export const newToken = (): string => tokenText(randomText())
 
 /** The text without the tokens and tickets in it: a user may have put one where it does not belong. */
 export const withoutSecrets = (text: string): string => text.replace(/\b(ts[kt]_)[\w-]{8,}/g, "$1...")

@@ -1,11 +1,11 @@
 import { every, type Repetition, type Service } from "../service.ts"
 import type { Access, TokenRow } from "../store/access.ts"
+import { isToken } from "../token.ts"
 
 /** How often the database is asked whether a token was created, revoked or has expired. */
 const LOOK_MS = 500
 /** Uses of a token are written down at most this often: otherwise each read would be a write. */
 const REMEMBER_MS = 60_000
-const SECRET = /^tsk_[A-Za-z0-9_-]{43}$/
 
 /** What the tokens need from outside. */
 export interface TokensOptions {
@@ -106,7 +106,7 @@ export class Tokens implements Service {
   }
 
   #foundByHash(secret: string): TokenRow | undefined {
-    const row = SECRET.test(secret) ? this.#inForce.get(this.#options.digest(secret)) : undefined
+    const row = isToken(secret) ? this.#inForce.get(this.#options.digest(secret)) : undefined
     if (row) this.#known.set(secret, row)
     return row
   }

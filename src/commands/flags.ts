@@ -3,12 +3,11 @@ import { hostname } from "node:os"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { MAX_TEXT_BYTES } from "../item/item.ts"
+import { DEFAULT_LEASE_S, MAX_LEASE_S } from "../item/lease.ts"
 import { RENDERER_NAMES, type RendererName } from "../renderers/names.ts"
 import { integerFlag } from "./command.ts"
 import type { Arguments, Flag } from "./usage.ts"
 
-const DEFAULT_LEASE_S = 60
-const MAX_LEASE_S = 3600
 const MAX_REPORT_WITHIN_S = 86_400
 
 /** The flags of every command that renders. */

@@ -142,9 +142,9 @@ export const tokenCommand: Command = {
       throw new AppError("invalid", `${said}; it is create, list or revoke`)
     }
     refuseOthers(verb, given)
-    const { access, digest, newSecret, close } = await openAccess(setting("database", given.flags))
+    const { access, digest, newToken, close } = await openAccess(setting("database", given.flags))
     try {
-      const secret = newSecret()
+      const secret = newToken()
       if (verb === "create") await create(given, access, secret, digest(secret))
       else if (verb === "list") await list(access)
       else await revoke(given, access)

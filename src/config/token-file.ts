@@ -1,8 +1,7 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 
 import { AppError, reasonOf } from "../errors.ts"
-
-const TOKEN = /^tsk_[A-Za-z0-9_-]{43}$/
+import { isToken, TOKEN_WORDS } from "../token.ts"
 
 /** The text of a file without the white space around it; undefined if there is no such file. */
 function textOf(file: string): string | undefined {
@@ -30,8 +29,8 @@ export function valueIn(file: string): string {
  */
 export function tokenIn(file: string): string {
   const text = textOf(file)
-  if (text !== undefined && TOKEN.test(text)) return text
-  const found = text === undefined ? "does not exist" : "does not hold a token (tsk_ and 43 characters)"
+  if (text !== undefined && isToken(text)) return text
+  const found = text === undefined ? "does not exist" : `does not hold a token (${TOKEN_WORDS})`
   throw new AppError("invalid", `the token file ${file} ${found}`)
 }
 

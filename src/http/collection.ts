@@ -11,13 +11,13 @@ import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
 import { json, unlisted, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
-import { bounded, linkToNext, MAX_ROWS, queryInteger } from "./params.ts"
+import { bounded, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
 
 const ListParams = Type.Object(
   {
     status: Type.Optional(Status),
     song_id: queryInteger(1, "a positive integer"),
-    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
+    limit: queryUpTo(1, MAX_ROWS),
     after: Type.Optional(Type.String({ description: "`next` of the previous page" })),
     q: Type.Optional(
       Type.String({

@@ -9,12 +9,12 @@ import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts }
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, MAX_ROWS, queryInteger } from "./params.ts"
+import { bounded, MAX_ROWS, queryUpTo } from "./params.ts"
 
 const DEFAULT_ROWS = 200
 
 const ForecastParams = Type.Object(
-  { limit: queryInteger(1, "from 1 to 1000 (more counts as 1000); 200 by default") },
+  { limit: queryUpTo(1, MAX_ROWS, ` items, ${DEFAULT_ROWS} by default`) },
   { additionalProperties: false },
 )
 

@@ -5,10 +5,12 @@ import type { QueueItem, Step } from "../item/item.ts"
 import { directiveOf } from "../item/lease.ts"
 import { isFinished, retryIt } from "../item/moves.ts"
 import { spanOf } from "../item/report.ts"
+import type { Ingest } from "../queue/ingest.ts"
 import type { Output } from "../queue/output.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import { RENDERER_NAMES } from "../renderers/names.ts"
+import { every } from "../service.ts"
 import { IngestAnswer } from "../wire/answers.ts"
 import { type Callers, whileIn } from "./access.ts"
 import { api } from "./api.ts"
@@ -43,12 +45,29 @@ async function withStep(
   return step ? { ...wanted, span: spanOf(step) } : wanted
 }
 
-const leaseMs = ({ expiresAt }: LeaseStanding): number => Date.parse(expiresAt ?? "") - Date.now()
+/** How long a lease still lasts; at least the second that the shortest one has. */
+const leaseMs = ({ expiresAt }: LeaseStanding): number =>
+  Math.max(1000, Date.parse(expiresAt ?? "") - Date.now())
 
-/** Calls again and again, until it is disposed of. */
-function repeated(ms: number, call: () => void): Disposable {
-  const timer = setInterval(call, ms)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+/** Reads the output to its end, and meanwhile renews a lease of `lengthMs`; undefined without a lease. */
+async function listen(ingest: Ingest, request: Request, lengthMs: number | undefined): Promise<void> {
+  const renewing =
+    lengthMs === undefined
+      ? undefined
+      : every(
+          lengthMs / 3,
+          () => ingest.keepAlive(lengthMs),
+          (error) => ingest.stop(error),
+        )
+  try {
+    await ingest.listen(piecesOf(request.body))
+  } catch (error) {
+    // The renderer has closed its connection; store what it had printed.
+    if (!request.signal.aborted || error instanceof AppError) throw error
+    await ingest.settle()
+  } finally {
+    await renewing?.stop()
+  }
 }
 
 /**
@@ -84,13 +103,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
         )
         // A lease goes on to its verdict, whatever becomes of the token.
         using _allowed = lease ? undefined : whileIn(caller, (refusal) => ingest.stop(refusal))
-        const lengthMs = lease === undefined ? 0 : leaseMs(lease)
-        using _renewing = lease && repeated(lengthMs / 3, () => ingest.keepAlive(lengthMs))
-        await ingest.listen(piecesOf(request.body)).catch((error: unknown) => {
-          // The renderer has closed its connection; store what it had printed.
-          if (!request.signal.aborted || error instanceof AppError) throw error
-          return ingest.settle()
-        })
+        await listen(ingest, request, lease && leaseMs(lease))
         // When this server stops, the renderer has not ended: it goes on without a viewer.
         const answer = isFinal && !workers.draining ? await ingest.finish() : undefined
         const item = await queue.get(id)

@@ -13,7 +13,7 @@ import { jsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
 import { hold } from "./held-answer.ts"
-import { bounded, ItemParams, linkToNext, MAX_ROWS, queryInteger } from "./params.ts"
+import { bounded, ItemParams, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
 import { withoutReadOnly } from "./whole-item.ts"
 
 const DEFAULT_WAIT_S = 60
@@ -22,7 +22,7 @@ const MAX_WAIT_S = 3600
 const HistoryParams = Type.Object(
   {
     after: queryInteger(0, "an event ID, or 0"),
-    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
+    limit: queryUpTo(1, MAX_ROWS),
   },
   { additionalProperties: false },
 )
@@ -30,7 +30,7 @@ const HistoryParams = Type.Object(
 const WaitParams = Type.Object(
   {
     wait: Type.Optional(Type.Literal("finished")),
-    timeout: queryInteger(0, "from 0 to 3600 seconds (more counts as 3600)"),
+    timeout: queryUpTo(0, MAX_WAIT_S, " seconds"),
   },
   { additionalProperties: false },
 )

@@ -5,14 +5,14 @@ import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { bounded, linkToNext, MAX_ROWS, queryInteger } from "./params.ts"
+import { bounded, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
 
 const DEFAULT_ROWS = 100
 
 const DeliveriesParams = Type.Object(
   {
     status: Type.Optional(DeliveryStatus),
-    limit: queryInteger(1, "from 1 to 1000 (more counts as 1000)"),
+    limit: queryUpTo(1, MAX_ROWS),
     before: queryInteger(1, "`next` of the previous page"),
   },
   { additionalProperties: false },

@@ -3,6 +3,7 @@ import { Elysia } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
 import { QueueItem, Report, Result } from "../item/item.ts"
+import { DEFAULT_LEASE_S } from "../item/lease.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
@@ -13,13 +14,12 @@ import { api } from "./api.ts"
 import { jsonBody, optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { hold } from "./held-answer.ts"
-import { bounded, ItemParams, LEASE, LeaseParams, queryInteger, required, tokenOf } from "./params.ts"
+import { bounded, ItemParams, LEASE, LeaseParams, queryUpTo, required, tokenOf } from "./params.ts"
 
-const DEFAULT_LEASE_S = 60
 const MAX_HOLD_S = 60
 
 const HeartbeatParams = Type.Object(
-  { ...LeaseParams.properties, wait: queryInteger(0, "from 0 to 60 seconds (more counts as 60)") },
+  { ...LeaseParams.properties, wait: queryUpTo(0, MAX_HOLD_S, " seconds") },
   { additionalProperties: false },
 )
 

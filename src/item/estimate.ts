@@ -1,4 +1,4 @@
-import { ask, type Experience, wholes } from "./experience.ts"
+import { ask, blended, type Experience, wholes } from "./experience.ts"
 import { declaredOf } from "./lengths.ts"
 import type { AttemptNow } from "./witness.ts"
 
@@ -25,10 +25,8 @@ export const FOUR_FIFTHS = 1.2816
 /** An attempt that is under way is not over: at least this part of the time so far is left. */
 const LEAST_LEFT = 0.02
 const MAX_SHOWN = 99
-/** The usual error of an outlook's logarithm, and how many runs it weighs as much as. */
+/** The usual error of an outlook's logarithm. */
 const USUAL = 0.25
-const USUAL_RUNS = 2
-const WIDER = 0.5
 
 /** How long the attempt will still take; null if no run resembles it. */
 export function estimate(place: AttemptNow, experience: Experience): Estimate | null {
@@ -71,7 +69,6 @@ export function outlook(
   }
   const middle = weighted((log) => log)
   const seen = weighted((log) => (log - middle) ** 2)
-  const known = USUAL_RUNS + logs.length - 1
-  const spread = Math.sqrt((USUAL_RUNS * USUAL ** 2 + (logs.length - 1) * seen) / known) * (1 + WIDER / known)
-  return { seconds: Math.exp(middle), deviation: Math.exp(middle) * spread }
+  const deviation = Math.exp(middle) * blended(USUAL, seen, logs.length - 1)
+  return { seconds: Math.exp(middle), deviation }
 }

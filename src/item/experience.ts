@@ -152,6 +152,11 @@ function silenceOf(witnesses: readonly Witness[]): number {
 function deviationOf(errors: readonly number[], runs: number, usual: number): number {
   const weight = errors.length > 0 ? runs - 1 : 0
   const seen = errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length)
+  return blended(usual, seen, weight)
+}
+
+/** A standard deviation between the usual one and the variance that was seen, which weighs as much as `weight` runs. */
+export function blended(usual: number, seen: number, weight: number): number {
   const known = USUAL_RUNS + weight
   return Math.sqrt((USUAL_RUNS * usual ** 2 + weight * seen) / known) * (1 + WIDER / known)
 }

@@ -5,6 +5,11 @@ import { later, type Moment } from "./moment.ts"
 import { transition, UNFORESEEN } from "./moves.ts"
 import { type Change, IDLE, type Stored, type Work } from "./stored.ts"
 
+/** How long a lease lasts if its worker names no time, in seconds. */
+export const DEFAULT_LEASE_S = 60
+/** How long a lease can last, in seconds. */
+export const MAX_LEASE_S = 3600
+
 /** The worker of a cancelled item must stop. */
 export const directiveOf = (item: QueueItem): Directive =>
   item.cancel_requested_at !== null || item.outcome === "cancelled" ? "cancel" : "continue"

@@ -123,9 +123,9 @@ export class Ingest {
     if (this.#refusal !== undefined) throw this.#refusal
   }
 
-  /** Ends the listening with this refusal, whatever the renderer still says. */
-  stop(refusal: AppError): void {
-    this.#refusal ??= refusal
+  /** Ends the listening with this error, whatever the renderer still says. */
+  stop(error: unknown): void {
+    this.#refusal ??= error
     this.#over.resolve()
   }
 

@@ -1,5 +1,5 @@
 import { Gate } from "../access/gate.ts"
-import { digest, randomText } from "../access/secret.ts"
+import { digest, newToken, randomText } from "../access/secret.ts"
 import { Tickets } from "../access/tickets.ts"
 import { Tokens } from "../access/tokens.ts"
 import type { Config } from "../config/config.ts"
@@ -36,7 +36,7 @@ export function accessOf({ open }: Config, store: Store): Access {
  */
 async function firstToken({ tokenFile }: Config, store: Store): Promise<boolean> {
   if (tokenFile === undefined || (await store.access.tokens()).length > 0) return false
-  const secret = tokenInOrNew(tokenFile, () => `tsk_${randomText()}`)
+  const secret = tokenInOrNew(tokenFile, newToken)
   const draft = { label: "made at the first start", role: "admin", item: null, expires_at: null } as const
   try {
     await store.access.addToken({ ...draft, hash: digest(secret) })

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { ItemChange, MAX_TEXT_BYTES, NewItem, QueueItem, Steps } from "../item/item.ts"
+import { DEFAULT_LEASE_S, MAX_LEASE_S } from "../item/lease.ts"
 
 /** What `POST /queue/claim` takes: the first item whose tags are all among `tags`, or the item `id` and no other. */
 export const ClaimRequest = Type.Object(
@@ -17,8 +18,8 @@ export const ClaimRequest = Type.Object(
     lease: Type.Optional(
       Type.Integer({
         minimum: 1,
-        maximum: 3600,
-        description: "seconds until the lease runs out unless it is renewed; 60 by default",
+        maximum: MAX_LEASE_S,
+        description: `seconds until the lease runs out unless it is renewed; ${DEFAULT_LEASE_S} by default`,
       }),
     ),
     /** What the worker offers: an item that needs other tags is passed over. None by default. */

@@ -1,6 +1,7 @@
+import { isToken } from "../../token.ts"
+
 const KEY = "track-studio token"
 const FRAGMENT = /^#token=(.*)$/
-const TOKEN = /^tsk_[A-Za-z0-9_-]{43}$/
 
 /** The token of a share link, until the page is loaded again. */
 let taken: string | undefined
@@ -37,7 +38,7 @@ export function takeShared(): void {
   const [, token] = FRAGMENT.exec(location.hash) ?? []
   if (token === undefined) return
   // A link that was cut off holds none.
-  if (TOKEN.test(token)) {
+  if (isToken(token)) {
     taken = token
     allowed(() => sessionStorage.setItem(KEY, token))
   }

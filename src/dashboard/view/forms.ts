@@ -1,4 +1,5 @@
 import type { NewItem, QueueItem } from "../../item/item.ts"
+import { TOKEN_PATTERN, TOKEN_WORDS } from "../../token.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { count, nameOf } from "../model/text.ts"
@@ -156,8 +157,8 @@ export async function askToken(title: string): Promise<string | undefined> {
     type: "password",
     autocomplete: "current-password",
     required: true,
-    pattern: "tsk_[A-Za-z0-9_\\-]{43}",
-    title: "tsk_ and 43 characters",
+    pattern: TOKEN_PATTERN,
+    title: TOKEN_WORDS,
   })
   await open({
     title,

@@ -4,11 +4,8 @@ import { dirname } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type CheckResult } from "./check.ts"
+import { openToRead, waitForWriters } from "./connect.ts"
 import { BACKUP_MARK } from "./lock.ts"
-import { openToRead } from "./reading.ts"
-
-/** How long to wait while a server writes; this blocks the command alone. */
-const BUSY_MS = 5000
 
 /** Makes sure that a file, or the list of a folder's files, is on the disk. */
 export function sync(path: string): void {
@@ -27,7 +24,7 @@ export function sync(path: string): void {
 export function copyDatabase(from: string, to: string): void {
   const client = openToRead(from)
   try {
-    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    waitForWriters(client)
     // SQLite would make it readable for others, as long as it writes.
     closeSync(openSync(to, "wx", 0o600))
     client.query("VACUUM INTO ?").run(to)

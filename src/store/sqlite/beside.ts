@@ -3,11 +3,9 @@ import { existsSync } from "node:fs"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
+import { waitForWriters } from "./connect.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
-
-/** How long a command waits while a server writes; this blocks the command alone. */
-const BUSY_MS = 5000
 
 /** The tokens of a database, beside a server that may be running on it. */
 export interface AccessBeside {
@@ -43,7 +41,7 @@ export function openAccessBeside(path: string): AccessBeside {
       prepare(absolute)
       client = new Database(absolute, { readwrite: true })
     }
-    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    waitForWriters(client)
     client.run("PRAGMA synchronous = FULL")
     client.run("PRAGMA foreign_keys = ON")
     giveToOwner(absolute)

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { MOVES } from "../../item/moves.ts"
+import { openToRead } from "./connect.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
-import { openToRead } from "./reading.ts"
 
 /** Faults that are listed; of a broken database the first ones say enough. */
 const MOST_FAULTS = 20

@@ -2,11 +2,9 @@ import { Database } from "bun:sqlite"
 import { existsSync, statSync } from "node:fs"
 
 import { AppError, reasonOf } from "../../errors.ts"
+import { waitForWriters } from "./connect.ts"
 import { explained } from "./explain.ts"
 import { appliedMigrations } from "./open.ts"
-
-/** How long to wait while a server writes; this blocks the command alone. */
-const BUSY_MS = 5000
 
 /** The result of a compaction, in bytes of the file. */
 export interface Compacted {
@@ -26,7 +24,7 @@ export function compactDatabase(path: string): Compacted {
   const before = statSync(path).size
   const client = new Database(path, { readwrite: true })
   try {
-    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    waitForWriters(client)
     if (appliedMigrations(client) === 0)
       throw new AppError("unavailable", `${path} is a database of another program`)
     client.run("PRAGMA synchronous = FULL")

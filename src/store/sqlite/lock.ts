@@ -14,8 +14,8 @@ import {
 import { dirname } from "node:path"
 
 import { AppError } from "../../errors.ts"
+import { openAsItIs } from "./connect.ts"
 import { reservePrivately } from "./database-path.ts"
-import { openAsItIs } from "./reading.ts"
 
 /** How a database is recognised: a name for its whole life, and a number that each start raises. */
 export interface Mark {

@@ -7,6 +7,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import type { FoundDatabase } from "../store.ts"
+import { waitForWriters } from "./connect.ts"
 import { realPathOf, reservePrivately } from "./database-path.ts"
 import { explained } from "./explain.ts"
 import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
@@ -14,12 +15,6 @@ import { TABLES } from "./schema.ts"
 
 /** The write-ahead log is cut to this size whenever SQLite starts it from its beginning. */
 export const WAL_BYTES = 32 * 1024 * 1024
-
-/**
- * How long a start waits for another program that writes the database. It blocks the process, which listens to nothing
- * yet: a signal ends it at once.
- */
-const BUSY_MS = 5000
 
 const migrationsFolder = join(import.meta.dir, "migrations")
 
@@ -184,7 +179,8 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     else lock.check()
     reservePrivately(absolute)
     client = new Database(absolute, { create: true, readwrite: true })
-    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    // This blocks the process, which listens to nothing yet; a signal ends it at once.
+    waitForWriters(client)
     // A database that is not ours must not be touched: look before the first write.
     const before = inspect(client, absolute)
     keepPrivate(absolute)

@@ -2,10 +2,8 @@ import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
+import { waitForWriters } from "./connect.ts"
 import { appliedMigrations, knownMigrations } from "./open.ts"
-
-/** How long to wait for a command that writes a token. */
-const BUSY_MS = 5000
 
 type Row = Record<string, string | number | null>
 
@@ -62,7 +60,7 @@ export function presentOf(path: string): Present | null {
   let client: Database | undefined
   try {
     client = new Database(path, { readwrite: true })
-    client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    waitForWriters(client)
     if (appliedMigrations(client) > knownMigrations()) throw newer(path)
     const all = (table: string): Row[] => client?.query<Row, []>(`SELECT * FROM ${table}`).all() ?? []
     return {

@@ -1,7 +1,15 @@
 import { constants, Database, SQLiteError } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
+/** How long to wait for another process that writes the database. */
+const BUSY_MS = 5000
 const READ_AS_IT_IS = constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI
+
+/**
+ * Lets each statement of a connection wait for up to 5 s while another process writes the database. This blocks the event
+ * loop, so it is for commands, and for the start of a server.
+ */
+export const waitForWriters = (client: Database): void => void client.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
 
 /** Opens a database file as it is, without what its write-ahead log would add, and without a lock. */
 export const openAsItIs = (path: string): Database =>
