@@ -248,7 +248,7 @@ test("the map names files by what they are called in their folder", () => {
   const map = read("docs/ARCHITECTURE.md")
   const between = (start: string, end: string): string =>
     map.slice(map.indexOf(`## ${start}`), map.indexOf(`## ${end}`))
-  const rows = [...between("The map", "What each table holds").matchAll(/^\| `src\/([\w/]+)\/` +\|(.*)$/gm)]
+  const rows = [...between("The map", "What each table holds").matchAll(/^- `src\/([\w/]+)\/`: (.*)$/gm)]
   expect(rows.length).toBeGreaterThan(15)
   const described = [
     ...rows.map(([, folder = "", text = ""]) => ({ folder, text })),
