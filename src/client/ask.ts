@@ -35,11 +35,18 @@ export class ServerError extends Error {
 
   /** Whether asking again later may succeed: there was no answer, or the refusal is only for now. */
   get isPassing(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 500
+    return this.code === "unreachable" || this.status === 429 || this.status >= 500
   }
 }
 
 const UNREACHABLE: Envelope = { code: "unreachable" }
+
+/** The error for an answer from this URL that no server of ours gives. */
+export const notOurs = (url: string): ServerError =>
+  new ServerError(
+    0,
+    `the program at ${new URL(url).origin} is not a Track Studio server that this client knows`,
+  )
 
 /** How long a whole answer may take, beyond the time for which it was asked to be held. */
 const ANSWER_MS = 10_000
@@ -96,10 +103,7 @@ export class Asker {
         throw new ServerError(0, `the answer from ${this.#origin} is larger than ${MAX_ANSWER_MB} MB`)
       const value = valueOf(text)
       if (check(value)) return value
-      throw new ServerError(
-        0,
-        `the program at ${this.#origin} is not a Track Studio server that this client knows`,
-      )
+      throw notOurs(this.#base)
     } catch (cause) {
       if (ask.signal?.aborted || cause instanceof ServerError) throw cause
       const what = late.signal.aborted ? "did not answer in time" : "sent an incomplete answer"

@@ -308,11 +308,11 @@ export class Client {
   /**
    * The stream of one item, of some or of all.
    *
-   * It reconnects by itself from where it was, whatever a proxy answers meanwhile, and when the server answers 5xx or 429. It
-   * yields `offline` each time it has to: when the connection breaks, and when not even keepalives have come for two
-   * of their intervals and 5 s. It waits as long as the server asks for, twice as long (within 20 %) after each
+   * It reconnects by itself from where it was, whatever a proxy answers meanwhile, and when the server answers 5xx or
+   * 429. It yields `offline` each time it has to: when the connection breaks, and when not even keepalives have come for
+   * two of their intervals and 5 s. It waits as long as the server asks for, twice as long (within 20 %) after each
    * failure, and 5 s at most unless the server asks for more. It throws what the server refuses for good (an unknown
-   * item, say).
+   * item, say), and what another program answers before the server was found.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
     return watching(this.#open, options)

@@ -1,6 +1,6 @@
 import { backoff } from "../backoff.ts"
 import { reasonOf } from "../errors.ts"
-import { ServerError } from "./ask.ts"
+import { notOurs, ServerError } from "./ask.ts"
 import { EventParser, type Incoming, type ServerSentEvent } from "./events.ts"
 import { pause, Rhythm, SilenceWatch } from "./silence.ts"
 
@@ -42,10 +42,8 @@ export interface Understood<Said> {
 export interface Reading<Said> {
   /** The path in the API, with its query. */
   readonly path: string
-  /** The error for an answer that is not a stream of events. */
-  readonly notStream: string
-  /** Reads an event. @throws Error for what no server sends; the stream is then opened again */
-  readonly read: (event: ServerSentEvent) => Understood<Said>
+  /** Reads an event; undefined for what no server sends. @throws Error if the stream is to be opened again */
+  readonly read: (event: ServerSentEvent) => Understood<Said> | undefined
 }
 
 /** Until the server has named its reconnection time. */
@@ -61,7 +59,7 @@ export interface Connections {
   retryMs: number
   /** Connections in a row that brought no event. */
   failures: number
-  /** Whether an event has come: then this is the right address, and the server is behind it. */
+  /** Whether an event has come that is known: then this is the right address, and the server is behind it. */
   isFound: boolean
   /** The last event ID that came, from which the next connection goes on; undefined before the first one. */
   lastEventId: string | undefined
@@ -120,7 +118,7 @@ async function* connection<Said>(
   connections: Connections,
   silence: SilenceWatch,
   onHeard: (() => void) | undefined,
-  { path, notStream, read }: Reading<Said>,
+  { path, read }: Reading<Said>,
 ): AsyncGenerator<Said, "over" | "again", undefined> {
   const { lastEventId } = connections
   const headers = {
@@ -128,17 +126,19 @@ async function* connection<Said>(
     ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
   }
   const answer = await open(path, headers, silence.signal)
-  if (answer.status === 204) return "over"
-  if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) throw new Error(notStream)
+  if (answer.status === 204 && lastEventId !== undefined) return "over"
+  if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) throw notOurs(answer.url)
   silence.opened()
   let ended = "the stream ended"
   for await (const incoming of incomingOf(answer, silence, onHeard)) {
     if ("retryMs" in incoming) connections.retryMs = Math.min(incoming.retryMs, MAX_RETRY_AFTER_MS)
     if (!("data" in incoming)) continue
-    const { said, ending, reason = ended } = read(incoming)
+    const understood = read(incoming)
+    if (!understood) throw notOurs(answer.url)
+    const { said, ending, reason = ended } = understood
     ended = reason
     connections.failures = 0
-    connections.isFound = true
+    connections.isFound ||= said !== undefined || ending !== undefined
     if (ending === "again") return "again"
     if (incoming.id !== undefined) connections.lastEventId = incoming.id
     if (said !== undefined) yield said
@@ -163,7 +163,8 @@ function offlineAfter(error: unknown, connections: Connections): Offline {
 function waitOf({ retryMs, failures }: Connections): number {
   if (failures === 0) return retryMs
   return backoff(
-    { firstMs: retryMs, mostMs: Math.max(retryMs, MAX_RETRY_MS), spread: RETRY_SPREAD },
+    // A server that asks for no wait is not asked without end.
+    { firstMs: Math.max(retryMs, 1), mostMs: Math.max(retryMs, MAX_RETRY_MS), spread: RETRY_SPREAD },
     failures,
   )
 }

@@ -1,3 +1,5 @@
+import { ServerError } from "./ask.ts"
+
 /** An event of a stream, as the HTML standard has it; keys are there only when the server sent them. */
 export interface ServerSentEvent {
   /** The event ID; absent if the server sent none. */
@@ -26,12 +28,13 @@ export class EventParser {
   #event = ""
   #id: string | undefined;
 
-  /** Yields what these bytes complete. @throws Error when an event is longer than any of a server's */
+  /** Yields what these bytes complete. @throws ServerError when an event is longer than any of a server's */
   *feed(bytes: Uint8Array): Generator<Incoming, void, undefined> {
     // A carriage return at the very end may be half of a line break.
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/)
     this.#rest = lines.pop() ?? ""
-    if (this.#rest.length + this.#length > MAX_EVENT) throw new Error("an event of the stream is too long")
+    if (this.#rest.length + this.#length > MAX_EVENT)
+      throw new ServerError(0, "an event of the stream is too long")
     for (const line of lines) {
       const said = line === "" ? this.#complete() : this.#field(line)
       if (said) yield said

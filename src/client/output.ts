@@ -4,8 +4,6 @@ import { connected, newConnections, type Offline, type OpenConnection, type Read
 import type { ServerSentEvent } from "./events.ts"
 import { isOutputEnd, isOutputPart } from "./shapes.ts"
 
-const NO_OUTPUT = "the answer is not the output of a Track Studio server"
-
 /** What is read of an output: a piece, the end, or that the connection broke off. */
 export type Printed =
   | (OutputPart & {
@@ -50,20 +48,19 @@ export function printedAt(
   if (attempt !== undefined) query.set("attempt", String(attempt))
   const reading: Reading<Printed> = {
     path: `${path}?${query}`,
-    notStream: NO_OUTPUT,
     read(event) {
       const said = saidBy(event)
+      if (said === null) return undefined
       return { said, ending: said?.type === "end" ? "over" : undefined }
     },
   }
   return connected(open, newConnections(from && `${from.attempt}-${from.to}`), { signal }, () => reading)
 }
 
-/** What an event says; undefined for one that is not known here. @throws Error for what no server sends */
-function saidBy({ event, data }: ServerSentEvent): Printed | undefined {
+/** What an event says; undefined for one that is not known here, null for what no server sends. */
+function saidBy({ event, data }: ServerSentEvent): Printed | undefined | null {
   const value = valueOf(data)
   if (event === "message" && isOutputPart(value)) return { type: "piece", ...value }
   if (event === "end" && isOutputEnd(value)) return { type: "end", ...value }
-  if (event !== "message" && event !== "end") return undefined
-  throw new Error(NO_OUTPUT)
+  return event === "message" || event === "end" ? null : undefined
 }

@@ -45,8 +45,6 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const NO_STREAM = "the answer is not a stream of a Track Studio server"
-
 /** An event ID that no server gives: it is answered with a gap and the current state. */
 const ANOTHER_HISTORY = "another-history"
 
@@ -85,10 +83,10 @@ function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
   let hasGap = false
   return {
     path: pathOf(options),
-    notStream: NO_STREAM,
     read(event) {
       if (event.event === "busy") throw new Error(busyOf(event.data))
       const said = saidBy(event)
+      if (said === null) return undefined
       const control = said?.type === "control" ? said.control : undefined
       if (control?.event === "gap") hasGap = true
       // A gap comes with the current state: then nothing needs to be asked for again.
@@ -114,16 +112,12 @@ function busyOf(data: string): string {
   return error ?? "the server is busy"
 }
 
-/**
- * What an event says; undefined for one that is not known here.
- * @throws Error for an event whose data no server sends
- */
-function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined {
+/** What an event says; undefined for one that is not known here, null for one whose data no server sends. */
+function saidBy({ id, event, data }: ServerSentEvent): Watched | undefined | null {
   if (event !== "message" && !isControlEvent(event)) return undefined
   const value = valueOf(data)
   if (event === "message" && isUpdate(value) && /^\d+$/.test(id ?? ""))
     return { type: "update", id: Number(id), update: value }
   const control: unknown = { ...Object(value), event }
-  if (isControl(control)) return { type: "control", control }
-  throw new Error(NO_STREAM)
+  return isControl(control) ? { type: "control", control } : null
 }

@@ -6,7 +6,9 @@ import { connected, newConnections, type Offline, type Understood } from "../../
 const streamOf = (text: string): Response =>
   new Response(text, { headers: { "content-type": "text/event-stream" } })
 
-/** A stream whose connections are answered as the test says, one after the other, and then by 204, which ends it. */
+const OVER = new ServerError(410, "over", { code: "gone" })
+
+/** A stream whose connections are answered as the test says, one after the other; then a refusal ends it. */
 async function played(
   answers: readonly (() => Response)[],
   read: (data: string) => Understood<string> = (data) => ({ said: data }),
@@ -14,13 +16,19 @@ async function played(
   const [said, offline, asked]: [string[], Offline[], (string | undefined)[]] = [[], [], []]
   const open = async (_: string, headers: Readonly<Record<string, string>>): Promise<Response> => {
     asked.push(headers["last-event-id"])
-    return answers[asked.length - 1]?.() ?? new Response(null, { status: 204 })
+    const answer = answers[asked.length - 1]
+    if (!answer) throw OVER
+    return answer()
   }
   const connections = newConnections(undefined)
-  const reading = { path: "/", notStream: "no stream", read: ({ data }: { data: string }) => read(data) }
-  for await (const one of connected(open, connections, {}, () => reading)) {
-    if (typeof one === "string") said.push(one)
-    else offline.push(one)
+  const reading = { path: "/", read: ({ data }: { data: string }) => read(data) }
+  try {
+    for await (const one of connected(open, connections, {}, () => reading)) {
+      if (typeof one === "string") said.push(one)
+      else offline.push(one)
+    }
+  } catch (error) {
+    if (error !== OVER) throw error
   }
   return { said, offline, asked, limitMs: connections.rhythm.limitMs }
 }
@@ -37,6 +45,12 @@ test("each failure doubles the pause, and a connection that brings an event make
   expect(waits[1]).toBeWithin(3, 6)
   expect(waits[3]).toBeWithin(12, 21)
   expect(offline.map(({ status }) => status)).toEqual([0, 503, 503, 503, 0, 503, 0])
+})
+
+test("a server that asks for no wait is asked less and less often, too", async () => {
+  const empty = (): Response => streamOf("retry: 0\n\n")
+  const { offline } = await played(Array.from({ length: 7 }, () => empty))
+  expect(offline.at(-1)?.retryMs).toBeGreaterThan(20)
 })
 
 test("a connection goes on after the last event that was taken, and not after one that was dropped", async () => {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
-import { Client, type Held, ServerError, type Watched } from "../../src/client/client.ts"
+import { Client, type Held, ServerError } from "../../src/client/client.ts"
 import { ReadItem } from "../../src/wire/forecast.ts"
 import { start, type TestServer } from "../server.ts"
+import { endless, impostor, json, notOurs } from "./impostor.ts"
 
 setDefaultTimeout(20_000)
 
@@ -57,25 +58,6 @@ test("every method of the client is tried here", () => {
   expect(methods.filter((name) => !STREAMS.includes(name)).sort()).toEqual(NAMES.toSorted())
 })
 
-/** Something at an address of its own that answers as a test wants it, and keeps what it was asked. */
-function impostor(answer: (request: Request) => Response | Promise<Response>) {
-  const asked: Request[] = []
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    fetch: (request) => {
-      asked.push(request)
-      return answer(request)
-    },
-  })
-  return {
-    url: `http://127.0.0.1:${server.port}`,
-    asked,
-    [Symbol.asyncDispose]: () => server.stop(true),
-  }
-}
-
 /** What a request is thrown for. */
 async function failure(name: string, url: string, signal?: AbortSignal): Promise<unknown> {
   return await REQUESTS[name]?.(new Client(url), signal).then(
@@ -84,19 +66,11 @@ async function failure(name: string, url: string, signal?: AbortSignal): Promise
   )
 }
 
-const json = (value: unknown): Response => Response.json(value)
-
 /** An item as a server of the previous version gives it, with the ID that is asked for. */
 async function recordedItem(): Promise<Record<string, unknown>> {
   const recorded = join(import.meta.dir, "../captures/previous-version.json")
   const { answers }: { answers: Record<string, Record<string, unknown>> } = await Bun.file(recorded).json()
   return { ...answers["GET /queue/1"], id: 7 }
-}
-
-/** Bytes without an end, as fast as they are taken. */
-const endless = (text: string, init?: ResponseInit): Response => {
-  const chunk = new TextEncoder().encode(text.repeat(65_536 / text.length))
-  return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }), init)
 }
 
 describe("an answer that is no answer of the server", () => {
@@ -118,7 +92,8 @@ describe("an answer that is no answer of the server", () => {
       expect(error).toMatchObject({
         status: 0,
         code: "",
-        message: `the program at ${other.url} is not a Track Studio server that this client knows`,
+        message: notOurs(other.url),
+        isPassing: false,
       })
     }
   })
@@ -179,66 +154,6 @@ describe("an answer that is no answer of the server", () => {
   })
 })
 
-describe("a stream that is none", () => {
-  const cases: Readonly<Record<string, string>> = {
-    "an update of nothing": "id: 1\ndata: {}\n\n",
-    "an update that is no JSON": "id: 1\ndata: hello\n\n",
-    "an update without an ID": 'data: {"queue_id":1}\n\n',
-    "a live of nothing": "event: live\nid: 4\ndata: {}\n\n",
-    "a gap of nothing": "event: gap\ndata: null\n\n",
-    "a shutdown that asks for text": 'event: shutdown\ndata: {"retry_ms":"soon"}\n\n',
-  }
-  test.each(Object.keys(cases))("%s is said, and waited out", async (name) => {
-    await using other = impostor(
-      () => new Response(cases[name], { headers: { "content-type": "text/event-stream" } }),
-    )
-    const said: Watched[] = []
-    for await (const one of new Client(other.url).watch()) {
-      said.push(one)
-      if (said.length === 2) break
-    }
-    // It counts as a failure: the second wait is longer.
-    expect(said).toMatchObject([
-      { type: "offline", reason: "the answer is not a stream of a Track Studio server", retryMs: 250 },
-      { type: "offline" },
-    ])
-    expect(said[1]).toMatchObject({ retryMs: expect.any(Number) })
-  })
-
-  test("events and values that this client does not know yet pass", async () => {
-    const frames = [
-      'event: weather\ndata: "sunny"\n\n',
-      'id: 3\ndata: {"queue_id":1,"status":"paused","colour":"red"}\n\n',
-      'event: gap\ndata: {"reason":"restored","last_event_id":3,"missed":null}\n\n',
-      'event: live\nid: 3\ndata: {"last_event_id":3,"history":"a","node":2}\n\n',
-    ]
-    await using newer = impostor(
-      () => new Response(frames.join(""), { headers: { "content-type": "text/event-stream" } }),
-    )
-    const said: Watched[] = []
-    for await (const one of new Client(newer.url).watch()) {
-      if (one.type === "offline") break
-      said.push(one)
-    }
-    expect(said).toEqual(
-      JSON.parse(`[
-        {"type":"update","id":3,"update":{"queue_id":1,"status":"paused","colour":"red"}},
-        {"type":"control","control":{"event":"gap","reason":"restored","last_event_id":3,"missed":null}},
-        {"type":"control","control":{"event":"live","last_event_id":3,"history":"a","node":2}}]`),
-    )
-  })
-
-  test("one event without an end takes bounded memory", async () => {
-    await using other = impostor(() =>
-      endless("data: and on and on", { headers: { "content-type": "text/event-stream" } }),
-    )
-    for await (const one of new Client(other.url).watch()) {
-      expect(one).toMatchObject({ type: "offline", reason: "an event of the stream is too long" })
-      break
-    }
-  })
-})
-
 describe("a redirect", () => {
   test.each(NAMES)("of %s is not followed, and is named in the error", async (name) => {
     await using target = impostor(() => json({}))
@@ -262,6 +177,7 @@ describe("a redirect", () => {
       () => new Response(live, { headers: { "content-type": "text/event-stream" } }),
       () => new Response(null, { status: 302, headers: { location: "/login" } }),
       () => new Response("404 page not found", { status: 404 }),
+      () => new Response("<h1>Back soon</h1>", { headers: { "content-type": "text/html" } }),
       () => new Response(live, { headers: { "content-type": "text/event-stream" } }),
       () => Response.json({ error: "gone", code: "gone", request_id: "r" }, { status: 410 }),
     ]
@@ -271,7 +187,7 @@ describe("a redirect", () => {
       for await (const each of new Client(other.url).watch()) types.push(each.type)
     })()
     await expect(watched).rejects.toThrow("gone")
-    expect(types).toEqual(["control", "offline", "offline", "offline", "control", "offline"])
+    expect(types).toEqual(["control", "offline", "offline", "offline", "offline", "control", "offline"])
   })
 
   test("to an address that is none is told by that, too", async () => {
