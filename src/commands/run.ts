@@ -1,6 +1,7 @@
 import type { Client, Held } from "../client/client.ts"
 import { itemInHand, listFlag, setting, stateFolder, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
+import { RENDERERS } from "../renderers/names.ts"
 import type { ExpectedFiles } from "../runner/expected-files.ts"
 import { type Claiming, claiming, type ItemSource } from "../runner/item-source.ts"
 import { leasesIn, takeLease } from "../runner/lease-file.ts"
@@ -27,7 +28,7 @@ function totalFlag({ flags }: Arguments): number | undefined {
 /** What is known of the render; the server estimates from it how long the render takes. */
 function knownOf({ flags }: Arguments, { renderer, total }: Plan): Claiming["known"] {
   const kind = textFlag(flags, "kind")
-  const unit = { ffmpeg: "seconds", blender: "frames", lines: undefined }[renderer]
+  const unit = RENDERERS[renderer].totalIn
   return {
     ...(kind !== undefined && { kind }),
     ...(unit !== undefined && total !== undefined && { totals: { [unit]: total } }),
@@ -97,7 +98,7 @@ function expectedFiles(given: Arguments, { file, renderer, total }: Plan): Expec
   const guessed = file === undefined ? [] : [file]
   const isGuessed = named.length === 0
   const paths = isGuessed ? guessed : named
-  const seconds = renderer === "blender" ? undefined : total
+  const seconds = RENDERERS[renderer].totalIn === "frames" ? undefined : total
   const isVerified = given.flags["no-verify"] !== true
   return { paths, isGuessed, seconds, isVerified }
 }

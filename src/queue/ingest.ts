@@ -4,7 +4,7 @@ import type { Report } from "../item/item.ts"
 import { printing } from "../item/lease.ts"
 import { type Span, spanned, stepWords } from "../item/report.ts"
 import type { Stored } from "../item/stored.ts"
-import type { RendererName } from "../renderers/names.ts"
+import { type RendererName, RENDERERS } from "../renderers/names.ts"
 import { isWhole, type Renderer, renderer } from "../renderers/renderer.ts"
 import type { OutputWriter } from "./output-writer.ts"
 import type { Output } from "./output.ts"
@@ -243,8 +243,7 @@ export class Ingest {
   async finish(): Promise<LeaseStanding | undefined> {
     const { renderer: name } = this.#options
     const { failure, hasEnded: saidSo, reached } = this.#renderer.evidence
-    // ffmpeg says that it ended. Blender's last line proves nothing: only its frames do.
-    const hasEnded = saidSo || name === "blender"
+    const hasEnded = saidSo || !RENDERERS[name].saysEnd
     if (this.#attempt === undefined) await this.#send({})
     if (failure !== undefined) return this.#fail(failure)
     if (hasEnded && isWhole(reached ?? 0)) return this.#complete()

@@ -1,5 +1,21 @@
-/** The renderers whose output is understood; `lines` is any program that prints percentages or "n of m". */
-export const RENDERER_NAMES = ["ffmpeg", "blender", "lines"] as const
+/** What must be known of a renderer beside its output. */
+interface Traits {
+  /** What its total counts; undefined if that depends on the command. */
+  readonly totalIn: "seconds" | "frames" | undefined
+  /** Whether its output says when it has ended; if not, only what it has done proves that. */
+  readonly saysEnd: boolean
+}
 
-/** One of `RENDERER_NAMES`. */
-export type RendererName = (typeof RENDERER_NAMES)[number]
+/** The renderers whose output is understood; `lines` is any program that prints percentages or "n of m". */
+export const RENDERERS = {
+  ffmpeg: { totalIn: "seconds", saysEnd: true },
+  // "Blender quit" is printed after a crash of a script, too.
+  blender: { totalIn: "frames", saysEnd: false },
+  lines: { totalIn: undefined, saysEnd: true },
+} as const satisfies Readonly<Record<string, Traits>>
+
+/** The name of a renderer. */
+export type RendererName = keyof typeof RENDERERS
+
+/** The names of all renderers; Object.keys forgets which keys they are. */
+export const RENDERER_NAMES = Object.keys(RENDERERS) as RendererName[]

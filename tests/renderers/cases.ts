@@ -1,6 +1,6 @@
 import { join } from "node:path"
 
-import type { RendererName } from "../../src/renderers/names.ts"
+import { type RendererName, RENDERERS } from "../../src/renderers/names.ts"
 import type { Expected } from "../../src/renderers/reader.ts"
 import cases from "../captures/cases/cases.json"
 
@@ -25,8 +25,7 @@ export interface Case {
   readonly error_at_end?: string
 }
 
-const NAMES: readonly string[] = ["ffmpeg", "blender", "lines"]
-const isName = (name: string): name is RendererName => NAMES.includes(name)
+const isName = (name: string): name is RendererName => name in RENDERERS
 
 /** All of them. */
 export const CASES: readonly Case[] = cases.flatMap(({ reader, ...rest }) =>

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
-import type { RendererName } from "../../src/renderers/names.ts"
+import { type RendererName, RENDERERS } from "../../src/renderers/names.ts"
 import type { Expected } from "../../src/renderers/reader.ts"
 import { isWhole, renderer } from "../../src/renderers/renderer.ts"
 
@@ -14,7 +14,7 @@ function completes(name: RendererName, known: Partial<Expected>, output: string)
   for (let at = 0; at < output.length; at += 97) listener.push(output.slice(at, at + 97))
   listener.push("\n")
   const { reached, failure, hasEnded } = listener.evidence
-  return failure === undefined && isWhole(reached ?? 0) && (hasEnded || name === "blender")
+  return failure === undefined && isWhole(reached ?? 0) && (hasEnded || !RENDERERS[name].saysEnd)
 }
 
 const NOISE = fc.constantFrom(
