@@ -13,8 +13,8 @@ import { takes } from "./usage.ts"
 /** What should come at once may take this long. */
 const PATIENCE_MS = 5000
 
-/** Longer than the longest keepalive. */
-const IDLE_S = 60
+/** Longer than the longest keepalive, and than the 60 s after which proxies end what is silent by default. */
+const IDLE_S = 65
 const MAX_IDLE_S = 3600
 
 const MARKS: Readonly<Record<Finding["verdict"], readonly [mark: string, tone: Tone]>> = {
@@ -75,7 +75,7 @@ machine: disk, file descriptors, programs, systemd units. It changes nothing. Ex
       idle: {
         type: "string",
         placeholder: "S",
-        help: `seconds to watch an idle stream, more than --keepalive-ms; 0 skips this check; default ${IDLE_S}`,
+        help: `seconds to watch what is silent, more than --keepalive-ms; 0 skips these checks; default ${IDLE_S}`,
       },
       json: { type: "boolean", help: "print the findings as JSON" },
     },

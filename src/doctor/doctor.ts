@@ -1,9 +1,10 @@
 import { arrivalAt, certificateOf } from "./arrival.ts"
 import { isHere, type Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
+import { heldOf } from "./held.ts"
 import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
 import { socketOf } from "./sockets.ts"
-import { arrivalOf, compressionOf, idlenessOf, resumptionOf } from "./streams.ts"
+import { arrivalOf, compressionOf, idlenessOf, idleStream, resumptionOf } from "./streams.ts"
 import { pausesOf, uploadsOf } from "./uploads.ts"
 
 /**
@@ -24,6 +25,7 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
   if (!isReached) return
   const { isIn, findings } = await accountOf(patient)
   yield* findings
+  const idle = isIn ? idleStream(patient) : undefined
   const looks: Promise<Finding | readonly Finding[]>[] = [
     refusalsOf(patient),
     originsOf(patient),
@@ -38,8 +40,9 @@ export async function* examined(patient: Patient): AsyncGenerator<Finding, void,
           arrivalOf(patient),
           compressionOf(patient),
           resumptionOf(patient),
-          pausesOf(patient, isProxied),
-          idlenessOf(patient),
+          pausesOf(patient, idle),
+          heldOf(patient),
+          idlenessOf(patient, idle),
         ]
       : []),
   ]

@@ -14,7 +14,7 @@ export interface Patient {
   readonly token: string | undefined
   /** How long an immediate answer may take, in milliseconds. */
   readonly patienceMs: number
-  /** How long an idle stream is watched, in milliseconds; 0 for not at all. */
+  /** How long idle streams, pauses and held answers are watched, in milliseconds; 0 for not at all. */
   readonly idleMs: number
   /** This machine's time, in milliseconds since 1970. */
   readonly now: () => number

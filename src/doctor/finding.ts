@@ -21,7 +21,10 @@ const FAULTS = {
     "nginx: proxy_set_header X-Forwarded-Proto $scheme;",
     "nginx behind another proxy: proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;",
   ],
-  host_open: ["nginx: proxy_set_header Host $http_host;   # the name that the client asked for"],
+  host_open: [
+    "nginx: proxy_set_header Host $http_host;   # the name that the client asked for",
+    "Apache: ProxyPreserveHost On",
+  ],
   origin_open: ["remove anything that sets or removes the header Origin on its way to the server"],
   not_let_in: [
     "track-studio token create --role viewer, and pass it with TRACK_STUDIO_TOKEN or --token-file",
@@ -30,6 +33,11 @@ const FAULTS = {
   proxy_untrusted: [
     "start the server with --trusted-proxy and the address of the proxy, such as 127.0.0.1",
     "nginx: proxy_set_header X-Forwarded-For $remote_addr;",
+  ],
+  client_hidden: [
+    "start the server with --trusted-proxy and the address of the proxy, such as 127.0.0.1",
+    "nginx: proxy_set_header X-Forwarded-For $remote_addr;",
+    "HAProxy: option forwardfor",
   ],
   address_forgeable: ["nginx: proxy_set_header X-Forwarded-For $remote_addr;"],
   limited: [
@@ -47,7 +55,10 @@ const FAULTS = {
     "nginx: proxy_buffering off;   # and remove proxy_ignore_headers X-Accel-Buffering",
     "Apache: ProxyPass ... flushpackets=on   # Caddy: flush_interval -1",
   ],
-  compressed: ["nginx: gzip off;   # or remove text/event-stream from gzip_types"],
+  compressed: [
+    "nginx: gzip off;   # or remove text/event-stream from gzip_types",
+    "Apache: SetEnv no-gzip 1",
+  ],
   rewritten: ["remove anything that rewrites bodies on their way, such as sub_filter in nginx"],
   headers_stripped: ["nginx: remove proxy_hide_header, add_header and expires for what is missing"],
   not_resumed: [
@@ -61,14 +72,21 @@ const FAULTS = {
   body_buffered: [
     "nginx: proxy_request_buffering off; proxy_http_version 1.1;",
     "HAProxy: remove option http-buffer-request",
+    "Apache: it cannot do this; reports of run and work pass, as each is a request of its own",
   ],
   body_cut: [
     "nginx: client_body_timeout 1h;   # a frame may take long, and the renderer is silent meanwhile",
+    "HAProxy: timeout client 1h   # Apache: RequestReadTimeout header=20-40,MinRate=500 body=0",
   ],
   body_limited: ["nginx: client_max_body_size 0;"],
+  answer_cut: [
+    "nginx: proxy_read_timeout 1h;   # GET /queue/7?wait=finished may wait for an hour",
+    "HAProxy: timeout server 1h   # Apache: ProxyTimeout 3600",
+  ],
   not_upgraded: [
     "nginx: proxy_http_version 1.1;",
     'nginx: proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";',
+    "Apache: ProxyPass / http://127.0.0.1:8080/ upgrade=websocket",
   ],
   disk_unusable: [
     "run this as the user of the server, or choose a file that the server may write, with --database",

@@ -1,3 +1,5 @@
+import { lookup } from "node:dns/promises"
+
 import { printable } from "../text.ts"
 import { type Answer, exchange, isHere, isLimit, type Patient, refusalIn, saidIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
@@ -87,6 +89,25 @@ const FORGED = "192.0.2.1"
 /** An address of this machine that nobody trusts as that of a proxy. */
 const ASIDE = "127.0.0.2"
 
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/
+
+/** Whether an address leads to this machine alone, as that of a tunnel does. */
+async function isNear(url: URL): Promise<boolean> {
+  if (isHere(url)) return true
+  const found = await lookup(url.hostname.replace(/^\[|\]$/g, ""), { all: true }).catch(() => [])
+  return found.some(({ address }) => LOOPBACK.test(address))
+}
+
+/** Whether the address that the server sees can be that of this machine. */
+export function clientOf(seen: string, isNear: boolean): Finding {
+  const about = "addresses"
+  const says = `this machine is seen as ${printable(seen)}`
+  if (isNear || !LOOPBACK.test(seen)) return good(about, says)
+  const so =
+    "a proxy hides its clients: they share the limits of one, and a server without tokens trusts them all"
+  return faulty(about, "client_hidden", `${says}, so ${so}`)
+}
+
 /** Whether the server sees where requests come from, and does not believe what a client says about that. */
 export async function addressOf(patient: Patient, isProxied: boolean): Promise<Finding> {
   const about = "addresses"
@@ -100,7 +121,7 @@ export async function addressOf(patient: Patient, isProxied: boolean): Promise<F
     return faulty(about, "proxy_untrusted", "all clients of the proxy count as one, and share its limits")
   }
   if (typeof address !== "string") return unknown(about, "the server does not show them")
-  if (address !== FORGED) return good(about, `this machine is seen as ${printable(address)}`)
+  if (address !== FORGED) return clientOf(address, await isNear(patient.url))
   // A proxy that adds to what a client says is right. From its own address, which is trusted, that is not seen.
   const aside = isHere(patient.url) ? await seen(ASIDE) : FORGED
   if (aside === ASIDE) return good(about, "clients elsewhere are seen as they are")

@@ -3,9 +3,12 @@ import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./excha
 import { faulty, type Finding, good, unknown } from "./finding.ts"
 
 /** An idle stream: that of an item that is never added. */
-const QUIET = "/progress/stream?ids=9007199254740991"
+export const QUIET = "/progress/stream?ids=9007199254740991"
 
 const LIVE = /^event: live\n/m
+
+/** The frame with which a server ends its streams when it stops. */
+export const SHUTDOWN = /^event: shutdown$/m
 
 /** The data of a whole frame. */
 const DATA = /^data: .*\n/m
@@ -91,18 +94,19 @@ export async function resumptionOf(patient: Patient): Promise<Finding> {
 /** How often a server sends a keepalive, unless it was started with another time. */
 const KEEPALIVE_MS = 15_000
 
+/** An idle stream, watched until it ends or the time for it is over; 0 seconds open none. */
+export const idleStream = (patient: Patient): Promise<Answer> | undefined =>
+  patient.idleMs === 0
+    ? undefined
+    : exchange(patient, { path: QUIET, headers: { accept: "text/event-stream" }, mostMs: patient.idleMs })
+
 /** Whether an idle stream stays open, with its keepalives. */
-export async function idlenessOf(patient: Patient): Promise<Finding> {
+export async function idlenessOf({ idleMs }: Patient, idle: Promise<Answer> | undefined): Promise<Finding> {
   const about = "idle streams"
-  const { idleMs } = patient
-  if (idleMs === 0) return unknown(about, "not checked (--idle 0)")
-  const { text, end, lastMs } = await exchange(patient, {
-    path: QUIET,
-    headers: { accept: "text/event-stream" },
-    mostMs: idleMs,
-  })
+  if (idle === undefined) return unknown(about, "not checked (--idle 0)")
+  const { text, end, lastMs } = await idle
   if (!isLive(text)) return unknown(about, "the request got no stream")
-  if (/^event: shutdown$/m.test(text)) return unknown(about, "the server was stopped meanwhile")
+  if (SHUTDOWN.test(text)) return unknown(about, "the server was stopped meanwhile")
   if (end !== "late") return faulty(about, "cut", `an idle stream was cut after ${seconds(lastMs)}`)
   if (/^: keepalive$/m.test(text))
     return good(about, `stay open, with keepalives; watched for ${seconds(idleMs)}`)

@@ -1,5 +1,6 @@
 import { type Answer, exchange, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good, unknown } from "./finding.ts"
+import { QUIET, SHUTDOWN } from "./streams.ts"
 
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
 const INGEST = { method: "POST", path: "/queue/9007199254740991/ingest/lines", unfinished: "0 %\n" } as const
@@ -37,29 +38,33 @@ function size({ status }: Answer): Finding {
   return good(about, "request bodies may have any size")
 }
 
-/** A request that the server waits for: the rest of its body never comes, so it changes nothing. */
+/** A stream whose request has a body that pauses. The server does not read it, so only a proxy can lose patience. */
 const PAUSING = {
-  method: "POST",
-  path: "/tickets",
-  headers: { "content-type": "application/json" },
-  unfinished: "{",
+  path: QUIET,
+  headers: { accept: "text/event-stream", "transfer-encoding": "chunked" },
+  unfinished: "\n",
 } as const
 
-/** The server itself ends such a request after 60 s. */
-const LONGEST_PAUSE_MS = 50_000
+/** Two streams that are cut for the same reason end no further apart than this. */
+const TOGETHER_MS = 500
 
-/** Whether a body may pause, as a renderer does in a frame that takes long. */
-export async function pausesOf(patient: Patient, isProxied: boolean): Promise<Finding> {
+/**
+ * Whether a body may pause, as a renderer does in a frame that takes long. `idle` is a stream whose request has no
+ * body: what cuts both is no limit on bodies.
+ */
+export async function pausesOf(patient: Patient, idle: Promise<Answer> | undefined): Promise<Finding> {
   const about = "ingest, pauses"
-  const pauseMs = Math.min(patient.idleMs, LONGEST_PAUSE_MS)
-  if (pauseMs === 0) return unknown(about, "not checked (--idle 0)")
-  const answer = await exchange(patient, { ...PAUSING, mostMs: pauseMs })
-  const seconds = Math.round(answer.lastMs / 1000)
-  const { error } = refusalIn(answer)
-  // Without an answer, or with "Request Timeout", somebody on the way has lost patience.
-  if (answer.status !== 0 && answer.status !== 408)
-    return unknown(about, error || `the answer is ${answer.status}`)
-  const longer = isProxied ? "; client_body_timeout of nginx, 60 s by default, ends longer ones" : ""
-  if (answer.end === "late") return good(about, `bodies may pause; watched for ${seconds} s${longer}`)
+  if (idle === undefined) return unknown(about, "not checked (--idle 0)")
+  const answer = await exchange(patient, { ...PAUSING, mostMs: patient.idleMs })
+  const { status, text, end, lastMs } = answer
+  const seconds = Math.round(lastMs / 1000)
+  if (SHUTDOWN.test(text)) return unknown(about, "the server was stopped meanwhile")
+  // Without an answer, or with "Request Timeout", a proxy has lost patience.
+  if (status !== 0 && status !== 200 && status !== 408)
+    return unknown(about, refusalIn(answer).error || `the answer is ${status}`)
+  if (end === "late") return good(about, `bodies may pause; watched for ${seconds} s`)
+  const without = await idle
+  if (without.end !== "late" && without.lastMs < lastMs + TOGETHER_MS)
+    return unknown(about, "idle streams are cut, so nothing can be seen")
   return faulty(about, "body_cut", `a body that pauses is cut after ${seconds} s: a slow frame ends a render`)
 }

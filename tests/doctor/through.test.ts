@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 
 import { examined } from "../../src/doctor/doctor.ts"
 import type { Fault, Finding } from "../../src/doctor/finding.ts"
+import { clientOf } from "../../src/doctor/requests.ts"
 import { Nginx, nginxOrWhy, SHIPPED_CONFIGS, type Site } from "../nginx.ts"
 import { Reader } from "../reader.ts"
 import { run, start, type TestServer } from "../server.ts"
@@ -23,7 +24,7 @@ interface Case {
   readonly change?: (config: string) => string
   readonly faults: readonly Fault[]
   /** Which server stands behind it; default: one that serves everybody. */
-  readonly server?: "protected" | "trusting nobody" | "quiet" | "for all pages"
+  readonly server?: "protected" | "trusting nobody" | "quiet" | "for all pages" | "empty"
   /** The path of the URL; default: none. */
   readonly path?: string
   /** How long an idle stream is watched, in milliseconds; default 6,000. */
@@ -85,8 +86,19 @@ const CASES: readonly Case[] = [
   {
     name: "idle streams are cut",
     change: instead("proxy_read_timeout 1h;", "proxy_read_timeout 3s;"),
-    faults: ["cut"],
+    faults: ["answer_cut", "cut"],
     server: "quiet",
+  },
+  {
+    name: "answers may not be held",
+    change: instead("proxy_read_timeout 1h;", "proxy_read_timeout 3s;"),
+    faults: ["answer_cut"],
+  },
+  {
+    name: "no item is there to wait for",
+    server: "empty",
+    faults: [],
+    unknown: ["held answers"],
   },
   {
     name: "bodies are buffered",
@@ -97,6 +109,15 @@ const CASES: readonly Case[] = [
     name: "bodies may not pause",
     change: instead("client_body_timeout 1h;", "client_body_timeout 2s;"),
     faults: ["body_cut"],
+  },
+  {
+    name: "bodies may not pause, and idle streams are cut",
+    change: (config) =>
+      config
+        .replace("client_body_timeout 1h;", "client_body_timeout 2s;")
+        .replace("proxy_read_timeout 1h;", "proxy_read_timeout 4s;"),
+    faults: ["answer_cut", "body_cut", "cut"],
+    server: "quiet",
   },
   { name: "bodies are limited", change: instead("client_max_body_size 0;", ""), faults: ["body_limited"] },
   {
@@ -235,6 +256,18 @@ const CASES: readonly Case[] = [
   },
 ]
 
+test("a client elsewhere that is seen as this machine itself is hidden by a proxy", () => {
+  expect(clientOf("127.0.0.1", false)).toMatchObject({ verdict: "fault", fault: "client_hidden" })
+  expect(clientOf("::1", false)).toMatchObject({ fault: "client_hidden" })
+  expect(clientOf("192.0.2.7", false)).toMatchObject({ verdict: "good" })
+  expect(clientOf("127.0.0.1", true)).toMatchObject({ verdict: "good" })
+})
+
+test("what is silent is watched for longer than the minute after which proxies end it by default", async () => {
+  const { stdout } = await run(["doctor", "--help"])
+  expect(Number(/--idle .*?default (\d+)/s.exec(stdout)?.[1])).toBeGreaterThan(60)
+})
+
 /** Without it, a server on loopback takes changes from every page of this machine. */
 const STUDIO = "https://studio.example"
 
@@ -262,6 +295,8 @@ describe.skipIf("why" in nginx)("through nginx", () => {
     servers.set("quiet", await start({ args: [...base, ...believing, "--keepalive-ms", "20000"] }))
     const always = ["--requests-per-address", "0", "--keepalive-ms", "500"]
     servers.set("for all pages", await start({ args: [...always, ...believing] }))
+    servers.set("empty", await start({ args: [...args, ...believing] }))
+    for (const [name, server] of servers) if (name !== "empty") await server.add()
     servers.set("protected", locked)
     expect((await run(["token", "create", "--role", "viewer", "--database", locked.database])).code).toBe(0)
     const sites = CASES.map(({ change, server }): Site => ({

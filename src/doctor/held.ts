@@ -1,0 +1,39 @@
+import { exchange, type Patient, refusalIn, saidIn } from "./exchange.ts"
+import { faulty, type Finding, good, unknown } from "./finding.ts"
+
+/** The longest that the server holds an answer, in seconds. */
+const LONGEST_S = 3600
+
+/** An item that is not finished; undefined if none is, or if this caller may not see any. */
+async function unfinished(patient: Patient): Promise<number | undefined> {
+  const { queue } = saidIn(await exchange(patient, { path: "/queue?limit=1" }))
+  const [item] = Array.isArray(queue) ? queue : []
+  // Those that are not finished come first in the list.
+  return item === undefined || item.completed_at !== null ? undefined : item.id
+}
+
+/** Whether the server may hold an answer for long, as it does for those who wait until an item is finished. */
+export async function heldOf(patient: Patient): Promise<Finding> {
+  const about = "held answers"
+  const { idleMs } = patient
+  if (idleMs === 0) return unknown(about, "not checked (--idle 0)")
+  const id = await unfinished(patient)
+  if (id === undefined) {
+    return unknown(
+      about,
+      "not checked, as no item is unfinished; nginx cuts them after 60 s, unless it has proxy_read_timeout 1h;",
+    )
+  }
+  const answer = await exchange(patient, {
+    path: `/queue/${id}?wait=finished&timeout=${LONGEST_S}`,
+    mostMs: idleMs,
+  })
+  const { status, end, lastMs } = answer
+  const seconds = Math.round(lastMs / 1000)
+  const { error } = refusalIn(answer)
+  if (error !== "") return unknown(about, error)
+  if (end === "late" || (status === 200 && saidIn(answer)["id"] === id))
+    return good(about, `may take long; watched for ${seconds} s`)
+  const how = status === 0 ? "cut" : `answered with ${status}`
+  return faulty(about, "answer_cut", `a request that waits is ${how} after ${seconds} s, not by the server`)
+}
