@@ -90,7 +90,10 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   config: { own: ["errors", "log", "node", "token"], packages: ["node:fs"] },
   client: { own: ["backoff", "errors", "item", "wire"] },
-  doctor: { own: ["text"], packages: ["node:fs", "node:http", "node:https", "node:path", "node:tls"] },
+  doctor: {
+    own: ["text"],
+    packages: ["node:dns/promises", "node:fs", "node:http", "node:https", "node:path", "node:tls"],
+  },
   "doctor/machine": {
     own: ["doctor", "store/address", "text"],
     packages: ["node:child_process", "node:fs"],

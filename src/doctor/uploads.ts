@@ -38,8 +38,19 @@ function size({ status }: Answer): Finding {
   return good(about, "request bodies may have any size")
 }
 
-/** A stream whose request has a body that pauses. The server does not read it, so only a proxy can lose patience. */
-const PAUSING = {
+/** A request that the server waits for: the rest of its body never comes, so it changes nothing. */
+const WAITING = {
+  method: "POST",
+  path: "/tickets",
+  headers: { "content-type": "application/json" },
+  unfinished: "{",
+} as const
+
+/** The server itself ends such a request after 60 s. */
+const LONGEST_WAIT_MS = 55_000
+
+/** A stream whose request has a body that pauses: the server does not read it, and never ends it. */
+const STREAMING = {
   path: QUIET,
   headers: { accept: "text/event-stream", "transfer-encoding": "chunked" },
   unfinished: "\n",
@@ -48,23 +59,30 @@ const PAUSING = {
 /** Two streams that are cut for the same reason end no further apart than this. */
 const TOGETHER_MS = 500
 
+/** Whether a proxy has ended a request early: without an answer, with "Request Timeout", or in its stream. */
+const isCut = ({ status, end }: Answer): boolean =>
+  end !== "late" && (status === 0 || status === 200 || status === 408)
+
 /**
- * Whether a body may pause, as a renderer does in a frame that takes long. `idle` is a stream whose request has no
- * body: what cuts both is no limit on bodies.
+ * Whether a body may pause, as a renderer does in a frame that takes long. Some proxies limit the pause itself, others
+ * the time in which nothing is sent in either direction. `idle` is a stream whose request has no body: what cuts that
+ * one is no limit on bodies.
  */
 export async function pausesOf(patient: Patient, idle: Promise<Answer> | undefined): Promise<Finding> {
   const about = "ingest, pauses"
   if (idle === undefined) return unknown(about, "not checked (--idle 0)")
-  const answer = await exchange(patient, { ...PAUSING, mostMs: patient.idleMs })
-  const { status, text, end, lastMs } = answer
-  const seconds = Math.round(lastMs / 1000)
-  if (SHUTDOWN.test(text)) return unknown(about, "the server was stopped meanwhile")
-  // Without an answer, or with "Request Timeout", a proxy has lost patience.
-  if (status !== 0 && status !== 200 && status !== 408)
-    return unknown(about, refusalIn(answer).error || `the answer is ${status}`)
-  if (end === "late") return good(about, `bodies may pause; watched for ${seconds} s`)
-  const without = await idle
-  if (without.end !== "late" && without.lastMs < lastMs + TOGETHER_MS)
+  const { idleMs } = patient
+  const [waiting, streaming, without] = await Promise.all([
+    exchange(patient, { ...WAITING, mostMs: Math.min(idleMs, LONGEST_WAIT_MS) }),
+    exchange(patient, { ...STREAMING, mostMs: idleMs }),
+    idle,
+  ])
+  if (SHUTDOWN.test(streaming.text)) return unknown(about, "the server was stopped meanwhile")
+  const cut = isCut(waiting) ? waiting : streaming
+  const seconds = Math.round(cut.lastMs / 1000)
+  if (cut.end === "late") return good(about, `bodies may pause; watched for ${seconds} s`)
+  if (!isCut(cut)) return unknown(about, refusalIn(cut).error || `the answer is ${cut.status}`)
+  if (cut === streaming && without.end !== "late" && without.lastMs < cut.lastMs + TOGETHER_MS)
     return unknown(about, "idle streams are cut, so nothing can be seen")
   return faulty(about, "body_cut", `a body that pauses is cut after ${seconds} s: a slow frame ends a render`)
 }
