@@ -40,6 +40,18 @@ export type KeptLease = Static<typeof KeptLease>
 const Contents = Type.Object({ server: Type.String(), leases: Type.Array(KeptLease) })
 type Contents = Static<typeof Contents>
 
+/** What a machine calls itself: a server on it answers at each of them. */
+const OWN_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]"]
+
+/** The address of a server, the same for each way of writing it. */
+function addressOf(server: string): string {
+  const url = URL.parse(server)
+  if (!url) return server
+  const { protocol, hostname, port, pathname } = url
+  const host = OWN_HOSTS.includes(hostname) ? "localhost" : hostname.replace(/\.$/, "")
+  return `${protocol}//${host}:${port}${pathname.replace(/\/+$/, "")}`
+}
+
 const isKept = ({ kept_until = 0 }: KeptLease): boolean => kept_until > Date.now()
 
 /** The folder of the files of leases, inside the folder for what this user's workers keep. */
@@ -119,7 +131,9 @@ export function takeLease(folder: string, server: string, id: number): KeptLease
   if (!existsSync(folder)) return undefined
   for (const name of readdirSync(folder).filter((each) => each.endsWith(LOCK))) {
     const lockPath = join(folder, name)
-    const lease = read(fileOf(lockPath))?.server === server ? keptIn(lockPath, id) : undefined
+    const of = read(fileOf(lockPath))?.server
+    const isOurs = of !== undefined && addressOf(of) === addressOf(server)
+    const lease = isOurs ? keptIn(lockPath, id) : undefined
     if (lease) return lease
   }
   return undefined
@@ -218,7 +232,7 @@ export class LeaseFile {
     if (descriptor === undefined) return []
     try {
       const contents = read(path)
-      if (contents && contents.server !== this.#server) return []
+      if (contents && addressOf(contents.server) !== addressOf(this.#server)) return []
       if (contents?.leases.some(isKept)) return []
       const leases = (contents?.leases ?? []).filter(({ kept_until }) => kept_until === undefined)
       for (const lease of leases) this.#leases.set(lease.token, lease)

@@ -246,6 +246,42 @@ describe("the file of leases", () => {
     expect(new LeaseFile(home, "http://a").adopt()).toEqual([lease])
   })
 
+  test("is for a server, however its address is written", () => {
+    const home = path()
+    const lease = { id: 1, token: "t", attempt: 1 }
+    const kept = { ...lease, id: 2, token: "u", kept_until: Date.now() + 60_000 }
+    const ways = [
+      "http://localhost:8080",
+      "HTTP://127.0.0.1:8080/",
+      "http://[::1]:8080",
+      "http://LOCALHOST:8080//",
+    ]
+    for (const [i, way] of ways.entries()) {
+      const next = ways[(i + 1) % ways.length] ?? way
+      const file = new LeaseFile(home, way)
+      file.set(lease)
+      file.close()
+      keepLease(home, way, kept)
+      for (const other of [
+        "http://localhost:8081",
+        "https://localhost:8080",
+        "http://localhost:8080/queue",
+      ]) {
+        expect(new LeaseFile(home, other).adopt()).toEqual([])
+        expect(takeLease(home, other, 2)).toBeUndefined()
+      }
+      const heir = new LeaseFile(home, next)
+      expect(heir.adopt()).toEqual([lease])
+      heir.remove(lease.token)
+      heir.close()
+      expect(takeLease(home, next, 2)).toEqual(kept)
+    }
+    const named = new LeaseFile(home, "http://Box.lan:80/")
+    named.set(lease)
+    named.close()
+    expect(new LeaseFile(home, "http://box.lan").adopt()).toEqual([lease])
+  })
+
   test("keeps a lease for the next step of its item: for the same server, once, and not for long", () => {
     const home = path()
     expect(takeLease(home, "http://a", 1)).toBeUndefined()
