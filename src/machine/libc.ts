@@ -9,6 +9,7 @@ const SYMBOLS = {
   flock: { args: ["int", "int"], returns: "int" },
   alarm: { args: ["uint32_t"], returns: "uint32_t" },
   pipe2: { args: ["ptr", "int"], returns: "int" },
+  poll: { args: ["ptr", "uint64_t", "int"], returns: "int" },
   epoll_ctl: { args: ["int", "int", "int", "ptr"], returns: "int" },
   prlimit: { args: ["int", "int", "ptr", "ptr"], returns: "int" },
 } as const
@@ -55,6 +56,16 @@ export function pipe(): { readonly from: number; readonly to: number } | undefin
   const ends = new Int32Array(2)
   const [from, to] = libc()?.pipe2(ptr(ends), CLOSE_ON_EXEC) === 0 ? ends : []
   return from === undefined || to === undefined ? undefined : { from, to }
+}
+
+const POLL_ERROR = 8
+
+/** Whether any process still has the other end of a pipe into which we write; true also where that is unknown. */
+export function isRead(descriptor: number): boolean {
+  // The descriptor, what we wait for, and what the kernel says of it.
+  const polled = new DataView(new ArrayBuffer(8))
+  polled.setInt32(0, descriptor, true)
+  return libc()?.poll(ptr(polled), 1, 0) !== 1 || (polled.getInt16(6, true) & POLL_ERROR) === 0
 }
 
 const THIS_PROCESS = 0

@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from "node:fs"
 
-import { pipe } from "../machine/libc.ts"
+import { isRead, pipe } from "../machine/libc.ts"
 import { brandOf } from "./brand.ts"
 
 /**
@@ -76,6 +76,9 @@ done
 ) <&4 4<&- &
 `
 
+/** How often to look whether the guard is still there. */
+const LOOK_MS = 1000
+
 /** A command that the guard watches. */
 export interface Guarded extends Disposable {
   /** What the guard looks for in the environment of processes; the brand that it looks for is `brandOf` it. */
@@ -93,6 +96,7 @@ export class Guard {
   readonly #commands = new Map<string, number | undefined>()
   readonly #lease: () => number | undefined
   #input: number | undefined
+  #looking: Timer | undefined
   #count = 0
 
   /**
@@ -133,6 +137,7 @@ export class Guard {
     const started = (pid?: number): void => {
       this.#commands.set(name, pid)
       this.#tell()
+      this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref()
     }
     // Before the start: if we are killed in the middle of it, the mark finds what was started.
     started()
@@ -142,13 +147,20 @@ export class Guard {
       [Symbol.dispose]: () => {
         this.#commands.delete(name)
         this.#tell()
+        if (this.#commands.size > 0) return
+        clearInterval(this.#looking)
+        this.#looking = undefined
       },
     }
   }
 
+  /** Gives the commands another guard, if theirs was killed, as memory was short perhaps. */
+  #look(): void {
+    if (this.#input === undefined || !isRead(this.#input)) this.#tell()
+  }
+
   #tell(): void {
     if (this.#send()) return
-    // The guard was killed, as memory was short perhaps: what runs from now on gets another one.
     this.#start()
     this.#send()
   }

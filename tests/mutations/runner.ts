@@ -78,14 +78,14 @@ export const RUNNER: readonly Mistake[] = [
     [
       [
         "the leases of another server are taken over",
-        "if (contents && contents.server !== this.#server) return []",
+        "if (contents && addressOf(contents.server) !== addressOf(this.#server)) return []",
         "",
       ],
       ["leases that were taken over are not written down", "if (leases.length > 0) this.#write()", ""],
       [
         "a lease that was kept for another server is used",
-        "read(fileOf(lockPath))?.server === server ? keptIn",
-        "read(fileOf(lockPath)) !== undefined ? keptIn",
+        "const isOurs = of !== undefined && addressOf(of) === addressOf(server)",
+        "const isOurs = of !== undefined",
       ],
     ],
   ),

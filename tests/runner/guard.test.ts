@@ -29,18 +29,22 @@ const family = (seconds: string): string =>
 const MEMBERS = 7
 const running = (seconds: string): string[] =>
   processesWith(`sleep ${seconds}`).filter((line) => line.startsWith("sleep "))
-/** The process that guards the commands of a program of ours. */
-function guardOf({ child: { pid } }: Program): number {
-  const guards = readdirSync("/proc").filter((name) => {
+/** The processes that guard the commands of a program of ours. */
+const guardsOf = ({ child: { pid } }: Program): number[] =>
+  readdirSync("/proc").flatMap((name) => {
     try {
       const line = readFileSync(`/proc/${name}/cmdline`, "latin1")
-      return line.includes("\0track-studio-guard\0") && line.endsWith(`\0${pid}\0`)
+      const isGuard = line.includes("\0track-studio-guard\0") && line.endsWith(`\0${pid}\0`)
+      return isGuard ? [Number(name)] : []
     } catch {
-      return false
+      return []
     }
   })
+
+function guardOf(program: Program): number {
+  const guards = guardsOf(program)
   expect(guards).toHaveLength(1)
-  return Number(guards[0])
+  return guards[0] ?? 0
 }
 
 /** Resolves once a process has ended. */
@@ -125,6 +129,19 @@ describe("a kill without warning", () => {
     await own.add({ song_id: 2 })
     await asleep(seconds)
     worker.kill("SIGKILL")
+    await gone(seconds)
+  })
+
+  test("of a run whose guard was killed meanwhile ends the command in hand", async () => {
+    const seconds = mark()
+    await using render = studio(server, ["run", "--song", "7", "--", "bash", "-c", family(seconds)])
+    await render.prints("ready")
+    await asleep(seconds)
+    const guard = guardOf(render)
+    process.kill(guard, "SIGKILL")
+    await ended(guard)
+    while (guardsOf(render).length === 0) await Bun.sleep(20)
+    render.kill("SIGKILL")
     await gone(seconds)
   })
 
