@@ -3,11 +3,13 @@ import { SQL } from "bun"
 /** Codes of Bun's client that mean: the way to the server was lost, or there was none. */
 const WAY =
   /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|EXPECTED|UNEXPECTED|INVALID)|^ERR_SOCKET|^ECONN|^FailedToOpen/
+/** The SQLSTATE of a server that takes no writes: a standby, to which a name may lead after a failover. */
+export const READ_ONLY = "25006"
 /**
  * SQLSTATEs of a server that is starting or ending, has become a standby, or has no room for one more
  * connection.
  */
-const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", "25006", "53300", "25P03"]
+const AWAY = ["57P01", "57P02", "57P03", "08000", "08003", "08006", READ_ONLY, "53300", "25P03"]
 /** SQLSTATEs of a statement that the server has undone: a deadlock, a lock or a statement that took too long. */
 const UNDONE = ["40001", "40P01", "55P03", "57014"]
 /** The first two characters of the SQLSTATE of a row that a constraint or a trigger refused. */
@@ -64,8 +66,8 @@ export function isConnectionLost(error: unknown): boolean {
   return code === LATE || AWAY.includes(state) || (state === "" && WAY.test(code))
 }
 
-/** Whether the server says that it only reads: a standby, to which a name leads after a failover. */
-export const isReadOnly = (error: unknown): boolean => partsOf(error).state === "25006"
+/** Whether the server takes no writes. */
+export const isReadOnly = (error: unknown): boolean => partsOf(error).state === READ_ONLY
 
 /** Whether the server has undone a statement that may be tried again. */
 export const isUndone = (error: unknown): boolean => UNDONE.includes(partsOf(error).state)

@@ -146,6 +146,8 @@ export class PostgresLink {
       try {
         const [row] = await this.ask<{ is: string }>("SELECT current_setting('transaction_read_only') AS is")
         if (row?.is === "off") return
+        // This connection may lead to a server that stays a standby, and the name to another one by now.
+        this.#renew(this.#sql)
       } catch (error) {
         if (!isConnectionLost(error)) return
       }

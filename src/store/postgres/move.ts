@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite"
 import { existsSync, rmSync } from "node:fs"
 
-import { SQL } from "bun"
+import type { SQL } from "bun"
 import { getTableName } from "drizzle-orm"
 import { getTableConfig, type PgTable } from "drizzle-orm/pg-core"
 
@@ -25,6 +25,7 @@ import {
   updates,
   webhooks,
 } from "./schema.ts"
+import { unlimited } from "./session.ts"
 
 /** How long sessions of a server that has just ended may still be there. */
 const CLOSED_MS = 2000
@@ -71,10 +72,6 @@ function columnsOf(table: PgTable): {
   return { names: columns.map(({ name }) => name), isBoolean: new Set(isBoolean) }
 }
 
-/** A session for a move: one connection, whose statements have no time limit. */
-const session = (url: string): SQL =>
-  new SQL({ url, max: 1, connectionTimeout: 2, connection: { application_name: "track-studio move" } })
-
 /** @throws AppError `unavailable` if a server runs on the database */
 async function checkUnused(tx: SQL, url: string): Promise<void> {
   // A session that has just been closed is listed for a moment.
@@ -95,7 +92,7 @@ async function within<T>(url: string, work: (tx: SQL) => Promise<T>): Promise<T>
   // Brings the database up to date.
   const opened = await openPostgres(url, () => undefined)
   await Promise.all([opened.writing.close(), opened.reading.close()])
-  const client = session(url)
+  const client = unlimited(url, "track-studio move")
   try {
     return await client.begin(async (tx) => {
       // A server that starts meanwhile must not read which history it serves.

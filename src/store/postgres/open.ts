@@ -6,12 +6,12 @@ import { SQL } from "bun"
 import { AppError } from "../../errors.ts"
 import { shownDatabase } from "../address.ts"
 import type { FoundDatabase } from "../store.ts"
-import { isConnectionLost, StatementError, stateOf } from "./faults.ts"
-import { LIMIT_MS, type LinkOptions, PostgresLink } from "./link.ts"
+import { isConnectionLost, READ_ONLY, StatementError, stateOf } from "./faults.ts"
+import { type LinkOptions, PostgresLink } from "./link.ts"
+import { pool, STATEMENT_MS, unlimited } from "./session.ts"
 
 /** How long a start waits for a server that is away. */
 const START_MS = 30_000
-const PAUSE_MS = 250
 const OLDEST_SERVER = 15
 /** Connections for reads, and for the writes that no group takes. */
 const READERS = 4
@@ -20,25 +20,6 @@ const PREPARING = 7_446_291
 
 /** In the binary all such folders are beside each other, so each has its own name. */
 const migrationsFolder = join(import.meta.dir, "postgres-migrations")
-
-/**
- * The settings that an instance needs in its sessions. A pooler refuses what it does not pass on, or swallows
- * it, which is noticed.
- */
-const SESSION = {
-  application_name: "track-studio",
-  statement_timeout: `${LIMIT_MS - 500}`,
-  lock_timeout: `${LIMIT_MS - 1000}`,
-  idle_in_transaction_session_timeout: `${LIMIT_MS}`,
-  client_connection_check_interval: "1000",
-  // A role or a database may have it turned off, and then what was answered could be lost.
-  synchronous_commit: "on",
-  default_transaction_isolation: "read committed",
-  // Connections that are kept for hours are what is wanted here.
-  idle_session_timeout: "0",
-  // Compiling takes longer than these statements run.
-  jit: "off",
-}
 
 /** An open database. */
 export interface Opened {
@@ -58,12 +39,17 @@ export interface Opened {
 
 interface Server {
   readonly version: number
+  readonly encoding: string
+  /** The longest time of a statement, in milliseconds. */
   readonly timeout: string
+  readonly read_only: string
   readonly free: number
 }
 
 /** The first question to a server; the connection that asks it is one of those that are taken. */
-const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('statement_timeout') AS timeout,
+const SERVER = `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_encoding') AS encoding,
+  (SELECT setting FROM pg_settings WHERE name = 'statement_timeout') AS timeout,
+  current_setting('transaction_read_only') AS read_only,
   (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
     - (SELECT sum(numbackends) FROM pg_stat_database))::int AS free`
 
@@ -76,11 +62,9 @@ const CONNECTIONS = 1 + READERS + 2
  * @throws AppError `unavailable` if it cannot be reached or written, a pooler is in front of it, or it is too old
  */
 export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"]): Promise<Opened> {
-  const pool = (max: number) => () =>
-    new SQL({ url, max, connectionTimeout: 2, idleTimeout: 0, connection: SESSION })
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
-  const writing = new PostgresLink({ open: pool(1), onDoubt })
-  const reading = new PostgresLink({ open: pool(READERS), onDoubt })
+  const writing = new PostgresLink({ open: () => pool(url, 1), onDoubt })
+  const reading = new PostgresLink({ open: () => pool(url, READERS), onDoubt })
   try {
     const free = await checkServer(writing, url)
     const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
@@ -102,26 +86,24 @@ const tooFew = (free: number): string | undefined =>
     ? undefined
     : `PostgreSQL has ${free} connections left, and a server takes up to ${CONNECTIONS}: raise its max_connections`
 
-/** Answers how many connections are left. */
+/** Answers how many connections are left. Waits for a server that is away, or takes no writes. */
 async function checkServer(link: PostgresLink, url: string): Promise<number> {
-  const { version, timeout, free } = await patiently(() => link.ask<Server>(SERVER))
+  const look = async (): Promise<Server> => {
+    const [server] = await link.ask<Server>(SERVER)
+    if (server?.read_only === "off") return server
+    throw new SQL.PostgresError("read only", { code: "ERR_POSTGRES_SERVER_ERROR", errno: READ_ONLY })
+  }
+  const { version, encoding, timeout, free } = await link.patiently(look, performance.now() + START_MS)
   if (version < OLDEST_SERVER) {
     const message = `${shownDatabase(url)} is PostgreSQL ${version}; version ${OLDEST_SERVER} or newer is needed`
     throw new AppError("unavailable", message)
   }
-  if (timeout === "0") throw pooler(url)
-  return free
-}
-
-async function patiently(look: () => Promise<Server[]>): Promise<Server> {
-  for (const untilMs = performance.now() + START_MS; ; await Bun.sleep(PAUSE_MS)) {
-    try {
-      const [server] = await look()
-      if (server) return server
-    } catch (error) {
-      if (!isConnectionLost(error) || performance.now() > untilMs) throw error
-    }
+  if (timeout !== `${STATEMENT_MS}`) throw pooler(url)
+  if (encoding !== "UTF8") {
+    const message = `the database ${shownDatabase(url)} is encoded in ${encoding}, which cannot hold every text; make one with createdb --template template0 --encoding UTF8`
+    throw new AppError("unavailable", message)
   }
+  return free
 }
 
 /** How many migrations this binary knows. */
@@ -155,12 +137,7 @@ async function migrated(url: string, link: PostgresLink): Promise<FoundDatabase>
     import("drizzle-orm/bun-sql"),
     import("drizzle-orm/bun-sql/migrator"),
   ])
-  const client = new SQL({
-    url,
-    max: 1,
-    connectionTimeout: 2,
-    connection: { application_name: "track-studio" },
-  })
+  const client = unlimited(url, "track-studio")
   try {
     await client.unsafe("SELECT pg_advisory_lock($1)", [PREPARING])
     const before = await applied(async (text) => [...(await client.unsafe(text))])
@@ -188,12 +165,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   "28000": "refuses the user; check the user in the URL and the server's pg_hba.conf",
   "3D000": "does not exist; create it with createdb, or name another with --database",
   "42501": "may not be changed by this user; make the user its owner",
+  [READ_ONLY]:
+    "takes no writes: it is a standby, or default_transaction_read_only is on for the database or the user",
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 
 /** An error as the sentence of a start that failed. */
 function explained(error: unknown, url: string): unknown {
-  if (error instanceof AppError) return error
+  // Without a cause it says already what is wrong.
+  if (error instanceof AppError && error.cause === undefined) return error
   const state = stateOf(error)
   // A startup parameter that it does not know.
   if (state === "08P01") return pooler(url)

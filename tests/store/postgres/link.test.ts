@@ -49,3 +49,24 @@ test("while the server is away one probe asks for it, however many reads wait", 
   }
   expect(await askedBy((sql) => () => again(sql))).toBeGreaterThan(3 * READS)
 })
+
+test("a connection to a server that stays a standby is left: the name may lead to another one by now", async () => {
+  let opened = 0
+  const open = (): SQL => {
+    opened += 1
+    const own = opened
+    const fake = {
+      async unsafe(text: string): Promise<unknown[]> {
+        if (own === 3) return text.includes("transaction_read_only") ? [{ is: "off" }] : [{ n: 1 }]
+        if (text.includes("transaction_read_only")) return [{ is: "on" }]
+        throw new SQL.PostgresError("read only", { code: "ERR_POSTGRES_SERVER_ERROR", errno: "25006" })
+      },
+      close: async () => undefined,
+    }
+    // Of the pool a link uses no more than this.
+    return fake as unknown as SQL
+  }
+  const link = new PostgresLink({ open, onDoubt: () => undefined })
+  expect(await link.run<{ n: number }>("UPDATE")).toEqual([{ n: 1 }])
+  expect(opened).toBe(3)
+})

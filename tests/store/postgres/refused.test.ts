@@ -128,7 +128,10 @@ withPostgres("a server that takes no writes for a while delays them, and loses n
 const bouncer = whyNoPostgres === undefined ? found("pgbouncer") : null
 
 /** A pgbouncer in front of the server that swallows these startup parameters. */
-async function pooler(ignored: string): Promise<{ url(database: string): string } & AsyncDisposable> {
+async function pooler(
+  ignored: string,
+  mode = "transaction",
+): Promise<{ url(database: string): string } & AsyncDisposable> {
   const { port: to } = await postgres()
   const port = freePort()
   const folder = mkdtempSync(join(tmpdir(), "track-studio-pooler-"))
@@ -138,7 +141,7 @@ async function pooler(ignored: string): Promise<{ url(database: string): string 
   writeFileSync(
     settings,
     `[databases]\n* = host=127.0.0.1 port=${to} user=fleet\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}
-unix_socket_dir =\nauth_type = any\nauth_file = ${users}\npool_mode = transaction\ndefault_pool_size = 4
+unix_socket_dir =\nauth_type = any\nauth_file = ${users}\npool_mode = ${mode}\ndefault_pool_size = 4
 ignore_startup_parameters = extra_float_digits${ignored}\n`,
   )
   const asOther = process.getuid?.() === 0 ? ["--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
@@ -166,15 +169,28 @@ ignore_startup_parameters = extra_float_digits${ignored}\n`,
   }
 }
 
-test.skipIf(bouncer === null)(
-  "a pooler in front is refused in words, also one that swallows the parameters of a session",
-  async () => {
-    const swallowed =
-      ", application_name, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, client_connection_check_interval, synchronous_commit, default_transaction_isolation, idle_session_timeout, jit"
-    for (const ignored of ["", swallowed]) {
-      await using front = await pooler(ignored)
-      const opening = PostgresStore.open(front.url("postgres"))
-      await expect(opening).rejects.toThrow("connection pooler")
+/** Every setting that a session is opened with. */
+const SWALLOWED = [
+  ...["application_name", "search_path", "extra_float_digits", "statement_timeout", "lock_timeout", "jit"],
+  ...["idle_in_transaction_session_timeout", "client_connection_check_interval", "idle_session_timeout"],
+  ...["synchronous_commit", "default_transaction_isolation"],
+]
+
+test.skipIf(bouncer === null).each(["transaction", "session", "statement"])(
+  "a pooler in front is refused in words, also one that swallows the settings of a session: in %s mode",
+  async (mode) => {
+    const { run } = await postgres()
+    await using front = await pooler("", mode)
+    await expect(PostgresStore.open(front.url("postgres"))).rejects.toThrow("connection pooler")
+    await using swallowing = await pooler(`, ${SWALLOWED.join(", ")}`, mode)
+    const opening = () => PostgresStore.open(swallowing.url("postgres"))
+    await expect(opening()).rejects.toThrow("connection pooler")
+    // Where a user has a time limit already, the server has one, but not ours.
+    await run("ALTER ROLE fleet SET statement_timeout = '10s'")
+    try {
+      await expect(opening()).rejects.toThrow("connection pooler")
+    } finally {
+      await run("ALTER ROLE fleet RESET statement_timeout")
     }
   },
 )

@@ -1,0 +1,80 @@
+import { Database } from "bun:sqlite"
+import { expect, setDefaultTimeout, test } from "bun:test"
+import { join } from "node:path"
+
+import { SQL } from "bun"
+
+import { moveDown } from "../../../src/store/postgres/move.ts"
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import { added } from "../../contracts/store.contract.ts"
+import { temporaryFolder } from "../../server.ts"
+import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
+
+setDefaultTimeout(60_000)
+
+const withPostgres = test.skipIf(whyNoPostgres !== undefined)
+
+/** Settings that a database may have for other programs, and each of which would disturb this one. */
+const FOR_OTHERS = {
+  search_path: "elsewhere, public",
+  statement_timeout: "1",
+  lock_timeout: "1",
+  idle_in_transaction_session_timeout: "1",
+  idle_session_timeout: "100",
+  default_transaction_isolation: "serializable",
+  extra_float_digits: "-3",
+  synchronous_commit: "off",
+}
+
+/** The name of the database that a URL leads to. */
+const nameOf = (url: string): string => new URL(url).pathname.slice(1)
+
+withPostgres(
+  "settings that a database has for other programs disturb neither a server nor a move",
+  async () => {
+    const { url } = await newDatabase()
+    await using client = new SQL({ url, max: 1, idleTimeout: 0 })
+    await client.unsafe("CREATE SCHEMA elsewhere")
+    for (const [name, value] of Object.entries(FOR_OTHERS)) {
+      await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET ${name} = ${value}`)
+    }
+    // The control: others have them.
+    await using other = new SQL({ url, max: 1, idleTimeout: 0 })
+    const failing = other.unsafe("SELECT pg_sleep(1)").catch((error: unknown) => Object(error).errno)
+    expect(await failing).toBe("57014")
+
+    const store = await PostgresStore.open(url)
+    const id = await added(store)
+    await store.change(id, ({ item, work }) => ({ item, work: { ...work, done: 1 / 3 } }))
+    await Bun.sleep(300)
+    expect(await store.head()).toBe(2)
+    await store.close()
+    using folder = temporaryFolder()
+    const file = join(folder.path, "queue.db")
+    expect(await moveDown(url, file)).toEqual({ items: 1, updates: 2 })
+    using moved = new Database(file, { readonly: true })
+    expect(moved.query("SELECT share FROM queue_items").get()).toEqual({ share: 1 / 3 })
+  },
+)
+
+withPostgres("a database that cannot hold every text is refused, with how to make one that can", async () => {
+  const { run, url } = await postgres()
+  for (const encoding of ["LATIN1", "SQL_ASCII"]) {
+    const name = `in_${encoding.toLowerCase()}`
+    await run(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`)
+    const opening = PostgresStore.open(url(name))
+    await expect(opening).rejects.toThrow(new RegExp(`encoded in ${encoding}.*createdb .*--encoding UTF8`))
+  }
+})
+
+withPostgres("a start waits for a server that takes writes: a standby may be about to", async () => {
+  const { url } = await newDatabase()
+  await using client = new SQL({ url, max: 1 })
+  await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET default_transaction_read_only = on`)
+  const opening = PostgresStore.open(url)
+  expect(await Promise.race([opening, Bun.sleep(700).then(() => "waits")])).toBe("waits")
+  await client.unsafe(`ALTER DATABASE ${nameOf(url)} SET default_transaction_read_only = off`)
+  const store = await opening
+  expect(await added(store)).toBe(1)
+  await store.close()
+})
