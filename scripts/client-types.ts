@@ -6,7 +6,7 @@ import { dirname, join } from "node:path"
 
 import { isolatedDeclarationSync } from "oxc-transform"
 
-import { Busy, End, Gap, Live, Shutdown } from "../src/wire/frames.ts"
+import { Busy, End, Gap, Live, QueueState, Shutdown } from "../src/wire/frames.ts"
 
 const ROOT = join(import.meta.dir, "../src")
 
@@ -28,7 +28,7 @@ const named: Record<string, unknown> = {}
 for (const file of new Bun.Glob("{item,wire}/*.ts").scanSync(ROOT))
   Object.assign(named, await import(join(ROOT, file)))
 // The type of what a stream says of itself is a union of several.
-named["StreamControl"] = { anyOf: [Live, Gap, End, Shutdown, Busy] }
+named["StreamControl"] = { anyOf: [Live, Gap, End, Shutdown, QueueState, Busy] }
 
 /** The names that are printed, those that are needed by others behind them. */
 const needed: string[] = []

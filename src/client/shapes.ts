@@ -206,6 +206,7 @@ const CONTROLS: ReadonlyMap<unknown, Check<object>> = new Map<string, Check<obje
   ["gap", objectOf<ControlOf<"gap">>({ reason: isText, missed: orNull(isNumber) })],
   ["end", objectOf<ControlOf<"end">>({ last_event_id: isNumber, status: isText })],
   ["shutdown", objectOf<ControlOf<"shutdown">>({ retry_ms: isNumber })],
+  ["queue", objectOf<ControlOf<"queue">>({ paused_at: orNull(isText) })],
 ])
 
 /** Whether a stream's event of this type says something about the stream. */

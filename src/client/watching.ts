@@ -16,7 +16,10 @@ import { isControl, isControlEvent, isUpdate } from "./shapes.ts"
 export type Watched =
   /** One change of an item, with its event ID. */
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
-  /** What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream. */
+  /**
+   * What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream. `queue` says that
+   * the queue is paused, or not: after `offline` it is not until that is said again.
+   */
   | { readonly type: "control"; readonly control: StreamControl }
   | Offline
 

@@ -117,7 +117,7 @@ function respond(
 }
 
 const FRAMES =
-  "The stream begins with the current state, then sends `live`, then every update as it happens, in order and each once. Updates are plain messages with ascending event IDs; `live`, `gap`, `end` and `shutdown` are named events, and of these only `live` has an event ID. With `Last-Event-ID` or `last_event_id` the stream sends every update since that one instead of the current state. If updates had to be left out, `gap` says why and how many, and the current state follows. Comments keep an idle stream alive."
+  "The stream begins with the current state, then sends `live`, then every update as it happens, in order and each once. Updates are plain messages with ascending event IDs; `live`, `gap`, `end`, `shutdown` and `queue` are named events, and of these only `live` has an event ID. With `Last-Event-ID` or `last_event_id` the stream sends every update since that one instead of the current state. If updates had to be left out, `gap` says why and how many, and the current state follows. Comments keep an idle stream alive."
 
 /** What is known of this server and of the others. */
 interface Servers {
@@ -154,7 +154,7 @@ export const progressRoutes = (
           id: "streamAll",
           tag: "Streams",
           summary: "Stream all updates",
-          about: `${FRAMES} \`song_id\` and \`ids\` narrow it. \`thin=2\` is for many viewers of everything: they get at most two updates of an item in a second, and every end of an item. \`Accept\` or \`format\` choose the format.`,
+          about: `${FRAMES} If the queue is paused, \`queue\` says so before \`live\`, and in any case when it is paused or resumed; until then it is not paused. \`song_id\` and \`ids\` narrow it. \`thin=2\` is for many viewers of everything: they get at most two updates of an item in a second, and every end of an item. \`Accept\` or \`format\` choose the format.`,
           headers: RESUME,
           successes: [OPEN_STREAM],
         }),

@@ -171,8 +171,10 @@ export class Queue {
    * when it is paused.
    * @throws AppError `unavailable`
    */
-  pause(): Promise<string> {
-    return this.#store.pause()
+  async pause(): Promise<string> {
+    const since = await this.#store.pause()
+    this.#bus.notify()
+    return since
   }
 
   /** Gives items to workers again. @throws AppError `unavailable` */

@@ -171,7 +171,8 @@ function broadcasterOf(
   { bus, metrics }: Pick<Surroundings, "bus" | "metrics">,
 ): Broadcaster {
   const onError = logged("the history could not be read")
-  return new Broadcaster(store, bus, keepaliveMs, onError, undefined, new StreamMetrics(metrics))
+  const counted = new StreamMetrics(metrics)
+  return new Broadcaster(store, bus, keepaliveMs, onError, undefined, counted, () => store.pausedAt())
 }
 
 function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {

@@ -26,3 +26,14 @@ export class Batch {
     return this.#byItem
   }
 }
+
+/** Brings a batch to those who listen to the broadcaster. */
+export class BatchEvent extends Event {
+  /** What is new. */
+  readonly batch: Batch
+
+  constructor(batch: Batch) {
+    super("batch")
+    this.batch = batch
+  }
+}

@@ -1,10 +1,11 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import type { History, Lost } from "../store/history.ts"
-import { Batch } from "./batch.ts"
+import { Batch, BatchEvent } from "./batch.ts"
 import { isLost } from "./kept-ids.ts"
 import type { Owner } from "./limits.ts"
 import { StreamMetrics } from "./metrics.ts"
+import { type Pause, Pauses } from "./pauses.ts"
 import type { Seat } from "./seat.ts"
 import { Seats } from "./seats.ts"
 import { Tail } from "./tail.ts"
@@ -29,15 +30,6 @@ function expected(): PromiseWithResolvers<void> {
   return waiting
 }
 
-class BatchEvent extends Event {
-  readonly batch: Batch
-
-  constructor(batch: Batch) {
-    super("batch")
-    this.batch = batch
-  }
-}
-
 /**
  * Wakes all open streams when there is something new.
  *
@@ -56,6 +48,7 @@ export class Broadcaster extends EventTarget {
   readonly #wakeSlice: number
   readonly #unlisten: () => void
   readonly #seats = new Seats((seats) => void this.#wakeAll(seats, 0))
+  readonly #pauses: Pauses
   #head = 0
   #examined = 0
   /** The event IDs whose updates are gone. */
@@ -89,7 +82,8 @@ export class Broadcaster extends EventTarget {
   /**
    * `keepaliveMs`: after how many milliseconds of silence a stream gets a keepalive. `onError` is called with each
    * error of reading the history; the broadcaster tries again a second later. `wakeSlice`: how many streams are woken
-   * for a batch in one turn of the event loop. `metrics` counts; by default nothing is counted.
+   * for a batch in one turn of the event loop. `metrics` counts; by default nothing is counted. `pausedAt` answers since
+   * when the queue is paused; by default it never is.
    */
   constructor(
     history: History,
@@ -98,6 +92,7 @@ export class Broadcaster extends EventTarget {
     onError: (error: unknown) => void,
     wakeSlice = WAKE_SLICE,
     metrics = new StreamMetrics(),
+    pausedAt: () => Promise<string | null> = () => Promise.resolve(null),
   ) {
     super()
     this.metrics = metrics
@@ -105,6 +100,7 @@ export class Broadcaster extends EventTarget {
     this.#history = history
     this.#onError = onError
     this.#keepaliveMs = keepaliveMs
+    this.#pauses = new Pauses(pausedAt, () => this.#sayPause(), onError)
     this.#unlisten = bus.listen(() => this.#ring())
     this.addEventListener("batch", (event) => {
       if (!(event instanceof BatchEvent)) return
@@ -158,6 +154,11 @@ export class Broadcaster extends EventTarget {
     if (!this.#isFollowing) return undefined
     if (this.#isRung) return (this.#nextRead ??= expected()).promise
     return this.#isReading ? (this.#read ??= expected()).promise : undefined
+  }
+
+  /** Whether the queue is paused. */
+  get pause(): Pause {
+    return this.#pauses.now
   }
 
   /** How often the bell has rung: what was read after the last ring is up to date. */
@@ -229,6 +230,7 @@ export class Broadcaster extends EventTarget {
   drain(): void {
     this.#draining = true
     this.#unlisten()
+    this.#pauses.rest()
     for (const seat of this.all()) seat.wake("over")
   }
 
@@ -241,13 +243,18 @@ export class Broadcaster extends EventTarget {
    * Streams are woken in slices: a few of them do all their work, up to their last write, while the
    * processor's caches are warm.
    */
-  async #wakeAll(seats: readonly Seat[], examined: number): Promise<void> {
-    for (let from = 0; from < seats.length; from += this.#wakeSlice) {
-      if (from > 0) await new Promise((resolve) => void setImmediate(resolve))
-      const slice = seats.slice(from, from + this.#wakeSlice)
+  #wakeAll(seats: readonly Seat[], examined: number): Promise<void> {
+    return this.#inSlices(seats, (slice) => {
       for (const seat of slice) seat.wake("batch", examined)
       // Those that waited have written by now.
       this.metrics.delivered.observe((performance.now() - this.#answeredMs) / 1000, slice.length)
+    })
+  }
+
+  async #inSlices(seats: readonly Seat[], wake: (slice: readonly Seat[]) => void): Promise<void> {
+    for (let from = 0; from < seats.length; from += this.#wakeSlice) {
+      if (from > 0) await new Promise((resolve) => void setImmediate(resolve))
+      wake(seats.slice(from, from + this.#wakeSlice))
     }
   }
 
@@ -263,7 +270,7 @@ export class Broadcaster extends EventTarget {
 
   async #findHead(followed: number): Promise<void> {
     try {
-      const { newest, lost } = await this.#history.bounds()
+      const [{ newest, lost }] = await Promise.all([this.#history.bounds(), this.#pauses.read()])
       if (this.#followed !== followed) return
       this.#head = newest
       this.#examined = newest
@@ -279,6 +286,7 @@ export class Broadcaster extends EventTarget {
   /** The last stream has left: forget the tail, and read nothing more. */
   #unfollow(): void {
     clearInterval(this.#keepalives)
+    this.#pauses.rest()
     // A head that is still being read must not be taken for one that is followed.
     this.#followed += 1
     this.#isFollowing = false
@@ -289,7 +297,9 @@ export class Broadcaster extends EventTarget {
     this.#rings += 1
     if (!this.#isRung) this.#rungMs = performance.now()
     this.#isRung = true
-    if (this.#pumping || this.#seats.size === 0) return
+    if (this.#seats.size === 0) return
+    this.#pauses.look()
+    if (this.#pumping) return
     this.#pumping = true
     const pauseMs = this.#pauseUntilMs - performance.now()
     const pump = (): void => void this.#pump()
@@ -358,6 +368,14 @@ export class Broadcaster extends EventTarget {
     this.tail.clear()
     for (const seat of [...this.all()]) seat.wake("batch")
     return true
+  }
+
+  /** Lets the streams of all items say whether the queue is paused. */
+  #sayPause(): void {
+    const concerned = [...this.all()].filter(({ kind }) => kind === "global")
+    void this.#inSlices(concerned, (slice) => {
+      for (const seat of slice) seat.wake("asked", this.examined)
+    })
   }
 
   #keepalive(): void {

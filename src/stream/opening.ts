@@ -3,6 +3,7 @@ import type { Bounds, History, Latest, Page } from "../store/history.ts"
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./kept-ids.ts"
+import { NO_PAUSE } from "./pauses.ts"
 import { type Knowable, Remembered } from "./remembered.ts"
 import { eventId, type StreamRequest } from "./request.ts"
 import type { Wanted } from "./selection.ts"
@@ -38,6 +39,7 @@ export class Opening {
   readonly #live: readonly Frame[]
   /** By reconnection time. Kept, because a format encodes each shared list once. */
   readonly #lists = new Map<number, readonly Frame[]>()
+  #pause = NO_PAUSE.opening
 
   constructor(head: number, updates: readonly UpdateFrame[], live?: Frame) {
     this.head = head
@@ -50,18 +52,23 @@ export class Opening {
     return this.#live.length > 0
   }
 
-  /** All frames, in one list for all streams that are given the same reconnection time. */
-  shared(greeting: Greeting): readonly Frame[] {
+  /**
+   * All frames, in one list for all streams that are given the same reconnection time; `pause` stands before `live`.
+   */
+  shared(greeting: Greeting, pause: readonly Frame[]): readonly Frame[] {
+    if (pause !== this.#pause) this.#lists.clear()
+    this.#pause = pause
     const known = this.#lists.get(greeting.retryMs)
     if (known) return known
-    const list = [greeting, ...this.frames(undefined)]
+    const list = [greeting, ...this.frames(undefined, pause)]
     this.#lists.set(greeting.retryMs, list)
     return list
   }
 
-  /** The frames without a greeting, of the updates that are wanted. */
-  frames(wanted: Wanted): readonly Frame[] {
-    return [...this.updates.filter(({ update }) => wanted?.(update) ?? true), ...this.#live]
+  /** The frames without a greeting, of the updates that are wanted; `pause` stands before `live`. */
+  frames(wanted: Wanted, pause: readonly Frame[]): readonly Frame[] {
+    const live = this.isWhole ? [...pause, ...this.#live] : []
+    return [...this.updates.filter(({ update }) => wanted?.(update) ?? true), ...live]
   }
 
   /** The same without its updates. */

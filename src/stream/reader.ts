@@ -5,6 +5,7 @@ import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./kept-ids.ts"
 import type { StreamMetrics } from "./metrics.ts"
 import { greetingOf, type Opening, type Openings } from "./opening.ts"
+import { NO_PAUSE, type Pause } from "./pauses.ts"
 import type { ReadingTurns } from "./reading-turns.ts"
 import { eventId, type StreamRequest } from "./request.ts"
 import { type Hole, salvage } from "./salvage.ts"
@@ -55,6 +56,8 @@ export interface ReadingSeat extends Seat {
   status: Status | undefined
   /** The event ID up to which the stream has to say everything before it says `live`; undefined once it has. */
   liveAt: number | undefined
+  /** What the stream has said last of whether the queue is paused. */
+  pause: Pause
 }
 
 /** A piece of the history as it was read; `more` if it was cut. */
@@ -118,11 +121,11 @@ export class Reader {
     const opening = item ?? (await openings.state())
     if (opening) {
       examine(opening, this.#place, this.#shared)
-      yield [...before, ...opening.frames(this.#place.wanted)]
+      yield [...before, ...opening.frames(this.#place.wanted, pauseFor(this.#place, this.#shared))]
       return
     }
     const { ids, head } = await openings.latestOpen()
-    yield* this.#latest(ids, before, [openings.live(head)])
+    yield* this.#latest(ids, before, () => liveAfter(head, this.#place, this.#shared))
     this.#place.cursor = head
   }
 
@@ -150,7 +153,7 @@ export class Reader {
       const frames = await this.#older(newest)
       const { cursor } = this.#place
       if (cursor >= newest) {
-        yield [...frames, this.#shared.openings.live(cursor)]
+        yield [...frames, ...liveAfter(cursor, this.#place, this.#shared)]
         return
       }
       yield frames
@@ -158,7 +161,11 @@ export class Reader {
   }
 
   /** The updates with these event IDs, with frames before and after them. */
-  async *#latest(ids: readonly number[], before: readonly Frame[], after: readonly Frame[]): Passage {
+  async *#latest(
+    ids: readonly number[],
+    before: readonly Frame[],
+    after: () => readonly Frame[] = () => [],
+  ): Passage {
     let [first, rest] = [before, ids]
     do {
       const asked = rest.slice(0, SNAPSHOT_UPDATES)
@@ -166,7 +173,7 @@ export class Reader {
       const last = found.at(-1)
       rest =
         more && last?.type === "update" ? rest.filter((id) => id > last.update.id) : rest.slice(asked.length)
-      yield [...first, ...this.#examined(found), ...(rest.length > 0 ? [] : after)]
+      yield [...first, ...this.#examined(found), ...(rest.length > 0 ? [] : after())]
       first = []
       if (rest.length > 0) await this.#shared.turns.page()
     } while (rest.length > 0 && this.#isWatched)
@@ -273,7 +280,7 @@ export class Reader {
     const { ids, head } = await history.latest({ of: "changed", after: cursor, queueId })
     const between = await history.count(cursor, head, queueId)
     const missed = wanted ? null : between - ids.length
-    yield* this.#latest(ids, [this.#gap({ event: "gap", reason: "slow", last_event_id: cursor, missed })], [])
+    yield* this.#latest(ids, [this.#gap({ event: "gap", reason: "slow", last_event_id: cursor, missed })])
     this.#place.cursor = head
   }
 }
@@ -288,13 +295,32 @@ function examine(opening: Opening, place: ReadingSeat, { broadcaster }: Pick<Sha
   place.status = opening.updates.at(-1)?.update.status ?? place.status
 }
 
+/**
+ * What a stream says of the queue before `live`. On the streams of all items this is whether it is paused, if it is or if
+ * the stream has said otherwise.
+ */
+function pauseFor(place: ReadingSeat, { broadcaster }: Pick<Shared, "broadcaster">): readonly Frame[] {
+  if (place.kind !== "global") return NO_PAUSE.opening
+  const before = place.pause
+  place.pause = broadcaster.pause
+  return before === place.pause ? place.pause.opening : place.pause.change
+}
+
+/** What a stream says when it has said everything up to an event ID. */
+export const liveAfter = (
+  head: number,
+  place: ReadingSeat,
+  shared: Pick<Shared, "broadcaster" | "openings">,
+): readonly Frame[] => [...pauseFor(place, shared), shared.openings.live(head)]
+
 /** A greeting and the frames of an opening for one stream, which has then examined everything up to its head. */
 export function openWith(opening: Opening, place: ReadingSeat, shared: Shared): readonly Frame[] {
   examine(opening, place, shared)
   const { wanted, beat } = place
   const greeting = greetingOf(shared.random())
-  if (beat) return thinned([greeting, ...opening.frames(wanted)])
-  return wanted ? [greeting, ...opening.frames(wanted)] : opening.shared(greeting)
+  const pause = opening.isWhole ? pauseFor(place, shared) : NO_PAUSE.opening
+  if (beat) return thinned([greeting, ...opening.frames(wanted, pause)])
+  return wanted ? [greeting, ...opening.frames(wanted, pause)] : opening.shared(greeting, pause)
 }
 
 /** Why a stream cannot resume at the event ID that its client gave. */

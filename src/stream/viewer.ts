@@ -2,7 +2,8 @@ import type { Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { controlFrame, type Frame } from "../wire/frames.ts"
 import type { Opening } from "./opening.ts"
-import { isFar, openWith, type Passage, Reader, type ReadingSeat, type Shared } from "./reader.ts"
+import { NO_PAUSE } from "./pauses.ts"
+import { isFar, liveAfter, openWith, type Passage, Reader, type ReadingSeat, type Shared } from "./reader.ts"
 import type { Chunks, Ending, Sink, StreamRequest } from "./request.ts"
 import { type Leaving, Seat, type SeatKind, type WakeReason } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
@@ -21,6 +22,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
   readonly request: StreamRequest<Chunk>
   status: Status | undefined
   liveAt: number | undefined
+  pause = NO_PAUSE
   readonly #shared: Shared
   /** The state of its item before the stream has begun; dropped then. */
   #item: Opening | undefined
@@ -133,6 +135,8 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     if (afterLost !== undefined) this.#beginAgain(afterLost)
     if (this.#passage || this.request.selection?.isAsked) return "read"
     if (this.liveAt !== undefined && this.cursor >= this.liveAt) return this.#live()
+    if (this.pause !== broadcaster.pause && this.kind === "global" && this.liveAt === undefined)
+      return this.#sayPause()
     if (this.cursor >= broadcaster.head) return this.#isOver ? this.#end("finished") : "wait"
     if (this.liveAt === undefined && isFar(broadcaster.head - this.cursor, maxLag)) return "read"
     // Otherwise the next beat wakes it, which is due since something came after the last one.
@@ -166,9 +170,17 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
   /** Says that everything up to here was said. */
   #live(): Chunk | "read" {
     this.liveAt = undefined
-    const frames = [this.#shared.openings.live(this.cursor)]
+    const frames = liveAfter(this.cursor, this, this.#shared)
     this.#count(frames)
     return this.request.format.encode(frames) ?? "read"
+  }
+
+  /** Says that the queue was paused, or resumed. */
+  #sayPause(): Chunk | "read" {
+    this.pause = this.#shared.broadcaster.pause
+    const { change } = this.pause
+    this.#count(change)
+    return this.request.format.shared(change) ?? "read"
   }
 
   /**

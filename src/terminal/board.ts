@@ -79,6 +79,8 @@ const widthIn = ({ columns }: View): number => Math.max(MIN_COLUMNS, columns) - 
 
 const titled = ({ queue_id, title, song_id }: ProgressUpdate): string => nameOf(queue_id, title, song_id)
 
+const momentOf = (time: string | null): number | undefined => (time === null ? undefined : Date.parse(time))
+
 const count = (n: number, word: string): string => `${n} ${word}`
 
 /**
@@ -101,6 +103,8 @@ export class Board {
   #aheadMs = Number.POSITIVE_INFINITY
   #link: Link = { state: "connecting" }
   #liveMs = 0
+  /** Since when the queue is paused, in epoch milliseconds; undefined if it is not. */
+  #pausedMs: number | undefined
   /** When everything is done, in epoch milliseconds; undefined while that is unknown. */
   #doneMs: number | undefined
 
@@ -115,6 +119,7 @@ export class Board {
     else if (said.type === "offline") this.offline(said.reason, said.retryMs, nowMs)
     else if (said.control.event === "live") this.live(nowMs)
     else if (said.control.event === "gap") this.gap(said.control, nowMs)
+    else if (said.control.event === "queue") this.#pausedMs = momentOf(said.control.paused_at)
   }
 
   /** An update has come. */
@@ -153,6 +158,8 @@ export class Board {
   /** The stream has broken off; the next try begins in `retryMs`. */
   offline(reason: string, retryMs: number, nowMs: number): void {
     this.#link = { state: "offline", reason, untilMs: nowMs + retryMs, sinceMs: this.#staleSinceMs(nowMs) }
+    // The next connection says it before it is live, if it is.
+    this.#pausedMs = undefined
   }
 
   /** The stream has ended, and no other follows. */
@@ -318,6 +325,9 @@ export class Board {
     const [last] = foot.slice(-1)
     if (this.#queueId !== undefined || this.#liveMs === 0 || !last) return foot
     const parts = [
+      ...(this.#pausedMs === undefined
+        ? []
+        : [`paused since ${this.#zone.when(this.#pausedMs, view.nowMs)}`]),
       count(this.#running.size, "running"),
       count(this.#waiting.size, "waiting"),
       ...(this.#completed > 0 ? [count(this.#completed, "completed")] : []),

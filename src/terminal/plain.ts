@@ -34,6 +34,10 @@ export function readableControl(control: Control): string {
       return `# ${control.status}`
     case "busy":
       return `# busy: ${control.error}`
+    case "queue":
+      return control.paused_at === null
+        ? "# the queue is resumed"
+        : "# the queue is paused: workers get no more items"
     case "shutdown":
       return "# the server is shutting down"
     case "watching":

@@ -3,7 +3,7 @@ import { type Static, type TSchema, Type } from "@sinclair/typebox"
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
 import { DeliveryStatus, Notice } from "../item/notice.ts"
 import { ReadItem } from "./forecast.ts"
-import { Busy, End, Gap, Live, Refused, Shutdown, Watching } from "./frames.ts"
+import { Busy, End, Gap, Live, QueueState, Refused, Shutdown, Watching } from "./frames.ts"
 import { ErrorAnswer } from "./refusals.ts"
 
 const Time = Type.String({ format: "date-time" })
@@ -308,15 +308,19 @@ export const DeliveriesPage = Type.Object({
 export type DeliveriesPage = Static<typeof DeliveriesPage>
 
 /** A control frame as the data of a server-sent event; its name is the event type. */
-const data = (frame: typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof Busy) => {
+type Named = typeof Live | typeof Gap | typeof End | typeof Shutdown | typeof QueueState | typeof Busy
+const data = (frame: Named) => {
   const { event: _event, ...rest } = frame.properties
   return Type.Object(rest, { title: frame.title ?? "" })
 }
 
 /**
- * The data of each server-sent event: of messages first, then of `live`, `gap`, `end`, `shutdown` and `busy`.
+ * The data of each server-sent event: of messages first, then of `live`, `gap`, `end`, `shutdown`, `queue` and `busy`.
  */
-export const EventData = Type.Union([ProgressUpdate, ...[Live, Gap, End, Shutdown, Busy].map(data)])
+export const EventData = Type.Union([
+  ProgressUpdate,
+  ...[Live, Gap, End, Shutdown, QueueState, Busy].map(data),
+])
 
 /** A line of a stream as NDJSON, and what the server says on a WebSocket. */
 export const StreamLine = Type.Union([
@@ -325,6 +329,7 @@ export const StreamLine = Type.Union([
   Gap,
   End,
   Shutdown,
+  QueueState,
   Type.Object({ event: Type.Literal("keepalive") }, { title: "keepalive" }),
   Watching,
   Refused,

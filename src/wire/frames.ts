@@ -70,6 +70,20 @@ export const Shutdown = Type.Object(
 )
 
 /**
+ * Whether the queue is paused. A stream of all items says so before `live` if it is, and again at each change: until then
+ * it is not.
+ */
+export const QueueState = Type.Object(
+  {
+    ...event("queue"),
+    paused_at: Type.Union([Type.String({ format: "date-time" }), Type.Null()], {
+      description: "since when workers get no items; null if they do",
+    }),
+  },
+  { title: "queue: on streams of all items alone" },
+)
+
+/**
  * There is no room for this stream now. Sent instead of a refusal to an EventSource, which would give up at
  * that.
  */
@@ -99,7 +113,12 @@ export const Refused = Type.Object(
 
 /** What every stream may say about itself. */
 export type StreamControl =
-  Static<typeof Live> | Gap | Static<typeof End> | Static<typeof Shutdown> | Static<typeof Busy>
+  | Static<typeof Live>
+  | Gap
+  | Static<typeof End>
+  | Static<typeof Shutdown>
+  | Static<typeof QueueState>
+  | Static<typeof Busy>
 
 /**
  * What the server says about the stream itself: one shape for the server, NDJSON lines, WebSocket messages

@@ -209,6 +209,8 @@ test("a server that drains or dies is resumed without a hole, and its farewell i
   const id = await first.add()
   const watching = new Watching(first.url)
   await watching.control("live")
+  await first.api("POST", "/queue/pause")
+  expect(await watching.control("queue")).toEqual({ event: "queue", paused_at: expect.any(String) })
   expect(await first.end("SIGTERM")).toBe(0)
   expect(await watching.control("shutdown")).toEqual({ event: "shutdown", retry_ms: expect.any(Number) })
   const second = await start({ database, args: ["--port", port] })

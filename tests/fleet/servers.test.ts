@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { hostname } from "node:os"
 
 import type { QueueItem } from "../../src/item/item.ts"
-import type { WorkersAnswer } from "../../src/wire/answers.ts"
+import type { QueuePaused, WorkersAnswer } from "../../src/wire/answers.ts"
 import type { Stats } from "../../src/wire/server.ts"
 import { found, startPostgres } from "../engines.ts"
 import { FREE_FOR_ALL, Instance } from "./fleet.ts"
@@ -41,6 +41,22 @@ describe.skipIf(program === null)(
       const addedMs = performance.now()
       expect(new TextDecoder().decode((await reader?.read())?.value)).toMatch(/^{"id":1,.*"queued"/)
       expect(performance.now() - addedMs).toBeLessThan(900)
+
+      // So does a pause, which is no update.
+      const pausedMs = performance.now()
+      const paused = await fetch(`${one.url}/api/v1/queue/pause`, { method: "POST" })
+      const { paused_at } = (await paused.json()) as QueuePaused
+      const pausedLine = `{"event":"queue","paused_at":"${paused_at}"}\n`
+      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe(pausedLine)
+      expect(performance.now() - pausedMs).toBeLessThan(900)
+      const late = await fetch(`${two.url}/api/v1/progress/stream?format=ndjson&snapshot=false`)
+      const lateReader = late.body?.getReader()
+      expect(new TextDecoder().decode((await lateReader?.read())?.value)).toStartWith(pausedLine)
+      await lateReader?.cancel()
+      await fetch(`${one.url}/api/v1/queue/resume`, { method: "POST" })
+      expect(new TextDecoder().decode((await reader?.read())?.value)).toBe(
+        `{"event":"queue","paused_at":null}\n`,
+      )
 
       const stats = async (url: string, query = ""): Promise<Stats> =>
         (await fetch(`${url}/api/v1/progress/stats${query}`)).json()

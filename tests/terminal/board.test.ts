@@ -53,6 +53,21 @@ test("what earlier runs foresee is shown in place of the percentage, with its ba
   expect(leftOf(board, NOW)).toBe("1 to 3 min left, done at 03:06 UTC")
 })
 
+test("a paused queue is said beside the figures, until it is resumed or the connection is lost", () => {
+  const board = new Board()
+  const pause = (paused_at: string | null): void =>
+    board.take({ type: "control", control: { event: "queue", paused_at } }, NOW)
+  pause("2026-01-02T02:30:00.000Z")
+  board.live(NOW)
+  expect(drawn(board).at(-1)).toBe("live · paused since 02:30 UTC · 0 running · 0 waiting")
+  pause(null)
+  expect(drawn(board).at(-1)).toBe("live · 0 running · 0 waiting")
+  pause("2026-01-02T02:30:00.000Z")
+  board.offline("the connection was lost", 1000, NOW)
+  board.live(NOW)
+  expect(drawn(board).at(-1)).toBe("live · 0 running · 0 waiting")
+})
+
 test("when all is done by the clock stands beside the figures, while several items are to be done", () => {
   const board = boardOf(update(1), update(2, { status: "queued" }))
   board.foresee(3600, NOW)

@@ -37,6 +37,8 @@ export class Hub {
   #counts: Counts | null = null
   #countedMs = Number.NEGATIVE_INFINITY
   #isCountDue = false
+  /** What the stream has said of a pause since the figures were asked for; undefined for nothing. */
+  #pausedAt: string | null | undefined
   #queue = new Reading()
   /** Updates that arrive while more of a list is being read; null while it is not. */
   #readingOn: StreamUpdate[] | null = null
@@ -62,6 +64,7 @@ export class Hub {
     this.#link = new Link(server, {
       updates: (updates) => this.#updates(updates),
       reload: () => void this.#reload(),
+      paused: (at) => this.#paused(at),
       gap: (gap) => this.#gap(gap),
       changed: () => this.#turned(),
     })
@@ -134,6 +137,8 @@ export class Hub {
     this.#wasLive = isLive
     this.#beat()
     if (isNew) void this.#probe()
+    // Whether the queue was paused meanwhile.
+    if (isNew) this.#count()
     // What could not be read while there was no stream.
     this.#doubt([])
   }
@@ -174,14 +179,23 @@ export class Hub {
     this.#countedMs = performance.now()
     try {
       const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+      this.#pausedAt = undefined
       const counts = await server.counts(timeZone)
-      this.#counts = counts
-      this.#send({ type: "counts", counts })
+      this.#counts = this.#pausedAt === undefined ? counts : { ...counts, paused_at: this.#pausedAt }
+      this.#send({ type: "counts", counts: this.#counts })
     } catch {
       // The next update or the next half minute asks again; the badge says what is wrong.
     } finally {
       this.#isCountDue = false
     }
+  }
+
+  /** The queue was paused or resumed: that changes no other figure. */
+  #paused(at: string | null): void {
+    this.#pausedAt = at
+    if (!this.#counts) return
+    this.#counts = { ...this.#counts, paused_at: at }
+    this.#send({ type: "counts", counts: this.#counts })
   }
 
   /** Reads on in a list, for all tabs. */

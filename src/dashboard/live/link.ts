@@ -21,6 +21,8 @@ interface Listener {
   readonly updates: (updates: readonly StreamUpdate[]) => void
   /** What is known is out of date: read everything again. What comes from now on is newer than that. */
   readonly reload: () => void
+  /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */
+  readonly paused: (at: string | null) => void
   /** Updates were left out. */
   readonly gap: (gap: Gap) => void
   /** Something in `connection` has changed. */
@@ -223,6 +225,7 @@ export class Link {
 
   #control(control: Control): void {
     if (control.event === "live") this.#live(control.last_event_id, control.history)
+    if (control.event === "queue") this.#to.paused(control.paused_at)
     if (control.event !== "gap") return
     const { reason, missed } = control
     if (this.#now.state === "live") {

@@ -1,0 +1,95 @@
+import { controlFrame, type Frame } from "../wire/frames.ts"
+
+/** Whether the queue is paused is read again at most this often, however often the bell rings. */
+const LOOK_EVERY_MS = 200
+const RETRY_MS = 1000
+
+/** Whether the queue is paused, as the streams of all items say it. */
+export interface Pause {
+  /** Since when it is paused, RFC 3339 UTC; null if it is not. */
+  readonly at: string | null
+  /** What a stream says before its first `live`; nothing if the queue is not paused. */
+  readonly opening: readonly Frame[]
+  /** What an open stream says when it has said something else before. */
+  readonly change: readonly Frame[]
+}
+
+function pauseOf(at: string | null): Pause {
+  const change = [controlFrame({ event: "queue", paused_at: at })]
+  return { at, change, opening: at === null ? [] : change }
+}
+
+/** The queue is not paused: what a stream has said that has said nothing of it. */
+export const NO_PAUSE: Pause = pauseOf(null)
+
+/**
+ * Follows whether the queue is paused. A pause is no update of an item, so it is read apart from the history: when the
+ * first stream opens, and after the bell has rung.
+ */
+export class Pauses {
+  readonly #pausedAt: () => Promise<string | null>
+  readonly #changed: () => void
+  readonly #onError: (error: unknown) => void
+  #now = NO_PAUSE
+  /** One read follows another, so that an older answer never replaces a newer one. */
+  #reading: Promise<void> = Promise.resolve()
+  #lookedMs = Number.NEGATIVE_INFINITY
+  #due: Timer | undefined
+
+  /**
+   * `pausedAt` answers since when the queue is paused, or null. `changed` is called when that has changed, and `onError`
+   * when it cannot be read; then it is read again a second later.
+   */
+  constructor(
+    pausedAt: () => Promise<string | null>,
+    changed: () => void,
+    onError: (error: unknown) => void,
+  ) {
+    this.#pausedAt = pausedAt
+    this.#changed = changed
+    this.#onError = onError
+  }
+
+  /** What was read last; the same object until it changes. */
+  get now(): Pause {
+    return this.#now
+  }
+
+  /** Reads it. @throws Error if it cannot be read (rejects) */
+  read(): Promise<void> {
+    this.#reading = this.#reading.catch(() => undefined).then(() => this.#read())
+    return this.#reading
+  }
+
+  /** Reads it soon. */
+  look(): void {
+    this.#due ??= setTimeout(
+      () => void this.#lookNow(),
+      Math.max(0, this.#lookedMs + LOOK_EVERY_MS - performance.now()),
+    )
+  }
+
+  /** Looks no more, until it is asked to. */
+  rest(): void {
+    clearTimeout(this.#due)
+    this.#due = undefined
+  }
+
+  async #lookNow(): Promise<void> {
+    this.#due = undefined
+    this.#lookedMs = performance.now()
+    try {
+      await this.read()
+    } catch (error) {
+      this.#onError(error)
+      this.#due ??= setTimeout(() => void this.#lookNow(), RETRY_MS)
+    }
+  }
+
+  async #read(): Promise<void> {
+    const at = await this.#pausedAt()
+    if (at === this.#now.at) return
+    this.#now = at === null ? NO_PAUSE : pauseOf(at)
+    this.#changed()
+  }
+}

@@ -1,0 +1,176 @@
+import { expect, setDefaultTimeout, test } from "bun:test"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Broadcaster } from "../../src/stream/broadcaster.ts"
+import { Pauses } from "../../src/stream/pauses.ts"
+import { Seat } from "../../src/stream/seat.ts"
+import { Reader, type Seen } from "../reader.ts"
+import { start, type TestServer } from "../server.ts"
+import { WebSocketReader } from "../websockets.ts"
+import { MemoryHistory } from "./memory-history.ts"
+
+setDefaultTimeout(30_000)
+
+const STREAM = "/progress/stream"
+const fail = (error: unknown): never => {
+  throw error
+}
+
+const open = (server: TestServer, path = STREAM, headers: Record<string, string> = {}): Promise<Reader> =>
+  Reader.open(`${server.url}/api/v1${path}`, headers)
+
+const names = (seen: readonly Seen[]): string[] => seen.map(({ event }) => event)
+
+async function pause(server: TestServer): Promise<string> {
+  const { paused_at }: { paused_at: string } = await (await server.api("POST", "/queue/pause")).json()
+  return paused_at
+}
+
+/** Waits until so many changes of the queue were said, and answers since when it was paused at each. */
+const pauses = async (reader: Reader, count: number): Promise<unknown[]> => {
+  const said = (seen: readonly Seen[]): unknown[] =>
+    seen.filter(({ event }) => event === "queue").map(({ data }) => data["paused_at"])
+  return said(await reader.until((seen) => said(seen).length >= count))
+}
+
+test("an open stream of all items says at once that the queue was paused and resumed; an item's stream does not", async () => {
+  await using server = await start()
+  const id = await server.add()
+  const [all, one] = [await open(server), await open(server, `${STREAM}/${id}`)]
+  await Promise.all([all.first("live"), one.first("live")])
+  const since = await pause(server)
+  expect(await pauses(all, 1)).toEqual([since])
+  await server.api("POST", "/queue/resume")
+  expect(await pauses(all, 2)).toEqual([since, null])
+  expect(all.seen.filter(({ event }) => event === "queue").map((seen) => seen.id)).toEqual([
+    undefined,
+    undefined,
+  ])
+  await server.put(id, { priority: 3 })
+  await one.until((seen) => seen.some(({ data }) => data["queue_id"] === id && seen.length > 2))
+  expect(names(one.seen)).toEqual(["message", "live", "message"])
+})
+
+test("who connects or comes back while the queue is paused hears of it before live; else nothing is said", async () => {
+  await using server = await start()
+  await server.add()
+  const since = await pause(server)
+  const ways: [path: string, headers: Record<string, string>, before: string[]][] = [
+    [STREAM, {}, ["message"]],
+    [`${STREAM}?snapshot=false`, {}, []],
+    [STREAM, { "last-event-id": "0" }, ["message"]],
+    [STREAM, { "last-event-id": "1" }, []],
+    [STREAM, { "last-event-id": "99" }, ["gap", "message"]],
+    [`${STREAM}?ids=7`, {}, []],
+    [`${STREAM}?thin=2`, {}, ["message"]],
+  ]
+  // The second time most of this is known already.
+  for (const [path, headers, before] of [...ways, ...ways]) {
+    const reader = await open(server, path, headers)
+    await reader.first("live")
+    expect([path, headers, names(reader.seen)]).toEqual([path, headers, [...before, "queue", "live"]])
+    expect(await pauses(reader, 1)).toEqual([since])
+    reader.leave()
+  }
+  const kept = await open(server)
+  await kept.first("live")
+  await server.api("POST", "/queue/resume")
+  await pauses(kept, 2)
+  for (const [path, headers, before] of ways) {
+    const reader = await open(server, path, headers)
+    await reader.first("live")
+    expect([path, headers, names(reader.seen)]).toEqual([path, headers, [...before, "live"]])
+    reader.leave()
+  }
+})
+
+test("a long snapshot and a long replay end with the pause and live, too", async () => {
+  await using server = await start()
+  await Promise.all(Array.from({ length: 300 }, (_, i) => server.add({ song_id: i + 1 })))
+  await pause(server)
+  for (const headers of [{}, { "last-event-id": "0" }]) {
+    const reader = await open(server, STREAM, headers)
+    await reader.first("live")
+    expect(names(reader.seen).slice(298)).toEqual(["message", "message", "queue", "live"])
+    reader.leave()
+  }
+})
+
+test("a pause outlives the server, and the other formats say it too", async () => {
+  await using server = await start()
+  const since = await pause(server)
+  await server.end()
+  await using again = await start({ database: server.database })
+  const text = await fetch(`${again.url}/api/v1${STREAM}?format=text`)
+  const first = await text.body?.getReader().read()
+  expect(new TextDecoder().decode(first?.value)).toBe(
+    "# the queue is paused: workers get no more items\n# live after update 0\n",
+  )
+  const socket = await WebSocketReader.open(again.url, "/progress/ws")
+  await socket.control("live")
+  expect(socket.seen[0]).toEqual({ event: "queue", paused_at: since })
+  await again.api("POST", "/queue/resume")
+  expect(await socket.control("queue", 2)).toEqual({ event: "queue", paused_at: null })
+  const page = await fetch(again.url, { headers: { accept: "text/plain", "user-agent": "program" } })
+  expect(await page.text()).toBe("Nothing is rendering.\nlive · 0 running · 0 waiting\n")
+})
+
+test("a pause is read once for many rings, and a failed read is made again", async () => {
+  const bus = new LocalBus()
+  let reads = 0
+  let paused: string | null = null
+  let isBroken = false
+  const errors: unknown[] = []
+  const pausedAt = async (): Promise<string | null> => {
+    reads += 1
+    if (isBroken) throw new Error("away")
+    return paused
+  }
+  const broadcaster = new Broadcaster(
+    new MemoryHistory(() => Promise.resolve(), 1024),
+    bus,
+    50_000,
+    (error) => void errors.push(error),
+    undefined,
+    undefined,
+    pausedAt,
+  )
+  bus.notify()
+  expect(reads).toBe(0)
+  const seat = new Seat("global", undefined)
+  await broadcaster.join(seat, new AbortController().signal)
+  expect(reads).toBe(1)
+  paused = "2026-01-02T03:04:05.000Z"
+  isBroken = true
+  const woken = seat.wait()
+  for (let i = 0; i < 100; i += 1) bus.notify()
+  while (errors.length === 0) await Bun.sleep(1)
+  isBroken = false
+  expect(await woken).toBe("asked")
+  expect(broadcaster.pause.at).toBe(paused)
+  expect([reads, errors.length]).toEqual([3, 1])
+  broadcaster.leave(seat)
+})
+
+test("a slow answer never replaces a newer one", async () => {
+  const answers: PromiseWithResolvers<string | null>[] = []
+  let changes = 0
+  const pauses = new Pauses(
+    () => {
+      const answer = Promise.withResolvers<string | null>()
+      answers.push(answer)
+      return answer.promise
+    },
+    () => {
+      changes += 1
+    },
+    fail,
+  )
+  const both = [pauses.read(), pauses.read()]
+  while (answers.length < 1) await Bun.sleep(1)
+  answers[0]?.resolve("2026-01-02T03:04:05.000Z")
+  while (answers.length < 2) await Bun.sleep(1)
+  answers[1]?.resolve(null)
+  await Promise.all(both)
+  expect([pauses.now.at, changes, answers.length]).toEqual([null, 2, 2])
+})
