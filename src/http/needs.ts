@@ -15,6 +15,7 @@ export const NEEDS: Readonly<Record<string, Need>> = {
   "GET /docs": "nothing",
   "GET /docs/:page": "nothing",
   "GET /docs/style.css": "nothing",
+  "GET /docs/address.js": "nothing",
   "GET /openapi.json": "nothing",
   "GET /health": "nothing",
   [`GET ${API}/health`]: "nothing",

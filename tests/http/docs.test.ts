@@ -215,8 +215,12 @@ test("the reference names every operation on short pages, links to nothing that 
   const pages = await Promise.all(PAGES.map((page) => pageAt(`${server.url}/docs${page}`)))
   const idsAt = new Map<string, Set<string>>()
   for (const { answer, html, ids, links } of pages) {
-    expect(answer.headers.get("content-security-policy")).toStartWith("default-src 'none'; style-src 'self';")
-    expect(html).not.toMatch(/<script|<style|style=| on[a-z]+=/)
+    expect(answer.headers.get("content-security-policy")).toStartWith(
+      "default-src 'none'; style-src 'self'; script-src 'self'; base-uri",
+    )
+    const script = /<script src="[./]*docs\/address\.js" data-server="[^"]+"><\/script>/
+    expect(html).toMatch(script)
+    expect(html.replace(script, "")).not.toMatch(/<script|<style|style=| on[a-z]+=/)
     expect(html.length).toBeLessThan(120_000)
     idsAt.set(answer.url, ids)
     // A way back to the queue.
@@ -288,8 +292,12 @@ test("a browser at a wrong path gets a page with a way back, and everybody else 
 
 const chromium = Bun.which("chromium")
 test.skipIf(chromium === null)(
-  "a browser shows the reference under its own policy",
+  "a browser shows the reference under its own policy, with the path that a proxy serves it under in its examples",
   async () => {
+    using proxy = Bun.serve({
+      port: 0,
+      fetch: ({ url }) => fetch(new URL(new URL(url).pathname.replace("/studio", ""), server.url)),
+    })
     const child = Bun.spawn(
       [
         chromium ?? "",
@@ -301,12 +309,13 @@ test.skipIf(chromium === null)(
         "--enable-logging=stderr",
         "--virtual-time-budget=2000",
         "--dump-dom",
-        `${server.url}/docs/streams`,
+        `${proxy.url}studio/docs/streams`,
       ],
       { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
     )
     const [dom, log] = await Promise.all([textOf(child.stdout), textOf(child.stderr)])
     expect(dom).toContain('<article id="streamAll">')
+    expect(dom).toContain(`curl -N ${proxy.url}studio/api/v1/progress/stream`)
     expect(log).not.toContain("CONSOLE")
   },
   30_000,

@@ -260,6 +260,7 @@ test("every answer forbids a guess at its type, and no answer of the API is kept
     [`/items/${id}`, { headers: { accept: "text/html" } }],
     ["/docs"],
     ["/docs/style.css"],
+    ["/docs/address.js"],
     ["/openapi.json"],
     [
       "/api/v1/queue",

@@ -7,7 +7,7 @@ import { unlisted } from "./words.ts"
 import style from "./style.css" with { type: "text" }
 
 const POLICY =
-  "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const sent = (body: string, type: string): Response =>
   new Response(body, {
@@ -18,7 +18,17 @@ const sent = (body: string, type: string): Response =>
     },
   })
 
-/** The address by which the reader came, also through a proxy. */
+/**
+ * Puts the path under which a proxy serves this server into the examples. Only the browser knows it: this script came by
+ * it.
+ */
+const ADDRESS_SCRIPT = `const { src, dataset } = document.currentScript
+const server = new URL("..", src).href.slice(0, -1)
+for (const example of document.querySelectorAll("pre"))
+  example.textContent = example.textContent.replaceAll(dataset.server, server)
+`
+
+/** The address by which the reader came, also through a proxy, without a path of that. */
 function addressOf({ headers }: Request): string {
   const scheme = headers.get("x-forwarded-proto") === "https" ? "https" : "http"
   return `${scheme}://${headers.get("host") ?? "localhost"}`
@@ -43,5 +53,6 @@ export function docsRoutes(routes: () => readonly RouteOfApp[], version: string)
     .get("/openapi.json", async () => sent(JSON.stringify(await described()), "application/json"), unlisted)
     .get("/docs", async ({ request }) => page(request, ""), unlisted)
     .get("/docs/:page", async ({ request, params }) => page(request, params.page), unlisted)
+    .get("/docs/address.js", async () => sent(ADDRESS_SCRIPT, "text/javascript; charset=utf-8"), unlisted)
     .get("/docs/style.css", async () => sent(style, "text/css; charset=utf-8"), unlisted)
 }

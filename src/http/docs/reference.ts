@@ -165,6 +165,10 @@ function groupsOf({ tags, paths, webhooks }: Json): Group[] {
   }))
 }
 
+/** Lets the examples of a page ask the server where the browser has found it. */
+const addressed = (top: string): string =>
+  `<script src="${top}docs/address.js" data-server="${SERVER}"></script>`
+
 /** The page that leads to all others. */
 function start(document: Json, groups: readonly Group[]): string {
   const { title, version, description } = object(document["info"])
@@ -190,7 +194,7 @@ function start(document: Json, groups: readonly Group[]): string {
 <p>Add a song, and watch it:</p>
 <pre tabindex="0">${escape(`${add}\n\ncurl -N ${SERVER}/api/v1/progress/stream`)}</pre>`
   const all = `${sections.join("\n")}<section><h2><a href="docs/schemas">Schemas</a></h2><p>What bodies and answers are made of.</p></section>`
-  return framed({ title: `${escape(title)}: API`, top: "", header, main: all })
+  return framed({ title: `${escape(title)}: API`, top: "", header, main: all + addressed("") })
 }
 
 /** A page of operations, or of schemas. */
@@ -209,13 +213,13 @@ function page(
   const header = `<nav aria-label="Breadcrumb"><a href="../">Render queue</a> <a href="../docs">API reference</a></nav>
 <h1>${title}</h1><p>${about}</p>`
   const nav = `<nav class="pages" aria-label="Reference"><ul>${links.join("")}</ul></nav>`
-  return framed({ title: `${title}: API`, top: "../", header, nav, main: articles })
+  return framed({ title: `${title}: API`, top: "../", header, nav, main: articles + addressed("../") })
 }
 
 const entry = (id: string, text: string): string => `<li><a href="#${id}">${text}</a></li>`
 
 /**
- * The reference of an OpenAPI document, page by page: plain HTML without scripts and without files from other servers.
+ * The reference of an OpenAPI document, page by page: plain HTML without files from other servers, which needs no script.
  * The page at the key "" leads to the others.
  */
 export function reference(document: Json): ReadonlyMap<string, string> {
