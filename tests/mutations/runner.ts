@@ -140,6 +140,11 @@ export const RUNNER: readonly Mistake[] = [
         "isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs",
         "withinMs",
       ],
+      [
+        "the end of a report does not wait for what is being sent",
+        "        await Promise.all(this.#loops)\n",
+        "",
+      ],
       ["an older server is asked twice for each report", "this.#isOlder = true\n", ""],
       [
         "a run inside of another ends the lease of the outer one",

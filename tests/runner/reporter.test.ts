@@ -167,6 +167,27 @@ test("a claim whose answer was lost is tried again until its lease has run out, 
   expect(scene.said.join()).toContain("the claim is tried again")
 })
 
+test("the verdict waits for the report that is being sent, and comes after it if that must be sent again", async () => {
+  const [arrived, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<Response>()]
+  let isFirst = true
+  await using scene = new Scene(({ verb }) => {
+    if (verb !== "progress" || !isFirst) return ok()
+    isFirst = false
+    arrived.resolve()
+    return answered.promise
+  })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "the last" })
+  await arrived.promise
+  const over = scene.reporter.finish({ end: "complete", result: {} }, 20_000, new AbortController().signal)
+  answered.resolve(refusal(503, "unavailable"))
+  expect(await over).toBe("delivered")
+  const told = scene.asked.filter(({ verb }) => verb !== "heartbeat")
+  expect(told.map(({ verb }) => verb)).toEqual(["progress", "progress", "complete"])
+  expect(messages(scene.of("progress"))).toEqual(["the last", "the last"])
+}, 30_000)
+
 test("the last report of a lent item keeps the command that waits for it no longer than a few seconds", async () => {
   const never = new Promise<Response>(() => undefined)
   await using scene = new Scene(() => never, undefined, true)
