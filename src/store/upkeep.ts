@@ -1,14 +1,24 @@
 /** How many items one call looks at; most have nothing to remove. */
 export const ITEMS_A_CALL = 64
 
+/** What ended within a time, and was not changed after an update. */
+export interface Ended {
+  /** It ended then or later, in epoch milliseconds. */
+  readonly fromMs: number
+  /** It ended then or earlier, in epoch milliseconds. */
+  readonly toMs: number
+  /** Its last update has this event ID or a lower one. */
+  readonly upTo: number
+}
+
 /** Which part of the history may be removed. */
 export interface Thinning {
-  /** Updates of items that finished before this time may go; null if age is not a reason. RFC 3339 UTC. */
-  readonly finishedBefore: string | null
+  /** Updates of items that finished within one of these may go; empty if age is not a reason. */
+  readonly finished: readonly Ended[]
   /** The most updates that one item keeps, the oldest going first; 0 if there is no limit. */
   readonly perItem: number
-  /** Only updates from before this time may go, whatever the other limits say. RFC 3339 UTC. */
-  readonly before: string
+  /** Only updates up to this event ID may go, whatever the other limits say. */
+  readonly upTo: number
   /** How many of the newest completed items keep all of their updates. */
   readonly keepCompleted: number
   /** The most updates that one call removes. */
@@ -46,20 +56,31 @@ export interface Upkeep {
   turn(name: string, everyMs: number): Promise<boolean>
 
   /**
+   * Notes that servers have run on the database for one more hour, and which update is the newest now. So the age of an
+   * update is known, whatever the machine's clock said when it was stored.
+   */
+  passHour(): Promise<void>
+
+  /**
+   * The event ID of the newest update that was there when servers had run for so many hours less than now, or of an older
+   * one; 0 if they have not run for so long.
+   */
+  newestAgo(hours: number): Promise<number>
+
+  /**
    * Removes updates that may go, and what finished items printed. Answers how much was done, removing and looking,
    * and 0 once nothing is left to do.
    */
   thin(thinning: Thinning): Promise<number>
 
   /**
-   * Removes what is left of items that were deleted before this time, and answers of `POST /queue` that cannot be
-   * repeated any more; at most about `limit` rows. Answers how many, and 0 once nothing is left. `before` is RFC 3339
-   * UTC.
+   * Removes what is left of items that were deleted within one of these times, and answers of `POST /queue` that were given
+   * within them; at most about `limit` rows. Answers how many, and 0 once nothing is left.
    */
-  purge(before: string, limit: number): Promise<number>
+  purge(deleted: readonly Ended[], limit: number): Promise<number>
 
-  /** Items that finished before this time (RFC 3339 UTC), the oldest first. */
-  finishedBefore(before: string, limit: number): Promise<readonly number[]>
+  /** Items that finished within this time, the oldest first. */
+  finished(ended: Ended, limit: number): Promise<readonly number[]>
 
   /** How much room the database takes. */
   size(): Promise<DatabaseSize>

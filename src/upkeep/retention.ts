@@ -1,7 +1,8 @@
 import type { Bus } from "../bus/bus.ts"
 import { Repeating } from "../service.ts"
 import type { Items } from "../store/items.ts"
-import type { Upkeep } from "../store/upkeep.ts"
+import type { Ended, Upkeep } from "../store/upkeep.ts"
+import { DAY_MS, endedBefore, newestBefore } from "./ended.ts"
 import { removeFinished } from "./finished.ts"
 
 /** How often it looks whether something may go. */
@@ -11,8 +12,9 @@ const BATCH = 256
 /** After a transaction it rests for this many times as long as that took, so that writers and streams hardly notice. */
 const REST = 4
 const MIN_REST_MS = 5
-/** Whatever the settings say, an update stays for a day. */
-const DAY_MS = 24 * 60 * 60_000
+/** So many turns are an hour, at least. */
+const TURNS_AN_HOUR = 60
+const HOUR_MS = TURNS_AN_HOUR * TURN_MS
 /** The remains of a deleted item stay for this long: its worker and its viewers can still learn of it. */
 const DELETED_MS = 7 * DAY_MS
 /** The newest completed items, on which the estimates of others are based. */
@@ -42,6 +44,8 @@ export class Retention extends Repeating {
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: RetentionOptions
+  /** Turns since an hour was noted. */
+  #turns = 0
   #beginsAtMs = Number.POSITIVE_INFINITY
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: RetentionOptions) {
@@ -66,22 +70,33 @@ export class Retention extends Repeating {
   /** Removes everything that may go now; resolves when that is done, or the service is stopped. */
   async turn(): Promise<void> {
     const { now, updatesMs, perItem, itemsMs } = this.#options
+    await this.#countHours()
     const nowMs = now()
-    if (nowMs < this.#beginsAtMs || !(await this.#upkeep.turn("retention", TURN_MS))) return
-    const ago = (ms: number): string => new Date(nowMs - ms).toISOString()
+    const untilMs = this.#beginsAtMs - nowMs
+    // A moment further away was set by a clock that was ahead.
+    if (untilMs > 0 && untilMs <= DAY_MS) return
+    if (!(await this.#upkeep.turn("retention", TURN_MS))) return
+    const before = (ms: number): Promise<readonly Ended[]> => endedBefore(this.#upkeep, nowMs, ms)
     const thinning = {
-      finishedBefore: updatesMs === 0 ? null : ago(Math.max(updatesMs, DAY_MS)),
+      finished: updatesMs === 0 ? [] : await before(Math.max(updatesMs, DAY_MS)),
       perItem,
-      before: ago(DAY_MS),
+      upTo: await newestBefore(this.#upkeep, DAY_MS),
       keepCompleted: KEEP_COMPLETED,
       limit: BATCH,
     }
-    if (itemsMs > 0) {
-      await this.#repeat(() => removeFinished(this.#upkeep, this.#items, this.#bus, ago(itemsMs), BATCH))
-    }
+    const [finished, deleted] = [itemsMs === 0 ? [] : await before(itemsMs), await before(DELETED_MS)]
+    await this.#repeat(() => removeFinished(this.#upkeep, this.#items, this.#bus, finished, BATCH))
     await this.#repeat(() => this.#upkeep.thin(thinning))
-    await this.#repeat(() => this.#upkeep.purge(ago(DELETED_MS), BATCH))
+    await this.#repeat(() => this.#upkeep.purge(deleted, BATCH))
     await this.#repeat(() => this.#upkeep.shrink(SHRINK_BYTES))
+  }
+
+  /** Notes each hour of service, by the turns, which no clock that jumps brings forward. */
+  async #countHours(): Promise<void> {
+    this.#turns += 1
+    if (this.#turns < TURNS_AN_HOUR || !(await this.#upkeep.turn("hour", HOUR_MS))) return
+    await this.#upkeep.passHour()
+    this.#turns = 0
   }
 
   async #repeat(step: () => Promise<number>): Promise<void> {

@@ -2,6 +2,7 @@ import type { Bus } from "../bus/bus.ts"
 import { Repeating } from "../service.ts"
 import type { Items } from "../store/items.ts"
 import type { Upkeep } from "../store/upkeep.ts"
+import { DAY_MS, endedBefore, newestBefore } from "./ended.ts"
 import { removeFinished } from "./finished.ts"
 
 /** How often it looks how large the database is. */
@@ -10,8 +11,6 @@ const TURN_MS = 2000
 const NEAR = 0.9
 /** Rows that one transaction removes. */
 const BATCH = 256
-/** Nothing younger is removed, however full the database is. */
-const DAY_MS = 24 * 60 * 60_000
 /** Viewers have had this long to hear that an item was deleted before its history goes. */
 const HEARD_MS = 10 * 60_000
 
@@ -70,11 +69,12 @@ export class Space extends Repeating {
   /** Removes some of what may go; false if there is nothing. */
   async #makeRoom(): Promise<boolean> {
     const nowMs = this.#options.now()
-    const ago = (ms: number): string => new Date(nowMs - ms).toISOString()
-    if ((await this.#upkeep.purge(ago(HEARD_MS), BATCH)) > 0) return true
-    const day = ago(DAY_MS)
-    const thinning = { finishedBefore: day, perItem: 0, before: day, keepCompleted: 0, limit: BATCH }
+    if ((await this.#upkeep.purge(await endedBefore(this.#upkeep, nowMs, HEARD_MS), BATCH)) > 0) return true
+    // Nothing younger than a day is removed, however full the database is.
+    const finished = await endedBefore(this.#upkeep, nowMs, DAY_MS)
+    const upTo = await newestBefore(this.#upkeep, DAY_MS)
+    const thinning = { finished, perItem: 0, upTo, keepCompleted: 0, limit: BATCH }
     if ((await this.#upkeep.thin(thinning)) > 0) return true
-    return (await removeFinished(this.#upkeep, this.#items, this.#bus, day, BATCH)) > 0
+    return (await removeFinished(this.#upkeep, this.#items, this.#bus, finished, BATCH)) > 0
   }
 }

@@ -7,6 +7,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import type { Upkeep } from "../../src/store/upkeep.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
 import { put } from "../contracts/store.contract.ts"
+import { pass } from "../upkeep/hours.ts"
 import { inTurn, row, type Scenario } from "./bench.ts"
 import { databaseFolder, ours } from "./ours.ts"
 import { Target } from "./processes.ts"
@@ -74,6 +75,7 @@ async function removed(): Promise<Removed> {
   await retention.start()
   await filled(store)
   nowMs += 30 * DAY_MS
+  await pass(store, 25)
   await retention.turn()
   await retention.stop()
   await store.close()

@@ -6,6 +6,7 @@ import { created } from "../../src/item/changes.ts"
 import { claimed, released } from "../../src/item/lease.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
+import { pass } from "../upkeep/hours.ts"
 import { renderDay, RENDERS_A_DAY } from "../upkeep/renders.ts"
 import type { Scenario } from "./bench.ts"
 import { databaseFolder, ours, oursSmall } from "./ours.ts"
@@ -56,6 +57,7 @@ class Aged implements Disposable {
     for (let day = 0; day < days; day += 1) {
       await renderDay(store, REPORTS)
       aged.#nowMs += DAY_MS
+      await pass(store, 24)
       await retention.turn()
     }
     await retention.stop()

@@ -142,11 +142,13 @@ export function storeOutputs(name: string, open: Open): void {
     }
     await put(store, finished, { status: "completed" })
     await store.change(deleted, ({ item, work }) => ({ item, work, deleted: true }))
-    const thinning = { finishedBefore: LATER, perItem: 0, before: LATER, keepCompleted: 0, limit: 7 }
+    const upTo = await store.head()
+    const ended = [{ fromMs: 0, toMs: Date.parse(LATER), upTo }]
+    const thinning = { finished: ended, perItem: 0, upTo, keepCompleted: 0, limit: 7 }
     while ((await store.upkeep.thin(thinning)) > 0);
     expect(await kept(store, finished)).toEqual([])
     expect(await kept(store, running)).toHaveLength(20)
-    while ((await store.upkeep.purge(LATER, 7)) > 0);
+    while ((await store.upkeep.purge(ended, 7)) > 0);
     expect(await kept(store, deleted)).toEqual([])
     expect(await store.wasDeleted(deleted)).toBe(false)
     expect(await kept(store, running)).toHaveLength(20)

@@ -5,17 +5,18 @@ import fc from "fast-check"
 import type { Status } from "../../src/item/item.ts"
 import { MOVES } from "../../src/item/moves.ts"
 import type { Store } from "../../src/store/store.ts"
-import type { Thinning } from "../../src/store/upkeep.ts"
+import type { Ended, Thinning } from "../../src/store/upkeep.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
 const DAY_MS = 86_400_000
-const at = (ms: number): string => new Date(START_MS + ms).toISOString()
+/** What ended up to so many milliseconds after the start, whatever was changed last. */
+const until = (ms: number): Ended => ({ fromMs: 0, toMs: START_MS + ms, upTo: Number.MAX_SAFE_INTEGER })
 
 /** Everything that is older than now and finished may go. */
 const ALL: Thinning = {
-  finishedBefore: at(1000 * DAY_MS),
+  finished: [until(1000 * DAY_MS)],
   perItem: 0,
-  before: at(1000 * DAY_MS),
+  upTo: Number.MAX_SAFE_INTEGER,
   keepCompleted: 0,
   limit: 1000,
 }
@@ -70,9 +71,9 @@ export function storeUpkeep(name: string, open: Open): void {
     await thinned(store)
     expect(await kept(store, id)).toHaveLength(7)
     await put(store, id, { status: "completed" })
-    await thinned(store, { finishedBefore: at(-1) })
-    await thinned(store, { finishedBefore: null })
-    await thinned(store, { before: at(-1) })
+    await thinned(store, { finished: [until(-1)] })
+    await thinned(store, { finished: [] })
+    await thinned(store, { upTo: 0 })
     await thinned(store, { keepCompleted: 1 })
     expect(await kept(store, id)).toHaveLength(8)
     await rendered(store, 1)
@@ -86,9 +87,9 @@ export function storeUpkeep(name: string, open: Open): void {
     const id = await added(store)
     await put(store, id, { status: "processing" })
     for (let i = 1; i <= 20; i += 1) await put(store, id, { progress: i })
-    await thinned(store, { finishedBefore: null, perItem: 10, before: at(-1) })
+    await thinned(store, { finished: [], perItem: 10, upTo: 0 })
     expect(await kept(store, id)).toHaveLength(22)
-    await thinned(store, { finishedBefore: null, perItem: 10, limit: 3 })
+    await thinned(store, { finished: [], perItem: 10, limit: 3 })
     const ids = (await kept(store, id)).map(([each]) => each)
     expect(ids).toEqual([1, 2, 15, 16, 17, 18, 19, 20, 21, 22])
   })
@@ -116,9 +117,9 @@ export function storeUpkeep(name: string, open: Open): void {
     const other = await added(store)
     await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
     const head = await store.head()
-    expect(await store.upkeep.purge(at(-1), 2)).toBe(0)
+    expect(await store.upkeep.purge([until(-1)], 2)).toBe(0)
     nowMs += DAY_MS
-    while ((await store.upkeep.purge(at(DAY_MS), 2)) > 0);
+    while ((await store.upkeep.purge([until(DAY_MS)], 2)) > 0);
     expect(await kept(store, id)).toEqual([])
     expect(await kept(store, other)).toHaveLength(1)
     expect(await store.head()).toBe(head)
@@ -137,7 +138,7 @@ export function storeUpkeep(name: string, open: Open): void {
     const head = await store.head()
     nowMs += DAY_MS
     const purged = async (): Promise<void> => {
-      while ((await store.upkeep.purge(at(DAY_MS), 2)) > 0);
+      while ((await store.upkeep.purge([until(DAY_MS)], 2)) > 0);
     }
     await store.deliveries.add([], head - 1)
     await purged()
@@ -154,7 +155,7 @@ export function storeUpkeep(name: string, open: Open): void {
       throw new Error("it was added before")
     }
     await added(store)
-    expect(await store.upkeep.purge(at(DAY_MS), 10)).toBe(0)
+    expect(await store.upkeep.purge([until(DAY_MS)], 10)).toBe(0)
     expect(create).toThrow()
   })
 
@@ -166,10 +167,59 @@ export function storeUpkeep(name: string, open: Open): void {
     nowMs += 1000
     const two = await rendered(store, 0)
     await added(store)
-    expect(await store.upkeep.finishedBefore(at(-1), 10)).toEqual([])
-    expect(await store.upkeep.finishedBefore(at(500), 10)).toEqual([one])
-    expect(await store.upkeep.finishedBefore(at(5000), 10)).toEqual([one, two])
-    expect(await store.upkeep.finishedBefore(at(5000), 1)).toEqual([one])
+    expect(await store.upkeep.finished(until(-1), 10)).toEqual([])
+    expect(await store.upkeep.finished(until(500), 10)).toEqual([one])
+    expect(await store.upkeep.finished(until(5000), 10)).toEqual([one, two])
+    expect(await store.upkeep.finished(until(5000), 1)).toEqual([one])
+  })
+
+  test(`${name}: items and what is left of them are found within a time and up to an update, and nothing else`, async () => {
+    let nowMs = START_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const old = await rendered(store, 2)
+    const last = await store.head()
+    nowMs += 64 * 365 * DAY_MS
+    const ahead = await rendered(store, 2)
+    const from = { ...until(99 * 365 * DAY_MS), fromMs: START_MS + DAY_MS }
+    expect(await store.upkeep.finished(from, 10)).toEqual([ahead])
+    expect(await store.upkeep.finished({ ...from, upTo: last }, 10)).toEqual([])
+    expect(await store.upkeep.finished({ ...from, fromMs: 0, upTo: last }, 10)).toEqual([old])
+    await thinned(store, { finished: [{ ...from, upTo: last }] })
+    expect([(await kept(store, old)).length, (await kept(store, ahead)).length]).toEqual([5, 5])
+    await thinned(store, { finished: [{ ...from, upTo: last }, from] })
+    expect([(await kept(store, old)).length, (await kept(store, ahead)).length]).toEqual([5, 3])
+    await store.change(ahead, ({ item, work }) => ({ item, work, deleted: true }))
+    expect(await store.upkeep.purge([{ ...from, upTo: last }], 10)).toBe(0)
+    while ((await store.upkeep.purge([{ ...from, upTo: last }, from], 10)) > 0);
+    expect([(await kept(store, old)).length, (await kept(store, ahead)).length]).toEqual([5, 0])
+  })
+
+  test(`${name}: the age of an update is known by the hours of service since, whatever the clock says`, async () => {
+    await using opened = await open(() => START_MS)
+    const { store } = opened
+    const pass = async (hours: number): Promise<void> => {
+      for (let hour = 0; hour < hours; hour += 1) await store.upkeep.passHour()
+    }
+    await pass(30)
+    expect(await store.upkeep.newestAgo(1)).toBe(0)
+    await added(store)
+    expect(await store.upkeep.newestAgo(0)).toBe(0)
+    await pass(1)
+    expect([await store.upkeep.newestAgo(0), await store.upkeep.newestAgo(1)]).toEqual([1, 0])
+    await added(store)
+    await pass(3)
+    expect(await Promise.all([2, 3, 4].map((hours) => store.upkeep.newestAgo(hours)))).toEqual([2, 1, 0])
+    expect(await store.upkeep.newestAgo(1000)).toBe(0)
+  })
+
+  test(`${name}: work that is due far later than it can be has its turn: the clock was ahead`, async () => {
+    let nowMs = START_MS + 64 * 365 * DAY_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    expect(await store.upkeep.turn("retention", 60_000)).toBe(true)
+    nowMs = START_MS
+    expect(await store.upkeep.turn("retention", 60_000)).toBe(true)
   })
 
   test(`${name}: whatever is thinned, the moves that are left are legal and the last update is the item's`, async () => {

@@ -335,18 +335,28 @@ export const STORE: readonly Mistake[] = [
       ],
       [
         "retention removes what a webhook has not examined",
-        "Math.min(this.#lastBefore(thinning.before), this.#examinedByAll())",
-        "this.#lastBefore(thinning.before)",
+        "Math.min(thinning.upTo, this.#examinedByAll())",
+        "thinning.upTo",
       ],
       [
         "the updates of the newest completed items are removed",
-        " AND id NOT IN (${NEWEST_COMPLETED}) ORDER",
-        " AND (SELECT count(*) FROM (${NEWEST_COMPLETED})) >= 0 ORDER",
+        "AND id NOT IN (${NEWEST_COMPLETED}) ORDER",
+        "AND (SELECT count(*) FROM (${NEWEST_COMPLETED})) >= 0 ORDER",
       ],
       [
         "a deleted item goes before every webhook has seen it",
-        "deleted_at <= ? AND last_update_id <= ? LIMIT 1",
-        "deleted_at <= ? AND ? >= 0 LIMIT 1",
+        "Math.min(upTo, this.#examinedByAll())",
+        "upTo",
+      ],
+      [
+        "the hours of service are not counted on",
+        "coalesce(max(hour) + 1, 0)",
+        "coalesce(max(hour), -1) + count(*) % 2",
+      ],
+      [
+        "what was changed lately is thinned with what was not",
+        "thin_at BETWEEN ? AND ? AND last_update_id <= ?",
+        "thin_at BETWEEN ? AND ? AND ? > 0",
       ],
       [
         "the stream of an item does not say which of its updates are gone",

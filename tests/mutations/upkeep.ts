@@ -112,8 +112,8 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "an item that finished again meanwhile is deleted",
-        "stored.item.completed_at !== null && stored.item.completed_at < before && isFinished",
-        "stored.item.completed_at !== null && isFinished",
+        "isFinished(stored.item.status) && isWithin(stored.item.completed_at, ended)",
+        "isFinished(stored.item.status)",
       ],
     ],
   ),
@@ -143,7 +143,24 @@ export const UPKEEP: readonly Mistake[] = [
   ...of(
     "src/upkeep/retention.ts",
     ["tests/upkeep/retention.test.ts"],
-    [["updates of the last day are removed", "ago(Math.max(updatesMs, DAY_MS))", "ago(updatesMs)"]],
+    [["updates of the last day are removed", "before(Math.max(updatesMs, DAY_MS))", "before(updatesMs)"]],
+  ),
+  ...of(
+    "src/upkeep/ended.ts",
+    ["tests/upkeep/retention.test.ts"],
+    [
+      ["a clock that is ahead makes old what is young", "Math.min(ms, DAY_MS)", "0"],
+      [
+        "what ended far ahead is kept for ever",
+        "fromMs: nowMs + DAY_MS, toMs: LAST_MS",
+        "fromMs: LAST_MS, toMs: LAST_MS",
+      ],
+      [
+        "what ended in 1970 goes after a day",
+        "toMs: WRITTEN_MS - 1, upTo: all",
+        "toMs: WRITTEN_MS - 1, upTo: day",
+      ],
+    ],
   ),
   ...of(
     "src/upkeep/space.ts",

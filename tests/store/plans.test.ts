@@ -134,17 +134,20 @@ async function access(all: Store["access"]): Promise<void> {
 }
 
 async function upkeep(all: Store["upkeep"]): Promise<void> {
-  const before = new Date(Date.now() + 60_000).toISOString()
+  const upTo = 1_000_000
+  const ended = { fromMs: 0, toMs: Date.now() + 60_000, upTo }
   await all.turn("retention", 1000)
   await all.beginsAt(1000)
-  for (const finishedBefore of [null, before]) {
+  await all.passHour()
+  await all.newestAgo(1)
+  for (const finished of [[], [ended]]) {
     for (const perItem of [0, 1]) {
-      const thinning = { finishedBefore, perItem, before, keepCompleted: 0, limit: 1 }
+      const thinning = { finished, perItem, upTo, keepCompleted: 0, limit: 1 }
       while ((await all.thin(thinning)) > 0);
     }
   }
-  await all.finishedBefore(before, 1)
-  while ((await all.purge(before, 1)) > 0);
+  await all.finished(ended, 1)
+  while ((await all.purge([ended], 1)) > 0);
   await all.size()
   await all.checkpoint()
   await all.shrink(1)

@@ -10,6 +10,7 @@ import { removeFinished } from "../../src/upkeep/finished.ts"
 import { Retention, type RetentionOptions } from "../../src/upkeep/retention.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
+import { pass } from "./hours.ts"
 
 // Starts programs or waits for the disk, on a machine that may be busy.
 setDefaultTimeout(30_000)
@@ -45,6 +46,11 @@ async function opened(more: Partial<RetentionOptions> = {}) {
     store,
     bus,
     retention,
+    /** Lets days go by, while a server runs. */
+    async days(count: number): Promise<void> {
+      clock.nowMs += count * DAY_MS
+      await pass(store, 24 * count + 1)
+    },
     async [Symbol.asyncDispose]() {
       await retention.stop()
       await store.close()
@@ -73,7 +79,8 @@ test("updates of a finished item go after their time, but for those of the newes
     clock.nowMs += 1
     later.push(await rendered(store, 1))
   }
-  clock.nowMs += 7 * DAY_MS - 65
+  await kit.days(7)
+  clock.nowMs -= 65
   await retention.turn()
   expect(await left(store, first)).toBe(8)
   clock.nowMs += 2
@@ -88,10 +95,11 @@ test("an update stays for a day, however short the settings are", async () => {
   const id = await added(store)
   await put(store, id, { status: "processing" })
   for (let i = 0; i < 5; i += 1) await put(store, id, { message: `report ${i}` })
-  clock.nowMs += DAY_MS - 1
+  await pass(store, 24)
+  clock.nowMs += 2 * DAY_MS
   await retention.turn()
   expect(await left(store, id)).toBe(7)
-  clock.nowMs += 2
+  await pass(store, 1)
   await retention.turn()
   expect(await left(store, id)).toBe(3)
 })
@@ -102,9 +110,10 @@ test("an item that took days keeps all of its updates for a day after its end, h
   const id = await added(store)
   await put(store, id, { status: "processing" })
   for (let i = 0; i < 5; i += 1) await put(store, id, { message: `report ${i}` })
-  clock.nowMs += 3 * DAY_MS
+  await kit.days(3)
   await put(store, id, { status: "failed" })
-  clock.nowMs += DAY_MS - 1
+  await kit.days(1)
+  clock.nowMs -= 1
   await retention.turn()
   expect(await left(store, id)).toBe(8)
   clock.nowMs += 2
@@ -119,7 +128,8 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   bus.listen(() => (rings += 1))
   const old = await rendered(store, 1)
   const waiting = await added(store)
-  clock.nowMs += 30 * DAY_MS + 1
+  await kit.days(30)
+  clock.nowMs += 1
   const young = await rendered(store, 1)
   await retention.turn()
   expect(await store.wasDeleted(old)).toBeTrue()
@@ -128,7 +138,7 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   expect(rings).toBe(1)
   const { updates } = await store.page({ after: 0, queueId: old, limit: 100 })
   expect(JSON.parse(updates.at(-1)?.data ?? "")).toMatchObject({ status: "completed", deleted: true })
-  clock.nowMs += 8 * DAY_MS
+  await kit.days(8)
   await retention.turn()
   expect(await left(store, old)).toBe(0)
 })
@@ -138,10 +148,10 @@ test("an item that was put back since it was found stays, also when it has finis
   const { store, clock, bus } = kit
   const [again, waiting] = [await rendered(store, 1), await rendered(store, 1)]
   clock.nowMs += 30 * DAY_MS
-  const before = new Date(clock.nowMs).toISOString()
+  const ended = { fromMs: 0, toMs: clock.nowMs, upTo: Number.MAX_SAFE_INTEGER }
   // While these two are looked at, somebody retries both.
   const found = {
-    finishedBefore: async (): Promise<number[]> => {
+    finished: async (): Promise<number[]> => {
       clock.nowMs += 1000
       for (const id of [again, waiting]) await store.change(id, retried)
       await put(store, again, { status: "processing" })
@@ -149,17 +159,17 @@ test("an item that was put back since it was found stays, also when it has finis
       return [again, waiting]
     },
   }
-  await removeFinished(found, store, bus, before, 10)
+  await removeFinished(found, store, bus, [ended], 10)
   expect((await store.item(again)).status).toBe("completed")
   expect((await store.item(waiting)).status).toBe("queued")
 })
 
 test("items with more moves than an item may keep updates, and young ones, are not looked at again and again", async () => {
   await using kit = await opened({ updatesMs: 0, perItem: 2 })
-  const { store, clock, retention } = kit
+  const { store, retention } = kit
   const many = (): Promise<number[]> => Promise.all(Array.from({ length: 150 }, () => rendered(store, 1)))
   const [old = 0] = await many()
-  clock.nowMs += 2 * DAY_MS
+  await kit.days(2)
   const [young = 0] = await many()
   await retention.turn()
   expect([await left(store, old), await left(store, young)]).toEqual([3, 4])
@@ -167,7 +177,7 @@ test("items with more moves than an item may keep updates, and young ones, are n
   await retention.turn()
   expect(query.mock.calls.length).toBeLessThan(100)
   query.mockRestore()
-  clock.nowMs += DAY_MS + 1
+  await kit.days(1)
   await retention.turn()
   expect(await left(store, young)).toBe(3)
 })
@@ -183,6 +193,7 @@ test("a database that was there before is left alone for a day", async () => {
     await rendered(store, 0)
   }
   clock.nowMs += 100 * DAY_MS
+  await pass(store, 100 * 24)
   const options = {
     updatesMs: DAY_MS,
     perItem: 0,
@@ -207,9 +218,82 @@ test("a database that was there before is left alone for a day", async () => {
   await store.close()
 })
 
+/** How many years the clock of a box can be off before it has reached its time server. */
+const YEARS_MS = 64 * 365 * DAY_MS
+
+test("a box that starts in a far future before it knows the time loses nothing that is younger than a day of service", async () => {
+  await using kit = await opened({ updatesMs: 1, perItem: 1, itemsMs: 30 * DAY_MS })
+  const { store, clock, retention } = kit
+  const id = await rendered(store, 5)
+  clock.nowMs += YEARS_MS
+  await pass(store, 23)
+  await retention.turn()
+  expect([await left(store, id), await store.wasDeleted(id)]).toEqual([8, false])
+})
+
+test("what ended while the clock was far ahead goes after its time of service, and not after the years", async () => {
+  await using kit = await opened({ itemsMs: 30 * DAY_MS })
+  const { store, clock, retention } = kit
+  clock.nowMs += YEARS_MS
+  const id = await rendered(store, 5)
+  const gone = await rendered(store, 2)
+  await store.change(gone, (stored) => ({ ...stored, deleted: true }))
+  clock.nowMs -= YEARS_MS
+  for (let i = 0; i < 64; i += 1) await rendered(store, 0)
+  await kit.days(6)
+  await retention.turn()
+  expect([await left(store, id), await left(store, gone)]).toEqual([8, 6])
+  await kit.days(24)
+  await retention.turn()
+  expect([await store.wasDeleted(id), await left(store, gone)]).toEqual([true, 0])
+})
+
+test("what ended before the clock was put right from 1970 is kept for its time of service", async () => {
+  await using kit = await opened({ itemsMs: 30 * DAY_MS, perItem: 3 })
+  const { store, clock, retention } = kit
+  const rightMs = clock.nowMs
+  clock.nowMs = 1000
+  const id = await rendered(store, 5)
+  clock.nowMs = rightMs
+  await retention.turn()
+  expect([await left(store, id), await store.wasDeleted(id)]).toEqual([8, false])
+  await kit.days(29)
+  await retention.turn()
+  expect([await left(store, id), await store.wasDeleted(id)]).toEqual([3, false])
+  await kit.days(1)
+  await retention.turn()
+  expect(await store.wasDeleted(id)).toBeTrue()
+})
+
+test("a start while the clock was far ahead puts off no removing, and an hour is noted after 60 turns", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS + YEARS_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  await added(store)
+  const limits = {
+    updatesMs: DAY_MS,
+    perItem: 1,
+    itemsMs: 0,
+    now,
+    sleep: async () => undefined,
+    onError: fail,
+  }
+  const retention = new Retention(store.upkeep, store, new LocalBus(), limits)
+  await retention.start()
+  clock.nowMs = START_MS
+  const id = await rendered(store, 5)
+  for (let turn = 0; turn < 25 * 60 - 1; turn += 1) await retention.turn()
+  expect(await left(store, id)).toBe(8)
+  for (let turn = 0; turn < 2; turn += 1) await retention.turn()
+  expect(await left(store, id)).toBe(3)
+  await retention.stop()
+  await store.close()
+})
+
 test("a file that was large gives its room back to the disk", async () => {
   const kit = await opened()
-  const { store, clock, retention, path } = kit
+  const { store, retention, path } = kit
   const id = await added(store)
   const text = "x".repeat(10_000)
   for (let i = 0; i < 300; i += 1)
@@ -217,7 +301,7 @@ test("a file that was large gives its room back to the disk", async () => {
   await store.change(id, ({ item, work }) => ({ item, work, deleted: true }))
   const { used } = await store.upkeep.size()
   expect(used).toBeGreaterThan(3_000_000)
-  clock.nowMs += 8 * DAY_MS
+  await kit.days(8)
   await retention.turn()
   const size = await store.upkeep.size()
   expect(size.free).toBe(0)

@@ -13,6 +13,7 @@ import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { Space } from "../../src/upkeep/space.ts"
 import { added, put, START_MS } from "../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../server.ts"
+import { pass } from "./hours.ts"
 
 // Starts programs or waits for the disk, on a machine that may be busy.
 setDefaultTimeout(30_000)
@@ -70,6 +71,7 @@ test("room is made from the oldest finished history first, and nothing of the la
   const { store, clock, space, looks } = kit
   const old = await kit.rendered(260)
   clock.nowMs += 2 * DAY_MS
+  await pass(store, 25)
   const young = await kit.rendered(20)
   await space.turn()
   const left = async (id: number): Promise<number> => store.count(0, await store.head(), id)
@@ -86,6 +88,7 @@ test("room is made for a while: a tenth of what is allowed is free then, where s
   // What is left of a deleted item goes first, and that alone would be enough for a moment.
   await store.change(await kit.rendered(20), removed)
   clock.nowMs += 2 * DAY_MS
+  await pass(store, 25)
   const used = async (): Promise<number> => {
     await store.upkeep.checkpoint()
     return (await store.upkeep.size()).used
@@ -94,6 +97,16 @@ test("room is made for a while: a tenth of what is allowed is free then, where s
   await space.turn()
   expect(await used()).toBeLessThan(0.9 * 2_000_000)
   expect(looks.at(-1)).toEqual([false, false])
+})
+
+test("a clock that is far ahead makes no room of what is young", async () => {
+  await using kit = limited()
+  const { store, clock, space, looks } = kit
+  const id = await kit.rendered(250)
+  clock.nowMs += 64 * 365 * DAY_MS
+  await pass(store, 24)
+  await space.turn()
+  expect([await store.count(0, await store.head(), id), looks.at(-1)]).toEqual([253, [true, true]])
 })
 
 /** When the lease of an item runs out. */

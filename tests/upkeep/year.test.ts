@@ -8,6 +8,7 @@ import { asFrames } from "../../src/stream/formats.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
 import { temporaryFolder } from "../server.ts"
+import { pass } from "./hours.ts"
 import { renderDay, RENDERS_A_DAY } from "./renders.ts"
 
 setDefaultTimeout(1_200_000)
@@ -69,6 +70,7 @@ test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, wh
     // The reader keeps up: one that is a day behind would rightly get a gap.
     while (last < head) await new Promise((turn) => void setImmediate(turn))
     clock.nowMs += DAY_MS
+    await pass(store, 24)
     await retention.turn()
   }
   const all = DAYS * RENDERS_A_DAY

@@ -15,6 +15,7 @@ import { openPostgres } from "./open.ts"
 import {
   deliveries,
   history,
+  hours,
   idempotencyKeys,
   outputs,
   queueCounts,
@@ -35,7 +36,18 @@ const PAUSE_MS = 50
 const PAGE_ROWS = 1000
 
 /** The tables that both databases have, each after those that it refers to; the history comes last. */
-const TABLES = [queueItems, updates, outputs, idempotencyKeys, runs, webhooks, deliveries, tokens, tickets]
+const TABLES = [
+  queueItems,
+  updates,
+  outputs,
+  idempotencyKeys,
+  hours,
+  runs,
+  webhooks,
+  deliveries,
+  tokens,
+  tickets,
+]
 /** Numbers that continue after the move, and the sequence of each in PostgreSQL. */
 const NUMBERED = {
   queue_items: "queue_items_ids",
@@ -166,6 +178,7 @@ export async function moveUp(file: string, url: string): Promise<Moved> {
         throw new AppError("unavailable", `${shownDatabase(url)} is not empty; name an empty database`)
       // Counting each row as it comes would touch the same few rows again and again.
       await tx.unsafe("ALTER TABLE queue_items DISABLE TRIGGER queue_items_counted")
+      await tx.unsafe("DELETE FROM hours")
       const counts = new Map<string, number>()
       for (const table of TABLES) counts.set(getTableName(table), await fill(tx, client, table))
       await tx.unsafe("DELETE FROM queue_counts")
@@ -230,6 +243,7 @@ export async function moveDown(url: string, file: string): Promise<Moved> {
       const counts = new Map<string, number>()
       const mark = client.query<{ mark: string }, []>("SELECT mark FROM history").get()?.mark ?? null
       client.run("DELETE FROM history")
+      client.run("DELETE FROM hours")
       for (const table of [...TABLES, history])
         counts.set(getTableName(table), await empty(tx, client, table))
       for (const [table, sequence] of Object.entries(NUMBERED)) {

@@ -180,6 +180,15 @@ export const history = pgTable("history", {
   paused_at: time(),
 })
 
+/**
+ * How many hours servers have run on this database, and the newest event ID at the end of each: the age of an update, whatever
+ * the machine's clock said.
+ */
+export const hours = pgTable("hours", {
+  hour: long().primaryKey(),
+  newest_id: long().notNull(),
+})
+
 /** How many items there are of each standing: the outcome of a finished one, otherwise the status. Kept by triggers. */
 export const queueCounts = pgTable("queue_counts", {
   standing: text().primaryKey(),
@@ -309,6 +318,7 @@ export const TABLES = [
   updates,
   idempotencyKeys,
   history,
+  hours,
   queueCounts,
   runs,
   outputs,

@@ -1,4 +1,4 @@
-import { type DatabaseSize, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
+import { type DatabaseSize, type Ended, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
 import { HEAD } from "./history.ts"
 import type { PostgresLink } from "./link.ts"
 
@@ -16,8 +16,8 @@ const BEGINS = `UPDATE history SET retain_from = coalesce(retain_from,
     CASE WHEN EXISTS (SELECT FROM queue_items) THEN $1::int8 ELSE $2::int8 END)
   RETURNING retain_from::float8 AS at`
 
-const FINISHED = `SELECT id::float8 AS id FROM queue_items WHERE thin_at <= $1 AND id NOT IN (
-    SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT $2)
+const FINISHED = `SELECT id::float8 AS id FROM queue_items WHERE thin_at BETWEEN $1 AND $2 AND last_update_id <= $3 AND id NOT IN (
+    SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT $4)
   ORDER BY thin_at LIMIT ${ITEMS_A_CALL}`
 
 /** Removed updates leave their event IDs behind. The row of the history is locked before those of items, everywhere. */
@@ -53,27 +53,34 @@ const REMOVE_OUTPUT = `DELETE FROM outputs WHERE ctid = ANY (ARRAY(
 const PURGE = `WITH locked AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
 repeated AS (
   DELETE FROM idempotency_keys WHERE key = ANY (ARRAY(
-    SELECT key FROM idempotency_keys WHERE created_at <= $1 LIMIT $2)) RETURNING key),
+    SELECT key FROM idempotency_keys WHERE created_at BETWEEN $1 AND $2 LIMIT $4)) RETURNING key),
 item AS MATERIALIZED (
-  SELECT q.id FROM queue_items q, locked WHERE q.deleted_at <= $1 AND q.last_update_id <= ${EXAMINED} LIMIT 1 FOR UPDATE OF q),
+  SELECT q.id FROM queue_items q, locked WHERE q.deleted_at BETWEEN $1 AND $2
+    AND q.last_update_id <= least($3::int8, ${EXAMINED}) LIMIT 1 FOR UPDATE OF q),
 old AS (
   DELETE FROM updates WHERE id = ANY (ARRAY(
-    SELECT u.id FROM updates u WHERE u.queue_id = (SELECT id FROM item) ORDER BY u.id LIMIT $2)) RETURNING id),
+    SELECT u.id FROM updates u WHERE u.queue_id = (SELECT id FROM item) ORDER BY u.id LIMIT $4)) RETURNING id),
 printed AS (
   DELETE FROM outputs WHERE ctid = ANY (ARRAY(
-    SELECT o.ctid FROM outputs o WHERE o.queue_id = (SELECT id FROM item) LIMIT $2)) RETURNING 1),
+    SELECT o.ctid FROM outputs o WHERE o.queue_id = (SELECT id FROM item) LIMIT $4)) RETURNING 1),
 gone AS (
   DELETE FROM queue_items WHERE id IN (SELECT id FROM item)
-    AND (SELECT count(*) FROM old) < $2 AND (SELECT count(*) FROM printed) < $2 RETURNING id),
+    AND (SELECT count(*) FROM old) < $4 AND (SELECT count(*) FROM printed) < $4 RETURNING id),
 noted AS (${noted})
 SELECT ((SELECT count(*) FROM repeated) + (SELECT count(*) FROM item) + (SELECT n FROM noted))::int AS n`
 
-/** The instance that finds the timer due and moves it on has the turn. */
+/**
+ * The instance that finds the timer due and moves it on has the turn. One that is due later than it can be was set by a clock
+ * that was ahead.
+ */
 const TURN = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
-  ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at WHERE timers.due_at <= $2::int8 RETURNING name`
+  ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at
+    WHERE timers.due_at <= $2::int8 OR timers.due_at > excluded.due_at RETURNING name`
 
-const LAST_BEFORE = `SELECT u.id::float8 AS id, u.data::json ->> 'timestamp' AS time FROM updates u
-  WHERE u.id <= $1 ORDER BY u.id DESC LIMIT 1`
+const PASS_HOUR = `INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} FROM hours`
+
+const NEWEST_AGO = `SELECT h.newest_id::float8 AS id FROM hours h WHERE h.hour <= (SELECT max(hour) FROM hours) - $1::int8
+  ORDER BY h.hour DESC LIMIT 1`
 
 const CHANGED = `SELECT u.id::float8 AS id, u.queue_id::float8 AS queue_id FROM updates u WHERE u.id > $1 ORDER BY u.id LIMIT ${UPDATES_A_CALL}`
 
@@ -118,22 +125,35 @@ export class PostgresUpkeep implements Upkeep {
     return rows.length > 0
   }
 
+  async passHour(): Promise<void> {
+    await this.#link.run(PASS_HOUR)
+  }
+
+  async newestAgo(hours: number): Promise<number> {
+    const [row] = await this.#link.run<Id>(NEWEST_AGO, [hours])
+    return row?.id ?? 0
+  }
+
   async thin(thinning: Thinning): Promise<number> {
-    const upTo = Math.min(await this.#lastBefore(thinning.before), await this.#examinedByAll())
+    const upTo = Math.min(thinning.upTo, await this.#examinedByAll())
     const done = await this.#thinFinished(thinning, upTo)
     return done > 0 ? done : this.#thinLongest(thinning, upTo)
   }
 
-  async purge(before: string, limit: number): Promise<number> {
-    const [row] = await this.#link.run<Count>(PURGE, [Date.parse(before), limit])
-    return row?.n ?? 0
+  async purge(deleted: readonly Ended[], limit: number): Promise<number> {
+    for (const { fromMs, toMs, upTo } of deleted) {
+      const [row] = await this.#link.run<Count>(PURGE, [fromMs, toMs, upTo, limit])
+      if (row && row.n > 0) return row.n
+    }
+    return 0
   }
 
-  async finishedBefore(before: string, limit: number): Promise<readonly number[]> {
+  async finished({ fromMs, toMs, upTo }: Ended, limit: number): Promise<readonly number[]> {
     // `rank` of a finished item is minus the time of its end: the highest rank ended first.
     const rows = await this.#link.run<Id>(
-      "SELECT q.id::float8 AS id FROM queue_items q WHERE q.section = 2 AND q.rank >= $1 ORDER BY q.rank DESC, q.place DESC, q.id DESC LIMIT $2",
-      [-Date.parse(before), limit],
+      `SELECT q.id::float8 AS id FROM queue_items q WHERE q.section = 2 AND q.rank BETWEEN $1 AND $2 AND q.last_update_id <= $3
+        ORDER BY q.rank DESC, q.place DESC, q.id DESC LIMIT $4`,
+      [-toMs, -fromMs, upTo, limit],
     )
     return rows.map(({ id }) => id)
   }
@@ -152,9 +172,10 @@ export class PostgresUpkeep implements Upkeep {
     return 0
   }
 
-  async #thinFinished({ finishedBefore, keepCompleted, limit }: Thinning, upTo: number): Promise<number> {
-    if (finishedBefore === null) return 0
-    const items = await this.#link.run<Id>(FINISHED, [Date.parse(finishedBefore), keepCompleted])
+  async #thinFinished({ finished, keepCompleted, limit }: Thinning, upTo: number): Promise<number> {
+    const items: Id[] = []
+    for (const { fromMs, toMs, upTo: last } of finished)
+      items.push(...(await this.#link.run<Id>(FINISHED, [fromMs, toMs, last, keepCompleted])))
     if (items.length === 0) return 0
     const ids = items.map(({ id }) => id)
     const removed = await this.#remove(ids, upTo, limit)
@@ -200,19 +221,5 @@ export class PostgresUpkeep implements Upkeep {
   async #examinedByAll(): Promise<number> {
     const [row] = await this.#link.run<Id>(`SELECT ${EXAMINED}::float8 AS id`)
     return row?.id ?? 0
-  }
-
-  /** The highest event ID of an update from before this time; updates are in the order of time. */
-  async #lastBefore(time: string): Promise<number> {
-    let low = 0
-    let high = (await this.#link.run<Id>(`SELECT ${HEAD}::float8 AS id`))[0]?.id ?? 0
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2)
-      const [row] = await this.#link.run<{ id: number; time: string }>(LAST_BEFORE, [middle])
-      if (!row || row.id <= low) low = middle
-      else if (row.time < time) low = row.id
-      else high = row.id - 1
-    }
-    return low
   }
 }

@@ -206,6 +206,15 @@ export const history = sqliteTable("history", {
   mark: text(),
 })
 
+/**
+ * How many hours servers have run on this database, and the newest event ID at the end of each: the age of an update, whatever
+ * the machine's clock said.
+ */
+export const hours = sqliteTable("hours", {
+  hour: integer().primaryKey(),
+  newest_id: integer().notNull(),
+})
+
 /** How many items there are of each standing: the outcome of a finished one, otherwise the status. Kept by triggers. */
 export const queueCounts = sqliteTable("queue_counts", {
   standing: text().primaryKey(),
@@ -327,6 +336,7 @@ export const TABLES = [
   updates,
   idempotencyKeys,
   history,
+  hours,
   queueCounts,
   runs,
   outputs,

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite"
 import { statSync } from "node:fs"
 
-import { type DatabaseSize, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
+import { type DatabaseSize, type Ended, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 
@@ -54,45 +54,38 @@ export class SqliteUpkeep implements Upkeep {
     return true
   }
 
+  async passHour(): Promise<void> {
+    await this.#group.run(() => {
+      const sql = `INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} FROM hours`
+      this.#client.query(sql).run()
+    })
+  }
+
+  async newestAgo(hours: number): Promise<number> {
+    const sql = `SELECT newest_id AS id FROM hours WHERE hour <= (SELECT max(hour) FROM hours) - ? ORDER BY hour DESC LIMIT 1`
+    return this.#client.query<Row, [number]>(sql).get(hours)?.id ?? 0
+  }
+
   thin(thinning: Thinning): Promise<number> {
     return this.#group.run(() => {
-      const upTo = Math.min(this.#lastBefore(thinning.before), this.#examinedByAll())
+      const upTo = Math.min(thinning.upTo, this.#examinedByAll())
       const removed = this.#thinFinished(thinning, upTo)
       return removed > 0 ? removed : this.#thinLongest(thinning, upTo)
     })
   }
 
-  purge(before: string, limit: number): Promise<number> {
-    return this.#group.run(() => {
-      const time = Date.parse(before)
-      const keys = "SELECT key FROM idempotency_keys WHERE created_at <= ? LIMIT ?"
-      const repeated = this.#client
-        .query<unknown, [number, number]>(`DELETE FROM idempotency_keys WHERE key IN (${keys})`)
-        .run(time, limit)
-      const gone = this.#client
-        .query<Row, [number, number]>(
-          "SELECT id FROM queue_items WHERE deleted_at <= ? AND last_update_id <= ? LIMIT 1",
-        )
-        .get(time, this.#examinedByAll())
-      if (!gone) return repeated.changes
-      const ids = this.#client
-        .query<Row, [number, number]>("SELECT id FROM updates WHERE queue_id = ? ORDER BY id LIMIT ?")
-        .all(gone.id, limit)
-        .map(({ id }) => id)
-      this.#remove(gone.id, ids)
-      const removed = ids.length + this.#removeOutput(gone.id, limit - ids.length)
-      if (removed < limit) this.#client.query("DELETE FROM queue_items WHERE id = ?").run(gone.id)
-      return repeated.changes + removed + 1
-    })
+  purge(deleted: readonly Ended[], limit: number): Promise<number> {
+    return this.#group.run(() => deleted.reduce((done, ended) => done || this.#purge(ended, limit), 0))
   }
 
-  async finishedBefore(before: string, limit: number): Promise<readonly number[]> {
+  async finished({ fromMs, toMs, upTo }: Ended, limit: number): Promise<readonly number[]> {
     // `rank` of a finished item is minus the time of its end: the highest rank ended first.
     return this.#client
-      .query<Row, [number, number]>(
-        "SELECT id FROM queue_items WHERE section = 2 AND rank >= ? ORDER BY rank DESC, place DESC, id DESC LIMIT ?",
+      .query<Row, [number, number, number, number]>(
+        `SELECT id FROM queue_items WHERE section = 2 AND rank BETWEEN ? AND ? AND last_update_id <= ?
+          ORDER BY rank DESC, place DESC, id DESC LIMIT ?`,
       )
-      .all(-Date.parse(before), limit)
+      .all(-toMs, -fromMs, upTo, limit)
       .map(({ id }) => id)
   }
 
@@ -118,13 +111,36 @@ export class SqliteUpkeep implements Upkeep {
     })
   }
 
-  #thinFinished({ finishedBefore, keepCompleted, limit }: Thinning, upTo: number): number {
-    if (finishedBefore === null) return 0
-    const items = this.#client
+  /** Removes what is left of one deleted item, and answers that cannot be repeated any more. */
+  #purge({ fromMs, toMs, upTo }: Ended, limit: number): number {
+    const keys = "SELECT key FROM idempotency_keys WHERE created_at BETWEEN ? AND ? LIMIT ?"
+    const repeated = this.#client
+      .query<unknown, [number, number, number]>(`DELETE FROM idempotency_keys WHERE key IN (${keys})`)
+      .run(fromMs, toMs, limit)
+    const gone = this.#client
       .query<Row, [number, number, number]>(
-        `SELECT id FROM queue_items WHERE thin_at <= ? AND id NOT IN (${NEWEST_COMPLETED}) ORDER BY thin_at LIMIT ?`,
+        "SELECT id FROM queue_items WHERE deleted_at BETWEEN ? AND ? AND last_update_id <= ? LIMIT 1",
       )
-      .all(Date.parse(finishedBefore), keepCompleted, ITEMS_A_CALL)
+      .get(fromMs, toMs, Math.min(upTo, this.#examinedByAll()))
+    if (!gone) return repeated.changes
+    const ids = this.#client
+      .query<Row, [number, number]>("SELECT id FROM updates WHERE queue_id = ? ORDER BY id LIMIT ?")
+      .all(gone.id, limit)
+      .map(({ id }) => id)
+    this.#remove(gone.id, ids)
+    const removed = ids.length + this.#removeOutput(gone.id, limit - ids.length)
+    if (removed < limit) this.#client.query("DELETE FROM queue_items WHERE id = ?").run(gone.id)
+    return repeated.changes + removed + 1
+  }
+
+  #thinFinished({ finished, keepCompleted, limit }: Thinning, upTo: number): number {
+    const due = this.#client.query<Row, [number, number, number, number, number]>(
+      `SELECT id FROM queue_items WHERE thin_at BETWEEN ? AND ? AND last_update_id <= ?
+        AND id NOT IN (${NEWEST_COMPLETED}) ORDER BY thin_at LIMIT ?`,
+    )
+    const items = finished.flatMap((ended) =>
+      due.all(ended.fromMs, ended.toMs, ended.upTo, keepCompleted, ITEMS_A_CALL),
+    )
     let removed = 0
     for (const { id } of items) {
       if (removed >= limit) break
@@ -236,22 +252,6 @@ export class SqliteUpkeep implements Upkeep {
         .query<{ id: number }, []>(`SELECT coalesce((SELECT min(cursor) FROM webhooks), ${HEAD}) AS id`)
         .get()?.id ?? 0
     )
-  }
-
-  /** The highest event ID of an update from before this time; updates are in the order of time. */
-  #lastBefore(time: string): number {
-    const at = this.#client.query<{ id: number; time: string }, [number]>(
-      "SELECT id, json_extract(data, '$.timestamp') AS time FROM updates WHERE id <= ? ORDER BY id DESC LIMIT 1",
-    )
-    let low = 0
-    let high = this.#client.query<{ id: number }, []>(`SELECT ${HEAD} AS id`).get()?.id ?? 0
-    while (low < high) {
-      const row = at.get(Math.ceil((low + high) / 2))
-      if (!row || row.id <= low) low = Math.ceil((low + high) / 2)
-      else if (row.time < time) low = row.id
-      else high = row.id - 1
-    }
-    return low
   }
 
   #pragma(name: "page_size" | "page_count" | "freelist_count" | "auto_vacuum"): number {

@@ -54,7 +54,10 @@ async function filled(store: Store): Promise<void> {
   const { id: token_id } = await store.access.addToken(token)
   const times = { use_by: LATER, expires_at: LATER }
   await store.access.addTicket({ hash: "tt", token_id, method: "GET", path: "/p", ...times })
-  const all = { finishedBefore: LATER, perItem: 0, before: LATER, keepCompleted: 0, limit: 3 }
+  const upTo = await store.head()
+  const finished = [{ fromMs: 0, toMs: Date.parse(LATER), upTo }]
+  const all = { finished, perItem: 0, upTo, keepCompleted: 0, limit: 3 }
+  await store.upkeep.passHour()
   await store.upkeep.thin(all)
   const told = { kind: "song", look: "1 step", queue_id: first, worker: "w", seconds: 61.5, steps: [] }
   await store.runs.addLearned([{ ...told, ended_at: LATER }])

@@ -90,10 +90,12 @@ async function used(store: PostgresStore): Promise<void> {
   await store.deliveries.take(HOOK, 4, 1000)
   await store.deliveries.list({ limit: 9 })
   await store.deliveries.list({ limit: 9, status: "pending", before: 99 })
-  const before = new Date().toISOString()
-  await store.upkeep.thin({ finishedBefore: before, perItem: 9, before, keepCompleted: 9, limit: 9 })
-  await store.upkeep.purge(before, 9)
-  await store.upkeep.finishedBefore(before, 9)
+  const ended = { fromMs: 0, toMs: Date.now(), upTo: 99_999 }
+  const thinning = { finished: [ended], perItem: 9, upTo: 99_999, keepCompleted: 9, limit: 9 }
+  await store.upkeep.thin(thinning)
+  await store.upkeep.purge([ended], 9)
+  await store.upkeep.finished(ended, 9)
+  await store.upkeep.newestAgo(9)
 }
 
 /** What is asked for each token, delivery, run and turn of the upkeep. */
@@ -134,6 +136,7 @@ async function usedBeside(store: PostgresStore): Promise<void> {
   await access.revokeToken(id)
   await upkeep.turn("retention", 1000)
   await upkeep.beginsAt(1000)
+  await upkeep.passHour()
   await upkeep.size()
   await upkeep.checkpoint()
   await upkeep.shrink()

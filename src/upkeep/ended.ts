@@ -1,0 +1,36 @@
+import type { Ended, Upkeep } from "../store/upkeep.ts"
+
+/** A day in milliseconds. */
+export const DAY_MS = 24 * 60 * 60_000
+const HOUR_MS = DAY_MS / 24
+/** A clock that shows a time before this program was written is wrong. */
+const WRITTEN_MS = Date.UTC(2026, 0, 1)
+/** The last time there is. */
+const LAST_MS = 8.64e15
+
+/**
+ * The event ID of the newest update since which servers have run for `ms` milliseconds, in whole hours. For less than an hour
+ * any update counts.
+ */
+export const newestBefore = (upkeep: Pick<Upkeep, "newestAgo">, ms: number): Promise<number> =>
+  ms < HOUR_MS ? Promise.resolve(Number.MAX_SAFE_INTEGER) : upkeep.newestAgo(Math.floor(ms / HOUR_MS))
+
+/**
+ * What ended `ms` milliseconds ago or earlier, as times for a database. A clock that was wrong for a while, such as that of a
+ * box that has not reached its time server yet, neither makes what is young old nor keeps anything for ever: what was
+ * changed within the last day of service does not count, and where the time of an end cannot be right, because it is still to
+ * come or from before this program was written, the hours of service since then do.
+ */
+export async function endedBefore(
+  upkeep: Pick<Upkeep, "newestAgo">,
+  nowMs: number,
+  ms: number,
+): Promise<readonly Ended[]> {
+  const [day, all] = [await newestBefore(upkeep, Math.min(ms, DAY_MS)), await newestBefore(upkeep, ms)]
+  return [
+    { fromMs: WRITTEN_MS, toMs: nowMs - ms, upTo: day },
+    { fromMs: -LAST_MS, toMs: WRITTEN_MS - 1, upTo: all },
+    // A clock that is put back a little makes no end wrong.
+    { fromMs: nowMs + DAY_MS, toMs: LAST_MS, upTo: all },
+  ]
+}
