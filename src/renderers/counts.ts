@@ -42,6 +42,9 @@ const SLASH = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) ?\/ ?(\d{1,9})(?![\w/\\%-]|[.,:]\w|
 const OF = /(?<![\w.,/\\+-]|\d:)(\d{1,9}) (?:out )?of (\d{1,9})(?![\w/\\%-]|[.,:]\w)/giu
 const BEFORE = new RegExp(`\\b(${NOUNS.join("|")})(?:s|es)? ?[:=#]? ?$`, "iu")
 const AFTER = /^ ([a-z]{2,}s)\b(?!=)/iu
+/** How often something was tried is not how far it is: "attempt 1/3", "Retrying (2/5)". */
+const TRIED_BEFORE = /\b(?:attempts?|retry(?:ing)?|retries|try|tries)(?: (?:no\.?|number))? ?[:=#([]? ?$/iu
+const TRIED_AFTER = /^ (?:attempts|retries|tries)\b/iu
 const CLOCK_BEFORE = /\d:\d\d(?:[.,]\d+)? $/u
 
 const rankOf = (noun: string): number => {
@@ -57,7 +60,8 @@ function countFrom(text: string, match: RegExpExecArray): Count | undefined {
   const before = text.slice(Math.max(0, match.index - 24), match.index)
   const after = text.slice(match.index + match[0].length)
   const isDate = CLOCK_BEFORE.test(before) && match[1]?.length === 2 && match[2]?.length === 2
-  if (total === 0 || n > total || isDate) return undefined
+  const isTried = TRIED_BEFORE.test(before) || TRIED_AFTER.test(after)
+  if (total === 0 || n > total || isDate || isTried) return undefined
   const named = BEFORE.exec(before)?.[1]?.toLowerCase()
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)
