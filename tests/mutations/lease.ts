@@ -72,6 +72,11 @@ export const LEASE: readonly Mistake[] = [
     ["tests/item/lease.test.ts"],
     [
       [
+        "an item that lost its worker is kept for it, as after a restore",
+        "lease_token: verdict === null ? null : work.lease_token,",
+        "lease_token: work.lease_token,",
+      ],
+      [
         "a restore counts as a retry of the items that were rendered",
         'item: { ...next, available_at, retry_count: item.retry_count, worker: "" }',
         'item: { ...next, available_at, worker: "" }',

@@ -31,6 +31,16 @@ export const WEBHOOKS: readonly Mistake[] = [
     ["tests/webhooks/faults.test.ts"],
     [
       [
+        "a slow webhook holds up the others",
+        "[...this.#sending.values()].filter((one) => one.url === url).length",
+        "this.#sending.size",
+      ],
+      [
+        "webhooks that were stopped while they started go on",
+        "if (this.#options.urls.length === 0 || this.#stopped.signal.aborted) return",
+        "if (this.#options.urls.length === 0) return",
+      ],
+      [
         "a delivery whose result could not be stored waits long",
         "await this.#deliveries.giveBack(delivery.id).catch(this.#options.onError)\n",
         "",

@@ -53,12 +53,15 @@ class Scene implements AsyncDisposable {
   readonly told: string[] = []
   readonly settlements: Settlement[] = []
   readonly store: SqliteStore
-  readonly #bus = new LocalBus()
+  readonly bus = new LocalBus()
   readonly #webhooks: Webhooks
   #nowMs = START_MS
   #settled: () => void = () => undefined
 
-  constructor(disturb: (deliveries: Deliveries) => Partial<Deliveries> = () => ({})) {
+  constructor(
+    disturb: (deliveries: Deliveries) => Partial<Deliveries> = () => ({}),
+    others: readonly Receiver[] = [],
+  ) {
     const path = join(folder.path, `${crypto.randomUUID()}.db`)
     const now = (): number => this.#nowMs
     this.store = new SqliteStore(path, () => ({ now, steadyMs: now }))
@@ -78,8 +81,8 @@ class Scene implements AsyncDisposable {
         this.#settled()
       },
     }
-    this.#webhooks = new Webhooks(this.store, faulty, this.#bus, {
-      urls: [this.receiver.url],
+    this.#webhooks = new Webhooks(this.store, faulty, this.bus, {
+      urls: [this.receiver, ...others].map(({ url }) => url),
       secret: undefined,
       userAgent: "test",
       now: () => this.#nowMs,
@@ -107,7 +110,7 @@ class Scene implements AsyncDisposable {
   }
 
   ring(): void {
-    this.#bus.notify()
+    this.bus.notify()
   }
 
   pass(ms: number): void {
@@ -180,6 +183,15 @@ test("a stop waits until what a receiver has answered is stored", async () => {
   expect(await scene.store.deliveries.standing()).toMatchObject({ pending: 0, delivered: 1 })
 })
 
+test("webhooks that are stopped while they start do not begin to follow", async () => {
+  await using scene = new Scene()
+  const listen = spyOn(scene.bus, "listen")
+  const starting = scene.start()
+  await scene.stop()
+  await starting
+  expect(listen).not.toHaveBeenCalled()
+})
+
 test("a delivery whose outcome could not be stored is sent again under the same id", async () => {
   let failures = 1
   await using scene = new Scene((deliveries) => ({
@@ -235,13 +247,15 @@ test("a receiver that answers with a redirect has failed, and the address it nam
   expect(scene.receiver.ids).toHaveLength(1)
 })
 
-test("one webhook has at most four deliveries under way, and the others follow when these are over", async () => {
+test("one webhook has at most four deliveries under way, holds up no other one, and goes on when these are over", async () => {
   const held = Promise.withResolvers<void>()
-  await using scene = new Scene()
+  using other = new Receiver()
+  await using scene = new Scene(undefined, [other])
   scene.receiver.answer = () => held.promise.then(() => new Response("ok"))
   await scene.start()
   for (let item = 0; item < 10; item += 1) await scene.fail()
   await scene.receiver.asked(4)
+  await other.asked(10)
   // Several turns of the timer, in each of which a fifth could go out.
   await Promise.race([scene.receiver.asked(5), Bun.sleep(800)])
   expect(scene.receiver.ids).toHaveLength(4)
