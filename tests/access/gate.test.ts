@@ -355,3 +355,12 @@ test("however often a token is used, that is written down once a minute", async 
   await Promise.all(written.mock.results.map(({ value }) => value))
   expect((await house.store.access.tokens())[0]?.last_used_at).not.toBeNull()
 })
+
+test("tokens that could not be read are read by the next look", async () => {
+  await using house = await opened()
+  spyOn(house.store.access, "tokens").mockRejectedValueOnce(new Error("the disk is broken"))
+  await expect(house.token()).rejects.toThrow("the disk is broken")
+  expect(house.tokens.existed).toBe(false)
+  await house.tokens.look()
+  expect(house.tokens.existed).toBe(true)
+})

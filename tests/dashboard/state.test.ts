@@ -69,6 +69,14 @@ describe("the state of a tab", () => {
     expect(state.items.has(1)).toBe(false)
   })
 
+  test("takes from a page that is read further down only what it does not know", () => {
+    const state = stateOf(item({ title: "newer" }))
+    const last = item({ id: 2 })
+    state.extend([item({ title: "older" }), last], { running: null, waiting: last, finished: null })
+    expect([...state.items.values()].map(({ title }) => title)).toEqual(["newer", ""])
+    expect(state.ends.waiting).toBe(last)
+  })
+
   test("lists running items by start, waiting ones by turn, finished ones newest first", () => {
     const { running, waiting, finished } = listsOf([
       item({ id: 1, status: "completed", completed_at: time(1) }),

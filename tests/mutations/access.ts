@@ -137,6 +137,11 @@ export const ACCESS: readonly Mistake[] = [
     ["tests/access/gate.test.ts"],
     [
       [
+        "tokens that could not be read count as read",
+        "      const rows = await this.#store.tokens()\n      this.#version = version\n",
+        "      this.#version = version\n      const rows = await this.#store.tokens()\n",
+      ],
+      [
         "a token for an item of another history is in force",
         "row.item === null || row.history === this.#options.history",
         "row.item === null || row.history !== undefined",

@@ -1,6 +1,7 @@
 import { ACCESS } from "./access.ts"
 import { BUS } from "./bus.ts"
 import { CLIENT } from "./client.ts"
+import { DASHBOARD } from "./dashboard.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
@@ -29,6 +30,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...HTTP,
   ...RUNNER,
   ...CLIENT,
+  ...DASHBOARD,
   ...RENDERERS,
   ...UPKEEP,
   ...WEBHOOKS,

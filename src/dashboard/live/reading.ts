@@ -41,13 +41,18 @@ class Pages {
     for (let page = 0; page < MAX_PAGES && found.length === 0; page += 1) {
       const open = this.#places.filter(({ next }) => next !== null)
       if (open.length === 0) break
-      const read = await Promise.all(open.map((place) => this.#read(place, signal)))
-      found.push(...read.flat().filter((item) => isWanted(item, this.#wanted)))
+      const read = open.map(async (place) => ({ place, ...(await this.#read(place, signal)) }))
+      // Only once all have come: when one fails, all are asked for again.
+      for (const { place, queue, next } of await Promise.all(read)) {
+        place.next = next
+        place.last = queue.at(-1) ?? place.last
+        found.push(...queue.filter((item) => isWanted(item, this.#wanted)))
+      }
     }
     return found
   }
 
-  async #read(place: Place, signal?: AbortSignal): Promise<QueueItem[]> {
+  #read(place: Place, signal?: AbortSignal): ReturnType<typeof server.list> {
     const { text } = this.#wanted
     const query = {
       status: place.status,
@@ -55,10 +60,7 @@ class Pages {
       ...(text !== "" && { q: text }),
       ...(typeof place.next === "string" && { after: place.next }),
     }
-    const { queue, next } = await server.list(query, signal)
-    place.next = next
-    place.last = queue.at(-1) ?? place.last
-    return queue
+    return server.list(query, signal)
   }
 }
 

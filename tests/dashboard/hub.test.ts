@@ -1,0 +1,316 @@
+import { afterAll, beforeAll, expect, jest, setDefaultTimeout, spyOn, test } from "bun:test"
+
+import fc from "fast-check"
+
+import { ServerError, type Watched, type WatchOptions } from "../../src/client/client.ts"
+import { Hub } from "../../src/dashboard/live/hub.ts"
+import { server } from "../../src/dashboard/live/server.ts"
+import type { ListName } from "../../src/dashboard/model/lists.ts"
+import type { FromHub, StreamUpdate } from "../../src/dashboard/model/messages.ts"
+import { isWaiting, ORDERS, State } from "../../src/dashboard/model/state.ts"
+import { type QueueItem, type Status, STATUSES } from "../../src/item/item.ts"
+import { isFinished } from "../../src/item/moves.ts"
+import { updateOf } from "../../src/item/update.ts"
+import { item, time } from "./items.ts"
+
+/** Items a page of a list. */
+const PAGE = 3
+
+const listOf = ({ status }: Pick<QueueItem, "status">): ListName =>
+  status === "processing" ? "running" : isFinished(status) ? "finished" : "waiting"
+
+/** A question to the server: first it reads, later its answer arrives, or none does. */
+interface Question {
+  next(hasFailed: boolean): void
+}
+
+/** A server whose answers and updates arrive when the test says so. */
+class Far {
+  readonly items = new Map<number, QueueItem>()
+  readonly updates: StreamUpdate[] = []
+  readonly questions: Question[] = []
+  /** What is on its way to the reader of the one stream. */
+  #coming: Watched[] = []
+  #isConnected = false
+  #sentId = 0
+  #wake: () => void = () => undefined
+
+  /** The next update: what happened to an item. */
+  happen(what: number, at: number): void {
+    const [id, timestamp] = [this.updates.length + 1, time(this.updates.length + 1)]
+    const known = [...this.items.values()][at % Math.max(1, this.items.size)]
+    const put = (one: QueueItem, deleted = false): void => {
+      const next = { ...one, updated_at: timestamp }
+      if (deleted) this.items.delete(one.id)
+      else this.items.set(one.id, next)
+      this.updates.push({ id, ...updateOf({ item: next, deleted }) })
+    }
+    if (!known || what === 0) return put(item({ id, queued_at: timestamp }))
+    if (what === 1 && at % 3 === 0) return put(known, true)
+    // An update has no priority, and the page does not read running items again.
+    if (what === 2)
+      return put({ ...known, title: `title ${id}`, ...(isWaiting(known) && { priority: at % 3 }) })
+    if (isWaiting(known))
+      return put({ ...known, status: "processing", attempt: known.attempt + 1, started_at: timestamp })
+    if (known.status !== "processing")
+      return put({
+        ...known,
+        status: "queued",
+        outcome: null,
+        attempt: 0,
+        started_at: null,
+        completed_at: null,
+      })
+    if (what === 3) return put({ ...known, progress: known.progress + 1 })
+    if (at % 3 === 0) return put({ ...known, status: "retrying", progress: 0, started_at: known.started_at })
+    const outcome = at % 3 === 1 ? "completed" : "failed"
+    return put({ ...known, status: outcome, outcome, completed_at: timestamp })
+  }
+
+  /** Lets so many frames of the stream arrive, after those that happened since were sent. */
+  async arrive(count: number): Promise<void> {
+    if (this.#isConnected) this.#send(this.updates.filter(({ id }) => id > this.#sentId))
+    this.#arriving += count
+    this.#wake()
+    await settled()
+  }
+  #arriving = 0
+
+  /** Cuts the stream: what was on its way is lost. */
+  async cut(): Promise<void> {
+    if (!this.#isConnected) return
+    this.#isConnected = false
+    this.#coming = [{ type: "offline", reason: "cut", status: 0, code: "", retryMs: 100 }]
+    await this.arrive(1)
+  }
+
+  /** Connects the stream again; `isGone` if what was missed is not kept any more. */
+  connect(isGone: boolean): void {
+    if (this.#isConnected) return
+    this.#isConnected = true
+    if (this.#heardId === undefined || isGone) {
+      if (this.#heardId !== undefined) {
+        const gap = { event: "gap", reason: "expired", last_event_id: this.#heardId, missed: null } as const
+        this.#coming.push({ type: "control", control: gap })
+      }
+      this.#sentId = this.updates.length
+    } else {
+      this.#sentId = this.#heardId
+      this.#send(this.updates.filter(({ id }) => id > this.#sentId))
+    }
+    const live = { event: "live", last_event_id: this.#sentId, history: "h" } as const
+    this.#coming.push({ type: "control", control: live })
+  }
+  #heardId: number | undefined
+
+  #send(updates: readonly StreamUpdate[]): void {
+    for (const { id, ...rest } of updates) this.#coming.push({ type: "update", id, update: rest })
+    this.#sentId = updates.at(-1)?.id ?? this.#sentId
+  }
+
+  async *watch({ lastEventId, signal, onHeard }: WatchOptions): AsyncGenerator<Watched, void, undefined> {
+    this.#coming = []
+    this.#isConnected = false
+    this.#heardId = lastEventId
+    signal?.addEventListener("abort", () => this.#wake())
+    while (!signal?.aborted) {
+      const next = this.#arriving > 0 ? this.#coming.shift() : undefined
+      if (!next) {
+        this.#arriving = 0
+        await new Promise<void>((resolve) => (this.#wake = resolve))
+        continue
+      }
+      this.#arriving -= 1
+      if (next.type === "update") this.#heardId = next.id
+      if (next.type === "control" && next.control.event === "live") this.#heardId = next.control.last_event_id
+      yield next
+      onHeard?.()
+    }
+  }
+
+  /** Answers a question: its first call reads, its second lets the answer arrive. */
+  ask<T>(read: () => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    let result: (() => void) | undefined
+    const question: Question = {
+      next: (hasFailed) => {
+        const at = this.questions.indexOf(question)
+        if (at >= 0 && (result || hasFailed)) this.questions.splice(at, 1)
+        if (hasFailed) return reject(new ServerError(0, "no answer", { code: "unreachable" }))
+        if (result) return result()
+        try {
+          const value = structuredClone(read())
+          result = () => resolve(value)
+        } catch (error) {
+          result = () => reject(error)
+        }
+      },
+    }
+    this.questions.push(question)
+    return promise
+  }
+
+  /** A page of the items of one status, in the server's order. */
+  page(status: Status, after: string | undefined): { queue: QueueItem[]; next: string | null } {
+    const order = ORDERS[listOf({ status })]
+    const last: QueueItem | undefined = after === undefined ? undefined : JSON.parse(after)
+    const all = [...this.items.values()].filter((one) => one.status === status).sort(order)
+    const rest = last ? all.filter((one) => order(one, last) > 0) : all
+    const queue = rest.slice(0, PAGE)
+    return { queue, next: rest.length > PAGE ? JSON.stringify(queue.at(-1)) : null }
+  }
+
+  get(id: number): QueueItem {
+    const found = this.items.get(id)
+    if (!found) throw new ServerError(404, "no such item", { code: "not_found" })
+    return found
+  }
+}
+
+/** A tab, which shows what the hub tells it. */
+class Tab {
+  readonly state = new State()
+  hear(message: FromHub): void {
+    if (message.type === "state") this.state.replace(structuredClone(message.items), message.ends)
+    if (message.type === "updates") this.state.apply(message.updates)
+    if (message.type === "items") this.state.put(message.items, message.removed)
+    if (message.type === "more") this.state.extend(message.items, message.ends)
+  }
+
+  /** The items that it shows of a list: as far as it is known. */
+  shown(list: ListName, items: Iterable<QueueItem>): QueueItem[] {
+    const end = this.state.ends[list]
+    const isShown = (one: QueueItem): boolean => end === null || ORDERS[list](one, end) <= 0
+    return [...items].filter((one) => listOf(one) === list && isShown(one)).sort(ORDERS[list])
+  }
+}
+
+/** All that needs no timer has happened. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 30; turn += 1) await Promise.resolve()
+}
+
+async function pass(ms: number): Promise<void> {
+  jest.advanceTimersByTime(ms)
+  await settled()
+}
+
+let far = new Far()
+beforeAll(() => {
+  jest.useFakeTimers()
+  const stats = (): Awaited<ReturnType<typeof server.stats>> => ({
+    ...{ connected_clients: 1, timestamp: new Date().toISOString(), streams: { global: 1, item: 0 } },
+    updates: { stored: far.updates.length, oldest_id: 1, newest_id: far.updates.length || null },
+    ...{ uptime_seconds: 1, client_address: "" },
+  })
+  spyOn(server, "watch").mockImplementation((options = {}) => far.watch(options))
+  spyOn(server, "stats").mockImplementation(() => far.ask(stats))
+  spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
+  spyOn(server, "get").mockImplementation((id) => far.ask(() => far.get(id)))
+  spyOn(server, "list").mockImplementation(({ status, after }) =>
+    far.ask(() => far.page(status as Status, after)),
+  )
+})
+afterAll(() => {
+  jest.useRealTimers()
+  jest.restoreAllMocks()
+})
+
+/** The items that there are at first, ten of each status. */
+const POPULATION = Array.from({ length: 50 }, (_, i) => {
+  const status = STATUSES[i % STATUSES.length] ?? "queued"
+  const isOver = status === "completed" || status === "failed"
+  const ended = isOver ? { outcome: status, completed_at: time(-((i * 37) % 100)) } : {}
+  return item({
+    id: 1000 + i,
+    status,
+    attempt: status === "queued" ? 0 : 1,
+    started_at: time(-200),
+    ...ended,
+  })
+})
+
+/** What can happen, as often as it is listed. */
+const ACTS =
+  "happen happen happen happen arrive arrive arrive answer answer answers fail cut connect more pass pass"
+const acts = fc.array(
+  fc.tuple(fc.constantFrom(...ACTS.split(" ")), fc.nat({ max: 4 }), fc.nat({ max: 30 })),
+  { minLength: 30, maxLength: 80 },
+)
+const LISTS = ["running", "waiting", "finished"] as const
+
+// The machine may be busy.
+setDefaultTimeout(30_000)
+
+async function play(hub: Hub, [act, what, at]: readonly [string, number, number]): Promise<void> {
+  if (act === "happen") far.happen(what, at)
+  if (act === "arrive") await far.arrive(at % 4)
+  if (act === "answer") far.questions[at % far.questions.length]?.next(false)
+  // The newest first, or the oldest.
+  const asked = at % 2 === 0 ? far.questions.toReversed() : [...far.questions]
+  if (act === "answers") for (const question of asked.slice(0, what * 3)) question.next(false)
+  if (act === "fail") far.questions[at % far.questions.length]?.next(true)
+  if (act === "cut") await far.cut()
+  if (act === "connect") far.connect(what < 2)
+  if (act === "more") hub.receive("tab", { type: "more", list: LISTS[at % 3] ?? "running" })
+  if (act === "pass") await pass(100 * what)
+  await settled()
+}
+
+/** All that was asked is answered, and all that happened has arrived. */
+async function calm(): Promise<void> {
+  for (let round = 0; round < 30; round += 1) {
+    far.connect(false)
+    await far.arrive(1000)
+    for (const question of [...far.questions]) question.next(false)
+    await pass(500)
+  }
+}
+
+test("whatever comes late, is lost or fails, in whatever order, a tab shows in the end what the server has", async () => {
+  await fc.assert(
+    fc.asyncProperty(acts, async (story) => {
+      far = new Far()
+      for (const one of POPULATION) far.items.set(one.id, one)
+      const tab = new Tab()
+      const hub = new Hub((message) => tab.hear(message))
+      hub.receive("tab", { type: "hello", visible: true })
+      await calm()
+      for (const one of story) await play(hub, one)
+      await calm()
+      for (const list of LISTS) {
+        expect(tab.shown(list, tab.state.items.values())).toEqual(tab.shown(list, far.items.values()))
+      }
+      hub.close()
+      await settled()
+    }),
+    { numRuns: 60, endOnFailure: true },
+  )
+})
+
+test("what was asked for before everything was read again changes nothing when it comes", async () => {
+  far = new Far()
+  for (const one of POPULATION) far.items.set(one.id, one)
+  const tab = new Tab()
+  const hub = new Hub((message) => tab.hear(message))
+  hub.receive("tab", { type: "hello", visible: true })
+  await calm()
+  hub.receive("tab", { type: "more", list: "finished" })
+  far.happen(2, 0)
+  await far.arrive(1)
+  // Another page of either status, the item that has changed, and perhaps the figures.
+  const early = far.questions.splice(0)
+  expect(early.length).toBeGreaterThanOrEqual(3)
+  for (const question of early) question.next(false)
+  await far.cut()
+  for (const at of [1, 11, 16, 26]) far.happen(4, at)
+  far.happen(2, 0)
+  far.connect(true)
+  await calm()
+  for (const question of early) question.next(false)
+  await settled()
+  for (const list of LISTS) {
+    expect(tab.shown(list, tab.state.items.values())).toEqual(tab.shown(list, far.items.values()))
+  }
+  hub.close()
+})
