@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, jest, spyOn, test } from "bun:test"
 
 import { every, Repeating } from "../src/service.ts"
 
@@ -115,6 +115,30 @@ test("a timer that was kept waiting says how late it was, once, and goes on in i
   await repetition.stop()
   expect(lates[1]).toBeGreaterThan(60)
   expect(Math.min(...lates.slice(2))).toBeLessThan(60)
+})
+
+test("after a pause of the process one turn is made, and not all those that were missed", async () => {
+  jest.useFakeTimers()
+  let nowMs = 1000
+  const clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  try {
+    let turns = 0
+    const repetition = every(
+      500,
+      () => void (turns += 1),
+      () => undefined,
+    )
+    nowMs += 3_600_123
+    for (let i = 0; i < 5; i += 1) {
+      jest.advanceTimersByTime(i === 0 ? 500 : 1)
+      await Promise.resolve()
+    }
+    expect(turns).toBe(1)
+    await repetition.stop()
+  } finally {
+    clock.mockRestore()
+    jest.useRealTimers()
+  }
 })
 
 /** Counts its turns. */

@@ -134,6 +134,27 @@ test("a ring that was under way when the bell was lost is rung by the next bell"
   while (shared.said.filter((kind) => kind === "ring").length < 2) await b.rung.after(b.rung.rings)
 }, 30_000)
 
+test("what arrives late by a bell that was lost makes nobody believe that the bus hears", async () => {
+  const shared = wire()
+  const late: (() => void)[] = []
+  await using one = await ringing(() => {
+    const { open, say, close } = shared.bell()
+    let hear: (words: string) => void = () => undefined
+    return {
+      open: (heard, lost) => open((hear = heard), lost),
+      say: (words) => {
+        late.push(() => hear(words))
+        return say(words)
+      },
+      close,
+    }
+  })
+  shared.isAway = true
+  shared.cut()
+  for (const arrive of late) arrive()
+  expect(one.told).toEqual(["deaf: cut"])
+})
+
 test("an instance that cannot ring is heard of within about a second", async () => {
   const shared = wire()
   const [a, b] = await two(shared)

@@ -325,3 +325,14 @@ test("events are the same however their bytes are cut, and whatever ends their l
     }),
   )
 })
+
+test("one event may have 4 MiB, and a stream as many of them as come", () => {
+  const parser = new EventParser()
+  const feed = (text: string): Incoming[] => [...parser.feed(new TextEncoder().encode(text))]
+  const megabyte = `data: ${"x".repeat(1024 * 1024)}\n`
+  for (let event = 0; event < 6; event += 1) expect(feed(`${megabyte}\n`)).toHaveLength(1)
+  const endless = (): void => {
+    for (let line = 0; line < 6; line += 1) feed(megabyte)
+  }
+  expect(endless).toThrow("an event of the stream is too long")
+})

@@ -7,6 +7,11 @@ export const BUS: readonly Mistake[] = [
     ["tests/bus/remote.test.ts"],
     [
       [
+        "a bell that was lost is believed to hear",
+        "    if (this.#line !== line) return\n    if (!isEcho) this.#ring()",
+        "    if (!isEcho) this.#ring()",
+      ],
+      [
         "a bus that is away for long says so again and again",
         "    if (this.#isDeaf) return\n    this.#isDeaf = true",
         "    this.#isDeaf = true",

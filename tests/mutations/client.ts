@@ -86,7 +86,14 @@ export const CLIENT: readonly Mistake[] = [
   ...of(
     "src/client/events.ts",
     ["tests/client/client.test.ts"],
-    [["a line break that is cut in two ends two lines", "/\\r\\n|\\n|\\r(?!$)/", "/\\r\\n|\\n|\\r/"]],
+    [
+      ["a line break that is cut in two ends two lines", "/\\r\\n|\\n|\\r(?!$)/", "/\\r\\n|\\n|\\r/"],
+      [
+        "a stream breaks off when its events have 4 MiB together",
+        "    this.#length = 0\n    this.#event",
+        "    this.#event",
+      ],
+    ],
   ),
   ...of(
     "src/client/silence.ts",

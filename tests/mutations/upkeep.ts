@@ -12,6 +12,17 @@ export const UPKEEP: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/service.ts",
+    ["tests/service.test.ts"],
+    [
+      [
+        "after a pause of the process each turn that was missed is made up",
+        "due.atMs += ms * Math.max(1, Math.ceil((nowMs - due.atMs) / ms))",
+        "due.atMs += ms",
+      ],
+    ],
+  ),
+  ...of(
     "src/health.ts",
     ["tests/health.test.ts"],
     [
