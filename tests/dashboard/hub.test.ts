@@ -19,6 +19,9 @@ const PAGE = 3
 const listOf = ({ status }: Pick<QueueItem, "status">): ListName =>
   status === "processing" ? "running" : isFinished(status) ? "finished" : "waiting"
 
+/** What a retry makes of an item. */
+const AFRESH = { outcome: null, attempt: 0, started_at: null, completed_at: null }
+
 /** A question to the server: first it reads, later its answer arrives, or none does. */
 interface Question {
   next(hasFailed: boolean): void
@@ -32,10 +35,14 @@ class Far {
   /** What is on its way to the reader of the one stream. */
   #coming: Watched[] = []
   #isConnected = false
+  /** The latest update that was sent, and the one after which the reader goes on. */
   #sentId = 0
+  #heardId: number | undefined
+  /** How many frames may arrive. */
+  #arriving = 0
   #wake: () => void = () => undefined
 
-  /** The next update: what happened to an item. */
+  /** The next update: what happens to an item, if it can. */
   happen(what: number, at: number): void {
     const [id, timestamp] = [this.updates.length + 1, time(this.updates.length + 1)]
     const known = [...this.items.values()][at % Math.max(1, this.items.size)]
@@ -52,17 +59,9 @@ class Far {
       return put({ ...known, title: `title ${id}`, ...(isWaiting(known) && { priority: at % 3 }) })
     if (isWaiting(known))
       return put({ ...known, status: "processing", attempt: known.attempt + 1, started_at: timestamp })
-    if (known.status !== "processing")
-      return put({
-        ...known,
-        status: "queued",
-        outcome: null,
-        attempt: 0,
-        started_at: null,
-        completed_at: null,
-      })
+    if (known.status !== "processing") return put({ ...known, status: "queued", ...AFRESH })
     if (what === 3) return put({ ...known, progress: known.progress + 1 })
-    if (at % 3 === 0) return put({ ...known, status: "retrying", progress: 0, started_at: known.started_at })
+    if (at % 3 === 0) return put({ ...known, status: "retrying", progress: 0 })
     const outcome = at % 3 === 1 ? "completed" : "failed"
     return put({ ...known, status: outcome, outcome, completed_at: timestamp })
   }
@@ -74,7 +73,6 @@ class Far {
     this.#wake()
     await settled()
   }
-  #arriving = 0
 
   /** Cuts the stream: what was on its way is lost. */
   async cut(): Promise<void> {
@@ -101,7 +99,6 @@ class Far {
     const live = { event: "live", last_event_id: this.#sentId, history: "h" } as const
     this.#coming.push({ type: "control", control: live })
   }
-  #heardId: number | undefined
 
   #send(updates: readonly StreamUpdate[]): void {
     for (const { id, ...rest } of updates) this.#coming.push({ type: "update", id, update: rest })
