@@ -27,7 +27,8 @@ const value = (name: string): string =>
  */
 export const APPEND = `
 WITH me AS MATERIALIZED (
-  SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD} FOR NO KEY UPDATE),
+  SELECT id FROM instances WHERE id = $1 AND epoch = $3 AND $4::int8 <= ${HEAD}
+    AND $22::int8 = (SELECT resumed_id FROM history) FOR NO KEY UPDATE),
 changed AS MATERIALIZED (
   SELECT * FROM json_populate_recordset(NULL::queue_items, $5::text::json) WHERE EXISTS (SELECT FROM me)),
 sole AS MATERIALIZED (
@@ -94,7 +95,7 @@ SELECT (SELECT count(*)::int FROM me) AS me,
 
 /** What the statement answers. */
 export interface Appended {
-  /** 1, or 0 if this instance is shut out, or has seen more than there is: then nothing was written. */
+  /** 1, or 0 if this instance is shut out, or the database has gone back: then nothing was written. */
   readonly me: number
   /** The items that were stored, as JSON. */
   readonly kept: string
@@ -104,8 +105,10 @@ export interface Appended {
   readonly now: number
 }
 
-/** The times of a statement, in epoch milliseconds of the database. */
-export interface Times {
+/** When a group is decided; times are in epoch milliseconds of the database. */
+export interface Decided {
+  /** The era in which its rows and numbers were read; see `Seen`. */
+  readonly era: number
   /** When it is decided. */
   readonly nowMs: number
   /** Idempotency keys from then or before may be taken again. */
@@ -130,7 +133,7 @@ function changedRow({ now, before, change, availableMs }: SheetRow): SentRow {
 }
 
 /** The parameters of the statement after the first four, for what a group has decided. */
-export function parametersOf(sheet: Sheet, { nowMs, oldestMs }: Times): readonly unknown[] {
+export function parametersOf(sheet: Sheet, { era, nowMs, oldestMs }: Decided): readonly unknown[] {
   const { adds, keys, said, changed, soleClaims } = sheet
   const addedRow = ({ item, availableMs }: Added): SentRow => ({
     ...sent(rowColumns, { ...item, ...IDLE }),
@@ -155,5 +158,6 @@ export function parametersOf(sheet: Sheet, { nowMs, oldestMs }: Times): readonly
     soleClaims.map(({ song_id }) => song_id),
     soleClaims.map(({ version }) => version),
     soleClaims.map(({ id }) => id),
+    era,
   ]
 }

@@ -6,7 +6,7 @@ import type { Seen } from "./seen.ts"
 
 const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at
-  RETURNING epoch::float8 AS epoch`
+  RETURNING epoch::float8 AS epoch, (SELECT resumed_id::float8 FROM history) AS era`
 const COMMITTED = "SELECT array_to_json(kept)::text AS kept FROM groups WHERE instance = $1 AND no = $2"
 const FORGET = "DELETE FROM groups WHERE instance = $1 AND no < $2"
 /** The notes of earlier groups are removed whenever there are this many. */
@@ -20,8 +20,11 @@ export interface SentGroup {
   readonly answer: Appended | undefined
 }
 
-/** This instance was shut out by its own later entrance; it enters again. */
+/** Nothing was written: this instance was shut out, or what the group was decided on does not count any more. */
 const SHUT_OUT = Symbol("shut out")
+
+/** What is known of a group that was not stored. */
+const NOTHING: SentGroup = { kept: new Set(), answer: undefined }
 
 const idsOf = (json: string): ReadonlySet<number> => {
   const ids: number[] = JSON.parse(json)
@@ -50,20 +53,19 @@ export class Fence {
 
   /**
    * Stores a group; `parameters` are those of the statement after the first four. Tries again until `untilMs` on the
-   * clock of `performance.now()`.
+   * clock of `performance.now()`. A group of which nothing was stored is to be decided again.
    * @throws AppError `unavailable`, when it is not known whether it was stored; StatementError when a row was refused
    */
   async send(parameters: readonly unknown[], nowMs: number, untilMs: number): Promise<SentGroup> {
     this.#group += 1
     let isSent = false
     const work = async (): Promise<SentGroup> => {
-      for (;;) {
-        const before = await this.#enter(nowMs, isSent)
-        if (before) return before
-        isSent = true
-        const outcome = await this.#append(parameters)
-        if (outcome !== SHUT_OUT) return outcome
-      }
+      const before = await this.#enter(nowMs, isSent)
+      if (before) return before
+      isSent = true
+      const outcome = await this.#append(parameters)
+      if (outcome !== SHUT_OUT) return outcome
+      return (await this.#enter(nowMs, isSent)) ?? NOTHING
     }
     try {
       return await this.#link.patiently(work, untilMs)
@@ -80,11 +82,12 @@ export class Fence {
   /** Enters, unless it is in. If the group was sent before, answers whether it was stored. */
   async #enter(nowMs: number, isSent: boolean): Promise<SentGroup | undefined> {
     if (this.#epoch !== undefined) return undefined
-    const [row] = await this.#link.ask<{ epoch: number }>(ENTER, [this.instance, nowMs])
+    const [row] = await this.#link.ask<{ epoch: number; era: number }>(ENTER, [this.instance, nowMs])
     const [group] = isSent
       ? await this.#link.ask<{ kept: string }>(COMMITTED, [this.instance, this.#group])
       : []
     // After a failover or a restore the database may know less than was seen.
+    if (row) this.#seen.begin(row.era)
     await this.#seen.raise(this.#link)
     this.#epoch = row?.epoch
     return group && { kept: idsOf(group.kept), answer: undefined }

@@ -10,6 +10,7 @@ import { isRefused, StatementError } from "./faults.ts"
 import type { Fence } from "./fence.ts"
 import { PATIENCE_MS, type PostgresLink } from "./link.ts"
 import { type itemReads, Look } from "./look.ts"
+import type { Seen } from "./seen.ts"
 import { type Decision, type KnownRow, Sheet, type SheetRow } from "./sheet.ts"
 
 /** A write. */
@@ -36,6 +37,8 @@ export interface GroupOptions {
   readonly link: PostgresLink
   /** Stores each group once. */
   readonly fence: Fence
+  /** What this instance has seen of the database. */
+  readonly seen: Seen
   /** How items are read on that connection. */
   readonly reads: ReturnType<typeof itemReads>
   /** The database's clock. */
@@ -152,7 +155,8 @@ export class Group {
 
   /** Decides and stores; answers the writes that must be decided again. */
   async #round(jobs: readonly Job[], mayRemember: boolean, untilMs: number): Promise<Job[]> {
-    const { link, fence, clock } = this.#options
+    const { link, fence, seen, clock } = this.#options
+    const { era } = seen
     const sheet = await link.patiently(async () => {
       await this.#begin()
       return this.#read(jobs, mayRemember)
@@ -162,7 +166,7 @@ export class Group {
     if (sheet.changed.length > 0 || sheet.adds.length > 0) {
       const nowMs = clock.now()
       const askedMs = performance.now()
-      const parameters = parametersOf(sheet, { nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })
+      const parameters = parametersOf(sheet, { era, nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })
       const outcome = await fence.send(parameters, nowMs, untilMs)
       kept = outcome.kept
       const statuses = sheet.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)

@@ -29,6 +29,8 @@ export interface Opened {
   readonly reading: PostgresLink
   /** The name of the history. */
   readonly historyId: string
+  /** See `Seen`. */
+  readonly era: number
   /** When a server was last alive, in milliseconds of the database; null if none was. */
   readonly aliveMs: number | null
   /** The database's time, and when it was asked for on the clock of `performance.now()`. */
@@ -69,12 +71,12 @@ export async function openPostgres(url: string, onDoubt: LinkOptions["onDoubt"])
     const free = await checkServer(writing, url)
     const found = { ...(await migrated(url, writing)), warning: tooFew(free) }
     const askedMs = performance.now()
-    const [row] = await writing.ask<{ id: string; alive: number | null; now: number }>(
-      "SELECT id, alive_at::float8 AS alive, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM history",
+    const [row] = await writing.ask<{ id: string; era: number; alive: number | null; now: number }>(
+      "SELECT id, resumed_id::float8 AS era, alive_at::float8 AS alive, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now FROM history",
     )
     if (!row) throw new AppError("unavailable", `the database ${shownDatabase(url)} has no history`)
     const time = { serverMs: row.now, askedMs }
-    return { writing, reading, historyId: row.id, aliveMs: row.alive, time, found }
+    return { writing, reading, historyId: row.id, era: row.era, aliveMs: row.alive, time, found }
   } catch (error) {
     await Promise.all([writing.close(), reading.close()])
     throw explained(error, url)

@@ -53,8 +53,8 @@ export class PostgresStore extends PostgresHistory implements Store {
   readonly #reads: ReturnType<typeof itemReads>
 
   private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
-    const { writing, reading, historyId, aliveMs, found } = opened
-    const seen = new Seen(() => this.#group.forget())
+    const { writing, reading, historyId, era, aliveMs, found } = opened
+    const seen = new Seen(era, () => this.#group.forget())
     super(reading, historyId, seen)
     const { clock = own, onePerSong = false } = options
     this.found = found
@@ -71,6 +71,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     this.#group = new Group({
       link: writing,
       fence: this.#fence,
+      seen,
       reads: itemReads(writing, onePerSong),
       clock,
       outages,

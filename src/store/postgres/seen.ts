@@ -3,17 +3,24 @@ import type { PostgresLink } from "./link.ts"
 /** How far above what an instance has seen new event IDs begin: no other instance can have seen so many more. */
 const JUMP = 1_000_000
 
+/** Numbers that others keep, too: of items, tokens and deliveries. New ones begin as far above. */
+const SEQUENCES = ["queue_items_ids", "tokens_ids", "deliveries_ids"]
+
 /**
- * Notes that event IDs were lost, if the newest one is below $1, and answers the new floor. It locks the row
- * of the history before it takes its turn: a transaction that waits for that row holds no item that a group
+ * Notes that event IDs were lost, if the newest one is below $1, and answers the new floor and the new era. It locks
+ * the row of the history before it takes its turn: a transaction that waits for that row holds no item that a group
  * could wait for.
  */
 const RAISE = `WITH held AS MATERIALIZED (SELECT id FROM history FOR NO KEY UPDATE),
-turn AS MATERIALIZED (SELECT take_turn() AS head FROM held)
-UPDATE history h SET floor = $1::int8 + ${JUMP} + 1, restored_id = least(h.restored_id, turn.head),
-  resumed_id = $1::int8 + ${JUMP}, pruned = h.pruned + $1::int8 + ${JUMP} + 1 - turn.head
-FROM turn WHERE turn.head < $1::int8
-RETURNING h.floor::float8 AS floor`
+turn AS MATERIALIZED (SELECT take_turn() AS head FROM held),
+raised AS (
+  UPDATE history h SET floor = $1::int8 + ${JUMP} + 1, restored_id = least(h.restored_id, turn.head),
+    resumed_id = $1::int8 + ${JUMP}, pruned = h.pruned + $1::int8 + ${JUMP} + 1 - turn.head
+  FROM turn WHERE turn.head < $1::int8
+  RETURNING h.floor::float8 AS floor, h.resumed_id::float8 AS era)
+SELECT floor, era, (SELECT count(setval(name::regclass, nextval(name::regclass) + ${JUMP}))
+  FROM unnest(ARRAY[${SEQUENCES.map((name) => `'${name}'`).join(", ")}]) name) AS numbered
+FROM raised`
 
 /**
  * The newest event ID that this instance has seen. A database that knows less has lost what it had acknowledged: it was
@@ -21,11 +28,21 @@ RETURNING h.floor::float8 AS floor`
  */
 export class Seen {
   #newest = 0
+  #era: number
   readonly #onBack: () => void
 
   /** `onBack` is called when the database has gone back: nothing that is remembered of it counts any more. */
-  constructor(onBack: () => void) {
+  constructor(era: number, onBack: () => void) {
+    this.#era = era
     this.#onBack = onBack
+  }
+
+  /**
+   * The first event ID since the database has gone back last, 0 if it never has. What was read in another era does not
+   * count: an item may have the same version again, with other content.
+   */
+  get era(): number {
+    return this.#era
   }
 
   /** The newest event ID that was seen. */
@@ -49,9 +66,16 @@ export class Seen {
 
   /** Asks whether the database has gone back; if so, new event IDs begin above all that were seen. */
   async raise(link: PostgresLink): Promise<void> {
-    const [row] = await link.ask<{ floor: number }>(RAISE, [this.#newest])
+    const [row] = await link.ask<{ floor: number; era: number }>(RAISE, [this.#newest])
     if (!row) return
     this.note(row.floor)
+    this.begin(row.era)
+  }
+
+  /** Takes the era of the database: another instance may have noticed that it has gone back. */
+  begin(era: number): void {
+    if (era === this.#era) return
+    this.#era = era
     this.#onBack()
   }
 }

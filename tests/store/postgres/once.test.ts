@@ -55,7 +55,7 @@ withPostgres("a key that has expired is taken over; one that is left alone would
     const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
     sheet.numbers.push(Number(row?.id))
     sheet.add(() => draft(), { key: "old", digest: "d" })
-    const parameters = parametersOf(sheet, { nowMs: one.clock.now(), oldestMs: 1 })
+    const parameters = parametersOf(sheet, { era: 0, nowMs: one.clock.now(), oldestMs: 1 })
     const [answer]: { kept: string }[] = await client.unsafe(statement, [
       "control",
       group,

@@ -62,6 +62,29 @@ describe.skipIf(whyNoPostgres !== undefined)(
       }
     })
 
+    test("gives no item number twice, nor that of a token or a delivery, which is its name at the receiver", async () => {
+      await using opened = await takenBack()
+      const { store, url } = opened
+      const token = { label: "", role: "viewer", item: null, expires_at: null } as const
+      await opened.takeBack()
+      // It knew of none of the numbers that were given since.
+      await using admin = new SQL({ url, max: 1 })
+      await admin.unsafe("SELECT setval(name, 3) FROM unnest(ARRAY['queue_items_ids', 'tokens_ids']) name")
+      expect(await added(store)).toBeGreaterThan(1_000_000)
+      expect((await store.access.addToken({ ...token, hash: "h" })).id).toBeGreaterThan(1_000_000)
+      const [row]: { is: number }[] = await admin.unsafe("SELECT nextval('deliveries_ids')::float8 AS is")
+      expect(row?.is).toBeGreaterThan(1_000_000)
+    })
+
+    test("is decided on as it is now, although an item has the version that another server remembers", async () => {
+      await using opened = await takenBack()
+      const { store, other, id } = opened
+      await opened.takeBack()
+      for (const path of ["1", "2", "3"]) await put(other, id, { thumbnail_path: path })
+      await put(store, id, { title: "new" })
+      expect(await other.item(id)).toMatchObject({ title: "new", thumbnail_path: "3" })
+    })
+
     test("control: a server that has seen nothing gives the lost event IDs again", async () => {
       await using opened = await takenBack()
       const { url, id } = opened

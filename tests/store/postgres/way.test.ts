@@ -92,7 +92,7 @@ withPostgres("without the fence a write whose answer is lost would be stored twi
     const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
     sheet.numbers.push(Number(row?.id))
     sheet.add(() => draft({ title: "again" }), undefined)
-    const parameters = parametersOf(sheet, { nowMs: store.clock.now(), oldestMs: 0 })
+    const parameters = parametersOf(sheet, { era: 0, nowMs: store.clock.now(), oldestMs: 0 })
     await client.unsafe(APPEND, ["naive", group, 7, 0, ...parameters])
   }
   expect((await store.list({ limit: 9, search: "again" })).items).toHaveLength(2)
