@@ -76,7 +76,7 @@ const FAULTS = {
   ],
   body_cut: [
     "nginx: client_body_timeout 1h;   # a frame may take long, and the renderer is silent meanwhile",
-    "HAProxy: timeout client 1h   # Apache: RequestReadTimeout header=20-40,MinRate=500 body=0",
+    "HAProxy: timeout client 1h, timeout server 1h   # Apache: RequestReadTimeout header=20-40,MinRate=500 body=0",
   ],
   body_limited: ["nginx: client_max_body_size 0;"],
   answer_cut: [

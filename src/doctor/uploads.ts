@@ -59,9 +59,14 @@ const STREAMING = {
 /** Two streams that are cut for the same reason end no further apart than this. */
 const TOGETHER_MS = 500
 
-/** Whether a proxy has ended a request early: without an answer, with "Request Timeout", or in its stream. */
-const isCut = ({ status, end }: Answer): boolean =>
-  end !== "late" && (status === 0 || status === 200 || status === 408)
+/** What is answered in the server's place to a request that is ended early: nothing, "Request Timeout", "Gateway Timeout". */
+const TIMEOUTS: readonly number[] = [0, 408, 504]
+
+/** Whether a proxy has ended a request early, or its stream. */
+const isCut = (answer: Answer): boolean =>
+  answer.end !== "late" &&
+  (TIMEOUTS.includes(answer.status) || answer.status === 200) &&
+  refusalIn(answer).code === ""
 
 /**
  * Whether a body may pause, as a renderer does in a frame that takes long. Some proxies limit the pause itself, others
