@@ -11,6 +11,8 @@
 #            default: as at the last time
 #   DESTDIR  a folder that stands for the root, for packagers: nothing is started, and no user of this machine is made
 set -eu
+# What is installed is for all users, even if others may not read what this one makes.
+umask 022
 
 DESTDIR=${DESTDIR:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,6 +29,15 @@ dropin=$units/track-studio-worker.service.d/videos.conf
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 misused() { printf 'install.sh: %s (more: %s --help)\n' "$*" "$0" >&2; exit 2; }
+
+# plain NAME PATH: a unit can only name whole paths, without blanks and the signs that systemd reads as its own.
+plain() {
+  case $2 in
+    *[[:space:]\"\'\\%\|\&\*\?\[\$\;]*) misused "$1 must not have blanks, quotes or any of \\ % | & * ? [ \$ ; in it: $2" ;;
+    /*) ;;
+    *) misused "$1 must be whole paths, not $2" ;;
+  esac
+}
 
 # Whether systemd runs here, and is ours to command.
 rules() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
@@ -132,6 +143,9 @@ install_program() {
   if [ -e "$DESTDIR$former" ]; then
     mkdir -p "$DESTDIR$PREFIX/bin"
     cp "$DESTDIR$former" "$DESTDIR$program.previous.new"
+    # The former program may be what is put back.
+    cp "$binary" "$scratch/program"
+    binary=$scratch/program
     mv -f "$DESTDIR$program.previous.new" "$DESTDIR$program.previous"
   fi
   put "$binary" "$program" 755
@@ -220,6 +234,8 @@ install_all() {
   for each in "$here/../track-studio" "$here/../dist/track-studio"; do
     [ -n "$binary" ] || [ ! -f "$each" ] || binary=$each
   done
+  # A name alone would be looked for among the programs of this machine.
+  case $binary in */* | "") ;; *) binary=./$binary ;; esac
   [ -n "$binary" ] || fail "there is no binary beside this folder; name one, or make it: bun run build"
   [ -f "$binary" ] || fail "there is no file $binary"
   version=$("$binary" --version 2>/dev/null | head -n 1) || version=""
@@ -231,7 +247,8 @@ install_all() {
       ;;
     *) fail "$binary is another program: $version" ;;
   esac
-  for each in ${VIDEOS:-}; do case $each in /*) ;; *) misused "VIDEOS must be whole paths, not $each" ;; esac; done
+  for each in ${VIDEOS:-}; do plain VIDEOS "$each"; done
+  plain PREFIX "$PREFIX"
   make_user
   install_settings
   folder "$state" 0750 "$(owner)"

@@ -34,11 +34,21 @@ interface Installed {
   readonly said: string
 }
 
-function install(root: string, args: readonly string[], variables: Record<string, string> = {}): Installed {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(["sh", SCRIPT, ...args], {
-    env: { ...process.env, DESTDIR: root, PREFIX: "/usr/local", VIDEOS: "", ...variables },
-    stdin: "ignore",
-  })
+/** Runs the script in a folder, by default this one, as somebody whose new files nobody else may read. */
+function install(
+  root: string,
+  args: readonly string[],
+  variables: Record<string, string> = {},
+  cwd = ".",
+): Installed {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(
+    ["sh", "-c", 'umask 077; exec sh "$0" "$@"', SCRIPT, ...args],
+    {
+      env: { ...process.env, DESTDIR: root, PREFIX: "/usr/local", VIDEOS: "", ...variables },
+      stdin: "ignore",
+      cwd,
+    },
+  )
   return { code: exitCode, said: `${stdout}${stderr}` }
 }
 
@@ -70,6 +80,7 @@ test("it installs all that is needed, does nothing the second time, and takes al
   expect([first.code, filesIn(root)]).toEqual([0, ALL])
   expect(first.said).toMatch(/^track-studio 1 is installed; next: /m)
   expect(statSync(root + PROGRAM_PATH).mode & 0o777).toBe(0o755)
+  for (const file of ALL) expect(statSync(join(root, file, "..")).mode & 0o777).toBe(0o755)
   // Settings may hold tokens and secrets.
   for (const file of SETTINGS) expect(statSync(root + file).mode & 0o777).toBe(0o600)
 
@@ -175,6 +186,41 @@ test.each([
   const [root, file] = [join(folder.path, "root"), join(folder.path, "other")]
   writeFileSync(file, text, { mode: 0o755 })
   expect(install(root, [file])).toEqual({ code: 1, said: expect.stringContaining(said) })
+  expect(existsSync(root)).toBeFalse()
+})
+
+test("the former program may be put back from where the upgrade left it", () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const [old, next] = [programIn(folder.path, "1"), programIn(folder.path, "2")]
+  install(root, [old])
+  install(root, [next])
+  const { code, said } = install(root, [`${root}${PROGRAM_PATH}.previous`])
+  expect([code, said]).toEqual([0, expect.stringContaining("track-studio 1 is installed")])
+  expect(readFileSync(root + PROGRAM_PATH, "utf8")).toBe(readFileSync(old, "utf8"))
+  expect(readFileSync(`${root}${PROGRAM_PATH}.previous`, "utf8")).toBe(readFileSync(next, "utf8"))
+})
+
+test("a file of this folder is meant by its name alone, and no program of that name elsewhere", () => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  programIn(folder.path, "1")
+  const { said } = install(root, ["track-studio-1"], {}, folder.path)
+  expect(said).toContain("track-studio 1 is installed")
+})
+
+test.each([
+  [{ PREFIX: "opt/studio" }, "PREFIX must be whole paths, not opt/studio"],
+  [{ PREFIX: "/opt/two words" }, "in it: /opt/two words"],
+  [{ PREFIX: "/opt/50%" }, "in it: /opt/50%"],
+  [{ VIDEOS: "/srv/videos srv/more" }, "VIDEOS must be whole paths, not srv/more"],
+  [{ VIDEOS: "/srv/100%" }, "in it: /srv/100%"],
+])("a path that a unit cannot name is refused, and nothing is changed: %j", (variables, said) => {
+  using folder = temporaryFolder()
+  const root = join(folder.path, "root")
+  const program = programIn(folder.path, "1")
+  const refused = install(root, [program], variables)
+  expect(refused).toEqual({ code: 2, said: expect.stringContaining(said) })
   expect(existsSync(root)).toBeFalse()
 })
 
