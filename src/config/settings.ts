@@ -42,7 +42,7 @@ export const SERVE_SETTINGS = {
     read: wholeNumber(0, 65_535),
   },
   database: {
-    help: "SQLite file, created if it does not exist; or postgres://USER:PASSWORD@HOST/NAME",
+    help: "SQLite file (serve creates it), or postgres://USER:PASSWORD@HOST/NAME",
     placeholder: "FILE",
     fallback: "./data/track-studio.db",
     read: databaseName,

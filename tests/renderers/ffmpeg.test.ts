@@ -18,7 +18,7 @@ describe("what ffmpeg really says", () => {
     expect(reached).toBe(1)
   })
 
-  test("progress is the share of output time, not rounded", async () => {
+  test("progress is the fraction of the output's time, not rounded", async () => {
     const text = await capture("ffmpeg-song")
     const { reports } = listen("ffmpeg", 60, text)
     const microseconds = [...text.matchAll(/^out_time_us=(\d+)$/gm)].map((match) => Number(match[1]))
