@@ -43,7 +43,9 @@ export class StatementError extends Error {
 
 /** The server's error inside an error, however it is wrapped. */
 function partsOf(error: unknown): { state: string; constraint: string; code: string } {
-  if (error instanceof StatementError) return { state: error.state, constraint: "", code: error.code }
+  if (error instanceof StatementError) {
+    return { state: error.state, constraint: "", code: error.state === "" ? error.code : "" }
+  }
   if (error instanceof SQL.PostgresError) {
     const { errno, constraint = "", code } = error
     return { state: String(errno ?? ""), constraint, code: errno === undefined ? code : "" }

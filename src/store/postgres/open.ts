@@ -161,10 +161,14 @@ const pooler = (url: string): AppError =>
     `${shownDatabase(url)} is a connection pooler such as pgbouncer, behind which answers get mixed up; name the PostgreSQL server itself with --database`,
   )
 
+/** Codes of a certificate that is not accepted. */
+const CERTIFICATE = /CERT|VERIFY|ALTNAME/
+
 /** The message of a start that failed, by SQLSTATE: what is wrong, and what to do. */
 const ADVICE: Readonly<Record<string, string>> = {
   "28P01": "refuses the password; check the user and the password in the URL",
-  "28000": "refuses the user; check the user in the URL and the server's pg_hba.conf",
+  "28000":
+    "refuses the user; check the user in the URL and the server's pg_hba.conf, which may want ?sslmode=require",
   "3D000": "does not exist; create it with createdb, or name another with --database",
   "42501": "may not be changed by this user; make the user its owner",
   [READ_ONLY]:
@@ -179,9 +183,14 @@ function explained(error: unknown, url: string): unknown {
   const state = stateOf(error)
   // A startup parameter that it does not know.
   if (state === "08P01") return pooler(url)
-  const { message } = new StatementError(error)
-  const advice = ADVICE[state] ?? (isConnectionLost(error) ? "cannot be reached" : "cannot be used")
-  return new AppError("unavailable", `the database ${shownDatabase(url)} ${advice} (${message})`, {
-    cause: new StatementError(error),
-  })
+  const cause = new StatementError(error)
+  const advice =
+    ADVICE[state] ??
+    (CERTIFICATE.test(cause.code)
+      ? "has a certificate that is not accepted; NODE_EXTRA_CA_CERTS names the file of its authority"
+      : isConnectionLost(error)
+        ? "cannot be reached"
+        : "cannot be used")
+  const message = `the database ${shownDatabase(url)} ${advice} (${cause.message})`
+  return new AppError("unavailable", message, { cause })
 }
