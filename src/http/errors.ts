@@ -159,6 +159,8 @@ function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: r
     "content-type": "application/json",
     "cache-control": "no-store",
     ...(isForNow && { "retry-after": String(Math.ceil((retryAfterMs ?? 1000) / 1000)) }),
+    // Who has to come back later keeps no connection meanwhile, which others may need.
+    ...(code === "unavailable" && { connection: "close" }),
     ...(code === "unauthorized" && { "www-authenticate": "Bearer" }),
     ...(code === "upgrade_required" && { upgrade: "websocket" }),
     ...(code === "method_not_allowed" && { allow: methodsOf(routes, pathOf(request)).join(", ") }),

@@ -72,9 +72,15 @@ export class Descriptors extends Repeating {
     await super.start()
   }
 
-  /** Looks once, and again until they are many. */
+  /** Looks once; after they were few, often, until they have been many for a while: others may be waiting. */
   async turn(): Promise<void> {
-    while (!this.isStopped && this.#look()) await this.#options.sleep(FEW_TURN_MS)
+    const { nowMs, sleep } = this.#options
+    let fewMs = Number.NEGATIVE_INFINITY
+    while (!this.isStopped) {
+      if (this.#look()) fewMs = nowMs()
+      if (nowMs() - fewMs >= TURN_MS) return
+      await sleep(FEW_TURN_MS)
+    }
   }
 
   /** Whether they are few. */
