@@ -10,7 +10,7 @@ export type Printed =
       /** Distinguishes it from the others. */
       readonly type: "piece"
     })
-  /** Nothing more is kept or, followed, nothing more will be printed. */
+  /** The output has ended: nothing more is kept or, if it is followed, nothing more will be printed. */
   | {
       /** Distinguishes it from the others. */
       readonly type: "end"

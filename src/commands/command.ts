@@ -17,7 +17,7 @@ export interface Command {
 
 /** A command in the list of all commands; it is loaded when it is run, so that it does not pay for the others. */
 export interface CommandEntry {
-  /** What it does, in a few words. */
+  /** What the command does, in a few words. */
   readonly about: string
   /** Loads it. */
   readonly load: () => Promise<Command>

@@ -62,7 +62,7 @@ function progressOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   ]
 }
 
-/** Its worker, and when the item was, is or will be worked on. */
+/** The worker of an item, and when the item was, is or will be rendered. */
 function courseOf(item: ReadItem, zone: Zone, nowMs: number): Facts {
   const { worker, attempt, max_attempts, started_at, completed_at } = item
   const when = (time: string | null): string => (time === null ? "" : zone.when(Date.parse(time), nowMs))

@@ -1,7 +1,7 @@
 import type { Client, ReadItem, WorkerSeen } from "../client/client.ts"
 import { missingTags, offersOf } from "../item/tags.ts"
 
-/** Those of an item's tags that keep every worker from it; none where one may take it, or where it does not wait. */
+/** The tags of an item that no worker offers; empty if a worker may take the item, or if it does not wait. */
 export type Unserved = (item: ReadItem) => readonly string[]
 
 /** Whether an item waits for a worker. */

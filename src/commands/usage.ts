@@ -14,9 +14,9 @@ export interface Flag {
   readonly short?: string
   /** Whether it may be given more than once; default no, and the last one counts. */
   readonly repeatable?: boolean
-  /** What it does, in one line, with its default. */
+  /** What the flag does, in one line, with its default. */
   readonly help: string
-  /** What its value stands for in the help, in capitals; default `VALUE`. */
+  /** The word for its value in the help, in capitals; default `VALUE`. */
   readonly placeholder?: string
 }
 
@@ -24,11 +24,11 @@ export interface Flag {
 export interface Usage {
   /** As it is typed, without the program's name: `add SONG_ID`. */
   readonly line: string
-  /** What it does, in whole sentences. */
+  /** What the command does, in whole sentences. */
   readonly about: string
   /** The settings it obeys beside its own flags. */
   readonly settings: readonly SettingName[]
-  /** Its own flags, by name. */
+  /** The flags of the command, by name. */
   readonly flags: Readonly<Record<string, Flag>>
 }
 

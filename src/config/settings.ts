@@ -18,9 +18,9 @@ import {
 
 /** One setting: a flag, and the environment variable TRACK_STUDIO_ and its name. */
 export interface Setting<T = unknown> {
-  /** What it decides, with its unit and how to disable it, in one line. */
+  /** What the setting decides, with its unit and how to disable it, in one line. */
   readonly help: string
-  /** What its value stands for in the help, in capitals; absent for a switch, whose flag takes no value. */
+  /** The word for its value in the help, in capitals; absent for a switch, whose flag takes no value. */
   readonly placeholder?: string
   /** The default, as it would be typed; empty for none. */
   readonly fallback: string

@@ -8,7 +8,7 @@ import { request as secure } from "node:https"
 
 /** The server that is examined, and how. */
 export interface Patient {
-  /** Its public address; a path is that below which a proxy serves it. */
+  /** The public address of the server; a path in it is the one below which a proxy serves the server. */
   readonly url: URL
   /** The access token to send; undefined for none. */
   readonly token: string | undefined

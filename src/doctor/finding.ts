@@ -126,16 +126,16 @@ const without = (about: string, verdict: Exclude<Finding["verdict"], "fault">, s
   remedy: [],
 })
 
-/** It is as it should be. */
+/** A finding without a fault. */
 export const good = (about: string, says: string): Finding => without(about, "good", says)
 
-/** It is worth knowing. */
+/** A finding that is no fault and worth knowing. */
 export const note = (about: string, says: string): Finding => without(about, "note", says)
 
-/** It could not be looked at. */
+/** A finding about something that could not be checked. */
 export const unknown = (about: string, says: string): Finding => without(about, "unknown", says)
 
-/** It does not work as it should. */
+/** A finding with a fault. */
 export const faulty = (about: string, fault: Fault, says: string): Finding => ({
   about,
   verdict: "fault",

@@ -1,7 +1,7 @@
 import { type Answer, exchange, isLimit, type Patient, refusalIn } from "./exchange.ts"
 import { faulty, type Finding, good } from "./finding.ts"
 
-/** It watches an item that is never added. */
+/** A socket that watches an item which is never added, so that nothing is sent. */
 const SOCKET = "/progress/ws?ids=9007199254740991"
 
 /** Milliseconds until a WebSocket of the server's own page says that it is live; undefined if it never does. */

@@ -157,7 +157,7 @@ function entered(
 export const leaseOf = ({ request, query }: Pick<Matched, "request" | "query">): string =>
   request.headers.get("lease") || query["lease"] || ""
 
-/** The same on a worker's route; empty on any other. */
+/** The token of the lease that was sent on a worker's route; empty on any other route. */
 const leaseFor = ({ request, query, route }: Pick<Matched, "request" | "query" | "route">): string =>
   needOf({ method: request.method, path: route }) === "report" ? leaseOf({ request, query }) : ""
 

@@ -3,7 +3,7 @@ const MOST_MS = 1
 
 /** A client that has asked in this turn, or that waits. */
 interface Client {
-  /** What its requests have taken in this turn, in milliseconds. */
+  /** How long the client's requests have taken in this turn, in milliseconds. */
   spentMs: number
   /** What one of them takes, as far as it was seen, in milliseconds. */
   eachMs: number
@@ -75,7 +75,7 @@ export class FairTurns {
     }
     const client = next === undefined ? undefined : this.#clients.get(next)
     if (next === undefined || !client) return
-    // It is the last in line now.
+    // The client is the last in line now.
     this.#clients.delete(next)
     this.#clients.set(next, client)
     const going = client.waiting.splice(0, Math.max(1, Math.floor(MOST_MS / client.eachMs)))

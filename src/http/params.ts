@@ -23,7 +23,10 @@ export const queryInteger = (from: 0 | 1, description: string) =>
 /** How many rows a page holds at most; a larger `limit` counts as this. */
 export const MAX_ROWS = 1000
 
-/** The same up to `most`; a larger number counts as `most`. `unit` is what is counted, for the reference. */
+/**
+ * A whole number in a query up to `most`; a larger one counts as `most`. `unit` is what is counted, for the
+ * reference.
+ */
 export const queryUpTo = (from: 0 | 1, most: number, unit = "") =>
   queryInteger(from, `from ${from} to ${most}${unit} (more counts as ${most})`)
 

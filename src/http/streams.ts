@@ -123,7 +123,7 @@ const FRAMES =
 interface Servers {
   /** When this one started, by `performance.now()`. */
   readonly startedMs: number
-  /** All of them; absent for none. */
+  /** Lists the servers of the fleet; absent for a server that is alone. */
   readonly servers?: () => Promise<readonly ServerSeen[]>
 }
 

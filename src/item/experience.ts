@@ -76,7 +76,7 @@ const SETTLED = 0.7
 /** How much the latest pace adds to the uncertainty if it differs from what is expected of the rest. */
 const DOUBT = 0.5
 
-/** Nothing was declared. */
+/** The sizes if nothing was declared. */
 const NONE: Sizes = new Map()
 
 function median(values: readonly number[]): number {

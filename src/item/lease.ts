@@ -27,7 +27,7 @@ export function holding(stored: Stored, token: string): void {
   throw lost(stored.item.id)
 }
 
-/** The same lease, which from now lasts its whole length again. */
+/** Renews a lease: from now on it lasts its whole length again. */
 export const renewed = (work: Work, { steadyMs }: Moment): Work => ({
   ...work,
   lease_expires_at: steadyMs + work.lease_ms,

@@ -25,7 +25,7 @@ function refuse({ id, status }: QueueItem, to: Status): never {
   throw new AppError("illegal_move", `queue item ${id} is ${status} and cannot become ${to}; ${way}`)
 }
 
-/** Nothing is foreseen. */
+/** The keys of an item for which no end is estimated. */
 export const UNFORESEEN: Foreseen = {
   eta_low_seconds: null,
   eta_high_seconds: null,

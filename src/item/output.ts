@@ -7,7 +7,7 @@ export interface OutputPiece {
   readonly from: number
   /** The position after its last byte. */
   readonly to: number
-  /** What it shows: printable text, line breaks and tabs. It may be shorter than what was printed. */
+  /** Printable text, line breaks and tabs. It may be shorter than what was printed. */
   readonly text: string
 }
 

@@ -3,7 +3,7 @@ import type { QueueItem } from "./item.ts"
 import type { Moment } from "./moment.ts"
 import type { Change, Stored } from "./stored.ts"
 
-/** Its place among the waiting items of its priority. */
+/** The place of an item among the waiting ones of its priority. */
 const turnOf = ({ turn, id }: QueueItem): number => turn ?? id
 
 const mustWait = ({ id, status }: QueueItem): void => {

@@ -43,7 +43,7 @@ export function surplusOf(parts: readonly Part[], from: number, more: number, am
 /** How many more steps follow a step of an attempt than follow one of a run; 0 while that is unknown. */
 export function moreSteps(now: StepTrace | undefined, was: StepTrace | undefined): number {
   if (now?.total === undefined || was?.total === undefined) return 0
-  // Then their number is the size of the step.
+  // In a series the number of steps is the size of the step, and is counted there.
   if (now.unit === STEPS && was.unit === STEPS) return 0
   return now.total - now.index - (was.total - was.index)
 }

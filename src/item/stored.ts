@@ -8,7 +8,7 @@ export interface StoredUpdate {
   readonly id: number
   /** The item that changed. */
   readonly queue_id: number
-  /** Its song, by which streams are narrowed. */
+  /** The song of the item, by which streams are filtered. */
   readonly song_id: number
   /** Its status after the change. */
   readonly status: Status

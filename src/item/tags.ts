@@ -1,6 +1,6 @@
 /** What is known of a worker's offer. */
 interface Offering {
-  /** Its tags; null if it takes no items by their place. */
+  /** The tags that the worker offers; null if it takes no items by their place. */
   readonly tags: readonly string[] | null
   /** Whether it takes no more items. */
   readonly draining: boolean

@@ -51,7 +51,7 @@ export interface Witness {
 export interface Testimony {
   /** The seconds of the steps behind, as far as both had them. */
   behind: number
-  /** The same, each step weighed by how far its pace can be trusted. */
+  /** The seconds of these steps, each step weighed by how far its pace can be trusted. */
   trusted: number
   /** The pace in these steps, times `trusted`. */
   trustedPace: number

@@ -147,7 +147,7 @@ export class Ingest {
     try {
       for (const chunk of this.#early.splice(0)) this.#printed?.push(chunk)
     } catch {
-      // It was refused before, and is not tried again.
+      // The output was refused before; its writer refuses the rest as well.
     }
   }
 

@@ -56,11 +56,14 @@ export type OutputEvent =
       /** How many bytes before it are not kept. */
       readonly missing: number
     })
-  /** Nothing was printed for a while. */
+  /** Sent when nothing was printed for a while. */
   | { readonly type: "keepalive" }
   /** The server stops. */
   | { readonly type: "shutdown" }
-  /** Nothing more is kept of this attempt or, followed, nothing more will be printed. */
+  /**
+   * The output of this attempt has ended: nothing more is kept or, if it is followed, nothing more will be
+   * printed.
+   */
   | {
       /** Distinguishes it from the others. */
       readonly type: "end"

@@ -11,7 +11,7 @@ export interface Present {
 
 /** What a worker says of itself when it claims. */
 export interface Introduction extends Present {
-  /** Of its program; undefined if it does not say. */
+  /** The version of its program; undefined if it does not say. */
   readonly version?: string | undefined
   /** Differs after each start of the worker; undefined if the worker does not send it. */
   readonly instance?: string | undefined
@@ -19,7 +19,7 @@ export interface Introduction extends Present {
 
 /** A worker as far as its claims and reports show it. */
 export interface KnownWorker extends Present {
-  /** Of its program; empty if it did not say. */
+  /** The version of its program; empty if it did not say. */
   readonly version: string
   /** Whether it takes items by their place; one that only claimed by number takes no other. */
   readonly isTaking: boolean
@@ -48,7 +48,7 @@ interface Entry {
   waits: number
   heardMs: number
   idleMs: number
-  /** Its starts that are known, the latest last. */
+  /** The starts of the worker's program that are known, the latest last. */
   readonly instances: Set<string>
 }
 
@@ -203,7 +203,7 @@ export class Presence {
     return drained !== null && (instance === undefined || drained.has(instance))
   }
 
-  /** The same for the worker of an item. */
+  /** Whether the worker of an item is drained, by the item. */
   isDrainingAt({ id, worker }: Pick<QueueItem, "id" | "worker">): boolean {
     return this.isDraining(worker, this.#taken.get(id)?.instance)
   }

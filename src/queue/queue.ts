@@ -13,7 +13,7 @@ import type { Decide, Idempotency, Items, ListQuery } from "../store/items.ts"
 import { DatabaseRoom } from "./database-room.ts"
 import type { Learned } from "./learned.ts"
 
-/** So many changes share a commit; others have their turn between two commits. */
+/** How many changes of a batch share a commit; other requests have their turn between two commits. */
 const CHANGED_AT_ONCE = 100
 const PAGE_UPDATES = 1000
 /** How many of the latest updates are looked through for the one that was read. */

@@ -6,7 +6,7 @@ export interface Count {
   readonly total: number
   /** What is counted, in the plural. */
   readonly name: string
-  /** Its place when counts nest: the lower is around the higher. */
+  /** The place of the count when counts nest: a lower rank is around a higher one. */
   readonly rank: number
   /** Whether its noun is one of work, such as image, frame, step. */
   readonly isWork: boolean

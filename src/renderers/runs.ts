@@ -3,7 +3,7 @@ import { plainLine, WHOLE } from "./reader.ts"
 /** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
 const FAILURE =
   /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
-/** Its last words after a failure. A script can go on after them, and exit with 0. */
+/** The last line of an ffmpeg that failed. A script can go on after it, and exit with 0. */
 const GIVEN_UP = /^Conversion failed\b/
 const INPUT = /^Input #0, .*, from '(.*)':$/
 /** An input with a length: not a picture, and nothing that ffmpeg generates. */
@@ -13,7 +13,7 @@ const OUTPUT = /^Output #0, (\S+), to '(.*)':$/
 const DURATION = /^ {2}Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N\/A),/
 /** The most outputs that are named as unfinished. */
 const MOST_UNFINISHED = 8
-/** It sums up once an output file, and earlier versions once for all. */
+/** The line in which ffmpeg sums up: one for each output file, in earlier versions one for all. */
 const SUM = /^(?!\[out#[1-9]).*\bmuxing overhead\b/
 /** What can be left behind unfinished: a file, and no pipe, address or device. */
 const FILE = /^(?![a-z][a-z0-9+.-]*:|\/dev\/)./i
@@ -103,7 +103,7 @@ export class FfmpegRuns {
     if (output === undefined) return
     this.#output = output
     this.#isPicture = muxer === "image2"
-    // It is written again, and that may go well.
+    // The output is written again, and this time it may become whole.
     this.#unfinished.delete(output)
     if (FILE.test(output)) this.#unfinished.set(output, undefined)
   }

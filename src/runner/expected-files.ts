@@ -12,7 +12,7 @@ const PICTURES = new Set(
 
 /** The files that a command is expected to write; those that its renderer says it saved are looked at as well. */
 export interface ExpectedFiles {
-  /** Their paths, absolute or relative to our own folder; none if none is known. */
+  /** The paths of the files, absolute or relative to our own folder; empty if no file is known. */
   readonly paths: readonly string[]
   /** Whether they were guessed from the command: then one fails the attempt only if it is missing or empty. */
   readonly isGuessed: boolean

@@ -17,13 +17,13 @@ export type Probe =
       readonly kind: "still"
     }
   | {
-      /** Nothing that ffprobe can open. */
+      /** The file is nothing that ffprobe can open. */
       readonly kind: "broken"
       /** Why, in ffprobe's words. */
       readonly reason: string
     }
   | {
-      /** It is not known: ffprobe is not installed, or took longer than 30 s. */
+      /** Nothing is known of the file: ffprobe is not installed, or took longer than 30 s. */
       readonly kind: "unknown"
       /** Whether ffprobe took too long. */
       readonly isLate: boolean

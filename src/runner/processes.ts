@@ -4,7 +4,7 @@ import { brandOf, hasBrand } from "./brand.ts"
 
 /** A running process. */
 export interface Process {
-  /** Its number. */
+  /** The number of the process. */
   readonly pid: number
   /** The number of its parent; another one once that has ended. */
   readonly parent: number

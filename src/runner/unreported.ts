@@ -18,9 +18,9 @@ export interface UnreportedLease {
 export class UnreportedLeases {
   readonly #heir: HeirOptions
   readonly #server: string
-  /** Those that we hold, by token. */
+  /** The leases that we hold, by token. */
   readonly #held = new Map<string, KeptLease>()
-  /** Those that we took over, by token. */
+  /** The leases that we took over from an earlier worker, by token. */
   readonly #pending = new Map<string, KeptLease>()
   #folder: string | undefined
   #file: LeaseFile | undefined

@@ -15,7 +15,7 @@ export interface TokenRow {
   readonly hash: string
   /** For people; empty when none was given. */
   readonly label: string
-  /** What its bearer may do. */
+  /** What a caller with the token may do. */
   readonly role: Role
   /** The only queue item that it shows; null for all. */
   readonly item: number | null

@@ -52,7 +52,7 @@ const NOTHING: Standings = {
   lost: 0,
 }
 
-/** The same from counts that leave out what there is none of. */
+/** All standings with their counts, from counts that leave out zeros. */
 export const standingsOf = (
   counts: readonly { readonly standing: string; readonly items: number }[],
 ): Standings => ({

@@ -4,7 +4,7 @@ export interface WorkerReport {
   readonly worker: string
   /** What it offers. */
   readonly tags: readonly string[]
-  /** Of its program; empty if it did not say. */
+  /** The version of the worker's program; empty if it did not say. */
   readonly version: string
   /** Whether it takes items by their place. */
   readonly isTaking: boolean
@@ -14,7 +14,7 @@ export interface WorkerReport {
   readonly heardMs: number
   /** Since when it has held no item, in epoch milliseconds. */
   readonly idleMs: number
-  /** Its starts that are known, the latest last. */
+  /** The starts of the worker's program that are known, the latest last. */
   readonly starts: readonly string[]
   /** The starts that are to take no more items; null if it is not drained. */
   readonly drained: readonly string[] | null

@@ -16,7 +16,7 @@ export const SECTIONS: Readonly<Record<Status, number>> = {
 
 /** The place of an item in the queue's order; lower comes first, and null has no place. */
 export interface Place {
-  /** Its section: what is being worked on, what waits, or what is finished. */
+  /** The section of the item: what is being rendered, what waits, or what is finished. */
   readonly section: number | null
   /** Its priority, or the end of its work. */
   readonly rank: number | null

@@ -28,7 +28,7 @@ export interface FoundDatabase {
 export interface Commit {
   /** How many writes shared it. */
   readonly writes: number
-  /** What it took, in seconds. */
+  /** How long the commit took, in seconds. */
   readonly seconds: number
   /** The statuses in the updates that it stored. */
   readonly statuses: readonly Status[]

@@ -3,9 +3,9 @@ export const ITEMS_A_CALL = 64
 
 /** What ended within a time, and was not changed after an update. */
 export interface Ended {
-  /** It ended then or later, in epoch milliseconds. */
+  /** Only items that ended then or later, in epoch milliseconds. */
   readonly fromMs: number
-  /** It ended then or earlier, in epoch milliseconds. */
+  /** Only items that ended then or earlier, in epoch milliseconds. */
   readonly toMs: number
   /** Its last update has this event ID or a lower one. */
   readonly upTo: number

@@ -22,7 +22,7 @@ const CATCH_UP_MS = 1000
 /** The longest that updates wait to gather, and only while the fan-out is busy. */
 const MAX_PAUSE_MS = 10
 
-/** A promise to wait for, but not for long. */
+/** A promise that is resolved by its maker, and after `CATCH_UP_MS` in any case. */
 function expected(): PromiseWithResolvers<void> {
   const waiting = Promise.withResolvers<void>()
   const late = setTimeout(waiting.resolve, CATCH_UP_MS)
@@ -64,7 +64,10 @@ export class Broadcaster extends EventTarget {
   #isRung = false
   /** When it first did, in milliseconds of `performance.now()`. */
   #rungMs = 0
-  /** The same of what is being read and delivered now. */
+  /**
+   * When the bell first rang for what is being read and delivered now, in milliseconds of
+   * `performance.now()`.
+   */
   #answeredMs = 0
   #pumping = false
   #isReading = false
@@ -183,9 +186,9 @@ export class Broadcaster extends EventTarget {
   }
 
   /**
-   * Takes a seat in, until `leave` or until `signal` aborts.
-   * The promise, if there is one, resolves once the broadcaster follows the history: an update that is stored later
-   * wakes the seat. If the history cannot be read it rejects, and the seat must be given up.
+   * Adds a seat, until `leave` or until `signal` aborts. The promise, if there is one, resolves once the
+   * broadcaster follows the history: an update that is stored later wakes the seat. If the history cannot be
+   * read it rejects, and the seat must be given up.
    * @throws AppError `unavailable` (rejects)
    */
   join(seat: Seat, signal: AbortSignal): Promise<void> | undefined {

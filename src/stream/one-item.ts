@@ -3,8 +3,8 @@ import type { Format } from "./formats.ts"
 import type { Opening } from "./opening.ts"
 import { eventId, type StreamRequest } from "./request.ts"
 
-/** Stands for an event ID that this viewer cannot have received. */
-const NOBODYS = "unknown"
+/** Takes the place of an event ID that this viewer cannot have received: it is none of this history's. */
+const NO_EVENT_ID = "unknown"
 
 /**
  * A stream for a viewer who may see one item and nothing else: for this viewer the history is what happened to that
@@ -21,7 +21,7 @@ export function ownHistory<Chunk extends object>(
   const isAhead = given !== undefined && given > last
   return {
     ...request,
-    ...(isAhead && { lastEventId: NOBODYS }),
+    ...(isAhead && { lastEventId: NO_EVENT_ID }),
     format: new OwnFormat(request.format, last, isAhead ? given : undefined),
   }
 }

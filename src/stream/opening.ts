@@ -71,7 +71,7 @@ export class Opening {
     return [...this.updates.filter(({ update }) => wanted?.(update) ?? true), ...live]
   }
 
-  /** The same without its updates. */
+  /** The opening without its updates. */
   get bare(): Opening {
     return this.updates.length === 0 ? this : new Opening(this.head, [], ...this.#live)
   }
@@ -122,7 +122,7 @@ export class Openings {
     return this.#broadcaster.covers(head) && this.#broadcaster.tail.after(head, queueId, 0) !== null
   }
 
-  /** The same, as an opening up to what the broadcaster has read. */
+  /** The opening of an item, moved on to what the broadcaster has read. */
   #movedOn(opening: Opening): Opening {
     const { head } = this.#broadcaster
     return opening.head === head ? opening : new Opening(head, opening.updates, this.live(head))

@@ -14,8 +14,8 @@ import type { Wanted } from "./selection.ts"
 import { thinned } from "./thinning.ts"
 
 /**
- * All other work waits while a page is read: 0.7 ms for this many rows. Four times as many take 3.2 ms, and a quarter more
- * each.
+ * All other work waits while a page is read: 0.7 ms for this many rows. Four times as many take 3.2 ms, a
+ * quarter more for each row.
  */
 const PAGE_UPDATES = 256
 /** How many updates are read one by one if a page cannot be read. */
@@ -107,7 +107,7 @@ export class Reader {
     yield* this.#state(item, [greeting, ...gap])
   }
 
-  /** A gap that says that updates after an event ID are gone, the state of now, and `live`. */
+  /** Sends a gap because the updates after an event ID are gone, then the current state and `live`. */
   async *rolledBack(from: number): Passage {
     const { queueId } = this.#place
     const item = queueId === undefined ? undefined : await this.#shared.openings.itemNow(queueId)

@@ -26,9 +26,9 @@ export class Remembered<Name, T> {
   }
 
   /**
-   * Returned at once if it is known, with everything that the bell has rung for. `read` reads it. `renewed` updates
-   * what was known, if anything was, with the updates that the broadcaster holds in memory; it returns undefined if
-   * it must be read.
+   * Returns what has this name, with everything that the bell has rung for: at once if it is known. `read`
+   * reads it. `renewed` updates what was known, if anything was, with the updates that the broadcaster holds
+   * in memory; it returns undefined if it must be read.
    */
   of(name: Name, read: () => Promise<T>, renewed: (known: T | undefined) => T | undefined): Knowable<T> {
     const { rings } = this.#broadcaster
@@ -46,7 +46,7 @@ export class Remembered<Name, T> {
     renewed: (known: T | undefined) => T | undefined,
   ): Knowable<T> {
     const entry = this.#entries.get(name)
-    // Another stream that waited has done it.
+    // Another stream that waited has read it.
     if (entry && entry.rings >= rings) return entry.value
     const known = entry?.value instanceof Promise ? undefined : entry?.value
     const value = renewed(known) ?? this.#reading(name, rings, read)

@@ -11,7 +11,7 @@ export interface Hole {
   readonly type: "hole"
   /** The event ID before the hole. */
   readonly after: number
-  /** How many updates it swallows. */
+  /** How many updates it hides. */
   readonly count: number
 }
 

@@ -21,7 +21,7 @@ export class Seats {
     return this.#size
   }
 
-  /** Takes a seat in. */
+  /** Adds a seat. */
   put(seat: Seat): void {
     this.#size += 1
     if (seat.thin > 0) {
@@ -49,13 +49,13 @@ export class Seats {
     return true
   }
 
-  /** All of them. */
+  /** All seats. */
   *all(): Generator<Seat> {
     for (const seats of this.#byItem.values()) yield* seats
     for (const { seats } of this.#byBeat.values()) yield* seats
   }
 
-  /** Those that are woken for a batch at once. */
+  /** The seats that are woken for a batch at once. */
   *concerned(batch: Batch): Generator<Seat> {
     yield* this.#byItem.get(undefined) ?? []
     if (this.#byItem.size === (this.#byItem.has(undefined) ? 1 : 0)) return

@@ -43,7 +43,7 @@ export class Beat {
     return this.#count
   }
 
-  /** There is something new. */
+  /** Strikes now or at the next beat, because there is something new. */
   batch(): void {
     if (this.#next) return
     const waitMs = this.#lastMs + this.#everyMs - performance.now()
@@ -51,7 +51,7 @@ export class Beat {
     else this.#strike()
   }
 
-  /** No stream is left. */
+  /** Cancels the next beat, because no stream is left. */
   stop(): void {
     clearTimeout(this.#next)
     this.#next = undefined

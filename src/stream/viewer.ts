@@ -139,7 +139,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
       return this.#sayPause()
     if (this.cursor >= broadcaster.head) return this.#isOver ? this.#end("finished") : "wait"
     if (this.liveAt === undefined && isFar(broadcaster.head - this.cursor, maxLag)) return "read"
-    // Otherwise the next beat wakes it, which is due since something came after the last one.
+    // The next beat wakes the stream; one is due, because something came after the last beat.
     if (this.beat?.count === this.beaten) return "wait"
     return this.#taken() ?? this.#next()
   }
@@ -184,8 +184,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
   }
 
   /**
-   * The updates that this stream has said last are gone from the history: it says so, and then what is true
-   * now.
+   * The updates that this stream sent last are gone from the history: sends a gap, then the current state.
    */
   #beginAgain(cursor: number): void {
     this.#passage = new Reader(this, this.#shared).rolledBack(this.cursor)
@@ -201,7 +200,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     const { tail } = this.#shared.broadcaster
     const lists = this.beat ? tail.takeThinned(this, wanted) : tail.take(this, wanted)
     if (!lists) return "read"
-    // Only now: what is read of the history may be a part of what there is.
+    // Counted only now: a page of the history may be only a part of what there is.
     if (this.beat) this.beaten = this.beat.count
     const chunks: Chunk[] = []
     for (const list of lists) {

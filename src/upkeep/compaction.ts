@@ -44,7 +44,7 @@ export class Compaction extends Repeating {
     await super.stop()
   }
 
-  /** One look. */
+  /** Compacts if this is the moment for it. */
   async turn(): Promise<void> {
     const { bytes, isAnyLeased, compact } = this.#options
     const { signal } = this.#stopped

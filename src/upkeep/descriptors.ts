@@ -2,9 +2,9 @@ import type { Reasons } from "../health.ts"
 import { Repeating } from "../service.ts"
 
 const TURN_MS = 1000
-/** While they are few. */
+/** How often it looks while few descriptors are left. */
 const FEW_TURN_MS = 100
-/** How long new connections wait when none is left, until some are let in, to be refused. */
+/** How long new connections wait when no descriptor is left, until some are let in to be refused. */
 const CLOSED_MS = 1000
 const SAY_MS = 60_000
 

@@ -24,7 +24,7 @@ export class Disk extends Repeating {
     this.#options = options
   }
 
-  /** One look. */
+  /** Checks once. */
   turn(): void {
     const free = this.#options.freeBytes()
     this.#reasons.set("disk_low", free < LOW_BYTES, `${Math.floor(free / 1024 / 1024)} MiB free`)

@@ -50,7 +50,7 @@ export class EventLoop extends Repeating {
     return this.#options.steadyMs() - this.#turnedMs
   }
 
-  /** One look; the timer was late by `lateMs` milliseconds. */
+  /** Checks once; the timer was late by `lateMs` milliseconds. */
   turn(lateMs: number): void {
     const { nowMs, steadyMs, onJump } = this.#options
     this.#turnedMs = steadyMs()

@@ -31,7 +31,7 @@ export class MissedRings extends Repeating {
     this.#options = options
   }
 
-  /** One look. */
+  /** Checks once. */
   async turn(): Promise<void> {
     const { head: headOf, heard: heardOf, ring } = this.#options
     const before = this.#missing

@@ -90,7 +90,7 @@ export class Webhooks implements Service {
   readonly #bus: Bus
   readonly #options: WebhooksOptions
   readonly #stopped = new AbortController()
-  /** Under way, by their ids. */
+  /** The deliveries under way, by their ids. */
   readonly #sending = new Map<number, { readonly url: string; readonly over: Promise<void> }>()
   /** The URLs whose last delivery failed. */
   readonly #failing = new Set<string>()
@@ -185,7 +185,7 @@ export class Webhooks implements Service {
       await this.#attempt(delivery)
     } catch (error) {
       this.#options.onError(error)
-      // Its result could not be stored, so it is sent again.
+      // The result of the delivery could not be stored, so it is sent again.
       await this.#deliveries.giveBack(delivery.id).catch(this.#options.onError)
       return
     } finally {

@@ -140,7 +140,7 @@ export type QueueResumed = Static<typeof QueueResumed>
 
 /** What `POST /queue/retry` answers. */
 export const ItemsRetried = Type.Object({
-  /** Always the same sentence. */
+  /** The same sentence for every answer. */
   message: Type.Literal("Queue items retried"),
   retried: count("how many items are back in the queue"),
   ids: Type.Array(QueueItem.properties.id, { description: "the items that are back in the queue" }),
@@ -157,7 +157,7 @@ export const BatchAnswer = Type.Object({
       id: QueueItem.properties.id,
       /** Why, as the request for this item alone would be answered. */
       error: ErrorAnswer.properties.error,
-      /** The same for programs. */
+      /** Why, for programs. */
       code: ErrorAnswer.properties.code,
     }),
     { description: "the items that stay as they are" },
@@ -224,7 +224,7 @@ export const WorkerSeen = Type.Object({
   ),
   idle_since: OrNull(Time, "since when it holds no item, as far as this server has seen; null while it does"),
   last_heard_at: OrNull(Time, "when it last claimed or reported; null if not since the server started"),
-  /** What it offers. */
+  /** The tags that the worker offers. */
   tags: OrNull(
     Type.Array(Type.String()),
     "the tags that it offers; null if it has not asked for the next item since the server started",
@@ -342,7 +342,7 @@ export const NewTicket = Type.Object({
 })
 export type NewTicket = Static<typeof NewTicket>
 
-/** Who asks, as far as the server knows, and what that caller may do. */
+/** What the server knows of the caller, and what the caller may do. */
 export const Me = Type.Object({
   role: Type.Union(
     [Type.Literal("viewer"), Type.Literal("operator"), Type.Literal("worker"), Type.Literal("admin")],

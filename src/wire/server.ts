@@ -29,9 +29,9 @@ export type StreamSeen = Static<typeof StreamSeen>
 const ServerSeen = Type.Object({
   /** Different after each start. */
   id: Type.String(),
-  /** Of its machine. */
+  /** The name of its machine. */
   name: Type.String(),
-  /** Of its program. */
+  /** The version of its program. */
   version: Type.String(),
   address: Type.String({ description: "where it listens" }),
   since: Type.String({ format: "date-time", description: "when it was started" }),
@@ -106,7 +106,7 @@ export const Readiness = Type.Object({
   }),
   reasons: Type.Array(
     Type.Object({
-      /** Its name, as `/health` has it. */
+      /** The name of the reason, as in `/health`. */
       reason: Reasons,
       unready: Type.Boolean({ description: "whether the server is not ready while this holds" }),
       since: Type.String({ format: "date-time", description: "since when it holds" }),

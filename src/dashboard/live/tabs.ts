@@ -9,7 +9,7 @@ const SILENT_TICKS = 16
 /** How long a hidden tab keeps its own stream. */
 const HIDDEN_MS = 300_000
 
-/** Who holds the stream behind this tab: a worker that all tabs share, or the tab itself. */
+/** What holds the stream behind this tab: a worker that all tabs share, or the tab itself. */
 export type Holder = "worker" | "tab"
 
 declare global {
@@ -102,7 +102,7 @@ export class HubLine {
     addEventListener("online", () => this.retry())
   }
 
-  /** Who holds the stream now. */
+  /** What holds the stream now. */
   get holder(): Holder {
     return this.#way.holder
   }

@@ -16,5 +16,5 @@ export interface PageForecast {
   readonly doneMs: number | null
 }
 
-/** Nothing is foreseen. */
+/** The forecast while nothing is known. */
 export const NO_FORECAST: PageForecast = { starts: new Map(), doneMs: null }

@@ -36,7 +36,7 @@ const HUB_SILENCE_MS = 7000
 
 /** The callbacks of the model. */
 interface Ears {
-  /** There is something new to show. */
+  /** Called when there is something new to show. */
   readonly changed: () => void
   readonly updates: (updates: readonly StreamUpdate[]) => void
   /** Items were read again. */

@@ -15,7 +15,7 @@ export interface KnownQueue {
   readonly item: (id: number) => QueueItem | undefined
   /** When an item that waits starts; undefined while unknown. */
   readonly startOf: (id: number) => StartsAt | undefined
-  /** Those of an item's tags that no worker offers. */
+  /** The tags of an item that no worker offers. */
   readonly missing: (tags: readonly string[]) => readonly string[]
   /** Whether the reader may do something. */
   readonly may: (right: Right) => boolean

@@ -20,11 +20,14 @@ const rights = (all: readonly Right[], why = ""): Rights => ({
   why,
 })
 
-/** Those of a reader of whom nothing is known yet: a server without tokens lets everyone do everything. */
+/**
+ * The rights of a reader before the server has named them: a server without tokens lets everyone do
+ * everything.
+ */
 export const unknownRights = (hasToken: boolean): Rights =>
   rights(hasToken ? [] : ["read", "figures", "add", "change"])
 
-/** Those that the server has named. */
+/** The rights that the server has named. */
 export const rightsOf = (me: Me, nowMs: number): Rights => rights(me.may, whyOf(me, nowMs))
 
 function whyOf({ role, item, expires_at, may }: Me, nowMs: number): string {

@@ -149,7 +149,10 @@ export interface Lists {
   readonly running: readonly QueueItem[]
   /** In the order in which workers will take them. */
   readonly waiting: readonly QueueItem[]
-  /** Those that no worker takes yet, by the time from which one may; those that none takes at all are the first. */
+  /**
+   * Waiting items that no worker takes yet, ordered by the time from which one may; items that no worker
+   * takes at all come first.
+   */
   readonly delayed: readonly QueueItem[]
   /** The newest first. */
   readonly finished: readonly QueueItem[]

@@ -46,7 +46,7 @@ export function at(time: string | number, nowMs: number): string {
   return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
 }
 
-/** The same without seconds, for a time that is estimated. */
+/** The time of day without seconds, for a time that is estimated, with the day where that is not today. */
 export function about(ms: number, nowMs: number): string {
   const date = new Date(ms)
   const isToday = date.toDateString() === new Date(nowMs).toDateString()

@@ -11,7 +11,9 @@ export interface KnownWorkers {
   readonly workers: readonly WorkerSeen[]
   /** What they offer, as one text that differs where that does. */
   readonly offers: string
-  /** Those of an item's tags that keep every worker from it; none if a worker may take it, or no worker is known. */
+  /**
+   * The tags of an item that no worker offers; empty if a worker may take the item, or no worker is known.
+   */
   readonly missing: (tags: readonly string[]) => readonly string[]
 }
 

@@ -332,7 +332,7 @@ export class Home implements Screen {
     const places = new Map(all.waiting.map(({ id }, at) => [id, at + 1]))
     const inOrder = { name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places }
     this.#waiting.show({ ...how(this.#waiting), ...inOrder })
-    // They have no place in the order: each starts when it can.
+    // These items have no place in the order: each starts when it can.
     const later = { name: "Later", items: delayed, places: new Map<number, number>() }
     this.#delayed.show({ ...how(this.#delayed), ...later, count: count(delayed.length), isOptional: true })
     // The choice of endings is beside its heading.

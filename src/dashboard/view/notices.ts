@@ -9,7 +9,7 @@ const SPEECH_MS = 4000
 
 /** Options of a notice. */
 interface NoticeOptions {
-  /** It reports a failure, and stays until it is dismissed; default false. */
+  /** Whether the notice reports a failure, and so stays until it is dismissed; default false. */
   readonly failed?: boolean
   /** Undoes what the notice reports, within 10 s; default: nothing can be undone. */
   readonly undo?: () => void
@@ -29,7 +29,7 @@ export function notify(text: string, { failed = false, undo, undoes = "Undo" }: 
     dismiss,
   )
   dismiss.addEventListener("click", () => notice.remove())
-  // The same again says nothing more, unless it undoes something else.
+  // A repeated notice replaces the one before, unless it offers to undo something else.
   if (!undo) [...area.children].find((other) => other.textContent === notice.textContent)?.remove()
   while (area.childElementCount >= MAX_NOTICES) area.firstElementChild?.remove()
   area.append(notice)

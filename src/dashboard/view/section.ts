@@ -48,7 +48,7 @@ const commandLine = (parts: readonly string[]): HTMLElement =>
 export class Idle {
   readonly #text = el("p")
   readonly #command = commandLine([])
-  /** What it says, for the page. */
+  /** The element that shows the text. */
   readonly element = el("div", { class: "empty" }, flatLine(), this.#text, this.#command)
 
   /**
@@ -95,7 +95,7 @@ export function example(): HTMLElement {
 
 /** What a section shows. */
 export interface ShownSection extends Listed {
-  /** What its heading says. */
+  /** The text of its heading. */
   readonly name: string
   /** The number in its heading; empty for none. */
   readonly count: string

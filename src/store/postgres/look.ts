@@ -48,7 +48,7 @@ export function itemReads({ db }: PostgresLink, onePerSong: boolean) {
   const rows = () => db.select({ ...rowColumns, version }).from(queueItems)
   const free = onePerSong ? SONG_IS_FREE : "true"
   return {
-    /** Those with these ids that are not deleted. */
+    /** The items with these ids that are not deleted. */
     byId: rows()
       .where(and(sql`${queueItems.id} = ANY(${sql.placeholder("ids")}::int8[])`, isNull(deleted_at)))
       .prepare("items_by_id"),

@@ -10,7 +10,7 @@ import type { Create, Decide, Idempotency } from "../items.ts"
 export interface KnownRow {
   /** What is stored. */
   readonly stored: Stored
-  /** Its version: what is decided on it holds as long as that is the same. */
+  /** The version of the row: what is decided on the row holds as long as the version is the same. */
   readonly version: number
 }
 
@@ -58,7 +58,7 @@ export interface NewUpdate {
 
 /** The result of a decision, and what it depends on. */
 export interface Decision<T> {
-  /** What it answers, or why it refused. */
+  /** What the write answers, or why it was refused. */
   readonly result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
   /** Whether it did not find something that another look may find. */
   readonly isOpen: boolean

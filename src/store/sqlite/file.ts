@@ -78,7 +78,7 @@ export class DatabaseFile {
       for (const each of [path, named]) leaveWord(each, last)
       this.#markPage.rescue(`${path}.rescued`)
     } catch {
-      // There is no place for it.
+      // Nothing can be written there.
     }
   }
 

@@ -167,7 +167,7 @@ export interface Opened {
  */
 export function openDatabase(path: string, isNewAllowed = false): Opened {
   const named = resolve(path)
-  // It has one lock.
+  // By whatever name the database is given, it has one lock.
   const absolute = realPathOf(path)
   let lock: Lock | undefined
   let client: Database | undefined
@@ -226,7 +226,7 @@ function isOpenElsewhere({ dev, ino }: Stats): boolean {
         return file !== undefined && file.dev === dev && file.ino === ino
       })
     } catch {
-      // It has ended meanwhile, or it belongs to another user.
+      // The process has ended meanwhile, or it belongs to another user.
       return false
     }
   })

@@ -15,8 +15,9 @@ export const slots = <T extends Record<string, SQLiteColumn>>(columns: T): { [K 
   }
 
 /**
- * The same values, each made at its first use and then kept. Without preparing, drizzle builds a statement's
- * text each time, 17 times slower; preparing all of them at once would be a third of the server's start.
+ * An object with the values that these functions make, each made at its first use and then kept. Without
+ * preparing, drizzle builds a statement's text each time, 17 times slower; preparing all of them at once
+ * would be a third of the server's start.
  */
 export function lazily<T extends Record<string, () => unknown>>(
   makers: T,

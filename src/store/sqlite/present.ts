@@ -47,7 +47,7 @@ export function sequence(client: Database, table: "updates" | "queue_items"): nu
 export const historyIdOf = (client: Database): string =>
   client.query<{ id: string }, []>("SELECT id FROM history").get()?.id ?? ""
 
-/** What its tokens say may mean more than is known here. */
+/** Refuses a newer database: its tokens may have rights that this version does not know. */
 const newer = (path: string): AppError =>
   new AppError("unavailable", `${path} was made by a newer version; restore the backup with that one`)
 
