@@ -140,21 +140,22 @@ keep_queue() {
 install_program() {
   if cmp -s "$binary" "$DESTDIR$program"; then return 0; fi
   keep_queue
+  fresh=$binary
   if [ -e "$DESTDIR$former" ]; then
     mkdir -p "$DESTDIR$PREFIX/bin"
     cp "$DESTDIR$former" "$DESTDIR$program.previous.new"
     # The former program may be what is put back.
-    cp "$binary" "$scratch/program"
-    binary=$scratch/program
+    fresh=$scratch/program
+    cp "$binary" "$fresh"
     mv -f "$DESTDIR$program.previous.new" "$DESTDIR$program.previous"
   fi
-  put "$binary" "$program" 755
+  put "$fresh" "$program" 755
 }
 
 install_completions() {
   # A packager may pack for another kind of machine.
-  "$binary" completion bash >"$scratch/bash" 2>/dev/null || return 0
-  "$binary" completion zsh >"$scratch/zsh"
+  "$DESTDIR$program" completion bash >"$scratch/bash" 2>/dev/null || return 0
+  "$DESTDIR$program" completion zsh >"$scratch/zsh"
   # Nothing that runs reads them.
   before=$stale
   put "$scratch/bash" "$PREFIX/share/bash-completion/completions/track-studio" 644
