@@ -55,14 +55,22 @@ export interface HeldReason {
 /** What is wrong with the server now: its parts report it here, and the health routes show it. */
 export class Reasons {
   readonly #held = new Map<Reason, HeldReason>()
+  readonly #onChange: (held: HeldReason, holds: boolean) => void
+
+  /** `onChange` is called when a reason begins to hold, and when it no longer does; by default nothing is. */
+  constructor(onChange: (held: HeldReason, holds: boolean) => void = () => {}) {
+    this.#onChange = onChange
+  }
 
   /**
    * Notes that a reason holds from now on, or no longer does. Noting the same again changes nothing but the detail.
    */
   set(reason: Reason, holds: boolean, detail = ""): void {
-    const since = this.#held.get(reason)?.since ?? new Date().toISOString()
-    if (holds) this.#held.set(reason, { reason, since, detail })
+    const known = this.#held.get(reason)
+    const held = { reason, since: known?.since ?? new Date().toISOString(), detail }
+    if (holds) this.#held.set(reason, held)
     else this.#held.delete(reason)
+    if ((known !== undefined) !== holds) this.#onChange(known ?? held, holds)
   }
 
   /** The names of the reasons that hold now, the oldest first; empty while all is well. */

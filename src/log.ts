@@ -118,6 +118,11 @@ export class ErrorLog {
     this.#say("warn", msg, cause, fields)
   }
 
+  /** Logs what is well again, under a message, after a cause. */
+  info(msg: string, cause: string, fields: LogFields = {}): void {
+    this.#say("info", msg, cause, fields)
+  }
+
   /** Logs the counts that were not logged yet. */
   end(): void {
     for (const [key, repeated] of this.#repeated) {

@@ -22,3 +22,14 @@ test("a reason says since when it holds, as long as it does, and begins again af
   note(5, true)
   expect(reasons.held[1]).toEqual({ reason: "disk_low", since: at(5), detail: "" })
 })
+
+test("a reason that begins to hold, and one that no longer does, is announced once", () => {
+  const seen: string[] = []
+  const reasons = new Reasons(({ reason, detail }, holds) => seen.push(`${reason} ${detail} ${holds}`))
+  reasons.set("disk_low", false)
+  reasons.set("disk_low", true, "200 MiB free")
+  reasons.set("disk_low", true, "100 MiB free")
+  reasons.set("disk_low", false)
+  reasons.set("disk_low", false)
+  expect(seen).toEqual(["disk_low 200 MiB free true", "disk_low 100 MiB free false"])
+})

@@ -64,20 +64,8 @@ export async function openBus(
   const remote = new RemoteBus({
     bell: () => bell(url, channel),
     mergeMs,
-    onDeaf(error) {
-      reasons.set("bell_lost", true)
-      log(
-        "warn",
-        "notifications of the other instances do not arrive; checking for updates 4 times a second",
-        {
-          error: reasonOf(error),
-        },
-      )
-    },
-    onHears() {
-      reasons.set("bell_lost", false)
-      log("info", "notifications of the other instances arrive again")
-    },
+    onDeaf: (error) => reasons.set("bell_lost", true, reasonOf(error)),
+    onHears: () => reasons.set("bell_lost", false),
     onError: (error) => log("error", "a listener of the bus threw", { error: String(error) }),
   })
   const shared = bucketsAt?.(url, channel)

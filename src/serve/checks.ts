@@ -85,8 +85,6 @@ function ballastOf(store: Store, { reasons, room }: Checks): Ballast {
     onFull(isFull) {
       room.isDiskFull = isFull
       reasons.set("disk_full", isFull)
-      const now = isFull ? "full: items and reports are refused, results are stored" : "no longer full"
-      log(isFull ? "error" : "info", `the disk of the database is ${now}`)
     },
     onError: logged("the reserve on the disk could not be kept"),
   })

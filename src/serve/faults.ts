@@ -1,3 +1,4 @@
+import { DEGRADED, type HeldReason, UNREADY } from "../health.ts"
 import { ErrorLog } from "../log.ts"
 
 /** The server's own errors in its log: an error that comes again is counted, and logged once in a while. */
@@ -8,3 +9,15 @@ export const logged =
   (message: string) =>
   (error: unknown): void =>
     errors.log(message, error)
+
+/** Logs that a reason holds for which the server is degraded, or that it no longer does; a drain has its own lines. */
+export function logReason({ reason, since, detail }: HeldReason, holds: boolean): void {
+  if (reason === "draining") return
+  if (!holds) {
+    const seconds = Math.round((Date.now() - Date.parse(since)) / 1000)
+    return errors.info("no longer degraded", reason, { seconds })
+  }
+  const fields = { about: DEGRADED[reason], ...(detail !== "" && { detail }) }
+  if (UNREADY.includes(reason)) errors.log("degraded", reason, fields)
+  else errors.warn("degraded", reason, fields)
+}

@@ -155,16 +155,6 @@ function spaceOf(
   })
 }
 
-/** Logs once that clients cannot be distinguished. */
-function untrusted(reasons: Reasons): void {
-  if (reasons.current.includes("proxy_untrusted")) return
-  reasons.set("proxy_untrusted", true)
-  log(
-    "warn",
-    "requests come through a proxy that is not trusted: all of its clients count as one; name the proxy with --trusted-proxy",
-  )
-}
-
 function broadcasterOf(
   { keepaliveMs }: Config,
   store: Store,
@@ -304,7 +294,7 @@ export function assembled(
     gate,
     tickets,
     limits: limitsOf(config, store, surroundings),
-    proxies: new TrustedProxies(config.trustedProxy, () => untrusted(reasons)),
+    proxies: new TrustedProxies(config.trustedProxy, () => reasons.set("proxy_untrusted", true)),
     webhooks,
     streams,
     areDescriptorsFew: () => descriptors.areFew,

@@ -18,7 +18,7 @@ import { accessOf, protect } from "./access.ts"
 import { openBus } from "./bus.ts"
 import { openStore } from "./database.ts"
 import { stop, stopSignal } from "./drain.ts"
-import { errors } from "./faults.ts"
+import { errors, logReason } from "./faults.ts"
 import { assembled } from "./parts.ts"
 
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
@@ -103,7 +103,7 @@ async function served(config: Config): Promise<void> {
   replaced.promise.catch(() => undefined)
   const asked = stopSignal()
   const access = accessOf(config, store)
-  const reasons = new Reasons()
+  const reasons = new Reasons(logReason)
   const busParts = await openBus(config, store.historyId, reasons)
   const onReplaced = (): void => replaced.reject(REPLACED)
   const parts = assembled(config, store, access, { ...busParts, reasons, metrics, onReplaced })

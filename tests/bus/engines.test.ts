@@ -59,7 +59,7 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       while ((await reasons()).includes("bell_lost"));
       expect(await server.end()).toBe(0)
       expect(server.log).toMatch(
-        /"level":"warn".*notifications.*do not arrive[^]*"level":"info".*notifications.*arrive again/,
+        /"level":"warn","msg":"degraded",.*"detail":.*"bell_lost"[^]*"level":"info","msg":"no longer degraded",.*"bell_lost"/,
       )
     })
 

@@ -28,7 +28,7 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "a reason for being degraded always began just now",
-        "this.#held.get(reason)?.since ?? new Date().toISOString()",
+        "known?.since ?? new Date().toISOString()",
         "new Date().toISOString()",
       ],
     ],

@@ -24,6 +24,11 @@ async function named(server: TestServer, reason: string, isWanted: boolean): Pro
   }
 }
 
+/** Resolves once the log has such a line. */
+async function logged(server: TestServer, line: RegExp): Promise<void> {
+  while (!line.test(server.log)) await Bun.sleep(10)
+}
+
 test.skipIf(WITHOUT_SHIM !== undefined).each(["full", "readonly", "broken", "unsynced", "slow"] as const)(
   `a disk that is %s loses nothing acknowledged, stops no reader, and is written again once it is well${
     WITHOUT_SHIM === undefined ? "" : `: ${WITHOUT_SHIM}`
@@ -61,6 +66,9 @@ test.skipIf(WITHOUT_SHIM !== undefined).each(["full", "readonly", "broken", "uns
       for (let i = 0; (await told(`after ${i}`)) !== 200; i += 1) await Bun.sleep(20)
       figure(`${fault}: written again ${(performance.now() - wellMs).toFixed(0)} ms after the disk was well`)
       await named(server, "database_unwritable", false)
+      if (fault !== "slow") await logged(server, /"no longer degraded",.*"database_unwritable"/)
+      const degraded = server.log.match(/"error","msg":"degraded",.*"database_unwritable"/g) ?? []
+      expect(degraded).toHaveLength(fault === "slow" ? 0 : 1)
       const last = acknowledged.at(-1)
       for (const reader of [before, during]) {
         await reader.until((seen) => seen.at(-1)?.data["message"] === last)
