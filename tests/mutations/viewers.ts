@@ -284,7 +284,7 @@ export const VIEWERS: readonly Mistake[] = [
       ],
       [
         "a thinned stream that has to read the history waits for the next beat in the middle of it",
-        '    if (!lists) return "read"\n    // Only now: what is read of the history may be a part of what there is.\n    if (this.beat) this.beaten = this.beat.count',
+        '    if (!lists) return "read"\n    // Counted only now: a page of the history may be only a part of what there is.\n    if (this.beat) this.beaten = this.beat.count',
         '    if (this.beat) this.beaten = this.beat.count\n    if (!lists) return "read"',
       ],
     ],
