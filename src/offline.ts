@@ -11,6 +11,8 @@ import type { Restored } from "./store/sqlite/restore.ts"
 export interface OpenAccess {
   /** The tokens themselves. */
   readonly access: Access
+  /** The path of a database that was not there, and was created; null if it was there. */
+  readonly created: string | null
   /** SHA-256 of a text, in hex. */
   readonly digest: (text: string) => string
   /** A new token. */
@@ -20,19 +22,19 @@ export interface OpenAccess {
 }
 
 /**
- * Opens the tokens of a database for a command, beside a server that may be running on it.
+ * Opens the tokens of a database for a command, beside a server that may be running on it. A file that does not exist is
+ * created only if `isNewAllowed`.
  * @throws AppError `unavailable`
  */
-export async function openAccess(database: string): Promise<OpenAccess> {
+export async function openAccess(database: string, isNewAllowed: boolean): Promise<OpenAccess> {
   // Loaded here, so that commands that talk to a server do not pay for it.
   if (isPostgres(database)) {
     const { openAccessBeside } = await import("./store/postgres/beside.ts")
     const store = await openAccessBeside(database)
-    return { access: store.access, close: () => store.close(), digest, newToken }
+    return { access: store.access, created: null, close: () => store.close(), digest, newToken }
   }
   const { openAccessBeside } = await import("./store/sqlite/beside.ts")
-  const { access, close } = openAccessBeside(database)
-  return { access, close, digest, newToken }
+  return { ...openAccessBeside(database, isNewAllowed), digest, newToken }
 }
 
 /** @throws AppError `invalid` for a database on PostgreSQL, which has its own programs for this */

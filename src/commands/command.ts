@@ -85,7 +85,9 @@ export function typedIds({ words }: Arguments, name: string): number[] {
 export function typedFile(given: Arguments): string {
   takes(given, 1)
   const [file] = given.words
-  if (file === undefined) throw new AppError("invalid", "missing FILE")
+  if (!file) throw new AppError("invalid", "missing FILE")
+  if (file === "-")
+    throw new AppError("invalid", "FILE must name a file; a database cannot pass through a pipe")
   return file
 }
 

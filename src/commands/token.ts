@@ -1,11 +1,13 @@
 import { setting, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import { openAccess } from "../offline.ts"
-import { type Access, type Role, ROLES, type TokenRow } from "../store/access.ts"
+import { type OpenAccess, openAccess } from "../offline.ts"
+import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from "../store/access.ts"
 import { counted, printable } from "../text.ts"
 import { type Command, idFlag, say, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"
 
+/** Servers notice within this time that a token was revoked. */
+const NOTICED_MS = 1000
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** @throws AppError `invalid` */
@@ -32,20 +34,28 @@ function endOf(text: string | undefined, nowMs: number): string | null {
   )
 }
 
-async function create(given: Arguments, access: Access, secret: string, hash: string): Promise<void> {
+/** The token that is to be created. @throws AppError `invalid` */
+function draftOf(given: Arguments): Omit<TokenDraft, "hash"> {
   const item = idFlag(given, "item")
   const role = roleOf(given)
   if (item !== undefined && role !== "viewer") {
     throw new AppError("invalid", "a token for one item can only read; give it --role viewer")
   }
   const label = textFlag(given.flags, "label") ?? ""
-  const expires_at = endOf(textFlag(given.flags, "expires"), Date.now())
+  return { label, role, item: item ?? null, expires_at: endOf(textFlag(given.flags, "expires"), Date.now()) }
+}
+
+async function create(draft: Omit<TokenDraft, "hash">, opened: OpenAccess): Promise<void> {
+  const { access, created, digest, newToken } = opened
+  const { item, role, expires_at } = draft
+  const secret = newToken()
+  if (created !== null) note(`There was no database at ${created}; it was created.`)
   const isFirst = (await access.tokens()).length === 0
-  const { id } = await access.addToken({ hash, label, role, item: item ?? null, expires_at })
+  const { id } = await access.addToken({ ...draft, hash: digest(secret) })
   say(secret)
   const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`
   note(`token ${id}, role ${role}, ${until}. This is the only time that it is shown.`)
-  if (item !== undefined) note(`As a link to the page: /items/${item}#token=${secret}`)
+  if (item !== null) note(`As a link to the page: /items/${item}#token=${secret}`)
   if (isFirst) note("From now on every request needs a token, even from this machine.")
 }
 
@@ -85,14 +95,18 @@ async function list(access: Access): Promise<void> {
     )
 }
 
-async function revoke(given: Arguments, access: Access): Promise<void> {
-  const id = typedId(given.words[1], "ID")
-  if (!(await access.revokeToken(id))) {
+async function revoke(id: number, isWithLeases: boolean, access: Access): Promise<void> {
+  const isRevoked = await access.revokeToken(id)
+  if (!isRevoked && !(isWithLeases && (await access.tokens()).some((token) => token.id === id))) {
     throw new AppError("not_found", `no token ${id} is valid; track-studio token list shows those that are`)
   }
-  say(`Token ${id} is revoked. Streams that it opened end within a second.`)
-  if (given.flags["and-leases"] !== true) return
-  const ended = await access.endLeases(id)
+  const is = isRevoked ? "is revoked. Streams that it opened end within a second." : "was revoked before."
+  say(`Token ${id} ${is}`)
+  if (!isWithLeases) return
+  let ended = await access.endLeases(id)
+  // A server that has not noticed yet may still have given it an item.
+  await Bun.sleep(NOTICED_MS)
+  ended += await access.endLeases(id)
   say(`${counted(ended, "lease")} that it claimed ended; the renders are stopped and tried again.`)
 }
 
@@ -110,6 +124,21 @@ function refuseOthers(verb: string, { flags }: Arguments): void {
     if (other === verb || one === undefined) continue
     throw new AppError("invalid", `--${one} belongs to token ${other}, and has no effect with token ${verb}`)
   }
+}
+
+/** What an action does with the tokens, once all that was typed has been read. @throws AppError `invalid` */
+function actionOf(
+  verb: "create" | "list" | "revoke",
+  given: Arguments,
+): (opened: OpenAccess) => Promise<void> {
+  refuseOthers(verb, given)
+  if (verb === "list") return ({ access }) => list(access)
+  if (verb === "create") {
+    const draft = draftOf(given)
+    return (opened) => create(draft, opened)
+  }
+  const id = typedId(given.words[1], "ID")
+  return ({ access }) => revoke(id, given.flags["and-leases"] === true, access)
 }
 
 /** Creates, lists and revokes tokens, on the database itself. */
@@ -141,15 +170,13 @@ export const tokenCommand: Command = {
       const said = verb === undefined ? "missing action" : `unknown action "${verb}"`
       throw new AppError("invalid", `${said}; it is create, list or revoke`)
     }
-    refuseOthers(verb, given)
-    const { access, digest, newToken, close } = await openAccess(setting("database", given.flags))
+    const database = setting("database", given.flags)
+    const action = actionOf(verb, given)
+    const opened = await openAccess(database, verb === "create")
     try {
-      const secret = newToken()
-      if (verb === "create") await create(given, access, secret, digest(secret))
-      else if (verb === "list") await list(access)
-      else await revoke(given, access)
+      await action(opened)
     } finally {
-      await close()
+      await opened.close()
     }
     return 0
   },

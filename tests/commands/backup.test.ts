@@ -1,6 +1,15 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { chownSync, existsSync, lstatSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 
 import { Reader } from "../reader.ts"
@@ -90,6 +99,28 @@ test("a backup is put where a link leads to, and into a folder that is not there
   const elsewhere = join(folder.path, "new", "box", "queue.db")
   const made = await run(["restore", file, "--database", elsewhere])
   expect([made.code, made.stderr, existsSync(elsewhere)]).toEqual([0, "", true])
+})
+
+test("a backup goes where a link leads, and never to a pipe, onto itself or under no name", async () => {
+  using folder = temporaryFolder()
+  const [database, elsewhere, link, again] = ["queue.db", "elsewhere.db", "link.db", "again.db"].map((name) =>
+    join(folder.path, name),
+  ) as [string, string, string, string]
+  await (await start({ database })).end()
+  symlinkSync(elsewhere, link)
+  expect((await run(["backup", link, "--database", database])).code).toBe(0)
+  expect([lstatSync(link).isSymbolicLink(), lstatSync(elsewhere).isFile()]).toEqual([true, true])
+  for (const name of ["-", ""]) {
+    const refused = await run(["backup", name, "--database", database])
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("FILE")])
+  }
+  linkSync(database, again)
+  const before = readdirSync(folder.path).toSorted()
+  for (const file of [database, again]) {
+    const refused = await run(["restore", file, "--database", database])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("is the database itself")])
+  }
+  expect(readdirSync(folder.path).toSorted()).toEqual(before)
 })
 
 test("a check names what is wrong, and exits with 1", async () => {

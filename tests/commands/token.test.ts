@@ -200,6 +200,58 @@ test("a token is revoked with the renders that it claimed if that is asked for",
   expect(item.error_message).toContain("was revoked")
 })
 
+test("a token that was revoked before can lose its renders later, and one that still claims keeps none", async () => {
+  await using server = await start()
+  const make = async (role: string): Promise<string> => {
+    const { stdout } = await run(["token", "create", "--role", role, "--database", server.database])
+    return `Bearer ${stdout.trim()}`
+  }
+  await Promise.all(Array.from({ length: 250 }, () => server.add()))
+  const [worker, viewer] = [await make("worker"), await make("viewer")]
+  await protects(server)
+  const claim = () =>
+    server.api("POST", "/queue/claim", { worker: "w", lease: 3600 }, { authorization: worker })
+  const running = async (): Promise<number> => {
+    const list = await server.api("GET", "/queue?status=processing", undefined, { authorization: viewer })
+    const { queue }: { queue: unknown[] } = await list.json()
+    return queue.length
+  }
+  expect((await claim()).status).toBe(200)
+  // It claims for as long as the server lets it.
+  const claiming = (async () => {
+    while ((await claim()).status === 200) await Bun.sleep(5)
+  })()
+  const both = await run(["token", "revoke", "1", "--and-leases", "--database", server.database])
+  await claiming
+  expect(both.stdout).toContain("Token 1 is revoked.")
+  while ((await running()) > 0) await Bun.sleep(20)
+  const later = await run(["token", "revoke", "1", "--and-leases", "--database", server.database])
+  expect([later.code, later.stdout]).toEqual([
+    0,
+    expect.stringContaining("Token 1 was revoked before.\n0 leases"),
+  ])
+  const unknown = await run(["token", "revoke", "9", "--and-leases", "--database", server.database])
+  expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining("no token 9 is valid")])
+})
+
+test("a mistyped path is no queue without tokens, and what cannot be written says so", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "mistyped.db")
+  for (const words of [["list"], ["revoke", "1"]]) {
+    const asked = await run(["token", ...words, "--database", database])
+    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining(`no database at ${database}`)])
+  }
+  expect(readdirSync(folder.path)).toEqual([])
+  const made = await run(["token", "create", "--role", "admin", "--database", database])
+  expect(made.stderr).toContain(`There was no database at ${database}; it was created.`)
+  writeFileSync(database, "no database".repeat(100))
+  const damaged = await run(["token", "list", "--database", database])
+  expect([damaged.code, damaged.stderr]).toEqual([
+    1,
+    expect.stringContaining(`the database ${database} is not`),
+  ])
+})
+
 test("a command that goes on sends the token that its file holds now", async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "token")

@@ -5,6 +5,7 @@ import { dirname } from "node:path"
 import { AppError, reasonOf } from "../../errors.ts"
 import { checkDatabase, type CheckResult } from "./check.ts"
 import { openToRead, waitForWriters } from "./connect.ts"
+import { realPathOf } from "./database-path.ts"
 import { BACKUP_MARK } from "./lock.ts"
 
 /** Makes sure that a file, or the list of a folder's files, is on the disk. */
@@ -47,13 +48,14 @@ function markAsBackup(file: string): void {
 }
 
 /**
- * Makes a backup of the database at `path`: a copy that was checked, under the name of `file` only once it is whole and on
- * the disk.
+ * Makes a backup of the database at `path`: a copy that was checked, under its name, or where a link of that name leads, only
+ * once it is whole and on the disk.
  * @throws AppError `unavailable` if the file exists, the copy cannot be written, or it is not whole
  */
-export function backupDatabase(path: string, file: string): CheckResult {
+export function backupDatabase(path: string, name: string): CheckResult {
+  const file = realPathOf(name)
   if (!existsSync(path)) throw new AppError("unavailable", `there is no database at ${path}`)
-  if (existsSync(file)) throw new AppError("unavailable", `${file} exists; name a new file for the backup`)
+  if (existsSync(file)) throw new AppError("unavailable", `${name} exists; name a new file for the backup`)
   const unfinished = `${file}.unfinished`
   try {
     rmSync(unfinished, { force: true })

@@ -1,16 +1,19 @@
 import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
-import { AppError, reasonOf } from "../../errors.ts"
+import { AppError } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
 import { waitForWriters } from "./connect.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
+import { explained } from "./explain.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
 
 /** The tokens of a database, beside a server that may be running on it. */
 export interface AccessBeside {
   /** The tokens themselves. */
   readonly access: SqliteAccess
+  /** The path of a database that was not there, and was created; null if it was there. */
+  readonly created: string | null
   /** Closes the database. */
   close(): void
 }
@@ -26,34 +29,52 @@ function isCurrent(client: Database): boolean {
   return appliedMigrations(client) === knownMigrations()
 }
 
-/**
- * Opens the tokens of the database at `path` without its lock, so that it works beside a running server. A database that
- * does not exist is created. Times are the machine's.
- * @throws AppError `unavailable` when it cannot be opened, or a server of another version runs on it
- */
-export function openAccessBeside(path: string): AccessBeside {
-  const absolute = realPathOf(path)
-  if (!existsSync(absolute)) prepare(absolute)
-  let client = new Database(absolute, { readwrite: true })
+/** Opens the database, which is there, and up to date afterwards. */
+function opened(path: string): Database {
+  let client = new Database(path, { readwrite: true })
   try {
     if (!isCurrent(client)) {
       client.close()
-      prepare(absolute)
-      client = new Database(absolute, { readwrite: true })
+      prepare(path)
+      client = new Database(path, { readwrite: true })
     }
     waitForWriters(client)
     client.run("PRAGMA synchronous = FULL")
     client.run("PRAGMA foreign_keys = ON")
-    giveToOwner(absolute)
+    giveToOwner(path)
+    return client
   } catch (error) {
     client.close()
-    if (error instanceof AppError) throw error
-    const reason = reasonOf(error)
-    throw new AppError("unavailable", `cannot open the database ${absolute}: ${reason}`, { cause: error })
+    throw error
   }
-  const run = async <T>(work: () => T): Promise<T> => client.transaction(work).immediate()
+}
+
+/**
+ * Opens the tokens of the database at `path` without its lock, so that it works beside a running server. A database that
+ * does not exist is created if `isNewAllowed`. Times are the machine's.
+ * @throws AppError `unavailable` when it does not exist or cannot be opened, or a server of another version runs on it; the methods of
+ * `access` throw it when it cannot be written
+ */
+export function openAccessBeside(path: string, isNewAllowed = true): AccessBeside {
+  const absolute = realPathOf(path)
+  const said = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw explained(error, absolute)
+    }
+  }
+  const isThere = existsSync(absolute)
+  if (!isThere && !isNewAllowed) {
+    // A mistyped path would pass for a queue without tokens, which serves this machine alone.
+    throw new AppError("unavailable", `there is no database at ${path}; name the server's with --database`)
+  }
+  if (!isThere) said(() => prepare(absolute))
+  const client = said(() => opened(absolute))
+  const run = async <T>(work: () => T): Promise<T> => said(() => client.transaction(work).immediate())
   return {
     access: new SqliteAccess(client, { run }, Date.now),
+    created: isThere ? null : absolute,
     close() {
       giveToOwner(absolute)
       client.close()

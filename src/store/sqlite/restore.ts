@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite"
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
@@ -95,11 +95,14 @@ function putInPlace(copy: string, target: string): string | null {
  * The history gets a new name, and event IDs and item IDs go on above those of both databases, so that none ever
  * means two things. Items that were being rendered wait a minute for their workers, which may claim them by their id
  * at once. No webhook is called twice for the same update. Tokens are those of the present database.
- * @throws AppError `unavailable` if a server runs, the backup is not whole, or the present database was made by a newer
+ * @throws AppError `unavailable` if a server runs, the backup is not whole or is the database itself, or the present database was made by a newer
  * version; then nothing is changed
  */
 export async function restoreDatabase(path: string, file: string): Promise<Restored> {
   const target = realPathOf(path)
+  if (isSame(file, target)) {
+    throw new AppError("unavailable", `${file} is the database itself; name a backup of it`)
+  }
   const { items, faults } = checkDatabase(file)
   const [fault] = faults
   if (fault !== undefined) throw new AppError("unavailable", `${file} is not whole: ${fault}`)
@@ -112,6 +115,12 @@ export async function restoreDatabase(path: string, file: string): Promise<Resto
     const reason = reasonOf(error)
     throw new AppError("unavailable", `${file} was not restored to ${target}: ${reason}`, { cause: error })
   }
+}
+
+/** Whether two paths are one file, by whichever links. */
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }))
+  return a !== undefined && a.ino === b?.ino && a.dev === b.dev
 }
 
 async function put(file: string, target: string): Promise<Omit<Restored, "items">> {
