@@ -169,6 +169,11 @@ const ROUTINE = new Set([
   "Processing started",
   "Processing completed successfully",
   "Processing failed",
+  "Processing failed, another attempt will follow",
+  "Worker lost",
+  "Worker lost, another attempt will follow",
+  "Queued for a retry",
+  "Queue item deleted",
   "No progress for a while",
 ])
 

@@ -165,6 +165,24 @@ page("what is shown", () => {
     expect(await tab.evaluate<string>(`document.querySelector(".item").dataset.tone`)).toBe("warn")
   })
 
+  test("of a stalled item stands whole in lanes of one line, in place of the time left", async () => {
+    for (let i = 1; i <= 7; i += 1) {
+      const id = await here.server.add({ song_id: i, title: LONG })
+      await here.server.put(id, { status: "processing", progress: 10 })
+    }
+    for (const options of [{ width: 1440 }, { width: 820 }, { phone: true }]) {
+      await open("/", options)
+      await tab.until(`document.querySelector("[data-crowd=many] .lane")`)
+      const shown = `[...document.querySelectorAll(".lane .left")].filter((left) => {
+        const [text] = [...left.children].filter((part) => part.checkVisibility() && part.innerText !== "")
+        return /^No progress for \\d+ s$/.test(text?.innerText) && left.scrollWidth <= left.clientWidth
+      }).length`
+      await tab.until(`${shown} === 7`)
+      const chips = `[...document.querySelectorAll(".lane .chip")].filter((chip) => chip.checkVisibility()).length`
+      expect(await tab.evaluate<number>(chips)).toBe(0)
+    }
+  })
+
   test("to ears keeps words and numbers apart", async () => {
     const id = await here.server.add({ song_id: 1 })
     for (const progress of [10, 20])

@@ -24,6 +24,21 @@ async function failed(error_message: string): Promise<number> {
 }
 
 page("what has failed", () => {
+  test("and is tried again later does not say in which step it is, nor the server's own words", async () => {
+    const id = await here.server.add({ song_id: 7 })
+    const claim = await here.server.api("POST", "/queue/claim", { worker: "gpu-1" })
+    const { lease }: { lease: { token: string } } = await claim.json()
+    const headers = { lease: lease.token }
+    const report = { progress: 40, current_step: "Rendering video" }
+    await here.server.api("POST", `/queue/${id}/progress`, report, headers)
+    await here.server.api("POST", `/queue/${id}/fail`, { error_message: X264, retry_in: 600 }, headers)
+    const tab = await here.open(`/items/${id}`)
+    await tab.until(`document.querySelector(".now .elapsed").innerText.startsWith("retries at ")`)
+    expect(await tab.evaluate<string>(`document.querySelector(".now .told").innerText`)).toBe("")
+    await tab.until(`document.querySelector(".timeline")?.innerText.includes("Attempt 1 failed, retrying")`)
+    expect(await tab.evaluate<string>(`document.querySelector("main").innerText`)).not.toContain("Processing")
+  })
+
   test("before any progress was reported says so, and draws no empty chart", async () => {
     const id = await here.server.add({ song_id: 7 })
     await here.server.put(id, { status: "processing" })

@@ -160,6 +160,14 @@ page("a queue of 12,500 items", () => {
     await tab.press("Escape")
   })
 
+  test("counts what starts later as far as it is known, and says so", async () => {
+    const later = await server.api("POST", "/queue", { song_id: 1, available_in: 3600, priority: 9 })
+    const { id }: { id: number } = await later.json()
+    await go("/")
+    await tab.until(`${HEADINGS}.includes("Later, 1+")`)
+    await server.api("DELETE", `/queue/${id}`)
+  })
+
   test("shows the place of an item among all that wait", async () => {
     await go("/items/7")
     await tab.until(`/^7 of 10,00[01] in the queue$/.test(document.querySelector(".now .left").innerText)`)

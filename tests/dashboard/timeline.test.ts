@@ -25,12 +25,12 @@ describe("the timeline", () => {
       update(3, { progress: 5, current_step: "Images" }),
       update(4, { progress: 9, current_step: "Images" }),
       update(5, { progress: 20, current_step: "Video" }),
-      update(6, { progress: 20, current_step: "Video", stalled: true }),
+      update(6, { progress: 20, current_step: "Video", stalled: true, message: "No progress for a while" }),
       update(7, { status: "retrying", progress: 20, error_message: "out of memory" }),
       update(8, { attempt: 2 }),
       update(9, { attempt: 2, cancel_requested_at: time(9) }),
       update(10, { status: "failed", outcome: "cancelled", attempt: 2 }),
-      update(11, { status: "queued", attempt: 0 }),
+      update(11, { status: "queued", attempt: 0, message: "Queued for a retry" }),
       update(12, { status: "failed", deleted: true, attempt: 0 }),
     ]
     for (const one of updates) timeline.add(one)

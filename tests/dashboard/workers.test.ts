@@ -81,6 +81,7 @@ page("the queue", () => {
     await tab.click(".paused button")
     await tab.until(`document.querySelector(".paused").hidden`)
     expect((await client.counts()).paused_at).toBeNull()
+    const id = await here.server.add({ song_id: 2 })
     // What others do is told by the stream, long before the figures are asked for again.
     for (let i = 0; i < 2; i += 1) {
       await client.pause()
@@ -88,6 +89,10 @@ page("the queue", () => {
       await client.resume()
       await tab.until(`document.querySelector(".paused").hidden`, 2500)
     }
+    await tab.go(tab.at(`/items/${id}`))
+    await tab.until(`/^(waiting|starts) /.test(document.querySelector(".now .elapsed").innerText)`)
+    await client.pause()
+    await tab.until(`document.querySelector(".now .elapsed").innerText === "The queue is paused"`, 2500)
   })
 
   test("shows an item whose time has come as waiting, and no time that is over", async () => {

@@ -48,3 +48,13 @@ export function searchOf({ text, which }: Query): string {
   if (which !== "all") query.set("status", which)
   return query.size === 0 ? "" : `?${query}`
 }
+
+/** The name of the finished items that are shown, and the text if there are none. */
+export const ENDED: Readonly<Record<Which, readonly [name: string, none: string]>> = {
+  all: ["Finished", "Nothing is finished."],
+  running: ["Finished", "Nothing is rendering."],
+  waiting: ["Finished", "Nothing is waiting."],
+  completed: ["Completed", "No completed renders."],
+  failed: ["Failed", "No failed renders."],
+  cancelled: ["Cancelled", "No cancelled renders."],
+}

@@ -1,3 +1,4 @@
+import { isRoutine } from "../../text.ts"
 import type { StreamUpdate } from "./messages.ts"
 import { causeLine, type Tone } from "./text.ts"
 
@@ -48,11 +49,14 @@ export interface Point {
   readonly running: boolean
 }
 
+/** What a worker or a person said; nothing if the message is one of the server's own. */
+const saidIn = ({ message }: StreamUpdate): string => (isRoutine(message) ? "" : message)
+
 type What = Pick<Happening, "what" | "detail" | "tone">
 
 function ended(update: StreamUpdate): What {
   const detail = causeLine(update.error_message ?? "")
-  if (update.status === "completed") return { what: "Completed", detail: update.message, tone: "good" }
+  if (update.status === "completed") return { what: "Completed", detail: saidIn(update), tone: "good" }
   if (update.outcome === "cancelled") return { what: "Cancelled", detail, tone: "quiet" }
   return update.outcome === "lost"
     ? { what: "Failed: lost its worker too often", detail, tone: "bad" }
@@ -75,7 +79,7 @@ function moved(before: StreamUpdate, update: StreamUpdate): What {
       const isRetry = before.status === "completed" || before.status === "failed"
       return {
         what: isRetry ? "Queued for a retry" : "Back in the queue",
-        detail: update.message,
+        detail: saidIn(update),
         tone: "quiet",
       }
     }
@@ -94,8 +98,8 @@ function happened(before: StreamUpdate | undefined, update: StreamUpdate): What 
   if (update.cancel_requested_at !== before.cancel_requested_at && update.cancel_requested_at !== undefined) {
     return { what: "Cancelling", detail: "waiting for the worker to stop", tone: "warn" }
   }
-  if (update.stalled && !before.stalled) return { what: "Stalled", detail: update.message, tone: "warn" }
-  if (update.status !== "processing") return { what: "Changed", detail: update.message, tone: "quiet" }
+  if (update.stalled && !before.stalled) return { what: "Stalled", detail: saidIn(update), tone: "warn" }
+  if (update.status !== "processing") return { what: "Changed", detail: saidIn(update), tone: "quiet" }
   return null
 }
 

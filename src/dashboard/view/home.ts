@@ -5,7 +5,7 @@ import { LaneSize, type Size } from "../model/lane-size.ts"
 import { isCut, type ListName, totalsOf } from "../model/lists.ts"
 import type { StreamUpdate } from "../model/messages.ts"
 import type { Changes, Model } from "../model/model.ts"
-import { EVERYTHING, type Query, searchOf, type Which } from "../model/query.ts"
+import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
 import type { Lists } from "../model/state.ts"
 import { about, count, nameOf, standing } from "../model/text.ts"
 import { Bulk } from "./bulk.ts"
@@ -28,16 +28,6 @@ const ROWS = 40
 const FAILURES = 3
 /** Between two items of a worker the place of a lane is kept for this long. */
 const HANDOVER_MS = 3000
-
-/** The name of the finished items that are shown, and the text if there are none. */
-const ENDED: Readonly<Record<Which, readonly [name: string, none: string]>> = {
-  all: ["Finished", "Nothing is finished."],
-  running: ["Finished", "Nothing is rendering."],
-  waiting: ["Finished", "Nothing is waiting."],
-  completed: ["Completed", "No completed renders."],
-  failed: ["Failed", "No failed renders."],
-  cancelled: ["Cancelled", "No cancelled renders."],
-}
 
 /** What the queue's screen asks of the page. */
 export interface HomeOptions {
@@ -333,8 +323,8 @@ export class Home implements Screen {
     const inOrder = { name: "Waiting", ...this.#part("waiting", waiting, delayed.length), places }
     this.#waiting.show({ ...how(this.#waiting), ...inOrder })
     // These items have no place in the order: each starts when it can.
-    const later = { name: "Later", items: delayed, places: new Map<number, number>() }
-    this.#delayed.show({ ...how(this.#delayed), ...later, count: count(delayed.length), isOptional: true })
+    const later = { name: "Later", items: delayed, places: new Map<number, number>(), isOptional: true }
+    this.#delayed.show({ ...how(this.#delayed), ...later, count: this.#known("waiting", delayed) })
     // The choice of endings is beside its heading.
     const hasChoice = which === "completed" || which === "failed" || which === "cancelled"
     const says = isAll ? "" : text === "" ? ENDED[which][1] : `Nothing matches “${text}”.`
@@ -357,11 +347,11 @@ export class Home implements Screen {
 
   /** A list as its section shows it: its items, how many there are in all, and the number for its heading. */
   #part(list: ListName, items: readonly QueueItem[], apart = 0) {
-    const { counts, state } = this.#model
+    const { counts } = this.#model
     const wanted = this.#seen
-    const isCut = (this.#sought?.state ?? state).ends[list] !== null
+    const isCut = this.#isCut(list)
     const all = counts ? totalsOf(counts, wanted)[list] : undefined
-    const found = `${count(items.length)}${isCut ? "+" : ""}`
+    const found = this.#known(list, items)
     if (wanted.text !== "") {
       const isPart = all !== undefined && all > items.length
       return { items, isCut, count: items.length === 0 ? "" : isPart ? `${found} of ${count(all)}` : found }
@@ -372,6 +362,16 @@ export class Home implements Screen {
       ...{ items, isCut, total: total === undefined ? undefined : total - apart },
       count: items.length === 0 && !isCut ? "" : number,
     }
+  }
+
+  /** Whether other items of a list follow that are not known here. */
+  #isCut(list: ListName): boolean {
+    return (this.#sought?.state ?? this.#model.state).ends[list] !== null
+  }
+
+  /** How many items of a list there are, as far as they are known. */
+  #known(list: ListName, { length }: readonly QueueItem[]): string {
+    return `${count(length)}${this.#isCut(list) ? "+" : ""}`
   }
 
   /** The item has moved to another list: the focus goes with it, and the view only where the focus is `seen`. */

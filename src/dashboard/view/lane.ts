@@ -50,9 +50,11 @@ export class Lane implements Row {
   readonly #wave = new Wave()
   readonly #meta = el("span", { class: "meta" })
   readonly #percent = el("span", { class: "number" })
-  readonly #words = el("span")
+  readonly #words = el("span", { class: "time" })
   readonly #band = el("small")
-  readonly #left = el("span", { class: "left" }, this.#words, this.#band)
+  /** Says the state where a lane is a line, in which there is no room for both. */
+  readonly #halt = el("span", { class: "halt" })
+  readonly #left = el("span", { class: "left" }, this.#words, this.#band, this.#halt)
   readonly #figures = el("div", { class: "figures" })
   readonly #state = el("span", { class: "chip", "data-tone": "warn", hidden: true })
   readonly #step = el("span", { class: "step", dir: "auto" })
@@ -115,7 +117,9 @@ export class Lane implements Row {
     const item = this.#item
     if (!item) return
     const nowMs = this.#queue.isLive() ? this.#queue.nowMs() : Date.parse(item.updated_at)
-    say(this.#stateText, item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling")
+    const state = item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling"
+    say(this.#stateText, state)
+    say(this.#halt, item.stalled || item.cancel_requested_at !== null ? state : "")
     say(this.#words, leftText(item, nowMs))
     say(this.#band, bandText(item, nowMs))
     const startedMs = Date.parse(item.started_at ?? item.updated_at)

@@ -59,14 +59,18 @@ export class Now {
     mark(this.element, "data-guess", isGuess(item) ? "" : null)
     mark(this.element, "title", restsOn(item) || null)
     this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
-    const told = [
+    // What an earlier attempt has left is not where the item is now.
+    const where = isWaiting(item) ? [] : this.#where(item)
+    say(this.#told, [...new Set([...where, messageOf(item)])].filter((part) => part !== "").join(" · "))
+    this.tick(item)
+  }
+
+  #where(item: QueueItem): string[] {
+    return [
       [stepOf(item), line(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
       unitOf(item),
       paceText(item),
-      messageOf(item),
     ]
-    say(this.#told, [...new Set(told)].filter((part) => part !== "").join(" · "))
-    this.tick(item)
   }
 
   /** Shows the times as they are by now. */
@@ -100,6 +104,7 @@ export class Now {
     const where = place > 0 && total !== null ? `${count(place)} of ${count(total)} in the queue` : "Waiting"
     const missing = this.#model.missing(item.tags)
     if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(line).join(", ")}`]
+    if (this.#model.counts?.paused_at) return [where, "The queue is paused"]
     const start = this.#model.startOf(item.id)
     if (start) return [where, startsText(start, nowMs)]
     const { available_at, queued_at, status } = item
