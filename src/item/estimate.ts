@@ -69,6 +69,6 @@ export function outlook(
   }
   const middle = weighted((log) => log)
   const seen = weighted((log) => (log - middle) ** 2)
-  const deviation = Math.exp(middle) * blended(USUAL, seen, logs.length - 1)
+  const deviation = Math.exp(middle) * blended(USUAL, seen, logs.length)
   return { seconds: Math.exp(middle), deviation }
 }

@@ -1,7 +1,7 @@
+import { doubtOf } from "./doubt.ts"
 import {
   between,
   type Custom,
-  doubtOf,
   type Heard,
   type Hearing,
   hearing,
@@ -58,7 +58,7 @@ const ODD = 0.4
  * The usual error of an estimate of a kind that is hardly known, and how much is added for uneven steps and for one that
  * does not say how far it is.
  */
-const USUAL = 0.12
+const USUAL = 0.13
 const USUAL_ROUGH = 0.8
 const USUAL_SILENT = 0.08
 const MAX_ROUGHNESS = 0.5
@@ -66,15 +66,17 @@ const MAX_ERROR = 5
 /** How far the pace usually is from the expected one. */
 const USUAL_PACE = 0.18
 /**
- * How many runs the usual values weigh as much as. With few runs the deviation itself is uncertain, and so
- * wider.
+ * How much the usual values weigh, and how much each run after the first. With few runs the deviation itself is uncertain,
+ * and so wider.
  */
-const USUAL_RUNS = 2
-const WIDER = 0.5
-/** How much of an uncertainty at the start is settled by the end. */
-const SETTLED = 0.7
-/** How much the latest pace adds to the uncertainty if it differs from what is expected of the rest. */
-const DOUBT = 0.5
+const USUAL_WEIGHT = 1.5
+const RUN_WEIGHT = 1.5
+const WIDER = 0.7
+/** Errors smaller than this part of the usual one are taken to be by chance. */
+const LEAST_SEEN = 0.3
+/** How much of an uncertainty at the start is settled by the end: of the pace, and of the estimate. */
+const PACE_SETTLED = 0.7
+const SETTLED = 0.95
 
 /** The sizes if nothing was declared. */
 const NONE: Sizes = new Map()
@@ -150,15 +152,20 @@ function silenceOf(witnesses: readonly Witness[]): number {
 
 /** A standard deviation, from the errors of this many runs and from the usual error after a part of the way. */
 function deviationOf(errors: readonly number[], runs: number, usual: number): number {
-  const weight = errors.length > 0 ? runs - 1 : 0
   const seen = errors.reduce((sum, error) => sum + error ** 2, 0) / Math.max(1, errors.length)
-  return blended(usual, seen, weight)
+  return blended(usual, seen, errors.length > 0 ? runs : 1)
 }
 
-/** A standard deviation between the usual one and the variance that was seen, which weighs as much as `weight` runs. */
-export function blended(usual: number, seen: number, weight: number): number {
-  const known = USUAL_RUNS + weight
-  return Math.sqrt((USUAL_RUNS * usual ** 2 + weight * seen) / known) * (1 + WIDER / known)
+/**
+ * A standard deviation between the usual one and the variance that was seen in so many runs, all but the first of which
+ * count. Their logarithms are averaged: kinds differ by factors in how certain they are.
+ */
+export function blended(usual: number, seen: number, runs: number): number {
+  const weight = RUN_WEIGHT * (runs - 1)
+  const known = USUAL_WEIGHT + weight
+  const logOfSeen = Math.log(Math.max(LEAST_SEEN * usual, Math.sqrt(seen)))
+  const middle = (USUAL_WEIGHT * Math.log(usual) + weight * logOfSeen) / known
+  return Math.exp(middle) * (1 + WIDER / known)
 }
 
 type Known = Pick<Experience, "witnesses" | "weights" | "slowness">
@@ -221,7 +228,7 @@ export function learn(runs: readonly Run[]): Experience {
     const offs = (trials[i] ?? []).flatMap(({ each, stepAt }) =>
       each.flatMap((one) => offBy(one, stepAt) ?? []),
     )
-    return deviationOf(offs, n, USUAL_PACE * (1 - SETTLED * part))
+    return deviationOf(offs, n, USUAL_PACE * (1 - PACE_SETTLED * part))
   })
   const custom: Custom = { inertia: habits.inertia, usual }
   const silence = silenceOf(witnesses)
@@ -253,7 +260,9 @@ export function ask(
   const left = leftOf(heard, place.at, stepAt, experience.custom)
   const whole = place.at + left
   const usual = between(experience.deviations, whole > 0 ? place.at / whole : 0)
-  return { left, deviation: Math.hypot(usual, DOUBT * doubtOf(heard, place.at, stepAt, left)) }
+  const { custom, witnesses } = experience
+  const doubt = doubtOf(heard, { at: place.at, left, stepAt }, custom, witnesses.length)
+  return { left, deviation: Math.hypot(usual, doubt) }
 }
 
 /** How long a whole attempt would take by each witness, as a logarithm, on a worker. */

@@ -13,14 +13,38 @@ export interface Heard {
   readonly weight: number
 }
 
+/** The current step as one witness had it, and what that witness says of the others. */
+interface Voice {
+  readonly hand: Hand
+  /** Which part of what all say together comes from this witness. */
+  readonly part: number
+  /** See `Testimony`. */
+  readonly behind: number
+  readonly after: number
+  /** See `Heard`. */
+  readonly expected: number
+}
+
+/** Where one witness was at the attempt's place, on a worker of the attempt's speed. */
+export interface View {
+  /** See `Voice`. */
+  readonly part: number
+  /** Seconds from its start to there. */
+  readonly done: number
+  /** Seconds from there to its end. */
+  readonly rest: number
+}
+
 /** What all witnesses say together. */
 export interface Hearing {
   /** The mean of what they say. */
   readonly said: Testimony
   /** The mean of the paces that are expected from the start. */
   readonly expected: number
-  /** The current step as each witness had it, and which part of `said` comes from that witness. */
-  readonly hands: readonly { readonly hand: Hand; readonly part: number }[]
+  /** The witnesses that know the current step. */
+  readonly voices: readonly Voice[]
+  /** Where each of them was; empty before the attempt is placed in its step. */
+  readonly views: readonly View[]
 }
 
 /** How a kind's attempts keep their pace. */
@@ -71,21 +95,30 @@ export function hearing(all: readonly Heard[]): Hearing | undefined {
     expected += ((one.expected - expected) * one.weight) / whole
     mix(said, one.said, one.weight / whole)
   }
-  const hands = counting.flatMap(({ hand, weight }) => (hand ? [{ hand, part: weight / whole }] : []))
-  return { said, expected, hands }
+  const voices = counting.flatMap((one): Voice[] => {
+    const { behind, after } = one.said
+    const part = one.weight / whole
+    return one.hand ? [{ hand: one.hand, part, behind, after, expected: one.expected }] : []
+  })
+  return { said, expected, voices, views: [] }
 }
 
 /** What is heard, with the attempt's place in its step. An unknown step counts as being at `at`. */
-export function placedHearing({ said, expected, hands }: Hearing, trace: Trace, at: number): Hearing {
-  if (hands.length === 0) return { said: { ...said, movedAt: at }, expected, hands }
+export function placedHearing(heard: Hearing, trace: Trace, at: number): Hearing {
+  const { said, expected, voices } = heard
+  if (voices.length === 0) return { ...heard, said: { ...said, movedAt: at } }
+  const views: View[] = []
   let [inStep, gap, movedAfter] = [0, 0, 0]
-  for (const { hand, part } of hands) {
+  for (const { hand, part, behind, after, expected: own } of voices) {
     const one = within(hand, trace)
+    const pace = Math.exp(own - expected)
+    const rest = hand.part.seconds * hand.scale - one.inStep + after
+    views.push({ part, done: (behind + one.inStep) * pace, rest: rest * pace })
     inStep += part * one.inStep
     gap += part * one.gap
     movedAfter += part * one.movedAfter
   }
-  return { said: { ...said, inStep, gap, movedAt: said.movedAt + movedAfter }, expected, hands }
+  return { said: { ...said, inStep, gap, movedAt: said.movedAt + movedAfter }, expected, voices, views }
 }
 
 /** Moves a testimony by a part of the way towards another one. */
@@ -97,6 +130,7 @@ function mix(said: Testimony, other: Testimony, part: number): void {
   said.previousPace += (other.previousPace - said.previousPace) * part
   said.step += (other.step - said.step) * part
   said.after += (other.after - said.after) * part
+  said.stretched += (other.stretched - said.stretched) * part
   said.trust += (other.trust - said.trust) * part
   said.variation += (other.variation - said.variation) * part
 }
@@ -108,7 +142,8 @@ interface Paces {
   readonly step: number
 }
 
-function pacesOf(said: Testimony, inStep: number, secondsInStep: number): Paces {
+/** The pace of an attempt that is `inStep` of the witnesses' seconds into its step, after `secondsInStep`. */
+export function pacesOf(said: Testimony, inStep: number, secondsInStep: number): Paces {
   const step = paceOf(secondsInStep, inStep)
   const trusted = said.trusted + said.trust * inStep
   const all = trusted > 0 ? (said.trustedPace + said.trust * inStep * step) / trusted : 0
@@ -162,12 +197,4 @@ export function leftOf(heard: Hearing, at: number, stepAt: number, custom: Custo
   const left = leftAt(heard, inStep, movedBy - stepAt, custom)
   if (at === movedBy) return left
   return Math.max(left - (at - movedBy), leftAt(heard, inStep + gap, at - stepAt, custom), 0)
-}
-
-/** How far the latest pace is from the one expected for the rest, as far as that matters for the whole. */
-export function doubtOf({ said }: Hearing, at: number, stepAt: number, left: number): number {
-  const rest = said.step - said.inStep + said.after
-  if (rest <= 0 || left <= 0 || said.behind + said.inStep <= 0) return 0
-  const { latest } = pacesOf(said, said.inStep, said.movedAt - stepAt)
-  return (Math.abs(latest - Math.log(left / rest)) * left) / (at + left)
 }

@@ -21,6 +21,11 @@ export interface Habit {
   readonly powers: ReadonlyMap<string, number>
   /** How much the pace in this step says of the rest: 1, or less if the step took very different times. */
   readonly trust: number
+  /**
+   * How far its size grows with the sizes of the same unit in other steps: 1 as much, 0 not at all. Not of steps about the
+   * same thing.
+   */
+  readonly follows: number
 }
 
 /** What the runs of a kind teach about its steps. */
@@ -47,6 +52,10 @@ const USUAL_RUN = 0.1
 const USUAL_RUN_RUNS = 2
 const MIN_TRUST = 0.05
 const [MIN_INERTIA, MAX_INERTIA] = [0.1, 4]
+/** Until more is known, the sizes of different steps are taken to grow together by this much, as a logarithm. */
+const USUAL_SIZE = 0.2
+/** Sizes this near are of the same thing: the medium that several steps are about. */
+export const SAME = 0.01
 /** If one step is nearly all of a run, nothing shows whether steps are slow together. */
 const MIN_PAIRS = 0.02
 
@@ -132,7 +141,37 @@ interface Part {
   readonly habit: Habit
 }
 
-function partOf(all: readonly Lasted[], seconds: number): Part {
+/** The logarithms of the sizes of a step's unit, by the steps' keys; for each run a map. */
+const sizesByKey = (runs: readonly (readonly Lasted[])[], unit: string): ReadonlyMap<string, number>[] =>
+  runs.map(
+    (run) =>
+      new Map(
+        run.flatMap(({ key, step }): [string, number][] =>
+          step.unit === unit && step.size > 0 ? [[key, Math.log(step.size)]] : [],
+        ),
+      ),
+  )
+
+/** See `Habit`. */
+function followsOf(key: string, unit: string, runs: readonly (readonly Lasted[])[]): number {
+  const sizes = sizesByKey(runs, unit)
+  let [together, alone] = [USUAL_SIZE ** 2, USUAL_SIZE ** 2]
+  for (const other of new Set(sizes.flatMap((of) => [...of.keys()]))) {
+    const both = sizes.flatMap((of): [number, number][] => {
+      const [own, its] = [of.get(key), of.get(other)]
+      return own === undefined || its === undefined ? [] : [[own, its]]
+    })
+    if (both.length < 2 || both.every(([own, its]) => Math.abs(own - its) < SAME)) continue
+    const [ownMean, itsMean] = [mean(both.map(([own]) => own)), mean(both.map(([, its]) => its))]
+    for (const [own, its] of both) {
+      together += (own - ownMean) * (its - itsMean)
+      alone += (its - itsMean) ** 2
+    }
+  }
+  return Math.max(0, Math.min(1, together / alone))
+}
+
+function partOf(all: readonly Lasted[], seconds: number, runs: readonly (readonly Lasted[])[]): Part {
   const powers = powersOf(all)
   const errors = errorsOf(all, powers)
   const spread = squares(errors) + USUAL_STEP_RUNS * USUAL_STEP ** 2
@@ -141,7 +180,11 @@ function partOf(all: readonly Lasted[], seconds: number): Part {
     fraction: all.reduce((sum, one) => sum + one.seconds, 0) / seconds,
     variance,
     errors: new Map(all.map(({ sizes }, i) => [sizes, errors[i] ?? 0])),
-    habit: { powers, trust: Math.max(MIN_TRUST, Math.min(1, USUAL_STEP ** 2 / variance)) },
+    habit: {
+      powers,
+      trust: Math.max(MIN_TRUST, Math.min(1, USUAL_STEP ** 2 / variance)),
+      follows: followsOf(all[0]?.key ?? "", all[0]?.step.unit ?? "", runs),
+    },
   }
 }
 
@@ -174,7 +217,7 @@ export function habitsOf(runs: readonly (readonly Lasted[])[]): Habits {
   const all = runs.flat()
   const seconds = all.reduce((sum, one) => sum + one.seconds, 0) || 1
   const parts = new Map(
-    [...Map.groupBy(all, ({ key }) => key)].map(([key, of]) => [key, partOf(of, seconds)]),
+    [...Map.groupBy(all, ({ key }) => key)].map(([key, of]) => [key, partOf(of, seconds, runs)]),
   )
   const each = [...parts.values()]
   const noise = each.reduce((sum, { fraction, variance }) => sum + fraction * variance, 0)

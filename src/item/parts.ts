@@ -1,4 +1,4 @@
-import { type Habit, type Sizes, sizesOf } from "./lengths.ts"
+import { type Habit, SAME, type Sizes, sizesOf } from "./lengths.ts"
 import { type StepTrace, withoutDigits } from "./trace.ts"
 
 /** One step of a run that is asked. */
@@ -29,6 +29,8 @@ interface Amount {
   readonly size: number
   /** In this step; otherwise in all of the run. */
   readonly isOwn: boolean
+  /** See `Habit`. */
+  readonly follows: number
 }
 
 /** How much there is to do in an attempt and how much there was in a run, as logarithms. */
@@ -43,8 +45,6 @@ export interface Amounts {
 
 /** The logarithm of how many times as much there can be to do: a number beyond it is wrong. */
 const MAX_GROWTH = Math.log(10_000)
-/** Sizes this near are of the same thing: the medium that several steps are about. */
-const SAME = 0.01
 
 /**
  * The part of the same series, whose names differ only in numbers: the one at the same place, otherwise the
@@ -108,13 +108,13 @@ export function amountsOf(
  * How many times as much there is to do of a unit as there was, as a logarithm; 0 while unknown. The latest
  * step about the same thing decides, otherwise the declared totals, otherwise the latest step of that unit.
  */
-function growthOf({ pairs, totals, whole }: Amounts, { unit, size }: Amount): number {
+function growthOf({ pairs, totals, whole }: Amounts, { unit, size, follows }: Amount): number {
   let latest: number | undefined
   for (let i = pairs.length - 1; i >= 0; i -= 1) {
     const pair = pairs[i]
     if (!pair || pair.unit !== unit) continue
     if (Math.abs(pair.was - size) < SAME) return pair.now - pair.was
-    latest ??= pair.now - pair.was
+    latest ??= follows * (pair.now - pair.was)
   }
   const [declared, was] = [totals.get(unit), whole.get(unit)]
   return declared === undefined || was === undefined ? (latest ?? 0) : declared - was

@@ -22,6 +22,8 @@ export interface StepTrace {
   readonly unit: string
   /** How much of it there is to do; 0 while unknown. */
   readonly size: number
+  /** True if that changed on the way, so that the size is unknown for good; otherwise absent. */
+  readonly grew?: true
   /** When it began, in seconds since the attempt started. */
   readonly at: number
   /** Empty for the current step, whose lines are in the trace. */
@@ -62,10 +64,9 @@ export interface Sign {
  * its end.
  */
 export const GRAIN = 1 / 24
-/** A line has a corner where its pace changes this many times, if it kept one of the two for this part of the step. */
-const CORNER = 3
-const LONG = 1 / 12
-/** A line with corners has at most this many points. */
+/** A line keeps a point without which it would be off by more than this part of the time since the step began. */
+const BEND = 0.04
+/** A line with bends has at most this many points. */
 const MAX_LINE = 2 / GRAIN
 /** An attempt that names more steps than this stays in its last one, in which the others are counted. */
 export const MAX_STEPS = 48
@@ -73,6 +74,8 @@ export const MAX_STEPS = 48
 export const STEPS = "\nsteps"
 /** The percentage at which an item is held until it completes: reaching it says nothing. */
 const HELD_AT = 99
+/** What there is to do in a step that came on stays as it was told; if it changes by more than this part, it is unknown. */
+const GREW = 0.05
 /** A value that falls to this part of its former one has begun again: another pass, another file. */
 const BEGAN_AGAIN = 0.5
 
@@ -98,7 +101,10 @@ function fell(trace: Trace, step: StepTrace, sign: Sign): boolean {
   return (
     isBelow(media, trace.latest.media) ||
     isBelow(percent, trace.latest.percent) ||
-    (sign.unit?.name === step.unit && isBelow(unit, trace.latest.unit))
+    // Of more than there was known to do, less is done in proportion.
+    (sign.unit?.name === step.unit &&
+      sign.unit.total <= step.size * (1 + GREW) &&
+      isBelow(unit, trace.latest.unit))
   )
 }
 
@@ -127,6 +133,20 @@ function sizeOf({ unit, media }: Sign, known: Pick<StepTrace, "unit" | "size">) 
   return { unit: known.unit, size: known.size }
 }
 
+/** What there is to do in a step: what was told before it came on, and nothing if it turned out to be more or less. */
+function grownIn(
+  { latest }: Trace,
+  known: StepTrace,
+  told: Pick<StepTrace, "unit" | "size">,
+): Pick<StepTrace, "unit" | "size" | "grew"> {
+  const { unit } = told
+  if (unit === STEPS || unit !== known.unit) return told
+  if (known.grew) return { unit, size: 0, grew: true }
+  if (known.size <= 0 || latest[unit === "seconds" ? "media" : "unit"] === undefined) return told
+  const hasGrown = Math.abs(told.size / known.size - 1) > GREW
+  return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }
+}
+
 /** The trace without its percentages, which came from a guess that was taken back. */
 function setBack(trace: Trace, to: number): Trace {
   const { percent: _line, ...lines } = trace.lines
@@ -135,14 +155,14 @@ function setBack(trace: Trace, to: number): Trace {
 }
 
 /**
- * Whether a point that is not on the line yet must stay: there the step came to a standstill, or went on after one.
+ * Whether a point that is not on the line yet must stay, because the pace changes there: a straight line to the next
+ * point would be elsewhere at that time.
  */
-function isCorner(line: readonly Point[], [value, at]: Point, [nextValue, nextAt]: Point): boolean {
+function isBend(line: readonly Point[], [value, at]: Point, [nextValue, nextAt]: Point): boolean {
   const [beforeValue, beforeAt] = line.at(-1) ?? [0, 0]
-  const [before, after] = [at - beforeAt, nextAt - at]
-  if (before <= 0 || line.length >= MAX_LINE || Math.max(before, after) <= LONG * nextAt) return false
-  const slowdown = (after * (value - beforeValue)) / (before * (nextValue - value))
-  return slowdown > CORNER || slowdown < 1 / CORNER
+  if (at <= beforeAt || line.length >= MAX_LINE) return false
+  const straight = beforeAt + ((nextAt - beforeAt) * (value - beforeValue)) / (nextValue - beforeValue)
+  return Math.abs(at - straight) > BEND * nextAt
 }
 
 /** The trace with one more point on each line, if that is far enough from the one before, and the latest points. */
@@ -162,7 +182,7 @@ function drawn(trace: Trace, sign: Sign, at: number): Trace {
     if (point[0] <= last[0] || at <= last[1]) continue
     newest = { ...newest, [signal]: point }
     const whole = signal === "percent" ? 100 - from : 1
-    const settling = isCorner(line, last, point) ? [last] : []
+    const settling = isBend(line, last, point) ? [last] : []
     if (point[0] - settledAt[0] >= whole * GRAIN) settling.push(point)
     if (settling.length > 0) more = { ...more, [signal]: [...line, ...settling] }
   }
@@ -175,15 +195,24 @@ function followed(trace: Trace, sign: Sign, at: number): Trace {
   if (!step) return trace
   const name = step.name || sign.step?.name || sign.current_step || ""
   const index = step.name === "" ? (sign.step?.index ?? step.index) : step.index
-  const { unit, size } = sizeOf(sign, step)
+  const { unit, size, grew } = grownIn(trace, step, sizeOf(sign, step))
   const total = sign.step?.total || step.total
   const isSame =
     name === step.name &&
     index === step.index &&
     total === step.total &&
     unit === step.unit &&
-    size === step.size
-  const now = (): StepTrace => ({ ...step, name, index, unit, size, ...(total && { total }) })
+    size === step.size &&
+    grew === step.grew
+  const now = (): StepTrace => ({
+    ...step,
+    name,
+    index,
+    unit,
+    size,
+    ...(total && { total }),
+    ...(grew && { grew }),
+  })
   const steps = isSame ? trace.steps : [...trace.steps.slice(0, -1), now()]
   return { ...drawn(trace, sign, round(at - step.at, 1000)), steps }
 }

@@ -71,6 +71,11 @@ export interface Testimony {
   movedAt: number
   /** How much the pace in the current step says of the rest: see `Habit`. */
   trust: number
+  /**
+   * The seconds of the current and the later steps, each times the logarithm of how many times as long it takes with what
+   * there is to do now.
+   */
+  stretched: number
   /** How differently from other runs it went through that step: see `Part`. */
   variation: number
 }
@@ -87,6 +92,7 @@ const SILENT: Readonly<Testimony> = {
   after: 0,
   movedAt: 0,
   trust: 1,
+  stretched: 0,
   variation: 0,
 }
 
@@ -97,7 +103,7 @@ const MIN_POWER = 0.02
  * stretch now.
  */
 const ELSEWHERE = 0.25
-const NO_HABIT: Habit = { powers: new Map(), trust: 1 }
+const NO_HABIT: Habit = { powers: new Map(), trust: 1, follows: 1 }
 /** Paces outside these bounds say something else: a step that was three times as fast found its work done. */
 const [MIN_PACE, MAX_PACE] = [1 / 3, 20]
 
@@ -140,7 +146,9 @@ export function witnessOf(run: Run, habits: Habits): Witness {
     const sizes = [...habit.powers].flatMap(([unit, power]) => {
       const isOwn = unit === step.unit && step.size > 0
       const size = isOwn ? Math.log(step.size) : known.get(unit)
-      return size === undefined || power < MIN_POWER ? [] : [{ unit, power, size, isOwn }]
+      return size === undefined || power < MIN_POWER
+        ? []
+        : [{ unit, power, size, isOwn, follows: isOwn ? habit.follows : 1 }]
     })
     const roughness = roughnessOf(step, seconds)
     return { step, seconds, roughness, variation: roughness, habit, sizes }
@@ -225,6 +233,10 @@ export interface Hand {
   readonly scale: number
 }
 
+/** See `Testimony`. */
+const stretchOf = ({ seconds }: Part, now: number): number =>
+  seconds > 0 && now > 0 ? now * Math.log(now / seconds) : 0
+
 /**
  * What a witness says about a place, as if the current step had just begun; `hand` is undefined if the
  * witness never had that step. The result is the same while the trace's steps are the same.
@@ -243,13 +255,17 @@ export function testify(
   for (const i of matches) last = Math.max(last, i)
   for (let i = last + 1; i < parts.length; i += 1) {
     const part = parts[i]
-    if (part) said.after += lasts(part, amounts)
+    if (!part) continue
+    const seconds = lasts(part, amounts)
+    said.after += seconds
+    said.stretched += stretchOf(part, seconds)
   }
   said.after += surplusOf(parts, last + 1, moreSteps(steps.at(-1), parts[last]?.step), amounts)
   const part = parts[matches.at(-1) ?? -1]
   if (!part) return { said, hand: undefined }
   const current = steps.at(-1)
   said.step = lasts(part, amounts, current)
+  said.stretched += stretchOf(part, said.step)
   said.gap = said.step
   said.movedAt = current?.at ?? 0
   said.trust = part.habit.trust

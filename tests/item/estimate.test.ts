@@ -4,25 +4,16 @@ import fc from "fast-check"
 
 import { estimate, outlook, timeProgress } from "../../src/item/estimate.ts"
 import { type Experience, learn, MAX_RUNS } from "../../src/item/experience.ts"
-import { NO_TRACE, settled, type Sign, type Trace, traced } from "../../src/item/trace.ts"
+import { NO_TRACE, type Sign, traced } from "../../src/item/trace.ts"
 import type { Run } from "../../src/item/witness.ts"
 import type { Attempt } from "./histories.ts"
 import { madeKinds } from "./made.ts"
 import { median, runOf, traceOf } from "./replay.ts"
-import { signs } from "./signs.ts"
+import { runOfSigns, type Signs, signs, traceOfSigns } from "./signs.ts"
 
 // The machine may be busy.
 setDefaultTimeout(30_000)
 
-type Signs = readonly (readonly [at: number, sign: Sign])[]
-
-const traceOfSigns = (all: Signs): Trace =>
-  all.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
-const runOfSigns = (all: Signs, worker: string): Run => ({
-  steps: settled(traceOfSigns(all)),
-  seconds: (all.at(-1)?.[0] ?? 0) + 1,
-  worker,
-})
 const experienced = (all: readonly Signs[]): Experience =>
   learn(all.map((one, i) => runOfSigns(one, i % 3 === 0 ? "box-b" : "box-a")))
 const slides = madeKinds(5, 10).get("slides") ?? []

@@ -3,6 +3,7 @@ import { histories } from "./histories.ts"
 import { madeKinds } from "./made.ts"
 import { otherKinds } from "./other-kinds.ts"
 import { figuresOf, type Score, scoresOf } from "./replay.ts"
+import { unseenKinds } from "./unseen-kinds.ts"
 
 /** What the dice of the made-up kinds begin with. */
 const SEEDS = [11, 12, 13]
@@ -41,7 +42,7 @@ for (const runs of [1, 3, 8]) {
   )
 }
 
-for (const kinds of [madeKinds, otherKinds]) {
+for (const kinds of [madeKinds, otherKinds, unseenKinds]) {
   const made = SEEDS.map((seed) => kinds(seed, MADE_ATTEMPTS))
   header()
   for (const kind of made[0]?.keys() ?? []) {

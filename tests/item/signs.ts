@@ -1,6 +1,7 @@
 import fc from "fast-check"
 
-import type { Sign } from "../../src/item/trace.ts"
+import { NO_TRACE, settled, type Sign, type Trace, traced } from "../../src/item/trace.ts"
+import type { Run } from "../../src/item/witness.ts"
 
 const name = fc.constantFrom("", "Images", "Render", "Render", "frame 1", "frame 2", "Mux")
 const amount = fc.oneof(fc.double({ min: 0, max: 1e12, noNaN: true }), fc.integer({ min: 0, max: 10 }))
@@ -31,3 +32,16 @@ export const signs: fc.Arbitrary<(readonly [at: number, sign: Sign])[]> = fc
       return [at, said]
     })
   })
+
+/** What an attempt told, and when. */
+export type Signs = readonly (readonly [at: number, sign: Sign])[]
+
+/** How an attempt went that told this. */
+export const traceOfSigns = (all: Signs): Trace =>
+  all.reduce((trace, [at, sign]) => traced(trace, sign, at), NO_TRACE)
+/** That attempt as it is remembered; it ends a second after its last report. */
+export const runOfSigns = (all: Signs, worker: string): Run => ({
+  steps: settled(traceOfSigns(all)),
+  seconds: (all.at(-1)?.[0] ?? 0) + 1,
+  worker,
+})

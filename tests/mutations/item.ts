@@ -24,6 +24,47 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/item/doubt.ts",
+    ["tests/item/amounts.test.ts", "tests/item/estimate.test.ts", "tests/item/learned.test.ts"],
+    [
+      [
+        "the band does not say that runs differ in what is still to come",
+        "const variance = Math.max(0, squares - mean ** 2)",
+        "const variance = 0 * Math.max(0, squares - mean ** 2)",
+      ],
+      [
+        "the band is as narrow for an amount that no run had",
+        "return rest > 0 ? ((BY_AMOUNT",
+        "return rest < 0 ? ((BY_AMOUNT",
+      ],
+      ["the band has no bound, and overflows", "return Math.min(MAX_DOUBT, doubt)", "return doubt"],
+    ],
+  ),
+  ...of(
+    "src/item/lengths.ts",
+    ["tests/item/amounts.test.ts"],
+    [
+      [
+        "the size of one step tells that of each other one",
+        "return Math.max(0, Math.min(1, together / alone))",
+        "return 1",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/trace.ts",
+    ["tests/item/amounts.test.ts"],
+    [
+      ["a line keeps no point where its pace changes", "Math.abs(at - straight) > BEND * nextAt", "false"],
+      [
+        "a total that grew on the way scales the step",
+        "return hasGrown ? { unit, size: 0, grew: true } : { unit, size: known.size }",
+        "return told",
+      ],
+      ["a total that grows begins a step", "sign.unit.total <= step.size * (1 + GREW) &&", ""],
+    ],
+  ),
+  ...of(
     "src/item/forecast.ts",
     ["tests/item/forecast.test.ts"],
     [

@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test"
+
+import { estimate } from "../../src/item/estimate.ts"
+import { learn } from "../../src/item/experience.ts"
+import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
+
+test("a percentage that bends at its beginning is known there, where a line has only one point in its stretch", () => {
+  const bent = (slowness: number): Signs =>
+    Array.from({ length: 99 }, (_, i) => [40 * slowness * Math.log1p(0.2 * i), { progress: i }])
+  const experience = learn([0.9, 1, 1.1].map((slowness) => runOfSigns(bent(slowness), "")))
+  const all = bent(1)
+  const whole = (all.at(-1)?.[0] ?? 0) + 1
+  for (const i of [1, 2, 3]) {
+    const [at = 0] = all[i] ?? []
+    const left = estimate({ trace: traceOfSigns(all.slice(0, i + 1)), at, worker: "" }, experience)?.left ?? 0
+    expect(Math.abs(left / (whole - at) - 1)).toBeLessThan(0.09)
+  }
+})
+
+test("steps that count the same unit, but each as much as it happens to be, do not tell of each other", () => {
+  const scenes = (...sizes: readonly number[]): Signs =>
+    sizes.map((total, i): Signs[number] => {
+      const step = { index: i + 1, total: sizes.length, name: `Scene ${"ABC"[i]}` }
+      const at = sizes.slice(0, i).reduce((sum, size) => sum + size, 0)
+      return [at, { step, unit: { done: 0, total, name: "frames" } }]
+    })
+  const whole = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0)
+  const leftOf = (past: readonly (readonly number[])[], now: readonly number[]): number => {
+    const known = learn(past.map((sizes) => ({ ...runOfSigns(scenes(...sizes), ""), seconds: whole(sizes) })))
+    const trace = traceOfSigns(scenes(...now).slice(0, 1))
+    return estimate({ trace, at: 1, worker: "" }, known)?.left ?? 0
+  }
+  const byChance = [
+    [10, 40, 90],
+    [80, 50, 20],
+    [30, 20, 60],
+    [20, 80, 40],
+    [60, 30, 30],
+  ]
+  // The other scenes last as long as they did, 92 s on average.
+  const left = leftOf(byChance, [160, 40, 40])
+  expect(left).toBeGreaterThan(200)
+  expect(left).toBeLessThan(300)
+  // Where they always grow together, all of it is four times as long.
+  const together = [10, 20, 40, 30].map((size) => [size, 2 * size, 3 * size])
+  expect(leftOf(together, [160, 320, 480]) / 960).toBeCloseTo(1, 1)
+})
+
+test("a total that grows while things are found scales nothing, and no step begins with it", () => {
+  const tiles = (count: number): Signs =>
+    Array.from({ length: count }, (_, done) => {
+      const total = done < 10 ? 10 : count
+      return [5 * done, { unit: { done, total, name: "tiles" } }]
+    })
+  const run = runOfSigns(tiles(60), "")
+  expect(run.steps).toMatchObject([{ unit: "tiles", size: 0, grew: true }])
+  const experience = learn([run, runOfSigns(tiles(50), ""), runOfSigns(tiles(70), "")])
+  for (const reports of [3, 20]) {
+    const now = tiles(60).slice(0, reports)
+    const at = now.at(-1)?.[0] ?? 0
+    const left = estimate({ trace: traceOfSigns(now), at, worker: "" }, experience)?.left ?? 0
+    expect(Math.abs((at + left) / 300 - 1)).toBeLessThan(0.25)
+  }
+})
+
+test("the band is wider where there is more to do than there ever was", () => {
+  const film = (seconds: number): Signs => [
+    [0, { current_step: "Film", media: { out_time: 0, total: seconds } }],
+    [seconds / 2, { current_step: "Film", media: { out_time: seconds / 2, total: seconds } }],
+  ]
+  const experience = learn([{ ...runOfSigns(film(100), ""), seconds: 100 }])
+  const width = (seconds: number): number => {
+    const trace = traceOfSigns(film(seconds).slice(0, 1))
+    const said = estimate({ trace, at: 0, worker: "" }, experience)
+    return said ? said.high / said.low : 0
+  }
+  expect(width(100)).toBeCloseTo(width(99), 1)
+  expect(width(3000)).toBeGreaterThan(1.5 * width(100))
+})
