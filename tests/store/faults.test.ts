@@ -54,6 +54,27 @@ test("a database of which a part is damaged is known as such from the first writ
   await store.close()
 })
 
+test.each([
+  ["another database", "UPDATE history SET mark = 'another.1'"],
+  ["an earlier state of itself", "UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'updates'"],
+])(
+  "%s that SQLite itself has put in the place of a database is noticed, and takes no write",
+  async (_, sql) => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, "test.db")
+    const store = new SqliteStore(path)
+    const id = await added(store)
+    expect(store.faults()).toEqual([])
+    {
+      using other = new Database(path)
+      other.run(sql)
+    }
+    expect(store.faults()).toEqual(["file_replaced"])
+    await expect(put(store, id, { title: "lost" })).rejects.toThrow("was replaced, moved or deleted")
+    await store.close()
+  },
+)
+
 test("a database that is not at its path any more takes no write, and says why", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "test.db")

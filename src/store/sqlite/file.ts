@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, statSync, truncateSync } from "node:fs"
 import { AppError } from "../../errors.ts"
 import type { StoreFault } from "../life.ts"
 import type { GroupCommit } from "./group.ts"
+import { HEAD } from "./history.ts"
 import { leaveWord, type Mark, movedOn, textOfMark } from "./lock.ts"
 import { MarkPage } from "./mark-page.ts"
 import { type Opened, WAL_BYTES } from "./open.ts"
@@ -18,6 +19,8 @@ export class DatabaseFile {
   #isMarkKept = false
   /** Whether the file itself has carried the mark of this start: then it must still carry it. */
   #wasMarked: boolean
+  /** The latest event ID that was seen. */
+  #head = 0
   /** Whether the file was too short at the last look. */
   #wasCut = false
 
@@ -31,7 +34,7 @@ export class DatabaseFile {
   /** What is wrong with the file now; see `Life.faults`. */
   faults(): StoreFault[] {
     const { lock, found } = this.#opened
-    const isReplaced = !lock.isInPlace || this.#isOverwritten() || this.#isCut()
+    const isReplaced = !lock.isInPlace || this.#isOverwritten() || this.#isCut() || this.#isRestored()
     if (!this.#isMarkKept && !isReplaced) void this.#keepMark()
     if (isReplaced) this.#group.refuse(replaced(found.path))
     return [
@@ -87,6 +90,27 @@ export class DatabaseFile {
     const isMarked = this.#markPage.isMarked()
     this.#wasMarked ||= isMarked
     return this.#wasMarked && !isMarked
+  }
+
+  /**
+   * Whether another program has put another database here by SQLite's own means, as `.restore` of its shell does: the
+   * mark is not ours, or the history ends before what we have seen of it.
+   */
+  #isRestored(): boolean {
+    const { client, mark } = this.#opened
+    // What a transaction under way has added may be taken back.
+    if (client.inTransaction) return false
+    try {
+      const row = client
+        .query<{ mark: string; head: number }, []>(`SELECT mark, ${HEAD} AS head FROM history`)
+        .get()
+      const isOther = row?.mark !== textOfMark(mark) || row.head < this.#head
+      this.#head = Math.max(this.#head, row?.head ?? 0)
+      return isOther
+    } catch {
+      // A database that is locked or cannot be read is another fault.
+      return false
+    }
   }
 
   /** Whether the end of the file is gone. One look alone may see another program that is about to make it longer. */
