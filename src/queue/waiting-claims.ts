@@ -17,11 +17,23 @@ export interface ClaimBell extends Disposable {
   readonly rung: Promise<void>
 }
 
+/** How claims wait. */
+export interface WaitingClaimsOptions {
+  /** Called when the database cannot be read; the next look tries again. */
+  readonly onError: (error: unknown) => void
+  /** The most different sets of tags that claims may wait with, because a look asks for each; 0, as by default, for no limit. */
+  readonly mostTagSets?: number | undefined
+  /** Called with what each look took, in seconds; absent if this is not counted. */
+  readonly onLook?: ((seconds: number) => void) | undefined
+  /** The least time between two looks, in milliseconds, because many servers may look at one database; default 0. */
+  readonly restMs?: number | undefined
+}
+
 /** The claims that wait for an item. They are woken only if there is an item that they may take. */
 export class WaitingClaims {
   readonly #items: Items
   readonly #onError: (error: unknown) => void
-  readonly #mostGroups: number
+  readonly #mostTagSets: number
   readonly #restMs: number
   readonly #onLook: (seconds: number) => void
   readonly #groups = new Map<string, Group>()
@@ -29,22 +41,10 @@ export class WaitingClaims {
   #isLooking = false
   #restUntilMs = 0
 
-  /**
-   * `onError` is called when the database cannot be read; the next look tries again. `mostGroups` limits the different sets
-   * of tags that claims wait with, because a look asks for each; 0 if there is no limit. `onLook` is called with what each
-   * look took, in seconds. `restMs` is the least time between two looks, because many servers may look at one database;
-   * by default none.
-   */
-  constructor(
-    items: Items,
-    onError: (error: unknown) => void,
-    mostGroups = 0,
-    onLook: (seconds: number) => void = () => undefined,
-    restMs = 0,
-  ) {
+  constructor(items: Items, { onError, mostTagSets = 0, onLook, restMs = 0 }: WaitingClaimsOptions) {
     this.#restMs = restMs
-    this.#mostGroups = mostGroups
-    this.#onLook = onLook
+    this.#mostTagSets = mostTagSets
+    this.#onLook = onLook ?? (() => undefined)
     this.#items = items
     this.#onError = onError
   }
@@ -54,7 +54,7 @@ export class WaitingClaims {
     const { promise, resolve } = Promise.withResolvers<void>()
     const key = JSON.stringify(tags.toSorted())
     const known = this.#groups.get(key)
-    if (!known && this.#mostGroups > 0 && this.#groups.size >= this.#mostGroups) return undefined
+    if (!known && this.#mostTagSets > 0 && this.#groups.size >= this.#mostTagSets) return undefined
     const group = known ?? { tags, rings: new Set() }
     const ring = (): void => {
       group.rings.delete(ring)
@@ -72,7 +72,7 @@ export class WaitingClaims {
   get refusal(): AppError {
     return new AppError(
       "unavailable",
-      `claims wait with ${this.#mostGroups} different sets of tags, which is the limit; claim without wait, or raise --max-tag-sets`,
+      `claims wait with ${this.#mostTagSets} different sets of tags, which is the limit; claim without wait, or raise --max-tag-sets`,
     )
   }
 

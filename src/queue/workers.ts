@@ -105,13 +105,8 @@ export class Workers implements Service {
     this.#bus = bus
     this.#learned = learned
     this.#options = options
-    this.#waiting = new WaitingClaims(
-      store,
-      options.onError,
-      options.mostTagSets,
-      options.onLook,
-      options.lookRestMs,
-    )
+    const { onError, mostTagSets, onLook, lookRestMs } = options
+    this.#waiting = new WaitingClaims(store, { onError, mostTagSets, onLook, restMs: lookRestMs })
     this.#unlisten = bus.listen(() => this.#waiting.look())
   }
 

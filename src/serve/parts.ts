@@ -161,8 +161,8 @@ function broadcasterOf(
   { bus, metrics }: Pick<Surroundings, "bus" | "metrics">,
 ): Broadcaster {
   const onError = logged("the history could not be read")
-  const counted = new StreamMetrics(metrics)
-  return new Broadcaster(store, bus, keepaliveMs, onError, undefined, counted, () => store.pausedAt())
+  const pausedAt = (): Promise<string | null> => store.pausedAt()
+  return new Broadcaster(store, bus, { keepaliveMs, onError, metrics: new StreamMetrics(metrics), pausedAt })
 }
 
 function streamsOf(config: Config, store: Store, broadcaster: Broadcaster, reasons: Reasons): Streams {

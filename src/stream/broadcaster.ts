@@ -30,6 +30,20 @@ function expected(): PromiseWithResolvers<void> {
   return waiting
 }
 
+/** How a broadcaster behaves. */
+export interface BroadcasterOptions {
+  /** After how many milliseconds of silence a stream gets a keepalive. */
+  readonly keepaliveMs: number
+  /** Called with each error of reading the history; the broadcaster tries again a second later. */
+  readonly onError: (error: unknown) => void
+  /** How many streams are woken for a batch in one turn of the event loop; default 64. */
+  readonly wakeSlice?: number
+  /** Counts what streams do; by default nothing is counted. */
+  readonly metrics?: StreamMetrics
+  /** Answers since when the queue is paused, RFC 3339 UTC, or null; by default it never is. */
+  readonly pausedAt?: () => Promise<string | null>
+}
+
 /**
  * Wakes all open streams when there is something new.
  *
@@ -82,24 +96,11 @@ export class Broadcaster extends EventTarget {
   #draining = false
   #keepalives: Timer | undefined
 
-  /**
-   * `keepaliveMs`: after how many milliseconds of silence a stream gets a keepalive. `onError` is called with each
-   * error of reading the history; the broadcaster tries again a second later. `wakeSlice`: how many streams are woken
-   * for a batch in one turn of the event loop. `metrics` counts; by default nothing is counted. `pausedAt` answers since
-   * when the queue is paused; by default it never is.
-   */
-  constructor(
-    history: History,
-    bus: Bus,
-    keepaliveMs: number,
-    onError: (error: unknown) => void,
-    wakeSlice = WAKE_SLICE,
-    metrics = new StreamMetrics(),
-    pausedAt: () => Promise<string | null> = () => Promise.resolve(null),
-  ) {
+  constructor(history: History, bus: Bus, options: BroadcasterOptions) {
     super()
+    const { keepaliveMs, onError, metrics = new StreamMetrics(), pausedAt = async () => null } = options
     this.metrics = metrics
-    this.#wakeSlice = wakeSlice
+    this.#wakeSlice = options.wakeSlice ?? WAKE_SLICE
     this.#history = history
     this.#onError = onError
     this.#keepaliveMs = keepaliveMs

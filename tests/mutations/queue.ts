@@ -313,8 +313,8 @@ export const QUEUE: readonly Mistake[] = [
       ],
       [
         "one set of tags more may wait than is allowed",
-        "this.#groups.size >= this.#mostGroups",
-        "this.#groups.size > this.#mostGroups",
+        "this.#groups.size >= this.#mostTagSets",
+        "this.#groups.size > this.#mostTagSets",
       ],
     ],
   ),

@@ -166,7 +166,7 @@ function impatient(seconds: number) {
   const store = new SqliteStore(join(folder.path, "test.db"))
   const bus = new LocalBus()
   const report = (error: unknown): void => console.error(error)
-  const broadcaster = new Broadcaster(store, bus, 1000, report)
+  const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 1000, onError: report })
   const learned = new Learned(store, console.error)
   const workers = new Workers(store, bus, learned, {
     random: Math.random,

@@ -12,7 +12,7 @@ test("however often the bell rings, a server of a fleet looks for work so often 
   const fail = (error: unknown): void => expect(error).toBeUndefined()
   const looksIn = async (restMs: number): Promise<number> => {
     let looks = 0
-    const waiting = new WaitingClaims(store, fail, 0, () => (looks += 1), restMs)
+    const waiting = new WaitingClaims(store, { onError: fail, onLook: () => (looks += 1), restMs })
     using _bell = waiting.bell([], new AbortController().signal)
     const untilMs = performance.now() + 300
     while (performance.now() < untilMs) {
@@ -41,7 +41,7 @@ test("a look that is asked for while another one is under way follows it, and fi
     }
   }
   const store = new Slow(join(folder.path, "test.db"))
-  const waiting = new WaitingClaims(store, (error) => expect(error).toBeUndefined())
+  const waiting = new WaitingClaims(store, { onError: (error) => expect(error).toBeUndefined() })
   using bell = waiting.bell([], new AbortController().signal)
   waiting.look()
   await underWay.promise

@@ -22,7 +22,7 @@ async function open({ keepaliveMs = LONG_MS } = {}) {
   const { store, count, fail } = counting(sqlite)
   const bus = new LocalBus()
   const reports: unknown[] = []
-  const broadcaster = new Broadcaster(store, bus, keepaliveMs, (error) => reports.push(error))
+  const broadcaster = new Broadcaster(store, bus, { keepaliveMs, onError: (error) => reports.push(error) })
   return {
     broadcaster,
     bus,
@@ -100,7 +100,10 @@ test("a stream that leaves while it still learns where the history is leaves nob
   const { promise, resolve } = Promise.withResolvers<void>()
   const history = new MemoryHistory(async () => promise, 10)
   const bus = new LocalBus()
-  const broadcaster = new Broadcaster(history, bus, LONG_MS, (error) => Promise.reject(error))
+  const broadcaster = new Broadcaster(history, bus, {
+    keepaliveMs: LONG_MS,
+    onError: (error) => Promise.reject(error),
+  })
   history.append(1, "processing")
   const seat = new Seat("global", undefined)
   const joined = broadcaster.join(seat, never)

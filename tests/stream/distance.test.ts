@@ -17,7 +17,7 @@ const nameOf = (frame: Frame): number | string =>
 async function after(own: number): Promise<(number | string)[]> {
   const history = new MemoryHistory(async () => undefined, 100)
   const bus = new LocalBus()
-  const broadcaster = new Broadcaster(history, bus, 50_000, fail)
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
   const streams = new Streams(history, broadcaster, { maxLag: 2, random: () => 0.5, onError: fail })
   history.append(1, "processing")
   const leave = new AbortController()

@@ -158,7 +158,7 @@ test("streams that come and go while the history is read slowly lose nothing and
       const reports: unknown[] = []
       const report = (error: unknown) => reports.push(error)
       const store = remote(sqlite, random)
-      const broadcaster = new Broadcaster(store, bus, 50_000, report)
+      const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 50_000, onError: report })
       const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: () => 0.5 })
       const items = [await added(sqlite), await added(sqlite), await added(sqlite)]
       const viewers: { viewer: Viewer; resumed: number | undefined; left: boolean }[] = []
@@ -226,7 +226,10 @@ test("who waits for the end of an item hears of it, in whatever moment it comes"
   for (let seed = 1; seed <= 60; seed += 1) {
     const random = numbers(seed)
     const store = remote(inner, random)
-    const broadcaster = new Broadcaster(store, bus, 60_000, (error) => expect(error).toBeUndefined())
+    const broadcaster = new Broadcaster(store, bus, {
+      keepaliveMs: 60_000,
+      onError: (error) => expect(error).toBeUndefined(),
+    })
     const streams = new Streams(store, broadcaster, {
       maxLag: 0,
       onError: () => undefined,
@@ -251,7 +254,10 @@ test("a sink that fails ends its own stream, is reported, and keeps nothing from
   const store = new SqliteStore(join(folder.path, "queue.db"))
   const bus = new LocalBus()
   const reports: unknown[] = []
-  const broadcaster = new Broadcaster(store, bus, 60_000, (error) => reports.push(error))
+  const broadcaster = new Broadcaster(store, bus, {
+    keepaliveMs: 60_000,
+    onError: (error) => reports.push(error),
+  })
   const report = (error: unknown) => reports.push(error)
   const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const client = new AbortController()
@@ -285,7 +291,7 @@ test("a viewer that asks something while others get an update gets it too", asyn
   const store = new SqliteStore(join(folder.path, "queue.db"))
   const bus = new LocalBus()
   const report = (error: unknown) => expect(error).toBeUndefined()
-  const broadcaster = new Broadcaster(store, bus, 60_000, report)
+  const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 60_000, onError: report })
   const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const client = new AbortController()
   const id = await added(store)

@@ -16,14 +16,11 @@ function open() {
   const history = new MemoryHistory(async () => undefined, 1024)
   const bus = new LocalBus()
   const metrics = new Metrics()
-  const broadcaster = new Broadcaster(
-    history,
-    bus,
-    15_000,
-    () => undefined,
-    undefined,
-    new StreamMetrics(metrics),
-  )
+  const broadcaster = new Broadcaster(history, bus, {
+    keepaliveMs: 15_000,
+    onError: () => undefined,
+    metrics: new StreamMetrics(metrics),
+  })
   const streams = new Streams(history, broadcaster, {
     maxLag: 0,
     random: () => 0,

@@ -11,7 +11,7 @@ test("whatever a stream of one item says, it names no event ID but those of that
   const history = new MemoryHistory(async () => undefined, 1000)
   const bus = new LocalBus()
   const fail = (error: unknown): void => expect(error).toBeUndefined()
-  const broadcaster = new Broadcaster(history, bus, 50_000, fail)
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
   const streams = new Streams(history, broadcaster, { maxLag: 3, random: () => 0.5, onError: fail })
   const write = (...all: readonly (readonly [queueId: number, status: Status])[]): void => {
     for (const [queueId, status] of all) history.append(queueId, status)

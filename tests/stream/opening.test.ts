@@ -23,7 +23,7 @@ async function open() {
   const bus = new LocalBus()
   const errors: unknown[] = []
   const onError = (error: unknown) => errors.push(error)
-  const broadcaster = new Broadcaster(store, bus, 50_000, onError)
+  const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 50_000, onError })
   const streams = new Streams(store, broadcaster, { maxLag: 0, random: Math.random, onError })
   const items = [await added(sqlite), await added(sqlite), await added(sqlite)]
   const write = async (id: number): Promise<void> => {

@@ -57,7 +57,8 @@ export class Order {
     }
     if (loop.happens(20)) this.#history.oldest = 1 + loop.below(ITEMS)
     const onError = (error: unknown) => this.#errors.push(error)
-    this.#broadcaster = new Kind(this.#history, this.#bus, KEEPALIVE_MS, onError, 1 + loop.below(2))
+    const options = { keepaliveMs: KEEPALIVE_MS, onError, wakeSlice: 1 + loop.below(2) }
+    this.#broadcaster = new Kind(this.#history, this.#bus, options)
     const maxLag = loop.happens(30) ? 2 : 0
     const random = (): number => 0.5
     this.#streams = new Streams(this.#history, this.#broadcaster, { maxLag, random, onError })

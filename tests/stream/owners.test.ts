@@ -13,7 +13,7 @@ const fail = (error: unknown): void => expect(error).toBeUndefined()
 /** Streams of which an owner may have one. */
 function oneEach(): Streams {
   const history = new MemoryHistory(async () => undefined, 100)
-  const broadcaster = new Broadcaster(history, new LocalBus(), 50_000, fail)
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError: fail })
   return new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail, mostOfOwner: 1 })
 }
 
@@ -45,12 +45,10 @@ test("a stream that has left makes room for another one of its owner", async () 
 
 test("a stream that stays silent is sent a keepalive once in its time, and not at every look", async () => {
   const keepaliveMs = 200
-  const broadcaster = new Broadcaster(
-    new MemoryHistory(async () => undefined, 100),
-    new LocalBus(),
+  const broadcaster = new Broadcaster(new MemoryHistory(async () => undefined, 100), new LocalBus(), {
     keepaliveMs,
-    fail,
-  )
+    onError: fail,
+  })
   let keepalives = 0
   class Busy extends Seat {
     override get isIdle(): boolean {

@@ -126,15 +126,11 @@ test("a pause is read once for many rings, and a failed read is made again", asy
     if (isBroken) throw new Error("away")
     return paused
   }
-  const broadcaster = new Broadcaster(
-    new MemoryHistory(() => Promise.resolve(), 1024),
-    bus,
-    50_000,
-    (error) => void errors.push(error),
-    undefined,
-    undefined,
+  const broadcaster = new Broadcaster(new MemoryHistory(() => Promise.resolve(), 1024), bus, {
+    keepaliveMs: 50_000,
+    onError: (error) => void errors.push(error),
     pausedAt,
-  )
+  })
   bus.notify()
   expect(reads).toBe(0)
   const seat = new Seat("global", undefined)

@@ -45,7 +45,7 @@ function historyOf(updates: number, read: () => Promise<void>): History {
 function replays(updates: number, keepaliveMs: number, read: () => Promise<void>) {
   const onError = (error: unknown): void => expect(error).toBeUndefined()
   const history = historyOf(updates, read)
-  const broadcaster = new Broadcaster(history, new LocalBus(), keepaliveMs, onError)
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs, onError })
   const streams = new Streams(history, broadcaster, { maxLag: 0, random: Math.random, onError })
   return async (signal: AbortSignal): Promise<string> => {
     let got = ""

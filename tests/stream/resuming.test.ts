@@ -10,7 +10,7 @@ test("a stream that resumes gets every update before its live, however far behin
   const history = new MemoryHistory(async () => undefined, 1000)
   const bus = new LocalBus()
   const fail = (error: unknown): void => expect(error).toBeUndefined()
-  const broadcaster = new Broadcaster(history, bus, 50_000, fail)
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
   const streams = new Streams(history, broadcaster, { maxLag: 50, random: () => 0.5, onError: fail })
   const leave = new AbortController()
   const common = { untilFinished: false, snapshot: false, format: asFrames, signal: leave.signal }

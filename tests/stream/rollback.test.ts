@@ -15,7 +15,7 @@ function open() {
   const bus = new LocalBus()
   const errors: unknown[] = []
   const onError = (error: unknown): void => void errors.push(error)
-  const broadcaster = new Broadcaster(history, bus, 50_000, onError)
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError })
   const streams = new Streams(history, broadcaster, { maxLag: 100, random: () => 0.5, onError })
   for (let id = 1; id <= 10; id += 1) history.append(id % 2 === 1 ? 1 : 2, "processing")
   return { history, bus, broadcaster, streams, errors, [Symbol.dispose]: () => broadcaster.drain() }

@@ -74,7 +74,7 @@ test("where pages cannot be read, a stream of one item still shows that item and
   }
   const history = new MemoryHistory(read, 1000)
   const fail = (): void => undefined
-  const broadcaster = new Broadcaster(history, new LocalBus(), 50_000, fail)
+  const broadcaster = new Broadcaster(history, new LocalBus(), { keepaliveMs: 50_000, onError: fail })
   const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
   for (let id = 1; id <= 10; id += 1) history.append(id % 2 === 1 ? 1 : 2, "processing")
   isDamaged = true

@@ -16,7 +16,7 @@ function open() {
   const history = new MemoryHistory(async () => undefined, 1000)
   const bus = new LocalBus()
   const fail = (error: unknown): void => expect(error).toBeUndefined()
-  const broadcaster = new Broadcaster(history, bus, 20, fail)
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 20, onError: fail })
   const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
   const write = (queueId: number, status: Status): void => {
     history.append(queueId, status)

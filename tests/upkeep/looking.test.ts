@@ -86,7 +86,7 @@ test("a notification that is lost is noticed, and the streams hear of the update
   const history = new MemoryHistory(async () => undefined, 1024)
   const bus = new LocalBus()
   const reasons = new Reasons()
-  const broadcaster = new Broadcaster(history, bus, 15_000, onError)
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 15_000, onError })
   let heads = 0
   const rings = new MissedRings(reasons, {
     head: () => {

@@ -32,7 +32,7 @@ test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, wh
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
   const bus = new LocalBus()
-  const broadcaster = new Broadcaster(store, bus, 15_000, fail)
+  const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 15_000, onError: fail })
   const options = { maxLag: 0, onError: fail, onUnreadable: () => undefined, random: () => 0 }
   const streams = new Streams(store, broadcaster, options)
   const retention = new Retention(store.upkeep, store, bus, {

@@ -113,7 +113,7 @@ describe.skipIf(whyNoPostgres !== undefined)(
       const { store, id } = opened
       const bus = new LocalBus()
       const fail = (error: unknown): void => expect(error).toBeUndefined()
-      const broadcaster = new Broadcaster(store, bus, 50_000, fail)
+      const broadcaster = new Broadcaster(store, bus, { keepaliveMs: 50_000, onError: fail })
       const streams = new Streams(store, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
       const leave = new AbortController()
       const common = { snapshot: true, untilFinished: false, format: ndjson, signal: leave.signal }
