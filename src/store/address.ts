@@ -1,10 +1,13 @@
 /** Whether a database is named by the URL of a PostgreSQL server; otherwise it is a SQLite file. */
 export const isPostgres = (database: string): boolean => /^postgres(ql)?:\/\//.test(database)
 
-/** A database as it may be shown: a URL without its password, and without what follows the database's name. */
-export function shownDatabase(database: string): string {
-  if (!isPostgres(database)) return database
-  if (!URL.canParse(database)) return "postgres://..."
-  const { protocol, username, host, pathname } = new URL(database)
+/** The URL of a server as it may be shown: without its password, and without what follows the path. */
+export function shownUrl(url: string): string {
+  if (!URL.canParse(url)) return `${url.split("://", 1)[0]}://...`
+  const { protocol, username, host, pathname } = new URL(url)
   return `${protocol}//${username === "" ? "" : `${username}@`}${host}${pathname}`
 }
+
+/** A database as it may be shown: a file by its path, and a server as `shownUrl` has it. */
+export const shownDatabase = (database: string): string =>
+  isPostgres(database) ? shownUrl(database) : database
