@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite"
-import { existsSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { dirname } from "node:path"
 
 import type { SQL } from "bun"
 import { getTableName } from "drizzle-orm"
@@ -7,7 +8,10 @@ import { getTableConfig, type PgTable } from "drizzle-orm/pg-core"
 
 import { AppError } from "../../errors.ts"
 import { shownDatabase } from "../address.ts"
+import { sync } from "../sqlite/backup.ts"
 import { needsOf as keyOf } from "../sqlite/claims.ts"
+import { giveToOwner, realPathOf } from "../sqlite/database-path.ts"
+import { Lock } from "../sqlite/lock.ts"
 import { openDatabase } from "../sqlite/open.ts"
 import { needsOf } from "./columns.ts"
 import { StatementError } from "./faults.ts"
@@ -229,16 +233,11 @@ function setSequence(client: Database, table: string, last: number): void {
   client.query("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)").run(table, last)
 }
 
-/**
- * Moves a PostgreSQL database to a new SQLite file, as `moveUp` does the other way. The database stays as it was.
- * @throws AppError `unavailable` if a server runs on it, or the file is there
- */
-export async function moveDown(url: string, file: string): Promise<Moved> {
-  if (existsSync(file)) throw new AppError("unavailable", `${file} is there already; name a new file`)
-  const { client, lock } = openDatabase(file)
-  let isDone = false
+/** Moves a PostgreSQL database into a SQLite file that nobody else knows. */
+async function emptyInto(url: string, copy: string): Promise<Moved> {
+  const { client, lock } = openDatabase(copy)
   try {
-    const moved = await within(url, async (tx) => {
+    return await within(url, async (tx) => {
       client.run("BEGIN")
       const counts = new Map<string, number>()
       const mark = client.query<{ mark: string }, []>("SELECT mark FROM history").get()?.mark ?? null
@@ -257,16 +256,51 @@ export async function moveDown(url: string, file: string): Promise<Moved> {
       const [head]: { id: number }[] = await tx.unsafe("SELECT (take_turn())::float8 AS id")
       setSequence(client, "updates", head?.id ?? 0)
       client.run("COMMIT")
+      // From here on the file alone is the database.
+      const log = client.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get()
+      if (log?.busy !== 0) throw new AppError("unavailable", `${copy} is in use by another program`)
       return { items: counts.get("queue_items") ?? 0, updates: counts.get("updates") ?? 0 }
     })
-    isDone = true
-    return moved
   } finally {
     if (client.inTransaction) client.run("ROLLBACK")
     client.close()
     lock.close()
-    // An empty file would be in the way of the next try.
-    if (!isDone)
-      for (const suffix of ["", "-wal", "-shm", ".lock"]) rmSync(`${file}${suffix}`, { force: true })
+  }
+}
+
+function remove(database: string): void {
+  for (const suffix of ["", "-wal", "-shm", ".lock"]) rmSync(`${database}${suffix}`, { force: true })
+}
+
+/**
+ * Moves a PostgreSQL database to a new SQLite file, as `moveUp` does the other way. The database stays as it was. The file
+ * appears once it is whole: a move that was interrupted leaves nothing that a server would take for its queue.
+ * @throws AppError `unavailable` if a server runs on it, or the file is there
+ */
+export async function moveDown(url: string, file: string): Promise<Moved> {
+  const target = realPathOf(file)
+  if (existsSync(target)) throw new AppError("unavailable", `${file} is there already; name a new file`)
+  mkdirSync(dirname(target), { recursive: true })
+  const copy = `${target}.moving`
+  // No server begins a queue there meanwhile, and no second move.
+  const lock = new Lock(target)
+  let isFree = false
+  try {
+    lock.check()
+    isFree = true
+    remove(copy)
+    const moved = await emptyInto(url, copy)
+    giveToOwner(copy)
+    sync(copy)
+    renameSync(copy, target)
+    sync(dirname(target))
+    return moved
+  } finally {
+    lock.close()
+    if (isFree) {
+      // The next server makes its own.
+      rmSync(`${target}.lock`, { force: true })
+      remove(copy)
+    }
   }
 }

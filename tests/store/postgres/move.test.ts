@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { moveDown, moveUp } from "../../../src/store/postgres/move.ts"
@@ -8,7 +8,7 @@ import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
 import type { Store } from "../../../src/store/store.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
-import { run, start, temporaryFolder } from "../../server.ts"
+import { PROGRAM, run, start, temporaryFolder } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
 import { postgres, whyNoPostgres } from "./server.ts"
@@ -216,5 +216,38 @@ test.skipIf(whyNoPostgres !== undefined)(
     await after.end()
     expect(await move(database.url, back)).toMatchObject({ code: 0 })
     expect((await move(database.url, back)).stderr).toContain("is there already")
+  },
+)
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "a move to a file that is interrupted leaves nothing that a server would take for its queue, and can be repeated",
+  async () => {
+    using folder = temporaryFolder()
+    await using database = await emptyDatabase()
+    using proxy = new Proxy((await postgres()).port)
+    const url = new URL(database.url)
+    url.port = `${proxy.port}`
+    const store = await PostgresStore.open(database.url)
+    await added(store)
+    await store.close()
+    const isHeld = Promise.withResolvers<void>()
+    proxy.decide = (bytes) => {
+      if (!bytes.includes("FETCH")) return "pass"
+      isHeld.resolve()
+      return "hold"
+    }
+    const file = join(folder.path, "queue.db")
+    const moving = Bun.spawn([...PROGRAM, "move", "--from", url.href, "--to", file], {
+      stdout: "ignore",
+      stderr: "ignore",
+    })
+    await isHeld.promise
+    expect((await run(["move", "--from", database.url, "--to", file])).stderr).toContain("in use")
+    moving.kill("SIGINT")
+    await moving.exited
+    expect(existsSync(file)).toBeFalse()
+    proxy[Symbol.dispose]()
+    expect(await moveDown(database.url, file)).toEqual({ items: 1, updates: 1 })
+    expect(readdirSync(folder.path)).toEqual(["queue.db"])
   },
 )
