@@ -9,6 +9,7 @@ import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { failureOf } from "../service.ts"
+import { shownUrl } from "../store/address.ts"
 import { explained } from "../store/sqlite/explain.ts"
 import type { Observed, Store } from "../store/store.ts"
 import { counted } from "../text.ts"
@@ -76,7 +77,12 @@ function listening(app: ReturnType<typeof createApp>, config: Config): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${app.server?.port ?? port}`
 }
 
-async function announce(url: string, store: Store, { beginsAtMs }: Retention): Promise<void> {
+async function announce(
+  url: string,
+  bus: string | undefined,
+  store: Store,
+  { beginsAtMs }: Retention,
+): Promise<void> {
   const [items, { stored }] = [await store.items(), await store.bounds()]
   const { path, isNew, migrated, warning } = store.found
   log("info", "listening", {
@@ -84,6 +90,7 @@ async function announce(url: string, store: Store, { beginsAtMs }: Retention): P
     version,
     commit,
     database: path,
+    ...(bus !== undefined && { bus: shownUrl(bus) }),
     found: isNew
       ? "nothing; database created"
       : `${counted(items, "queue item")}, ${counted(stored, "update")}`,
@@ -112,7 +119,7 @@ async function served(config: Config): Promise<void> {
     const url = listening(parts.app, config)
     await Bun.sleep(FIRST_ANSWERS_MS)
     for (const service of parts.services) await service.start()
-    await announce(url, store, parts.retention)
+    await announce(url, config.bus, store, parts.retention)
     if (isFirst) log("info", "created an admin token", { file: config.tokenFile ?? "" })
     const signal = await Promise.race([asked, replaced.promise])
     const { global, item } = parts.broadcaster.streams

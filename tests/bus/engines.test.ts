@@ -58,6 +58,7 @@ for (const { name, scheme, program, begin, bell } of ENGINES) {
       await engine?.start()
       while ((await reasons()).includes("bell_lost"));
       expect(await server.end()).toBe(0)
+      expect(server.log).toContain(`"bus":"${engine?.url}"`)
       expect(server.log).toMatch(
         /"level":"warn","msg":"degraded",.*"detail":.*"bell_lost"[^]*"level":"info","msg":"no longer degraded",.*"bell_lost"/,
       )
