@@ -105,7 +105,7 @@ function spanIn(query: IngestQuery): Span | undefined {
 }
 
 /** What a query asks for, of the output of this renderer. @throws AppError `invalid` */
-export function wantedOf(name: RendererName, query: IngestQuery): Ingesting {
+export function ingestingOf(name: RendererName, query: IngestQuery): Ingesting {
   const total = query.total === undefined ? undefined : Number(query.total)
   const bars = query.bars === undefined ? undefined : Number(query.bars)
   const span = spanIn(query)

@@ -15,7 +15,7 @@ import { IngestAnswer } from "../wire/answers.ts"
 import { type Callers, whileIn } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { checkLast, type Ingesting, IngestQuery, wantedOf } from "./ingest-query.ts"
+import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "./ingest-query.ts"
 import { ItemParams, LEASE, tokenOf } from "./params.ts"
 import { piecesOf } from "./silence-limit.ts"
 
@@ -82,7 +82,7 @@ export const ingestRoutes = (workers: Workers, queue: Queue, output: Output, { a
       async ({ params: { id: itemId, renderer: name }, query, request, server, caller }) => {
         const id = Number(itemId)
         const token = tokenOf(request, query)
-        const asked = wantedOf(name, query)
+        const asked = ingestingOf(name, query)
         using _place = limits?.hold(caller, "output")
         // A renderer may print nothing for minutes.
         server?.timeout(request, 0)

@@ -263,7 +263,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
         const { item } = caller
         const ids = idsOf(query.ids)
         const seen = item === undefined ? ids : [item].filter((id) => ids?.includes(id) ?? true)
-        const selection = new Selection(seen, wantedOf(query.song_id), false, item)
+        const selection = new Selection(seen, { among: wantedOf(query.song_id), only: item })
         return upgrade({ request, server, caller }, query, {
           ...(item !== undefined && { queueId: item }),
           isBound: item !== undefined,
@@ -287,7 +287,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
       "/ws/:id",
       async ({ request, server, query, params: { id }, caller }) => {
         const untilFinished = query.until === "finished"
-        const selection = new Selection([Number(id)], undefined, untilFinished, caller.item)
+        const selection = new Selection([Number(id)], { isFixed: untilFinished, only: caller.item })
         const isBound = caller.item !== undefined
         const shown = { queueId: Number(id), isBound, selection, untilFinished }
         return upgrade({ request, server, caller }, query, shown)

@@ -21,6 +21,16 @@ export type Question =
 const refused = (code: ErrorCode, error: string): Frame =>
   controlFrame({ event: "refused", error, code, request_id: crypto.randomUUID() })
 
+/** What a viewer may choose. */
+interface Choosing {
+  /** Narrows every choice; by default nothing does. */
+  readonly among?: Wanted
+  /** Whether every change of the choice is refused; default false. */
+  readonly isFixed?: boolean
+  /** Every item but this one is unknown to the viewer; by default none is. */
+  readonly only?: number | undefined
+}
+
 /**
  * Which items a viewer has chosen, and the changes of this choice that it asks for.
  *
@@ -37,11 +47,8 @@ export class Selection {
   #ids: Set<number> | undefined
   #viewer: { asked(): void } | undefined
 
-  /**
-   * `ids` is the first choice; undefined for all items. `among` narrows every choice. A selection that `isFixed`
-   * refuses every change. With `only` every other item is unknown.
-   */
-  constructor(ids: Iterable<number> | undefined, among: Wanted, isFixed = false, only?: number) {
+  /** `ids` is the first choice; undefined for all items. */
+  constructor(ids: Iterable<number> | undefined, { among, isFixed = false, only }: Choosing = {}) {
     this.#only = only
     this.#ids = ids && new Set(ids)
     this.#among = among

@@ -296,7 +296,7 @@ test("a viewer that asks something while others get an update gets it too", asyn
   const client = new AbortController()
   const id = await added(store)
   // More than are woken in one turn: the first one's update is the moment at which the last one asks.
-  const selections = Array.from({ length: 200 }, () => new Selection(undefined, undefined))
+  const selections = Array.from({ length: 200 }, () => new Selection(undefined))
   const seen = selections.map(() => "")
   const ask = (): void => void selections.at(-1)?.ask({ do: "refuse", code: "invalid", error: "what?" })
   for (const [place, selection] of selections.entries()) {

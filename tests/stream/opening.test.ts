@@ -77,7 +77,7 @@ const WAYS: [string, Asked, number[]][] = [
   ["resumed with updates to replay", { lastEventId: "4" }, [5, 6, 7, 8, 9, 10]],
   ["filtered", song, [2, 3, 10]],
   ["filtered and resumed", { ...song, lastEventId: "8" }, [9, 10]],
-  ["by choice of items", { selection: new Selection([2], undefined) }, [2]],
+  ["by choice of items", { selection: new Selection([2]) }, [2]],
   ["on one item", { queueId: 1 }, [10]],
   ["on one item, without a snapshot", { queueId: 1, snapshot: false }, []],
   ["on one item, resumed", { queueId: 1, lastEventId: "8" }, [9, 10]],

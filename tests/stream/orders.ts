@@ -95,7 +95,7 @@ export class Order {
     const queueId = loop.happens(30) ? item : undefined
     const wanted = loop.happens(20) ? ({ queue_id }: { queue_id: number }) => queue_id === item : undefined
     const selection = loop.happens(50)
-      ? new Selection(queueId === undefined ? undefined : [queueId], wanted)
+      ? new Selection(queueId === undefined ? undefined : [queueId], { among: wanted })
       : undefined
     const thin = queueId === undefined && loop.happens(20) ? 10 : 0
     const untilFinished = queueId !== undefined && loop.happens(50)

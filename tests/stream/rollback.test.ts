@@ -50,7 +50,7 @@ test("a stream gets a gap when updates that it has sent are gone, then the curre
   const { history, bus, streams, errors } = opened
   const all = await watching(streams)
   const one = await watching(streams, { queueId: 1 })
-  const some = await watching(streams, { selection: new Selection([2], undefined) })
+  const some = await watching(streams, { selection: new Selection([2]) })
   for (const { next } of [all, one, some]) expect((await next()).at(-1)).toBe("live 10")
   history.rollBack(7, 1000)
   bus.notify()

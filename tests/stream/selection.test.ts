@@ -17,7 +17,7 @@ const nameOf = (frame: Frame): number | string =>
 
 test("an item that is watched already is not sent again, and a new one begins with its state", async () => {
   const history = historyOf(3)
-  const selection = new Selection([1], undefined)
+  const selection = new Selection([1])
   selection.ask({ do: "subscribe", ids: [1, 2, 2] })
   expect((await selection.answer(history, 3)).map(nameOf)).toEqual(["watching", 2])
 })
@@ -25,7 +25,7 @@ test("an item that is watched already is not sent again, and a new one begins wi
 test("as many items can be chosen as may be, and not one more", async () => {
   const history = historyOf(MAX_CHOSEN + 1)
   const ids = Array.from({ length: MAX_CHOSEN + 1 }, (_, at) => at + 1)
-  const selection = new Selection([], undefined)
+  const selection = new Selection([])
   selection.ask({ do: "subscribe", ids: ids.slice(1) })
   selection.ask({ do: "subscribe", ids: [1] })
   expect((await selection.answer(history, 0)).map(nameOf)).toEqual(["watching"])
@@ -33,7 +33,7 @@ test("as many items can be chosen as may be, and not one more", async () => {
 })
 
 test("a choice that is fixed takes no change of either kind", async () => {
-  const selection = new Selection([1], undefined, true)
+  const selection = new Selection([1], { isFixed: true })
   selection.ask({ do: "subscribe", ids: [2] })
   selection.ask({ do: "unsubscribe", ids: [1] })
   for (let asked = 0; asked < 2; asked += 1)
@@ -43,12 +43,12 @@ test("a choice that is fixed takes no change of either kind", async () => {
 
 test("a choice of one item is wider than that item once another is added, and once it is left", async () => {
   const history = historyOf(2)
-  const added = new Selection([1], undefined)
+  const added = new Selection([1])
   expect(added.isWider(1)).toBe(false)
   added.ask({ do: "subscribe", ids: [2] })
   await added.answer(history, 2)
   expect([added.isWider(1), added.isWider(undefined)]).toEqual([true, false])
-  const left = new Selection([1], undefined)
+  const left = new Selection([1])
   left.ask({ do: "unsubscribe", ids: [1] })
   await left.answer(history, 2)
   expect(left.isWider(1)).toBe(true)
