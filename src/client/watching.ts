@@ -17,8 +17,9 @@ export type Watched =
   /** One change of an item, with its event ID. */
   | { readonly type: "update"; readonly id: number; readonly update: ProgressUpdate }
   /**
-   * What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream. `queue` says that
-   * the queue is paused, or not: after `offline` it is not until that is said again.
+   * What follows `live` is new, a `gap` counts what was left out, `end` and `shutdown` close the stream.
+   * `queue` says whether the queue is paused. After `offline` it counts as not paused until `queue` comes
+   * again.
    */
   | { readonly type: "control"; readonly control: StreamControl }
   | Offline

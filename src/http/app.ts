@@ -174,7 +174,8 @@ export function createApp(parts: AppParts) {
     // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
     .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
       counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
-      // Such a route says by itself whether its answer may be stored. To look would cost each stream an object.
+      // A route that returns a Response has set its cache header itself. To look at it would cost each stream
+      // an object.
       if (responseValue instanceof Response) return
       set.headers["cache-control"] = "no-store"
       if (typeof responseValue !== "object" || responseValue === null) return

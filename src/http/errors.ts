@@ -149,7 +149,10 @@ function withoutItems(error: AppError, { caller, request, query, params }: Refus
   return hides && leaseOf({ request, query }) !== "" ? lost(Number(id)) : error
 }
 
-/** What a request is refused with that has shown no valid lease: who sent it learns no more from that. */
+/**
+ * The codes that a request with an invalid lease gets. If the guard had refused the request, its refusal is
+ * answered instead, so that the sender learns nothing about items.
+ */
 const UNPROVEN: readonly ErrorCode[] = ["lease_lost", "not_found", "gone"]
 
 /** The headers that belong to a refusal. */
@@ -159,7 +162,7 @@ function headersOf({ code, retryAfterMs }: AppError, request: Request, routes: r
     "content-type": "application/json",
     "cache-control": "no-store",
     ...(isForNow && { "retry-after": String(Math.ceil((retryAfterMs ?? 1000) / 1000)) }),
-    // Who has to come back later keeps no connection meanwhile, which others may need.
+    // A client that has to come back later keeps no connection meanwhile, because others may need it.
     ...(code === "unavailable" && { connection: "close" }),
     ...(code === "unauthorized" && { "www-authenticate": "Bearer" }),
     ...(code === "upgrade_required" && { upgrade: "websocket" }),

@@ -5,9 +5,9 @@ const MOST_MS = 1
 interface Client {
   /** How long the client's requests have taken in this turn, in milliseconds. */
   spentMs: number
-  /** What one of them takes, as far as it was seen, in milliseconds. */
+  /** How long one of the client's requests takes, as measured so far, in milliseconds. */
   eachMs: number
-  /** Let its requests go on, the oldest first. */
+  /** The functions that let its waiting requests go on, the oldest first. */
   readonly waiting: (() => void)[]
 }
 

@@ -90,7 +90,8 @@ function refuseEncoded({ headers }: Request): void {
 const FEW_RETRY_MS = 5000
 
 /**
- * Requests that are answered even then: the health of the server, and reports of renders that are under way.
+ * Requests that are answered even if descriptors are scarce: the health of the server, and reports of renders
+ * that are under way.
  */
 const isSpared = (request: Request, routes: readonly RouteOfApp[]): boolean =>
   /^(?:\/api\/v1)?\/(?:health|metrics)\b/.test(pathOf(request)) || showsLease(request, routes)

@@ -54,7 +54,7 @@ export const healthRoute = (running: Running, id: "health" | "apiHealth") =>
     }),
   )
 
-/** An event loop that has not turned for so long will not go on. */
+/** An event loop that has not turned for so long counts as stuck. */
 const STUCK_MS = 60_000
 
 /**

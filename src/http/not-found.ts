@@ -4,7 +4,7 @@ import { pathOf } from "./paths.ts"
 const POLICY =
   "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-/** A wave of which nothing has been heard. */
+/** The wave of the product as a flat line. */
 const FLAT_LINE = `<svg class="flat-line" viewBox="0 0 240 24" aria-hidden="true"><path d="${Array.from(
   { length: 40 },
   (_, i) => `M${i * 6 + 3} ${i % 9 === 4 ? "9v6" : "11v2"}`,

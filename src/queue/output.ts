@@ -90,7 +90,7 @@ export class Output implements Service {
 
   async start(): Promise<void> {}
 
-  /** Ends what is followed, and lets nothing be followed. */
+  /** Ends all reading that follows an output, and allows no more of it. */
   async stop(): Promise<void> {
     this.#isDraining = true
     for (const wakes of this.#followers.values()) for (const wake of wakes) wake()

@@ -118,7 +118,7 @@ export class Presence {
         return {
           ...{ worker, tags, version, isTaking, idleMs, drainedMs },
           isWaiting: waits > 0,
-          // Its connection is open.
+          // The worker's connection is open, so it is heard now.
           heardMs: waits > 0 ? this.#nowMs() : heardMs,
           starts: [...instances],
           drained: starts && [...starts],
@@ -187,7 +187,7 @@ export class Presence {
     const others = this.#others.filter((other) => other.worker === worker)
     const entry = this.#workers.get(worker)
     if (!entry && others.length === 0) return false
-    // Its next claim may come to this server, and the others learn of it from this one.
+    // The worker's next claim may come to this server, and the others learn of it from this one.
     const known = entry ?? this.#met(worker, Math.max(...others.map(({ heardMs }) => heardMs)))
     for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)
     this.#drains.set(worker, { starts: isDraining ? new Set(known.instances) : null, sinceMs: this.#nowMs() })
@@ -216,7 +216,7 @@ export class Presence {
     const taken = this.#taken.get(id)
     if (taken?.tags === null || this.isDrainingAt({ id, worker })) return null
     if (taken) return { worker, tags: taken.tags ?? tags }
-    // It took the item at another server, or before this one started.
+    // The worker took the item at another server, or before this one started.
     const others = this.#others.filter((other) => other.worker === worker)
     const own = this.#workers.get(worker)
     const taking = own?.isTaking ? own : others.find(({ isTaking }) => isTaking)

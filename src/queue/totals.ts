@@ -58,7 +58,7 @@ export interface Overview {
   readonly failed: readonly QueueItem[]
 }
 
-/** QueueFigures the whole queue. */
+/** Counts the whole queue. */
 export class QueueTotals {
   readonly #store: Items & Life
   readonly #figures: Figures
