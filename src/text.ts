@@ -85,13 +85,13 @@ export const isGuess = (item: {
   readonly time_progress?: number | null
 }): boolean => item.basis === "guess" && (item.time_progress ?? null) === null
 
-/** Two times in one unit, begun ones counted outwards: `40 to 90 s`, `3 to 6 min`, `3 to 5 h`. */
+/** Two times in one unit, begun ones counted outwards: `40 to 90 s`, `3 to 6 min`, `3 to 5 h`; `under 20 s` from 0 on. */
 function range(low: number, high: number): string {
-  const [unit, seconds] = high < 120 ? ["s", 10] : high < 3 * 3600 ? ["min", 60] : ["h", 3600]
+  const [unit, seconds] = high < 120 ? ["s", high < 30 ? 5 : 10] : high < 3 * 3600 ? ["min", 60] : ["h", 3600]
   const each = unit === "s" ? seconds : 1
   const from = Math.floor(low / seconds) * each
   const to = Math.max(from + each, Math.ceil(high / seconds) * each)
-  return `${from} to ${to} ${unit}`
+  return from === 0 ? `under ${to} ${unit}` : `${from} to ${to} ${unit}`
 }
 
 /** Whether the estimate is vague: the band is wider than half of it. */

@@ -93,12 +93,14 @@ const waits = ({ status }: QueueItem): boolean => status === "queued" || status 
 const secondsTo = (time: string | null, nowMs: number): number =>
   time === null ? 0 : (Date.parse(time) - nowMs) / 1000
 
-/** When an item that is being worked on is done; undefined while unknown. */
+/** When an item that is being worked on is done; undefined while unknown, and once it takes longer than its band says. */
 function freeIn(item: QueueItem, nowMs: number): Outlook | undefined {
   const { eta_seconds, eta_low_seconds: low, eta_high_seconds: high, updated_at, cancel_requested_at } = item
   if (cancel_requested_at !== null) return { seconds: 0, deviation: 0 }
   if (eta_seconds === null) return undefined
-  const seconds = Math.max(0, eta_seconds + secondsTo(updated_at, nowMs))
   const isBand = low !== null && high !== null
-  return { seconds, deviation: isBand ? (high - low) / 2 / FOUR_FIFTHS : eta_seconds * PACE_ALONE }
+  const deviation = isBand ? (high - low) / 2 / FOUR_FIFTHS : eta_seconds * PACE_ALONE
+  const left = eta_seconds + secondsTo(updated_at, nowMs)
+  const isOverdue = left < eta_seconds - (high ?? eta_seconds + FOUR_FIFTHS * deviation)
+  return isOverdue ? undefined : { seconds: Math.max(0, left), deviation }
 }

@@ -24,8 +24,8 @@ export const QUEUE: readonly Mistake[] = [
       ],
       [
         "the time that has passed since the last report is not taken off a forecast",
-        "Math.max(0, eta_seconds + secondsTo(updated_at, nowMs))",
-        "Math.max(0, eta_seconds)",
+        "const left = eta_seconds + secondsTo(updated_at, nowMs)",
+        "const left = eta_seconds",
       ],
       [
         "a forecast that failed is answered for a second",

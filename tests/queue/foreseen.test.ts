@@ -35,10 +35,14 @@ async function startsIn(inHand: Partial<QueueItem>): Promise<number | undefined>
   return starts.find(({ id }) => id === 2)?.startsIn
 }
 
-test("what is left of an item counts from its last report, and an overdue one ends any moment", async () => {
+test("what is left of an item counts from its last report, and an overdue one ends any moment, until nobody knows", async () => {
   expect(await startsIn({ eta_seconds: 90, updated_at: at(0) })).toBe(90)
   expect(await startsIn({ eta_seconds: 90, updated_at: at(-30) })).toBe(60)
-  expect(await startsIn({ eta_seconds: 90, updated_at: at(-300) })).toBe(0)
+  expect(await startsIn({ eta_seconds: 90, updated_at: at(-110) })).toBe(0)
+  expect(await startsIn({ eta_seconds: 90, updated_at: at(-130) })).toBeUndefined()
+  const band = { eta_seconds: 90, eta_low_seconds: 60, eta_high_seconds: 190 }
+  expect(await startsIn({ ...band, updated_at: at(-180) })).toBe(0)
+  expect(await startsIn({ ...band, updated_at: at(-200) })).toBeUndefined()
 })
 
 test("a worker that is asked to stop its item takes the next one soon, whatever was left", async () => {
