@@ -14,7 +14,7 @@ test("the waits double from the first to the longest, each within the spread", (
   }
 })
 
-test("those who have failed often do not all return at the same moment", () => {
+test("clients that have failed often do not all return at the same moment", () => {
   const late = Array.from({ length: 100 }, () => backoff(RETRY, 1000))
   expect(new Set(late).size).toBeGreaterThan(90)
   expect(Math.min(...late)).toBeGreaterThanOrEqual(48_000)

@@ -100,7 +100,7 @@ test("a stream that is still replaying ends cleanly too, and its reader resumes 
   rest.leave()
 }, 30_000)
 
-test("a long replay keeps nobody else waiting", async () => {
+test("a long replay keeps no other client waiting", async () => {
   await using server = await start()
   const id = await fill(server, 60)
   await server.put(id, { status: "failed" })

@@ -67,7 +67,7 @@ test("a warning is counted like an error, and stays one", async () => {
   ])
 })
 
-test("what was counted and not yet said is said at the end, and once", async () => {
+test("what was counted and not yet logged is logged at the end, and once", async () => {
   const { errors, lines } = open()
   errors.log("a request failed", full())
   errors.log("a timer failed", full())

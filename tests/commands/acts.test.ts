@@ -33,7 +33,7 @@ test("cancel cancels what waits at once, and asks the worker of what renders to 
   expect((await server.item(rendering)).cancel_requested_at).not.toBeNull()
 })
 
-test("what is refused for one item is said, exits with 1, and keeps none of the others from it", async () => {
+test("a refusal for one item is printed, exits with 1, and does not keep the others from changing", async () => {
   const [first, last] = [await server.add(), await server.add()]
   const { code, stdout, stderr } = await cli("cancel", String(first), "999999", String(last))
   expect(code).toBe(1)
@@ -41,7 +41,7 @@ test("what is refused for one item is said, exits with 1, and keeps none of the 
   expect(stderr).toBe("track-studio: queue item 999999 does not exist\n")
 })
 
-test("what a server says to do by a request is said as what to type", async () => {
+test("what a server says to do by a request is printed as what to type", async () => {
   const id = await server.add()
   await cli("cancel", String(id))
   const { code, stderr } = await cli("run", "--item", String(id), "--", "true")
@@ -134,7 +134,7 @@ test("show prints what is known of an item and nothing else, with an error line 
   expect(item).toEqual(await server.item(id))
 })
 
-test("stats shows the open streams, the kept updates, the uptime and the role of who asks", async () => {
+test("stats shows the open streams, the kept updates, the uptime and the caller's role", async () => {
   const { stdout } = await cli("stats")
   expect(stdout).toMatch(
     /\nstreams {4}0 of all items, 0 of one item\nupdates {4}\d+ kept, newest \d+\nuptime {5}\d+:\d\d\nyour role {2}admin\n$/,

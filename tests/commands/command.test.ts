@@ -225,7 +225,7 @@ test("list prints a table in the order of the queue, with control characters rep
   ])
 })
 
-test("list --json prints an item a line; status and limit narrow it", async () => {
+test("list --json prints one item per line; status and limit narrow it", async () => {
   for (let i = 0; i < 3; i += 1) await server.add({ song_id: 51 })
   await server.put(await server.add({ song_id: 51 }), { status: "processing" })
   const items = async (...args: string[]): Promise<QueueItem[]> =>

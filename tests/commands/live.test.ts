@@ -277,7 +277,7 @@ test("colours obey FORCE_COLOR and NO_COLOR, and need a terminal otherwise", asy
   await colourless[Symbol.asyncDispose]()
 })
 
-test("a terminal that cannot be drawn over gets a line an update, and so does one that asks for it", async () => {
+test("a terminal that cannot be drawn over gets one line per update, and so does one that asks for it", async () => {
   await using server = await start()
   await server.add({ song_id: 1, title: "Plain" })
   for (const [args, env] of [

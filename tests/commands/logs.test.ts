@@ -69,7 +69,7 @@ test("nothing steers the terminal, whatever a server sends", async () => {
   expect(ran).toEqual({ code: 0, stderr: "", stdout: "\ufffd[2Jred\ufffd\n\ttab\n" })
 })
 
-test("what cannot be printed is said, and a server that is away is not waited for", async () => {
+test("what cannot be printed is named, and a server that is away is not waited for", async () => {
   const silent = await attempt(server)
   expect(await logs(String(silent.id))).toEqual({
     code: 0,

@@ -63,7 +63,7 @@ class Watching {
 const isLive = (lines: readonly string[]): boolean => lines.includes("# live")
 const tells = (said: string) => (lines: readonly string[]) => lines.some((line) => line.includes(said))
 
-test("watch shows the state of all items that are not finished, then every update, a line each", async () => {
+test("watch shows the state of all items that are not finished, then every update, one line each", async () => {
   await using server = await start()
   const first = await server.add({ song_id: 1, title: "Evening song" })
   await server.put(await server.add(), { status: "failed" })
@@ -124,7 +124,7 @@ test("watch replaces what could steer a terminal, and keeps every update on one 
   expect(watching.updates).toHaveLength(3)
 })
 
-test("watch --json prints an object a line, the updates with their event IDs", async () => {
+test("watch --json prints one object per line, the updates with their event IDs", async () => {
   await using server = await start()
   const id = await server.add({ song_id: 1 })
   await using watching = new Watching(server.url, "--json")

@@ -72,7 +72,7 @@ describe("the page", () => {
     expect(bytes).toBeLessThan(MAX_BYTES)
   })
 
-  test("comes as it is to those who cannot decompress", async () => {
+  test("is sent as it is to clients that cannot decompress", async () => {
     for (const encoding of ["identity", "gzip;q=0, identity"]) {
       const answer = await get("/", { ...HTML, "accept-encoding": encoding })
       expect(answer.headers.get("content-encoding")).toBeNull()

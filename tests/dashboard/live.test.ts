@@ -102,7 +102,7 @@ async function silentAndGone(): Promise<void> {
 }
 
 page("one stream for all tabs of a browser", () => {
-  test("is held by a worker that they share", async () => {
+  test("is held by a SharedWorker", async () => {
     const server = await serve()
     const id = await running(server, 10)
     const first = await open(server)

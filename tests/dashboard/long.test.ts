@@ -86,7 +86,7 @@ page("a queue of 12,500 items", () => {
     await tab.until(`document.querySelector(".waiting .more").innerText === "Show 160 more of 9,960"`)
   })
 
-  test("gives item 9,000 to who searches for its title, and says how many are found", async () => {
+  test("finds item 9,000 by its title, and says how many were found", async () => {
     await tab.evaluate(`document.querySelector("#filter").focus()`)
     await tab.type("number 9000")
     await tab.until(`document.querySelector('.waiting [data-item="9000"]')`)

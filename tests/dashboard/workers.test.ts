@@ -20,7 +20,7 @@ const text = (selector: string): string => `document.querySelector(${JSON.string
 const wait = (worker: string, tag: string) =>
   client.claim({ worker, wait: 30, tags: [tag], version: "1.2.3" }, leaving.signal).catch(() => null)
 
-page("who works", () => {
+page("the strip of workers", () => {
   test("is shown by an empty box with the command that starts a worker", async () => {
     await tab.until(`${text(".running .empty p")} === "Nothing is rendering. Start a worker:"`)
     expect(await tab.evaluate<string>(text(".running .empty code"))).toBe(
@@ -59,7 +59,7 @@ page("who works", () => {
     expect(tab.complaints).toEqual([])
   })
 
-  test("is nobody for an item whose tags no worker offers: it stands apart, and says so", async () => {
+  test("names the tags of an item that no worker offers, and puts the item apart", async () => {
     void wait("gpu-1", "gpu")
     await here.server.add({ song_id: 1, title: "Small", tags: ["gpu", "4k"] })
     await here.server.add({ song_id: 2, title: "Smaller", tags: ["cpu"], priority: 9 })

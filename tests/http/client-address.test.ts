@@ -17,7 +17,7 @@ test("without a trusted proxy the peer is the client, whatever its headers say",
   })
 })
 
-test("what came through a proxy that nobody trusts is not local", () => {
+test("a request that came through a proxy which is not trusted is not local", () => {
   const proxies = new TrustedProxies([])
   for (const name of ["Forwarded", "X-Forwarded-For", "Via"]) {
     expect(proxies.clientOf("127.0.0.1", new Headers({ [name]: "x" })).isLocal).toBeFalse()

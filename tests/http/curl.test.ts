@@ -89,7 +89,7 @@ test("columns, rows, colours and time zone of curl's board can be chosen", async
   expect([answer.status, (await answer.json()).code]).toEqual([422, "invalid"])
 })
 
-test("wget gets the board too; other programs get it once, as plain text; who takes no text gets the envelope", async () => {
+test("wget gets the board too; other programs get it once, as plain text; a client that takes no text gets the envelope", async () => {
   await using server = await start()
   await server.put(await server.add({ song_id: 1, title: "Hello" }), { status: "processing", progress: 50 })
   await using wget = new TestTerminal(["wget", "-qO-", `${server.url}/`])
@@ -134,7 +134,7 @@ test("a curl that stops reading and goes on is shown the state of then", async (
   await board.interrupt()
 }, 20_000)
 
-test("an idle board is drawn again with the keepalive, so that who has gone is noticed", async () => {
+test("an idle board is drawn again with the keepalive, so that a client that has gone is noticed", async () => {
   await using server = await start({ args: ["--keepalive-ms", "100"] })
   await using board = curl(server)
   await board.until(says("● live"))

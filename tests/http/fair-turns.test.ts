@@ -30,7 +30,7 @@ async function come(turns: FairTurns, names: readonly string[], order: string[])
   return all
 }
 
-test("a client that has had its share of a turn waits, and the requests of others go on at once", async () => {
+test("a client that has used its part of a turn waits, and the requests of others go on at once", async () => {
   const order: string[] = []
   const all = await come(new FairTurns(), ["a1", "a2", "a3", "b1"], order)
   expect(order).toEqual(["a1", "b1"])

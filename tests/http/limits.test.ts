@@ -259,7 +259,7 @@ test("the streams of a client are counted on, however many clients come after it
   expect(owners.of({ ...visitor, client: "idle" })).not.toBe(idle)
 })
 
-test("an EventSource for which there is no room learns when to come back", async () => {
+test("an EventSource for which there is no room gets the time at which to come back", async () => {
   await using server = await start({ args: ["--streams-per-client", "1"] })
   const secret = await tokenOf(server, "viewer")
   await known(server, secret)

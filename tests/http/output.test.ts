@@ -195,7 +195,7 @@ test("followed without an attempt it goes on with the next one, and ends when th
   expect(await (await answer).text()).toBe("first\n[attempt 2]\nsecond\n")
 })
 
-test("a reader whose place is in one attempt and who asks for another gets all of that", async () => {
+test("a reader whose place is in one attempt gets all of another attempt that it asks for", async () => {
   const work = await attempt(server, { max_attempts: 2 })
   await print(work, "first, and longer\n")
   await work.say("fail", { error_message: "broken", retry_in: 0 })
@@ -210,7 +210,7 @@ test("a reader whose place is in one attempt and who asks for another gets all o
   expect(await read("?attempt=2", "2-7")).toBe("third\n")
 })
 
-test("after a retry the attempt that begins again has an output of its own, also for those who follow", async () => {
+test("after a retry the new attempt has an output of its own, also for followers", async () => {
   const work = await attempt(server, { max_attempts: 1 })
   await print(work, "before\n")
   await work.say("fail", { error_message: "broken" })
@@ -259,7 +259,7 @@ test("the output of a song is that of its item that was started last", async () 
   expect(await (await server.api("GET", `/songs/${song}/output`)).text()).toBe("second\n")
 })
 
-test("a lease that is nobody's is refused before anything is printed, and an item that never was", async () => {
+test("an invalid lease, and an item that never existed, are refused before anything is printed", async () => {
   const { id } = await attempt(server)
   const headers = { lease: "nobody's", "transfer-encoding": "chunked" }
   for (const [item, refusal] of [
@@ -329,7 +329,7 @@ test("of a deleted item no output is read, and its worker learns of it", async (
   expect(await follower.text()).toBe("gone\n")
 })
 
-test("output outlives a restart, and who follows it hears of the stop", async () => {
+test("output outlives a restart, and its followers hear of the stop", async () => {
   await using before = await start()
   const work = await attempt(before)
   await print(work, "kept\n")

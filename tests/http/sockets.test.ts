@@ -221,7 +221,7 @@ test("a message that asks for nothing that can be done is refused, and changes n
   await reader.until(({ updates }) => updates.length === 2)
 })
 
-test("until=finished says end and closes in order, also for one who has seen it all", async () => {
+test("until=finished sends end and closes in order, also for a viewer that has seen everything", async () => {
   await using server = await start()
   const id = await server.add()
   const reader = await WebSocketReader.open(server.url, `${WS}/${id}?until=finished`)

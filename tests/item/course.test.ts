@@ -140,7 +140,7 @@ describe("a completed attempt leaves a run", () => {
     expect(render.complete(230).runs).toMatchObject([{ seconds: 230, steps: [{ name: "Draw" }, {}] }])
   })
 
-  test("one during much of which nobody watched leaves none", () => {
+  test("an attempt during much of which no server watched leaves no run", () => {
     const outage = (seconds: number): Outage => ({
       sinceMs: START_MS + 50_000,
       endedMs: START_MS + (50 + seconds) * 1000,

@@ -69,7 +69,7 @@ describe("whatever was told before, and whatever is told now", () => {
   })
 })
 
-test("nothing is said of what was never seen", () => {
+test("nothing is estimated for a place that was never seen", () => {
   expect(estimate({ trace: NO_TRACE, at: 5, worker: "" }, learn([]))).toBeNull()
   expect(outlook(learn([]), "")).toBeUndefined()
 })

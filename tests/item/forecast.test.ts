@@ -41,7 +41,7 @@ test("a delayed item starts no sooner, and meanwhile others do", () => {
   expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 })])).toEqual({ 1: 8 })
 })
 
-test("nothing is said behind what lasts nobody knows how long, nor without a worker", () => {
+test("no start is foreseen behind an item of unknown length, nor without a worker", () => {
   expect(startsOf([slot(0)], [item(1, undefined), item(2, 5)])).toEqual({ 1: 0 })
   expect(startsOf([{ ...slot(0), free: undefined }], [item(1, 5)])).toEqual({})
   expect(startsOf([], [item(1, 5)])).toEqual({})
@@ -52,7 +52,7 @@ test("where a slot may become free at any time, an item may start at once", () =
   expect(starts).toMatchObject([{ id: 1, startsIn: 60, low: 0 }])
 })
 
-test("all is done when the last is; nobody knows that where one is not known", () => {
+test("all is done when the last item is; that is unknown if one of them is unknown", () => {
   expect(forecast([slot(10), slot(3)], [item(1, 5)], 10).doneIn).toBe(10)
   expect(forecast([slot(10)], [item(1, 5)], 10).doneIn).toBe(15)
   expect(forecast([slot(10)], [item(1, undefined)], 10).doneIn).toBeUndefined()

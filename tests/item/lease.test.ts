@@ -207,7 +207,7 @@ test("only the newest token is ever accepted, and only while its lease is held o
   })
 })
 
-test("what is refused says why: a lost lease to those who have a token, an illegal move or a lease to the others", () => {
+test("a refusal says why: a lost lease for callers with a token, an illegal move or a lease for the others", () => {
   during(({ before, act, after, token }) => {
     if (!(after instanceof AppError)) return
     if (token !== undefined) expect(after.code).toBe("lease_lost")

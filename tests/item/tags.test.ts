@@ -12,7 +12,7 @@ test("an item is missing what the worker lacks that lacks the fewest of its tags
   expect(missingTags([], [["cpu"]])).toEqual([])
 })
 
-test("nothing is said of what is missing while no worker is known that takes items", () => {
+test("no tag counts as missing while no worker is known that takes items", () => {
   const gone = [worker(["gpu"], { draining: true }), worker(["gpu"], { state: "away" }), worker(null)]
   expect(offersOf(gone)).toEqual([])
   expect(missingTags(["gpu"], offersOf(gone))).toEqual([])

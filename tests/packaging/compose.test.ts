@@ -169,7 +169,7 @@ describe.skipIf(why !== undefined)(
 
     const authorized = (): string[] => ["-H", `Authorization: Bearer ${token}`]
 
-    test("let in who has the token of the file, on every instance, and nobody else", async () => {
+    test("admit the token in the file, on every instance, and no other caller", async () => {
       expect((await curl(`${url}/api/v1/queue`, "127.0.0.9"))[0]).toBe(401)
       for (let asked = 0; asked < 4; asked += 1) {
         expect((await curl(`${url}/api/v1/queue`, "127.0.0.1", ...authorized()))[0]).toBe(200)

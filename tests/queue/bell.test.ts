@@ -8,7 +8,7 @@ import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { temporaryFolder } from "../server.ts"
 
-test("claims wait with as many sets of tags as they may, and who does not wait is served all the same", async () => {
+test("claims wait with as many sets of tags as they may, and a claim that does not wait is served all the same", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const bus = new LocalBus()

@@ -72,7 +72,7 @@ test("a worker whose connection ends is away; one that claims by number is there
   expect(await seen("hand")).toBeUndefined()
 })
 
-test("a drained worker learns so beside the directive, and gets 204 with a header soon, until it may take items again", async () => {
+test("a drained worker is notified beside the directive, and soon gets 204 with a header, until it may take items again", async () => {
   const id = await server.add({ song_id: 1, tags: ["crew-3"] })
   const { lease }: { lease: { token: string } } = await (await claim("box-3", "crew-3")).json()
   const held = { id, token: lease.token }

@@ -39,7 +39,7 @@ async function forecast(query = ""): Promise<Forecast> {
   return (await server.api("GET", `/queue/forecast${query}`)).json()
 }
 
-test("nobody foresees anything while no worker is there", async () => {
+test("nothing is foreseen while no worker is present", async () => {
   const id = await server.add({ song_id: 1, kind: "song", tags: ["nobody"] })
   expect(await forecast()).toEqual({ forecast: [], done_in_seconds: null, workers: 0 })
   expect(await server.item(id)).not.toHaveProperty("starts_in_seconds")
@@ -88,7 +88,7 @@ test("waiting items start after what their worker has in hand, by what there is 
   await taken?.say("complete")
 })
 
-test("who took an item by its number takes no other, and a claim that waits takes the next one", async () => {
+test("a worker that took an item by its number takes no other, and a claim that waits takes the next one", async () => {
   const id = await server.add({ song_id: 1, kind: "song", available_in: 600 })
   const taken = await claim(server, { id, lease: 600 })
   const waiting = await server.add({ song_id: 1, kind: "song", available_in: 600 })
@@ -105,7 +105,7 @@ test("who took an item by its number takes no other, and a claim that waits take
   await server.api("DELETE", `/queue/${waiting}`)
 })
 
-test("of a paused queue nobody knows when anything starts", async () => {
+test("nothing is foreseen of a paused queue", async () => {
   const hand = await attempt(server, { kind: "song", totals: { seconds: 5000 } }, { lease: 600 })
   const id = await server.add({ song_id: 1, kind: "song", tags: hand.item.tags })
   expect((await forecast()).forecast).toMatchObject([{ id }])

@@ -106,7 +106,7 @@ test("once enough items without a kind went alike, the next one is expected to, 
   await store.close()
 })
 
-test("a forecast that could not be made is made for the next who asks", async () => {
+test("a forecast that could not be made is made for the next caller", async () => {
   let failures = 1
   const store: unknown = {
     clock: { now: () => NOW_MS, steadyMs: () => NOW_MS },

@@ -90,7 +90,7 @@ test("a start takes the progress and the error message given with it", async () 
   expect(await put(id, given)).toMatchObject({ ...given, attempt: 1 })
 })
 
-test("completed is 100 percent, whatever is said, and has its time and outcome", async () => {
+test("completed is 100 percent, whatever was reported, and has its time and outcome", async () => {
   const id = await itemIn("processing")
   const done = await put(id, { status: "completed", progress: 97, video_file_path: "/v.mp4" })
   expect(done).toMatchObject({ progress: 100, outcome: "completed", video_file_path: "/v.mp4", attempt: 1 })
@@ -149,7 +149,7 @@ test("the progress and the step of a finished item can no longer change", async 
   }
 })
 
-test("the other keys of a finished item can change, and what is finished can be said again", async () => {
+test("the other keys of a finished item can change, and its status can be repeated", async () => {
   for (const status of ["completed", "failed"] as const) {
     const id = await itemIn(status)
     const before = await server.item(id)

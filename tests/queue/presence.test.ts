@@ -50,7 +50,7 @@ test("of several workers that another server knows, one that was drained is enou
   expect(one.learn(two.crew)).toBe(false)
 })
 
-test("who takes another item afterwards is the same at both servers", () => {
+test("both servers agree on which worker takes another item afterwards", () => {
   const [one, two] = [new Presence(() => 1000), new Presence(() => 1000)]
   one.claims({ worker: "box", tags: ["gpu", "fast"] })
   one.took(1, ["gpu", "fast"])

@@ -77,7 +77,7 @@ test("waiting for an item that does not exist is answered at once", async () => 
   ])
 })
 
-test("those who wait are no viewers: stats does not count them", async () => {
+test("held answers are no viewers: stats does not count them", async () => {
   const id = await server.add()
   const held = new Held(server, id)
   await exchanges(server, id)
@@ -88,7 +88,7 @@ test("those who wait are no viewers: stats does not count them", async () => {
   expect((await held.answer).status).toBe(200)
 })
 
-test("those who wait are answered with the item as it is when the server drains", async () => {
+test("held answers are given with the item as it is when the server drains", async () => {
   await using own = await start()
   const id = await own.add({ song_id: 6 })
   const held = Array.from({ length: 50 }, () => new Held(own, id, "&timeout=3600"))

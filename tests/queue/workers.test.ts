@@ -94,7 +94,7 @@ test("complete ends at 100 percent with what is handed over", async () => {
   expect((await silent.say("complete")).item?.message).toBe("Processing completed successfully")
 })
 
-test("complete and fail said again answer the same and change nothing; another verb is too late", async () => {
+test("complete and fail, repeated, answer the same and change nothing; the other verb is too late", async () => {
   const bodies = {
     complete: { video_file_path: "/v.mp4" },
     fail: { error_message: "no GPU" },
@@ -114,7 +114,7 @@ test("complete and fail said again answer the same and change nothing; another v
   }
 })
 
-test("of complete and fail said at the same time the first counts, and the other is refused", async () => {
+test("of complete and fail at the same time the first counts, and the other is refused", async () => {
   for (let round = 0; round < 10; round += 1) {
     const taken = await attempt(server)
     const [complete, fail] = await Promise.all([

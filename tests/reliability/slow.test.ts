@@ -42,7 +42,7 @@ async function answerMs(server: TestServer): Promise<number> {
   return performance.now() - startedMs
 }
 
-test("clients that take their time harm nobody else", async () => {
+test("slow clients harm no others", async () => {
   await using server = await start()
   const port = Number(new URL(server.url).port)
   await answerMs(server)

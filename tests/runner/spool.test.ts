@@ -48,7 +48,7 @@ test("a report that could not be sent comes first again, unless a newer one of i
   expect(drained(spool)).toEqual([15])
 })
 
-test("who waits for a report gets on when one comes, or when it is over", async () => {
+test("a wait for a report ends when one comes, or when its time is over", async () => {
   const spool = new Spool()
   const over = new AbortController()
   const first = spool.filled(over.signal)

@@ -99,7 +99,7 @@ describe("in a worker's script", () => {
     )
   })
 
-  test("bars that are said to follow one another are parts of the whole", async () => {
+  test("bars that were declared to follow one another are parts of the whole", async () => {
     const bar = 'for p in 10 50 90 100; do printf "\\\\r$p%%"; sleep 0.3; done'
     const { history } = await worked(`${inner} --bars 2 -- sh -c '${bar}; echo; ${bar}' </dev/null`)
     const shown = history.filter(({ status }) => status === "processing")

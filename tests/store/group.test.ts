@@ -178,7 +178,7 @@ test("a write that the database cannot do is an outage, although the others of i
   expect(noted).toEqual(["begun 2", "ending 2", "committed 2", "failed 2"])
 })
 
-test("when the disk does not confirm a commit, it is said that nobody knows whether it was stored", async () => {
+test("when the disk does not confirm a commit, the answer says that it is not known whether it was stored", async () => {
   using database = open()
   const { client, add } = database
   const prepare = client.prepare.bind(client)

@@ -96,7 +96,7 @@ test("many notifications of one turn are one read", async () => {
   expect(count("page") - before).toBe(1)
 })
 
-test("a stream that leaves while it still learns where the history is leaves nobody who follows it", async () => {
+test("a stream that leaves while the head is still being read leaves no one following the history", async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
   const history = new MemoryHistory(async () => promise, 10)
   const bus = new LocalBus()
@@ -297,7 +297,7 @@ test("a keepalive goes to idle streams alone, however many there are", async () 
   expect(performance.now() - startedMs).toBeGreaterThan(140)
 })
 
-test("a keepalive between two slices of those who are woken takes no update from anyone", async () => {
+test("a keepalive between two slices of a fan-out takes no update from any stream", async () => {
   class Slow extends Seat {
     override wake(why: WakeReason, examined?: number): void {
       for (const until = performance.now() + (why === "batch" ? 40 : 0); performance.now() < until;);

@@ -45,7 +45,7 @@ test("as server-sent events only live has an event ID, and what ends a stream sa
   ])
 })
 
-test("ndjson is one JSON object a line: updates with their event ID, and what is said of the stream", async () => {
+test("ndjson is one JSON object per line: updates with their event ID, and control frames", async () => {
   await using server = await start()
   const id = await server.add({ song_id: 3, title: "A\nsong" })
   const read = await lines(server, `${STREAM}?format=ndjson`, undefined, 2)

@@ -219,7 +219,7 @@ test("streams that come and go while the history is read slowly lose nothing and
   )
 }, 120_000)
 
-test("who waits for the end of an item hears of it, in whatever moment it comes", async () => {
+test("a wait for the end of an item ends with it, at whatever moment it comes", async () => {
   using folder = temporaryFolder()
   const inner = new SqliteStore(join(folder.path, "queue.db"))
   const bus = new LocalBus()

@@ -58,7 +58,7 @@ async function read(stream: Chunks<Uint8Array>, written: Uint8Array[] = []): Pro
   for (let next = await stream.next(); !next.done; next = await stream.next(sink)) written.push(next.value)
 }
 
-test("a stream that ends with its item is finished, and all that it said is counted", async () => {
+test("a stream that ends with its item is counted as finished, with all that it sent", async () => {
   const server = open()
   server.say("processing")
   const written: Uint8Array[] = []

@@ -51,7 +51,7 @@ test("an open stream of all items says at once that the queue was paused and res
   expect(names(one.seen)).toEqual(["message", "live", "message"])
 })
 
-test("who connects or comes back while the queue is paused hears of it before live; else nothing is said", async () => {
+test("a viewer that connects or comes back while the queue is paused gets the pause before live; otherwise nothing is sent", async () => {
   await using server = await start()
   await server.add()
   const since = await pause(server)

@@ -53,7 +53,7 @@ test("what earlier runs foresee is shown in place of the percentage, with its ba
   expect(leftOf(board, NOW)).toBe("1 to 3 min left, done at 03:06 UTC")
 })
 
-test("a paused queue is said beside the figures, until it is resumed or the connection is lost", () => {
+test("a pause of the queue is shown beside the figures, until it is resumed or the connection is lost", () => {
   const board = new Board()
   const pause = (paused_at: string | null): void =>
     board.take({ type: "control", control: { event: "queue", paused_at } }, NOW)

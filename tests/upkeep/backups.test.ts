@@ -75,7 +75,7 @@ test("what a backup left that was ended is removed before the next, and a stop e
   expect([slow.files, results, slow.backups.latestMs]).toEqual([[], [], 0])
 })
 
-test("a failure is said, removes nothing, and is tried again", async () => {
+test("a failure is reported, removes nothing, and is tried again", async () => {
   const files = ["track-studio-20260101T000000Z.db"]
   let isFull = true
   const { backups, results } = kept(

@@ -38,7 +38,7 @@ async function looked(left: readonly ("many" | "few" | "none")[]) {
 /** For a second after that it is looked as often. */
 const after = <T>(value: T): T[] => Array.from({ length: 9 }, () => value)
 
-test("that descriptors are few is said once a minute, while idle connections are closed", async () => {
+test("a lack of descriptors is logged once a minute, while idle connections are closed", async () => {
   const { said, noted, reasons, areFew } = await looked(Array<"few">(601).fill("few"))
   expect(said).toEqual([3, 1800])
   expect(noted).toEqual([...Array.from({ length: 601 }, () => 1), ...after(0)])

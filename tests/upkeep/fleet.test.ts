@@ -22,7 +22,7 @@ class Known implements Instances {
   }
 }
 
-test("a server learns of the others that were there within 15 s, and never counts itself among them", async () => {
+test("a server lists the others that were seen within 15 s, and never itself", async () => {
   const known = new Known()
   const seen: string[][] = []
   const fleet = new Fleet(known, {
