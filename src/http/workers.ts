@@ -201,7 +201,7 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, {
           tag: "Workers",
           summary: "Fail an attempt",
           about:
-            "A retryable failure waits for another attempt while the item has attempts left, `retry_in` seconds or, by default, ten and twice as long each time. Idempotent: repeating it gives the same answer.",
+            "A retryable failure waits for another attempt while the item has attempts left, `retry_in` seconds or, by default, 10 seconds and then twice as long each time, up to 10 minutes. Idempotent: repeating it gives the same answer.",
           headers: LEASE,
           successes: [worker],
           refusals: ["lease_lost", "gone"],

@@ -216,7 +216,7 @@ const webhook = (): Json => ({
   })),
   requestBody: { required: true, content: { "application/json": { schema: ref("WebhookBody") } } },
   responses: {
-    "2XX": { description: "heard" },
+    "2XX": { description: "taken: the delivery is over" },
     "410": { description: "not wanted: this delivery is given up" },
     default: { description: "tried again later; `Retry-After` is obeyed" },
   },

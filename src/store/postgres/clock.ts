@@ -28,7 +28,7 @@ export class DatabaseClock implements Clock {
     return this.#lastMs
   }
 
-  /** The same: all instances must agree on when a lease runs out. */
+  /** The steady clock is the database's, too: all instances must agree on when a lease runs out. */
   readonly steadyMs = this.now
 
   /** Takes the server's time, in epoch milliseconds, from an answer to what was sent at `askedMs`. */

@@ -28,7 +28,7 @@ export class LateError extends Error {}
 export class StatementError extends Error {
   /** The SQLSTATE; empty if the server gave none. */
   readonly state: string
-  /** The same, otherwise the code of Bun's client. */
+  /** The SQLSTATE; without one, the code of Bun's client. */
   readonly code: string
 
   /** Takes what may be shown from an error of the client, of drizzle, or of this program. */

@@ -97,7 +97,7 @@ async function checkUnused(tx: SQL, url: string): Promise<void> {
     )
     if ((row?.n ?? 0) === 0) return
     if (performance.now() > untilMs) break
-    // What it answers stays the same within a transaction.
+    // The list of sessions stays the same within a transaction unless it is cleared.
     await tx.unsafe("SELECT pg_stat_clear_snapshot()")
   }
   throw new AppError("unavailable", `a server runs on ${shownDatabase(url)}; stop it, then move`)

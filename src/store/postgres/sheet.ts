@@ -34,7 +34,7 @@ export interface Added {
   readonly item: QueueItem
   /** The key that no other add may have used; undefined for none. */
   readonly key: string | undefined
-  /** See `Row`. */
+  /** See `SheetRow`. */
   readonly availableMs: number | null
 }
 

@@ -192,7 +192,8 @@ export class Lock implements Disposable {
     const client = this.#client
     try {
       client.run("PRAGMA busy_timeout = 0")
-      // What it remembers may lag behind after a power cut (`MOST_AHEAD`), so that no start waits for the disk here.
+      // The lock file is not synced, so that no start waits for the disk here; after a power cut it may lag
+      // behind (`MOST_AHEAD`).
       client.run("PRAGMA synchronous = OFF")
       client.run("PRAGMA journal_mode = MEMORY")
       client.run("BEGIN EXCLUSIVE")
