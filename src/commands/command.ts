@@ -124,3 +124,7 @@ export const zoneFlag = ({ flags }: Arguments): Zone => (flags["utc"] ? UTC : LO
 
 /** Writes one line to standard output. */
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+/** Choices as a sentence names them: `a, b or c`. */
+export const eitherOf = (choices: readonly string[]): string =>
+  choices.join(", ").replace(/, (?=[^,]*$)/, " or ")

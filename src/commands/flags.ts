@@ -15,6 +15,7 @@ export const RENDER_FLAGS = {
   renderer: {
     type: "string",
     placeholder: "NAME",
+    choices: RENDERER_NAMES,
     help: `how to read the output: ${RENDERER_NAMES.join(", ")}; default: detected from the command`,
   },
   worker: {

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts"
 import { STATUSES } from "../item/item.ts"
 import { hasFailed } from "../item/standing.ts"
 import { safeJson } from "../text.ts"
-import { clientOf, type Command, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
+import { clientOf, type Command, eitherOf, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./table.ts"
 import { type Unserved, unservedBy, waits, workersFor } from "./unserved.ts"
 import { takes } from "./usage.ts"
@@ -98,7 +98,8 @@ worker takes yet, then what is finished.`,
       status: {
         type: "string",
         placeholder: "STATUS",
-        help: `only items that are ${CHOICES.join(", ").replace(/, (?=[^,]*$)/, " or ")}`,
+        choices: CHOICES,
+        help: `only items that are ${eitherOf(CHOICES)}`,
       },
       song: { type: "string", placeholder: "SONG_ID", help: "only this song's items" },
       search: { type: "string", placeholder: "WORDS", help: "only items in which all of these words occur" },

@@ -3,9 +3,9 @@ import { Value } from "@sinclair/typebox/value"
 import type { Client, Held } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import { ItemChange, type QueueItem, Result } from "../item/item.ts"
+import { ItemChange, type QueueItem, Result, STATUSES } from "../item/item.ts"
 import { printable, safeJson } from "../text.ts"
-import { clientOf, type Command, integerFlag, say, typedId } from "./command.ts"
+import { clientOf, type Command, eitherOf, integerFlag, say, typedId } from "./command.ts"
 import { takes } from "./usage.ts"
 
 /** Flags that carry text as it is, and the key each sets. */
@@ -19,11 +19,8 @@ const TEXTS = {
   thumbnail: "thumbnail_path",
 } as const
 
-const [STATUS, PROGRESS, FLAG] = [
-  "queued, processing, completed, failed or retrying",
-  "0 to 100",
-  "image_issue, lyrics_issue, timing_issue or none",
-]
+const FLAGS = ["image_issue", "lyrics_issue", "timing_issue", "none"]
+const [STATUS, PROGRESS, FLAG] = [eitherOf(STATUSES), "0 to 100", eitherOf(FLAGS)]
 /** What may be given for a key, where that is not just any text or number. */
 const ALLOWED = new Map([
   ["status", STATUS],
@@ -51,14 +48,14 @@ export const setCommand: Command = {
     about: "Changes an item. What no flag names stays as it is.",
     settings: ["server", "token-file"],
     flags: {
-      status: { type: "string", placeholder: "STATUS", help: STATUS },
+      status: { type: "string", placeholder: "STATUS", choices: STATUSES, help: STATUS },
       step: { type: "string", placeholder: "TEXT", help: "the current step" },
       progress: { type: "string", placeholder: "N", help: PROGRESS },
       message: { type: "string", placeholder: "TEXT", help: "message shown to viewers" },
       error: { type: "string", placeholder: "TEXT", help: "the error message" },
       title: { type: "string", placeholder: "TEXT", help: "title shown to viewers" },
       priority: { type: "string", placeholder: "N", help: "higher numbers run first" },
-      flag: { type: "string", placeholder: "FLAG", help: FLAG },
+      flag: { type: "string", placeholder: "FLAG", choices: FLAGS, help: FLAG },
       "video-file": { type: "string", placeholder: "FILE", help: "path of the finished video" },
       thumbnail: { type: "string", placeholder: "FILE", help: "path of its thumbnail" },
       lease: {

@@ -63,6 +63,8 @@ const BAR = 12
 const BARS_FROM_COLUMNS = 140
 /** The least width at which the last columns are worth showing. */
 const LEAST_REST = 28
+/** The least width of a last column; if there is less room, what it says stands below each item. */
+const LEAST_LAST = 12
 
 const since = (time: string | null, nowMs: number): number => (nowMs - Date.parse(time ?? "")) / 1000
 
@@ -175,10 +177,9 @@ function fitting(items: readonly ReadItem[], look: Look): readonly Cells[] {
 const barOf = (item: QueueItem | undefined, style: Style): Piece[] =>
   item?.status === "processing" ? bar(shownOf(item), BAR, style, "bar", isGuess(item)) : [" ".repeat(BAR)]
 
-/** Items as a table, a line each below the names of the columns. */
-export function table(items: readonly ReadItem[], look: Look): string {
+/** The names of the columns, and a line for each item. */
+function linesOf(shown: readonly Cells[], items: readonly ReadItem[], look: Look): string[] {
   const { columns, style } = look
-  const shown = fitting(items, look)
   const row = (item: ReadItem | undefined, at: number): string => {
     const pieces = shown.flatMap(({ column, texts, width }, place): Piece[] => {
       const cell = item ? (texts[at] ?? "") : column.name
@@ -190,5 +191,33 @@ export function table(items: readonly ReadItem[], look: Look): string {
     })
     return line(pieces, columns, style, Bun.stringWidth).text.trimEnd()
   }
-  return [row(undefined, -1), ...items.map(row)].join("\n")
+  return [row(undefined, -1), ...items.map(row)]
+}
+
+/** Two lines for each item: what it is, and below that its time, and why it failed or in which step it is. */
+function stacked(items: readonly ReadItem[], given: Look): string[] {
+  const look: Look = { ...given, times: "short" }
+  const { columns, style } = look
+  const named = (name: string): Column[] => COLUMNS.filter((column) => column.name === name)
+  const before = ["ID", "STATUS", "DONE"].flatMap(named).map((column) => cellsOf(column, items, look))
+  const most = (): number => Math.max(1, columns - widthOf(before, look) - 2)
+  const titles = named("TITLE").map((column) => cellsOf({ ...column, most }, items, look))
+  const [names = "", ...firsts] = linesOf([...before, ...titles], items, look)
+  const indent = " ".repeat((before[0]?.width ?? 0) + 2)
+  const below = (item: ReadItem): string => {
+    const parts = [timeOf(item, look), printable(STEP_OR_WHY.text(item, look))]
+    // How long a render took matters less than why it failed.
+    const told = item.completed_at === null ? parts : parts.reverse()
+    const text = told.filter((part) => part !== "").join(" · ")
+    return line([indent, [text, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()
+  }
+  return [names, ...items.flatMap((item, at) => [firsts[at] ?? "", below(item)])]
+}
+
+/** Items as a table, below the names of the columns; on a narrow terminal each takes two lines. */
+export function table(items: readonly ReadItem[], look: Look): string {
+  const shown = fitting(items, look)
+  const last = Math.min(LEAST_LAST, shown.at(-1)?.width ?? 0)
+  const isNarrow = widthOf(shown.slice(0, -1), look) + 2 + last > look.columns
+  return (isNarrow ? stacked(items, look) : linesOf(shown, items, look)).join("\n")
 }

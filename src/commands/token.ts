@@ -145,11 +145,17 @@ function actionOf(
 export const tokenCommand: Command = {
   usage: {
     line: "token create|list|revoke [ID]",
+    choices: ["create", "list", "revoke"],
     about:
       "Creates, lists and revokes the tokens that let people, pages and workers in.\nIt works on the database itself, even while a server runs on it; the server notices within a second.",
     settings: ["database"],
     flags: {
-      role: { type: "string", placeholder: "ROLE", help: `what a new token may do: ${ROLES.join(", ")}` },
+      role: {
+        type: "string",
+        placeholder: "ROLE",
+        choices: ROLES,
+        help: `what a new token may do: ${ROLES.join(", ")}`,
+      },
       label: { type: "string", placeholder: "TEXT", help: "label of a new token: who or what uses it" },
       item: { type: "string", placeholder: "ID", help: "the only queue item that a new token shows" },
       "and-leases": {

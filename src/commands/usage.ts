@@ -18,12 +18,16 @@ export interface Flag {
   readonly help: string
   /** The word for its value in the help, in capitals; default `VALUE`. */
   readonly placeholder?: string
+  /** The values that it takes, which shells offer; default any. */
+  readonly choices?: readonly string[]
 }
 
 /** How a command is called. */
 export interface Usage {
   /** As it is typed, without the program's name: `add SONG_ID`. */
   readonly line: string
+  /** What its first argument may be, which shells offer; default anything. */
+  readonly choices?: readonly string[]
   /** What the command does, in whole sentences. */
   readonly about: string
   /** The settings it obeys beside its own flags. */
@@ -49,12 +53,13 @@ export const flagsOf = (usage: Usage): Readonly<Record<string, Flag>> => ({
   ...usage.flags,
   ...Object.fromEntries(
     usage.settings.map((name) => {
-      const { help, placeholder, fallback, repeatable = false }: Setting = SETTINGS[name]
+      const { help, placeholder, choices, fallback, repeatable = false }: Setting = SETTINGS[name]
       if (placeholder === undefined) {
         return [name, { type: "boolean", help: `${help} (${variableOf(name)}; default no)` } satisfies Flag]
       }
       const text = `${help} (${variableOf(name)}; default ${fallback || "none"})`
-      return [name, { type: "string", help: text, placeholder, repeatable } satisfies Flag]
+      const rest = { placeholder, repeatable, ...(choices && { choices }) }
+      return [name, { type: "string", help: text, ...rest } satisfies Flag]
     }),
   ),
   help: HELP,

@@ -86,6 +86,7 @@ a terminal, otherwise one line per update.`,
       until: {
         type: "string",
         placeholder: "finished",
+        choices: ["finished"],
         help: "with an ID: exit with 0 if the item completed, with 1 if it did not",
       },
       lines: { type: "boolean", help: "one line per update, even on a terminal" },

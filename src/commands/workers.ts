@@ -1,7 +1,7 @@
 import type { WorkerSeen } from "../client/client.ts"
 import { textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import { cut } from "../terminal/terminal.ts"
+import { cut, field } from "../terminal/terminal.ts"
 import type { Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
@@ -10,8 +10,8 @@ import { takes } from "./usage.ts"
 
 /** How a line is shown. */
 interface Look {
-  /** Width of the names. */
-  readonly name: number
+  /** A name as wide as the others. */
+  readonly nameOf: (name: string) => string
   /** Width of the terminal; infinite where lines may be of any length. */
   readonly columns: number
   readonly zone: Zone
@@ -19,6 +19,17 @@ interface Look {
 }
 
 const LEAST_TITLE = 12
+/** Names that are longer go beyond their column, or are cut on a terminal, where they take a third of a line. */
+const MOST_NAME = 30
+
+/** Makes names equally wide. */
+function namesOf(workers: readonly WorkerSeen[], columns: number): Look["nameOf"] {
+  const most = Math.min(MOST_NAME, Math.floor(columns / 3))
+  const width = Math.max(...workers.map(({ worker }) => Math.min(most, Bun.stringWidth(printable(worker)))))
+  return Number.isFinite(columns)
+    ? (name) => field(name, width, Bun.stringWidth)
+    : (name) => name.padEnd(width)
+}
 
 /** What a worker does: `#7 Northern Lights 54%`, `idle for 4:10`, `away since 14:32`. */
 function doingOf(
@@ -48,7 +59,7 @@ function lineOf(worker: WorkerSeen, look: Look): string {
   ]
   const within = (mostTitle: number): string => {
     const rest = [doingOf(worker, look, mostTitle), ...more].filter((part) => part !== "").join("; ")
-    return `${printable(worker.worker).padEnd(look.name)}  ${printable(rest)}`
+    return `${look.nameOf(printable(worker.worker))}  ${printable(rest)}`
   }
   const whole = within(Number.POSITIVE_INFINITY)
   if (Bun.stringWidth(whole) <= look.columns) return whole
@@ -91,8 +102,9 @@ A drained worker finishes what it renders and takes no more items.`,
     else if (workers.length === 0)
       say('No worker is connected; start one with "track-studio work --exec ./render.sh".')
     else {
-      const name = Math.max(...workers.map(({ worker }) => Math.min(30, printable(worker).length)))
-      const look = { name, columns: columnsOf(process.stdout), zone: zoneFlag(given), nowMs: Date.now() }
+      const columns = columnsOf(process.stdout)
+      const zone = zoneFlag(given)
+      const look = { nameOf: namesOf(workers, columns), columns, zone, nowMs: Date.now() }
       for (const worker of workers) say(lineOf(worker, look))
     }
     return 0

@@ -22,6 +22,8 @@ export interface Setting<T = unknown> {
   readonly help: string
   /** The word for its value in the help, in capitals; absent for a switch, whose flag takes no value. */
   readonly placeholder?: string
+  /** The values that it takes, which shells offer; default any. */
+  readonly choices?: readonly string[]
   /** The default, as it would be typed; empty for none. */
   readonly fallback: string
   /** Whether the flag may be repeated; the variable then holds a list separated by commas. Default no. */
@@ -98,6 +100,7 @@ export const SERVE_SETTINGS = {
   "log-level": {
     help: "lowest level of the lines in the log: debug (every request), info, warn or error",
     placeholder: "LEVEL",
+    choices: LEVELS,
     fallback: "info",
     read: oneOf(LEVELS),
   },

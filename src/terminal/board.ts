@@ -81,7 +81,7 @@ const titled = ({ queue_id, title, song_id }: ProgressUpdate): string => nameOf(
 
 const momentOf = (time: string | null): number | undefined => (time === null ? undefined : Date.parse(time))
 
-const count = (n: number, word: string): string => `${n} ${word}`
+const count = (n: number, word: string): string => `${n.toLocaleString("en")} ${word}`
 
 /**
  * What is being rendered, for a terminal: a line with a bar for each running item, and a summary. It takes what a

@@ -1,3 +1,4 @@
+import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isGuess, isRoutine, leftIn, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
@@ -13,7 +14,8 @@ export function readable(update: ProgressUpdate, zone: Zone = UTC): string {
   const isSpoken = (part: string | undefined): part is string => part !== undefined && part !== ""
   // A message of the server's own adds nothing to a step or an error.
   const spoken = isRoutine(message) && (isSpoken(current_step) || isSpoken(error_message)) ? "" : message
-  const said = [current_step, spoken, error_message].filter(isSpoken)
+  const cause = isSpoken(error_message) ? causeOf(error_message) : undefined
+  const said = [current_step, spoken, cause].filter(isSpoken)
   const done = isGuess(update) ? `about ${shownOf(update)}%` : `${shownOf(update)}%`.padStart(4)
   const toldMs = Date.parse(timestamp)
   const left = leftIn(update, 0)

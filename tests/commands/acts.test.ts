@@ -201,6 +201,15 @@ test("the completion for bash offers commands, and the flags of each", async () 
   expect(offered("track-studio", "add", "--pr")).toEqual(["--priority"])
   expect(offered("track-studio", "--server", "list", "--st")).toEqual(["--status"])
   expect(offered("track-studio", "run", "--", "--pr")).toEqual([""])
+  // The values of a flag, also behind an equals sign, at which bash divides words; and what an argument may be.
+  expect(offered("track-studio", "list", "--status", "c")).toEqual(["completed", "cancelled"])
+  expect(offered("track-studio", "list", "--status", "=", "la")).toEqual([""])
+  expect(offered("track-studio", "list", "--status", "=", "lo")).toEqual(["lost"])
+  expect(offered("track-studio", "list", "--status", "=")).toContain("queued")
+  expect(offered("track-studio", "set", "7", "--flag", "t")).toEqual(["timing_issue"])
+  expect(offered("track-studio", "serve", "--log-level", "d")).toEqual(["debug"])
+  expect(offered("track-studio", "completion", "")).toEqual(["bash", "zsh"].concat(["--help"]))
+  expect(offered("track-studio", "token", "re")).toEqual(["revoke"])
 })
 
 test.skipIf(Bun.which("zsh") === null)("the completion for zsh is a script that zsh takes", async () => {

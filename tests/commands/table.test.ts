@@ -83,8 +83,17 @@ test.each([100, 120, 140])("at %d columns a reason has room before the band of a
   for (const line of lines.slice(1)) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
 })
 
-test("a narrow terminal cuts titles before times", () => {
-  const [, running = ""] = shown(50)
-  expect(Bun.stringWidth(running)).toBeLessThanOrEqual(50)
-  expect(running).toContain("done 14:32")
-})
+test.each([30, 40, 50])(
+  "in %d columns an item takes two lines, and nothing is cut to a few letters",
+  (columns) => {
+    const lines = shown(columns)
+    for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
+    expect(lines[0]).toBe("ID  STATUS      DONE  TITLE")
+    expect(lines[1]).toMatch(columns < 40 ? / A song …$/ : / A song with a nam?/)
+    expect(lines[2]).toMatch(/^ {4}done 14:32 UTC · Render/)
+    expect(lines[3]).toBe(" 2  failed        0%  Midnight")
+    expect(lines[4]).toMatch(
+      columns < 40 ? /^ {4}height not divisible by 2/ : /^ {4}height not divisible by 2 · took/,
+    )
+  },
+)

@@ -110,6 +110,8 @@ test("an unknown worker cannot be drained", async () => {
 test("on a terminal each worker has one line, in which a long title gives way to the rest", async () => {
   await server.add({ song_id: 1, title: "A Title That Is Longer Than Any Narrow Terminal", tags: ["crew-7"] })
   await claim("box-7", "crew-7")
+  await server.add({ song_id: 1, title: "Harbour at Dawn", tags: ["crew-8"] })
+  await claim("box-8.render.farm.studio.example", "crew-8")
   const env = { TRACK_STUDIO_SERVER: server.url }
   await using terminal = new TestTerminal([...PROGRAM, "workers"], env, { columns: 64 })
   await terminal.child.exited
@@ -117,6 +119,8 @@ test("on a terminal each worker has one line, in which a long title gives way to
   const shown = terminal.lines.filter((line) => line.includes("crew-7"))
   expect(shown).toHaveLength(1)
   expect(shown[0]).toMatch(/^box-7 +#\d+ A Title \S+.*… 0%; tags crew-7/)
+  // A name that is longer than a third of the line is cut.
+  expect(terminal.lines.join("\n")).toMatch(/^box-8\.render\.farm\.st…  #\d+ Harbour at /m)
   expect(terminal.lines.join("\n")).not.toMatch(/^[^b]/m)
 })
 
@@ -134,7 +138,7 @@ test("track-studio work finishes its item when it is drained, and stops; track-s
     stderr: "pipe",
   })
   await until("box-5", ({ state }) => state === "rendering")
-  expect((await run(["workers"], env)).stdout).toContain(
+  expect((await run(["workers"], env)).stdout.replace(/ {2,}/g, "  ")).toContain(
     `box-5  #${id} Paper Boats 0%; tags crew-5; version ${version}\n`,
   )
   expect(await run(["workers", "--drain", "box-5"], env)).toMatchObject({

@@ -280,6 +280,11 @@ test("a guess is shown as one: its bar in dashes or hatched, and about how much"
   expect(drawn(boardOf(update(1, { basis: "declared" })))[0]).toMatch(/█+░+ {2}50%/)
   expect(bar(50, 4, coloured, "bar", true)[0]).toEqual(["╍╍", "bar"])
   expect(readable(guess)).toContain("processing about 50%")
+  const error_message =
+    "the command ended with code 1\n[libx264 @ 0x5581] height not divisible by 2\nConversion failed!"
+  expect(readable(update(1, { status: "failed", current_step: "Video", error_message }))).toEndWith(
+    "Video - libx264: height not divisible by 2",
+  )
   expect(readable(update(1, { basis: "counted" }))).toContain("processing  50%")
   // What earlier runs foresee rests on more than a bar.
   expect(readable(update(1, { basis: "guess", time_progress: 41 }))).toContain("processing  41%")
