@@ -108,6 +108,16 @@ function spanOf(left: Left): string {
   return isVague(left) ? range(low, high) : duration(seconds)
 }
 
+/** From this percentage on, an item whose expected time is over may end at any moment. */
+const NEARLY_DONE = 95
+
+/** The words for an item whose expected time is over. */
+export const overdueWords = (item: Parameters<typeof shownOf>[0]): string =>
+  shownOf(item) < NEARLY_DONE ? "longer than expected" : "finishing"
+
+/** How many lines of a long error are shown unless all of them are asked for: the last ones. */
+export const ERROR_LINES = 12
+
 /** How long it still takes: `4:10 left`, `3 to 6 min left`, `longer than usual`. */
 export function leftWords(left: Left): string {
   const span = spanOf(left)

@@ -4,7 +4,17 @@ import { wantsColour } from "../config/output.ts"
 import { standingOf } from "../item/standing.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf, type Zone } from "../terminal/words.ts"
-import { counted, duration, isGuess, leftIn, paceOf, printable, safeJson, shownOf } from "../text.ts"
+import {
+  counted,
+  duration,
+  ERROR_LINES,
+  isGuess,
+  leftIn,
+  paceOf,
+  printable,
+  safeJson,
+  shownOf,
+} from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
 import { unservedBy, unservedText, waits, workersFor } from "./unserved.ts"
 import { takes } from "./usage.ts"
@@ -12,19 +22,16 @@ import { takes } from "./usage.ts"
 /** What is known of an item, by name; what is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]
 
-/** How many lines of an error are shown, the last ones, unless all are asked for. */
-const LAST_LINES = 12
-
 /** An error as it is shown: the line that names the cause, then its end, or all of it. */
 function errorOf({ error_message }: ReadItem, isWhole: boolean): Facts {
   const lines = error_message.trimEnd().split(/\r\n|[\r\n]/)
   const cause = causeOf(error_message)
   if (lines.length === 1) return [["error", lines[0] ?? ""]]
-  const isCut = !isWhole && lines.length > LAST_LINES
+  const isCut = !isWhole && lines.length > ERROR_LINES
   const head = isCut ? [`... (--all shows all ${lines.length} lines)`] : []
   return [
     ["why", cause],
-    ["error", [...head, ...lines.slice(isCut ? -LAST_LINES : 0)].join("\n")],
+    ["error", [...head, ...lines.slice(isCut ? -ERROR_LINES : 0)].join("\n")],
   ]
 }
 

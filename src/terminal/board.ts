@@ -1,7 +1,7 @@
 import { causeOf } from "../cause.ts"
 import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
-import { duration, isGuess, leftIn, leftWords, paceOf, printable, shownOf } from "../text.ts"
+import { duration, isGuess, leftIn, leftWords, overdueWords, paceOf, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
 import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./columns.ts"
 import {
@@ -71,8 +71,6 @@ const MIN_COLUMNS = 20
 const AROUND_BAR = 12
 /** A message or an error takes no more lines than this. */
 const MOST_LINES = 3
-/** From this percentage on, an item whose time is up is about to finish; before, the estimate was wrong. */
-const ALMOST_DONE = 95
 
 /** How wide a line may be: the last column stays free, where some terminals wrap. */
 const widthIn = ({ columns }: View): number => Math.max(MIN_COLUMNS, columns) - 1
@@ -277,7 +275,7 @@ export class Board {
     const left = leftIn(update, ageMs / 1000)
     if (!left) return [""]
     const isOver = left.high !== null && left.high <= 0
-    if (left.seconds < 1 && !isOver) return [shownOf(update) >= ALMOST_DONE ? "finishing" : "estimating"]
+    if (left.seconds < 1 && !isOver) return [overdueWords(update)]
     return [detail === "time" ? leftWords(left) : leftOf(left, nowMs, this.#zone, detail === "band")]
   }
 

@@ -38,7 +38,7 @@ test("the time left is counted down as the seconds pass, to the end, which has a
   expect(leftOf(board, NOW)).toBe("1:02:05 left, done at 04:06 UTC")
   expect(leftOf(board, NOW + 65_000)).toBe("1:01:00 left, done at 04:06 UTC")
   expect(leftOf(board, NOW + 3_685_000)).toBe("0:40 left, done at 04:06 UTC")
-  expect(leftOf(board, NOW + 3_725_000)).toBe("estimating")
+  expect(leftOf(board, NOW + 3_725_000)).toBe("longer than expected")
   board.update(update(1, { eta_seconds: 0, progress: 99 }), NOW)
   expect(leftOf(board, NOW + 9_000_000)).toBe("finishing")
 })

@@ -10,6 +10,7 @@ import {
   type Left,
   leftIn,
   leftWords,
+  overdueWords,
   paceOf,
   shownOf,
   startsWords,
@@ -102,15 +103,12 @@ function doneAt(item: QueueItem, nowMs: number): string {
 export const runningTitle = (item: QueueItem, nowMs: number): string =>
   [`${shownOf(item)}% ${nameOf(item)}`, doneAt(item, nowMs)].filter((part) => part !== "").join(", ")
 
-/** From this percentage on, the end of an item that is overdue may come at any moment. */
-const NEARLY = 95
-
 /** How long it will take: `0:42 left, done at 14:32`; empty while that is unknown. */
 export function leftText(item: QueueItem, nowMs: number): string {
   const left = leftOf(item, nowMs)
   if (left === null) return ""
-  if (left.high !== null && left.high <= 0) return "Longer than usual"
-  if (left.seconds < 1) return shownOf(item) < NEARLY ? "Longer than expected" : "Finishing"
+  if (left.high !== null && left.high <= 0) return capital(leftWords(left))
+  if (left.seconds < 1) return capital(overdueWords(item))
   return `${leftWords(left)}, ${doneAt(item, nowMs)}`
 }
 

@@ -1,11 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
+import { ERROR_LINES } from "../../text.ts"
 import { causeLine, count, plain, toneOf } from "../model/text.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
-
-/** How many lines of an error are shown at first: the last ones. */
-const LAST_LINES = 12
 
 /** Why an item failed: the line that names the cause, the end of the text, and all of it on request. */
 export class FailureBox {
@@ -56,8 +54,8 @@ export class FailureBox {
     const lines = this.#error.trimEnd().split("\n")
     const cause = causeLine(this.#error)
     say(this.#cause, cause)
-    const shown = this.#isWhole ? lines : lines.slice(-LAST_LINES)
-    const isMore = lines.length > LAST_LINES
+    const shown = this.#isWhole ? lines : lines.slice(-ERROR_LINES)
+    const isMore = lines.length > ERROR_LINES
     say(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + plain(shown.join("\n")))
     show(this.#text, lines.length > 1 || lines[0] !== cause)
     show(this.#all, isMore)
