@@ -133,6 +133,11 @@ export const QUEUE: readonly Mistake[] = [
     ["tests/queue/output.test.ts"],
     [
       [
+        "who follows output gets the next attempt from where the one before ended",
+        "    this.#begun = item.started_at\n    this.#at = 0\n",
+        "    this.#begun = item.started_at\n",
+      ],
+      [
         "what is printed just before the end of an attempt is left out",
         "      // The item comes first: what is printed until its attempt ends is read after that.\n      const item = await this.#itemOf(reader.id)\n      for await (const event of reader.pieces()) {\n        yield event\n        heardMs = performance.now()\n      }",
         "      for await (const event of reader.pieces()) {\n        yield event\n        heardMs = performance.now()\n      }\n      const item = await this.#itemOf(reader.id)",
@@ -226,8 +231,25 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/queue.ts",
+    ["tests/queue/retry.test.ts"],
+    [
+      [
+        "an item that another has retried meanwhile fails the retry of all",
+        "isUnwanted(stored.item) ? retried(stored, moment) : { ...stored, quiet: true },",
+        "retried(stored, moment),",
+      ],
+      [
+        "an item that was deleted meanwhile fails the retry of all",
+        '      if (error instanceof AppError && error.code === "not_found") return false\n',
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/queue.ts",
     ["tests/queue/history.test.ts"],
     [
+      ["a page of a long history has no end", " || size > HISTORY_SIZE", ""],
       [
         "a page of the history that was cut says that nothing follows",
         "return { updates: found, more }",

@@ -22,3 +22,26 @@ test("a page of an item's updates ends where it was asked to, and says whether o
   expect(await pageOf(2, 3)).toEqual([[3, 4], false])
   await store.close()
 })
+
+test("a long history comes in pages of some 4 MiB, and whole", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const queue = new Queue(store, new LocalBus(), new Learned(store, console.error))
+  const id = await added(store)
+  const long = "x".repeat(16_000)
+  const change = { message: long, current_step: long, error_message: long }
+  await Promise.all(Array.from({ length: 120 }, () => put(store, id, change)))
+  const pages: number[] = []
+  let [found, after] = [0, 0]
+  for (let isMore = true; isMore;) {
+    const { updates, more } = await queue.history(id, after, 1000)
+    pages.push(updates.reduce((sum, { data }) => sum + data.length, 0))
+    found += updates.length
+    after = updates.at(-1)?.id ?? after
+    isMore = more
+  }
+  expect([pages.length, found]).toEqual([2, 121])
+  // As much more as one page of the store has.
+  expect(pages[0]).toBeLessThan(5 * 1024 * 1024)
+  await store.close()
+})

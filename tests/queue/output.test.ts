@@ -34,6 +34,33 @@ test("what is printed between a look at the output and the end of its item is re
   expect(told).toEqual(["one\n", "two\n", "end"])
 })
 
+test.each([1, 4, 9])(
+  "of the next attempt a follower gets all, as when it prints %d bytes after 4",
+  async (size) => {
+    let item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
+    const printed = ["four", "x".repeat(size)]
+    const items: unknown = { item: async () => item }
+    const outputs: unknown = {
+      end: async () => 0,
+      append: async () => ({ attempt: 1, end: 0 }),
+      async read(_id: number, attempt: number, after: number) {
+        const text = printed[attempt - 1] ?? ""
+        const isLast = attempt === printed.length
+        item = { ...item, attempt: 2, ...(isLast && { status: "completed", outcome: "completed" }) }
+        // So that it looks again at once.
+        void output.writer(1, () => attempt).begin()
+        return { pieces: [{ from: 0, to: text.length, text }].filter(({ to }) => to > after), more: false }
+      },
+    }
+    const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+    const query = { attempt: undefined, from: { attempt: undefined, after: 0 }, isFollowed: true }
+    const told: unknown[] = []
+    for await (const event of await output.read(1, query, new AbortController().signal))
+      told.push(event.type === "piece" ? [event.attempt, event.text] : event.type)
+    expect(told).toEqual([[1, "four"], [2, printed[1]], "end"])
+  },
+)
+
 test("a follower gets what is stored the moment it is, and waits for no look", async () => {
   const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }
   const stored: OutputPiece[] = []

@@ -1,0 +1,36 @@
+import { expect, spyOn, test } from "bun:test"
+import { join } from "node:path"
+
+import { LocalBus } from "../../src/bus/bus.ts"
+import { Learned } from "../../src/queue/learned.ts"
+import { Queue } from "../../src/queue/queue.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added, put } from "../contracts/store.contract.ts"
+import { temporaryFolder } from "../server.ts"
+
+test("a retry of all that failed passes over what is retried, rendered or deleted by another meanwhile", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const queue = new Queue(store, new LocalBus(), new Learned(store, console.error))
+  const ids: number[] = []
+  for (let at = 0; at < 5; at += 1) {
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    await put(store, id, { status: "failed" })
+    ids.push(id)
+  }
+  const [first = 0, retried = 0, rendered = 0, deleted = 0, last = 0] = ids
+  const list = store.list.bind(store)
+  const looked = spyOn(store, "list").mockImplementationOnce(async (query) => {
+    const page = await list(query)
+    await queue.retry(retried)
+    await queue.retry(rendered)
+    await put(store, rendered, { status: "processing" })
+    await queue.remove(deleted)
+    return page
+  })
+  expect((await queue.retryFailed()).toSorted((a, b) => a - b)).toEqual([first, last])
+  looked.mockRestore()
+  expect((await store.item(rendered)).status).toBe("processing")
+  await store.close()
+})
