@@ -75,3 +75,15 @@ test("a caller to whom no limit applies waits for nothing", () => {
     work(2)
   }
 })
+
+test("a request waits behind those of its client that wait already, also in the turn of another client", async () => {
+  const turns = new FairTurns()
+  const order: string[] = []
+  const all = await come(turns, ["a1", "a2", "b1", "b2"], order)
+  await turn()
+  await settled()
+  expect(order).toEqual(["a1", "b1", "a2"])
+  all.push(...(await come(turns, ["b3"], order)))
+  await Promise.all(all)
+  expect(order).toEqual(["a1", "b1", "a2", "b2", "b3"])
+})

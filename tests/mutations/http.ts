@@ -187,4 +187,26 @@ export const HTTP: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/http/fair-turns.ts",
+    ["tests/http/fair-turns.test.ts"],
+    [
+      [
+        "a request overtakes those of its client that wait",
+        "client.waiting.length > 0 || client.spentMs >= MOST_MS",
+        "client.spentMs >= MOST_MS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/streams.ts",
+    ["tests/http/cors.test.ts"],
+    [
+      [
+        "a page gets the headers of a stream that another page opened",
+        "  for (const name in other) if (one[name] === undefined) return false\n",
+        "",
+      ],
+    ],
+  ),
 ]

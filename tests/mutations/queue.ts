@@ -402,4 +402,26 @@ export const QUEUE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/queue/calendar.ts",
+    ["tests/queue/calendar.test.ts"],
+    [
+      [
+        "a week in which the clock was changed begins on a Sunday",
+        "dayMs - weekday * DAY_MS + DAY_MS / 2",
+        "dayMs - weekday * DAY_MS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/learned.ts",
+    ["tests/queue/foreseen.test.ts"],
+    [
+      [
+        "runs that were forgotten still estimate",
+        "this.#known.delete(key)\n    this.#inMemory.clear()",
+        "this.#known.delete(key)",
+      ],
+    ],
+  ),
 ]

@@ -254,4 +254,42 @@ export const RUNNER: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/expected-files.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a whole video of an earlier attempt proves this one whole",
+        "after !== undefined && isWritten(before, after) && this.#isLong(found)",
+        "after !== undefined && this.#isLong(found)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts"],
+    [
+      [
+        "a report that is too large is sent again and again",
+        "(error.status !== 413 && error.status !== 422)",
+        "error.status !== 422",
+      ],
+      [
+        "a result overtakes a report that is under way, which is lost",
+        "        await Promise.all(this.#loops)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/spool.ts",
+    ["tests/runner/spool.test.ts"],
+    [
+      [
+        "a report that could not be sent is lost when the next one begins a step",
+        "!isOneStep(report, next)",
+        "!isOneStep(next, report)",
+      ],
+    ],
+  ),
 ]

@@ -370,4 +370,37 @@ export const STORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/claims.ts",
+    ["tests/store/claims.test.ts"],
+    [
+      [
+        "a moved item has its old place among items of other tags",
+        "a.rank - b.rank || a.place - b.place || a.id - b.id",
+        "a.rank - b.rank || a.id - b.id",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/list-order.ts",
+    ["tests/store/search.test.ts"],
+    [
+      [
+        "a search goes on behind what it has not looked at",
+        "slice.length === most ? slice.at(-1) : end",
+        "end",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/group.ts",
+    ["tests/store/group.test.ts"],
+    [
+      [
+        "an error that ends a transaction is told as another one",
+        "      if (!this.#client.inTransaction) throw error\n",
+        "",
+      ],
+    ],
+  ),
 ]

@@ -166,4 +166,26 @@ export const STREAM: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/stream/broadcaster.ts",
+    ["tests/stream/opening.test.ts"],
+    [
+      [
+        "what was stored while nobody watched is missing for those who resume",
+        "    this.#isFollowing = false\n    this.tail.clear()",
+        "    this.#isFollowing = false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/tail.ts",
+    ["tests/stream/tail.test.ts"],
+    [
+      [
+        "a stream that is behind takes all at once, however much it is",
+        "at < batches.length && size < TAKEN_SIZE",
+        "at < batches.length && size >= 0",
+      ],
+    ],
+  ),
 ]

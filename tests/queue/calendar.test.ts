@@ -30,6 +30,9 @@ test("a week begins with its Monday, also over a change of the clock", () => {
   expect(week("2025-12-28T23:59:59.999Z", "UTC")).toBe("2025-12-22T00:00:00.000Z")
   expect(week("2026-03-29T20:00:00Z", "Europe/Berlin")).toBe("2026-03-22T23:00:00.000Z")
   expect(week("2026-10-25T22:30:00Z", "Europe/Berlin")).toBe("2026-10-18T22:00:00.000Z")
+  // Forward at midnight of a Friday, back at midnight after a Thursday.
+  expect(week("2026-04-25T10:00:00Z", "Africa/Cairo")).toBe("2026-04-19T22:00:00.000Z")
+  expect(week("2026-10-31T10:00:00Z", "Africa/Cairo")).toBe("2026-10-25T21:00:00.000Z")
 })
 
 test("a year begins with the first of January of its zone", () => {

@@ -148,3 +148,18 @@ test("a read that began before a run ended replaces nothing that was read after 
   for (; reads.length > 0; await new Promise(setImmediate)) reads.pop()?.()
   expect(learned.of("song", "song")?.witnesses).toHaveLength(1)
 })
+
+test("runs that are forgotten estimate nothing any more, from that moment on", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const learned = new Learned(store, console.error)
+  const step = { name: "Draw", index: 1, unit: "images", size: 3, at: 0, lines: {} }
+  const run = { kind: "song", look: "2 steps, Draw", worker: "box", queue_id: 1, seconds: 60, steps: [step] }
+  await store.runs.addLearned([{ ...run, ended_at: at(0) }])
+  await learned.start()
+  expect(learned.of("song", "2 steps, Draw")?.witnesses).toHaveLength(1)
+  expect(await learned.forget("song")).toBe(1)
+  expect(learned.of("song", "2 steps, Draw")).toBeNull()
+  await learned.stop()
+  await store.close()
+})

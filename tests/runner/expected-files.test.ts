@@ -2,6 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test"
 import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { FileWatch } from "../../src/runner/expected-files.ts"
 import { lastOutput } from "../../src/runner/output-file.ts"
 import { probe } from "../../src/runner/probe.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
@@ -195,6 +196,10 @@ describe.skipIf(ffmpeg === null)("a file that the command must write", () => {
       status: "completed",
       video_file_path: file,
     })
+    // Nobody has written it since.
+    const watch = new FileWatch({ paths: [file], isGuessed: true, seconds: 8, isVerified: true })
+    const found = await watch.end({ saved: [], unfinished: [] })
+    expect(found).toMatchObject({ failure: undefined, isWhole: false })
     await using short = run(8, "--total", "12", "--", "ffmpeg", ...slow, file)
     expect(await short.ends()).toBe(1)
   })

@@ -48,6 +48,24 @@ test("a report that could not be sent comes first again, unless a newer one of i
   expect(drained(spool)).toEqual([15])
 })
 
+const step = { index: 1, total: 2, name: "" }
+test.each<[string, Report, Report, number]>([
+  ["goes on in its step", { step }, {}, 1],
+  ["goes on with its words", { current_step: "Draw" }, {}, 1],
+  ["begins a step", {}, { step }, 2],
+  ["has other words", {}, { current_step: "Draw" }, 2],
+])(
+  "of a report that could not be sent and a newer one that %s, %#: what is left says all",
+  (_, given, newer, left) => {
+    const spool = new Spool()
+    spool.push({ ...given, progress: 1 })
+    const sent = spool.take() ?? {}
+    spool.push({ ...newer, progress: 2 })
+    spool.giveBack(sent)
+    expect(drained(spool)).toEqual(left === 1 ? [2] : [1, 2])
+  },
+)
+
 test("a wait for a report ends when one comes, or when its time is over", async () => {
   const spool = new Spool()
   const over = new AbortController()

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test"
 
+import fc from "fast-check"
+
 import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/claims.ts"
 
 /** Items that wait, as an index would find them, and how often it was asked. */
@@ -42,4 +44,29 @@ test("tags of which one begins with another are distinguished, and their order d
   expect(items.first(["b"])).toBeUndefined()
   expect(items.first(["b", "a"])).toBe(2)
   expect(needsOf(["b", "a"])).toEqual(needsOf(["a", "b"]))
+})
+
+test("of all items whose tags a worker has it gets the first by rank, then by place, then by age", () => {
+  const tag = fc.constantFrom("a", "ab", "b", "c")
+  const item = fc.record({ tags: fc.uniqueArray(tag), rank: fc.nat(1), place: fc.nat(3) })
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 12 }), fc.uniqueArray(tag), (waiting, offered) => {
+      const inTurn = (a: Candidate, b: Candidate): number =>
+        a.rank - b.rank || a.place - b.place || a.id - b.id
+      const all = waiting.map(({ tags, rank, place }, i) => ({
+        id: i + 1,
+        rank,
+        place,
+        tags,
+        needs: needsOf(tags),
+      }))
+      const indexed = all.toSorted((a, b) => Buffer.compare(a.needs, b.needs) || inTurn(a, b))
+      const found = firstFitting(
+        offered,
+        (from) => indexed.find(({ needs }) => Buffer.compare(needs, from) >= 0) ?? null,
+      )
+      const fitting = all.filter(({ tags }) => tags.every((one) => offered.includes(one)))
+      expect(found?.id).toBe(fitting.toSorted(inTurn)[0]?.id)
+    }),
+  )
 })

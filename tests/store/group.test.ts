@@ -17,6 +17,7 @@ function open() {
     "CREATE TABLE rows (id INTEGER PRIMARY KEY, parent REFERENCES rows (id) DEFERRABLE INITIALLY DEFERRED, text)",
   )
   const noted: string[] = []
+  const failures: string[] = []
   const note =
     (name: string) =>
     (ms: number): void =>
@@ -27,12 +28,17 @@ function open() {
     client,
     /** What the group has told of its transactions, with a clock that counts its own questions. */
     noted,
+    /** The codes of the failures that it has told. */
+    failures,
     group: new GroupCommit(client, {
       nowMs: () => (nowMs += 1),
       begun: note("begun"),
       ending: note("ending"),
       committed: note("committed"),
-      failed: note("failed"),
+      failed: (sinceMs, code) => {
+        note("failed")(sinceMs)
+        failures.push(code)
+      },
     }),
     add:
       (id: number, parent: number | null = null, text = "") =>
@@ -92,15 +98,16 @@ test("a commit that fails makes all its writes unavailable, keeps nothing, and t
   expect(ids()).toEqual([3])
 })
 
-test("an error that ends the transaction makes all its writes unavailable, and the next one works", async () => {
+test("an error that ends the transaction makes all its writes unavailable, is told, and the next one works", async () => {
   using database = open()
-  const { group, client, add, ids } = database
+  const { group, client, add, ids, failures } = database
   const fatal = () => {
     client.run("ROLLBACK")
     throw new RangeError("the transaction is gone")
   }
   const codes = await Promise.all([group.run(add(1)), group.run(fatal), group.run(add(2))].map(codeOf))
   expect(codes).toEqual(["unavailable", "unavailable", "unavailable"])
+  expect(failures).toEqual(["RangeError"])
   expect(ids()).toEqual([])
   expect(await group.run(add(3))).toBe(3)
 })

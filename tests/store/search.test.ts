@@ -48,3 +48,12 @@ test("letters that the database cannot fold are distinguished, and every word mu
   expect(await found("bär zoë")).toEqual(["Bär Zoë"])
   await store.close()
 })
+
+test("what only looks like a find to the database hides none that comes after it", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  for (const title of ["ba", "bb", "bc", "bd", "bä", "be", "bä"]) await added(store, { title })
+  const { items } = await store.list({ limit: 2, search: "bä" })
+  expect(items.map(({ id }) => id)).toEqual([5, 7])
+  await store.close()
+})

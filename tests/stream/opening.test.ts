@@ -284,3 +284,22 @@ test("a database that is away is asked once for the item of a stream, which is t
   await expect(opening).rejects.toBe(away)
   expect([count("latestOfItem"), count("latest")]).toEqual([1, 0])
 })
+
+test("who resumes from before a time in which nobody watched gets what was stored in it", async () => {
+  await using opened = await open()
+  const { streams, write } = opened
+  const since = async (signal: AbortSignal): Promise<number[]> =>
+    eventIds(await first(streams, { lastEventId: "10" }, signal))
+  const early = new AbortController()
+  await first(streams, { snapshot: false }, early.signal)
+  await write(1)
+  expect(await since(early.signal)).toEqual([11])
+  early.abort()
+  await write(2)
+  await write(3)
+  const late = new AbortController()
+  await first(streams, { snapshot: false }, late.signal)
+  await write(1)
+  expect(await since(late.signal)).toEqual([11, 12, 13, 14])
+  late.abort()
+})
