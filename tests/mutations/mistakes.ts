@@ -9,11 +9,13 @@ import type { Mistake } from "./mistake.ts"
 import { QUEUE } from "./queue.ts"
 import { RENDERERS } from "./renderers.ts"
 import { RUNNER } from "./runner.ts"
+import { SQLITE } from "./sqlite.ts"
 import { STORE } from "./store.ts"
 import { STREAM } from "./stream.ts"
 import { UPKEEP } from "./upkeep.ts"
 import { VIEWERS } from "./viewers.ts"
 import { WEBHOOKS } from "./webhooks.ts"
+import { WORKERS } from "./workers.ts"
 
 /**
  * Each must be noticed by its tests. Most were written from the source alone, before a look at the tests; for those
@@ -23,9 +25,11 @@ export const MISTAKES: readonly Mistake[] = [
   ...STREAM,
   ...VIEWERS,
   ...QUEUE,
+  ...WORKERS,
   ...ITEM,
   ...LEASE,
   ...STORE,
+  ...SQLITE,
   ...ACCESS,
   ...HTTP,
   ...RUNNER,

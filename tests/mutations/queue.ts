@@ -150,42 +150,6 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/presence.ts",
-    ["tests/queue/presence.test.ts"],
-    [
-      [
-        "a worker that does not identify its starts cannot be drained",
-        "(instance === undefined || drained.has(instance))",
-        "(instance !== undefined && drained.has(instance))",
-      ],
-      [
-        "only the last of the workers that other servers know decides whether claims are answered",
-        "isNew ||= drained !== null",
-        "isNew = drained !== null",
-      ],
-      [
-        "a worker that has waited for an hour is forgotten",
-        "if (waits === 0 && heardMs < sinceMs)",
-        "if (heardMs < sinceMs)",
-      ],
-      [
-        "a worker that waited for long is forgotten when its claim ends",
-        "        entry.heardMs = this.#nowMs()\n",
-        "",
-      ],
-      [
-        "each look at the other servers answers all claims",
-        "if (drainedMs <= (this.#drains",
-        "if (drainedMs < (this.#drains",
-      ],
-      [
-        "a worker of another server takes items though it was drained here",
-        "    for (const start of others.flatMap(({ starts }) => starts)) known.instances.add(start)\n",
-        "",
-      ],
-    ],
-  ),
-  ...of(
     "src/queue/queue.ts",
     ["tests/queue/bell.test.ts"],
     [
@@ -263,51 +227,6 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/rescue.ts",
-    ["tests/queue/outage.test.ts"],
-    [
-      [
-        "a suspended machine costs its workers their leases",
-        "if (lateMs > SUSPENDED_MS) outages.begin(clock.steadyMs() - lateMs)",
-        "",
-      ],
-      ["items stall because nothing could be stored", "if (now - outages.endedMs >= stallAfterMs) {", "{"],
-      [
-        "only the first page of lost items is taken back",
-        "while (!this.isStopped && (await",
-        "if (!this.isStopped && (await",
-      ],
-    ],
-  ),
-  ...of(
-    "src/queue/rescue.ts",
-    ["tests/queue/rescue.test.ts"],
-    [
-      [
-        "a rescue is counted with the wrong reason",
-        'stored.work.lease_token === null ? "revoked" : "silent"',
-        'stored.work.lease_token !== null ? "revoked" : "silent"',
-      ],
-      [
-        "without a leased item the end of an outage is not noticed",
-        "if (outages.isUnderWay || isAnyLeased) await",
-        "if (isAnyLeased) await",
-      ],
-    ],
-  ),
-  ...of(
-    "src/queue/throttle.ts",
-    ["tests/queue/throttle.test.ts"],
-    [
-      [
-        "after a flood the end of a torn line is read as a line",
-        "this.#isTorn = isCut && end === null",
-        "this.#isTorn = false",
-      ],
-      ["what was read late does not count", "    this.#units -= kept.length\n", ""],
-    ],
-  ),
-  ...of(
     "src/queue/totals.ts",
     ["tests/queue/totals.test.ts"],
     [
@@ -317,89 +236,6 @@ export const QUEUE: readonly Mistake[] = [
         "failed.items.slice",
       ],
       ["after many cancels the latest failures are not shown", "limit: LATEST * 5", "limit: LATEST"],
-    ],
-  ),
-  ...of(
-    "src/queue/waiting-claims.ts",
-    ["tests/queue/looks.test.ts"],
-    [["a look that is asked for during a look is forgotten", "if (this.#isAsked) this.look()", ""]],
-  ),
-  ...of(
-    "src/queue/waiting-claims.ts",
-    ["tests/queue/bell.test.ts"],
-    [
-      [
-        "the same tags in another order count as other tags",
-        "JSON.stringify(tags.toSorted())",
-        "JSON.stringify(tags)",
-      ],
-      [
-        "one set of tags more may wait than is allowed",
-        "this.#groups.size >= this.#mostTagSets",
-        "this.#groups.size > this.#mostTagSets",
-      ],
-    ],
-  ),
-  ...of(
-    "src/queue/workers.ts",
-    ["tests/queue/crew.test.ts"],
-    [
-      [
-        "a claim of a drained worker takes an item",
-        "if (this.presence.isDraining(claim.worker, instance)) {",
-        "if (isNew === null) {",
-      ],
-      ["the waiting claims of a drained worker go on waiting", "if (isDraining) this.#waiting.ringAll()", ""],
-    ],
-  ),
-  ...of(
-    "src/queue/workers.ts",
-    ["tests/queue/bell.test.ts"],
-    [
-      [
-        "a claim whose client left while it waited takes an item",
-        "if (signal.aborted || this.#draining) return null",
-        "if (this.#draining) return null",
-      ],
-      ["a claim is not announced", "this.#bus.notify()\n        this.presence.took(", "this.presence.took("],
-    ],
-  ),
-  ...of(
-    "src/queue/workers.ts",
-    ["tests/upkeep/space.test.ts"],
-    [
-      [
-        "a report for which there is no room is no sign of life",
-        "if (token !== undefined && (room?.isFull || room?.isDiskFull)) await this.heartbeat(id, token)",
-        "",
-      ],
-      [
-        "a report for which the disk is full does not renew the lease",
-        "(room?.isFull || room?.isDiskFull)",
-        "room?.isFull",
-      ],
-    ],
-  ),
-  ...of(
-    "src/queue/workers.ts",
-    ["tests/queue/clock.test.ts", "tests/queue/looks.test.ts", "tests/queue/outage.test.ts"],
-    [
-      [
-        "the wait for the next attempt does not grow",
-        "backoff(RETRY, stored.item.retry_count,",
-        "backoff(RETRY, 0,",
-      ],
-    ],
-  ),
-  ...of(
-    "src/queue/workers.ts",
-    ["tests/queue/claim.test.ts"],
-    [
-      [
-        "a worker is asked to renew when its lease is nearly over",
-        "Math.round(leaseMs / 300) / 10",
-        "Math.round(leaseMs / 110) / 10",
-      ],
     ],
   ),
   ...of(
