@@ -220,7 +220,8 @@ export class Owners {
   }
 }
 
-const endedToken = (): AppError => new AppError("unauthorized", "the token was revoked or has expired")
+/** What a caller is answered whose token was revoked or has expired meanwhile. */
+export const endedToken = (): AppError => new AppError("unauthorized", "the token was revoked or has expired")
 
 /**
  * After a held answer: the token may have been revoked meanwhile.

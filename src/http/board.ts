@@ -14,7 +14,7 @@ import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { type Zone, zoneNamed } from "../terminal/words.ts"
 import type { Frame } from "../wire/frames.ts"
-import type { Owners } from "./access.ts"
+import { endedToken, type Owners } from "./access.ts"
 import { clientKind } from "./client-kind.ts"
 import { queryInteger } from "./params.ts"
 
@@ -77,17 +77,18 @@ function take(board: Board, frames: readonly Frame[]): void {
 
 const isLive = (frame: Frame): boolean => frame.type === "control" && frame.control.event === "live"
 
-/** The bytes of a board that is drawn in place for as long as the stream lasts. */
+/** The bytes of a board that is drawn in place for as long as the stream lasts; `why` says in the end why it ended. */
 async function* drawn(
   stream: Chunks<readonly Frame[]>,
   { zone, ...look }: Look,
   doneIn: DoneIn,
+  why: () => string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const board = new Board({ zone })
   using _ = foreseeing(board, doneIn)
   async function* said(): AsyncGenerator<readonly Frame[], void, undefined> {
     yield* stream
-    board.ended("the server is shutting down", Date.now())
+    board.ended(why(), Date.now())
   }
   const screen: TerminalScreen = { view: () => ({ ...look, nowMs: Date.now() }), frameMs: FRAME_MS }
   const taken = (frames: readonly Frame[]): "forced" | "shown" => {
@@ -154,6 +155,7 @@ export const boardFor =
       isAllowed(caller, "figures", () => false) ? ((await forecasts.now()).doneIn ?? null) : null
     if (!isTTY) return new Response(await drawnOnce(stream, look, doneIn), { headers })
     // Bun takes an async iterable as a body; the DOM's types do not know that.
-    const body: unknown = drawn(stream, look, doneIn)
+    const why = (): string => (caller.ended?.aborted ? endedToken().message : "the server is shutting down")
+    const body: unknown = drawn(stream, look, doneIn, why)
     return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>, { headers })
   }

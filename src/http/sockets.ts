@@ -8,7 +8,7 @@ import type { Chunks, Ending } from "../stream/request.ts"
 import { MAX_CHOSEN, type Question, Selection } from "../stream/selection.ts"
 import type { Streams } from "../stream/streams.ts"
 import { StreamLine } from "../wire/answers.ts"
-import type { Callers } from "./access.ts"
+import { type Callers, endedToken } from "./access.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
@@ -42,6 +42,8 @@ const PATIENCE = { askAfterMs: 20_000, cutAfterMs: 50_000 }
 /** The close code of RFC 6455 for a peer whose messages are not accepted. */
 const UNACCEPTABLE = 1008
 const BROKEN = { code: 1011, reason: "the stream broke off; resume it by its last event ID" }
+/** A peer whose token has ended would come back in vain. */
+const REFUSED = { code: UNACCEPTABLE, reason: endedToken().message }
 /** How a socket is closed, by the reason for which its stream ended. */
 const CLOSE: Readonly<Record<Ending, { readonly code: number; readonly reason: string }>> = {
   finished: { code: 1000, reason: "finished" },
@@ -173,7 +175,9 @@ class ProgressSocket implements Peer {
   }
 
   async #pump(ws: Bun.ServerWebSocket<ProgressSocket>): Promise<void> {
-    const { code, reason } = CLOSE[this.#stream === null ? "finished" : await this.#send(this.#stream, ws)]
+    const ending = this.#stream === null ? "finished" : await this.#send(this.#stream, ws)
+    const isRefused = ending === "left" && this.#asker.caller.ended?.aborted === true
+    const { code, reason } = isRefused ? REFUSED : CLOSE[ending]
     ws.close(code, reason)
   }
 
@@ -212,7 +216,7 @@ interface Upgrading {
 }
 
 const SOCKET =
-  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages, 1011 the stream broke off.'
+  'The frames of the streams as JSON, one per message: an update with its event ID as `id`, or `{"event": "live", ...}`. `{"subscribe": [7, 8]}` adds items to those that are watched, and `{"unsubscribe": [7]}` removes them. A socket that watches everything watches only the items of its first `subscribe` from then on. Each change is answered by `{"event": "watching", "ids": [...]}` and the state of the added items; a message that is refused is answered by `{"event": "refused", "error": ..., "code": ..., "request_id": ...}`. Pings are answered; a socket that answers none of the server\'s is cut within a minute. Close codes: 1000 finished, 1001 the server is shutting down, 1008 too many messages, or the token has ended, 1011 the stream broke off.'
 
 /** How the routes of WebSockets are asked and answered. */
 const UPGRADE = {
