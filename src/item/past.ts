@@ -26,11 +26,14 @@ export function pastRun(
   history: readonly StoredUpdate[],
 ): (KeptRun & { readonly ended_at: string }) | undefined {
   const updates = history.map(updateIn)
-  const end = updates.findLast(({ status }) => status === "completed")
-  const own = updates.filter(({ status, attempt }) => status === "processing" && attempt === end?.attempt)
-  const [start] = own
+  const isOfAttempt = ({ status }: ProgressUpdate): boolean => status === "processing"
+  const last = updates.findLastIndex(isOfAttempt)
+  // What follows the end, such as a flag, is no part of the attempt, nor is one before a retry, which has its number.
+  const before = updates.findLastIndex((update, i) => i < last && !isOfAttempt(update))
+  const own = updates.slice(before + 1, last + 1)
+  const [start, end] = [own[0], updates[last + 1]]
   // The update before the start is of another attempt, or the item's first.
-  if (!end || !start || updates[0] === start) return undefined
+  if (!start || before < 0 || end?.status !== "completed") return undefined
   const secondsTo = ({ timestamp }: ProgressUpdate): number =>
     (Date.parse(timestamp) - Date.parse(start.timestamp)) / 1000
   const trace = own.reduce(
