@@ -6,6 +6,7 @@ import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
 import { LEASE } from "./lease.ts"
 import type { Mistake } from "./mistake.ts"
+import { POSTGRES } from "./postgres.ts"
 import { QUEUE } from "./queue.ts"
 import { RENDERERS } from "./renderers.ts"
 import { RUNNER } from "./runner.ts"
@@ -30,6 +31,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...LEASE,
   ...STORE,
   ...SQLITE,
+  ...POSTGRES,
   ...ACCESS,
   ...HTTP,
   ...RUNNER,

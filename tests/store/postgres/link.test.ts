@@ -70,3 +70,19 @@ test("a connection to a server that stays a standby is left: the name may lead t
   expect(await link.run<{ n: number }>("UPDATE")).toEqual([{ n: 1 }])
   expect(opened).toBe(3)
 })
+
+test("what the server has undone is done again: a deadlock, a lock or a statement that took too long", async () => {
+  for (const errno of ["40001", "40P01", "55P03", "57014"]) {
+    let asked = 0
+    const fake = {
+      async unsafe(): Promise<unknown[]> {
+        asked += 1
+        if (asked > 1) return [{ n: asked }]
+        throw new SQL.PostgresError("undone", { code: "ERR_POSTGRES_SERVER_ERROR", errno })
+      },
+      close: async () => undefined,
+    }
+    const link = new PostgresLink({ open: () => fake as unknown as SQL, onDoubt: () => undefined })
+    expect(await link.run<{ n: number }>("UPDATE")).toEqual([{ n: 2 }])
+  }
+})

@@ -7,7 +7,7 @@ import type { Decide } from "../../../src/store/items.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append.ts"
 import { Sheet } from "../../../src/store/postgres/sheet.ts"
 import type { Store } from "../../../src/store/store.ts"
-import { added, draft } from "../../contracts/store.contract.ts"
+import { added, draft, put } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
 import { atOnce, from1, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 
@@ -149,3 +149,14 @@ withPostgres(
     }
   },
 )
+
+withPostgres("the notes of groups that were stored are removed, those of the last ones aside", async () => {
+  await using opened = await together(1)
+  const { one, client } = opened
+  const id = await added(one)
+  for (let i = 0; i < 505; i += 1) await put(one, id, { message: `${i}` })
+  for (let kept = 505; kept > 100;) {
+    const [row]: { n: number }[] = await client.unsafe("SELECT count(*)::int AS n FROM groups")
+    kept = row?.n ?? 0
+  }
+})

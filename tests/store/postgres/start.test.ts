@@ -6,6 +6,7 @@ import { SQL } from "bun"
 
 import { moveDown } from "../../../src/store/postgres/move.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import { pool } from "../../../src/store/postgres/session.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
@@ -43,6 +44,12 @@ withPostgres(
     const failing = other.unsafe("SELECT pg_sleep(1)").catch((error: unknown) => Object(error).errno)
     expect(await failing).toBe("57014")
 
+    // Without it a crash of the server would take back what was answered, which no test can wait for.
+    const own = pool(url, 1)
+    const durable = async (sql: SQL): Promise<unknown> => [...(await sql.unsafe("SHOW synchronous_commit"))]
+    expect(await durable(own)).toEqual([{ synchronous_commit: "on" }])
+    expect(await durable(other)).toEqual([{ synchronous_commit: "off" }])
+    await own.close()
     const store = await PostgresStore.open(url)
     const id = await added(store)
     await store.change(id, ({ item, work }) => ({ item, work: { ...work, done: 1 / 3 } }))

@@ -102,6 +102,8 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   await using opened = await distant()
   const { store, proxy, distantUrl } = opened
   const id = await added(store)
+  // From now on it is remembered, and the next write is sent without a look.
+  await put(store, id, { message: "before" })
   // The control: the client alone, with its own limit of time, waits for ever.
   const alone = new SQL({ url: distantUrl, max: 1, connectionTimeout: 2, idleTimeout: 1 })
   await alone.unsafe("SELECT 1")
@@ -109,9 +111,11 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   let isAloneAnswered = false
   const asking = Promise.allSettled([alone.unsafe("SELECT 1")]).then(() => (isAloneAnswered = true))
   const startedMs = performance.now()
+  const writing = put(store, id, { message: "frozen" })
+  const reading = store.item(id)
   const codes = Promise.all([
-    codeOf(put(store, id, { message: "frozen" })),
-    codeOf(store.item(id)),
+    codeOf(writing),
+    codeOf(reading),
     codeOf(store.head()),
     codeOf(store.deliveries.list({ limit: 1 })),
   ])
@@ -119,6 +123,9 @@ withPostgres("over a frozen network every call answers within 10 s, and the next
   expect(store.faults()).toEqual([])
   expect(await codes).toEqual(["unavailable", "unavailable", "unavailable", "unavailable"])
   expect(performance.now() - startedMs).toBeLessThan(12_000)
+  // It was sent, and may have been stored.
+  await expect(writing).rejects.toThrow("it is not known whether this change was stored")
+  await expect(reading).rejects.toThrow("nothing was changed")
   expect(isAloneAnswered).toBeFalse()
   await alone.close({ timeout: 0 })
   await asking

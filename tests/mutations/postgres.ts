@@ -1,0 +1,333 @@
+import { type Mistake, of } from "./mistake.ts"
+
+const TESTS = "tests/store/postgres"
+
+/** Mistakes in the store on PostgreSQL. */
+export const POSTGRES: readonly Mistake[] = [
+  ...of(
+    "src/store/postgres/append.ts",
+    [`${TESTS}/way.test.ts`],
+    [
+      [
+        "a write of an earlier epoch is stored when it arrives late",
+        "id = $1 AND epoch = $3 AND",
+        "id = $1 AND $3::int8 > 0 AND",
+      ],
+      [
+        "the note of a group lacks the items that it added",
+        "$2, ARRAY(SELECT id FROM held UNION ALL SELECT id FROM added) FROM me",
+        "$2, ARRAY(SELECT id FROM held) FROM me",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/append.ts",
+    [`${TESTS}/rollback.test.ts`],
+    [
+      ["a database that knows less than was seen is written", "$4::int8 <= ${HEAD}", "$4::int8 >= 0"],
+      [
+        "what was decided before the database went back is written",
+        "$22::int8 = (SELECT resumed_id FROM history)",
+        "$22::int8 >= 0",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/append.ts",
+    [`${TESTS}/together.test.ts`],
+    [
+      [
+        "a change is written over that of another instance",
+        "ON q.id = c.id AND q.version = c.version",
+        "ON q.id = c.id",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/append.ts",
+    [`${TESTS}/once.test.ts`],
+    [
+      [
+        "an item is added although its key is another instance's",
+        "own.key IS NULL OR own.key IN (SELECT key FROM keys)",
+        "true",
+      ],
+      [
+        "an idempotency key that has not expired is taken over",
+        "WHERE idempotency_keys.created_at <= $7::int8",
+        "WHERE $7::int8 > 0",
+      ],
+      [
+        "two instances give workers two items of one song",
+        "c.id <> ALL($21::int8[]) OR",
+        "c.id <> ALL($21::int8[]) OR true OR",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/fence.ts",
+    [`${TESTS}/way.test.ts`],
+    [
+      [
+        "whether a group was stored is not looked up",
+        "return group && { kept: idsOf(group.kept), answer: undefined }",
+        "return undefined",
+      ],
+      [
+        "after a lost answer the instance does not enter again",
+        "if (isConnectionLost(error)) this.#epoch = undefined",
+        "void isConnectionLost",
+      ],
+      [
+        "what may have been stored is called unchanged",
+        "throw isSent && error instanceof AppError ? unknownOutcome(error) : error",
+        "throw error",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/fence.ts",
+    [`${TESTS}/once.test.ts`],
+    [
+      [
+        "notes of groups are kept for ever",
+        "this.#group - this.#forgotten < KEPT_GROUPS",
+        "this.#forgotten < KEPT_GROUPS",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/fence.ts",
+    [`${TESTS}/rollback.test.ts`],
+    [
+      [
+        "an instance that enters does not learn that the database has gone back",
+        "if (row) this.#seen.begin(row.era)",
+        "void row",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/seen.ts",
+    [`${TESTS}/rollback.test.ts`],
+    [
+      ["lost event IDs are given again", "const JUMP = 1_000_000", "const JUMP = 0"],
+      [
+        "what is remembered outlives the era in which it was read",
+        "this.#era = era\n    this.#onBack()",
+        "this.#era = era",
+      ],
+      ["a head that has gone back is not noticed", "if (head < this.#newest)", "if (head < 0)"],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group.ts",
+    [`${TESTS}/together.test.ts`],
+    [
+      [
+        "a refusal counts that was decided on a remembered row",
+        "(row.change ? kept.has(id) : row.isFresh)",
+        "(row.change ? kept.has(id) : true)",
+      ],
+      [
+        "a change that was not stored is acknowledged",
+        "(row.change ? kept.has(id) : row.isFresh)",
+        "(row.change ? true : row.isFresh)",
+      ],
+      ["an outage makes leases no longer", "outage?.sinceMs ?? null", "outage === undefined ? null : nowMs"],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group.ts",
+    [`${TESTS}/contracts.test.ts`],
+    [
+      [
+        "one write that a constraint refuses makes its whole group fail",
+        "if (isRefused(error) && jobs.length > 1)",
+        "if (isRefused(error) && jobs.length > 1e9)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/alive.ts",
+    [`${TESTS}/together.test.ts`],
+    [
+      [
+        "each instance that saw an outage makes leases longer by it",
+        "greatest($2::int8, coalesce(alive_at, 0))",
+        "$2::int8",
+      ],
+      [
+        "a lease runs on for as long as the server's clock went back",
+        "q.lease_ms > 0 AND q.lease_expires_at > $1::int8 + q.lease_ms",
+        "q.lease_ms > 0 AND q.lease_expires_at > $1::int8 + 9e15 + q.lease_ms",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/clock.ts",
+    [`${TESTS}/clock.test.ts`],
+    [
+      [
+        "measuring sets the clock back",
+        "Math.max(this.#lastMs, Math.round(performance.now() + this.#offsetMs))",
+        "Math.round(performance.now() + this.#offsetMs)",
+      ],
+      ["a server's clock that has jumped back is not followed", "this.#lastMs = 0\n", "void this.#lastMs\n"],
+      ["a jump of the server's clock is no doubt", "this.#onJump(gotMs - beforeMs)", "void beforeMs"],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/link.ts",
+    [`${TESTS}/way.test.ts`],
+    [
+      [
+        "a frozen network is waited for",
+        "setTimeout(() => late.reject(new LateError()), LIMIT_MS)",
+        "setTimeout(() => late.reject(new LateError()), 1e6)",
+      ],
+      [
+        "after a frozen network no other connections are made",
+        "        answer.catch(() => undefined)\n        this.#renew(pool)",
+        "        answer.catch(() => undefined)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/link.ts",
+    [`${TESTS}/link.test.ts`],
+    [
+      [
+        "each call that waits probes by itself",
+        "this.#probing ??= this.#probe()",
+        "this.#probing = this.#probe()",
+      ],
+      [
+        "a connection to a standby is kept while another server takes writes",
+        'if (row?.is === "off") return\n',
+        'if (row?.is === "off") return\n        if (row?.is === "on") continue\n',
+      ],
+      [
+        "what the server has undone fails at once",
+        "if (!isConnectionLost(error) && !isUndone(error))",
+        "if (!isConnectionLost(error) || !isUndone(error))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/link.ts",
+    [`${TESTS}/outage.test.ts`],
+    [
+      [
+        "a database that was away is no outage",
+        "if (isConnectionLost(error)) this.#options.onDoubt(performance.now() - askedMs)",
+        "void isConnectionLost",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    [`${TESTS}/together.test.ts`],
+    [
+      [
+        "instances that start at once migrate at once",
+        '"SELECT pg_advisory_lock($1)"',
+        '"SELECT pg_advisory_lock_shared($1)"',
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    [`${TESTS}/refused.test.ts`],
+    [
+      [
+        "a pooler that swallows settings is taken for a server",
+        "timeout !== `${STATEMENT_MS}`",
+        'timeout === "0"',
+      ],
+      ["too few connections are not noticed", "free + 1 >= CONNECTIONS", "free + 1 >= 0"],
+      [
+        "a pooler that refuses settings is not called one",
+        'if (state === "08P01") return pooler(url)',
+        "void pooler",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/open.ts",
+    [`${TESTS}/start.test.ts`],
+    [
+      [
+        "a database that cannot hold every text is served",
+        'if (encoding !== "UTF8")',
+        'if (encoding === "")',
+      ],
+      [
+        "a start on a standby is not waited for",
+        'if (server?.read_only === "off") return server',
+        "if (server) return server",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/session.ts",
+    [`${TESTS}/start.test.ts`],
+    [
+      [
+        "an acknowledged write may be lost in a crash",
+        'synchronous_commit: "on"',
+        'synchronous_commit: "off"',
+      ],
+      ["the schema is that of the user", 'search_path: "public"', 'search_path: "elsewhere, public"'],
+      ["numbers are read with fewer digits", 'extra_float_digits: "1"', 'extra_float_digits: "-3"'],
+      ["migrations and moves have the user's time limit", 'statement_timeout: "0"', 'geqo: "on"'],
+      ["kept connections are ended by the server", 'idle_session_timeout: "0"', 'geqo: "on"'],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/faults.ts",
+    [`${TESTS}/refused.test.ts`],
+    [
+      ["a server that takes no writes is an error", '"08006", READ_ONLY, "53300"', '"08006", "53300"'],
+      [
+        "an error says what the server says of it",
+        'super(`PostgreSQL did not do what was asked (${why.filter((part) => part !== "").join(", ")})`)',
+        "super(`${why.join()} ${Bun.inspect(error)}`)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/deliveries.ts",
+    [`${TESTS}/contracts.test.ts`],
+    [
+      [
+        "two servers send one delivery",
+        "AND (taken_until IS NULL OR taken_until <= $2)",
+        "AND (taken_until IS NULL OR taken_until > 0)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/move.ts",
+    [`${TESTS}/move.test.ts`],
+    [
+      [
+        "event IDs begin again after a move",
+        "UPDATE history SET floor = $1",
+        "UPDATE history SET floor = 0 * $1",
+      ],
+      ["item numbers begin again after a move", "[Math.max(1, last), last > 0]", "[1, last < 0]"],
+      [
+        "a move begins while a server runs",
+        "if ((row?.n ?? 0) === 0) return",
+        "if ((row?.n ?? 0) >= 0) return",
+      ],
+      ["a move fills a database that is in use", "if (used?.is)", "if (used?.is && false)"],
+      [
+        "a move to a file that was interrupted leaves a file",
+        "const copy = `${target}.moving`",
+        "const copy = target",
+      ],
+    ],
+  ),
+]
