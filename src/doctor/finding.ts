@@ -95,6 +95,7 @@ const FAULTS = {
   disk_foreign: ["put the database on a disk of this machine, with --database"],
   disk_passing: ["put the database on a disk that outlives a restart, with --database"],
   descriptors_few: ["raise LimitNOFILE in the unit, or ulimit -n; each stream takes one"],
+  program_broken: ["install it again, for this kind of machine: uname -m names it"],
   unit_down: ["systemctl enable --now UNIT; journalctl -u UNIT says why it stopped"],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 

@@ -32,8 +32,12 @@ export async function heldOf(patient: Patient): Promise<Finding> {
   const seconds = Math.round(lastMs / 1000)
   const { error } = refusalIn(answer)
   if (error !== "") return unknown(about, error)
-  if (end === "late" || (status === 200 && saidIn(answer)["id"] === id))
+  const item = saidIn(answer)
+  if (end === "late" || (item["id"] === id && item["completed_at"] !== null))
     return good(about, `may take long; watched for ${seconds} s`)
+  // The server is about to stop, or was not asked to wait.
+  if (item["id"] === id)
+    return unknown(about, `an item was answered after ${seconds} s, before it was finished`)
   const how = status === 0 ? "cut" : `answered with ${status}`
   return faulty(about, "answer_cut", `a request that waits is ${how} after ${seconds} s, not by the server`)
 }

@@ -14,11 +14,31 @@ const FOR_STREAMS = 0.8
 
 const ANSWER_MS = 10_000
 
-/** What a program prints on standard output; undefined if it is missing or fails. */
-const said = (program: string, args: readonly string[]): Promise<string | undefined> =>
+/** Why a program printed nothing. */
+interface Failure {
+  /** Its exit code, or the name of the error that kept it from starting. */
+  readonly code?: unknown
+  /** Whether it was ended because it took too long. */
+  readonly killed?: boolean | undefined
+}
+
+/** What a program prints on standard output, or why it does not. */
+const said = (program: string, args: readonly string[]): Promise<string | Failure> =>
   new Promise((resolve) => {
-    execFile(program, args, { timeout: ANSWER_MS }, (error, text) => resolve(error ? undefined : text))
+    try {
+      execFile(program, args, { timeout: ANSWER_MS }, (error, text) => resolve(error ?? text))
+    } catch (error) {
+      // A file that this machine cannot run is refused at once.
+      resolve(Object(error))
+    }
   })
+
+/** Why a program that is found does not run. */
+const brokenOf = ({ code, killed }: Failure): string => {
+  if (killed) return `it printed no version within ${ANSWER_MS / 1000} s`
+  if (code === "ENOEXEC") return "it is a program for another kind of machine, or damaged"
+  return code === "EACCES" ? "this user may not run it" : `it ended with ${code}`
+}
 
 /** How many files a process may open. `limits` is the text of `/proc/self/limits`; the server takes the hard limit. */
 export function descriptors(limits: string): Finding {
@@ -58,7 +78,10 @@ export const programs = (): Promise<Finding[]> =>
   Promise.all(
     PROGRAMS.map(async ({ about, args, need }) => {
       const text = await said(about, args)
-      if (text === undefined) return note(about, `not found: on a machine that renders, ${need}`)
+      if (typeof text !== "string") {
+        if (text.code === "ENOENT") return note(about, `not found: on a machine that renders, ${need}`)
+        return faulty(about, "program_broken", `does not run: ${brokenOf(text)}`)
+      }
       return good(about, printable(/\d[\w.+~:-]*/.exec(text)?.[0] ?? "found"))
     }),
   )
@@ -75,7 +98,7 @@ async function unit(name: string): Promise<Finding> {
     "--property",
     "LoadState,ActiveState,SubState,UnitFileState",
   ])
-  if (text === undefined) return note(name, "systemd does not run here")
+  if (typeof text !== "string") return note(name, "systemd does not run here")
   const stateOf = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? ""
   if (stateOf("LoadState") === "not-found")
     return note(name, "not installed; packaging/install.sh installs it")

@@ -23,36 +23,33 @@ const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`
 /** Whether a stream arrives as it is sent, with its headers. */
 export async function arrivalOf(patient: Patient): Promise<readonly Finding[]> {
   const answer = await opened(patient)
-  const { headers, text, headMs, lastMs, status } = answer
+  const { text, headMs, lastMs, status } = answer
   const { error } = refusalIn(answer)
   const busy = /^event: busy\ndata: (.*)$/m.exec(text)?.[1]
   if (error !== "" || busy !== undefined) return [unknown("streams", error || printable(busy ?? ""))]
-  if (status === 200 && !isLive(text) && DATA.test(text))
-    return [faulty("streams", "rewritten", "a stream is changed on its way: what comes is not what was sent")]
-  if (headMs === undefined || (status === 200 && !isLive(text))) {
-    const what = headMs === undefined ? "no part of a stream arrives" : "only part of a stream arrives"
-    return [faulty("streams", "buffered", `${what} within ${seconds(patient.patienceMs)}: they are delayed`)]
-  }
-  if (status !== 200) {
+  if (headMs !== undefined && status !== 200) {
     const fault = isLimit(answer) ? "limited" : "not_ours"
     return [faulty("streams", fault, `the answer is ${status}, not a stream`)]
   }
+  if (isLive(text)) return [good("streams", `begin after ${Math.ceil(lastMs)} ms`), ...headersOf(answer)]
+  if (DATA.test(text)) {
+    const says = "a stream is changed on its way: what comes is not what was sent"
+    return [faulty("streams", "rewritten", says), ...headersOf(answer)]
+  }
+  const what = headMs === undefined ? "no part of a stream arrives" : "only part of a stream arrives"
+  return [faulty("streams", "buffered", `${what} within ${seconds(patient.patienceMs)}: they are delayed`)]
+}
+
+/** Whether a stream has the headers that it was sent with. */
+function headersOf({ headers }: Answer): readonly Finding[] {
   const stripped = Object.entries(EXPECTED).filter(
     ([name, value]) => !String(headers[name] ?? "").includes(value),
   )
   const missing = stripped.map(([name, value]) => `${name}: ${value}`).join(", ")
   const isDoubled = String(headers["access-control-allow-origin"] ?? "").includes(",")
+  const doubled = "browsers refuse the stream: Access-Control-Allow-Origin is sent twice"
   return [
-    good("streams", `begin after ${Math.ceil(lastMs)} ms`),
-    ...(isDoubled
-      ? [
-          faulty(
-            "other pages",
-            "cors_doubled",
-            "browsers refuse the stream: Access-Control-Allow-Origin is sent twice",
-          ),
-        ]
-      : []),
+    ...(isDoubled ? [faulty("other pages", "cors_doubled", doubled)] : []),
     missing === ""
       ? good("headers", "arrive as they were sent")
       : faulty("headers", "headers_stripped", `missing from a stream: ${missing}`),

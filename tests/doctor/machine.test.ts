@@ -66,17 +66,23 @@ test("without a URL it looks at this machine, in words, and exits with 1 for a f
     "track-studio": "LoadState=loaded\\nActiveState=failed\\nSubState=failed\\n",
     "track-studio-worker": "LoadState=not-found\\nActiveState=inactive\\n",
   })
-  // Nothing else is found there: no ffmpeg, and no systemctl of this machine.
+  // Nothing else is found there: no ffprobe, and no systemctl of this machine.
+  writeFileSync(join(path, "ffmpeg"), "\x7fELF of another machine", { mode: 0o755 })
+  writeFileSync(join(path, "blender"), "#!/bin/sh\nexit 3\n", { mode: 0o755 })
   symlinkSync(process.execPath, join(path, "bun"))
   const { code, stdout } = await run(["doctor", "--database", join(folder.path, "queue.db")], {
     PATH: path,
   })
   expect(stdout).toContain(`✔ database             ${folder.path} can be written\n`)
   expect(stdout).toMatch(/^✔ disk +[\d.]+ [GT]B of [\d.]+ [GT]B are free$/m)
-  expect(stdout).toMatch(/^• ffmpeg +not found: on a machine that renders, renders that use it fail$/m)
+  expect(stdout).toMatch(/^• ffprobe +not found: on a machine that renders, videos are not checked when /m)
+  expect(stdout).toMatch(
+    /^✘ ffmpeg +does not run: it is a program for another kind of machine, or damaged\n/m,
+  )
+  expect(stdout).toMatch(/^✘ blender +does not run: it ended with 3\n +install it again, /m)
   expect(stdout).toMatch(/^✘ track-studio +failed \(failed\)\n +systemctl enable --now UNIT; /m)
   expect(stdout).toMatch(/^• track-studio-worker +not installed; packaging\/install.sh installs it$/m)
-  expect(stdout).toEndWith("\n1 fault.\n")
+  expect(stdout).toEndWith("\n3 faults.\n")
   expect(code).toBe(1)
 })
 
