@@ -267,6 +267,15 @@ test("the map names files by what they are called in their folder", () => {
   expect(wrong).toEqual([])
 })
 
+/** Timers of their own: their turns are synchronous, and they run only while a stream or a socket is open. */
+const OWN_TIMERS = ["stream/broadcaster", "http/silent-peers", "dashboard"]
+
+test("repeated work is called by every, but for two timers and those of the page", () => {
+  const repeating = files.filter((file) => /\bsetInterval\(/.test(code(file))).map(placeOf)
+  expect(OWN_TIMERS.filter((own) => !repeating.some((place) => within(place, [own])))).toEqual([])
+  expect(repeating.filter((place) => !within(place, OWN_TIMERS))).toEqual([])
+})
+
 test("the table of timers names each service that repeats itself, and how often", () => {
   const table = read("docs/ARCHITECTURE.md")
   const shown = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)

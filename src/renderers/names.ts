@@ -9,7 +9,7 @@ interface Traits {
 /** The renderers whose output is understood; `lines` is any program that prints percentages or "n of m". */
 export const RENDERERS = {
   ffmpeg: { totalIn: "seconds", saysEnd: true },
-  // "Blender quit" is printed after a crash of a script, too.
+  // Its last line, "Blender quit", proves nothing: only its frames do.
   blender: { totalIn: "frames", saysEnd: false },
   lines: { totalIn: undefined, saysEnd: true },
 } as const satisfies Readonly<Record<string, Traits>>
