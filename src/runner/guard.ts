@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from "node:fs"
 
 import { isRead, pipe } from "../machine/libc.ts"
+import { every, type Repetition } from "../service.ts"
 import { brandOf } from "./brand.ts"
 
 /**
@@ -96,7 +97,7 @@ export class Guard {
   readonly #commands = new Map<string, number | undefined>()
   readonly #lease: () => number | undefined
   #input: number | undefined
-  #looking: Timer | undefined
+  #looking: Repetition | undefined
   #count = 0
 
   /**
@@ -137,7 +138,12 @@ export class Guard {
     const started = (pid?: number): void => {
       this.#commands.set(name, pid)
       this.#tell()
-      this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref()
+      // What fails is tried again at the next look.
+      this.#looking ??= every(
+        LOOK_MS,
+        () => this.#look(),
+        () => undefined,
+      )
     }
     // Before the start: if we are killed in the middle of it, the mark finds what was started.
     started()
@@ -148,7 +154,7 @@ export class Guard {
         this.#commands.delete(name)
         this.#tell()
         if (this.#commands.size > 0) return
-        clearInterval(this.#looking)
+        void this.#looking?.stop()
         this.#looking = undefined
       },
     }
