@@ -139,30 +139,29 @@ test.each(Object.entries(damages))(
 
 const isRoot = process.getuid?.() === 0
 
-test.skipIf(!isRoot)(
-  "without room on its disk, and with leases due, it does not start; only root can try",
-  async () => {
-    using folder = temporaryFolder()
-    const database = join(folder.path, "queue.db")
-    const steps = [
-      `mount -t tmpfs -o size=2m tmpfs ${folder.path}`,
-      `cp ${filled} ${database}`,
-      `cp ${filled}.lock ${database}.lock`,
-      `(head -c 4m /dev/zero > ${folder.path}/full || true) 2> /dev/null`,
-      `exec ${PROGRAM.join(" ")} serve --port 0 --database ${database}`,
-    ]
-    const child = Bun.spawn(["unshare", "-m", "sh", "-c", steps.join(" && ")], {
-      stdout: "pipe",
-      stderr: "pipe",
-    })
-    const [said, log] = await Promise.all([
-      new Response(child.stderr).text(),
-      new Response(child.stdout).text(),
-    ])
-    expect([await child.exited, log]).toEqual([1, ""])
-    expect(said).toMatch(/^track-studio: the database \/.+\/queue\.db .+ disk.+free some.+start again/)
-  },
-)
+test.skipIf(!isRoot).each([
+  ["and with leases due", "2m", ["", ".lock"]],
+  ["even for its tables", "100k", []],
+] as const)("without room on its disk, %s, it does not start; only root can try", async (_, size, copied) => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "queue.db")
+  const steps = [
+    `mount -t tmpfs -o size=${size} tmpfs ${folder.path}`,
+    ...copied.map((part) => `cp ${filled}${part} ${database}${part}`),
+    ...copied.slice(0, 1).map(() => `(head -c 4m /dev/zero > ${folder.path}/full || true) 2> /dev/null`),
+    `exec ${PROGRAM.join(" ")} serve --port 0 --database ${database}`,
+  ]
+  const child = Bun.spawn(["unshare", "-m", "sh", "-c", steps.join(" && ")], {
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const [said, log] = await Promise.all([
+    new Response(child.stderr).text(),
+    new Response(child.stdout).text(),
+  ])
+  expect([await child.exited, log]).toEqual([1, ""])
+  expect(said).toMatch(/^track-studio: the database \/.+\/queue\.db .+ disk.+free some.+start again/)
+})
 
 test("while another program holds the write lock the server stops in time, and so does one that cannot start", async () => {
   using folder = temporaryFolder()

@@ -34,6 +34,9 @@ const ADVICE: readonly (readonly [code: string, is: string, advice: string])[] =
   ],
 ]
 
+/** What follows when SQLite has ended a transaction by itself, which it does when the disk is full or fails. */
+const ENDED_BY_SQLITE = "cannot rollback - no transaction is active"
+
 /** Whether SQLite's code says that the file is damaged: what succeeds afterwards does not mend it. */
 export const isDamage = (code: string): boolean => /^SQLITE_(?:CORRUPT|NOTADB)/.test(code)
 
@@ -50,7 +53,8 @@ function faultOf(error: unknown): SQLiteError | undefined {
 export function explained(error: unknown, path: string): unknown {
   const fault = faultOf(error)
   if (!fault) return error
-  const [, is, advice] = ADVICE.find(([code]) => (fault.code ?? "SQLITE_").startsWith(code)) ?? []
+  const known = fault.message === ENDED_BY_SQLITE ? "SQLITE_IOERR" : (fault.code ?? "SQLITE_")
+  const [, is, advice] = ADVICE.find(([code]) => known.startsWith(code)) ?? []
   return new AppError("unavailable", `the database ${path} ${is}; ${advice} (${fault.message})`, {
     cause: error,
   })
