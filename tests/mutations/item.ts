@@ -17,6 +17,16 @@ export const ITEM: readonly Mistake[] = [
         "outage.endedMs - outage.sinceMs",
       ],
       [
+        "what was learned is put on the progress that was reported",
+        "eta_seconds: tenth(said.left),",
+        "eta_seconds: tenth(said.left), progress: Math.round(timeProgress(at, said.left, 0)),",
+      ],
+      [
+        "what stands still has an estimate",
+        "if (item.stalled) return {",
+        "if (item.stalled && at < 0) return {",
+      ],
+      [
         "the band of an estimate has no lower end",
         "eta_low_seconds: tenth(said.low)",
         "eta_low_seconds: tenth(said.high)",
@@ -38,6 +48,70 @@ export const ITEM: readonly Mistake[] = [
         "return rest < 0 ? ((BY_AMOUNT",
       ],
       ["the band has no bound, and overflows", "return Math.min(MAX_DOUBT, doubt)", "return doubt"],
+    ],
+  ),
+  ...of(
+    "src/item/estimate.ts",
+    ["tests/item/estimate.test.ts"],
+    [
+      ["the bar of an attempt goes back", "return Math.max(before, now)", "return now"],
+      ["the bar says 100 before the end", "Math.max(left, LEAST_LEFT * at)", "left * 0"],
+      [
+        "the band ends before what is left",
+        "high: whole * spread - place.at",
+        "high: whole / spread - place.at",
+      ],
+      [
+        "a band has a part in seconds",
+        "high: whole * spread - place.at",
+        "high: whole * spread + 2 - place.at",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/experience.ts",
+    ["tests/item/estimate.test.ts", "tests/item/learned.test.ts"],
+    [
+      ["a run like no other counts as much as any", "return 1 / (1 + (nearest / ODD) ** 4)", "return 1"],
+      [
+        "a machine that is usually slower is expected to be as fast",
+        "const expected = own - (slowness.get(witness.run.worker) ?? 0)",
+        "const expected = own * 0",
+      ],
+      ["more than the newest eight runs count", "runs.slice(-MAX_RUNS)", "runs.slice(-2 * MAX_RUNS)"],
+      [
+        "what was heard at one place is said of all that follow",
+        "const heard = placedHearing(known, place.trace, place.at)\n  const stepAt",
+        "const heard = known\n  const stepAt",
+      ],
+    ],
+  ),
+  ...of(
+    "src/item/left.ts",
+    ["tests/item/estimate.test.ts"],
+    [
+      [
+        "the time left does not count down between reports",
+        "Math.max(left - (at - movedBy), ",
+        "Math.max(left, ",
+      ],
+      ["what is overdue reaches its end", "leftAt(heard, inStep + gap, at - stepAt, custom), 0)", "0)"],
+    ],
+  ),
+  ...of(
+    "src/item/past.ts",
+    ["tests/item/past.test.ts"],
+    [
+      [
+        "an attempt of before a retry is part of the run that is learned",
+        "i < last && !isOfAttempt(update)",
+        "i < 1 && !isOfAttempt(update)",
+      ],
+      [
+        "an attempt that failed is learned from, as something about it changed later",
+        'end?.status !== "completed"',
+        "!end",
+      ],
     ],
   ),
   ...of(
@@ -72,6 +146,17 @@ export const ITEM: readonly Mistake[] = [
         "all is forecast to be done when the last item is, though another takes longer",
         "doneIn = Math.max(doneIn, filled.at)",
         "doneIn = filled.at",
+      ],
+      [
+        "an item is forecast to start before it may",
+        "item: first, at: first.availableIn }",
+        "item: first, at: filled.at }",
+      ],
+      ["an item is forecast twice", "    rest.delete(item.id)\n", ""],
+      [
+        "an item is forecast on a worker that lacks one of its tags",
+        "item.tags.every((tag) => tags.includes(tag))",
+        "item.tags.length === 0 || item.tags.some((tag) => tags.includes(tag))",
       ],
       [
         "a start is forecast without the worker that may be free sooner",
