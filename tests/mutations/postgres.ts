@@ -139,7 +139,7 @@ export const POSTGRES: readonly Mistake[] = [
   ),
   ...of(
     "src/store/postgres/group.ts",
-    [`${TESTS}/contracts.test.ts`],
+    [`${TESTS}/together.test.ts`],
     [
       [
         "one write that a constraint refuses makes its whole group fail",
@@ -216,7 +216,7 @@ export const POSTGRES: readonly Mistake[] = [
   ),
   ...of(
     "src/store/postgres/link.ts",
-    [`${TESTS}/outage.test.ts`],
+    [`${TESTS}/link.test.ts`],
     [
       [
         "a database that was away is no outage",

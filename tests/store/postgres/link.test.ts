@@ -33,11 +33,14 @@ async function askedBy(read: (sql: SQL) => () => Promise<unknown>): Promise<numb
 }
 
 test("while the server is away one probe asks for it, however many reads wait", async () => {
+  const agesMs: number[] = []
   const probed = await askedBy((sql) => {
-    const link = new PostgresLink({ open: () => sql, onDoubt: () => undefined })
+    const link = new PostgresLink({ open: () => sql, onDoubt: (ageMs) => agesMs.push(ageMs) })
     return () => link.run("SELECT 1 AS n")
   })
   expect(probed).toBeWithin(READS + 1, READS + 12)
+  // Each refusal is the sign of an outage, although it came at once.
+  expect(agesMs).toHaveLength(probed)
   // The control: each read asks again by itself.
   const again = async (sql: SQL): Promise<unknown> => {
     try {
