@@ -264,50 +264,92 @@ async function calm(): Promise<void> {
   }
 }
 
-test("whatever comes late, is lost or fails, in whatever order, a tab shows in the end what the server has", async () => {
-  await fc.assert(
-    fc.asyncProperty(acts, async (story) => {
-      far = new Far()
-      for (const one of POPULATION) far.items.set(one.id, one)
-      const tab = new Tab()
-      const hub = new Hub((message) => tab.hear(message))
-      hub.receive("tab", { type: "hello", visible: true })
-      await calm()
-      for (const one of story) await play(hub, one)
-      await calm()
-      for (const list of LISTS) {
-        expect(tab.shown(list, tab.state.items.values())).toEqual(tab.shown(list, far.items.values()))
-      }
-      hub.close()
-      await settled()
-    }),
-    { numRuns: 60, endOnFailure: true },
-  )
-})
-
-test("what was asked for before everything was read again changes nothing when it comes", async () => {
+/** A hub that has read a server with many items, and its one tab. */
+async function opened() {
   far = new Far()
   for (const one of POPULATION) far.items.set(one.id, one)
   const tab = new Tab()
   const hub = new Hub((message) => tab.hear(message))
   hub.receive("tab", { type: "hello", visible: true })
   await calm()
-  hub.receive("tab", { type: "more", list: "finished" })
+  const check = (): void => {
+    for (const list of LISTS) {
+      expect(tab.shown(list, tab.state.items.values())).toEqual(tab.shown(list, far.items.values()))
+    }
+  }
+  return {
+    hub,
+    /** The tab shows what the server has. */
+    check,
+    async [Symbol.asyncDispose]() {
+      hub.close()
+      await settled()
+    },
+  }
+}
+
+test("whatever comes late, is lost or fails, in whatever order, a tab shows in the end what the server has", async () => {
+  await fc.assert(
+    fc.asyncProperty(acts, async (story) => {
+      await using page = await opened()
+      for (const one of story) await play(page.hub, one)
+      await calm()
+      page.check()
+    }),
+    { numRuns: 60, endOnFailure: true },
+  )
+})
+
+/** Several items end and one gets another title, of which the stream tells nothing. */
+async function missed(): Promise<void> {
+  await far.cut()
+  for (const at of [1, 11, 16, 26]) far.happen(4, at)
+  far.happen(2, 0)
+  far.connect(true)
+}
+
+test("what was asked for before everything was read again changes nothing when it comes", async () => {
+  await using page = await opened()
+  page.hub.receive("tab", { type: "more", list: "finished" })
   far.happen(2, 0)
   await far.arrive(1)
   // Another page of either status, the item that has changed, and perhaps the figures.
   const early = far.questions.splice(0)
   expect(early.length).toBeGreaterThanOrEqual(3)
   for (const question of early) question.next(false)
-  await far.cut()
-  for (const at of [1, 11, 16, 26]) far.happen(4, at)
-  far.happen(2, 0)
-  far.connect(true)
+  await missed()
   await calm()
   for (const question of early) question.next(false)
   await settled()
-  for (const list of LISTS) {
-    expect(tab.shown(list, tab.state.items.values())).toEqual(tab.shown(list, far.items.values()))
+  page.check()
+})
+
+test("of two readings of everything the later one counts, whichever is over first", async () => {
+  await using page = await opened()
+  await far.cut()
+  far.connect(true)
+  await far.arrive(1000)
+  const early = far.questions.splice(0)
+  // A page of each status.
+  expect(early.length).toBeGreaterThanOrEqual(5)
+  for (const question of early) question.next(false)
+  await missed()
+  await calm()
+  for (const question of early) question.next(false)
+  await calm()
+  page.check()
+})
+
+test("the figures are asked for every five seconds while a tab is on the screen, whether they come or not", async () => {
+  await using page = await opened()
+  const { calls } = spyOn(server, "counts").mock
+  const askedIn = async (seconds: number): Promise<number> => {
+    const before = calls.length
+    for (let second = 0; second < seconds; second += 1) await pass(1000)
+    return calls.length - before
   }
-  hub.close()
+  expect(await askedIn(20)).toBeWithin(3, 5)
+  page.hub.receive("tab", { type: "visible", visible: false })
+  await pass(1000)
+  expect(await askedIn(20)).toBe(0)
 })

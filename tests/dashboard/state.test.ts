@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
+import { totalsOf } from "../../src/dashboard/model/lists.ts"
+import { EVERYTHING, type Which } from "../../src/dashboard/model/query.ts"
 import { listsOf, State } from "../../src/dashboard/model/state.ts"
 import { talliesOf } from "../../src/dashboard/model/tallies.ts"
 import { item, time, update } from "./items.ts"
@@ -38,6 +40,18 @@ describe("the state of a tab", () => {
     expect(state.items.get(1)).toMatchObject({ started_at: time(6), completed_at: null })
   })
 
+  test("knows when an attempt started, also if it has not seen the end of the one before", () => {
+    const state = stateOf(item({ status: "processing", attempt: 1, started_at: time(1) }))
+    state.apply([update(5, { attempt: 2 })])
+    expect(state.items.get(1)).toMatchObject({ attempt: 2, started_at: time(5) })
+  })
+
+  test("leaves out what was deleted, whatever else has happened at once", () => {
+    const state = stateOf(item({ id: 1 }), item({ id: 2 }))
+    state.apply([update(5, { queue_id: 1 }), update(6, { queue_id: 2, status: "failed", deleted: true })])
+    expect([...state.items.keys()]).toEqual([1])
+  })
+
   test("doubts what is new or not simply being worked on, and nothing else", () => {
     const state = stateOf(item({ id: 1, status: "processing", attempt: 1 }), item({ id: 2 }), item({ id: 3 }))
     const { unsure, ids, lists } = state.apply([
@@ -67,6 +81,8 @@ describe("the state of a tab", () => {
     expect(state.items.has(9000)).toBe(true)
     expect(state.items.has(3500)).toBe(true)
     expect(state.items.has(1)).toBe(false)
+    // What is older is to be read when somebody looks for it.
+    expect(state.ends.finished?.id).toBe(2001)
   })
 
   test("takes from a page that is read further down only what it does not know", () => {
@@ -97,6 +113,22 @@ describe("the state of a tab", () => {
 })
 
 describe("the figures", () => {
+  test("count as failed what failed or lost its worker, and as cancelled what was cancelled", () => {
+    const since = { since: time(0), completed: 0, failed: 0, cancelled: 0, lost: 0 }
+    const times = { shortest_seconds: null, mean_seconds: null, longest_seconds: null }
+    const period = { ...since, ...times }
+    const counts = {
+      status: { queued: 1, processing: 2, completed: 4, failed: 56, retrying: 10 },
+      outcome: { completed: 4, failed: 8, cancelled: 16, lost: 32 },
+      ...{ paused_at: null, last_hour: period, today: period, this_week: period },
+    }
+    const finished = (which: Which): number => totalsOf(counts, { text: "", which }).finished
+    expect([finished("completed"), finished("failed"), finished("cancelled"), finished("all")]).toEqual([
+      4, 40, 16, 60,
+    ])
+    expect(totalsOf(counts, EVERYTHING)).toMatchObject({ running: 2, waiting: 11 })
+  })
+
   const nowMs = Date.parse(time(0)) + 3_600_000
   const ended = (minutesAgo: number, outcome: "completed" | "failed" | "cancelled") =>
     item({

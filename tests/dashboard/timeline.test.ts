@@ -55,6 +55,12 @@ describe("the timeline", () => {
     expect(timeline.points).toHaveLength(updates.length)
   })
 
+  test("shows an attempt that began where the end of the one before was left out", () => {
+    const timeline = new Timeline()
+    for (const one of [update(1), update(2, { attempt: 2, worker: "gpu-2" })]) timeline.add(one)
+    expect(timeline.entries.at(-1)).toMatchObject({ what: "Attempt 2 started", detail: "by gpu-2" })
+  })
+
   test("takes each update once, whichever way it comes", () => {
     const timeline = new Timeline()
     for (const id of [1, 2, 2, 1, 3]) timeline.add(update(id))

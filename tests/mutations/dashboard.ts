@@ -56,4 +56,73 @@ export const DASHBOARD: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/hub.test.ts"],
+    [
+      ["counts are asked for once", "    } finally {\n      this.#isCountDue = false\n    }", "    }"],
+      ["an item that could not be read is not read again", "          else this.#unsure.add(id)\n", ""],
+      [
+        "an older reading replaces a newer one",
+        "        if (reading !== this.#reading) return\n        this.#queue = queue",
+        "        this.#queue = queue",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/live/link.ts",
+    ["tests/dashboard/link.test.ts"],
+    [
+      ["a page is never behind", "sinceMs: this.#ahead?.sinceMs ?? nowMs }", "sinceMs: nowMs }"],
+      ["a connection that is heard is cut as delayed", " && nowMs - this.#heardMs > HELD_UP_MS)", ")"],
+      [
+        "one gap is told at each new connection",
+        "    this.#isFresh = false\n    this.#gap = undefined\n",
+        "    this.#isFresh = false\n",
+      ],
+      [
+        "a retry by hand waits for its time",
+        "    this.#resume?.()\n    this.#attempt.abort()\n  }\n\n",
+        "    this.#resume?.()\n  }\n\n",
+      ],
+      [
+        "a page resumes after a snapshot as if it had all before it",
+        "    if (!this.#isFresh) this.#lastEventId = last.id",
+        "    this.#lastEventId = last.id",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/state.ts",
+    ["tests/dashboard/state.test.ts"],
+    [
+      [
+        "a new attempt keeps the start of the one before",
+        "(item.status !== status || item.attempt !== update.attempt)",
+        "item.status !== status",
+      ],
+      [
+        "of several changes at once a deletion is left out",
+        "lists = this.items.delete(id) || lists",
+        "lists ||= this.items.delete(id)",
+      ],
+      ["a list that was cut is taken for whole", "    this.ends = { ...this.ends, finished: last }\n", ""],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/lists.ts",
+    ["tests/dashboard/state.test.ts"],
+    [["lost items are not counted among the failed", "failed: failed + lost", "failed"]],
+  ),
+  ...of(
+    "src/dashboard/model/timeline.ts",
+    ["tests/dashboard/timeline.test.ts"],
+    [
+      [
+        "an attempt that follows at once is not shown",
+        " || (before.attempt ?? 0) < (update.attempt ?? 0)",
+        "",
+      ],
+    ],
+  ),
 ]
