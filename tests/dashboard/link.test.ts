@@ -31,6 +31,7 @@ class Scene {
       updates: (updates) => this.told.push(`updates ${updates.map(({ id }) => id).join(" ")}`),
       reload: () => this.told.push("reload"),
       gap: ({ reason }) => this.told.push(`gap ${reason}`),
+      paused: () => undefined,
       changed: () => undefined,
     })
     void this.link.run()
