@@ -37,6 +37,19 @@ test("every file that a document links to is there", () => {
   }
 })
 
+test("every line of docs/reliability.md names the files of its tests", () => {
+  const rows = read("docs/reliability.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| ") && !/^\| (-|what was done)/.test(line))
+  expect(rows.length).toBeGreaterThan(20)
+  for (const row of rows) {
+    const names = /\| ((`[\w/-]+`(, )?)+) +\|$/.exec(row)?.[1]?.match(/[\w/-]+/g) ?? []
+    expect([row, names.length]).not.toEqual([row, 0])
+    for (const name of names)
+      expect([name, Bun.file(join(ROOT, "tests", `${name}.test.ts`)).size > 0]).toEqual([name, true])
+  }
+})
+
 test("every place that the map of the architecture names is there", () => {
   const places = [...read("docs/ARCHITECTURE.md").matchAll(/`(src\/[\w/.-]+|tests\/[\w/.-]*)`/g)].map(
     ([, place = ""]) => place,

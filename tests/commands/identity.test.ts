@@ -254,6 +254,24 @@ test.each(Object.entries(WAYS))(
   },
 )
 
+test.skipIf(process.getuid?.() !== 0)(
+  "a server whose folder is covered by a mount refuses writes, says so, and ends; only root can try",
+  async () => {
+    using folder = temporaryFolder()
+    const data = join(folder.path, "data")
+    mkdirSync(data)
+    const program = ["unshare", "-m", "sh", "-c", `exec ${PROGRAM.join(" ")} "$@"`, "sh"]
+    await using server = await start({ program, database: join(data, "queue.db") })
+    const id = await server.add()
+    const inside = ["nsenter", `--target=${server.child.pid}`, "--mount"]
+    expect(Bun.spawnSync([...inside, "mount", "-t", "tmpfs", "tmpfs", data]).success).toBeTrue()
+    // A write that came before the server has looked is in the database, below the mount.
+    await server.put(id, { title: "below" }).catch(() => undefined)
+    expect(await server.child.exited).toBe(1)
+    expect(foundBy(join(data, "queue.db"))).toBe(1)
+  },
+)
+
 test("a server whose database was moved takes it up again once it is back", async () => {
   using folder = temporaryFolder()
   const [database, away] = [join(folder.path, "queue.db"), join(folder.path, "away.db")]

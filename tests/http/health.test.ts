@@ -5,6 +5,7 @@ import { DEGRADED, type Reason, Reasons, UNREADY } from "../../src/health.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { healthRoute } from "../../src/http/health.ts"
 import { parsed, valueOf } from "../metrics/exposition.ts"
+import { Reader } from "../reader.ts"
 import { start } from "../server.ts"
 
 test("health answers 200 with ok and no reasons, also below the API's base", async () => {
@@ -119,8 +120,8 @@ test("the table of reasons in docs/monitoring.md is the one that the server answ
   expect(told).toEqual(rows)
 })
 
-test("while another program holds the database, ready fails at once and says why; metrics say so too, until it lets go", async () => {
-  await using server = await start()
+test("while another program holds the database, streams go on, ready fails at once and says why, and metrics say so too", async () => {
+  await using server = await start({ args: ["--keepalive-ms", "100"] })
   const id = await server.add()
   const ready = async () => {
     const askedMs = performance.now()
@@ -129,8 +130,15 @@ test("while another program holds the database, ready fails at once and says why
     return { status: answer.status, reasons: body.reasons, tookMs: performance.now() - askedMs }
   }
   expect((await ready()).status).toBe(200)
+  const before = await Reader.open(`${server.url}/api/v1/progress/stream`)
+  await before.first("live")
   const other = new Database(server.database)
   other.run("BEGIN IMMEDIATE")
+  const during = await Reader.open(`${server.url}/api/v1/progress/stream`)
+  await during.first("live")
+  expect(during.updates).toHaveLength(1)
+  const keepalives = (reader: Reader): number => reader.raw.split(": keepalive\n").length - 1
+  const [hadBefore, hadDuring] = [keepalives(before), keepalives(during)]
   expect((await server.api("PUT", `/queue/${id}`, { title: "x" })).status).toBe(503)
   let found = await ready()
   while (found.status === 200) found = await ready()
@@ -144,6 +152,12 @@ test("while another program holds the database, ready fails at once and says why
   expect(value("database_writable")).toBe(0)
   expect(value('commit_errors_total{code="SQLITE_BUSY"}')).toBeGreaterThan(0)
   expect(value('degraded{reason="database_unwritable"}')).toBe(1)
+  expect([keepalives(before) > hadBefore + 10, keepalives(during) > hadDuring + 10]).toEqual([true, true])
   other.close()
   while ((await ready()).status !== 200);
+  await server.put(id, { title: "y" })
+  for (const reader of [before, during]) {
+    await reader.until(() => reader.updates.at(-1)?.data["title"] === "y")
+    reader.leave()
+  }
 }, 40_000)
