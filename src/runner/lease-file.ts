@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   fsyncSync,
@@ -57,6 +58,9 @@ const isKept = ({ kept_until = 0 }: KeptLease): boolean => kept_until > Date.now
 /** The folder of the files of leases, inside the folder for what this user's workers keep. */
 export const leasesIn = (stateFolder: string): string => join(stateFolder, "leases")
 
+/** No file of leases is larger: a worker holds at most 256, whose error messages are short. */
+const MAX_BYTES = 64 * 1024 * 1024
+
 const LOCK = ".lock"
 const FILE = ".json"
 
@@ -80,6 +84,9 @@ function replace(path: string, contents: Contents): void {
 
 function read(path: string): Contents | undefined {
   try {
+    // To read a pipe would wait for its writer.
+    const file = statSync(path)
+    if (!file.isFile() || file.size > MAX_BYTES) return undefined
     const contents: unknown = JSON.parse(readFileSync(path, "utf8"))
     return Value.Check(Contents, contents) ? contents : undefined
   } catch {
@@ -87,9 +94,12 @@ function read(path: string): Contents | undefined {
   }
 }
 
+const APPEND_AT_ONCE = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
+
 /** Opens a file, created if it does not exist, and locks it; undefined if another process has the lock. */
 function locked(path: string): number | undefined {
-  const descriptor = openSync(path, "a", 0o600)
+  // Without a pause, should it be a pipe.
+  const descriptor = openSync(path, APPEND_AT_ONCE, 0o600)
   try {
     // Between our opening and locking it, another process may have locked and removed the file.
     if (lock(descriptor) && fstatSync(descriptor).ino === statSync(path).ino) return descriptor

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
@@ -312,9 +313,17 @@ describe("the file of leases", () => {
       writeFileSync(join(home, `${name}.json`), text ?? "")
       appendFileSync(join(home, `${name}.lock`), "")
     }
+    appendFileSync(join(home, "c.lock"), "")
+    expect(Bun.spawnSync(["mkfifo", join(home, "c.json"), join(home, "d.lock")]).exitCode).toBe(0)
+    // More than a worker has to tell.
+    appendFileSync(join(home, "e.lock"), "")
+    writeFileSync(join(home, "e.json"), "")
+    truncateSync(join(home, "e.json"), 100 * 1024 * 1024)
+    const startedMs = performance.now()
     expect(file.adopt()).toEqual([])
+    expect(performance.now() - startedMs).toBeLessThan(1000)
     file.close()
-    expect(readdirSync(home)).toEqual([])
+    expect(readdirSync(home)).toEqual(["d.lock"])
   })
 
   test("that cannot be opened is no obstacle to those beside it", () => {
