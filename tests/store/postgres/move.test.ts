@@ -106,8 +106,12 @@ test.skipIf(whyNoPostgres !== undefined)(
     using folder = temporaryFolder()
     await using database = await emptyDatabase()
     const [file, back] = [join(folder.path, "queue.db"), join(folder.path, "back.db")]
+    const first = new SqliteStore(file)
+    await filled(first)
+    await first.close()
+    // As if the newest updates were those of an item that is gone: their event IDs are used up.
+    new Database(file).run("UPDATE sqlite_sequence SET seq = seq + 5 WHERE name = 'updates'")
     const before = new SqliteStore(file)
-    await filled(before)
     const expected = await seen(before)
     const [{ newest }, items] = [await before.bounds(), await before.items()]
     await before.close()

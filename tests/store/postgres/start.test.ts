@@ -53,7 +53,15 @@ withPostgres(
     const store = await PostgresStore.open(url)
     const id = await added(store)
     await store.change(id, ({ item, work }) => ({ item, work: { ...work, done: 1 / 3 } }))
+    const kept = async (): Promise<unknown> => [
+      ...(await client.unsafe(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'track-studio' ORDER BY 1",
+      )),
+    ]
+    const before = await kept()
+    expect(before).not.toEqual([])
     await Bun.sleep(300)
+    expect(await kept()).toEqual(before)
     expect(await store.head()).toBe(2)
     await store.close()
     using folder = temporaryFolder()
