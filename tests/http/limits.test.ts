@@ -310,5 +310,8 @@ test("the server opens no more streams than it may, for any client", async () =>
   expect([refused.status, refused.headers.has("retry-after")]).toEqual([503, true])
   stop.abort()
   await server.connectedClients(0)
-  expect((await fetch(`${server.url}/api/v1/progress/stream`, { method: "HEAD" })).status).toBe(200)
+  // A stream whose body nobody will read takes no place.
+  for (let head = 0; head < 3; head += 1) {
+    expect((await fetch(`${server.url}/api/v1/progress/stream`, { method: "HEAD" })).status).toBe(200)
+  }
 })

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, jest, test } from "bun:test"
 
 import { SilentPeers } from "../../src/http/silent-peers.ts"
 import { PROVE } from "../proof.ts"
@@ -22,6 +22,21 @@ function peer(peers: SilentPeers, answers: number) {
   peers.heard(self)
   return { wasCut: cut.promise, asked: () => asked, leave: () => peers.forget(self) }
 }
+
+test("while nobody is connected no timer runs", () => {
+  jest.useFakeTimers()
+  try {
+    const peers = new SilentPeers({ askAfterMs: 40, cutAfterMs: 120 })
+    const [one, other] = [peer(peers, 0), peer(peers, 0)]
+    expect(jest.getTimerCount()).toBe(1)
+    one.leave()
+    expect(jest.getTimerCount()).toBe(1)
+    other.leave()
+    expect(jest.getTimerCount()).toBe(0)
+  } finally {
+    jest.useRealTimers()
+  }
+})
 
 test("a peer that answers stays, and one that stops answering is cut", async () => {
   const peers = new SilentPeers({ askAfterMs: 40, cutAfterMs: 120 })

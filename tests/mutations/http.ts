@@ -209,4 +209,20 @@ export const HTTP: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/http/silent-peers.ts",
+    ["tests/http/silent-peers.test.ts"],
+    [["a timer goes on when nobody is connected", "    clearInterval(this.#timer)\n", ""]],
+  ),
+  ...of(
+    "src/http/streams.ts",
+    ["tests/http/limits.test.ts"],
+    [
+      [
+        "a HEAD request of a stream takes a place for good",
+        'request.method === "HEAD" ? AbortSignal.abort() : request.signal',
+        "request.signal",
+      ],
+    ],
+  ),
 ]

@@ -292,4 +292,31 @@ export const RUNNER: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/outputs.ts",
+    ["tests/runner/render.test.ts"],
+    [["a character that comes in two pieces is torn", "    this.#decoders.set(output, decoder)\n", ""]],
+  ),
+  ...of(
+    "src/runner/pipes.ts",
+    ["tests/runner/render.test.ts"],
+    [
+      [
+        "output that goes out slowly is cut off",
+        "this.#isWriting || before !== this.#chunks",
+        "before !== this.#chunks",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/worker.ts",
+    ["tests/runner/worker.test.ts"],
+    [
+      [
+        "a command is started after the worker was stopped",
+        "      this.#stopping.signal.throwIfAborted()\n",
+        "",
+      ],
+    ],
+  ),
 ]

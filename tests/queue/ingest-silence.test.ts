@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test"
 
+import { AppError } from "../../src/errors.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { claimed } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
 import { Ingest } from "../../src/queue/ingest.ts"
+import type { OutputWriter } from "../../src/queue/output-writer.ts"
 import type { RendererName } from "../../src/renderers/names.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 
@@ -98,4 +100,56 @@ test("a renderer that prints a line every four minutes keeps its lease for hours
     nowMs += MINUTE
   }
   expect(isOver).toBe(false)
+})
+
+test("of what is printed before the start is stored the newest is kept, and all that follows", async () => {
+  const stored: string[] = []
+  const started = Promise.withResolvers<void>()
+  const standing = { directive: "continue", item, expiresAt: null, isDraining: false } as const
+  const report = async (): Promise<typeof standing> => {
+    await started.promise
+    return standing
+  }
+  const workers = { report, heartbeat: report, complete: report, fail: report }
+  const queue = { get: async () => item, update: async () => item }
+  const decoder = new TextDecoder()
+  const writer: unknown = {
+    push: (bytes: Uint8Array) => void stored.push(decoder.decode(bytes)),
+    end: async () => undefined,
+  }
+  const output = { writer: () => writer as OutputWriter }
+  const known = { id: 7, token: "a", renderer: "lines", total: undefined, bars: undefined } as const
+  const ingest = new Ingest({ workers, queue, output }, { ...known, span: undefined, underWay: undefined })
+  async function* printed(): AsyncGenerator<Uint8Array> {
+    for (let line = 1; line <= 20; line += 1) yield new TextEncoder().encode(`${line}\n`)
+    started.resolve()
+    while (stored.length === 0) await new Promise(setImmediate)
+    yield new TextEncoder().encode("the last\n")
+  }
+  await ingest.listen(printed())
+  const lines = Array.from({ length: 16 }, (_, i) => `${i + 5}\n`)
+  expect(stored).toEqual([...lines, "the last\n"])
+})
+
+test("a renderer whose report is refused is not read any more", async () => {
+  let isLeft = false
+  const refused = async (): Promise<never> => {
+    throw new AppError("lease_lost", "the lease is another's")
+  }
+  const workers = { report: refused, heartbeat: refused, complete: refused, fail: refused }
+  const queue = { get: async () => item, update: async () => item }
+  const known = { id: 7, token: "a", renderer: "lines", total: undefined, bars: undefined } as const
+  const ingest = new Ingest({ workers, queue }, { ...known, span: undefined, underWay: undefined })
+  async function* printed(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        yield new TextEncoder().encode("a line\n")
+        await new Promise(setImmediate)
+      }
+    } finally {
+      isLeft = true
+    }
+  }
+  await expect(ingest.listen(printed())).rejects.toThrow("the lease is another's")
+  expect(isLeft).toBe(true)
 })

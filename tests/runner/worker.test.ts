@@ -54,8 +54,14 @@ test.each([400, 404, 409])("a worker that is answered %d ends with the reason", 
   await expect(refused(status).worker.run()).rejects.toThrow(`refused with ${status}`)
 })
 
-/** A worker with one item, whose command runs this script, and a promise that resolves once that has printed. */
-function rendering(script: string): {
+/**
+ * A worker with one item, whose command runs this script, and a promise that resolves once that has printed. The claim is
+ * answered when `claimed` resolves.
+ */
+function rendering(
+  script: string,
+  claimed = Promise.resolve(),
+): {
   readonly worker: Worker
   readonly printed: Promise<void>
   readonly ended: string[]
@@ -73,7 +79,7 @@ function rendering(script: string): {
   const client: unknown = {
     claim: (_request: object, signal: AbortSignal) => {
       claims += 1
-      return claims === 1 ? Promise.resolve({ item, lease: { token: "t" } }) : untilOver(signal)
+      return claims === 1 ? claimed.then(() => ({ item, lease: { token: "t" } })) : untilOver(signal)
     },
     heartbeat: (_held: object, _waitS: number, signal: AbortSignal) => untilOver(signal),
     report: async () => ({ directive: "continue", item }),
@@ -106,6 +112,17 @@ test("a worker that is asked to return its items exits with 0, whatever code its
   await printed
   worker.signal()
   worker.signal()
+  await running
+  expect(ended).toEqual(["release"])
+}, 30_000)
+
+test("an item that is given to a worker which is being stopped goes back before its command starts", async () => {
+  const { promise: claimed, resolve: answer } = Promise.withResolvers<void>()
+  const { worker, ended } = rendering("exit 0", claimed)
+  const running = worker.run()
+  await new Promise(setImmediate)
+  worker.signal()
+  answer()
   await running
   expect(ended).toEqual(["release"])
 }, 30_000)

@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test"
+import { Writable } from "node:stream"
+
+import { Guard } from "../../src/runner/guard.ts"
+import { Tap } from "../../src/runner/pipes.ts"
+import { planned } from "../../src/runner/plan.ts"
+import { Render } from "../../src/runner/render.ts"
+
+test("a character that a command prints in two pieces is read as one", async () => {
+  const told: (string | undefined)[] = []
+  const render = Render.start({
+    plan: planned(["sh", "-c", "printf '[1/4] Z\\303'; sleep 0.1; printf '\\244hlen\\n'"]),
+    guarded: new Guard().watch(),
+    onReport: ({ message }) => void told.push(message),
+    onPrinted: () => undefined,
+  })
+  await render.ended
+  expect(told.at(-1)).toBe("[1/4] Zählen")
+}, 30_000)
+
+test("output that goes out slowly is passed on whole, however long nothing new comes", async () => {
+  const written: string[] = []
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      // Longer than the silence after which a drain gives up.
+      setTimeout(() => {
+        written.push(chunk.toString())
+        done()
+      }, 60)
+    },
+  })
+  // A process that was left behind holds it open.
+  const output = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const text of ["one ", "two ", "three"]) controller.enqueue(new TextEncoder().encode(text))
+    },
+  })
+  await new Tap(output, { sink, onBytes: () => undefined }).drain(20)
+  expect(written.join("")).toBe("one two three")
+})
