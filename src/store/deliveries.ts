@@ -3,6 +3,8 @@ import type { StoredUpdate } from "../item/stored.ts"
 
 /** How long a delivery stays listed after it was settled, in milliseconds: seven days. */
 export const KEPT_MS = 7 * 24 * 60 * 60 * 1000
+/** No delivery waits for so long: a time so far ahead was set by a clock that was wrong. */
+export const AHEAD_MS = 24 * 60 * 60_000
 
 /** One update on its way to one webhook. Times are RFC 3339 UTC. */
 export interface Delivery {
@@ -80,8 +82,8 @@ export interface Deliveries {
   ): Promise<void>
 
   /**
-   * Takes the pending deliveries to a URL that are due, those that have waited longest first. For `forMs`
-   * milliseconds no other instance takes them, unless they are settled or given back before; a program that
+   * Takes the pending deliveries to a URL that are due, those that have waited longest first; one that waits for a time
+   * which is more than `AHEAD_MS` away is due at once. For `forMs` milliseconds no other instance takes them, unless they are settled or given back before; a program that
    * ends gives all of its deliveries back.
    */
   take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]>

@@ -219,7 +219,9 @@ export class Webhooks implements Service {
     if (error === "") return { status: "delivered", nextAttemptAt: null, answer, error }
     const retryMs = Math.max(Math.min(waitMs, RETRY.mostMs), backoff(RETRY, attempts, random))
     const nextMs = now() + retryMs
-    if (answer === GONE || nextMs > Date.parse(created_at) + PATIENCE_MS) {
+    // One from a time to come was made while the clock was wrong: nobody knows for how long it has been tried.
+    const isOver = Math.abs(nextMs - Date.parse(created_at)) > PATIENCE_MS
+    if (answer === GONE || isOver) {
       return { status: "failed", nextAttemptAt: null, answer, error }
     }
     return { status: "pending", nextAttemptAt: new Date(nextMs).toISOString(), answer, error }

@@ -103,6 +103,31 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(all).toMatchObject([{ status: "delivered", attempts: 2, finished_at: at(5000) }])
   })
 
+  test(`${name}: a clock that was far ahead leaves no delivery waiting, and no record, for years`, async () => {
+    let nowMs = START_MS + 64 * 365 * DAY_MS
+    await using opened = await open(() => nowMs)
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE])
+    const add = async (): Promise<StoredUpdate> => {
+      const update = await failing(store)
+      await deliveries.add([{ notice: "failed", update }], update.id)
+      return update
+    }
+    const update = await add()
+    const failed = { answer: 500, error: "it answered 500" }
+    await deliveries.take(ONE, 10, TAKEN_MS)
+    const nextAttemptAt = new Date(nowMs + 60_000).toISOString()
+    await deliveries.settle(1, { status: "pending", nextAttemptAt, ...failed })
+    nowMs = START_MS
+    expect(ids(await deliveries.take(ONE, 10, TAKEN_MS))).toEqual([update.id])
+    nowMs += 64 * 365 * DAY_MS
+    await deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
+    nowMs = START_MS
+    const later = await add()
+    expect(ids((await deliveries.list({ limit: 10 })).deliveries)).toEqual([later.id])
+  })
+
   test(`${name}: what is taken nobody else takes, until its time is over or it is given back`, async () => {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)

@@ -94,7 +94,12 @@ export const WEBHOOKS: readonly Mistake[] = [
       ],
       ["an item that ended is told again", "if (before && isFinished(before.status)) return null", ""],
       ["a webhook may ask for any wait", "Math.min(waitMs, RETRY.mostMs)", "waitMs"],
-      ["a webhook is tried for ever", "|| nextMs > Date.parse(created_at) + PATIENCE_MS", ""],
+      ["a webhook is tried for ever", "if (answer === GONE || isOver)", "if (answer === GONE)"],
+      [
+        "a delivery from a time to come is tried for years",
+        "Math.abs(nextMs - Date.parse(created_at))",
+        "nextMs - Date.parse(created_at)",
+      ],
       [
         "more than its share is under way to one webhook",
         "const free = PARALLEL - [...this.#sending.values()].filter((one) => one.url === url).length",
@@ -105,6 +110,6 @@ export const WEBHOOKS: readonly Mistake[] = [
   ...of(
     "src/webhooks/webhooks.ts",
     ["tests/webhooks/faults.test.ts", "tests/webhooks/webhooks.test.ts"],
-    [["a webhook that is gone is called on", "if (answer === GONE || nextMs", "if (nextMs"]],
+    [["a webhook that is gone is called on", "if (answer === GONE || isOver)", "if (isOver)"]],
   ),
 ]

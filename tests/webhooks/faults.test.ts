@@ -228,6 +228,16 @@ test("a receiver that fails is asked later each time, an hour apart at most, and
   expect(scene.givenUp).toEqual(["it answered 500"])
 })
 
+test("a delivery from while the clock was far ahead is tried once more after that, and not for years", async () => {
+  await using scene = new Scene()
+  scene.receiver.answer = () => new Response("no", { status: 500 })
+  await scene.start()
+  await scene.fail()
+  expect(await scene.settled(1)).toMatchObject({ status: "pending" })
+  scene.pass(-64 * 365 * 24 * HOUR_MS)
+  expect(await scene.settled(2)).toMatchObject({ status: "failed" })
+})
+
 test("a receiver that asks for a wait of a week is asked again after an hour", async () => {
   await using scene = new Scene()
   scene.receiver.answer = () => new Response("", { status: 503, headers: { "retry-after": "604800" } })

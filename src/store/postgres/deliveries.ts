@@ -3,6 +3,7 @@ import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-o
 import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
 import {
+  AHEAD_MS,
   type Deliveries,
   deliveriesPage,
   type DeliveriesQuery,
@@ -34,9 +35,13 @@ forgotten AS (
 gone AS (DELETE FROM webhooks WHERE url NOT IN (SELECT url FROM followed))
 INSERT INTO webhooks (url, cursor) SELECT url, ${HEAD} FROM unnest($1::text[]) url ON CONFLICT DO NOTHING`
 
-const TAKE = `UPDATE deliveries SET taken_until = $4 WHERE id IN (
-    SELECT id FROM deliveries WHERE url = $1 AND next_attempt_at <= $2 AND (taken_until IS NULL OR taken_until <= $2)
-    ORDER BY next_attempt_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+/** The first deliveries to a URL that wait for such a time, as rows of one index. */
+const waiting = (time: string): string => `SELECT id FROM (
+    SELECT id FROM deliveries WHERE url = $1 AND next_attempt_at ${time} AND (taken_until IS NULL OR taken_until <= $2)
+    ORDER BY next_attempt_at, id LIMIT $3 FOR UPDATE SKIP LOCKED) due`
+
+const TAKE = `UPDATE deliveries SET taken_until = $4
+  WHERE id IN (${waiting("<= $2")} UNION ALL ${waiting(`> $2::int8 + ${AHEAD_MS}`)})
   RETURNING id::float8 AS id`
 
 /** Instances that examine the same updates at the same time add each delivery once: the cursors are locked first. */
@@ -46,7 +51,8 @@ found AS (
   SELECT f.url, n.notice, n.update_id, n.queue_id, n.data, $5::int8, $5::int8
   FROM followed f, unnest($1::text[], $2::int8[], $3::int8[], $4::text[]) WITH ORDINALITY n(notice, update_id, queue_id, data, place)
   WHERE n.update_id > f.cursor ORDER BY f.url, n.place ON CONFLICT DO NOTHING),
-old AS (DELETE FROM deliveries WHERE finished_at <= $7::int8)
+old AS (DELETE FROM deliveries WHERE finished_at <= $7::int8),
+ahead AS (DELETE FROM deliveries WHERE finished_at > $5::int8 + ${AHEAD_MS})
 UPDATE webhooks w SET cursor = greatest(w.cursor, $6::int8) FROM followed f WHERE w.url = f.url`
 
 /** The Deliveries on PostgreSQL. */

@@ -1,11 +1,12 @@
 import type { Database } from "bun:sqlite"
 
-import { and, asc, count, desc, eq, lt, lte, min, notInArray, sql } from "drizzle-orm"
+import { and, asc, count, desc, eq, gt, lt, lte, min, notInArray, or, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
 import {
+  AHEAD_MS,
   type Deliveries,
   deliveriesPage,
   type DeliveriesQuery,
@@ -81,18 +82,22 @@ export class SqliteDeliveries implements Deliveries {
       db.update(webhooks)
         .set({ cursor: sql`max(${webhooks.cursor}, ${upTo})` })
         .run()
-      const old = new Date(this.#now() - KEPT_MS).toISOString()
-      db.delete(deliveries).where(lte(deliveries.finished_at, old)).run()
+      const { finished_at } = deliveries
+      db.delete(deliveries)
+        .where(or(lte(finished_at, this.#time(-KEPT_MS)), gt(finished_at, this.#time(AHEAD_MS))))
+        .run()
     })
   }
 
   async take(url: string, limit: number, forMs: number): Promise<readonly Delivery[]> {
     const nowMs = this.#now()
     for (const [id, untilMs] of this.#taken) if (untilMs <= nowMs) this.#taken.delete(id)
+    const { next_attempt_at } = deliveries
+    const isDue = or(lte(next_attempt_at, this.#time()), gt(next_attempt_at, this.#time(AHEAD_MS)))
     const due = this.#db
       .select()
       .from(deliveries)
-      .where(and(eq(deliveries.url, url), lte(deliveries.next_attempt_at, this.#time())))
+      .where(and(eq(deliveries.url, url), isDue))
       .orderBy(asc(deliveries.next_attempt_at), asc(deliveries.id))
       .limit(limit + this.#taken.size)
       .all()
@@ -150,7 +155,8 @@ export class SqliteDeliveries implements Deliveries {
     return deliveriesPage(rows, limit)
   }
 
-  #time(): string {
-    return new Date(this.#now()).toISOString()
+  /** The time in so many milliseconds. */
+  #time(inMs = 0): string {
+    return new Date(this.#now() + inMs).toISOString()
   }
 }

@@ -40,7 +40,7 @@ INSERT INTO updates (id, queue_id, song_id, status, data)
   SELECT i, i / 2, 1, 'queued', json_build_object('timestamp', '2026-01-01T00:00:00.000Z', 'message', repeat('x', 200))::text
   FROM generate_series(4, ${2 * ITEMS}) i;
 INSERT INTO deliveries (url, notice, update_id, queue_id, data, status, created_at, finished_at)
-  SELECT '${HOOK}', 'completed', i, i / 2, '{}', 'delivered', 1, 9e14::int8 FROM generate_series(4, ${ITEMS}) i;
+  SELECT '${HOOK}', 'completed', i, i / 2, '{}', 'delivered', 1, ${Date.now()} FROM generate_series(4, ${ITEMS}) i;
 INSERT INTO idempotency_keys (key, digest, answer, created_at)
   SELECT 'k' || i, 'd', '{}', 9e14::int8 FROM generate_series(1, ${ITEMS}) i;
 INSERT INTO outputs (queue_id, attempt, until, at, text) SELECT i, 1, 5, 0, 'text' FROM generate_series(2, ${ITEMS}) i;
