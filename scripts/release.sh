@@ -20,10 +20,11 @@ for target in "$@"; do
   folder=$release/$name
   mkdir -p "$folder"
   scripts/build.sh "bun-$target" "$folder/track-studio" >/dev/null
-  cp -r packaging "$folder/packaging"
-  cp LICENSE README.md CHANGELOG.md "$release/THIRD-PARTY-NOTICES.txt" "$folder/"
+  # What the README links to comes along.
+  cp -r packaging docs examples "$folder/"
+  cp LICENSE ./*.md "$release/THIRD-PARTY-NOTICES.txt" "$folder/"
   # Nothing of the time or the user goes in, so that anybody can check an archive by building it.
-  tar --sort=name --mtime="$made" --owner=0 --group=0 --numeric-owner -C "$release" -cf - "$name" |
+  tar --sort=name --mtime="$made" --owner=0 --group=0 --numeric-owner --mode='u=rwX,go=rX' -C "$release" -cf - "$name" |
     gzip -n -6 >"$release/$name.tar.gz"
   rm -r "$folder"
   echo "$release/$name.tar.gz"

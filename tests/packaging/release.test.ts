@@ -31,6 +31,11 @@ const KINDS: Readonly<Record<string, string>> = {
   "darwin-x64": "cffaedfe070000",
 }
 
+/** The files that the README links to. */
+const readmeLinks = [
+  ...(await Bun.file(join(ROOT, "README.md")).text()).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g),
+].map(([, file = ""]) => file)
+
 /** The machine of an ELF file. */
 const MACHINES: Readonly<Record<number, string>> = { 62: " x86-64", 183: " aarch64" }
 
@@ -51,12 +56,7 @@ test.skipIf(!isProof)("a release has an archive for each target, and its sums ar
     )
     const machine = head[0] === 0x7f ? MACHINES[head.readUInt16LE(18)] : ""
     expect([target, `${head.subarray(0, 7).toString("hex")}${machine}`]).toEqual([target, kind])
-    for (const file of [
-      "LICENSE",
-      "THIRD-PARTY-NOTICES.txt",
-      "packaging/install.sh",
-      "packaging/nginx.conf",
-    ]) {
+    for (const file of ["LICENSE", "THIRD-PARTY-NOTICES.txt", "packaging/install.sh", ...readmeLinks]) {
       expect([file, await Bun.file(join(folder.path, name, file)).exists()]).toEqual([file, true])
     }
   }
