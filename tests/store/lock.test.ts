@@ -5,6 +5,7 @@ import { join } from "node:path"
 
 import { openDatabase } from "../../src/store/sqlite/open.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
+import { added } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
 /** Opens a database as a server does, and closes it. */
@@ -81,6 +82,33 @@ test("a server that died while somebody read an old state is started again, with
   // The file had no end of its own.
   expect(Number(await new Response(child.stdout).text())).toBeLessThan(statSync(path).size)
 }, 30_000)
+
+test("a log that is gone, or cannot be read, after a server that was killed is said at the next start", async () => {
+  using folder = temporaryFolder()
+  const [home, copy] = [join(folder.path, "home"), join(folder.path, "copy")]
+  const store = new SqliteStore(join(home, "queue.db"))
+  // With the first look the lock file learns of the start.
+  store.faults()
+  await added(store)
+  /** What a start says of the files as they are now, once this was done to the log. */
+  const warning = (damage: (log: string) => void): string => {
+    rmSync(copy, { recursive: true, force: true })
+    // By another process: to open the files would take the locks from this one.
+    Bun.spawnSync(["cp", "-r", home, copy])
+    damage(join(copy, "queue.db-wal"))
+    const { client, lock, found } = openDatabase(join(copy, "queue.db"))
+    client.close()
+    lock.close()
+    return found.warning ?? ""
+  }
+  expect(warning(() => undefined)).toBe("")
+  const isLost = `${join(copy, "queue.db-wal")} is gone or cannot be read`
+  expect(warning((log) => rmSync(log))).toContain(isLost)
+  expect(warning((log) => writeFileSync(log, "no log"))).toContain(isLost)
+  await store.close()
+  // SQLite itself removes the log of a database that is closed.
+  expect(warning(() => undefined)).toBe("")
+})
 
 test("nobody else can open a new database at any moment, whatever the mask of the process is", async () => {
   using folder = temporaryFolder()

@@ -130,7 +130,7 @@ export class DatabaseFile {
     try {
       await this.#group.run(() => client.run("UPDATE history SET mark = mark"))
       client.run("PRAGMA wal_checkpoint(PASSIVE)")
-      lock.remember(mark)
+      lock.remember(mark, true)
     } catch {
       // The next look tries again; until then the lock relies on the mark before.
       this.#isMarkKept = false

@@ -52,6 +52,9 @@ export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | 
 /** A mark as the database stores it. */
 export const textOfMark = ({ name, starts }: Mark): string => `${name}.${starts}`
 
+/** What a write-ahead log begins with. */
+const LOG_MAGIC = 0x377f0682
+
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ino ?? 0
 
@@ -59,6 +62,21 @@ const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false
 function identityOf(path: string): string {
   const file = statSync(path, { throwIfNoEntry: false })
   return file ? `${file.dev}.${file.ino}` : ""
+}
+
+/** Whether a file is a write-ahead log that SQLite will read, or an empty one. */
+function isLog(path: string): boolean {
+  const size = statSync(path, { throwIfNoEntry: false })?.size
+  if (size === undefined || size === 0) return size === 0
+  const descriptor = openSync(path, "r")
+  try {
+    const magic = Buffer.alloc(4)
+    readSync(descriptor, magic, 0, magic.length, 0)
+    // The last bit is the order of the bytes in its checksums.
+    return magic.readUInt32BE() >>> 1 === LOG_MAGIC >>> 1
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** What a backup carries in place of a mark: a restore puts it back, and gives its history another name. */
@@ -255,8 +273,26 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Remembers that the database carries at least this mark, whatever happens later. */
-  remember({ name, starts, tables }: Mark): void {
+  /**
+   * Why what the last server acknowledged may be missing, as a sentence: it did not close the database, and its
+   * write-ahead log is gone or cannot be read, which SQLite passes over without a word. Undefined if all is there.
+   */
+  get loss(): string | undefined {
+    const path = `${this.#path}-wal`
+    const memory = this.#memory()
+    if (memory === null || this.#leftOpen() !== memory.starts || isLog(path)) return undefined
+    return `the last server did not close the database, and ${path} is gone or cannot be read: what it held is lost, unless another program has written that into the database`
+  }
+
+  /** The number of the start after which the database was not closed; undefined if it was. */
+  #leftOpen(): number | undefined {
+    const table = this.#client.query("SELECT 1 FROM sqlite_master WHERE name = 'open'").get()
+    if (!table) return undefined
+    return this.#client.query<{ starts: number }, []>("SELECT starts FROM open").get()?.starts
+  }
+
+  /** Remembers that the database carries at least this mark, whatever happens later; and whether it stays open. */
+  remember({ name, starts, tables }: Mark, isOpen = false): void {
     this.#inode ??= inodeOf(this.#path)
     const client = this.#client
     client.run(
@@ -270,6 +306,10 @@ export class Lock implements Disposable {
       this.#inode,
       inodeOf(`${this.#path}.lock`),
     ])
+    // A table of its own: older versions do not know it.
+    client.run("CREATE TABLE IF NOT EXISTS open (starts INTEGER)")
+    client.run("DELETE FROM open")
+    if (isOpen) client.run("INSERT INTO open VALUES (?)", [starts])
     client.run("COMMIT")
     this.#hold()
   }

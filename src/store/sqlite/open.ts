@@ -177,6 +177,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     lock = new Lock(absolute, isNewAllowed)
     if (isNewAllowed) lock.override()
     else lock.check()
+    const warning = lock.loss
     reservePrivately(absolute)
     client = new Database(absolute, { create: true, readwrite: true })
     // This blocks the process, which listens to nothing yet; a signal ends it at once.
@@ -193,7 +194,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     keepPrivate(absolute)
     lock.watch([named, ...["", "-wal", "-shm", ".lock"].map((part) => `${absolute}${part}`)])
     const migrated = before.isNew ? 0 : before.newest - before.applied
-    const found = { path: absolute, isNew: before.isNew, migrated, canShrink: canShrink(client) }
+    const found = { path: absolute, isNew: before.isNew, migrated, canShrink: canShrink(client), warning }
     return { client, lock, mark: now, found, named }
   } catch (error) {
     client?.close()
