@@ -97,8 +97,12 @@ export class Board {
   #completed = 0
   #failed = 0
   #cancelled = 0
-  /** By how much our clock is ahead of the server's, as far as is known. */
-  #aheadMs = Number.POSITIVE_INFINITY
+  /**
+   * By how much our clock is ahead of the server's, as far as is known. An update that has just come shows it; one of a
+   * snapshot may be of any age, and shows only by how much our clock is behind at least.
+   */
+  #aheadMs = 0
+  #isClockKnown = false
   #link: Link = { state: "connecting" }
   #liveMs = 0
   /** Since when the queue is paused, in epoch milliseconds; undefined if it is not. */
@@ -124,7 +128,9 @@ export class Board {
   update(update: ProgressUpdate, nowMs: number): void {
     const { queue_id, status } = update
     const aheadMs = nowMs - Date.parse(update.timestamp)
-    if (aheadMs < this.#aheadMs) this.#aheadMs = aheadMs
+    const isFirst = this.#link.state === "live" && !this.#isClockKnown
+    if (isFirst || aheadMs < this.#aheadMs) this.#aheadMs = aheadMs
+    this.#isClockKnown ||= isFirst
     const wasOpen = this.#running.delete(queue_id) || this.#waiting.delete(queue_id)
     this.#doubtful?.delete(queue_id)
     this.#only = update

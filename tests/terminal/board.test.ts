@@ -80,6 +80,17 @@ test("when all is done by the clock stands beside the figures, while several ite
   expect(drawn(board).at(-1)).toBe("live · 1 running · 0 waiting · 1 cancelled")
 })
 
+test("an update that was old when the board was opened is counted down from its own time", () => {
+  const board = new Board()
+  const eta = { eta_seconds: 90, eta_low_seconds: 80, eta_high_seconds: 100 }
+  board.update(update(1, eta), NOW + 60_000)
+  board.live(NOW + 60_000)
+  expect(leftOf(board, NOW + 60_000)).toBe("20 to 40 s left, done at 03:05 UTC")
+  expect(leftOf(board, NOW + 110_000)).toBe("longer than usual")
+  board.update(update(2, { timestamp: new Date(NOW + 110_000).toISOString() }), NOW + 110_100)
+  expect(leftOf(board, NOW + 110_100)).toBe("longer than usual")
+})
+
 test("a clock that differs from the server's does not change the time left", () => {
   for (const aheadMs of [-7_200_000, 7_200_000]) {
     const board = new Board()
