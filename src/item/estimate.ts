@@ -24,6 +24,7 @@ export interface Outlook {
 export const FOUR_FIFTHS = 1.2816
 /** An attempt that is under way is not over: at least this part of the time so far is left. */
 const LEAST_LEFT = 0.02
+const MAX_SHOWN = 99
 /** The usual error of an outlook's logarithm. */
 const USUAL = 0.25
 
@@ -48,7 +49,7 @@ export function estimate(place: AttemptNow, experience: Experience): Estimate | 
 export function timeProgress(at: number, left: number, before: number): number {
   const rest = Math.max(left, LEAST_LEFT * at)
   const now = at + rest > 0 ? (100 * at) / (at + rest) : 0
-  return Math.max(before, now)
+  return Math.max(before, Math.min(MAX_SHOWN, now))
 }
 
 /**

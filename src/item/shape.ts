@@ -1,8 +1,9 @@
 import type { Part } from "./parts.ts"
 import { type Point, SIGNALS, type StepTrace, timesAt } from "./trace.ts"
 
-/** A line of fewer points does not show how even a step's pace was. */
+/** A line of fewer points does not show how even a step's pace was; then it is taken to be this uneven. */
 const MIN_LINE = 4
+const UNSHOWN = 0.25
 /** The parts of a step at which two runs are compared. */
 const COMPARED = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
 /** Two runs may be alike by chance, so a run is compared with at least this many others. */
@@ -19,7 +20,8 @@ export function roughnessOf(step: StepTrace, seconds: number): number {
   }
   const [from = 0] = finest[0] ?? []
   const [to = 0, end = 0] = finest.at(-1) ?? []
-  if (finest.length < MIN_LINE || to <= from || end <= 0 || seconds <= 0) return 0
+  if (to <= from || end <= 0 || seconds <= 0) return 0
+  if (finest.length < MIN_LINE) return UNSHOWN
   let off = 0
   for (let i = 1; i < finest.length; i += 1) {
     const [v0 = 0, t0 = 0] = finest[i - 1] ?? []

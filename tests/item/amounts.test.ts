@@ -4,6 +4,18 @@ import { estimate } from "../../src/item/estimate.ts"
 import { learn } from "../../src/item/experience.ts"
 import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
 
+test("a worker whose first report comes sooner or later than usual is not taken to be faster or slower", () => {
+  const render = (firstAt: number): Signs => [[firstAt, { current_step: "Render", progress: 10 }]]
+  const experience = learn(
+    [0.5, 1, 2].map((firstAt) => ({ ...runOfSigns(render(firstAt), ""), seconds: 30 })),
+  )
+  for (const firstAt of [0.1, 1, 2.5]) {
+    const trace = traceOfSigns(render(firstAt))
+    const left = estimate({ trace, at: firstAt, worker: "" }, experience)?.left ?? 0
+    expect(Math.abs((firstAt + left) / 30 - 1)).toBeLessThan(0.3)
+  }
+})
+
 test("a percentage that bends at its beginning is known there, where a line has only one point in its stretch", () => {
   const bent = (slowness: number): Signs =>
     Array.from({ length: 99 }, (_, i) => [40 * slowness * Math.log1p(0.2 * i), { progress: i }])

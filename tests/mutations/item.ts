@@ -54,8 +54,13 @@ export const ITEM: readonly Mistake[] = [
     "src/item/estimate.ts",
     ["tests/item/estimate.test.ts"],
     [
-      ["the bar of an attempt goes back", "return Math.max(before, now)", "return now"],
-      ["the bar says 100 before the end", "Math.max(left, LEAST_LEFT * at)", "left * 0"],
+      [
+        "the bar of an attempt goes back",
+        "return Math.max(before, Math.min(MAX_SHOWN, now))",
+        "return Math.min(MAX_SHOWN, now)",
+      ],
+      ["the bar says 100 before the end", "const MAX_SHOWN = 99", "const MAX_SHOWN = 100"],
+      ["a bar stands at its end while nothing is left", "Math.max(left, LEAST_LEFT * at)", "left"],
       [
         "the band ends before what is left",
         "high: whole * spread - place.at",
