@@ -38,6 +38,42 @@ page("safe hands", () => {
     await tab.until(`document.querySelectorAll(".waiting .row").length === 2`)
   })
 
+  test("a double click acts once, however slow the answer is, and not on what lies beneath what it has closed", async () => {
+    await finish(await here.server.add({ song_id: 1 }), "failed")
+    for (const song_id of [2, 3, 4, 5, 6]) await here.server.add({ song_id })
+    const before = `{
+      const ask = window.fetch
+      window.acts = []
+      window.fetch = (url, options) => {
+        if (options?.method !== "GET") window.acts.push(new URL(url).pathname)
+        return ask(url, options)
+      }
+    }`
+    tab = await here.open("/", { height: 1600, before })
+    await tab.send("Network.enable")
+    const slow = { offline: false, latency: 1500, downloadThroughput: -1, uploadThroughput: -1 }
+    await tab.send("Network.emulateNetworkConditions", slow)
+    await tab.click(`.finished [data-item="1"] .quick`)
+    await tab.clickAgain()
+    // Slower than a double click, and still before the answer.
+    await Bun.sleep(500)
+    await tab.clickAgain()
+    await tab.until(`document.querySelectorAll(".waiting .row").length === 6`)
+    expect(await tab.evaluate<string[]>("window.acts")).toEqual(["/api/v1/queue/1/retry"])
+    await tab.until(`document.querySelectorAll(".notice").length === 1`)
+    await tab.send("Network.emulateNetworkConditions", { ...slow, latency: 0 })
+    // Beneath the entries of the menu are the buttons of other rows.
+    await tab.click(`.waiting [data-item="2"] [aria-haspopup]`)
+    const cancel = `[...document.querySelectorAll("[role=menuitem]")].find((entry) => entry.innerText === "Cancel")`
+    await tab.until(`${cancel}.setAttribute("id", "to-cancel") === undefined`)
+    await tab.click("#to-cancel")
+    await tab.clickAgain()
+    await tab.until(`document.querySelector(".notice .undo")`)
+    expect(await tab.evaluate<string[]>("window.acts.slice(1)")).toEqual(["/api/v1/queue/2/cancel"])
+    expect(await tab.evaluate<boolean>(`document.querySelector("[role=menu]") === null`)).toBe(true)
+    expect(await tab.evaluate<string>("location.pathname")).toBe("/")
+  })
+
   test("to render a completed item again is asked for, and is not one key press away", async () => {
     await finish(await here.server.add({ song_id: 1, title: "Northern Lights" }), "completed")
     await open()

@@ -250,6 +250,37 @@ page("the badge never lies", () => {
     expect(await tab.evaluate<number>(`document.querySelectorAll(".notice").length`)).toBe(0)
   })
 
+  test("a server that is restarted beneath a dialog: what was typed stays, with the reason, and no time goes back", async () => {
+    const database = `${folder.path}/dialog.db`
+    const server = await serve({ database })
+    const id = await running(server, 10)
+    const tab = await open(server, {}, `/items/${id}`)
+    const elapsed = `document.querySelector(".now .elapsed").innerText`
+    await tab.until(`/^0:0[2-9] elapsed$/.test(${elapsed})`)
+    await tab.click(".buttons [aria-haspopup]")
+    const rename = `[...document.querySelectorAll("[role=menuitem]")].find((entry) => entry.innerText === "Rename…")`
+    await tab.until(`${rename}.setAttribute("id", "to-rename") === undefined`)
+    await tab.click("#to-rename")
+    await tab.until(`document.activeElement.matches("dialog input")`)
+    await tab.type("Another name")
+    // Whatever comes confirms what is shown.
+    await server.add({ song_id: 2, title: "Heard" })
+    await tab.until(`document.querySelector("#badge").innerText.includes("behind")`)
+    await server.end("SIGTERM")
+    await tab.until(`${BADGE} === "reconnecting"`)
+    // As it was when that was last confirmed.
+    expect(await tab.evaluate<string>(elapsed)).toMatch(/^0:(0[2-9]|[1-9]\d) elapsed$/)
+    await tab.press("Enter")
+    await tab.until(`document.querySelector("dialog .problem").innerText === "Can't reach the server"`)
+    expect(await tab.evaluate<string>(`document.querySelector("dialog input").value`)).toContain("Another")
+    const again = await serveAgain(server, database)
+    await tab.until(`${BADGE} === "live"`)
+    await tab.press("Enter")
+    await tab.until(`document.querySelector("h1").innerText.includes("Another name")`)
+    expect((await again.item(id)).title).toContain("Another name")
+    expect(await tab.evaluate<boolean>(`document.querySelector("dialog") === null`)).toBe(true)
+  })
+
   test("a server that comes back with another history: everything is loaded again, and the page says so", async () => {
     const server = await serve({ database: `${folder.path}/one.db` })
     await running(server, 10)

@@ -109,6 +109,7 @@ describe("a bar", () => {
     startOf: () => undefined,
     missing: () => [],
     may: () => true,
+    asOfMs: () => Date.parse(time(0)),
   })
   const running = item({ status: "processing", progress: 40, eta_seconds: 120, updated_at: time(0) })
 

@@ -150,6 +150,12 @@ export class Model implements LiveQueue {
     return this.connection.state === "live"
   }
 
+  asOfMs({ updated_at }: QueueItem): number {
+    if (this.isLive()) return this.nowMs()
+    const { confirmedMs, skewMs } = this.connection
+    return Math.max(Date.parse(updated_at), (confirmedMs ?? 0) + skewMs)
+  }
+
   isCrowded(): boolean {
     return this.lists.running.length > MAX_GLIDING
   }

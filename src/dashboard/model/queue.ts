@@ -27,6 +27,8 @@ export interface KnownQueue {
 export interface LiveQueue extends KnownQueue {
   /** Whether what is shown is true now: only then may anything count on. */
   readonly isLive: () => boolean
+  /** Until when what is shown of an item is true: now, or when that was last confirmed. */
+  readonly asOfMs: (item: QueueItem) => number
   /** Whether too many items are shown for bars that move by themselves. */
   readonly isCrowded: () => boolean
 }

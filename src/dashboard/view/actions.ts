@@ -64,13 +64,12 @@ async function remove(item: QueueItem): Promise<void> {
     await attempt(() => server.remove(item.id), `Deleted ${name}`)
 }
 
-async function prioritise(item: QueueItem, queue: KnownQueue): Promise<void> {
-  const priority = await askPriority(item, queue)
-  if (priority === null || priority === item.priority) return
-  await attempt(
-    () => server.update(item.id, { priority, message: `Priority set to ${priority}` }),
-    `Priority of ${nameOf(item)} set to ${count(priority)}`,
-  )
+function prioritise(item: QueueItem, queue: KnownQueue): Promise<void> {
+  return askPriority(item, queue, async (priority) => {
+    if (priority === item.priority) return
+    await acting(() => server.update(item.id, { priority, message: `Priority set to ${priority}` }))
+    notify(`Priority of ${nameOf(item)} set to ${count(priority)}`)
+  })
 }
 
 async function runNext(item: QueueItem, queue: KnownQueue): Promise<void> {
@@ -83,18 +82,20 @@ async function runNext(item: QueueItem, queue: KnownQueue): Promise<void> {
   )
 }
 
-async function rename(item: QueueItem): Promise<void> {
-  const title = await askTitle(item)
-  if (title === null || title === item.title) return
-  const name = title === "" ? `Song ${item.song_id}` : title
-  await attempt(() => server.update(item.id, { title, message: "Renamed" }), `Renamed to ${name}`)
+function rename(item: QueueItem): Promise<void> {
+  return askTitle(item, async (title) => {
+    if (title === item.title) return
+    await acting(() => server.update(item.id, { title, message: "Renamed" }))
+    notify(`Renamed to ${title === "" ? `Song ${item.song_id}` : title}`)
+  })
 }
 
-async function flag(item: QueueItem): Promise<void> {
-  const chosen = await askFlag(item)
-  if (chosen === undefined || chosen === item.flag) return
-  const done = chosen === null ? `Flag of ${nameOf(item)} removed` : `Flagged ${nameOf(item)}`
-  await attempt(() => server.flag(item.id, chosen), done)
+function flag(item: QueueItem): Promise<void> {
+  return askFlag(item, async (chosen) => {
+    if (chosen === item.flag) return
+    await acting(() => server.flag(item.id, chosen))
+    notify(chosen === null ? `Flag of ${nameOf(item)} removed` : `Flagged ${nameOf(item)}`)
+  })
 }
 
 async function copied(text: string, what: string): Promise<void> {
@@ -111,6 +112,20 @@ function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: Queu
   const body = JSON.stringify({ song_id, title, priority, max_attempts, tags, metadata })
   const url = new URL("api/v1/queue", BASE).href
   return `curl -X POST ${shellWord(url)} -H 'Content-Type: application/json' -d ${shellWord(body)}`
+}
+
+/** What is under way, by item and action. */
+const underWay = new Set<string>()
+
+/** Does something unless it is under way already: a slow answer is no reason to ask twice. */
+async function once(name: string, act: () => Promise<void>): Promise<void> {
+  if (underWay.has(name)) return
+  underWay.add(name)
+  try {
+    await act()
+  } finally {
+    underWay.delete(name)
+  }
 }
 
 type Act = (now: QueueItem, queue: KnownQueue) => Promise<void>
@@ -142,7 +157,7 @@ export function choicesOf(item: QueueItem, queue: KnownQueue): Choice[] {
     label,
     icon,
     // It may have changed since the menu was opened.
-    choose: () => void act(queue.item(item.id) ?? item, queue),
+    choose: () => void once(`${item.id} ${label}`, () => act(queue.item(item.id) ?? item, queue)),
   })
   const minor: Make = (label, icon, act) => ({ ...choice(label, icon, act), minor: true })
   const { href } = new URL(`items/${item.id}`, BASE)

@@ -24,9 +24,14 @@ function placeWith(item: QueueItem, priority: number, queue: KnownQueue): string
     : `${ordinal(before + 1)} of ${count(total)}`
 }
 
-/** Asks for another priority, and foretells the place in the queue; null when dismissed. */
-export async function askPriority(item: QueueItem, queue: KnownQueue): Promise<number | null> {
-  let chosen: number | null = null
+/**
+ * Does what was chosen in a dialog. If that fails the dialog stays open, with what was typed and the reason.
+ * @throws Error that says why it failed
+ */
+type Choose<T> = (chosen: T) => Promise<void>
+
+/** Asks for another priority, and foretells the place in the queue. */
+export function askPriority(item: QueueItem, queue: KnownQueue, choose: Choose<number>): Promise<void> {
   const input = el("input", {
     type: "number",
     step: 1,
@@ -47,32 +52,25 @@ export async function askPriority(item: QueueItem, queue: KnownQueue): Promise<n
   }
   input.addEventListener("input", tell)
   tell()
-  await open({
+  return open({
     title: `Priority of ${nameOf(item)}`,
     content: [field("Priority", input, hint)],
     yes: "Set priority",
     no: "Cancel",
-    submit: () => {
-      chosen = input.valueAsNumber
-    },
+    submit: () => choose(input.valueAsNumber),
   })
-  return chosen
 }
 
-/** Asks for another title; null when dismissed. */
-export async function askTitle(item: QueueItem): Promise<string | null> {
-  let chosen: string | null = null
+/** Asks for another title. */
+export function askTitle(item: QueueItem, choose: Choose<string>): Promise<void> {
   const input = el("input", { type: "text", maxlength: 200, autocomplete: "off", value: item.title })
-  await open({
+  return open({
     title: `Rename ${nameOf(item)}`,
     content: [field("Title", input, "Shown instead of the song ID. Leave it empty to show the song ID.")],
     yes: "Rename",
     no: "Cancel",
-    submit: () => {
-      chosen = input.value.trim()
-    },
+    submit: () => choose(input.value.trim()),
   })
-  return chosen
 }
 
 const FLAGS: readonly (readonly [QueueItem["flag"], string])[] = [
@@ -82,14 +80,13 @@ const FLAGS: readonly (readonly [QueueItem["flag"], string])[] = [
   ["timing_issue", "Problem with the timing"],
 ]
 
-/** Asks what is wrong with an item's video; null for nothing, undefined when dismissed. */
-export async function askFlag(item: QueueItem): Promise<QueueItem["flag"] | undefined> {
-  let chosen: QueueItem["flag"] | undefined
+/** Asks what is wrong with an item's video; null for nothing. */
+export function askFlag(item: QueueItem, choose: Choose<QueueItem["flag"]>): Promise<void> {
   const choices = FLAGS.map(([flag, text]) => {
     const input = el("input", { type: "radio", name: "flag", checked: flag === item.flag })
     return { flag, input, label: el("label", { class: "radio" }, input, text) }
   })
-  await open({
+  return open({
     title: `Flag ${nameOf(item)}`,
     content: [
       el(
@@ -100,11 +97,8 @@ export async function askFlag(item: QueueItem): Promise<QueueItem["flag"] | unde
     ],
     yes: "Set flag",
     no: "Cancel",
-    submit: () => {
-      chosen = choices.find(({ input }) => input.checked)?.flag
-    },
+    submit: () => choose(choices.find(({ input }) => input.checked)?.flag ?? null),
   })
-  return chosen
 }
 
 /** A key that makes a repeated request the same one. `crypto.randomUUID` is missing on plain http. */

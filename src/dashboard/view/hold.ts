@@ -1,5 +1,8 @@
 /** A button does nothing for this long after the row or section around it has moved. */
 const STEADY_MS = 400
+/** The second click of a double click comes within this time, and no farther away. */
+const DOUBLE_MS = 400
+const DOUBLE_PX = 8
 /** For this long after the reader has acted, lists show changes at once. */
 const FOLLOW_MS = 1500
 /** A reader who has not moved for this long no longer holds a list. */
@@ -60,7 +63,24 @@ function isUnsteady(target: Element, sinceMs: WeakMap<Element, number>): boolean
   return false
 }
 
-/** Follows the pointer and the keyboard, and keeps clicks from buttons that have just moved. */
+/** The last click that counted. */
+let clicked:
+  { readonly x: number; readonly y: number; readonly target: Element; readonly ms: number } | undefined
+
+/**
+ * Whether a click is the second one of a double click, or of a key that is held down. It counts nowhere: after the first
+ * one something else may lie in its place.
+ */
+function isSecond(event: MouseEvent, target: Element): boolean {
+  if (!clicked || performance.now() - clicked.ms > DOUBLE_MS) return false
+  if (event.detail === 0) return target === clicked.target
+  return Math.hypot(event.clientX - clicked.x, event.clientY - clicked.y) <= DOUBLE_PX
+}
+
+/**
+ * Follows the pointer and the keyboard, and keeps clicks from buttons that have just moved, and second clicks of double
+ * clicks from everything.
+ */
 export function watchReader(): void {
   const touch = (): void => {
     touchedMs = performance.now()
@@ -84,14 +104,16 @@ export function watchReader(): void {
   document.addEventListener(
     "click",
     (event) => {
-      const button = event.target instanceof Element ? event.target.closest("button") : null
-      // Opening a menu changes nothing.
-      if (!button || button.ariaHasPopup === "menu") return
+      const target = event.target instanceof Element ? event.target.closest("button, a") : null
+      if (!target) return
+      // A link and the opening of a menu change nothing.
+      const isHarmless = target.tagName === "A" || target.ariaHasPopup === "menu"
       // A key presses the button that has the focus, even after the button has moved.
-      const isByKey = event.detail === 0
-      if (!isUnsteady(button, isByKey ? refocusedMs : movedMs)) return
-      event.preventDefault()
-      event.stopImmediatePropagation()
+      const since = event.detail === 0 ? refocusedMs : movedMs
+      if (isSecond(event, target) || (!isHarmless && isUnsteady(target, since))) {
+        event.preventDefault()
+        event.stopImmediatePropagation()
+      } else clicked = { x: event.clientX, y: event.clientY, target, ms: performance.now() }
     },
     { capture: true },
   )

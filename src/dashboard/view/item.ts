@@ -206,7 +206,7 @@ export class ItemScreen implements Screen {
     this.#drawnMs = performance.now()
     const item = this.#item()
     if (!item) return
-    const nowMs = this.#model.isLive() ? this.#model.nowMs() : Date.parse(item.updated_at)
+    const nowMs = this.#model.asOfMs(item)
     const left = leftOf(item, nowMs)
     const expected =
       left === null ? null : { ms: nowMs + left.seconds * 1000, fromMs: nowMs, progress: doneOf(item) }

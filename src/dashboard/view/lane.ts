@@ -116,7 +116,7 @@ export class Lane implements Row {
   tick(): void {
     const item = this.#item
     if (!item) return
-    const nowMs = this.#queue.isLive() ? this.#queue.nowMs() : Date.parse(item.updated_at)
+    const nowMs = this.#queue.asOfMs(item)
     const state = item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling"
     say(this.#stateText, state)
     say(this.#halt, item.stalled || item.cancel_requested_at !== null ? state : "")

@@ -81,7 +81,7 @@ export class Now {
   }
 
   #times(item: QueueItem): Times {
-    const nowMs = this.#model.isLive() ? this.#model.nowMs() : Date.parse(item.updated_at)
+    const nowMs = this.#model.asOfMs(item)
     const since = (time: string | null): number => (nowMs - Date.parse(time ?? item.updated_at)) / 1000
     if (isWaiting(item)) return this.#waiting(item, nowMs)
     if (isFinished(item.status)) {
