@@ -74,6 +74,12 @@ test("nothing is estimated for a place that was never seen", () => {
   expect(outlook(learn([]), "")).toBeUndefined()
 })
 
+test("a bar has not reached its end as long as it goes on, however short or late it is", () => {
+  for (const at of [Number.MIN_VALUE, 0.001, 1, 1e300]) expect(timeProgress(at, 0, 0)).toBeLessThan(100)
+  // There is still a place to go to.
+  expect(timeProgress(50, 0, 0)).toBeLessThan(99)
+})
+
 test("sixty times as long gives sixty times the estimate", () => {
   const [now, ...past] = slides
   if (!now) throw new Error("nothing was made")
