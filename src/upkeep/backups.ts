@@ -47,13 +47,19 @@ export class Backups extends Repeating {
     this.#options = options
   }
 
+  /** Looks for the latest backup at once, which a metric shows; the first turn says what is wrong with their folder. */
+  override async start(): Promise<void> {
+    await super.start()
+    void this.#look().catch(() => undefined)
+  }
+
   /** Ends a backup that is under way: it would hold up the stop. */
   override async stop(): Promise<void> {
     this.#stopped.abort()
     await super.stop()
   }
 
-  /** When the latest backup was made, in epoch milliseconds; 0 if there is none, or before the first turn. */
+  /** When the latest backup was made, in epoch milliseconds; 0 if there is none, or before the start. */
   get latestMs(): number {
     return this.#latestMs
   }
@@ -72,12 +78,18 @@ export class Backups extends Repeating {
     for (const name of (await this.#made()).slice(0, -keep)) await remove(name)
   }
 
-  async #makeIfDue(): Promise<void> {
-    const { everyMs, now, names, copy, remove } = this.#options
+  /** Notes when the latest backup was made; answers whether there is one. */
+  async #look(): Promise<boolean> {
     const latest = (await this.#made()).at(-1)
     this.#latestMs = latest === undefined ? 0 : (timeOf(latest) ?? 0)
+    return latest !== undefined
+  }
+
+  async #makeIfDue(): Promise<void> {
+    const { everyMs, now, names, copy, remove } = this.#options
+    const isAny = await this.#look()
     const nowMs = now()
-    if (latest !== undefined && nowMs - this.#latestMs < everyMs) return
+    if (isAny && nowMs - this.#latestMs < everyMs) return
     const { signal } = this.#stopped
     for (const name of await names()) if (UNFINISHED.test(name)) await remove(name)
     if (signal.aborted) return

@@ -54,6 +54,16 @@ test("a restart does not make a backup before its time", async () => {
   expect(files).toHaveLength(1)
 })
 
+test("when the latest backup was made is known from the start, and not only after the first turn", async () => {
+  const { backups, files } = kept({}, ["track-studio-20260102T000000Z.db"])
+  expect(backups.latestMs).toBe(0)
+  await backups.start()
+  while (backups.latestMs === 0) await Bun.sleep(1)
+  expect(backups.latestMs).toBe(Date.parse("2026-01-02T00:00:00Z"))
+  expect(files).toHaveLength(1)
+  await backups.stop()
+})
+
 test("what a backup left that was ended is removed before the next, and a stop ends one", async () => {
   const left = ["track-studio-20260101T000000Z.db.unfinished", "mine.db.unfinished"]
   const { backups, files } = kept({}, [...left])
