@@ -56,6 +56,15 @@ function pathOfTicket(path: string): string {
 }
 
 /**
+ * Whether a ticket has ended, or was not used in time. One that would last longer than a ticket can was given out while the
+ * clock was ahead.
+ */
+function hasEnded({ expires_at, used_at, use_by }: TicketRow, nowMs: number): boolean {
+  const leftMs = Date.parse(expires_at) - nowMs
+  return leftMs <= 0 || leftMs > 2 * LIFE_MS || (used_at === null && Date.parse(use_by) <= nowMs)
+}
+
+/**
  * Tickets: what stands in for a token where no header can be sent (EventSource, a browser's WebSocket, `<video>`,
  * `ffmpeg -progress URL`). A ticket is for one path with its query, is first used within a minute, lives for 12 hours at
  * most, and dies with its token. They are stored, so that clients come back after a restart of the server, and held in
@@ -124,11 +133,11 @@ export class Tickets {
     if (!TICKET.test(ticket)) return undefined
     const row = this.#known.get(this.#options.digest(ticket))
     if (!row || row.method !== method || row.path !== pathOfTicket(path)) return undefined
-    const time = new Date(this.#options.now()).toISOString()
-    if (row.expires_at <= time || (row.used_at === null && row.use_by <= time)) return undefined
+    const nowMs = this.#options.now()
+    if (hasEnded(row, nowMs)) return undefined
     const token = this.#tokens.byId(row.token_id)
     if (token && row.used_at === null) {
-      this.#known.set(row.hash, { ...row, used_at: time })
+      this.#known.set(row.hash, { ...row, used_at: new Date(nowMs).toISOString() })
       this.#store.useTicket(row.hash).catch(this.#options.onError)
     }
     return token
@@ -158,9 +167,7 @@ export class Tickets {
 
   /** Forgets tickets that have ended, or were not used in time. */
   #forgetEnded(): void {
-    const time = new Date(this.#options.now()).toISOString()
-    for (const { hash, expires_at, used_at, use_by } of this.#known.values()) {
-      if (expires_at <= time || (used_at === null && use_by <= time)) this.#known.delete(hash)
-    }
+    const nowMs = this.#options.now()
+    for (const row of this.#known.values()) if (hasEnded(row, nowMs)) this.#known.delete(row.hash)
   }
 }

@@ -249,6 +249,22 @@ test("a ticket is good for its path alone, within a minute at first, and then fo
   expect(use(ticket)).toBe("unauthorized")
 })
 
+test("a ticket that was given out while the clock was far ahead lasts for no years", async () => {
+  await using server = await opened()
+  const { gate, tickets, tokens, clock } = server
+  const token = tokens.find((await server.token()).secret)
+  if (!token) throw new Error("the token is unknown")
+  const path = "/api/v1/progress/stream"
+  clock.nowMs += 64 * 365 * 24 * 60 * MINUTE_MS
+  const { ticket } = await tickets.create(token, path)
+  const use = (): string | undefined => refusal(() => gate.caller(credentials({ ticket, path }), "read"))
+  expect(use()).toBe(undefined)
+  clock.nowMs -= 10 * MINUTE_MS
+  expect(use()).toBe(undefined)
+  clock.nowMs = START_MS
+  expect(use()).toBe("unauthorized")
+})
+
 test("a caller counts as its token, or else as its address, whatever else it shows", async () => {
   await using server = await opened()
   const { gate } = server

@@ -113,11 +113,7 @@ export const ACCESS: readonly Mistake[] = [
         "row.method !== method || row.path !== pathOfTicket(path)",
         "row.method !== method",
       ],
-      [
-        "a ticket may be used first at any time",
-        "|| (row.used_at === null && row.use_by <= time)) return undefined",
-        ") return undefined",
-      ],
+      ["a ticket may be used first at any time", " || (used_at === null && Date.parse(use_by) <= nowMs)", ""],
       ["a ticket says that it outlives its token", "Math.min(now() + LIFE_MS, lastMs)", "now() + LIFE_MS"],
       [
         "a viewer gets a ticket that reports",
@@ -127,9 +123,10 @@ export const ACCESS: readonly Mistake[] = [
       ["a ticket for an address with a cache key is good for nothing", "path: pathOfTicket(path),", "path,"],
       [
         "tickets that were not used in time count against the limit",
-        "if (expires_at <= time || (used_at === null && use_by <= time)) this.#known.delete(hash)",
-        "if (expires_at <= time) this.#known.delete(hash)",
+        "if (hasEnded(row, nowMs)) this.#known.delete(row.hash)",
+        "if (hasEnded({ ...row, used_at: row.use_by }, nowMs)) this.#known.delete(row.hash)",
       ],
+      ["a ticket of a clock that was ahead lasts for years", " || leftMs > 2 * LIFE_MS", ""],
     ],
   ),
   ...of(

@@ -71,6 +71,6 @@ export function backupDatabase(path: string, name: string): CheckResult {
     rmSync(unfinished, { force: true })
     if (error instanceof AppError) throw error
     const reason = reasonOf(error)
-    throw new AppError("unavailable", `no backup was made of ${path}: ${reason}`, { cause: error })
+    throw new AppError("unavailable", `no backup of ${path} was made in ${name}: ${reason}`, { cause: error })
   }
 }
