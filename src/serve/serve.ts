@@ -9,7 +9,7 @@ import { createApp } from "../http/app.ts"
 import { log, setLog } from "../log.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { failureOf } from "../service.ts"
-import { shownUrl } from "../store/address.ts"
+import { shownDatabase, shownUrl } from "../store/address.ts"
 import { explained } from "../store/sqlite/explain.ts"
 import type { Observed, Store } from "../store/store.ts"
 import { counted } from "../text.ts"
@@ -24,6 +24,8 @@ import { assembled } from "./parts.ts"
 
 /** Delay before the background timers start, so that the first requests do not wait the 8 ms that this takes. */
 const FIRST_ANSWERS_MS = 20
+/** After this time the log says that a start waits for its database. */
+const WAITING_MS = 1000
 
 /** Ends the server when its database file is no longer the one that was opened. */
 const REPLACED = new Error("the database was replaced")
@@ -61,6 +63,8 @@ function commitsIn(metrics: Metrics): Observed {
 }
 
 async function opened(config: Config, metrics: Metrics): Promise<Store> {
+  const database = shownDatabase(config.database)
+  const waiting = setTimeout(() => log("warn", "waiting for the database", { database }), WAITING_MS)
   try {
     return await openStore(config, commitsIn(metrics))
   } catch (error) {
@@ -68,6 +72,8 @@ async function opened(config: Config, metrics: Metrics): Promise<Store> {
     const { host: hostname, port } = config
     onPort(config, () => Bun.listen({ hostname, port, socket: { data: () => undefined } }).stop(true))
     throw error
+  } finally {
+    clearTimeout(waiting)
   }
 }
 

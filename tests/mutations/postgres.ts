@@ -330,4 +330,9 @@ export const POSTGRES: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/postgres.ts",
+    [`${TESTS}/once.test.ts`],
+    [["writes wait for slow reads", "new Fence(writing, seen)", "new Fence(reading, seen)"]],
+  ),
 ]

@@ -160,3 +160,19 @@ withPostgres("the notes of groups that were stored are removed, those of the las
     kept = row?.n ?? 0
   }
 })
+
+withPostgres("reads that wait, however many, hold no write", async () => {
+  await using opened = await together(1)
+  const { one, client } = opened
+  const id = await added(one)
+  await client.unsafe("BEGIN")
+  await client.unsafe("LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE")
+  const reads = Promise.all(from1(20).map(() => one.access.tokens()))
+  const read = reads.then(() => "read")
+  // The control: what shares its connections with them waits as well.
+  const isHeld = Promise.race([one.items().then(() => "read"), Bun.sleep(300).then(() => "waits")])
+  expect((await put(one, id, { message: "stored" })).message).toBe("stored")
+  expect([await isHeld, await Promise.race([read, "waits"])]).toEqual(["waits", "waits"])
+  await client.unsafe("COMMIT")
+  expect(await read).toBe("read")
+})

@@ -3,6 +3,8 @@ import { join } from "node:path"
 
 import { SQL } from "bun"
 
+import { freePort } from "../../engines.ts"
+import { Instance } from "../../fleet/fleet.ts"
 import { run, start, temporaryFolder } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { whyNoPostgres } from "./server.ts"
@@ -124,4 +126,15 @@ withPostgres("a database that does not exist is reported in words, without the p
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("does not exist") })
   expect(stderr).toContain("/nowhere")
   expect(stderr).not.toContain("secret-word")
+})
+
+test("a server whose database is away says in its log that it waits for it", async () => {
+  const instance = new Instance(["--database", `postgres://fleet:secret-word@127.0.0.1:${freePort()}/away`])
+  instance.begin()
+  while (!instance.log.includes("waiting for the database")) await Bun.sleep(20)
+  expect(instance.log).toContain('"level":"warn"')
+  expect(instance.log).toContain("postgres://fleet@127.0.0.1")
+  expect(instance.log).not.toContain("secret-word")
+  // A signal ends it meanwhile.
+  await instance.end("SIGTERM")
 })
