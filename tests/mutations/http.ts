@@ -225,4 +225,9 @@ export const HTTP: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/http/output.ts",
+    ["tests/http/output-cost.test.ts"],
+    [["output that was paid for is charged again", "      uncharged = 0\n", ""]],
+  ),
 ]

@@ -319,4 +319,9 @@ export const RUNNER: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [["a result is told while something of the command still runs", "    await this.#stopped\n", ""]],
+  ),
 ]

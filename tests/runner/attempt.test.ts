@@ -1,4 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 
 import { blank } from "../../src/item/blank.ts"
 import { Attempt, type AttemptOptions, variablesOf } from "../../src/runner/attempt.ts"
@@ -7,6 +9,7 @@ import { Guard } from "../../src/runner/guard.ts"
 import { planned } from "../../src/runner/plan.ts"
 import type { Reporter } from "../../src/runner/reporter.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"
+import { temporaryFolder } from "../server.ts"
 
 // Commands are started on a machine that may be busy.
 setDefaultTimeout(30_000)
@@ -56,6 +59,26 @@ test("a worker that stops shortens the time for which a verdict is reported, and
     one.reportWithin(1)
     expect((await one.ended).delivery).toBe("pending")
   }
+})
+
+test("the verdict of a command that is stopped comes once all that it started has ended", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "ended")
+  const ready = Promise.withResolvers<void>()
+  class Hearing extends Unheard {
+    override print(): void {
+      ready.resolve()
+    }
+  }
+  const reporter = new Hearing()
+  const child = `(trap '' TERM; sleep 0.4; echo > ${file}) >/dev/null 2>&1 &`
+  const one = attempt(reporter, 60_000, `${child} trap 'exit 0' TERM; echo ready; wait`)
+  await ready.promise
+  one.stop({ by: "cancel", reason: "cancelled" })
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  expect(existsSync(file)).toBe(true)
+  one.reportWithin(1)
+  expect((await one.ended).verdict).toMatchObject({ end: "fail", failure: { retryable: false } })
 })
 
 test("a verdict is reported although the files cannot be checked and it cannot be kept", async () => {
