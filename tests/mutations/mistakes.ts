@@ -9,6 +9,7 @@ import type { Mistake } from "./mistake.ts"
 import { POSTGRES } from "./postgres.ts"
 import { QUEUE } from "./queue.ts"
 import { RENDERERS } from "./renderers.ts"
+import { REPORTING } from "./reporting.ts"
 import { RUNNER } from "./runner.ts"
 import { SQLITE } from "./sqlite.ts"
 import { STORE } from "./store.ts"
@@ -35,6 +36,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...ACCESS,
   ...HTTP,
   ...RUNNER,
+  ...REPORTING,
   ...CLIENT,
   ...DASHBOARD,
   ...RENDERERS,

@@ -324,4 +324,26 @@ export const RUNNER: readonly Mistake[] = [
     ["tests/runner/attempt.test.ts"],
     [["a result is told while something of the command still runs", "    await this.#stopped\n", ""]],
   ),
+  ...of(
+    "src/runner/expected-files.ts",
+    ["tests/runner/expected-files.test.ts"],
+    [
+      [
+        "a good file makes up for one that is missing",
+        "if (isVerified) failure ??= this.#failureOf",
+        "if (isVerified) failure = this.#failureOf",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/attempt.ts",
+    ["tests/runner/attempt.test.ts"],
+    [
+      [
+        "a second stop of a worker does not end the wait for the server",
+        "    if (this.#hasEnded) return this.#reporting.abort()\n    this.#stop = stop",
+        "    if (this.#hasEnded) return\n    this.#stop = stop",
+      ],
+    ],
+  ),
 ]

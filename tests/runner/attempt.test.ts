@@ -61,6 +61,21 @@ test("a worker that stops shortens the time for which a verdict is reported, and
   }
 })
 
+test.each<[string, (one: Attempt) => void]>([
+  ["stop", (one) => one.stop({ by: "release" })],
+  ["signal", (one) => one.signal("SIGTERM")],
+])("once the command has ended a %s ends the wait for the server, and the verdict stays", async (_, end) => {
+  const reporter = new Unheard()
+  const one = attempt(reporter, 60_000, "true")
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  end(one)
+  expect(await one.ended).toMatchObject({
+    delivery: "pending",
+    verdict: { end: "complete" },
+    stop: undefined,
+  })
+})
+
 test("the verdict of a command that is stopped comes once all that it started has ended", async () => {
   using folder = temporaryFolder()
   const file = join(folder.path, "ended")

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
 import { NO_EVIDENCE } from "../../src/renderers/reader.ts"
@@ -42,4 +42,17 @@ test("a command's own code comes first, and one that failed without any is 1", a
   } as const
   expect(await codeOf({ code: 3, verdict: failed, delivery: "refused" })).toBe(3)
   expect(await codeOf({ verdict: failed })).toBe(1)
+})
+
+test("a run dies of the signal that ended its command, but not of the one by which a cancel stopped it", async () => {
+  const kill = spyOn(process, "kill").mockReturnValue(true)
+  try {
+    const ended = { code: 143, signal: "SIGTERM" } as const
+    expect(await codeOf({ ...ended, stop: { by: "cancel", reason: "cancelled" } })).toBe(143)
+    expect(kill).not.toHaveBeenCalled()
+    await codeOf(ended)
+    expect(kill).toHaveBeenCalledWith(process.pid, "SIGTERM")
+  } finally {
+    kill.mockRestore()
+  }
 })

@@ -58,6 +58,19 @@ describe("the last output of ffmpeg", () => {
   })
 })
 
+test("each of several files must be there, and the first that is not is named", async () => {
+  const [missing, empty, written] = [path(".mp4"), path(".mp4"), path(".txt")]
+  const failureOf = async (...paths: string[]): Promise<string | undefined> => {
+    const watch = new FileWatch({ paths, isGuessed: true, seconds: undefined, isVerified: true })
+    writeFileSync(empty, "")
+    writeFileSync(written, "words")
+    return (await watch.end({ saved: [], unfinished: [] })).failure
+  }
+  expect(await failureOf(missing, empty, written)).toBe(`${missing} was not written`)
+  expect(await failureOf(empty, missing)).toBe(`${empty} is empty`)
+  expect(await failureOf(written)).toBeUndefined()
+})
+
 test("an ffprobe that takes too long, does not run, or is not installed, verifies nothing", async () => {
   const slow = join(folder.path, "slow-ffprobe")
   writeFileSync(slow, "#!/bin/sh\nexec sleep 60\n", { mode: 0o755 })

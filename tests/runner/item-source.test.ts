@@ -21,7 +21,9 @@ function source(kept: Held | undefined, answers: Partial<Record<"heartbeat" | "t
       return answers.take?.() ?? { item: ITEM, lease: { token: "new" } }
     },
   }
-  const finding = { name: "--item 7", find: async () => 7, kept: () => kept }
+  // Taking it removes it from where it was kept.
+  const left = [kept]
+  const finding = { name: "--item 7", find: async () => 7, kept: () => left.shift() }
   return { asked, source: claiming(client as Client, { worker: "box", leaseS: 60, known }, finding) }
 }
 

@@ -131,6 +131,35 @@ test("the late word that the first lease was lost does not end the second one", 
   expect(scene.cancelled).toEqual([])
 })
 
+test("after a restore, a worker claims its item until it may have it", async () => {
+  let refusals = 2
+  await using scene = new Scene(({ verb, token }) => {
+    if (verb === "claim" && refusals > 0) {
+      refusals -= 1
+      return refusal(409, "leased")
+    }
+    if (verb === "claim") return Response.json({ item: ITEM, lease: LEASE })
+    return token === "first" ? refusal(409, "lease_lost") : ok()
+  })
+  await scene.reporter.begin()
+  scene.reporter.start()
+  scene.reporter.push({ message: "kept" })
+  await scene.until(() =>
+    messages(scene.of("progress").filter(({ token }) => token === "second")).includes("kept"),
+  )
+  expect(refusals).toBe(0)
+})
+
+test("a result that is forbidden is tried for as long as it may be, and no longer", async () => {
+  await using scene = new Scene(({ verb }) => (verb === "complete" ? refusal(403, "forbidden") : ok()))
+  await scene.reporter.begin()
+  const verdict = { end: "complete", result: {} } as const
+  const startedMs = performance.now()
+  expect(await scene.reporter.finish(verdict, 200, new AbortController().signal)).toBe("pending")
+  // Such an answer is followed by a pause of ten seconds where there is time.
+  expect(performance.now() - startedMs).toBeLessThan(8000)
+}, 30_000)
+
 test("a cancel is acted on once, however often the server says it", async () => {
   await using scene = new Scene(() => Response.json({ directive: "cancel", item: ITEM }))
   await scene.reporter.begin()

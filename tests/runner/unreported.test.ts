@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
-import { Client } from "../../src/client/client.ts"
+import { Client, type Held } from "../../src/client/client.ts"
 import type { HeirOptions } from "../../src/runner/inherit.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { UnreportedLeases } from "../../src/runner/unreported.ts"
@@ -34,6 +34,20 @@ test("a lease that was claimed again is kept by its new token alone", () => {
   kept.close()
   expect(leftIn(folder.path)).toEqual([{ id: 7, token: "second", attempt: 1, verdict: { end: "release" } }])
   expect(said).toEqual([])
+})
+
+test("what a killed worker left behind is returned once, and said once", async () => {
+  using folder = temporaryFolder()
+  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+  killed.hold({ id: 7, token: "seven", attempt: 1 })
+  killed.close()
+  const [said, released]: string[][] = [[], []]
+  const client: unknown = { release: async ({ token }: Held) => void released?.push(token) }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said ?? []), client: client as Client })
+  await kept.inherit()
+  await kept.inherit()
+  kept.close()
+  expect([released, said?.length]).toEqual([["seven"], 1])
 })
 
 describe("leases on a disk that is full for a while", () => {

@@ -5,23 +5,29 @@ import { blank } from "../../src/item/blank.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
 
+/** A worker whose claims are answered in this way. */
+function claimingBy(claim: (signal: AbortSignal) => Promise<never>): Worker {
+  const client: unknown = { claim: (_request: object, signal: AbortSignal) => claim(signal) }
+  return new Worker({
+    client: client as Client,
+    ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 0 },
+    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: [], concurrency: 1 },
+    stateFolder: undefined,
+  })
+}
+
+const untilOver = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+
 /** A worker whose every claim is refused with this status and code, and a promise that resolves at the first. */
 function refused(
   status: number,
   code = "of the test",
 ): { readonly worker: Worker; readonly asked: Promise<void> } {
   const { promise: asked, resolve } = Promise.withResolvers<void>()
-  const client: unknown = {
-    claim: () => {
-      resolve()
-      return Promise.reject(new ServerError(status, `refused with ${status}`, { code }))
-    },
-  }
-  const worker = new Worker({
-    client: client as Client,
-    ...{ server: "http://127.0.0.1:1", worker: "box", version: "0", leaseS: 60, reportWithinMs: 0 },
-    ...{ plan: planned(["true"]), tags: [], kind: undefined, steps: [], concurrency: 1 },
-    stateFolder: undefined,
+  const worker = claimingBy(() => {
+    resolve()
+    return Promise.reject(new ServerError(status, `refused with ${status}`, { code }))
   })
   return { worker, asked }
 }
@@ -54,6 +60,14 @@ test.each([400, 404, 409])("a worker that is answered %d ends with the reason", 
   await expect(refused(status).worker.run()).rejects.toThrow(`refused with ${status}`)
 })
 
+test("a worker that is stopped while its claim waits ends without a fault", async () => {
+  const worker = claimingBy(untilOver)
+  const running = worker.run()
+  await new Promise(setImmediate)
+  worker.signal()
+  await running
+})
+
 /**
  * A worker with one item, whose command runs this script, and a promise that resolves once that has printed. The claim is
  * answered when `claimed` resolves.
@@ -74,8 +88,6 @@ function rendering(
     ended.push(verb)
     return { directive: "continue", item }
   }
-  const untilOver = (signal: AbortSignal): Promise<never> =>
-    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
   const client: unknown = {
     claim: (_request: object, signal: AbortSignal) => {
       claims += 1

@@ -1,0 +1,81 @@
+import { type Mistake, of } from "./mistake.ts"
+
+/** Mistakes in how a worker tells the server: its lease, its output, its result. */
+export const REPORTING: readonly Mistake[] = [
+  ...of(
+    "src/runner/item-source.ts",
+    ["tests/runner/item-source.test.ts"],
+    [
+      [
+        "a kept lease is forgotten when the server does not answer at once",
+        "before ??= kept(id)",
+        "before = kept(id)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/unreported.ts",
+    ["tests/runner/unreported.test.ts"],
+    [
+      [
+        "what a killed worker left behind is returned again and again",
+        "      this.#pending.delete(lease.token)\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/worker.ts",
+    ["tests/runner/worker.test.ts"],
+    [["a stop while a claim waits is a fault", "        if (signal.aborted) return undefined\n", ""]],
+  ),
+  ...of(
+    "src/runner/output-spool.ts",
+    ["tests/runner/output-spool.test.ts"],
+    [
+      [
+        "a line is cut while it is being printed",
+        "if (!lines.isHeard && lines.transcript.hasOpenLine)",
+        "if (lines.transcript.hasOpenLine)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/output-sender.ts",
+    ["tests/runner/output-sender.test.ts"],
+    [
+      [
+        "the last output is lost while the server is away",
+        "      if (!(error instanceof ServerError) || error.status === 0) throw error\n    }\n  }\n}",
+        "      if (!(error instanceof ServerError)) throw error\n    }\n  }\n}",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/reporter.ts",
+    ["tests/runner/reporter.test.ts"],
+    [
+      [
+        "after a restore a worker gives its item up",
+        '    if (error.code === "leased" && canClaim) return this.#refused(error)\n',
+        "",
+      ],
+      [
+        "a refusal outlasts the time for a result",
+        "pause(Math.min(FORBIDDEN_MS, mostMs), signal)",
+        "pause(FORBIDDEN_MS, signal)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/runner/run.ts",
+    ["tests/runner/exit-code.test.ts"],
+    [
+      [
+        "a run that was cancelled dies of the signal",
+        'signal !== null && stop?.by !== "cancel"',
+        "signal !== null",
+      ],
+    ],
+  ),
+]
