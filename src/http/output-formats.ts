@@ -1,4 +1,4 @@
-import type { OutputEvent } from "../queue/output.ts"
+import type { OutputEvent, OutputPlace } from "../queue/output.ts"
 import { OutputText } from "../terminal/output.ts"
 import { safeJson } from "../text.ts"
 import type { OutputPart } from "../wire/output.ts"
@@ -40,9 +40,10 @@ const sse: OutputFormat = {
 function said(event: OutputEvent): string {
   switch (event.type) {
     case "piece": {
-      const { attempt, from, to, missing, text: shown } = event
+      const { attempt, from, to, missing, text: shown, begunMs } = event
       const part: OutputPart = { attempt, from, to, missing, text: shown }
-      return `id: ${attempt}-${to}\ndata: ${safeJson(part)}\n\n`
+      const id = begunMs === undefined ? `${attempt}-${to}` : `${attempt}-${to}-${begunMs}`
+      return `id: ${id}\ndata: ${safeJson(part)}\n\n`
     }
     case "end": {
       const { attempt, status } = event
@@ -56,11 +57,11 @@ function said(event: OutputEvent): string {
 }
 
 /** The place that an event ID names; undefined if it is none of ours. */
-export function placeIn(
-  eventId: string | null,
-): { readonly attempt: number; readonly after: number } | undefined {
-  const [, attempt, after] = /^(\d{1,9})-(\d{1,15})$/.exec(eventId ?? "") ?? []
-  return after === undefined ? undefined : { attempt: Number(attempt), after: Number(after) }
+export function placeIn(eventId: string | null): OutputPlace | undefined {
+  const [, attempt, after, begun] = /^(\d{1,9})-(\d{1,15})(?:-(\d{1,15}))?$/.exec(eventId ?? "") ?? []
+  if (after === undefined) return undefined
+  const begunMs = begun === undefined ? undefined : Number(begun)
+  return { attempt: Number(attempt), after: Number(after), begunMs }
 }
 
 /** The format that a client asks for: by name, or server-sent events by its `Accept`; otherwise text. */

@@ -34,7 +34,15 @@ export interface OutputPlace {
   readonly attempt: number | undefined
   /** The position in it: 0, or the `to` of a piece. */
   readonly after: number
+  /** When the attempt began, in epoch milliseconds: after a retry its number comes again; absent if not known. */
+  readonly begunMs?: number | undefined
 }
+
+const msOf = ({ started_at }: QueueItem): number => Date.parse(started_at ?? "")
+
+/** Whether a place is in another attempt than the one of this number that the item is at. */
+const isEarlier = ({ attempt, begunMs }: OutputPlace, item: QueueItem): boolean =>
+  attempt === item.attempt && begunMs !== undefined && begunMs !== msOf(item)
 
 /** Which output is asked for. */
 export interface OutputQuery {
@@ -55,6 +63,8 @@ export type OutputEvent =
       readonly attempt: number
       /** How many bytes before it are not kept. */
       readonly missing: number
+      /** When the attempt began, in epoch milliseconds; absent for one before the item's latest. */
+      readonly begunMs?: number | undefined
     })
   /** Sent when nothing was printed for a while. */
   | { readonly type: "keepalive" }
@@ -113,7 +123,7 @@ export class Output implements Service {
   async read(id: number, query: OutputQuery, signal: AbortSignal): Promise<AsyncGenerator<OutputEvent>> {
     const item = await this.#items.item(id)
     const attempt = query.attempt ?? query.from.attempt ?? item.attempt
-    const isPlaced = (query.from.attempt ?? attempt) === attempt
+    const isPlaced = (query.from.attempt ?? attempt) === attempt && !isEarlier(query.from, item)
     const after = isPlaced ? query.from.after : 0
     if (query.attempt !== undefined && attempt > item.attempt) throw notBegun(item, attempt)
     // Output beyond the end was printed before the item was retried, and was removed then.
@@ -230,13 +240,15 @@ class OutputReader {
   readonly #outputs: Outputs
   /** When the item's attempt began; after a retry its number comes again. */
   #begun: string | null
+  #begunMs: number | undefined
   #attempt: number
   #at: number
 
-  constructor(outputs: Outputs, { id, started_at }: QueueItem, attempt: number, at: number) {
-    this.id = id
+  constructor(outputs: Outputs, item: QueueItem, attempt: number, at: number) {
+    this.id = item.id
     this.#outputs = outputs
-    this.#begun = started_at
+    this.#begun = item.started_at
+    this.#begunMs = attempt === item.attempt ? msOf(item) : undefined
     this.#attempt = attempt
     this.#at = at
   }
@@ -256,6 +268,7 @@ class OutputReader {
     if (!this.isOther(item)) return false
     this.#attempt = item.attempt
     this.#begun = item.started_at
+    this.#begunMs = msOf(item)
     this.#at = 0
     return true
   }
@@ -267,7 +280,7 @@ class OutputReader {
       for (const piece of pieces) {
         const missing = Math.max(0, piece.from - this.#at)
         this.#at = piece.to
-        yield { type: "piece", attempt: this.#attempt, missing, ...piece }
+        yield { type: "piece", attempt: this.#attempt, missing, begunMs: this.#begunMs, ...piece }
       }
       if (!more) return
     }

@@ -41,8 +41,8 @@ async function claimed(id: number): Promise<Attempt> {
   return taken
 }
 
-const read = async (id: number, query = "", at = server): Promise<string> => {
-  const answer = await at.api("GET", `/queue/${id}/output${query}`)
+const read = async (id: number, query = "", at = server, headers = {}): Promise<string> => {
+  const answer = await at.api("GET", `/queue/${id}/output${query}`, undefined, headers)
   expect(answer.status).toBe(200)
   return answer.text()
 }
@@ -221,8 +221,15 @@ test("after a retry the new attempt has an output of its own, also for followers
   expect(await read(work.id)).toBe("")
   await print(again, "again\n", "?offset=0")
   expect(await read(work.id)).toBe("again\n")
-  // The place of before means nothing any more.
+  // A place of before means nothing any more.
   expect(await read(work.id, "?after=7")).toBe("again\n")
+  const [, place = ""] = /^id: (.+)$/m.exec(await read(work.id, "?format=sse")) ?? []
+  await again.say("fail", { error_message: "broken" })
+  await server.api("POST", `/queue/${work.id}/retry`)
+  const last = await claimed(work.id)
+  await print(last, "third\n", "?offset=0")
+  await print(last, "and more\n", "?offset=6")
+  expect(await read(work.id, "", server, { "last-event-id": place })).toBe("third\nand more\n")
 })
 
 test("ingest keeps what it is sent, with and without a lease", async () => {

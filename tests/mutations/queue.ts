@@ -134,8 +134,8 @@ export const QUEUE: readonly Mistake[] = [
     [
       [
         "who follows output gets the next attempt from where the one before ended",
-        "    this.#begun = item.started_at\n    this.#at = 0\n",
-        "    this.#begun = item.started_at\n",
+        "    this.#begunMs = msOf(item)\n    this.#at = 0\n",
+        "    this.#begunMs = msOf(item)\n",
       ],
       [
         "what is printed just before the end of an attempt is left out",

@@ -69,7 +69,7 @@ const PART = { attempt: 1, from: 262_144, to: 262_172, missing: 0, text: "Creati
 /** An output as server-sent events. */
 export const OUTPUT_SSE = `retry: 1000
 
-id: 1-262172
+id: 1-262172-1795694400000
 data: ${JSON.stringify(PART)}
 
 event: end
