@@ -16,7 +16,7 @@ import { watchReader } from "./view/hold.ts"
 import { Home } from "./view/home.ts"
 import { ItemScreen } from "./view/item.ts"
 import { listenForKeys, showKeys } from "./view/keys.ts"
-import { closeMenu } from "./view/menu.ts"
+import { closeMenu, closeStrayMenu } from "./view/menu.ts"
 import { announce, notify } from "./view/notices.ts"
 import { RightsNote } from "./view/rights.ts"
 import type { Screen } from "./view/screen.ts"
@@ -153,6 +153,7 @@ class Page {
       const isLive = this.#model.isLive()
       // Whatever counts on by itself stops, or goes on again.
       this.#screen.frame(isLive === this.#wasLive ? changes : { ...changes, lists: true })
+      closeStrayMenu()
       if (isLive && !this.#wasLive) this.#rights.soon()
       this.#wasLive = isLive
       this.#rightsNote.update(this.#model.rights)

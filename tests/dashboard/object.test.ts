@@ -48,6 +48,16 @@ page("an item on the page", () => {
     await tab.until(`document.querySelector(".waiting .name").innerText === "Song 7"`)
   })
 
+  test("that was deleted by somebody else takes its menu with it", async () => {
+    const id = await here.server.add({ song_id: 7 })
+    await open(`/items/${id}`)
+    await tab.click(".buttons [aria-haspopup]")
+    await tab.until(`document.querySelector("[role=menu]")`)
+    await here.server.api("DELETE", `/queue/${id}`)
+    await tab.until(`document.querySelector("main").innerText.includes("This item was deleted.")`)
+    await tab.until(`document.querySelector("[role=menu]") === null`)
+  })
+
   test("is flagged, and the flag is removed", async () => {
     const id = await here.server.add({ song_id: 7, title: "Northern Lights" })
     await here.server.put(id, { status: "processing" })

@@ -15,6 +15,44 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/stream/viewer.ts",
+    ["tests/stream/pauses.test.ts"],
+    [
+      [
+        "an open stream does not say that the queue was paused",
+        "this.pause !== broadcaster.pause &&",
+        "this.pause === undefined &&",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/reader.ts",
+    ["tests/stream/pauses.test.ts"],
+    [
+      [
+        "a stream that opens while the queue is paused does not say it",
+        "before === place.pause ? place.pause.opening : place.pause.change",
+        "NO_PAUSE.opening",
+      ],
+    ],
+  ),
+  ...of(
+    "src/stream/pauses.ts",
+    ["tests/stream/pauses.test.ts"],
+    [
+      [
+        "whether the queue is paused is not read again after a failure",
+        "this.#due ??= setTimeout(() => void this.#lookNow(), RETRY_MS)",
+        "",
+      ],
+      [
+        "a slow answer replaces a newer one",
+        "this.#reading.catch(() => undefined).then(() => this.#read())",
+        "this.#read()",
+      ],
+    ],
+  ),
+  ...of(
     "src/stream/one-item.ts",
     ["tests/http/bound.test.ts"],
     [

@@ -79,5 +79,10 @@ export function toggleMenu(opener: HTMLElement, label: string, choices: readonly
   menu.querySelector("button")?.focus()
 }
 
+/** Closes a menu whose button is no longer shown: what it offers cannot be done any more. */
+export function closeStrayMenu(): void {
+  if (open && !open.opener.checkVisibility()) open.menu.hidePopover()
+}
+
 /** Closes whatever menu is open. */
 export const closeMenu = (): void => open?.menu.hidePopover()
