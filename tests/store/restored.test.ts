@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -225,6 +226,28 @@ test("a restore that fails leaves everything as it was", async () => {
   expect(before).toContain("test.db.lock")
   await expect(restoreDatabase(path, backup)).rejects.toThrow("made by a newer version")
   expect(files()).toEqual(before)
+})
+
+test("to go back to this version, a backup takes the place of a newer database once that was moved away", async () => {
+  using folder = temporaryFolder()
+  const at = (name: string): string => join(folder.path, name)
+  const store = new SqliteStore(at("test.db"))
+  await added(store)
+  copyDatabase(at("test.db"), at("backup.db"))
+  await added(store)
+  await store.close()
+  {
+    using client = new Database(at("test.db"))
+    client.run("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 9e15)")
+  }
+  await expect(restoreDatabase(at("test.db"), at("backup.db"))).rejects.toThrow("move that file away first")
+  renameSync(at("test.db"), at("newer.db"))
+  expect(await restoreDatabase(at("test.db"), at("backup.db"))).toMatchObject({ items: 1, isKnown: false })
+  const restored = new SqliteStore(at("test.db"))
+  expect(await restored.items()).toBe(1)
+  // Nothing that the newer one gave is given again.
+  expect((await added(restored)) > 10_000_000).toBeTrue()
+  await restored.close()
 })
 
 test("where a link leads to a database that is gone, the backup takes its place", async () => {

@@ -49,7 +49,10 @@ export const historyIdOf = (client: Database): string =>
 
 /** Refuses a newer database: its tokens may have rights that this version does not know. */
 const newer = (path: string): AppError =>
-  new AppError("unavailable", `${path} was made by a newer version; restore the backup with that one`)
+  new AppError(
+    "unavailable",
+    `${path} was made by a newer version: restore the backup with that one, or, to go back to this one, move that file away first`,
+  )
 
 /**
  * What outlives a restore; null if the present database cannot be read, or if there is none.
