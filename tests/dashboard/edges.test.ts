@@ -180,6 +180,13 @@ page("what is shown", () => {
       await tab.until(`${shown} === 7`)
       const chips = `[...document.querySelectorAll(".lane .chip")].filter((chip) => chip.checkVisibility()).length`
       expect(await tab.evaluate<number>(chips)).toBe(0)
+      // Whatever it says, the percentages stand below each other.
+      const ends = `(() => {
+        document.querySelector(".lane .halt").textContent = "Longer than usual"
+        const ends = [...document.querySelectorAll(".lane .percent")].map((one) => one.getBoundingClientRect().right)
+        return Math.max(...ends) - Math.min(...ends)
+      })()`
+      expect(await tab.evaluate<number>(ends)).toBeLessThan(1)
     }
   })
 
