@@ -5,7 +5,7 @@ import { STATUSES } from "../item/item.ts"
 import { hasFailed } from "../item/standing.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, eitherOf, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
-import { lookOf, table } from "./table.ts"
+import { lookOf, table } from "./list-table.ts"
 import { type Unserved, unservedBy, waits, workersFor } from "./unserved.ts"
 import { takes } from "./usage.ts"
 

@@ -5,7 +5,7 @@ import { cut, field } from "../terminal/terminal.ts"
 import type { Zone } from "../terminal/words.ts"
 import { duration, printable, safeJson, shownOf } from "../text.ts"
 import { clientOf, type Command, say, UTC_FLAG, zoneFlag } from "./command.ts"
-import { columnsOf } from "./table.ts"
+import { columnsOf } from "./list-table.ts"
 import { takes } from "./usage.ts"
 
 /** How a line is shown. */

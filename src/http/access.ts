@@ -3,14 +3,14 @@ import { Elysia } from "elysia"
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
 import { AppError, type ErrorCode } from "../errors.ts"
 import type { Metrics } from "../metrics/metrics.ts"
-import { Owner } from "../stream/limits.ts"
+import { Owner } from "../stream/most-streams.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
 import { needOf } from "./needs.ts"
 import { isLoopback, isRead } from "./origin.ts"
-import { checkShared } from "./share-link.ts"
+import { checkOwnItem } from "./own-item.ts"
 
 /** Runs before every route, and gives it the caller. */
 export type Admission = ReturnType<typeof admission>
@@ -74,7 +74,7 @@ function admitting({ gate, proxies, limits, refusals, host, refused, server }: A
     const peer = (): string => onlyPeer ?? server()?.requestIP(request)?.address ?? ""
     const from = (): ClientAddress => proxies.clientOf(peer(), request.headers)
     const caller = entered({ limits, refused }, from, () => callerOf(gate, matched, from))
-    checkShared(caller, params)
+    checkOwnItem(caller, params)
     const lease = leaseFor(matched)
     limits.ask(caller, lease)
     const refusal = refusals.get(request)

@@ -1,5 +1,5 @@
 import type { Format } from "./formats.ts"
-import type { Owner } from "./limits.ts"
+import type { Owner } from "./most-streams.ts"
 import type { Selection, Wanted } from "./selection.ts"
 
 /** What one viewer asks for. */

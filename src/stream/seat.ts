@@ -1,4 +1,4 @@
-import type { Owner } from "./limits.ts"
+import type { Owner } from "./most-streams.ts"
 
 /** Why a waiting stream was woken. */
 export type WakeReason = "batch" | "keepalive" | "asked" | "over"

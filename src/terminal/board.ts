@@ -3,7 +3,7 @@ import type { ProgressUpdate } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { duration, isGuess, leftIn, leftWords, overdueWords, paceOf, printable, shownOf } from "../text.ts"
 import type { Control } from "../wire/frames.ts"
-import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./columns.ts"
+import { type Columns, columnsFor, type Detail, DETAILS, fitting, MIN_BAR, wrapped } from "./board-columns.ts"
 import {
   bar,
   colourless,

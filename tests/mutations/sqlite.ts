@@ -171,7 +171,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/present.ts",
+    "src/store/sqlite/outlives-restore.ts",
     ["tests/store/restored.test.ts"],
     [["tickets of before a restore are good still", '  client.run("DELETE FROM tickets")\n', ""]],
   ),

@@ -80,7 +80,7 @@ export const STREAM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/limits.ts",
+    "src/stream/most-streams.ts",
     ["tests/stream/owners.test.ts"],
     [
       [

@@ -5,7 +5,7 @@ import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { History } from "../../src/store/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { sse } from "../../src/stream/formats.ts"
-import { Owner } from "../../src/stream/limits.ts"
+import { Owner } from "../../src/stream/most-streams.ts"
 import { ReadingTurns } from "../../src/stream/reading-turns.ts"
 import { Streams } from "../../src/stream/streams.ts"
 

@@ -9,7 +9,14 @@ import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
 import { explained } from "./explain.ts"
 import { Lock } from "./lock.ts"
-import { historyIdOf, keepDeliveries, keepTokens, type Present, presentOf, sequence } from "./present.ts"
+import {
+  historyIdOf,
+  keepDeliveries,
+  keepTokens,
+  type Present,
+  presentOf,
+  sequence,
+} from "./outlives-restore.ts"
 import { SqliteStore } from "./sqlite.ts"
 
 /**

@@ -8,7 +8,7 @@ const ITEM_ID = /^[1-9][0-9]{0,15}$/
  * not exist.
  * @throws AppError `not_found`
  */
-export function checkShared(
+export function checkOwnItem(
   { item }: Pick<Caller, "item">,
   params: Readonly<Record<string, string | undefined>> | undefined,
 ): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { table } from "../../src/commands/table.ts"
+import { table } from "../../src/commands/list-table.ts"
 import { blank } from "../../src/item/blank.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { colourless } from "../../src/terminal/terminal.ts"
