@@ -44,8 +44,10 @@ export class Retention extends Repeating {
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: RetentionOptions
-  /** Turns since an hour was noted. */
-  #turns = 0
+  /**
+   * Turns of the hour under way. A start is taken for the middle of one: so boxes count, too, that never run for a whole hour.
+   */
+  #turns = TURNS_AN_HOUR / 2
   #beginsAtMs = Number.POSITIVE_INFINITY
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: RetentionOptions) {

@@ -29,7 +29,7 @@ async function opened(more: Partial<RetentionOptions> = {}) {
   const now = (): number => clock.nowMs
   const store = new SqliteStore(path, () => ({ now, steadyMs: now }))
   const bus = new LocalBus()
-  const retention = new Retention(store.upkeep, store, bus, {
+  const limits = {
     updatesMs: 7 * DAY_MS,
     perItem: 0,
     itemsMs: 0,
@@ -37,8 +37,14 @@ async function opened(more: Partial<RetentionOptions> = {}) {
     sleep: async () => undefined,
     onError: fail,
     ...more,
-  })
-  await retention.start()
+  }
+  /** What a start of the server begins with. */
+  const begun = async (): Promise<Retention> => {
+    const retention = new Retention(store.upkeep, store, bus, limits)
+    await retention.start()
+    return retention
+  }
+  const retention = await begun()
   return {
     folder,
     path,
@@ -46,6 +52,7 @@ async function opened(more: Partial<RetentionOptions> = {}) {
     store,
     bus,
     retention,
+    begun,
     /** Lets days go by, while a server runs. */
     async days(count: number): Promise<void> {
       clock.nowMs += count * DAY_MS
@@ -265,7 +272,7 @@ test("what ended before the clock was put right from 1970 is kept for its time o
   expect(await store.wasDeleted(id)).toBeTrue()
 })
 
-test("a start while the clock was far ahead puts off no removing, and an hour is noted after 60 turns", async () => {
+test("a start while the clock was far ahead puts off no removing, and an hour is noted every 60 turns", async () => {
   using folder = temporaryFolder()
   const clock = { nowMs: START_MS + YEARS_MS }
   const now = (): number => clock.nowMs
@@ -283,12 +290,25 @@ test("a start while the clock was far ahead puts off no removing, and an hour is
   await retention.start()
   clock.nowMs = START_MS
   const id = await rendered(store, 5)
-  for (let turn = 0; turn < 25 * 60 - 1; turn += 1) await retention.turn()
+  // The first hour is noted after half an hour.
+  for (let turn = 0; turn < 25 * 60 - 31; turn += 1) await retention.turn()
   expect(await left(store, id)).toBe(8)
   for (let turn = 0; turn < 2; turn += 1) await retention.turn()
   expect(await left(store, id)).toBe(3)
   await retention.stop()
   await store.close()
+})
+
+test("on a box that never runs for a whole hour updates grow old, too", async () => {
+  await using kit = await opened({ perItem: 3 })
+  const { store, begun } = kit
+  const id = await rendered(store, 5)
+  for (let start = 0; start < 26; start += 1) {
+    const retention = await begun()
+    for (let turn = 0; turn < 40; turn += 1) await retention.turn()
+    await retention.stop()
+  }
+  expect(await left(store, id)).toBe(3)
 })
 
 test("a file that was large gives its room back to the disk", async () => {
