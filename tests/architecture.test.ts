@@ -97,7 +97,7 @@ const LIGHT = [
   "errors",
   "item/moves",
   "item/standing",
-  "item/tags",
+  "item/missing-tags",
   "text",
   "token",
 ]

@@ -77,6 +77,9 @@ async function tests(
 /** It measures how fast the binary starts, so nothing else runs beside it. */
 const ALONE = "tests/binary.test.ts"
 
+/** Files of the folders after this run once those against the source are done, so that both sides end at about the same time. */
+const LATE = "tests/runner/~"
+
 /** What a test takes from `tests/server.ts` without starting the program. */
 const HARMLESS = /^(type .*|temporaryFolder|textOf)$/
 
@@ -140,9 +143,14 @@ if (prove) {
   const others = files.filter((file, i) => !starts[i] || file.startsWith("tests/commands/")).toSorted()
   await tests("the binary alone", [ALONE], { TRACK_STUDIO_BINARY: binary })
   // Side by side: they wait more than they work.
+  const isLate = (file: string): boolean => file > LATE
+  const againstBinary = { TRACK_STUDIO_BINARY: binary }
+  const early = programs.filter((file) => !isLate(file))
   await Promise.all([
-    tests("tests against the binary", ["--parallel=2", ...programs], { TRACK_STUDIO_BINARY: binary }),
-    tests("tests against the source", others, {}, false),
+    tests("tests against the binary", ["--parallel=2", ...early], againstBinary),
+    tests("tests against the source", others, {}, false).then(() =>
+      tests("the rest against the binary", programs.filter(isLate), againstBinary, false),
+    ),
   ])
   await check("no collapse beside the peers", "bun", "tests/bench/main.ts", "--guard")
 }

@@ -1,5 +1,5 @@
 import type { Client, ReadItem, WorkerSeen } from "../client/client.ts"
-import { missingTags, offersOf } from "../item/tags.ts"
+import { missingTags, offersOf } from "../item/missing-tags.ts"
 
 /** The tags of an item that no worker offers; empty if a worker may take the item, or if it does not wait. */
 export type Unserved = (item: ReadItem) => readonly string[]

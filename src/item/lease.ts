@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts"
 import type { Directive, QueueItem, Result } from "./item.ts"
 import type { Totals } from "./kind.ts"
 import { later, type Moment } from "./moment.ts"
-import { transition, UNFORESEEN } from "./moves.ts"
+import { transition } from "./moves.ts"
 import { type Change, IDLE, type Stored, type Work } from "./stored.ts"
 
 /** How long a lease lasts if its worker names no time, in seconds. */
@@ -252,18 +252,3 @@ export function rescued({ item, work }: Stored, maxRescues: number, moment: Mome
   // The worker failed, not the item: this does not count as one of its retries.
   return { item: { ...next, retry_count: item.retry_count, worker: "" }, work: rest }
 }
-
-/** The item has not moved for a while. It is marked, not stopped; how long it will take is unknown from now on. */
-export const stalled = ({ item, work }: Stored, moment: Moment): Change => ({
-  item: {
-    ...item,
-    ...UNFORESEEN,
-    time_progress: item.time_progress,
-    stalled: true,
-    stalled_since: later(moment, work.moved_at - moment.steadyMs),
-    eta_seconds: null,
-    message: "No progress for a while",
-    updated_at: moment.time,
-  },
-  work,
-})

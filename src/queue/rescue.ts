@@ -1,5 +1,6 @@
 import type { Bus } from "../bus/bus.ts"
-import { rescued, stalled } from "../item/lease.ts"
+import { rescued } from "../item/lease.ts"
+import { stalled } from "../item/stalled.ts"
 import { Repeating } from "../service.ts"
 import type { Decide, Due, Items } from "../store/items.ts"
 import type { Life } from "../store/life.ts"

@@ -1,6 +1,5 @@
-import type { Held } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
-import type { QueueItem, Report, Step } from "../item/item.ts"
+import type { Report, Step } from "../item/item.ts"
 import { type Files, type Span, spanned, stepWords } from "../item/report.ts"
 import { isWhole } from "../renderers/renderer.ts"
 import type { FilesEnd, FileWatch } from "./expected-files.ts"
@@ -13,25 +12,6 @@ import type { Verdict } from "./verdict.ts"
 
 /** By convention: wrong usage, wrong input, not executable, not found. Another attempt would end the same way. */
 const FINAL_CODES: readonly number[] = [64, 65, 126, 127]
-
-/** Linux refuses to start a program with a longer variable (128 KiB with the name). */
-const MAX_VARIABLE_LENGTH = 100_000
-
-/** The variables that describe the item to its command; `undefined` removes one that we inherited. */
-export function variablesOf(
-  item: QueueItem | undefined,
-  held: Held | undefined,
-  server: string,
-): Record<string, string | undefined> {
-  const json = item && JSON.stringify(item)
-  return {
-    TRACK_STUDIO_SERVER: server,
-    TRACK_STUDIO_ITEM: json && Buffer.byteLength(json) <= MAX_VARIABLE_LENGTH ? json : undefined,
-    TRACK_STUDIO_ITEM_ID: item && String(item.id),
-    TRACK_STUDIO_SONG_ID: item && String(item.song_id),
-    TRACK_STUDIO_LEASE: item && held?.token,
-  }
-}
 
 /** Why we stopped a command: the item was cancelled, the item goes back to the queue, or we received a signal. */
 export type Stop =

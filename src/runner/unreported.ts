@@ -1,6 +1,6 @@
 import { ServerError } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
-import { type HeirOptions, settle } from "./inherit.ts"
+import { type HeirOptions, settle } from "./inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "./lease-file.ts"
 
 /** One lease that is held. */

@@ -2,7 +2,7 @@ import { type Claimed, type Client, type Held, ServerError } from "../client/cli
 import { pause } from "../client/silence.ts"
 import { every, within } from "../service.ts"
 import { counted } from "../text.ts"
-import { Attempt, type AttemptEnd, variablesOf } from "./attempt.ts"
+import { Attempt, type AttemptEnd } from "./attempt.ts"
 import { FileWatch } from "./expected-files.ts"
 import { Guard, type Guarded } from "./guard.ts"
 import { Patience } from "./patience.ts"
@@ -10,6 +10,7 @@ import type { Plan } from "./plan.ts"
 import { isDenied, isUnreachable, Reporter } from "./reporter.ts"
 import { toStderr } from "./stderr.ts"
 import { type UnreportedLease, UnreportedLeases } from "./unreported.ts"
+import { variablesOf } from "./variables.ts"
 import { type Verdict, wordOf } from "./verdict.ts"
 
 const CLAIM_WAIT_S = 30

@@ -1,9 +1,17 @@
 import type { Status } from "../item/item.ts"
 import { isFinished } from "../item/moves.ts"
 import { controlFrame, type Frame } from "../wire/frames.ts"
+import {
+  HistoryReader,
+  isFar,
+  liveAfter,
+  openWith,
+  type Passage,
+  type ReadingSeat,
+  type Shared,
+} from "./history-reader.ts"
 import type { Opening } from "./opening.ts"
 import { NO_PAUSE } from "./pauses.ts"
-import { isFar, liveAfter, openWith, type Passage, Reader, type ReadingSeat, type Shared } from "./reader.ts"
 import type { Chunks, Ending, Sink, StreamRequest } from "./request.ts"
 import { type Leaving, Seat, type SeatKind, type WakeReason } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
@@ -158,7 +166,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
     if (this.request.lastEventId !== undefined) this.#shared.metrics.replays.add()
     const opening = openings.of(this.request, item)
     if (opening === null || opening instanceof Promise) {
-      this.#passage = new Reader(this, this.#shared).opening(item)
+      this.#passage = new HistoryReader(this, this.#shared).opening(item)
       return "read"
     }
     const frames = openWith(opening, this, this.#shared)
@@ -187,7 +195,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
    * The updates that this stream sent last are gone from the history: sends a gap, then the current state.
    */
   #beginAgain(cursor: number): void {
-    this.#passage = new Reader(this, this.#shared).rolledBack(this.cursor)
+    this.#passage = new HistoryReader(this, this.#shared).rolledBack(this.cursor)
     this.cursor = cursor
     this.status = undefined
     this.liveAt = undefined
@@ -214,7 +222,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat {
 
   /** Reads the next piece of the history. */
   async #read(): Promise<void> {
-    this.#passage ??= new Reader(this, this.#shared).behind()
+    this.#passage ??= new HistoryReader(this, this.#shared).behind()
     this.#isReading = true
     const piece = await this.#passage.next()
     this.#isReading = false

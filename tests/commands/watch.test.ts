@@ -119,7 +119,8 @@ test("watch replaces what could steer a terminal, and keeps every update on one 
   await watching.until(tells("the last"))
   const plain = "a\ufffd[2Jb c d ef\ufffd31mg\ufffdh i\ufffdj k 😀"
   expect(watching.updates[1]).toEndWith(
-    `#1 T\ufffd]0;title\ufffd  queued       0%  ${plain} - ${plain} - ${plain}`,
+    // Of an error the line that tells its cause is shown.
+    `#1 T\ufffd]0;title\ufffd  queued       0%  ${plain} - ${plain} - i\ufffdj k 😀`,
   )
   expect(watching.updates).toHaveLength(3)
 })

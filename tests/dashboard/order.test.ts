@@ -4,7 +4,7 @@ import fc from "fast-check"
 
 import { Client } from "../../src/client/client.ts"
 import { listsOf } from "../../src/dashboard/model/state.ts"
-import { missingTags } from "../../src/item/tags.ts"
+import { missingTags } from "../../src/item/missing-tags.ts"
 import { start } from "../server.ts"
 import { item } from "./items.ts"
 

@@ -48,6 +48,7 @@ test("one client that wants all streams, replays and requests leaves the others 
   for (let i = 0; i < 200; i += 1) await server.put(id, { message: `${i}${"x".repeat(1000)}` })
   const [greedy, other] = [await tokenOf(server, "viewer"), await tokenOf(server, "operator")]
   await known(server, greedy)
+  await known(server, other)
   const [headers, mine] = [bearer(greedy), bearer(other)]
   /** Opens a stream that replays everything, and reads it. */
   const replays = (): Promise<number> =>

@@ -16,11 +16,11 @@ import {
   isLeased,
   released,
   rescued,
-  stalled,
 } from "../../src/item/lease.ts"
 import type { Moment } from "../../src/item/moment.ts"
 import { isFinished, MOVES } from "../../src/item/moves.ts"
 import { reported } from "../../src/item/report.ts"
+import { stalled } from "../../src/item/stalled.ts"
 import { type Change, IDLE, type Stored } from "../../src/item/stored.ts"
 import { draft, START_MS } from "../contracts/store.contract.ts"
 

@@ -263,7 +263,7 @@ export const ITEM: readonly Mistake[] = [
     [["one of several words is enough", "words.every(", "words.some("]],
   ),
   ...of(
-    "src/item/tags.ts",
+    "src/item/missing-tags.ts",
     ["tests/item"],
     [["the worker that lacks the most is named", "some.length < least.length", "some.length > least.length"]],
   ),

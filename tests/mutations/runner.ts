@@ -16,6 +16,12 @@ export const RUNNER: readonly Mistake[] = [
         "Math.min(this.#reportWithinMs, ms)",
         "ms",
       ],
+    ],
+  ),
+  ...of(
+    "src/runner/variables.ts",
+    ["tests/runner/variables.test.ts"],
+    [
       [
         "the command of an item with much metadata cannot be started",
         "json && Buffer.byteLength(json) <= MAX_VARIABLE_LENGTH ? json : undefined",
@@ -40,7 +46,7 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/inherit.ts",
+    "src/runner/inherited-leases.ts",
     ["tests/runner/lease-file.test.ts"],
     [
       [

@@ -24,7 +24,7 @@ export const SQLITE: readonly Mistake[] = [
     [["everybody may read a backup while it is written", '    closeSync(openSync(to, "wx", 0o600))\n', ""]],
   ),
   ...of(
-    "src/store/sqlite/claims.ts",
+    "src/store/sqlite/first-fitting.ts",
     ["tests/store/claims.test.ts"],
     [
       [
@@ -339,7 +339,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/claims.ts",
+    "src/store/sqlite/first-fitting.ts",
     ["tests/store/claims.test.ts"],
     [
       [

@@ -26,7 +26,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/reader.ts",
+    "src/stream/history-reader.ts",
     ["tests/stream/pauses.test.ts"],
     [
       [
@@ -129,7 +129,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/reader.ts",
+    "src/stream/history-reader.ts",
     ["tests/stream/distance.test.ts"],
     [
       [
@@ -140,7 +140,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/reader.ts",
+    "src/stream/history-reader.ts",
     ["tests/stream/salvage.test.ts"],
     [
       [
@@ -156,7 +156,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/reader.ts",
+    "src/stream/history-reader.ts",
     ["tests/stream/lag.test.ts"],
     [
       [
@@ -172,7 +172,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/reader.ts",
+    "src/stream/history-reader.ts",
     ["tests/stream/replay.test.ts"],
     [
       [
@@ -188,7 +188,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/reader.ts",
+    "src/stream/history-reader.ts",
     ["tests/stream/resuming.test.ts"],
     [
       [

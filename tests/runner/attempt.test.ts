@@ -2,8 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 
-import { blank } from "../../src/item/blank.ts"
-import { Attempt, type AttemptOptions, variablesOf } from "../../src/runner/attempt.ts"
+import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
 import { Guard } from "../../src/runner/guard.ts"
 import { planned } from "../../src/runner/plan.ts"
@@ -112,19 +111,4 @@ test("a verdict is reported although the files cannot be checked and it cannot b
   expect(reporter.asked).toEqual([{ verdict: { end: "complete", result: {} }, withinMs: 60_000 }])
   one.signal("SIGTERM")
   expect((await one.ended).verdict).toEqual({ end: "complete", result: {} })
-})
-
-test("an item that is too long for a variable is left out of the environment, and its ids are not", () => {
-  const item = { id: 7, ...blank(3, "2026-01-02T03:04:05.678Z") }
-  const held = { id: 7, token: "t" }
-  const long = { ...item, metadata: { text: Array<string>(10).fill("x".repeat(10_000)) } }
-  expect(variablesOf(item, held, "http://a").TRACK_STUDIO_ITEM).toBe(JSON.stringify(item))
-  expect(variablesOf(long, held, "http://a")).toEqual({
-    TRACK_STUDIO_SERVER: "http://a",
-    TRACK_STUDIO_ITEM: undefined,
-    TRACK_STUDIO_ITEM_ID: "7",
-    TRACK_STUDIO_SONG_ID: "3",
-    TRACK_STUDIO_LEASE: "t",
-  })
-  expect(variablesOf(undefined, undefined, "http://a")).toMatchObject({ TRACK_STUDIO_SERVER: "http://a" })
 })

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
 import { Client, type Held } from "../../src/client/client.ts"
-import type { HeirOptions } from "../../src/runner/inherit.ts"
+import type { HeirOptions } from "../../src/runner/inherited-leases.ts"
 import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
 import { UnreportedLeases } from "../../src/runner/unreported.ts"
 import { temporaryFolder } from "../server.ts"

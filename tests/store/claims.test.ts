@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/claims.ts"
+import { type Candidate, firstFitting, needsOf } from "../../src/store/sqlite/first-fitting.ts"
 
 /** Items that wait, as an index would find them, and how often it was asked. */
 function index(waiting: readonly (readonly string[])[]) {

@@ -1,4 +1,4 @@
-import { missingTags, offersOf } from "../../item/tags.ts"
+import { missingTags, offersOf } from "../../item/missing-tags.ts"
 import type { WorkerSeen } from "../../wire/answers.ts"
 
 export type { WorkerSeen }

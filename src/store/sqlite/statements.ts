@@ -6,7 +6,6 @@ import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
 import type { Stored } from "../../item/stored.ts"
 import { SWEEP_ROWS } from "../items.ts"
-import type { Candidate } from "./claims.ts"
 import {
   available_ms,
   course,
@@ -24,6 +23,7 @@ import {
   section,
   workColumns,
 } from "./columns.ts"
+import type { Candidate } from "./first-fitting.ts"
 import { isKey, lazily, often, slot, slots } from "./prepared.ts"
 import { history, queueItems } from "./schema.ts"
 

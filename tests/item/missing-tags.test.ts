@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { missingTags, offersOf } from "../../src/item/tags.ts"
+import { missingTags, offersOf } from "../../src/item/missing-tags.ts"
 
 const worker = (tags: string[] | null, more: { draining?: boolean; state?: string } = {}) => ({
   ...{ tags, draining: false, state: "idle", ...more },

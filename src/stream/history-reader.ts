@@ -73,7 +73,7 @@ export type Passage = AsyncGenerator<readonly Frame[], void, undefined>
  * Reads for one stream what its broadcaster does not hold in memory: openings, replays, and what a slow stream missed.
  * Made when it is needed and dropped after its last list, so that an open stream does not keep it.
  */
-export class Reader {
+export class HistoryReader {
   readonly #place: ReadingSeat
   readonly #shared: Shared
 

@@ -1,0 +1,18 @@
+import { later, type Moment } from "./moment.ts"
+import { UNFORESEEN } from "./moves.ts"
+import type { Change, Stored } from "./stored.ts"
+
+/** The item has not moved for a while. It is marked, not stopped; how long it will take is unknown from now on. */
+export const stalled = ({ item, work }: Stored, moment: Moment): Change => ({
+  item: {
+    ...item,
+    ...UNFORESEEN,
+    time_progress: item.time_progress,
+    stalled: true,
+    stalled_since: later(moment, work.moved_at - moment.steadyMs),
+    eta_seconds: null,
+    message: "No progress for a while",
+    updated_at: moment.time,
+  },
+  work,
+})
