@@ -327,6 +327,18 @@ export class Tab {
     await this.clickAgain()
   }
 
+  /** Clicks an element, as often as it takes until an expression is truthy: the page ignores a second click that comes soon. */
+  async clickUntil(selector: string, expression: string): Promise<void> {
+    for (;;) {
+      await this.click(selector)
+      const isDone = await this.until(expression, 1000).then(
+        () => true,
+        () => false,
+      )
+      if (isDone) return
+    }
+  }
+
   /** Clicks where the mouse is. */
   async clickAgain(): Promise<void> {
     for (const type of ["mousePressed", "mouseReleased"]) {

@@ -264,8 +264,8 @@ page("the badge never lies", () => {
     await tab.until(`document.activeElement.matches("dialog input")`)
     await tab.type("Another name")
     // Whatever comes confirms what is shown.
-    await server.add({ song_id: 2, title: "Heard" })
-    await tab.until(`document.querySelector("#badge").innerText.includes("behind")`)
+    await server.put(id, { progress: 37 })
+    await tab.until(`document.querySelector("[role=progressbar]").getAttribute("aria-valuenow") === "37"`)
     await server.end("SIGTERM")
     await tab.until(`${BADGE} === "reconnecting"`)
     // As it was when that was last confirmed.

@@ -181,10 +181,15 @@ page("the queue on the page", () => {
       `(() => { const input = document.querySelector("#filter"); input.value = ""; input.dispatchEvent(new Event("input")) })()`,
     )
     await tab.click(`.row[data-item="${id}"] [aria-haspopup]`)
+    const rename = `[...document.querySelectorAll("[role=menuitem]")].find((entry) => entry.innerText === "Rename…")`
+    await tab.until(`${rename}.setAttribute("id", "to-rename") === undefined`)
+    await tab.click("#to-rename")
+    await tab.until(`document.activeElement.matches("dialog input")`)
+    await tab.type("Other")
     await here.server.api("DELETE", `/queue/${id}`)
     await tab.until(`document.querySelectorAll(".waiting .row").length === 1`)
     await tab.press("Enter")
-    expect(await tab.until<string>(text(".notice[role=alert]"))).toBe("Queue item 2 does not exist")
+    expect(await tab.until<string>(text("dialog .problem"))).toBe("Queue item 2 does not exist")
   })
 })
 

@@ -308,7 +308,7 @@ test("a receiver may name the time at which it is asked again as a date", async 
   expect((again?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(3500)
   await settled(server, 1, isDelivered)
   await server.end()
-  const said = server.log.split("\n").filter((line) => line.includes('"a webhook '))
+  const said = server.log.split("\n").filter((line) => line.includes('"msg":"a webhook '))
   expect(said.map((line) => JSON.parse(line))).toMatchObject([
     { level: "warn", msg: "a webhook fails; it is tried again", error: "it answered 503" },
     { level: "info", msg: "a webhook takes deliveries again" },

@@ -37,7 +37,10 @@ export class Hub {
   #counts: Counts | null = null
   #countedMs = Number.NEGATIVE_INFINITY
   #isCountDue = false
-  /** What the stream has said of a pause since the figures were asked for; undefined for nothing. */
+  /**
+   * Since when the queue is paused, as the live stream says; undefined while none is live. The figures may know it sooner, but
+   * the stream says no change that came and went in between.
+   */
   #pausedAt: string | null | undefined
   #queue = new Reading()
   /** Updates that arrive while more of a list is being read; null while it is not. */
@@ -135,6 +138,7 @@ export class Hub {
     const isLive = this.#link.connection.state === "live"
     const isNew = isLive && !this.#wasLive
     this.#wasLive = isLive
+    if (!isLive) this.#pausedAt = undefined
     this.#beat()
     if (isNew) void this.#probe()
     // Whether the queue was paused meanwhile.
@@ -179,7 +183,6 @@ export class Hub {
     this.#countedMs = performance.now()
     try {
       const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
-      this.#pausedAt = undefined
       const counts = await server.counts(timeZone)
       this.#counts = this.#pausedAt === undefined ? counts : { ...counts, paused_at: this.#pausedAt }
       this.#send({ type: "counts", counts: this.#counts })
@@ -193,7 +196,7 @@ export class Hub {
   /** The queue was paused or resumed: that changes no other figure. */
   #paused(at: string | null): void {
     this.#pausedAt = at
-    if (!this.#counts) return
+    if (!this.#counts || this.#counts.paused_at === at) return
     this.#counts = { ...this.#counts, paused_at: at }
     this.#send({ type: "counts", counts: this.#counts })
   }

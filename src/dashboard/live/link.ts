@@ -21,7 +21,7 @@ interface Listener {
   readonly updates: (updates: readonly StreamUpdate[]) => void
   /** What is known is out of date: read everything again. What comes from now on is newer than that. */
   readonly reload: () => void
-  /** Since when the queue is paused, RFC 3339 UTC; null if it is not. */
+  /** Since when the queue is paused, RFC 3339 UTC; null if it is not. Called when the stream becomes live, and at each change. */
   readonly paused: (at: string | null) => void
   /** Updates were left out. */
   readonly gap: (gap: Gap) => void
@@ -45,6 +45,8 @@ export class Link {
   #gap: Gap | undefined
   /** What the bytes that are being read have brought so far. */
   #updates: StreamUpdate[] = []
+  /** Since when the queue is paused, as the stream has said; null if it has said nothing of it. */
+  #pausedAt: string | null = null
   #lostMs = Date.now()
   #heardMs = 0
   #attempt = new AbortController()
@@ -225,7 +227,7 @@ export class Link {
 
   #control(control: Control): void {
     if (control.event === "live") this.#live(control.last_event_id, control.history)
-    if (control.event === "queue") this.#to.paused(control.paused_at)
+    if (control.event === "queue") this.#paused(control.paused_at)
     if (control.event !== "gap") return
     const { reason, missed } = control
     if (this.#now.state === "live") {
@@ -237,6 +239,12 @@ export class Link {
     }
   }
 
+  /** Before `live` it may still change. */
+  #paused(at: string | null): void {
+    this.#pausedAt = at
+    if (this.#now.state === "live") this.#to.paused(at)
+  }
+
   #live(lastEventId: number, history: string): void {
     const isOther = this.#history !== undefined && this.#history !== history
     const gap: Gap | undefined = isOther ? { reason: "history", missed: null } : this.#gap
@@ -246,6 +254,7 @@ export class Link {
     this.#isFresh = false
     this.#gap = undefined
     this.#ahead = undefined
+    this.#to.paused(this.#pausedAt)
     this.#set({
       state: "live",
       confirmedMs: Date.now(),
@@ -268,6 +277,7 @@ export class Link {
 
   #lost(reason: string, waitMs: number | null, state?: "refused"): void {
     const nowMs = Date.now()
+    this.#pausedAt = null
     if (this.#now.state === "live") this.#lostMs = nowMs
     const isStale = nowMs - this.#lostMs > STALE_MS
     const isFirst = this.#now.confirmedMs === null && !isStale
