@@ -117,7 +117,7 @@ function curlOf({ song_id, title, priority, max_attempts, tags, metadata }: Queu
 /** What is under way, by item and action. */
 const underWay = new Set<string>()
 
-/** Does something unless it is under way already: a slow answer is no reason to ask twice. */
+/** Does something, unless it is under way already: another click while the answer is slow must not ask again. */
 async function once(name: string, act: () => Promise<void>): Promise<void> {
   if (underWay.has(name)) return
   underWay.add(name)
