@@ -1,8 +1,8 @@
 import { digest, newToken } from "./access/secret.ts"
 import { AppError } from "./errors.ts"
-import type { Access } from "./store/access.ts"
-import { isPostgres, shownDatabase } from "./store/address.ts"
-import type { Moved } from "./store/postgres/move.ts"
+import type { Access } from "./store/contract/access.ts"
+import { isPostgres, shownDatabase } from "./store/database-address.ts"
+import type { Moved } from "./store/postgres/move-database.ts"
 import type { CheckResult } from "./store/sqlite/check.ts"
 import type { Compacted } from "./store/sqlite/compact.ts"
 import type { Restored } from "./store/sqlite/restore.ts"
@@ -29,11 +29,11 @@ export interface OpenAccess {
 export async function openAccess(database: string, isNewAllowed: boolean): Promise<OpenAccess> {
   // Loaded here, so that commands that talk to a server do not pay for it.
   if (isPostgres(database)) {
-    const { openAccessBeside } = await import("./store/postgres/beside.ts")
+    const { openAccessBeside } = await import("./store/postgres/open-tokens.ts")
     const store = await openAccessBeside(database)
     return { access: store.access, created: null, close: () => store.close(), digest, newToken }
   }
-  const { openAccessBeside } = await import("./store/sqlite/beside.ts")
+  const { openAccessBeside } = await import("./store/sqlite/open-tokens.ts")
   return { ...openAccessBeside(database, isNewAllowed), digest, newToken }
 }
 
@@ -58,7 +58,7 @@ export async function moveDatabase(from: string, to: string): Promise<Moved> {
       "a database moves from a SQLite file to postgres://..., or back; copy a file with track-studio backup, and PostgreSQL with pg_dump",
     )
   }
-  const { moveDown, moveUp } = await import("./store/postgres/move.ts")
+  const { moveDown, moveUp } = await import("./store/postgres/move-database.ts")
   return isPostgres(to) ? moveUp(from, to) : moveDown(from, to)
 }
 

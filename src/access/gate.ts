@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { TokenRow } from "../store/access.ts"
+import type { TokenRow } from "../store/contract/access.ts"
 import { Buckets } from "./bucket.ts"
 import { allow, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import { type Role, ROLES } from "../store/access.ts"
+import { type Role, ROLES } from "../store/contract/access.ts"
 
 /**
  * What a route asks of its caller:

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { Access, TicketRow, TokenRow } from "../store/access.ts"
+import type { Access, TicketRow, TokenRow } from "../store/contract/access.ts"
 import { isAllowed } from "./roles.ts"
 import type { Tokens } from "./tokens.ts"
 

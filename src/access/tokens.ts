@@ -1,5 +1,5 @@
 import { every, type Repetition, type Service } from "../service.ts"
-import type { Access, TokenRow } from "../store/access.ts"
+import type { Access, TokenRow } from "../store/contract/access.ts"
 import { isToken } from "../token.ts"
 
 /** How often the database is asked whether a token was created, revoked or has expired. */

@@ -1,7 +1,7 @@
 import { setting, textFlag } from "../config/config.ts"
 import { AppError } from "../errors.ts"
 import { type OpenAccess, openAccess } from "../offline.ts"
-import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from "../store/access.ts"
+import { type Access, type Role, ROLES, type TokenDraft, type TokenRow } from "../store/contract/access.ts"
 import { counted, printable } from "../text.ts"
 import { type Command, idFlag, say, typedId } from "./command.ts"
 import { type Arguments, takes } from "./usage.ts"

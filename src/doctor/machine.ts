@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 
-import { isPostgres, shownDatabase } from "../store/address.ts"
+import { isPostgres, shownDatabase } from "../store/database-address.ts"
 import { printable } from "../text.ts"
 import { examinedDisk } from "./disk.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { Items } from "../store/items.ts"
+import type { Items } from "../store/contract/items.ts"
 
 /**
  * Throws what a worker gets when the store has refused its item with `error`: `gone` if the item was deleted,

@@ -1,8 +1,8 @@
 import { FOUR_FIFTHS, type Outlook } from "../item/estimate.ts"
 import { type Forecast, forecast, type Slot, type Start, type Waiting } from "../item/forecast.ts"
 import type { QueueItem } from "../item/item.ts"
-import type { Items } from "../store/items.ts"
-import type { Life } from "../store/life.ts"
+import type { Items } from "../store/contract/items.ts"
+import type { Life } from "../store/contract/life.ts"
 import type { Learned } from "./learned.ts"
 import type { Presence } from "./presence.ts"
 

@@ -7,10 +7,10 @@ import type { StoredUpdate } from "../item/stored.ts"
 import { withoutDigits } from "../item/trace.ts"
 import type { KeptRun, Run } from "../item/witness.ts"
 import type { Service } from "../service.ts"
-import type { History } from "../store/history.ts"
-import type { Decide, Items } from "../store/items.ts"
-import type { Life } from "../store/life.ts"
-import type { KnownKind, Runs } from "../store/runs.ts"
+import type { History } from "../store/contract/history.ts"
+import type { Decide, Items } from "../store/contract/items.ts"
+import type { Life } from "../store/contract/life.ts"
+import type { KnownKind, Runs } from "../store/contract/runs.ts"
 
 /** How many kinds are kept in memory. */
 const AT_HAND = 1000

@@ -1,7 +1,7 @@
 import { type OutputPiece } from "../item/output.ts"
 import { Recent } from "../renderers/recent.ts"
 import { Transcript } from "../renderers/transcript.ts"
-import type { OutputEnd } from "../store/outputs.ts"
+import type { OutputEnd } from "../store/contract/outputs.ts"
 
 /** How long output is gathered before it is stored: far less than the second within which it is to be seen. */
 const GATHER_MS = 200

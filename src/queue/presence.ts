@@ -1,5 +1,5 @@
 import type { QueueItem } from "../item/item.ts"
-import type { WorkerReport } from "../store/instances.ts"
+import type { WorkerReport } from "../store/contract/instances.ts"
 
 /** A worker, and which items it takes: those whose tags are all among its own. */
 export interface Present {

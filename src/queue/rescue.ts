@@ -2,8 +2,8 @@ import type { Bus } from "../bus/bus.ts"
 import { rescued } from "../item/lease.ts"
 import { stalled } from "../item/stalled.ts"
 import { Repeating } from "../service.ts"
-import type { Decide, Due, Items } from "../store/items.ts"
-import type { Life } from "../store/life.ts"
+import type { Decide, Due, Items } from "../store/contract/items.ts"
+import type { Life } from "../store/contract/life.ts"
 
 const TURN_MS = 500
 /** If the timer is later than this, no busy server delayed it: the machine was suspended. */

@@ -1,9 +1,9 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
 import { hasFailed } from "../item/standing.ts"
-import type { Figures, Finished, Standings } from "../store/figures.ts"
-import type { Items } from "../store/items.ts"
-import type { Life } from "../store/life.ts"
+import type { Figures, Finished, Standings } from "../store/contract/figures.ts"
+import type { Items } from "../store/contract/items.ts"
+import type { Life } from "../store/contract/life.ts"
 import { startOfDay, startOfWeek, startOfYear } from "./calendar.ts"
 
 const HOUR_MS = 3_600_000

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { Items } from "../store/items.ts"
+import type { Items } from "../store/contract/items.ts"
 
 /** The part of the server's time that may go into looking for work for waiting claims. */
 const LOOKING_PART = 0.1

@@ -6,8 +6,8 @@ import type { Config } from "../config/config.ts"
 import { tokenInOrNew } from "../config/token-file.ts"
 import { AppError } from "../errors.ts"
 import { isLoopback } from "../http/origin.ts"
-import { shownDatabase } from "../store/address.ts"
-import type { Store } from "../store/store.ts"
+import type { Store } from "../store/contract/store.ts"
+import { shownDatabase } from "../store/database-address.ts"
 import { logged } from "./faults.ts"
 
 /** What decides which callers are let in. */

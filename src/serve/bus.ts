@@ -6,7 +6,7 @@ import { reasonOf } from "../errors.ts"
 import type { Reasons } from "../health.ts"
 import { log } from "../log.ts"
 import type { Service } from "../service.ts"
-import { isPostgres } from "../store/address.ts"
+import { isPostgres } from "../store/database-address.ts"
 
 /** How a server hears of new updates, and what it shares with the other servers of its fleet. */
 export interface BusParts {

@@ -3,7 +3,7 @@ import { join } from "node:path"
 
 import { type Config, environment } from "../config/config.ts"
 import type { Reasons } from "../health.ts"
-import type { Store } from "../store/store.ts"
+import type { Store } from "../store/contract/store.ts"
 import { Backups } from "../upkeep/backups.ts"
 import { Compaction } from "../upkeep/compaction.ts"
 import { logged } from "./faults.ts"

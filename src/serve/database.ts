@@ -1,8 +1,8 @@
 import type { Config } from "../config/config.ts"
 import { AppError } from "../errors.ts"
-import { isPostgres } from "../store/address.ts"
+import type { Observed, Store } from "../store/contract/store.ts"
+import { isPostgres } from "../store/database-address.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"
-import type { Observed, Store } from "../store/store.ts"
 
 /**
  * Opens the database that the configuration names; `observed` is called at its commits. What PostgreSQL needs is

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import { endIn } from "../machine/libc.ts"
 import { stopAll, within } from "../service.ts"
-import type { Store } from "../store/store.ts"
+import type { Store } from "../store/contract/store.ts"
 import { logged } from "./faults.ts"
 import type { Parts } from "./parts.ts"
 

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem, Status } from "../item/item.ts"
 import { hasWords, wordsOf } from "../item/search.ts"
-import type { ListQuery } from "./items.ts"
+import type { ListQuery } from "./contract/items.ts"
 
 const LIST_BYTES = 4 * 1024 * 1024
 

@@ -1,6 +1,6 @@
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
-import type { History, Lost } from "../store/history.ts"
+import type { History, Lost } from "../store/contract/history.ts"
 import { Batch, BatchEvent } from "./batch.ts"
 import { isLost } from "./kept-ids.ts"
 import { StreamMetrics } from "./metrics.ts"

@@ -1,5 +1,5 @@
 import type { Status } from "../item/item.ts"
-import type { Bounds, History, Page } from "../store/history.ts"
+import type { Bounds, History, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type Gap, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./kept-ids.ts"

@@ -1,4 +1,4 @@
-import type { Bounds, Lost } from "../store/history.ts"
+import type { Bounds, Lost } from "../store/contract/history.ts"
 
 /** Whether the update with this event ID was lost, with others, when an older database was put back. */
 export const isLost = (eventId: number, lost: Lost | null): boolean =>

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import type { Bounds, History, Latest, Page } from "../store/history.ts"
+import type { Bounds, History, Latest, Page } from "../store/contract/history.ts"
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./kept-ids.ts"

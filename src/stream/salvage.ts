@@ -1,5 +1,5 @@
 import type { StoredUpdate } from "../item/stored.ts"
-import type { History } from "../store/history.ts"
+import type { History } from "../store/contract/history.ts"
 import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 
 /** Event IDs asked for together. */

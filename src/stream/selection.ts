@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
 import type { StoredUpdate } from "../item/stored.ts"
-import type { History } from "../store/history.ts"
+import type { History } from "../store/contract/history.ts"
 import { controlFrame, type Frame, updateFrames } from "../wire/frames.ts"
 
 /** Whether an update is wanted; undefined if all are. */

@@ -1,6 +1,6 @@
 import { AppError, unknownItem } from "../errors.ts"
 import { isFinished } from "../item/moves.ts"
-import type { Bounds, History } from "../store/history.ts"
+import type { Bounds, History } from "../store/contract/history.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { asFrames } from "./formats.ts"
 import type { Shared } from "./history-reader.ts"

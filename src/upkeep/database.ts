@@ -1,6 +1,6 @@
 import type { Reasons } from "../health.ts"
 import { Repeating } from "../service.ts"
-import { FAULTS, type Life } from "../store/life.ts"
+import { FAULTS, type Life } from "../store/contract/life.ts"
 
 const TURN_MS = 1000
 

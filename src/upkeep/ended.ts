@@ -1,4 +1,4 @@
-import type { Ended, Upkeep } from "../store/upkeep.ts"
+import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
 
 /** A day in milliseconds. */
 export const DAY_MS = 24 * 60 * 60_000

@@ -1,8 +1,8 @@
 import type { Bus } from "../bus/bus.ts"
 import { removed } from "../item/changes.ts"
 import { isFinished } from "../item/moves.ts"
-import type { Items } from "../store/items.ts"
-import type { Ended, Upkeep } from "../store/upkeep.ts"
+import type { Items } from "../store/contract/items.ts"
+import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
 
 /**
  * Deletes the items that finished within one of these times, the oldest first and at most this many, as a person would:

@@ -1,5 +1,5 @@
 import { Repeating } from "../service.ts"
-import type { Instance, InstanceReport, Instances } from "../store/instances.ts"
+import type { Instance, InstanceReport, Instances } from "../store/contract/instances.ts"
 
 /** What a server writes in one turn the others read in their next one: at the latest after two of them. */
 const TURN_MS = 2000

@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts"
 import { Repeating } from "../service.ts"
-import type { Items } from "../store/items.ts"
-import type { Upkeep } from "../store/upkeep.ts"
+import type { Items } from "../store/contract/items.ts"
+import type { Upkeep } from "../store/contract/upkeep.ts"
 import { DAY_MS, endedBefore, newestBefore } from "./ended.ts"
 import { removeFinished } from "./finished.ts"
 

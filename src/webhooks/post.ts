@@ -1,7 +1,7 @@
 import { retryAfterMs } from "../backoff.ts"
 import { reasonOf } from "../errors.ts"
 import { nodeCrypto } from "../node.ts"
-import type { Delivery } from "../store/deliveries.ts"
+import type { Delivery } from "../store/contract/deliveries.ts"
 
 const REPLY_MS = 10_000
 

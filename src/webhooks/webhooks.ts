@@ -5,8 +5,8 @@ import type { Notice } from "../item/notice.ts"
 import type { StoredUpdate } from "../item/stored.ts"
 import { updateIn } from "../item/update.ts"
 import { every, type Repetition, type Service } from "../service.ts"
-import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../store/deliveries.ts"
-import type { History } from "../store/history.ts"
+import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../store/contract/deliveries.ts"
+import type { History } from "../store/contract/history.ts"
 import { post, type Reply, urlId } from "./post.ts"
 
 const TURN_MS = 250

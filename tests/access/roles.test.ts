@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { isAllowed, type Need } from "../../src/access/roles.ts"
-import { type Role, ROLES } from "../../src/store/access.ts"
+import { type Role, ROLES } from "../../src/store/contract/access.ts"
 import { ALL_NEEDS } from "./needs.ts"
 
 /** What each role may do, as the README promises it; from the machine itself a viewer reads metrics and readiness too. */

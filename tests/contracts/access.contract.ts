@@ -2,8 +2,8 @@ import { expect, test } from "bun:test"
 
 import { removed } from "../../src/item/changes.ts"
 import { claimed, heartbeat, rescued } from "../../src/item/lease.ts"
-import type { TokenDraft } from "../../src/store/access.ts"
-import type { Decide } from "../../src/store/items.ts"
+import type { TokenDraft } from "../../src/store/contract/access.ts"
+import type { Decide } from "../../src/store/contract/items.ts"
 import { added, codeOf, type Open, START_MS } from "./store.contract.ts"
 
 const HOUR_MS = 3_600_000

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 
 import type { StoredUpdate } from "../../src/item/stored.ts"
-import type { Delivery } from "../../src/store/deliveries.ts"
-import type { Store } from "../../src/store/store.ts"
+import type { Delivery } from "../../src/store/contract/deliveries.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
 const ONE = "https://one.example/hook"

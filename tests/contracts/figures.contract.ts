@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import type { QueueItem } from "../../src/item/item.ts"
-import type { Store } from "../../src/store/store.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
 const NOBODY = { completed: 0, failed: 0, cancelled: 0, lost: 0 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import type { Status } from "../../src/item/item.ts"
 import type { StoredUpdate } from "../../src/item/stored.ts"
-import type { Store } from "../../src/store/store.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 import { added, codeOf, draft, type Open, put, START_MS } from "./store.contract.ts"
 
 /** A page holds about this many bytes of updates, whatever its limit in rows. */

@@ -5,7 +5,7 @@ import { printingOf } from "../../src/item/attempt.ts"
 import { retried } from "../../src/item/changes.ts"
 import { MAX_PIECE_BYTES, type OutputPiece } from "../../src/item/output.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
-import type { Store } from "../../src/store/store.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
 
 const KEEP_BYTES = 100_000

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { MAX_RUNS } from "../../src/item/experience.ts"
 import { transition } from "../../src/item/moves.ts"
 import type { KeptRun } from "../../src/item/witness.ts"
-import type { Store } from "../../src/store/store.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
 const time = new Date(START_MS).toISOString()

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { claimed } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
-import type { Decide } from "../../src/store/items.ts"
+import type { Decide } from "../../src/store/contract/items.ts"
 import { added, type OpenStore, put } from "./store.contract.ts"
 
 const taking =

@@ -5,8 +5,8 @@ import { blank } from "../../src/item/blank.ts"
 import type { Draft, ItemChange, QueueItem } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
 import type { Change } from "../../src/item/stored.ts"
-import type { Page } from "../../src/store/history.ts"
-import type { Store } from "../../src/store/store.ts"
+import type { Page } from "../../src/store/contract/history.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 
 /** A store with an empty history, gone at the end of the test. */
 export interface OpenStore extends AsyncDisposable {

@@ -4,8 +4,8 @@ import fc from "fast-check"
 
 import type { Status } from "../../src/item/item.ts"
 import { MOVES } from "../../src/item/moves.ts"
-import type { Store } from "../../src/store/store.ts"
-import type { Ended, Thinning } from "../../src/store/upkeep.ts"
+import type { Store } from "../../src/store/contract/store.ts"
+import type { Ended, Thinning } from "../../src/store/contract/upkeep.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 
 const DAY_MS = 86_400_000

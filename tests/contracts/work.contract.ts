@@ -6,8 +6,8 @@ import { AppError } from "../../src/errors.ts"
 import type { Draft, QueueItem } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
 import { type Change, IDLE, type Stored, type Work } from "../../src/item/stored.ts"
-import type { Decide } from "../../src/store/items.ts"
-import type { Store } from "../../src/store/store.ts"
+import type { Decide } from "../../src/store/contract/items.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"
 
 const REFUSAL = new AppError("lease_lost", "refused by the test")

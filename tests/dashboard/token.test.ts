@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 
-import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import { bearer, known, tokenOf } from "../http/tokens.ts"
 import { start } from "../server.ts"
 import { Browser, hasChromium, type Tab } from "./browser.ts"

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 import fc from "fast-check"
 
 import { NEEDS } from "../../src/http/needs.ts"
-import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import { Output } from "../output.ts"
 import { start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"

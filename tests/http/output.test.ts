@@ -1,7 +1,7 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 import { request } from "node:http"
 
-import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import { Output } from "../output.ts"
 import { raw } from "../raw.ts"
 import { Reader } from "../reader.ts"

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import { Reader } from "../reader.ts"
 import { run, start, type TestServer } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"

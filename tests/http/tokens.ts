@@ -1,6 +1,6 @@
 import { digest, randomText } from "../../src/access/secret.ts"
-import type { Role } from "../../src/store/access.ts"
-import { openAccessBeside } from "../../src/store/sqlite/beside.ts"
+import type { Role } from "../../src/store/contract/access.ts"
+import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import type { TestServer } from "../server.ts"
 
 /** A token of this role on the database of a running server, made as the command makes it. */

@@ -5,7 +5,7 @@ const TESTS = "tests/store/postgres"
 /** Mistakes in the store on PostgreSQL. */
 export const POSTGRES: readonly Mistake[] = [
   ...of(
-    "src/store/postgres/append.ts",
+    "src/store/postgres/append-statement.ts",
     [`${TESTS}/way.test.ts`],
     [
       [
@@ -21,7 +21,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/append.ts",
+    "src/store/postgres/append-statement.ts",
     [`${TESTS}/rollback.test.ts`],
     [
       ["a database that knows less than was seen is written", "$4::int8 <= ${HEAD}", "$4::int8 >= 0"],
@@ -33,7 +33,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/append.ts",
+    "src/store/postgres/append-statement.ts",
     [`${TESTS}/together.test.ts`],
     [
       [
@@ -44,7 +44,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/append.ts",
+    "src/store/postgres/append-statement.ts",
     [`${TESTS}/once.test.ts`],
     [
       [
@@ -65,7 +65,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/fence.ts",
+    "src/store/postgres/exactly-once.ts",
     [`${TESTS}/way.test.ts`],
     [
       [
@@ -86,7 +86,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/fence.ts",
+    "src/store/postgres/exactly-once.ts",
     [`${TESTS}/once.test.ts`],
     [
       [
@@ -97,7 +97,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/fence.ts",
+    "src/store/postgres/exactly-once.ts",
     [`${TESTS}/rollback.test.ts`],
     [
       [
@@ -108,7 +108,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/seen.ts",
+    "src/store/postgres/rolled-back-database.ts",
     [`${TESTS}/rollback.test.ts`],
     [
       ["lost event IDs are given again", "const JUMP = 1_000_000", "const JUMP = 0"],
@@ -149,7 +149,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/alive.ts",
+    "src/store/postgres/sign-of-life.ts",
     [`${TESTS}/together.test.ts`],
     [
       [
@@ -165,8 +165,8 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/clock.ts",
-    [`${TESTS}/clock.test.ts`],
+    "src/store/postgres/database-clock.ts",
+    [`${TESTS}/database-clock.test.ts`],
     [
       [
         "measuring sets the clock back",
@@ -178,7 +178,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/link.ts",
+    "src/store/postgres/connections.ts",
     [`${TESTS}/way.test.ts`],
     [
       [
@@ -194,8 +194,8 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/link.ts",
-    [`${TESTS}/link.test.ts`],
+    "src/store/postgres/connections.ts",
+    [`${TESTS}/connections.test.ts`],
     [
       [
         "each call that waits probes by itself",
@@ -215,8 +215,8 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/link.ts",
-    [`${TESTS}/link.test.ts`],
+    "src/store/postgres/connections.ts",
+    [`${TESTS}/connections.test.ts`],
     [
       [
         "a database that was away is no outage",
@@ -270,7 +270,7 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/session.ts",
+    "src/store/postgres/pool-settings.ts",
     [`${TESTS}/start.test.ts`],
     [
       [
@@ -308,8 +308,8 @@ export const POSTGRES: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/postgres/move.ts",
-    [`${TESTS}/move.test.ts`],
+    "src/store/postgres/move-database.ts",
+    [`${TESTS}/move-database.test.ts`],
     [
       [
         "event IDs begin again after a move",

@@ -73,7 +73,7 @@ export const SQLITE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/store/sqlite/file.ts",
+    "src/store/sqlite/database-file.ts",
     ["tests/store/faults.test.ts"],
     [
       [

@@ -3,7 +3,7 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what is stored, and how it is read back. */
 export const STORE: readonly Mistake[] = [
   ...of(
-    "src/store/items.ts",
+    "src/store/contract/items.ts",
     ["tests/store/store.test.ts"],
     [
       [

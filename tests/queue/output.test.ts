@@ -4,8 +4,8 @@ import { blank } from "../../src/item/blank.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import type { OutputPiece } from "../../src/item/output.ts"
 import { Output } from "../../src/queue/output.ts"
-import type { Items } from "../../src/store/items.ts"
-import type { Outputs } from "../../src/store/outputs.ts"
+import type { Items } from "../../src/store/contract/items.ts"
+import type { Outputs } from "../../src/store/contract/outputs.ts"
 
 test("what is printed between a look at the output and the end of its item is read before the end", async () => {
   let item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "processing", attempt: 1 }

@@ -1,4 +1,4 @@
-import type { Store } from "../../src/store/store.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 
 /** The methods that a class of ours has, those of its parents included. */
 function methodsOf(object: object): string[] {

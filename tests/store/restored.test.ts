@@ -13,11 +13,11 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 
+import type { Store } from "../../src/store/contract/store.ts"
 import { backupDatabase, copyDatabase } from "../../src/store/sqlite/backup.ts"
 import { checkDatabase } from "../../src/store/sqlite/check.ts"
 import { restoreDatabase } from "../../src/store/sqlite/restore.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
-import type { Store } from "../../src/store/store.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 

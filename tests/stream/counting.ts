@@ -1,4 +1,4 @@
-import type { Store } from "../../src/store/store.ts"
+import type { Store } from "../../src/store/contract/store.ts"
 
 /**
  * The store, counting the calls of each method; `fail` makes the next call of one reject, `hold` makes the next ones

@@ -1,7 +1,15 @@
 import { AppError } from "../../src/errors.ts"
 import type { Status } from "../../src/item/item.ts"
 import type { StoredUpdate } from "../../src/item/stored.ts"
-import type { Bounds, History, Latest, LatestOf, Lost, Page, PageQuery } from "../../src/store/history.ts"
+import type {
+  Bounds,
+  History,
+  Latest,
+  LatestOf,
+  Lost,
+  Page,
+  PageQuery,
+} from "../../src/store/contract/history.ts"
 
 /** A history in memory: event IDs ascend from 1, without a hole but for those that a roll back leaves. */
 export class MemoryHistory implements History {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import type { StoredUpdate } from "../../src/item/stored.ts"
-import type { History } from "../../src/store/history.ts"
+import type { History } from "../../src/store/contract/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { sse } from "../../src/stream/formats.ts"
 import { Owner } from "../../src/stream/most-streams.ts"

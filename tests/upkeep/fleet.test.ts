@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import type { Instance, InstanceReport, Instances } from "../../src/store/instances.ts"
+import type { Instance, InstanceReport, Instances } from "../../src/store/contract/instances.ts"
 import { Fleet } from "../../src/upkeep/fleet.ts"
 
 const at = (second: number): string => new Date(Date.UTC(2026, 0, 2, 3, 4, second)).toISOString()

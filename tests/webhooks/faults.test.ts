@@ -2,7 +2,7 @@ import { afterAll, expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
-import type { Deliveries, Delivery, Settlement } from "../../src/store/deliveries.ts"
+import type { Deliveries, Delivery, Settlement } from "../../src/store/contract/deliveries.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { post } from "../../src/webhooks/post.ts"
 import { Webhooks } from "../../src/webhooks/webhooks.ts"

@@ -1,8 +1,8 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
 import { unknownItem } from "../../errors.ts"
-import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
-import type { PostgresLink } from "./link.ts"
+import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
+import type { PostgresLink } from "./connections.ts"
 import { tickets, tokens } from "./schema.ts"
 
 const REVOKE = `WITH revoked AS (

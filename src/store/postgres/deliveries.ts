@@ -11,9 +11,9 @@ import {
   deliveryCounts,
   KEPT_MS,
   type Settlement,
-} from "../deliveries.ts"
+} from "../contract/deliveries.ts"
+import type { PostgresLink } from "./connections.ts"
 import { HEAD } from "./history.ts"
-import type { PostgresLink } from "./link.ts"
 import { deliveries } from "./schema.ts"
 
 const { taken_until: _taken, ...columns } = getTableColumns(deliveries)

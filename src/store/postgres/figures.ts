@@ -5,8 +5,8 @@ import {
   type OutcomeRow,
   type Standings,
   standingsOf,
-} from "../figures.ts"
-import type { PostgresLink } from "./link.ts"
+} from "../contract/figures.ts"
+import type { PostgresLink } from "./connections.ts"
 
 /** From each song to the next one in the index, over all of its items. */
 const SONGS = `WITH RECURSIVE song(at) AS (SELECT min(song_id) FROM queue_items

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm"
 import { bigint, index, integer, pgSequence, pgTable, primaryKey, text } from "drizzle-orm/pg-core"
 
-import type { WorkerReport } from "../instances.ts"
+import type { WorkerReport } from "../contract/instances.ts"
 import { json, long, time } from "./column-types.ts"
 
 /** The sequence from which instances take their epochs. */

@@ -10,11 +10,11 @@ import {
   type Page,
   PAGE_BYTES,
   type PageQuery,
-} from "../history.ts"
+} from "../contract/history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
-import type { PostgresLink } from "./link.ts"
+import type { PostgresLink } from "./connections.ts"
+import type { Seen } from "./rolled-back-database.ts"
 import { queueItems, updates } from "./schema.ts"
-import type { Seen } from "./seen.ts"
 
 /** The newest event ID, as SQL. */
 export const HEAD =

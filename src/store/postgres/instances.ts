@@ -1,8 +1,8 @@
 import { and, asc, getTableColumns, gt, isNotNull } from "drizzle-orm"
 
-import type { Instance, InstanceReport, Instances } from "../instances.ts"
+import type { Instance, InstanceReport, Instances } from "../contract/instances.ts"
+import type { PostgresLink } from "./connections.ts"
 import { instances } from "./fleet-schema.ts"
-import type { PostgresLink } from "./link.ts"
 
 /** How long a server is known after it last wrote itself down. */
 const KNOWN_MS = 60_000

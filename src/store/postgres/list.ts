@@ -1,10 +1,10 @@
 import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
 
 import type { Status } from "../../item/item.ts"
-import type { ListQuery } from "../items.ts"
+import type { ListQuery } from "../contract/items.ts"
 import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
-import type { PostgresLink } from "./link.ts"
+import type { PostgresLink } from "./connections.ts"
 import { queueItems } from "./schema.ts"
 
 /** Items that a search looks at in one statement. */

@@ -4,11 +4,11 @@ import { join } from "node:path"
 import { SQL } from "bun"
 
 import { AppError } from "../../errors.ts"
-import { shownDatabase } from "../address.ts"
-import type { FoundDatabase } from "../store.ts"
+import type { FoundDatabase } from "../contract/store.ts"
+import { shownDatabase } from "../database-address.ts"
+import { type LinkOptions, PostgresLink } from "./connections.ts"
 import { isConnectionLost, READ_ONLY, StatementError, stateOf } from "./faults.ts"
-import { type LinkOptions, PostgresLink } from "./link.ts"
-import { pool, STATEMENT_MS, unlimited } from "./session.ts"
+import { pool, STATEMENT_MS, unlimited } from "./pool-settings.ts"
 
 /** How long a start waits for a server that is away. */
 const START_MS = 30_000

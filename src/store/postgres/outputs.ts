@@ -3,9 +3,9 @@ import { and, asc, eq, gt } from "drizzle-orm"
 import { unknownItem } from "../../errors.ts"
 import { type OutputPiece, piecesAfter } from "../../item/output.ts"
 import type { Stored } from "../../item/stored.ts"
-import type { OutputEnd, OutputPage, Outputs } from "../outputs.ts"
-import type { PostgresLink } from "./link.ts"
-import { type itemReads, knownOf } from "./look.ts"
+import type { OutputEnd, OutputPage, Outputs } from "../contract/outputs.ts"
+import type { PostgresLink } from "./connections.ts"
+import { type itemReads, knownOf } from "./group-reads.ts"
 import { outputs } from "./schema.ts"
 
 const END = `SELECT coalesce(max(until), 0)::float8 AS until,

@@ -2,8 +2,8 @@ import { and, avg, count, desc, eq, max } from "drizzle-orm"
 
 import { MAX_RUNS } from "../../item/experience.ts"
 import type { KeptRun, Run } from "../../item/witness.ts"
-import { type KnownKind, type Runs, SURE_RUNS } from "../runs.ts"
-import type { PostgresLink } from "./link.ts"
+import { type KnownKind, type Runs, SURE_RUNS } from "../contract/runs.ts"
+import type { PostgresLink } from "./connections.ts"
 import { history, runs } from "./schema.ts"
 
 /** Adds runs in their order, keeps the newest of each kind and look, and notes that the history was learned from. */

@@ -15,7 +15,7 @@ import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit }
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 import type { Course, StepTrace } from "../../item/trace.ts"
-import { ROLES } from "../access.ts"
+import { ROLES } from "../contract/access.ts"
 import { legalMoves } from "../row.ts"
 import { json, long, time } from "./column-types.ts"
 import { followers, groups, instances, songs, timers } from "./fleet-schema.ts"

@@ -1,6 +1,12 @@
-import { type DatabaseSize, type Ended, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
+import {
+  type DatabaseSize,
+  type Ended,
+  ITEMS_A_CALL,
+  type Thinning,
+  type Upkeep,
+} from "../contract/upkeep.ts"
+import type { PostgresLink } from "./connections.ts"
 import { HEAD } from "./history.ts"
-import type { PostgresLink } from "./link.ts"
 
 // In ORDER BY a name means the converted column that is selected by it before it means the column itself, so
 // columns are named with their table. A subquery as an array is an index's key; as a table it would be

@@ -4,7 +4,7 @@ import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, or } from "drizzle-o
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { unknownItem } from "../../errors.ts"
-import type { Access, TicketRow, TokenDraft, TokenRow } from "../access.ts"
+import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, queueItems, tickets, tokens } from "./schema.ts"
 

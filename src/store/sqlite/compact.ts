@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs"
 
 import { AppError, reasonOf } from "../../errors.ts"
 import { waitForWriters } from "./connect.ts"
-import { explained } from "./explain.ts"
+import { explained } from "./fault-sentences.ts"
 import { appliedMigrations } from "./open.ts"
 
 /** The result of a compaction, in bytes of the file. */

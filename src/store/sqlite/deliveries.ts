@@ -14,7 +14,7 @@ import {
   deliveryCounts,
   KEPT_MS,
   type Settlement,
-} from "../deliveries.ts"
+} from "../contract/deliveries.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 import { deliveries, webhooks } from "./schema.ts"

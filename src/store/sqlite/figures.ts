@@ -7,7 +7,7 @@ import {
   type OutcomeRow,
   type Standings,
   standingsOf,
-} from "../figures.ts"
+} from "../contract/figures.ts"
 
 /** The whole queue in figures: standing ones are counted by triggers, those of a time are read from one index. */
 export class SqliteFigures implements Figures {

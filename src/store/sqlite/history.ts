@@ -5,9 +5,9 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { unknownItem } from "../../errors.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
-import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../history.ts"
+import type { Bounds, History, Latest, LatestOf, Page, PageQuery } from "../contract/history.ts"
 import { deleted_at, last_update_id } from "./columns.ts"
-import { cutPage } from "./pages.ts"
+import { cutPage } from "./cut-page.ts"
 import { lazily } from "./prepared.ts"
 import { queueItems, updates } from "./schema.ts"
 

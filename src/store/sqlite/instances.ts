@@ -1,4 +1,4 @@
-import type { Instance, InstanceReport, Instances } from "../instances.ts"
+import type { Instance, InstanceReport, Instances } from "../contract/instances.ts"
 
 /** The Instances on SQLite: one server has the file, so there are no others. */
 export class SqliteInstances implements Instances {

@@ -4,7 +4,7 @@ import { and, asc, eq, isNull, not, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import type { Status } from "../../item/item.ts"
-import type { ListQuery } from "../items.ts"
+import type { ListQuery } from "../contract/items.ts"
 import { type Place, type PlacedItem, SECTIONS, type Slice, type Slices } from "../list-order.ts"
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { queueItems } from "./schema.ts"

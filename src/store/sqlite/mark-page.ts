@@ -1,7 +1,7 @@
 import { type Database, SQLiteError } from "bun:sqlite"
 import { chmodSync, closeSync, constants, copyFileSync, fstatSync, openSync, readSync } from "node:fs"
 
-import { isDamage } from "./explain.ts"
+import { isDamage } from "./fault-sentences.ts"
 import { textOfMark } from "./lock.ts"
 import type { Opened } from "./open.ts"
 

@@ -6,10 +6,10 @@ import { getTableColumns, getTableName } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { AppError, reasonOf } from "../../errors.ts"
-import type { FoundDatabase } from "../store.ts"
+import type { FoundDatabase } from "../contract/store.ts"
 import { waitForWriters } from "./connect.ts"
 import { realPathOf, reservePrivately } from "./database-path.ts"
-import { explained } from "./explain.ts"
+import { explained } from "./fault-sentences.ts"
 import { Lock, type Mark, markOf, textOfMark } from "./lock.ts"
 import { TABLES } from "./schema.ts"
 

@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { type OutputPiece, piecesAfter } from "../../item/output.ts"
 import type { Stored } from "../../item/stored.ts"
-import type { OutputEnd, OutputPage, Outputs } from "../outputs.ts"
+import type { OutputEnd, OutputPage, Outputs } from "../contract/outputs.ts"
 import type { GroupCommit } from "./group.ts"
 import { lazily, slots } from "./prepared.ts"
 import { outputs } from "./schema.ts"

@@ -7,7 +7,7 @@ import { handedOver } from "../../item/lease.ts"
 import { copyDatabase, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
-import { explained } from "./explain.ts"
+import { explained } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
 import {
   historyIdOf,

@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 
 import { MAX_RUNS } from "../../item/experience.ts"
 import type { KeptRun, Run } from "../../item/witness.ts"
-import { type KnownKind, type Runs, SURE_RUNS } from "../runs.ts"
+import { type KnownKind, type Runs, SURE_RUNS } from "../contract/runs.ts"
 import type { GroupCommit } from "./group.ts"
 import { history, runs } from "./schema.ts"
 

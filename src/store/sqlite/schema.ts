@@ -16,7 +16,7 @@ import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit }
 import type { Totals } from "../../item/kind.ts"
 import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
 import type { Course, StepTrace } from "../../item/trace.ts"
-import { ROLES } from "../access.ts"
+import { ROLES } from "../contract/access.ts"
 import { legalMoves } from "../row.ts"
 
 /** A time: RFC 3339 UTC in the program, epoch milliseconds in the database, where it is compared. */

@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/bun-sqlite"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
 import type { Stored } from "../../item/stored.ts"
-import { SWEEP_ROWS } from "../items.ts"
+import { SWEEP_ROWS } from "../contract/items.ts"
 import {
   available_ms,
   course,

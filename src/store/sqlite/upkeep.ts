@@ -1,7 +1,13 @@
 import type { Database } from "bun:sqlite"
 import { statSync } from "node:fs"
 
-import { type DatabaseSize, type Ended, ITEMS_A_CALL, type Thinning, type Upkeep } from "../upkeep.ts"
+import {
+  type DatabaseSize,
+  type Ended,
+  ITEMS_A_CALL,
+  type Thinning,
+  type Upkeep,
+} from "../contract/upkeep.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 

@@ -1,7 +1,7 @@
 import { SQL } from "bun"
 
 import { transition } from "../../../src/item/moves.ts"
-import type { Decide } from "../../../src/store/items.ts"
+import type { Decide } from "../../../src/store/contract/items.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { emptyDatabase } from "./open.ts"
 

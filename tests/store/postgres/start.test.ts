@@ -4,9 +4,9 @@ import { join } from "node:path"
 
 import { SQL } from "bun"
 
-import { moveDown } from "../../../src/store/postgres/move.ts"
+import { moveDown } from "../../../src/store/postgres/move-database.ts"
+import { pool } from "../../../src/store/postgres/pool-settings.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
-import { pool } from "../../../src/store/postgres/session.ts"
 import { added } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"

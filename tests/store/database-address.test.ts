@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { shownDatabase, shownUrl } from "../../src/store/address.ts"
+import { shownDatabase, shownUrl } from "../../src/store/database-address.ts"
 
 test.each([
   ["postgres://fleet:hush@db:5433/track?sslmode=require&password=hush", "postgres://fleet@db:5433/track"],

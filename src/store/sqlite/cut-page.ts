@@ -1,5 +1,5 @@
 import type { StoredUpdate } from "../../item/stored.ts"
-import { type Page, PAGE_BYTES } from "../history.ts"
+import { type Page, PAGE_BYTES } from "../contract/history.ts"
 
 /** Rows read at once, so that a page of the longest updates stays within a few MB while it is cut. */
 const SLICE_ROWS = 64

@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts"
-import { APPEND, type Appended } from "./append.ts"
+import { APPEND, type Appended } from "./append-statement.ts"
+import type { PostgresLink } from "./connections.ts"
 import { isConnectionLost } from "./faults.ts"
-import type { PostgresLink } from "./link.ts"
-import type { Seen } from "./seen.ts"
+import type { Seen } from "./rolled-back-database.ts"
 
 const ENTER = `INSERT INTO instances (id, seen_at) VALUES ($1, $2)
   ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seen_at = excluded.seen_at

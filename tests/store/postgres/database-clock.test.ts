@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { DatabaseClock } from "../../../src/store/postgres/clock.ts"
+import { DatabaseClock } from "../../../src/store/postgres/database-clock.ts"
 
 /** A clock that has been told a time, and the ages that it has reported. */
 function told(serverMs: number): { clock: DatabaseClock; jumps: number[] } {

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, statSync, truncateSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
-import type { StoreFault } from "../life.ts"
+import type { StoreFault } from "../contract/life.ts"
 import type { GroupCommit } from "./group.ts"
 import { HEAD } from "./history.ts"
 import { leaveWord, type Mark, movedOn, textOfMark } from "./lock.ts"

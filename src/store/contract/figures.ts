@@ -1,4 +1,4 @@
-import type { QueueItem, Status } from "../item/item.ts"
+import type { QueueItem, Status } from "../../item/item.ts"
 
 /** Items that finished in a span of time, by outcome, and how long the completed ones took from start to end. */
 export interface Finished {

@@ -1,4 +1,4 @@
-import type { Status } from "../item/item.ts"
+import type { Status } from "../../item/item.ts"
 import type { Access } from "./access.ts"
 import type { Deliveries } from "./deliveries.ts"
 import type { Figures } from "./figures.ts"

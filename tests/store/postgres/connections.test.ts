@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { PostgresLink } from "../../../src/store/postgres/link.ts"
+import { PostgresLink } from "../../../src/store/postgres/connections.ts"
 
 const READS = 50
 const AWAY_MS = 600

@@ -1,5 +1,5 @@
-import type { OutputPiece } from "../item/output.ts"
-import type { Stored } from "../item/stored.ts"
+import type { OutputPiece } from "../../item/output.ts"
+import type { Stored } from "../../item/stored.ts"
 
 /** Some of what an attempt printed. */
 export interface OutputPage {

@@ -1,6 +1,6 @@
-import type { Draft, QueueItem, Status } from "../item/item.ts"
-import type { Moment } from "../item/moment.ts"
-import type { Change, Stored } from "../item/stored.ts"
+import type { Draft, QueueItem, Status } from "../../item/item.ts"
+import type { Moment } from "../../item/moment.ts"
+import type { Change, Stored } from "../../item/stored.ts"
 
 /** How many items one sweep changes at most. */
 export const SWEEP_ROWS = 100

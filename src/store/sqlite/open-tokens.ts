@@ -5,7 +5,7 @@ import { AppError } from "../../errors.ts"
 import { SqliteAccess } from "./access.ts"
 import { waitForWriters } from "./connect.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
-import { explained } from "./explain.ts"
+import { explained } from "./fault-sentences.ts"
 import { appliedMigrations, knownMigrations, openDatabase } from "./open.ts"
 
 /** The tokens of a database, beside a server that may be running on it. */

@@ -1,6 +1,6 @@
 import { SQL } from "bun"
 
-import { LIMIT_MS } from "./link.ts"
+import { LIMIT_MS } from "./connections.ts"
 
 /**
  * What the statements of this program rely on: a role or a database may have other settings, for other programs.

@@ -1,4 +1,4 @@
-import type { PostgresLink } from "./link.ts"
+import type { PostgresLink } from "./connections.ts"
 
 /** How far above what an instance has seen new event IDs begin: no other instance can have seen so many more. */
 const JUMP = 1_000_000

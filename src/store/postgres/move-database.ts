@@ -7,7 +7,7 @@ import { getTableName } from "drizzle-orm"
 import { getTableConfig, type PgTable } from "drizzle-orm/pg-core"
 
 import { AppError } from "../../errors.ts"
-import { shownDatabase } from "../address.ts"
+import { shownDatabase } from "../database-address.ts"
 import { sync } from "../sqlite/backup.ts"
 import { giveToOwner, realPathOf } from "../sqlite/database-path.ts"
 import { needsOf as keyOf } from "../sqlite/first-fitting.ts"
@@ -16,6 +16,7 @@ import { openDatabase } from "../sqlite/open.ts"
 import { needsOf } from "./columns.ts"
 import { StatementError } from "./faults.ts"
 import { openPostgres } from "./open.ts"
+import { unlimited } from "./pool-settings.ts"
 import {
   deliveries,
   history,
@@ -30,7 +31,6 @@ import {
   updates,
   webhooks,
 } from "./schema.ts"
-import { unlimited } from "./session.ts"
 
 /** How long sessions of a server that has just ended may still be there. */
 const CLOSED_MS = 2000

@@ -1,4 +1,4 @@
-import type { StoredUpdate } from "../item/stored.ts"
+import type { StoredUpdate } from "../../item/stored.ts"
 
 /** How much a page of the history holds, in bytes: about this much, so that reading one takes little time. */
 export const PAGE_BYTES = 256 * 1024

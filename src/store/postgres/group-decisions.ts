@@ -4,7 +4,7 @@ import { type Clock, type Moment, momentOf } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
 import type { KeptRun } from "../../item/witness.ts"
-import type { Create, Decide, Idempotency } from "../items.ts"
+import type { Create, Decide, Idempotency } from "../contract/items.ts"
 
 /** A row as it was read. */
 export interface KnownRow {

@@ -1,5 +1,5 @@
-import type { Clock } from "../item/moment.ts"
-import type { Outages } from "./outages.ts"
+import type { Clock } from "../../item/moment.ts"
+import type { Outages } from "../outages.ts"
 
 /** How old a sign of life becomes before a write stores the next. */
 export const ALIVE_MS = 1000

@@ -3,9 +3,9 @@ import { getTableColumns } from "drizzle-orm"
 import { MAX_RUNS } from "../../item/experience.ts"
 import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
+import type { Added, Sheet, SheetRow } from "./group-decisions.ts"
 import { HEAD } from "./history.ts"
 import { runs } from "./schema.ts"
-import type { Added, Sheet, SheetRow } from "./sheet.ts"
 
 const { id: _id, ...writable } = rowColumns
 const WRITTEN = Object.values(writable).map(({ name }) => name)

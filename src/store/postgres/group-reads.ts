@@ -1,12 +1,12 @@
 import { and, asc, isNull, sql } from "drizzle-orm"
 
 import type { Clock } from "../../item/moment.ts"
-import { type Due, type Idempotency, IDEMPOTENCY_MS, SWEEP_ROWS } from "../items.ts"
+import { type Due, type Idempotency, IDEMPOTENCY_MS, SWEEP_ROWS } from "../contract/items.ts"
 import { storedOf } from "../row.ts"
 import { deleted_at, needsOf, place, rank, rowColumns, version } from "./columns.ts"
-import type { PostgresLink } from "./link.ts"
+import type { PostgresLink } from "./connections.ts"
+import type { KnownRow, Sheet } from "./group-decisions.ts"
 import { idempotencyKeys, queueItems } from "./schema.ts"
-import type { KnownRow, Sheet } from "./sheet.ts"
 
 /** Whether the queue is not paused, as SQL. */
 const RUNNING = "NOT EXISTS (SELECT FROM history WHERE paused_at IS NOT NULL)"
