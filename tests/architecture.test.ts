@@ -96,7 +96,7 @@ const LIGHT = [
   "dashboard",
   "errors",
   "item/moves",
-  "item/standing",
+  "item/state-in-one-word",
   "item/missing-tags",
   "text",
   "token",

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 
 import { AppError } from "../errors.ts"
-import type { Start } from "../item/forecast.ts"
+import type { Start } from "../item/estimate/start-forecast.ts"
 import type { QueueItem } from "../item/item.ts"
 import type { Forecasts } from "../queue/forecasts.ts"
 import type { Learned } from "../queue/learned.ts"

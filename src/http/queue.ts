@@ -14,7 +14,7 @@ import { json, words } from "./docs/words.ts"
 import { withStarts } from "./forecast.ts"
 import { hold } from "./held-answer.ts"
 import { bounded, ItemParams, linkToNext, MAX_ROWS, queryInteger, queryUpTo } from "./params.ts"
-import { withoutReadOnly } from "./whole-item.ts"
+import { withoutReadOnly } from "./read-only-keys.ts"
 
 const DEFAULT_WAIT_S = 60
 const MAX_WAIT_S = 3600

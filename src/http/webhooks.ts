@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox"
 
-import { DeliveryStatus } from "../item/notice.ts"
+import { DeliveryStatus } from "../item/webhook-notice.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../wire/answers.ts"
 import { api } from "./api.ts"

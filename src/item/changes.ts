@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import { blank } from "./blank.ts"
+import { blank } from "./blank-item.ts"
 import type { Draft, ItemChange, NewItem } from "./item.ts"
 import { cancelledItem, ended, isLeased, started } from "./lease.ts"
 import { later, type Moment } from "./moment.ts"

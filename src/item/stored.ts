@@ -1,6 +1,6 @@
+import type { KeptRun } from "./estimate/earlier-run.ts"
+import type { Course } from "./estimate/trace.ts"
 import type { QueueItem, Status } from "./item.ts"
-import type { Course } from "./trace.ts"
-import type { KeptRun } from "./witness.ts"
 
 /** A row of the history: `id` is the event ID, `data` the ProgressUpdate as JSON text, encoded once for ever. */
 export interface StoredUpdate {

@@ -1,5 +1,11 @@
-import { FOUR_FIFTHS, type Outlook } from "../item/estimate.ts"
-import { type Forecast, forecast, type Slot, type Start, type Waiting } from "../item/forecast.ts"
+import { FOUR_FIFTHS, type Outlook } from "../item/estimate/estimate.ts"
+import {
+  type Forecast,
+  forecast,
+  type Slot,
+  type Start,
+  type Waiting,
+} from "../item/estimate/start-forecast.ts"
 import type { QueueItem } from "../item/item.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"

@@ -1,4 +1,4 @@
-import { type OutputPiece } from "../item/output.ts"
+import { type OutputPiece } from "../item/output-piece.ts"
 import { Recent } from "../renderers/recent.ts"
 import { Transcript } from "../renderers/transcript.ts"
 import type { OutputEnd } from "../store/contract/outputs.ts"

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { QueueItem } from "../item/item.ts"
-import { hasFailed } from "../item/standing.ts"
+import { hasFailed } from "../item/state-in-one-word.ts"
 import type { Figures, Finished, Standings } from "../store/contract/figures.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"

@@ -1,7 +1,6 @@
 import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
-import { type AttemptName, goesOn } from "../item/attempt.ts"
 import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
 import {
   claimed,
@@ -15,6 +14,7 @@ import {
   type Taker,
 } from "../item/lease.ts"
 import { nextStep, reported, stepBegun, stepsDeclared } from "../item/report.ts"
+import { type AttemptName, goesOn } from "../item/same-attempt.ts"
 import type { Change } from "../item/stored.ts"
 import { every, type Repetition, type Service } from "../service.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"

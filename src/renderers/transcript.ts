@@ -1,4 +1,4 @@
-import { MAX_PIECE_BYTES, type OutputPiece } from "../item/output.ts"
+import { MAX_PIECE_BYTES, type OutputPiece } from "../item/output-piece.ts"
 
 const NEW_LINE = 0x0a
 const RETURN = 0x0d

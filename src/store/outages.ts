@@ -1,4 +1,4 @@
-import type { Outage } from "../item/course.ts"
+import type { Outage } from "../item/estimate/follow-attempt.ts"
 
 /**
  * An outage that begins this soon after another belongs to it: on a disk that is nearly full some commits

@@ -1,5 +1,5 @@
 import type { Media, QueueItem, Step } from "../item/item.ts"
-import { type Standing, standingOf } from "../item/standing.ts"
+import { type Standing, standingOf } from "../item/state-in-one-word.ts"
 import {
   bandWords,
   isPace,

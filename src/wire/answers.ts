@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox"
 
 import { Directive, ProgressUpdate, QueueItem, Step } from "../item/item.ts"
-import { DeliveryStatus, Notice } from "../item/notice.ts"
+import { DeliveryStatus, Notice } from "../item/webhook-notice.ts"
 import { ReadItem } from "./forecast.ts"
 import { Busy, End, Gap, Live, QueueState, Refused, Shutdown, Watching } from "./frames.ts"
 import { ErrorAnswer } from "./refusals.ts"

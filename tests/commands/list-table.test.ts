@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { table } from "../../src/commands/list-table.ts"
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { colourless } from "../../src/terminal/terminal.ts"
 import { UTC } from "../../src/terminal/words.ts"

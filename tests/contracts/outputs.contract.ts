@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import { printingOf } from "../../src/item/attempt.ts"
 import { retried } from "../../src/item/changes.ts"
-import { MAX_PIECE_BYTES, type OutputPiece } from "../../src/item/output.ts"
+import { MAX_PIECE_BYTES, type OutputPiece } from "../../src/item/output-piece.ts"
+import { printingOf } from "../../src/item/same-attempt.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { added, codeOf, type Open, put, START_MS } from "./store.contract.ts"

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 
-import { MAX_RUNS } from "../../src/item/experience.ts"
+import type { KeptRun } from "../../src/item/estimate/earlier-run.ts"
+import { MAX_RUNS } from "../../src/item/estimate/experience.ts"
 import { transition } from "../../src/item/moves.ts"
-import type { KeptRun } from "../../src/item/witness.ts"
 import type { Store } from "../../src/store/contract/store.ts"
 import { added, type Open, put, START_MS } from "./store.contract.ts"
 

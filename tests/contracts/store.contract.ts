@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { AppError, type ErrorCode } from "../../src/errors.ts"
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import type { Draft, ItemChange, QueueItem } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
 import type { Change } from "../../src/item/stored.ts"

@@ -1,5 +1,5 @@
 import type { StreamUpdate } from "../../src/dashboard/model/messages.ts"
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 
 /** A time, seconds after noon. */

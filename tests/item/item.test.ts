@@ -4,7 +4,7 @@ import { Value } from "@sinclair/typebox/value"
 import fc from "fast-check"
 
 import { AppError } from "../../src/errors.ts"
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import {
   ItemChange,
   MAX_TEXT_BYTES,

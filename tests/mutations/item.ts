@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in what becomes of one item's figures: progress, pace, estimates. */
 export const ITEM: readonly Mistake[] = [
   ...of(
-    "src/item/course.ts",
-    ["tests/item/course.test.ts"],
+    "src/item/estimate/follow-attempt.ts",
+    ["tests/item/estimate/follow-attempt.test.ts"],
     [
       [
         "an attempt that nobody watched is learned from",
@@ -34,8 +34,12 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/doubt.ts",
-    ["tests/item/amounts.test.ts", "tests/item/estimate.test.ts", "tests/item/learned.test.ts"],
+    "src/item/estimate/uncertainty.ts",
+    [
+      "tests/item/estimate/amounts.test.ts",
+      "tests/item/estimate/estimate.test.ts",
+      "tests/item/estimate/learned.test.ts",
+    ],
     [
       [
         "the band does not say that runs differ in what is still to come",
@@ -51,8 +55,8 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/estimate.ts",
-    ["tests/item/estimate.test.ts"],
+    "src/item/estimate/estimate.ts",
+    ["tests/item/estimate/estimate.test.ts"],
     [
       [
         "the bar of an attempt goes back",
@@ -74,8 +78,8 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/experience.ts",
-    ["tests/item/estimate.test.ts", "tests/item/learned.test.ts"],
+    "src/item/estimate/experience.ts",
+    ["tests/item/estimate/estimate.test.ts", "tests/item/estimate/learned.test.ts"],
     [
       ["a run like no other counts as much as any", "return 1 / (1 + (nearest / ODD) ** 4)", "return 1"],
       [
@@ -92,8 +96,8 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/left.ts",
-    ["tests/item/estimate.test.ts"],
+    "src/item/estimate/time-left.ts",
+    ["tests/item/estimate/estimate.test.ts"],
     [
       [
         "the time left does not count down between reports",
@@ -104,8 +108,8 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/past.ts",
-    ["tests/item/past.test.ts"],
+    "src/item/estimate/run-from-updates.ts",
+    ["tests/item/estimate/run-from-updates.test.ts"],
     [
       [
         "an attempt of before a retry is part of the run that is learned",
@@ -120,8 +124,8 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/lengths.ts",
-    ["tests/item/amounts.test.ts"],
+    "src/item/estimate/step-durations.ts",
+    ["tests/item/estimate/amounts.test.ts"],
     [
       [
         "the size of one step tells that of each other one",
@@ -131,8 +135,8 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/trace.ts",
-    ["tests/item/amounts.test.ts"],
+    "src/item/estimate/trace.ts",
+    ["tests/item/estimate/amounts.test.ts"],
     [
       ["a line keeps no point where its pace changes", "Math.abs(at - straight) > BEND * nextAt", "false"],
       [
@@ -144,8 +148,8 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/forecast.ts",
-    ["tests/item/forecast.test.ts"],
+    "src/item/estimate/start-forecast.ts",
+    ["tests/item/estimate/start-forecast.test.ts"],
     [
       [
         "all is forecast to be done when the last item is, though another takes longer",
@@ -187,12 +191,12 @@ export const ITEM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/place.ts",
+    "src/item/reorder.ts",
     ["tests/queue/order.test.ts"],
     [["an item is moved before one that is being rendered", "  mustWait(before)\n", ""]],
   ),
   ...of(
-    "src/item/place.ts",
+    "src/item/reorder.ts",
     ["tests/item", "tests/store/store.test.ts"],
     [["an item is moved behind another one, not before", "(ahead + last) / 2", "last + 0.5"]],
   ),

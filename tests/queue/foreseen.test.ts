@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Forecasts } from "../../src/queue/forecasts.ts"
 import { Learned } from "../../src/queue/learned.ts"

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { chance, dice } from "../item/chance.ts"
+import { chance, dice } from "../item/estimate/chance.ts"
 import { ClockedServer } from "./clocked.ts"
 
 setDefaultTimeout(30_000)

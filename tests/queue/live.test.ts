@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { type Attempt, histories } from "../item/histories.ts"
-import { median, type Score, scoreOf } from "../item/replay.ts"
+import { type Attempt, histories } from "../item/estimate/histories.ts"
+import { median, type Score, scoreOf } from "../item/estimate/replay.ts"
 import { ClockedServer } from "./clocked.ts"
 
 setDefaultTimeout(30_000)

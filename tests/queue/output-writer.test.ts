@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { AppError } from "../../src/errors.ts"
-import type { OutputPiece } from "../../src/item/output.ts"
+import type { OutputPiece } from "../../src/item/output-piece.ts"
 import { OutputWriter } from "../../src/queue/output-writer.ts"
 
 /** A store of one output, which ends somewhere already. */

@@ -1,8 +1,8 @@
 import { expect, spyOn, test } from "bun:test"
 
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
-import type { OutputPiece } from "../../src/item/output.ts"
+import type { OutputPiece } from "../../src/item/output-piece.ts"
 import { Output } from "../../src/queue/output.ts"
 import type { Items } from "../../src/store/contract/items.ts"
 import type { Outputs } from "../../src/store/contract/outputs.ts"

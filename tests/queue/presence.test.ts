@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { Presence } from "../../src/queue/presence.ts"
 

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 import { QueueTotals } from "../../src/queue/totals.ts"
 import type { Figures } from "../../src/store/contract/figures.ts"

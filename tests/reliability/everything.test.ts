@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { statSync } from "node:fs"
 
-import { dice } from "../item/chance.ts"
+import { dice } from "../item/estimate/chance.ts"
 import { descriptors, figure, memory, size } from "../proof.ts"
 import { Reader } from "../reader.ts"
 import { run, start, type TestServer } from "../server.ts"

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 
-import { dice } from "../item/chance.ts"
+import { dice } from "../item/estimate/chance.ts"
 import { figure, size } from "../proof.ts"
 import { Reader } from "../reader.ts"
 import { temporaryFolder } from "../server.ts"

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { dice } from "../item/chance.ts"
+import { dice } from "../item/estimate/chance.ts"
 import { figure, memory, size } from "../proof.ts"
 import { capture, CAPTURES } from "../renderers/captures.ts"
 import { faultsOf, historyOf, itemOf } from "../runner/programs.ts"

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { Ajv2020 } from "ajv/dist/2020"
 
-import { dice } from "../item/chance.ts"
+import { dice } from "../item/estimate/chance.ts"
 import { figure, size } from "../proof.ts"
 import { start } from "../server.ts"
 import { type Description, Requests } from "./requests.ts"

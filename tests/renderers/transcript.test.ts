@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { MAX_PIECE_BYTES } from "../../src/item/output.ts"
+import { MAX_PIECE_BYTES } from "../../src/item/output-piece.ts"
 import { Transcript } from "../../src/renderers/transcript.ts"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { Client, type Held, ServerError } from "../../src/client/client.ts"
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import { Reporter } from "../../src/runner/reporter.ts"
 
 const ITEM = { id: 7, ...blank(1, "2026-01-02T03:04:05.678Z"), status: "processing" }

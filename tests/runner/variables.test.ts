@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import { variablesOf } from "../../src/runner/variables.ts"
 
 test("an item that is too long for a variable is left out of the environment, and its ids are not", () => {

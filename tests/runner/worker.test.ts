@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { type Client, ServerError } from "../../src/client/client.ts"
-import { blank } from "../../src/item/blank.ts"
+import { blank } from "../../src/item/blank-item.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Worker } from "../../src/runner/worker.ts"
 

@@ -1,5 +1,5 @@
 import type { QueueItem, Status } from "../../item/item.ts"
-import { hasFailed } from "../../item/standing.ts"
+import { hasFailed } from "../../item/state-in-one-word.ts"
 
 /** Which items are shown: all, or those of one standing. */
 export type Which = "all" | "running" | "waiting" | "completed" | "failed" | "cancelled"

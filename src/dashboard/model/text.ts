@@ -1,6 +1,6 @@
 import { causeOf } from "../../cause.ts"
 import type { QueueItem } from "../../item/item.ts"
-import { type Standing, standingOf } from "../../item/standing.ts"
+import { type Standing, standingOf } from "../../item/state-in-one-word.ts"
 import {
   bandWords,
   counted,

@@ -1,5 +1,5 @@
 import type { QueueItem } from "../../item/item.ts"
-import { hasFailed } from "../../item/standing.ts"
+import { hasFailed } from "../../item/state-in-one-word.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { causeLine, inFull, roughly } from "../model/text.ts"
 import { retryAllFailed } from "./bulk.ts"

@@ -1,5 +1,5 @@
-import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
+import type { DeliveryStatus, Notice } from "../../item/webhook-notice.ts"
 
 /** How long a delivery stays listed after it was settled, in milliseconds: seven days. */
 export const KEPT_MS = 7 * 24 * 60 * 60 * 1000

@@ -1,4 +1,4 @@
-import type { OutputPiece } from "../../item/output.ts"
+import type { OutputPiece } from "../../item/output-piece.ts"
 import type { Stored } from "../../item/stored.ts"
 
 /** Some of what an attempt printed. */

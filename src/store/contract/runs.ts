@@ -1,4 +1,4 @@
-import type { KeptRun, Run } from "../../item/witness.ts"
+import type { KeptRun, Run } from "../../item/estimate/earlier-run.ts"
 
 /** If this many runs without a kind look alike, the next item is expected to look like them. */
 export const SURE_RUNS = 3

@@ -1,6 +1,6 @@
 import { getTableColumns } from "drizzle-orm"
 
-import { MAX_RUNS } from "../../item/experience.ts"
+import { MAX_RUNS } from "../../item/estimate/experience.ts"
 import { IDLE } from "../../item/stored.ts"
 import { needsOf, rowColumns, sent, type SentRow } from "./columns.ts"
 import type { Added, Sheet, SheetRow } from "./group-decisions.ts"

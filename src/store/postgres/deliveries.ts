@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, getTableColumns, inArray, lt, sql } from "drizzle-orm"
 
-import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
+import type { DeliveryStatus, Notice } from "../../item/webhook-notice.ts"
 import {
   AHEAD_MS,
   type Deliveries,

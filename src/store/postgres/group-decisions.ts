@@ -1,9 +1,9 @@
 import { AppError, unknownItem } from "../../errors.ts"
+import type { KeptRun } from "../../item/estimate/earlier-run.ts"
 import type { Draft, QueueItem, Status } from "../../item/item.ts"
 import { type Clock, type Moment, momentOf } from "../../item/moment.ts"
 import { type Change, IDLE, type Stored } from "../../item/stored.ts"
 import { encodeUpdate } from "../../item/update.ts"
-import type { KeptRun } from "../../item/witness.ts"
 import type { Create, Decide, Idempotency } from "../contract/items.ts"
 
 /** A row as it was read. */

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
 import { unknownItem } from "../../errors.ts"
-import { type OutputPiece, piecesAfter } from "../../item/output.ts"
+import { type OutputPiece, piecesAfter } from "../../item/output-piece.ts"
 import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../contract/outputs.ts"
 import type { PostgresLink } from "./connections.ts"

@@ -1,7 +1,7 @@
 import { and, avg, count, desc, eq, max } from "drizzle-orm"
 
-import { MAX_RUNS } from "../../item/experience.ts"
-import type { KeptRun, Run } from "../../item/witness.ts"
+import type { KeptRun, Run } from "../../item/estimate/earlier-run.ts"
+import { MAX_RUNS } from "../../item/estimate/experience.ts"
 import { type KnownKind, type Runs, SURE_RUNS } from "../contract/runs.ts"
 import type { PostgresLink } from "./connections.ts"
 import { history, runs } from "./schema.ts"

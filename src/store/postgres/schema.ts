@@ -11,10 +11,10 @@ import {
   uniqueIndex,
 } from "drizzle-orm/pg-core"
 
+import type { Course, StepTrace } from "../../item/estimate/trace.ts"
 import { Flag, type Media, Outcome, STATUSES, type Step, type Steps, type Unit } from "../../item/item.ts"
 import type { Totals } from "../../item/kind.ts"
-import { DELIVERY_STATUSES, NOTICES } from "../../item/notice.ts"
-import type { Course, StepTrace } from "../../item/trace.ts"
+import { DELIVERY_STATUSES, NOTICES } from "../../item/webhook-notice.ts"
 import { ROLES } from "../contract/access.ts"
 import { legalMoves } from "../row.ts"
 import { json, long, time } from "./column-types.ts"

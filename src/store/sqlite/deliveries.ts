@@ -3,8 +3,8 @@ import type { Database } from "bun:sqlite"
 import { and, asc, count, desc, eq, gt, lt, lte, min, notInArray, or, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import type { DeliveryStatus, Notice } from "../../item/notice.ts"
 import type { StoredUpdate } from "../../item/stored.ts"
+import type { DeliveryStatus, Notice } from "../../item/webhook-notice.ts"
 import {
   AHEAD_MS,
   type Deliveries,

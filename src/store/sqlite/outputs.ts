@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite"
 import { and, asc, eq, getTableColumns, gt, gte, lte, max, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import { type OutputPiece, piecesAfter } from "../../item/output.ts"
+import { type OutputPiece, piecesAfter } from "../../item/output-piece.ts"
 import type { Stored } from "../../item/stored.ts"
 import type { OutputEnd, OutputPage, Outputs } from "../contract/outputs.ts"
 import type { GroupCommit } from "./group.ts"

@@ -1,6 +1,6 @@
-import { attempt, type MadeStep } from "./attempt.ts"
 import { chance } from "./chance.ts"
 import type { Attempt } from "./histories.ts"
+import { attempt, type MadeStep } from "./made-attempt.ts"
 
 /** Kinds of work that are made up, after what renders do. */
 export function madeKinds(seed: number, runs: number): Map<string, Attempt[]> {

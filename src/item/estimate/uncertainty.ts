@@ -1,4 +1,4 @@
-import { type Custom, type Hearing, pacesOf } from "./left.ts"
+import { type Custom, type Hearing, pacesOf } from "./time-left.ts"
 
 /** How much the latest pace adds to the uncertainty if it differs from what is expected of the rest. */
 const BY_PACE = 0.5

@@ -1,6 +1,6 @@
-/** Prints the figures of `docs/learned.md`: `bun tests/item/figures.ts`. */
+/** Prints the figures of `docs/learned.md`: `bun tests/item/estimate/figures.ts`. */
 import { histories } from "./histories.ts"
-import { madeKinds } from "./made.ts"
+import { madeKinds } from "./made-kinds.ts"
 import { otherKinds } from "./other-kinds.ts"
 import { figuresOf, type Score, scoresOf } from "./replay.ts"
 import { unseenKinds } from "./unseen-kinds.ts"

@@ -1,6 +1,6 @@
+import type { AttemptNow } from "./earlier-run.ts"
 import { ask, blended, type Experience, wholes } from "./experience.ts"
-import { declaredOf } from "./lengths.ts"
-import type { AttemptNow } from "./witness.ts"
+import { declaredOf } from "./step-durations.ts"
 
 /** How long an attempt will still take. */
 export interface Estimate {

@@ -1,7 +1,7 @@
-import { type Estimate, estimate, timeProgress } from "../../src/item/estimate.ts"
-import { learn } from "../../src/item/experience.ts"
-import { NO_TRACE, settled, type Trace, traced } from "../../src/item/trace.ts"
-import type { Run } from "../../src/item/witness.ts"
+import type { Run } from "../../../src/item/estimate/earlier-run.ts"
+import { type Estimate, estimate, timeProgress } from "../../../src/item/estimate/estimate.ts"
+import { learn } from "../../../src/item/estimate/experience.ts"
+import { NO_TRACE, settled, type Trace, traced } from "../../../src/item/estimate/trace.ts"
 import type { Attempt } from "./histories.ts"
 
 /** An attempt as its reports up to a time have it. */

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { type Attempt, histories } from "./histories.ts"
-import { madeKinds } from "./made.ts"
+import { madeKinds } from "./made-kinds.ts"
 import { otherKinds } from "./other-kinds.ts"
 import { type Figures, figuresOf, scoresOf } from "./replay.ts"
 import { unseenKinds } from "./unseen-kinds.ts"

@@ -1,4 +1,14 @@
-import { doubtOf } from "./doubt.ts"
+import {
+  attemptAt,
+  type AttemptNow,
+  lastedOf,
+  type Run,
+  testify,
+  wholeOf,
+  type Witness,
+  witnessOf,
+} from "./earlier-run.ts"
+import { declaredOf, habitsOf, type Sizes } from "./step-durations.ts"
 import {
   between,
   type Custom,
@@ -9,20 +19,10 @@ import {
   offBy,
   PARTS,
   placedHearing,
-} from "./left.ts"
-import { declaredOf, habitsOf, type Sizes } from "./lengths.ts"
-import { compared } from "./shape.ts"
+} from "./time-left.ts"
 import type { StepTrace } from "./trace.ts"
-import {
-  attemptAt,
-  type AttemptNow,
-  lastedOf,
-  type Run,
-  testify,
-  wholeOf,
-  type Witness,
-  witnessOf,
-} from "./witness.ts"
+import { doubtOf } from "./uncertainty.ts"
+import { compared } from "./uneven-pace.ts"
 
 /** How many runs of a kind are asked, the newest. */
 export const MAX_RUNS = 8

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test"
 
-import type { Status } from "../../src/item/item.ts"
-import { pastRun } from "../../src/item/past.ts"
-import type { StoredUpdate } from "../../src/item/stored.ts"
-import { draft, START_MS } from "../contracts/store.contract.ts"
+import { pastRun } from "../../../src/item/estimate/run-from-updates.ts"
+import type { Status } from "../../../src/item/item.ts"
+import type { StoredUpdate } from "../../../src/item/stored.ts"
+import { draft, START_MS } from "../../contracts/store.contract.ts"
 
 type Row = readonly [seconds: number, status: Status, attempt: number, current_step?: string]
 

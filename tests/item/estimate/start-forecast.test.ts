@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { estimate, outlook } from "../../src/item/estimate.ts"
-import { type Experience, learn } from "../../src/item/experience.ts"
-import { forecast, type Slot, type Waiting } from "../../src/item/forecast.ts"
+import { estimate, outlook } from "../../../src/item/estimate/estimate.ts"
+import { type Experience, learn } from "../../../src/item/estimate/experience.ts"
+import { forecast, type Slot, type Waiting } from "../../../src/item/estimate/start-forecast.ts"
 import { dice } from "./chance.ts"
 import { type Attempt, histories } from "./histories.ts"
 import { median, runOf, traceOf } from "./replay.ts"

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
-import { estimate } from "../../src/item/estimate.ts"
-import { learn } from "../../src/item/experience.ts"
+import { estimate } from "../../../src/item/estimate/estimate.ts"
+import { learn } from "../../../src/item/estimate/experience.ts"
 import { runOfSigns, type Signs, traceOfSigns } from "./signs.ts"
 
 test("a worker whose first report comes sooner or later than usual is not taken to be faster or slower", () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 
-import type { ProgressUpdate } from "../../src/item/item.ts"
-import type { Sign } from "../../src/item/trace.ts"
+import type { Sign } from "../../../src/item/estimate/trace.ts"
+import type { ProgressUpdate } from "../../../src/item/item.ts"
 
 /** What a worker reported, `at` seconds after its attempt started. */
 export interface Told extends Sign {
@@ -25,7 +25,7 @@ interface HistoryItem {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-const FOLDER = new URL("../captures/histories/", import.meta.url)
+const FOLDER = new URL("../../captures/histories/", import.meta.url)
 const lines = <T>(name: string): T[] =>
   readFileSync(new URL(name, FOLDER), "utf8")
     .split("\n")

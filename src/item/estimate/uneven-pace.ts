@@ -1,4 +1,4 @@
-import type { Part } from "./parts.ts"
+import type { Part } from "./matching-steps.ts"
 import { type Point, SIGNALS, type StepTrace, timesAt } from "./trace.ts"
 
 /** A line of fewer points does not show how even a step's pace was; then it is taken to be this uneven. */

@@ -1,6 +1,6 @@
-import { attempt, type MadeStep, wayOf } from "./attempt.ts"
 import { chance } from "./chance.ts"
 import type { Attempt } from "./histories.ts"
+import { attempt, type MadeStep, wayOf } from "./made-attempt.ts"
 
 /** Half of the way at once, hardly anything in the middle of the time, and then the other half. */
 const fastAtBothEnds = (time: number): number =>

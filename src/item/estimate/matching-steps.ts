@@ -1,4 +1,4 @@
-import { type Habit, SAME, type Sizes, sizesOf } from "./lengths.ts"
+import { type Habit, SAME, type Sizes, sizesOf } from "./step-durations.ts"
 import { type StepTrace, withoutDigits } from "./trace.ts"
 
 /** One step of a run that is asked. */

@@ -1,6 +1,6 @@
-import { attempt, type MadeStep } from "./attempt.ts"
 import { chance } from "./chance.ts"
 import type { Attempt, Told } from "./histories.ts"
+import { attempt, type MadeStep } from "./made-attempt.ts"
 
 const silent = (name: string, seconds: number): MadeStep => ({ name, seconds, counts: "nothing", size: 0 })
 const percent = (name: string, seconds: number): MadeStep => ({ name, seconds, counts: "percent", size: 0 })

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 
-import { NO_TRACE, settled, type Sign, type Trace, traced } from "../../src/item/trace.ts"
-import type { Run } from "../../src/item/witness.ts"
+import type { Run } from "../../../src/item/estimate/earlier-run.ts"
+import { NO_TRACE, settled, type Sign, type Trace, traced } from "../../../src/item/estimate/trace.ts"
 
 const name = fc.constantFrom("", "Images", "Render", "Render", "frame 1", "frame 2", "Mux")
 const amount = fc.oneof(fc.double({ min: 0, max: 1e12, noNaN: true }), fc.integer({ min: 0, max: 10 }))

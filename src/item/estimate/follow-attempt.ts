@@ -1,11 +1,11 @@
+import type { QueueItem } from "../item.ts"
+import type { Moment } from "../moment.ts"
+import { UNFORESEEN } from "../moves.ts"
+import type { Change, Stored, Work } from "../stored.ts"
+import type { KeptRun } from "./earlier-run.ts"
 import { estimate, timeProgress } from "./estimate.ts"
 import type { Experience } from "./experience.ts"
-import type { QueueItem } from "./item.ts"
-import type { Moment } from "./moment.ts"
-import { UNFORESEEN } from "./moves.ts"
-import type { Change, Stored, Work } from "./stored.ts"
 import { type Course, lookOf, NO_TRACE, settled, type Sign, type StepTrace, traced } from "./trace.ts"
-import type { KeptRun } from "./witness.ts"
 
 /** A time in which no server could watch, in milliseconds of the steady clock. */
 export interface Outage {

@@ -1,4 +1,4 @@
-import { type Amounts, lasts, type Part } from "./parts.ts"
+import { type Amounts, lasts, type Part } from "./matching-steps.ts"
 import { STEPS, type StepTrace, withoutDigits } from "./trace.ts"
 
 /**

@@ -1,5 +1,5 @@
+import { type Hand, paceOf, type Testimony, within } from "./earlier-run.ts"
 import type { Trace } from "./trace.ts"
-import { type Hand, paceOf, type Testimony, within } from "./witness.ts"
 
 /** A testimony, and its weight. */
 export interface Heard {

@@ -13,7 +13,7 @@ import {
   timesAt,
   type Trace,
   traced,
-} from "../../src/item/trace.ts"
+} from "../../../src/item/estimate/trace.ts"
 import { signs } from "./signs.ts"
 
 const told = (...signs: readonly (readonly [at: number, sign: Sign])[]): Trace =>

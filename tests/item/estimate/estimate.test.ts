@@ -2,12 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { estimate, outlook, timeProgress } from "../../src/item/estimate.ts"
-import { type Experience, learn, MAX_RUNS } from "../../src/item/experience.ts"
-import { NO_TRACE, type Sign, traced } from "../../src/item/trace.ts"
-import type { Run } from "../../src/item/witness.ts"
+import type { Run } from "../../../src/item/estimate/earlier-run.ts"
+import { estimate, outlook, timeProgress } from "../../../src/item/estimate/estimate.ts"
+import { type Experience, learn, MAX_RUNS } from "../../../src/item/estimate/experience.ts"
+import { NO_TRACE, type Sign, traced } from "../../../src/item/estimate/trace.ts"
 import type { Attempt } from "./histories.ts"
-import { madeKinds } from "./made.ts"
+import { madeKinds } from "./made-kinds.ts"
 import { median, runOf, traceOf } from "./replay.ts"
 import { runOfSigns, type Signs, signs, traceOfSigns } from "./signs.ts"
 

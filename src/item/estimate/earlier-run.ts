@@ -1,8 +1,8 @@
-import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./lengths.ts"
-import { type Amounts, amountsOf, lasts, matched, type Part } from "./parts.ts"
-import { moreSteps, surplusOf } from "./series.ts"
-import { roughnessOf } from "./shape.ts"
+import { moreSteps, surplusOf } from "./extra-steps.ts"
+import { type Amounts, amountsOf, lasts, matched, type Part } from "./matching-steps.ts"
+import { type Habit, type Habits, type Lasted, type Sizes, sizesOf } from "./step-durations.ts"
 import { NO_TRACE, type Point, type Signal, SIGNALS, type StepTrace, timesAt, type Trace } from "./trace.ts"
+import { roughnessOf } from "./uneven-pace.ts"
 
 /** An attempt that completed, as it is remembered. */
 export interface Run {

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test"
 
-import { changed } from "../../src/item/changes.ts"
-import { type Knowledge, type Outage, withCourse } from "../../src/item/course.ts"
-import { type Experience, learn } from "../../src/item/experience.ts"
-import type { ItemChange, Report } from "../../src/item/item.ts"
-import { claimed, completed, failed, rescued } from "../../src/item/lease.ts"
-import type { Moment } from "../../src/item/moment.ts"
-import { reported } from "../../src/item/report.ts"
-import { stalled } from "../../src/item/stalled.ts"
-import { type Change, IDLE, type Stored } from "../../src/item/stored.ts"
-import type { KeptRun } from "../../src/item/witness.ts"
-import { draft, START_MS } from "../contracts/store.contract.ts"
+import { changed } from "../../../src/item/changes.ts"
+import type { KeptRun } from "../../../src/item/estimate/earlier-run.ts"
+import { type Experience, learn } from "../../../src/item/estimate/experience.ts"
+import { type Knowledge, type Outage, withCourse } from "../../../src/item/estimate/follow-attempt.ts"
+import type { ItemChange, Report } from "../../../src/item/item.ts"
+import { claimed, completed, failed, rescued } from "../../../src/item/lease.ts"
+import type { Moment } from "../../../src/item/moment.ts"
+import { reported } from "../../../src/item/report.ts"
+import { stalled } from "../../../src/item/stalled.ts"
+import { type Change, IDLE, type Stored } from "../../../src/item/stored.ts"
+import { draft, START_MS } from "../../contracts/store.contract.ts"
 
 /** An item on its way, and what is known meanwhile. */
 class Render {
