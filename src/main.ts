@@ -1,6 +1,6 @@
 import { asTyped } from "./commands/as-typed.ts"
 import { COMMANDS } from "./commands/commands.ts"
-import { didYouMean } from "./commands/nearest.ts"
+import { didYouMean } from "./commands/did-you-mean.ts"
 import { helpOf, readArguments, usageLine } from "./commands/usage.ts"
 import { passProxy } from "./config/proxy.ts"
 import { reasonOf } from "./errors.ts"

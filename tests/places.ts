@@ -10,7 +10,7 @@ export interface Rule {
 export const RULES: Readonly<Record<string, Rule>> = {
   backoff: { own: [] },
   access: { own: ["errors", "node", "service", "store/contract/access", "token"] },
-  "access/redis": { own: ["access", "service"], packages: ["bun"] },
+  "access/redis-rate-limit": { own: ["access", "service"], packages: ["bun"] },
   offline: { own: ["access", "errors", "store"] },
   machine: { own: [], packages: ["node:fs", "node:os"] },
   "machine/libc": { own: [], packages: ["bun:ffi"] },
@@ -102,7 +102,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     ],
     packages: ["elysia", "@elysiajs/cors", "@sinclair/typebox", "node:net"],
   },
-  "http/own-names": { own: [], packages: ["node:fs", "node:os"] },
+  "http/machine-host-names": { own: [], packages: ["node:fs", "node:os"] },
   "http/docs": {
     own: ["access", "errors", "http", "item", "text", "wire"],
     packages: ["elysia", "@sinclair/typebox"],

@@ -111,7 +111,7 @@ if (prove) {
       "tests/runner/drain.test.ts",
       "tests/upkeep/year.test.ts",
       "tests/stream/orders.test.ts",
-      "tests/http/silent-peers.test.ts",
+      "tests/http/gone-websockets.test.ts",
       "tests/reliability/",
       "tests/next.test.ts",
       "tests/packaging/release.test.ts",

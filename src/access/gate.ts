@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import type { TokenRow } from "../store/contract/access.ts"
-import { Buckets } from "./bucket.ts"
+import { Buckets } from "./rate-limit.ts"
 import { allow, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
 import type { Tokens } from "./tokens.ts"

@@ -10,7 +10,7 @@ import { NewItem, type QueueItem } from "../item/item.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, idFlag, integerFlag, pageUrl, say, secondsFlag } from "./command.ts"
-import { KIND_FLAG, totalOf } from "./flags.ts"
+import { KIND_FLAG, totalOf } from "./render-flags.ts"
 import type { Arguments } from "./usage.ts"
 
 /** The metadata of the flags, each as `key=value`. @throws AppError `invalid` */

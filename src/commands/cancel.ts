@@ -1,5 +1,5 @@
 import { printable } from "../text.ts"
-import { actCommand } from "./act.ts"
+import { actCommand } from "./act-on-items.ts"
 import type { Command } from "./command.ts"
 
 /** Cancels items. */

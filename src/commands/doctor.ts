@@ -7,7 +7,7 @@ import { AppError } from "../errors.ts"
 import { coloured, colourless, type Tone } from "../terminal/terminal.ts"
 import { counted, safeJson } from "../text.ts"
 import { type Command, say } from "./command.ts"
-import { wholeFlag } from "./flags.ts"
+import { wholeFlag } from "./render-flags.ts"
 import { takes } from "./usage.ts"
 
 /** What should come at once may take this long. */

@@ -6,7 +6,7 @@ import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"
 import { leftOf, startsOf, stepOf, toneOf, type Zone } from "../terminal/words.ts"
 import { duration, isGuess, leftIn, printable, shownOf } from "../text.ts"
-import { type Unserved, unservedText } from "./unserved.ts"
+import { type Unserved, unservedText } from "./waiting-without-worker.ts"
 
 /** How a table is shown. */
 interface Look {

@@ -6,8 +6,8 @@ import { hasFailed } from "../item/state-in-one-word.ts"
 import { safeJson } from "../text.ts"
 import { clientOf, type Command, eitherOf, idFlag, integerFlag, say, UTC_FLAG, zoneFlag } from "./command.ts"
 import { lookOf, table } from "./list-table.ts"
-import { type Unserved, unservedBy, waits, workersFor } from "./unserved.ts"
 import { takes } from "./usage.ts"
+import { type Unserved, unservedBy, waits, workersFor } from "./waiting-without-worker.ts"
 
 const DEFAULT_LIMIT = 100
 /** As many as the server gives at once. */

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts"
-import { actCommand } from "./act.ts"
+import { actCommand } from "./act-on-items.ts"
 import type { Command } from "./command.ts"
 
 /** Removes items. */

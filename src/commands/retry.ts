@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts"
 import { counted } from "../text.ts"
-import { actCommand } from "./act.ts"
+import { actCommand } from "./act-on-items.ts"
 import { clientOf, type Command, say } from "./command.ts"
 import { takes } from "./usage.ts"
 

@@ -16,8 +16,8 @@ import {
   shownOf,
 } from "../text.ts"
 import { clientOf, type Command, pageUrl, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
-import { unservedBy, unservedText, waits, workersFor } from "./unserved.ts"
 import { takes } from "./usage.ts"
+import { unservedBy, unservedText, waits, workersFor } from "./waiting-without-worker.ts"
 
 /** What is known of an item, by name; what is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]

@@ -4,7 +4,7 @@ import { type Given } from "../config/config.ts"
 import { type Setting, type SettingName, SETTINGS } from "../config/settings.ts"
 import { variableOf } from "../config/values.ts"
 import { AppError } from "../errors.ts"
-import { didYouMean } from "./nearest.ts"
+import { didYouMean } from "./did-you-mean.ts"
 
 /** A flag of one command alone. */
 export interface Flag {

@@ -7,7 +7,7 @@ import { readable, readableControl } from "../terminal/plain.ts"
 import type { Zone } from "../terminal/words.ts"
 import { printable, safeJson } from "../text.ts"
 import { clientOf, type Command, say, typedId, UTC_FLAG, zoneFlag } from "./command.ts"
-import { drawLive } from "./live.ts"
+import { drawLive } from "./draw-live.ts"
 import { takes } from "./usage.ts"
 
 /** A line for people. */

@@ -6,7 +6,7 @@ import { toStderr } from "../runner/stderr.ts"
 import { Worker, type WorkerOptions } from "../runner/worker.ts"
 import { version } from "../version.ts"
 import { clientOf, type Command } from "./command.ts"
-import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./flags.ts"
+import { KIND_FLAG, RENDER_FLAGS, renderFlags, reportWithinFlag, wholeFlag } from "./render-flags.ts"
 import { type Arguments, takes } from "./usage.ts"
 
 const MAX_CONCURRENCY = 256

@@ -3,14 +3,14 @@ import { Elysia } from "elysia"
 import { type Caller, EVERYBODY, type Gate } from "../access/gate.ts"
 import { AppError, type ErrorCode } from "../errors.ts"
 import type { Metrics } from "../metrics/metrics.ts"
-import { Owner } from "../stream/most-streams.ts"
+import { Owner } from "../stream/stream-limits.ts"
 import type { Streams } from "../stream/streams.ts"
 import type { ClientAddress, TrustedProxies } from "./client-address.ts"
 import type { FairTurns } from "./fair-turns.ts"
 import type { Limits } from "./limits.ts"
-import { needOf } from "./needs.ts"
+import { needOf } from "./needed-rights.ts"
 import { isLoopback, isRead } from "./origin.ts"
-import { checkOwnItem } from "./own-item.ts"
+import { checkOwnItem } from "./token-for-one-item.ts"
 
 /** Runs before every route, and gives it the caller. */
 export type Admission = ReturnType<typeof admission>

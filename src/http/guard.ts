@@ -3,8 +3,8 @@ import { Elysia } from "elysia"
 import { AppError } from "../errors.ts"
 import { countedRefusal, type RefusalCounts } from "./access.ts"
 import type { RouteOfApp } from "./docs/describe.ts"
+import { ownNames } from "./machine-host-names.ts"
 import { type Doors, isLoopback, isRead, notTaken, type Sender } from "./origin.ts"
-import { ownNames } from "./own-names.ts"
 import { isAt, pathOf } from "./paths.ts"
 
 /** What decides which pages and host names are accepted. */

@@ -14,10 +14,10 @@ import { every } from "../service.ts"
 import { IngestAnswer } from "../wire/answers.ts"
 import { type Callers, whileIn } from "./access.ts"
 import { api } from "./api.ts"
+import { piecesOf } from "./body-silence-limit.ts"
 import { json, words } from "./docs/words.ts"
 import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "./ingest-query.ts"
 import { ItemParams, LEASE, tokenOf } from "./params.ts"
-import { piecesOf } from "./silence-limit.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,

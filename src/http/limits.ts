@@ -1,6 +1,6 @@
-import type { Allowances } from "../access/allowances.ts"
-import { Buckets, type Rate } from "../access/bucket.ts"
+import type { Allowances } from "../access/fleet-rate-limit.ts"
 import type { Caller } from "../access/gate.ts"
+import { Buckets, type Rate } from "../access/rate-limit.ts"
 import { digest } from "../access/secret.ts"
 import { AppError } from "../errors.ts"
 

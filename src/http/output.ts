@@ -8,11 +8,11 @@ import type { Output, OutputEvent, OutputQuery } from "../queue/output.ts"
 import { OutputPart, OutputStored } from "../wire/output.ts"
 import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
+import { limitSilence, piecesOf } from "./body-silence-limit.ts"
 import { OUTPUT_SSE, OUTPUT_TEXT } from "./docs/examples.ts"
 import { json, words } from "./docs/words.ts"
 import { type OutputFormat, outputFormat, placeIn } from "./output-formats.ts"
 import { ItemParams, LEASE, LeaseParams, queryInteger, required, SongParams } from "./params.ts"
-import { limitSilence, piecesOf } from "./silence-limit.ts"
 
 const PrintedParams = Type.Object(
   {

@@ -1,5 +1,5 @@
 import type { Counter, Histogram, Metrics } from "../metrics/metrics.ts"
-import { needOf } from "./needs.ts"
+import { needOf } from "./needed-rights.ts"
 
 /** An answer, as it is logged. */
 export interface Answered {

@@ -4,16 +4,16 @@ import { Value } from "@sinclair/typebox/value"
 import type { Caller } from "../access/gate.ts"
 import { AppError } from "../errors.ts"
 import { messages } from "../stream/formats.ts"
-import type { Chunks, Ending } from "../stream/request.ts"
 import { MAX_CHOSEN, type Question, Selection } from "../stream/selection.ts"
+import type { Chunks, Ending } from "../stream/stream-request.ts"
 import type { Streams } from "../stream/streams.ts"
 import { StreamLine } from "../wire/answers.ts"
 import { type Callers, endedToken } from "./access.ts"
 import { api } from "./api.ts"
 import { clientKind } from "./client-kind.ts"
 import { type RouteWords, words } from "./docs/words.ts"
+import { type Peer, SilentPeers } from "./gone-websockets.ts"
 import { ItemParams } from "./params.ts"
-import { type Peer, SilentPeers } from "./silent-peers.ts"
 import {
   type Asked,
   GlobalSocketParams,

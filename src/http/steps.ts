@@ -4,9 +4,9 @@ import { StepsRequest } from "../wire/requests.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { jsonBody } from "./body.ts"
+import { shown } from "./claim-and-report.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams, LEASE, LeaseParams, tokenOf } from "./params.ts"
-import { shown } from "./workers.ts"
 
 /** The steps of a render: declared once, and begun one after the other. */
 export const stepRoutes = (workers: Workers, access: Admission) =>

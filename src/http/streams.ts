@@ -1,6 +1,6 @@
 import { allow } from "../access/roles.ts"
 import { formats, type HttpFormat, negotiate, text } from "../stream/formats.ts"
-import type { Chunks, StreamRequest } from "../stream/request.ts"
+import type { Chunks, StreamRequest } from "../stream/stream-request.ts"
 import type { OpenStream, Streams } from "../stream/streams.ts"
 import { type ServerSeen, Stats } from "../wire/server.ts"
 import type { Callers } from "./access.ts"

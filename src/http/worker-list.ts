@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox"
 
 import type { QueueItem } from "../item/item.ts"
-import type { KnownWorker } from "../queue/presence.ts"
+import type { KnownWorker } from "../queue/known-workers.ts"
 import type { Queue } from "../queue/queue.ts"
 import type { Workers } from "../queue/workers.ts"
 import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../wire/answers.ts"

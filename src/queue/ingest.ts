@@ -6,10 +6,10 @@ import { type AttemptName, printingOf } from "../item/same-attempt.ts"
 import type { Stored } from "../item/stored.ts"
 import { type RendererName, RENDERERS } from "../renderers/names.ts"
 import { isWhole, type Renderer, renderer } from "../renderers/renderer.ts"
+import { Throttle } from "./ingest-throttle.ts"
 import type { OutputWriter } from "./output-writer.ts"
 import type { Output } from "./output.ts"
 import type { Queue } from "./queue.ts"
-import { Throttle } from "./throttle.ts"
 import type { LeaseStanding, Workers } from "./workers.ts"
 
 /**

@@ -11,7 +11,7 @@ import { updateIn } from "../item/update.ts"
 import type { History, Page } from "../store/contract/history.ts"
 import type { Decide, Idempotency, Items, ListQuery } from "../store/contract/items.ts"
 import { DatabaseRoom } from "./database-room.ts"
-import type { Learned } from "./learned.ts"
+import type { Learned } from "./learned-durations.ts"
 
 /** How many changes of a batch share a commit; other requests have their turn between two commits. */
 const CHANGED_AT_ONCE = 100

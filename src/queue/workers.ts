@@ -22,8 +22,8 @@ import type { Decide, Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
 import type { DatabaseRoom } from "./database-room.ts"
 import { throwGoneIfDeleted } from "./deleted-item.ts"
-import type { Learned } from "./learned.ts"
-import { type Introduction, Presence } from "./presence.ts"
+import { type Introduction, Presence } from "./known-workers.ts"
+import type { Learned } from "./learned-durations.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
 const TURN_MS = 500

@@ -1,4 +1,4 @@
-import type { SharedBuckets } from "../access/allowances.ts"
+import type { SharedBuckets } from "../access/fleet-rate-limit.ts"
 import { type Bus, LocalBus } from "../bus/bus.ts"
 import { type Bell, RemoteBus } from "../bus/remote.ts"
 import type { Config } from "../config/config.ts"
@@ -39,7 +39,7 @@ async function engineOf(url: string): Promise<Engine> {
   }
   const [{ REDIS_MERGE_MS, redisBell }, { RedisBuckets }] = await Promise.all([
     import("../bus/redis.ts"),
-    import("../access/redis.ts"),
+    import("../access/redis-rate-limit.ts"),
   ])
   return {
     bell: redisBell,

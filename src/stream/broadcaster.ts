@@ -4,10 +4,10 @@ import type { History, Lost } from "../store/contract/history.ts"
 import { Batch, BatchEvent } from "./batch.ts"
 import { isLost } from "./kept-ids.ts"
 import { StreamMetrics } from "./metrics.ts"
-import type { Owner } from "./most-streams.ts"
-import { type Pause, Pauses } from "./pauses.ts"
+import { type Pause, Pauses } from "./queue-pause.ts"
 import type { Seat } from "./seat.ts"
 import { Seats } from "./seats.ts"
+import type { Owner } from "./stream-limits.ts"
 import { Tail } from "./tail.ts"
 
 /** Updates are read from the history in pieces of at most this many. */

@@ -5,13 +5,13 @@ import type { Broadcaster } from "./broadcaster.ts"
 import { isKept, isLost } from "./kept-ids.ts"
 import type { StreamMetrics } from "./metrics.ts"
 import { greetingOf, type Opening, type Openings } from "./opening.ts"
-import { NO_PAUSE, type Pause } from "./pauses.ts"
+import { NO_PAUSE, type Pause } from "./queue-pause.ts"
 import type { ReadingTurns } from "./reading-turns.ts"
-import { eventId, type StreamRequest } from "./request.ts"
-import { type Hole, salvage } from "./salvage.ts"
 import type { Seat } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
+import { eventId, type StreamRequest } from "./stream-request.ts"
 import { thinned } from "./thinning.ts"
+import { type Hole, salvage } from "./unreadable-updates.ts"
 
 /**
  * All other work waits while a page is read: 0.7 ms for this many rows. Four times as many take 3.2 ms, a

@@ -3,10 +3,10 @@ import type { Bounds, History, Latest, Page } from "../store/contract/history.ts
 import { controlFrame, type Frame, type UpdateFrame, updateFrames } from "../wire/frames.ts"
 import type { Broadcaster } from "./broadcaster.ts"
 import { isKept } from "./kept-ids.ts"
-import { NO_PAUSE } from "./pauses.ts"
-import { type Knowable, Remembered } from "./remembered.ts"
-import { eventId, type StreamRequest } from "./request.ts"
+import { NO_PAUSE } from "./queue-pause.ts"
 import type { Wanted } from "./selection.ts"
+import { type Knowable, Remembered } from "./shared-reads.ts"
+import { eventId, type StreamRequest } from "./stream-request.ts"
 
 /** An opening with more updates than this is not shared: each stream sends it in its own pages. */
 const MOST_UPDATES = 64

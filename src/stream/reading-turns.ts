@@ -1,4 +1,4 @@
-import type { Owner } from "./most-streams.ts"
+import type { Owner } from "./stream-limits.ts"
 
 /** Stints that read the history at once; the others wait in line. */
 const MOST_AT_ONCE = 8

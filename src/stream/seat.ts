@@ -1,4 +1,4 @@
-import type { Owner } from "./most-streams.ts"
+import type { Owner } from "./stream-limits.ts"
 
 /** Why a waiting stream was woken. */
 export type WakeReason = "batch" | "keepalive" | "asked" | "over"

@@ -11,10 +11,10 @@ import {
   type Shared,
 } from "./history-reader.ts"
 import type { Opening } from "./opening.ts"
-import { NO_PAUSE } from "./pauses.ts"
-import type { Chunks, Ending, Sink, StreamRequest } from "./request.ts"
+import { NO_PAUSE } from "./queue-pause.ts"
 import { type Leaving, Seat, type SeatKind, type WakeReason } from "./seat.ts"
 import type { Wanted } from "./selection.ts"
+import type { Chunks, Ending, Sink, StreamRequest } from "./stream-request.ts"
 
 const DRAIN_RETRY_MS = 500
 const DRAIN_RETRY_SPREAD_MS = 1500

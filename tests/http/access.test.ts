@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 
 import { isAllowed } from "../../src/access/roles.ts"
 import { Client } from "../../src/client/client.ts"
-import { NEEDS } from "../../src/http/needs.ts"
+import { NEEDS } from "../../src/http/needed-rights.ts"
 import { type Role, ROLES } from "../../src/store/contract/access.ts"
 import { start, type TestServer } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"

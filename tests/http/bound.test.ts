@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { NEEDS } from "../../src/http/needs.ts"
+import { NEEDS } from "../../src/http/needed-rights.ts"
 import { openAccessBeside } from "../../src/store/sqlite/open-tokens.ts"
 import { Output } from "../output.ts"
 import { start, type TestServer } from "../server.ts"

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { isAllowed } from "../../src/access/roles.ts"
-import { NEEDS } from "../../src/http/needs.ts"
+import { NEEDS } from "../../src/http/needed-rights.ts"
 import { start } from "../server.ts"
 import { bearer, known, tokenOf } from "./tokens.ts"
 

@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in tokens, tickets and the shared limits of clients. */
 export const ACCESS: readonly Mistake[] = [
   ...of(
-    "src/access/allowances.ts",
-    ["tests/access/allowances.test.ts"],
+    "src/access/fleet-rate-limit.ts",
+    ["tests/access/fleet-rate-limit.test.ts"],
     [
       [
         "a server takes one unit for all that wait",
@@ -24,8 +24,8 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/access/bucket.ts",
-    ["tests/access/bucket.test.ts"],
+    "src/access/rate-limit.ts",
+    ["tests/access/rate-limit.test.ts"],
     [
       [
         "a client that was quiet may do without end",
@@ -41,7 +41,7 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/access/bucket.ts",
+    "src/access/rate-limit.ts",
     ["tests/http/limits.test.ts"],
     [
       [

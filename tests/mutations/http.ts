@@ -95,7 +95,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/queue.ts",
+    "src/http/queue-item.ts",
     ["tests/http/access.test.ts"],
     [
       [
@@ -106,8 +106,8 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/silence-limit.ts",
-    ["tests/http/silence-limit.test.ts"],
+    "src/http/body-silence-limit.ts",
+    ["tests/http/body-silence-limit.test.ts"],
     [
       [
         "a body that comes slowly is given up after a day",
@@ -117,8 +117,8 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/silent-peers.ts",
-    ["tests/http/silent-peers.test.ts"],
+    "src/http/gone-websockets.ts",
+    ["tests/http/gone-websockets.test.ts"],
     [
       [
         "a second peer after a quiet time is never asked",
@@ -155,7 +155,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/totals.ts",
+    "src/http/whole-queue.ts",
     ["tests/queue/totals.test.ts"],
     [
       [
@@ -166,7 +166,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/workers.ts",
+    "src/http/claim-and-report.ts",
     ["tests/queue/claim-left.test.ts"],
     [
       [
@@ -177,7 +177,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/workers.ts",
+    "src/http/claim-and-report.ts",
     ["tests/queue/cancel.test.ts"],
     [
       [
@@ -210,8 +210,8 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/silent-peers.ts",
-    ["tests/http/silent-peers.test.ts"],
+    "src/http/gone-websockets.ts",
+    ["tests/http/gone-websockets.test.ts"],
     [["a timer goes on when nobody is connected", "    clearInterval(this.#timer)\n", ""]],
   ),
   ...of(

@@ -14,7 +14,7 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/forecasts.ts",
+    "src/queue/start-forecasts.ts",
     ["tests/queue/foreseen.test.ts"],
     [
       [
@@ -70,7 +70,7 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/learned.ts",
+    "src/queue/learned-durations.ts",
     ["tests/queue/foreseen.test.ts"],
     [
       [
@@ -179,7 +179,7 @@ export const QUEUE: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/queue.ts",
-    ["tests/upkeep/space.test.ts"],
+    ["tests/upkeep/size-limit.test.ts"],
     [
       [
         "the end of a render is refused while the database is full",
@@ -250,7 +250,7 @@ export const QUEUE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/learned.ts",
+    "src/queue/learned-durations.ts",
     ["tests/queue/foreseen.test.ts"],
     [
       [

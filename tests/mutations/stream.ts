@@ -4,7 +4,7 @@ import { type Mistake, of } from "./mistake.ts"
 export const STREAM: readonly Mistake[] = [
   ...of(
     "src/stream/broadcaster.ts",
-    ["tests/stream/owners.test.ts"],
+    ["tests/stream/stream-limits.test.ts"],
     [
       ["a stream that has left still counts for its owner", "if (seat.owner) seat.owner.streams -= 1", ""],
       ["a silent stream gets a keepalive at every look", "seat.saidMs = nowMs\n", ""],
@@ -18,7 +18,7 @@ export const STREAM: readonly Mistake[] = [
   ...of(
     "src/stream/broadcaster.ts",
     [
-      "tests/stream/owners.test.ts",
+      "tests/stream/stream-limits.test.ts",
       "tests/stream/reading-turns.test.ts",
       "tests/stream/broadcaster.test.ts",
       "tests/stream/opening.test.ts",
@@ -80,8 +80,8 @@ export const STREAM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/most-streams.ts",
-    ["tests/stream/owners.test.ts"],
+    "src/stream/stream-limits.ts",
+    ["tests/stream/stream-limits.test.ts"],
     [
       [
         "an owner may have one stream too many",
@@ -108,8 +108,8 @@ export const STREAM: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/salvage.ts",
-    ["tests/stream/salvage.test.ts"],
+    "src/stream/unreadable-updates.ts",
+    ["tests/stream/unreadable-updates.test.ts"],
     [["a hole begins one update too late", "after: id - 1, count: 1", "after: id, count: 1"]],
   ),
   ...of(
@@ -137,7 +137,7 @@ export const STREAM: readonly Mistake[] = [
   ...of(
     "src/stream/thinning.ts",
     [
-      "tests/stream/owners.test.ts",
+      "tests/stream/stream-limits.test.ts",
       "tests/stream/reading-turns.test.ts",
       "tests/stream/broadcaster.test.ts",
       "tests/stream/opening.test.ts",

@@ -118,7 +118,7 @@ export const UPKEEP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/upkeep/finished.ts",
+    "src/upkeep/remove-finished.ts",
     ["tests/upkeep/retention.test.ts"],
     [
       [
@@ -157,7 +157,7 @@ export const UPKEEP: readonly Mistake[] = [
     [["updates of the last day are removed", "before(Math.max(updatesMs, DAY_MS))", "before(updatesMs)"]],
   ),
   ...of(
-    "src/upkeep/ended.ts",
+    "src/upkeep/old-enough.ts",
     ["tests/upkeep/retention.test.ts"],
     [
       ["a clock that is ahead makes old what is young", "Math.min(ms, DAY_MS)", "0"],
@@ -174,8 +174,8 @@ export const UPKEEP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/upkeep/space.ts",
-    ["tests/upkeep/space.test.ts"],
+    "src/upkeep/size-limit.ts",
+    ["tests/upkeep/size-limit.test.ts"],
     [
       [
         "room is made down to the limit alone, and so again and again",

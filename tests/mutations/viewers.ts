@@ -16,7 +16,7 @@ export const VIEWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/stream/viewer.ts",
-    ["tests/stream/pauses.test.ts"],
+    ["tests/stream/queue-pause.test.ts"],
     [
       [
         "an open stream does not say that the queue was paused",
@@ -27,7 +27,7 @@ export const VIEWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/stream/history-reader.ts",
-    ["tests/stream/pauses.test.ts"],
+    ["tests/stream/queue-pause.test.ts"],
     [
       [
         "a stream that opens while the queue is paused does not say it",
@@ -37,8 +37,8 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/pauses.ts",
-    ["tests/stream/pauses.test.ts"],
+    "src/stream/queue-pause.ts",
+    ["tests/stream/queue-pause.test.ts"],
     [
       [
         "whether the queue is paused is not read again after a failure",
@@ -53,7 +53,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/one-item.ts",
+    "src/stream/one-item-viewer.ts",
     ["tests/http/bound.test.ts"],
     [
       [
@@ -64,8 +64,8 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/one-item.ts",
-    ["tests/stream/one-item.test.ts"],
+    "src/stream/one-item-viewer.ts",
+    ["tests/stream/one-item-viewer.test.ts"],
     [
       [
         "the end of a stream shows the newest event ID to a viewer of one item",
@@ -110,7 +110,7 @@ export const VIEWERS: readonly Mistake[] = [
   ...of(
     "src/stream/opening.ts",
     [
-      "tests/stream/owners.test.ts",
+      "tests/stream/stream-limits.test.ts",
       "tests/stream/reading-turns.test.ts",
       "tests/stream/broadcaster.test.ts",
       "tests/stream/opening.test.ts",
@@ -141,7 +141,7 @@ export const VIEWERS: readonly Mistake[] = [
   ),
   ...of(
     "src/stream/history-reader.ts",
-    ["tests/stream/salvage.test.ts"],
+    ["tests/stream/unreadable-updates.test.ts"],
     [
       [
         "a filtered stream learns how many updates of others cannot be read",
@@ -199,7 +199,7 @@ export const VIEWERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/stream/remembered.ts",
+    "src/stream/shared-reads.ts",
     ["tests/stream/opening.test.ts"],
     [["a read that failed is remembered", "() => isKept() && this.#entries.delete(name)", "() => undefined"]],
   ),
@@ -272,7 +272,7 @@ export const VIEWERS: readonly Mistake[] = [
   ...of(
     "src/stream/viewer.ts",
     [
-      "tests/stream/owners.test.ts",
+      "tests/stream/stream-limits.test.ts",
       "tests/stream/reading-turns.test.ts",
       "tests/stream/broadcaster.test.ts",
       "tests/stream/opening.test.ts",

@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in who gets an item, who is there, and who has gone. */
 export const WORKERS: readonly Mistake[] = [
   ...of(
-    "src/queue/presence.ts",
-    ["tests/queue/presence.test.ts"],
+    "src/queue/known-workers.ts",
+    ["tests/queue/known-workers.test.ts"],
     [
       [
         "a worker that does not identify its starts cannot be drained",
@@ -72,8 +72,8 @@ export const WORKERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/queue/throttle.ts",
-    ["tests/queue/throttle.test.ts"],
+    "src/queue/ingest-throttle.ts",
+    ["tests/queue/ingest-throttle.test.ts"],
     [
       [
         "after a flood the end of a torn line is read as a line",
@@ -130,7 +130,7 @@ export const WORKERS: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/workers.ts",
-    ["tests/upkeep/space.test.ts"],
+    ["tests/upkeep/size-limit.test.ts"],
     [
       [
         "a report for which there is no room is no sign of life",

@@ -3,7 +3,7 @@ import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
-import { Learned } from "../../src/queue/learned.ts"
+import { Learned } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"

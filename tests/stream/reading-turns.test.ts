@@ -5,8 +5,8 @@ import type { StoredUpdate } from "../../src/item/stored.ts"
 import type { History } from "../../src/store/contract/history.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { sse } from "../../src/stream/formats.ts"
-import { Owner } from "../../src/stream/most-streams.ts"
 import { ReadingTurns } from "../../src/stream/reading-turns.ts"
+import { Owner } from "../../src/stream/stream-limits.ts"
 import { Streams } from "../../src/stream/streams.ts"
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))

@@ -13,7 +13,7 @@ import {
 } from "../../item/item.ts"
 import { Claimed, EventData, StreamLine, Update, WebhookBody, WorkerAnswer } from "../../wire/answers.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
-import { needOf } from "../needs.ts"
+import { needOf } from "../needed-rights.ts"
 import { BODIES } from "./examples.ts"
 import { type RouteWords, type Success, TAGS, wordsOf } from "./words.ts"
 

@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
-import { Pauses } from "../../src/stream/pauses.ts"
+import { Pauses } from "../../src/stream/queue-pause.ts"
 import { Seat } from "../../src/stream/seat.ts"
 import { Reader, type Seen } from "../reader.ts"
 import { start, type TestServer } from "../server.ts"

@@ -1,8 +1,8 @@
 import { RedisClient } from "bun"
 
 import type { Service } from "../service.ts"
-import type { Grant, SharedBuckets } from "./allowances.ts"
-import type { Rate } from "./bucket.ts"
+import type { Grant, SharedBuckets } from "./fleet-rate-limit.ts"
+import type { Rate } from "./rate-limit.ts"
 
 /**
  * Takes units from a bucket, by the clock of Redis: as many as are wanted, or a sixteenth of what is in the

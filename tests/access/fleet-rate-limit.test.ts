@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
-import { Allowances, type Grant, type SharedBuckets } from "../../src/access/allowances.ts"
+import { Allowances, type Grant, type SharedBuckets } from "../../src/access/fleet-rate-limit.ts"
 import { EVERYBODY } from "../../src/access/gate.ts"
-import { RedisBuckets } from "../../src/access/redis.ts"
+import { RedisBuckets } from "../../src/access/redis-rate-limit.ts"
 import { AppError } from "../../src/errors.ts"
 import { Limits } from "../../src/http/limits.ts"
 import { found, startRedis } from "../engines.ts"

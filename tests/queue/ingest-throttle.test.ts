@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { Throttle } from "../../src/queue/throttle.ts"
+import { Throttle } from "../../src/queue/ingest-throttle.ts"
 
 const PIECE = 64 * 1024
 const BURST = 16 * PIECE

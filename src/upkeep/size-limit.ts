@@ -2,8 +2,8 @@ import type { Bus } from "../bus/bus.ts"
 import { Repeating } from "../service.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Upkeep } from "../store/contract/upkeep.ts"
-import { DAY_MS, endedBefore, newestBefore } from "./ended.ts"
-import { removeFinished } from "./finished.ts"
+import { DAY_MS, endedBefore, newestBefore } from "./old-enough.ts"
+import { removeFinished } from "./remove-finished.ts"
 
 /** How often it looks how large the database is. */
 const TURN_MS = 2000

@@ -1,7 +1,7 @@
 import type { Control, Frame } from "../wire/frames.ts"
 import type { Format } from "./formats.ts"
 import type { Opening } from "./opening.ts"
-import { eventId, type StreamRequest } from "./request.ts"
+import { eventId, type StreamRequest } from "./stream-request.ts"
 
 /** Takes the place of an event ID that this viewer cannot have received: it is none of this history's. */
 const NO_EVENT_ID = "unknown"

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
-import { Presence } from "../../src/queue/presence.ts"
+import { Presence } from "../../src/queue/known-workers.ts"
 
 test("of a drain at one server and a resume at another the later one counts, and its claims are answered", () => {
   let nowMs = 1000

@@ -9,8 +9,8 @@ import {
 import type { QueueItem } from "../item/item.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
-import type { Learned } from "./learned.ts"
-import type { Presence } from "./presence.ts"
+import type { Presence } from "./known-workers.ts"
+import type { Learned } from "./learned-durations.ts"
 
 /** How many items are looked at, those that are being worked on included. */
 const MOST_ITEMS = 1000

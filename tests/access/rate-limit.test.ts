@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { Buckets } from "../../src/access/bucket.ts"
+import { Buckets } from "../../src/access/rate-limit.ts"
 
 test("a client may use its burst at once, and then waits as long as the answer says", () => {
   const buckets = new Buckets({ perSecond: 10, burst: 3 })

@@ -4,7 +4,7 @@ import { Dashboard } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { ZoneParams } from "./totals.ts"
+import { ZoneParams } from "./whole-queue.ts"
 
 /** A length of time as Track Studio's web application shows it: `1h2m3s`. */
 function lasted(ms: number | null): string {

@@ -1,4 +1,4 @@
-import type { Rate } from "./bucket.ts"
+import type { Rate } from "./rate-limit.ts"
 
 /** How long units that were taken may be used. */
 const KEPT_MS = 1000

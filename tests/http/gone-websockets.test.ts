@@ -1,6 +1,6 @@
 import { expect, jest, test } from "bun:test"
 
-import { SilentPeers } from "../../src/http/silent-peers.ts"
+import { SilentPeers } from "../../src/http/gone-websockets.ts"
 import { PROVE } from "../proof.ts"
 import { start } from "../server.ts"
 import { WebSocketReader } from "../websockets.ts"

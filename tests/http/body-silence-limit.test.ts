@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { limitSilence, piecesOf } from "../../src/http/silence-limit.ts"
+import { limitSilence, piecesOf } from "../../src/http/body-silence-limit.ts"
 import { raw } from "../raw.ts"
 
 test("a body whose sender has lost its power ends after a silence, and one that goes on does not", async () => {

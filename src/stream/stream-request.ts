@@ -1,6 +1,6 @@
 import type { Format } from "./formats.ts"
-import type { Owner } from "./most-streams.ts"
 import type { Selection, Wanted } from "./selection.ts"
+import type { Owner } from "./stream-limits.ts"
 
 /** What one viewer asks for. */
 export interface StreamRequest<Chunk extends object = object> {
