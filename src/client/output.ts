@@ -1,8 +1,8 @@
 import type { OutputPart } from "../wire/output.ts"
-import { valueOf } from "./ask.ts"
-import { connected, newConnections, type Offline, type OpenConnection, type Reading } from "./connections.ts"
-import type { ServerSentEvent } from "./events.ts"
-import { isOutputEnd, isOutputPart } from "./shapes.ts"
+import { isOutputEnd, isOutputPart } from "./answer-shapes.ts"
+import type { ServerSentEvent } from "./event-parser.ts"
+import { connected, newConnections, type Offline, type OpenConnection, type Reading } from "./reconnecting.ts"
+import { valueOf } from "./requests.ts"
 
 /** What is read of an output: a piece, the end, or that the connection broke off. */
 export type Printed =

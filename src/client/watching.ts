@@ -1,6 +1,7 @@
 import type { ProgressUpdate } from "../item/item.ts"
 import type { StreamControl } from "../wire/frames.ts"
-import { valueOf } from "./ask.ts"
+import { isControl, isControlEvent, isUpdate } from "./answer-shapes.ts"
+import type { ServerSentEvent } from "./event-parser.ts"
 import {
   connected,
   type Connections,
@@ -8,9 +9,8 @@ import {
   type Offline,
   type OpenConnection,
   type Reading,
-} from "./connections.ts"
-import type { ServerSentEvent } from "./events.ts"
-import { isControl, isControlEvent, isUpdate } from "./shapes.ts"
+} from "./reconnecting.ts"
+import { valueOf } from "./requests.ts"
 
 /** What a watched stream gives: an update with its event ID, or news of the stream itself. */
 export type Watched =

@@ -3,8 +3,8 @@ import { basename, extname, resolve } from "node:path"
 
 import { Value } from "@sinclair/typebox/value"
 
+import { wantsColour } from "../config/colour-and-motion.ts"
 import { listFlag, textFlag } from "../config/config.ts"
-import { wantsColour } from "../config/output.ts"
 import { AppError } from "../errors.ts"
 import { NewItem, type QueueItem } from "../item/item.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"

@@ -1,5 +1,5 @@
+import { isLively, wantsColour } from "../config/colour-and-motion.ts"
 import { setting, token } from "../config/config.ts"
-import { isLively, wantsColour } from "../config/output.ts"
 import { examined } from "../doctor/doctor.ts"
 import type { Finding } from "../doctor/finding.ts"
 import { examinedMachine } from "../doctor/machine.ts"

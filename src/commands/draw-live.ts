@@ -1,5 +1,5 @@
 import type { Watched } from "../client/client.ts"
-import { wantsColour } from "../config/output.ts"
+import { wantsColour } from "../config/colour-and-motion.ts"
 import { Board, type BoardOptions } from "../terminal/board.ts"
 import { drawing, foreseeing, type TerminalScreen } from "../terminal/drawing.ts"
 import { coloured, colourless } from "../terminal/terminal.ts"

@@ -1,6 +1,6 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
-import { isLively, wantsColour } from "../config/output.ts"
+import { isLively, wantsColour } from "../config/colour-and-motion.ts"
 import type { QueueItem } from "../item/item.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { bar, coloured, colourless, cut, field, line, type Piece, type Style } from "../terminal/terminal.ts"

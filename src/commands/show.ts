@@ -1,6 +1,6 @@
 import { causeOf } from "../cause.ts"
 import type { ReadItem } from "../client/client.ts"
-import { wantsColour } from "../config/output.ts"
+import { wantsColour } from "../config/colour-and-motion.ts"
 import { standingOf } from "../item/state-in-one-word.ts"
 import { coloured, colourless, line, type Piece } from "../terminal/terminal.ts"
 import { leftOf, nameOf, spokenOf, startsOf, stepOf, toneOf, type Zone } from "../terminal/words.ts"

@@ -1,6 +1,6 @@
 import { type Client, ServerError, type Watched } from "../client/client.ts"
+import { isLively } from "../config/colour-and-motion.ts"
 import { textFlag } from "../config/config.ts"
-import { isLively } from "../config/output.ts"
 import { AppError } from "../errors.ts"
 import type { Status } from "../item/item.ts"
 import { readable, readableControl } from "../terminal/plain.ts"

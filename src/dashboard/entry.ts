@@ -1,4 +1,4 @@
-import { serveTabs } from "./live/worker.ts"
+import { serveTabs } from "./live/shared-worker.ts"
 import { startPage } from "./page.ts"
 
 // One script for both, so that the page and its worker are always of the same version.

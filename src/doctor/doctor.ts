@@ -1,7 +1,7 @@
 import { arrivalAt, certificateOf } from "./arrival.ts"
 import { isHere, type Patient } from "./exchange.ts"
 import { type Finding, note } from "./finding.ts"
-import { heldOf } from "./held.ts"
+import { heldOf } from "./held-answers.ts"
 import { accountOf, addressOf, cachesOn, foreignHost, originsOf, queriesOf, refusalsOf } from "./requests.ts"
 import { socketOf } from "./sockets.ts"
 import { arrivalOf, compressionOf, idlenessOf, idleStream, resumptionOf } from "./streams.ts"

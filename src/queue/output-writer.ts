@@ -1,6 +1,6 @@
 import { type OutputPiece } from "../item/output-piece.ts"
-import { Recent } from "../renderers/recent.ts"
 import { Transcript } from "../renderers/transcript.ts"
+import { Recent } from "../renderers/unread-output.ts"
 import type { OutputEnd } from "../store/contract/outputs.ts"
 
 /** How long output is gathered before it is stored: far less than the second within which it is to be seen. */

@@ -1,5 +1,5 @@
-import { type Growth, isAtStart, type LineLook, NEAR_END, NEAR_START, Track } from "./track.ts"
-import type { Turns } from "./turns.ts"
+import type { Turns } from "./bars-in-sequence.ts"
+import { type Growth, isAtStart, type LineLook, NEAR_END, NEAR_START, Track } from "./believed-bar.ts"
 
 /** A bar that has done nothing yet. */
 const AT_START = 0.02

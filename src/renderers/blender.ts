@@ -1,8 +1,8 @@
 import type { Report } from "../item/item.ts"
-import { FrameInHand, FrameRange } from "./frames.ts"
-import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, WHOLE } from "./reader.ts"
-import { Trouble } from "./trouble.ts"
-import { Turns } from "./turns.ts"
+import { Turns } from "./bars-in-sequence.ts"
+import { Trouble } from "./blender-failures.ts"
+import { FrameInHand, FrameRange } from "./blender-frames.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, WHOLE } from "./line-reader.ts"
 
 // Blender 5 begins its lines with a time and a category: "00:01.547  render           | Fra: 1 | ...". Other programs
 // write without a line end, and so their text can stand before it.

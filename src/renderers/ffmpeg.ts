@@ -1,9 +1,16 @@
 import type { Media, Report } from "../item/item.ts"
-import { Pass } from "./pass.ts"
-import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine, WHOLE } from "./reader.ts"
-import { FfmpegRuns } from "./runs.ts"
-import { isKilled } from "./shell.ts"
-import { Turns } from "./turns.ts"
+import { Turns } from "./bars-in-sequence.ts"
+import { FfmpegRuns } from "./ffmpeg-failures.ts"
+import { Pass } from "./ffmpeg-pass.ts"
+import { isKilled } from "./killed-by-signal.ts"
+import {
+  type Evidence,
+  type Expected,
+  type LineReader,
+  NO_EVIDENCE,
+  plainLine,
+  WHOLE,
+} from "./line-reader.ts"
 
 const KEY_VALUE = /^([a-z_]+)= *(\S+) *$/
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/

@@ -1,11 +1,11 @@
 import type { Report } from "../item/item.ts"
 import { blender } from "./blender.ts"
-import { LineCutter } from "./cutter.ts"
 import { ffmpeg } from "./ffmpeg.ts"
+import { LineCutter } from "./line-cutter.ts"
+import { type Evidence, type Expected, type LineReader, WHOLE } from "./line-reader.ts"
 import { lines } from "./lines.ts"
 import type { RendererName } from "./names.ts"
-import { hasEnd, worthDecoding } from "./quiet.ts"
-import { type Evidence, type Expected, type LineReader, WHOLE } from "./reader.ts"
+import { hasEnd, worthDecoding } from "./worth-decoding.ts"
 
 /** Whether a render that reached this fraction (0 to 1) of its total has finished. */
 export const isWhole = (fraction: number): boolean => fraction >= WHOLE

@@ -2,9 +2,9 @@ import { type BigIntStats, statSync } from "node:fs"
 import { extname, isAbsolute, resolve } from "node:path"
 
 import type { Files } from "../item/report.ts"
-import type { Evidence } from "../renderers/reader.ts"
+import type { Evidence } from "../renderers/line-reader.ts"
 import { isWhole } from "../renderers/renderer.ts"
-import { type Probe, probe } from "./probe.ts"
+import { type Probe, probe } from "./ffprobe.ts"
 
 const PICTURES = new Set(
   "avif bmp dpx exr gif hdr heic jpeg jpg jxl png ppm tga tif tiff webp".split(" ").map((name) => `.${name}`),

@@ -1,4 +1,4 @@
-import { Recent } from "../renderers/recent.ts"
+import { Recent } from "../renderers/unread-output.ts"
 import { printable } from "../text.ts"
 
 const MAX_CHARACTERS = 2000

@@ -1,6 +1,6 @@
 import type { OutputPiece } from "../item/output-piece.ts"
-import { Recent } from "../renderers/recent.ts"
 import { Transcript } from "../renderers/transcript.ts"
+import { Recent } from "../renderers/unread-output.ts"
 
 /**
  * How much is kept while the server is unreachable; a server keeps as much of each attempt, unless it is

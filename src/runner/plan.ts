@@ -1,7 +1,7 @@
-import { framesAsked, mustShowFrames } from "../renderers/asked.ts"
+import { framesAsked, mustShowFrames } from "../renderers/blender-command-line.ts"
 import type { RendererName } from "../renderers/names.ts"
-import { lastOutput } from "./output-file.ts"
-import { blenderIn, ffmpegIn } from "./programs.ts"
+import { lastOutput } from "./ffmpeg-output-file.ts"
+import { blenderIn, ffmpegIn } from "./find-program.ts"
 
 /** A file descriptor on which a command prints: its standard output, its standard error, or a pipe of our own. */
 export type OutputDescriptor = 1 | 2 | 3

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 
-import { brandOf, hasBrand } from "./brand.ts"
+import { brandOf, hasBrand } from "./process-brand.ts"
 
 /** A running process. */
 export interface Process {

@@ -4,7 +4,7 @@ import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
 import { OutputSender } from "./output-sender.ts"
 import { Patience } from "./patience.ts"
-import { Spool } from "./spool.ts"
+import { Spool } from "./report-spool.ts"
 import { deliver, type Verdict } from "./verdict.ts"
 
 /** Between two reports. */

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 
+import { wantsColour } from "../config/colour-and-motion.ts"
 import { type Config } from "../config/config.ts"
-import { wantsColour } from "../config/output.ts"
 import { AppError, reasonOf } from "../errors.ts"
 import { Reasons } from "../health.ts"
 import { createApp } from "../http/app.ts"

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 
 import { Client, ServerError, type Watched, type WatchOptions } from "../../src/client/client.ts"
-import { EventParser, type Incoming } from "../../src/client/events.ts"
+import { EventParser, type Incoming } from "../../src/client/event-parser.ts"
 import { start, temporaryFolder, type TestServer } from "../server.ts"
 
 /** A stream under way, and all that it has said. */

@@ -1,4 +1,4 @@
-import type { StreamUpdate } from "../../src/dashboard/model/messages.ts"
+import type { StreamUpdate } from "../../src/dashboard/model/hub-messages.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
 

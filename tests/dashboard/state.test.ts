@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test"
 
+import { talliesOf } from "../../src/dashboard/model/counts.ts"
 import { totalsOf } from "../../src/dashboard/model/lists.ts"
 import { EVERYTHING, type Which } from "../../src/dashboard/model/query.ts"
 import { listsOf, State } from "../../src/dashboard/model/state.ts"
-import { talliesOf } from "../../src/dashboard/model/tallies.ts"
 import { item, time, update } from "./items.ts"
 
 const stateOf = (...items: Parameters<State["replace"]>[0]): State => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
+import { Timeline } from "../../src/dashboard/model/timeline.ts"
 import {
   about,
   doneOf,
@@ -10,9 +11,8 @@ import {
   roughly,
   runningTitle,
   unitOf,
-} from "../../src/dashboard/model/text.ts"
-import { Timeline } from "../../src/dashboard/model/timeline.ts"
-import { glideOf } from "../../src/dashboard/view/lane.ts"
+} from "../../src/dashboard/model/wording.ts"
+import { glideOf } from "../../src/dashboard/view/running-lane.ts"
 import { sizeWords } from "../../src/text.ts"
 import { item, time, update } from "./items.ts"
 

@@ -3,8 +3,8 @@ import { type Mistake, of } from "./mistake.ts"
 /** Mistakes in reading a server from elsewhere. */
 export const CLIENT: readonly Mistake[] = [
   ...of(
-    "src/client/ask.ts",
-    ["tests/client/asked.test.ts"],
+    "src/client/requests.ts",
+    ["tests/client/requests.test.ts"],
     [
       [
         "a claim that waits is broken off after ten seconds",
@@ -25,7 +25,7 @@ export const CLIENT: readonly Mistake[] = [
   ),
   ...of(
     "src/client/client.ts",
-    ["tests/client/asked.test.ts"],
+    ["tests/client/requests.test.ts"],
     [
       [
         "runs of a kind with a slash in its name cannot be forgotten",
@@ -35,8 +35,8 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/connections.ts",
-    ["tests/client/asked.test.ts"],
+    "src/client/reconnecting.ts",
+    ["tests/client/requests.test.ts"],
     [
       [
         "the client waits as long as any answer asks it to",
@@ -46,8 +46,8 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/connections.ts",
-    ["tests/client/connections.test.ts"],
+    "src/client/reconnecting.ts",
+    ["tests/client/reconnecting.test.ts"],
     [
       [
         "the event ID of an event that begins another connection is kept",
@@ -62,7 +62,7 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/connections.ts",
+    "src/client/reconnecting.ts",
     ["tests/client/client.test.ts"],
     [
       [
@@ -73,7 +73,7 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/connections.ts",
+    "src/client/reconnecting.ts",
     ["tests/client/no-stream.test.ts"],
     [
       [
@@ -84,7 +84,7 @@ export const CLIENT: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/client/events.ts",
+    "src/client/event-parser.ts",
     ["tests/client/client.test.ts"],
     [
       ["a line break that is cut in two ends two lines", "/\\r\\n|\\n|\\r(?!$)/", "/\\r\\n|\\n|\\r/"],

@@ -19,7 +19,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/live/link.ts",
+    "src/dashboard/live/stream-trust.ts",
     ["tests/dashboard/hub.test.ts"],
     [
       [
@@ -30,7 +30,7 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/live/reading.ts",
+    "src/dashboard/live/list-reading.ts",
     ["tests/dashboard/hub.test.ts"],
     [
       [
@@ -70,8 +70,8 @@ export const DASHBOARD: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/dashboard/live/link.ts",
-    ["tests/dashboard/link.test.ts"],
+    "src/dashboard/live/stream-trust.ts",
+    ["tests/dashboard/stream-trust.test.ts"],
     [
       ["a page is never behind", "sinceMs: this.#ahead?.sinceMs ?? nowMs }", "sinceMs: nowMs }"],
       ["a connection that is heard is cut as delayed", " && nowMs - this.#heardMs > HELD_UP_MS)", ")"],

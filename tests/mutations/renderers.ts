@@ -15,12 +15,12 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/counts.ts",
+    "src/renderers/counts-in-line.ts",
     ["tests/renderers/lines.test.ts"],
     [["a date after a time is taken for a count", "n > total || isDate", "n > total"]],
   ),
   ...of(
-    "src/renderers/cutter.ts",
+    "src/renderers/line-cutter.ts",
     ["tests/renderers/whole.test.ts"],
     [
       [
@@ -53,7 +53,7 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/frames.ts",
+    "src/renderers/blender-frames.ts",
     ["tests/renderers/blender.test.ts"],
     [
       [
@@ -64,7 +64,7 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/pass.ts",
+    "src/renderers/ffmpeg-pass.ts",
     ["tests/renderers/ffmpeg.test.ts"],
     [
       [
@@ -75,7 +75,7 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/runs.ts",
+    "src/renderers/ffmpeg-failures.ts",
     ["tests/renderers/ffmpeg.test.ts"],
     [
       [
@@ -86,12 +86,12 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/track.ts",
+    "src/renderers/believed-bar.ts",
     ["tests/renderers/lines.test.ts"],
     [["a gauge that fell is believed again", "    this.isRejected = true\n", ""]],
   ),
   ...of(
-    "src/renderers/trouble.ts",
+    "src/renderers/blender-failures.ts",
     ["tests/renderers/blender.test.ts"],
     [
       [
@@ -102,7 +102,7 @@ export const RENDERERS: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/renderers/turns.ts",
+    "src/renderers/bars-in-sequence.ts",
     ["tests/renderers/bars.test.ts"],
     [
       [

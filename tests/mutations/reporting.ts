@@ -14,8 +14,8 @@ export const REPORTING: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/unreported.ts",
-    ["tests/runner/unreported.test.ts"],
+    "src/runner/unreported-leases.ts",
+    ["tests/runner/unreported-leases.test.ts"],
     [
       [
         "what a killed worker left behind is returned again and again",

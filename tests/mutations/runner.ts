@@ -19,8 +19,8 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/variables.ts",
-    ["tests/runner/variables.test.ts"],
+    "src/runner/command-variables.ts",
+    ["tests/runner/command-variables.test.ts"],
     [
       [
         "the command of an item with much metadata cannot be started",
@@ -172,7 +172,7 @@ export const RUNNER: readonly Mistake[] = [
   ),
   ...of(
     "src/runner/reporter.ts",
-    ["tests/runner/reporter.test.ts", "tests/runner/spool.test.ts"],
+    ["tests/runner/reporter.test.ts", "tests/runner/report-spool.test.ts"],
     [
       [
         "the late loss of an old lease drops the new one",
@@ -218,8 +218,8 @@ export const RUNNER: readonly Mistake[] = [
     [["a suspended command is only killed, not ended", 'this.signal("SIGCONT")', ""]],
   ),
   ...of(
-    "src/runner/spool.ts",
-    ["tests/runner/reporter.test.ts", "tests/runner/spool.test.ts"],
+    "src/runner/report-spool.ts",
+    ["tests/runner/reporter.test.ts", "tests/runner/report-spool.test.ts"],
     [
       [
         "the last report of a step is dropped with the next step",
@@ -239,8 +239,8 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/unreported.ts",
-    ["tests/runner/unreported.test.ts"],
+    "src/runner/unreported-leases.ts",
+    ["tests/runner/unreported-leases.test.ts"],
     [
       [
         "the old token of a lease stays in the file",
@@ -288,8 +288,8 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/spool.ts",
-    ["tests/runner/spool.test.ts"],
+    "src/runner/report-spool.ts",
+    ["tests/runner/report-spool.test.ts"],
     [
       [
         "a report that could not be sent is lost when the next one begins a step",
@@ -299,7 +299,7 @@ export const RUNNER: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/runner/outputs.ts",
+    "src/runner/command-outputs.ts",
     ["tests/runner/render.test.ts"],
     [["a character that comes in two pieces is torn", "    this.#decoders.set(output, decoder)\n", ""]],
   ),

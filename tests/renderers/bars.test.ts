@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { Turns } from "../../src/renderers/turns.ts"
+import { Turns } from "../../src/renderers/bars-in-sequence.ts"
 import { holds, type Piece, play } from "./played.ts"
 
 setDefaultTimeout(30_000)

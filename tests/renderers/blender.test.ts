@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
-import { framesAsked, mustShowFrames } from "../../src/renderers/asked.ts"
+import { framesAsked, mustShowFrames } from "../../src/renderers/blender-command-line.ts"
 import { ascends, capture, listen } from "./captures.ts"
 
 describe("what Blender 3.4 really says", () => {

@@ -3,8 +3,8 @@ import { expect } from "bun:test"
 import { Value } from "@sinclair/typebox/value"
 
 import { Report } from "../../src/item/item.ts"
+import type { Evidence, Expected } from "../../src/renderers/line-reader.ts"
 import type { RendererName } from "../../src/renderers/names.ts"
-import type { Evidence, Expected } from "../../src/renderers/reader.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 
 /** What a real renderer said, as `scripts/make-captures.sh` recorded it. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 
-import { MAX_LINE_LENGTH } from "../../src/renderers/cutter.ts"
-import type { Evidence } from "../../src/renderers/reader.ts"
+import { MAX_LINE_LENGTH } from "../../src/renderers/line-cutter.ts"
+import type { Evidence } from "../../src/renderers/line-reader.ts"
 import { isWhole, renderer } from "../../src/renderers/renderer.ts"
 import { type Case, CASES, expectedOf, outputOf } from "./cases.ts"
 

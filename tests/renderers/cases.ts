@@ -1,7 +1,7 @@
 import { join } from "node:path"
 
+import type { Expected } from "../../src/renderers/line-reader.ts"
 import { type RendererName, RENDERERS } from "../../src/renderers/names.ts"
-import type { Expected } from "../../src/renderers/reader.ts"
 import cases from "../captures/cases/cases.json"
 
 /** An output that people reported about other tools, and what is right for it. */

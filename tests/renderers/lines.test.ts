@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test"
 
-import { countsIn } from "../../src/renderers/counts.ts"
-import { percentIn } from "../../src/renderers/percent.ts"
+import { countsIn } from "../../src/renderers/counts-in-line.ts"
+import { hasDrawing, isTableRow, shapeOf } from "../../src/renderers/drawn-in-line.ts"
+import { percentIn } from "../../src/renderers/percent-in-line.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
-import { hasDrawing, isTableRow, shapeOf } from "../../src/renderers/screen.ts"
 import { ascends, capture, listen } from "./captures.ts"
 
 const hear = (...lines: string[]) => listen("lines", undefined, lines.map((line) => `${line}\n`).join(""))

@@ -1,4 +1,4 @@
-import type { Expected } from "../../src/renderers/reader.ts"
+import type { Expected } from "../../src/renderers/line-reader.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 
 /** What is shown of an output in the end, and the most that ever was, in percent. */

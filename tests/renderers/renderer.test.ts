@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 
 import fc from "fast-check"
 
-import { MAX_LINE_LENGTH } from "../../src/renderers/cutter.ts"
+import { MAX_LINE_LENGTH } from "../../src/renderers/line-cutter.ts"
 import { RENDERER_NAMES, type RendererName } from "../../src/renderers/names.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 import { capture, CAPTURES, listen } from "./captures.ts"

@@ -2,8 +2,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
+import type { Expected } from "../../src/renderers/line-reader.ts"
 import { type RendererName, RENDERERS } from "../../src/renderers/names.ts"
-import type { Expected } from "../../src/renderers/reader.ts"
 import { isWhole, renderer } from "../../src/renderers/renderer.ts"
 
 setDefaultTimeout(30_000)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 
 import { Attempt, type AttemptOptions } from "../../src/runner/attempt.ts"
 import { type FilesEnd, FileWatch } from "../../src/runner/expected-files.ts"
-import { Guard } from "../../src/runner/guard.ts"
+import { Guard } from "../../src/runner/kill-guard.ts"
 import { planned } from "../../src/runner/plan.ts"
 import type { Reporter } from "../../src/runner/reporter.ts"
 import type { Verdict } from "../../src/runner/verdict.ts"

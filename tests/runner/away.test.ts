@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
-import { Spool } from "../../src/runner/spool.ts"
+import { Spool } from "../../src/runner/report-spool.ts"
 import { PROGRAM, start, temporaryFolder, type TestServer } from "../server.ts"
 import {
   faultsOf,

@@ -1,7 +1,7 @@
 import { expect, spyOn, test } from "bun:test"
 
 import { Client } from "../../src/client/client.ts"
-import { NO_EVIDENCE } from "../../src/renderers/reader.ts"
+import { NO_EVIDENCE } from "../../src/renderers/line-reader.ts"
 import type { AttemptEnd } from "../../src/runner/attempt.ts"
 import { CommandRun } from "../../src/runner/run.ts"
 

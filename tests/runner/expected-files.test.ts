@@ -3,8 +3,8 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { FileWatch } from "../../src/runner/expected-files.ts"
-import { lastOutput } from "../../src/runner/output-file.ts"
-import { probe } from "../../src/runner/probe.ts"
+import { lastOutput } from "../../src/runner/ffmpeg-output-file.ts"
+import { probe } from "../../src/runner/ffprobe.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 import { ffmpegProgram, finished, itemOf, latestOf, Program, studio, video } from "./programs.ts"
 

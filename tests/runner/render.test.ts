@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { Writable } from "node:stream"
 
-import { Guard } from "../../src/runner/guard.ts"
+import { Guard } from "../../src/runner/kill-guard.ts"
 import { Tap } from "../../src/runner/pipes.ts"
 import { planned } from "../../src/runner/plan.ts"
 import { Render } from "../../src/runner/render.ts"

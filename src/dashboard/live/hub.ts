@@ -1,11 +1,11 @@
 import { ServerError } from "../../client/client.ts"
 import { pause } from "../../client/silence.ts"
+import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/hub-messages.ts"
 import type { ListName } from "../model/lists.ts"
-import type { Counts, FromHub, Gap, Stats, StreamUpdate, ToHub } from "../model/messages.ts"
 import { isWaiting, State } from "../model/state.ts"
-import { Link } from "./link.ts"
-import { Reading } from "./reading.ts"
+import { Reading } from "./list-reading.ts"
 import { server } from "./server.ts"
+import { Link } from "./stream-trust.ts"
 
 /** The figures of the queue are asked for at most this often, after updates, and this often without any. */
 const COUNT_MS = 1000

@@ -1,9 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
+import type { StreamUpdate } from "../model/hub-messages.ts"
 import type { ListName } from "../model/lists.ts"
-import type { StreamUpdate } from "../model/messages.ts"
 import type { Query } from "../model/query.ts"
 import { State } from "../model/state.ts"
-import { Reading } from "./reading.ts"
+import { Reading } from "./list-reading.ts"
 
 /** What was found is asked for again at most this often. */
 const EVERY_MS = 1000

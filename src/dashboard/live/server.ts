@@ -1,6 +1,6 @@
 import { Client, ServerError } from "../../client/client.ts"
 import { reasonOf } from "../../errors.ts"
-import { capital } from "../model/text.ts"
+import { capital } from "../model/wording.ts"
 import { ownToken, takeShared } from "./token.ts"
 
 // Before the token is looked for.

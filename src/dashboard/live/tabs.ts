@@ -1,5 +1,5 @@
+import type { FromHub, ToHub } from "../model/hub-messages.ts"
 import type { ListName } from "../model/lists.ts"
-import type { FromHub, ToHub } from "../model/messages.ts"
 import { Hub } from "./hub.ts"
 import { ownToken } from "./token.ts"
 

@@ -1,7 +1,6 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
-import { NO_FORECAST, type PageForecast, type StartsAt } from "./foreseen.ts"
-import { totalsOf } from "./lists.ts"
+import { type Tallies, talliesOf } from "./counts.ts"
 import {
   CONNECTING,
   type Connection,
@@ -10,13 +9,14 @@ import {
   type Gap,
   type Stats,
   type StreamUpdate,
-} from "./messages.ts"
+} from "./hub-messages.ts"
+import { totalsOf } from "./lists.ts"
 import { EVERYTHING } from "./query.ts"
 import type { LiveQueue } from "./queue.ts"
 import type { Right, Rights } from "./rights.ts"
+import { NO_FORECAST, type PageForecast, type StartsAt } from "./start-forecast.ts"
 import { type Lists, listsOf, State } from "./state.ts"
-import { type Tallies, talliesOf } from "./tallies.ts"
-import { nameOf } from "./text.ts"
+import { nameOf } from "./wording.ts"
 import { type KnownWorkers, UNKNOWN_WORKERS } from "./workers.ts"
 
 /** What has changed since the last frame. */

@@ -1,5 +1,5 @@
 import type { Me } from "../../wire/answers.ts"
-import { about } from "./text.ts"
+import { about } from "./wording.ts"
 
 /** Something that a role may do or not. */
 export type Right = Me["may"][number]

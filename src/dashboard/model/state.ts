@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
 import { isFinished } from "../../item/moves.ts"
+import type { StreamUpdate } from "./hub-messages.ts"
 import { type Ends, type ListName, WHOLE } from "./lists.ts"
-import type { StreamUpdate } from "./messages.ts"
 
 /** Finished items beyond this many, the oldest first, are forgotten. */
 const MAX_FINISHED = 1500

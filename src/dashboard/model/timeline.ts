@@ -1,6 +1,6 @@
 import { isRoutine } from "../../text.ts"
-import type { StreamUpdate } from "./messages.ts"
-import { causeLine, type Tone } from "./text.ts"
+import type { StreamUpdate } from "./hub-messages.ts"
+import { causeLine, type Tone } from "./wording.ts"
 
 /** Something that happened to an item. */
 export interface Happening {

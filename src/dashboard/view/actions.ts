@@ -4,14 +4,14 @@ import { duration, shellWord, shownOf } from "../../text.ts"
 import { BASE, sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
 import { isWaiting } from "../model/state.ts"
-import { count, nameOf } from "../model/text.ts"
+import { count, nameOf } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
-import { acting } from "./hold.ts"
 import type { Choice } from "./menu.ts"
 import { notify } from "./notices.ts"
 import { canMove, move } from "./reorder.ts"
+import { acting } from "./steady-lists.ts"
 
 const MAX_PRIORITY = 1_000_000_000
 

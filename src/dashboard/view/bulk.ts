@@ -3,12 +3,12 @@ import { isFinished } from "../../item/moves.ts"
 import { counted } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import { isWaiting } from "../model/state.ts"
-import { count } from "../model/text.ts"
+import { count } from "../model/wording.ts"
 import { confirm } from "./dialogs.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
-import { acting } from "./hold.ts"
 import { notify } from "./notices.ts"
-import { selected } from "./selection.ts"
+import { selected } from "./selected-items.ts"
+import { acting } from "./steady-lists.ts"
 
 /** As many items as the server takes in one request. */
 const AT_ONCE = 1000

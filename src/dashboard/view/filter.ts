@@ -1,5 +1,5 @@
 import { EVERYTHING, type Query, type Which } from "../model/query.ts"
-import { capital } from "../model/text.ts"
+import { capital } from "../model/wording.ts"
 import { el, mark } from "./dom.ts"
 
 /** A search begins once no key was pressed for this long. */

@@ -2,7 +2,7 @@ import type { NewItem, QueueItem } from "../../item/item.ts"
 import { TOKEN_PATTERN, TOKEN_WORDS } from "../../token.ts"
 import { server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, nameOf } from "../model/text.ts"
+import { count, nameOf } from "../model/wording.ts"
 import { field, open } from "./dialogs.ts"
 import { el, say } from "./dom.ts"
 

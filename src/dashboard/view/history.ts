@@ -1,6 +1,6 @@
 import { counted, duration } from "../../text.ts"
-import { at, count, inFull, line, messageOf } from "../model/text.ts"
 import type { Entry, Happening, Stretch, Timeline } from "../model/timeline.ts"
+import { at, count, inFull, line, messageOf } from "../model/wording.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 
 /** How many entries are shown at first. */

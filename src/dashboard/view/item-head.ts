@@ -1,10 +1,10 @@
 import type { QueueItem } from "../../item/item.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { line, nameOf, standing, toneOf } from "../model/text.ts"
+import { line, nameOf, standing, toneOf } from "../model/wording.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say } from "./dom.ts"
-import { moved } from "./hold.ts"
 import { toggleMenu } from "./menu.ts"
+import { moved } from "./steady-lists.ts"
 import { songMark } from "./wave.ts"
 
 /** The head of an item's page: its name, how it stands, and what can be done with it. */

@@ -1,7 +1,7 @@
 import type { QueueItem } from "../../item/item.ts"
-import { count } from "../model/text.ts"
+import { count } from "../model/wording.ts"
 import { el, say, show } from "./dom.ts"
-import { follow, refocused } from "./hold.ts"
+import { follow, refocused } from "./steady-lists.ts"
 
 /** What shows one item in a list. */
 export interface Row {

@@ -1,4 +1,4 @@
-import { moved } from "./hold.ts"
+import { moved } from "./steady-lists.ts"
 
 const GLIDE_MS = 320
 /** A smaller move cannot be seen. */

@@ -1,9 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
 import { OutputReading } from "../live/output.ts"
-import { plain } from "../model/text.ts"
+import { plain } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
-import { Find } from "./find.ts"
+import { Find } from "./find-in-output.ts"
 import { notify } from "./notices.ts"
 
 /** Characters that the page shows of an output; the end is what counts. */

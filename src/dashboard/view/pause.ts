@@ -1,5 +1,5 @@
 import { sentenceOf, server } from "../live/server.ts"
-import { about } from "../model/text.ts"
+import { about } from "../model/wording.ts"
 import { el, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"
 

@@ -1,9 +1,9 @@
 import type { QueueItem } from "../../item/item.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, nameOf } from "../model/text.ts"
-import { acting } from "./hold.ts"
+import { count, nameOf } from "../model/wording.ts"
 import { announce, notify } from "./notices.ts"
+import { acting } from "./steady-lists.ts"
 
 /** A way to move a waiting item by one place. */
 export type Direction = "up" | "down"

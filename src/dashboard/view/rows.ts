@@ -12,13 +12,13 @@ import {
   standing,
   startsText,
   toneOf,
-} from "../model/text.ts"
+} from "../model/wording.ts"
 import { choicesOf } from "./actions.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import type { Row } from "./list.ts"
 import { type Choice, toggleMenu } from "./menu.ts"
 import { moveByKeys } from "./reorder.ts"
-import { selected } from "./selection.ts"
+import { selected } from "./selected-items.ts"
 import { songMark } from "./wave.ts"
 
 /** Where an item's page is. */

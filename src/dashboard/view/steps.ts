@@ -1,6 +1,6 @@
 import { duration } from "../../text.ts"
-import { line } from "../model/text.ts"
 import type { Entry } from "../model/timeline.ts"
+import { line } from "../model/wording.ts"
 import { el, mark, say, show } from "./dom.ts"
 
 /** A step narrower than this part of the whole has no room for its name. */

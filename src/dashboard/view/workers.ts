@@ -1,7 +1,7 @@
 import { shownOf } from "../../text.ts"
 import { sentenceOf, server } from "../live/server.ts"
 import type { KnownQueue } from "../model/queue.ts"
-import { count, inFull, line, roughly } from "../model/text.ts"
+import { count, inFull, line, roughly } from "../model/wording.ts"
 import type { KnownWorkers, WorkerSeen } from "../model/workers.ts"
 import { el, icon, mark, say, show } from "./dom.ts"
 import { notify } from "./notices.ts"

@@ -1,0 +1,213 @@
+import { retryAfterMs } from "../backoff.ts"
+import type { Directive } from "../item/item.ts"
+import type { Check } from "./answer-shapes.ts"
+
+/** What an error answer of the server holds. */
+interface Envelope {
+  readonly code?: string
+  readonly requestId?: string
+  readonly directive?: Directive
+  readonly retryAfterMs?: number
+}
+
+/** A request without success: refused, not answered, or answered by something else. The message is for people. */
+export class ServerError extends Error {
+  /** The HTTP status of a refusal; 0 without an answer, and if another program answered. */
+  readonly status: number
+  /** The server's code, such as `not_found`; `unreachable` without an answer; empty if another program answered. */
+  readonly code: string
+  /** The ID of the request in the server's log; empty if another program answered. */
+  readonly requestId: string
+  /** `cancel` when the item no longer belongs to the worker, which must stop. */
+  readonly directive: Directive
+  /** Milliseconds to wait before asking again; 0 where the answer does not say. */
+  readonly retryAfterMs: number
+
+  constructor(status: number, message: string, envelope: Envelope = {}, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "ServerError"
+    this.status = status
+    this.code = envelope.code ?? ""
+    this.requestId = envelope.requestId ?? ""
+    this.directive = envelope.directive ?? "continue"
+    this.retryAfterMs = envelope.retryAfterMs ?? 0
+  }
+
+  /** Whether asking again later may succeed: there was no answer, or the refusal is only for now. */
+  get isPassing(): boolean {
+    return this.code === "unreachable" || this.status === 429 || this.status >= 500
+  }
+}
+
+const UNREACHABLE: Envelope = { code: "unreachable" }
+
+/** The error for an answer from this URL that no server of ours gives. */
+export const notOurs = (url: string): ServerError =>
+  new ServerError(
+    0,
+    `the program at ${new URL(url).origin} is not a Track Studio server that this client knows`,
+  )
+
+/** How long a whole answer may take, beyond the time for which it was asked to be held. */
+const ANSWER_MS = 10_000
+/** More than a thousand of the largest items that are likely, and less than a small machine has to spare. */
+const MAX_ANSWER_MB = 64
+/** What is read of a refusal. */
+const MAX_REFUSAL_BYTES = 64 * 1024
+
+/** How to ask. */
+export interface Ask {
+  /** Sent as JSON; default no body. */
+  readonly body?: object
+  /** Sent as it is, instead of a body of JSON; default none. */
+  readonly bytes?: Uint8Array<ArrayBuffer>
+  /** Default none. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Ends the request when it aborts; default never. */
+  readonly signal?: AbortSignal | undefined
+  /** Seconds for which the server was asked to hold its answer; default 0. */
+  readonly heldS?: number
+  /** Called with the headers of a success; default: nothing. */
+  readonly onHeaders?: (headers: Headers) => void
+  /** Whether the path is beside `/api/v1` instead of below it; default false. */
+  readonly isOutsideApi?: boolean
+}
+
+/** Sends requests to one server. */
+export class Asker {
+  readonly #base: string
+  readonly #token: () => string | undefined
+
+  /**
+   * `base` is the server's URL; `token` an access token, if the server wants one, or a function that returns
+   * the token for each request.
+   */
+  constructor(base: string, token?: string | (() => string | undefined)) {
+    this.#token = typeof token === "function" ? token : () => token
+    this.#base = base.replace(/\/+$/, "")
+  }
+
+  /**
+   * The whole answer, null for an empty one, once it is what the route answers.
+   * @throws ServerError; the signal's reason
+   */
+  async json<T>(method: string, path: string, check: Check<T>, ask: Ask = {}): Promise<T> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), ANSWER_MS + (ask.heldS ?? 0) * 1000)
+    const signal = ask.signal ? AbortSignal.any([ask.signal, late.signal]) : late.signal
+    try {
+      const answer = await this.ask(method, path, { ...ask, signal })
+      ask.onHeaders?.(answer.headers)
+      const text = await textOf(answer, MAX_ANSWER_MB * 1024 * 1024)
+      if (text === undefined)
+        throw new ServerError(0, `the answer from ${this.#origin} is larger than ${MAX_ANSWER_MB} MB`)
+      const value = valueOf(text)
+      if (check(value)) return value
+      throw notOurs(this.#base)
+    } catch (cause) {
+      if (ask.signal?.aborted || cause instanceof ServerError) throw cause
+      const what = late.signal.aborted ? "did not answer in time" : "sent an incomplete answer"
+      throw new ServerError(0, `the server at ${this.#origin} ${what}`, UNREACHABLE, { cause })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /**
+   * The answer as it begins, its body unread.
+   * @throws ServerError; the signal's reason
+   */
+  async ask(method: string, path: string, ask: Ask): Promise<Response> {
+    const { body, bytes, headers, signal, isOutsideApi } = ask
+    const token = this.#token()
+    const answer = await fetch(`${this.#base}${isOutsideApi ? "" : "/api/v1"}${path}`, {
+      method,
+      cache: "no-store",
+      // A redirect would carry the lease to another server, and turn a POST into a GET.
+      redirect: "manual",
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...headers,
+        ...(body !== undefined && { "content-type": "application/json" }),
+        ...(bytes !== undefined && { "content-type": "application/octet-stream" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(bytes !== undefined && { body: bytes }),
+      ...(signal !== undefined && { signal }),
+    }).catch((cause: unknown) => {
+      if (signal?.aborted) throw cause
+      throw new ServerError(
+        0,
+        `no server answers at ${this.#origin}; start one with "track-studio serve"`,
+        UNREACHABLE,
+        { cause },
+      )
+    })
+    if (answer.ok) return answer
+    if (answer.type === "opaqueredirect" || answer.status < 400) throw this.#redirected(answer)
+    throw refusal(answer, (await textOf(answer, MAX_REFUSAL_BYTES)) ?? "")
+  }
+
+  get #origin(): string {
+    return new URL(this.#base).origin
+  }
+
+  /** Browsers hide where a redirect leads, and its status. */
+  #redirected({ status, headers }: Response): ServerError {
+    const to = headers.get("location")
+    const where = to === null ? "another address" : (URL.parse(to, this.#base)?.href ?? to)
+    const text = `${this.#origin} redirects to ${where}, which is not followed; give the server's own address`
+    return new ServerError(status || 307, text)
+  }
+}
+
+/** What a refusal by a proxy means, which does not have the server's own words. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  403: ": it does not allow this client",
+  421: ": it does not serve this host name",
+}
+
+/** The text of an answer; undefined if it is longer than allowed: then the rest is not read. */
+async function textOf(answer: Response, mostBytes: number): Promise<string | undefined> {
+  const reader = answer.body?.getReader()
+  const decoder = new TextDecoder()
+  let [text, bytes] = ["", 0]
+  for (;;) {
+    const read = await reader?.read()
+    if (!read?.value) return text + decoder.decode()
+    bytes += read.value.byteLength
+    if (bytes > mostBytes) {
+      await reader?.cancel()
+      return undefined
+    }
+    text += decoder.decode(read.value, { stream: true })
+  }
+}
+
+/** A text as a JSON value: null if it is empty, undefined if it is not JSON. */
+export function valueOf(text: string): unknown {
+  if (text === "") return null
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const isText = (value: unknown): value is string => typeof value === "string"
+
+function refusal({ status, headers }: Response, said: string): ServerError {
+  const waitMs = retryAfterMs(headers)
+  const { error, code, request_id, directive }: Readonly<Record<string, unknown>> = Object(valueOf(said))
+  // Other programs refuse with an error and a code of their own, too, but with no ID of the request.
+  if (isText(error) && isText(code) && isText(request_id)) {
+    return new ServerError(status, error, {
+      code,
+      requestId: request_id,
+      directive: directive === "cancel" ? "cancel" : "continue",
+      retryAfterMs: waitMs,
+    })
+  }
+  const words = isText(error) ? `: ${error}` : (MEANINGS[status] ?? "")
+  return new ServerError(status, `the server answered ${status}${words}`, { retryAfterMs: waitMs })
+}

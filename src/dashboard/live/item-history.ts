@@ -1,0 +1,81 @@
+import { ServerError } from "../../client/client.ts"
+import type { StreamUpdate } from "../model/hub-messages.ts"
+import { Timeline } from "../model/timeline.ts"
+import { server } from "./server.ts"
+
+const PAGE = 1000
+const MAX_PAGES = 100
+const AGAIN_MS = 1000
+
+/**
+ * The history of one item: read from its beginning, and then kept by the stream. Whenever the stream may have left
+ * something out, what is missing is read again.
+ */
+export class Past {
+  /** What is known of the history. */
+  timeline = new Timeline()
+  /** The history is longer than what is kept here. */
+  truncated = false
+  /** There is no such item. */
+  missing = false
+  readonly #id: number
+  readonly #changed: () => void
+  readonly #isWanted: () => boolean
+  #meanwhile: StreamUpdate[] | null = null
+  #pages = 0
+
+  /**
+   * `changed` is called when there is more to show. A request that failed is repeated while `isWanted`
+   * returns true.
+   */
+  constructor(id: number, changed: () => void, isWanted: () => boolean) {
+    this.#id = id
+    this.#isWanted = isWanted
+    this.#changed = changed
+  }
+
+  /** Forgets everything: the server has another history. */
+  reset(): void {
+    this.timeline = new Timeline()
+    this.#pages = 0
+    this.missing = false
+    if (this.#meanwhile) this.#meanwhile.length = 0
+  }
+
+  /** Takes what the stream says of this item. */
+  hear(updates: readonly StreamUpdate[]): void {
+    const own = updates.filter(({ queue_id }) => queue_id === this.#id)
+    if (this.#meanwhile) this.#meanwhile.push(...own)
+    else for (const update of own) this.timeline.add(update)
+  }
+
+  /** Reads what is not known yet. */
+  async read(): Promise<void> {
+    if (this.#meanwhile) return
+    const meanwhile: StreamUpdate[] = []
+    this.#meanwhile = meanwhile
+    try {
+      await this.#rest()
+    } catch (error) {
+      if (error instanceof ServerError && error.status === 404) this.missing = this.timeline.lastId === 0
+      else setTimeout(() => this.#isWanted() && void this.read(), AGAIN_MS)
+    } finally {
+      this.#meanwhile = null
+      for (const update of meanwhile) this.timeline.add(update)
+      this.#changed()
+    }
+  }
+
+  async #rest(): Promise<void> {
+    for (;;) {
+      const { timeline } = this
+      const { updates } = await server.history(this.#id, timeline.lastId, PAGE)
+      if (timeline !== this.timeline) continue
+      for (const update of updates) timeline.add(update)
+      this.#pages += 1
+      this.truncated = this.#pages >= MAX_PAGES && updates.length === PAGE
+      if (updates.length < PAGE || this.truncated) return
+      this.#changed()
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { type Rights, rightsOf } from "../model/rights.ts"
+import { NO_FORECAST, type PageForecast } from "../model/start-forecast.ts"
+import { type KnownWorkers, knownWorkers } from "../model/workers.ts"
+import { server } from "./server.ts"
+
+const SOON_MS = 1000
+
+/** Asks the server for something that no stream sends: now and then while the page is seen, and soon after changes. */
+export class Asking<T> {
+  readonly #ask: () => Promise<T>
+  readonly #onAnswer: (answer: T) => void
+  readonly #onNone: () => void
+  readonly #everyMs: number
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #dueMs = Number.POSITIVE_INFINITY
+  #isAsking = false
+
+  /** `onAnswer` is called with each answer, and `onNone` when there is none. */
+  constructor(ask: () => Promise<T>, onAnswer: (answer: T) => void, onNone: () => void, everyMs: number) {
+    this.#ask = ask
+    this.#onAnswer = onAnswer
+    this.#onNone = onNone
+    this.#everyMs = everyMs
+    this.#within(0)
+  }
+
+  /** Something has changed that the answer may depend on. */
+  soon(): void {
+    this.#within(SOON_MS)
+  }
+
+  /** Asks after so long at the latest: changes that follow one another never put it off. */
+  #within(ms: number): void {
+    const dueMs = performance.now() + ms
+    if (dueMs >= this.#dueMs) return
+    clearTimeout(this.#timer)
+    this.#dueMs = dueMs
+    this.#timer = setTimeout(() => void this.#askNow(), ms)
+  }
+
+  async #askNow(): Promise<void> {
+    this.#dueMs = Number.POSITIVE_INFINITY
+    this.#within(this.#everyMs)
+    if (document.hidden || this.#isAsking) return
+    this.#isAsking = true
+    try {
+      this.#onAnswer(await this.#ask())
+    } catch {
+      // The badge says what is wrong.
+      this.#onNone()
+    } finally {
+      this.#isAsking = false
+    }
+  }
+}
+
+/** Asks when waiting items start; `nowMs` is the server's clock. */
+export const askStarts = (
+  nowMs: () => number,
+  onForeseen: (foreseen: PageForecast) => void,
+): Asking<PageForecast> =>
+  new Asking<PageForecast>(
+    async () => {
+      const { forecast, done_in_seconds } = await server.forecast()
+      const askedMs = nowMs()
+      const at = (seconds: number): number => askedMs + seconds * 1000
+      const starts = new Map(
+        forecast.map(({ id, starts_in_seconds, starts_low_seconds, starts_high_seconds }) => [
+          id,
+          { aboutMs: at(starts_in_seconds), lowMs: at(starts_low_seconds), highMs: at(starts_high_seconds) },
+        ]),
+      )
+      return { starts, doneMs: done_in_seconds === null ? null : at(done_in_seconds) }
+    },
+    onForeseen,
+    // Without an answer there is no forecast.
+    () => onForeseen(NO_FORECAST),
+    10_000,
+  )
+
+/** Asks what the reader may do, which changes only with the token; until there is an answer, again and again. */
+export const askRights = (nowMs: () => number, onRights: (rights: Rights) => void): Asking<Rights> =>
+  new Asking(
+    async () => rightsOf(await server.me(), nowMs()),
+    onRights,
+    () => undefined,
+    30_000,
+  )
+
+/** Asks which workers there are; without an answer the last list stays. */
+export const askWorkers = (onWorkers: (known: KnownWorkers) => void): Asking<KnownWorkers> =>
+  new Asking(
+    async () => knownWorkers(await server.workers()),
+    onWorkers,
+    () => undefined,
+    5000,
+  )

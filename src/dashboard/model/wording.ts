@@ -1,0 +1,202 @@
+import { causeOf } from "../../cause.ts"
+import type { QueueItem } from "../../item/item.ts"
+import { type Standing, standingOf } from "../../item/state-in-one-word.ts"
+import {
+  bandWords,
+  counted,
+  isGuess,
+  isPace,
+  isRoutine,
+  type Left,
+  leftIn,
+  leftWords,
+  overdueWords,
+  paceOf,
+  shownOf,
+  startsWords,
+} from "../../text.ts"
+import type { StartsAt } from "./start-forecast.ts"
+
+const number = new Intl.NumberFormat("en")
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" })
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
+const longest = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" })
+
+/** A number for people: 12,345. */
+export const count = (value: number): string => number.format(value)
+
+/** With a capital letter, as a sentence begins. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** Seconds in the largest unit that says enough: 12 s, 4 min, 3 h, 2 d. */
+export function roughly(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`
+  const hours = Math.floor(whole / 3600)
+  if (hours < 48)
+    return `${hours} h${hours < 10 && whole % 3600 >= 60 ? ` ${Math.floor((whole % 3600) / 60)} min` : ""}`
+  return `${Math.floor(hours / 24)} d`
+}
+
+/** The time of day, with the day where that is not today. */
+export function at(time: string | number, nowMs: number): string {
+  const date = new Date(time)
+  const isToday = date.toDateString() === new Date(nowMs).toDateString()
+  return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
+}
+
+/** The time of day without seconds, for a time that is estimated, with the day where that is not today. */
+export function about(ms: number, nowMs: number): string {
+  const date = new Date(ms)
+  const isToday = date.toDateString() === new Date(nowMs).toDateString()
+  return isToday ? hour.format(date) : `${day.format(date)}, ${hour.format(date)}`
+}
+
+/** A time in full. */
+export const inFull = (time: string | number): string => longest.format(new Date(time))
+
+/** Characters that turn the direction of all that follows: they can make a text read as what it is not. */
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g
+
+/** The text with every character that could turn what is around it replaced. */
+export const plain = (text: string): string => text.replace(TURNING, "\ufffd")
+
+const LONGEST_LINE = 400
+
+/** A text of any length and layout as one line for a list. */
+export const line = (text: string): string =>
+  plain(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text).replace(/\s+/g, " ")
+
+/** The line of an error that says the most, short enough for a list; empty for an empty text. */
+export const causeLine = (error: string): string => line(causeOf(error))
+
+/** What an item is called. */
+export const nameOf = ({ title, song_id }: Pick<QueueItem, "title" | "song_id">): string =>
+  title.trim() === "" ? `Song ${song_id}` : line(title)
+
+/** How much is done, in percent, as exactly as is known: of its time, otherwise by `media`, and otherwise as reported. */
+export function doneOf({
+  progress,
+  media,
+  time_progress,
+}: Pick<QueueItem, "progress" | "media" | "time_progress">): number {
+  if (time_progress !== null) return time_progress
+  const total = media?.total ?? 0
+  if (!media || total <= 0) return progress
+  return Math.min(progress + 0.99, Math.max(progress, (media.out_time / total) * 100))
+}
+
+/** What is left at `nowMs` of the server's clock; null while that is unknown. */
+export function leftOf(item: QueueItem, nowMs: number): Left | null {
+  return item.status === "processing" ? leftIn(item, (nowMs - Date.parse(item.updated_at)) / 1000) : null
+}
+
+/** When it will be done by the reader's clock, as far as that is known: `done at 14:32`; otherwise empty. */
+function doneAt(item: QueueItem, nowMs: number): string {
+  const left = leftOf(item, nowMs)
+  return left === null || left.seconds < 1 ? "" : `done at ${about(nowMs + left.seconds * 1000, nowMs)}`
+}
+
+/** A running item in the title of a browser tab: `22% Northern Lights, done at 14:32`. */
+export const runningTitle = (item: QueueItem, nowMs: number): string =>
+  [`${shownOf(item)}% ${nameOf(item)}`, doneAt(item, nowMs)].filter((part) => part !== "").join(", ")
+
+/** How long it will take: `0:42 left, done at 14:32`; empty while that is unknown. */
+export function leftText(item: QueueItem, nowMs: number): string {
+  const left = leftOf(item, nowMs)
+  if (left === null) return ""
+  if (left.high !== null && left.high <= 0) return capital(leftWords(left))
+  if (left.seconds < 1) return capital(overdueWords(item))
+  return `${leftWords(left)}, ${doneAt(item, nowMs)}`
+}
+
+/** Between which times it ends: `3:30 to 5:00`; empty while that is unknown, or where `leftText` has said it. */
+export function bandText(item: QueueItem, nowMs: number): string {
+  const left = leftOf(item, nowMs)
+  return left === null || left.seconds < 1 ? "" : bandWords(left)
+}
+
+/** For how long a stalled item has made no progress: `No progress for 4 min`. */
+export const stalledText = (
+  { stalled_since, updated_at }: Pick<QueueItem, "stalled_since" | "updated_at">,
+  nowMs: number,
+): string => `No progress for ${roughly((nowMs - Date.parse(stalled_since ?? updated_at)) / 1000)}`
+
+/** What a progress bar is called: `Progress of Northern Lights, a guess`. */
+export const progressLabel = (item: QueueItem): string =>
+  `Progress of ${nameOf(item)}${isGuess(item) ? ", a guess" : ""}`
+
+/**
+ * What a bar is based on, if not on what was reported: `from 5 earlier runs; the worker says 75%`; otherwise
+ * empty.
+ */
+export function restsOn(item: QueueItem): string {
+  const { eta_runs, time_progress, progress } = item
+  if (isGuess(item)) return "a guess, from a progress bar that may not be the whole"
+  if (time_progress === null || eta_runs === 0) return ""
+  return `from ${counted(eta_runs, "earlier run")}; the worker says ${progress}%`
+}
+
+/** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
+export function startsText({ aboutMs, lowMs, highMs }: StartsAt, nowMs: number): string {
+  return startsWords(about(aboutMs, nowMs), about(lowMs, nowMs), about(highMs, nowMs))
+}
+
+/**
+ * What is being counted, as a worker reports it: `3 of 5 images`; empty if the message says it, or if it is
+ * done.
+ */
+export function unitOf({ unit, message }: Pick<QueueItem, "unit" | "message">): string {
+  if (!unit || unit.done >= unit.total) return ""
+  const done = `${count(unit.done)} of ${count(unit.total)}`
+  return message.includes(done) ? "" : `${done} ${line(unit.name)}`.trim()
+}
+
+/** Where a render of several passes is: `2 of 5`. */
+export const stepOf = ({ step }: Pick<QueueItem, "step">): string =>
+  step ? `Step ${count(step.index)} of ${count(step.total)}` : ""
+
+type Told = Pick<QueueItem, "message" | "current_step"> & { readonly media?: QueueItem["media"] | undefined }
+
+/** The message that a worker or a person gave; empty if there is none, or if something else shown says the same. */
+export function messageOf({ message, current_step, media }: Told): string {
+  return isRoutine(message) || message === current_step || isPace(message, media) ? "" : line(message)
+}
+
+/** How fast a medium is being written: `0:53 of 4:00 · 48 fps · 1.9×`; empty while that is unknown. */
+export const paceText = ({ media }: Pick<QueueItem, "media">): string => paceOf(media, "×").join(" · ")
+
+const STANDINGS: Readonly<Record<Standing, string>> = {
+  queued: "Waiting",
+  processing: "Running",
+  cancelling: "Cancelling",
+  stalled: "Stalled",
+  completed: "Completed",
+  failed: "Failed",
+  lost: "Worker lost",
+  cancelled: "Cancelled",
+  retrying: "Retrying",
+}
+
+/** How an item stands, in a word or two. */
+export const standing = (item: QueueItem): string => STANDINGS[standingOf(item)]
+
+/** How an item stands, for its colour. */
+export type Tone = "run" | "warn" | "good" | "bad" | "quiet"
+
+const TONES: Readonly<Record<Standing, Tone>> = {
+  queued: "quiet",
+  processing: "run",
+  cancelling: "warn",
+  stalled: "warn",
+  completed: "good",
+  failed: "bad",
+  lost: "bad",
+  cancelled: "quiet",
+  retrying: "warn",
+}
+
+/** The tone of an item's standing. */
+export const toneOf = (item: QueueItem): Tone => TONES[standingOf(item)]

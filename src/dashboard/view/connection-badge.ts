@@ -1,0 +1,146 @@
+import { counted, duration } from "../../text.ts"
+import type { Holder } from "../live/tabs.ts"
+import type { Connection, Stats } from "../model/hub-messages.ts"
+import { at, count, inFull, roughly } from "../model/wording.ts"
+import { byId, el, mark, say, show } from "./dom.ts"
+import { announce } from "./notices.ts"
+
+/** A live stream that was confirmed longer ago than this says so. */
+const CONFIRMED_MS = 8000
+/** A shorter delay than this cannot be noticed. */
+const DELAY_MS = 100
+
+/** What the badge says: a word, and what goes with it. */
+export interface BadgeWords {
+  /** The state in a word. */
+  readonly word: string
+  /** What goes with it; empty for nothing. */
+  readonly detail: string
+}
+
+function liveWords({ behind, lagMs, confirmedMs }: Connection, nowMs: number): BadgeWords {
+  const quietMs = nowMs - (confirmedMs ?? nowMs)
+  if (behind > 0) return { word: "Live", detail: `${counted(behind, "update")} behind` }
+  if (quietMs > CONFIRMED_MS) return { word: "Live", detail: `confirmed ${roughly(quietMs / 1000)} ago` }
+  if (lagMs === null || lagMs < DELAY_MS) return { word: "Live", detail: "up to date" }
+  return { word: "Live", detail: `${(lagMs / 1000).toFixed(1)} s behind` }
+}
+
+/** What can be said of the stream, and no more. `nowMs` is this machine's clock. */
+export function badgeWords(connection: Connection, nowMs: number): BadgeWords {
+  const { state, confirmedMs, retryAtMs } = connection
+  const again =
+    retryAtMs !== null && retryAtMs - nowMs > 1500
+      ? `, next attempt in ${duration((retryAtMs - nowMs) / 1000)}`
+      : ""
+  const asOf = confirmedMs === null ? "" : `as of ${at(confirmedMs, nowMs)}`
+  switch (state) {
+    case "connecting":
+      return { word: "Connecting", detail: "" }
+    case "live":
+      return liveWords(connection, nowMs)
+    case "reconnecting":
+      return { word: "Reconnecting", detail: asOf + again }
+    case "stale":
+      return confirmedMs === null ? { word: "Can't connect", detail: "" } : { word: "Stale", detail: asOf }
+    case "refused":
+      return { word: "Refused", detail: asOf }
+  }
+}
+
+const SHARED: Readonly<Record<Holder, string>> = {
+  worker: "all tabs of this browser",
+  tab: "this tab alone",
+}
+
+/** The badge that shows how far to trust the page, the facts behind it, and the banner for when it is out of date. */
+export class Badge {
+  readonly #retry: () => void
+  readonly #button = byId("badge", HTMLButtonElement)
+  readonly #word = el("span", { class: "word" })
+  readonly #detail = el("span", { class: "detail" })
+  readonly #facts = byId("facts", HTMLElement)
+  readonly #banner = byId("banner", HTMLElement)
+  readonly #reason = el("p")
+  readonly #again = el("button", { type: "button" })
+  #state: Connection["state"] = "connecting"
+  #latest: Parameters<Badge["update"]> | undefined
+
+  constructor(retry: () => void) {
+    this.#retry = retry
+    this.#button.replaceChildren(
+      el("span", { class: "dot", "aria-hidden": "true" }),
+      this.#word,
+      this.#detail,
+    )
+    this.#again.addEventListener("click", () => this.#retry())
+    this.#banner.replaceChildren(this.#reason, this.#again)
+    this.#facts.addEventListener("beforetoggle", ({ newState }) => {
+      if (newState !== "open" || !this.#latest) return
+      const [connection, stats, holder] = this.#latest
+      this.#tell(connection, stats, holder)
+    })
+    this.#facts.addEventListener("toggle", () => {
+      const { bottom, right } = this.#button.getBoundingClientRect()
+      this.#facts.style.top = `${bottom + 8}px`
+      this.#facts.style.left = `${Math.max(8, right - this.#facts.offsetWidth)}px`
+    })
+  }
+
+  /** Shows how things stand; `isExplained` if the page says already why the server refuses this reader. */
+  update(connection: Connection, stats: Stats | null, holder: Holder, isExplained: boolean): void {
+    this.#latest = [connection, stats, holder, isExplained]
+    const nowMs = Date.now()
+    const { state, reason, confirmedMs } = connection
+    const { word, detail } = badgeWords(connection, nowMs)
+    mark(this.#button, "data-state", state)
+    mark(
+      this.#button,
+      "data-behind",
+      state === "live" && (connection.behind > 0 || (connection.lagMs ?? 0) > 2000) ? "" : null,
+    )
+    say(this.#word, word)
+    say(this.#detail, detail)
+    mark(
+      document.documentElement,
+      "data-trust",
+      state === "live" ? "now" : confirmedMs === null ? "nothing" : "old",
+    )
+    const isLost = state === "stale" || state === "refused"
+    show(this.#banner, isLost && !(state === "refused" && isExplained))
+    mark(this.#banner, "data-tone", state === "refused" ? "bad" : "warn")
+    const old =
+      confirmedMs === null
+        ? "Nothing has been loaded yet."
+        : `Showing the state at ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
+    if (isLost) say(this.#reason, `${reason}. ${old}`)
+    say(this.#again, connection.needsToken ? "Enter a token" : "Try now")
+    if (state !== this.#state) this.#turned(state, reason)
+    if (this.#facts.matches(":popover-open")) this.#tell(connection, stats, holder)
+  }
+
+  #turned(state: Connection["state"], reason: string): void {
+    const before = this.#state
+    this.#state = state
+    if (state === "live" && before !== "connecting") announce("Live again")
+    if (state === "stale" || state === "refused") announce(reason)
+  }
+
+  #tell(connection: Connection, stats: Stats | null, holder: Holder): void {
+    const { lastEventId, history, confirmedMs, lagMs, skewMs, reason } = connection
+    const facts: [string, string][] = [
+      ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
+      ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
+      ["Latency", lagMs === null ? "idle" : `${Math.round(lagMs)} ms`],
+      ["Updates stored", stats === null ? "unknown" : count(stats.updates.stored)],
+      ["Uptime", stats === null ? "unknown" : roughly(stats.uptime_seconds)],
+      ["Viewers", stats === null ? "unknown" : count(stats.connected_clients)],
+      ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
+      ["History", history === "" ? "unknown" : history],
+      ["Used by", SHARED[holder]],
+    ]
+    if (reason !== "") facts.unshift(["Problem", reason])
+    const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))
+    this.#facts.replaceChildren(el("h2", {}, "Connection"), el("dl", {}, ...rows))
+  }
+}

@@ -1,0 +1,64 @@
+import type { QueueItem } from "../../item/item.ts"
+import { ERROR_LINES } from "../../text.ts"
+import { causeLine, count, plain, toneOf } from "../model/wording.ts"
+import { copy } from "./clipboard.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+import { notify } from "./notices.ts"
+
+/** Why an item failed: the line that names the cause, the end of the text, and all of it on request. */
+export class FailureBox {
+  readonly #cause = el("p", { class: "cause", dir: "auto" })
+  readonly #text = el("pre", { tabindex: 0, dir: "auto" })
+  readonly #all = el("button", { type: "button", class: "plain-text" })
+  readonly #copy = el("button", { type: "button", class: "plain-text" }, "Copy")
+  readonly #symbol = el("span")
+  /** The panel, for the page. */
+  readonly element = el(
+    "section",
+    { class: "failure", "aria-label": "Error", hidden: true },
+    this.#symbol,
+    el("div", {}, el("div", { class: "failure-head" }, this.#cause, this.#all, this.#copy), this.#text),
+  )
+  #error = ""
+  #isWhole = false
+
+  constructor() {
+    this.#all.addEventListener("click", () => {
+      this.#isWhole = !this.#isWhole
+      this.#draw()
+    })
+    this.#copy.addEventListener("click", () => {
+      void copy(this.#error).then(
+        () => notify("Copied the error"),
+        () => notify("The browser did not allow copying", { failed: true }),
+      )
+    })
+  }
+
+  /** Shows the error of an item; nothing where it has none. */
+  show(item: QueueItem): void {
+    const { error_message } = item
+    show(this.element, error_message !== "")
+    const tone = toneOf(item)
+    if (this.element.dataset["tone"] !== tone) {
+      mark(this.element, "data-tone", tone)
+      this.#symbol.replaceChildren(icon(tone === "quiet" ? "cancel" : "failed"))
+    }
+    if (this.#error === error_message) return
+    this.#error = error_message
+    this.#isWhole = false
+    this.#draw()
+  }
+
+  #draw(): void {
+    const lines = this.#error.trimEnd().split("\n")
+    const cause = causeLine(this.#error)
+    say(this.#cause, cause)
+    const shown = this.#isWhole ? lines : lines.slice(-ERROR_LINES)
+    const isMore = lines.length > ERROR_LINES
+    say(this.#text, (isMore && !this.#isWhole ? "…\n" : "") + plain(shown.join("\n")))
+    show(this.#text, lines.length > 1 || lines[0] !== cause)
+    show(this.#all, isMore)
+    say(this.#all, this.#isWhole ? "Show the end only" : `Show all ${count(lines.length)} lines`)
+  }
+}

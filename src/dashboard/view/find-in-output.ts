@@ -1,0 +1,112 @@
+import { count } from "../model/wording.ts"
+import { el, say, show } from "./dom.ts"
+
+/** At most this many places are marked. */
+const MAX_FOUND = 2000
+/** A search begins once no key was pressed for this long. */
+const TYPING_MS = 150
+
+/** Marks ranges of text, where the browser can. */
+function highlight(name: string, ranges: readonly Range[]): void {
+  if (typeof Highlight === "undefined") return
+  if (ranges.length === 0) CSS.highlights.delete(name)
+  else CSS.highlights.set(name, new Highlight(...ranges))
+}
+
+/** A field that finds words in a text that grows, and leads from one place to the next. */
+export class Find {
+  readonly #text: Text
+  readonly #reveal: (range: Range) => void
+  readonly #input: HTMLInputElement
+  readonly #places = el("span", { class: "places", role: "status" })
+  readonly #back: HTMLButtonElement
+  readonly #forth: HTMLButtonElement
+  /** The field, for the page. */
+  readonly element: HTMLElement
+  #found: number[] = []
+  #at = -1
+  #words = ""
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  /** `reveal` brings a place into view. */
+  constructor(text: Text, label: string, reveal: (range: Range) => void) {
+    this.#text = text
+    this.#reveal = reveal
+    this.#input = el("input", {
+      type: "search",
+      placeholder: "Find",
+      "aria-label": label,
+      autocomplete: "off",
+      spellcheck: "false",
+    })
+    const button = (name: string, sign: string, step: number): HTMLButtonElement => {
+      const made = el("button", { type: "button", class: "plain", "aria-label": name, hidden: true }, sign)
+      made.addEventListener("click", () => this.#go(step))
+      return made
+    }
+    this.#back = button("Previous place", "↑", -1)
+    this.#forth = button("Next place", "↓", 1)
+    this.element = el("div", { class: "find" }, this.#input, this.#places, this.#back, this.#forth)
+    this.#input.addEventListener("input", () => {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#look(true), TYPING_MS)
+    })
+    this.#input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return
+      event.preventDefault()
+      if (this.#input.value === this.#words) this.#go(event.shiftKey ? -1 : 1)
+      else this.#look(true)
+    })
+  }
+
+  /** The text has changed. */
+  changed(): void {
+    if (this.#words !== "") this.#look(false)
+  }
+
+  #look(isNew: boolean): void {
+    clearTimeout(this.#timer)
+    this.#words = this.#input.value
+    // Not in lower case on both sides: that can change the length of a text, and so all places.
+    const words = new RegExp(this.#words.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "gi")
+    this.#found = this.#words === "" ? [] : [...this.#text.data.matchAll(words)].map(({ index }) => index)
+    const isFound = this.#found.length > 0
+    if (isNew || this.#at >= this.#found.length) this.#at = this.#found.length - 1
+    this.#draw()
+    if (isNew && isFound) this.#show()
+  }
+
+  #go(step: number): void {
+    const { length } = this.#found
+    if (length === 0) return
+    this.#at = (this.#at + step + length) % length
+    this.#draw()
+    this.#show()
+  }
+
+  #range(at: number): Range {
+    const range = new Range()
+    range.setStart(this.#text, at)
+    range.setEnd(this.#text, at + this.#words.length)
+    return range
+  }
+
+  #show(): void {
+    const at = this.#found[this.#at]
+    if (at !== undefined) this.#reveal(this.#range(at))
+  }
+
+  #draw(): void {
+    const { length } = this.#found
+    const here = this.#found[this.#at]
+    highlight(
+      "found",
+      this.#found.slice(-MAX_FOUND).map((at) => this.#range(at)),
+    )
+    highlight("found-here", here === undefined ? [] : [this.#range(here)])
+    const places = length === 0 ? "not found" : `${count(this.#at + 1)} of ${count(length)}`
+    say(this.#places, this.#words === "" ? "" : places)
+    show(this.#back, length > 1)
+    show(this.#forth, length > 1)
+  }
+}

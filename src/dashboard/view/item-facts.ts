@@ -1,0 +1,48 @@
+import type { QueueItem } from "../../item/item.ts"
+import { duration, sizeWords } from "../../text.ts"
+import { count, inFull, line, plain } from "../model/wording.ts"
+import { el } from "./dom.ts"
+
+type Fact = readonly [name: string, value: string | Node]
+
+const time = (at: string | null): Node | string =>
+  at === null ? "" : el("time", { datetime: at }, inFull(at))
+
+function tookOf({ started_at, completed_at }: QueueItem): string {
+  if (!started_at || !completed_at) return ""
+  return duration((Date.parse(completed_at) - Date.parse(started_at)) / 1000)
+}
+
+function all(item: QueueItem): readonly Fact[] {
+  const { metadata } = item
+  return [
+    ["Song", String(item.song_id)],
+    ["Priority", count(item.priority)],
+    ["Attempts", `${item.attempt} of ${item.max_attempts}`],
+    ["Worker", line(item.worker)],
+    ["Added", time(item.queued_at)],
+    ["Started", time(item.started_at)],
+    ["Finished", time(item.completed_at)],
+    ["Rendered in", tookOf(item)],
+    ["Next attempt", time(item.available_at)],
+    ["Flag", (item.flag ?? "").replace("_", " ")],
+    ["Video", plain(item.video_file_path)],
+    ["Size", item.video_file_size > 0 ? sizeWords(item.video_file_size) : ""],
+    ["Thumbnail", plain(item.thumbnail_path)],
+    ["Tags", item.tags.map(line).join(", ")],
+    [
+      "Metadata",
+      Object.keys(metadata).length > 0
+        ? el("pre", { tabindex: 0 }, plain(JSON.stringify(metadata, null, 2).slice(0, 8000)))
+        : "",
+    ],
+  ]
+}
+
+/** Everything else that is known of an item, as a list; what is not set is left out. */
+export function factsOf(item: QueueItem): HTMLElement {
+  const rows = all(item)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))
+  return el("dl", { class: "facts" }, ...rows)
+}

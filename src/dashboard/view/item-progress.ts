@@ -1,0 +1,116 @@
+import type { QueueItem } from "../../item/item.ts"
+import { isFinished } from "../../item/moves.ts"
+import { duration, isGuess, shownOf } from "../../text.ts"
+import type { Model } from "../model/model.ts"
+import { isWaiting } from "../model/state.ts"
+import {
+  at,
+  bandText,
+  count,
+  leftText,
+  line,
+  messageOf,
+  paceText,
+  progressLabel,
+  restsOn,
+  roughly,
+  stalledText,
+  standing,
+  startsText,
+  stepOf,
+  unitOf,
+} from "../model/wording.ts"
+import { el, mark, say } from "./dom.ts"
+import { glideOf } from "./running-lane.ts"
+import { Wave } from "./wave.ts"
+
+/** Two short texts beside the percentage. */
+type Times = readonly [left: string, elapsed: string]
+
+/** Where an item is now: how far, for how long, and in which step. */
+export class Now {
+  readonly #model: Model
+  readonly #percent = el("span", { class: "number" })
+  readonly #left = el("span", { class: "left" })
+  readonly #elapsed = el("span", { class: "elapsed" })
+  readonly #wave = new Wave()
+  readonly #told = el("p", { class: "told", dir: "auto" })
+  /** The section, for the page. */
+  readonly element = el(
+    "section",
+    { class: "now", "aria-label": "Progress" },
+    el(
+      "div",
+      { class: "figures-now" },
+      el("p", { class: "percent", "aria-hidden": "true" }, this.#percent, el("span", { class: "sign" }, "%")),
+      el("div", {}, this.#left, this.#elapsed),
+    ),
+    this.#wave.element,
+    this.#told,
+  )
+
+  constructor(model: Model) {
+    this.#model = model
+  }
+
+  /** Shows the item as it is. */
+  show(item: QueueItem): void {
+    say(this.#percent, String(shownOf(item)))
+    mark(this.element, "data-guess", isGuess(item) ? "" : null)
+    mark(this.element, "title", restsOn(item) || null)
+    this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#model))
+    // What an earlier attempt has left is not where the item is now.
+    const where = isWaiting(item) ? [] : this.#where(item)
+    say(this.#told, [...new Set([...where, messageOf(item)])].filter((part) => part !== "").join(" · "))
+    this.tick(item)
+  }
+
+  #where(item: QueueItem): string[] {
+    return [
+      [stepOf(item), line(item.current_step || (item.step?.name ?? ""))].filter(Boolean).join(": "),
+      unitOf(item),
+      paceText(item),
+    ]
+  }
+
+  /** Shows the times as they are by now. */
+  tick(item: QueueItem): void {
+    const [left, elapsed] = this.#times(item)
+    say(this.#left, left)
+    say(this.#elapsed, elapsed)
+  }
+
+  #times(item: QueueItem): Times {
+    const nowMs = this.#model.asOfMs(item)
+    const since = (time: string | null): number => (nowMs - Date.parse(time ?? item.updated_at)) / 1000
+    if (isWaiting(item)) return this.#waiting(item, nowMs)
+    if (isFinished(item.status)) {
+      const ended = `${standing(item)} ${roughly(since(item.completed_at))} ago`
+      const { started_at, completed_at } = item
+      const took = started_at && completed_at ? Date.parse(completed_at) - Date.parse(started_at) : null
+      return [ended, took === null ? "" : `after ${duration(took / 1000)}`]
+    }
+    const rest = [bandText(item, nowMs), `${duration(since(item.started_at))} elapsed`]
+    return [
+      item.stalled ? stalledText(item, nowMs) : leftText(item, nowMs) || "Estimating",
+      rest.filter((part) => part !== "").join(" · "),
+    ]
+  }
+
+  #waiting(item: QueueItem, nowMs: number): Times {
+    const { waiting } = this.#model.lists
+    const place = waiting.findIndex(({ id }) => id === item.id) + 1
+    const total = this.#model.waitingTotal()
+    const where = place > 0 && total !== null ? `${count(place)} of ${count(total)} in the queue` : "Waiting"
+    const missing = this.#model.missing(item.tags)
+    if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(line).join(", ")}`]
+    if (this.#model.counts?.paused_at) return [where, "The queue is paused"]
+    const start = this.#model.startOf(item.id)
+    if (start) return [where, startsText(start, nowMs)]
+    const { available_at, queued_at, status } = item
+    const isRetry = status === "retrying"
+    if (available_at !== null && Date.parse(available_at) > nowMs)
+      return [where, `${isRetry ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
+    return [where, isRetry ? "ready to retry" : `waiting ${roughly((nowMs - Date.parse(queued_at)) / 1000)}`]
+  }
+}

@@ -1,0 +1,128 @@
+import type { QueueItem } from "../../item/item.ts"
+import { duration, isGuess, shownOf } from "../../text.ts"
+import type { LiveQueue } from "../model/queue.ts"
+import {
+  bandText,
+  doneOf,
+  leftOf,
+  leftText,
+  line,
+  messageOf,
+  paceText,
+  progressLabel,
+  restsOn,
+  stalledText,
+  stepOf,
+  unitOf,
+} from "../model/wording.ts"
+import { el, icon, mark, say, show } from "./dom.ts"
+import type { Row } from "./list.ts"
+import { RowParts } from "./rows.ts"
+import { type Glide, Wave } from "./wave.ts"
+
+const STEP_S = 0.6
+const MAX_GLIDE_S = 90
+
+/**
+ * Where the bar of an item is heading. Between two updates it goes on at the item's own pace, and never reaches the
+ * next percent before it is true.
+ */
+export function glideOf(item: QueueItem, queue: LiveQueue): Glide {
+  const done = doneOf(item)
+  const attempt = item.time_progress === null ? undefined : item.attempt
+  const left = leftOf(item, queue.nowMs())?.seconds ?? null
+  if (left === null || item.stalled || !queue.isLive() || queue.isCrowded() || done >= 99)
+    return { done, to: done, seconds: STEP_S, attempt }
+  // At half its pace a bar of time is never ahead of its place for long, and never stands still.
+  if (attempt !== undefined) {
+    return { done, to: Math.min(99.5, done + (100 - done) / 2), seconds: Math.max(STEP_S, left), attempt }
+  }
+  const to = Math.min(99.5, Math.max(done, Math.floor(done) + 0.95))
+  const seconds = ((to - done) * left) / (100 - done)
+  return { done, to, seconds: Math.min(MAX_GLIDE_S, Math.max(STEP_S, seconds)), attempt }
+}
+
+/** A running item: its wave, and what is known of its progress. */
+export class Lane implements Row {
+  readonly element: HTMLElement
+  readonly #queue: LiveQueue
+  readonly #frame: RowParts
+  readonly #wave = new Wave()
+  readonly #meta = el("span", { class: "meta" })
+  readonly #percent = el("span", { class: "number" })
+  readonly #words = el("span", { class: "time" })
+  readonly #band = el("small")
+  /** Says the state where a lane is a line, in which there is no room for both. */
+  readonly #halt = el("span", { class: "halt" })
+  readonly #left = el("span", { class: "left" }, this.#words, this.#band, this.#halt)
+  readonly #figures = el("div", { class: "figures" })
+  readonly #state = el("span", { class: "chip", "data-tone": "warn", hidden: true })
+  readonly #step = el("span", { class: "step", dir: "auto" })
+  readonly #unit = el("span", { class: "unit", dir: "auto" })
+  readonly #message = el("span", { class: "message", dir: "auto" })
+  readonly #elapsed = el("span", { class: "elapsed" })
+  readonly #stateText = el("span")
+  #isCancelling: boolean | undefined
+  #item: QueueItem | undefined
+
+  constructor(queue: LiveQueue) {
+    this.#queue = queue
+    this.#frame = new RowParts(queue)
+    const { link, markBox, actions } = this.#frame
+    const percent = el(
+      "p",
+      { class: "percent", "aria-hidden": "true" },
+      this.#percent,
+      el("span", { class: "sign" }, "%"),
+    )
+    this.#figures.append(percent, this.#left)
+    this.element = el(
+      "li",
+      { class: "lane" },
+      markBox,
+      el("div", { class: "about" }, link, el("p", {}, this.#meta, this.#state)),
+      this.#figures,
+      actions,
+      this.#wave.element,
+      el("div", { class: "foot" }, el("p", {}, this.#step, this.#unit, this.#message), this.#elapsed),
+    )
+  }
+
+  update(item: QueueItem): void {
+    this.#item = item
+    this.#frame.update(item)
+    this.#wave.show(item, progressLabel(item), shownOf(item), glideOf(item, this.#queue))
+    const attempt = item.attempt > 1 ? ` · attempt ${item.attempt} of ${item.max_attempts}` : ""
+    const worker = item.worker === "" ? "" : ` · ${line(item.worker)}`
+    say(this.#meta, `#${item.id} · song ${item.song_id}${attempt}${worker}`)
+    const cancelling = item.cancel_requested_at !== null
+    show(this.#state, cancelling || item.stalled)
+    if (cancelling !== this.#isCancelling) {
+      this.#isCancelling = cancelling
+      this.#state.replaceChildren(...(cancelling ? [] : [icon("stalled")]), this.#stateText)
+    }
+    mark(this.element, "data-tone", item.stalled ? "warn" : "run")
+    say(this.#percent, String(shownOf(item)))
+    mark(this.#figures, "data-guess", isGuess(item) ? "" : null)
+    mark(this.#wave.element, "title", restsOn(item) || null)
+    mark(this.#figures, "title", restsOn(item) || null)
+    const name = item.current_step || item.step?.name || ""
+    say(this.#step, [stepOf(item), line(name)].filter((part) => part !== "").join(": "))
+    say(this.#unit, unitOf(item) || paceText(item))
+    say(this.#message, messageOf(item))
+    this.tick()
+  }
+
+  tick(): void {
+    const item = this.#item
+    if (!item) return
+    const nowMs = this.#queue.asOfMs(item)
+    const state = item.cancel_requested_at === null ? stalledText(item, nowMs) : "Cancelling"
+    say(this.#stateText, state)
+    say(this.#halt, item.stalled || item.cancel_requested_at !== null ? state : "")
+    say(this.#words, leftText(item, nowMs))
+    say(this.#band, bandText(item, nowMs))
+    const startedMs = Date.parse(item.started_at ?? item.updated_at)
+    say(this.#elapsed, `${duration((nowMs - startedMs) / 1000)} elapsed`)
+  }
+}

@@ -1,0 +1,51 @@
+import { plainLine } from "./line-reader.ts"
+
+const ERROR = /\berror\b/i
+const OUT_OF = /out[ _]?of/i
+const MEMORY = /memory/i
+const NOT_SAVED = /\bcannot save: '/i
+const NO_CAMERA = /\bcannot render, no camera\b|\bno camera found\b/i
+const TRACEBACK = /\bTraceback \(most recent call last\):/
+const EXCEPTION = /^[A-Za-z_][\w.]*(?::|$)/
+
+/**
+ * Whether a line says that memory ran out: "Error: System is out of GPU memory", "CUDA error: Out of memory", "HIP
+ * Error: hipErrorOutOfMemory". It is searched in steps, because one pattern would take hours on a line that repeats
+ * "error: ".
+ */
+function isOutOfMemory(line: string): boolean {
+  const error = line.search(ERROR)
+  if (error < 0) return false
+  const colon = line.indexOf(": ", error)
+  if (colon < 0 || line.slice(error, colon).includes("|")) return false
+  const said = line.slice(colon)
+  const out = said.search(OUT_OF)
+  return out >= 0 && MEMORY.test(said.slice(out))
+}
+
+/** What Blender says of failure. */
+export class Trouble {
+  #isInTraceback = false
+  /** Failures that no later frame repairs: no memory, and a frame that could not be saved. */
+  #lasting: string | undefined
+  #other: string | undefined
+
+  /** Reads a line. */
+  hear(line: string): void {
+    if (this.#lasting === undefined && (isOutOfMemory(line) || NOT_SAVED.test(line)))
+      this.#lasting = plainLine(line)
+    if (TRACEBACK.test(line)) {
+      this.#isInTraceback = true
+      this.#other ??= plainLine(line)
+    } else if (this.#isInTraceback && EXCEPTION.test(line)) {
+      // The last line of a traceback says what happened, and so does the last of several tracebacks.
+      this.#isInTraceback = false
+      this.#other = plainLine(line)
+    } else if (NO_CAMERA.test(line)) this.#other = plainLine(line)
+  }
+
+  /** The line that fails the render, which has this many frames; undefined if none does. */
+  failure(frames: number): string | undefined {
+    return this.#lasting ?? (frames === 0 ? this.#other : undefined)
+  }
+}

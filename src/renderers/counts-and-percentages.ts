@@ -1,0 +1,100 @@
+import type { Unit } from "../item/item.ts"
+import { type LineLook, NEAR_START } from "./believed-bar.ts"
+import type { Count } from "./counts-in-line.ts"
+import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
+import { isConfirmed, type Percent } from "./percent-in-line.ts"
+
+/** More kinds of lines than this are nothing but noise. */
+const MAX_KINDS = 200
+/** tqdm's bar, "45%|████    | 9/20": bars of one kind have the same total. */
+const TOTAL = /%\|[^|]*\| ?[\d.]+\w?\/([\d.]+\w?)/
+/** A figure that is not a time, date or name, and that no colon follows: "Pass 2:" is a name. */
+const FIGURE = /(?<![\w.,:/#-])\d+(?![\w.:/-]|,\d)/
+const HEAD = /^\[ ?\d+ ?%\]/
+
+/** A percentage of a line, with the counts around it. */
+export interface Measure {
+  /** What distinguishes this bar from others: the words before the percentage. */
+  readonly key: string
+  /** How far it is, 0 to 1. */
+  readonly fraction: number
+  /** How the line looks. */
+  readonly look: LineLook
+  /** What the line counts; undefined if nothing. */
+  readonly unit: Unit | undefined
+  /** Whether it has just turned out that the percentage is a part of what its line counts. */
+  readonly isEnclosed: boolean
+}
+
+/** A percentage and its count, as a line showed them last. */
+interface Pair {
+  readonly fraction: number
+  readonly count: Count
+}
+
+const isOf = ({ n, total }: Count, { fraction }: Percent): boolean => Math.abs(n / total - fraction) <= 0.01
+
+const begunOf = ({ n }: Count): number => Math.max(0, n - 1)
+
+/**
+ * Puts percentages and counts of a line together: "epoch 3/10: 45 %" is 45 % of the third, "45 % (3/10 files)" is 45 %
+ * of all, and "frame 9/20: 45 %" says the same twice. But if the percentage begins again with the next file, it is
+ * that of a file.
+ */
+export class Measures {
+  /** The kinds of lines in which the counts before the percentage said something else. */
+  readonly #nested = new Set<string>()
+  /** The kinds of lines whose percentage began again as their count went on. */
+  readonly #enclosed = new Set<string>()
+  readonly #last = new Map<string, Pair>()
+
+  /** What a line measures. */
+  of({ text, isRedrawn }: Shown, percent: Percent, counts: readonly Count[]): Measure {
+    const label = shapeOf(text.slice(0, percent.at))
+    const isEnclosed = this.#learns(label, percent, counts)
+    const around = this.#around(label, percent, counts)
+    const [outermost] = around
+    const beside = counts.find((count) => isOf(count, percent)) ?? counts.find(({ isWork }) => isWork)
+    const told = outermost ?? beside
+    const total = TOTAL.exec(text)?.[1]
+    return {
+      key: total === undefined ? label : `${label}/${total}`,
+      fraction: around.reduceRight(
+        (inner, count) => (begunOf(count) + inner) / count.total,
+        percent.fraction,
+      ),
+      look: {
+        isRedrawn,
+        hasDrawing: hasDrawing(text),
+        tail: shapeOf(text.slice(percent.end)),
+        isRow: isTableRow(text) && isConfirmed(text) !== true,
+        isHead: HEAD.test(text),
+        isSummary: counts.length === 0 && FIGURE.test(text.slice(0, percent.at)),
+      },
+      isEnclosed,
+      unit: told && { done: outermost ? begunOf(told) : told.n, total: told.total, name: told.name },
+    }
+  }
+
+  /** Whether a line shows for the first time that its percentage is a part of what it counts. */
+  #learns(label: string, { fraction }: Percent, counts: readonly Count[]): boolean {
+    const [count] = counts
+    if (!count || counts.length > 1 || this.#enclosed.has(label)) return false
+    const before = this.#last.get(label)
+    if (before || this.#last.size < MAX_KINDS) this.#last.set(label, { fraction, count })
+    const isNext = before?.count.total === count.total && before.count.n + 1 === count.n
+    if (!isNext || fraction > NEAR_START || before.fraction <= fraction || this.#nested.has(label))
+      return false
+    this.#enclosed.add(label)
+    return true
+  }
+
+  /** The counts that the percentage is a part of. One that agrees by chance on one line does not on the next. */
+  #around(label: string, percent: Percent, counts: readonly Count[]): Count[] {
+    if (this.#enclosed.has(label)) return [...counts]
+    const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)
+    if (before.some((count) => !isOf(count, percent)) && this.#nested.size < MAX_KINDS)
+      this.#nested.add(label)
+    return this.#nested.has(label) ? before : []
+  }
+}

@@ -1,0 +1,133 @@
+import { plainLine, WHOLE } from "./line-reader.ts"
+
+/** ffmpeg's words for output that could not be written. It can exit with 0 after them. */
+const FAILURE =
+  /\bError writing trailer\b|\bError closing file\b|\bError opening output file\b|\bError (?:re)?initializing complex filter|\bav_interleaved_write_frame\(\): |\bError (?:muxing a packet|submitting a packet to the muxer|writing (?:header|packet))\b|\bUnable to re-open \S+ output file\b/
+/** The last line of an ffmpeg that failed. A script can go on after it, and exit with 0. */
+const GIVEN_UP = /^Conversion failed\b/
+const INPUT = /^Input #0, .*, from '(.*)':$/
+/** An input with a length: not a picture, and nothing that ffmpeg generates. */
+const LONG_INPUT = /^Input #\d+, (?!lavfi\b|image2\b|\w+_pipe\b)/
+const ANY_INPUT = /^Input #\d+, /
+const OUTPUT = /^Output #0, (\S+), to '(.*)':$/
+const DURATION = /^ {2}Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N\/A),/
+/** The most outputs that are named as unfinished. */
+const MOST_UNFINISHED = 8
+/** The line in which ffmpeg sums up: one for each output file, in earlier versions one for all. */
+const SUM = /^(?!\[out#[1-9]).*\bmuxing overhead\b/
+/** What can be left behind unfinished: a file, and no pipe, address or device. */
+const FILE = /^(?![a-z][a-z0-9+.-]*:|\/dev\/)./i
+const QUOTED = /'[^']*'/g
+
+function failureIn(line: string): string | undefined {
+  // Most lines match none of these, so ask the cheap question first.
+  if (!/rror|Unable|av_/.test(line)) return undefined
+  // What is indented is the tag of a file, and what is quoted its name: a song can be called anything.
+  if (/^\s/.test(line)) return undefined
+  const plain = plainLine(line)
+  return FAILURE.test(plain.replace(QUOTED, "''")) ? plain : undefined
+}
+
+/** The fate of what ffmpeg wrote, run after run, in its own words and in those of the shell that ran it. */
+export class FfmpegRuns {
+  /**
+   * Why each output is not whole, by its name; undefined while it is being written. A run that failed before it named its
+   * output is known by its input.
+   */
+  readonly #unfinished = new Map<string, string | undefined>()
+  #input = ""
+  /** How long the inputs of the current run last that have a length, in seconds; `NaN` while that is unknown. */
+  #lengths: number[] = []
+  #isLong = false
+  #output: string | undefined
+  #isPicture = false
+  #before = ""
+
+  /** Reads a line that is not part of a block. */
+  hear(line: string): void {
+    const failure = failureIn(line)
+    if (failure !== undefined) this.#fail(failure)
+    else if (GIVEN_UP.test(line)) this.#fail(/rror/.test(this.#before) ? this.#before : plainLine(line))
+    else if (SUM.test(line)) this.#end()
+    else this.#enter(line)
+    this.#before = plainLine(line)
+  }
+
+  /** A signal ended an ffmpeg, as the shell says in this line. `isWriting` means that one was certainly at work. */
+  kill(line: string, isWriting: boolean): void {
+    const name = this.#open ?? (isWriting ? "" : undefined)
+    if (name !== undefined) this.#unfinished.set(name, plainLine(line))
+  }
+
+  /**
+   * A signal ended the current ffmpeg, as it says in this line, after this many seconds of output. If each of its inputs
+   * has an end, and the last was not reached, the output was cut off. What has no end, such as a screen, is stopped so.
+   */
+  stop(line: string, seconds: number): void {
+    const longest = Math.max(...this.#lengths)
+    if (this.#output === undefined || !FILE.test(this.#output) || !(longest > 0)) return
+    if (seconds < longest * WHOLE) this.#unfinished.set(this.#output, plainLine(line))
+  }
+
+  /** Why an output is not whole; undefined if nothing was said against any. */
+  get failure(): string | undefined {
+    return [...this.#unfinished.values()].find((failure) => failure !== undefined)
+  }
+
+  /** The output that was begun last and is not finished; undefined if there is none. */
+  get #open(): string | undefined {
+    return [...this.#unfinished.keys()].findLast((name) => this.#unfinished.get(name) === undefined)
+  }
+
+  /** The outputs that were begun and never seen to end: the last few. */
+  get unfinished(): readonly string[] {
+    const open = [...this.#unfinished].flatMap(([name, failure]) => (failure === undefined ? [name] : []))
+    return open.slice(-MOST_UNFINISHED)
+  }
+
+  /** What was begun and never seen to end, in words; undefined if nothing was. */
+  get seen(): string | undefined {
+    const open = this.#open
+    return open === undefined ? undefined : `ffmpeg was not seen to end ${open}`
+  }
+
+  #enter(line: string): void {
+    const input = INPUT.exec(line)?.[1]
+    if (input !== undefined) {
+      this.#input = input
+      this.#output = undefined
+      this.#lengths = []
+    }
+    this.#measure(line)
+    const [, muxer, output] = OUTPUT.exec(line) ?? []
+    if (output === undefined) return
+    this.#output = output
+    this.#isPicture = muxer === "image2"
+    // The output is written again, and this time it may become whole.
+    this.#unfinished.delete(output)
+    if (FILE.test(output)) this.#unfinished.set(output, undefined)
+  }
+
+  /** Hears how long an input lasts. */
+  #measure(line: string): void {
+    if (ANY_INPUT.test(line)) {
+      this.#isLong = LONG_INPUT.test(line)
+      if (this.#isLong) this.#lengths.push(Number.NaN)
+    }
+    const [found, hours, minutes, seconds] = DURATION.exec(line) ?? []
+    if (found === undefined || !this.#isLong) return
+    this.#lengths[this.#lengths.length - 1] = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  }
+
+  #fail(failure: string): void {
+    const name = this.#output ?? this.#input
+    this.#unfinished.set(name, this.#unfinished.get(name) ?? failure)
+  }
+
+  #end(): void {
+    const open = this.#open
+    if (open !== undefined) this.#unfinished.delete(open)
+    // What failed with this input before has been done in another way, but a picture of it is not a video.
+    if (open !== undefined && !this.#isPicture) this.#unfinished.delete(this.#input)
+  }
+}

@@ -1,0 +1,250 @@
+import type { Unit } from "../item/item.ts"
+import { type Count, OTHER_RANK } from "./counts-in-line.ts"
+
+/** A count that was passed over so often was abandoned. */
+const MAX_MISSED = 4
+
+/** What is inside of a count is full from here on: the last redraw of many stops short of the end. */
+const FULL = 0.995
+
+/** What a line did to a counter. */
+type Seen = "unproven" | "same" | "begun" | "moved" | "restarted"
+
+/** How a count came. */
+interface Circumstances {
+  readonly isDone: boolean
+  readonly isSure: boolean
+  readonly isNew: boolean
+  readonly isUnderWay: boolean
+}
+
+/** One thing that is counted, over time. */
+class Counter {
+  readonly rank: number
+  /** Whether it counts: it began at its start, or it has grown. */
+  isBelieved = false
+  /** How often another count of its rank came since it was seen. */
+  missed = 0
+  /** Whether anything was reported inside one of what it counts. */
+  hasInner = false
+  /** Whether it was reported inside another count. */
+  isInner = false
+  #count: Count
+  #shape = ""
+  /** Whether it has gone on since it began. */
+  #hasMoved = false
+  /** Whether its lines say something else each time: it counts steps that differ. */
+  #isVaried = false
+  #hasZero = false
+  #isDone = false
+
+  constructor(count: Count, rank: number) {
+    this.rank = rank
+    this.#count = count
+  }
+
+  /** How many are done. The current one is not, unless the counter began at 0 or the words say so. */
+  get done(): number {
+    const { n } = this.#count
+    return this.#hasZero || this.#isDone ? n : Math.max(0, n - 1)
+  }
+
+  get unit(): Unit {
+    return { done: this.done, total: this.#count.total, name: this.#count.name }
+  }
+
+  /** Whether the last of all is under way, or nearly. */
+  get isAtEnd(): boolean {
+    const { n, total } = this.#count
+    return n >= total || this.done >= 0.9 * total
+  }
+
+  /** Whether the last of all is under way, and the ones before it were alike, with nothing inside of them. */
+  get isPlainToLast(): boolean {
+    const { n, total } = this.#count
+    return n >= total && this.#hasMoved && !this.#isVaried && !this.hasInner
+  }
+
+  /** Whether the last of all is under way. */
+  get isAtLast(): boolean {
+    return this.#count.n >= this.#count.total
+  }
+
+  /** Remembers what the words of a line are. */
+  hear(shape: string): void {
+    this.#isVaried ||= this.#shape !== "" && shape !== this.#shape
+    this.#shape = shape
+  }
+
+  /** `isSure`: the line cannot but count work, and from its start. `isUnderWay`: nothing around it has gone on. */
+  see(count: Count, { isDone, isSure, isNew, isUnderWay }: Circumstances): Seen {
+    this.missed = 0
+    const before = this.#count
+    // Where several are under way at once, they come in no order. Whatever begins again does so at its start.
+    const isAside = count.n > 1 && count.n < before.n && count.n > before.n / 2
+    if (isAside && isUnderWay && count.total === before.total) return "same"
+    const isOther = isNew || count.total !== before.total
+    const isBack = count.n < before.n
+    this.#count = count
+    this.#isDone = isDone
+    this.#hasZero = count.n === 0 || (this.#hasZero && !isOther && !isBack)
+    // A total that grows with the number is the place up to which a program has read, and not the end.
+    if (!isNew && count.total > before.total && count.n > before.n) {
+      this.isBelieved = false
+      return "unproven"
+    }
+    if (isOther || isBack) {
+      this.#hasMoved = false
+      const wasBelieved = this.isBelieved
+      this.isBelieved = isSure
+      if (!this.isBelieved) return "unproven"
+      return wasBelieved ? "restarted" : "begun"
+    }
+    if (count.n === before.n) return this.isBelieved ? "same" : "unproven"
+    this.isBelieved = true
+    this.#hasMoved = true
+    return "moved"
+  }
+}
+
+/** What a line with counts showed. */
+export interface Counted {
+  /** Whether a count of it is believed. */
+  readonly isTold: boolean
+  /** Whether what was counted so far was not the whole: the outermost count begins again, or another takes over. */
+  readonly isNext: boolean
+  /** Whether what is inside the counts begins again. */
+  readonly isInner: boolean
+}
+
+/** What a line says beside its counts. */
+interface CountedLine {
+  /** The words before its counts; they distinguish counts without a noun. */
+  readonly label: string
+  /** All of its words. */
+  readonly shape: string
+  /** Whether they say that what it counts is done. */
+  readonly isDone: boolean
+  /** Whether it is a name and its value. */
+  readonly isProperty: boolean
+  /** How far what is inside of the counts is, 0 to 1. */
+  readonly inner: number
+}
+
+/** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
+export class Counters {
+  readonly #known = new Map<string, Counter>()
+  #nested: Counter[] = []
+
+  /** Reads the counts of a line, the outermost first. */
+  see(counts: readonly Count[], { label, shape, isDone, isProperty, inner }: CountedLine): Counted {
+    let [isTold, isNext, isInner] = [false, false, false]
+    const unproven: Counter[] = []
+    for (const [i, count] of counts.entries()) {
+      const key = count.isWork ? count.name : `${count.isHead ? "[" : label}#${i}`
+      const known = this.#known.get(key)
+      const counter = known ?? new Counter(count, this.#rankOf(count))
+      this.#known.set(key, counter)
+      counter.hear(shape)
+      // The words of nested counts are about the innermost.
+      const isLast = i === counts.length - 1
+      // What is inside of a believed count on its own line needs no start of its own.
+      const isBegun = count.n <= 1 && (count.isWork || (count.isHead && count.total > 1))
+      const isSure = !isProperty && (isBegun || (count.isWork && (isTold || (isDone && isLast))))
+      const isUnderWay = this.#nested.includes(counter)
+      const seen = counter.see(count, { isDone: isDone && isLast, isSure, isNew: !known, isUnderWay })
+      if (seen === "unproven") {
+        this.#nested = this.#nested.filter((each) => each !== counter)
+        if (count.isWork) unproven.push(counter)
+        continue
+      }
+      // What goes on within a count proves that one, too; what has only begun there does not.
+      const around = unproven.filter((each) => each.rank < counter.rank)
+      if (around.length > 0 && seen !== "moved") continue
+      for (const outer of around) isNext = this.#believe(outer) || isNext
+      if (this.#isBeside(counter)) continue
+      const isAfter = !isTold && !counter.isInner && this.#isBelow(counter) && this.isOver(inner)
+      isTold = true
+      if (seen === "same" && this.#nested.includes(counter)) continue
+      isInner = true
+      if (isAfter) this.clear()
+      isNext = this.#place(counter, seen) || isAfter || isNext
+    }
+    return { isTold, isNext, isInner }
+  }
+
+  /** The place of a new count. Steps are around what is counted after them, and inside of what was counted before. */
+  #rankOf({ isHead, rank }: Count): number {
+    return isHead && !this.isEmpty ? OTHER_RANK : rank
+  }
+
+  /** Whether another count of its rank is under way: two that go on side by side do not follow one another. */
+  #isBeside(counter: Counter): boolean {
+    const other = this.#nested.find((each) => each !== counter && each.rank === counter.rank)
+    if (!other || other.isAtEnd) return false
+    other.missed += 1
+    return other.missed < MAX_MISSED
+  }
+
+  /** Whether a count is another one than the outermost, and would be inside of it. */
+  #isBelow({ rank }: Counter): boolean {
+    const [outermost] = this.#nested
+    return outermost !== undefined && rank > outermost.rank
+  }
+
+  #believe(counter: Counter): boolean {
+    counter.isBelieved = true
+    return this.#place(counter, "moved")
+  }
+
+  /** Puts a counter in its place and drops what is inside it; whether the outermost is another one now. */
+  #place(counter: Counter, seen: Seen): boolean {
+    const [outermost] = this.#nested
+    const had =
+      outermost !== undefined && (outermost !== counter ? this.fraction(0) > 0 : seen === "restarted")
+    const around = this.#nested.filter(({ rank }) => rank < counter.rank)
+    for (const each of around) each.hasInner = true
+    counter.isInner ||= around.length > 0
+    this.#nested = [...around, counter]
+    return had && this.#nested[0] === counter
+  }
+
+  /** Whether anything is counted. */
+  get isEmpty(): boolean {
+    return this.#nested.length === 0
+  }
+
+  /**
+   * Whether something new follows what is counted: the last of all is under way, and what was inside of it, `inner` of 1,
+   * is full, or nothing was inside of the ones before.
+   */
+  isOver(inner: number): boolean {
+    const innermost = this.#nested.at(-1)
+    if (!innermost || !this.#nested.every(({ isAtLast }) => isAtLast)) return false
+    return inner >= FULL || innermost.isPlainToLast
+  }
+
+  /** Notes that something was counted inside of the innermost. */
+  enter(): void {
+    const innermost = this.#nested.at(-1)
+    if (innermost) innermost.hasInner = true
+  }
+
+  /** What the outermost count counts; undefined if nothing is counted. */
+  get unit(): Unit | undefined {
+    return this.#nested[0]?.unit
+  }
+
+  /** How far the whole is, 0 to 1, if what is inside the innermost is this far. */
+  fraction(inner: number): number {
+    return this.#nested.reduceRight((fraction, counter) => {
+      const { done, total } = counter.unit
+      return Math.min(1, (done + (done < total ? fraction : 0)) / total)
+    }, inner)
+  }
+
+  /** Forgets what is counted: it is over. */
+  clear(): void {
+    this.#nested = []
+  }
+}

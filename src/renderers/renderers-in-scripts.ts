@@ -1,0 +1,159 @@
+import type { Report } from "../item/item.ts"
+import { blender, MAX_FILES } from "./blender.ts"
+import { ffmpeg } from "./ffmpeg.ts"
+import { isKilled } from "./killed-by-signal.ts"
+import { type Evidence, type Expected, type LineReader, NO_EVIDENCE, plainLine } from "./line-reader.ts"
+
+/** What one of the renderers that we know said among other output. */
+export interface Own {
+  /** What can be reported, without progress; undefined if the line says nothing of them. */
+  readonly report: Report | undefined
+  /** How far the renderer is, 0 to 1; undefined while unknown. */
+  readonly fraction: number | undefined
+  /** Which renderer printed it. */
+  readonly by: "ffmpeg" | "blender"
+}
+
+/** A part of each line that matters for how a render ends: it is found in a flood, and read whole. */
+export const OWN =
+  /rror|Unable|av_|put #0|onversion failed|Killed|Terminated|Aborted|Segmentation|Bus err|Illegal|Floating|overhead|bitrate=|progress=|received|encoded|Blender|Fra:|render |Saved:|ppend frame|Traceback|o camera|\.crash/
+
+const BLENDER_START =
+  /^(?:Fra: ?-?\d|Append frame \d|Blender \d+\.\d|Blender quit$|\p{L}{2,12}: ?-?\d+ (?:\| )?\p{L}{2,12}: ?[\d.]+[KMG])/u
+const BLENDER_5 = /(?:^|\d +)render +\| /
+const BLENDER_SAVED = /Saved: '[^']*'(?: Time:|$)/
+const READ = /\bRead blend: "?(.+?)"?$/
+const BEGINS = /^Blender \d+\.\d/
+/** Blender's last words when it crashes. */
+const CRASHED = /^Writing: .+\.crash\.txt$/
+const BLENDER_END = /^ ?Time: [\d:.]+/
+const PAIR =
+  /^(?:frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time(?:_[mu]s)?|dup_frames|drop_frames|speed|progress)= *\S+ *$/
+const STATS = /(?:^| )L?size=\s*\S+ time=(-?)(\d+):(\d\d):(\d\d(?:\.\d+)?) bitrate=/
+const LOG_START =
+  /^(?:\[[\w#:./ -]{1,60} @ 0x[\da-f]+\]| {2,}(?:Metadata:|Stream #|Duration: )|(?:Input|Output) #\d|Stream mapping:|Press \[q\]| {2}(?:built with|configuration:|lib\w+ )|ffmpeg version )/
+
+// Every line of a program comes here, so what is sought within a line is sought by a plain text first.
+const isBlender = (line: string): boolean =>
+  BLENDER_START.test(line) ||
+  (line.includes("render ") && BLENDER_5.test(line)) ||
+  (line.includes("Saved: '") && BLENDER_SAVED.test(line))
+
+/** Whether ffmpeg logs this: its own words, the tags of a file, the statistics of an encoder. */
+function isLog(line: string): boolean {
+  if (LOG_START.test(line)) return true
+  if (line.startsWith("  ")) return line.slice(0, 60).includes(" : ")
+  return line.includes(" subtitle:") && /\bvideo:\S+ audio:\S+ subtitle:/.test(line)
+}
+
+const field = (line: string, key: string): string | undefined =>
+  new RegExp(`(?:^| )${key}= *([\\d.]+)`).exec(line)?.[1]
+
+/** A line of ffmpeg's statistics as the block that `-progress` writes. */
+function blockOf(line: string): string[] | undefined {
+  if (!line.includes("bitrate=")) return undefined
+  const [, sign, hours, minutes, seconds] = STATS.exec(line) ?? []
+  if (seconds === undefined) return undefined
+  const time = sign === "-" ? 0 : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  const values = ["frame", "fps", "speed", "L?size"].flatMap((key) => {
+    const value = field(line, key)
+    return value === undefined ? [] : [`${key === "L?size" ? "total_size" : key}=${value}`]
+  })
+  const end = line.includes("Lsize=") ? "end" : "continue"
+  return [...values, `out_time_us=${Math.round(time * 1e6)}`, `progress=${end}`]
+}
+
+/**
+ * Finds what ffmpeg and Blender print among the output of a script, and reads it as their own readers do. Their lines
+ * hold many percentages and counts, which say nothing of how far a render is.
+ */
+export class OwnWords {
+  readonly #expected: Expected
+  readonly #ffmpeg: LineReader
+  #blender: LineReader
+  /** Whether Blender was heard since it quit last. */
+  #isBlender = false
+  /** Whether it said that it began, and has not quit since. */
+  #hasBegun = false
+  /** Why Blender failed with each file that it read, if it did not render it later. */
+  readonly #failures = new Map<string, string>()
+  #blend = ""
+  #saved: readonly string[] = []
+
+  constructor(expected: Expected) {
+    const known = { ...expected, bars: undefined, hearsWords: true }
+    this.#ffmpeg = ffmpeg(known)
+    // A total is that of an ffmpeg, in seconds.
+    this.#expected = { ...known, total: undefined }
+    this.#blender = blender(this.#expected)
+  }
+
+  /** What they prove: what ffmpeg reached of a total that was given, and what either said of failure. */
+  get evidence(): Evidence {
+    const { reached, failure, seen, unfinished } = this.#ffmpeg.evidence
+    const [before] = this.#failures.values()
+    const saved = [...this.#saved, ...this.#blender.evidence.saved].slice(-MAX_FILES)
+    const now = this.#isBlender ? this.#blender.evidence.failure : undefined
+    return {
+      ...NO_EVIDENCE,
+      reached,
+      failure: failure ?? before ?? now,
+      saved,
+      unfinished,
+      seen: seen ?? this.#seen,
+    }
+  }
+
+  /** What was not seen of Blender: its last words, which a script can hide as well. */
+  get #seen(): string | undefined {
+    return this.#hasBegun ? "Blender was not seen to end" : undefined
+  }
+
+  /** What a line says; undefined if it is neither ffmpeg's nor Blender's. */
+  read(line: string): Own | undefined {
+    const block = line.includes("=") ? (PAIR.test(line) ? [line] : blockOf(line)) : undefined
+    if (block) return this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
+    if (line.includes("Read blend: ")) this.#blend = READ.exec(line)?.[1] ?? ""
+    // What another program said before Blender began is not Blender's trouble.
+    if (!this.#isBlender && BEGINS.test(line)) {
+      this.#blender = blender(this.#expected)
+      this.#hasBegun = true
+    }
+    // A script inside of Blender prints what it likes, and what went wrong is among that.
+    const report = this.#blender.read(line, false)
+    if (isBlender(line) || (this.#isBlender && BLENDER_END.test(line))) return this.#fromBlender(line, report)
+    const isDead = this.#isBlender && (CRASHED.test(line) || isKilled(line, "blender"))
+    if (isDead) this.#leaveBlender(plainLine(line))
+    this.#ffmpeg.read(line, false)
+    return isLog(line) ? { by: "ffmpeg", report: undefined, fraction: undefined } : undefined
+  }
+
+  #fromBlender(line: string, report: Report | undefined): Own {
+    this.#isBlender = true
+    if (line.startsWith("Blender quit")) this.#leaveBlender()
+    return this.#heard("blender", report)
+  }
+
+  /** Blender has ended. What it renders next is another render. If it is of the same file, that one decides. */
+  #leaveBlender(failure = this.#blender.evidence.failure): void {
+    this.#saved = this.evidence.saved
+    this.#failures.delete(this.#blend)
+    if (failure !== undefined && this.#failures.size < MAX_FILES) this.#failures.set(this.#blend, failure)
+    this.#blender = blender(this.#expected)
+    this.#isBlender = false
+    this.#hasBegun = false
+    this.#blend = ""
+  }
+
+  #heard(by: Own["by"], report: Report | undefined): Own {
+    const { progress, basis: _basis, eta_seconds: _eta, ...words } = report ?? {}
+    const { media } = words
+    const fraction =
+      by === "blender" ? progress && progress / 100 : media?.total ? media.out_time / media.total : undefined
+    return {
+      by,
+      report: report && words,
+      fraction: fraction === undefined ? undefined : Math.min(1, fraction),
+    }
+  }
+}

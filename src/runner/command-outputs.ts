@@ -1,0 +1,167 @@
+import { closeSync, fstatSync } from "node:fs"
+
+import type { Report } from "../item/item.ts"
+import { type Evidence, NO_EVIDENCE } from "../renderers/line-reader.ts"
+import { type Renderer, renderer } from "../renderers/renderer.ts"
+import { LastLines } from "./last-lines.ts"
+import { makePipe, type Pipe, Tap } from "./pipes.ts"
+import type { OutputDescriptor, Plan } from "./plan.ts"
+
+/** Turns the outputs of one command into reports. */
+class ProgressReader {
+  readonly #onReport: (report: Report) => void
+  readonly #renderer: Renderer
+  readonly #decoders = new Map<OutputDescriptor, TextDecoder>()
+
+  constructor(plan: Plan, onReport: (report: Report) => void) {
+    this.#onReport = onReport
+    this.#renderer = renderer(plan.renderer, plan)
+  }
+
+  get reached(): number | null {
+    return this.#renderer.evidence.reached
+  }
+
+  get evidence(): Evidence {
+    return this.#renderer.evidence
+  }
+
+  push(bytes: Uint8Array, output: OutputDescriptor): void {
+    const decoder = this.#decoders.get(output) ?? new TextDecoder()
+    this.#decoders.set(output, decoder)
+    this.#read(decoder.decode(this.#renderer.worthDecoding(bytes, output), { stream: true }), output)
+  }
+
+  /** Reads the last line of an output, which may lack its end. */
+  end(output: OutputDescriptor): void {
+    this.#read("\n", output)
+  }
+
+  #read(text: string, output: OutputDescriptor): void {
+    for (const report of this.#renderer.push(text, output)) this.#onReport(report)
+  }
+}
+
+/** Whether our standard output and standard error are the same file: then the order of both must be kept. */
+function isOneOutput(): boolean {
+  try {
+    const [out, error] = [fstatSync(1), fstatSync(2)]
+    return out.dev === error.dev && out.ino === error.ino && out.rdev === error.rdev
+  } catch {
+    return false
+  }
+}
+
+/** Where an output of a command goes: a file descriptor, our own output, or a pipe that Bun makes. */
+type Target = number | "inherit" | "pipe"
+
+/** The outputs of one command: passed on as they come, read for progress, and remembered for the error message. */
+export class CommandOutputs {
+  readonly #plan: Plan
+  readonly #isMerged: boolean
+  /** The outputs that we read. With both outputs merged, 1 carries 2. */
+  readonly #read: readonly OutputDescriptor[]
+  /** A pipe for each output that we read; undefined where Bun makes its own. */
+  readonly #pipes: readonly (Pipe | undefined)[]
+  readonly #lastLines = new LastLines()
+  #reader: ProgressReader | undefined
+  readonly #taps: Tap[] = []
+
+  constructor(plan: Plan) {
+    this.#plan = plan
+    const read = ([1, 2, 3] as const).filter((output) => output === 2 || plan.outputs.includes(output))
+    this.#isMerged = read.includes(1) && isOneOutput()
+    this.#read = this.#isMerged ? read.filter((output) => output !== 2) : read
+    this.#pipes = this.#read.map(makePipe)
+  }
+
+  /** What the command gets as standard output, standard error, and file descriptor 3 if the plan needs it. */
+  get targets(): [Target, Target, ...Target[]] {
+    const third = this.#read.includes(3) ? [this.#target(3)] : []
+    return [this.#target(1), this.#target(this.#isMerged ? 1 : 2), ...third]
+  }
+
+  /**
+   * Starts to read from the command, and closes our copies of its file descriptors. `onPrinted` gets what it prints,
+   * without our own pipe.
+   */
+  listen(
+    child: Bun.Subprocess,
+    onReport: (report: Report) => void,
+    onPrinted: (bytes: Uint8Array, output: OutputDescriptor) => void,
+  ): void {
+    const reader = new ProgressReader(this.#plan, onReport)
+    this.#reader = reader
+    for (const [index, output] of this.#read.entries()) {
+      const onBytes = (bytes: Uint8Array): void => {
+        if (output !== 3) onPrinted(bytes, output)
+        reader.push(bytes, output)
+        if (this.#isError(output)) this.#lastLines.push(bytes)
+      }
+      this.#listenTo(output, index, child, onBytes)
+    }
+    this.#closeTargets()
+  }
+
+  /** Closes all file descriptors. Call it when the command could not be started. */
+  discard(): void {
+    for (const pipe of this.#pipes) if (pipe) closeSync(pipe.from)
+    this.#closeTargets()
+  }
+
+  /** Reads to the end of all outputs, or until one has been silent for `quietMs`. */
+  async drain(quietMs: number): Promise<void> {
+    await Promise.all(this.#taps.map((tap) => tap.drain(quietMs)))
+    for (const output of this.#read) this.#reader?.end(output)
+  }
+
+  /** The fraction (0 to 1) of the total that was reached; null when the total or the fraction is unknown. */
+  get reached(): number | null {
+    return this.#reader?.reached ?? null
+  }
+
+  /** What the output proves about the render. */
+  get evidence(): Evidence {
+    return this.#reader?.evidence ?? NO_EVIDENCE
+  }
+
+  /** Removes and returns the last lines of standard error; empty when nothing was printed there. */
+  takeLastLines(): string {
+    return this.#lastLines.take()
+  }
+
+  #listenTo(
+    output: OutputDescriptor,
+    index: number,
+    child: Bun.Subprocess,
+    onBytes: (bytes: Uint8Array) => void,
+  ): void {
+    const descriptor = this.#pipes[index]?.from
+    const stream = descriptor === undefined ? streamOf(child, output) : Bun.file(descriptor).stream()
+    const sink = output === 1 ? process.stdout : output === 2 ? process.stderr : undefined
+    this.#taps.push(new Tap(stream, { sink, onBytes, descriptor }))
+  }
+
+  /** Whether standard error is among what this output carries. */
+  #isError(output: OutputDescriptor): boolean {
+    return output === 2 || (output === 1 && this.#isMerged)
+  }
+
+  #target(output: OutputDescriptor): Target {
+    const index = this.#read.indexOf(output)
+    return index === -1 ? "inherit" : (this.#pipes[index]?.to ?? "pipe")
+  }
+
+  #closeTargets(): void {
+    for (const pipe of this.#pipes) if (pipe) closeSync(pipe.to)
+  }
+}
+
+/** An output of the command when we could not make a pipe and Bun made its own. */
+function streamOf(child: Bun.Subprocess, output: OutputDescriptor): ReadableStream<Uint8Array> {
+  const stream = output === 1 ? child.stdout : child.stderr
+  if (output !== 3 && stream instanceof ReadableStream) return stream
+  const descriptor = child.stdio[output]
+  if (typeof descriptor !== "number") throw new Error(`output ${output} of the command cannot be read`)
+  return Bun.file(descriptor).stream()
+}

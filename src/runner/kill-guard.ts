@@ -1,0 +1,187 @@
+import { closeSync, writeSync } from "node:fs"
+
+import { isRead, pipe } from "../machine/libc.ts"
+import { every, type Repetition } from "../service.ts"
+import { brandOf } from "./process-brand.ts"
+
+/**
+ * Waits until its standard input ends, which it does when we die, whatever kills us. Then it ends the commands that
+ * the last line lists as "NUMBER:BRAND:PID ...", with "-" for a PID that is not known yet: SIGTERM, and SIGKILL after
+ * 2 s, to each session, to all that carries the command's mark in its environment or its brand as a limit, to what
+ * was found before, and to all that any of these has started. $1 is what all marks begin with; $2, our PID, is for
+ * people who look at the list of processes.
+ *
+ * It is a shell script because that is small and starts at once, and because it must still run when our binary was
+ * replaced or memory is short. A shell gives a background job no standard input, hence the detour over 4.
+ */
+const SCRIPT = `
+exec 4<&0
+(
+trap '' HUP INT QUIT TERM
+mark=$1 commands= line= found=
+while IFS= read -r line; do commands=$line; done
+marked() {
+  [ -n "$commands" ] || return
+  set --
+  for command in $commands; do set -- "$@" -e "$mark.\${command%%:*}."; done
+  grep -lsF "$@" /proc/[0-9]*/environ
+  set --
+  for command in $commands; do
+    brand=\${command#*:}
+    set -- "$@" -e "^Max file locks  *\${brand%%:*} "
+  done
+  grep -ls "$@" /proc/[0-9]*/limits
+}
+# The running processes as "PID:PARENT:SESSION:START".
+running() {
+  for file in /proc/[0-9]*/stat; do
+    { IFS= read -r stat <"$file"; } 2>/dev/null || continue
+    pid=\${stat%% *}
+    set -- \${stat##*) }
+    [ "$1" = Z ] || echo "$pid:$2:$4:\${20}"
+  done
+}
+has() { case $1 in *"$2"*) true ;; *) false ;; esac; }
+# Sets found to all that is to be ended, as "PID:START".
+look() {
+  pids=" "
+  for file in $(marked); do
+    file=\${file#/proc/}
+    pids="$pids\${file%%/*} "
+  done
+  all=$(running) now=" " before=
+  while [ "$now" != "$before" ]; do
+    before=$now
+    for process in $all; do
+      pid=\${process%%:*} start=\${process##*:} rest=\${process#*:}
+      parent=\${rest%%:*} rest=\${rest#*:}
+      ! has "$now" " $pid:$start " || continue
+      if has "$commands " ":\${rest%%:*} " || has "$found" " $pid:$start " ||
+        has "$pids" " $pid " || has "$pids" " $parent "; then
+        now="$now$pid:$start " pids="$pids$pid "
+      fi
+    done
+  done
+  found=$now
+}
+signal() { for process in $found; do kill "-$1" "\${process%%:*}" 2>/dev/null; done; }
+tries=0
+while look; [ "$found" != " " ] && [ "$tries" -lt 100 ]; do
+  case $tries in
+    0) signal TERM; signal CONT ;;
+    *) [ "$tries" -lt 8 ] || signal KILL ;;
+  esac
+  tries=$((tries + 1))
+  sleep 0.2
+done
+) <&4 4<&- &
+`
+
+/** How often to look whether the guard is still there. */
+const LOOK_MS = 1000
+
+/** A command that the guard watches. */
+export interface Guarded extends Disposable {
+  /** What the guard looks for in the environment of processes; the brand that it looks for is `brandOf` it. */
+  readonly mark: string
+  /** Sends the guard the session that the command leads, once it was started. */
+  readonly started: (pid: number) => void
+}
+
+/**
+ * A process beside us that ends our commands and all that they started if we are killed, so that no render goes on
+ * unreported, and two renders never write one file.
+ */
+export class Guard {
+  readonly #id = crypto.randomUUID()
+  readonly #commands = new Map<string, number | undefined>()
+  readonly #lease: () => number | undefined
+  #input: number | undefined
+  #looking: Repetition | undefined
+  #count = 0
+
+  /**
+   * `lease` returns the descriptor of a locked file, which stays locked until the guard has done its work; default
+   * none.
+   */
+  constructor(lease: () => number | undefined = () => undefined) {
+    this.#lease = lease
+    this.#start()
+  }
+
+  #start(): void {
+    const ends = pipe()
+    if (!ends) return
+    const lease = this.#lease()
+    try {
+      const child = Bun.spawn(["/bin/sh", "-c", SCRIPT, "track-studio-guard", this.#id, `${process.pid}`], {
+        stdio: [ends.from, "ignore", "ignore", ...(lease === undefined ? [] : [lease])],
+        env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+        cwd: "/",
+        // What ends our process group, or a terminal that is closed, must not end the guard.
+        detached: true,
+      })
+      child.unref()
+      this.#input = ends.to
+    } catch {
+      closeSync(ends.to)
+    } finally {
+      closeSync(ends.from)
+    }
+  }
+
+  /** Watches a command that is about to be started, until the result is disposed of. */
+  watch(): Guarded {
+    const number = (this.#count += 1)
+    const mark = `${this.#id}.${number}.`
+    const name = `${number}:${brandOf(mark)}`
+    const started = (pid?: number): void => {
+      this.#commands.set(name, pid)
+      this.#tell()
+      // What fails is tried again at the next look.
+      this.#looking ??= every(
+        LOOK_MS,
+        () => this.#look(),
+        () => undefined,
+      )
+    }
+    // Before the start: if we are killed in the middle of it, the mark finds what was started.
+    started()
+    return {
+      mark,
+      started,
+      [Symbol.dispose]: () => {
+        this.#commands.delete(name)
+        this.#tell()
+        if (this.#commands.size > 0) return
+        void this.#looking?.stop()
+        this.#looking = undefined
+      },
+    }
+  }
+
+  /** Gives the commands another guard, if theirs was killed, as memory was short perhaps. */
+  #look(): void {
+    if (this.#input === undefined || !isRead(this.#input)) this.#tell()
+  }
+
+  #tell(): void {
+    if (this.#send()) return
+    this.#start()
+    this.#send()
+  }
+
+  /** Sends the guard the commands; returns whether there is a guard. */
+  #send(): boolean {
+    if (this.#input === undefined) return false
+    const list = [...this.#commands].map(([name, pid]) => `${name}:${pid ?? "-"}`)
+    try {
+      writeSync(this.#input, `${list.join(" ")}\n`)
+      return true
+    } catch {
+      closeSync(this.#input)
+      this.#input = undefined
+      return false
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { describe, expect, test } from "bun:test"
+import { mkdirSync, readdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+
+import { Client, type Held } from "../../src/client/client.ts"
+import type { HeirOptions } from "../../src/runner/inherited-leases.ts"
+import { type KeptLease, LeaseFile, leasesIn } from "../../src/runner/lease-file.ts"
+import { UnreportedLeases } from "../../src/runner/unreported-leases.ts"
+import { temporaryFolder } from "../server.ts"
+
+const SERVER = "http://127.0.0.1:1"
+
+const heirOf = (said: string[]): HeirOptions => ({
+  ...{ client: new Client(SERVER), worker: "box1", leaseS: 60 },
+  say: (text) => void said.push(text),
+})
+
+/** What the next worker takes over. */
+function leftIn(folder: string): KeptLease[] {
+  const next = new LeaseFile(leasesIn(folder), SERVER)
+  const left = next.adopt()
+  next.close()
+  return left
+}
+
+test("a lease that was claimed again is kept by its new token alone", () => {
+  using folder = temporaryFolder()
+  const said: string[] = []
+  const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said))
+  const held = kept.hold({ id: 7, token: "first", attempt: 1 })
+  held.change({ token: "second" })
+  held.change({ verdict: { end: "release" } })
+  // Its worker is gone, and the next one takes over what it left behind.
+  kept.close()
+  expect(leftIn(folder.path)).toEqual([{ id: 7, token: "second", attempt: 1, verdict: { end: "release" } }])
+  expect(said).toEqual([])
+})
+
+test("what a killed worker left behind is returned once, and said once", async () => {
+  using folder = temporaryFolder()
+  const killed = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+  killed.hold({ id: 7, token: "seven", attempt: 1 })
+  killed.close()
+  const [said, released]: string[][] = [[], []]
+  const client: unknown = { release: async ({ token }: Held) => void released?.push(token) }
+  const kept = new UnreportedLeases(folder.path, SERVER, { ...heirOf(said ?? []), client: client as Client })
+  await kept.inherit()
+  await kept.inherit()
+  kept.close()
+  expect([released, said?.length]).toEqual([["seven"], 1])
+})
+
+describe("leases on a disk that is full for a while", () => {
+  /** Makes every write of the file fail, as a full disk does; disposing of it mends that. */
+  function obstructed(folder: string): Disposable {
+    const [name = ""] = readdirSync(leasesIn(folder)).filter((each) => each.endsWith(".lock"))
+    const obstacle = join(leasesIn(folder), `${name.slice(0, -".lock".length)}.json.new`)
+    mkdirSync(join(obstacle, "in the way"), { recursive: true })
+    return { [Symbol.dispose]: () => rmSync(obstacle, { recursive: true }) }
+  }
+
+  test("are written with the next change once there is room, and the fault is said once", () => {
+    using folder = temporaryFolder()
+    const said: string[] = []
+    const kept = new UnreportedLeases(folder.path, SERVER, heirOf(said))
+    const held = kept.hold({ id: 7, token: "seven", attempt: 1 })
+    {
+      using _full = obstructed(folder.path)
+      held.change({ verdict: { end: "release" } })
+      kept.hold({ id: 8, token: "eight", attempt: 1 })
+      expect(kept.isKept).toBe(false)
+    }
+    kept.hold({ id: 9, token: "nine", attempt: 1 }).end()
+    expect(kept.isKept).toBe(true)
+    kept.close()
+    expect(leftIn(folder.path)).toEqual([
+      { id: 7, token: "seven", attempt: 1, verdict: { end: "release" } },
+      { id: 8, token: "eight", attempt: 1 },
+    ])
+    expect(said).toEqual([expect.stringContaining("leases cannot be kept on the disk")])
+  })
+
+  test("are written without a change, too, and one that has ended meanwhile is not left behind", async () => {
+    using folder = temporaryFolder()
+    const kept = new UnreportedLeases(folder.path, SERVER, heirOf([]))
+    const held = kept.hold({ id: 7, token: "seven", attempt: 1 })
+    {
+      using _full = obstructed(folder.path)
+      held.end()
+    }
+    await kept.inherit()
+    kept.close()
+    expect(readdirSync(leasesIn(folder.path))).toEqual([])
+  })
+})
+
+describe("leases whose folder", () => {
+  const seven = { id: 7, token: "seven", attempt: 1 }
+  const eight = { id: 8, token: "eight", attempt: 1 }
+
+  test("cannot be made when the worker starts are written once it can", async () => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, "state")
+    await Bun.write(path, "a file in its place")
+    const kept = new UnreportedLeases(path, SERVER, heirOf([]))
+    kept.hold(seven)
+    expect(kept.isKept).toBe(false)
+    rmSync(path)
+    await kept.inherit()
+    expect(kept.isKept).toBe(true)
+    kept.close()
+    expect(leftIn(path)).toEqual([seven])
+  })
+
+  test.each([true, false])("is removed are written again, with a change first: %p", async (isChanged) => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, "state")
+    const kept = new UnreportedLeases(path, SERVER, heirOf([]))
+    kept.hold(seven)
+    rmSync(path, { recursive: true })
+    if (isChanged) kept.hold(eight)
+    else await kept.inherit()
+    expect(kept.isKept).toBe(true)
+    // While we live, nobody else takes them over.
+    expect(leftIn(path)).toEqual([])
+    kept.close()
+    expect(leftIn(path)).toEqual(isChanged ? [seven, eight] : [seven])
+  })
+})
