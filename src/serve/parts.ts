@@ -132,6 +132,7 @@ function retentionOf(
     perItem: retainPerItem,
     itemsMs: retainItems,
     now: store.clock.now,
+    awayMs: () => store.outages.lastMs,
     sleep: Bun.sleep,
     onError: logged("old updates could not be removed"),
   })

@@ -48,6 +48,11 @@ export class Outages {
     return this.#last
   }
 
+  /** How long the last outage took that has ended, or is ending; 0 if there was none. */
+  get lastMs(): number {
+    return this.#last ? this.#last.endedMs - this.#last.sinceMs : 0
+  }
+
   /** When the last outage ended; 0 if there was none. */
   get endedMs(): number {
     return this.#endedMs

@@ -12,9 +12,10 @@ const BATCH = 256
 /** After a transaction it rests for this many times as long as that took, so that writers and streams hardly notice. */
 const REST = 4
 const MIN_REST_MS = 5
-/** So many turns are an hour, at least. */
-const TURNS_AN_HOUR = 60
-const HOUR_MS = TURNS_AN_HOUR * TURN_MS
+/** Of several servers one has the turn; it may come a little early. */
+const TURN_SLACK_MS = 5000
+/** The most minutes that are stored at a time, and that a start counts of the time before it. */
+const HOUR = 60
 /** The remains of a deleted item stay for this long: its worker and its viewers can still learn of it. */
 const DELETED_MS = 7 * DAY_MS
 /** The newest completed items, on which the estimates of others are based. */
@@ -32,6 +33,8 @@ export interface RetentionOptions {
   readonly itemsMs: number
   /** Epoch milliseconds. */
   readonly now: () => number
+  /** How long no server had run when this one started, in milliseconds; known by its first turn. */
+  readonly awayMs: () => number
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
   /** Receives errors; it tries again at its next turn. */
@@ -44,10 +47,9 @@ export class Retention extends Repeating {
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: RetentionOptions
-  /**
-   * Turns of the hour under way. A start is taken for the middle of one: so boxes count, too, that never run for a whole hour.
-   */
-  #turns = TURNS_AN_HOUR / 2
+  /** Minutes of service that were counted, and those of them that are not stored yet. */
+  #counted = 0
+  #unstored = 0
   #beginsAtMs = Number.POSITIVE_INFINITY
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: RetentionOptions) {
@@ -72,12 +74,12 @@ export class Retention extends Repeating {
   /** Removes everything that may go now; resolves when that is done, or the service is stopped. */
   async turn(): Promise<void> {
     const { now, updatesMs, perItem, itemsMs } = this.#options
-    await this.#countHours()
+    if (!(await this.#upkeep.turn("retention", TURN_MS - TURN_SLACK_MS))) return
+    await this.#countMinute()
     const nowMs = now()
     const untilMs = this.#beginsAtMs - nowMs
     // A moment further away was set by a clock that was ahead.
     if (untilMs > 0 && untilMs <= DAY_MS) return
-    if (!(await this.#upkeep.turn("retention", TURN_MS))) return
     const before = (ms: number): Promise<readonly Ended[]> => endedBefore(this.#upkeep, nowMs, ms)
     const thinning = {
       finished: updatesMs === 0 ? [] : await before(Math.max(updatesMs, DAY_MS)),
@@ -93,12 +95,19 @@ export class Retention extends Repeating {
     await this.#repeat(() => this.#upkeep.shrink(SHRINK_BYTES))
   }
 
-  /** Notes each hour of service, by the turns, which no clock that jumps brings forward. */
-  async #countHours(): Promise<void> {
-    this.#turns += 1
-    if (this.#turns < TURNS_AN_HOUR || !(await this.#upkeep.turn("hour", HOUR_MS))) return
-    await this.#upkeep.passHour()
-    this.#turns = 0
+  /**
+   * Counts a minute of service, by the turns, which no clock that jumps brings forward. What a clock says of the time before a
+   * start counts for an hour at most.
+   */
+  async #countMinute(): Promise<void> {
+    const away = this.#counted === 0 ? Math.floor(this.#options.awayMs() / TURN_MS) : 0
+    this.#counted += 1
+    this.#unstored += 1 + Math.min(away, HOUR - 1)
+    // On boxes that run for minutes updates grow old, too, and a server at rest hardly writes.
+    if (this.#unstored < Math.min(this.#counted / 2, HOUR)) return
+    const minutes = Math.min(this.#unstored, HOUR)
+    await this.#upkeep.passMinutes(minutes)
+    this.#unstored -= minutes
   }
 
   async #repeat(step: () => Promise<number>): Promise<void> {

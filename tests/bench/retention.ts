@@ -70,7 +70,15 @@ async function removed(): Promise<Removed> {
   const onError = (error: unknown): never => {
     throw error
   }
-  const options = { updatesMs: 7 * DAY_MS, perItem: 10_000, itemsMs: 0, now, sleep: Bun.sleep, onError }
+  const options = {
+    updatesMs: 7 * DAY_MS,
+    perItem: 10_000,
+    itemsMs: 0,
+    awayMs: () => 0,
+    now,
+    sleep: Bun.sleep,
+    onError,
+  }
   const retention = new Retention(upkeep, store, new LocalBus(), options)
   await retention.start()
   await filled(store)

@@ -51,7 +51,15 @@ class Aged implements Disposable {
       throw error
     }
     const sleep = async (): Promise<void> => undefined
-    const options = { updatesMs: 7 * DAY_MS, perItem: 10_000, itemsMs: 0, now, sleep, onError }
+    const options = {
+      updatesMs: 7 * DAY_MS,
+      perItem: 10_000,
+      itemsMs: 0,
+      awayMs: () => 0,
+      now,
+      sleep,
+      onError,
+    }
     const retention = new Retention(store.upkeep, store, new LocalBus(), options)
     await retention.start()
     for (let day = 0; day < days; day += 1) {

@@ -199,7 +199,7 @@ export function storeUpkeep(name: string, open: Open): void {
     await using opened = await open(() => START_MS)
     const { store } = opened
     const pass = async (hours: number): Promise<void> => {
-      for (let hour = 0; hour < hours; hour += 1) await store.upkeep.passHour()
+      for (let hour = 0; hour < hours; hour += 1) await store.upkeep.passMinutes(60)
     }
     await pass(30)
     expect(await store.upkeep.newestAgo(1)).toBe(0)
@@ -211,6 +211,12 @@ export function storeUpkeep(name: string, open: Open): void {
     await pass(3)
     expect(await Promise.all([2, 3, 4].map((hours) => store.upkeep.newestAgo(hours)))).toEqual([2, 1, 0])
     expect(await store.upkeep.newestAgo(1000)).toBe(0)
+    // Three times 25 minutes are an hour, and a quarter of the next one.
+    for (const newest of [2, 2, 3, 3, 4]) {
+      await added(store)
+      await store.upkeep.passMinutes(25)
+      expect(await store.upkeep.newestAgo(0)).toBe(newest === 2 ? 2 : newest === 3 ? 5 : 7)
+    }
   })
 
   test(`${name}: work that is due far later than it can be has its turn: the clock was ahead`, async () => {

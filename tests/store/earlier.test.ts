@@ -56,8 +56,10 @@ test.each(counts)("a database of %i migrations is brought up to date with its it
   const store = new SqliteStore(path, () => ({ now: () => now, steadyMs: () => now }))
   expect(store.found).toEqual({ path, isNew: false, migrated: known - count, canShrink: false })
   expect(store.historyId).toMatch(/^[0-9a-f]{16}$/)
-  // What was changed last is older than a day, so it may go without a day of service.
-  expect([await store.upkeep.newestAgo(24), await store.upkeep.newestAgo(25)]).toEqual([1, 0])
+  // What was changed last is older than a day, so it may go without a day of service, unless such days were counted before.
+  const isCounted = journal.entries.slice(0, count).some(({ tag }) => tag.endsWith("_hours"))
+  expect(await store.upkeep.newestAgo(24)).toBe(isCounted ? 0 : 1)
+  expect(await store.upkeep.newestAgo(25)).toBe(0)
   expect(await store.nextWaiting(["ü", "b", "a"])).toBeNull()
   now += 1
   expect(await store.nextWaiting(["a", "b", "c"])).toBeNull()

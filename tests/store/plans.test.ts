@@ -138,7 +138,7 @@ async function upkeep(all: Store["upkeep"]): Promise<void> {
   const ended = { fromMs: 0, toMs: Date.now() + 60_000, upTo }
   await all.turn("retention", 1000)
   await all.beginsAt(1000)
-  await all.passHour()
+  await all.passMinutes(60)
   await all.newestAgo(1)
   for (const finished of [[], [ended]]) {
     for (const perItem of [0, 1]) {

@@ -34,13 +34,14 @@ async function opened(more: Partial<RetentionOptions> = {}) {
     perItem: 0,
     itemsMs: 0,
     now,
+    awayMs: () => 0,
     sleep: async () => undefined,
     onError: fail,
     ...more,
   }
-  /** What a start of the server begins with. */
-  const begun = async (): Promise<Retention> => {
-    const retention = new Retention(store.upkeep, store, bus, limits)
+  /** What a start of the server begins with, after none had run for a time. */
+  const begun = async (awayMs = 0): Promise<Retention> => {
+    const retention = new Retention(store.upkeep, store, bus, { ...limits, awayMs: () => awayMs })
     await retention.start()
     return retention
   }
@@ -206,6 +207,7 @@ test("a database that was there before is left alone for a day", async () => {
     perItem: 0,
     itemsMs: 0,
     now,
+    awayMs: () => 0,
     sleep: async () => undefined,
     onError: fail,
   }
@@ -272,7 +274,7 @@ test("what ended before the clock was put right from 1970 is kept for its time o
   expect(await store.wasDeleted(id)).toBeTrue()
 })
 
-test("a start while the clock was far ahead puts off no removing, and an hour is noted every 60 turns", async () => {
+test("a start while the clock was far ahead puts off no removing, and an hour is 60 turns", async () => {
   using folder = temporaryFolder()
   const clock = { nowMs: START_MS + YEARS_MS }
   const now = (): number => clock.nowMs
@@ -283,6 +285,7 @@ test("a start while the clock was far ahead puts off no removing, and an hour is
     perItem: 1,
     itemsMs: 0,
     now,
+    awayMs: () => 0,
     sleep: async () => undefined,
     onError: fail,
   }
@@ -290,25 +293,53 @@ test("a start while the clock was far ahead puts off no removing, and an hour is
   await retention.start()
   clock.nowMs = START_MS
   const id = await rendered(store, 5)
-  // The first hour is noted after half an hour.
-  for (let turn = 0; turn < 25 * 60 - 31; turn += 1) await retention.turn()
+  // An hour is stored as a whole, and counts once it has ended: what came in an hour is as old as its end.
+  for (let turn = 0; turn < 25 * 60 - 1; turn += 1) await retention.turn()
   expect(await left(store, id)).toBe(8)
-  for (let turn = 0; turn < 2; turn += 1) await retention.turn()
+  for (let turn = 0; turn < 61; turn += 1) await retention.turn()
   expect(await left(store, id)).toBe(3)
   await retention.stop()
   await store.close()
 })
 
-test("on a box that never runs for a whole hour updates grow old, too", async () => {
-  await using kit = await opened({ perItem: 3 })
-  const { store, begun } = kit
-  const id = await rendered(store, 5)
-  for (let start = 0; start < 26; start += 1) {
-    const retention = await begun()
-    for (let turn = 0; turn < 40; turn += 1) await retention.turn()
+/** A box that is started so often, each time after none had run for a time, and runs for so many minutes. */
+async function started(
+  { begun }: Awaited<ReturnType<typeof opened>>,
+  starts: number,
+  minutes: number,
+  awayMs = 0,
+) {
+  for (let start = 0; start < starts; start += 1) {
+    const retention = await begun(awayMs)
+    for (let turn = 0; turn < minutes; turn += 1) await retention.turn()
     await retention.stop()
   }
-  expect(await left(store, id)).toBe(3)
+}
+
+test("on a box that runs for ten minutes a day updates grow old by an hour a day", async () => {
+  await using kit = await opened({ perItem: 3 })
+  const id = await rendered(kit.store, 5)
+  await started(kit, 20, 10, DAY_MS)
+  expect(await left(kit.store, id)).toBe(8)
+  await started(kit, 5, 10, DAY_MS)
+  expect(await left(kit.store, id)).toBe(3)
+})
+
+test("on a box that never runs for long, and whose clock stands still meanwhile, updates grow old by what it runs", async () => {
+  await using kit = await opened({ perItem: 3 })
+  const id = await rendered(kit.store, 5)
+  await started(kit, (24 * 60) / 10, 10)
+  expect(await left(kit.store, id)).toBe(8)
+  await started(kit, (8 * 60) / 10, 10)
+  expect(await left(kit.store, id)).toBe(3)
+})
+
+test("starts age nothing by themselves, nor does a clock that is years ahead at some of them", async () => {
+  await using kit = await opened({ perItem: 3 })
+  const id = await rendered(kit.store, 5)
+  await started(kit, 100, 1)
+  await started(kit, 20, 1, YEARS_MS)
+  expect(await left(kit.store, id)).toBe(8)
 })
 
 test("a file that was large gives its room back to the disk", async () => {

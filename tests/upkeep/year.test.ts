@@ -39,6 +39,7 @@ test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, wh
     updatesMs: 7 * DAY_MS,
     perItem: 10_000,
     itemsMs: 0,
+    awayMs: () => 0,
     now,
     sleep: async () => undefined,
     onError: fail,

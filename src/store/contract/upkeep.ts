@@ -56,10 +56,10 @@ export interface Upkeep {
   turn(name: string, everyMs: number): Promise<boolean>
 
   /**
-   * Notes that servers have run on the database for one more hour, and which update is the newest now. So the age of an
-   * update is known, whatever the machine's clock said when it was stored.
+   * Notes that servers have run on the database for so many more minutes (1 to 60), and at the end of each hour which update is
+   * the newest. So the age of an update is known, whatever the machine's clock said when it was stored.
    */
-  passHour(): Promise<void>
+  passMinutes(minutes: number): Promise<void>
 
   /**
    * The event ID of the newest update that was there when servers had run for so many hours less than now, or of an older

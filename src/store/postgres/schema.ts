@@ -178,6 +178,7 @@ export const history = pgTable("history", {
   resumed_id: long().notNull().default(0),
   has_learned: boolean().notNull().default(false),
   paused_at: time(),
+  minutes: long().notNull().default(0),
 })
 
 /**

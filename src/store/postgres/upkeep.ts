@@ -83,7 +83,8 @@ const TURN = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
   ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at
     WHERE timers.due_at <= $2::int8 OR timers.due_at > excluded.due_at RETURNING name`
 
-const PASS_HOUR = `INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} FROM hours`
+const PASS_MINUTES = `WITH noted AS (UPDATE history SET minutes = (minutes + $1::int8) % 60 RETURNING minutes)
+  INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} FROM hours HAVING (SELECT minutes FROM noted) < $1::int8`
 
 const NEWEST_AGO = `SELECT h.newest_id::float8 AS id FROM hours h WHERE h.hour <= (SELECT max(hour) FROM hours) - $1::int8
   ORDER BY h.hour DESC LIMIT 1`
@@ -131,8 +132,8 @@ export class PostgresUpkeep implements Upkeep {
     return rows.length > 0
   }
 
-  async passHour(): Promise<void> {
-    await this.#link.run(PASS_HOUR)
+  async passMinutes(minutes: number): Promise<void> {
+    await this.#link.run(PASS_MINUTES, [minutes])
   }
 
   async newestAgo(hours: number): Promise<number> {

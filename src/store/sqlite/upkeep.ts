@@ -16,6 +16,8 @@ const INCREMENTAL = 2
 
 const NEWEST_COMPLETED = `SELECT id FROM queue_items WHERE section = 2 AND status = 'completed' ORDER BY rank, place, id LIMIT ?`
 
+const PASS_HOUR = `INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} FROM hours`
+
 /** An item's updates from the last one that stays on, in their order. */
 const FROM = `SELECT id, status FROM updates WHERE queue_id = $item AND id >=
     (SELECT coalesce(max(id), 0) FROM updates WHERE queue_id = $item AND id <= $from) ORDER BY id LIMIT $limit`
@@ -60,10 +62,11 @@ export class SqliteUpkeep implements Upkeep {
     return true
   }
 
-  async passHour(): Promise<void> {
+  async passMinutes(minutes: number): Promise<void> {
     await this.#group.run(() => {
-      const sql = `INSERT INTO hours SELECT coalesce(max(hour) + 1, 0), ${HEAD} FROM hours`
-      this.#client.query(sql).run()
+      const sql = "UPDATE history SET minutes = (minutes + ?) % 60 RETURNING minutes"
+      const row = this.#client.query<{ minutes: number }, [number]>(sql).get(minutes)
+      if (row && row.minutes < minutes) this.#client.query(PASS_HOUR).run()
     })
   }
 

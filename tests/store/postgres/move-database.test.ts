@@ -57,7 +57,7 @@ async function filled(store: Store): Promise<void> {
   const upTo = await store.head()
   const finished = [{ fromMs: 0, toMs: Date.parse(LATER), upTo }]
   const all = { finished, perItem: 0, upTo, keepCompleted: 0, limit: 3 }
-  await store.upkeep.passHour()
+  await store.upkeep.passMinutes(60)
   await store.upkeep.thin(all)
   const told = { kind: "song", look: "1 step", queue_id: first, worker: "w", seconds: 61.5, steps: [] }
   await store.runs.addLearned([{ ...told, ended_at: LATER }])

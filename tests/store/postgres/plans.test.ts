@@ -136,7 +136,7 @@ async function usedBeside(store: PostgresStore): Promise<void> {
   await access.revokeToken(id)
   await upkeep.turn("retention", 1000)
   await upkeep.beginsAt(1000)
-  await upkeep.passHour()
+  await upkeep.passMinutes(60)
   await upkeep.size()
   await upkeep.checkpoint()
   await upkeep.shrink()

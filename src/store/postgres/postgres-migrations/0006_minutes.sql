@@ -1,0 +1,1 @@
+ALTER TABLE "history" ADD COLUMN "minutes" bigint DEFAULT 0 NOT NULL;

@@ -1,0 +1,1 @@
+ALTER TABLE `history` ADD `minutes` integer DEFAULT 0 NOT NULL;
