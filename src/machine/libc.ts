@@ -11,6 +11,8 @@ const SYMBOLS = {
   pipe2: { args: ["ptr", "int"], returns: "int" },
   poll: { args: ["ptr", "uint64_t", "int"], returns: "int" },
   epoll_ctl: { args: ["int", "int", "int", "ptr"], returns: "int" },
+  getsockopt: { args: ["int", "int", "int", "ptr", "ptr"], returns: "int" },
+  getsockname: { args: ["int", "ptr", "ptr"], returns: "int" },
   prlimit: { args: ["int", "int", "ptr", "ptr"], returns: "int" },
 } as const
 
@@ -112,4 +114,21 @@ export function poll({ epoll, descriptor, events, data }: Polled): boolean {
   event.setUint32(0, events, true)
   event.setBigUint64(at, data, true)
   return libc()?.epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, ptr(event)) === 0
+}
+
+const SOCKET_OPTIONS = 1
+const IS_LISTENING = 30
+/** The size of an address of IPv6, the longest one. */
+const ADDRESS_BYTES = 28
+/** Where the port is in an address of IPv4 and of IPv6. */
+const PORT_AT = 2
+
+/** The port on which a descriptor of this process takes connections; undefined if it takes none. */
+export function portOf(descriptor: number): number | undefined {
+  const [isListening, size] = [new Int32Array(1), new Int32Array([4])]
+  const failed = libc()?.getsockopt(descriptor, SOCKET_OPTIONS, IS_LISTENING, ptr(isListening), ptr(size))
+  if (failed !== 0 || isListening[0] !== 1) return undefined
+  const [address, length] = [new DataView(new ArrayBuffer(ADDRESS_BYTES)), new Int32Array([ADDRESS_BYTES])]
+  if (libc()?.getsockname(descriptor, ptr(address), ptr(length)) !== 0) return undefined
+  return address.getUint16(PORT_AT)
 }
