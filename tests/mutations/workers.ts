@@ -40,7 +40,7 @@ export const WORKERS: readonly Mistake[] = [
   ),
   ...of(
     "src/queue/rescue.ts",
-    ["tests/queue/outage.test.ts"],
+    ["tests/queue/outage.test.ts", "tests/queue/rescue.test.ts"],
     [
       [
         "a suspended machine costs its workers their leases",

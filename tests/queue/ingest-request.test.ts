@@ -165,6 +165,15 @@ test("the end of an output completes no later attempt than its own", async () =>
   expect(await server.item(item)).toMatchObject({ status: "processing", attempt: 2 })
 })
 
+test("an output that was whole completes nothing once its item was cancelled and begun again", async () => {
+  const [item, output] = await halfway("&finish=true")
+  await output.write(block(6, "end"))
+  await itemOnce(server, item, ({ progress }) => progress === 99)
+  await again(item)
+  expect(await output.end()).toMatchObject({ status: 409, code: "illegal_move" })
+  expect(await server.item(item)).toMatchObject({ status: "processing", attempt: 1, progress: 0 })
+})
+
 test("an item that is deleted meanwhile is gone, and nothing comes after", async () => {
   for (const query of ["", "&finish=true"]) {
     const [item, output] = await halfway(query)

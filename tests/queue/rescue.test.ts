@@ -2,9 +2,11 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import { changed } from "../../src/item/changes.ts"
 import { Learned } from "../../src/queue/learned-durations.ts"
 import { Rescue } from "../../src/queue/rescue.ts"
 import { Workers } from "../../src/queue/workers.ts"
+import { SWEEP_ROWS } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { added, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
@@ -53,5 +55,45 @@ test("the end of an outage is noticed though no worker holds an item", async () 
   clock.nowMs += 60_000
   await rescue.turn()
   expect([store.outages.isUnderWay, store.outages.endedMs]).toEqual([false, clock.nowMs])
+  await store.close()
+})
+
+test("one turn takes back every item whose worker is silent, though they are more than one page", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const [bus, learned] = [new LocalBus(), new Learned(store, fail)]
+  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  let taken = 0
+  const rescue = new Rescue(store, bus, {
+    ...{ stallAfterMs: 600_000, maxRescues: 5, onError: fail },
+    onRescued: () => void (taken += 1),
+  })
+  const ids = await Promise.all(Array.from({ length: SWEEP_ROWS + 1 }, () => added(store)))
+  await Promise.all(ids.map((id) => workers.take(id, { worker: "a", leaseMs: 10_000 })))
+  clock.nowMs += 10_000
+  await rescue.turn()
+  expect(taken).toBe(SWEEP_ROWS + 1)
+  await store.close()
+})
+
+test("after an outage an item has the whole time again before it counts as stalled", async () => {
+  using folder = temporaryFolder()
+  const clock = { nowMs: START_MS }
+  const now = (): number => clock.nowMs
+  const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
+  const rescue = new Rescue(store, new LocalBus(), { stallAfterMs: 60_000, maxRescues: 5, onError: fail })
+  const id = await added(store)
+  await store.change(id, (stored, moment) => changed(stored, { status: "processing", progress: 10 }, moment))
+  store.outages.begin(clock.nowMs)
+  clock.nowMs += 90_000
+  await rescue.turn()
+  clock.nowMs += 59_000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ stalled: false })
+  clock.nowMs += 1000
+  await rescue.turn()
+  expect(await store.item(id)).toMatchObject({ stalled: true })
   await store.close()
 })
