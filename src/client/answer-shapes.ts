@@ -31,6 +31,9 @@ const isNumber = (value: unknown): value is number => Number.isFinite(value)
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
 /** Any text, even if the type names only some. */
 const isText = <T extends string>(value: unknown): value is T => typeof value === "string"
+/** A time. To show one that cannot be read would show nonsense. */
+const isTime = (value: unknown): value is string =>
+  typeof value === "string" && !Number.isNaN(Date.parse(value))
 const orNull =
   <T>(check: Check<T>): Check<T | null> =>
   (value): value is T | null =>
@@ -88,17 +91,17 @@ const ITEM = {
   video_file_size: isNumber,
   thumbnail_path: isText,
   flag: orNull<NonNullable<QueueItem["flag"]>>(isText),
-  queued_at: isText,
-  started_at: orNull(isText),
-  completed_at: orNull(isText),
-  updated_at: isText,
+  queued_at: isTime,
+  started_at: orNull(isTime),
+  completed_at: orNull(isTime),
+  updated_at: isTime,
   basis: orNull<NonNullable<QueueItem["basis"]>>(isText),
   attempt: isNumber,
   max_attempts: isNumber,
   outcome: orNull<NonNullable<QueueItem["outcome"]>>(isText),
   worker: isText,
-  available_at: orNull(isText),
-  cancel_requested_at: orNull(isText),
+  available_at: orNull(isTime),
+  cancel_requested_at: orNull(isTime),
   eta_seconds: orNull(isNumber),
   eta_low_seconds: orNull(isNumber),
   eta_high_seconds: orNull(isNumber),
@@ -111,7 +114,7 @@ const ITEM = {
   kind: isText,
   totals: isNumbers,
   stalled: isBoolean,
-  stalled_since: orNull(isText),
+  stalled_since: orNull(isTime),
   steps: orNull(listOf(isText)),
   step: orNull(isStep),
   unit: orNull(isUnit),
@@ -179,18 +182,18 @@ export const isUpdate: Check<ProgressUpdate> = objectOf<ProgressUpdate>(
     progress: isNumber,
     message: isText,
     error_message: isText,
-    timestamp: isText,
+    timestamp: isTime,
     title: isText,
     attempt: isNumber,
     outcome: isText,
     worker: isText,
-    cancel_requested_at: isText,
+    cancel_requested_at: isTime,
     eta_seconds: isNumber,
     eta_low_seconds: isNumber,
     eta_high_seconds: isNumber,
     eta_runs: isNumber,
     time_progress: isNumber,
-    stalled_since: isText,
+    stalled_since: isTime,
     step: isStep,
     unit: isUnit,
     media: isMedia,
@@ -206,7 +209,7 @@ const CONTROLS: ReadonlyMap<unknown, Check<object>> = new Map<string, Check<obje
   ["gap", objectOf<ControlOf<"gap">>({ reason: isText, missed: orNull(isNumber) })],
   ["end", objectOf<ControlOf<"end">>({ last_event_id: isNumber, status: isText })],
   ["shutdown", objectOf<ControlOf<"shutdown">>({ retry_ms: isNumber })],
-  ["queue", objectOf<ControlOf<"queue">>({ paused_at: orNull(isText) })],
+  ["queue", objectOf<ControlOf<"queue">>({ paused_at: orNull(isTime) })],
 ])
 
 /** Whether a stream's event of this type says something about the stream. */
@@ -216,9 +219,14 @@ export const isControlEvent = (event: string): boolean => CONTROLS.has(event)
 export const isControl: Check<StreamControl> = (value): value is StreamControl =>
   isObject(value) && CONTROLS.get(value["event"])?.(value) === true
 
+/** The token of a lease: what a header can carry, and what servers take. */
+export const LEASE_TOKEN = /^[\x21-\x7e]{1,128}$/
+
+const isLeaseToken = (value: unknown): value is string => isText(value) && LEASE_TOKEN.test(value)
+
 const isClaimed = objectOf<Claimed>({
   item: isItem,
-  lease: objectOf<Claimed["lease"]>({ token: isText, expires_at: isText, renew_every: isNumber }),
+  lease: objectOf<Claimed["lease"]>({ token: isLeaseToken, expires_at: isTime, renew_every: isNumber }),
 })
 
 /** Whether a value is a piece of what a command printed. */
@@ -237,7 +245,7 @@ export const isOutputEnd: Check<{ attempt: number; status: string }> = objectOf<
 }>({ attempt: isNumber, status: isText })
 
 const isFinished = objectOf<FinishedSince>({
-  since: isText,
+  since: isTime,
   completed: isNumber,
   failed: isNumber,
   cancelled: isNumber,
@@ -263,7 +271,7 @@ export const SHAPES = {
       cancelled: isNumber,
       lost: isNumber,
     }),
-    paused_at: orNull(isText),
+    paused_at: orNull(isTime),
     last_hour: isFinished,
     today: isFinished,
     this_week: isFinished,
@@ -285,8 +293,8 @@ export const SHAPES = {
         worker: isText,
         state: isText,
         items: listOf(objectOf<WorkersAnswer["workers"][number]["items"][number]>({ id: isNumber })),
-        idle_since: orNull(isText),
-        last_heard_at: orNull(isText),
+        idle_since: orNull(isTime),
+        last_heard_at: orNull(isTime),
         tags: orNull(listOf(isText)),
         version: isText,
         draining: isBoolean,
@@ -298,7 +306,7 @@ export const SHAPES = {
   done: objectOf<{ message: string }>({ message: isText }),
   stats: objectOf<Stats>({
     connected_clients: isNumber,
-    timestamp: isText,
+    timestamp: isTime,
     updates: objectOf<Stats["updates"]>({ stored: isNumber, newest_id: orNull(isNumber) }),
     uptime_seconds: isNumber,
   }),
@@ -309,7 +317,7 @@ export const SHAPES = {
         queue_id: orNull(isNumber),
         format: isText,
         client: isText,
-        since: isText,
+        since: isTime,
         last_event_id: isNumber,
         lag: isNumber,
       }),
@@ -328,7 +336,7 @@ export const SHAPES = {
         look: isText,
         runs: isNumber,
         seconds: isNumber,
-        ended_at: isText,
+        ended_at: isTime,
       }),
     ),
   }),
@@ -336,7 +344,7 @@ export const SHAPES = {
   me: objectOf<Me>({
     role: isText,
     item: orNull(isNumber),
-    expires_at: orNull(isText),
+    expires_at: orNull(isTime),
     may: listOf<Me["may"][number]>(isText),
   }),
   health: objectOf<Health>({ version: isText, commit: isText }),

@@ -73,6 +73,24 @@ export interface Ask {
   readonly isOutsideApi?: boolean
 }
 
+/**
+ * The headers of a request.
+ * @throws ServerError for a token, lease or key that no header can carry
+ */
+function headersOf(values: Readonly<Record<string, string | undefined>>): Headers {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue
+    try {
+      headers.set(name, value)
+    } catch (cause) {
+      const text = `the header ${name} cannot carry its value, which has a line break, or letters beyond Latin-1`
+      throw new ServerError(0, text, { code: "invalid" }, { cause })
+    }
+  }
+  return headers
+}
+
 /** Sends requests to one server. */
 export class Asker {
   readonly #base: string
@@ -125,12 +143,12 @@ export class Asker {
       cache: "no-store",
       // A redirect would carry the lease to another server, and turn a POST into a GET.
       redirect: "manual",
-      headers: {
+      headers: headersOf({
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...headers,
         ...(body !== undefined && { "content-type": "application/json" }),
         ...(bytes !== undefined && { "content-type": "application/octet-stream" }),
-      },
+      }),
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(bytes !== undefined && { body: bytes }),
       ...(signal !== undefined && { signal }),

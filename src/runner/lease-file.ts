@@ -18,7 +18,9 @@ import { join } from "node:path"
 import { type Static, Type } from "@sinclair/typebox"
 import { Value } from "@sinclair/typebox/value"
 
+import { LEASE_TOKEN } from "../client/answer-shapes.ts"
 import { lock } from "../machine/libc.ts"
+import { MARK } from "./process-brand.ts"
 import { Verdict } from "./verdict.ts"
 
 /** A lease as it is kept on the disk. */
@@ -26,11 +28,14 @@ export const KeptLease = Type.Object({
   /** The queue item. */
   id: Type.Integer({ minimum: 1 }),
   /** The token of the lease. */
-  token: Type.String({ minLength: 1 }),
+  token: Type.String({ pattern: LEASE_TOKEN.source }),
   /** The number of the attempt that the lease is for. */
   attempt: Type.Integer({ minimum: 0 }),
-  /** What the command and all that it started carry in their environment; absent without a command. */
-  mark: Type.Optional(Type.String({ minLength: 1 })),
+  /**
+   * What the command and all that it started carry in their environment; absent without a command. A part of a mark
+   * would fit other programs, too.
+   */
+  mark: Type.Optional(Type.String({ pattern: MARK.source })),
   /** How the attempt ended; absent while it goes on. */
   verdict: Type.Optional(Verdict),
   /** Until when, in milliseconds since 1970, it is kept for the next step of its item; absent if it is not. */

@@ -5,6 +5,9 @@ import { withLockLimit } from "../machine/libc.ts"
 /** Leaves two bits free: the kernel takes the highest numbers for "unlimited". */
 const SPARE_BITS = 2n
 
+/** What every mark looks like: that of a guard, and the number of its command. */
+export const MARK = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]*\.$/
+
 /** The number with which a command is branded that carries this mark. */
 export const brandOf = (mark: string): bigint =>
   new Bun.CryptoHasher("sha256").update(mark).digest().readBigUInt64BE() >> SPARE_BITS

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { join } from "node:path"
 
 import { Value } from "@sinclair/typebox/value"
@@ -6,6 +6,8 @@ import { Value } from "@sinclair/typebox/value"
 import { Client, type Watched } from "../../src/client/client.ts"
 import { QueueItem } from "../../src/item/item.ts"
 import { start } from "../server.ts"
+
+setDefaultTimeout(30_000)
 
 /** A request of the previous version's `work`, and what its server answered. */
 interface Turn {

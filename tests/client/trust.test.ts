@@ -73,6 +73,24 @@ async function recordedItem(): Promise<Record<string, unknown>> {
   return { ...answers["GET /queue/1"], id: 7 }
 }
 
+test("what no header can carry is said, and is not taken for a server that is away", async () => {
+  await using other = impostor(() => json({}))
+  const refusal = { code: "invalid", isPassing: false }
+  for (const text of ["a\nb", "\u20ac"]) {
+    const client = new Client(other.url, { token: text })
+    await expect(client.get(7)).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringContaining("authorization"),
+    })
+    const held = { id: 7, token: text }
+    await expect(new Client(other.url).release(held)).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringContaining("lease"),
+    })
+  }
+  expect(other.asked).toEqual([])
+})
+
 describe("an answer that is no answer of the server", () => {
   const answers: Readonly<Record<string, () => Response>> = {
     "{}": () => json({}),
@@ -136,6 +154,27 @@ describe("an answer that is no answer of the server", () => {
     const text = JSON.stringify(await recordedItem()).replace('"priority":0', '"priority":1e999')
     await using other = impostor(() => new Response(text))
     expect(await failure("get", other.url)).toBeInstanceOf(ServerError)
+  })
+
+  test("a time that cannot be read is noticed", async () => {
+    const item = await recordedItem()
+    let wrong = ""
+    await using other = impostor(() => json({ ...item, [wrong]: "soon" }))
+    const times = Object.keys(ReadItem.properties).filter((key) => /_(at|since)$/.test(key))
+    expect(times).toContain("completed_at")
+    for (wrong of times)
+      expect([wrong, await failure("get", other.url)]).toEqual([wrong, expect.any(ServerError)])
+  })
+
+  test("a lease that no later request could name is noticed", async () => {
+    const item = await recordedItem()
+    let token = ""
+    const lease = { expires_at: "2026-11-26T07:00:00Z", renew_every: 20 }
+    await using other = impostor(() => json({ item, lease: { ...lease, token } }))
+    for (token of ["", "a\nb", "schl\u00fcssel", "t".repeat(129)])
+      expect([token, await failure("claim", other.url)]).toEqual([token, expect.any(ServerError)])
+    token = crypto.randomUUID()
+    expect(await new Client(other.url).claim({ worker: "w" })).toMatchObject({ lease: { token } })
   })
 
   test("keys and values that this client does not know yet pass", async () => {

@@ -309,6 +309,10 @@ describe("the file of leases", () => {
     for (const [name, text] of [
       ["a", '{"server": "http://a", "leases": [{"id": 1'],
       ["b", '{"server": "http://a", "leases": [{"id": "1; rm", "token": 5}]}'],
+      // With this token nothing could be asked of the server, and a worker would try for ever.
+      ["f", '{"server": "http://a", "leases": [{"id": 1, "token": "a\\nb", "attempt": 1}]}'],
+      // With this mark a worker would end all programs of its user.
+      ["g", '{"server": "http://a", "leases": [{"id": 1, "token": "t", "attempt": 1, "mark": "="}]}'],
     ]) {
       writeFileSync(join(home, `${name}.json`), text ?? "")
       appendFileSync(join(home, `${name}.lock`), "")
