@@ -1,12 +1,9 @@
 import { AppError } from "../errors.ts"
 import type { TokenRow } from "../store/contract/access.ts"
-import { Buckets } from "./rate-limit.ts"
+import { FailedLogins } from "./failed-logins.ts"
 import { allow, isAllowed, type Need, type Rights } from "./roles.ts"
 import type { Tickets } from "./tickets.ts"
 import type { Tokens } from "./tokens.ts"
-
-/** Failed tokens of one address: 30 at once, then one a minute. */
-const FAILURES = { perSecond: 1 / 60, burst: 30 }
 
 /** Headers whose secret is remembered. */
 const MOST_HEADERS = 1000
@@ -66,7 +63,7 @@ export class Gate {
   readonly #tokens: Tokens
   readonly #tickets: Tickets
   readonly #options: GateOptions
-  readonly #failures = new Buckets(FAILURES)
+  readonly #failures = new FailedLogins()
   /** The secrets that were read from headers, by the header as it was sent. */
   readonly #secrets = new Map<string, string>()
   readonly #callers = new Map<number, { readonly caller: Caller; readonly ended: AbortController }>()
@@ -116,12 +113,7 @@ export class Gate {
         ? this.#tickets.find(ticket ?? "", { method, path })
         : this.#bearer(authorization)
     if (token || isLeased) return token
-    const waitMs = this.#failures.take(from().key, 1, this.#options.steadyMs())
-    if (waitMs > 0) {
-      throw new AppError("too_many_requests", "too many bad tokens came from this address; try again later", {
-        retryAfterMs: waitMs,
-      })
-    }
+    this.#failures.note(from().key, this.#options.steadyMs())
     throw unauthorized(
       authorization === null
         ? "the ticket is unknown, has ended, or is for another path; get a new one by POST /api/v1/tickets"

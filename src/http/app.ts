@@ -21,7 +21,6 @@ import { workerRoutes } from "./claim-and-report.ts"
 import { TrustedProxies } from "./client-address.ts"
 import { clientModuleRoutes } from "./client-module.ts"
 import { boardFor } from "./curl-board.ts"
-import { dashboardRoute } from "./dashboard-figures.ts"
 import { docsRoutes } from "./docs/docs.ts"
 import { errors, type OnError } from "./errors.ts"
 import { FairTurns } from "./fair-turns.ts"
@@ -35,6 +34,8 @@ import { metricsRoute } from "./metrics.ts"
 import { checkNeeds } from "./needed-rights.ts"
 import { outputRoutes } from "./output.ts"
 import { pageRoutes } from "./page.ts"
+import { queueActionRoutes } from "./queue-actions.ts"
+import { figureRoutes } from "./queue-figures.ts"
 import { queueRoutes } from "./queue-item.ts"
 import { collectionRoutes } from "./queue-list.ts"
 import { type Answered, RequestCounts } from "./request-counts.ts"
@@ -43,7 +44,6 @@ import { stepRoutes } from "./steps.ts"
 import { progressRoutes } from "./streams.ts"
 import { sharedTickets, ticketRoutes } from "./tickets.ts"
 import { webhookRoutes } from "./webhooks.ts"
-import { totalRoutes } from "./whole-queue.ts"
 import { workerListRoutes } from "./worker-list.ts"
 
 /** The parts that the routes use. */
@@ -194,10 +194,10 @@ export function createApp(parts: AppParts) {
     .use(collectionRoutes("", parts.queue, parts.forecasts, access))
     .use(collectionRoutes("/", parts.queue, parts.forecasts, access))
     .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
-    .use(totalRoutes(parts.queue, parts.totals, callers))
+    .use(queueActionRoutes(parts.queue, callers))
     .use(foreseenRoutes(parts.forecasts, parts.learned, access))
-    .use(dashboardRoute(parts.totals, access))
-    .use(workerRoutes(parts.workers, parts.queue, parts.streams, callers))
+    .use(figureRoutes(parts.totals, access))
+    .use(workerRoutes(parts.workers, parts.streams, callers))
     .use(workerListRoutes(parts.workers, parts.queue, access))
     .use(stepRoutes(parts.workers, access))
     .use(ingestRoutes(parts.workers, parts.queue, parts.output, callers))

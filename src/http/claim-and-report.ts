@@ -2,9 +2,8 @@ import { Type } from "@sinclair/typebox"
 import { Elysia } from "elysia"
 
 import type { Caller } from "../access/gate.ts"
-import { QueueItem, Report, Result } from "../item/item.ts"
+import { Report, Result } from "../item/item.ts"
 import { DEFAULT_LEASE_S } from "../item/lease.ts"
-import type { Queue } from "../queue/queue.ts"
 import type { LeaseStanding, Workers } from "../queue/workers.ts"
 import type { Streams } from "../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../wire/answers.ts"
@@ -76,11 +75,10 @@ async function held(
   return client.aborted ? answer : workers.heartbeat(id, token)
 }
 
-const item = json("the item as it is now", QueueItem)
 const worker = json("stored; the directive says whether to go on", WorkerAnswer)
 
-/** The routes by which workers claim and report, and people cancel and retry. */
-export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, { access, limits }: Callers) =>
+/** The routes by which workers claim and report. */
+export const workerRoutes = (workers: Workers, streams: Streams, { access, limits }: Callers) =>
   api("/queue")
     .use(
       new Elysia({ normalize: false })
@@ -225,25 +223,3 @@ export const workerRoutes = (workers: Workers, queue: Queue, streams: Streams, {
         }),
       },
     )
-    .post("/:id/cancel", async ({ params: { id } }): Promise<QueueItem> => queue.cancel(Number(id)), {
-      params: ItemParams,
-      ...words({
-        id: "cancelItem",
-        tag: "Queue",
-        summary: "Cancel an item",
-        about:
-          "At once if no worker holds it; otherwise its worker is asked to stop. Cancelling twice changes nothing.",
-        successes: [item],
-        refusals: ["illegal_move"],
-      }),
-    })
-    .post("/:id/retry", async ({ params: { id } }): Promise<QueueItem> => queue.retry(Number(id)), {
-      params: ItemParams,
-      ...words({
-        id: "retryItem",
-        tag: "Queue",
-        summary: "Retry an item",
-        successes: [item],
-        refusals: ["illegal_move"],
-      }),
-    })

@@ -63,8 +63,8 @@ export const ACCESS: readonly Mistake[] = [
       ["the streams of a revoked token go on", "this.#callers.get(id)?.ended.abort()\n", ""],
       [
         "bad tokens of one address lock all others out",
-        "this.#failures.take(from().key, 1,",
-        'this.#failures.take("all", 1,',
+        "this.#failures.note(from().key,",
+        'this.#failures.note("all",',
       ],
       [
         "a caller whose token has ended is found again",

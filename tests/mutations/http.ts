@@ -155,7 +155,7 @@ export const HTTP: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/whole-queue.ts",
+    "src/http/queue-figures.ts",
     ["tests/queue/totals.test.ts"],
     [
       [

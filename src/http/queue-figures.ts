@@ -1,10 +1,34 @@
+import { Type } from "@sinclair/typebox"
+
 import type { QueueItem } from "../item/item.ts"
-import type { Overview, QueueTotals } from "../queue/totals.ts"
-import { Dashboard } from "../wire/answers.ts"
+import type { Overview, Period, QueueTotals } from "../queue/totals.ts"
+import { Counts, Dashboard, type FinishedSince } from "../wire/answers.ts"
 import type { Admission } from "./access.ts"
 import { api } from "./api.ts"
 import { json, words } from "./docs/words.ts"
-import { ZoneParams } from "./whole-queue.ts"
+
+/** The query of a route whose days begin at midnight. */
+const ZoneParams = Type.Object(
+  {
+    tz: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: "the time zone in which days begin, such as Europe/Berlin; UTC by default",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const seconds = (ms: number | null): number | null => (ms === null ? null : Math.round(ms) / 1000)
+
+const shownPeriod = ({ shortestMs, meanMs, longestMs, ...counts }: Period): FinishedSince => ({
+  ...counts,
+  shortest_seconds: seconds(shortestMs),
+  mean_seconds: seconds(meanMs),
+  longest_seconds: seconds(longestMs),
+})
 
 /** A length of time as Track Studio's web application shows it: `1h2m3s`. */
 function lasted(ms: number | null): string {
@@ -55,10 +79,35 @@ function shown({ songs, standing, today, thisYear, completed, failed }: Overview
   }
 }
 
-/** The queue at a glance, for Track Studio's web application. */
-export const dashboardRoute = (totals: QueueTotals, access: Admission) =>
+/** The queue in figures: for the page and `stats`, and at a glance for Track Studio's web application. */
+export const figureRoutes = (totals: QueueTotals, access: Admission) =>
   api("")
     .use(access)
+    .get(
+      "/queue/counts",
+      async ({ query: { tz = "UTC" } }): Promise<Counts> => {
+        const { standing, pausedAt, lastHour, today, thisWeek } = await totals.counts(tz)
+        const { queued, processing, retrying, completed, failed, cancelled, lost } = standing
+        return {
+          status: { queued, processing, completed, failed: failed + cancelled + lost, retrying },
+          outcome: { completed, failed, cancelled, lost },
+          paused_at: pausedAt,
+          last_hour: shownPeriod(lastHour),
+          today: shownPeriod(today),
+          this_week: shownPeriod(thisWeek),
+        }
+      },
+      {
+        query: ZoneParams,
+        ...words({
+          id: "countItems",
+          tag: "Queue",
+          summary: "Count the items",
+          about: "The figures of the whole queue, not of a page only. A week begins on Monday.",
+          successes: [json("the figures of now", Counts)],
+        }),
+      },
+    )
     .get(
       "/dashboard",
       async ({ query: { tz = "UTC" } }): Promise<Dashboard> => shown(await totals.overview(tz)),

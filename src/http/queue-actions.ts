@@ -1,16 +1,6 @@
-import { Type } from "@sinclair/typebox"
-
 import { QueueItem } from "../item/item.ts"
 import type { Queue } from "../queue/queue.ts"
-import type { Period, QueueTotals } from "../queue/totals.ts"
-import {
-  BatchAnswer,
-  Counts,
-  type FinishedSince,
-  ItemsRetried,
-  QueuePaused,
-  QueueResumed,
-} from "../wire/answers.ts"
+import { BatchAnswer, ItemsRetried, QueuePaused, QueueResumed } from "../wire/answers.ts"
 import { BatchRequest, MoveRequest, RetryRequest } from "../wire/requests.ts"
 import type { Callers } from "./access.ts"
 import { api } from "./api.ts"
@@ -18,59 +8,11 @@ import { optionalJsonBody } from "./body.ts"
 import { json, words } from "./docs/words.ts"
 import { ItemParams } from "./params.ts"
 
-/** The query of a route whose days begin at midnight. */
-export const ZoneParams = Type.Object(
-  {
-    tz: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 64,
-        description: "the time zone in which days begin, such as Europe/Berlin; UTC by default",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-)
-
-const seconds = (ms: number | null): number | null => (ms === null ? null : Math.round(ms) / 1000)
-
-const shown = ({ shortestMs, meanMs, longestMs, ...counts }: Period): FinishedSince => ({
-  ...counts,
-  shortest_seconds: seconds(shortestMs),
-  mean_seconds: seconds(meanMs),
-  longest_seconds: seconds(longestMs),
-})
-
-/** The routes of the queue as a whole. */
-export const totalRoutes = (queue: Queue, totals: QueueTotals, { access, limits }: Callers) =>
+/** What people do: pause and resume the queue; cancel, retry and move an item; all that to many items at once. */
+export const queueActionRoutes = (queue: Queue, { access, limits }: Callers) =>
   api("/queue")
     .use(access)
     .use(optionalJsonBody(access))
-    .get(
-      "/counts",
-      async ({ query: { tz = "UTC" } }): Promise<Counts> => {
-        const { standing, pausedAt, lastHour, today, thisWeek } = await totals.counts(tz)
-        const { queued, processing, retrying, completed, failed, cancelled, lost } = standing
-        return {
-          status: { queued, processing, completed, failed: failed + cancelled + lost, retrying },
-          outcome: { completed, failed, cancelled, lost },
-          paused_at: pausedAt,
-          last_hour: shown(lastHour),
-          today: shown(today),
-          this_week: shown(thisWeek),
-        }
-      },
-      {
-        query: ZoneParams,
-        ...words({
-          id: "countItems",
-          tag: "Queue",
-          summary: "Count the items",
-          about: "The figures of the whole queue, not of a page only. A week begins on Monday.",
-          successes: [json("the figures of now", Counts)],
-        }),
-      },
-    )
     .post(
       "/pause",
       async (): Promise<QueuePaused> => ({ message: "Queue paused", paused_at: await queue.pause() }),
@@ -98,6 +40,28 @@ export const totalRoutes = (queue: Queue, totals: QueueTotals, { access, limits 
         refusals: ["method_not_allowed"],
       }),
     )
+    .post("/:id/cancel", async ({ params: { id } }): Promise<QueueItem> => queue.cancel(Number(id)), {
+      params: ItemParams,
+      ...words({
+        id: "cancelItem",
+        tag: "Queue",
+        summary: "Cancel an item",
+        about:
+          "At once if no worker holds it; otherwise its worker is asked to stop. Cancelling twice changes nothing.",
+        successes: [json("the item as it is now", QueueItem)],
+        refusals: ["illegal_move"],
+      }),
+    })
+    .post("/:id/retry", async ({ params: { id } }): Promise<QueueItem> => queue.retry(Number(id)), {
+      params: ItemParams,
+      ...words({
+        id: "retryItem",
+        tag: "Queue",
+        summary: "Retry an item",
+        successes: [json("the item as it is now", QueueItem)],
+        refusals: ["illegal_move"],
+      }),
+    })
     .post(
       "/:id/move",
       async ({ params: { id }, body }): Promise<QueueItem> => queue.move(Number(id), body.before),

@@ -1,0 +1,33 @@
+import { databaseFlag } from "../config/config.ts"
+import { AppError } from "../errors.ts"
+import { moveDatabase } from "../offline.ts"
+import { counted } from "../text.ts"
+import { say } from "./command.ts"
+import { type Arguments, type Flag, takes } from "./usage.ts"
+
+/** The flags that say which database goes where. */
+export const DATABASE_FLAGS: Readonly<Record<"from" | "to", Flag>> = {
+  from: { type: "string", placeholder: "DATABASE", help: "a SQLite file or postgres://USER@HOST/NAME" },
+  to: { type: "string", placeholder: "DATABASE", help: "the other kind, empty: the database to move to" },
+}
+
+/** Whether a database is to be moved, and not an item. */
+export const isOfDatabase = ({ flags }: Arguments): boolean =>
+  databaseFlag(flags, "from") !== undefined || databaseFlag(flags, "to") !== undefined
+
+/**
+ * Copies everything from a SQLite file to an empty PostgreSQL database, or back.
+ * @throws AppError `invalid` if a database is missing or an item is named as well, otherwise as `moveDatabase`
+ */
+export async function moveWholeDatabase(given: Arguments): Promise<void> {
+  takes(given, 0)
+  const [from, to] = [databaseFlag(given.flags, "from"), databaseFlag(given.flags, "to")]
+  if (from === undefined || to === undefined)
+    throw new AppError("invalid", `missing ${from === undefined ? "--from" : "--to"} DATABASE`)
+  if (given.flags["before"] !== undefined)
+    throw new AppError("invalid", "--before moves an item; --from and --to move everything")
+  const { items, updates } = await moveDatabase(from, to)
+  say(
+    `Moved ${counted(items, "item")} and ${counted(updates, "update")}. Start the server on the new database.`,
+  )
+}
