@@ -252,9 +252,13 @@ export class Model implements LiveQueue {
   }
 
   #apply(updates: readonly StreamUpdate[]): void {
+    const told = new Set<number>()
     for (const update of updates) {
       const before = this.state.items.get(update.queue_id)
-      if (before && !isFinished(before.status) && isFinished(update.status) && !update.deleted) {
+      const hasEnded = before && !isFinished(before.status) && isFinished(update.status)
+      if (hasEnded && !update.deleted && !told.has(before.id)) {
+        // What follows in the same batch, such as a flag, is no second end.
+        told.add(before.id)
         const how =
           update.status === "completed"
             ? "is completed"

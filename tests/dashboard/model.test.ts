@@ -1,0 +1,169 @@
+import { afterEach, beforeEach, expect, jest, test } from "bun:test"
+
+import { CONNECTING, type Connection, type Counts, type FromHub } from "../../src/dashboard/model/messages.ts"
+import { Model } from "../../src/dashboard/model/model.ts"
+import { rightsOf, unknownRights } from "../../src/dashboard/model/rights.ts"
+import { knownWorkers } from "../../src/dashboard/model/workers.ts"
+import type { QueueItem } from "../../src/item/item.ts"
+import { item, time, update } from "./items.ts"
+
+const NOW = Date.parse(time(100))
+
+/** A tab's model, and what it has told. */
+class Scene {
+  readonly told: string[] = []
+  readonly model = new Model(
+    {
+      changed: () => undefined,
+      updates: () => undefined,
+      items: () => undefined,
+      gap: ({ reason }) => this.told.push(`gap ${reason}`),
+      turned: () => this.told.push("turned"),
+      ended: (text) => this.told.push(text),
+    },
+    unknownRights(false),
+  )
+
+  /** Lets the hub say that these are all items, over a connection. */
+  state(items: readonly QueueItem[], more: Partial<Extract<FromHub, { type: "state" }>> = {}): void {
+    this.model.hear({
+      type: "state",
+      items,
+      ends: { running: null, waiting: null, finished: null },
+      ...{ connection: live(), stats: null, counts: null, loaded: true, ...more },
+    })
+  }
+}
+
+const live = (more: Partial<Connection> = {}): Connection => ({
+  ...CONNECTING,
+  ...{ state: "live", confirmedMs: NOW, history: "h", lastEventId: 1, ...more },
+})
+
+const counts = (waiting: number): Counts =>
+  ({ status: { processing: 0, queued: waiting, retrying: 0 }, outcome: {} }) as Counts
+
+beforeEach(() => {
+  jest.useFakeTimers()
+  jest.setSystemTime(NOW)
+})
+afterEach(() => void jest.useRealTimers())
+
+test("another history is told, and its figures are unknown; the first one is none other", () => {
+  const scene = new Scene()
+  scene.state([item()], { counts: counts(1) })
+  scene.model.hear({ type: "connection", connection: live({ confirmedMs: NOW + 1 }) })
+  expect([scene.told, scene.model.loaded]).toEqual([[], true])
+  scene.model.hear({ type: "connection", connection: live({ history: "other" }) })
+  expect([scene.told, scene.model.loaded, scene.model.counts]).toEqual([["turned"], false, null])
+})
+
+test("a hub that is silent for longer than it can be leaves what is shown stale", () => {
+  const scene = new Scene()
+  scene.state([])
+  jest.setSystemTime(NOW + 6900)
+  expect(scene.model.isLive()).toBe(true)
+  jest.setSystemTime(NOW + 7100)
+  expect(scene.model.connection).toMatchObject({ state: "stale", retryAtMs: null })
+  scene.model.hear({ type: "connection", connection: live() })
+  expect(scene.model.isLive()).toBe(true)
+})
+
+test("what is shown of an item is as of now while the stream is live, and never from before its last update", () => {
+  const scene = new Scene()
+  const old = item({ updated_at: time(10) })
+  const young = item({ updated_at: time(200) })
+  scene.state([old], { connection: live({ skewMs: 50_000 }) })
+  expect(scene.model.asOfMs(old)).toBe(NOW + 50_000)
+  const lost = { state: "stale", skewMs: 50_000 } as const
+  scene.model.hear({ type: "connection", connection: live(lost) })
+  jest.setSystemTime(NOW + 30_000)
+  expect(scene.model.asOfMs(old)).toBe(NOW + 50_000)
+  expect(scene.model.asOfMs(young)).toBe(Date.parse(time(200)))
+})
+
+test("the end of an item is told once, in words that say how, and a deletion is none", () => {
+  const scene = new Scene()
+  scene.state([1, 2, 3, 4].map((id) => item({ id, title: `Song ${id}`, status: "processing" })))
+  const end = { status: "failed", outcome: "failed" } as const
+  scene.model.hear({
+    type: "updates",
+    updates: [
+      update(1, { queue_id: 1, status: "completed", outcome: "completed" }),
+      update(2, { queue_id: 2, ...end }),
+      update(3, { queue_id: 2, ...end }),
+      update(4, { queue_id: 3, ...end, outcome: "cancelled" }),
+      update(5, { queue_id: 4, ...end, deleted: true }),
+      update(6, { queue_id: 9, ...end }),
+    ],
+  })
+  expect(scene.told).toEqual(["Song 1 is completed", "Song 2 has failed", "Song 3 is cancelled"])
+})
+
+test("the lists follow reports without being sorted again, and moves between them", () => {
+  const scene = new Scene()
+  scene.state([1, 2].map((id) => item({ id, status: "processing", started_at: time(-id) })))
+  const ids = (): number[] => scene.model.lists.running.map(({ id }) => id)
+  expect(ids()).toEqual([2, 1])
+  scene.model.take()
+  scene.model.hear({ type: "updates", updates: [update(1, { queue_id: 2, progress: 40 })] })
+  expect(scene.model.lists.running[0]).toMatchObject({ id: 2, progress: 40 })
+  expect(scene.model.take()).toEqual({ ids: new Set([2]), lists: false, all: false })
+  scene.model.hear({ type: "updates", updates: [update(2, { queue_id: 2, status: "completed" })] })
+  expect([ids(), scene.model.lists.finished.map(({ id }) => id)]).toEqual([[1], [2]])
+  expect(scene.model.take().lists).toBe(true)
+  expect(scene.model.take()).toEqual({ ids: new Set(), lists: false, all: false })
+})
+
+test("an item that was delayed waits once its time has come", () => {
+  const scene = new Scene()
+  scene.state([item({ status: "queued", available_at: time(105) })])
+  const sizes = (): number[] => [scene.model.lists.waiting.length, scene.model.lists.delayed.length]
+  expect(sizes()).toEqual([0, 1])
+  jest.setSystemTime(Date.parse(time(104)))
+  scene.model.tick()
+  expect(sizes()).toEqual([0, 1])
+  jest.setSystemTime(Date.parse(time(105)))
+  scene.model.tick()
+  expect(sizes()).toEqual([1, 0])
+})
+
+test("how many items wait is told as far as it is known, those that are delayed aside", () => {
+  const scene = new Scene()
+  const [first, delayed] = [item({ id: 1 }), item({ id: 2, available_at: time(500) })]
+  scene.state([first, delayed])
+  expect(scene.model.waitingTotal()).toBeNull()
+  scene.state([first, delayed], { counts: counts(2) })
+  expect(scene.model.waitingTotal()).toBe(1)
+  const ends = { running: null, waiting: delayed, finished: null }
+  scene.state([first, delayed], { counts: counts(900), ends })
+  expect(scene.model.waitingTotal()).toBe(899)
+  // The figures may be older than the list.
+  scene.state([first, delayed], { counts: counts(0), ends })
+  expect(scene.model.waitingTotal()).toBe(1)
+})
+
+test("other workers, and other rights, move items and are shown; the same ones are not", () => {
+  const scene = new Scene()
+  scene.state([item({ status: "queued", tags: ["4k"] })])
+  const box = { worker: "box", tags: ["hd"], draining: false, state: "idle" } as never
+  expect(scene.model.lists.waiting).toHaveLength(1)
+  scene.model.take()
+  scene.model.workers = knownWorkers([box])
+  expect(scene.model.take().lists).toBe(true)
+  expect([scene.model.missing(["4k"]), scene.model.lists.delayed.length]).toEqual([["4k"], 1])
+  scene.model.workers = knownWorkers([box])
+  expect(scene.model.take().lists).toBe(false)
+  const me = { role: "viewer", item: null, expires_at: null, may: ["read"] } as const
+  scene.model.rights = rightsOf({ ...me, may: [...me.may] }, NOW)
+  expect([scene.model.may("read"), scene.model.may("change"), scene.model.take().lists]).toEqual([
+    true,
+    false,
+    true,
+  ])
+})
+
+test("a reader without a token may do everything until the server says otherwise, and one with a token nothing", () => {
+  expect(unknownRights(false).may("change")).toBe(true)
+  expect(unknownRights(true).may("read")).toBe(false)
+})
